@@ -1,0 +1,105 @@
+//! The intake: the bounded way from the sources to the committer.
+//!
+//! A source submits a batch and gets a promise; the promise is kept with a [`Committed`] when the batch is on the
+//! disk. The intake is bounded by bytes: a source that submits into a full one waits, stops reading its socket, and
+//! TCP slows the device down.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::ingest::batch::Batch;
+use crate::store::Committed;
+
+/// The sources' end of the intake.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    submissions: Sender<Submission>,
+    budget: Arc<Semaphore>,
+    capacity_bytes: u32,
+}
+
+/// What a source submits.
+#[derive(Debug)]
+pub enum Submission {
+    /// Readings and rejects to be made durable.
+    Batch {
+        /// What was decoded.
+        batch: Batch,
+        /// Told when it is durable.
+        done: oneshot::Sender<Committed>,
+        /// Its share of the intake's bytes, given back when it is dropped.
+        permit: OwnedSemaphorePermit,
+    },
+    /// A device opened an MQTT session.
+    Session {
+        /// Its client id.
+        client: String,
+        /// Whether the session outlives the connection.
+        lifetime: SessionLifetime,
+        /// Told whether an earlier session of the client was known, when the new one is durable.
+        done: oneshot::Sender<SessionPresent>,
+    },
+}
+
+/// Whether an MQTT session outlives its connection: the clean session flag of CONNECT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionLifetime {
+    /// It ends with the connection, and any earlier one is forgotten.
+    Connection,
+    /// It stays until it is asked to end. What was unacknowledged is sent again when the client returns.
+    Persistent,
+}
+
+/// Whether an earlier session is taken up: the session present flag of CONNACK.
+///
+/// Clients drop what they have not got acknowledged when this says no, so it must survive a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionPresent {
+    /// It is.
+    Yes,
+    /// There is none.
+    No,
+}
+
+/// The committer is gone: the daemon stops.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the daemon is stopping: nothing more is taken in")]
+pub struct Closed;
+
+/// A promise that a batch will be durable. Resolves to the proof.
+pub type Promise = oneshot::Receiver<Committed>;
+
+impl Intake {
+    /// An intake that holds at most `capacity_bytes`, and the committer's end of it.
+    pub fn new(capacity_bytes: u32) -> (Self, Receiver<Submission>) {
+        let (submissions, receiver) = crossbeam_channel::unbounded();
+        let budget = Arc::new(Semaphore::new(capacity_bytes as usize));
+        (Self { submissions, budget, capacity_bytes }, receiver)
+    }
+
+    /// Hands over a batch, waiting for room.
+    ///
+    /// # Errors
+    /// When the daemon stops.
+    pub async fn submit(&self, batch: Batch) -> Result<Promise, Closed> {
+        // A batch larger than the whole intake takes all of it, so that it passes alone.
+        let size = u32::try_from(batch.size_bytes()).unwrap_or(u32::MAX).min(self.capacity_bytes);
+        let permit = Arc::clone(&self.budget).acquire_many_owned(size).await.map_err(|_| Closed)?;
+        let (done, promise) = oneshot::channel();
+        self.submissions.send(Submission::Batch { batch, done, permit }).map_err(|_| Closed)?;
+        Ok(promise)
+    }
+
+    /// Notes that a client opened a session, and says whether an earlier one is taken up.
+    ///
+    /// # Errors
+    /// When the daemon stops.
+    pub async fn open_session(&self, client: &str, lifetime: SessionLifetime) -> Result<SessionPresent, Closed> {
+        let (done, answer) = oneshot::channel();
+        let session = Submission::Session { client: client.to_owned(), lifetime, done };
+        self.submissions.send(session).map_err(|_| Closed)?;
+        answer.await.map_err(|_| Closed)
+    }
+}

@@ -1,0 +1,3 @@
+//! The moving parts: thin actors and tasks over the pure modules.
+
+pub mod intake;

@@ -1,0 +1,24 @@
+//! What a source hands over to be made durable.
+
+use crate::reading::{Reading, Rejects};
+
+/// Decoded messages of one source: the unit that is made durable, and then acknowledged.
+#[derive(Debug, Default, PartialEq)]
+pub struct Batch {
+    /// The readings, in the order in which they came.
+    pub readings: Vec<Reading>,
+    /// What was not accepted.
+    pub rejects: Rejects,
+}
+
+impl Batch {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.readings.is_empty() && self.rejects.is_empty()
+    }
+
+    /// About how much memory it holds, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.readings.len() * size_of::<Reading>() + self.rejects.kept().len() * 512
+    }
+}

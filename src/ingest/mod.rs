@@ -1,0 +1,6 @@
+//! From a message to readings or rejects: packets, topics, payloads, filters. Knows no sockets, actors or store.
+
+pub mod batch;
+pub mod decoder;
+pub mod filter;
+pub mod route;

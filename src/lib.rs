@@ -1,0 +1,21 @@
+//! `anomalyd` scores many anomaly models on a schedule, on one edge gateway, with no cloud and no Python.
+//!
+//! Devices publish readings over MQTT. The daemon filters them, makes them durable before it acknowledges them,
+//! and aggregates them over fixed intervals. On a schedule it scores each sensor's window with that sensor's
+//! pre-trained model, one supervised actor a model, and stores and publishes the verdicts. The modules below stand in
+//! the order in which a reading passes them; `docs/architecture.md` walks the whole way.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp))]
+
+// The domain's words: everything below speaks them.
+pub mod interval;
+pub mod reading;
+pub mod run;
+pub mod sensor;
+pub mod time;
+pub mod verdict;
+
+pub mod ingest;
+pub mod model;
+pub mod store;
+
+pub mod actors;

@@ -1,0 +1,2 @@
+//! The `anomalyd` binary.
+fn main() {}

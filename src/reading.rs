@@ -1,0 +1,184 @@
+//! Readings, and what becomes of an input that is not accepted as one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::sensor::SensorId;
+use crate::time::Timestamp;
+
+/// One value that one sensor measured at one time. The value is finite.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Reading {
+    /// Who measured.
+    pub sensor: SensorId,
+    /// When, by the device's own clock, or when it came in if the device gave no time.
+    pub time: Timestamp,
+    /// What, in the sensor's own unit.
+    pub value: f64,
+}
+
+/// An input that was not accepted, kept with its reason: nothing is dropped in silence.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Reject {
+    /// When it came in.
+    pub received: Timestamp,
+    /// The topic that it came under, or the sensor's name when the reading had been decoded.
+    pub origin: String,
+    /// Why it was not accepted.
+    pub reason: RejectReason,
+    /// The beginning of the input, for a person to look at.
+    pub excerpt: String,
+}
+
+impl Reject {
+    /// How much of an input is kept, in bytes.
+    pub const MAX_EXCERPT_BYTES: usize = 120;
+
+    /// A reject of a payload, of which the beginning is kept.
+    pub fn of_payload(received: Timestamp, topic: &str, payload: &[u8], reason: RejectReason) -> Self {
+        let beginning = &payload[..payload.len().min(Self::MAX_EXCERPT_BYTES)];
+        let excerpt =
+            String::from_utf8_lossy(beginning).chars().map(|c| if c.is_control() { '·' } else { c }).collect();
+        let origin = topic.chars().take(2 * crate::sensor::SensorName::MAX_PART_BYTES).collect();
+        Self { received, origin, reason, excerpt }
+    }
+}
+
+/// Why an input was not accepted.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum RejectReason {
+    /// No `[[mqtt.route]]` takes this topic.
+    #[error("no route takes this topic")]
+    NoRoute,
+    /// The topic has levels that cannot name a sensor.
+    #[error("the topic names no sensor: {0}")]
+    Name(String),
+    /// The payload is not what the route says it is.
+    #[error("{0}")]
+    Payload(String),
+    /// NaN or an infinity.
+    #[error("the value is not finite")]
+    NotFinite,
+    /// Outside the range that the filter accepts.
+    #[error("{value} is outside the accepted range {min} to {max}")]
+    OutOfRange {
+        /// The value.
+        value: f64,
+        /// The lowest accepted one.
+        min: f64,
+        /// The highest accepted one.
+        max: f64,
+    },
+    /// A time outside the span that the configuration calls plausible.
+    #[error("its time {time} is outside the accepted span {earliest} to {latest}")]
+    ImplausibleTime {
+        /// The reading's time.
+        time: Timestamp,
+        /// The earliest accepted one.
+        earliest: Timestamp,
+        /// The latest accepted one.
+        latest: Timestamp,
+    },
+    /// Its interval is closed.
+    #[error("its time {time} lies before the sensor's watermark {watermark}: the interval is closed")]
+    Late {
+        /// The reading's time.
+        time: Timestamp,
+        /// The time before which the sensor's intervals are closed.
+        watermark: Timestamp,
+    },
+    /// Another value for the same sensor and time is stored already.
+    #[error("{value} contradicts {stored}, stored for the same time {time}")]
+    Conflict {
+        /// The reading's time.
+        time: Timestamp,
+        /// The refused value.
+        value: f64,
+        /// The value that stays.
+        stored: f64,
+    },
+    /// The interval holds as many readings as it may.
+    #[error("its interval already holds {max} readings, the most that is accepted")]
+    IntervalFull {
+        /// The bound.
+        max: usize,
+    },
+    /// No room for another sensor.
+    #[error("{0}")]
+    TooManySensors(String),
+}
+
+impl RejectReason {
+    /// A short word for the kind of reason, the same in metrics, logs and the store.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoRoute => "no_route",
+            Self::Name(_) => "name",
+            Self::Payload(_) => "payload",
+            Self::NotFinite => "not_finite",
+            Self::OutOfRange { .. } => "out_of_range",
+            Self::ImplausibleTime { .. } => "implausible_time",
+            Self::Late { .. } => "late",
+            Self::Conflict { .. } => "conflict",
+            Self::IntervalFull { .. } => "interval_full",
+            Self::TooManySensors(_) => "too_many_sensors",
+        }
+    }
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.received, self.origin, self.reason)
+    }
+}
+
+/// The rejects of one commit: every one counted by its kind, the first few kept whole.
+///
+/// A flood of bad input costs counters, not memory and not disk.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Rejects {
+    kept: Vec<Reject>,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+impl Rejects {
+    /// How many are kept whole.
+    pub const MAX_KEPT: usize = 32;
+
+    /// Counts a reject and keeps it if there is room.
+    pub fn push(&mut self, kind: &'static str, reject: impl FnOnce() -> Reject) {
+        *self.counts.entry(kind).or_default() += 1;
+        if self.kept.len() < Self::MAX_KEPT {
+            self.kept.push(reject());
+        }
+    }
+
+    /// Takes over the rejects of `other`.
+    pub fn append(&mut self, other: Self) {
+        let room = Self::MAX_KEPT - self.kept.len();
+        self.kept.extend(other.kept.into_iter().take(room));
+        for (kind, count) in other.counts {
+            *self.counts.entry(kind).or_default() += count;
+        }
+    }
+
+    /// Those kept whole.
+    pub fn kept(&self) -> &[Reject] {
+        &self.kept
+    }
+
+    /// How many there were of each kind.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.counts.iter().map(|(kind, count)| (*kind, *count))
+    }
+
+    /// How many there were.
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// Whether there were none.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+}

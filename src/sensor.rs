@@ -1,0 +1,224 @@
+//! Sensors: their names, and the numbers that stand for the names.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// A sensor's number: names are long, and a gateway holds many millions of readings.
+///
+/// Numbers are given out by the [`SensorDirectory`] in the order in which sensors are first seen, and never change.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SensorId(pub u32);
+
+impl SensorId {
+    /// The number as an index into a table with one place a sensor.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A sensor's full name: the device and the sensor on it. Written `device/sensor`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SensorName {
+    device: Arc<str>,
+    sensor: Arc<str>,
+}
+
+/// Why a name was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SensorNameError {
+    /// A part with no characters.
+    #[error("the {part} name is empty")]
+    Empty {
+        /// `device` or `sensor`.
+        part: &'static str,
+    },
+    /// A part that is too long.
+    #[error("the {part} name has {length} bytes, at most {max} are accepted", max = SensorName::MAX_PART_BYTES)]
+    TooLong {
+        /// `device` or `sensor`.
+        part: &'static str,
+        /// Its length.
+        length: usize,
+    },
+    /// A character that would break topics, file names or logs.
+    #[error("the {part} name holds {character:?}; control characters, '+' and '#' are not accepted")]
+    Character {
+        /// `device` or `sensor`.
+        part: &'static str,
+        /// The first such character.
+        character: char,
+    },
+}
+
+impl SensorName {
+    /// The longest device or sensor name, in bytes.
+    pub const MAX_PART_BYTES: usize = 128;
+
+    /// Names a sensor.
+    ///
+    /// # Errors
+    /// When a part is empty, too long, or holds a character that cannot stand in a topic.
+    pub fn new(device: &str, sensor: &str) -> Result<Self, SensorNameError> {
+        for (part, text) in [("device", device), ("sensor", sensor)] {
+            if text.is_empty() {
+                return Err(SensorNameError::Empty { part });
+            }
+            if text.len() > Self::MAX_PART_BYTES {
+                return Err(SensorNameError::TooLong { part, length: text.len() });
+            }
+            if let Some(character) = text.chars().find(|c| c.is_control() || matches!(c, '+' | '#')) {
+                return Err(SensorNameError::Character { part, character });
+            }
+        }
+        Ok(Self { device: device.into(), sensor: sensor.into() })
+    }
+
+    /// The device that carries the sensor.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// The sensor on its device.
+    pub fn sensor(&self) -> &str {
+        &self.sensor
+    }
+
+    /// Fills a template: `{device}` and `{sensor}` become the names' parts.
+    pub fn fill(&self, template: &str) -> String {
+        template.replace("{device}", &self.device).replace("{sensor}", &self.sensor)
+    }
+}
+
+impl fmt::Display for SensorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.device, self.sensor)
+    }
+}
+
+/// All sensors known, each with its number. Shared by everything that meets a name.
+///
+/// A new sensor gets its number at once, in memory; the store writes it down in the commit that first needs it.
+#[derive(Debug)]
+pub struct SensorDirectory {
+    max_sensors: usize,
+    names: RwLock<Names>,
+}
+
+#[derive(Debug, Default)]
+struct Names {
+    by_name: HashMap<SensorName, SensorId>,
+    by_id: Vec<SensorName>,
+    /// How many, counted from the first, are known to be on the disk.
+    saved: usize,
+}
+
+/// No more sensors: the bound in the configuration is reached.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{max_sensors} sensors are known, and no more are accepted; raise limits.sensors if that is too few")]
+pub struct DirectoryFull {
+    max_sensors: usize,
+}
+
+impl SensorDirectory {
+    /// A directory of the sensors that the store knows, in the order of their numbers.
+    pub fn new(max_sensors: usize, saved: Vec<SensorName>) -> Self {
+        let by_name = saved.iter().cloned().zip(0..).map(|(name, id)| (name, SensorId(id))).collect();
+        let names = Names { by_name, saved: saved.len(), by_id: saved };
+        Self { max_sensors, names: RwLock::new(names) }
+    }
+
+    /// The sensor's number, a new one when the name is new.
+    ///
+    /// # Errors
+    /// When the name is new and the directory full.
+    pub fn intern(&self, name: &SensorName) -> Result<SensorId, DirectoryFull> {
+        if let Some(id) = self.find(name) {
+            return Ok(id);
+        }
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = names.by_name.get(name) {
+            return Ok(*id);
+        }
+        let full = DirectoryFull { max_sensors: self.max_sensors };
+        if names.by_id.len() >= self.max_sensors {
+            return Err(full);
+        }
+        let id = SensorId(u32::try_from(names.by_id.len()).map_err(|_| full)?);
+        names.by_id.push(name.clone());
+        names.by_name.insert(name.clone(), id);
+        Ok(id)
+    }
+
+    /// The number of a sensor that is known.
+    pub fn find(&self, name: &SensorName) -> Option<SensorId> {
+        self.read().by_name.get(name).copied()
+    }
+
+    /// The name behind a number.
+    pub fn name(&self, id: SensorId) -> Option<SensorName> {
+        self.read().by_id.get(id.index()).cloned()
+    }
+
+    /// How many sensors are known.
+    pub fn len(&self) -> usize {
+        self.read().by_id.len()
+    }
+
+    /// Whether no sensor is known.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The sensors that are not yet on the disk.
+    pub fn unsaved(&self) -> Vec<(SensorId, SensorName)> {
+        let names = self.read();
+        (names.saved..names.by_id.len())
+            .filter_map(|index| Some((SensorId(u32::try_from(index).ok()?), names.by_id[index].clone())))
+            .collect()
+    }
+
+    /// Notes that the first `count` sensors are on the disk.
+    pub fn mark_saved(&self, count: usize) {
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        names.saved = names.saved.max(count);
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Names> {
+        // A poisoned lock only says that some thread panicked while it held it; every change is complete in itself.
+        self.names.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_follow_the_order_of_first_sight_and_stay() {
+        let directory = SensorDirectory::new(10, vec![]);
+        let names = ["a", "b", "a", "c"].map(|sensor| SensorName::new("press", sensor).unwrap());
+        let ids = names.map(|name| directory.intern(&name).unwrap().0);
+        assert_eq!(ids, [0, 1, 0, 2]);
+        assert_eq!(directory.unsaved().len(), 3);
+        directory.mark_saved(2);
+        assert_eq!(directory.unsaved(), vec![(SensorId(2), SensorName::new("press", "c").unwrap())]);
+    }
+
+    #[test]
+    fn a_full_directory_refuses_new_names_and_still_knows_the_old() {
+        let known = SensorName::new("press", "a").unwrap();
+        let directory = SensorDirectory::new(1, vec![known.clone()]);
+        assert_eq!(directory.intern(&known), Ok(SensorId(0)));
+        assert!(directory.intern(&SensorName::new("press", "b").unwrap()).is_err());
+    }
+
+    #[test]
+    fn names_that_break_topics_or_logs_are_refused() {
+        assert!(SensorName::new("", "a").is_err());
+        assert!(SensorName::new("press", "a\n").is_err());
+        assert!(SensorName::new("press", "+").is_err());
+        assert!(SensorName::new("press", &"x".repeat(129)).is_err());
+        assert_eq!(SensorName::new("line1/press", "a").unwrap().to_string(), "line1/press/a");
+    }
+}
