@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp))]
 
 // The domain's words: everything below speaks them.
+pub mod codec;
 pub mod interval;
 pub mod reading;
 pub mod run;
@@ -17,5 +18,6 @@ pub mod verdict;
 pub mod ingest;
 pub mod model;
 pub mod store;
+pub mod window;
 
 pub mod actors;

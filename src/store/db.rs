@@ -1,0 +1,243 @@
+//! The database underneath: the only file that knows it is sled.
+//!
+//! Two facts about sled 0.34 shape this file. Its `flush` survives the death of the process, but neither commits file
+//! metadata nor empties the drive's cache, so a commit here also syncs the database file. And a value beyond a quarter
+//! of a segment goes into a file of its own, which nothing syncs: values are kept far below, large ones in parts.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use crate::codec::{Decoder, Encoder};
+use crate::store::StoreError;
+use crate::time::Timestamp;
+
+/// A leaf holds up to 17 values and must stay below a quarter of a segment.
+const SEGMENT_BYTES: usize = 2 << 20;
+/// The largest value that is stored whole.
+const MAX_VALUE_BYTES: usize = 24 << 10;
+
+/// An open database. Cheap to clone; all clones are the same database.
+#[derive(Clone, Debug)]
+pub(super) struct Db {
+    sled: sled::Db,
+    /// The file that sled appends to, to be synced.
+    file: std::sync::Arc<File>,
+    /// Held so that no second process opens the same folder.
+    _lock: std::sync::Arc<File>,
+}
+
+/// A damaged database that was set aside at the start, so that the daemon could begin anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it is now.
+    pub directory: PathBuf,
+    /// What was wrong with it.
+    pub reason: String,
+}
+
+impl Db {
+    /// Opens the database in a folder, making it if there is none. One that cannot be read is set aside.
+    pub(super) fn open(directory: &Path, cache_bytes: u64) -> Result<(Self, Option<SetAside>), StoreError> {
+        let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
+        fs::create_dir_all(directory).map_err(in_directory)?;
+        let lock = lock(directory)?;
+        let data = directory.join("data");
+        let mut set_aside = None;
+        let sled = match open_sled(&data, cache_bytes) {
+            Ok(sled) => sled,
+            Err(Damage::Elsewhere(problem)) => return Err(in_directory(problem)),
+            Err(Damage::Data(reason)) => {
+                let aside = directory.join(format!("damaged-{}", Timestamp::now().format("%Y%m%dT%H%M%S%3f")));
+                fs::rename(&data, &aside).map_err(in_directory)?;
+                set_aside = Some(SetAside { directory: aside, reason });
+                open_sled(&data, cache_bytes).map_err(|damage| match damage {
+                    Damage::Elsewhere(problem) => in_directory(problem),
+                    Damage::Data(reason) => in_directory(io::Error::other(reason)),
+                })?
+            }
+        };
+        // sled never syncs its settings, and a file that was just made is only there for good when its folder is synced.
+        let file = File::options().write(true).open(data.join("db")).map_err(in_directory)?;
+        for path in [data.join("conf"), data.join("db"), data, directory.to_owned()] {
+            File::open(&path).and_then(|file| file.sync_all()).map_err(in_directory)?;
+        }
+        Ok((Self { sled, file: file.into(), _lock: lock.into() }, set_aside))
+    }
+
+    /// A table, made if there is none.
+    pub(super) fn table(&self, name: &str) -> Result<Table, StoreError> {
+        Ok(Table { tree: self.sled.open_tree(name)? })
+    }
+
+    /// Makes everything written so far durable: it survives the power being cut after this returns.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        fail::fail_point!("store::sync");
+        self.sled.flush()?;
+        self.file.sync_data().map_err(StoreError::Sync)
+    }
+
+    /// The size of the database on the disk, in bytes.
+    pub(super) fn size_bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.sled.size_on_disk()?)
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, StoreError> {
+    let path = directory.join("lock");
+    let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(in_directory)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { directory: directory.to_owned() }),
+        Err(TryLockError::Error(problem)) => Err(in_directory(problem)),
+    }
+}
+
+/// Why a database did not open.
+enum Damage {
+    /// Its own bytes are at fault.
+    Data(String),
+    /// The disk or the permissions are.
+    Elsewhere(io::Error),
+}
+
+fn open_sled(data: &Path, cache_bytes: u64) -> Result<sled::Db, Damage> {
+    let config = sled::Config::new()
+        .path(data)
+        .cache_capacity(cache_bytes)
+        .segment_size(SEGMENT_BYTES)
+        // The committer flushes when there is something to acknowledge; nobody else needs to.
+        .flush_every_ms(None);
+    // A database cut short by a power failure can make sled panic as well as fail.
+    match catch_unwind(AssertUnwindSafe(|| config.open())) {
+        Ok(Ok(sled)) => Ok(sled),
+        Ok(Err(sled::Error::Io(problem))) => Err(Damage::Elsewhere(problem)),
+        Ok(Err(other)) => Err(Damage::Data(other.to_string())),
+        Err(_) => Err(Damage::Data("reading it made the database panic".to_owned())),
+    }
+}
+
+/// A sorted table of keys and values.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    tree: sled::Tree,
+}
+
+impl Table {
+    /// The value at a key.
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.tree.get(key)?.map(|value| value.to_vec()))
+    }
+
+    /// Writes a value, which is not durable before the next [`Db::sync`].
+    pub(super) fn put(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        debug_assert!(value.len() <= MAX_VALUE_BYTES, "{} bytes at once", value.len());
+        self.tree.insert(key, value)?;
+        Ok(())
+    }
+
+    /// Removes a key.
+    pub(super) fn remove(&self, key: &[u8]) -> Result<(), StoreError> {
+        self.tree.remove(key)?;
+        Ok(())
+    }
+
+    /// Writes a value of any size, in parts if it is large.
+    pub(super) fn put_parts(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let mut first = Encoder::default();
+        first.unsigned(value.len() as u64);
+        let (beginning, rest) = value.split_at(value.len().min(MAX_VALUE_BYTES - first.len()));
+        first.raw(beginning);
+        self.put(&part_key(key, 0), &first.into_bytes())?;
+        for (part, bytes) in (1..).zip(rest.chunks(MAX_VALUE_BYTES)) {
+            self.put(&part_key(key, part), bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a value that [`put_parts`](Self::put_parts) wrote.
+    pub(super) fn get_parts(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(first) = self.tree.get(part_key(key, 0))? else { return Ok(None) };
+        let mut decoder = Decoder::new(&first);
+        let length: usize = decoder.narrow()?;
+        let mut value = decoder.rest().to_vec();
+        let mut part = 1;
+        while value.len() < length {
+            let Some(bytes) = self.tree.get(part_key(key, part))? else { return Err(StoreError::Damaged) };
+            value.extend_from_slice(&bytes);
+            part += 1;
+        }
+        // What an earlier, longer value left behind may follow.
+        value.truncate(length);
+        Ok(Some(value))
+    }
+
+    /// All keys and values, in the order of the keys.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
+        self.tree.iter().map(|entry| {
+            let (key, value) = entry?;
+            Ok((key.to_vec(), value.to_vec()))
+        })
+    }
+}
+
+fn part_key(key: &[u8], part: u16) -> Vec<u8> {
+    [key, &part.to_be_bytes()].concat()
+}
+
+impl From<sled::Error> for StoreError {
+    fn from(problem: sled::Error) -> Self {
+        match problem {
+            sled::Error::Io(problem) => Self::Sync(problem),
+            other => Self::Database(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_value_comes_back_whole_also_over_a_larger_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let (db, _) = Db::open(directory.path(), 1 << 20).unwrap();
+        let table = db.table("parts").unwrap();
+        for size in [200_000, 100_000, 24_576, 24_575, 1, 0] {
+            let value: Vec<u8> = (0..size).map(|place| (place % 251) as u8).collect();
+            table.put_parts(b"key", &value).unwrap();
+            assert_eq!(table.get_parts(b"key").unwrap(), Some(value), "{size}");
+        }
+        assert_eq!(table.get_parts(b"other").unwrap(), None);
+    }
+
+    #[test]
+    fn a_folder_opens_once_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Db::open(directory.path(), 1 << 20).unwrap();
+        assert!(matches!(Db::open(directory.path(), 1 << 20), Err(StoreError::InUse { .. })));
+        drop(first);
+        assert!(Db::open(directory.path(), 1 << 20).is_ok());
+    }
+
+    #[test]
+    fn a_damaged_database_is_set_aside_and_a_fresh_one_made() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(Db::open(directory.path(), 1 << 20).unwrap());
+        fs::write(directory.path().join("data/conf"), b"not what sled wrote").unwrap();
+        let (_, set_aside) = Db::open(directory.path(), 1 << 20).unwrap();
+        let set_aside = set_aside.unwrap();
+        assert!(set_aside.directory.join("db").exists(), "{set_aside:?}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_an_error_that_names_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, b"").unwrap();
+        let error = Db::open(&file.join("store"), 1 << 20).unwrap_err();
+        assert!(error.to_string().contains("file/store"), "{error}");
+    }
+}

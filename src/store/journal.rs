@@ -1,0 +1,211 @@
+//! The journal: everything that changes the open windows, in the order in which it happened.
+//!
+//! A record holds either accepted readings of any sensors, or the closing of windows for all of them. What the open
+//! windows hold is a pure function of the journal and of the windows stored, which is all that recovery needs. Records
+//! are forgotten from the front, once every reading in them belongs to a window that is stored.
+
+use std::collections::VecDeque;
+
+use crate::codec::{Corrupt, Decoder, Encoder};
+use crate::reading::Reading;
+use crate::sensor::SensorId;
+use crate::store::StoreError;
+use crate::store::db::Table;
+use crate::time::Timestamp;
+
+/// One entry of the journal.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Record {
+    /// Readings that were accepted, in their order.
+    Readings(Vec<Reading>),
+    /// Every window that ends at this time or before was closed for all sensors.
+    Closed(Timestamp),
+}
+
+/// The most readings of a record: even if none of them compresses it stays a value that is stored whole.
+const MAX_READINGS: usize = 1_000;
+
+/// The units that times are counted in, in nanoseconds: the largest that loses nothing is taken.
+const TIME_UNITS: [i64; 4] = [1_000_000_000, 1_000_000, 1_000, 1];
+
+#[derive(Debug)]
+pub(super) struct Journal {
+    table: Table,
+    /// What is in the table: the records' keys, each with the latest time that it speaks of.
+    records: VecDeque<(u64, Timestamp)>,
+    next: u64,
+}
+
+impl Journal {
+    /// A journal whose records have yet to be replayed.
+    pub(super) fn new(table: Table) -> Self {
+        Self { table, records: VecDeque::new(), next: 0 }
+    }
+
+    /// Hands every record to `each`, in order. To be called once, before anything is appended.
+    pub(super) fn replay(&mut self, mut each: impl FnMut(Record)) -> Result<(), StoreError> {
+        for entry in self.table.iter() {
+            let (key, value) = entry?;
+            let key = u64::from_be_bytes(key.try_into().map_err(|_| StoreError::Damaged)?);
+            let record = decode(&value)?;
+            self.records.push_back((key, latest(&record)));
+            self.next = key + 1;
+            each(record);
+        }
+        Ok(())
+    }
+
+    /// Appends readings, as one record or several.
+    pub(super) fn append_readings(&mut self, readings: &[Reading]) -> Result<(), StoreError> {
+        for readings in readings.chunks(MAX_READINGS) {
+            let latest = readings.iter().map(|reading| reading.time).max().unwrap_or(Timestamp::MIN);
+            self.append(&encode_readings(readings), latest)?;
+        }
+        Ok(())
+    }
+
+    /// Appends that windows were closed.
+    pub(super) fn append_closed(&mut self, until: Timestamp) -> Result<(), StoreError> {
+        let mut encoder = Encoder::default();
+        encoder.unsigned(CLOSED);
+        encoder.signed(until.nanos());
+        self.append(&encoder.into_bytes(), Timestamp::from_nanos(until.nanos().saturating_sub(1)))
+    }
+
+    /// Forgets the records at the front that speak only of times before `closed`.
+    pub(super) fn forget_before(&mut self, closed: Timestamp) -> Result<(), StoreError> {
+        while let Some(&(key, latest)) = self.records.front()
+            && latest < closed
+        {
+            self.table.remove(&key.to_be_bytes())?;
+            self.records.pop_front();
+        }
+        Ok(())
+    }
+
+    /// How many records there are.
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    fn append(&mut self, bytes: &[u8], latest: Timestamp) -> Result<(), StoreError> {
+        self.table.put(&self.next.to_be_bytes(), bytes)?;
+        self.records.push_back((self.next, latest));
+        self.next += 1;
+        Ok(())
+    }
+}
+
+const READINGS: u64 = 0;
+const CLOSED: u64 = 1;
+
+fn latest(record: &Record) -> Timestamp {
+    match record {
+        Record::Readings(readings) => readings.iter().map(|reading| reading.time).max().unwrap_or(Timestamp::MIN),
+        Record::Closed(until) => Timestamp::from_nanos(until.nanos().saturating_sub(1)),
+    }
+}
+
+/// Writes column after column, each as the differences from one reading to the next.
+fn encode_readings(readings: &[Reading]) -> Vec<u8> {
+    let mut encoder = Encoder::default();
+    encoder.unsigned(READINGS);
+    encoder.unsigned(readings.len() as u64);
+    let loses_nothing = |unit: &i64| readings.iter().all(|reading| reading.time.nanos() % unit == 0);
+    let (unit_place, unit) = (0_u64..).zip(TIME_UNITS).find(|(_, unit)| loses_nothing(unit)).unwrap_or((3, 1));
+    encoder.unsigned(unit_place);
+    let mut before = 0;
+    for reading in readings {
+        let id = i64::from(reading.sensor.0);
+        encoder.signed(id - before);
+        before = id;
+    }
+    let mut before = 0;
+    for reading in readings {
+        let time = reading.time.nanos() / unit;
+        encoder.signed(time.wrapping_sub(before));
+        before = time;
+    }
+    for reading in readings {
+        encoder.float(reading.value);
+    }
+    encoder.into_bytes()
+}
+
+fn decode(bytes: &[u8]) -> Result<Record, Corrupt> {
+    let mut decoder = Decoder::new(bytes);
+    match decoder.unsigned()? {
+        READINGS => {
+            // Every reading takes at least a byte of each column, so that no count can ask for more than the bytes hold.
+            let count: usize = decoder.narrow()?;
+            if count > bytes.len() {
+                return Err(Corrupt);
+            }
+            let unit = *TIME_UNITS.get(decoder.narrow::<usize>()?).ok_or(Corrupt)?;
+            let mut readings = Vec::with_capacity(count);
+            let mut id = 0_i64;
+            for _ in 0..count {
+                id = id.checked_add(decoder.signed()?).ok_or(Corrupt)?;
+                let sensor = SensorId(u32::try_from(id).map_err(|_| Corrupt)?);
+                readings.push(Reading { sensor, time: Timestamp::default(), value: 0.0 });
+            }
+            let mut time = 0_i64;
+            for reading in &mut readings {
+                time = time.wrapping_add(decoder.signed()?);
+                reading.time = Timestamp::from_units(time, unit).ok_or(Corrupt)?;
+            }
+            for reading in &mut readings {
+                reading.value = decoder.float()?;
+            }
+            Ok(Record::Readings(readings))
+        }
+        CLOSED => Ok(Record::Closed(Timestamp::from_nanos(decoder.signed()?))),
+        _ => Err(Corrupt),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_reading() -> impl Strategy<Value = Reading> {
+        (any::<u32>(), any::<i64>(), 0..4_usize, any::<f64>()).prop_map(|(sensor, time, unit, value)| {
+            let time = Timestamp::from_nanos(time / TIME_UNITS[unit] * TIME_UNITS[unit]);
+            Reading { sensor: SensorId(sensor), time, value }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn readings_come_back_as_they_were(readings in proptest::collection::vec(any_reading(), 0..50)) {
+            prop_assert_eq!(decode(&encode_readings(&readings)), Ok(Record::Readings(readings)));
+        }
+
+        #[test]
+        fn any_bytes_decode_or_fail_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let _ = decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_reading_of_a_plant_takes_less_than_eight_bytes() {
+        let readings: Vec<_> = (0..1_000_u32)
+            .map(|index| Reading {
+                sensor: SensorId(index % 300),
+                time: Timestamp::from_nanos(1_535_497_205_000_000_000 + i64::from(index) * 3_000_000),
+                value: f64::from(index * 7919 % 20_000) / 100.0,
+            })
+            .collect();
+        assert!(encode_readings(&readings).len() < 8 * readings.len());
+    }
+
+    #[test]
+    fn the_largest_record_is_stored_whole() {
+        let worst = Reading { sensor: SensorId(0), time: Timestamp::from_nanos(0), value: 1e-300 };
+        let other = Reading { sensor: SensorId(u32::MAX), time: Timestamp::MIN, value: 1e-300 };
+        let readings: Vec<_> = [worst, other].into_iter().cycle().take(MAX_READINGS).collect();
+        assert!(encode_readings(&readings).len() <= 24 << 10);
+    }
+}

@@ -1,0 +1,154 @@
+//! Verdicts as they are stored: in chunks of neighbouring sensors, so that a run costs few, large values.
+//!
+//! What a chunk holds depends on the run alone, not on the order in which its verdicts came in: a run that was cut off
+//! and resumed stores the same bytes as one that was not.
+
+use crate::codec::{Corrupt, Decoder, Encoder};
+use crate::interval::Window;
+use crate::sensor::SensorId;
+use crate::time::Timestamp;
+use crate::verdict::{Label, ModelHash, Outcome, Row, Scored, Verdict};
+
+/// A chunk of a run: the verdicts of the sensors whose numbers share all but the last bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ChunkId(u32);
+
+impl ChunkId {
+    const SENSOR_BITS: u32 = 4;
+
+    /// The chunk that a sensor's verdicts are stored in.
+    pub fn of(sensor: SensorId) -> Self {
+        Self(sensor.0 >> Self::SENSOR_BITS)
+    }
+
+    pub(super) fn key(self, slot: u32) -> [u8; 8] {
+        (u64::from(slot) << 32 | u64::from(self.0)).to_be_bytes()
+    }
+}
+
+const FORMAT: u64 = 1;
+
+const NO_DATA: u64 = 0;
+const TOO_LITTLE_DATA: u64 = 1;
+const FAILED: u64 = 2;
+const QUARANTINED: u64 = 3;
+const SCORED: u64 = 4;
+
+pub(super) fn encode(window: Window, verdicts: &[Verdict]) -> Vec<u8> {
+    let mut encoder = Encoder::default();
+    encoder.unsigned(FORMAT);
+    encoder.signed(window.start().nanos());
+    for verdict in verdicts {
+        encoder.unsigned(u64::from(verdict.sensor.0));
+        match &verdict.outcome {
+            Outcome::NoData => encoder.unsigned(NO_DATA),
+            Outcome::TooLittleData { intervals, needed } => {
+                encoder.unsigned(TOO_LITTLE_DATA);
+                encoder.unsigned(u64::from(*intervals));
+                encoder.unsigned(u64::from(*needed));
+            }
+            Outcome::Failed { reason } => {
+                encoder.unsigned(FAILED);
+                encoder.blob(reason.as_bytes());
+            }
+            Outcome::Quarantined => encoder.unsigned(QUARANTINED),
+            Outcome::Scored(Scored { model, rows }) => {
+                encoder.unsigned(SCORED);
+                encoder.raw(&model.0);
+                encoder.unsigned(rows.len() as u64);
+                for row in rows {
+                    let anomaly = u64::from(row.label == Label::Anomaly);
+                    encoder.unsigned(u64::from(row.interval) << 1 | anomaly);
+                    encoder.raw(&row.decision.to_le_bytes());
+                }
+            }
+        }
+    }
+    encoder.into_bytes()
+}
+
+/// The verdicts of a chunk, or none when the bytes are an earlier window's.
+pub(super) fn decode(window: Window, bytes: &[u8]) -> Result<Vec<Verdict>, Corrupt> {
+    let mut decoder = Decoder::new(bytes);
+    if decoder.unsigned()? != FORMAT {
+        return Err(Corrupt);
+    }
+    if Timestamp::from_nanos(decoder.signed()?) != window.start() {
+        return Ok(Vec::new());
+    }
+    let mut verdicts = Vec::new();
+    while !decoder.is_at_end() {
+        let sensor = SensorId(decoder.narrow()?);
+        let outcome = match decoder.unsigned()? {
+            NO_DATA => Outcome::NoData,
+            TOO_LITTLE_DATA => Outcome::TooLittleData { intervals: decoder.narrow()?, needed: decoder.narrow()? },
+            FAILED => Outcome::Failed { reason: decoder.text()?.to_owned() },
+            QUARANTINED => Outcome::Quarantined,
+            SCORED => {
+                let model = ModelHash(decoder.array()?);
+                let mut rows = Vec::new();
+                for _ in 0..decoder.unsigned()? {
+                    let place_and_label = decoder.unsigned()?;
+                    let label = if place_and_label & 1 == 1 { Label::Anomaly } else { Label::Normal };
+                    let interval = u16::try_from(place_and_label >> 1).map_err(|_| Corrupt)?;
+                    rows.push(Row { interval, label, decision: f64::from_le_bytes(decoder.array()?) });
+                }
+                Outcome::Scored(Scored { model, rows })
+            }
+            _ => return Err(Corrupt),
+        };
+        verdicts.push(Verdict { sensor, outcome });
+    }
+    Ok(verdicts)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::interval::Cut;
+    use crate::time::Span;
+
+    fn window(index: i64) -> Window {
+        let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
+        cut.window_of(Timestamp::from_nanos(index * 3_600_000_000_000))
+    }
+
+    fn verdicts() -> Vec<Verdict> {
+        let row = |interval, label, decision| Row { interval, label, decision };
+        let scored = Scored {
+            model: ModelHash([7; 32]),
+            rows: vec![row(0, Label::Normal, 0.5), row(59, Label::Anomaly, -1e-300)],
+        };
+        let outcomes = [
+            Outcome::NoData,
+            Outcome::TooLittleData { intervals: 3, needed: 10 },
+            Outcome::Failed { reason: "row 3 is infinite".into() },
+            Outcome::Quarantined,
+            Outcome::Scored(scored),
+        ];
+        (0..).map(SensorId).zip(outcomes).map(|(sensor, outcome)| Verdict { sensor, outcome }).collect()
+    }
+
+    #[test]
+    fn every_kind_of_verdict_comes_back() {
+        let bytes = encode(window(5), &verdicts());
+        assert_eq!(decode(window(5), &bytes), Ok(verdicts()));
+    }
+
+    #[test]
+    fn a_chunk_of_an_earlier_window_is_not_taken_for_a_later_one() {
+        assert_eq!(decode(window(6), &encode(window(5), &verdicts())), Ok(vec![]));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_bytes_decode_or_fail_without_panic(place in 0..70_usize, byte in any::<u8>()) {
+            let mut bytes = encode(window(5), &verdicts());
+            let place = place % bytes.len();
+            bytes[place] = byte;
+            let _ = decode(window(5), &bytes);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Windows that are still open: from readings to closed windows. Pure: takes readings and times, returns effects.
+//!
+//! Every sensor has a *watermark*, the event time before which its intervals are closed. It follows the sensor's own
+//! newest reading at a distance, the *lateness*; and whoever scores a window first closes it for all sensors. A
+//! reading before the watermark is late. Until its interval is closed a reading is kept whole, by its time: that
+//! is how a repeated one counts once, and how the aggregates come out the same in whatever order readings arrive.
+
+mod block;
+mod open;
+
+pub use block::{BlockBuilder, WindowBlock};
+pub use open::{Admission, ClosedWindow, OpenWindows, SensorHead, WindowSettings};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,287 @@
+//! The open windows of all sensors.
+
+use std::collections::VecDeque;
+
+use crate::interval::{Cut, Interval, Window};
+use crate::reading::Reading;
+use crate::sensor::SensorId;
+use crate::time::{Span, Timestamp};
+use crate::window::block::{BlockBuilder, WindowBlock};
+
+/// How readings become windows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WindowSettings {
+    /// The lengths of intervals and windows.
+    pub cut: Cut,
+    /// How long after its end an interval still accepts readings, measured in the sensor's own event time.
+    pub lateness: Span,
+    /// The most readings that an interval accepts.
+    pub max_readings_per_interval: usize,
+}
+
+/// What became of a reading.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Admission {
+    /// It counts.
+    Accepted,
+    /// The same reading is there already.
+    Repeated,
+    /// It is within the sensor's deadband, or out of order where a deadband asks for order.
+    Suppressed,
+    /// Another value is there for the same time, and stays.
+    Conflict {
+        /// The value that stays.
+        stored: f64,
+    },
+    /// Its interval is closed.
+    Late {
+        /// The sensor's watermark.
+        watermark: Timestamp,
+    },
+    /// Its interval has no room for more.
+    Full,
+}
+
+/// A window that is over for one sensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClosedWindow {
+    /// Which window.
+    pub window: Window,
+    /// What it held.
+    pub block: WindowBlock,
+    /// What to remember of the sensor beyond it.
+    pub head: SensorHead,
+}
+
+/// What outlives a sensor's closed windows, and is stored with the last of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SensorHead {
+    /// Whose.
+    pub sensor: SensorId,
+    /// The end of the last window that is closed.
+    pub closed: Timestamp,
+    /// The last value that counted: what a deadband is measured from.
+    pub last_value: f64,
+}
+
+/// The open windows of all sensors.
+#[derive(Debug)]
+pub struct OpenWindows {
+    settings: WindowSettings,
+    /// The time before which every sensor's windows are closed.
+    closed: Timestamp,
+    sensors: Vec<OpenSensor>,
+}
+
+#[derive(Debug)]
+struct OpenSensor {
+    watermark: Timestamp,
+    /// The time and value of the newest reading that counted.
+    newest: Option<(Timestamp, f64)>,
+    deadband: Deadband,
+    /// Intervals that still accept readings, in the order of time.
+    intervals: VecDeque<OpenInterval>,
+    /// Intervals that are closed while their window is not.
+    block: Option<BlockBuilder>,
+}
+
+/// Whether values close to the last one are passed over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Deadband {
+    /// Not asked yet: it depends on the sensor's name.
+    Unknown,
+    Off,
+    Width(f64),
+}
+
+/// An interval that accepts readings: all of them, by time.
+#[derive(Debug)]
+struct OpenInterval {
+    start: Timestamp,
+    readings: Vec<(Timestamp, f64)>,
+}
+
+/// What became of a reading within its interval.
+enum Insertion {
+    Inserted,
+    Repeated,
+    Conflict { stored: f64 },
+    Full,
+}
+
+impl OpenWindows {
+    /// No window is open, and every one before `closed` is over.
+    pub fn new(settings: WindowSettings, closed: Timestamp, heads: impl IntoIterator<Item = SensorHead>) -> Self {
+        let mut windows = Self { settings, closed, sensors: Vec::new() };
+        for head in heads {
+            let sensor = windows.sensor(head.sensor);
+            sensor.watermark = head.closed;
+            sensor.newest = Some((Timestamp::MIN, head.last_value));
+        }
+        windows
+    }
+
+    /// The time before which every sensor's windows are closed.
+    pub fn closed(&self) -> Timestamp {
+        self.closed
+    }
+
+    /// Takes in a reading. `deadband` tells the sensor's deadband and is asked once a sensor; windows that the reading
+    /// shows to be over are appended to `over`.
+    pub fn admit(
+        &mut self,
+        reading: Reading,
+        deadband: impl FnOnce() -> Option<f64>,
+        over: &mut Vec<ClosedWindow>,
+    ) -> Admission {
+        let closed = self.closed;
+        let settings = self.settings;
+        let sensor = self.sensor(reading.sensor);
+        if sensor.deadband == Deadband::Unknown {
+            sensor.deadband = deadband().map_or(Deadband::Off, Deadband::Width);
+        }
+        let watermark = sensor.watermark.max(closed);
+        if reading.time < watermark {
+            return Admission::Late { watermark };
+        }
+        if let (Deadband::Width(width), Some((newest, last))) = (sensor.deadband, sensor.newest) {
+            // What a deadband keeps depends on the order of arrival; so that a reading that is sent again meets the
+            // same judgement, only those in order can pass.
+            if reading.time <= newest && sensor.stored(reading.time).is_none() {
+                return Admission::Suppressed;
+            }
+            if reading.time > newest && (reading.value - last).abs() < width {
+                return Admission::Suppressed;
+            }
+        }
+        match sensor.insert(reading, settings) {
+            Insertion::Repeated => Admission::Repeated,
+            Insertion::Conflict { stored } => Admission::Conflict { stored },
+            Insertion::Full => Admission::Full,
+            Insertion::Inserted => {
+                sensor.advance(reading, closed, settings, over);
+                Admission::Accepted
+            }
+        }
+    }
+
+    /// Takes in a reading that was accepted earlier, from the journal, in the order in which it was accepted.
+    pub fn replay(&mut self, reading: Reading, over: &mut Vec<ClosedWindow>) {
+        let closed = self.closed;
+        let settings = self.settings;
+        let sensor = self.sensor(reading.sensor);
+        // Only a reading of a window that is stored already can be late here.
+        if reading.time >= sensor.watermark.max(closed)
+            && let Insertion::Inserted = sensor.insert(reading, settings)
+        {
+            sensor.advance(reading, closed, settings, over);
+        }
+    }
+
+    /// Closes every window that ends at `until` or before, for all sensors.
+    pub fn close_until(&mut self, until: Timestamp, over: &mut Vec<ClosedWindow>) {
+        if until <= self.closed {
+            return;
+        }
+        self.closed = until;
+        for (id, sensor) in (0..).map(SensorId).zip(&mut self.sensors) {
+            if !sensor.intervals.is_empty() || sensor.block.is_some() {
+                sensor.close(id, until, self.settings, over);
+            }
+        }
+    }
+
+    fn sensor(&mut self, id: SensorId) -> &mut OpenSensor {
+        if id.index() >= self.sensors.len() {
+            self.sensors.resize_with(id.index() + 1, OpenSensor::default);
+        }
+        &mut self.sensors[id.index()]
+    }
+}
+
+impl Default for OpenSensor {
+    fn default() -> Self {
+        Self {
+            watermark: Timestamp::MIN,
+            newest: None,
+            deadband: Deadband::Unknown,
+            intervals: VecDeque::new(),
+            block: None,
+        }
+    }
+}
+
+impl OpenSensor {
+    fn stored(&self, time: Timestamp) -> Option<f64> {
+        self.intervals.iter().rev().find(|interval| interval.start <= time).and_then(|interval| {
+            let place = interval.readings.binary_search_by_key(&time, |(time, _)| *time).ok()?;
+            Some(interval.readings[place].1)
+        })
+    }
+
+    fn insert(&mut self, reading: Reading, settings: WindowSettings) -> Insertion {
+        let start = settings.cut.interval_of(reading.time);
+        // Readings mostly come in order: the place is at the end, or near it.
+        let after = self.intervals.iter().rposition(|interval| interval.start <= start).map_or(0, |place| place + 1);
+        if after == 0 || self.intervals[after - 1].start != start {
+            let readings = vec![(reading.time, reading.value)];
+            self.intervals.insert(after, OpenInterval { start, readings });
+            return Insertion::Inserted;
+        }
+        let readings = &mut self.intervals[after - 1].readings;
+        let place = readings.iter().rposition(|(time, _)| *time <= reading.time).map_or(0, |place| place + 1);
+        if place > 0 && readings[place - 1].0 == reading.time {
+            let stored = readings[place - 1].1;
+            let same = stored.to_bits() == reading.value.to_bits();
+            return if same { Insertion::Repeated } else { Insertion::Conflict { stored } };
+        }
+        if readings.len() >= settings.max_readings_per_interval {
+            return Insertion::Full;
+        }
+        readings.insert(place, (reading.time, reading.value));
+        Insertion::Inserted
+    }
+
+    /// Moves the watermark on behind a reading that counts.
+    fn advance(&mut self, reading: Reading, closed: Timestamp, settings: WindowSettings, over: &mut Vec<ClosedWindow>) {
+        if self.newest.is_none_or(|(newest, _)| reading.time > newest) {
+            self.newest = Some((reading.time, reading.value));
+            let watermark = settings.cut.interval_of(reading.time - settings.lateness).max(closed);
+            if watermark > self.watermark {
+                self.close(reading.sensor, watermark, settings, over);
+            }
+        }
+    }
+
+    fn close(
+        &mut self,
+        sensor: SensorId,
+        watermark: Timestamp,
+        settings: WindowSettings,
+        over: &mut Vec<ClosedWindow>,
+    ) {
+        self.watermark = watermark;
+        while self.intervals.front().is_some_and(|interval| interval.start < watermark) {
+            let Some(OpenInterval { start, readings }) = self.intervals.pop_front() else { break };
+            let values = readings.iter().map(|(_, value)| *value);
+            let Some(interval) = Interval::aggregate(start, values) else { continue };
+            let window = settings.cut.window_of(start);
+            if self.block.as_ref().is_some_and(|block| block.window() != window) {
+                self.finish_block(sensor, over);
+            }
+            self.block.get_or_insert_with(|| BlockBuilder::new(window)).push(&interval, settings.cut);
+        }
+        if self.block.as_ref().is_some_and(|block| block.window().end() <= watermark) {
+            self.finish_block(sensor, over);
+        }
+    }
+
+    fn finish_block(&mut self, sensor: SensorId, over: &mut Vec<ClosedWindow>) {
+        if let Some(block) = self.block.take() {
+            let window = block.window();
+            let last_value = self.newest.map_or(0.0, |(_, value)| value);
+            let head = SensorHead { sensor, closed: window.end(), last_value };
+            over.push(ClosedWindow { window, block: block.finish(), head });
+        }
+    }
+}

@@ -1,0 +1,182 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::interval::{Cut, Interval};
+use crate::reading::Reading;
+use crate::sensor::SensorId;
+use crate::time::{Span, Timestamp};
+
+const SENSOR: SensorId = SensorId(3);
+
+fn settings(lateness_secs: u32) -> WindowSettings {
+    let cut = Cut::new(Span::from_secs(10), Span::from_secs(60)).unwrap();
+    WindowSettings { cut, lateness: Span::from_secs(lateness_secs), max_readings_per_interval: 100 }
+}
+
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_nanos(secs * 1_000_000_000)
+}
+
+fn reading(secs: i64, value: f64) -> Reading {
+    Reading { sensor: SENSOR, time: at(secs), value }
+}
+
+fn open(lateness_secs: u32) -> OpenWindows {
+    OpenWindows::new(settings(lateness_secs), Timestamp::MIN, [])
+}
+
+fn admit_all(windows: &mut OpenWindows, readings: &[Reading]) -> (Vec<Admission>, Vec<ClosedWindow>) {
+    let mut over = vec![];
+    let admissions = readings.iter().map(|reading| windows.admit(*reading, || None, &mut over)).collect();
+    (admissions, over)
+}
+
+fn intervals(closed: &ClosedWindow) -> Vec<Interval> {
+    closed.block.intervals(settings(0).cut).unwrap()
+}
+
+#[test]
+fn a_window_is_over_when_the_watermark_reaches_its_end() {
+    let mut windows = open(5);
+    let (_, over) = admit_all(&mut windows, &[reading(0, 1.0), reading(59, 2.0), reading(64, 3.0)]);
+    assert_eq!(over, vec![]);
+    let (_, over) = admit_all(&mut windows, &[reading(65, 4.0)]);
+    let [closed] = over.as_slice() else { panic!("{over:?}") };
+    assert_eq!((closed.window.start(), closed.head.closed), (at(0), at(60)));
+    assert_eq!(intervals(closed).iter().map(|interval| interval.mean).collect::<Vec<_>>(), [1.0, 2.0]);
+}
+
+#[test]
+fn a_reading_before_the_watermark_is_late_and_one_behind_it_is_not() {
+    let mut windows = open(5);
+    let (admissions, _) = admit_all(&mut windows, &[reading(15, 1.0), reading(9, 2.0), reading(14, 2.0)]);
+    assert_eq!(admissions[1], Admission::Late { watermark: at(10) });
+    assert_eq!(admissions[2], Admission::Accepted);
+}
+
+#[test]
+fn one_sensor_ahead_of_time_closes_nothing_of_another() {
+    let mut windows = open(5);
+    let other = Reading { sensor: SensorId(9), ..reading(1_000, 1.0) };
+    let (admissions, _) = admit_all(&mut windows, &[other, reading(1, 1.0)]);
+    assert_eq!(admissions, [Admission::Accepted; 2]);
+}
+
+#[test]
+fn a_repeated_reading_counts_once_and_a_contradiction_leaves_the_first() {
+    let mut windows = open(5);
+    let (admissions, _) = admit_all(&mut windows, &[reading(1, 1.0), reading(1, 1.0), reading(1, 7.0)]);
+    assert_eq!(admissions, [Admission::Accepted, Admission::Repeated, Admission::Conflict { stored: 1.0 }]);
+    let mut over = vec![];
+    windows.close_until(at(60), &mut over);
+    assert_eq!(intervals(&over[0])[0].count, 1);
+    assert_eq!(intervals(&over[0])[0].mean, 1.0);
+}
+
+#[test]
+fn a_full_interval_takes_no_more() {
+    let mut windows =
+        OpenWindows::new(WindowSettings { max_readings_per_interval: 2, ..settings(5) }, Timestamp::MIN, []);
+    let (admissions, _) = admit_all(&mut windows, &[reading(1, 1.0), reading(2, 1.0), reading(3, 1.0)]);
+    assert_eq!(admissions[2], Admission::Full);
+}
+
+#[test]
+fn closing_for_all_makes_what_comes_later_late() {
+    let mut windows = open(5);
+    admit_all(&mut windows, &[reading(1, 1.0)]);
+    let mut over = vec![];
+    windows.close_until(at(60), &mut over);
+    assert_eq!(over.len(), 1);
+    let (admissions, _) = admit_all(&mut windows, &[reading(59, 1.0), reading(60, 1.0)]);
+    assert_eq!(admissions, [Admission::Late { watermark: at(60) }, Admission::Accepted]);
+}
+
+#[test]
+fn a_deadband_passes_over_small_changes_and_whatever_is_out_of_order() {
+    let mut windows = open(50);
+    let mut over = vec![];
+    let values = [(1, 10.0), (2, 10.4), (3, 10.6), (2, 12.0), (3, 10.6), (4, 10.6), (5, 10.0)];
+    let admissions: Vec<_> =
+        values.map(|(secs, value)| windows.admit(reading(secs, value), || Some(0.5), &mut over)).into();
+    use Admission::{Accepted, Repeated, Suppressed};
+    assert_eq!(admissions, [Accepted, Suppressed, Accepted, Suppressed, Repeated, Suppressed, Accepted]);
+}
+
+#[test]
+fn what_is_stored_is_late_after_a_restart() {
+    let head = SensorHead { sensor: SENSOR, closed: at(60), last_value: 1.0 };
+    let mut windows = OpenWindows::new(settings(5), at(0), [head]);
+    let (admissions, _) = admit_all(&mut windows, &[reading(59, 1.0), reading(61, 1.0)]);
+    assert_eq!(admissions, [Admission::Late { watermark: at(60) }, Admission::Accepted]);
+}
+
+/// All windows of these readings, closed at the end, as they would be stored.
+fn closed(windows: &mut OpenWindows, readings: &[Reading]) -> Vec<WindowBlock> {
+    let (_, mut over) = admit_all(windows, readings);
+    windows.close_until(at(100_000), &mut over);
+    blocks(over)
+}
+
+fn blocks(over: Vec<ClosedWindow>) -> Vec<WindowBlock> {
+    over.into_iter().map(|closed| closed.block).collect()
+}
+
+fn shuffled_within(readings: Vec<Reading>, reach_secs: i64) -> impl Strategy<Value = (Vec<Reading>, Vec<Reading>)> {
+    let jitter = proptest::collection::vec(0..=reach_secs * 1_000_000_000, readings.len());
+    let repeats = proptest::collection::vec(0..3_usize, readings.len());
+    (jitter, repeats).prop_map(move |(jitter, repeats)| {
+        let mut arriving: Vec<_> =
+            readings.iter().zip(jitter).map(|(reading, late)| (reading.time.nanos() + late, *reading)).collect();
+        arriving.sort_by_key(|(arrival, _)| *arrival);
+        let arrived = arriving
+            .iter()
+            .zip(repeats)
+            .flat_map(|((_, reading), repeats)| std::iter::repeat_n(*reading, 1 + repeats))
+            .collect();
+        (readings.clone(), arrived)
+    })
+}
+
+fn some_readings() -> impl Strategy<Value = Vec<Reading>> {
+    proptest::collection::btree_map(0..600_000_i64, -1e3..1e3_f64, 1..120).prop_map(|readings| {
+        let time = |millis: i64| Timestamp::from_nanos(millis * 1_000_000);
+        readings.into_iter().map(|(millis, value)| Reading { sensor: SENSOR, time: time(millis), value }).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_order_and_repetition_within_the_lateness_gives_the_same_windows(
+        (in_order, arrived) in some_readings().prop_flat_map(|readings| shuffled_within(readings, 30))
+    ) {
+        prop_assert_eq!(closed(&mut open(30), &arrived), closed(&mut open(30), &in_order));
+    }
+
+    /// The journal holds what was accepted. Whenever the daemon dies, and however far the windows had been stored,
+    /// replaying it leads to the same windows.
+    #[test]
+    fn replaying_what_was_accepted_gives_the_same_windows(
+        (_, arrived) in some_readings().prop_flat_map(|readings| shuffled_within(readings, 45)),
+        crash in any::<prop::sample::Index>(),
+        stored in any::<prop::sample::Index>(),
+    ) {
+        let undisturbed = closed(&mut open(30), &arrived);
+
+        let crash = crash.index(arrived.len() + 1);
+        let mut before = open(30);
+        let (admissions, over) = admit_all(&mut before, &arrived[..crash]);
+        let journal = arrived[..crash].iter().zip(admissions).filter(|(_, admission)| *admission == Admission::Accepted);
+        let stored = &over[..stored.index(over.len() + 1)];
+
+        let mut after = OpenWindows::new(settings(30), Timestamp::MIN, stored.iter().map(|window| window.head));
+        let mut finished = stored.to_vec();
+        for (reading, _) in journal {
+            after.replay(*reading, &mut finished);
+        }
+        // The publisher sends again what was not acknowledged, and some of what was.
+        let mut finished = blocks(finished);
+        finished.extend(closed(&mut after, &arrived[crash.saturating_sub(20)..]));
+        prop_assert_eq!(finished, undisturbed);
+    }
+}
