@@ -11,6 +11,7 @@ pub mod codec;
 pub mod interval;
 pub mod reading;
 pub mod run;
+pub mod schedule;
 pub mod sensor;
 pub mod time;
 pub mod verdict;
@@ -19,5 +20,9 @@ pub mod ingest;
 pub mod model;
 pub mod store;
 pub mod window;
+
+pub mod telemetry;
+
+pub mod pipeline;
 
 pub mod actors;

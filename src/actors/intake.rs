@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::ingest::batch::Batch;
+pub use crate::ingest::session::{SessionLifetime, SessionPresent};
 use crate::store::Committed;
 
 /// The sources' end of the intake.
@@ -41,26 +42,6 @@ pub enum Submission {
         /// Told whether an earlier session of the client was known, when the new one is durable.
         done: oneshot::Sender<SessionPresent>,
     },
-}
-
-/// Whether an MQTT session outlives its connection: the clean session flag of CONNECT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionLifetime {
-    /// It ends with the connection, and any earlier one is forgotten.
-    Connection,
-    /// It stays until it is asked to end. What was unacknowledged is sent again when the client returns.
-    Persistent,
-}
-
-/// Whether an earlier session is taken up: the session present flag of CONNACK.
-///
-/// Clients drop what they have not got acknowledged when this says no, so it must survive a crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionPresent {
-    /// It is.
-    Yes,
-    /// There is none.
-    No,
 }
 
 /// The committer is gone: the daemon stops.

@@ -4,3 +4,4 @@ pub mod batch;
 pub mod decoder;
 pub mod filter;
 pub mod route;
+pub mod session;

@@ -8,6 +8,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::codec::{Decoder, Encoder};
 use crate::store::StoreError;
@@ -17,6 +18,8 @@ use crate::time::Timestamp;
 const SEGMENT_BYTES: usize = 2 << 20;
 /// The largest value that is stored whole.
 const MAX_VALUE_BYTES: usize = 24 << 10;
+const LOCK_ATTEMPTS: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// An open database. Cheap to clone; all clones are the same database.
 #[derive(Clone, Debug)]
@@ -47,13 +50,13 @@ impl Db {
         let mut set_aside = None;
         let sled = match open_sled(&data, cache_bytes) {
             Ok(sled) => sled,
-            Err(Damage::Elsewhere(problem)) => return Err(in_directory(problem)),
+            Err(Damage::Elsewhere(problem) | Damage::Locked(problem)) => return Err(in_directory(problem)),
             Err(Damage::Data(reason)) => {
                 let aside = directory.join(format!("damaged-{}", Timestamp::now().format("%Y%m%dT%H%M%S%3f")));
                 fs::rename(&data, &aside).map_err(in_directory)?;
                 set_aside = Some(SetAside { directory: aside, reason });
                 open_sled(&data, cache_bytes).map_err(|damage| match damage {
-                    Damage::Elsewhere(problem) => in_directory(problem),
+                    Damage::Elsewhere(problem) | Damage::Locked(problem) => in_directory(problem),
                     Damage::Data(reason) => in_directory(io::Error::other(reason)),
                 })?
             }
@@ -101,6 +104,9 @@ enum Damage {
     Data(String),
     /// The disk or the permissions are.
     Elsewhere(io::Error),
+    /// sled's own lock is taken. As we hold ours, it can only be by an earlier database of this process, whose last
+    /// thread has not ended yet.
+    Locked(io::Error),
 }
 
 fn open_sled(data: &Path, cache_bytes: u64) -> Result<sled::Db, Damage> {
@@ -110,9 +116,20 @@ fn open_sled(data: &Path, cache_bytes: u64) -> Result<sled::Db, Damage> {
         .segment_size(SEGMENT_BYTES)
         // The committer flushes when there is something to acknowledge; nobody else needs to.
         .flush_every_ms(None);
+    for _ in 0..LOCK_ATTEMPTS {
+        match open_once(&config) {
+            Err(Damage::Locked(_)) => std::thread::sleep(LOCK_PAUSE),
+            result => return result,
+        }
+    }
+    open_once(&config)
+}
+
+fn open_once(config: &sled::Config) -> Result<sled::Db, Damage> {
     // A database cut short by a power failure can make sled panic as well as fail.
     match catch_unwind(AssertUnwindSafe(|| config.open())) {
         Ok(Ok(sled)) => Ok(sled),
+        Ok(Err(sled::Error::Io(problem))) if problem.to_string().contains("lock") => Err(Damage::Locked(problem)),
         Ok(Err(sled::Error::Io(problem))) => Err(Damage::Elsewhere(problem)),
         Ok(Err(other)) => Err(Damage::Data(other.to_string())),
         Err(_) => Err(Damage::Data("reading it made the database panic".to_owned())),

@@ -126,6 +126,11 @@ impl OpenWindows {
         self.closed
     }
 
+    /// Whether any sensor has readings in a window that is not over.
+    pub fn is_empty(&self) -> bool {
+        self.sensors.iter().all(OpenSensor::is_empty)
+    }
+
     /// Takes in a reading. `deadband` tells the sensor's deadband and is asked once a sensor; windows that the reading
     /// shows to be over are appended to `over`.
     pub fn admit(
@@ -185,7 +190,7 @@ impl OpenWindows {
         }
         self.closed = until;
         for (id, sensor) in (0..).map(SensorId).zip(&mut self.sensors) {
-            if !sensor.intervals.is_empty() || sensor.block.is_some() {
+            if !sensor.is_empty() {
                 sensor.close(id, until, self.settings, over);
             }
         }
@@ -212,6 +217,10 @@ impl Default for OpenSensor {
 }
 
 impl OpenSensor {
+    fn is_empty(&self) -> bool {
+        self.intervals.is_empty() && self.block.is_none()
+    }
+
     fn stored(&self, time: Timestamp) -> Option<f64> {
         self.intervals.iter().rev().find(|interval| interval.start <= time).and_then(|interval| {
             let place = interval.readings.binary_search_by_key(&time, |(time, _)| *time).ok()?;

@@ -1,0 +1,277 @@
+//! The committer: the one thread that writes to the disk.
+//!
+//! It gathers what the sources submitted and what runs and sinks have to write down, drives it through the
+//! [`Pipeline`], commits once for all of it, and only then keeps its promises. It is a thread rather than an actor
+//! because a commit blocks. It never waits for more than there is: a broker with a small in-flight window sends nothing
+//! on before it has its acknowledgements.
+//!
+//! Its queues: submissions are bounded by the bytes of the [`Intake`](crate::actors::intake::Intake); commands come
+//! from the scheduler, the recorder and the publisher only, which wait for their answers, so that there are but a run's
+//! chunks of verdicts at a time.
+
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, select};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+
+use crate::actors::intake::{SessionPresent, Submission};
+use crate::ingest::batch::Batch;
+use crate::interval::Window;
+use crate::pipeline::{Pipeline, Position, Taken};
+use crate::run::Run;
+use crate::store::{ChunkId, Committed, StoreError};
+use crate::time::Timestamp;
+use crate::verdict::Verdict;
+
+/// What the committer is asked to do beyond taking in readings.
+#[derive(Debug)]
+pub enum Command {
+    /// Close every window that ends at `until` or before.
+    Close {
+        /// The end of the last window to close.
+        until: Timestamp,
+        /// Told when it is durable.
+        done: oneshot::Sender<Committed>,
+    },
+    /// No more readings will come: close what is open. For an event clock.
+    EndHistory,
+    /// Write a run into the ledger.
+    PutRun {
+        /// The run.
+        run: Run,
+        /// Told when it is durable, and with it all verdicts sent before.
+        done: oneshot::Sender<Committed>,
+    },
+    /// Store a chunk of a run's verdicts.
+    PutVerdicts {
+        /// The run's window.
+        window: Window,
+        /// Which chunk.
+        chunk: ChunkId,
+        /// All its verdicts, in the order of their sensors.
+        verdicts: Vec<Verdict>,
+    },
+    /// Give up the windows before `until` that were not scored.
+    GiveUp {
+        /// The end of the last of them.
+        until: Timestamp,
+    },
+    /// A sink has published everything before `until`.
+    Published {
+        /// The sink.
+        sink: &'static str,
+        /// The end of the last window published.
+        until: Timestamp,
+    },
+    /// Commit what is there, and end.
+    Stop,
+}
+
+/// The way to the committer for everything but readings.
+#[derive(Clone, Debug)]
+pub struct Commands {
+    sender: Sender<Command>,
+    position: watch::Receiver<Position>,
+}
+
+/// The committer is gone, so that nothing can be made durable any more.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the committer has stopped")]
+pub struct CommitterStopped;
+
+impl Commands {
+    /// Sends a command that nobody waits for.
+    pub fn send(&self, command: Command) {
+        // A committer that is gone has said why, and the daemon ends with it.
+        let _ = self.sender.send(command);
+    }
+
+    /// Sends a command and waits until it is durable.
+    ///
+    /// # Errors
+    /// When the committer is gone.
+    pub async fn commit(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Committed>) -> Command,
+    ) -> Result<Committed, CommitterStopped> {
+        let (done, committed) = oneshot::channel();
+        self.send(command(done));
+        committed.await.map_err(|_| CommitterStopped)
+    }
+
+    /// Where the pipeline is, and when it moves on.
+    pub fn position(&self) -> watch::Receiver<Position> {
+        self.position.clone()
+    }
+}
+
+/// How the committer ended. Resolves when it did; fails when it panicked.
+pub type Ended = oneshot::Receiver<Result<(), StoreError>>;
+
+/// The most bytes of readings that one commit gathers. A commit takes a sync, however much is in it; beyond this the
+/// writing outweighs the sync, and waiting for more would only add to the delay of the first.
+const MAX_COMMIT_BYTES: usize = 4 << 20;
+
+/// Starts the committer.
+///
+/// # Errors
+/// When the system has no thread to give.
+pub fn start(pipeline: Pipeline, submissions: Receiver<Submission>) -> std::io::Result<(Commands, Ended)> {
+    let (sender, commands) = crossbeam_channel::unbounded();
+    let (position, position_receiver) = watch::channel(pipeline.position());
+    let (end, ended) = oneshot::channel();
+    let committer =
+        Committer { pipeline, submissions, commands, position, parked: None, promises: Promises::default() };
+    thread::Builder::new().name("committer".to_owned()).spawn(move || {
+        // Nobody listens any more when the daemon is being torn down.
+        let _ = end.send(committer.run());
+    })?;
+    Ok((Commands { sender, position: position_receiver }, ended))
+}
+
+struct Committer {
+    pipeline: Pipeline,
+    submissions: Receiver<Submission>,
+    commands: Receiver<Command>,
+    position: watch::Sender<Position>,
+    /// A batch whose readings wait for runs to end; nothing else is taken in before it.
+    parked: Option<Parked>,
+    promises: Promises,
+}
+
+struct Parked {
+    batch: Batch,
+    from: usize,
+    done: oneshot::Sender<Committed>,
+    permit: OwnedSemaphorePermit,
+}
+
+/// What is told when the next commit returns.
+#[derive(Default)]
+struct Promises {
+    committed: Vec<oneshot::Sender<Committed>>,
+    sessions: Vec<(oneshot::Sender<SessionPresent>, SessionPresent)>,
+    /// The intake's bytes that are given back.
+    permits: Vec<OwnedSemaphorePermit>,
+}
+
+/// Whether the committer goes on.
+#[derive(PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Stop,
+}
+
+impl Committer {
+    fn run(mut self) -> Result<(), StoreError> {
+        loop {
+            let next = self.gather()?;
+            let committed = self.pipeline.commit()?;
+            self.promises.keep(committed);
+            let position = self.pipeline.position();
+            self.position.send_if_modified(|last| std::mem::replace(last, position) != position);
+            if next == Next::Stop {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for something to do, and takes all that is there.
+    fn gather(&mut self) -> Result<Next, StoreError> {
+        let mut bytes = 0;
+        if self.parked.is_none() {
+            select! {
+                recv(self.commands) -> command => {
+                    let Ok(command) = command else { return Ok(Next::Stop) };
+                    if self.obey(command)? == Next::Stop { return Ok(Next::Stop) }
+                }
+                recv(self.submissions) -> submission => match submission {
+                    Ok(submission) => bytes += self.take(submission)?,
+                    // All sources are gone: from here on there are only commands.
+                    Err(_) => self.submissions = crossbeam_channel::never(),
+                },
+            }
+        } else {
+            let Ok(command) = self.commands.recv() else { return Ok(Next::Stop) };
+            if self.obey(command)? == Next::Stop {
+                return Ok(Next::Stop);
+            }
+        }
+        while let Ok(command) = self.commands.try_recv() {
+            if self.obey(command)? == Next::Stop {
+                return Ok(Next::Stop);
+            }
+        }
+        if let Some(parked) = self.parked.take() {
+            self.take_from(parked)?;
+        }
+        while self.parked.is_none()
+            && bytes < MAX_COMMIT_BYTES
+            && let Ok(submission) = self.submissions.try_recv()
+        {
+            bytes += self.take(submission)?;
+        }
+        Ok(Next::GoOn)
+    }
+
+    fn take(&mut self, submission: Submission) -> Result<usize, StoreError> {
+        match submission {
+            Submission::Batch { batch, done, permit } => {
+                let bytes = batch.size_bytes();
+                self.take_from(Parked { batch, from: 0, done, permit })?;
+                Ok(bytes)
+            }
+            Submission::Session { client, lifetime, done } => {
+                let present = self.pipeline.open_session(&client, lifetime)?;
+                self.promises.sessions.push((done, present));
+                Ok(client.len())
+            }
+        }
+    }
+
+    fn take_from(&mut self, mut waiting: Parked) -> Result<(), StoreError> {
+        match self.pipeline.take(&mut waiting.batch, waiting.from)? {
+            Taken::Whole => {
+                self.promises.committed.push(waiting.done);
+                self.promises.permits.push(waiting.permit);
+            }
+            Taken::UpTo(from) => self.parked = Some(Parked { from, ..waiting }),
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, command: Command) -> Result<Next, StoreError> {
+        match command {
+            Command::Close { until, done } => {
+                self.pipeline.close(until)?;
+                self.promises.committed.push(done);
+            }
+            Command::EndHistory => self.pipeline.end_history()?,
+            Command::PutRun { run, done } => {
+                self.pipeline.put_run(&run)?;
+                self.promises.committed.push(done);
+            }
+            Command::PutVerdicts { window, chunk, verdicts } => {
+                self.pipeline.put_verdicts(window, chunk, &verdicts)?;
+            }
+            Command::GiveUp { until } => self.pipeline.set_scored(until)?,
+            Command::Published { sink, until } => self.pipeline.put_published(sink, until)?,
+            Command::Stop => return Ok(Next::Stop),
+        }
+        Ok(Next::GoOn)
+    }
+}
+
+impl Promises {
+    fn keep(&mut self, committed: Committed) {
+        for done in self.committed.drain(..) {
+            // A source that has gone in the meantime acknowledges nothing.
+            let _ = done.send(committed);
+        }
+        for (done, present) in self.sessions.drain(..) {
+            // A client that has gone in the meantime needs no answer.
+            let _ = done.send(present);
+        }
+        self.permits.clear();
+    }
+}

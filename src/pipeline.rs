@@ -1,0 +1,337 @@
+//! What a batch does to the windows and the store: the order of steps on which every guarantee rests.
+//!
+//! A reading is first judged (is it late, repeated, contradictory?), what is accepted goes into the journal, windows
+//! that are over go into the window store behind it, and one commit makes it all durable. Only then do the caller's
+//! acknowledgements leave, does the event clock move on, and do runs learn what may be scored. No thread and no clock of
+//! its own: the caller drives it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::ingest::batch::Batch;
+use crate::ingest::session::{SessionLifetime, SessionPresent};
+use crate::interval::Window;
+use crate::reading::{Reading, Reject, RejectReason, Rejects};
+use crate::run::Run;
+use crate::schedule::Schedule;
+use crate::sensor::{SensorDirectory, SensorId};
+use crate::store::{ChunkId, Committed, Progress, Record, Store, StoreError, Writer};
+use crate::telemetry::metrics;
+use crate::time::{Clock, Timestamp};
+use crate::verdict::Verdict;
+use crate::warn_limited;
+use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
+
+/// Tells a sensor's deadband.
+pub type Deadbands = Box<dyn Fn(SensorId) -> Option<f64> + Send>;
+
+/// What the pipeline is made of.
+pub struct PipelineSettings {
+    /// How readings become windows.
+    pub windows: WindowSettings,
+    /// When windows are scored: with an event clock, readings wait for the runs that they make due.
+    pub schedule: Schedule,
+    /// The clock; an event clock is moved on by the pipeline.
+    pub clock: Clock,
+    /// The deadbands.
+    pub deadbands: Deadbands,
+    /// The most MQTT sessions that are remembered.
+    pub max_sessions: usize,
+}
+
+/// Where the pipeline is in event time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Position {
+    /// The time before which windows are closed for all sensors.
+    pub closed: Timestamp,
+    /// The time before which windows are scored.
+    pub scored: Timestamp,
+}
+
+/// How far a batch got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Taken {
+    /// All of it is taken in.
+    Whole,
+    /// The reading at this place, and those behind it, wait until the runs that are due have ended.
+    UpTo(usize),
+}
+
+/// Whether readings may come in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Pace {
+    Free,
+    /// History comes in faster than it is scored: what is due goes first.
+    Held,
+}
+
+/// Windows and store, and the order between them.
+pub struct Pipeline {
+    settings: PipelineSettings,
+    directory: Arc<SensorDirectory>,
+    writer: Writer,
+    windows: OpenWindows,
+    sessions: HashSet<String>,
+    scored: Timestamp,
+    /// The latest reading's time, where the clock follows the readings.
+    event_now: Timestamp,
+    pace: Pace,
+
+    // What the next commit writes.
+    accepted: Vec<Reading>,
+    over: Vec<ClosedWindow>,
+    rejects: Rejects,
+}
+
+impl Pipeline {
+    /// Takes up where the last process left off: replays the journal over the windows that are stored.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn recover(
+        store: Store,
+        directory: Arc<SensorDirectory>,
+        settings: PipelineSettings,
+    ) -> Result<Self, StoreError> {
+        let Store { mut writer, reader, .. } = store;
+        let closed = reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
+        let scored = reader.progress(Progress::Scored)?.unwrap_or(Timestamp::MIN);
+        let mut windows = OpenWindows::new(settings.windows, closed, reader.heads()?);
+        let mut over = Vec::new();
+        let mut event_now = Timestamp::MIN;
+        writer.replay_journal(|record| match record {
+            Record::Readings(readings) => {
+                for reading in readings {
+                    event_now = event_now.max(reading.time);
+                    windows.replay(reading, &mut over);
+                }
+            }
+            Record::Closed(until) => windows.close_until(until, &mut over),
+        })?;
+        // Only a clock that had come so far can have closed these.
+        event_now = event_now.max(match windows.closed() {
+            Timestamp::MIN => Timestamp::MIN,
+            closed => closed + settings.windows.lateness,
+        });
+        let sessions = reader.sessions()?.into_iter().collect();
+        let mut pipeline = Self {
+            settings,
+            directory,
+            writer,
+            windows,
+            sessions,
+            scored,
+            event_now,
+            pace: Pace::Free,
+            accepted: Vec::new(),
+            over,
+            rejects: Rejects::default(),
+        };
+        if pipeline.scored == Timestamp::MIN && pipeline.windows.closed() != Timestamp::MIN {
+            pipeline.set_scored(pipeline.windows.closed())?;
+        }
+        pipeline.commit()?;
+        pipeline.update_pace();
+        Ok(pipeline)
+    }
+
+    /// Where it is, as of the last commit.
+    pub fn position(&self) -> Position {
+        Position { closed: self.windows.closed(), scored: self.scored }
+    }
+
+    /// Takes in a batch from the reading at `from` on.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn take(&mut self, batch: &mut Batch, from: usize) -> Result<Taken, StoreError> {
+        self.rejects.append(std::mem::take(&mut batch.rejects));
+        for (place, reading) in batch.readings.iter().enumerate().skip(from) {
+            if let Clock::Event(_) = self.settings.clock {
+                self.follow(reading.time)?;
+                if self.pace == Pace::Held {
+                    return Ok(Taken::UpTo(place));
+                }
+            }
+            self.admit(*reading);
+        }
+        Ok(Taken::Whole)
+    }
+
+    /// Closes every window that ends at `until` or before.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn close(&mut self, until: Timestamp) -> Result<(), StoreError> {
+        if until <= self.windows.closed() {
+            return Ok(());
+        }
+        // In the journal, a closing comes after the readings that were accepted before it.
+        self.append_accepted()?;
+        self.writer.close(until)?;
+        self.windows.close_until(until, &mut self.over);
+        if self.scored == Timestamp::MIN {
+            self.set_scored(until)?;
+        }
+        self.update_pace();
+        Ok(())
+    }
+
+    /// Nothing more will come: closes every window that has readings, and moves the event clock past them.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn end_history(&mut self) -> Result<(), StoreError> {
+        if self.windows.is_empty() {
+            return Ok(());
+        }
+        let end = self.settings.windows.cut.window_of(self.event_now).end();
+        self.event_now = end + self.settings.windows.lateness;
+        self.close(end)
+    }
+
+    /// Writes a run into the ledger; a finished one moves on what counts as scored.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn put_run(&mut self, run: &Run) -> Result<(), StoreError> {
+        self.writer.put_run(run)?;
+        if let crate::run::RunState::Finished(_) = run.state {
+            self.set_scored(run.window.end())?;
+        }
+        Ok(())
+    }
+
+    /// Stores a chunk of a run's verdicts.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) -> Result<(), StoreError> {
+        self.writer.put_verdicts(window, chunk, verdicts)
+    }
+
+    /// Notes that a sink has published everything before `until`.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn put_published(&mut self, sink: &str, until: Timestamp) -> Result<(), StoreError> {
+        self.writer.put_progress(Progress::Published { sink }, until)
+    }
+
+    /// Moves on what counts as scored.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn set_scored(&mut self, until: Timestamp) -> Result<(), StoreError> {
+        self.scored = self.scored.max(until);
+        self.update_pace();
+        self.writer.put_progress(Progress::Scored, self.scored)
+    }
+
+    /// Remembers or forgets an MQTT session; tells whether an earlier one is taken up.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn open_session(&mut self, client: &str, lifetime: SessionLifetime) -> Result<SessionPresent, StoreError> {
+        let known = self.sessions.contains(client);
+        match lifetime {
+            SessionLifetime::Persistent if known => return Ok(SessionPresent::Yes),
+            SessionLifetime::Persistent => {
+                if self.sessions.len() >= self.settings.max_sessions {
+                    warn_limited!(
+                        client,
+                        "too many MQTT sessions to remember another; this client starts anew each time"
+                    );
+                } else {
+                    self.sessions.insert(client.to_owned());
+                    self.writer.put_session(client)?;
+                }
+            }
+            SessionLifetime::Connection if known => {
+                self.sessions.remove(client);
+                self.writer.remove_session(client)?;
+            }
+            SessionLifetime::Connection => {}
+        }
+        Ok(SessionPresent::No)
+    }
+
+    /// Makes everything durable that was done since the last commit.
+    ///
+    /// # Errors
+    /// When the store refuses. What was taken in since the last commit must then not be acknowledged, and the process
+    /// should end: the windows in memory are ahead of the disk.
+    pub fn commit(&mut self) -> Result<Committed, StoreError> {
+        let unsaved = self.directory.unsaved();
+        self.writer.add_sensors(&unsaved)?;
+        self.append_accepted()?;
+        for window in &self.over {
+            self.writer.put_window(window)?;
+        }
+        self.writer.put_rejects(&self.rejects)?;
+        let committed = self.writer.commit()?;
+
+        if let Some((last, _)) = unsaved.last() {
+            self.directory.mark_saved(last.index() + 1);
+        }
+        metrics::SENSORS.set(self.directory.len() as u64);
+        metrics::COMMITS.add(1);
+        metrics::JOURNAL_RECORDS.set(self.writer.journal_records() as u64);
+        metrics::WINDOWS_STORED.add(self.over.len() as u64);
+        metrics::REJECTS.add(self.rejects.total());
+        self.over.clear();
+        for reject in std::mem::take(&mut self.rejects).kept() {
+            warn_limited!(origin = reject.origin, kind = reject.reason.kind(), "rejected: {}", reject.reason);
+        }
+        if let Clock::Event(time) = &self.settings.clock {
+            time.advance(self.event_now);
+        }
+        Ok(committed)
+    }
+
+    /// Moves the event clock on, and closes what it passes.
+    fn follow(&mut self, time: Timestamp) -> Result<(), StoreError> {
+        if time <= self.event_now {
+            return Ok(());
+        }
+        self.event_now = time;
+        let over = self.settings.windows.cut.window_of(time - self.settings.windows.lateness).start();
+        self.close(over)
+    }
+
+    fn update_pace(&mut self) {
+        let due = || self.settings.schedule.due(self.scored, self.event_now);
+        let follows = matches!(self.settings.clock, Clock::Event(_));
+        self.pace = if follows && due().is_some() { Pace::Held } else { Pace::Free };
+    }
+
+    fn admit(&mut self, reading: Reading) {
+        let Reading { sensor, time, value } = reading;
+        let deadbands = &self.settings.deadbands;
+        let reason = match self.windows.admit(reading, || deadbands(sensor), &mut self.over) {
+            Admission::Accepted => {
+                self.accepted.push(reading);
+                return;
+            }
+            Admission::Repeated => return metrics::READINGS_REPEATED.add(1),
+            Admission::Suppressed => return metrics::READINGS_SUPPRESSED.add(1),
+            Admission::Conflict { stored } => RejectReason::Conflict { time, value, stored },
+            Admission::Late { watermark } => RejectReason::Late { time, watermark },
+            Admission::Full => RejectReason::IntervalFull { max: self.settings.windows.max_readings_per_interval },
+        };
+        let directory = &self.directory;
+        self.rejects.push(reason.kind(), || Reject {
+            received: Timestamp::now(),
+            origin: directory.name(sensor).map_or_else(String::new, |name| name.to_string()),
+            excerpt: value.to_string(),
+            reason,
+        });
+    }
+
+    fn append_accepted(&mut self) -> Result<(), StoreError> {
+        self.writer.append_readings(&self.accepted)?;
+        metrics::READINGS_ACCEPTED.add(self.accepted.len() as u64);
+        self.accepted.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! All metrics, each with its name and what it means. Nothing else names one.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that is counted up, or set.
+#[derive(Debug)]
+pub struct Metric {
+    /// Its name, in the form that Prometheus asks for.
+    pub name: &'static str,
+    /// What it counts.
+    pub help: &'static str,
+    value: AtomicU64,
+}
+
+impl Metric {
+    const fn new(name: &'static str, help: &'static str) -> Self {
+        Self { name, help, value: AtomicU64::new(0) }
+    }
+
+    /// Counts `count` more.
+    pub fn add(&self, count: u64) {
+        self.value.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Sets a number that goes up and down.
+    pub fn set(&self, value: u64) {
+        self.value.store(value, Ordering::Relaxed);
+    }
+
+    /// The number now.
+    pub fn get(&self) -> u64 {
+        self.value.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! metrics {
+    ($($ident:ident $name:literal $help:literal)*) => {
+        $(#[doc = $help] pub static $ident: Metric = Metric::new($name, $help);)*
+
+        /// Every metric, for whoever shows them.
+        pub static ALL: &[&Metric] = &[$(&$ident),*];
+    };
+}
+
+metrics! {
+    READINGS_ACCEPTED "anomalyd_readings_accepted_total" "Readings that are durable and count."
+    READINGS_REPEATED "anomalyd_readings_repeated_total" "Readings that were there already, for example because a device sent them again."
+    READINGS_SUPPRESSED "anomalyd_readings_suppressed_total" "Readings that a deadband passed over."
+    REJECTS "anomalyd_rejects_total" "Inputs that were not accepted."
+    SENSORS "anomalyd_sensors" "Sensors known."
+    COMMITS "anomalyd_commits_total" "Group commits: each syncs the disk once."
+    JOURNAL_RECORDS "anomalyd_journal_records" "Records in the journal that stored windows do not cover yet."
+    INTAKE_WAITING_BYTES "anomalyd_intake_waiting_bytes" "Bytes taken in and not yet durable."
+    WINDOWS_STORED "anomalyd_windows_stored_total" "Windows of single sensors that were closed and stored."
+    RUNS_FINISHED "anomalyd_runs_finished_total" "Runs in which every sensor in scope has its outcome."
+    WINDOWS_SKIPPED "anomalyd_windows_skipped_total" "Windows that were never scored, because more had been missed than schedule.catch_up."
+    VERDICTS_SCORED "anomalyd_verdicts_scored_total" "Verdicts of windows that were scored."
+    VERDICTS_FAILED "anomalyd_verdicts_failed_total" "Verdicts of windows whose scoring failed."
+    ANOMALIES "anomalyd_anomalies_total" "Intervals that a model called an anomaly."
+    MODELS_LOADED "anomalyd_models_loaded" "Models at work."
+    MODELS_BROKEN "anomalyd_models_broken" "Model files that could not be read."
+    MODELS_SUSPICIOUS "anomalyd_models_suspicious" "Models that called every row of their recent windows an anomaly."
+    ACTORS_RESTARTED "anomalyd_sensor_actors_restarted_total" "Sensor actors that were restarted after an error or a panic."
+    ACTORS_QUARANTINED "anomalyd_sensor_actors_quarantined" "Sensor actors that failed too often in a row and are not tried any more."
+    PUBLISHED "anomalyd_verdicts_published_total" "Verdicts that a sink took."
+    PUBLISH_FAILURES "anomalyd_publish_failures_total" "Attempts to publish that failed and were tried again."
+}
+
+/// Writes all metrics in the Prometheus text format.
+#[derive(Debug)]
+pub struct Exposition;
+
+impl fmt::Display for Exposition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ALL.iter().try_for_each(|metric| {
+            let kind = if metric.name.ends_with("_total") { "counter" } else { "gauge" };
+            let Metric { name, help, .. } = metric;
+            writeln!(f, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {}", metric.get())
+        })
+    }
+}
