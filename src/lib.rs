@@ -11,18 +11,20 @@ pub mod codec;
 pub mod interval;
 pub mod reading;
 pub mod run;
-pub mod schedule;
 pub mod sensor;
 pub mod time;
 pub mod verdict;
 
+// Pure parts, and the store: each knows the words, and little of the others.
 pub mod ingest;
 pub mod model;
+pub mod schedule;
+pub mod scoring;
+pub mod sink;
 pub mod store;
+pub mod telemetry;
 pub mod window;
 
-pub mod telemetry;
-
-pub mod pipeline;
-
+// What puts them together.
 pub mod actors;
+pub mod pipeline;

@@ -55,6 +55,8 @@ pub enum Command {
     GiveUp {
         /// The end of the last of them.
         until: Timestamp,
+        /// Told when it is durable.
+        done: oneshot::Sender<Committed>,
     },
     /// A sink has published everything before `until`.
     Published {
@@ -167,9 +169,10 @@ impl Committer {
         loop {
             let next = self.gather()?;
             let committed = self.pipeline.commit()?;
-            self.promises.keep(committed);
+            // Before the promises: whoever waited for one finds the position that it led to.
             let position = self.pipeline.position();
             self.position.send_if_modified(|last| std::mem::replace(last, position) != position);
+            self.promises.keep(committed);
             if next == Next::Stop {
                 return Ok(());
             }
@@ -254,7 +257,10 @@ impl Committer {
             Command::PutVerdicts { window, chunk, verdicts } => {
                 self.pipeline.put_verdicts(window, chunk, &verdicts)?;
             }
-            Command::GiveUp { until } => self.pipeline.set_scored(until)?,
+            Command::GiveUp { until, done } => {
+                self.pipeline.set_scored(until)?;
+                self.promises.committed.push(done);
+            }
             Command::Published { sink, until } => self.pipeline.put_published(sink, until)?,
             Command::Stop => return Ok(Next::Stop),
         }

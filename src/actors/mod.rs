@@ -2,3 +2,8 @@
 
 pub mod committer;
 pub mod intake;
+pub mod recorder;
+pub mod restart;
+pub mod scheduler;
+pub mod sensor;
+pub mod supervisor;

@@ -145,6 +145,14 @@ pub struct Writer {
     settings: StoreSettings,
     /// The time before which windows are closed for all sensors, to be forgotten by the journal at the next commit.
     closed: Option<Timestamp>,
+    written: Written,
+}
+
+/// Whether anything was written since the last commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Written {
+    Nothing,
+    Something,
 }
 
 /// Reads from the store. Cheap to clone.
@@ -205,7 +213,7 @@ impl Store {
         let journal = Journal::new(db.table("journal")?);
         let rejects = RejectRing::open(tables.rejects.clone(), settings.reject_blocks)?;
         let reader = Reader { db: db.clone(), tables: tables.clone(), settings: settings.clone() };
-        let writer = Writer { db, tables, journal, rejects, settings, closed: None };
+        let writer = Writer { db, tables, journal, rejects, settings, closed: None, written: Written::Something };
         Ok(Self { writer, reader, set_aside })
     }
 }
@@ -248,6 +256,7 @@ impl Writer {
     /// When the database refuses.
     pub fn add_sensors(&mut self, sensors: &[(SensorId, SensorName)]) -> Result<(), StoreError> {
         for (id, name) in sensors {
+            self.written = Written::Something;
             let mut encoder = Encoder::default();
             encoder.blob(name.device().as_bytes());
             encoder.blob(name.sensor().as_bytes());
@@ -261,6 +270,10 @@ impl Writer {
     /// # Errors
     /// When the database refuses.
     pub fn append_readings(&mut self, readings: &[Reading]) -> Result<(), StoreError> {
+        if readings.is_empty() {
+            return Ok(());
+        }
+        self.written = Written::Something;
         self.journal.append_readings(readings)
     }
 
@@ -270,6 +283,7 @@ impl Writer {
     /// # Errors
     /// When the database refuses.
     pub fn close(&mut self, until: Timestamp) -> Result<(), StoreError> {
+        self.written = Written::Something;
         self.journal.append_closed(until)?;
         self.closed = Some(until);
         Ok(())
@@ -280,6 +294,7 @@ impl Writer {
     /// # Errors
     /// When the database refuses.
     pub fn put_window(&mut self, closed: &ClosedWindow) -> Result<(), StoreError> {
+        self.written = Written::Something;
         let SensorHead { sensor, closed: until, last_value } = closed.head;
         let key = window_key(sensor, closed.window, self.settings.windows);
         self.tables.windows.put_parts(&key, closed.block.as_bytes())?;
@@ -294,6 +309,7 @@ impl Writer {
     /// # Errors
     /// When the database refuses.
     pub fn put_run(&mut self, run: &Run) -> Result<(), StoreError> {
+        self.written = Written::Something;
         let slot = ring_slot(run.window, self.settings.runs);
         self.tables.runs.put(&slot.to_be_bytes(), &runs::encode(run))
     }
@@ -303,6 +319,7 @@ impl Writer {
     /// # Errors
     /// When the database refuses.
     pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) -> Result<(), StoreError> {
+        self.written = Written::Something;
         let key = chunk.key(ring_slot(window, self.settings.runs));
         self.tables.verdicts.put_parts(&key, &verdicts::encode(window, verdicts))
     }
@@ -312,6 +329,10 @@ impl Writer {
     /// # Errors
     /// When the database refuses.
     pub fn put_rejects(&mut self, rejects: &Rejects) -> Result<(), StoreError> {
+        if rejects.kept().is_empty() {
+            return Ok(());
+        }
+        self.written = Written::Something;
         self.rejects.append(rejects)
     }
 
@@ -320,6 +341,7 @@ impl Writer {
     /// # Errors
     /// When the database refuses.
     pub fn put_session(&mut self, client: &str) -> Result<(), StoreError> {
+        self.written = Written::Something;
         self.tables.sessions.put(client.as_bytes(), &[])
     }
 
@@ -328,6 +350,7 @@ impl Writer {
     /// # Errors
     /// When the database refuses.
     pub fn remove_session(&mut self, client: &str) -> Result<(), StoreError> {
+        self.written = Written::Something;
         self.tables.sessions.remove(client.as_bytes())
     }
 
@@ -336,6 +359,7 @@ impl Writer {
     /// # Errors
     /// When the database refuses.
     pub fn put_progress(&mut self, progress: Progress<'_>, until: Timestamp) -> Result<(), StoreError> {
+        self.written = Written::Something;
         self.tables.progress.put(&progress_key(progress), &until.nanos().to_be_bytes())
     }
 
@@ -348,10 +372,14 @@ impl Writer {
         if let Some(until) = self.closed {
             self.put_progress(Progress::Closed, until)?;
         }
-        self.db.sync()?;
+        if self.written == Written::Something {
+            self.db.sync()?;
+            self.written = Written::Nothing;
+        }
         // Only now are the windows durable that make the front of the journal dispensable.
         if let Some(until) = self.closed.take() {
             self.journal.forget_before(until)?;
+            self.written = Written::Something;
         }
         Ok(Committed(()))
     }

@@ -38,9 +38,6 @@ impl RejectRing {
     }
 
     pub(super) fn append(&mut self, rejects: &Rejects) -> Result<(), StoreError> {
-        if rejects.kept().is_empty() {
-            return Ok(());
-        }
         let mut encoder = Encoder::default();
         encoder.unsigned(self.next);
         for reject in rejects.kept() {

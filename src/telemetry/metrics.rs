@@ -23,6 +23,11 @@ impl Metric {
         self.value.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// Counts `count` less, in a number that goes up and down.
+    pub fn subtract(&self, count: u64) {
+        self.value.fetch_sub(count, Ordering::Relaxed);
+    }
+
     /// Sets a number that goes up and down.
     pub fn set(&self, value: u64) {
         self.value.store(value, Ordering::Relaxed);

@@ -1,0 +1,189 @@
+//! The sensor actor: holds one sensor's model and scores its windows.
+//!
+//! It is supervised in two layers, because actix restarts an actor that stops but not one that panics.
+//!
+//! *Soft*: scoring runs behind a caught unwind. After an error or a panic the actor answers with the outcome `failed`,
+//! stops, and actix starts it again; the pause is waited out in [`restarting`](Supervised::restarting), while messages
+//! wait in the mailbox. *Hard*: should anything else in the actor panic, its task dies and its mailbox with it. Then the
+//! [`Guard`] that it owns is dropped, answers for the window at work, and tells the parent, which makes a new actor.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use actix::prelude::*;
+
+use crate::actors::recorder::{Recorder, Scoring};
+use crate::actors::restart::{Restart, RestartPolicy};
+use crate::actors::supervisor::{SensorDied, SensorSupervisor};
+use crate::interval::Window;
+use crate::model::Model;
+use crate::scoring::{ScoringSettings, Suspicion, score};
+use crate::sensor::{SensorId, SensorName};
+use crate::store::Reader;
+use crate::telemetry::metrics;
+use crate::verdict::Outcome;
+
+/// Asks for one window to be scored. The outcome goes to the recorder.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ScoreWindow {
+    /// Which window.
+    pub window: Window,
+    /// When nobody waits for the outcome any more.
+    pub deadline: Instant,
+    /// Who does until then.
+    pub recorder: Addr<Recorder>,
+}
+
+/// What all sensor actors share.
+#[derive(Debug)]
+pub struct SensorSettings {
+    /// What verdicts depend on.
+    pub scoring: ScoringSettings,
+    /// How failures are answered.
+    pub restart: RestartPolicy,
+    /// After how many windows of nothing but anomalies a model is reported.
+    pub suspicious_after: u32,
+}
+
+/// Which sensor, and with which model.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The sensor's number.
+    pub sensor: SensorId,
+    /// Its name.
+    pub name: SensorName,
+    /// Its model.
+    pub model: Arc<Model>,
+    /// How often scoring failed in a row. Outlives the actor.
+    pub failures: Arc<AtomicU32>,
+}
+
+/// One sensor's actor.
+#[derive(Debug)]
+pub struct SensorActor {
+    assignment: Assignment,
+    settings: Arc<SensorSettings>,
+    reader: Reader,
+    suspicion: Suspicion,
+    guard: Guard,
+}
+
+impl SensorActor {
+    /// An actor that scores with the assigned model.
+    pub fn new(
+        assignment: Assignment,
+        settings: Arc<SensorSettings>,
+        reader: Reader,
+        parent: Addr<SensorSupervisor>,
+    ) -> Self {
+        let guard = Guard { sensor: assignment.sensor, failures: Arc::clone(&assignment.failures), parent, at_work: None };
+        let suspicion = Suspicion::new(settings.suspicious_after);
+        Self { assignment, settings, reader, suspicion, guard }
+    }
+
+    fn score(&self, window: Window) -> Result<Outcome, String> {
+        let Assignment { sensor, model, .. } = &self.assignment;
+        let attempt = || {
+            fail::fail_point!(&format!("sensor::score {}", self.assignment.name), |error| Err(error.unwrap_or_default()));
+            let block = self.reader.window(*sensor, window).map_err(|error| error.to_string())?;
+            score(model, window, block.as_ref(), self.settings.scoring).map_err(|error| error.to_string())
+        };
+        catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err("the model panicked".to_owned()))
+    }
+
+    /// Reports a model that has just become suspicious.
+    fn watch(&mut self, outcome: &Outcome) {
+        let before = self.suspicion.check();
+        self.suspicion.observe(outcome);
+        match (before, self.suspicion.check()) {
+            (Ok(()), Err(suspicious)) => {
+                metrics::MODELS_SUSPICIOUS.add(1);
+                tracing::warn!(sensor = %self.assignment.name, "suspicious model: {suspicious}");
+            }
+            (Err(_), Ok(())) => {
+                metrics::MODELS_SUSPICIOUS.subtract(1);
+                tracing::info!(sensor = %self.assignment.name, "the model is no longer suspicious");
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Actor for SensorActor {
+    type Context = Context<Self>;
+}
+
+impl Supervised for SensorActor {
+    fn restarting(&mut self, context: &mut Context<Self>) {
+        let failures = self.assignment.failures.load(Ordering::Relaxed);
+        if let Restart::After(pause) = self.settings.restart.after(failures, fastrand::f64()) {
+            metrics::ACTORS_RESTARTED.add(1);
+            let name = &self.assignment.name;
+            tracing::warn!(sensor = %name, failures, "the sensor's actor is restarted in {} ms", pause.as_millis());
+            context.wait(tokio::time::sleep(pause).into_actor(self));
+        }
+    }
+}
+
+impl Handler<ScoreWindow> for SensorActor {
+    type Result = ();
+
+    fn handle(&mut self, message: ScoreWindow, context: &mut Context<Self>) {
+        if Instant::now() >= message.deadline {
+            return;
+        }
+        let sensor = self.assignment.sensor;
+        let window = message.window;
+        self.guard.at_work = Some((window, message.recorder));
+        fail::fail_point!(&format!("sensor::handle {}", self.assignment.name));
+
+        let failures = self.assignment.failures.load(Ordering::Relaxed);
+        let outcome = match self.settings.restart.after(failures, 0.0) {
+            Restart::Quarantine => Outcome::Quarantined,
+            Restart::After(_) => match self.score(window) {
+                Ok(outcome) => {
+                    self.assignment.failures.store(0, Ordering::Relaxed);
+                    outcome
+                }
+                Err(reason) => {
+                    let failures = self.assignment.failures.fetch_add(1, Ordering::Relaxed) + 1;
+                    tracing::error!(sensor = %self.assignment.name, failures, "scoring failed: {reason}");
+                    if self.settings.restart.after(failures, 0.0) == Restart::Quarantine {
+                        metrics::ACTORS_QUARANTINED.add(1);
+                        tracing::error!(sensor = %self.assignment.name, "the model is quarantined until the next start");
+                    }
+                    context.stop();
+                    Outcome::Failed { reason }
+                }
+            },
+        };
+        self.watch(&outcome);
+        if let Some((_, recorder)) = self.guard.at_work.take() {
+            recorder.do_send(Scoring { window, sensor, outcome });
+        }
+    }
+}
+
+/// Speaks for an actor that dies.
+#[derive(Debug)]
+struct Guard {
+    sensor: SensorId,
+    failures: Arc<AtomicU32>,
+    parent: Addr<SensorSupervisor>,
+    at_work: Option<(Window, Addr<Recorder>)>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some((window, recorder)) = self.at_work.take() {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            let outcome = Outcome::Failed { reason: "the sensor's actor panicked".to_owned() };
+            recorder.do_send(Scoring { window, sensor: self.sensor, outcome });
+        }
+        // When the daemon stops, actors end as well, and the parent does not care.
+        self.parent.do_send(SensorDied { sensor: self.sensor });
+    }
+}

@@ -1,0 +1,153 @@
+//! The parent of all sensor actors: starts them, makes new ones for those that died, and passes runs on to them.
+//!
+//! Addresses of the dead are dead: messages are routed by the sensor's number, and nobody else holds an address.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use actix::prelude::*;
+use actix_rt::ArbiterHandle;
+
+use crate::actors::recorder::{Recorder, Scoring};
+use crate::actors::restart::Restart;
+use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings};
+use crate::interval::Window;
+use crate::model::Model;
+use crate::sensor::{SensorId, SensorName};
+use crate::store::Reader;
+use crate::telemetry::metrics;
+use crate::verdict::Outcome;
+
+/// A sensor that has a model file.
+#[derive(Debug)]
+pub struct Scope {
+    /// The sensor's number.
+    pub sensor: SensorId,
+    /// Its name.
+    pub name: SensorName,
+    /// Its model, or why the file is none.
+    pub model: Result<Arc<Model>, String>,
+}
+
+/// Scores a window of these sensors: each gets its [`ScoreWindow`].
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Broadcast {
+    /// Which window.
+    pub window: Window,
+    /// Whose.
+    pub sensors: Vec<SensorId>,
+    /// When nobody waits for the outcomes any more.
+    pub deadline: Instant,
+    /// Who does until then.
+    pub recorder: Addr<Recorder>,
+}
+
+/// A sensor's actor is gone. Sent by the actor's guard.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SensorDied {
+    /// Whose.
+    pub sensor: SensorId,
+}
+
+/// The parent of all sensor actors.
+pub struct SensorSupervisor {
+    settings: Arc<SensorSettings>,
+    reader: Reader,
+    /// One thread a core; the actors are dealt out to them.
+    arbiters: Vec<ArbiterHandle>,
+    scope: Vec<Scope>,
+    sensors: BTreeMap<SensorId, Place>,
+}
+
+/// What stands where a sensor's actor should be.
+enum Place {
+    Alive(Addr<SensorActor>, Assignment),
+    /// It died, and a new one is made after a pause.
+    Dead(Assignment),
+    /// Its model file is none.
+    Broken(String),
+}
+
+impl SensorSupervisor {
+    /// A parent for the actors of all sensors in scope.
+    pub fn new(settings: SensorSettings, reader: Reader, arbiters: Vec<ArbiterHandle>, scope: Vec<Scope>) -> Self {
+        Self { settings: settings.into(), reader, arbiters, scope, sensors: BTreeMap::new() }
+    }
+
+    fn start(&self, assignment: Assignment, context: &Context<Self>) -> Place {
+        let actor = SensorActor::new(
+            assignment.clone(),
+            Arc::clone(&self.settings),
+            self.reader.clone(),
+            context.address(),
+        );
+        let arbiter = &self.arbiters[assignment.sensor.index() % self.arbiters.len()];
+        Place::Alive(Supervisor::start_in_arbiter(arbiter, move |_| actor), assignment)
+    }
+}
+
+impl Actor for SensorSupervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        for Scope { sensor, name, model } in std::mem::take(&mut self.scope) {
+            let place = match model {
+                Ok(model) => {
+                    let failures = Arc::new(AtomicU32::new(0));
+                    self.start(Assignment { sensor, name, model, failures }, context)
+                }
+                Err(reason) => Place::Broken(reason),
+            };
+            self.sensors.insert(sensor, place);
+        }
+    }
+}
+
+impl Handler<Broadcast> for SensorSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, broadcast: Broadcast, _: &mut Context<Self>) {
+        let Broadcast { window, sensors, deadline, recorder } = broadcast;
+        for sensor in sensors {
+            let reason = match self.sensors.get(&sensor) {
+                Some(Place::Alive(actor, _)) => {
+                    actor.do_send(ScoreWindow { window, deadline, recorder: recorder.clone() });
+                    continue;
+                }
+                Some(Place::Dead(_)) => "the sensor's actor is being restarted".to_owned(),
+                Some(Place::Broken(reason)) => reason.clone(),
+                None => "the sensor has no model".to_owned(),
+            };
+            recorder.do_send(Scoring { window, sensor, outcome: Outcome::Failed { reason } });
+        }
+    }
+}
+
+impl Handler<SensorDied> for SensorSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, SensorDied { sensor }: SensorDied, context: &mut Context<Self>) {
+        let Some(Place::Alive(_, assignment)) = self.sensors.get(&sensor) else { return };
+        let assignment = assignment.clone();
+        let failures = assignment.failures.load(Ordering::Relaxed).max(1);
+        // A quarantined actor answers without scoring, so it can always be made again.
+        let pause = match self.settings.restart.after(failures, fastrand::f64()) {
+            Restart::After(pause) => pause,
+            Restart::Quarantine => self.settings.restart.backoff_max,
+        };
+        metrics::ACTORS_RESTARTED.add(1);
+        let name = &assignment.name;
+        tracing::error!(sensor = %name, failures, "the sensor's actor died; a new one follows in {} ms", pause.as_millis());
+        self.sensors.insert(sensor, Place::Dead(assignment));
+        context.run_later(pause, move |parent, context| {
+            if let Some(Place::Dead(assignment)) = parent.sensors.remove(&sensor) {
+                let place = parent.start(assignment, context);
+                parent.sensors.insert(sensor, place);
+            }
+        });
+    }
+}

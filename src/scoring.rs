@@ -1,0 +1,149 @@
+//! From a window and a model to an outcome: pure, and the same for the daemon and for the offline command.
+
+use ndarray::ArrayView2;
+
+use crate::codec::Corrupt;
+use crate::interval::{Cut, Interval, Window};
+use crate::model::{EvaluateError, Model};
+use crate::verdict::{Outcome, Row, Scored};
+use crate::window::WindowBlock;
+
+/// What verdicts depend on besides the window and the model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ScoringSettings {
+    /// The lengths of intervals and windows.
+    pub cut: Cut,
+    /// How many intervals of a window must hold readings for it to be scored.
+    pub min_intervals: u32,
+}
+
+/// Why a window could not be scored.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ScoreError {
+    /// The model takes other rows than are made.
+    #[error("the model takes {expected} features a row, and rows hold one: the mean of an interval")]
+    Width {
+        /// What the model takes.
+        expected: usize,
+    },
+    /// The stored window cannot be read.
+    #[error("the stored window is damaged: {0}")]
+    Window(#[from] Corrupt),
+    /// The model cannot evaluate the rows.
+    #[error("the model cannot evaluate the window: {0}")]
+    Evaluate(#[from] EvaluateError),
+}
+
+/// How many features a row has: the mean of an interval.
+pub const FEATURES: usize = 1;
+
+/// Scores one window.
+///
+/// # Errors
+/// When the stored window is damaged or the model cannot evaluate it.
+pub fn score(
+    model: &Model,
+    window: Window,
+    block: Option<&WindowBlock>,
+    settings: ScoringSettings,
+) -> Result<Outcome, ScoreError> {
+    let Some(block) = block else { return Ok(Outcome::NoData) };
+    score_intervals(model, window, &block.intervals(settings.cut)?, settings)
+}
+
+/// Scores the intervals of one window.
+///
+/// # Errors
+/// When the model cannot evaluate them.
+pub fn score_intervals(
+    model: &Model,
+    window: Window,
+    intervals: &[Interval],
+    settings: ScoringSettings,
+) -> Result<Outcome, ScoreError> {
+    let held = u32::try_from(intervals.len()).unwrap_or(u32::MAX);
+    if held == 0 {
+        return Ok(Outcome::NoData);
+    }
+    if held < settings.min_intervals {
+        return Ok(Outcome::TooLittleData { intervals: held, needed: settings.min_intervals });
+    }
+    if model.width() != FEATURES {
+        return Err(ScoreError::Width { expected: model.width() });
+    }
+    let means: Vec<f64> = intervals.iter().map(|interval| interval.mean).collect();
+    let evaluations = model.evaluate(ArrayView2::from(means.as_chunks::<FEATURES>().0))?;
+    let rows = intervals.iter().zip(evaluations).map(|(interval, evaluation)| Row {
+        interval: place(*interval, window, settings.cut),
+        label: evaluation.label,
+        decision: evaluation.decision,
+    });
+    Ok(Outcome::Scored(Scored { model: model.hash(), rows: rows.collect() }))
+}
+
+/// An interval's place in its window.
+fn place(interval: Interval, window: Window, cut: Cut) -> u16 {
+    let place = interval.start.since(window.start()).divide(cut.interval()).0;
+    // A window has at most 32,768 intervals.
+    u16::try_from(place).unwrap_or(u16::MAX)
+}
+
+/// Notices a model that calls everything an anomaly: it says more of its training than of the sensor.
+#[derive(Clone, Copy, Debug)]
+pub struct Suspicion {
+    after: u32,
+    windows: u32,
+}
+
+/// A model has called every row of several windows in a row an anomaly.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the model called every row of the last {windows} windows an anomaly: check what it was trained on")]
+pub struct Suspicious {
+    /// How many windows in a row.
+    pub windows: u32,
+}
+
+impl Suspicion {
+    /// Becomes suspicious after so many windows in a row.
+    pub fn new(after: u32) -> Self {
+        Self { after: after.max(1), windows: 0 }
+    }
+
+    /// Takes in one more outcome.
+    pub fn observe(&mut self, outcome: &Outcome) {
+        if let Outcome::Scored(scored) = outcome {
+            let all = scored.anomalies() == scored.rows.len();
+            self.windows = if all { self.windows.saturating_add(1) } else { 0 };
+        }
+    }
+
+    /// What there is to say now.
+    pub fn check(&self) -> Result<(), Suspicious> {
+        if self.windows >= self.after { Err(Suspicious { windows: self.windows }) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::{Label, ModelHash};
+
+    fn scored(labels: &[Label]) -> Outcome {
+        let row = |label| Row { interval: 0, label, decision: 0.0 };
+        Outcome::Scored(Scored { model: ModelHash([0; 32]), rows: labels.iter().copied().map(row).collect() })
+    }
+
+    #[test]
+    fn a_model_is_suspicious_that_calls_everything_an_anomaly_for_several_windows() {
+        use Label::{Anomaly, Normal};
+        let mut suspicion = Suspicion::new(3);
+        for outcome in [scored(&[Anomaly]), scored(&[Anomaly, Anomaly]), Outcome::NoData] {
+            suspicion.observe(&outcome);
+        }
+        assert_eq!(suspicion.check(), Ok(()));
+        suspicion.observe(&scored(&[Anomaly]));
+        assert_eq!(suspicion.check(), Err(Suspicious { windows: 3 }));
+        suspicion.observe(&scored(&[Anomaly, Normal]));
+        assert_eq!(suspicion.check(), Ok(()));
+    }
+}

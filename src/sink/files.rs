@@ -1,0 +1,175 @@
+//! The file sink: a prediction file for each scored sensor of a run, in a directory by date.
+//!
+//! A file is written under a temporary name and renamed, so that nobody reads half of one. What was published counts as
+//! published when the file system has it on the disk.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::interval::{Cut, Interval, Window};
+use crate::sensor::SensorName;
+use crate::sink::prediction::{Decisions, PredictionWriter, file_name};
+use crate::time::{Span, Timestamp};
+use crate::verdict::Scored;
+
+/// Where prediction files go, and for how long.
+#[derive(Clone, Debug)]
+pub struct FileSettings {
+    /// The directory; each day has one below it.
+    pub directory: PathBuf,
+    /// Whether decision values are written.
+    pub decisions: Decisions,
+    /// How long files are kept, in event time.
+    pub keep: Span,
+}
+
+/// A file that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}; anomalyd must be able to write there (publish.files.directory)", path.display())]
+pub struct FileError {
+    path: PathBuf,
+    problem: io::Error,
+}
+
+/// Writes the prediction files of one run.
+#[derive(Debug)]
+pub struct RunFiles<'a> {
+    settings: &'a FileSettings,
+    cut: Cut,
+    window: Window,
+    directory: PathBuf,
+    /// Different sensors may come to the same name (`a_b/c` and `a/b_c`).
+    names: HashSet<String>,
+}
+
+impl<'a> RunFiles<'a> {
+    /// Files for the run over `window`, in the directory of the day on which the window ends.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn new(settings: &'a FileSettings, cut: Cut, window: Window) -> Result<Self, FileError> {
+        let directory = settings.directory.join(day(window.end()));
+        fs::create_dir_all(&directory).map_err(|problem| FileError { path: directory.clone(), problem })?;
+        Ok(Self { settings, cut, window, directory, names: HashSet::new() })
+    }
+
+    /// Writes one sensor's file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&mut self, sensor: &SensorName, intervals: &[Interval], scored: &Scored) -> Result<(), FileError> {
+        let mut name = file_name(sensor, self.window.end());
+        for number in 2.. {
+            if self.names.insert(name.clone()) {
+                break;
+            }
+            name = file_name(sensor, self.window.end()).replace(".csv", &format!("-{number}.csv"));
+        }
+        let path = self.directory.join(name);
+        self.write_file(&path, sensor, intervals, scored).map_err(|problem| FileError { path, problem })
+    }
+
+    fn write_file(&self, path: &Path, sensor: &SensorName, intervals: &[Interval], scored: &Scored) -> io::Result<()> {
+        let temporary = path.with_extension("csv.part");
+        let file = BufWriter::new(File::create(&temporary)?);
+        let mut writer = PredictionWriter::new(file, sensor.clone(), self.settings.decisions)?;
+        writer.write(self.window, self.cut.interval(), intervals, scored)?;
+        writer.finish()?.flush()?;
+        fs::rename(temporary, path)
+    }
+
+    /// Puts everything on the disk, and removes the directories of days that are no longer kept.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn finish(self) -> Result<(), FileError> {
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |problem| FileError { path, problem }
+        };
+        // One call for all files of the run: on flash, a sync for each would wear it out.
+        let directory = File::open(&self.directory).map_err(at(&self.directory))?;
+        rustix::fs::syncfs(&directory).map_err(|errno| at(&self.directory)(errno.into()))?;
+        let oldest = day(self.window.end() - self.settings.keep);
+        for entry in fs::read_dir(&self.settings.directory).map_err(at(&self.settings.directory))? {
+            let path = entry.map_err(at(&self.settings.directory))?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            if name.is_some_and(|name| is_day(name) && name < oldest.as_str()) {
+                fs::remove_dir_all(&path).map_err(at(&path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn day(time: Timestamp) -> String {
+    time.format("%Y-%m-%d")
+}
+
+/// Whether a directory is one of ours: nothing else is ever removed.
+fn is_day(name: &str) -> bool {
+    Timestamp::parse(&format!("{name} 00:00")).is_some() && name.len() == "2018-08-29".len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::{Label, ModelHash, Row};
+
+    fn settings(directory: &Path) -> FileSettings {
+        let keep = Span::from_secs(86_400);
+        FileSettings { directory: directory.to_owned(), decisions: Decisions::Omit, keep }
+    }
+
+    fn publish(settings: &FileSettings, at: &str, sensors: &[(&str, &str)]) {
+        let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
+        let window = cut.window_of(Timestamp::parse(at).unwrap());
+        let mut files = RunFiles::new(settings, cut, window).unwrap();
+        for (device, sensor) in sensors {
+            let interval = Interval::aggregate(window.start(), [1.5].into_iter()).unwrap();
+            let rows = vec![Row { interval: 0, label: Label::Normal, decision: 1.0 }];
+            let scored = Scored { model: ModelHash([0; 32]), rows };
+            files.write(&SensorName::new(device, sensor).unwrap(), &[interval], &scored).unwrap();
+        }
+        files.finish().unwrap();
+    }
+
+    fn tree(directory: &Path) -> Vec<String> {
+        let mut paths: Vec<_> = fs::read_dir(directory)
+            .unwrap()
+            .flat_map(|day| fs::read_dir(day.unwrap().path()).unwrap())
+            .map(|file| file.unwrap().path().strip_prefix(directory).unwrap().display().to_string())
+            .collect();
+        paths.sort();
+        paths
+    }
+
+    #[test]
+    fn files_go_into_a_directory_by_date_and_nothing_temporary_remains() {
+        let directory = tempfile::tempdir().unwrap();
+        publish(&settings(directory.path()), "2018-08-28 23:30", &[("1", "4")]);
+        assert_eq!(tree(directory.path()), ["2018-08-29/preds_1_4_180829000000.csv"]);
+    }
+
+    #[test]
+    fn sensors_whose_names_run_together_get_files_of_their_own() {
+        let directory = tempfile::tempdir().unwrap();
+        publish(&settings(directory.path()), "2018-08-29 02:30", &[("a_b", "c"), ("a", "b_c")]);
+        let expected = ["2018-08-29/preds_a_b_c_180829030000-2.csv", "2018-08-29/preds_a_b_c_180829030000.csv"];
+        assert_eq!(tree(directory.path()), expected);
+    }
+
+    #[test]
+    fn days_that_are_no_longer_kept_go_and_what_is_not_ours_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("0000-notes")).unwrap();
+        for day in ["2018-08-27", "2018-08-28", "2018-08-29"] {
+            publish(&settings(directory.path()), &format!("{day} 12:30"), &[("1", "4")]);
+        }
+        let mut days: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|day| day.unwrap().file_name()).collect();
+        days.sort();
+        assert_eq!(days, ["0000-notes", "2018-08-28", "2018-08-29"]);
+    }
+}

@@ -1,0 +1,140 @@
+//! Prediction files: CSV in the form of the batch job that they take the place of, `TS,Device,Tag,Val,Prediction`.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use crate::interval::{Interval, Window};
+use crate::sensor::SensorName;
+use crate::time::{Span, Timestamp};
+use crate::verdict::{Label, Scored};
+
+/// Whether a prediction file says how far from the border each row lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decisions {
+    /// Only the predictions.
+    Omit,
+    /// A last column, `Decision`, with the decision value.
+    Include,
+}
+
+/// Writes one prediction file.
+pub struct PredictionWriter<W: Write> {
+    csv: csv::Writer<W>,
+    sensor: SensorName,
+    decisions: Decisions,
+}
+
+impl<W: Write> PredictionWriter<W> {
+    /// Begins a file with its header.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn new(file: W, sensor: SensorName, decisions: Decisions) -> io::Result<Self> {
+        let mut csv = csv::WriterBuilder::new().flexible(true).from_writer(file);
+        let header = ["TS", "Device", "Tag", "Val", "Prediction", "Decision"];
+        let columns = if decisions == Decisions::Include { 6 } else { 5 };
+        csv.write_record(&header[..columns])?;
+        Ok(Self { csv, sensor, decisions })
+    }
+
+    /// Writes the rows of a scored window. A prediction is 1 for an anomaly and 0 otherwise.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(
+        &mut self,
+        window: Window,
+        interval: Span,
+        intervals: &[Interval],
+        scored: &Scored,
+    ) -> io::Result<()> {
+        let means: HashMap<Timestamp, f64> = intervals.iter().map(|interval| (interval.start, interval.mean)).collect();
+        for row in &scored.rows {
+            let start = window.start() + interval.times(i64::from(row.interval));
+            // A row was made from an interval, which is kept as long as the verdict that is being published.
+            let Some(mean) = means.get(&start) else { continue };
+            let prediction = if row.label == Label::Anomaly { "1" } else { "0" };
+            let mut record = vec![
+                format_time(start),
+                self.sensor.device().to_owned(),
+                self.sensor.sensor().to_owned(),
+                format!("{mean:?}"),
+                prediction.to_owned(),
+            ];
+            if self.decisions == Decisions::Include {
+                record.push(format!("{:?}", row.decision));
+            }
+            self.csv.write_record(&record)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the file, and gives it back.
+    ///
+    /// # Errors
+    /// When the rest cannot be written.
+    pub fn finish(self) -> io::Result<W> {
+        self.csv.into_inner().map_err(|error| io::Error::other(error.to_string()))
+    }
+}
+
+/// The times of intervals as the batch job writes them: UTC, with milliseconds, or nanoseconds where it takes them.
+fn format_time(time: Timestamp) -> String {
+    let pattern = if time.nanos() % 1_000_000 == 0 { "%Y-%m-%d %H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S%.9f" };
+    time.format(pattern)
+}
+
+/// The name of a prediction file: `preds_{device}_{sensor}_{yymmddHHMMSS}.csv`, the time being the end of the scored
+/// span. Characters that mean something to a file system are replaced by `%` and their number.
+pub fn file_name(sensor: &SensorName, end: Timestamp) -> String {
+    let [device, sensor] = [sensor.device(), sensor.sensor()].map(escape);
+    format!("preds_{device}_{sensor}_{}.csv", end.format("%y%m%d%H%M%S"))
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_alphanumeric() || matches!(character, '-' | '_' | '.' | ' ') {
+            escaped.push(character);
+        } else {
+            let mut bytes = [0; 4];
+            for byte in character.encode_utf8(&mut bytes).bytes() {
+                escaped.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interval::Cut;
+    use crate::verdict::{ModelHash, Row};
+
+    fn window() -> Window {
+        let cut = Cut::new(Span::from_secs(5), Span::from_secs(3600)).unwrap();
+        cut.window_of(Timestamp::parse("2018-08-28 23:00:05").unwrap())
+    }
+
+    #[test]
+    fn a_file_has_a_row_an_interval_in_the_form_of_the_batch_job() {
+        let sensor = SensorName::new("1", "4").unwrap();
+        let mut writer = PredictionWriter::new(Vec::new(), sensor, Decisions::Include).unwrap();
+        let start = window().start() + Span::from_secs(5);
+        let interval = Interval::aggregate(start, [14.0].into_iter()).unwrap();
+        let rows = vec![Row { interval: 1, label: Label::Anomaly, decision: -2.5e-10 }];
+        let scored = Scored { model: ModelHash([0; 32]), rows };
+        writer.write(window(), Span::from_secs(5), &[interval], &scored).unwrap();
+        let text = String::from_utf8(writer.finish().unwrap()).unwrap();
+        assert_eq!(text, "TS,Device,Tag,Val,Prediction,Decision\n2018-08-28 23:00:05.000,1,4,14.0,1,-2.5e-10\n");
+    }
+
+    #[test]
+    fn a_file_name_stays_in_its_directory() {
+        let end = window().end();
+        let name = |device, sensor| file_name(&SensorName::new(device, sensor).unwrap(), end);
+        assert_eq!(name("1", "4"), "preds_1_4_180829000000.csv");
+        assert_eq!(name("../line", "a/b\\c"), "preds_..%2Fline_a%2Fb%5Cc_180829000000.csv");
+    }
+}
