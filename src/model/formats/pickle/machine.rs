@@ -1,0 +1,475 @@
+//! The pickle machine: a stack, a memo, and values. It runs instructions, and no code.
+//!
+//! The instructions are those of Python's `Lib/pickletools.py`. What Python would do by calling whatever a file names
+//! is done here by [`Machine::reduce`] and [`Machine::build`], which know the few names of [`Name`] and what they
+//! mean.
+
+use std::borrow::Cow;
+use std::mem::size_of;
+
+use super::error::{PickleError, PickleProblem as Problem};
+use super::names::Name;
+use super::numpy::{Array, Dtype};
+use super::opcode as op;
+use super::value::{Graph, Node, NodeId, Object, Value};
+use crate::model::Limits;
+
+/// Reads a pickle.
+///
+/// # Errors
+/// When it is damaged, names what it may not, or takes more than `limits` allow.
+pub(in crate::model::formats) fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Graph<'a>, PickleError> {
+    let mut machine = Machine {
+        input: bytes,
+        offset: 0,
+        limits: *limits,
+        protocol: 0,
+        nodes: Vec::new(),
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: Vec::new(),
+        memory_left: limits.memory_bytes,
+    };
+    let mut offset = 0;
+    let root = (0..limits.opcodes)
+        .find_map(|_| {
+            offset = machine.offset;
+            machine.step().transpose()
+        })
+        .unwrap_or(Err(Problem::Limit { what: "instructions", max: limits.opcodes, setting: "opcodes" }))
+        .map_err(|problem| PickleError { offset, problem })?;
+    Ok(Graph { nodes: machine.nodes, root, protocol: machine.protocol })
+}
+
+pub(super) struct Machine<'a> {
+    input: &'a [u8],
+    offset: usize,
+    pub(super) limits: Limits,
+    protocol: u8,
+    nodes: Vec<Value<'a>>,
+    stack: Vec<NodeId>,
+    /// The stack's heights at the marks.
+    marks: Vec<usize>,
+    memo: Vec<Option<NodeId>>,
+    memory_left: usize,
+}
+
+impl<'a> Machine<'a> {
+    /// Runs one instruction. Answers the pickle's value when it was the last.
+    fn step(&mut self) -> Result<Option<NodeId>, Problem> {
+        match self.byte()? {
+            op::STOP => return self.pop().map(Some),
+            op::PROTO => match self.byte()? {
+                protocol @ 2..=5 => self.protocol = protocol,
+                other => return Err(Problem::Protocol(other)),
+            },
+            op::FRAME => _ = self.take(8)?,
+
+            op::NONE => self.push(Value::None)?,
+            op::NEWTRUE => self.push(Value::Bool(true))?,
+            op::NEWFALSE => self.push(Value::Bool(false))?,
+            op::BININT => {
+                let int = i64::from(i32::from_le_bytes(self.array()?));
+                self.push(Value::Int(int))?;
+            }
+            op::BININT1 => {
+                let int = i64::from(self.byte()?);
+                self.push(Value::Int(int))?;
+            }
+            op::BININT2 => {
+                let int = i64::from(u16::from_le_bytes(self.array()?));
+                self.push(Value::Int(int))?;
+            }
+            op::LONG1 => {
+                let int = self.long()?;
+                self.push(Value::Int(int))?;
+            }
+            op::BINFLOAT => {
+                let float = f64::from_be_bytes(self.array()?);
+                self.push(Value::Float(float))?;
+            }
+
+            op::SHORT_BINUNICODE => self.text(1)?,
+            op::BINUNICODE => self.text(4)?,
+            op::BINUNICODE8 => self.text(8)?,
+            op::SHORT_BINBYTES | op::SHORT_BINSTRING => self.bytes(1)?,
+            op::BINBYTES | op::BINSTRING => self.bytes(4)?,
+            op::BINBYTES8 | op::BYTEARRAY8 => self.bytes(8)?,
+
+            op::MARK => {
+                self.within_stack()?;
+                self.marks.push(self.stack.len());
+            }
+            op::POP => match self.marks.last() {
+                // As in Python, a mark on the top is what is popped.
+                Some(&mark) if mark == self.stack.len() => _ = self.marks.pop(),
+                _ => _ = self.pop()?,
+            },
+            op::POP_MARK => _ = self.since_mark()?,
+            op::DUP => {
+                let top = self.peek()?;
+                self.push_id(top)?;
+            }
+
+            op::EMPTY_TUPLE => self.push(Value::Tuple(Box::default()))?,
+            op::TUPLE1 => self.tuple(1)?,
+            op::TUPLE2 => self.tuple(2)?,
+            op::TUPLE3 => self.tuple(3)?,
+            op::TUPLE => {
+                let items = self.since_mark()?;
+                self.push(Value::Tuple(items.into()))?;
+            }
+            op::EMPTY_LIST => self.push(Value::List(Vec::new()))?,
+            op::APPEND => {
+                let item = self.pop()?;
+                self.append(vec![item])?;
+            }
+            op::APPENDS => {
+                let items = self.since_mark()?;
+                self.append(items)?;
+            }
+            op::EMPTY_DICT => self.push(Value::Dict(Vec::new()))?,
+            op::SETITEM => {
+                let value = self.pop()?;
+                let key = self.pop()?;
+                self.set_items(&[key, value])?;
+            }
+            op::SETITEMS => {
+                let items = self.since_mark()?;
+                self.set_items(&items)?;
+            }
+
+            op::BINPUT => {
+                let index = usize::from(self.byte()?);
+                self.put(index)?;
+            }
+            op::LONG_BINPUT => {
+                let index = self.length(4)?;
+                self.put(index)?;
+            }
+            op::MEMOIZE => self.put(self.memo.len())?,
+            op::BINGET => {
+                let index = usize::from(self.byte()?);
+                self.get(index)?;
+            }
+            op::LONG_BINGET => {
+                let index = self.length(4)?;
+                self.get(index)?;
+            }
+
+            op::GLOBAL => {
+                let (module, name) = (self.line()?, self.line()?);
+                self.name(module, name)?;
+            }
+            op::STACK_GLOBAL => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let (module, name) = (self.as_text(module)?, self.as_text(name)?);
+                self.name(module, name)?;
+            }
+            op::NEWOBJ => {
+                // The arguments are those of `__new__`, which scikit-learn's estimators do not have.
+                let (_arguments, class) = (self.pop()?, self.pop()?);
+                let Value::Name(Name::Class(class)) = *self.value(class) else {
+                    return Err(self.unexpected("a class to make an object of", class));
+                };
+                self.push(Value::Object(Object { class, state: None }))?;
+            }
+            op::REDUCE => {
+                let (arguments, function) = (self.pop()?, self.pop()?);
+                let value = self.reduce(function, arguments)?;
+                self.push(value)?;
+            }
+            op::BUILD => {
+                let state = self.pop()?;
+                let object = self.peek()?;
+                self.build(object, state)?;
+            }
+            other => return Err(Problem::Opcode(other)),
+        }
+        Ok(None)
+    }
+
+    // The input.
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Problem> {
+        let rest = self.input.get(self.offset..).unwrap_or_default();
+        let (taken, _) = rest.split_at_checked(length).ok_or(Problem::Truncated)?;
+        self.offset += length;
+        Ok(taken)
+    }
+
+    fn array<const SIZE: usize>(&mut self) -> Result<[u8; SIZE], Problem> {
+        self.take(SIZE)?.try_into().map_err(|_| Problem::Truncated)
+    }
+
+    fn byte(&mut self) -> Result<u8, Problem> {
+        self.array().map(|[byte]| byte)
+    }
+
+    /// A little-endian length of `size` bytes.
+    fn length(&mut self, size: usize) -> Result<usize, Problem> {
+        let mut wide = [0; 8];
+        wide[..size].copy_from_slice(self.take(size)?);
+        // What does not fit cannot be in the file either.
+        usize::try_from(u64::from_le_bytes(wide)).map_err(|_| Problem::Truncated)
+    }
+
+    /// A line that ends in a newline.
+    fn line(&mut self) -> Result<&'a str, Problem> {
+        let rest = self.input.get(self.offset..).unwrap_or_default();
+        let length = rest.iter().position(|byte| *byte == b'\n').ok_or(Problem::Truncated)?;
+        let line = self.take(length)?;
+        self.take(1)?;
+        std::str::from_utf8(line).map_err(|_| Problem::Text)
+    }
+
+    /// A whole number of as many bytes as the next one says, two's complement, little-endian.
+    fn long(&mut self) -> Result<i64, Problem> {
+        let length = usize::from(self.byte()?);
+        let bytes = self.take(length)?;
+        let negative = bytes.last().is_some_and(|top| top & 0x80 != 0);
+        let mut wide = [if negative { 0xff } else { 0 }; 8];
+        let Some(low) = wide.get_mut(..length) else {
+            return Err(Problem::Expected {
+                expected: "a whole number of at most 8 bytes",
+                found: format!("one of {length}"),
+            });
+        };
+        low.copy_from_slice(bytes);
+        Ok(i64::from_le_bytes(wide))
+    }
+
+    fn text(&mut self, size: usize) -> Result<(), Problem> {
+        let length = self.length(size)?;
+        let text = std::str::from_utf8(self.take(length)?).map_err(|_| Problem::Text)?;
+        self.push(Value::Text(text))
+    }
+
+    fn bytes(&mut self, size: usize) -> Result<(), Problem> {
+        let length = self.length(size)?;
+        let bytes = self.take(length)?;
+        self.push(Value::Bytes(Cow::Borrowed(bytes)))
+    }
+
+    // The values.
+
+    pub(super) fn value(&self, id: NodeId) -> &Value<'a> {
+        &self.nodes[id.0 as usize]
+    }
+
+    pub(super) fn value_mut(&mut self, id: NodeId) -> &mut Value<'a> {
+        &mut self.nodes[id.0 as usize]
+    }
+
+    pub(super) fn node(&self, id: NodeId) -> Node<'_, 'a> {
+        Node { nodes: &self.nodes, id }
+    }
+
+    /// The error that says that `id` is not what was expected.
+    pub(super) fn unexpected(&self, expected: &'static str, id: NodeId) -> Problem {
+        Problem::Expected { expected, found: self.node(id).kind().to_owned() }
+    }
+
+    /// Takes `bytes` from the memory that is left.
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), Problem> {
+        let max = self.limits.memory_bytes;
+        self.memory_left =
+            self.memory_left.checked_sub(bytes).ok_or(Problem::Limit { what: "bytes of memory", max, setting: "memory_bytes" })?;
+        Ok(())
+    }
+
+    fn push(&mut self, value: Value<'a>) -> Result<(), Problem> {
+        self.charge(size_of::<Value<'_>>())?;
+        let id = NodeId(u32::try_from(self.nodes.len()).map_err(|_| Problem::Underflow)?);
+        self.nodes.push(value);
+        self.push_id(id)
+    }
+
+    // The stack.
+
+    fn within_stack(&self) -> Result<(), Problem> {
+        let max = self.limits.stack;
+        if self.stack.len() + self.marks.len() < max {
+            Ok(())
+        } else {
+            Err(Problem::Limit { what: "values on the stack", max, setting: "stack" })
+        }
+    }
+
+    fn push_id(&mut self, id: NodeId) -> Result<(), Problem> {
+        self.within_stack()?;
+        self.stack.push(id);
+        Ok(())
+    }
+
+    /// Everything above the last mark is in reach.
+    fn floor(&self) -> usize {
+        self.marks.last().copied().unwrap_or(0)
+    }
+
+    fn pop(&mut self) -> Result<NodeId, Problem> {
+        if self.stack.len() <= self.floor() {
+            return Err(Problem::Underflow);
+        }
+        self.stack.pop().ok_or(Problem::Underflow)
+    }
+
+    fn peek(&self) -> Result<NodeId, Problem> {
+        self.stack[self.floor()..].last().copied().ok_or(Problem::Underflow)
+    }
+
+    fn since_mark(&mut self) -> Result<Vec<NodeId>, Problem> {
+        let mark = self.marks.pop().ok_or(Problem::Underflow)?;
+        self.charge((self.stack.len() - mark) * size_of::<NodeId>())?;
+        Ok(self.stack.split_off(mark))
+    }
+
+    fn tuple(&mut self, length: usize) -> Result<(), Problem> {
+        let start = self.stack.len().checked_sub(length).filter(|start| *start >= self.floor());
+        let items = self.stack.split_off(start.ok_or(Problem::Underflow)?);
+        self.push(Value::Tuple(items.into()))
+    }
+
+    fn append(&mut self, items: Vec<NodeId>) -> Result<(), Problem> {
+        let list = self.peek()?;
+        match self.value_mut(list) {
+            Value::List(list) => list.extend(items),
+            _ => return Err(self.unexpected("a list to append to", list)),
+        }
+        Ok(())
+    }
+
+    fn set_items(&mut self, items: &[NodeId]) -> Result<(), Problem> {
+        let dict = self.peek()?;
+        let (pairs, rest) = items.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(Problem::Expected { expected: "keys with values", found: "a key without one".to_owned() });
+        }
+        match self.value_mut(dict) {
+            Value::Dict(dict) => dict.extend(pairs.iter().map(|[key, value]| (*key, *value))),
+            _ => return Err(self.unexpected("a dictionary to fill", dict)),
+        }
+        Ok(())
+    }
+
+    // The memo.
+
+    fn put(&mut self, index: usize) -> Result<(), Problem> {
+        let top = self.peek()?;
+        let max = self.limits.memo;
+        if index >= max {
+            return Err(Problem::Limit { what: "remembered values", max, setting: "memo" });
+        }
+        if index >= self.memo.len() {
+            self.memo.resize(index + 1, None);
+        }
+        self.memo[index] = Some(top);
+        Ok(())
+    }
+
+    fn get(&mut self, index: usize) -> Result<(), Problem> {
+        let id = self.memo.get(index).copied().flatten().ok_or(Problem::Memo(index))?;
+        self.push_id(id)
+    }
+
+    // Names.
+
+    fn as_text(&self, id: NodeId) -> Result<&'a str, Problem> {
+        match self.value(id) {
+            Value::Text(text) => Ok(text),
+            _ => Err(self.unexpected("a name", id)),
+        }
+    }
+
+    fn name(&mut self, module: &'a str, name: &'a str) -> Result<(), Problem> {
+        match Name::find(module, name) {
+            Some(name) => self.push(Value::Name(name)),
+            None if module.starts_with("joblib.") => Err(Problem::Joblib),
+            None => Err(Problem::Name(printable(module, name))),
+        }
+    }
+}
+
+/// A name from a file of unknown origin, fit for a log.
+fn printable(module: &str, name: &str) -> String {
+    let clean = |text: &str| -> String {
+        text.chars().map(|c| if c.is_control() { '·' } else { c }).take(100).collect()
+    };
+    format!("{}.{}", clean(module), clean(name))
+}
+
+impl<'a> Machine<'a> {
+    /// What `function(*arguments)` stands for.
+    fn reduce(&mut self, function: NodeId, arguments: NodeId) -> Result<Value<'a>, Problem> {
+        let Value::Name(name) = *self.value(function) else {
+            return Err(self.unexpected("a name to call", function));
+        };
+        let Value::Tuple(items) = self.value(arguments) else {
+            return Err(self.unexpected("a tuple of arguments", arguments));
+        };
+        let wrong = |expected| Problem::Expected { expected, found: format!("{} arguments", items.len()) };
+        match name {
+            // Its arguments are the class, an empty shape and a stand-in type: BUILD brings the real ones.
+            Name::Reconstruct => match items.first().map(|id| self.value(*id)) {
+                Some(Value::Name(Name::Ndarray)) => {
+                    self.charge(size_of::<Array>())?;
+                    Ok(Value::Array(Box::new(Array::begun())))
+                }
+                _ => Err(wrong("numpy.ndarray to begin an array")),
+            },
+            Name::FromBuffer => match **items {
+                [data, dtype, shape, order] => self.array_of(shape, dtype, order, data),
+                _ => Err(wrong("data, dtype, shape and order of an array")),
+            },
+            Name::Scalar => match **items {
+                [dtype, data] => self.scalar(dtype, data),
+                _ => Err(wrong("dtype and data of a scalar")),
+            },
+            Name::Dtype => match **items {
+                [code, ..] => {
+                    let code = self.node(code).text().ok_or_else(|| self.unexpected("a data type's code", code))?;
+                    Ok(Value::Dtype(Dtype::parse(code)))
+                }
+                _ => Err(wrong("a data type's code")),
+            },
+            Name::Encode => match **items {
+                [text, encoding] => self.encode(text, encoding),
+                _ => Err(wrong("text and its encoding")),
+            },
+            Name::Bytes if items.is_empty() => Ok(Value::Bytes(Cow::Borrowed(&[]))),
+            Name::Bytes => Err(wrong("no arguments of bytes")),
+            Name::Reconstructor => match items.first().map(|id| self.value(*id)) {
+                Some(&Value::Name(Name::Class(class))) => Ok(Value::Object(Object { class, state: None })),
+                _ => Err(wrong("a class to make an object of")),
+            },
+            // scikit-learn's compiled classes are made by a call. Their arguments are not needed to name them.
+            Name::Class(class) => Ok(Value::Object(Object { class, state: None })),
+            Name::Ndarray | Name::Object => Err(self.unexpected("a function to call", function)),
+        }
+    }
+
+    /// What `object.__setstate__(state)` stands for.
+    fn build(&mut self, object: NodeId, state: NodeId) -> Result<(), Problem> {
+        match self.value(object) {
+            Value::Object(Object { class, state: None }) => {
+                let class = *class;
+                *self.value_mut(object) = Value::Object(Object { class, state: Some(state) });
+            }
+            Value::Array(array) if array.data.is_none() => *self.value_mut(object) = self.array_from_state(state)?,
+            Value::Dtype(dtype) => *self.value_mut(object) = Value::Dtype(self.dtype_from_state(*dtype, state)?),
+            _ => return Err(self.unexpected("a fresh object, array or data type to fill", object)),
+        }
+        Ok(())
+    }
+
+    /// Protocol 2 has no bytes: it writes text, a character a byte, and the call that turns it into bytes.
+    fn encode(&mut self, text: NodeId, encoding: NodeId) -> Result<Value<'a>, Problem> {
+        let (Value::Text(text), Some("latin1" | "latin-1")) = (self.value(text), self.node(encoding).text()) else {
+            return Err(self.unexpected("text to encode as latin1", text));
+        };
+        let text: &'a str = text;
+        self.charge(text.len())?;
+        let bytes = text.chars().map(|c| u8::try_from(c).map_err(|_| Problem::Text)).collect::<Result<_, _>>()?;
+        Ok(Value::Bytes(Cow::Owned(bytes)))
+    }
+}

@@ -1,0 +1,160 @@
+//! What a pickle comes to: a graph of plain values.
+
+use std::borrow::Cow;
+
+use super::names::{Class, Name};
+use super::numpy::{Array, Dtype};
+
+/// A value's place in its [`Graph`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct NodeId(pub(super) u32);
+
+/// One value. What it holds stands elsewhere in the graph, by its place.
+///
+/// So a value that is used a thousand times is there once, one may hold itself, and nothing here recurses, however
+/// deep the nesting: neither reading, nor dropping.
+#[derive(Debug)]
+pub(super) enum Value<'a> {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(&'a str),
+    Bytes(Cow<'a, [u8]>),
+    Tuple(Box<[NodeId]>),
+    List(Vec<NodeId>),
+    Dict(Vec<(NodeId, NodeId)>),
+    Name(Name<'a>),
+    Object(Object<'a>),
+    Dtype(Dtype),
+    Array(Box<Array>),
+}
+
+/// An instance of a class that is known by name only.
+#[derive(Debug)]
+pub(super) struct Object<'a> {
+    pub(super) class: Class<'a>,
+    /// What `__setstate__` would be given.
+    pub(super) state: Option<NodeId>,
+}
+
+/// All values of a pickle. The input's bytes are borrowed, not copied.
+#[derive(Debug)]
+pub(in crate::model::formats) struct Graph<'a> {
+    pub(super) nodes: Vec<Value<'a>>,
+    pub(super) root: NodeId,
+    pub(super) protocol: u8,
+}
+
+impl<'a> Graph<'a> {
+    /// The value that the pickle stands for.
+    pub(in crate::model::formats) fn root(&self) -> Node<'_, 'a> {
+        Node { nodes: &self.nodes, id: self.root }
+    }
+
+    /// The protocol that the pickle says it follows.
+    pub(in crate::model::formats) fn protocol(&self) -> u8 {
+        self.protocol
+    }
+}
+
+/// One value, seen from outside: each method answers `None` when the value is of another kind.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::model::formats) struct Node<'g, 'a> {
+    pub(super) nodes: &'g [Value<'a>],
+    pub(super) id: NodeId,
+}
+
+impl<'g, 'a> Node<'g, 'a> {
+    pub(super) fn value(self) -> &'g Value<'a> {
+        &self.nodes[self.id.0 as usize]
+    }
+
+    pub(super) fn at(self, id: NodeId) -> Self {
+        Self { id, ..self }
+    }
+
+    /// Whether it is Python's `None`.
+    pub(in crate::model::formats) fn is_none(self) -> bool {
+        matches!(self.value(), Value::None)
+    }
+
+    /// Text. Also Python 2's byte strings, which is what that wrote for names.
+    pub(in crate::model::formats) fn text(self) -> Option<&'g str> {
+        match self.value() {
+            Value::Text(text) => Some(text),
+            Value::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            _ => None,
+        }
+    }
+
+    /// A truth value.
+    pub(in crate::model::formats) fn bool(self) -> Option<bool> {
+        match self.value() {
+            Value::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A whole number.
+    pub(in crate::model::formats) fn int(self) -> Option<i64> {
+        match self.value() {
+            Value::Int(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A number.
+    pub(in crate::model::formats) fn number(self) -> Option<f64> {
+        match self.value() {
+            Value::Float(value) => Some(*value),
+            // Whole numbers in model files are counts and small parameters.
+            Value::Int(value) => i32::try_from(*value).ok().map(f64::from),
+            _ => None,
+        }
+    }
+
+    /// The items of a tuple or list.
+    pub(in crate::model::formats) fn items(self) -> Option<impl ExactSizeIterator<Item = Node<'g, 'a>>> {
+        let ids = match self.value() {
+            Value::Tuple(ids) => &ids[..],
+            Value::List(ids) => &ids[..],
+            _ => return None,
+        };
+        Some(ids.iter().map(move |id| self.at(*id)))
+    }
+
+    /// The class of an object.
+    pub(in crate::model::formats) fn class(self) -> Option<Class<'a>> {
+        match self.value() {
+            Value::Object(object) => Some(object.class),
+            _ => None,
+        }
+    }
+
+    /// An attribute of an object; as in Python the last of equal keys counts.
+    pub(in crate::model::formats) fn attribute(self, name: &str) -> Option<Node<'g, 'a>> {
+        let Value::Object(Object { state: Some(state), .. }) = self.value() else { return None };
+        let Value::Dict(pairs) = self.at(*state).value() else { return None };
+        pairs.iter().rev().find(|(key, _)| self.at(*key).text() == Some(name)).map(|(_, value)| self.at(*value))
+    }
+
+    /// What kind of value it is, in words.
+    pub(in crate::model::formats) fn kind(self) -> &'static str {
+        match self.value() {
+            Value::None => "None",
+            Value::Bool(_) => "a truth value",
+            Value::Int(_) => "a whole number",
+            Value::Float(_) => "a number",
+            Value::Text(_) => "text",
+            Value::Bytes(_) => "bytes",
+            Value::Tuple(_) => "a tuple",
+            Value::List(_) => "a list",
+            Value::Dict(_) => "a dictionary",
+            Value::Name(_) => "a name",
+            Value::Object(_) => "an object",
+            Value::Dtype(_) => "an array's data type",
+            Value::Array(_) => "an array",
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Why what a file holds is not a model that can be put to work.
+
+/// What is wrong with a scikit-learn estimator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SklearnError {
+    /// The file holds no estimator at all.
+    #[error("the file holds {found}; expected a scikit-learn estimator: {}", super::SUPPORTED)]
+    NotAnEstimator {
+        /// What it holds.
+        found: String,
+    },
+    /// An estimator that is not supported.
+    #[error("{class} of {module} ({version}) is not supported here; supported: {}", super::SUPPORTED)]
+    Unsupported {
+        /// Its class.
+        class: String,
+        /// The module of its class.
+        module: String,
+        /// The library and version that wrote it.
+        version: String,
+    },
+    /// A setting that is not supported.
+    #[error("{class} ({version}) has {setting} = {value}; supported: {supported}")]
+    Setting {
+        /// Whose setting.
+        class: &'static str,
+        /// The library and version that wrote it.
+        version: String,
+        /// Its name.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        supported: &'static str,
+    },
+    /// An attribute is not there: the model was never fitted, or the file is damaged.
+    #[error("{class} has no {attribute}; fit the model before it is written")]
+    Missing {
+        /// Whose attribute.
+        class: &'static str,
+        /// Its name.
+        attribute: String,
+    },
+    /// An attribute holds something that it cannot.
+    #[error("{attribute} of {class} is {found}, expected {expected}")]
+    Attribute {
+        /// Whose attribute.
+        class: &'static str,
+        /// Its name.
+        attribute: String,
+        /// What it holds.
+        found: String,
+        /// What it must hold.
+        expected: String,
+    },
+    /// Two steps that do not fit together.
+    #[error("{class} takes {found} features, and the detector behind it {expected}; the steps were not fitted together")]
+    Width {
+        /// The step.
+        class: &'static str,
+        /// The features that it takes.
+        found: usize,
+        /// Those that it must pass on.
+        expected: usize,
+    },
+}
