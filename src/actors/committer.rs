@@ -64,6 +64,8 @@ pub enum Command {
         sink: &'static str,
         /// The end of the last window published.
         until: Timestamp,
+        /// Told when it is durable.
+        done: oneshot::Sender<Committed>,
     },
     /// Commit what is there, and end.
     Stop,
@@ -261,7 +263,10 @@ impl Committer {
                 self.pipeline.set_scored(until)?;
                 self.promises.committed.push(done);
             }
-            Command::Published { sink, until } => self.pipeline.put_published(sink, until)?,
+            Command::Published { sink, until, done } => {
+                self.pipeline.put_published(sink, until)?;
+                self.promises.committed.push(done);
+            }
             Command::Stop => return Ok(Next::Stop),
         }
         Ok(Next::GoOn)

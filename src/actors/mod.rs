@@ -2,6 +2,7 @@
 
 pub mod committer;
 pub mod intake;
+pub mod publisher;
 pub mod recorder;
 pub mod restart;
 pub mod scheduler;

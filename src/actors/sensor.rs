@@ -79,7 +79,8 @@ impl SensorActor {
         reader: Reader,
         parent: Addr<SensorSupervisor>,
     ) -> Self {
-        let guard = Guard { sensor: assignment.sensor, failures: Arc::clone(&assignment.failures), parent, at_work: None };
+        let guard =
+            Guard { sensor: assignment.sensor, failures: Arc::clone(&assignment.failures), parent, at_work: None };
         let suspicion = Suspicion::new(settings.suspicious_after);
         Self { assignment, settings, reader, suspicion, guard }
     }
@@ -87,7 +88,9 @@ impl SensorActor {
     fn score(&self, window: Window) -> Result<Outcome, String> {
         let Assignment { sensor, model, .. } = &self.assignment;
         let attempt = || {
-            fail::fail_point!(&format!("sensor::score {}", self.assignment.name), |error| Err(error.unwrap_or_default()));
+            fail::fail_point!(&format!("sensor::score {}", self.assignment.name), |error| Err(
+                error.unwrap_or_default()
+            ));
             let block = self.reader.window(*sensor, window).map_err(|error| error.to_string())?;
             score(model, window, block.as_ref(), self.settings.scoring).map_err(|error| error.to_string())
         };

@@ -78,13 +78,9 @@ impl SensorSupervisor {
         Self { settings: settings.into(), reader, arbiters, scope, sensors: BTreeMap::new() }
     }
 
-    fn start(&self, assignment: Assignment, context: &Context<Self>) -> Place {
-        let actor = SensorActor::new(
-            assignment.clone(),
-            Arc::clone(&self.settings),
-            self.reader.clone(),
-            context.address(),
-        );
+    fn place(&self, assignment: Assignment, context: &Context<Self>) -> Place {
+        let actor =
+            SensorActor::new(assignment.clone(), Arc::clone(&self.settings), self.reader.clone(), context.address());
         let arbiter = &self.arbiters[assignment.sensor.index() % self.arbiters.len()];
         Place::Alive(Supervisor::start_in_arbiter(arbiter, move |_| actor), assignment)
     }
@@ -98,7 +94,7 @@ impl Actor for SensorSupervisor {
             let place = match model {
                 Ok(model) => {
                     let failures = Arc::new(AtomicU32::new(0));
-                    self.start(Assignment { sensor, name, model, failures }, context)
+                    self.place(Assignment { sensor, name, model, failures }, context)
                 }
                 Err(reason) => Place::Broken(reason),
             };
@@ -145,7 +141,7 @@ impl Handler<SensorDied> for SensorSupervisor {
         self.sensors.insert(sensor, Place::Dead(assignment));
         context.run_later(pause, move |parent, context| {
             if let Some(Place::Dead(assignment)) = parent.sensors.remove(&sensor) {
-                let place = parent.start(assignment, context);
+                let place = parent.place(assignment, context);
                 parent.sensors.insert(sensor, place);
             }
         });

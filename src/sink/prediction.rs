@@ -41,13 +41,7 @@ impl<W: Write> PredictionWriter<W> {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn write(
-        &mut self,
-        window: Window,
-        interval: Span,
-        intervals: &[Interval],
-        scored: &Scored,
-    ) -> io::Result<()> {
+    pub fn write(&mut self, window: Window, interval: Span, intervals: &[Interval], scored: &Scored) -> io::Result<()> {
         let means: HashMap<Timestamp, f64> = intervals.iter().map(|interval| (interval.start, interval.mean)).collect();
         for row in &scored.rows {
             let start = window.start() + interval.times(i64::from(row.interval));
