@@ -1,0 +1,220 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::interval::Cut;
+use crate::run::{RunState, Tally};
+use crate::sensor::SensorName;
+use crate::store::{Reader, StoreSettings};
+use crate::time::{EventTime, Span};
+
+const MINUTE: Span = Span::from_secs(60);
+
+fn cut() -> Cut {
+    Cut::new(Span::from_secs(10), MINUTE).unwrap()
+}
+
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_nanos(secs * 1_000_000_000)
+}
+
+fn reading(secs: i64, value: f64) -> Reading {
+    Reading { sensor: SensorId(0), time: at(secs), value }
+}
+
+fn settings(clock: Clock) -> PipelineSettings {
+    let schedule =
+        Schedule { cron: "0 * * * * *".parse().unwrap(), cut: cut(), lateness: Span::from_secs(5), catch_up: 10_000 };
+    PipelineSettings {
+        windows: WindowSettings { cut: cut(), lateness: schedule.lateness, max_readings_per_interval: 100 },
+        schedule,
+        clock,
+        deadbands: Box::new(|_| None),
+        max_sessions: 2,
+    }
+}
+
+/// A daemon's pipeline, as a process finds it.
+struct Process {
+    pipeline: Pipeline,
+    reader: Reader,
+    clock: Clock,
+}
+
+fn process(directory: &Path, clock: Clock) -> Process {
+    let store = Store::open(StoreSettings {
+        directory: directory.to_owned(),
+        windows: 200,
+        runs: 200,
+        reject_blocks: 10,
+        cache_bytes: 1 << 20,
+        cut: cut(),
+    })
+    .unwrap();
+    let reader = store.reader.clone();
+    let names = SensorDirectory::new(10, reader.sensors().unwrap());
+    names.intern(&SensorName::new("press", "a").unwrap()).unwrap();
+    let pipeline = Pipeline::recover(store, Arc::new(names), settings(clock.clone())).unwrap();
+    Process { pipeline, reader, clock }
+}
+
+fn event_clock() -> Clock {
+    Clock::Event(EventTime::default())
+}
+
+fn batch(readings: &[Reading]) -> Batch {
+    Batch { readings: readings.to_vec(), rejects: Rejects::default() }
+}
+
+/// Does what the scheduler and the recorder do.
+fn score_what_is_due(process: &mut Process) {
+    process.pipeline.commit().unwrap();
+    let schedule = settings(Clock::Wall).schedule;
+    while let Some(due) = schedule.due(process.pipeline.position().scored, process.clock.now()) {
+        process.pipeline.close(due.first.end()).unwrap();
+        let state = RunState::Finished(Tally::default());
+        process.pipeline.put_run(&Run { window: due.first, scope: 0, settings: 0, state }).unwrap();
+        process.pipeline.commit().unwrap();
+    }
+}
+
+fn take_all(process: &mut Process, readings: &[Reading]) {
+    let mut batch = batch(readings);
+    let mut from = 0;
+    while let Taken::UpTo(place) = process.pipeline.take(&mut batch, from).unwrap() {
+        from = place;
+        score_what_is_due(process);
+    }
+    process.pipeline.commit().unwrap();
+}
+
+#[test]
+fn with_an_event_clock_readings_wait_for_the_runs_that_they_make_due() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process(directory.path(), event_clock());
+    let mut batch = batch(&[reading(30, 1.0), reading(64, 2.0), reading(65, 3.0), reading(66, 4.0)]);
+    assert_eq!(process.pipeline.take(&mut batch, 0).unwrap(), Taken::UpTo(2));
+    assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), Taken::UpTo(2), "until the run has ended");
+    score_what_is_due(&mut process);
+    assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), Taken::Whole);
+    assert_eq!(process.pipeline.position(), Position { closed: at(60), scored: at(60) });
+}
+
+#[test]
+fn an_event_clock_moves_on_only_when_what_moved_it_is_durable() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process(directory.path(), event_clock());
+    process.pipeline.take(&mut batch(&[reading(30, 1.0)]), 0).unwrap();
+    assert_eq!(process.clock.now(), Timestamp::MIN);
+    process.pipeline.commit().unwrap();
+    assert_eq!(process.clock.now(), at(30));
+}
+
+#[test]
+fn the_end_of_a_history_closes_what_is_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process(directory.path(), event_clock());
+    take_all(&mut process, &[reading(30, 1.0)]);
+    process.pipeline.end_history().unwrap();
+    process.pipeline.commit().unwrap();
+    assert!(process.reader.window(SensorId(0), cut().window_of(at(0))).unwrap().is_some());
+    assert_eq!((process.pipeline.position().closed, process.clock.now()), (at(60), at(65)));
+}
+
+#[test]
+fn with_a_wall_clock_no_reading_moves_time_or_waits() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process(directory.path(), Clock::Wall);
+    let readings: Vec<_> = (0..50).map(|minute| reading(minute * 60, 1.0)).collect();
+    assert_eq!(process.pipeline.take(&mut batch(&readings), 0).unwrap(), Taken::Whole);
+    assert_eq!(process.pipeline.position().closed, Timestamp::MIN);
+}
+
+#[test]
+fn late_and_contradictory_readings_are_kept_as_rejects() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process(directory.path(), Clock::Wall);
+    process.pipeline.close(at(60)).unwrap();
+    let readings = [reading(59, 1.0), reading(70, 1.0), reading(70, 2.0), reading(70, 1.0)];
+    process.pipeline.take(&mut batch(&readings), 0).unwrap();
+    process.pipeline.commit().unwrap();
+    let rejects = process.reader.rejects().unwrap();
+    let kinds: Vec<_> = rejects.iter().map(|reject| (reject.origin.as_str(), reject.kind.as_str())).collect();
+    assert_eq!(kinds, [("press/a", "late"), ("press/a", "conflict")]);
+}
+
+#[test]
+fn a_session_is_taken_up_after_a_restart_until_it_is_ended_and_their_number_is_bounded() {
+    use SessionLifetime::{Connection, Persistent};
+    let directory = tempfile::tempdir().unwrap();
+    {
+        let mut process = process(directory.path(), Clock::Wall);
+        for client in ["a", "b", "c"] {
+            assert_eq!(process.pipeline.open_session(client, Persistent).unwrap(), SessionPresent::No);
+        }
+        process.pipeline.commit().unwrap();
+    }
+    let mut process = process(directory.path(), Clock::Wall);
+    assert_eq!(process.pipeline.open_session("a", Persistent).unwrap(), SessionPresent::Yes);
+    assert_eq!(process.pipeline.open_session("c", Persistent).unwrap(), SessionPresent::No);
+    assert_eq!(process.pipeline.open_session("a", Connection).unwrap(), SessionPresent::No);
+    assert_eq!(process.pipeline.open_session("a", Persistent).unwrap(), SessionPresent::No);
+}
+
+/// All windows that are stored, as their bytes.
+fn stored(process: &Process) -> Vec<Option<Vec<u8>>> {
+    let window = |minute: i64| {
+        let window = cut().window_of(at(minute * 60));
+        Some(process.reader.window(SensorId(0), window).unwrap()?.as_bytes().to_vec())
+    };
+    (-2..60).map(window).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A publisher sends again what was not acknowledged. Wherever processes end, what is stored in the end is what an
+    /// undisturbed process stores.
+    #[test]
+    fn processes_that_end_anywhere_store_what_an_undisturbed_one_stores(
+        steps in proptest::collection::vec((0..40_i64, -5.0..5.0_f64), 1..80),
+        ends in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..6),
+        batch_size in 1..20_usize,
+    ) {
+        let mut now = 0;
+        let readings: Vec<_> = steps.iter().map(|(step, value)| { now += step; reading(now, *value) }).collect();
+        let undisturbed = tempfile::tempdir().unwrap();
+        let undisturbed = {
+            let mut process = process(undisturbed.path(), event_clock());
+            take_all(&mut process, &readings);
+            process.pipeline.end_history().unwrap();
+            process.pipeline.commit().unwrap();
+            stored(&process)
+        };
+
+        let directory = tempfile::tempdir().unwrap();
+        let mut acknowledged = 0;
+        for (end, committed) in ends {
+            let mut process = process(directory.path(), event_clock());
+            let end = end.index(readings.len() + 1).max(acknowledged);
+            while acknowledged < end {
+                let upto = (acknowledged + batch_size).min(readings.len());
+                take_all(&mut process, &readings[acknowledged..upto]);
+                acknowledged = upto;
+            }
+            // The process ends with a batch half taken in; or wholly, but before the acknowledgement left.
+            let rest = &readings[acknowledged..];
+            let half = &rest[..rest.len().min(batch_size)];
+            process.pipeline.take(&mut batch(half), 0).unwrap();
+            if committed {
+                process.pipeline.commit().unwrap();
+            }
+        }
+        let mut process = process(directory.path(), event_clock());
+        take_all(&mut process, &readings[acknowledged..]);
+        process.pipeline.end_history().unwrap();
+        process.pipeline.commit().unwrap();
+        prop_assert_eq!(stored(&process), undisturbed);
+    }
+}
