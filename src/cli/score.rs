@@ -1,0 +1,302 @@
+//! `anomalyd score`: the batch job, offline. The same interval, window and model code as the daemon's, over a file.
+
+mod report;
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+pub use self::report::Report;
+use crate::cli::arguments::{parse_span, parse_time};
+use crate::ingest::history::{Columns, History, HistoryError};
+use crate::interval::{Cut, CutError};
+use crate::model::{Catalog, CatalogError, Limits, Model, NameTemplate};
+use crate::reading::Reading;
+use crate::scoring::{ScoringSettings, score};
+use crate::sensor::{SensorDirectory, SensorId, SensorName};
+use crate::sink::prediction::{Decisions, PredictionWriter, file_name};
+use crate::time::{Span, Timestamp};
+use crate::verdict::Outcome;
+use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
+
+/// Scores a history with models, offline: what the daemon would have said of these readings.
+///
+/// Reads CSV files, aggregates the readings over intervals, scores window after window with each sensor's model, and
+/// writes one prediction file a sensor: preds_{device}_{sensor}_{yymmddHHMMSS}.csv, the time being the end of the last
+/// window. The exit code is 0 when every model could be read and every window scored, else 1.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// The directory of models
+    #[arg(long, value_name = "DIR")]
+    pub models: PathBuf,
+    /// How model files are named; any file ending is accepted behind it
+    #[arg(long, value_name = "TEMPLATE", default_value = "model_{device}_{sensor}", value_parser = NameTemplate::parse)]
+    pub name: NameTemplate,
+    /// The history: CSV with a header, a reading a row; several files are read one after the other
+    #[arg(long, value_name = "FILE.csv", required = true, num_args = 1..)]
+    pub data: Vec<PathBuf>,
+    /// Where the prediction files go
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The interval into which readings are aggregated
+    #[arg(long, value_name = "SPAN", default_value = "1m", value_parser = parse_span)]
+    pub interval: Span,
+    /// The window that is scored at once
+    #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = parse_span)]
+    pub window: Span,
+    /// How far out of order a sensor's rows may be
+    #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = parse_span)]
+    pub lateness: Span,
+    /// How many intervals of a window must hold readings for it to be scored
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    pub min_intervals: u32,
+    /// Leave out readings before this time, such as 2018-08-28T23:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub from: Option<Timestamp>,
+    /// Leave out readings at and after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub to: Option<Timestamp>,
+    /// Add a column with the decision values
+    #[arg(long)]
+    pub decisions: bool,
+    /// The columns of the files, by their names in the header; those left out keep the names shown here
+    #[arg(long, value_name = "ROLE=NAME,...", default_value_t)]
+    pub columns: Columns,
+}
+
+/// Why a history was not scored to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ScoreHistoryError {
+    /// The interval and the window.
+    #[error(transparent)]
+    Cut(#[from] CutError),
+    /// The directory of models.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// A file of the history.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// A prediction file.
+    #[error("{}: {problem}", path.display())]
+    Output {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        problem: io::Error,
+    },
+    /// The summary.
+    #[error("cannot write the summary: {0}")]
+    Summary(#[from] io::Error),
+}
+
+/// Scores, and writes the summary to `out`. The progress bar goes to standard error, when that is a terminal.
+///
+/// # Errors
+/// When models, history or prediction files cannot be read or written.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ScoreHistoryError> {
+    let report = score_history(args)?;
+    write!(out, "{report}")?;
+    Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Scores without a word but the progress bar.
+///
+/// # Errors
+/// When models, history or prediction files cannot be read or written.
+pub fn score_history(args: &Args) -> Result<Report, ScoreHistoryError> {
+    let began = Instant::now();
+    let cut = Cut::new(args.interval, args.window)?;
+    let catalog = Catalog::read(&args.models, &args.name, &Limits::default())?;
+    fs::create_dir_all(&args.out).map_err(|problem| ScoreHistoryError::Output { path: args.out.clone(), problem })?;
+    let mut scorer = Scorer::new(args, cut, catalog);
+    for file in &args.data {
+        scorer.read(file)?;
+    }
+    scorer.finish(began)
+}
+
+struct Scorer<'a> {
+    args: &'a Args,
+    scoring: ScoringSettings,
+    directory: SensorDirectory,
+    windows: OpenWindows,
+    over: Vec<ClosedWindow>,
+    sensors: Vec<Sensor>,
+    /// The end of the last window scored.
+    end: Timestamp,
+    report: Report,
+}
+
+/// A sensor of the history, or one with a model.
+struct Sensor {
+    name: SensorName,
+    model: Option<Model>,
+    predictions: Option<PredictionWriter<Appender>>,
+    readings: u64,
+    rows: usize,
+    anomalies: usize,
+}
+
+impl<'a> Scorer<'a> {
+    fn new(args: &'a Args, cut: Cut, catalog: Catalog) -> Self {
+        let directory = SensorDirectory::new(usize::MAX, Vec::new());
+        let windows = WindowSettings { cut, lateness: args.lateness, max_readings_per_interval: usize::MAX };
+        let mut scorer = Self {
+            args,
+            scoring: ScoringSettings { cut, min_intervals: args.min_intervals },
+            directory,
+            windows: OpenWindows::new(windows, Timestamp::MIN, []),
+            over: Vec::new(),
+            sensors: Vec::new(),
+            end: Timestamp::MIN,
+            report: Report::new(&args.out),
+        };
+        for entry in catalog.entries {
+            match entry.model {
+                Ok(model) => scorer.sensor(&entry.sensor).model = Some(model),
+                Err(error) => scorer.report.broken.push(error.to_string()),
+            }
+        }
+        scorer.report.models = scorer.sensors.len();
+        scorer
+    }
+
+    fn read(&mut self, file: &Path) -> Result<(), ScoreHistoryError> {
+        let mut history = History::open(file, self.args.columns.clone())?;
+        let bar = ProgressBar::new(fs::metadata(file).map_or(0, |metadata| metadata.len()));
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % of {msg}, {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(file.display().to_string());
+        while let Some(row) = history.next() {
+            match row {
+                Ok(row) => self.take(&row.sensor, row.time, row.value)?,
+                Err(error) if error.is_of_row() => self.report.refuse(&error),
+                Err(error) => return Err(error.into()),
+            }
+            if self.report.rows.is_multiple_of(4096) {
+                bar.set_position(history.bytes_read());
+            }
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    fn take(&mut self, name: &SensorName, time: Timestamp, value: f64) -> Result<(), ScoreHistoryError> {
+        if self.args.from.is_some_and(|from| time < from) || self.args.to.is_some_and(|to| time >= to) {
+            return Ok(());
+        }
+        self.report.rows += 1;
+        let sensor = self.sensor(name);
+        sensor.readings += 1;
+        if sensor.model.is_none() {
+            return Ok(());
+        }
+        let Some(sensor) = self.directory.find(name) else { return Ok(()) };
+        match self.windows.admit(Reading { sensor, time, value }, || None, &mut self.over) {
+            Admission::Accepted | Admission::Suppressed | Admission::Full => {}
+            Admission::Repeated => self.report.repeated += 1,
+            Admission::Conflict { .. } => self.report.conflicting += 1,
+            Admission::Late { .. } => self.report.late += 1,
+        }
+        self.score_what_is_over()
+    }
+
+    fn sensor(&mut self, name: &SensorName) -> &mut Sensor {
+        let id = self.directory.intern(name).unwrap_or(SensorId(0)).index();
+        if id == self.sensors.len() {
+            let name = name.clone();
+            self.sensors.push(Sensor { name, model: None, predictions: None, readings: 0, rows: 0, anomalies: 0 });
+        }
+        &mut self.sensors[id]
+    }
+
+    fn score_what_is_over(&mut self) -> Result<(), ScoreHistoryError> {
+        for ClosedWindow { window, block, head } in std::mem::take(&mut self.over) {
+            let sensor = &mut self.sensors[head.sensor.index()];
+            let Some(model) = &sensor.model else { continue };
+            let began = Instant::now();
+            let scored = match score(model, window, Some(&block), self.scoring) {
+                Ok(Outcome::Scored(scored)) => scored,
+                Ok(_) => {
+                    self.report.too_little += 1;
+                    continue;
+                }
+                Err(error) => {
+                    self.report.fail(format!("{} at {}: {error}", sensor.name, window.start()));
+                    continue;
+                }
+            };
+            self.report.scoring += began.elapsed();
+            self.report.windows += 1;
+            sensor.rows += scored.rows.len();
+            sensor.anomalies += scored.anomalies();
+            self.end = self.end.max(window.end());
+            let path = partial_path(&self.args.out, &sensor.name);
+            let at = |problem| ScoreHistoryError::Output { path: path.clone(), problem };
+            let writer = match &mut sensor.predictions {
+                Some(writer) => writer,
+                none => {
+                    let decisions = if self.args.decisions { Decisions::Include } else { Decisions::Omit };
+                    let file = Appender::create(path.clone()).map_err(at)?;
+                    none.insert(PredictionWriter::new(file, sensor.name.clone(), decisions).map_err(at)?)
+                }
+            };
+            // The stored form was made a moment ago: it cannot be damaged.
+            let intervals = block.intervals(self.scoring.cut).unwrap_or_default();
+            writer.write(window, self.scoring.cut.interval(), &intervals, &scored).map_err(at)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, began: Instant) -> Result<Report, ScoreHistoryError> {
+        self.windows.close_until(Timestamp::MAX, &mut self.over);
+        self.score_what_is_over()?;
+        for sensor in self.sensors {
+            match (&sensor.model, sensor.readings) {
+                (None, _) => self.report.sensors_without_model += 1,
+                (Some(_), 0) => self.report.models_without_readings += 1,
+                (Some(_), _) => {}
+            }
+            let Some(writer) = sensor.predictions else { continue };
+            self.report.count_scored(&sensor.name, sensor.rows, sensor.anomalies);
+            let path = self.args.out.join(file_name(&sensor.name, self.end));
+            let at = |problem| ScoreHistoryError::Output { path: path.clone(), problem };
+            writer.finish().map_err(at)?;
+            fs::rename(partial_path(&self.args.out, &sensor.name), &path).map_err(at)?;
+        }
+        self.report.took = began.elapsed();
+        Ok(self.report)
+    }
+}
+
+/// Where a sensor's predictions are while they are being written.
+fn partial_path(out: &Path, sensor: &SensorName) -> PathBuf {
+    out.join(format!("{}.part", file_name(sensor, Timestamp::default())))
+}
+
+/// A file that is only open while something is written: there may be more sensors than a process may have open files.
+struct Appender {
+    path: PathBuf,
+}
+
+impl Appender {
+    fn create(path: PathBuf) -> io::Result<Self> {
+        File::create(&path)?;
+        Ok(Self { path })
+    }
+}
+
+impl Write for Appender {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        File::options().append(true).open(&self.path)?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! What `score` says at its end.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::ingest::history::HistoryError;
+use crate::sensor::SensorName;
+
+/// What came of scoring a history.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub(super) out: PathBuf,
+    pub(super) rows: u64,
+    pub(super) refused: u64,
+    pub(super) first_refused: Option<String>,
+    pub(super) repeated: u64,
+    pub(super) conflicting: u64,
+    pub(super) late: u64,
+    pub(super) models: usize,
+    pub(super) broken: Vec<String>,
+    pub(super) sensors_scored: usize,
+    pub(super) sensors_without_model: usize,
+    pub(super) models_without_readings: usize,
+    pub(super) windows: u64,
+    pub(super) too_little: u64,
+    pub(super) failed: u64,
+    pub(super) first_failed: Option<String>,
+    pub(super) intervals: usize,
+    pub(super) anomalies: usize,
+    pub(super) suspicious: Vec<SensorName>,
+    pub(super) scoring: Duration,
+    pub(super) took: Duration,
+}
+
+impl Report {
+    pub(super) fn new(out: &Path) -> Self {
+        Self { out: out.to_owned(), ..Self::default() }
+    }
+
+    /// Whether every model could be read and every window scored.
+    pub fn is_complete(&self) -> bool {
+        self.broken.is_empty() && self.failed == 0
+    }
+
+    pub(super) fn refuse(&mut self, error: &HistoryError) {
+        self.refused += 1;
+        self.first_refused.get_or_insert_with(|| error.to_string());
+    }
+
+    pub(super) fn fail(&mut self, reason: String) {
+        self.failed += 1;
+        self.first_failed.get_or_insert(reason);
+    }
+
+    pub(super) fn count_scored(&mut self, sensor: &SensorName, intervals: usize, anomalies: usize) {
+        self.sensors_scored += 1;
+        self.intervals += intervals;
+        self.anomalies += anomalies;
+        if anomalies == intervals {
+            self.suspicious.push(sensor.clone());
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "readings    {} read, {} refused, {} repeated, {} contradictory, {} too far out of order (--lateness)",
+            self.rows, self.refused, self.repeated, self.conflicting, self.late)?;
+        if let Some(first) = &self.first_refused {
+            writeln!(f, "            the first refused: {first}")?;
+        }
+        writeln!(f, "sensors     {} scored, {} without a model", self.sensors_scored, self.sensors_without_model)?;
+        writeln!(f, "models      {} read, {} without readings, {} that cannot be read",
+            self.models, self.models_without_readings, self.broken.len())?;
+        for reason in &self.broken {
+            writeln!(f, "            {reason}")?;
+        }
+        writeln!(f, "windows     {} scored, {} with too few intervals, {} failed", self.windows, self.too_little, self.failed)?;
+        if let Some(first) = &self.first_failed {
+            writeln!(f, "            the first failed: {first}")?;
+        }
+        writeln!(f, "intervals   {} scored, {} called an anomaly", self.intervals, self.anomalies)?;
+        for sensor in &self.suspicious {
+            writeln!(f, "suspicious  {sensor}: its model calls every interval an anomaly; check what it was trained on")?;
+        }
+        writeln!(f, "time        {:.3} s in all, {:.3} ms of it in the models", self.took.as_secs_f64(), self.scoring.as_secs_f64() * 1e3)?;
+        writeln!(f, "predictions {}", self.out.display())
+    }
+}

@@ -1,0 +1,238 @@
+//! The composition root: builds every part, starts them in order, and ends them in order.
+//!
+//! *Start*: what can be refused comes first (ports, folders, the store), then the journal is replayed, then models get
+//! their actors, then runs are resumed, and only then do sources open. *Stop*: the sources stop reading and get their
+//! last acknowledgements, the run that goes on ends, the committer writes what is there, all within the deadline of the
+//! configuration. Killing the process instead loses nothing that was acknowledged; it only leaves more to do at the next
+//! start.
+
+mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_rt::{Arbiter, ArbiterHandle};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use crate::actors::broker::{Broker, BrokerError};
+use crate::actors::committer::{self, Command, Commands, Ended};
+use crate::actors::intake::Intake;
+use crate::actors::listener::{ListenError, Listener};
+use crate::actors::publisher::{Published, publish_files, publish_mqtt};
+use crate::actors::recorder::Recorder;
+use crate::actors::scheduler::{Scheduler, StopScheduling};
+use crate::actors::source::DecoderFactory;
+use crate::actors::stop::{Stop, StopTrigger};
+use crate::actors::supervisor::{Scope, SensorSupervisor};
+use crate::config::Config;
+use crate::daemon::settings::Settings;
+use crate::ingest::decoder::Decoder;
+use crate::model::{Catalog, CatalogError};
+use crate::pipeline::Pipeline;
+use crate::sensor::{DirectoryFull, SensorDirectory, SensorId};
+use crate::store::{Store, StoreError};
+use crate::telemetry::metrics;
+
+/// Why the daemon did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The listener's port.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The broker's settings.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The store could not be opened, or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The directory of models.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// More models than sensors are accepted.
+    #[error("the models cannot all be put to work: {0}")]
+    Directory(#[from] DirectoryFull),
+    /// The system refused a thread or a signal handler.
+    #[error("the system refused a resource: {0}")]
+    System(#[from] std::io::Error),
+    /// The committer died of a defect.
+    #[error("the committer died of a defect; nothing that was acknowledged is lost")]
+    CommitterPanicked,
+    /// The deadline for stopping has passed.
+    #[error("the daemon did not stop within {0:?}; nothing that was acknowledged is lost")]
+    StopDeadline(Duration),
+}
+
+/// A daemon at work. To be made and stopped inside an actix system.
+pub struct Daemon {
+    stop: StopTrigger,
+    sources: Vec<JoinHandle<()>>,
+    publishers: Vec<JoinHandle<()>>,
+    scheduler: Addr<Scheduler>,
+    commands: Commands,
+    ended: Ended,
+    stop_deadline: Duration,
+}
+
+/// Runs a daemon until it is told to stop by SIGTERM or SIGINT; a second signal ends the process at once.
+///
+/// # Errors
+/// When it cannot start, fails, or does not stop in time.
+pub async fn run(config: &Config) -> Result<(), DaemonError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut daemon = Daemon::start(config).await?;
+    notify(&[sd_notify::NotifyState::Ready]);
+    tracing::info!("ready");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        failure = daemon.failure() => return Err(failure),
+    }
+    notify(&[sd_notify::NotifyState::Stopping]);
+    tracing::info!("stopping; a second signal stops at once");
+    tokio::select! {
+        stopped = daemon.stop() => stopped,
+        _ = terminate.recv() => end_at_once(),
+        _ = interrupt.recv() => end_at_once(),
+    }
+}
+
+fn end_at_once() -> ! {
+    tracing::warn!("stopped at once by a second signal; nothing that was acknowledged is lost");
+    std::process::exit(1)
+}
+
+fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    // Without systemd there is nobody to tell.
+    let _ = sd_notify::notify(state);
+}
+
+impl Daemon {
+    /// Starts all parts.
+    ///
+    /// # Errors
+    /// When one of them cannot start; the others are not left behind.
+    pub async fn start(config: &Config) -> Result<Self, DaemonError> {
+        let settings = Settings::of(config);
+        let listener = settings.listener.map(Listener::bind).transpose()?;
+        let broker = settings.broker.map(Broker::new).transpose()?;
+
+        let store = Store::open(settings.store)?;
+        if let Some(aside) = &store.set_aside {
+            let directory = aside.directory.display();
+            tracing::error!(%directory, "the store was damaged and is set aside; a new one begins: {}", aside.reason);
+        }
+        let reader = store.reader.clone();
+        let directory = Arc::new(SensorDirectory::new(settings.max_sensors, reader.sensors()?));
+        let catalog = Catalog::read(&settings.models.directory, &settings.models.name, &settings.models.limits)?;
+        let scope = scope(catalog, &directory)?;
+        let sensors: Vec<SensorId> = scope.iter().map(|scope| scope.sensor).collect();
+
+        let pipeline = Pipeline::recover(store, Arc::clone(&directory), (settings.pipeline)(Arc::clone(&directory)))?;
+        let (intake, submissions) = Intake::new(settings.intake_bytes);
+        let (commands, ended) = committer::start(pipeline, submissions)?;
+
+        let supervisor =
+            SensorSupervisor::new(settings.sensors, reader.clone(), arbiters(settings.threads), scope).start();
+        let recorder = Recorder::new((settings.recorder)(sensors.clone()), reader.clone(), commands.clone(), supervisor);
+        let scheduler = Scheduler::new(settings.scheduler, commands.clone(), recorder.start()).start();
+
+        let published = Published { reader, directory: Arc::clone(&directory), scope: sensors.into(), cut: settings.cut };
+        let mut publishers = Vec::new();
+        if let Some(files) = settings.files {
+            publishers.push(actix_rt::spawn(publish_files(published.clone(), files, commands.clone())));
+        }
+        if let Some(mqtt) = settings.mqtt {
+            publishers.push(actix_rt::spawn(publish_mqtt(published, mqtt, commands.clone())));
+        }
+
+        let (routes, filters, times) = (settings.routes, settings.filters, settings.times);
+        let decoders: DecoderFactory =
+            Arc::new(move || Decoder::new(Arc::clone(&routes), Arc::clone(&filters), times, Arc::clone(&directory)));
+        let (trigger, stop) = Stop::new();
+        let mut sources = Vec::new();
+        if let Some(listener) = listener {
+            let arbiters = arbiters(settings.threads);
+            let serve = listener.run(intake.clone(), Arc::clone(&decoders), arbiters, stop.clone());
+            sources.push(actix_rt::spawn(async move {
+                if let Err(error) = serve.await {
+                    tracing::error!("the listener failed: {error}");
+                }
+            }));
+        }
+        if let Some(broker) = broker {
+            sources.push(actix_rt::spawn(broker.run(intake, decoders, stop)));
+        }
+        Ok(Self {
+            stop: trigger,
+            sources,
+            publishers,
+            scheduler,
+            commands,
+            ended,
+            stop_deadline: settings.stop_deadline,
+        })
+    }
+
+    /// Waits until the daemon fails on its own: when the committer can write no more.
+    pub async fn failure(&mut self) -> DaemonError {
+        match (&mut self.ended).await {
+            Ok(Err(error)) => error.into(),
+            Ok(Ok(())) | Err(_) => DaemonError::CommitterPanicked,
+        }
+    }
+
+    /// Stops all parts in order.
+    ///
+    /// # Errors
+    /// When that takes longer than the configuration allows, or the last commit fails.
+    pub async fn stop(self) -> Result<(), DaemonError> {
+        let deadline = self.stop_deadline;
+        tokio::time::timeout(deadline, self.stop_in_order()).await.unwrap_or(Err(DaemonError::StopDeadline(deadline)))
+    }
+
+    async fn stop_in_order(self) -> Result<(), DaemonError> {
+        self.stop.stop();
+        // With an event clock, readings may be waiting for the run that goes on.
+        let (_, _) = tokio::join!(futures_util::future::join_all(self.sources), self.scheduler.send(StopScheduling));
+        for publisher in self.publishers {
+            publisher.abort();
+        }
+        self.commands.send(Command::Stop);
+        match self.ended.await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(DaemonError::CommitterPanicked),
+        }
+    }
+}
+
+/// Numbers the sensors that have a model file, and says what is wrong with the others.
+fn scope(catalog: Catalog, directory: &SensorDirectory) -> Result<Vec<Scope>, DaemonError> {
+    let mut scope = Vec::new();
+    for entry in catalog.entries {
+        let sensor = directory.intern(&entry.sensor)?;
+        let name = entry.sensor;
+        let model = entry.model.map(Arc::new).map_err(|error| error.to_string());
+        match &model {
+            Ok(model) => {
+                for warning in model.warnings() {
+                    tracing::warn!(sensor = %name, "{warning}");
+                }
+            }
+            Err(reason) => tracing::error!(sensor = %name, "the model cannot be used: {reason}"),
+        }
+        scope.push(Scope { sensor, name, model });
+    }
+    let broken = scope.iter().filter(|scope| scope.model.is_err()).count();
+    metrics::MODELS_BROKEN.set(broken as u64);
+    metrics::MODELS_LOADED.set((scope.len() - broken) as u64);
+    tracing::info!(models = scope.len() - broken, broken, "models read");
+    scope.sort_by_key(|scope| scope.sensor);
+    Ok(scope)
+}
+
+fn arbiters(threads: usize) -> Vec<ArbiterHandle> {
+    (0..threads).map(|_| Arbiter::new().handle()).collect()
+}
