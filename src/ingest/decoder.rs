@@ -140,7 +140,9 @@ impl Topic {
         let found = routes.iter().enumerate().find_map(|(at, route)| Some((at, route.topic().names(topic)?)));
         let (route, names) = found.ok_or(RejectReason::NoRoute)?;
         let source = match names.sensor {
-            Some(sensor) => Source::Sensor(Sensor::new(names.device, sensor, filters).map_err(name_refused)?),
+            Some(sensor) => {
+                Source::Sensor(Sensor::new(names.device, sensor, filters).map_err(|error| name_refused(&error))?)
+            }
             None => Source::Device { device: names.device.into(), sensors: HashMap::new() },
         };
         Ok(Self { route, source })
@@ -184,7 +186,7 @@ impl Admission {
                     return self.pass(sensor, &found, received, batch);
                 }
                 let new = Sensor::new(device, name, &self.filters);
-                let mut sensor = new.map_err(|error| (None, name_refused(error)))?;
+                let mut sensor = new.map_err(|error| (None, name_refused(&error)))?;
                 self.pass(&mut sensor, &found, received, batch)?;
                 *memory_bytes += name.len() + size_of::<(Box<str>, Sensor)>() + ALLOCATION_BYTES;
                 sensors.insert(name.into(), sensor);
@@ -216,7 +218,7 @@ impl Admission {
     }
 }
 
-fn name_refused(error: SensorNameError) -> RejectReason {
+fn name_refused(error: &SensorNameError) -> RejectReason {
     RejectReason::Name(error.to_string())
 }
 
