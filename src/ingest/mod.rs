@@ -3,5 +3,8 @@
 pub mod batch;
 pub mod decoder;
 pub mod filter;
+pub mod history;
+pub mod payload;
 pub mod route;
 pub mod session;
+pub mod topic;
