@@ -55,7 +55,11 @@ impl<'t> Notes<'t> {
     /// Notes that values do not go together, at the first of the keys that is written down. Says nothing when one of
     /// them is itself mistaken: what would be compared then is not what was meant.
     pub(super) fn rule(&mut self, keys: &[&str], why: impl fmt::Display) {
-        if self.mistakes.iter().any(|mistake| keys.contains(&mistake.key.as_str())) {
+        let concerns = |mistake: &Mistake, key: &str| {
+            // A list is mistaken when one of its tables is.
+            mistake.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+        };
+        if self.mistakes.iter().any(|mistake| keys.iter().any(|key| concerns(mistake, key))) {
             return;
         }
         let written = keys.iter().find(|key| self.places.contains_key(**key)).or(keys.first());

@@ -33,7 +33,8 @@ impl ScheduleSettings {
     pub fn shortest_period(&self) -> Option<Span> {
         const FIRINGS: usize = 1440;
         let start = Timestamp::from_nanos(946_684_800_000_000_000).utc();
-        let firings: Vec<Timestamp> = self.cron.iter_after(start).take(FIRINGS).map(Timestamp::from).collect();
+        let firings = self.cron.iter_after(start).take(FIRINGS).map(Timestamp::from);
+        let firings: Vec<Timestamp> = firings.take_while(|firing| *firing < Timestamp::MAX).collect();
         firings.windows(2).map(|pair| pair[1].since(pair[0])).min()
     }
 }

@@ -41,7 +41,7 @@ mod tests {
         for (a, b, edits) in [("", "abc", 3), ("windows", "windows", 0), ("windws", "windows", 1), ("wnidows", "windows", 1)] {
             assert_eq!(distance(a, b), edits, "{a} {b}");
         }
-        assert_eq!(distance("interval", "lateness"), 7);
+        assert_eq!(distance("interval", "lateness"), 6);
     }
 
     #[test]
