@@ -1,11 +1,18 @@
 //! The decoder: from a message to readings or rejects.
+//!
+//! Nothing is dropped in silence: every message yields readings, rejects or both, except a retained one that its route
+//! passes over.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::ingest::batch::Batch;
-use crate::ingest::filter::{FilterSettings, PlausibleTimes};
-use crate::ingest::route::RouteSettings;
-use crate::sensor::SensorDirectory;
+use crate::ingest::filter::{Filter, FilterSettings, Filters, PlausibleTimes};
+use crate::ingest::payload::{self, Found};
+use crate::ingest::route::{Retained, RouteSettings};
+use crate::reading::{Reading, Reject, RejectReason};
+use crate::sensor::{SensorDirectory, SensorId, SensorName, SensorNameError};
 use crate::time::Timestamp;
 
 /// A message as a source received it.
@@ -20,19 +27,210 @@ pub struct Message<'a> {
 }
 
 /// Decodes the messages of one connection.
-pub struct Decoder {}
+///
+/// It remembers what the topics of accepted readings stand for, within [`Self::MAX_MEMORY_BYTES`], so that a topic
+/// that comes again costs one look-up.
+#[derive(Debug)]
+pub struct Decoder {
+    routes: Arc<[RouteSettings]>,
+    admission: Admission,
+    topics: HashMap<Box<str>, Topic>,
+    /// About how much `topics` holds.
+    memory_bytes: usize,
+}
+
+/// What a reading must pass, and where it gets its number.
+#[derive(Debug)]
+struct Admission {
+    filters: Filters,
+    times: PlausibleTimes,
+    directory: Arc<SensorDirectory>,
+}
+
+/// What a topic stands for.
+#[derive(Debug)]
+struct Topic {
+    /// Its route's place.
+    route: usize,
+    source: Source,
+}
+
+/// Who measured what comes under a topic.
+#[derive(Debug)]
+enum Source {
+    /// One sensor.
+    Sensor(Sensor),
+    /// The sensors of a device, named by the payload.
+    Device { device: Box<str>, sensors: HashMap<Box<str>, Sensor> },
+}
+
+#[derive(Debug)]
+struct Sensor {
+    name: SensorName,
+    filter: Filter,
+    /// Its number, once a reading of it was accepted.
+    id: Option<SensorId>,
+}
 
 impl Decoder {
+    /// About how much a decoder remembers at most. When it is full it forgets all, and learns again what is in use.
+    pub const MAX_MEMORY_BYTES: usize = 4 << 20;
+
     /// A decoder; every connection has its own.
     pub fn new(
-        _routes: Arc<[RouteSettings]>,
-        _filters: Arc<[FilterSettings]>,
-        _times: PlausibleTimes,
-        _directory: Arc<SensorDirectory>,
+        routes: Arc<[RouteSettings]>,
+        filters: Arc<[FilterSettings]>,
+        times: PlausibleTimes,
+        directory: Arc<SensorDirectory>,
     ) -> Self {
-        Self {}
+        let admission = Admission { filters: Filters::new(filters), times, directory };
+        Self { routes, admission, topics: HashMap::new(), memory_bytes: 0 }
     }
 
     /// Adds the message's readings and rejects to the batch. `received` is the wall clock's time of arrival.
-    pub fn decode(&mut self, _message: Message<'_>, _received: Timestamp, _batch: &mut Batch) {}
+    pub fn decode(&mut self, message: Message<'_>, received: Timestamp, batch: &mut Batch) {
+        let mut new = None;
+        let topic = match self.topics.get_mut(message.topic) {
+            Some(topic) => topic,
+            None => match Topic::find(&self.routes, &self.admission.filters, message.topic) {
+                Ok(topic) => new.insert(topic),
+                Err(reason) => return refuse(batch, message, received, message.topic, reason),
+            },
+        };
+        let route = &self.routes[topic.route];
+        if message.retained && route.retained() == Retained::Skip {
+            return;
+        }
+        let first = batch.readings.len();
+        let (admission, source, memory_bytes) = (&self.admission, &mut topic.source, &mut self.memory_bytes);
+        let read = payload::read(route.payload(), message.payload, &mut |item| match item.found {
+            Ok(found) => {
+                if let Err((origin, reason)) = admission.admit(source, found, received, batch, memory_bytes) {
+                    refuse(batch, message, received, origin.as_deref().unwrap_or(message.topic), reason);
+                }
+            }
+            Err(fault) => refuse_payload(batch, message, received, || match item.index {
+                Some(index) => format!("reading {index}: {fault}"),
+                None => fault.to_string(),
+            }),
+        });
+        if let Err(fault) = read {
+            batch.readings.truncate(first);
+            refuse_payload(batch, message, received, || fault.to_string());
+        }
+        if let Some(topic) = new
+            && topic.is_known()
+        {
+            self.memory_bytes += message.topic.len() + size_of::<(Box<str>, Topic)>() + ALLOCATION_BYTES;
+            self.topics.insert(message.topic.into(), topic);
+        }
+        if self.memory_bytes > Self::MAX_MEMORY_BYTES {
+            self.topics.clear();
+            self.memory_bytes = 0;
+        }
+    }
 }
+
+/// What a remembered name takes besides its own bytes and the table's entry: the sensor's two parts, and slack.
+const ALLOCATION_BYTES: usize = 160;
+
+impl Topic {
+    /// Finds the first route that takes the topic.
+    fn find(routes: &[RouteSettings], filters: &Filters, topic: &str) -> Result<Self, RejectReason> {
+        let found = routes.iter().enumerate().find_map(|(at, route)| Some((at, route.topic().names(topic)?)));
+        let (route, names) = found.ok_or(RejectReason::NoRoute)?;
+        let source = match names.sensor {
+            Some(sensor) => Source::Sensor(Sensor::new(names.device, sensor, filters).map_err(name_refused)?),
+            None => Source::Device { device: names.device.into(), sensors: HashMap::new() },
+        };
+        Ok(Self { route, source })
+    }
+
+    /// Whether a reading of it was accepted: only then it is worth its memory.
+    fn is_known(&self) -> bool {
+        match &self.source {
+            Source::Sensor(sensor) => sensor.id.is_some(),
+            Source::Device { sensors, .. } => !sensors.is_empty(),
+        }
+    }
+}
+
+impl Sensor {
+    fn new(device: &str, sensor: &str, filters: &Filters) -> Result<Self, SensorNameError> {
+        let name = SensorName::new(device, sensor)?;
+        Ok(Self { filter: filters.of(&name), name, id: None })
+    }
+}
+
+/// Why a reading was refused, and the sensor's name if it has one.
+type Refused = (Option<String>, RejectReason);
+
+impl Admission {
+    /// Adds a reading to the batch if it passes. Its sensor gets a number only then.
+    fn admit(
+        &self,
+        source: &mut Source,
+        found: Found<'_>,
+        received: Timestamp,
+        batch: &mut Batch,
+        memory_bytes: &mut usize,
+    ) -> Result<(), Refused> {
+        match (source, &found.sensor) {
+            (Source::Sensor(sensor), _) => self.pass(sensor, &found, received, batch),
+            (Source::Device { device, sensors }, name) => {
+                // A route is one of the two, so that a device's reading has a name; an empty one is refused below.
+                let name = name.as_ref().map_or("", Cow::as_ref);
+                if let Some(sensor) = sensors.get_mut(name) {
+                    return self.pass(sensor, &found, received, batch);
+                }
+                let new = Sensor::new(device, name, &self.filters);
+                let mut sensor = new.map_err(|error| (None, name_refused(error)))?;
+                self.pass(&mut sensor, &found, received, batch)?;
+                *memory_bytes += name.len() + size_of::<(Box<str>, Sensor)>() + ALLOCATION_BYTES;
+                sensors.insert(name.into(), sensor);
+                Ok(())
+            }
+        }
+    }
+
+    fn pass(
+        &self,
+        sensor: &mut Sensor,
+        found: &Found<'_>,
+        received: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<(), Refused> {
+        let time = found.time.unwrap_or(received);
+        let passed = self.times.check(time, received).and_then(|()| sensor.filter.check(found.value));
+        let id = passed.and_then(|()| match sensor.id {
+            Some(id) => Ok(id),
+            None => self
+                .directory
+                .intern(&sensor.name)
+                .inspect(|id| sensor.id = Some(*id))
+                .map_err(|full| RejectReason::TooManySensors(full.to_string())),
+        });
+        let sensor = id.map_err(|reason| (Some(sensor.name.to_string()), reason))?;
+        batch.readings.push(Reading { sensor, time, value: found.value });
+        Ok(())
+    }
+}
+
+fn name_refused(error: SensorNameError) -> RejectReason {
+    RejectReason::Name(error.to_string())
+}
+
+fn refuse(batch: &mut Batch, message: Message<'_>, received: Timestamp, origin: &str, reason: RejectReason) {
+    batch.rejects.push(reason.kind(), || Reject::of_payload(received, origin, message.payload, reason));
+}
+
+/// As [`refuse`], but words the reason only when it is kept: bad payloads come in floods.
+fn refuse_payload(batch: &mut Batch, message: Message<'_>, received: Timestamp, words: impl FnOnce() -> String) {
+    let kind = RejectReason::Payload(String::new()).kind();
+    batch
+        .rejects
+        .push(kind, || Reject::of_payload(received, message.topic, message.payload, RejectReason::Payload(words())));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,25 +1,279 @@
-//! Filters: which values are believed.
+//! Filters: which values and times are believed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::reading::RejectReason;
+use crate::sensor::SensorName;
+use crate::time::{Span, Timestamp};
 
 /// One `[[filter]]`: what is accepted of the sensors whose `device/sensor` fits a pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilterSettings {
-    /// `device/sensor`, where `*` stands for any characters.
-    pub sensors: String,
+    /// The sensors.
+    pub sensors: SensorPattern,
+    /// What is accepted of them.
+    pub filter: Filter,
+}
+
+/// What is accepted of a sensor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Filter {
+    min: f64,
+    max: f64,
+    deadband: Option<f64>,
+}
+
+/// Why a filter was refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FilterError {
+    /// A range that holds nothing.
+    #[error("the range from {min} to {max} accepts nothing; the lowest value must not be above the highest")]
+    Range {
+        /// The lowest value.
+        min: f64,
+        /// The highest value.
+        max: f64,
+    },
+    /// A deadband that is no distance.
+    #[error("a deadband of {0} is no distance; a number from 0 on is accepted")]
+    Deadband(f64),
+}
+
+impl Filter {
+    /// Accepts every finite value.
+    pub const ALL: Self = Self { min: f64::MIN, max: f64::MAX, deadband: None };
+
+    /// A filter that accepts values from `min` to `max`, both included.
+    ///
+    /// # Errors
+    /// When it could accept nothing.
+    pub fn new(min: f64, max: f64, deadband: Option<f64>) -> Result<Self, FilterError> {
+        if min.is_nan() || max.is_nan() || min > max {
+            return Err(FilterError::Range { min, max });
+        }
+        match deadband {
+            Some(deadband) if !(deadband.is_finite() && deadband >= 0.0) => Err(FilterError::Deadband(deadband)),
+            _ => Ok(Self { min, max, deadband }),
+        }
+    }
+
     /// The lowest value accepted.
-    pub min: f64,
+    pub fn min(&self) -> f64 {
+        self.min
+    }
+
     /// The highest value accepted.
-    pub max: f64,
-    /// A value that differs from the last kept one by less than this is passed over.
-    pub deadband: Option<f64>,
+    pub fn max(&self) -> f64 {
+        self.max
+    }
+
+    /// A value that differs from the last kept one by less than this is passed over, by whoever knows the last one.
+    pub fn deadband(&self) -> Option<f64> {
+        self.deadband
+    }
+
+    /// Checks a value.
+    pub(super) fn check(&self, value: f64) -> Result<(), RejectReason> {
+        if !value.is_finite() {
+            return Err(RejectReason::NotFinite);
+        }
+        if (self.min..=self.max).contains(&value) {
+            return Ok(());
+        }
+        Err(RejectReason::OutOfRange { value, min: self.min, max: self.max })
+    }
+}
+
+/// All filters. The first whose pattern fits a sensor decides; without one, every finite value is accepted.
+#[derive(Clone, Debug)]
+pub struct Filters(Arc<[FilterSettings]>);
+
+impl Filters {
+    /// The filters in their order.
+    pub fn new(settings: Arc<[FilterSettings]>) -> Self {
+        Self(settings)
+    }
+
+    /// What is accepted of a sensor.
+    pub fn of(&self, name: &SensorName) -> Filter {
+        if self.0.is_empty() {
+            return Filter::ALL;
+        }
+        let name = name.to_string();
+        self.0.iter().find(|settings| settings.sensors.fits(&name)).map_or(Filter::ALL, |settings| settings.filter)
+    }
+}
+
+/// A pattern of `device/sensor`, where `*` stands for any characters, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SensorPattern(String);
+
+/// Why a pattern was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// It cannot be a `device/sensor`.
+    #[error("the pattern {0:?} fits no sensor; write device/sensor, with * for any characters")]
+    FitsNothing(String),
+    /// It is longer than any name.
+    #[error("the pattern has {0} bytes, at most {max} are accepted", max = SensorPattern::MAX_BYTES)]
+    TooLong(usize),
+}
+
+impl SensorPattern {
+    /// The longest pattern, in bytes.
+    pub const MAX_BYTES: usize = 512;
+
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// When no name could fit it.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        if text.len() > Self::MAX_BYTES {
+            return Err(PatternError::TooLong(text.len()));
+        }
+        if !text.contains(['/', '*']) || text.contains(|c: char| c.is_control() || matches!(c, '+' | '#')) {
+            return Err(PatternError::FitsNothing(text.to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Whether a `device/sensor` fits.
+    pub fn fits(&self, name: &str) -> bool {
+        let Some((first, others)) = self.0.split_once('*') else {
+            return self.0 == name;
+        };
+        let Some(mut rest) = name.strip_prefix(first) else { return false };
+        let (middle, last) = others.rsplit_once('*').unwrap_or(("", others));
+        // The leftmost place for each piece leaves the most room for the next.
+        for piece in middle.split('*') {
+            match rest.find(piece) {
+                Some(at) => rest = &rest[at + piece.len()..],
+                None => return false,
+            }
+        }
+        rest.ends_with(last)
+    }
+}
+
+impl fmt::Display for SensorPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// The times that are believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlausibleTimes {
     /// The earliest.
-    pub earliest: crate::time::Timestamp,
+    pub earliest: Timestamp,
     /// The latest.
-    pub latest: crate::time::Timestamp,
+    pub latest: Timestamp,
     /// How far ahead of the wall clock; `None` when the clock follows the readings.
-    pub max_ahead: Option<crate::time::Span>,
+    pub max_ahead: Option<Span>,
+}
+
+impl PlausibleTimes {
+    /// Checks the time of a reading that came in at `received`.
+    pub(super) fn check(&self, time: Timestamp, received: Timestamp) -> Result<(), RejectReason> {
+        let latest = self.max_ahead.map_or(self.latest, |ahead| self.latest.min(received + ahead));
+        if (self.earliest..=latest).contains(&time) {
+            return Ok(());
+        }
+        Err(RejectReason::ImplausibleTime { time, earliest: self.earliest, latest })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(pattern: &str, name: &str) -> bool {
+        SensorPattern::parse(pattern).unwrap().fits(name)
+    }
+
+    #[test]
+    fn a_star_stands_for_any_characters_or_none() {
+        for (pattern, name) in [
+            ("*", "press/temp"),
+            ("press/*", "press/temp"),
+            ("*/temp", "line/press/temp"),
+            ("press/t*p", "press/tp"),
+            ("*a*b*", "x/aab"),
+            ("*ab*ab", "x/abab"),
+            ("press/temp", "press/temp"),
+            ("**/t", "a/t"),
+        ] {
+            assert!(fits(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("press/*", "press2/temp"),
+            ("*/temp", "press/temperature"),
+            ("press/t*p", "press/t"),
+            ("*ab*ab", "x/ab"),
+            ("a/b*ba", "a/ba"),
+            ("press/temp", "press/temp2"),
+            ("press/t?mp", "press/temp"),
+        ] {
+            assert!(!fits(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_fits_no_sensor_is_refused() {
+        for text in ["", "temp", "a/+", "a/#", "a/\n", &"*".repeat(513)] {
+            assert!(SensorPattern::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_filter_that_fits_decides() {
+        let filter = |pattern, max| FilterSettings {
+            sensors: SensorPattern::parse(pattern).unwrap(),
+            filter: Filter::new(0.0, max, Some(0.5)).unwrap(),
+        };
+        let filters = Filters::new([filter("*/temp", 1.0), filter("press/*", 2.0)].into());
+        let max = |device, sensor| filters.of(&SensorName::new(device, sensor).unwrap()).max();
+        assert_eq!(max("press", "temp"), 1.0);
+        assert_eq!(max("press", "oil"), 2.0);
+        assert_eq!(filters.of(&SensorName::new("pump", "oil").unwrap()), Filter::ALL);
+        assert_eq!(filters.of(&SensorName::new("press", "oil").unwrap()).deadband(), Some(0.5));
+    }
+
+    #[test]
+    fn a_range_includes_its_ends_and_nothing_that_is_not_finite() {
+        let filter = Filter::new(-1.0, 1.0, None).unwrap();
+        for value in [-1.0, 0.0, 1.0] {
+            assert_eq!(filter.check(value), Ok(()));
+        }
+        let refused = Err(RejectReason::OutOfRange { value: 1.5, min: -1.0, max: 1.0 });
+        assert_eq!(filter.check(1.5), refused);
+        let open = Filter::new(f64::NEG_INFINITY, f64::INFINITY, None).unwrap();
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(open.check(value), Err(RejectReason::NotFinite));
+            assert_eq!(Filter::ALL.check(value), Err(RejectReason::NotFinite));
+        }
+        assert_eq!(Filter::ALL.check(f64::MAX), Ok(()));
+    }
+
+    #[test]
+    fn a_filter_that_accepts_nothing_is_refused() {
+        assert!(Filter::new(1.0, 0.0, None).is_err());
+        assert!(Filter::new(f64::NAN, 0.0, None).is_err());
+        assert!(Filter::new(0.0, 1.0, Some(-1.0)).is_err());
+        assert!(Filter::new(0.0, 1.0, Some(f64::NAN)).is_err());
+    }
+
+    #[test]
+    fn a_time_is_believed_within_the_span_and_not_too_far_ahead_of_the_clock() {
+        let at = |secs: u32| Timestamp::default() + Span::from_secs(secs);
+        let times = PlausibleTimes { earliest: at(100), latest: at(1000), max_ahead: Some(Span::from_secs(10)) };
+        for (time, received, believed) in
+            [(100, 500, true), (99, 500, false), (510, 500, true), (511, 500, false), (1001, 2000, false)]
+        {
+            assert_eq!(times.check(at(time), at(received)).is_ok(), believed, "{time}");
+        }
+        let event = PlausibleTimes { max_ahead: None, ..times };
+        assert_eq!(event.check(at(900), at(0)), Ok(()));
+    }
 }

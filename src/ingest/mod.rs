@@ -3,4 +3,7 @@
 pub mod batch;
 pub mod decoder;
 pub mod filter;
+pub mod history;
+pub mod payload;
 pub mod route;
+pub mod topic;

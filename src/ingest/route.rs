@@ -1,19 +1,60 @@
 //! Routes: which topics carry readings, and how their payloads are laid out.
 
-/// One `[[mqtt.route]]`: the messages that it takes and how it reads them.
+pub use crate::ingest::payload::pointer::{JsonPointer, PointerError};
+use crate::ingest::payload::tree::{Leaf, Tree};
+pub use crate::ingest::topic::{TopicError, TopicTemplate};
+
+/// One `[[mqtt.route]]`: the messages that it takes and how it reads them. Every reading that it finds has a name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RouteSettings {
-    /// The topics that it takes, and where they name the device and the sensor.
-    pub topic: TopicTemplate,
-    /// How payloads are laid out.
-    pub payload: PayloadFormat,
-    /// What becomes of retained messages.
-    pub retained: Retained,
+    topic: TopicTemplate,
+    payload: PayloadFormat,
+    retained: Retained,
 }
 
-/// A topic with placeholders: `plant/{device}/{sensor}`; `{device...}` takes several levels.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TopicTemplate(String);
+/// Why a route was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// Nothing names the sensor.
+    #[error("nothing names the sensor: put {{sensor}} into the topic {0:?}, or say where the payload names it")]
+    NoSensor(String),
+    /// Two places name the sensor.
+    #[error("both the topic {0:?} and the payload name the sensor; leave one out")]
+    TwoSensors(String),
+}
+
+impl RouteSettings {
+    /// A route.
+    ///
+    /// # Errors
+    /// When not exactly one of topic and payload names the sensor.
+    pub fn new(topic: TopicTemplate, payload: PayloadFormat, retained: Retained) -> Result<Self, RouteError> {
+        let payload_names = match &payload {
+            PayloadFormat::Plain => false,
+            PayloadFormat::Json(layout) => layout.names_sensor(),
+        };
+        match (topic.names_sensor(), payload_names) {
+            (false, false) => Err(RouteError::NoSensor(topic.to_string())),
+            (true, true) => Err(RouteError::TwoSensors(topic.to_string())),
+            _ => Ok(Self { topic, payload, retained }),
+        }
+    }
+
+    /// The topics that it takes, and where they name the device and the sensor.
+    pub fn topic(&self) -> &TopicTemplate {
+        &self.topic
+    }
+
+    /// How payloads are laid out.
+    pub fn payload(&self) -> &PayloadFormat {
+        &self.payload
+    }
+
+    /// What becomes of retained messages.
+    pub fn retained(&self) -> Retained {
+        self.retained
+    }
+}
 
 /// How a payload is laid out.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,19 +65,92 @@ pub enum PayloadFormat {
     Json(JsonLayout),
 }
 
-/// Where a JSON payload keeps its readings. Pointers are RFC 6901.
+/// Where a JSON payload keeps its readings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonLayout {
-    /// Where the readings are.
-    pub at: String,
-    /// How there are several, if there are.
-    pub each: Each,
-    /// Where a reading's value is, below the reading; for columns, below `at`.
-    pub value: ValueAt,
-    /// Where a reading names its sensor; `None` when the topic does.
-    pub sensor: Option<String>,
-    /// Where a reading keeps its time; `None` when its time is when it came in.
-    pub time: Option<TimeAt>,
+    pub(super) at: JsonPointer,
+    pub(super) each: Each,
+    pub(super) value: ValueAt,
+    pub(super) sensor: Option<JsonPointer>,
+    pub(super) time: Option<TimeAt>,
+    /// The pointers below `at`, all in one.
+    pub(super) tree: Tree,
+}
+
+/// Why a layout was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LayoutError {
+    /// Columns without times.
+    #[error("columns need a pointer to the column of times")]
+    ColumnsWithoutTime,
+    /// Columns have one column of values.
+    #[error("columns need a pointer to the one column of values, not to all numbers")]
+    ColumnsOfAll,
+    /// The numbers' keys name the sensors already.
+    #[error("where all numbers are taken their keys name the sensors; leave out the pointer to the sensor's name")]
+    AllWithSensor,
+    /// One thing inside another.
+    #[error("the {outer} at {outer_at} holds the {inner} at {inner_at}; they must lie apart")]
+    Overlap {
+        /// What lies outside.
+        outer: &'static str,
+        /// Where.
+        outer_at: String,
+        /// What lies inside it.
+        inner: &'static str,
+        /// Where.
+        inner_at: String,
+    },
+}
+
+impl JsonLayout {
+    /// A layout: `at` points to the readings, `each` tells how there are several, and the other pointers go on from
+    /// the reading, or from `at` for columns. Without `sensor` the topic or the keys name it; without `time` a
+    /// reading's time is when it came in.
+    ///
+    /// # Errors
+    /// When the parts do not go together.
+    pub fn new(
+        at: JsonPointer,
+        each: Each,
+        value: ValueAt,
+        sensor: Option<JsonPointer>,
+        time: Option<TimeAt>,
+    ) -> Result<Self, LayoutError> {
+        match (each, &value) {
+            (Each::Columns, ValueAt::All(_)) => return Err(LayoutError::ColumnsOfAll),
+            (Each::Columns, _) if time.is_none() => return Err(LayoutError::ColumnsWithoutTime),
+            (_, ValueAt::All(_)) if sensor.is_some() => return Err(LayoutError::AllWithSensor),
+            _ => {}
+        }
+        let (single, all) = match &value {
+            ValueAt::Pointer(pointer) => (Some(pointer), None),
+            ValueAt::All(pointer) => (None, Some(pointer)),
+        };
+        let leaves: Vec<(Leaf, &JsonPointer)> = [
+            (Leaf::Value, single),
+            (Leaf::Sensor, sensor.as_ref()),
+            (Leaf::Time, time.as_ref().map(|time| &time.pointer)),
+        ]
+        .into_iter()
+        .filter_map(|(leaf, pointer)| Some((leaf, pointer?)))
+        .collect();
+        for (outer, outer_at) in &leaves {
+            let others = leaves.iter().filter(|(leaf, _)| leaf != outer).map(|(leaf, at)| (leaf.noun(), *at));
+            for (inner, inner_at) in others.chain(all.map(|at| ("values", at))) {
+                if outer_at.holds(inner_at) {
+                    let (outer_at, inner_at) = (outer_at.to_string(), inner_at.to_string());
+                    return Err(LayoutError::Overlap { outer: outer.noun(), outer_at, inner, inner_at });
+                }
+            }
+        }
+        let tree = Tree::new(&leaves, all);
+        Ok(Self { at, each, value, sensor, time, tree })
+    }
+
+    fn names_sensor(&self) -> bool {
+        self.sensor.is_some() || matches!(self.value, ValueAt::All(_))
+    }
 }
 
 /// How a payload holds several readings.
@@ -46,7 +160,8 @@ pub enum Each {
     Object,
     /// An array, an element a reading.
     Array,
-    /// Columns: an object of arrays of equal length, one of times and one of values.
+    /// Columns: an object of arrays of equal length, one of times and one of values. The sensor is an array too, or
+    /// one name for all.
     Columns,
 }
 
@@ -54,16 +169,17 @@ pub enum Each {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ValueAt {
     /// At this pointer.
-    Pointer(String),
-    /// Every number below this pointer is the value of a sensor, named by its key.
-    All(String),
+    Pointer(JsonPointer),
+    /// Every member of the object at this pointer that is a number is the value of a sensor, named by its key. Other
+    /// members are passed over, and so is the reading's time if it stands among them.
+    All(JsonPointer),
 }
 
 /// Where the time is, and what it counts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeAt {
     /// The pointer to it.
-    pub pointer: String,
+    pub pointer: JsonPointer,
     /// What a number counts.
     pub unit: TimeUnit,
 }
@@ -71,7 +187,8 @@ pub struct TimeAt {
 /// What a time written as a number counts since the epoch. A time written as text is RFC 3339 whatever the unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeUnit {
-    /// Told by its size.
+    /// Told by its size: below 1e11 seconds, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds. So
+    /// every time from 1973 to the end of what a timestamp reaches is told right, and earlier ones need their unit.
     Auto,
     /// Seconds, with or without a fraction.
     Seconds,
@@ -90,4 +207,60 @@ pub enum Retained {
     Skip,
     /// It is read as any other.
     Accept,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointer(text: &str) -> JsonPointer {
+        JsonPointer::parse(text).unwrap()
+    }
+
+    fn time(text: &str) -> Option<TimeAt> {
+        Some(TimeAt { pointer: pointer(text), unit: TimeUnit::Auto })
+    }
+
+    fn layout(
+        each: Each,
+        value: ValueAt,
+        sensor: Option<&str>,
+        time: Option<TimeAt>,
+    ) -> Result<JsonLayout, LayoutError> {
+        JsonLayout::new(JsonPointer::root(), each, value, sensor.map(pointer), time)
+    }
+
+    #[test]
+    fn a_layout_whose_parts_do_not_go_together_is_refused() {
+        let value = || ValueAt::Pointer(pointer("/v"));
+        let all = || ValueAt::All(pointer(""));
+        assert_eq!(layout(Each::Columns, value(), None, None), Err(LayoutError::ColumnsWithoutTime));
+        assert_eq!(layout(Each::Columns, all(), None, time("/t")), Err(LayoutError::ColumnsOfAll));
+        assert_eq!(layout(Each::Object, all(), Some("/s"), None), Err(LayoutError::AllWithSensor));
+        for (sensor, at) in [(None, "/v"), (None, "/v/t"), (None, ""), (Some("/t/x"), "/t")] {
+            let refused = layout(Each::Array, value(), sensor, time(at));
+            assert!(matches!(refused, Err(LayoutError::Overlap { .. })), "{at}");
+        }
+        assert!(matches!(layout(Each::Object, all(), None, time("")), Err(LayoutError::Overlap { .. })));
+        assert!(layout(Each::Object, all(), None, time("/t")).is_ok(), "the time may stand among the numbers");
+        assert!(layout(Each::Array, value(), Some("/s"), None).is_ok());
+    }
+
+    #[test]
+    fn exactly_one_of_topic_and_payload_names_the_sensor() {
+        let route = |topic: &str, payload| {
+            RouteSettings::new(TopicTemplate::parse(topic).unwrap(), payload, Retained::Skip).map(|_| ())
+        };
+        let value = ValueAt::Pointer(pointer("/v"));
+        let named = || PayloadFormat::Json(layout(Each::Object, value.clone(), Some("/s"), None).unwrap());
+        let all = || PayloadFormat::Json(layout(Each::Object, ValueAt::All(pointer("")), None, None).unwrap());
+        assert_eq!(route("{device}/{sensor}", PayloadFormat::Plain), Ok(()));
+        assert_eq!(route("{device}", named()), Ok(()));
+        assert_eq!(route("{device}", all()), Ok(()));
+        assert_eq!(route("{device}", PayloadFormat::Plain), Err(RouteError::NoSensor("{device}".to_owned())));
+        for payload in [named(), all()] {
+            let refused = route("{device}/{sensor}", payload);
+            assert_eq!(refused, Err(RouteError::TwoSensors("{device}/{sensor}".to_owned())));
+        }
+    }
 }

@@ -1,0 +1,93 @@
+//! Pieces of JSON text that are known to be valid.
+
+use std::borrow::Cow;
+
+/// Whether the text is a number.
+pub(super) fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+}
+
+/// What a person calls it.
+pub(super) fn kind(text: &str) -> &'static str {
+    match text.as_bytes().first() {
+        Some(b'"') => "text",
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+/// The string that the text stands for; `None` when it is no string, or not one of Unicode.
+pub(super) fn string(text: &str) -> Option<Cow<'_, str>> {
+    let inside = text.strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains('\\') { serde_json::from_str(text).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
+}
+
+/// The elements of an array; `None` when it is none.
+pub(super) fn elements(text: &str) -> Option<Elements<'_>> {
+    let inside = text.strip_prefix('[')?.strip_suffix(']')?;
+    let rest = if inside.trim_ascii().is_empty() { None } else { Some(inside) };
+    Some(Elements { rest })
+}
+
+/// Walks over an array.
+#[derive(Clone)]
+pub(super) struct Elements<'a> {
+    rest: Option<&'a str>,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.rest?;
+        let (element, rest) = match comma(text.as_bytes()) {
+            Some(at) => (&text[..at], Some(&text[at + 1..])),
+            None => (text, None),
+        };
+        self.rest = rest;
+        Some(element.trim_ascii())
+    }
+}
+
+/// The first comma that is neither in a string nor in an array or object.
+fn comma(text: &[u8]) -> Option<usize> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_split_at_its_own_commas_only() {
+        let text = r#"[ 1 ,"a,\",]", [2,3] ,{"x":[4,5]},null]"#;
+        let split: Vec<&str> = elements(text).unwrap().collect();
+        assert_eq!(split, ["1", r#""a,\",]""#, "[2,3]", r#"{"x":[4,5]}"#, "null"]);
+        assert_eq!(elements("[ ]").unwrap().count(), 0);
+        assert!(elements("{}").is_none());
+    }
+
+    #[test]
+    fn a_string_is_unescaped_only_where_needed() {
+        assert!(matches!(string(r#""temp""#), Some(Cow::Borrowed("temp"))));
+        assert_eq!(string(r#""a\"\u00e4""#).as_deref(), Some("a\"ä"));
+        assert_eq!(string(r#""\ud800""#), None);
+        assert_eq!(string("1"), None);
+    }
+}

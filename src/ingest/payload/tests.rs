@@ -1,0 +1,193 @@
+use super::*;
+use crate::ingest::route::{Each, JsonLayout, TimeAt, TimeUnit, ValueAt};
+
+fn pointer(text: &str) -> JsonPointer {
+    JsonPointer::parse(text).unwrap()
+}
+
+fn layout(at: &str, each: Each, value: &str, sensor: Option<&str>, time: Option<&str>) -> PayloadFormat {
+    let time = time.map(|at| TimeAt { pointer: pointer(at), unit: TimeUnit::Auto });
+    let value = match value.strip_suffix('*') {
+        Some(all) => ValueAt::All(pointer(all)),
+        None => ValueAt::Pointer(pointer(value)),
+    };
+    PayloadFormat::Json(JsonLayout::new(pointer(at), each, value, sensor.map(pointer), time).unwrap())
+}
+
+/// What was found, a line a reading as `sensor@nanos=value`, or what is wrong with it; and what is wrong with it all.
+fn found(format: &PayloadFormat, payload: &str) -> Result<Vec<String>, String> {
+    let mut lines = Vec::new();
+    let whole = read(format, payload.as_bytes(), &mut |item| {
+        lines.push(match item.found {
+            Ok(Found { sensor, time, value }) => {
+                let time = time.map_or(String::new(), |time| format!("@{}", time.nanos()));
+                format!("{}{time}={value}", sensor.unwrap_or_default())
+            }
+            Err(fault) => fault.to_string(),
+        });
+    });
+    whole.map(|()| lines).map_err(|fault| fault.to_string())
+}
+
+fn lines(expected: &[&str]) -> Result<Vec<String>, String> {
+    Ok(expected.iter().map(|line| (*line).to_owned()).collect())
+}
+
+fn error(format: &PayloadFormat, payload: &str) -> String {
+    found(format, payload).unwrap_err()
+}
+
+#[test]
+fn a_plain_payload_is_one_decimal_number_with_blanks_around_it() {
+    for (payload, value) in [("10.16", "=10.16"), (" -5\r\n", "=-5"), ("1e3", "=1000"), ("0.1", "=0.1"), ("+2", "=2")] {
+        assert_eq!(found(&PayloadFormat::Plain, payload), lines(&[value]), "{payload}");
+    }
+    for payload in ["", " ", "0x10", "1,5", "10.16 C", "1_000", "\"5\"", "--1", "1e", "true"] {
+        assert_eq!(error(&PayloadFormat::Plain, payload), "the payload is not a number", "{payload}");
+    }
+}
+
+#[test]
+fn an_object_is_read_through_pointers_whatever_else_it_holds() {
+    let format = layout("/data/0", Each::Object, "/v/now", Some("/id"), Some("/t"));
+    let payload = r#"{"x":[[{"v":1}]],"data":[{"skip":{"v":{"now":9}},"id":"temp","t":1535497205.25,"v":{"old":3,"now":1.5}},7]}"#;
+    assert_eq!(found(&format, payload), lines(&["temp@1535497205250000000=1.5"]));
+    assert_eq!(error(&format, r#"{"data":[]}"#), "the payload holds nothing at /data/0");
+    assert_eq!(error(&format, "5"), "the payload holds nothing at /data/0");
+}
+
+#[test]
+fn the_whole_document_may_be_the_value() {
+    let format = layout("", Each::Object, "", None, None);
+    assert_eq!(found(&format, " 1.5 "), lines(&["=1.5"]));
+    assert_eq!(found(&format, "\"1.5\""), lines(&["the value at the top is text, not a number"]));
+}
+
+#[test]
+fn names_and_keys_are_unescaped() {
+    let format = layout("", Each::Object, "/a b\"", Some("/ä"), None);
+    assert_eq!(found(&format, r#"{"a\u0020b\"":1,"\u00e4":"x\"y"}"#), lines(&["x\"y=1"]));
+    let all = layout("", Each::Object, "*", None, None);
+    assert_eq!(found(&all, r#"{"a\u0020b":1}"#), lines(&["a b=1"]));
+}
+
+#[test]
+fn a_sensor_may_be_named_by_a_whole_number() {
+    let format = layout("", Each::Object, "/v", Some("/s"), None);
+    assert_eq!(found(&format, r#"{"v":1,"s":4}"#), lines(&["4=1"]));
+    assert_eq!(found(&format, r#"{"v":1,"s":4.5}"#), lines(&["the sensor at /s is a number, not a name"]));
+}
+
+#[test]
+fn one_bad_element_of_an_array_concerns_only_itself() {
+    let format = layout("/r", Each::Array, "/v", None, Some("/t"));
+    let payload = r#"{"r":[{"v":1,"t":1},{"v":"1","t":1},{"t":1},{"v":1},{"v":1,"t":"soon"},5,null,[],{"v":1,"t":true},
+        {"v":1,"v":2,"t":1},{"v":null,"t":1},{"t":2,"v":1e999},{"v":{},"t":1},{"v":1,"t":1e30},{"v":2,"t":"1970-01-01T00:00:01Z"}]}"#;
+    let expected = [
+        "@1000000000=1",
+        "the value at /v is text, not a number",
+        "the value at /v is missing",
+        "the time at /t is missing",
+        "the time at /t is not RFC 3339, or lies outside the years 1677 to 2262",
+        "the value at /v is missing",
+        "the value at /v is missing",
+        "the value at /v is missing",
+        "the time at /t is a boolean, not a time",
+        "two members have the same name",
+        "the value at /v is null, not a number",
+        "@2000000000=inf",
+        "the value at /v is an object, not a number",
+        "the time at /t is not RFC 3339, or lies outside the years 1677 to 2262",
+        "@1000000000=2",
+    ];
+    assert_eq!(found(&format, payload), lines(&expected));
+}
+
+#[test]
+fn an_array_may_hold_bare_numbers_or_pairs() {
+    assert_eq!(found(&layout("", Each::Array, "", None, None), "[1, 2.5]"), lines(&["=1", "=2.5"]));
+    let pairs = layout("", Each::Array, "/1", None, Some("/0"));
+    assert_eq!(found(&pairs, "[[1,2,3],[2,5]]"), lines(&["@1000000000=2", "@2000000000=5"]));
+}
+
+#[test]
+fn a_payload_that_holds_no_reading_says_so() {
+    assert_eq!(error(&layout("", Each::Array, "/v", None, None), "[]"), "the payload holds no reading");
+    assert_eq!(error(&layout("/r", Each::Array, "/v", None, None), r#"{"r":{}}"#), "the payload holds no array at /r");
+    assert_eq!(error(&layout("", Each::Object, "*", None, None), r#"{"a":"b"}"#), "the payload holds no reading");
+    let columns = layout("", Each::Columns, "/v", None, Some("/t"));
+    assert_eq!(error(&columns, r#"{"v":[],"t":[]}"#), "the payload holds no reading");
+}
+
+#[test]
+fn a_payload_that_is_not_json_fails_as_a_whole() {
+    let format = layout("", Each::Array, "/v", None, None);
+    for payload in ["", "[{\"v\":1}", "[{\"v\":1}] x", "{\"v\":NaN}", "[1,]", "hello", "\u{feff}[1]", "[{\"v\":0x10}]"]
+    {
+        assert!(error(&format, payload).starts_with("the payload is not JSON"), "{payload}");
+    }
+    let mut sink = |_: Item<'_, '_>| panic!("nothing is found in bytes that are no text");
+    assert!(matches!(read(&format, b"[1\xff]", &mut sink), Err(Fault::NotText(_))));
+}
+
+#[test]
+fn a_name_that_stands_twice_on_the_way_is_refused() {
+    let object = layout("", Each::Object, "/a/v", None, None);
+    let twice = lines(&["two members have the same name"]);
+    assert_eq!(found(&object, r#"{"a":{"v":1,"v":1}}"#), twice);
+    assert_eq!(found(&object, r#"{"a":{"v":1},"a":{}}"#), twice);
+    assert_eq!(found(&object, r#"{"a":{"v":1,"w":1,"w":2},"b":1,"b":2}"#), lines(&["=1"]), "others do not matter");
+    let array = layout("/r", Each::Array, "/v", None, None);
+    assert!(error(&array, r#"{"r":[{"v":1}],"r":[]}"#).contains("two members are named \"r\""));
+    let columns = layout("", Each::Columns, "/v", None, Some("/t"));
+    assert_eq!(error(&columns, r#"{"t":[1],"v":[1],"t":[1]}"#), "two members have the same name");
+}
+
+#[test]
+fn all_numbers_of_an_object_are_readings_of_the_same_time() {
+    let format = layout("/d", Each::Object, "/values*", None, Some("/t"));
+    let payload = r#"{"d":{"values":{"temp":1,"on":true,"oil":-2.5,"name":"x","none":null,"more":{"a":1}},"t":1}}"#;
+    assert_eq!(found(&format, payload), lines(&["temp@1000000000=1", "oil@1000000000=-2.5"]));
+    let beside = layout("", Each::Array, "*", None, Some("/t"));
+    let payload = r#"[{"a":1,"t":1,"b":2},{"a":3},{"t":2,"a":4}]"#;
+    let expected = ["a@1000000000=1", "b@1000000000=2", "the time at /t is missing", "a@2000000000=4"];
+    assert_eq!(found(&beside, payload), lines(&expected));
+}
+
+#[test]
+fn columns_are_rows_of_equal_place() {
+    let format = layout("/c", Each::Columns, "/v", None, Some("/t"));
+    let expected = ["@1000000000=1.5", "the value at /v is null, not a number", "@1000000000=-2"];
+    let payload = r#"{"c":{"t":[1,2,"1970-01-01T00:00:01Z"],"v":[ 1.5 ,null,-2]}}"#;
+    assert_eq!(found(&format, payload), lines(&expected));
+    for payload in [r#"{"c":{"t":[1,2],"v":[1]}}"#, r#"{"c":{"t":[],"v":[1]}}"#] {
+        assert_eq!(error(&format, payload), "the columns have different lengths");
+    }
+    assert_eq!(error(&format, r#"{"c":{"t":1,"v":[1]}}"#), "the column of times at /t is a number, not an array");
+    assert_eq!(error(&format, r#"{"c":{"t":[1]}}"#), "the column of values at /v is missing");
+}
+
+#[test]
+fn columns_name_their_sensors_in_a_column_or_once_for_all() {
+    let format = layout("", Each::Columns, "/v", Some("/s"), Some("/t"));
+    let expected = lines(&["a@1000000000=1", "b@1000000000=2"]);
+    assert_eq!(found(&format, r#"{"t":[1,1],"v":[1,2],"s":["a","b"]}"#), expected);
+    assert_eq!(found(&format, r#"{"t":[1],"v":[1],"s":"a"}"#), lines(&["a@1000000000=1"]));
+    for names in [r#"["a"]"#, r#"["a","b","c"]"#] {
+        let payload = format!(r#"{{"t":[1,1],"v":[1,2],"s":{names}}}"#);
+        assert_eq!(error(&format, &payload), "the columns have different lengths");
+    }
+    assert_eq!(error(&format, r#"{"t":[1],"v":[1]}"#), "the sensor at /s is missing");
+}
+
+#[test]
+fn nesting_without_end_is_neither_followed_nor_fatal() {
+    let deep = "[".repeat(100_000);
+    assert!(error(&layout("", Each::Array, "/v", None, None), &deep).starts_with("the payload is not JSON"));
+    let closed = format!("{{\"x\":{}{},\"v\":1}}", "[".repeat(50_000), "]".repeat(50_000));
+    assert_eq!(found(&layout("", Each::Object, "/v", None, None), &closed), lines(&["=1"]));
+    assert_eq!(
+        found(&layout("", Each::Object, "/x", None, None), &closed).unwrap()[0],
+        "the value at /x is an array, not a number"
+    );
+}

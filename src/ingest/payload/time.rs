@@ -1,0 +1,143 @@
+//! Times as payloads write them.
+
+use crate::ingest::route::TimeUnit;
+use crate::time::Timestamp;
+
+impl TimeUnit {
+    /// Below this many, a number counts seconds when the unit is told by its size: up to the year 5138.
+    const MAX_SECONDS: i128 = 100_000_000_000;
+    /// Below this many, milliseconds: from 1973 to 5138. Microseconds and nanoseconds go on in the same way.
+    const MAX_MILLISECONDS: i128 = 1_000 * Self::MAX_SECONDS;
+    const MAX_MICROSECONDS: i128 = 1_000 * Self::MAX_MILLISECONDS;
+
+    /// The power of ten of nanoseconds that `whole` counts.
+    fn power(self, whole: i128) -> i32 {
+        match self {
+            Self::Auto if whole.abs() < Self::MAX_SECONDS => 9,
+            Self::Auto if whole.abs() < Self::MAX_MILLISECONDS => 6,
+            Self::Auto if whole.abs() < Self::MAX_MICROSECONDS => 3,
+            Self::Auto | Self::Nanoseconds => 0,
+            Self::Seconds => 9,
+            Self::Milliseconds => 6,
+            Self::Microseconds => 3,
+        }
+    }
+}
+
+/// Reads a time written as a JSON number. Exact: what lies below the nanosecond is cut off, nothing else is lost, which
+/// a floating-point number of seconds would not allow.
+///
+/// `None` when it lies outside the years that a [`Timestamp`] reaches.
+pub(super) fn of_number(text: &str, unit: TimeUnit) -> Option<Timestamp> {
+    let (text, exponent) = match text.split_once(['e', 'E']) {
+        Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(text) => (true, text),
+        None => (false, text),
+    };
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    // More digits than a timestamp has carry nothing.
+    let fraction = &fraction[..fraction.len().min(MAX_FRACTION)];
+    let mut digits = 0_i128;
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        digits = digits.checked_mul(10)?.checked_add(i128::from(digit.checked_sub(b'0').filter(|d| *d < 10)?))?;
+    }
+    let digits = if negative { -digits } else { digits };
+    let scale = exponent.checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let nanos = shift(digits, scale.checked_add(unit.power(shift(digits, scale)?))?)?;
+    i64::try_from(nanos).ok().map(Timestamp::from_nanos)
+}
+
+/// Digits behind the point that are looked at: the nanosecond is reached with exponents down to e-9 too.
+const MAX_FRACTION: usize = 18;
+
+/// `digits × 10^power`, cut off towards zero.
+fn shift(digits: i128, power: i32) -> Option<i128> {
+    if digits == 0 {
+        return Some(0);
+    }
+    match 10_i128.checked_pow(power.unsigned_abs()) {
+        Some(factor) if power >= 0 => digits.checked_mul(factor),
+        Some(factor) => Some(digits / factor),
+        None if power >= 0 => None,
+        None => Some(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn nanos(text: &str, unit: TimeUnit) -> Option<i64> {
+        of_number(text, unit).map(Timestamp::nanos)
+    }
+
+    #[test]
+    fn a_number_counts_what_the_unit_says() {
+        for (text, unit, expected) in [
+            ("1535497205", TimeUnit::Seconds, 1_535_497_205_000_000_000),
+            ("1535497205.25", TimeUnit::Seconds, 1_535_497_205_250_000_000),
+            ("1535497205250", TimeUnit::Milliseconds, 1_535_497_205_250_000_000),
+            ("1535497205250.5", TimeUnit::Milliseconds, 1_535_497_205_250_500_000),
+            ("1535497205250001", TimeUnit::Microseconds, 1_535_497_205_250_001_000),
+            ("1535497205250000001", TimeUnit::Nanoseconds, 1_535_497_205_250_000_001),
+            ("-1.5", TimeUnit::Seconds, -1_500_000_000),
+            ("0", TimeUnit::Seconds, 0),
+            ("1.5354972055e9", TimeUnit::Seconds, 1_535_497_205_500_000_000),
+            ("15354972055E-1", TimeUnit::Seconds, 1_535_497_205_500_000_000),
+        ] {
+            assert_eq!(nanos(text, unit), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_fraction_of_a_second_is_exact_to_the_nanosecond() {
+        assert_eq!(nanos("1535497205.123456789", TimeUnit::Seconds), Some(1_535_497_205_123_456_789));
+        assert_eq!(nanos("1535497205.1234567899", TimeUnit::Auto), Some(1_535_497_205_123_456_789));
+        assert_eq!(nanos("1535497205123456.789", TimeUnit::Auto), Some(1_535_497_205_123_456_789));
+    }
+
+    #[test]
+    fn the_size_tells_the_unit_when_it_is_automatic() {
+        let expected = Some(1_535_497_205_000_000_000);
+        for text in ["1535497205", "1535497205000", "1535497205000000", "1535497205000000000"] {
+            assert_eq!(nanos(text, TimeUnit::Auto), expected, "{text}");
+        }
+        let second = 1_000_000_000;
+        assert_eq!(nanos("9223372036", TimeUnit::Auto), Some(9_223_372_036 * second));
+        assert_eq!(nanos("99999999999", TimeUnit::Auto), None, "the year 5138 is out of reach");
+        assert_eq!(nanos("100000000000", TimeUnit::Auto), Some(100_000_000 * second));
+        assert_eq!(nanos("100000000000000", TimeUnit::Auto), Some(100_000_000 * second));
+        assert_eq!(nanos("100000000000000000", TimeUnit::Auto), Some(100_000_000 * second));
+    }
+
+    #[test]
+    fn a_number_out_of_reach_is_no_time() {
+        let long = "9".repeat(400);
+        for text in ["9223372037", "1e300", "1e999999999999", "1e2147483647", "1e-2147483648x", &long, ""] {
+            if !text.is_empty() {
+                assert_eq!(nanos(text, TimeUnit::Seconds), None, "{text}");
+            }
+        }
+        assert_eq!(nanos("1e-300", TimeUnit::Seconds), Some(0));
+        assert_eq!(nanos(&format!("0.{long}"), TimeUnit::Nanoseconds), Some(0));
+    }
+
+    proptest! {
+        #[test]
+        fn any_nanosecond_written_as_decimal_seconds_is_read_back(expected in any::<i64>()) {
+            let (sign, size) = (if expected < 0 { "-" } else { "" }, expected.unsigned_abs());
+            let text = format!("{sign}{}.{:09}", size / 1_000_000_000, size % 1_000_000_000);
+            prop_assert_eq!(nanos(&text, TimeUnit::Seconds), Some(expected));
+        }
+
+        #[test]
+        fn no_text_breaks_it(text in "[-+0-9.eE]{0,60}") {
+            let _ = of_number(&text, TimeUnit::Auto);
+        }
+    }
+}

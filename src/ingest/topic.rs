@@ -1,0 +1,319 @@
+//! Topic templates: which topics a route takes, and which of their levels name the device and the sensor.
+
+use std::fmt;
+
+use crate::sensor::SensorName;
+
+/// A topic with placeholders: `plant/{device}/{sensor}`.
+///
+/// A placeholder is a whole level. `{device...}` and `{sensor...}` take one level or more, and at most one of them may
+/// stand in a template. As in MQTT, a placeholder in the first level takes no topic that begins with `$`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicTemplate {
+    text: String,
+    levels: Vec<Level>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Level {
+    Literal(Box<str>),
+    Name(Part, Extent),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Device,
+    Sensor,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    OneLevel,
+    SeveralLevels,
+}
+
+/// What a topic names. The names are as the topic has them: nothing is known of their length or characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TopicNames<'t> {
+    /// The device.
+    pub device: &'t str,
+    /// The sensor, when the template names it.
+    pub sensor: Option<&'t str>,
+}
+
+/// Why a template was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TopicError {
+    /// MQTT knows no such topic.
+    #[error("the topic has {0} bytes; MQTT allows 1 to {max}", max = TopicTemplate::MAX_BYTES)]
+    Length(usize),
+    /// Wildcards are what placeholders become.
+    #[error(
+        "the level {0:?} holds a wildcard or a control character; write {{device}} or {{sensor}} for a level that varies"
+    )]
+    Character(String),
+    /// A level with braces that is no placeholder.
+    #[error(
+        "the level {0:?} is no placeholder; accepted are {{device}}, {{sensor}}, {{device...}} and {{sensor...}}, each a whole level"
+    )]
+    Placeholder(String),
+    /// The same name at two places.
+    #[error("the placeholder {0} stands there twice; once is accepted")]
+    Repeated(String),
+    /// Two placeholders for several levels: where one ends and the other begins cannot be told.
+    #[error("both placeholders take several levels; only one may")]
+    TwoOfSeveralLevels,
+    /// Nothing names the device.
+    #[error("no level names the device; put {{device}} in place of the level that does")]
+    NoDevice,
+}
+
+impl TopicTemplate {
+    /// The longest topic that MQTT can carry, in bytes.
+    pub const MAX_BYTES: usize = 65_535;
+
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// When it could fit no topic, fits one in several ways, or does not name the device.
+    pub fn parse(text: &str) -> Result<Self, TopicError> {
+        if text.is_empty() || text.len() > Self::MAX_BYTES {
+            return Err(TopicError::Length(text.len()));
+        }
+        let levels = text.split('/').map(Level::parse).collect::<Result<Vec<_>, _>>()?;
+        let names = |part| levels.iter().filter(move |level| matches!(level, Level::Name(p, _) if *p == part)).count();
+        for (part, placeholder) in [(Part::Device, "{device}"), (Part::Sensor, "{sensor}")] {
+            if names(part) > 1 {
+                return Err(TopicError::Repeated(placeholder.to_owned()));
+            }
+        }
+        if levels.iter().filter(|level| level.takes_several()).count() > 1 {
+            return Err(TopicError::TwoOfSeveralLevels);
+        }
+        if names(Part::Device) == 0 {
+            return Err(TopicError::NoDevice);
+        }
+        Ok(Self { text: text.to_owned(), levels })
+    }
+
+    /// Whether a level names the sensor.
+    pub fn names_sensor(&self) -> bool {
+        self.levels.iter().any(|level| matches!(level, Level::Name(Part::Sensor, _)))
+    }
+
+    /// What the topic names, or `None` when it does not fit.
+    pub fn names<'t>(&self, topic: &'t str) -> Option<TopicNames<'t>> {
+        if topic.starts_with('$') && matches!(self.levels.first(), Some(Level::Name(..))) {
+            return None;
+        }
+        let several = self.levels.iter().position(Level::takes_several).unwrap_or(self.levels.len());
+        let (front, back) = self.levels.split_at(several);
+        let mut found = Found::default();
+        // Levels that are left: `None` after the last one, for an empty text is a level too.
+        let mut rest = Some(topic);
+        for level in front {
+            let (text, after) = match rest?.split_once('/') {
+                Some((text, after)) => (text, Some(after)),
+                None => (rest?, None),
+            };
+            found.take(level, text)?;
+            rest = after;
+        }
+        let Some((several, back)) = back.split_first() else {
+            return if rest.is_none() { found.names() } else { None };
+        };
+        let mut rest = rest?;
+        for level in back.iter().rev() {
+            let (before, text) = rest.rsplit_once('/')?;
+            found.take(level, text)?;
+            rest = before;
+        }
+        found.take(several, rest)?;
+        found.names()
+    }
+
+    /// The topic of a sensor.
+    ///
+    /// [`Self::names`] finds the same names in it, unless a name with a `/` stands in for a single level.
+    pub fn fill(&self, name: &SensorName) -> String {
+        let levels: Vec<&str> = self
+            .levels
+            .iter()
+            .map(|level| match level {
+                Level::Literal(text) => text,
+                Level::Name(Part::Device, _) => name.device(),
+                Level::Name(Part::Sensor, _) => name.sensor(),
+            })
+            .collect();
+        levels.join("/")
+    }
+
+    /// The MQTT topic filter to subscribe to: `plant/+/+`.
+    ///
+    /// MQTT has a wildcard for several levels at the end only, so a filter ends with `#` where a placeholder of several
+    /// levels stands: `plant/{device...}/{sensor}` becomes `plant/#`, which also brings topics that do not fit.
+    pub fn subscription(&self) -> String {
+        let several = self.levels.iter().position(Level::takes_several);
+        let levels: Vec<&str> = self.levels[..several.map_or(self.levels.len(), |at| at + 1)]
+            .iter()
+            .map(|level| match level {
+                Level::Literal(text) => text,
+                Level::Name(_, Extent::OneLevel) => "+",
+                Level::Name(_, Extent::SeveralLevels) => "#",
+            })
+            .collect();
+        levels.join("/")
+    }
+}
+
+impl fmt::Display for TopicTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Level {
+    fn parse(text: &str) -> Result<Self, TopicError> {
+        Ok(match text {
+            "{device}" => Self::Name(Part::Device, Extent::OneLevel),
+            "{sensor}" => Self::Name(Part::Sensor, Extent::OneLevel),
+            "{device...}" => Self::Name(Part::Device, Extent::SeveralLevels),
+            "{sensor...}" => Self::Name(Part::Sensor, Extent::SeveralLevels),
+            _ if text.contains(['{', '}']) => return Err(TopicError::Placeholder(text.to_owned())),
+            _ if text.contains(|c: char| c.is_control() || matches!(c, '+' | '#')) => {
+                return Err(TopicError::Character(text.to_owned()));
+            }
+            _ => Self::Literal(text.into()),
+        })
+    }
+
+    fn takes_several(&self) -> bool {
+        matches!(self, Self::Name(_, Extent::SeveralLevels))
+    }
+}
+
+/// The names found so far.
+#[derive(Default)]
+struct Found<'t> {
+    device: Option<&'t str>,
+    sensor: Option<&'t str>,
+}
+
+impl<'t> Found<'t> {
+    /// Takes what stands at a level; `None` when it may not stand there.
+    fn take(&mut self, level: &Level, text: &'t str) -> Option<()> {
+        match level {
+            Level::Literal(literal) => (**literal == *text).then_some(()),
+            Level::Name(Part::Device, _) => {
+                self.device = Some(text);
+                Some(())
+            }
+            Level::Name(Part::Sensor, _) => {
+                self.sensor = Some(text);
+                Some(())
+            }
+        }
+    }
+
+    fn names(self) -> Option<TopicNames<'t>> {
+        Some(TopicNames { device: self.device?, sensor: self.sensor })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names<'t>(template: &str, topic: &'t str) -> Option<(&'t str, Option<&'t str>)> {
+        TopicTemplate::parse(template).unwrap().names(topic).map(|names| (names.device, names.sensor))
+    }
+
+    #[test]
+    fn a_placeholder_takes_its_level_and_a_literal_only_itself() {
+        let template = "plant/{device}/{sensor}";
+        assert_eq!(names(template, "plant/press/temp"), Some(("press", Some("temp"))));
+        assert_eq!(names(template, "plant/press/"), Some(("press", Some(""))));
+        for topic in ["plant/press", "plant/press/temp/x", "Plant/press/temp", "plant", "", "/plant/press/temp"] {
+            assert_eq!(names(template, topic), None, "{topic}");
+        }
+        assert_eq!(names("/{device}/data", "/press/data"), Some(("press", None)));
+    }
+
+    #[test]
+    fn a_placeholder_with_dots_takes_one_level_or_more_wherever_it_stands() {
+        assert_eq!(names("plant/{device...}/{sensor}", "plant/a/b/c"), Some(("a/b", Some("c"))));
+        assert_eq!(names("plant/{device...}/{sensor}", "plant/a/c"), Some(("a", Some("c"))));
+        assert_eq!(names("plant/{device...}/{sensor}", "plant/c"), None);
+        assert_eq!(names("{device}/{sensor...}", "a/b/c"), Some(("a", Some("b/c"))));
+        assert_eq!(names("{device...}", "a"), Some(("a", None)));
+        assert_eq!(names("{device...}/x/{sensor}", "a/y/c"), None);
+        assert_eq!(names("a/{device...}/a", "a"), None);
+        assert_eq!(names("a/{device...}/a", "a/a"), None);
+    }
+
+    #[test]
+    fn topics_of_the_broker_itself_are_taken_by_no_leading_placeholder() {
+        assert_eq!(names("{device}/{sensor}", "$SYS/uptime"), None);
+        assert_eq!(names("{device...}", "$SYS/uptime"), None);
+        assert_eq!(names("$SYS/{device}", "$SYS/uptime"), Some(("uptime", None)));
+    }
+
+    #[test]
+    fn the_subscription_takes_every_topic_that_fits() {
+        for (template, filter) in [
+            ("plant/{device}/{sensor}", "plant/+/+"),
+            ("{device}/data", "+/data"),
+            ("plant/{device...}", "plant/#"),
+            ("plant/{device...}/{sensor}", "plant/#"),
+            ("{sensor...}/x/{device}", "#"),
+            ("/{device}", "/+"),
+        ] {
+            assert_eq!(TopicTemplate::parse(template).unwrap().subscription(), filter);
+        }
+    }
+
+    #[test]
+    fn a_template_that_fits_nothing_or_in_several_ways_is_refused_with_its_reason() {
+        for (template, part) in [
+            ("", "0 bytes"),
+            ("plant/+/{device}", "\"+\" holds a wildcard"),
+            ("plant/#", "wildcard"),
+            ("plant\n/{device}", "control character"),
+            ("plant/{tag}/{device}", "\"{tag}\" is no placeholder"),
+            ("plant/press-{device}", "each a whole level"),
+            ("{device}/{device...}", "{device} stands there twice"),
+            ("{device...}/{sensor...}", "only one may"),
+            ("plant/{sensor}", "no level names the device"),
+        ] {
+            let error = TopicTemplate::parse(template).unwrap_err().to_string();
+            assert!(error.contains(part), "{template}: {error}");
+        }
+        assert!(TopicTemplate::parse(&format!("{{device}}/{}", "x".repeat(65_536))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_topic_breaks_a_template(topic in any::<String>(), template in "(\\{device\\}|\\{device\\.\\.\\.\\}|a|/){1,6}") {
+            if let Ok(template) = TopicTemplate::parse(&template) {
+                let _ = template.names(&topic);
+            }
+        }
+
+        #[test]
+        fn matching_is_the_inverse_of_filling(
+            template in prop::sample::select(vec![
+                "plant/{device...}/{sensor}", "{device...}/x/{sensor}", "a/b/{sensor}/{device...}", "{sensor}/{device...}/z/y",
+            ]),
+            device in "[a-z.]{1,5}(/[a-z]{0,5}){0,3}",
+            sensor in "[a-zA-Z0-9 {}äö-]{1,8}",
+        ) {
+            let template = TopicTemplate::parse(template).unwrap();
+            let name = SensorName::new(&device, &sensor).unwrap();
+            let topic = template.fill(&name);
+            let expected = TopicNames { device: &device, sensor: Some(&sensor) };
+            prop_assert_eq!(template.names(&topic), Some(expected));
+        }
+    }
+}
