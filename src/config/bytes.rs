@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn units_that_mean_different_things_to_different_people_are_refused() {
-        for text in ["", "16", "MiB", "16 MB", "16 mib", "-1 B", "1.5 MiB", "99999999999999999999 B", "99999999999 GiB"] {
+        for text in ["", "16", "MiB", "16 MB", "16 mib", "-1 B", "1.5 MiB", "99999999999999999999 B", "99999999999 GiB"]
+        {
             assert_eq!(ByteSize::parse(text), None, "{text}");
         }
     }

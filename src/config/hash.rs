@@ -3,9 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::Config;
-use super::route::Route;
 use crate::ingest::filter::FilterSettings;
-use crate::ingest::route::{Each, PayloadFormat, Retained, TimeUnit, ValueAt};
+use crate::ingest::route::{Each, PayloadFormat, Retained, RouteSettings, TimeUnit, ValueAt};
 
 /// Bytes that say the same on every machine: numbers little-endian, texts and lists after their lengths, floats by
 /// their bits, alternatives by a number that is never given anew.
@@ -53,23 +52,23 @@ impl Canonical {
     }
 
     fn filter(&mut self, filter: &FilterSettings) {
-        self.text(&filter.sensors);
-        self.float(filter.min);
-        self.float(filter.max);
-        self.list(filter.deadband.as_slice(), |canonical, deadband| canonical.float(*deadband));
+        self.text(&filter.sensors.to_string());
+        self.float(filter.filter.min());
+        self.float(filter.filter.max());
+        self.list(filter.filter.deadband().as_slice(), |canonical, deadband| canonical.float(*deadband));
     }
 
-    fn route(&mut self, route: &Route) {
-        self.text(&route.topic);
-        self.integer(match route.retained {
+    fn route(&mut self, route: &RouteSettings) {
+        self.text(&route.topic().to_string());
+        self.integer(match route.retained() {
             Retained::Skip => 0,
             Retained::Accept => 1,
         });
-        let PayloadFormat::Json(layout) = &route.payload else {
+        let PayloadFormat::Json(layout) = route.payload() else {
             return self.integer(0);
         };
         self.integer(1);
-        self.text(&layout.at);
+        self.text(layout.at.as_str());
         self.integer(match layout.each {
             Each::Object => 0,
             Each::Array => 1,
@@ -78,16 +77,16 @@ impl Canonical {
         match &layout.value {
             ValueAt::Pointer(pointer) => {
                 self.integer(0);
-                self.text(pointer);
+                self.text(pointer.as_str());
             }
             ValueAt::All(pointer) => {
                 self.integer(1);
-                self.text(pointer);
+                self.text(pointer.as_str());
             }
         }
-        self.list(layout.sensor.as_slice(), |canonical, pointer| canonical.text(pointer));
+        self.list(layout.sensor.as_slice(), |canonical, pointer| canonical.text(pointer.as_str()));
         self.list(layout.time.as_slice(), |canonical, time| {
-            canonical.text(&time.pointer);
+            canonical.text(time.pointer.as_str());
             canonical.integer(match time.unit {
                 TimeUnit::Auto => 0,
                 TimeUnit::Seconds => 1,

@@ -39,12 +39,11 @@ pub(super) fn read(section: &mut Section<'_, '_>, clock: ClockSource) -> LimitSe
         readings_per_interval: section.integer("readings_per_interval", 4096, 1..=1_000_000),
         earliest: section.timestamp("earliest", Timestamp::from_nanos(946_684_800_000_000_000)),
         latest: section.timestamp("latest", Timestamp::from_nanos(4_102_444_800_000_000_000)),
-        max_ahead: section
-            .optional_span("max_ahead", Span::ZERO..=Span::from_secs(366 * 86_400))
-            .or(default_ahead),
+        max_ahead: section.optional_span("max_ahead", Span::ZERO..=Span::from_secs(366 * 86_400)).or(default_ahead),
     };
     if limits.earliest >= limits.latest {
-        let why = format!("no time lies between {} and {}; earliest must come before latest", limits.earliest, limits.latest);
+        let why =
+            format!("no time lies between {} and {}; earliest must come before latest", limits.earliest, limits.latest);
         section.rule(&["earliest", "latest"], why);
     }
     limits

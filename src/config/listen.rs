@@ -23,9 +23,10 @@ pub struct ListenSettings {
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> ListenSettings {
-    let address = section.take("address", "an address with a port, such as \"127.0.0.1:1883\" or \"[::1]:1883\"", |value| {
-        value.as_str()?.parse().ok()
-    });
+    let address =
+        section.take("address", "an address with a port, such as \"127.0.0.1:1883\" or \"[::1]:1883\"", |value| {
+            value.as_str()?.parse().ok()
+        });
     ListenSettings {
         address: address.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 1883))),
         max_connections: section.integer("max_connections", 1024, 1..=65_535),

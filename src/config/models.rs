@@ -21,7 +21,11 @@ pub struct ModelSettings {
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> ModelSettings {
     let name = section.parsed("name", "a file name with {device} and {sensor}, without an ending", |text| {
-        if text.contains(['/', '\\']) { Err("it is not the name of one file".to_owned()) } else { template::check(text) }
+        if text.contains(['/', '\\']) {
+            Err("it is not the name of one file".to_owned())
+        } else {
+            template::check(text)
+        }
     });
     let sizes = ByteSize::from_kib(1)..=ByteSize::from_mib(4096);
     let models = ModelSettings {

@@ -3,7 +3,8 @@
 use super::connect::{self, ConnectSettings};
 use super::listen::{self, ListenSettings};
 use super::reader::Section;
-use super::route::{self, Route};
+use super::route;
+use crate::ingest::route::RouteSettings;
 
 /// Where messages come from, and how they are read.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,7 +14,7 @@ pub struct MqttSettings {
     /// The broker that we connect to, if there is one.
     pub connect: Option<ConnectSettings>,
     /// How messages are read. The first route that takes a message's topic reads it.
-    pub routes: Vec<Route>,
+    pub routes: Vec<RouteSettings>,
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> MqttSettings {

@@ -237,7 +237,8 @@ impl<'t> Section<'_, 't> {
 
     /// A size in bytes.
     pub(super) fn bytes(&mut self, key: &'static str, default: ByteSize, range: RangeInclusive<ByteSize>) -> ByteSize {
-        let accepted = format!("a size such as \"64 KiB\" or \"16 MiB\", from \"{}\" to \"{}\"", range.start(), range.end());
+        let accepted =
+            format!("a size such as \"64 KiB\" or \"16 MiB\", from \"{}\" to \"{}\"", range.start(), range.end());
         self.take(key, accepted, |value| {
             let size = match value {
                 DeValue::String(text) => ByteSize::parse(text)?,
@@ -343,7 +344,11 @@ impl<'t> Section<'_, 't> {
 
 /// How a length of time is to be written, and how long it may be.
 pub(super) fn accepted_span(range: &RangeInclusive<Span>) -> String {
-    format!("a length of time such as \"500ms\", \"10s\" or \"1h30m\", from \"{}\" to \"{}\"", range.start(), range.end())
+    format!(
+        "a length of time such as \"500ms\", \"10s\" or \"1h30m\", from \"{}\" to \"{}\"",
+        range.start(),
+        range.end()
+    )
 }
 
 /// A text as it is shown to people, cut if it is long.

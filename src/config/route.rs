@@ -1,19 +1,10 @@
 //! `[[mqtt.route]]`: which topics carry readings, and how their payloads are laid out.
 
 use super::reader::Section;
-use super::template;
-use crate::ingest::route::{Each, JsonLayout, PayloadFormat, Retained, TimeAt, TimeUnit, ValueAt};
-
-/// The messages that a route takes and how it reads them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Route {
-    /// The topics that it takes, and where they name the device and the sensor.
-    pub topic: String,
-    /// How payloads are laid out.
-    pub payload: PayloadFormat,
-    /// What becomes of retained messages.
-    pub retained: Retained,
-}
+use crate::ingest::route::{
+    Each, JsonLayout, JsonPointer, LayoutError, PayloadFormat, Retained, RouteError, RouteSettings, TimeAt, TimeUnit,
+    TopicTemplate, ValueAt,
+};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Format {
@@ -23,41 +14,39 @@ enum Format {
 
 const JSON_KEYS: [&str; 7] = ["each", "at", "value", "values", "sensor", "time", "time_unit"];
 
-pub(super) fn read(section: &mut Section<'_, '_>) -> Option<Route> {
-    let accepted_topic = "a topic such as \"plant/{device}/{sensor}\"; {device...} takes several levels";
-    section.require("topic", accepted_topic);
-    let topic = section.parsed("topic", accepted_topic, topic);
+pub(super) fn read(section: &mut Section<'_, '_>) -> Option<RouteSettings> {
+    let accepted = "a topic such as \"plant/{device}/{sensor}\"; {device...} takes several levels";
+    section.require("topic", accepted);
+    let topic = section.parsed("topic", accepted, TopicTemplate::parse);
     let retained = section.choice("retained", [("skip", Retained::Skip), ("accept", Retained::Accept)]);
     let format = section.choice("format", [("json", Format::Json), ("plain", Format::Plain)]);
     let layout = json(section);
-    if format == Format::Plain {
-        for key in JSON_KEYS {
-            if section.has(key) {
-                section.rule(&[key, "format"], "a plain payload is one number; this key needs format = \"json\"");
-            }
-        }
-    }
-    let named_by_payload = format == Format::Json && (section.has("sensor") || section.has("values"));
-    let topic = topic?;
-    match (topic.contains("{sensor"), named_by_payload) {
-        (false, false) => section.rule(
-            &["topic", "format", "sensor", "values"],
-            "nothing names the sensor; write {sensor} into the topic, or say with sensor or values where the payload does",
-        ),
-        (true, true) => {
-            let key = if section.has("sensor") { "sensor" } else { "values" };
-            section.rule(&[key, "topic"], "the topic names the sensor already; take {sensor} out of it, or this key");
-        }
-        _ => {}
-    }
     let payload = match format {
-        Format::Plain => PayloadFormat::Plain,
-        Format::Json => PayloadFormat::Json(layout),
+        Format::Json => PayloadFormat::Json(layout?),
+        Format::Plain => {
+            for key in JSON_KEYS {
+                if section.has(key) {
+                    section.rule(&[key, "format"], "a plain payload is one number; this key needs format = \"json\"");
+                }
+            }
+            PayloadFormat::Plain
+        }
     };
-    Some(Route { topic, payload, retained })
+    match RouteSettings::new(topic?, payload, retained) {
+        Ok(route) => Some(route),
+        Err(why @ RouteError::NoSensor(_)) => {
+            section.rule(&["topic", "format", "sensor", "values"], format!("{why} with sensor or values"));
+            None
+        }
+        Err(why @ RouteError::TwoSensors(_)) => {
+            section.rule(&["sensor", "values", "topic"], why);
+            None
+        }
+    }
 }
 
-fn json(section: &mut Section<'_, '_>) -> JsonLayout {
+/// Always asks for every key, so that all are known; what a plain payload has of them is refused by the caller.
+fn json(section: &mut Section<'_, '_>) -> Option<JsonLayout> {
     let each = section.choice("each", [("object", Each::Object), ("array", Each::Array), ("columns", Each::Columns)]);
     let unit = section.choice(
         "time_unit",
@@ -69,68 +58,44 @@ fn json(section: &mut Section<'_, '_>) -> JsonLayout {
             ("ns", TimeUnit::Nanoseconds),
         ],
     );
+    let at = pointer(section, "at").unwrap_or_else(JsonPointer::root);
+    let value = pointer(section, "value");
+    let values = pointer(section, "values");
+    let sensor = pointer(section, "sensor");
+    let time = time(section);
     if section.has("value") && section.has("values") {
         section.rule(&["values", "value"], "there is a value as well; keep one of them");
     }
-    let value = pointer(section, "value").unwrap_or_else(|| "/value".to_owned());
-    JsonLayout {
-        at: pointer(section, "at").unwrap_or_default(),
-        each,
-        value: pointer(section, "values").map_or(ValueAt::Pointer(value), ValueAt::All),
-        sensor: pointer(section, "sensor"),
-        // An empty text: the payload has no time.
-        time: match pointer(section, "time") {
-            Some(none) if none.is_empty() => None,
-            pointer => Some(TimeAt { pointer: pointer.unwrap_or_else(|| "/ts".to_owned()), unit }),
-        },
+    let value = match values {
+        Some(all) => ValueAt::All(all),
+        None => ValueAt::Pointer(value.or_else(|| JsonPointer::parse("/value").ok())?),
+    };
+    let time = time.map(|pointer| TimeAt { pointer, unit });
+    match JsonLayout::new(at, each, value, sensor, time) {
+        Ok(layout) => Some(layout),
+        Err(why) => {
+            let keys: &[&str] = match why {
+                LayoutError::ColumnsWithoutTime => &["time", "each"],
+                LayoutError::ColumnsOfAll => &["values", "each"],
+                LayoutError::AllWithSensor => &["sensor", "values"],
+                LayoutError::Overlap { .. } => &["values", "value", "sensor", "time"],
+            };
+            section.rule(keys, why);
+            None
+        }
     }
 }
 
-/// A pointer into a JSON document (RFC 6901).
-fn pointer(section: &mut Section<'_, '_>, key: &'static str) -> Option<String> {
-    section.parsed(key, "a JSON pointer such as \"/data/value\", or \"\" for the whole", |text| {
-        if !text.is_empty() && !text.starts_with('/') {
-            return Err("it does not begin with /");
-        }
-        // Section 3: a ~ is written ~0, a / within a name ~1.
-        if text.split('~').skip(1).any(|after| !after.starts_with(['0', '1'])) {
-            return Err("a ~ must be written ~0");
-        }
-        Ok(text.to_owned())
-    })
+/// Where the time is; an empty text says that there is none.
+fn time(section: &mut Section<'_, '_>) -> Option<JsonPointer> {
+    let accepted = "a JSON pointer such as \"/ts\", or \"\" when readings carry no time";
+    let written = section.parsed("time", accepted, |text| match text {
+        "" => Ok(None),
+        text => JsonPointer::parse(text).map(Some),
+    });
+    written.unwrap_or_else(|| JsonPointer::parse("/ts").ok())
 }
 
-fn topic(text: &str) -> Result<String, String> {
-    let levels: Vec<&str> = text.split('/').collect();
-    let mut placeholders = Vec::new();
-    for level in &levels {
-        let Some(inner) = level.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
-            if level.contains(['{', '}']) {
-                return Err(format!("a placeholder must be a whole level, which {level} is not"));
-            }
-            if level.len() > 1 && level.contains(['+', '#']) {
-                return Err(format!("a wildcard must be a whole level, which {level} is not"));
-            }
-            continue;
-        };
-        let name = inner.strip_suffix("...").unwrap_or(inner);
-        if !["device", "sensor"].contains(&name) {
-            return Err(format!("there is no placeholder {{{inner}}}"));
-        }
-        if placeholders.contains(&name) {
-            return Err(format!("{{{name}}} stands there twice"));
-        }
-        placeholders.push(name);
-    }
-    if !placeholders.contains(&"device") {
-        return Err("{device} is not in it".to_owned());
-    }
-    if levels.iter().rev().skip(1).any(|level| *level == "#") {
-        return Err("a # must be the last level".to_owned());
-    }
-    if levels.iter().filter(|level| level.ends_with("...}") || **level == "#").count() > 1 {
-        return Err("only one part may take several levels".to_owned());
-    }
-    template::check_length(text)?;
-    Ok(text.to_owned())
+fn pointer(section: &mut Section<'_, '_>, key: &'static str) -> Option<JsonPointer> {
+    section.parsed(key, "a JSON pointer such as \"/data/value\", or \"\" for the whole", JsonPointer::parse)
 }

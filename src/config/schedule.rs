@@ -43,7 +43,8 @@ const EVERY_HOUR: &str = "0 0 * * * *";
 
 /// Always `Some`: what cannot be read is replaced by the default, which can.
 pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ScheduleSettings> {
-    let accepted = "six fields (second minute hour day month weekday) such as \"0 0 * * * *\" for every full hour, in UTC";
+    let accepted =
+        "six fields (second minute hour day month weekday) such as \"0 0 * * * *\" for every full hour, in UTC";
     let idle_range = Span::from_millis(10)..=Span::from_secs(86_400);
     let event_idle = section.take("event_idle", format!("\"never\" or {}", accepted_span(&idle_range)), |value| {
         match value.as_str()? {

@@ -92,7 +92,10 @@ mod tests {
         assert_eq!(shown("password = \"hunter2\""), "password …");
         assert_eq!(shown("pasword = \"hunter2\""), "pasword …");
         assert_eq!(shown("password \"hunter2\""), "password …");
-        assert_eq!(shown("connect = { username = \"a\", password = 'hunter2' }"), "connect = { username = \"a\", password …");
+        assert_eq!(
+            shown("connect = { username = \"a\", password = 'hunter2' }"),
+            "connect = { username = \"a\", password …"
+        );
         assert_eq!(shown("password = \"\"\"\nhunter2\n\"\"\""), " …");
         assert_eq!(shown("password_file = \"mqtt.password\""), "password_file = \"mqtt.password …");
         assert_eq!(shown("windows = 3\t# few"), "windows = 3 # few");

@@ -38,7 +38,9 @@ mod tests {
 
     #[test]
     fn distances_count_single_edits_and_swaps() {
-        for (a, b, edits) in [("", "abc", 3), ("windows", "windows", 0), ("windws", "windows", 1), ("wnidows", "windows", 1)] {
+        for (a, b, edits) in
+            [("", "abc", 3), ("windows", "windows", 0), ("windws", "windows", 1), ("wnidows", "windows", 1)]
+        {
             assert_eq!(distance(a, b), edits, "{a} {b}");
         }
         assert_eq!(distance("interval", "lateness"), 6);

@@ -7,7 +7,12 @@ const LONGEST: usize = 1024;
 
 /// Takes a template that gives every sensor a name of its own.
 pub(super) fn check(text: &str) -> Result<String, String> {
-    check_length(text)?;
+    if text.len() > LONGEST {
+        return Err(format!("it has {} bytes, more than {LONGEST}", text.len()));
+    }
+    if text.contains(char::is_control) {
+        return Err("it holds a control character".to_owned());
+    }
     let mut rest = text;
     while let Some(open) = rest.find('{') {
         let end = rest[open..].find('}').ok_or_else(|| "a { is not closed".to_owned())?;
@@ -21,15 +26,4 @@ pub(super) fn check(text: &str) -> Result<String, String> {
         Some(missing) => Err(format!("{missing} is not in it: several sensors would share one name")),
         None => Ok(text.to_owned()),
     }
-}
-
-/// Refuses what is longer than any name need be.
-pub(super) fn check_length(text: &str) -> Result<(), String> {
-    if text.len() > LONGEST {
-        return Err(format!("it has {} bytes, more than {LONGEST}", text.len()));
-    }
-    if text.contains(char::is_control) {
-        return Err("it holds a control character".to_owned());
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@ use super::bytes::ByteSize;
 use super::publish::Decisions;
 use super::schedule::EventIdle;
 use super::*;
+use crate::ingest::filter::Filter;
 use crate::time::{Span, Timestamp};
 
 const SHIPPED: &str = include_str!("../../config.toml");
@@ -172,7 +173,7 @@ fn values_are_read_as_what_they_mean() {
     assert_eq!(config.window.cut.intervals_per_window(), 120);
     assert_eq!(config.schedule.event_idle, EventIdle::Never);
     assert_eq!(config.publish.files.unwrap().decisions, Decisions::Written);
-    assert_eq!((config.filters[0].min, config.filters[0].max, config.filters[0].deadband), (-3.0, 1000.0, None));
+    assert_eq!(config.filters[0].filter, Filter::new(-3.0, 1000.0, None).unwrap());
     assert_eq!(config.mqtt.connect, None);
 }
 
@@ -194,17 +195,38 @@ fn a_value_that_is_not_accepted_says_what_is() {
     for (text, complaint) in [
         ("clock = \"moon\"", "1:9: clock: found \"moon\"; accepted: \"wall\" or \"event\""),
         ("[store]\nwindows = 3", "2:11: store.windows: found 3; accepted: a whole number from 4 to 10000"),
-        ("[store]\nwindows = 99999999999999999999", "2:11: store.windows: found 99999999999999999999; accepted: a whole number from 4 to 10000"),
+        (
+            "[store]\nwindows = 99999999999999999999",
+            "2:11: store.windows: found 99999999999999999999; accepted: a whole number from 4 to 10000",
+        ),
         ("[store]\nwindows = 24.5", "2:11: store.windows: found 24.5; accepted: a whole number from 4 to 10000"),
         ("[store]\nwindows = true", "2:11: store.windows: found true; accepted: a whole number from 4 to 10000"),
         ("[store]\ndirectory = \"\"", "2:13: store.directory: found \"\"; accepted: a path"),
-        ("[store]\ncache = \"16 MB\"", "2:9: store.cache: found \"16 MB\"; accepted: a size such as \"64 KiB\" or \"16 MiB\", from \"1 MiB\" to \"4 GiB\""),
-        ("[stop]\ndeadline = 20", "2:12: stop.deadline: found 20; accepted: a length of time such as \"500ms\", \"10s\" or \"1h30m\", from \"1s\" to \"1h\""),
-        ("[limits]\nearliest = \"soon\"", "2:12: limits.earliest: found \"soon\"; accepted: a time such as \"2000-01-01T00:00:00Z\", from the year 1678 to 2261"),
-        ("[publish.files]\ndecisions = \"yes\"", "2:13: publish.files.decisions: found \"yes\"; accepted: true or false"),
+        (
+            "[store]\ncache = \"16 MB\"",
+            "2:9: store.cache: found \"16 MB\"; accepted: a size such as \"64 KiB\" or \"16 MiB\", from \"1 MiB\" to \"4 GiB\"",
+        ),
+        (
+            "[stop]\ndeadline = 20",
+            "2:12: stop.deadline: found 20; accepted: a length of time such as \"500ms\", \"10s\" or \"1h30m\", from \"1s\" to \"1h\"",
+        ),
+        (
+            "[limits]\nearliest = \"soon\"",
+            "2:12: limits.earliest: found \"soon\"; accepted: a time such as \"2000-01-01T00:00:00Z\", from the year 1678 to 2261",
+        ),
+        (
+            "[publish.files]\ndecisions = \"yes\"",
+            "2:13: publish.files.decisions: found \"yes\"; accepted: true or false",
+        ),
         ("[[filter]]\nsensors = \"*\"\nmin = nan", "3:7: filter[1].min: found nan; accepted: a finite number"),
-        ("[models]\nname = \"model_{sensor}\"", "2:8: models.name: found \"model_{sensor}\": {device} is not in it: several sensors would share one name; accepted: a file name with {device} and {sensor}, without an ending"),
-        ("[log]\nlevel = \"ifno\"", "2:9: log.level: found \"ifno\": \"ifno\" is no level; accepted: error, warn, info, debug, trace or off, also by part: \"info,anomalyd::store=debug\""),
+        (
+            "[models]\nname = \"model_{sensor}\"",
+            "2:8: models.name: found \"model_{sensor}\": {device} is not in it: several sensors would share one name; accepted: a file name with {device} and {sensor}, without an ending",
+        ),
+        (
+            "[log]\nlevel = \"ifno\"",
+            "2:9: log.level: found \"ifno\": \"ifno\" is no level; accepted: error, warn, info, debug, trace or off, also by part: \"info,anomalyd::store=debug\"",
+        ),
     ] {
         assert_eq!(complaints(text), [complaint]);
     }
@@ -213,13 +235,26 @@ fn a_value_that_is_not_accepted_says_what_is() {
 #[test]
 fn the_source_keys_say_what_belongs_elsewhere() {
     for (text, complaint) in [
-        ("host = \"mqtt://broker\"", "2:8: mqtt.connect.host: found \"mqtt://broker\": a scheme has no place here; accepted: a host name or an address, such as \"localhost\" or \"192.168.0.7\""),
-        ("host = \"broker:1883\"", "2:8: mqtt.connect.host: found \"broker:1883\": the port has its own key; accepted: a host name or an address, such as \"localhost\" or \"192.168.0.7\""),
+        (
+            "host = \"mqtt://broker\"",
+            "2:8: mqtt.connect.host: found \"mqtt://broker\": a scheme has no place here; accepted: a host name or an address, such as \"localhost\" or \"192.168.0.7\"",
+        ),
+        (
+            "host = \"broker:1883\"",
+            "2:8: mqtt.connect.host: found \"broker:1883\": the port has its own key; accepted: a host name or an address, such as \"localhost\" or \"192.168.0.7\"",
+        ),
         ("qos = 2", "2:7: mqtt.connect.qos: found 2; accepted: 0 (at most once) or 1 (at least once)"),
-        ("password = \"hunter2\"", "2:12: mqtt.connect.password: there is no username; MQTT takes a password only with one"),
-        ("backoff_min = \"1m\"", "2:15: mqtt.connect.backoff_min: the wait cannot grow from 1m to 30s; backoff_min must not exceed backoff_max"),
+        (
+            "password = \"hunter2\"",
+            "2:12: mqtt.connect.password: there is no username; MQTT takes a password only with one",
+        ),
+        (
+            "backoff_min = \"1m\"",
+            "2:15: mqtt.connect.backoff_min: the wait cannot grow from 1m to 30s; backoff_min must not exceed backoff_max",
+        ),
     ] {
-        let text = format!("[mqtt.connect]\n{text}\n{}", if text.starts_with("host") { "" } else { "host = \"broker\"" });
+        let text =
+            format!("[mqtt.connect]\n{text}\n{}", if text.starts_with("host") { "" } else { "host = \"broker\"" });
         assert_eq!(complaints(&text), [complaint]);
     }
     let listen = mistakes("[mqtt.listen]\naddress = \"localhost:1883\"\n[[mqtt.route]]\ntopic = \"{device}/{sensor}\"");
@@ -234,15 +269,16 @@ fn a_route_must_name_device_and_sensor_exactly_once() {
     let accepted = "accepted: a topic such as \"plant/{device}/{sensor}\"; {device...} takes several levels";
     for (route, complaint) in [
         ("", format!("1:1: mqtt.route[1].topic: missing; {accepted}")),
-        ("topic = \"{devce}/{sensor}\"", format!("2:9: mqtt.route[1].topic: found \"{{devce}}/{{sensor}}\": there is no placeholder {{devce}}; {accepted}")),
-        ("topic = \"a-{device}/{sensor}\"", format!("2:9: mqtt.route[1].topic: found \"a-{{device}}/{{sensor}}\": a placeholder must be a whole level, which a-{{device}} is not; {accepted}")),
-        ("topic = \"plant/{sensor}\"", format!("2:9: mqtt.route[1].topic: found \"plant/{{sensor}}\": {{device}} is not in it; {accepted}")),
-        ("topic = \"{device...}/{sensor...}\"", format!("2:9: mqtt.route[1].topic: found \"{{device...}}/{{sensor...}}\": only one part may take several levels; {accepted}")),
-        ("topic = \"{device}\"", "2:9: mqtt.route[1].topic: nothing names the sensor; write {sensor} into the topic, or say with sensor or values where the payload does".to_owned()),
-        ("topic = \"{device}/{sensor}\"\nvalues = \"\"", "3:10: mqtt.route[1].values: the topic names the sensor already; take {sensor} out of it, or this key".to_owned()),
+        ("topic = \"plant/{sensor}\"", format!("2:9: mqtt.route[1].topic: found \"plant/{{sensor}}\": no level names the device; put {{device}} in place of the level that does; {accepted}")),
+        ("topic = \"{device}\"", "2:9: mqtt.route[1].topic: nothing names the sensor: put {sensor} into the topic \"{device}\", or say where the payload names it with sensor or values".to_owned()),
+        ("topic = \"{device}/{sensor}\"\nvalues = \"\"", "3:10: mqtt.route[1].values: both the topic \"{device}/{sensor}\" and the payload name the sensor; leave one out".to_owned()),
         ("topic = \"{device}\"\nvalue = \"/a\"\nvalues = \"/b\"", "4:10: mqtt.route[1].values: there is a value as well; keep one of them".to_owned()),
+        ("topic = \"{device}\"\nsensor = \"/a\"\nvalues = \"/b\"", "3:10: mqtt.route[1].sensor: where all numbers are taken their keys name the sensors; leave out the pointer to the sensor's name".to_owned()),
+        ("topic = \"{device}\"\neach = \"columns\"\nvalues = \"/b\"", "4:10: mqtt.route[1].values: columns need a pointer to the one column of values, not to all numbers".to_owned()),
+        ("topic = \"{device}/{sensor}\"\neach = \"columns\"\ntime = \"\"", "4:8: mqtt.route[1].time: columns need a pointer to the column of times".to_owned()),
+        ("topic = \"{device}/{sensor}\"\nvalue = \"/ts/v\"", "3:9: mqtt.route[1].value: the time at /ts holds the value at /ts/v; they must lie apart".to_owned()),
         ("topic = \"{device}/{sensor}\"\nformat = \"plain\"\nat = \"/a\"", "4:6: mqtt.route[1].at: a plain payload is one number; this key needs format = \"json\"".to_owned()),
-        ("topic = \"{device}/{sensor}\"\nvalue = \"a\"", "3:9: mqtt.route[1].value: found \"a\": it does not begin with /; accepted: a JSON pointer such as \"/data/value\", or \"\" for the whole".to_owned()),
+        ("topic = \"{device}/{sensor}\"\nvalue = \"a\"", "3:9: mqtt.route[1].value: found \"a\": the pointer \"a\" does not begin with '/'; write /a, or nothing for the whole document; accepted: a JSON pointer such as \"/data/value\", or \"\" for the whole".to_owned()),
     ] {
         let all = mistakes(&format!("[[mqtt.route]]\n{route}\n[mqtt.listen]\n"));
         let all: Vec<_> = all.iter().map(|mistake| format!("{}:{}: {mistake}", mistake.line, mistake.column)).collect();
@@ -256,7 +292,10 @@ fn an_unknown_key_comes_with_the_one_that_was_meant() {
         ("[store]\nwindws = 24", "2:1: store.windws: unknown key; did you mean \"windows\"?"),
         ("[strore]", "1:2: strore: unknown key; did you mean \"store\"?"),
         ("[store]\nlateness = \"5s\"", "2:1: store.lateness: unknown key; did you mean the \"lateness\" of [window]?"),
-        ("[window]\nclock = \"wall\"", "2:1: window.clock: unknown key; did you mean the \"clock\" at the top of the file, before the first section?"),
+        (
+            "[window]\nclock = \"wall\"",
+            "2:1: window.clock: unknown key; did you mean the \"clock\" at the top of the file, before the first section?",
+        ),
         ("[stop]\ncolour = 1", "2:1: stop.colour: unknown key; accepted: deadline"),
         ("[[filter]]\nsensors = \"*\"\nmin = 0\nmaxx = 1", "4:1: filter[1].maxx: unknown key; did you mean \"max\"?"),
     ] {
@@ -275,13 +314,34 @@ fn what_is_no_section_or_no_list_of_tables_is_refused() {
 #[test]
 fn rules_within_a_section_name_both_values() {
     for (text, complaint) in [
-        ("[window]\nlateness = \"1h\"", "2:12: window.lateness: 1h is not shorter than a window of 1h; lateness must be less than length"),
-        ("[window]\ninterval = \"7m\"", "2:12: window.interval: a window of 1h is not a whole number of intervals of 7m"),
-        ("[window]\ninterval = \"1ms\"", "2:12: window.interval: a window of 1h has 3600000 intervals of 1ms; at most 32768 are accepted"),
-        ("[limits]\nlatest = 1999-01-01T00:00:00Z", "2:10: limits.latest: no time lies between 2000-01-01T00:00:00Z and 1999-01-01T00:00:00Z; earliest must come before latest"),
-        ("[[filter]]\nsensors = \"*\"\nmin = 2\nmax = 1", "3:7: filter[1].min: no value lies between 2 and 1; min must not exceed max"),
-        ("[[filter]]\nsensors = \"*\"", "2:11: filter[1].sensors: this filter does nothing; give it a min, a max or a deadband"),
-        ("[models]\nmax_memory = \"1 MiB\"", "2:14: models.max_memory: 1 MiB does not even hold a file of max_file, 16 MiB"),
+        (
+            "[window]\nlateness = \"1h\"",
+            "2:12: window.lateness: 1h is not shorter than a window of 1h; lateness must be less than length",
+        ),
+        (
+            "[window]\ninterval = \"7m\"",
+            "2:12: window.interval: a window of 1h is not a whole number of intervals of 7m",
+        ),
+        (
+            "[window]\ninterval = \"1ms\"",
+            "2:12: window.interval: a window of 1h has 3600000 intervals of 1ms; at most 32768 are accepted",
+        ),
+        (
+            "[limits]\nlatest = 1999-01-01T00:00:00Z",
+            "2:10: limits.latest: no time lies between 2000-01-01T00:00:00Z and 1999-01-01T00:00:00Z; earliest must come before latest",
+        ),
+        (
+            "[[filter]]\nsensors = \"*\"\nmin = 2\nmax = 1",
+            "3:7: filter[1].min: the range from 2 to 1 accepts nothing; the lowest value must not be above the highest",
+        ),
+        (
+            "[[filter]]\nsensors = \"*\"",
+            "2:11: filter[1].sensors: this filter does nothing; give it a min, a max or a deadband",
+        ),
+        (
+            "[models]\nmax_memory = \"1 MiB\"",
+            "2:14: models.max_memory: 1 MiB does not even hold a file of max_file, 16 MiB",
+        ),
     ] {
         assert_eq!(complaints(text), [complaint]);
     }
@@ -290,12 +350,30 @@ fn rules_within_a_section_name_both_values() {
 #[test]
 fn rules_across_sections_name_both_sides() {
     for (text, complaint) in [
-        ("[publish.mqtt]", "1:10: publish.mqtt: verdicts are published over the connected broker, and there is none; add [mqtt.connect]"),
-        ("[schedule]\ncatch_up = 32", "2:12: schedule.catch_up: 32 missed windows cannot be scored when 32 are kept; catch_up must be less than store.windows"),
-        ("[store]\nwindows = 24", "2:11: store.windows: 24 missed windows cannot be scored when 24 are kept; catch_up must be less than store.windows"),
-        ("[scoring]\nmin_intervals = 61", "2:17: scoring.min_intervals: a window has 60 intervals and could never hold 61"),
-        ("[store]\ndirectory = \"/m/x/../s\"\n[models]\ndirectory = \"/m\"", "2:13: store.directory: /m/s and models.directory, /m, lie one within the other; keep them apart"),
-        ("[mqtt.connect]\nhost = \"localhost\"", "2:8: mqtt.connect.port: the broker cannot be at localhost:1883, where [mqtt.listen] itself listens; change one of the ports"),
+        (
+            "[publish.mqtt]",
+            "1:10: publish.mqtt: verdicts are published over the connected broker, and there is none; add [mqtt.connect]",
+        ),
+        (
+            "[schedule]\ncatch_up = 32",
+            "2:12: schedule.catch_up: 32 missed windows cannot be scored when 32 are kept; catch_up must be less than store.windows",
+        ),
+        (
+            "[store]\nwindows = 24",
+            "2:11: store.windows: 24 missed windows cannot be scored when 24 are kept; catch_up must be less than store.windows",
+        ),
+        (
+            "[scoring]\nmin_intervals = 61",
+            "2:17: scoring.min_intervals: a window has 60 intervals and could never hold 61",
+        ),
+        (
+            "[store]\ndirectory = \"/m/x/../s\"\n[models]\ndirectory = \"/m\"",
+            "2:13: store.directory: /m/s and models.directory, /m, lie one within the other; keep them apart",
+        ),
+        (
+            "[mqtt.connect]\nhost = \"localhost\"",
+            "2:8: mqtt.connect.port: the broker cannot be at localhost:1883, where [mqtt.listen] itself listens; change one of the ports",
+        ),
     ] {
         let found = complaints(text);
         assert_eq!(found.len(), 1, "{found:?}");
@@ -324,7 +402,9 @@ fn a_rule_is_silent_about_values_that_are_mistaken_themselves() {
 
 #[test]
 fn a_schedule_is_read_with_seconds_and_must_fire() {
-    for (cron, why) in [("0 * * * *", "seconds"), ("0 0 0 31 2 *", "it never fires"), ("hourly", "fields"), ("0 0 25 * * *", "25")] {
+    for (cron, why) in
+        [("0 * * * *", "seconds"), ("0 0 0 31 2 *", "it never fires"), ("hourly", "fields"), ("0 0 25 * * *", "25")]
+    {
         let found = complaints(&format!("[schedule]\ncron = \"{cron}\""));
         assert_eq!(found.len(), 1);
         assert!(found[0].starts_with(&format!("2:8: schedule.cron: found \"{cron}\": ")), "{found:?}");
@@ -478,7 +558,7 @@ fn the_settings_hash_covers_what_verdicts_depend_on_and_nothing_else() {
         "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\nvalue = \"/a\"",
         "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\ntime = \"\"",
         "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\ntime_unit = \"ms\"",
-        "[[mqtt.route]]\ntopic = \"a/{device}\"\nsensor = \"/value\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}\"\nsensor = \"/tag\"",
         "[[mqtt.route]]\ntopic = \"a/{device}\"\nvalues = \"/value\"",
     ] {
         assert!(hashes.insert(with(other).settings_hash()), "{other}");
