@@ -28,3 +28,4 @@ pub mod window;
 // What puts them together.
 pub mod actors;
 pub mod pipeline;
+pub mod config;

@@ -69,11 +69,11 @@ pub enum PayloadFormat {
 /// Where a JSON payload keeps its readings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonLayout {
-    pub(super) at: JsonPointer,
-    pub(super) each: Each,
-    pub(super) value: ValueAt,
-    pub(super) sensor: Option<JsonPointer>,
-    pub(super) time: Option<TimeAt>,
+    pub(crate) at: JsonPointer,
+    pub(crate) each: Each,
+    pub(crate) value: ValueAt,
+    pub(crate) sensor: Option<JsonPointer>,
+    pub(crate) time: Option<TimeAt>,
     /// The pointers below `at`, all in one.
     pub(super) tree: Tree,
 }

@@ -64,6 +64,11 @@ impl JsonPointer {
         Ok(Self { text: text.to_owned(), steps })
     }
 
+    /// The pointer as RFC 6901 writes it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Whether this points to what holds `other`, or to the same.
     pub(in crate::ingest) fn holds(&self, other: &Self) -> bool {
         other.steps.starts_with(&self.steps)

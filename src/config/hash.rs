@@ -1,0 +1,99 @@
+//! The hash of the settings that verdicts depend on.
+
+use sha2::{Digest, Sha256};
+
+use super::Config;
+use crate::ingest::filter::FilterSettings;
+use crate::ingest::route::{Each, PayloadFormat, Retained, RouteSettings, TimeUnit, ValueAt};
+
+/// Bytes that say the same on every machine: numbers little-endian, texts and lists after their lengths, floats by
+/// their bits, alternatives by a number that is never given anew.
+struct Canonical(Sha256);
+
+/// The first eight bytes, little-endian, of the SHA-256 of the settings that verdicts depend on: routes, filters,
+/// plausible times, readings an interval, the cut, lateness, and the intervals needed. See
+/// [`Config::settings_hash`].
+pub(super) fn settings_hash(config: &Config) -> u64 {
+    let mut canonical = Canonical(Sha256::new());
+    // To be raised when something is added to what follows or the order changes.
+    canonical.text("anomalyd settings 1");
+    canonical.list(&config.mqtt.routes, Canonical::route);
+    canonical.list(&config.filters, Canonical::filter);
+    let times = config.limits.plausible_times(config.clock);
+    canonical.integer(times.earliest.nanos());
+    canonical.integer(times.latest.nanos());
+    canonical.list(times.max_ahead.as_slice(), |canonical, span| canonical.integer(span.nanos()));
+    canonical.integer(config.limits.readings_per_interval.into());
+    canonical.integer(config.window.cut.interval().nanos());
+    canonical.integer(config.window.cut.window().nanos());
+    canonical.integer(config.window.lateness.nanos());
+    canonical.integer(config.scoring.min_intervals.into());
+    let digest = canonical.0.finalize();
+    digest.iter().take(8).rev().fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
+}
+
+impl Canonical {
+    fn integer(&mut self, number: i64) {
+        self.0.update(number.to_le_bytes());
+    }
+
+    fn float(&mut self, number: f64) {
+        self.0.update(number.to_bits().to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.0.update((text.len() as u64).to_le_bytes());
+        self.0.update(text);
+    }
+
+    fn list<T>(&mut self, items: &[T], mut each: impl FnMut(&mut Self, &T)) {
+        self.0.update((items.len() as u64).to_le_bytes());
+        items.iter().for_each(|item| each(self, item));
+    }
+
+    fn filter(&mut self, filter: &FilterSettings) {
+        self.text(&filter.sensors.to_string());
+        self.float(filter.filter.min());
+        self.float(filter.filter.max());
+        self.list(filter.filter.deadband().as_slice(), |canonical, deadband| canonical.float(*deadband));
+    }
+
+    fn route(&mut self, route: &RouteSettings) {
+        self.text(&route.topic().to_string());
+        self.integer(match route.retained() {
+            Retained::Skip => 0,
+            Retained::Accept => 1,
+        });
+        let PayloadFormat::Json(layout) = route.payload() else {
+            return self.integer(0);
+        };
+        self.integer(1);
+        self.text(layout.at.as_str());
+        self.integer(match layout.each {
+            Each::Object => 0,
+            Each::Array => 1,
+            Each::Columns => 2,
+        });
+        match &layout.value {
+            ValueAt::Pointer(pointer) => {
+                self.integer(0);
+                self.text(pointer.as_str());
+            }
+            ValueAt::All(pointer) => {
+                self.integer(1);
+                self.text(pointer.as_str());
+            }
+        }
+        self.list(layout.sensor.as_slice(), |canonical, pointer| canonical.text(pointer.as_str()));
+        self.list(layout.time.as_slice(), |canonical, time| {
+            canonical.text(time.pointer.as_str());
+            canonical.integer(match time.unit {
+                TimeUnit::Auto => 0,
+                TimeUnit::Seconds => 1,
+                TimeUnit::Milliseconds => 2,
+                TimeUnit::Microseconds => 3,
+                TimeUnit::Nanoseconds => 4,
+            });
+        });
+    }
+}

@@ -1,0 +1,50 @@
+//! `[limits]`: how much is taken in, and what is believed.
+
+use super::ClockSource;
+use super::bytes::ByteSize;
+use super::reader::Section;
+use crate::ingest::filter::PlausibleTimes;
+use crate::time::{Span, Timestamp};
+
+/// The bounds of what is taken in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LimitSettings {
+    /// How many sensors may become known.
+    pub sensors: u32,
+    /// How many bytes may be taken in and not yet be on the disk.
+    pub intake: ByteSize,
+    /// How many readings an interval of a sensor may hold.
+    pub readings_per_interval: u32,
+    /// The earliest time believed.
+    pub earliest: Timestamp,
+    /// The latest time believed.
+    pub latest: Timestamp,
+    /// How far ahead of the clock a reading may be. With the event clock, only what the file says, and unused.
+    pub max_ahead: Option<Span>,
+}
+
+impl LimitSettings {
+    /// The times that are believed under a clock: nothing is ahead of one that follows the readings.
+    pub fn plausible_times(&self, clock: ClockSource) -> PlausibleTimes {
+        let max_ahead = self.max_ahead.filter(|_| clock == ClockSource::Wall);
+        PlausibleTimes { earliest: self.earliest, latest: self.latest, max_ahead }
+    }
+}
+
+pub(super) fn read(section: &mut Section<'_, '_>, clock: ClockSource) -> LimitSettings {
+    let default_ahead = (clock == ClockSource::Wall).then_some(Span::from_secs(300));
+    let limits = LimitSettings {
+        sensors: section.integer("sensors", 200_000, 1..=10_000_000),
+        intake: section.bytes("intake", ByteSize::from_mib(16), ByteSize::from_kib(64)..=ByteSize::from_mib(2048)),
+        readings_per_interval: section.integer("readings_per_interval", 4096, 1..=1_000_000),
+        earliest: section.timestamp("earliest", Timestamp::from_nanos(946_684_800_000_000_000)),
+        latest: section.timestamp("latest", Timestamp::from_nanos(4_102_444_800_000_000_000)),
+        max_ahead: section.optional_span("max_ahead", Span::ZERO..=Span::from_secs(366 * 86_400)).or(default_ahead),
+    };
+    if limits.earliest >= limits.latest {
+        let why =
+            format!("no time lies between {} and {}; earliest must come before latest", limits.earliest, limits.latest);
+        section.rule(&["earliest", "latest"], why);
+    }
+    limits
+}

@@ -1,0 +1,29 @@
+//! `[log]`: what is logged.
+
+use tracing_subscriber::EnvFilter;
+
+use super::reader::Section;
+
+/// What is logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Directives for [`EnvFilter`], which takes them.
+    pub level: String,
+}
+
+pub(super) fn read(section: &mut Section<'_, '_>) -> LogSettings {
+    let accepted = "error, warn, info, debug, trace or off, also by part: \"info,anomalyd::store=debug\"";
+    let level = section.parsed("level", accepted, |text| {
+        // A level that is misspelt would be the name of a part, of which everything were logged.
+        let levels = ["error", "warn", "info", "debug", "trace", "off"];
+        let misspelt = |part: &&str| !part.contains(['=', '[']) && !levels.contains(&part.to_lowercase().as_str());
+        match text.split(',').map(str::trim).find(misspelt) {
+            Some(part) => Err(format!("{part:?} is no level")),
+            None => match EnvFilter::builder().parse(text) {
+                Ok(_) => Ok(text.to_owned()),
+                Err(error) => Err(error.to_string()),
+            },
+        }
+    });
+    LogSettings { level: level.unwrap_or_else(|| "info".to_owned()) }
+}

@@ -1,0 +1,167 @@
+//! The configuration: read whole and checked whole before anything starts.
+//!
+//! A file is read section by section, one module each, with every key's place kept. A mistake does not end the
+//! reading: all are found at once, each with its line, what stands there, and what may. Only a file without mistakes
+//! becomes a [`Config`], so that whoever holds one need not doubt it.
+//!
+//! Nothing but the composition root and the command line knows this module: each part has settings of its own.
+
+pub mod backoff;
+pub mod bytes;
+pub mod connect;
+pub mod limits;
+pub mod listen;
+pub mod log;
+pub mod models;
+pub mod mqtt;
+pub mod publish;
+pub mod schedule;
+pub mod scoring;
+pub mod stop;
+pub mod store;
+pub mod supervision;
+pub mod window;
+
+mod filter;
+mod hash;
+mod mistake;
+mod reader;
+mod route;
+mod rules;
+mod source;
+mod suggest;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use mistake::{ConfigError, Mistake, Problem};
+pub use rules::Warning;
+
+use std::io::Read;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use crate::ingest::filter::FilterSettings;
+use reader::{Notes, Section};
+
+/// Everything that can be configured, checked. Paths are absolute or relative to the working folder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Which clock the daemon goes by.
+    pub clock: ClockSource,
+    /// `[store]`.
+    pub store: store::StoreSettings,
+    /// `[mqtt]`.
+    pub mqtt: mqtt::MqttSettings,
+    /// Each `[[filter]]`, in the order of the file.
+    pub filters: Vec<FilterSettings>,
+    /// `[limits]`.
+    pub limits: limits::LimitSettings,
+    /// `[window]`.
+    pub window: window::WindowSettings,
+    /// `[schedule]`.
+    pub schedule: schedule::ScheduleSettings,
+    /// `[models]`.
+    pub models: models::ModelSettings,
+    /// `[scoring]`.
+    pub scoring: scoring::ScoringSettings,
+    /// `[supervision]`.
+    pub supervision: supervision::SupervisionSettings,
+    /// `[publish]`.
+    pub publish: publish::PublishSettings,
+    /// `[stop]`.
+    pub stop: stop::StopSettings,
+    /// `[log]`.
+    pub log: log::LogSettings,
+}
+
+/// Which clock the daemon goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockSource {
+    /// The system's.
+    Wall,
+    /// The time of the latest reading.
+    Event,
+}
+
+impl Config {
+    /// The largest file that is read, in bytes.
+    pub const MAX_FILE_BYTES: u64 = 1 << 20;
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is too large, or has mistakes: then with all of them.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
+        let mut bytes = Vec::new();
+        let opened = std::fs::File::open(file).map_err(unreadable)?;
+        opened.take(Self::MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not text in UTF-8")))?;
+        Self::parse(&text, file)
+    }
+
+    /// Reads the text of a file. `file` stands in messages, and relative paths begin at its folder.
+    ///
+    /// # Errors
+    /// When the text is too large or has mistakes: then with all of them.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        if text.len() as u64 > Self::MAX_FILE_BYTES {
+            return Err(ConfigError::TooLarge { file: file.to_owned(), max: Self::MAX_FILE_BYTES });
+        }
+        let (root, errors) = DeTable::parse_recoverable(text);
+        let mut notes = Notes::new(text, file.parent().unwrap_or(Path::new("")));
+        let config = if errors.is_empty() {
+            let config = notes.read(root.get_ref(), sections);
+            if let Some(config) = &config {
+                rules::check(config, &mut notes);
+            }
+            config
+        } else {
+            errors.iter().for_each(|error| notes.syntax(error));
+            None
+        };
+        let mistakes = notes.into_mistakes();
+        match config {
+            Some(config) if mistakes.is_empty() => Ok(config),
+            _ => Err(ConfigError::Mistakes { file: file.to_owned(), mistakes }),
+        }
+    }
+
+    /// What is accepted and probably not meant.
+    pub fn warnings(&self) -> Vec<Warning> {
+        rules::warnings(self)
+    }
+
+    /// The hash of the settings that verdicts depend on, which every run names.
+    ///
+    /// Two configurations with the same hash give the same verdicts for the same messages and models: it covers the
+    /// routes, the filters, the plausible times, the bound of an interval, how time is cut, the lateness, and how
+    /// many intervals a window needs. It is the first eight bytes of a SHA-256 over a rendering of these that does
+    /// not depend on machine, compiler, or how the file spells them.
+    pub fn settings_hash(&self) -> u64 {
+        hash::settings_hash(self)
+    }
+}
+
+/// Always `Some`: a mistake is noted, and a default stands in for what was meant.
+fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
+    let clock = root.choice("clock", [("wall", ClockSource::Wall), ("event", ClockSource::Event)]);
+    Some(Config {
+        clock,
+        store: root.section("store", store::read),
+        mqtt: root.section("mqtt", mqtt::read),
+        filters: root.tables("filter", filter::read),
+        limits: root.section("limits", |section| limits::read(section, clock)),
+        window: root.section("window", window::read)?,
+        schedule: root.section("schedule", schedule::read)?,
+        models: root.section("models", models::read),
+        scoring: root.section("scoring", scoring::read),
+        supervision: root.section("supervision", supervision::read),
+        publish: root.section("publish", publish::read),
+        stop: root.section("stop", stop::read),
+        log: root.section("log", log::read),
+    })
+}

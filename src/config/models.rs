@@ -1,0 +1,42 @@
+//! `[models]`: where models are, and how large they may be.
+
+use std::path::PathBuf;
+
+use super::bytes::ByteSize;
+use super::reader::Section;
+use super::template;
+
+/// Where models are, and how large they may be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelSettings {
+    /// The folder that holds them.
+    pub directory: PathBuf,
+    /// A model file's name without its ending, with `{device}` and `{sensor}`.
+    pub name: String,
+    /// The largest file that is read.
+    pub max_file: ByteSize,
+    /// The most memory that reading one model may take.
+    pub max_memory: ByteSize,
+}
+
+pub(super) fn read(section: &mut Section<'_, '_>) -> ModelSettings {
+    let name = section.parsed("name", "a file name with {device} and {sensor}, without an ending", |text| {
+        if text.contains(['/', '\\']) {
+            Err("it is not the name of one file".to_owned())
+        } else {
+            template::check(text)
+        }
+    });
+    let sizes = ByteSize::from_kib(1)..=ByteSize::from_mib(4096);
+    let models = ModelSettings {
+        directory: section.path("directory", "/var/lib/anomalyd/models"),
+        name: name.unwrap_or_else(|| "model_{device}_{sensor}".to_owned()),
+        max_file: section.bytes("max_file", ByteSize::from_mib(16), sizes.clone()),
+        max_memory: section.bytes("max_memory", ByteSize::from_mib(64), sizes),
+    };
+    if models.max_memory < models.max_file {
+        let why = format!("{} does not even hold a file of max_file, {}", models.max_memory, models.max_file);
+        section.rule(&["max_memory", "max_file"], why);
+    }
+    models
+}

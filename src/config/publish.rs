@@ -1,0 +1,65 @@
+//! `[publish]`: where verdicts go once they are stored.
+
+use std::path::PathBuf;
+
+use super::reader::Section;
+use super::template;
+
+/// Where verdicts go. They are in the store in any case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PublishSettings {
+    /// The prediction files, if they are written.
+    pub files: Option<FileSettings>,
+    /// The topics, if verdicts are published over the connected broker.
+    pub mqtt: Option<TopicSettings>,
+}
+
+/// How prediction files are written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileSettings {
+    /// The folder that holds a folder for each date.
+    pub directory: PathBuf,
+    /// Whether they tell decision values.
+    pub decisions: Decisions,
+    /// After how many days they are removed.
+    pub keep_days: u32,
+}
+
+/// Whether prediction files have a column with the decision value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decisions {
+    /// They have.
+    Written,
+    /// They have not.
+    LeftOut,
+}
+
+/// Where verdicts are published over MQTT.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopicSettings {
+    /// The topic, with `{device}` and `{sensor}`.
+    pub topic: String,
+}
+
+pub(super) fn read(section: &mut Section<'_, '_>) -> PublishSettings {
+    PublishSettings {
+        files: section.optional_section("files", read_files),
+        mqtt: section.optional_section("mqtt", read_topics),
+    }
+}
+
+fn read_files(section: &mut Section<'_, '_>) -> FileSettings {
+    let decisions = section.take("decisions", "true or false", |value| value.as_bool());
+    FileSettings {
+        directory: section.path("directory", "/var/lib/anomalyd/predictions"),
+        decisions: if decisions == Some(true) { Decisions::Written } else { Decisions::LeftOut },
+        keep_days: section.integer("keep_days", 30, 1..=36_500),
+    }
+}
+
+fn read_topics(section: &mut Section<'_, '_>) -> TopicSettings {
+    let topic = section.parsed("topic", "a topic with {device} and {sensor}, without + and #", |text| {
+        if text.contains(['+', '#']) { Err("+ and # cannot be published to".to_owned()) } else { template::check(text) }
+    });
+    TopicSettings { topic: topic.unwrap_or_else(|| "anomalyd/verdicts/{device}/{sensor}".to_owned()) }
+}

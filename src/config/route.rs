@@ -1,0 +1,101 @@
+//! `[[mqtt.route]]`: which topics carry readings, and how their payloads are laid out.
+
+use super::reader::Section;
+use crate::ingest::route::{
+    Each, JsonLayout, JsonPointer, LayoutError, PayloadFormat, Retained, RouteError, RouteSettings, TimeAt, TimeUnit,
+    TopicTemplate, ValueAt,
+};
+
+#[derive(Clone, Copy, PartialEq)]
+enum Format {
+    Json,
+    Plain,
+}
+
+const JSON_KEYS: [&str; 7] = ["each", "at", "value", "values", "sensor", "time", "time_unit"];
+
+pub(super) fn read(section: &mut Section<'_, '_>) -> Option<RouteSettings> {
+    let accepted = "a topic such as \"plant/{device}/{sensor}\"; {device...} takes several levels";
+    section.require("topic", accepted);
+    let topic = section.parsed("topic", accepted, TopicTemplate::parse);
+    let retained = section.choice("retained", [("skip", Retained::Skip), ("accept", Retained::Accept)]);
+    let format = section.choice("format", [("json", Format::Json), ("plain", Format::Plain)]);
+    let layout = json(section);
+    let payload = match format {
+        Format::Json => PayloadFormat::Json(layout?),
+        Format::Plain => {
+            for key in JSON_KEYS {
+                if section.has(key) {
+                    section.rule(&[key, "format"], "a plain payload is one number; this key needs format = \"json\"");
+                }
+            }
+            PayloadFormat::Plain
+        }
+    };
+    match RouteSettings::new(topic?, payload, retained) {
+        Ok(route) => Some(route),
+        Err(why @ RouteError::NoSensor(_)) => {
+            section.rule(&["topic", "format", "sensor", "values"], format!("{why} with sensor or values"));
+            None
+        }
+        Err(why @ RouteError::TwoSensors(_)) => {
+            section.rule(&["sensor", "values", "topic"], why);
+            None
+        }
+    }
+}
+
+/// Always asks for every key, so that all are known; what a plain payload has of them is refused by the caller.
+fn json(section: &mut Section<'_, '_>) -> Option<JsonLayout> {
+    let each = section.choice("each", [("object", Each::Object), ("array", Each::Array), ("columns", Each::Columns)]);
+    let unit = section.choice(
+        "time_unit",
+        [
+            ("auto", TimeUnit::Auto),
+            ("s", TimeUnit::Seconds),
+            ("ms", TimeUnit::Milliseconds),
+            ("us", TimeUnit::Microseconds),
+            ("ns", TimeUnit::Nanoseconds),
+        ],
+    );
+    let at = pointer(section, "at").unwrap_or_else(JsonPointer::root);
+    let value = pointer(section, "value");
+    let values = pointer(section, "values");
+    let sensor = pointer(section, "sensor");
+    let time = time(section);
+    if section.has("value") && section.has("values") {
+        section.rule(&["values", "value"], "there is a value as well; keep one of them");
+    }
+    let value = match values {
+        Some(all) => ValueAt::All(all),
+        None => ValueAt::Pointer(value.or_else(|| JsonPointer::parse("/value").ok())?),
+    };
+    let time = time.map(|pointer| TimeAt { pointer, unit });
+    match JsonLayout::new(at, each, value, sensor, time) {
+        Ok(layout) => Some(layout),
+        Err(why) => {
+            let keys: &[&str] = match why {
+                LayoutError::ColumnsWithoutTime => &["time", "each"],
+                LayoutError::ColumnsOfAll => &["values", "each"],
+                LayoutError::AllWithSensor => &["sensor", "values"],
+                LayoutError::Overlap { .. } => &["values", "value", "sensor", "time"],
+            };
+            section.rule(keys, why);
+            None
+        }
+    }
+}
+
+/// Where the time is; an empty text says that there is none.
+fn time(section: &mut Section<'_, '_>) -> Option<JsonPointer> {
+    let accepted = "a JSON pointer such as \"/ts\", or \"\" when readings carry no time";
+    let written = section.parsed("time", accepted, |text| match text {
+        "" => Ok(None),
+        text => JsonPointer::parse(text).map(Some),
+    });
+    written.unwrap_or_else(|| JsonPointer::parse("/ts").ok())
+}
+
+fn pointer(section: &mut Section<'_, '_>, key: &'static str) -> Option<JsonPointer> {
+    section.parsed(key, "a JSON pointer such as \"/data/value\", or \"\" for the whole", JsonPointer::parse)
+}

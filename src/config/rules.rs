@@ -1,0 +1,122 @@
+//! What must hold between sections, and what may hold but is seldom meant.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Component, Path, PathBuf};
+
+use super::reader::Notes;
+use super::{ClockSource, Config};
+
+/// Something that is accepted and probably not meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The key that it is about.
+    pub key: &'static str,
+    /// What is odd, and what to do.
+    pub advice: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.advice)
+    }
+}
+
+/// Notes what does not go together.
+pub(super) fn check(config: &Config, notes: &mut Notes<'_>) {
+    let Config { store, mqtt, window, schedule, scoring, .. } = config;
+    if mqtt.listen.is_none() && mqtt.connect.is_none() {
+        let why = "nothing takes readings in; add [mqtt.listen] for devices that connect to this daemon, \
+                   or [mqtt.connect] for a broker";
+        notes.rule(&["mqtt.listen", "mqtt.connect"], why);
+    }
+    if mqtt.routes.is_empty() {
+        notes.rule(&["mqtt.route"], "no message would be read; add a [[mqtt.route]] with a topic");
+    }
+    if let (Some(listen), Some(connect)) = (&mqtt.listen, &mqtt.connect) {
+        let here = connect.host == "localhost" || connect.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        let ours = listen.address.ip().is_loopback() || listen.address.ip().is_unspecified();
+        if here && ours && listen.address.port() == connect.port {
+            let why = format!(
+                "the broker cannot be at {}:{}, where [mqtt.listen] itself listens; change one of the ports",
+                connect.host, connect.port
+            );
+            notes.rule(&["mqtt.connect.port", "mqtt.listen.address", "mqtt.connect.host"], why);
+        }
+    }
+    if config.publish.mqtt.is_some() && mqtt.connect.is_none() {
+        let why = "verdicts are published over the connected broker, and there is none; add [mqtt.connect]";
+        notes.rule(&["publish.mqtt", "mqtt.connect"], why);
+    }
+    if schedule.catch_up >= store.windows {
+        let why = format!(
+            "{} missed windows cannot be scored when {} are kept; catch_up must be less than store.windows",
+            schedule.catch_up, store.windows
+        );
+        notes.rule(&["schedule.catch_up", "store.windows"], why);
+    }
+    let intervals = window.cut.intervals_per_window();
+    if i64::from(scoring.min_intervals) > intervals {
+        let why = format!("a window has {intervals} intervals and could never hold {}", scoring.min_intervals);
+        notes.rule(&["scoring.min_intervals", "window.length", "window.interval"], why);
+    }
+    folders_apart(config, notes);
+}
+
+/// The store's files are no models, predictions are removed by age: none of the folders may hold another.
+fn folders_apart(config: &Config, notes: &mut Notes<'_>) {
+    let store = ("store.directory", normal(&config.store.directory));
+    let models = ("models.directory", normal(&config.models.directory));
+    let files = config.publish.files.as_ref().map(|files| ("publish.files.directory", normal(&files.directory)));
+    let folders: Vec<_> = [store, models].into_iter().chain(files).collect();
+    for (index, (key, folder)) in folders.iter().enumerate() {
+        for (other_key, other) in &folders[index + 1..] {
+            if folder.starts_with(other) || other.starts_with(folder) {
+                let why = format!(
+                    "{} and {other_key}, {}, lie one within the other; keep them apart",
+                    folder.display(),
+                    other.display()
+                );
+                notes.rule(&[key, other_key], why);
+            }
+        }
+    }
+}
+
+/// The path without `.` and `..`, as far as that can be told without looking at the disk.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if normal.file_name().is_some() => {
+                normal.pop();
+            }
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
+/// What is accepted and probably not meant.
+pub(super) fn warnings(config: &Config) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn = |key, advice| warnings.push(Warning { key, advice });
+    if let Some(listen) = config.mqtt.listen.as_ref().filter(|listen| !listen.address.ip().is_loopback()) {
+        let advice = format!(
+            "{} can be reached from the network, by anyone and unencrypted; see that a firewall admits only the devices",
+            listen.address
+        );
+        warn("mqtt.listen.address", advice);
+    }
+    let window = config.window.cut.window();
+    if let Some(period) = config.schedule.shortest_period().filter(|period| *period < window) {
+        let advice =
+            format!("it fires {period} apart, more often than windows of {window} end; most firings will find nothing");
+        warn("schedule.cron", advice);
+    }
+    if config.clock == ClockSource::Event && config.limits.max_ahead.is_some() {
+        warn("limits.max_ahead", "nothing is ahead of the event clock, so this is unused; remove it".to_owned());
+    }
+    warnings
+}

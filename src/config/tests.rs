@@ -1,0 +1,597 @@
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::bytes::ByteSize;
+use super::publish::Decisions;
+use super::schedule::EventIdle;
+use super::*;
+use crate::ingest::filter::Filter;
+use crate::time::{Span, Timestamp};
+
+const SHIPPED: &str = include_str!("../../config.toml");
+const MANUAL: &str = include_str!("../../docs/configuration.md");
+/// The sections without which a configuration does nothing.
+const LEAST: &str = "[mqtt.listen]\n[[mqtt.route]]\ntopic = \"plant/{device}/{sensor}\"\n";
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("/etc/anomalyd/config.toml"))
+}
+
+/// The configuration with `text` before the least that it takes.
+fn with(text: &str) -> Config {
+    parse(&format!("{text}\n{LEAST}")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn mistakes(text: &str) -> Vec<Mistake> {
+    match parse(text) {
+        Err(ConfigError::Mistakes { mistakes, .. }) => mistakes,
+        other => panic!("expected mistakes, got {other:?}"),
+    }
+}
+
+/// The mistakes of `text` before the least that a configuration takes, as `line:column: key: problem`.
+fn complaints(text: &str) -> Vec<String> {
+    let all = mistakes(&format!("{text}\n{LEAST}"));
+    all.iter().map(|mistake| format!("{}:{}: {mistake}", mistake.line, mistake.column)).collect()
+}
+
+/// The shipped file with everything on that is commented out: there, a key follows its # at once, prose does not.
+fn everything_on() -> String {
+    let uncommented = |line: &'static str| match line.strip_prefix('#') {
+        Some(key) if !key.starts_with(' ') && !key.is_empty() => key,
+        _ => line,
+    };
+    let lines: Vec<&str> = SHIPPED.lines().map(uncommented).collect();
+    // Both sources at one port cannot be.
+    lines.join("\n").replace("port = 1883\n", "port = 1884\n")
+}
+
+/// A folder with the password file that the shipped configuration names.
+fn folder_with_password() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mqtt.password"), "hunter2\n").unwrap();
+    folder
+}
+
+#[test]
+fn what_the_shipped_file_says_are_the_defaults() {
+    assert_eq!(parse(SHIPPED).unwrap(), with("[publish.files]"));
+    assert_eq!(parse(SHIPPED).unwrap().warnings(), []);
+}
+
+#[test]
+fn what_the_shipped_file_has_commented_out_are_the_defaults_or_examples() {
+    let folder = folder_with_password();
+    let read = |text: &str| Config::parse(text, &folder.path().join("config.toml")).unwrap();
+    let shipped = read(&everything_on());
+    let bare = read(&format!("[publish.files]\n[publish.mqtt]\n[mqtt.connect]\nport = 1884\n{LEAST}"));
+    let credentials = shipped.mqtt.connect.clone().unwrap().credentials.unwrap();
+    assert_eq!((credentials.username.as_str(), credentials.password.unwrap().expose()), ("anomalyd", "hunter2"));
+    assert_eq!((shipped.mqtt.routes.len(), shipped.filters.len()), (3, 1));
+
+    let mut without_examples = shipped;
+    without_examples.mqtt.routes.truncate(1);
+    without_examples.filters.clear();
+    without_examples.mqtt.connect.as_mut().unwrap().credentials = None;
+    assert_eq!(without_examples, bare);
+}
+
+#[test]
+fn the_shipped_file_writes_every_key_but_the_password() {
+    let folder = folder_with_password();
+    let text = everything_on();
+    let root = DeTable::parse(&text).unwrap();
+    let mut notes = Notes::new(&text, folder.path());
+    notes.read(root.get_ref(), sections);
+    let written: BTreeSet<String> = text
+        .lines()
+        .scan(String::new(), |section, line| {
+            match (line.strip_prefix('['), line.split_once(" = ")) {
+                (Some(header), _) => *section = header.trim_matches(['[', ']']).to_owned(),
+                (_, Some((key, _))) if !key.starts_with('#') => return Some(Some(format!("{section}.{key}"))),
+                _ => {}
+            }
+            Some(None)
+        })
+        .flatten()
+        .collect();
+    let headers = ["mqtt.listen", "mqtt.connect", "mqtt.route", "publish.files", "publish.mqtt"];
+    for (section, key) in keys_known() {
+        let path = format!("{section}.{key}");
+        assert!(
+            written.contains(&path) || headers.contains(&path.as_str()) || path == "mqtt.connect.password",
+            "config.toml does not mention {path}"
+        );
+    }
+}
+
+/// Every key that the reader asks for, with its section, without those that are sections themselves.
+fn keys_known() -> Vec<(String, &'static str)> {
+    let text = everything_on();
+    let folder = folder_with_password();
+    let root = DeTable::parse(&text).unwrap();
+    let mut notes = Notes::new(&text, folder.path());
+    notes.read(root.get_ref(), sections);
+    let known = notes.known();
+    let pairs = known.iter().flat_map(|(section, keys)| keys.iter().map(move |key| (section.clone(), *key)));
+    pairs
+        .filter(|(section, key)| {
+            let path = if section.is_empty() { (*key).to_owned() } else { format!("{section}.{key}") };
+            !known.contains_key(&path)
+        })
+        .collect()
+}
+
+/// The manual's tables: section and key of each row.
+fn keys_documented() -> BTreeSet<(String, String)> {
+    let mut section = String::new();
+    let mut keys = BTreeSet::new();
+    for line in MANUAL.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            section = heading.split('`').nth(1).unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        } else if let Some(row) = line.strip_prefix("| `") {
+            keys.insert((section.clone(), row.split('`').next().unwrap().to_owned()));
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_manual_names_every_key_and_no_other() {
+    let known: BTreeSet<_> = keys_known().into_iter().map(|(section, key)| (section, key.to_owned())).collect();
+    assert_eq!(keys_documented(), known);
+}
+
+#[test]
+fn the_recipes_of_the_manual_are_configurations() {
+    let folder = folder_with_password();
+    let recipes: Vec<&str> = MANUAL.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(recipes.len() >= 5);
+    for recipe in recipes {
+        let config = Config::parse(recipe, &folder.path().join("config.toml"));
+        assert!(config.is_ok(), "{recipe}\n{}", config.unwrap_err());
+    }
+}
+
+#[test]
+fn values_are_read_as_what_they_mean() {
+    let config = with(concat!(
+        "clock = \"event\"\n",
+        "store = { windows = 40, cache = \"64 MiB\" }\n",
+        "limits = { intake = 1048576, latest = 2030-01-01T00:00:00Z }\n",
+        "[window]\ninterval = \"5s\"\nlength = \"10m\"\nlateness = \"0s\"\n",
+        "[schedule]\nevent_idle = \"never\"\n",
+        "[publish.files]\ndecisions = true\n",
+        "[[filter]]\nsensors = \"*/a\"\nmin = -3\nmax = 1e3\n",
+    ));
+    assert_eq!(config.clock, ClockSource::Event);
+    assert_eq!((config.store.windows, config.store.cache), (40, ByteSize::from_mib(64)));
+    assert_eq!(config.limits.intake, ByteSize::from_mib(1));
+    assert_eq!(Some(config.limits.latest), Timestamp::parse("2030-01-01T00:00:00Z"));
+    assert_eq!(config.window.cut.intervals_per_window(), 120);
+    assert_eq!(config.schedule.event_idle, EventIdle::Never);
+    assert_eq!(config.publish.files.unwrap().decisions, Decisions::Written);
+    assert_eq!(config.filters[0].filter, Filter::new(-3.0, 1000.0, None).unwrap());
+    assert_eq!(config.mqtt.connect, None);
+}
+
+#[test]
+fn relative_paths_begin_at_the_folder_of_the_file() {
+    assert_eq!(with("[store]\ndirectory = \"data\"").store.directory, PathBuf::from("/etc/anomalyd/data"));
+    assert_eq!(with("[store]\ndirectory = \"/data\"").store.directory, PathBuf::from("/data"));
+}
+
+#[test]
+fn nothing_is_ahead_of_the_event_clock() {
+    assert_eq!(with("").limits.max_ahead, Some(Span::from_secs(300)));
+    let config = with("clock = \"event\"\n[limits]\nmax_ahead = \"1h\"");
+    assert_eq!(config.limits.plausible_times(config.clock).max_ahead, None);
+}
+
+#[test]
+fn a_value_that_is_not_accepted_says_what_is() {
+    for (text, complaint) in [
+        ("clock = \"moon\"", "1:9: clock: found \"moon\"; accepted: \"wall\" or \"event\""),
+        ("[store]\nwindows = 3", "2:11: store.windows: found 3; accepted: a whole number from 4 to 10000"),
+        (
+            "[store]\nwindows = 99999999999999999999",
+            "2:11: store.windows: found 99999999999999999999; accepted: a whole number from 4 to 10000",
+        ),
+        ("[store]\nwindows = 24.5", "2:11: store.windows: found 24.5; accepted: a whole number from 4 to 10000"),
+        ("[store]\nwindows = true", "2:11: store.windows: found true; accepted: a whole number from 4 to 10000"),
+        ("[store]\ndirectory = \"\"", "2:13: store.directory: found \"\"; accepted: a path"),
+        (
+            "[store]\ncache = \"16 MB\"",
+            "2:9: store.cache: found \"16 MB\"; accepted: a size such as \"64 KiB\" or \"16 MiB\", from \"1 MiB\" to \"4 GiB\"",
+        ),
+        (
+            "[stop]\ndeadline = 20",
+            "2:12: stop.deadline: found 20; accepted: a length of time such as \"500ms\", \"10s\" or \"1h30m\", from \"1s\" to \"1h\"",
+        ),
+        (
+            "[limits]\nearliest = \"soon\"",
+            "2:12: limits.earliest: found \"soon\"; accepted: a time such as \"2000-01-01T00:00:00Z\", from the year 1678 to 2261",
+        ),
+        (
+            "[publish.files]\ndecisions = \"yes\"",
+            "2:13: publish.files.decisions: found \"yes\"; accepted: true or false",
+        ),
+        ("[[filter]]\nsensors = \"*\"\nmin = nan", "3:7: filter[1].min: found nan; accepted: a finite number"),
+        (
+            "[models]\nname = \"model_{sensor}\"",
+            "2:8: models.name: found \"model_{sensor}\": {device} is not in it: several sensors would share one name; accepted: a file name with {device} and {sensor}, without an ending",
+        ),
+        (
+            "[log]\nlevel = \"ifno\"",
+            "2:9: log.level: found \"ifno\": \"ifno\" is no level; accepted: error, warn, info, debug, trace or off, also by part: \"info,anomalyd::store=debug\"",
+        ),
+    ] {
+        assert_eq!(complaints(text), [complaint]);
+    }
+}
+
+#[test]
+fn the_source_keys_say_what_belongs_elsewhere() {
+    for (text, complaint) in [
+        (
+            "host = \"mqtt://broker\"",
+            "2:8: mqtt.connect.host: found \"mqtt://broker\": a scheme has no place here; accepted: a host name or an address, such as \"localhost\" or \"192.168.0.7\"",
+        ),
+        (
+            "host = \"broker:1883\"",
+            "2:8: mqtt.connect.host: found \"broker:1883\": the port has its own key; accepted: a host name or an address, such as \"localhost\" or \"192.168.0.7\"",
+        ),
+        ("qos = 2", "2:7: mqtt.connect.qos: found 2; accepted: 0 (at most once) or 1 (at least once)"),
+        (
+            "password = \"hunter2\"",
+            "2:12: mqtt.connect.password: there is no username; MQTT takes a password only with one",
+        ),
+        (
+            "backoff_min = \"1m\"",
+            "2:15: mqtt.connect.backoff_min: the wait cannot grow from 1m to 30s; backoff_min must not exceed backoff_max",
+        ),
+    ] {
+        let text =
+            format!("[mqtt.connect]\n{text}\n{}", if text.starts_with("host") { "" } else { "host = \"broker\"" });
+        assert_eq!(complaints(&text), [complaint]);
+    }
+    let listen = mistakes("[mqtt.listen]\naddress = \"localhost:1883\"\n[[mqtt.route]]\ntopic = \"{device}/{sensor}\"");
+    assert_eq!(
+        listen[0].to_string(),
+        "mqtt.listen.address: found \"localhost:1883\"; accepted: an address with a port, such as \"127.0.0.1:1883\" or \"[::1]:1883\""
+    );
+}
+
+#[test]
+fn a_route_must_name_device_and_sensor_exactly_once() {
+    let accepted = "accepted: a topic such as \"plant/{device}/{sensor}\"; {device...} takes several levels";
+    for (route, complaint) in [
+        ("", format!("1:1: mqtt.route[1].topic: missing; {accepted}")),
+        ("topic = \"plant/{sensor}\"", format!("2:9: mqtt.route[1].topic: found \"plant/{{sensor}}\": no level names the device; put {{device}} in place of the level that does; {accepted}")),
+        ("topic = \"{device}\"", "2:9: mqtt.route[1].topic: nothing names the sensor: put {sensor} into the topic \"{device}\", or say where the payload names it with sensor or values".to_owned()),
+        ("topic = \"{device}/{sensor}\"\nvalues = \"\"", "3:10: mqtt.route[1].values: both the topic \"{device}/{sensor}\" and the payload name the sensor; leave one out".to_owned()),
+        ("topic = \"{device}\"\nvalue = \"/a\"\nvalues = \"/b\"", "4:10: mqtt.route[1].values: there is a value as well; keep one of them".to_owned()),
+        ("topic = \"{device}\"\nsensor = \"/a\"\nvalues = \"/b\"", "3:10: mqtt.route[1].sensor: where all numbers are taken their keys name the sensors; leave out the pointer to the sensor's name".to_owned()),
+        ("topic = \"{device}\"\neach = \"columns\"\nvalues = \"/b\"", "4:10: mqtt.route[1].values: columns need a pointer to the one column of values, not to all numbers".to_owned()),
+        ("topic = \"{device}/{sensor}\"\neach = \"columns\"\ntime = \"\"", "4:8: mqtt.route[1].time: columns need a pointer to the column of times".to_owned()),
+        ("topic = \"{device}/{sensor}\"\nvalue = \"/ts/v\"", "3:9: mqtt.route[1].value: the time at /ts holds the value at /ts/v; they must lie apart".to_owned()),
+        ("topic = \"{device}/{sensor}\"\nformat = \"plain\"\nat = \"/a\"", "4:6: mqtt.route[1].at: a plain payload is one number; this key needs format = \"json\"".to_owned()),
+        ("topic = \"{device}/{sensor}\"\nvalue = \"a\"", "3:9: mqtt.route[1].value: found \"a\": the pointer \"a\" does not begin with '/'; write /a, or nothing for the whole document; accepted: a JSON pointer such as \"/data/value\", or \"\" for the whole".to_owned()),
+    ] {
+        let all = mistakes(&format!("[[mqtt.route]]\n{route}\n[mqtt.listen]\n"));
+        let all: Vec<_> = all.iter().map(|mistake| format!("{}:{}: {mistake}", mistake.line, mistake.column)).collect();
+        assert_eq!(all, [complaint]);
+    }
+}
+
+#[test]
+fn an_unknown_key_comes_with_the_one_that_was_meant() {
+    for (text, complaint) in [
+        ("[store]\nwindws = 24", "2:1: store.windws: unknown key; did you mean \"windows\"?"),
+        ("[strore]", "1:2: strore: unknown key; did you mean \"store\"?"),
+        ("[store]\nlateness = \"5s\"", "2:1: store.lateness: unknown key; did you mean the \"lateness\" of [window]?"),
+        (
+            "[window]\nclock = \"wall\"",
+            "2:1: window.clock: unknown key; did you mean the \"clock\" at the top of the file, before the first section?",
+        ),
+        ("[stop]\ncolour = 1", "2:1: stop.colour: unknown key; accepted: deadline"),
+        ("[[filter]]\nsensors = \"*\"\nmin = 0\nmaxx = 1", "4:1: filter[1].maxx: unknown key; did you mean \"max\"?"),
+    ] {
+        assert_eq!(complaints(text), [complaint]);
+    }
+}
+
+#[test]
+fn what_is_no_section_or_no_list_of_tables_is_refused() {
+    assert_eq!(complaints("store = 5"), ["1:9: store: found 5; accepted: a section under [store]"]);
+    let accepted = "accepted: tables, each under its own [[filter]] in double brackets";
+    assert_eq!(complaints("[filter]\nsensors = \"*\""), [format!("1:2: filter: found a table; {accepted}")]);
+    assert_eq!(complaints("filter = [1]"), [format!("1:11: filter[1]: found 1; {accepted}")]);
+}
+
+#[test]
+fn rules_within_a_section_name_both_values() {
+    for (text, complaint) in [
+        (
+            "[window]\nlateness = \"1h\"",
+            "2:12: window.lateness: 1h is not shorter than a window of 1h; lateness must be less than length",
+        ),
+        (
+            "[window]\ninterval = \"7m\"",
+            "2:12: window.interval: a window of 1h is not a whole number of intervals of 7m",
+        ),
+        (
+            "[window]\ninterval = \"1ms\"",
+            "2:12: window.interval: a window of 1h has 3600000 intervals of 1ms; at most 32768 are accepted",
+        ),
+        (
+            "[limits]\nlatest = 1999-01-01T00:00:00Z",
+            "2:10: limits.latest: no time lies between 2000-01-01T00:00:00Z and 1999-01-01T00:00:00Z; earliest must come before latest",
+        ),
+        (
+            "[[filter]]\nsensors = \"*\"\nmin = 2\nmax = 1",
+            "3:7: filter[1].min: the range from 2 to 1 accepts nothing; the lowest value must not be above the highest",
+        ),
+        (
+            "[[filter]]\nsensors = \"*\"",
+            "2:11: filter[1].sensors: this filter does nothing; give it a min, a max or a deadband",
+        ),
+        (
+            "[models]\nmax_memory = \"1 MiB\"",
+            "2:14: models.max_memory: 1 MiB does not even hold a file of max_file, 16 MiB",
+        ),
+    ] {
+        assert_eq!(complaints(text), [complaint]);
+    }
+}
+
+#[test]
+fn rules_across_sections_name_both_sides() {
+    for (text, complaint) in [
+        (
+            "[publish.mqtt]",
+            "1:10: publish.mqtt: verdicts are published over the connected broker, and there is none; add [mqtt.connect]",
+        ),
+        (
+            "[schedule]\ncatch_up = 32",
+            "2:12: schedule.catch_up: 32 missed windows cannot be scored when 32 are kept; catch_up must be less than store.windows",
+        ),
+        (
+            "[store]\nwindows = 24",
+            "2:11: store.windows: 24 missed windows cannot be scored when 24 are kept; catch_up must be less than store.windows",
+        ),
+        (
+            "[scoring]\nmin_intervals = 61",
+            "2:17: scoring.min_intervals: a window has 60 intervals and could never hold 61",
+        ),
+        (
+            "[store]\ndirectory = \"/m/x/../s\"\n[models]\ndirectory = \"/m\"",
+            "2:13: store.directory: /m/s and models.directory, /m, lie one within the other; keep them apart",
+        ),
+        (
+            "[mqtt.connect]\nhost = \"localhost\"",
+            "2:8: mqtt.connect.port: the broker cannot be at localhost:1883, where [mqtt.listen] itself listens; change one of the ports",
+        ),
+    ] {
+        let found = complaints(text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        // A rule stands at the first of its keys that is written down, and is named after it.
+        let (place, rest) = complaint.split_once(": ").unwrap();
+        let (_, why) = rest.split_once(": ").unwrap();
+        assert!(found[0].starts_with(&format!("{place}: ")) && found[0].ends_with(why), "{found:?}\n{complaint}");
+    }
+}
+
+#[test]
+fn a_configuration_that_reads_nothing_is_refused() {
+    let found: Vec<String> = mistakes("").iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 2);
+    assert!(found[0].starts_with("mqtt.listen: nothing takes readings in; add [mqtt.listen]"), "{found:?}");
+    assert_eq!(found[1], "mqtt.route: no message would be read; add a [[mqtt.route]] with a topic");
+}
+
+#[test]
+fn a_rule_is_silent_about_values_that_are_mistaken_themselves() {
+    assert_eq!(
+        complaints("[store]\nwindows = 3\n[schedule]\ncatch_up = 2000"),
+        ["2:11: store.windows: found 3; accepted: a whole number from 4 to 10000"]
+    );
+}
+
+#[test]
+fn a_schedule_is_read_with_seconds_and_must_fire() {
+    for (cron, why) in
+        [("0 * * * *", "seconds"), ("0 0 0 31 2 *", "it never fires"), ("hourly", "fields"), ("0 0 25 * * *", "25")]
+    {
+        let found = complaints(&format!("[schedule]\ncron = \"{cron}\""));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with(&format!("2:8: schedule.cron: found \"{cron}\": ")), "{found:?}");
+        assert!(found[0].contains(why), "{found:?}");
+    }
+}
+
+#[test]
+fn every_mistake_is_told_at_once_in_the_order_of_the_file_with_its_line() {
+    let text = "clock = \"moon\"\n[store]\nwindws = 24\nruns = 0\n\n[window]\nlateness = \"2h\"\n[[mqtt.route]]\n";
+    let expected = "\
+5 mistakes in the configuration /etc/anomalyd/config.toml
+
+/etc/anomalyd/config.toml:1:9: clock: found \"moon\"; accepted: \"wall\" or \"event\"
+     1 | clock = \"moon\"
+       |         ^
+
+/etc/anomalyd/config.toml:3:1: store.windws: unknown key; did you mean \"windows\"?
+     3 | windws …
+       | ^
+
+/etc/anomalyd/config.toml:4:8: store.runs: found 0; accepted: a whole number from 1 to 100000
+     4 | runs = 0
+       |        ^
+
+/etc/anomalyd/config.toml:7:12: window.lateness: 2h is not shorter than a window of 1h; lateness must be less than length
+     7 | lateness = \"2h\"
+       |            ^
+
+/etc/anomalyd/config.toml:8:1: mqtt.route[1].topic: missing; accepted: a topic such as \"plant/{device}/{sensor}\"; {device...} takes several levels
+     8 | [[mqtt.route]]
+       | ^";
+    let error = parse(&format!("{text}[mqtt.listen]\n")).unwrap_err();
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn all_errors_of_syntax_are_told_at_once() {
+    let found = mistakes("[store]\nwindows = \nruns = 1 2\nruns = 5\n");
+    assert!(found.len() >= 2, "{found:?}");
+    assert_eq!((found[0].line, found[0].excerpt.as_str()), (2, "windows ="));
+    assert_eq!(found[1].line, 3);
+    let shown = parse("[store]\nwindows = \n").unwrap_err().to_string();
+    assert!(shown.contains("config.toml:2:"), "{shown}");
+    assert!(shown.ends_with("what the keys say is checked once the file is TOML"), "{shown}");
+}
+
+#[test]
+fn a_secret_is_never_shown() {
+    let folder = folder_with_password();
+    for line in [
+        "password = \"hunter2\"",
+        "password = \"hunter2",
+        "password \"hunter2\"",
+        "password = hunter2",
+        "password = [\n\"hunter2\"\n 1",
+        "password = [\"hunter2\"]",
+        "password = { hunter2 = 1 }",
+        "password = \"\"\"\nhunter2\n\"\"\"\nport = 0",
+        "pasword = \"hunter2\"",
+        "pin = \"hunter2\"",
+        "username = \"a\"\npassword_file = \"mqtt.password\"\nport = 0",
+        "username = \"a\", password = \"hunter2\"",
+    ] {
+        let text = format!("[mqtt.connect]\n{line}\nhost = \"mqtt://x\"");
+        let error = Config::parse(&text, &folder.path().join("config.toml")).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+        let mut pasted = format!("{error:?}");
+        pasted.retain(|c| c != '\\');
+        // A key is no secret, even if it is called like one.
+        assert!(!pasted.contains("hunter2") || line.contains("{ hunter2"), "{pasted}");
+    }
+    let text = format!("[mqtt.connect]\nport = 1884\nusername = \"a\"\npassword = \"hunter2\"\n{LEAST}");
+    let config = parse(&text).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert_eq!(config.mqtt.connect.unwrap().credentials.unwrap().password.unwrap().expose(), "hunter2");
+}
+
+#[test]
+fn a_password_file_that_cannot_be_used_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("empty"), "\n").unwrap();
+    std::fs::write(folder.path().join("binary"), [0xff, 0xfe]).unwrap();
+    for (name, why) in [("absent", "cannot open it"), ("empty", "it is empty"), ("binary", "it is not text")] {
+        let text = format!("[mqtt.connect]\nport = 1884\nusername = \"a\"\npassword_file = \"{name}\"\n{LEAST}");
+        let error = Config::parse(&text, &folder.path().join("config.toml")).unwrap_err().to_string();
+        assert!(error.contains(&format!("password_file: found \"{name}\": {why}")), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_apart_from_one_that_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    assert!(matches!(Config::read(&file), Err(ConfigError::Unreadable { .. })));
+    std::fs::write(&file, [0xff]).unwrap();
+    assert!(Config::read(&file).unwrap_err().to_string().contains("it is not text in UTF-8"));
+    std::fs::write(&file, vec![b'#'; 1 << 21]).unwrap();
+    assert!(matches!(Config::read(&file), Err(ConfigError::TooLarge { .. })));
+    std::fs::write(&file, LEAST).unwrap();
+    assert_eq!(Config::read(&file).unwrap().store, with("").store);
+}
+
+#[test]
+fn what_is_seldom_meant_is_warned_of() {
+    let warned = |text: &str| {
+        let warnings = parse(text).unwrap().warnings();
+        warnings.iter().map(|warning| warning.key).collect::<Vec<_>>()
+    };
+    assert_eq!(warned(LEAST), [] as [&str; 0]);
+    let open = "[mqtt.listen]\naddress = \"0.0.0.0:1883\"\n[[mqtt.route]]\ntopic = \"{device}/{sensor}\"\n";
+    assert_eq!(warned(open), ["mqtt.listen.address"]);
+    assert_eq!(warned(&format!("[schedule]\ncron = \"0 */10 * * * *\"\n{LEAST}")), ["schedule.cron"]);
+    assert_eq!(warned(&format!("[schedule]\ncron = \"0 0 0 29 2 *\"\n{LEAST}")), [] as [&str; 0]);
+    assert_eq!(warned(&format!("clock = \"event\"\nlimits.max_ahead = \"5m\"\n{LEAST}")), ["limits.max_ahead"]);
+    assert_eq!(warned(&format!("clock = \"event\"\n{LEAST}")), [] as [&str; 0]);
+}
+
+#[test]
+fn the_settings_hash_covers_what_verdicts_depend_on_and_nothing_else() {
+    let base = with("").settings_hash();
+    for same in [
+        "[store]\ndirectory = \"elsewhere\"\nwindows = 100",
+        "[models]\ndirectory = \"elsewhere\"",
+        "[log]\nlevel = \"debug\"",
+        "[publish.files]",
+        "[window]\ninterval = \"60s\"\nlength = \"60m\"",
+        "[mqtt.connect]\nhost = \"broker\"",
+    ] {
+        assert_eq!(with(same).settings_hash(), base, "{same}");
+    }
+    let mut hashes = BTreeSet::from([base]);
+    for other in [
+        "[window]\ninterval = \"30s\"",
+        "[window]\nlength = \"2h\"",
+        "[window]\nlateness = \"31s\"",
+        "[scoring]\nmin_intervals = 2",
+        "[limits]\nreadings_per_interval = 10",
+        "[limits]\nearliest = 2001-01-01T00:00:00Z",
+        "[limits]\nlatest = 2099-01-01T00:00:00Z",
+        "[limits]\nmax_ahead = \"6m\"",
+        "clock = \"event\"",
+        "[[filter]]\nsensors = \"*\"\nmin = 0",
+        "[[filter]]\nsensors = \"*\"\nmax = 0",
+        "[[filter]]\nsensors = \"*\"\ndeadband = 0",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\nformat = \"plain\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\nretained = \"accept\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\neach = \"array\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\nat = \"/a\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\nvalue = \"/a\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\ntime = \"\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\ntime_unit = \"ms\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}\"\nsensor = \"/tag\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}\"\nvalues = \"/value\"",
+    ] {
+        assert!(hashes.insert(with(other).settings_hash()), "{other}");
+    }
+}
+
+#[test]
+fn the_settings_hash_is_the_same_on_every_machine_and_in_every_release() {
+    // Stored runs name it. If this fails, the number in `hash.rs` must be raised as well.
+    assert_eq!(format!("{:016x}", parse(SHIPPED).unwrap().settings_hash()), "30697b7e07c9d2b0");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in any::<String>()) {
+        if let Err(error) = parse(&text) {
+            error.to_string();
+        }
+    }
+
+    #[test]
+    fn no_damage_to_the_shipped_file_makes_it_panic(
+        cuts in proptest::collection::vec((any::<prop::sample::Index>(), 0..20_usize, "[\\PC\n]{0,6}"), 1..6)
+    ) {
+        let mut text: Vec<char> = everything_on().chars().collect();
+        for (at, length, inserted) in cuts {
+            let at = at.index(text.len());
+            let end = (at + length).min(text.len());
+            text.splice(at..end, inserted.chars());
+        }
+        match parse(&text.into_iter().collect::<String>()) {
+            Ok(config) => { config.warnings(); }
+            Err(error) => { error.to_string(); }
+        }
+    }
+}
