@@ -103,9 +103,7 @@ impl Catalog {
         let mut left = limits.directory_files;
         list(directory, template.depth(), &mut left, &mut files).map_err(|error| match error {
             ListError::Directory { path, source } => CatalogError::Directory { path, source },
-            ListError::TooMany => {
-                CatalogError::TooMany { path: directory.to_owned(), max: limits.directory_files }
-            }
+            ListError::TooMany => CatalogError::TooMany { path: directory.to_owned(), max: limits.directory_files },
         })?;
         files.sort();
         let mut ignored = Vec::new();

@@ -87,8 +87,11 @@ impl NameTemplate {
         let (first, second) = (device.min(sensor), device.max(sensor));
         // Both placeholders are of the same length.
         let length = Self::DEVICE.len();
-        let (before, between, after) =
-            (&template[..first], template.get(first + length..second).unwrap_or_default(), &template[second + length..]);
+        let (before, between, after) = (
+            &template[..first],
+            template.get(first + length..second).unwrap_or_default(),
+            &template[second + length..],
+        );
         if [before, between, after].iter().any(|part| part.contains(['{', '}'])) {
             return Err(NameTemplateError::Brace { template: owned() });
         }
@@ -134,12 +137,7 @@ impl NameTemplate {
 
 impl Default for NameTemplate {
     fn default() -> Self {
-        Self {
-            before: "model_".to_owned(),
-            between: "_".to_owned(),
-            after: String::new(),
-            order: Order::DeviceFirst,
-        }
+        Self { before: "model_".to_owned(), between: "_".to_owned(), after: String::new(), order: Order::DeviceFirst }
     }
 }
 

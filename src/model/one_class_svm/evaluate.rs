@@ -52,8 +52,13 @@ mod tests {
         (1_usize..6, 1_usize..40, 1_usize..10).prop_flat_map(move |(width, vectors, rows)| {
             let numbers = |count| proptest::collection::vec(number.clone(), count);
             let params = (numbers(vectors * width), numbers(vectors), -1.0..1.0, 0.0..2.0).prop_map(
-                move |(vectors, coefficients, intercept, gamma)| {
-                    Params { vectors, width, coefficients, intercept, gamma, nu: None }
+                move |(vectors, coefficients, intercept, gamma)| Params {
+                    vectors,
+                    width,
+                    coefficients,
+                    intercept,
+                    gamma,
+                    nu: None,
                 },
             );
             (params, numbers(rows * width))
@@ -88,10 +93,9 @@ mod tests {
 
     #[test]
     fn a_tie_is_an_anomaly() {
-        assert_eq!([-1.0, 0.0, f64::MIN_POSITIVE].map(OneClassSvm::label), [
-            Label::Anomaly,
-            Label::Anomaly,
-            Label::Normal
-        ]);
+        assert_eq!(
+            [-1.0, 0.0, f64::MIN_POSITIVE].map(OneClassSvm::label),
+            [Label::Anomaly, Label::Anomaly, Label::Normal]
+        );
     }
 }

@@ -17,7 +17,9 @@ pub enum PickleProblem {
     #[error("the file ends in the middle; copy it again")]
     Truncated,
     /// An instruction that model files do not use.
-    #[error("the instruction 0x{0:02x} is not one that model files use; write the model with pickle.dump, protocol 2 to 5")]
+    #[error(
+        "the instruction 0x{0:02x} is not one that model files use; write the model with pickle.dump, protocol 2 to 5"
+    )]
     Opcode(u8),
     /// A protocol that is not understood.
     #[error("protocol {0} is not understood; write the model with protocol 2, 3, 4 or 5")]

@@ -273,8 +273,11 @@ impl<'a> Machine<'a> {
     /// Takes `bytes` from the memory that is left.
     pub(super) fn charge(&mut self, bytes: usize) -> Result<(), Problem> {
         let max = self.limits.memory_bytes;
-        self.memory_left =
-            self.memory_left.checked_sub(bytes).ok_or(Problem::Limit { what: "bytes of memory", max, setting: "memory_bytes" })?;
+        self.memory_left = self.memory_left.checked_sub(bytes).ok_or(Problem::Limit {
+            what: "bytes of memory",
+            max,
+            setting: "memory_bytes",
+        })?;
         Ok(())
     }
 
@@ -392,9 +395,8 @@ impl<'a> Machine<'a> {
 
 /// A name from a file of unknown origin, fit for a log.
 fn printable(module: &str, name: &str) -> String {
-    let clean = |text: &str| -> String {
-        text.chars().map(|c| if c.is_control() { '·' } else { c }).take(100).collect()
-    };
+    let clean =
+        |text: &str| -> String { text.chars().map(|c| if c.is_control() { '·' } else { c }).take(100).collect() };
     format!("{}.{}", clean(module), clean(name))
 }
 

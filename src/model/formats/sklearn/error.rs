@@ -54,7 +54,9 @@ pub enum SklearnError {
         expected: String,
     },
     /// Two steps that do not fit together.
-    #[error("{class} takes {found} features, and the detector behind it {expected}; the steps were not fitted together")]
+    #[error(
+        "{class} takes {found} features, and the detector behind it {expected}; the steps were not fitted together"
+    )]
     Width {
         /// The step.
         class: &'static str,

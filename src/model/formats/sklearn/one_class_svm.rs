@@ -45,7 +45,14 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<OneClassSvm, SklearnE
         return Err(wrong("_gamma", gamma.to_string(), expected()));
     }
     let nu = estimator.attribute("nu").and_then(Node::number).filter(|nu| nu.is_finite());
-    Ok(OneClassSvm::new(&Params { vectors: vectors.numbers, width: vectors.columns, coefficients, intercept, gamma, nu }))
+    Ok(OneClassSvm::new(&Params {
+        vectors: vectors.numbers,
+        width: vectors.columns,
+        coefficients,
+        intercept,
+        gamma,
+        nu,
+    }))
 }
 
 /// How many rows it was fitted to.
