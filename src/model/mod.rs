@@ -213,6 +213,3 @@ fn read_bounded(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
     File::open(path)?.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
-
-#[cfg(test)]
-mod tests;

@@ -63,7 +63,13 @@ impl<'a> Machine<'a> {
                 protocol @ 2..=5 => self.protocol = protocol,
                 other => return Err(Problem::Protocol(other)),
             },
-            op::FRAME => _ = self.take(8)?,
+            op::FRAME => {
+                // A frame is a hint for reading ahead; all is here already. One that is not whole is a file cut off.
+                let length = self.length(8)?;
+                if length > self.input.len() - self.offset {
+                    return Err(Problem::Truncated);
+                }
+            }
 
             op::NONE => self.push(Value::None)?,
             op::NEWTRUE => self.push(Value::Bool(true))?,
