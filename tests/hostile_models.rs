@@ -154,9 +154,9 @@ fn a_value_used_a_thousand_times_is_there_once() {
     // Each tuple holds the one before twice: 2¹⁰⁰⁰ values, if they were written out.
     let doubling: Vec<u8> = (0..1_000_u16).flat_map(|_| *b"q\x00h\x00\x86").collect();
     let start = Instant::now();
-    let result = read(&pickle(&[b")", &doubling, b"."]));
-    assert!(format!("{result:?}").contains("NotAnEstimator"));
-    assert!(start.elapsed() < SOON);
+    let error = read(&pickle(&[b")", &doubling, b"."])).unwrap_err();
+    assert!(error.to_string().starts_with("the file holds a tuple"), "{error}");
+    assert!(format!("{error:?}").len() < 1_000 && start.elapsed() < SOON);
 }
 
 #[test]
@@ -290,17 +290,14 @@ proptest! {
     }
 }
 
-/// All of the above together stay within a few times the declared memory.
+/// The peak is that of all tests of this file so far, in whatever order, with whatever beside them.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_bombs_take_no_more_memory_than_is_declared() {
-    let bomb = pickle(&[&b"N\x85\x94".repeat(160_000), b"."]);
-    let peak = || -> u64 {
-        let status = fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    };
-    _ = read(&bomb);
-    eprintln!("PEAK {}", peak());
-    assert!(peak() < 600 * 1024, "{} KiB", peak());
+fn a_bomb_takes_little_more_memory_than_is_declared() {
+    assert_eq!(limit(&pickle(&[&b"N\x85\x94".repeat(200_000)])), "stack");
+    assert_eq!(limit(&pickle(&[&b")\x85\x940".repeat(200_000)])), "opcodes");
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    let peak: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(peak * 1024 < 4 * Limits::default().memory_bytes, "{peak} KiB");
 }
