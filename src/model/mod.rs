@@ -175,6 +175,7 @@ impl Model {
     ///
     /// # Errors
     /// When the rows are of another width, or one holds or leads to NaN or an infinity. The error names the row.
+    #[expect(clippy::needless_pass_by_value, reason = "a view is a reference, and callers have it as a value")]
     pub fn evaluate(&self, rows: ArrayView2<'_, f64>) -> Result<Vec<Evaluation>, EvaluateError> {
         let width = self.width();
         if rows.ncols() != width {
@@ -212,6 +213,3 @@ fn read_bounded(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
     File::open(path)?.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
-
-#[cfg(test)]
-mod tests;

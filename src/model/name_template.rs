@@ -121,12 +121,16 @@ impl NameTemplate {
             }
         };
         // Overlapping places count too: `a__b` can be split before either '_'.
-        let mut places = (0..names.len()).filter(|at| names.get(*at..).is_some_and(|s| s.starts_with(&self.between)));
-        let (shortest, other) = match self.order {
-            Order::DeviceFirst => (places.next()?, places.next()),
-            Order::SensorFirst => (places.next_back()?, places.next_back()),
-        };
-        Some(split(shortest).map(|sensor| NameMatch { sensor, alternative: other.and_then(|at| split(at).ok()) }))
+        let places = (0..names.len()).filter(|at| names.get(*at..).is_some_and(|s| s.starts_with(&self.between)));
+        let mut readings: Vec<_> = places.map(split).collect();
+        if self.order == Order::SensorFirst {
+            readings.reverse();
+        }
+        let mut valid = readings.iter().flatten().cloned();
+        match valid.next() {
+            Some(sensor) => Some(Ok(NameMatch { sensor, alternative: valid.next() })),
+            None => readings.into_iter().next()?.err().map(Err),
+        }
     }
 
     /// Whether the template itself says how files end.
@@ -197,6 +201,7 @@ mod tests {
         assert_eq!(found("model_{device}_{sensor}", "model_a_b_c").as_deref(), Some("a/b_c or a_b/c"));
         assert_eq!(found("{sensor}@{device}", "a@b@c").as_deref(), Some("c/a@b or b@c/a"));
         assert_eq!(found("{device}__{sensor}", "a___b").as_deref(), Some("a/_b or a_/b"));
+        assert_eq!(found("model_{device}_{sensor}", "model__a_b").as_deref(), Some("_a/b"), "no device has no name");
     }
 
     #[test]

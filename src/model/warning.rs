@@ -9,7 +9,7 @@ pub enum Warning {
     #[error("the model has one support vector: it likely calls every row an anomaly; train it with a larger nu")]
     OneSupportVector,
     /// nu is so small that the training could not set a single row apart.
-    #[error("nu is {nu} over {rows} training rows, less than one row: train with nu above {}", 1.0 / f64::from(*.rows))]
+    #[error("nu is {nu} over {rows} training rows, less than one row: train with nu above {:.6}", 1.0 / f64::from(*.rows))]
     NuBelowOneRow {
         /// The share of outliers that the training allowed.
         nu: f64,

@@ -27,9 +27,13 @@ def training(features, seed, rows=60):
     return 20.0 + 5.0 * rng.normal(size=(rows, features)) * np.arange(1, features + 1)
 
 
-def write(name, protocol, model, features, seed, train=None):
-    model.fit(training(features, seed) if train is None else train)
+def write(name, protocol, model, features, seed, layout=np.asarray):
+    model.fit(training(features, seed))
+    # Other machines and other ways to fit lay the same numbers out differently.
+    detector = model[-1] if isinstance(model, Pipeline) else model
+    detector.support_vectors_ = layout(detector.support_vectors_)
     (HERE / f"{name}.pkl").write_bytes(pickle.dumps(model, protocol=protocol))
+    detector.support_vectors_ = np.ascontiguousarray(detector.support_vectors_, dtype=float)
     rows = np.concatenate([training(features, seed + 1, 20), 40.0 * training(features, seed + 2, 4)])
     with open(HERE / f"{name}.csv", "w", encoding="ascii", newline="\n") as file:
         print(",".join([f"x{i}" for i in range(features)] + ["label", "decision"]), file=file)
@@ -44,7 +48,9 @@ write("p5_scale_2d", 5, pipeline(StandardScaler(), nu=0.1, gamma="scale"), 2, 40
 write("p4_no_mean_2d", 4, pipeline(StandardScaler(with_mean=False), nu=0.1, gamma=0.1), 2, 50)
 write("p3_no_std_2d", 3, pipeline(StandardScaler(with_std=False), nu=0.1, gamma="scale"), 2, 60)
 write("p4_bare_1d", 4, OneClassSVM(nu=0.1, gamma="scale"), 1, 70)
-write("p5_column_major_3d", 5, OneClassSVM(nu=0.1, gamma="scale"), 3, 80, np.asfortranarray(training(3, 80)))
+write("p5_column_major_3d", 5, OneClassSVM(nu=0.1, gamma="scale"), 3, 80, np.asfortranarray)
+write("p3_column_major_2d", 3, OneClassSVM(nu=0.1, gamma="scale"), 2, 81, np.asfortranarray)
+write("p4_big_endian_2d", 4, OneClassSVM(nu=0.1, gamma="scale"), 2, 82, lambda array: array.astype(">f8"))
 write("p4_one_vector_1d", 4, pipeline(StandardScaler(), nu=0.001, gamma=0.01), 1, 90)
 
 

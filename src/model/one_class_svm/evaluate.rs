@@ -8,24 +8,30 @@ impl OneClassSvm {
     /// The decision values of rows of [`width`](Self::width) features that lie one after another.
     ///
     /// Each row is summed by itself, and always in the same order, so its value depends neither on its neighbours nor
-    /// on the machine: lane by lane over the groups of support vectors, then the lanes by halves, then the intercept.
+    /// on the machine: every [`LANES`]th support vector together, then those sums by halves, then the intercept.
     /// Distances are summed from differences: expanding the square would cancel on data that was not scaled.
     pub(in crate::model) fn decide(&self, rows: &[f64]) -> Vec<f64> {
-        rows.chunks_exact(self.width).map(|row| self.decide_row(row)).collect()
+        let mut kernel = vec![0.0; self.coefficients.len()];
+        rows.chunks_exact(self.width).map(|row| self.decide_row(row, &mut kernel)).collect()
     }
 
-    fn decide_row(&self, row: &[f64]) -> f64 {
-        let mut sums = [0.0; LANES];
-        for (vectors, coefficients) in self.vectors.chunks_exact(self.width).zip(&self.coefficients) {
-            let mut distances = [0.0; LANES];
-            for (x, features) in row.iter().zip(vectors) {
-                for (distance, feature) in distances.iter_mut().zip(features) {
-                    let difference = x - feature;
-                    *distance += difference * difference;
-                }
+    /// Three plain loops over `kernel`, a number a support vector: the compiler makes vectors of such, and of a single
+    /// loop that does it all it does not.
+    fn decide_row(&self, row: &[f64], kernel: &mut [f64]) -> f64 {
+        kernel.fill(0.0);
+        for (x, feature) in row.iter().zip(self.vectors.chunks_exact(kernel.len())) {
+            for (distance, value) in kernel.iter_mut().zip(feature) {
+                let difference = x - value;
+                *distance += difference * difference;
             }
-            for lane in 0..LANES {
-                sums[lane] += coefficients[lane] * exp_nonpositive(-self.gamma * distances[lane]);
+        }
+        for value in kernel.iter_mut() {
+            *value = exp_nonpositive(-self.gamma * *value);
+        }
+        let mut sums = [0.0; LANES];
+        for (values, weights) in kernel.chunks_exact(LANES).zip(self.coefficients.chunks_exact(LANES)) {
+            for ((sum, value), weight) in sums.iter_mut().zip(values).zip(weights) {
+                *sum += weight * value;
             }
         }
         let [a, b, c, d, e, f, g, h] = sums;

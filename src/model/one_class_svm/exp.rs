@@ -8,7 +8,7 @@
 #[inline(always)]
 pub(super) fn exp_nonpositive(x: f64) -> f64 {
     /// ln 2 in two parts. The first ends in enough zero bits for its product with k to be exact.
-    const LN_2: (f64, f64) = (6.931_471_803_691_238_2e-1, 1.908_214_929_270_587_7e-10);
+    const LN_2: (f64, f64) = (f64::from_bits(0x3fe6_2e42_fee0_0000), f64::from_bits(0x3dea_39ef_3579_3c76));
     /// Adding 1.5 · 2⁵² rounds to a whole number, which then stands in the lowest bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     /// Below this, eˣ is subnormal.

@@ -1,6 +1,6 @@
 //! The parameters, and how they lie in memory.
 
-/// How many support vectors are taken at once.
+/// How many sums run side by side.
 pub(super) const LANES: usize = 8;
 
 /// The parameters as files hold them. The reader of the file has checked that the lengths agree and all is finite.
@@ -23,11 +23,11 @@ pub(in crate::model) struct Params {
 /// A one-class support vector machine with the rbf kernel, fitted.
 #[derive(Clone, PartialEq, Debug)]
 pub struct OneClassSvm {
-    /// The support vectors, in groups of [`LANES`]; within a group by feature, so that one instruction takes the same
-    /// feature of several. The last group is filled up with zeros.
-    pub(super) vectors: Box<[[f64; LANES]]>,
-    /// The weights, in the same groups. Those of the filling are zero, so it adds nothing.
-    pub(super) coefficients: Box<[[f64; LANES]]>,
+    /// The support vectors by feature: the first feature of all of them, then the second, so that one instruction
+    /// takes the same feature of several. Each run is filled up with zeros to whole [`LANES`].
+    pub(super) vectors: Box<[f64]>,
+    /// The weights, filled up alike: the filling weighs nothing.
+    pub(super) coefficients: Box<[f64]>,
     pub(super) width: usize,
     pub(super) intercept: f64,
     pub(super) gamma: f64,
@@ -39,19 +39,18 @@ impl OneClassSvm {
     /// Lays the parameters out for evaluation.
     pub(in crate::model) fn new(params: &Params) -> Self {
         let Params { ref vectors, width, ref coefficients, intercept, gamma, nu } = *params;
-        let groups = coefficients.len().div_ceil(LANES);
-        let mut grouped_vectors = vec![[0.0; LANES]; groups * width].into_boxed_slice();
-        let mut grouped_coefficients = vec![[0.0; LANES]; groups].into_boxed_slice();
-        for (index, (vector, coefficient)) in vectors.chunks_exact(width).zip(coefficients).enumerate() {
-            let (group, lane) = (index / LANES, index % LANES);
-            grouped_coefficients[group][lane] = *coefficient;
-            for (features, value) in grouped_vectors[group * width..].iter_mut().zip(vector) {
-                features[lane] = *value;
+        let filled = coefficients.len().next_multiple_of(LANES);
+        let mut by_feature = vec![0.0; filled * width];
+        for (index, vector) in vectors.chunks_exact(width).enumerate() {
+            for (run, value) in by_feature.chunks_exact_mut(filled).zip(vector) {
+                run[index] = *value;
             }
         }
+        let mut weights = coefficients.clone();
+        weights.resize(filled, 0.0);
         Self {
-            vectors: grouped_vectors,
-            coefficients: grouped_coefficients,
+            vectors: by_feature.into(),
+            coefficients: weights.into(),
             width,
             intercept,
             gamma,

@@ -14,6 +14,9 @@ use super::opcode as op;
 use super::value::{Graph, Node, NodeId, Object, Value};
 use crate::model::Limits;
 
+/// What an allocation takes beside its content, about.
+const ALLOCATION: usize = 32;
+
 /// Reads a pickle.
 ///
 /// # Errors
@@ -63,7 +66,13 @@ impl<'a> Machine<'a> {
                 protocol @ 2..=5 => self.protocol = protocol,
                 other => return Err(Problem::Protocol(other)),
             },
-            op::FRAME => _ = self.take(8)?,
+            op::FRAME => {
+                // A frame is a hint for reading ahead; all is here already. One that is not whole is a file cut off.
+                let length = self.length(8)?;
+                if length > self.input.len() - self.offset {
+                    return Err(Problem::Truncated);
+                }
+            }
 
             op::NONE => self.push(Value::None)?,
             op::NEWTRUE => self.push(Value::Bool(true))?,
@@ -119,19 +128,27 @@ impl<'a> Machine<'a> {
                 let items = self.since_mark()?;
                 self.push(Value::Tuple(items.into()))?;
             }
-            op::EMPTY_LIST => self.push(Value::List(Vec::new()))?,
+            op::EMPTY_LIST => {
+                self.charge(ALLOCATION)?;
+                self.push(Value::List(Vec::new()))?;
+            }
             op::APPEND => {
                 let item = self.pop()?;
-                self.append(vec![item])?;
+                self.charge(size_of::<NodeId>())?;
+                self.append(&[item])?;
             }
             op::APPENDS => {
                 let items = self.since_mark()?;
-                self.append(items)?;
+                self.append(&items)?;
             }
-            op::EMPTY_DICT => self.push(Value::Dict(Vec::new()))?,
+            op::EMPTY_DICT => {
+                self.charge(ALLOCATION)?;
+                self.push(Value::Dict(Vec::new()))?;
+            }
             op::SETITEM => {
                 let value = self.pop()?;
                 let key = self.pop()?;
+                self.charge(2 * size_of::<NodeId>())?;
                 self.set_items(&[key, value])?;
             }
             op::SETITEMS => {
@@ -323,20 +340,21 @@ impl<'a> Machine<'a> {
 
     fn since_mark(&mut self) -> Result<Vec<NodeId>, Problem> {
         let mark = self.marks.pop().ok_or(Problem::Underflow)?;
-        self.charge((self.stack.len() - mark) * size_of::<NodeId>())?;
+        self.charge(ALLOCATION + (self.stack.len() - mark) * size_of::<NodeId>())?;
         Ok(self.stack.split_off(mark))
     }
 
     fn tuple(&mut self, length: usize) -> Result<(), Problem> {
+        self.charge(ALLOCATION + length * size_of::<NodeId>())?;
         let start = self.stack.len().checked_sub(length).filter(|start| *start >= self.floor());
         let items = self.stack.split_off(start.ok_or(Problem::Underflow)?);
         self.push(Value::Tuple(items.into()))
     }
 
-    fn append(&mut self, items: Vec<NodeId>) -> Result<(), Problem> {
+    fn append(&mut self, items: &[NodeId]) -> Result<(), Problem> {
         let list = self.peek()?;
         match self.value_mut(list) {
-            Value::List(list) => list.extend(items),
+            Value::List(list) => list.extend_from_slice(items),
             _ => return Err(self.unexpected("a list to append to", list)),
         }
         Ok(())

@@ -1,0 +1,303 @@
+//! A model file is data: whatever stands in it, reading ends soon, within the limits, with a model or a reason.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
+
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use anomalyd::model::formats::pickle::{PickleError, PickleProblem};
+use anomalyd::model::formats::sklearn::SklearnError;
+use anomalyd::model::{Limits, Model, ModelError, Step};
+use ndarray::Array2;
+use proptest::prelude::*;
+
+/// Far above what any refusal takes, far below what a bomb would.
+const SOON: Duration = Duration::from_secs(5);
+
+/// The sample models, as they are.
+static SAMPLES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+        .iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "pkl"))
+        .map(|path| fs::read(path).unwrap())
+        .collect()
+});
+
+fn sample(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name)).unwrap()
+}
+
+/// Reads with the default limits, which must be soon.
+fn read(bytes: &[u8]) -> Result<Model, ModelError> {
+    let start = Instant::now();
+    let result = Model::read(bytes, &Limits::default());
+    assert!(start.elapsed() < SOON, "took {:?}", start.elapsed());
+    result
+}
+
+/// A pickle of protocol 4 with these instructions.
+fn pickle(parts: &[&[u8]]) -> Vec<u8> {
+    [&[0x80, 4][..], &parts.concat()].concat()
+}
+
+fn problem(bytes: &[u8]) -> PickleProblem {
+    match read(bytes) {
+        Err(ModelError::Pickle(PickleError { problem, .. })) => problem,
+        other => panic!("expected a refused pickle, got {other:?}"),
+    }
+}
+
+fn limit(bytes: &[u8]) -> &'static str {
+    match problem(bytes) {
+        PickleProblem::Limit { setting, .. } => setting,
+        other => panic!("expected a limit, got {other}"),
+    }
+}
+
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut result = bytes.to_vec();
+    let places: Vec<_> =
+        bytes.windows(from.len()).enumerate().filter(|(_, part)| *part == from).map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        result[at..at + to.len()].copy_from_slice(to);
+    }
+    result
+}
+
+#[test]
+fn a_name_that_would_run_code_elsewhere_is_refused_by_name() {
+    for (module, name) in [
+        ("os", "system"),
+        ("posix", "system"),
+        ("subprocess", "Popen"),
+        ("builtins", "eval"),
+        ("builtins", "exec"),
+        ("builtins", "getattr"),
+        ("__builtin__", "apply"),
+        ("importlib", "import_module"),
+        ("numpy", "load"),
+        ("numpy.core.multiarray", "fromfile"),
+        ("sklearn", "os.system"),
+        ("sklearn.pipeline", "Pipeline.__reduce__"),
+        ("sklearnx.pipeline", "Pipeline"),
+    ] {
+        let line = format!("c{module}\n{name}\n");
+        let global = pickle(&[line.as_bytes(), b"X\x04\x00\x00\x00true\x85R."]);
+        let mut parts = Vec::new();
+        for text in [module, name] {
+            parts.extend([0x8c, u8::try_from(text.len()).unwrap()]);
+            parts.extend(text.bytes());
+        }
+        let stack_global = pickle(&[&parts, b"\x93)R."]);
+        for bytes in [global, stack_global] {
+            let reason = problem(&bytes).to_string();
+            assert!(reason.starts_with(&format!("{module}.{name} is not allowed: a model file is data")), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn a_refused_name_cannot_write_to_the_log() {
+    let reason = problem(&pickle(&[b"cos\x1b[2J\rhidden\nsystem\n."])).to_string();
+    assert!(!reason.chars().any(char::is_control), "{reason:?}");
+}
+
+#[test]
+fn every_instruction_without_its_values_is_refused() {
+    for opcode in 0..=u8::MAX {
+        assert!(read(&pickle(&[&[opcode]])).is_err(), "{opcode:#x}");
+        assert!(read(&pickle(&[b"(", &[opcode], b"."])).is_err(), "{opcode:#x}");
+        assert!(read(&pickle(&[b"K\x01(", &[opcode], b"\x00\x00\x00\x00\x00\x00\x00\x00."])).is_err(), "{opcode:#x}");
+    }
+    assert_eq!(problem(&pickle(&[b"K\x01(a."])), PickleProblem::Underflow);
+    assert_eq!(problem(&pickle(&[b"h\x07."])), PickleProblem::Memo(7));
+    assert!(matches!(problem(&pickle(&[b"i"])), PickleProblem::Opcode(b'i')));
+    assert!(matches!(problem(&[0x80, 6, b'N', b'.']), PickleProblem::Protocol(6)));
+}
+
+#[test]
+fn a_file_of_another_kind_is_refused_by_its_beginning() {
+    for bytes in [&b""[..], b"\x1f\x8b\x08", b"PK\x03\x04", b"svm_type one_class", b"\x00"] {
+        assert!(matches!(read(bytes), Err(ModelError::Format { .. })));
+    }
+}
+
+#[test]
+fn lengths_beyond_the_file_are_refused_before_anything_is_allocated() {
+    let huge = [0xff; 8];
+    for opcode in [0x8d, 0x8e, 0x96, 0x95] {
+        assert_eq!(problem(&pickle(&[&[opcode], &huge, b"x."])), PickleProblem::Truncated);
+    }
+    for opcode in *b"XBT" {
+        assert_eq!(problem(&pickle(&[&[opcode], &huge[..4], b"x."])), PickleProblem::Truncated);
+    }
+    assert_eq!(limit(&pickle(&[b"Nr\xff\xff\xff\xff."])), "memo");
+}
+
+#[test]
+fn deep_nesting_does_not_reach_the_native_stack() {
+    let tuples = vec![0x85; 400_000];
+    assert!(matches!(read(&pickle(&[b")", &tuples, b"."])), Err(ModelError::Sklearn(_))));
+    let (lists, appends) = (vec![b']'; 90_000], vec![b'a'; 89_999]);
+    assert!(matches!(read(&pickle(&[&lists, &appends, b"."])), Err(ModelError::Sklearn(_))));
+}
+
+#[test]
+fn a_value_used_a_thousand_times_is_there_once() {
+    // Each tuple holds the one before twice: 2¹⁰⁰⁰ values, if they were written out.
+    let doubling: Vec<u8> = (0..1_000_u16).flat_map(|_| *b"q\x00h\x00\x86").collect();
+    let start = Instant::now();
+    let error = read(&pickle(&[b")", &doubling, b"."])).unwrap_err();
+    assert!(error.to_string().starts_with("the file holds a tuple"), "{error}");
+    assert!(format!("{error:?}").len() < 1_000 && start.elapsed() < SOON);
+}
+
+#[test]
+fn a_value_that_holds_itself_is_refused() {
+    assert!(matches!(read(&pickle(&[b"]q\x00h\x00a."])), Err(ModelError::Sklearn(_))));
+    // A pipeline whose only step is itself.
+    let pipeline = b"csklearn.pipeline\nPipeline\n)\x81q\x00}X\x05\x00\x00\x00steps]X\x01\x00\x00\x00ah\x00\x86asb.";
+    assert!(matches!(read(&pickle(&[pipeline])), Err(ModelError::Sklearn(SklearnError::Unsupported { .. }))));
+    // One that is its own state, and an array that is its own data.
+    assert!(read(&pickle(&[b"csklearn.pipeline\nPipeline\n)\x81q\x00h\x00b."])).is_err());
+    let array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n\x85Rq\x00\
+        (K\x01)cnumpy\ndtype\nX\x02\x00\x00\x00f8\x85R\x89h\x00tb.";
+    assert!(matches!(problem(&pickle(&[array])), PickleProblem::Expected { .. }));
+}
+
+/// An array of float64 with these sides, little-endian longs, and 8 bytes of data.
+fn array(sides: &[i64]) -> Vec<u8> {
+    let sides: Vec<u8> = sides.iter().flat_map(|side| [&[0x8a, 8][..], &side.to_le_bytes()].concat()).collect();
+    pickle(&[
+        b"cnumpy.core.numeric\n_frombuffer\n(C\x0800000000cnumpy\ndtype\nX\x02\x00\x00\x00f8\x85R(",
+        &sides,
+        b"tX\x01\x00\x00\x00CtR.",
+    ])
+}
+
+#[test]
+fn an_array_is_held_to_its_bytes_whatever_shape_it_declares() {
+    assert!(matches!(read(&array(&[1])), Err(ModelError::Sklearn(_))), "an honest array is read");
+    for sides in [&[i64::MAX][..], &[1 << 32, 1 << 32], &[i64::MAX, 0], &[0, 1 << 40], &[1 << 62, 4]] {
+        assert_eq!(limit(&array(sides)), "array_elements", "{sides:?}");
+    }
+    for sides in [&[2][..], &[0], &[1, 2], &[-1], &[-1, -1]] {
+        assert!(matches!(problem(&array(sides)), PickleProblem::Expected { .. }), "{sides:?}");
+    }
+    assert!(matches!(problem(&array(&[1; 100])), PickleProblem::Expected { .. }));
+}
+
+#[test]
+fn each_bound_is_kept_and_named() {
+    assert_eq!(limit(&pickle(&[&vec![b'N'; 200_000]])), "stack");
+    assert_eq!(limit(&pickle(&[&vec![b'('; 200_000]])), "stack");
+    assert_eq!(limit(&pickle(&[&b"N0".repeat(600_000)])), "opcodes");
+    // The same long text, turned into bytes again and again.
+    let text = [&b"X\x00\x00\x10\x00"[..], &vec![b'a'; 1 << 20]].concat();
+    let encode = b"h\x01h\x00h\x02\x86R".repeat(1_000);
+    let bomb = pickle(&[&text, b"q\x00c_codecs\nencode\nq\x01X\x06\x00\x00\x00latin1q\x02", &encode, b"."]);
+    assert_eq!(limit(&bomb), "memory_bytes");
+    let large = vec![0x80; Limits::default().file_bytes + 1];
+    assert!(matches!(read(&large), Err(ModelError::TooLarge { .. })));
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_refused() {
+    for bytes in SAMPLES.iter() {
+        for length in 0..bytes.len() {
+            assert!(read(&bytes[..length]).is_err());
+        }
+    }
+}
+
+#[test]
+fn parameters_that_cannot_be_are_refused() {
+    let good = sample("p4_number_2d.pkl");
+    let reason = |bytes: &[u8]| read(bytes).unwrap_err().to_string();
+    let model = read(&good).unwrap();
+    let [Step::StandardScaler(scaler)] = model.preprocessing() else { panic!("another model") };
+    let (mean, scale) = (scaler.mean().unwrap()[0].to_le_bytes(), scaler.scale().unwrap()[0].to_le_bytes());
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let error = reason(&replaced(&good, &scale, &bad.to_le_bytes()));
+        assert!(error.starts_with("scale_ of StandardScaler is"), "{error}");
+    }
+    let error = reason(&replaced(&good, &mean, &f64::NAN.to_le_bytes()));
+    assert_eq!(
+        error,
+        "mean_ of StandardScaler is an array that holds NaN, expected an array of finite numbers in one or two dimensions"
+    );
+    for bad in [f64::NAN, f64::INFINITY, -0.3] {
+        let error = reason(&replaced(&good, &0.3_f64.to_be_bytes(), &bad.to_be_bytes()));
+        assert!(error.starts_with("_gamma of OneClassSVM is"), "{error}");
+    }
+    let swapped = replaced(&good, b"_dual_coef_", b"_xxxx_xxxx_");
+    let swapped = replaced(&swapped, b"_intercept_", b"_dual_coef_");
+    assert!(reason(&swapped).starts_with("dual_coef_ of OneClassSVM is 1 numbers"), "{}", reason(&swapped));
+    let missing = reason(&replaced(&good, b"support_vectors_", b"support_Vectors_"));
+    assert_eq!(missing, "OneClassSVM has no support_vectors_; fit the model before it is written");
+    let other = reason(&replaced(&good, b"OneClassSVM", b"OneClassXXX"));
+    assert!(other.starts_with("OneClassXXX of sklearn.svm._classes (scikit-learn 1."), "{other}");
+}
+
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let edit = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>(), 0..4_u8);
+    (prop::sample::select(&SAMPLES[..]), prop::collection::vec(edit, 1..6)).prop_map(|(mut bytes, edits)| {
+        for (from, to, byte, kind) in edits {
+            let (from, to) = (from.index(bytes.len()), to.index(bytes.len()));
+            let (start, end) = (from.min(to), from.max(to));
+            match kind {
+                0 => bytes[from] = byte,
+                1 => bytes[from] ^= 1 << (byte % 8),
+                2 => _ = bytes.drain(start..end.min(start + 16)),
+                _ => {
+                    let part = bytes[start..end.min(start + 64)].to_vec();
+                    bytes.splice(to..to, part);
+                }
+            }
+            if bytes.is_empty() {
+                bytes.push(byte);
+            }
+        }
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn a_damaged_file_is_a_model_or_an_error_with_a_reason(bytes in mutated()) {
+        match read(&bytes) {
+            Ok(model) => {
+                // What was accepted can be evaluated.
+                let rows = Array2::from_elem((3, model.width()), 1.5);
+                _ = model.evaluate(rows.view());
+            }
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+    }
+
+    #[test]
+    fn any_bytes_at_all_are_refused_or_read(tail in prop::collection::vec(any::<u8>(), 0..200)) {
+        _ = read(&pickle(&[&tail]));
+    }
+}
+
+/// The peak is that of all tests of this file so far, in whatever order, with whatever beside them.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_bomb_takes_little_more_memory_than_is_declared() {
+    assert_eq!(limit(&pickle(&[&b"N\x85\x94".repeat(200_000)])), "stack");
+    assert_eq!(limit(&pickle(&[&b")\x85\x940".repeat(200_000)])), "opcodes");
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    let peak: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(peak * 1024 < 4 * Limits::default().memory_bytes, "{peak} KiB");
+}
