@@ -19,3 +19,5 @@ pub mod model;
 pub mod store;
 
 pub mod actors;
+
+pub mod cli;
