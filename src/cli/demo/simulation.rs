@@ -291,9 +291,9 @@ fn plan_faults(seed: u64) -> [Option<Disturbance>; SENSORS] {
         let from = START + earliest + STEP.times(rng.i64(0..=room));
         let direction = if rng.bool() { 1.0 } else { -1.0 };
         let swings = match kind {
-            FaultKind::Drift => 2.5 + rng.f64(),
-            FaultKind::Spike => 4.0 + 2.0 * rng.f64(),
-            FaultKind::NoiseBurst => 3.0 + rng.f64(),
+            FaultKind::Drift => 2.0 + rng.f64(),
+            FaultKind::Spike => 1.5 + 3.0 * rng.f64(),
+            FaultKind::NoiseBurst => 2.0 + 2.0 * rng.f64(),
             FaultKind::Stuck => 1.0,
         };
         let size = direction * swings * PLANT[sensor].swing();
