@@ -40,8 +40,9 @@ mod tests {
     #[test]
     fn each_sensor_of_the_plant_has_its_model() {
         let names = MODELS.map(|(name, _)| name.to_owned());
-        let sensors = Simulation::new(1).sensors().iter().map(|sensor| sensor.fill("model_{device}_{sensor}.pkl"));
-        assert_eq!(names.to_vec(), sensors.collect::<Vec<_>>());
+        let plant = Simulation::new(1);
+        let expected = plant.sensors().iter().map(|sensor| sensor.fill("model_{device}_{sensor}.pkl"));
+        assert_eq!(names.to_vec(), expected.collect::<Vec<_>>());
     }
 
     #[test]
