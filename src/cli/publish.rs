@@ -11,7 +11,7 @@ mod unacknowledged;
 pub mod url;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::num::NonZeroU16;
 use std::sync::Arc;

@@ -4,6 +4,10 @@ mod pace;
 mod report;
 mod rows;
 
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -16,10 +20,9 @@ use tokio::time::Instant;
 pub use self::pace::{Speed, SpeedError};
 pub use self::report::{Ending, Report, RowCounts};
 pub use self::rows::{Columns, ColumnsError, HistoryError, RowError};
-use self::rows::{History, Row};
+use self::rows::{History, HistoryReading};
 use super::publish::url::ServerUrl;
 use super::publish::{PublishError, Publisher, Settings, json_payload};
-use crate::sensor::SensorName;
 use crate::time::Timestamp;
 
 /// Publishes a history file over MQTT, as the devices would have.
@@ -122,7 +125,7 @@ pub async fn replay(args: &Args) -> Result<Report, ReplayError> {
         let mut interrupted = pin!(tokio::signal::ctrl_c());
         tokio::select! {
             biased;
-            ending = publish_all(args, &mut history, &publisher, &mut rows, &line) => ending?,
+            ending = publish_all(args, &mut history, &publisher, &mut rows, &line) => ending,
             _ = &mut interrupted => Ending::Interrupted,
         }
     };
@@ -135,23 +138,27 @@ pub async fn replay(args: &Args) -> Result<Report, ReplayError> {
 /// Publishes the rows, each when it is due. May be dropped between any two of them.
 async fn publish_all(
     args: &Args,
-    history: &mut History<std::fs::File>,
+    history: &mut History<File>,
     publisher: &Publisher,
     rows: &mut RowCounts,
     line: &ProgressLine,
-) -> Result<Ending, ReplayError> {
+) -> Ending {
     let begin = Instant::now();
     let mut first = None;
-    let mut topics = Topics::new(&args.topic);
-    while let Some((number, row)) = history.next_row()? {
+    loop {
+        let row = match history.next_row() {
+            Ok(Some(row)) => row,
+            Ok(None) => return Ending::EndOfFile,
+            Err(error) => return Ending::Failed(error.to_string()),
+        };
         rows.read += 1;
         if rows.read.is_multiple_of(1_000) {
             line.show(history.bytes_read(), publisher);
         }
-        let Row { sensor, time, value } = match row {
-            Ok(row) => row,
+        let HistoryReading { sensor, time, value } = match row.reading {
+            Ok(reading) => reading,
             Err(reason) => {
-                rows.refuse(number, reason);
+                rows.refuse(row.line, reason);
                 continue;
             }
         };
@@ -160,34 +167,13 @@ async fn publish_all(
             continue;
         }
         let due = args.speed.due(*first.get_or_insert(time), time);
-        while let Some(wait) = due.checked_sub(begin.elapsed()).filter(|wait| *wait > Duration::ZERO) {
+        while let Some(wait) = due.checked_sub(begin.elapsed()).filter(|wait| !wait.is_zero()) {
             line.show(history.bytes_read(), publisher);
             tokio::time::sleep(wait.min(REDRAW)).await;
         }
-        match publisher.publish(topics.of(&sensor), json_payload(time, value)).await {
-            Ok(()) => {}
-            Err(PublishError::GaveUp) => return Ok(Ending::ServerLost),
-            Err(error) => return Err(error.into()),
+        if let Err(error) = publisher.publish(&sensor.fill(&args.topic), json_payload(time, value)).await {
+            return Ending::Failed(error.to_string());
         }
-    }
-    Ok(Ending::EndOfFile)
-}
-
-/// The topics of the sensors, the latest one kept: histories are often sorted by sensor, and a topic is a text to make.
-struct Topics<'a> {
-    template: &'a str,
-    latest: Option<(SensorName, String)>,
-}
-
-impl<'a> Topics<'a> {
-    fn new(template: &'a str) -> Self {
-        Self { template, latest: None }
-    }
-
-    fn of(&mut self, sensor: &SensorName) -> &str {
-        let known = self.latest.take().filter(|(name, _)| name == sensor);
-        let (_, topic) = self.latest.insert(known.unwrap_or_else(|| (sensor.clone(), sensor.fill(self.template))));
-        topic
     }
 }
 

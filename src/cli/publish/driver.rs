@@ -98,7 +98,7 @@ impl Driver {
         }
         // The server may have forgotten the session, and rumqttc would then forget the messages with it. This queue
         // does not: whatever the server remembers, all that is unacknowledged goes out again, in its order.
-        let again: Vec<_> = self.unacknowledged.to_resend().cloned().collect();
+        let again: Vec<_> = self.unacknowledged.mark_for_resend().cloned().collect();
         self.counters.resent.fetch_add(again.len() as u64, Ordering::Relaxed);
         send(connection, again.iter()).await?;
 

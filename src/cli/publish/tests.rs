@@ -111,18 +111,19 @@ async fn a_port_without_a_server_is_an_error_that_names_it() {
 
 /// A message as a server sees it.
 #[derive(Debug, PartialEq)]
-struct Seen {
-    id: u16,
-    duplicate: bool,
-    payload: String,
+pub(in crate::cli) struct Seen {
+    pub(in crate::cli) id: u16,
+    pub(in crate::cli) duplicate: bool,
+    pub(in crate::cli) topic: String,
+    pub(in crate::cli) payload: String,
 }
 
 /// The server's end of a connection, driven step by step.
-struct Connection(TcpStream);
+pub(in crate::cli) struct Connection(TcpStream);
 
 impl Connection {
     /// Accepts a publisher, and says that its session is unknown.
-    fn accept(listener: &TcpListener) -> Self {
+    pub(in crate::cli) fn accept(listener: &TcpListener) -> Self {
         let mut connection = Self(listener.accept().unwrap().0);
         let (kind, _) = connection.packet();
         assert_eq!(kind >> 4, 1, "CONNECT comes first");
@@ -130,7 +131,7 @@ impl Connection {
         connection
     }
 
-    fn packet(&mut self) -> (u8, Vec<u8>) {
+    pub(in crate::cli) fn packet(&mut self) -> (u8, Vec<u8>) {
         let mut header = [0; 2];
         self.0.read_exact(&mut header).unwrap();
         assert!(header[1] < 128, "the messages of these tests are short");
@@ -139,15 +140,20 @@ impl Connection {
         (header[0], body)
     }
 
-    fn message(&mut self) -> Seen {
+    pub(in crate::cli) fn message(&mut self) -> Seen {
         let (kind, body) = self.packet();
         assert_eq!(kind >> 4, 3, "a PUBLISH");
         let after_topic = 2 + usize::from(u16::from_be_bytes([body[0], body[1]]));
-        let id = u16::from_be_bytes([body[after_topic], body[after_topic + 1]]);
-        Seen { id, duplicate: kind & 8 != 0, payload: String::from_utf8(body[after_topic + 2..].to_vec()).unwrap() }
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Seen {
+            id: u16::from_be_bytes([body[after_topic], body[after_topic + 1]]),
+            duplicate: kind & 8 != 0,
+            topic: text(&body[2..after_topic]),
+            payload: text(&body[after_topic + 2..]),
+        }
     }
 
-    fn acknowledge(&mut self, id: u16) {
+    pub(in crate::cli) fn acknowledge(&mut self, id: u16) {
         let [high, low] = id.to_be_bytes();
         self.0.write_all(&[0x40, 2, high, low]).unwrap();
     }
@@ -181,7 +187,8 @@ async fn a_server_that_forgot_the_session_is_sent_all_that_it_did_not_acknowledg
     publisher.publish("t", b"e".to_vec()).await.unwrap();
     let summary = publisher.drain(SOON).await;
     let (first, second) = server.join().unwrap();
-    let seen = |id, duplicate, payload: &str| Seen { id, duplicate, payload: payload.to_owned() };
+    let seen =
+        |id, duplicate, payload: &str| Seen { id, duplicate, topic: "t".to_owned(), payload: payload.to_owned() };
     assert_eq!(first, [seen(1, false, "a"), seen(2, false, "b"), seen(3, false, "c"), seen(4, false, "d")]);
     assert_eq!(second, [seen(2, true, "b"), seen(4, true, "d"), seen(5, false, "e")]);
     assert_eq!(summary.progress, Progress { sent: 5, acknowledged: 5, resent: 2, reconnects: 1 });

@@ -61,7 +61,7 @@ impl Unacknowledged {
     }
 
     /// Marks all that is not acknowledged as sent before, and gives it in its order.
-    pub(super) fn to_resend(&mut self) -> impl Iterator<Item = &Publish> {
+    pub(super) fn mark_for_resend(&mut self) -> impl Iterator<Item = &Publish> {
         self.entries.iter_mut().filter(|entry| !entry.acknowledged).map(|entry| {
             entry.publish.dup = true;
             &entry.publish
@@ -93,14 +93,14 @@ mod tests {
                 queue.push(message(handed_over));
                 handed_over += 1;
             }
-            let mut ids: Vec<_> = queue.to_resend().map(|publish| publish.pkid).collect();
+            let mut ids: Vec<_> = queue.mark_for_resend().map(|publish| publish.pkid).collect();
             let id = ids[random.usize(..ids.len())];
             assert!(queue.acknowledge(id));
             acknowledged += 1;
             ids.sort_unstable();
             ids.dedup();
             assert!(ids.iter().all(|id| (1..=5).contains(id)));
-            assert_eq!(queue.to_resend().count(), handed_over - acknowledged);
+            assert_eq!(queue.mark_for_resend().count(), handed_over - acknowledged);
         }
     }
 
@@ -121,7 +121,7 @@ mod tests {
         let mut queue = window_of(5);
         (0..4).for_each(|number| queue.push(message(number)));
         queue.acknowledge(2);
-        let again: Vec<_> = queue.to_resend().map(|publish| (publish.pkid, publish.dup)).collect();
+        let again: Vec<_> = queue.mark_for_resend().map(|publish| (publish.pkid, publish.dup)).collect();
         assert_eq!(again, [(1, true), (3, true), (4, true)]);
     }
 }

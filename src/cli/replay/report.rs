@@ -34,14 +34,14 @@ impl RowCounts {
 }
 
 /// How a replay's reading came to its end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ending {
     /// The whole file was read.
     EndOfFile,
     /// Someone pressed Ctrl-C.
     Interrupted,
-    /// The server was away for longer than the publisher waits.
-    ServerLost,
+    /// The file could not be read on, or the server was away for too long.
+    Failed(String),
 }
 
 /// What came of a replay.
@@ -71,12 +71,11 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let RowCounts { read, passed_over, refused, examples } = &self.rows;
         let progress = &self.published.progress;
-        let stopped = match self.ending {
-            Ending::EndOfFile => "",
-            Ending::Interrupted => ", then interrupted",
-            Ending::ServerLost => ", then the server was lost",
-        };
-        writeln!(f, "read          {read} rows{stopped}")?;
+        match &self.ending {
+            Ending::EndOfFile => writeln!(f, "read          {read} rows")?,
+            Ending::Interrupted => writeln!(f, "read          {read} rows, then was interrupted")?,
+            Ending::Failed(reason) => writeln!(f, "read          {read} rows, then stopped: {reason}")?,
+        }
         if *passed_over > 0 {
             writeln!(f, "passed over   {passed_over} rows outside --from and --until")?;
         }

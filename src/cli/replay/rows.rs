@@ -89,15 +89,24 @@ pub enum HistoryError {
     },
 }
 
-/// A row: one reading.
+/// A row below the header.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Row {
+pub(super) struct Row {
+    /// The line of the file on which it begins, the header being the first.
+    pub(super) line: u64,
+    /// What it says, or why it is no reading.
+    pub(super) reading: Result<HistoryReading, RowError>,
+}
+
+/// A reading of a history.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct HistoryReading {
     /// Who measured.
-    pub sensor: SensorName,
+    pub(super) sensor: SensorName,
     /// When.
-    pub time: Timestamp,
+    pub(super) time: Timestamp,
     /// What; finite.
-    pub value: f64,
+    pub(super) value: f64,
 }
 
 /// Why a row is not a reading.
@@ -118,7 +127,7 @@ pub enum RowError {
 }
 
 /// A history file, read row by row.
-pub struct History<R> {
+pub(super) struct History<R> {
     path: PathBuf,
     reader: csv::Reader<R>,
     record: ByteRecord,
@@ -132,7 +141,7 @@ impl History<File> {
     ///
     /// # Errors
     /// When it cannot be opened, or a column is missing.
-    pub fn open(path: &Path, columns: Columns) -> Result<Self, HistoryError> {
+    pub(super) fn open(path: &Path, columns: Columns) -> Result<Self, HistoryError> {
         let file = File::open(path).map_err(|reason| HistoryError::Open { path: path.to_owned(), reason })?;
         Self::new(path, file, columns)
     }
@@ -156,32 +165,32 @@ impl<R: Read> History<R> {
     }
 
     /// How many bytes of the file are read.
-    pub fn bytes_read(&self) -> u64 {
+    pub(super) fn bytes_read(&self) -> u64 {
         self.reader.position().byte()
     }
 
-    /// The next row with its line number, or why that line is none; `None` at the end.
+    /// The next row; `None` at the end.
     ///
     /// # Errors
     /// When the file cannot be read on.
-    pub fn next_row(&mut self) -> Result<Option<(u64, Result<Row, RowError>)>, HistoryError> {
+    pub(super) fn next_row(&mut self) -> Result<Option<Row>, HistoryError> {
         match self.reader.read_byte_record(&mut self.record) {
             Ok(false) => Ok(None),
             Ok(true) => {
                 let line = self.record.position().map_or(0, csv::Position::line);
-                Ok(Some((line, self.row())))
+                Ok(Some(Row { line, reading: self.reading() }))
             }
             Err(reason) => Err(HistoryError::Read { path: self.path.clone(), reason }),
         }
     }
 
-    fn row(&self) -> Result<Row, RowError> {
+    fn reading(&self) -> Result<HistoryReading, RowError> {
         let [time, device, sensor, value] = self.places;
         let time = self.field(time, &self.columns.time)?;
         let device = self.field(device, &self.columns.device)?;
         let sensor = self.field(sensor, &self.columns.sensor)?;
         let value = self.field(value, &self.columns.value)?;
-        Ok(Row {
+        Ok(HistoryReading {
             sensor: SensorName::new(&device, &sensor)?,
             time: Timestamp::parse(&time).ok_or_else(|| RowError::Time(excerpt(&time)))?,
             value: value
@@ -207,7 +216,7 @@ fn excerpt(field: &str) -> String {
 mod tests {
     use super::*;
 
-    fn rows(csv: &str, columns: Columns) -> Vec<(u64, Result<Row, RowError>)> {
+    fn rows(csv: &str, columns: Columns) -> Vec<Row> {
         let mut history = History::new(Path::new("history.csv"), csv.as_bytes(), columns).unwrap();
         std::iter::from_fn(|| history.next_row().unwrap()).collect()
     }
@@ -216,16 +225,16 @@ mod tests {
     fn rows_come_in_the_order_of_the_file_with_their_lines() {
         let rows = rows("TS,Device,Tag,Value\n2018-08-28 23:00:05.000,1,4,84.53\n", Columns::default());
         let time = Timestamp::parse("2018-08-28T23:00:05Z").unwrap();
-        let expected = Row { sensor: SensorName::new("1", "4").unwrap(), time, value: 84.53 };
-        assert_eq!(rows, [(2, Ok(expected))]);
+        let expected = HistoryReading { sensor: SensorName::new("1", "4").unwrap(), time, value: 84.53 };
+        assert_eq!(rows, [Row { line: 2, reading: Ok(expected) }]);
     }
 
     #[test]
     fn columns_may_have_other_names_and_places() {
         let columns = "time=when,value=x".parse().unwrap();
         let rows = rows("x,Tag,ignored,Device,when\n-1e3,s,?,d,2020-01-01T00:00:00Z\n", columns);
-        let row = rows[0].1.as_ref().unwrap();
-        assert_eq!((row.sensor.to_string().as_str(), row.value), ("d/s", -1e3));
+        let reading = rows[0].reading.as_ref().unwrap();
+        assert_eq!((reading.sensor.to_string().as_str(), reading.value), ("d/s", -1e3));
         assert!("time".parse::<Columns>().is_err() && "colour=x".parse::<Columns>().is_err());
     }
 
@@ -234,7 +243,7 @@ mod tests {
         let csv = "TS,Device,Tag,Value\nnoon,1,1,1\n2020-01-01 00:00:00,1,1,NaN\n2020-01-01 00:00:00,1\n\
                    2020-01-01 00:00:00,,1,1\n2020-01-01 00:00:00,1,1,2\n";
         let rows = rows(csv, Columns::default());
-        let reasons: Vec<_> = rows.iter().map(|(line, row)| (*line, row.as_ref().err())).collect();
+        let reasons: Vec<_> = rows.iter().map(|row| (row.line, row.reading.as_ref().err())).collect();
         assert!(matches!(reasons[0], (2, Some(RowError::Time(_)))));
         assert!(matches!(reasons[1], (3, Some(RowError::Value(_)))));
         assert!(matches!(reasons[2], (4, Some(RowError::Short(_)))));
