@@ -174,6 +174,12 @@ impl Fault {
     pub fn covers(&self, time: Timestamp) -> bool {
         self.from <= time && time < self.until
     }
+
+    /// Whether any of the time from `start` on, `length` long, is faulty: an interval that a fault touches is no false
+    /// alarm.
+    pub fn touches(&self, start: Timestamp, length: Span) -> bool {
+        start < self.until && self.from < start + length
+    }
 }
 
 /// A fault as the process needs it.
@@ -434,6 +440,14 @@ mod tests {
             }
             assert!(changed.iter().all(|count| *count > 5), "seed {seed}: {changed:?}");
         }
+    }
+
+    #[test]
+    fn a_fault_touches_an_interval_from_its_first_moment_to_its_last() {
+        let fault = &Simulation::new(1).faults()[0];
+        let (minute, nano) = (Span::from_secs(60), Span::from(std::time::Duration::from_nanos(1)));
+        assert!(fault.touches(fault.from - minute + nano, minute) && fault.touches(fault.until - nano, minute));
+        assert!(!fault.touches(fault.from - minute, minute) && !fault.touches(fault.until, minute));
     }
 
     #[test]

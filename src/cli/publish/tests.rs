@@ -141,16 +141,24 @@ impl Connection {
     }
 
     pub(in crate::cli) fn message(&mut self) -> Seen {
+        self.message_or_goodbye().expect("a PUBLISH")
+    }
+
+    /// `None` when the publisher says DISCONNECT.
+    fn message_or_goodbye(&mut self) -> Option<Seen> {
         let (kind, body) = self.packet();
+        if kind >> 4 == 14 {
+            return None;
+        }
         assert_eq!(kind >> 4, 3, "a PUBLISH");
         let after_topic = 2 + usize::from(u16::from_be_bytes([body[0], body[1]]));
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        Seen {
+        Some(Seen {
             id: u16::from_be_bytes([body[after_topic], body[after_topic + 1]]),
             duplicate: kind & 8 != 0,
             topic: text(&body[2..after_topic]),
             payload: text(&body[after_topic + 2..]),
-        }
+        })
     }
 
     pub(in crate::cli) fn acknowledge(&mut self, id: u16) {
@@ -192,6 +200,59 @@ async fn a_server_that_forgot_the_session_is_sent_all_that_it_did_not_acknowledg
     assert_eq!(first, [seen(1, false, "a"), seen(2, false, "b"), seen(3, false, "c"), seen(4, false, "d")]);
     assert_eq!(second, [seen(2, true, "b"), seen(4, true, "d"), seen(5, false, "e")]);
     assert_eq!(summary.progress, Progress { sent: 5, acknowledged: 5, resent: 2, reconnects: 1 });
+}
+
+/// Serves a publisher until it says goodbye, acknowledging as it likes and leaving when it likes. Returns the numbers
+/// that it acknowledged.
+fn unreliable_server(listener: &TcpListener, seed: u64) -> std::collections::BTreeSet<u32> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut acknowledged = std::collections::BTreeSet::new();
+    loop {
+        let mut connection = Connection::accept(listener);
+        let mut unacknowledged = Vec::new();
+        let mut latest = None;
+        for _ in 0..random.u32(1..2_000) {
+            let Some(message) = connection.message_or_goodbye() else { return acknowledged };
+            let number: u32 = message.payload.parse().unwrap();
+            assert!(latest.is_none_or(|latest| latest < number), "seed {seed}: {number} after {latest:?}");
+            latest = Some(number);
+            unacknowledged.push((message.id, number));
+            // Often enough that no window is ever left full: the publisher would rightly wait for ever.
+            if random.u8(0..4) == 0 || unacknowledged.len() == 16 {
+                for (id, number) in unacknowledged.drain(..) {
+                    connection.acknowledge(id);
+                    acknowledged.insert(number);
+                }
+            }
+            // The end of the load is not followed by anything that would push the last acknowledgements out.
+            if number + 16 >= LOAD {
+                unacknowledged.drain(..).for_each(|(id, number)| {
+                    connection.acknowledge(id);
+                    acknowledged.insert(number);
+                });
+            }
+        }
+    }
+}
+
+const LOAD: u32 = 5_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_a_server_does_what_is_counted_as_acknowledged_was_and_each_connection_keeps_the_order() {
+    for seed in 0..5 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || unreliable_server(&listener, seed));
+        let narrow = Settings { window: NonZeroU16::new(50).unwrap(), ..settings(port) };
+        let publisher = Publisher::connect(narrow, SOON).await.unwrap();
+        for number in 0..LOAD {
+            publisher.publish("t", number.to_string().into_bytes()).await.unwrap();
+        }
+        let summary = publisher.drain(SOON).await;
+        assert_eq!((summary.progress.acknowledged, summary.failure), (LOAD.into(), None), "seed {seed}");
+        assert!(summary.progress.reconnects > 0 && summary.progress.resent > 0, "seed {seed}");
+        assert!(server.join().unwrap().into_iter().eq(0..LOAD), "seed {seed}");
+    }
 }
 
 #[tokio::test]
