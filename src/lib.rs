@@ -29,3 +29,4 @@ pub mod window;
 pub mod actors;
 pub mod pipeline;
 pub mod config;
+pub mod cli;

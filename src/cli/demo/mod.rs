@@ -1,0 +1,4 @@
+//! `anomalyd demo`: the whole job in one command.
+
+pub mod models;
+pub mod simulation;

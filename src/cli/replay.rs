@@ -1,0 +1,203 @@
+//! `anomalyd replay`: publishes a history as the devices would have.
+
+mod pace;
+mod report;
+mod rows;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::Instant;
+
+pub use self::pace::{Speed, SpeedError};
+pub use self::report::{Ending, Report, RowCounts};
+pub use self::rows::{Columns, ColumnsError, HistoryError, RowError};
+use self::rows::{History, HistoryReading};
+use super::publish::url::ServerUrl;
+use super::publish::{PublishError, Publisher, Settings, json_payload};
+use crate::time::Timestamp;
+
+/// Publishes a history file over MQTT, as the devices would have.
+///
+/// Each row becomes one message with QoS 1, in the order of the file, such as {"ts":"2018-08-28T23:00:05Z","value":10.16}.
+/// Rows come at a multiple of their own pace, by their times, or as fast as the server acknowledges. What is not
+/// acknowledged when a connection breaks is sent again. Ends with a summary; the exit code is 0 when every message was
+/// acknowledged, else 1.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// The history: CSV with a header, a reading a row
+    #[arg(value_name = "FILE.csv")]
+    file: PathBuf,
+    /// The MQTT server: the daemon's own listener, or a broker
+    #[arg(long, value_name = "mqtt://HOST:PORT")]
+    to: ServerUrl,
+    /// How many times as fast as it was: 60 plays an hour in a minute, max as fast as the server acknowledges
+    #[arg(long, default_value_t = Speed::Times(1.0), value_name = "TIMES|max")]
+    speed: Speed,
+    /// The topic of a reading, in which {device} and {sensor} stand for its names
+    #[arg(long, default_value = "plant/{device}/{sensor}", value_name = "TEMPLATE", value_parser = parse_topic)]
+    topic: String,
+    /// The columns of the file, by their names in the header; those left out keep the names shown here
+    #[arg(long, default_value_t, value_name = "ROLE=NAME,...")]
+    columns: Columns,
+    /// Leave out rows before this time, such as 2018-08-28T23:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    from: Option<Timestamp>,
+    /// Leave out rows at and after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    until: Option<Timestamp>,
+    /// The name of the MQTT session; two replays at once need two names
+    #[arg(long, default_value = "anomalyd-replay", value_name = "NAME")]
+    client_id: String,
+}
+
+/// Why a replay did not begin, or broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The file.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The server.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The summary could not be written.
+    #[error("cannot write the summary: {0}")]
+    Output(#[from] io::Error),
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a topic holds {{device}} and {{sensor}} and no '+' or '#', as plant/{{device}}/{{sensor}} does")]
+struct TopicError;
+
+fn parse_topic(text: &str) -> Result<String, TopicError> {
+    let accepted = text.contains("{device}") && text.contains("{sensor}") && !text.contains(['+', '#', '\0']);
+    accepted.then(|| text.to_owned()).ok_or(TopicError)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("not a time; write it as 2018-08-28T23:00:00Z")]
+struct TimeError;
+
+fn parse_time(text: &str) -> Result<Timestamp, TimeError> {
+    Timestamp::parse(text).ok_or(TimeError)
+}
+
+/// How long to try for a first connection.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+
+/// How long to wait for the last acknowledgements, and for those under way at an interruption.
+const DRAIN_WITHIN: Duration = Duration::from_secs(60);
+const DRAIN_INTERRUPTED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often the progress line is renewed.
+const REDRAW: Duration = Duration::from_millis(200);
+
+/// Replays, and writes the summary to `out`. The progress line goes to standard error, when that is a terminal.
+///
+/// # Errors
+/// When the file cannot be read or has not the columns, or the server is not to be reached.
+pub async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ReplayError> {
+    let report = replay(args).await?;
+    write!(out, "{report}")?;
+    Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Replays without a word but the progress line.
+///
+/// # Errors
+/// When the file cannot be read or has not the columns, or the server is not to be reached.
+pub async fn replay(args: &Args) -> Result<Report, ReplayError> {
+    let mut history = History::open(&args.file, args.columns.clone())?;
+    let settings = Settings::new(args.to.clone(), &args.client_id);
+    let publisher = Publisher::connect(settings, CONNECT_WITHIN).await?;
+    let line = ProgressLine::new(std::fs::metadata(&args.file).map_or(0, |metadata| metadata.len()));
+    let begin = Instant::now();
+    let mut rows = RowCounts::default();
+    let ending = {
+        let mut interrupted = pin!(tokio::signal::ctrl_c());
+        tokio::select! {
+            biased;
+            ending = publish_all(args, &mut history, &publisher, &mut rows, &line) => ending,
+            _ = &mut interrupted => Ending::Interrupted,
+        }
+    };
+    line.finish(&publisher);
+    let within = if ending == Ending::EndOfFile { DRAIN_WITHIN } else { DRAIN_INTERRUPTED_WITHIN };
+    let published = publisher.drain(within).await;
+    Ok(Report { server: args.to.clone(), rows, ending, published, took: begin.elapsed() })
+}
+
+/// Publishes the rows, each when it is due. May be dropped between any two of them.
+async fn publish_all(
+    args: &Args,
+    history: &mut History<File>,
+    publisher: &Publisher,
+    rows: &mut RowCounts,
+    line: &ProgressLine,
+) -> Ending {
+    let begin = Instant::now();
+    let mut first = None;
+    loop {
+        let row = match history.next_row() {
+            Ok(Some(row)) => row,
+            Ok(None) => return Ending::EndOfFile,
+            Err(error) => return Ending::Failed(error.to_string()),
+        };
+        rows.read += 1;
+        if rows.read.is_multiple_of(1_000) {
+            line.show(history.bytes_read(), publisher);
+        }
+        let HistoryReading { sensor, time, value } = match row.reading {
+            Ok(reading) => reading,
+            Err(reason) => {
+                rows.refuse(row.line, reason);
+                continue;
+            }
+        };
+        if args.from.is_some_and(|from| time < from) || args.until.is_some_and(|until| time >= until) {
+            rows.passed_over += 1;
+            continue;
+        }
+        let due = args.speed.due(*first.get_or_insert(time), time);
+        while let Some(wait) = due.checked_sub(begin.elapsed()).filter(|wait| !wait.is_zero()) {
+            line.show(history.bytes_read(), publisher);
+            tokio::time::sleep(wait.min(REDRAW)).await;
+        }
+        if let Err(error) = publisher.publish(&sensor.fill(&args.topic), json_payload(time, value)).await {
+            return Ending::Failed(error.to_string());
+        }
+    }
+}
+
+/// The line that shows how far a replay is, on a terminal.
+struct ProgressLine(ProgressBar);
+
+impl ProgressLine {
+    fn new(bytes: u64) -> Self {
+        let style = ProgressStyle::with_template("{elapsed_precise} [{wide_bar}] {percent}%  {msg}");
+        let bar = ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self(bar)
+    }
+
+    fn show(&self, bytes_read: u64, publisher: &Publisher) {
+        if self.0.is_hidden() {
+            return;
+        }
+        let progress = publisher.progress();
+        self.0.set_message(format!("{} sent, {} acknowledged", progress.sent, progress.acknowledged));
+        self.0.set_position(bytes_read);
+    }
+
+    fn finish(self, publisher: &Publisher) {
+        self.show(self.0.length().unwrap_or_default(), publisher);
+        self.0.finish_and_clear();
+    }
+}
