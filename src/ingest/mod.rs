@@ -3,4 +3,5 @@
 pub mod batch;
 pub mod decoder;
 pub mod filter;
+pub mod packet;
 pub mod route;
