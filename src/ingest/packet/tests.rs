@@ -218,10 +218,7 @@ fn malformed_packets_are_refused_each_with_its_reason() {
         (b"\xc0\x01\x00", "malformed PINGREQ: it is longer than its content"),
         (b"\x30\xff\xff\xff\xff\x01", "the packet's length is written in more than four bytes"),
         (b"\x30\x80\x80\x80\x80", "the packet's length is written in more than four bytes"),
-        (
-            b"\x30\xff\xff\xff\x7f",
-            "a packet of 268435460 bytes; at most 1048576 are accepted (mqtt.listen.max_packet)",
-        ),
+        (b"\x30\xff\xff\xff\x7f", "a packet of 268435460 bytes; at most 1048576 are accepted (mqtt.listen.max_packet)"),
         (b"\x30\x00", "malformed PUBLISH: it ends too early"),
         (b"\x30\x04\x00\x03ab", "malformed PUBLISH: it ends too early"),
         (b"\x30\x02\x00\x00", "malformed PUBLISH: its topic is empty"),
