@@ -196,6 +196,20 @@ fn acknowledgements_of_a_lost_connection_are_not_sent_on_the_next() {
 }
 
 #[test]
+fn messages_read_together_with_what_ended_their_connection_are_not_acknowledged_on_the_next() {
+    let broker = PlayedBroker::new();
+    let (source, committer) = Running::start(settings(broker.port()));
+    let mut peer = broker.accept(NEW);
+    peer.send(b"\x32\x08\x00\x03a/b\x00\x011\x30\xff\xff\xff\x7f");
+    let mut peer = broker.accept(RESUMED);
+    peer.publish(1, 9);
+    committer.commit_all();
+    assert_eq!(peer.packet(), [0x40, 2, 0, 9]);
+    peer.expect_nothing();
+    source.stop();
+}
+
+#[test]
 fn a_batch_that_could_not_be_stored_is_sent_again() {
     let broker = PlayedBroker::new();
     let (source, committer) = Running::start(settings(broker.port()));
