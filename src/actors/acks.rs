@@ -1,11 +1,13 @@
 //! Acknowledgements that wait for their batch to be durable.
+//!
+//! The types carry the promise that an acknowledgement makes: it can be collected at any time, but becomes something
+//! that can be sent only against a [`Committed`], and only a commit makes one.
 
 use crate::actors::intake::Promise;
+use crate::ingest::packet::{Delivery, PacketId, puback, pubcomp, pubrec};
 use crate::store::Committed;
 
-/// The acknowledgements of a batch, locked away until the batch is on the disk.
-///
-/// They come out only against a [`Committed`], and only a commit makes one.
+/// The acknowledgements of a batch, together with the promise that the batch will be on the disk.
 #[derive(Debug)]
 pub(crate) struct Held<A> {
     acks: A,
@@ -37,13 +39,54 @@ impl<A> Held<A> {
         }
     }
 
-    /// Locks away more along with them.
-    pub(crate) fn add(&mut self, add: impl FnOnce(&mut A)) {
-        add(&mut self.acks);
+    /// The acknowledgements that wait.
+    pub(crate) fn acks_mut(&mut self) -> &mut A {
+        &mut self.acks
     }
 
-    /// The acknowledgements, against proof that they may be sent.
-    pub(crate) fn release(self, _proof: Committed) -> A {
+    /// Gives up waiting. The acknowledgements ask for the proof themselves.
+    pub(crate) fn into_acks(self) -> A {
         self.acks
+    }
+}
+
+/// Acknowledgements to a device, in the order in which they will be written.
+#[derive(Debug, Default)]
+pub(crate) struct DeviceAcks {
+    bytes: Vec<u8>,
+    messages: usize,
+}
+
+impl DeviceAcks {
+    /// Adds what a message asks for: PUBACK, PUBREC or nothing.
+    pub(crate) fn message(&mut self, delivery: Delivery) {
+        let bytes = match delivery {
+            Delivery::AtMostOnce => return,
+            Delivery::AtLeastOnce(id) => puback(id),
+            Delivery::ExactlyOnce(id) => pubrec(id),
+        };
+        self.bytes.extend(bytes);
+        self.messages += 1;
+    }
+
+    /// Adds a PUBCOMP that must not overtake the PUBREC before it.
+    pub(crate) fn release(&mut self, id: PacketId) {
+        self.bytes.extend(pubcomp(id));
+    }
+
+    /// Adds all of `later`.
+    pub(crate) fn append(&mut self, later: Self) {
+        self.bytes.extend(later.bytes);
+        self.messages += later.messages;
+    }
+
+    /// How many messages are acknowledged.
+    pub(crate) fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// The acknowledgements as they are written, against proof that they may be.
+    pub(crate) fn into_bytes(self, _proof: Committed) -> Vec<u8> {
+        self.bytes
     }
 }

@@ -13,6 +13,7 @@
 //!
 //! A task rather than an actor: it is a single loop over one connection, and has no messages of its own.
 
+mod acks;
 mod backoff;
 mod failure;
 mod settings;
@@ -25,8 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rumqttc::{
-    Event, EventLoop, Incoming, MqttState, NetworkOptions, Packet, PubAck, PubRec, Publish, QoS, SubAck, Subscribe,
-    SubscribeReasonCode,
+    Event, EventLoop, Incoming, MqttState, NetworkOptions, Packet, Publish, QoS, SubAck, Subscribe, SubscribeReasonCode,
 };
 use tokio::sync::oneshot;
 use tokio::time::{sleep_until, timeout};
@@ -42,6 +42,7 @@ use crate::ingest::decoder::{Decoder, Message};
 use crate::reading::{Reject, RejectReason};
 use crate::store::Committed;
 use crate::time::Timestamp;
+use acks::{BrokerAcks, Epoch};
 use backoff::Backoff;
 use failure::Failure;
 
@@ -96,44 +97,27 @@ struct Subscriber {
     pause: Option<tokio::time::Instant>,
     backoff: Backoff,
     /// The batch whose commit is awaited.
-    under_way: Option<Held<Acks>>,
+    under_way: Option<Held<BrokerAcks>>,
     gathered: Gathered,
     last_topic: String,
     failures: LogLimit,
     sheddings: LogLimit,
 }
 
-/// A connection's number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Epoch(u64);
-
-/// Acknowledgements of one batch, in the order of its messages.
-#[derive(Debug)]
-struct Acks {
-    epoch: Epoch,
-    acks: Vec<Ack>,
-}
-
-/// An acknowledgement by packet id.
-#[derive(Clone, Copy, Debug)]
-enum Ack {
-    /// Of QoS 1.
-    PubAck(u16),
-    /// Of QoS 2. The library handles the release that follows.
-    PubRec(u16),
-}
-
 /// What came in and is not submitted yet. Its acknowledgements are all of the current connection.
-#[derive(Default)]
 struct Gathered {
     batch: Batch,
-    acks: Vec<Ack>,
+    acks: BrokerAcks,
     messages: usize,
 }
 
 impl Gathered {
+    fn on(epoch: Epoch) -> Self {
+        Self { batch: Batch::default(), acks: BrokerAcks::of(epoch), messages: 0 }
+    }
+
     fn size_bytes(&self) -> usize {
-        self.batch.size_bytes() + self.acks.len() * size_of::<Ack>()
+        self.batch.size_bytes() + self.acks.size_bytes()
     }
 }
 
@@ -153,11 +137,11 @@ impl Subscriber {
             intake,
             decoder,
             connection,
-            epoch: Epoch(0),
+            epoch: Epoch::default(),
             connected: None,
             pause: None,
             under_way: None,
-            gathered: Gathered::default(),
+            gathered: Gathered::on(Epoch::default()),
             last_topic: String::new(),
             failures: LogLimit::default(),
             sheddings: LogLimit::default(),
@@ -258,18 +242,14 @@ impl Subscriber {
             self.decoder.decode(message, received, &mut self.gathered.batch);
         }
         self.gathered.messages += 1;
-        self.gathered.acks.extend(match qos {
-            QoS::AtMostOnce => None,
-            QoS::AtLeastOnce => Some(Ack::PubAck(pkid)),
-            QoS::ExactlyOnce => Some(Ack::PubRec(pkid)),
-        });
+        self.gathered.acks.message(qos, pkid);
         self.last_topic = topic;
         Ok(())
     }
 
     /// Hands over what was gathered. A task of its own waits for room in the intake, for here nothing may wait.
     fn submit(&mut self) {
-        let Gathered { batch, acks, .. } = std::mem::take(&mut self.gathered);
+        let Gathered { batch, acks, .. } = std::mem::replace(&mut self.gathered, Gathered::on(self.epoch));
         let (done, promise) = oneshot::channel();
         let intake = self.intake.clone();
         tokio::spawn(async move {
@@ -280,18 +260,18 @@ impl Subscriber {
                 let _ = done.send(committed);
             }
         });
-        self.under_way = Some(Held::new(Acks { epoch: self.epoch, acks }, promise));
+        self.under_way = Some(Held::new(acks, promise));
     }
 
     /// Sends the acknowledgements of the batch under way, which `proof` says is on the disk.
     async fn acknowledge(&mut self, proof: Result<Committed, NotCommitted>) -> Result<(), Failure> {
         let Some(held) = self.under_way.take() else { return Ok(()) };
-        let Acks { epoch, acks } = held.release(proof?);
-        if epoch != self.epoch || acks.is_empty() {
+        let packets = held.into_acks().into_packets(self.epoch, proof?);
+        if packets.len() == 0 {
             return Ok(());
         }
-        self.counters.acks.add_len(acks.len());
-        self.send(acks.into_iter().map(Ack::packet)).await
+        self.counters.acks.add_len(packets.len());
+        self.send(packets).await
     }
 
     /// Writes packets straight to the connection, with one flush.
@@ -320,8 +300,8 @@ impl Subscriber {
         self.connection.clean();
         // The library would hand out what came on the old connection as if it had come on the next.
         self.connection.state.events.clear();
-        self.epoch.0 += 1;
-        self.gathered.acks.clear();
+        self.epoch = self.epoch.next();
+        self.gathered.acks = BrokerAcks::of(self.epoch);
         let pause = self.backoff.after(lived, fastrand::f64());
         self.pause = Some(tokio::time::Instant::now() + pause);
         if let Some(suppressed) = self.failures.admit(Instant::now()) {
@@ -362,17 +342,8 @@ impl Subscriber {
     }
 }
 
-impl Ack {
-    fn packet(self) -> Packet {
-        match self {
-            Self::PubAck(id) => Packet::PubAck(PubAck::new(id)),
-            Self::PubRec(id) => Packet::PubRec(PubRec::new(id)),
-        }
-    }
-}
-
 /// Waits for the commit under way; for ever when there is none.
-async fn committed(under_way: &mut Option<Held<Acks>>) -> Result<Committed, NotCommitted> {
+async fn committed(under_way: &mut Option<Held<BrokerAcks>>) -> Result<Committed, NotCommitted> {
     match under_way {
         Some(held) => held.committed().await,
         None => pending().await,

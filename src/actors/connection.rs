@@ -24,7 +24,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use crate::actors::acks::{Held, NotCommitted};
+use crate::actors::acks::{DeviceAcks, Held, NotCommitted};
 use crate::actors::clients::ConnectedClient;
 use crate::actors::intake::{Closed, Promise, SessionLifetime, SessionPresent};
 use crate::actors::listener::Shared;
@@ -105,19 +105,12 @@ pub(crate) struct Connection {
     decoder: Decoder,
     buffer: ReadBuffer,
     /// The batches under way, the oldest first, each with its acknowledgements.
-    waiting: VecDeque<Held<Acks>>,
+    waiting: VecDeque<Held<DeviceAcks>>,
     unreleased: Unreleased,
     /// What may be written now.
     out: Vec<u8>,
     /// When something last came, or could have.
     heard: Instant,
-}
-
-/// Acknowledgements as they will be written.
-#[derive(Debug, Default)]
-struct Acks {
-    bytes: Vec<u8>,
-    messages: usize,
 }
 
 /// A client whose CONNECT was accepted.
@@ -278,10 +271,7 @@ impl Connection {
             let promise = self.submit(batch).await?;
             self.waiting.push_back(Held::new(acks, promise));
         } else if let Some(last) = self.waiting.back_mut() {
-            last.add(|held| held.bytes.extend(acks.bytes));
-        } else {
-            // Nothing is under way, so that these are but PUBCOMPs of messages that were acknowledged.
-            self.out.extend(acks.bytes);
+            last.acks_mut().append(acks);
         }
         self.send().await?;
         closing.map_or(Ok(()), Err)
@@ -313,11 +303,15 @@ impl Connection {
                     } else {
                         repeated += 1;
                     }
-                    taken.acks.add(delivery);
+                    taken.acks.message(delivery);
                 }
                 Packet::PubRel(id) => {
                     self.unreleased.remove(id);
-                    taken.acks.bytes.extend(packet::pubcomp(id));
+                    if taken.messages == 0 && self.waiting.is_empty() {
+                        self.out.extend(packet::pubcomp(id));
+                    } else {
+                        taken.acks.release(id);
+                    }
                 }
                 Packet::PingReq => self.out.extend(PINGRESP),
                 Packet::Subscribe { id, filters } => {
@@ -354,13 +348,9 @@ impl Connection {
             self.heard = Instant::now();
         }
         while let Some(held) = self.waiting.pop_front() {
-            let acks = held.release(proof);
-            self.shared.counters.acks.add_len(acks.messages);
-            if self.out.is_empty() {
-                self.out = acks.bytes;
-            } else {
-                self.out.extend(acks.bytes);
-            }
+            let acks = held.into_acks();
+            self.shared.counters.acks.add_len(acks.messages());
+            self.out.append(&mut acks.into_bytes(proof));
             match self.waiting.front_mut().and_then(Held::try_committed) {
                 Some(next) => proof = next?,
                 None => break,
@@ -402,22 +392,10 @@ impl Connection {
 #[derive(Default)]
 struct Taken {
     batch: Batch,
-    acks: Acks,
+    acks: DeviceAcks,
     messages: usize,
     /// What came after the messages and ends the connection.
     closing: Option<Closing>,
-}
-
-impl Acks {
-    fn add(&mut self, delivery: Delivery) {
-        let bytes = match delivery {
-            Delivery::AtMostOnce => return,
-            Delivery::AtLeastOnce(id) => packet::puback(id),
-            Delivery::ExactlyOnce(id) => packet::pubrec(id),
-        };
-        self.bytes.extend(bytes);
-        self.messages += 1;
-    }
 }
 
 /// The client's id, if it has one (section 3.1.3.1).
@@ -440,7 +418,7 @@ async fn evicted(client: Option<&ConnectedClient>) {
 }
 
 /// Waits for the commit of the oldest batch; for ever when there is none.
-async fn first_commit(waiting: &mut VecDeque<Held<Acks>>) -> Result<Committed, NotCommitted> {
+async fn first_commit(waiting: &mut VecDeque<Held<DeviceAcks>>) -> Result<Committed, NotCommitted> {
     match waiting.front_mut() {
         Some(held) => held.committed().await,
         None => pending().await,

@@ -264,7 +264,7 @@ fn an_oversize_packet_is_named_by_its_size_the_bound_and_the_last_topic() {
 fn qos_0_is_shed_when_the_disk_does_not_keep_up_and_qos_1_is_left_to_the_broker() {
     let broker = PlayedBroker::new();
     // What one acknowledgement takes is all that may be gathered.
-    let settings = BrokerSettings { max_gathered_bytes: size_of::<Ack>(), ..settings(broker.port()) };
+    let settings = BrokerSettings { max_gathered_bytes: 4, ..settings(broker.port()) };
     let (source, committer) = Running::start(settings);
     let mut peer = broker.accept(NEW);
     peer.publish(1, 1);
