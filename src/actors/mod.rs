@@ -8,3 +8,14 @@ pub mod restart;
 pub mod scheduler;
 pub mod sensor;
 pub mod supervisor;
+pub mod broker;
+pub mod listener;
+pub mod source;
+pub mod stop;
+mod acks;
+mod clients;
+mod connection;
+mod log_limit;
+mod read_buffer;
+#[cfg(test)]
+mod test_committer;

@@ -5,6 +5,7 @@ pub mod decoder;
 pub mod filter;
 pub mod history;
 pub mod payload;
+pub mod packet;
 pub mod route;
 pub mod session;
 pub mod topic;

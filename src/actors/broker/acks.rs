@@ -1,0 +1,60 @@
+//! Acknowledgements to the broker.
+
+use rumqttc::{Packet, PubAck, PubRec, QoS};
+
+use crate::store::Committed;
+
+/// A connection's number, counted from the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Epoch(u64);
+
+impl Epoch {
+    pub(super) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Acknowledgements of messages that came on one connection, in the order of the messages.
+///
+/// Sent on another connection they would acknowledge other messages that have the same ids.
+#[derive(Debug)]
+pub(super) struct BrokerAcks {
+    epoch: Epoch,
+    acks: Vec<Ack>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ack {
+    PubAck(u16),
+    /// The library handles the release that follows.
+    PubRec(u16),
+}
+
+impl BrokerAcks {
+    pub(super) fn of(epoch: Epoch) -> Self {
+        Self { epoch, acks: Vec::new() }
+    }
+
+    /// Adds what a message asks for: PUBACK, PUBREC or nothing.
+    pub(super) fn message(&mut self, qos: QoS, id: u16) {
+        self.acks.extend(match qos {
+            QoS::AtMostOnce => None,
+            QoS::AtLeastOnce => Some(Ack::PubAck(id)),
+            QoS::ExactlyOnce => Some(Ack::PubRec(id)),
+        });
+    }
+
+    /// About how much memory they take.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.acks.len() * size_of::<Ack>()
+    }
+
+    /// The packets to send on the connection `now`, against proof that they may be sent: none when theirs is gone.
+    pub(super) fn into_packets(self, now: Epoch, _proof: Committed) -> impl ExactSizeIterator<Item = Packet> {
+        let acks = if self.epoch == now { self.acks } else { Vec::new() };
+        acks.into_iter().map(|ack| match ack {
+            Ack::PubAck(id) => Packet::PubAck(PubAck::new(id)),
+            Ack::PubRec(id) => Packet::PubRec(PubRec::new(id)),
+        })
+    }
+}

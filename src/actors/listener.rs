@@ -1,0 +1,305 @@
+//! The embedded source: an MQTT 3.1.1 endpoint to which devices connect directly.
+//!
+//! It takes messages and gives none: a SUBSCRIBE is refused, a will is accepted and ignored, and the log says so once.
+//! **Delivery** is what [`connection`](super::connection) gives: an acknowledgement means *on the disk*. Whether a
+//! session is present in CONNACK comes from the disk too, for clients drop what is unacknowledged when it is not.
+//!
+//! One task a connection, spread over the arbiters that it is given. At `max_connections` further ones are closed as
+//! soon as they open. Whoever breaks a rule or a bound is disconnected, with the reason in the log and a count.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use actix_rt::ArbiterHandle;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::{debug, error, info, warn};
+
+use crate::actors::clients::Clients;
+use crate::actors::connection::{Closing, Connection};
+use crate::actors::intake::Intake;
+use crate::actors::log_limit::LogLimit;
+use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters};
+use crate::actors::stop::Stop;
+
+#[cfg(test)]
+mod tests;
+
+/// How the listener listens, and its bounds.
+#[derive(Clone, Debug)]
+pub struct ListenerSettings {
+    /// Where devices connect. Port 0 takes a free one.
+    pub address: SocketAddr,
+    /// The most connections at a time.
+    pub max_connections: u32,
+    /// The largest packet accepted, header included.
+    pub max_packet_bytes: usize,
+    /// The most batches of a connection that are being made durable at a time; at least 1.
+    pub max_outstanding_batches: usize,
+    /// How long a client may take to send its CONNECT.
+    pub connect_timeout: Duration,
+    /// How long a client may take to read what it is answered.
+    pub write_timeout: Duration,
+    /// How long connections may wait for commits when the daemon stops.
+    pub drain_timeout: Duration,
+}
+
+impl ListenerSettings {
+    /// The defaults, at an address.
+    pub fn at(address: SocketAddr) -> Self {
+        Self {
+            address,
+            max_connections: 1024,
+            max_packet_bytes: 1 << 20,
+            max_outstanding_batches: 16,
+            connect_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why the listener could not listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The port is taken.
+    #[error(
+        "cannot listen for devices on {0}: another program, perhaps a broker, does so already; \
+         stop it, or set mqtt.listen.address to another port"
+    )]
+    Taken(SocketAddr),
+    /// The address is not this machine's.
+    #[error(
+        "cannot listen for devices on {0}: this machine has no such address; \
+         set mqtt.listen.address to one it has, or to 0.0.0.0 for all"
+    )]
+    NoSuchAddress(SocketAddr),
+    /// It may not.
+    #[error(
+        "cannot listen for devices on {0}: permission denied; set mqtt.listen.address to a port above 1023, \
+         or allow the daemon CAP_NET_BIND_SERVICE"
+    )]
+    Forbidden(SocketAddr),
+    /// Something else.
+    #[error("cannot listen for devices on {address}: {source}; see mqtt.listen.address")]
+    Other {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A listener whose port is open; it accepts nobody before it runs.
+#[derive(Debug)]
+pub struct Listener {
+    socket: StdListener,
+    address: SocketAddr,
+    settings: ListenerSettings,
+    counters: Arc<SourceCounters>,
+}
+
+/// What all connections of a listener share.
+pub(crate) struct Shared {
+    pub(crate) settings: ListenerSettings,
+    pub(crate) intake: Intake,
+    pub(crate) decoders: DecoderFactory,
+    pub(crate) counters: Arc<SourceCounters>,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) stop: Stop,
+    pub(crate) notices: Notices,
+    closings: [LogLimit; CloseKind::ALL.len()],
+}
+
+impl Listener {
+    /// Opens the port.
+    ///
+    /// # Errors
+    /// When that fails; the error says what to do.
+    pub fn bind(settings: ListenerSettings) -> Result<Self, ListenError> {
+        let at = settings.address;
+        let explain = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => ListenError::Taken(at),
+            io::ErrorKind::AddrNotAvailable => ListenError::NoSuchAddress(at),
+            io::ErrorKind::PermissionDenied => ListenError::Forbidden(at),
+            _ => ListenError::Other { address: at, source },
+        };
+        let socket = StdListener::bind(at).map_err(explain)?;
+        socket.set_nonblocking(true).map_err(explain)?;
+        let address = socket.local_addr().map_err(explain)?;
+        Ok(Self { socket, address, settings, counters: Arc::default() })
+    }
+
+    /// Where it listens, the port filled in.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it counts.
+    pub fn counters(&self) -> Arc<SourceCounters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Serves devices until a stop is asked for, and then until the connections have ended or their time is up.
+    ///
+    /// Connections are spread over `arbiters`; without any they run on the current thread, which must then be able to
+    /// run local tasks.
+    ///
+    /// # Errors
+    /// When the runtime cannot watch the port.
+    pub async fn run(
+        self,
+        intake: Intake,
+        decoders: DecoderFactory,
+        arbiters: Vec<ArbiterHandle>,
+        stop: Stop,
+    ) -> Result<(), ListenError> {
+        let address = self.address;
+        let listener = TcpListener::from_std(self.socket).map_err(|source| ListenError::Other { address, source })?;
+        let (max_connections, drain_timeout) = (self.settings.max_connections, self.settings.drain_timeout);
+        let shared = Arc::new(Shared {
+            settings: self.settings,
+            intake,
+            decoders,
+            counters: self.counters,
+            clients: Arc::default(),
+            stop,
+            notices: Notices::default(),
+            closings: Default::default(),
+        });
+        let places = Arc::new(Semaphore::new(max_connections as usize));
+        info!(%address, "listening for devices");
+        tokio::select! {
+            biased;
+            () = shared.stop.requested() => {}
+            () = accept(&listener, &arbiters, &places, &shared) => {}
+        }
+        drop(listener);
+        // Connections write for at most the write timeout after the last commit.
+        let limit = drain_timeout + shared.settings.write_timeout;
+        if tokio::time::timeout(limit, places.acquire_many(max_connections)).await.is_err() {
+            warn!(open = shared.counters.connections_open(), "connections did not end in time and are abandoned");
+        }
+        Ok(())
+    }
+}
+
+/// Accepts connections for ever.
+async fn accept(listener: &TcpListener, arbiters: &[ArbiterHandle], places: &Arc<Semaphore>, shared: &Arc<Shared>) {
+    let failures = LogLimit::default();
+    let refusals = LogLimit::default();
+    let mut arbiters = arbiters.iter().cycle();
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                if let Some(suppressed) = failures.admit(Instant::now()) {
+                    error!(%error, suppressed, "cannot accept a connection; out of file descriptors?");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Ok(permit) = Arc::clone(places).try_acquire_owned() else {
+            shared.counters.connections_refused.add(1);
+            if let Some(suppressed) = refusals.admit(Instant::now()) {
+                warn!(%peer, suppressed, "too many connections; raise mqtt.listen.max_connections if they are wanted");
+            }
+            continue;
+        };
+        let place = Place::new(permit, Arc::clone(shared), peer);
+        match arbiters.next() {
+            Some(arbiter) => spread(stream, arbiter, place),
+            None => drop(tokio::task::spawn_local(serve(stream, place))),
+        }
+    }
+}
+
+/// How long no connection is accepted after that failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Moves a connection to an arbiter: to its thread, and to the event queue of its runtime.
+fn spread(stream: TcpStream, arbiter: &ArbiterHandle, mut place: Place) {
+    let stream = match stream.into_std() {
+        Ok(stream) => stream,
+        Err(error) => return place.closed(&Closing::Network(error)),
+    };
+    let alive = arbiter.spawn_fn(move || {
+        tokio::task::spawn_local(async move {
+            match TcpStream::from_std(stream) {
+                Ok(stream) => serve(stream, place).await,
+                Err(error) => place.closed(&Closing::Network(error)),
+            }
+        });
+    });
+    if !alive {
+        error!("the arbiter that should serve a connection is gone");
+    }
+}
+
+async fn serve(stream: TcpStream, mut place: Place) {
+    // Acknowledgements are small and complete: waiting for more to send would only delay them.
+    if let Err(error) = stream.set_nodelay(true) {
+        return place.closed(&Closing::Network(error));
+    }
+    let closing = Connection::new(stream, Arc::clone(&place.shared)).serve().await;
+    place.closed(&closing);
+}
+
+/// One of the connections that may be open. Counts how it ended when it is dropped.
+struct Place {
+    shared: Arc<Shared>,
+    peer: SocketAddr,
+    kind: CloseKind,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn new(permit: OwnedSemaphorePermit, shared: Arc<Shared>, peer: SocketAddr) -> Self {
+        shared.counters.connections_opened.add(1);
+        // Whoever leaves without a word has panicked.
+        Self { shared, peer, kind: CloseKind::Defect, _permit: permit }
+    }
+
+    fn closed(&mut self, closing: &Closing) {
+        self.kind = closing.kind();
+        let peer = self.peer;
+        if matches!(self.kind, CloseKind::ByPeer | CloseKind::Stopping) {
+            debug!(%peer, "connection closed: {closing}");
+        } else if let Some(suppressed) =
+            self.shared.closings.get(self.kind as usize).and_then(|limit| limit.admit(Instant::now()))
+        {
+            warn!(%peer, suppressed, kind = self.kind.name(), "connection closed: {closing}");
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.counters.count_closed(self.kind);
+    }
+}
+
+/// What is said once in a listener's life.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    subscribe: AtomicBool,
+    will: AtomicBool,
+}
+
+impl Notices {
+    pub(crate) fn subscribe(&self) {
+        if !self.subscribe.swap(true, Ordering::Relaxed) {
+            warn!("a client subscribed and was refused: this endpoint takes messages and gives none (said once)");
+        }
+    }
+
+    pub(crate) fn will(&self, client: &str) {
+        if !self.will.swap(true, Ordering::Relaxed) {
+            warn!(client, "a client left a will, which is ignored: nobody could receive it (said once)");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! A bound on how often the outside world can make us log the same thing.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Lets one line through in every [`LogLimit::INTERVAL`] and counts those in between.
+#[derive(Debug, Default)]
+pub(crate) struct LogLimit(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    last: Option<Instant>,
+    suppressed: u64,
+}
+
+impl LogLimit {
+    /// The time between two lines.
+    pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
+
+    /// Whether a line may be logged now: if so, how many were held back since the last one.
+    pub(crate) fn admit(&self, now: Instant) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.last.is_some_and(|last| now.saturating_duration_since(last) < Self::INTERVAL) {
+            state.suppressed += 1;
+            return None;
+        }
+        state.last = Some(now);
+        Some(std::mem::take(&mut state.suppressed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_an_interval_passes_and_tells_how_many_did_not() {
+        let limit = LogLimit::default();
+        let start = Instant::now();
+        assert_eq!(limit.admit(start), Some(0));
+        assert_eq!(limit.admit(start), None);
+        assert_eq!(limit.admit(start + LogLimit::INTERVAL / 2), None);
+        assert_eq!(limit.admit(start + LogLimit::INTERVAL), Some(2));
+        assert_eq!(limit.admit(start + LogLimit::INTERVAL), None);
+    }
+}

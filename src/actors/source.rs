@@ -1,0 +1,149 @@
+//! What the two MQTT sources share: how they come by decoders, and what they count.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::ingest::decoder::Decoder;
+
+/// Makes a decoder; every connection has its own.
+pub type DecoderFactory = Arc<dyn Fn() -> Decoder + Send + Sync>;
+
+/// What a source did since it was started. Read by the metrics.
+#[derive(Debug, Default)]
+pub struct SourceCounters {
+    /// Connections that were opened: by devices, or to the broker.
+    pub connections_opened: Counter,
+    /// Connections turned away because there were as many as there may be.
+    pub connections_refused: Counter,
+    /// Messages taken in, redelivered ones included.
+    pub messages: Counter,
+    /// QoS 2 messages that came again before they were released, and were not decoded again.
+    pub repeated: Counter,
+    /// Bytes taken in: packets on the listener, payloads from a broker.
+    pub bytes: Counter,
+    /// Messages acknowledged: PUBACK and PUBREC.
+    pub acks: Counter,
+    /// QoS 0 messages dropped because the disk did not keep up.
+    pub shed: Counter,
+    closed: [Counter; CloseKind::ALL.len()],
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// The number.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_len(&self, more: usize) {
+        self.add(u64::try_from(more).unwrap_or(u64::MAX));
+    }
+}
+
+impl SourceCounters {
+    /// How many connections are open now.
+    pub fn connections_open(&self) -> u64 {
+        let closed: u64 = self.closed.iter().map(Counter::get).sum();
+        self.connections_opened.get().saturating_sub(closed)
+    }
+
+    /// How many connections ended in this way.
+    pub fn closed(&self, kind: CloseKind) -> u64 {
+        self.closed.get(kind as usize).map_or(0, Counter::get)
+    }
+
+    pub(crate) fn count_closed(&self, kind: CloseKind) {
+        if let Some(counter) = self.closed.get(kind as usize) {
+            counter.add(1);
+        }
+    }
+}
+
+/// The ways in which a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseKind {
+    /// The other side said goodbye, or closed the connection.
+    ByPeer,
+    /// The network failed.
+    Network,
+    /// No CONNECT came in time.
+    NoConnect,
+    /// CONNECT was refused.
+    Refused,
+    /// A packet broke the rules of MQTT.
+    Protocol,
+    /// A packet was larger than accepted.
+    TooLarge,
+    /// Nothing came for longer than the client promised.
+    KeepAlive,
+    /// The other side did not read what it was answered.
+    SlowReader,
+    /// The same client id connected again.
+    TakenOver,
+    /// What came could not be stored.
+    NotCommitted,
+    /// The daemon stops.
+    Stopping,
+    /// The connection's task died of a defect.
+    Defect,
+}
+
+impl CloseKind {
+    /// All of them, in the order of their discriminants.
+    pub const ALL: [Self; 12] = [
+        Self::ByPeer,
+        Self::Network,
+        Self::NoConnect,
+        Self::Refused,
+        Self::Protocol,
+        Self::TooLarge,
+        Self::KeepAlive,
+        Self::SlowReader,
+        Self::TakenOver,
+        Self::NotCommitted,
+        Self::Stopping,
+        Self::Defect,
+    ];
+
+    /// A short word, for metrics and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ByPeer => "by_peer",
+            Self::Network => "network",
+            Self::NoConnect => "no_connect",
+            Self::Refused => "refused",
+            Self::Protocol => "protocol",
+            Self::TooLarge => "too_large",
+            Self::KeepAlive => "keep_alive",
+            Self::SlowReader => "slow_reader",
+            Self::TakenOver => "taken_over",
+            Self::NotCommitted => "not_committed",
+            Self::Stopping => "stopping",
+            Self::Defect => "defect",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_close_has_its_own_counter() {
+        let counters = SourceCounters::default();
+        counters.connections_opened.add(20);
+        for (index, kind) in CloseKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index, "{}", kind.name());
+            counters.count_closed(kind);
+            assert_eq!(counters.closed(kind), 1, "{}", kind.name());
+        }
+        assert_eq!(counters.connections_open(), 8);
+    }
+}

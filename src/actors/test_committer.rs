@@ -1,0 +1,87 @@
+//! The committer as the sources' tests play it: nothing is stored, and a commit happens when the test says so.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use tokio::sync::oneshot;
+
+use crate::actors::intake::{Intake, SessionLifetime, SessionPresent, Submission};
+use crate::actors::source::DecoderFactory;
+use crate::ingest::decoder::Decoder;
+use crate::ingest::filter::PlausibleTimes;
+use crate::sensor::SensorDirectory;
+use crate::store::Committed;
+use crate::time::Timestamp;
+
+/// Longer than anything takes that is going to happen at all.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) struct TestCommitter(pub(crate) Receiver<Submission>);
+
+/// A commit that waits for the test.
+pub(crate) struct HeldCommit {
+    done: oneshot::Sender<Committed>,
+}
+
+impl HeldCommit {
+    pub(crate) fn commit(self) {
+        let _ = self.done.send(Committed::for_test());
+    }
+}
+
+impl TestCommitter {
+    pub(crate) fn new(capacity_bytes: u32) -> (Intake, Self) {
+        let (intake, submissions) = Intake::new(capacity_bytes);
+        (intake, Self(submissions))
+    }
+
+    /// The next batch, its commit held back. Sessions on the way to it are opened as new ones.
+    pub(crate) fn next(&self) -> HeldCommit {
+        loop {
+            match self.0.recv_timeout(PATIENCE).expect("nothing was submitted") {
+                Submission::Batch { done, .. } => return HeldCommit { done },
+                Submission::Session { done, .. } => drop(done.send(SessionPresent::No)),
+            }
+        }
+    }
+
+    /// Opens the next session as the store would.
+    pub(crate) fn open_session(&self, present: SessionPresent) -> (String, SessionLifetime) {
+        match self.0.recv_timeout(PATIENCE).expect("nothing was submitted") {
+            Submission::Session { client, lifetime, done } => {
+                let _ = done.send(present);
+                (client, lifetime)
+            }
+            Submission::Batch { .. } => panic!("a batch came before the session"),
+        }
+    }
+
+    /// From here on commits everything at once, and remembers sessions.
+    pub(crate) fn commit_all(self) {
+        thread::spawn(move || {
+            let mut sessions = HashSet::new();
+            for submission in self.0 {
+                match submission {
+                    Submission::Batch { done, .. } => drop(done.send(Committed::for_test())),
+                    Submission::Session { client, lifetime, done } => {
+                        let known = match lifetime {
+                            SessionLifetime::Persistent => !sessions.insert(client),
+                            SessionLifetime::Connection => sessions.remove(&client),
+                        };
+                        let _ = done.send(if known { SessionPresent::Yes } else { SessionPresent::No });
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Decoders without routes: whatever comes is a reject.
+pub(crate) fn decoders() -> DecoderFactory {
+    let times = PlausibleTimes { earliest: Timestamp::MIN, latest: Timestamp::MAX, max_ahead: None };
+    let directory = Arc::new(SensorDirectory::new(100, Vec::new()));
+    Arc::new(move || Decoder::new([].into(), [].into(), times, Arc::clone(&directory)))
+}
