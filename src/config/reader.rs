@@ -27,6 +27,23 @@ pub(super) struct Notes<'t> {
     known: BTreeMap<String, BTreeSet<&'static str>>,
 }
 
+/// Where the keys of a configuration stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    file: PathBuf,
+    lines: BTreeMap<String, usize>,
+}
+
+impl Places {
+    /// The file and line of a key, or of the nearest table around it when its default holds.
+    pub fn of(&self, key: &str) -> String {
+        let file = self.file.display();
+        let mut around = std::iter::successors(Some(key), |key| Some(key.rsplit_once('.')?.0));
+        let line = around.find_map(|key| self.lines.get(key));
+        line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"))
+    }
+}
+
 /// One table of the document, or its absence: then every key has its default.
 pub(super) struct Section<'n, 't> {
     notes: &'n mut Notes<'t>,
@@ -72,6 +89,12 @@ impl<'t> Notes<'t> {
     pub(super) fn syntax(&mut self, error: &toml::de::Error) {
         let place = error.span().unwrap_or_default();
         self.note(place, String::new(), Problem::Syntax(error.message().replace('\n', ", ")));
+    }
+
+    /// Where each key stands, for whoever finds a mistake that the file alone does not show.
+    pub(super) fn places(&self, file: &Path) -> Places {
+        let line = |(key, place): (&String, &Range<usize>)| (key.clone(), self.source.position(place.start).0);
+        Places { file: file.to_owned(), lines: self.places.iter().map(line).collect() }
     }
 
     /// All mistakes, in the order of the document.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::bytes::ByteSize;
-use super::publish::Decisions;
+use crate::sink::prediction::Decisions;
 use super::schedule::EventIdle;
 use super::*;
 use crate::ingest::filter::Filter;
@@ -67,14 +67,14 @@ fn what_the_shipped_file_has_commented_out_are_the_defaults_or_examples() {
     let read = |text: &str| Config::parse(text, &folder.path().join("config.toml")).unwrap();
     let shipped = read(&everything_on());
     let bare = read(&format!("[publish.files]\n[publish.mqtt]\n[mqtt.connect]\nport = 1884\n{LEAST}"));
-    let credentials = shipped.mqtt.connect.clone().unwrap().credentials.unwrap();
-    assert_eq!((credentials.username.as_str(), credentials.password.unwrap().expose()), ("anomalyd", "hunter2"));
+    let credentials = shipped.mqtt.connect.clone().unwrap().login.unwrap();
+    assert_eq!((credentials.username.as_str(), credentials.password.reveal()), ("anomalyd", "hunter2"));
     assert_eq!((shipped.mqtt.routes.len(), shipped.filters.len()), (3, 1));
 
     let mut without_examples = shipped;
     without_examples.mqtt.routes.truncate(1);
     without_examples.filters.clear();
-    without_examples.mqtt.connect.as_mut().unwrap().credentials = None;
+    without_examples.mqtt.connect.as_mut().unwrap().login = None;
     assert_eq!(without_examples, bare);
 }
 
@@ -480,7 +480,7 @@ fn a_secret_is_never_shown() {
     let text = format!("[mqtt.connect]\nport = 1884\nusername = \"a\"\npassword = \"hunter2\"\n{LEAST}");
     let config = parse(&text).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
-    assert_eq!(config.mqtt.connect.unwrap().credentials.unwrap().password.unwrap().expose(), "hunter2");
+    assert_eq!(config.mqtt.connect.unwrap().login.unwrap().password.reveal(), "hunter2");
 }
 
 #[test]

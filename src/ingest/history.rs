@@ -1,9 +1,11 @@
 //! History files: readings in CSV, one a row, read in the order of the file.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use csv::StringRecord;
@@ -28,6 +30,38 @@ impl Default for Columns {
     fn default() -> Self {
         let [time, device, sensor, value] = ["TS", "Device", "Tag", "Value"].map(str::to_owned);
         Self { time, device, sensor, value }
+    }
+}
+
+/// Why a text does not name columns.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' does not name a column; write time=NAME, device=NAME, sensor=NAME or value=NAME, separated by commas")]
+pub struct ColumnsError(String);
+
+impl FromStr for Columns {
+    type Err = ColumnsError;
+
+    fn from_str(text: &str) -> Result<Self, ColumnsError> {
+        let mut columns = Self::default();
+        for part in text.split(',') {
+            let refused = || ColumnsError(part.to_owned());
+            let (role, name) = part.split_once('=').ok_or_else(refused)?;
+            let column = match role.trim() {
+                "time" => &mut columns.time,
+                "device" => &mut columns.device,
+                "sensor" => &mut columns.sensor,
+                "value" => &mut columns.value,
+                _ => return Err(refused()),
+            };
+            name.trim().clone_into(column);
+        }
+        Ok(columns)
+    }
+}
+
+impl fmt::Display for Columns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "time={},device={},sensor={},value={}", self.time, self.device, self.sensor, self.value)
     }
 }
 
