@@ -571,6 +571,18 @@ fn the_settings_hash_is_the_same_on_every_machine_and_in_every_release() {
     assert_eq!(format!("{:016x}", parse(SHIPPED).unwrap().settings_hash()), "30697b7e07c9d2b0");
 }
 
+#[test]
+fn a_file_that_is_all_mistakes_is_given_up_in_time() {
+    let most = usize::try_from(Config::MAX_FILE_BYTES).unwrap();
+    for line in ["[[filter]]\n", "a = \n", "[[mqtt.route]]\ntopic=1\n", "password = [\n", "=\n"] {
+        let text = line.repeat(most / line.len());
+        let shown = parse(&text).unwrap_err().to_string();
+        assert!(shown.len() < 50_000, "{}", shown.len());
+    }
+    let keys: String = (0..50_000).map(|key| format!("key{key} = 1\n")).collect();
+    assert_eq!(mistakes(&keys).len(), 1000);
+}
+
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in any::<String>()) {
