@@ -372,15 +372,10 @@ fn rules_across_sections_name_both_sides() {
         ),
         (
             "[mqtt.connect]\nhost = \"localhost\"",
-            "2:8: mqtt.connect.port: the broker cannot be at localhost:1883, where [mqtt.listen] itself listens; change one of the ports",
+            "2:8: mqtt.connect.host: the broker cannot be at localhost:1883, where [mqtt.listen] itself listens; change one of the ports",
         ),
     ] {
-        let found = complaints(text);
-        assert_eq!(found.len(), 1, "{found:?}");
-        // A rule stands at the first of its keys that is written down, and is named after it.
-        let (place, rest) = complaint.split_once(": ").unwrap();
-        let (_, why) = rest.split_once(": ").unwrap();
-        assert!(found[0].starts_with(&format!("{place}: ")) && found[0].ends_with(why), "{found:?}\n{complaint}");
+        assert_eq!(complaints(text), [complaint]);
     }
 }
 
@@ -460,6 +455,7 @@ fn a_secret_is_never_shown() {
         "password = \"hunter2",
         "password \"hunter2\"",
         "password = hunter2",
+        "password = 20022002",
         "password = [\n\"hunter2\"\n 1",
         "password = [\"hunter2\"]",
         "password = { hunter2 = 1 }",
@@ -471,7 +467,7 @@ fn a_secret_is_never_shown() {
     ] {
         let text = format!("[mqtt.connect]\n{line}\nhost = \"mqtt://x\"");
         let error = Config::parse(&text, &folder.path().join("config.toml")).unwrap_err();
-        assert!(!error.to_string().contains("hunter2"), "{error}");
+        assert!(!error.to_string().contains("hunter2") && !error.to_string().contains("20022002"), "{error}");
         let mut pasted = format!("{error:?}");
         pasted.retain(|c| c != '\\');
         // A key is no secret, even if it is called like one.
