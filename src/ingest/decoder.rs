@@ -105,7 +105,7 @@ impl Decoder {
         let (admission, source, memory_bytes) = (&self.admission, &mut topic.source, &mut self.memory_bytes);
         let read = payload::read(route.payload(), message.payload, &mut |item| match item.found {
             Ok(found) => {
-                if let Err((origin, reason)) = admission.admit(source, found, received, batch, memory_bytes) {
+                if let Err((origin, reason)) = admission.admit(source, &found, received, batch, memory_bytes) {
                     refuse(batch, message, received, origin.as_deref().unwrap_or(message.topic), reason);
                 }
             }
@@ -140,7 +140,9 @@ impl Topic {
         let found = routes.iter().enumerate().find_map(|(at, route)| Some((at, route.topic().names(topic)?)));
         let (route, names) = found.ok_or(RejectReason::NoRoute)?;
         let source = match names.sensor {
-            Some(sensor) => Source::Sensor(Sensor::new(names.device, sensor, filters).map_err(name_refused)?),
+            Some(sensor) => {
+                Source::Sensor(Sensor::new(names.device, sensor, filters).map_err(|error| name_refused(&error))?)
+            }
             None => Source::Device { device: names.device.into(), sensors: HashMap::new() },
         };
         Ok(Self { route, source })
@@ -170,22 +172,22 @@ impl Admission {
     fn admit(
         &self,
         source: &mut Source,
-        found: Found<'_>,
+        found: &Found<'_>,
         received: Timestamp,
         batch: &mut Batch,
         memory_bytes: &mut usize,
     ) -> Result<(), Refused> {
         match (source, &found.sensor) {
-            (Source::Sensor(sensor), _) => self.pass(sensor, &found, received, batch),
+            (Source::Sensor(sensor), _) => self.pass(sensor, found, received, batch),
             (Source::Device { device, sensors }, name) => {
                 // A route is one of the two, so that a device's reading has a name; an empty one is refused below.
                 let name = name.as_ref().map_or("", Cow::as_ref);
                 if let Some(sensor) = sensors.get_mut(name) {
-                    return self.pass(sensor, &found, received, batch);
+                    return self.pass(sensor, found, received, batch);
                 }
                 let new = Sensor::new(device, name, &self.filters);
-                let mut sensor = new.map_err(|error| (None, name_refused(error)))?;
-                self.pass(&mut sensor, &found, received, batch)?;
+                let mut sensor = new.map_err(|error| (None, name_refused(&error)))?;
+                self.pass(&mut sensor, found, received, batch)?;
                 *memory_bytes += name.len() + size_of::<(Box<str>, Sensor)>() + ALLOCATION_BYTES;
                 sensors.insert(name.into(), sensor);
                 Ok(())
@@ -216,7 +218,7 @@ impl Admission {
     }
 }
 
-fn name_refused(error: SensorNameError) -> RejectReason {
+fn name_refused(error: &SensorNameError) -> RejectReason {
     RejectReason::Name(error.to_string())
 }
 

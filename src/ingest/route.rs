@@ -58,6 +58,7 @@ impl RouteSettings {
 
 /// How a payload is laid out.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one a route, and every message would follow the pointer")]
 pub enum PayloadFormat {
     /// The payload is one number in text. Its time is when it came in.
     Plain,

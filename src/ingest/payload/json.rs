@@ -47,7 +47,7 @@ pub(super) fn read<'t, 'p>(
                 (true, true) => Ok(()),
             }
         }
-        Each::Columns => columns(layout, pick(layout, text)?, sink),
+        Each::Columns => columns(layout, &pick(layout, text)?, sink),
     }
 }
 
@@ -130,7 +130,7 @@ fn reading<'t, 'p>(
 /// Hands over the rows of columns.
 fn columns<'t, 'p>(
     layout: &'t JsonLayout,
-    picked: Picked<'p>,
+    picked: &Picked<'p>,
     sink: &mut impl FnMut(Item<'t, 'p>),
 ) -> Result<(), Fault<'t>> {
     // `JsonLayout::new` lets no other columns pass.

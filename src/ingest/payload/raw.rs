@@ -43,7 +43,13 @@ impl<'a> Iterator for Elements<'a> {
 
     fn next(&mut self) -> Option<&'a str> {
         let text = self.rest?;
-        let (element, rest) = match comma(text.as_bytes()) {
+        let bytes = text.as_bytes();
+        // Numbers hold nothing that hides a comma.
+        let comma = match bytes.iter().position(|b| matches!(b, b',' | b'"' | b'[' | b'{')) {
+            Some(at) if bytes[at] != b',' => comma(bytes),
+            first => first,
+        };
+        let (element, rest) = match comma {
             Some(at) => (&text[..at], Some(&text[at + 1..])),
             None => (text, None),
         };
