@@ -390,7 +390,7 @@ mod tests {
 
     #[test]
     fn an_open_quote_ends_the_history_and_does_not_fill_the_memory() {
-        let text = io::Cursor::new(format!("{HEADER}\"")).chain(io::repeat(b'x'));
+        let text = io::Cursor::new(format!("{HEADER}\"")).chain(io::repeat(b'x').take(8 << 20));
         let mut history = History::new("h.csv", text, Columns::default()).unwrap();
         let error = history.next().unwrap().unwrap_err();
         assert!(!error.is_of_row() && error.to_string().contains("is a quote left open?"), "{error}");
