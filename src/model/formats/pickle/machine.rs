@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::mem::size_of;
 
 use super::error::{PickleError, PickleProblem as Problem};
+use super::input::Input;
 use super::names::{Name, printable};
 use super::opcode as op;
 use super::value::{Graph, Node, NodeId, Object, Value};
@@ -21,8 +22,7 @@ const ALLOCATION: usize = 32;
 /// When it is damaged, names what it may not, or takes more than `limits` allow.
 pub(in crate::model::formats) fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Graph<'a>, PickleError> {
     let mut machine = Machine {
-        input: bytes,
-        offset: 0,
+        input: Input::new(bytes),
         limits: *limits,
         protocol: 0,
         nodes: Vec::new(),
@@ -34,7 +34,7 @@ pub(in crate::model::formats) fn read<'a>(bytes: &'a [u8], limits: &Limits) -> R
     let mut offset = 0;
     let root = (0..limits.opcodes)
         .find_map(|_| {
-            offset = machine.offset;
+            offset = machine.input.offset();
             machine.step().transpose()
         })
         .unwrap_or(Err(Problem::Limit { what: "instructions", max: limits.opcodes, setting: "opcodes" }))
@@ -43,8 +43,7 @@ pub(in crate::model::formats) fn read<'a>(bytes: &'a [u8], limits: &Limits) -> R
 }
 
 pub(super) struct Machine<'a> {
-    input: &'a [u8],
-    offset: usize,
+    input: Input<'a>,
     pub(super) limits: Limits,
     protocol: u8,
     nodes: Vec<Value<'a>>,
@@ -58,16 +57,16 @@ pub(super) struct Machine<'a> {
 impl<'a> Machine<'a> {
     /// Runs one instruction. Answers the pickle's value when it was the last.
     fn step(&mut self) -> Result<Option<NodeId>, Problem> {
-        match self.byte()? {
+        match self.input.byte()? {
             op::STOP => return self.pop().map(Some),
-            op::PROTO => match self.byte()? {
+            op::PROTO => match self.input.byte()? {
                 protocol @ 2..=5 => self.protocol = protocol,
                 other => return Err(Problem::Protocol(other)),
             },
             op::FRAME => {
                 // A frame is a hint for reading ahead; all is here already. One that is not whole is a file cut off.
-                let length = self.length(8)?;
-                if length > self.input.len() - self.offset {
+                let length = self.input.length(8)?;
+                if length > self.input.left() {
                     return Err(Problem::Truncated);
                 }
             }
@@ -76,23 +75,23 @@ impl<'a> Machine<'a> {
             op::NEWTRUE => self.push(Value::Bool(true))?,
             op::NEWFALSE => self.push(Value::Bool(false))?,
             op::BININT => {
-                let int = i64::from(i32::from_le_bytes(self.array()?));
+                let int = i64::from(i32::from_le_bytes(self.input.array()?));
                 self.push(Value::Int(int))?;
             }
             op::BININT1 => {
-                let int = i64::from(self.byte()?);
+                let int = i64::from(self.input.byte()?);
                 self.push(Value::Int(int))?;
             }
             op::BININT2 => {
-                let int = i64::from(u16::from_le_bytes(self.array()?));
+                let int = i64::from(u16::from_le_bytes(self.input.array()?));
                 self.push(Value::Int(int))?;
             }
             op::LONG1 => {
-                let int = self.long()?;
+                let int = self.input.long()?;
                 self.push(Value::Int(int))?;
             }
             op::BINFLOAT => {
-                let float = f64::from_be_bytes(self.array()?);
+                let float = f64::from_be_bytes(self.input.array()?);
                 self.push(Value::Float(float))?;
             }
 
@@ -155,25 +154,25 @@ impl<'a> Machine<'a> {
             }
 
             op::BINPUT => {
-                let index = usize::from(self.byte()?);
+                let index = usize::from(self.input.byte()?);
                 self.put(index)?;
             }
             op::LONG_BINPUT => {
-                let index = self.length(4)?;
+                let index = self.input.length(4)?;
                 self.put(index)?;
             }
             op::MEMOIZE => self.put(self.memo.len())?,
             op::BINGET => {
-                let index = usize::from(self.byte()?);
+                let index = usize::from(self.input.byte()?);
                 self.get(index)?;
             }
             op::LONG_BINGET => {
-                let index = self.length(4)?;
+                let index = self.input.length(4)?;
                 self.get(index)?;
             }
 
             op::GLOBAL => {
-                let (module, name) = (self.line()?, self.line()?);
+                let (module, name) = (self.input.line()?, self.input.line()?);
                 self.name(module, name)?;
             }
             op::STACK_GLOBAL => {
@@ -204,65 +203,15 @@ impl<'a> Machine<'a> {
         Ok(None)
     }
 
-    // The input.
-
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Problem> {
-        let rest = self.input.get(self.offset..).unwrap_or_default();
-        let (taken, _) = rest.split_at_checked(length).ok_or(Problem::Truncated)?;
-        self.offset += length;
-        Ok(taken)
-    }
-
-    fn array<const SIZE: usize>(&mut self) -> Result<[u8; SIZE], Problem> {
-        self.take(SIZE)?.try_into().map_err(|_| Problem::Truncated)
-    }
-
-    fn byte(&mut self) -> Result<u8, Problem> {
-        self.array().map(|[byte]| byte)
-    }
-
-    /// A little-endian length of `size` bytes.
-    fn length(&mut self, size: usize) -> Result<usize, Problem> {
-        let mut wide = [0; 8];
-        wide[..size].copy_from_slice(self.take(size)?);
-        // What does not fit cannot be in the file either.
-        usize::try_from(u64::from_le_bytes(wide)).map_err(|_| Problem::Truncated)
-    }
-
-    /// A line that ends in a newline.
-    fn line(&mut self) -> Result<&'a str, Problem> {
-        let rest = self.input.get(self.offset..).unwrap_or_default();
-        let length = rest.iter().position(|byte| *byte == b'\n').ok_or(Problem::Truncated)?;
-        let line = self.take(length)?;
-        self.take(1)?;
-        std::str::from_utf8(line).map_err(|_| Problem::Text)
-    }
-
-    /// A whole number of as many bytes as the next one says, two's complement, little-endian.
-    fn long(&mut self) -> Result<i64, Problem> {
-        let length = usize::from(self.byte()?);
-        let bytes = self.take(length)?;
-        let negative = bytes.last().is_some_and(|top| top & 0x80 != 0);
-        let mut wide = [if negative { 0xff } else { 0 }; 8];
-        let Some(low) = wide.get_mut(..length) else {
-            return Err(Problem::Expected {
-                expected: "a whole number of at most 8 bytes",
-                found: format!("one of {length}"),
-            });
-        };
-        low.copy_from_slice(bytes);
-        Ok(i64::from_le_bytes(wide))
-    }
-
     fn text(&mut self, size: usize) -> Result<(), Problem> {
-        let length = self.length(size)?;
-        let text = std::str::from_utf8(self.take(length)?).map_err(|_| Problem::Text)?;
+        let length = self.input.length(size)?;
+        let text = std::str::from_utf8(self.input.take(length)?).map_err(|_| Problem::Text)?;
         self.push(Value::Text(text))
     }
 
     fn bytes(&mut self, size: usize) -> Result<(), Problem> {
-        let length = self.length(size)?;
-        let bytes = self.take(length)?;
+        let length = self.input.length(size)?;
+        let bytes = self.input.take(length)?;
         self.push(Value::Bytes(Cow::Borrowed(bytes)))
     }
 

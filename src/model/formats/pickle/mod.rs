@@ -8,6 +8,7 @@
 mod arrays;
 mod calls;
 mod error;
+mod input;
 mod machine;
 mod names;
 mod numpy;
