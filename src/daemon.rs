@@ -139,7 +139,8 @@ impl Daemon {
         let recorder = Recorder::new(settings.recorder(sensors.clone()), reader.clone(), commands.clone(), supervisor);
         let scheduler = Scheduler::new(settings.scheduler, commands.clone(), recorder.start()).start();
 
-        let published = Published { reader, directory: Arc::clone(&directory), scope: sensors.into(), cut: settings.cut };
+        let published =
+            Published { reader, directory: Arc::clone(&directory), scope: sensors.into(), cut: settings.cut };
         let mut publishers = Vec::new();
         if let Some(files) = settings.files {
             publishers.push(actix_rt::spawn(publish_files(published.clone(), files, commands.clone())));

@@ -59,7 +59,8 @@ impl FromStr for CronPattern {
         }
         // As tokio-cron-scheduler reads it, which is to wake us.
         let parser = CronParser::builder().seconds(Seconds::Required).dom_and_dow(true).build();
-        let cron = parser.parse(text).map_err(|error| refused(error.to_string().trim_end_matches('.').to_lowercase()))?;
+        let cron =
+            parser.parse(text).map_err(|error| refused(error.to_string().trim_end_matches('.').to_lowercase()))?;
         match cron.find_next_occurrence(&Timestamp::default().utc(), true) {
             Ok(_) => Ok(Self { text: text.to_owned(), cron }),
             Err(_) => Err(refused("it never fires".to_owned())),

@@ -166,7 +166,12 @@ fn check_models(settings: &Settings, findings: &mut Findings) -> String {
                 if model.width() != crate::scoring::FEATURES {
                     let width = model.width();
                     let path = entry.path.display();
-                    findings.mistake(KEY, format!("{path}: the model takes {width} features a row, and rows hold one: the mean of an interval"));
+                    findings.mistake(
+                        KEY,
+                        format!(
+                            "{path}: the model takes {width} features a row, and rows hold one: the mean of an interval"
+                        ),
+                    );
                 }
             }
             Err(error) => findings.mistake(KEY, error),

@@ -36,13 +36,14 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> ConnectSettings {
     let client_id = section.take("client_id", "a name of 1 to 128 characters without control characters", |value| {
         value.as_str().filter(|id| (1..=128).contains(&id.chars().count()) && !id.contains(char::is_control))
     });
-    let qos =
-        section.take("qos", "0 (at most once), 1 (at least once) or 2 (exactly once)", |value| match value.as_integer()?.as_str() {
+    let qos = section.take("qos", "0 (at most once), 1 (at least once) or 2 (exactly once)", |value| {
+        match value.as_integer()?.as_str() {
             "0" => Some(SubscriptionQos::AtMostOnce),
             "1" => Some(SubscriptionQos::AtLeastOnce),
             "2" => Some(SubscriptionQos::ExactlyOnce),
             _ => None,
-        });
+        }
+    });
     ConnectSettings {
         host: host.unwrap_or_else(|| "127.0.0.1".to_owned()),
         port: section.integer("port", 1883, 1..=65_535),

@@ -24,7 +24,8 @@ const DEFAULT_NAME: &str = "model_{device}_{sensor}";
 /// Always `Some`: what cannot be read is replaced by the default, which can.
 pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ModelSettings> {
     let accepted = "a path below the folder with {device} and {sensor}, such as \"model_{device}_{sensor}\"";
-    let name = section.parsed("name", accepted, NameTemplate::parse).or_else(|| NameTemplate::parse(DEFAULT_NAME).ok())?;
+    let name =
+        section.parsed("name", accepted, NameTemplate::parse).or_else(|| NameTemplate::parse(DEFAULT_NAME).ok())?;
     let sizes = ByteSize::from_kib(1)..=ByteSize::from_mib(4096);
     let models = ModelSettings {
         directory: section.path("directory", "/var/lib/anomalyd/models"),

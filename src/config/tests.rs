@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::bytes::ByteSize;
-use crate::sink::prediction::Decisions;
 use super::schedule::EventIdle;
 use super::*;
 use crate::ingest::filter::Filter;
+use crate::sink::prediction::Decisions;
 use crate::time::{Span, Timestamp};
 
 const SHIPPED: &str = include_str!("../../config.toml");
@@ -172,7 +172,7 @@ fn values_are_read_as_what_they_mean() {
     assert_eq!(Some(config.limits.latest), Timestamp::parse("2030-01-01T00:00:00Z"));
     assert_eq!(config.window.cut.intervals_per_window(), 120);
     assert_eq!(config.schedule.event_idle, EventIdle::Never);
-    assert_eq!(config.publish.files.unwrap().decisions, Decisions::Written);
+    assert_eq!(config.publish.files.unwrap().decisions, Decisions::Include);
     assert_eq!(config.filters[0].filter, Filter::new(-3.0, 1000.0, None).unwrap());
     assert_eq!(config.mqtt.connect, None);
 }

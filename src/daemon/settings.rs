@@ -68,12 +68,8 @@ impl Settings {
         let Config { store, mqtt, limits, window, schedule, models, scoring, supervision, publish, .. } = config;
         let cut = window.cut;
         let stop_deadline = config.stop.deadline.to_std();
-        let schedule_of_runs = Schedule {
-            cron: schedule.cron.clone(),
-            cut,
-            lateness: window.lateness,
-            catch_up: schedule.catch_up,
-        };
+        let schedule_of_runs =
+            Schedule { cron: schedule.cron.clone(), cut, lateness: window.lateness, catch_up: schedule.catch_up };
         Self {
             cut,
             max_sensors: limits.sensors as usize,

@@ -412,7 +412,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn the_reference_history_is_read_whole() {
         let reference = std::env::var_os("ANOMALYD_REFERENCE").map_or_else(
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"),

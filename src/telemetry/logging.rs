@@ -16,7 +16,9 @@ pub enum LogFormat {
 
 /// Directives that the log's filter cannot be made from.
 #[derive(Debug, thiserror::Error)]
-#[error("the log level {level:?} cannot be read: {problem}; accepted are error, warn, info, debug, trace, and lists such as \"info,anomalyd::store=debug\"")]
+#[error(
+    "the log level {level:?} cannot be read: {problem}; accepted are error, warn, info, debug, trace, and lists such as \"info,anomalyd::store=debug\""
+)]
 pub struct LogError {
     level: String,
     problem: String,
@@ -27,8 +29,8 @@ pub struct LogError {
 /// # Errors
 /// When the directives make no sense.
 pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(level)
-        .map_err(|error| LogError { level: level.to_owned(), problem: error.to_string() })?;
+    let filter =
+        EnvFilter::try_new(level).map_err(|error| LogError { level: level.to_owned(), problem: error.to_string() })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
