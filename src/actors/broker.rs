@@ -202,10 +202,13 @@ impl Subscriber {
     fn check_subscriptions(&self, ack: &SubAck) {
         for (filter, code) in self.settings.filters().zip(&ack.return_codes) {
             match code {
-                SubscribeReasonCode::Failure => error!(
-                    filter = filter.path,
-                    "the broker refuses the subscription: no readings will come from it; check the broker's access rules"
-                ),
+                SubscribeReasonCode::Failure => {
+                    self.counters.subscriptions_refused.add(1);
+                    error!(
+                        filter = filter.path,
+                        "the broker refuses the subscription: no readings come from it; check the broker's access rules"
+                    );
+                }
                 SubscribeReasonCode::Success(granted) if *granted < filter.qos => warn!(
                     filter = filter.path,
                     granted = *granted as u8,

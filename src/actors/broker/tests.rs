@@ -226,6 +226,18 @@ fn a_batch_that_could_not_be_stored_is_sent_again() {
 }
 
 #[test]
+fn a_refused_subscription_is_counted() {
+    let broker = PlayedBroker::new();
+    let subscriptions = vec!["plant/+".to_owned(), "secret/#".to_owned()];
+    let (source, _committer) = Running::start(BrokerSettings { subscriptions, ..settings(broker.port()) });
+    let mut peer = broker.accept(NEW);
+    assert_eq!(source.counters.subscriptions_refused.get(), 0);
+    peer.send(b"\x90\x04\x00\x01\x01\x80");
+    wait_until("the refusal is counted", || source.counters.subscriptions_refused.get() == 1);
+    source.stop();
+}
+
+#[test]
 fn a_release_of_a_message_from_before_a_restart_is_completed() {
     let broker = PlayedBroker::new();
     let settings = BrokerSettings { qos: SubscriptionQos::ExactlyOnce, ..settings(broker.port()) };

@@ -520,6 +520,24 @@ fn a_rumqttc_client_publishes_at_every_qos() {
 }
 
 #[test]
+fn a_rumqttc_client_sends_again_what_was_not_acknowledged_when_its_session_is_present() {
+    let (listener, committer) = start(settings(), 1 << 20);
+    let mut options = MqttOptions::new("client", "127.0.0.1", listener.address.port());
+    options.set_clean_session(false);
+    let (client, mut connection) = Client::new(options, 10);
+    client.publish("plant/pump", QoS::AtLeastOnce, false, "1").unwrap();
+    let device = thread::spawn(move || {
+        while !matches!(connection.recv_timeout(PATIENCE).unwrap(), Ok(Event::Incoming(rumqttc::Packet::PubAck(_)))) {}
+    });
+    committer.open_session(SessionPresent::No);
+    drop(committer.next());
+    committer.open_session(SessionPresent::Yes);
+    committer.next().commit();
+    device.join().unwrap();
+    assert_eq!((listener.counters.messages.get(), listener.counters.acks.get()), (2, 1));
+}
+
+#[test]
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn mosquitto_pub_publishes_at_every_qos_and_is_told_that_mqtt_5_is_not_spoken() {
     let listener = start_committing(settings());
