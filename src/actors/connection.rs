@@ -95,12 +95,29 @@ impl Closing {
     }
 }
 
+/// How a connection ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The client's id; empty when it gave none.
+    pub(crate) client: String,
+    /// Why it ended.
+    pub(crate) closing: Closing,
+}
+
+impl From<Closing> for Ended {
+    fn from(closing: Closing) -> Self {
+        Self { client: String::new(), closing }
+    }
+}
+
 /// The longest client id accepted. The standard demands 23.
 const MAX_CLIENT_ID_BYTES: usize = 256;
 
 /// A connection, from its first byte to its last.
 pub(crate) struct Connection {
     stream: TcpStream,
+    /// The client's id, once it is known.
+    client: String,
     shared: Arc<Shared>,
     decoder: Decoder,
     buffer: ReadBuffer,
@@ -125,6 +142,7 @@ impl Connection {
         let decoder = (shared.decoders)();
         Self {
             stream,
+            client: String::new(),
             shared,
             decoder,
             buffer: ReadBuffer::new(),
@@ -135,8 +153,8 @@ impl Connection {
         }
     }
 
-    /// Serves the client until the connection ends, and says why it did.
-    pub(crate) async fn serve(mut self) -> Closing {
+    /// Serves the client until the connection ends, and says how it did.
+    pub(crate) async fn serve(mut self) -> Ended {
         let shared = Arc::clone(&self.shared);
         let mut stop = pin!(shared.stop.requested());
         let handshake = tokio::select! {
@@ -153,7 +171,7 @@ impl Connection {
             // Whoever may still listen learns what reached the disk.
             let _ = timeout(shared.settings.drain_timeout, self.drain()).await;
         }
-        closing
+        Ended { client: self.client, closing }
     }
 
     /// Awaits CONNECT and answers it.
@@ -178,6 +196,7 @@ impl Connection {
                 return Err(closing);
             }
         };
+        connect.client.clone_into(&mut self.client);
         if connect.will == Will::Given {
             self.shared.notices.will(connect.client);
         }
