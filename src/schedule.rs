@@ -4,6 +4,7 @@
 //! is due once the lateness has passed, so that the readings of the last minute are in. What was missed while the
 //! daemon was down is caught up on, up to a bound.
 
+use std::fmt;
 use std::str::FromStr;
 
 use croner::Cron;
@@ -26,7 +27,7 @@ pub struct Schedule {
 }
 
 /// A cron pattern of six fields, the first being seconds, in UTC.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CronPattern {
     text: String,
     cron: Cron,
@@ -40,6 +41,12 @@ pub struct CronPattern {
 pub struct CronError {
     text: String,
     problem: String,
+}
+
+impl fmt::Debug for CronPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CronPattern").field(&self.text).finish()
+    }
 }
 
 impl PartialEq for CronPattern {

@@ -221,7 +221,7 @@ fn a_value_that_is_not_accepted_says_what_is() {
         ("[[filter]]\nsensors = \"*\"\nmin = nan", "3:7: filter[1].min: found nan; accepted: a finite number"),
         (
             "[models]\nname = \"model_{sensor}\"",
-            "2:8: models.name: found \"model_{sensor}\": {device} is not in it: several sensors would share one name; accepted: a file name with {device} and {sensor}, without an ending",
+            "2:8: models.name: found \"model_{sensor}\": the template \"model_{sensor}\" holds {device} 0 times; it must hold it once; accepted: a path below the folder with {device} and {sensor}, such as \"model_{device}_{sensor}\"",
         ),
         (
             "[log]\nlevel = \"ifno\"",
@@ -243,7 +243,10 @@ fn the_source_keys_say_what_belongs_elsewhere() {
             "host = \"broker:1883\"",
             "2:8: mqtt.connect.host: found \"broker:1883\": the port has its own key; accepted: a host name or an address, such as \"localhost\" or \"192.168.0.7\"",
         ),
-        ("qos = 2", "2:7: mqtt.connect.qos: found 2; accepted: 0 (at most once) or 1 (at least once)"),
+        (
+            "qos = 3",
+            "2:7: mqtt.connect.qos: found 3; accepted: 0 (at most once), 1 (at least once) or 2 (exactly once)",
+        ),
         (
             "password = \"hunter2\"",
             "2:12: mqtt.connect.password: there is no username; MQTT takes a password only with one",

@@ -148,7 +148,10 @@ mod tests {
         let mut report = report(0, 0);
         (2..9).for_each(|line| report.rows.refuse(line, RowError::Value("x".into())));
         let text = report.to_string();
-        assert!(text.contains("refused       7 rows") && text.contains("line 2: 'x' is not a finite number"), "{text}");
+        assert!(
+            text.contains("refused       7 rows") && text.contains("line 2: \"x\" is not a finite number"),
+            "{text}"
+        );
         assert!(text.contains("line 6") && !text.contains("line 7") && text.contains("and 2 more"), "{text}");
     }
 }

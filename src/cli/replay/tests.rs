@@ -52,7 +52,7 @@ async fn a_history_is_published_row_by_row_and_the_summary_accounts_for_every_ro
     for line in [
         "read          5 rows\n",
         "passed over   2 rows",
-        "refused       1 rows\n              line 4: 'oops' is not a finite number",
+        "refused       1 rows\n              line 4: \"oops\" is not a finite number",
         "sent          2 messages",
         "acknowledged  2: all of them",
     ] {
@@ -64,7 +64,7 @@ async fn a_history_is_published_row_by_row_and_the_summary_accounts_for_every_ro
 async fn a_missing_file_is_told_before_anything_is_sent() {
     let missing = parse("nowhere.csv --to mqtt://127.0.0.1:1").unwrap();
     let error = replay(&missing).await.unwrap_err().to_string();
-    assert!(error.contains("cannot open nowhere.csv"), "{error}");
+    assert!(error.contains("cannot read nowhere.csv"), "{error}");
 }
 
 #[test]
