@@ -34,13 +34,13 @@ use tracing::{error, info, warn};
 
 use crate::actors::acks::{Held, NotCommitted};
 use crate::actors::intake::Intake;
-use crate::actors::log_limit::LogLimit;
 use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters};
 use crate::actors::stop::Stop;
 use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{Decoder, Message};
 use crate::reading::{Reject, RejectReason};
 use crate::store::Committed;
+use crate::telemetry::log_limit::LogLimit;
 use crate::time::{Span, Timestamp};
 use acks::{BrokerAcks, Epoch};
 use backoff::Backoff;

@@ -22,9 +22,9 @@ use tracing::{debug, error, info, warn};
 use crate::actors::clients::Clients;
 use crate::actors::connection::{Closing, Connection, Ended};
 use crate::actors::intake::Intake;
-use crate::actors::log_limit::LogLimit;
 use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters};
 use crate::actors::stop::Stop;
+use crate::telemetry::log_limit::LogLimit;
 
 #[cfg(test)]
 mod tests;

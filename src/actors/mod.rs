@@ -20,7 +20,6 @@ pub mod supervisor;
 mod acks;
 mod clients;
 mod connection;
-mod log_limit;
 mod read_buffer;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Lets one line through in every [`LogLimit::INTERVAL`] and counts those in between.
 #[derive(Debug, Default)]
-pub(crate) struct LogLimit(Mutex<State>);
+pub struct LogLimit(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -14,11 +14,16 @@ struct State {
 }
 
 impl LogLimit {
+    /// A limit that has let nothing through yet.
+    pub const fn new() -> Self {
+        Self(Mutex::new(State { last: None, suppressed: 0 }))
+    }
+
     /// The time between two lines.
-    pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
+    pub const INTERVAL: Duration = Duration::from_secs(10);
 
     /// Whether a line may be logged now: if so, how many were held back since the last one.
-    pub(crate) fn admit(&self, now: Instant) -> Option<u64> {
+    pub fn admit(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last.is_some_and(|last| now.saturating_duration_since(last) < Self::INTERVAL) {
             state.suppressed += 1;
@@ -27,6 +32,20 @@ impl LogLimit {
         state.last = Some(now);
         Some(std::mem::take(&mut state.suppressed))
     }
+}
+
+/// Logs a warning at most once in [`LogLimit::INTERVAL`] for each place in the code; the field `suppressed` says how many
+/// were held back since the last.
+#[macro_export]
+macro_rules! warn_limited {
+    ($($arg:tt)*) => {{
+        static LIMIT: $crate::telemetry::log_limit::LogLimit = $crate::telemetry::log_limit::LogLimit::new();
+        match LIMIT.admit(std::time::Instant::now()) {
+            Some(0) => tracing::warn!($($arg)*),
+            Some(suppressed) => tracing::warn!(suppressed, $($arg)*),
+            None => {}
+        }
+    }};
 }
 
 #[cfg(test)]
