@@ -27,7 +27,8 @@ run() {
     printf '  $ %s\n' "$*"
     "$@"
 }
-trap 'status=$?; [ $status -eq 0 ] || printf "\nFAILED: %s\n" "$current" >&2' EXIT
+at_exit() { [ "$?" -eq 0 ] || printf '\nFAILED: %s\n' "$current" >&2; }
+trap at_exit EXIT
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
