@@ -6,7 +6,7 @@
 //! configuration. Killing the process instead loses nothing that was acknowledged; it only leaves more to do at the next
 //! start.
 
-mod settings;
+pub(crate) mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,10 +116,10 @@ impl Daemon {
     /// When one of them cannot start; the others are not left behind.
     pub async fn start(config: &Config) -> Result<Self, DaemonError> {
         let settings = Settings::of(config);
-        let listener = settings.listener.map(Listener::bind).transpose()?;
-        let broker = settings.broker.map(Broker::new).transpose()?;
+        let listener = settings.listener.clone().map(Listener::bind).transpose()?;
+        let broker = settings.broker.clone().map(Broker::new).transpose()?;
 
-        let store = Store::open(settings.store)?;
+        let store = Store::open(settings.store.clone())?;
         if let Some(aside) = &store.set_aside {
             let directory = aside.directory.display();
             tracing::error!(%directory, "the store was damaged and is set aside; a new one begins: {}", aside.reason);
@@ -130,16 +130,17 @@ impl Daemon {
         let scope = scope(catalog, &directory)?;
         let sensors: Vec<SensorId> = scope.iter().map(|scope| scope.sensor).collect();
 
-        let pipeline = Pipeline::recover(store, Arc::clone(&directory), (settings.pipeline)(Arc::clone(&directory)))?;
+        let pipeline = Pipeline::recover(store, Arc::clone(&directory), settings.pipeline(Arc::clone(&directory)))?;
         let (intake, submissions) = Intake::new(settings.intake_bytes);
         let (commands, ended) = committer::start(pipeline, submissions)?;
 
         let supervisor =
-            SensorSupervisor::new(settings.sensors, reader.clone(), arbiters(settings.threads), scope).start();
-        let recorder = Recorder::new((settings.recorder)(sensors.clone()), reader.clone(), commands.clone(), supervisor);
+            SensorSupervisor::new(settings.sensors.clone(), reader.clone(), arbiters(settings.threads), scope).start();
+        let recorder = Recorder::new(settings.recorder(sensors.clone()), reader.clone(), commands.clone(), supervisor);
         let scheduler = Scheduler::new(settings.scheduler, commands.clone(), recorder.start()).start();
 
-        let published = Published { reader, directory: Arc::clone(&directory), scope: sensors.into(), cut: settings.cut };
+        let published =
+            Published { reader, directory: Arc::clone(&directory), scope: sensors.into(), cut: settings.cut };
         let mut publishers = Vec::new();
         if let Some(files) = settings.files {
             publishers.push(actix_rt::spawn(publish_files(published.clone(), files, commands.clone())));

@@ -25,8 +25,10 @@ pub mod store;
 pub mod telemetry;
 pub mod window;
 
-// What puts them together.
+// What puts them together: pure parts over the store, actors over those, the daemon over all of them.
 pub mod actors;
-pub mod pipeline;
 pub mod config;
+pub mod daemon;
+pub mod pipeline;
+
 pub mod cli;

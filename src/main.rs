@@ -1,2 +1,92 @@
-//! The `anomalyd` binary.
-fn main() {}
+//! The `anomalyd` binary: arguments, configuration, log, command, exit code.
+//!
+//! Exit codes: 0 when all went well, 1 when the command failed, 2 when it was called wrongly.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anomalyd::cli::{check, demo, dump, replay, score};
+use anomalyd::config::Config;
+use anomalyd::daemon;
+use anomalyd::telemetry::logging::{self, LogFormat};
+use clap::{Parser, Subcommand};
+
+/// Scores many anomaly models on a schedule, on one edge gateway.
+///
+/// Devices publish sensor readings over MQTT. anomalyd makes them durable, aggregates them over intervals, and scores
+/// each sensor's window with that sensor's pre-trained model, every hour. See it work: anomalyd demo
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// How log lines look
+    #[arg(long, global = true, value_enum, default_value_t)]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+// The commands' own arguments carry their help.
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the daemon until it is told to stop
+    ///
+    /// SIGTERM or SIGINT (Ctrl-C) stops it in order; a second one at once. Nothing that was acknowledged is lost either
+    /// way.
+    Run {
+        /// The configuration file
+        #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
+        config: PathBuf,
+    },
+    Check(check::Args),
+    Demo(demo::Args),
+    Score(score::Args),
+    Replay(replay::Args),
+    Dump(dump::Args),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match execute(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            // There is nowhere else to say it.
+            let _ = writeln!(io::stderr(), "anomalyd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { log_format, command } = arguments;
+    let out = &mut io::stdout().lock();
+    match command {
+        Command::Run { config } => {
+            let config = Config::read(&config)?;
+            logging::start(log_format, &config.log.level)?;
+            for warning in config.warnings() {
+                tracing::warn!("{warning}");
+            }
+            actix_rt::System::new().block_on(daemon::run(&config))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check(args) => Ok(check::run(&args, out)?),
+        Command::Demo(args) => Ok(runtime()?.block_on(demo::run(&args, out))?),
+        Command::Score(args) => {
+            logging::start(log_format, "warn")?;
+            Ok(score::run(&args, out)?)
+        }
+        Command::Replay(args) => {
+            logging::start(log_format, "warn")?;
+            Ok(runtime()?.block_on(replay::run(&args, out))?)
+        }
+        Command::Dump(args) => {
+            dump::run(args.what, &Config::read(&args.config)?, out)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

@@ -42,17 +42,35 @@ pub struct CronError {
     problem: String,
 }
 
+impl PartialEq for CronPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
 impl FromStr for CronPattern {
     type Err = CronError;
 
     fn from_str(text: &str) -> Result<Self, CronError> {
-        let parsed = CronParser::builder().seconds(Seconds::Required).build().parse(text);
-        let cron = parsed.map_err(|problem| CronError { text: text.to_owned(), problem: problem.to_string() })?;
-        Ok(Self { text: text.to_owned(), cron })
+        let shown = |text: &str| text.chars().take(Self::MAX_CHARACTERS).collect();
+        let refused = |problem: String| CronError { text: shown(text), problem };
+        if text.chars().count() > Self::MAX_CHARACTERS {
+            return Err(refused(format!("it has more than {} characters", Self::MAX_CHARACTERS)));
+        }
+        // As tokio-cron-scheduler reads it, which is to wake us.
+        let parser = CronParser::builder().seconds(Seconds::Required).dom_and_dow(true).build();
+        let cron =
+            parser.parse(text).map_err(|error| refused(error.to_string().trim_end_matches('.').to_lowercase()))?;
+        match cron.find_next_occurrence(&Timestamp::default().utc(), true) {
+            Ok(_) => Ok(Self { text: text.to_owned(), cron }),
+            Err(_) => Err(refused("it never fires".to_owned())),
+        }
     }
 }
 
 impl CronPattern {
+    const MAX_CHARACTERS: usize = 256;
+
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -61,6 +79,15 @@ impl CronPattern {
     /// The first firing after `time`.
     pub fn next_after(&self, time: Timestamp) -> Option<Timestamp> {
         self.cron.find_next_occurrence(&time.utc(), false).ok().map(Timestamp::from)
+    }
+
+    /// The shortest time between two of the next firings after `time`; `None` when there are none.
+    ///
+    /// Firings need not be evenly spread: this looks at a day's worth at one a minute.
+    pub fn shortest_period_after(&self, time: Timestamp) -> Option<Span> {
+        const FIRINGS: usize = 1440;
+        let firings: Vec<_> = self.cron.iter_after(time.utc()).take(FIRINGS).map(Timestamp::from).collect();
+        firings.windows(2).filter(|pair| pair[1] < Timestamp::MAX).map(|pair| pair[1].since(pair[0])).min()
     }
 
     /// The last firing at `time` or before.

@@ -104,9 +104,14 @@ fn a_name_that_would_run_code_elsewhere_is_refused_by_name() {
 }
 
 #[test]
-fn a_refused_name_cannot_write_to_the_log() {
+fn what_a_file_says_cannot_steer_the_log() {
     let reason = problem(&pickle(&[b"cos\x1b[2J\rhidden\nsystem\n."])).to_string();
     assert!(!reason.chars().any(char::is_control), "{reason:?}");
+    let good = sample("p4_number_2d.pkl");
+    for (from, to) in [(&b"OneClassSVM"[..], &b"OneClass\x1b[2"[..]), (b"rbf", b"\x1b[2")] {
+        let reason = read(&replaced(&good, from, to)).unwrap_err().to_string();
+        assert!(reason.contains("[2") && !reason.chars().any(char::is_control), "{reason:?}");
+    }
 }
 
 #[test]

@@ -1,21 +1,27 @@
 //! The moving parts: thin actors and tasks over the pure modules.
+//!
+//! In the order in which a reading meets them: the sources ([`listener`], [`broker`]) hand batches to the [`intake`];
+//! the [`committer`] makes them durable; the [`scheduler`] has the [`recorder`] begin runs; the [`supervisor`] passes
+//! them on to the [`sensor`] actors; the [`publisher`] hands out what came of them.
 
+pub mod broker;
 pub mod committer;
 pub mod intake;
+pub mod listener;
 pub mod publisher;
 pub mod recorder;
 pub mod restart;
 pub mod scheduler;
 pub mod sensor;
-pub mod supervisor;
-pub mod broker;
-pub mod listener;
 pub mod source;
 pub mod stop;
+pub mod supervisor;
+
 mod acks;
 mod clients;
 mod connection;
 mod log_limit;
 mod read_buffer;
+
 #[cfg(test)]
 mod test_committer;

@@ -162,7 +162,7 @@ impl Outlet for FileOutlet {
     async fn take(&mut self, published: &Published, window: Window) -> Result<u64, PublishError> {
         let (published, settings) = (published.clone(), self.settings.clone());
         let write = move || {
-            let mut files = RunFiles::new(&settings, published.cut, window)?;
+            let mut files = RunFiles::new(&settings, published.cut, window);
             let mut count = 0;
             for chunk in published.chunks(window) {
                 for Outgoing { sensor, verdict, intervals } in chunk? {

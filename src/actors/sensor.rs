@@ -38,7 +38,7 @@ pub struct ScoreWindow {
 }
 
 /// What all sensor actors share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SensorSettings {
     /// What verdicts depend on.
     pub scoring: ScoringSettings,

@@ -1,5 +1,10 @@
 //! The commands, one file each.
 
+pub mod check;
 pub mod demo;
+pub mod dump;
 pub mod publish;
 pub mod replay;
+pub mod score;
+
+mod arguments;

@@ -2,12 +2,10 @@
 
 mod pace;
 mod report;
-mod rows;
 
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -19,10 +17,10 @@ use tokio::time::Instant;
 
 pub use self::pace::{Speed, SpeedError};
 pub use self::report::{Ending, Report, RowCounts};
-pub use self::rows::{Columns, ColumnsError, HistoryError, RowError};
-use self::rows::{History, HistoryReading};
 use super::publish::url::ServerUrl;
 use super::publish::{PublishError, Publisher, Settings, json_payload};
+use crate::cli::arguments::parse_time;
+use crate::ingest::history::{Columns, History, HistoryError, Row};
 use crate::time::Timestamp;
 
 /// Publishes a history file over MQTT, as the devices would have.
@@ -82,14 +80,6 @@ fn parse_topic(text: &str) -> Result<String, TopicError> {
     accepted.then(|| text.to_owned()).ok_or(TopicError)
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("not a time; write it as 2018-08-28T23:00:00Z")]
-struct TimeError;
-
-fn parse_time(text: &str) -> Result<Timestamp, TimeError> {
-    Timestamp::parse(text).ok_or(TimeError)
-}
-
 /// How long to try for a first connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
@@ -138,7 +128,7 @@ pub async fn replay(args: &Args) -> Result<Report, ReplayError> {
 /// Publishes the rows, each when it is due. May be dropped between any two of them.
 async fn publish_all(
     args: &Args,
-    history: &mut History<File>,
+    history: &mut History,
     publisher: &Publisher,
     rows: &mut RowCounts,
     line: &ProgressLine,
@@ -146,21 +136,18 @@ async fn publish_all(
     let begin = Instant::now();
     let mut first = None;
     loop {
-        let row = match history.next_row() {
-            Ok(Some(row)) => row,
-            Ok(None) => return Ending::EndOfFile,
-            Err(error) => return Ending::Failed(error.to_string()),
-        };
+        let Some(row) = history.next() else { return Ending::EndOfFile };
         rows.read += 1;
         if rows.read.is_multiple_of(1_000) {
             line.show(history.bytes_read(), publisher);
         }
-        let HistoryReading { sensor, time, value } = match row.reading {
-            Ok(reading) => reading,
-            Err(reason) => {
-                rows.refuse(row.line, reason);
+        let Row { sensor, time, value, .. } = match row {
+            Ok(row) => row,
+            Err(HistoryError::Row { line, reason, .. }) => {
+                rows.refuse(line, reason);
                 continue;
             }
+            Err(error) => return Ending::Failed(error.to_string()),
         };
         if args.from.is_some_and(|from| time < from) || args.until.is_some_and(|until| time >= until) {
             rows.passed_over += 1;

@@ -35,6 +35,7 @@ mod template;
 mod tests;
 
 pub use mistake::{ConfigError, Mistake, Problem};
+pub use reader::Places;
 pub use rules::Warning;
 
 use std::io::Read;
@@ -94,13 +95,21 @@ impl Config {
     /// # Errors
     /// When it cannot be read, is too large, or has mistakes: then with all of them.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        Self::read_with_places(file).map(|(config, _)| config)
+    }
+
+    /// Reads a file, and notes where each key stands.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_with_places(file: &Path) -> Result<(Self, Places), ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
         let mut bytes = Vec::new();
         let opened = std::fs::File::open(file).map_err(unreadable)?;
         opened.take(Self::MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         let text = String::from_utf8(bytes)
             .map_err(|_| unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not text in UTF-8")))?;
-        Self::parse(&text, file)
+        Self::parse_with_places(&text, file)
     }
 
     /// Reads the text of a file. `file` stands in messages, and relative paths begin at its folder.
@@ -108,6 +117,10 @@ impl Config {
     /// # Errors
     /// When the text is too large or has mistakes: then with all of them.
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        Self::parse_with_places(text, file).map(|(config, _)| config)
+    }
+
+    fn parse_with_places(text: &str, file: &Path) -> Result<(Self, Places), ConfigError> {
         if text.len() as u64 > Self::MAX_FILE_BYTES {
             return Err(ConfigError::TooLarge { file: file.to_owned(), max: Self::MAX_FILE_BYTES });
         }
@@ -123,9 +136,10 @@ impl Config {
             errors.iter().for_each(|error| notes.syntax(error));
             None
         };
+        let places = notes.places(file);
         let mistakes = notes.into_mistakes();
         match config {
-            Some(config) if mistakes.is_empty() => Ok(config),
+            Some(config) if mistakes.is_empty() => Ok((config, places)),
             _ => Err(ConfigError::Mistakes { file: file.to_owned(), mistakes }),
         }
     }
@@ -157,7 +171,7 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         limits: root.section("limits", |section| limits::read(section, clock)),
         window: root.section("window", window::read)?,
         schedule: root.section("schedule", schedule::read)?,
-        models: root.section("models", models::read),
+        models: root.section("models", models::read)?,
         scoring: root.section("scoring", scoring::read),
         supervision: root.section("supervision", supervision::read),
         publish: root.section("publish", publish::read),

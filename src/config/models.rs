@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::bytes::ByteSize;
 use super::reader::Section;
-use super::template;
+use crate::model::NameTemplate;
 
 /// Where models are, and how large they may be.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,25 +12,24 @@ pub struct ModelSettings {
     /// The folder that holds them.
     pub directory: PathBuf,
     /// A model file's name without its ending, with `{device}` and `{sensor}`.
-    pub name: String,
+    pub name: NameTemplate,
     /// The largest file that is read.
     pub max_file: ByteSize,
     /// The most memory that reading one model may take.
     pub max_memory: ByteSize,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>) -> ModelSettings {
-    let name = section.parsed("name", "a file name with {device} and {sensor}, without an ending", |text| {
-        if text.contains(['/', '\\']) {
-            Err("it is not the name of one file".to_owned())
-        } else {
-            template::check(text)
-        }
-    });
+const DEFAULT_NAME: &str = "model_{device}_{sensor}";
+
+/// Always `Some`: what cannot be read is replaced by the default, which can.
+pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ModelSettings> {
+    let accepted = "a path below the folder with {device} and {sensor}, such as \"model_{device}_{sensor}\"";
+    let name =
+        section.parsed("name", accepted, NameTemplate::parse).or_else(|| NameTemplate::parse(DEFAULT_NAME).ok())?;
     let sizes = ByteSize::from_kib(1)..=ByteSize::from_mib(4096);
     let models = ModelSettings {
         directory: section.path("directory", "/var/lib/anomalyd/models"),
-        name: name.unwrap_or_else(|| "model_{device}_{sensor}".to_owned()),
+        name,
         max_file: section.bytes("max_file", ByteSize::from_mib(16), sizes.clone()),
         max_memory: section.bytes("max_memory", ByteSize::from_mib(64), sizes),
     };
@@ -38,5 +37,5 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> ModelSettings {
         let why = format!("{} does not even hold a file of max_file, {}", models.max_memory, models.max_file);
         section.rule(&["max_memory", "max_file"], why);
     }
-    models
+    Some(models)
 }

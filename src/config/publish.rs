@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::reader::Section;
 use super::template;
+use crate::sink::prediction::Decisions;
 
 /// Where verdicts go. They are in the store in any case.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,15 +26,6 @@ pub struct FileSettings {
     pub keep_days: u32,
 }
 
-/// Whether prediction files have a column with the decision value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decisions {
-    /// They have.
-    Written,
-    /// They have not.
-    LeftOut,
-}
-
 /// Where verdicts are published over MQTT.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicSettings {
@@ -52,7 +44,7 @@ fn read_files(section: &mut Section<'_, '_>) -> FileSettings {
     let decisions = section.take("decisions", "true or false", |value| value.as_bool());
     FileSettings {
         directory: section.path("directory", "/var/lib/anomalyd/predictions"),
-        decisions: if decisions == Some(true) { Decisions::Written } else { Decisions::LeftOut },
+        decisions: if decisions == Some(true) { Decisions::Include } else { Decisions::Omit },
         keep_days: section.integer("keep_days", 30, 1..=36_500),
     }
 }

@@ -27,6 +27,23 @@ pub(super) struct Notes<'t> {
     known: BTreeMap<String, BTreeSet<&'static str>>,
 }
 
+/// Where the keys of a configuration stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    file: PathBuf,
+    lines: BTreeMap<String, usize>,
+}
+
+impl Places {
+    /// The file and line of a key, or of the nearest table around it when its default holds.
+    pub fn of(&self, key: &str) -> String {
+        let file = self.file.display();
+        let mut around = std::iter::successors(Some(key), |key| Some(key.rsplit_once('.')?.0));
+        let line = around.find_map(|key| self.lines.get(key));
+        line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"))
+    }
+}
+
 /// One table of the document, or its absence: then every key has its default.
 pub(super) struct Section<'n, 't> {
     notes: &'n mut Notes<'t>,
@@ -35,6 +52,9 @@ pub(super) struct Section<'n, 't> {
 }
 
 impl<'t> Notes<'t> {
+    /// A file of another kind has no end of mistakes.
+    const MAX_MISTAKES: usize = 1000;
+
     /// Notes on a text. Paths in it are relative to `folder`.
     pub(super) fn new(text: &'t str, folder: &'t Path) -> Self {
         Self {
@@ -65,25 +85,30 @@ impl<'t> Notes<'t> {
         let written = keys.iter().find(|key| self.places.contains_key(**key)).or(keys.first());
         let key = written.copied().unwrap_or_default().to_owned();
         let place = self.place(&key);
-        self.note(place, key, Problem::Rule(why.to_string()));
+        self.note(&place, key, Problem::Rule(why.to_string()));
     }
 
     /// Notes a mistake in the document's syntax.
     pub(super) fn syntax(&mut self, error: &toml::de::Error) {
         let place = error.span().unwrap_or_default();
-        self.note(place, String::new(), Problem::Syntax(error.message().replace('\n', ", ")));
+        self.note(&place, String::new(), Problem::Syntax(error.message().replace('\n', ", ")));
+    }
+
+    /// Where each key stands, for whoever finds a mistake that the file alone does not show.
+    pub(super) fn places(&self, file: &Path) -> Places {
+        let line = |(key, place): (&String, &Range<usize>)| (key.clone(), self.source.position(place.start).0);
+        Places { file: file.to_owned(), lines: self.places.iter().map(line).collect() }
     }
 
     /// All mistakes, in the order of the document.
     pub(super) fn into_mistakes(mut self) -> Vec<Mistake> {
         for (table, key, place) in std::mem::take(&mut self.strangers) {
             let problem = Problem::Unknown(self.advice(&without_indices(&table), &key));
-            self.note(place.clone(), join(&table, &key), problem);
+            let mut mistake = self.mistake(&place, join(&table, &key), problem);
             // What the key holds is of no interest, and may be anything.
-            if let Some(mistake) = self.mistakes.last_mut() {
-                let shown = mistake.column + key.chars().count();
-                mistake.excerpt = format!("{} …", mistake.excerpt.chars().take(shown - 1).collect::<String>());
-            }
+            let shown: String = mistake.excerpt.chars().take(mistake.column - 1 + key.chars().count()).collect();
+            mistake.excerpt = format!("{shown} …");
+            self.keep(mistake);
         }
         self.mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
         self.mistakes
@@ -123,10 +148,20 @@ impl<'t> Notes<'t> {
         }
     }
 
-    fn note(&mut self, place: Range<usize>, key: String, problem: Problem) {
+    fn note(&mut self, place: &Range<usize>, key: String, problem: Problem) {
+        let mistake = self.mistake(place, key, problem);
+        self.keep(mistake);
+    }
+
+    fn mistake(&self, place: &Range<usize>, key: String, problem: Problem) -> Mistake {
         let (line, column) = self.source.position(place.start);
-        let excerpt = self.source.excerpt(line);
-        self.mistakes.push(Mistake { line, column, key, problem, excerpt });
+        Mistake { line, column, key, problem, excerpt: self.source.excerpt(line) }
+    }
+
+    fn keep(&mut self, mistake: Mistake) {
+        if self.mistakes.len() < Self::MAX_MISTAKES {
+            self.mistakes.push(mistake);
+        }
     }
 }
 
@@ -310,7 +345,7 @@ impl<'t> Section<'_, 't> {
                 }
                 other => {
                     let problem = Problem::Value { found: describe(key, other), accepted: accepted.clone() };
-                    self.notes.note(element.span(), path, problem);
+                    self.notes.note(&element.span(), path, problem);
                 }
             }
         }
@@ -338,7 +373,7 @@ impl<'t> Section<'_, 't> {
     fn note(&mut self, key: &'static str, problem: Problem) {
         let key = join(&self.path, key);
         let place = self.notes.place(&key);
-        self.notes.note(place, key, problem);
+        self.notes.note(&place, key, problem);
     }
 }
 

@@ -110,7 +110,9 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
         warn("mqtt.listen.address", advice);
     }
     let window = config.window.cut.window();
-    if let Some(period) = config.schedule.shortest_period().filter(|period| *period < window) {
+    if let Some(period) =
+        config.schedule.cron.shortest_period_after(config.limits.earliest).filter(|period| *period < window)
+    {
         let advice =
             format!("it fires {period} apart, more often than windows of {window} end; most firings will find nothing");
         warn("schedule.cron", advice);

@@ -6,6 +6,9 @@ use super::suggest::distance;
 pub(super) struct Source<'t> {
     text: &'t str,
     line_starts: Vec<usize>,
+    /// Lines after this one are not shown: a secret that goes on over several lines begins on it. Where it ends is
+    /// uncertain in a file that may not even be TOML.
+    last_shown: usize,
 }
 
 impl<'t> Source<'t> {
@@ -14,7 +17,10 @@ impl<'t> Source<'t> {
 
     pub(super) fn new(text: &'t str) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
-        Self { text, line_starts }
+        let mut source = Self { text, line_starts, last_shown: usize::MAX };
+        source.last_shown =
+            (1..=source.line_starts.len()).find(|line| source.opens_secret(*line)).unwrap_or(usize::MAX);
+        source
     }
 
     /// The line and the column of a byte, counted from one, the column in characters.
@@ -27,7 +33,7 @@ impl<'t> Source<'t> {
 
     /// A line, counted from one, as far as it may be shown.
     pub(super) fn excerpt(&self, line: usize) -> String {
-        let shown = if self.secret_is_open_before(line) { "" } else { public_part(self.line(line)) };
+        let shown = if line > self.last_shown { "" } else { public_part(self.line(line)) };
         let mut characters = shown.chars().map(|c| if c.is_control() { ' ' } else { c });
         let mut excerpt: String = characters.by_ref().take(Self::MAX_EXCERPT).collect();
         if characters.next().is_some() || shown.len() < self.line(line).len() {
@@ -42,14 +48,11 @@ impl<'t> Source<'t> {
         self.text[start..end].trim_end()
     }
 
-    /// Whether an earlier line begins a secret that goes on over several lines. Where such a secret ends is
-    /// uncertain in a file that may not even be TOML, so nothing after it is shown.
-    fn secret_is_open_before(&self, line: usize) -> bool {
-        (1..line).any(|earlier| {
-            let text = self.line(earlier);
-            let rest = &text[public_part(text).len()..];
-            ["\"\"\"", "'''", "[", "{"].iter().any(|opening| rest.contains(opening))
-        })
+    /// Whether a line begins a secret that may go on in the next.
+    fn opens_secret(&self, line: usize) -> bool {
+        let text = self.line(line);
+        let rest = &text[public_part(text).len()..];
+        ["\"\"\"", "'''", "[", "{"].iter().any(|opening| rest.contains(opening))
     }
 }
 

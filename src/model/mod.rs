@@ -1,6 +1,6 @@
 //! Models: read from files as data, evaluated over all rows of a window at once.
 //!
-//! A file's bytes become a [`Model`] through one of the [`formats`]: steps of [`preprocessing`], then a [`detector`].
+//! A file's bytes become a [`Model`] through one of the [`formats`]: steps of preprocessing, then a detector.
 //! Reading is bounded by [`Limits`] and runs none of what a file says; evaluating is a pure function of model and rows.
 
 mod catalog;

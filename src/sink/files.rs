@@ -46,13 +46,9 @@ pub struct RunFiles<'a> {
 
 impl<'a> RunFiles<'a> {
     /// Files for the run over `window`, in the directory of the day on which the window ends.
-    ///
-    /// # Errors
-    /// When the directory cannot be made.
-    pub fn new(settings: &'a FileSettings, cut: Cut, window: Window) -> Result<Self, FileError> {
+    pub fn new(settings: &'a FileSettings, cut: Cut, window: Window) -> Self {
         let directory = settings.directory.join(day(window.end()));
-        fs::create_dir_all(&directory).map_err(|problem| FileError { path: directory.clone(), problem })?;
-        Ok(Self { settings, cut, window, directory, names: HashSet::new() })
+        Self { settings, cut, window, directory, names: HashSet::new() }
     }
 
     /// Writes one sensor's file.
@@ -60,6 +56,10 @@ impl<'a> RunFiles<'a> {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&mut self, sensor: &SensorName, intervals: &[Interval], scored: &Scored) -> Result<(), FileError> {
+        if self.names.is_empty() {
+            let failed = |problem| FileError { path: self.directory.clone(), problem };
+            fs::create_dir_all(&self.directory).map_err(failed)?;
+        }
         let mut name = file_name(sensor, self.window.end());
         for number in 2.. {
             if self.names.insert(name.clone()) {
@@ -85,6 +85,9 @@ impl<'a> RunFiles<'a> {
     /// # Errors
     /// When the file system refuses.
     pub fn finish(self) -> Result<(), FileError> {
+        if self.names.is_empty() {
+            return Ok(());
+        }
         let at = |path: &Path| {
             let path = path.to_owned();
             move |problem| FileError { path, problem }
@@ -126,7 +129,7 @@ mod tests {
     fn publish(settings: &FileSettings, at: &str, sensors: &[(&str, &str)]) {
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
         let window = cut.window_of(Timestamp::parse(at).unwrap());
-        let mut files = RunFiles::new(settings, cut, window).unwrap();
+        let mut files = RunFiles::new(settings, cut, window);
         for (device, sensor) in sensors {
             let interval = Interval::aggregate(window.start(), [1.5].into_iter()).unwrap();
             let rows = vec![Row { interval: 0, label: Label::Normal, decision: 1.0 }];

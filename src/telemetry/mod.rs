@@ -1,4 +1,5 @@
 //! What the daemon says of itself.
 
+pub mod logging;
 pub mod metrics;
 pub mod rate_limit;

@@ -36,7 +36,6 @@ impl Mosquitto {
     }
 
     /// Starts it again on the same port with the same store. False when mosquitto is not installed.
-    #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
     pub(crate) fn restart(&mut self) -> bool {
         let path = env::var_os("PATH").unwrap_or_default();
         let path = env::join_paths(env::split_paths(&path).chain(["/usr/sbin".into()])).unwrap();

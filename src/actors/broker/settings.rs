@@ -38,7 +38,7 @@ pub struct BrokerSettings {
 }
 
 /// A user name and its password.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     /// The user name.
     pub username: String,
@@ -157,7 +157,8 @@ impl Secret {
         Self(text)
     }
 
-    fn reveal(&self) -> &str {
+    /// The text, for whoever it is meant for.
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }

@@ -520,7 +520,6 @@ fn a_rumqttc_client_publishes_at_every_qos() {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn mosquitto_pub_publishes_at_every_qos_and_is_told_that_mqtt_5_is_not_spoken() {
     let listener = start_committing(settings());
     let publish = |extra: &[&str]| {

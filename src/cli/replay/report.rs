@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::rows::RowError;
 use crate::cli::publish::Summary;
 use crate::cli::publish::url::ServerUrl;
+use crate::ingest::history::RowError;
 
 /// The rows of a history that were read, and what became of them.
 #[derive(Clone, PartialEq, Debug, Default)]

@@ -65,26 +65,46 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "readings    {} read, {} refused, {} repeated, {} contradictory, {} too far out of order (--lateness)",
-            self.rows, self.refused, self.repeated, self.conflicting, self.late)?;
+        writeln!(
+            f,
+            "readings    {} read, {} refused, {} repeated, {} contradictory, {} too far out of order (--lateness)",
+            self.rows, self.refused, self.repeated, self.conflicting, self.late
+        )?;
         if let Some(first) = &self.first_refused {
             writeln!(f, "            the first refused: {first}")?;
         }
         writeln!(f, "sensors     {} scored, {} without a model", self.sensors_scored, self.sensors_without_model)?;
-        writeln!(f, "models      {} read, {} without readings, {} that cannot be read",
-            self.models, self.models_without_readings, self.broken.len())?;
+        writeln!(
+            f,
+            "models      {} read, {} without readings, {} that cannot be read",
+            self.models,
+            self.models_without_readings,
+            self.broken.len()
+        )?;
         for reason in &self.broken {
             writeln!(f, "            {reason}")?;
         }
-        writeln!(f, "windows     {} scored, {} with too few intervals, {} failed", self.windows, self.too_little, self.failed)?;
+        writeln!(
+            f,
+            "windows     {} scored, {} with too few intervals, {} failed",
+            self.windows, self.too_little, self.failed
+        )?;
         if let Some(first) = &self.first_failed {
             writeln!(f, "            the first failed: {first}")?;
         }
         writeln!(f, "intervals   {} scored, {} called an anomaly", self.intervals, self.anomalies)?;
         for sensor in &self.suspicious {
-            writeln!(f, "suspicious  {sensor}: its model calls every interval an anomaly; check what it was trained on")?;
+            writeln!(
+                f,
+                "suspicious  {sensor}: its model calls every interval an anomaly; check what it was trained on"
+            )?;
         }
-        writeln!(f, "time        {:.3} s in all, {:.3} ms of it in the models", self.took.as_secs_f64(), self.scoring.as_secs_f64() * 1e3)?;
+        writeln!(
+            f,
+            "time        {:.3} s in all, {:.3} ms of it in the models",
+            self.took.as_secs_f64(),
+            self.scoring.as_secs_f64() * 1e3
+        )?;
         writeln!(f, "predictions {}", self.out.display())
     }
 }

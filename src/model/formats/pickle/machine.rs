@@ -1,15 +1,14 @@
 //! The pickle machine: a stack, a memo, and values. It runs instructions, and no code.
 //!
 //! The instructions are those of Python's `Lib/pickletools.py`. What Python would do by calling whatever a file names
-//! is done here by [`Machine::reduce`] and [`Machine::build`], which know the few names of [`Name`] and what they
-//! mean.
+//! is done here by `reduce` and `build`, which know the few names of [`Name`] and what they mean.
 
 use std::borrow::Cow;
 use std::mem::size_of;
 
 use super::error::{PickleError, PickleProblem as Problem};
-use super::names::Name;
-use super::numpy::{Array, Dtype};
+use super::input::Input;
+use super::names::{Name, printable};
 use super::opcode as op;
 use super::value::{Graph, Node, NodeId, Object, Value};
 use crate::model::Limits;
@@ -23,8 +22,7 @@ const ALLOCATION: usize = 32;
 /// When it is damaged, names what it may not, or takes more than `limits` allow.
 pub(in crate::model::formats) fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Graph<'a>, PickleError> {
     let mut machine = Machine {
-        input: bytes,
-        offset: 0,
+        input: Input::new(bytes),
         limits: *limits,
         protocol: 0,
         nodes: Vec::new(),
@@ -36,7 +34,7 @@ pub(in crate::model::formats) fn read<'a>(bytes: &'a [u8], limits: &Limits) -> R
     let mut offset = 0;
     let root = (0..limits.opcodes)
         .find_map(|_| {
-            offset = machine.offset;
+            offset = machine.input.offset();
             machine.step().transpose()
         })
         .unwrap_or(Err(Problem::Limit { what: "instructions", max: limits.opcodes, setting: "opcodes" }))
@@ -45,8 +43,7 @@ pub(in crate::model::formats) fn read<'a>(bytes: &'a [u8], limits: &Limits) -> R
 }
 
 pub(super) struct Machine<'a> {
-    input: &'a [u8],
-    offset: usize,
+    input: Input<'a>,
     pub(super) limits: Limits,
     protocol: u8,
     nodes: Vec<Value<'a>>,
@@ -60,16 +57,16 @@ pub(super) struct Machine<'a> {
 impl<'a> Machine<'a> {
     /// Runs one instruction. Answers the pickle's value when it was the last.
     fn step(&mut self) -> Result<Option<NodeId>, Problem> {
-        match self.byte()? {
+        match self.input.byte()? {
             op::STOP => return self.pop().map(Some),
-            op::PROTO => match self.byte()? {
+            op::PROTO => match self.input.byte()? {
                 protocol @ 2..=5 => self.protocol = protocol,
                 other => return Err(Problem::Protocol(other)),
             },
             op::FRAME => {
                 // A frame is a hint for reading ahead; all is here already. One that is not whole is a file cut off.
-                let length = self.length(8)?;
-                if length > self.input.len() - self.offset {
+                let length = self.input.length(8)?;
+                if length > self.input.left() {
                     return Err(Problem::Truncated);
                 }
             }
@@ -78,23 +75,23 @@ impl<'a> Machine<'a> {
             op::NEWTRUE => self.push(Value::Bool(true))?,
             op::NEWFALSE => self.push(Value::Bool(false))?,
             op::BININT => {
-                let int = i64::from(i32::from_le_bytes(self.array()?));
+                let int = i64::from(i32::from_le_bytes(self.input.array()?));
                 self.push(Value::Int(int))?;
             }
             op::BININT1 => {
-                let int = i64::from(self.byte()?);
+                let int = i64::from(self.input.byte()?);
                 self.push(Value::Int(int))?;
             }
             op::BININT2 => {
-                let int = i64::from(u16::from_le_bytes(self.array()?));
+                let int = i64::from(u16::from_le_bytes(self.input.array()?));
                 self.push(Value::Int(int))?;
             }
             op::LONG1 => {
-                let int = self.long()?;
+                let int = self.input.long()?;
                 self.push(Value::Int(int))?;
             }
             op::BINFLOAT => {
-                let float = f64::from_be_bytes(self.array()?);
+                let float = f64::from_be_bytes(self.input.array()?);
                 self.push(Value::Float(float))?;
             }
 
@@ -157,25 +154,25 @@ impl<'a> Machine<'a> {
             }
 
             op::BINPUT => {
-                let index = usize::from(self.byte()?);
+                let index = usize::from(self.input.byte()?);
                 self.put(index)?;
             }
             op::LONG_BINPUT => {
-                let index = self.length(4)?;
+                let index = self.input.length(4)?;
                 self.put(index)?;
             }
             op::MEMOIZE => self.put(self.memo.len())?,
             op::BINGET => {
-                let index = usize::from(self.byte()?);
+                let index = usize::from(self.input.byte()?);
                 self.get(index)?;
             }
             op::LONG_BINGET => {
-                let index = self.length(4)?;
+                let index = self.input.length(4)?;
                 self.get(index)?;
             }
 
             op::GLOBAL => {
-                let (module, name) = (self.line()?, self.line()?);
+                let (module, name) = (self.input.line()?, self.input.line()?);
                 self.name(module, name)?;
             }
             op::STACK_GLOBAL => {
@@ -206,65 +203,15 @@ impl<'a> Machine<'a> {
         Ok(None)
     }
 
-    // The input.
-
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Problem> {
-        let rest = self.input.get(self.offset..).unwrap_or_default();
-        let (taken, _) = rest.split_at_checked(length).ok_or(Problem::Truncated)?;
-        self.offset += length;
-        Ok(taken)
-    }
-
-    fn array<const SIZE: usize>(&mut self) -> Result<[u8; SIZE], Problem> {
-        self.take(SIZE)?.try_into().map_err(|_| Problem::Truncated)
-    }
-
-    fn byte(&mut self) -> Result<u8, Problem> {
-        self.array().map(|[byte]| byte)
-    }
-
-    /// A little-endian length of `size` bytes.
-    fn length(&mut self, size: usize) -> Result<usize, Problem> {
-        let mut wide = [0; 8];
-        wide[..size].copy_from_slice(self.take(size)?);
-        // What does not fit cannot be in the file either.
-        usize::try_from(u64::from_le_bytes(wide)).map_err(|_| Problem::Truncated)
-    }
-
-    /// A line that ends in a newline.
-    fn line(&mut self) -> Result<&'a str, Problem> {
-        let rest = self.input.get(self.offset..).unwrap_or_default();
-        let length = rest.iter().position(|byte| *byte == b'\n').ok_or(Problem::Truncated)?;
-        let line = self.take(length)?;
-        self.take(1)?;
-        std::str::from_utf8(line).map_err(|_| Problem::Text)
-    }
-
-    /// A whole number of as many bytes as the next one says, two's complement, little-endian.
-    fn long(&mut self) -> Result<i64, Problem> {
-        let length = usize::from(self.byte()?);
-        let bytes = self.take(length)?;
-        let negative = bytes.last().is_some_and(|top| top & 0x80 != 0);
-        let mut wide = [if negative { 0xff } else { 0 }; 8];
-        let Some(low) = wide.get_mut(..length) else {
-            return Err(Problem::Expected {
-                expected: "a whole number of at most 8 bytes",
-                found: format!("one of {length}"),
-            });
-        };
-        low.copy_from_slice(bytes);
-        Ok(i64::from_le_bytes(wide))
-    }
-
     fn text(&mut self, size: usize) -> Result<(), Problem> {
-        let length = self.length(size)?;
-        let text = std::str::from_utf8(self.take(length)?).map_err(|_| Problem::Text)?;
+        let length = self.input.length(size)?;
+        let text = std::str::from_utf8(self.input.take(length)?).map_err(|_| Problem::Text)?;
         self.push(Value::Text(text))
     }
 
     fn bytes(&mut self, size: usize) -> Result<(), Problem> {
-        let length = self.length(size)?;
-        let bytes = self.take(length)?;
+        let length = self.input.length(size)?;
+        let bytes = self.input.take(length)?;
         self.push(Value::Bytes(Cow::Borrowed(bytes)))
     }
 
@@ -406,90 +353,7 @@ impl<'a> Machine<'a> {
         match Name::find(module, name) {
             Some(name) => self.push(Value::Name(name)),
             None if module.starts_with("joblib.") => Err(Problem::Joblib),
-            None => Err(Problem::Name(printable(module, name))),
+            None => Err(Problem::Name(format!("{}.{}", printable(module), printable(name)))),
         }
-    }
-}
-
-/// A name from a file of unknown origin, fit for a log.
-fn printable(module: &str, name: &str) -> String {
-    let clean =
-        |text: &str| -> String { text.chars().map(|c| if c.is_control() { '·' } else { c }).take(100).collect() };
-    format!("{}.{}", clean(module), clean(name))
-}
-
-impl<'a> Machine<'a> {
-    /// What `function(*arguments)` stands for.
-    fn reduce(&mut self, function: NodeId, arguments: NodeId) -> Result<Value<'a>, Problem> {
-        let Value::Name(name) = *self.value(function) else {
-            return Err(self.unexpected("a name to call", function));
-        };
-        let Value::Tuple(items) = self.value(arguments) else {
-            return Err(self.unexpected("a tuple of arguments", arguments));
-        };
-        let wrong = |expected| Problem::Expected { expected, found: format!("{} arguments", items.len()) };
-        match name {
-            // Its arguments are the class, an empty shape and a stand-in type: BUILD brings the real ones.
-            Name::Reconstruct => match items.first().map(|id| self.value(*id)) {
-                Some(Value::Name(Name::Ndarray)) => {
-                    self.charge(size_of::<Array>())?;
-                    Ok(Value::Array(Box::new(Array::begun())))
-                }
-                _ => Err(wrong("numpy.ndarray to begin an array")),
-            },
-            Name::FromBuffer => match **items {
-                [data, dtype, shape, order] => self.array_of(shape, dtype, order, data),
-                _ => Err(wrong("data, dtype, shape and order of an array")),
-            },
-            Name::Scalar => match **items {
-                [dtype, data] => self.scalar(dtype, data),
-                _ => Err(wrong("dtype and data of a scalar")),
-            },
-            Name::Dtype => match **items {
-                [code, ..] => {
-                    let code = self.node(code).text().ok_or_else(|| self.unexpected("a data type's code", code))?;
-                    Ok(Value::Dtype(Dtype::parse(code)))
-                }
-                _ => Err(wrong("a data type's code")),
-            },
-            Name::Encode => match **items {
-                [text, encoding] => self.encode(text, encoding),
-                _ => Err(wrong("text and its encoding")),
-            },
-            Name::Bytes if items.is_empty() => Ok(Value::Bytes(Cow::Borrowed(&[]))),
-            Name::Bytes => Err(wrong("no arguments of bytes")),
-            Name::Reconstructor => match items.first().map(|id| self.value(*id)) {
-                Some(&Value::Name(Name::Class(class))) => Ok(Value::Object(Object { class, state: None })),
-                _ => Err(wrong("a class to make an object of")),
-            },
-            // scikit-learn's compiled classes are made by a call. Their arguments are not needed to name them.
-            Name::Class(class) => Ok(Value::Object(Object { class, state: None })),
-            Name::Ndarray | Name::Object => Err(self.unexpected("a function to call", function)),
-        }
-    }
-
-    /// What `object.__setstate__(state)` stands for.
-    fn build(&mut self, object: NodeId, state: NodeId) -> Result<(), Problem> {
-        match self.value(object) {
-            Value::Object(Object { class, state: None }) => {
-                let class = *class;
-                *self.value_mut(object) = Value::Object(Object { class, state: Some(state) });
-            }
-            Value::Array(array) if array.data.is_none() => *self.value_mut(object) = self.array_from_state(state)?,
-            Value::Dtype(dtype) => *self.value_mut(object) = Value::Dtype(self.dtype_from_state(*dtype, state)?),
-            _ => return Err(self.unexpected("a fresh object, array or data type to fill", object)),
-        }
-        Ok(())
-    }
-
-    /// Protocol 2 has no bytes: it writes text, a character a byte, and the call that turns it into bytes.
-    fn encode(&mut self, text: NodeId, encoding: NodeId) -> Result<Value<'a>, Problem> {
-        let (Value::Text(text), Some("latin1" | "latin-1")) = (self.value(text), self.node(encoding).text()) else {
-            return Err(self.unexpected("text to encode as latin1", text));
-        };
-        let text: &'a str = text;
-        self.charge(text.len())?;
-        let bytes = text.chars().map(|c| u8::try_from(c).map_err(|_| Problem::Text)).collect::<Result<_, _>>()?;
-        Ok(Value::Bytes(Cow::Owned(bytes)))
     }
 }

@@ -1,12 +1,14 @@
 //! Pickles, read as data.
 //!
 //! A pickle is a program for a small stack machine, and in Python it may call any function by name. Here the
-//! [machine](machine) knows a short list of [names](names) and what each means for a model; any other ends the
+//! machine knows a short list of names and what each means for a model; any other ends the
 //! reading with an error. Nothing is imported, nothing is called, and every instruction, value and byte is counted
 //! against [`Limits`](crate::model::Limits).
 
 mod arrays;
+mod calls;
 mod error;
+mod input;
 mod machine;
 mod names;
 mod numpy;
@@ -15,7 +17,7 @@ mod value;
 
 pub use error::{PickleError, PickleProblem};
 pub(super) use machine::read;
-pub(super) use names::Class;
+pub(super) use names::{Class, printable};
 pub(super) use numpy::Matrix;
 pub(super) use value::{Graph, Node};
 

@@ -42,6 +42,11 @@ impl fmt::Display for Class<'_> {
     }
 }
 
+/// Text from a file of unknown origin, fit for a log: without control characters, and no longer than a line.
+pub(in crate::model::formats) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '·' } else { c }).take(100).collect()
+}
+
 impl<'a> Name<'a> {
     /// Looks a name up. `None` when it may not stand in a model file.
     pub(super) fn find(module: &'a str, name: &'a str) -> Option<Self> {

@@ -1,9 +1,10 @@
-
 use super::*;
 use crate::model::Limits;
+
 fn graph(instructions: &[u8]) -> Graph<'_> {
     read(instructions, &Limits::default()).unwrap()
 }
+
 /// What one array holds, in rows and columns.
 fn matrix(dtype: &[u8], order: &[u8], shape: &[u8], data: &[u8], fortran: &[u8]) -> Option<(usize, usize, Vec<f64>)> {
     let instructions = [
@@ -23,7 +24,9 @@ fn matrix(dtype: &[u8], order: &[u8], shape: &[u8], data: &[u8], fortran: &[u8])
     .concat();
     graph(&instructions).root().matrix().map(|matrix| (matrix.rows, matrix.columns, matrix.numbers))
 }
+
 const PAIR: &[u8] = b"K\x02\x85";
+
 #[test]
 fn elements_of_every_type_and_byte_order_are_numbers() {
     let numbers = vec![1.5, -2.0];
@@ -39,6 +42,7 @@ fn elements_of_every_type_and_byte_order_are_numbers() {
     assert_eq!(matrix(b"i8", b"<", PAIR, &longs, b"\x89"), Some((1, 2, vec![7.0, -9.0])));
     assert_eq!(matrix(b"b1", b"|", PAIR, &[0, 1], b"\x89"), Some((1, 2, vec![0.0, 1.0])));
 }
+
 #[test]
 fn fortrans_order_is_turned_into_rows() {
     let shape = b"K\x02K\x03\x86";
@@ -48,6 +52,7 @@ fn fortrans_order_is_turned_into_rows() {
     let data: Vec<u8> = [1.0_f64, 2.0, 3.0, 4.0, 5.0, 6.0].iter().flat_map(|x| x.to_le_bytes()).collect();
     assert_eq!(matrix(b"f8", b"<", shape, &data, b"\x89"), rows);
 }
+
 #[test]
 fn arrays_of_other_types_are_there_and_hold_no_numbers() {
     assert_eq!(matrix(b"c8", b"<", PAIR, &[0; 16], b"\x89"), None);
@@ -55,6 +60,7 @@ fn arrays_of_other_types_are_there_and_hold_no_numbers() {
         (K\x01K\x01\x85cnumpy\ndtype\nU\x02O8\x85R\x89]U\x01aatb.";
     assert!(graph(objects).root().matrix().is_none());
 }
+
 #[test]
 fn whole_numbers_are_of_twos_complement_whatever_their_length() {
     for (instructions, expected) in [
@@ -69,10 +75,12 @@ fn whole_numbers_are_of_twos_complement_whatever_their_length() {
     }
     assert!(read(b"\x80\x02\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01.", &Limits::default()).is_err());
 }
+
 #[test]
 fn python_2_wrote_text_as_bytes() {
     assert_eq!(graph(b"\x80\x02U\x03rbf.").root().text(), Some("rbf"));
 }
+
 #[test]
 fn the_last_of_equal_attributes_counts() {
     let object = b"\x80\x02csklearn.svm.classes\nOneClassSVM\n)\x81}(U\x01aK\x01U\x01bK\x02U\x01aK\x03ub.";
@@ -81,11 +89,13 @@ fn the_last_of_equal_attributes_counts() {
     assert_eq!(graph.root().class().map(|class| class.to_string()).as_deref(), Some("sklearn.svm.classes.OneClassSVM"));
     assert_eq!(graph.protocol(), 2);
 }
+
 #[test]
 fn an_object_of_protocol_1_is_an_object() {
     let object = b"\x80\x02ccopy_reg\n_reconstructor\n(csklearn.svm.classes\nOneClassSVM\nc__builtin__\nobject\nNtR.";
     assert!(graph(object).root().class().is_some());
 }
+
 #[test]
 fn a_mark_hides_what_is_below_it() {
     assert!(read(b"\x80\x02K\x01(\x85.", &Limits::default()).is_err());

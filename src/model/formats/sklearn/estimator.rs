@@ -1,7 +1,7 @@
 //! One estimator: its class, and its attributes taken out with care.
 
 use super::SklearnError;
-use crate::model::formats::pickle::{Class, Matrix, Node};
+use crate::model::formats::pickle::{Class, Matrix, Node, printable};
 
 /// An object of one of scikit-learn's classes.
 #[derive(Clone, Copy, Debug)]
@@ -28,19 +28,19 @@ impl<'g, 'a> Estimator<'g, 'a> {
     }
 
     /// The version of scikit-learn that wrote it.
-    pub(super) fn version(self) -> Option<&'g str> {
-        self.node.attribute("_sklearn_version").and_then(Node::text)
+    pub(super) fn version(self) -> Option<String> {
+        self.node.attribute("_sklearn_version").and_then(Node::text).map(printable)
     }
 
     /// The library and its version, in words.
     pub(super) fn origin(self) -> String {
-        format!("scikit-learn {}", self.version().unwrap_or("of unknown version"))
+        format!("scikit-learn {}", self.version().as_deref().unwrap_or("of unknown version"))
     }
 
     pub(super) fn unsupported(self) -> SklearnError {
         SklearnError::Unsupported {
-            class: self.class.name.to_owned(),
-            module: self.class.module.to_owned(),
+            class: printable(self.class.name),
+            module: printable(self.class.module),
             version: self.origin(),
         }
     }

@@ -13,7 +13,7 @@ pub use error::SklearnError;
 
 use estimator::Estimator;
 
-use super::pickle::{Graph, Node};
+use super::pickle::{Graph, Node, printable};
 use super::{Contents, Format, Metadata};
 use crate::model::detector::Detector;
 use crate::model::preprocessing::Step;
@@ -36,8 +36,8 @@ pub(super) fn read(graph: &Graph<'_>) -> Result<Contents, SklearnError> {
     let metadata = Metadata {
         format: Format::Pickle { protocol: graph.protocol() },
         library: "scikit-learn",
-        library_version: last.version().or(root.version()).map(str::to_owned),
-        steps: estimators.iter().map(|estimator| estimator.class().name.to_owned()).collect(),
+        library_version: last.version().or_else(|| root.version()),
+        steps: estimators.iter().map(|estimator| printable(estimator.class().name)).collect(),
         training_rows: one_class_svm::training_rows(*last),
     };
     Ok(Contents { preprocessing, detector: Detector::OneClassSvm(detector), metadata })

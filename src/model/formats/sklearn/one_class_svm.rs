@@ -2,7 +2,7 @@
 
 use super::SklearnError;
 use super::estimator::Estimator;
-use crate::model::formats::pickle::Node;
+use crate::model::formats::pickle::{Node, printable};
 use crate::model::one_class_svm::{OneClassSvm, Params};
 
 const CLASS: &str = "OneClassSVM";
@@ -13,7 +13,7 @@ const CLASS: &str = "OneClassSVM";
 pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<OneClassSvm, SklearnError> {
     let kernel = estimator.required(CLASS, "kernel")?;
     if kernel.text() != Some("rbf") {
-        let value = kernel.text().unwrap_or(kernel.kind()).to_owned();
+        let value = printable(kernel.text().unwrap_or(kernel.kind()));
         let version = estimator.origin();
         return Err(SklearnError::Setting { class: CLASS, version, setting: "kernel", value, supported: "rbf" });
     }

@@ -1,0 +1,191 @@
+//! `anomalyd check`: everything that can be found wrong before a start, all at once.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::actors::listener::Listener;
+use crate::config::{Config, ConfigError, Places};
+use crate::daemon::settings::Settings;
+use crate::model::Catalog;
+
+/// Checks the configuration, the models, the folders and the ports, and names every mistake at once.
+///
+/// The exit code is 0 when the daemon can start and every model can be used, else 1. Warnings do not count.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
+    pub config: PathBuf,
+}
+
+/// How long a broker may take to answer.
+const BROKER_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Checks, and writes what was found to `out`.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
+    let (config, places) = match Config::read_with_places(&args.config) {
+        Ok(read) => read,
+        Err(error @ (ConfigError::Unreadable { .. } | ConfigError::TooLarge { .. } | ConfigError::Mistakes { .. })) => {
+            writeln!(out, "{error}")?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let settings = Settings::of(&config);
+    let mut findings = Findings { places, found: Vec::new(), mistakes: 0, warnings: 0 };
+    for warning in config.warnings() {
+        findings.warn(warning.key, warning.advice);
+    }
+    check_ports(&config, &settings, &mut findings);
+    check_folder("store.directory", &settings.store.directory, &mut findings);
+    if let Some(files) = &settings.files {
+        check_folder("publish.files.directory", &files.directory, &mut findings);
+    }
+    let models = check_models(&settings, &mut findings);
+
+    for finding in &findings.found {
+        writeln!(out, "{finding}")?;
+    }
+    if !findings.found.is_empty() {
+        writeln!(out)?;
+    }
+    let Findings { mistakes, warnings, .. } = findings;
+    let file = args.config.display();
+    writeln!(out, "{file}: {}, {}, {models}", count(mistakes, "mistake"), count(warnings, "warning"))?;
+    Ok(if mistakes == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn count(count: usize, noun: &str) -> String {
+    match count {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        more => format!("{more} {noun}s"),
+    }
+}
+
+/// What was found, each with its place in the file.
+struct Findings {
+    places: Places,
+    found: Vec<Finding>,
+    mistakes: usize,
+    warnings: usize,
+}
+
+struct Finding {
+    severity: &'static str,
+    place: String,
+    key: &'static str,
+    text: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { severity, place, key, text } = self;
+        write!(f, "{place}: {severity}: {key}: {text}")
+    }
+}
+
+impl Findings {
+    fn mistake(&mut self, key: &'static str, text: impl fmt::Display) {
+        self.mistakes += 1;
+        self.add("mistake", key, &text);
+    }
+
+    fn warn(&mut self, key: &'static str, text: impl fmt::Display) {
+        self.warnings += 1;
+        self.add("warning", key, &text);
+    }
+
+    fn add(&mut self, severity: &'static str, key: &'static str, text: &impl fmt::Display) {
+        self.found.push(Finding { severity, place: self.places.of(key), key, text: text.to_string() });
+    }
+}
+
+fn check_ports(config: &Config, settings: &Settings, findings: &mut Findings) {
+    if let Some(listener) = &settings.listener
+        && let Err(error) = Listener::bind(listener.clone())
+    {
+        findings.mistake("mqtt.listen.address", error);
+    }
+    if let Some(connect) = &config.mqtt.connect
+        && let Err(error) = reach(&connect.host, connect.port)
+    {
+        let at = format!("the broker at {}:{} cannot be reached now: {error}", connect.host, connect.port);
+        findings.warn("mqtt.connect.host", format!("{at}; the daemon starts all the same and keeps trying"));
+    }
+}
+
+fn reach(host: &str, port: u16) -> io::Result<()> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name leads to no address");
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, BROKER_PATIENCE) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Whether a folder can be written to, or made. Leaves nothing behind.
+fn check_folder(key: &'static str, folder: &Path, findings: &mut Findings) {
+    let existing = folder.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."));
+    let existing = if existing == Path::new("") { Path::new(".") } else { existing };
+    if !existing.is_dir() {
+        findings.mistake(key, format!("{} is not a folder", existing.display()));
+    } else if let Err(error) = tempfile::tempfile_in(existing) {
+        let folder = folder.display();
+        findings.mistake(key, format!("cannot write to {folder}: {error}; the user that anomalyd runs as must own it"));
+    }
+}
+
+/// Says what is wrong with the models, and sums them up.
+fn check_models(settings: &Settings, findings: &mut Findings) -> String {
+    const KEY: &str = "models.directory";
+    let models = &settings.models;
+    let catalog = match Catalog::read(&models.directory, &models.name, &models.limits) {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            findings.mistake(KEY, error);
+            return "no models".to_owned();
+        }
+    };
+    let mut usable = 0;
+    for entry in &catalog.entries {
+        match &entry.model {
+            Ok(model) => {
+                usable += 1;
+                for warning in model.warnings() {
+                    findings.warn(KEY, format!("{}: {warning}", entry.path.display()));
+                }
+                if model.width() != crate::scoring::FEATURES {
+                    let width = model.width();
+                    let path = entry.path.display();
+                    findings.mistake(
+                        KEY,
+                        format!(
+                            "{path}: the model takes {width} features a row, and rows hold one: the mean of an interval"
+                        ),
+                    );
+                }
+            }
+            Err(error) => findings.mistake(KEY, error),
+        }
+        if let Some(alternative) = &entry.alternative {
+            let (path, sensor) = (entry.path.display(), &entry.sensor);
+            findings.warn("models.name", format!("{path} is taken to be for {sensor}, and could be for {alternative}; choose a template that leaves no doubt"));
+        }
+    }
+    for ignored in &catalog.ignored {
+        findings.warn("models.name", format!("{} is passed over: {}", ignored.path.display(), ignored.reason));
+    }
+    if catalog.entries.is_empty() {
+        findings.warn(KEY, "there is no model: readings are stored, and nothing is scored");
+    }
+    count(usable, "usable model")
+}

@@ -1,0 +1,150 @@
+//! `anomalyd dump`: what the store holds, for people and scripts. Works while no daemon has the store open.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::config::Config;
+use crate::daemon::settings::Settings;
+use crate::interval::Window;
+use crate::run::{Run, RunState};
+use crate::sensor::{SensorId, SensorName};
+use crate::store::{ChunkId, Reader, Store, StoreError};
+use crate::verdict::{Label, Outcome, Verdict};
+
+/// Writes what the store holds, as JSON, one object a line.
+///
+/// For a look at a gateway's verdicts after the fact, and for scripts. The daemon must not be running: it keeps the
+/// store to itself.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
+    pub config: PathBuf,
+    /// What to write
+    #[arg(value_enum)]
+    pub what: What,
+}
+
+/// What to write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum What {
+    /// The runs in the ledger, the oldest first
+    Runs,
+    /// The verdicts of those runs, with every row
+    Verdicts,
+    /// The inputs that were not accepted, the oldest first
+    Rejects,
+    /// The sensors that are known
+    Sensors,
+}
+
+/// Why the store could not be written out.
+#[derive(Debug, thiserror::Error)]
+pub enum DumpError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The output.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Writes what is asked for to `out`.
+///
+/// # Errors
+/// When the store cannot be read, or the output not written.
+pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpError> {
+    let reader = Store::open(Settings::of(config).store)?.reader;
+    let sensors = reader.sensors()?;
+    match what {
+        What::Runs => reader.runs()?.iter().try_for_each(|run| writeln!(out, "{}", run_line(run)))?,
+        What::Verdicts => {
+            for run in reader.runs()? {
+                write_verdicts(&reader, &sensors, run.window, config, out)?;
+            }
+        }
+        What::Rejects => {
+            for reject in reader.rejects()? {
+                let received = reject.received.to_string();
+                let line = json!({ "received": received, "origin": reject.origin, "kind": reject.kind,
+                    "reason": reject.reason, "excerpt": reject.excerpt });
+                writeln!(out, "{line}")?;
+            }
+        }
+        What::Sensors => {
+            for name in &sensors {
+                writeln!(out, "{}", json!({ "device": name.device(), "sensor": name.sensor() }))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn run_line(run: &Run) -> serde_json::Value {
+    let mut line = json!({
+        "window_start": run.window.start().to_string(),
+        "window_end": run.window.end().to_string(),
+        "scope": run.scope,
+        "settings": format!("{:016x}", run.settings),
+        "state": "started",
+    });
+    if let RunState::Finished(tally) = run.state {
+        line["state"] = json!("finished");
+        line["scored"] = json!(tally.scored);
+        line["no_data"] = json!(tally.no_data);
+        line["too_little_data"] = json!(tally.too_little_data);
+        line["failed"] = json!(tally.failed);
+        line["quarantined"] = json!(tally.quarantined);
+        line["rows"] = json!(tally.rows);
+        line["anomalies"] = json!(tally.anomalies);
+    }
+    line
+}
+
+fn write_verdicts(
+    reader: &Reader,
+    sensors: &[SensorName],
+    window: Window,
+    config: &Config,
+    out: &mut dyn Write,
+) -> Result<(), DumpError> {
+    let ids = (0..).map(SensorId).take(sensors.len());
+    let mut chunks: Vec<_> = ids.map(ChunkId::of).collect();
+    chunks.dedup();
+    for chunk in chunks {
+        for verdict in reader.verdicts(window, chunk)? {
+            let Some(name) = sensors.get(verdict.sensor.index()) else { continue };
+            writeln!(out, "{}", verdict_line(name, window, &verdict, config))?;
+        }
+    }
+    Ok(())
+}
+
+fn verdict_line(name: &SensorName, window: Window, verdict: &Verdict, config: &Config) -> serde_json::Value {
+    let mut line = json!({
+        "window_start": window.start().to_string(),
+        "device": name.device(),
+        "sensor": name.sensor(),
+        "outcome": verdict.outcome.kind(),
+    });
+    match &verdict.outcome {
+        Outcome::Scored(scored) => {
+            let interval = config.window.cut.interval();
+            let rows = scored.rows.iter().map(|row| {
+                let start = window.start() + interval.times(i64::from(row.interval));
+                json!({ "interval": start.to_string(), "anomaly": row.label == Label::Anomaly, "decision": row.decision })
+            });
+            line["model"] = json!(scored.model.to_string());
+            line["rows"] = rows.collect();
+        }
+        Outcome::TooLittleData { intervals, needed } => {
+            line["intervals"] = json!(intervals);
+            line["needed"] = json!(needed);
+        }
+        Outcome::Failed { reason } => line["reason"] = json!(reason),
+        Outcome::NoData | Outcome::Quarantined => {}
+    }
+    line
+}

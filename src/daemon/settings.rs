@@ -1,0 +1,185 @@
+//! From the configuration to the settings of each part: the one place where the two meet.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rumqttc::MqttOptions;
+
+use crate::actors::broker::BrokerSettings;
+use crate::actors::listener::ListenerSettings;
+use crate::actors::publisher::MqttOutletSettings;
+use crate::actors::recorder::RecorderSettings;
+use crate::actors::restart::RestartPolicy;
+use crate::actors::scheduler::SchedulerSettings;
+use crate::actors::sensor::SensorSettings;
+use crate::config::connect::ConnectSettings;
+use crate::config::schedule::EventIdle;
+use crate::config::{ClockSource, Config};
+use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
+use crate::ingest::route::RouteSettings;
+use crate::interval::Cut;
+use crate::model::{Limits, NameTemplate};
+use crate::pipeline::PipelineSettings;
+use crate::schedule::Schedule;
+use crate::scoring::ScoringSettings;
+use crate::sensor::{SensorDirectory, SensorId};
+use crate::sink::files::FileSettings;
+use crate::store::StoreSettings;
+use crate::time::{Clock, EventTime, Span};
+use crate::window::WindowSettings;
+
+/// The settings of all parts.
+pub(crate) struct Settings {
+    pub(crate) cut: Cut,
+    pub(crate) max_sensors: usize,
+    pub(crate) intake_bytes: u32,
+    /// How many threads serve connections, and how many score.
+    pub(crate) threads: usize,
+    pub(crate) stop_deadline: Duration,
+    pub(crate) listener: Option<ListenerSettings>,
+    pub(crate) broker: Option<BrokerSettings>,
+    pub(crate) routes: Arc<[RouteSettings]>,
+    pub(crate) filters: Arc<[FilterSettings]>,
+    pub(crate) times: PlausibleTimes,
+    pub(crate) store: StoreSettings,
+    pub(crate) models: ModelDirectory,
+    pub(crate) sensors: SensorSettings,
+    pub(crate) scheduler: SchedulerSettings,
+    pub(crate) files: Option<FileSettings>,
+    pub(crate) mqtt: Option<MqttOutletSettings>,
+    windows: WindowSettings,
+    settings_hash: u64,
+    run_deadline: Duration,
+}
+
+/// Where models are.
+pub(crate) struct ModelDirectory {
+    pub(crate) directory: PathBuf,
+    pub(crate) name: NameTemplate,
+    pub(crate) limits: Limits,
+}
+
+/// Clients whose sessions are remembered: some bytes each.
+const MAX_SESSIONS: usize = 10_000;
+
+impl Settings {
+    pub(crate) fn of(config: &Config) -> Self {
+        let Config { store, mqtt, limits, window, schedule, models, scoring, supervision, publish, .. } = config;
+        let cut = window.cut;
+        let stop_deadline = config.stop.deadline.to_std();
+        let schedule_of_runs =
+            Schedule { cron: schedule.cron.clone(), cut, lateness: window.lateness, catch_up: schedule.catch_up };
+        Self {
+            cut,
+            max_sensors: limits.sensors as usize,
+            intake_bytes: u32::try_from(limits.intake.saturating_usize()).unwrap_or(u32::MAX),
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            stop_deadline,
+            listener: mqtt.listen.as_ref().map(|listen| ListenerSettings {
+                max_connections: listen.max_connections,
+                max_packet_bytes: listen.max_packet.saturating_usize(),
+                connect_timeout: listen.connect_timeout.to_std(),
+                drain_timeout: stop_deadline / 2,
+                ..ListenerSettings::at(listen.address)
+            }),
+            broker: mqtt.connect.as_ref().map(|connect| broker(connect, config)),
+            routes: mqtt.routes.clone().into(),
+            filters: config.filters.clone().into(),
+            times: limits.plausible_times(config.clock),
+            store: StoreSettings {
+                directory: store.directory.clone(),
+                windows: store.windows,
+                runs: store.runs,
+                reject_blocks: store.rejects,
+                cache_bytes: store.cache.bytes(),
+                cut,
+            },
+            models: ModelDirectory {
+                directory: models.directory.clone(),
+                name: models.name.clone(),
+                limits: Limits {
+                    file_bytes: models.max_file.saturating_usize(),
+                    memory_bytes: models.max_memory.saturating_usize(),
+                    ..Limits::default()
+                },
+            },
+            sensors: SensorSettings {
+                scoring: ScoringSettings { cut, min_intervals: scoring.min_intervals },
+                restart: RestartPolicy {
+                    backoff_min: supervision.backoff.min.to_std(),
+                    backoff_max: supervision.backoff.max.to_std(),
+                    quarantine_after: supervision.quarantine_after,
+                },
+                suspicious_after: scoring.suspicious_after,
+            },
+            scheduler: SchedulerSettings {
+                schedule: schedule_of_runs,
+                clock: match config.clock {
+                    ClockSource::Wall => Clock::Wall,
+                    ClockSource::Event => Clock::Event(EventTime::default()),
+                },
+                event_idle: match schedule.event_idle {
+                    EventIdle::After(span) => Some(span.to_std()),
+                    EventIdle::Never => None,
+                },
+            },
+            files: publish.files.as_ref().map(|files| FileSettings {
+                directory: files.directory.clone(),
+                decisions: files.decisions,
+                keep: Span::from_secs(86_400).times(i64::from(files.keep_days)),
+            }),
+            mqtt: publish.mqtt.as_ref().zip(mqtt.connect.as_ref()).map(|(topics, connect)| MqttOutletSettings {
+                options: publisher_options(connect),
+                topic: topics.topic.clone(),
+            }),
+            windows: WindowSettings {
+                cut,
+                lateness: window.lateness,
+                max_readings_per_interval: limits.readings_per_interval as usize,
+            },
+            settings_hash: config.settings_hash(),
+            run_deadline: scoring.deadline.to_std(),
+        }
+    }
+
+    pub(crate) fn pipeline(&self, directory: Arc<SensorDirectory>) -> PipelineSettings {
+        let filters = Filters::new(Arc::clone(&self.filters));
+        PipelineSettings {
+            windows: self.windows,
+            schedule: self.scheduler.schedule.clone(),
+            clock: self.scheduler.clock.clone(),
+            deadbands: Box::new(move |sensor| filters.of(&directory.name(sensor)?).deadband()),
+            max_sessions: MAX_SESSIONS,
+        }
+    }
+
+    pub(crate) fn recorder(&self, scope: Vec<SensorId>) -> RecorderSettings {
+        RecorderSettings { scope, settings_hash: self.settings_hash, deadline: self.run_deadline }
+    }
+}
+
+fn broker(connect: &ConnectSettings, config: &Config) -> BrokerSettings {
+    let subscriptions = config.mqtt.routes.iter().map(|route| route.topic().subscription()).collect();
+    BrokerSettings {
+        login: connect.login.clone(),
+        keep_alive: connect.keep_alive.to_std(),
+        qos: connect.qos,
+        max_packet_bytes: connect.max_packet.saturating_usize(),
+        max_gathered_bytes: config.limits.intake.saturating_usize(),
+        min_backoff: connect.backoff.min.to_std(),
+        max_backoff: connect.backoff.max.to_std(),
+        drain_timeout: config.stop.deadline.to_std() / 2,
+        ..BrokerSettings::at(&connect.host, connect.port, &connect.client_id, subscriptions)
+    }
+}
+
+/// The publisher is a client of its own: what it waits for must not hold up what comes in.
+fn publisher_options(connect: &ConnectSettings) -> MqttOptions {
+    let mut options = MqttOptions::new(format!("{}-publisher", connect.client_id), &connect.host, connect.port);
+    options.set_keep_alive(connect.keep_alive.to_std());
+    if let Some(login) = &connect.login {
+        options.set_credentials(&login.username, login.password.reveal());
+    }
+    options
+}

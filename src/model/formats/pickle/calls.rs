@@ -1,0 +1,86 @@
+//! What a pickle's calls come to. This is where Python would run what a file names, and where nothing is run.
+
+use std::borrow::Cow;
+use std::mem::size_of;
+
+use super::error::PickleProblem as Problem;
+use super::machine::Machine;
+use super::names::Name;
+use super::numpy::{Array, Dtype};
+use super::value::{NodeId, Object, Value};
+
+impl<'a> Machine<'a> {
+    /// What `function(*arguments)` stands for.
+    pub(super) fn reduce(&mut self, function: NodeId, arguments: NodeId) -> Result<Value<'a>, Problem> {
+        let Value::Name(name) = *self.value(function) else {
+            return Err(self.unexpected("a name to call", function));
+        };
+        let Value::Tuple(items) = self.value(arguments) else {
+            return Err(self.unexpected("a tuple of arguments", arguments));
+        };
+        let wrong = |expected| Problem::Expected { expected, found: format!("{} arguments", items.len()) };
+        match name {
+            // Its arguments are the class, an empty shape and a stand-in type: BUILD brings the real ones.
+            Name::Reconstruct => match items.first().map(|id| self.value(*id)) {
+                Some(Value::Name(Name::Ndarray)) => {
+                    self.charge(size_of::<Array>())?;
+                    Ok(Value::Array(Box::new(Array::begun())))
+                }
+                _ => Err(wrong("numpy.ndarray to begin an array")),
+            },
+            Name::FromBuffer => match **items {
+                [data, dtype, shape, order] => self.array_of(shape, dtype, order, data),
+                _ => Err(wrong("data, dtype, shape and order of an array")),
+            },
+            Name::Scalar => match **items {
+                [dtype, data] => self.scalar(dtype, data),
+                _ => Err(wrong("dtype and data of a scalar")),
+            },
+            Name::Dtype => match **items {
+                [code, ..] => {
+                    let code = self.node(code).text().ok_or_else(|| self.unexpected("a data type's code", code))?;
+                    Ok(Value::Dtype(Dtype::parse(code)))
+                }
+                _ => Err(wrong("a data type's code")),
+            },
+            Name::Encode => match **items {
+                [text, encoding] => self.encode(text, encoding),
+                _ => Err(wrong("text and its encoding")),
+            },
+            Name::Bytes if items.is_empty() => Ok(Value::Bytes(Cow::Borrowed(&[]))),
+            Name::Bytes => Err(wrong("no arguments of bytes")),
+            Name::Reconstructor => match items.first().map(|id| self.value(*id)) {
+                Some(&Value::Name(Name::Class(class))) => Ok(Value::Object(Object { class, state: None })),
+                _ => Err(wrong("a class to make an object of")),
+            },
+            // scikit-learn's compiled classes are made by a call. Their arguments are not needed to name them.
+            Name::Class(class) => Ok(Value::Object(Object { class, state: None })),
+            Name::Ndarray | Name::Object => Err(self.unexpected("a function to call", function)),
+        }
+    }
+
+    /// What `object.__setstate__(state)` stands for.
+    pub(super) fn build(&mut self, object: NodeId, state: NodeId) -> Result<(), Problem> {
+        match self.value(object) {
+            Value::Object(Object { class, state: None }) => {
+                let class = *class;
+                *self.value_mut(object) = Value::Object(Object { class, state: Some(state) });
+            }
+            Value::Array(array) if array.data.is_none() => *self.value_mut(object) = self.array_from_state(state)?,
+            Value::Dtype(dtype) => *self.value_mut(object) = Value::Dtype(self.dtype_from_state(*dtype, state)?),
+            _ => return Err(self.unexpected("a fresh object, array or data type to fill", object)),
+        }
+        Ok(())
+    }
+
+    /// Protocol 2 has no bytes: it writes text, a character a byte, and the call that turns it into bytes.
+    fn encode(&mut self, text: NodeId, encoding: NodeId) -> Result<Value<'a>, Problem> {
+        let (Value::Text(text), Some("latin1" | "latin-1")) = (self.value(text), self.node(encoding).text()) else {
+            return Err(self.unexpected("text to encode as latin1", text));
+        };
+        let text: &'a str = text;
+        self.charge(text.len())?;
+        let bytes = text.chars().map(|c| u8::try_from(c).map_err(|_| Problem::Text)).collect::<Result<_, _>>()?;
+        Ok(Value::Bytes(Cow::Owned(bytes)))
+    }
+}

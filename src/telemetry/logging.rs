@@ -1,0 +1,42 @@
+//! The log: to standard error, as text for people or as JSON for machines.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// What a log line looks like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Directives that the log's filter cannot be made from.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the log level {level:?} cannot be read: {problem}; accepted are error, warn, info, debug, trace, and lists such as \"info,anomalyd::store=debug\""
+)]
+pub struct LogError {
+    level: String,
+    problem: String,
+}
+
+/// Starts logging. `level` is a list of directives.
+///
+/// # Errors
+/// When the directives make no sense.
+pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
+    let filter =
+        EnvFilter::try_new(level).map_err(|error| LogError { level: level.to_owned(), problem: error.to_string() })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+    };
+    // A second start, in one process, is a test's; the first one's log serves it.
+    drop(started);
+    Ok(())
+}
