@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 # Debian keeps daemons out of an ordinary user's PATH, and its own Rust does not know ~/.cargo/bin.
-export PATH="$PATH:/usr/sbin:/sbin:${CARGO_HOME:-$HOME/.cargo}/bin"
+export PATH="$PATH:/usr/sbin:/sbin:${CARGO_HOME:-${HOME:-}/.cargo}/bin"
 
 # The one that deny.toml was written for.
 cargo_deny_version="0.20.2"
@@ -33,11 +33,8 @@ trap at_exit EXIT
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         run env DEBIAN_FRONTEND=noninteractive "$@"
-    elif command -v sudo >/dev/null; then
-        run sudo env DEBIAN_FRONTEND=noninteractive "$@"
     else
-        warn "this needs root and there is no sudo. Run as root, then start again: $*"
-        exit 1
+        run sudo env DEBIAN_FRONTEND=noninteractive "$@"
     fi
 }
 
@@ -51,6 +48,10 @@ install() {
     fi
     if ! command -v apt-get >/dev/null; then
         warn "$command is missing, and this is no Debian to install it on; install it, then start again"
+        exit 1
+    fi
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+        warn "$command is missing, and there is no sudo. As root: apt-get install $*. Then start again."
         exit 1
     fi
     as_root apt-get update -q
