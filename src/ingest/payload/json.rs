@@ -102,7 +102,7 @@ fn reading<'t, 'p>(
     picked: Picked<'p>,
     sink: &mut impl FnMut(Item<'t, 'p>),
 ) {
-    if picked.ambiguous {
+    if picked.is_ambiguous() {
         return sink(Item { index, found: Err(Fault::Ambiguous) });
     }
     match &layout.value {
@@ -137,7 +137,7 @@ fn columns<'t, 'p>(
     let (ValueAt::Pointer(values_at), Some(times_at)) = (&layout.value, &layout.time) else {
         return Err(Fault::NoReading);
     };
-    if picked.ambiguous {
+    if picked.is_ambiguous() {
         return Err(Fault::Ambiguous);
     }
     let mut values = column("column of values", values_at, picked.value)?;

@@ -84,10 +84,10 @@ pub(super) struct Picked<'de> {
     pub(super) time: Option<&'de str>,
     /// The numbers with their keys, where all are taken.
     pub(super) numbers: Vec<(Cow<'de, str>, &'de str)>,
-    /// Whether an object has two members of a name that matters: which one is meant cannot be told.
-    pub(super) ambiguous: bool,
     /// The nodes that were met, a bit each.
     met: u64,
+    /// Those that were met more than once.
+    met_again: u64,
 }
 
 // A bit of `Picked::met` for every node of the largest tree.
@@ -97,10 +97,14 @@ impl<'de> Picked<'de> {
     /// Whether the node is met for the first time.
     fn meet(&mut self, node: usize) -> bool {
         let bit = 1 << node;
-        let first = self.met & bit == 0;
+        self.met_again |= self.met & bit;
         self.met |= bit;
-        self.ambiguous |= !first;
-        first
+        self.met_again & bit == 0
+    }
+
+    /// Whether an object has two members of a name that matters: which one is meant cannot be told.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.met_again != 0
     }
 
     fn set(&mut self, leaf: Leaf, text: &'de str) {
@@ -146,8 +150,14 @@ impl<'de> Container<'de> for Pick<'_, '_, 'de> {
         let node = &self.tree.nodes[self.node];
         while let Some(key) = members.next_key_seed(KeyOf(node))? {
             match key {
-                Key::Branch(next) if self.picked.meet(next) => members.next_value_seed(self.below(next))?,
-                Key::Branch(_) | Key::Unknown => {
+                Key::Branch(next) => {
+                    if self.picked.meet(next) {
+                        members.next_value_seed(self.below(next))?;
+                    } else {
+                        members.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Key::Unknown => {
                     members.next_value::<IgnoredAny>()?;
                 }
                 Key::Candidate(name) => {
