@@ -22,6 +22,7 @@ use crate::actors::intake::Intake;
 use crate::actors::listener::{ListenError, Listener};
 use crate::actors::publisher::{Published, publish_files, publish_mqtt};
 use crate::actors::recorder::Recorder;
+use crate::actors::reporter::{Reported, report};
 use crate::actors::scheduler::{Scheduler, StopScheduling};
 use crate::actors::source::DecoderFactory;
 use crate::actors::stop::{Stop, StopTrigger};
@@ -68,7 +69,8 @@ pub enum DaemonError {
 pub struct Daemon {
     stop: StopTrigger,
     sources: Vec<JoinHandle<()>>,
-    publishers: Vec<JoinHandle<()>>,
+    /// What is given up at the end: publishing goes on at the next start, reporting has no end.
+    background: Vec<JoinHandle<()>>,
     scheduler: Addr<Scheduler>,
     commands: Commands,
     ended: Ended,
@@ -139,14 +141,18 @@ impl Daemon {
         let recorder = Recorder::new(settings.recorder(sensors.clone()), reader.clone(), commands.clone(), supervisor);
         let scheduler = Scheduler::new(settings.scheduler, commands.clone(), recorder.start()).start();
 
-        let published =
-            Published { reader, directory: Arc::clone(&directory), scope: sensors.into(), cut: settings.cut };
-        let mut publishers = Vec::new();
+        let published = Published {
+            reader: reader.clone(),
+            directory: Arc::clone(&directory),
+            scope: sensors.into(),
+            cut: settings.cut,
+        };
+        let mut background = Vec::new();
         if let Some(files) = settings.files {
-            publishers.push(actix_rt::spawn(publish_files(published.clone(), files, commands.clone())));
+            background.push(actix_rt::spawn(publish_files(published.clone(), files, commands.clone())));
         }
         if let Some(mqtt) = settings.mqtt {
-            publishers.push(actix_rt::spawn(publish_mqtt(published, mqtt, commands.clone())));
+            background.push(actix_rt::spawn(publish_mqtt(published, mqtt, commands.clone())));
         }
 
         let (routes, filters, times) = (settings.routes, settings.filters, settings.times);
@@ -154,6 +160,13 @@ impl Daemon {
             Arc::new(move || Decoder::new(Arc::clone(&routes), Arc::clone(&filters), times, Arc::clone(&directory)));
         let (trigger, stop) = Stop::new();
         let mut sources = Vec::new();
+        if let Some(reporter) = settings.reporter {
+            let listener = listener.as_ref().map(|listener| ("listener", listener.counters()));
+            let broker = broker.as_ref().map(|broker| ("broker", broker.counters()));
+            let reported =
+                Reported { sources: listener.into_iter().chain(broker).collect(), intake: intake.clone(), reader };
+            background.push(actix_rt::spawn(report(reporter, reported)));
+        }
         if let Some(listener) = listener {
             let arbiters = arbiters(settings.threads);
             let serve = listener.run(intake.clone(), Arc::clone(&decoders), arbiters, stop.clone());
@@ -169,7 +182,7 @@ impl Daemon {
         Ok(Self {
             stop: trigger,
             sources,
-            publishers,
+            background,
             scheduler,
             commands,
             ended,
@@ -198,8 +211,8 @@ impl Daemon {
         self.stop.stop();
         // With an event clock, readings may be waiting for the run that goes on.
         let (_, _) = tokio::join!(futures_util::future::join_all(self.sources), self.scheduler.send(StopScheduling));
-        for publisher in self.publishers {
-            publisher.abort();
+        for task in self.background {
+            task.abort();
         }
         self.commands.send(Command::Stop);
         match self.ended.await {

@@ -6,6 +6,9 @@
 //! the order in which a reading passes them; `docs/architecture.md` walks the whole way.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp))]
 
+#[cfg(panic = "abort")]
+compile_error!("actors are restarted by catching their panics: build with panic = \"unwind\"");
+
 // The domain's words: everything below speaks them.
 pub mod codec;
 pub mod interval;

@@ -276,6 +276,7 @@ impl Pipeline {
         }
         metrics::SENSORS.set(self.directory.len() as u64);
         metrics::COMMITS.add(1);
+        metrics::OPEN_READINGS.set(self.windows.open_readings() as u64);
         metrics::JOURNAL_RECORDS.set(self.writer.journal_records() as u64);
         metrics::WINDOWS_STORED.add(self.over.len() as u64);
         metrics::REJECTS.add(self.rejects.total());
@@ -317,7 +318,10 @@ impl Pipeline {
             Admission::Suppressed => return metrics::READINGS_SUPPRESSED.add(1),
             Admission::Conflict { stored } => RejectReason::Conflict { time, value, stored },
             Admission::Late { watermark } => RejectReason::Late { time, watermark },
-            Admission::Full => RejectReason::IntervalFull { max: self.settings.windows.max_readings_per_interval },
+            Admission::IntervalFull => {
+                RejectReason::IntervalFull { max: self.settings.windows.max_readings_per_interval }
+            }
+            Admission::MemoryFull => RejectReason::MemoryFull { max: self.settings.windows.max_open_readings },
         };
         let directory = &self.directory;
         self.rejects.push(reason.kind(), || Reject {

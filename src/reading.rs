@@ -103,6 +103,14 @@ pub enum RejectReason {
         /// The bound.
         max: usize,
     },
+    /// All open intervals together hold as many readings as they may.
+    #[error(
+        "the open intervals of all sensors hold {max} readings, the most that is accepted; raise limits.open_readings if memory allows"
+    )]
+    MemoryFull {
+        /// The bound.
+        max: usize,
+    },
     /// No room for another sensor.
     #[error("{0}")]
     TooManySensors(String),
@@ -121,6 +129,7 @@ impl RejectReason {
             Self::Late { .. } => "late",
             Self::Conflict { .. } => "conflict",
             Self::IntervalFull { .. } => "interval_full",
+            Self::MemoryFull { .. } => "memory_full",
             Self::TooManySensors(_) => "too_many_sensors",
         }
     }

@@ -60,6 +60,11 @@ impl Intake {
         (Self { submissions, budget, capacity_bytes }, receiver)
     }
 
+    /// How many bytes were handed over and are not durable yet.
+    pub fn waiting_bytes(&self) -> u64 {
+        u64::from(self.capacity_bytes).saturating_sub(self.budget.available_permits() as u64)
+    }
+
     /// Hands over a batch, waiting for room.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //!
 //! In the order in which a reading meets them: the sources ([`listener`], [`broker`]) hand batches to the [`intake`];
 //! the [`committer`] makes them durable; the [`scheduler`] has the [`recorder`] begin runs; the [`supervisor`] passes
-//! them on to the [`sensor`] actors; the [`publisher`] hands out what came of them.
+//! them on to the [`sensor`] actors; the [`publisher`] hands out what came of them, and the [`reporter`] says how all are doing.
 
 pub mod broker;
 pub mod committer;
@@ -10,6 +10,7 @@ pub mod intake;
 pub mod listener;
 pub mod publisher;
 pub mod recorder;
+pub mod reporter;
 pub mod restart;
 pub mod scheduler;
 pub mod sensor;

@@ -144,7 +144,12 @@ struct Sensor {
 impl<'a> Scorer<'a> {
     fn new(args: &'a Args, cut: Cut, catalog: Catalog) -> Self {
         let directory = SensorDirectory::new(usize::MAX, Vec::new());
-        let windows = WindowSettings { cut, lateness: args.lateness, max_readings_per_interval: usize::MAX };
+        let windows = WindowSettings {
+            cut,
+            lateness: args.lateness,
+            max_readings_per_interval: usize::MAX,
+            max_open_readings: usize::MAX,
+        };
         let mut scorer = Self {
             args,
             scoring: ScoringSettings { cut, min_intervals: args.min_intervals },
@@ -198,7 +203,7 @@ impl<'a> Scorer<'a> {
         }
         let Some(sensor) = self.directory.find(name) else { return Ok(()) };
         match self.windows.admit(Reading { sensor, time, value }, || None, &mut self.over) {
-            Admission::Accepted | Admission::Suppressed | Admission::Full => {}
+            Admission::Accepted | Admission::Suppressed | Admission::IntervalFull | Admission::MemoryFull => {}
             Admission::Repeated => self.report.repeated += 1,
             Admission::Conflict { .. } => self.report.conflicting += 1,
             Admission::Late { .. } => self.report.late += 1,

@@ -24,6 +24,7 @@ pub(super) fn settings_hash(config: &Config) -> u64 {
     canonical.integer(times.latest.nanos());
     canonical.list(times.max_ahead.as_slice(), |canonical, span| canonical.integer(span.nanos()));
     canonical.integer(config.limits.readings_per_interval.into());
+    canonical.integer(config.limits.open_readings.into());
     canonical.integer(config.window.cut.interval().nanos());
     canonical.integer(config.window.cut.window().nanos());
     canonical.integer(config.window.lateness.nanos());

@@ -15,6 +15,8 @@ pub struct LimitSettings {
     pub intake: ByteSize,
     /// How many readings an interval of a sensor may hold.
     pub readings_per_interval: u32,
+    /// How many readings all open intervals may hold together.
+    pub open_readings: u32,
     /// The earliest time believed.
     pub earliest: Timestamp,
     /// The latest time believed.
@@ -37,6 +39,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, clock: ClockSource) -> LimitSe
         sensors: section.integer("sensors", 200_000, 1..=10_000_000),
         intake: section.bytes("intake", ByteSize::from_mib(16), ByteSize::from_kib(64)..=ByteSize::from_mib(2048)),
         readings_per_interval: section.integer("readings_per_interval", 4096, 1..=1_000_000),
+        open_readings: section.integer("open_readings", 4_000_000, 1_000..=1_000_000_000),
         earliest: section.timestamp("earliest", Timestamp::from_nanos(946_684_800_000_000_000)),
         latest: section.timestamp("latest", Timestamp::from_nanos(4_102_444_800_000_000_000)),
         max_ahead: section.optional_span("max_ahead", Span::ZERO..=Span::from_secs(366 * 86_400)).or(default_ahead),

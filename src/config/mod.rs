@@ -12,6 +12,7 @@ pub mod connect;
 pub mod limits;
 pub mod listen;
 pub mod log;
+pub mod metrics;
 pub mod models;
 pub mod mqtt;
 pub mod publish;
@@ -71,6 +72,8 @@ pub struct Config {
     pub supervision: supervision::SupervisionSettings,
     /// `[publish]`.
     pub publish: publish::PublishSettings,
+    /// `[metrics]`, if they are written.
+    pub metrics: Option<metrics::MetricsSettings>,
     /// `[stop]`.
     pub stop: stop::StopSettings,
     /// `[log]`.
@@ -175,6 +178,7 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         scoring: root.section("scoring", scoring::read),
         supervision: root.section("supervision", supervision::read),
         publish: root.section("publish", publish::read),
+        metrics: root.optional_section("metrics", metrics::read),
         stop: root.section("stop", stop::read),
         log: root.section("log", log::read),
     })

@@ -20,7 +20,7 @@ pub struct ScheduleSettings {
 pub enum EventIdle {
     /// After so long without readings, by the system's clock.
     After(Span),
-    /// When the daemon is told to stop.
+    /// Never: open windows wait for later readings.
     Never,
 }
 

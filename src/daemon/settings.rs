@@ -10,6 +10,7 @@ use crate::actors::broker::BrokerSettings;
 use crate::actors::listener::ListenerSettings;
 use crate::actors::publisher::MqttOutletSettings;
 use crate::actors::recorder::RecorderSettings;
+use crate::actors::reporter::ReporterSettings;
 use crate::actors::restart::RestartPolicy;
 use crate::actors::scheduler::SchedulerSettings;
 use crate::actors::sensor::SensorSettings;
@@ -48,6 +49,7 @@ pub(crate) struct Settings {
     pub(crate) scheduler: SchedulerSettings,
     pub(crate) files: Option<FileSettings>,
     pub(crate) mqtt: Option<MqttOutletSettings>,
+    pub(crate) reporter: Option<ReporterSettings>,
     windows: WindowSettings,
     settings_hash: u64,
     run_deadline: Duration,
@@ -133,10 +135,15 @@ impl Settings {
                 options: publisher_options(connect),
                 topic: topics.topic.clone(),
             }),
+            reporter: config
+                .metrics
+                .as_ref()
+                .map(|metrics| ReporterSettings { file: metrics.file.clone(), every: metrics.every.to_std() }),
             windows: WindowSettings {
                 cut,
                 lateness: window.lateness,
                 max_readings_per_interval: limits.readings_per_interval as usize,
+                max_open_readings: limits.open_readings as usize,
             },
             settings_hash: config.settings_hash(),
             run_deadline: scoring.deadline.to_std(),

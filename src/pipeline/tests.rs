@@ -27,7 +27,12 @@ fn settings(clock: Clock) -> PipelineSettings {
     let schedule =
         Schedule { cron: "0 * * * * *".parse().unwrap(), cut: cut(), lateness: Span::from_secs(5), catch_up: 10_000 };
     PipelineSettings {
-        windows: WindowSettings { cut: cut(), lateness: schedule.lateness, max_readings_per_interval: 100 },
+        windows: WindowSettings {
+            cut: cut(),
+            lateness: schedule.lateness,
+            max_readings_per_interval: 100,
+            max_open_readings: 10_000,
+        },
         schedule,
         clock,
         deadbands: Box::new(|_| None),

@@ -17,6 +17,8 @@ pub struct WindowSettings {
     pub lateness: Span,
     /// The most readings that an interval accepts.
     pub max_readings_per_interval: usize,
+    /// The most readings that all open intervals hold together: a bound on memory, 16 bytes each.
+    pub max_open_readings: usize,
 }
 
 /// What became of a reading.
@@ -39,7 +41,9 @@ pub enum Admission {
         watermark: Timestamp,
     },
     /// Its interval has no room for more.
-    Full,
+    IntervalFull,
+    /// All open intervals together have no room for more.
+    MemoryFull,
 }
 
 /// A window that is over for one sensor.
@@ -71,6 +75,8 @@ pub struct OpenWindows {
     /// The time before which every sensor's windows are closed.
     closed: Timestamp,
     sensors: Vec<OpenSensor>,
+    /// How many readings all open intervals hold.
+    open_readings: usize,
 }
 
 #[derive(Debug)]
@@ -112,7 +118,7 @@ enum Insertion {
 impl OpenWindows {
     /// No window is open, and every one before `closed` is over.
     pub fn new(settings: WindowSettings, closed: Timestamp, heads: impl IntoIterator<Item = SensorHead>) -> Self {
-        let mut windows = Self { settings, closed, sensors: Vec::new() };
+        let mut windows = Self { settings, closed, sensors: Vec::new(), open_readings: 0 };
         for head in heads {
             let sensor = windows.sensor(head.sensor);
             sensor.watermark = head.closed;
@@ -131,6 +137,11 @@ impl OpenWindows {
         self.sensors.iter().all(OpenSensor::is_empty)
     }
 
+    /// How many readings all open intervals hold.
+    pub fn open_readings(&self) -> usize {
+        self.open_readings
+    }
+
     /// Takes in a reading. `deadband` tells the sensor's deadband and is asked once a sensor; windows that the reading
     /// shows to be over are appended to `over`.
     pub fn admit(
@@ -141,6 +152,7 @@ impl OpenWindows {
     ) -> Admission {
         let closed = self.closed;
         let settings = self.settings;
+        let open_readings = self.open_readings;
         let sensor = self.sensor(reading.sensor);
         if sensor.deadband == Deadband::Unknown {
             sensor.deadband = deadband().map_or(Deadband::Off, Deadband::Width);
@@ -159,12 +171,16 @@ impl OpenWindows {
                 return Admission::Suppressed;
             }
         }
+        if open_readings >= settings.max_open_readings && sensor.stored(reading.time).is_none() {
+            return Admission::MemoryFull;
+        }
         match sensor.insert(reading, settings) {
             Insertion::Repeated => Admission::Repeated,
             Insertion::Conflict { stored } => Admission::Conflict { stored },
-            Insertion::Full => Admission::Full,
+            Insertion::Full => Admission::IntervalFull,
             Insertion::Inserted => {
-                sensor.advance(reading, closed, settings, over);
+                let closed_readings = sensor.advance(reading, closed, settings, over);
+                self.open_readings = open_readings + 1 - closed_readings;
                 Admission::Accepted
             }
         }
@@ -179,7 +195,8 @@ impl OpenWindows {
         if reading.time >= sensor.watermark.max(closed)
             && let Insertion::Inserted = sensor.insert(reading, settings)
         {
-            sensor.advance(reading, closed, settings, over);
+            let closed_readings = sensor.advance(reading, closed, settings, over);
+            self.open_readings = self.open_readings + 1 - closed_readings;
         }
     }
 
@@ -191,7 +208,7 @@ impl OpenWindows {
         self.closed = until;
         for (id, sensor) in (0..).map(SensorId).zip(&mut self.sensors) {
             if !sensor.is_empty() {
-                sensor.close(id, until, self.settings, over);
+                self.open_readings -= sensor.close(id, until, self.settings, over);
             }
         }
     }
@@ -251,27 +268,37 @@ impl OpenSensor {
         Insertion::Inserted
     }
 
-    /// Moves the watermark on behind a reading that counts.
-    fn advance(&mut self, reading: Reading, closed: Timestamp, settings: WindowSettings, over: &mut Vec<ClosedWindow>) {
+    /// Moves the watermark on behind a reading that counts. Returns how many readings were closed over.
+    fn advance(
+        &mut self,
+        reading: Reading,
+        closed: Timestamp,
+        settings: WindowSettings,
+        over: &mut Vec<ClosedWindow>,
+    ) -> usize {
         if self.newest.is_none_or(|(newest, _)| reading.time > newest) {
             self.newest = Some((reading.time, reading.value));
             let watermark = settings.cut.interval_of(reading.time - settings.lateness).max(closed);
             if watermark > self.watermark {
-                self.close(reading.sensor, watermark, settings, over);
+                return self.close(reading.sensor, watermark, settings, over);
             }
         }
+        0
     }
 
+    /// Closes the intervals before the watermark. Returns how many readings they held.
     fn close(
         &mut self,
         sensor: SensorId,
         watermark: Timestamp,
         settings: WindowSettings,
         over: &mut Vec<ClosedWindow>,
-    ) {
+    ) -> usize {
         self.watermark = watermark;
+        let mut closed_readings = 0;
         while self.intervals.front().is_some_and(|interval| interval.start < watermark) {
             let Some(OpenInterval { start, readings }) = self.intervals.pop_front() else { break };
+            closed_readings += readings.len();
             let values = readings.iter().map(|(_, value)| *value);
             let Some(interval) = Interval::aggregate(start, values) else { continue };
             let window = settings.cut.window_of(start);
@@ -283,6 +310,7 @@ impl OpenSensor {
         if self.block.as_ref().is_some_and(|block| block.window().end() <= watermark) {
             self.finish_block(sensor, over);
         }
+        closed_readings
     }
 
     fn finish_block(&mut self, sensor: SensorId, over: &mut Vec<ClosedWindow>) {

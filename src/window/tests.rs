@@ -10,7 +10,12 @@ const SENSOR: SensorId = SensorId(3);
 
 fn settings(lateness_secs: u32) -> WindowSettings {
     let cut = Cut::new(Span::from_secs(10), Span::from_secs(60)).unwrap();
-    WindowSettings { cut, lateness: Span::from_secs(lateness_secs), max_readings_per_interval: 100 }
+    WindowSettings {
+        cut,
+        lateness: Span::from_secs(lateness_secs),
+        max_readings_per_interval: 100,
+        max_open_readings: 1_000,
+    }
 }
 
 fn at(secs: i64) -> Timestamp {
@@ -78,7 +83,19 @@ fn a_full_interval_takes_no_more() {
     let mut windows =
         OpenWindows::new(WindowSettings { max_readings_per_interval: 2, ..settings(5) }, Timestamp::MIN, []);
     let (admissions, _) = admit_all(&mut windows, &[reading(1, 1.0), reading(2, 1.0), reading(3, 1.0)]);
-    assert_eq!(admissions[2], Admission::Full);
+    assert_eq!(admissions[2], Admission::IntervalFull);
+}
+
+#[test]
+fn all_open_intervals_together_take_no_more_than_the_bound_until_some_are_closed() {
+    let mut windows = OpenWindows::new(WindowSettings { max_open_readings: 2, ..settings(5) }, Timestamp::MIN, []);
+    let (admissions, _) =
+        admit_all(&mut windows, &[reading(1, 1.0), reading(11, 1.0), reading(12, 1.0), reading(11, 1.0)]);
+    assert_eq!(admissions[2..], [Admission::MemoryFull, Admission::Repeated]);
+    windows.close_until(at(60), &mut vec![]);
+    assert_eq!(windows.open_readings(), 0);
+    let (admissions, _) = admit_all(&mut windows, &[reading(61, 1.0)]);
+    assert_eq!(admissions, [Admission::Accepted]);
 }
 
 #[test]

@@ -1,0 +1,97 @@
+//! The reporter: writes all metrics into a file, in the Prometheus text format, every so often.
+//!
+//! A file and not a port: nothing need listen, and node_exporter's textfile collector or a person can read it. It is
+//! written under another name and renamed, and belongs on a file system in memory: flash would wear for nothing.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actors::intake::Intake;
+use crate::actors::source::{CloseKind, SourceCounters};
+use crate::store::Reader;
+use crate::telemetry::metrics::{self, Exposition};
+use crate::warn_limited;
+
+/// Where and how often metrics are written.
+#[derive(Clone, Debug)]
+pub struct ReporterSettings {
+    /// The file.
+    pub file: PathBuf,
+    /// How often it is written.
+    pub every: Duration,
+}
+
+/// What is reported beside the metrics that count themselves.
+pub struct Reported {
+    /// Each source with its name.
+    pub sources: Vec<(&'static str, Arc<SourceCounters>)>,
+    /// The way from the sources to the disk.
+    pub intake: Intake,
+    /// The store.
+    pub reader: Reader,
+}
+
+/// Writes the metrics until the daemon stops.
+pub async fn report(settings: ReporterSettings, reported: Reported) {
+    loop {
+        let text = render(&reported);
+        if let Err(error) = write(&settings.file, &text).await {
+            let file = settings.file.display();
+            warn_limited!(%file, "the metrics cannot be written (metrics.file): {error}");
+        }
+        tokio::time::sleep(settings.every).await;
+    }
+}
+
+async fn write(file: &Path, text: &str) -> io::Result<()> {
+    let partial = file.with_extension("part");
+    tokio::fs::write(&partial, text).await?;
+    tokio::fs::rename(&partial, file).await
+}
+
+/// A metric of a source: its name, what it counts, and how it is read.
+type Counted = (&'static str, &'static str, fn(&SourceCounters) -> u64);
+
+fn render(reported: &Reported) -> String {
+    metrics::INTAKE_WAITING_BYTES.set(reported.intake.waiting_bytes());
+    metrics::STORE_BYTES.set(reported.reader.size_bytes().unwrap_or_default());
+    let mut text = Exposition.to_string();
+    let counted: [Counted; 8] = [
+        ("anomalyd_connections", "Connections that are open.", SourceCounters::connections_open),
+        ("anomalyd_connections_opened_total", "Connections that were opened.", |source| {
+            source.connections_opened.get()
+        }),
+        ("anomalyd_connections_refused_total", "Connections turned away at the bound.", |source| {
+            source.connections_refused.get()
+        }),
+        ("anomalyd_messages_total", "Messages taken in.", |source| source.messages.get()),
+        ("anomalyd_messages_repeated_total", "QoS 2 messages that came again.", |source| source.repeated.get()),
+        ("anomalyd_message_bytes_total", "Bytes taken in.", |source| source.bytes.get()),
+        ("anomalyd_acknowledgements_total", "Messages acknowledged, each on the disk before.", |source| {
+            source.acks.get()
+        }),
+        ("anomalyd_messages_shed_total", "QoS 0 messages dropped because the disk did not keep up.", |source| {
+            source.shed.get()
+        }),
+    ];
+    for (name, help, count) in counted {
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        // Writing into a string has no way to fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (source, counters) in &reported.sources {
+            let _ = writeln!(text, "{name}{{source=\"{source}\"}} {}", count(counters));
+        }
+    }
+    let name = "anomalyd_connections_closed_total";
+    let _ = writeln!(text, "# HELP {name} Connections that ended, by the reason.\n# TYPE {name} counter");
+    for (source, counters) in &reported.sources {
+        for kind in CloseKind::ALL {
+            let (reason, count) = (kind.name(), counters.closed(kind));
+            let _ = writeln!(text, "{name}{{source=\"{source}\",reason=\"{reason}\"}} {count}");
+        }
+    }
+    text
+}
