@@ -1,17 +1,14 @@
 //! The demo, as a stranger runs it: the real binary, its real daemon, real MQTT.
 
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Runs the demo in a pipe, with a folder of its own for temporary files.
 fn demo(arguments: &[&str], temporary: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_anomalyd"))
-        .arg("demo")
-        .args(arguments)
-        .env("TMPDIR", temporary)
-        .output()
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_anomalyd")).arg("demo").args(arguments).env("TMPDIR", temporary).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -34,7 +31,7 @@ fn the_demo_ends_by_itself_with_a_summary_and_leaves_the_verdict_files() {
         "hour from 11:00 scored: 15 sensors in ",
         "Faults: 4 injected, ",
         "False alarms: ",
-        "Readings: 33,300 published over MQTT, 33,300 acknowledged, 33,300 accepted, 0 rejected\n",
+        "Readings: 33,300 published, 33,300 acknowledged, 33,300 accepted, 0 rejected\n",
         "Verdicts: 90 (15 sensors x 6 hours), on 5,400 minutes\n",
         " times as long.\n",
         "The demo did its job in ",

@@ -96,9 +96,11 @@ impl DaemonProcess {
     }
 
     /// Asks the daemon to stop in order.
-    pub fn terminate(&self) {
-        // One that has ended already needs no telling.
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+    pub fn terminate(&mut self) {
+        // The number of one that has ended already may be another's by now.
+        if let Ok(None) = self.child.try_wait() {
+            let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        }
     }
 
     /// Waits for the end of the process; `None` when that takes longer than `within`.

@@ -85,16 +85,19 @@ impl Summary {
     fn write_faults(&self, f: &mut fmt::Formatter<'_>, findings: &Findings) -> fmt::Result {
         let day = self.board.hours.first().map(|hour| hour.start.format("%Y-%m-%d")).unwrap_or_default();
         let (found, injected) = (findings.found(), findings.faults.len());
-        writeln!(f, "Faults: {injected} injected, {found} found (times of the plant's day, {day})")?;
+        writeln!(f, "Faults: {injected} injected, {found} found (on the plant's clock, {day})")?;
+        let row = |f: &mut fmt::Formatter<'_>, [verdict, kind, sensor, time, flagged, after]: [&str; 6]| {
+            writeln!(f, " {verdict:<6} {kind:<11} {sensor:<19} {time:<17} {flagged:>12}  {after}")
+        };
+        row(f, ["", "fault", "injected into", "from-until", "flagged", "after"])?;
         for Finding { fault, minutes, flagged } in &findings.faults {
-            let verdict = if flagged.is_some() { "found " } else { "MISSED" };
-            let (from, until) = (fault.from.format("%H:%M:%S"), fault.until.format("%H:%M:%S"));
-            let sensor = fault.sensor.to_string();
-            write!(f, "  {verdict}  {:<11}  {sensor:<19}  {from} to {until}  ", fault.kind)?;
-            match flagged {
-                Some((count, delay)) => writeln!(f, "{}, {count} of {minutes} min flagged", after(*delay))?,
-                None => writeln!(f, "0 of {minutes} min flagged")?,
-            }
+            let (verdict, count, after) = match flagged {
+                Some((count, delay)) => ("found", *count, after(*delay)),
+                None => ("MISSED", 0, "-".to_owned()),
+            };
+            let time = format!("{}-{}", fault.from.format("%H:%M:%S"), fault.until.format("%H:%M:%S"));
+            let (kind, sensor) = (fault.kind.to_string(), fault.sensor.to_string());
+            row(f, [verdict, &kind, &sensor, &time, &format!("{count} of {minutes} min"), &after])?;
         }
         Ok(())
     }
@@ -111,7 +114,7 @@ impl Summary {
     fn write_counts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let progress = &self.published.progress;
         let (sent, acknowledged) = (grouped(progress.sent), grouped(progress.acknowledged));
-        write!(f, "Readings: {sent} published over MQTT, {acknowledged} acknowledged")?;
+        write!(f, "Readings: {sent} published, {acknowledged} acknowledged")?;
         match self.daemon {
             DaemonEnd::Stopped { accepted, rejected } => {
                 writeln!(f, ", {} accepted, {rejected} rejected", grouped(accepted))?;
@@ -136,9 +139,9 @@ impl Summary {
         let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
         writeln!(
             f,
-            "Scoring: {:.1} ms in all, {:.2} ms a sensor; {:.1} ms with all verdicts safe on the disk",
+            "Scoring: {:.1} ms in all, {:.0} µs a sensor; {:.1} ms with all verdicts safe on the disk",
             millis(scoring),
-            millis(scoring) / count,
+            millis(scoring) * 1e3 / count,
             millis(durable)
         )?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded and positive")]
@@ -170,12 +173,13 @@ impl fmt::Display for Summary {
     }
 }
 
+/// How long after a fault began its first flagged minute did.
 fn after(delay: Span) -> String {
     let seconds = delay.to_std().as_secs();
     match seconds {
         0 => "at once".to_owned(),
-        1..60 => format!("after {seconds} s"),
-        _ => format!("after {} min", seconds.div_ceil(60)),
+        1..60 => format!("{seconds} s"),
+        _ => format!("{} min", seconds.div_ceil(60)),
     }
 }
 
