@@ -73,7 +73,7 @@ pub enum DemoError {
     #[error("the system does not let the daemon be started and watched: {0}")]
     System(io::Error),
     /// The daemon ended on its own.
-    #[error("the daemon has ended {how}; its last lines:\n{lines}")]
+    #[error("the daemon has ended {how}; its last lines:\n  {lines}")]
     DaemonEnded {
         /// With which status.
         how: String,
@@ -124,7 +124,7 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, DemoError
         watched = timeout(LIMIT, watch(&simulation, &mut daemon, &predictions, out)) => watched,
         () = interruption.came() => Ok(Err(DemoError::Interrupted)),
     };
-    let last_lines = daemon.last_lines().join("\n");
+    let last_lines = daemon.last_lines().join("\n  ");
     let end = stop(&mut daemon).await.map_err(DemoError::System)?;
     let (board, published) = watched.map_err(|_| DemoError::TooLong(LIMIT, last_lines))??;
 
@@ -148,7 +148,7 @@ async fn watch(
             None => return Err(ended(daemon).await),
         }
     };
-    writeln!(out, "A plant begins to publish to its daemon at mqtt://{address}. Ctrl-C stops both.\n")?;
+    writeln!(out, "The plant publishes to its daemon at mqtt://{address}. Ctrl-C stops both.\n")?;
     let plant = Plant::connect(simulation, address).await?;
     let mut board = Board::new(simulation);
     let mut display = Display::new(out, &board);
@@ -191,7 +191,7 @@ async fn ended(daemon: &mut DaemonProcess) -> DemoError {
         Ok(None) => "its log, but not its work".to_owned(),
         Err(error) => return DemoError::System(error),
     };
-    DemoError::DaemonEnded { how, lines: daemon.last_lines().join("\n") }
+    DemoError::DaemonEnded { how, lines: daemon.last_lines().join("\n  ") }
 }
 
 /// Stops the daemon in order, as systemd would.

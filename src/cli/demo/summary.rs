@@ -139,15 +139,15 @@ impl Summary {
         let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
         writeln!(
             f,
-            "Scoring: {:.1} ms in all, {:.0} µs a sensor; {:.1} ms with all verdicts safe on the disk",
+            "Scoring: {:.1} ms in all, {:.0} µs a sensor; {:.1} ms until safe on the disk",
             millis(scoring),
             millis(scoring) * 1e3 / count,
             millis(durable)
         )?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded and positive")]
         let times = (batch / durable.as_secs_f64()).round() as u64;
-        writeln!(f, "  The batch job that this replaces takes about one second and a Python process of")?;
-        writeln!(f, "  160 MB a sensor: {batch:.0} s for these verdicts, {} times as long.", grouped(times))
+        writeln!(f, "  The batch job that this replaces takes about one second and a Python process")?;
+        writeln!(f, "  of 160 MB a sensor: {batch:.0} s for these verdicts, {} times as long.", grouped(times))
     }
 
     fn figures<T>(&self, figure: impl Fn(&super::daemon_process::RunFigures) -> T) -> impl Iterator<Item = T> {

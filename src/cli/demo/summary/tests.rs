@@ -52,7 +52,7 @@ fn a_good_run_says_so_in_its_own_numbers() {
         "False alarms: 0 of ",
         "Readings: 33,300 published, 33,300 acknowledged, 33,300 accepted, 0 rejected",
         "Verdicts: 90 (15 sensors x 6 hours), on 5,400 minutes",
-        "Scoring: 18.0 ms in all, 200 µs a sensor; 36.0 ms with all verdicts safe on the disk",
+        "Scoring: 18.0 ms in all, 200 µs a sensor; 36.0 ms until safe on the disk",
         "90 s for these verdicts, 2,500 times as long.",
         "Verdict files: /tmp/demo/predictions\n",
         "The demo did its job in 20 s.",
