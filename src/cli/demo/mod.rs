@@ -59,7 +59,7 @@ pub struct Args {
     #[arg(long)]
     keep: bool,
     /// The number that decides the readings and the faults: another one is another day
-    #[arg(long, value_name = "NUMBER", default_value_t = 42)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 }
 
