@@ -12,7 +12,7 @@ const USUAL_SIZE: (usize, usize) = (80, 24);
 const HIDE_CURSOR: &str = "\x1b[?25l";
 const SHOW_CURSOR: &str = "\x1b[?25h";
 
-/// How the run is shown on the way out of the program.
+/// How the run is shown.
 pub enum Display<'a> {
     /// In place, on a terminal.
     Table(Table<'a>),

@@ -101,6 +101,9 @@ const LIMIT: Duration = Duration::from_secs(90);
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 const STOP_WITHIN: Duration = Duration::from_secs(25);
 
+/// How long a process may take to end once its log has.
+const EXIT_AFTER_LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// How often the display is renewed.
 const REDRAW: Duration = Duration::from_millis(200);
 
@@ -219,9 +222,6 @@ async fn stop(daemon: &mut DaemonProcess) -> io::Result<DaemonEnd> {
         (None, _) => DaemonEnd::Badly(format!("the daemon did not stop within {STOP_WITHIN:?} and was killed")),
     })
 }
-
-/// How long a process may take to end once its log has.
-const EXIT_AFTER_LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The signals that end the demo, so that it never leaves its daemon or a hidden cursor behind.
 struct Interruption([tokio::signal::unix::Signal; 3]);

@@ -4,16 +4,17 @@ use super::board::{Board, Cell};
 use super::plant::SPEED;
 use super::simulation::Fault;
 use super::wording::{counted, grouped};
+use crate::time::Timestamp;
 
 /// Tells what is new since it was last asked.
 pub struct Narration {
     began: bool,
     told_hours: usize,
-    /// The fault's place in the board, and whether it is over.
+    /// What the faults have still to come with, in the order of time.
     changes: Vec<Change>,
 }
 
-/// A fault that begins or ends.
+/// A fault that begins or ends: its place on the board.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Change {
     Begins(usize),
@@ -21,7 +22,7 @@ enum Change {
 }
 
 impl Change {
-    fn of(self, board: &Board) -> (&Fault, crate::time::Timestamp, &'static str) {
+    fn of(self, board: &Board) -> (&Fault, Timestamp, &'static str) {
         match self {
             Self::Begins(index) => (&board.faults[index], board.faults[index].from, "is injected into"),
             Self::Ends(index) => (&board.faults[index], board.faults[index].until, "ends on"),
