@@ -84,7 +84,7 @@ pub enum DemoError {
     #[error("the devices cannot publish: {0}")]
     Publish(#[from] PublishError),
     /// The demo takes too long.
-    #[error("the demo is not through after {0:?}; the daemon's last lines:\n{1}")]
+    #[error("the demo is not through after {0:?}; the daemon's last lines:\n  {1}")]
     TooLong(Duration, String),
     /// Someone pressed Ctrl-C.
     #[error("the demo was interrupted; its daemon has stopped")]
@@ -119,9 +119,9 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, DemoError
     if keep == Keep::All {
         writeln!(out, "Everything is kept in {}.", workplace.path().display())?;
     }
-    let mut daemon = DaemonProcess::start(&workplace.config()).map_err(DemoError::System)?;
-
+    // Before there is a daemon that could be left behind.
     let mut interruption = Interruption::new().map_err(DemoError::System)?;
+    let mut daemon = DaemonProcess::start(&workplace.config()).map_err(DemoError::System)?;
     let predictions = workplace.predictions();
     let watched = tokio::select! {
         watched = timeout(LIMIT, watch(&simulation, &mut daemon, &predictions, out)) => watched,
