@@ -69,8 +69,8 @@ impl Line {
     }
 }
 
-const SENSOR_WIDTH: usize = 22;
-const CELL_WIDTH: usize = 7;
+const SENSOR_WIDTH: usize = 20;
+const CELL_WIDTH: usize = 6;
 
 /// Renders the board: one string a line, none wider than `width` columns.
 pub fn render(board: &Board, width: usize, colours: Colours) -> Vec<String> {
@@ -119,7 +119,7 @@ fn sensor(board: &Board, row: &Row) -> Line {
         line = line.with(style, format!("{text:>CELL_WIDTH$}"));
     }
     match board.present_fault(&row.sensor) {
-        Some(fault) => line.with(Style::Bold, format!("   ← {} injected", fault.kind)),
+        Some(fault) => line.with(Style::Bold, format!("  ← {} injected", fault.kind)),
         None => line,
     }
 }
@@ -135,7 +135,7 @@ fn legend() -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::demo::simulation::Simulation;
+    use crate::cli::demo::simulation::{FaultKind, Simulation};
 
     fn board() -> Board {
         let mut board = Board::new(&Simulation::new(42));
@@ -146,8 +146,8 @@ mod tests {
     #[test]
     fn each_sensor_has_a_line_with_a_cell_for_each_hour() {
         let lines = render(&board(), 80, Colours::Off);
-        assert!(lines.iter().any(|line| line == "press-1/temperature        ok    ▲12     △1      ·      ·      ·"));
-        assert!(lines.iter().any(|line| line == "hour from               06:00  07:00  08:00  09:00  10:00  11:00"));
+        assert!(lines.iter().any(|line| line == "press-1/temperature     ok   ▲12    △1     ·     ·     ·"));
+        assert!(lines.iter().any(|line| line == "hour from            06:00 07:00 08:00 09:00 10:00 11:00"));
         assert_eq!(lines.iter().filter(|line| line.contains("·")).count(), 15);
     }
 
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn colours_change_nothing_but_the_look() {
         let coloured = render(&board(), 60, Colours::On).join("\n");
-        assert!(coloured.contains("\x1b[1;31m    ▲12\x1b[0m"), "{coloured}");
+        assert!(coloured.contains("\x1b[1;31m   ▲12\x1b[0m"), "{coloured}");
         let mut stripped = String::new();
         let mut rest = coloured.as_str();
         while let Some((before, after)) = rest.split_once("\x1b[") {
@@ -192,7 +192,10 @@ mod tests {
 
     #[test]
     fn the_table_fits_a_terminal_of_80_columns_and_24_lines() {
-        let lines = render(&board(), 1000, Colours::Off);
+        let mut board = board();
+        let stuck = board.faults.iter().find(|fault| fault.kind == FaultKind::Stuck);
+        board.now = stuck.unwrap().from;
+        let lines = render(&board, 1000, Colours::Off);
         assert!(lines.len() < 24, "{}", lines.len());
         let wide: Vec<_> = lines.iter().filter(|line| line.chars().count() > 80).collect();
         assert!(wide.is_empty(), "{wide:?}");
