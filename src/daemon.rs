@@ -95,10 +95,19 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
     notify(&[sd_notify::NotifyState::Stopping]);
     tracing::info!("stopping; a second signal stops at once");
     tokio::select! {
-        stopped = daemon.stop() => stopped,
+        stopped = daemon.stop() => stopped.inspect(|()| log_end()),
         _ = terminate.recv() => end_at_once(),
         _ = interrupt.recv() => end_at_once(),
     }
+}
+
+/// The last word: what came of all that was sent.
+fn log_end() {
+    let accepted = metrics::READINGS_ACCEPTED.get();
+    let repeated = metrics::READINGS_REPEATED.get();
+    let suppressed = metrics::READINGS_SUPPRESSED.get();
+    let rejected = metrics::REJECTS.get();
+    tracing::info!(accepted, repeated, suppressed, rejected, "stopped");
 }
 
 fn end_at_once() -> ! {

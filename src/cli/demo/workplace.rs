@@ -1,0 +1,158 @@
+//! The demo's folder: configuration and models for the daemon, its store, its prediction files.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::models::MODELS;
+use super::plant::{LATENESS, TOPIC};
+
+/// What is left of the folder at the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// Everything, however the demo ends.
+    All,
+    /// The prediction files, once there are any to show.
+    Predictions,
+}
+
+/// A temporary folder that holds all that a daemon needs.
+#[derive(Debug)]
+pub struct Workplace {
+    folder: TempDir,
+    keep: Keep,
+}
+
+const PREDICTIONS: &str = "predictions";
+
+impl Workplace {
+    /// Makes the folder, with a configuration for a daemon that listens on `port` of this machine; 0 is a free one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create(port: u16, keep: Keep) -> io::Result<Self> {
+        let mut folder = tempfile::Builder::new().prefix("anomalyd-demo-").tempdir()?;
+        folder.disable_cleanup(keep == Keep::All);
+        let models = folder.path().join("models");
+        fs::create_dir(&models)?;
+        for (name, bytes) in MODELS {
+            fs::write(models.join(name), bytes)?;
+        }
+        let workplace = Self { folder, keep };
+        fs::write(workplace.config(), config_text(port))?;
+        Ok(workplace)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The daemon's configuration.
+    pub fn config(&self) -> PathBuf {
+        self.path().join("config.toml")
+    }
+
+    /// Where the daemon puts its prediction files.
+    pub fn predictions(&self) -> PathBuf {
+        self.path().join(PREDICTIONS)
+    }
+
+    /// Removes what is not to be kept of a run that has prediction files to show.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.folder.disable_cleanup(true);
+        if self.keep == Keep::All {
+            return Ok(());
+        }
+        for entry in fs::read_dir(self.path())? {
+            let entry = entry?;
+            if entry.file_name() == PREDICTIONS {
+                continue;
+            }
+            if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+        }
+        Ok(())
+    }
+}
+
+fn config_text(port: u16) -> String {
+    format!(
+        r#"# Written by anomalyd demo. Folders are relative to this file.
+# The plant's hours pass in seconds: its readings are the clock.
+clock = "event"
+
+[store]
+directory = "store"
+
+[mqtt.listen]
+address = "127.0.0.1:{port}"
+
+[[mqtt.route]]
+topic = "{TOPIC}"
+format = "json"
+value = "/value"
+time = "/ts"
+
+[window]
+interval = "1m"
+length = "1h"
+lateness = "{LATENESS}"
+
+[schedule]
+cron = "0 0 * * * *"
+event_idle = "never"
+
+[models]
+directory = "models"
+name = "model_{{device}}_{{sensor}}"
+
+[publish.files]
+directory = "{PREDICTIONS}"
+decisions = true
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::model::Catalog;
+
+    #[test]
+    fn the_configuration_and_the_models_are_what_the_daemon_accepts() {
+        let workplace = Workplace::create(0, Keep::Predictions).unwrap();
+        let config = Config::read(&workplace.config()).unwrap();
+        assert_eq!(config.warnings(), []);
+        let settings = crate::daemon::settings::Settings::of(&config);
+        let models = &settings.models;
+        let catalog = Catalog::read(&models.directory, &models.name, &models.limits).unwrap();
+        assert_eq!(catalog.entries.iter().filter(|entry| entry.model.is_ok()).count(), MODELS.len());
+    }
+
+    #[test]
+    fn a_finished_workplace_holds_the_predictions_alone_unless_all_is_kept() {
+        for (keep, expected) in [(Keep::Predictions, 1), (Keep::All, 3)] {
+            let workplace = Workplace::create(0, keep).unwrap();
+            let path = workplace.path().to_owned();
+            fs::create_dir(workplace.predictions()).unwrap();
+            workplace.finish().unwrap();
+            assert!(path.join("predictions").is_dir());
+            assert_eq!(fs::read_dir(&path).unwrap().count(), expected);
+            fs::remove_dir_all(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_workplace_that_was_not_finished_is_gone_unless_all_is_kept() {
+        let gone = Workplace::create(0, Keep::Predictions).unwrap().path().to_owned();
+        assert!(!gone.exists());
+        let kept = Workplace::create(0, Keep::All).unwrap().path().to_owned();
+        fs::remove_dir_all(kept).unwrap();
+    }
+}
