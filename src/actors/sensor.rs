@@ -5,7 +5,7 @@
 //! *Soft*: scoring runs behind a caught unwind. After an error or a panic the actor answers with the outcome `failed`,
 //! stops, and actix starts it again; the pause is waited out in [`restarting`](Supervised::restarting), while messages
 //! wait in the mailbox. *Hard*: should anything else in the actor panic, its task dies and its mailbox with it. Then the
-//! [`Guard`] that it owns is dropped, answers for the window at work, and tells the parent, which makes a new actor.
+//! guard that it owns is dropped, answers for the window at work, and tells the parent, which makes a new actor.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -1,10 +1,11 @@
 use super::*;
-use crate::interval::Interval;
-use crate::reading::{Reject, RejectReason};
-use crate::run::{RunState, Tally};
-use crate::time::Span;
-use crate::verdict::Outcome;
-use crate::window::BlockBuilder;
+use crate::interval::{Interval, Window};
+use crate::reading::{Reading, Reject, RejectReason, Rejects};
+use crate::run::{Run, RunState, Tally};
+use crate::sensor::{SensorId, SensorName};
+use crate::time::{Span, Timestamp};
+use crate::verdict::{Outcome, Verdict};
+use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
 
 fn settings(directory: &std::path::Path) -> StoreSettings {
     StoreSettings {

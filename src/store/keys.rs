@@ -1,0 +1,24 @@
+//! The keys under which things are stored.
+
+use crate::interval::Window;
+use crate::sensor::SensorId;
+use crate::store::Progress;
+
+/// The place of a window in a ring of `slots`: places are used again, so that the files stay flat.
+pub(super) fn ring_slot(window: Window, slots: u32) -> u32 {
+    let slot = window.index().rem_euclid(i64::from(slots.max(1)));
+    // The remainder of a division by a u32 is one.
+    u32::try_from(slot).unwrap_or_default()
+}
+
+pub(super) fn window_key(sensor: SensorId, window: Window, slots: u32) -> [u8; 8] {
+    (u64::from(sensor.0) << 32 | u64::from(ring_slot(window, slots))).to_be_bytes()
+}
+
+pub(super) fn progress_key(progress: Progress<'_>) -> Vec<u8> {
+    match progress {
+        Progress::Closed => b"closed".to_vec(),
+        Progress::Scored => b"scored".to_vec(),
+        Progress::Published { sink } => format!("published/{sink}").into_bytes(),
+    }
+}

@@ -1,0 +1,189 @@
+//! Writing to the store.
+
+use crate::codec::Encoder;
+use crate::interval::Window;
+use crate::reading::{Reading, Rejects};
+use crate::run::Run;
+use crate::sensor::{SensorId, SensorName};
+use crate::store::db::Db;
+use crate::store::journal::Journal;
+use crate::store::keys::{progress_key, ring_slot, window_key};
+use crate::store::rejects::RejectRing;
+use crate::store::{ChunkId, Committed, Progress, Record, StoreError, StoreSettings, Tables, runs, verdicts};
+use crate::time::Timestamp;
+use crate::verdict::Verdict;
+use crate::window::{ClosedWindow, SensorHead};
+
+/// Writes to the store.
+#[derive(Debug)]
+pub struct Writer {
+    db: Db,
+    tables: Tables,
+    journal: Journal,
+    rejects: RejectRing,
+    settings: StoreSettings,
+    /// The time before which windows are closed for all sensors, to be forgotten by the journal at the next commit.
+    closed: Option<Timestamp>,
+    written: Written,
+}
+
+/// Whether anything was written since the last commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Written {
+    Nothing,
+    Something,
+}
+
+impl Writer {
+    pub(super) fn new(db: Db, tables: Tables, journal: Journal, rejects: RejectRing, settings: StoreSettings) -> Self {
+        // What opening the store wrote is not durable yet.
+        Self { db, tables, journal, rejects, settings, closed: None, written: Written::Something }
+    }
+
+    /// Hands every record of the journal to `each`, in order. To be called once, before anything is written.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn replay_journal(&mut self, each: impl FnMut(Record)) -> Result<(), StoreError> {
+        self.journal.replay(each)
+    }
+
+    /// Writes down the names behind new sensor numbers.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn add_sensors(&mut self, sensors: &[(SensorId, SensorName)]) -> Result<(), StoreError> {
+        for (id, name) in sensors {
+            self.written = Written::Something;
+            let mut encoder = Encoder::default();
+            encoder.blob(name.device().as_bytes());
+            encoder.blob(name.sensor().as_bytes());
+            self.tables.sensors.put(&id.0.to_be_bytes(), &encoder.into_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Appends accepted readings to the journal.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn append_readings(&mut self, readings: &[Reading]) -> Result<(), StoreError> {
+        if readings.is_empty() {
+            return Ok(());
+        }
+        self.written = Written::Something;
+        self.journal.append_readings(readings)
+    }
+
+    /// Notes that the windows before `until` are closed for all sensors: in the journal, because it decides what is
+    /// late from there on, and as a progress. The windows themselves are to be put before the next commit.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn close(&mut self, until: Timestamp) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        self.journal.append_closed(until)?;
+        self.closed = Some(until);
+        Ok(())
+    }
+
+    /// Stores a window that is over for one sensor, in the place of its oldest one.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn put_window(&mut self, closed: &ClosedWindow) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        let SensorHead { sensor, closed: until, last_value } = closed.head;
+        let key = window_key(sensor, closed.window, self.settings.windows);
+        self.tables.windows.put_parts(&key, closed.block.as_bytes())?;
+        let mut encoder = Encoder::default();
+        encoder.signed(until.nanos());
+        encoder.float(last_value);
+        self.tables.heads.put(&sensor.0.to_be_bytes(), &encoder.into_bytes())
+    }
+
+    /// Writes a run into the ledger, in the place of the oldest one.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn put_run(&mut self, run: &Run) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        let slot = ring_slot(run.window, self.settings.runs);
+        self.tables.runs.put(&slot.to_be_bytes(), &runs::encode(run))
+    }
+
+    /// Stores all verdicts of one chunk of a run, in the order of their sensors.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        let key = chunk.key(ring_slot(window, self.settings.runs));
+        self.tables.verdicts.put_parts(&key, &verdicts::encode(window, verdicts))
+    }
+
+    /// Keeps rejects, in the place of the oldest ones.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn put_rejects(&mut self, rejects: &Rejects) -> Result<(), StoreError> {
+        if rejects.kept().is_empty() {
+            return Ok(());
+        }
+        self.written = Written::Something;
+        self.rejects.append(rejects)
+    }
+
+    /// Remembers an MQTT session.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn put_session(&mut self, client: &str) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        self.tables.sessions.put(client.as_bytes(), &[])
+    }
+
+    /// Forgets an MQTT session.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn remove_session(&mut self, client: &str) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        self.tables.sessions.remove(client.as_bytes())
+    }
+
+    /// Notes how far something is.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn put_progress(&mut self, progress: Progress<'_>, until: Timestamp) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        self.tables.progress.put(&progress_key(progress), &until.nanos().to_be_bytes())
+    }
+
+    /// Makes everything written so far durable.
+    ///
+    /// # Errors
+    /// When the disk or the database refuses. What was written since the last commit is then in doubt, and the process
+    /// should end: after a failed sync the operating system may have dropped the bytes.
+    pub fn commit(&mut self) -> Result<Committed, StoreError> {
+        if let Some(until) = self.closed {
+            self.put_progress(Progress::Closed, until)?;
+        }
+        if self.written == Written::Something {
+            self.db.sync()?;
+            self.written = Written::Nothing;
+        }
+        // Only now are the windows durable that make the front of the journal dispensable.
+        if let Some(until) = self.closed.take() {
+            self.journal.forget_before(until)?;
+            self.written = Written::Something;
+        }
+        Ok(Committed(()))
+    }
+
+    /// How many records the journal holds.
+    pub fn journal_records(&self) -> usize {
+        self.journal.len()
+    }
+}
