@@ -82,9 +82,15 @@ impl Daemon {
         self.log.lock().unwrap().join("\n")
     }
 
+    /// Sends a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let process = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &process]).status().unwrap().success());
+    }
+
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        assert!(Command::new("kill").arg(self.process.id().to_string()).status().unwrap().success());
+        self.signal("TERM");
     }
 
     /// Waits until it has ended by itself; its log is complete then.
