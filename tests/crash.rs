@@ -59,10 +59,9 @@ impl Legacy {
         // What is sent again after its window has closed is told apart from a first arrival no more. It must be the only
         // kind, and the verdicts show that nothing was missed for it.
         assert!(self.rejects.lines().all(|line| line.contains("\"kind\":\"late\"")), "{}", self.rejects);
-        for (name, [found, expected]) in [
-            ("runs", [&self.runs, &undisturbed.runs]),
-            ("verdicts", [&self.verdicts, &undisturbed.verdicts]),
-        ] {
+        for (name, [found, expected]) in
+            [("runs", [&self.runs, &undisturbed.runs]), ("verdicts", [&self.verdicts, &undisturbed.verdicts])]
+        {
             assert_eq!(found.lines().count(), expected.lines().count(), "{name}");
             for (found, expected) in found.lines().zip(expected.lines()) {
                 assert_eq!(found, expected, "{name}");
@@ -157,7 +156,11 @@ fn sigterm_under_load_ends_in_order_within_the_deadline_and_loses_nothing() {
             let told = Instant::now();
             daemon.terminate();
             let status = daemon.wait_until_ended();
-            assert!(status.success() && told.elapsed() < Duration::from_secs(10), "{status} after {:?}", told.elapsed());
+            assert!(
+                status.success() && told.elapsed() < Duration::from_secs(10),
+                "{status} after {:?}",
+                told.elapsed()
+            );
             daemon = site.start();
         }
         device.join().unwrap();

@@ -92,9 +92,10 @@ fn readings_replayed_to_the_listener_and_scored_offline_give_the_golden_answers_
     let sensors = joined(&finish(&site, daemon));
     compare_with_golden(&reference, &sensors);
 
-    let [models, data, out] =
-        [reference.join("models"), reference.join("sensor_data.csv"), site.path("offline")].map(|path| path.display().to_string());
-    let output = anomalyd(&["score", "--models", &models, "--data", &data, "--out", &out, "--interval", "5s", "--decisions"]);
+    let [models, data, out] = [reference.join("models"), reference.join("sensor_data.csv"), site.path("offline")]
+        .map(|path| path.display().to_string());
+    let output =
+        anomalyd(&["score", "--models", &models, "--data", &data, "--out", &out, "--interval", "5s", "--decisions"]);
     let report = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{report}");
     for sensor in SUSPICIOUS {
