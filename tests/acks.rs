@@ -7,13 +7,14 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use anomalyd::config::Config;
 use anomalyd::daemon::Daemon;
+use anomalyd::telemetry::metrics;
 use fail::FailScenario;
 use support::mosquitto::Mosquitto;
 use support::settings::Settings;
@@ -104,37 +105,71 @@ fn a_device_gets_its_puback_when_the_disk_has_its_reading_and_not_before() {
     scenario.teardown();
 }
 
+/// Stands between a client and its broker, and records what the client says.
+struct Line {
+    port: u16,
+    said: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Line {
+    fn to(broker: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&said);
+        thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut broker = TcpStream::connect(("127.0.0.1", broker)).unwrap();
+            let (mut from_broker, mut to_client) = (broker.try_clone().unwrap(), client.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut from_broker, &mut to_client));
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = client.read(&mut buffer) {
+                record.lock().unwrap().extend_from_slice(&buffer[..count]);
+                if broker.write_all(&buffer[..count]).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { port, said }
+    }
+
+    /// What the client said since the first `from` bytes.
+    fn said(&self, from: usize) -> Vec<u8> {
+        self.said.lock().unwrap()[from..].to_vec()
+    }
+}
+
 #[test]
-fn a_broker_keeps_a_message_until_the_disk_has_its_reading() {
+fn a_broker_gets_its_puback_when_the_disk_has_the_reading_and_not_before() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(broker) = Mosquitto::start("sys_interval 1") else { return };
+    let Some(broker) = Mosquitto::start("") else { return };
     let scenario = FailScenario::setup();
-    let connect = format!("{{ port = {} }}", broker.port());
+    let line = Line::to(broker.port());
+    let connect = format!("{{ port = {} }}", line.port);
     let site = Site::new(&settings().without_listener().with("mqtt.connect", &connect));
     let daemon = InProcess::start(&site);
-    // The first reading is stored: from then on, the subscription stands.
+    // The first reading is acknowledged: the subscription stands, and nothing is left to say.
     let readings = plant::readings(7);
-    let accepted = &anomalyd::telemetry::metrics::READINGS_ACCEPTED;
-    support::eventually("a first reading is stored", || {
+    let is_puback = |packet: &[u8]| matches!(packet, [0x40, 2, _, _]);
+    support::eventually("a first reading is acknowledged", || {
         plant::publish_all(broker.port(), &readings[..1]);
-        (accepted.get() > 0).then_some(())
+        line.said(0).last_chunk::<4>().is_some_and(|packet| is_puback(packet)).then_some(())
     });
+    thread::sleep(SILENCE);
 
+    let accepted = metrics::READINGS_ACCEPTED.get();
+    let before = line.said(0).len();
     fail::cfg("store::sync", "pause").unwrap();
     plant::publish_all(broker.port(), &readings[1..2]);
-    // The committer has it and waits for the disk.
-    support::eventually("the reading is taken in", || (accepted.get() > 1).then_some(()));
-    let (name, kept) = copy(&site);
-    drop(daemon_abandoned(daemon));
+    support::eventually("the reading waits for the disk", || {
+        (metrics::READINGS_ACCEPTED.get() > accepted).then_some(())
+    });
+    thread::sleep(SILENCE);
+    assert_eq!(line.said(before), b"");
+
     fail::remove("store::sync");
-    let _ = (name, kept);
+    let said = support::eventually("the acknowledgement", || Some(line.said(before)).filter(|said| said.len() >= 4));
+    assert!(is_puback(&said), "{said:?}");
+    drop(daemon);
     scenario.teardown();
-}
-
-fn copy(_: &Site) -> ((), ()) {
-    ((), ())
-}
-
-fn daemon_abandoned(daemon: InProcess) -> InProcess {
-    daemon
 }
