@@ -218,7 +218,7 @@ impl Subscriber {
                     granted = *granted as u8,
                     "the broker grants a lower quality of service than asked for: messages may be lost"
                 ),
-                SubscribeReasonCode::Success(_) => {}
+                SubscribeReasonCode::Success(_) => info!(filter = filter.path, "subscribed"),
             }
         }
     }

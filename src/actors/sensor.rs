@@ -61,10 +61,22 @@ pub struct Assignment {
     pub failures: Arc<AtomicU32>,
 }
 
+impl Assignment {
+    /// Counts a failure, and says so when it was one too many.
+    fn count_failure(&self, policy: &RestartPolicy) {
+        let before = self.failures.fetch_add(1, Ordering::Relaxed);
+        let [was, is] =
+            [before, before.saturating_add(1)].map(|failures| policy.after(failures, 0.0) == Restart::Quarantine);
+        if is && !was {
+            metrics::ACTORS_QUARANTINED.add(1);
+            tracing::error!(sensor = %self.name, "the model is quarantined until the next start");
+        }
+    }
+}
+
 /// One sensor's actor.
 #[derive(Debug)]
 pub struct SensorActor {
-    assignment: Assignment,
     settings: Arc<SensorSettings>,
     reader: Reader,
     suspicion: Suspicion,
@@ -79,16 +91,19 @@ impl SensorActor {
         reader: Reader,
         parent: Addr<SensorSupervisor>,
     ) -> Self {
-        let guard =
-            Guard { sensor: assignment.sensor, failures: Arc::clone(&assignment.failures), parent, at_work: None };
         let suspicion = Suspicion::new(settings.suspicious_after);
-        Self { assignment, settings, reader, suspicion, guard }
+        let guard = Guard { assignment, policy: settings.restart, parent, at_work: None };
+        Self { settings, reader, suspicion, guard }
+    }
+
+    fn assignment(&self) -> &Assignment {
+        &self.guard.assignment
     }
 
     fn score(&self, window: Window) -> Result<Outcome, String> {
-        let Assignment { sensor, model, .. } = &self.assignment;
+        let Assignment { sensor, model, .. } = self.assignment();
         let attempt = || {
-            fail::fail_point!(&format!("sensor::score {}", self.assignment.name), |error| Err(
+            fail::fail_point!(&format!("sensor::score {}", self.assignment().name), |error| Err(
                 error.unwrap_or_default()
             ));
             let block = self.reader.window(*sensor, window).map_err(|error| error.to_string())?;
@@ -104,11 +119,11 @@ impl SensorActor {
         match (before, self.suspicion.check()) {
             (Ok(()), Err(suspicious)) => {
                 metrics::MODELS_SUSPICIOUS.add(1);
-                tracing::warn!(sensor = %self.assignment.name, "suspicious model: {suspicious}");
+                tracing::warn!(sensor = %self.assignment().name, "suspicious model: {suspicious}");
             }
             (Err(_), Ok(())) => {
                 metrics::MODELS_SUSPICIOUS.subtract(1);
-                tracing::info!(sensor = %self.assignment.name, "the model is no longer suspicious");
+                tracing::info!(sensor = %self.assignment().name, "the model is no longer suspicious");
             }
             _ => {}
         }
@@ -121,10 +136,10 @@ impl Actor for SensorActor {
 
 impl Supervised for SensorActor {
     fn restarting(&mut self, context: &mut Context<Self>) {
-        let failures = self.assignment.failures.load(Ordering::Relaxed);
+        let failures = self.assignment().failures.load(Ordering::Relaxed);
         if let Restart::After(pause) = self.settings.restart.after(failures, fastrand::f64()) {
             metrics::ACTORS_RESTARTED.add(1);
-            let name = &self.assignment.name;
+            let name = &self.assignment().name;
             tracing::warn!(sensor = %name, failures, "the sensor's actor is restarted in {} ms", pause.as_millis());
             context.wait(tokio::time::sleep(pause).into_actor(self));
         }
@@ -138,26 +153,22 @@ impl Handler<ScoreWindow> for SensorActor {
         if Instant::now() >= message.deadline {
             return;
         }
-        let sensor = self.assignment.sensor;
+        let sensor = self.assignment().sensor;
         let window = message.window;
         self.guard.at_work = Some((window, message.recorder));
-        fail::fail_point!(&format!("sensor::handle {}", self.assignment.name));
+        fail::fail_point!(&format!("sensor::handle {}", self.assignment().name));
 
-        let failures = self.assignment.failures.load(Ordering::Relaxed);
+        let failures = self.assignment().failures.load(Ordering::Relaxed);
         let outcome = match self.settings.restart.after(failures, 0.0) {
             Restart::Quarantine => Outcome::Quarantined,
             Restart::After(_) => match self.score(window) {
                 Ok(outcome) => {
-                    self.assignment.failures.store(0, Ordering::Relaxed);
+                    self.assignment().failures.store(0, Ordering::Relaxed);
                     outcome
                 }
                 Err(reason) => {
-                    let failures = self.assignment.failures.fetch_add(1, Ordering::Relaxed) + 1;
-                    tracing::error!(sensor = %self.assignment.name, failures, "scoring failed: {reason}");
-                    if self.settings.restart.after(failures, 0.0) == Restart::Quarantine {
-                        metrics::ACTORS_QUARANTINED.add(1);
-                        tracing::error!(sensor = %self.assignment.name, "the model is quarantined until the next start");
-                    }
+                    tracing::error!(sensor = %self.assignment().name, "scoring failed: {reason}");
+                    self.assignment().count_failure(&self.settings.restart);
                     context.stop();
                     Outcome::Failed { reason }
                 }
@@ -173,20 +184,21 @@ impl Handler<ScoreWindow> for SensorActor {
 /// Speaks for an actor that dies.
 #[derive(Debug)]
 struct Guard {
-    sensor: SensorId,
-    failures: Arc<AtomicU32>,
+    assignment: Assignment,
+    policy: RestartPolicy,
     parent: Addr<SensorSupervisor>,
     at_work: Option<(Window, Addr<Recorder>)>,
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        let sensor = self.assignment.sensor;
         if let Some((window, recorder)) = self.at_work.take() {
-            self.failures.fetch_add(1, Ordering::Relaxed);
+            self.assignment.count_failure(&self.policy);
             let outcome = Outcome::Failed { reason: "the sensor's actor panicked".to_owned() };
-            recorder.do_send(Scoring { window, sensor: self.sensor, outcome });
+            recorder.do_send(Scoring { window, sensor, outcome });
         }
         // When the daemon stops, actors end as well, and the parent does not care.
-        self.parent.do_send(SensorDied { sensor: self.sensor });
+        self.parent.do_send(SensorDied { sensor });
     }
 }

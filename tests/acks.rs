@@ -1,0 +1,175 @@
+//! An acknowledgement leaves after the commit, and never before.
+//!
+//! The daemon runs in the test's own process, so that its disk can be held. Fail points are global: one test at a time.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use anomalyd::config::Config;
+use anomalyd::daemon::Daemon;
+use anomalyd::telemetry::metrics;
+use fail::FailScenario;
+use support::mosquitto::Mosquitto;
+use support::settings::Settings;
+use support::site::Site;
+use support::{PATIENCE, plant};
+
+/// How long an acknowledgement that must not come is waited for.
+const SILENCE: Duration = Duration::from_millis(300);
+
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// A daemon on a thread of its own. Stopped when it is dropped.
+struct InProcess {
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl InProcess {
+    fn start(site: &Site) -> Self {
+        let config = Config::read(&site.config()).unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (ready, started) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            actix_rt::System::new().block_on(async {
+                let daemon = Daemon::start(&config).await.unwrap();
+                ready.send(()).unwrap();
+                let _ = stopped.await;
+                // A disk that is held lets nothing stop in time; that is as good as a kill.
+                let _ = daemon.stop().await;
+                actix_rt::System::current().stop();
+            });
+        });
+        started.recv_timeout(PATIENCE).unwrap();
+        Self { stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for InProcess {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let _ = self.thread.take().map(thread::JoinHandle::join);
+    }
+}
+
+fn settings() -> Settings {
+    plant::settings().with("stop.deadline", "\"2s\"")
+}
+
+fn connect(port: u16) -> TcpStream {
+    let mut device = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    device.write_all(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04pump").unwrap();
+    let mut connack = [0; 4];
+    device.set_read_timeout(Some(PATIENCE)).unwrap();
+    device.read_exact(&mut connack).unwrap();
+    assert_eq!(connack, *b"\x20\x02\x00\x00");
+    device
+}
+
+/// A PUBLISH with QoS 1 and the packet id 7.
+fn publish() -> Vec<u8> {
+    let (topic, payload) = ("plant/pump-2/flow", r#"{"ts":"2026-03-02T06:00:00Z","value":145.5}"#);
+    let length = u8::try_from(2 + topic.len() + 2 + payload.len()).unwrap();
+    let topic_length = u8::try_from(topic.len()).unwrap();
+    [&[0x32, length, 0, topic_length], topic.as_bytes(), &[0, 7], payload.as_bytes()].concat()
+}
+
+#[test]
+fn a_device_gets_its_puback_when_the_disk_has_its_reading_and_not_before() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let scenario = FailScenario::setup();
+    let site = Site::new(&settings());
+    let daemon = InProcess::start(&site);
+    let mut device = connect(site.port());
+
+    fail::cfg("store::sync", "pause").unwrap();
+    device.write_all(&publish()).unwrap();
+    device.set_read_timeout(Some(SILENCE)).unwrap();
+    let mut byte = [0];
+    let silence = device.read(&mut byte).unwrap_err();
+    assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock, "{silence}");
+
+    fail::remove("store::sync");
+    device.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut puback = [0; 4];
+    device.read_exact(&mut puback).unwrap();
+    assert_eq!(puback, *b"\x40\x02\x00\x07");
+    drop(daemon);
+    scenario.teardown();
+}
+
+/// Stands between a client and its broker, and records what the client says.
+struct Line {
+    port: u16,
+    said: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Line {
+    fn to(broker: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&said);
+        thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut broker = TcpStream::connect(("127.0.0.1", broker)).unwrap();
+            let (mut from_broker, mut to_client) = (broker.try_clone().unwrap(), client.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut from_broker, &mut to_client));
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = client.read(&mut buffer) {
+                record.lock().unwrap().extend_from_slice(&buffer[..count]);
+                if broker.write_all(&buffer[..count]).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { port, said }
+    }
+
+    /// What the client said since the first `from` bytes.
+    fn said(&self, from: usize) -> Vec<u8> {
+        self.said.lock().unwrap()[from..].to_vec()
+    }
+}
+
+#[test]
+fn a_broker_gets_its_puback_when_the_disk_has_the_reading_and_not_before() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(broker) = Mosquitto::start("") else { return };
+    let scenario = FailScenario::setup();
+    let line = Line::to(broker.port());
+    let connect = format!("{{ port = {} }}", line.port);
+    let site = Site::new(&settings().without_listener().with("mqtt.connect", &connect));
+    let daemon = InProcess::start(&site);
+    // The first reading is acknowledged: the subscription stands, and nothing is left to say.
+    let readings = plant::readings(7);
+    let is_puback = |packet: &[u8]| matches!(packet, [0x40, 2, _, _]);
+    support::eventually("a first reading is acknowledged", || {
+        plant::publish_all(broker.port(), &readings[..1]);
+        line.said(0).last_chunk::<4>().is_some_and(|packet| is_puback(packet)).then_some(())
+    });
+    thread::sleep(SILENCE);
+
+    let accepted = metrics::READINGS_ACCEPTED.get();
+    let before = line.said(0).len();
+    fail::cfg("store::sync", "pause").unwrap();
+    plant::publish_all(broker.port(), &readings[1..2]);
+    support::eventually("the reading waits for the disk", || {
+        (metrics::READINGS_ACCEPTED.get() > accepted).then_some(())
+    });
+    thread::sleep(SILENCE);
+    assert_eq!(line.said(before), b"");
+
+    fail::remove("store::sync");
+    let said = support::eventually("the acknowledgement", || Some(line.said(before)).filter(|said| said.len() >= 4));
+    assert!(is_puback(&said), "{said:?}");
+    drop(daemon);
+    scenario.teardown();
+}

@@ -1,0 +1,237 @@
+//! What goes wrong around the daemon: it says what to do, or carries on.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
+
+use serde_json::Value;
+use support::daemon::Daemon;
+use support::mosquitto::Mosquitto;
+use support::plant;
+use support::site::{Site, anomalyd};
+
+/// Starts a daemon that does not come up; what it says must hold these words.
+fn refuses(site: &Site, words: &[&str]) {
+    let mut daemon = Daemon::spawn(&site.config());
+    let status = daemon.wait_until_ended();
+    let said = daemon.text();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in:\n{said}");
+    }
+    assert!(said.lines().any(|line| line.starts_with("anomalyd: ")), "{said}");
+}
+
+/// Runs `check`, which finds mistakes; what it says must hold these words.
+fn check_finds(site: &Site, words: &[&str]) -> String {
+    let output = anomalyd(&["check", "--config", site.config().to_str().unwrap()]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in:\n{said}");
+    }
+    said
+}
+
+/// Replaces text in a site's configuration file.
+fn edit(site: &Site, from: &str, to: &str) {
+    let text = fs::read_to_string(site.config()).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(site.config(), text.replacen(from, to, 1)).unwrap();
+}
+
+fn connect_to(broker: &Mosquitto) -> String {
+    format!("{{ port = {}, backoff_min = \"50ms\", backoff_max = \"200ms\" }}", broker.port())
+}
+
+fn wait_until_subscribed(daemon: &mut Daemon) {
+    daemon.wait_for("subscribed", |line| line["message"] == "subscribed");
+}
+
+#[test]
+fn a_sound_configuration_passes_the_check() {
+    let site = Site::new(&plant::settings());
+    let output = anomalyd(&["check", "--config", site.config().to_str().unwrap()]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("no mistakes") && said.contains("15 usable models"), "{said}");
+    assert!(!site.path("store").exists(), "the check leaves nothing behind");
+}
+
+#[test]
+fn a_store_that_cannot_be_written_to_is_named_with_its_key() {
+    let site = Site::new(&plant::settings());
+    // Below a file nobody can write, not even root.
+    fs::write(site.path("store"), "a file").unwrap();
+    let below = site.path("store/below");
+    edit(&site, site.path("store").to_str().unwrap(), below.to_str().unwrap());
+    refuses(&site, &[below.to_str().unwrap(), "store.directory"]);
+    check_finds(&site, &["mistake: store.directory", "is not a folder"]);
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_its_key() {
+    let site = Site::new(&plant::settings());
+    let _taken = TcpListener::bind(("127.0.0.1", site.port())).unwrap();
+    let address = format!("127.0.0.1:{}", site.port());
+    let words = [&*address, "another program", "mqtt.listen.address"];
+    refuses(&site, &words);
+    check_finds(&site, &words);
+}
+
+#[test]
+fn a_store_is_used_by_one_daemon_at_a_time() {
+    let site = Site::new(&plant::settings());
+    let first = site.start();
+    let other_port = Site::new(&plant::settings());
+    edit(&other_port, other_port.path("store").to_str().unwrap(), site.path("store").to_str().unwrap());
+    refuses(&other_port, &["in use by another anomalyd", site.path("store").to_str().unwrap()]);
+    first.stop();
+    other_port.start().stop();
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_with_every_mistake_its_line_and_what_is_accepted() {
+    let site = Site::new(&plant::settings());
+    edit(&site, "\"never\"", "\"sometimes\"");
+    edit(&site, "catch_up = 24", "catchup = 24");
+    let text = fs::read_to_string(site.config()).unwrap();
+    let line = |words: &str| 1 + text.lines().position(|line| line.contains(words)).unwrap();
+    let places = [line("sometimes"), line("catchup")].map(|line| format!("config.toml:{line}"));
+    let words = [&*places[0], &*places[1], "sometimes", "never", "catchup", "catch_up"];
+    check_finds(&site, &words);
+    refuses(&site, &words);
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_named() {
+    let site = Site::new(&plant::settings());
+    fs::remove_file(site.config()).unwrap();
+    refuses(&site, &[site.config().to_str().unwrap()]);
+}
+
+#[test]
+fn models_that_are_not_there_are_named_with_their_key() {
+    let site = Site::new(&plant::settings().with_text("models.directory", "/nowhere/models"));
+    refuses(&site, &["/nowhere/models"]);
+    check_finds(&site, &["mistake: models.directory", "/nowhere/models"]);
+}
+
+#[test]
+fn a_broken_model_fails_alone_and_is_named() {
+    let site = Site::new(&plant::settings());
+    let models = site.path("models");
+    fs::create_dir(&models).unwrap();
+    for file in fs::read_dir(plant::models()).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), models.join(file.file_name())).unwrap();
+    }
+    let broken = models.join("model_pump-2_flow.pkl");
+    let bytes = fs::read(&broken).unwrap();
+    fs::write(&broken, &bytes[..bytes.len() / 2]).unwrap();
+    site.configure(&plant::settings().with_text("models.directory", &models).with("schedule.event_idle", "\"500ms\""));
+    let said = check_finds(&site, &["model_pump-2_flow.pkl", "14 usable models"]);
+    assert!(said.contains("1 mistake,"), "{said}");
+
+    let mut daemon = site.start();
+    plant::publish_all(site.port(), &plant::readings(7)[..900]);
+    daemon.wait_until_published("files", "2026-03-02T06:00:00Z");
+    daemon.stop();
+    let verdicts = site.dump("verdicts");
+    let verdicts: Vec<Value> = verdicts.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_window = verdicts.iter().filter(|verdict| verdict["window_start"] == "2026-03-02T06:00:00Z");
+    let (failed, scored): (Vec<_>, Vec<_>) = of_window.partition(|verdict| verdict["outcome"] == "failed");
+    assert_eq!((failed.len(), scored.len()), (1, 14));
+    assert!(scored.iter().all(|verdict| verdict["outcome"] == "scored"));
+    assert_eq!((&failed[0]["device"], &failed[0]["sensor"]), (&"pump-2".into(), &"flow".into()));
+    assert!(failed[0]["reason"].as_str().unwrap().contains("model_pump-2_flow.pkl"), "{}", failed[0]);
+}
+
+#[test]
+fn a_broker_that_is_away_at_the_start_is_waited_for() {
+    let Some(mut broker) = Mosquitto::start("") else { return };
+    broker.stop();
+    let settings = plant::settings().without_listener().with("mqtt.connect", &connect_to(&broker));
+    let site = Site::new(&settings.with("schedule.event_idle", "\"500ms\""));
+    let mut daemon = site.start();
+    daemon.wait_for("the broker is away", |line| {
+        line["level"] == "WARN" && line.to_string().contains(&broker.port().to_string())
+    });
+    broker.restart();
+    wait_until_subscribed(&mut daemon);
+    plant::publish_all(broker.port(), &plant::readings(7)[..900]);
+    daemon.wait_until_published("files", "2026-03-02T06:00:00Z");
+    daemon.stop();
+    assert_eq!(site.predictions().len(), 15);
+}
+
+#[test]
+fn a_broker_that_goes_and_comes_back_costs_nothing_that_it_acknowledged() {
+    let Some(mut broker) = Mosquitto::start("max_queued_messages 0") else { return };
+    let settings = plant::settings().without_listener().with("mqtt.connect", &connect_to(&broker));
+    let site = Site::new(&settings);
+    let mut daemon = site.start();
+    wait_until_subscribed(&mut daemon);
+    let readings = plant::readings(7);
+    let port = broker.port();
+    std::thread::scope(|scope| {
+        let device = scope.spawn(|| plant::publish_all(port, &readings));
+        for window in ["2026-03-02T06:10:00Z", "2026-03-02T07:10:00Z", "2026-03-02T08:10:00Z"] {
+            daemon.wait_until_published("files", window);
+            broker.stop();
+            broker.restart();
+        }
+        device.join().unwrap();
+    });
+    daemon.wait_until_published("files", plant::LAST_WINDOW);
+    daemon.stop();
+    let found = site.predictions();
+
+    let undisturbed = Site::new(&plant::settings());
+    let mut daemon = undisturbed.start();
+    plant::publish_all(undisturbed.port(), &readings);
+    daemon.wait_until_published("files", plant::LAST_WINDOW);
+    daemon.stop();
+    let expected = undisturbed.predictions();
+    assert!(found.keys().eq(expected.keys()));
+    assert!(found == expected, "prediction files differ");
+}
+
+#[test]
+fn the_last_verdict_of_each_sensor_waits_at_the_broker() {
+    let Some(broker) = Mosquitto::start("") else { return };
+    let settings = plant::settings()
+        .with("schedule.event_idle", "\"500ms\"")
+        .with("mqtt.connect", &connect_to(&broker))
+        .with("publish.mqtt.topic", "\"verdicts/{device}/{sensor}\"");
+    let site = Site::new(&settings);
+    let mut daemon = site.start();
+    plant::publish_all(site.port(), &plant::readings(7)[..1800]);
+    daemon.wait_until_published("mqtt", "2026-03-02T06:10:00Z");
+    daemon.stop();
+    // A subscriber that comes afterwards.
+    let port = broker.port().to_string();
+    let output = Command::new("mosquitto_sub")
+        .args(["-h", "127.0.0.1", "-p", &port, "-t", "verdicts/#", "-v", "-C", "15", "-W", "60", "--retained-only"])
+        .output()
+        .unwrap();
+    let messages = String::from_utf8(output.stdout).unwrap();
+    let verdicts: BTreeMap<_, Value> = messages
+        .lines()
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(topic, message)| (topic, serde_json::from_str(message).unwrap()))
+        .collect();
+    assert_eq!(verdicts.len(), 15, "{messages}");
+    for (topic, verdict) in verdicts {
+        let text = |key: &str| verdict[key].as_str().unwrap();
+        assert_eq!(topic, format!("verdicts/{}/{}", text("device"), text("sensor")));
+        assert_eq!((text("window_start"), text("outcome")), ("2026-03-02T06:10:00Z", "scored"));
+        assert_eq!(verdict["intervals"], 10);
+    }
+}

@@ -1,0 +1,183 @@
+//! One model's panic, error or endless loop changes no other sensor's verdict, and does not hold the run.
+//!
+//! The daemon runs in the test's own process, so that fail points can hurt it. They are global: one test at a time.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
+
+mod support;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anomalyd::config::Config;
+use anomalyd::daemon::Daemon;
+use anomalyd::telemetry::metrics;
+use fail::FailScenario;
+use serde_json::Value;
+use support::settings::Settings;
+use support::site::Site;
+use support::{PATIENCE, plant};
+
+/// The sensor whose model gets hurt.
+const VICTIM: (&str, &str) = ("pump-2", "flow");
+
+/// How many windows are scored; the first of them is empty.
+const WINDOWS: usize = 7;
+
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn settings() -> Settings {
+    plant::settings()
+        .with("supervision.backoff_min", "\"20ms\"")
+        .with("supervision.backoff_max", "\"50ms\"")
+        .with("supervision.quarantine_after", "3")
+}
+
+/// The verdicts of each window, and how long the longest run took from its readings to its end.
+struct Course {
+    verdicts: Vec<Value>,
+    longest: Duration,
+}
+
+/// Runs a daemon over the first hour of the plant, with these fail points set.
+///
+/// The readings of a window come when the run before has ended and `pause` has passed.
+fn run(settings: &Settings, faults: &[(&str, &str)], pause: Duration) -> Course {
+    let scenario = FailScenario::setup();
+    for (point, action) in faults {
+        fail::cfg(format!("sensor::{point} {}/{}", VICTIM.0, VICTIM.1), action).unwrap();
+    }
+    let site = Site::new(settings);
+    let config = Config::read(&site.config()).unwrap();
+    let readings = plant::readings(7);
+    let port = site.port();
+    let longest = actix_rt::System::new().block_on(async {
+        let mut longest = Duration::ZERO;
+        let daemon = Daemon::start(&config).await.unwrap();
+        let publisher = plant::connect(port).await;
+        let finished_before = metrics::RUNS_FINISHED.get();
+        // Ten minutes of readings of fifteen sensors, every ten seconds. The first of a window, and those of the
+        // lateness behind it, close the one before.
+        for (window, readings) in readings.chunks(60 * 15).take(WINDOWS).enumerate() {
+            plant::publish(&publisher, readings).await;
+            let runs = window as u64 + 1;
+            let began = Instant::now();
+            while metrics::RUNS_FINISHED.get() - finished_before < runs {
+                assert!(began.elapsed() < PATIENCE, "the run over window {window} does not end");
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            longest = longest.max(began.elapsed());
+            tokio::time::sleep(pause).await;
+        }
+        plant::drain(publisher).await;
+        daemon.stop().await.unwrap();
+        actix_rt::System::current().stop();
+        longest
+    });
+    scenario.teardown();
+    Course { verdicts: dump(&config), longest }
+}
+
+/// The stored verdicts. Threads of the daemon may hold the store for a moment after its end.
+fn dump(config: &Config) -> Vec<Value> {
+    let text = support::eventually("the store is free", || {
+        let mut out = Vec::new();
+        anomalyd::cli::dump::run(anomalyd::cli::dump::What::Verdicts, config, &mut out).ok()?;
+        Some(String::from_utf8(out).unwrap())
+    });
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn split(verdicts: Vec<Value>) -> (Vec<Value>, Vec<Value>) {
+    verdicts.into_iter().partition(|verdict| {
+        (verdict["device"].as_str(), verdict["sensor"].as_str()) == (Some(VICTIM.0), Some(VICTIM.1))
+    })
+}
+
+/// What became of the victim's windows, once its neighbours' verdicts are seen to be those of a run without faults.
+fn outcomes(settings: &Settings, faults: &[(&str, &str)], pause: Duration) -> Vec<(String, String)> {
+    let (_, undisturbed) = split(run(settings, &[], Duration::ZERO).verdicts);
+    assert_eq!(undisturbed.len(), WINDOWS * 14);
+    let (victims, neighbours) = split(run(settings, faults, pause).verdicts);
+    assert_eq!(neighbours, undisturbed);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    victims.iter().map(|verdict| (text(&verdict["outcome"]), text(&verdict["reason"]))).collect()
+}
+
+fn kinds(outcomes: &[(String, String)]) -> Vec<&str> {
+    outcomes.iter().map(|(kind, _)| kind.as_str()).collect()
+}
+
+#[test]
+fn a_model_that_panics_fails_alone_and_scores_again_after_its_restart() {
+    let _alone = alone();
+    let restarted = metrics::ACTORS_RESTARTED.get();
+    let outcomes = outcomes(&settings(), &[("score", "1*off->1*panic->off")], Duration::ZERO);
+    assert_eq!(kinds(&outcomes), ["no_data", "failed", "scored", "scored", "scored", "scored", "scored"]);
+    assert_eq!(outcomes[1].1, "the model panicked");
+    assert_eq!(metrics::ACTORS_RESTARTED.get() - restarted, 1);
+}
+
+#[test]
+fn a_model_that_errs_fails_alone_with_its_reason_and_scores_again_after_its_restart() {
+    let _alone = alone();
+    let restarted = metrics::ACTORS_RESTARTED.get();
+    let outcomes = outcomes(&settings(), &[("score", "1*off->2*return(out of tea)->off")], Duration::ZERO);
+    assert_eq!(kinds(&outcomes), ["no_data", "failed", "failed", "scored", "scored", "scored", "scored"]);
+    assert!(outcomes[1..3].iter().all(|(_, reason)| reason == "out of tea"), "{outcomes:?}");
+    assert_eq!(metrics::ACTORS_RESTARTED.get() - restarted, 2);
+}
+
+#[test]
+fn a_model_that_fails_again_and_again_is_quarantined() {
+    let _alone = alone();
+    let quarantined = metrics::ACTORS_QUARANTINED.get();
+    let outcomes = outcomes(&settings(), &[("score", "return(no)")], Duration::ZERO);
+    let expected = ["failed", "failed", "failed", "quarantined", "quarantined", "quarantined", "quarantined"];
+    assert_eq!(kinds(&outcomes), expected);
+    assert_eq!(metrics::ACTORS_QUARANTINED.get() - quarantined, 1);
+}
+
+#[test]
+fn an_actor_that_dies_fails_alone_and_another_takes_its_place() {
+    let _alone = alone();
+    let restarted = metrics::ACTORS_RESTARTED.get();
+    let outcomes = outcomes(&settings(), &[("handle", "1*off->1*panic->off")], Duration::from_millis(200));
+    assert_eq!(outcomes[1], ("failed".to_owned(), "the sensor's actor panicked".to_owned()));
+    // Until it is replaced, it fails without being asked.
+    let rest = outcomes[2..].iter().skip_while(|(_, reason)| reason == "the sensor's actor is being restarted");
+    let rest: Vec<_> = rest.map(|(kind, _)| kind.as_str()).collect();
+    assert!(!rest.is_empty() && rest.iter().all(|kind| *kind == "scored"), "{outcomes:?}");
+    assert_eq!(metrics::ACTORS_RESTARTED.get() - restarted, 1);
+}
+
+#[test]
+fn an_actor_that_dies_again_and_again_is_quarantined() {
+    let _alone = alone();
+    let quarantined = metrics::ACTORS_QUARANTINED.get();
+    let outcomes = outcomes(&settings(), &[("handle", "3*panic->off")], Duration::from_millis(200));
+    let asked: Vec<_> =
+        outcomes.iter().filter(|(_, reason)| reason != "the sensor's actor is being restarted").collect();
+    let kinds: Vec<_> = asked.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert!(kinds.len() > 3 && kinds[..3] == ["failed"; 3], "{outcomes:?}");
+    assert!(kinds[3..].iter().all(|kind| *kind == "quarantined"), "{outcomes:?}");
+    assert_eq!(metrics::ACTORS_QUARANTINED.get() - quarantined, 1);
+}
+
+#[test]
+fn a_model_that_does_not_end_does_not_hold_the_run() {
+    let _alone = alone();
+    let settings = settings().with("scoring.deadline", "\"500ms\"");
+    // Windows go on being scored while it sleeps, and the daemon stops without it.
+    let Course { verdicts, longest } = run(&settings, &[("score", "1*off->1*sleep(5000)->off")], Duration::ZERO);
+    assert!(longest < Duration::from_secs(3), "{longest:?}");
+    let (victims, neighbours) = split(verdicts);
+    assert_eq!((victims.len(), neighbours.len()), (WINDOWS, WINDOWS * 14));
+    assert_eq!(victims[1]["outcome"], "failed");
+    assert_eq!(victims[1]["reason"], "there was no answer by the run's deadline");
+    let held_up = neighbours.iter().filter(|verdict| verdict["outcome"] == "failed").count();
+    println!("{held_up} verdicts of neighbours on the same thread were held up past the deadline");
+}

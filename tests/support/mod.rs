@@ -1,0 +1,28 @@
+//! What the integration tests share: a daemon as a child process, a broker, the shipped configuration.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+pub(crate) mod daemon;
+pub(crate) mod mosquitto;
+pub(crate) mod plant;
+pub(crate) mod reference;
+pub(crate) mod settings;
+pub(crate) mod site;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what must come: far longer than it takes on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `poll` has something.
+pub(crate) fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = poll() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited for {} s in vain: {what}", PATIENCE.as_secs());
+        thread::sleep(Duration::from_millis(5));
+    }
+}
