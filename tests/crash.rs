@@ -36,7 +36,7 @@ struct Legacy {
 impl Legacy {
     /// Waits for the last window, stops the daemon in order, and reads what it left.
     fn of(site: &Site, mut daemon: Daemon) -> Self {
-        daemon.wait_until_published("files", plant::LAST_WINDOW);
+        site.wait_for_predictions(15, plant::LAST_WINDOW_END);
         daemon.stop();
         let [verdicts, runs, rejects] = ["verdicts", "runs", "rejects"].map(|what| site.dump(what));
         Self { verdicts, runs, rejects, predictions: site.predictions() }

@@ -33,6 +33,8 @@ pub(crate) fn readings(seed: u64) -> Vec<SimulatedReading> {
 
 /// The start of the last of those windows.
 pub(crate) const LAST_WINDOW: &str = "2026-03-02T11:50:00Z";
+/// Its end, as in the names of prediction files.
+pub(crate) const LAST_WINDOW_END: &str = "260302120000";
 
 /// A device that survives restarts of its server.
 pub(crate) async fn connect(port: u16) -> Publisher {

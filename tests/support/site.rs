@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use tempfile::TempDir;
 
 use super::daemon::Daemon;
+use super::eventually;
 use super::settings::Settings;
 
 /// A place for a daemon. Removed when it is dropped.
@@ -67,6 +68,20 @@ impl Site {
 
     fn predictions_directory(&self) -> PathBuf {
         self.path("predictions")
+    }
+
+    /// Waits until so many prediction files of a window are there, whichever daemon wrote them. The window's end is
+    /// written as in their names.
+    pub(crate) fn wait_for_predictions(&self, count: usize, end: &str) {
+        let ending = format!("_{end}.csv");
+        eventually(&format!("{count} prediction files up to {end}"), || {
+            let days = fs::read_dir(self.predictions_directory()).ok()?;
+            let files = days.filter_map(|day| fs::read_dir(day.ok()?.path()).ok()).flatten();
+            let written = files.filter(|file| {
+                file.as_ref().is_ok_and(|file| file.file_name().to_str().is_some_and(|name| name.ends_with(&ending)))
+            });
+            (written.count() == count).then_some(())
+        });
     }
 
     /// All files below the directory of predictions with their content.
