@@ -39,11 +39,6 @@ impl<A> Held<A> {
         }
     }
 
-    /// The acknowledgements that wait.
-    pub(crate) fn acks_mut(&mut self) -> &mut A {
-        &mut self.acks
-    }
-
     /// Gives up waiting. The acknowledgements ask for the proof themselves.
     pub(crate) fn into_acks(self) -> A {
         self.acks
@@ -74,10 +69,9 @@ impl DeviceAcks {
         self.bytes.extend(pubcomp(id));
     }
 
-    /// Adds all of `later`.
-    pub(crate) fn append(&mut self, later: Self) {
-        self.bytes.extend(later.bytes);
-        self.messages += later.messages;
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     /// How many messages are acknowledged.

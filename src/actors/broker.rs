@@ -41,7 +41,7 @@ use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{Decoder, Message};
 use crate::reading::{Reject, RejectReason};
 use crate::store::Committed;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use acks::{BrokerAcks, Epoch};
 use backoff::Backoff;
 use failure::Failure;
@@ -177,7 +177,11 @@ impl Subscriber {
             Event::Incoming(Incoming::ConnAck(ack)) => {
                 self.connected = Some(Instant::now());
                 self.counters.connections_opened.add(1);
-                info!(broker = self.settings.host, resumed = ack.session_present, "connected to the broker");
+                let (host, port) = (&self.settings.host, self.settings.port);
+                info!(host, port, resumed = ack.session_present, "connected to the broker");
+                if !ack.session_present && self.epoch != Epoch::default() {
+                    warn!(host, port, "the broker knows no session of ours: what came while we were away may be lost");
+                }
                 if ack.session_present && self.settings.qos == SubscriptionQos::ExactlyOnce {
                     expect_any_release(&mut self.connection.state);
                 }
@@ -202,10 +206,13 @@ impl Subscriber {
     fn check_subscriptions(&self, ack: &SubAck) {
         for (filter, code) in self.settings.filters().zip(&ack.return_codes) {
             match code {
-                SubscribeReasonCode::Failure => error!(
-                    filter = filter.path,
-                    "the broker refuses the subscription: no readings will come from it; check the broker's access rules"
-                ),
+                SubscribeReasonCode::Failure => {
+                    self.counters.subscriptions_refused.add(1);
+                    error!(
+                        filter = filter.path,
+                        "the broker refuses the subscription: no readings come from it; check the broker's access rules"
+                    );
+                }
                 SubscribeReasonCode::Success(granted) if *granted < filter.qos => warn!(
                     filter = filter.path,
                     granted = *granted as u8,
@@ -310,7 +317,7 @@ impl Subscriber {
                 host,
                 port,
                 suppressed,
-                ?pause,
+                pause = %Span::from(pause),
                 kind = failure.kind().name(),
                 "no connection to the broker: {failure}"
             );

@@ -12,6 +12,10 @@
 //! **Bounds.** A connection has at most `max_outstanding_batches` batches under way, each one read of the socket; then
 //! it stops reading, and TCP slows the device. The intake bounds the bytes of all connections together.
 
+mod closing;
+mod silence;
+mod unreleased;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{Future, pending};
@@ -22,78 +26,24 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::actors::acks::{DeviceAcks, Held, NotCommitted};
 use crate::actors::clients::ConnectedClient;
-use crate::actors::intake::{Closed, Promise, SessionLifetime, SessionPresent};
+use crate::actors::intake::{Promise, SessionLifetime, SessionPresent};
 use crate::actors::listener::Shared;
 use crate::actors::read_buffer::ReadBuffer;
-use crate::actors::source::CloseKind;
 use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{Decoder, Message};
 use crate::ingest::packet::{
-    self, CleanSession, Connect, ConnectCode, Decoded, Delivery, PINGRESP, Packet, PacketError, PacketId, Publish, Will,
+    self, CleanSession, Connect, ConnectCode, Decoded, Delivery, PINGRESP, Packet, PacketError, Publish, Will,
 };
 use crate::store::Committed;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
+use silence::Silence;
+use unreleased::Unreleased;
 
-/// Why a connection ended.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Closing {
-    #[error("the client said goodbye")]
-    Disconnect,
-    #[error("the client closed the connection")]
-    EndOfStream,
-    #[error("the network failed: {0}")]
-    Network(#[from] io::Error),
-    #[error("no CONNECT came within {0} (mqtt.listen.connect_timeout)")]
-    NoConnect(Span),
-    #[error("the first packet was not CONNECT")]
-    NotConnect,
-    #[error("a second CONNECT on the same connection")]
-    SecondConnect,
-    #[error(transparent)]
-    Packet(#[from] PacketError),
-    #[error("refused: a persistent session needs a client id; give the device one, or set its clean session flag")]
-    NoClientId,
-    #[error("refused: a client id of {0} bytes; at most {max} are accepted, without control characters", max = MAX_CLIENT_ID_BYTES)]
-    ClientId(usize),
-    #[error("nothing came for {0}, one and a half times the keep-alive that the client promised")]
-    KeepAlive(Span),
-    #[error("the client did not read its acknowledgements for {0} (mqtt.listen.write_timeout)")]
-    SlowReader(Span),
-    #[error("another connection took over its client id; should two devices share it, give each its own")]
-    TakenOver,
-    #[error(transparent)]
-    NotCommitted(#[from] NotCommitted),
-    #[error("the daemon stops")]
-    Stopping,
-}
-
-impl From<Closed> for Closing {
-    fn from(_: Closed) -> Self {
-        Self::Stopping
-    }
-}
-
-impl Closing {
-    pub(crate) fn kind(&self) -> CloseKind {
-        match self {
-            Self::Disconnect | Self::EndOfStream => CloseKind::ByPeer,
-            Self::Network(_) => CloseKind::Network,
-            Self::NoConnect(_) => CloseKind::NoConnect,
-            Self::Packet(PacketError::Version { .. }) | Self::NoClientId | Self::ClientId(_) => CloseKind::Refused,
-            Self::Packet(PacketError::TooLarge { .. }) => CloseKind::TooLarge,
-            Self::Packet(_) | Self::NotConnect | Self::SecondConnect => CloseKind::Protocol,
-            Self::KeepAlive(_) => CloseKind::KeepAlive,
-            Self::SlowReader(_) => CloseKind::SlowReader,
-            Self::TakenOver => CloseKind::TakenOver,
-            Self::NotCommitted(_) => CloseKind::NotCommitted,
-            Self::Stopping => CloseKind::Stopping,
-        }
-    }
-}
+pub(crate) use closing::{Closing, Ended};
 
 /// The longest client id accepted. The standard demands 23.
 const MAX_CLIENT_ID_BYTES: usize = 256;
@@ -101,6 +51,8 @@ const MAX_CLIENT_ID_BYTES: usize = 256;
 /// A connection, from its first byte to its last.
 pub(crate) struct Connection {
     stream: TcpStream,
+    /// The client's id, once it is known.
+    client: String,
     shared: Arc<Shared>,
     decoder: Decoder,
     buffer: ReadBuffer,
@@ -125,6 +77,7 @@ impl Connection {
         let decoder = (shared.decoders)();
         Self {
             stream,
+            client: String::new(),
             shared,
             decoder,
             buffer: ReadBuffer::new(),
@@ -135,8 +88,8 @@ impl Connection {
         }
     }
 
-    /// Serves the client until the connection ends, and says why it did.
-    pub(crate) async fn serve(mut self) -> Closing {
+    /// Serves the client until the connection ends, and says how it did.
+    pub(crate) async fn serve(mut self) -> Ended {
         let shared = Arc::clone(&self.shared);
         let mut stop = pin!(shared.stop.requested());
         let handshake = tokio::select! {
@@ -153,7 +106,7 @@ impl Connection {
             // Whoever may still listen learns what reached the disk.
             let _ = timeout(shared.settings.drain_timeout, self.drain()).await;
         }
-        closing
+        Ended { client: self.client, closing }
     }
 
     /// Awaits CONNECT and answers it.
@@ -178,6 +131,7 @@ impl Connection {
                 return Err(closing);
             }
         };
+        connect.client.clone_into(&mut self.client);
         if connect.will == Will::Given {
             self.shared.notices.will(connect.client);
         }
@@ -267,11 +221,9 @@ impl Connection {
     /// Takes in every whole packet that is there: messages go out as one batch, the rest is answered.
     async fn take_in(&mut self) -> Result<(), Closing> {
         let Taken { batch, acks, messages, closing } = self.take_packets();
-        if messages > 0 {
+        if messages > 0 || !acks.is_empty() {
             let promise = self.submit(batch).await?;
             self.waiting.push_back(Held::new(acks, promise));
-        } else if let Some(last) = self.waiting.back_mut() {
-            last.acks_mut().append(acks);
         }
         self.send().await?;
         closing.map_or(Ok(()), Err)
@@ -307,6 +259,7 @@ impl Connection {
                 }
                 Packet::PubRel(id) => {
                     self.unreleased.remove(id);
+                    // What is still to be acknowledged goes first.
                     if taken.messages == 0 && self.waiting.is_empty() {
                         self.out.extend(packet::pubcomp(id));
                     } else {
@@ -422,60 +375,5 @@ async fn first_commit(waiting: &mut VecDeque<Held<DeviceAcks>>) -> Result<Commit
     match waiting.front_mut() {
         Some(held) => held.committed().await,
         None => pending().await,
-    }
-}
-
-/// How long a client may be silent.
-struct Silence(Option<(Duration, Pin<Box<Sleep>>)>);
-
-impl Silence {
-    fn new(limit: Option<Duration>) -> Self {
-        Self(limit.map(|limit| (limit, Box::pin(sleep(limit)))))
-    }
-
-    /// Waits until the client may have been silent for too long; for ever when it may be.
-    async fn ended(&mut self) {
-        match &mut self.0 {
-            Some((_, timer)) => timer.as_mut().await,
-            None => pending().await,
-        }
-    }
-
-    /// Whether it was, having last been heard at `heard`. If not, the timer starts anew from there.
-    fn check(&mut self, heard: Instant) -> Result<(), Closing> {
-        if let Some((limit, timer)) = &mut self.0 {
-            let end = heard + *limit;
-            if end <= Instant::now() {
-                return Err(Closing::KeepAlive((*limit).into()));
-            }
-            timer.as_mut().reset(end);
-        }
-        Ok(())
-    }
-}
-
-/// The ids of QoS 2 messages that came and were not released yet: a bit each, once there is one.
-#[derive(Default)]
-struct Unreleased(Option<Box<[u64; 1 << 10]>>);
-
-impl Unreleased {
-    /// Notes an id; false when it was noted already.
-    fn insert(&mut self, id: PacketId) -> bool {
-        let words = self.0.get_or_insert_with(|| Box::new([0; 1 << 10]));
-        let (word, bit) = Self::place(id);
-        let new = words[word] & bit == 0;
-        words[word] |= bit;
-        new
-    }
-
-    fn remove(&mut self, id: PacketId) {
-        if let Some(words) = &mut self.0 {
-            let (word, bit) = Self::place(id);
-            words[word] &= !bit;
-        }
-    }
-
-    fn place(id: PacketId) -> (usize, u64) {
-        (usize::from(id.get() >> 6), 1 << (id.get() & 63))
     }
 }

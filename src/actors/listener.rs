@@ -1,7 +1,8 @@
 //! The embedded source: an MQTT 3.1.1 endpoint to which devices connect directly.
 //!
 //! It takes messages and gives none: a SUBSCRIBE is refused, a will is accepted and ignored, and the log says so once.
-//! **Delivery** is what [`connection`](super::connection) gives: an acknowledgement means *on the disk*. Whether a
+//! **Delivery.** An acknowledgement means *on the disk*: PUBACK (QoS 1) and PUBREC (QoS 2) leave after the commit, in
+//! the order of the messages. QoS 0 messages are stored like the others, and lost if the daemon dies before. Whether a
 //! session is present in CONNACK comes from the disk too, for clients drop what is unacknowledged when it is not.
 //!
 //! One task a connection, spread over the arbiters that it is given. At `max_connections` further ones are closed as
@@ -19,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, error, info, warn};
 
 use crate::actors::clients::Clients;
-use crate::actors::connection::{Closing, Connection};
+use crate::actors::connection::{Closing, Connection, Ended};
 use crate::actors::intake::Intake;
 use crate::actors::log_limit::LogLimit;
 use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters};
@@ -225,13 +226,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 fn spread(stream: TcpStream, arbiter: &ArbiterHandle, mut place: Place) {
     let stream = match stream.into_std() {
         Ok(stream) => stream,
-        Err(error) => return place.closed(&Closing::Network(error)),
+        Err(error) => return place.ended(&Closing::Network(error).into()),
     };
     let alive = arbiter.spawn_fn(move || {
         tokio::task::spawn_local(async move {
             match TcpStream::from_std(stream) {
                 Ok(stream) => serve(stream, place).await,
-                Err(error) => place.closed(&Closing::Network(error)),
+                Err(error) => place.ended(&Closing::Network(error).into()),
             }
         });
     });
@@ -243,10 +244,10 @@ fn spread(stream: TcpStream, arbiter: &ArbiterHandle, mut place: Place) {
 async fn serve(stream: TcpStream, mut place: Place) {
     // Acknowledgements are small and complete: waiting for more to send would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
-        return place.closed(&Closing::Network(error));
+        return place.ended(&Closing::Network(error).into());
     }
-    let closing = Connection::new(stream, Arc::clone(&place.shared)).serve().await;
-    place.closed(&closing);
+    let ended = Connection::new(stream, Arc::clone(&place.shared)).serve().await;
+    place.ended(&ended);
 }
 
 /// One of the connections that may be open. Counts how it ended when it is dropped.
@@ -264,15 +265,16 @@ impl Place {
         Self { shared, peer, kind: CloseKind::Defect, _permit: permit }
     }
 
-    fn closed(&mut self, closing: &Closing) {
+    fn ended(&mut self, ended: &Ended) {
+        let Ended { client, closing } = ended;
         self.kind = closing.kind();
         let peer = self.peer;
         if matches!(self.kind, CloseKind::ByPeer | CloseKind::Stopping) {
-            debug!(%peer, "connection closed: {closing}");
+            debug!(%peer, client, "connection closed: {closing}");
         } else if let Some(suppressed) =
             self.shared.closings.get(self.kind as usize).and_then(|limit| limit.admit(Instant::now()))
         {
-            warn!(%peer, suppressed, kind = self.kind.name(), "connection closed: {closing}");
+            warn!(%peer, client, suppressed, kind = self.kind.name(), "connection closed: {closing}");
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct SourceCounters {
     pub acks: Counter,
     /// QoS 0 messages dropped because the disk did not keep up.
     pub shed: Counter,
+    /// Subscriptions that the broker refused.
+    pub subscriptions_refused: Counter,
     closed: [Counter; CloseKind::ALL.len()],
 }
 

@@ -226,6 +226,18 @@ fn a_batch_that_could_not_be_stored_is_sent_again() {
 }
 
 #[test]
+fn a_refused_subscription_is_counted() {
+    let broker = PlayedBroker::new();
+    let subscriptions = vec!["plant/+".to_owned(), "secret/#".to_owned()];
+    let (source, _committer) = Running::start(BrokerSettings { subscriptions, ..settings(broker.port()) });
+    let mut peer = broker.accept(NEW);
+    assert_eq!(source.counters.subscriptions_refused.get(), 0);
+    peer.send(b"\x90\x04\x00\x01\x01\x80");
+    wait_until("the refusal is counted", || source.counters.subscriptions_refused.get() == 1);
+    source.stop();
+}
+
+#[test]
 fn a_release_of_a_message_from_before_a_restart_is_completed() {
     let broker = PlayedBroker::new();
     let settings = BrokerSettings { qos: SubscriptionQos::ExactlyOnce, ..settings(broker.port()) };
@@ -272,8 +284,9 @@ fn qos_0_is_shed_when_the_disk_does_not_keep_up_and_qos_1_is_left_to_the_broker(
     peer.publish(1, 2);
     peer.publish(0, 0);
     wait_until("a message is shed", || source.counters.shed.get() == 1);
-    peer.publish(1, 3);
-    peer.publish(1, 4);
+    // One write, for we may disconnect at the first of these messages.
+    let more: Vec<u8> = (3..9).flat_map(|id| [0x32, 8, 0, 3, b'a', b'/', b'b', 0, id, b'1']).collect();
+    peer.send(&more);
     broker.accept(RESUMED);
     assert!(source.counters.closed(CloseKind::NotCommitted) >= 1);
 }

@@ -207,6 +207,8 @@ fn a_release_does_not_overtake_the_acknowledgement_that_it_should_have_waited_fo
     device.send(&[publish_2(5), b"\x62\x02\x00\x05".to_vec()].concat());
     let commit = committer.next();
     device.send(b"\x62\x02\x00\x06");
+    // It takes a place among the batches under way, so that a flood of releases is bounded like one of messages.
+    committer.next().commit();
     device.expect_nothing();
     commit.commit();
     device.expect(b"\x50\x02\x00\x05\x70\x02\x00\x05\x70\x02\x00\x06");
@@ -517,6 +519,24 @@ fn a_rumqttc_client_publishes_at_every_qos() {
     while connection.recv_timeout(PATIENCE).is_ok_and(|event| event.is_ok()) {}
     listener.expect_closed(CloseKind::ByPeer, 1);
     assert_eq!((listener.counters.messages.get(), listener.counters.acks.get()), (30, 20));
+}
+
+#[test]
+fn a_rumqttc_client_sends_again_what_was_not_acknowledged_when_its_session_is_present() {
+    let (listener, committer) = start(settings(), 1 << 20);
+    let mut options = MqttOptions::new("client", "127.0.0.1", listener.address.port());
+    options.set_clean_session(false);
+    let (client, mut connection) = Client::new(options, 10);
+    client.publish("plant/pump", QoS::AtLeastOnce, false, "1").unwrap();
+    let device = thread::spawn(move || {
+        while !matches!(connection.recv_timeout(PATIENCE).unwrap(), Ok(Event::Incoming(rumqttc::Packet::PubAck(_)))) {}
+    });
+    committer.open_session(SessionPresent::No);
+    drop(committer.next());
+    committer.open_session(SessionPresent::Yes);
+    committer.next().commit();
+    device.join().unwrap();
+    assert_eq!((listener.counters.messages.get(), listener.counters.acks.get()), (2, 1));
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! How a connection ends, in words for the log and as a kind to be counted.
+
+use std::io;
+
+use crate::actors::acks::NotCommitted;
+use crate::actors::intake::Closed;
+use crate::actors::source::CloseKind;
+use crate::ingest::packet::PacketError;
+use crate::time::Span;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Closing {
+    #[error("the client said goodbye")]
+    Disconnect,
+    #[error("the client closed the connection")]
+    EndOfStream,
+    #[error("the network failed: {0}")]
+    Network(#[from] io::Error),
+    #[error("no CONNECT came within {0} (mqtt.listen.connect_timeout)")]
+    NoConnect(Span),
+    #[error("the first packet was not CONNECT")]
+    NotConnect,
+    #[error("a second CONNECT on the same connection")]
+    SecondConnect,
+    #[error(transparent)]
+    Packet(#[from] PacketError),
+    #[error("refused: a persistent session needs a client id; give the device one, or set its clean session flag")]
+    NoClientId,
+    #[error("refused: a client id of {0} bytes; at most {max} are accepted, without control characters", max = super::MAX_CLIENT_ID_BYTES)]
+    ClientId(usize),
+    #[error("nothing came for {0}, one and a half times the keep-alive that the client promised")]
+    KeepAlive(Span),
+    #[error("the client did not read its acknowledgements for {0} (mqtt.listen.write_timeout)")]
+    SlowReader(Span),
+    #[error("another connection took over its client id; should two devices share it, give each its own")]
+    TakenOver,
+    #[error(transparent)]
+    NotCommitted(#[from] NotCommitted),
+    #[error("the daemon stops")]
+    Stopping,
+}
+
+impl From<Closed> for Closing {
+    fn from(_: Closed) -> Self {
+        Self::Stopping
+    }
+}
+
+impl Closing {
+    pub(crate) fn kind(&self) -> CloseKind {
+        match self {
+            Self::Disconnect | Self::EndOfStream => CloseKind::ByPeer,
+            Self::Network(_) => CloseKind::Network,
+            Self::NoConnect(_) => CloseKind::NoConnect,
+            Self::Packet(PacketError::Version { .. }) | Self::NoClientId | Self::ClientId(_) => CloseKind::Refused,
+            Self::Packet(PacketError::TooLarge { .. }) => CloseKind::TooLarge,
+            Self::Packet(_) | Self::NotConnect | Self::SecondConnect => CloseKind::Protocol,
+            Self::KeepAlive(_) => CloseKind::KeepAlive,
+            Self::SlowReader(_) => CloseKind::SlowReader,
+            Self::TakenOver => CloseKind::TakenOver,
+            Self::NotCommitted(_) => CloseKind::NotCommitted,
+            Self::Stopping => CloseKind::Stopping,
+        }
+    }
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The client's id; empty when it gave none.
+    pub(crate) client: String,
+    /// Why it ended.
+    pub(crate) closing: Closing,
+}
+
+impl From<Closing> for Ended {
+    fn from(closing: Closing) -> Self {
+        Self { client: String::new(), closing }
+    }
+}
