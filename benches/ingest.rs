@@ -12,7 +12,7 @@ use rumqttc::{Client, MqttOptions, QoS};
 use broker::{Line, Mosquitto};
 use daemon::{Daemon, directory, free_port};
 use load::Device;
-use process::{Process, Usage};
+use process::Usage;
 
 #[path = "support/broker.rs"]
 mod broker;

@@ -19,10 +19,6 @@ pub(crate) struct Usage {
 const TICKS_PER_SECOND: f64 = 100.0;
 
 impl Process {
-    pub(crate) fn own() -> Self {
-        Self(std::process::id())
-    }
-
     pub(crate) fn usage(self) -> Usage {
         let stat = self.read("stat");
         // The name, in brackets, may hold anything; utime and stime are the 12th and 13th field behind it.
