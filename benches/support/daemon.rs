@@ -1,4 +1,5 @@
 //! The real daemon as a child process, in a folder on the disk that the project is built on.
+#![allow(dead_code, reason = "each benchmark asks for some of it")]
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 use crate::process::Process;
 
 pub(crate) struct Daemon {
-    process: Child,
+    process: Running,
     directory: TempDir,
 }
 
@@ -36,16 +37,15 @@ pub(crate) fn await_port(port: u16) {
 }
 
 impl Daemon {
-    /// Starts a daemon with these sections in its configuration; runs never come due by themselves.
-    pub(crate) fn start(directory: TempDir, sections: &str) -> Self {
+    /// Starts a daemon with this configuration, to which its folders are added, over what the directory holds.
+    pub(crate) fn start(directory: TempDir, settings: &str) -> Self {
         let path = directory.path();
         fs::create_dir_all(path.join("models")).expect("a folder for models");
-        let configuration = format!(
-            "clock = \"wall\"\n[store]\ndirectory = \"{0}/store\"\n[models]\ndirectory = \"{0}/models\"\n\
-             [schedule]\ncron = \"0 0 0 1 1 *\"\n[limits]\nmax_ahead = \"2d\"\nreadings_per_interval = 100000\n{sections}",
-            path.display()
-        );
-        fs::write(path.join("config.toml"), configuration).expect("a configuration");
+        let folders =
+            format!("[store]\ndirectory = \"{0}/store\"\n[models]\ndirectory = \"{0}/models\"\n", path.display());
+        fs::write(path.join("config.toml"), format!("{settings}\n{folders}")).expect("a configuration");
+        // An earlier daemon's words are not this one's.
+        let _ = fs::remove_file(path.join("log"));
         let process = Command::new(env!("CARGO_BIN_EXE_anomalyd"))
             .args(["run", "--config"])
             .arg(path.join("config.toml"))
@@ -53,18 +53,27 @@ impl Daemon {
             .stderr(log(path))
             .spawn()
             .expect("the daemon starts");
-        Self { process, directory }
+        Self { process: Running(process), directory }
     }
 
     pub(crate) fn process(&self) -> Process {
-        Process(self.process.id())
+        Process(self.process.0.id())
     }
 
     /// Waits until everything is started.
     pub(crate) fn await_ready(&self) {
-        let end = Instant::now() + Duration::from_secs(60);
-        while !self.log().contains("ready") {
-            assert!(Instant::now() < end, "the daemon does not get ready:\n{}", self.log());
+        self.await_log("INFO ready");
+    }
+
+    /// Waits until the log says this, and returns the line.
+    pub(crate) fn await_log(&self, words: &str) -> String {
+        let end = Instant::now() + Duration::from_secs(120);
+        loop {
+            let log = self.log();
+            if let Some(line) = log.lines().find(|line| line.contains(words)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < end, "the daemon does not say {words:?}:\n{log}");
             sleep(Duration::from_millis(1));
         }
     }
@@ -74,18 +83,22 @@ impl Daemon {
     }
 
     /// Kills it, and makes sure that it refused nothing: a reject costs less than a reading.
-    pub(crate) fn end(mut self) {
+    pub(crate) fn end(mut self) -> TempDir {
         let log = self.log();
         assert!(!log.contains("rejected") && !log.contains("ERROR"), "the daemon was not content:\n{log}");
-        self.process.kill().and_then(|()| self.process.wait()).expect("the daemon can be killed");
+        self.process.0.kill().and_then(|()| self.process.0.wait()).expect("the daemon can be killed");
+        self.directory
     }
 }
 
-impl Drop for Daemon {
+/// Killed when it is dropped.
+struct Running(Child);
+
+impl Drop for Running {
     fn drop(&mut self) {
         // It may have been ended before.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

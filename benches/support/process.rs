@@ -1,4 +1,5 @@
 //! What the kernel says of a process: memory, processor time, bytes written.
+#![allow(dead_code, reason = "each benchmark asks for some of it")]
 
 use std::fs;
 use std::time::Duration;
@@ -20,30 +21,31 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 impl Process {
     pub(crate) fn usage(self) -> Usage {
-        let stat = self.read("stat");
+        let stat = self.read("stat").expect("the process lives");
         // The name, in brackets, may hold anything; utime and stime are the 12th and 13th field behind it.
         let fields: Vec<&str> = stat.rsplit_once(')').expect("a name in stat").1.split_whitespace().collect();
         let ticks = |at: usize| fields[at].parse::<f64>().expect("a number of ticks");
         let cpu = Duration::from_secs_f64((ticks(11) + ticks(12)) / TICKS_PER_SECOND);
-        Usage { cpu, written: number_behind(&self.read("io"), "write_bytes:") }
+        let written = self.read("io").and_then(|io| number_behind(&io, "write_bytes:"));
+        Usage { cpu, written: written.expect("the process is ours") }
     }
 
-    /// Resident memory now, in bytes.
-    pub(crate) fn resident(self) -> u64 {
-        number_behind(&self.read("status"), "VmRSS:") << 10
+    /// Resident memory now, in bytes; `None` when the process has ended.
+    pub(crate) fn resident(self) -> Option<u64> {
+        Some(number_behind(&self.read("status")?, "VmRSS:")? << 10)
     }
 
-    /// The most resident memory so far, in bytes.
-    pub(crate) fn peak_resident(self) -> u64 {
-        number_behind(&self.read("status"), "VmHWM:") << 10
+    /// The most resident memory so far, in bytes; `None` when the process has ended.
+    pub(crate) fn peak_resident(self) -> Option<u64> {
+        Some(number_behind(&self.read("status")?, "VmHWM:")? << 10)
     }
 
-    fn read(self, file: &str) -> String {
-        fs::read_to_string(format!("/proc/{}/{file}", self.0)).expect("the process lives")
+    fn read(self, file: &str) -> Option<String> {
+        fs::read_to_string(format!("/proc/{}/{file}", self.0)).ok()
     }
 }
 
-fn number_behind(text: &str, label: &str) -> u64 {
-    let line = text.lines().find_map(|line| line.strip_prefix(label)).expect("a line of the kernel's");
-    line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+fn number_behind(text: &str, label: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(label))?;
+    line.split_whitespace().next()?.parse().ok()
 }
