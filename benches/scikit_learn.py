@@ -24,8 +24,9 @@ ROWS, CALLS, ROUNDS = 60, 200, 7
 def main(directory):
     for name, (vectors, features) in SIZES.items():
         rng = np.random.default_rng(7)
-        # With nu = 1 every row of the training becomes a support vector.
-        pipeline = Pipeline([("scaler", StandardScaler()), ("svm", OneClassSVM(kernel="rbf", gamma=0.1, nu=1.0))])
+        # With nu this close to 1 every row of the training becomes a support vector.
+        svm = OneClassSVM(kernel="rbf", gamma=0.1, nu=1.0 - 0.5 / vectors)
+        pipeline = Pipeline([("scaler", StandardScaler()), ("svm", svm)])
         pipeline.fit(20.0 + 5.0 * rng.normal(size=(vectors, features)))
         rows = 20.0 + 6.0 * rng.normal(size=(ROWS, features))
         decisions = pipeline.decision_function(rows)
