@@ -1,0 +1,161 @@
+//! What the real daemon takes with 15 sensors, and with 100,000: memory, idle time, the start with a full journal tail,
+//! and a run from the broadcast to the durable verdicts. Readings come over MQTT, the clock follows them. Run with
+//! `cargo bench --bench scale`; `ANOMALYD_BENCH_SENSORS` sets another number.
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use daemon::{Daemon, directory, free_port};
+use load::Device;
+use tempfile::TempDir;
+
+#[path = "support/daemon.rs"]
+mod daemon;
+#[path = "support/load.rs"]
+mod load;
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/python.rs"]
+mod python;
+
+const CONNECTIONS: usize = 64;
+/// 2026-11-21T00:00:00Z, in seconds.
+const HOUR: i64 = 1_795_219_200;
+
+const SETTINGS: &str = r#"
+clock = "event"
+[schedule]
+event_idle = "never"
+[[mqtt.route]]
+topic = "columns/{device}/{sensor}"
+format = "json"
+each = "columns"
+value = "/v"
+time = "/ts"
+"#;
+
+fn main() {
+    let folder = directory();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/scikit_learn.py");
+    let trained =
+        python::interpreter().and_then(|python| python::run(Command::new(python).arg(script).arg(folder.path())));
+    if let Err(reason) = trained {
+        return println!("skipped: there is no scikit-learn to train a model with: {reason}");
+    }
+    let model = folder.path().join("50x1.pkl");
+    let base = small(&model);
+    let sensors = std::env::var("ANOMALYD_BENCH_SENSORS").map_or(100_000, |count| count.parse().expect("a number"));
+    large(&model, sensors, base);
+}
+
+/// Fifteen sensors, a reading a minute for an hour. Returns the resident bytes without models.
+fn small(model: &Path) -> f64 {
+    let (daemon, _, _) = start(directory());
+    let base = resident(&daemon);
+    drop(daemon.end());
+
+    let (daemon, port, _) = start(with_models(model, 15));
+    load::run(&hour(15), port, 64);
+    let (before, began) = (daemon.process().usage(), Instant::now());
+    sleep(Duration::from_secs(10));
+    let cpu = (daemon.process().usage().cpu - before.cpu).as_secs_f64() / began.elapsed().as_secs_f64();
+    println!("15 sensors, an hour of readings");
+    println!(
+        "  resident                    {:>9.1} MB   (budget 25 MB; without models {:.1} MB)",
+        resident(&daemon) / 1e6,
+        base / 1e6
+    );
+    println!("  idle, of a core over 10 s   {:>9.2} %    (budget 0.5 %)", 100.0 * cpu);
+    drop(daemon.end());
+    base
+}
+
+fn large(model: &Path, sensors: usize, base: f64) {
+    println!("{sensors} sensors, models of 50 vectors");
+    let (daemon, port, took) = start(with_models(model, sensors));
+    let per_sensor = |daemon: &Daemon| (resident(daemon) - base) / sensors as f64;
+    println!("  start, empty store          {:>9.2} s", took.as_secs_f64());
+    println!("  resident over the base      {:>9.0} B a sensor, before any reading", per_sensor(&daemon));
+    let readings = hour(sensors);
+    let took = load::run(&readings, port, 64).as_secs_f64();
+    println!("  an hour of readings         {took:>9.2} s    ({:.1} M readings/s)", 60e-6 * sensors as f64 / took);
+    println!("  resident over the base      {:>9.0} B a sensor, windows open", per_sensor(&daemon));
+
+    let (daemon, port, took) = start(daemon.end());
+    println!("  start, full journal tail    {:>9.2} s    (budget 5 s)", took.as_secs_f64());
+    println!("  resident over the base      {:>9.0} B a sensor, windows open (budget 4,000 B)", per_sensor(&daemon));
+    // A reading behind the hour and its lateness makes the run due, and waits until it has ended.
+    let mut next = Device::new("next".to_owned());
+    next.publish("columns/d0/s0", &format!(r#"{{"ts":[{}],"v":[20.5]}}"#, HOUR + 3660));
+    let took = load::run(&[next], port, 1).as_secs_f64();
+    let line = daemon.await_log("run finished");
+    let number = |key: &str| {
+        let value = line.split_once(key).and_then(|(_, rest)| rest.split_whitespace().next());
+        value.and_then(|number| number.parse::<f64>().ok()).expect("a number in the log")
+    };
+    println!("  windows closed, run, ack    {took:>9.2} s");
+    println!(
+        "  run: all outcomes           {:>9.2} s    ({:.0} scored)",
+        number("scoring_us=") / 1e6,
+        number(" scored=")
+    );
+    println!("  run: durable                {:>9.2} s    (budget 1 s)", number("total_us=") / 1e6);
+    println!("  resident over the base      {:>9.0} B a sensor, after the run", per_sensor(&daemon));
+    let peak = daemon.process().peak_resident().expect("the daemon lives") as f64;
+    println!("  peak resident               {:>9.0} MB", peak / 1e6);
+    drop(daemon.end());
+}
+
+/// A folder with this many copies of a model. They are read one by one, and share nothing in memory.
+fn with_models(model: &Path, sensors: usize) -> TempDir {
+    let folder = directory();
+    let models: PathBuf = folder.path().join("models");
+    fs::create_dir(&models).expect("a folder");
+    let bytes = fs::read(model).expect("a model");
+    for sensor in 0..sensors {
+        let name = format!("model_d{}_s{}", sensor % CONNECTIONS, sensor / CONNECTIONS);
+        fs::write(models.join(name), &bytes).expect("room on the disk");
+    }
+    folder
+}
+
+/// Starts a daemon, and says on which port it listens and how long it took.
+fn start(folder: TempDir) -> (Daemon, u16, Duration) {
+    let port = free_port();
+    let began = Instant::now();
+    let daemon = Daemon::start(folder, &format!("{SETTINGS}[mqtt.listen]\naddress = \"127.0.0.1:{port}\"\n"));
+    daemon.await_ready();
+    (daemon, port, began.elapsed())
+}
+
+/// An hour of readings, one a minute, a message a sensor.
+fn hour(sensors: usize) -> Vec<Device> {
+    let mut devices: Vec<_> = (0..CONNECTIONS.min(sensors)).map(|at| Device::new(format!("device{at}"))).collect();
+    let mut payload = String::new();
+    for sensor in 0..sensors {
+        payload.clear();
+        payload.push_str(r#"{"ts":["#);
+        let mut write = |text: std::fmt::Arguments<'_>| payload.write_fmt(text).expect("memory");
+        for minute in 0..60 {
+            write(format_args!("{}{}", if minute == 0 { "" } else { "," }, HOUR + 60 * minute));
+        }
+        write(format_args!(r#"],"v":["#));
+        for minute in 0..60 {
+            let value = 15.0 + ((sensor * 31 + minute * 7919) % 1000) as f64 / 100.0;
+            write(format_args!("{}{value}", if minute == 0 { "" } else { "," }));
+        }
+        write(format_args!("]}}"));
+        let (device, place) = (sensor % CONNECTIONS, sensor / CONNECTIONS);
+        devices[device].publish(&format!("columns/d{device}/s{place}"), &payload);
+    }
+    devices
+}
+
+fn resident(daemon: &Daemon) -> f64 {
+    daemon.process().resident().expect("the daemon lives") as f64
+}

@@ -1,0 +1,27 @@
+//! A Python with scikit-learn of its own, installed from the package index the first time.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The interpreter of the benchmarks' virtual environment, or why there is none.
+pub(crate) fn interpreter() -> Result<PathBuf, String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../benches/venv");
+    let python = folder.join("bin/python");
+    let works = |python: &Path| run(Command::new(python).args(["-c", "import sklearn, pandas"]));
+    if works(&python).is_ok() {
+        return Ok(python);
+    }
+    run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "scikit-learn", "pandas"]))?;
+    works(&python).map(|_| python)
+}
+
+/// Runs a command to its end and returns what it printed.
+pub(crate) fn run(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
