@@ -116,10 +116,11 @@ fn publish_under_kills(site: &Site, port: u16, readings: &[SimulatedReading], se
     daemon
 }
 
-/// The last part, and so many before it.
+/// The last hour and what comes after it, for the daemon that lives to publish it, and so many parts before.
 fn split(readings: &[SimulatedReading], others: usize) -> (&[SimulatedReading], Vec<&[SimulatedReading]>) {
-    let at = |part: usize| readings.len() * part / (others + 1);
-    (&readings[at(others)..], (0..others).map(|part| &readings[at(part)..at(part + 1)]).collect())
+    let (others_readings, last) = readings.split_at(readings.len() * 5 / 6);
+    let at = |part: usize| others_readings.len() * part / others;
+    (last, (0..others).map(|part| &others_readings[at(part)..at(part + 1)]).collect())
 }
 
 #[test]
