@@ -79,6 +79,8 @@ pub struct Pipeline {
 
     // What the next commit writes.
     accepted: Vec<Reading>,
+    /// How many accepted readings are in the journal since the last commit.
+    appended: usize,
     over: Vec<ClosedWindow>,
     rejects: Rejects,
 }
@@ -124,6 +126,7 @@ impl Pipeline {
             event_now,
             pace: Pace::Free,
             accepted: Vec::new(),
+            appended: 0,
             over,
             rejects: Rejects::default(),
         };
@@ -274,6 +277,7 @@ impl Pipeline {
         if let Some((last, _)) = unsaved.last() {
             self.directory.mark_saved(last.index() + 1);
         }
+        metrics::READINGS_ACCEPTED.add(std::mem::take(&mut self.appended) as u64);
         metrics::SENSORS.set(self.directory.len() as u64);
         metrics::COMMITS.add(1);
         metrics::OPEN_READINGS.set(self.windows.open_readings() as u64);
@@ -334,7 +338,7 @@ impl Pipeline {
 
     fn append_accepted(&mut self) -> Result<(), StoreError> {
         self.writer.append_readings(&self.accepted)?;
-        metrics::READINGS_ACCEPTED.add(self.accepted.len() as u64);
+        self.appended += self.accepted.len();
         self.accepted.clear();
         Ok(())
     }

@@ -35,7 +35,7 @@ struct Legacy {
 
 impl Legacy {
     /// Waits for the last window, stops the daemon in order, and reads what it left.
-    fn of(site: &Site, mut daemon: Daemon) -> Self {
+    fn of(site: &Site, daemon: Daemon) -> Self {
         site.wait_for_predictions(15, plant::LAST_WINDOW_END);
         daemon.stop();
         let [verdicts, runs, rejects] = ["verdicts", "runs", "rejects"].map(|what| site.dump(what));
