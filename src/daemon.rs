@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_rt::{Arbiter, ArbiterHandle};
+use futures_util::FutureExt;
+use futures_util::future::{join_all, select_all};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -60,6 +62,11 @@ pub enum DaemonError {
     /// The committer died of a defect.
     #[error("the committer died of a defect; nothing that was acknowledged is lost")]
     CommitterPanicked,
+    /// A part that should go on for ever has ended.
+    #[error(
+        "the {0} ended, of a defect or because the system refused it something; nothing that was acknowledged is lost"
+    )]
+    PartEnded(&'static str),
     /// The deadline for stopping has passed.
     #[error("the daemon did not stop within {0:?}; nothing that was acknowledged is lost")]
     StopDeadline(Duration),
@@ -68,14 +75,31 @@ pub enum DaemonError {
 /// A daemon at work. To be made and stopped inside an actix system.
 pub struct Daemon {
     stop: StopTrigger,
-    sources: Vec<JoinHandle<()>>,
+    sources: Vec<Part>,
     /// What is given up at the end: publishing goes on at the next start, reporting has no end.
-    background: Vec<JoinHandle<()>>,
+    background: Vec<Part>,
     scheduler: Addr<Scheduler>,
+    recorder: Addr<Recorder>,
+    supervisor: Addr<SensorSupervisor>,
     commands: Commands,
     ended: Ended,
     stop_deadline: Duration,
 }
+
+/// A task that goes on as long as the daemon.
+struct Part {
+    name: &'static str,
+    task: JoinHandle<()>,
+}
+
+impl Part {
+    fn start(name: &'static str, task: impl Future<Output = ()> + 'static) -> Self {
+        Self { name, task: actix_rt::spawn(task) }
+    }
+}
+
+/// How often the actors are looked after: tasks tell when they end, addresses have to be asked.
+const ROUNDS: Duration = Duration::from_secs(1);
 
 /// Runs a daemon until it is told to stop by SIGTERM or SIGINT; a second signal ends the process at once.
 ///
@@ -147,8 +171,9 @@ impl Daemon {
 
         let supervisor =
             SensorSupervisor::new(settings.sensors.clone(), reader.clone(), arbiters(settings.threads), scope).start();
-        let recorder = Recorder::new(settings.recorder(sensors.clone()), reader.clone(), commands.clone(), supervisor);
-        let scheduler = Scheduler::new(settings.scheduler, commands.clone(), recorder.start()).start();
+        let recorder_settings = settings.recorder(sensors.clone());
+        let recorder = Recorder::new(recorder_settings, reader.clone(), commands.clone(), supervisor.clone()).start();
+        let scheduler = Scheduler::new(settings.scheduler, commands.clone(), recorder.clone()).start();
 
         let published = Published {
             reader: reader.clone(),
@@ -158,10 +183,10 @@ impl Daemon {
         };
         let mut background = Vec::new();
         if let Some(files) = settings.files {
-            background.push(actix_rt::spawn(publish_files(published.clone(), files, commands.clone())));
+            background.push(Part::start("file publisher", publish_files(published.clone(), files, commands.clone())));
         }
         if let Some(mqtt) = settings.mqtt {
-            background.push(actix_rt::spawn(publish_mqtt(published, mqtt, commands.clone())));
+            background.push(Part::start("MQTT publisher", publish_mqtt(published, mqtt, commands.clone())));
         }
 
         let (routes, filters, times) = (settings.routes, settings.filters, settings.times);
@@ -174,25 +199,28 @@ impl Daemon {
             let broker = broker.as_ref().map(|broker| ("broker", broker.counters()));
             let reported =
                 Reported { sources: listener.into_iter().chain(broker).collect(), intake: intake.clone(), reader };
-            background.push(actix_rt::spawn(report(reporter, reported)));
+            background.push(Part::start("reporter", report(reporter, reported)));
         }
         if let Some(listener) = listener {
             let arbiters = arbiters(settings.threads);
             let serve = listener.run(intake.clone(), Arc::clone(&decoders), arbiters, stop.clone());
-            sources.push(actix_rt::spawn(async move {
+            let serve = async move {
                 if let Err(error) = serve.await {
                     tracing::error!("the listener failed: {error}");
                 }
-            }));
+            };
+            sources.push(Part::start("listener", serve));
         }
         if let Some(broker) = broker {
-            sources.push(actix_rt::spawn(broker.run(intake, decoders, stop)));
+            sources.push(Part::start("broker's source", broker.run(intake, decoders, stop)));
         }
         Ok(Self {
             stop: trigger,
             sources,
             background,
             scheduler,
+            recorder,
+            supervisor,
             commands,
             ended,
             stop_deadline: settings.stop_deadline,
@@ -201,9 +229,31 @@ impl Daemon {
 
     /// Waits until the daemon fails on its own: when the committer can write no more.
     pub async fn failure(&mut self) -> DaemonError {
-        match (&mut self.ended).await {
-            Ok(Err(error)) => error.into(),
-            Ok(Ok(())) | Err(_) => DaemonError::CommitterPanicked,
+        let parts = self.sources.iter_mut().chain(&mut self.background);
+        let ends: Vec<_> = parts.map(|Part { name, task }| task.map(|_| *name)).collect();
+        let (scheduler, recorder, supervisor) = (&self.scheduler, &self.recorder, &self.supervisor);
+        let dead_actor = async {
+            let mut rounds = tokio::time::interval(ROUNDS);
+            loop {
+                rounds.tick().await;
+                let alive = [
+                    ("scheduler", scheduler.connected()),
+                    ("recorder", recorder.connected()),
+                    ("sensors' supervisor", supervisor.connected()),
+                ];
+                if let Some((name, _)) = alive.into_iter().find(|(_, connected)| !connected) {
+                    return name;
+                }
+            }
+        };
+        let dead_task = async { if ends.is_empty() { std::future::pending().await } else { select_all(ends).await.0 } };
+        tokio::select! {
+            ended = &mut self.ended => match ended {
+                Ok(Err(error)) => error.into(),
+                Ok(Ok(())) | Err(_) => DaemonError::CommitterPanicked,
+            },
+            name = dead_task => DaemonError::PartEnded(name),
+            name = dead_actor => DaemonError::PartEnded(name),
         }
     }
 
@@ -218,10 +268,16 @@ impl Daemon {
 
     async fn stop_in_order(self) -> Result<(), DaemonError> {
         self.stop.stop();
-        // With an event clock, readings may be waiting for the run that goes on.
-        let (_, _) = tokio::join!(futures_util::future::join_all(self.sources), self.scheduler.send(StopScheduling));
-        for task in self.background {
-            task.abort();
+        // With an event clock, readings may be waiting for the run that goes on. Whoever takes too long is left behind:
+        // the last commit needs its share of the time.
+        let sources_and_run = async {
+            tokio::join!(join_all(self.sources.into_iter().map(|part| part.task)), self.scheduler.send(StopScheduling))
+        };
+        if tokio::time::timeout(self.stop_deadline.mul_f64(0.7), sources_and_run).await.is_err() {
+            tracing::warn!("a connection or a run did not end in time and is cut off; it goes on at the next start");
+        }
+        for part in self.background {
+            part.task.abort();
         }
         self.commands.send(Command::Stop);
         match self.ended.await {

@@ -49,12 +49,19 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match execute(arguments) {
         Ok(code) => code,
+        // Whoever reads no further, as `head` does, has what he wanted.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // There is nowhere else to say it.
-            let _ = writeln!(io::stderr(), "anomalyd: {error:#}");
+            // There is nowhere else to say it. The errors' own words hold those of their causes.
+            let _ = writeln!(io::stderr(), "anomalyd: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -67,8 +74,17 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             for warning in config.warnings() {
                 tracing::warn!("{warning}");
             }
-            actix_rt::System::new().block_on(daemon::run(&config))?;
-            Ok(ExitCode::SUCCESS)
+            let stopped = actix_rt::System::new().block_on(daemon::run(&config));
+            // Not by returning: that would wait for files that are still being written, and for the next start to write
+            // again, without an ear for signals.
+            let code = stopped.map_or_else(
+                |error| {
+                    tracing::error!("{error}");
+                    1
+                },
+                |()| 0,
+            );
+            std::process::exit(code)
         }
         Command::Check(args) => Ok(check::run(&args, out)?),
         Command::Demo(args) => Ok(runtime()?.block_on(demo::run(&args, out))?),

@@ -5,8 +5,9 @@
 //! acknowledgements leave, does the event clock move on, and do runs learn what may be scored. No thread and no clock of
 //! its own: the caller drives it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::ingest::batch::Batch;
 use crate::ingest::session::{SessionLifetime, SessionPresent};
@@ -16,6 +17,7 @@ use crate::run::Run;
 use crate::schedule::Schedule;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{ChunkId, Committed, Progress, Record, Store, StoreError, Writer};
+use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Timestamp};
 use crate::verdict::Verdict;
@@ -46,6 +48,8 @@ pub struct Position {
     pub closed: Timestamp,
     /// The time before which windows are scored.
     pub scored: Timestamp,
+    /// Whether readings wait for runs that are due.
+    pub pace: Pace,
 }
 
 /// How far a batch got.
@@ -59,7 +63,8 @@ pub enum Taken {
 
 /// Whether readings may come in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Pace {
+pub enum Pace {
+    /// They may.
     Free,
     /// History comes in faster than it is scored: what is due goes first.
     Held,
@@ -76,6 +81,8 @@ pub struct Pipeline {
     /// The latest reading's time, where the clock follows the readings.
     event_now: Timestamp,
     pace: Pace,
+    /// The event time at which more may be due.
+    pace_again: Timestamp,
 
     // What the next commit writes.
     accepted: Vec<Reading>,
@@ -83,6 +90,9 @@ pub struct Pipeline {
     appended: usize,
     over: Vec<ClosedWindow>,
     rejects: Rejects,
+
+    /// What is said of rejects, limited by kind: a flood of one must not hide another.
+    reject_logs: HashMap<&'static str, LogLimit>,
 }
 
 impl Pipeline {
@@ -99,13 +109,16 @@ impl Pipeline {
         let closed = reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
         let scored = reader.progress(Progress::Scored)?.unwrap_or(Timestamp::MIN);
         let mut windows = OpenWindows::new(settings.windows, closed, reader.heads()?);
+        // The journal may hold what only an earlier configuration accepts.
+        let lateness = reader.lateness()?.max(settings.windows.lateness);
+        writer.put_lateness(lateness)?;
         let mut over = Vec::new();
         let mut event_now = Timestamp::MIN;
         writer.replay_journal(|record| match record {
             Record::Readings(readings) => {
                 for reading in readings {
                     event_now = event_now.max(reading.time);
-                    windows.replay(reading, &mut over);
+                    windows.replay(reading, lateness, &mut over);
                 }
             }
             Record::Closed(until) => windows.close_until(until, &mut over),
@@ -125,10 +138,12 @@ impl Pipeline {
             scored,
             event_now,
             pace: Pace::Free,
+            pace_again: Timestamp::MIN,
             accepted: Vec::new(),
             appended: 0,
             over,
             rejects: Rejects::default(),
+            reject_logs: HashMap::new(),
         };
         if pipeline.scored == Timestamp::MIN && pipeline.windows.closed() != Timestamp::MIN {
             pipeline.set_scored(pipeline.windows.closed())?;
@@ -140,7 +155,7 @@ impl Pipeline {
 
     /// Where it is, as of the last commit.
     pub fn position(&self) -> Position {
-        Position { closed: self.windows.closed(), scored: self.scored }
+        Position { closed: self.windows.closed(), scored: self.scored, pace: self.pace }
     }
 
     /// Takes in a batch from the reading at `from` on.
@@ -185,7 +200,7 @@ impl Pipeline {
     /// # Errors
     /// When the store refuses.
     pub fn end_history(&mut self) -> Result<(), StoreError> {
-        if self.windows.is_empty() {
+        if self.windows.is_empty() || self.pace == Pace::Held {
             return Ok(());
         }
         let end = self.settings.windows.cut.window_of(self.event_now).end();
@@ -283,10 +298,14 @@ impl Pipeline {
         metrics::OPEN_READINGS.set(self.windows.open_readings() as u64);
         metrics::JOURNAL_RECORDS.set(self.writer.journal_records() as u64);
         metrics::WINDOWS_STORED.add(self.over.len() as u64);
-        metrics::REJECTS.add(self.rejects.total());
+        metrics::REJECTS.add(&self.rejects);
         self.over.clear();
-        for reject in std::mem::take(&mut self.rejects).kept() {
-            warn_limited!(origin = reject.origin, kind = reject.reason.kind(), "rejected: {}", reject.reason);
+        let rejects = std::mem::take(&mut self.rejects);
+        for reject in rejects.kept() {
+            let Reject { origin, reason, .. } = reject;
+            let kind = reason.kind();
+            let Some(suppressed) = self.reject_logs.entry(kind).or_default().admit(Instant::now()) else { continue };
+            tracing::warn!(origin, kind, suppressed, "rejected: {reason}");
         }
         if let Clock::Event(time) = &self.settings.clock {
             time.advance(self.event_now);
@@ -300,11 +319,15 @@ impl Pipeline {
             return Ok(());
         }
         self.event_now = time;
+        if time >= self.pace_again {
+            self.update_pace();
+        }
         let over = self.settings.windows.cut.window_of(time - self.settings.windows.lateness).start();
         self.close(over)
     }
 
     fn update_pace(&mut self) {
+        self.pace_again = self.settings.schedule.next_wake(self.event_now).unwrap_or(Timestamp::MAX);
         let due = || self.settings.schedule.due(self.scored, self.event_now);
         let follows = matches!(self.settings.clock, Clock::Event(_));
         self.pace = if follows && due().is_some() { Pace::Held } else { Pace::Free };

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, QoS};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::actors::committer::{Command, Commands};
 use crate::interval::{Cut, Interval, Window};
@@ -54,7 +54,6 @@ enum PublishError {
 struct Outgoing {
     sensor: SensorName,
     verdict: Verdict,
-    intervals: Vec<Interval>,
 }
 
 impl Published {
@@ -64,6 +63,11 @@ impl Published {
         runs.retain(|run| {
             matches!(run.state, RunState::Finished(_)) && mark.is_none_or(|mark| run.window.start() >= mark)
         });
+        if let (Some(mark), Some(first)) = (mark, runs.first())
+            && first.window.start() > mark
+        {
+            warn_limited!(from = %mark, until = %first.window.start(), "runs in this time cannot be published: they were skipped, or left the ring (store.runs)");
+        }
         Ok(runs)
     }
 
@@ -72,21 +76,17 @@ impl Published {
         let chunks: BTreeSet<ChunkId> = self.scope.iter().map(|sensor| ChunkId::of(*sensor)).collect();
         chunks.into_iter().map(move |chunk| {
             let verdicts = self.reader.verdicts(window, chunk)?;
-            verdicts.into_iter().filter_map(|verdict| self.outgoing(window, verdict).transpose()).collect()
+            Ok(verdicts.into_iter().filter_map(|verdict| self.outgoing(verdict)).collect())
         })
     }
 
-    fn outgoing(&self, window: Window, verdict: Verdict) -> Result<Option<Outgoing>, StoreError> {
-        let Some(sensor) = self.directory.name(verdict.sensor) else { return Ok(None) };
-        let intervals = match (&verdict.outcome, self.reader.window(verdict.sensor, window)?) {
-            (Outcome::Scored(_), Some(block)) => block.intervals(self.cut)?,
-            (Outcome::Scored(_), None) => {
-                warn_limited!(%sensor, "a window left the ring before it was published; raise store.windows");
-                return Ok(None);
-            }
-            _ => Vec::new(),
-        };
-        Ok(Some(Outgoing { sensor, verdict, intervals }))
+    fn outgoing(&self, verdict: Verdict) -> Option<Outgoing> {
+        Some(Outgoing { sensor: self.directory.name(verdict.sensor)?, verdict })
+    }
+
+    /// The intervals that a scored verdict speaks of; `None` when the window is no longer kept.
+    fn intervals(&self, window: Window, sensor: SensorId) -> Result<Option<Vec<Interval>>, StoreError> {
+        Ok(self.reader.window(sensor, window)?.map(|block| block.intervals(self.cut)).transpose()?)
     }
 }
 
@@ -165,10 +165,16 @@ impl Outlet for FileOutlet {
             let mut files = RunFiles::new(&settings, published.cut, window);
             let mut count = 0;
             for chunk in published.chunks(window) {
-                for Outgoing { sensor, verdict, intervals } in chunk? {
-                    if let Outcome::Scored(scored) = &verdict.outcome {
-                        files.write(&sensor, &intervals, scored)?;
-                        count += 1;
+                for Outgoing { sensor, verdict } in chunk? {
+                    let Outcome::Scored(scored) = &verdict.outcome else { continue };
+                    match published.intervals(window, verdict.sensor)? {
+                        Some(intervals) => {
+                            files.write(&sensor, &intervals, scored)?;
+                            count += 1;
+                        }
+                        None => {
+                            warn_limited!(%sensor, "a window left the ring before it was published; raise store.windows");
+                        }
                     }
                 }
             }
@@ -210,7 +216,7 @@ impl Outlet for MqttOutlet {
         for chunk in published.chunks(window) {
             let chunk = chunk?;
             let mut unacknowledged = 0;
-            for Outgoing { sensor, verdict, .. } in &chunk {
+            for Outgoing { sensor, verdict } in &chunk {
                 let topic = sensor.fill(&self.settings.topic);
                 let message = verdict_message(sensor, window, published.cut.interval(), verdict);
                 // A chunk is smaller than the channel, which is empty: there is room without polling.
@@ -218,9 +224,13 @@ impl Outlet for MqttOutlet {
                 unacknowledged += 1;
             }
             count += unacknowledged;
+            let mut deadline = Instant::now() + BROKER_PATIENCE;
             while unacknowledged > 0 {
-                match timeout(BROKER_PATIENCE, events.poll()).await {
-                    Ok(Ok(Event::Incoming(Incoming::PubAck(_)))) => unacknowledged -= 1,
+                match timeout_at(deadline, events.poll()).await {
+                    Ok(Ok(Event::Incoming(Incoming::PubAck(_)))) => {
+                        unacknowledged -= 1;
+                        deadline = Instant::now() + BROKER_PATIENCE;
+                    }
                     Ok(Ok(_)) => {}
                     Ok(Err(error)) => return Err(broker(&error)),
                     Err(_) => return Err(broker(&"it does not acknowledge")),

@@ -141,7 +141,12 @@ impl Recorder {
         if cut_off {
             let mut stored = Vec::new();
             for (id, chunk) in &chunks {
-                let verdicts = self.reader.verdicts(window, *id)?;
+                let verdicts = match self.reader.verdicts(window, *id) {
+                    Ok(verdicts) => verdicts,
+                    // What a crash cut short is not stored: it is made again.
+                    Err(StoreError::Damaged) => Vec::new(),
+                    Err(error) => return Err(error.into()),
+                };
                 if verdicts.iter().map(|verdict| verdict.sensor).eq(chunk.sensors.iter().copied()) {
                     verdicts.iter().for_each(|verdict| tally.add(&verdict.outcome));
                     stored.push(*id);
@@ -288,6 +293,7 @@ impl RunReport {
             too_little_data = tally.too_little_data,
             failed = tally.failed,
             quarantined = tally.quarantined,
+            suspicious_models = metrics::MODELS_SUSPICIOUS.get(),
             resumed,
             scoring_us = u64::try_from(scoring.as_micros()).unwrap_or(u64::MAX),
             total_us = u64::try_from(total.as_micros()).unwrap_or(u64::MAX),

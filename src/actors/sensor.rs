@@ -24,6 +24,7 @@ use crate::sensor::{SensorId, SensorName};
 use crate::store::Reader;
 use crate::telemetry::metrics;
 use crate::verdict::Outcome;
+use crate::warn_limited;
 
 /// Asks for one window to be scored. The outcome goes to the recorder.
 #[derive(Clone, Debug, Message)]
@@ -121,11 +122,22 @@ impl SensorActor {
                 metrics::MODELS_SUSPICIOUS.add(1);
                 tracing::warn!(sensor = %self.assignment().name, "suspicious model: {suspicious}");
             }
+            (Err(_), Err(suspicious)) => {
+                warn_limited!(sensor = %self.assignment().name, "suspicious model: {suspicious}");
+            }
             (Err(_), Ok(())) => {
                 metrics::MODELS_SUSPICIOUS.subtract(1);
                 tracing::info!(sensor = %self.assignment().name, "the model is no longer suspicious");
             }
             _ => {}
+        }
+    }
+}
+
+impl Drop for SensorActor {
+    fn drop(&mut self) {
+        if self.suspicion.check().is_err() {
+            metrics::MODELS_SUSPICIOUS.subtract(1);
         }
     }
 }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::actors::listener::Listener;
-use crate::config::{Config, ConfigError, Places};
+use crate::actors::listener::{ListenError, Listener};
+use crate::config::{Config, Places};
 use crate::daemon::settings::Settings;
 use crate::model::Catalog;
+use crate::store;
 
 /// Checks the configuration, the models, the folders and the ports, and names every mistake at once.
 ///
@@ -30,24 +31,36 @@ const BROKER_PATIENCE: Duration = Duration::from_secs(3);
 /// # Errors
 /// When `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
-    let (config, places) = match Config::read_with_places(&args.config) {
+    let (config, places, mistaken) = match Config::read_in_part(&args.config) {
         Ok(read) => read,
-        Err(error @ (ConfigError::Unreadable { .. } | ConfigError::TooLarge { .. } | ConfigError::Mistakes { .. })) => {
+        Err(error) => {
             writeln!(out, "{error}")?;
             return Ok(ExitCode::FAILURE);
         }
     };
+    // One mistake must not hide the others: whatever is not mistaken itself is looked at.
+    let is_sound = |key: &str| mistaken.as_ref().is_none_or(|mistaken| !mistaken.is_about(key));
+    if let Some(mistaken) = &mistaken {
+        writeln!(out, "{mistaken}\n")?;
+    }
     let settings = Settings::of(&config);
     let mut findings = Findings { places, found: Vec::new(), mistakes: 0, warnings: 0 };
     for warning in config.warnings() {
         findings.warn(warning.key, warning.advice);
     }
-    check_ports(&config, &settings, &mut findings);
-    check_folder("store.directory", &settings.store.directory, &mut findings);
-    if let Some(files) = &settings.files {
+    if is_sound("mqtt") {
+        check_ports(&config, &settings, &mut findings);
+    }
+    if is_sound("store.directory") {
+        check_folder("store.directory", &settings.store.directory, &mut findings);
+    }
+    if let Some(files) = &settings.files
+        && is_sound("publish.files.directory")
+    {
         check_folder("publish.files.directory", &files.directory, &mut findings);
     }
-    let models = check_models(&settings, &mut findings);
+    let models =
+        if is_sound("models") { check_models(&settings, &mut findings) } else { "models not looked at".to_owned() };
 
     for finding in &findings.found {
         writeln!(out, "{finding}")?;
@@ -55,10 +68,14 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
     if !findings.found.is_empty() {
         writeln!(out)?;
     }
-    let Findings { mistakes, warnings, .. } = findings;
+    let (warnings, found) = (findings.warnings, findings.mistakes);
     let file = args.config.display();
-    writeln!(out, "{file}: {}, {}, {models}", count(mistakes, "mistake"), count(warnings, "warning"))?;
-    Ok(if mistakes == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let mistakes = match &mistaken {
+        Some(_) => format!("{} besides those in the file itself", count(found, "mistake")),
+        None => count(found, "mistake"),
+    };
+    writeln!(out, "{file}: {mistakes}, {}, {models}", count(warnings, "warning"))?;
+    Ok(if found == 0 && mistaken.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn count(count: usize, noun: &str) -> String {
@@ -111,7 +128,15 @@ fn check_ports(config: &Config, settings: &Settings, findings: &mut Findings) {
     if let Some(listener) = &settings.listener
         && let Err(error) = Listener::bind(listener.clone())
     {
-        findings.mistake("mqtt.listen.address", error);
+        match error {
+            // A daemon with this configuration has both the port and the store.
+            ListenError::Taken(address) if store::is_in_use(&settings.store.directory) => {
+                let by =
+                    format!("{address} is taken, as it should be: a daemon is running on this configuration's store");
+                findings.warn("mqtt.listen.address", by);
+            }
+            error => findings.mistake("mqtt.listen.address", error),
+        }
     }
     if let Some(connect) = &config.mqtt.connect
         && let Err(error) = reach(&connect.host, connect.port)

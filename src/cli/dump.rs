@@ -10,7 +10,7 @@ use crate::daemon::settings::Settings;
 use crate::interval::Window;
 use crate::run::{Run, RunState};
 use crate::sensor::{SensorId, SensorName};
-use crate::store::{ChunkId, Reader, Store, StoreError};
+use crate::store::{ChunkId, Reader, Store, StoreError, StoredRejects};
 use crate::verdict::{Label, Outcome, Verdict};
 
 /// Writes what the store holds, as JSON, one object a line.
@@ -56,7 +56,7 @@ pub enum DumpError {
 /// # Errors
 /// When the store cannot be read, or the output not written.
 pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpError> {
-    let reader = Store::open(Settings::of(config).store)?.reader;
+    let reader = Store::open_existing(Settings::of(config).store)?.reader;
     let sensors = reader.sensors()?;
     match what {
         What::Runs => reader.runs()?.iter().try_for_each(|run| writeln!(out, "{}", run_line(run)))?,
@@ -66,11 +66,17 @@ pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpE
             }
         }
         What::Rejects => {
-            for reject in reader.rejects()? {
-                let received = reject.received.to_string();
-                let line = json!({ "received": received, "origin": reject.origin, "kind": reject.kind,
-                    "reason": reject.reason, "excerpt": reject.excerpt });
-                writeln!(out, "{line}")?;
+            for StoredRejects { kept, mut counts } in reader.rejects()? {
+                for reject in kept {
+                    let received = reject.received.to_string();
+                    let line = json!({ "received": received, "origin": reject.origin, "kind": reject.kind,
+                        "reason": reject.reason, "excerpt": reject.excerpt });
+                    writeln!(out, "{line}")?;
+                    counts.iter_mut().filter(|(kind, _)| *kind == reject.kind).for_each(|(_, count)| *count -= 1);
+                }
+                for (kind, more) in counts.into_iter().filter(|(_, count)| *count > 0) {
+                    writeln!(out, "{}", json!({ "kind": kind, "more_of_this_kind": more }))?;
+                }
             }
         }
         What::Sensors => {

@@ -18,7 +18,7 @@ use crate::model::{Catalog, CatalogError, Limits, Model, NameTemplate};
 use crate::reading::Reading;
 use crate::scoring::{ScoringSettings, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
-use crate::sink::prediction::{Decisions, PredictionWriter, file_name};
+use crate::sink::prediction::{Decisions, FileNames, PredictionWriter};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Outcome;
 use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
@@ -27,7 +27,8 @@ use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
 ///
 /// Reads CSV files, aggregates the readings over intervals, scores window after window with each sensor's model, and
 /// writes one prediction file a sensor: preds_{device}_{sensor}_{yymmddHHMMSS}.csv, the time being the end of the last
-/// window. The exit code is 0 when every model could be read and every window scored, else 1.
+/// window. Times without a zone are UTC. The exit code is 0 when every model could be read and every window scored, and
+/// there was one at all, else 1.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The directory of models
@@ -134,11 +135,19 @@ struct Scorer<'a> {
 /// A sensor of the history, or one with a model.
 struct Sensor {
     name: SensorName,
-    model: Option<Model>,
+    model: Assigned,
     predictions: Option<PredictionWriter<Appender>>,
     readings: u64,
     rows: usize,
     anomalies: usize,
+}
+
+/// Whether a sensor has a model.
+enum Assigned {
+    None,
+    Usable(Box<Model>),
+    /// It has a file that cannot be read.
+    Broken,
 }
 
 impl<'a> Scorer<'a> {
@@ -162,11 +171,16 @@ impl<'a> Scorer<'a> {
         };
         for entry in catalog.entries {
             match entry.model {
-                Ok(model) => scorer.sensor(&entry.sensor).model = Some(model),
-                Err(error) => scorer.report.broken.push(error.to_string()),
+                Ok(model) => {
+                    scorer.sensor(&entry.sensor).model = Assigned::Usable(Box::new(model));
+                    scorer.report.models += 1;
+                }
+                Err(error) => {
+                    scorer.sensor(&entry.sensor).model = Assigned::Broken;
+                    scorer.report.broken.push(error.to_string());
+                }
             }
         }
-        scorer.report.models = scorer.sensors.len();
         scorer
     }
 
@@ -198,7 +212,7 @@ impl<'a> Scorer<'a> {
         self.report.rows += 1;
         let sensor = self.sensor(name);
         sensor.readings += 1;
-        if sensor.model.is_none() {
+        if !matches!(sensor.model, Assigned::Usable(_)) {
             return Ok(());
         }
         let Some(sensor) = self.directory.find(name) else { return Ok(()) };
@@ -215,7 +229,14 @@ impl<'a> Scorer<'a> {
         let id = self.directory.intern(name).unwrap_or(SensorId(0)).index();
         if id == self.sensors.len() {
             let name = name.clone();
-            self.sensors.push(Sensor { name, model: None, predictions: None, readings: 0, rows: 0, anomalies: 0 });
+            self.sensors.push(Sensor {
+                name,
+                model: Assigned::None,
+                predictions: None,
+                readings: 0,
+                rows: 0,
+                anomalies: 0,
+            });
         }
         &mut self.sensors[id]
     }
@@ -223,7 +244,7 @@ impl<'a> Scorer<'a> {
     fn score_what_is_over(&mut self) -> Result<(), ScoreHistoryError> {
         for ClosedWindow { window, block, head } in std::mem::take(&mut self.over) {
             let sensor = &mut self.sensors[head.sensor.index()];
-            let Some(model) = &sensor.model else { continue };
+            let Assigned::Usable(model) = &sensor.model else { continue };
             let began = Instant::now();
             let scored = match score(model, window, Some(&block), self.scoring) {
                 Ok(Outcome::Scored(scored)) => scored,
@@ -241,7 +262,7 @@ impl<'a> Scorer<'a> {
             sensor.rows += scored.rows.len();
             sensor.anomalies += scored.anomalies();
             self.end = self.end.max(window.end());
-            let path = partial_path(&self.args.out, &sensor.name);
+            let path = partial_path(&self.args.out, head.sensor);
             let at = |problem| ScoreHistoryError::Output { path: path.clone(), problem };
             let writer = match &mut sensor.predictions {
                 Some(writer) => writer,
@@ -261,18 +282,19 @@ impl<'a> Scorer<'a> {
     fn finish(mut self, began: Instant) -> Result<Report, ScoreHistoryError> {
         self.windows.close_until(Timestamp::MAX, &mut self.over);
         self.score_what_is_over()?;
-        for sensor in self.sensors {
+        let mut names = FileNames::default();
+        for (id, sensor) in (0..).map(SensorId).zip(self.sensors) {
             match (&sensor.model, sensor.readings) {
-                (None, _) => self.report.sensors_without_model += 1,
-                (Some(_), 0) => self.report.models_without_readings += 1,
-                (Some(_), _) => {}
+                (Assigned::None, _) => self.report.without_model.push(sensor.name.clone()),
+                (Assigned::Usable(_), 0) => self.report.models_without_readings += 1,
+                (Assigned::Usable(_) | Assigned::Broken, _) => {}
             }
             let Some(writer) = sensor.predictions else { continue };
             self.report.count_scored(&sensor.name, sensor.rows, sensor.anomalies);
-            let path = self.args.out.join(file_name(&sensor.name, self.end));
+            let path = self.args.out.join(names.give(&sensor.name, self.end));
             let at = |problem| ScoreHistoryError::Output { path: path.clone(), problem };
             writer.finish().map_err(at)?;
-            fs::rename(partial_path(&self.args.out, &sensor.name), &path).map_err(at)?;
+            fs::rename(partial_path(&self.args.out, id), &path).map_err(at)?;
         }
         self.report.took = began.elapsed();
         Ok(self.report)
@@ -280,8 +302,8 @@ impl<'a> Scorer<'a> {
 }
 
 /// Where a sensor's predictions are while they are being written.
-fn partial_path(out: &Path, sensor: &SensorName) -> PathBuf {
-    out.join(format!("{}.part", file_name(sensor, Timestamp::default())))
+fn partial_path(out: &Path, sensor: SensorId) -> PathBuf {
+    out.join(format!("preds_{}.csv.part", sensor.0))
 }
 
 /// A file that is only open while something is written: there may be more sensors than a process may have open files.

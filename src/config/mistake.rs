@@ -77,6 +77,16 @@ pub enum Problem {
     Rule(String),
 }
 
+impl ConfigError {
+    /// Whether one of the mistakes is about this section or key, or about one below it.
+    pub fn is_about(&self, key: &str) -> bool {
+        let Self::Mistakes { mistakes, .. } = self else { return true };
+        mistakes.iter().any(|mistake| {
+            mistake.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.key.is_empty() {

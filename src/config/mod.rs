@@ -106,13 +106,21 @@ impl Config {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_with_places(file: &Path) -> Result<(Self, Places), ConfigError> {
+        let text = Self::read_text(file)?;
+        Self::parse_with_places(&text, file)
+    }
+
+    fn read_text(file: &Path) -> Result<String, ConfigError> {
         let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
         let mut bytes = Vec::new();
         let opened = std::fs::File::open(file).map_err(unreadable)?;
         opened.take(Self::MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         let text = String::from_utf8(bytes)
             .map_err(|_| unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not text in UTF-8")))?;
-        Self::parse_with_places(&text, file)
+        if text.len() as u64 > Self::MAX_FILE_BYTES {
+            return Err(ConfigError::TooLarge { file: file.to_owned(), max: Self::MAX_FILE_BYTES });
+        }
+        Ok(text)
     }
 
     /// Reads the text of a file. `file` stands in messages, and relative paths begin at its folder.
@@ -123,10 +131,29 @@ impl Config {
         Self::parse_with_places(text, file).map(|(config, _)| config)
     }
 
-    fn parse_with_places(text: &str, file: &Path) -> Result<(Self, Places), ConfigError> {
-        if text.len() as u64 > Self::MAX_FILE_BYTES {
-            return Err(ConfigError::TooLarge { file: file.to_owned(), max: Self::MAX_FILE_BYTES });
+    /// Reads a file as far as it can be read: for whoever looks for further mistakes in what it leads to. Where a key is
+    /// mistaken its default stands, and [`ConfigError::is_about`] tells.
+    ///
+    /// # Errors
+    /// When there is nothing to go on with.
+    pub fn read_in_part(file: &Path) -> Result<(Self, Places, Option<ConfigError>), ConfigError> {
+        let text = Self::read_text(file)?;
+        match Self::parse_in_part(&text, file) {
+            (Some(config), places, mistakes) => Ok((config, places, mistakes)),
+            (None, _, Some(mistakes)) => Err(mistakes),
+            (None, _, None) => Err(ConfigError::Mistakes { file: file.to_owned(), mistakes: Vec::new() }),
         }
+    }
+
+    fn parse_with_places(text: &str, file: &Path) -> Result<(Self, Places), ConfigError> {
+        match Self::parse_in_part(text, file) {
+            (Some(config), places, None) => Ok((config, places)),
+            (_, _, Some(mistakes)) => Err(mistakes),
+            (None, _, None) => Err(ConfigError::Mistakes { file: file.to_owned(), mistakes: Vec::new() }),
+        }
+    }
+
+    fn parse_in_part(text: &str, file: &Path) -> (Option<Self>, Places, Option<ConfigError>) {
         let (root, errors) = DeTable::parse_recoverable(text);
         let mut notes = Notes::new(text, file.parent().unwrap_or(Path::new("")));
         let config = if errors.is_empty() {
@@ -141,10 +168,8 @@ impl Config {
         };
         let places = notes.places(file);
         let mistakes = notes.into_mistakes();
-        match config {
-            Some(config) if mistakes.is_empty() => Ok((config, places)),
-            _ => Err(ConfigError::Mistakes { file: file.to_owned(), mistakes }),
-        }
+        let mistakes = (!mistakes.is_empty()).then(|| ConfigError::Mistakes { file: file.to_owned(), mistakes });
+        (config, places, mistakes)
     }
 
     /// What is accepted and probably not meant.

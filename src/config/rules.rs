@@ -55,6 +55,19 @@ pub(super) fn check(config: &Config, notes: &mut Notes<'_>) {
         );
         notes.rule(&["schedule.catch_up", "store.windows"], why);
     }
+    if let Some(ahead) = config.limits.max_ahead.filter(|_| config.clock == ClockSource::Wall) {
+        // A sensor whose clock is ahead stores its windows early; they must not take the places of those still due.
+        let (early, _) = ahead.divide(window.cut.window());
+        let needed = early + 1 + i64::from(schedule.catch_up) + 2;
+        if needed > i64::from(store.windows) && schedule.catch_up < store.windows {
+            let why = format!(
+                "{} windows are too few: readings may be {ahead} ahead (limits.max_ahead) and {} missed windows are caught \
+                 up on (schedule.catch_up), which takes {needed}",
+                store.windows, schedule.catch_up
+            );
+            notes.rule(&["store.windows", "schedule.catch_up", "limits.max_ahead"], why);
+        }
+    }
     let intervals = window.cut.intervals_per_window();
     if i64::from(scoring.min_intervals) > intervals {
         let why = format!("a window has {intervals} intervals and could never hold {}", scoring.min_intervals);

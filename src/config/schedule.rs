@@ -11,6 +11,8 @@ pub struct ScheduleSettings {
     pub cron: CronPattern,
     /// How many missed windows are scored after a pause.
     pub catch_up: u32,
+    /// How long after a start windows are left open, for what is sent again.
+    pub settle: Span,
     /// When a history is over.
     pub event_idle: EventIdle,
 }
@@ -40,6 +42,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ScheduleSettings> {
     Some(ScheduleSettings {
         cron: section.parsed("cron", accepted, str::parse).or_else(|| EVERY_HOUR.parse().ok())?,
         catch_up: section.integer("catch_up", 24, 0..=9_999),
+        settle: section.span("settle", Span::from_secs(30), Span::ZERO..=Span::from_secs(3600)),
         event_idle: event_idle.unwrap_or(EventIdle::After(Span::from_secs(5))),
     })
 }

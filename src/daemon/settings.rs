@@ -82,7 +82,8 @@ impl Settings {
                 max_connections: listen.max_connections,
                 max_packet_bytes: listen.max_packet.saturating_usize(),
                 connect_timeout: listen.connect_timeout.to_std(),
-                drain_timeout: stop_deadline / 2,
+                drain_timeout: stop_deadline / 4,
+                write_timeout: (stop_deadline / 4).min(ListenerSettings::at(listen.address).write_timeout),
                 ..ListenerSettings::at(listen.address)
             }),
             broker: mqtt.connect.as_ref().map(|connect| broker(connect, config)),
@@ -121,6 +122,7 @@ impl Settings {
                     ClockSource::Wall => Clock::Wall,
                     ClockSource::Event => Clock::Event(EventTime::default()),
                 },
+                settle: schedule.settle.to_std(),
                 event_idle: match schedule.event_idle {
                     EventIdle::After(span) => Some(span.to_std()),
                     EventIdle::Never => None,

@@ -7,7 +7,7 @@ use crate::sensor::{SensorName, SensorNameError};
 /// A template for the names of model files, such as `model_{device}_{sensor}`.
 ///
 /// It is matched against a file's path below the directory of models, so it may hold `/`. The device is the shortest
-/// text that fits, the sensor is the rest. A template without an ending takes files with any ending, or none.
+/// text that fits, the sensor is the rest; `%2F` in a name stands for a `/` (a device of several topic levels). A template without an ending takes files with any ending, or none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NameTemplate {
     before: String,
@@ -115,9 +115,11 @@ impl NameTemplate {
         let names = name.strip_prefix(&self.before)?.strip_suffix(&self.after)?;
         let split = |at: usize| {
             let (first, second) = (&names[..at], &names[at + self.between.len()..]);
+            // As in the names of prediction files: a name with several topic levels fits into one file name.
+            let [first, second] = [first, second].map(|name| name.replace("%2F", "/"));
             match self.order {
-                Order::DeviceFirst => SensorName::new(first, second),
-                Order::SensorFirst => SensorName::new(second, first),
+                Order::DeviceFirst => SensorName::new(&first, &second),
+                Order::SensorFirst => SensorName::new(&second, &first),
             }
         };
         // Overlapping places count too: `a__b` can be split before either '_'.

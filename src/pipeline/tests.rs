@@ -103,7 +103,7 @@ fn with_an_event_clock_readings_wait_for_the_runs_that_they_make_due() {
     assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), Taken::UpTo(2), "until the run has ended");
     score_what_is_due(&mut process);
     assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), Taken::Whole);
-    assert_eq!(process.pipeline.position(), Position { closed: at(60), scored: at(60) });
+    assert_eq!(process.pipeline.position(), Position { closed: at(60), scored: at(60), pace: Pace::Free });
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn late_and_contradictory_readings_are_kept_as_rejects() {
     process.pipeline.take(&mut batch(&readings), 0).unwrap();
     process.pipeline.commit().unwrap();
     let rejects = process.reader.rejects().unwrap();
-    let kinds: Vec<_> = rejects.iter().map(|reject| (reject.origin.as_str(), reject.kind.as_str())).collect();
+    let kinds: Vec<_> = rejects[0].kept.iter().map(|reject| (reject.origin.as_str(), reject.kind.as_str())).collect();
     assert_eq!(kinds, [("press/a", "late"), ("press/a", "conflict")]);
 }
 

@@ -3,16 +3,16 @@
 //! A file is written under a temporary name and renamed, so that nobody reads half of one. What was published counts as
 //! published when the file system has it on the disk.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::interval::{Cut, Interval, Window};
 use crate::sensor::SensorName;
-use crate::sink::prediction::{Decisions, PredictionWriter, file_name};
+use crate::sink::prediction::{Decisions, FileNames, PredictionWriter};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Scored;
+use crate::warn_limited;
 
 /// Where prediction files go, and for how long.
 #[derive(Clone, Debug)]
@@ -40,15 +40,14 @@ pub struct RunFiles<'a> {
     cut: Cut,
     window: Window,
     directory: PathBuf,
-    /// Different sensors may come to the same name (`a_b/c` and `a/b_c`).
-    names: HashSet<String>,
+    names: FileNames,
 }
 
 impl<'a> RunFiles<'a> {
     /// Files for the run over `window`, in the directory of the day on which the window ends.
     pub fn new(settings: &'a FileSettings, cut: Cut, window: Window) -> Self {
         let directory = settings.directory.join(day(window.end()));
-        Self { settings, cut, window, directory, names: HashSet::new() }
+        Self { settings, cut, window, directory, names: FileNames::default() }
     }
 
     /// Writes one sensor's file.
@@ -60,14 +59,7 @@ impl<'a> RunFiles<'a> {
             let failed = |problem| FileError { path: self.directory.clone(), problem };
             fs::create_dir_all(&self.directory).map_err(failed)?;
         }
-        let mut name = file_name(sensor, self.window.end());
-        for number in 2.. {
-            if self.names.insert(name.clone()) {
-                break;
-            }
-            name = file_name(sensor, self.window.end()).replace(".csv", &format!("-{number}.csv"));
-        }
-        let path = self.directory.join(name);
+        let path = self.directory.join(self.names.give(sensor, self.window.end()));
         self.write_file(&path, sensor, intervals, scored).map_err(|problem| FileError { path, problem })
     }
 
@@ -99,8 +91,11 @@ impl<'a> RunFiles<'a> {
         for entry in fs::read_dir(&self.settings.directory).map_err(at(&self.settings.directory))? {
             let path = entry.map_err(at(&self.settings.directory))?.path();
             let name = path.file_name().and_then(|name| name.to_str());
-            if name.is_some_and(|name| is_day(name) && name < oldest.as_str()) {
-                fs::remove_dir_all(&path).map_err(at(&path))?;
+            if name.is_some_and(|name| is_day(name) && name < oldest.as_str())
+                && let Err(error) = fs::remove_dir_all(&path)
+            {
+                // What stays too long is no reason to hold back what is new.
+                warn_limited!(path = %path.display(), "old prediction files cannot be removed: {error}");
             }
         }
         Ok(())

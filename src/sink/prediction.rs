@@ -1,7 +1,9 @@
 //! Prediction files: CSV in the form of the batch job that they take the place of, `TS,Device,Tag,Val,Prediction`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
+
+use sha2::{Digest, Sha256};
 
 use crate::interval::{Interval, Window};
 use crate::sensor::SensorName;
@@ -81,9 +83,50 @@ fn format_time(time: Timestamp) -> String {
 /// The name of a prediction file: `preds_{device}_{sensor}_{yymmddHHMMSS}.csv`, the time being the end of the scored
 /// span. Characters that mean something to a file system are replaced by `%` and their number.
 pub fn file_name(sensor: &SensorName, end: Timestamp) -> String {
-    let [device, sensor] = [sensor.device(), sensor.sensor()].map(escape);
-    format!("preds_{device}_{sensor}_{}.csv", end.format("%y%m%d%H%M%S"))
+    let mut name = format!("{}_{}", escape(sensor.device()), escape(sensor.sensor()));
+    if name.len() > MAX_NAME_BYTES {
+        let hash = Sha256::digest(sensor.to_string());
+        let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        name = name
+            .chars()
+            .scan(0, |bytes, c| {
+                (*bytes < MAX_NAME_BYTES - 20).then(|| {
+                    *bytes += c.len_utf8();
+                    c
+                })
+            })
+            .chain(['~'])
+            .collect::<String>()
+            + &hash;
+    }
+    format!("preds_{name}_{}.csv", end.format("%y%m%d%H%M%S"))
 }
+
+/// Gives each sensor a file name of its own: those of different sensors may run together (`a_b/c` and `a/b_c`).
+#[derive(Debug, Default)]
+pub struct FileNames {
+    taken: HashSet<String>,
+}
+
+impl FileNames {
+    /// Whether no name was given out yet.
+    pub fn is_empty(&self) -> bool {
+        self.taken.is_empty()
+    }
+
+    /// The name of a sensor's file, with a number where it is taken.
+    pub fn give(&mut self, sensor: &SensorName, end: Timestamp) -> String {
+        let name = file_name(sensor, end);
+        let numbered =
+            |number: u32| if number == 1 { name.clone() } else { name.replace(".csv", &format!("-{number}.csv")) };
+        let free = (1..).map(numbered).find(|name| !self.taken.contains(name)).unwrap_or_default();
+        self.taken.insert(free.clone());
+        free
+    }
+}
+
+/// What file systems take, less what stands around the names: longer ones are cut, and told apart by their hash.
+const MAX_NAME_BYTES: usize = 220;
 
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -129,6 +172,8 @@ mod tests {
         let end = window().end();
         let name = |device, sensor| file_name(&SensorName::new(device, sensor).unwrap(), end);
         assert_eq!(name("1", "4"), "preds_1_4_180829000000.csv");
+        let long = |count| file_name(&SensorName::new(&"é".repeat(64), &"/".repeat(count)).unwrap(), end);
+        assert!(long(128).len() <= 255 && long(128) != long(127), "{}", long(128));
         assert_eq!(name("../line", "a/b\\c"), "preds_..%2Fline_a%2Fb%5Cc_180829000000.csv");
     }
 }

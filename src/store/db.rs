@@ -41,6 +41,16 @@ pub struct SetAside {
 }
 
 impl Db {
+    /// Whether there is a database in a folder.
+    pub(super) fn exists(directory: &Path) -> bool {
+        directory.join("data").join("db").exists()
+    }
+
+    /// Whether a process has the database in a folder open.
+    pub(super) fn is_in_use(directory: &Path) -> bool {
+        directory.join("lock").exists() && matches!(lock(directory), Err(StoreError::InUse { .. }))
+    }
+
     /// Opens the database in a folder, making it if there is none. One that cannot be read is set aside.
     pub(super) fn open(directory: &Path, cache_bytes: u64) -> Result<(Self, Option<SetAside>), StoreError> {
         let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
@@ -161,17 +171,17 @@ impl Table {
         Ok(())
     }
 
-    /// Writes a value of any size, in parts if it is large.
+    /// Writes a value of any size, in parts if it is large. The first part goes last: until it is there, the value is the
+    /// earlier one, or none.
     pub(super) fn put_parts(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let mut first = Encoder::default();
         first.unsigned(value.len() as u64);
         let (beginning, rest) = value.split_at(value.len().min(MAX_VALUE_BYTES - first.len()));
         first.raw(beginning);
-        self.put(&part_key(key, 0), &first.into_bytes())?;
         for (part, bytes) in (1..).zip(rest.chunks(MAX_VALUE_BYTES)) {
             self.put(&part_key(key, part), bytes)?;
         }
-        Ok(())
+        self.put(&part_key(key, 0), &first.into_bytes())
     }
 
     /// Reads a value that [`put_parts`](Self::put_parts) wrote.

@@ -4,6 +4,8 @@ use crate::interval::Window;
 use crate::sensor::SensorId;
 use crate::store::Progress;
 
+pub(super) const LATENESS_KEY: &[u8] = b"lateness";
+
 /// The place of a window in a ring of `slots`: places are used again, so that the files stay flat.
 pub(super) fn ring_slot(window: Window, slots: u32) -> u32 {
     let slot = window.index().rem_euclid(i64::from(slots.max(1)));

@@ -25,12 +25,12 @@ mod runs;
 mod verdicts;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use db::SetAside;
 pub use journal::Record;
 pub use reader::Reader;
-pub use rejects::StoredReject;
+pub use rejects::{StoredReject, StoredRejects};
 pub use verdicts::ChunkId;
 pub use writer::Writer;
 
@@ -84,6 +84,24 @@ pub enum StoreError {
         stored: Cut,
         /// What is asked for.
         configured: Cut,
+    },
+    /// The store was made with rings of other sizes.
+    #[error("the store {} was made with {key} = {stored}, and the configuration says {configured}; restore that, or choose a new store.directory", directory.display())]
+    OtherRing {
+        /// The folder.
+        directory: PathBuf,
+        /// Which ring.
+        key: &'static str,
+        /// What it was made with.
+        stored: u32,
+        /// What is asked for.
+        configured: u32,
+    },
+    /// There is no store.
+    #[error("there is no store in {}; was anomalyd ever run with this configuration?", directory.display())]
+    None {
+        /// The folder.
+        directory: PathBuf,
     },
     /// The store was made by another version.
     #[error("the store {} has format {found}, and this anomalyd reads format {}; run the version that made it, or choose a new store.directory", directory.display(), FORMAT)]
@@ -163,7 +181,24 @@ pub enum Progress<'a> {
 const FORMAT: u64 = 1;
 const FORMAT_KEY: &[u8] = b"format";
 
+/// Whether a process has the store in a folder open.
+pub fn is_in_use(directory: &Path) -> bool {
+    Db::is_in_use(directory)
+}
+
 impl Store {
+    /// Opens a store that is there.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when there is none.
+    pub fn open_existing(settings: StoreSettings) -> Result<Self, StoreError> {
+        if Db::exists(&settings.directory) {
+            Self::open(settings)
+        } else {
+            Err(StoreError::None { directory: settings.directory })
+        }
+    }
+
     /// Opens the store, making it if there is none.
     ///
     /// # Errors
@@ -195,6 +230,8 @@ fn check_format(progress: &Table, settings: &StoreSettings) -> Result<(), StoreE
         encoder.unsigned(FORMAT);
         encoder.signed(settings.cut.interval().nanos());
         encoder.signed(settings.cut.window().nanos());
+        encoder.unsigned(u64::from(settings.windows));
+        encoder.unsigned(u64::from(settings.runs));
         return progress.put(FORMAT_KEY, &encoder.into_bytes());
     };
     let mut decoder = Decoder::new(&bytes);
@@ -205,11 +242,17 @@ fn check_format(progress: &Table, settings: &StoreSettings) -> Result<(), StoreE
     }
     let [interval, window] = [decoder.span()?, decoder.span()?];
     let stored = Cut::new(interval, window).map_err(|_| StoreError::Damaged)?;
-    if stored == settings.cut {
-        Ok(())
-    } else {
-        Err(StoreError::OtherCut { directory, stored, configured: settings.cut })
+    if stored != settings.cut {
+        return Err(StoreError::OtherCut { directory, stored, configured: settings.cut });
     }
+    // The place of a window depends on the size of its ring.
+    for (key, configured) in [("store.windows", settings.windows), ("store.runs", settings.runs)] {
+        let stored = decoder.narrow()?;
+        if stored != configured {
+            return Err(StoreError::OtherRing { directory, key, stored, configured });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Reading from the store.
 
+use std::time::Duration;
+
 use crate::codec::Decoder;
 use crate::interval::Window;
 use crate::run::Run;
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
-use crate::store::keys::{progress_key, ring_slot, window_key};
-use crate::store::{ChunkId, Progress, StoreError, StoreSettings, StoredReject, Tables, rejects, runs, verdicts};
-use crate::time::Timestamp;
+use crate::store::keys::{LATENESS_KEY, progress_key, ring_slot, window_key};
+use crate::store::{ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, rejects, runs, verdicts};
+use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
 use crate::window::{SensorHead, WindowBlock};
 
@@ -98,11 +100,11 @@ impl Reader {
         }
     }
 
-    /// All rejects that are kept, the oldest first.
+    /// The rejects of each commit that are kept, the oldest first.
     ///
     /// # Errors
     /// When the database refuses or is damaged.
-    pub fn rejects(&self) -> Result<Vec<StoredReject>, StoreError> {
+    pub fn rejects(&self) -> Result<Vec<StoredRejects>, StoreError> {
         rejects::read(&self.tables.rejects, self.settings.reject_blocks)
     }
 
@@ -125,6 +127,16 @@ impl Reader {
         let Some(bytes) = self.tables.progress.get(&progress_key(progress))? else { return Ok(None) };
         let nanos = bytes.try_into().map_err(|_| StoreError::Damaged)?;
         Ok(Some(Timestamp::from_nanos(i64::from_be_bytes(nanos))))
+    }
+
+    /// The largest lateness under which readings in the journal were accepted.
+    ///
+    /// # Errors
+    /// When the database refuses or is damaged.
+    pub fn lateness(&self) -> Result<Span, StoreError> {
+        let Some(bytes) = self.tables.progress.get(LATENESS_KEY)? else { return Ok(Span::ZERO) };
+        let nanos = u64::from_be_bytes(bytes.try_into().map_err(|_| StoreError::Damaged)?);
+        Ok(Span::from(Duration::from_nanos(nanos)))
     }
 
     /// The size of the store on the disk, in bytes.

@@ -6,6 +6,15 @@ use crate::store::StoreError;
 use crate::store::db::Table;
 use crate::time::Timestamp;
 
+/// The rejects of one commit as they were stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredRejects {
+    /// Those that were kept whole.
+    pub kept: Vec<StoredReject>,
+    /// How many there were of each kind, those that were kept among them.
+    pub counts: Vec<(String, u64)>,
+}
+
 /// A reject as it was stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredReject {
@@ -32,7 +41,8 @@ impl RejectRing {
     pub(super) fn open(table: Table, slots: u32) -> Result<Self, StoreError> {
         let mut next = 0;
         for block in blocks(&table, slots)? {
-            next = next.max(Decoder::new(&block).unsigned()? + 1);
+            // A block that a crash cut short is overwritten when its turn comes.
+            next = next.max(Decoder::new(&block).unsigned().map_or(0, |number| number + 1));
         }
         Ok(Self { table, slots: u64::from(slots.max(1)), next })
     }
@@ -40,6 +50,11 @@ impl RejectRing {
     pub(super) fn append(&mut self, rejects: &Rejects) -> Result<(), StoreError> {
         let mut encoder = Encoder::default();
         encoder.unsigned(self.next);
+        encoder.unsigned(rejects.counts().count() as u64);
+        for (kind, count) in rejects.counts() {
+            encoder.blob(kind.as_bytes());
+            encoder.unsigned(count);
+        }
         for reject in rejects.kept() {
             encoder.signed(reject.received.nanos());
             let reason = reject.reason.to_string();
@@ -54,30 +69,35 @@ impl RejectRing {
     }
 }
 
-/// All rejects that are kept, the oldest first.
-pub(super) fn read(table: &Table, slots: u32) -> Result<Vec<StoredReject>, StoreError> {
+/// The rejects of all commits that are kept, the oldest first.
+pub(super) fn read(table: &Table, slots: u32) -> Result<Vec<StoredRejects>, StoreError> {
     let mut blocks = blocks(table, slots)?;
     blocks.sort_by_key(|block| Decoder::new(block).unsigned());
-    let mut rejects = Vec::new();
-    for block in &blocks {
-        decode(block, &mut rejects)?;
-    }
-    Ok(rejects)
+    Ok(blocks.iter().filter_map(|block| decode(block).ok()).collect())
 }
 
 /// The blocks in the order of their slots, which are filled from the first.
 fn blocks(table: &Table, slots: u32) -> Result<Vec<Vec<u8>>, StoreError> {
-    (0..u64::from(slots)).map_while(|slot| table.get_parts(&slot.to_be_bytes()).transpose()).collect()
+    let block = |slot: u64| match table.get_parts(&slot.to_be_bytes()) {
+        Err(StoreError::Damaged) => Some(Ok(Vec::new())),
+        block => block.transpose(),
+    };
+    (0..u64::from(slots)).map_while(block).collect()
 }
 
-fn decode(block: &[u8], rejects: &mut Vec<StoredReject>) -> Result<(), Corrupt> {
+fn decode(block: &[u8]) -> Result<StoredRejects, Corrupt> {
     let mut decoder = Decoder::new(block);
     decoder.unsigned()?;
+    let mut counts = Vec::new();
+    for _ in 0..decoder.unsigned()? {
+        counts.push((decoder.text()?.to_owned(), decoder.unsigned()?));
+    }
+    let mut kept = Vec::new();
     while !decoder.is_at_end() {
         let received = Timestamp::from_nanos(decoder.signed()?);
         let [origin, kind, reason, excerpt] =
             [decoder.text()?, decoder.text()?, decoder.text()?, decoder.text()?].map(str::to_owned);
-        rejects.push(StoredReject { received, origin, kind, reason, excerpt });
+        kept.push(StoredReject { received, origin, kind, reason, excerpt });
     }
-    Ok(())
+    Ok(StoredRejects { kept, counts })
 }

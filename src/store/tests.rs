@@ -126,7 +126,9 @@ fn rejects_are_kept_up_to_the_bound_the_oldest_going_first() {
         store.writer.commit().unwrap();
     }
     let (store, _) = reopened(&settings);
-    let kept = store.reader.rejects().unwrap();
+    let stored = store.reader.rejects().unwrap();
+    assert_eq!(stored[0].counts, [("payload".to_owned(), 1)]);
+    let kept: Vec<_> = stored.into_iter().flat_map(|commit| commit.kept).collect();
     assert_eq!(
         kept.iter().map(|reject| reject.reason.as_str()).collect::<Vec<_>>(),
         ["number 2", "number 3", "number 4"]
@@ -135,6 +137,16 @@ fn rejects_are_kept_up_to_the_bound_the_oldest_going_first() {
         (kept[0].origin.as_str(), kept[0].kind.as_str(), kept[0].excerpt.as_str()),
         ("plant/x", "payload", "oops·")
     );
+}
+
+#[test]
+fn a_store_made_with_rings_of_other_sizes_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    assert!(matches!(Store::open_existing(settings.clone()), Err(StoreError::None { .. })));
+    drop(Store::open(settings.clone()).unwrap());
+    let error = Store::open_existing(StoreSettings { windows: 5, ..settings }).unwrap_err().to_string();
+    assert!(error.contains("store.windows = 4") && error.contains("says 5"), "{error}");
 }
 
 #[test]

@@ -7,10 +7,10 @@ use crate::run::Run;
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
 use crate::store::journal::Journal;
-use crate::store::keys::{progress_key, ring_slot, window_key};
+use crate::store::keys::{LATENESS_KEY, progress_key, ring_slot, window_key};
 use crate::store::rejects::RejectRing;
 use crate::store::{ChunkId, Committed, Progress, Record, StoreError, StoreSettings, Tables, runs, verdicts};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
 use crate::window::{ClosedWindow, SensorHead};
 
@@ -159,6 +159,15 @@ impl Writer {
     pub fn put_progress(&mut self, progress: Progress<'_>, until: Timestamp) -> Result<(), StoreError> {
         self.written = Written::Something;
         self.tables.progress.put(&progress_key(progress), &until.nanos().to_be_bytes())
+    }
+
+    /// Notes the largest lateness under which readings in the journal were accepted.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn put_lateness(&mut self, lateness: Span) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        self.tables.progress.put(LATENESS_KEY, &lateness.nanos().to_be_bytes())
     }
 
     /// Makes everything written so far durable.

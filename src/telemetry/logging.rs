@@ -29,8 +29,9 @@ pub struct LogError {
 /// # Errors
 /// When the directives make no sense.
 pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
-    let filter =
-        EnvFilter::try_new(level).map_err(|error| LogError { level: level.to_owned(), problem: error.to_string() })?;
+    // The cron scheduler tells its own start step by step; whoever wants that can name it.
+    let filter = EnvFilter::try_new(format!("tokio_cron_scheduler=warn,{level}"))
+        .map_err(|error| LogError { level: level.to_owned(), problem: error.to_string() })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),

@@ -1,7 +1,11 @@
 //! All metrics, each with its name and what it means. Nothing else names one.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::reading::Rejects;
 
 /// A number that is counted up, or set.
 #[derive(Debug)]
@@ -52,7 +56,6 @@ metrics! {
     READINGS_ACCEPTED "anomalyd_readings_accepted_total" "Readings that are durable and count."
     READINGS_REPEATED "anomalyd_readings_repeated_total" "Readings that were there already, for example because a device sent them again."
     READINGS_SUPPRESSED "anomalyd_readings_suppressed_total" "Readings that a deadband passed over."
-    REJECTS "anomalyd_rejects_total" "Inputs that were not accepted."
     SENSORS "anomalyd_sensors" "Sensors known."
     COMMITS "anomalyd_commits_total" "Group commits: each syncs the disk once."
     OPEN_READINGS "anomalyd_open_readings" "Readings in intervals that are not closed yet; limits.open_readings bounds them."
@@ -74,6 +77,33 @@ metrics! {
     PUBLISH_FAILURES "anomalyd_publish_failures_total" "Attempts to publish that failed and were tried again."
 }
 
+/// Inputs that were not accepted, by the kind of reason.
+pub static REJECTS: RejectCounts = RejectCounts { counts: Mutex::new(BTreeMap::new()) };
+
+/// Counts rejects by their kind.
+#[derive(Debug)]
+pub struct RejectCounts {
+    counts: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl RejectCounts {
+    /// Counts more.
+    pub fn add(&self, rejects: &Rejects) {
+        if rejects.is_empty() {
+            return;
+        }
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for (kind, count) in rejects.counts() {
+            *counts.entry(kind).or_default() += count;
+        }
+    }
+
+    /// How many there were of all kinds.
+    pub fn get(&self) -> u64 {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+    }
+}
+
 /// Writes all metrics in the Prometheus text format.
 #[derive(Debug)]
 pub struct Exposition;
@@ -84,6 +114,10 @@ impl fmt::Display for Exposition {
             let kind = if metric.name.ends_with("_total") { "counter" } else { "gauge" };
             let Metric { name, help, .. } = metric;
             writeln!(f, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {}", metric.get())
-        })
+        })?;
+        let name = "anomalyd_rejects_total";
+        writeln!(f, "# HELP {name} Inputs that were not accepted, by the kind of reason.\n# TYPE {name} counter")?;
+        let counts = REJECTS.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().try_for_each(|(kind, count)| writeln!(f, "{name}{{kind=\"{kind}\"}} {count}"))
     }
 }

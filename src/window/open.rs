@@ -186,10 +186,12 @@ impl OpenWindows {
         }
     }
 
-    /// Takes in a reading that was accepted earlier, from the journal, in the order in which it was accepted.
-    pub fn replay(&mut self, reading: Reading, over: &mut Vec<ClosedWindow>) {
+    /// Takes in a reading that was accepted earlier, from the journal, in the order in which it was accepted, under a
+    /// lateness of at most `lateness`.
+    pub fn replay(&mut self, reading: Reading, lateness: Span, over: &mut Vec<ClosedWindow>) {
         let closed = self.closed;
-        let settings = self.settings;
+        // What was accepted stays accepted, whatever the bounds are now.
+        let settings = WindowSettings { lateness, max_readings_per_interval: usize::MAX, ..self.settings };
         let sensor = self.sensor(reading.sensor);
         // Only a reading of a window that is stored already can be late here.
         if reading.time >= sensor.watermark.max(closed)
@@ -294,6 +296,8 @@ impl OpenSensor {
         settings: WindowSettings,
         over: &mut Vec<ClosedWindow>,
     ) -> usize {
+        // Whoever is ahead of the others stays there: a closed interval never opens again.
+        let watermark = self.watermark.max(watermark);
         self.watermark = watermark;
         let mut closed_readings = 0;
         while self.intervals.front().is_some_and(|interval| interval.start < watermark) {

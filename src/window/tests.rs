@@ -110,6 +110,18 @@ fn closing_for_all_makes_what_comes_later_late() {
 }
 
 #[test]
+fn a_sensor_that_is_ahead_stays_there_when_an_older_window_is_closed_for_all() {
+    let mut windows = open(5);
+    let (_, over) = admit_all(&mut windows, &[reading(1, 1.0), reading(61, 2.0), reading(95, 3.0)]);
+    assert_eq!(over.len(), 1, "its first window is over by its own readings");
+    let mut over = vec![];
+    windows.close_until(at(60), &mut over);
+    assert_eq!(over, vec![]);
+    let (admissions, _) = admit_all(&mut windows, &[reading(59, 9.0), reading(62, 9.0)]);
+    assert_eq!(admissions, [Admission::Late { watermark: at(90) }; 2]);
+}
+
+#[test]
 fn a_deadband_passes_over_small_changes_and_whatever_is_out_of_order() {
     let mut windows = open(50);
     let mut over = vec![];
@@ -170,6 +182,27 @@ proptest! {
         prop_assert_eq!(closed(&mut open(30), &arrived), closed(&mut open(30), &in_order));
     }
 
+    /// A run that closes a window for all, early or late, never opens what a sensor's own readings had closed.
+    #[test]
+    fn closing_older_windows_on_the_way_changes_nothing(
+        (_, arrived) in some_readings().prop_flat_map(|readings| shuffled_within(readings, 30)),
+        closings in proptest::collection::vec((any::<prop::sample::Index>(), 0..20_i64), 0..5),
+    ) {
+        let undisturbed = closed(&mut open(30), &arrived);
+        let mut windows = open(30);
+        let mut over = vec![];
+        for (place, reading) in arrived.iter().enumerate() {
+            windows.admit(*reading, || None, &mut over);
+            let newest = arrived[..=place].iter().map(|reading| reading.time).max().unwrap();
+            for (_, back) in closings.iter().filter(|(at, _)| at.index(arrived.len()) == place) {
+                let older = (newest - Span::from_secs(30)).floor(Span::from_secs(60)) - Span::from_secs(60).times(*back);
+                windows.close_until(older, &mut over);
+            }
+        }
+        windows.close_until(at(100_000), &mut over);
+        prop_assert_eq!(blocks(over), undisturbed);
+    }
+
     /// The journal holds what was accepted. Whenever the daemon dies, and however far the windows had been stored,
     /// replaying it leads to the same windows.
     #[test]
@@ -189,7 +222,7 @@ proptest! {
         let mut after = OpenWindows::new(settings(30), Timestamp::MIN, stored.iter().map(|window| window.head));
         let mut finished = stored.to_vec();
         for (reading, _) in journal {
-            after.replay(*reading, &mut finished);
+            after.replay(*reading, Span::from_secs(30), &mut finished);
         }
         // The publisher sends again what was not acknowledged, and some of what was.
         let mut finished = blocks(finished);

@@ -20,7 +20,7 @@ pub struct Report {
     pub(super) models: usize,
     pub(super) broken: Vec<String>,
     pub(super) sensors_scored: usize,
-    pub(super) sensors_without_model: usize,
+    pub(super) without_model: Vec<SensorName>,
     pub(super) models_without_readings: usize,
     pub(super) windows: u64,
     pub(super) too_little: u64,
@@ -38,9 +38,15 @@ impl Report {
         Self { out: out.to_owned(), ..Self::default() }
     }
 
-    /// Whether every model could be read and every window scored.
+    /// How many intervals it takes for a model that calls all of them an anomaly to be suspicious.
+    const MIN_SUSPICIOUS: usize = 10;
+
+    /// How many names are listed.
+    const MAX_NAMES: usize = 20;
+
+    /// Whether every model could be read, every window scored, and there was one at all.
     pub fn is_complete(&self) -> bool {
-        self.broken.is_empty() && self.failed == 0
+        self.broken.is_empty() && self.failed == 0 && self.windows > 0
     }
 
     pub(super) fn refuse(&mut self, error: &HistoryError) {
@@ -57,7 +63,7 @@ impl Report {
         self.sensors_scored += 1;
         self.intervals += intervals;
         self.anomalies += anomalies;
-        if anomalies == intervals {
+        if anomalies == intervals && intervals >= Self::MIN_SUSPICIOUS {
             self.suspicious.push(sensor.clone());
         }
     }
@@ -73,7 +79,13 @@ impl fmt::Display for Report {
         if let Some(first) = &self.first_refused {
             writeln!(f, "            the first refused: {first}")?;
         }
-        writeln!(f, "sensors     {} scored, {} without a model", self.sensors_scored, self.sensors_without_model)?;
+        writeln!(f, "sensors     {} scored, {} without a model", self.sensors_scored, self.without_model.len())?;
+        if !self.without_model.is_empty() {
+            let names: Vec<_> = self.without_model.iter().take(Self::MAX_NAMES).map(ToString::to_string).collect();
+            let more = self.without_model.len() - names.len();
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            writeln!(f, "            no model: {}{more}", names.join(", "))?;
+        }
         writeln!(
             f,
             "models      {} read, {} without readings, {} that cannot be read",
@@ -91,6 +103,12 @@ impl fmt::Display for Report {
         )?;
         if let Some(first) = &self.first_failed {
             writeln!(f, "            the first failed: {first}")?;
+        }
+        if self.windows == 0 {
+            writeln!(
+                f,
+                "            nothing was scored: are --models, --data, --from and --to those that belong together?"
+            )?;
         }
         writeln!(f, "intervals   {} scored, {} called an anomaly", self.intervals, self.anomalies)?;
         for sensor in &self.suspicious {
