@@ -1,7 +1,9 @@
 //! Models as scikit-learn wrote them give scikit-learn's own answers.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+#[path = "support/reference.rs"]
+mod reference;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,16 +16,9 @@ fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples")
 }
 
-/// The reference data, if it is there. A test that needs it says when it is not.
-fn reference(part: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("ANOMALYD_REFERENCE")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"), PathBuf::from);
-    let path = root.join(part);
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("skipped: there is no {}; set ANOMALYD_REFERENCE", path.display());
-    None
+/// A folder of the reference data, if they are there.
+fn reference(folder: &str) -> Option<PathBuf> {
+    reference::reference().map(|root| root.join(folder))
 }
 
 /// The columns of a file whose names `wanted` accepts.
