@@ -52,11 +52,15 @@ fn main() -> ExitCode {
         // Whoever reads no further, as `head` does, has what he wanted.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // There is nowhere else to say it. The errors' own words hold those of their causes.
-            let _ = writeln!(io::stderr(), "anomalyd: {error}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+fn complain(error: &dyn std::fmt::Display) {
+    // There is nowhere else to say it. The errors' own words hold those of their causes.
+    let _ = writeln!(io::stderr(), "anomalyd: {error}");
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -79,7 +83,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             // again, without an ear for signals.
             let code = stopped.map_or_else(
                 |error| {
-                    tracing::error!("{error}");
+                    complain(&error);
                     1
                 },
                 |()| 0,

@@ -57,8 +57,9 @@ pub(super) fn check(config: &Config, notes: &mut Notes<'_>) {
     }
     if let Some(ahead) = config.limits.max_ahead.filter(|_| config.clock == ClockSource::Wall) {
         // A sensor whose clock is ahead stores its windows early; they must not take the places of those still due.
-        let (early, _) = ahead.divide(window.cut.window());
-        let needed = early + 1 + i64::from(schedule.catch_up) + 2;
+        let (whole, even) = ahead.divide(window.cut.window());
+        // Those that are early, the one that is open, and those that are caught up on.
+        let needed = whole + i64::from(!even) + 1 + i64::from(schedule.catch_up);
         if needed > i64::from(store.windows) && schedule.catch_up < store.windows {
             let why = format!(
                 "{} windows are too few: readings may be {ahead} ahead (limits.max_ahead) and {} missed windows are caught \
