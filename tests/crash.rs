@@ -8,21 +8,24 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anomalyd::cli::demo::simulation::SimulatedReading;
+use anomalyd::cli::publish::Progress;
 use fastrand::Rng;
+use support::at_once;
 use support::daemon::Daemon;
 use support::mosquitto::Mosquitto;
 use support::plant;
+use support::settings::Settings;
 use support::site::Site;
-use tokio::sync::mpsc;
 
 const PLANT_SEED: u64 = 7;
-/// When a daemon is killed, after it has become ready, in milliseconds.
-const LIFE: Range<u64> = 0..150;
+/// The windows of a shift of the plant.
+const WINDOWS: usize = 36;
+/// The readings of a window, each a message.
+const READINGS_PER_WINDOW: u64 = 900;
 
 /// What a daemon leaves behind.
 #[derive(PartialEq)]
@@ -35,22 +38,23 @@ struct Legacy {
 
 impl Legacy {
     /// Waits for the last window, stops the daemon in order, and reads what it left.
-    fn of(site: &Site, daemon: Daemon) -> Self {
-        site.wait_for_predictions(15, plant::LAST_WINDOW_END);
+    fn of(site: &Site, daemon: Daemon, shifts: u32) -> Self {
+        site.wait_for_predictions(15, &plant::last_window_end(shifts));
         daemon.stop();
         let [verdicts, runs, rejects] = ["verdicts", "runs", "rejects"].map(|what| site.dump(what));
         Self { verdicts, runs, rejects, predictions: site.predictions() }
     }
 
     /// That of a daemon that nothing happened to.
-    fn undisturbed(readings: &[SimulatedReading]) -> Self {
-        let site = Site::new(&plant::settings());
+    fn undisturbed(readings: &[SimulatedReading], shifts: u32) -> Self {
+        let site = Site::new(&settings());
         let daemon = site.start();
         plant::publish_all(site.port(), readings);
-        let legacy = Self::of(&site, daemon);
+        let legacy = Self::of(&site, daemon, shifts);
+        let windows = WINDOWS * usize::try_from(shifts).unwrap();
         // The first reading leaves room for late ones in the window before it, which gets a run without data.
-        assert_eq!(legacy.runs.lines().count(), 1 + 36, "{}", legacy.runs);
-        assert_eq!(legacy.predictions.len(), 36 * 15);
+        assert_eq!(legacy.runs.lines().count(), 1 + windows, "{}", legacy.runs);
+        assert_eq!(legacy.predictions.len(), windows * 15);
         assert_eq!(legacy.rejects, "");
         legacy
     }
@@ -84,65 +88,144 @@ fn kills() -> usize {
     env::var("ANOMALYD_KILLS").map_or(12, |kills| kills.parse().unwrap())
 }
 
-/// Publishes the readings to `port` while daemons are killed, each after a random while; the last one lives.
-fn publish_under_kills(site: &Site, port: u16, readings: &[SimulatedReading], seed: u64) -> Daemon {
-    let mut rng = Rng::with_seed(seed);
-    let kills = kills();
-    let mut daemon = site.start();
-    let (parts, mut load) = mpsc::unbounded_channel();
-    thread::scope(|scope| {
-        let device = scope.spawn(move || {
-            plant::block_on(async {
-                let publisher = plant::connect(port).await;
-                while let Some(part) = load.recv().await {
-                    plant::publish(&publisher, part).await;
-                }
-                println!("killed {kills} times; {:?}", publisher.progress());
-                plant::drain(publisher).await;
-            });
-        });
-        // Each daemon gets its part of the load, and whatever the ones before it did not acknowledge.
-        let (last, others) = split(readings, kills);
-        for part in others {
-            parts.send(part).unwrap();
-            thread::sleep(Duration::from_millis(rng.u64(LIFE)));
-            daemon.kill();
-            daemon = site.start();
-        }
-        parts.send(last).unwrap();
-        drop(parts);
-        device.join().unwrap();
-    });
-    daemon
+/// So many shifts that every daemon gets a few windows before it is killed.
+fn shifts() -> u32 {
+    1 + u32::try_from(kills() / 10).unwrap()
 }
 
-/// The last hour and what comes after it, for the daemon that lives to publish it, and so many parts before.
-fn split(readings: &[SimulatedReading], others: usize) -> (&[SimulatedReading], Vec<&[SimulatedReading]>) {
-    let (others_readings, last) = readings.split_at(readings.len() * 5 / 6);
-    let at = |part: usize| others_readings.len() * part / others;
-    (last, (0..others).map(|part| &others_readings[at(part)..at(part + 1)]).collect())
+/// Everything is kept, for the comparison.
+fn settings() -> Settings {
+    plant::settings().with("store.runs", "4096")
+}
+
+/// How a daemon is killed.
+#[derive(Clone, Copy)]
+enum Death {
+    /// While it opens its store, replays its journal and resumes runs: so soon after it was spawned.
+    Starting(Duration),
+    /// When so many messages are done in all, and a moment later, so that no step of the work is spared.
+    Working(u64, Duration),
+    /// So soon after a run has finished: its verdicts are on their way to the sinks.
+    Publishing(Duration),
+}
+
+/// Whom the device publishes to.
+#[derive(Clone, Copy)]
+enum Server {
+    Daemon,
+    Broker,
+}
+
+impl Server {
+    /// How many messages the daemons are done with, when they have finished so many runs.
+    fn done(self, progress: Progress, runs: u64) -> u64 {
+        match self {
+            Self::Daemon => progress.acknowledged,
+            // What a broker acknowledges says nothing about us.
+            Self::Broker => runs * READINGS_PER_WINDOW,
+        }
+    }
+
+    /// Whether the daemon has work: a message that it owes an acknowledgement, or behind a broker messages that are
+    /// there, and make more runs due than have finished.
+    fn keeps_busy(self, progress: Progress, runs: u64) -> bool {
+        match self {
+            Self::Daemon => progress.sent > progress.acknowledged,
+            Self::Broker => progress.acknowledged > (runs + 2) * READINGS_PER_WINDOW,
+        }
+    }
+
+    /// How long after its cause a daemon is killed that is at work, at most: about as long as a batch, or a window.
+    fn jitter(self) -> Duration {
+        match self {
+            Self::Daemon => Duration::from_millis(3),
+            Self::Broker => Duration::from_millis(40),
+        }
+    }
+}
+
+/// A random while up to `longest`.
+fn up_to(rng: &mut Rng, longest: Duration) -> Duration {
+    longest.mul_f64(rng.f64())
+}
+
+/// Publishes the readings to `port` as fast as they are taken while daemons are killed; the last one lives.
+fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[SimulatedReading], seed: u64) -> Daemon {
+    let mut rng = Rng::with_seed(seed);
+    let (kills, total) = (kills(), readings.len() as u64);
+    let [mut starting, mut working, mut busy] = [0; 3];
+    let mut earlier_runs = 0;
+    let mut daemon = site.start();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let publisher = runtime.block_on(plant::connect(port));
+    thread::scope(|scope| {
+        let device = scope.spawn(|| runtime.block_on(plant::publish(&publisher, readings)));
+        for left in (1..=kills as u64).rev() {
+            let runs = |daemon: &Daemon| earlier_runs + daemon.said("run finished") as u64;
+            let done = |daemon: &Daemon| server.done(publisher.progress(), runs(daemon));
+            let before = done(&daemon);
+            // A share of what is left, so that there is work for those who come after.
+            let share = (total.saturating_sub(before) * 3 / 2 / (left + 1)).max(1);
+            let death = match rng.u8(0..3) {
+                0 => Death::Starting(up_to(&mut rng, Duration::from_millis(30))),
+                1 => Death::Working(before + rng.u64(1..=share), up_to(&mut rng, server.jitter())),
+                _ => Death::Publishing(up_to(&mut rng, Duration::from_millis(5))),
+            };
+            match death {
+                Death::Starting(while_) => thread::sleep(while_),
+                Death::Working(target, while_) => {
+                    at_once("more is done", || (done(&daemon) >= target).then_some(()));
+                    thread::sleep(while_);
+                }
+                Death::Publishing(while_) => {
+                    at_once("a run", || (daemon.said("run finished") > 0).then_some(()));
+                    thread::sleep(while_);
+                }
+            }
+            let at_the_end = publisher.progress();
+            daemon.kill();
+            earlier_runs = runs(&daemon);
+            match death {
+                Death::Starting(_) => starting += usize::from(daemon.said("ready") == 0),
+                _ => {
+                    working += 1;
+                    busy += usize::from(server.keeps_busy(at_the_end, earlier_runs));
+                }
+            }
+            daemon = site.spawn();
+        }
+        println!(
+            "killed {kills} times: {working} at work, {busy} of them with work left; {starting} before they were \
+             ready; {:?}",
+            publisher.progress()
+        );
+        assert!(2 * busy >= working, "most were killed when they had nothing to do");
+        device.join().unwrap();
+    });
+    runtime.block_on(plant::drain(publisher));
+    daemon
 }
 
 #[test]
 fn a_daemon_with_a_listener_that_is_killed_again_and_again_says_what_an_undisturbed_one_says() {
-    let readings = plant::readings(PLANT_SEED);
-    let site = Site::new(&plant::settings());
-    let daemon = publish_under_kills(&site, site.port(), &readings, seed());
-    Legacy::of(&site, daemon).assert_equals(&Legacy::undisturbed(&readings));
+    let readings = plant::readings_of(PLANT_SEED, shifts());
+    let site = Site::new(&settings());
+    let daemon = publish_under_kills(&site, Server::Daemon, site.port(), &readings, seed());
+    Legacy::of(&site, daemon, shifts()).assert_equals(&Legacy::undisturbed(&readings, shifts()));
 }
 
 #[test]
 fn a_daemon_behind_a_broker_that_is_killed_again_and_again_says_what_an_undisturbed_one_says() {
     let Some(broker) = Mosquitto::start("max_queued_messages 0") else { return };
-    let readings = plant::readings(PLANT_SEED);
+    let readings = plant::readings_of(PLANT_SEED, shifts());
     let connect = format!("{{ port = {} }}", broker.port());
-    let site = Site::new(&plant::settings().without_listener().with("mqtt.connect", &connect));
+    let site = Site::new(&settings().without_listener().with("mqtt.connect", &connect));
     // From here on the broker keeps what comes while we are away.
     let mut first = site.start();
     first.wait_for("subscribed", |line| line["message"] == "subscribed");
     first.stop();
-    let daemon = publish_under_kills(&site, broker.port(), &readings, seed());
-    Legacy::of(&site, daemon).assert_equals(&Legacy::undisturbed(&readings));
+    let daemon = publish_under_kills(&site, Server::Broker, broker.port(), &readings, seed());
+    Legacy::of(&site, daemon, shifts()).assert_equals(&Legacy::undisturbed(&readings, shifts()));
 }
 
 #[test]
@@ -166,7 +249,7 @@ fn sigterm_under_load_ends_in_order_within_the_deadline_and_loses_nothing() {
         }
         device.join().unwrap();
     });
-    Legacy::of(&site, daemon).assert_equals(&Legacy::undisturbed(&readings));
+    Legacy::of(&site, daemon, 1).assert_equals(&Legacy::undisturbed(&readings, 1));
 }
 
 #[test]

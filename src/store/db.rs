@@ -57,6 +57,7 @@ impl Db {
         fs::create_dir_all(directory).map_err(in_directory)?;
         let lock = lock(directory)?;
         let data = directory.join("data");
+        remove_unfinished_snapshots(&data).map_err(in_directory)?;
         let mut set_aside = None;
         let sled = match open_sled(&data, cache_bytes) {
             Ok(sled) => sled,
@@ -106,6 +107,21 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { directory: directory.to_owned() }),
         Err(TryLockError::Error(problem)) => Err(in_directory(problem)),
     }
+}
+
+/// sled writes a snapshot under another name before it renames it, but takes one under that name for the latest when it
+/// opens, and fails when a death has cut it short. The one before it and the log still hold everything.
+fn remove_unfinished_snapshots(data: &Path) -> io::Result<()> {
+    if !data.try_exists()? {
+        return Ok(());
+    }
+    for file in fs::read_dir(data)? {
+        let file = file?;
+        if file.path().extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Why a database did not open.

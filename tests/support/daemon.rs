@@ -1,6 +1,7 @@
 //! The real daemon as a child process. Killed when it is dropped; its log is shown when the test fails.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -72,6 +73,11 @@ impl Daemon {
         });
     }
 
+    /// How often it has logged this message.
+    pub(crate) fn said(&self, message: &str) -> usize {
+        self.lines().iter().filter(|line| line["message"] == message).count()
+    }
+
     /// The lines of the log that are JSON.
     pub(crate) fn lines(&self) -> Vec<Value> {
         self.log.lock().unwrap().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -107,11 +113,12 @@ impl Daemon {
         assert!(status.success(), "{status}");
     }
 
-    /// Kills it with SIGKILL.
+    /// Kills it with SIGKILL. It must not have ended by itself before; its log is complete then.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        let status = self.process.wait().unwrap();
         self.join_reader();
+        assert_eq!(status.signal(), Some(9), "it ended by itself: {status}");
     }
 
     fn join_reader(&mut self) {

@@ -16,13 +16,22 @@ use std::time::{Duration, Instant};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `poll` has something.
-pub(crate) fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, poll: impl FnMut() -> Option<T>) -> T {
+    poll_every(Duration::from_millis(5), what, poll)
+}
+
+/// Waits until `poll` has something, and looks so often that what follows comes right after it.
+pub(crate) fn at_once<T>(what: &str, poll: impl FnMut() -> Option<T>) -> T {
+    poll_every(Duration::from_micros(50), what, poll)
+}
+
+fn poll_every<T>(pause: Duration, what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = poll() {
             return found;
         }
         assert!(Instant::now() < end, "waited for {} s in vain: {what}", PATIENCE.as_secs());
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(pause);
     }
 }

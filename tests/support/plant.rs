@@ -31,6 +31,26 @@ pub(crate) fn readings(seed: u64) -> Vec<SimulatedReading> {
     Simulation::new(seed).readings().collect()
 }
 
+/// The readings of so many plants, one after the other, each for six hours, and what makes the clock pass their windows.
+pub(crate) fn readings_of(seed: u64, shifts: u32) -> Vec<SimulatedReading> {
+    let mut readings = Vec::new();
+    for shift in 0..shifts {
+        let simulation = Simulation::new(seed + u64::from(shift));
+        let (start, end) = simulation.span();
+        let later = end.since(start).times(i64::from(shift));
+        let own = simulation.readings().take_while(|reading| reading.time < end || shift + 1 == shifts);
+        readings.extend(own.map(|reading| SimulatedReading { time: reading.time + later, ..reading }));
+    }
+    readings
+}
+
+/// The end of the last of their windows, as in the names of prediction files.
+pub(crate) fn last_window_end(shifts: u32) -> String {
+    let (start, end) = Simulation::new(0).span();
+    let end = start + end.since(start).times(i64::from(shifts));
+    end.to_string().chars().filter(char::is_ascii_digit).skip(2).collect()
+}
+
 /// The start of the last of those windows.
 pub(crate) const LAST_WINDOW: &str = "2026-03-02T11:50:00Z";
 /// Its end, as in the names of prediction files.

@@ -59,6 +59,11 @@ impl Site {
         Daemon::start(&self.config())
     }
 
+    /// Starts a daemon here, and does not wait until it is ready.
+    pub(crate) fn spawn(&self) -> Daemon {
+        Daemon::spawn(&self.config())
+    }
+
     /// What `anomalyd dump` writes of the store.
     pub(crate) fn dump(&self, what: &str) -> String {
         let output = anomalyd(&["dump", "--config", self.config().to_str().unwrap(), what]);
