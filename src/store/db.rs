@@ -276,6 +276,20 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_that_a_kill_cut_short_does_not_cost_the_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let (db, _) = Db::open(directory.path(), 1 << 20).unwrap();
+        let table = db.table("kept").unwrap();
+        table.put(b"key", b"value").unwrap();
+        db.sync().unwrap();
+        drop((db, table));
+        fs::write(directory.path().join("data/snap.ffffffffffffffff.generating"), b"").unwrap();
+        let (db, set_aside) = Db::open(directory.path(), 1 << 20).unwrap();
+        assert_eq!(set_aside, None);
+        assert_eq!(db.table("kept").unwrap().get(b"key").unwrap().as_deref(), Some(&b"value"[..]));
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_made_is_an_error_that_names_it() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");
