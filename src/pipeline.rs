@@ -5,7 +5,7 @@
 //! acknowledgements leave, does the event clock move on, and do runs learn what may be scored. No thread and no clock of
 //! its own: the caller drives it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{ChunkId, Committed, Progress, Record, Store, StoreError, Writer};
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, Span, Timestamp};
 use crate::verdict::Verdict;
 use crate::warn_limited;
 use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
@@ -39,6 +39,10 @@ pub struct PipelineSettings {
     pub deadbands: Deadbands,
     /// The most MQTT sessions that are remembered.
     pub max_sessions: usize,
+    /// The sinks that verdicts are published to.
+    pub sinks: Vec<&'static str>,
+    /// How far a sink may be behind. With an event clock, readings wait for one that is further.
+    pub max_unpublished: Span,
 }
 
 /// Where the pipeline is in event time.
@@ -48,7 +52,7 @@ pub struct Position {
     pub closed: Timestamp,
     /// The time before which windows are scored.
     pub scored: Timestamp,
-    /// Whether readings wait for runs that are due.
+    /// Whether readings wait for runs that are due, or for a sink.
     pub pace: Pace,
 }
 
@@ -66,7 +70,7 @@ pub enum Taken {
 pub enum Pace {
     /// They may.
     Free,
-    /// History comes in faster than it is scored: what is due goes first.
+    /// History comes in faster than it is scored or published: what is due goes first.
     Held,
 }
 
@@ -83,6 +87,8 @@ pub struct Pipeline {
     pace: Pace,
     /// The event time at which more may be due.
     pace_again: Timestamp,
+    /// The time before which each sink has published.
+    published: BTreeMap<&'static str, Timestamp>,
 
     // What the next commit writes.
     accepted: Vec<Reading>,
@@ -128,6 +134,10 @@ impl Pipeline {
             Timestamp::MIN => Timestamp::MIN,
             closed => closed + settings.windows.lateness,
         });
+        let mut published = BTreeMap::new();
+        for sink in settings.sinks.iter().copied() {
+            published.insert(sink, reader.progress(Progress::Published { sink })?.unwrap_or(scored));
+        }
         let sessions = reader.sessions()?.into_iter().collect();
         let mut pipeline = Self {
             settings,
@@ -139,6 +149,7 @@ impl Pipeline {
             event_now,
             pace: Pace::Free,
             pace_again: Timestamp::MIN,
+            published,
             accepted: Vec::new(),
             appended: 0,
             over,
@@ -232,7 +243,9 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the store refuses.
-    pub fn put_published(&mut self, sink: &str, until: Timestamp) -> Result<(), StoreError> {
+    pub fn put_published(&mut self, sink: &'static str, until: Timestamp) -> Result<(), StoreError> {
+        self.published.insert(sink, until);
+        self.update_pace();
         self.writer.put_progress(Progress::Published { sink }, until)
     }
 
@@ -241,6 +254,9 @@ impl Pipeline {
     /// # Errors
     /// When the store refuses.
     pub fn set_scored(&mut self, until: Timestamp) -> Result<(), StoreError> {
+        if self.scored == Timestamp::MIN {
+            self.published.values_mut().for_each(|published| *published = until);
+        }
         self.scored = self.scored.max(until);
         self.update_pace();
         self.writer.put_progress(Progress::Scored, self.scored)
@@ -328,9 +344,11 @@ impl Pipeline {
 
     fn update_pace(&mut self) {
         self.pace_again = self.settings.schedule.next_wake(self.event_now).unwrap_or(Timestamp::MAX);
-        let due = || self.settings.schedule.due(self.scored, self.event_now);
+        let due = || self.settings.schedule.due(self.scored, self.event_now).is_some();
+        let oldest_kept = self.scored - self.settings.max_unpublished;
+        let lags = || self.published.values().any(|published| *published < oldest_kept);
         let follows = matches!(self.settings.clock, Clock::Event(_));
-        self.pace = if follows && due().is_some() { Pace::Held } else { Pace::Free };
+        self.pace = if follows && (due() || lags()) { Pace::Held } else { Pace::Free };
     }
 
     fn admit(&mut self, reading: Reading) {

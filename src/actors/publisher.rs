@@ -90,8 +90,10 @@ impl Published {
     }
 }
 
-const FILES: &str = "files";
-const MQTT: &str = "mqtt";
+/// The sink of prediction files.
+pub const FILES: &str = "files";
+/// The sink of MQTT messages.
+pub const MQTT: &str = "mqtt";
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(60);
 

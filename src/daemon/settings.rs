@@ -8,7 +8,7 @@ use rumqttc::MqttOptions;
 
 use crate::actors::broker::BrokerSettings;
 use crate::actors::listener::ListenerSettings;
-use crate::actors::publisher::MqttOutletSettings;
+use crate::actors::publisher::{self, MqttOutletSettings};
 use crate::actors::recorder::RecorderSettings;
 use crate::actors::reporter::ReporterSettings;
 use crate::actors::restart::RestartPolicy;
@@ -160,6 +160,12 @@ impl Settings {
             clock: self.scheduler.clock.clone(),
             deadbands: Box::new(move |sensor| filters.of(&directory.name(sensor)?).deadband()),
             max_sessions: MAX_SESSIONS,
+            sinks: [self.files.as_ref().map(|_| publisher::FILES), self.mqtt.as_ref().map(|_| publisher::MQTT)]
+                .into_iter()
+                .flatten()
+                .collect(),
+            // Half of the ring: what is stored meanwhile needs its places.
+            max_unpublished: self.cut.window().times(i64::from(self.store.windows / 2)),
         }
     }
 

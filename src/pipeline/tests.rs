@@ -37,6 +37,8 @@ fn settings(clock: Clock) -> PipelineSettings {
         clock,
         deadbands: Box::new(|_| None),
         max_sessions: 2,
+        sinks: vec!["files"],
+        max_unpublished: MINUTE.times(1_000),
     }
 }
 
@@ -104,6 +106,20 @@ fn with_an_event_clock_readings_wait_for_the_runs_that_they_make_due() {
     score_what_is_due(&mut process);
     assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), Taken::Whole);
     assert_eq!(process.pipeline.position(), Position { closed: at(60), scored: at(60), pace: Pace::Free });
+}
+
+#[test]
+fn with_an_event_clock_readings_wait_for_a_sink_that_is_too_far_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process(directory.path(), event_clock());
+    process.pipeline.settings.max_unpublished = MINUTE;
+    take_all(&mut process, &[reading(30, 1.0), reading(65, 2.0)]);
+    let mut behind = batch(&[reading(125, 3.0)]);
+    assert_eq!(process.pipeline.take(&mut behind, 0).unwrap(), Taken::UpTo(0), "a run is due");
+    score_what_is_due(&mut process);
+    assert_eq!(process.pipeline.take(&mut behind, 0).unwrap(), Taken::UpTo(0), "the sink has published nothing");
+    process.pipeline.put_published("files", at(60)).unwrap();
+    assert_eq!(process.pipeline.take(&mut behind, 0).unwrap(), Taken::Whole);
 }
 
 #[test]
