@@ -1,8 +1,8 @@
 //! The durable store.
 //!
 //! There is one [`Writer`], owned by one thread, and any number of [`Reader`]s. What the writer writes is durable, and
-//! may be acknowledged, when [`Writer::commit`] returns its [`Committed`]: it then survives the death of the process
-//! and the loss of power. A cut in between loses a tail of the writes, never one in their middle.
+//! may be acknowledged, when [`Writer::commit`] returns its [`Committed`]: the file that holds it was synced by then. A
+//! cut in between loses a tail of the writes, never one in their middle.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
