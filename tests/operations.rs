@@ -110,6 +110,33 @@ fn a_wrong_configuration_is_refused_with_every_mistake_its_line_and_what_is_acce
 }
 
 #[test]
+fn a_mistake_in_the_file_does_not_hide_those_in_what_it_leads_to() {
+    let site = Site::new(&plant::settings().with_text("models.directory", "/nowhere/models"));
+    edit(&site, "\"never\"", "\"sometimes\"");
+    check_finds(&site, &["sometimes", "mistake: models.directory", "/nowhere/models"]);
+}
+
+#[test]
+fn sensors_whose_names_run_together_get_prediction_files_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let [models, out, data] = ["models", "out", "history.csv"].map(|name| folder.path().join(name));
+    fs::create_dir(&models).unwrap();
+    let model = fs::read_dir(plant::models()).unwrap().next().unwrap().unwrap().path();
+    for name in ["m--a_b--c.pkl", "m--a--b_c.pkl"] {
+        fs::copy(&model, models.join(name)).unwrap();
+    }
+    let rows = "2026-03-02 06:00:00,a_b,c,1\n2026-03-02 06:00:00,a,b_c,2\n";
+    fs::write(&data, format!("TS,Device,Tag,Value\n{rows}")).unwrap();
+    let [models, out_path, data] = [&models, &out, &data].map(|path| path.to_str().unwrap());
+    let scored =
+        anomalyd(&["score", "--models", models, "--name", "m--{device}--{sensor}", "--data", data, "--out", out_path]);
+    assert!(scored.status.success(), "{scored:?}");
+    let mut files: Vec<_> = fs::read_dir(&out).unwrap().map(|file| file.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["preds_a_b_c_260302070000-2.csv", "preds_a_b_c_260302070000.csv"]);
+}
+
+#[test]
 fn a_configuration_that_is_not_there_is_named() {
     let site = Site::new(&plant::settings());
     fs::remove_file(site.config()).unwrap();

@@ -124,11 +124,18 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
         warn("mqtt.listen.address", advice);
     }
     let window = config.window.cut.window();
-    if let Some(period) =
-        config.schedule.cron.shortest_period_after(config.limits.earliest).filter(|period| *period < window)
-    {
+    let period = config.schedule.cron.shortest_period_after(config.limits.earliest);
+    if let Some(period) = period.filter(|period| *period < window) {
         let advice =
             format!("it fires {period} apart, more often than windows of {window} end; most firings will find nothing");
+        warn("schedule.cron", advice);
+    }
+    let caught_up = window.times(i64::from(config.schedule.catch_up));
+    if let Some(period) = period.filter(|period| *period > caught_up) {
+        let advice = format!(
+            "it fires {period} apart, and {caught_up} of windows are scored each time (schedule.catch_up): the others are \
+             never scored; let it fire more often, or make window.length or catch_up larger"
+        );
         warn("schedule.cron", advice);
     }
     if config.clock == ClockSource::Event && config.limits.max_ahead.is_some() {

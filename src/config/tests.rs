@@ -517,7 +517,16 @@ fn what_is_seldom_meant_is_warned_of() {
     let open = "[mqtt.listen]\naddress = \"0.0.0.0:1883\"\n[[mqtt.route]]\ntopic = \"{device}/{sensor}\"\n";
     assert_eq!(warned(open), ["mqtt.listen.address"]);
     assert_eq!(warned(&format!("[schedule]\ncron = \"0 */10 * * * *\"\n{LEAST}")), ["schedule.cron"]);
-    assert_eq!(warned(&format!("[schedule]\ncron = \"0 0 0 29 2 *\"\n{LEAST}")), [] as [&str; 0]);
+    assert_eq!(
+        warned(&format!("[schedule]\ncron = \"0 0 0 29 2 *\"\n{LEAST}")),
+        ["schedule.cron"],
+        "years are left out"
+    );
+    assert_eq!(
+        warned(&format!("[schedule]\ncron = \"0 0 6 * * *\"\n{LEAST}")),
+        [] as [&str; 0],
+        "a day is caught up on"
+    );
     assert_eq!(warned(&format!("clock = \"event\"\nlimits.max_ahead = \"5m\"\n{LEAST}")), ["limits.max_ahead"]);
     assert_eq!(warned(&format!("clock = \"event\"\n{LEAST}")), [] as [&str; 0]);
 }
@@ -605,4 +614,27 @@ proptest! {
             Err(error) => { error.to_string(); }
         }
     }
+}
+
+#[test]
+fn the_ring_of_windows_must_hold_what_may_be_early_open_and_caught_up_on() {
+    let with = |windows| format!("[store]\nwindows = {windows}\n[window]\nlength = \"1m\"\ninterval = \"1s\"");
+    assert!(parse(&format!("{}\n{LEAST}", with(30))).is_ok());
+    let said = complaints(&with(29));
+    assert!(said[0].contains("store.windows: 29 windows are too few") && said[0].contains("takes 30"), "{said:?}");
+    let follows = "clock = \"event\"\n[store]\nwindows = 25";
+    assert!(parse(&format!("{follows}\n{LEAST}")).is_ok(), "nothing is early there");
+}
+
+#[test]
+fn a_schedule_that_leaves_windows_out_every_time_is_warned_of() {
+    let warns = |cron: &str| {
+        let text = format!(
+            "[store]\nwindows = 30\n[window]\nlength = \"1m\"\ninterval = \"1s\"\n[schedule]\ncron = \"{cron}\""
+        );
+        let config = parse(&format!("{text}\n{LEAST}")).unwrap();
+        config.warnings().iter().any(|warning| warning.advice.contains("never scored"))
+    };
+    assert!(warns("0 0 * * * *"), "60 windows between two firings, of which 24 are caught up on");
+    assert!(!warns("0 */20 * * * *"));
 }

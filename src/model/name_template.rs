@@ -216,6 +216,14 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_several_topic_levels_fits_into_one_file_name() {
+        assert_eq!(
+            found("model_{device}_{sensor}", "model_hall3%2Fpress7_flow.pkl").as_deref(),
+            Some("hall3/press7/flow")
+        );
+    }
+
+    #[test]
     fn a_name_that_no_sensor_can_have_is_an_error() {
         assert!(NameTemplate::default().find("model__b.pkl").unwrap().is_err());
         assert!(NameTemplate::default().find("model_a_b#").unwrap().is_err());
