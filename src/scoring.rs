@@ -78,7 +78,7 @@ pub fn score_intervals(
         label: evaluation.label,
         decision: evaluation.decision,
     });
-    Ok(Outcome::Scored(Scored { model: model.hash(), rows: rows.collect() }))
+    Ok(Outcome::Scored(Scored { model: model.hash(), proven: false, rows: rows.collect(), explanation: None }))
 }
 
 /// An interval's place in its window.
@@ -130,7 +130,12 @@ mod tests {
 
     fn scored(labels: &[Label]) -> Outcome {
         let row = |label| Row { interval: 0, label, decision: 0.0 };
-        Outcome::Scored(Scored { model: ModelHash([0; 32]), rows: labels.iter().copied().map(row).collect() })
+        Outcome::Scored(Scored {
+            model: ModelHash([0; 32]),
+            proven: false,
+            rows: labels.iter().copied().map(row).collect(),
+            explanation: None,
+        })
     }
 
     #[test]

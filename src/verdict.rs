@@ -79,8 +79,12 @@ impl Outcome {
 pub struct Scored {
     /// The model that scored it.
     pub model: ModelHash,
+    /// Whether that model gave the answers that were expected of it when it was loaded.
+    pub proven: bool,
     /// The rows, in the order of time.
     pub rows: Vec<Row>,
+    /// What moved the worst row's decision most, when that row is an anomaly and the model knows what is usual.
+    pub explanation: Option<Explanation>,
 }
 
 impl Scored {
@@ -93,6 +97,19 @@ impl Scored {
     pub fn worst(&self) -> Option<&Row> {
         self.rows.iter().min_by(|a, b| a.decision.total_cmp(&b.decision))
     }
+}
+
+/// Which feature of the worst row moved its decision most.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Explanation {
+    /// The interval's place in its window, counted from zero.
+    pub interval: u16,
+    /// The feature's name, such as `vibration.std`.
+    pub feature: String,
+    /// Its value.
+    pub value: f64,
+    /// Between what it lay when the model was trained, if the model knows.
+    pub usual: Option<(f64, f64)>,
 }
 
 /// What a model says of one interval.

@@ -8,7 +8,7 @@ mod reference;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anomalyd::model::{Catalog, Evaluation, Format, Limits, Model, NameTemplate, Warning};
+use anomalyd::model::{Catalog, Evaluation, Format, Limits, Model, NameTemplate, Step, Warning};
 use anomalyd::verdict::Label;
 use ndarray::{Array2, ArrayView2};
 
@@ -93,7 +93,8 @@ fn a_model_says_what_it_is() {
     assert_eq!(metadata.format, Format::Pickle { protocol: 3 });
     assert_eq!(metadata.library, "scikit-learn");
     assert!(metadata.library_version.as_ref().unwrap().starts_with("1."));
-    assert_eq!(metadata.steps, ["StandardScaler", "OneClassSVM"]);
+    assert_eq!(model.preprocessing().iter().map(Step::name).collect::<Vec<_>>(), ["StandardScaler"]);
+    assert_eq!(model.detector().name(), "OneClassSVM");
     assert_eq!(metadata.training_rows, Some(60));
     assert_eq!((model.width(), model.warnings()), (3, vec![]));
     let anomalyd::model::Detector::OneClassSvm(svm) = model.detector();

@@ -17,6 +17,14 @@ pub struct ModelSettings {
     pub max_file: ByteSize,
     /// The most memory that reading one model may take.
     pub max_memory: ByteSize,
+    /// The most instructions, or parts, that a file may hold.
+    pub max_instructions: u32,
+    /// The most elements that one array may have.
+    pub max_elements: u32,
+    /// How deep parts of a file may lie within each other.
+    pub max_depth: u32,
+    /// The most files that the folder may hold.
+    pub max_files: u32,
 }
 
 const DEFAULT_NAME: &str = "model_{device}_{sensor}";
@@ -31,7 +39,11 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ModelSettings> {
         directory: section.path("directory", "/var/lib/anomalyd/models"),
         name,
         max_file: section.bytes("max_file", ByteSize::from_mib(16), sizes.clone()),
-        max_memory: section.bytes("max_memory", ByteSize::from_mib(64), sizes),
+        max_memory: section.bytes("max_memory", ByteSize::from_mib(48), sizes),
+        max_instructions: section.integer("max_instructions", 500_000, 1_000..=1_000_000_000),
+        max_elements: section.integer("max_elements", 1 << 20, 1..=1 << 30),
+        max_depth: section.integer("max_depth", 32, 1..=1_000),
+        max_files: section.integer("max_files", 500_000, 1..=10_000_000),
     };
     if models.max_memory < models.max_file {
         let why = format!("{} does not even hold a file of max_file, {}", models.max_memory, models.max_file);

@@ -104,7 +104,10 @@ impl Settings {
                 limits: Limits {
                     file_bytes: models.max_file.saturating_usize(),
                     memory_bytes: models.max_memory.saturating_usize(),
-                    ..Limits::default()
+                    instructions: models.max_instructions as usize,
+                    elements: models.max_elements as usize,
+                    depth: models.max_depth as usize,
+                    files: models.max_files as usize,
                 },
             },
             sensors: SensorSettings {

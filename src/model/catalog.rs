@@ -83,7 +83,7 @@ pub enum CatalogError {
         source: io::Error,
     },
     /// There are too many files.
-    #[error("more than {max} files are below {}; raise limits.directory_files if they are all models", path.display())]
+    #[error("more than {max} files are below {}; raise models.max_files if they are all models", path.display())]
     TooMany {
         /// The directory.
         path: PathBuf,
@@ -100,10 +100,10 @@ impl Catalog {
     /// says why.
     pub fn read(directory: &Path, template: &NameTemplate, limits: &Limits) -> Result<Self, CatalogError> {
         let mut files = Vec::new();
-        let mut left = limits.directory_files;
+        let mut left = limits.files;
         list(directory, template.depth(), &mut left, &mut files).map_err(|error| match error {
             ListError::Directory { path, source } => CatalogError::Directory { path, source },
-            ListError::TooMany => CatalogError::TooMany { path: directory.to_owned(), max: limits.directory_files },
+            ListError::TooMany => CatalogError::TooMany { path: directory.to_owned(), max: limits.files },
         })?;
         files.sort();
         let mut ignored = Vec::new();
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn too_many_files_and_no_directory_are_errors() {
         let directory = directory(&["model_1_1", "model_1_2", "model_1_3"]);
-        let limits = Limits { directory_files: 2, ..Limits::default() };
+        let limits = Limits { files: 2, ..Limits::default() };
         let error = Catalog::read(directory.path(), &NameTemplate::default(), &limits).unwrap_err();
         assert!(matches!(error, CatalogError::TooMany { max: 2, .. }));
         let missing = directory.path().join("missing");

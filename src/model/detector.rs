@@ -1,5 +1,7 @@
 //! Detectors: pure functions from rows to decision values.
 
+use ndarray::ArrayView2;
+
 use super::one_class_svm::OneClassSvm;
 use crate::verdict::Label;
 
@@ -11,6 +13,13 @@ pub enum Detector {
 }
 
 impl Detector {
+    /// Its name in the library that trains it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::OneClassSvm(_) => "OneClassSVM",
+        }
+    }
+
     /// How many features a row has.
     pub fn width(&self) -> usize {
         match self {
@@ -18,8 +27,22 @@ impl Detector {
         }
     }
 
-    /// The decision values of rows that lie one after another.
-    pub(super) fn decide(&self, rows: &[f64]) -> Vec<f64> {
+    /// Its parameters that a person would ask for, by their names in the library that trains it.
+    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::OneClassSvm(svm) => svm.parameters(),
+        }
+    }
+
+    /// The memory that it takes beside itself, in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::OneClassSvm(svm) => svm.heap_bytes(),
+        }
+    }
+
+    /// The decision values of rows of [`width`](Self::width) finite numbers, a row each by itself.
+    pub(super) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
         match self {
             Self::OneClassSvm(svm) => svm.decide(rows),
         }
@@ -29,6 +52,21 @@ impl Detector {
     pub(super) fn label(&self, decision: f64) -> Label {
         match self {
             Self::OneClassSvm(_) => OneClassSvm::label(decision),
+        }
+    }
+
+    /// How far from the boundary, in decision values, a row is that is twice as strange as one on the boundary: the unit
+    /// that makes the scores of different detectors comparable. Above 0.
+    pub fn unit(&self) -> f64 {
+        match self {
+            Self::OneClassSvm(svm) => svm.unit(),
+        }
+    }
+
+    /// A row in the middle of what it was trained on, if it knows one.
+    pub fn centre(&self) -> Option<Vec<f64>> {
+        match self {
+            Self::OneClassSvm(svm) => Some(svm.centre()),
         }
     }
 }

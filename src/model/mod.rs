@@ -2,10 +2,15 @@
 //!
 //! A file's bytes become a [`Model`] through one of the [`formats`]: steps of preprocessing, then a detector.
 //! Reading is bounded by [`Limits`] and runs none of what a file says; evaluating is a pure function of model and rows.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "a view of an array is a reference, and its users have it as a value"
+)]
 
 mod catalog;
 mod detector;
 pub mod formats;
+mod invalid;
 mod limits;
 mod name_template;
 mod one_class_svm;
@@ -22,6 +27,7 @@ use sha2::{Digest, Sha256};
 pub use self::catalog::{Catalog, CatalogError, Entry, EntryError, Ignored, IgnoredReason};
 pub use self::detector::Detector;
 pub use self::formats::{Format, Metadata};
+pub use self::invalid::Invalid;
 pub use self::limits::Limits;
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::one_class_svm::OneClassSvm;
@@ -57,7 +63,7 @@ pub enum ModelError {
     #[error("is not a regular file")]
     NotAFile,
     /// The file is too large.
-    #[error("is larger than {max} bytes, the most that is accepted; raise limits.file_bytes if that is too few")]
+    #[error("is larger than {max} bytes, the most that is accepted; raise models.max_file if that is too few")]
     TooLarge {
         /// The bound.
         max: usize,
@@ -74,6 +80,23 @@ pub enum ModelError {
     /// A pickle of something that is not a usable estimator.
     #[error(transparent)]
     Sklearn(#[from] formats::sklearn::SklearnError),
+    /// Parameters that no model can be made of.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// Two steps that do not fit together.
+    #[error(
+        "{step} gives rows of {found} features, and {next} behind it takes {expected}; they were not fitted together"
+    )]
+    Steps {
+        /// The step.
+        step: &'static str,
+        /// The features that it gives.
+        found: usize,
+        /// What follows it.
+        next: &'static str,
+        /// The features that that takes.
+        expected: usize,
+    },
 }
 
 /// Why a file is not a model.
@@ -97,14 +120,24 @@ pub enum EvaluateError {
         /// That of the model.
         expected: usize,
     },
-    /// A row that holds, or becomes by preprocessing, NaN or an infinity.
-    #[error("row {row} holds {value} in feature {feature}, or comes to it by the model's preprocessing")]
+    /// A row that holds NaN or an infinity, which the model's preprocessing does not replace.
+    #[error("row {row} holds {value} in feature {feature}")]
     Row {
         /// The row, counted from zero.
         row: usize,
         /// The feature, counted from zero.
         feature: usize,
-        /// The value that was given.
+        /// The value.
+        value: f64,
+    },
+    /// A row that becomes NaN or an infinity by preprocessing.
+    #[error("row {row} comes to {value} in feature {feature} by the model's preprocessing")]
+    Preprocessed {
+        /// The row, counted from zero.
+        row: usize,
+        /// The feature that the detector sees, counted from zero.
+        feature: usize,
+        /// Its value.
         value: f64,
     },
     /// A decision value that is NaN or infinite.
@@ -128,6 +161,7 @@ impl Model {
             return Err(ModelError::TooLarge { max: limits.file_bytes });
         }
         let formats::Contents { preprocessing, detector, metadata } = formats::read(bytes, limits)?;
+        fit_together(&preprocessing, &detector)?;
         Ok(Self { preprocessing, detector, metadata, hash: ModelHash(Sha256::digest(bytes).into()) })
     }
 
@@ -143,7 +177,13 @@ impl Model {
 
     /// How many features a row has.
     pub fn width(&self) -> usize {
-        self.detector.width()
+        self.preprocessing.first().map_or(self.detector.width(), Step::width)
+    }
+
+    /// The memory that the model takes, in bytes, about.
+    pub fn memory_bytes(&self) -> usize {
+        let steps = self.preprocessing.iter().map(|step| size_of::<Step>() + step.heap_bytes()).sum::<usize>();
+        size_of::<Self>() + steps + self.detector.heap_bytes()
     }
 
     /// The SHA-256 of the file's bytes.
@@ -175,22 +215,22 @@ impl Model {
     ///
     /// # Errors
     /// When the rows are of another width, or one holds or leads to NaN or an infinity. The error names the row.
-    #[expect(clippy::needless_pass_by_value, reason = "a view is a reference, and callers have it as a value")]
     pub fn evaluate(&self, rows: ArrayView2<'_, f64>) -> Result<Vec<Evaluation>, EvaluateError> {
         let width = self.width();
         if rows.ncols() != width {
             return Err(EvaluateError::Width { found: rows.ncols(), expected: width });
         }
-        let mut scaled: Vec<f64> = rows.iter().copied().collect();
-        for step in &self.preprocessing {
-            step.apply(&mut scaled, width);
-        }
+        let prepared = self.preprocessing.iter().fold(rows.to_owned(), |rows, step| step.apply(rows));
         // An infinity is infinitely far from every support vector and would get a decision value as if all were well.
-        if let Some(index) = scaled.iter().position(|x| !x.is_finite()) {
-            let (row, feature) = (index / width, index % width);
-            return Err(EvaluateError::Row { row, feature, value: rows[[row, feature]] });
+        match first_not_finite(rows) {
+            _ if prepared.iter().all(|x| x.is_finite()) => {}
+            Some((row, feature)) => return Err(EvaluateError::Row { row, feature, value: rows[[row, feature]] }),
+            None => {
+                let (row, feature) = first_not_finite(prepared.view()).unwrap_or_default();
+                return Err(EvaluateError::Preprocessed { row, feature, value: prepared[[row, feature]] });
+            }
         }
-        let decisions = self.detector.decide(&scaled);
+        let decisions = self.detector.decide(prepared.view());
         decisions
             .into_iter()
             .enumerate()
@@ -200,6 +240,24 @@ impl Model {
             })
             .collect()
     }
+}
+
+/// Checks that each step takes what the one before it gives.
+fn fit_together(preprocessing: &[Step], detector: &Detector) -> Result<(), ModelError> {
+    let takes =
+        preprocessing.iter().map(|step| (step.name(), step.width())).chain([(detector.name(), detector.width())]);
+    for (step, (next, expected)) in preprocessing.iter().zip(takes.skip(1)) {
+        let found = step.output_width();
+        if found != expected {
+            return Err(ModelError::Steps { step: step.name(), found, next, expected });
+        }
+    }
+    Ok(())
+}
+
+/// Where the first NaN or infinity is.
+fn first_not_finite(rows: ArrayView2<'_, f64>) -> Option<(usize, usize)> {
+    rows.indexed_iter().find(|(_, x)| !x.is_finite()).map(|(place, _)| place)
 }
 
 /// The bytes of a file, unless there are too many.

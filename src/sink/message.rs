@@ -80,7 +80,8 @@ mod tests {
     fn a_scored_verdict_names_its_worst_interval_and_its_model() {
         let row = |interval, label, decision| Row { interval, label, decision };
         let rows = vec![row(0, Label::Normal, 0.5), row(42, Label::Anomaly, -0.25)];
-        let message = message(Outcome::Scored(Scored { model: ModelHash([171; 32]), rows }));
+        let message =
+            message(Outcome::Scored(Scored { model: ModelHash([171; 32]), proven: true, rows, explanation: None }));
         assert_eq!(message["device"], "press-1");
         assert_eq!(message["window_start"], "2018-08-28T23:00:00Z");
         assert_eq!(message["outcome"], "scored");

@@ -7,7 +7,7 @@ use crate::codec::{Corrupt, Decoder, Encoder};
 use crate::interval::Window;
 use crate::sensor::SensorId;
 use crate::time::Timestamp;
-use crate::verdict::{Label, ModelHash, Outcome, Row, Scored, Verdict};
+use crate::verdict::{Explanation, Label, ModelHash, Outcome, Row, Scored, Verdict};
 
 /// A chunk of a run: the verdicts of the sensors whose numbers share all but the last bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -26,7 +26,7 @@ impl ChunkId {
     }
 }
 
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 const NO_DATA: u64 = 0;
 const TOO_LITTLE_DATA: u64 = 1;
@@ -52,15 +52,17 @@ pub(super) fn encode(window: Window, verdicts: &[Verdict]) -> Vec<u8> {
                 encoder.blob(reason.as_bytes());
             }
             Outcome::Quarantined => encoder.unsigned(QUARANTINED),
-            Outcome::Scored(Scored { model, rows }) => {
+            Outcome::Scored(Scored { model, proven, rows, explanation }) => {
                 encoder.unsigned(SCORED);
                 encoder.raw(&model.0);
+                encoder.unsigned(u64::from(*proven));
                 encoder.unsigned(rows.len() as u64);
                 for row in rows {
                     let anomaly = u64::from(row.label == Label::Anomaly);
                     encoder.unsigned(u64::from(row.interval) << 1 | anomaly);
                     encoder.raw(&row.decision.to_le_bytes());
                 }
+                encode_explanation(&mut encoder, explanation.as_ref());
             }
         }
     }
@@ -86,6 +88,7 @@ pub(super) fn decode(window: Window, bytes: &[u8]) -> Result<Vec<Verdict>, Corru
             QUARANTINED => Outcome::Quarantined,
             SCORED => {
                 let model = ModelHash(decoder.array()?);
+                let proven = decode_bool(&mut decoder)?;
                 let mut rows = Vec::new();
                 for _ in 0..decoder.unsigned()? {
                     let place_and_label = decoder.unsigned()?;
@@ -93,13 +96,48 @@ pub(super) fn decode(window: Window, bytes: &[u8]) -> Result<Vec<Verdict>, Corru
                     let interval = u16::try_from(place_and_label >> 1).map_err(|_| Corrupt)?;
                     rows.push(Row { interval, label, decision: f64::from_le_bytes(decoder.array()?) });
                 }
-                Outcome::Scored(Scored { model, rows })
+                let explanation = decode_explanation(&mut decoder)?;
+                Outcome::Scored(Scored { model, proven, rows, explanation })
             }
             _ => return Err(Corrupt),
         };
         verdicts.push(Verdict { sensor, outcome });
     }
     Ok(verdicts)
+}
+
+fn encode_explanation(encoder: &mut Encoder, explanation: Option<&Explanation>) {
+    encoder.unsigned(u64::from(explanation.is_some()));
+    let Some(Explanation { interval, feature, value, usual }) = explanation else { return };
+    encoder.unsigned(u64::from(*interval));
+    encoder.blob(feature.as_bytes());
+    encoder.raw(&value.to_le_bytes());
+    encoder.unsigned(u64::from(usual.is_some()));
+    for bound in usual.iter().flat_map(|(low, high)| [low, high]) {
+        encoder.raw(&bound.to_le_bytes());
+    }
+}
+
+fn decode_explanation(decoder: &mut Decoder<'_>) -> Result<Option<Explanation>, Corrupt> {
+    if !decode_bool(decoder)? {
+        return Ok(None);
+    }
+    let interval = u16::try_from(decoder.unsigned()?).map_err(|_| Corrupt)?;
+    let feature = decoder.text()?.to_owned();
+    let value = f64::from_le_bytes(decoder.array()?);
+    let usual = match decode_bool(decoder)? {
+        true => Some((f64::from_le_bytes(decoder.array()?), f64::from_le_bytes(decoder.array()?))),
+        false => None,
+    };
+    Ok(Some(Explanation { interval, feature, value, usual }))
+}
+
+fn decode_bool(decoder: &mut Decoder<'_>) -> Result<bool, Corrupt> {
+    match decoder.unsigned()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Corrupt),
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +157,14 @@ mod tests {
         let row = |interval, label, decision| Row { interval, label, decision };
         let scored = Scored {
             model: ModelHash([7; 32]),
+            proven: true,
             rows: vec![row(0, Label::Normal, 0.5), row(59, Label::Anomaly, -1e-300)],
+            explanation: Some(Explanation {
+                interval: 59,
+                feature: "vibration.std".to_owned(),
+                value: 4.1,
+                usual: Some((0.2, 0.9)),
+            }),
         };
         let outcomes = [
             Outcome::NoData,

@@ -23,13 +23,15 @@ pub struct Metadata {
     /// How it is written.
     pub format: Format,
     /// The library that trained it.
-    pub library: &'static str,
+    pub library: String,
     /// That library's version, if the file names it.
     pub library_version: Option<String>,
-    /// The model's steps, by their names in the library, the detector last.
-    pub steps: Vec<String>,
     /// How many rows it was trained on, if the file says so.
     pub training_rows: Option<u64>,
+    /// What its columns were called where it was trained, if the file says so.
+    pub columns: Option<Vec<String>>,
+    /// What is worth knowing about how it was read, for a person.
+    pub notes: Vec<String>,
 }
 
 /// A format.

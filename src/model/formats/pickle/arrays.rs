@@ -35,11 +35,11 @@ impl<'a> Machine<'a> {
         };
         let shape = self.shape(shape)?;
         let elements = shape.iter().try_fold(1_usize, |product, side| product.checked_mul(*side));
-        let max = self.limits.array_elements;
+        let max = self.limits.elements;
         // Every side is held to the bound as well: with a zero among them the product says nothing.
         let elements = elements
             .filter(|elements| shape.iter().chain([elements]).all(|count| *count <= max))
-            .ok_or(Problem::Limit { what: "elements in an array", max, setting: "array_elements" })?;
+            .ok_or(Problem::Limit { what: "elements in an array", max, setting: "max_elements" })?;
         let (found, needed) = match (self.value(data), dtype.size()) {
             (Value::Bytes(bytes), Some(size)) => (bytes.len(), elements * size),
             (Value::List(items), None) if dtype.element == Element::Object => (items.len(), elements),

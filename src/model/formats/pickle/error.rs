@@ -31,13 +31,13 @@ pub enum PickleProblem {
     #[error("the file was written by joblib, which is not read yet; write the model with pickle.dump")]
     Joblib,
     /// A bound was reached.
-    #[error("it takes more than {max} {what}, the most that is accepted; raise limits.{setting} if the file is honest")]
+    #[error("it takes more than {max} {what}, the most that is accepted; raise models.{setting} if the file is honest")]
     Limit {
         /// What was counted.
         what: &'static str,
         /// The bound.
         max: usize,
-        /// The bound's name in [`Limits`](crate::model::Limits).
+        /// The bound's name in the configuration's section `[models]`.
         setting: &'static str,
     },
     /// An instruction took more values than there are.

@@ -32,12 +32,12 @@ pub(in crate::model::formats) fn read<'a>(bytes: &'a [u8], limits: &Limits) -> R
         memory_left: limits.memory_bytes,
     };
     let mut offset = 0;
-    let root = (0..limits.opcodes)
+    let root = (0..limits.instructions)
         .find_map(|_| {
             offset = machine.input.offset();
             machine.step().transpose()
         })
-        .unwrap_or(Err(Problem::Limit { what: "instructions", max: limits.opcodes, setting: "opcodes" }))
+        .unwrap_or(Err(Problem::Limit { what: "instructions", max: limits.instructions, setting: "max_instructions" }))
         .map_err(|problem| PickleError { offset, problem })?;
     Ok(Graph { nodes: machine.nodes, root, protocol: machine.protocol })
 }
@@ -102,10 +102,7 @@ impl<'a> Machine<'a> {
             op::BINBYTES | op::BINSTRING => self.bytes(4)?,
             op::BINBYTES8 | op::BYTEARRAY8 => self.bytes(8)?,
 
-            op::MARK => {
-                self.within_stack()?;
-                self.marks.push(self.stack.len());
-            }
+            op::MARK => self.marks.push(self.stack.len()),
             op::POP => match self.marks.last() {
                 // As in Python, a mark on the top is what is popped.
                 Some(&mark) if mark == self.stack.len() => _ = self.marks.pop(),
@@ -114,7 +111,7 @@ impl<'a> Machine<'a> {
             op::POP_MARK => _ = self.since_mark()?,
             op::DUP => {
                 let top = self.peek()?;
-                self.push_id(top)?;
+                self.stack.push(top);
             }
 
             op::EMPTY_TUPLE => self.push(Value::Tuple(Box::default()))?,
@@ -240,7 +237,7 @@ impl<'a> Machine<'a> {
         self.memory_left = self.memory_left.checked_sub(bytes).ok_or(Problem::Limit {
             what: "bytes of memory",
             max,
-            setting: "memory_bytes",
+            setting: "max_memory",
         })?;
         Ok(())
     }
@@ -249,25 +246,11 @@ impl<'a> Machine<'a> {
         self.charge(size_of::<Value<'_>>())?;
         let id = NodeId(u32::try_from(self.nodes.len()).map_err(|_| Problem::Underflow)?);
         self.nodes.push(value);
-        self.push_id(id)
-    }
-
-    // The stack.
-
-    fn within_stack(&self) -> Result<(), Problem> {
-        let max = self.limits.stack;
-        if self.stack.len() + self.marks.len() < max {
-            Ok(())
-        } else {
-            Err(Problem::Limit { what: "values on the stack", max, setting: "stack" })
-        }
-    }
-
-    fn push_id(&mut self, id: NodeId) -> Result<(), Problem> {
-        self.within_stack()?;
         self.stack.push(id);
         Ok(())
     }
+
+    // The stack. What it holds needs no count of its own: an instruction puts one value on it at most.
 
     /// Everything above the last mark is in reach.
     fn floor(&self) -> usize {
@@ -324,9 +307,9 @@ impl<'a> Machine<'a> {
 
     fn put(&mut self, index: usize) -> Result<(), Problem> {
         let top = self.peek()?;
-        let max = self.limits.memo;
+        let max = self.limits.instructions;
         if index >= max {
-            return Err(Problem::Limit { what: "remembered values", max, setting: "memo" });
+            return Err(Problem::Limit { what: "remembered values", max, setting: "max_instructions" });
         }
         if index >= self.memo.len() {
             self.memo.resize(index + 1, None);
@@ -337,7 +320,8 @@ impl<'a> Machine<'a> {
 
     fn get(&mut self, index: usize) -> Result<(), Problem> {
         let id = self.memo.get(index).copied().flatten().ok_or(Problem::Memo(index))?;
-        self.push_id(id)
+        self.stack.push(id);
+        Ok(())
     }
 
     // Names.

@@ -1,5 +1,7 @@
 //! Why what a file holds is not a model that can be put to work.
 
+use crate::model::Invalid;
+
 /// What is wrong with a scikit-learn estimator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SklearnError {
@@ -53,16 +55,7 @@ pub enum SklearnError {
         /// What it must hold.
         expected: String,
     },
-    /// Two steps that do not fit together.
-    #[error(
-        "{class} takes {found} features, and the detector behind it {expected}; the steps were not fitted together"
-    )]
-    Width {
-        /// The step.
-        class: &'static str,
-        /// The features that it takes.
-        found: usize,
-        /// Those that it must pass on.
-        expected: usize,
-    },
+    /// Parameters that no model can be made of.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
 }

@@ -16,10 +16,6 @@ impl<'g, 'a> Estimator<'g, 'a> {
         node.class().map(|class| Self { node, class })
     }
 
-    pub(super) fn class(self) -> Class<'a> {
-        self.class
-    }
-
     /// The package and the class, without the module that the class moved between.
     pub(super) fn path(self) -> (&'a str, &'a str) {
         let module = self.class.module;
@@ -80,6 +76,17 @@ impl<'g, 'a> Estimator<'g, 'a> {
             attribute: name.to_owned(),
             found: format!("{} by {}", matrix.rows, matrix.columns),
             expected: "one row of numbers".to_owned(),
+        })
+    }
+
+    /// A whole number from 0 on.
+    pub(super) fn count(self, class: &'static str, name: &str) -> Result<usize, SklearnError> {
+        let node = self.required(class, name)?;
+        node.int().and_then(|count| usize::try_from(count).ok()).ok_or_else(|| SklearnError::Attribute {
+            class,
+            attribute: name.to_owned(),
+            found: node.int().map_or(node.kind().to_owned(), |int| int.to_string()),
+            expected: "a whole number from 0 on".to_owned(),
         })
     }
 

@@ -13,7 +13,7 @@ pub use error::SklearnError;
 
 use estimator::Estimator;
 
-use super::pickle::{Graph, Node, printable};
+use super::pickle::{Graph, Node};
 use super::{Contents, Format, Metadata};
 use crate::model::detector::Detector;
 use crate::model::preprocessing::Step;
@@ -31,16 +31,17 @@ pub(super) fn read(graph: &Graph<'_>) -> Result<Contents, SklearnError> {
     let Some((last, first)) = estimators.split_last() else {
         return Err(SklearnError::NotAnEstimator { found: "a Pipeline without steps".to_owned() });
     };
-    let Detector::OneClassSvm(detector) = detector(*last)?;
-    let preprocessing = first.iter().map(|estimator| step(*estimator, detector.width())).collect::<Result<_, _>>()?;
+    let preprocessing = first.iter().map(|estimator| step(*estimator)).collect::<Result<_, _>>()?;
+    let detector = detector(*last)?;
     let metadata = Metadata {
         format: Format::Pickle { protocol: graph.protocol() },
-        library: "scikit-learn",
+        library: "scikit-learn".to_owned(),
         library_version: last.version().or_else(|| root.version()),
-        steps: estimators.iter().map(|estimator| printable(estimator.class().name)).collect(),
         training_rows: one_class_svm::training_rows(*last),
+        columns: None,
+        notes: Vec::new(),
     };
-    Ok(Contents { preprocessing, detector: Detector::OneClassSvm(detector), metadata })
+    Ok(Contents { preprocessing, detector, metadata })
 }
 
 fn estimator_of<'g, 'a>(node: Node<'g, 'a>) -> Result<Estimator<'g, 'a>, SklearnError> {
@@ -75,11 +76,9 @@ fn detector(estimator: Estimator<'_, '_>) -> Result<Detector, SklearnError> {
     }
 }
 
-fn step(estimator: Estimator<'_, '_>, width: usize) -> Result<Step, SklearnError> {
+fn step(estimator: Estimator<'_, '_>) -> Result<Step, SklearnError> {
     match estimator.path() {
-        ("sklearn.preprocessing", "StandardScaler") => {
-            standard_scaler::read(estimator, width).map(Step::StandardScaler)
-        }
+        ("sklearn.preprocessing", "StandardScaler") => standard_scaler::read(estimator).map(Step::StandardScaler),
         _ => Err(estimator.unsupported()),
     }
 }

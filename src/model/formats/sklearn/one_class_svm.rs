@@ -26,14 +26,6 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<OneClassSvm, SklearnE
         found,
         expected,
     };
-    if vectors.rows == 0 || vectors.columns == 0 {
-        let found = format!("{} by {}", vectors.rows, vectors.columns);
-        return Err(wrong("support_vectors_", found, "at least one support vector of at least one feature".to_owned()));
-    }
-    if coefficients.len() != vectors.rows {
-        let expected = format!("one for each of the {} support vectors", vectors.rows);
-        return Err(wrong("dual_coef_", format!("{} numbers", coefficients.len()), expected));
-    }
     let [intercept] = intercept[..] else {
         return Err(wrong("intercept_", format!("{} numbers", intercept.len()), "one number".to_owned()));
     };
@@ -41,9 +33,6 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<OneClassSvm, SklearnE
     let gamma = estimator.required(CLASS, "_gamma")?;
     let expected = || "a finite number, 0 or above".to_owned();
     let gamma = gamma.number().ok_or_else(|| wrong("_gamma", gamma.kind().to_owned(), expected()))?;
-    if !gamma.is_finite() || gamma < 0.0 {
-        return Err(wrong("_gamma", gamma.to_string(), expected()));
-    }
     let nu = estimator.attribute("nu").and_then(Node::number).filter(|nu| nu.is_finite());
     Ok(OneClassSvm::new(&Params {
         vectors: vectors.numbers,
@@ -52,7 +41,7 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<OneClassSvm, SklearnE
         intercept,
         gamma,
         nu,
-    }))
+    })?)
 }
 
 /// How many rows it was fitted to.

@@ -6,29 +6,19 @@ use crate::model::preprocessing::StandardScaler;
 
 const CLASS: &str = "StandardScaler";
 
-/// Reads a fitted scaler that passes `width` features on.
+/// Reads a fitted scaler.
 ///
-/// `mean_` is there even when `with_mean` is off, so the switches decide.
-pub(super) fn read(estimator: Estimator<'_, '_>, width: usize) -> Result<StandardScaler, SklearnError> {
+/// `mean_` is there even when `with_mean` is off, so the switches decide. A scaler with both off does
+/// nothing, and only `n_features_in_`, which came with 0.24, tells its width.
+pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<StandardScaler, SklearnError> {
     let part = |switch: &str, attribute: &str| -> Result<Option<Vec<f64>>, SklearnError> {
-        if !estimator.bool(CLASS, switch)? {
-            return Ok(None);
-        }
-        let numbers = estimator.row(CLASS, attribute)?;
-        if numbers.len() != width {
-            return Err(SklearnError::Width { class: CLASS, found: numbers.len(), expected: width });
-        }
-        Ok(Some(numbers))
+        estimator.bool(CLASS, switch)?.then(|| estimator.row(CLASS, attribute)).transpose()
     };
     let mean = part("with_mean", "mean_")?;
     let scale = part("with_std", "scale_")?;
-    if let Some(number) = scale.iter().flatten().find(|number| **number <= 0.0) {
-        return Err(SklearnError::Attribute {
-            class: CLASS,
-            attribute: "scale_".to_owned(),
-            found: number.to_string(),
-            expected: "a number above 0".to_owned(),
-        });
-    }
-    Ok(StandardScaler::new(mean, scale))
+    let width = match [&mean, &scale].into_iter().flatten().next() {
+        Some(numbers) => numbers.len(),
+        None => estimator.count(CLASS, "n_features_in_")?,
+    };
+    Ok(StandardScaler::new(width, mean, scale)?)
 }
