@@ -38,6 +38,14 @@ pub struct ScoreWindow {
     pub recorder: Addr<Recorder>,
 }
 
+/// Puts another model to work, from the next window on.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct TakeModel {
+    /// The model.
+    pub model: Arc<Model>,
+}
+
 /// What all sensor actors share.
 #[derive(Clone, Debug)]
 pub struct SensorSettings {
@@ -63,6 +71,20 @@ pub struct Assignment {
 }
 
 impl Assignment {
+    /// Puts another model in the place of this one: whatever that one failed at is not held against it.
+    pub(super) fn replace_model(&mut self, model: Arc<Model>, policy: &RestartPolicy) {
+        self.model = model;
+        self.forget_failures(policy);
+    }
+
+    /// Forgets how often the model failed.
+    pub(super) fn forget_failures(&self, policy: &RestartPolicy) {
+        let failures = self.failures.swap(0, Ordering::Relaxed);
+        if policy.after(failures, 0.0) == Restart::Quarantine {
+            metrics::ACTORS_QUARANTINED.subtract(1);
+        }
+    }
+
     /// Counts a failure, and says so when it was one too many.
     fn count_failure(&self, policy: &RestartPolicy) {
         let before = self.failures.fetch_add(1, Ordering::Relaxed);
@@ -113,6 +135,13 @@ impl SensorActor {
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err("the model panicked".to_owned()))
     }
 
+    fn forget_suspicion(&mut self) {
+        if self.suspicion.check().is_err() {
+            metrics::MODELS_SUSPICIOUS.subtract(1);
+        }
+        self.suspicion = Suspicion::new(self.settings.suspicious_after);
+    }
+
     /// Reports a model that has just become suspicious.
     fn watch(&mut self, outcome: &Outcome) {
         let before = self.suspicion.check();
@@ -136,9 +165,7 @@ impl SensorActor {
 
 impl Drop for SensorActor {
     fn drop(&mut self) {
-        if self.suspicion.check().is_err() {
-            metrics::MODELS_SUSPICIOUS.subtract(1);
-        }
+        self.forget_suspicion();
     }
 }
 
@@ -155,6 +182,15 @@ impl Supervised for SensorActor {
             tracing::warn!(sensor = %name, failures, "the sensor's actor is restarted in {} ms", pause.as_millis());
             context.wait(tokio::time::sleep(pause).into_actor(self));
         }
+    }
+}
+
+impl Handler<TakeModel> for SensorActor {
+    type Result = ();
+
+    fn handle(&mut self, TakeModel { model }: TakeModel, _: &mut Context<Self>) {
+        self.forget_suspicion();
+        self.guard.assignment.model = model;
     }
 }
 

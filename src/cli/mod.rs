@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 pub mod dump;
 pub mod publish;
+pub mod reload;
 pub mod replay;
 pub mod score;
 

@@ -8,10 +8,12 @@
 )]
 
 mod catalog;
+mod changes;
 mod detector;
 pub mod formats;
 mod invalid;
 mod limits;
+mod listing;
 mod name_template;
 mod one_class_svm;
 mod preprocessing;
@@ -24,11 +26,13 @@ use std::path::{Path, PathBuf};
 use ndarray::ArrayView2;
 use sha2::{Digest, Sha256};
 
-pub use self::catalog::{Catalog, CatalogError, Entry, EntryError, Ignored, IgnoredReason};
+pub use self::catalog::{Catalog, Entry, EntryError};
+pub use self::changes::{Changes, Due};
 pub use self::detector::Detector;
 pub use self::formats::{Format, Metadata};
 pub use self::invalid::Invalid;
 pub use self::limits::Limits;
+pub use self::listing::{CatalogError, Ignored, IgnoredReason, Listing, ModelFile, Stamp};
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::one_class_svm::OneClassSvm;
 pub use self::preprocessing::{StandardScaler, Step};
