@@ -26,11 +26,13 @@ use crate::actors::publisher::{Published, publish_files, publish_mqtt};
 use crate::actors::recorder::Recorder;
 use crate::actors::reporter::{Reported, report};
 use crate::actors::scheduler::{Scheduler, StopScheduling};
+use crate::actors::sensor::StoredWindows;
 use crate::actors::source::DecoderFactory;
 use crate::actors::stop::{Stop, StopTrigger};
 use crate::actors::supervisor::{Scope, SensorSupervisor};
 use crate::config::Config;
 use crate::daemon::settings::Settings;
+use crate::features::Assigner;
 use crate::ingest::decoder::Decoder;
 use crate::model::{Catalog, CatalogError};
 use crate::pipeline::Pipeline;
@@ -162,15 +164,16 @@ impl Daemon {
         let reader = store.reader.clone();
         let directory = Arc::new(SensorDirectory::new(settings.max_sensors, reader.sensors()?));
         let catalog = Catalog::read(&settings.models.directory, &settings.models.name, &settings.models.limits)?;
-        let scope = scope(catalog, &directory)?;
+        let scope = scope(catalog, &settings.features, &directory)?;
         let sensors: Vec<SensorId> = scope.iter().map(|scope| scope.sensor).collect();
 
         let pipeline = Pipeline::recover(store, Arc::clone(&directory), settings.pipeline(Arc::clone(&directory)))?;
         let (intake, submissions) = Intake::new(settings.intake_bytes);
         let (commands, ended) = committer::start(pipeline, submissions)?;
 
+        let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
         let supervisor =
-            SensorSupervisor::new(settings.sensors.clone(), reader.clone(), arbiters(settings.threads), scope).start();
+            SensorSupervisor::new(settings.sensors.clone(), windows, arbiters(settings.threads), scope).start();
         let recorder_settings = settings.recorder(sensors.clone());
         let recorder = Recorder::new(recorder_settings, reader.clone(), commands.clone(), supervisor.clone()).start();
         let scheduler = Scheduler::new(settings.scheduler, commands.clone(), recorder.clone()).start();
@@ -288,14 +291,17 @@ impl Daemon {
 }
 
 /// Numbers the sensors that have a model file, and says what is wrong with the others.
-fn scope(catalog: Catalog, directory: &SensorDirectory) -> Result<Vec<Scope>, DaemonError> {
+fn scope(catalog: Catalog, features: &Assigner, directory: &SensorDirectory) -> Result<Vec<Scope>, DaemonError> {
     let mut scope = Vec::new();
     for entry in catalog.entries {
         let sensor = directory.intern(&entry.sensor)?;
         let name = entry.sensor;
-        let model = entry.model.map(Arc::new).map_err(|error| error.to_string());
+        let model = entry.model.map_err(|error| error.to_string()).and_then(|model| {
+            let plan = features.assign(&name, &model).map_err(|error| format!("{}: {error}", entry.path.display()))?;
+            Ok((Arc::new(model), plan))
+        });
         match &model {
-            Ok(model) => {
+            Ok((model, _)) => {
                 for warning in model.warnings() {
                     tracing::warn!(sensor = %name, "{warning}");
                 }

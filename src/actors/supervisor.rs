@@ -12,11 +12,11 @@ use actix_rt::ArbiterHandle;
 
 use crate::actors::recorder::{Recorder, Scoring};
 use crate::actors::restart::Restart;
-use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings};
+use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings, StoredWindows};
+use crate::features::Plan;
 use crate::interval::Window;
 use crate::model::Model;
 use crate::sensor::{SensorId, SensorName};
-use crate::store::Reader;
 use crate::telemetry::metrics;
 use crate::verdict::Outcome;
 
@@ -27,8 +27,8 @@ pub struct Scope {
     pub sensor: SensorId,
     /// Its name.
     pub name: SensorName,
-    /// Its model, or why the file is none.
-    pub model: Result<Arc<Model>, String>,
+    /// Its model and how the model's rows are made, or why it has none.
+    pub model: Result<(Arc<Model>, Arc<Plan>), String>,
 }
 
 /// Scores a window of these sensors: each gets its [`ScoreWindow`].
@@ -56,7 +56,7 @@ pub struct SensorDied {
 /// The parent of all sensor actors.
 pub struct SensorSupervisor {
     settings: Arc<SensorSettings>,
-    reader: Reader,
+    windows: StoredWindows,
     /// One thread a core; the actors are dealt out to them.
     arbiters: Vec<ArbiterHandle>,
     scope: Vec<Scope>,
@@ -74,13 +74,18 @@ enum Place {
 
 impl SensorSupervisor {
     /// A parent for the actors of all sensors in scope.
-    pub fn new(settings: SensorSettings, reader: Reader, arbiters: Vec<ArbiterHandle>, scope: Vec<Scope>) -> Self {
-        Self { settings: settings.into(), reader, arbiters, scope, sensors: BTreeMap::new() }
+    pub fn new(
+        settings: SensorSettings,
+        windows: StoredWindows,
+        arbiters: Vec<ArbiterHandle>,
+        scope: Vec<Scope>,
+    ) -> Self {
+        Self { settings: settings.into(), windows, arbiters, scope, sensors: BTreeMap::new() }
     }
 
     fn place(&self, assignment: Assignment, context: &Context<Self>) -> Place {
         let actor =
-            SensorActor::new(assignment.clone(), Arc::clone(&self.settings), self.reader.clone(), context.address());
+            SensorActor::new(assignment.clone(), Arc::clone(&self.settings), self.windows.clone(), context.address());
         let arbiter = &self.arbiters[assignment.sensor.index() % self.arbiters.len()];
         Place::Alive(Supervisor::start_in_arbiter(arbiter, move |_| actor), assignment)
     }
@@ -92,9 +97,9 @@ impl Actor for SensorSupervisor {
     fn started(&mut self, context: &mut Context<Self>) {
         for Scope { sensor, name, model } in std::mem::take(&mut self.scope) {
             let place = match model {
-                Ok(model) => {
+                Ok((model, plan)) => {
                     let failures = Arc::new(AtomicU32::new(0));
-                    self.place(Assignment { sensor, name, model, failures }, context)
+                    self.place(Assignment { sensor, name, model, plan, failures }, context)
                 }
                 Err(reason) => Place::Broken(reason),
             };
