@@ -23,16 +23,18 @@ use crate::actors::broker::{Broker, BrokerError};
 use crate::actors::committer::{self, Command, Commands, Ended};
 use crate::actors::intake::Intake;
 use crate::actors::listener::{ListenError, Listener};
-use crate::actors::model_watcher::watch_models;
+use crate::actors::model_watcher::{ModelLoader, watch_models};
 use crate::actors::publisher::{Published, publish_files, publish_mqtt};
 use crate::actors::recorder::Recorder;
 use crate::actors::reporter::{Reported, report};
 use crate::actors::scheduler::{Scheduler, StopScheduling};
+use crate::actors::sensor::StoredWindows;
 use crate::actors::source::DecoderFactory;
 use crate::actors::stop::{Stop, StopTrigger};
 use crate::actors::supervisor::{Scope, SensorSupervisor};
 use crate::config::Config;
 use crate::daemon::settings::Settings;
+use crate::features::Assigner;
 use crate::ingest::decoder::Decoder;
 use crate::model::{Catalog, CatalogError, Changes};
 use crate::pipeline::Pipeline;
@@ -178,15 +180,16 @@ impl Daemon {
         // What changes while it is being read counts as changed.
         let changes = Changes::since(&listing, settings.models.settle);
         let catalog = Catalog::load(listing, &settings.models.limits);
-        let scope = scope(catalog, &directory)?;
+        let scope = scope(catalog, &settings.features, &directory)?;
         let sensors: Vec<SensorId> = scope.iter().map(|scope| scope.sensor).collect();
 
         let pipeline = Pipeline::recover(store, Arc::clone(&directory), settings.pipeline(Arc::clone(&directory)))?;
         let (intake, submissions) = Intake::new(settings.intake_bytes);
         let (commands, ended) = committer::start(pipeline, submissions)?;
 
+        let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
         let supervisor =
-            SensorSupervisor::new(settings.sensors.clone(), reader.clone(), arbiters(settings.threads), scope).start();
+            SensorSupervisor::new(settings.sensors.clone(), windows, arbiters(settings.threads), scope).start();
         let recorder_settings = settings.recorder(sensors);
         let recorder = Recorder::new(recorder_settings, reader.clone(), commands.clone(), supervisor.clone()).start();
         let scheduler = Scheduler::new(settings.scheduler, commands.clone(), recorder.clone()).start();
@@ -194,13 +197,9 @@ impl Daemon {
         let published = Published { reader: reader.clone(), directory: Arc::clone(&directory), cut: settings.cut };
         let mut background = Vec::new();
         let look_at_models = Arc::new(Notify::new());
-        let watcher = watch_models(
-            settings.models,
-            changes,
-            Arc::clone(&directory),
-            recorder.clone(),
-            Arc::clone(&look_at_models),
-        );
+        let loader =
+            ModelLoader { models: settings.models, features: settings.features, sensors: Arc::clone(&directory) };
+        let watcher = watch_models(loader, changes, recorder.clone(), Arc::clone(&look_at_models));
         background.push(Part::start("model watcher", watcher));
         if let Some(files) = settings.files {
             background.push(Part::start("file publisher", publish_files(published.clone(), files, commands.clone())));
@@ -309,13 +308,13 @@ impl Daemon {
 }
 
 /// Numbers the sensors that have a model file, and says what is wrong with the others.
-fn scope(catalog: Catalog, directory: &SensorDirectory) -> Result<Vec<Scope>, DaemonError> {
+fn scope(catalog: Catalog, features: &Assigner, directory: &SensorDirectory) -> Result<Vec<Scope>, DaemonError> {
     let mut scope = Vec::new();
     for entry in catalog.entries {
         let sensor = directory.intern(&entry.sensor)?;
-        let entry = Scope::of(entry, sensor);
+        let entry = Scope::of(entry, sensor, features);
         match &entry.model {
-            Ok(model) => {
+            Ok((model, _)) => {
                 for warning in model.warnings() {
                     tracing::warn!(sensor = %entry.name, "{warning}");
                 }

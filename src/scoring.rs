@@ -1,32 +1,25 @@
 //! From a window and a model to an outcome: pure, and the same for the daemon and for the offline command.
 
-use ndarray::ArrayView2;
-
 use crate::codec::Corrupt;
-use crate::interval::{Cut, Interval, Window};
+use crate::features::{Blocks, Plan, Rows};
+use crate::interval::{Cut, Window};
 use crate::model::{EvaluateError, Model};
+use crate::time::Timestamp;
 use crate::verdict::{Outcome, Row, Scored};
-use crate::window::WindowBlock;
 
 /// What verdicts depend on besides the window and the model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ScoringSettings {
     /// The lengths of intervals and windows.
     pub cut: Cut,
-    /// How many intervals of a window must hold readings for it to be scored.
+    /// For how many intervals of a window a row must be made for it to be scored.
     pub min_intervals: u32,
 }
 
 /// Why a window could not be scored.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ScoreError {
-    /// The model takes other rows than are made.
-    #[error("the model takes {expected} features a row, and rows hold one: the mean of an interval")]
-    Width {
-        /// What the model takes.
-        expected: usize,
-    },
-    /// The stored window cannot be read.
+    /// A stored window cannot be read.
     #[error("the stored window is damaged: {0}")]
     Window(#[from] Corrupt),
     /// The model cannot evaluate the rows.
@@ -34,56 +27,37 @@ pub enum ScoreError {
     Evaluate(#[from] EvaluateError),
 }
 
-/// How many features a row has: the mean of an interval.
-pub const FEATURES: usize = 1;
-
-/// Scores one window.
+/// Scores one window. `blocks` is what was read of the windows that `plan` asks for.
 ///
 /// # Errors
-/// When the stored window is damaged or the model cannot evaluate it.
+/// When a stored window is damaged or the model cannot evaluate the rows.
 pub fn score(
     model: &Model,
+    plan: &Plan,
     window: Window,
-    block: Option<&WindowBlock>,
+    blocks: &Blocks,
     settings: ScoringSettings,
 ) -> Result<Outcome, ScoreError> {
-    let Some(block) = block else { return Ok(Outcome::NoData) };
-    score_intervals(model, window, &block.intervals(settings.cut)?, settings)
-}
-
-/// Scores the intervals of one window.
-///
-/// # Errors
-/// When the model cannot evaluate them.
-pub fn score_intervals(
-    model: &Model,
-    window: Window,
-    intervals: &[Interval],
-    settings: ScoringSettings,
-) -> Result<Outcome, ScoreError> {
-    let held = u32::try_from(intervals.len()).unwrap_or(u32::MAX);
-    if held == 0 {
+    let Rows { values, starts, intervals } = plan.rows(window, blocks, settings.cut)?;
+    if intervals == 0 {
         return Ok(Outcome::NoData);
     }
-    if held < settings.min_intervals {
-        return Ok(Outcome::TooLittleData { intervals: held, needed: settings.min_intervals });
+    let (made, needed) = (u32::try_from(starts.len()).unwrap_or(u32::MAX), settings.min_intervals.max(1));
+    if made < needed {
+        return Ok(Outcome::TooLittleData { intervals: made, needed });
     }
-    if model.width() != FEATURES {
-        return Err(ScoreError::Width { expected: model.width() });
-    }
-    let means: Vec<f64> = intervals.iter().map(|interval| interval.mean).collect();
-    let evaluations = model.evaluate(ArrayView2::from(means.as_chunks::<FEATURES>().0))?;
-    let rows = intervals.iter().zip(evaluations).map(|(interval, evaluation)| Row {
-        interval: place(*interval, window, settings.cut),
+    let evaluations = model.evaluate(values.view())?;
+    let rows = starts.into_iter().zip(evaluations).map(|(start, evaluation)| Row {
+        interval: place(start, window, settings.cut),
         label: evaluation.label,
         decision: evaluation.decision,
     });
     Ok(Outcome::Scored(Scored { model: model.hash(), proven: false, rows: rows.collect(), explanation: None }))
 }
 
-/// An interval's place in its window.
-fn place(interval: Interval, window: Window, cut: Cut) -> u16 {
-    let place = interval.start.since(window.start()).divide(cut.interval()).0;
+/// The place in its window of the interval that begins at `start`.
+fn place(start: Timestamp, window: Window, cut: Cut) -> u16 {
+    let place = start.since(window.start()).divide(cut.interval()).0;
     // A window has at most 32,768 intervals.
     u16::try_from(place).unwrap_or(u16::MAX)
 }

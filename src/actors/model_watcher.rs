@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use actix::Addr;
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::actors::recorder::Recorder;
 use crate::actors::supervisor::{ChangeModels, ModelChange, Scope};
-use crate::model::{CatalogError, Changes, Due, Entry, Limits, Listing, NameTemplate};
+use crate::features::Assigner;
+use crate::model::{CatalogError, Changes, Due, Entry, Limits, Listing, ModelFile, NameTemplate};
 use crate::sensor::{SensorDirectory, SensorName};
 use crate::warn_limited;
 
@@ -46,26 +48,46 @@ impl ModelDirectory {
 /// How many models are read before they are handed over: what bounds the memory for models that are not at work yet.
 const BATCH: usize = 256;
 
+/// What turns a file into a sensor's model.
+#[derive(Debug)]
+pub struct ModelLoader {
+    /// Where models are.
+    pub models: ModelDirectory,
+    /// What their columns are.
+    pub features: Assigner,
+    /// The sensors' numbers.
+    pub sensors: Arc<SensorDirectory>,
+}
+
+impl ModelLoader {
+    /// Reads a file that came or changed while the daemon runs.
+    fn load(&self, name: SensorName, file: ModelFile) -> Option<ModelChange> {
+        match self.sensors.intern(&name) {
+            Ok(sensor) => {
+                let entry = Entry::load(name, file, &self.models.limits);
+                Some(ModelChange::Assign(Scope::of(entry, sensor, &self.features)))
+            }
+            Err(full) => {
+                tracing::error!(sensor = %name, "the model cannot be put to work: {full}");
+                None
+            }
+        }
+    }
+}
+
 /// Looks for changes until the daemon stops. `wake` has it look at once.
-pub async fn watch_models(
-    settings: ModelDirectory,
-    mut changes: Changes,
-    sensors: Arc<SensorDirectory>,
-    recorder: Addr<Recorder>,
-    wake: Arc<Notify>,
-) {
-    let settings = Arc::new(settings);
-    let mut pause = settings.look_every;
+pub async fn watch_models(loader: ModelLoader, mut changes: Changes, recorder: Addr<Recorder>, wake: Arc<Notify>) {
+    let ModelDirectory { look_every, settle, .. } = loader.models;
+    let loader = Arc::new(loader);
+    let mut pause = look_every;
     loop {
         let woken = timeout(pause, wake.notified()).await.is_ok();
-        let looked = {
-            let settings = Arc::clone(&settings);
-            tokio::task::spawn_blocking(move || {
-                let due = settings.list().map(|listing| changes.look(&listing, Instant::now()));
-                (changes, due)
-            })
-        };
-        // The task does not panic, and is cancelled only with the whole runtime.
+        let looking = Arc::clone(&loader);
+        let looked = spawn_blocking(move || {
+            let due = looking.models.list().map(|listing| changes.look(&listing, Instant::now()));
+            (changes, due)
+        });
+        // It does not panic, and is cancelled only with the whole runtime.
         let Ok((returned, due)) = looked.await else { return };
         changes = returned;
         let due = due.unwrap_or_else(|error| {
@@ -73,51 +95,30 @@ pub async fn watch_models(
             warn_limited!("model files are not looked at: {error}");
             Due::default()
         });
-        pause = if due.unsettled { settings.settle.min(settings.look_every) } else { settings.look_every };
+        pause = if due.unsettled { settle.min(look_every) } else { look_every };
         if woken && due.load.is_empty() && due.remove.is_empty() && !due.unsettled {
             tracing::info!("asked to look at the model files: none has changed");
         }
-        if !hand_over(due, &settings, &sensors, &recorder).await {
+        if hand_over(due, &loader, &recorder).await.is_none() {
             return;
         }
     }
 }
 
-/// Reads what is new, and hands everything over, batch by batch. Whether there still is somebody to take it.
-async fn hand_over(
-    due: Due,
-    settings: &Arc<ModelDirectory>,
-    sensors: &Arc<SensorDirectory>,
-    recorder: &Addr<Recorder>,
-) -> bool {
-    let removed = due.remove.iter().filter_map(|name| sensors.find(name)).map(ModelChange::Remove).collect();
-    if recorder.send(ChangeModels { changes: removed }).await.is_err() {
-        return false;
+/// Reads what is new, and hands everything over, batch by batch. `None` when there is nobody left to take it.
+async fn hand_over(due: Due, loader: &Arc<ModelLoader>, recorder: &Addr<Recorder>) -> Option<()> {
+    let removed: Vec<_> = due.remove.iter().filter_map(|name| loader.sensors.find(name)).collect();
+    if !removed.is_empty() {
+        let changes = removed.into_iter().map(ModelChange::Remove).collect();
+        recorder.send(ChangeModels { changes }).await.ok()?;
     }
     let mut files = due.load.into_iter().peekable();
     while files.peek().is_some() {
         let batch: Vec<_> = files.by_ref().take(BATCH).collect();
-        let (settings, sensors) = (Arc::clone(settings), Arc::clone(sensors));
-        let read = tokio::task::spawn_blocking(move || {
-            let load = |(sensor, file)| assign(Entry::load(sensor, file, &settings.limits), &sensors);
-            batch.into_iter().filter_map(load).map(ModelChange::Assign).collect()
-        });
-        let Ok(changes) = read.await else { return false };
-        if recorder.send(ChangeModels { changes }).await.is_err() {
-            return false;
-        }
+        let loader = Arc::clone(loader);
+        let load = move || batch.into_iter().filter_map(|(sensor, file)| loader.load(sensor, file)).collect();
+        let changes = spawn_blocking(load).await.ok()?;
+        recorder.send(ChangeModels { changes }).await.ok()?;
     }
-    true
-}
-
-/// Numbers the sensor of a model that came while the daemon runs.
-fn assign(entry: Entry, sensors: &SensorDirectory) -> Option<Scope> {
-    let name: SensorName = entry.sensor.clone();
-    match sensors.intern(&name) {
-        Ok(sensor) => Some(Scope::of(entry, sensor)),
-        Err(full) => {
-            tracing::error!(sensor = %name, "the model cannot be put to work: {full}");
-            None
-        }
-    }
+    Some(())
 }

@@ -84,9 +84,14 @@ impl Published {
         Some(Outgoing { sensor: self.directory.name(verdict.sensor)?, verdict })
     }
 
-    /// The intervals that a scored verdict speaks of; `None` when the window is no longer kept.
+    /// A sensor's own intervals of a window that was scored; `None` when the window is no longer kept. There may be none
+    /// of them: a row can be made of other sensors alone.
     fn intervals(&self, window: Window, sensor: SensorId) -> Result<Option<Vec<Interval>>, StoreError> {
-        Ok(self.reader.window(sensor, window)?.map(|block| block.intervals(self.cut)).transpose()?)
+        match self.reader.window(sensor, window)? {
+            Some(block) => Ok(Some(block.intervals(self.cut)?)),
+            None if self.reader.is_overwritten(sensor, window)? => Ok(None),
+            None => Ok(Some(Vec::new())),
+        }
     }
 }
 

@@ -17,11 +17,12 @@ use actix::prelude::*;
 use crate::actors::recorder::{Recorder, Scoring};
 use crate::actors::restart::{Restart, RestartPolicy};
 use crate::actors::supervisor::{SensorDied, SensorSupervisor};
+use crate::features::{Blocks, Plan};
 use crate::interval::Window;
 use crate::model::Model;
 use crate::scoring::{ScoringSettings, Suspicion, score};
-use crate::sensor::{SensorId, SensorName};
-use crate::store::Reader;
+use crate::sensor::{SensorDirectory, SensorId, SensorName};
+use crate::store::{Reader, StoreError};
 use crate::telemetry::metrics;
 use crate::verdict::Outcome;
 use crate::warn_limited;
@@ -44,6 +45,8 @@ pub struct ScoreWindow {
 pub struct TakeModel {
     /// The model.
     pub model: Arc<Model>,
+    /// How its rows are made.
+    pub plan: Arc<Plan>,
 }
 
 /// What all sensor actors share.
@@ -66,14 +69,17 @@ pub struct Assignment {
     pub name: SensorName,
     /// Its model.
     pub model: Arc<Model>,
+    /// How the model's rows are made.
+    pub plan: Arc<Plan>,
     /// How often scoring failed in a row. Outlives the actor.
     pub failures: Arc<AtomicU32>,
 }
 
 impl Assignment {
     /// Puts another model in the place of this one: whatever that one failed at is not held against it.
-    pub(super) fn replace_model(&mut self, model: Arc<Model>, policy: &RestartPolicy) {
+    pub(super) fn replace_model(&mut self, model: Arc<Model>, plan: Arc<Plan>, policy: &RestartPolicy) {
         self.model = model;
+        self.plan = plan;
         self.forget_failures(policy);
     }
 
@@ -97,11 +103,35 @@ impl Assignment {
     }
 }
 
+/// Where sensor actors find the windows of their own and of other sensors.
+#[derive(Clone, Debug)]
+pub struct StoredWindows {
+    /// The store.
+    pub reader: Reader,
+    /// The sensors' numbers.
+    pub directory: Arc<SensorDirectory>,
+}
+
+impl StoredWindows {
+    /// What a window of an assigned model is scored from. All sensors' windows were closed before anybody scores one,
+    /// whether or not they have a model, so what is found now stays so. A sensor that was never seen has none.
+    fn read(&self, assignment: &Assignment, window: Window) -> Result<Blocks, StoreError> {
+        let Assignment { sensor: own, name, plan, .. } = assignment;
+        Blocks::read(plan, window, |source, window| {
+            let sensor = match source {
+                None => Some(*own),
+                Some(other) => name.sibling(other).ok().and_then(|name| self.directory.find(&name)),
+            };
+            sensor.map_or(Ok(None), |sensor| self.reader.window(sensor, window))
+        })
+    }
+}
+
 /// One sensor's actor.
 #[derive(Debug)]
 pub struct SensorActor {
     settings: Arc<SensorSettings>,
-    reader: Reader,
+    windows: StoredWindows,
     suspicion: Suspicion,
     guard: Guard,
 }
@@ -111,12 +141,12 @@ impl SensorActor {
     pub fn new(
         assignment: Assignment,
         settings: Arc<SensorSettings>,
-        reader: Reader,
+        windows: StoredWindows,
         parent: Addr<SensorSupervisor>,
     ) -> Self {
         let suspicion = Suspicion::new(settings.suspicious_after);
         let guard = Guard { assignment, policy: settings.restart, parent, at_work: None };
-        Self { settings, reader, suspicion, guard }
+        Self { settings, windows, suspicion, guard }
     }
 
     fn assignment(&self) -> &Assignment {
@@ -124,13 +154,13 @@ impl SensorActor {
     }
 
     fn score(&self, window: Window) -> Result<Outcome, String> {
-        let Assignment { sensor, model, .. } = self.assignment();
+        let Assignment { model, plan, .. } = self.assignment();
         let attempt = || {
             fail::fail_point!(&format!("sensor::score {}", self.assignment().name), |error| Err(
                 error.unwrap_or_default()
             ));
-            let block = self.reader.window(*sensor, window).map_err(|error| error.to_string())?;
-            score(model, window, block.as_ref(), self.settings.scoring).map_err(|error| error.to_string())
+            let blocks = self.windows.read(self.assignment(), window).map_err(|error| error.to_string())?;
+            score(model, plan, window, &blocks, self.settings.scoring).map_err(|error| error.to_string())
         };
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err("the model panicked".to_owned()))
     }
@@ -188,9 +218,10 @@ impl Supervised for SensorActor {
 impl Handler<TakeModel> for SensorActor {
     type Result = ();
 
-    fn handle(&mut self, TakeModel { model }: TakeModel, _: &mut Context<Self>) {
+    fn handle(&mut self, TakeModel { model, plan }: TakeModel, _: &mut Context<Self>) {
         self.forget_suspicion();
         self.guard.assignment.model = model;
+        self.guard.assignment.plan = plan;
     }
 }
 

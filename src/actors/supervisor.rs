@@ -12,11 +12,11 @@ use actix_rt::ArbiterHandle;
 
 use crate::actors::recorder::{Recorder, Scoring};
 use crate::actors::restart::Restart;
-use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings, TakeModel};
+use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings, StoredWindows, TakeModel};
+use crate::features::{Assigner, Plan};
 use crate::interval::Window;
 use crate::model::{Entry, Model};
 use crate::sensor::{SensorId, SensorName};
-use crate::store::Reader;
 use crate::telemetry::metrics;
 use crate::verdict::Outcome;
 
@@ -27,15 +27,19 @@ pub struct Scope {
     pub sensor: SensorId,
     /// Its name.
     pub name: SensorName,
-    /// Its model, or why the file is none.
-    pub model: Result<Arc<Model>, String>,
+    /// Its model and how the model's rows are made, or why it has none.
+    pub model: Result<(Arc<Model>, Arc<Plan>), String>,
 }
 
 impl Scope {
     /// What was read of a sensor's file.
-    pub fn of(entry: Entry, sensor: SensorId) -> Self {
-        let model = entry.model.map(Arc::new).map_err(|error| error.to_string());
-        Self { sensor, name: entry.sensor, model }
+    pub fn of(entry: Entry, sensor: SensorId, features: &Assigner) -> Self {
+        let Entry { sensor: name, path, model, .. } = entry;
+        let model = model.map_err(|error| error.to_string()).and_then(|model| {
+            let plan = features.assign(&name, &model).map_err(|error| format!("{}: {error}", path.display()))?;
+            Ok((Arc::new(model), plan))
+        });
+        Self { sensor, name, model }
     }
 }
 
@@ -90,7 +94,7 @@ pub struct SensorDied {
 /// The parent of all sensor actors.
 pub struct SensorSupervisor {
     settings: Arc<SensorSettings>,
-    reader: Reader,
+    windows: StoredWindows,
     /// One thread a core; the actors are dealt out to them.
     arbiters: Vec<ArbiterHandle>,
     scope: Vec<Scope>,
@@ -108,13 +112,18 @@ enum Place {
 
 impl SensorSupervisor {
     /// A parent for the actors of all sensors in scope.
-    pub fn new(settings: SensorSettings, reader: Reader, arbiters: Vec<ArbiterHandle>, scope: Vec<Scope>) -> Self {
-        Self { settings: settings.into(), reader, arbiters, scope, sensors: BTreeMap::new() }
+    pub fn new(
+        settings: SensorSettings,
+        windows: StoredWindows,
+        arbiters: Vec<ArbiterHandle>,
+        scope: Vec<Scope>,
+    ) -> Self {
+        Self { settings: settings.into(), windows, arbiters, scope, sensors: BTreeMap::new() }
     }
 
     fn place(&self, assignment: Assignment, context: &Context<Self>) -> Place {
         let actor =
-            SensorActor::new(assignment.clone(), Arc::clone(&self.settings), self.reader.clone(), context.address());
+            SensorActor::new(assignment.clone(), Arc::clone(&self.settings), self.windows.clone(), context.address());
         let arbiter = &self.arbiters[assignment.sensor.index() % self.arbiters.len()];
         Place::Alive(Supervisor::start_in_arbiter(arbiter, move |_| actor), assignment)
     }
@@ -134,9 +143,9 @@ impl Actor for SensorSupervisor {
 impl SensorSupervisor {
     fn begin(&mut self, Scope { sensor, name, model }: Scope, context: &Context<Self>) {
         let place = match model {
-            Ok(model) => {
+            Ok((model, plan)) => {
                 let failures = Arc::new(AtomicU32::new(0));
-                self.place(Assignment { sensor, name, model, failures }, context)
+                self.place(Assignment { sensor, name, model, plan, failures }, context)
             }
             Err(reason) => Place::Broken(reason),
         };
@@ -155,17 +164,17 @@ impl SensorSupervisor {
                 tracing::error!(sensor = %name, "the model cannot be used: {reason}");
                 return self.begin(Scope { sensor, name, model: Err(reason) }, context);
             }
-            (Ok(model), Some(Place::Alive(actor, assignment))) => {
-                assignment.replace_model(Arc::clone(&model), &self.settings.restart);
-                actor.do_send(TakeModel { model: Arc::clone(&model) });
+            (Ok((model, plan)), Some(Place::Alive(actor, assignment))) => {
+                assignment.replace_model(Arc::clone(&model), Arc::clone(&plan), &self.settings.restart);
+                actor.do_send(TakeModel { model: Arc::clone(&model), plan });
                 model
             }
-            (Ok(model), Some(Place::Dead(assignment))) => {
-                assignment.replace_model(Arc::clone(&model), &self.settings.restart);
+            (Ok((model, plan)), Some(Place::Dead(assignment))) => {
+                assignment.replace_model(Arc::clone(&model), plan, &self.settings.restart);
                 model
             }
-            (Ok(model), Some(Place::Broken(_)) | None) => {
-                self.begin(Scope { sensor, name: name.clone(), model: Ok(Arc::clone(&model)) }, context);
+            (Ok((model, plan)), Some(Place::Broken(_)) | None) => {
+                self.begin(Scope { sensor, name: name.clone(), model: Ok((Arc::clone(&model), plan)) }, context);
                 model
             }
         };

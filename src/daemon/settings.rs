@@ -17,6 +17,7 @@ use crate::actors::sensor::SensorSettings;
 use crate::config::connect::ConnectSettings;
 use crate::config::schedule::EventIdle;
 use crate::config::{ClockSource, Config};
+use crate::features::{Assigner, Bounds};
 use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
 use crate::interval::Cut;
@@ -45,6 +46,7 @@ pub(crate) struct Settings {
     pub(crate) times: PlausibleTimes,
     pub(crate) store: StoreSettings,
     pub(crate) models: ModelDirectory,
+    pub(crate) features: Assigner,
     pub(crate) sensors: SensorSettings,
     pub(crate) scheduler: SchedulerSettings,
     pub(crate) files: Option<FileSettings>,
@@ -105,6 +107,10 @@ impl Settings {
                 look_every: models.look_every.to_std(),
                 settle: models.settle.to_std(),
             },
+            features: Assigner::new(
+                config.features.clone().into(),
+                Bounds { cut, windows_back: config.windows_back() },
+            ),
             sensors: SensorSettings {
                 scoring: ScoringSettings { cut, min_intervals: scoring.min_intervals },
                 restart: RestartPolicy {
