@@ -34,8 +34,8 @@ pub use self::one_class_svm::OneClassSvm;
 pub use self::preprocessing::{
     Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,
     MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams, PowerTransformer,
-    QuantileTransformer, QuantileTransformerParams, RobustScaler, SimpleImputer, SimpleImputerParams, StandardScaler,
-    Step, Strategy,
+    QuantileTransformer, QuantileTransformerParams, Replacement, RobustScaler, SimpleImputer, SimpleImputerParams,
+    StandardScaler, Step,
 };
 pub use self::warning::Warning;
 use crate::verdict::{Label, ModelHash};

@@ -187,8 +187,8 @@ mod tests {
     fn the_result_is_scaled_and_what_was_usual_is_found_before_the_power() {
         let scaler = StandardScaler::new(1, Some(vec![1.5]), Some(vec![0.5])).unwrap();
         let transformer = PowerTransformer::new(Method::BoxCox, vec![2.0], Some(scaler)).unwrap();
-        assert_eq!(transformer.apply(array![[3.0]]), array![[5.0]]);
         let close = |x: f64, y: f64| assert!((x - y).abs() < 1e-12, "{x} for {y}");
+        close(transformer.apply(array![[3.0]])[[0, 0]], 5.0);
         close(transformer.centre().unwrap()[0], 2.0);
         close(transformer.usual().unwrap()[0].1, 6.0_f64.sqrt());
     }

@@ -176,12 +176,14 @@ impl Node<'_, '_> {
         self.elements()?.map(bool).collect()
     }
 
+    /// The values of an array of Python values.
+    pub(in crate::model::formats) fn objects(self) -> Option<impl ExactSizeIterator<Item = Self>> {
+        let Value::Array(array) = self.value() else { return None };
+        if array.dtype.element == Element::Object { self.at(array.data?).items() } else { None }
+    }
+
     /// The texts of an array of Python values.
     pub(in crate::model::formats) fn texts(self) -> Option<Vec<String>> {
-        let Value::Array(array) = self.value() else { return None };
-        if array.dtype.element != Element::Object {
-            return None;
-        }
-        self.at(array.data?).items()?.map(|item| item.text().map(str::to_owned)).collect()
+        self.objects()?.map(|item| item.text().map(str::to_owned)).collect()
     }
 }

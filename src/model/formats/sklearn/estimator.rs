@@ -98,9 +98,12 @@ impl<'g, 'a> Estimator<'g, 'a> {
         self.one_row(class, name, matrix)
     }
 
-    /// The numbers of an array of one row; NaN may be among them.
+    /// The numbers of an array of one row; NaN may be among them. They may be Python's own.
     pub(super) fn row_with_nan(self, class: &'static str, name: &str) -> Result<Vec<f64>, SklearnError> {
         let node = self.required(class, name)?;
+        if let Some(numbers) = node.objects().and_then(|items| items.map(Node::number).collect()) {
+            return Ok(numbers);
+        }
         let matrix = node.matrix().ok_or_else(|| self.wrong(class, name, node.kind(), "one row of numbers"))?;
         self.one_row(class, name, matrix)
     }
