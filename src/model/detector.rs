@@ -2,49 +2,83 @@
 
 use ndarray::ArrayView2;
 
+use super::autoencoder::{self, Autoencoder};
+use super::boundary::Boundary;
+use super::invalid::Invalid;
+use super::kmeans_distance::{self, KmeansDistance};
 use super::one_class_svm::OneClassSvm;
+use super::pca_reconstruction::{self, PcaReconstruction};
+use super::robust_statistics::{self, RobustStatistics};
 use crate::verdict::Label;
 
 /// The last step of a model. Each kind has a folder of its own.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Detector {
+    /// Dense autoencoder.
+    Autoencoder(Autoencoder),
+    /// Distance to the nearest centre of k-means.
+    KmeansDistance(KmeansDistance),
     /// One-class support vector machine.
     OneClassSvm(OneClassSvm),
+    /// Reconstruction error of a principal component analysis.
+    PcaReconstruction(PcaReconstruction),
+    /// Median and deviation, or quantiles, of each feature.
+    RobustStatistics(RobustStatistics),
 }
 
 impl Detector {
     /// Its name in the library that trains it.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Autoencoder(_) => "autoencoder",
+            Self::KmeansDistance(_) => "KMeans distance",
             Self::OneClassSvm(_) => "OneClassSVM",
+            Self::PcaReconstruction(_) => "PCA reconstruction",
+            Self::RobustStatistics(_) => "robust statistics",
         }
     }
 
     /// How many features a row has.
     pub fn width(&self) -> usize {
         match self {
+            Self::Autoencoder(network) => network.width(),
+            Self::KmeansDistance(kmeans) => kmeans.width(),
             Self::OneClassSvm(svm) => svm.width(),
+            Self::PcaReconstruction(pca) => pca.width(),
+            Self::RobustStatistics(robust) => robust.width(),
         }
     }
 
     /// Its parameters that a person would ask for, by their names in the library that trains it.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
+            Self::Autoencoder(network) => network.parameters(),
+            Self::KmeansDistance(kmeans) => kmeans.parameters(),
             Self::OneClassSvm(svm) => svm.parameters(),
+            Self::PcaReconstruction(pca) => pca.parameters(),
+            Self::RobustStatistics(robust) => robust.parameters(),
         }
     }
 
     /// The memory that it takes beside itself, in bytes.
     pub fn heap_bytes(&self) -> usize {
         match self {
+            Self::Autoencoder(network) => network.heap_bytes(),
+            Self::KmeansDistance(kmeans) => kmeans.heap_bytes(),
             Self::OneClassSvm(svm) => svm.heap_bytes(),
+            Self::PcaReconstruction(pca) => pca.heap_bytes(),
+            Self::RobustStatistics(robust) => robust.heap_bytes(),
         }
     }
 
     /// The decision values of rows of [`width`](Self::width) finite numbers, a row each by itself.
     pub(super) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
         match self {
+            Self::Autoencoder(network) => network.decide(rows),
+            Self::KmeansDistance(kmeans) => kmeans.decide(rows),
             Self::OneClassSvm(svm) => svm.decide(rows),
+            Self::PcaReconstruction(pca) => pca.decide(rows),
+            Self::RobustStatistics(robust) => robust.decide(rows),
         }
     }
 
@@ -52,6 +86,9 @@ impl Detector {
     pub(super) fn label(&self, decision: f64) -> Label {
         match self {
             Self::OneClassSvm(_) => OneClassSvm::label(decision),
+            Self::Autoencoder(_) | Self::KmeansDistance(_) | Self::PcaReconstruction(_) | Self::RobustStatistics(_) => {
+                Boundary::label(decision)
+            }
         }
     }
 
@@ -59,14 +96,58 @@ impl Detector {
     /// that makes the scores of different detectors comparable. Above 0.
     pub fn unit(&self) -> f64 {
         match self {
+            Self::Autoencoder(network) => network.unit(),
+            Self::KmeansDistance(kmeans) => kmeans.unit(),
             Self::OneClassSvm(svm) => svm.unit(),
+            Self::PcaReconstruction(pca) => pca.unit(),
+            Self::RobustStatistics(robust) => robust.unit(),
         }
     }
 
     /// A row in the middle of what it was trained on, if it knows one.
     pub fn centre(&self) -> Option<Vec<f64>> {
         match self {
+            Self::Autoencoder(_) => None,
+            Self::KmeansDistance(kmeans) => kmeans.centre(),
             Self::OneClassSvm(svm) => Some(svm.centre()),
+            Self::PcaReconstruction(pca) => Some(pca.centre()),
+            Self::RobustStatistics(robust) => Some(robust.centre()),
         }
+    }
+
+    /// Whether it lacks the offset that its decisions need. They are scikit-learn's `score_samples` then, minus the
+    /// error.
+    pub(super) fn lacks_offset(&self) -> bool {
+        match self {
+            Self::OneClassSvm(_) => false,
+            Self::Autoencoder(network) => network.offset().is_none(),
+            Self::KmeansDistance(kmeans) => kmeans.offset().is_none(),
+            Self::PcaReconstruction(pca) => pca.offset().is_none(),
+            Self::RobustStatistics(robust) => robust.offset().is_none(),
+        }
+    }
+
+    /// The same detector with another offset, or none. `None` when it is of a kind whose boundary is not to be moved.
+    ///
+    /// # Errors
+    /// When the offset is none that a detector of this kind may have.
+    pub(super) fn with_offset(&self, offset: Option<f64>) -> Option<Result<Self, Invalid>> {
+        Some(match self {
+            Self::OneClassSvm(_) => return None,
+            Self::Autoencoder(network) => {
+                Autoencoder::new(autoencoder::Params { offset, ..network.params() }).map(Self::Autoencoder)
+            }
+            Self::KmeansDistance(kmeans) => {
+                KmeansDistance::new(kmeans_distance::Params { offset, ..kmeans.params() }).map(Self::KmeansDistance)
+            }
+            Self::PcaReconstruction(pca) => {
+                PcaReconstruction::new(pca_reconstruction::Params { offset, ..pca.params() })
+                    .map(Self::PcaReconstruction)
+            }
+            Self::RobustStatistics(robust) => {
+                RobustStatistics::new(robust_statistics::Params { offset, ..robust.params() })
+                    .map(Self::RobustStatistics)
+            }
+        })
     }
 }

@@ -7,14 +7,20 @@
     reason = "a view of an array is a reference, and its users have it as a value"
 )]
 
+mod autoencoder;
+mod boundary;
+mod calibration;
 mod catalog;
 mod detector;
 pub mod formats;
 mod invalid;
+mod kmeans_distance;
 mod limits;
 mod name_template;
 mod one_class_svm;
+mod pca_reconstruction;
 mod preprocessing;
+mod robust_statistics;
 mod warning;
 
 use std::fs::File;
@@ -24,14 +30,19 @@ use std::path::{Path, PathBuf};
 use ndarray::ArrayView2;
 use sha2::{Digest, Sha256};
 
+pub use self::autoencoder::Autoencoder;
+pub use self::calibration::{CalibrateError, Contamination, ContaminationError};
 pub use self::catalog::{Catalog, CatalogError, Entry, EntryError, Ignored, IgnoredReason};
 pub use self::detector::Detector;
-pub use self::formats::{Format, Metadata};
+pub use self::formats::{Format, Metadata, Source};
 pub use self::invalid::Invalid;
+pub use self::kmeans_distance::KmeansDistance;
 pub use self::limits::Limits;
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::one_class_svm::OneClassSvm;
+pub use self::pca_reconstruction::PcaReconstruction;
 pub use self::preprocessing::{StandardScaler, Step};
+pub use self::robust_statistics::RobustStatistics;
 pub use self::warning::Warning;
 use crate::verdict::{Label, ModelHash};
 
@@ -69,7 +80,9 @@ pub enum ModelError {
         max: usize,
     },
     /// The content is of no known format.
-    #[error("begins with the bytes {beginning:?}, which is no known format; expected a pickle of protocol 2 to 5")]
+    #[error(
+        "begins with the bytes {beginning:?}, which is no known format; expected a pickle of protocol 2 to 5, or our own"
+    )]
     Format {
         /// The first bytes, in hexadecimal.
         beginning: String,
@@ -80,9 +93,21 @@ pub enum ModelError {
     /// A pickle of something that is not a usable estimator.
     #[error(transparent)]
     Sklearn(#[from] formats::sklearn::SklearnError),
+    /// A file of our own format that was refused.
+    #[error(transparent)]
+    Own(#[from] formats::own::OwnError),
     /// Parameters that no model can be made of.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// A detector of an error, and nothing says from where on the error is an anomaly.
+    #[error(
+        "{detector} has no offset_, so it is not known which error is an anomaly; set it before the model is dumped, as \
+         in `pca.offset_ = -numpy.quantile(errors, 0.99)`, or give it with: anomalyd model convert --offset or --calibrate"
+    )]
+    NoOffset {
+        /// The detector.
+        detector: &'static str,
+    },
     /// Two steps that do not fit together.
     #[error(
         "{step} gives rows of {found} features, and {next} behind it takes {expected}; they were not fitted together"
@@ -157,6 +182,19 @@ impl Model {
     /// When they are of no known format, are damaged, hold something else than a supported model, or take more than
     /// `limits` allow.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, ModelError> {
+        let model = Self::read_uncalibrated(bytes, limits)?;
+        match model.detector.lacks_offset() {
+            true => Err(ModelError::NoOffset { detector: model.detector.name() }),
+            false => Ok(model),
+        }
+    }
+
+    /// As [`read`](Self::read), also a detector whose boundary was never set: it is to be given one before its labels
+    /// mean anything.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_uncalibrated(bytes: &[u8], limits: &Limits) -> Result<Self, ModelError> {
         if bytes.len() > limits.file_bytes {
             return Err(ModelError::TooLarge { max: limits.file_bytes });
         }

@@ -1,9 +1,12 @@
 //! The formats that models come in. The content decides which it is, never the file's name.
 
+pub mod own;
 pub mod pickle;
 pub mod sklearn;
 
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use super::detector::Detector;
 use super::preprocessing::Step;
@@ -30,13 +33,30 @@ pub struct Metadata {
     pub training_rows: Option<u64>,
     /// What its columns were called where it was trained, if the file says so.
     pub columns: Option<Vec<String>>,
+    /// The file that it was converted from.
+    pub source: Option<Source>,
     /// What is worth knowing about how it was read, for a person.
     pub notes: Vec<String>,
+}
+
+/// The file that a model was converted from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Its format.
+    pub format: String,
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
 }
 
 /// A format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
+    /// Our own.
+    Own {
+        /// Its version.
+        version: u32,
+    },
     /// A Python pickle.
     Pickle {
         /// Its protocol.
@@ -47,6 +67,7 @@ pub enum Format {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Own { version } => write!(f, "anomalyd, version {version}"),
             Self::Pickle { protocol } => write!(f, "pickle, protocol {protocol}"),
         }
     }
@@ -54,6 +75,9 @@ impl fmt::Display for Format {
 
 /// Reads whatever format the bytes are in.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError> {
+    if own::recognise(bytes) {
+        return Ok(own::read(bytes, limits)?);
+    }
     if !pickle::recognise(bytes) {
         let beginning = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
         return Err(ModelError::Format { beginning });

@@ -109,6 +109,18 @@ impl OneClassSvm {
         self.nu
     }
 
+    pub(in crate::model) fn params(&self) -> Params {
+        let vector = |index: usize| self.vectors.iter().skip(index).step_by(self.coefficients.len()).take(self.width);
+        Params {
+            vectors: (0..self.support_vectors).flat_map(vector).copied().collect(),
+            width: self.width,
+            coefficients: self.coefficients[..self.support_vectors].to_vec(),
+            intercept: self.intercept,
+            gamma: self.gamma,
+            nu: self.nu,
+        }
+    }
+
     pub(in crate::model) fn parameters(&self) -> Vec<(&'static str, String)> {
         let nu = self.nu.map(|nu| ("nu", nu.to_string()));
         [("kernel", "rbf".to_owned()), ("gamma", self.gamma.to_string())]

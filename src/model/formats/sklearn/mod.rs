@@ -4,9 +4,13 @@
 //! evaluated. Modules moved at 0.22 (`sklearn.svm.classes` became `sklearn.svm._classes`, `sklearn.preprocessing.data`
 //! became `_data`), so an estimator is told by its package and class.
 
+mod autoencoder;
 mod error;
 mod estimator;
+mod kmeans_distance;
+mod offset;
 mod one_class_svm;
+mod pca_reconstruction;
 mod standard_scaler;
 
 pub use error::SklearnError;
@@ -19,7 +23,8 @@ use crate::model::detector::Detector;
 use crate::model::preprocessing::Step;
 
 /// What can be read, for error messages.
-const SUPPORTED: &str = "OneClassSVM with the rbf kernel, alone or in a Pipeline behind StandardScaler";
+const SUPPORTED: &str = "OneClassSVM with the rbf kernel, PCA, KMeans, MiniBatchKMeans or MLPRegressor with offset_, alone or in a \
+                         Pipeline behind StandardScaler";
 
 /// Reads an estimator, or a pipeline of transformers with a detector at its end.
 pub(super) fn read(graph: &Graph<'_>) -> Result<Contents, SklearnError> {
@@ -37,8 +42,9 @@ pub(super) fn read(graph: &Graph<'_>) -> Result<Contents, SklearnError> {
         format: Format::Pickle { protocol: graph.protocol() },
         library: "scikit-learn".to_owned(),
         library_version: last.version().or_else(|| root.version()),
-        training_rows: one_class_svm::training_rows(*last),
+        training_rows: one_class_svm::training_rows(*last).or_else(|| pca_reconstruction::training_rows(*last)),
         columns: None,
+        source: None,
         notes: Vec::new(),
     };
     Ok(Contents { preprocessing, detector, metadata })
@@ -71,6 +77,11 @@ fn steps<'g, 'a>(pipeline: Estimator<'g, 'a>) -> Result<Vec<Estimator<'g, 'a>>, 
 
 fn detector(estimator: Estimator<'_, '_>) -> Result<Detector, SklearnError> {
     match estimator.path() {
+        ("sklearn.cluster", "KMeans" | "MiniBatchKMeans") => {
+            kmeans_distance::read(estimator).map(Detector::KmeansDistance)
+        }
+        ("sklearn.decomposition", "PCA") => pca_reconstruction::read(estimator).map(Detector::PcaReconstruction),
+        ("sklearn.neural_network", "MLPRegressor") => autoencoder::read(estimator).map(Detector::Autoencoder),
         ("sklearn.svm", "OneClassSVM") => one_class_svm::read(estimator).map(Detector::OneClassSvm),
         _ => Err(estimator.unsupported()),
     }

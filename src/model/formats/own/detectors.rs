@@ -1,0 +1,166 @@
+//! Detectors: each with the function that describes it, and the one that makes it again.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::OwnError;
+use super::tensors::{Place, Target};
+use crate::model::detector::Detector;
+use crate::model::invalid::parameter;
+use crate::model::{Autoencoder, KmeansDistance, OneClassSvm, PcaReconstruction, RobustStatistics};
+use crate::model::{autoencoder, kmeans_distance, one_class_svm, pca_reconstruction, robust_statistics};
+
+/// A detector without its arrays. `offset` is minus the greatest error that is normal.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) enum DetectorDescription {
+    /// Tensors: `weights.0`, `biases.0`, `weights.1` and so on, a row an input and a column an output.
+    #[serde(rename = "autoencoder")]
+    Autoencoder { layers: usize, activation: String, offset: Option<f64> },
+    /// Tensors: `centres`, a row each.
+    #[serde(rename = "kmeans_distance")]
+    KmeansDistance { offset: Option<f64> },
+    /// Tensors: `vectors`, a row each, and `coefficients`, one each.
+    #[serde(rename = "one_class_svm")]
+    OneClassSvm { intercept: f64, gamma: f64, nu: Option<f64> },
+    /// Tensors: `mean`, a number a feature, and `components`, a row each.
+    #[serde(rename = "pca_reconstruction")]
+    PcaReconstruction { offset: Option<f64> },
+    /// Tensors, a number a feature: `median` and `mad`, or `low` and `high`.
+    #[serde(rename = "robust_statistics")]
+    RobustStatistics { rule: RuleDescription, offset: Option<f64> },
+}
+
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RuleDescription {
+    Mad,
+    Quantiles,
+}
+
+/// Describes a detector, and hands its arrays over.
+pub(super) fn write(detector: &Detector, to: &mut Target<'_>) -> DetectorDescription {
+    match detector {
+        Detector::Autoencoder(network) => write_autoencoder(network, to),
+        Detector::KmeansDistance(kmeans) => write_kmeans_distance(kmeans, to),
+        Detector::OneClassSvm(svm) => write_one_class_svm(svm, to),
+        Detector::PcaReconstruction(pca) => write_pca_reconstruction(pca, to),
+        Detector::RobustStatistics(robust) => write_robust_statistics(robust, to),
+    }
+}
+
+/// Makes a detector again.
+pub(super) fn read(description: DetectorDescription, from: &Place<'_, '_>) -> Result<Detector, OwnError> {
+    match description {
+        DetectorDescription::Autoencoder { layers, activation, offset } => {
+            read_autoencoder(layers, &activation, offset, from).map(Detector::Autoencoder)
+        }
+        DetectorDescription::KmeansDistance { offset } => {
+            let centres = from.matrix("centres")?;
+            Ok(Detector::KmeansDistance(KmeansDistance::new(kmeans_distance::Params { centres, offset })?))
+        }
+        DetectorDescription::OneClassSvm { intercept, gamma, nu } => {
+            read_one_class_svm(intercept, gamma, nu, from).map(Detector::OneClassSvm)
+        }
+        DetectorDescription::PcaReconstruction { offset } => {
+            let (mean, components) = (from.numbers("mean")?.into(), from.matrix("components")?);
+            let params = pca_reconstruction::Params { mean, components, offset };
+            Ok(Detector::PcaReconstruction(PcaReconstruction::new(params)?))
+        }
+        DetectorDescription::RobustStatistics { rule, offset } => {
+            read_robust_statistics(&rule, offset, from).map(Detector::RobustStatistics)
+        }
+    }
+}
+
+fn write_autoencoder(network: &Autoencoder, to: &mut Target<'_>) -> DetectorDescription {
+    let autoencoder::Params { layers, activation, offset } = network.params();
+    for (index, layer) in layers.iter().enumerate() {
+        to.matrix(&format!("weights.{index}"), layer.weights.view());
+        to.numbers(&format!("biases.{index}"), &layer.biases);
+    }
+    DetectorDescription::Autoencoder { layers: layers.len(), activation: activation.name().to_owned(), offset }
+}
+
+fn read_autoencoder(
+    layers: usize,
+    activation: &str,
+    offset: Option<f64>,
+    from: &Place<'_, '_>,
+) -> Result<Autoencoder, OwnError> {
+    let activation = autoencoder::Activation::named(activation).ok_or_else(|| {
+        let name = crate::model::formats::pickle::printable(activation);
+        parameter("autoencoder", "activation").invalid(name, "identity, relu, tanh or logistic")
+    })?;
+    let layer = |index| {
+        let weights = from.matrix(&format!("weights.{index}"))?;
+        Ok(autoencoder::Layer { weights, biases: from.numbers(&format!("biases.{index}"))?.into() })
+    };
+    // The first tensor that is missing ends it, however many there are said to be.
+    let layers = (0..layers).map(layer).collect::<Result<_, OwnError>>()?;
+    Ok(Autoencoder::new(autoencoder::Params { layers, activation, offset })?)
+}
+
+fn write_kmeans_distance(kmeans: &KmeansDistance, to: &mut Target<'_>) -> DetectorDescription {
+    let kmeans_distance::Params { centres, offset } = kmeans.params();
+    to.matrix("centres", centres.view());
+    DetectorDescription::KmeansDistance { offset }
+}
+
+fn write_one_class_svm(svm: &OneClassSvm, to: &mut Target<'_>) -> DetectorDescription {
+    let one_class_svm::Params { vectors, width, coefficients, intercept, gamma, nu } = svm.params();
+    to.rows("vectors", width, &vectors);
+    to.numbers("coefficients", &coefficients);
+    DetectorDescription::OneClassSvm { intercept, gamma, nu }
+}
+
+fn read_one_class_svm(
+    intercept: f64,
+    gamma: f64,
+    nu: Option<f64>,
+    from: &Place<'_, '_>,
+) -> Result<OneClassSvm, OwnError> {
+    let vectors = from.matrix("vectors")?;
+    let (width, coefficients) = (vectors.ncols(), from.numbers("coefficients")?);
+    let vectors = vectors.into_raw_vec_and_offset().0;
+    Ok(OneClassSvm::new(&one_class_svm::Params { vectors, width, coefficients, intercept, gamma, nu })?)
+}
+
+fn write_pca_reconstruction(pca: &PcaReconstruction, to: &mut Target<'_>) -> DetectorDescription {
+    let pca_reconstruction::Params { mean, components, offset } = pca.params();
+    to.numbers("mean", &mean);
+    to.matrix("components", components.view());
+    DetectorDescription::PcaReconstruction { offset }
+}
+
+fn write_robust_statistics(robust: &RobustStatistics, to: &mut Target<'_>) -> DetectorDescription {
+    let robust_statistics::Params { rule, offset } = robust.params();
+    let rule = match rule {
+        robust_statistics::Rule::Mad { median, mad } => {
+            to.numbers("median", &median);
+            to.numbers("mad", &mad);
+            RuleDescription::Mad
+        }
+        robust_statistics::Rule::Quantiles { low, high } => {
+            to.numbers("low", &low);
+            to.numbers("high", &high);
+            RuleDescription::Quantiles
+        }
+    };
+    DetectorDescription::RobustStatistics { rule, offset }
+}
+
+fn read_robust_statistics(
+    rule: &RuleDescription,
+    offset: Option<f64>,
+    from: &Place<'_, '_>,
+) -> Result<RobustStatistics, OwnError> {
+    let rule = match rule {
+        RuleDescription::Mad => {
+            robust_statistics::Rule::Mad { median: from.numbers("median")?, mad: from.numbers("mad")? }
+        }
+        RuleDescription::Quantiles => {
+            robust_statistics::Rule::Quantiles { low: from.numbers("low")?, high: from.numbers("high")? }
+        }
+    };
+    Ok(RobustStatistics::new(robust_statistics::Params { rule, offset })?)
+}
