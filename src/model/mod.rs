@@ -8,6 +8,7 @@
 )]
 
 mod catalog;
+mod compare;
 mod detector;
 pub mod formats;
 mod invalid;
@@ -15,6 +16,7 @@ mod limits;
 mod name_template;
 mod one_class_svm;
 mod preprocessing;
+mod rows;
 mod warning;
 
 use std::fs::File;
@@ -25,6 +27,7 @@ use ndarray::ArrayView2;
 use sha2::{Digest, Sha256};
 
 pub use self::catalog::{Catalog, CatalogError, Entry, EntryError, Ignored, IgnoredReason};
+pub use self::compare::{Comparison, Disagreement, Tolerance, ToleranceError};
 pub use self::detector::Detector;
 pub use self::formats::{Format, Metadata};
 pub use self::invalid::Invalid;
@@ -32,6 +35,7 @@ pub use self::limits::Limits;
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::one_class_svm::OneClassSvm;
 pub use self::preprocessing::{StandardScaler, Step};
+pub use self::rows::{Columns, LabelColumn, RowReader, Rows, RowsError, of_width};
 pub use self::warning::Warning;
 use crate::verdict::{Label, ModelHash};
 
