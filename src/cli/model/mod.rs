@@ -1,0 +1,35 @@
+//! `anomalyd model`: one model at a time. One file a command; the exit code 2 says that a command could not run.
+
+pub mod check;
+pub mod inspect;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Looks at one model: what it is, and whether its answers are those that are expected.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum Command {
+    Inspect(inspect::Args),
+    Check(check::Args),
+}
+
+/// How a command answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts: one JSON object
+    Json,
+}
+
+/// Runs a command, and writes its answer to `out`.
+///
+/// # Errors
+/// When it cannot run.
+pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Inspect(args) => Ok(inspect::run(args, out)?),
+        Command::Check(args) => Ok(check::run(args, out)?),
+    }
+}
