@@ -14,6 +14,11 @@ pub struct Contamination(f64);
 pub struct ContaminationError;
 
 impl Contamination {
+    /// The share.
+    pub fn share(self) -> f64 {
+        self.0
+    }
+
     /// Reads a share above 0 and at most a half, as scikit-learn bounds it.
     ///
     /// # Errors

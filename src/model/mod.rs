@@ -23,6 +23,7 @@ mod pca_reconstruction;
 mod preprocessing;
 mod robust_statistics;
 mod rows;
+mod training;
 mod warning;
 
 use std::fs::File;
@@ -47,6 +48,7 @@ pub use self::pca_reconstruction::PcaReconstruction;
 pub use self::preprocessing::{StandardScaler, Step};
 pub use self::robust_statistics::RobustStatistics;
 pub use self::rows::{Columns, LabelColumn, RowReader, Rows, RowsError, of_width};
+pub use self::training::{Components, Method, TrainError, Training, train};
 pub use self::warning::Warning;
 use crate::verdict::{Label, ModelHash};
 
@@ -187,10 +189,8 @@ impl Model {
     /// `limits` allow.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, ModelError> {
         let model = Self::read_uncalibrated(bytes, limits)?;
-        match model.detector.lacks_offset() {
-            true => Err(ModelError::NoOffset { detector: model.detector.name() }),
-            false => Ok(model),
-        }
+        model.check_offset()?;
+        Ok(model)
     }
 
     /// As [`read`](Self::read), also a detector whose boundary was never set: it is to be given one before its labels
@@ -207,6 +207,17 @@ impl Model {
         Ok(Self { preprocessing, detector, metadata, hash: ModelHash(Sha256::digest(bytes).into()) })
     }
 
+    /// Checks that it is known which decision values are anomalies.
+    ///
+    /// # Errors
+    /// When it is not: the model is of an estimator that is no outlier detector by itself.
+    pub fn check_offset(&self) -> Result<(), ModelError> {
+        match self.detector.lacks_offset() {
+            true => Err(ModelError::NoOffset { detector: self.detector.name() }),
+            false => Ok(()),
+        }
+    }
+
     /// Reads a model from a file.
     ///
     /// # Errors
@@ -214,6 +225,16 @@ impl Model {
     pub fn load(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
         read_bounded(path, limits)
             .and_then(|bytes| Self::read(&bytes, limits))
+            .map_err(|problem| LoadError { path: path.to_owned(), problem })
+    }
+
+    /// Reads a model from a file, also one whose boundary was never set.
+    ///
+    /// # Errors
+    /// As [`read_uncalibrated`](Self::read_uncalibrated), and when the file cannot be read. The error names the file.
+    pub fn load_uncalibrated(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
+        read_bounded(path, limits)
+            .and_then(|bytes| Self::read_uncalibrated(&bytes, limits))
             .map_err(|problem| LoadError { path: path.to_owned(), problem })
     }
 

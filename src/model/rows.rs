@@ -122,6 +122,11 @@ impl<R: Read> RowReader<R> {
         Ok(Self { csv, header, max_numbers: limits.elements })
     }
 
+    /// The names of all columns.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
     /// Whether there is a column of this name.
     pub fn has(&self, column: &str) -> bool {
         self.header.iter().any(|name| name == column)

@@ -1,7 +1,12 @@
 //! `anomalyd model`: one model at a time. One file a command; the exit code 2 says that a command could not run.
 
 pub mod check;
+pub mod convert;
+pub mod fit;
 pub mod inspect;
+
+mod new_file;
+mod training_rows;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -11,6 +16,8 @@ use std::process::ExitCode;
 pub enum Command {
     Inspect(inspect::Args),
     Check(check::Args),
+    Convert(convert::Args),
+    Fit(fit::Args),
 }
 
 /// How a command answers.
@@ -31,5 +38,7 @@ pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match command {
         Command::Inspect(args) => Ok(inspect::run(args, out)?),
         Command::Check(args) => Ok(check::run(args, out)?),
+        Command::Convert(args) => Ok(convert::run(args, out)?),
+        Command::Fit(args) => Ok(fit::run(args, out)?),
     }
 }

@@ -6,6 +6,8 @@
 
 mod evaluate;
 mod params;
+mod train;
 
 pub use params::KmeansDistance;
 pub(super) use params::Params;
+pub(super) use train::train;

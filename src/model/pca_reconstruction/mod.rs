@@ -7,6 +7,8 @@
 
 mod evaluate;
 mod params;
+mod train;
 
 pub(super) use params::Params;
 pub use params::PcaReconstruction;
+pub(super) use train::train;

@@ -10,6 +10,8 @@
 
 mod evaluate;
 mod params;
+mod train;
 
 pub use params::RobustStatistics;
 pub(super) use params::{Params, Rule};
+pub(super) use train::{deviations, quantiles};

@@ -9,7 +9,7 @@ use crate::model::Source;
 use crate::model::formats::pickle::printable;
 
 /// The version that is written and read here.
-pub(super) const VERSION: u32 = 1;
+pub(in crate::model) const VERSION: u32 = 1;
 
 /// The description, in the order in which it is written.
 #[derive(Serialize, Deserialize, Debug)]

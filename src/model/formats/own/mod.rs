@@ -21,7 +21,8 @@ use std::collections::HashMap;
 
 use safetensors::tensor::TensorView;
 
-use description::{Description, VERSION};
+use description::Description;
+pub(in crate::model) use description::VERSION;
 pub use error::{OwnError, WriteError};
 use header::Header;
 use tensors::{Arrays, Place};
