@@ -45,10 +45,15 @@ pub use self::limits::Limits;
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::one_class_svm::OneClassSvm;
 pub use self::pca_reconstruction::PcaReconstruction;
-pub use self::preprocessing::{StandardScaler, Step};
+pub use self::preprocessing::{
+    Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,
+    MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams, PowerTransformer,
+    QuantileTransformer, QuantileTransformerParams, RobustScaler, SimpleImputer, SimpleImputerParams, StandardScaler,
+    Step, Strategy,
+};
 pub use self::robust_statistics::RobustStatistics;
 pub use self::rows::{Columns, LabelColumn, RowReader, Rows, RowsError, of_width};
-pub use self::training::{Components, Method, TrainError, Training, train};
+pub use self::training::{Components, TrainError, Training, TrainingMethod, train};
 pub use self::warning::Warning;
 use crate::verdict::{Label, ModelHash};
 

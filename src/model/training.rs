@@ -20,7 +20,7 @@ use crate::verdict::ModelHash;
 #[derive(Clone, PartialEq, Debug)]
 pub struct Training {
     /// The detector.
-    pub method: Method,
+    pub method: TrainingMethod,
     /// The share of the rows that are to be anomalies.
     pub contamination: Contamination,
     /// What the columns are called.
@@ -29,7 +29,7 @@ pub struct Training {
 
 /// A detector that can be trained here.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Method {
+pub enum TrainingMethod {
     /// Reconstruction error of a principal component analysis, behind standardisation.
     Pca {
         /// How many components are kept.
@@ -137,21 +137,21 @@ pub fn train(rows: ArrayView2<'_, f64>, training: &Training) -> Result<Model, Tr
     let Training { method, contamination, columns } = training;
     check(rows, columns)?;
     let (preprocessing, detector, library) = match *method {
-        Method::Pca { components } => {
+        TrainingMethod::Pca { components } => {
             let (scaler, rows) = standardised(rows)?;
             let params = pca_reconstruction::train(&rows, components)?;
             (vec![scaler], Detector::PcaReconstruction(PcaReconstruction::new(params)?), SMARTCORE)
         }
-        Method::Kmeans { clusters, seed } => {
+        TrainingMethod::Kmeans { clusters, seed } => {
             let (scaler, rows) = standardised(rows)?;
             let params = kmeans_distance::train(&rows, clusters, seed)?;
             (vec![scaler], Detector::KmeansDistance(KmeansDistance::new(params)?), SMARTCORE)
         }
-        Method::Mad => {
+        TrainingMethod::Mad => {
             let params = robust_statistics::deviations(&rows.to_owned())?;
             (vec![], Detector::RobustStatistics(RobustStatistics::new(params)?), OURS)
         }
-        Method::Quantiles => {
+        TrainingMethod::Quantiles => {
             let params = robust_statistics::quantiles(&rows.to_owned(), contamination.share())?;
             (vec![], Detector::RobustStatistics(RobustStatistics::new(params)?), OURS)
         }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::new_file::{self, Existing, NewFileError};
 use super::training_rows::{self, RowsFileError, trimmed};
-use crate::model::{Components, Contamination, Method, RowReader, TrainError, Training, train};
+use crate::model::{Components, Contamination, RowReader, TrainError, Training, TrainingMethod, train};
 
 /// Trains a model on a history, and writes it in anomalyd's own format.
 ///
@@ -110,12 +110,12 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, FitError> {
 }
 
 impl Args {
-    fn method(&self) -> Method {
+    fn method(&self) -> TrainingMethod {
         match (self.detector, self.rule) {
-            (Kind::Pca, _) => Method::Pca { components: self.components },
-            (Kind::Kmeans, _) => Method::Kmeans { clusters: self.clusters, seed: self.seed },
-            (Kind::Robust, Rule::Mad) => Method::Mad,
-            (Kind::Robust, Rule::Quantile) => Method::Quantiles,
+            (Kind::Pca, _) => TrainingMethod::Pca { components: self.components },
+            (Kind::Kmeans, _) => TrainingMethod::Kmeans { clusters: self.clusters, seed: self.seed },
+            (Kind::Robust, Rule::Mad) => TrainingMethod::Mad,
+            (Kind::Robust, Rule::Quantile) => TrainingMethod::Quantiles,
         }
     }
 
