@@ -259,6 +259,14 @@ impl<'g> Node<'g, '_> {
         Some(Matrix { rows, columns, numbers })
     }
 
+    /// The length of an array of one dimension.
+    pub(in crate::model::formats) fn length(self) -> Option<usize> {
+        match self.value() {
+            Value::Array(array) => array.length(),
+            _ => None,
+        }
+    }
+
     /// The numbers of an array of one dimension that are whole by their type.
     pub(in crate::model::formats) fn whole_numbers(self) -> Option<Vec<i64>> {
         let (array, bytes) = self.array()?;
