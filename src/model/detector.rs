@@ -6,6 +6,9 @@ use super::autoencoder::{self, Autoencoder};
 use super::boundary::Boundary;
 use super::invalid::Invalid;
 use super::kmeans_distance::{self, KmeansDistance};
+use super::elliptic_envelope::EllipticEnvelope;
+use super::isolation_forest::IsolationForest;
+use super::local_outlier_factor::LocalOutlierFactor;
 use super::one_class_svm::OneClassSvm;
 use super::pca_reconstruction::{self, PcaReconstruction};
 use super::robust_statistics::{self, RobustStatistics};
@@ -18,6 +21,12 @@ pub enum Detector {
     Autoencoder(Autoencoder),
     /// Distance to the nearest centre of k-means.
     KmeansDistance(KmeansDistance),
+    /// Distance from a robust centre.
+    EllipticEnvelope(EllipticEnvelope),
+    /// Isolation forest.
+    IsolationForest(IsolationForest),
+    /// Local outlier factor.
+    LocalOutlierFactor(LocalOutlierFactor),
     /// One-class support vector machine.
     OneClassSvm(OneClassSvm),
     /// Reconstruction error of a principal component analysis.
@@ -32,6 +41,9 @@ impl Detector {
         match self {
             Self::Autoencoder(_) => "autoencoder",
             Self::KmeansDistance(_) => "KMeans distance",
+            Self::EllipticEnvelope(_) => "EllipticEnvelope",
+            Self::IsolationForest(_) => "IsolationForest",
+            Self::LocalOutlierFactor(_) => "LocalOutlierFactor",
             Self::OneClassSvm(_) => "OneClassSVM",
             Self::PcaReconstruction(_) => "PCA reconstruction",
             Self::RobustStatistics(_) => "robust statistics",
@@ -43,6 +55,9 @@ impl Detector {
         match self {
             Self::Autoencoder(network) => network.width(),
             Self::KmeansDistance(kmeans) => kmeans.width(),
+            Self::EllipticEnvelope(envelope) => envelope.width(),
+            Self::IsolationForest(forest) => forest.width(),
+            Self::LocalOutlierFactor(factor) => factor.width(),
             Self::OneClassSvm(svm) => svm.width(),
             Self::PcaReconstruction(pca) => pca.width(),
             Self::RobustStatistics(robust) => robust.width(),
@@ -54,6 +69,9 @@ impl Detector {
         match self {
             Self::Autoencoder(network) => network.parameters(),
             Self::KmeansDistance(kmeans) => kmeans.parameters(),
+            Self::EllipticEnvelope(envelope) => envelope.parameters(),
+            Self::IsolationForest(forest) => forest.parameters(),
+            Self::LocalOutlierFactor(factor) => factor.parameters(),
             Self::OneClassSvm(svm) => svm.parameters(),
             Self::PcaReconstruction(pca) => pca.parameters(),
             Self::RobustStatistics(robust) => robust.parameters(),
@@ -65,6 +83,9 @@ impl Detector {
         match self {
             Self::Autoencoder(network) => network.heap_bytes(),
             Self::KmeansDistance(kmeans) => kmeans.heap_bytes(),
+            Self::EllipticEnvelope(envelope) => envelope.heap_bytes(),
+            Self::IsolationForest(forest) => forest.heap_bytes(),
+            Self::LocalOutlierFactor(factor) => factor.heap_bytes(),
             Self::OneClassSvm(svm) => svm.heap_bytes(),
             Self::PcaReconstruction(pca) => pca.heap_bytes(),
             Self::RobustStatistics(robust) => robust.heap_bytes(),
@@ -76,6 +97,9 @@ impl Detector {
         match self {
             Self::Autoencoder(network) => network.decide(rows),
             Self::KmeansDistance(kmeans) => kmeans.decide(rows),
+            Self::EllipticEnvelope(envelope) => envelope.decide(rows),
+            Self::IsolationForest(forest) => forest.decide(rows),
+            Self::LocalOutlierFactor(factor) => factor.decide(rows),
             Self::OneClassSvm(svm) => svm.decide(rows),
             Self::PcaReconstruction(pca) => pca.decide(rows),
             Self::RobustStatistics(robust) => robust.decide(rows),
@@ -85,6 +109,9 @@ impl Detector {
     /// The label that goes with a decision value: each detector has its own rule for ties.
     pub(super) fn label(&self, decision: f64) -> Label {
         match self {
+            Self::EllipticEnvelope(_) => EllipticEnvelope::label(decision),
+            Self::IsolationForest(forest) => forest.label(decision),
+            Self::LocalOutlierFactor(_) => LocalOutlierFactor::label(decision),
             Self::OneClassSvm(_) => OneClassSvm::label(decision),
             Self::Autoencoder(_) | Self::KmeansDistance(_) | Self::PcaReconstruction(_) | Self::RobustStatistics(_) => {
                 Boundary::label(decision)
@@ -98,6 +125,9 @@ impl Detector {
         match self {
             Self::Autoencoder(network) => network.unit(),
             Self::KmeansDistance(kmeans) => kmeans.unit(),
+            Self::EllipticEnvelope(envelope) => envelope.unit(),
+            Self::IsolationForest(forest) => forest.unit(),
+            Self::LocalOutlierFactor(factor) => factor.unit(),
             Self::OneClassSvm(svm) => svm.unit(),
             Self::PcaReconstruction(pca) => pca.unit(),
             Self::RobustStatistics(robust) => robust.unit(),
@@ -109,6 +139,9 @@ impl Detector {
         match self {
             Self::Autoencoder(_) => None,
             Self::KmeansDistance(kmeans) => kmeans.centre(),
+            Self::EllipticEnvelope(envelope) => Some(envelope.centre()),
+            Self::IsolationForest(_) => None,
+            Self::LocalOutlierFactor(factor) => Some(factor.centre()),
             Self::OneClassSvm(svm) => Some(svm.centre()),
             Self::PcaReconstruction(pca) => Some(pca.centre()),
             Self::RobustStatistics(robust) => Some(robust.centre()),
@@ -119,7 +152,10 @@ impl Detector {
     /// error.
     pub(super) fn lacks_offset(&self) -> bool {
         match self {
-            Self::OneClassSvm(_) => false,
+            Self::EllipticEnvelope(_)
+            | Self::IsolationForest(_)
+            | Self::LocalOutlierFactor(_)
+            | Self::OneClassSvm(_) => false,
             Self::Autoencoder(network) => network.offset().is_none(),
             Self::KmeansDistance(kmeans) => kmeans.offset().is_none(),
             Self::PcaReconstruction(pca) => pca.offset().is_none(),
@@ -133,7 +169,10 @@ impl Detector {
     /// When the offset is none that a detector of this kind may have.
     pub(super) fn with_offset(&self, offset: Option<f64>) -> Option<Result<Self, Invalid>> {
         Some(match self {
-            Self::OneClassSvm(_) => return None,
+            Self::EllipticEnvelope(_)
+            | Self::IsolationForest(_)
+            | Self::LocalOutlierFactor(_)
+            | Self::OneClassSvm(_) => return None,
             Self::Autoencoder(network) => {
                 Autoencoder::new(autoencoder::Params { offset, ..network.params() }).map(Self::Autoencoder)
             }

@@ -7,10 +7,13 @@
 mod autoencoder;
 mod column_transformer;
 mod columns;
+mod elliptic_envelope;
 mod error;
 mod estimator;
 mod function_transformer;
+mod isolation_forest;
 mod kmeans_distance;
+mod local_outlier_factor;
 mod max_abs_scaler;
 mod min_max_scaler;
 mod offset;
@@ -38,6 +41,9 @@ use crate::model::preprocessing::Step;
 
 /// The detectors that [`detector`] reads, for error messages.
 const DETECTORS: &[&str] = &[
+    "EllipticEnvelope",
+    "IsolationForest",
+    "LocalOutlierFactor with novelty=True",
     "OneClassSVM with the rbf kernel",
     "PCA, KMeans, MiniBatchKMeans or MLPRegressor with offset_",
 ];
@@ -79,9 +85,7 @@ pub(super) fn read(graph: &Graph<'_>, limits: &Limits) -> Result<Contents, Sklea
         format: Format::Pickle { protocol: graph.protocol() },
         library: "scikit-learn".to_owned(),
         library_version: last.version().or_else(|| root.version()),
-        training_rows: one_class_svm::training_rows(*last)
-            .or_else(|| pca_reconstruction::training_rows(*last))
-            .or(walk.training_rows()),
+        training_rows: training_rows(*last).or(walk.training_rows()),
         columns: columns(estimators.first().copied(), width),
         source: None,
         notes: Vec::new(),
@@ -107,8 +111,26 @@ fn detector(estimator: Estimator<'_, '_>) -> Result<Detector, SklearnError> {
         }
         ("sklearn.decomposition", "PCA") => pca_reconstruction::read(estimator).map(Detector::PcaReconstruction),
         ("sklearn.neural_network", "MLPRegressor") => autoencoder::read(estimator).map(Detector::Autoencoder),
+        ("sklearn.covariance", "EllipticEnvelope") => {
+            elliptic_envelope::read(estimator).map(Detector::EllipticEnvelope)
+        }
+        ("sklearn.ensemble", "IsolationForest") => isolation_forest::read(estimator).map(Detector::IsolationForest),
+        ("sklearn.neighbors", "LocalOutlierFactor") => {
+            local_outlier_factor::read(estimator).map(Detector::LocalOutlierFactor)
+        }
         ("sklearn.svm", "OneClassSVM") => one_class_svm::read(estimator).map(Detector::OneClassSvm),
         _ => Err(estimator.unsupported()),
+    }
+}
+
+/// How many rows a detector was fitted to.
+fn training_rows(estimator: Estimator<'_, '_>) -> Option<u64> {
+    match estimator.path() {
+        ("sklearn.decomposition", "PCA") => pca_reconstruction::training_rows(estimator),
+        ("sklearn.covariance", "EllipticEnvelope") => elliptic_envelope::training_rows(estimator),
+        ("sklearn.ensemble", "IsolationForest") => isolation_forest::training_rows(estimator),
+        ("sklearn.neighbors", "LocalOutlierFactor") => local_outlier_factor::training_rows(estimator),
+        _ => one_class_svm::training_rows(estimator),
     }
 }
 
