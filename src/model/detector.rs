@@ -4,10 +4,10 @@ use ndarray::ArrayView2;
 
 use super::autoencoder::{self, Autoencoder};
 use super::boundary::Boundary;
-use super::invalid::Invalid;
-use super::kmeans_distance::{self, KmeansDistance};
 use super::elliptic_envelope::EllipticEnvelope;
+use super::invalid::Invalid;
 use super::isolation_forest::IsolationForest;
+use super::kmeans_distance::{self, KmeansDistance};
 use super::local_outlier_factor::LocalOutlierFactor;
 use super::one_class_svm::OneClassSvm;
 use super::pca_reconstruction::{self, PcaReconstruction};

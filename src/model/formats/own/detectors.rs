@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::OwnError;
+use super::forest::{self, ForestDescription};
 use super::tensors::{Place, Target};
 use crate::model::detector::Detector;
+use crate::model::elliptic_envelope::{self, EllipticEnvelope, Scale};
 use crate::model::invalid::parameter;
+use crate::model::local_outlier_factor::{self, LocalOutlierFactor, Metric};
 use crate::model::{Autoencoder, KmeansDistance, OneClassSvm, PcaReconstruction, RobustStatistics};
 use crate::model::{autoencoder, kmeans_distance, one_class_svm, pca_reconstruction, robust_statistics};
 
@@ -16,9 +19,18 @@ pub(super) enum DetectorDescription {
     /// Tensors: `weights.0`, `biases.0`, `weights.1` and so on, a row an input and a column an output.
     #[serde(rename = "autoencoder")]
     Autoencoder { layers: usize, activation: String, offset: Option<f64> },
+    /// Tensors: `location`, a number a feature, and `precision`, a row and a column a feature.
+    #[serde(rename = "elliptic_envelope")]
+    EllipticEnvelope { scale: ScaleDescription, offset: f64 },
+    /// Tensors, see [`forest`].
+    #[serde(rename = "isolation_forest")]
+    IsolationForest(ForestDescription),
     /// Tensors: `centres`, a row each.
     #[serde(rename = "kmeans_distance")]
     KmeansDistance { offset: Option<f64> },
+    /// Tensors: `rows`, a row each, and `reach` and `densities`, a number each.
+    #[serde(rename = "local_outlier_factor")]
+    LocalOutlierFactor { neighbours: usize, metric: MetricDescription, offset: f64 },
     /// Tensors: `vectors`, a row each, and `coefficients`, one each.
     #[serde(rename = "one_class_svm")]
     OneClassSvm { intercept: f64, gamma: f64, nu: Option<f64> },
@@ -37,10 +49,29 @@ pub(super) enum RuleDescription {
     Quantiles,
 }
 
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ScaleDescription {
+    Squared,
+    CubeRoot,
+}
+
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum MetricDescription {
+    Euclidean,
+    Manhattan,
+    Chebyshev,
+    Minkowski { p: f64 },
+}
+
 /// Describes a detector, and hands its arrays over.
 pub(super) fn write(detector: &Detector, to: &mut Target<'_>) -> DetectorDescription {
     match detector {
         Detector::Autoencoder(network) => write_autoencoder(network, to),
+        Detector::EllipticEnvelope(envelope) => write_elliptic_envelope(envelope, to),
+        Detector::IsolationForest(forest) => DetectorDescription::IsolationForest(forest::write(forest, to)),
+        Detector::LocalOutlierFactor(factor) => write_local_outlier_factor(factor, to),
         Detector::KmeansDistance(kmeans) => write_kmeans_distance(kmeans, to),
         Detector::OneClassSvm(svm) => write_one_class_svm(svm, to),
         Detector::PcaReconstruction(pca) => write_pca_reconstruction(pca, to),
@@ -53,6 +84,15 @@ pub(super) fn read(description: DetectorDescription, from: &Place<'_, '_>) -> Re
     match description {
         DetectorDescription::Autoencoder { layers, activation, offset } => {
             read_autoencoder(layers, &activation, offset, from).map(Detector::Autoencoder)
+        }
+        DetectorDescription::EllipticEnvelope { scale, offset } => {
+            read_elliptic_envelope(&scale, offset, from).map(Detector::EllipticEnvelope)
+        }
+        DetectorDescription::IsolationForest(description) => {
+            forest::read(&description, from).map(Detector::IsolationForest)
+        }
+        DetectorDescription::LocalOutlierFactor { neighbours, metric, offset } => {
+            read_local_outlier_factor(neighbours, &metric, offset, from).map(Detector::LocalOutlierFactor)
         }
         DetectorDescription::KmeansDistance { offset } => {
             let centres = from.matrix("centres")?;
@@ -98,6 +138,63 @@ fn read_autoencoder(
     // The first tensor that is missing ends it, however many there are said to be.
     let layers = (0..layers).map(layer).collect::<Result<_, OwnError>>()?;
     Ok(Autoencoder::new(autoencoder::Params { layers, activation, offset })?)
+}
+
+fn write_elliptic_envelope(envelope: &EllipticEnvelope, to: &mut Target<'_>) -> DetectorDescription {
+    let elliptic_envelope::Params { location, precision, offset, scale } = envelope.params();
+    to.numbers("location", &location);
+    to.rows("precision", location.len(), &precision);
+    let scale = match scale {
+        Scale::Squared => ScaleDescription::Squared,
+        Scale::CubeRoot => ScaleDescription::CubeRoot,
+    };
+    DetectorDescription::EllipticEnvelope { scale, offset }
+}
+
+fn read_elliptic_envelope(
+    scale: &ScaleDescription,
+    offset: f64,
+    from: &Place<'_, '_>,
+) -> Result<EllipticEnvelope, OwnError> {
+    let scale = match scale {
+        ScaleDescription::Squared => Scale::Squared,
+        ScaleDescription::CubeRoot => Scale::CubeRoot,
+    };
+    let (location, precision) = (from.numbers("location")?, from.matrix("precision")?.into_raw_vec_and_offset().0);
+    Ok(EllipticEnvelope::new(elliptic_envelope::Params { location, precision, offset, scale })?)
+}
+
+fn write_local_outlier_factor(factor: &LocalOutlierFactor, to: &mut Target<'_>) -> DetectorDescription {
+    let local_outlier_factor::Params { rows, width, neighbours, reach, densities, offset, metric } = factor.params();
+    to.rows("rows", width, &rows);
+    to.numbers("reach", &reach);
+    to.numbers("densities", &densities);
+    let metric = match metric {
+        Metric::Euclidean => MetricDescription::Euclidean,
+        Metric::Manhattan => MetricDescription::Manhattan,
+        Metric::Chebyshev => MetricDescription::Chebyshev,
+        Metric::Minkowski { p } => MetricDescription::Minkowski { p },
+    };
+    DetectorDescription::LocalOutlierFactor { neighbours, metric, offset }
+}
+
+fn read_local_outlier_factor(
+    neighbours: usize,
+    metric: &MetricDescription,
+    offset: f64,
+    from: &Place<'_, '_>,
+) -> Result<LocalOutlierFactor, OwnError> {
+    let metric = match *metric {
+        MetricDescription::Euclidean => Metric::Euclidean,
+        MetricDescription::Manhattan => Metric::Manhattan,
+        MetricDescription::Chebyshev => Metric::Chebyshev,
+        MetricDescription::Minkowski { p } => Metric::Minkowski { p },
+    };
+    let rows = from.matrix("rows")?;
+    let (width, rows) = (rows.ncols(), rows.into_raw_vec_and_offset().0);
+    let (reach, densities) = (from.numbers("reach")?, from.numbers("densities")?);
+    let params = local_outlier_factor::Params { rows, width, neighbours, reach, densities, offset, metric };
+    Ok(LocalOutlierFactor::new(&params)?)
 }
 
 fn write_kmeans_distance(kmeans: &KmeansDistance, to: &mut Target<'_>) -> DetectorDescription {

@@ -13,6 +13,7 @@ mod content;
 mod description;
 mod detectors;
 mod error;
+mod forest;
 mod header;
 mod steps;
 mod tensors;

@@ -98,6 +98,11 @@ impl<'t, 'a> Place<'t, 'a> {
         Self { tensors, prefix }
     }
 
+    /// The place of a part of this.
+    pub(super) fn at(&self, part: String) -> Self {
+        Self { tensors: self.tensors, prefix: format!("{}.{part}", self.prefix) }
+    }
+
     fn optional(&self, name: &str) -> Option<&'t Tensor<'a>> {
         self.tensors.find(&format!("{}.{name}", self.prefix))
     }
@@ -120,13 +125,50 @@ impl<'t, 'a> Place<'t, 'a> {
     pub(super) fn matrix(&self, name: &str) -> Result<Array2<f64>, OwnError> {
         self.required(name)?.matrix()
     }
+
+    /// Two numbers for each of something, if they are there.
+    pub(super) fn optional_pairs(&self, name: &str) -> Result<Option<Vec<(f64, f64)>>, OwnError> {
+        self.optional(name).map(Tensor::pairs).transpose()
+    }
+
+    /// Numbers in single precision.
+    pub(super) fn singles(&self, name: &str) -> Result<Vec<f32>, OwnError> {
+        self.required(name)?.vector(Dtype::F32, "one dimension of float32", f32::from_le_bytes)
+    }
+
+    /// Whole numbers.
+    pub(super) fn whole(&self, name: &str) -> Result<Vec<i32>, OwnError> {
+        self.required(name)?.vector(Dtype::I32, "one dimension of int32", i32::from_le_bytes)
+    }
+
+    /// Whole numbers from 0 on.
+    pub(super) fn counts(&self, name: &str) -> Result<Vec<u32>, OwnError> {
+        self.required(name)?.vector(Dtype::U32, "one dimension of uint32", u32::from_le_bytes)
+    }
 }
 
 impl Tensor<'_> {
     fn numbers(&self) -> Result<Vec<f64>, OwnError> {
+        self.vector(Dtype::F64, "one dimension of float64", f64::from_le_bytes)
+    }
+
+    fn pairs(&self) -> Result<Vec<(f64, f64)>, OwnError> {
+        let pairs = self.matrix()?;
+        match pairs.ncols() {
+            2 => Ok(pairs.rows().into_iter().map(|pair| (pair[0], pair[1])).collect()),
+            _ => Err(self.unexpected("rows of two numbers of float64")),
+        }
+    }
+
+    fn vector<T, const SIZE: usize>(
+        &self,
+        dtype: Dtype,
+        expected: &'static str,
+        read: impl Fn([u8; SIZE]) -> T,
+    ) -> Result<Vec<T>, OwnError> {
         match self.shape.sides() {
-            [_] => self.values(Dtype::F64, "one dimension of float64", f64::from_le_bytes),
-            _ => Err(self.unexpected("one dimension of float64")),
+            [_] => self.values(dtype, expected, read),
+            _ => Err(self.unexpected(expected)),
         }
     }
 
@@ -191,6 +233,29 @@ pub(super) struct Target<'w> {
 }
 
 impl Target<'_> {
+    /// Where a part of this puts its arrays.
+    pub(super) fn at(&mut self, part: String) -> Target<'_> {
+        Target { prefix: format!("{}.{part}", self.prefix), arrays: self.arrays }
+    }
+
+    /// Numbers in single precision.
+    pub(super) fn singles(&mut self, name: &str, numbers: &[f32]) {
+        let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        self.put(name, Dtype::F32, vec![numbers.len()], bytes);
+    }
+
+    /// Whole numbers.
+    pub(super) fn whole(&mut self, name: &str, numbers: &[i32]) {
+        let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        self.put(name, Dtype::I32, vec![numbers.len()], bytes);
+    }
+
+    /// Whole numbers from 0 on.
+    pub(super) fn counts(&mut self, name: &str, numbers: &[u32]) {
+        let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        self.put(name, Dtype::U32, vec![numbers.len()], bytes);
+    }
+
     /// One number for each of something.
     pub(super) fn numbers<'n>(&mut self, name: &str, numbers: impl IntoIterator<Item = &'n f64>) {
         let bytes = numbers.into_iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
