@@ -2,12 +2,15 @@
 
 use ndarray::ArrayView2;
 
+use super::network::Network;
 use super::one_class_svm::OneClassSvm;
 use crate::verdict::Label;
 
 /// The last step of a model. Each kind has a folder of its own.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Detector {
+    /// Neural network.
+    Network(Network),
     /// One-class support vector machine.
     OneClassSvm(OneClassSvm),
 }
@@ -16,6 +19,7 @@ impl Detector {
     /// Its name in the library that trains it.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Network(_) => "Network",
             Self::OneClassSvm(_) => "OneClassSVM",
         }
     }
@@ -23,6 +27,7 @@ impl Detector {
     /// How many features a row has.
     pub fn width(&self) -> usize {
         match self {
+            Self::Network(network) => network.width(),
             Self::OneClassSvm(svm) => svm.width(),
         }
     }
@@ -30,6 +35,7 @@ impl Detector {
     /// Its parameters that a person would ask for, by their names in the library that trains it.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
+            Self::Network(network) => network.parameters(),
             Self::OneClassSvm(svm) => svm.parameters(),
         }
     }
@@ -37,6 +43,7 @@ impl Detector {
     /// The memory that it takes beside itself, in bytes.
     pub fn heap_bytes(&self) -> usize {
         match self {
+            Self::Network(network) => network.heap_bytes(),
             Self::OneClassSvm(svm) => svm.heap_bytes(),
         }
     }
@@ -44,6 +51,7 @@ impl Detector {
     /// The decision values of rows of [`width`](Self::width) finite numbers, a row each by itself.
     pub(super) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
         match self {
+            Self::Network(network) => network.decide(rows),
             Self::OneClassSvm(svm) => svm.decide(rows),
         }
     }
@@ -51,6 +59,7 @@ impl Detector {
     /// The label that goes with a decision value: each detector has its own rule for ties.
     pub(super) fn label(&self, decision: f64) -> Label {
         match self {
+            Self::Network(_) => Network::label(decision),
             Self::OneClassSvm(_) => OneClassSvm::label(decision),
         }
     }
@@ -59,6 +68,7 @@ impl Detector {
     /// that makes the scores of different detectors comparable. Above 0.
     pub fn unit(&self) -> f64 {
         match self {
+            Self::Network(network) => network.unit(),
             Self::OneClassSvm(svm) => svm.unit(),
         }
     }
@@ -66,6 +76,7 @@ impl Detector {
     /// A row in the middle of what it was trained on, if it knows one.
     pub fn centre(&self) -> Option<Vec<f64>> {
         match self {
+            Self::Network(_) => None,
             Self::OneClassSvm(svm) => Some(svm.centre()),
         }
     }

@@ -13,6 +13,7 @@ pub mod formats;
 mod invalid;
 mod limits;
 mod name_template;
+mod network;
 mod one_class_svm;
 mod preprocessing;
 mod warning;
@@ -30,6 +31,7 @@ pub use self::formats::{Format, Metadata};
 pub use self::invalid::Invalid;
 pub use self::limits::Limits;
 pub use self::name_template::{NameTemplate, NameTemplateError};
+pub use self::network::{Network, NetworkError, Output};
 pub use self::one_class_svm::OneClassSvm;
 pub use self::preprocessing::{StandardScaler, Step};
 pub use self::warning::Warning;
@@ -69,11 +71,14 @@ pub enum ModelError {
         max: usize,
     },
     /// The content is of no known format.
-    #[error("begins with the bytes {beginning:?}, which is no known format; expected a pickle of protocol 2 to 5")]
+    #[error("begins with the bytes {beginning:?}, which is no known format; expected a pickle of protocol 2 to 5, or ONNX")]
     Format {
         /// The first bytes, in hexadecimal.
         beginning: String,
     },
+    /// An ONNX file that was refused.
+    #[error(transparent)]
+    Onnx(#[from] formats::onnx::OnnxError),
     /// A pickle that was refused.
     #[error(transparent)]
     Pickle(#[from] formats::pickle::PickleError),

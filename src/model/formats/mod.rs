@@ -1,5 +1,6 @@
 //! The formats that models come in. The content decides which it is, never the file's name.
 
+pub mod onnx;
 pub mod pickle;
 pub mod sklearn;
 
@@ -37,6 +38,11 @@ pub struct Metadata {
 /// A format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
+    /// ONNX.
+    Onnx {
+        /// The version of its operators.
+        opset: i64,
+    },
     /// A Python pickle.
     Pickle {
         /// Its protocol.
@@ -47,6 +53,7 @@ pub enum Format {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Onnx { opset } => write!(f, "ONNX, opset {opset}"),
             Self::Pickle { protocol } => write!(f, "pickle, protocol {protocol}"),
         }
     }
@@ -54,6 +61,9 @@ impl fmt::Display for Format {
 
 /// Reads whatever format the bytes are in.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError> {
+    if onnx::recognise(bytes) {
+        return Ok(onnx::read(bytes, limits)?);
+    }
     if !pickle::recognise(bytes) {
         let beginning = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
         return Err(ModelError::Format { beginning });

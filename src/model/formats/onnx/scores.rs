@@ -1,0 +1,27 @@
+//! The detectors of scikit-learn, by how skl2onnx writes their decision values.
+
+use super::budget::Budget;
+use super::error::OnnxError;
+use super::graph::Graph;
+use super::rows::rows;
+use super::{decision, one_class_svm};
+use crate::model::detector::Detector;
+use crate::model::preprocessing::Step;
+
+const SUPPORTED: &str = "no detector's decision value ends so; supported: OneClassSVM";
+
+/// Finds the detector that makes the decision values, and the steps before it.
+pub(super) fn read(graph: &Graph<'_>, budget: &mut Budget<'_>) -> Result<(Vec<Step>, Detector), OnnxError> {
+    let scores = decision(graph)?.bare()?;
+    let Some((node, 0)) = scores.node() else {
+        return Err(OnnxError::value(scores.name, "is no decision value"));
+    };
+    match (node.domain, node.operator) {
+        ("ai.onnx.ml", "SVMRegressor") => {
+            let rows = rows(scores.input_of(node, 0)?, graph.width, budget)?;
+            let svm = one_class_svm::read(node, rows.width, budget)?;
+            Ok((rows.steps, Detector::OneClassSvm(svm)))
+        }
+        _ => Err(node.refused(SUPPORTED)),
+    }
+}
