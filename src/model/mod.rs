@@ -9,9 +9,12 @@
 
 mod catalog;
 mod detector;
+mod elliptic_envelope;
 pub mod formats;
 mod invalid;
+mod isolation_forest;
 mod limits;
+mod local_outlier_factor;
 mod name_template;
 mod network;
 mod one_class_svm;
@@ -27,9 +30,12 @@ use sha2::{Digest, Sha256};
 
 pub use self::catalog::{Catalog, CatalogError, Entry, EntryError, Ignored, IgnoredReason};
 pub use self::detector::Detector;
+pub use self::elliptic_envelope::EllipticEnvelope;
 pub use self::formats::{Format, Metadata};
 pub use self::invalid::Invalid;
+pub use self::isolation_forest::IsolationForest;
 pub use self::limits::Limits;
+pub use self::local_outlier_factor::LocalOutlierFactor;
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::network::{Network, NetworkError, Output};
 pub use self::one_class_svm::OneClassSvm;

@@ -4,8 +4,11 @@
 //! evaluated. Modules moved at 0.22 (`sklearn.svm.classes` became `sklearn.svm._classes`, `sklearn.preprocessing.data`
 //! became `_data`), so an estimator is told by its package and class.
 
+mod elliptic_envelope;
 mod error;
 mod estimator;
+mod isolation_forest;
+mod local_outlier_factor;
 mod one_class_svm;
 mod standard_scaler;
 
@@ -19,7 +22,8 @@ use crate::model::detector::Detector;
 use crate::model::preprocessing::Step;
 
 /// What can be read, for error messages.
-const SUPPORTED: &str = "OneClassSVM with the rbf kernel, alone or in a Pipeline behind StandardScaler";
+const SUPPORTED: &str = "EllipticEnvelope, IsolationForest, LocalOutlierFactor with novelty=True or OneClassSVM with the \
+    rbf kernel, alone or in a Pipeline behind StandardScaler";
 
 /// Reads an estimator, or a pipeline of transformers with a detector at its end.
 pub(super) fn read(graph: &Graph<'_>) -> Result<Contents, SklearnError> {
@@ -37,7 +41,7 @@ pub(super) fn read(graph: &Graph<'_>) -> Result<Contents, SklearnError> {
         format: Format::Pickle { protocol: graph.protocol() },
         library: "scikit-learn".to_owned(),
         library_version: last.version().or_else(|| root.version()),
-        training_rows: one_class_svm::training_rows(*last),
+        training_rows: training_rows(*last),
         columns: None,
         notes: Vec::new(),
     };
@@ -71,8 +75,25 @@ fn steps<'g, 'a>(pipeline: Estimator<'g, 'a>) -> Result<Vec<Estimator<'g, 'a>>, 
 
 fn detector(estimator: Estimator<'_, '_>) -> Result<Detector, SklearnError> {
     match estimator.path() {
+        ("sklearn.covariance", "EllipticEnvelope") => {
+            elliptic_envelope::read(estimator).map(Detector::EllipticEnvelope)
+        }
+        ("sklearn.ensemble", "IsolationForest") => isolation_forest::read(estimator).map(Detector::IsolationForest),
+        ("sklearn.neighbors", "LocalOutlierFactor") => {
+            local_outlier_factor::read(estimator).map(Detector::LocalOutlierFactor)
+        }
         ("sklearn.svm", "OneClassSVM") => one_class_svm::read(estimator).map(Detector::OneClassSvm),
         _ => Err(estimator.unsupported()),
+    }
+}
+
+/// How many rows a detector was fitted to.
+fn training_rows(estimator: Estimator<'_, '_>) -> Option<u64> {
+    match estimator.path() {
+        ("sklearn.covariance", "EllipticEnvelope") => elliptic_envelope::training_rows(estimator),
+        ("sklearn.ensemble", "IsolationForest") => isolation_forest::training_rows(estimator),
+        ("sklearn.neighbors", "LocalOutlierFactor") => local_outlier_factor::training_rows(estimator),
+        _ => one_class_svm::training_rows(estimator),
     }
 }
 
