@@ -9,6 +9,8 @@ mod budget;
 mod dense;
 mod error;
 mod graph;
+mod isolation_forest;
+mod local_outlier_factor;
 mod one_class_svm;
 mod pattern;
 mod proto;

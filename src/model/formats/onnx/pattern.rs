@@ -48,16 +48,20 @@ impl Pattern {
                 .map(|found| found.is_some_and(|found| (found - number).abs() <= 1e-6 * number.abs())),
             Self::Op(operator, operands) => {
                 let Some((node, 0)) = term.node() else { return Ok(false) };
-                if node.operator != *operator || !node.domain.is_empty() || node.inputs.len() != operands.len() {
+                if node.operator != *operator || !node.domain.is_empty() || node.inputs.len() < operands.len() {
                     return Ok(false);
                 }
                 let inputs: Vec<_> = term.inputs(node).collect();
+                // What newer versions take as a constant, older ones have as an attribute.
+                if inputs.iter().skip(operands.len()).any(|further| further.tensor().is_none()) {
+                    return Ok(false);
+                }
                 let before = holes.to_vec();
                 if Self::all_fit(operands, inputs.iter(), holes, budget)? {
                     return Ok(true);
                 }
                 holes.copy_from_slice(&before);
-                let commutes = matches!(*operator, "Add" | "Mul" | "Max");
+                let commutes = matches!(*operator, "Add" | "Mul" | "Max") && inputs.len() == operands.len();
                 Ok(commutes && Self::all_fit(operands, inputs.iter().rev(), holes, budget)?)
             }
         }

@@ -43,6 +43,25 @@ pub(super) fn rows<'a>(
     Ok(rows)
 }
 
+/// The rows that columns are taken of, and which; `None` where all stay.
+pub(super) fn selected<'g, 'a>(
+    term: Term<'g, 'a>,
+    budget: &mut Budget<'_>,
+) -> Result<(Term<'g, 'a>, Option<Vec<usize>>), OnnxError> {
+    let term = term.bare()?;
+    let Some((node, 0)) = term.node() else { return Ok((term, None)) };
+    let columns = match (node.domain, node.operator) {
+        ("ai.onnx.ml", "ArrayFeatureExtractor") => true,
+        ("", "Gather") => matches!(node.int("axis")?, Some(1 | -1)),
+        _ => false,
+    };
+    let Some(tensor) = term.input(node, 1).and_then(Term::tensor).filter(|_| columns) else { return Ok((term, None)) };
+    let columns = tensor.ints(budget)?.into_iter().map(|column| {
+        usize::try_from(column).map_err(|_| node.refused(format!("it takes column {column}; expected one from 0 on")))
+    });
+    Ok((term.input_of(node, 0)?.bare()?, Some(columns.collect::<Result<_, _>>()?)))
+}
+
 /// The tensor behind a constant, and whether its root is meant.
 fn constant<'g, 'a>(term: Term<'g, 'a>) -> Option<(Term<'g, 'a>, bool)> {
     if term.tensor().is_some() {
