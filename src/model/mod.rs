@@ -39,7 +39,12 @@ pub use self::local_outlier_factor::LocalOutlierFactor;
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::network::{Network, NetworkError, Output};
 pub use self::one_class_svm::OneClassSvm;
-pub use self::preprocessing::{StandardScaler, Step};
+pub use self::preprocessing::{
+    Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,
+    MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams, PowerTransformer,
+    QuantileTransformer, QuantileTransformerParams, RobustScaler, SimpleImputer, SimpleImputerParams, StandardScaler,
+    Step, Strategy,
+};
 pub use self::warning::Warning;
 use crate::verdict::{Label, ModelHash};
 

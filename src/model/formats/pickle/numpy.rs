@@ -259,6 +259,31 @@ impl<'g> Node<'g, '_> {
         Some(Matrix { rows, columns, numbers })
     }
 
+    /// The elements of an array of one dimension.
+    fn elements(self) -> Option<impl Iterator<Item = Option<Value<'static>>>> {
+        let Value::Array(array) = self.value() else { return None };
+        let ([_], Value::Bytes(bytes)) = (&*array.shape, self.at(array.data?).value()) else { return None };
+        Some(bytes.chunks_exact(array.dtype.size()?).map(|bytes| array.dtype.scalar(bytes)))
+    }
+
+    /// The whole numbers of an array of one dimension.
+    pub(in crate::model::formats) fn ints(self) -> Option<Vec<i64>> {
+        let int = |value| match value {
+            Some(Value::Int(int)) => Some(int),
+            _ => None,
+        };
+        self.elements()?.map(int).collect()
+    }
+
+    /// The truth values of an array of one dimension.
+    pub(in crate::model::formats) fn bools(self) -> Option<Vec<bool>> {
+        let bool = |value| match value {
+            Some(Value::Bool(bool)) => Some(bool),
+            _ => None,
+        };
+        self.elements()?.map(bool).collect()
+    }
+
     /// The length of an array of one dimension.
     pub(in crate::model::formats) fn length(self) -> Option<usize> {
         match self.value() {
