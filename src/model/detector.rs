@@ -9,6 +9,7 @@ use super::invalid::Invalid;
 use super::isolation_forest::IsolationForest;
 use super::kmeans_distance::{self, KmeansDistance};
 use super::local_outlier_factor::LocalOutlierFactor;
+use super::network::Network;
 use super::one_class_svm::OneClassSvm;
 use super::pca_reconstruction::{self, PcaReconstruction};
 use super::robust_statistics::{self, RobustStatistics};
@@ -27,6 +28,8 @@ pub enum Detector {
     IsolationForest(IsolationForest),
     /// Local outlier factor.
     LocalOutlierFactor(LocalOutlierFactor),
+    /// Neural network.
+    Network(Network),
     /// One-class support vector machine.
     OneClassSvm(OneClassSvm),
     /// Reconstruction error of a principal component analysis.
@@ -44,6 +47,7 @@ impl Detector {
             Self::EllipticEnvelope(_) => "EllipticEnvelope",
             Self::IsolationForest(_) => "IsolationForest",
             Self::LocalOutlierFactor(_) => "LocalOutlierFactor",
+            Self::Network(_) => "Network",
             Self::OneClassSvm(_) => "OneClassSVM",
             Self::PcaReconstruction(_) => "PCA reconstruction",
             Self::RobustStatistics(_) => "robust statistics",
@@ -58,6 +62,7 @@ impl Detector {
             Self::EllipticEnvelope(envelope) => envelope.width(),
             Self::IsolationForest(forest) => forest.width(),
             Self::LocalOutlierFactor(factor) => factor.width(),
+            Self::Network(network) => network.width(),
             Self::OneClassSvm(svm) => svm.width(),
             Self::PcaReconstruction(pca) => pca.width(),
             Self::RobustStatistics(robust) => robust.width(),
@@ -72,6 +77,7 @@ impl Detector {
             Self::EllipticEnvelope(envelope) => envelope.parameters(),
             Self::IsolationForest(forest) => forest.parameters(),
             Self::LocalOutlierFactor(factor) => factor.parameters(),
+            Self::Network(network) => network.parameters(),
             Self::OneClassSvm(svm) => svm.parameters(),
             Self::PcaReconstruction(pca) => pca.parameters(),
             Self::RobustStatistics(robust) => robust.parameters(),
@@ -86,6 +92,7 @@ impl Detector {
             Self::EllipticEnvelope(envelope) => envelope.heap_bytes(),
             Self::IsolationForest(forest) => forest.heap_bytes(),
             Self::LocalOutlierFactor(factor) => factor.heap_bytes(),
+            Self::Network(network) => network.heap_bytes(),
             Self::OneClassSvm(svm) => svm.heap_bytes(),
             Self::PcaReconstruction(pca) => pca.heap_bytes(),
             Self::RobustStatistics(robust) => robust.heap_bytes(),
@@ -100,6 +107,7 @@ impl Detector {
             Self::EllipticEnvelope(envelope) => envelope.decide(rows),
             Self::IsolationForest(forest) => forest.decide(rows),
             Self::LocalOutlierFactor(factor) => factor.decide(rows),
+            Self::Network(network) => network.decide(rows),
             Self::OneClassSvm(svm) => svm.decide(rows),
             Self::PcaReconstruction(pca) => pca.decide(rows),
             Self::RobustStatistics(robust) => robust.decide(rows),
@@ -112,6 +120,7 @@ impl Detector {
             Self::EllipticEnvelope(_) => EllipticEnvelope::label(decision),
             Self::IsolationForest(forest) => forest.label(decision),
             Self::LocalOutlierFactor(_) => LocalOutlierFactor::label(decision),
+            Self::Network(_) => Network::label(decision),
             Self::OneClassSvm(_) => OneClassSvm::label(decision),
             Self::Autoencoder(_) | Self::KmeansDistance(_) | Self::PcaReconstruction(_) | Self::RobustStatistics(_) => {
                 Boundary::label(decision)
@@ -128,6 +137,7 @@ impl Detector {
             Self::EllipticEnvelope(envelope) => envelope.unit(),
             Self::IsolationForest(forest) => forest.unit(),
             Self::LocalOutlierFactor(factor) => factor.unit(),
+            Self::Network(network) => network.unit(),
             Self::OneClassSvm(svm) => svm.unit(),
             Self::PcaReconstruction(pca) => pca.unit(),
             Self::RobustStatistics(robust) => robust.unit(),
@@ -142,6 +152,7 @@ impl Detector {
             Self::EllipticEnvelope(envelope) => Some(envelope.centre()),
             Self::IsolationForest(_) => None,
             Self::LocalOutlierFactor(factor) => Some(factor.centre()),
+            Self::Network(_) => None,
             Self::OneClassSvm(svm) => Some(svm.centre()),
             Self::PcaReconstruction(pca) => Some(pca.centre()),
             Self::RobustStatistics(robust) => Some(robust.centre()),

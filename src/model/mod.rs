@@ -21,6 +21,7 @@ mod isolation_forest;
 mod limits;
 mod local_outlier_factor;
 mod name_template;
+mod network;
 mod one_class_svm;
 mod pca_reconstruction;
 mod preprocessing;
@@ -49,6 +50,7 @@ pub use self::isolation_forest::IsolationForest;
 pub use self::limits::Limits;
 pub use self::local_outlier_factor::LocalOutlierFactor;
 pub use self::name_template::{NameTemplate, NameTemplateError};
+pub use self::network::{Network, NetworkError, Output};
 pub use self::one_class_svm::OneClassSvm;
 pub use self::pca_reconstruction::PcaReconstruction;
 pub use self::preprocessing::{
@@ -98,12 +100,15 @@ pub enum ModelError {
     },
     /// The content is of no known format.
     #[error(
-        "begins with the bytes {beginning:?}, which is no known format; expected a pickle of protocol 2 to 5, or our own"
+        "begins with the bytes {beginning:?}, which is no known format; expected a pickle of protocol 2 to 5, ONNX or our own"
     )]
     Format {
         /// The first bytes, in hexadecimal.
         beginning: String,
     },
+    /// An ONNX file that was refused.
+    #[error(transparent)]
+    Onnx(#[from] formats::onnx::OnnxError),
     /// A pickle that was refused.
     #[error(transparent)]
     Pickle(#[from] formats::pickle::PickleError),

@@ -1,5 +1,6 @@
 //! The formats that models come in. The content decides which it is, never the file's name.
 
+pub mod onnx;
 pub mod own;
 pub mod pickle;
 pub mod sklearn;
@@ -52,6 +53,11 @@ pub struct Source {
 /// A format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
+    /// ONNX.
+    Onnx {
+        /// The version of its operators.
+        opset: i64,
+    },
     /// Our own.
     Own {
         /// Its version.
@@ -67,6 +73,7 @@ pub enum Format {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Onnx { opset } => write!(f, "ONNX, opset {opset}"),
             Self::Own { version } => write!(f, "anomalyd, version {version}"),
             Self::Pickle { protocol } => write!(f, "pickle, protocol {protocol}"),
         }
@@ -75,6 +82,9 @@ impl fmt::Display for Format {
 
 /// Reads whatever format the bytes are in.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError> {
+    if onnx::recognise(bytes) {
+        return Ok(onnx::read(bytes, limits)?);
+    }
     if own::recognise(bytes) {
         return Ok(own::read(bytes, limits)?);
     }

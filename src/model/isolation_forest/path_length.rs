@@ -14,7 +14,7 @@ pub enum PathLength {
 
 impl PathLength {
     /// c(n).
-    pub(super) fn of(self, rows: u32) -> f64 {
+    pub(in crate::model) fn of(self, rows: u32) -> f64 {
         let n = f64::from(rows);
         // Written as scikit-learn writes it, so that it rounds alike.
         let harmonic = |sum: f64| 2.0 * sum - 2.0 * (n - 1.0) / n;
