@@ -10,13 +10,17 @@
 mod catalog;
 mod compare;
 mod detector;
+mod drift;
+mod explain;
 pub mod formats;
 mod invalid;
 mod limits;
 mod name_template;
 mod one_class_svm;
 mod preprocessing;
+mod proof;
 mod rows;
+mod usual;
 mod warning;
 
 use std::fs::File;
@@ -29,12 +33,15 @@ use sha2::{Digest, Sha256};
 pub use self::catalog::{Catalog, CatalogError, Entry, EntryError, Ignored, IgnoredReason};
 pub use self::compare::{Comparison, Disagreement, Tolerance, ToleranceError};
 pub use self::detector::Detector;
+pub use self::drift::{Drift, Moved};
+pub use self::explain::Cause;
 pub use self::formats::{Format, Metadata};
 pub use self::invalid::Invalid;
 pub use self::limits::Limits;
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::one_class_svm::OneClassSvm;
 pub use self::preprocessing::{StandardScaler, Step};
+pub use self::proof::{Proof, ProofError, ProofProblem, is_expectation};
 pub use self::rows::{Columns, LabelColumn, RowReader, Rows, RowsError, of_width};
 pub use self::warning::Warning;
 use crate::verdict::{Label, ModelHash};
@@ -46,6 +53,7 @@ pub struct Model {
     detector: Detector,
     metadata: Metadata,
     hash: ModelHash,
+    proof: Proof,
 }
 
 /// What a model says of one row.
@@ -101,6 +109,9 @@ pub enum ModelError {
         /// The features that that takes.
         expected: usize,
     },
+    /// It does not give the answers that are expected of it.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
 }
 
 /// Why a file is not a model.
@@ -166,16 +177,24 @@ impl Model {
         }
         let formats::Contents { preprocessing, detector, metadata } = formats::read(bytes, limits)?;
         fit_together(&preprocessing, &detector)?;
-        Ok(Self { preprocessing, detector, metadata, hash: ModelHash(Sha256::digest(bytes).into()) })
+        Ok(Self {
+            preprocessing,
+            detector,
+            metadata,
+            hash: ModelHash(Sha256::digest(bytes).into()),
+            proof: Proof::None,
+        })
     }
 
-    /// Reads a model from a file.
+    /// Reads a model from a file, and proves it when a file of expected answers lies beside it: `NAME.expect.csv`.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and when the file cannot be read. The error names the file.
+    /// As [`read`](Self::read), when the file cannot be read, and when the model does not give the answers that are
+    /// expected. The error names the file.
     pub fn load(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
         read_bounded(path, limits)
             .and_then(|bytes| Self::read(&bytes, limits))
+            .and_then(|model| Ok(Self { proof: proof::prove(&model, path, limits)?, ..model }))
             .map_err(|problem| LoadError { path: path.to_owned(), problem })
     }
 
@@ -208,6 +227,16 @@ impl Model {
     /// The detector.
     pub fn detector(&self) -> &Detector {
         &self.detector
+    }
+
+    /// Whether it gave the answers that were expected of it when it was loaded.
+    pub fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// How strange a row of this decision value is, from 0 to 1; see [`score`](crate::verdict::score).
+    pub fn score(&self, decision: f64) -> f64 {
+        crate::verdict::score(decision, self.detector.unit())
     }
 
     /// What is odd about the model, though it can be evaluated.
