@@ -1,11 +1,13 @@
 //! From a window and a model to an outcome: pure, and the same for the daemon and for the offline command.
 
+use std::slice;
+
 use ndarray::ArrayView2;
 
 use crate::codec::Corrupt;
 use crate::interval::{Cut, Interval, Window};
-use crate::model::{EvaluateError, Model};
-use crate::verdict::{Outcome, Row, Scored};
+use crate::model::{Drift, EvaluateError, Model};
+use crate::verdict::{Explanation, Label, Outcome, Row, Scored};
 use crate::window::WindowBlock;
 
 /// What verdicts depend on besides the window and the model.
@@ -34,6 +36,21 @@ pub enum ScoreError {
     Evaluate(#[from] EvaluateError),
 }
 
+/// What came of scoring a window.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Judgement {
+    /// The outcome, to be stored.
+    pub outcome: Outcome,
+    /// How the window is unlike the training, if it is. It changes no outcome.
+    pub drift: Option<Drift>,
+}
+
+impl From<Outcome> for Judgement {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, drift: None }
+    }
+}
+
 /// How many features a row has: the mean of an interval.
 pub const FEATURES: usize = 1;
 
@@ -46,8 +63,8 @@ pub fn score(
     window: Window,
     block: Option<&WindowBlock>,
     settings: ScoringSettings,
-) -> Result<Outcome, ScoreError> {
-    let Some(block) = block else { return Ok(Outcome::NoData) };
+) -> Result<Judgement, ScoreError> {
+    let Some(block) = block else { return Ok(Outcome::NoData.into()) };
     score_intervals(model, window, &block.intervals(settings.cut)?, settings)
 }
 
@@ -60,25 +77,59 @@ pub fn score_intervals(
     window: Window,
     intervals: &[Interval],
     settings: ScoringSettings,
-) -> Result<Outcome, ScoreError> {
+) -> Result<Judgement, ScoreError> {
     let held = u32::try_from(intervals.len()).unwrap_or(u32::MAX);
     if held == 0 {
-        return Ok(Outcome::NoData);
+        return Ok(Outcome::NoData.into());
     }
     if held < settings.min_intervals {
-        return Ok(Outcome::TooLittleData { intervals: held, needed: settings.min_intervals });
+        let too_little = Outcome::TooLittleData { intervals: held, needed: settings.min_intervals };
+        return Ok(too_little.into());
     }
     if model.width() != FEATURES {
         return Err(ScoreError::Width { expected: model.width() });
     }
     let means: Vec<f64> = intervals.iter().map(|interval| interval.mean).collect();
-    let evaluations = model.evaluate(ArrayView2::from(means.as_chunks::<FEATURES>().0))?;
-    let rows = intervals.iter().zip(evaluations).map(|(interval, evaluation)| Row {
-        interval: place(*interval, window, settings.cut),
+    let places: Vec<u16> = intervals.iter().map(|interval| place(*interval, window, settings.cut)).collect();
+    let mean = "mean".to_owned();
+    let names = model.metadata().columns.as_deref().unwrap_or(slice::from_ref(&mean));
+    Ok(judge(model, ArrayView2::from(means.as_chunks::<FEATURES>().0), &places, names)?)
+}
+
+/// Evaluates the rows of one window. Each has its place in the window, and each feature its name.
+///
+/// # Errors
+/// When the model cannot evaluate them.
+pub fn judge(
+    model: &Model,
+    rows: ArrayView2<'_, f64>,
+    places: &[u16],
+    names: &[String],
+) -> Result<Judgement, EvaluateError> {
+    let evaluations = model.evaluate(rows)?;
+    let row = |(place, evaluation): (&u16, &crate::model::Evaluation)| Row {
+        interval: *place,
         label: evaluation.label,
         decision: evaluation.decision,
-    });
-    Ok(Outcome::Scored(Scored { model: model.hash(), proven: false, rows: rows.collect(), explanation: None }))
+    };
+    let mut scored = Scored {
+        model: model.hash(),
+        proven: model.proof().is_held(),
+        unit: Some(model.detector().unit()),
+        rows: places.iter().zip(&evaluations).map(row).collect(),
+        explanation: None,
+    };
+    scored.explanation = explain(model, rows, &scored, names);
+    Ok(Judgement { outcome: Outcome::Scored(scored), drift: model.drift(rows, names) })
+}
+
+/// Why the worst row is an anomaly, if it is one.
+fn explain(model: &Model, rows: ArrayView2<'_, f64>, scored: &Scored, names: &[String]) -> Option<Explanation> {
+    let worst = scored.worst().filter(|worst| worst.label == Label::Anomaly)?;
+    let place = scored.rows.iter().position(|row| row.interval == worst.interval)?;
+    let cause = model.explain(rows.row(place))?;
+    let feature = names.get(cause.feature).cloned().unwrap_or_else(|| format!("x{}", cause.feature));
+    Some(Explanation { interval: worst.interval, feature, value: cause.value, usual: cause.usual })
 }
 
 /// An interval's place in its window.
@@ -133,6 +184,7 @@ mod tests {
         Outcome::Scored(Scored {
             model: ModelHash([0; 32]),
             proven: false,
+            unit: None,
             rows: labels.iter().copied().map(row).collect(),
             explanation: None,
         })

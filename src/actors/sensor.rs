@@ -18,8 +18,8 @@ use crate::actors::recorder::{Recorder, Scoring};
 use crate::actors::restart::{Restart, RestartPolicy};
 use crate::actors::supervisor::{SensorDied, SensorSupervisor};
 use crate::interval::Window;
-use crate::model::Model;
-use crate::scoring::{ScoringSettings, Suspicion, score};
+use crate::model::{Drift, Model};
+use crate::scoring::{Judgement, ScoringSettings, Suspicion, score};
 use crate::sensor::{SensorId, SensorName};
 use crate::store::Reader;
 use crate::telemetry::metrics;
@@ -81,6 +81,8 @@ pub struct SensorActor {
     settings: Arc<SensorSettings>,
     reader: Reader,
     suspicion: Suspicion,
+    /// Whether the last scored window was unlike the training.
+    drifting: bool,
     guard: Guard,
 }
 
@@ -94,14 +96,14 @@ impl SensorActor {
     ) -> Self {
         let suspicion = Suspicion::new(settings.suspicious_after);
         let guard = Guard { assignment, policy: settings.restart, parent, at_work: None };
-        Self { settings, reader, suspicion, guard }
+        Self { settings, reader, suspicion, drifting: false, guard }
     }
 
     fn assignment(&self) -> &Assignment {
         &self.guard.assignment
     }
 
-    fn score(&self, window: Window) -> Result<Outcome, String> {
+    fn score(&self, window: Window) -> Result<Judgement, String> {
         let Assignment { sensor, model, .. } = self.assignment();
         let attempt = || {
             fail::fail_point!(&format!("sensor::score {}", self.assignment().name), |error| Err(
@@ -111,6 +113,22 @@ impl SensorActor {
             score(model, window, block.as_ref(), self.settings.scoring).map_err(|error| error.to_string())
         };
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err("the model panicked".to_owned()))
+    }
+
+    /// Reports windows unlike the training.
+    fn watch_drift(&mut self, drift: Option<&Drift>) {
+        let before = std::mem::replace(&mut self.drifting, drift.is_some());
+        match drift {
+            Some(drift) => {
+                metrics::MODELS_DRIFTING.add(u64::from(!before));
+                warn_limited!(sensor = %self.assignment().name, "unlike the training: {drift}");
+            }
+            None if before => {
+                metrics::MODELS_DRIFTING.subtract(1);
+                tracing::info!(sensor = %self.assignment().name, "like the training again");
+            }
+            None => {}
+        }
     }
 
     /// Reports a model that has just become suspicious.
@@ -139,6 +157,7 @@ impl Drop for SensorActor {
         if self.suspicion.check().is_err() {
             metrics::MODELS_SUSPICIOUS.subtract(1);
         }
+        metrics::MODELS_DRIFTING.subtract(u64::from(self.drifting));
     }
 }
 
@@ -174,8 +193,11 @@ impl Handler<ScoreWindow> for SensorActor {
         let outcome = match self.settings.restart.after(failures, 0.0) {
             Restart::Quarantine => Outcome::Quarantined,
             Restart::After(_) => match self.score(window) {
-                Ok(outcome) => {
+                Ok(Judgement { outcome, drift }) => {
                     self.assignment().failures.store(0, Ordering::Relaxed);
+                    if matches!(outcome, Outcome::Scored(_)) {
+                        self.watch_drift(drift.as_ref());
+                    }
                     outcome
                 }
                 Err(reason) => {

@@ -246,7 +246,7 @@ impl<'a> Scorer<'a> {
             let sensor = &mut self.sensors[head.sensor.index()];
             let Assigned::Usable(model) = &sensor.model else { continue };
             let began = Instant::now();
-            let scored = match score(model, window, Some(&block), self.scoring) {
+            let scored = match score(model, window, Some(&block), self.scoring).map(|judgement| judgement.outcome) {
                 Ok(Outcome::Scored(scored)) => scored,
                 Ok(_) => {
                     self.report.too_little += 1;

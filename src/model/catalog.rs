@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Limits, LoadError, Model, NameTemplate};
+use super::{Limits, LoadError, Model, NameTemplate, is_expectation};
 use crate::sensor::{SensorName, SensorNameError};
 
 /// What a directory of models holds. A file that is no model fails alone.
@@ -105,6 +105,7 @@ impl Catalog {
             ListError::Directory { path, source } => CatalogError::Directory { path, source },
             ListError::TooMany => CatalogError::TooMany { path: directory.to_owned(), max: limits.files },
         })?;
+        files.retain(|path| !is_expectation(path));
         files.sort();
         let mut ignored = Vec::new();
         let mut found: BTreeMap<SensorName, Found> = BTreeMap::new();
@@ -225,6 +226,13 @@ mod tests {
         let reason = catalog.entries[0].model.as_ref().unwrap_err().to_string();
         assert!(reason.contains("model_1_1 and ") && reason.contains("model_1_1.joblib both name"), "{reason}");
         assert!(matches!(catalog.entries[1].model, Err(EntryError::Load(_))));
+    }
+
+    #[test]
+    fn expected_answers_are_neither_models_nor_passed_over() {
+        let directory = directory(&["model_1_1.pkl", "model_1_1.expect.csv", "model_1_2.expect.csv"]);
+        let catalog = read(&directory, "model_{device}_{sensor}");
+        assert_eq!((sensors(&catalog), catalog.ignored.len()), (vec!["1/1".to_owned()], 0));
     }
 
     #[test]

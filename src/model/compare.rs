@@ -1,5 +1,7 @@
 //! A model's answers beside those that were expected.
 
+use std::fmt;
+
 use super::Evaluation;
 use super::rows::Rows;
 use crate::verdict::Label;
@@ -16,6 +18,8 @@ pub struct ToleranceError;
 impl Tolerance {
     /// For formats that keep 64-bit floats: what is left is the order in which a sum is taken.
     pub const FLOAT64: Self = Self(1e-9);
+    /// For answers that were computed with 32-bit floats.
+    pub const FLOAT32: Self = Self(1e-4);
 
     /// A tolerance, relative to the expected value.
     ///
@@ -112,4 +116,19 @@ impl Disagreement {
     pub fn difference(&self) -> Option<f64> {
         self.expected_decision.map(|expected| (self.found.decision - expected).abs())
     }
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expected = answer(self.expected_decision, self.expected_label);
+        let found = answer(Some(self.found.decision), Some(self.found.label));
+        write!(f, "line {}: expected {expected}, found {found}", self.line)
+    }
+}
+
+/// An answer, in words.
+fn answer(decision: Option<f64>, label: Option<Label>) -> String {
+    let decision = decision.map(|decision| format!("{decision:?}"));
+    let label = label.map(|label| label.to_string());
+    decision.into_iter().chain(label).collect::<Vec<_>>().join(", ")
 }

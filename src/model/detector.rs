@@ -166,6 +166,7 @@ impl Detector {
             Self::EllipticEnvelope(_)
             | Self::IsolationForest(_)
             | Self::LocalOutlierFactor(_)
+            | Self::Network(_)
             | Self::OneClassSvm(_) => false,
             Self::Autoencoder(network) => network.offset().is_none(),
             Self::KmeansDistance(kmeans) => kmeans.offset().is_none(),
@@ -184,6 +185,8 @@ impl Detector {
             | Self::IsolationForest(_)
             | Self::LocalOutlierFactor(_)
             | Self::OneClassSvm(_) => return None,
+            // Its scores are those of an offset of 0.
+            Self::Network(network) => network.with_offset(offset.unwrap_or(0.0)).map(Self::Network),
             Self::Autoencoder(network) => {
                 Autoencoder::new(autoencoder::Params { offset, ..network.params() }).map(Self::Autoencoder)
             }

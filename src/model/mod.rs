@@ -14,6 +14,8 @@ mod catalog;
 mod compare;
 mod detector;
 mod elliptic_envelope;
+mod drift;
+mod explain;
 pub mod formats;
 mod invalid;
 mod kmeans_distance;
@@ -28,6 +30,8 @@ mod preprocessing;
 mod robust_statistics;
 mod rows;
 mod training;
+mod proof;
+mod usual;
 mod warning;
 
 use std::fs::File;
@@ -37,12 +41,16 @@ use std::path::{Path, PathBuf};
 use ndarray::ArrayView2;
 use sha2::{Digest, Sha256};
 
+use self::formats::onnx::OnnxError;
+
 pub use self::autoencoder::Autoencoder;
 pub use self::calibration::{CalibrateError, Contamination, ContaminationError};
 pub use self::catalog::{Catalog, CatalogError, Entry, EntryError, Ignored, IgnoredReason};
 pub use self::compare::{Comparison, Disagreement, Tolerance, ToleranceError};
 pub use self::detector::Detector;
 pub use self::formats::{Format, Metadata, Source};
+pub use self::drift::{Drift, Moved};
+pub use self::explain::Cause;
 pub use self::invalid::Invalid;
 pub use self::kmeans_distance::KmeansDistance;
 pub use self::elliptic_envelope::EllipticEnvelope;
@@ -60,6 +68,7 @@ pub use self::preprocessing::{
     Step, Strategy,
 };
 pub use self::robust_statistics::RobustStatistics;
+pub use self::proof::{Proof, ProofError, ProofProblem, is_expectation};
 pub use self::rows::{Columns, LabelColumn, RowReader, Rows, RowsError, of_width};
 pub use self::training::{Components, TrainError, Training, TrainingMethod, train};
 pub use self::warning::Warning;
@@ -72,6 +81,7 @@ pub struct Model {
     detector: Detector,
     metadata: Metadata,
     hash: ModelHash,
+    proof: Proof,
 }
 
 /// What a model says of one row.
@@ -144,6 +154,9 @@ pub enum ModelError {
         /// The features that that takes.
         expected: usize,
     },
+    /// It does not give the answers that are expected of it.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
 }
 
 /// Why a file is not a model.
@@ -204,9 +217,11 @@ impl Model {
     /// When they are of no known format, are damaged, hold something else than a supported model, or take more than
     /// `limits` allow.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, ModelError> {
-        let model = Self::read_uncalibrated(bytes, limits)?;
-        model.check_offset()?;
-        Ok(model)
+        let model = Self::of(bytes, limits, |bytes| formats::read(bytes, limits))?;
+        match model.detector.lacks_offset() {
+            true => Err(ModelError::NoOffset { detector: model.detector.name() }),
+            false => Ok(model),
+        }
     }
 
     /// As [`read`](Self::read), also a detector whose boundary was never set: it is to be given one before its labels
@@ -215,32 +230,42 @@ impl Model {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_uncalibrated(bytes: &[u8], limits: &Limits) -> Result<Self, ModelError> {
+        Self::of(bytes, limits, |bytes| match formats::read(bytes, limits) {
+            Err(ModelError::Onnx(OnnxError::NoOffset { .. })) => {
+                Ok(formats::onnx::read_with_offset(bytes, Some(0.0), limits)?)
+            }
+            contents => contents,
+        })
+    }
+
+    fn of(
+        bytes: &[u8],
+        limits: &Limits,
+        read: impl FnOnce(&[u8]) -> Result<formats::Contents, ModelError>,
+    ) -> Result<Self, ModelError> {
         if bytes.len() > limits.file_bytes {
             return Err(ModelError::TooLarge { max: limits.file_bytes });
         }
-        let formats::Contents { preprocessing, detector, metadata } = formats::read(bytes, limits)?;
+        let formats::Contents { preprocessing, detector, metadata } = read(bytes)?;
         fit_together(&preprocessing, &detector)?;
-        Ok(Self { preprocessing, detector, metadata, hash: ModelHash(Sha256::digest(bytes).into()) })
+        Ok(Self {
+            preprocessing,
+            detector,
+            metadata,
+            hash: ModelHash(Sha256::digest(bytes).into()),
+            proof: Proof::None,
+        })
     }
 
-    /// Checks that it is known which decision values are anomalies.
+    /// Reads a model from a file, and proves it when a file of expected answers lies beside it: `NAME.expect.csv`.
     ///
     /// # Errors
-    /// When it is not: the model is of an estimator that is no outlier detector by itself.
-    pub fn check_offset(&self) -> Result<(), ModelError> {
-        match self.detector.lacks_offset() {
-            true => Err(ModelError::NoOffset { detector: self.detector.name() }),
-            false => Ok(()),
-        }
-    }
-
-    /// Reads a model from a file.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read), and when the file cannot be read. The error names the file.
+    /// As [`read`](Self::read), when the file cannot be read, and when the model does not give the answers that are
+    /// expected. The error names the file.
     pub fn load(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
         read_bounded(path, limits)
             .and_then(|bytes| Self::read(&bytes, limits))
+            .and_then(|model| Ok(Self { proof: proof::prove(&model, path, limits)?, ..model }))
             .map_err(|problem| LoadError { path: path.to_owned(), problem })
     }
 
@@ -283,6 +308,16 @@ impl Model {
     /// The detector.
     pub fn detector(&self) -> &Detector {
         &self.detector
+    }
+
+    /// Whether it gave the answers that were expected of it when it was loaded.
+    pub fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// How strange a row of this decision value is, from 0 to 1; see [`score`](crate::verdict::score).
+    pub fn score(&self, decision: f64) -> f64 {
+        crate::verdict::score(decision, self.detector.unit())
     }
 
     /// What is odd about the model, though it can be evaluated.

@@ -12,7 +12,7 @@ use super::calibration::{CalibrateError, Contamination};
 use super::detector::Detector;
 use super::formats::own::VERSION;
 use super::preprocessing::{StandardScaler, Step};
-use super::{Format, Invalid, KmeansDistance, Metadata, Model, PcaReconstruction, RobustStatistics};
+use super::{Format, Invalid, KmeansDistance, Metadata, Model, PcaReconstruction, Proof, RobustStatistics};
 use super::{kmeans_distance, pca_reconstruction, robust_statistics};
 use crate::verdict::ModelHash;
 
@@ -165,7 +165,7 @@ pub fn train(rows: ArrayView2<'_, f64>, training: &Training) -> Result<Model, Tr
         source: None,
         notes: Vec::new(),
     };
-    let model = Model { preprocessing, detector, metadata, hash: ModelHash([0; 32]) };
+    let model = Model { preprocessing, detector, metadata, hash: ModelHash([0; 32]), proof: Proof::None };
     Ok(model.calibrated(rows, *contamination)?)
 }
 

@@ -71,6 +71,7 @@ metrics! {
     MODELS_LOADED "anomalyd_models_loaded" "Models at work."
     MODELS_BROKEN "anomalyd_models_broken" "Model files that could not be read."
     MODELS_SUSPICIOUS "anomalyd_models_suspicious" "Models that called every row of their recent windows an anomaly."
+    MODELS_DRIFTING "anomalyd_models_drifting" "Models whose last window was unlike what they were trained on."
     ACTORS_RESTARTED "anomalyd_sensor_actors_restarted_total" "Sensor actors that were restarted after an error or a panic."
     ACTORS_QUARANTINED "anomalyd_sensor_actors_quarantined" "Sensor actors that failed too often in a row and are not tried any more."
     PUBLISHED "anomalyd_verdicts_published_total" "Verdicts that a sink took."

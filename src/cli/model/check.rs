@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Output;
 use crate::model::{
     Columns, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model, RowReader,
-    Rows, RowsError, Tolerance, of_width,
+    Rows, RowsError, Tolerance, Warning, of_width,
 };
 use crate::verdict::Label;
 
@@ -177,13 +177,6 @@ fn label_number(label: Label) -> i8 {
     }
 }
 
-fn label_word(label: Label) -> &'static str {
-    match label {
-        Label::Normal => "normal",
-        Label::Anomaly => "anomaly",
-    }
-}
-
 /// What came of it.
 struct Report<'a> {
     args: &'a Args,
@@ -196,6 +189,15 @@ struct Report<'a> {
 impl Report<'_> {
     fn anomalies(&self) -> usize {
         self.found.iter().filter(|evaluation| evaluation.label == Label::Anomaly).count()
+    }
+
+    /// What is odd about the model, and about what it says of these rows.
+    fn warnings(&self, model: &Model) -> Vec<Warning> {
+        let mut warnings = model.warnings();
+        // The model's own sample may say the same already.
+        let of_rows = Warning::of_sample(self.found.len(), self.anomalies());
+        warnings.extend(of_rows.filter(|_| !model.proof().is_held()));
+        warnings
     }
 
     /// What was compared.
@@ -233,7 +235,7 @@ impl Report<'_> {
         if let Some(worst) = worst {
             self.write_worst(worst, out)?;
         }
-        for warning in model.warnings() {
+        for warning in self.warnings(model) {
             writeln!(out, "{:<11} {warning}", "warning")?;
         }
         if let Some(path) = &self.args.write {
@@ -247,7 +249,7 @@ impl Report<'_> {
         let input: Vec<_> = self.features.iter().zip(row).map(|(name, value)| format!("{name} = {value}")).collect();
         let answer = |decision: Option<f64>, label: Option<Label>| {
             let decision = decision.map(|decision| format!("decision {decision:?}"));
-            let label = label.map(|label| label_word(label).to_owned());
+            let label = label.map(|label| label.to_string());
             decision.into_iter().chain(label).collect::<Vec<_>>().join(", ")
         };
         let mut line = |name: &str, fact: &str| writeln!(out, "{name:<11} {fact}");
@@ -290,7 +292,7 @@ impl Report<'_> {
             "ties": ties,
             "largest_difference": largest_difference,
             "worst": worst,
-            "warnings": model.warnings().iter().map(ToString::to_string).collect::<Value>(),
+            "warnings": self.warnings(model).iter().map(ToString::to_string).collect::<Value>(),
             "written": self.args.write.as_ref().map(|path| path.display().to_string()),
         })
     }

@@ -70,7 +70,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
     let existing = Existing::from_flag(args.force);
     new_file::check_free(&args.output, existing)?;
     let limits = Limits::default();
-    let mut model = Model::load_uncalibrated(&args.input, &limits)?;
+    let mut model = match (args.offset, &args.calibrate) {
+        (None, None) => Model::load(&args.input, &limits)?,
+        _ => Model::load_uncalibrated(&args.input, &limits)?,
+    };
     if let Some(features) = &args.features {
         let features = of_width(trimmed(features), model.width()).map_err(ConvertError::Features)?;
         model = model.with_columns(features);
@@ -83,8 +86,6 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
         let (_, values) = training_rows::read(path, |reader| reader.features(model.width(), columns.as_deref()))?;
         model = model.calibrated(values.view(), args.contamination)?;
         rows = Some(values);
-    } else {
-        model.check_offset().map_err(|problem| LoadError { path: args.input.clone(), problem })?;
     }
     let written = new_file::write(&model, rows.as_ref().map(|rows| rows.view()), &args.output, existing)?;
     new_file::report(&args.output, &written, out)?;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::Output;
-use crate::model::{Limits, LoadError, Model};
+use crate::model::{Limits, LoadError, Model, Proof};
 
 /// Says what a model is: format, steps, detector, size, hash, and what is odd about it.
 ///
@@ -69,6 +69,7 @@ fn write_text(file: &Path, model: &Model, out: &mut dyn Write) -> io::Result<()>
         line("", &format!("  {name:<widest$}  {value}"))?;
     }
     line("unit", &format!("{} (how far from 0 a decision value is twice as strange)", detector.unit()))?;
+    line("proof", &proof(model.proof()))?;
     line("memory", &format!("{} bytes", model.memory_bytes()))?;
     line("hash", &model.hash().to_string())?;
     let lists = [
@@ -81,6 +82,13 @@ fn write_text(file: &Path, model: &Model, out: &mut dyn Write) -> io::Result<()>
         }
     }
     Ok(())
+}
+
+fn proof(proof: Proof) -> String {
+    match proof {
+        Proof::None => "none: put expected answers beside the model as NAME.expect.csv".to_owned(),
+        Proof::Held { rows, anomalies } => format!("gives all {rows} expected answers, {anomalies} of them anomalies"),
+    }
 }
 
 fn features(model: &Model) -> String {
@@ -110,6 +118,10 @@ fn as_json(file: &Path, model: &Model) -> Value {
         "columns": metadata.columns,
         "steps": steps.collect::<Value>(),
         "detector": { "name": detector.name(), "takes": detector.width(), "parameters": parameters, "unit": detector.unit() },
+        "proof": match model.proof() {
+            Proof::None => Value::Null,
+            Proof::Held { rows, anomalies } => json!({ "rows": rows, "anomalies": anomalies }),
+        },
         "memory_bytes": model.memory_bytes(),
         "hash": model.hash().to_string(),
         "notes": metadata.notes,

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 /// Looks at one model: what it is, and whether its answers are those that are expected.
 #[derive(clap::Subcommand, Clone, Debug)]
+#[expect(missing_docs, reason = "the commands' own arguments carry their help")]
 pub enum Command {
     Inspect(inspect::Args),
     Check(check::Args),

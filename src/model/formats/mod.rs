@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::detector::Detector;
 use super::preprocessing::Step;
-use super::{Limits, ModelError};
+use super::{Limits, ModelError, Tolerance};
 
 /// What a file holds, in whatever format: all of a [`Model`](super::Model) but its hash.
 #[derive(Debug)]
@@ -68,6 +68,16 @@ pub enum Format {
         /// Its protocol.
         protocol: u8,
     },
+}
+
+impl Format {
+    /// How far apart the answers of a model in this format and those of the library that wrote it may be.
+    pub fn tolerance(self) -> Tolerance {
+        match self {
+            Self::Onnx { .. } => Tolerance::FLOAT32,
+            Self::Own { .. } | Self::Pickle { .. } => Tolerance::FLOAT64,
+        }
+    }
 }
 
 impl fmt::Display for Format {

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView2, Axis};
 use tract_onnx::prelude::{Tensor, TractResult, tvec};
-use tract_onnx::tract_core::anyhow::ensure;
+use tract_onnx::tract_core::internal::ensure;
 
 use super::params::{Network, Output, guarded};
 use crate::verdict::Label;

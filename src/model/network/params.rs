@@ -57,6 +57,15 @@ pub enum NetworkError {
     Invalid(#[from] Invalid),
 }
 
+fn check_offset(offset: f64, output: Output) -> Result<(), Invalid> {
+    parameter(NAME, "offset").finite(offset)?;
+    if output == Output::Reconstruction && offset > 0.0 {
+        let expected = "0 or below: the largest error of a normal row, with a minus sign";
+        return Err(parameter(NAME, "offset").invalid(offset, expected));
+    }
+    Ok(())
+}
+
 /// How tract evaluates it.
 pub(super) type Plan = TypedRunnableModel<TypedModel>;
 
@@ -89,11 +98,7 @@ impl Network {
         if width == 0 {
             return Err(parameter(NAME, "width").invalid(0, "at least one feature").into());
         }
-        parameter(NAME, "offset").finite(offset)?;
-        if output == Output::Reconstruction && offset > 0.0 {
-            let expected = "0 or below: the largest error of a normal row, with a minus sign";
-            return Err(parameter(NAME, "offset").invalid(offset, expected).into());
-        }
+        check_offset(offset, output)?;
         let plan = guarded(|| plan(&file, width))?;
         let network = Self { file, plan: Arc::new(plan), width, output, offset, weights };
         network.try_out()?;
@@ -113,6 +118,15 @@ impl Network {
             }
         }
         Ok(())
+    }
+
+    /// The same network with another boundary.
+    ///
+    /// # Errors
+    /// When the offset is not finite or of the wrong sign.
+    pub(in crate::model) fn with_offset(&self, offset: f64) -> Result<Self, Invalid> {
+        check_offset(offset, self.output)?;
+        Ok(Self { offset, ..self.clone() })
     }
 
     /// How many features a row has.

@@ -99,6 +99,11 @@ impl OneClassSvm {
         self.support_vectors
     }
 
+    /// The features of one support vector.
+    pub(in crate::model) fn support_vector(&self, index: usize) -> impl Iterator<Item = f64> + '_ {
+        self.vectors.chunks_exact(self.coefficients.len()).filter_map(move |values| values.get(index).copied())
+    }
+
     /// The kernel's inverse squared width.
     pub fn gamma(&self) -> f64 {
         self.gamma

@@ -46,6 +46,15 @@ pub(super) fn recognise(bytes: &[u8]) -> bool {
 
 /// Reads a model.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, OnnxError> {
+    read_with_offset(bytes, None, limits)
+}
+
+/// Reads a model; of a network, with this boundary if there is one, else with that of the file.
+pub(in crate::model) fn read_with_offset(
+    bytes: &[u8],
+    offset: Option<f64>,
+    limits: &Limits,
+) -> Result<Contents, OnnxError> {
     let mut budget = Budget::new(limits);
     let mut file = ModelProto::read(bytes, &mut budget)?;
     let graph = Graph::new(std::mem::take(&mut file.graph))?;
@@ -55,7 +64,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, OnnxError>
                     scikit-learn's to about 7 digits";
         (preprocessing, detector, note)
     } else {
-        let network = network(bytes, &file, &graph, None, &mut budget)?;
+        let network = network(bytes, &file, &graph, offset, &mut budget)?;
         (Vec::new(), Detector::Network(network), "evaluated in float32, as it was trained")
     };
     let metadata = Metadata {
@@ -64,6 +73,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, OnnxError>
         library_version: (!file.producer_version.is_empty()).then(|| printable(file.producer_version)),
         training_rows: None,
         columns: None,
+        source: None,
         notes: vec![note.to_owned()],
     };
     Ok(Contents { preprocessing, detector, metadata })

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::error::OwnError;
 use super::forest::{self, ForestDescription};
 use super::tensors::{Place, Target};
+use crate::model::Limits;
 use crate::model::detector::Detector;
 use crate::model::elliptic_envelope::{self, EllipticEnvelope, Scale};
+use crate::model::formats::onnx;
 use crate::model::invalid::parameter;
 use crate::model::local_outlier_factor::{self, LocalOutlierFactor, Metric};
 use crate::model::{Autoencoder, KmeansDistance, OneClassSvm, PcaReconstruction, RobustStatistics};
@@ -31,6 +33,9 @@ pub(super) enum DetectorDescription {
     /// Tensors: `rows`, a row each, and `reach` and `densities`, a number each.
     #[serde(rename = "local_outlier_factor")]
     LocalOutlierFactor { neighbours: usize, metric: MetricDescription, offset: f64 },
+    /// Tensors: `onnx`, the bytes of the ONNX file that the network is.
+    #[serde(rename = "network")]
+    Network { offset: f64 },
     /// Tensors: `vectors`, a row each, and `coefficients`, one each.
     #[serde(rename = "one_class_svm")]
     OneClassSvm { intercept: f64, gamma: f64, nu: Option<f64> },
@@ -73,6 +78,10 @@ pub(super) fn write(detector: &Detector, to: &mut Target<'_>) -> DetectorDescrip
         Detector::IsolationForest(forest) => DetectorDescription::IsolationForest(forest::write(forest, to)),
         Detector::LocalOutlierFactor(factor) => write_local_outlier_factor(factor, to),
         Detector::KmeansDistance(kmeans) => write_kmeans_distance(kmeans, to),
+        Detector::Network(network) => {
+            to.bytes("onnx", network.file());
+            DetectorDescription::Network { offset: network.offset() }
+        }
         Detector::OneClassSvm(svm) => write_one_class_svm(svm, to),
         Detector::PcaReconstruction(pca) => write_pca_reconstruction(pca, to),
         Detector::RobustStatistics(robust) => write_robust_statistics(robust, to),
@@ -80,7 +89,11 @@ pub(super) fn write(detector: &Detector, to: &mut Target<'_>) -> DetectorDescrip
 }
 
 /// Makes a detector again.
-pub(super) fn read(description: DetectorDescription, from: &Place<'_, '_>) -> Result<Detector, OwnError> {
+pub(super) fn read(
+    description: DetectorDescription,
+    from: &Place<'_, '_>,
+    limits: &Limits,
+) -> Result<Detector, OwnError> {
     match description {
         DetectorDescription::Autoencoder { layers, activation, offset } => {
             read_autoencoder(layers, &activation, offset, from).map(Detector::Autoencoder)
@@ -97,6 +110,9 @@ pub(super) fn read(description: DetectorDescription, from: &Place<'_, '_>) -> Re
         DetectorDescription::KmeansDistance { offset } => {
             let centres = from.matrix("centres")?;
             Ok(Detector::KmeansDistance(KmeansDistance::new(kmeans_distance::Params { centres, offset })?))
+        }
+        DetectorDescription::Network { offset } => {
+            Ok(Detector::Network(onnx::read_network(from.bytes("onnx")?, offset, limits)?))
         }
         DetectorDescription::OneClassSvm { intercept, gamma, nu } => {
             read_one_class_svm(intercept, gamma, nu, from).map(Detector::OneClassSvm)

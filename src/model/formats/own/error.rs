@@ -1,6 +1,7 @@
 //! Why a file of our own format is refused, or cannot be written.
 
 use crate::model::Invalid;
+use crate::model::formats::onnx::OnnxError;
 
 /// What is wrong with a file of our own format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +74,9 @@ pub enum OwnError {
         /// Its name.
         tensor: String,
     },
+    /// The network in it.
+    #[error("the network in it: {0}")]
+    Network(#[from] OnnxError),
     /// Parameters that no model can be made of.
     #[error(transparent)]
     Invalid(#[from] Invalid),

@@ -54,7 +54,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, OwnError> 
         .enumerate()
         .map(|(index, step)| steps::read(step, &Place::new(&tensors, format!("steps.{index}"))))
         .collect::<Result<_, _>>()?;
-    let detector = detectors::read(detector, &Place::new(&tensors, "detector".to_owned()))?;
+    let detector = detectors::read(detector, &Place::new(&tensors, "detector".to_owned()), limits)?;
     tensors.all_used()?;
     let metadata = Metadata {
         format: Format::Own { version: VERSION },

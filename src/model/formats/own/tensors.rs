@@ -131,6 +131,15 @@ impl<'t, 'a> Place<'t, 'a> {
         self.optional(name).map(Tensor::pairs).transpose()
     }
 
+    /// Bytes, where they lie.
+    pub(super) fn bytes(&self, name: &str) -> Result<&'a [u8], OwnError> {
+        let tensor = self.required(name)?;
+        match (tensor.dtype, tensor.shape.sides()) {
+            (Dtype::U8, [_]) => Ok(tensor.bytes),
+            _ => Err(tensor.unexpected("one dimension of uint8")),
+        }
+    }
+
     /// Numbers in single precision.
     pub(super) fn singles(&self, name: &str) -> Result<Vec<f32>, OwnError> {
         self.required(name)?.vector(Dtype::F32, "one dimension of float32", f32::from_le_bytes)
@@ -242,6 +251,11 @@ impl Target<'_> {
     pub(super) fn singles(&mut self, name: &str, numbers: &[f32]) {
         let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         self.put(name, Dtype::F32, vec![numbers.len()], bytes);
+    }
+
+    /// Bytes.
+    pub(super) fn bytes(&mut self, name: &str, bytes: &[u8]) {
+        self.put(name, Dtype::U8, vec![bytes.len()], bytes.to_vec());
     }
 
     /// Whole numbers.
