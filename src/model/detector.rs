@@ -3,6 +3,7 @@
 use ndarray::ArrayView2;
 
 use super::one_class_svm::OneClassSvm;
+use super::sgd_one_class_svm::SgdOneClassSvm;
 use crate::verdict::Label;
 
 /// The last step of a model. Each kind has a folder of its own.
@@ -10,6 +11,8 @@ use crate::verdict::Label;
 pub enum Detector {
     /// One-class support vector machine.
     OneClassSvm(OneClassSvm),
+    /// Linear one-class support vector machine, trained by stochastic gradient descent.
+    SgdOneClassSvm(SgdOneClassSvm),
 }
 
 impl Detector {
@@ -17,6 +20,7 @@ impl Detector {
     pub fn name(&self) -> &'static str {
         match self {
             Self::OneClassSvm(_) => "OneClassSVM",
+            Self::SgdOneClassSvm(_) => "SGDOneClassSVM",
         }
     }
 
@@ -24,6 +28,7 @@ impl Detector {
     pub fn width(&self) -> usize {
         match self {
             Self::OneClassSvm(svm) => svm.width(),
+            Self::SgdOneClassSvm(svm) => svm.width(),
         }
     }
 
@@ -31,6 +36,7 @@ impl Detector {
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::OneClassSvm(svm) => svm.parameters(),
+            Self::SgdOneClassSvm(svm) => svm.parameters(),
         }
     }
 
@@ -38,6 +44,7 @@ impl Detector {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::OneClassSvm(svm) => svm.heap_bytes(),
+            Self::SgdOneClassSvm(svm) => svm.heap_bytes(),
         }
     }
 
@@ -45,6 +52,7 @@ impl Detector {
     pub(super) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
         match self {
             Self::OneClassSvm(svm) => svm.decide(rows),
+            Self::SgdOneClassSvm(svm) => svm.decide(rows),
         }
     }
 
@@ -52,6 +60,7 @@ impl Detector {
     pub(super) fn label(&self, decision: f64) -> Label {
         match self {
             Self::OneClassSvm(_) => OneClassSvm::label(decision),
+            Self::SgdOneClassSvm(_) => SgdOneClassSvm::label(decision),
         }
     }
 
@@ -60,6 +69,7 @@ impl Detector {
     pub fn unit(&self) -> f64 {
         match self {
             Self::OneClassSvm(svm) => svm.unit(),
+            Self::SgdOneClassSvm(svm) => svm.unit(),
         }
     }
 
@@ -67,6 +77,7 @@ impl Detector {
     pub fn centre(&self) -> Option<Vec<f64>> {
         match self {
             Self::OneClassSvm(svm) => Some(svm.centre()),
+            Self::SgdOneClassSvm(_) => None,
         }
     }
 }

@@ -21,7 +21,7 @@ pub enum Warning {
 impl Warning {
     /// The warnings that a model deserves.
     pub(super) fn of(model: &Model) -> Vec<Self> {
-        let Detector::OneClassSvm(svm) = &model.detector;
+        let Detector::OneClassSvm(svm) = &model.detector else { return Vec::new() };
         let one_vector = (svm.support_vectors() == 1).then_some(Self::OneSupportVector);
         let rows = model.metadata.training_rows.and_then(|rows| u32::try_from(rows).ok()).filter(|rows| *rows > 0);
         let small_nu = svm

@@ -1,5 +1,6 @@
 //! The formats that models come in. The content decides which it is, never the file's name.
 
+pub mod libsvm;
 pub mod pickle;
 pub mod sklearn;
 
@@ -42,18 +43,24 @@ pub enum Format {
         /// Its protocol.
         protocol: u8,
     },
+    /// The text that LIBSVM's tools write.
+    Libsvm,
 }
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pickle { protocol } => write!(f, "pickle, protocol {protocol}"),
+            Self::Libsvm => f.write_str("LIBSVM's text"),
         }
     }
 }
 
 /// Reads whatever format the bytes are in.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError> {
+    if libsvm::recognise(bytes) {
+        return Ok(libsvm::read(bytes, limits)?);
+    }
     if !pickle::recognise(bytes) {
         let beginning = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
         return Err(ModelError::Format { beginning });

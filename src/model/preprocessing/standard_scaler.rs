@@ -60,6 +60,16 @@ impl StandardScaler {
 
     /// Divides, as scikit-learn does: a multiplication by the inverse would round differently.
     pub(super) fn apply(&self, mut rows: ArrayViewMut2<'_, f64>) {
+        // One feature is the common case, and a loop over rows would cost it more than the arithmetic.
+        if let (1, Some(column)) = (self.width, rows.as_slice_mut()) {
+            if let Some([mean]) = self.mean.as_deref() {
+                column.iter_mut().for_each(|x| *x -= mean);
+            }
+            if let Some([scale]) = self.scale.as_deref() {
+                column.iter_mut().for_each(|x| *x /= scale);
+            }
+            return;
+        }
         for mut row in rows.rows_mut() {
             for (x, mean) in row.iter_mut().zip(self.mean.iter().flatten()) {
                 *x -= mean;

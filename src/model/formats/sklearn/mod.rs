@@ -7,6 +7,7 @@
 mod error;
 mod estimator;
 mod one_class_svm;
+mod sgd_one_class_svm;
 mod standard_scaler;
 
 pub use error::SklearnError;
@@ -19,7 +20,7 @@ use crate::model::detector::Detector;
 use crate::model::preprocessing::Step;
 
 /// What can be read, for error messages.
-const SUPPORTED: &str = "OneClassSVM with the rbf kernel, alone or in a Pipeline behind StandardScaler";
+const SUPPORTED: &str = "OneClassSVM or SGDOneClassSVM, alone or in a Pipeline behind StandardScaler";
 
 /// Reads an estimator, or a pipeline of transformers with a detector at its end.
 pub(super) fn read(graph: &Graph<'_>) -> Result<Contents, SklearnError> {
@@ -71,6 +72,7 @@ fn steps<'g, 'a>(pipeline: Estimator<'g, 'a>) -> Result<Vec<Estimator<'g, 'a>>, 
 
 fn detector(estimator: Estimator<'_, '_>) -> Result<Detector, SklearnError> {
     match estimator.path() {
+        ("sklearn.linear_model", "SGDOneClassSVM") => sgd_one_class_svm::read(estimator).map(Detector::SgdOneClassSvm),
         ("sklearn.svm", "OneClassSVM") => one_class_svm::read(estimator).map(Detector::OneClassSvm),
         _ => Err(estimator.unsupported()),
     }
