@@ -13,6 +13,7 @@ use super::network::Network;
 use super::one_class_svm::OneClassSvm;
 use super::pca_reconstruction::{self, PcaReconstruction};
 use super::robust_statistics::{self, RobustStatistics};
+use super::sgd_one_class_svm::SgdOneClassSvm;
 use crate::verdict::Label;
 
 /// The last step of a model. Each kind has a folder of its own.
@@ -36,6 +37,8 @@ pub enum Detector {
     PcaReconstruction(PcaReconstruction),
     /// Median and deviation, or quantiles, of each feature.
     RobustStatistics(RobustStatistics),
+    /// Linear one-class support vector machine, trained by stochastic gradient descent.
+    SgdOneClassSvm(SgdOneClassSvm),
 }
 
 impl Detector {
@@ -51,6 +54,7 @@ impl Detector {
             Self::OneClassSvm(_) => "OneClassSVM",
             Self::PcaReconstruction(_) => "PCA reconstruction",
             Self::RobustStatistics(_) => "robust statistics",
+            Self::SgdOneClassSvm(_) => "SGDOneClassSVM",
         }
     }
 
@@ -66,6 +70,7 @@ impl Detector {
             Self::OneClassSvm(svm) => svm.width(),
             Self::PcaReconstruction(pca) => pca.width(),
             Self::RobustStatistics(robust) => robust.width(),
+            Self::SgdOneClassSvm(svm) => svm.width(),
         }
     }
 
@@ -81,6 +86,7 @@ impl Detector {
             Self::OneClassSvm(svm) => svm.parameters(),
             Self::PcaReconstruction(pca) => pca.parameters(),
             Self::RobustStatistics(robust) => robust.parameters(),
+            Self::SgdOneClassSvm(svm) => svm.parameters(),
         }
     }
 
@@ -96,6 +102,7 @@ impl Detector {
             Self::OneClassSvm(svm) => svm.heap_bytes(),
             Self::PcaReconstruction(pca) => pca.heap_bytes(),
             Self::RobustStatistics(robust) => robust.heap_bytes(),
+            Self::SgdOneClassSvm(svm) => svm.heap_bytes(),
         }
     }
 
@@ -111,6 +118,7 @@ impl Detector {
             Self::OneClassSvm(svm) => svm.decide(rows),
             Self::PcaReconstruction(pca) => pca.decide(rows),
             Self::RobustStatistics(robust) => robust.decide(rows),
+            Self::SgdOneClassSvm(svm) => svm.decide(rows),
         }
     }
 
@@ -125,6 +133,7 @@ impl Detector {
             Self::Autoencoder(_) | Self::KmeansDistance(_) | Self::PcaReconstruction(_) | Self::RobustStatistics(_) => {
                 Boundary::label(decision)
             }
+            Self::SgdOneClassSvm(_) => SgdOneClassSvm::label(decision),
         }
     }
 
@@ -141,6 +150,7 @@ impl Detector {
             Self::OneClassSvm(svm) => svm.unit(),
             Self::PcaReconstruction(pca) => pca.unit(),
             Self::RobustStatistics(robust) => robust.unit(),
+            Self::SgdOneClassSvm(svm) => svm.unit(),
         }
     }
 
@@ -156,6 +166,7 @@ impl Detector {
             Self::OneClassSvm(svm) => Some(svm.centre()),
             Self::PcaReconstruction(pca) => Some(pca.centre()),
             Self::RobustStatistics(robust) => Some(robust.centre()),
+            Self::SgdOneClassSvm(_) => None,
         }
     }
 
@@ -167,7 +178,8 @@ impl Detector {
             | Self::IsolationForest(_)
             | Self::LocalOutlierFactor(_)
             | Self::Network(_)
-            | Self::OneClassSvm(_) => false,
+            | Self::OneClassSvm(_)
+            | Self::SgdOneClassSvm(_) => false,
             Self::Autoencoder(network) => network.offset().is_none(),
             Self::KmeansDistance(kmeans) => kmeans.offset().is_none(),
             Self::PcaReconstruction(pca) => pca.offset().is_none(),
@@ -184,7 +196,8 @@ impl Detector {
             Self::EllipticEnvelope(_)
             | Self::IsolationForest(_)
             | Self::LocalOutlierFactor(_)
-            | Self::OneClassSvm(_) => return None,
+            | Self::OneClassSvm(_)
+            | Self::SgdOneClassSvm(_) => return None,
             // Its scores are those of an offset of 0.
             Self::Network(network) => network.with_offset(offset.unwrap_or(0.0)).map(Self::Network),
             Self::Autoencoder(network) => {

@@ -1,6 +1,6 @@
 //! What is odd about a model, though it can be evaluated.
 
-use super::{Detector, Model, OneClassSvm, Proof};
+use super::{Detector, Kernel, Model, OneClassSvm, Proof};
 
 /// A sign that a model was not trained as its owner meant.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -92,6 +92,7 @@ fn of_svm(svm: &OneClassSvm, training_rows: Option<u64>) -> Vec<Warning> {
 
 /// Compares the kernel's width with the distances between support vectors: of a few, evenly chosen, to many.
 fn of_kernel(svm: &OneClassSvm) -> Option<Warning> {
+    let Kernel::Rbf { gamma } = svm.kernel() else { return None };
     const FEW: usize = 32;
     const MANY: usize = 2048;
     /// The kernel's value at a typical distance is within this of 1.
@@ -112,7 +113,6 @@ fn of_kernel(svm: &OneClassSvm) -> Option<Warning> {
         nearest.extend(own.iter().copied().reduce(f64::min));
         all.extend(own);
     }
-    let gamma = svm.gamma();
     // The share of the kernel's width that the rows span says nothing when all of them are the same.
     let typical = median(&mut all).filter(|typical| *typical > 0.0)?;
     if gamma * typical < FLAT {
@@ -135,8 +135,15 @@ mod tests {
     /// The warnings of a detector whose support vectors are 0, 1, … 9 times the spacing.
     fn kernel(spacing: f64, gamma: f64) -> Option<Warning> {
         let vectors: Vec<f64> = (0..10).map(|index| f64::from(index) * spacing).collect();
-        let params = Params { vectors, width: 1, coefficients: vec![0.1; 10], intercept: -0.5, gamma, nu: Some(0.1) };
-        of_kernel(&OneClassSvm::new(&params).unwrap())
+        let params = Params {
+            vectors,
+            width: 1,
+            coefficients: vec![0.1; 10],
+            intercept: -0.5,
+            kernel: Kernel::Rbf { gamma },
+            nu: Some(0.1),
+        };
+        of_kernel(&OneClassSvm::new(params).unwrap())
     }
 
     #[test]

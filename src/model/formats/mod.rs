@@ -1,5 +1,6 @@
 //! The formats that models come in. The content decides which it is, never the file's name.
 
+pub mod libsvm;
 pub mod onnx;
 pub mod own;
 pub mod pickle;
@@ -68,6 +69,8 @@ pub enum Format {
         /// Its protocol.
         protocol: u8,
     },
+    /// The text that LIBSVM's tools write.
+    Libsvm,
 }
 
 impl Format {
@@ -75,7 +78,7 @@ impl Format {
     pub fn tolerance(self) -> Tolerance {
         match self {
             Self::Onnx { .. } => Tolerance::FLOAT32,
-            Self::Own { .. } | Self::Pickle { .. } => Tolerance::FLOAT64,
+            Self::Libsvm | Self::Own { .. } | Self::Pickle { .. } => Tolerance::FLOAT64,
         }
     }
 }
@@ -86,6 +89,7 @@ impl fmt::Display for Format {
             Self::Onnx { opset } => write!(f, "ONNX, opset {opset}"),
             Self::Own { version } => write!(f, "anomalyd, version {version}"),
             Self::Pickle { protocol } => write!(f, "pickle, protocol {protocol}"),
+            Self::Libsvm => f.write_str("LIBSVM's text"),
         }
     }
 }
@@ -97,6 +101,9 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError
     }
     if own::recognise(bytes) {
         return Ok(own::read(bytes, limits)?);
+    }
+    if libsvm::recognise(bytes) {
+        return Ok(libsvm::read(bytes, limits)?);
     }
     if !pickle::recognise(bytes) {
         let beginning = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");

@@ -3,7 +3,7 @@
 use super::budget::Budget;
 use super::error::OnnxError;
 use super::proto::NodeProto;
-use crate::model::one_class_svm::{OneClassSvm, Params};
+use crate::model::one_class_svm::{Kernel, OneClassSvm, Params};
 
 /// Reads the operator. Its kernel's numbers are gamma, coef0 and degree, and its rho is the intercept as it is added.
 pub(super) fn read(node: &NodeProto<'_>, width: usize, budget: &mut Budget<'_>) -> Result<OneClassSvm, OnnxError> {
@@ -18,12 +18,12 @@ pub(super) fn read(node: &NodeProto<'_>, width: usize, budget: &mut Budget<'_>) 
         return Err(node.refused("kernel_params is empty; expected gamma, coef0 and degree"));
     };
     let [intercept] = node.floats("rho", budget)?[..] else { return Err(node.refused("expected one number as rho")) };
-    Ok(OneClassSvm::new(&Params {
+    Ok(OneClassSvm::new(Params {
         vectors: node.floats("support_vectors", budget)?,
         width,
         coefficients: node.floats("coefficients", budget)?,
         intercept,
-        gamma,
+        kernel: Kernel::Rbf { gamma },
         nu: None,
     })?)
 }

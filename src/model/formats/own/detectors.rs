@@ -11,6 +11,8 @@ use crate::model::elliptic_envelope::{self, EllipticEnvelope, Scale};
 use crate::model::formats::onnx;
 use crate::model::invalid::parameter;
 use crate::model::local_outlier_factor::{self, LocalOutlierFactor, Metric};
+use crate::model::one_class_svm::Kernel;
+use crate::model::sgd_one_class_svm::{self, SgdOneClassSvm};
 use crate::model::{Autoencoder, KmeansDistance, OneClassSvm, PcaReconstruction, RobustStatistics};
 use crate::model::{autoencoder, kmeans_distance, one_class_svm, pca_reconstruction, robust_statistics};
 
@@ -38,7 +40,10 @@ pub(super) enum DetectorDescription {
     Network { offset: f64 },
     /// Tensors: `vectors`, a row each, and `coefficients`, one each.
     #[serde(rename = "one_class_svm")]
-    OneClassSvm { intercept: f64, gamma: f64, nu: Option<f64> },
+    OneClassSvm { kernel: KernelDescription, intercept: f64, nu: Option<f64> },
+    /// Tensors: `coefficients`, a weight a feature.
+    #[serde(rename = "sgd_one_class_svm")]
+    SgdOneClassSvm { offset: f64, nu: Option<f64> },
     /// Tensors: `mean`, a number a feature, and `components`, a row each.
     #[serde(rename = "pca_reconstruction")]
     PcaReconstruction { offset: Option<f64> },
@@ -52,6 +57,15 @@ pub(super) enum DetectorDescription {
 pub(super) enum RuleDescription {
     Mad,
     Quantiles,
+}
+
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum KernelDescription {
+    Rbf { gamma: f64 },
+    Linear,
+    Poly { degree: u32, gamma: f64, coef0: f64 },
+    Sigmoid { gamma: f64, coef0: f64 },
 }
 
 #[derive(Serialize, Deserialize, Debug)]
@@ -83,6 +97,10 @@ pub(super) fn write(detector: &Detector, to: &mut Target<'_>) -> DetectorDescrip
             DetectorDescription::Network { offset: network.offset() }
         }
         Detector::OneClassSvm(svm) => write_one_class_svm(svm, to),
+        Detector::SgdOneClassSvm(svm) => {
+            to.numbers("coefficients", svm.coefficients());
+            DetectorDescription::SgdOneClassSvm { offset: svm.offset(), nu: svm.nu() }
+        }
         Detector::PcaReconstruction(pca) => write_pca_reconstruction(pca, to),
         Detector::RobustStatistics(robust) => write_robust_statistics(robust, to),
     }
@@ -114,8 +132,12 @@ pub(super) fn read(
         DetectorDescription::Network { offset } => {
             Ok(Detector::Network(onnx::read_network(from.bytes("onnx")?, offset, limits)?))
         }
-        DetectorDescription::OneClassSvm { intercept, gamma, nu } => {
-            read_one_class_svm(intercept, gamma, nu, from).map(Detector::OneClassSvm)
+        DetectorDescription::OneClassSvm { kernel, intercept, nu } => {
+            read_one_class_svm(&kernel, intercept, nu, from).map(Detector::OneClassSvm)
+        }
+        DetectorDescription::SgdOneClassSvm { offset, nu } => {
+            let params = sgd_one_class_svm::Params { coefficients: from.numbers("coefficients")?, offset, nu };
+            Ok(Detector::SgdOneClassSvm(SgdOneClassSvm::new(params)?))
         }
         DetectorDescription::PcaReconstruction { offset } => {
             let (mean, components) = (from.numbers("mean")?.into(), from.matrix("components")?);
@@ -220,22 +242,34 @@ fn write_kmeans_distance(kmeans: &KmeansDistance, to: &mut Target<'_>) -> Detect
 }
 
 fn write_one_class_svm(svm: &OneClassSvm, to: &mut Target<'_>) -> DetectorDescription {
-    let one_class_svm::Params { vectors, width, coefficients, intercept, gamma, nu } = svm.params();
+    let one_class_svm::Params { vectors, width, coefficients, intercept, kernel, nu } = svm.params();
     to.rows("vectors", width, &vectors);
     to.numbers("coefficients", &coefficients);
-    DetectorDescription::OneClassSvm { intercept, gamma, nu }
+    let kernel = match kernel {
+        Kernel::Rbf { gamma } => KernelDescription::Rbf { gamma },
+        Kernel::Linear => KernelDescription::Linear,
+        Kernel::Poly { degree, gamma, coef0 } => KernelDescription::Poly { degree, gamma, coef0 },
+        Kernel::Sigmoid { gamma, coef0 } => KernelDescription::Sigmoid { gamma, coef0 },
+    };
+    DetectorDescription::OneClassSvm { kernel, intercept, nu }
 }
 
 fn read_one_class_svm(
+    kernel: &KernelDescription,
     intercept: f64,
-    gamma: f64,
     nu: Option<f64>,
     from: &Place<'_, '_>,
 ) -> Result<OneClassSvm, OwnError> {
+    let kernel = match *kernel {
+        KernelDescription::Rbf { gamma } => Kernel::Rbf { gamma },
+        KernelDescription::Linear => Kernel::Linear,
+        KernelDescription::Poly { degree, gamma, coef0 } => Kernel::Poly { degree, gamma, coef0 },
+        KernelDescription::Sigmoid { gamma, coef0 } => Kernel::Sigmoid { gamma, coef0 },
+    };
     let vectors = from.matrix("vectors")?;
     let (width, coefficients) = (vectors.ncols(), from.numbers("coefficients")?);
     let vectors = vectors.into_raw_vec_and_offset().0;
-    Ok(OneClassSvm::new(&one_class_svm::Params { vectors, width, coefficients, intercept, gamma, nu })?)
+    Ok(OneClassSvm::new(one_class_svm::Params { vectors, width, coefficients, intercept, kernel, nu })?)
 }
 
 fn write_pca_reconstruction(pca: &PcaReconstruction, to: &mut Target<'_>) -> DetectorDescription {

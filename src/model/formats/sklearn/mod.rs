@@ -24,6 +24,7 @@ mod polynomial_features;
 mod power_transformer;
 mod quantile_transformer;
 mod robust_scaler;
+mod sgd_one_class_svm;
 mod simple_imputer;
 mod standard_scaler;
 mod walk;
@@ -44,7 +45,8 @@ const DETECTORS: &[&str] = &[
     "EllipticEnvelope",
     "IsolationForest",
     "LocalOutlierFactor with novelty=True",
-    "OneClassSVM with the rbf kernel",
+    "OneClassSVM",
+    "SGDOneClassSVM",
     "PCA, KMeans, MiniBatchKMeans or MLPRegressor with offset_",
 ];
 
@@ -118,6 +120,7 @@ fn detector(estimator: Estimator<'_, '_>) -> Result<Detector, SklearnError> {
         ("sklearn.neighbors", "LocalOutlierFactor") => {
             local_outlier_factor::read(estimator).map(Detector::LocalOutlierFactor)
         }
+        ("sklearn.linear_model", "SGDOneClassSVM") => sgd_one_class_svm::read(estimator).map(Detector::SgdOneClassSvm),
         ("sklearn.svm", "OneClassSVM") => one_class_svm::read(estimator).map(Detector::OneClassSvm),
         _ => Err(estimator.unsupported()),
     }
