@@ -65,8 +65,8 @@ pub use self::pca_reconstruction::PcaReconstruction;
 pub use self::preprocessing::{
     Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,
     MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams, PowerTransformer,
-    QuantileTransformer, QuantileTransformerParams, RobustScaler, SimpleImputer, SimpleImputerParams, StandardScaler,
-    Step, Strategy,
+    QuantileTransformer, QuantileTransformerParams, Replacement, RobustScaler, SimpleImputer, SimpleImputerParams,
+    StandardScaler, Step,
 };
 pub use self::robust_statistics::RobustStatistics;
 pub use self::proof::{Proof, ProofError, ProofProblem, is_expectation};

@@ -33,7 +33,7 @@ pub use quantile_transformer::Params as QuantileTransformerParams;
 pub use quantile_transformer::{Distribution, QuantileTransformer};
 pub use robust_scaler::RobustScaler;
 pub use simple_imputer::Params as SimpleImputerParams;
-pub use simple_imputer::{Missing, SimpleImputer, Strategy};
+pub use simple_imputer::{Missing, Replacement, SimpleImputer};
 pub use standard_scaler::StandardScaler;
 
 /// The most features that a step may make of fewer: what comes out is not bounded by the size of a file.

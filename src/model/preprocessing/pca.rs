@@ -1,6 +1,6 @@
 //! Projection on principal components: y = (x − mean) · componentsᵀ, each divided by its standard deviation if so set.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 
 use crate::model::invalid::{Invalid, parameter};
 
@@ -35,13 +35,14 @@ impl Pca {
         parameter(NAME, "mean_").all_finite(mean)?;
         parameter(NAME, "components_").all_finite(components)?;
         let count = components.len().checked_div(mean.len()).unwrap_or(0);
-        let components = ArrayView2::from_shape((count, mean.len()), components)
-            .ok()
-            .filter(|components| !components.is_empty())
-            .ok_or_else(|| {
-                let found = format!("{} numbers", components.len());
-                parameter(NAME, "components_").invalid(found, format!("rows of {} features", mean.len()))
-            })?;
+        let misshapen = || {
+            let found = format!("{} numbers", components.len());
+            parameter(NAME, "components_").invalid(found, format!("rows of {} features", mean.len()))
+        };
+        let components = Array2::from_shape_vec((count, mean.len()), components.clone()).map_err(|_| misshapen())?;
+        if components.is_empty() {
+            return Err(misshapen());
+        }
         if let Some(variances) = whiten {
             let variance = parameter(NAME, "explained_variance_");
             variance.length(variances.len(), count, "components")?;
@@ -49,11 +50,7 @@ impl Pca {
                 return Err(variance.invalid(wrong, "a finite number, 0 or above"));
             }
         }
-        Ok(Self {
-            mean: mean.as_slice().into(),
-            components: components.to_owned(),
-            whiten: whiten.as_deref().map(Into::into),
-        })
+        Ok(Self { mean: mean.as_slice().into(), components, whiten: whiten.as_deref().map(Into::into) })
     }
 
     /// The parameters that it was made of.

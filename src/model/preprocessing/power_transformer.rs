@@ -2,7 +2,8 @@
 //!
 //! Box-Cox: G. E. P. Box and D. R. Cox, "An Analysis of Transformations", J. R. Statist. Soc. B 26 (1964), equation 1.
 //! Yeo-Johnson: I.-K. Yeo and R. A. Johnson, "A new family of power transformations to improve normality or symmetry",
-//! Biometrika 87 (2000), section 3. Both are written with `exp_m1` and `ln_1p`, as scipy does, which lose nothing near 0.
+//! Biometrika 87 (2000), section 3. With `exp_m1` and `ln_1p`, as scipy has both, nothing is lost near 0; scikit-learn
+//! before 1.9 had its own Yeo-Johnson that rounds otherwise, which shows where a large power is scaled up again.
 
 use ndarray::Array2;
 
@@ -16,6 +17,8 @@ const NAME: &str = "PowerTransformer";
 pub enum Method {
     /// Of any number.
     YeoJohnson,
+    /// Of any number, rounded as scikit-learn before 1.9 does.
+    YeoJohnsonByPower,
     /// Of numbers above 0; any other becomes NaN.
     BoxCox,
 }
@@ -105,10 +108,12 @@ impl PowerTransformer {
 impl Method {
     fn of(self, x: f64, lambda: f64) -> f64 {
         match self {
-            Self::YeoJohnson if x >= 0.0 => yeo_johnson(x, lambda),
-            // The negative half is the positive one, mirrored, with the power mirrored at 1.
-            Self::YeoJohnson => -yeo_johnson(-x, 2.0 - lambda),
             Self::BoxCox => box_cox(x, lambda),
+            // The negative half is the positive one, mirrored, with the power mirrored at 1.
+            Self::YeoJohnson | Self::YeoJohnsonByPower if x < 0.0 => -self.of(-x, 2.0 - lambda),
+            Self::YeoJohnson | Self::YeoJohnsonByPower if lambda.abs() < f64::EPSILON => x.ln_1p(),
+            Self::YeoJohnson => (lambda * x.ln_1p()).exp_m1() / lambda,
+            Self::YeoJohnsonByPower => ((x + 1.0).powf(lambda) - 1.0) / lambda,
         }
     }
 
@@ -118,18 +123,12 @@ impl Method {
             if lambda.abs() < f64::EPSILON { y.exp_m1() } else { ((lambda * y).ln_1p() / lambda).exp_m1() }
         };
         let x = match self {
-            Self::YeoJohnson if y >= 0.0 => inverse(y, lambda),
-            Self::YeoJohnson => -inverse(-y, 2.0 - lambda),
             Self::BoxCox => inverse(y, lambda) + 1.0,
+            Self::YeoJohnson | Self::YeoJohnsonByPower if y < 0.0 => -inverse(-y, 2.0 - lambda),
+            Self::YeoJohnson | Self::YeoJohnsonByPower => inverse(y, lambda),
         };
         x.is_finite().then_some(x)
     }
-}
-
-/// ((x + 1)^λ − 1) / λ for x from 0 on.
-fn yeo_johnson(x: f64, lambda: f64) -> f64 {
-    let log = x.ln_1p();
-    if lambda.abs() < f64::EPSILON { log } else { (lambda * log).exp_m1() / lambda }
 }
 
 /// (x^λ − 1) / λ for x above 0.
@@ -163,6 +162,9 @@ mod tests {
             (Method::YeoJohnson, 2.0, -3.0, -(4.0_f64.ln())),
             (Method::YeoJohnson, 0.0, 3.0, 4.0_f64.ln()),
             (Method::YeoJohnson, 0.0, -3.0, -7.5),
+            (Method::YeoJohnsonByPower, 2.0, 3.0, 7.5),
+            (Method::YeoJohnsonByPower, 2.0, -3.0, -(4.0_f64.ln())),
+            (Method::YeoJohnsonByPower, 0.0, -3.0, -7.5),
             (Method::BoxCox, 2.0, 3.0, 4.0),
             (Method::BoxCox, 0.0, 3.0, 3.0_f64.ln()),
             (Method::BoxCox, -1.0, 4.0, 0.75),
@@ -170,6 +172,13 @@ mod tests {
             let found = power(method, lambda, x);
             assert!((found - y).abs() < 1e-14, "{method:?} {lambda} of {x}: {found} for {y}");
         }
+    }
+
+    #[test]
+    fn the_two_ways_to_round_differ_near_zero() {
+        // By scikit-learn 1.9.1 and 1.7.2.
+        assert_eq!(power(Method::YeoJohnson, 0.5, 1e-12), 9.9999999999975e-13);
+        assert_eq!(power(Method::YeoJohnsonByPower, 0.5, 1e-12), 1.000088900582341e-12);
     }
 
     #[test]
@@ -187,8 +196,8 @@ mod tests {
     fn the_result_is_scaled_and_what_was_usual_is_found_before_the_power() {
         let scaler = StandardScaler::new(1, Some(vec![1.5]), Some(vec![0.5])).unwrap();
         let transformer = PowerTransformer::new(Method::BoxCox, vec![2.0], Some(scaler)).unwrap();
-        assert_eq!(transformer.apply(array![[3.0]]), array![[5.0]]);
         let close = |x: f64, y: f64| assert!((x - y).abs() < 1e-12, "{x} for {y}");
+        close(transformer.apply(array![[3.0]])[[0, 0]], 5.0);
         close(transformer.centre().unwrap()[0], 2.0);
         close(transformer.usual().unwrap()[0].1, 6.0_f64.sqrt());
     }
@@ -196,7 +205,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_power_is_undone_by_its_inverse(x in 0.01..50.0_f64, lambda in -2.0..4.0_f64, negative: bool) {
-            for (method, x) in [(Method::BoxCox, x), (Method::YeoJohnson, if negative { -x } else { x })] {
+            let signed = if negative { -x } else { x };
+            for (method, x) in
+                [(Method::BoxCox, x), (Method::YeoJohnson, signed), (Method::YeoJohnsonByPower, signed)]
+            {
                 let back = method.inverse(method.of(x, lambda), lambda).unwrap();
                 prop_assert!((back - x).abs() <= 1e-6 * x.abs(), "{method:?}: {} for {}", back, x);
             }

@@ -1,6 +1,6 @@
 //! The place of each number among those of training: a uniform or a normal distribution comes out.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, s};
 
 use super::normal;
 use crate::model::invalid::{Invalid, parameter};
@@ -50,12 +50,15 @@ impl QuantileTransformer {
         let Params { width, references, quantiles, output } = params;
         parameter(NAME, "references_").all_finite(references)?;
         parameter(NAME, "quantiles_").all_finite(quantiles)?;
-        let expected = || format!("one for each of {} probabilities and {width} features", references.len());
-        let found = format!("{} numbers", quantiles.len());
-        let by_reference = ArrayView2::from_shape((references.len(), *width), quantiles)
-            .ok()
-            .filter(|quantiles| !quantiles.is_empty())
-            .ok_or_else(|| parameter(NAME, "quantiles_").invalid(found, expected()))?;
+        let misshapen = || {
+            let expected = format!("one for each of {} probabilities and {width} features", references.len());
+            parameter(NAME, "quantiles_").invalid(format!("{} numbers", quantiles.len()), expected)
+        };
+        let by_reference =
+            Array2::from_shape_vec((references.len(), *width), quantiles.clone()).map_err(|_| misshapen())?;
+        if by_reference.is_empty() {
+            return Err(misshapen());
+        }
         Ok(Self {
             references: references.as_slice().into(),
             quantiles: by_reference.t().as_standard_layout().into_owned(),
@@ -229,7 +232,7 @@ mod tests {
     #[test]
     fn quantiles_that_are_not_one_for_each_probability_are_refused() {
         let params = params(Distribution::Uniform);
-        for quantiles in [vec![], vec![1.0; 4], vec![f64::NAN; 5]] {
+        for quantiles in [vec![], vec![1.0; 4], vec![1.0; 6], vec![f64::NAN; 5]] {
             assert!(QuantileTransformer::new(&Params { quantiles, ..params.clone() }).is_err());
         }
         assert!(QuantileTransformer::new(&Params { references: vec![], quantiles: vec![], ..params.clone() }).is_err());

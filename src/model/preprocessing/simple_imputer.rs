@@ -26,7 +26,7 @@ impl Missing {
 
 /// Where the numbers come from that replace what is missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Strategy {
+pub enum Replacement {
     /// From the middle of training: the mean, the median or the most frequent number of a feature.
     Middle,
     /// From whoever set the model up.
@@ -39,7 +39,7 @@ pub struct Params {
     /// What is replaced.
     pub missing: Missing,
     /// Where the replacements come from.
-    pub strategy: Strategy,
+    pub strategy: Replacement,
     /// What replaces it, one a feature. `None`: the feature had no numbers in training, and is left out.
     pub replacements: Vec<Option<f64>>,
     /// The features of which it is said, behind all others, whether they were missing: 1 if so, 0 if not.
@@ -50,7 +50,7 @@ pub struct Params {
 #[derive(Clone, PartialEq, Debug)]
 pub struct SimpleImputer {
     missing: Missing,
-    strategy: Strategy,
+    strategy: Replacement,
     replacements: Box<[Option<f64>]>,
     indicators: Box<[usize]>,
 }
@@ -118,7 +118,7 @@ impl SimpleImputer {
     /// The replacements, where they are the middle of training. A feature that is left out may be anything.
     pub(super) fn centre(&self) -> Option<Vec<f64>> {
         let middle = || self.replacements.iter().map(|number| number.unwrap_or(0.0)).collect();
-        (self.strategy == Strategy::Middle).then(middle)
+        (self.strategy == Replacement::Middle).then(middle)
     }
 
     pub(super) fn apply(&self, rows: Array2<f64>) -> Array2<f64> {
@@ -145,7 +145,7 @@ mod tests {
     fn params() -> Params {
         Params {
             missing: Missing::NaN,
-            strategy: Strategy::Middle,
+            strategy: Replacement::Middle,
             replacements: vec![Some(1.5), None, Some(7.0)],
             indicators: vec![],
         }
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_constant_is_no_centre() {
         assert_eq!(SimpleImputer::new(params()).unwrap().centre(), Some(vec![1.5, 0.0, 7.0]));
-        assert_eq!(SimpleImputer::new(Params { strategy: Strategy::Constant, ..params() }).unwrap().centre(), None);
+        assert_eq!(SimpleImputer::new(Params { strategy: Replacement::Constant, ..params() }).unwrap().centre(), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ fn every_step() -> Vec<Step> {
     let scaler = StandardScaler::new(2, Some(vec![1.0, -2.0]), Some(vec![0.5, 3.0])).unwrap();
     let imputer = SimpleImputer::new(SimpleImputerParams {
         missing: Missing::NaN,
-        strategy: Strategy::Middle,
+        strategy: Replacement::Middle,
         replacements: vec![Some(0.25), Some(4.0)],
         indicators: vec![1],
     });
@@ -39,9 +39,7 @@ fn every_step() -> Vec<Step> {
         Step::MinMaxScaler(MinMaxScaler::new(ranges).unwrap()),
         Step::MaxAbsScaler(MaxAbsScaler::new(vec![2.0, 5.0], Beyond::Clipped).unwrap()),
         Step::RobustScaler(RobustScaler::new(2, Some(vec![1.0, -2.0]), Some(vec![0.5, 3.0])).unwrap()),
-        Step::PowerTransformer(
-            PowerTransformer::new(Method::YeoJohnson, vec![-0.5, 2.5], Some(scaler)).unwrap(),
-        ),
+        Step::PowerTransformer(PowerTransformer::new(Method::YeoJohnson, vec![-0.5, 2.5], Some(scaler)).unwrap()),
         Step::PowerTransformer(PowerTransformer::new(Method::BoxCox, vec![0.0, 0.5], None).unwrap()),
         Step::QuantileTransformer(QuantileTransformer::new(&quantiles(Distribution::Uniform)).unwrap()),
         Step::QuantileTransformer(QuantileTransformer::new(&quantiles(Distribution::Normal)).unwrap()),
@@ -50,7 +48,8 @@ fn every_step() -> Vec<Step> {
         Step::PolynomialFeatures(PolynomialFeatures::new(products).unwrap()),
         Step::FunctionTransformer(FunctionTransformer::new(2, Function::Log1p)),
     ];
-    let branch = |columns: &[usize], steps: &[Step]| Branch { columns: columns.to_vec(), steps: steps.to_vec(), weight: 0.5 };
+    let branch =
+        |columns: &[usize], steps: &[Step]| Branch { columns: columns.to_vec(), steps: steps.to_vec(), weight: 0.5 };
     let branches = plain.iter().map(|step| branch(&[1, 0], std::slice::from_ref(step))).collect();
     let all = Step::ColumnTransformer(ColumnTransformer::new(2, branches).unwrap());
     plain.into_iter().chain([all]).collect()
@@ -62,11 +61,9 @@ fn bits(row: ArrayView1<'_, f64>) -> Vec<u64> {
 }
 
 /// Numbers of every kind that a feature may hold.
-fn number() -> impl Strategy_<Value = f64> {
+fn number() -> impl Strategy<Value = f64> {
     prop_oneof![4 => -10.0..10.0_f64, 2 => any::<f64>(), 1 => Just(f64::NAN), 1 => Just(f64::INFINITY), 1 => Just(0.0)]
 }
-
-use proptest::strategy::Strategy as Strategy_;
 
 #[test]
 fn what_comes_out_is_as_wide_as_a_step_says() {
@@ -120,7 +117,7 @@ fn an_imputer_leaves_what_is_usual_to_the_step_behind_it() {
     let imputer = |indicators: &[usize]| {
         let params = SimpleImputerParams {
             missing: Missing::NaN,
-            strategy: Strategy::Constant,
+            strategy: Replacement::Constant,
             replacements: vec![Some(0.0)],
             indicators: indicators.to_vec(),
         };

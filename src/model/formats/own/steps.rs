@@ -73,6 +73,9 @@ pub(super) enum StepDescription {
 pub(super) enum MethodDescription {
     #[serde(rename = "yeo-johnson")]
     YeoJohnson,
+    /// Rounded as scikit-learn before 1.9 does.
+    #[serde(rename = "yeo-johnson by power")]
+    YeoJohnsonByPower,
     #[serde(rename = "box-cox")]
     BoxCox,
 }
@@ -218,6 +221,7 @@ fn write_power_transformer(transformer: &PowerTransformer, to: &mut Target<'_>) 
     }
     let method = match transformer.method() {
         Method::YeoJohnson => MethodDescription::YeoJohnson,
+        Method::YeoJohnsonByPower => MethodDescription::YeoJohnsonByPower,
         Method::BoxCox => MethodDescription::BoxCox,
     };
     StepDescription::PowerTransformer { method, standardize: transformer.scaler().is_some() }
@@ -230,6 +234,7 @@ fn read_power_transformer(
 ) -> Result<PowerTransformer, OwnError> {
     let method = match method {
         MethodDescription::YeoJohnson => Method::YeoJohnson,
+        MethodDescription::YeoJohnsonByPower => Method::YeoJohnsonByPower,
         MethodDescription::BoxCox => Method::BoxCox,
     };
     let lambdas = from.numbers("lambdas")?;

@@ -28,6 +28,13 @@ impl<'g, 'a> Estimator<'g, 'a> {
         self.node.attribute("_sklearn_version").and_then(Node::text).map(printable)
     }
 
+    /// Whether an older version of scikit-learn wrote it, or one that does not say which it is, as the oldest do.
+    pub(super) fn is_before(self, major: u32, minor: u32) -> bool {
+        let version = self.version().unwrap_or_default();
+        let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) < (major, minor)
+    }
+
     /// The library and its version, in words.
     pub(super) fn origin(self) -> String {
         format!("scikit-learn {}", self.version().as_deref().unwrap_or("of unknown version"))
@@ -98,9 +105,12 @@ impl<'g, 'a> Estimator<'g, 'a> {
         self.one_row(class, name, matrix)
     }
 
-    /// The numbers of an array of one row; NaN may be among them.
+    /// The numbers of an array of one row; NaN may be among them. They may be Python's own.
     pub(super) fn row_with_nan(self, class: &'static str, name: &str) -> Result<Vec<f64>, SklearnError> {
         let node = self.required(class, name)?;
+        if let Some(numbers) = node.objects().and_then(|items| items.map(Node::number).collect()) {
+            return Ok(numbers);
+        }
         let matrix = node.matrix().ok_or_else(|| self.wrong(class, name, node.kind(), "one row of numbers"))?;
         self.one_row(class, name, matrix)
     }

@@ -10,6 +10,7 @@ const CLASS: &str = "PowerTransformer";
 /// Reads a fitted transformer. What scales its result is a `StandardScaler` within it.
 pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<PowerTransformer, SklearnError> {
     let method = match estimator.text(CLASS, "method")? {
+        "yeo-johnson" if estimator.is_before(1, 9) => Method::YeoJohnsonByPower,
         "yeo-johnson" => Method::YeoJohnson,
         "box-cox" => Method::BoxCox,
         other => return Err(estimator.setting(CLASS, "method", other, "yeo-johnson, box-cox")),

@@ -3,7 +3,7 @@
 use super::SklearnError;
 use super::estimator::Estimator;
 use crate::model::formats::pickle::printable;
-use crate::model::preprocessing::{Missing, SimpleImputer, SimpleImputerParams, Strategy};
+use crate::model::preprocessing::{Missing, Replacement, SimpleImputer, SimpleImputerParams};
 
 const CLASS: &str = "SimpleImputer";
 
@@ -12,8 +12,8 @@ const CLASS: &str = "SimpleImputer";
 /// A feature without numbers in training has NaN among its statistics, and is left out.
 pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<SimpleImputer, SklearnError> {
     let strategy = match estimator.text(CLASS, "strategy")? {
-        "mean" | "median" | "most_frequent" => Strategy::Middle,
-        "constant" => Strategy::Constant,
+        "mean" | "median" | "most_frequent" => Replacement::Middle,
+        "constant" => Replacement::Constant,
         other => {
             return Err(estimator.setting(CLASS, "strategy", other, "mean, median, most_frequent, constant"));
         }

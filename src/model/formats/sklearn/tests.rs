@@ -41,7 +41,7 @@ fn list(items: &[Vec<u8>]) -> Vec<u8> {
 
 fn object(module: &str, class: &str, attributes: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let attributes: Vec<_> = attributes.iter().flat_map(|(name, value)| [text(name), value.clone()].concat()).collect();
-    [format!("c{module}\n{class}\n)\x81}}(").as_bytes(), &attributes, b"ub"].concat()
+    [format!("c{module}\n{class}\n").as_bytes(), b")\x81}(", &attributes, b"ub"].concat()
 }
 
 fn pipeline(steps: &[Vec<u8>]) -> Vec<u8> {
@@ -50,8 +50,7 @@ fn pipeline(steps: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn svm() -> Vec<u8> {
-    let module = |class| (if class == "OneClassSVM" { "sklearn.svm.classes" } else { "" }).to_owned();
-    object(&module("OneClassSVM"), "OneClassSVM", &[("kernel", text("poly"))])
+    object("sklearn.svm.classes", "OneClassSVM", &[("kernel", text("poly"))])
 }
 
 #[test]
@@ -94,17 +93,24 @@ fn a_class_that_is_not_supported_is_named_with_its_module_its_version_and_what_i
 
 #[test]
 fn a_function_that_is_not_supported_is_named() {
-    for (func, found) in [("cnumpy\nexp\n", "numpy.exp"), ("csklearn.utils\nf\n", "sklearn.utils.f"), ("K\x01", "a whole number")] {
-        let transformer = object("sklearn.preprocessing._function_transformer", "FunctionTransformer", &[
-            ("func", func.as_bytes().to_vec()),
-        ]);
+    for (func, found) in
+        [("cnumpy\nexp\n", "numpy.exp"), ("csklearn.utils\nf\n", "sklearn.utils.f"), ("K\x01", "a whole number")]
+    {
+        let transformer = object(
+            "sklearn.preprocessing._function_transformer",
+            "FunctionTransformer",
+            &[("func", func.as_bytes().to_vec())],
+        );
         let file = File::of(&[&transformer]);
         let limits = Limits::default();
         let graph = pickle::read(&file.0, &limits).unwrap();
         let Err(refusal) = step(estimator_of(graph.root()).unwrap(), &mut Walk::new(&limits)) else {
             panic!("{found} was accepted");
         };
-        assert!(refusal.to_string().contains(&format!("has func = {found}; supported: None, or numpy's log1p")), "{refusal}");
+        assert!(
+            refusal.to_string().contains(&format!("has func = {found}; supported: None, or numpy's log1p")),
+            "{refusal}"
+        );
     }
 }
 
@@ -128,10 +134,7 @@ fn pipelines_that_double_at_every_level_are_refused_at_once() {
     let mut nested = svm();
     for level in 0..30_u8 {
         // Remembers the one within, and holds it twice.
-        let twice = [
-            tuple(&[text("a"), [nested, vec![b'q', level]].concat()]),
-            tuple(&[text("b"), vec![b'h', level]]),
-        ];
+        let twice = [tuple(&[text("a"), [nested, vec![b'q', level]].concat()]), tuple(&[text("b"), vec![b'h', level]])];
         nested = object("sklearn.pipeline", "Pipeline", &[("steps", list(&twice))]);
     }
     let refusal = File::of(&[&nested]).refusal();
