@@ -132,6 +132,14 @@ impl<'g, 'a> Node<'g, 'a> {
         }
     }
 
+    /// What an object is filled with, when that is not a dictionary of attributes.
+    pub(in crate::model::formats) fn state(self) -> Option<Node<'g, 'a>> {
+        match self.value() {
+            Value::Object(object) => object.state.map(|state| self.at(state)),
+            _ => None,
+        }
+    }
+
     /// An attribute of an object; as in Python the last of equal keys counts.
     pub(in crate::model::formats) fn attribute(self, name: &str) -> Option<Node<'g, 'a>> {
         let Value::Object(Object { state: Some(state), .. }) = self.value() else { return None };
