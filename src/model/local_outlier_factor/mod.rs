@@ -16,3 +16,6 @@ mod params;
 
 pub(super) use params::Params;
 pub use params::{LocalOutlierFactor, Metric};
+
+#[cfg(test)]
+mod tests;
