@@ -29,12 +29,12 @@ use sha2::{Digest, Sha256};
 
 pub use self::catalog::{Catalog, CatalogError, Entry, EntryError, Ignored, IgnoredReason};
 pub use self::detector::Detector;
-pub use self::elliptic_envelope::EllipticEnvelope;
+pub use self::elliptic_envelope::{EllipticEnvelope, Scale};
 pub use self::formats::{Format, Metadata};
 pub use self::invalid::Invalid;
-pub use self::isolation_forest::IsolationForest;
+pub use self::isolation_forest::{Boundary, IsolationForest, PathLength};
 pub use self::limits::Limits;
-pub use self::local_outlier_factor::LocalOutlierFactor;
+pub use self::local_outlier_factor::{LocalOutlierFactor, Metric};
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::one_class_svm::OneClassSvm;
 pub use self::preprocessing::{StandardScaler, Step};

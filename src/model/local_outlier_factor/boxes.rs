@@ -18,7 +18,8 @@ impl Boxes {
     pub(super) fn around(rows: &[f64], width: usize, levels: u32) -> Self {
         let count = (1_usize << levels) - 1;
         let mut bounds = vec![0.0; count * 2 * width];
-        let mut ranges = vec![0..rows.len() / width];
+        let mut ranges = Vec::with_capacity(2 * count + 1);
+        ranges.push(0..rows.len() / width);
         for (place, bounds) in bounds.chunks_exact_mut(2 * width).enumerate() {
             let range = ranges[place].clone();
             let (least, most) = bounds.split_at_mut(width);

@@ -132,7 +132,12 @@ impl<'g, 'a> Node<'g, 'a> {
         }
     }
 
-    /// What an object is filled with, when that is not a dictionary of attributes.
+    /// Its place among the values: two of one place are one and the same.
+    pub(in crate::model::formats) fn place(self) -> u32 {
+        self.id.0
+    }
+
+    /// What an object is filled with: a dictionary of attributes, or a tuple.
     pub(in crate::model::formats) fn state(self) -> Option<Node<'g, 'a>> {
         match self.value() {
             Value::Object(object) => object.state.map(|state| self.at(state)),
