@@ -10,3 +10,6 @@ mod params;
 
 pub(super) use params::Params;
 pub use params::{EllipticEnvelope, Scale};
+
+#[cfg(test)]
+mod tests;

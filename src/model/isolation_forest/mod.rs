@@ -16,3 +16,6 @@ mod path_length;
 pub use params::{Boundary, IsolationForest};
 pub(super) use params::{MAX_NODES, Node, Params, round_down};
 pub use path_length::PathLength;
+
+#[cfg(test)]
+mod tests;

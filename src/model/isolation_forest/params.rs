@@ -196,6 +196,7 @@ impl IsolationForest {
     }
 
     /// The parameters that this was made of, but for the order of the nodes.
+    #[allow(dead_code, reason = "what writes models needs them")]
     pub(in crate::model) fn params(&self) -> Params {
         let node = |node: &Packed| match node.as_leaf() {
             Some(leaf) => Node::Leaf { samples: self.leaves[leaf].samples },
@@ -223,6 +224,11 @@ impl IsolationForest {
     /// How many trees there are.
     pub fn trees(&self) -> usize {
         self.trees.len()
+    }
+
+    /// How the rows of a leaf count.
+    pub fn path_length(&self) -> PathLength {
+        self.path_length
     }
 
     /// Which decision values are anomalies.

@@ -1,82 +1,43 @@
 //! The nearest training rows, and the factor that comes of them.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::ops::Range;
 
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::ArrayView2;
 
+use super::boxes::halves;
+use super::nearest::Nearest;
 use super::params::{LocalOutlierFactor, Metric};
 use crate::verdict::Label;
 
 /// Keeps a density finite where all neighbours are the row itself, as in scikit-learn.
 const LEAST_DISTANCE: f64 = 1e-10;
 
-/// A training row, and how far it is. Of two as far, the one that comes later in the training counts as farther.
-#[derive(Clone, Copy, PartialEq)]
-struct Neighbour {
-    distance: f64,
-    row: usize,
-}
-
-impl Eq for Neighbour {}
-
-impl Ord for Neighbour {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.distance.total_cmp(&other.distance).then(self.row.cmp(&other.row))
-    }
-}
-
-impl PartialOrd for Neighbour {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 impl LocalOutlierFactor {
     /// The decision values of rows of [`width`](Self::width) features.
-    ///
-    /// Every training row is looked at: over runs of one feature that takes less than a walk through a tree up to many
-    /// thousand of them.
     pub(in crate::model) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
-        let mut distances = vec![0.0; self.reach.len()];
-        let mut nearest = BinaryHeap::with_capacity(self.neighbours);
-        rows.rows().into_iter().map(|row| self.decide_row(row, &mut distances, &mut nearest)).collect()
+        let mut search = Search {
+            factor: self,
+            row: vec![0.0; self.width],
+            distances: vec![0.0; self.reach.len()],
+            nearest: Nearest::of(self.neighbours),
+        };
+        let decide = |row: ndarray::ArrayView1<'_, f64>| {
+            search.row.iter_mut().zip(row).for_each(|(to, x)| *to = *x);
+            search.nearest.clear();
+            search.within(0, 0.0, 0..self.reach.len());
+            self.decision(search.nearest.rows())
+        };
+        rows.rows().into_iter().map(decide).collect()
     }
 
-    fn decide_row(&self, row: ArrayView1<'_, f64>, distances: &mut [f64], nearest: &mut BinaryHeap<Neighbour>) -> f64 {
-        self.measure(row, distances);
-        let (first, rest) = distances.split_at(self.neighbours);
-        nearest.extend(first.iter().enumerate().map(|(row, distance)| Neighbour { distance: *distance, row }));
-        let mut farthest = nearest.peek().map_or(f64::INFINITY, |neighbour| neighbour.distance);
-        for (row, distance) in (self.neighbours..).zip(rest) {
-            if *distance < farthest {
-                if let Some(mut last) = nearest.peek_mut() {
-                    *last = Neighbour { distance: *distance, row };
-                }
-                farthest = nearest.peek().map_or(f64::INFINITY, |neighbour| neighbour.distance);
-            }
-        }
+    fn decision(&self, nearest: &[(f64, usize)]) -> f64 {
         let count = self.neighbours as f64;
         let (mut reached, mut density) = (0.0, 0.0);
-        for Neighbour { distance, row } in nearest.drain() {
-            reached += self.metric.distance(distance).max(self.reach[row]);
-            density += self.densities[row];
+        for (measure, row) in nearest {
+            reached += self.metric.distance(*measure).max(self.reach[*row]);
+            density += self.densities[*row];
         }
         -(density / count) * (reached / count + LEAST_DISTANCE) - self.offset
-    }
-
-    /// What orders the training rows as their distances from `row` do.
-    fn measure(&self, row: ArrayView1<'_, f64>, distances: &mut [f64]) {
-        distances.fill(0.0);
-        for (x, feature) in row.iter().zip(self.rows.chunks_exact(distances.len())) {
-            let both = distances.iter_mut().zip(feature);
-            match self.metric {
-                Metric::Euclidean => both.for_each(|(sum, y)| *sum += (x - y) * (x - y)),
-                Metric::Manhattan => both.for_each(|(sum, y)| *sum += (x - y).abs()),
-                Metric::Chebyshev => both.for_each(|(most, y)| *most = most.max((x - y).abs())),
-                Metric::Minkowski { p } => both.for_each(|(sum, y)| *sum += (x - y).abs().powf(p)),
-            }
-        }
     }
 
     /// The label that goes with a decision value. A tie is normal.
@@ -85,8 +46,74 @@ impl LocalOutlierFactor {
     }
 }
 
+/// The search for the nearest training rows of a row.
+struct Search<'f> {
+    factor: &'f LocalOutlierFactor,
+    row: Vec<f64>,
+    /// How far each training row is of the box that is looked into.
+    distances: Vec<f64>,
+    nearest: Nearest,
+}
+
+impl Search<'_> {
+    /// Looks into a box, whose rows are at least `least` away: first into the nearer box of the two within.
+    fn within(&mut self, place: usize, least: f64, rows: Range<usize>) {
+        let LocalOutlierFactor { boxes, metric, .. } = self.factor;
+        if least > self.nearest.farthest() {
+            return;
+        }
+        match boxes.within(place).filter(|_| rows.len() > 1) {
+            Some([left, right]) => {
+                let bounds = [left, right].map(|place| boxes.least(place, &self.row, *metric));
+                let [left_rows, right_rows] = halves(&rows);
+                if bounds[0] <= bounds[1] {
+                    self.within(left, bounds[0], left_rows);
+                    self.within(right, bounds[1], right_rows);
+                } else {
+                    self.within(right, bounds[1], right_rows);
+                    self.within(left, bounds[0], left_rows);
+                }
+            }
+            None => self.among(rows),
+        }
+    }
+
+    /// Looks at training rows one by one.
+    fn among(&mut self, rows: Range<usize>) {
+        let factor = self.factor;
+        let distances = &mut self.distances[..rows.len()];
+        distances.fill(0.0);
+        for (x, feature) in self.row.iter().zip(factor.rows.chunks_exact(factor.reach.len())) {
+            let both = distances.iter_mut().zip(&feature[rows.clone()]);
+            // A loop for each, so that each becomes one of vectors.
+            match factor.metric {
+                Metric::Euclidean => both.for_each(|(sum, y)| *sum = Metric::Euclidean.add(*sum, x - y)),
+                Metric::Manhattan => both.for_each(|(sum, y)| *sum = Metric::Manhattan.add(*sum, x - y)),
+                Metric::Chebyshev => both.for_each(|(sum, y)| *sum = Metric::Chebyshev.add(*sum, x - y)),
+                metric @ Metric::Minkowski { .. } => both.for_each(|(sum, y)| *sum = metric.add(*sum, x - y)),
+            }
+        }
+        for (distance, row) in distances.iter().zip(rows) {
+            if *distance < self.nearest.farthest() {
+                self.nearest.push(*distance, row);
+            }
+        }
+    }
+}
+
 impl Metric {
-    /// The distance that goes with what `measure` gives.
+    /// Adds the difference in a feature to what is measured so far, which orders rows as their distances do.
+    #[inline]
+    pub(super) fn add(self, measure: f64, difference: f64) -> f64 {
+        match self {
+            Self::Euclidean => measure + difference * difference,
+            Self::Manhattan => measure + difference.abs(),
+            Self::Chebyshev => measure.max(difference.abs()),
+            Self::Minkowski { p } => measure + difference.abs().powf(p),
+        }
+    }
+
+    /// The distance that goes with what was measured.
     fn distance(self, measure: f64) -> f64 {
         match self {
             Self::Euclidean => measure.sqrt(),

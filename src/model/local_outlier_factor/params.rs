@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::boxes::Boxes;
 use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "LocalOutlierFactor";
@@ -9,10 +10,13 @@ const NAME: &str = "LocalOutlierFactor";
 /// The parameters as files hold them.
 #[derive(Clone, PartialEq, Debug)]
 pub(in crate::model) struct Params {
-    /// The training rows, one after another.
+    /// The training rows, one after another, in the order of the search.
     pub(in crate::model) rows: Vec<f64>,
     /// The features of each; at least one.
     pub(in crate::model) width: usize,
+    /// How many levels of boxes there are around the rows: the first around all of them, and each halved in the next.
+    /// With 1, every row is looked at.
+    pub(in crate::model) levels: u32,
     /// How many neighbours count.
     pub(in crate::model) neighbours: usize,
     /// Of each training row, the distance of its last neighbour that counts: its k-distance.
@@ -59,6 +63,7 @@ pub struct LocalOutlierFactor {
     /// the same feature of several.
     pub(super) rows: Box<[f64]>,
     pub(super) width: usize,
+    pub(super) boxes: Boxes,
     pub(super) neighbours: usize,
     pub(super) reach: Box<[f64]>,
     pub(super) densities: Box<[f64]>,
@@ -71,9 +76,9 @@ impl LocalOutlierFactor {
     ///
     /// # Errors
     /// When a number is not finite, lengths do not agree, a distance is negative, a density or the power of the metric is
-    /// not above 0, or there are fewer training rows than neighbours.
+    /// not above 0, there are fewer training rows than neighbours, or as few as boxes.
     pub(in crate::model) fn new(params: &Params) -> Result<Self, Invalid> {
-        let Params { ref rows, width, neighbours, ref reach, ref densities, offset, metric } = *params;
+        let Params { ref rows, width, levels, neighbours, ref reach, ref densities, offset, metric } = *params;
         let of_rows = parameter(NAME, "_fit_X");
         if width == 0 || rows.is_empty() {
             return Err(of_rows.invalid("empty", "at least one row of at least one feature"));
@@ -81,6 +86,11 @@ impl LocalOutlierFactor {
         let count = rows.len() / width;
         of_rows.length(rows.len(), count * width, "features of the training rows")?;
         of_rows.all_finite(rows)?;
+        if !(1..=count.ilog2() + 1).contains(&levels) {
+            return Err(
+                parameter(NAME, "_tree").invalid(format!("of {levels} levels"), format!("fit for {count} rows"))
+            );
+        }
         if !(1..=count).contains(&neighbours) {
             return Err(parameter(NAME, "n_neighbors_").invalid(neighbours, format!("1 to {count}")));
         }
@@ -99,6 +109,7 @@ impl LocalOutlierFactor {
         Ok(Self {
             rows: by_feature,
             width,
+            boxes: Boxes::around(rows, width, levels),
             neighbours,
             reach: reach.clone().into(),
             densities: densities.clone().into(),
@@ -108,11 +119,13 @@ impl LocalOutlierFactor {
     }
 
     /// The parameters that this was made of.
+    #[allow(dead_code, reason = "what writes models needs them")]
     pub(in crate::model) fn params(&self) -> Params {
         let count = self.reach.len();
         Params {
             rows: (0..count).flat_map(|row| self.rows.iter().skip(row).step_by(count)).copied().collect(),
             width: self.width,
+            levels: self.boxes.levels(),
             neighbours: self.neighbours,
             reach: self.reach.to_vec(),
             densities: self.densities.to_vec(),
@@ -151,7 +164,7 @@ impl LocalOutlierFactor {
     }
 
     pub(in crate::model) fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.rows) + size_of_val(&*self.reach) + size_of_val(&*self.densities)
+        size_of_val(&*self.rows) + self.boxes.heap_bytes() + size_of_val(&*self.reach) + size_of_val(&*self.densities)
     }
 
     /// The factor on the boundary.

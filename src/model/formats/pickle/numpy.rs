@@ -228,6 +228,9 @@ pub(in crate::model::formats) struct Matrix {
     pub(in crate::model::formats) numbers: Vec<f64>,
 }
 
+/// The most fields of records that are looked through: many arrays may share one list of them.
+const MAX_FIELDS: usize = 64;
+
 impl Array {
     /// The side of an array of one dimension.
     fn length(&self) -> Option<usize> {
@@ -299,7 +302,14 @@ impl<'g> Node<'g, '_> {
         (0..array.length()?).map(|index| whole(array.dtype, bytes.get(index * size..(index + 1) * size)?)).collect()
     }
 
+    /// The values of an array of Python values.
+    pub(in crate::model::formats) fn objects(self) -> Option<impl ExactSizeIterator<Item = Self>> {
+        let Value::Array(array) = self.value() else { return None };
+        if array.dtype.element == Element::Object { self.at(array.data?).items() } else { None }
+    }
+
     /// The texts of an array of one dimension.
+    #[allow(dead_code, reason = "names of columns are kept so")]
     pub(in crate::model::formats) fn texts(self) -> Option<Vec<String>> {
         let Value::Array(array) = self.value() else { return None };
         let length = array.length()?;
@@ -327,6 +337,9 @@ impl<'g> Node<'g, '_> {
         let (array, bytes) = self.array()?;
         let Element::Record { fields, size } = array.dtype.element else { return None };
         let Value::Dict(fields) = self.at(fields).value() else { return None };
+        if fields.len() > MAX_FIELDS {
+            return None;
+        }
         let (_, field) = fields.iter().rev().find(|(key, _)| self.at(*key).text() == Some(name))?;
         let mut pair = self.at(*field).items()?;
         let Value::Dtype(dtype) = *pair.next()?.value() else { return None };

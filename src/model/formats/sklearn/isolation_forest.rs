@@ -1,5 +1,7 @@
 //! `sklearn.ensemble.IsolationForest`.
 
+use std::collections::HashSet;
+
 use super::SklearnError;
 use super::estimator::Estimator;
 use crate::model::formats::pickle::Node as Value;
@@ -54,48 +56,59 @@ fn path_length(estimator: Estimator<'_, '_>) -> PathLength {
 }
 
 /// The nodes of all trees, with the features of whole rows.
+///
+/// A file of a few bytes may name one tree, one dictionary or one array a hundred thousand times. So no tree may come
+/// twice, and nodes and features are counted before they are read.
 fn trees(estimator: Estimator<'_, '_>, width: usize) -> Result<Vec<Vec<Node>>, SklearnError> {
-    let list = estimator.required(CLASS, "estimators_")?;
-    let wrong = |attribute: &str, found: &str, expected: &str| SklearnError::Attribute {
-        class: CLASS,
-        attribute: attribute.to_owned(),
-        found: found.to_owned(),
-        expected: expected.to_owned(),
-    };
-    let estimators = list.items().ok_or_else(|| wrong("estimators_", list.kind(), "a list of trees"))?;
+    let (list, estimators) = items(estimator, "estimators_")?;
     // Trees that see all features see them in their order.
-    let subsets = match estimator.attribute("_max_features").and_then(Value::int) {
-        Some(features) if usize::try_from(features).ok() == Some(width) => None,
-        _ => Some(estimator.required(CLASS, "estimators_features_")?),
-    };
-    let mut subsets = subsets
-        .map(|list| list.items().ok_or_else(|| wrong("estimators_features_", list.kind(), "a list of arrays")))
-        .transpose()?;
+    let all = estimator.attribute("_max_features").and_then(Value::int).map(usize::try_from) == Some(Ok(width));
+    let mut subsets = if all { None } else { Some(items(estimator, "estimators_features_")?.1) };
+    let too_large = || wrong("estimators_", "too large", format!("at most {MAX_NODES} nodes in all trees together"));
+    let (mut nodes_left, mut features_left) = (MAX_NODES, MAX_FEATURES);
+    let mut seen = HashSet::new();
     let mut trees = Vec::new();
-    // A file may name one tree a thousand times: the nodes are counted before they are there.
-    let mut left = MAX_NODES;
     for estimator in estimators {
-        let nodes = estimator.attribute("tree_").and_then(|tree| tree.attribute("nodes"));
-        let nodes = nodes.ok_or_else(|| wrong("estimators_", estimator.kind(), "fitted trees"))?;
-        let count = nodes.length().ok_or_else(|| wrong("nodes", nodes.kind(), "an array of records"))?;
-        left = left.checked_sub(count.max(1)).ok_or_else(|| {
-            wrong("estimators_", "too large", &format!("trees of at most {MAX_NODES} nodes together"))
-        })?;
-        let subset = match &mut subsets {
-            None => None,
-            Some(list) => Some(list.next().and_then(Value::whole_numbers).ok_or_else(|| {
-                wrong("estimators_features_", "too short", "an array of whole numbers for each tree")
-            })?),
-        };
-        trees.push(tree(nodes, subset.as_deref()).ok_or_else(|| {
-            wrong("nodes", "not a tree's", "records of left_child, right_child, feature, threshold and n_node_samples")
-        })?);
+        let unfitted = || wrong("estimators_", list.kind(), "fitted trees, each there once".to_owned());
+        let mut fresh = |value: Value<'_, '_>| value.state().is_some_and(|state| seen.insert(state.place()));
+        let tree = fresh(estimator).then(|| estimator.attribute("tree_")).flatten().ok_or_else(unfitted)?;
+        let nodes = fresh(tree).then(|| tree.attribute("nodes")).flatten().ok_or_else(unfitted)?;
+        let count = nodes.length().ok_or_else(|| not_a_tree(nodes))?;
+        nodes_left = nodes_left.checked_sub(count.max(1)).ok_or_else(too_large)?;
+        let subset = subsets.as_mut().map(|list| {
+            let list = list.next().ok_or("too short")?;
+            features_left = features_left.checked_sub(list.length().ok_or(list.kind())?).ok_or("too large")?;
+            list.whole_numbers().ok_or(list.kind())
+        });
+        let expected = || "an array of whole numbers for each tree".to_owned();
+        let subset = subset.transpose().map_err(|found| wrong("estimators_features_", found, expected()))?;
+        trees.push(read_tree(nodes, subset.as_deref()).ok_or_else(|| not_a_tree(nodes))?);
     }
     Ok(trees)
 }
 
+/// The most features of all trees together that are read.
+const MAX_FEATURES: usize = 1 << 21;
+
+fn items<'g, 'a>(
+    estimator: Estimator<'g, 'a>,
+    name: &str,
+) -> Result<(Value<'g, 'a>, impl Iterator<Item = Value<'g, 'a>>), SklearnError> {
+    let list = estimator.required(CLASS, name)?;
+    list.items().map(|items| (list, items)).ok_or_else(|| wrong(name, list.kind(), "a list, an item a tree".to_owned()))
+}
+
+fn not_a_tree(nodes: Value<'_, '_>) -> SklearnError {
+    let expected = "records of left_child, right_child, feature, threshold and n_node_samples, all in range";
+    wrong("nodes", nodes.kind(), expected.to_owned())
+}
+
+fn wrong(attribute: &str, found: &str, expected: String) -> SklearnError {
+    SklearnError::Attribute { class: CLASS, attribute: attribute.to_owned(), found: found.to_owned(), expected }
+}
+
 /// The nodes of a tree. `None` when a column is not there, or a number is out of all range.
-fn tree(nodes: Value<'_, '_>, subset: Option<&[i64]>) -> Option<Vec<Node>> {
+fn read_tree(nodes: Value<'_, '_>, subset: Option<&[i64]>) -> Option<Vec<Node>> {
     let whole = |name| nodes.whole_column(name);
     let (left, right) = (whole("left_child")?, whole("right_child")?);
     let (features, samples) = (whole("feature")?, whole("n_node_samples")?);

@@ -21,15 +21,48 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<LocalOutlierFactor, S
         .checked_sub(1)
         .filter(|last| *last < distances.columns)
         .map(|last| distances.numbers.iter().skip(last).step_by(distances.columns).copied().collect::<Vec<_>>());
+    let (order, levels) = search_order(estimator, rows.rows)?;
+    // What is too short comes out too short, and is refused with the other parameters.
+    let in_order = |numbers: &[f64], width: usize| -> Vec<f64> {
+        order.iter().filter_map(|row| numbers.get(row * width..(row + 1) * width)).flatten().copied().collect()
+    };
     Ok(LocalOutlierFactor::new(&Params {
+        rows: in_order(&rows.numbers, rows.columns),
         width: rows.columns,
-        rows: rows.numbers,
+        levels,
         neighbours,
-        reach: reach.unwrap_or_default(),
-        densities: estimator.row(CLASS, "_lrd")?,
+        reach: in_order(&reach.unwrap_or_default(), 1),
+        densities: in_order(&estimator.row(CLASS, "_lrd")?, 1),
         offset: estimator.number(CLASS, "offset_")?,
         metric: metric(estimator)?,
     })?)
+}
+
+/// The order in which the rows are searched, and the levels of boxes around them: those of the tree that the search was
+/// fitted with, if it was one.
+///
+/// A tree's state is the tuple of its data, the rows' places in its order, nodes, bounds, size of the leaves, levels and
+/// counts.
+fn search_order(estimator: Estimator<'_, '_>, rows: usize) -> Result<(Vec<usize>, u32), SklearnError> {
+    let state = estimator.attribute("_tree").and_then(Node::state);
+    let Some(mut items) = state.and_then(Node::items) else { return Ok(((0..rows).collect(), 1)) };
+    let wrong = |found: &str| SklearnError::Attribute {
+        class: CLASS,
+        attribute: "_tree".to_owned(),
+        found: found.to_owned(),
+        expected: format!("a tree of {rows} rows"),
+    };
+    let order = items.nth(1).and_then(Node::whole_numbers).ok_or_else(|| wrong("without an order of the rows"))?;
+    let levels = items.nth(3).and_then(Node::int).and_then(|levels| u32::try_from(levels).ok());
+    let levels = levels.ok_or_else(|| wrong("without levels"))?;
+    let mut seen = vec![false; rows];
+    let order = order.into_iter().map(|row| {
+        let row = usize::try_from(row).ok()?;
+        // No row may come twice.
+        seen.get_mut(row).is_some_and(|seen| !std::mem::replace(seen, true)).then_some(row)
+    });
+    let order = order.collect::<Option<Vec<_>>>().filter(|order| order.len() == rows);
+    Ok((order.ok_or_else(|| wrong("not an order of the rows"))?, levels))
 }
 
 /// How many rows it was fitted to.
