@@ -337,6 +337,7 @@ impl RunReport {
             failed = tally.failed,
             quarantined = tally.quarantined,
             suspicious_models = metrics::MODELS_SUSPICIOUS.get(),
+            drifting_models = metrics::MODELS_DRIFTING.get(),
             resumed,
             scoring_us = u64::try_from(scoring.as_micros()).unwrap_or(u64::MAX),
             total_us = u64::try_from(total.as_micros()).unwrap_or(u64::MAX),

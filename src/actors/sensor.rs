@@ -19,8 +19,8 @@ use crate::actors::restart::{Restart, RestartPolicy};
 use crate::actors::supervisor::{SensorDied, SensorSupervisor};
 use crate::features::{Blocks, Plan};
 use crate::interval::Window;
-use crate::model::Model;
-use crate::scoring::{ScoringSettings, Suspicion, score};
+use crate::model::{Drift, Model};
+use crate::scoring::{Judgement, ScoringSettings, Suspicion, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError};
 use crate::telemetry::metrics;
@@ -133,6 +133,8 @@ pub struct SensorActor {
     settings: Arc<SensorSettings>,
     windows: StoredWindows,
     suspicion: Suspicion,
+    /// Whether the last scored window was unlike the training.
+    drifting: bool,
     guard: Guard,
 }
 
@@ -146,14 +148,14 @@ impl SensorActor {
     ) -> Self {
         let suspicion = Suspicion::new(settings.suspicious_after);
         let guard = Guard { assignment, policy: settings.restart, parent, at_work: None };
-        Self { settings, windows, suspicion, guard }
+        Self { settings, windows, suspicion, drifting: false, guard }
     }
 
     fn assignment(&self) -> &Assignment {
         &self.guard.assignment
     }
 
-    fn score(&self, window: Window) -> Result<Outcome, String> {
+    fn score(&self, window: Window) -> Result<Judgement, String> {
         let Assignment { model, plan, .. } = self.assignment();
         let attempt = || {
             fail::fail_point!(&format!("sensor::score {}", self.assignment().name), |error| Err(
@@ -165,11 +167,30 @@ impl SensorActor {
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err("the model panicked".to_owned()))
     }
 
-    fn forget_suspicion(&mut self) {
+    /// Forgets what was observed of the model.
+    fn forget_observations(&mut self) {
         if self.suspicion.check().is_err() {
             metrics::MODELS_SUSPICIOUS.subtract(1);
         }
         self.suspicion = Suspicion::new(self.settings.suspicious_after);
+        metrics::MODELS_DRIFTING.subtract(u64::from(self.drifting));
+        self.drifting = false;
+    }
+
+    /// Reports windows unlike the training.
+    fn watch_drift(&mut self, drift: Option<&Drift>) {
+        let before = std::mem::replace(&mut self.drifting, drift.is_some());
+        match drift {
+            Some(drift) => {
+                metrics::MODELS_DRIFTING.add(u64::from(!before));
+                warn_limited!(sensor = %self.assignment().name, "unlike the training: {drift}");
+            }
+            None if before => {
+                metrics::MODELS_DRIFTING.subtract(1);
+                tracing::info!(sensor = %self.assignment().name, "like the training again");
+            }
+            None => {}
+        }
     }
 
     /// Reports a model that has just become suspicious.
@@ -195,7 +216,7 @@ impl SensorActor {
 
 impl Drop for SensorActor {
     fn drop(&mut self) {
-        self.forget_suspicion();
+        self.forget_observations();
     }
 }
 
@@ -219,7 +240,7 @@ impl Handler<TakeModel> for SensorActor {
     type Result = ();
 
     fn handle(&mut self, TakeModel { model, plan }: TakeModel, _: &mut Context<Self>) {
-        self.forget_suspicion();
+        self.forget_observations();
         self.guard.assignment.model = model;
         self.guard.assignment.plan = plan;
     }
@@ -241,8 +262,11 @@ impl Handler<ScoreWindow> for SensorActor {
         let outcome = match self.settings.restart.after(failures, 0.0) {
             Restart::Quarantine => Outcome::Quarantined,
             Restart::After(_) => match self.score(window) {
-                Ok(outcome) => {
+                Ok(Judgement { outcome, drift }) => {
                     self.assignment().failures.store(0, Ordering::Relaxed);
+                    if matches!(outcome, Outcome::Scored(_)) {
+                        self.watch_drift(drift.as_ref());
+                    }
                     outcome
                 }
                 Err(reason) => {

@@ -130,6 +130,13 @@ mod tests {
     }
 
     #[test]
+    fn expected_answers_are_neither_models_nor_passed_over() {
+        let directory = directory(&["model_1_1.pkl", "model_1_1.expect.csv", "model_1_2.expect.csv"]);
+        let catalog = read(&directory, "model_{device}_{sensor}");
+        assert_eq!((sensors(&catalog), catalog.ignored.len()), (vec!["1/1".to_owned()], 0));
+    }
+
+    #[test]
     fn models_may_lie_in_a_folder_a_device() {
         let directory = directory(&["press/temp.pkl", "oven/temp.pkl", "stray.pkl", "oven/deep/temp.pkl"]);
         let catalog = read(&directory, "{device}/{sensor}");

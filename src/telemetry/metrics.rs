@@ -73,6 +73,7 @@ metrics! {
     MODELS_CHANGED "anomalyd_models_changed_total" "Models that were added, replaced or taken off while the daemon ran."
     MODELS_REFUSED "anomalyd_models_refused_total" "Model files that were changed to something that cannot be used: the model before stays at work."
     MODELS_SUSPICIOUS "anomalyd_models_suspicious" "Models that called every row of their recent windows an anomaly."
+    MODELS_DRIFTING "anomalyd_models_drifting" "Models whose last window was unlike what they were trained on."
     ACTORS_RESTARTED "anomalyd_sensor_actors_restarted_total" "Sensor actors that were restarted after an error or a panic."
     ACTORS_QUARANTINED "anomalyd_sensor_actors_quarantined" "Sensor actors that failed too often in a row and are not tried any more."
     PUBLISHED "anomalyd_verdicts_published_total" "Verdicts that a sink took."

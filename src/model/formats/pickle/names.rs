@@ -82,7 +82,9 @@ impl<'a> Name<'a> {
                 name,
             ) if FUNCTIONS.contains(&name) => Self::Function(Class { module: "numpy", name }),
             // A dot in the name would reach for an attribute of the class.
-            (module, name) if module.starts_with("sklearn.") && !name.contains('.') => {
+            (module, name)
+                if !name.contains('.') && (module.starts_with("numpy.random.") || module.starts_with("sklearn.")) =>
+            {
                 Self::Class(Class { module, name })
             }
             _ => return None,

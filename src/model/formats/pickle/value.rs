@@ -158,6 +158,19 @@ impl<'g, 'a> Node<'g, 'a> {
         }
     }
 
+    /// Its place among the values: two of one place are one and the same.
+    pub(in crate::model::formats) fn place(self) -> u32 {
+        self.id.0
+    }
+
+    /// What an object is filled with: a dictionary of attributes, or a tuple.
+    pub(in crate::model::formats) fn state(self) -> Option<Node<'g, 'a>> {
+        match self.value() {
+            Value::Object(object) => object.state.map(|state| self.at(state)),
+            _ => None,
+        }
+    }
+
     /// An attribute of an object; as in Python the last of equal keys counts.
     pub(in crate::model::formats) fn attribute(self, name: &str) -> Option<Node<'g, 'a>> {
         let Value::Object(Object { state: Some(state), .. }) = self.value() else { return None };

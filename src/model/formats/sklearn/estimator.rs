@@ -132,6 +132,17 @@ impl<'g, 'a> Estimator<'g, 'a> {
         }
     }
 
+    /// A finite number.
+    pub(super) fn number(self, class: &'static str, name: &str) -> Result<f64, SklearnError> {
+        let node = self.required(class, name)?;
+        node.number().filter(|number| number.is_finite()).ok_or_else(|| SklearnError::Attribute {
+            class,
+            attribute: name.to_owned(),
+            found: node.number().map_or(node.kind().to_owned(), |number| number.to_string()),
+            expected: "a finite number".to_owned(),
+        })
+    }
+
     /// A whole number from 0 on.
     pub(super) fn count(self, class: &'static str, name: &str) -> Result<usize, SklearnError> {
         let node = self.required(class, name)?;

@@ -4,19 +4,27 @@
 //! evaluated. Modules moved at 0.22 (`sklearn.svm.classes` became `sklearn.svm._classes`, `sklearn.preprocessing.data`
 //! became `_data`), so an estimator is told by its package and class.
 
+mod autoencoder;
 mod column_transformer;
 mod columns;
+mod elliptic_envelope;
 mod error;
 mod estimator;
 mod function_transformer;
+mod isolation_forest;
+mod kmeans_distance;
+mod local_outlier_factor;
 mod max_abs_scaler;
 mod min_max_scaler;
+mod offset;
 mod one_class_svm;
 mod pca;
+mod pca_reconstruction;
 mod polynomial_features;
 mod power_transformer;
 mod quantile_transformer;
 mod robust_scaler;
+mod sgd_one_class_svm;
 mod simple_imputer;
 mod standard_scaler;
 mod walk;
@@ -33,7 +41,14 @@ use crate::model::detector::Detector;
 use crate::model::preprocessing::Step;
 
 /// The detectors that [`detector`] reads, for error messages.
-const DETECTORS: &[&str] = &["OneClassSVM with the rbf kernel"];
+const DETECTORS: &[&str] = &[
+    "EllipticEnvelope",
+    "IsolationForest",
+    "LocalOutlierFactor with novelty=True",
+    "OneClassSVM",
+    "SGDOneClassSVM",
+    "PCA, KMeans, MiniBatchKMeans or MLPRegressor with offset_",
+];
 
 /// What [`step`] reads, for error messages.
 const STEPS: &[&str] = &[
@@ -72,8 +87,9 @@ pub(super) fn read(graph: &Graph<'_>, limits: &Limits) -> Result<Contents, Sklea
         format: Format::Pickle { protocol: graph.protocol() },
         library: "scikit-learn".to_owned(),
         library_version: last.version().or_else(|| root.version()),
-        training_rows: one_class_svm::training_rows(*last).or(walk.training_rows()),
+        training_rows: training_rows(*last).or(walk.training_rows()),
         columns: columns(estimators.first().copied(), width),
+        source: None,
         notes: Vec::new(),
     };
     Ok(Contents { preprocessing, detector, metadata })
@@ -92,8 +108,32 @@ fn columns(first: Option<Estimator<'_, '_>>, width: usize) -> Option<Vec<String>
 /// Reads what stands at the end of a pipeline.
 fn detector(estimator: Estimator<'_, '_>) -> Result<Detector, SklearnError> {
     match estimator.path() {
+        ("sklearn.cluster", "KMeans" | "MiniBatchKMeans") => {
+            kmeans_distance::read(estimator).map(Detector::KmeansDistance)
+        }
+        ("sklearn.decomposition", "PCA") => pca_reconstruction::read(estimator).map(Detector::PcaReconstruction),
+        ("sklearn.neural_network", "MLPRegressor") => autoencoder::read(estimator).map(Detector::Autoencoder),
+        ("sklearn.covariance", "EllipticEnvelope") => {
+            elliptic_envelope::read(estimator).map(Detector::EllipticEnvelope)
+        }
+        ("sklearn.ensemble", "IsolationForest") => isolation_forest::read(estimator).map(Detector::IsolationForest),
+        ("sklearn.neighbors", "LocalOutlierFactor") => {
+            local_outlier_factor::read(estimator).map(Detector::LocalOutlierFactor)
+        }
+        ("sklearn.linear_model", "SGDOneClassSVM") => sgd_one_class_svm::read(estimator).map(Detector::SgdOneClassSvm),
         ("sklearn.svm", "OneClassSVM") => one_class_svm::read(estimator).map(Detector::OneClassSvm),
         _ => Err(estimator.unsupported()),
+    }
+}
+
+/// How many rows a detector was fitted to.
+fn training_rows(estimator: Estimator<'_, '_>) -> Option<u64> {
+    match estimator.path() {
+        ("sklearn.decomposition", "PCA") => pca_reconstruction::training_rows(estimator),
+        ("sklearn.covariance", "EllipticEnvelope") => elliptic_envelope::training_rows(estimator),
+        ("sklearn.ensemble", "IsolationForest") => isolation_forest::training_rows(estimator),
+        ("sklearn.neighbors", "LocalOutlierFactor") => local_outlier_factor::training_rows(estimator),
+        _ => one_class_svm::training_rows(estimator),
     }
 }
 
