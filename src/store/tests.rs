@@ -111,6 +111,10 @@ fn the_ring_gives_the_place_of_an_old_window_to_a_new_one() {
     let kept: Vec<_> =
         (0..7).filter(|index| store.reader.window(SensorId(0), window(*index)).unwrap().is_some()).collect();
     assert_eq!(kept, [2, 3, 4, 5]);
+    let overwritten: Vec<_> =
+        (0..10).filter(|index| store.reader.is_overwritten(SensorId(0), window(*index)).unwrap()).collect();
+    assert_eq!(overwritten, [0, 1], "the others are there, or held nothing yet");
+    assert!(!store.reader.is_overwritten(SensorId(1), window(0)).unwrap(), "it was never there");
 }
 
 #[test]
