@@ -97,7 +97,7 @@ fn a_model_says_what_it_is() {
     assert_eq!(model.detector().name(), "OneClassSVM");
     assert_eq!(metadata.training_rows, Some(60));
     assert_eq!((model.width(), model.warnings()), (3, vec![]));
-    let anomalyd::model::Detector::OneClassSvm(svm) = model.detector();
+    let anomalyd::model::Detector::OneClassSvm(svm) = model.detector() else { panic!("another detector") };
     assert_eq!((svm.gamma(), svm.nu()), (1.0 / 3.0, Some(0.2)));
     assert!(svm.support_vectors() >= 12);
 }

@@ -17,16 +17,16 @@ pub(super) fn read(graph: &Graph<'_>, budget: &mut Budget<'_>) -> Result<(Vec<St
         return Err(OnnxError::value(scores.name, "is no decision value"));
     };
     if let Some(found) = isolation_forest::find(scores, budget)? {
-        let rows = rows(found.rows, graph.width, budget)?;
+        let rows = rows(found.rows, graph.width, 1, budget)?;
         return Ok((rows.steps, Detector::IsolationForest(found.forest(rows.width)?)));
     }
     if let Some(found) = local_outlier_factor::find(scores, budget)? {
-        let rows = rows(found.rows, graph.width, budget)?;
+        let rows = rows(found.rows, graph.width, 1, budget)?;
         return Ok((rows.steps, Detector::LocalOutlierFactor(found.factor()?)));
     }
     match (node.domain, node.operator) {
         ("ai.onnx.ml", "SVMRegressor") => {
-            let rows = rows(scores.input_of(node, 0)?, graph.width, budget)?;
+            let rows = rows(scores.input_of(node, 0)?, graph.width, 1, budget)?;
             let svm = one_class_svm::read(node, rows.width, budget)?;
             Ok((rows.steps, Detector::OneClassSvm(svm)))
         }
