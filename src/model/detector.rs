@@ -7,6 +7,7 @@ use super::isolation_forest::IsolationForest;
 use super::local_outlier_factor::LocalOutlierFactor;
 use super::network::Network;
 use super::one_class_svm::OneClassSvm;
+use super::sgd_one_class_svm::SgdOneClassSvm;
 use crate::verdict::Label;
 
 /// The last step of a model. Each kind has a folder of its own.
@@ -22,6 +23,8 @@ pub enum Detector {
     Network(Network),
     /// One-class support vector machine.
     OneClassSvm(OneClassSvm),
+    /// Linear one-class support vector machine, trained by stochastic gradient descent.
+    SgdOneClassSvm(SgdOneClassSvm),
 }
 
 impl Detector {
@@ -33,6 +36,7 @@ impl Detector {
             Self::LocalOutlierFactor(_) => "LocalOutlierFactor",
             Self::Network(_) => "Network",
             Self::OneClassSvm(_) => "OneClassSVM",
+            Self::SgdOneClassSvm(_) => "SGDOneClassSVM",
         }
     }
 
@@ -44,6 +48,7 @@ impl Detector {
             Self::LocalOutlierFactor(factor) => factor.width(),
             Self::Network(network) => network.width(),
             Self::OneClassSvm(svm) => svm.width(),
+            Self::SgdOneClassSvm(svm) => svm.width(),
         }
     }
 
@@ -55,6 +60,7 @@ impl Detector {
             Self::LocalOutlierFactor(factor) => factor.parameters(),
             Self::Network(network) => network.parameters(),
             Self::OneClassSvm(svm) => svm.parameters(),
+            Self::SgdOneClassSvm(svm) => svm.parameters(),
         }
     }
 
@@ -66,6 +72,7 @@ impl Detector {
             Self::LocalOutlierFactor(factor) => factor.heap_bytes(),
             Self::Network(network) => network.heap_bytes(),
             Self::OneClassSvm(svm) => svm.heap_bytes(),
+            Self::SgdOneClassSvm(svm) => svm.heap_bytes(),
         }
     }
 
@@ -77,6 +84,7 @@ impl Detector {
             Self::LocalOutlierFactor(factor) => factor.decide(rows),
             Self::Network(network) => network.decide(rows),
             Self::OneClassSvm(svm) => svm.decide(rows),
+            Self::SgdOneClassSvm(svm) => svm.decide(rows),
         }
     }
 
@@ -88,6 +96,7 @@ impl Detector {
             Self::LocalOutlierFactor(_) => LocalOutlierFactor::label(decision),
             Self::Network(_) => Network::label(decision),
             Self::OneClassSvm(_) => OneClassSvm::label(decision),
+            Self::SgdOneClassSvm(_) => SgdOneClassSvm::label(decision),
         }
     }
 
@@ -100,6 +109,7 @@ impl Detector {
             Self::LocalOutlierFactor(factor) => factor.unit(),
             Self::Network(network) => network.unit(),
             Self::OneClassSvm(svm) => svm.unit(),
+            Self::SgdOneClassSvm(svm) => svm.unit(),
         }
     }
 
@@ -111,6 +121,7 @@ impl Detector {
             Self::LocalOutlierFactor(factor) => Some(factor.centre()),
             Self::Network(_) => None,
             Self::OneClassSvm(svm) => Some(svm.centre()),
+            Self::SgdOneClassSvm(_) => None,
         }
     }
 }

@@ -19,13 +19,14 @@ mod name_template;
 mod network;
 mod one_class_svm;
 mod preprocessing;
+mod sgd_one_class_svm;
 mod warning;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, CowArray};
 use sha2::{Digest, Sha256};
 
 pub use self::catalog::{Catalog, CatalogError, Entry, EntryError, Ignored, IgnoredReason};
@@ -38,13 +39,14 @@ pub use self::limits::Limits;
 pub use self::local_outlier_factor::LocalOutlierFactor;
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::network::{Network, NetworkError, Output};
-pub use self::one_class_svm::OneClassSvm;
+pub use self::one_class_svm::{Kernel, OneClassSvm};
 pub use self::preprocessing::{
     Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,
     MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams, PowerTransformer,
     QuantileTransformer, QuantileTransformerParams, RobustScaler, SimpleImputer, SimpleImputerParams, StandardScaler,
     Step, Strategy,
 };
+pub use self::sgd_one_class_svm::SgdOneClassSvm;
 pub use self::warning::Warning;
 use crate::verdict::{Label, ModelHash};
 
@@ -82,7 +84,10 @@ pub enum ModelError {
         max: usize,
     },
     /// The content is of no known format.
-    #[error("begins with the bytes {beginning:?}, which is no known format; expected a pickle of protocol 2 to 5, or ONNX")]
+    #[error(
+        "begins with the bytes {beginning:?}, which is no known format; expected a pickle of protocol 2 to 5, ONNX, or \
+         LIBSVM's text"
+    )]
     Format {
         /// The first bytes, in hexadecimal.
         beginning: String,
@@ -90,6 +95,9 @@ pub enum ModelError {
     /// An ONNX file that was refused.
     #[error(transparent)]
     Onnx(#[from] formats::onnx::OnnxError),
+    /// A text of LIBSVM that was refused.
+    #[error(transparent)]
+    Libsvm(#[from] formats::libsvm::LibsvmError),
     /// A pickle that was refused.
     #[error(transparent)]
     Pickle(#[from] formats::pickle::PickleError),
@@ -236,25 +244,24 @@ impl Model {
         if rows.ncols() != width {
             return Err(EvaluateError::Width { found: rows.ncols(), expected: width });
         }
-        let prepared = self.preprocessing.iter().fold(rows.to_owned(), |rows, step| step.apply(rows));
+        let prepared =
+            self.preprocessing.iter().fold(CowArray::from(rows), |rows, step| step.apply(rows.into_owned()).into());
         // An infinity is infinitely far from every support vector and would get a decision value as if all were well.
-        match first_not_finite(rows) {
-            _ if prepared.iter().all(|x| x.is_finite()) => {}
-            Some((row, feature)) => return Err(EvaluateError::Row { row, feature, value: rows[[row, feature]] }),
-            None => {
-                let (row, feature) = first_not_finite(prepared.view()).unwrap_or_default();
-                return Err(EvaluateError::Preprocessed { row, feature, value: prepared[[row, feature]] });
-            }
+        if !all_finite(prepared.view()) {
+            return Err(match first_not_finite(rows) {
+                Some((row, feature)) => EvaluateError::Row { row, feature, value: rows[[row, feature]] },
+                None => {
+                    let (row, feature) = first_not_finite(prepared.view()).unwrap_or_default();
+                    EvaluateError::Preprocessed { row, feature, value: prepared[[row, feature]] }
+                }
+            });
         }
         let decisions = self.detector.decide(prepared.view());
-        decisions
-            .into_iter()
-            .enumerate()
-            .map(|(row, decision)| match decision.is_finite() {
-                true => Ok(Evaluation { label: self.detector.label(decision), decision }),
-                false => Err(EvaluateError::Decision { row, decision }),
-            })
-            .collect()
+        if let Some((row, decision)) = decisions.iter().enumerate().find(|(_, decision)| !decision.is_finite()) {
+            return Err(EvaluateError::Decision { row, decision: *decision });
+        }
+        let evaluation = |decision| Evaluation { label: self.detector.label(decision), decision };
+        Ok(decisions.into_iter().map(evaluation).collect())
     }
 }
 
@@ -269,6 +276,14 @@ fn fit_together(preprocessing: &[Step], detector: &Detector) -> Result<(), Model
         }
     }
     Ok(())
+}
+
+/// Whether there is neither NaN nor an infinity, without a branch a number where they lie in a row.
+fn all_finite(rows: ArrayView2<'_, f64>) -> bool {
+    match rows.as_slice() {
+        Some(numbers) => numbers.iter().fold(true, |all, x| all & x.is_finite()),
+        None => rows.iter().all(|x| x.is_finite()),
+    }
 }
 
 /// Where the first NaN or infinity is.

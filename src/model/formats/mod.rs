@@ -1,5 +1,6 @@
 //! The formats that models come in. The content decides which it is, never the file's name.
 
+pub mod libsvm;
 pub mod onnx;
 pub mod pickle;
 pub mod sklearn;
@@ -48,6 +49,8 @@ pub enum Format {
         /// Its protocol.
         protocol: u8,
     },
+    /// The text that LIBSVM's tools write.
+    Libsvm,
 }
 
 impl fmt::Display for Format {
@@ -55,6 +58,7 @@ impl fmt::Display for Format {
         match self {
             Self::Onnx { opset } => write!(f, "ONNX, opset {opset}"),
             Self::Pickle { protocol } => write!(f, "pickle, protocol {protocol}"),
+            Self::Libsvm => f.write_str("LIBSVM's text"),
         }
     }
 }
@@ -63,6 +67,9 @@ impl fmt::Display for Format {
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError> {
     if onnx::recognise(bytes) {
         return Ok(onnx::read(bytes, limits)?);
+    }
+    if libsvm::recognise(bytes) {
+        return Ok(libsvm::read(bytes, limits)?);
     }
     if !pickle::recognise(bytes) {
         let beginning = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");

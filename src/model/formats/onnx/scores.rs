@@ -4,11 +4,12 @@ use super::budget::Budget;
 use super::error::OnnxError;
 use super::graph::Graph;
 use super::rows::rows;
-use super::{decision, isolation_forest, local_outlier_factor, one_class_svm};
+use super::{decision, isolation_forest, local_outlier_factor, one_class_svm, sgd_one_class_svm};
 use crate::model::detector::Detector;
 use crate::model::preprocessing::Step;
 
-const SUPPORTED: &str = "no detector's decision value ends so; supported: OneClassSVM, IsolationForest, LocalOutlierFactor";
+const SUPPORTED: &str = "no detector's decision value ends so; supported: OneClassSVM, \
+                         SGDOneClassSVM, IsolationForest, LocalOutlierFactor";
 
 /// Finds the detector that makes the decision values, and the steps before it.
 pub(super) fn read(graph: &Graph<'_>, budget: &mut Budget<'_>) -> Result<(Vec<Step>, Detector), OnnxError> {
@@ -23,6 +24,10 @@ pub(super) fn read(graph: &Graph<'_>, budget: &mut Budget<'_>) -> Result<(Vec<St
     if let Some(found) = local_outlier_factor::find(scores, budget)? {
         let rows = rows(found.rows, graph.width, 1, budget)?;
         return Ok((rows.steps, Detector::LocalOutlierFactor(found.factor()?)));
+    }
+    if let Some(found) = sgd_one_class_svm::find(scores, budget)? {
+        let rows = rows(found.rows, graph.width, 1, budget)?;
+        return Ok((rows.steps, Detector::SgdOneClassSvm(found.machine()?)));
     }
     match (node.domain, node.operator) {
         ("ai.onnx.ml", "SVMRegressor") => {

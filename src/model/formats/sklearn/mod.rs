@@ -21,6 +21,7 @@ mod power_transformer;
 mod quantile_transformer;
 mod robust_scaler;
 mod simple_imputer;
+mod sgd_one_class_svm;
 mod standard_scaler;
 mod walk;
 
@@ -40,7 +41,8 @@ const DETECTORS: &[&str] = &[
     "EllipticEnvelope",
     "IsolationForest",
     "LocalOutlierFactor with novelty=True",
-    "OneClassSVM with the rbf kernel",
+    "OneClassSVM",
+    "SGDOneClassSVM",
 ];
 
 /// What [`step`] reads, for error messages.
@@ -107,6 +109,7 @@ fn detector(estimator: Estimator<'_, '_>) -> Result<Detector, SklearnError> {
         ("sklearn.neighbors", "LocalOutlierFactor") => {
             local_outlier_factor::read(estimator).map(Detector::LocalOutlierFactor)
         }
+        ("sklearn.linear_model", "SGDOneClassSVM") => sgd_one_class_svm::read(estimator).map(Detector::SgdOneClassSvm),
         ("sklearn.svm", "OneClassSVM") => one_class_svm::read(estimator).map(Detector::OneClassSvm),
         _ => Err(estimator.unsupported()),
     }
