@@ -93,7 +93,7 @@ const KEYS: [&str; 14] = [
     "SV",
 ];
 
-/// Up to how many significant digits older versions write: fewer than a double has.
+/// Up to how many significant digits LIBSVM writes of a value: fewer than a double has.
 const LOSSY_DIGITS: usize = 8;
 
 /// Whether a file begins with a key of a header.
@@ -113,8 +113,8 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError
     let vectors = Vectors::read(lines, header.vectors, limits)?;
     let notes = (vectors.digits <= LOSSY_DIGITS).then(|| {
         format!(
-            "its support vectors are written with {} significant digits at most, as older versions of LIBSVM do: rows \
-             near the boundary may get another label than where the model was trained",
+            "its support vectors are written with {} significant digits at most, as LIBSVM does: rows near the boundary \
+             may get another label than where the model was trained",
             vectors.digits
         )
     });

@@ -1,8 +1,8 @@
 //! Evaluating rows in batches of one size, for which everything was laid out beforehand.
 
+use anyhow::ensure;
 use ndarray::{ArrayView2, Axis};
 use tract_onnx::prelude::{Tensor, TractResult, tvec};
-use tract_onnx::tract_core::internal::ensure;
 
 use super::params::{Network, Output, guarded};
 use crate::verdict::Label;

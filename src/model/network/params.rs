@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 use tract_onnx::prelude::{
-    DatumExt, Framework, InferenceModelExt, TractResult, TypedFact, TypedModel, TypedOp, TypedRunnableModel,
+    DatumExt, Framework, InferenceModelExt, TractResult, TypedModel, TypedRunnableModel,
 };
 
 use super::evaluate::BATCH;

@@ -82,10 +82,12 @@ fn distance<'g, 'a>(
         return Err(search.refused("it does not search among distances, as skl2onnx writes them"));
     };
     let body = scan.attribute("body").and_then(|body| body.graph.as_ref());
-    let operators: Vec<_> = body.iter().flat_map(|body| &body.nodes).map(|node| node.operator).collect();
+    let operators = body.iter().flat_map(|body| &body.nodes).map(|node| node.operator);
+    // The copies stand wherever they happened to be written.
+    let operators: Vec<_> = operators.filter(|operator| *operator != "Identity").collect();
     let metric = match (&operators[..], root) {
-        (["Identity", "Sub", "ReduceSumSquare", "Identity"], Some(_)) => Metric::Euclidean,
-        (["Identity", "Sub", "Abs", "ReduceSum", "Identity"], None) => Metric::Manhattan,
+        (["Sub", "ReduceSumSquare"], Some(_)) => Metric::Euclidean,
+        (["Sub", "Abs", "ReduceSum"], None) => Metric::Manhattan,
         _ => return Err(unknown(scan, "another one")),
     };
     Ok((metric, term.input_of(scan, 0)?, term.input_of(scan, 1)?))

@@ -16,6 +16,7 @@ mod pattern;
 mod proto;
 mod rows;
 mod scores;
+mod sgd_one_class_svm;
 mod tensor;
 mod wire;
 

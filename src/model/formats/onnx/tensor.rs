@@ -3,7 +3,6 @@
 use super::budget::Budget;
 use super::error::OnnxError;
 use super::wire::Message;
-use crate::model::formats::pickle::printable;
 
 /// A kind of number. Those of 16 bits and less have no place in a detector.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -167,8 +166,4 @@ impl<'a> Tensor<'a> {
         Ok(ints)
     }
 
-    /// For error messages.
-    pub(super) fn title(&self) -> String {
-        printable(self.name)
-    }
 }
