@@ -94,7 +94,10 @@ fn estimators_of_every_version_give_the_errors_that_numpy_computes() {
 fn an_estimator_without_an_offset_is_refused_with_what_to_do() {
     let path = samples().join("pca_without_offset__sklearn-1.9.1.pkl");
     let error = Model::load(&path, &Limits::default()).unwrap_err().to_string();
-    assert!(error.contains("has no offset_") && error.contains("pca.offset_ = -numpy.quantile(errors, 0.99)"), "{error}");
+    assert!(
+        error.contains("has no offset_") && error.contains("pca.offset_ = -numpy.quantile(errors, 0.99)"),
+        "{error}"
+    );
     assert!(error.contains("anomalyd model convert --offset or --calibrate"), "{error}");
 }
 
@@ -172,7 +175,8 @@ fn a_model_that_numpy_wrote_in_ten_lines_gives_its_answers() {
     let model = load("robust_by_python.safetensors");
     assert_eq!(model.metadata().columns.as_deref().unwrap(), ["temperature", "vibration", "pressure"]);
     assert_eq!((model.metadata().library.as_str(), model.metadata().training_rows), ("numpy", Some(500)));
-    let columns_of = |name: &'static str| columns(&samples().join("robust_by_python.csv"), move |column| column.starts_with(name));
+    let columns_of =
+        |name: &'static str| columns(&samples().join("robust_by_python.csv"), move |column| column.starts_with(name));
     let found = model.evaluate(columns_of("x").view()).unwrap();
     for (found, expected) in found.iter().zip(&columns_of("decision")) {
         assert!((found.decision - expected).abs() < 1e-12, "{found:?} for {expected}");
@@ -234,11 +238,17 @@ fn a_file_that_lies_is_refused_with_the_reason() {
         (described(&MAD.replace("-3.5", "1e999"), both), "number out of range"),
         (described(&format!("{{\"format\":1,\"steps\":{}", "[".repeat(100_000)), both), "no description of a model"),
         (described(MAD, &both[..1]), "the tensor detector.mad is missing"),
-        (described(MAD, &[both[0], both[1], ("detector.madd", &[1.0])]), "the tensor detector.madd is no part of the model"),
+        (
+            described(MAD, &[both[0], both[1], ("detector.madd", &[1.0])]),
+            "the tensor detector.madd is no part of the model",
+        ),
         (described(MAD, &[both[0], ("detector.mad", &[1.0, 2.0])]), "mad of robust statistics is 2 numbers"),
         (described(MAD, &[both[0], ("detector.mad", &[f64::NAN])]), "mad of robust statistics is NaN"),
         (described(&MAD.replace("mad", "quantiles"), both), "the tensor detector.low is missing"),
-        (described(&format!("{},\"content\":\"{}\"}}", &MAD[..MAD.len() - 1], "0".repeat(64)), both), "damaged: its bytes"),
+        (
+            described(&format!("{},\"content\":\"{}\"}}", &MAD[..MAD.len() - 1], "0".repeat(64)), both),
+            "damaged: its bytes",
+        ),
         (described(&format!("{},\"content\":\"abc\"}}", &MAD[..MAD.len() - 1]), both), "`content` is not the SHA-256"),
         (two(median(0, 8), mad(0, 8)), "does not begin where the one before it ends"),
         (two(median(0, 8), mad(4, 12)), "does not begin where the one before it ends"),
@@ -248,7 +258,10 @@ fn a_file_that_lies_is_refused_with_the_reason() {
         (two(median(0, 8), tensor("detector.median", "F64", "[1]", 8, 16)), "is there twice"),
         (two(median(0, 8), String::new()), "8 bytes at its end belong to no tensor"),
         (two(median(0, 8), tensor("detector.mad", "F64", "[2]", 8, 24)), "ends beyond the file"),
-        (two(median(0, 8), tensor("detector.mad", "I64", "[1]", 8, 16)), "is I64 of shape [1], expected one dimension of float64"),
+        (
+            two(median(0, 8), tensor("detector.mad", "I64", "[1]", 8, 16)),
+            "is I64 of shape [1], expected one dimension of float64",
+        ),
         (two(median(0, 8), tensor("detector.mad", "F64", "[1, 1]", 8, 16)), "is F64 of shape [1, 1]"),
         (two(median(0, 8), tensor("detector.mad", "F99", "[1]", 8, 16)), "unknown variant `F99`"),
         (two(median(0, 8), tensor("detector.mad", "F64", "[1,1,1,1,1]", 8, 16)), "at most 4 dimensions"),
@@ -374,7 +387,8 @@ fn history(folder: &Path) -> String {
     let mut text = "time,a,b,c\n".to_owned();
     for row in 0..500 {
         let (cause, noise) = (random.f64(), random.f64());
-        text += &format!("{row},{},{},{}\n", 20.0 + cause, 300.0 - 50.0 * cause + noise, 7.0 * cause + 0.1 * random.f64());
+        text +=
+            &format!("{row},{},{},{}\n", 20.0 + cause, 300.0 - 50.0 * cause + noise, 7.0 * cause + 0.1 * random.f64());
     }
     fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
@@ -412,7 +426,11 @@ fn fit_says_what_cannot_be_learnt_from() {
     let rows = |row: fn(usize) -> String| "x0,x1\n".to_owned() + &(0..20).map(row).collect::<String>();
     let cases = [
         (rows(|row| format!("{row},1\n")), "pca", "column x1 is the same in all rows"),
-        (rows(|row| format!("{row},{}\n", if row == 3 { "nan".to_owned() } else { row.to_string() })), "pca", "row 3 holds NaN in column x1"),
+        (
+            rows(|row| format!("{row},{}\n", if row == 3 { "nan".to_owned() } else { row.to_string() })),
+            "pca",
+            "row 3 holds NaN in column x1",
+        ),
         (rows(|row| format!("{row},{}\n", row % 2)), "kmeans", ""),
         (rows(|row| format!("{},{}\n", row % 2, row % 2)), "kmeans", "8 clusters of 2 different rows"),
         (rows(|row| format!("{row},{}\n", usize::from(row == 0))), "robust", "use --rule quantile"),
@@ -421,7 +439,8 @@ fn fit_says_what_cannot_be_learnt_from() {
     ];
     for (text, kind, reason) in cases {
         fs::write(&data, text).unwrap();
-        let arguments = ["model", "fit", kind, "--data", data.to_str().unwrap(), "--out", out.to_str().unwrap(), "--force"];
+        let arguments =
+            ["model", "fit", kind, "--data", data.to_str().unwrap(), "--out", out.to_str().unwrap(), "--force"];
         if reason.is_empty() {
             says(&arguments);
         } else {

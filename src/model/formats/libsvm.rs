@@ -136,7 +136,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError
             library_version: None,
             training_rows: None,
             columns: None,
-        source: None,
+            source: None,
             notes: notes.into_iter().collect(),
         },
     })

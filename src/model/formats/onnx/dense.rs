@@ -140,7 +140,9 @@ impl<'g, 'a> Layer<'_, 'g, 'a> {
         let width = self.rows(0)?;
         match from == width && to > 0 {
             true => Ok(Shape::Rows(to)),
-            false => Err(self.node.refused(format!("its weights are {from} by {to}, and its rows have {width} numbers"))),
+            false => {
+                Err(self.node.refused(format!("its weights are {from} by {to}, and its rows have {width} numbers")))
+            }
         }
     }
 

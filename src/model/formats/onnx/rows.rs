@@ -18,11 +18,7 @@ pub(super) struct Rows {
 ///
 /// # Errors
 /// When an operator on the way does something that no step does.
-pub(super) fn rows<'a>(
-    term: Term<'_, 'a>,
-    input_width: usize,
-    budget: &mut Budget<'_>,
-) -> Result<Rows, OnnxError> {
+pub(super) fn rows<'a>(term: Term<'_, 'a>, input_width: usize, budget: &mut Budget<'_>) -> Result<Rows, OnnxError> {
     let mut way = Vec::new();
     let mut term = term.bare()?;
     while !term.is_input() {
@@ -30,9 +26,10 @@ pub(super) fn rows<'a>(
         let Some((node, 0)) = term.node() else {
             return Err(OnnxError::value(term.name, "is no row of features"));
         };
-        let rows = term.inputs(node).find(|input| constant(*input).is_none()).ok_or_else(|| {
-            node.refused("takes nothing that depends on the rows; expected a step of preprocessing")
-        })?;
+        let rows = term
+            .inputs(node)
+            .find(|input| constant(*input).is_none())
+            .ok_or_else(|| node.refused("takes nothing that depends on the rows; expected a step of preprocessing"))?;
         way.push((node, term));
         term = rows.bare()?;
     }
@@ -113,9 +110,16 @@ impl Rows {
         }
     }
 
-    fn numbers(&self, node: &NodeProto<'_>, term: Term<'_, '_>, budget: &mut Budget<'_>) -> Result<Vec<f64>, OnnxError> {
+    fn numbers(
+        &self,
+        node: &NodeProto<'_>,
+        term: Term<'_, '_>,
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<f64>, OnnxError> {
         let Some((constant, root)) = constant(term) else {
-            return Err(node.refused("it takes two values that depend on the rows; expected one of them to be constant"));
+            return Err(
+                node.refused("it takes two values that depend on the rows; expected one of them to be constant")
+            );
         };
         let numbers = constant.tensor().map_or(Ok(Vec::new()), |tensor| tensor.floats(budget))?;
         let numbers = self.spread(node, numbers)?;

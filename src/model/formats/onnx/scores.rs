@@ -8,7 +8,8 @@ use super::{decision, isolation_forest, local_outlier_factor, one_class_svm};
 use crate::model::detector::Detector;
 use crate::model::preprocessing::Step;
 
-const SUPPORTED: &str = "no detector's decision value ends so; supported: OneClassSVM, IsolationForest, LocalOutlierFactor";
+const SUPPORTED: &str =
+    "no detector's decision value ends so; supported: OneClassSVM, IsolationForest, LocalOutlierFactor";
 
 /// Finds the detector that makes the decision values, and the steps before it.
 pub(super) fn read(graph: &Graph<'_>, budget: &mut Budget<'_>) -> Result<(Vec<Step>, Detector), OnnxError> {
