@@ -9,8 +9,8 @@ use crate::model::invalid::parameter;
 use crate::model::preprocessing::{
     Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,
     MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams, PowerTransformer,
-    QuantileTransformer, QuantileTransformerParams, RobustScaler, SimpleImputer, SimpleImputerParams, StandardScaler,
-    Step, Strategy,
+    QuantileTransformer, QuantileTransformerParams, Replacement, RobustScaler, SimpleImputer, SimpleImputerParams,
+    StandardScaler, Step,
 };
 
 /// A step without its arrays.
@@ -292,8 +292,8 @@ fn write_simple_imputer(imputer: &SimpleImputer, to: &mut Target<'_>) -> StepDes
         Missing::Number(number) => MissingDescription::Number(number),
     };
     let strategy = match strategy {
-        Strategy::Middle => StrategyDescription::Middle,
-        Strategy::Constant => StrategyDescription::Constant,
+        Replacement::Middle => StrategyDescription::Middle,
+        Replacement::Constant => StrategyDescription::Constant,
     };
     StepDescription::SimpleImputer { missing, strategy, indicators }
 }
@@ -311,8 +311,8 @@ fn read_simple_imputer(
             MissingDescription::Number(number) => Missing::Number(number),
         },
         strategy: match strategy {
-            StrategyDescription::Middle => Strategy::Middle,
-            StrategyDescription::Constant => Strategy::Constant,
+            StrategyDescription::Middle => Replacement::Middle,
+            StrategyDescription::Constant => Replacement::Constant,
         },
         replacements: replacements.into_iter().map(|number| (!number.is_nan()).then_some(number)).collect(),
         indicators,
