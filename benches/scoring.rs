@@ -2,12 +2,14 @@
 //! rows, in one run, one thread each. Run with `cargo bench --bench scoring`; `scale` has a whole run of the daemon.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
 
+use std::convert::Infallible;
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use anomalyd::features::{Blocks, Bounds, FeatureSet, Plan};
 use anomalyd::interval::{Cut, Interval};
 use anomalyd::model::{Limits, Model};
 use anomalyd::scoring::{ScoringSettings, score};
@@ -79,8 +81,11 @@ fn whole(model: &Model, means: &[f64]) -> f64 {
     }
     let block = block.finish();
     let settings = ScoringSettings { cut, min_intervals: 1 };
+    let plan = Plan::new(FeatureSet::default().into(), "sensor", Bounds { cut, windows_back: 0 }).expect("a plan");
     seconds_per_call(|| {
-        black_box(score(model, window, Some(black_box(&block)), settings).expect("an outcome"));
+        let read = |_: Option<&str>, _| Ok::<_, Infallible>(Some(black_box(&block).clone()));
+        let blocks = Blocks::read(&plan, window, read).expect("a block");
+        black_box(score(model, &plan, window, &blocks, settings).expect("an outcome"));
     })
 }
 

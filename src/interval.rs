@@ -151,6 +151,11 @@ impl Window {
         Self { start: self.end(), length: self.length }
     }
 
+    /// The window so many before this one.
+    pub fn earlier(self, windows: u32) -> Self {
+        Self { start: self.start - self.length.times(windows.into()), length: self.length }
+    }
+
     /// The window's number, counted from the epoch.
     pub fn index(self) -> i64 {
         self.start.index(self.length)

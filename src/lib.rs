@@ -19,6 +19,7 @@ pub mod time;
 pub mod verdict;
 
 // Pure parts, and the store: each knows the words, and little of the others.
+pub mod features;
 pub mod ingest;
 pub mod model;
 pub mod schedule;
@@ -35,3 +36,5 @@ pub mod daemon;
 pub mod pipeline;
 
 pub mod cli;
+
+mod suggest;

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anomalyd::cli::{check, demo, dump, model, replay, score};
+use anomalyd::cli::{check, demo, dump, model, reload, replay, score};
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::telemetry::logging::{self, LogFormat};
@@ -33,7 +33,7 @@ enum Command {
     /// Runs the daemon until it is told to stop
     ///
     /// SIGTERM or SIGINT (Ctrl-C) stops it in order; a second one at once. Nothing that was acknowledged is lost either
-    /// way.
+    /// way. SIGHUP has it look at the model files at once, as `anomalyd reload` does.
     Run {
         /// The configuration file
         #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
@@ -43,6 +43,7 @@ enum Command {
     Demo(demo::Args),
     Score(score::Args),
     Replay(replay::Args),
+    Reload(reload::Args),
     Dump(dump::Args),
     #[command(subcommand)]
     Model(model::Command),
@@ -103,6 +104,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => {
             logging::start(log_format, "warn")?;
             Ok(runtime()?.block_on(replay::run(&args, out))?)
+        }
+        Command::Reload(args) => {
+            reload::run(&Config::read(&args.config)?, out)?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Dump(args) => {
             dump::run(args.what, &Config::read(&args.config)?, out)?;

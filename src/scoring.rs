@@ -1,34 +1,27 @@
 //! From a window and a model to an outcome: pure, and the same for the daemon and for the offline command.
 
-use std::slice;
-
 use ndarray::ArrayView2;
 
 use crate::codec::Corrupt;
-use crate::interval::{Cut, Interval, Window};
+use crate::features::{Blocks, Plan, Rows};
+use crate::interval::{Cut, Window};
 use crate::model::{Drift, EvaluateError, Model};
+use crate::time::Timestamp;
 use crate::verdict::{Explanation, Label, Outcome, Row, Scored};
-use crate::window::WindowBlock;
 
 /// What verdicts depend on besides the window and the model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ScoringSettings {
     /// The lengths of intervals and windows.
     pub cut: Cut,
-    /// How many intervals of a window must hold readings for it to be scored.
+    /// For how many intervals of a window a row must be made for it to be scored.
     pub min_intervals: u32,
 }
 
 /// Why a window could not be scored.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ScoreError {
-    /// The model takes other rows than are made.
-    #[error("the model takes {expected} features a row, and rows hold one: the mean of an interval")]
-    Width {
-        /// What the model takes.
-        expected: usize,
-    },
-    /// The stored window cannot be read.
+    /// A stored window cannot be read.
     #[error("the stored window is damaged: {0}")]
     Window(#[from] Corrupt),
     /// The model cannot evaluate the rows.
@@ -51,90 +44,60 @@ impl From<Outcome> for Judgement {
     }
 }
 
-/// How many features a row has: the mean of an interval.
-pub const FEATURES: usize = 1;
-
-/// Scores one window.
+/// Scores one window. `blocks` is what was read of the windows that `plan` asks for.
 ///
 /// # Errors
-/// When the stored window is damaged or the model cannot evaluate it.
+/// When a stored window is damaged or the model cannot evaluate the rows.
 pub fn score(
     model: &Model,
+    plan: &Plan,
     window: Window,
-    block: Option<&WindowBlock>,
+    blocks: &Blocks,
     settings: ScoringSettings,
 ) -> Result<Judgement, ScoreError> {
-    let Some(block) = block else { return Ok(Outcome::NoData.into()) };
-    score_intervals(model, window, &block.intervals(settings.cut)?, settings)
-}
-
-/// Scores the intervals of one window.
-///
-/// # Errors
-/// When the model cannot evaluate them.
-pub fn score_intervals(
-    model: &Model,
-    window: Window,
-    intervals: &[Interval],
-    settings: ScoringSettings,
-) -> Result<Judgement, ScoreError> {
-    let held = u32::try_from(intervals.len()).unwrap_or(u32::MAX);
-    if held == 0 {
+    let Rows { values, starts, intervals } = plan.rows(window, blocks, settings.cut)?;
+    if intervals == 0 {
         return Ok(Outcome::NoData.into());
     }
-    if held < settings.min_intervals {
-        let too_little = Outcome::TooLittleData { intervals: held, needed: settings.min_intervals };
-        return Ok(too_little.into());
+    let (made, needed) = (u32::try_from(starts.len()).unwrap_or(u32::MAX), settings.min_intervals.max(1));
+    if made < needed {
+        return Ok(Outcome::TooLittleData { intervals: made, needed }.into());
     }
-    if model.width() != FEATURES {
-        return Err(ScoreError::Width { expected: model.width() });
-    }
-    let means: Vec<f64> = intervals.iter().map(|interval| interval.mean).collect();
-    let places: Vec<u16> = intervals.iter().map(|interval| place(*interval, window, settings.cut)).collect();
-    let mean = "mean".to_owned();
-    let names = model.metadata().columns.as_deref().unwrap_or(slice::from_ref(&mean));
-    Ok(judge(model, ArrayView2::from(means.as_chunks::<FEATURES>().0), &places, names)?)
-}
-
-/// Evaluates the rows of one window. Each has its place in the window, and each feature its name.
-///
-/// # Errors
-/// When the model cannot evaluate them.
-pub fn judge(
-    model: &Model,
-    rows: ArrayView2<'_, f64>,
-    places: &[u16],
-    names: &[String],
-) -> Result<Judgement, EvaluateError> {
-    let evaluations = model.evaluate(rows)?;
-    let row = |(place, evaluation): (&u16, &crate::model::Evaluation)| Row {
-        interval: *place,
+    let evaluations = model.evaluate(values.view())?;
+    let rows = starts.into_iter().zip(evaluations).map(|(start, evaluation)| Row {
+        interval: place(start, window, settings.cut),
         label: evaluation.label,
         decision: evaluation.decision,
-    };
+    });
     let mut scored = Scored {
         model: model.hash(),
         proven: model.proof().is_held(),
         unit: Some(model.detector().unit()),
-        rows: places.iter().zip(&evaluations).map(row).collect(),
+        rows: rows.collect(),
         explanation: None,
     };
-    scored.explanation = explain(model, rows, &scored, names);
-    Ok(Judgement { outcome: Outcome::Scored(scored), drift: model.drift(rows, names) })
+    scored.explanation = explain(model, plan, values.view(), &scored);
+    let drift = model.drift(values.view(), |feature| name(plan, feature));
+    Ok(Judgement { outcome: Outcome::Scored(scored), drift })
 }
 
 /// Why the worst row is an anomaly, if it is one.
-fn explain(model: &Model, rows: ArrayView2<'_, f64>, scored: &Scored, names: &[String]) -> Option<Explanation> {
+fn explain(model: &Model, plan: &Plan, values: ArrayView2<'_, f64>, scored: &Scored) -> Option<Explanation> {
     let worst = scored.worst().filter(|worst| worst.label == Label::Anomaly)?;
     let place = scored.rows.iter().position(|row| row.interval == worst.interval)?;
-    let cause = model.explain(rows.row(place))?;
-    let feature = names.get(cause.feature).cloned().unwrap_or_else(|| format!("x{}", cause.feature));
+    let cause = model.explain(values.row(place))?;
+    let feature = name(plan, cause.feature);
     Some(Explanation { interval: worst.interval, feature, value: cause.value, usual: cause.usual })
 }
 
-/// An interval's place in its window.
-fn place(interval: Interval, window: Window, cut: Cut) -> u16 {
-    let place = interval.start.since(window.start()).divide(cut.interval()).0;
+/// What a column of the rows is called.
+fn name(plan: &Plan, feature: usize) -> String {
+    plan.features().columns().get(feature).map(ToString::to_string).unwrap_or_default()
+}
+
+/// The place in its window of the interval that begins at `start`.
+fn place(start: Timestamp, window: Window, cut: Cut) -> u16 {
+    let place = start.since(window.start()).divide(cut.interval()).0;
     // A window has at most 32,768 intervals.
     u16::try_from(place).unwrap_or(u16::MAX)
 }

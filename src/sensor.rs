@@ -74,6 +74,14 @@ impl SensorName {
         Ok(Self { device: device.into(), sensor: sensor.into() })
     }
 
+    /// Names another sensor of the same device.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn sibling(&self, sensor: &str) -> Result<Self, SensorNameError> {
+        Self::new(&self.device, sensor)
+    }
+
     /// The device that carries the sensor.
     pub fn device(&self) -> &str {
         &self.device

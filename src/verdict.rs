@@ -54,9 +54,9 @@ pub enum Outcome {
     Scored(Scored),
     /// The window holds no readings of the sensor.
     NoData,
-    /// The window holds fewer intervals than the configuration asks for.
+    /// Rows can be made for fewer intervals than the configuration asks for.
     TooLittleData {
-        /// How many intervals hold readings.
+        /// For how many a row can be made.
         intervals: u32,
         /// How many it takes.
         needed: u32,
@@ -83,7 +83,7 @@ impl Outcome {
     }
 }
 
-/// A scored window: one row for each interval that holds readings.
+/// A scored window: one row for each interval that one could be made for.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Scored {
     /// The model that scored it.

@@ -18,13 +18,20 @@ struct Rule {
 }
 
 const RULES: &[Rule] = &[
-    Rule { of: &["model", "store", "window", "ingest", "sink", "scoring", "schedule", "telemetry"], forbidden: ABOVE },
     Rule {
-        of: &["model", "store", "window", "scoring", "schedule"],
+        of: &["features", "model", "store", "window", "ingest", "sink", "scoring", "schedule", "telemetry"],
+        forbidden: ABOVE,
+    },
+    Rule {
+        of: &["features", "model", "store", "window", "scoring", "schedule"],
         forbidden: &["rumqttc", "actix", "hyper", "axum"],
     },
     Rule { of: &["ingest", "sink"], forbidden: &["actix", "crate::store"] },
-    Rule { of: &["model"], forbidden: &["crate::store", "crate::ingest", "crate::window", "crate::sink"] },
+    Rule { of: &["features"], forbidden: &["crate::store", "crate::sink", "crate::scoring"] },
+    Rule {
+        of: &["model"],
+        forbidden: &["crate::store", "crate::ingest", "crate::window", "crate::sink", "crate::features"],
+    },
     Rule { of: &["store"], forbidden: &["crate::model", "crate::ingest", "crate::sink"] },
     Rule { of: &["actors", "pipeline"], forbidden: &["crate::config", "crate::cli", "crate::daemon"] },
     Rule { of: &["config"], forbidden: &["crate::cli", "crate::daemon", "crate::store"] },

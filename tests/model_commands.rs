@@ -134,7 +134,10 @@ fn answers_that_were_written_prove_the_model() {
     let (code, out, err) = check(&file, &data, &write);
     assert!(code == 0 && out.contains("review it"), "{out}{err}");
     let written = fs::read_to_string(&expected).unwrap();
-    assert!(written.starts_with("x0,x1,decision,label\n18.023493557067148,22.639148850157294,0.0502084850975"), "{written}");
+    assert!(
+        written.starts_with("x0,x1,decision,label\n18.023493557067148,22.639148850157294,0.0502084850975"),
+        "{written}"
+    );
     assert_eq!(written.lines().count(), 25);
 
     let (code, out) = json(&["inspect", &file]);
@@ -193,7 +196,8 @@ fn a_model_that_fails_its_proof_is_not_put_to_work() {
     let mut settings: toml::Table = shipped.parse().unwrap();
     settings["models"]["directory"] = directory.path().to_str().unwrap().into();
     fs::write(&config, settings.to_string()).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_anomalyd")).args(["check", "--config"]).arg(&config).output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_anomalyd")).args(["check", "--config"]).arg(&config).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(!output.status.success() && said.contains(reason), "{said}");
     assert!(said.contains("0 proven"), "{said}");

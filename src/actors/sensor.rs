@@ -17,11 +17,12 @@ use actix::prelude::*;
 use crate::actors::recorder::{Recorder, Scoring};
 use crate::actors::restart::{Restart, RestartPolicy};
 use crate::actors::supervisor::{SensorDied, SensorSupervisor};
+use crate::features::{Blocks, Plan};
 use crate::interval::Window;
 use crate::model::{Drift, Model};
 use crate::scoring::{Judgement, ScoringSettings, Suspicion, score};
-use crate::sensor::{SensorId, SensorName};
-use crate::store::Reader;
+use crate::sensor::{SensorDirectory, SensorId, SensorName};
+use crate::store::{Reader, StoreError};
 use crate::telemetry::metrics;
 use crate::verdict::Outcome;
 use crate::warn_limited;
@@ -36,6 +37,16 @@ pub struct ScoreWindow {
     pub deadline: Instant,
     /// Who does until then.
     pub recorder: Addr<Recorder>,
+}
+
+/// Puts another model to work, from the next window on.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct TakeModel {
+    /// The model.
+    pub model: Arc<Model>,
+    /// How its rows are made.
+    pub plan: Arc<Plan>,
 }
 
 /// What all sensor actors share.
@@ -58,11 +69,28 @@ pub struct Assignment {
     pub name: SensorName,
     /// Its model.
     pub model: Arc<Model>,
+    /// How the model's rows are made.
+    pub plan: Arc<Plan>,
     /// How often scoring failed in a row. Outlives the actor.
     pub failures: Arc<AtomicU32>,
 }
 
 impl Assignment {
+    /// Puts another model in the place of this one: whatever that one failed at is not held against it.
+    pub(super) fn replace_model(&mut self, model: Arc<Model>, plan: Arc<Plan>, policy: &RestartPolicy) {
+        self.model = model;
+        self.plan = plan;
+        self.forget_failures(policy);
+    }
+
+    /// Forgets how often the model failed.
+    pub(super) fn forget_failures(&self, policy: &RestartPolicy) {
+        let failures = self.failures.swap(0, Ordering::Relaxed);
+        if policy.after(failures, 0.0) == Restart::Quarantine {
+            metrics::ACTORS_QUARANTINED.subtract(1);
+        }
+    }
+
     /// Counts a failure, and says so when it was one too many.
     fn count_failure(&self, policy: &RestartPolicy) {
         let before = self.failures.fetch_add(1, Ordering::Relaxed);
@@ -75,11 +103,35 @@ impl Assignment {
     }
 }
 
+/// Where sensor actors find the windows of their own and of other sensors.
+#[derive(Clone, Debug)]
+pub struct StoredWindows {
+    /// The store.
+    pub reader: Reader,
+    /// The sensors' numbers.
+    pub directory: Arc<SensorDirectory>,
+}
+
+impl StoredWindows {
+    /// What a window of an assigned model is scored from. All sensors' windows were closed before anybody scores one,
+    /// whether or not they have a model, so what is found now stays so. A sensor that was never seen has none.
+    fn read(&self, assignment: &Assignment, window: Window) -> Result<Blocks, StoreError> {
+        let Assignment { sensor: own, name, plan, .. } = assignment;
+        Blocks::read(plan, window, |source, window| {
+            let sensor = match source {
+                None => Some(*own),
+                Some(other) => name.sibling(other).ok().and_then(|name| self.directory.find(&name)),
+            };
+            sensor.map_or(Ok(None), |sensor| self.reader.window(sensor, window))
+        })
+    }
+}
+
 /// One sensor's actor.
 #[derive(Debug)]
 pub struct SensorActor {
     settings: Arc<SensorSettings>,
-    reader: Reader,
+    windows: StoredWindows,
     suspicion: Suspicion,
     /// Whether the last scored window was unlike the training.
     drifting: bool,
@@ -91,12 +143,12 @@ impl SensorActor {
     pub fn new(
         assignment: Assignment,
         settings: Arc<SensorSettings>,
-        reader: Reader,
+        windows: StoredWindows,
         parent: Addr<SensorSupervisor>,
     ) -> Self {
         let suspicion = Suspicion::new(settings.suspicious_after);
         let guard = Guard { assignment, policy: settings.restart, parent, at_work: None };
-        Self { settings, reader, suspicion, drifting: false, guard }
+        Self { settings, windows, suspicion, drifting: false, guard }
     }
 
     fn assignment(&self) -> &Assignment {
@@ -104,13 +156,13 @@ impl SensorActor {
     }
 
     fn score(&self, window: Window) -> Result<Judgement, String> {
-        let Assignment { sensor, model, .. } = self.assignment();
+        let Assignment { model, plan, .. } = self.assignment();
         let attempt = || {
             fail::fail_point!(&format!("sensor::score {}", self.assignment().name), |error| Err(
                 error.unwrap_or_default()
             ));
-            let block = self.reader.window(*sensor, window).map_err(|error| error.to_string())?;
-            score(model, window, block.as_ref(), self.settings.scoring).map_err(|error| error.to_string())
+            let blocks = self.windows.read(self.assignment(), window).map_err(|error| error.to_string())?;
+            score(model, plan, window, &blocks, self.settings.scoring).map_err(|error| error.to_string())
         };
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err("the model panicked".to_owned()))
     }
@@ -129,6 +181,15 @@ impl SensorActor {
             }
             None => {}
         }
+    }
+
+    /// Forgets what was held against the model.
+    fn forget_suspicion(&mut self) {
+        if self.suspicion.check().is_err() {
+            metrics::MODELS_SUSPICIOUS.subtract(1);
+        }
+        self.suspicion = Suspicion::new(self.settings.suspicious_after);
+        metrics::MODELS_DRIFTING.subtract(u64::from(std::mem::take(&mut self.drifting)));
     }
 
     /// Reports a model that has just become suspicious.
@@ -154,10 +215,7 @@ impl SensorActor {
 
 impl Drop for SensorActor {
     fn drop(&mut self) {
-        if self.suspicion.check().is_err() {
-            metrics::MODELS_SUSPICIOUS.subtract(1);
-        }
-        metrics::MODELS_DRIFTING.subtract(u64::from(self.drifting));
+        self.forget_suspicion();
     }
 }
 
@@ -174,6 +232,16 @@ impl Supervised for SensorActor {
             tracing::warn!(sensor = %name, failures, "the sensor's actor is restarted in {} ms", pause.as_millis());
             context.wait(tokio::time::sleep(pause).into_actor(self));
         }
+    }
+}
+
+impl Handler<TakeModel> for SensorActor {
+    type Result = ();
+
+    fn handle(&mut self, TakeModel { model, plan }: TakeModel, _: &mut Context<Self>) {
+        self.forget_suspicion();
+        self.guard.assignment.model = model;
+        self.guard.assignment.plan = plan;
     }
 }
 

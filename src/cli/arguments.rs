@@ -1,5 +1,6 @@
 //! Arguments that several commands take.
 
+use crate::features::{FeatureError, FeatureSet, Missing, MissingError};
 use crate::time::{Span, Timestamp};
 
 /// Text that is not a span.
@@ -20,4 +21,27 @@ pub(super) struct TimeError;
 /// Reads a time.
 pub(super) fn parse_time(text: &str) -> Result<Timestamp, TimeError> {
     Timestamp::parse(text).ok_or(TimeError)
+}
+
+/// Text that is no list of columns.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FeaturesError {
+    /// The commas or the quotes.
+    #[error("not a list of columns: {0}")]
+    List(#[from] csv::Error),
+    /// One of them, or their number.
+    #[error(transparent)]
+    Feature(#[from] FeatureError),
+}
+
+/// Reads columns with commas between them, as a row of CSV: one with a comma of its own stands in double quotes.
+pub(super) fn parse_features(text: &str) -> Result<FeatureSet, FeaturesError> {
+    let mut list = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let columns = list.records().next().transpose()?.unwrap_or_default();
+    Ok(FeatureSet::parse(&columns.iter().collect::<Vec<_>>(), Missing::default())?)
+}
+
+/// Reads what becomes of rows without a value.
+pub(super) fn parse_missing(text: &str) -> Result<Missing, MissingError> {
+    Missing::parse(text)
 }

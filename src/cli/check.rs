@@ -1,15 +1,18 @@
 //! `anomalyd check`: everything that can be found wrong before a start, all at once.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actors::listener::{ListenError, Listener};
 use crate::config::{Config, Places};
 use crate::daemon::settings::Settings;
+use crate::features::FeatureSet;
 use crate::model::Catalog;
 use crate::store;
 
@@ -59,8 +62,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
     {
         check_folder("publish.files.directory", &files.directory, &mut findings);
     }
-    let models =
-        if is_sound("models") { check_models(&settings, &mut findings) } else { "models not looked at".to_owned() };
+    let models = if is_sound("models") && is_sound("features") {
+        check_models(&settings, &mut findings)
+    } else {
+        "models not looked at".to_owned()
+    };
 
     for finding in &findings.found {
         writeln!(out, "{finding}")?;
@@ -181,23 +187,20 @@ fn check_models(settings: &Settings, findings: &mut Findings) -> String {
         }
     };
     let (mut usable, mut proven) = (0, 0);
+    let mut columns: HashMap<Arc<FeatureSet>, Vec<String>> = HashMap::new();
     for entry in &catalog.entries {
         match &entry.model {
             Ok(model) => {
-                usable += 1;
                 proven += usize::from(model.proof().is_held());
                 for warning in model.warnings() {
                     findings.warn(KEY, format!("{}: {warning}", entry.path.display()));
                 }
-                if model.width() != crate::scoring::FEATURES {
-                    let width = model.width();
-                    let path = entry.path.display();
-                    findings.mistake(
-                        KEY,
-                        format!(
-                            "{path}: the model takes {width} features a row, and rows hold one: the mean of an interval"
-                        ),
-                    );
+                match settings.features.assign(&entry.sensor, model) {
+                    Ok(plan) => {
+                        usable += 1;
+                        columns.entry(Arc::clone(plan.features())).or_default().push(entry.sensor.to_string());
+                    }
+                    Err(error) => findings.mistake(KEY, format!("{}: {error}", entry.path.display())),
                 }
             }
             Err(error) => findings.mistake(KEY, error),
@@ -210,8 +213,31 @@ fn check_models(settings: &Settings, findings: &mut Findings) -> String {
     for ignored in &catalog.ignored {
         findings.warn("models.name", format!("{} is passed over: {}", ignored.path.display(), ignored.reason));
     }
+    note_columns(columns, findings);
+    for settings in settings.features.unused(catalog.entries.iter().map(|entry| &entry.sensor)) {
+        findings.warn("features", format!("no model is for a sensor that fits \"{}\"", settings.sensors));
+    }
     if catalog.entries.is_empty() {
         findings.warn(KEY, "there is no model: readings are stored, and nothing is scored");
     }
     format!("{}, {proven} proven", count(usable, "usable model"))
+}
+
+/// Says what the columns of rows are, where they are not the mean alone.
+fn note_columns(columns: HashMap<Arc<FeatureSet>, Vec<String>>, findings: &mut Findings) {
+    const SHOWN: usize = 5;
+    let mut notes: Vec<String> = columns
+        .into_iter()
+        .filter(|(features, _)| **features != FeatureSet::default())
+        .map(|(features, sensors)| {
+            let shown = sensors[..sensors.len().min(SHOWN)].join(", ");
+            let more = match sensors.len().saturating_sub(SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("the columns of {shown}{more} are {features} (missing: {})", features.missing())
+        })
+        .collect();
+    notes.sort();
+    notes.into_iter().for_each(|note| findings.add("note", "models.directory", &note));
 }

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod dump;
 pub mod model;
 pub mod publish;
+pub mod reload;
 pub mod replay;
 pub mod score;
 

@@ -1,19 +1,25 @@
 //! `anomalyd score`: the batch job, offline. The same interval, window and model code as the daemon's, over a file.
 
+mod held;
 mod report;
 
+use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use self::held::{Held, Reads};
 pub use self::report::Report;
-use crate::cli::arguments::{parse_span, parse_time};
+use crate::cli::arguments::{parse_features, parse_missing, parse_span, parse_time};
+use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, Missing, Plan};
+use crate::ingest::filter::SensorPattern;
 use crate::ingest::history::{Columns, History, HistoryError};
-use crate::interval::{Cut, CutError};
+use crate::interval::{Cut, CutError, Window};
 use crate::model::{Catalog, CatalogError, Limits, Model, NameTemplate};
 use crate::reading::Reading;
 use crate::scoring::{ScoringSettings, score};
@@ -27,7 +33,8 @@ use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
 ///
 /// Reads CSV files, aggregates the readings over intervals, scores window after window with each sensor's model, and
 /// writes one prediction file a sensor: preds_{device}_{sensor}_{yymmddHHMMSS}.csv, the time being the end of the last
-/// window. Times without a zone are UTC. The exit code is 0 when every model could be read and every window scored, and
+/// window. A model's columns are those that --features names, else those that its file names, else the mean; a window
+/// is scored when it is over for all sensors that they name. Times without a zone are UTC. The exit code is 0 when every model could be read and every window scored, and
 /// there was one at all, else 1.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
@@ -52,7 +59,13 @@ pub struct Args {
     /// How far out of order a sensor's rows may be
     #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = parse_span)]
     pub lateness: Span,
-    /// How many intervals of a window must hold readings for it to be scored
+    /// The columns of all models, such as "mean,temperature.mean lag 1"; a name with a comma stands in double quotes
+    #[arg(long, value_name = "COLUMN,...", value_parser = parse_features)]
+    pub features: Option<FeatureSet>,
+    /// What becomes of a row for which a sensor has no value: skip, nan, or "last N" intervals. With --features
+    #[arg(long, value_name = "POLICY", default_value_t, value_parser = parse_missing, requires = "features")]
+    pub missing: Missing,
+    /// For how many intervals of a window a row must be made for it to be scored
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub min_intervals: u32,
     /// Leave out readings before this time, such as 2018-08-28T23:00:00Z
@@ -126,6 +139,7 @@ struct Scorer<'a> {
     directory: SensorDirectory,
     windows: OpenWindows,
     over: Vec<ClosedWindow>,
+    held: Held,
     sensors: Vec<Sensor>,
     /// The end of the last window scored.
     end: Timestamp,
@@ -145,8 +159,8 @@ struct Sensor {
 /// Whether a sensor has a model.
 enum Assigned {
     None,
-    Usable(Box<Model>),
-    /// It has a file that cannot be read.
+    Usable(Box<Model>, Arc<Plan>),
+    /// It has a file that cannot be used.
     Broken,
 }
 
@@ -165,23 +179,47 @@ impl<'a> Scorer<'a> {
             directory,
             windows: OpenWindows::new(windows, Timestamp::MIN, []),
             over: Vec::new(),
+            held: Held::default(),
             sensors: Vec::new(),
             end: Timestamp::MIN,
             report: Report::new(&args.out),
         };
+        let features = assigner(args, cut);
         for entry in catalog.entries {
-            match entry.model {
-                Ok(model) => {
-                    scorer.sensor(&entry.sensor).model = Assigned::Usable(Box::new(model));
+            let model = entry.model.map_err(|error| error.to_string()).and_then(|model| {
+                match features.assign(&entry.sensor, &model) {
+                    Ok(plan) => Ok((Box::new(model), plan)),
+                    Err(error) => Err(format!("{}: {error}", entry.path.display())),
+                }
+            });
+            match model {
+                Ok((model, plan)) => {
+                    scorer.hold(&entry.sensor, &plan);
+                    scorer.sensor(&entry.sensor).1.model = Assigned::Usable(model, plan);
                     scorer.report.models += 1;
                 }
-                Err(error) => {
-                    scorer.sensor(&entry.sensor).model = Assigned::Broken;
-                    scorer.report.broken.push(error.to_string());
+                Err(reason) => {
+                    scorer.sensor(&entry.sensor).1.model = Assigned::Broken;
+                    scorer.report.broken.push(reason);
                 }
             }
         }
         scorer
+    }
+
+    /// Has everything held that a model reads.
+    fn hold(&mut self, name: &SensorName, plan: &Plan) {
+        let mut number = |source: Option<&str>| match source {
+            // A feature's sensor can be one.
+            Some(other) => name.sibling(other).map_or(SensorId(0), |name| self.sensor(&name).0),
+            None => self.sensor(name).0,
+        };
+        // The own sensor's values stand in the prediction file, also where no column is of it.
+        let own = number(None);
+        let others = plan.sources().flatten().map(Some).collect::<Vec<_>>();
+        let sensors = [own].into_iter().chain(others.into_iter().map(&mut number)).collect();
+        let base = plan.base().map(&mut number).collect();
+        self.held.wait(own, Reads { sensors, base, windows_back: plan.windows_back() });
     }
 
     fn read(&mut self, file: &Path) -> Result<(), ScoreHistoryError> {
@@ -210,12 +248,11 @@ impl<'a> Scorer<'a> {
             return Ok(());
         }
         self.report.rows += 1;
-        let sensor = self.sensor(name);
-        sensor.readings += 1;
-        if !matches!(sensor.model, Assigned::Usable(_)) {
+        let (sensor, known) = self.sensor(name);
+        known.readings += 1;
+        if !self.held.is_read(sensor) {
             return Ok(());
         }
-        let Some(sensor) = self.directory.find(name) else { return Ok(()) };
         match self.windows.admit(Reading { sensor, time, value }, || None, &mut self.over) {
             Admission::Accepted | Admission::Suppressed | Admission::IntervalFull | Admission::MemoryFull => {}
             Admission::Repeated => self.report.repeated += 1,
@@ -225,8 +262,9 @@ impl<'a> Scorer<'a> {
         self.score_what_is_over()
     }
 
-    fn sensor(&mut self, name: &SensorName) -> &mut Sensor {
-        let id = self.directory.intern(name).unwrap_or(SensorId(0)).index();
+    fn sensor(&mut self, name: &SensorName) -> (SensorId, &mut Sensor) {
+        let number = self.directory.intern(name).unwrap_or(SensorId(0));
+        let id = number.index();
         if id == self.sensors.len() {
             let name = name.clone();
             self.sensors.push(Sensor {
@@ -238,56 +276,83 @@ impl<'a> Scorer<'a> {
                 anomalies: 0,
             });
         }
-        &mut self.sensors[id]
+        (number, &mut self.sensors[id])
     }
 
     fn score_what_is_over(&mut self) -> Result<(), ScoreHistoryError> {
-        for ClosedWindow { window, block, head } in std::mem::take(&mut self.over) {
-            let sensor = &mut self.sensors[head.sensor.index()];
-            let Assigned::Usable(model) = &sensor.model else { continue };
-            let began = Instant::now();
-            let scored = match score(model, window, Some(&block), self.scoring).map(|judgement| judgement.outcome) {
-                Ok(Outcome::Scored(scored)) => scored,
-                Ok(_) => {
-                    self.report.too_little += 1;
-                    continue;
-                }
-                Err(error) => {
-                    self.report.fail(format!("{} at {}: {error}", sensor.name, window.start()));
-                    continue;
-                }
-            };
-            self.report.scoring += began.elapsed();
-            self.report.windows += 1;
-            sensor.rows += scored.rows.len();
-            sensor.anomalies += scored.anomalies();
-            self.end = self.end.max(window.end());
-            let path = partial_path(&self.args.out, head.sensor);
-            let at = |problem| ScoreHistoryError::Output { path: path.clone(), problem };
-            let writer = match &mut sensor.predictions {
-                Some(writer) => writer,
-                none => {
-                    let decisions = if self.args.decisions { Decisions::Include } else { Decisions::Omit };
-                    let file = Appender::create(path.clone()).map_err(at)?;
-                    none.insert(PredictionWriter::new(file, sensor.name.clone(), decisions).map_err(at)?)
-                }
-            };
-            // The stored form was made a moment ago: it cannot be damaged.
-            let intervals = block.intervals(self.scoring.cut).unwrap_or_default();
-            writer.write(window, self.scoring.cut.interval(), &intervals, &scored).map_err(at)?;
+        for closed in std::mem::take(&mut self.over) {
+            for sensor in self.held.close(closed) {
+                self.score_waiting(sensor)?;
+            }
         }
         Ok(())
+    }
+
+    /// Scores the windows of a sensor that are over for all that its model reads.
+    fn score_waiting(&mut self, sensor: SensorId) -> Result<(), ScoreHistoryError> {
+        while let Some(window) = self.held.next(sensor) {
+            self.score(sensor, window)?;
+        }
+        self.held.forget(sensor);
+        Ok(())
+    }
+
+    fn score(&mut self, own: SensorId, window: Window) -> Result<(), ScoreHistoryError> {
+        let sensor = &mut self.sensors[own.index()];
+        let Assigned::Usable(model, plan) = &sensor.model else { return Ok(()) };
+        let began = Instant::now();
+        let Ok(blocks) = Blocks::read(plan, window, |source, window| {
+            let id = match source {
+                None => Some(own),
+                Some(other) => sensor.name.sibling(other).ok().and_then(|name| self.directory.find(&name)),
+            };
+            Ok::<_, Infallible>(id.and_then(|id| self.held.block(id, window)).cloned())
+        });
+        let scored = match score(model, plan, window, &blocks, self.scoring).map(|judgement| judgement.outcome) {
+            Ok(Outcome::Scored(scored)) => scored,
+            Ok(_) => {
+                self.report.too_little += 1;
+                return Ok(());
+            }
+            Err(error) => {
+                self.report.fail(format!("{} at {}: {error}", sensor.name, window.start()));
+                return Ok(());
+            }
+        };
+        self.report.scoring += began.elapsed();
+        self.report.windows += 1;
+        sensor.rows += scored.rows.len();
+        sensor.anomalies += scored.anomalies();
+        self.end = self.end.max(window.end());
+        let path = partial_path(&self.args.out, own);
+        let at = |problem| ScoreHistoryError::Output { path: path.clone(), problem };
+        let writer = match &mut sensor.predictions {
+            Some(writer) => writer,
+            none => {
+                let decisions = if self.args.decisions { Decisions::Include } else { Decisions::Omit };
+                let file = Appender::create(path.clone()).map_err(at)?;
+                none.insert(PredictionWriter::new(file, sensor.name.clone(), decisions).map_err(at)?)
+            }
+        };
+        // The stored form was made by ourselves: it cannot be damaged.
+        let block = self.held.block(own, window);
+        let intervals = block.and_then(|block| block.intervals(self.scoring.cut).ok()).unwrap_or_default();
+        writer.write(window, self.scoring.cut.interval(), &intervals, &scored).map_err(at)
     }
 
     fn finish(mut self, began: Instant) -> Result<Report, ScoreHistoryError> {
         self.windows.close_until(Timestamp::MAX, &mut self.over);
         self.score_what_is_over()?;
+        for sensor in self.held.end() {
+            self.score_waiting(sensor)?;
+        }
         let mut names = FileNames::default();
         for (id, sensor) in (0..).map(SensorId).zip(self.sensors) {
             match (&sensor.model, sensor.readings) {
+                (Assigned::None, 0) => self.report.not_seen.push(sensor.name.clone()),
                 (Assigned::None, _) => self.report.without_model.push(sensor.name.clone()),
-                (Assigned::Usable(_), 0) => self.report.models_without_readings += 1,
-                (Assigned::Usable(_) | Assigned::Broken, _) => {}
+                (Assigned::Usable(..), 0) if sensor.predictions.is_none() => self.report.models_without_readings += 1,
+                (Assigned::Usable(..) | Assigned::Broken, _) => {}
             }
             let Some(writer) = sensor.predictions else { continue };
             self.report.count_scored(&sensor.name, sensor.rows, sensor.anomalies);
@@ -299,6 +364,19 @@ impl<'a> Scorer<'a> {
         self.report.took = began.elapsed();
         Ok(self.report)
     }
+}
+
+/// What gives each model its features.
+fn assigner(args: &Args, cut: Cut) -> Assigner {
+    let named = args.features.clone().map(|features| features.with_missing(args.missing));
+    let settings: Vec<_> = named
+        .and_then(|features| {
+            Some(FeatureSettings { sensors: SensorPattern::parse("*").ok()?, features: features.into() })
+        })
+        .into_iter()
+        .collect();
+    // All windows that are needed are held.
+    Assigner::new(settings.into(), Bounds { cut, windows_back: u32::MAX })
 }
 
 /// Where a sensor's predictions are while they are being written.

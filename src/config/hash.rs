@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::Config;
+use crate::features::FeatureSettings;
 use crate::ingest::filter::FilterSettings;
 use crate::ingest::route::{Each, PayloadFormat, Retained, RouteSettings, TimeUnit, ValueAt};
 
@@ -11,7 +12,7 @@ use crate::ingest::route::{Each, PayloadFormat, Retained, RouteSettings, TimeUni
 struct Canonical(Sha256);
 
 /// The first eight bytes, little-endian, of the SHA-256 of the settings that verdicts depend on: routes, filters,
-/// plausible times, readings an interval, the cut, lateness, and the intervals needed. See
+/// plausible times, readings an interval, the cut, lateness, the intervals needed, and features. See
 /// [`Config::settings_hash`].
 pub(super) fn settings_hash(config: &Config) -> u64 {
     let mut canonical = Canonical(Sha256::new());
@@ -29,6 +30,11 @@ pub(super) fn settings_hash(config: &Config) -> u64 {
     canonical.integer(config.window.cut.window().nanos());
     canonical.integer(config.window.lateness.nanos());
     canonical.integer(config.scoring.min_intervals.into());
+    // Left out when there are none: a configuration without them keeps the hash that it had before there were any.
+    if !config.features.is_empty() {
+        canonical.text("features");
+        canonical.list(&config.features, Canonical::features);
+    }
     let digest = canonical.0.finalize();
     digest.iter().take(8).rev().fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
 }
@@ -57,6 +63,12 @@ impl Canonical {
         self.float(filter.filter.min());
         self.float(filter.filter.max());
         self.list(filter.filter.deadband().as_slice(), |canonical, deadband| canonical.float(*deadband));
+    }
+
+    fn features(&mut self, settings: &FeatureSettings) {
+        self.text(&settings.sensors.to_string());
+        self.list(settings.features.columns(), |canonical, column| canonical.text(&column.to_string()));
+        self.text(&settings.features.missing().to_string());
     }
 
     fn route(&mut self, route: &RouteSettings) {

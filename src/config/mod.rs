@@ -23,6 +23,7 @@ pub mod store;
 pub mod supervision;
 pub mod window;
 
+mod features;
 mod filter;
 mod hash;
 mod mistake;
@@ -30,7 +31,6 @@ mod reader;
 mod route;
 mod rules;
 mod source;
-mod suggest;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -44,6 +44,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+use crate::features::FeatureSettings;
 use crate::ingest::filter::FilterSettings;
 use reader::{Notes, Section};
 
@@ -58,6 +59,8 @@ pub struct Config {
     pub mqtt: mqtt::MqttSettings,
     /// Each `[[filter]]`, in the order of the file.
     pub filters: Vec<FilterSettings>,
+    /// Each `[[features]]`, in the order of the file.
+    pub features: Vec<FeatureSettings>,
     /// `[limits]`.
     pub limits: limits::LimitSettings,
     /// `[window]`.
@@ -177,10 +180,17 @@ impl Config {
         rules::warnings(self)
     }
 
+    /// How many windows before a scored one are sure to be in the store: what its ring holds besides those that are
+    /// early, open or caught up on.
+    pub fn windows_back(&self) -> u32 {
+        let back = i64::from(self.store.windows) - rules::windows_needed(self);
+        u32::try_from(back).unwrap_or(0)
+    }
+
     /// The hash of the settings that verdicts depend on, which every run names.
     ///
     /// Two configurations with the same hash give the same verdicts for the same messages and models: it covers the
-    /// routes, the filters, the plausible times, the bound of an interval, how time is cut, the lateness, and how
+    /// routes, the filters, the features, the plausible times, the bound of an interval, how time is cut, the lateness, and how
     /// many intervals a window needs. It is the first eight bytes of a SHA-256 over a rendering of these that does
     /// not depend on machine, compiler, or how the file spells them.
     pub fn settings_hash(&self) -> u64 {
@@ -196,6 +206,7 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         store: root.section("store", store::read),
         mqtt: root.section("mqtt", mqtt::read),
         filters: root.tables("filter", filter::read),
+        features: root.tables("features", features::read),
         limits: root.section("limits", |section| limits::read(section, clock)),
         window: root.section("window", window::read)?,
         schedule: root.section("schedule", schedule::read)?,

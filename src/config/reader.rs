@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::bytes::ByteSize;
 use super::mistake::{Mistake, Problem};
 use super::source::{Source, announces_secret};
-use super::suggest::nearest;
+use crate::suggest::nearest;
 use crate::time::{Span, Timestamp};
 
 /// What is learnt on the way through a document: its mistakes, and which keys there are.
@@ -236,6 +236,11 @@ impl<'t> Section<'_, 't> {
     pub(super) fn rule(&mut self, keys: &[&'static str], why: impl fmt::Display) {
         let keys: Vec<String> = keys.iter().map(|key| join(&self.path, key)).collect();
         self.notes.rule(&keys.iter().map(String::as_str).collect::<Vec<_>>(), why);
+    }
+
+    /// Notes what is wrong at one place within the value under the key.
+    pub(super) fn rule_at(&mut self, place: &Range<usize>, key: &str, why: impl fmt::Display) {
+        self.notes.note(place, join(&self.path, key), Problem::Rule(why.to_string()));
     }
 
     /// A whole number.

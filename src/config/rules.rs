@@ -3,9 +3,12 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use super::reader::Notes;
 use super::{ClockSource, Config};
+use crate::features::{Bounds, FeatureSettings, Plan};
+use crate::time::Span;
 
 /// Something that is accepted and probably not meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,11 +58,8 @@ pub(super) fn check(config: &Config, notes: &mut Notes<'_>) {
         );
         notes.rule(&["schedule.catch_up", "store.windows"], why);
     }
-    if let Some(ahead) = config.limits.max_ahead.filter(|_| config.clock == ClockSource::Wall) {
-        // A sensor whose clock is ahead stores its windows early; they must not take the places of those still due.
-        let (whole, even) = ahead.divide(window.cut.window());
-        // Those that are early, the one that is open, and those that are caught up on.
-        let needed = whole + i64::from(!even) + 1 + i64::from(schedule.catch_up);
+    if let Some(ahead) = max_ahead(config) {
+        let needed = windows_needed(config);
         if needed > i64::from(store.windows) && schedule.catch_up < store.windows {
             let why = format!(
                 "{} windows are too few: readings may be {ahead} ahead (limits.max_ahead) and {} missed windows are caught \
@@ -74,7 +74,36 @@ pub(super) fn check(config: &Config, notes: &mut Notes<'_>) {
         let why = format!("a window has {intervals} intervals and could never hold {}", scoring.min_intervals);
         notes.rule(&["scoring.min_intervals", "window.length", "window.interval"], why);
     }
+    features(config, notes);
     folders_apart(config, notes);
+}
+
+/// How far a reading may be ahead of the clock, if that can be.
+fn max_ahead(config: &Config) -> Option<Span> {
+    config.limits.max_ahead.filter(|_| config.clock == ClockSource::Wall)
+}
+
+/// How many windows the store needs a place for.
+pub(super) fn windows_needed(config: &Config) -> i64 {
+    // A sensor whose clock is ahead stores its windows early; they must not take the places of those still due.
+    let early = max_ahead(config).map_or(0, |ahead| {
+        let (whole, even) = ahead.divide(config.window.cut.window());
+        whole + i64::from(!even)
+    });
+    // Those that are early, the one that is open, and those that are caught up on.
+    early + 1 + i64::from(config.schedule.catch_up)
+}
+
+/// What a model's rows look back on must still be there, and a window's rows have room.
+fn features(config: &Config, notes: &mut Notes<'_>) {
+    let bounds = Bounds { cut: config.window.cut, windows_back: config.windows_back() };
+    for (place, FeatureSettings { features, .. }) in (1..).zip(&config.features) {
+        // Which sensor it is for can make the rows only smaller.
+        if let Err(why) = Plan::new(Arc::clone(features), "", bounds) {
+            let [columns, missing] = ["columns", "missing"].map(|key| format!("features[{place}].{key}"));
+            notes.rule(&[&columns, &missing, "store.windows", "schedule.catch_up", "limits.max_ahead", "window"], why);
+        }
+    }
 }
 
 /// The store's files are no models, predictions are removed by age: none of the folders may hold another.

@@ -1,6 +1,6 @@
 //! The text of a configuration: where things stand in it, and what of it may be shown.
 
-use super::suggest::distance;
+use crate::suggest::distance;
 
 /// The text, with its lines found.
 pub(super) struct Source<'t> {

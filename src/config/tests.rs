@@ -69,11 +69,12 @@ fn what_the_shipped_file_has_commented_out_are_the_defaults_or_examples() {
     let bare = read(&format!("[metrics]\n[publish.files]\n[publish.mqtt]\n[mqtt.connect]\nport = 1884\n{LEAST}"));
     let credentials = shipped.mqtt.connect.clone().unwrap().login.unwrap();
     assert_eq!((credentials.username.as_str(), credentials.password.reveal()), ("anomalyd", "hunter2"));
-    assert_eq!((shipped.mqtt.routes.len(), shipped.filters.len()), (3, 1));
+    assert_eq!((shipped.mqtt.routes.len(), shipped.filters.len(), shipped.features.len()), (3, 1, 1));
 
     let mut without_examples = shipped;
     without_examples.mqtt.routes.truncate(1);
     without_examples.filters.clear();
+    without_examples.features.clear();
     without_examples.mqtt.connect.as_mut().unwrap().login = None;
     assert_eq!(without_examples, bare);
 }
@@ -568,6 +569,13 @@ fn the_settings_hash_covers_what_verdicts_depend_on_and_nothing_else() {
         "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\ntime_unit = \"ms\"",
         "[[mqtt.route]]\ntopic = \"a/{device}\"\nsensor = \"/tag\"",
         "[[mqtt.route]]\ntopic = \"a/{device}\"\nvalues = \"/value\"",
+        "[[features]]\nsensors = \"*\"\ncolumns = [\"mean\"]",
+        "[[features]]\nsensors = \"*/a\"\ncolumns = [\"mean\"]",
+        "[[features]]\nsensors = \"*\"\ncolumns = [\"std\"]",
+        "[[features]]\nsensors = \"*\"\ncolumns = [\"mean\", \"std\"]",
+        "[[features]]\nsensors = \"*\"\ncolumns = [\"mean\"]\nmissing = \"nan\"",
+        "[[features]]\nsensors = \"*\"\ncolumns = [\"mean\"]\nmissing = \"last 2\"",
+        "[[features]]\nsensors = \"*\"\ncolumns = [\"mean\"]\n[[features]]\nsensors = \"*\"\ncolumns = [\"mean\"]",
     ] {
         assert!(hashes.insert(with(other).settings_hash()), "{other}");
     }
@@ -624,6 +632,45 @@ fn the_ring_of_windows_must_hold_what_may_be_early_open_and_caught_up_on() {
     assert!(said[0].contains("store.windows: 29 windows are too few") && said[0].contains("takes 30"), "{said:?}");
     let follows = "clock = \"event\"\n[store]\nwindows = 25";
     assert!(parse(&format!("{follows}\n{LEAST}")).is_ok(), "nothing is early there");
+}
+
+#[test]
+fn every_mistake_in_features_is_told_at_its_own_place() {
+    let text = concat!(
+        "[[features]]\n",
+        "sensors = \"vibration\"\n",
+        "columns = [\"mean\", \"temperature_mean\", 3, \"std lag 0\"]\n",
+        "missing = \"last\"\n",
+        "[[features]]\n",
+        "columns = []\n",
+    );
+    let found = complaints(text);
+    let expected = [
+        "2:11: features[1].sensors: found \"vibration\": the pattern \"vibration\" fits no sensor",
+        "3:20: features[1].columns: \"temperature_mean\" is no feature; did you mean \"temperature.mean\"?",
+        "3:40: features[1].columns: a column is a text, such as \"mean\"",
+        "3:43: features[1].columns: \"std lag 0\" looks 0 intervals back",
+        "4:11: features[1].missing: found \"last\": ",
+        "5:1: features[2].sensors: missing; accepted: a pattern",
+        "6:11: features[2].columns: found an array; accepted: a list of 1 to 1024 columns: mean, min,",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}\nfor {expected}");
+    }
+}
+
+#[test]
+fn columns_may_look_back_as_far_as_windows_are_kept() {
+    let looks = |back: u32, windows: u32| {
+        format!("[store]\nwindows = {windows}\n[[features]]\nsensors = \"*\"\ncolumns = [\"mean lag {back}\"]")
+    };
+    // One that is early, one that is open, and 24 that are caught up on.
+    assert!(parse(&format!("{}\n{LEAST}", looks(60, 27))).is_ok());
+    let said = complaints(&looks(61, 27));
+    assert!(said[0].starts_with("5:11: features[1].columns: the columns look 61 intervals back"), "{said:?}");
+    assert!(said[0].contains("into 2 earlier windows, and 1 are sure to be there"), "{said:?}");
+    assert!(parse(&format!("{}\n{LEAST}", looks(61, 28))).is_ok());
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod catalog;
+mod changes;
 mod compare;
 mod detector;
 mod drift;
@@ -15,6 +16,7 @@ mod explain;
 pub mod formats;
 mod invalid;
 mod limits;
+mod listing;
 mod name_template;
 mod one_class_svm;
 mod preprocessing;
@@ -30,7 +32,8 @@ use std::path::{Path, PathBuf};
 use ndarray::ArrayView2;
 use sha2::{Digest, Sha256};
 
-pub use self::catalog::{Catalog, CatalogError, Entry, EntryError, Ignored, IgnoredReason};
+pub use self::catalog::{Catalog, Entry, EntryError};
+pub use self::changes::{Changes, Due};
 pub use self::compare::{Comparison, Disagreement, Tolerance, ToleranceError};
 pub use self::detector::Detector;
 pub use self::drift::{Drift, Moved};
@@ -38,10 +41,16 @@ pub use self::explain::Cause;
 pub use self::formats::{Format, Metadata};
 pub use self::invalid::Invalid;
 pub use self::limits::Limits;
+pub use self::listing::{CatalogError, Ignored, IgnoredReason, Listing, ModelFile, Stamp};
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::one_class_svm::OneClassSvm;
-pub use self::preprocessing::{StandardScaler, Step};
-pub use self::proof::{Proof, ProofError, ProofProblem, is_expectation};
+pub use self::preprocessing::{
+    Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,
+    MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams, PowerTransformer,
+    QuantileTransformer, QuantileTransformerParams, Replacement, RobustScaler, SimpleImputer, SimpleImputerParams,
+    StandardScaler, Step,
+};
+pub use self::proof::{Proof, ProofError, ProofProblem};
 pub use self::rows::{Columns, LabelColumn, RowReader, Rows, RowsError, of_width};
 pub use self::warning::Warning;
 use crate::verdict::{Label, ModelHash};

@@ -39,7 +39,8 @@ impl<W: Write> PredictionWriter<W> {
         Ok(Self { csv, sensor, decisions })
     }
 
-    /// Writes the rows of a scored window. A prediction is 1 for an anomaly and 0 otherwise.
+    /// Writes the rows of a scored window. A prediction is 1 for an anomaly and 0 otherwise. `intervals` are those of the
+    /// sensor itself; where it has none, because the row was made of other sensors, the value is left empty.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -47,14 +48,12 @@ impl<W: Write> PredictionWriter<W> {
         let means: HashMap<Timestamp, f64> = intervals.iter().map(|interval| (interval.start, interval.mean)).collect();
         for row in &scored.rows {
             let start = window.start() + interval.times(i64::from(row.interval));
-            // A row was made from an interval, which is kept as long as the verdict that is being published.
-            let Some(mean) = means.get(&start) else { continue };
             let prediction = if row.label == Label::Anomaly { "1" } else { "0" };
             let mut record = vec![
                 format_time(start),
                 self.sensor.device().to_owned(),
                 self.sensor.sensor().to_owned(),
-                format!("{mean:?}"),
+                means.get(&start).map_or_else(String::new, |mean| format!("{mean:?}")),
                 prediction.to_owned(),
             ];
             if self.decisions == Decisions::Include {

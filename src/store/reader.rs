@@ -65,6 +65,16 @@ impl Reader {
         Ok((block.window_start()? == window.start()).then_some(block))
     }
 
+    /// Whether a later window has taken a sensor's window's place in the ring: then nobody knows what it held.
+    ///
+    /// # Errors
+    /// When the database refuses or is damaged.
+    pub fn is_overwritten(&self, sensor: SensorId, window: Window) -> Result<bool, StoreError> {
+        let key = window_key(sensor, window, self.settings.windows);
+        let Some(bytes) = self.tables.windows.get_parts(&key)? else { return Ok(false) };
+        Ok(WindowBlock::from_bytes(bytes).window_start()? > window.start())
+    }
+
     /// The run of a window, if the ledger has it.
     ///
     /// # Errors

@@ -70,6 +70,8 @@ metrics! {
     ANOMALIES "anomalyd_anomalies_total" "Intervals that a model called an anomaly."
     MODELS_LOADED "anomalyd_models_loaded" "Models at work."
     MODELS_BROKEN "anomalyd_models_broken" "Model files that could not be read."
+    MODELS_CHANGED "anomalyd_models_changed_total" "Models that were added, replaced or taken off while the daemon ran."
+    MODELS_REFUSED "anomalyd_models_refused_total" "Model files that were changed to something that cannot be used: the model before stays at work."
     MODELS_SUSPICIOUS "anomalyd_models_suspicious" "Models that called every row of their recent windows an anomaly."
     MODELS_DRIFTING "anomalyd_models_drifting" "Models whose last window was unlike what they were trained on."
     ACTORS_RESTARTED "anomalyd_sensor_actors_restarted_total" "Sensor actors that were restarted after an error or a panic."

@@ -21,6 +21,8 @@ pub struct Report {
     pub(super) broken: Vec<String>,
     pub(super) sensors_scored: usize,
     pub(super) without_model: Vec<SensorName>,
+    /// Sensors that models read, and the history does not have.
+    pub(super) not_seen: Vec<SensorName>,
     pub(super) models_without_readings: usize,
     pub(super) windows: u64,
     pub(super) too_little: u64,
@@ -40,9 +42,6 @@ impl Report {
 
     /// How many intervals it takes for a model that calls all of them an anomaly to be suspicious.
     const MIN_SUSPICIOUS: usize = 10;
-
-    /// How many names are listed.
-    const MAX_NAMES: usize = 20;
 
     /// Whether every model could be read, every window scored, and there was one at all.
     pub fn is_complete(&self) -> bool {
@@ -69,6 +68,25 @@ impl Report {
     }
 }
 
+/// A list of names, cut if it is long.
+struct Names<'a>(&'a [SensorName]);
+
+impl Names<'_> {
+    /// How many names are listed.
+    const MAX: usize = 20;
+}
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.iter().take(Self::MAX).map(ToString::to_string).collect();
+        f.write_str(&names.join(", "))?;
+        match self.0.len() - names.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -81,10 +99,10 @@ impl fmt::Display for Report {
         }
         writeln!(f, "sensors     {} scored, {} without a model", self.sensors_scored, self.without_model.len())?;
         if !self.without_model.is_empty() {
-            let names: Vec<_> = self.without_model.iter().take(Self::MAX_NAMES).map(ToString::to_string).collect();
-            let more = self.without_model.len() - names.len();
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            writeln!(f, "            no model: {}{more}", names.join(", "))?;
+            writeln!(f, "            no model: {}", Names(&self.without_model))?;
+        }
+        if !self.not_seen.is_empty() {
+            writeln!(f, "            read by models, and not in the history: {}", Names(&self.not_seen))?;
         }
         writeln!(
             f,

@@ -68,5 +68,5 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError
         return Err(ModelError::Format { beginning });
     }
     let graph = pickle::read(bytes, limits)?;
-    Ok(sklearn::read(&graph)?)
+    Ok(sklearn::read(&graph, limits)?)
 }

@@ -150,4 +150,40 @@ impl Node<'_, '_> {
             .collect::<Option<_>>()?;
         Some(Matrix { rows, columns, numbers })
     }
+
+    /// The elements of an array of one dimension.
+    fn elements(self) -> Option<impl Iterator<Item = Option<Value<'static>>>> {
+        let Value::Array(array) = self.value() else { return None };
+        let ([_], Value::Bytes(bytes)) = (&*array.shape, self.at(array.data?).value()) else { return None };
+        Some(bytes.chunks_exact(array.dtype.size()?).map(|bytes| array.dtype.scalar(bytes)))
+    }
+
+    /// The whole numbers of an array of one dimension.
+    pub(in crate::model::formats) fn ints(self) -> Option<Vec<i64>> {
+        let int = |value| match value {
+            Some(Value::Int(int)) => Some(int),
+            _ => None,
+        };
+        self.elements()?.map(int).collect()
+    }
+
+    /// The truth values of an array of one dimension.
+    pub(in crate::model::formats) fn bools(self) -> Option<Vec<bool>> {
+        let bool = |value| match value {
+            Some(Value::Bool(bool)) => Some(bool),
+            _ => None,
+        };
+        self.elements()?.map(bool).collect()
+    }
+
+    /// The values of an array of Python values.
+    pub(in crate::model::formats) fn objects(self) -> Option<impl ExactSizeIterator<Item = Self>> {
+        let Value::Array(array) = self.value() else { return None };
+        if array.dtype.element == Element::Object { self.at(array.data?).items() } else { None }
+    }
+
+    /// The texts of an array of Python values.
+    pub(in crate::model::formats) fn texts(self) -> Option<Vec<String>> {
+        self.objects()?.map(|item| item.text().map(str::to_owned)).collect()
+    }
 }

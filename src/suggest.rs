@@ -1,7 +1,7 @@
-//! What a misspelt key may have been meant to be.
+//! What a misspelt word may have been meant to be.
 
 /// The candidate nearest to `word`, if one is near enough to be meant.
-pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     let ranked = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate));
     ranked.filter(|(edits, _)| *edits <= allowed).min().map(|(_, candidate)| candidate)
@@ -9,7 +9,7 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c s
 
 /// How many letters must be inserted, removed, replaced or swapped with their neighbour to turn `a` into `b`: the
 /// optimal string alignment distance (Damerau 1964, restricted). Words too long to be keys are infinitely far.
-pub(super) fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     const LONGEST: usize = 64;
     if a.len().max(b.len()) > LONGEST {
         return usize::MAX;

@@ -1,0 +1,206 @@
+//! Closed windows, held until every sensor that a model reads has got there.
+//!
+//! The daemon closes a window for all sensors before it scores it. A history tells of a sensor's end of a window only by
+//! a later reading of that sensor, or by its own end; and it may have one file a sensor. So a model's window is scored
+//! when it is over for all sensors that the model reads, however far the others are by then: what is held until then,
+//! in the form in which it is stored, is bounded by the history alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::interval::Window;
+use crate::sensor::SensorId;
+use crate::time::Timestamp;
+use crate::window::{ClosedWindow, WindowBlock};
+
+/// Closed windows of all sensors, and what waits for them.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    sensors: Vec<Sensor>,
+}
+
+#[derive(Debug, Default)]
+struct Sensor {
+    /// The time before which its windows are over. The beginning of time before the first of them.
+    closed: Option<Timestamp>,
+    /// Its windows that some model may still read.
+    blocks: BTreeMap<Window, WindowBlock>,
+    /// The sensors whose models read it.
+    readers: Vec<SensorId>,
+    /// What its own model waits for.
+    model: Option<Waiting>,
+}
+
+/// A model that waits for windows.
+#[derive(Clone, Debug)]
+struct Waiting {
+    reads: Reads,
+    /// Windows that rows can be made for and that are not scored yet.
+    windows: BTreeSet<Window>,
+}
+
+/// What a sensor's model reads.
+#[derive(Clone, Debug)]
+pub(super) struct Reads {
+    /// All sensors whose windows must be over, the model's own among them.
+    pub(super) sensors: Vec<SensorId>,
+    /// Those for whose intervals rows are made.
+    pub(super) base: Vec<SensorId>,
+    /// How many windows before the scored one are read.
+    pub(super) windows_back: u32,
+}
+
+impl Held {
+    /// Has the windows that a sensor's model reads be held for it.
+    pub(super) fn wait(&mut self, model: SensorId, reads: Reads) {
+        for sensor in &reads.sensors {
+            self.sensor(*sensor).readers.push(model);
+        }
+        self.sensor(model).model = Some(Waiting { reads, windows: BTreeSet::new() });
+    }
+
+    /// Whether a model reads the sensor.
+    pub(super) fn is_read(&self, sensor: SensorId) -> bool {
+        self.sensors.get(sensor.index()).is_some_and(|sensor| !sensor.readers.is_empty())
+    }
+
+    /// Takes in a window that is over for its sensor. Returns the sensors whose models read it.
+    pub(super) fn close(&mut self, closed: ClosedWindow) -> Vec<SensorId> {
+        let ClosedWindow { window, block, head } = closed;
+        let sensor = self.sensor(head.sensor);
+        sensor.closed = sensor.closed.max(Some(head.closed));
+        sensor.blocks.insert(window, block);
+        let readers = sensor.readers.clone();
+        for reader in &readers {
+            if let Some(waiting) = &mut self.sensor(*reader).model
+                && waiting.reads.base.contains(&head.sensor)
+            {
+                waiting.windows.insert(window);
+            }
+        }
+        readers
+    }
+
+    /// Nothing more will come: all windows are over. Returns the sensors with models.
+    pub(super) fn end(&mut self) -> Vec<SensorId> {
+        self.sensors.iter_mut().for_each(|sensor| sensor.closed = Some(Timestamp::MAX));
+        let sensors = (0..).map(SensorId).zip(&self.sensors);
+        sensors.filter(|(_, sensor)| sensor.model.is_some()).map(|(id, _)| id).collect()
+    }
+
+    /// Takes the earliest window that a sensor's model waits for, if it is over for all that the model reads.
+    pub(super) fn next(&mut self, model: SensorId) -> Option<Window> {
+        let waiting = self.sensors.get(model.index())?.model.as_ref()?;
+        let window = *waiting.windows.first()?;
+        let over = self.over(&waiting.reads)?;
+        if window.end() > over {
+            return None;
+        }
+        self.sensors.get_mut(model.index())?.model.as_mut()?.windows.pop_first()
+    }
+
+    /// A sensor's window, if it held readings.
+    pub(super) fn block(&self, sensor: SensorId, window: Window) -> Option<&WindowBlock> {
+        self.sensors.get(sensor.index())?.blocks.get(&window)
+    }
+
+    /// Lets go of what no model will read, of those that a sensor's model reads.
+    pub(super) fn forget(&mut self, model: SensorId) {
+        let Some(waiting) = self.sensors.get(model.index()).and_then(|sensor| sensor.model.as_ref()) else { return };
+        for id in waiting.reads.sensors.clone() {
+            let needed = |reader: &SensorId| {
+                let waiting = self.sensors.get(reader.index())?.model.as_ref()?;
+                // A window that is over for all and not waited for will never be.
+                let over = self.over(&waiting.reads)?;
+                Some((over, waiting.reads.windows_back))
+            };
+            let readers = &self.sensors[id.index()].readers;
+            let Some(needed) = readers.iter().map(needed).collect::<Option<Vec<_>>>() else { continue };
+            let is_needed = |window: Window| {
+                needed.iter().any(|(over, back)| {
+                    // The last window that reads it.
+                    let last = (0..*back).fold(window, |window, _| window.next());
+                    last.end() > *over
+                })
+            };
+            let blocks = &mut self.sensors[id.index()].blocks;
+            while let Some(first) = blocks.first_entry()
+                && !is_needed(*first.key())
+            {
+                first.remove();
+            }
+        }
+    }
+
+    /// The time before which windows are over for all that a model reads; `None` when one of them had none yet.
+    fn over(&self, reads: &Reads) -> Option<Timestamp> {
+        let closed = reads.sensors.iter().map(|sensor| self.sensors.get(sensor.index())?.closed);
+        closed.collect::<Option<Vec<_>>>()?.into_iter().min()
+    }
+
+    fn sensor(&mut self, id: SensorId) -> &mut Sensor {
+        if id.index() >= self.sensors.len() {
+            self.sensors.resize_with(id.index() + 1, Sensor::default);
+        }
+        &mut self.sensors[id.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interval::{Cut, Interval};
+    use crate::time::Span;
+    use crate::window::{BlockBuilder, SensorHead};
+
+    const OWN: SensorId = SensorId(0);
+    const OTHER: SensorId = SensorId(1);
+
+    fn window(index: u32) -> Window {
+        let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
+        cut.window_of(Timestamp::default() + Span::from_secs(3600 * index))
+    }
+
+    fn closed(sensor: SensorId, index: u32) -> ClosedWindow {
+        let window = window(index);
+        let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
+        let mut block = BlockBuilder::new(window);
+        block.push(&Interval::aggregate(window.start(), [1.0].into_iter()).unwrap(), cut);
+        let head = SensorHead { sensor, closed: window.end(), last_value: 1.0 };
+        ClosedWindow { window, block: block.finish(), head }
+    }
+
+    fn held(windows_back: u32) -> Held {
+        let mut held = Held::default();
+        held.wait(OWN, Reads { sensors: vec![OWN, OTHER], base: vec![OWN], windows_back });
+        held
+    }
+
+    #[test]
+    fn a_window_waits_until_it_is_over_for_all_sensors_that_the_model_reads() {
+        let mut held = held(0);
+        for index in [1, 2, 3] {
+            assert_eq!(held.close(closed(OWN, index)), [OWN]);
+            assert_eq!(held.next(OWN), None);
+        }
+        // The other sensor had nothing in windows 1 and 2, and says so by its third.
+        held.close(closed(OTHER, 2));
+        assert_eq!([held.next(OWN), held.next(OWN), held.next(OWN)], [Some(window(1)), Some(window(2)), None]);
+        assert_eq!(held.end(), [OWN]);
+        assert_eq!(held.next(OWN), Some(window(3)));
+    }
+
+    #[test]
+    fn what_no_model_will_read_is_let_go_of() {
+        for (windows_back, kept) in [(0, vec![3]), (1, vec![2, 3])] {
+            let mut held = held(windows_back);
+            (0..4).for_each(|index| _ = held.close(closed(OWN, index)));
+            held.forget(OWN);
+            assert!(held.block(OWN, window(0)).is_some(), "the other sensor may still come");
+            (0..3).for_each(|index| _ = held.close(closed(OTHER, index)));
+            while held.next(OWN).is_some() {}
+            held.forget(OWN);
+            let found: Vec<u32> = (0..4).filter(|index| held.block(OWN, window(*index)).is_some()).collect();
+            assert_eq!(found, kept);
+        }
+    }
+}

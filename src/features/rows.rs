@@ -1,0 +1,159 @@
+//! From stored windows to the rows of a model.
+
+use ndarray::Array2;
+
+use super::plan::Cell;
+use super::{Missing, Plan, Wave, When};
+use crate::codec::Corrupt;
+use crate::interval::{Cut, Interval, Window};
+use crate::time::Timestamp;
+use crate::window::WindowBlock;
+
+/// The stored windows that the rows of one window are made from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Blocks {
+    /// Those of each source of the plan, the earliest first.
+    of_sources: Vec<Vec<WindowBlock>>,
+}
+
+/// The rows of a window.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Rows {
+    /// A row for each of `starts`, a column for each feature. A value may be NaN if the features say so.
+    pub values: Array2<f64>,
+    /// When the interval begins that each row stands for, in the order of time.
+    pub starts: Vec<Timestamp>,
+    /// How many intervals had readings of the sensors that rows are made for, whether or not a row could be made.
+    pub intervals: usize,
+}
+
+impl Blocks {
+    /// Reads what a plan needs for a window. `read` gives a sensor's window, if it held readings and is still kept;
+    /// `None` asks for the model's own sensor.
+    ///
+    /// # Errors
+    /// The first of `read`.
+    pub fn read<E>(
+        plan: &Plan,
+        window: Window,
+        mut read: impl FnMut(Option<&str>, Window) -> Result<Option<WindowBlock>, E>,
+    ) -> Result<Self, E> {
+        let mut of_source = |source| {
+            let windows = (0..=plan.windows_back()).rev().map(|back| window.earlier(back));
+            windows.filter_map(|window| read(source, window).transpose()).collect::<Result<Vec<_>, E>>()
+        };
+        Ok(Self { of_sources: plan.sources().map(&mut of_source).collect::<Result<_, E>>()? })
+    }
+}
+
+impl Plan {
+    /// Makes the rows of a window. They depend on nothing but the blocks, which [`Blocks::read`] gave for the same plan
+    /// and window.
+    ///
+    /// # Errors
+    /// When a block is damaged.
+    pub fn rows(&self, window: Window, blocks: &Blocks, cut: Cut) -> Result<Rows, Corrupt> {
+        let sources: Vec<Vec<Interval>> =
+            blocks.of_sources.iter().map(|blocks| joined(blocks, cut)).collect::<Result<_, Corrupt>>()?;
+        let base: Vec<&[Interval]> = sources
+            .iter()
+            .take(self.base)
+            .map(|intervals| &intervals[intervals.partition_point(|interval| interval.start < window.start())..])
+            .collect();
+        let mut rows = RowMaker { plan: self, sources: &sources, cut, values: Vec::new(), starts: Vec::new() };
+        let intervals = match base[..] {
+            [own] => {
+                rows.values.reserve_exact(own.len() * self.cells.len());
+                rows.starts.reserve_exact(own.len());
+                own.iter().for_each(|interval| rows.push(interval.start, Some(interval)));
+                own.len()
+            }
+            _ => {
+                let mut starts: Vec<_> = base.into_iter().flatten().map(|interval| interval.start).collect();
+                starts.sort_unstable();
+                starts.dedup();
+                starts.iter().for_each(|start| rows.push(*start, None));
+                starts.len()
+            }
+        };
+        let RowMaker { values, starts, .. } = rows;
+        // A row has as many values as there are cells.
+        let values = Array2::from_shape_vec((starts.len(), self.cells.len()), values).unwrap_or_default();
+        Ok(Rows { values, starts, intervals })
+    }
+}
+
+/// The intervals of consecutive windows.
+fn joined(blocks: &[WindowBlock], cut: Cut) -> Result<Vec<Interval>, Corrupt> {
+    let mut intervals = Vec::new();
+    for block in blocks {
+        let more = block.intervals(cut)?;
+        if intervals.is_empty() { intervals = more } else { intervals.extend(more) }
+    }
+    Ok(intervals)
+}
+
+/// Rows, made one by one.
+struct RowMaker<'a> {
+    plan: &'a Plan,
+    sources: &'a [Vec<Interval>],
+    cut: Cut,
+    values: Vec<f64>,
+    starts: Vec<Timestamp>,
+}
+
+impl RowMaker<'_> {
+    /// Makes the row of the interval that begins at `start`, unless something is missing for it. `first` is that interval
+    /// of the first source, if it is known.
+    fn push(&mut self, start: Timestamp, first: Option<&Interval>) {
+        let before = self.values.len();
+        for cell in &self.plan.cells {
+            match (self.value(*cell, start, first), self.plan.features().missing()) {
+                (Some(value), _) => self.values.push(value),
+                (None, Missing::Nan) => self.values.push(f64::NAN),
+                (None, Missing::Skip | Missing::Last(_)) => return self.values.truncate(before),
+            }
+        }
+        self.starts.push(start);
+    }
+
+    fn value(&self, cell: Cell, start: Timestamp, first: Option<&Interval>) -> Option<f64> {
+        let (source, aggregate, when) = match cell {
+            Cell::Hour(wave) => return Some(hour(start, wave)),
+            Cell::Value { source, aggregate, when } => (source, aggregate, when),
+        };
+        let now = || first.filter(|_| source == 0).or_else(|| self.find(source, start));
+        let earlier = |back: super::Back| self.find(source, start - self.cut.interval().times(back.intervals()));
+        match when {
+            When::Now => Some(aggregate.of(now()?)),
+            When::Lag(back) => Some(aggregate.of(earlier(back)?)),
+            When::Diff(back) => Some(aggregate.of(now()?) - aggregate.of(earlier(back)?)),
+        }
+    }
+
+    /// A source's interval that begins at `start`, or what stands in for it.
+    fn find(&self, source: usize, start: Timestamp) -> Option<&Interval> {
+        let intervals = self.sources.get(source)?;
+        let at_or_before = intervals.partition_point(|interval| interval.start <= start).checked_sub(1)?;
+        let earliest = match self.plan.features().missing() {
+            Missing::Last(back) => start - self.cut.interval().times(back.intervals()),
+            Missing::Skip | Missing::Nan => start,
+        };
+        intervals.get(at_or_before).filter(|interval| interval.start >= earliest)
+    }
+}
+
+/// The hand of a clock that goes round once a day, in UTC.
+fn hour(time: Timestamp, wave: Wave) -> f64 {
+    use chrono::Timelike;
+    let utc = time.utc();
+    let seconds = f64::from(utc.num_seconds_from_midnight()) + f64::from(utc.nanosecond()) * 1e-9;
+    let angle = std::f64::consts::TAU * seconds / 86_400.0;
+    match wave {
+        Wave::Sine => angle.sin(),
+        Wave::Cosine => angle.cos(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
