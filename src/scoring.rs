@@ -63,44 +63,36 @@ pub fn score(
     if made < needed {
         return Ok(Outcome::TooLittleData { intervals: made, needed }.into());
     }
-    let places: Vec<u16> = starts.into_iter().map(|start| place(start, window, settings.cut)).collect();
-    Ok(judge(model, values.view(), &places, plan.names())?)
-}
-
-/// Evaluates the rows of one window. Each has its place in the window, and each feature its name.
-///
-/// # Errors
-/// When the model cannot evaluate them.
-pub fn judge(
-    model: &Model,
-    rows: ArrayView2<'_, f64>,
-    places: &[u16],
-    names: &[String],
-) -> Result<Judgement, EvaluateError> {
-    let evaluations = model.evaluate(rows)?;
-    let row = |(place, evaluation): (&u16, &crate::model::Evaluation)| Row {
-        interval: *place,
+    let evaluations = model.evaluate(values.view())?;
+    let rows = starts.into_iter().zip(evaluations).map(|(start, evaluation)| Row {
+        interval: place(start, window, settings.cut),
         label: evaluation.label,
         decision: evaluation.decision,
-    };
+    });
     let mut scored = Scored {
         model: model.hash(),
         proven: model.proof().is_held(),
         unit: Some(model.detector().unit()),
-        rows: places.iter().zip(&evaluations).map(row).collect(),
+        rows: rows.collect(),
         explanation: None,
     };
-    scored.explanation = explain(model, rows, &scored, names);
-    Ok(Judgement { outcome: Outcome::Scored(scored), drift: model.drift(rows, names) })
+    scored.explanation = explain(model, plan, values.view(), &scored);
+    let drift = model.drift(values.view(), |feature| name(plan, feature));
+    Ok(Judgement { outcome: Outcome::Scored(scored), drift })
 }
 
 /// Why the worst row is an anomaly, if it is one.
-fn explain(model: &Model, rows: ArrayView2<'_, f64>, scored: &Scored, names: &[String]) -> Option<Explanation> {
+fn explain(model: &Model, plan: &Plan, values: ArrayView2<'_, f64>, scored: &Scored) -> Option<Explanation> {
     let worst = scored.worst().filter(|worst| worst.label == Label::Anomaly)?;
     let place = scored.rows.iter().position(|row| row.interval == worst.interval)?;
-    let cause = model.explain(rows.row(place))?;
-    let feature = names.get(cause.feature).cloned().unwrap_or_else(|| format!("x{}", cause.feature));
+    let cause = model.explain(values.row(place))?;
+    let feature = name(plan, cause.feature);
     Some(Explanation { interval: worst.interval, feature, value: cause.value, usual: cause.usual })
+}
+
+/// What a column of the rows is called.
+fn name(plan: &Plan, feature: usize) -> String {
+    plan.features().columns().get(feature).map(ToString::to_string).unwrap_or_default()
 }
 
 /// The place in its window of the interval that begins at `start`.
@@ -147,52 +139,8 @@ impl Suspicion {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-    use std::path::Path;
-
     use super::*;
-    use crate::features::{Bounds, FeatureSet, Missing};
-    use crate::interval::Interval;
-    use crate::model::Limits;
-    use crate::time::Span;
     use crate::verdict::{Label, ModelHash};
-    use crate::window::BlockBuilder;
-
-    /// The outcome of a model of the mean, for a window with a reading in so many of its minutes.
-    fn outcome(minutes: i64, columns: &[&str], min_intervals: u32) -> Outcome {
-        let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
-        let window = cut.window_of(Timestamp::default());
-        let features = FeatureSet::parse(columns, Missing::Skip).unwrap();
-        let plan = Plan::new(features.into(), "own", Bounds { cut, windows_back: 1 }).unwrap();
-        let mut block = BlockBuilder::new(window);
-        for minute in 0..minutes {
-            let start = window.start() + cut.interval().times(minute);
-            block.push(&Interval::aggregate(start, [20.0].into_iter()).unwrap(), cut);
-        }
-        let block = (minutes > 0).then(|| block.finish());
-        let read =
-            |sensor: Option<&str>, of| Ok::<_, Infallible>(block.clone().filter(|_| sensor.is_none() && of == window));
-        let Ok(blocks) = Blocks::read(&plan, window, read);
-        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
-        let model = Model::load(&samples.join("p4_bare_1d.pkl"), &Limits::default()).unwrap();
-        score(&model, &plan, window, &blocks, ScoringSettings { cut, min_intervals }).unwrap()
-    }
-
-    #[test]
-    fn a_window_is_scored_when_rows_can_be_made_for_as_many_intervals_as_are_asked_for() {
-        assert_eq!(outcome(0, &["mean"], 1), Outcome::NoData);
-        assert_eq!(outcome(2, &["mean"], 3), Outcome::TooLittleData { intervals: 2, needed: 3 });
-        let places = |outcome: Outcome| -> Vec<u16> {
-            let Outcome::Scored(scored) = &outcome else { panic!("{outcome:?}") };
-            scored.rows.iter().map(|row| row.interval).collect()
-        };
-        assert_eq!(places(outcome(3, &["mean"], 3)), [0, 1, 2]);
-        assert_eq!(places(outcome(3, &["mean lag 1"], 2)), [1, 2], "for the first interval nothing is earlier");
-        assert_eq!(outcome(3, &["mean lag 1"], 3), Outcome::TooLittleData { intervals: 2, needed: 3 });
-        let silent = Outcome::TooLittleData { intervals: 0, needed: 1 };
-        assert_eq!(outcome(3, &["mean lag 60"], 0), silent, "there is data, and no row");
-        assert_eq!(outcome(3, &["never.mean"], 1), Outcome::NoData);
-    }
 
     fn scored(labels: &[Label]) -> Outcome {
         let row = |label| Row { interval: 0, label, decision: 0.0 };

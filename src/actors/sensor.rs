@@ -167,16 +167,6 @@ impl SensorActor {
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err("the model panicked".to_owned()))
     }
 
-    /// Forgets what was observed of the model.
-    fn forget_observations(&mut self) {
-        if self.suspicion.check().is_err() {
-            metrics::MODELS_SUSPICIOUS.subtract(1);
-        }
-        self.suspicion = Suspicion::new(self.settings.suspicious_after);
-        metrics::MODELS_DRIFTING.subtract(u64::from(self.drifting));
-        self.drifting = false;
-    }
-
     /// Reports windows unlike the training.
     fn watch_drift(&mut self, drift: Option<&Drift>) {
         let before = std::mem::replace(&mut self.drifting, drift.is_some());
@@ -191,6 +181,15 @@ impl SensorActor {
             }
             None => {}
         }
+    }
+
+    /// Forgets what was held against the model.
+    fn forget_suspicion(&mut self) {
+        if self.suspicion.check().is_err() {
+            metrics::MODELS_SUSPICIOUS.subtract(1);
+        }
+        self.suspicion = Suspicion::new(self.settings.suspicious_after);
+        metrics::MODELS_DRIFTING.subtract(u64::from(std::mem::take(&mut self.drifting)));
     }
 
     /// Reports a model that has just become suspicious.
@@ -216,7 +215,7 @@ impl SensorActor {
 
 impl Drop for SensorActor {
     fn drop(&mut self) {
-        self.forget_observations();
+        self.forget_suspicion();
     }
 }
 
@@ -240,7 +239,7 @@ impl Handler<TakeModel> for SensorActor {
     type Result = ();
 
     fn handle(&mut self, TakeModel { model, plan }: TakeModel, _: &mut Context<Self>) {
-        self.forget_observations();
+        self.forget_suspicion();
         self.guard.assignment.model = model;
         self.guard.assignment.plan = plan;
     }

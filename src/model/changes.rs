@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::proof::expectation;
 use super::{Listing, ModelFile, Stamp};
 use crate::sensor::SensorName;
 
@@ -38,11 +37,8 @@ pub struct Due {
 
 impl Seen {
     fn of(file: &ModelFile) -> Self {
-        let stamps = [
-            Stamp::of(&file.path),
-            expectation(&file.path).as_deref().and_then(Stamp::of),
-            file.second.as_deref().and_then(Stamp::of),
-        ];
+        let stamps =
+            [Stamp::of(&file.path), Stamp::of(&file.expectation()), file.second.as_deref().and_then(Stamp::of)];
         Self { file: file.clone(), stamps }
     }
 }

@@ -54,7 +54,7 @@ impl Model {
     /// remember a range instead of a deviation count a quarter of the range as one.
     ///
     /// There is none in windows of fewer than five rows, or when the model remembers nothing of its training.
-    pub fn drift(&self, rows: ArrayView2<'_, f64>, names: &[String]) -> Option<Drift> {
+    pub fn drift(&self, rows: ArrayView2<'_, f64>, name: impl Fn(usize) -> String) -> Option<Drift> {
         if rows.nrows() < LEAST_ROWS {
             return None;
         }
@@ -79,8 +79,7 @@ impl Model {
             }
         }
         let (_, feature, of, found) = worst?;
-        let name = names.get(feature).cloned().unwrap_or_else(|| format!("x{feature}"));
-        Some(Drift { feature: name, of, found, usual: ranges[feature] })
+        Some(Drift { feature: name(feature), of, found, usual: ranges[feature] })
     }
 }
 
@@ -102,8 +101,7 @@ mod tests {
         let rows = Array2::from_shape_fn((rows.len(), 3), |(row, feature)| {
             mean[feature] + rows[row][feature] * scale[feature]
         });
-        let names = ["a", "b", "c"].map(str::to_owned);
-        model.drift(rows.view(), &names).map(|drift| {
+        model.drift(rows.view(), |feature| ["a", "b", "c"][feature].to_owned()).map(|drift| {
             assert!(drift.to_string().contains("train anew"), "{drift}");
             (drift.feature, drift.of)
         })

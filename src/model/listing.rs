@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::NameTemplate;
-use super::proof::is_expectation;
+use super::name_template::without_ending;
 use crate::sensor::{SensorName, SensorNameError};
 
 /// What a directory of models holds, as far as names tell.
@@ -84,6 +84,21 @@ pub enum CatalogError {
     },
 }
 
+/// What a file's name ends in that holds the answers expected of the model beside it.
+const EXPECTATION: &str = ".expect.csv";
+
+impl ModelFile {
+    /// Where the answers that are expected of the model are, if there are any: `NAME.expect.csv` for `NAME.pkl`.
+    pub fn expectation(&self) -> PathBuf {
+        expectation(&self.path)
+    }
+}
+
+/// Where the answers that are expected of a model would be: beside it, without its ending.
+pub(super) fn expectation(model: &Path) -> PathBuf {
+    PathBuf::from(format!("{}{EXPECTATION}", without_ending(&model.to_string_lossy())))
+}
+
 impl Stamp {
     /// The stamp of a file; `None` when there is none, or it cannot be looked at.
     pub fn of(path: &Path) -> Option<Self> {
@@ -130,10 +145,12 @@ fn list(directory: &Path, depth: usize, left: &mut usize, files: &mut Vec<PathBu
     let failed = |source| ListError::Directory { path: directory.to_owned(), source };
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") || is_expectation(&path) {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if name.starts_with(b".") || name.ends_with(EXPECTATION.as_bytes()) {
             continue;
         }
+        let path = entry.path();
         *left = left.checked_sub(1).ok_or(ListError::TooMany)?;
         if !path.is_dir() {
             files.push(path);

@@ -272,9 +272,20 @@ impl Model {
     /// As [`read`](Self::read), when the file cannot be read, and when the model does not give the answers that are
     /// expected. The error names the file.
     pub fn load(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
+        let model = Self::load_unproven(path, limits)?;
+        let proof = model.prove(path, limits);
+        let proof = proof.map_err(|problem| LoadError { path: path.to_owned(), problem: problem.into() })?;
+        Ok(Self { proof, ..model })
+    }
+
+    /// Reads a model from a file, to be looked at rather than put to work: it need not give the answers that are expected
+    /// of it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and when the file cannot be read. The error names the file.
+    pub fn load_unproven(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
         read_bounded(path, limits)
             .and_then(|bytes| Self::read(&bytes, limits))
-            .and_then(|model| Ok(Self { proof: proof::prove(&model, path, limits)?, ..model }))
             .map_err(|problem| LoadError { path: path.to_owned(), problem })
     }
 
@@ -286,6 +297,14 @@ impl Model {
         read_bounded(path, limits)
             .and_then(|bytes| Self::read_uncalibrated(&bytes, limits))
             .map_err(|problem| LoadError { path: path.to_owned(), problem })
+    }
+
+    /// Holds the model against the file of expected answers beside its own, if there is one.
+    ///
+    /// # Errors
+    /// When that file cannot be used, or the model does not give those answers.
+    pub fn prove(&self, path: &Path, limits: &Limits) -> Result<Proof, ProofError> {
+        proof::prove(self, path, limits)
     }
 
     /// How many features a row has.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::compare::{Comparison, Disagreement};
-use super::name_template::without_ending;
+use super::listing::expectation;
 use super::rows::{Columns, LabelColumn, RowReader, RowsError};
 use super::{EvaluateError, Limits, Model};
 use crate::verdict::Label;
@@ -69,25 +69,12 @@ pub enum ProofProblem {
     },
 }
 
-const ENDING: &str = ".expect.csv";
-
-/// Whether a file holds the answers that are expected of a model, rather than a model.
-pub(super) fn is_expectation(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(ENDING))
-}
-
-/// Where the answers that are expected of a model would be: beside it, without its ending.
-pub(super) fn expectation(model: &Path) -> Option<PathBuf> {
-    let name = model.file_name()?.to_str()?;
-    Some(model.with_file_name(format!("{}{ENDING}", without_ending(name))))
-}
-
 /// Holds a model against the file of expected answers beside it, if there is one.
 ///
 /// # Errors
 /// When the file cannot be used, or the model does not give those answers.
 pub(super) fn prove(model: &Model, path: &Path, limits: &Limits) -> Result<Proof, ProofError> {
-    let Some(path) = expectation(path) else { return Ok(Proof::None) };
+    let path = expectation(path);
     let held = match fs::metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Proof::None),
         // To open a pipe would wait for its other end.
@@ -130,7 +117,7 @@ mod tests {
 
     #[test]
     fn expected_answers_lie_beside_the_model_without_its_ending() {
-        let beside = |model: &str| expectation(Path::new(model)).unwrap();
+        let beside = |model: &str| expectation(Path::new(model));
         for model in ["m/model_1_1", "m/model_1_1.pkl", "m/model_1_1.joblib", "m/model_1_1.pkl.gz"] {
             assert_eq!(beside(model), Path::new("m/model_1_1.expect.csv"), "{model}");
         }

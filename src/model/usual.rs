@@ -1,7 +1,6 @@
 //! What a model knows of the rows that it was trained on: their middle, and between what each feature usually lay.
 
-use super::Model;
-use super::preprocessing;
+use super::{Model, preprocessing};
 
 /// The rows of the training, feature by feature, in the units of the rows that go into the model.
 #[derive(Clone, PartialEq, Debug)]
@@ -13,12 +12,14 @@ pub(super) struct Usual {
 }
 
 impl Usual {
-    /// What the first step knows, for only it sees rows in their own units; a model without steps has its detector's
-    /// centre.
+    /// What the first step that knows it says, while those before it leave features as they are; a model without steps has
+    /// its detector's centre.
     pub(super) fn of(model: &Model) -> Option<Self> {
-        match model.preprocessing() {
-            [] => model.detector().centre().map(|centre| Self { centre, ranges: None }),
-            steps => Some(Self { centre: preprocessing::centre(steps)?, ranges: preprocessing::usual(steps) }),
-        }
+        let steps = model.preprocessing();
+        let ranges = preprocessing::usual(steps);
+        let middle = |ranges: &Vec<(f64, f64)>| ranges.iter().map(|(low, high)| low.midpoint(*high)).collect();
+        let own = || if steps.is_empty() { model.detector().centre() } else { None };
+        let centre = preprocessing::centre(steps).or_else(|| ranges.as_ref().map(middle)).or_else(own)?;
+        Some(Self { centre, ranges })
     }
 }

@@ -111,7 +111,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
         return Err(CheckError::Exists { path: path.clone() });
     }
     let limits = Limits::default();
-    let model = Model::load(&args.file, &limits)?;
+    // The rows may be those that keep the model from work.
+    let model = Model::load_unproven(&args.file, &limits)?;
     let (features, rows) =
         read(args, &model, &limits).map_err(|problem| CheckError::Rows { path: args.data.clone(), problem })?;
     let found = model
@@ -193,11 +194,7 @@ impl Report<'_> {
 
     /// What is odd about the model, and about what it says of these rows.
     fn warnings(&self, model: &Model) -> Vec<Warning> {
-        let mut warnings = model.warnings();
-        // The model's own sample may say the same already.
-        let of_rows = Warning::of_sample(self.found.len(), self.anomalies());
-        warnings.extend(of_rows.filter(|_| !model.proof().is_held()));
-        warnings
+        model.warnings().into_iter().chain(Warning::of_sample(self.found.len(), self.anomalies())).collect()
     }
 
     /// What was compared.

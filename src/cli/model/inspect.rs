@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::Output;
-use crate::model::{Limits, LoadError, Model, Proof};
+use crate::model::{Limits, LoadError, Model, ModelError, Proof, ProofError};
 
 /// Says what a model is: format, steps, detector, size, hash, and what is odd about it.
 ///
-/// The exit code is 0 when the model can be used, else 2.
+/// The exit code is 0 when the model can be put to work, 1 when it does not give the answers that the file NAME.expect.csv
+/// beside it expects, and 2 when it cannot be read.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The model
@@ -37,16 +38,29 @@ pub enum InspectError {
 /// # Errors
 /// When the model cannot be read, or `out` not be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, InspectError> {
-    let model = Model::load(&args.file, &Limits::default())?;
+    let limits = Limits::default();
+    let (model, proof) = match Model::load(&args.file, &limits) {
+        Ok(model) => {
+            let proof = model.proof();
+            (model, Ok(proof))
+        }
+        Err(LoadError { problem: ModelError::Proof(problem), .. }) => {
+            (Model::load_unproven(&args.file, &limits)?, Err(problem))
+        }
+        Err(error) => return Err(error.into()),
+    };
     match args.output {
-        Output::Text => write_text(&args.file, &model, out)?,
-        Output::Json => writeln!(out, "{:#}", as_json(&args.file, &model))?,
+        Output::Text => write_text(&args.file, &model, &proof, out)?,
+        Output::Json => writeln!(out, "{:#}", as_json(&args.file, &model, &proof))?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if proof.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Whether the model gives the answers that are expected of it.
+type Proven = Result<Proof, ProofError>;
+
 /// One line a fact, the facts in a column.
-fn write_text(file: &Path, model: &Model, out: &mut dyn Write) -> io::Result<()> {
+fn write_text(file: &Path, model: &Model, proof: &Proven, out: &mut dyn Write) -> io::Result<()> {
     let metadata = model.metadata();
     let mut line = |name: &str, fact: &str| writeln!(out, "{name:<10} {fact}");
     line("model", &file.display().to_string())?;
@@ -69,7 +83,7 @@ fn write_text(file: &Path, model: &Model, out: &mut dyn Write) -> io::Result<()>
         line("", &format!("  {name:<widest$}  {value}"))?;
     }
     line("unit", &format!("{} (how far from 0 a decision value is twice as strange)", detector.unit()))?;
-    line("proof", &proof(model.proof()))?;
+    line("proof", &proof_in_words(proof))?;
     line("memory", &format!("{} bytes", model.memory_bytes()))?;
     line("hash", &model.hash().to_string())?;
     let lists = [
@@ -84,10 +98,13 @@ fn write_text(file: &Path, model: &Model, out: &mut dyn Write) -> io::Result<()>
     Ok(())
 }
 
-fn proof(proof: Proof) -> String {
+fn proof_in_words(proof: &Proven) -> String {
     match proof {
-        Proof::None => "none: put expected answers beside the model as NAME.expect.csv".to_owned(),
-        Proof::Held { rows, anomalies } => format!("gives all {rows} expected answers, {anomalies} of them anomalies"),
+        Ok(Proof::None) => "none: put expected answers beside the model as NAME.expect.csv".to_owned(),
+        Ok(Proof::Held { rows, anomalies }) => {
+            format!("gives all {rows} answers that are expected, {anomalies} of them anomalies")
+        }
+        Err(error) => format!("fails: {error}"),
     }
 }
 
@@ -99,7 +116,7 @@ fn features(model: &Model) -> String {
 }
 
 /// The keys are documented, and stay.
-fn as_json(file: &Path, model: &Model) -> Value {
+fn as_json(file: &Path, model: &Model, proof: &Proven) -> Value {
     let metadata = model.metadata();
     let steps = model
         .preprocessing()
@@ -118,9 +135,10 @@ fn as_json(file: &Path, model: &Model) -> Value {
         "columns": metadata.columns,
         "steps": steps.collect::<Value>(),
         "detector": { "name": detector.name(), "takes": detector.width(), "parameters": parameters, "unit": detector.unit() },
-        "proof": match model.proof() {
-            Proof::None => Value::Null,
-            Proof::Held { rows, anomalies } => json!({ "rows": rows, "anomalies": anomalies }),
+        "proof": match proof {
+            Ok(Proof::None) => Value::Null,
+            Ok(Proof::Held { rows, anomalies }) => json!({ "held": true, "rows": rows, "anomalies": anomalies }),
+            Err(error) => json!({ "held": false, "problem": error.to_string() }),
         },
         "memory_bytes": model.memory_bytes(),
         "hash": model.hash().to_string(),
