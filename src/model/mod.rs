@@ -28,7 +28,7 @@ pub use self::catalog::{Catalog, CatalogError, Entry, EntryError, Ignored, Ignor
 pub use self::detector::Detector;
 pub use self::formats::{Format, Metadata};
 pub use self::invalid::Invalid;
-pub use self::limits::Limits;
+pub use self::limits::{Exceeded, Limits};
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::one_class_svm::OneClassSvm;
 pub use self::preprocessing::{StandardScaler, Step};
@@ -69,7 +69,7 @@ pub enum ModelError {
         max: usize,
     },
     /// The content is of no known format.
-    #[error("begins with the bytes {beginning:?}, which is no known format; expected a pickle of protocol 2 to 5")]
+    #[error("begins with the bytes {beginning:?}, which is no known format; expected {}", formats::ACCEPTED)]
     Format {
         /// The first bytes, in hexadecimal.
         beginning: String,
@@ -77,6 +77,15 @@ pub enum ModelError {
     /// A pickle that was refused.
     #[error(transparent)]
     Pickle(#[from] formats::pickle::PickleError),
+    /// A compressed file that was refused.
+    #[error(transparent)]
+    Joblib(#[from] formats::JoblibError),
+    /// A skops file that was refused.
+    #[error(transparent)]
+    Skops(#[from] formats::SkopsError),
+    /// A bound was reached.
+    #[error(transparent)]
+    Limit(#[from] Exceeded),
     /// A pickle of something that is not a usable estimator.
     #[error(transparent)]
     Sklearn(#[from] formats::sklearn::SklearnError),

@@ -6,8 +6,10 @@
 //! against [`Limits`](crate::model::Limits).
 
 mod arrays;
+mod budget;
 mod calls;
 mod error;
+mod inline;
 mod input;
 mod machine;
 mod names;
@@ -15,8 +17,9 @@ mod numpy;
 mod opcode;
 mod value;
 
+pub(super) use budget::Budget;
 pub use error::{PickleError, PickleProblem};
-pub(super) use machine::read;
+pub(super) use machine::{read, read_compressed};
 pub(super) use names::{Class, printable};
 pub(super) use numpy::Matrix;
 pub(super) use value::{Graph, Node};

@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::budget::Budget;
 use super::names::{Class, Name};
 use super::numpy::{Array, Dtype};
+use crate::model::formats::Format;
+use crate::model::limits::Exceeded;
 
 /// A value's place in its [`Graph`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,12 +21,16 @@ pub(super) enum Value<'a> {
     None,
     Bool(bool),
     Int(i64),
+    /// A whole number of more than 64 bits.
+    Huge,
     Float(f64),
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Bytes(Cow<'a, [u8]>),
     Tuple(Box<[NodeId]>),
     List(Vec<NodeId>),
     Dict(Vec<(NodeId, NodeId)>),
+    /// Start, stop and step.
+    Slice([NodeId; 3]),
     Name(Name<'a>),
     Object(Object<'a>),
     Dtype(Dtype),
@@ -42,19 +49,25 @@ pub(super) struct Object<'a> {
 #[derive(Debug)]
 pub(in crate::model::formats) struct Graph<'a> {
     pub(super) nodes: Vec<Value<'a>>,
+    pub(super) budget: Budget,
     pub(super) root: NodeId,
-    pub(super) protocol: u8,
+    pub(in crate::model::formats) format: Format,
 }
 
 impl<'a> Graph<'a> {
     /// The value that the pickle stands for.
     pub(in crate::model::formats) fn root(&self) -> Node<'_, 'a> {
-        Node { nodes: &self.nodes, id: self.root }
+        Node { nodes: &self.nodes, budget: &self.budget, id: self.root }
     }
 
-    /// The protocol that the pickle says it follows.
-    pub(in crate::model::formats) fn protocol(&self) -> u8 {
-        self.protocol
+    /// How the file is written.
+    pub(in crate::model::formats) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The bound that was reached while values were taken out, if one was. Then what was taken out is not all there is.
+    pub(in crate::model::formats) fn exceeded(&self) -> Option<Exceeded> {
+        self.budget.exceeded()
     }
 }
 
@@ -62,6 +75,7 @@ impl<'a> Graph<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::model::formats) struct Node<'g, 'a> {
     pub(super) nodes: &'g [Value<'a>],
+    pub(super) budget: &'g Budget,
     pub(super) id: NodeId,
 }
 
@@ -121,7 +135,33 @@ impl<'g, 'a> Node<'g, 'a> {
             Value::List(ids) => &ids[..],
             _ => return None,
         };
+        self.budget.look(1 + ids.len()).ok()?;
         Some(ids.iter().map(move |id| self.at(*id)))
+    }
+
+    /// The keys and values of a dictionary, in order. As in Python the last of equal keys counts.
+    pub(in crate::model::formats) fn entries(
+        self,
+    ) -> Option<impl DoubleEndedIterator<Item = (Node<'g, 'a>, Node<'g, 'a>)>> {
+        let Value::Dict(pairs) = self.value() else { return None };
+        self.budget.look(1 + pairs.len()).ok()?;
+        Some(pairs.iter().map(move |(key, value)| (self.at(*key), self.at(*value))))
+    }
+
+    /// Start, stop and step of a slice.
+    pub(in crate::model::formats) fn slice(self) -> Option<[Node<'g, 'a>; 3]> {
+        match self.value() {
+            Value::Slice(parts) => Some(parts.map(|id| self.at(id))),
+            _ => None,
+        }
+    }
+
+    /// A function that is named: one of numpy's (of module `numpy`, wherever its version keeps it), or of scikit-learn's.
+    pub(in crate::model::formats) fn function(self) -> Option<Class<'a>> {
+        match self.value() {
+            Value::Name(Name::Function(function) | Name::Class(function)) => Some(*function),
+            _ => None,
+        }
     }
 
     /// The class of an object.
@@ -135,8 +175,8 @@ impl<'g, 'a> Node<'g, 'a> {
     /// An attribute of an object; as in Python the last of equal keys counts.
     pub(in crate::model::formats) fn attribute(self, name: &str) -> Option<Node<'g, 'a>> {
         let Value::Object(Object { state: Some(state), .. }) = self.value() else { return None };
-        let Value::Dict(pairs) = self.at(*state).value() else { return None };
-        pairs.iter().rev().find(|(key, _)| self.at(*key).text() == Some(name)).map(|(_, value)| self.at(*value))
+        let mut entries = self.at(*state).entries()?;
+        entries.rfind(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
     }
 
     /// What kind of value it is, in words.
@@ -144,13 +184,14 @@ impl<'g, 'a> Node<'g, 'a> {
         match self.value() {
             Value::None => "None",
             Value::Bool(_) => "a truth value",
-            Value::Int(_) => "a whole number",
+            Value::Int(_) | Value::Huge => "a whole number",
             Value::Float(_) => "a number",
             Value::Text(_) => "text",
             Value::Bytes(_) => "bytes",
             Value::Tuple(_) => "a tuple",
             Value::List(_) => "a list",
             Value::Dict(_) => "a dictionary",
+            Value::Slice(_) => "a slice",
             Value::Name(_) => "a name",
             Value::Object(_) => "an object",
             Value::Dtype(_) => "an array's data type",

@@ -14,7 +14,7 @@ pub use error::SklearnError;
 use estimator::Estimator;
 
 use super::pickle::{Graph, Node};
-use super::{Contents, Format, Metadata};
+use super::{Contents, Metadata};
 use crate::model::detector::Detector;
 use crate::model::preprocessing::Step;
 
@@ -34,7 +34,7 @@ pub(super) fn read(graph: &Graph<'_>) -> Result<Contents, SklearnError> {
     let preprocessing = first.iter().map(|estimator| step(*estimator)).collect::<Result<_, _>>()?;
     let detector = detector(*last)?;
     let metadata = Metadata {
-        format: Format::Pickle { protocol: graph.protocol() },
+        format: graph.format(),
         library: "scikit-learn".to_owned(),
         library_version: last.version().or_else(|| root.version()),
         training_rows: one_class_svm::training_rows(*last),
