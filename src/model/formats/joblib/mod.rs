@@ -32,7 +32,7 @@ impl fmt::Display for Compression {
         f.write_str(match self {
             Self::Zlib => "zlib",
             Self::Gzip => "gzip",
-            Self::Bzip2 => "bzip2",
+            Self::Bzip2 => "bz2",
             Self::Lzma => "lzma",
             Self::Xz => "xz",
             Self::Lz4 => "lz4",

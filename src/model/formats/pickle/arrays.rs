@@ -19,7 +19,7 @@ impl<'a> Machine<'a> {
     }
 
     /// An array, once its shape and its data agree.
-    pub(super) fn array_of(
+    pub(in crate::model::formats) fn array_of(
         &mut self,
         shape: NodeId,
         dtype: NodeId,
@@ -71,9 +71,12 @@ impl<'a> Machine<'a> {
     }
 
     /// `numpy.core.multiarray.scalar(dtype, data)`.
-    pub(super) fn scalar(&self, dtype: NodeId, data: NodeId) -> Result<Value<'a>, Problem> {
+    pub(in crate::model::formats) fn scalar(&self, dtype: NodeId, data: NodeId) -> Result<Value<'a>, Problem> {
         match (self.value(dtype), self.value(data)) {
-            (Value::Dtype(dtype), Value::Bytes(bytes)) => dtype.scalar(bytes),
+            (Value::Dtype(dtype), Value::Bytes(bytes)) => {
+                self.charge(bytes.len())?;
+                dtype.scalar(bytes)
+            }
             _ => None,
         }
         .ok_or_else(|| self.unexpected("the bytes of a number, as many as its type has", data))

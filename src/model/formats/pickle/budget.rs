@@ -41,10 +41,6 @@ impl Budget {
         &self.limits
     }
 
-    /// The memory that is left, in bytes.
-    pub(in crate::model::formats) fn memory_left(&self) -> usize {
-        self.memory.get()
-    }
 
     /// Takes `bytes` from the memory that is left.
     pub(in crate::model::formats) fn charge(&self, bytes: usize) -> Result<(), Exceeded> {
@@ -92,7 +88,7 @@ impl Budget {
     }
 
     /// The bound that was reached, if one was.
-    pub(super) fn exceeded(&self) -> Option<Exceeded> {
+    pub(in crate::model::formats) fn exceeded(&self) -> Option<Exceeded> {
         self.exceeded.get()
     }
 

@@ -383,7 +383,8 @@ impl<'a> Machine<'a> {
             return Err(Problem::Limit(self.budget.limits().instructions_exceeded()));
         }
         if index >= self.memo.len() {
-            self.budget.grow(&mut self.memo, index + 1 - self.memo.len())?;
+            let more = index + 1 - self.memo.len();
+            self.budget.grow(&mut self.memo, more)?;
             self.memo.resize(index + 1, None);
         }
         self.memo[index] = Some(top);

@@ -19,10 +19,10 @@ mod value;
 
 pub(super) use budget::Budget;
 pub use error::{PickleError, PickleProblem};
-pub(super) use machine::{read, read_compressed};
-pub(super) use names::{Class, printable};
-pub(super) use numpy::Matrix;
-pub(super) use value::{Graph, Node};
+pub(super) use machine::{Machine, read, read_compressed};
+pub(super) use names::{Class, Name, printable};
+pub(super) use numpy::{Dtype, Element, Matrix};
+pub(super) use value::{Graph, Node, NodeId, Object, Value};
 
 /// Whether a file begins as a pickle of a protocol that has a beginning.
 pub(super) fn recognise(bytes: &[u8]) -> bool {

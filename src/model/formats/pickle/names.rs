@@ -6,7 +6,7 @@ use super::error::PickleProblem as Problem;
 
 /// A name that may stand in a model file, and what it means here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Name<'a> {
+pub(in crate::model::formats) enum Name<'a> {
     /// `numpy.core.multiarray._reconstruct`: begins an array.
     Reconstruct,
     /// `numpy.core.numeric._frombuffer`: a whole array, in protocol 5.

@@ -10,14 +10,14 @@ use crate::model::limits::Exceeded;
 
 /// A value's place in its [`Graph`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct NodeId(pub(super) u32);
+pub(in crate::model::formats) struct NodeId(pub(super) u32);
 
 /// One value. What it holds stands elsewhere in the graph, by its place.
 ///
 /// So a value that is used a thousand times is there once, one may hold itself, and nothing here recurses, however
 /// deep the nesting: neither reading, nor dropping.
 #[derive(Debug)]
-pub(super) enum Value<'a> {
+pub(in crate::model::formats) enum Value<'a> {
     None,
     Bool(bool),
     Int(i64),
@@ -39,10 +39,10 @@ pub(super) enum Value<'a> {
 
 /// An instance of a class that is known by name only.
 #[derive(Debug)]
-pub(super) struct Object<'a> {
-    pub(super) class: Class<'a>,
+pub(in crate::model::formats) struct Object<'a> {
+    pub(in crate::model::formats) class: Class<'a>,
     /// What `__setstate__` would be given.
-    pub(super) state: Option<NodeId>,
+    pub(in crate::model::formats) state: Option<NodeId>,
 }
 
 /// All values of a pickle. The input's bytes are borrowed, not copied.

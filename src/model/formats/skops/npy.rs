@@ -153,10 +153,7 @@ mod tests {
         for version in 1..=3 {
             let file = file(version, header);
             let (header, data) = split(&file).unwrap();
-            assert_eq!(
-                header,
-                Header { elements: Elements::Plain("<f8"), column_major: true, shape: vec![3, 2] }
-            );
+            assert_eq!(header, Header { elements: Elements::Plain("<f8"), column_major: true, shape: vec![3, 2] });
             assert_eq!(data, b"data");
         }
         assert!(split(&file(4, header)).is_err() && split(&file(0, header)).is_err());

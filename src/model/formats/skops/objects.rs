@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::SkopsError;
 use super::archive::Archive;
 use super::json::Json;
 use super::npy::{self, Elements};
-use super::SkopsError;
 use crate::model::formats::Format;
 use crate::model::formats::pickle::{Budget, Dtype, Element, Graph, Machine, Name, NodeId, Object, Value, printable};
 
@@ -132,7 +132,10 @@ impl<'s> Objects<'s> {
     fn instance(&self, object: &'s Json<'s>, state: Option<NodeId>) -> Result<Value<'s>, SkopsError> {
         match self.name(object)? {
             Name::Class(class) => Ok(Value::Object(Object { class, state })),
-            _ => Err(SkopsError::Schema { expected: "an object of a class", found: printable(text(object, "__class__")?) }),
+            _ => Err(SkopsError::Schema {
+                expected: "an object of a class",
+                found: printable(text(object, "__class__")?),
+            }),
         }
     }
 
@@ -215,10 +218,9 @@ impl<'s> Objects<'s> {
                 let name = self.add(Value::Text(Cow::Owned((*name).to_owned())))?;
                 pairs.push((name, field));
             }
-            size = field_size.and_then(|field_size| size.checked_add(field_size)).ok_or_else(|| SkopsError::Schema {
-                expected: "records of numbers",
-                found: printable(code),
-            })?;
+            size = field_size
+                .and_then(|field_size| size.checked_add(field_size))
+                .ok_or_else(|| SkopsError::Schema { expected: "records of numbers", found: printable(code) })?;
         }
         let fields = self.add(Value::Dict(pairs))?;
         Ok(Dtype { element: Element::Record { fields, size }, byte_order: Dtype::parse("u1").byte_order })
