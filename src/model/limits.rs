@@ -33,3 +33,33 @@ impl Default for Limits {
         }
     }
 }
+
+/// A bound on reading that a file reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it takes more than {max} {what}, the most that is accepted; raise models.{setting} if the file is honest")]
+pub struct Exceeded {
+    /// What was counted.
+    pub what: &'static str,
+    /// The bound.
+    pub max: usize,
+    /// The bound's name in the configuration's section `[models]`.
+    pub setting: &'static str,
+}
+
+impl Limits {
+    pub(super) fn memory_exceeded(&self) -> Exceeded {
+        Exceeded { what: "bytes of memory", max: self.memory_bytes, setting: "max_memory" }
+    }
+
+    pub(super) fn instructions_exceeded(&self) -> Exceeded {
+        Exceeded { what: "instructions", max: self.instructions, setting: "max_instructions" }
+    }
+
+    pub(super) fn elements_exceeded(&self) -> Exceeded {
+        Exceeded { what: "elements in an array", max: self.elements, setting: "max_elements" }
+    }
+
+    pub(super) fn depth_exceeded(&self) -> Exceeded {
+        Exceeded { what: "levels within each other", max: self.depth, setting: "max_depth" }
+    }
+}

@@ -59,7 +59,7 @@ pub use self::formats::{Format, Metadata, Source};
 pub use self::invalid::Invalid;
 pub use self::isolation_forest::{Boundary, IsolationForest, PathLength};
 pub use self::kmeans_distance::KmeansDistance;
-pub use self::limits::Limits;
+pub use self::limits::{Exceeded, Limits};
 pub use self::listing::{CatalogError, Ignored, IgnoredReason, Listing, ModelFile, Stamp};
 pub use self::local_outlier_factor::{LocalOutlierFactor, Metric};
 pub use self::name_template::{NameTemplate, NameTemplateError};
@@ -115,9 +115,7 @@ pub enum ModelError {
         max: usize,
     },
     /// The content is of no known format.
-    #[error(
-        "begins with the bytes {beginning:?}, which is no known format; expected a pickle of protocol 2 to 5, ONNX, our own, or LIBSVM's text"
-    )]
+    #[error("begins with the bytes {beginning:?}, which is no known format; expected {}", formats::ACCEPTED)]
     Format {
         /// The first bytes, in hexadecimal.
         beginning: String,
@@ -131,6 +129,15 @@ pub enum ModelError {
     /// A pickle that was refused.
     #[error(transparent)]
     Pickle(#[from] formats::pickle::PickleError),
+    /// A compressed file that was refused.
+    #[error(transparent)]
+    Joblib(#[from] formats::JoblibError),
+    /// A skops file that was refused.
+    #[error(transparent)]
+    Skops(#[from] formats::SkopsError),
+    /// A bound was reached.
+    #[error(transparent)]
+    Limit(#[from] Exceeded),
     /// A pickle of something that is not a usable estimator.
     #[error(transparent)]
     Sklearn(#[from] formats::sklearn::SklearnError),

@@ -1,15 +1,19 @@
 //! The formats that models come in. The content decides which it is, never the file's name.
 
+mod joblib;
 pub mod libsvm;
 pub mod onnx;
 pub mod own;
 pub mod pickle;
 pub mod sklearn;
+mod skops;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::joblib::{Compression, JoblibError};
+pub use self::skops::SkopsError;
 use super::detector::Detector;
 use super::preprocessing::Step;
 use super::{Limits, ModelError, Tolerance};
@@ -69,6 +73,18 @@ pub enum Format {
         /// Its protocol.
         protocol: u8,
     },
+    /// What `joblib.dump` writes.
+    Joblib {
+        /// The protocol of the pickle in it.
+        protocol: u8,
+        /// How it is compressed.
+        compression: Option<Compression>,
+    },
+    /// What `skops.io.dump` writes.
+    Skops {
+        /// Its protocol.
+        protocol: u8,
+    },
     /// The text that LIBSVM's tools write.
     Libsvm,
 }
@@ -78,7 +94,9 @@ impl Format {
     pub fn tolerance(self) -> Tolerance {
         match self {
             Self::Onnx { .. } => Tolerance::FLOAT32,
-            Self::Libsvm | Self::Own { .. } | Self::Pickle { .. } => Tolerance::FLOAT64,
+            Self::Libsvm | Self::Own { .. } | Self::Pickle { .. } | Self::Joblib { .. } | Self::Skops { .. } => {
+                Tolerance::FLOAT64
+            }
         }
     }
 }
@@ -90,9 +108,17 @@ impl fmt::Display for Format {
             Self::Own { version } => write!(f, "anomalyd, version {version}"),
             Self::Pickle { protocol } => write!(f, "pickle, protocol {protocol}"),
             Self::Libsvm => f.write_str("LIBSVM's text"),
+            Self::Joblib { protocol, compression: None } => write!(f, "joblib, pickle protocol {protocol}"),
+            Self::Joblib { protocol, compression: Some(compression) } => {
+                write!(f, "joblib, {compression}, pickle protocol {protocol}")
+            }
+            Self::Skops { protocol } => write!(f, "skops, protocol {protocol}"),
         }
     }
 }
+
+/// What is accepted, for error messages.
+pub(super) const ACCEPTED: &str = "a pickle of protocol 2 to 5, or what joblib.dump writes (plain, zlib, gzip, bz2, lzma, xz or lz4), or skops.io.dump";
 
 /// Reads whatever format the bytes are in.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError> {
@@ -105,10 +131,30 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError
     if libsvm::recognise(bytes) {
         return Ok(libsvm::read(bytes, limits)?);
     }
-    if !pickle::recognise(bytes) {
-        let beginning = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
-        return Err(ModelError::Format { beginning });
+    if pickle::recognise(bytes) {
+        return estimator(&pickle::read(bytes, limits)?, limits);
     }
-    let graph = pickle::read(bytes, limits)?;
-    Ok(sklearn::read(&graph, limits)?)
+    if let Some(compression) = Compression::recognise(bytes) {
+        let bytes = compression.decompress(bytes, limits)?;
+        let limits = Limits { memory_bytes: limits.memory_bytes - bytes.len(), ..*limits };
+        return estimator(&pickle::read_compressed(&bytes, compression, &limits)?, &limits);
+    }
+    if skops::recognise(bytes) {
+        return skops::read(bytes, limits, |graph| estimator(graph, limits));
+    }
+    if joblib::recognise_old(bytes) {
+        return Err(JoblibError::Old.into());
+    }
+    let beginning = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+    Err(ModelError::Format { beginning })
+}
+
+/// Takes an estimator out of a graph of values.
+fn estimator(graph: &pickle::Graph<'_>, limits: &Limits) -> Result<Contents, ModelError> {
+    let contents = sklearn::read(graph, limits);
+    // At a bound, values are withheld, and what their reader makes of that is beside the point.
+    match graph.exceeded() {
+        Some(exceeded) => Err(exceeded.into()),
+        None => Ok(contents?),
+    }
 }

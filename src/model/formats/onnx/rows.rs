@@ -7,8 +7,8 @@ use super::pattern::number_of;
 use super::proto::NodeProto;
 use super::tensor::Tensor;
 use crate::model::preprocessing::{
-    Branch, ColumnTransformer, MinMaxScaler, MinMaxScalerParams, Missing, Pca, PcaParams, SimpleImputer,
-    SimpleImputerParams, StandardScaler, Step, Strategy,
+    Branch, ColumnTransformer, MinMaxScaler, MinMaxScalerParams, Missing, Pca, PcaParams, Replacement, SimpleImputer,
+    SimpleImputerParams, StandardScaler, Step,
 };
 
 const SUPPORTED: &str = "no step of preprocessing does this; supported: StandardScaler, MinMaxScaler, MaxAbsScaler, \
@@ -319,7 +319,7 @@ impl Rows {
         let replacements = self.spread(node, node.floats("imputed_value_floats", budget)?)?;
         self.push(Step::SimpleImputer(SimpleImputer::new(SimpleImputerParams {
             missing,
-            strategy: Strategy::Middle,
+            strategy: Replacement::Middle,
             replacements: replacements.into_iter().map(Some).collect(),
             indicators: Vec::new(),
         })?));

@@ -19,7 +19,7 @@ impl<'a> Machine<'a> {
     }
 
     /// An array, once its shape and its data agree.
-    pub(super) fn array_of(
+    pub(in crate::model::formats) fn array_of(
         &mut self,
         shape: NodeId,
         dtype: NodeId,
@@ -30,16 +30,12 @@ impl<'a> Machine<'a> {
             return Err(self.unexpected("an array's data type", dtype));
         };
         let layout = match self.value(order) {
-            Value::Bool(true) | Value::Text("F") => Layout::ColumnMajor,
+            Value::Bool(true) => Layout::ColumnMajor,
+            Value::Text(order) if order == "F" => Layout::ColumnMajor,
             _ => Layout::RowMajor,
         };
         let shape = self.shape(shape)?;
-        let elements = shape.iter().try_fold(1_usize, |product, side| product.checked_mul(*side));
-        let max = self.limits.elements;
-        // Every side is held to the bound as well: with a zero among them the product says nothing.
-        let elements = elements
-            .filter(|elements| shape.iter().chain([elements]).all(|count| *count <= max))
-            .ok_or(Problem::Limit { what: "elements in an array", max, setting: "max_elements" })?;
+        let elements = self.elements(&shape)?;
         let (found, needed) = match (self.value(data), dtype.size()) {
             (Value::Bytes(bytes), Some(size)) => (bytes.len(), elements.saturating_mul(size)),
             (Value::List(items), None) if dtype.element == Element::Object => (items.len(), elements),
@@ -54,7 +50,17 @@ impl<'a> Machine<'a> {
         Ok(Value::Array(Box::new(Array { shape, dtype, layout, data: Some(data) })))
     }
 
-    fn shape(&self, id: NodeId) -> Result<Box<[usize]>, Problem> {
+    /// How many elements an array of this shape has.
+    pub(super) fn elements(&self, shape: &[usize]) -> Result<usize, Problem> {
+        let limits = self.budget.limits();
+        // Every side is held to the bound as well: with a zero among them the product says nothing.
+        let elements = shape.iter().try_fold(1_usize, |product, side| product.checked_mul(*side));
+        let elements =
+            elements.filter(|elements| shape.iter().chain([elements]).all(|count| *count <= limits.elements));
+        elements.ok_or(Problem::Limit(limits.elements_exceeded()))
+    }
+
+    pub(super) fn shape(&self, id: NodeId) -> Result<Box<[usize]>, Problem> {
         let Value::Tuple(sides) = self.value(id) else { return Err(self.unexpected("an array's shape", id)) };
         let side = |id: &NodeId| self.node(*id).int().and_then(|side| usize::try_from(side).ok());
         match sides.len() {
@@ -65,9 +71,12 @@ impl<'a> Machine<'a> {
     }
 
     /// `numpy.core.multiarray.scalar(dtype, data)`.
-    pub(super) fn scalar(&self, dtype: NodeId, data: NodeId) -> Result<Value<'a>, Problem> {
+    pub(in crate::model::formats) fn scalar(&self, dtype: NodeId, data: NodeId) -> Result<Value<'a>, Problem> {
         match (self.value(dtype), self.value(data)) {
-            (Value::Dtype(dtype), Value::Bytes(bytes)) => dtype.scalar(bytes),
+            (Value::Dtype(dtype), Value::Bytes(bytes)) => {
+                self.charge(bytes.len())?;
+                dtype.scalar(bytes)
+            }
             _ => None,
         }
         .ok_or_else(|| self.unexpected("the bytes of a number, as many as its type has", data))

@@ -49,6 +49,12 @@ impl<'a> Machine<'a> {
             },
             Name::Bytes if items.is_empty() => Ok(Value::Bytes(Cow::Borrowed(&[]))),
             Name::Bytes => Err(wrong("no arguments of bytes")),
+            // Its items come behind it; Python 2 gives pairs as an argument.
+            Name::Dict => self.dict(items.last().copied()),
+            Name::Set => match **items {
+                [list] => self.set(list),
+                _ => Err(wrong("what a set holds")),
+            },
             Name::Slice => match **items {
                 [start, stop, step] => Ok(Value::Slice([start, stop, step])),
                 _ => Err(wrong("start, stop and step of a slice")),
@@ -57,10 +63,37 @@ impl<'a> Machine<'a> {
                 Some(&Value::Name(Name::Class(class))) => Ok(Value::Object(Object { class, state: None })),
                 _ => Err(wrong("a class to make an object of")),
             },
-            // scikit-learn's compiled classes are made by a call. Their arguments are not needed to name them.
-            Name::Class(class) => Ok(Value::Object(Object { class, state: None })),
+            // Compiled classes are made by a call of the class, or of a function that takes the class first. Their other
+            // arguments are not needed to name them.
+            Name::Class(class) => match items.first().map(|id| self.value(*id)) {
+                Some(&Value::Name(Name::Class(class))) => Ok(Value::Object(Object { class, state: None })),
+                _ => Ok(Value::Object(Object { class, state: None })),
+            },
             Name::Ndarray | Name::Object | Name::Function(_) => Err(self.unexpected("a function to call", function)),
         }
+    }
+
+    /// A dictionary of pairs, if there are any.
+    fn dict(&self, pairs: Option<NodeId>) -> Result<Value<'a>, Problem> {
+        let Some(Value::List(pairs)) = pairs.map(|id| self.value(id)) else { return Ok(Value::Dict(Vec::new())) };
+        self.budget.charge_items::<[NodeId; 2]>(pairs.len())?;
+        let pair = |id: &NodeId| {
+            match self.value(*id) {
+                Value::Tuple(pair) => <[NodeId; 2]>::try_from(&**pair).ok(),
+                Value::List(pair) => <[NodeId; 2]>::try_from(&**pair).ok(),
+                _ => None,
+            }
+            .map(|[key, value]| (key, value))
+            .ok_or_else(|| self.unexpected("a key with its value", *id))
+        };
+        Ok(Value::Dict(pairs.iter().map(pair).collect::<Result<_, _>>()?))
+    }
+
+    /// What a set holds, as a list.
+    fn set(&self, list: NodeId) -> Result<Value<'a>, Problem> {
+        let Value::List(items) = self.value(list) else { return Err(self.unexpected("a list to make a set of", list)) };
+        self.budget.charge_items::<NodeId>(items.len())?;
+        Ok(Value::List(items.clone()))
     }
 
     /// What `object.__setstate__(state)` stands for.
@@ -69,6 +102,9 @@ impl<'a> Machine<'a> {
             Value::Object(Object { class, state: None }) => {
                 let class = *class;
                 *self.value_mut(object) = Value::Object(Object { class, state: Some(state) });
+                if class.is_joblib_array() {
+                    self.inline_array(object)?;
+                }
             }
             Value::Array(array) if array.data.is_none() => *self.value_mut(object) = self.array_from_state(state)?,
             Value::Dtype(dtype) => *self.value_mut(object) = Value::Dtype(self.dtype_from_state(*dtype, state)?),
@@ -82,7 +118,6 @@ impl<'a> Machine<'a> {
         let (Value::Text(text), Some("latin1" | "latin-1")) = (self.value(text), self.node(encoding).text()) else {
             return Err(self.unexpected("text to encode as latin1", text));
         };
-        let text: &'a str = text;
         self.charge(text.len())?;
         let bytes = text.chars().map(|c| u8::try_from(c).map_err(|_| Problem::Text)).collect::<Result<_, _>>()?;
         Ok(Value::Bytes(Cow::Owned(bytes)))

@@ -1,5 +1,7 @@
 //! Why a pickle was refused.
 
+use crate::model::limits::Exceeded;
+
 /// A pickle that was refused, and where in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("at byte {offset} of the pickle: {problem}")]
@@ -27,19 +29,17 @@ pub enum PickleProblem {
     /// A name that is not on the list.
     #[error("{0} is not allowed: a model file is data, and may name scikit-learn's classes and numpy's arrays only")]
     Name(String),
-    /// Arrays that joblib wrote.
-    #[error("the file was written by joblib, which is not read yet; write the model with pickle.dump")]
-    Joblib,
+    /// Arrays that an old joblib wrote into files beside this one.
+    #[error(
+        "joblib before 0.10 wrote it, whose arrays stand in files of their own; load it and dump it again with a newer one"
+    )]
+    OldJoblib,
+    /// Arrays that were handed over apart from the pickle.
+    #[error("its arrays were written apart from it (buffer_callback); write the model without one")]
+    OutOfBand,
     /// A bound was reached.
-    #[error("it takes more than {max} {what}, the most that is accepted; raise models.{setting} if the file is honest")]
-    Limit {
-        /// What was counted.
-        what: &'static str,
-        /// The bound.
-        max: usize,
-        /// The bound's name in the configuration's section `[models]`.
-        setting: &'static str,
-    },
+    #[error(transparent)]
+    Limit(#[from] Exceeded),
     /// An instruction took more values than there are.
     #[error("an instruction takes a value where there is none; the file is damaged")]
     Underflow,

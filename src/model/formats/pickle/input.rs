@@ -56,19 +56,17 @@ impl<'a> Input<'a> {
         std::str::from_utf8(line).map_err(|_| Problem::Text)
     }
 
-    /// A whole number of as many bytes as the next one says, two's complement, little-endian.
-    pub(super) fn long(&mut self) -> Result<i64, Problem> {
-        let length = usize::from(self.byte()?);
+    /// A whole number of `length` bytes, two's complement, little-endian. `None` when it takes more than 64 bits: the
+    /// state of a random number generator, which is of no use to a model that is trained.
+    pub(super) fn long(&mut self, length: usize) -> Result<Option<i64>, Problem> {
         let bytes = self.take(length)?;
         let negative = bytes.last().is_some_and(|top| top & 0x80 != 0);
-        let mut wide = [if negative { 0xff } else { 0 }; 8];
-        let Some(low) = wide.get_mut(..length) else {
-            return Err(Problem::Expected {
-                expected: "a whole number of at most 8 bytes",
-                found: format!("one of {length}"),
-            });
-        };
-        low.copy_from_slice(bytes);
-        Ok(i64::from_le_bytes(wide))
+        let filling = if negative { 0xff } else { 0 };
+        let mut wide = [filling; 8];
+        let (low, high) = bytes.split_at(length.min(wide.len()));
+        wide[..low.len()].copy_from_slice(low);
+        let whole = i64::from_le_bytes(wide);
+        let fits = high.iter().all(|byte| *byte == filling) && (whole < 0) == negative;
+        Ok(fits.then_some(whole))
     }
 }

@@ -6,8 +6,10 @@
 //! against [`Limits`](crate::model::Limits).
 
 mod arrays;
+mod budget;
 mod calls;
 mod error;
+mod inline;
 mod input;
 mod machine;
 mod names;
@@ -15,11 +17,12 @@ mod numpy;
 mod opcode;
 mod value;
 
+pub(super) use budget::Budget;
 pub use error::{PickleError, PickleProblem};
-pub(super) use machine::read;
-pub(super) use names::{Class, printable};
-pub(super) use numpy::Matrix;
-pub(super) use value::{Graph, Node};
+pub(super) use machine::{Machine, read, read_compressed};
+pub(super) use names::{Class, Name, printable};
+pub(super) use numpy::{Dtype, Element, Matrix};
+pub(super) use value::{Graph, Node, NodeId, Object, Value};
 
 /// Whether a file begins as a pickle of a protocol that has a beginning.
 pub(super) fn recognise(bytes: &[u8]) -> bool {

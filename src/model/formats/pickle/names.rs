@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use super::error::PickleProblem as Problem;
+
 /// A name that may stand in a model file, and what it means here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Name<'a> {
+pub(in crate::model::formats) enum Name<'a> {
     /// `numpy.core.multiarray._reconstruct`: begins an array.
     Reconstruct,
     /// `numpy.core.numeric._frombuffer`: a whole array, in protocol 5.
@@ -23,11 +25,15 @@ pub(super) enum Name<'a> {
     Reconstructor,
     /// `object`, the argument of `_reconstructor`.
     Object,
+    /// `collections.OrderedDict` and `defaultdict`.
+    Dict,
+    /// `set` and `frozenset`: how protocols before 4 write them.
+    Set,
     /// `slice`.
     Slice,
-    /// A function that is a value, and is never called: numpy's `log1p`.
+    /// A function or a type that is a value, and is never called: numpy's `log1p`, Python's `float`.
     Function(Class<'a>),
-    /// A class of scikit-learn. Its instances are kept as data: the class and the attributes.
+    /// A class of scikit-learn, of numpy's random numbers, or joblib's for arrays. Its instances are kept as data: the class and the attributes.
     Class(Class<'a>),
 }
 
@@ -46,10 +52,32 @@ impl fmt::Display for Class<'_> {
     }
 }
 
+impl Class<'_> {
+    /// Whether its objects stand before the bytes of an array. Old versions of scikit-learn brought their own joblib.
+    pub(super) fn is_joblib_array(self) -> bool {
+        is_joblib(self.module) && self.name == "NumpyArrayWrapper"
+    }
+}
+
+fn is_joblib(module: &str) -> bool {
+    matches!(
+        module,
+        "joblib.numpy_pickle"
+            | "joblib.numpy_pickle_compat"
+            | "sklearn.externals.joblib.numpy_pickle"
+            | "sklearn.externals.joblib.numpy_pickle_compat"
+    )
+}
+
 /// Functions of numpy that change a number each by itself.
 const FUNCTIONS: [&str; 19] = [
     "abs", "absolute", "arcsinh", "arctan", "cbrt", "ceil", "cos", "exp", "expm1", "fabs", "floor", "log", "log10",
     "log1p", "log2", "sign", "sin", "sqrt", "square",
+];
+
+/// numpy's types, which are the values of settings such as `dtype`.
+const TYPES: [&str; 12] = [
+    "bool_", "float16", "float32", "float64", "int16", "int32", "int64", "int8", "uint16", "uint32", "uint64", "uint8",
 ];
 
 /// Text from a file of unknown origin, fit for a log: without control characters, and no longer than a line.
@@ -59,19 +87,26 @@ pub(in crate::model::formats) fn printable(text: &str) -> String {
 
 impl<'a> Name<'a> {
     /// Looks a name up. `None` when it may not stand in a model file.
-    pub(super) fn find(module: &'a str, name: &'a str) -> Option<Self> {
+    fn find(module: &'a str, name: &'a str) -> Option<Self> {
         // numpy 2 moved `numpy.core` to `numpy._core`; Python 3 renamed `__builtin__` and `copy_reg`.
         Some(match (module, name) {
             ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => Self::Reconstruct,
             ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer") => Self::FromBuffer,
             ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => Self::Scalar,
-            ("numpy", "ndarray") => Self::Ndarray,
+            ("numpy", "ndarray" | "memmap" | "matrix")
+            | ("numpy.core.memmap" | "numpy._core.memmap", "memmap")
+            | ("numpy.matrixlib.defmatrix", "matrix") => Self::Ndarray,
             ("numpy", "dtype") => Self::Dtype,
             ("_codecs", "encode") => Self::Encode,
             ("builtins" | "__builtin__", "bytes") => Self::Bytes,
             ("copyreg" | "copy_reg", "_reconstructor") => Self::Reconstructor,
             ("builtins" | "__builtin__", "object") => Self::Object,
+            ("collections", "OrderedDict" | "defaultdict") => Self::Dict,
+            ("builtins" | "__builtin__", "set" | "frozenset") => Self::Set,
             ("builtins" | "__builtin__", "slice") => Self::Slice,
+            ("builtins" | "__builtin__", "bool" | "dict" | "float" | "int" | "list" | "long" | "str" | "tuple") => {
+                Self::Function(Class { module: "builtins", name })
+            }
             // numpy's versions differ in where they say that their functions are.
             (
                 "numpy"
@@ -81,13 +116,36 @@ impl<'a> Name<'a> {
                 | "numpy._core._multiarray_umath",
                 name,
             ) if FUNCTIONS.contains(&name) => Self::Function(Class { module: "numpy", name }),
+            ("numpy", name) if TYPES.contains(&name) => Self::Function(Class { module: "numpy", name }),
+            (module, "NumpyArrayWrapper") if is_joblib(module) => Self::Class(Class { module, name }),
+            (module, _) if is_joblib(module) => return None,
             // A dot in the name would reach for an attribute of the class.
             (module, name)
-                if !name.contains('.') && (module.starts_with("numpy.random.") || module.starts_with("sklearn.")) =>
+                if !name.contains('.')
+                    && (module == "numpy.random"
+                        || module.starts_with("numpy.random.")
+                        || module.starts_with("sklearn.")) =>
             {
                 Self::Class(Class { module, name })
             }
             _ => return None,
         })
+    }
+
+    /// Looks a name up.
+    ///
+    /// # Errors
+    /// When it may not stand in a model file.
+    pub(in crate::model::formats) fn look_up(module: &'a str, name: &'a str) -> Result<Self, Problem> {
+        match Self::find(module, name) {
+            Some(name) => Ok(name),
+            None if Self::is_old_joblib(module, name) => Err(Problem::OldJoblib),
+            None => Err(Problem::Name(format!("{}.{}", printable(module), printable(name)))),
+        }
+    }
+
+    /// Whether it names what joblib before 0.10 wrote.
+    fn is_old_joblib(module: &str, name: &str) -> bool {
+        is_joblib(module) && matches!(name, "NDArrayWrapper" | "ZNDArrayWrapper")
     }
 }

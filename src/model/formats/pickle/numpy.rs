@@ -6,14 +6,14 @@ use super::value::{Node, NodeId, Value};
 
 /// The type of an array's elements.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Dtype {
-    pub(super) element: Element,
-    pub(super) byte_order: ByteOrder,
+pub(in crate::model::formats) struct Dtype {
+    pub(in crate::model::formats) element: Element,
+    pub(in crate::model::formats) byte_order: ByteOrder,
 }
 
 /// What an element is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Element {
+pub(in crate::model::formats) enum Element {
     Float(Width),
     Int(Width),
     Unsigned(Width),
@@ -36,7 +36,7 @@ pub(super) enum Element {
 
 /// How wide a number is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Width {
+pub(in crate::model::formats) enum Width {
     One,
     Two,
     Four,
@@ -66,14 +66,14 @@ impl Width {
 
 /// The order of an element's bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum ByteOrder {
+pub(in crate::model::formats) enum ByteOrder {
     Little,
     Big,
 }
 
 impl Dtype {
     /// Reads numpy's short form, such as `f8` or `<i4`.
-    pub(super) fn parse(text: &str) -> Self {
+    pub(in crate::model::formats) fn parse(text: &str) -> Self {
         let (byte_order, code) = match text.strip_prefix('>') {
             Some(code) => (ByteOrder::Big, code),
             None => (ByteOrder::Little, text.trim_start_matches(['<', '|', '='])),
@@ -82,7 +82,7 @@ impl Dtype {
     }
 
     /// The size of an element that is kept as bytes.
-    pub(super) fn size(self) -> Option<usize> {
+    pub(in crate::model::formats) fn size(self) -> Option<usize> {
         match self.element {
             Element::Float(width) | Element::Int(width) | Element::Unsigned(width) => Some(width.bytes()),
             Element::Bool => Some(1),
@@ -189,7 +189,7 @@ fn without_zeros(bytes: &[u8]) -> &[u8] {
 
 /// The order of an array's elements.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Layout {
+pub(in crate::model::formats) enum Layout {
     /// The last index moves fastest: C's.
     RowMajor,
     /// The first index moves fastest: Fortran's.
@@ -198,9 +198,9 @@ pub(super) enum Layout {
 
 /// An array. When its dtype has a size, `data` is as many bytes as the shape says: that is checked as it is made.
 #[derive(Debug)]
-pub(super) struct Array {
+pub(in crate::model::formats) struct Array {
     pub(super) shape: Box<[usize]>,
-    pub(super) dtype: Dtype,
+    pub(in crate::model::formats) dtype: Dtype,
     pub(super) layout: Layout,
     /// The bytes, or the list of an array of Python values. `None` in one that is begun.
     pub(super) data: Option<NodeId>,
@@ -228,9 +228,6 @@ pub(in crate::model::formats) struct Matrix {
     pub(in crate::model::formats) numbers: Vec<f64>,
 }
 
-/// The most fields of records that are looked through: many arrays may share one list of them.
-const MAX_FIELDS: usize = 64;
-
 impl Array {
     /// The side of an array of one dimension.
     fn length(&self) -> Option<usize> {
@@ -251,6 +248,7 @@ impl<'g> Node<'g, '_> {
             _ => return None,
         };
         let size = array.dtype.size()?;
+        self.room::<f64>(rows.checked_mul(columns)?)?;
         let element = |index: usize| array.dtype.number(bytes.get(index * size..(index + 1) * size)?);
         let numbers = (0..rows)
             .flat_map(|row| (0..columns).map(move |column| (row, column)))
@@ -299,6 +297,7 @@ impl<'g> Node<'g, '_> {
     pub(in crate::model::formats) fn whole_numbers(self) -> Option<Vec<i64>> {
         let (array, bytes) = self.array()?;
         let size = array.dtype.size()?;
+        self.room::<i64>(array.length()?)?;
         (0..array.length()?).map(|index| whole(array.dtype, bytes.get(index * size..(index + 1) * size)?)).collect()
     }
 
@@ -313,10 +312,12 @@ impl<'g> Node<'g, '_> {
     pub(in crate::model::formats) fn texts(self) -> Option<Vec<String>> {
         let Value::Array(array) = self.value() else { return None };
         let length = array.length()?;
+        self.room::<String>(length)?;
         match self.at(array.data?).value() {
-            Value::List(items) => items.iter().map(|item| self.at(*item).text().map(str::to_owned)).collect(),
+            Value::List(items) => items.iter().map(|item| self.at(*item).owned_text()).collect(),
             Value::Bytes(bytes) => {
                 let size = array.dtype.size()?;
+                self.room::<u8>(bytes.len())?;
                 (0..length).map(|index| array.dtype.text(bytes.get(index * size..(index + 1) * size)?)).collect()
             }
             _ => None,
@@ -336,16 +337,24 @@ impl<'g> Node<'g, '_> {
     fn field<T>(self, name: &str, read: impl Fn(Dtype, &[u8]) -> Option<T>) -> Option<Vec<T>> {
         let (array, bytes) = self.array()?;
         let Element::Record { fields, size } = array.dtype.element else { return None };
-        let Value::Dict(fields) = self.at(fields).value() else { return None };
-        if fields.len() > MAX_FIELDS {
-            return None;
-        }
-        let (_, field) = fields.iter().rev().find(|(key, _)| self.at(*key).text() == Some(name))?;
-        let mut pair = self.at(*field).items()?;
+        let (_, field) = self.at(fields).entries()?.rfind(|(key, _)| key.text() == Some(name))?;
+        self.room::<T>(array.length()?)?;
+        let mut pair = field.items()?;
         let Value::Dtype(dtype) = *pair.next()?.value() else { return None };
         let begin = usize::try_from(pair.next()?.int()?).ok()?;
         let end = begin.checked_add(dtype.size()?).filter(|end| *end <= size)?;
         (0..array.length()?).map(|index| read(dtype, bytes.get(index * size..)?.get(begin..end)?)).collect()
+    }
+
+    /// Takes the memory of `count` items that are copied out of the graph, and of the copy that a model makes of them.
+    fn room<T>(self, count: usize) -> Option<()> {
+        self.budget.charge_items::<[T; 2]>(count).ok()
+    }
+
+    fn owned_text(self) -> Option<String> {
+        let text = self.text()?;
+        self.room::<u8>(text.len())?;
+        Some(text.to_owned())
     }
 
     /// An array whose elements are kept as bytes, and these.

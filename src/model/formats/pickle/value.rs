@@ -2,24 +2,29 @@
 
 use std::borrow::Cow;
 
+use super::budget::Budget;
 use super::names::{Class, Name};
 use super::numpy::{Array, Dtype};
+use crate::model::formats::Format;
+use crate::model::limits::Exceeded;
 
 /// A value's place in its [`Graph`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct NodeId(pub(super) u32);
+pub(in crate::model::formats) struct NodeId(pub(super) u32);
 
 /// One value. What it holds stands elsewhere in the graph, by its place.
 ///
 /// So a value that is used a thousand times is there once, one may hold itself, and nothing here recurses, however
 /// deep the nesting: neither reading, nor dropping.
 #[derive(Debug)]
-pub(super) enum Value<'a> {
+pub(in crate::model::formats) enum Value<'a> {
     None,
     Bool(bool),
     Int(i64),
+    /// A whole number of more than 64 bits.
+    Huge,
     Float(f64),
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Bytes(Cow<'a, [u8]>),
     Tuple(Box<[NodeId]>),
     List(Vec<NodeId>),
@@ -34,29 +39,35 @@ pub(super) enum Value<'a> {
 
 /// An instance of a class that is known by name only.
 #[derive(Debug)]
-pub(super) struct Object<'a> {
-    pub(super) class: Class<'a>,
+pub(in crate::model::formats) struct Object<'a> {
+    pub(in crate::model::formats) class: Class<'a>,
     /// What `__setstate__` would be given.
-    pub(super) state: Option<NodeId>,
+    pub(in crate::model::formats) state: Option<NodeId>,
 }
 
 /// All values of a pickle. The input's bytes are borrowed, not copied.
 #[derive(Debug)]
 pub(in crate::model::formats) struct Graph<'a> {
     pub(super) nodes: Vec<Value<'a>>,
+    pub(super) budget: Budget,
     pub(super) root: NodeId,
-    pub(super) protocol: u8,
+    pub(in crate::model::formats) format: Format,
 }
 
 impl<'a> Graph<'a> {
     /// The value that the pickle stands for.
     pub(in crate::model::formats) fn root(&self) -> Node<'_, 'a> {
-        Node { nodes: &self.nodes, id: self.root }
+        Node { nodes: &self.nodes, budget: &self.budget, id: self.root }
     }
 
-    /// The protocol that the pickle says it follows.
-    pub(in crate::model::formats) fn protocol(&self) -> u8 {
-        self.protocol
+    /// How the file is written.
+    pub(in crate::model::formats) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The bound that was reached while values were taken out, if one was. Then what was taken out is not all there is.
+    pub(in crate::model::formats) fn exceeded(&self) -> Option<Exceeded> {
+        self.budget.exceeded()
     }
 }
 
@@ -64,6 +75,7 @@ impl<'a> Graph<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::model::formats) struct Node<'g, 'a> {
     pub(super) nodes: &'g [Value<'a>],
+    pub(super) budget: &'g Budget,
     pub(super) id: NodeId,
 }
 
@@ -123,6 +135,7 @@ impl<'g, 'a> Node<'g, 'a> {
             Value::List(ids) => &ids[..],
             _ => return None,
         };
+        self.budget.look(1 + ids.len()).ok()?;
         Some(ids.iter().map(move |id| self.at(*id)))
     }
 
@@ -131,6 +144,7 @@ impl<'g, 'a> Node<'g, 'a> {
         self,
     ) -> Option<impl DoubleEndedIterator<Item = (Node<'g, 'a>, Node<'g, 'a>)>> {
         let Value::Dict(pairs) = self.value() else { return None };
+        self.budget.look(1 + pairs.len()).ok()?;
         Some(pairs.iter().map(move |(key, value)| (self.at(*key), self.at(*value))))
     }
 
@@ -183,7 +197,7 @@ impl<'g, 'a> Node<'g, 'a> {
         match self.value() {
             Value::None => "None",
             Value::Bool(_) => "a truth value",
-            Value::Int(_) => "a whole number",
+            Value::Int(_) | Value::Huge => "a whole number",
             Value::Float(_) => "a number",
             Value::Text(_) => "text",
             Value::Bytes(_) => "bytes",

@@ -35,7 +35,7 @@ use estimator::Estimator;
 use walk::{Link, Walk};
 
 use super::pickle::{Graph, Node, printable};
-use super::{Contents, Format, Metadata};
+use super::{Contents, Metadata};
 use crate::model::Limits;
 use crate::model::detector::Detector;
 use crate::model::preprocessing::Step;
@@ -84,7 +84,7 @@ pub(super) fn read(graph: &Graph<'_>, limits: &Limits) -> Result<Contents, Sklea
     let preprocessing = walk.chain(transformers)?.steps(None, Some(detector.width()))?;
     let width = preprocessing.first().map_or(detector.width(), Step::width);
     let metadata = Metadata {
-        format: Format::Pickle { protocol: graph.protocol() },
+        format: graph.format(),
         library: "scikit-learn".to_owned(),
         library_version: last.version().or_else(|| root.version()),
         training_rows: training_rows(*last).or(walk.training_rows()),

@@ -1,0 +1,134 @@
+//! What `joblib.dump` writes: a pickle with the bytes of arrays between its instructions, as it is or compressed.
+//!
+//! The pickle machine knows such arrays; here is what is around it. The compression is told by its first bytes, as
+//! joblib itself does (`compressor.py`), and undone into memory, within the limits.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use super::pickle::{self, printable};
+use crate::model::Limits;
+use crate::model::limits::Exceeded;
+
+/// How a file is compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compression {
+    /// zlib (RFC 1950), joblib's default.
+    Zlib,
+    /// gzip (RFC 1952).
+    Gzip,
+    /// bzip2.
+    Bzip2,
+    /// LZMA without a container.
+    Lzma,
+    /// LZMA2 in the xz container.
+    Xz,
+    /// LZ4's frames.
+    Lz4,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Zlib => "zlib",
+            Self::Gzip => "gzip",
+            Self::Bzip2 => "bz2",
+            Self::Lzma => "lzma",
+            Self::Xz => "xz",
+            Self::Lz4 => "lz4",
+        })
+    }
+}
+
+/// Why a compressed file was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum JoblibError {
+    /// What joblib before 0.9.3 wrote.
+    #[error("it is of the compressed format of joblib before 0.10; load it and dump it again with a newer one")]
+    Old,
+    /// The compressed bytes are no such bytes.
+    #[error("its {compression} data are damaged or cut off ({reason}); copy it again")]
+    Damaged {
+        /// The compression.
+        compression: Compression,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// Something else is compressed.
+    #[error("its {compression} data hold no pickle of protocol 2 to 5")]
+    NotAPickle {
+        /// The compression.
+        compression: Compression,
+    },
+    /// A bound was reached.
+    #[error(transparent)]
+    Limit(#[from] Exceeded),
+}
+
+impl Compression {
+    /// The compression that a file begins as.
+    pub(super) fn recognise(bytes: &[u8]) -> Option<Self> {
+        Some(match *bytes {
+            // The two bytes of zlib are a multiple of 31, and the first says deflate with a window of at most 32 KiB.
+            [0x78, second, ..] if (0x7800 | u16::from(second)) % 31 == 0 => Self::Zlib,
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [b'B', b'Z', b'h', ..] => Self::Bzip2,
+            [0x5d, 0, ..] => Self::Lzma,
+            [0xfd, b'7', b'z', b'X', b'Z', ..] => Self::Xz,
+            [0x04, 0x22, 0x4d, 0x18, ..] => Self::Lz4,
+            _ => return None,
+        })
+    }
+
+    /// Undoes the compression. What stands behind its end is not looked at, as in Python.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, hold no pickle, or take more memory than is allowed.
+    pub(super) fn decompress(self, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, JoblibError> {
+        let damaged =
+            |error: io::Error| JoblibError::Damaged { compression: self, reason: printable(&error.to_string()) };
+        match self {
+            Self::Zlib => self.take(flate2::bufread::ZlibDecoder::new(bytes), limits),
+            Self::Gzip => self.take(flate2::bufread::GzDecoder::new(bytes), limits),
+            Self::Bzip2 => self.take(bzip2::bufread::BzDecoder::new(bytes), limits),
+            Self::Lz4 => self.take(lz4_flex::frame::FrameDecoder::new(bytes), limits),
+            Self::Xz => self.take(lzma_rust2::XzReader::new(bytes, false), limits),
+            Self::Lzma => {
+                let reader = lzma_rust2::LzmaReader::new_mem_limit(bytes, u32::MAX, None).map_err(damaged)?;
+                self.take(reader, limits)
+            }
+        }
+    }
+
+    /// The most that the output may come to, in bytes. The decoders of LZMA keep what was put out, in a window that grows
+    /// with it whatever size the file declares; the others keep a few MiB at most.
+    fn max_output(self, limits: &Limits) -> usize {
+        match self {
+            Self::Lzma | Self::Xz => limits.memory_bytes / 3,
+            Self::Zlib | Self::Gzip | Self::Bzip2 | Self::Lz4 => limits.memory_bytes,
+        }
+    }
+
+    fn take(self, mut reader: impl Read, limits: &Limits) -> Result<Vec<u8>, JoblibError> {
+        let damaged =
+            |error: io::Error| JoblibError::Damaged { compression: self, reason: printable(&error.to_string()) };
+        let mut first = [0];
+        reader.read_exact(&mut first).map_err(damaged)?;
+        // To look at the first byte before the rest refuses most bombs at once.
+        if !pickle::recognise(&first) {
+            return Err(JoblibError::NotAPickle { compression: self });
+        }
+        let max = self.max_output(limits);
+        let mut output = first.to_vec();
+        reader.take(u64::try_from(max).unwrap_or(u64::MAX)).read_to_end(&mut output).map_err(damaged)?;
+        if output.len() > max {
+            return Err(limits.memory_exceeded().into());
+        }
+        Ok(output)
+    }
+}
+
+/// Whether a file begins as joblib's old compressed format did: `ZF`, and the length in hexadecimal.
+pub(super) fn recognise_old(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"ZF0x")
+}

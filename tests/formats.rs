@@ -1,0 +1,120 @@
+//! Whatever format a model comes in, it gives the library's own answers, and says what it is.
+
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
+#[path = "support/reference.rs"]
+mod reference;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anomalyd::model::{Limits, Model, ModelError};
+use anomalyd::verdict::Label;
+use ndarray::Array2;
+
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/formats").join(name)
+}
+
+/// Rows `x0..` with the library's labels and decision values.
+struct Answers {
+    rows: Array2<f64>,
+    labels: Vec<Label>,
+    decisions: Vec<f64>,
+}
+
+impl Answers {
+    fn read(path: &Path) -> Self {
+        let mut reader = csv::Reader::from_path(path).unwrap();
+        let width = reader.headers().unwrap().iter().filter(|name| name.starts_with('x')).count();
+        let (mut numbers, mut labels, mut decisions) = (Vec::new(), Vec::new(), Vec::new());
+        for record in reader.records() {
+            let record: Vec<f64> = record.unwrap().iter().map(|field| field.parse().unwrap()).collect();
+            numbers.extend_from_slice(&record[..width]);
+            labels.push(if record[width] > 0.0 { Label::Normal } else { Label::Anomaly });
+            decisions.push(record[width + 1]);
+        }
+        let rows = Array2::from_shape_vec((labels.len(), width), numbers).unwrap();
+        Self { rows, labels, decisions }
+    }
+
+    /// Holds a model to them: 1e-9 relative to the decision, or to the largest where it is near zero.
+    fn hold(&self, name: &str, model: &Model) {
+        let largest = self.decisions.iter().fold(0.0_f64, |largest, decision| largest.max(decision.abs()));
+        let found = model.evaluate(self.rows.view()).unwrap();
+        for (row, found) in found.iter().enumerate() {
+            let expected = self.decisions[row];
+            let tolerance = 1e-9 * expected.abs().max(1e-3 * largest);
+            let distance = (found.decision - expected).abs();
+            assert!(distance <= tolerance, "{name}, row {row}: {} for {expected}", found.decision);
+            assert!(found.label == self.labels[row] || expected.abs() <= 1e-9, "{name}, row {row}: {:?}", found.label);
+        }
+    }
+}
+
+#[test]
+fn one_model_gives_the_same_answers_in_every_format_which_it_names() {
+    let answers = Answers::read(&sample("answers.csv"));
+    for (name, format) in [
+        ("plain.pkl", "pickle, protocol 5"),
+        ("plain.joblib", "joblib, pickle protocol 4"),
+        ("protocol_2.joblib", "joblib, pickle protocol 2"),
+        ("zlib.joblib", "joblib, zlib, pickle protocol 4"),
+        ("gzip.joblib", "joblib, gzip, pickle protocol 4"),
+        ("bz2.joblib", "joblib, bz2, pickle protocol 4"),
+        ("lzma.joblib", "joblib, lzma, pickle protocol 4"),
+        ("xz.joblib", "joblib, xz, pickle protocol 4"),
+        ("lz4.joblib", "joblib, lz4, pickle protocol 4"),
+        ("stored.skops", "skops, protocol 2"),
+        ("deflated.skops", "skops, protocol 2"),
+    ] {
+        let model = Model::load(&sample(name), &Limits::default()).unwrap();
+        assert_eq!(model.metadata().format.to_string(), format, "{name}");
+        assert!(model.metadata().library_version.is_some(), "{name}");
+        answers.hold(name, &model);
+    }
+}
+
+#[test]
+fn bytes_behind_the_end_of_a_file_do_not_matter() {
+    for name in ["plain.pkl", "plain.joblib", "zlib.joblib", "gzip.joblib", "bz2.joblib", "xz.joblib", "lz4.joblib"] {
+        let bytes = [fs::read(sample(name)).unwrap(), b"\nwhatever stands behind".to_vec()].concat();
+        assert!(Model::read(&bytes, &Limits::default()).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn an_unknown_format_is_an_error_that_says_what_is_accepted() {
+    let error = Model::read(b"svm", &Limits::default()).unwrap_err().to_string();
+    assert!(error.starts_with("begins with the bytes \"73 76 6d\", which is no known format; expected"), "{error}");
+    for accepted in ["pickle", "joblib", "skops"] {
+        assert!(error.contains(accepted), "{error}");
+    }
+}
+
+/// Every file of the reference data in these formats is read; those of supported estimators give the answers.
+#[test]
+fn the_reference_files_of_every_format_agree() {
+    let Some(root) = reference::reference() else { return };
+    let mut agreed = BTreeMap::<&str, usize>::new();
+    for entry in fs::read_dir(root.join("formats")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let endings = [".z.joblib", ".joblib", ".skops", ".pkl"];
+        let Some(ending) = endings.into_iter().find(|ending| name.ends_with(ending)) else { continue };
+        let bytes = fs::read(&path).unwrap();
+        match Model::read(&bytes, &Limits::default()) {
+            Ok(model) => {
+                let answers = path.with_file_name(name.replace(ending, ".csv"));
+                Answers::read(&answers).hold(&name, &model);
+                *agreed.entry(ending).or_default() += 1;
+            }
+            // The file was read; its estimator is not supported.
+            Err(error) => assert!(matches!(error, ModelError::Sklearn(_)), "{name}: {error}"),
+        }
+    }
+    for ending in [".z.joblib", ".joblib", ".skops", ".pkl"] {
+        assert!(agreed.get(ending).is_some_and(|count| *count >= 2), "{ending}: {agreed:?}");
+    }
+}
