@@ -8,7 +8,7 @@ mod reference;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anomalyd::model::{Detector, Limits, Model};
+use anomalyd::model::{Boundary, Detector, Limits, Model, PathLength};
 use anomalyd::verdict::Label;
 use ndarray::Array2;
 
@@ -55,7 +55,7 @@ fn check(answers: &Path) {
 fn every_sample_gives_the_answers_of_the_library() {
     let answers = fs::read_dir(samples()).unwrap().map(|entry| entry.unwrap().path());
     let answers: Vec<_> = answers.filter(|path| path.extension().is_some_and(|ending| ending == "csv")).collect();
-    assert_eq!(answers.len(), 10, "samples are missing");
+    assert_eq!(answers.len(), 12, "samples are missing");
     answers.iter().for_each(|answers| check(answers));
 }
 
@@ -83,6 +83,18 @@ fn a_detector_says_what_it_is() {
         assert_eq!((model.detector().name(), model.metadata().training_rows), (name, Some(rows)));
         assert!(model.detector().unit() > 0.0 && !model.detector().parameters().is_empty(), "{file}");
     }
+}
+
+#[test]
+fn a_forest_of_a_version_that_kept_a_threshold_is_judged_by_it() {
+    let model = load("forest_of_0_19.pkl");
+    let Detector::IsolationForest(forest) = model.detector() else { unreachable!("a forest") };
+    assert_eq!(forest.path_length(), PathLength::Version019);
+    let Boundary::AtOrBelow(threshold) = forest.boundary() else { unreachable!("a boundary that counts") };
+    let answers = samples().join("forest_of_0_19.csv");
+    let found = model.evaluate(columns(&answers, |column| column.starts_with('x')).view()).unwrap();
+    let anomalies = found.iter().filter(|found| found.label == Label::Anomaly);
+    assert_eq!(anomalies.filter(|found| found.decision <= threshold).count(), 5);
 }
 
 #[test]

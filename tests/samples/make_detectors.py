@@ -10,6 +10,7 @@ import pathlib
 import pickle
 
 import numpy as np
+import sklearn.base
 from sklearn.covariance import EllipticEnvelope
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor
@@ -33,9 +34,14 @@ def write(name, protocol, model, features, seed, decimals=12):
     model.fit(train)
     save(name, protocol, model)
     rows = np.concatenate([train[:8], near, 40.0 * far])
+    answers(name, rows, model.predict(rows), model.decision_function(rows))
+
+
+def answers(name, rows, labels, decisions):
+    features = rows.shape[1]
     with open(HERE / f"{name}.csv", "w", encoding="ascii", newline="\n") as file:
         print(",".join([f"x{i}" for i in range(features)] + ["label", "decision"]), file=file)
-        for row, label, decision in zip(rows, model.predict(rows), model.decision_function(rows)):
+        for row, label, decision in zip(rows, labels, decisions):
             print(",".join([repr(float(x)) for x in row] + [str(int(label)), repr(float(decision))]), file=file)
 
 
@@ -45,6 +51,36 @@ def forest(**settings):
 
 def factor(**settings):
     return LocalOutlierFactor(**{"n_neighbors": 5, "novelty": True, **settings})
+
+
+def old_forest():
+    """A forest as 0.19 kept and evaluated it: no scikit-learn that wrote such still runs."""
+
+    def path_length(n):
+        return np.where(n <= 1, 1.0, 2.0 * (np.log(n) + 0.5772156649) - 2.0 * (n - 1.0) / n)
+
+    model = forest().fit(training(2, 130))
+    rows = training(2, 131, 16)
+    ends = [(tree.decision_path(rows).sum(axis=1).A1 - 1, tree.tree_.n_node_samples[tree.apply(rows)])
+            for tree in model.estimators_]
+    depth = np.mean([depths + path_length(samples) for depths, samples in ends], axis=0)
+    decisions = 0.5 - 2.0 ** (-depth / path_length(model.max_samples_))
+    model.threshold_ = np.sort(decisions)[4] + 1e-6
+    del model.offset_
+    save("forest_of_0_19", 2, model)
+    answers("forest_of_0_19", rows, np.where(decisions <= model.threshold_, -1, 1), decisions)
+
+
+def old_envelope():
+    """An envelope as 0.19 kept and evaluated it."""
+    model = EllipticEnvelope(random_state=3).fit(training(2, 140))
+    rows = training(2, 141, 16)
+    model.threshold_ = -model.offset_
+    del model.offset_
+    distances = model.mahalanobis(rows)
+    save("envelope_of_0_19", 2, model)
+    labels = np.where(distances <= model.threshold_, 1, -1)
+    answers("envelope_of_0_19", rows, labels, model.threshold_**0.33 - distances**0.33)
 
 
 HERE.mkdir(exist_ok=True)
@@ -62,3 +98,8 @@ write("envelope", 4, EllipticEnvelope(random_state=3), 3, 90)
 save("refused_not_novelty", 4, LocalOutlierFactor(n_neighbors=5).fit(training(1, 100)))
 save("refused_cosine", 4, factor(metric="cosine").fit(training(2, 110)))
 save("refused_no_precision", 4, EllipticEnvelope(random_state=3, store_precision=False).fit(training(2, 120)))
+
+version, sklearn.base.__version__ = sklearn.base.__version__, "0.19.2"
+old_forest()
+old_envelope()
+sklearn.base.__version__ = version

@@ -205,6 +205,7 @@ fn what_is_not_a_tree_is_refused() {
         ("a node that leads to itself", vec![split(0, 0.0, 0, 1), leaf(1)]),
         ("a circle", vec![split(0, 0.0, 1, 2), split(0, 0.0, 0, 2), leaf(1)]),
         ("two nodes that lead to one", vec![split(0, 0.0, 1, 1), leaf(1)]),
+        ("two paths to a leaf, and none to another", vec![split(0, 0.0, 1, 1), leaf(1), leaf(1)]),
         ("a circle beside a leaf", vec![split(0, 0.0, 1, 2), leaf(1), split(0, 0.0, 2, 1)]),
         ("a child that is not there", vec![split(0, 0.0, 1, 3), leaf(1), leaf(1)]),
         ("a child far away", vec![split(0, 0.0, 1, u32::MAX), leaf(1), leaf(1)]),

@@ -69,7 +69,7 @@ fn trees(estimator: Estimator<'_, '_>, width: usize) -> Result<Vec<Vec<Node>>, S
     let mut seen = HashSet::new();
     let mut trees = Vec::new();
     for estimator in estimators {
-        let unfitted = || wrong("estimators_", list.kind(), "fitted trees, each there once".to_owned());
+        let unfitted = || wrong("estimators_", list.kind(), "a list of fitted trees, each there once".to_owned());
         let mut fresh = |value: Value<'_, '_>| value.state().is_some_and(|state| seen.insert(state.place()));
         let tree = fresh(estimator).then(|| estimator.attribute("tree_")).flatten().ok_or_else(unfitted)?;
         let nodes = fresh(tree).then(|| tree.attribute("nodes")).flatten().ok_or_else(unfitted)?;
@@ -77,7 +77,9 @@ fn trees(estimator: Estimator<'_, '_>, width: usize) -> Result<Vec<Vec<Node>>, S
         nodes_left = nodes_left.checked_sub(count.max(1)).ok_or_else(too_large)?;
         let subset = subsets.as_mut().map(|list| {
             let list = list.next().ok_or("too short")?;
-            features_left = features_left.checked_sub(list.length().ok_or(list.kind())?).ok_or("too large")?;
+            features_left = features_left
+                .checked_sub(list.length().filter(|features| *features <= width).ok_or(list.kind())?)
+                .ok_or("too large")?;
             list.whole_numbers().ok_or(list.kind())
         });
         let expected = || "an array of whole numbers for each tree".to_owned();
