@@ -16,12 +16,14 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use futures_util::FutureExt;
 use futures_util::future::{join_all, select_all};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::actors::broker::{Broker, BrokerError};
 use crate::actors::committer::{self, Command, Commands, Ended};
 use crate::actors::intake::Intake;
 use crate::actors::listener::{ListenError, Listener};
+use crate::actors::model_watcher::{ModelLoader, watch_models};
 use crate::actors::publisher::{Published, publish_files, publish_mqtt};
 use crate::actors::recorder::Recorder;
 use crate::actors::reporter::{Reported, report};
@@ -34,7 +36,7 @@ use crate::config::Config;
 use crate::daemon::settings::Settings;
 use crate::features::Assigner;
 use crate::ingest::decoder::Decoder;
-use crate::model::{Catalog, CatalogError};
+use crate::model::{Catalog, CatalogError, Changes};
 use crate::pipeline::Pipeline;
 use crate::sensor::{DirectoryFull, SensorDirectory, SensorId};
 use crate::store::{Store, StoreError};
@@ -85,6 +87,7 @@ pub struct Daemon {
     supervisor: Addr<SensorSupervisor>,
     commands: Commands,
     ended: Ended,
+    look_at_models: Arc<Notify>,
     stop_deadline: Duration,
 }
 
@@ -103,20 +106,30 @@ impl Part {
 /// How often the actors are looked after: tasks tell when they end, addresses have to be asked.
 const ROUNDS: Duration = Duration::from_secs(1);
 
-/// Runs a daemon until it is told to stop by SIGTERM or SIGINT; a second signal ends the process at once.
+/// Runs a daemon until it is told to stop by SIGTERM or SIGINT; a second signal ends the process at once. SIGHUP has it
+/// look at the model files.
 ///
 /// # Errors
 /// When it cannot start, fails, or does not stop in time.
 pub async fn run(config: &Config) -> Result<(), DaemonError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let mut daemon = Daemon::start(config).await?;
     notify(&[sd_notify::NotifyState::Ready]);
     tracing::info!("ready");
+    let look_at_models = Arc::clone(&daemon.look_at_models);
+    let told_to_look = async {
+        while hangup.recv().await.is_some() {
+            look_at_models.notify_one();
+        }
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         failure = daemon.failure() => return Err(failure),
+        () = told_to_look => {}
     }
     notify(&[sd_notify::NotifyState::Stopping]);
     tracing::info!("stopping; a second signal stops at once");
@@ -163,7 +176,10 @@ impl Daemon {
         }
         let reader = store.reader.clone();
         let directory = Arc::new(SensorDirectory::new(settings.max_sensors, reader.sensors()?));
-        let catalog = Catalog::read(&settings.models.directory, &settings.models.name, &settings.models.limits)?;
+        let listing = settings.models.list()?;
+        // What changes while it is being read counts as changed.
+        let changes = Changes::since(&listing, settings.models.settle);
+        let catalog = Catalog::load(listing, &settings.models.limits);
         let scope = scope(catalog, &settings.features, &directory)?;
         let sensors: Vec<SensorId> = scope.iter().map(|scope| scope.sensor).collect();
 
@@ -174,17 +190,17 @@ impl Daemon {
         let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
         let supervisor =
             SensorSupervisor::new(settings.sensors.clone(), windows, arbiters(settings.threads), scope).start();
-        let recorder_settings = settings.recorder(sensors.clone());
+        let recorder_settings = settings.recorder(sensors);
         let recorder = Recorder::new(recorder_settings, reader.clone(), commands.clone(), supervisor.clone()).start();
         let scheduler = Scheduler::new(settings.scheduler, commands.clone(), recorder.clone()).start();
 
-        let published = Published {
-            reader: reader.clone(),
-            directory: Arc::clone(&directory),
-            scope: sensors.into(),
-            cut: settings.cut,
-        };
+        let published = Published { reader: reader.clone(), directory: Arc::clone(&directory), cut: settings.cut };
         let mut background = Vec::new();
+        let look_at_models = Arc::new(Notify::new());
+        let loader =
+            ModelLoader { models: settings.models, features: settings.features, sensors: Arc::clone(&directory) };
+        let watcher = watch_models(loader, changes, recorder.clone(), Arc::clone(&look_at_models));
+        background.push(Part::start("model watcher", watcher));
         if let Some(files) = settings.files {
             background.push(Part::start("file publisher", publish_files(published.clone(), files, commands.clone())));
         }
@@ -226,6 +242,7 @@ impl Daemon {
             supervisor,
             commands,
             ended,
+            look_at_models,
             stop_deadline: settings.stop_deadline,
         })
     }
@@ -295,24 +312,18 @@ fn scope(catalog: Catalog, features: &Assigner, directory: &SensorDirectory) -> 
     let mut scope = Vec::new();
     for entry in catalog.entries {
         let sensor = directory.intern(&entry.sensor)?;
-        let name = entry.sensor;
-        let model = entry.model.map_err(|error| error.to_string()).and_then(|model| {
-            let plan = features.assign(&name, &model).map_err(|error| format!("{}: {error}", entry.path.display()))?;
-            Ok((Arc::new(model), plan))
-        });
-        match &model {
+        let entry = Scope::of(entry, sensor, features);
+        match &entry.model {
             Ok((model, _)) => {
                 for warning in model.warnings() {
-                    tracing::warn!(sensor = %name, "{warning}");
+                    tracing::warn!(sensor = %entry.name, "{warning}");
                 }
             }
-            Err(reason) => tracing::error!(sensor = %name, "the model cannot be used: {reason}"),
+            Err(reason) => tracing::error!(sensor = %entry.name, "the model cannot be used: {reason}"),
         }
-        scope.push(Scope { sensor, name, model });
+        scope.push(entry);
     }
     let broken = scope.iter().filter(|scope| scope.model.is_err()).count();
-    metrics::MODELS_BROKEN.set(broken as u64);
-    metrics::MODELS_LOADED.set((scope.len() - broken) as u64);
     tracing::info!(models = scope.len() - broken, broken, "models read");
     scope.sort_by_key(|scope| scope.sensor);
     Ok(scope)

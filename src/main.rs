@@ -1,12 +1,13 @@
 //! The `anomalyd` binary: arguments, configuration, log, command, exit code.
 //!
-//! Exit codes: 0 when all went well, 1 when the command failed, 2 when it was called wrongly.
+//! Exit codes: 0 when all went well, 1 when the command failed, 2 when it was called wrongly. The commands about one
+//! model say with 1 that their answer is no, and with 2 that they could not find one.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anomalyd::cli::{check, demo, dump, replay, score};
+use anomalyd::cli::{check, demo, dump, model, reload, replay, score};
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::telemetry::logging::{self, LogFormat};
@@ -32,7 +33,7 @@ enum Command {
     /// Runs the daemon until it is told to stop
     ///
     /// SIGTERM or SIGINT (Ctrl-C) stops it in order; a second one at once. Nothing that was acknowledged is lost either
-    /// way.
+    /// way. SIGHUP has it look at the model files at once, as `anomalyd reload` does.
     Run {
         /// The configuration file
         #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
@@ -42,18 +43,22 @@ enum Command {
     Demo(demo::Args),
     Score(score::Args),
     Replay(replay::Args),
+    Reload(reload::Args),
     Dump(dump::Args),
+    #[command(subcommand)]
+    Model(model::Command),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let failure = if matches!(arguments.command, Command::Model(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
     match execute(arguments) {
         Ok(code) => code,
         // Whoever reads no further, as `head` does, has what he wanted.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
-            ExitCode::FAILURE
+            failure
         }
     }
 }
@@ -100,10 +105,15 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             logging::start(log_format, "warn")?;
             Ok(runtime()?.block_on(replay::run(&args, out))?)
         }
+        Command::Reload(args) => {
+            reload::run(&Config::read(&args.config)?, out)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Dump(args) => {
             dump::run(args.what, &Config::read(&args.config)?, out)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Model(command) => model::run(&command, out),
     }
 }
 

@@ -1,11 +1,13 @@
 //! From a window and a model to an outcome: pure, and the same for the daemon and for the offline command.
 
+use ndarray::ArrayView2;
+
 use crate::codec::Corrupt;
 use crate::features::{Blocks, Plan, Rows};
 use crate::interval::{Cut, Window};
-use crate::model::{EvaluateError, Model};
+use crate::model::{Drift, EvaluateError, Model};
 use crate::time::Timestamp;
-use crate::verdict::{Outcome, Row, Scored};
+use crate::verdict::{Explanation, Label, Outcome, Row, Scored};
 
 /// What verdicts depend on besides the window and the model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +29,21 @@ pub enum ScoreError {
     Evaluate(#[from] EvaluateError),
 }
 
+/// What came of scoring a window.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Judgement {
+    /// The outcome, to be stored.
+    pub outcome: Outcome,
+    /// How the window is unlike the training, if it is. It changes no outcome.
+    pub drift: Option<Drift>,
+}
+
+impl From<Outcome> for Judgement {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, drift: None }
+    }
+}
+
 /// Scores one window. `blocks` is what was read of the windows that `plan` asks for.
 ///
 /// # Errors
@@ -37,22 +54,53 @@ pub fn score(
     window: Window,
     blocks: &Blocks,
     settings: ScoringSettings,
-) -> Result<Outcome, ScoreError> {
+) -> Result<Judgement, ScoreError> {
     let Rows { values, starts, intervals } = plan.rows(window, blocks, settings.cut)?;
     if intervals == 0 {
-        return Ok(Outcome::NoData);
+        return Ok(Outcome::NoData.into());
     }
     let (made, needed) = (u32::try_from(starts.len()).unwrap_or(u32::MAX), settings.min_intervals.max(1));
     if made < needed {
-        return Ok(Outcome::TooLittleData { intervals: made, needed });
+        return Ok(Outcome::TooLittleData { intervals: made, needed }.into());
     }
-    let evaluations = model.evaluate(values.view())?;
-    let rows = starts.into_iter().zip(evaluations).map(|(start, evaluation)| Row {
-        interval: place(start, window, settings.cut),
+    let places: Vec<u16> = starts.into_iter().map(|start| place(start, window, settings.cut)).collect();
+    Ok(judge(model, values.view(), &places, plan.names())?)
+}
+
+/// Evaluates the rows of one window. Each has its place in the window, and each feature its name.
+///
+/// # Errors
+/// When the model cannot evaluate them.
+pub fn judge(
+    model: &Model,
+    rows: ArrayView2<'_, f64>,
+    places: &[u16],
+    names: &[String],
+) -> Result<Judgement, EvaluateError> {
+    let evaluations = model.evaluate(rows)?;
+    let row = |(place, evaluation): (&u16, &crate::model::Evaluation)| Row {
+        interval: *place,
         label: evaluation.label,
         decision: evaluation.decision,
-    });
-    Ok(Outcome::Scored(Scored { model: model.hash(), proven: false, rows: rows.collect(), explanation: None }))
+    };
+    let mut scored = Scored {
+        model: model.hash(),
+        proven: model.proof().is_held(),
+        unit: Some(model.detector().unit()),
+        rows: places.iter().zip(&evaluations).map(row).collect(),
+        explanation: None,
+    };
+    scored.explanation = explain(model, rows, &scored, names);
+    Ok(Judgement { outcome: Outcome::Scored(scored), drift: model.drift(rows, names) })
+}
+
+/// Why the worst row is an anomaly, if it is one.
+fn explain(model: &Model, rows: ArrayView2<'_, f64>, scored: &Scored, names: &[String]) -> Option<Explanation> {
+    let worst = scored.worst().filter(|worst| worst.label == Label::Anomaly)?;
+    let place = scored.rows.iter().position(|row| row.interval == worst.interval)?;
+    let cause = model.explain(rows.row(place))?;
+    let feature = names.get(cause.feature).cloned().unwrap_or_else(|| format!("x{}", cause.feature));
+    Some(Explanation { interval: worst.interval, feature, value: cause.value, usual: cause.usual })
 }
 
 /// The place in its window of the interval that begins at `start`.
@@ -151,6 +199,7 @@ mod tests {
         Outcome::Scored(Scored {
             model: ModelHash([0; 32]),
             proven: false,
+            unit: None,
             rows: labels.iter().copied().map(row).collect(),
             explanation: None,
         })

@@ -13,6 +13,15 @@ pub enum Label {
     Anomaly,
 }
 
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Normal => "normal",
+            Self::Anomaly => "anomaly",
+        })
+    }
+}
+
 /// The SHA-256 of a model file's bytes: the model's identity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelHash(pub [u8; 32]);
@@ -81,6 +90,9 @@ pub struct Scored {
     pub model: ModelHash,
     /// Whether that model gave the answers that were expected of it when it was loaded.
     pub proven: bool,
+    /// The natural size of the model's decision values, above 0: what [`score`] takes. Verdicts that were stored before
+    /// scores were known have none.
+    pub unit: Option<f64>,
     /// The rows, in the order of time.
     pub rows: Vec<Row>,
     /// What moved the worst row's decision most, when that row is an anomaly and the model knows what is usual.
@@ -97,6 +109,20 @@ impl Scored {
     pub fn worst(&self) -> Option<&Row> {
         self.rows.iter().min_by(|a, b| a.decision.total_cmp(&b.decision))
     }
+
+    /// How strange a row is, from 0 to 1; see [`score`].
+    pub fn score(&self, row: &Row) -> Option<f64> {
+        self.unit.map(|unit| score(row.decision, unit))
+    }
+}
+
+/// How strange a row is, from 0 to 1: 1 / (1 + exp(4 · decision / unit)).
+///
+/// 0.5 is the boundary, whatever the detector. A row as far beyond it as the detector's natural size (`unit`, above 0)
+/// is twice as strange as one on the boundary, and gets 0.98; one as far on the normal side gets 0.02. That makes the
+/// scores of different detectors comparable. It never rises when the decision value does.
+pub fn score(decision: f64, unit: f64) -> f64 {
+    1.0 / (1.0 + (4.0 * (decision / unit)).exp())
 }
 
 /// Which feature of the worst row moved its decision most.
@@ -112,6 +138,18 @@ pub struct Explanation {
     pub usual: Option<(f64, f64)>,
 }
 
+/// Writes a number with three significant digits, as people read it: `4.1`, `0.00213`, `1.5e9`.
+pub fn significant(number: f64) -> String {
+    // Rounded by its decimal form: a division by a power of ten would leave digits behind.
+    let rounded: f64 = format!("{number:.2e}").parse().unwrap_or(number);
+    let size = rounded.abs();
+    if size == 0.0 || (1e-4..1e7).contains(&size) || !size.is_finite() {
+        format!("{rounded}")
+    } else {
+        format!("{rounded:e}")
+    }
+}
+
 /// What a model says of one interval.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Row {
@@ -121,4 +159,43 @@ pub struct Row {
     pub label: Label,
     /// The decision value, as scikit-learn's `decision_function` gives it: negative means anomalous.
     pub decision: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_number_for_people_has_three_significant_digits() {
+        let cases =
+            [(4.1, "4.1"), (0.002_129, "0.00213"), (-1234.5, "-1230"), (0.0, "0"), (1.5e9, "1.5e9"), (9.999, "10")];
+        for (number, words) in cases {
+            assert_eq!(significant(number), words);
+        }
+        assert_eq!([significant(-1e-300), significant(f64::NAN)], ["-1e-300", "NaN"]);
+    }
+
+    #[test]
+    fn the_boundary_scores_one_half_and_twice_as_strange_scores_nearly_one() {
+        assert_eq!(score(0.0, 1e-3), 0.5);
+        assert!((score(-1e-3, 1e-3) - 0.982).abs() < 1e-3);
+        assert!((score(1e-3, 1e-3) - 0.018).abs() < 1e-3);
+        assert_eq!([score(f64::MAX, 1e-300), score(-f64::MAX, 1e-300)], [0.0, 1.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_score_lies_from_0_to_1_and_never_rises_with_the_decision(
+            a in -1e12..1e12, b in -1e12..1e12, exponent in -12..12,
+        ) {
+            let unit = 10.0_f64.powi(exponent);
+            for (a, b) in [(a, b), (a * 1e-12, b * 1e-12)] {
+                let [low, high] = [score(f64::min(a, b), unit), score(f64::max(a, b), unit)];
+                prop_assert!((0.0..=1.0).contains(&low) && (0.0..=1.0).contains(&high));
+                prop_assert!(low >= high, "{low} below {high}");
+            }
+        }
+    }
 }

@@ -8,7 +8,7 @@ mod reference;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anomalyd::model::{Catalog, Evaluation, Format, Limits, Model, NameTemplate, Step, Warning};
+use anomalyd::model::{Catalog, Evaluation, Format, Kernel, Limits, Model, NameTemplate, Step, Warning};
 use anomalyd::verdict::Label;
 use ndarray::{Array2, ArrayView2};
 
@@ -97,8 +97,8 @@ fn a_model_says_what_it_is() {
     assert_eq!(model.detector().name(), "OneClassSVM");
     assert_eq!(metadata.training_rows, Some(60));
     assert_eq!((model.width(), model.warnings()), (3, vec![]));
-    let anomalyd::model::Detector::OneClassSvm(svm) = model.detector();
-    assert_eq!((svm.gamma(), svm.nu()), (1.0 / 3.0, Some(0.2)));
+    let anomalyd::model::Detector::OneClassSvm(svm) = model.detector() else { unreachable!("an SVM") };
+    assert_eq!((svm.kernel(), svm.nu()), (Kernel::Rbf { gamma: 1.0 / 3.0 }, Some(0.2)));
     assert!(svm.support_vectors() >= 12);
 }
 
@@ -120,9 +120,10 @@ fn a_model_of_too_small_a_nu_is_warned_of() {
 
 #[test]
 fn an_estimator_that_is_not_supported_is_named_with_its_version() {
-    let error = Model::load(&samples().join("refused_linear.pkl"), &Limits::default()).unwrap_err().to_string();
-    assert!(error.contains("refused_linear.pkl: OneClassSVM (scikit-learn 1."), "{error}");
-    assert!(error.contains("has kernel = linear; supported: rbf"), "{error}");
+    let error =
+        Model::load(&samples().join("svm/refused_precomputed.pkl"), &Limits::default()).unwrap_err().to_string();
+    assert!(error.contains("refused_precomputed.pkl: OneClassSVM (scikit-learn 1."), "{error}");
+    assert!(error.contains("has kernel = precomputed; supported: rbf, linear, poly or sigmoid"), "{error}");
 }
 
 #[test]

@@ -1,10 +1,14 @@
-//! A Python with scikit-learn of its own, installed from the package index the first time.
+//! A Python with scikit-learn: the one that ANOMALYD_PYTHON names, or one of the benchmarks' own, installed from the
+//! package index the first time.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The interpreter of the benchmarks' virtual environment, or why there is none.
+/// The interpreter, or why there is none.
 pub(crate) fn interpreter() -> Result<PathBuf, String> {
+    if let Some(python) = std::env::var_os("ANOMALYD_PYTHON") {
+        return Ok(python.into());
+    }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../benches/venv");
     let python = folder.join("bin/python");
     let works = |python: &Path| run(Command::new(python).args(["-c", "import sklearn, pandas"]));
@@ -12,7 +16,7 @@ pub(crate) fn interpreter() -> Result<PathBuf, String> {
         return Ok(python);
     }
     run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "scikit-learn", "pandas"]))?;
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "scikit-learn", "pandas", "libsvm-official"]))?;
     works(&python).map(|_| python)
 }
 

@@ -8,6 +8,7 @@ pub mod broker;
 pub mod committer;
 pub mod intake;
 pub mod listener;
+pub mod model_watcher;
 pub mod publisher;
 pub mod recorder;
 pub mod reporter;

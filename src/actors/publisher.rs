@@ -33,8 +33,6 @@ pub struct Published {
     pub reader: Reader,
     /// The sensors' names.
     pub directory: Arc<SensorDirectory>,
-    /// The sensors that have a model file.
-    pub scope: Arc<[SensorId]>,
     /// The lengths of intervals and windows.
     pub cut: Cut,
 }
@@ -73,7 +71,9 @@ impl Published {
 
     /// The verdicts of a run, chunk by chunk: a run over all sensors need not fit into memory.
     fn chunks(&self, window: Window) -> impl Iterator<Item = Result<Vec<Outgoing>, StoreError>> {
-        let chunks: BTreeSet<ChunkId> = self.scope.iter().map(|sensor| ChunkId::of(*sensor)).collect();
+        // Of all sensors, as models come and go: most have one, and where none has there is nothing to read.
+        let known = u32::try_from(self.directory.len()).unwrap_or(u32::MAX);
+        let chunks: BTreeSet<ChunkId> = (0..known).map(|id| ChunkId::of(SensorId(id))).collect();
         chunks.into_iter().map(move |chunk| {
             let verdicts = self.reader.verdicts(window, chunk)?;
             Ok(verdicts.into_iter().filter_map(|verdict| self.outgoing(verdict)).collect())

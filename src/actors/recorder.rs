@@ -4,14 +4,14 @@
 //! behind the last of them. A run that was cut off is resumed: what is stored is not scored again. At the run's deadline
 //! whatever is missing becomes `failed`, so that every run ends and gives every sensor in scope exactly one outcome.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
-use crate::actors::supervisor::{Broadcast, SensorSupervisor};
+use crate::actors::supervisor::{Broadcast, ChangeModels, ModelChange, SensorSupervisor};
 use crate::interval::Window;
 use crate::run::{Run, RunState, Tally};
 use crate::sensor::SensorId;
@@ -79,6 +79,13 @@ pub struct RecorderSettings {
     pub deadline: Duration,
 }
 
+/// Model changes that wait for the run that goes on.
+struct Waiting {
+    changes: ChangeModels,
+    /// Told when they have been passed on.
+    done: oneshot::Sender<()>,
+}
+
 /// Gathers the outcomes of a run.
 pub struct Recorder {
     settings: RecorderSettings,
@@ -86,6 +93,7 @@ pub struct Recorder {
     commands: Commands,
     sensors: Addr<SensorSupervisor>,
     current: Option<Current>,
+    waiting: Vec<Waiting>,
 }
 
 /// The run that goes on.
@@ -117,7 +125,7 @@ impl Recorder {
         commands: Commands,
         sensors: Addr<SensorSupervisor>,
     ) -> Self {
-        Self { settings, reader, commands, sensors, current: None }
+        Self { settings, reader, commands, sensors, current: None, waiting: Vec::new() }
     }
 
     fn begin(&mut self, window: Window, context: &mut Context<Self>) -> Result<&mut Current, RunError> {
@@ -231,6 +239,9 @@ impl Recorder {
         let finished = async move { commands.commit(|done| Command::PutRun { run, done }).await };
         context.spawn(finished.into_actor(self).map(|committed, recorder, _| {
             let Some(current) = recorder.current.take() else { return };
+            for Waiting { changes, done } in std::mem::take(&mut recorder.waiting) {
+                recorder.change(changes, done);
+            }
             let report = RunReport {
                 window: current.run.window,
                 tally: current.tally,
@@ -243,6 +254,38 @@ impl Recorder {
                 let _ = answer.send(committed.map(|_| report).map_err(RunError::from));
             }
         }));
+    }
+}
+
+impl Recorder {
+    /// Changes the scope of the next run, and the models in it.
+    fn change(&mut self, changes: ChangeModels, done: oneshot::Sender<()>) {
+        let mut scope: BTreeSet<SensorId> = self.settings.scope.iter().copied().collect();
+        for change in &changes.changes {
+            match change {
+                ModelChange::Assign(_) => scope.insert(change.sensor()),
+                ModelChange::Remove(sensor) => scope.remove(sensor),
+            };
+        }
+        self.settings.scope = scope.into_iter().collect();
+        // Before the next run's broadcast, as messages between two actors keep their order.
+        self.sensors.do_send(changes);
+        // Whoever changes models may have been stopped meanwhile.
+        let _ = done.send(());
+    }
+}
+
+impl Handler<ChangeModels> for Recorder {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, changes: ChangeModels, _: &mut Context<Self>) -> Self::Result {
+        let (done, changed) = oneshot::channel();
+        match self.current {
+            // A window is scored by one set of models.
+            Some(_) => self.waiting.push(Waiting { changes, done }),
+            None => self.change(changes, done),
+        }
+        Box::pin(async move { changed.await.unwrap_or_default() })
     }
 }
 
@@ -294,6 +337,7 @@ impl RunReport {
             failed = tally.failed,
             quarantined = tally.quarantined,
             suspicious_models = metrics::MODELS_SUSPICIOUS.get(),
+            drifting_models = metrics::MODELS_DRIFTING.get(),
             resumed,
             scoring_us = u64::try_from(scoring.as_micros()).unwrap_or(u64::MAX),
             total_us = u64::try_from(total.as_micros()).unwrap_or(u64::MAX),

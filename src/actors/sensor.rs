@@ -19,8 +19,8 @@ use crate::actors::restart::{Restart, RestartPolicy};
 use crate::actors::supervisor::{SensorDied, SensorSupervisor};
 use crate::features::{Blocks, Plan};
 use crate::interval::Window;
-use crate::model::Model;
-use crate::scoring::{ScoringSettings, Suspicion, score};
+use crate::model::{Drift, Model};
+use crate::scoring::{Judgement, ScoringSettings, Suspicion, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError};
 use crate::telemetry::metrics;
@@ -37,6 +37,16 @@ pub struct ScoreWindow {
     pub deadline: Instant,
     /// Who does until then.
     pub recorder: Addr<Recorder>,
+}
+
+/// Puts another model to work, from the next window on.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct TakeModel {
+    /// The model.
+    pub model: Arc<Model>,
+    /// How its rows are made.
+    pub plan: Arc<Plan>,
 }
 
 /// What all sensor actors share.
@@ -66,6 +76,21 @@ pub struct Assignment {
 }
 
 impl Assignment {
+    /// Puts another model in the place of this one: whatever that one failed at is not held against it.
+    pub(super) fn replace_model(&mut self, model: Arc<Model>, plan: Arc<Plan>, policy: &RestartPolicy) {
+        self.model = model;
+        self.plan = plan;
+        self.forget_failures(policy);
+    }
+
+    /// Forgets how often the model failed.
+    pub(super) fn forget_failures(&self, policy: &RestartPolicy) {
+        let failures = self.failures.swap(0, Ordering::Relaxed);
+        if policy.after(failures, 0.0) == Restart::Quarantine {
+            metrics::ACTORS_QUARANTINED.subtract(1);
+        }
+    }
+
     /// Counts a failure, and says so when it was one too many.
     fn count_failure(&self, policy: &RestartPolicy) {
         let before = self.failures.fetch_add(1, Ordering::Relaxed);
@@ -108,6 +133,8 @@ pub struct SensorActor {
     settings: Arc<SensorSettings>,
     windows: StoredWindows,
     suspicion: Suspicion,
+    /// Whether the last scored window was unlike the training.
+    drifting: bool,
     guard: Guard,
 }
 
@@ -121,14 +148,14 @@ impl SensorActor {
     ) -> Self {
         let suspicion = Suspicion::new(settings.suspicious_after);
         let guard = Guard { assignment, policy: settings.restart, parent, at_work: None };
-        Self { settings, windows, suspicion, guard }
+        Self { settings, windows, suspicion, drifting: false, guard }
     }
 
     fn assignment(&self) -> &Assignment {
         &self.guard.assignment
     }
 
-    fn score(&self, window: Window) -> Result<Outcome, String> {
+    fn score(&self, window: Window) -> Result<Judgement, String> {
         let Assignment { model, plan, .. } = self.assignment();
         let attempt = || {
             fail::fail_point!(&format!("sensor::score {}", self.assignment().name), |error| Err(
@@ -138,6 +165,32 @@ impl SensorActor {
             score(model, plan, window, &blocks, self.settings.scoring).map_err(|error| error.to_string())
         };
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err("the model panicked".to_owned()))
+    }
+
+    /// Forgets what was observed of the model.
+    fn forget_observations(&mut self) {
+        if self.suspicion.check().is_err() {
+            metrics::MODELS_SUSPICIOUS.subtract(1);
+        }
+        self.suspicion = Suspicion::new(self.settings.suspicious_after);
+        metrics::MODELS_DRIFTING.subtract(u64::from(self.drifting));
+        self.drifting = false;
+    }
+
+    /// Reports windows unlike the training.
+    fn watch_drift(&mut self, drift: Option<&Drift>) {
+        let before = std::mem::replace(&mut self.drifting, drift.is_some());
+        match drift {
+            Some(drift) => {
+                metrics::MODELS_DRIFTING.add(u64::from(!before));
+                warn_limited!(sensor = %self.assignment().name, "unlike the training: {drift}");
+            }
+            None if before => {
+                metrics::MODELS_DRIFTING.subtract(1);
+                tracing::info!(sensor = %self.assignment().name, "like the training again");
+            }
+            None => {}
+        }
     }
 
     /// Reports a model that has just become suspicious.
@@ -163,9 +216,7 @@ impl SensorActor {
 
 impl Drop for SensorActor {
     fn drop(&mut self) {
-        if self.suspicion.check().is_err() {
-            metrics::MODELS_SUSPICIOUS.subtract(1);
-        }
+        self.forget_observations();
     }
 }
 
@@ -185,6 +236,16 @@ impl Supervised for SensorActor {
     }
 }
 
+impl Handler<TakeModel> for SensorActor {
+    type Result = ();
+
+    fn handle(&mut self, TakeModel { model, plan }: TakeModel, _: &mut Context<Self>) {
+        self.forget_observations();
+        self.guard.assignment.model = model;
+        self.guard.assignment.plan = plan;
+    }
+}
+
 impl Handler<ScoreWindow> for SensorActor {
     type Result = ();
 
@@ -201,8 +262,11 @@ impl Handler<ScoreWindow> for SensorActor {
         let outcome = match self.settings.restart.after(failures, 0.0) {
             Restart::Quarantine => Outcome::Quarantined,
             Restart::After(_) => match self.score(window) {
-                Ok(outcome) => {
+                Ok(Judgement { outcome, drift }) => {
                     self.assignment().failures.store(0, Ordering::Relaxed);
+                    if matches!(outcome, Outcome::Scored(_)) {
+                        self.watch_drift(drift.as_ref());
+                    }
                     outcome
                 }
                 Err(reason) => {

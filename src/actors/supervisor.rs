@@ -12,10 +12,10 @@ use actix_rt::ArbiterHandle;
 
 use crate::actors::recorder::{Recorder, Scoring};
 use crate::actors::restart::Restart;
-use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings, StoredWindows};
-use crate::features::Plan;
+use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings, StoredWindows, TakeModel};
+use crate::features::{Assigner, Plan};
 use crate::interval::Window;
-use crate::model::Model;
+use crate::model::{Entry, Model};
 use crate::sensor::{SensorId, SensorName};
 use crate::telemetry::metrics;
 use crate::verdict::Outcome;
@@ -31,6 +31,18 @@ pub struct Scope {
     pub model: Result<(Arc<Model>, Arc<Plan>), String>,
 }
 
+impl Scope {
+    /// What was read of a sensor's file.
+    pub fn of(entry: Entry, sensor: SensorId, features: &Assigner) -> Self {
+        let Entry { sensor: name, path, model, .. } = entry;
+        let model = model.map_err(|error| error.to_string()).and_then(|model| {
+            let plan = features.assign(&name, &model).map_err(|error| format!("{}: {error}", path.display()))?;
+            Ok((Arc::new(model), plan))
+        });
+        Self { sensor, name, model }
+    }
+}
+
 /// Scores a window of these sensors: each gets its [`ScoreWindow`].
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -43,6 +55,32 @@ pub struct Broadcast {
     pub deadline: Instant,
     /// Who does until then.
     pub recorder: Addr<Recorder>,
+}
+
+/// Puts models to work in the place of older ones, and takes models off. Sent between two runs.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ChangeModels {
+    /// One change a sensor.
+    pub changes: Vec<ModelChange>,
+}
+
+/// What changes for one sensor.
+#[derive(Debug)]
+pub enum ModelChange {
+    /// Its file is new or another. One that is no model leaves the model before it at work.
+    Assign(Scope),
+    /// Its file is gone.
+    Remove(SensorId),
+}
+
+impl ModelChange {
+    /// Whose model changes.
+    pub fn sensor(&self) -> SensorId {
+        match self {
+            Self::Assign(Scope { sensor, .. }) | Self::Remove(sensor) => *sensor,
+        }
+    }
 }
 
 /// A sensor's actor is gone. Sent by the actor's guard.
@@ -95,16 +133,83 @@ impl Actor for SensorSupervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        for Scope { sensor, name, model } in std::mem::take(&mut self.scope) {
-            let place = match model {
-                Ok((model, plan)) => {
-                    let failures = Arc::new(AtomicU32::new(0));
-                    self.place(Assignment { sensor, name, model, plan, failures }, context)
-                }
-                Err(reason) => Place::Broken(reason),
-            };
-            self.sensors.insert(sensor, place);
+        for scope in std::mem::take(&mut self.scope) {
+            self.begin(scope, context);
         }
+        self.count();
+    }
+}
+
+impl SensorSupervisor {
+    fn begin(&mut self, Scope { sensor, name, model }: Scope, context: &Context<Self>) {
+        let place = match model {
+            Ok((model, plan)) => {
+                let failures = Arc::new(AtomicU32::new(0));
+                self.place(Assignment { sensor, name, model, plan, failures }, context)
+            }
+            Err(reason) => Place::Broken(reason),
+        };
+        self.sensors.insert(sensor, place);
+    }
+
+    /// Puts another model to work for a sensor that has one, unless it is none.
+    fn replace(&mut self, Scope { sensor, name, model }: Scope, context: &Context<Self>) {
+        let model = match (model, self.sensors.get_mut(&sensor)) {
+            (Err(reason), Some(Place::Alive(..) | Place::Dead(_))) => {
+                metrics::MODELS_REFUSED.add(1);
+                tracing::error!(sensor = %name, "the new model cannot be used, and the old one stays at work: {reason}");
+                return;
+            }
+            (Err(reason), _) => {
+                tracing::error!(sensor = %name, "the model cannot be used: {reason}");
+                return self.begin(Scope { sensor, name, model: Err(reason) }, context);
+            }
+            (Ok((model, plan)), Some(Place::Alive(actor, assignment))) => {
+                assignment.replace_model(Arc::clone(&model), Arc::clone(&plan), &self.settings.restart);
+                actor.do_send(TakeModel { model: Arc::clone(&model), plan });
+                model
+            }
+            (Ok((model, plan)), Some(Place::Dead(assignment))) => {
+                assignment.replace_model(Arc::clone(&model), plan, &self.settings.restart);
+                model
+            }
+            (Ok((model, plan)), Some(Place::Broken(_)) | None) => {
+                self.begin(Scope { sensor, name: name.clone(), model: Ok((Arc::clone(&model), plan)) }, context);
+                model
+            }
+        };
+        metrics::MODELS_CHANGED.add(1);
+        tracing::info!(sensor = %name, hash = %model.hash(), "another model is at work from the next window on");
+        for warning in model.warnings() {
+            tracing::warn!(sensor = %name, "{warning}");
+        }
+    }
+
+    fn count(&self) {
+        let broken = self.sensors.values().filter(|place| matches!(place, Place::Broken(_))).count();
+        metrics::MODELS_BROKEN.set(broken as u64);
+        metrics::MODELS_LOADED.set((self.sensors.len() - broken) as u64);
+    }
+}
+
+impl Handler<ChangeModels> for SensorSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, ChangeModels { changes }: ChangeModels, context: &mut Context<Self>) {
+        for change in changes {
+            match change {
+                ModelChange::Assign(scope) => self.replace(scope, context),
+                ModelChange::Remove(sensor) => {
+                    // Its actor ends when nobody can reach it any more.
+                    if let Some(Place::Alive(_, assignment) | Place::Dead(assignment)) = self.sensors.remove(&sensor) {
+                        assignment.forget_failures(&self.settings.restart);
+                        metrics::MODELS_CHANGED.add(1);
+                        tracing::warn!(sensor = %assignment.name, "the model's file is gone: the sensor is no longer scored");
+                    }
+                }
+            }
+        }
+        self.count();
     }
 }
 

@@ -186,11 +186,12 @@ fn check_models(settings: &Settings, findings: &mut Findings) -> String {
             return "no models".to_owned();
         }
     };
-    let mut usable = 0;
+    let (mut usable, mut proven) = (0, 0);
     let mut columns: HashMap<Arc<FeatureSet>, Vec<String>> = HashMap::new();
     for entry in &catalog.entries {
         match &entry.model {
             Ok(model) => {
+                proven += usize::from(model.proof().is_held());
                 for warning in model.warnings() {
                     findings.warn(KEY, format!("{}: {warning}", entry.path.display()));
                 }
@@ -219,7 +220,7 @@ fn check_models(settings: &Settings, findings: &mut Findings) -> String {
     if catalog.entries.is_empty() {
         findings.warn(KEY, "there is no model: readings are stored, and nothing is scored");
     }
-    count(usable, "usable model")
+    format!("{}, {proven} proven", count(usable, "usable model"))
 }
 
 /// Says what the columns of rows are, where they are not the mean alone.

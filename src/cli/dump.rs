@@ -10,6 +10,7 @@ use crate::daemon::settings::Settings;
 use crate::interval::Window;
 use crate::run::{Run, RunState};
 use crate::sensor::{SensorId, SensorName};
+use crate::sink::message::explain;
 use crate::store::{ChunkId, Reader, Store, StoreError, StoredRejects};
 use crate::verdict::{Label, Outcome, Verdict};
 
@@ -140,9 +141,17 @@ fn verdict_line(name: &SensorName, window: Window, verdict: &Verdict, config: &C
             let interval = config.window.cut.interval();
             let rows = scored.rows.iter().map(|row| {
                 let start = window.start() + interval.times(i64::from(row.interval));
-                json!({ "interval": start.to_string(), "anomaly": row.label == Label::Anomaly, "decision": row.decision })
+                let mut line = json!({ "interval": start.to_string(), "anomaly": row.label == Label::Anomaly, "decision": row.decision });
+                if let Some(score) = scored.score(row) {
+                    line["score"] = json!(score);
+                }
+                line
             });
             line["model"] = json!(scored.model.to_string());
+            line["proven"] = json!(scored.proven);
+            if let Some(explanation) = &scored.explanation {
+                line["explanation"] = json!(explain(explanation, window, interval));
+            }
             line["rows"] = rows.collect();
         }
         Outcome::TooLittleData { intervals, needed } => {

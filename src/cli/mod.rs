@@ -3,7 +3,9 @@
 pub mod check;
 pub mod demo;
 pub mod dump;
+pub mod model;
 pub mod publish;
+pub mod reload;
 pub mod replay;
 pub mod score;
 

@@ -308,7 +308,7 @@ impl<'a> Scorer<'a> {
             };
             Ok::<_, Infallible>(id.and_then(|id| self.held.block(id, window)).cloned())
         });
-        let scored = match score(model, plan, window, &blocks, self.scoring) {
+        let scored = match score(model, plan, window, &blocks, self.scoring).map(|judgement| judgement.outcome) {
             Ok(Outcome::Scored(scored)) => scored,
             Ok(_) => {
                 self.report.too_little += 1;

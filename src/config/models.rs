@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::bytes::ByteSize;
 use super::reader::Section;
 use crate::model::NameTemplate;
+use crate::time::Span;
 
 /// Where models are, and how large they may be.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +26,10 @@ pub struct ModelSettings {
     pub max_depth: u32,
     /// The most files that the folder may hold.
     pub max_files: u32,
+    /// The time between two looks for files that have changed.
+    pub look_every: Span,
+    /// How long a changed file must stay as it is before it is read.
+    pub settle: Span,
 }
 
 const DEFAULT_NAME: &str = "model_{device}_{sensor}";
@@ -44,6 +49,8 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ModelSettings> {
         max_elements: section.integer("max_elements", 1 << 20, 1..=1 << 30),
         max_depth: section.integer("max_depth", 32, 1..=1_000),
         max_files: section.integer("max_files", 500_000, 1..=10_000_000),
+        look_every: section.span("look_every", Span::from_secs(60), Span::from_millis(10)..=Span::from_secs(86_400)),
+        settle: section.span("settle", Span::from_secs(2), Span::ZERO..=Span::from_secs(3600)),
     };
     if models.max_memory < models.max_file {
         let why = format!("{} does not even hold a file of max_file, {}", models.max_memory, models.max_file);

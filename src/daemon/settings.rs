@@ -1,6 +1,5 @@
 //! From the configuration to the settings of each part: the one place where the two meet.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use rumqttc::MqttOptions;
 
 use crate::actors::broker::BrokerSettings;
 use crate::actors::listener::ListenerSettings;
+use crate::actors::model_watcher::ModelDirectory;
 use crate::actors::publisher::{self, MqttOutletSettings};
 use crate::actors::recorder::RecorderSettings;
 use crate::actors::reporter::ReporterSettings;
@@ -21,7 +21,7 @@ use crate::features::{Assigner, Bounds};
 use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
 use crate::interval::Cut;
-use crate::model::{Limits, NameTemplate};
+use crate::model::Limits;
 use crate::pipeline::PipelineSettings;
 use crate::schedule::Schedule;
 use crate::scoring::ScoringSettings;
@@ -55,13 +55,6 @@ pub(crate) struct Settings {
     windows: WindowSettings,
     settings_hash: u64,
     run_deadline: Duration,
-}
-
-/// Where models are.
-pub(crate) struct ModelDirectory {
-    pub(crate) directory: PathBuf,
-    pub(crate) name: NameTemplate,
-    pub(crate) limits: Limits,
 }
 
 /// Clients whose sessions are remembered: some bytes each.
@@ -111,6 +104,8 @@ impl Settings {
                     depth: models.max_depth as usize,
                     files: models.max_files as usize,
                 },
+                look_every: models.look_every.to_std(),
+                settle: models.settle.to_std(),
             },
             features: Assigner::new(
                 config.features.clone().into(),

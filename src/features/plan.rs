@@ -21,6 +21,7 @@ pub struct Bounds {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Plan {
     features: Arc<FeatureSet>,
+    names: Box<[String]>,
     /// The sensors that are read, the own one first, as `None`.
     pub(super) sources: Vec<Option<Arc<str>>>,
     /// How many of the sources, from the first on, have rows made for their intervals.
@@ -106,12 +107,17 @@ impl Plan {
         let cells = features.columns().iter().map(cell).collect();
         let windows_back = windows_back(&features, bounds)?;
         check_size(features.columns().len(), sources.len(), windows_back, bounds.cut)?;
-        Ok(Self { features, sources, base, cells, windows_back })
+        Ok(Self { names: features.names().into(), features, sources, base, cells, windows_back })
     }
 
     /// What the columns are.
     pub fn features(&self) -> &Arc<FeatureSet> {
         &self.features
+    }
+
+    /// The columns' names.
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// The sensors that are read; `None` is the model's own.

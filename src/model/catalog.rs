@@ -1,12 +1,9 @@
 //! The models in a directory, each with the sensor that its file's name names.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Limits, LoadError, Model, NameTemplate};
-use crate::sensor::{SensorName, SensorNameError};
+use super::{CatalogError, Ignored, Limits, Listing, LoadError, Model, ModelFile, NameTemplate};
+use crate::sensor::SensorName;
 
 /// What a directory of models holds. A file that is no model fails alone.
 #[derive(Debug)]
@@ -48,50 +45,6 @@ pub enum EntryError {
     },
 }
 
-/// A file that names no sensor.
-#[derive(Debug)]
-pub struct Ignored {
-    /// The file.
-    pub path: PathBuf,
-    /// Why.
-    pub reason: IgnoredReason,
-}
-
-/// Why a file in the directory of models names no sensor.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IgnoredReason {
-    /// Its name does not fit the template.
-    #[error("its name does not fit the template {0}")]
-    Template(String),
-    /// Its name is not UTF-8.
-    #[error("its name is not UTF-8")]
-    NotUtf8,
-    /// The names in it cannot be a sensor's.
-    #[error(transparent)]
-    Name(#[from] SensorNameError),
-}
-
-/// Why a directory of models cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum CatalogError {
-    /// The directory cannot be read.
-    #[error("the directory of models {} cannot be read: {source}", path.display())]
-    Directory {
-        /// The directory, or one below it.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// There are too many files.
-    #[error("more than {max} files are below {}; raise models.max_files if they are all models", path.display())]
-    TooMany {
-        /// The directory.
-        path: PathBuf,
-        /// The bound.
-        max: usize,
-    },
-}
-
 impl Catalog {
     /// Reads all models of a directory.
     ///
@@ -99,84 +52,33 @@ impl Catalog {
     /// When the directory itself cannot be read, or holds too many files. A file that is no model is an entry that
     /// says why.
     pub fn read(directory: &Path, template: &NameTemplate, limits: &Limits) -> Result<Self, CatalogError> {
-        let mut files = Vec::new();
-        let mut left = limits.files;
-        list(directory, template.depth(), &mut left, &mut files).map_err(|error| match error {
-            ListError::Directory { path, source } => CatalogError::Directory { path, source },
-            ListError::TooMany => CatalogError::TooMany { path: directory.to_owned(), max: limits.files },
-        })?;
-        files.sort();
-        let mut ignored = Vec::new();
-        let mut found: BTreeMap<SensorName, Found> = BTreeMap::new();
-        for path in files {
-            match name_of(&path, directory, template) {
-                Ok((sensor, alternative)) => match found.get_mut(&sensor) {
-                    Some(first) => _ = first.second.get_or_insert(path),
-                    None => _ = found.insert(sensor, Found { path, alternative, second: None }),
-                },
-                Err(reason) => ignored.push(Ignored { path, reason }),
-            }
-        }
-        let entries = found.into_iter().map(|(sensor, found)| found.load(sensor, limits)).collect();
-        Ok(Self { entries, ignored })
+        Ok(Self::load(Listing::read(directory, template, limits.files)?, limits))
+    }
+
+    /// Reads all models of a listing.
+    pub fn load(listing: Listing, limits: &Limits) -> Self {
+        let Listing { files, ignored } = listing;
+        let entries = files.into_iter().map(|(sensor, file)| Entry::load(sensor, file, limits)).collect();
+        Self { entries, ignored }
     }
 }
 
-/// The files that name one sensor.
-struct Found {
-    path: PathBuf,
-    alternative: Option<SensorName>,
-    second: Option<PathBuf>,
-}
-
-impl Found {
-    fn load(self, sensor: SensorName, limits: &Limits) -> Entry {
-        let Self { path, alternative, second } = self;
+impl Entry {
+    /// Reads the model of one sensor.
+    pub fn load(sensor: SensorName, file: ModelFile, limits: &Limits) -> Self {
+        let ModelFile { path, alternative, second } = file;
         let model = match second {
             None => Model::load(&path, limits).map_err(EntryError::from),
             Some(second) => Err(EntryError::Duplicate { sensor: sensor.clone(), first: path.clone(), second }),
         };
-        Entry { sensor, path, model, alternative }
+        Self { sensor, path, model, alternative }
     }
-}
-
-enum ListError {
-    Directory { path: PathBuf, source: io::Error },
-    TooMany,
-}
-
-/// Lists the files of a directory and of those at most `depth` below it. So a link in a circle ends.
-fn list(directory: &Path, depth: usize, left: &mut usize, files: &mut Vec<PathBuf>) -> Result<(), ListError> {
-    let failed = |source| ListError::Directory { path: directory.to_owned(), source };
-    for entry in fs::read_dir(directory).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        *left = left.checked_sub(1).ok_or(ListError::TooMany)?;
-        if !path.is_dir() {
-            files.push(path);
-        } else if depth > 0 {
-            list(&path, depth - 1, left, files)?;
-        }
-    }
-    Ok(())
-}
-
-fn name_of(
-    path: &Path,
-    directory: &Path,
-    template: &NameTemplate,
-) -> Result<(SensorName, Option<SensorName>), IgnoredReason> {
-    let relative = path.strip_prefix(directory).unwrap_or(path).to_str().ok_or(IgnoredReason::NotUtf8)?;
-    let misfit = || IgnoredReason::Template(template.to_string());
-    // A '/' of the path stands for one of the template, never for a part of a name.
-    if relative.matches('/').count() != template.depth() {
-        return Err(misfit());
-    }
-    let found = template.find(relative).ok_or_else(misfit)??;
-    Ok((found.sensor, found.alternative))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn directory(files: &[&str]) -> tempfile::TempDir {
@@ -225,6 +127,13 @@ mod tests {
         let reason = catalog.entries[0].model.as_ref().unwrap_err().to_string();
         assert!(reason.contains("model_1_1 and ") && reason.contains("model_1_1.joblib both name"), "{reason}");
         assert!(matches!(catalog.entries[1].model, Err(EntryError::Load(_))));
+    }
+
+    #[test]
+    fn expected_answers_are_neither_models_nor_passed_over() {
+        let directory = directory(&["model_1_1.pkl", "model_1_1.expect.csv", "model_1_2.expect.csv"]);
+        let catalog = read(&directory, "model_{device}_{sensor}");
+        assert_eq!((sensors(&catalog), catalog.ignored.len()), (vec!["1/1".to_owned()], 0));
     }
 
     #[test]

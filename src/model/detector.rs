@@ -2,56 +2,138 @@
 
 use ndarray::ArrayView2;
 
+use super::autoencoder::{self, Autoencoder};
+use super::boundary::Boundary;
+use super::elliptic_envelope::EllipticEnvelope;
+use super::invalid::Invalid;
+use super::isolation_forest::IsolationForest;
+use super::kmeans_distance::{self, KmeansDistance};
+use super::local_outlier_factor::LocalOutlierFactor;
+use super::network::Network;
 use super::one_class_svm::OneClassSvm;
+use super::pca_reconstruction::{self, PcaReconstruction};
+use super::robust_statistics::{self, RobustStatistics};
+use super::sgd_one_class_svm::SgdOneClassSvm;
 use crate::verdict::Label;
 
 /// The last step of a model. Each kind has a folder of its own.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Detector {
+    /// Dense autoencoder.
+    Autoencoder(Autoencoder),
+    /// Distance to the nearest centre of k-means.
+    KmeansDistance(KmeansDistance),
+    /// Distance from a robust centre.
+    EllipticEnvelope(EllipticEnvelope),
+    /// Isolation forest.
+    IsolationForest(IsolationForest),
+    /// Local outlier factor.
+    LocalOutlierFactor(LocalOutlierFactor),
+    /// Neural network.
+    Network(Network),
     /// One-class support vector machine.
     OneClassSvm(OneClassSvm),
+    /// Reconstruction error of a principal component analysis.
+    PcaReconstruction(PcaReconstruction),
+    /// Median and deviation, or quantiles, of each feature.
+    RobustStatistics(RobustStatistics),
+    /// Linear one-class support vector machine, trained by stochastic gradient descent.
+    SgdOneClassSvm(SgdOneClassSvm),
 }
 
 impl Detector {
     /// Its name in the library that trains it.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Autoencoder(_) => "autoencoder",
+            Self::KmeansDistance(_) => "KMeans distance",
+            Self::EllipticEnvelope(_) => "EllipticEnvelope",
+            Self::IsolationForest(_) => "IsolationForest",
+            Self::LocalOutlierFactor(_) => "LocalOutlierFactor",
+            Self::Network(_) => "Network",
             Self::OneClassSvm(_) => "OneClassSVM",
+            Self::PcaReconstruction(_) => "PCA reconstruction",
+            Self::RobustStatistics(_) => "robust statistics",
+            Self::SgdOneClassSvm(_) => "SGDOneClassSVM",
         }
     }
 
     /// How many features a row has.
     pub fn width(&self) -> usize {
         match self {
+            Self::Autoencoder(network) => network.width(),
+            Self::KmeansDistance(kmeans) => kmeans.width(),
+            Self::EllipticEnvelope(envelope) => envelope.width(),
+            Self::IsolationForest(forest) => forest.width(),
+            Self::LocalOutlierFactor(factor) => factor.width(),
+            Self::Network(network) => network.width(),
             Self::OneClassSvm(svm) => svm.width(),
+            Self::PcaReconstruction(pca) => pca.width(),
+            Self::RobustStatistics(robust) => robust.width(),
+            Self::SgdOneClassSvm(svm) => svm.width(),
         }
     }
 
     /// Its parameters that a person would ask for, by their names in the library that trains it.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
+            Self::Autoencoder(network) => network.parameters(),
+            Self::KmeansDistance(kmeans) => kmeans.parameters(),
+            Self::EllipticEnvelope(envelope) => envelope.parameters(),
+            Self::IsolationForest(forest) => forest.parameters(),
+            Self::LocalOutlierFactor(factor) => factor.parameters(),
+            Self::Network(network) => network.parameters(),
             Self::OneClassSvm(svm) => svm.parameters(),
+            Self::PcaReconstruction(pca) => pca.parameters(),
+            Self::RobustStatistics(robust) => robust.parameters(),
+            Self::SgdOneClassSvm(svm) => svm.parameters(),
         }
     }
 
     /// The memory that it takes beside itself, in bytes.
     pub fn heap_bytes(&self) -> usize {
         match self {
+            Self::Autoencoder(network) => network.heap_bytes(),
+            Self::KmeansDistance(kmeans) => kmeans.heap_bytes(),
+            Self::EllipticEnvelope(envelope) => envelope.heap_bytes(),
+            Self::IsolationForest(forest) => forest.heap_bytes(),
+            Self::LocalOutlierFactor(factor) => factor.heap_bytes(),
+            Self::Network(network) => network.heap_bytes(),
             Self::OneClassSvm(svm) => svm.heap_bytes(),
+            Self::PcaReconstruction(pca) => pca.heap_bytes(),
+            Self::RobustStatistics(robust) => robust.heap_bytes(),
+            Self::SgdOneClassSvm(svm) => svm.heap_bytes(),
         }
     }
 
     /// The decision values of rows of [`width`](Self::width) finite numbers, a row each by itself.
     pub(super) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
         match self {
+            Self::Autoencoder(network) => network.decide(rows),
+            Self::KmeansDistance(kmeans) => kmeans.decide(rows),
+            Self::EllipticEnvelope(envelope) => envelope.decide(rows),
+            Self::IsolationForest(forest) => forest.decide(rows),
+            Self::LocalOutlierFactor(factor) => factor.decide(rows),
+            Self::Network(network) => network.decide(rows),
             Self::OneClassSvm(svm) => svm.decide(rows),
+            Self::PcaReconstruction(pca) => pca.decide(rows),
+            Self::RobustStatistics(robust) => robust.decide(rows),
+            Self::SgdOneClassSvm(svm) => svm.decide(rows),
         }
     }
 
     /// The label that goes with a decision value: each detector has its own rule for ties.
     pub(super) fn label(&self, decision: f64) -> Label {
         match self {
+            Self::EllipticEnvelope(_) => EllipticEnvelope::label(decision),
+            Self::IsolationForest(forest) => forest.label(decision),
+            Self::LocalOutlierFactor(_) => LocalOutlierFactor::label(decision),
+            Self::Network(_) => Network::label(decision),
             Self::OneClassSvm(_) => OneClassSvm::label(decision),
+            Self::Autoencoder(_) | Self::KmeansDistance(_) | Self::PcaReconstruction(_) | Self::RobustStatistics(_) => {
+                Boundary::label(decision)
+            }
+            Self::SgdOneClassSvm(_) => SgdOneClassSvm::label(decision),
         }
     }
 
@@ -59,14 +141,79 @@ impl Detector {
     /// that makes the scores of different detectors comparable. Above 0.
     pub fn unit(&self) -> f64 {
         match self {
+            Self::Autoencoder(network) => network.unit(),
+            Self::KmeansDistance(kmeans) => kmeans.unit(),
+            Self::EllipticEnvelope(envelope) => envelope.unit(),
+            Self::IsolationForest(forest) => forest.unit(),
+            Self::LocalOutlierFactor(factor) => factor.unit(),
+            Self::Network(network) => network.unit(),
             Self::OneClassSvm(svm) => svm.unit(),
+            Self::PcaReconstruction(pca) => pca.unit(),
+            Self::RobustStatistics(robust) => robust.unit(),
+            Self::SgdOneClassSvm(svm) => svm.unit(),
         }
     }
 
     /// A row in the middle of what it was trained on, if it knows one.
     pub fn centre(&self) -> Option<Vec<f64>> {
         match self {
+            Self::Autoencoder(_) => None,
+            Self::KmeansDistance(kmeans) => kmeans.centre(),
+            Self::EllipticEnvelope(envelope) => Some(envelope.centre()),
+            Self::IsolationForest(_) => None,
+            Self::LocalOutlierFactor(factor) => Some(factor.centre()),
+            Self::Network(_) => None,
             Self::OneClassSvm(svm) => Some(svm.centre()),
+            Self::PcaReconstruction(pca) => Some(pca.centre()),
+            Self::RobustStatistics(robust) => Some(robust.centre()),
+            Self::SgdOneClassSvm(_) => None,
         }
+    }
+
+    /// Whether it lacks the offset that its decisions need. They are scikit-learn's `score_samples` then, minus the
+    /// error.
+    pub(super) fn lacks_offset(&self) -> bool {
+        match self {
+            Self::EllipticEnvelope(_)
+            | Self::IsolationForest(_)
+            | Self::LocalOutlierFactor(_)
+            | Self::Network(_)
+            | Self::OneClassSvm(_)
+            | Self::SgdOneClassSvm(_) => false,
+            Self::Autoencoder(network) => network.offset().is_none(),
+            Self::KmeansDistance(kmeans) => kmeans.offset().is_none(),
+            Self::PcaReconstruction(pca) => pca.offset().is_none(),
+            Self::RobustStatistics(robust) => robust.offset().is_none(),
+        }
+    }
+
+    /// The same detector with another offset, or none. `None` when it is of a kind whose boundary is not to be moved.
+    ///
+    /// # Errors
+    /// When the offset is none that a detector of this kind may have.
+    pub(super) fn with_offset(&self, offset: Option<f64>) -> Option<Result<Self, Invalid>> {
+        Some(match self {
+            Self::EllipticEnvelope(_)
+            | Self::IsolationForest(_)
+            | Self::LocalOutlierFactor(_)
+            | Self::OneClassSvm(_)
+            | Self::SgdOneClassSvm(_) => return None,
+            // Its scores are those of an offset of 0.
+            Self::Network(network) => network.with_offset(offset.unwrap_or(0.0)).map(Self::Network),
+            Self::Autoencoder(network) => {
+                Autoencoder::new(autoencoder::Params { offset, ..network.params() }).map(Self::Autoencoder)
+            }
+            Self::KmeansDistance(kmeans) => {
+                KmeansDistance::new(kmeans_distance::Params { offset, ..kmeans.params() }).map(Self::KmeansDistance)
+            }
+            Self::PcaReconstruction(pca) => {
+                PcaReconstruction::new(pca_reconstruction::Params { offset, ..pca.params() })
+                    .map(Self::PcaReconstruction)
+            }
+            Self::RobustStatistics(robust) => {
+                RobustStatistics::new(robust_statistics::Params { offset, ..robust.params() })
+                    .map(Self::RobustStatistics)
+            }
+        })
     }
 }

@@ -7,31 +7,76 @@
     reason = "a view of an array is a reference, and its users have it as a value"
 )]
 
+mod autoencoder;
+mod boundary;
+mod calibration;
 mod catalog;
+mod changes;
+mod compare;
 mod detector;
+mod drift;
+mod elliptic_envelope;
+mod explain;
 pub mod formats;
 mod invalid;
+mod isolation_forest;
+mod kmeans_distance;
 mod limits;
+mod listing;
+mod local_outlier_factor;
 mod name_template;
+mod network;
 mod one_class_svm;
+mod pca_reconstruction;
 mod preprocessing;
+mod proof;
+mod robust_statistics;
+mod rows;
+mod sgd_one_class_svm;
+mod training;
+mod usual;
 mod warning;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, CowArray};
 use sha2::{Digest, Sha256};
 
-pub use self::catalog::{Catalog, CatalogError, Entry, EntryError, Ignored, IgnoredReason};
+use self::formats::onnx::OnnxError;
+
+pub use self::autoencoder::Autoencoder;
+pub use self::calibration::{CalibrateError, Contamination, ContaminationError};
+pub use self::catalog::{Catalog, Entry, EntryError};
+pub use self::changes::{Changes, Due};
+pub use self::compare::{Comparison, Disagreement, Tolerance, ToleranceError};
 pub use self::detector::Detector;
-pub use self::formats::{Format, Metadata};
+pub use self::drift::{Drift, Moved};
+pub use self::elliptic_envelope::{EllipticEnvelope, Scale};
+pub use self::explain::Cause;
+pub use self::formats::{Format, Metadata, Source};
 pub use self::invalid::Invalid;
+pub use self::isolation_forest::{Boundary, IsolationForest, PathLength};
+pub use self::kmeans_distance::KmeansDistance;
 pub use self::limits::Limits;
+pub use self::listing::{CatalogError, Ignored, IgnoredReason, Listing, ModelFile, Stamp};
+pub use self::local_outlier_factor::{LocalOutlierFactor, Metric};
 pub use self::name_template::{NameTemplate, NameTemplateError};
-pub use self::one_class_svm::OneClassSvm;
-pub use self::preprocessing::{StandardScaler, Step};
+pub use self::network::{Network, NetworkError, Output};
+pub use self::one_class_svm::{Kernel, OneClassSvm};
+pub use self::pca_reconstruction::PcaReconstruction;
+pub use self::preprocessing::{
+    Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,
+    MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams, PowerTransformer,
+    QuantileTransformer, QuantileTransformerParams, Replacement, RobustScaler, SimpleImputer, SimpleImputerParams,
+    StandardScaler, Step,
+};
+pub use self::proof::{Proof, ProofError, ProofProblem};
+pub use self::robust_statistics::RobustStatistics;
+pub use self::rows::{Columns, LabelColumn, RowReader, Rows, RowsError, of_width};
+pub use self::sgd_one_class_svm::SgdOneClassSvm;
+pub use self::training::{Components, TrainError, Training, TrainingMethod, train};
 pub use self::warning::Warning;
 use crate::verdict::{Label, ModelHash};
 
@@ -42,6 +87,7 @@ pub struct Model {
     detector: Detector,
     metadata: Metadata,
     hash: ModelHash,
+    proof: Proof,
 }
 
 /// What a model says of one row.
@@ -69,20 +115,40 @@ pub enum ModelError {
         max: usize,
     },
     /// The content is of no known format.
-    #[error("begins with the bytes {beginning:?}, which is no known format; expected a pickle of protocol 2 to 5")]
+    #[error(
+        "begins with the bytes {beginning:?}, which is no known format; expected a pickle of protocol 2 to 5, ONNX, our own, or LIBSVM's text"
+    )]
     Format {
         /// The first bytes, in hexadecimal.
         beginning: String,
     },
+    /// An ONNX file that was refused.
+    #[error(transparent)]
+    Onnx(#[from] formats::onnx::OnnxError),
+    /// A text of LIBSVM that was refused.
+    #[error(transparent)]
+    Libsvm(#[from] formats::libsvm::LibsvmError),
     /// A pickle that was refused.
     #[error(transparent)]
     Pickle(#[from] formats::pickle::PickleError),
     /// A pickle of something that is not a usable estimator.
     #[error(transparent)]
     Sklearn(#[from] formats::sklearn::SklearnError),
+    /// A file of our own format that was refused.
+    #[error(transparent)]
+    Own(#[from] formats::own::OwnError),
     /// Parameters that no model can be made of.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// A detector of an error, and nothing says from where on the error is an anomaly.
+    #[error(
+        "{detector} has no offset_, so it is not known which error is an anomaly; set it before the model is dumped, as \
+         in `pca.offset_ = -numpy.quantile(errors, 0.99)`, or give it with: anomalyd model convert --offset or --calibrate"
+    )]
+    NoOffset {
+        /// The detector.
+        detector: &'static str,
+    },
     /// Two steps that do not fit together.
     #[error(
         "{step} gives rows of {found} features, and {next} behind it takes {expected}; they were not fitted together"
@@ -97,6 +163,9 @@ pub enum ModelError {
         /// The features that that takes.
         expected: usize,
     },
+    /// It does not give the answers that are expected of it.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
 }
 
 /// Why a file is not a model.
@@ -157,21 +226,65 @@ impl Model {
     /// When they are of no known format, are damaged, hold something else than a supported model, or take more than
     /// `limits` allow.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, ModelError> {
+        let model = Self::of(bytes, limits, |bytes| formats::read(bytes, limits))?;
+        match model.detector.lacks_offset() {
+            true => Err(ModelError::NoOffset { detector: model.detector.name() }),
+            false => Ok(model),
+        }
+    }
+
+    /// As [`read`](Self::read), also a detector whose boundary was never set: it is to be given one before its labels
+    /// mean anything.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_uncalibrated(bytes: &[u8], limits: &Limits) -> Result<Self, ModelError> {
+        Self::of(bytes, limits, |bytes| match formats::read(bytes, limits) {
+            Err(ModelError::Onnx(OnnxError::NoOffset { .. })) => {
+                Ok(formats::onnx::read_with_offset(bytes, Some(0.0), limits)?)
+            }
+            contents => contents,
+        })
+    }
+
+    fn of(
+        bytes: &[u8],
+        limits: &Limits,
+        read: impl FnOnce(&[u8]) -> Result<formats::Contents, ModelError>,
+    ) -> Result<Self, ModelError> {
         if bytes.len() > limits.file_bytes {
             return Err(ModelError::TooLarge { max: limits.file_bytes });
         }
-        let formats::Contents { preprocessing, detector, metadata } = formats::read(bytes, limits)?;
+        let formats::Contents { preprocessing, detector, metadata } = read(bytes)?;
         fit_together(&preprocessing, &detector)?;
-        Ok(Self { preprocessing, detector, metadata, hash: ModelHash(Sha256::digest(bytes).into()) })
+        Ok(Self {
+            preprocessing,
+            detector,
+            metadata,
+            hash: ModelHash(Sha256::digest(bytes).into()),
+            proof: Proof::None,
+        })
     }
 
-    /// Reads a model from a file.
+    /// Reads a model from a file, and proves it when a file of expected answers lies beside it: `NAME.expect.csv`.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and when the file cannot be read. The error names the file.
+    /// As [`read`](Self::read), when the file cannot be read, and when the model does not give the answers that are
+    /// expected. The error names the file.
     pub fn load(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
         read_bounded(path, limits)
             .and_then(|bytes| Self::read(&bytes, limits))
+            .and_then(|model| Ok(Self { proof: proof::prove(&model, path, limits)?, ..model }))
+            .map_err(|problem| LoadError { path: path.to_owned(), problem })
+    }
+
+    /// Reads a model from a file, also one whose boundary was never set.
+    ///
+    /// # Errors
+    /// As [`read_uncalibrated`](Self::read_uncalibrated), and when the file cannot be read. The error names the file.
+    pub fn load_uncalibrated(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
+        read_bounded(path, limits)
+            .and_then(|bytes| Self::read_uncalibrated(&bytes, limits))
             .map_err(|problem| LoadError { path: path.to_owned(), problem })
     }
 
@@ -206,6 +319,16 @@ impl Model {
         &self.detector
     }
 
+    /// Whether it gave the answers that were expected of it when it was loaded.
+    pub fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// How strange a row of this decision value is, from 0 to 1; see [`score`](crate::verdict::score).
+    pub fn score(&self, decision: f64) -> f64 {
+        crate::verdict::score(decision, self.detector.unit())
+    }
+
     /// What is odd about the model, though it can be evaluated.
     pub fn warnings(&self) -> Vec<Warning> {
         Warning::of(self)
@@ -220,25 +343,24 @@ impl Model {
         if rows.ncols() != width {
             return Err(EvaluateError::Width { found: rows.ncols(), expected: width });
         }
-        let prepared = self.preprocessing.iter().fold(rows.to_owned(), |rows, step| step.apply(rows));
+        let prepared =
+            self.preprocessing.iter().fold(CowArray::from(rows), |rows, step| step.apply(rows.into_owned()).into());
         // An infinity is infinitely far from every support vector and would get a decision value as if all were well.
-        match first_not_finite(rows) {
-            _ if prepared.iter().all(|x| x.is_finite()) => {}
-            Some((row, feature)) => return Err(EvaluateError::Row { row, feature, value: rows[[row, feature]] }),
-            None => {
-                let (row, feature) = first_not_finite(prepared.view()).unwrap_or_default();
-                return Err(EvaluateError::Preprocessed { row, feature, value: prepared[[row, feature]] });
-            }
+        if !all_finite(prepared.view()) {
+            return Err(match first_not_finite(rows) {
+                Some((row, feature)) => EvaluateError::Row { row, feature, value: rows[[row, feature]] },
+                None => {
+                    let (row, feature) = first_not_finite(prepared.view()).unwrap_or_default();
+                    EvaluateError::Preprocessed { row, feature, value: prepared[[row, feature]] }
+                }
+            });
         }
         let decisions = self.detector.decide(prepared.view());
-        decisions
-            .into_iter()
-            .enumerate()
-            .map(|(row, decision)| match decision.is_finite() {
-                true => Ok(Evaluation { label: self.detector.label(decision), decision }),
-                false => Err(EvaluateError::Decision { row, decision }),
-            })
-            .collect()
+        if let Some((row, decision)) = decisions.iter().enumerate().find(|(_, decision)| !decision.is_finite()) {
+            return Err(EvaluateError::Decision { row, decision: *decision });
+        }
+        let evaluation = |decision| Evaluation { label: self.detector.label(decision), decision };
+        Ok(decisions.into_iter().map(evaluation).collect())
     }
 }
 
@@ -253,6 +375,14 @@ fn fit_together(preprocessing: &[Step], detector: &Detector) -> Result<(), Model
         }
     }
     Ok(())
+}
+
+/// Whether there is neither NaN nor an infinity, without a branch a number where they lie in a row.
+fn all_finite(rows: ArrayView2<'_, f64>) -> bool {
+    match rows.as_slice() {
+        Some(numbers) => numbers.iter().fold(true, |all, x| all & x.is_finite()),
+        None => rows.iter().all(|x| x.is_finite()),
+    }
 }
 
 /// Where the first NaN or infinity is.

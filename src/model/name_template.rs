@@ -159,7 +159,7 @@ impl fmt::Display for NameTemplate {
 
 /// A path without its ending: a dot and up to eight letters and digits, at least one a letter, so that the number in
 /// `model_press_1.5` stays. Before it, endings that are known to come in pairs (`.pkl.gz`, `.z.joblib`) go too.
-fn without_ending(path: &str) -> &str {
+pub(super) fn without_ending(path: &str) -> &str {
     const PAIRED: [&str; 9] = ["pkl", "pickle", "joblib", "z", "gz", "bz2", "xz", "lzma", "lz4"];
     let split = |path| -> Option<(&str, &str)> {
         let (stem, ending) = str::rsplit_once(path, '.')?;

@@ -1,6 +1,6 @@
 //! What is odd about a model, though it can be evaluated.
 
-use super::{Detector, Model};
+use super::{Detector, Kernel, Model, OneClassSvm, Proof};
 
 /// A sign that a model was not trained as its owner meant.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -16,19 +16,156 @@ pub enum Warning {
         /// The rows that it was trained on.
         rows: u32,
     },
+    /// The kernel is so wide that it hardly tells the support vectors apart.
+    #[error(
+        "gamma is {gamma}, so small that all rows look alike to the kernel: scale the features, or train with gamma near {better:.3e}"
+    )]
+    FlatKernel {
+        /// The kernel's inverse squared width.
+        gamma: f64,
+        /// One that fits the distances between the support vectors.
+        better: f64,
+    },
+    /// The kernel is so narrow that each support vector is alone.
+    #[error(
+        "gamma is {gamma}, so large that each support vector sees itself alone and a new row is likely an anomaly: scale the features, or train with gamma near {better:.3e}"
+    )]
+    DeltaKernel {
+        /// The kernel's inverse squared width.
+        gamma: f64,
+        /// One that fits the distances between the support vectors.
+        better: f64,
+    },
+    /// Every row of a sample is called an anomaly.
+    #[error("the model calls all {rows} rows of its sample an anomaly: check what it was trained on")]
+    EverythingFlagged {
+        /// The rows of the sample.
+        rows: usize,
+    },
+    /// No row of a sample is called an anomaly.
+    #[error(
+        "the model calls none of the {rows} rows of its sample an anomaly: add rows to the sample that it must find"
+    )]
+    NothingFlagged {
+        /// The rows of the sample.
+        rows: usize,
+    },
 }
+
+/// Fewer rows are too few to say that all or none of them are anomalies.
+const LEAST_SAMPLE: usize = 10;
 
 impl Warning {
     /// The warnings that a model deserves.
     pub(super) fn of(model: &Model) -> Vec<Self> {
-        let Detector::OneClassSvm(svm) = &model.detector;
-        let one_vector = (svm.support_vectors() == 1).then_some(Self::OneSupportVector);
-        let rows = model.metadata.training_rows.and_then(|rows| u32::try_from(rows).ok()).filter(|rows| *rows > 0);
-        let small_nu = svm
-            .nu()
-            .zip(rows)
-            .filter(|(nu, rows)| nu * f64::from(*rows) < 1.0)
-            .map(|(nu, rows)| Self::NuBelowOneRow { nu, rows });
-        one_vector.into_iter().chain(small_nu).collect()
+        let mut warnings = match &model.detector {
+            Detector::OneClassSvm(svm) => of_svm(svm, model.metadata.training_rows),
+            _ => Vec::new(),
+        };
+        if let Proof::Held { rows, anomalies } = model.proof {
+            warnings.extend(Self::of_sample(rows, anomalies));
+        }
+        warnings
+    }
+
+    /// The warning that a model deserves that called so many of a sample's rows an anomaly.
+    pub fn of_sample(rows: usize, anomalies: usize) -> Option<Self> {
+        match anomalies {
+            _ if rows < LEAST_SAMPLE => None,
+            0 => Some(Self::NothingFlagged { rows }),
+            _ if anomalies == rows => Some(Self::EverythingFlagged { rows }),
+            _ => None,
+        }
+    }
+}
+
+fn of_svm(svm: &OneClassSvm, training_rows: Option<u64>) -> Vec<Warning> {
+    let one_vector = (svm.support_vectors() == 1).then_some(Warning::OneSupportVector);
+    let rows = training_rows.and_then(|rows| u32::try_from(rows).ok()).filter(|rows| *rows > 0);
+    let small_nu = svm
+        .nu()
+        .zip(rows)
+        .filter(|(nu, rows)| nu * f64::from(*rows) < 1.0)
+        .map(|(nu, rows)| Warning::NuBelowOneRow { nu, rows });
+    one_vector.into_iter().chain(small_nu).chain(of_kernel(svm)).collect()
+}
+
+/// Compares the kernel's width with the distances between support vectors: of a few, evenly chosen, to many.
+fn of_kernel(svm: &OneClassSvm) -> Option<Warning> {
+    let Kernel::Rbf { gamma } = svm.kernel() else { return None };
+    const FEW: usize = 32;
+    const MANY: usize = 2048;
+    /// The kernel's value at a typical distance is within this of 1.
+    const FLAT: f64 = 1e-3;
+    /// The kernel's value at the nearest neighbour is e to minus this, at most.
+    const DELTA: f64 = 20.0;
+    let count = svm.support_vectors();
+    let chosen = |most: usize| (0..count).step_by(count.div_ceil(most).max(1));
+    let others: Vec<(usize, Vec<f64>)> =
+        chosen(MANY).map(|index| (index, svm.support_vector(index).collect())).collect();
+    let (mut all, mut nearest) = (Vec::new(), Vec::new());
+    for index in chosen(FEW) {
+        let distances = others
+            .iter()
+            .filter(|(other, _)| *other != index)
+            .map(|(_, other)| svm.support_vector(index).zip(other).map(|(a, b)| (a - b) * (a - b)).sum::<f64>());
+        let own: Vec<f64> = distances.collect();
+        nearest.extend(own.iter().copied().reduce(f64::min));
+        all.extend(own);
+    }
+    // The share of the kernel's width that the rows span says nothing when all of them are the same.
+    let typical = median(&mut all).filter(|typical| *typical > 0.0)?;
+    if gamma * typical < FLAT {
+        return Some(Warning::FlatKernel { gamma, better: 1.0 / typical });
+    }
+    let alone = median(&mut nearest).is_some_and(|nearest| gamma * nearest > DELTA);
+    alone.then(|| Warning::DeltaKernel { gamma, better: 1.0 / typical })
+}
+
+fn median(numbers: &mut [f64]) -> Option<f64> {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::one_class_svm::Params;
+
+    /// The warnings of a detector whose support vectors are 0, 1, … 9 times the spacing.
+    fn kernel(spacing: f64, gamma: f64) -> Option<Warning> {
+        let vectors: Vec<f64> = (0..10).map(|index| f64::from(index) * spacing).collect();
+        let params = Params {
+            vectors,
+            width: 1,
+            coefficients: vec![0.1; 10],
+            intercept: -0.5,
+            kernel: Kernel::Rbf { gamma },
+            nu: Some(0.1),
+        };
+        of_kernel(&OneClassSvm::new(params).unwrap())
+    }
+
+    #[test]
+    fn a_kernel_that_fits_its_support_vectors_is_not_warned_of() {
+        assert_eq!([kernel(1.0, 0.01), kernel(1.0, 1.0), kernel(1000.0, 1e-6)], [None, None, None]);
+    }
+
+    #[test]
+    fn a_kernel_that_is_flat_or_a_delta_is_warned_of_with_a_gamma_that_fits() {
+        // The median of their squared distances is 9.
+        let better = 1.0 / 9.0;
+        assert_eq!(kernel(1.0, 1e-5), Some(Warning::FlatKernel { gamma: 1e-5, better }));
+        assert_eq!(kernel(1.0, 0.0), Some(Warning::FlatKernel { gamma: 0.0, better }));
+        assert_eq!(kernel(1.0, 50.0), Some(Warning::DeltaKernel { gamma: 50.0, better }));
+        assert!(kernel(1.0, 50.0).unwrap().to_string().contains("gamma near 1.111e-1"));
+        assert_eq!(kernel(0.0, 1.0), None);
+    }
+
+    #[test]
+    fn a_sample_of_nothing_but_anomalies_or_without_one_is_warned_of() {
+        assert_eq!(Warning::of_sample(10, 10), Some(Warning::EverythingFlagged { rows: 10 }));
+        assert_eq!(Warning::of_sample(10, 0), Some(Warning::NothingFlagged { rows: 10 }));
+        assert_eq!([Warning::of_sample(10, 1), Warning::of_sample(9, 9), Warning::of_sample(0, 0)], [None, None, None]);
     }
 }

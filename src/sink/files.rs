@@ -128,7 +128,7 @@ mod tests {
         for (device, sensor) in sensors {
             let interval = Interval::aggregate(window.start(), [1.5].into_iter()).unwrap();
             let rows = vec![Row { interval: 0, label: Label::Normal, decision: 1.0 }];
-            let scored = Scored { model: ModelHash([0; 32]), proven: false, rows, explanation: None };
+            let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None };
             files.write(&SensorName::new(device, sensor).unwrap(), &[interval], &scored).unwrap();
         }
         files.finish().unwrap();

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::interval::Window;
 use crate::sensor::SensorName;
 use crate::time::Span;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Explanation, Outcome, Verdict, significant};
 
 /// A verdict as others read it.
 #[derive(Serialize)]
@@ -28,7 +28,13 @@ struct ScoredMessage {
     /// The interval with the lowest decision value.
     worst_interval: String,
     worst_decision: f64,
+    /// How strange that interval is, from 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<String>,
     model: String,
+    proven: bool,
 }
 
 /// The message for one verdict.
@@ -39,7 +45,10 @@ pub fn verdict_message(sensor: &SensorName, window: Window, interval: Span, verd
             anomalies: scored.anomalies(),
             worst_interval: (window.start() + interval.times(i64::from(worst.interval))).to_string(),
             worst_decision: worst.decision,
+            score: scored.score(worst),
+            explanation: scored.explanation.as_ref().map(|explanation| explain(explanation, window, interval)),
             model: scored.model.to_string(),
+            proven: scored.proven,
         }),
         _ => None,
     };
@@ -58,6 +67,19 @@ pub fn verdict_message(sensor: &SensorName, window: Window, interval: Span, verd
     };
     // Serialising strings and finite numbers into memory has no way to fail.
     serde_json::to_string(&message).unwrap_or_default()
+}
+
+/// An explanation as words: `vibration std 4.1 at 13:42, usually 0.2 to 0.9`. The time is UTC, with seconds where
+/// intervals are no whole minutes.
+pub fn explain(explanation: &Explanation, window: Window, interval: Span) -> String {
+    let Explanation { interval: place, feature, value, usual } = explanation;
+    let start = window.start() + interval.times(i64::from(*place));
+    let minutes = start.nanos() % 60_000_000_000 == 0;
+    let time = start.format(if minutes { "%H:%M" } else { "%H:%M:%S" });
+    let feature = feature.replace('.', " ");
+    let value = if value.is_finite() { significant(*value) } else { "missing".to_owned() };
+    let usual = usual.map(|(low, high)| format!(", usually {} to {}", significant(low), significant(high)));
+    format!("{feature} {value} at {time}{}", usual.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -80,15 +102,39 @@ mod tests {
     fn a_scored_verdict_names_its_worst_interval_and_its_model() {
         let row = |interval, label, decision| Row { interval, label, decision };
         let rows = vec![row(0, Label::Normal, 0.5), row(42, Label::Anomaly, -0.25)];
-        let message =
-            message(Outcome::Scored(Scored { model: ModelHash([171; 32]), proven: true, rows, explanation: None }));
+        let explanation =
+            Explanation { interval: 42, feature: "vibration.std".into(), value: 4.1, usual: Some((0.2, 0.9)) };
+        let scored = Scored {
+            model: ModelHash([171; 32]),
+            proven: true,
+            unit: Some(0.25),
+            rows,
+            explanation: Some(explanation),
+        };
+        let message = message(Outcome::Scored(scored));
         assert_eq!(message["device"], "press-1");
         assert_eq!(message["window_start"], "2018-08-28T23:00:00Z");
         assert_eq!(message["outcome"], "scored");
         assert_eq!((message["intervals"].as_u64(), message["anomalies"].as_u64()), (Some(2), Some(1)));
         assert_eq!(message["worst_interval"], "2018-08-28T23:42:00Z");
         assert_eq!(message["worst_decision"], -0.25);
-        assert_eq!(message["model"], "ab".repeat(32));
+        assert!((message["score"].as_f64().unwrap() - 0.982).abs() < 1e-3);
+        assert_eq!(message["explanation"], "vibration std 4.1 at 23:42, usually 0.2 to 0.9");
+        assert_eq!((&message["model"], &message["proven"]), (&"ab".repeat(32).into(), &true.into()));
+    }
+
+    #[test]
+    fn an_explanation_is_a_few_words_with_few_digits() {
+        let explained = |seconds, value, usual| {
+            let cut = Cut::new(Span::from_secs(seconds), Span::from_secs(3600)).unwrap();
+            let window = cut.window_of(Timestamp::parse("2018-08-28 13:00").unwrap());
+            let explanation = Explanation { interval: 42, feature: "mean".into(), value, usual };
+            explain(&explanation, window, cut.interval())
+        };
+        let usual = Some((-0.000_213_999, 12.345_678));
+        assert_eq!(explained(60, 123.456, usual), "mean 123 at 13:42, usually -0.000214 to 12.3");
+        assert_eq!(explained(60, -2.5e9, None), "mean -2.5e9 at 13:42");
+        assert_eq!(explained(5, f64::NAN, None), "mean missing at 13:03:30");
     }
 
     #[test]

@@ -160,7 +160,7 @@ mod tests {
         let start = window().start() + Span::from_secs(5);
         let interval = Interval::aggregate(start, [14.0].into_iter()).unwrap();
         let rows = vec![Row { interval: 1, label: Label::Anomaly, decision: -2.5e-10 }];
-        let scored = Scored { model: ModelHash([0; 32]), proven: false, rows, explanation: None };
+        let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None };
         writer.write(window(), Span::from_secs(5), &[interval], &scored).unwrap();
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         assert_eq!(text, "TS,Device,Tag,Val,Prediction,Decision\n2018-08-28 23:00:05.000,1,4,14.0,1,-2.5e-10\n");

@@ -5,7 +5,7 @@
 //! of a segment goes into a file of its own, which nothing syncs: values are kept far below, large ones in parts.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,11 +51,20 @@ impl Db {
         directory.join("lock").exists() && matches!(lock(directory), Err(StoreError::InUse { .. }))
     }
 
+    /// The process that has the database in a folder open, by what it wrote of itself.
+    pub(super) fn holder(directory: &Path) -> Option<u32> {
+        if !Self::is_in_use(directory) {
+            return None;
+        }
+        fs::read_to_string(directory.join("lock")).ok()?.trim().parse().ok()
+    }
+
     /// Opens the database in a folder, making it if there is none. One that cannot be read is set aside.
     pub(super) fn open(directory: &Path, cache_bytes: u64) -> Result<(Self, Option<SetAside>), StoreError> {
         let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
         fs::create_dir_all(directory).map_err(in_directory)?;
-        let lock = lock(directory)?;
+        let mut lock = lock(directory)?;
+        lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(in_directory)?;
         let data = directory.join("data");
         remove_unfinished_snapshots(&data).map_err(in_directory)?;
         let mut set_aside = None;

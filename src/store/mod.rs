@@ -186,6 +186,11 @@ pub fn is_in_use(directory: &Path) -> bool {
     Db::is_in_use(directory)
 }
 
+/// The number of the process that has the store in a folder open; `None` when there is none, or it does not say.
+pub fn holder(directory: &Path) -> Option<u32> {
+    Db::holder(directory)
+}
+
 impl Store {
     /// Opens a store that is there.
     ///

@@ -27,6 +27,8 @@ impl ChunkId {
 }
 
 const FORMAT: u64 = 2;
+/// It lacks what tells of a scored window's proof, score and explanation.
+const FORMAT_WITHOUT_PROOF: u64 = 1;
 
 const NO_DATA: u64 = 0;
 const TOO_LITTLE_DATA: u64 = 1;
@@ -52,10 +54,12 @@ pub(super) fn encode(window: Window, verdicts: &[Verdict]) -> Vec<u8> {
                 encoder.blob(reason.as_bytes());
             }
             Outcome::Quarantined => encoder.unsigned(QUARANTINED),
-            Outcome::Scored(Scored { model, proven, rows, explanation }) => {
+            Outcome::Scored(Scored { model, proven, unit, rows, explanation }) => {
                 encoder.unsigned(SCORED);
                 encoder.raw(&model.0);
                 encoder.unsigned(u64::from(*proven));
+                encoder.unsigned(u64::from(unit.is_some()));
+                unit.iter().for_each(|unit| encoder.raw(&unit.to_le_bytes()));
                 encoder.unsigned(rows.len() as u64);
                 for row in rows {
                     let anomaly = u64::from(row.label == Label::Anomaly);
@@ -72,9 +76,11 @@ pub(super) fn encode(window: Window, verdicts: &[Verdict]) -> Vec<u8> {
 /// The verdicts of a chunk, or none when the bytes are an earlier window's.
 pub(super) fn decode(window: Window, bytes: &[u8]) -> Result<Vec<Verdict>, Corrupt> {
     let mut decoder = Decoder::new(bytes);
-    if decoder.unsigned()? != FORMAT {
-        return Err(Corrupt);
-    }
+    let with_proof = match decoder.unsigned()? {
+        FORMAT => true,
+        FORMAT_WITHOUT_PROOF => false,
+        _ => return Err(Corrupt),
+    };
     if Timestamp::from_nanos(decoder.signed()?) != window.start() {
         return Ok(Vec::new());
     }
@@ -88,7 +94,9 @@ pub(super) fn decode(window: Window, bytes: &[u8]) -> Result<Vec<Verdict>, Corru
             QUARANTINED => Outcome::Quarantined,
             SCORED => {
                 let model = ModelHash(decoder.array()?);
-                let proven = decode_bool(&mut decoder)?;
+                let proven = with_proof && decode_bool(&mut decoder)?;
+                let has_unit = with_proof && decode_bool(&mut decoder)?;
+                let unit = has_unit.then(|| decoder.array().map(f64::from_le_bytes)).transpose()?;
                 let mut rows = Vec::new();
                 for _ in 0..decoder.unsigned()? {
                     let place_and_label = decoder.unsigned()?;
@@ -96,8 +104,8 @@ pub(super) fn decode(window: Window, bytes: &[u8]) -> Result<Vec<Verdict>, Corru
                     let interval = u16::try_from(place_and_label >> 1).map_err(|_| Corrupt)?;
                     rows.push(Row { interval, label, decision: f64::from_le_bytes(decoder.array()?) });
                 }
-                let explanation = decode_explanation(&mut decoder)?;
-                Outcome::Scored(Scored { model, proven, rows, explanation })
+                let explanation = if with_proof { decode_explanation(&mut decoder)? } else { None };
+                Outcome::Scored(Scored { model, proven, unit, rows, explanation })
             }
             _ => return Err(Corrupt),
         };
@@ -158,6 +166,7 @@ mod tests {
         let scored = Scored {
             model: ModelHash([7; 32]),
             proven: true,
+            unit: Some(0.125),
             rows: vec![row(0, Label::Normal, 0.5), row(59, Label::Anomaly, -1e-300)],
             explanation: Some(Explanation {
                 interval: 59,
@@ -180,6 +189,27 @@ mod tests {
     fn every_kind_of_verdict_comes_back() {
         let bytes = encode(window(5), &verdicts());
         assert_eq!(decode(window(5), &bytes), Ok(verdicts()));
+    }
+
+    #[test]
+    fn a_chunk_that_was_stored_before_there_were_proofs_is_read() {
+        let mut bytes = Encoder::default();
+        bytes.unsigned(FORMAT_WITHOUT_PROOF);
+        bytes.signed(window(5).start().nanos());
+        for sensor in [3_u64, 9] {
+            bytes.unsigned(sensor);
+            bytes.unsigned(SCORED);
+            bytes.raw(&[7; 32]);
+            bytes.unsigned(1);
+            bytes.unsigned(59 << 1 | 1);
+            bytes.raw(&(-0.5_f64).to_le_bytes());
+        }
+        let rows = vec![Row { interval: 59, label: Label::Anomaly, decision: -0.5 }];
+        let scored = Scored { model: ModelHash([7; 32]), proven: false, unit: None, rows, explanation: None };
+        let expected =
+            [3, 9].map(|sensor| Verdict { sensor: SensorId(sensor), outcome: Outcome::Scored(scored.clone()) });
+        assert_eq!(decode(window(5), &bytes.into_bytes()), Ok(expected.to_vec()));
+        assert_eq!(decode(window(5), &encode(window(5), &expected)), Ok(expected.to_vec()));
     }
 
     #[test]

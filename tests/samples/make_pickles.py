@@ -60,6 +60,3 @@ named.fit(training(2, 100))
 for _, step in named.steps:
     step.feature_names_in_ = np.array(["temperature", "pressure"], dtype=object)
 (HERE / "named_columns.pkl").write_bytes(pickle.dumps(named, protocol=4))
-
-refused = OneClassSVM(kernel="linear", nu=0.1).fit(training(1, 110))
-(HERE / "refused_linear.pkl").write_bytes(pickle.dumps(refused, protocol=4))

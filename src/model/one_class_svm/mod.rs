@@ -1,12 +1,19 @@
-//! One-class support vector machine with the rbf kernel.
+//! One-class support vector machine with the rbf, linear, polynomial and sigmoid kernels.
 //!
-//! The decision value of a row z is f(z) = Σᵢ αᵢ · exp(−γ · ‖z − vᵢ‖²) + b over the support vectors vᵢ (Schölkopf et
-//! al., *Estimating the support of a high-dimensional distribution*, Neural Computation 13, 2001, equation 3.10; b is
-//! −ρ). As in LIBSVM's `svm_predict_values`, a row is normal when f > 0, so a tie is an anomaly.
+//! The decision value of a row z is f(z) = Σᵢ αᵢ · K(z, vᵢ) + b over the support vectors vᵢ (Schölkopf et al.,
+//! *Estimating the support of a high-dimensional distribution*, Neural Computation 13, 2001, equation 3.10; b is −ρ).
+//! As in LIBSVM's `svm_predict_values`, a row is normal when f > 0, so a tie is an anomaly.
+//!
+//! The files in the order of the arithmetic: [`evaluate`] has the blocks of rows and the sums, [`kernel`] what is done
+//! to a distance or a product, [`powers`] the power of two in it, and [`instructions`] the choice of a machine's
+//! instructions.
 
 mod evaluate;
-mod exp;
+mod instructions;
+mod kernel;
 mod params;
+mod powers;
 
+pub use kernel::Kernel;
 pub use params::OneClassSvm;
 pub(super) use params::Params;

@@ -1,14 +1,12 @@
 //! The parameters, and how they lie in memory.
 
+use super::kernel::Kernel;
 use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "OneClassSVM";
 
-/// How many sums run side by side.
-pub(super) const LANES: usize = 8;
-
 /// The parameters as files hold them.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(in crate::model) struct Params {
     /// The support vectors, one after another.
     pub(in crate::model) vectors: Vec<f64>,
@@ -18,8 +16,8 @@ pub(in crate::model) struct Params {
     pub(in crate::model) coefficients: Vec<f64>,
     /// What is added to the weighted sum.
     pub(in crate::model) intercept: f64,
-    /// The kernel's inverse squared width, zero or above.
-    pub(in crate::model) gamma: f64,
+    /// How a row is held against a support vector.
+    pub(in crate::model) kernel: Kernel,
     /// The share of outliers that the training allowed.
     pub(in crate::model) nu: Option<f64>,
 }
@@ -39,53 +37,74 @@ impl Params {
         vectors.all_finite(&self.vectors)?;
         parameter(NAME, "dual_coef_").all_finite(&self.coefficients)?;
         parameter(NAME, "intercept_").finite(self.intercept)?;
-        if !(self.gamma.is_finite() && self.gamma >= 0.0) {
-            return Err(parameter(NAME, "_gamma").invalid(self.gamma, "a finite number, 0 or above"));
+        match self.kernel {
+            Kernel::Rbf { gamma } if !(gamma.is_finite() && gamma >= 0.0) => {
+                Err(parameter(NAME, "_gamma").invalid(gamma, "a finite number, 0 or above"))
+            }
+            Kernel::Rbf { .. } | Kernel::Linear => Ok(()),
+            Kernel::Poly { gamma, coef0, .. } | Kernel::Sigmoid { gamma, coef0 } => {
+                parameter(NAME, "_gamma").finite(gamma)?;
+                parameter(NAME, "coef0").finite(coef0)
+            }
         }
-        Ok(())
+    }
+
+    /// The smallest and the largest value of each feature.
+    fn bounds(&self) -> Box<[[f64; 2]]> {
+        let mut bounds = vec![[f64::INFINITY, f64::NEG_INFINITY]; self.width];
+        for vector in self.vectors.chunks_exact(self.width) {
+            for ([low, high], value) in bounds.iter_mut().zip(vector) {
+                (*low, *high) = (low.min(*value), high.max(*value));
+            }
+        }
+        bounds.into()
+    }
+
+    /// The weighted sum of the support vectors.
+    fn direction(&self) -> Box<[f64]> {
+        let mut direction = vec![0.0; self.width];
+        for (vector, weight) in self.vectors.chunks_exact(self.width).zip(&self.coefficients) {
+            for (sum, value) in direction.iter_mut().zip(vector) {
+                *sum += weight * value;
+            }
+        }
+        direction.into()
     }
 }
 
-/// A one-class support vector machine with the rbf kernel, fitted.
+/// A one-class support vector machine, fitted.
 #[derive(Clone, PartialEq, Debug)]
 pub struct OneClassSvm {
-    /// The support vectors by feature: the first feature of all of them, then the second, so that one instruction
-    /// takes the same feature of several. Each run is filled up with zeros to whole [`LANES`].
     pub(super) vectors: Box<[f64]>,
-    /// The weights, filled up alike: the filling weighs nothing.
     pub(super) coefficients: Box<[f64]>,
     pub(super) width: usize,
     pub(super) intercept: f64,
-    pub(super) gamma: f64,
-    support_vectors: usize,
+    pub(super) kernel: Kernel,
+    /// The box that holds the support vectors, for the rbf kernel.
+    pub(super) bounds: Box<[[f64; 2]]>,
+    /// The weighted sum of the support vectors, for the linear kernel.
+    pub(super) direction: Box<[f64]>,
     nu: Option<f64>,
 }
 
 impl OneClassSvm {
-    /// Lays the parameters out for evaluation.
+    /// Checks the parameters, and lays them out for evaluation.
     ///
     /// # Errors
     /// When a number is not finite, lengths do not agree, or there is no support vector.
-    pub(in crate::model) fn new(params: &Params) -> Result<Self, Invalid> {
+    pub(in crate::model) fn new(params: Params) -> Result<Self, Invalid> {
         params.check()?;
-        let Params { ref vectors, width, ref coefficients, intercept, gamma, nu } = *params;
-        let filled = coefficients.len().next_multiple_of(LANES);
-        let mut by_feature = vec![0.0; filled * width];
-        for (index, vector) in vectors.chunks_exact(width).enumerate() {
-            for (run, value) in by_feature.chunks_exact_mut(filled).zip(vector) {
-                run[index] = *value;
-            }
-        }
-        let mut weights = coefficients.clone();
-        weights.resize(filled, 0.0);
+        let rbf = matches!(params.kernel, Kernel::Rbf { .. });
+        let linear = matches!(params.kernel, Kernel::Linear);
         Ok(Self {
-            vectors: by_feature.into(),
-            coefficients: weights.into(),
-            width,
-            intercept,
-            gamma,
-            support_vectors: coefficients.len(),
-            nu,
+            bounds: if rbf { params.bounds() } else { Box::default() },
+            direction: if linear { params.direction() } else { Box::default() },
+            vectors: params.vectors.into(),
+            coefficients: params.coefficients.into(),
+            width: params.width,
+            intercept: params.intercept,
+            kernel: params.kernel,
+            nu: params.nu,
         })
     }
 
@@ -94,14 +113,34 @@ impl OneClassSvm {
         self.width
     }
 
-    /// How many support vectors there are.
-    pub fn support_vectors(&self) -> usize {
-        self.support_vectors
+    /// How a row is held against a support vector.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
     }
 
-    /// The kernel's inverse squared width.
-    pub fn gamma(&self) -> f64 {
-        self.gamma
+    /// The features of one support vector.
+    pub(in crate::model) fn support_vector(&self, index: usize) -> impl Iterator<Item = f64> + '_ {
+        self.vectors.chunks_exact(self.width).skip(index).take(1).flatten().copied()
+    }
+
+    /// The support vectors, one after another, [`width`](Self::width) numbers each.
+    pub fn vectors(&self) -> &[f64] {
+        &self.vectors
+    }
+
+    /// The weight of each support vector.
+    pub fn coefficients(&self) -> &[f64] {
+        &self.coefficients
+    }
+
+    /// What is added to the weighted sum.
+    pub fn intercept(&self) -> f64 {
+        self.intercept
+    }
+
+    /// How many support vectors there are.
+    pub fn support_vectors(&self) -> usize {
+        self.coefficients.len()
     }
 
     /// The share of outliers that the training allowed, if the file says so.
@@ -109,20 +148,41 @@ impl OneClassSvm {
         self.nu
     }
 
+    pub(in crate::model) fn params(&self) -> Params {
+        Params {
+            vectors: self.vectors.to_vec(),
+            width: self.width,
+            coefficients: self.coefficients.to_vec(),
+            intercept: self.intercept,
+            kernel: self.kernel,
+            nu: self.nu,
+        }
+    }
+
     pub(in crate::model) fn parameters(&self) -> Vec<(&'static str, String)> {
-        let nu = self.nu.map(|nu| ("nu", nu.to_string()));
-        [("kernel", "rbf".to_owned()), ("gamma", self.gamma.to_string())]
+        let of_kernel = match self.kernel {
+            Kernel::Rbf { gamma } => vec![("gamma", gamma.to_string())],
+            Kernel::Linear => Vec::new(),
+            Kernel::Poly { degree, gamma, coef0 } => {
+                vec![("degree", degree.to_string()), ("gamma", gamma.to_string()), ("coef0", coef0.to_string())]
+            }
+            Kernel::Sigmoid { gamma, coef0 } => vec![("gamma", gamma.to_string()), ("coef0", coef0.to_string())],
+        };
+        [("kernel", self.kernel.name().to_owned())]
             .into_iter()
-            .chain(nu)
-            .chain([("support vectors", self.support_vectors.to_string())])
+            .chain(of_kernel)
+            .chain(self.nu.map(|nu| ("nu", nu.to_string())))
+            .chain([("support vectors", self.support_vectors().to_string())])
             .collect()
     }
 
     pub(in crate::model) fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.vectors) + size_of_val(&*self.coefficients)
+        let numbers = [&self.vectors, &self.coefficients, &self.direction];
+        numbers.into_iter().map(|numbers| size_of_val(&**numbers)).sum::<usize>() + size_of_val(&*self.bounds)
     }
 
-    /// Infinitely far from the training rows the decision value is the intercept.
+    /// Infinitely far from the training rows the rbf kernel's decision value is the intercept, and in the origin that of
+    /// the products is not far from it.
     pub(in crate::model) fn unit(&self) -> f64 {
         let unit = self.intercept.abs();
         if unit > 0.0 { unit } else { 1.0 }
@@ -130,8 +190,13 @@ impl OneClassSvm {
 
     /// The mean of the support vectors, which lie around the training rows.
     pub(in crate::model) fn centre(&self) -> Vec<f64> {
-        let count = self.support_vectors as f64;
-        let features = self.vectors.chunks_exact(self.coefficients.len());
-        features.map(|values| values[..self.support_vectors].iter().sum::<f64>() / count).collect()
+        let count = self.support_vectors() as f64;
+        let mut centre = vec![0.0; self.width];
+        for vector in self.vectors.chunks_exact(self.width) {
+            for (mean, value) in centre.iter_mut().zip(vector) {
+                *mean += value / count;
+            }
+        }
+        centre
     }
 }

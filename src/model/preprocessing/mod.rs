@@ -1,16 +1,69 @@
 //! What is done to a row before the detector sees it.
+//!
+//! A step takes rows and gives rows, maybe of another width. Each row is taken by itself. NaN goes through, unless the
+//! step is there to replace it; an infinity never becomes a finite number, so that no step hides a reading that cannot be.
 
+mod column_transformer;
+mod function_transformer;
+mod max_abs_scaler;
+mod min_max_scaler;
+mod normal;
+mod pca;
+mod polynomial_features;
+mod power_transformer;
+mod quantile_transformer;
+mod robust_scaler;
+mod shift;
+mod simple_imputer;
 mod standard_scaler;
 
 use ndarray::Array2;
 
+pub use column_transformer::{Branch, ColumnTransformer};
+pub use function_transformer::{Function, FunctionTransformer};
+pub use max_abs_scaler::{Beyond, MaxAbsScaler};
+pub use min_max_scaler::MinMaxScaler;
+pub use min_max_scaler::Params as MinMaxScalerParams;
+pub use pca::Params as PcaParams;
+pub use pca::Pca;
+pub use polynomial_features::Params as PolynomialFeaturesParams;
+pub use polynomial_features::PolynomialFeatures;
+pub use power_transformer::{Method, PowerTransformer};
+pub use quantile_transformer::Params as QuantileTransformerParams;
+pub use quantile_transformer::{Distribution, QuantileTransformer};
+pub use robust_scaler::RobustScaler;
+pub use simple_imputer::Params as SimpleImputerParams;
+pub use simple_imputer::{Missing, Replacement, SimpleImputer};
 pub use standard_scaler::StandardScaler;
+
+/// The most features that a step may make of fewer: what comes out is not bounded by the size of a file.
+pub(super) const MAX_WIDTH: usize = 1 << 16;
 
 /// One step of preprocessing.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Step {
     /// Centre and scale each feature.
     StandardScaler(StandardScaler),
+    /// Bring each feature into a range.
+    MinMaxScaler(MinMaxScaler),
+    /// Scale each feature by its largest magnitude.
+    MaxAbsScaler(MaxAbsScaler),
+    /// Centre and scale each feature by its quantiles.
+    RobustScaler(RobustScaler),
+    /// Make each feature more like a normal distribution by a power.
+    PowerTransformer(PowerTransformer),
+    /// Make each feature a given distribution by its quantiles.
+    QuantileTransformer(QuantileTransformer),
+    /// Project on principal components.
+    Pca(Pca),
+    /// Replace what is missing.
+    SimpleImputer(SimpleImputer),
+    /// Multiply features.
+    PolynomialFeatures(PolynomialFeatures),
+    /// Take a function of each number.
+    FunctionTransformer(FunctionTransformer),
+    /// Do different things to different features.
+    ColumnTransformer(ColumnTransformer),
 }
 
 impl Step {
@@ -18,6 +71,16 @@ impl Step {
     pub fn name(&self) -> &'static str {
         match self {
             Self::StandardScaler(_) => "StandardScaler",
+            Self::MinMaxScaler(_) => "MinMaxScaler",
+            Self::MaxAbsScaler(_) => "MaxAbsScaler",
+            Self::RobustScaler(_) => "RobustScaler",
+            Self::PowerTransformer(_) => "PowerTransformer",
+            Self::QuantileTransformer(_) => "QuantileTransformer",
+            Self::Pca(_) => "PCA",
+            Self::SimpleImputer(_) => "SimpleImputer",
+            Self::PolynomialFeatures(_) => "PolynomialFeatures",
+            Self::FunctionTransformer(_) => "FunctionTransformer",
+            Self::ColumnTransformer(_) => "ColumnTransformer",
         }
     }
 
@@ -25,13 +88,33 @@ impl Step {
     pub fn width(&self) -> usize {
         match self {
             Self::StandardScaler(scaler) => scaler.width(),
+            Self::MinMaxScaler(scaler) => scaler.width(),
+            Self::MaxAbsScaler(scaler) => scaler.width(),
+            Self::RobustScaler(scaler) => scaler.width(),
+            Self::PowerTransformer(transformer) => transformer.width(),
+            Self::QuantileTransformer(transformer) => transformer.width(),
+            Self::Pca(pca) => pca.width(),
+            Self::SimpleImputer(imputer) => imputer.width(),
+            Self::PolynomialFeatures(features) => features.width(),
+            Self::FunctionTransformer(transformer) => transformer.width(),
+            Self::ColumnTransformer(transformer) => transformer.width(),
         }
     }
 
     /// How many features a row has that comes out.
     pub fn output_width(&self) -> usize {
         match self {
-            Self::StandardScaler(scaler) => scaler.width(),
+            Self::Pca(pca) => pca.components(),
+            Self::SimpleImputer(imputer) => imputer.output_width(),
+            Self::PolynomialFeatures(features) => features.output_width(),
+            Self::ColumnTransformer(transformer) => transformer.output_width(),
+            Self::StandardScaler(_)
+            | Self::MinMaxScaler(_)
+            | Self::MaxAbsScaler(_)
+            | Self::RobustScaler(_)
+            | Self::PowerTransformer(_)
+            | Self::QuantileTransformer(_)
+            | Self::FunctionTransformer(_) => self.width(),
         }
     }
 
@@ -39,17 +122,91 @@ impl Step {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::StandardScaler(scaler) => scaler.heap_bytes(),
+            Self::MinMaxScaler(scaler) => scaler.heap_bytes(),
+            Self::MaxAbsScaler(scaler) => scaler.heap_bytes(),
+            Self::RobustScaler(scaler) => scaler.heap_bytes(),
+            Self::PowerTransformer(transformer) => transformer.heap_bytes(),
+            Self::QuantileTransformer(transformer) => transformer.heap_bytes(),
+            Self::Pca(pca) => pca.heap_bytes(),
+            Self::SimpleImputer(imputer) => imputer.heap_bytes(),
+            Self::PolynomialFeatures(features) => features.heap_bytes(),
+            Self::FunctionTransformer(_) => 0,
+            Self::ColumnTransformer(transformer) => transformer.heap_bytes(),
+        }
+    }
+
+    /// The middle of each feature that goes in, in its own unit, if the step knows it from training.
+    pub fn centre(&self) -> Option<Vec<f64>> {
+        match self {
+            Self::StandardScaler(scaler) => scaler.mean().map(<[f64]>::to_vec),
+            Self::MinMaxScaler(scaler) => {
+                scaler.seen().map(|seen| seen.iter().map(|(low, high)| low.midpoint(*high)).collect())
+            }
+            Self::MaxAbsScaler(scaler) => Some(vec![0.0; scaler.width()]),
+            Self::RobustScaler(scaler) => scaler.center().map(<[f64]>::to_vec),
+            Self::PowerTransformer(transformer) => transformer.centre(),
+            Self::QuantileTransformer(transformer) => Some(transformer.centre()),
+            Self::Pca(pca) => Some(pca.mean().to_vec()),
+            Self::SimpleImputer(imputer) => imputer.centre(),
+            Self::PolynomialFeatures(_) | Self::FunctionTransformer(_) => None,
+            Self::ColumnTransformer(transformer) => transformer.centre(),
+        }
+    }
+
+    /// Between which two numbers each feature that goes in usually lies, in its own unit, if the step knows it from
+    /// training.
+    pub fn usual(&self) -> Option<Vec<(f64, f64)>> {
+        match self {
+            Self::StandardScaler(scaler) => scaler.usual(),
+            Self::MinMaxScaler(scaler) => scaler.seen().map(<[_]>::to_vec),
+            Self::MaxAbsScaler(scaler) => Some(scaler.scale().iter().map(|largest| (-largest, *largest)).collect()),
+            Self::RobustScaler(scaler) => scaler.usual(),
+            Self::PowerTransformer(transformer) => transformer.usual(),
+            Self::QuantileTransformer(transformer) => Some(transformer.usual()),
+            Self::Pca(_) | Self::SimpleImputer(_) | Self::PolynomialFeatures(_) | Self::FunctionTransformer(_) => None,
+            Self::ColumnTransformer(transformer) => transformer.usual(),
         }
     }
 
     /// Does the step to rows of [`width`](Self::width) features. NaN goes through, unless the step is there to replace
     /// it.
-    pub(super) fn apply(&self, mut rows: Array2<f64>) -> Array2<f64> {
+    pub(super) fn apply(&self, rows: Array2<f64>) -> Array2<f64> {
         match self {
-            Self::StandardScaler(scaler) => {
-                scaler.apply(rows.view_mut());
-                rows
-            }
+            Self::StandardScaler(scaler) => scaler.apply(rows),
+            Self::MinMaxScaler(scaler) => scaler.apply(rows),
+            Self::MaxAbsScaler(scaler) => scaler.apply(rows),
+            Self::RobustScaler(scaler) => scaler.apply(rows),
+            Self::PowerTransformer(transformer) => transformer.apply(rows),
+            Self::QuantileTransformer(transformer) => transformer.apply(rows),
+            Self::Pca(pca) => pca.apply(rows),
+            Self::SimpleImputer(imputer) => imputer.apply(rows),
+            Self::PolynomialFeatures(features) => features.apply(rows),
+            Self::FunctionTransformer(transformer) => transformer.apply(rows),
+            Self::ColumnTransformer(transformer) => transformer.apply(rows),
         }
     }
+
+    /// Whether what comes out is what went in, each feature in its place and its unit, but for what was missing.
+    fn keeps_units(&self) -> bool {
+        matches!(self, Self::SimpleImputer(imputer) if imputer.keeps_features())
+    }
 }
+
+/// The middle of each feature that goes into the first of these steps: by the first step that knows it, while those
+/// before it leave features as they are.
+pub(super) fn centre(steps: &[Step]) -> Option<Vec<f64>> {
+    known(steps, Step::centre)
+}
+
+/// Between which two numbers each feature usually lies that goes into the first of these steps, alike.
+pub(super) fn usual(steps: &[Step]) -> Option<Vec<(f64, f64)>> {
+    known(steps, Step::usual)
+}
+
+fn known<T>(steps: &[Step], of: impl Fn(&Step) -> Option<T>) -> Option<T> {
+    let changing = steps.iter().position(|step| !step.keeps_units()).unwrap_or(steps.len());
+    steps.iter().take(changing + 1).find_map(of)
+}
+
+#[cfg(test)]
+mod tests;

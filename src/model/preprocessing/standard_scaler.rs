@@ -1,20 +1,15 @@
 //! Centring and scaling: z = (x − mean) / scale, feature by feature.
 
-use std::mem::size_of;
+use ndarray::Array2;
 
-use ndarray::ArrayViewMut2;
-
+use super::shift::Shift;
 use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "StandardScaler";
 
 /// scikit-learn's `StandardScaler`, fitted.
 #[derive(Clone, PartialEq, Debug)]
-pub struct StandardScaler {
-    width: usize,
-    mean: Option<Box<[f64]>>,
-    scale: Option<Box<[f64]>>,
-}
+pub struct StandardScaler(Shift);
 
 impl StandardScaler {
     /// A scaler of rows of `width` features that subtracts `mean` and divides by `scale`, one number a feature, where
@@ -27,47 +22,35 @@ impl StandardScaler {
         mean: Option<Vec<f64>>,
         scale: Option<Vec<f64>>,
     ) -> Result<Self, Invalid> {
-        let (means, scales) = (parameter(NAME, "mean_"), parameter(NAME, "scale_"));
-        if let Some(mean) = &mean {
-            means.length(mean.len(), width, "features")?;
-            means.all_finite(mean)?;
-        }
-        if let Some(scale) = &scale {
-            scales.length(scale.len(), width, "features")?;
-            scales.all_positive(scale)?;
-        }
-        Ok(Self { width, mean: mean.map(Vec::into_boxed_slice), scale: scale.map(Vec::into_boxed_slice) })
+        Shift::new(width, mean, scale, [parameter(NAME, "mean_"), parameter(NAME, "scale_")]).map(Self)
     }
 
     /// How many features a row has.
     pub fn width(&self) -> usize {
-        self.width
+        self.0.width
     }
 
     /// What is subtracted from each feature.
     pub fn mean(&self) -> Option<&[f64]> {
-        self.mean.as_deref()
+        self.0.centre.as_deref()
     }
 
-    /// What each feature is then divided by.
+    /// What each feature is then divided by: its standard deviation in training, 1 for one that did not vary.
     pub fn scale(&self) -> Option<&[f64]> {
-        self.scale.as_deref()
+        self.0.scale.as_deref()
+    }
+
+    /// Two standard deviations to both sides of the mean.
+    pub(super) fn usual(&self) -> Option<Vec<(f64, f64)>> {
+        self.0.around(2.0)
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        [&self.mean, &self.scale].into_iter().flatten().map(|numbers| size_of::<f64>() * numbers.len()).sum()
+        self.0.heap_bytes()
     }
 
-    /// Divides, as scikit-learn does: a multiplication by the inverse would round differently.
-    pub(super) fn apply(&self, mut rows: ArrayViewMut2<'_, f64>) {
-        for mut row in rows.rows_mut() {
-            for (x, mean) in row.iter_mut().zip(self.mean.iter().flatten()) {
-                *x -= mean;
-            }
-            for (x, scale) in row.iter_mut().zip(self.scale.iter().flatten()) {
-                *x /= scale;
-            }
-        }
+    pub(super) fn apply(&self, rows: Array2<f64>) -> Array2<f64> {
+        self.0.apply(rows)
     }
 }
 
@@ -78,9 +61,7 @@ mod tests {
     use super::*;
 
     fn scaled(mean: Option<Vec<f64>>, scale: Option<Vec<f64>>) -> Array2<f64> {
-        let mut rows = array![[10.0, 1.0], [20.0, 3.0]];
-        StandardScaler::new(2, mean, scale).unwrap().apply(rows.view_mut());
-        rows
+        StandardScaler::new(2, mean, scale).unwrap().apply(array![[10.0, 1.0], [20.0, 3.0]])
     }
 
     #[test]
@@ -101,5 +82,12 @@ mod tests {
             assert!(StandardScaler::new(1, None, Some(vec![scale])).is_err(), "{scale}");
         }
         assert!(StandardScaler::new(2, Some(vec![1.0]), None).is_err());
+    }
+
+    #[test]
+    fn two_standard_deviations_around_the_mean_are_usual() {
+        let scaler = StandardScaler::new(1, Some(vec![10.0]), Some(vec![3.0])).unwrap();
+        assert_eq!(scaler.usual(), Some(vec![(4.0, 16.0)]));
+        assert_eq!(StandardScaler::new(1, None, Some(vec![3.0])).unwrap().usual(), None);
     }
 }

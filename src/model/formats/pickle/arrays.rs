@@ -41,7 +41,7 @@ impl<'a> Machine<'a> {
             .filter(|elements| shape.iter().chain([elements]).all(|count| *count <= max))
             .ok_or(Problem::Limit { what: "elements in an array", max, setting: "max_elements" })?;
         let (found, needed) = match (self.value(data), dtype.size()) {
-            (Value::Bytes(bytes), Some(size)) => (bytes.len(), elements * size),
+            (Value::Bytes(bytes), Some(size)) => (bytes.len(), elements.saturating_mul(size)),
             (Value::List(items), None) if dtype.element == Element::Object => (items.len(), elements),
             (Value::Bytes(_), None) if dtype.element == Element::Other => (0, 0),
             _ => return Err(self.unexpected("an array's data", data)),
@@ -84,7 +84,17 @@ impl<'a> Machine<'a> {
             _ => return Err(self.unexpected("a data type's byte order, '<', '>' or '|'", state)),
         };
         // A data type of fields or of whole arrays is another one than its code says.
-        let plain = items.iter().skip(2).take(3).all(|id| self.node(*id).is_none());
-        Ok(Dtype { element: if plain { dtype.element } else { Element::Other }, byte_order })
+        let element = match items.get(2..6) {
+            Some(&[array, names, fields, size]) => match (self.value(fields), self.node(size).int()) {
+                _ if [array, names, fields].iter().all(|id| self.node(*id).is_none()) => dtype.element,
+                (Value::Dict(_), Some(size)) if self.node(array).is_none() => {
+                    let size = usize::try_from(size).map_err(|_| self.unexpected("a record's size", state))?;
+                    Element::Record { fields, size }
+                }
+                _ => Element::Other,
+            },
+            _ => return Err(self.unexpected("a data type's fields and size", state)),
+        };
+        Ok(Dtype { element, byte_order })
     }
 }

@@ -49,13 +49,17 @@ impl<'a> Machine<'a> {
             },
             Name::Bytes if items.is_empty() => Ok(Value::Bytes(Cow::Borrowed(&[]))),
             Name::Bytes => Err(wrong("no arguments of bytes")),
+            Name::Slice => match **items {
+                [start, stop, step] => Ok(Value::Slice([start, stop, step])),
+                _ => Err(wrong("start, stop and step of a slice")),
+            },
             Name::Reconstructor => match items.first().map(|id| self.value(*id)) {
                 Some(&Value::Name(Name::Class(class))) => Ok(Value::Object(Object { class, state: None })),
                 _ => Err(wrong("a class to make an object of")),
             },
             // scikit-learn's compiled classes are made by a call. Their arguments are not needed to name them.
             Name::Class(class) => Ok(Value::Object(Object { class, state: None })),
-            Name::Ndarray | Name::Object => Err(self.unexpected("a function to call", function)),
+            Name::Ndarray | Name::Object | Name::Function(_) => Err(self.unexpected("a function to call", function)),
         }
     }
 

@@ -23,6 +23,10 @@ pub(super) enum Name<'a> {
     Reconstructor,
     /// `object`, the argument of `_reconstructor`.
     Object,
+    /// `slice`.
+    Slice,
+    /// A function that is a value, and is never called: numpy's `log1p`.
+    Function(Class<'a>),
     /// A class of scikit-learn. Its instances are kept as data: the class and the attributes.
     Class(Class<'a>),
 }
@@ -41,6 +45,12 @@ impl fmt::Display for Class<'_> {
         write!(f, "{}.{}", self.module, self.name)
     }
 }
+
+/// Functions of numpy that change a number each by itself.
+const FUNCTIONS: [&str; 19] = [
+    "abs", "absolute", "arcsinh", "arctan", "cbrt", "ceil", "cos", "exp", "expm1", "fabs", "floor", "log", "log10",
+    "log1p", "log2", "sign", "sin", "sqrt", "square",
+];
 
 /// Text from a file of unknown origin, fit for a log: without control characters, and no longer than a line.
 pub(in crate::model::formats) fn printable(text: &str) -> String {
@@ -61,8 +71,20 @@ impl<'a> Name<'a> {
             ("builtins" | "__builtin__", "bytes") => Self::Bytes,
             ("copyreg" | "copy_reg", "_reconstructor") => Self::Reconstructor,
             ("builtins" | "__builtin__", "object") => Self::Object,
+            ("builtins" | "__builtin__", "slice") => Self::Slice,
+            // numpy's versions differ in where they say that their functions are.
+            (
+                "numpy"
+                | "numpy.core.umath"
+                | "numpy.core._multiarray_umath"
+                | "numpy._core.umath"
+                | "numpy._core._multiarray_umath",
+                name,
+            ) if FUNCTIONS.contains(&name) => Self::Function(Class { module: "numpy", name }),
             // A dot in the name would reach for an attribute of the class.
-            (module, name) if module.starts_with("sklearn.") && !name.contains('.') => {
+            (module, name)
+                if !name.contains('.') && (module.starts_with("numpy.random.") || module.starts_with("sklearn.")) =>
+            {
                 Self::Class(Class { module, name })
             }
             _ => return None,

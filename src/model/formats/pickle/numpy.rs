@@ -1,5 +1,7 @@
 //! numpy's arrays, as pickles hold them.
 
+use std::borrow::Cow;
+
 use super::value::{Node, NodeId, Value};
 
 /// The type of an array's elements.
@@ -12,15 +14,54 @@ pub(super) struct Dtype {
 /// What an element is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Element {
-    Float64,
-    Float32,
-    Int64,
-    Int32,
+    Float(Width),
+    Int(Width),
+    Unsigned(Width),
     Bool,
-    /// Any Python value: how pandas' column names are kept. Such an array is there, and is never read.
+    /// Text of so many characters, four bytes each, filled up with zeros.
+    Text(usize),
+    /// So many bytes, filled up with zeros.
+    Bytes(usize),
+    /// Numbers with names, side by side. `fields` is the dictionary that has for each name a pair of data type and
+    /// offset.
+    Record {
+        fields: NodeId,
+        size: usize,
+    },
+    /// Any Python value: how pandas' column names are kept.
     Object,
     /// Anything else: it is there, and is never read.
     Other,
+}
+
+/// How wide a number is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Width {
+    One,
+    Two,
+    Four,
+    Eight,
+}
+
+impl Width {
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+            Self::Four => 4,
+            Self::Eight => 8,
+        }
+    }
+
+    fn of(bytes: &str) -> Option<Self> {
+        Some(match bytes {
+            "1" => Self::One,
+            "2" => Self::Two,
+            "4" => Self::Four,
+            "8" => Self::Eight,
+            _ => return None,
+        })
+    }
 }
 
 /// The order of an element's bytes.
@@ -35,40 +76,69 @@ impl Dtype {
     pub(super) fn parse(text: &str) -> Self {
         let (byte_order, code) = match text.strip_prefix('>') {
             Some(code) => (ByteOrder::Big, code),
-            None => (ByteOrder::Little, text.trim_start_matches(['<', '|'])),
+            None => (ByteOrder::Little, text.trim_start_matches(['<', '|', '='])),
         };
-        let element = match code {
-            "f8" => Element::Float64,
-            "f4" => Element::Float32,
-            "i8" => Element::Int64,
-            "i4" => Element::Int32,
-            "b1" => Element::Bool,
-            _ if code.starts_with('O') => Element::Object,
-            _ => Element::Other,
-        };
-        Self { element, byte_order }
+        Self { element: Element::parse(code).unwrap_or(Element::Other), byte_order }
     }
 
     /// The size of an element that is kept as bytes.
     pub(super) fn size(self) -> Option<usize> {
         match self.element {
-            Element::Float64 | Element::Int64 => Some(8),
-            Element::Float32 | Element::Int32 => Some(4),
+            Element::Float(width) | Element::Int(width) | Element::Unsigned(width) => Some(width.bytes()),
             Element::Bool => Some(1),
+            Element::Text(characters) => characters.checked_mul(4),
+            Element::Bytes(size) | Element::Record { size, .. } => Some(size),
             Element::Object | Element::Other => None,
         }
     }
 
-    /// Reads one element.
+    /// Reads one element, of as many bytes as its [`size`](Self::size). Text comes as UTF-8.
     pub(super) fn scalar<'a>(self, bytes: &[u8]) -> Option<Value<'a>> {
         Some(match self.element {
-            Element::Float64 => Value::Float(f64::from_bits(u64::from_le_bytes(self.little_endian(bytes)?))),
-            Element::Float32 => Value::Float(f64::from(f32::from_bits(u32::from_le_bytes(self.little_endian(bytes)?)))),
-            Element::Int64 => Value::Int(i64::from_le_bytes(self.little_endian(bytes)?)),
-            Element::Int32 => Value::Int(i64::from(i32::from_le_bytes(self.little_endian(bytes)?))),
+            Element::Float(Width::Two) => Value::Float(half(u16::from_le_bytes(self.little_endian(bytes)?))),
+            Element::Float(Width::Four) => Value::Float(f64::from(f32::from_le_bytes(self.little_endian(bytes)?))),
+            Element::Float(Width::Eight) => Value::Float(f64::from_le_bytes(self.little_endian(bytes)?)),
+            Element::Float(Width::One) => return None,
+            Element::Int(Width::One) => Value::Int(i64::from(i8::from_le_bytes(self.little_endian(bytes)?))),
+            Element::Int(Width::Two) => Value::Int(i64::from(i16::from_le_bytes(self.little_endian(bytes)?))),
+            Element::Int(Width::Four) => Value::Int(i64::from(i32::from_le_bytes(self.little_endian(bytes)?))),
+            Element::Int(Width::Eight) => Value::Int(i64::from_le_bytes(self.little_endian(bytes)?)),
+            Element::Unsigned(Width::One) => Value::Int(i64::from(u8::from_le_bytes(self.little_endian(bytes)?))),
+            Element::Unsigned(Width::Two) => Value::Int(i64::from(u16::from_le_bytes(self.little_endian(bytes)?))),
+            Element::Unsigned(Width::Four) => Value::Int(i64::from(u32::from_le_bytes(self.little_endian(bytes)?))),
+            Element::Unsigned(Width::Eight) => {
+                Value::Int(i64::try_from(u64::from_le_bytes(self.little_endian(bytes)?)).ok()?)
+            }
             Element::Bool => Value::Bool(bytes.first().copied()? != 0),
-            Element::Object | Element::Other => return None,
+            Element::Text(_) => Value::Bytes(Cow::Owned(self.text(bytes)?.into_bytes())),
+            Element::Bytes(_) => Value::Bytes(Cow::Owned(without_zeros(bytes).to_vec())),
+            Element::Record { .. } | Element::Object | Element::Other => return None,
         })
+    }
+
+    /// Reads one element that is a number. A whole number must be one that a float can hold.
+    fn number(self, bytes: &[u8]) -> Option<f64> {
+        match self.scalar(bytes)? {
+            Value::Float(number) => Some(number),
+            Value::Int(number) => (number.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS).then_some(number as f64),
+            Value::Bool(value) => Some(f64::from(u8::from(value))),
+            _ => None,
+        }
+    }
+
+    /// Reads one element that is text.
+    fn text(self, bytes: &[u8]) -> Option<String> {
+        match self.element {
+            Element::Text(_) => {
+                let (characters, []) = bytes.as_chunks::<4>() else { return None };
+                let characters = characters.iter().map(|bytes| Some(u32::from_le_bytes(self.little_endian(bytes)?)));
+                // Only the zeros at the end are filling, but no name holds one.
+                let text = characters.take_while(|character| *character != Some(0));
+                text.map(|character| char::from_u32(character?)).collect()
+            }
+            Element::Bytes(_) => String::from_utf8(without_zeros(bytes).to_vec()).ok(),
+            _ => None,
+        }
     }
 
     fn little_endian<const SIZE: usize>(self, bytes: &[u8]) -> Option<[u8; SIZE]> {
@@ -78,6 +148,43 @@ impl Dtype {
         }
         Some(bytes)
     }
+}
+
+impl Element {
+    /// Reads numpy's short form without its byte order.
+    fn parse(code: &str) -> Option<Self> {
+        let (kind, size) = code.split_at_checked(1)?;
+        Some(match kind {
+            "f" => match Width::of(size)? {
+                Width::One => return None,
+                width => Self::Float(width),
+            },
+            "i" => Self::Int(Width::of(size)?),
+            "u" => Self::Unsigned(Width::of(size)?),
+            "b" if size == "1" => Self::Bool,
+            "U" => Self::Text(size.parse().ok()?),
+            "S" => Self::Bytes(size.parse().ok()?),
+            "O" => Self::Object,
+            _ => return None,
+        })
+    }
+}
+
+/// A floating-point number of two bytes (IEEE 754 binary16).
+fn half(bits: u16) -> f64 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
+    let magnitude = match exponent {
+        0 => fraction * 2_f64.powi(-24),
+        31 if fraction > 0.0 => f64::NAN,
+        31 => f64::INFINITY,
+        _ => (1024.0 + fraction) * 2_f64.powi(exponent - 25),
+    };
+    if bits >> 15 == 0 { magnitude } else { -magnitude }
+}
+
+fn without_zeros(bytes: &[u8]) -> &[u8] {
+    let length = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    &bytes[..length]
 }
 
 /// The order of an array's elements.
@@ -121,33 +228,243 @@ pub(in crate::model::formats) struct Matrix {
     pub(in crate::model::formats) numbers: Vec<f64>,
 }
 
-impl Node<'_, '_> {
+/// The most fields of records that are looked through: many arrays may share one list of them.
+const MAX_FIELDS: usize = 64;
+
+impl Array {
+    /// The side of an array of one dimension.
+    fn length(&self) -> Option<usize> {
+        match *self.shape {
+            [length] => Some(length),
+            _ => None,
+        }
+    }
+}
+
+impl<'g> Node<'g, '_> {
     /// The numbers of an array of one dimension (taken as one row) or two.
     pub(in crate::model::formats) fn matrix(self) -> Option<Matrix> {
-        let Value::Array(array) = self.value() else { return None };
+        let (array, bytes) = self.array()?;
         let (rows, columns) = match *array.shape {
             [columns] => (1, columns),
             [rows, columns] => (rows, columns),
             _ => return None,
         };
-        let Value::Bytes(bytes) = self.at(array.data?).value() else { return None };
-        let element = |index: usize, size: usize| {
-            let bytes = bytes.get(index * size..(index + 1) * size)?;
-            match array.dtype.scalar(bytes)? {
-                Value::Float(value) => Some(value),
-                Value::Int(value) => i32::try_from(value).ok().map(f64::from),
-                Value::Bool(value) => Some(f64::from(u8::from(value))),
-                _ => None,
-            }
-        };
         let size = array.dtype.size()?;
+        let element = |index: usize| array.dtype.number(bytes.get(index * size..(index + 1) * size)?);
         let numbers = (0..rows)
             .flat_map(|row| (0..columns).map(move |column| (row, column)))
             .map(|(row, column)| match array.layout {
-                Layout::RowMajor => element(row * columns + column, size),
-                Layout::ColumnMajor => element(column * rows + row, size),
+                Layout::RowMajor => element(row * columns + column),
+                Layout::ColumnMajor => element(column * rows + row),
             })
             .collect::<Option<_>>()?;
         Some(Matrix { rows, columns, numbers })
+    }
+
+    /// The elements of an array of one dimension.
+    fn elements(self) -> Option<impl Iterator<Item = Option<Value<'static>>>> {
+        let Value::Array(array) = self.value() else { return None };
+        let ([_], Value::Bytes(bytes)) = (&*array.shape, self.at(array.data?).value()) else { return None };
+        Some(bytes.chunks_exact(array.dtype.size()?).map(|bytes| array.dtype.scalar(bytes)))
+    }
+
+    /// The whole numbers of an array of one dimension.
+    pub(in crate::model::formats) fn ints(self) -> Option<Vec<i64>> {
+        let int = |value| match value {
+            Some(Value::Int(int)) => Some(int),
+            _ => None,
+        };
+        self.elements()?.map(int).collect()
+    }
+
+    /// The truth values of an array of one dimension.
+    pub(in crate::model::formats) fn bools(self) -> Option<Vec<bool>> {
+        let bool = |value| match value {
+            Some(Value::Bool(bool)) => Some(bool),
+            _ => None,
+        };
+        self.elements()?.map(bool).collect()
+    }
+
+    /// The length of an array of one dimension.
+    pub(in crate::model::formats) fn length(self) -> Option<usize> {
+        match self.value() {
+            Value::Array(array) => array.length(),
+            _ => None,
+        }
+    }
+
+    /// The numbers of an array of one dimension that are whole by their type.
+    pub(in crate::model::formats) fn whole_numbers(self) -> Option<Vec<i64>> {
+        let (array, bytes) = self.array()?;
+        let size = array.dtype.size()?;
+        (0..array.length()?).map(|index| whole(array.dtype, bytes.get(index * size..(index + 1) * size)?)).collect()
+    }
+
+    /// The values of an array of Python values.
+    pub(in crate::model::formats) fn objects(self) -> Option<impl ExactSizeIterator<Item = Self>> {
+        let Value::Array(array) = self.value() else { return None };
+        if array.dtype.element == Element::Object { self.at(array.data?).items() } else { None }
+    }
+
+    /// The texts of an array of one dimension.
+    #[allow(dead_code, reason = "names of columns are kept so")]
+    pub(in crate::model::formats) fn texts(self) -> Option<Vec<String>> {
+        let Value::Array(array) = self.value() else { return None };
+        let length = array.length()?;
+        match self.at(array.data?).value() {
+            Value::List(items) => items.iter().map(|item| self.at(*item).text().map(str::to_owned)).collect(),
+            Value::Bytes(bytes) => {
+                let size = array.dtype.size()?;
+                (0..length).map(|index| array.dtype.text(bytes.get(index * size..(index + 1) * size)?)).collect()
+            }
+            _ => None,
+        }
+    }
+
+    /// The numbers of one field of an array of records.
+    pub(in crate::model::formats) fn column(self, name: &str) -> Option<Vec<f64>> {
+        self.field(name, Dtype::number)
+    }
+
+    /// The numbers of one field of an array of records that are whole by their type.
+    pub(in crate::model::formats) fn whole_column(self, name: &str) -> Option<Vec<i64>> {
+        self.field(name, whole)
+    }
+
+    fn field<T>(self, name: &str, read: impl Fn(Dtype, &[u8]) -> Option<T>) -> Option<Vec<T>> {
+        let (array, bytes) = self.array()?;
+        let Element::Record { fields, size } = array.dtype.element else { return None };
+        let Value::Dict(fields) = self.at(fields).value() else { return None };
+        if fields.len() > MAX_FIELDS {
+            return None;
+        }
+        let (_, field) = fields.iter().rev().find(|(key, _)| self.at(*key).text() == Some(name))?;
+        let mut pair = self.at(*field).items()?;
+        let Value::Dtype(dtype) = *pair.next()?.value() else { return None };
+        let begin = usize::try_from(pair.next()?.int()?).ok()?;
+        let end = begin.checked_add(dtype.size()?).filter(|end| *end <= size)?;
+        (0..array.length()?).map(|index| read(dtype, bytes.get(index * size..)?.get(begin..end)?)).collect()
+    }
+
+    /// An array whose elements are kept as bytes, and these.
+    fn array(self) -> Option<(&'g Array, &'g [u8])> {
+        let Value::Array(array) = self.value() else { return None };
+        let Value::Bytes(bytes) = self.at(array.data?).value() else { return None };
+        Some((array, bytes))
+    }
+}
+
+fn whole(dtype: Dtype, bytes: &[u8]) -> Option<i64> {
+    match dtype.scalar(bytes)? {
+        Value::Int(number) => Some(number),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read;
+    use crate::model::Limits;
+
+    /// The instructions of a data type: its code and its byte order.
+    fn dtype(code: &str, order: &str) -> Vec<u8> {
+        let length = u8::try_from(code.len()).unwrap();
+        let state = [b"(K\x03U\x01", order.as_bytes(), b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"].concat();
+        [b"cnumpy\ndtype\nU", &[length][..], code.as_bytes(), b"K\x00K\x01\x87R", &state].concat()
+    }
+
+    /// The instructions of an array of one dimension.
+    fn array(length: u8, dtype: &[u8], data: &[u8]) -> Vec<u8> {
+        let beginning = b"\x80\x03cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R(K\x01K";
+        let size = u8::try_from(data.len()).unwrap();
+        [beginning, &[length][..], b"\x85", dtype, b"\x89C", &[size], data, b"tb."].concat()
+    }
+
+    /// The instructions of an array of `length` records of `size` bytes: `a`, a whole number at 0, and `b`, a big-endian
+    /// number at `place`.
+    fn records(length: u8, size: u8, place: u8, data: &[u8]) -> Vec<u8> {
+        let (whole, number) = (dtype("i8", "<"), dtype("f4", ">"));
+        let fields = [b"}(U\x01a", &whole[..], b"K\x00\x86U\x01b", &number, b"K", &[place], b"\x86u"].concat();
+        let state = [b"(K\x03U\x01|NU\x01aU\x01b\x86", &fields[..], b"K", &[size], b"K\x01K\x10tb"].concat();
+        array(length, &[b"cnumpy\ndtype\nU\x03V16K\x00K\x01\x87R", &state[..]].concat(), data)
+    }
+
+    fn two_records() -> Vec<u8> {
+        [(i64::MAX, 1.5_f32), (-2, -0.25)]
+            .into_iter()
+            .flat_map(|(a, b)| [&a.to_le_bytes()[..], &[0xaa; 2], &b.to_be_bytes(), &[0xbb; 2]].concat())
+            .collect()
+    }
+
+    #[test]
+    fn the_columns_of_records_are_read_by_name_whatever_lies_between_them() {
+        let instructions = records(2, 16, 10, &two_records());
+        let graph = read(&instructions, &Limits::default()).unwrap();
+        assert_eq!(graph.root().column("b"), Some(vec![1.5, -0.25]));
+        assert_eq!(graph.root().whole_column("a"), Some(vec![i64::MAX, -2]));
+        assert_eq!(graph.root().column("a"), None, "a float cannot hold all of it");
+        assert_eq!(graph.root().whole_column("b"), None);
+        assert_eq!(graph.root().column("c"), None);
+        assert_eq!(graph.root().matrix(), None);
+    }
+
+    #[test]
+    fn a_field_beyond_its_record_is_not_read() {
+        for place in [13, 255] {
+            let instructions = records(2, 16, place, &two_records());
+            assert_eq!(read(&instructions, &Limits::default()).unwrap().root().column("b"), None);
+        }
+        assert!(read(&records(2, 15, 10, &two_records()), &Limits::default()).is_err(), "too much data");
+        assert!(read(&records(2, 17, 10, &two_records()), &Limits::default()).is_err(), "too little data");
+    }
+
+    fn numbers(code: &str, order: &str, length: u8, data: &[u8]) -> Option<Vec<f64>> {
+        let instructions = array(length, &dtype(code, order), data);
+        read(&instructions, &Limits::default()).unwrap().root().matrix().map(|matrix| matrix.numbers)
+    }
+
+    #[test]
+    fn whole_numbers_of_every_width_are_numbers() {
+        assert_eq!(numbers("i1", "|", 2, &[0xff, 0x7f]), Some(vec![-1.0, 127.0]));
+        assert_eq!(numbers("u1", "|", 2, &[0xff, 0x7f]), Some(vec![255.0, 127.0]));
+        assert_eq!(numbers("i2", "<", 1, &[0xfe, 0xff]), Some(vec![-2.0]));
+        assert_eq!(numbers("u2", ">", 1, &[0xff, 0xfe]), Some(vec![65_534.0]));
+        assert_eq!(numbers("u4", "<", 1, &[0xff; 4]), Some(vec![4_294_967_295.0]));
+        assert_eq!(numbers("u8", "<", 1, &(1_u64 << 40).to_le_bytes()), Some(vec![1_099_511_627_776.0]));
+    }
+
+    #[test]
+    fn a_whole_number_that_a_float_cannot_hold_is_none() {
+        let largest = 1_i64 << 53;
+        assert_eq!(numbers("i8", "<", 1, &largest.to_le_bytes()), Some(vec![9_007_199_254_740_992.0]));
+        assert_eq!(numbers("i8", "<", 1, &(largest + 1).to_le_bytes()), None);
+        assert_eq!(numbers("i8", "<", 1, &i64::MIN.to_le_bytes()), None);
+        assert_eq!(numbers("u8", "<", 1, &u64::MAX.to_le_bytes()), None);
+    }
+
+    #[test]
+    fn half_precision_is_read() {
+        let bits: [u16; 6] = [0x3c00, 0xc000, 0x0001, 0x7bff, 0x7c00, 0x8000];
+        let data: Vec<u8> = bits.iter().flat_map(|bits| bits.to_le_bytes()).collect();
+        let found = numbers("f2", "<", 6, &data).unwrap();
+        assert_eq!(found, [1.0, -2.0, 2_f64.powi(-24), 65_504.0, f64::INFINITY, -0.0]);
+        assert!(numbers("f2", "<", 1, &[0x01, 0x7c]).unwrap()[0].is_nan());
+    }
+
+    #[test]
+    fn arrays_of_text_are_texts() {
+        let wide: Vec<u8> = "a\0é\u{1f321}".chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        let instructions = array(2, &dtype("U2", ">"), &wide);
+        let graph = read(&instructions, &Limits::default()).unwrap();
+        assert_eq!(graph.root().texts(), Some(vec!["a".to_owned(), "é\u{1f321}".to_owned()]));
+        let instructions = array(2, &dtype("S2", "|"), b"a\0bc");
+        let graph = read(&instructions, &Limits::default()).unwrap();
+        assert_eq!(graph.root().texts(), Some(vec!["a".to_owned(), "bc".to_owned()]));
+        assert_eq!(graph.root().matrix(), None);
+        // No character has this number.
+        let instructions = array(1, &dtype("U1", "<"), &[0xff; 4]);
+        assert_eq!(read(&instructions, &Limits::default()).unwrap().root().texts(), None);
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum Value<'a> {
     Tuple(Box<[NodeId]>),
     List(Vec<NodeId>),
     Dict(Vec<(NodeId, NodeId)>),
+    /// Start, stop and step.
+    Slice([NodeId; 3]),
     Name(Name<'a>),
     Object(Object<'a>),
     Dtype(Dtype),
@@ -124,6 +126,30 @@ impl<'g, 'a> Node<'g, 'a> {
         Some(ids.iter().map(move |id| self.at(*id)))
     }
 
+    /// The keys and values of a dictionary, in order. As in Python the last of equal keys counts.
+    pub(in crate::model::formats) fn entries(
+        self,
+    ) -> Option<impl DoubleEndedIterator<Item = (Node<'g, 'a>, Node<'g, 'a>)>> {
+        let Value::Dict(pairs) = self.value() else { return None };
+        Some(pairs.iter().map(move |(key, value)| (self.at(*key), self.at(*value))))
+    }
+
+    /// Start, stop and step of a slice.
+    pub(in crate::model::formats) fn slice(self) -> Option<[Node<'g, 'a>; 3]> {
+        match self.value() {
+            Value::Slice(parts) => Some(parts.map(|id| self.at(id))),
+            _ => None,
+        }
+    }
+
+    /// A function that is named: one of numpy's (of module `numpy`, wherever its version keeps it), or of scikit-learn's.
+    pub(in crate::model::formats) fn function(self) -> Option<Class<'a>> {
+        match self.value() {
+            Value::Name(Name::Function(function) | Name::Class(function)) => Some(*function),
+            _ => None,
+        }
+    }
+
     /// The class of an object.
     pub(in crate::model::formats) fn class(self) -> Option<Class<'a>> {
         match self.value() {
@@ -132,11 +158,24 @@ impl<'g, 'a> Node<'g, 'a> {
         }
     }
 
+    /// Its place among the values: two of one place are one and the same.
+    pub(in crate::model::formats) fn place(self) -> u32 {
+        self.id.0
+    }
+
+    /// What an object is filled with: a dictionary of attributes, or a tuple.
+    pub(in crate::model::formats) fn state(self) -> Option<Node<'g, 'a>> {
+        match self.value() {
+            Value::Object(object) => object.state.map(|state| self.at(state)),
+            _ => None,
+        }
+    }
+
     /// An attribute of an object; as in Python the last of equal keys counts.
     pub(in crate::model::formats) fn attribute(self, name: &str) -> Option<Node<'g, 'a>> {
         let Value::Object(Object { state: Some(state), .. }) = self.value() else { return None };
-        let Value::Dict(pairs) = self.at(*state).value() else { return None };
-        pairs.iter().rev().find(|(key, _)| self.at(*key).text() == Some(name)).map(|(_, value)| self.at(*value))
+        let mut entries = self.at(*state).entries()?;
+        entries.rfind(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
     }
 
     /// What kind of value it is, in words.
@@ -151,6 +190,7 @@ impl<'g, 'a> Node<'g, 'a> {
             Value::Tuple(_) => "a tuple",
             Value::List(_) => "a list",
             Value::Dict(_) => "a dictionary",
+            Value::Slice(_) => "a slice",
             Value::Name(_) => "a name",
             Value::Object(_) => "an object",
             Value::Dtype(_) => "an array's data type",

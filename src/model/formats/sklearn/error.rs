@@ -6,13 +6,13 @@ use crate::model::Invalid;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SklearnError {
     /// The file holds no estimator at all.
-    #[error("the file holds {found}; expected a scikit-learn estimator: {}", super::SUPPORTED)]
+    #[error("the file holds {found}; expected a scikit-learn estimator: {}", super::supported())]
     NotAnEstimator {
         /// What it holds.
         found: String,
     },
     /// An estimator that is not supported.
-    #[error("{class} of {module} ({version}) is not supported here; supported: {}", super::SUPPORTED)]
+    #[error("{class} of {module} ({version}) is not supported here; supported: {}", super::supported())]
     Unsupported {
         /// Its class.
         class: String,
@@ -54,6 +54,28 @@ pub enum SklearnError {
         found: String,
         /// What it must hold.
         expected: String,
+    },
+    /// Estimators lie too deep within each other.
+    #[error(
+        "its estimators lie more than {max} levels within each other; raise models.max_depth if the file is honest"
+    )]
+    Depth {
+        /// The bound.
+        max: usize,
+    },
+    /// There are too many estimators.
+    #[error("it has more than {max} steps, nested ones counted")]
+    Parts {
+        /// The bound.
+        max: usize,
+    },
+    /// The steps take too much memory.
+    #[error(
+        "its steps take more than {max} bytes, a quarter of the memory that is granted; raise models.max_memory if the file is honest"
+    )]
+    Memory {
+        /// The bound.
+        max: usize,
     },
     /// Parameters that no model can be made of.
     #[error(transparent)]

@@ -28,6 +28,13 @@ impl<'g, 'a> Estimator<'g, 'a> {
         self.node.attribute("_sklearn_version").and_then(Node::text).map(printable)
     }
 
+    /// Whether an older version of scikit-learn wrote it, or one that does not say which it is, as the oldest do.
+    pub(super) fn is_before(self, major: u32, minor: u32) -> bool {
+        let version = self.version().unwrap_or_default();
+        let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) < (major, minor)
+    }
+
     /// The library and its version, in words.
     pub(super) fn origin(self) -> String {
         format!("scikit-learn {}", self.version().as_deref().unwrap_or("of unknown version"))
@@ -49,15 +56,42 @@ impl<'g, 'a> Estimator<'g, 'a> {
         self.attribute(name).ok_or_else(|| SklearnError::Missing { class, attribute: name.to_owned() })
     }
 
+    /// Whichever of two attributes is there: they change their names between versions.
+    pub(super) fn either(self, first: &'static str, second: &'static str) -> &'static str {
+        if self.attribute(first).is_some() { first } else { second }
+    }
+
+    /// The error that says what an attribute is and what it must be.
+    pub(super) fn wrong(
+        self,
+        class: &'static str,
+        attribute: &str,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> SklearnError {
+        SklearnError::Attribute {
+            class,
+            attribute: attribute.to_owned(),
+            found: found.into(),
+            expected: expected.into(),
+        }
+    }
+
+    /// The error that says what a setting may be.
+    pub(super) fn setting(
+        self,
+        class: &'static str,
+        setting: &'static str,
+        value: &str,
+        supported: &'static str,
+    ) -> SklearnError {
+        SklearnError::Setting { class, version: self.origin(), setting, value: printable(value), supported }
+    }
+
     /// The numbers of an array, all finite.
     pub(super) fn matrix(self, class: &'static str, name: &str) -> Result<Matrix, SklearnError> {
         let node = self.required(class, name)?;
-        let wrong = |found: &str| SklearnError::Attribute {
-            class,
-            attribute: name.to_owned(),
-            found: found.to_owned(),
-            expected: "an array of finite numbers in one or two dimensions".to_owned(),
-        };
+        let wrong = |found: &str| self.wrong(class, name, found, "an array of finite numbers in one or two dimensions");
         let matrix = node.matrix().ok_or_else(|| wrong(node.kind()))?;
         match matrix.numbers.iter().find(|number| !number.is_finite()) {
             Some(number) => Err(wrong(&format!("an array that holds {number}"))),
@@ -65,39 +99,80 @@ impl<'g, 'a> Estimator<'g, 'a> {
         }
     }
 
-    /// The numbers of an array of one row.
+    /// The numbers of an array of one row, all finite.
     pub(super) fn row(self, class: &'static str, name: &str) -> Result<Vec<f64>, SklearnError> {
         let matrix = self.matrix(class, name)?;
-        if matrix.rows == 1 {
-            return Ok(matrix.numbers);
+        self.one_row(class, name, matrix)
+    }
+
+    /// The numbers of an array of one row; NaN may be among them. They may be Python's own.
+    pub(super) fn row_with_nan(self, class: &'static str, name: &str) -> Result<Vec<f64>, SklearnError> {
+        let node = self.required(class, name)?;
+        if let Some(numbers) = node.objects().and_then(|items| items.map(Node::number).collect()) {
+            return Ok(numbers);
         }
-        Err(SklearnError::Attribute {
+        let matrix = node.matrix().ok_or_else(|| self.wrong(class, name, node.kind(), "one row of numbers"))?;
+        self.one_row(class, name, matrix)
+    }
+
+    /// The numbers of an array of one row, if a switch is on.
+    pub(super) fn row_if(
+        self,
+        class: &'static str,
+        switch: &str,
+        name: &str,
+    ) -> Result<Option<Vec<f64>>, SklearnError> {
+        self.bool(class, switch)?.then(|| self.row(class, name)).transpose()
+    }
+
+    fn one_row(self, class: &'static str, name: &str, matrix: Matrix) -> Result<Vec<f64>, SklearnError> {
+        match matrix.rows {
+            1 => Ok(matrix.numbers),
+            rows => Err(self.wrong(class, name, format!("{rows} by {}", matrix.columns), "one row of numbers")),
+        }
+    }
+
+    /// A finite number.
+    pub(super) fn number(self, class: &'static str, name: &str) -> Result<f64, SklearnError> {
+        let node = self.required(class, name)?;
+        node.number().filter(|number| number.is_finite()).ok_or_else(|| SklearnError::Attribute {
             class,
             attribute: name.to_owned(),
-            found: format!("{} by {}", matrix.rows, matrix.columns),
-            expected: "one row of numbers".to_owned(),
+            found: node.number().map_or(node.kind().to_owned(), |number| number.to_string()),
+            expected: "a finite number".to_owned(),
         })
     }
 
     /// A whole number from 0 on.
     pub(super) fn count(self, class: &'static str, name: &str) -> Result<usize, SklearnError> {
         let node = self.required(class, name)?;
-        node.int().and_then(|count| usize::try_from(count).ok()).ok_or_else(|| SklearnError::Attribute {
-            class,
-            attribute: name.to_owned(),
-            found: node.int().map_or(node.kind().to_owned(), |int| int.to_string()),
-            expected: "a whole number from 0 on".to_owned(),
-        })
+        let found = || node.int().map_or(node.kind().to_owned(), |int| int.to_string());
+        node.int()
+            .and_then(|count| usize::try_from(count).ok())
+            .ok_or_else(|| self.wrong(class, name, found(), "a whole number from 0 on"))
     }
 
     /// A truth value.
     pub(super) fn bool(self, class: &'static str, name: &str) -> Result<bool, SklearnError> {
         let node = self.required(class, name)?;
-        node.bool().ok_or_else(|| SklearnError::Attribute {
-            class,
-            attribute: name.to_owned(),
-            found: node.kind().to_owned(),
-            expected: "True or False".to_owned(),
-        })
+        node.bool().ok_or_else(|| self.wrong(class, name, node.kind(), "True or False"))
+    }
+
+    /// Text.
+    pub(super) fn text(self, class: &'static str, name: &str) -> Result<&'g str, SklearnError> {
+        let node = self.required(class, name)?;
+        node.text().ok_or_else(|| self.wrong(class, name, node.kind(), "text"))
+    }
+
+    /// How many rows a transformer was fitted to, if it says so. Where numbers were missing it counts them by feature.
+    pub(super) fn training_rows(self) -> Option<u64> {
+        let node = self.attribute(self.either("n_samples_seen_", "n_samples_"))?;
+        let rows = node.int().or_else(|| node.ints()?.into_iter().max())?;
+        u64::try_from(rows).ok()
+    }
+
+    /// What the features were called in training, if that is known.
+    pub(super) fn feature_names(self) -> Option<Vec<String>> {
+        self.attribute(self.either("feature_names_in_", "_feature_names_in"))?.texts()
     }
 }

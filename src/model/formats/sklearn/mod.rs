@@ -4,41 +4,92 @@
 //! evaluated. Modules moved at 0.22 (`sklearn.svm.classes` became `sklearn.svm._classes`, `sklearn.preprocessing.data`
 //! became `_data`), so an estimator is told by its package and class.
 
+mod autoencoder;
+mod column_transformer;
+mod columns;
+mod elliptic_envelope;
 mod error;
 mod estimator;
+mod function_transformer;
+mod isolation_forest;
+mod kmeans_distance;
+mod local_outlier_factor;
+mod max_abs_scaler;
+mod min_max_scaler;
+mod offset;
 mod one_class_svm;
+mod pca;
+mod pca_reconstruction;
+mod polynomial_features;
+mod power_transformer;
+mod quantile_transformer;
+mod robust_scaler;
+mod sgd_one_class_svm;
+mod simple_imputer;
 mod standard_scaler;
+mod walk;
 
 pub use error::SklearnError;
 
 use estimator::Estimator;
+use walk::{Link, Walk};
 
-use super::pickle::{Graph, Node};
+use super::pickle::{Graph, Node, printable};
 use super::{Contents, Format, Metadata};
+use crate::model::Limits;
 use crate::model::detector::Detector;
 use crate::model::preprocessing::Step;
 
+/// The detectors that [`detector`] reads, for error messages.
+const DETECTORS: &[&str] = &[
+    "EllipticEnvelope",
+    "IsolationForest",
+    "LocalOutlierFactor with novelty=True",
+    "OneClassSVM",
+    "SGDOneClassSVM",
+    "PCA, KMeans, MiniBatchKMeans or MLPRegressor with offset_",
+];
+
+/// What [`step`] reads, for error messages.
+const STEPS: &[&str] = &[
+    "StandardScaler",
+    "MinMaxScaler",
+    "MaxAbsScaler",
+    "RobustScaler",
+    "PowerTransformer",
+    "QuantileTransformer",
+    "PCA",
+    "SimpleImputer",
+    "PolynomialFeatures",
+    "ColumnTransformer",
+    "FeatureUnion",
+    "FunctionTransformer of numpy's log1p, log, sqrt or abs",
+    "passthrough",
+];
+
 /// What can be read, for error messages.
-const SUPPORTED: &str = "OneClassSVM with the rbf kernel, alone or in a Pipeline behind StandardScaler";
+fn supported() -> String {
+    format!("{}, alone or at the end of a Pipeline, behind {}", DETECTORS.join(", "), STEPS.join(", "))
+}
 
 /// Reads an estimator, or a pipeline of transformers with a detector at its end.
-pub(super) fn read(graph: &Graph<'_>) -> Result<Contents, SklearnError> {
+pub(super) fn read(graph: &Graph<'_>, limits: &Limits) -> Result<Contents, SklearnError> {
     let root = estimator_of(graph.root())?;
-    let estimators = match root.path() {
-        ("sklearn.pipeline", "Pipeline") => steps(root)?,
-        _ => vec![root],
-    };
-    let Some((last, first)) = estimators.split_last() else {
+    let mut walk = Walk::new(limits);
+    let estimators = walk.flatten(graph.root())?;
+    let Some((last, transformers)) = estimators.split_last() else {
         return Err(SklearnError::NotAnEstimator { found: "a Pipeline without steps".to_owned() });
     };
-    let preprocessing = first.iter().map(|estimator| step(*estimator)).collect::<Result<_, _>>()?;
     let detector = detector(*last)?;
+    let preprocessing = walk.chain(transformers)?.steps(None, Some(detector.width()))?;
+    let width = preprocessing.first().map_or(detector.width(), Step::width);
     let metadata = Metadata {
         format: Format::Pickle { protocol: graph.protocol() },
         library: "scikit-learn".to_owned(),
         library_version: last.version().or_else(|| root.version()),
-        training_rows: one_class_svm::training_rows(*last),
-        columns: None,
+        training_rows: training_rows(*last).or(walk.training_rows()),
+        columns: columns(estimators.first().copied(), width),
+        source: None,
         notes: Vec::new(),
     };
     Ok(Contents { preprocessing, detector, metadata })
@@ -48,37 +99,73 @@ fn estimator_of<'g, 'a>(node: Node<'g, 'a>) -> Result<Estimator<'g, 'a>, Sklearn
     Estimator::of(node).ok_or_else(|| SklearnError::NotAnEstimator { found: node.kind().to_owned() })
 }
 
-/// The estimators of a pipeline. A step that is `None` or `passthrough` does nothing.
-fn steps<'g, 'a>(pipeline: Estimator<'g, 'a>) -> Result<Vec<Estimator<'g, 'a>>, SklearnError> {
-    let steps = pipeline.required("Pipeline", "steps")?;
-    let wrong = |found: Node<'_, '_>| SklearnError::Attribute {
-        class: "Pipeline",
-        attribute: "steps".to_owned(),
-        found: found.kind().to_owned(),
-        expected: "pairs of a name and an estimator".to_owned(),
-    };
-    let mut estimators = Vec::new();
-    for step in steps.items().ok_or_else(|| wrong(steps))? {
-        let Some((_name, estimator)) = step.items().and_then(|mut pair| Some((pair.next()?, pair.next()?))) else {
-            return Err(wrong(step));
-        };
-        if !estimator.is_none() && estimator.text() != Some("passthrough") {
-            estimators.push(estimator_of(estimator)?);
-        }
-    }
-    Ok(estimators)
+/// What the features were called that go into the first estimator.
+fn columns(first: Option<Estimator<'_, '_>>, width: usize) -> Option<Vec<String>> {
+    let names = first?.feature_names()?;
+    (names.len() == width).then(|| names.iter().map(|name| printable(name)).collect())
 }
 
+/// Reads what stands at the end of a pipeline.
 fn detector(estimator: Estimator<'_, '_>) -> Result<Detector, SklearnError> {
     match estimator.path() {
+        ("sklearn.cluster", "KMeans" | "MiniBatchKMeans") => {
+            kmeans_distance::read(estimator).map(Detector::KmeansDistance)
+        }
+        ("sklearn.decomposition", "PCA") => pca_reconstruction::read(estimator).map(Detector::PcaReconstruction),
+        ("sklearn.neural_network", "MLPRegressor") => autoencoder::read(estimator).map(Detector::Autoencoder),
+        ("sklearn.covariance", "EllipticEnvelope") => {
+            elliptic_envelope::read(estimator).map(Detector::EllipticEnvelope)
+        }
+        ("sklearn.ensemble", "IsolationForest") => isolation_forest::read(estimator).map(Detector::IsolationForest),
+        ("sklearn.neighbors", "LocalOutlierFactor") => {
+            local_outlier_factor::read(estimator).map(Detector::LocalOutlierFactor)
+        }
+        ("sklearn.linear_model", "SGDOneClassSVM") => sgd_one_class_svm::read(estimator).map(Detector::SgdOneClassSvm),
         ("sklearn.svm", "OneClassSVM") => one_class_svm::read(estimator).map(Detector::OneClassSvm),
         _ => Err(estimator.unsupported()),
     }
 }
 
-fn step(estimator: Estimator<'_, '_>) -> Result<Step, SklearnError> {
+/// How many rows a detector was fitted to.
+fn training_rows(estimator: Estimator<'_, '_>) -> Option<u64> {
     match estimator.path() {
-        ("sklearn.preprocessing", "StandardScaler") => standard_scaler::read(estimator).map(Step::StandardScaler),
-        _ => Err(estimator.unsupported()),
+        ("sklearn.decomposition", "PCA") => pca_reconstruction::training_rows(estimator),
+        ("sklearn.covariance", "EllipticEnvelope") => elliptic_envelope::training_rows(estimator),
+        ("sklearn.ensemble", "IsolationForest") => isolation_forest::training_rows(estimator),
+        ("sklearn.neighbors", "LocalOutlierFactor") => local_outlier_factor::training_rows(estimator),
+        _ => one_class_svm::training_rows(estimator),
     }
 }
+
+/// Reads what stands before it. `None` for what does nothing.
+fn step(estimator: Estimator<'_, '_>, walk: &mut Walk) -> Result<Option<Link>, SklearnError> {
+    let step = match estimator.path() {
+        ("sklearn.preprocessing", "StandardScaler") => Step::StandardScaler(standard_scaler::read(estimator)?),
+        ("sklearn.preprocessing", "MinMaxScaler") => Step::MinMaxScaler(min_max_scaler::read(estimator)?),
+        ("sklearn.preprocessing", "MaxAbsScaler") => Step::MaxAbsScaler(max_abs_scaler::read(estimator)?),
+        ("sklearn.preprocessing", "RobustScaler") => Step::RobustScaler(robust_scaler::read(estimator)?),
+        ("sklearn.preprocessing", "PowerTransformer") => Step::PowerTransformer(power_transformer::read(estimator)?),
+        ("sklearn.preprocessing", "QuantileTransformer") => {
+            Step::QuantileTransformer(quantile_transformer::read(estimator)?)
+        }
+        ("sklearn.decomposition", "PCA") => Step::Pca(pca::read(estimator)?),
+        ("sklearn.impute", "SimpleImputer") | ("sklearn.preprocessing", "Imputer") => {
+            Step::SimpleImputer(simple_imputer::read(estimator)?)
+        }
+        ("sklearn.preprocessing", "PolynomialFeatures") => {
+            Step::PolynomialFeatures(polynomial_features::read(estimator)?)
+        }
+        ("sklearn.compose", "ColumnTransformer") => Step::ColumnTransformer(column_transformer::read(estimator, walk)?),
+        ("sklearn.pipeline", "FeatureUnion") => {
+            Step::ColumnTransformer(column_transformer::read_union(estimator, walk)?)
+        }
+        ("sklearn.preprocessing", "FunctionTransformer") => {
+            return Ok(function_transformer::read(estimator)?.map(Link::Function));
+        }
+        _ => return Err(estimator.unsupported()),
+    };
+    Ok(Some(Link::Step(step)))
+}
+
+#[cfg(test)]
+mod tests;

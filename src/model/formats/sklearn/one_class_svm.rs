@@ -3,45 +3,70 @@
 use super::SklearnError;
 use super::estimator::Estimator;
 use crate::model::formats::pickle::{Node, printable};
-use crate::model::one_class_svm::{OneClassSvm, Params};
+use crate::model::one_class_svm::{Kernel, OneClassSvm, Params};
 
 const CLASS: &str = "OneClassSVM";
 
 /// Reads a fitted detector.
 ///
-/// Its counts of support vectors (`n_support_`) hold whatever lay in memory in some versions; shapes are what counts.
+/// `_dual_coef_` and `_intercept_` have LIBSVM's signs; in no version do those of the public ones differ for one class.
+/// The counts of support vectors (`n_support_`) hold whatever lay in memory in some versions; shapes are what counts.
 pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<OneClassSvm, SklearnError> {
-    let kernel = estimator.required(CLASS, "kernel")?;
-    if kernel.text() != Some("rbf") {
-        let value = printable(kernel.text().unwrap_or(kernel.kind()));
-        let version = estimator.origin();
-        return Err(SklearnError::Setting { class: CLASS, version, setting: "kernel", value, supported: "rbf" });
-    }
+    let kernel = kernel(estimator)?;
     let vectors = estimator.matrix(CLASS, "support_vectors_")?;
     let coefficients = estimator.row(CLASS, either(estimator, "_dual_coef_", "dual_coef_"))?;
     let intercept = estimator.row(CLASS, either(estimator, "_intercept_", "intercept_"))?;
-    let wrong = |attribute: &str, found: String, expected: String| SklearnError::Attribute {
-        class: CLASS,
-        attribute: attribute.to_owned(),
-        found,
-        expected,
-    };
     let [intercept] = intercept[..] else {
-        return Err(wrong("intercept_", format!("{} numbers", intercept.len()), "one number".to_owned()));
+        return Err(wrong("intercept_", format!("{} numbers", intercept.len()), "one number"));
     };
-    // `gamma` may say `scale` or `auto`; `_gamma` is the number that came of it.
-    let gamma = estimator.required(CLASS, "_gamma")?;
-    let expected = || "a finite number, 0 or above".to_owned();
-    let gamma = gamma.number().ok_or_else(|| wrong("_gamma", gamma.kind().to_owned(), expected()))?;
     let nu = estimator.attribute("nu").and_then(Node::number).filter(|nu| nu.is_finite());
-    Ok(OneClassSvm::new(&Params {
+    Ok(OneClassSvm::new(Params {
         vectors: vectors.numbers,
         width: vectors.columns,
         coefficients,
         intercept,
-        gamma,
+        kernel,
         nu,
     })?)
+}
+
+fn kernel(estimator: Estimator<'_, '_>) -> Result<Kernel, SklearnError> {
+    let kernel = estimator.required(CLASS, "kernel")?;
+    // `gamma` may say `scale` or `auto`; `_gamma` is the number that came of it.
+    let gamma = || number(estimator, "_gamma");
+    let coef0 = || number(estimator, "coef0");
+    match kernel.text() {
+        Some("rbf") => Ok(Kernel::Rbf { gamma: gamma()? }),
+        Some("linear") => Ok(Kernel::Linear),
+        Some("poly") => Ok(Kernel::Poly { degree: degree(estimator)?, gamma: gamma()?, coef0: coef0()? }),
+        Some("sigmoid") => Ok(Kernel::Sigmoid { gamma: gamma()?, coef0: coef0()? }),
+        name => Err(SklearnError::Setting {
+            class: CLASS,
+            version: estimator.origin(),
+            setting: "kernel",
+            value: printable(name.unwrap_or(kernel.kind())),
+            supported: "rbf, linear, poly or sigmoid",
+        }),
+    }
+}
+
+fn number(estimator: Estimator<'_, '_>, name: &str) -> Result<f64, SklearnError> {
+    let node = estimator.required(CLASS, name)?;
+    node.number().ok_or_else(|| wrong(name, node.kind().to_owned(), "a number"))
+}
+
+/// A whole number that fits where LIBSVM keeps it.
+fn degree(estimator: Estimator<'_, '_>) -> Result<u32, SklearnError> {
+    let node = estimator.required(CLASS, "degree")?;
+    let found = node.int().map_or(node.kind().to_owned(), |degree| degree.to_string());
+    node.int()
+        .and_then(|degree| i32::try_from(degree).ok())
+        .and_then(|degree| u32::try_from(degree).ok())
+        .ok_or_else(|| wrong("degree", found, "a whole number from 0 on"))
+}
+
+fn wrong(attribute: &str, found: String, expected: &str) -> SklearnError {
+    SklearnError::Attribute { class: CLASS, attribute: attribute.to_owned(), found, expected: expected.to_owned() }
 }
 
 /// How many rows it was fitted to.

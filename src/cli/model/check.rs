@@ -1,0 +1,299 @@
+//! `anomalyd model check`: a model's answers beside those that the library gave.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::Output;
+use crate::model::{
+    Columns, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model, RowReader,
+    Rows, RowsError, Tolerance, Warning, of_width,
+};
+use crate::verdict::Label;
+
+/// Scores rows with a model and compares with the answers that are given beside them.
+///
+/// The exit code is 0 when the answers agree, 1 when one does not, and 2 when they could not be compared. Decision values
+/// agree when they differ by at most the tolerance's share of the expected value, or of the detector's natural size where
+/// the value is smaller. Labels must agree wherever the decision value is further from zero than that.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// The model
+    pub file: PathBuf,
+    /// The rows: CSV with a header
+    #[arg(long, value_name = "FILE.csv")]
+    pub data: PathBuf,
+    /// The column with the expected decision values
+    #[arg(long, value_name = "COLUMN")]
+    pub decisions: Option<String>,
+    /// The column with the expected labels
+    #[arg(long, value_name = "COLUMN")]
+    pub labels: Option<String>,
+    /// What the column of labels says of a normal row
+    #[arg(long, value_name = "LABEL", default_value = "1", allow_hyphen_values = true)]
+    pub normal: String,
+    /// How far apart decision values may be, as a share
+    #[arg(long, value_name = "SHARE", default_value = "1e-9", value_parser = parse_tolerance)]
+    pub tolerance: Tolerance,
+    /// The columns of the model's features, in its order; x0, x1 and so on or the model's own names if left out
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub features: Option<Vec<String>>,
+    /// Write the rows with the model's own answers to this file, to be reviewed and put beside the model as
+    /// NAME.expect.csv
+    #[arg(long, value_name = "FILE.csv")]
+    pub write: Option<PathBuf>,
+    /// Let --write replace a file
+    #[arg(long, requires = "write")]
+    pub force: bool,
+    /// How the answer is written
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub output: Output,
+}
+
+fn parse_tolerance(text: &str) -> Result<Tolerance, String> {
+    let number = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    Tolerance::new(number).map_err(|error| error.to_string())
+}
+
+/// Why answers could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The model.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The file of rows.
+    #[error("{} {problem}", path.display())]
+    Rows {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: RowsError,
+    },
+    /// The model cannot evaluate the rows.
+    #[error("{}: {problem}", path.display())]
+    Evaluate {
+        /// The file of rows.
+        path: PathBuf,
+        /// Why.
+        problem: EvaluateError,
+    },
+    /// The file to write is there.
+    #[error("{} is there already; add --force to replace it", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be written.
+    #[error("{} cannot be written: {problem}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        problem: io::Error,
+    },
+    /// The answer cannot be written.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Compares, and writes what came of it to `out`.
+///
+/// # Errors
+/// When model or rows cannot be read, do not fit together, or something cannot be written.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
+    if let Some(path) = &args.write
+        && path.exists()
+        && !args.force
+    {
+        return Err(CheckError::Exists { path: path.clone() });
+    }
+    let limits = Limits::default();
+    let model = Model::load(&args.file, &limits)?;
+    let (features, rows) =
+        read(args, &model, &limits).map_err(|problem| CheckError::Rows { path: args.data.clone(), problem })?;
+    let found = model
+        .evaluate(rows.values.view())
+        .map_err(|problem| CheckError::Evaluate { path: args.data.clone(), problem })?;
+    if let Some(path) = &args.write {
+        write_answers(path, &features, &rows, &found)
+            .map_err(|problem| CheckError::Write { path: path.clone(), problem })?;
+    }
+    let report = Report {
+        args,
+        features: &features,
+        rows: &rows,
+        found: &found,
+        comparison: Comparison::new(&found, &rows, args.tolerance, model.detector().unit()),
+    };
+    match args.output {
+        Output::Text => report.write_text(&model, out)?,
+        Output::Json => writeln!(out, "{:#}", report.as_json(&model))?,
+    }
+    Ok(if report.comparison.disagreeing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The names of the features, and the rows.
+fn read(args: &Args, model: &Model, limits: &Limits) -> Result<(Vec<String>, Rows), RowsError> {
+    // What a person names on the command line may be large: only the numbers are bounded, by what memory takes.
+    let limits = Limits { file_bytes: usize::MAX, elements: limits.elements.max(1 << 27), ..*limits };
+    let reader = RowReader::new(File::open(&args.data)?, &limits)?;
+    let features = match &args.features {
+        Some(features) => of_width(features.iter().map(|name| name.trim().to_owned()).collect(), model.width())?,
+        None => reader.features(model.width(), model.metadata().columns.as_deref())?,
+    };
+    let label = args.labels.as_deref().map(|name| LabelColumn { name, normal: &args.normal });
+    let rows = reader.read(&Columns { features: &features, decision: args.decisions.as_deref(), label })?;
+    Ok((features, rows))
+}
+
+/// Writes rows and answers beside the file's place, then renames: nobody reads half of one.
+fn write_answers(path: &Path, features: &[String], rows: &Rows, found: &[Evaluation]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".expect-").suffix(".part").tempfile_in(folder)?;
+    let mut csv = csv::Writer::from_writer(file.as_file_mut());
+    csv.write_record(features.iter().map(String::as_str).chain(["decision", "label"]))?;
+    for (row, evaluation) in rows.values.rows().into_iter().zip(found) {
+        let answers = [format!("{:?}", evaluation.decision), label_number(evaluation.label).to_string()];
+        csv.write_record(row.iter().map(|x| format!("{x:?}")).chain(answers))?;
+    }
+    csv.flush()?;
+    drop(csv);
+    file.as_file().sync_all()?;
+    // Temporary files are for one's own eyes; this one is not.
+    #[cfg(unix)]
+    fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// As scikit-learn has it.
+fn label_number(label: Label) -> i8 {
+    match label {
+        Label::Normal => 1,
+        Label::Anomaly => -1,
+    }
+}
+
+/// What came of it.
+struct Report<'a> {
+    args: &'a Args,
+    features: &'a [String],
+    rows: &'a Rows,
+    found: &'a [Evaluation],
+    comparison: Comparison,
+}
+
+impl Report<'_> {
+    fn anomalies(&self) -> usize {
+        self.found.iter().filter(|evaluation| evaluation.label == Label::Anomaly).count()
+    }
+
+    /// What is odd about the model, and about what it says of these rows.
+    fn warnings(&self, model: &Model) -> Vec<Warning> {
+        let mut warnings = model.warnings();
+        // The model's own sample may say the same already.
+        let of_rows = Warning::of_sample(self.found.len(), self.anomalies());
+        warnings.extend(of_rows.filter(|_| !model.proof().is_held()));
+        warnings
+    }
+
+    /// What was compared.
+    fn compared(&self) -> &'static str {
+        match (&self.rows.decisions, &self.rows.labels) {
+            (Some(_), Some(_)) => "decisions and labels",
+            (Some(_), None) => "decisions",
+            (None, Some(_)) => "labels",
+            (None, None) => "nothing",
+        }
+    }
+
+    fn write_text(&self, model: &Model, out: &mut dyn Write) -> io::Result<()> {
+        let Comparison { rows, disagreeing, ties, largest_difference, worst } = &self.comparison;
+        let mut line = |name: &str, fact: &str| writeln!(out, "{name:<11} {fact}");
+        line("model", &self.args.file.display().to_string())?;
+        line("rows", &format!("{rows} scored, {} called an anomaly", self.anomalies()))?;
+        let tolerance = self.args.tolerance.relative();
+        match (self.compared(), disagreeing) {
+            ("nothing", _) => line("agreement", "not looked at: name columns with --decisions and --labels")?,
+            (compared, 0) => line("agreement", &format!("all {compared} agree, within {tolerance:e}"))?,
+            (compared, _) => {
+                line(
+                    "agreement",
+                    &format!("{disagreeing} of {rows} rows do not agree in {compared}, within {tolerance:e}"),
+                )?;
+            }
+        }
+        if let Some(difference) = largest_difference {
+            line("difference", &format!("{difference:.3e} at most between two decision values"))?;
+        }
+        if *ties > 0 {
+            line("ties", &format!("{ties} rows on the boundary, whose labels were not compared"))?;
+        }
+        if let Some(worst) = worst {
+            self.write_worst(worst, out)?;
+        }
+        for warning in self.warnings(model) {
+            writeln!(out, "{:<11} {warning}", "warning")?;
+        }
+        if let Some(path) = &self.args.write {
+            writeln!(out, "{:<11} {}: review it before it proves anything", "written", path.display())?;
+        }
+        Ok(())
+    }
+
+    fn write_worst(&self, worst: &Disagreement, out: &mut dyn Write) -> io::Result<()> {
+        let row = self.rows.values.row(worst.row);
+        let input: Vec<_> = self.features.iter().zip(row).map(|(name, value)| format!("{name} = {value}")).collect();
+        let answer = |decision: Option<f64>, label: Option<Label>| {
+            let decision = decision.map(|decision| format!("decision {decision:?}"));
+            let label = label.map(|label| label.to_string());
+            decision.into_iter().chain(label).collect::<Vec<_>>().join(", ")
+        };
+        let mut line = |name: &str, fact: &str| writeln!(out, "{name:<11} {fact}");
+        line("worst row", &format!("{}, on line {}", worst.row + 1, worst.line))?;
+        line("  input", &input.join(", "))?;
+        line("  expected", &answer(worst.expected_decision, worst.expected_label))?;
+        line("  found", &answer(Some(worst.found.decision), Some(worst.found.label)))?;
+        if let Some(difference) = worst.difference() {
+            line("  apart by", &format!("{difference:.3e}, where {:.3e} is allowed", worst.allowed))?;
+        }
+        Ok(())
+    }
+
+    /// The keys are documented, and stay.
+    fn as_json(&self, model: &Model) -> Value {
+        let Comparison { rows, disagreeing, ties, largest_difference, worst } = &self.comparison;
+        let worst = worst.as_ref().map(|worst| {
+            let row = self.rows.values.row(worst.row);
+            let input: serde_json::Map<_, _> =
+                self.features.iter().cloned().zip(row.iter().map(|value| json!(value))).collect();
+            json!({
+                "row": worst.row + 1,
+                "line": worst.line,
+                "input": input,
+                "expected": { "decision": worst.expected_decision, "label": worst.expected_label.map(label_number) },
+                "found": { "decision": worst.found.decision, "label": label_number(worst.found.label) },
+                "difference": worst.difference(),
+                "allowed": worst.allowed,
+            })
+        });
+        json!({
+            "file": self.args.file.display().to_string(),
+            "data": self.args.data.display().to_string(),
+            "agrees": (self.compared() != "nothing").then_some(*disagreeing == 0),
+            "compared": { "decisions": self.rows.decisions.is_some(), "labels": self.rows.labels.is_some() },
+            "tolerance": self.args.tolerance.relative(),
+            "rows": rows,
+            "anomalies": self.anomalies(),
+            "disagreeing": disagreeing,
+            "ties": ties,
+            "largest_difference": largest_difference,
+            "worst": worst,
+            "warnings": self.warnings(model).iter().map(ToString::to_string).collect::<Value>(),
+            "written": self.args.write.as_ref().map(|path| path.display().to_string()),
+        })
+    }
+}

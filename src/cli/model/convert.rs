@@ -1,0 +1,93 @@
+//! `anomalyd model convert`: any model in our own format.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::new_file::{self, Existing, NewFileError};
+use super::training_rows::{self, RowsFileError, trimmed};
+use crate::model::{CalibrateError, Contamination, Limits, LoadError, Model, RowsError, of_width};
+
+/// Writes a model in anomalyd's own format: lossless, fastest to load, readable without Python.
+///
+/// What is written is read back and compared first: it gives the same decision values to the last bit. A model of PCA,
+/// KMeans or a neural network that does not say from where on its error is an anomaly is told so by --offset or
+/// --calibrate.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// The model, in any format
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// The file to write
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+    /// The detector's offset_: minus the greatest error that is normal
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, conflicts_with = "calibrate")]
+    pub offset: Option<f64>,
+    /// Set the offset so that --contamination of these rows are anomalies: CSV with the columns x0, x1 and so on, or the
+    /// features' names
+    #[arg(long, value_name = "FILE.csv")]
+    pub calibrate: Option<PathBuf>,
+    /// The share of the rows that are to be anomalies
+    #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = Contamination::parse, requires = "calibrate")]
+    pub contamination: Contamination,
+    /// What the model's columns are, in its order
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub features: Option<Vec<String>>,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvertError {
+    /// The model.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Not as many names as the model has features.
+    #[error("--features {0}")]
+    Features(RowsError),
+    /// The rows to calibrate with.
+    #[error(transparent)]
+    Rows(#[from] RowsFileError),
+    /// The offset.
+    #[error("the offset cannot be set: {0}")]
+    Calibrate(#[from] CalibrateError),
+    /// The new file.
+    #[error(transparent)]
+    NewFile(#[from] NewFileError),
+    /// The answer.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Converts, and says on `out` what was written.
+///
+/// # Errors
+/// When the model cannot be read, calibrated, or written.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
+    let existing = Existing::from_flag(args.force);
+    new_file::check_free(&args.output, existing)?;
+    let limits = Limits::default();
+    let mut model = match (args.offset, &args.calibrate) {
+        (None, None) => Model::load(&args.input, &limits)?,
+        _ => Model::load_uncalibrated(&args.input, &limits)?,
+    };
+    if let Some(features) = &args.features {
+        let features = of_width(trimmed(features), model.width()).map_err(ConvertError::Features)?;
+        model = model.with_columns(features);
+    }
+    let mut rows = None;
+    if let Some(offset) = args.offset {
+        model = model.with_offset(offset)?;
+    } else if let Some(path) = &args.calibrate {
+        let columns = model.metadata().columns.clone();
+        let (_, values) = training_rows::read(path, |reader| reader.features(model.width(), columns.as_deref()))?;
+        model = model.calibrated(values.view(), args.contamination)?;
+        rows = Some(values);
+    }
+    let written = new_file::write(&model, rows.as_ref().map(|rows| rows.view()), &args.output, existing)?;
+    new_file::report(&args.output, &written, out)?;
+    Ok(ExitCode::SUCCESS)
+}

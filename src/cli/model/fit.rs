@@ -1,0 +1,129 @@
+//! `anomalyd model fit`: a model of the gateway's own history, without Python.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::new_file::{self, Existing, NewFileError};
+use super::training_rows::{self, RowsFileError, trimmed};
+use crate::model::{Components, Contamination, RowReader, TrainError, Training, TrainingMethod, train};
+
+/// Trains a model on a history, and writes it in anomalyd's own format.
+///
+/// The same rows and options always give the same file.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// The detector
+    #[arg(value_name = "DETECTOR", value_enum)]
+    pub detector: Kind,
+    /// The rows: CSV with a header, all of them normal but for the share of --contamination
+    #[arg(long, value_name = "FILE.csv")]
+    pub data: PathBuf,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// The share of the rows that are to be anomalies
+    #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = Contamination::parse)]
+    pub contamination: Contamination,
+    /// The columns to learn from; x0, x1 and so on or else all if left out
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub columns: Option<Vec<String>>,
+    /// Of pca: how many components to keep, or, below 1, the share of the variance that they hold
+    #[arg(long, value_name = "NUMBER", default_value = "0.95", value_parser = parse_components)]
+    pub components: Components,
+    /// Of kmeans: how many centres to find
+    #[arg(long, value_name = "NUMBER", default_value_t = 8)]
+    pub clusters: usize,
+    /// Of kmeans: where its centres begin
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+    /// Of robust: what is usual
+    #[arg(long, value_enum, default_value_t)]
+    pub rule: Rule,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// A detector that can be trained here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Kind {
+    /// Reconstruction error of a principal component analysis: sensors that move together
+    Pca,
+    /// Distance to the nearest centre of k-means: a machine with several ways of running
+    Kmeans,
+    /// Each column against its own usual range
+    Robust,
+}
+
+/// What is usual of a column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub enum Rule {
+    /// Around the median, in median absolute deviations
+    #[default]
+    Mad,
+    /// Between two quantiles
+    Quantile,
+}
+
+/// Why there is no model.
+#[derive(Debug, thiserror::Error)]
+pub enum FitError {
+    /// The rows.
+    #[error(transparent)]
+    Rows(#[from] RowsFileError),
+    /// Nothing can be learnt from them.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The new file.
+    #[error(transparent)]
+    NewFile(#[from] NewFileError),
+    /// The answer.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+fn parse_components(text: &str) -> Result<Components, &'static str> {
+    let share = || text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0).map(Components::Share);
+    text.parse()
+        .ok()
+        .filter(|number| *number > 0)
+        .map(Components::Number)
+        .or_else(share)
+        .ok_or("neither a number of components from 1 on, nor a share of the variance between 0 and 1")
+}
+
+/// Trains, and says on `out` what was written.
+///
+/// # Errors
+/// When the rows cannot be read, nothing can be learnt from them, or the file cannot be written.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, FitError> {
+    let existing = Existing::from_flag(args.force);
+    new_file::check_free(&args.out, existing)?;
+    let (columns, rows) = training_rows::read(&args.data, |reader| Ok(args.columns(reader)))?;
+    let training = Training { method: args.method(), contamination: args.contamination, columns };
+    let model = train(rows.view(), &training)?;
+    let written = new_file::write(&model, Some(rows.view()), &args.out, existing)?;
+    new_file::report(&args.out, &written, out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Args {
+    fn method(&self) -> TrainingMethod {
+        match (self.detector, self.rule) {
+            (Kind::Pca, _) => TrainingMethod::Pca { components: self.components },
+            (Kind::Kmeans, _) => TrainingMethod::Kmeans { clusters: self.clusters, seed: self.seed },
+            (Kind::Robust, Rule::Mad) => TrainingMethod::Mad,
+            (Kind::Robust, Rule::Quantile) => TrainingMethod::Quantiles,
+        }
+    }
+
+    fn columns(&self, reader: &RowReader<File>) -> Vec<String> {
+        if let Some(columns) = &self.columns {
+            return trimmed(columns);
+        }
+        let numbered: Vec<_> = (0..).map(|number| format!("x{number}")).take_while(|name| reader.has(name)).collect();
+        if numbered.is_empty() { reader.header().to_vec() } else { numbered }
+    }
+}

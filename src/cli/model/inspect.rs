@@ -1,0 +1,130 @@
+//! `anomalyd model inspect`: what a model is.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::Output;
+use crate::model::{Limits, LoadError, Model, Proof};
+
+/// Says what a model is: format, steps, detector, size, hash, and what is odd about it.
+///
+/// The exit code is 0 when the model can be used, else 2.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// The model
+    pub file: PathBuf,
+    /// How the answer is written
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Why there is nothing to say.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// The file is not a model.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The output.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Reads the model, and writes what it is to `out`.
+///
+/// # Errors
+/// When the model cannot be read, or `out` not be written.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, InspectError> {
+    let model = Model::load(&args.file, &Limits::default())?;
+    match args.output {
+        Output::Text => write_text(&args.file, &model, out)?,
+        Output::Json => writeln!(out, "{:#}", as_json(&args.file, &model))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line a fact, the facts in a column.
+fn write_text(file: &Path, model: &Model, out: &mut dyn Write) -> io::Result<()> {
+    let metadata = model.metadata();
+    let mut line = |name: &str, fact: &str| writeln!(out, "{name:<10} {fact}");
+    line("model", &file.display().to_string())?;
+    line("format", &metadata.format.to_string())?;
+    let version = metadata.library_version.as_deref().unwrap_or("of an unknown version");
+    line("trained by", &format!("{} {version}", metadata.library))?;
+    if let Some(rows) = metadata.training_rows {
+        line("trained on", &format!("{rows} rows"))?;
+    }
+    line("features", &features(model))?;
+    for (number, step) in model.preprocessing().iter().enumerate() {
+        let name = if number == 0 { "steps" } else { "" };
+        line(name, &format!("{} {} → {}", step.name(), step.width(), step.output_width()))?;
+    }
+    let detector = model.detector();
+    line("detector", &format!("{} {} → decision", detector.name(), detector.width()))?;
+    let parameters = detector.parameters();
+    let widest = parameters.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    for (name, value) in &parameters {
+        line("", &format!("  {name:<widest$}  {value}"))?;
+    }
+    line("unit", &format!("{} (how far from 0 a decision value is twice as strange)", detector.unit()))?;
+    line("proof", &proof(model.proof()))?;
+    line("memory", &format!("{} bytes", model.memory_bytes()))?;
+    line("hash", &model.hash().to_string())?;
+    let lists = [
+        ("note", metadata.notes.clone()),
+        ("warning", model.warnings().iter().map(ToString::to_string).collect::<Vec<_>>()),
+    ];
+    for (name, texts) in &lists {
+        for text in texts {
+            line(name, text)?;
+        }
+    }
+    Ok(())
+}
+
+fn proof(proof: Proof) -> String {
+    match proof {
+        Proof::None => "none: put expected answers beside the model as NAME.expect.csv".to_owned(),
+        Proof::Held { rows, anomalies } => format!("gives all {rows} expected answers, {anomalies} of them anomalies"),
+    }
+}
+
+fn features(model: &Model) -> String {
+    match &model.metadata().columns {
+        Some(columns) => format!("{}: {}", model.width(), columns.join(", ")),
+        None => format!("{}, without names", model.width()),
+    }
+}
+
+/// The keys are documented, and stay.
+fn as_json(file: &Path, model: &Model) -> Value {
+    let metadata = model.metadata();
+    let steps = model
+        .preprocessing()
+        .iter()
+        .map(|step| json!({ "name": step.name(), "takes": step.width(), "gives": step.output_width() }));
+    let detector = model.detector();
+    let parameters: serde_json::Map<_, _> =
+        detector.parameters().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    json!({
+        "file": file.display().to_string(),
+        "format": metadata.format.to_string(),
+        "library": metadata.library,
+        "library_version": metadata.library_version,
+        "training_rows": metadata.training_rows,
+        "features": model.width(),
+        "columns": metadata.columns,
+        "steps": steps.collect::<Value>(),
+        "detector": { "name": detector.name(), "takes": detector.width(), "parameters": parameters, "unit": detector.unit() },
+        "proof": match model.proof() {
+            Proof::None => Value::Null,
+            Proof::Held { rows, anomalies } => json!({ "rows": rows, "anomalies": anomalies }),
+        },
+        "memory_bytes": model.memory_bytes(),
+        "hash": model.hash().to_string(),
+        "notes": metadata.notes,
+        "warnings": model.warnings().iter().map(ToString::to_string).collect::<Value>(),
+    })
+}

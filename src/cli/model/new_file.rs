@@ -1,0 +1,126 @@
+//! Writing a model in our own format: proven first, then written beside and renamed.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::model::formats::own;
+use crate::model::{Limits, Model, ModelError};
+
+/// Whether a file that is there may be replaced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Existing {
+    Keep,
+    Replace,
+}
+
+impl Existing {
+    pub(super) fn from_flag(force: bool) -> Self {
+        if force { Self::Replace } else { Self::Keep }
+    }
+}
+
+/// Why a model was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum NewFileError {
+    /// It is there already.
+    #[error("{} is there already; add --force to replace it", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The model does not fit the format.
+    #[error(transparent)]
+    Format(#[from] own::WriteError),
+    /// What would be written cannot be read.
+    #[error("what would be written cannot be read, so nothing was written: {0}")]
+    Unreadable(#[from] ModelError),
+    /// What would be written is another model.
+    #[error("what would be written gives other answers than the model, so nothing was written")]
+    Differs,
+    /// The file cannot be written.
+    #[error("{} cannot be written: {problem}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        problem: io::Error,
+    },
+}
+
+/// Complains of a file that is there before any work is done.
+pub(super) fn check_free(path: &Path, existing: Existing) -> Result<(), NewFileError> {
+    match existing {
+        Existing::Keep if path.exists() => Err(NewFileError::Exists { path: path.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a model to a file, once its bytes are known to read back as the same model, with the same answers to the last
+/// bit on `rows` and on rows of our own. What was written, as it reads back.
+pub(super) fn write(
+    model: &Model,
+    rows: Option<ArrayView2<'_, f64>>,
+    path: &Path,
+    existing: Existing,
+) -> Result<Model, NewFileError> {
+    let bytes = own::write(model)?;
+    let limits = Limits::default();
+    let read = Model::read(&bytes, &limits)?;
+    let probes = probes(model);
+    let agrees = rows.into_iter().chain([probes.view()]).all(|rows| answers(model, rows) == answers(&read, rows));
+    if !agrees || own::write(&read)? != bytes {
+        return Err(NewFileError::Differs);
+    }
+    persist(&bytes, path, existing).map_err(|problem| match problem.kind() {
+        io::ErrorKind::AlreadyExists => NewFileError::Exists { path: path.to_owned() },
+        _ => NewFileError::Write { path: path.to_owned(), problem },
+    })?;
+    Ok(read)
+}
+
+/// Says what was written, and what is odd about it.
+pub(super) fn report(path: &Path, model: &Model, out: &mut dyn Write) -> io::Result<()> {
+    let (path, features) = (path.display(), model.width());
+    writeln!(out, "wrote {path}: {}, {features} features, hash {}", model.detector().name(), model.hash())?;
+    for (name, value) in model.detector().parameters() {
+        writeln!(out, "  {name} {value}")?;
+    }
+    model.warnings().iter().try_for_each(|warning| writeln!(out, "warning: {warning}"))
+}
+
+/// Decision values to the bit, or why there are none, row by row.
+fn answers(model: &Model, rows: ArrayView2<'_, f64>) -> Vec<Result<u64, String>> {
+    let answer = |row| match model.evaluate(row) {
+        Ok(evaluations) => Ok(evaluations.first().map_or(0, |evaluation| evaluation.decision.to_bits())),
+        Err(error) => Err(error.to_string()),
+    };
+    rows.axis_chunks_iter(ndarray::Axis(0), 1).map(answer).collect()
+}
+
+/// Rows of all sizes, the same ones every time.
+fn probes(model: &Model) -> Array2<f64> {
+    const SIZES: [f64; 6] = [0.0, 0.1, 1.0, 10.0, 1e3, 1e6];
+    const EACH: usize = 8;
+    let mut random = fastrand::Rng::with_seed(0);
+    Array2::from_shape_fn((SIZES.len() * EACH, model.width()), |(row, _)| {
+        SIZES.get(row / EACH).copied().unwrap_or_default() * (2.0 * random.f64() - 1.0)
+    })
+}
+
+/// Writes beside, syncs, and renames: at no time is there half a file of that name.
+fn persist(bytes: &[u8], path: &Path, existing: Existing) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    // The daemon may be another user: as readable as any file that one makes.
+    let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    match existing {
+        Existing::Keep => file.persist_noclobber(path).map_err(|error| error.error)?,
+        Existing::Replace => file.persist(path).map_err(|error| error.error)?,
+    };
+    File::open(folder)?.sync_all()
+}

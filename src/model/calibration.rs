@@ -1,0 +1,131 @@
+//! Setting a detector's offset: given, or such that a given share of rows are anomalies.
+
+use ndarray::ArrayView2;
+
+use super::{EvaluateError, Invalid, Model};
+
+/// The share of rows that are to be anomalies.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Contamination(f64);
+
+/// No share of rows.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("not a share of rows; write it as 0.01, above 0 and at most 0.5")]
+pub struct ContaminationError;
+
+impl Contamination {
+    /// The share.
+    pub fn share(self) -> f64 {
+        self.0
+    }
+
+    /// Reads a share above 0 and at most a half, as scikit-learn bounds it.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<Self, ContaminationError> {
+        let share = text.parse().map_err(|_| ContaminationError)?;
+        if share > 0.0 && share <= 0.5 { Ok(Self(share)) } else { Err(ContaminationError) }
+    }
+}
+
+/// Why an offset cannot be set.
+#[derive(Debug, thiserror::Error)]
+pub enum CalibrateError {
+    /// A detector whose training sets its boundary.
+    #[error(
+        "the boundary of {detector} is part of its training; only that of a reconstruction, distance or robust statistics can be set"
+    )]
+    Fixed {
+        /// The detector.
+        detector: &'static str,
+    },
+    /// There is nothing to go by.
+    #[error("no rows to calibrate with")]
+    NoRows,
+    /// A row that the model cannot evaluate.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    /// An offset by which all rows are anomalies.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl Model {
+    /// This model with another offset, minus the greatest error that is normal. Its hash remains that of its file.
+    ///
+    /// # Errors
+    /// When its detector has none, or everything would be an anomaly.
+    pub fn with_offset(&self, offset: f64) -> Result<Self, CalibrateError> {
+        self.with_offset_or_none(Some(offset))
+    }
+
+    /// This model with the offset by which `contamination` of the rows are anomalies: that quantile of what
+    /// scikit-learn calls `score_samples`, minus the error.
+    ///
+    /// # Errors
+    /// When its detector has no offset, or it cannot evaluate the rows.
+    pub fn calibrated(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        Contamination(share): Contamination,
+    ) -> Result<Self, CalibrateError> {
+        let scores = self.with_offset_or_none(None)?.evaluate(rows)?;
+        let mut scores = scores.iter().map(|evaluation| evaluation.decision).collect::<Vec<_>>();
+        scores.sort_by(f64::total_cmp);
+        self.with_offset(quantile(&scores, share).ok_or(CalibrateError::NoRows)?)
+    }
+
+    /// This model, saying of its columns what they are called.
+    pub fn with_columns(mut self, columns: Vec<String>) -> Self {
+        self.metadata.columns = Some(columns);
+        self
+    }
+
+    fn with_offset_or_none(&self, offset: Option<f64>) -> Result<Self, CalibrateError> {
+        let fixed = || CalibrateError::Fixed { detector: self.detector.name() };
+        let detector = self.detector.with_offset(offset).ok_or_else(fixed)??;
+        Ok(Self { detector, ..self.clone() })
+    }
+}
+
+/// A quantile of sorted numbers, between its neighbours in proportion, as `numpy.quantile` has it (Hyndman & Fan,
+/// *Sample quantiles in statistical packages*, The American Statistician 50, 1996, definition 7). `None` of no numbers.
+pub(super) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let place = share * (sorted.len().checked_sub(1)? as f64);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to the last place, and `get` looks again"
+    )]
+    let below = place.floor() as usize;
+    let low = *sorted.get(below)?;
+    let high = *sorted.get(below + 1).unwrap_or(&low);
+    let weight = place - place.floor();
+    // numpy starts from the nearer neighbour.
+    Some(if weight < 0.5 { low + (high - low) * weight } else { high - (high - low) * (1.0 - weight) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_numpys() {
+        let sorted = [-3.0, -1.0, 0.5, 2.0, 10.0];
+        // numpy.quantile([-3, -1, 0.5, 2, 10], [0, 0.01, 0.1, 0.33, 0.5, 0.9, 1]).
+        let expected = [-3.0, -2.92, -2.2, -0.519_999_999_999_999_9, 0.5, 6.800000000000001, 10.0];
+        for (share, expected) in [0.0, 0.01, 0.1, 0.33, 0.5, 0.9, 1.0].into_iter().zip(expected) {
+            assert_eq!(quantile(&sorted, share), Some(expected), "{share}");
+        }
+        assert_eq!((quantile(&[], 0.5), quantile(&[7.0], 0.3)), (None, Some(7.0)));
+    }
+
+    #[test]
+    fn a_share_is_above_nothing_and_at_most_a_half() {
+        assert!(["0.01", "0.5", "1e-4"].iter().all(|text| Contamination::parse(text).is_ok()));
+        assert!(
+            ["0", "-0.1", "0.51", "1", "NaN", "inf", "", "1%"].iter().all(|text| Contamination::parse(text).is_err())
+        );
+    }
+}

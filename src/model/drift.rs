@@ -1,0 +1,139 @@
+//! Windows unlike the training: free of cost, from what the first step of preprocessing remembers of it.
+
+use ndarray::ArrayView2;
+
+use super::Model;
+use super::usual::Usual;
+use crate::verdict::significant;
+
+/// A feature of a window lies where the training had next to nothing.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+#[error(
+    "{feature} {of} {}, {} to {} when the model was trained: has the machine, the sensor or its unit changed? train anew if so",
+    significant(*found), significant(usual.0), significant(usual.1)
+)]
+pub struct Drift {
+    /// The feature's name.
+    pub feature: String,
+    /// What of it.
+    pub of: Moved,
+    /// What it is over the window.
+    pub found: f64,
+    /// Between what the feature usually lay in the training.
+    pub usual: (f64, f64),
+}
+
+/// What of a feature is unlike the training.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moved {
+    /// Its mean over the window.
+    Mean,
+    /// Its standard deviation over the window.
+    Spread,
+}
+
+impl std::fmt::Display for Moved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Mean => "has a mean of",
+            Self::Spread => "spreads by",
+        })
+    }
+}
+
+/// How far from the middle of the usual range, in halves of it, a mean may lie, and how wide a spread may be. Usual is
+/// two standard deviations either way, so this is three.
+const MOST: f64 = 1.5;
+
+/// Fewer rows say nothing of a window.
+const LEAST_ROWS: usize = 5;
+
+impl Model {
+    /// The feature of a window that is least like the training, when its mean lies more than three of the training's
+    /// standard deviations off, or its own standard deviation is more than three times the training's. Steps that
+    /// remember a range instead of a deviation count a quarter of the range as one.
+    ///
+    /// There is none in windows of fewer than five rows, or when the model remembers nothing of its training.
+    pub fn drift(&self, rows: ArrayView2<'_, f64>, names: &[String]) -> Option<Drift> {
+        if rows.nrows() < LEAST_ROWS {
+            return None;
+        }
+        let ranges = Usual::of(self)?.ranges.filter(|ranges| ranges.len() == rows.ncols())?;
+        let mut worst: Option<(f64, usize, Moved, f64)> = None;
+        for (feature, (column, (low, high))) in rows.columns().into_iter().zip(&ranges).enumerate() {
+            let present = || column.iter().filter(|x| x.is_finite());
+            let count = present().count();
+            if count < LEAST_ROWS {
+                continue;
+            }
+            let mean = present().sum::<f64>() / count as f64;
+            let spread = (present().map(|x| (x - mean).powi(2)).sum::<f64>() / count as f64).sqrt();
+            let middle = 0.5 * (low + high);
+            // What never changed in the training has no width; rounding alone is no drift.
+            let half = (0.5 * (high - low)).max(1e-9 * middle.abs());
+            for (of, found, away) in [(Moved::Mean, mean, (mean - middle).abs()), (Moved::Spread, spread, spread)] {
+                let share = away / half;
+                if share > MOST && worst.is_none_or(|(most, ..)| share > most) {
+                    worst = Some((share, feature, of, found));
+                }
+            }
+        }
+        let (_, feature, of, found) = worst?;
+        let name = names.get(feature).cloned().unwrap_or_else(|| format!("x{feature}"));
+        Some(Drift { feature: name, of, found, usual: ranges[feature] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::model::{Limits, Step};
+
+    /// The drift of a window whose rows are this many scales away from the middle, in three features.
+    fn drift(rows: &[[f64; 3]]) -> Option<(String, Moved)> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p3_auto_3d.pkl");
+        let model = Model::load(&path, &Limits::default()).unwrap();
+        let [Step::StandardScaler(scaler)] = model.preprocessing() else { panic!("not a scaler alone") };
+        let (mean, scale) = (scaler.mean().unwrap(), scaler.scale().unwrap());
+        let rows = Array2::from_shape_fn((rows.len(), 3), |(row, feature)| {
+            mean[feature] + rows[row][feature] * scale[feature]
+        });
+        let names = ["a", "b", "c"].map(str::to_owned);
+        model.drift(rows.view(), &names).map(|drift| {
+            assert!(drift.to_string().contains("train anew"), "{drift}");
+            (drift.feature, drift.of)
+        })
+    }
+
+    #[test]
+    fn a_window_like_the_training_has_not_drifted() {
+        assert_eq!(drift(&[[0.0, 1.0, -1.0], [2.9, 2.9, 2.9], [0.0; 3], [-2.9, 2.9, 0.0], [1.0; 3], [0.0; 3]]), None);
+    }
+
+    #[test]
+    fn a_mean_more_than_three_deviations_off_has() {
+        assert_eq!(drift(&[[0.0, -3.1, 0.0]; 5]), Some(("b".to_owned(), Moved::Mean)));
+        assert_eq!(drift(&[[0.0, -2.9, 0.0]; 5]), None);
+    }
+
+    #[test]
+    fn a_spread_of_more_than_three_deviations_has() {
+        let swing = |by| [[0.0, 0.0, by], [0.0, 0.0, -by]].repeat(3);
+        assert_eq!(drift(&swing(3.1)), Some(("c".to_owned(), Moved::Spread)));
+        assert_eq!(drift(&swing(2.9)), None);
+    }
+
+    #[test]
+    fn the_feature_that_moved_most_is_named() {
+        assert_eq!(drift(&[[4.0, -9.0, 5.0]; 5]), Some(("b".to_owned(), Moved::Mean)));
+    }
+
+    #[test]
+    fn too_few_rows_say_nothing() {
+        assert_eq!(drift(&[[0.0, 50.0, 0.0]; 4]), None);
+    }
+}

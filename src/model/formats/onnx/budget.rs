@@ -1,0 +1,69 @@
+//! What reading a file may still cost.
+
+use super::error::OnnxError;
+use crate::model::Limits;
+
+/// Counts what is read against the limits.
+#[derive(Debug)]
+pub(super) struct Budget<'l> {
+    limits: &'l Limits,
+    parts: usize,
+    bytes: usize,
+}
+
+impl<'l> Budget<'l> {
+    pub(super) fn new(limits: &'l Limits) -> Self {
+        Self { limits, parts: 0, bytes: 0 }
+    }
+
+    /// Counts one more part: a message that the file holds, or a step that is made of some.
+    pub(super) fn part(&mut self) -> Result<(), OnnxError> {
+        self.parts += 1;
+        match self.parts > self.limits.instructions {
+            true => Err(OnnxError::Limit { what: "parts", max: self.limits.instructions, setting: "max_instructions" }),
+            false => Ok(()),
+        }
+    }
+
+    /// Counts memory that is about to be taken.
+    pub(super) fn memory(&mut self, bytes: usize) -> Result<(), OnnxError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        match self.bytes > self.limits.memory_bytes {
+            true => {
+                Err(OnnxError::Limit { what: "bytes of memory", max: self.limits.memory_bytes, setting: "max_memory" })
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Counts one more element of an array that has `length` already, and puts it there.
+    pub(super) fn push<T>(&mut self, array: &mut Vec<T>, element: T) -> Result<(), OnnxError> {
+        if array.len() >= self.limits.elements {
+            return Err(self.too_many_elements());
+        }
+        // An array grows by doubling: up to twice what it holds, and while it moves half of that again.
+        self.memory(2 * size_of::<T>())?;
+        array.push(element);
+        Ok(())
+    }
+
+    /// Checks how many elements an array of these dimensions has, and returns it.
+    pub(super) fn elements(&self, dims: &[usize]) -> Result<usize, OnnxError> {
+        dims.iter()
+            .try_fold(1_usize, |product, dim| product.checked_mul(*dim))
+            .filter(|elements| *elements <= self.limits.elements)
+            .ok_or_else(|| self.too_many_elements())
+    }
+
+    /// Checks how deep something lies.
+    pub(super) fn depth(&self, depth: usize) -> Result<(), OnnxError> {
+        match depth > self.limits.depth {
+            true => Err(OnnxError::Limit { what: "levels", max: self.limits.depth, setting: "max_depth" }),
+            false => Ok(()),
+        }
+    }
+
+    fn too_many_elements(&self) -> OnnxError {
+        OnnxError::Limit { what: "elements in one array", max: self.limits.elements, setting: "max_elements" }
+    }
+}

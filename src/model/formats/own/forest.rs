@@ -1,0 +1,132 @@
+//! Isolation forests: the nodes of all trees, one tree behind the other.
+//!
+//! Tensors: `sizes` (uint32), how many nodes each tree has; then, a number a node, `feature` (int32), −1 at the end of a
+//! path, `threshold` (float32), `left` and `right` (uint32), counted within the tree, and `samples` (uint32), how many
+//! training rows ended there. What a node has no use for is 0.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::OwnError;
+use super::tensors::{Place, Target};
+use crate::model::invalid::parameter;
+use crate::model::isolation_forest::{Boundary, IsolationForest, Node, Params, PathLength};
+
+const NAME: &str = "IsolationForest";
+/// The feature of a leaf.
+const LEAF: i32 = -1;
+
+/// A forest without its nodes.
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ForestDescription {
+    width: usize,
+    max_samples: u32,
+    offset: f64,
+    boundary: BoundaryDescription,
+    path_length: PathLengthDescription,
+}
+
+#[derive(Serialize, Deserialize, Debug)]
+#[serde(rename_all = "snake_case")]
+enum BoundaryDescription {
+    Below(f64),
+    AtOrBelow(f64),
+}
+
+/// By the version of scikit-learn that it is of.
+#[derive(Serialize, Deserialize, Debug)]
+enum PathLengthDescription {
+    #[serde(rename = "0.19")]
+    Version019,
+    #[serde(rename = "0.20")]
+    Version020,
+    #[serde(rename = "0.21")]
+    Current,
+}
+
+pub(super) fn write(forest: &IsolationForest, to: &mut Target<'_>) -> ForestDescription {
+    let Params { width, trees, max_samples, offset, boundary, path_length } = forest.params();
+    let sizes = trees.iter().map(|tree| u32::try_from(tree.len()).unwrap_or(u32::MAX)).collect::<Vec<_>>();
+    let (mut features, mut thresholds) = (Vec::new(), Vec::new());
+    let (mut lefts, mut rights, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+    for node in trees.into_iter().flatten() {
+        let (feature, threshold, left, right, samples) = match node {
+            Node::Split { feature, threshold, left, right } => {
+                (i32::try_from(feature).unwrap_or(i32::MAX), threshold, left, right, 0)
+            }
+            Node::Leaf { samples } => (LEAF, 0.0, 0, 0, samples),
+        };
+        features.push(feature);
+        thresholds.push(threshold);
+        lefts.push(left);
+        rights.push(right);
+        counts.push(samples);
+    }
+    to.counts("sizes", &sizes);
+    to.whole("feature", &features);
+    to.singles("threshold", &thresholds);
+    to.counts("left", &lefts);
+    to.counts("right", &rights);
+    to.counts("samples", &counts);
+    ForestDescription {
+        width,
+        max_samples,
+        offset,
+        boundary: match boundary {
+            Boundary::Below(level) => BoundaryDescription::Below(level),
+            Boundary::AtOrBelow(level) => BoundaryDescription::AtOrBelow(level),
+        },
+        path_length: match path_length {
+            PathLength::Version019 => PathLengthDescription::Version019,
+            PathLength::Version020 => PathLengthDescription::Version020,
+            PathLength::Current => PathLengthDescription::Current,
+        },
+    }
+}
+
+pub(super) fn read(description: &ForestDescription, from: &Place<'_, '_>) -> Result<IsolationForest, OwnError> {
+    let &ForestDescription { width, max_samples, offset, ref boundary, ref path_length } = description;
+    let sizes = from.counts("sizes")?;
+    let nodes = nodes(from)?;
+    let mut rest = &nodes[..];
+    let mut trees = Vec::with_capacity(sizes.len());
+    for size in sizes {
+        let split = usize::try_from(size).ok().and_then(|size| rest.split_at_checked(size));
+        let (tree, behind) =
+            split.ok_or_else(|| parameter(NAME, "sizes").invalid(size, "as many nodes as there are in all"))?;
+        trees.push(tree.to_vec());
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        let found = format!("{} nodes less than there are", rest.len());
+        return Err(parameter(NAME, "sizes").invalid(found, "as many nodes as there are in all").into());
+    }
+    let boundary = match *boundary {
+        BoundaryDescription::Below(level) => Boundary::Below(level),
+        BoundaryDescription::AtOrBelow(level) => Boundary::AtOrBelow(level),
+    };
+    let path_length = match path_length {
+        PathLengthDescription::Version019 => PathLength::Version019,
+        PathLengthDescription::Version020 => PathLength::Version020,
+        PathLengthDescription::Current => PathLength::Current,
+    };
+    Ok(IsolationForest::new(&Params { width, trees, max_samples, offset, boundary, path_length })?)
+}
+
+fn nodes(from: &Place<'_, '_>) -> Result<Vec<Node>, OwnError> {
+    let (features, thresholds) = (from.whole("feature")?, from.singles("threshold")?);
+    let (lefts, rights, counts) = (from.counts("left")?, from.counts("right")?, from.counts("samples")?);
+    let lengths =
+        [("threshold", thresholds.len()), ("left", lefts.len()), ("right", rights.len()), ("samples", counts.len())];
+    for (name, length) in lengths {
+        parameter(NAME, name).length(length, features.len(), "nodes")?;
+    }
+    let parts = features.into_iter().zip(thresholds).zip(lefts.into_iter().zip(rights)).zip(counts);
+    parts
+        .map(|(((feature, threshold), (left, right)), samples)| match u32::try_from(feature) {
+            Ok(feature) => Ok(Node::Split { feature, threshold, left, right }),
+            Err(_) if feature == LEAF => Ok(Node::Leaf { samples }),
+            Err(_) => Err(parameter(NAME, "feature").invalid(feature, "a feature, or -1 at the end of a path").into()),
+        })
+        .collect()
+}

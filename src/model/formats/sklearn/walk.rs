@@ -1,0 +1,147 @@
+//! The way through estimators within estimators: bounded, however they refer to each other.
+
+use super::estimator::Estimator;
+use super::{SklearnError, estimator_of, step};
+use crate::model::Limits;
+use crate::model::formats::pickle::Node;
+use crate::model::preprocessing::{Function, FunctionTransformer, Step};
+
+/// The most parts that a model may have, nested ones counted: a few values of a file can refer to each other so that
+/// there is no end of them.
+const MAX_PARTS: usize = 1_000;
+
+/// What may still be read.
+pub(super) struct Walk {
+    limits: Limits,
+    depth: usize,
+    parts: usize,
+    bytes: usize,
+    training_rows: Option<u64>,
+}
+
+/// Steps in order, as far as a file tells them.
+pub(super) struct Chain(Vec<Link>);
+
+/// A step, or a function that takes rows of whatever width.
+pub(super) enum Link {
+    Step(Step),
+    Function(Function),
+}
+
+impl Walk {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { limits: *limits, depth: 0, parts: 0, bytes: 0, training_rows: None }
+    }
+
+    /// How many rows the steps say that they were fitted to, if one does.
+    pub(super) fn training_rows(&self) -> Option<u64> {
+        self.training_rows
+    }
+
+    /// Counts one more part.
+    pub(super) fn count(&mut self) -> Result<(), SklearnError> {
+        self.parts += 1;
+        if self.parts > MAX_PARTS { Err(SklearnError::Parts { max: MAX_PARTS }) } else { Ok(()) }
+    }
+
+    /// Counts memory that steps take. Several may share an array of the file, and have each their own of it.
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), SklearnError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let max = self.limits.memory_bytes / 4;
+        if self.bytes > max { Err(SklearnError::Memory { max }) } else { Ok(()) }
+    }
+
+    /// The estimators of a pipeline, those of pipelines within it in their places. What does nothing is left out.
+    pub(super) fn flatten<'g, 'a>(&mut self, node: Node<'g, 'a>) -> Result<Vec<Estimator<'g, 'a>>, SklearnError> {
+        let mut estimators = Vec::new();
+        self.gather(node, &mut estimators)?;
+        Ok(estimators)
+    }
+
+    fn gather<'g, 'a>(&mut self, node: Node<'g, 'a>, into: &mut Vec<Estimator<'g, 'a>>) -> Result<(), SklearnError> {
+        self.count()?;
+        if node.is_none() || node.text() == Some("passthrough") {
+            return Ok(());
+        }
+        let estimator = estimator_of(node)?;
+        if estimator.path() != ("sklearn.pipeline", "Pipeline") {
+            into.push(estimator);
+            return Ok(());
+        }
+        let steps = estimator.required("Pipeline", "steps")?;
+        let wrong = |found: Node<'_, '_>| {
+            estimator.wrong("Pipeline", "steps", found.kind(), "pairs of a name and an estimator")
+        };
+        self.within(|walk| {
+            for step in steps.items().ok_or_else(|| wrong(steps))? {
+                let step = step.items().and_then(|mut pair| pair.nth(1)).ok_or_else(|| wrong(step))?;
+                walk.gather(step, into)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The steps that these estimators are.
+    pub(super) fn chain(&mut self, estimators: &[Estimator<'_, '_>]) -> Result<Chain, SklearnError> {
+        let mut links = Vec::new();
+        for estimator in estimators {
+            let link = step(*estimator, self)?;
+            if let Some(Link::Step(step)) = &link {
+                self.spend(size_of::<Step>() + step.heap_bytes())?;
+            }
+            links.extend(link);
+            self.training_rows = self.training_rows.max(estimator.training_rows());
+        }
+        Ok(Chain(links))
+    }
+
+    /// The steps of a transformer that lies within another.
+    pub(super) fn branch(&mut self, transformer: Node<'_, '_>) -> Result<Chain, SklearnError> {
+        self.within(|walk| {
+            let estimators = walk.flatten(transformer)?;
+            walk.chain(&estimators)
+        })
+    }
+
+    /// One level down.
+    fn within<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, SklearnError>) -> Result<T, SklearnError> {
+        if self.depth >= self.limits.depth {
+            return Err(SklearnError::Depth { max: self.limits.depth });
+        }
+        self.depth += 1;
+        let result = inner(self);
+        self.depth -= 1;
+        result
+    }
+}
+
+impl Chain {
+    /// How many features a row has that goes in, if that is known.
+    pub(super) fn width(&self) -> Option<usize> {
+        self.0.iter().find_map(|link| match link {
+            Link::Step(step) => Some(step.width()),
+            Link::Function(_) => None,
+        })
+    }
+
+    /// The steps for rows of `width` features, or, where that is not known, before something that takes `then` features.
+    pub(super) fn steps(self, width: Option<usize>, then: Option<usize>) -> Result<Vec<Step>, SklearnError> {
+        let mut width = width.or(self.width()).or(then);
+        let mut steps = Vec::with_capacity(self.0.len());
+        for link in self.0 {
+            let step = match (link, width) {
+                (Link::Step(step), _) => step,
+                (Link::Function(function), Some(width)) => {
+                    Step::FunctionTransformer(FunctionTransformer::new(width, function))
+                }
+                (Link::Function(_), None) => {
+                    let attribute = "n_features_in_".to_owned();
+                    return Err(SklearnError::Missing { class: "FunctionTransformer", attribute });
+                }
+            };
+            width = Some(step.output_width());
+            steps.push(step);
+        }
+        Ok(steps)
+    }
+}

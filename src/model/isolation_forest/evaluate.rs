@@ -1,0 +1,63 @@
+//! The walks down the trees.
+
+use ndarray::{ArrayView2, Axis};
+
+use super::params::{Boundary, IsolationForest, Packed};
+use crate::verdict::Label;
+
+/// How many rows go down a tree side by side. Each step waits for its node and its feature to come from memory;
+/// meanwhile the others go on.
+const LANES: usize = 12;
+
+impl IsolationForest {
+    /// The decision values of rows of [`width`](Self::width) features.
+    ///
+    /// Each row's path lengths are summed in the order of the trees, so its value does not depend on its neighbours.
+    pub(in crate::model) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
+        let count = rows.nrows();
+        // Whole blocks: what fills the last one up is walked for nothing.
+        let mut singles = Vec::with_capacity(count.next_multiple_of(LANES) * self.width);
+        #[expect(clippy::cast_possible_truncation, reason = "scikit-learn compares in single precision")]
+        singles.extend(rows.axis_iter(Axis(0)).flat_map(|row| row.into_iter().map(|x| *x as f32)));
+        singles.resize(count.next_multiple_of(LANES) * self.width, 0.0);
+        let mut sums = vec![[0.0; LANES]; count.div_ceil(LANES)];
+        for tree in &self.trees {
+            let nodes = &self.nodes[tree.start..tree.end];
+            for (block, sums) in singles.chunks_exact(LANES * self.width).zip(&mut sums) {
+                for (sum, end) in sums.iter_mut().zip(self.walk(nodes, tree.depth, block)) {
+                    *sum += nodes[end as usize].as_leaf().map_or(0.0, |leaf| self.leaves[leaf].path_length);
+                }
+            }
+        }
+        sums.as_flattened()[..count].iter().map(|sum| self.decision(*sum)).collect()
+    }
+
+    /// The leaves that the rows of a block end in.
+    fn walk(&self, nodes: &[Packed], depth: u32, block: &[f32]) -> [u32; LANES] {
+        let mut places = [0; LANES];
+        for _ in 0..depth {
+            for (lane, place) in places.iter_mut().enumerate() {
+                let node = nodes[*place as usize];
+                let x = block[lane * self.width + node.feature(self.feature_bits)];
+                *place = node.child(x, self.feature_bits);
+            }
+        }
+        places
+    }
+
+    /// The decision value that goes with a sum of path lengths.
+    fn decision(&self, sum: f64) -> f64 {
+        // A forest of trees of one row knows no path lengths; scikit-learn takes their ratio for 1.
+        let ratio = if self.denominator > 0.0 { sum / self.denominator } else { 1.0 };
+        -(-ratio).exp2() - self.offset
+    }
+
+    /// The label that goes with a decision value.
+    pub(in crate::model) fn label(&self, decision: f64) -> Label {
+        let anomaly = match self.boundary {
+            Boundary::Below(level) => decision < level,
+            Boundary::AtOrBelow(level) => decision <= level,
+        };
+        if anomaly { Label::Anomaly } else { Label::Normal }
+    }
+}

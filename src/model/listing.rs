@@ -1,0 +1,160 @@
+//! The model files of a directory, by the sensors that they name. None of them is read yet.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::NameTemplate;
+use super::proof::is_expectation;
+use crate::sensor::{SensorName, SensorNameError};
+
+/// What a directory of models holds, as far as names tell.
+#[derive(Debug)]
+pub struct Listing {
+    /// The files of each sensor.
+    pub files: BTreeMap<SensorName, ModelFile>,
+    /// The files that name no sensor, in the order of their paths.
+    pub ignored: Vec<Ignored>,
+}
+
+/// The file of one sensor's model.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ModelFile {
+    /// The file, the first one if there are several.
+    pub path: PathBuf,
+    /// Another sensor that the file's name could be taken to name.
+    pub alternative: Option<SensorName>,
+    /// A second file that names the sensor.
+    pub second: Option<PathBuf>,
+}
+
+/// What tells one content of a file from the next without reading it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    modified: SystemTime,
+    bytes: u64,
+    /// A file that was renamed over another is another one, even if it is as old and as long.
+    inode: u64,
+}
+
+/// A file that names no sensor.
+#[derive(Debug)]
+pub struct Ignored {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: IgnoredReason,
+}
+
+/// Why a file in the directory of models names no sensor.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IgnoredReason {
+    /// Its name does not fit the template.
+    #[error("its name does not fit the template {0}")]
+    Template(String),
+    /// Its name is not UTF-8.
+    #[error("its name is not UTF-8")]
+    NotUtf8,
+    /// The names in it cannot be a sensor's.
+    #[error(transparent)]
+    Name(#[from] SensorNameError),
+}
+
+/// Why a directory of models cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The directory cannot be read.
+    #[error("the directory of models {} cannot be read: {source}", path.display())]
+    Directory {
+        /// The directory, or one below it.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There are too many files.
+    #[error("more than {max} files are below {}; raise models.max_files if they are all models", path.display())]
+    TooMany {
+        /// The directory.
+        path: PathBuf,
+        /// The bound.
+        max: usize,
+    },
+}
+
+impl Stamp {
+    /// The stamp of a file; `None` when there is none, or it cannot be looked at.
+    pub fn of(path: &Path) -> Option<Self> {
+        let metadata: Metadata = fs::metadata(path).ok()?;
+        Some(Self { modified: metadata.modified().ok()?, bytes: metadata.len(), inode: metadata.ino() })
+    }
+}
+
+impl Listing {
+    /// Lists a directory, and those below it as deep as the template's names reach. Names that begin with a dot are
+    /// passed over, as files are written under such before they get their own, and so are expected answers.
+    ///
+    /// # Errors
+    /// When a directory cannot be read, or there are more than `max` files.
+    pub fn read(directory: &Path, template: &NameTemplate, max: usize) -> Result<Self, CatalogError> {
+        let mut files = Vec::new();
+        let mut left = max;
+        list(directory, template.depth(), &mut left, &mut files).map_err(|error| match error {
+            ListError::Directory { path, source } => CatalogError::Directory { path, source },
+            ListError::TooMany => CatalogError::TooMany { path: directory.to_owned(), max },
+        })?;
+        files.sort();
+        let mut listing = Self { files: BTreeMap::new(), ignored: Vec::new() };
+        for path in files {
+            match name_of(&path, directory, template) {
+                Ok((sensor, alternative)) => match listing.files.get_mut(&sensor) {
+                    Some(first) => _ = first.second.get_or_insert(path),
+                    None => _ = listing.files.insert(sensor, ModelFile { path, alternative, second: None }),
+                },
+                Err(reason) => listing.ignored.push(Ignored { path, reason }),
+            }
+        }
+        Ok(listing)
+    }
+}
+
+enum ListError {
+    Directory { path: PathBuf, source: io::Error },
+    TooMany,
+}
+
+/// Lists the files of a directory and of those at most `depth` below it. So a link in a circle ends.
+fn list(directory: &Path, depth: usize, left: &mut usize, files: &mut Vec<PathBuf>) -> Result<(), ListError> {
+    let failed = |source| ListError::Directory { path: directory.to_owned(), source };
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") || is_expectation(&path) {
+            continue;
+        }
+        *left = left.checked_sub(1).ok_or(ListError::TooMany)?;
+        if !path.is_dir() {
+            files.push(path);
+        } else if depth > 0 {
+            list(&path, depth - 1, left, files)?;
+        }
+    }
+    Ok(())
+}
+
+fn name_of(
+    path: &Path,
+    directory: &Path,
+    template: &NameTemplate,
+) -> Result<(SensorName, Option<SensorName>), IgnoredReason> {
+    let relative = path.strip_prefix(directory).unwrap_or(path).to_str().ok_or(IgnoredReason::NotUtf8)?;
+    let misfit = || IgnoredReason::Template(template.to_string());
+    // A '/' of the path stands for one of the template, never for a part of a name.
+    if relative.matches('/').count() != template.depth() {
+        return Err(misfit());
+    }
+    let found = template.find(relative).ok_or_else(misfit)??;
+    Ok((found.sensor, found.alternative))
+}

@@ -1,0 +1,14 @@
+//! Neural networks: dense autoencoders and scoring networks, evaluated in float32 by tract.
+//!
+//! An autoencoder is trained to give back what it is given, through a middle that is too narrow for all of it; what is
+//! like its training data comes back well, and what is not does not. As in scikit-learn, the decision value is a score
+//! minus an offset, and negative means anomalous: see [`Output`].
+//!
+//! Source: Hinton and Salakhutdinov, "Reducing the Dimensionality of Data with Neural Networks", Science 313 (2006).
+
+mod evaluate;
+mod params;
+
+pub(in crate::model) use evaluate::BATCH;
+pub(in crate::model) use params::Params;
+pub use params::{Network, NetworkError, Output};

@@ -1,0 +1,90 @@
+//! The instructions that a machine has for vectors of numbers, chosen as the daemon runs.
+
+use pulp::{NullaryFnOnce, Simd};
+
+use super::powers::Powers;
+
+/// Work that can be done with the instructions for vectors that a machine has.
+pub(super) trait Work: Sized {
+    /// What comes of it.
+    type Output;
+
+    /// Does it. Has to be inlined, so that it is compiled with those instructions.
+    fn run<S: Powers>(self, simd: S) -> Self::Output;
+}
+
+/// A set of instructions that this machine has.
+///
+/// Those that multiply and add at once give the same answers to the last bit: each lane is a row, so how many there are
+/// changes no sum. Without that instruction answers differ by roundings.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Instructions {
+    /// What any machine has. Written as eight lanes, so that the compiler takes what it may.
+    Plain,
+    /// AVX2 and FMA: four lanes.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(pulp::x86::V3),
+    /// AVX-512: eight lanes.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(pulp::x86::V4),
+    /// NEON: two lanes.
+    #[cfg(target_arch = "aarch64")]
+    Neon(pulp::aarch64::Neon),
+}
+
+impl Instructions {
+    /// The best that this machine has.
+    #[inline]
+    pub(super) fn best() -> Self {
+        match pulp::Arch::new() {
+            #[cfg(target_arch = "x86_64")]
+            pulp::Arch::V4(simd) => Self::Avx512(simd),
+            #[cfg(target_arch = "x86_64")]
+            pulp::Arch::V3(simd) => Self::Avx2(simd),
+            #[cfg(target_arch = "aarch64")]
+            pulp::Arch::Neon(simd) => Self::Neon(simd),
+            _ => Self::Plain,
+        }
+    }
+
+    /// Does work with them.
+    #[inline]
+    pub(super) fn run<W: Work>(self, work: W) -> W::Output {
+        match self {
+            Self::Plain => work.run(pulp::Scalar512b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(simd) => simd.vectorize(With { simd, work }),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(simd) => simd.vectorize(With { simd, work }),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(simd) => simd.vectorize(With { simd, work }),
+        }
+    }
+
+    /// All that this machine has.
+    #[cfg(test)]
+    pub(super) fn all() -> Vec<Self> {
+        let mut all = vec![Self::Plain];
+        #[cfg(target_arch = "x86_64")]
+        all.extend(pulp::x86::V3::try_new().map(Self::Avx2));
+        #[cfg(target_arch = "x86_64")]
+        all.extend(pulp::x86::V4::try_new().map(Self::Avx512));
+        #[cfg(target_arch = "aarch64")]
+        all.extend(pulp::aarch64::Neon::try_new().map(Self::Neon));
+        all
+    }
+}
+
+struct With<S, W> {
+    simd: S,
+    work: W,
+}
+
+impl<S: Simd + Powers, W: Work> NullaryFnOnce for With<S, W> {
+    type Output = W::Output;
+
+    #[inline(always)]
+    fn call(self) -> W::Output {
+        self.work.run(self.simd)
+    }
+}

@@ -1,0 +1,58 @@
+//! z = (x − centre) / scale, feature by feature: what several scalers come to.
+
+use ndarray::Array2;
+
+use crate::model::invalid::{Invalid, Parameter};
+
+/// What is subtracted from each feature, and what it is then divided by, each where given.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Shift {
+    pub(super) width: usize,
+    pub(super) centre: Option<Box<[f64]>>,
+    pub(super) scale: Option<Box<[f64]>>,
+}
+
+impl Shift {
+    /// Checks that there is one finite number a feature, and no scale that cannot be divided by. `names` are what centre
+    /// and scale are called.
+    pub(super) fn new(
+        width: usize,
+        centre: Option<Vec<f64>>,
+        scale: Option<Vec<f64>>,
+        names: [Parameter; 2],
+    ) -> Result<Self, Invalid> {
+        let [centres, scales] = names;
+        if let Some(centre) = &centre {
+            centres.length(centre.len(), width, "features")?;
+            centres.all_finite(centre)?;
+        }
+        if let Some(scale) = &scale {
+            scales.length(scale.len(), width, "features")?;
+            scales.all_positive(scale)?;
+        }
+        Ok(Self { width, centre: centre.map(Vec::into_boxed_slice), scale: scale.map(Vec::into_boxed_slice) })
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        [&self.centre, &self.scale].into_iter().flatten().map(|numbers| size_of_val(&**numbers)).sum()
+    }
+
+    /// The centre, and `spread` scales to both sides of it.
+    pub(super) fn around(&self, spread: f64) -> Option<Vec<(f64, f64)>> {
+        let pairs = self.centre.as_deref()?.iter().zip(self.scale.as_deref()?);
+        Some(pairs.map(|(centre, scale)| (centre - spread * scale, centre + spread * scale)).collect())
+    }
+
+    /// Divides, as scikit-learn does: a multiplication by the inverse would round differently.
+    pub(super) fn apply(&self, mut rows: Array2<f64>) -> Array2<f64> {
+        for mut row in rows.rows_mut() {
+            for (x, centre) in row.iter_mut().zip(self.centre.iter().flatten()) {
+                *x -= centre;
+            }
+            for (x, scale) in row.iter_mut().zip(self.scale.iter().flatten()) {
+                *x /= scale;
+            }
+        }
+        rows
+    }
+}

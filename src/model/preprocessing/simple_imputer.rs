@@ -1,0 +1,196 @@
+//! What is missing is replaced by a number of its feature, and said to be missing in features of its own if so set.
+
+use ndarray::Array2;
+
+use crate::model::invalid::{Invalid, parameter};
+
+const NAME: &str = "SimpleImputer";
+
+/// What stands for a number that is missing.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Missing {
+    /// NaN.
+    NaN,
+    /// A number of its own, such as −999.
+    Number(f64),
+}
+
+impl Missing {
+    fn is(self, x: f64) -> bool {
+        match self {
+            Self::NaN => x.is_nan(),
+            Self::Number(number) => x - number == 0.0,
+        }
+    }
+}
+
+/// Where the numbers come from that replace what is missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Replacement {
+    /// From the middle of training: the mean, the median or the most frequent number of a feature.
+    Middle,
+    /// From whoever set the model up.
+    Constant,
+}
+
+/// The parameters as files hold them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Params {
+    /// What is replaced.
+    pub missing: Missing,
+    /// Where the replacements come from.
+    pub strategy: Replacement,
+    /// What replaces it, one a feature. `None`: the feature had no numbers in training, and is left out.
+    pub replacements: Vec<Option<f64>>,
+    /// The features of which it is said, behind all others, whether they were missing: 1 if so, 0 if not.
+    pub indicators: Vec<usize>,
+}
+
+/// scikit-learn's `SimpleImputer`, fitted.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SimpleImputer {
+    missing: Missing,
+    strategy: Replacement,
+    replacements: Box<[Option<f64>]>,
+    indicators: Box<[usize]>,
+}
+
+impl SimpleImputer {
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// When a number is not finite, or an indicator is of a feature that is not there.
+    pub(in crate::model) fn new(params: Params) -> Result<Self, Invalid> {
+        let Params { missing, strategy, replacements, indicators } = params;
+        replacements.iter().flatten().try_for_each(|number| parameter(NAME, "statistics_").finite(*number))?;
+        if let Missing::Number(number) = missing {
+            parameter(NAME, "missing_values").finite(number)?;
+        }
+        let features = parameter(NAME, "indicator_.features_");
+        if let Some(beyond) = indicators.iter().find(|feature| **feature >= replacements.len()) {
+            return Err(features.invalid(beyond, format!("one of the {} features", replacements.len())));
+        }
+        if indicators.len() > replacements.len() {
+            return Err(features.invalid(format!("{} features", indicators.len()), "each feature at most once"));
+        }
+        Ok(Self { missing, strategy, replacements: replacements.into(), indicators: indicators.into() })
+    }
+
+    /// The parameters that it was made of.
+    pub fn params(&self) -> Params {
+        Params {
+            missing: self.missing,
+            strategy: self.strategy,
+            replacements: self.replacements.to_vec(),
+            indicators: self.indicators.to_vec(),
+        }
+    }
+
+    /// How many features a row has that goes in.
+    pub fn width(&self) -> usize {
+        self.replacements.len()
+    }
+
+    /// How many features a row has that comes out.
+    pub fn output_width(&self) -> usize {
+        self.replacements.iter().flatten().count() + self.indicators.len()
+    }
+
+    /// What stands for a number that is missing.
+    pub fn missing(&self) -> Missing {
+        self.missing
+    }
+
+    /// What replaces it. `None` for a feature that is left out.
+    pub fn replacements(&self) -> &[Option<f64>] {
+        &self.replacements
+    }
+
+    /// Whether all features come out where they went in, and nothing else.
+    pub(super) fn keeps_features(&self) -> bool {
+        self.output_width() == self.width() && self.indicators.is_empty()
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.replacements) + size_of_val(&*self.indicators)
+    }
+
+    /// The replacements, where they are the middle of training. A feature that is left out may be anything.
+    pub(super) fn centre(&self) -> Option<Vec<f64>> {
+        let middle = || self.replacements.iter().map(|number| number.unwrap_or(0.0)).collect();
+        (self.strategy == Replacement::Middle).then(middle)
+    }
+
+    pub(super) fn apply(&self, rows: Array2<f64>) -> Array2<f64> {
+        let mut imputed = Array2::zeros((rows.nrows(), self.output_width()));
+        for (row, mut out) in rows.rows().into_iter().zip(imputed.rows_mut()) {
+            let kept = row.iter().zip(&self.replacements).filter_map(|(x, replacement)| {
+                replacement.map(|replacement| if self.missing.is(*x) { replacement } else { *x })
+            });
+            let said = self.indicators.iter().map(|feature| f64::from(u8::from(self.missing.is(row[*feature]))));
+            out.iter_mut().zip(kept.chain(said)).for_each(|(place, x)| *place = x);
+        }
+        imputed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    const NAN: f64 = f64::NAN;
+
+    fn params() -> Params {
+        Params {
+            missing: Missing::NaN,
+            strategy: Replacement::Middle,
+            replacements: vec![Some(1.5), None, Some(7.0)],
+            indicators: vec![],
+        }
+    }
+
+    #[test]
+    fn nan_is_replaced_and_a_feature_without_numbers_is_left_out() {
+        let imputer = SimpleImputer::new(params()).unwrap();
+        assert_eq!((imputer.width(), imputer.output_width(), imputer.keeps_features()), (3, 2, false));
+        assert_eq!(imputer.apply(array![[NAN, 1.0, 2.0], [3.0, NAN, NAN]]), array![[1.5, 2.0], [3.0, 7.0]]);
+    }
+
+    #[test]
+    fn a_number_of_its_own_can_stand_for_what_is_missing() {
+        let imputer = SimpleImputer::new(Params { missing: Missing::Number(-999.0), ..params() }).unwrap();
+        let imputed = imputer.apply(array![[-999.0, 0.0, NAN]]);
+        assert!(imputed[[0, 0]].total_cmp(&1.5).is_eq() && imputed[[0, 1]].is_nan(), "{imputed}");
+    }
+
+    #[test]
+    fn what_was_missing_is_said_behind_the_features() {
+        let imputer = SimpleImputer::new(Params { indicators: vec![1, 2], ..params() }).unwrap();
+        assert_eq!(imputer.output_width(), 4);
+        assert_eq!(
+            imputer.apply(array![[1.0, NAN, 2.0], [3.0, 4.0, NAN]]),
+            array![[1.0, 2.0, 1.0, 0.0], [3.0, 7.0, 0.0, 1.0]]
+        );
+    }
+
+    #[test]
+    fn a_constant_is_no_centre() {
+        assert_eq!(SimpleImputer::new(params()).unwrap().centre(), Some(vec![1.5, 0.0, 7.0]));
+        assert_eq!(SimpleImputer::new(Params { strategy: Replacement::Constant, ..params() }).unwrap().centre(), None);
+    }
+
+    #[test]
+    fn parameters_that_do_not_fit_are_refused() {
+        for wrong in [
+            Params { replacements: vec![Some(f64::INFINITY); 3], ..params() },
+            Params { missing: Missing::Number(NAN), ..params() },
+            Params { indicators: vec![3], ..params() },
+            Params { indicators: vec![0; 4], ..params() },
+        ] {
+            assert!(SimpleImputer::new(wrong.clone()).is_err(), "{wrong:?}");
+        }
+        assert_eq!(SimpleImputer::new(params()).unwrap().params(), params());
+    }
+}

@@ -1,0 +1,352 @@
+//! Rows for a model, from CSV: a header, then a row a line, with the answers that are expected of them if wanted.
+
+use std::io::{self, Read};
+
+use csv::StringRecord;
+use ndarray::Array2;
+
+use super::Limits;
+use crate::verdict::Label;
+
+/// A file of rows whose header was read.
+#[derive(Debug)]
+pub struct RowReader<R> {
+    csv: csv::Reader<Metered<R>>,
+    header: Vec<String>,
+    max_numbers: usize,
+}
+
+/// The columns that hold what is wanted, by their names in the header.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns<'a> {
+    /// The features, in the order in which the model takes them.
+    pub features: &'a [String],
+    /// The expected decision value.
+    pub decision: Option<&'a str>,
+    /// The expected label.
+    pub label: Option<LabelColumn<'a>>,
+}
+
+/// A column of labels.
+#[derive(Clone, Copy, Debug)]
+pub struct LabelColumn<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What stands in it for a normal row; anything else is an anomaly. `1` and `1.0` are the same.
+    pub normal: &'a str,
+}
+
+/// Rows, and what is expected of them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Rows {
+    /// A row a line of the file. An empty field, or `nan`, is NaN: a missing value.
+    pub values: Array2<f64>,
+    /// The line of each row, the header being line 1.
+    pub lines: Vec<u64>,
+    /// The expected decision values, all finite.
+    pub decisions: Option<Vec<f64>>,
+    /// The expected labels.
+    pub labels: Option<Vec<Label>>,
+}
+
+/// Why rows could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RowsError {
+    /// The file cannot be read, or is no CSV.
+    #[error("cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// A column is not there.
+    #[error("has no column {column:?}; its header names {found}")]
+    NoColumn {
+        /// The missing one.
+        column: String,
+        /// Those that it has.
+        found: String,
+    },
+    /// The model takes another number of features.
+    #[error("gives rows of {found} features ({columns}), and the model takes {expected}")]
+    Width {
+        /// How many there are.
+        found: usize,
+        /// Their names.
+        columns: String,
+        /// How many the model takes.
+        expected: usize,
+    },
+    /// A row that ends too early.
+    #[error("line {line} ends before the column {column:?}")]
+    Short {
+        /// The line.
+        line: u64,
+        /// The first column that is missing.
+        column: String,
+    },
+    /// A field that is not what it should be.
+    #[error("line {line}, column {column:?}: {found:?} is not {expected}")]
+    Field {
+        /// The line.
+        line: u64,
+        /// The column.
+        column: String,
+        /// What stands there, at most forty characters of it.
+        found: String,
+        /// What should.
+        expected: &'static str,
+    },
+    /// There is more than is accepted.
+    #[error("holds more than {max} numbers, the most that is accepted (models.max_elements)")]
+    TooMany {
+        /// The bound.
+        max: usize,
+    },
+    /// There is nothing to compare.
+    #[error("holds no rows")]
+    Empty,
+}
+
+impl<R: Read> RowReader<R> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn new(source: R, limits: &Limits) -> Result<Self, RowsError> {
+        let metered = Metered { source, left: limits.file_bytes, max: limits.file_bytes };
+        let mut csv = csv::ReaderBuilder::new()
+            .flexible(true)
+            .comment(Some(b'#'))
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_reader(metered);
+        let header = csv.headers().map_err(io::Error::from)?;
+        // A spreadsheet may begin its file with a byte order mark.
+        let header = header.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
+        Ok(Self { csv, header, max_numbers: limits.elements })
+    }
+
+    /// The names of all columns.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// Whether there is a column of this name.
+    pub fn has(&self, column: &str) -> bool {
+        self.header.iter().any(|name| name == column)
+    }
+
+    /// The names of the columns that hold a model's features: `x0`, `x1` and so on, else the model's own names.
+    ///
+    /// # Errors
+    /// When there are none of either, or another number of them than the model takes.
+    pub fn features(&self, width: usize, own: Option<&[String]>) -> Result<Vec<String>, RowsError> {
+        if let Some(own) = own
+            && own.len() == width
+            && own.iter().all(|name| self.has(name))
+        {
+            return Ok(own.to_vec());
+        }
+        let numbered: Vec<_> = (0..).map(|number| format!("x{number}")).take_while(|name| self.has(name)).collect();
+        match (numbered.is_empty(), own) {
+            (true, Some(own)) if own.len() == width => {
+                let missing = own.iter().find(|name| !self.has(name)).cloned().unwrap_or_default();
+                Err(self.no_column(&missing))
+            }
+            (true, _) => Err(self.no_column("x0")),
+            (false, _) => of_width(numbered, width),
+        }
+    }
+
+    /// Reads all rows.
+    ///
+    /// # Errors
+    /// When a column is missing, a field is no number, there are too many or none at all. The error names line and column.
+    pub fn read(mut self, columns: &Columns<'_>) -> Result<Rows, RowsError> {
+        let features = columns.features.iter().map(|name| self.place(name)).collect::<Result<Vec<_>, _>>()?;
+        let decision = columns.decision.map(|name| self.place(name)).transpose()?;
+        let label =
+            columns.label.map(|label| Ok::<_, RowsError>((self.place(label.name)?, label.normal))).transpose()?;
+        let (mut values, mut lines, mut decisions, mut labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut record = StringRecord::new();
+        while self.csv.read_record(&mut record).map_err(io::Error::from)? {
+            if record.len() == 1 && record.iter().all(|field| field.trim().is_empty()) {
+                continue;
+            }
+            let line = Line { record: &record, header: &self.header };
+            for place in &features {
+                values.push(line.feature(*place)?);
+            }
+            decision.map(|place| line.decision(place).map(|decision| decisions.push(decision))).transpose()?;
+            label.map(|(place, normal)| line.label(place, normal).map(|label| labels.push(label))).transpose()?;
+            lines.push(line.number());
+            if values.len() > self.max_numbers || lines.len() > self.max_numbers {
+                return Err(RowsError::TooMany { max: self.max_numbers });
+            }
+        }
+        if lines.is_empty() {
+            return Err(RowsError::Empty);
+        }
+        let values = Array2::from_shape_vec((lines.len(), features.len()), values)
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        let (decisions, labels) = (decision.map(|_| decisions), label.map(|_| labels));
+        Ok(Rows { values, lines, decisions, labels })
+    }
+
+    fn place(&self, column: &str) -> Result<usize, RowsError> {
+        self.header.iter().position(|name| name == column).ok_or_else(|| self.no_column(column))
+    }
+
+    fn no_column(&self, column: &str) -> RowsError {
+        let found = self.header.iter().take(32).map(String::as_str).collect::<Vec<_>>().join(", ");
+        RowsError::NoColumn { column: column.to_owned(), found }
+    }
+}
+
+/// The columns, when they are as many as a model takes.
+///
+/// # Errors
+/// When they are not; the error has both numbers.
+pub fn of_width(columns: Vec<String>, width: usize) -> Result<Vec<String>, RowsError> {
+    if columns.len() == width {
+        return Ok(columns);
+    }
+    let shown = match &columns[..] {
+        [first, .., last] if columns.len() > 8 => format!("{first} to {last}"),
+        few => few.join(", "),
+    };
+    Err(RowsError::Width { found: columns.len(), columns: shown, expected: width })
+}
+
+/// One line, with the names of its columns.
+struct Line<'a> {
+    record: &'a StringRecord,
+    header: &'a [String],
+}
+
+impl Line<'_> {
+    fn number(&self) -> u64 {
+        self.record.position().map_or(0, csv::Position::line)
+    }
+
+    fn column(&self, place: usize) -> String {
+        self.header.get(place).cloned().unwrap_or_default()
+    }
+
+    fn field(&self, place: usize) -> Result<&str, RowsError> {
+        let short = || RowsError::Short { line: self.number(), column: self.column(place) };
+        self.record.get(place).map(str::trim).ok_or_else(short)
+    }
+
+    fn wrong(&self, place: usize, expected: &'static str) -> RowsError {
+        let found = self.record.get(place).unwrap_or_default().chars().take(40).collect();
+        RowsError::Field { line: self.number(), column: self.column(place), found, expected }
+    }
+
+    fn feature(&self, place: usize) -> Result<f64, RowsError> {
+        match self.field(place)? {
+            "" => Ok(f64::NAN),
+            text => text.parse().map_err(|_| self.wrong(place, "a number")),
+        }
+    }
+
+    fn decision(&self, place: usize) -> Result<f64, RowsError> {
+        let number = self.field(place)?.parse().ok().filter(|number: &f64| number.is_finite());
+        number.ok_or_else(|| self.wrong(place, "a finite number"))
+    }
+
+    fn label(&self, place: usize, normal: &str) -> Result<Label, RowsError> {
+        match self.field(place)? {
+            "" => Err(self.wrong(place, "a label")),
+            text => Ok(if is_same(text, normal) { Label::Normal } else { Label::Anomaly }),
+        }
+    }
+}
+
+/// Whether two labels are the same, as text or as whole numbers: pandas writes `1.0` where a column has gaps.
+fn is_same(a: &str, b: &str) -> bool {
+    let whole = |text: &str| text.strip_suffix(".0").unwrap_or(text).parse::<i64>().ok();
+    a == b || whole(a).is_some_and(|a| whole(b) == Some(a))
+}
+
+/// A source that ends in an error when it is too long.
+#[derive(Debug)]
+struct Metered<R> {
+    source: R,
+    left: usize,
+    max: usize,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.left = self.left.checked_sub(read).ok_or_else(|| {
+            let max = self.max;
+            io::Error::other(format!("it has more than {max} bytes, the most that is accepted (models.max_file)"))
+        })?;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader(text: &str) -> RowReader<&[u8]> {
+        RowReader::new(text.as_bytes(), &Limits::default()).unwrap()
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn read(text: &str, features: &[&str]) -> Result<Rows, RowsError> {
+        let label = Some(LabelColumn { name: "label", normal: "1" });
+        reader(text).read(&Columns { features: &names(features), decision: Some("decision"), label })
+    }
+
+    #[test]
+    fn rows_come_with_their_lines_and_their_answers_whatever_the_order_of_the_columns() {
+        let text = "\u{feff}label,b, a ,decision\r\n1,2,1,0.5\r\n\r\n-1,,nan,-0.25\r\n1.0,4,3,0\r\n";
+        let rows = read(text, &["a", "b"]).unwrap();
+        assert_eq!(rows.lines, [2, 4, 5]);
+        assert_eq!((rows.values[[0, 0]], rows.values[[0, 1]], rows.values[[2, 0]]), (1.0, 2.0, 3.0));
+        assert!(rows.values.row(1).iter().all(|x| x.is_nan()));
+        assert_eq!(rows.decisions, Some(vec![0.5, -0.25, 0.0]));
+        assert_eq!(rows.labels, Some(vec![Label::Normal, Label::Anomaly, Label::Normal]));
+    }
+
+    #[test]
+    fn an_error_names_the_line_and_the_column() {
+        let says = |text: &str| read(text, &["x0"]).unwrap_err().to_string();
+        assert_eq!(says("x0,label,decision\n1,1,1\ntwo,1,1\n"), "line 3, column \"x0\": \"two\" is not a number");
+        assert_eq!(says("x0,label,decision\n1,1,inf\n"), "line 2, column \"decision\": \"inf\" is not a finite number");
+        assert_eq!(says("x0,label,decision\n1,,1\n"), "line 2, column \"label\": \"\" is not a label");
+        assert_eq!(says("x0,label,decision\n1,1\n"), "line 2 ends before the column \"decision\"");
+        assert_eq!(says("x0,label\n1,1\n"), "has no column \"decision\"; its header names x0, label");
+        assert_eq!(says("x0,label,decision\n"), "holds no rows");
+    }
+
+    #[test]
+    fn the_features_are_numbered_columns_or_those_that_the_model_names() {
+        let of = |header: &str, width, own: Option<&[&str]>| {
+            let own = own.map(names);
+            reader(header).features(width, own.as_deref()).map_err(|error| error.to_string())
+        };
+        assert_eq!(of("x1,x0,decision", 2, None), Ok(names(&["x0", "x1"])));
+        assert_eq!(of("temp,flow", 2, Some(&["flow", "temp"])), Ok(names(&["flow", "temp"])));
+        assert_eq!(of("x0,x1", 2, Some(&["flow", "temp"])), Ok(names(&["x0", "x1"])));
+        let width = of("x0,x1,x2", 2, None).unwrap_err();
+        assert_eq!(width, "gives rows of 3 features (x0, x1, x2), and the model takes 2");
+        assert!(of("temp", 2, Some(&["flow", "temp"])).unwrap_err().contains("no column \"flow\""));
+        assert!(of("temp", 1, None).unwrap_err().contains("no column \"x0\""));
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_with_the_name_of_the_setting() {
+        let limits = Limits { elements: 3, ..Limits::default() };
+        let columns = names(&["x0", "x1"]);
+        let columns = Columns { features: &columns, decision: None, label: None };
+        let error = RowReader::new(&b"x0,x1\n1,2\n3,4\n"[..], &limits).unwrap().read(&columns).unwrap_err();
+        assert!(matches!(error, RowsError::TooMany { max: 3 }), "{error}");
+        let limits = Limits { file_bytes: 8, ..Limits::default() };
+        let error = RowReader::new(&b"x0,x1\n1,2\n3,4\n"[..], &limits).unwrap_err();
+        assert!(error.to_string().contains("models.max_file"), "{error}");
+    }
+}

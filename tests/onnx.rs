@@ -1,0 +1,327 @@
+//! ONNX files give the answers of what they were made from, and a damaged or hostile one is refused with its reason.
+
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
+#[path = "support/reference.rs"]
+mod reference;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use anomalyd::model::formats::onnx::OnnxError;
+use anomalyd::model::{Detector, Format, Limits, Model, ModelError, Output, Step};
+use anomalyd::verdict::Label;
+use ndarray::Array2;
+use proptest::prelude::*;
+
+/// Far above what any refusal takes, far below what a bomb would.
+const SOON: Duration = Duration::from_secs(5);
+
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name)
+}
+
+/// The files of a folder that end in `.onnx`.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|ending| ending == "onnx")).collect();
+    paths.sort();
+    paths
+}
+
+/// The columns of a file whose names `wanted` accepts.
+fn columns(path: &Path, wanted: impl Fn(&str) -> bool) -> Array2<f64> {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let places: Vec<usize> =
+        reader.headers().unwrap().iter().enumerate().filter(|(_, name)| wanted(name)).map(|(at, _)| at).collect();
+    let numbers: Vec<f64> = reader
+        .records()
+        .flat_map(|record| {
+            let record = record.unwrap();
+            places.iter().map(|at| record[*at].parse().unwrap()).collect::<Vec<f64>>()
+        })
+        .collect();
+    Array2::from_shape_vec((numbers.len() / places.len(), places.len()), numbers).unwrap()
+}
+
+/// Holds a model against the answers beside it: decision values to float32, labels wherever they are not that near 0.
+fn check(path: &Path) -> Model {
+    let name = path.display();
+    let model = Model::load(path, &Limits::default()).unwrap();
+    let answers = path.with_extension("csv");
+    let rows = columns(&answers, |column| column.starts_with('x'));
+    let decisions = columns(&answers, |column| column == "decision");
+    let labels = columns(&answers, |column| column == "label");
+    let found = model.evaluate(rows.view()).unwrap();
+    assert_eq!(found.len(), decisions.len(), "{name}");
+    for (row, ((found, decision), label)) in found.iter().zip(&decisions).zip(&labels).enumerate() {
+        let difference = (found.decision - decision).abs();
+        assert!(difference <= 1e-4 * decision.abs().max(1.0), "{name}, row {row}: {} for {decision}", found.decision);
+        let label = if *label > 0.0 { Label::Normal } else { Label::Anomaly };
+        assert!(found.label == label || decision.abs() <= 1e-4, "{name}, row {row}: {:?} at {decision}", found.label);
+    }
+    model
+}
+
+#[test]
+fn every_sample_gives_its_answers() {
+    let samples = files(&sample(""));
+    let samples: Vec<_> = samples.iter().filter(|path| !path.ends_with("onnx_torch_no_offset.onnx")).collect();
+    assert_eq!(samples.len(), 7, "samples are missing");
+    for path in samples {
+        check(path);
+    }
+}
+
+#[test]
+fn the_reference_models_give_scikit_learns_answers() {
+    let Some(root) = reference::reference() else { return };
+    let models = files(&root.join("formats"));
+    assert!(models.len() >= 10, "{} models", models.len());
+    for path in &models {
+        let model = check(path);
+        assert!(model.metadata().notes.iter().any(|note| note.contains("float64")), "{:?}", model.metadata());
+    }
+}
+
+#[test]
+fn a_converted_model_says_what_it_is() {
+    let model = Model::load(&sample("onnx_svm_columns_4d.onnx"), &Limits::default()).unwrap();
+    let metadata = model.metadata();
+    assert_eq!(metadata.format, Format::Onnx { opset: 15 });
+    assert_eq!(metadata.format.to_string(), "ONNX, opset 15");
+    assert_eq!((&*metadata.library, metadata.library_version.is_some()), ("skl2onnx", true));
+    assert_eq!(model.preprocessing().iter().map(Step::name).collect::<Vec<_>>(), ["ColumnTransformer"]);
+    assert_eq!((model.detector().name(), model.width()), ("OneClassSVM", 4));
+}
+
+#[test]
+fn what_was_left_missing_is_imputed_as_the_graph_says() {
+    let model = Model::load(&sample("onnx_svm_columns_4d.onnx"), &Limits::default()).unwrap();
+    let row = Array2::from_shape_vec((1, 4), vec![f64::NAN, 40.0, 60.0, 80.0]).unwrap();
+    assert!(model.evaluate(row.view()).is_ok());
+}
+
+#[test]
+fn an_autoencoder_decides_by_its_error_and_the_offset_in_its_metadata() {
+    let model = Model::load(&sample("onnx_torch_4d.onnx"), &Limits::default()).unwrap();
+    let Detector::Network(network) = model.detector() else { unreachable!("a network") };
+    assert_eq!((network.output(), network.offset(), network.width()), (Output::Reconstruction, -1.2, 4));
+    assert!((model.detector().unit() - 1.2).abs() < 1e-12);
+    assert!(model.metadata().notes.iter().any(|note| note.contains("float32")));
+    assert_eq!(network.file(), fs::read(sample("onnx_torch_4d.onnx")).unwrap());
+}
+
+#[test]
+fn an_autoencoder_without_an_offset_is_refused_with_how_to_add_it() {
+    let error = Model::load(&sample("onnx_torch_no_offset.onnx"), &Limits::default()).unwrap_err().to_string();
+    for expected in ["gives back its 4 features", "anomalyd.offset", "set_model_props", "model convert"] {
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_row_gets_the_same_value_whatever_its_neighbours_are() {
+    for path in files(&sample("")).iter().filter(|path| !path.ends_with("onnx_torch_no_offset.onnx")) {
+        let model = Model::load(path, &Limits::default()).unwrap();
+        let rows = columns(&path.with_extension("csv"), |column| column.starts_with('x'));
+        let together = model.evaluate(rows.view()).unwrap();
+        for (row, together) in rows.outer_iter().zip(together) {
+            let alone = model.evaluate(row.insert_axis(ndarray::Axis(0))).unwrap()[0];
+            assert_eq!(alone.decision.to_bits(), together.decision.to_bits(), "{}", path.display());
+        }
+    }
+}
+
+// Files made by hand, part by part.
+
+fn varint(mut number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
+        number >>= 7;
+    }
+    bytes.push(u8::try_from(number).unwrap());
+    bytes
+}
+
+fn number(field: u64, number: u64) -> Vec<u8> {
+    [varint(field << 3), varint(number)].concat()
+}
+
+fn part(field: u64, content: &[u8]) -> Vec<u8> {
+    [varint(field << 3 | 2), varint(u64::try_from(content.len()).unwrap()), content.to_vec()].concat()
+}
+
+fn text(field: u64, text: &str) -> Vec<u8> {
+    part(field, text.as_bytes())
+}
+
+fn value(name: &str, dims: &[u64]) -> Vec<u8> {
+    let dims: Vec<u8> = dims.iter().flat_map(|dim| part(1, &number(1, *dim))).collect();
+    let kind = [number(1, 1), part(2, &dims)].concat();
+    [text(1, name), part(2, &part(1, &kind))].concat()
+}
+
+fn tensor(name: &str, dims: &[u64], numbers: &[f32]) -> Vec<u8> {
+    let dims: Vec<u8> = dims.iter().flat_map(|dim| number(1, *dim)).collect();
+    let raw: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    [dims, number(2, 1), text(8, name), part(9, &raw)].concat()
+}
+
+fn node(operator: &str, inputs: &[&str], output: &str) -> Vec<u8> {
+    let inputs: Vec<u8> = inputs.iter().flat_map(|input| text(1, input)).collect();
+    [inputs, text(2, output), text(4, operator)].concat()
+}
+
+fn model(nodes: &[Vec<u8>], tensors: &[Vec<u8>], outputs: &[&str]) -> Vec<u8> {
+    let nodes: Vec<u8> = nodes.iter().flat_map(|node| part(1, node)).collect();
+    let tensors: Vec<u8> = tensors.iter().flat_map(|tensor| part(5, tensor)).collect();
+    let outputs: Vec<u8> = outputs.iter().flat_map(|output| part(12, &value(output, &[1, 1]))).collect();
+    file(&[nodes, tensors, part(11, &value("x", &[1, 2])), outputs].concat())
+}
+
+fn file(graph: &[u8]) -> Vec<u8> {
+    let opset = part(8, &number(2, 15));
+    [number(1, 8), text(2, "test"), part(7, graph), opset].concat()
+}
+
+fn read(bytes: &[u8]) -> Result<Model, ModelError> {
+    let start = Instant::now();
+    let result = Model::read(bytes, &Limits::default());
+    assert!(start.elapsed() < SOON, "took {:?}", start.elapsed());
+    result
+}
+
+fn refusal(bytes: &[u8]) -> OnnxError {
+    match read(bytes) {
+        Err(ModelError::Onnx(error)) => error,
+        other => unreachable!("expected a refused ONNX file, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_network_of_one_output_is_its_decision_value() {
+    let layer = node("MatMul", &["x", "w"], "y");
+    let model = read(&model(&[layer], &[tensor("w", &[2, 1], &[1.0, -1.0])], &["y"])).unwrap();
+    let rows = Array2::from_shape_vec((2, 2), vec![3.0, 1.0, 1.0, 3.0]).unwrap();
+    let decisions: Vec<_> = model.evaluate(rows.view()).unwrap().iter().map(|row| row.decision).collect();
+    assert_eq!(decisions, [2.0, -2.0]);
+}
+
+#[test]
+fn an_operator_that_is_not_understood_is_named_with_its_node() {
+    let error = refusal(&model(&[node("Loop", &["x"], "y")], &[], &["y"])).to_string();
+    assert!(error.starts_with("node y, operator Loop of ai.onnx: supported are dense networks"), "{error}");
+}
+
+#[test]
+fn a_graph_that_does_not_hang_together_is_refused() {
+    let weights = || tensor("w", &[2, 1], &[1.0, -1.0]);
+    let circle = [node("Add", &["b", "x"], "a"), node("Relu", &["a"], "b")];
+    for (bytes, reason) in [
+        (model(&circle, &[], &["b"]), "value b is taken by a node, and nothing before it makes it"),
+        (model(&[node("Relu", &["gone"], "y")], &[], &["y"]), "value gone is taken by a node"),
+        (model(&[node("Relu", &["x"], "x")], &[], &["x"]), "value x is made twice"),
+        (model(&[], &[weights(), weights()], &["w"]), "value w is made twice"),
+        (model(&[], &[], &["y"]), "value y is an output of the graph"),
+        (model(&[node("Relu", &["x"], "y")], &[], &["y", "y"]), "has 2 outputs"),
+        (file(&part(12, &value("y", &[1, 1]))), "takes no or several inputs"),
+        (file(&part(11, &value("x", &[1, 2, 3]))), "of another shape than [batch, features]"),
+        (file(&part(11, &value("x", &[1, 0]))), "of another shape than [batch, features]"),
+        (file(&part(11, &value("x", &[1, u64::MAX]))), "a dimension is below 0"),
+    ] {
+        let error = refusal(&bytes).to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn shapes_that_lie_are_refused() {
+    let layer = || node("MatMul", &["x", "w"], "y");
+    let huge = 1 << 40;
+    for (tensor, reason) in [
+        (tensor("w", &[2, 1], &[1.0]), "make 2 numbers, and 1 are there"),
+        (tensor("w", &[huge, huge], &[]), "elements in one array"),
+        (tensor("w", &[huge, 0], &[]), "more than"),
+        (tensor("w", &[u64::MAX, 1], &[]), "a dimension is -1"),
+        (tensor("w", &[3, 1], &[1.0; 3]), "its weights are 3 by 1, and its rows have 2 numbers"),
+        (tensor("w", &[2, 3], &[1.0; 6]), "gives 3 numbers for a row of 2"),
+        (tensor("w", &[2], &[1.0; 2]), "not one constant matrix"),
+    ] {
+        let error = refusal(&model(&[layer()], &[tensor], &["y"])).to_string();
+        assert!(error.contains(reason) || reason == "more than", "{error}");
+    }
+}
+
+#[test]
+fn rows_that_grow_without_bound_are_refused() {
+    let axis = [text(1, "axis"), number(3, 1)].concat();
+    let names: Vec<String> = std::iter::once("x".to_owned()).chain((0..60).map(|level| format!("v{level}"))).collect();
+    let doubled = names.windows(2).map(|pair| {
+        let concat = node("Concat", &[&pair[0], &pair[0]], &pair[1]);
+        [concat, part(5, &axis)].concat()
+    });
+    assert!(matches!(refusal(&model(&doubled.collect::<Vec<_>>(), &[], &["v59"])), OnnxError::Limit { .. }));
+}
+
+#[test]
+fn no_path_in_a_file_is_opened() {
+    let elsewhere = [tensor("w", &[2, 1], &[]), part(13, &[text(1, "location"), text(2, "/etc/passwd")].concat())];
+    for tensor in [elsewhere.concat(), [tensor("w", &[2, 1], &[1.0; 2]), number(14, 1)].concat()] {
+        let error = refusal(&model(&[node("MatMul", &["x", "w"], "y")], &[tensor], &["y"])).to_string();
+        assert!(error.contains("tensors in other files"), "{error}");
+    }
+}
+
+#[test]
+fn graphs_within_graphs_are_counted() {
+    let mut graph = Vec::new();
+    for _ in 0..100 {
+        graph = part(1, &part(5, &[text(1, "body"), part(6, &graph)].concat()));
+    }
+    assert!(matches!(refusal(&file(&graph)), OnnxError::Limit { setting: "max_depth", .. }));
+}
+
+#[test]
+fn a_part_that_is_there_twice_is_refused() {
+    let file = model(&[node("Relu", &["x"], "y")], &[], &["y"]);
+    let error = refusal(&[file.clone(), part(7, &[])].concat()).to_string();
+    assert!(error.contains("there twice"), "{error}");
+}
+
+#[test]
+fn a_file_of_nothing_but_parts_is_refused() {
+    let graph = part(1, &[]).repeat(1_000_000);
+    assert!(matches!(refusal(&file(&graph)), OnnxError::Limit { setting: "max_instructions", .. }));
+}
+
+/// The samples, as they are.
+static SAMPLES: LazyLock<Vec<Vec<u8>>> =
+    LazyLock::new(|| files(&sample("")).iter().map(|path| fs::read(path).unwrap()).collect());
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_damaged_file_is_a_model_or_an_error(
+        which in 0_usize..8,
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        end in proptest::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut bytes = SAMPLES[which].clone();
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        if let Some(end) = end {
+            bytes.truncate(end.index(bytes.len()));
+        }
+        if let Ok(model) = read(&bytes) {
+            let rows = Array2::from_elem((2, model.width()), 0.5);
+            let _ = model.evaluate(rows.view());
+        }
+    }
+}

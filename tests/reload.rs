@@ -1,0 +1,136 @@
+//! Model files that change, come and go while the daemon runs.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use support::daemon::Daemon;
+use support::plant;
+use support::settings::Settings;
+use support::site::{Site, anomalyd};
+
+/// A place whose models are its own, so that they can be changed.
+fn site(settings: &Settings) -> Site {
+    let site = Site::new(settings);
+    let models = site.path("models");
+    fs::create_dir(&models).unwrap();
+    for file in fs::read_dir(plant::models()).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), models.join(file.file_name())).unwrap();
+    }
+    site.configure(&settings.clone().with_text("models.directory", models));
+    site
+}
+
+fn settings() -> Settings {
+    plant::settings().with("models.settle", "\"20ms\"").with("models.look_every", "\"1h\"")
+}
+
+fn file(site: &Site, sensor: &str) -> PathBuf {
+    let models = fs::read_dir(site.path("models")).unwrap().map(|file| file.unwrap().path());
+    let name = format!("model_{}", sensor.replace('/', "_"));
+    models.into_iter().find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&name)).unwrap()
+}
+
+/// Publishes the readings of whole windows, and waits until the run over the last of them has been published.
+fn windows(site: &Site, daemon: &mut Daemon, windows: std::ops::Range<usize>, last: &str) {
+    let readings = plant::readings(7);
+    let per_window = 60 * 15;
+    plant::publish_all(site.port(), &readings[windows.start * per_window..windows.end * per_window]);
+    daemon.wait_until_published("files", last);
+}
+
+/// Tells the daemon to look at its models, as a person would.
+fn reload(site: &Site) {
+    let output = anomalyd(&["reload", "--config", site.config().to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What was said of a sensor's model in a window: the outcome, and the model's hash.
+fn verdict(site: &Site, sensor: &str, window: &str) -> Option<(String, Value)> {
+    let (device, name) = sensor.split_once('/').unwrap();
+    let lines = site.dump("verdicts");
+    let mut lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let line =
+        lines.find(|line| line["device"] == device && line["sensor"] == name && line["window_start"] == window)?;
+    Some((line["outcome"].as_str().unwrap().to_owned(), line["model"].clone()))
+}
+
+const FIRST: &str = "2026-03-02T06:00:00Z";
+const SECOND: &str = "2026-03-02T06:20:00Z";
+
+#[test]
+fn what_has_changed_is_at_work_from_the_next_window_on_and_a_broken_model_changes_nothing() {
+    let site = site(&settings());
+    let (changed, taken_off, broken, added) = ("pump-2/flow", "pump-2/pressure", "pump-2/vibration", "oven-3/flow");
+    let kept_aside = site.path("aside");
+    let added_file = file(&site, added);
+    fs::rename(&added_file, &kept_aside).unwrap();
+
+    let mut daemon = site.start();
+    windows(&site, &mut daemon, 0..2, FIRST);
+    fs::copy(file(&site, "press-1/flow"), file(&site, changed)).unwrap();
+    fs::remove_file(file(&site, taken_off)).unwrap();
+    fs::write(file(&site, broken), b"\x80\x04broken").unwrap();
+    fs::rename(&kept_aside, &added_file).unwrap();
+    reload(&site);
+    for (sensor, message) in [
+        (changed, "another model is at work"),
+        (added, "another model is at work"),
+        (taken_off, "the model's file is gone"),
+        (broken, "the old one stays at work"),
+    ] {
+        daemon.wait_for(message, |line| {
+            line["sensor"] == sensor && line["message"].as_str().is_some_and(|text| text.contains(message))
+        });
+    }
+    windows(&site, &mut daemon, 2..4, SECOND);
+    daemon.stop();
+
+    let before = |sensor| verdict(&site, sensor, FIRST);
+    let after = |sensor| verdict(&site, sensor, SECOND);
+    let (old, new) = (before(changed).unwrap(), after(changed).unwrap());
+    assert_eq!((old.0.as_str(), new.0.as_str()), ("scored", "scored"));
+    assert_ne!(old.1, new.1);
+    assert_eq!(new.1, after("press-1/flow").unwrap().1);
+    assert!(before(taken_off).is_some() && after(taken_off).is_none());
+    assert_eq!(before(broken), after(broken));
+    assert!(before(added).is_none());
+    assert_eq!(after(added).unwrap().0, "scored");
+}
+
+#[test]
+fn changes_are_noticed_without_being_told() {
+    let site = site(&settings().with("models.look_every", "\"50ms\""));
+    let mut daemon = site.start();
+    fs::copy(file(&site, "press-1/flow"), file(&site, "pump-2/flow")).unwrap();
+    daemon.wait_for("the change is noticed", |line| line["sensor"] == "pump-2/flow" && line["hash"].is_string());
+    daemon.stop();
+}
+
+#[test]
+fn a_folder_that_is_away_takes_no_model_off() {
+    let site = site(&settings());
+    let mut daemon = site.start();
+    fs::rename(site.path("models"), site.path("away")).unwrap();
+    daemon.signal("HUP");
+    daemon.wait_for("the folder is missed", |line| {
+        line["message"].as_str().is_some_and(|text| text.contains("model files are not looked at"))
+    });
+    windows(&site, &mut daemon, 0..2, FIRST);
+    daemon.stop();
+    assert_eq!(verdict(&site, "pump-2/flow", FIRST).unwrap().0, "scored");
+}
+
+#[test]
+fn without_a_daemon_there_is_nobody_to_tell_and_the_command_says_so() {
+    let site = site(&settings());
+    let output = anomalyd(&["reload", "--config", site.config().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("no daemon runs on the store in"), "{said}");
+}

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Writes the ONNX samples of this folder, each with rows and the answers to them: of scikit-learn for what skl2onnx
+converts, of onnxruntime for networks.
+
+    python3 -m venv venv && venv/bin/pip install skl2onnx onnxruntime && venv/bin/python make_onnx.py
+
+Networks are written by hand, as torch.onnx.export and tf2onnx write them.
+"""
+
+import pathlib
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from skl2onnx import to_onnx
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+from sklearn.impute import SimpleImputer
+from sklearn.neighbors import LocalOutlierFactor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.svm import OneClassSVM
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def training(features, seed, rows=60):
+    rng = np.random.default_rng(seed)
+    return (20.0 + 5.0 * rng.normal(size=(rows, features)) * np.arange(1, features + 1)).astype(np.float32)
+
+
+def answers(name, rows, decisions, labels):
+    with open(HERE / f"{name}.csv", "w", encoding="ascii", newline="\n") as file:
+        print(",".join([f"x{i}" for i in range(rows.shape[1])] + ["label", "decision"]), file=file)
+        for row, label, decision in zip(rows, labels, decisions):
+            print(",".join([repr(float(x)) for x in row] + [str(int(label)), repr(float(decision))]), file=file)
+
+
+def rows_of(features, seed):
+    return np.concatenate([training(features, seed + 1, 20), 2.0 * training(features, seed + 2, 8)])
+
+
+def estimator(name, model, features, seed, opset=15, **options):
+    model.fit(training(features, seed))
+    rows = rows_of(features, seed)
+    file = to_onnx(model, rows[:1], target_opset={"": opset, "ai.onnx.ml": 2}, **options)
+    (HERE / f"{name}.onnx").write_bytes(file.SerializeToString())
+    answers(name, rows, model.decision_function(rows), model.predict(rows))
+
+
+def scores_too(detector):
+    return {"options": {type(detector): {"score_samples": True}}}
+
+
+estimator("onnx_svm_pca_2d", make_pipeline(StandardScaler(), PCA(2, whiten=True), OneClassSVM(gamma=0.2, nu=0.1)), 3, 1)
+columns = ColumnTransformer(
+    [("a", make_pipeline(SimpleImputer(), StandardScaler()), [2, 0]), ("b", MinMaxScaler(clip=True), [1])],
+    remainder="passthrough",
+)
+estimator("onnx_svm_columns_4d", make_pipeline(columns, OneClassSVM(gamma=0.001, nu=0.1)), 4, 2)
+forest = IsolationForest(n_estimators=3, max_samples=16, contamination=0.1, random_state=0)
+estimator("onnx_forest_2d", make_pipeline(RobustScaler(), forest), 2, 3, opset=18, **scores_too(forest))
+estimator("onnx_lof_2d", make_pipeline(StandardScaler(), LocalOutlierFactor(5, novelty=True)), 2, 4)
+manhattan = LocalOutlierFactor(7, novelty=True, metric="manhattan", contamination=0.2)
+estimator("onnx_lof_manhattan_2d", make_pipeline(StandardScaler(), manhattan), 2, 5, opset=18)
+
+
+def network(name, nodes, weights, features, outputs, seed, opset, producer, offset=None):
+    rng = np.random.default_rng(seed)
+    tensors = [numpy_helper.from_array((rng.normal(size=shape) / 2).astype(np.float32), key) for key, shape in weights]
+    values = [helper.make_tensor_value_info(key, TensorProto.FLOAT, ["batch", width])
+              for key, width in (("x", features), ("y", outputs))]
+    graph = helper.make_graph(nodes, "network", values[:1], values[1:], tensors)
+    model = helper.make_model(graph, producer_name=producer, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    if offset is not None:
+        helper.set_model_props(model, {"anomalyd.offset": str(offset)})
+    onnx.checker.check_model(model, full_check=True)
+    (HERE / f"{name}.onnx").write_bytes(model.SerializeToString())
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    # More rows than go through at once.
+    rows = rng.normal(size=(70, features)).astype(np.float32)
+    (out,) = session.run(None, {"x": rows})
+    score = out[:, 0] if outputs == 1 else -((rows.astype(float) - out) ** 2).mean(axis=1)
+    decisions = score - (offset or 0.0)
+    answers(name, rows, decisions, np.where(decisions >= 0, 1, -1))
+
+
+def torch(offset):
+    nodes = [
+        helper.make_node("Gemm", ["x", "0.weight", "0.bias"], ["1"], "/0/Gemm", alpha=1.0, beta=1.0, transB=1),
+        helper.make_node("Relu", ["1"], ["2"], "/1/Relu"),
+        helper.make_node("Gemm", ["2", "2.weight", "2.bias"], ["y"], "/2/Gemm", alpha=1.0, beta=1.0, transB=1),
+    ]
+    weights = [("0.weight", (2, 4)), ("0.bias", (2,)), ("2.weight", (4, 2)), ("2.bias", (4,))]
+    return nodes, weights, 4, 4, 6, 17, "pytorch", offset
+
+
+network("onnx_torch_4d", *torch(-1.2))
+network("onnx_torch_no_offset", *torch(None))
+nodes = [
+    helper.make_node("MatMul", ["x", "kernel1"], ["a"]),
+    helper.make_node("Add", ["a", "bias1"], ["b"]),
+    helper.make_node("Tanh", ["b"], ["c"]),
+    helper.make_node("MatMul", ["c", "kernel2"], ["d"]),
+    helper.make_node("Add", ["d", "bias2"], ["e"]),
+    helper.make_node("Sigmoid", ["e"], ["y"]),
+]
+weights = [("kernel1", (3, 2)), ("bias1", (2,)), ("kernel2", (2, 3)), ("bias2", (3,))]
+network("onnx_keras_3d", nodes, weights, 3, 3, 7, 13, "tf2onnx", -0.9)
+nodes = [
+    helper.make_node("MatMul", ["x", "w"], ["a"]),
+    helper.make_node("BatchNormalization", ["a", "s", "b", "m", "v"], ["n"]),
+    helper.make_node("LeakyRelu", ["n"], ["l"], alpha=0.2),
+    helper.make_node("Concat", ["l", "x"], ["c"], axis=-1),
+    helper.make_node("Abs", ["variance"], ["v"]),
+    helper.make_node("Softmax", ["c"], ["p"], axis=1),
+    helper.make_node("Mul", ["p", "c"], ["q"]),
+    helper.make_node("ReduceSum", ["q", "axes"], ["y"], keepdims=1),
+]
