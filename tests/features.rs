@@ -97,6 +97,16 @@ fn joined_rows_give_scikit_learns_answers_in_the_daemon_and_offline() {
 }
 
 #[test]
+fn a_model_whose_file_names_its_columns_as_features_needs_no_configuration() {
+    let site = site("[]");
+    let found = of_daemon(&site);
+    assert_eq!(found.lines().count(), fs::read_to_string(sample("golden.csv")).unwrap().lines().count() - 1);
+    assert_eq!(offline(&site, &[sample("history.csv")], &[]), found);
+    fs::remove_dir_all(site.path("offline")).unwrap();
+    assert_eq!(offline(&site, &[sample("history.csv")], &["--features", COLUMNS]), found);
+}
+
+#[test]
 fn a_history_of_one_file_a_sensor_is_joined_as_well() {
     let site = site(&named(COLUMNS, "skip"));
     let whole = offline(&site, &[sample("history.csv")], &["--features", COLUMNS]);

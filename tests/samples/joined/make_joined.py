@@ -45,12 +45,12 @@ def readings():
             for place, value in enumerate(of):
                 time = at + pd.Timedelta(seconds=5 + 25 * place)
                 rows.append((time, "press", sensor, round(float(value), 3)))
-    return pd.DataFrame(sorted(rows), columns=["TS", "Device", "Tag", "Val"])
+    return pd.DataFrame(sorted(rows), columns=["TS", "Device", "Tag", "Value"])
 
 
 def joined(data):
     """The rows: an interval of the vibration each, without those for which something is missing."""
-    by_minute = data.groupby(["Tag", data.TS.dt.floor("min")])["Val"]
+    by_minute = data.groupby(["Tag", data.TS.dt.floor("min")])["Value"]
     mean = by_minute.mean().unstack("Tag").asfreq("min")
     std = by_minute.std(ddof=0).unstack("Tag").asfreq("min")
     columns = {
