@@ -24,7 +24,8 @@ const SOON: Duration = Duration::from_secs(5);
 static SAMPLES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
     let folders = [folder.join("formats"), folder];
-    let mut paths: Vec<_> = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
         .iter()
@@ -309,7 +310,7 @@ fn exceeded(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// What is written by `write` when it is given these bytes.
+/// These bytes, compressed in every way that can be written here.
 fn compressed(content: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
     zlib.write_all(content).unwrap();
@@ -319,18 +320,11 @@ fn compressed(content: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     bzip2.write_all(content).unwrap();
     let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
     lz4.write_all(content).unwrap();
-    let options = lzma_rust2::LzmaOptions::with_preset(0);
-    let mut lzma = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, None).unwrap();
-    lzma.write_all(content).unwrap();
-    let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
-    xz.write_all(content).unwrap();
     vec![
         ("zlib", zlib.finish().unwrap()),
         ("gzip", gzip.finish().unwrap()),
         ("bz2", bzip2.finish().unwrap()),
         ("lz4", lz4.finish().unwrap()),
-        ("lzma", lzma.finish().unwrap()),
-        ("xz", xz.finish().unwrap()),
     ]
 }
 
@@ -340,6 +334,9 @@ fn a_bomb_of_each_compression_is_refused_by_the_setting() {
     content[..8].copy_from_slice(b"\x80\x05B\xff\xff\xff\xff\x00");
     for (name, bomb) in compressed(&content) {
         assert_eq!(exceeded(&bomb), "max_memory", "{name}");
+    }
+    for bomb in ["bombs/zeros.lzma", "bombs/zeros.xz"] {
+        assert_eq!(exceeded(&sample(bomb)), "max_memory", "{bomb}");
     }
     // What is no pickle is not even inflated.
     content[0] = 0;
@@ -374,7 +371,9 @@ fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
         let place = u32::try_from(bytes.len()).unwrap().to_le_bytes();
         let size = u32::try_from(content.len()).unwrap().to_le_bytes();
         let length = u16::try_from(name.len()).unwrap().to_le_bytes();
-        let middle = [&[20, 0, 0, 0, 0, 0, 0, 0, 0, 0], &checksum.sum().to_le_bytes()[..], &size, &size, &length, &[0, 0]].concat();
+        let middle =
+            [&[20, 0, 0, 0, 0, 0, 0, 0, 0, 0], &checksum.sum().to_le_bytes()[..], &size, &size, &length, &[0, 0]]
+                .concat();
         bytes.extend([b"PK\x03\x04", &middle[..], name.as_bytes(), content].concat());
         directory.extend([b"PK\x01\x02\x14\x00", &middle[..], &[0; 10], &place, name.as_bytes()].concat());
     }
@@ -420,17 +419,23 @@ fn deep_schemas_are_refused_by_the_setting_and_never_reach_the_native_stack() {
     assert_eq!(exceeded(&skops(&root)), "max_depth");
     for unit in ["[", r#"{"a":"#] {
         let deep = format!(r#"{{"protocol": 2, "x": {}"#, unit.repeat(100_000));
-        assert!(matches!(read(&archive(&[("schema.json", deep.as_bytes())])), Err(ModelError::Skops(SkopsError::Json(_)))));
+        assert!(matches!(
+            read(&archive(&[("schema.json", deep.as_bytes())])),
+            Err(ModelError::Skops(SkopsError::Json(_)))
+        ));
     }
 }
 
 #[test]
 fn a_zip_archive_that_lies_is_refused() {
     let number = |class: &str| {
-        format!(r#"{{"protocol": 2, "__loader__": "NdArrayNode", "__module__": "numpy", "__class__": "{class}", "type": "numpy", "file": "a.npy"}}"#)
+        format!(
+            r#"{{"protocol": 2, "__loader__": "NdArrayNode", "__module__": "numpy", "__class__": "{class}", "type": "numpy", "file": "a.npy"}}"#
+        )
     };
     let npy = |header: &str, data: &[u8]| {
-        [b"\x93NUMPY\x01\x00", &u16::try_from(header.len()).unwrap().to_le_bytes()[..], header.as_bytes(), data].concat()
+        [b"\x93NUMPY\x01\x00", &u16::try_from(header.len()).unwrap().to_le_bytes()[..], header.as_bytes(), data]
+            .concat()
     };
     let schema = number("ndarray");
     let good = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1,)}", &[0; 8]);
@@ -439,7 +444,8 @@ fn a_zip_archive_that_lies_is_refused() {
     for length in 0..whole.len() {
         assert!(!matches!(read(&whole[..length]), Ok(_) | Err(ModelError::Sklearn(_))), "{length}");
     }
-    for (descr, shape) in [("<f8", "(2,)"), ("<f8", "()x"), ("<f8", "(99999999999,)"), ("|O", "(1,)"), ("V8", "(1,)"), ("<f4", "(1,)")] {
+    for (descr, shape) in [("<f8", "(2,)"), ("<f8", "()x"), ("<f8", "(99999999999,)"), ("|O", "(1,)"), ("<f4", "(1,)")]
+    {
         let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}");
         let bytes = archive(&[("schema.json", schema.as_bytes()), ("a.npy", &npy(&header, &[0; 8]))]);
         assert!(matches!(read(&bytes), Err(ModelError::Skops(_))), "{descr} {shape}");
@@ -468,7 +474,9 @@ fn values_shared_without_end_are_read_no_more_often_than_the_limits_allow() {
     let mut instructions = b"csklearn.pipeline\nPipeline\nq\x000".to_vec();
     instructions.extend(b"]q\x010");
     for _ in 0..40 {
-        instructions.extend(b"h\x00)\x81}X\x05\x00\x00\x00steps](X\x01\x00\x00\x00ah\x01\x86X\x01\x00\x00\x00bh\x01\x86esbq\x010");
+        instructions.extend(
+            b"h\x00)\x81}X\x05\x00\x00\x00steps](X\x01\x00\x00\x00ah\x01\x86X\x01\x00\x00\x00bh\x01\x86esbq\x010",
+        );
     }
     instructions.extend(b"h\x01.");
     assert!(read(&pickle(&[&instructions])).is_err());
@@ -480,6 +488,7 @@ fn bombs() -> Vec<Vec<u8>> {
     let mut zeros = vec![0; 80 << 20];
     zeros[..8].copy_from_slice(b"\x80\x05B\xff\xff\xff\xff\x00");
     let mut bombs: Vec<_> = compressed(&zeros).into_iter().map(|(_, bomb)| bomb).collect();
+    bombs.extend([sample("bombs/zeros.lzma"), sample("bombs/zeros.xz")]);
     let lists = format!(r#"{{"protocol": 2, "x": [{}[]]}}"#, "[[]],".repeat(1_500_000));
     let objects = format!(r#"{{"protocol": 2, "x": [{}0]}}"#, r#"{"":{}},"#.repeat(1_000_000));
     bombs.extend([

@@ -10,6 +10,9 @@ use super::pickle::{self, printable};
 use crate::model::Limits;
 use crate::model::limits::Exceeded;
 
+/// In an LZ4 frame's flags: a checksum of the content follows its end.
+const LZ4_CHECKSUM: u8 = 1 << 2;
+
 /// How a file is compressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Compression {
@@ -91,7 +94,17 @@ impl Compression {
             Self::Zlib => self.take(flate2::bufread::ZlibDecoder::new(bytes), limits),
             Self::Gzip => self.take(flate2::bufread::GzDecoder::new(bytes), limits),
             Self::Bzip2 => self.take(bzip2::bufread::BzDecoder::new(bytes), limits),
-            Self::Lz4 => self.take(lz4_flex::frame::FrameDecoder::new(bytes), limits),
+            Self::Lz4 => {
+                let mut decoder = lz4_flex::frame::FrameDecoder::new(bytes);
+                let output = self.take(&mut decoder, limits)?;
+                // The decoder takes a frame that lacks its end, a block of size zero, for a whole one.
+                let frame = &bytes[..bytes.len() - decoder.get_ref().len()];
+                let checksum = if bytes.get(4).is_some_and(|flags| flags & LZ4_CHECKSUM != 0) { 4 } else { 0 };
+                match frame.split_at_checked(frame.len().saturating_sub(checksum)) {
+                    Some((blocks, _)) if blocks.ends_with(&[0; 4]) => Ok(output),
+                    _ => Err(damaged(io::ErrorKind::UnexpectedEof.into())),
+                }
+            }
             Self::Xz => self.take(lzma_rust2::XzReader::new(bytes, false), limits),
             Self::Lzma => {
                 let reader = lzma_rust2::LzmaReader::new_mem_limit(bytes, u32::MAX, None).map_err(damaged)?;

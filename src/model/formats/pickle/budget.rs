@@ -41,7 +41,6 @@ impl Budget {
         &self.limits
     }
 
-
     /// Takes `bytes` from the memory that is left.
     pub(in crate::model::formats) fn charge(&self, bytes: usize) -> Result<(), Exceeded> {
         let left = self.memory.get().checked_sub(bytes).ok_or_else(|| self.stop(self.limits.memory_exceeded()))?;
