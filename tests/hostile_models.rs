@@ -306,6 +306,9 @@ fn exceeded(bytes: &[u8]) -> &'static str {
         | Err(ModelError::Joblib(JoblibError::Limit(exceeded)))
         | Err(ModelError::Skops(SkopsError::Limit(exceeded)))
         | Err(ModelError::Limit(exceeded)) => exceeded.setting,
+        Err(error @ ModelError::Joblib(JoblibError::Bomb { .. })) if error.to_string().contains("max_memory") => {
+            "max_memory"
+        }
         other => panic!("expected a bound, got {other:?}"),
     }
 }
