@@ -26,11 +26,12 @@ struct Answers {
 
 impl Answers {
     fn read(path: &Path) -> Self {
-        let mut reader = csv::Reader::from_path(path).unwrap();
-        let width = reader.headers().unwrap().iter().filter(|name| name.starts_with('x')).count();
+        let text = fs::read_to_string(path).unwrap();
+        let (header, lines) = text.split_once('\n').unwrap();
+        let width = header.split(',').filter(|name| name.starts_with('x')).count();
         let (mut numbers, mut labels, mut decisions) = (Vec::new(), Vec::new(), Vec::new());
-        for record in reader.records() {
-            let record: Vec<f64> = record.unwrap().iter().map(|field| field.parse().unwrap()).collect();
+        for line in lines.lines() {
+            let record: Vec<f64> = line.split(',').map(|field| field.parse().unwrap()).collect();
             numbers.extend_from_slice(&record[..width]);
             labels.push(if record[width] > 0.0 { Label::Normal } else { Label::Anomaly });
             decisions.push(record[width + 1]);

@@ -306,11 +306,14 @@ fn exceeded(bytes: &[u8]) -> &'static str {
         | Err(ModelError::Joblib(JoblibError::Limit(exceeded)))
         | Err(ModelError::Skops(SkopsError::Limit(exceeded)))
         | Err(ModelError::Limit(exceeded)) => exceeded.setting,
+        Err(error @ ModelError::Joblib(JoblibError::Bomb { .. })) if error.to_string().contains("max_memory") => {
+            "max_memory"
+        }
         other => panic!("expected a bound, got {other:?}"),
     }
 }
 
-/// What is written by `write` when it is given these bytes.
+/// These bytes, compressed in every way that can be written here.
 fn compressed(content: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
     zlib.write_all(content).unwrap();
@@ -320,18 +323,11 @@ fn compressed(content: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     bzip2.write_all(content).unwrap();
     let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
     lz4.write_all(content).unwrap();
-    let options = lzma_rust2::LzmaOptions::with_preset(0);
-    let mut lzma = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, None).unwrap();
-    lzma.write_all(content).unwrap();
-    let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
-    xz.write_all(content).unwrap();
     vec![
         ("zlib", zlib.finish().unwrap()),
         ("gzip", gzip.finish().unwrap()),
         ("bz2", bzip2.finish().unwrap()),
         ("lz4", lz4.finish().unwrap()),
-        ("lzma", lzma.finish().unwrap()),
-        ("xz", xz.finish().unwrap()),
     ]
 }
 
@@ -341,6 +337,9 @@ fn a_bomb_of_each_compression_is_refused_by_the_setting() {
     content[..8].copy_from_slice(b"\x80\x05B\xff\xff\xff\xff\x00");
     for (name, bomb) in compressed(&content) {
         assert_eq!(exceeded(&bomb), "max_memory", "{name}");
+    }
+    for bomb in ["bombs/zeros.lzma", "bombs/zeros.xz"] {
+        assert_eq!(exceeded(&sample(bomb)), "max_memory", "{bomb}");
     }
     // What is no pickle is not even inflated.
     content[0] = 0;
@@ -448,8 +447,7 @@ fn a_zip_archive_that_lies_is_refused() {
     for length in 0..whole.len() {
         assert!(!matches!(read(&whole[..length]), Ok(_) | Err(ModelError::Sklearn(_))), "{length}");
     }
-    for (descr, shape) in
-        [("<f8", "(2,)"), ("<f8", "()x"), ("<f8", "(99999999999,)"), ("|O", "(1,)"), ("V8", "(1,)"), ("<f4", "(1,)")]
+    for (descr, shape) in [("<f8", "(2,)"), ("<f8", "()x"), ("<f8", "(99999999999,)"), ("|O", "(1,)"), ("<f4", "(1,)")]
     {
         let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}");
         let bytes = archive(&[("schema.json", schema.as_bytes()), ("a.npy", &npy(&header, &[0; 8]))]);
@@ -493,6 +491,7 @@ fn bombs() -> Vec<Vec<u8>> {
     let mut zeros = vec![0; 80 << 20];
     zeros[..8].copy_from_slice(b"\x80\x05B\xff\xff\xff\xff\x00");
     let mut bombs: Vec<_> = compressed(&zeros).into_iter().map(|(_, bomb)| bomb).collect();
+    bombs.extend([sample("bombs/zeros.lzma"), sample("bombs/zeros.xz")]);
     let lists = format!(r#"{{"protocol": 2, "x": [{}[]]}}"#, "[[]],".repeat(1_500_000));
     let objects = format!(r#"{{"protocol": 2, "x": [{}0]}}"#, r#"{"":{}},"#.repeat(1_000_000));
     bombs.extend([

@@ -6,6 +6,7 @@
 The samples need not be written again: they are here so that the tests run without Python.
 """
 
+import lzma
 import pathlib
 import pickle
 import zipfile
@@ -42,3 +43,8 @@ for method in ["zlib", "gzip", "bz2", "lzma", "xz", "lz4"]:
     joblib.dump(model, HERE / f"{method}.joblib", compress=(method, 3))
 skops.io.dump(model, HERE / "stored.skops")
 skops.io.dump(model, HERE / "deflated.skops", compression=zipfile.ZIP_DEFLATED)
+
+# A pickle of 80 MiB of zeros, as 12 KiB: what no model takes to read.
+bomb = b"\x80\x05B\xff\xff\xff\xff" + bytes(80 << 20)
+for name, form in [("lzma", lzma.FORMAT_ALONE), ("xz", lzma.FORMAT_XZ)]:
+    (HERE.parent / "bombs" / f"zeros.{name}").write_bytes(lzma.compress(bomb, format=form, preset=6))

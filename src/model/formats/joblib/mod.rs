@@ -10,6 +10,13 @@ use super::pickle::{self, printable};
 use crate::model::Limits;
 use crate::model::limits::Exceeded;
 
+/// In an LZ4 frame's flags: a checksum of the content follows its end.
+const LZ4_CHECKSUM: u8 = 1 << 2;
+
+/// How much larger than the file its content may be. Arrays of numbers shrink little, whatever the compression; to
+/// stop here ends a bomb before it has cost much time.
+const MAX_GROWTH: usize = 256;
+
 /// How a file is compressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Compression {
@@ -60,6 +67,17 @@ pub enum JoblibError {
         /// The compression.
         compression: Compression,
     },
+    /// The content is far larger than the file, as no model's is.
+    #[error(
+        "its {compression} data grow more than {MAX_GROWTH}-fold, which is accepted up to {max} bytes, a sixteenth of \
+         models.max_memory; raise that if the file is honest"
+    )]
+    Bomb {
+        /// The compression.
+        compression: Compression,
+        /// What is accepted of such a file, in bytes.
+        max: usize,
+    },
     /// A bound was reached.
     #[error(transparent)]
     Limit(#[from] Exceeded),
@@ -88,14 +106,24 @@ impl Compression {
         let damaged =
             |error: io::Error| JoblibError::Damaged { compression: self, reason: printable(&error.to_string()) };
         match self {
-            Self::Zlib => self.take(flate2::bufread::ZlibDecoder::new(bytes), limits),
-            Self::Gzip => self.take(flate2::bufread::GzDecoder::new(bytes), limits),
-            Self::Bzip2 => self.take(bzip2::bufread::BzDecoder::new(bytes), limits),
-            Self::Lz4 => self.take(lz4_flex::frame::FrameDecoder::new(bytes), limits),
-            Self::Xz => self.take(lzma_rust2::XzReader::new(bytes, false), limits),
+            Self::Zlib => self.take(bytes.len(), flate2::bufread::ZlibDecoder::new(bytes), limits),
+            Self::Gzip => self.take(bytes.len(), flate2::bufread::GzDecoder::new(bytes), limits),
+            Self::Bzip2 => self.take(bytes.len(), bzip2::bufread::BzDecoder::new(bytes), limits),
+            Self::Lz4 => {
+                let mut decoder = lz4_flex::frame::FrameDecoder::new(bytes);
+                let output = self.take(bytes.len(), &mut decoder, limits)?;
+                // The decoder takes a frame that lacks its end, a block of size zero, for a whole one.
+                let frame = &bytes[..bytes.len() - decoder.get_ref().len()];
+                let checksum = if bytes.get(4).is_some_and(|flags| flags & LZ4_CHECKSUM != 0) { 4 } else { 0 };
+                match frame.split_at_checked(frame.len().saturating_sub(checksum)) {
+                    Some((blocks, _)) if blocks.ends_with(&[0; 4]) => Ok(output),
+                    _ => Err(damaged(io::ErrorKind::UnexpectedEof.into())),
+                }
+            }
+            Self::Xz => self.take(bytes.len(), lzma_rust2::XzReader::new(bytes, false), limits),
             Self::Lzma => {
                 let reader = lzma_rust2::LzmaReader::new_mem_limit(bytes, u32::MAX, None).map_err(damaged)?;
-                self.take(reader, limits)
+                self.take(bytes.len(), reader, limits)
             }
         }
     }
@@ -109,7 +137,7 @@ impl Compression {
         }
     }
 
-    fn take(self, mut reader: impl Read, limits: &Limits) -> Result<Vec<u8>, JoblibError> {
+    fn take(self, packed: usize, mut reader: impl Read, limits: &Limits) -> Result<Vec<u8>, JoblibError> {
         let damaged =
             |error: io::Error| JoblibError::Damaged { compression: self, reason: printable(&error.to_string()) };
         let mut first = [0];
@@ -118,11 +146,16 @@ impl Compression {
         if !pickle::recognise(&first) {
             return Err(JoblibError::NotAPickle { compression: self });
         }
-        let max = self.max_output(limits);
+        let memory = self.max_output(limits);
+        let small = limits.memory_bytes / 16;
+        let max = memory.min(packed.saturating_mul(MAX_GROWTH).max(small));
         let mut output = first.to_vec();
         reader.take(u64::try_from(max).unwrap_or(u64::MAX)).read_to_end(&mut output).map_err(damaged)?;
         if output.len() > max {
-            return Err(limits.memory_exceeded().into());
+            return Err(match max < memory {
+                true => JoblibError::Bomb { compression: self, max: small },
+                false => limits.memory_exceeded().into(),
+            });
         }
         Ok(output)
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::Limits;
+use crate::model::{Format, Limits};
 
 fn graph(instructions: &[u8]) -> Graph<'_> {
     read(instructions, &Limits::default()).unwrap()
@@ -73,7 +73,15 @@ fn whole_numbers_are_of_twos_complement_whatever_their_length() {
     ] {
         assert_eq!(graph(instructions).root().int(), Some(expected));
     }
-    assert!(read(b"\x80\x02\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01.", &Limits::default()).is_err());
+    let filled = b"\x80\x02\x8a\x09\xfe\xff\xff\xff\xff\xff\xff\xff\xff.";
+    assert_eq!(graph(filled).root().int(), Some(-2));
+    // What takes more than 64 bits is there, and is never read.
+    for huge in [
+        &b"\x80\x02\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01."[..],
+        b"\x80\x02\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\x00.",
+    ] {
+        assert_eq!((graph(huge).root().int(), graph(huge).root().kind()), (None, "a whole number"));
+    }
 }
 
 #[test]
@@ -87,7 +95,7 @@ fn the_last_of_equal_attributes_counts() {
     let graph = graph(object);
     assert_eq!(graph.root().attribute("a").and_then(Node::int), Some(3));
     assert_eq!(graph.root().class().map(|class| class.to_string()).as_deref(), Some("sklearn.svm.classes.OneClassSVM"));
-    assert_eq!(graph.protocol(), 2);
+    assert_eq!(graph.format(), Format::Pickle { protocol: 2 });
 }
 
 #[test]
@@ -100,4 +108,48 @@ fn an_object_of_protocol_1_is_an_object() {
 fn a_mark_hides_what_is_below_it() {
     assert!(read(b"\x80\x02K\x01(\x85.", &Limits::default()).is_err());
     assert!(read(b"\x80\x02K\x01(0.", &Limits::default()).is_ok());
+}
+
+#[test]
+fn a_function_of_numpys_is_a_name_wherever_its_version_keeps_it() {
+    for module in ["numpy", "numpy.core._multiarray_umath", "numpy._core._multiarray_umath", "numpy.core.umath"] {
+        let pickle = [b"\x80\x04c", module.as_bytes(), b"\nlog1p\n."].concat();
+        assert_eq!(graph(&pickle).root().function().map(|f| f.to_string()).as_deref(), Some("numpy.log1p"), "{module}");
+    }
+    assert!(read(b"\x80\x04cnumpy\nlog1p\n)R.", &Limits::default()).is_err(), "it is named, never called");
+    assert!(read(b"\x80\x04cnumpy\nfromfile\n.", &Limits::default()).is_err());
+}
+
+#[test]
+fn slices_sets_and_ordered_dictionaries_are_what_they_hold() {
+    let slice = graph(b"\x80\x04cbuiltins\nslice\nK\x02NN\x87R.");
+    let [start, stop, _step] = slice.root().slice().unwrap();
+    assert_eq!((start.int(), stop.is_none()), (Some(2), true));
+    for set in [
+        &b"\x80\x04\x8f(K\x01K\x02\x90."[..],
+        b"\x80\x04(K\x01K\x02\x91.",
+        b"\x80\x02c__builtin__\nset\n](K\x01K\x02e\x85R.",
+    ] {
+        assert_eq!(graph(set).root().items().map(|items| items.len()), Some(2));
+    }
+    for dict in [
+        &b"\x80\x02ccollections\nOrderedDict\n)R(K\x01K\x02u."[..],
+        b"\x80\x02ccollections\nOrderedDict\n]]K\x01aK\x02aa\x85R.",
+    ] {
+        let graph = graph(dict);
+        let entries: Vec<_> = graph.root().entries().unwrap().map(|(key, value)| (key.int(), value.int())).collect();
+        assert_eq!(entries, [(Some(1), Some(2))]);
+    }
+}
+
+#[test]
+fn the_state_of_random_numbers_is_no_obstacle() {
+    let state = b"\x80\x04cnumpy.random._pickle\n__randomstate_ctor\nU\x07MT19937\x85R}U\x03posK\x01sb.";
+    assert!(graph(state).root().class().is_some());
+}
+
+#[test]
+fn arrays_that_were_handed_over_apart_are_said_to_be() {
+    let error = read(b"\x80\x05\x97.", &Limits::default()).unwrap_err();
+    assert_eq!(error.problem, PickleProblem::OutOfBand);
 }

@@ -49,6 +49,10 @@ impl<'a> Archive<'a> {
         let earliest = bytes.len().saturating_sub(END_SIZE + usize::from(u16::MAX));
         let end = bytes[earliest..].windows(END.len()).rposition(|window| window == END);
         let end = end.map(|place| Fields(&bytes[earliest + place..])).ok_or(SkopsError::Archive("is cut off"))?;
+        let comment = end.u16(20).ok_or(SkopsError::Archive("is cut off"))?;
+        if end.0.len() < END_SIZE + comment {
+            return Err(SkopsError::Archive("is cut off"));
+        }
         let (count, size, begin) = match (end.u16(10), end.u32(12), end.u32(16)) {
             (Some(0xffff), ..) | (_, Some(0xffff_ffff), _) | (.., Some(0xffff_ffff)) => {
                 return Err(SkopsError::Archive("is of more than 4 GiB or 65,534 entries"));
