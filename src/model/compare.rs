@@ -8,7 +8,12 @@ use crate::verdict::Label;
 
 /// How far apart two decision values may be and still be the same.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Tolerance(f64);
+pub struct Tolerance {
+    /// A share of the expected value,
+    relative: f64,
+    /// or of this share of the detector's natural size, where the expected value is smaller than that.
+    floor: f64,
+}
 
 /// The tolerance is not a number from 0 to 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -17,21 +22,23 @@ pub struct ToleranceError;
 
 impl Tolerance {
     /// For formats that keep 64-bit floats: what is left is the order in which a sum is taken.
-    pub const FLOAT64: Self = Self(1e-9);
-    /// For answers that were computed with 32-bit floats.
-    pub const FLOAT32: Self = Self(1e-4);
+    pub const FLOAT64: Self = Self { relative: 1e-9, floor: 1e-3 };
+    /// For answers that were computed with 32-bit floats. Near the boundary, next to nothing is left of their seven
+    /// digits.
+    pub const FLOAT32: Self = Self { relative: 1e-4, floor: 1.0 };
 
-    /// A tolerance, relative to the expected value.
+    /// A tolerance, relative to the expected value; from a millionth on it is one for 32-bit floats.
     ///
     /// # Errors
     /// When it is not from 0 to below 1.
     pub fn new(relative: f64) -> Result<Self, ToleranceError> {
-        if (0.0..1.0).contains(&relative) { Ok(Self(relative)) } else { Err(ToleranceError) }
+        let Self { floor, .. } = if relative < 1e-6 { Self::FLOAT64 } else { Self::FLOAT32 };
+        if (0.0..1.0).contains(&relative) { Ok(Self { relative, floor }) } else { Err(ToleranceError) }
     }
 
     /// The share of the expected value.
     pub fn relative(self) -> f64 {
-        self.0
+        self.relative
     }
 }
 
@@ -70,27 +77,29 @@ pub struct Disagreement {
 impl Comparison {
     /// Compares answers with what is expected of the same rows.
     ///
-    /// Decision values agree when |found − expected| ≤ tolerance · max(|expected|, scale). The scale is the detector's
-    /// `unit` (see [`Detector::unit`](super::Detector::unit)), or the largest expected value where that is smaller: near
-    /// the boundary a decision value is a small difference of large numbers, and no two orders of summation agree to a
-    /// share of it. Labels must be the same wherever the decision value is further from zero than that.
+    /// Decision values agree when |found − expected| ≤ tolerance · max(|expected|, floor). The floor is a share of the
+    /// detector's `unit` (see [`Detector::unit`](super::Detector::unit)), 1/1000 for 64-bit floats and all of it for
+    /// 32-bit ones, and never above the largest expected value: near the boundary a decision value is a small difference
+    /// of large numbers, and no two orders of summation agree to a share of it. Labels must be the same wherever the
+    /// decision value is further from zero than the tolerance.
     pub fn new(found: &[Evaluation], expected: &Rows, tolerance: Tolerance, unit: f64) -> Self {
         let largest =
             expected.decisions.iter().flatten().fold(0.0, |largest: f64, decision| largest.max(decision.abs()));
-        let scale = if largest > 0.0 { unit.min(largest) } else { unit };
+        let floor = tolerance.floor * unit;
+        let floor = if largest > 0.0 { floor.min(largest) } else { floor };
         let mut comparison = Self { rows: found.len(), disagreeing: 0, ties: 0, largest_difference: None, worst: None };
         let mut worst_by = f64::NEG_INFINITY;
         for (row, evaluation) in found.iter().enumerate() {
             let expected_decision = expected.decisions.as_ref().and_then(|decisions| decisions.get(row)).copied();
             let expected_label = expected.labels.as_ref().and_then(|labels| labels.get(row)).copied();
             let decision = expected_decision.unwrap_or(evaluation.decision);
-            let scale = decision.abs().max(scale);
-            let allowed = tolerance.0 * scale;
+            let scale = decision.abs().max(floor);
+            let allowed = tolerance.relative * scale;
             let difference = expected_decision.map(|expected| (evaluation.decision - expected).abs());
             if let Some(difference) = difference {
                 comparison.largest_difference = Some(comparison.largest_difference.unwrap_or(0.0).max(difference));
             }
-            let is_tie = expected_label.is_some() && decision.abs() <= allowed;
+            let is_tie = expected_label.is_some() && decision.abs() <= allowed.max(tolerance.relative);
             comparison.ties += usize::from(is_tie);
             let mislabelled = !is_tie && expected_label.is_some_and(|label| label != evaluation.label);
             if !mislabelled && difference.is_none_or(|difference| difference <= allowed) {
@@ -131,4 +140,59 @@ fn answer(decision: Option<f64>, label: Option<Label>) -> String {
     let decision = decision.map(|decision| format!("{decision:?}"));
     let label = label.map(|label| label.to_string());
     decision.into_iter().chain(label).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn compare(found: &[f64], expected: &[f64], tolerance: f64, unit: f64) -> Comparison {
+        let label = |decision: f64| if decision > 0.0 { Label::Normal } else { Label::Anomaly };
+        let found: Vec<_> =
+            found.iter().map(|decision| Evaluation { label: label(*decision), decision: *decision }).collect();
+        let rows = Rows {
+            values: Array2::zeros((expected.len(), 1)),
+            lines: (2..).take(expected.len()).collect(),
+            decisions: Some(expected.to_vec()),
+            labels: Some(expected.iter().copied().map(label).collect()),
+        };
+        Comparison::new(&found, &rows, Tolerance::new(tolerance).unwrap(), unit)
+    }
+
+    #[test]
+    fn labels_within_the_tolerance_of_the_boundary_are_not_compared() {
+        let comparison = compare(&[1e-16, 1.0], &[-1e-16, 1.0], 1e-9, 1.0);
+        assert_eq!((comparison.disagreeing, comparison.ties), (0, 1));
+        assert_eq!(compare(&[1e-8], &[-1e-8], 1e-9, 1.0).disagreeing, 1);
+    }
+
+    #[test]
+    fn a_natural_size_beyond_all_answers_excuses_nothing() {
+        assert_eq!(compare(&[0.1, 1.0], &[0.2, 1.0], 1e-9, 1e300).disagreeing, 1);
+    }
+
+    #[test]
+    fn the_row_that_is_furthest_off_for_its_size_is_the_worst() {
+        let worst = compare(&[1e6 + 1.0, 0.5, 1.0], &[1e6, 0.6, 1.0], 1e-9, 1.0).worst.unwrap();
+        assert_eq!((worst.row, worst.line), (1, 3));
+    }
+
+    proptest! {
+        #[test]
+        fn a_difference_of_twice_the_tolerance_disagrees_and_of_half_agrees(
+            expected in prop_oneof![-1e6..-0.1, 0.1..1e6], exponent in -9..-7,
+        ) {
+            let tolerance = 10.0_f64.powi(exponent);
+            let off = |by: f64| compare(&[expected * (1.0 + by * tolerance)], &[expected], tolerance, 1.0).disagreeing;
+            prop_assert_eq!((off(0.5), off(-0.5), off(2.0), off(-2.0)), (0, 0, 1, 1));
+        }
+    }
+
+    #[test]
+    fn a_tolerance_is_a_share() {
+        assert!([-1e-9, 1.0, f64::NAN].iter().all(|share| Tolerance::new(*share).is_err()));
+    }
 }
