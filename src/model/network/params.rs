@@ -6,9 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ndarray::Array2;
-use tract_onnx::prelude::{
-    DatumExt, Framework, InferenceModelExt, TractResult, TypedModel, TypedRunnableModel,
-};
+use tract_onnx::prelude::{DatumExt, Framework, InferenceModelExt, TractResult, TypedModel, TypedRunnableModel};
 
 use super::evaluate::BATCH;
 use crate::model::invalid::{Invalid, parameter};

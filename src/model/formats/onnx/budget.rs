@@ -29,11 +29,9 @@ impl<'l> Budget<'l> {
     pub(super) fn memory(&mut self, bytes: usize) -> Result<(), OnnxError> {
         self.bytes = self.bytes.saturating_add(bytes);
         match self.bytes > self.limits.memory_bytes {
-            true => Err(OnnxError::Limit {
-                what: "bytes of memory",
-                max: self.limits.memory_bytes,
-                setting: "max_memory",
-            }),
+            true => {
+                Err(OnnxError::Limit { what: "bytes of memory", max: self.limits.memory_bytes, setting: "max_memory" })
+            }
             false => Ok(()),
         }
     }

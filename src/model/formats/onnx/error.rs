@@ -1,7 +1,7 @@
 //! Why an ONNX file was refused.
 
-use crate::model::formats::pickle::printable;
 use crate::model::Invalid;
+use crate::model::formats::pickle::printable;
 use crate::model::network::NetworkError;
 
 /// What is wrong with an ONNX file.

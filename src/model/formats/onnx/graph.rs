@@ -48,7 +48,9 @@ impl<'a> Graph<'a> {
         // Old files list their constants among the inputs as well.
         let mut rows = inputs.into_iter().filter(|input| !makers.contains_key(input.name));
         let (Some(input), None) = (rows.next(), rows.next()) else {
-            return Err(OnnxError::graph("takes no or several inputs; expected one: rows of features, [batch, features]"));
+            return Err(OnnxError::graph(
+                "takes no or several inputs; expected one: rows of features, [batch, features]",
+            ));
         };
         let (element, width) = rows_of(&input)?;
         define(&mut makers, input.name, Maker::Input)?;
@@ -74,8 +76,14 @@ impl<'a> Graph<'a> {
 
     /// The outputs that hold floating point: all but labels.
     pub(super) fn float_outputs(&self) -> impl Iterator<Item = Term<'_, 'a>> {
-        let floats = self.outputs.iter().filter(|output| Element::of(output.element_type).is_some_and(Element::is_float));
+        let floats =
+            self.outputs.iter().filter(|output| Element::of(output.element_type).is_some_and(Element::is_float));
         floats.map(|output| self.term(output.name))
+    }
+
+    /// Whether an output is not floating point.
+    pub(super) fn gives_labels(&self) -> bool {
+        self.float_outputs().count() < self.outputs.len()
     }
 
     /// All constants.

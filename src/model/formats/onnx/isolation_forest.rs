@@ -40,7 +40,9 @@ pub(super) fn find<'g, 'a>(scores: Term<'g, 'a>, budget: &mut Budget<'_>) -> Res
     let mut rows: Option<Term<'g, 'a>> = None;
     for term in depths.inputs(sum) {
         let Some([samples, path]) = depth.find(term, budget)? else {
-            return Err(sum.refused("a value that it adds is not the depth in an isolation tree, as skl2onnx writes it"));
+            return Err(
+                sum.refused("a value that it adds is not the depth in an isolation tree, as skl2onnx writes it")
+            );
         };
         let (tree, of) = tree(samples, path, budget)?;
         if rows.replace(of).is_some_and(|before| before.name != of.name) {
@@ -114,10 +116,7 @@ fn tree<'g, 'a>(
 }
 
 /// A table, by the number of the leaf, and what gives that number.
-fn table<'g, 'a>(
-    term: Term<'g, 'a>,
-    budget: &mut Budget<'_>,
-) -> Result<(HashMap<i64, f64>, Term<'g, 'a>), OnnxError> {
+fn table<'g, 'a>(term: Term<'g, 'a>, budget: &mut Budget<'_>) -> Result<(HashMap<i64, f64>, Term<'g, 'a>), OnnxError> {
     let encoder = term.operand("Reshape").and_then(Term::node);
     let Some((node, 0)) = encoder.filter(|(node, _)| node.operator == "LabelEncoder") else {
         return Err(OnnxError::value(term.name, "does not come from a table of leaves"));

@@ -84,9 +84,11 @@ fn opset(file: &ModelProto<'_>) -> i64 {
     plain.map_or(1, |(_, version)| *version)
 }
 
-/// Whether skl2onnx wrote it, or something that uses the same operators.
+/// Whether it is a detector as skl2onnx writes them: with labels beside the decision values, or with operators that only
+/// classical models have.
 fn is_of_scikit_learn(file: &ModelProto<'_>, graph: &Graph<'_>) -> bool {
-    file.producer == "skl2onnx" || graph.nodes.iter().any(|node| node.domain == "ai.onnx.ml")
+    let labelled = file.producer == "skl2onnx" && graph.gives_labels();
+    labelled || graph.nodes.iter().any(|node| node.domain == "ai.onnx.ml")
 }
 
 fn network(

@@ -3,8 +3,8 @@
 use super::budget::Budget;
 use super::error::OnnxError;
 use super::graph::Term;
-use super::proto::NodeProto;
 use super::pattern::number_of;
+use super::proto::NodeProto;
 use super::tensor::Tensor;
 use crate::model::preprocessing::{
     Branch, ColumnTransformer, MinMaxScaler, MinMaxScalerParams, Missing, Pca, PcaParams, SimpleImputer,
@@ -81,12 +81,7 @@ impl<'g, 'a> Way<'g, 'a> {
 }
 
 /// Columns that went different ways, beside each other again: a `ColumnTransformer`.
-fn joined(
-    term: Term<'_, '_>,
-    input_width: usize,
-    depth: usize,
-    budget: &mut Budget<'_>,
-) -> Result<Rows, OnnxError> {
+fn joined(term: Term<'_, '_>, input_width: usize, depth: usize, budget: &mut Budget<'_>) -> Result<Rows, OnnxError> {
     let Some((node, 0)) = term.node() else { return Err(OnnxError::value(term.name, "is no row of features")) };
     let mut ways = Vec::new();
     let mut base: Option<Term<'_, '_>> = None;
@@ -123,7 +118,9 @@ pub(super) fn selected<'g, 'a>(
         ("", "Gather") => matches!(node.int("axis")?, Some(1 | -1)),
         _ => false,
     };
-    let Some(tensor) = term.input(node, 1).and_then(Term::tensor).filter(|_: &&Tensor<'_>| columns) else { return Ok((term, None)) };
+    let Some(tensor) = term.input(node, 1).and_then(Term::tensor).filter(|_: &&Tensor<'_>| columns) else {
+        return Ok((term, None));
+    };
     let columns = tensor.ints(budget)?.into_iter().map(|column| {
         usize::try_from(column).map_err(|_| node.refused(format!("it takes column {column}; expected one from 0 on")))
     });
@@ -188,7 +185,8 @@ impl Rows {
             ("ai.onnx.ml", "Imputer") => self.impute(node, budget)?,
             ("ai.onnx.ml", "ArrayFeatureExtractor") | ("", "Gather") => {
                 let (_, columns) = selected(term, budget)?;
-                let columns = columns.ok_or_else(|| node.refused("it takes something else than columns of the rows"))?;
+                let columns =
+                    columns.ok_or_else(|| node.refused("it takes something else than columns of the rows"))?;
                 let branch = Branch { columns, steps: Vec::new(), weight: 1.0 };
                 self.push(Step::ColumnTransformer(ColumnTransformer::new(self.width, vec![branch])?));
             }
@@ -206,9 +204,16 @@ impl Rows {
         }
     }
 
-    fn numbers(&self, node: &NodeProto<'_>, term: Term<'_, '_>, budget: &mut Budget<'_>) -> Result<Vec<f64>, OnnxError> {
+    fn numbers(
+        &self,
+        node: &NodeProto<'_>,
+        term: Term<'_, '_>,
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<f64>, OnnxError> {
         let Some((constant, root)) = constant(term) else {
-            return Err(node.refused("it takes two values that depend on the rows; expected one of them to be constant"));
+            return Err(
+                node.refused("it takes two values that depend on the rows; expected one of them to be constant")
+            );
         };
         let numbers = constant.tensor().map_or(Ok(Vec::new()), |tensor| tensor.floats(budget))?;
         let numbers = self.spread(node, numbers)?;

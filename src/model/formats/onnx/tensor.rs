@@ -165,5 +165,4 @@ impl<'a> Tensor<'a> {
         self.each(|int, _| budget.push(&mut ints, int))?;
         Ok(ints)
     }
-
 }
