@@ -69,7 +69,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError
         return Ok(onnx::read(bytes, limits)?);
     }
     if libsvm::recognise(bytes) {
-        return Ok(libsvm::read(bytes, limits)?);
+        return libsvm::read(bytes, limits);
     }
     if !pickle::recognise(bytes) {
         let beginning = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");

@@ -70,8 +70,12 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, OnnxError>
     Ok(Contents { preprocessing, detector, metadata })
 }
 
-/// Reads a network, with a boundary of its own rather than that of the file.
-pub(in crate::model) fn read_network(bytes: &[u8], offset: f64, limits: &Limits) -> Result<Network, OnnxError> {
+/// Reads a network of a file that does not say where its boundary lies, or says it wrongly: `offset` is
+/// [`Network::offset`].
+///
+/// # Errors
+/// When the file is no network that can be evaluated, or the offset is none.
+pub fn read_network(bytes: &[u8], offset: f64, limits: &Limits) -> Result<Network, OnnxError> {
     let mut budget = Budget::new(limits);
     let mut file = ModelProto::read(bytes, &mut budget)?;
     let graph = Graph::new(std::mem::take(&mut file.graph))?;
