@@ -109,13 +109,3 @@ nodes = [
 ]
 weights = [("kernel1", (3, 2)), ("bias1", (2,)), ("kernel2", (2, 3)), ("bias2", (3,))]
 network("onnx_keras_3d", nodes, weights, 3, 3, 7, 13, "tf2onnx", -0.9)
-nodes = [
-    helper.make_node("MatMul", ["x", "w"], ["a"]),
-    helper.make_node("BatchNormalization", ["a", "s", "b", "m", "v"], ["n"]),
-    helper.make_node("LeakyRelu", ["n"], ["l"], alpha=0.2),
-    helper.make_node("Concat", ["l", "x"], ["c"], axis=-1),
-    helper.make_node("Abs", ["variance"], ["v"]),
-    helper.make_node("Softmax", ["c"], ["p"], axis=1),
-    helper.make_node("Mul", ["p", "c"], ["q"]),
-    helper.make_node("ReduceSum", ["q", "axes"], ["y"], keepdims=1),
-]

@@ -129,7 +129,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError
         return Ok(own::read(bytes, limits)?);
     }
     if libsvm::recognise(bytes) {
-        return Ok(libsvm::read(bytes, limits)?);
+        return libsvm::read(bytes, limits);
     }
     if pickle::recognise(bytes) {
         return estimator(&pickle::read(bytes, limits)?, limits);

@@ -15,6 +15,9 @@ use crate::model::network::BATCH;
 const SUPPORTED: &str = "supported are dense networks: Gemm, MatMul, Add, Sub, Mul, Div, Pow, BatchNormalization, \
                          LayerNormalization, Relu and other activations, Concat, Flatten, Reshape, ReduceMean, ReduceSum";
 
+/// The most nodes of a network: tract takes time to plan each.
+const MAX_NODES: usize = 1_000;
+
 /// What a value is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Shape {
@@ -40,6 +43,9 @@ impl Shape {
 
 /// The shape of a value of the graph.
 pub(super) fn shape_of(graph: &Graph<'_>, name: &str, budget: &mut Budget<'_>) -> Result<Option<Shape>, OnnxError> {
+    if graph.nodes.len() > MAX_NODES {
+        return Err(OnnxError::graph(format!("has {} nodes; a network may have {MAX_NODES}", graph.nodes.len())));
+    }
     let mut shapes = HashMap::new();
     for node in &graph.nodes {
         budget.part()?;

@@ -81,6 +81,11 @@ impl<'a> Graph<'a> {
         floats.map(|output| self.term(output.name))
     }
 
+    /// Whether an output is not floating point.
+    pub(super) fn gives_labels(&self) -> bool {
+        self.float_outputs().count() < self.outputs.len()
+    }
+
     /// All constants.
     pub(super) fn constants(&self) -> impl Iterator<Item = &Tensor<'a>> {
         self.makers.values().filter_map(|maker| match maker {

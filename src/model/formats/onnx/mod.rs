@@ -80,8 +80,12 @@ pub(in crate::model) fn read_with_offset(
     Ok(Contents { preprocessing, detector, metadata })
 }
 
-/// Reads a network, with a boundary of its own rather than that of the file.
-pub(in crate::model) fn read_network(bytes: &[u8], offset: f64, limits: &Limits) -> Result<Network, OnnxError> {
+/// Reads a network of a file that does not say where its boundary lies, or says it wrongly: `offset` is
+/// [`Network::offset`].
+///
+/// # Errors
+/// When the file is no network that can be evaluated, or the offset is none.
+pub fn read_network(bytes: &[u8], offset: f64, limits: &Limits) -> Result<Network, OnnxError> {
     let mut budget = Budget::new(limits);
     let mut file = ModelProto::read(bytes, &mut budget)?;
     let graph = Graph::new(std::mem::take(&mut file.graph))?;
@@ -94,9 +98,11 @@ fn opset(file: &ModelProto<'_>) -> i64 {
     plain.map_or(1, |(_, version)| *version)
 }
 
-/// Whether skl2onnx wrote it, or something that uses the same operators.
+/// Whether it is a detector as skl2onnx writes them: with labels beside the decision values, or with operators that only
+/// classical models have.
 fn is_of_scikit_learn(file: &ModelProto<'_>, graph: &Graph<'_>) -> bool {
-    file.producer == "skl2onnx" || graph.nodes.iter().any(|node| node.domain == "ai.onnx.ml")
+    let labelled = file.producer == "skl2onnx" && graph.gives_labels();
+    labelled || graph.nodes.iter().any(|node| node.domain == "ai.onnx.ml")
 }
 
 fn network(
