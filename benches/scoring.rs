@@ -3,12 +3,15 @@
 //! What is compared stands in `scikit_learn.py`, a case a line.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
 
+use std::convert::Infallible;
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
+use anomalyd::features::{Blocks, Bounds, Plan};
 use anomalyd::interval::{Cut, Interval};
 use anomalyd::model::{Detector, Kernel, Limits, Model, OneClassSvm};
 use anomalyd::scoring::{ScoringSettings, score};
@@ -155,8 +158,10 @@ fn whole(model: &Model, means: &[f64]) -> Seconds {
     }
     let block = block.finish();
     let settings = ScoringSettings { cut, min_intervals: 1 };
+    let plan = Plan::new(Arc::default(), "sensor", Bounds { cut, windows_back: 1 }).expect("a plan");
     timed(|| {
-        black_box(score(model, window, Some(black_box(&block)), settings).expect("an outcome"));
+        let blocks = Blocks::read(&plan, window, |_, _| Ok::<_, Infallible>(Some(block.clone()))).expect("blocks");
+        black_box(score(model, &plan, window, black_box(&blocks), settings).expect("an outcome"));
     })
 }
 

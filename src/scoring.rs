@@ -1,6 +1,6 @@
 //! From a window and a model to an outcome: pure, and the same for the daemon and for the offline command.
 
-use ndarray::ArrayView2;
+use ndarray::Array2;
 
 use crate::codec::Corrupt;
 use crate::features::{Blocks, Plan, Rows};
@@ -76,13 +76,13 @@ pub fn score(
         rows: rows.collect(),
         explanation: None,
     };
-    scored.explanation = explain(model, plan, values.view(), &scored);
+    scored.explanation = explain(model, plan, &values, &scored);
     let drift = model.drift(values.view(), |feature| name(plan, feature));
     Ok(Judgement { outcome: Outcome::Scored(scored), drift })
 }
 
 /// Why the worst row is an anomaly, if it is one.
-fn explain(model: &Model, plan: &Plan, values: ArrayView2<'_, f64>, scored: &Scored) -> Option<Explanation> {
+fn explain(model: &Model, plan: &Plan, values: &Array2<f64>, scored: &Scored) -> Option<Explanation> {
     let worst = scored.worst().filter(|worst| worst.label == Label::Anomaly)?;
     let place = scored.rows.iter().position(|row| row.interval == worst.interval)?;
     let cause = model.explain(values.row(place))?;

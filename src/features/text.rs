@@ -167,8 +167,11 @@ impl fmt::Display for Missing {
     }
 }
 
+/// How a value of an earlier interval counts, and the digits that say which.
+type Earlier<'a> = (fn(Back) -> When, &'a str);
+
 /// Takes ` lag N` or ` diff N` off the end.
-fn split_when(text: &str) -> (&str, Option<(fn(Back) -> When, &str)>) {
+fn split_when(text: &str) -> (&str, Option<Earlier<'_>>) {
     let split = || {
         let (rest, intervals) = text.rsplit_once(' ')?;
         let digits = !intervals.is_empty() && intervals.bytes().all(|byte| byte.is_ascii_digit());

@@ -182,7 +182,13 @@ pub struct LoadError {
     /// The file.
     pub path: PathBuf,
     /// What is wrong with it.
-    pub problem: ModelError,
+    pub problem: Box<ModelError>,
+}
+
+impl LoadError {
+    fn new(path: &Path, problem: ModelError) -> Self {
+        Self { path: path.to_owned(), problem: problem.into() }
+    }
 }
 
 /// Why rows cannot be evaluated.
@@ -281,7 +287,7 @@ impl Model {
     pub fn load(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
         let model = Self::load_unproven(path, limits)?;
         let proof = model.prove(path, limits);
-        let proof = proof.map_err(|problem| LoadError { path: path.to_owned(), problem: problem.into() })?;
+        let proof = proof.map_err(|problem| LoadError::new(path, problem.into()))?;
         Ok(Self { proof, ..model })
     }
 
@@ -293,7 +299,7 @@ impl Model {
     pub fn load_unproven(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
         read_bounded(path, limits)
             .and_then(|bytes| Self::read(&bytes, limits))
-            .map_err(|problem| LoadError { path: path.to_owned(), problem })
+            .map_err(|problem| LoadError::new(path, problem))
     }
 
     /// Reads a model from a file, also one whose boundary was never set.
@@ -303,7 +309,7 @@ impl Model {
     pub fn load_uncalibrated(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
         read_bounded(path, limits)
             .and_then(|bytes| Self::read_uncalibrated(&bytes, limits))
-            .map_err(|problem| LoadError { path: path.to_owned(), problem })
+            .map_err(|problem| LoadError::new(path, problem))
     }
 
     /// Holds the model against the file of expected answers beside its own, if there is one.

@@ -44,10 +44,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, InspectError> {
             let proof = model.proof();
             (model, Ok(proof))
         }
-        Err(LoadError { problem: ModelError::Proof(problem), .. }) => {
-            (Model::load_unproven(&args.file, &limits)?, Err(problem))
-        }
-        Err(error) => return Err(error.into()),
+        // One that fails its proof is worth looking at all the more.
+        Err(error) => match *error.problem {
+            ModelError::Proof(problem) => (Model::load_unproven(&args.file, &limits)?, Err(problem)),
+            _ => return Err(error.into()),
+        },
     };
     match args.output {
         Output::Text => write_text(&args.file, &model, &proof, out)?,

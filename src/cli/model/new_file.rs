@@ -71,7 +71,7 @@ pub(super) fn write(
     let limits = Limits::default();
     let read = Model::read(&bytes, &limits)?;
     let probes = probes(model);
-    let agrees = rows.into_iter().chain([probes.view()]).all(|rows| answers(model, rows) == answers(&read, rows));
+    let agrees = rows.into_iter().chain([probes.view()]).all(|rows| answers(model, &rows) == answers(&read, &rows));
     if !agrees || own::write(&read)? != bytes {
         return Err(NewFileError::Differs);
     }
@@ -93,7 +93,7 @@ pub(super) fn report(path: &Path, model: &Model, out: &mut dyn Write) -> io::Res
 }
 
 /// Decision values to the bit, or why there are none, row by row.
-fn answers(model: &Model, rows: ArrayView2<'_, f64>) -> Vec<Result<u64, String>> {
+fn answers(model: &Model, rows: &ArrayView2<'_, f64>) -> Vec<Result<u64, String>> {
     let answer = |row| match model.evaluate(row) {
         Ok(evaluations) => Ok(evaluations.first().map_or(0, |evaluation| evaluation.decision.to_bits())),
         Err(error) => Err(error.to_string()),
