@@ -34,7 +34,7 @@ pub(super) enum DetectorDescription {
     KmeansDistance { offset: Option<f64> },
     /// Tensors: `rows`, a row each, and `reach` and `densities`, a number each.
     #[serde(rename = "local_outlier_factor")]
-    LocalOutlierFactor { neighbours: usize, metric: MetricDescription, offset: f64 },
+    LocalOutlierFactor { neighbours: usize, levels: u32, metric: MetricDescription, offset: f64 },
     /// Tensors: `onnx`, the bytes of the ONNX file that the network is.
     #[serde(rename = "network")]
     Network { offset: f64 },
@@ -122,8 +122,8 @@ pub(super) fn read(
         DetectorDescription::IsolationForest(description) => {
             forest::read(&description, from).map(Detector::IsolationForest)
         }
-        DetectorDescription::LocalOutlierFactor { neighbours, metric, offset } => {
-            read_local_outlier_factor(neighbours, &metric, offset, from).map(Detector::LocalOutlierFactor)
+        DetectorDescription::LocalOutlierFactor { neighbours, levels, metric, offset } => {
+            read_local_outlier_factor(neighbours, levels, &metric, offset, from).map(Detector::LocalOutlierFactor)
         }
         DetectorDescription::KmeansDistance { offset } => {
             let centres = from.matrix("centres")?;
@@ -203,7 +203,8 @@ fn read_elliptic_envelope(
 }
 
 fn write_local_outlier_factor(factor: &LocalOutlierFactor, to: &mut Target<'_>) -> DetectorDescription {
-    let local_outlier_factor::Params { rows, width, neighbours, reach, densities, offset, metric } = factor.params();
+    let local_outlier_factor::Params { rows, width, levels, neighbours, reach, densities, offset, metric } =
+        factor.params();
     to.rows("rows", width, &rows);
     to.numbers("reach", &reach);
     to.numbers("densities", &densities);
@@ -213,11 +214,12 @@ fn write_local_outlier_factor(factor: &LocalOutlierFactor, to: &mut Target<'_>) 
         Metric::Chebyshev => MetricDescription::Chebyshev,
         Metric::Minkowski { p } => MetricDescription::Minkowski { p },
     };
-    DetectorDescription::LocalOutlierFactor { neighbours, metric, offset }
+    DetectorDescription::LocalOutlierFactor { neighbours, levels, metric, offset }
 }
 
 fn read_local_outlier_factor(
     neighbours: usize,
+    levels: u32,
     metric: &MetricDescription,
     offset: f64,
     from: &Place<'_, '_>,
@@ -231,7 +233,7 @@ fn read_local_outlier_factor(
     let rows = from.matrix("rows")?;
     let (width, rows) = (rows.ncols(), rows.into_raw_vec_and_offset().0);
     let (reach, densities) = (from.numbers("reach")?, from.numbers("densities")?);
-    let params = local_outlier_factor::Params { rows, width, neighbours, reach, densities, offset, metric };
+    let params = local_outlier_factor::Params { rows, width, levels, neighbours, reach, densities, offset, metric };
     Ok(LocalOutlierFactor::new(&params)?)
 }
 
