@@ -38,6 +38,7 @@ pub(super) fn find<'g, 'a>(scores: Term<'g, 'a>, budget: &mut Budget<'_>) -> Res
     let params = Params {
         rows: trained.floats(budget)?,
         width: matrix(trained)?.1,
+        // ONNX's search looks at every row.
         levels: 1,
         neighbours: count,
         reach: column(reach, last, budget)?,
