@@ -74,8 +74,12 @@ fn every_sample_gives_the_answers_of_the_library() {
     for entry in fs::read_dir(samples()).unwrap() {
         let answers = entry.unwrap().path();
         if answers.extension().is_some_and(|ending| ending == "csv") {
-            check(&answers.with_extension("pkl"), &answers);
-            checked += 1;
+            let model = answers.with_extension("pkl");
+            // Samples of other formats have tests of their own.
+            if model.exists() {
+                check(&model, &answers);
+                checked += 1;
+            }
         }
     }
     assert_eq!(checked, 11, "samples are missing");
