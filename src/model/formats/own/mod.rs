@@ -1,7 +1,7 @@
 //! Our own format: one model, lossless, fastest to read.
 //!
 //! The container is [safetensors](https://github.com/huggingface/safetensors): a length, a header in JSON, then plain
-//! arrays. The header's metadata holds one text in JSON under the key `anomalyd`, the [`Description`]: steps and detector
+//! arrays. The header's metadata holds one text in JSON under the key `anomalyd`, the description: steps and detector
 //! with their scalar parameters. Arrays are tensors, named by their place: `detector.centres`, `steps.0.mean`. Numbers are
 //! little-endian float64, aligned to 8 bytes. The same model always comes to the same bytes. `docs/model-format.md` has
 //! every key.
