@@ -6,15 +6,19 @@ use std::fs;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
 use anomalyd::model::{Limits, Model};
 use ndarray::ArrayView2;
+use serde::Deserialize;
+use serde_json::json;
+use timing::{ROUNDS, Seconds, timed};
 
 #[path = "support/python.rs"]
 mod python;
-
-const ROUNDS: usize = 7;
+#[path = "support/results.rs"]
+mod results;
+#[path = "support/timing.rs"]
+mod timing;
 
 fn main() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
@@ -26,25 +30,35 @@ fn main() {
         Ok(measured) => measured,
         Err(reason) => return println!("skipped: there is no scikit-learn to compare with: {reason}"),
     };
-    println!("60 rows a window, one thread; medians of {ROUNDS} rounds; ratios to anomalyd");
     println!(
-        "{:<18} {:>10} {:>13} {:>8} {:>12} {:>8} {:>10} {:>12}",
+        "60 rows a window, one thread; the best of {ROUNDS} rounds, ratios to anomalyd, in brackets of the medians"
+    );
+    println!(
+        "{:<28} {:>10} {:>13} {:>17} {:>12} {:>17} {:>8} {:>11}",
         "us/window", "anomalyd", "scikit-learn", "ratio", "onnxruntime", "ratio", "KiB", "difference"
     );
     for line in measured.lines() {
-        let [name, features, library, onnx] = line.split(' ').collect::<Vec<_>>()[..] else {
-            unreachable!("the script prints four words a line")
-        };
-        compare(folder.path(), name, features.parse().expect("a number"), [library, onnx]);
+        compare(folder.path(), &serde_json::from_str(line).expect("a line of JSON"));
     }
 }
 
+/// What the script says of a detector.
+#[derive(Deserialize)]
+struct Theirs {
+    name: String,
+    features: usize,
+    #[serde(rename = "scikit-learn")]
+    scikit_learn: Seconds,
+    onnxruntime: Option<Seconds>,
+}
+
 /// A line for one detector, whose answers must be scikit-learn's.
-fn compare(folder: &Path, name: &str, features: usize, others: [&str; 2]) {
+fn compare(folder: &Path, theirs: &Theirs) {
+    let Theirs { name, features, scikit_learn, onnxruntime } = theirs;
     let model = Model::load(&folder.join(format!("{name}.pkl")), &Limits::default()).expect("a model");
     let numbers = numbers(&folder.join(format!("{name}.rows")));
     let decisions = self::numbers(&folder.join(format!("{name}.decisions")));
-    let rows = ArrayView2::from_shape((decisions.len(), features), &numbers).expect("rows of that width");
+    let rows = ArrayView2::from_shape((decisions.len(), *features), &numbers).expect("rows of that width");
 
     let evaluations = model.evaluate(rows).expect("decision values");
     let difference = evaluations
@@ -54,35 +68,27 @@ fn compare(folder: &Path, name: &str, features: usize, others: [&str; 2]) {
         .fold(0.0, f64::max);
     assert!(difference < 1e-9, "{name}: a decision value differs by {difference:e}");
 
-    let ours = seconds_per_call(|| {
+    let ours = timed(|| {
         black_box(model.evaluate(black_box(rows)).expect("decision values"));
     });
-    let other = |seconds: &str| match seconds.parse::<f64>() {
-        Ok(seconds) => (format!("{:.1}", seconds * 1e6), format!("{:.1}x", seconds / ours)),
-        // The converter does not know the detector.
-        Err(_) => ("-".to_owned(), "-".to_owned()),
+    let ratio = |theirs: &Seconds| theirs.best / ours.best;
+    let shown = |theirs: &Seconds| {
+        let medians = theirs.median / ours.median;
+        (format!("{:.1}", theirs.best * 1e6), format!("{:.1}x ({medians:.1}x)", ratio(theirs)))
     };
-    let [(library, library_ratio), (onnx, onnx_ratio)] = others.map(other);
+    let (library, library_ratio) = shown(scikit_learn);
+    let (onnx, onnx_ratio) = onnxruntime.as_ref().map_or_else(|| ("-".to_owned(), "-".to_owned()), shown);
+    let bytes = model.memory_bytes();
     println!(
-        "{name:<18} {:>10.1} {library:>13} {library_ratio:>8} {onnx:>12} {onnx_ratio:>8} {:>10.1} {difference:>12.0e}",
-        ours * 1e6,
-        model.memory_bytes() as f64 / 1024.0,
+        "{name:<28} {:>10.2} {library:>13} {library_ratio:>17} {onnx:>12} {onnx_ratio:>17} {:>8.1} {difference:>11.0e}",
+        ours.best * 1e6,
+        bytes as f64 / 1024.0,
     );
-}
-
-fn seconds_per_call(mut call: impl FnMut()) -> f64 {
-    const CALLS: u32 = 500;
-    let mut rounds: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            let began = Instant::now();
-            for _ in 0..CALLS {
-                call();
-            }
-            began.elapsed().as_secs_f64() / f64::from(CALLS)
-        })
-        .collect();
-    rounds.sort_by(f64::total_cmp);
-    rounds[ROUNDS / 2]
+    results::record(&json!({
+        "bench": "detectors", "name": name, "ours": ours.best, "theirs": scikit_learn.best,
+        "onnxruntime": onnxruntime.as_ref().map(|seconds| seconds.best), "bytes": bytes, "difference": difference,
+        "ratio_of_medians": scikit_learn.median / ours.median,
+    }));
 }
 
 fn numbers(path: &Path) -> Vec<f64> {

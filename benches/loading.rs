@@ -10,6 +10,9 @@ use std::time::Instant;
 use anomalyd::model::formats::own;
 use anomalyd::model::{Limits, Model};
 
+#[path = "support/results.rs"]
+mod results;
+
 /// Small models, as a sensor has them.
 const SAMPLES: [&str; 3] = ["p4_bare_1d.pkl", "p2_scale_1d.pkl", "own/kmeans__sklearn-1.9.1.pkl"];
 const ROUNDS: usize = 3;
@@ -17,19 +20,19 @@ const ROUNDS: usize = 3;
 fn main() {
     let count = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
     println!("{count} models in a directory, one thread, files in the page cache; best of {ROUNDS} rounds");
-    println!("{:<34} {:>8} {:>12} {:>9} {:>14}", "", "bytes", "models/s", "ratio", "memory a model");
+    println!("{:<39} {:>8} {:>12} {:>9} {:>14}", "", "bytes", "models/s", "ratio", "memory a model");
     for sample in SAMPLES {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(sample);
         let pickle = fs::read(path).expect("a sample");
         let model = Model::read(&pickle, &Limits::default()).expect("a model");
         let ours = own::write(&model).expect("bytes");
-        let baseline = measure(sample, &pickle, count, None);
-        measure("  in our own format", &ours, count, Some(baseline));
+        let baseline = measure(sample, "pickle", &pickle, count, None);
+        measure(sample, "our own", &ours, count, Some(baseline));
     }
 }
 
 /// Loads the file so many times from a directory; models a second.
-fn measure(name: &str, bytes: &[u8], count: usize, baseline: Option<f64>) -> f64 {
+fn measure(name: &str, format: &str, bytes: &[u8], count: usize, baseline: Option<f64>) -> f64 {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     for number in 0..count {
         fs::write(folder.path().join(format!("model_{number}_1")), bytes).expect("a file");
@@ -47,6 +50,10 @@ fn measure(name: &str, bytes: &[u8], count: usize, baseline: Option<f64>) -> f64
     }
     let rate = count as f64 / best;
     let ratio = rate / baseline.unwrap_or(rate);
-    println!("{name:<34} {:>8} {rate:>12.0} {ratio:>8.2}x {memory:>14}", bytes.len());
+    results::record(&serde_json::json!({
+        "bench": "loading", "name": name, "format": format, "count": count, "rate": rate, "memory": memory,
+        "bytes": bytes.len(),
+    }));
+    println!("{name:<30} {format:<8} {:>8} {rate:>12.0} {ratio:>8.2}x {memory:>14}", bytes.len());
     rate
 }

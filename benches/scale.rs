@@ -47,7 +47,7 @@ fn main() {
     if let Err(reason) = trained {
         return println!("skipped: there is no scikit-learn to train a model with: {reason}");
     }
-    let model = folder.path().join("50x1.pkl");
+    let model = folder.path().join("svm, 50 vectors x 1.pkl");
     let base = small(&model);
     let sensors = std::env::var("ANOMALYD_BENCH_SENSORS").map_or(100_000, |count| count.parse().expect("a number"));
     large(&model, sensors, base);

@@ -19,13 +19,15 @@ use anomalyd::time::{Span, Timestamp};
 use anomalyd::window::BlockBuilder;
 use ndarray::ArrayView2;
 use pulp::{Arch, Simd, WithSimd};
+use serde_json::json;
+use timing::{ROUNDS, Seconds, timed};
 
 #[path = "support/python.rs"]
 mod python;
-
-/// Short rounds, so that many of them are not interrupted.
-const ROUNDS: usize = 301;
-const ROUND_SECONDS: f64 = 0.000_4;
+#[path = "support/results.rs"]
+mod results;
+#[path = "support/timing.rs"]
+mod timing;
 
 fn main() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
@@ -82,15 +84,19 @@ impl Case<'_> {
             theirs.best / ours.best,
             theirs.median / ours.median
         );
-        if let Detector::OneClassSvm(svm) = model.detector()
-            && matches!(svm.kernel(), Kernel::Rbf { .. })
-        {
-            let limit = limit(svm, rows.nrows());
+        let limit = limit(&model, rows.nrows());
+        if let Some(limit) = limit {
             println!("  arithmetic limit {:.2} us: {:.0} % of it", limit * 1e6, 100.0 * limit / ours.best);
         }
-        if model.width() == 1 && !model.preprocessing().is_empty() {
-            println!("  from the stored block to the outcome {:.2} us", whole(&model, &numbers).best * 1e6);
+        let alone = model.width() == 1 && !model.preprocessing().is_empty();
+        let whole = alone.then(|| whole(&model, &numbers).best);
+        if let Some(whole) = whole {
+            println!("  from the stored block to the outcome {:.2} us", whole * 1e6);
         }
+        results::record(&json!({
+            "bench": "scoring", "name": name, "library": library, "difference": difference, "limit": limit,
+            "whole": whole, "ours": ours.best, "theirs": theirs.best, "ratio_of_medians": theirs.median / ours.median,
+        }));
     }
 
     fn numbers(&self, ending: &str) -> Vec<f64> {
@@ -110,10 +116,14 @@ fn difference(model: &Model, rows: ArrayView2<'_, f64>, decisions: &[f64]) -> f6
 
 /// The seconds that the rbf kernel needs at least: so many vector instructions as the method takes, at the pace at which
 /// this machine multiplies and adds.
-fn limit(svm: &OneClassSvm, rows: usize) -> f64 {
+fn limit(model: &Model, rows: usize) -> Option<f64> {
+    let Detector::OneClassSvm(svm) = model.detector() else { return None };
+    if !matches!(svm.kernel(), Kernel::Rbf { .. }) {
+        return None;
+    }
     let instructions = f64::from(OneClassSvm::VECTOR_INSTRUCTIONS) + 2.0 * svm.width() as f64;
     let pairs = rows as f64 * svm.support_vectors() as f64;
-    pairs * instructions * Arch::new().dispatch(SecondsALane)
+    Some(pairs * instructions * Arch::new().dispatch(SecondsALane))
 }
 
 /// Measures the seconds that a multiplication with addition takes, divided by the lanes that it does at once.
@@ -163,26 +173,4 @@ fn whole(model: &Model, means: &[f64]) -> Seconds {
         let blocks = Blocks::read(&plan, window, |_, _| Ok::<_, Infallible>(Some(block.clone()))).expect("blocks");
         black_box(score(model, &plan, window, black_box(&blocks), settings).expect("an outcome"));
     })
-}
-
-/// What a call takes.
-#[derive(Clone, Copy)]
-struct Seconds {
-    best: f64,
-    median: f64,
-}
-
-fn timed(mut call: impl FnMut()) -> Seconds {
-    let mut seconds = |calls: u32| {
-        let began = Instant::now();
-        for _ in 0..calls {
-            call();
-        }
-        began.elapsed().as_secs_f64() / f64::from(calls)
-    };
-    let once = seconds(10).max(1e-9);
-    let calls = (1..1000).take_while(|calls| f64::from(*calls) * once < ROUND_SECONDS).last().unwrap_or(1);
-    let mut rounds: Vec<f64> = (0..ROUNDS).map(|_| seconds(calls)).collect();
-    rounds.sort_by(f64::total_cmp);
-    Seconds { best: rounds[0], median: rounds[ROUNDS / 2] }
 }

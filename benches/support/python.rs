@@ -11,12 +11,23 @@ pub(crate) fn interpreter() -> Result<PathBuf, String> {
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../benches/venv");
     let python = folder.join("bin/python");
-    let works = |python: &Path| run(Command::new(python).args(["-c", "import sklearn, pandas"]));
+    let works =
+        |python: &Path| run(Command::new(python).args(["-c", "import sklearn, pandas, onnxruntime, skl2onnx, libsvm"]));
     if works(&python).is_ok() {
         return Ok(python);
     }
     run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "scikit-learn", "pandas", "libsvm-official"]))?;
+    run(Command::new(&python).args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "scikit-learn",
+        "pandas",
+        "libsvm-official",
+        "onnxruntime",
+        "skl2onnx",
+    ]))?;
     works(&python).map(|_| python)
 }
 

@@ -83,7 +83,7 @@ use crate::verdict::{Label, ModelHash};
 /// A trained model, ready to be evaluated.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Model {
-    preprocessing: Vec<Step>,
+    preprocessing: Box<[Step]>,
     detector: Detector,
     metadata: Metadata,
     hash: ModelHash,
@@ -271,7 +271,7 @@ impl Model {
         let formats::Contents { preprocessing, detector, metadata } = read(bytes)?;
         fit_together(&preprocessing, &detector)?;
         Ok(Self {
-            preprocessing,
+            preprocessing: preprocessing.into(),
             detector,
             metadata,
             hash: ModelHash(Sha256::digest(bytes).into()),

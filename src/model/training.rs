@@ -165,7 +165,8 @@ pub fn train(rows: ArrayView2<'_, f64>, training: &Training) -> Result<Model, Tr
         source: None,
         notes: Vec::new(),
     };
-    let model = Model { preprocessing, detector, metadata, hash: ModelHash([0; 32]), proof: Proof::None };
+    let model =
+        Model { preprocessing: preprocessing.into(), detector, metadata, hash: ModelHash([0; 32]), proof: Proof::None };
     Ok(model.calibrated(rows, *contamination)?)
 }
 

@@ -1,18 +1,72 @@
 //! The distance of each row.
+//!
+//! Rows lie in blocks, a row a lane, feature by feature, as for the one-class SVM: each centre is held against all of a
+//! block. What a row comes to does not depend on its neighbours.
 
 use ndarray::{ArrayView1, ArrayView2};
+use pulp::bytemuck::{cast_slice, cast_slice_mut};
 
 use super::params::KmeansDistance;
+use crate::model::one_class_svm::{Instructions, Powers, Work, fill};
+
+/// The registers of rows in a block: as many sums are under way at once.
+const REGISTERS: usize = 4;
 
 impl KmeansDistance {
     /// The decision values of rows of [`width`](Self::width) features.
     pub(in crate::model) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
-        let nearest = |row: ArrayView1<'_, f64>| {
-            let squares = self.centres.rows().into_iter().map(|centre| squared_distance(row, centre));
-            squares.fold(f64::INFINITY, f64::min).sqrt()
-        };
-        rows.rows().into_iter().map(|row| self.boundary.decision(nearest(row))).collect()
+        let rows = rows.as_standard_layout();
+        let rows = rows.as_slice().unwrap_or_default();
+        Instructions::best().run(Distances { kmeans: self, rows })
     }
+}
+
+/// The distances of all rows, and what they decide.
+struct Distances<'a> {
+    kmeans: &'a KmeansDistance,
+    rows: &'a [f64],
+}
+
+impl Work for Distances<'_> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn run<S: Powers>(self, simd: S) -> Vec<f64> {
+        let Self { kmeans, rows } = self;
+        let centres = kmeans.centres.as_slice().unwrap_or_default();
+        let width = kmeans.width();
+        let mut decisions = vec![0.0; rows.len() / width];
+        let mut block = vec![[simd.splat_f64s(0.0); REGISTERS]; width];
+        let size = REGISTERS * S::F64_LANES;
+        for (decisions, rows) in decisions.chunks_mut(size).zip(rows.chunks(size * width)) {
+            fill(cast_slice_mut(block.as_flattened_mut()), size, rows, width);
+            let squares = nearest(simd, centres, &block);
+            for (decision, square) in decisions.iter_mut().zip(cast_slice::<_, f64>(&squares)) {
+                *decision = kmeans.boundary.decision(square.sqrt());
+            }
+        }
+        decisions
+    }
+}
+
+/// The squared distances between rows and the centre that is nearest to each.
+#[inline(always)]
+fn nearest<S: Powers>(simd: S, centres: &[f64], block: &[[S::f64s; REGISTERS]]) -> [S::f64s; REGISTERS] {
+    let mut nearest = [simd.splat_f64s(f64::INFINITY); REGISTERS];
+    for centre in centres.chunks_exact(block.len()) {
+        let mut squares = [simd.splat_f64s(0.0); REGISTERS];
+        for (xs, value) in block.iter().zip(centre) {
+            let value = simd.splat_f64s(*value);
+            for (square, x) in squares.iter_mut().zip(xs) {
+                let difference = simd.sub_f64s(*x, value);
+                *square = simd.mul_add_e_f64s(difference, difference, *square);
+            }
+        }
+        for (nearest, square) in nearest.iter_mut().zip(squares) {
+            *nearest = simd.min_f64s(*nearest, square);
+        }
+    }
+    nearest
 }
 
 pub(super) fn squared_distance(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {

@@ -19,6 +19,7 @@ pub(in crate::model) struct Params {
 /// The distance to the nearest centre of k-means, fitted.
 #[derive(Clone, PartialEq, Debug)]
 pub struct KmeansDistance {
+    /// Row by row in memory.
     pub(super) centres: Array2<f64>,
     pub(super) boundary: Boundary,
 }
@@ -35,6 +36,7 @@ impl KmeansDistance {
             return Err(parameter.invalid("empty", "at least one centre of at least one feature"));
         }
         centres.iter().try_for_each(|number| parameter.finite(*number))?;
+        let centres = centres.as_standard_layout().into_owned();
         Ok(Self { centres, boundary: Boundary::new(NAME, offset, 0.0)? })
     }
 

@@ -163,7 +163,7 @@ fn between<S: Powers, const R: usize>(
 
 /// Lays rows out by feature, `size` numbers each. Lanes without a row repeat the last one.
 #[inline(always)]
-fn fill(block: &mut [f64], size: usize, rows: &[f64], width: usize) {
+pub(in crate::model) fn fill(block: &mut [f64], size: usize, rows: &[f64], width: usize) {
     let taken = rows.len() / width;
     for (feature, run) in block.chunks_exact_mut(size).enumerate() {
         for (x, row) in run.iter_mut().zip(rows.chunks_exact(width)) {

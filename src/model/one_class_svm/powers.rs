@@ -59,7 +59,7 @@ const ROOTS: [u64; 16] = {
 const SHIFT: u32 = 48;
 
 /// Vectors of numbers that know the powers of two.
-pub(super) trait Powers: Simd {
+pub(in crate::model) trait Powers: Simd {
     /// 2^(n/16), of a number that ends in the bits of n.
     fn power(self, ends_in_n: Self::f64s) -> Self::f64s;
 
@@ -81,7 +81,7 @@ pub(super) trait Powers: Simd {
 
 /// 2^(y/16) = `power` · (1 + `f` · `series`). It is left to the user how to put it together: e^y − 1 wants another
 /// order than e^y.
-pub(super) struct Parts<S: Simd> {
+pub(in crate::model) struct Parts<S: Simd> {
     pub(super) power: S::f64s,
     pub(super) f: S::f64s,
     pub(super) series: S::f64s,

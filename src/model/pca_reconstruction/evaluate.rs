@@ -1,22 +1,93 @@
 //! The error of each row.
+//!
+//! Rows lie in blocks, a row a lane, feature by feature, as for the one-class SVM: each component is held against all of
+//! a block, first to project it, then to bring it back. What a row comes to does not depend on its neighbours.
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::ArrayView2;
+use pulp::bytemuck::{cast_slice, cast_slice_mut};
 
 use super::params::PcaReconstruction;
+use crate::model::one_class_svm::{Instructions, Powers, Work, fill};
+
+/// The registers of rows in a block: as many sums are under way at once.
+const REGISTERS: usize = 4;
 
 impl PcaReconstruction {
     /// The decision values of rows of [`width`](Self::width) features.
     pub(in crate::model) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
-        let centred = &rows - &self.mean;
-        let mut residual = centred.dot(&self.components.t()).dot(&self.components);
-        residual -= &centred;
-        let features = self.width() as f64;
-        residual
-            .axis_iter(Axis(0))
-            .map(|row| {
-                self.boundary.decision(row.iter().map(|difference| difference * difference).sum::<f64>() / features)
-            })
-            .collect()
+        let rows = rows.as_standard_layout();
+        let rows = rows.as_slice().unwrap_or_default();
+        Instructions::best().run(Errors { pca: self, rows })
+    }
+}
+
+/// The errors of all rows, and what they decide.
+struct Errors<'a> {
+    pca: &'a PcaReconstruction,
+    rows: &'a [f64],
+}
+
+impl Work for Errors<'_> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn run<S: Powers>(self, simd: S) -> Vec<f64> {
+        let Self { pca, rows } = self;
+        let width = pca.width();
+        let zero = simd.splat_f64s(0.0);
+        let mut decisions = vec![0.0; rows.len() / width];
+        let mut block = vec![[zero; REGISTERS]; width];
+        let mut scores = vec![[zero; REGISTERS]; pca.components.len() / width];
+        let size = REGISTERS * S::F64_LANES;
+        for (decisions, rows) in decisions.chunks_mut(size).zip(rows.chunks(size * width)) {
+            fill(cast_slice_mut(block.as_flattened_mut()), size, rows, width);
+            let sums = squares(simd, pca, &mut block, &mut scores);
+            for (decision, sum) in decisions.iter_mut().zip(cast_slice::<_, f64>(&sums)) {
+                *decision = pca.boundary.decision(sum / width as f64);
+            }
+        }
+        decisions
+    }
+}
+
+/// The sums of the squared differences between rows and what comes back of them.
+#[inline(always)]
+fn squares<S: Powers>(
+    simd: S,
+    pca: &PcaReconstruction,
+    block: &mut [[S::f64s; REGISTERS]],
+    scores: &mut [[S::f64s; REGISTERS]],
+) -> [S::f64s; REGISTERS] {
+    let zero = simd.splat_f64s(0.0);
+    for (xs, mean) in block.iter_mut().zip(&pca.mean) {
+        *xs = xs.map(|x| simd.sub_f64s(x, simd.splat_f64s(*mean)));
+    }
+    for (score, component) in scores.iter_mut().zip(pca.components.chunks_exact(block.len())) {
+        let mut sums = [zero; REGISTERS];
+        for (xs, weight) in block.iter().zip(component) {
+            add_product(simd, &mut sums, xs, *weight);
+        }
+        *score = sums;
+    }
+    let mut squares = [zero; REGISTERS];
+    for (feature, xs) in block.iter().enumerate() {
+        let mut back = [zero; REGISTERS];
+        for (score, weight) in scores.iter().zip(pca.components[feature..].iter().step_by(block.len())) {
+            add_product(simd, &mut back, score, *weight);
+        }
+        for ((square, back), x) in squares.iter_mut().zip(back).zip(xs) {
+            let difference = simd.sub_f64s(back, *x);
+            *square = simd.mul_add_e_f64s(difference, difference, *square);
+        }
+    }
+    squares
+}
+
+#[inline(always)]
+fn add_product<S: Powers>(simd: S, sums: &mut [S::f64s; REGISTERS], xs: &[S::f64s; REGISTERS], weight: f64) {
+    let weight = simd.splat_f64s(weight);
+    for (sum, x) in sums.iter_mut().zip(xs) {
+        *sum = simd.mul_add_e_f64s(*x, weight, *sum);
     }
 }
 

@@ -21,8 +21,9 @@ pub(in crate::model) struct Params {
 /// The reconstruction error of a principal component analysis, fitted.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PcaReconstruction {
-    pub(super) mean: Array1<f64>,
-    pub(super) components: Array2<f64>,
+    pub(super) mean: Box<[f64]>,
+    /// One after another, a number a feature.
+    pub(super) components: Box<[f64]>,
     pub(super) boundary: Boundary,
 }
 
@@ -41,7 +42,11 @@ impl PcaReconstruction {
         parameter(NAME, "mean_").length(mean.len(), components.ncols(), "features of the components")?;
         mean.iter().try_for_each(|number| parameter(NAME, "mean_").finite(*number))?;
         components.iter().try_for_each(|number| parameter(NAME, "components_").finite(*number))?;
-        Ok(Self { mean, components, boundary: Boundary::new(NAME, offset, 0.0)? })
+        Ok(Self {
+            mean: mean.iter().copied().collect(),
+            components: components.iter().copied().collect(),
+            boundary: Boundary::new(NAME, offset, 0.0)?,
+        })
     }
 
     /// How many features a row has.
@@ -54,12 +59,23 @@ impl PcaReconstruction {
         self.boundary.offset()
     }
 
+    fn count(&self) -> usize {
+        self.components.len() / self.width()
+    }
+
     pub(in crate::model) fn params(&self) -> Params {
-        Params { mean: self.mean.clone(), components: self.components.clone(), offset: self.boundary.offset() }
+        let width = self.width();
+        Params {
+            mean: self.mean.iter().copied().collect(),
+            components: Array2::from_shape_fn((self.count(), width), |(component, feature)| {
+                self.components[component * width + feature]
+            }),
+            offset: self.boundary.offset(),
+        }
     }
 
     pub(in crate::model) fn parameters(&self) -> Vec<(&'static str, String)> {
-        [("components", self.components.nrows().to_string())].into_iter().chain(self.boundary.shown()).collect()
+        [("components", self.count().to_string())].into_iter().chain(self.boundary.shown()).collect()
     }
 
     pub(in crate::model) fn heap_bytes(&self) -> usize {

@@ -45,14 +45,31 @@ impl Shift {
 
     /// Divides, as scikit-learn does: a multiplication by the inverse would round differently.
     pub(super) fn apply(&self, mut rows: Array2<f64>) -> Array2<f64> {
-        for mut row in rows.rows_mut() {
-            for (x, centre) in row.iter_mut().zip(self.centre.iter().flatten()) {
-                *x -= centre;
-            }
-            for (x, scale) in row.iter_mut().zip(self.scale.iter().flatten()) {
-                *x /= scale;
-            }
+        if let Some(centre) = &self.centre {
+            by_feature(&mut rows, centre, |x, centre| *x -= centre);
+        }
+        if let Some(scale) = &self.scale {
+            by_feature(&mut rows, scale, |x, scale| *x /= scale);
         }
         rows
+    }
+}
+
+/// Changes each number by that of its feature.
+#[inline]
+fn by_feature(rows: &mut Array2<f64>, of_features: &[f64], change: impl Fn(&mut f64, f64)) {
+    match (rows.as_slice_mut(), of_features) {
+        // A loop of vectors, where the one below would be one of loops of one.
+        (Some(numbers), [of_all]) => numbers.iter_mut().for_each(|x| change(x, *of_all)),
+        (Some(numbers), _) => {
+            for row in numbers.chunks_exact_mut(of_features.len().max(1)) {
+                row.iter_mut().zip(of_features).for_each(|(x, of_feature)| change(x, *of_feature));
+            }
+        }
+        (None, _) => {
+            for mut row in rows.rows_mut() {
+                row.iter_mut().zip(of_features).for_each(|(x, of_feature)| change(x, *of_feature));
+            }
+        }
     }
 }
