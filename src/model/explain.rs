@@ -1,9 +1,9 @@
 //! Why a row is an anomaly: which feature moved the decision most.
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::{Array2, ArrayView1, Axis};
 
-use super::Model;
 use super::usual::Usual;
+use super::{Detector, Model, Step};
 
 /// The feature that moved a row's decision most.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -23,15 +23,31 @@ const MAX_TRIED: usize = 256;
 const LEAST_MOVE: f64 = 1e-9;
 
 impl Model {
-    /// Names the feature whose replacement by the centre of the training raises the row's decision value most.
+    /// Names the feature whose replacement by the centre of the training raises the row's decision value most. In an
+    /// isolation forest it is the feature that made the row's paths shortest, if steps before it mix no features.
     ///
     /// Where none alone raises it, as in a row that is far out in several features at once, the feature furthest out of
     /// its usual range is named. There is no cause when the model does not know its training's centre.
     pub fn explain(&self, row: ArrayView1<'_, f64>) -> Option<Cause> {
-        let Usual { centre, ranges } = Usual::of(self).filter(|usual| usual.centre.len() == row.len())?;
-        let feature = self.most_moving(row, &centre).or_else(|| furthest_out(row, ranges.as_deref()?))?;
-        let usual = ranges.and_then(|ranges| ranges.get(feature).copied());
-        Some(Cause { feature, value: row[feature], usual })
+        let usual = Usual::of(self).filter(|usual| usual.centre.len() == row.len());
+        let ranges = usual.as_ref().and_then(|usual| usual.ranges.as_deref());
+        let feature = self
+            .most_isolating(row)
+            .or_else(|| self.most_moving(row, &usual.as_ref()?.centre))
+            .or_else(|| furthest_out(row, ranges?))?;
+        Some(Cause { feature, value: row[feature], usual: ranges.and_then(|ranges| ranges.get(feature).copied()) })
+    }
+
+    fn most_isolating(&self, row: ArrayView1<'_, f64>) -> Option<usize> {
+        let Detector::IsolationForest(forest) = self.detector() else { return None };
+        if !self.preprocessing().iter().all(Step::keeps_places) {
+            return None;
+        }
+        let row = row.insert_axis(Axis(0)).to_owned();
+        let row = self.preprocessing().iter().fold(row, |row, step| step.apply(row));
+        let credits = forest.path_credit(&row.into_raw_vec_and_offset().0).into_iter().enumerate();
+        let (feature, credit) = credits.reduce(|most, next| if next.1 > most.1 { next } else { most })?;
+        (credit > 0.0).then_some(feature)
     }
 
     fn most_moving(&self, row: ArrayView1<'_, f64>, centre: &[f64]) -> Option<usize> {
@@ -131,5 +147,17 @@ mod tests {
         assert_eq!(cause, Some(Cause { feature: 0, value: 1e6, usual: None }));
         let no_mean = sample("p4_no_mean_2d.pkl");
         assert_eq!(no_mean.explain(Array1::from(vec![1e6, 1e6]).view()), None);
+    }
+
+    #[test]
+    fn a_forest_names_the_feature_that_made_its_paths_shortest() {
+        let model = sample("detectors/forest_contamination.pkl");
+        let Detector::IsolationForest(forest) = model.detector() else { panic!("not a forest") };
+        for far in 0..model.width() {
+            let row: Array1<f64> = (0..model.width()).map(|feature| if feature == far { 1e3 } else { 0.0 }).collect();
+            let credits = forest.path_credit(row.as_slice().unwrap());
+            let cause = model.explain(row.view()).unwrap();
+            assert!(credits.iter().all(|credit| *credit <= credits[cause.feature]), "{credits:?}, {cause:?}");
+        }
     }
 }

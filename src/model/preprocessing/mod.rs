@@ -186,6 +186,21 @@ impl Step {
         }
     }
 
+    /// Whether each feature that comes out was made of the one in its place that went in, and of nothing else.
+    pub(super) fn keeps_places(&self) -> bool {
+        match self {
+            Self::StandardScaler(_)
+            | Self::MinMaxScaler(_)
+            | Self::MaxAbsScaler(_)
+            | Self::RobustScaler(_)
+            | Self::PowerTransformer(_)
+            | Self::QuantileTransformer(_)
+            | Self::FunctionTransformer(_) => true,
+            Self::SimpleImputer(imputer) => imputer.keeps_features(),
+            Self::Pca(_) | Self::PolynomialFeatures(_) | Self::ColumnTransformer(_) => false,
+        }
+    }
+
     /// Whether what comes out is what went in, each feature in its place and its unit, but for what was missing.
     fn keeps_units(&self) -> bool {
         matches!(self, Self::SimpleImputer(imputer) if imputer.keeps_features())

@@ -47,7 +47,10 @@ const DETECTORS: &[&str] = &[
     "LocalOutlierFactor with novelty=True",
     "OneClassSVM",
     "SGDOneClassSVM",
-    "PCA, KMeans, MiniBatchKMeans or MLPRegressor with offset_",
+    "PCA with offset_",
+    "KMeans with offset_",
+    "MiniBatchKMeans with offset_",
+    "MLPRegressor with offset_",
 ];
 
 /// What [`step`] reads, for error messages.

@@ -71,7 +71,17 @@ fn every_step_that_is_said_to_be_supported_is() {
 
 #[test]
 fn every_detector_that_is_said_to_be_supported_is() {
-    let modules = ["svm.classes", "svm._classes", "ensemble.iforest", "neighbors.lof", "covariance", "linear_model"];
+    let modules = [
+        "svm.classes",
+        "svm._classes",
+        "ensemble.iforest",
+        "neighbors.lof",
+        "covariance",
+        "linear_model",
+        "decomposition",
+        "cluster",
+        "neural_network",
+    ];
     for name in DETECTORS {
         let class = name.split(' ').next().unwrap();
         let known = modules.iter().any(|module| {
