@@ -1,6 +1,7 @@
 //! What is odd about a model, though it can be evaluated.
 
 use super::{Detector, Kernel, Model, OneClassSvm, Proof};
+use crate::verdict::significant;
 
 /// A sign that a model was not trained as its owner meant.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -18,7 +19,8 @@ pub enum Warning {
     },
     /// The kernel is so wide that it hardly tells the support vectors apart.
     #[error(
-        "gamma is {gamma}, so small that all rows look alike to the kernel: scale the features, or train with gamma near {better:.3e}"
+        "gamma is {gamma}, so small that all rows look alike to the kernel: scale the features, or train with gamma near {}",
+        significant(*better)
     )]
     FlatKernel {
         /// The kernel's inverse squared width.
@@ -28,7 +30,8 @@ pub enum Warning {
     },
     /// The kernel is so narrow that each support vector is alone.
     #[error(
-        "gamma is {gamma}, so large that each support vector sees itself alone and a new row is likely an anomaly: scale the features, or train with gamma near {better:.3e}"
+        "gamma is {gamma}, so large that each support vector sees itself alone and a new row is likely an anomaly: scale the features, or train with gamma near {}",
+        significant(*better)
     )]
     DeltaKernel {
         /// The kernel's inverse squared width.
@@ -158,7 +161,7 @@ mod tests {
         assert_eq!(kernel(1.0, 1e-5), Some(Warning::FlatKernel { gamma: 1e-5, better }));
         assert_eq!(kernel(1.0, 0.0), Some(Warning::FlatKernel { gamma: 0.0, better }));
         assert_eq!(kernel(1.0, 50.0), Some(Warning::DeltaKernel { gamma: 50.0, better }));
-        assert!(kernel(1.0, 50.0).unwrap().to_string().contains("gamma near 1.111e-1"));
+        assert!(kernel(1.0, 50.0).unwrap().to_string().contains("gamma near 0.111"));
         assert_eq!(kernel(0.0, 1.0), None);
     }
 

@@ -66,8 +66,8 @@ fn write_text(file: &Path, model: &Model, proof: &Proven, out: &mut dyn Write) -
     let mut line = |name: &str, fact: &str| writeln!(out, "{name:<10} {fact}");
     line("model", &file.display().to_string())?;
     line("format", &metadata.format.to_string())?;
-    let version = metadata.library_version.as_deref().unwrap_or("of an unknown version");
-    line("trained by", &format!("{} {version}", metadata.library))?;
+    let version = metadata.library_version.as_ref().map(|version| format!(" {version}"));
+    line("trained by", &format!("{}{}", metadata.library, version.unwrap_or_default()))?;
     if let Some(rows) = metadata.training_rows {
         line("trained on", &format!("{rows} rows"))?;
     }

@@ -118,7 +118,8 @@ impl fmt::Display for Format {
 }
 
 /// What is accepted, for error messages.
-pub(super) const ACCEPTED: &str = "a pickle of protocol 2 to 5, or what joblib.dump writes (plain, zlib, gzip, bz2, lzma, xz or lz4), or skops.io.dump";
+pub(super) const ACCEPTED: &str = "a pickle of protocol 2 to 5, what joblib.dump writes (plain, zlib, gzip, bz2, lzma, \
+                                   xz or lz4), what skops.io.dump writes, ONNX, LIBSVM's text, or anomalyd's own format";
 
 /// Reads whatever format the bytes are in.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError> {
