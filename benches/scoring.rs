@@ -1,6 +1,10 @@
 //! How fast windows are scored, beside the libraries that train the models, in their own process: the same models, the
 //! same rows, in one run, one thread each. Run with `cargo bench --bench scoring`; `scale` has a whole run of the daemon.
 //! What is compared stands in `scikit_learn.py`, a case a line.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "a view of an array is a reference, and its users have it as a value"
+)]
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
 
 use std::convert::Infallible;

@@ -1,7 +1,7 @@
 //! A model over several sensors of a device gives scikit-learn's answers, in the daemon and offline, and the same ones
 //! after a crash.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
 
 mod support;
 

@@ -60,7 +60,10 @@ fn rows(columns: &[&str], missing: &str, readings: &Readings<'_>) -> Vec<(i64, V
     rows.starts.iter().map(place).zip(rows.values.outer_iter().map(|row| row.to_vec())).collect()
 }
 
-fn readings<'a>(of: &[(&'a str, &[(i64, &[f64])])]) -> Readings<'a> {
+/// The values of the minutes in which a sensor has some.
+type Minutes<'m> = &'m [(i64, &'m [f64])];
+
+fn readings<'a>(of: &[(&'a str, Minutes<'_>)]) -> Readings<'a> {
     let minutes = |minutes: &[(i64, &[f64])]| minutes.iter().map(|(place, values)| (*place, values.to_vec())).collect();
     of.iter().map(|(sensor, of)| (*sensor, minutes(of))).collect()
 }

@@ -26,8 +26,7 @@ fn forest(trees: Vec<Vec<Node>>) -> Params {
 /// A tree of some shape over two features: `choices` says of each node in turn whether it is split, and how.
 fn grown(choices: &[(bool, u32, f32, u32)]) -> Vec<Node> {
     let mut nodes = vec![leaf(1)];
-    let mut next = 0;
-    for (is_split, feature, threshold, samples) in choices {
+    for (next, (is_split, feature, threshold, samples)) in choices.iter().enumerate() {
         let Some(node) = nodes.get_mut(next) else { break };
         if *is_split {
             let left = u32::try_from(nodes.len()).unwrap();
@@ -36,7 +35,6 @@ fn grown(choices: &[(bool, u32, f32, u32)]) -> Vec<Node> {
         } else {
             *node = leaf(*samples);
         }
-        next += 1;
     }
     nodes
 }
