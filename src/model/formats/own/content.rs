@@ -19,7 +19,8 @@ pub(super) fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
 
 /// Checks bytes, whose header is `header` bytes long, against the hash that they carry.
 pub(super) fn verify(bytes: &[u8], header: usize, carried: &str) -> Result<(), OwnError> {
-    let place = (carried.len() == BLANK.len()).then(|| find(&bytes[..header], carried)).flatten();
+    let is_hash = carried.len() == BLANK.len() && carried.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let place = is_hash.then(|| find(&bytes[..header], carried)).flatten();
     let place = place.ok_or(OwnError::NoHash)?;
     let hash = Sha256::new()
         .chain_update(&bytes[..place])

@@ -58,12 +58,12 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, OwnError> 
     tensors.all_used()?;
     let metadata = Metadata {
         format: Format::Own { version: VERSION },
-        library: library.unwrap_or_else(|| "a library that it does not name".to_owned()),
-        library_version,
+        library: library.map_or_else(|| "a library that it does not name".to_owned(), |library| plain(&library)),
+        library_version: library_version.as_deref().map(plain),
         training_rows,
-        columns: features,
-        source,
-        notes,
+        columns: features.map(|features| features.iter().map(|feature| plain(feature)).collect()),
+        source: source.map(|Source { format, sha256 }| Source { format: plain(&format), sha256: plain(&sha256) }),
+        notes: notes.iter().map(|note| plain(note)).collect(),
     };
     Ok(Contents { preprocessing, detector, metadata })
 }
@@ -100,6 +100,11 @@ pub fn write(model: &Model) -> Result<Vec<u8>, WriteError> {
         .map(|(name, array)| Ok((name, TensorView::new(array.dtype, array.shape.clone(), &array.bytes)?)))
         .collect::<Result<Vec<_>, WriteError>>()?;
     Ok(content::seal(safetensors::serialize(views, Some(header))?))
+}
+
+/// The text without what could steer a terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
 }
 
 impl Source {
