@@ -11,7 +11,8 @@ use crate::verdict::Label;
 pub struct Tolerance {
     /// A share of the expected value,
     relative: f64,
-    /// or of this share of the detector's natural size, where the expected value is smaller than that.
+    /// or of this share of the detector's natural size, or of the largest expected value, where the expected value is
+    /// smaller than that.
     floor: f64,
 }
 
@@ -78,14 +79,15 @@ impl Comparison {
     /// Compares answers with what is expected of the same rows.
     ///
     /// Decision values agree when |found − expected| ≤ tolerance · max(|expected|, floor). The floor is a share of the
-    /// detector's `unit` (see [`Detector::unit`](super::Detector::unit)), 1/1000 for 64-bit floats and all of it for
-    /// 32-bit ones, and never above the largest expected value: near the boundary a decision value is a small difference
+    /// detector's `unit` (see [`Detector::unit`](super::Detector::unit)) or of the largest expected value, whichever is
+    /// more: 1/1000 for 64-bit floats and all of it for 32-bit ones; it is never above the largest expected value. Near
+    /// the boundary a decision value is a small difference
     /// of large numbers, and no two orders of summation agree to a share of it. Labels must be the same wherever the
     /// decision value is further from zero than the tolerance.
     pub fn new(found: &[Evaluation], expected: &Rows, tolerance: Tolerance, unit: f64) -> Self {
         let largest =
             expected.decisions.iter().flatten().fold(0.0, |largest: f64, decision| largest.max(decision.abs()));
-        let floor = tolerance.floor * unit;
+        let floor = tolerance.floor * unit.max(largest);
         let floor = if largest > 0.0 { floor.min(largest) } else { floor };
         let mut comparison = Self { rows: found.len(), disagreeing: 0, ties: 0, largest_difference: None, worst: None };
         let mut worst_by = f64::NEG_INFINITY;

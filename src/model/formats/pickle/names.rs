@@ -76,8 +76,9 @@ const FUNCTIONS: [&str; 19] = [
 ];
 
 /// numpy's types, which are the values of settings such as `dtype`.
-const TYPES: [&str; 12] = [
-    "bool_", "float16", "float32", "float64", "int16", "int32", "int64", "int8", "uint16", "uint32", "uint64", "uint8",
+const TYPES: [&str; 17] = [
+    "bool_", "float16", "float32", "float64", "floating", "int16", "int32", "int64", "int8", "integer", "number",
+    "object_", "str_", "uint16", "uint32", "uint64", "uint8",
 ];
 
 /// Text from a file of unknown origin, fit for a log: without control characters, and no longer than a line.
