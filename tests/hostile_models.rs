@@ -135,7 +135,7 @@ fn every_instruction_without_its_values_is_refused() {
 
 #[test]
 fn a_file_of_another_kind_is_refused_by_its_beginning() {
-    for bytes in [&b""[..], b"ZF", b"PK\x05\x06", b"svm", b"\x00"] {
+    for bytes in [&b""[..], b"ZF", b"PK\x05\x06", b"\x00"] {
         assert!(matches!(read(bytes), Err(ModelError::Format { .. })));
     }
 }
@@ -346,6 +346,38 @@ fn a_bomb_of_each_compression_is_refused_by_the_setting() {
     for (name, bomb) in compressed(&content[..1 << 16]) {
         assert!(matches!(read(&bomb), Err(ModelError::Joblib(JoblibError::NotAPickle { .. }))), "{name}");
     }
+}
+
+#[test]
+fn a_compression_that_is_slow_to_undo_is_refused_by_the_size_of_the_file() {
+    let large = vec![b'0'; Limits::default().memory_bytes / 32 + 1];
+    for (name, first) in [("bz2", &b"BZh9"[..]), ("lzma", b"\x5d\0\0"), ("xz", b"\xfd7zXZ\0")] {
+        let file = [first, &large].concat();
+        let error = read(&file).unwrap_err();
+        assert!(matches!(error, ModelError::Joblib(JoblibError::Slow { .. })), "{name}: {error}");
+        let reason = error.to_string();
+        assert!(reason.contains("compress=3") && reason.contains("max_memory"), "{reason}");
+        let generous = Limits { memory_bytes: 1 << 30, ..Limits::default() };
+        let error = Model::read(&file, &generous).unwrap_err();
+        assert!(matches!(error, ModelError::Joblib(JoblibError::Damaged { .. })), "{name}: {error}");
+    }
+}
+
+/// An archive with a schema, deflated.
+fn deflated(schema: &[u8]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive.start_file("schema.json", zip::write::SimpleFileOptions::default()).unwrap();
+    archive.write_all(schema).unwrap();
+    archive.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_deflated_schema_that_grows_beyond_measure_is_refused_before_it_is_inflated() {
+    let small = format!(r#"{{"protocol": 9, "x": "{}"}}"#, "a".repeat(2 << 20));
+    assert!(matches!(read(&deflated(small.as_bytes())), Err(ModelError::Skops(SkopsError::Protocol))));
+    let bomb = format!(r#"{{"protocol": 9, "x": "{}"}}"#, "a".repeat(4 << 20));
+    let error = read(&deflated(bomb.as_bytes())).unwrap_err().to_string();
+    assert!(error.contains("schema.json grows more than 256-fold"), "{error}");
 }
 
 #[test]

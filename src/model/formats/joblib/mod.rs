@@ -78,6 +78,19 @@ pub enum JoblibError {
         /// What is accepted of such a file, in bytes.
         max: usize,
     },
+    /// The file is large, and of a compression that takes long to undo.
+    #[error(
+        "it has more than {max} bytes of {compression} data, which are slow to undo; dump it with compress=3 (zlib), or \
+         raise models.max_memory, {share} times what is accepted, if the file is honest"
+    )]
+    Slow {
+        /// The compression.
+        compression: Compression,
+        /// What is accepted of such a file, in bytes.
+        max: usize,
+        /// How many times that is in the memory that a file may take.
+        share: usize,
+    },
     /// A bound was reached.
     #[error(transparent)]
     Limit(#[from] Exceeded),
@@ -105,6 +118,12 @@ impl Compression {
     pub(super) fn decompress(self, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, JoblibError> {
         let damaged =
             |error: io::Error| JoblibError::Damaged { compression: self, reason: printable(&error.to_string()) };
+        if let Some(share) = self.slowness() {
+            let max = limits.memory_bytes / share;
+            if bytes.len() > max {
+                return Err(JoblibError::Slow { compression: self, max, share });
+            }
+        }
         match self {
             Self::Zlib => self.take(bytes.len(), flate2::bufread::ZlibDecoder::new(bytes), limits),
             Self::Gzip => self.take(bytes.len(), flate2::bufread::GzDecoder::new(bytes), limits),
@@ -125,6 +144,16 @@ impl Compression {
                 let reader = lzma_rust2::LzmaReader::new_mem_limit(bytes, u32::MAX, None).map_err(damaged)?;
                 self.take(bytes.len(), reader, limits)
             }
+        }
+    }
+
+    /// What share of the memory a file of a slow compression may be: a byte of bzip2 takes some 70 ns, one of LZMA 35,
+    /// and a file must be refused within a twentieth of a second.
+    fn slowness(self) -> Option<usize> {
+        match self {
+            Self::Bzip2 => Some(64),
+            Self::Lzma | Self::Xz => Some(32),
+            Self::Zlib | Self::Gzip | Self::Lz4 => None,
         }
     }
 

@@ -11,6 +11,10 @@ use std::io::Read;
 use super::SkopsError;
 use crate::model::formats::pickle::{Budget, printable};
 
+/// How much larger than its deflated bytes an entry of more than a few MiB may be; descriptions of models shrink some
+/// twentyfold.
+const MAX_GROWTH: usize = 256;
+
 const END: &[u8] = b"PK\x05\x06";
 const END_SIZE: usize = 22;
 const CENTRAL: &[u8] = b"PK\x01\x02";
@@ -83,6 +87,11 @@ impl<'a> Archive<'a> {
         let packed = entry.packed(self.bytes, name).ok_or_else(|| wrong("is not where the directory says"))?;
         let content = match entry.method {
             0 => Cow::Borrowed(packed),
+            // Ends a bomb before it costs time.
+            8 if entry.size > (budget.limits().memory_bytes / 16).max(entry.packed.saturating_mul(MAX_GROWTH)) => {
+                budget.charge(entry.size)?;
+                return Err(wrong("grows more than 256-fold, as no model's does"));
+            }
             8 => Cow::Owned(entry.inflate(packed, budget)?.ok_or_else(|| wrong("is damaged"))?),
             _ => return Err(wrong("is compressed in another way than by deflate (zipfile.ZIP_DEFLATED)")),
         };
