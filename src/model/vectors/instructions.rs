@@ -5,7 +5,7 @@ use pulp::{NullaryFnOnce, Simd};
 use super::powers::Powers;
 
 /// Work that can be done with the instructions for vectors that a machine has.
-pub(super) trait Work: Sized {
+pub(in crate::model) trait Work: Sized {
     /// What comes of it.
     type Output;
 
@@ -18,7 +18,7 @@ pub(super) trait Work: Sized {
 /// Those that multiply and add at once give the same answers to the last bit: each lane is a row, so how many there are
 /// changes no sum. Without that instruction answers differ by roundings.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Instructions {
+pub(in crate::model) enum Instructions {
     /// What any machine has. Written as eight lanes, so that the compiler takes what it may.
     Plain,
     /// AVX2 and FMA: four lanes.
@@ -35,7 +35,7 @@ pub(super) enum Instructions {
 impl Instructions {
     /// The best that this machine has.
     #[inline]
-    pub(super) fn best() -> Self {
+    pub(in crate::model) fn best() -> Self {
         match pulp::Arch::new() {
             #[cfg(target_arch = "x86_64")]
             pulp::Arch::V4(simd) => Self::Avx512(simd),
@@ -49,7 +49,7 @@ impl Instructions {
 
     /// Does work with them.
     #[inline]
-    pub(super) fn run<W: Work>(self, work: W) -> W::Output {
+    pub(in crate::model) fn run<W: Work>(self, work: W) -> W::Output {
         match self {
             Self::Plain => work.run(pulp::Scalar512b),
             #[cfg(target_arch = "x86_64")]
@@ -63,7 +63,7 @@ impl Instructions {
 
     /// All that this machine has.
     #[cfg(test)]
-    pub(super) fn all() -> Vec<Self> {
+    pub(in crate::model) fn all() -> Vec<Self> {
         let mut all = vec![Self::Plain];
         #[cfg(target_arch = "x86_64")]
         all.extend(pulp::x86::V3::try_new().map(Self::Avx2));
