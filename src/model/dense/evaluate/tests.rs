@@ -155,8 +155,8 @@ fn activations_are_exact_near_zero_and_far_out() {
             for (x, found) in xs.iter().zip(network.answers(instructions, rows.view(), Answer::Output)) {
                 let expected = activated(activation, *x);
                 let units = (found - expected).abs() / expected.abs().max(1e-290) / f64::EPSILON;
-                // The argument of e to the x is rounded when it is counted in sixteenths.
-                assert!(units <= 4.0, "{activation:?} of {x} by {instructions:?}: {found} for {expected}");
+                // The argument of e to the x is rounded when it is counted in sixteenths, twice without fused steps.
+                assert!(units <= 8.0, "{activation:?} of {x} by {instructions:?}: {found} for {expected}");
             }
         }
     }
@@ -199,32 +199,5 @@ fn layers_that_do_not_fit_together_are_refused() {
         layers[0].0.biases[1] = 0.0;
         layers[0].1 = Activation::LeakyRelu { slope: number };
         assert!(dense(&layers).is_err());
-    }
-}
-
-#[test]
-#[ignore]
-fn timing() {
-    let mut random = fastrand::Rng::with_seed(1);
-    let widths = [64, 32, 8, 32, 64];
-    let layers: Vec<_> = widths
-        .windows(2)
-        .map(|pair| {
-            let weights = Array2::from_shape_fn((pair[0], pair[1]), |_| random.f64() - 0.5);
-            (Layer { weights, biases: Array1::zeros(pair[1]) }, Activation::Relu)
-        })
-        .collect();
-    let network = dense(&layers).unwrap();
-    let rows = Array2::from_shape_fn((60, 64), |_| random.f64());
-    for instructions in Instructions::all() {
-        let mut best = f64::INFINITY;
-        for _ in 0..300 {
-            let began = std::time::Instant::now();
-            for _ in 0..40 {
-                std::hint::black_box(network.answers(instructions, std::hint::black_box(rows.view()), Answer::Error));
-            }
-            best = best.min(began.elapsed().as_secs_f64() / 40.0);
-        }
-        println!("{instructions:?} {:.2} us", best * 1e6);
     }
 }
