@@ -37,7 +37,9 @@ impl Block {
     #[inline(always)]
     pub(super) fn vectors<S: Powers, const V: usize>(&self, simd: S) -> [S::f64s; V] {
         let mut vectors = [simd.splat_f64s(0.0); V];
-        vectors.copy_from_slice(cast_slice(&self.0));
+        for (vector, numbers) in vectors.iter_mut().zip(cast_slice(&self.0)) {
+            *vector = *numbers;
+        }
         vectors
     }
 }

@@ -100,8 +100,10 @@ impl LaidOut {
         let (floor, width) = (self.activation.floor(), self.blocks() * V);
         for (place, sums) in sums.iter().enumerate() {
             let outputs = &mut outputs[place * width + at * V..][..B * V];
-            for (output, sum) in outputs.iter_mut().zip(sums.as_flattened()) {
-                *output = simd.at_least(*sum, floor);
+            for (outputs, sums) in outputs.chunks_exact_mut(V).zip(sums) {
+                for (output, sum) in outputs.iter_mut().zip(sums) {
+                    *output = simd.at_least(*sum, floor);
+                }
             }
         }
         R
