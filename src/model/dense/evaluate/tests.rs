@@ -156,7 +156,7 @@ fn activations_are_exact_near_zero_and_far_out() {
                 let expected = activated(activation, *x);
                 let units = (found - expected).abs() / expected.abs().max(1e-290) / f64::EPSILON;
                 // The argument of e to the x is rounded when it is counted in sixteenths, twice without fused steps.
-                assert!(units <= 8.0, "{activation:?} of {x} by {instructions:?}: {found} for {expected}");
+                assert!(units <= 16.0, "{activation:?} of {x} by {instructions:?}: {found} for {expected}");
             }
         }
     }
