@@ -22,10 +22,11 @@ use anomalyd::scoring::{ScoringSettings, score};
 use anomalyd::time::{Span, Timestamp};
 use anomalyd::window::BlockBuilder;
 use ndarray::ArrayView2;
-use pulp::{Arch, Simd, WithSimd};
 use serde_json::json;
 use timing::{ROUNDS, Seconds, timed};
 
+#[path = "support/pace.rs"]
+mod pace;
 #[path = "support/python.rs"]
 mod python;
 #[path = "support/results.rs"]
@@ -127,36 +128,7 @@ fn limit(model: &Model, rows: usize) -> Option<f64> {
     }
     let instructions = f64::from(OneClassSvm::VECTOR_INSTRUCTIONS) + 2.0 * svm.width() as f64;
     let pairs = rows as f64 * svm.support_vectors() as f64;
-    Some(pairs * instructions * Arch::new().dispatch(SecondsALane))
-}
-
-/// Measures the seconds that a multiplication with addition takes, divided by the lanes that it does at once.
-struct SecondsALane;
-
-impl WithSimd for SecondsALane {
-    type Output = f64;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        /// As many chains as no machine can have under way at once.
-        const CHAINS: usize = 12;
-        const STEPS: u32 = 2_000;
-        let mut best = f64::INFINITY;
-        for _ in 0..200 {
-            let (factor, summand) = black_box((0.999, 0.001));
-            let (factor, summand) = (simd.splat_f64s(factor), simd.splat_f64s(summand));
-            let mut chains = [simd.splat_f64s(1.0); CHAINS];
-            let began = Instant::now();
-            for _ in 0..STEPS {
-                for chain in &mut chains {
-                    *chain = simd.mul_add_e_f64s(*chain, factor, summand);
-                }
-            }
-            black_box(&chains);
-            best = best.min(began.elapsed().as_secs_f64());
-        }
-        best / f64::from(STEPS) / (CHAINS * S::F64_LANES) as f64
-    }
+    Some(pairs * instructions * pace::seconds_a_lane())
 }
 
 /// Seconds that a window takes from its stored block to its outcome.

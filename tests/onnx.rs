@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anomalyd::model::formats::onnx::{OnnxError, read_network};
-use anomalyd::model::{Detector, Format, Limits, Model, ModelError, Output, Step};
+use anomalyd::model::{Detector, Format, Limits, Model, ModelError, Output, Precision, Step};
 use anomalyd::verdict::Label;
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -69,7 +69,7 @@ fn check(path: &Path) -> Model {
 fn every_sample_gives_its_answers() {
     let samples = files(&sample(""));
     let samples: Vec<_> = samples.iter().filter(|path| !path.ends_with("onnx_torch_no_offset.onnx")).collect();
-    assert_eq!(samples.len(), 7, "samples are missing");
+    assert_eq!(samples.len(), 9, "samples are missing");
     for path in samples {
         check(path);
     }
@@ -110,8 +110,25 @@ fn an_autoencoder_decides_by_its_error_and_the_offset_in_its_metadata() {
     let Detector::Network(network) = model.detector() else { unreachable!("a network") };
     assert_eq!((network.output(), network.offset(), network.width()), (Output::Reconstruction, -1.2, 4));
     assert!((model.detector().unit() - 1.2).abs() < 1e-12);
-    assert!(model.metadata().notes.iter().any(|note| note.contains("float32")));
+    assert_eq!(network.precision(), Precision::Float64);
+    assert!(model.metadata().notes.iter().any(|note| note.contains("evaluated in float64")));
     assert_eq!(network.file(), fs::read(sample("onnx_torch_4d.onnx")).unwrap());
+}
+
+#[test]
+fn a_network_that_is_no_chain_of_layers_is_evaluated_in_float32() {
+    let model = Model::load(&sample("onnx_residual_3d.onnx"), &Limits::default()).unwrap();
+    let Detector::Network(network) = model.detector() else { unreachable!("a network") };
+    assert_eq!((network.output(), network.precision()), (Output::Reconstruction, Precision::Float32));
+    assert!(model.metadata().notes.iter().any(|note| note.contains("evaluated in float32")));
+}
+
+#[test]
+fn scalers_and_normalization_become_part_of_the_layers() {
+    let model = Model::load(&sample("onnx_scaled_score_3d.onnx"), &Limits::default()).unwrap();
+    let Detector::Network(network) = model.detector() else { unreachable!("a network") };
+    assert_eq!((network.output(), network.precision()), (Output::Score, Precision::Float64));
+    assert!(model.detector().parameters().contains(&("layers", "3-9-5-1".to_owned())));
 }
 
 #[test]
@@ -317,7 +334,7 @@ proptest! {
 
     #[test]
     fn a_damaged_file_is_a_model_or_an_error(
-        which in 0_usize..8,
+        which in 0_usize..10,
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         end in proptest::option::of(any::<prop::sample::Index>()),
     ) {

@@ -13,6 +13,7 @@ mod calibration;
 mod catalog;
 mod changes;
 mod compare;
+mod dense;
 mod detector;
 mod drift;
 mod elliptic_envelope;
@@ -35,6 +36,7 @@ mod rows;
 mod sgd_one_class_svm;
 mod training;
 mod usual;
+mod vectors;
 mod warning;
 
 use std::fs::File;
@@ -63,7 +65,7 @@ pub use self::limits::{Exceeded, Limits};
 pub use self::listing::{CatalogError, Ignored, IgnoredReason, Listing, ModelFile, Stamp};
 pub use self::local_outlier_factor::{LocalOutlierFactor, Metric};
 pub use self::name_template::{NameTemplate, NameTemplateError};
-pub use self::network::{Network, NetworkError, Output};
+pub use self::network::{Network, NetworkError, Output, Precision};
 pub use self::one_class_svm::{Kernel, OneClassSvm};
 pub use self::pca_reconstruction::PcaReconstruction;
 pub use self::preprocessing::{

@@ -69,7 +69,8 @@ estimator("onnx_lof_manhattan_2d", make_pipeline(StandardScaler(), manhattan), 2
 
 def network(name, nodes, weights, features, outputs, seed, opset, producer, offset=None):
     rng = np.random.default_rng(seed)
-    tensors = [numpy_helper.from_array((rng.normal(size=shape) / 2).astype(np.float32), key) for key, shape in weights]
+    tensors = [numpy_helper.from_array(np.float32(rng.normal(size=shape) / 2) if key not in ("scale", "variance")
+                                       else rng.uniform(0.5, 2.0, size=shape).astype(np.float32), key) for key, shape in weights]
     values = [helper.make_tensor_value_info(key, TensorProto.FLOAT, ["batch", width])
               for key, width in (("x", features), ("y", outputs))]
     graph = helper.make_graph(nodes, "network", values[:1], values[1:], tensors)
@@ -109,3 +110,30 @@ nodes = [
 ]
 weights = [("kernel1", (3, 2)), ("bias1", (2,)), ("kernel2", (2, 3)), ("bias2", (3,))]
 network("onnx_keras_3d", nodes, weights, 3, 3, 7, 13, "tf2onnx", -0.9)
+
+# Not a chain: what goes in is added to what comes out.
+nodes = [
+    helper.make_node("MatMul", ["x", "kernel1"], ["a"]),
+    helper.make_node("Relu", ["a"], ["b"]),
+    helper.make_node("MatMul", ["b", "kernel2"], ["c"]),
+    helper.make_node("Add", ["c", "x"], ["y"]),
+]
+network("onnx_residual_3d", nodes, [("kernel1", (3, 2)), ("kernel2", (2, 3))], 3, 3, 8, 13, "tf2onnx", -0.2)
+
+# A scaler in front, two kinds of activations, batch normalization behind a layer, and a single score.
+nodes = [
+    helper.make_node("Sub", ["x", "mean"], ["a"]),
+    helper.make_node("Div", ["a", "scale"], ["b"]),
+    helper.make_node("Gemm", ["b", "kernel1", "bias1"], ["c"], transB=1, alpha=0.5, beta=2.0),
+    helper.make_node("BatchNormalization", ["c", "gamma", "beta", "average", "variance"], ["d"], epsilon=0.01),
+    helper.make_node("LeakyRelu", ["d"], ["e"], alpha=0.1),
+    helper.make_node("Mul", ["e", "factor"], ["f"]),
+    helper.make_node("MatMul", ["f", "kernel2"], ["g"]),
+    helper.make_node("Elu", ["g"], ["h"], alpha=0.7),
+    helper.make_node("Dropout", ["h"], ["i"]),
+    helper.make_node("Gemm", ["i", "kernel3"], ["j"]),
+    helper.make_node("Sub", ["one", "j"], ["y"]),
+]
+weights = [("mean", (1, 3)), ("scale", (3,)), ("kernel1", (9, 3)), ("bias1", (9,)), ("gamma", (9,)), ("beta", (9,)),
+           ("average", (9,)), ("variance", (9,)), ("factor", (1,)), ("kernel2", (9, 5)), ("kernel3", (5, 1)), ("one", ())]
+network("onnx_scaled_score_3d", nodes, weights, 3, 1, 9, 13, "pytorch", 0.1)

@@ -1,8 +1,9 @@
 //! The parameters, and how they lie in memory.
 
-use ndarray::{Array1, Array2};
+use ndarray::ArrayView2;
 
 use crate::model::boundary::Boundary;
+use crate::model::dense::{self, Dense, Layer};
 use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "MLPRegressor";
@@ -16,15 +17,6 @@ pub(in crate::model) struct Params {
     pub(in crate::model) activation: Activation,
     /// Minus the greatest error that is normal.
     pub(in crate::model) offset: Option<f64>,
-}
-
-/// One layer.
-#[derive(Clone, PartialEq, Debug)]
-pub(in crate::model) struct Layer {
-    /// A row an input, a column an output.
-    pub(in crate::model) weights: Array2<f64>,
-    /// What is added to each output.
-    pub(in crate::model) biases: Array1<f64>,
 }
 
 /// What a hidden layer does to each of its sums.
@@ -59,13 +51,23 @@ impl Activation {
     }
 }
 
+impl From<Activation> for dense::Activation {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::Identity => Self::Identity,
+            Activation::Relu => Self::Relu,
+            Activation::Tanh => Self::Tanh,
+            Activation::Logistic => Self::Logistic,
+        }
+    }
+}
+
 /// A dense autoencoder, fitted.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Autoencoder {
-    pub(super) layers: Box<[Layer]>,
-    pub(super) activation: Activation,
-    pub(super) boundary: Boundary,
-    width: usize,
+    network: Dense,
+    activation: Activation,
+    boundary: Boundary,
 }
 
 impl Autoencoder {
@@ -76,32 +78,22 @@ impl Autoencoder {
     /// many features as the first takes.
     pub(in crate::model) fn new(params: Params) -> Result<Self, Invalid> {
         let Params { layers, activation, offset } = params;
-        let (weights, biases) = (parameter(NAME, "coefs_"), parameter(NAME, "intercepts_"));
-        let width = layers.first().map_or(0, |layer| layer.weights.nrows());
-        if width == 0 {
-            return Err(weights.invalid("empty", "at least one layer of at least one feature"));
-        }
-        let mut given = width;
-        for Layer { weights: matrix, biases: vector } in &layers {
-            if matrix.nrows() != given || matrix.ncols() == 0 {
-                let found = format!("a layer of {} by {}", matrix.nrows(), matrix.ncols());
-                return Err(weights.invalid(found, format!("{given} rows, as many as the layer before it gives")));
-            }
-            biases.length(vector.len(), matrix.ncols(), "outputs of the layer")?;
-            matrix.iter().try_for_each(|number| weights.finite(*number))?;
-            vector.iter().try_for_each(|number| biases.finite(*number))?;
-            given = matrix.ncols();
-        }
+        let weights = parameter(NAME, "coefs_");
+        let hidden = layers.len().saturating_sub(1);
+        let activations = (0..hidden).map(|_| activation.into()).chain([dense::Activation::Identity]);
+        let layers: Vec<_> = layers.into_iter().zip(activations).collect();
+        let network = Dense::new(&layers, weights, parameter(NAME, "intercepts_"))?;
+        let (width, given) = (network.inputs(), network.outputs());
         if given != width {
             let found = format!("a network that makes {given} features of {width}");
             return Err(weights.invalid(found, "one that was fitted to give back its own input"));
         }
-        Ok(Self { layers: layers.into(), activation, boundary: Boundary::new(NAME, offset, 0.0)?, width })
+        Ok(Self { network, activation, boundary: Boundary::new(NAME, offset, 0.0)? })
     }
 
     /// How many features a row has.
     pub fn width(&self) -> usize {
-        self.width
+        self.network.inputs()
     }
 
     /// Minus the greatest error that is normal, if it is known.
@@ -109,25 +101,83 @@ impl Autoencoder {
         self.boundary.offset()
     }
 
+    /// The decision values of rows of [`width`](Self::width) features.
+    pub(in crate::model) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
+        let mut values = self.network.errors(rows);
+        for value in &mut values {
+            *value = self.boundary.decision(*value);
+        }
+        values
+    }
+
     pub(in crate::model) fn params(&self) -> Params {
-        Params { layers: self.layers.to_vec(), activation: self.activation, offset: self.boundary.offset() }
+        Params { layers: self.network.layers(), activation: self.activation, offset: self.boundary.offset() }
     }
 
     pub(in crate::model) fn parameters(&self) -> Vec<(&'static str, String)> {
-        let widths = self.layers.iter().map(|layer| layer.weights.ncols());
-        let layers = [self.width].into_iter().chain(widths).map(|width| width.to_string()).collect::<Vec<_>>();
-        [("layers", layers.join("-")), ("activation", self.activation.name().to_owned())]
+        [("layers", self.network.shape()), ("activation", self.activation.name().to_owned())]
             .into_iter()
             .chain(self.boundary.shown())
             .collect()
     }
 
     pub(in crate::model) fn heap_bytes(&self) -> usize {
-        let numbers = self.layers.iter().map(|layer| layer.weights.len() + layer.biases.len()).sum::<usize>();
-        size_of_val(&*self.layers) + size_of::<f64>() * numbers
+        self.network.heap_bytes()
     }
 
     pub(in crate::model) fn unit(&self) -> f64 {
         self.boundary.unit()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+
+    fn network(activation: Activation) -> Params {
+        let through = |weight: f64, bias: f64| Layer { weights: array![[weight]], biases: array![bias] };
+        Params { layers: vec![through(1.0, 0.0), through(2.0, 1.0)], activation, offset: Some(-1.0) }
+    }
+
+    #[test]
+    fn hidden_layers_are_activated_and_the_last_is_not() {
+        for (activation, hidden) in [
+            (Activation::Identity, -2.0),
+            (Activation::Relu, 0.0),
+            (Activation::Tanh, (-2.0_f64).tanh()),
+            (Activation::Logistic, 1.0 / (1.0 + 2.0_f64.exp())),
+        ] {
+            let found = Autoencoder::new(network(activation)).unwrap().decide(array![[-2.0]].view());
+            let residual: f64 = 2.0 * hidden + 1.0 + 2.0;
+            assert!((found[0] - (1.0 - residual * residual)).abs() < 1e-14, "{activation:?}");
+            assert_eq!(Activation::named(activation.name()), Some(activation));
+        }
+    }
+
+    #[test]
+    fn a_network_that_does_not_give_back_its_input_is_refused() {
+        let layer = |inputs, outputs, biases| Layer {
+            weights: Array2::zeros((inputs, outputs)),
+            biases: ndarray::Array1::zeros(biases),
+        };
+        let refused = |layers| -> Result<(), Invalid> {
+            Autoencoder::new(Params { layers, activation: Activation::Relu, offset: None }).map(|_| ())
+        };
+        assert_eq!(refused(vec![layer(2, 1, 1), layer(1, 2, 2)]), Ok(()));
+        for layers in [
+            vec![],
+            vec![layer(0, 0, 0)],
+            vec![layer(2, 1, 1)],
+            vec![layer(2, 0, 0), layer(0, 2, 2)],
+            vec![layer(2, 1, 1), layer(2, 2, 2)],
+            vec![layer(2, 2, 1)],
+        ] {
+            assert!(refused(layers.clone()).is_err(), "{layers:?}");
+        }
+        let mut bad = network(Activation::Relu);
+        bad.layers[0].biases[0] = f64::NAN;
+        assert!(Autoencoder::new(bad).is_err());
     }
 }

@@ -1,10 +1,10 @@
-//! Evaluating rows in batches of one size, for which everything was laid out beforehand.
+//! Evaluating rows: by tract in batches of one size, for which everything was laid out beforehand.
 
 use anyhow::ensure;
 use ndarray::{ArrayView2, Axis};
 use tract_onnx::prelude::{Tensor, TractResult, tvec};
 
-use super::params::{Network, Output, guarded};
+use super::params::{Network, Output, Plan, Runtime, guarded};
 use crate::verdict::Label;
 
 /// How many rows go through the network at once: an hour of minutes, in whole vectors of any machine.
@@ -13,19 +13,34 @@ pub(in crate::model) const BATCH: usize = 64;
 impl Network {
     /// The decision values of rows of [`width`](Self::width) features. Those of a batch that tract fails on are NaN.
     pub(in crate::model) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
-        let scores = guarded(|| self.scores(rows)).unwrap_or_else(|_| vec![f64::NAN; rows.nrows()]);
-        scores.into_iter().map(|score| score - self.offset).collect()
+        let mut scores = match (&self.runtime, self.output) {
+            (Runtime::Dense(network), Output::Score) => network.first_outputs(rows),
+            (Runtime::Dense(network), Output::Reconstruction) => {
+                let mut errors = network.errors(rows);
+                for error in &mut errors {
+                    *error = -*error;
+                }
+                errors
+            }
+            (Runtime::Tract(plan), _) => {
+                guarded(|| self.scores_by_tract(plan, rows)).unwrap_or_else(|_| vec![f64::NAN; rows.nrows()])
+            }
+        };
+        for score in &mut scores {
+            *score -= self.offset;
+        }
+        scores
     }
 
     /// The scores of rows, as [`Output`] has them.
-    pub(super) fn scores(&self, rows: ArrayView2<'_, f64>) -> TractResult<Vec<f64>> {
+    pub(super) fn scores_by_tract(&self, plan: &Plan, rows: ArrayView2<'_, f64>) -> TractResult<Vec<f64>> {
         let mut scores = Vec::with_capacity(rows.nrows());
         for batch in rows.axis_chunks_iter(Axis(0), BATCH) {
             let mut input = Tensor::zero::<f32>(&[BATCH, self.width])?;
             for (place, x) in input.as_slice_mut::<f32>()?.iter_mut().zip(batch) {
                 *place = single(*x);
             }
-            let outputs = self.plan.run(tvec![input.clone().into()])?;
+            let outputs = plan.run(tvec![input.clone().into()])?;
             ensure!(outputs.len() == 1, "there are {} outputs", outputs.len());
             let (input, output) = (input.as_slice::<f32>()?, outputs[0].as_slice::<f32>()?);
             let count = batch.nrows();

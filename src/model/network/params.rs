@@ -9,6 +9,7 @@ use ndarray::Array2;
 use tract_onnx::prelude::{DatumExt, Framework, InferenceModelExt, TractResult, TypedModel, TypedRunnableModel};
 
 use super::evaluate::BATCH;
+use crate::model::dense::{Activation, Dense, Layer};
 use crate::model::invalid::{Invalid, parameter};
 
 pub(super) const NAME: &str = "Network";
@@ -27,6 +28,8 @@ pub enum Output {
 pub(in crate::model) struct Params {
     /// The ONNX file, its graph checked: operators that treat each row by itself, of shapes that agree.
     pub(in crate::model) file: Arc<[u8]>,
+    /// Its layers, when it is nothing but a chain of dense ones.
+    pub(in crate::model) layers: Option<Vec<(Layer, Activation)>>,
     /// The features of a row; at least one.
     pub(in crate::model) width: usize,
     /// What comes out.
@@ -67,11 +70,29 @@ fn check_offset(offset: f64, output: Output) -> Result<(), Invalid> {
 /// How tract evaluates it.
 pub(super) type Plan = TypedRunnableModel<TypedModel>;
 
+/// How it is evaluated.
+#[derive(Clone, Debug)]
+pub(super) enum Runtime {
+    /// As a chain of dense layers.
+    Dense(Dense),
+    /// By tract.
+    Tract(Arc<Plan>),
+}
+
+/// How exactly a network is evaluated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Precision {
+    /// About 16 digits: a chain of dense layers.
+    Float64,
+    /// About 7 digits, as it was trained: any other network.
+    Float32,
+}
+
 /// A neural network, ready to be evaluated.
 #[derive(Clone, Debug)]
 pub struct Network {
     file: Arc<[u8]>,
-    pub(super) plan: Arc<Plan>,
+    pub(super) runtime: Runtime,
     pub(super) width: usize,
     pub(super) output: Output,
     pub(super) offset: f64,
@@ -92,15 +113,23 @@ impl Network {
     /// When the offset is not finite or of the wrong sign, when tract cannot evaluate the network, or when rows
     /// influence each other.
     pub(in crate::model) fn new(params: Params) -> Result<Self, NetworkError> {
-        let Params { file, width, output, offset, weights } = params;
+        let Params { file, layers, width, output, offset, weights } = params;
         if width == 0 {
             return Err(parameter(NAME, "width").invalid(0, "at least one feature").into());
         }
         check_offset(offset, output)?;
-        let plan = guarded(|| plan(&file, width))?;
-        let network = Self { file, plan: Arc::new(plan), width, output, offset, weights };
-        network.try_out()?;
-        Ok(network)
+        match layers {
+            Some(layers) => {
+                let runtime = Runtime::Dense(dense(&layers, width, output)?);
+                Ok(Self { file, runtime, width, output, offset, weights })
+            }
+            None => {
+                let runtime = Runtime::Tract(Arc::new(guarded(|| plan(&file, width))?));
+                let network = Self { file, runtime, width, output, offset, weights };
+                network.try_out()?;
+                Ok(network)
+            }
+        }
     }
 
     /// Evaluates two rows side by side and each alone.
@@ -108,9 +137,10 @@ impl Network {
         let rows = Array2::from_shape_fn((2, self.width), |(row, feature)| {
             (f64::from(u32::try_from(row * self.width + feature).unwrap_or_default()) * 0.37).sin()
         });
-        let together = guarded(|| self.scores(rows.view()))?;
+        let Runtime::Tract(plan) = &self.runtime else { return Ok(()) };
+        let together = guarded(|| self.scores_by_tract(plan, rows.view()))?;
         for (row, together) in together.iter().enumerate() {
-            let alone = guarded(|| self.scores(rows.slice(ndarray::s![row..=row, ..])))?;
+            let alone = guarded(|| self.scores_by_tract(plan, rows.slice(ndarray::s![row..=row, ..])))?;
             if alone.first().is_none_or(|alone| alone.to_bits() != together.to_bits()) {
                 return Err(NetworkError::Rows { row });
             }
@@ -137,6 +167,14 @@ impl Network {
         self.output
     }
 
+    /// How exactly it is evaluated.
+    pub fn precision(&self) -> Precision {
+        match self.runtime {
+            Runtime::Dense(_) => Precision::Float64,
+            Runtime::Tract(_) => Precision::Float32,
+        }
+    }
+
     /// What is subtracted from the score.
     pub fn offset(&self) -> f64 {
         self.offset
@@ -152,17 +190,29 @@ impl Network {
             Output::Reconstruction => "the row again; score: minus the mean of (x - x')^2",
             Output::Score => "the score",
         };
-        vec![
+        let mut parameters = vec![
             ("output", output.to_owned()),
             ("offset", self.offset.to_string()),
             ("weights", self.weights.to_string()),
-            ("precision", "float32".to_owned()),
-        ]
+        ];
+        let precision = match &self.runtime {
+            Runtime::Dense(network) => {
+                parameters.push(("layers", network.shape()));
+                "float64"
+            }
+            Runtime::Tract(_) => "float32",
+        };
+        parameters.push(("precision", precision.to_owned()));
+        parameters
     }
 
-    /// The weights count twice: in the file, and as tract has laid them out.
+    /// The weights count twice: in the file, and as they are laid out.
     pub(in crate::model) fn heap_bytes(&self) -> usize {
-        self.file.len() + size_of::<f32>() * self.weights
+        let laid_out = match &self.runtime {
+            Runtime::Dense(network) => network.heap_bytes(),
+            Runtime::Tract(_) => size_of::<f32>() * self.weights,
+        };
+        self.file.len() + laid_out
     }
 
     /// On the boundary the score is the offset.
@@ -170,6 +220,20 @@ impl Network {
         let unit = self.offset.abs();
         if unit > 0.0 { unit } else { 1.0 }
     }
+}
+
+/// Checks that the chain of layers gives what the network is said to give.
+fn dense(layers: &[(Layer, Activation)], width: usize, output: Output) -> Result<Dense, Invalid> {
+    let weights = parameter(NAME, "weights");
+    let network = Dense::new(layers, weights, parameter(NAME, "biases"))?;
+    let expected = match output {
+        Output::Reconstruction => width,
+        Output::Score => 1,
+    };
+    if (network.inputs(), network.outputs()) != (width, expected) {
+        return Err(weights.invalid(network.shape(), format!("layers that make {expected} numbers of {width}")));
+    }
+    Ok(network)
 }
 
 /// Reads the file's graph and lays it out for whole batches.

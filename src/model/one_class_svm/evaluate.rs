@@ -14,10 +14,9 @@
 use ndarray::ArrayView2;
 use pulp::bytemuck::{cast_slice, cast_slice_mut};
 
-use super::instructions::{Instructions, Work};
 use super::kernel::{Anywhere, Between, Kernel, Near, Poly, Sigmoid, Term};
 use super::params::OneClassSvm;
-use super::powers::Powers;
+use crate::model::vectors::{Instructions, Powers, Work};
 use crate::verdict::Label;
 
 /// The most registers of rows that are held against a support vector at once.

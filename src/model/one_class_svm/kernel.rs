@@ -1,6 +1,6 @@
 //! The kernels: what is done to the squared distance, or the product, of a row and a support vector.
 
-use super::powers::{LARGEST, Powers, SIXTEENTHS};
+use crate::model::vectors::{LARGEST, Powers, SIXTEENTHS};
 
 /// How alike a row z and a support vector v are.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -144,20 +144,9 @@ pub(super) struct Sigmoid {
 impl Term for Sigmoid {
     const BETWEEN: Between = Between::Product;
 
-    /// tanh |x| = −t / (2 + t) with t = exp(−2|x|) − 1, which is put together so that nothing cancels near zero.
     #[inline(always)]
     fn add<S: Powers>(self, simd: S, between: S::f64s, weight: S::f64s, sum: S::f64s) -> S::f64s {
-        /// From here on tanh is 1. NaN is not above, and goes through.
-        const ONE_FROM: f64 = 20.0;
         let x = simd.mul_add_e_f64s(between, simd.splat_f64s(self.gamma), simd.splat_f64s(self.coef0));
-        let size = simd.abs_f64s(x);
-        let most = simd.splat_f64s(ONE_FROM);
-        let size = simd.select_f64s(simd.greater_than_f64s(size, most), most, size);
-        let parts = simd.parts(size, simd.splat_f64s(-2.0 * SIXTEENTHS));
-        let less_one = simd.sub_f64s(parts.power, simd.splat_f64s(1.0));
-        let t = simd.mul_add_e_f64s(simd.mul_f64s(parts.power, parts.f), parts.series, less_one);
-        let tanh = simd.div_f64s(simd.neg_f64s(t), simd.add_f64s(simd.splat_f64s(2.0), t));
-        let sign = simd.and_f64s(x, simd.splat_f64s(-0.0));
-        simd.mul_add_e_f64s(simd.or_f64s(tanh, sign), weight, sum)
+        simd.mul_add_e_f64s(simd.tanh(x), weight, sum)
     }
 }

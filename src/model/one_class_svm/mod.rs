@@ -5,14 +5,12 @@
 //! As in LIBSVM's `svm_predict_values`, a row is normal when f > 0, so a tie is an anomaly.
 //!
 //! The files in the order of the arithmetic: [`evaluate`] has the blocks of rows and the sums, [`kernel`] what is done
-//! to a distance or a product, [`powers`] the power of two in it, and [`instructions`] the choice of a machine's
+//! to a distance or a product, and [`vectors`](super::vectors) the power of two in it and the choice of a machine's
 //! instructions.
 
 mod evaluate;
-mod instructions;
 mod kernel;
 mod params;
-mod powers;
 
 pub(super) use evaluate::fill;
 pub(super) use instructions::{Instructions, Work};

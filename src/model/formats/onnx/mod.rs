@@ -1,11 +1,12 @@
 //! ONNX: graphs of operators over tensors.
 //!
 //! Two kinds are read. The graphs that skl2onnx writes for scikit-learn's detectors are recognised, operator by
-//! operator, and become the steps and detectors that a pickle would have become, evaluated in float64. Networks of
-//! dense layers are evaluated as they are, in float32. The graph of any other file is refused at the node that is not
+//! operator, and become the steps and detectors that a pickle would have become, evaluated in float64. Networks are
+//! evaluated in float64 where they are a plain chain of dense layers, and others as they are, in float32. The graph of any other file is refused at the node that is not
 //! understood. No path in a file is ever opened.
 
 mod budget;
+mod chain;
 mod dense;
 mod error;
 mod graph;
@@ -32,7 +33,7 @@ use proto::ModelProto;
 use super::pickle::printable;
 use super::{Contents, Format, Limits, Metadata};
 use crate::model::detector::Detector;
-use crate::model::network::{Network, Output, Params};
+use crate::model::network::{Network, Output, Params, Precision};
 
 /// The key of the file's metadata under which the boundary stands.
 const OFFSET: &str = "anomalyd.offset";
@@ -66,7 +67,11 @@ pub(in crate::model) fn read_with_offset(
         (preprocessing, detector, note)
     } else {
         let network = network(bytes, &file, &graph, offset, &mut budget)?;
-        (Vec::new(), Detector::Network(network), "evaluated in float32, as it was trained")
+        let note = match network.precision() {
+            Precision::Float64 => "a chain of dense layers, evaluated in float64; its weights are in float32",
+            Precision::Float32 => "evaluated in float32, as it was trained",
+        };
+        (Vec::new(), Detector::Network(network), note)
     };
     let metadata = Metadata {
         format: Format::Onnx { opset: opset(&file) },
@@ -113,7 +118,7 @@ fn network(
     budget: &mut Budget<'_>,
 ) -> Result<Network, OnnxError> {
     let outputs: Vec<_> = graph.float_outputs().collect();
-    let [output] = outputs[..] else {
+    let [term] = outputs[..] else {
         return Err(OnnxError::graph(format!(
             "has {} outputs of floating point; export it with one: the row again, or a score",
             outputs.len()
@@ -125,7 +130,7 @@ fn network(
     // tract holds the file, the tensors in it and those laid out for evaluation.
     budget.memory(bytes.len().saturating_mul(3))?;
     let width = graph.width;
-    let output = match dense::shape_of(graph, output.name, budget)? {
+    let output = match dense::shape_of(graph, term.name, budget)? {
         Some(Shape::Rows(1) | Shape::Numbers) => Output::Score,
         Some(Shape::Rows(found)) if found == width => Output::Reconstruction,
         Some(Shape::Rows(found)) => {
@@ -144,7 +149,8 @@ fn network(
         },
     };
     let weights = graph.constants().map(|tensor| tensor.len()).sum();
-    Ok(Network::new(Params { file: Arc::from(bytes), width, output, offset, weights })?)
+    let layers = chain::layers(graph, term, budget)?;
+    Ok(Network::new(Params { file: Arc::from(bytes), layers, width, output, offset, weights })?)
 }
 
 /// The boundary that the file's metadata name.

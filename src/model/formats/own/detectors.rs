@@ -6,6 +6,7 @@ use super::error::OwnError;
 use super::forest::{self, ForestDescription};
 use super::tensors::{Place, Target};
 use crate::model::Limits;
+use crate::model::dense::Layer;
 use crate::model::detector::Detector;
 use crate::model::elliptic_envelope::{self, EllipticEnvelope, Scale};
 use crate::model::formats::onnx;
@@ -171,7 +172,7 @@ fn read_autoencoder(
     })?;
     let layer = |index| {
         let weights = from.matrix(&format!("weights.{index}"))?;
-        Ok(autoencoder::Layer { weights, biases: from.numbers(&format!("biases.{index}"))?.into() })
+        Ok(Layer { weights, biases: from.numbers(&format!("biases.{index}"))?.into() })
     };
     // The first tensor that is missing ends it, however many there are said to be.
     let layers = (0..layers).map(layer).collect::<Result<_, OwnError>>()?;

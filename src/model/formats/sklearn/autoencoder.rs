@@ -5,7 +5,8 @@ use ndarray::Array2;
 use super::SklearnError;
 use super::estimator::Estimator;
 use super::offset::offset;
-use crate::model::autoencoder::{Activation, Autoencoder, Layer, Params};
+use crate::model::autoencoder::{Activation, Autoencoder, Params};
+use crate::model::dense::Layer;
 use crate::model::formats::pickle::{Matrix, Node, printable};
 
 const CLASS: &str = "MLPRegressor";

@@ -1,4 +1,4 @@
-//! Powers of two for whole vectors of numbers: the expensive part of the rbf and sigmoid kernels.
+//! Powers of two for whole vectors of numbers, and what is made of them: the expensive part of kernels and activations.
 //!
 //! 2^(y/16) for real y is taken apart as in Tang, *Table-driven implementation of the exponential function in IEEE
 //! floating-point arithmetic*, ACM Transactions on Mathematical Software 15 (2), 1989: y = n + f with whole n and
@@ -8,10 +8,10 @@
 use pulp::{Simd, cast};
 
 /// Sixteenths of a power of two in one of e: 16 / ln 2.
-pub(super) const SIXTEENTHS: f64 = f64::from_bits(0x4037_1547_652b_82fe);
+pub(in crate::model) const SIXTEENTHS: f64 = f64::from_bits(0x4037_1547_652b_82fe);
 
 /// The largest |y| of which 2^(y/16) is taken: what is smaller than 2^-1021 counts as nothing.
-pub(super) const LARGEST: f64 = 16.0 * 1021.0;
+pub(in crate::model) const LARGEST: f64 = 16.0 * 1021.0;
 
 /// Adding 1.5 · 2⁵² rounds to a whole number, which then stands in the lowest bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -77,14 +77,54 @@ pub(in crate::model) trait Powers: Simd {
         }
         Parts { power: self.power(rounded), f, series }
     }
+
+    /// eˣ, of x from −700 to 700.
+    #[inline(always)]
+    fn exp(self, x: Self::f64s) -> Self::f64s {
+        let Parts { power, f, series } = self.parts(x, self.splat_f64s(SIXTEENTHS));
+        self.mul_add_e_f64s(self.mul_f64s(power, f), series, power)
+    }
+
+    /// eˣ − 1, of x from −700 to 700; put together so that nothing cancels near zero.
+    #[inline(always)]
+    fn exp_less_one(self, x: Self::f64s) -> Self::f64s {
+        let Parts { power, f, series } = self.parts(x, self.splat_f64s(SIXTEENTHS));
+        let less_one = self.sub_f64s(power, self.splat_f64s(1.0));
+        self.mul_add_e_f64s(self.mul_f64s(power, f), series, less_one)
+    }
+
+    /// tanh x, of any x: tanh |x| = −t / (2 + t) with t = exp(−2|x|) − 1.
+    #[inline(always)]
+    fn tanh(self, x: Self::f64s) -> Self::f64s {
+        /// From here on tanh is 1.
+        const ONE_FROM: f64 = 20.0;
+        let size = self.at_most(self.abs_f64s(x), ONE_FROM);
+        let t = self.exp_less_one(self.mul_f64s(size, self.splat_f64s(-2.0)));
+        let tanh = self.div_f64s(self.neg_f64s(t), self.add_f64s(self.splat_f64s(2.0), t));
+        self.or_f64s(tanh, self.and_f64s(x, self.splat_f64s(-0.0)))
+    }
+
+    /// x where it is not above the bound. NaN is not above, and goes through.
+    #[inline(always)]
+    fn at_most(self, x: Self::f64s, bound: f64) -> Self::f64s {
+        let bound = self.splat_f64s(bound);
+        self.select_f64s(self.greater_than_f64s(x, bound), bound, x)
+    }
+
+    /// x where it is not below the bound. NaN is not below, and goes through.
+    #[inline(always)]
+    fn at_least(self, x: Self::f64s, bound: f64) -> Self::f64s {
+        let bound = self.splat_f64s(bound);
+        self.select_f64s(self.less_than_f64s(x, bound), bound, x)
+    }
 }
 
 /// 2^(y/16) = `power` · (1 + `f` · `series`). It is left to the user how to put it together: e^y − 1 wants another
 /// order than e^y.
 pub(in crate::model) struct Parts<S: Simd> {
-    pub(super) power: S::f64s,
-    pub(super) f: S::f64s,
-    pub(super) series: S::f64s,
+    pub(in crate::model) power: S::f64s,
+    pub(in crate::model) f: S::f64s,
+    pub(in crate::model) series: S::f64s,
 }
 
 #[cfg(target_arch = "x86_64")]

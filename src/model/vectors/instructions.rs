@@ -63,7 +63,7 @@ impl Instructions {
 
     /// All that this machine has.
     #[cfg(test)]
-    pub(super) fn all() -> Vec<Self> {
+    pub(in crate::model) fn all() -> Vec<Self> {
         let mut all = vec![Self::Plain];
         #[cfg(target_arch = "x86_64")]
         all.extend(pulp::x86::V3::try_new().map(Self::Avx2));

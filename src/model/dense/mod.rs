@@ -1,0 +1,12 @@
+//! Networks of dense layers, evaluated in float64.
+//!
+//! Each layer gives a(x·W + b), and a is its activation. [`evaluate`] has the order in which rows go through the layers,
+//! [`tile`] the products, [`params`] the layers as they lie in memory.
+
+mod activation;
+mod evaluate;
+mod params;
+mod tile;
+
+pub(super) use activation::Activation;
+pub(super) use params::{Dense, Layer};

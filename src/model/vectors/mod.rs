@@ -1,0 +1,7 @@
+//! Arithmetic on several numbers at once, with the instructions that a machine has for it.
+
+mod instructions;
+mod powers;
+
+pub(super) use instructions::{Instructions, Work};
+pub(super) use powers::{LARGEST, Powers, SIXTEENTHS};
