@@ -1,6 +1,10 @@
 //! Our own format, and the detectors that it was made for: estimators that are no outlier detectors by themselves.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "a view of an array is a reference, and its users have it as a value"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -171,7 +171,7 @@ mod tests {
         let mut writer =
             PredictionWriter::new(Vec::new(), SensorName::new("1", "4").unwrap(), Decisions::Omit).unwrap();
         let rows = vec![Row { interval: 1, label: Label::Normal, decision: 1.0 }];
-        let scored = Scored { model: ModelHash([0; 32]), proven: false, rows, explanation: None };
+        let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None };
         writer.write(window(), Span::from_secs(5), &[], &scored).unwrap();
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         assert_eq!(text, "TS,Device,Tag,Val,Prediction\n2018-08-28 23:00:05.000,1,4,,0\n");
