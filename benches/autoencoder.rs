@@ -35,8 +35,6 @@ fn main() {
         Ok(measured) => measured,
         Err(reason) => return println!("skipped: there is nothing to compare with: {reason}"),
     };
-    let seconds: Vec<f64> = measured.split_whitespace().map(|word| word.parse().expect("a number")).collect();
-    let [onnxruntime, network, scikit_learn] = seconds[..] else { unreachable!("the script prints three numbers") };
     let [onnxruntime, network, scikit_learn] = measured.lines().map(Seconds::parse).collect::<Vec<_>>()[..] else {
         unreachable!("the script prints three lines")
     };

@@ -7,7 +7,8 @@ use ndarray::{ArrayView1, ArrayView2};
 use pulp::bytemuck::{cast_slice, cast_slice_mut};
 
 use super::params::KmeansDistance;
-use crate::model::one_class_svm::{Instructions, Powers, Work, fill};
+use crate::model::one_class_svm::fill;
+use crate::model::vectors::{Instructions, Powers, Work};
 
 /// The registers of rows in a block: as many sums are under way at once.
 const REGISTERS: usize = 4;

@@ -13,8 +13,6 @@ mod kernel;
 mod params;
 
 pub(super) use evaluate::fill;
-pub(super) use instructions::{Instructions, Work};
 pub use kernel::Kernel;
 pub use params::OneClassSvm;
 pub(super) use params::Params;
-pub(super) use powers::Powers;

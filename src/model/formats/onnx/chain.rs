@@ -74,7 +74,10 @@ impl Chain {
             }
             "Gemm" => self.gemm(node, term, budget),
             "Add" | "Sub" | "Mul" | "Div" => match self.affine(node, term, budget)? {
-                Some(affine) => Ok(Some(self.transform(affine))),
+                Some(affine) => {
+                    self.transform(affine);
+                    Ok(Some(()))
+                }
                 None => Ok(None),
             },
             "BatchNormalization" => self.normalize(node, term, budget),
