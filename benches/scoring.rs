@@ -13,7 +13,6 @@ use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
 
 use anomalyd::features::{Blocks, Bounds, Plan};
 use anomalyd::interval::{Cut, Interval};

@@ -1,6 +1,6 @@
 //! Whatever format a model comes in, it gives the library's own answers, and says what it is.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 #[path = "support/reference.rs"]
 mod reference;
