@@ -112,8 +112,8 @@ fi
 run cargo test --locked --no-fail-fast
 
 section "Tests of the optimised build"
-# As users run it, but for what is optimised across crates. A defect of the compiler once showed in nothing else.
-run cargo test --locked --no-fail-fast --profile optimised --lib --test golden
+# The build that users run. A defect of the compiler once showed in nothing else.
+run cargo test --locked --no-fail-fast --release --lib --test golden
 
 section "Dependencies: licences, origins, advisories"
 if ! cargo deny --version >/dev/null 2>&1; then

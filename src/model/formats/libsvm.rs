@@ -241,7 +241,10 @@ impl Vectors {
         if self.coefficients.len() == expected {
             return Err(Problem::Count { found: expected.saturating_add(1), expected });
         }
-        within_elements(self.coefficients.len() + 1, limits)?;
+        if self.coefficients.len() == limits.instructions {
+            let (what, max, setting) = ("support vectors", limits.instructions, "max_instructions");
+            return Err(Problem::Limit { what, max, setting });
+        }
         self.coefficients.push(number("a support vector's weight", coefficient)?);
         let mut width = 0;
         for entry in entries {
