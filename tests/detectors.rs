@@ -2,15 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
-#[path = "support/reference.rs"]
-mod reference;
+#[path = "support/answers.rs"]
+mod answers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anomalyd::model::{Boundary, Detector, Limits, Model, PathLength};
 use anomalyd::verdict::Label;
-use ndarray::Array2;
+use answers::Answers;
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/detectors")
@@ -20,56 +20,15 @@ fn load(name: &str) -> Model {
     Model::load(&samples().join(name), &Limits::default()).unwrap()
 }
 
-/// The columns of a file whose names `wanted` accepts.
-fn columns(path: &Path, wanted: impl Fn(&str) -> bool) -> Array2<f64> {
-    let mut reader = csv::Reader::from_path(path).unwrap();
-    let places: Vec<usize> =
-        reader.headers().unwrap().iter().enumerate().filter(|(_, name)| wanted(name)).map(|(at, _)| at).collect();
-    let numbers: Vec<f64> = reader
-        .records()
-        .flat_map(|record| {
-            let record = record.unwrap();
-            places.iter().map(|at| record[*at].parse().unwrap()).collect::<Vec<f64>>()
-        })
-        .collect();
-    Array2::from_shape_vec((numbers.len() / places.len(), places.len()), numbers).unwrap()
-}
-
-/// Holds the answers of the models that stand beside a file of rows with the library's answers against these.
-fn check(answers: &Path) {
-    let name = answers.display();
-    let model = Model::load(&answers.with_extension("pkl"), &Limits::default()).unwrap();
-    let found = model.evaluate(columns(answers, |column| column.starts_with('x')).view()).unwrap();
-    let decisions = columns(answers, |column| column == "decision");
-    let labels = columns(answers, |column| column == "label");
-    assert_eq!(found.len(), decisions.len(), "{name}");
-    for (row, ((found, expected), label)) in found.iter().zip(&decisions).zip(&labels).enumerate() {
-        let difference = (found.decision - expected).abs();
-        assert!(difference <= 1e-9 * expected.abs().max(1e-3), "{name}, row {row}: {} for {expected}", found.decision);
-        let normal = found.label == Label::Normal;
-        assert!(normal == (*label > 0.0) || expected.abs() <= 1e-9, "{name}, row {row}: {:?}", found.label);
-    }
-}
-
 #[test]
 fn every_sample_gives_the_answers_of_the_library() {
     let answers = fs::read_dir(samples()).unwrap().map(|entry| entry.unwrap().path());
     let answers: Vec<_> = answers.filter(|path| path.extension().is_some_and(|ending| ending == "csv")).collect();
     assert_eq!(answers.len(), 12, "samples are missing");
-    answers.iter().for_each(|answers| check(answers));
-}
-
-#[test]
-fn the_reference_detectors_of_several_versions_give_the_golden_answers() {
-    let Some(root) = reference::reference() else { return };
-    let answers = fs::read_dir(root.join("formats")).unwrap().map(|entry| entry.unwrap().path());
-    let ours = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        name.ends_with(".csv") && ["iforest", "lof", "envelope"].iter().any(|detector| name.starts_with(detector))
-    };
-    let answers: Vec<_> = answers.filter(ours).collect();
-    assert_eq!(answers.len(), 12, "reference files are missing");
-    answers.iter().for_each(|answers| check(answers));
+    for answers in answers {
+        let model = Model::load(&answers.with_extension("pkl"), &Limits::default()).unwrap();
+        answers::check(&model, &answers);
+    }
 }
 
 #[test]
@@ -92,7 +51,7 @@ fn a_forest_of_a_version_that_kept_a_threshold_is_judged_by_it() {
     assert_eq!(forest.path_length(), PathLength::Version019);
     let Boundary::AtOrBelow(threshold) = forest.boundary() else { unreachable!("a boundary that counts") };
     let answers = samples().join("forest_of_0_19.csv");
-    let found = model.evaluate(columns(&answers, |column| column.starts_with('x')).view()).unwrap();
+    let found = model.evaluate(Answers::read(&answers).rows.view()).unwrap();
     let anomalies = found.iter().filter(|found| found.label == Label::Anomaly);
     assert_eq!(anomalies.filter(|found| found.decision <= threshold).count(), 5);
 }

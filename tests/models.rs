@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
+#[path = "support/answers.rs"]
+mod answers;
 #[path = "support/reference.rs"]
 mod reference;
 
@@ -10,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use anomalyd::model::{Catalog, Evaluation, Format, Kernel, Limits, Model, NameTemplate, Step, Warning};
 use anomalyd::verdict::Label;
-use ndarray::{Array2, ArrayView2};
+use answers::{Answers, columns};
+use ndarray::ArrayView2;
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples")
@@ -19,53 +22,6 @@ fn samples() -> PathBuf {
 /// A folder of the reference data, if they are there.
 fn reference(folder: &str) -> Option<PathBuf> {
     reference::reference().map(|root| root.join(folder))
-}
-
-/// The columns of a file whose names `wanted` accepts.
-fn columns(path: &Path, wanted: impl Fn(&str) -> bool) -> Array2<f64> {
-    let mut reader = csv::Reader::from_path(path).unwrap();
-    let places: Vec<usize> =
-        reader.headers().unwrap().iter().enumerate().filter(|(_, name)| wanted(name)).map(|(at, _)| at).collect();
-    let numbers: Vec<f64> = reader
-        .records()
-        .flat_map(|record| {
-            let record = record.unwrap();
-            places.iter().map(|at| record[*at].parse().unwrap()).collect::<Vec<f64>>()
-        })
-        .collect();
-    Array2::from_shape_vec((numbers.len() / places.len(), places.len()), numbers).unwrap()
-}
-
-/// Holds the model's answers against the library's: `close(found, expected)` on decisions, and equal labels wherever
-/// the decision is not within `tie` of zero.
-fn compare(
-    name: &str,
-    found: &[Evaluation],
-    decisions: &Array2<f64>,
-    labels: &[Label],
-    tie: f64,
-    close: impl Fn(f64, f64) -> bool,
-) {
-    assert_eq!(found.len(), labels.len(), "{name}");
-    for (row, ((found, expected), label)) in found.iter().zip(decisions).zip(labels).enumerate() {
-        assert!(close(found.decision, *expected), "{name}, row {row}: {} for {expected}", found.decision);
-        assert!(found.label == *label || expected.abs() <= tie, "{name}, row {row}: {:?} at {expected}", found.label);
-    }
-}
-
-/// A model beside a file of rows with the library's answers.
-fn check(model: &Path, answers: &Path) {
-    let name = model.display().to_string();
-    let model = Model::load(model, &Limits::default()).unwrap();
-    let rows = columns(answers, |column| column.starts_with('x'));
-    let decisions = columns(answers, |column| column == "decision");
-    let labels: Vec<_> = columns(answers, |column| column == "label")
-        .iter()
-        .map(|label| if *label > 0.0 { Label::Normal } else { Label::Anomaly })
-        .collect();
-    let found = model.evaluate(rows.view()).unwrap();
-    let close = |found: f64, expected: f64| (found - expected).abs() <= 1e-9 * expected.abs().max(1e-3);
-    compare(&name, &found, &decisions, &labels, 1e-9, close);
 }
 
 #[test]
@@ -77,7 +33,7 @@ fn every_sample_gives_the_answers_of_the_library() {
             let model = answers.with_extension("pkl");
             // Samples of other formats have tests of their own.
             if model.exists() {
-                check(&model, &answers);
+                answers::check(&Model::load(&model, &Limits::default()).unwrap(), &answers);
                 checked += 1;
             }
         }
@@ -137,48 +93,18 @@ fn the_reference_models_give_the_golden_answers() {
     assert_eq!((catalog.entries.len(), catalog.ignored.len()), (10, 0));
     for entry in catalog.entries {
         let answers = golden.join(entry.sensor.fill("preds_{device}_{sensor}.csv"));
-        let rows = columns(&answers, |column| column == "Value");
-        let decisions = columns(&answers, |column| column == "Decision");
-        let labels: Vec<_> = columns(&answers, |column| column == "Prediction")
-            .iter()
-            .map(|prediction| if *prediction > 0.5 { Label::Anomaly } else { Label::Normal })
-            .collect();
+        let column = |wanted: &str| columns(&answers, |name| name == wanted);
+        let label = |prediction: f64| if prediction > 0.5 { Label::Anomaly } else { Label::Normal };
+        let answers = Answers {
+            rows: column("Value"),
+            decisions: column("Decision").into_iter().collect(),
+            labels: column("Prediction").into_iter().map(label).collect(),
+        };
         let model = entry.model.unwrap();
-        let found = model.evaluate(rows.view()).unwrap();
-        let close = |found: f64, expected: f64| (found - expected).abs() <= 1e-12;
-        compare(&entry.sensor.to_string(), &found, &decisions, &labels, 1e-9, close);
+        answers.hold(&entry.sensor.to_string(), &model, 1e-12, 1.0);
         let alone = ["1/2", "1/5", "2/5"].contains(&entry.sensor.to_string().as_str());
         assert_eq!(model.warnings().contains(&Warning::OneSupportVector), alone, "{}", entry.sensor);
         assert!(model.warnings().iter().any(|warning| matches!(warning, Warning::NuBelowOneRow { .. })));
-    }
-}
-
-#[test]
-fn the_models_of_several_versions_give_their_answers_or_are_named() {
-    let Some(formats) = reference("formats") else { return };
-    let mut checked = Vec::new();
-    for entry in fs::read_dir(formats).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if !name.ends_with(".pkl") {
-            continue;
-        }
-        let (detector, version) = name.trim_end_matches(".pkl").split_once("__sklearn-").unwrap();
-        match Model::load(&path, &Limits::default()) {
-            Ok(_) => {
-                check(&path, &path.with_extension("csv"));
-                checked.push(format!("{detector} {version}"));
-            }
-            Err(error) => {
-                let error = error.to_string();
-                assert!(error.contains(&format!("scikit-learn {version}")), "{error}");
-            }
-        }
-    }
-    for detector in ["ocsvm_rbf_1d", "ocsvm_bare_2d"] {
-        for version in ["1.2.2", "1.5.2", "1.9.1"] {
-            assert!(checked.contains(&format!("{detector} {version}")), "{detector} {version} was refused");
-        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
-#[path = "support/reference.rs"]
-mod reference;
+#[path = "support/answers.rs"]
+mod answers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anomalyd::model::formats::onnx::{OnnxError, read_network};
 use anomalyd::model::{Detector, Format, Limits, Model, ModelError, Output, Precision, Step};
-use anomalyd::verdict::Label;
+use answers::Answers;
 use ndarray::Array2;
 use proptest::prelude::*;
 
@@ -31,58 +31,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// The columns of a file whose names `wanted` accepts.
-fn columns(path: &Path, wanted: impl Fn(&str) -> bool) -> Array2<f64> {
-    let mut reader = csv::Reader::from_path(path).unwrap();
-    let places: Vec<usize> =
-        reader.headers().unwrap().iter().enumerate().filter(|(_, name)| wanted(name)).map(|(at, _)| at).collect();
-    let numbers: Vec<f64> = reader
-        .records()
-        .flat_map(|record| {
-            let record = record.unwrap();
-            places.iter().map(|at| record[*at].parse().unwrap()).collect::<Vec<f64>>()
-        })
-        .collect();
-    Array2::from_shape_vec((numbers.len() / places.len(), places.len()), numbers).unwrap()
-}
-
-/// Holds a model against the answers beside it: decision values to float32, labels wherever they are not that near 0.
-fn check(path: &Path) -> Model {
-    let name = path.display();
-    let model = Model::load(path, &Limits::default()).unwrap();
-    let answers = path.with_extension("csv");
-    let rows = columns(&answers, |column| column.starts_with('x'));
-    let decisions = columns(&answers, |column| column == "decision");
-    let labels = columns(&answers, |column| column == "label");
-    let found = model.evaluate(rows.view()).unwrap();
-    assert_eq!(found.len(), decisions.len(), "{name}");
-    for (row, ((found, decision), label)) in found.iter().zip(&decisions).zip(&labels).enumerate() {
-        let difference = (found.decision - decision).abs();
-        assert!(difference <= 1e-4 * decision.abs().max(1.0), "{name}, row {row}: {} for {decision}", found.decision);
-        let label = if *label > 0.0 { Label::Normal } else { Label::Anomaly };
-        assert!(found.label == label || decision.abs() <= 1e-4, "{name}, row {row}: {:?} at {decision}", found.label);
-    }
-    model
-}
-
 #[test]
 fn every_sample_gives_its_answers() {
     let samples = files(&sample(""));
     let samples: Vec<_> = samples.iter().filter(|path| !path.ends_with("onnx_torch_no_offset.onnx")).collect();
     assert_eq!(samples.len(), 9, "samples are missing");
     for path in samples {
-        check(path);
-    }
-}
-
-#[test]
-fn the_reference_models_give_scikit_learns_answers() {
-    let Some(root) = reference::reference() else { return };
-    let models = files(&root.join("formats"));
-    assert!(models.len() >= 10, "{} models", models.len());
-    for path in &models {
-        let model = check(path);
-        assert!(model.metadata().notes.iter().any(|note| note.contains("float64")), "{:?}", model.metadata());
+        let model = Model::load(path, &Limits::default()).unwrap();
+        Answers::read(&path.with_extension("csv")).hold(&path.display().to_string(), &model, 1e-4, 1.0);
     }
 }
 
@@ -153,7 +109,7 @@ fn an_autoencoder_without_an_offset_is_read_with_one() {
 fn a_row_gets_the_same_value_whatever_its_neighbours_are() {
     for path in files(&sample("")).iter().filter(|path| !path.ends_with("onnx_torch_no_offset.onnx")) {
         let model = Model::load(path, &Limits::default()).unwrap();
-        let rows = columns(&path.with_extension("csv"), |column| column.starts_with('x'));
+        let rows = Answers::read(&path.with_extension("csv")).rows;
         let together = model.evaluate(rows.view()).unwrap();
         for (row, together) in rows.outer_iter().zip(together) {
             let alone = model.evaluate(row.insert_axis(ndarray::Axis(0))).unwrap()[0];

@@ -6,6 +6,9 @@
     reason = "a view of an array is a reference, and its users have it as a value"
 )]
 
+#[path = "support/answers.rs"]
+mod answers;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -14,6 +17,7 @@ use std::time::{Duration, Instant};
 use anomalyd::model::formats::own;
 use anomalyd::model::{Components, Contamination, Format, Limits, Model, Training, TrainingMethod, train};
 use anomalyd::verdict::Label;
+use answers::{Answers, columns};
 use ndarray::{Array2, ArrayView2};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
@@ -35,21 +39,6 @@ fn load(name: &str) -> Model {
 
 fn read(bytes: &[u8]) -> Result<Model, String> {
     Model::read(bytes, &Limits::default()).map_err(|error| error.to_string())
-}
-
-/// The columns of a CSV file that `wanted` takes.
-fn columns(path: &Path, wanted: impl Fn(&str) -> bool) -> Array2<f64> {
-    let mut reader = csv::Reader::from_path(path).unwrap();
-    let header = reader.headers().unwrap().clone();
-    let places: Vec<_> = (0..header.len()).filter(|place| wanted(&header[*place])).collect();
-    let numbers: Vec<f64> = reader
-        .records()
-        .flat_map(|record| {
-            let record = record.unwrap();
-            places.iter().map(|place| record[*place].parse().unwrap()).collect::<Vec<_>>()
-        })
-        .collect();
-    Array2::from_shape_vec((numbers.len() / places.len(), places.len()), numbers).unwrap()
 }
 
 /// Decision values to the last bit, or why there are none.
@@ -79,16 +68,7 @@ fn estimators_of_every_version_give_the_errors_that_numpy_computes() {
             Err(_) if model.to_string_lossy().contains("without_offset") => continue,
             loaded => loaded.unwrap(),
         };
-        let expected = columns(&answers, |column| column == "decision");
-        let labels = columns(&answers, |column| column == "label");
-        let found = loaded.evaluate(columns(&answers, |column| column.starts_with('x')).view()).unwrap();
-        let unit = loaded.detector().unit();
-        for ((found, expected), label) in found.iter().zip(&expected).zip(&labels) {
-            let apart = (found.decision - expected).abs();
-            assert!(apart <= 1e-9 * expected.abs().max(unit), "{}: {found:?} for {expected}", model.display());
-            let normal = found.label == Label::Normal;
-            assert!(normal == (*label > 0.0) || expected.abs() <= 1e-9 * unit, "{}: {expected}", model.display());
-        }
+        Answers::read(&answers).hold(&model.display().to_string(), &loaded, 1e-9, loaded.detector().unit());
         checked += 1;
     }
     assert_eq!(checked, 23, "samples are missing");

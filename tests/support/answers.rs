@@ -6,33 +6,61 @@ use anomalyd::model::Model;
 use anomalyd::verdict::Label;
 use ndarray::Array2;
 
+/// Rows `x0..` with the decision values and the labels that a library gave of them.
+pub(crate) struct Answers {
+    pub(crate) rows: Array2<f64>,
+    pub(crate) decisions: Vec<f64>,
+    pub(crate) labels: Vec<Label>,
+}
+
+impl Answers {
+    /// Reads them from a file.
+    pub(crate) fn read(path: &Path) -> Self {
+        let column = |wanted: &str| columns(path, |name| name == wanted).into_iter();
+        let label = |label| if label > 0.0 { Label::Normal } else { Label::Anomaly };
+        Self {
+            rows: columns(path, |name| name.starts_with('x')),
+            decisions: column("decision").collect(),
+            labels: column("label").map(label).collect(),
+        }
+    }
+
+    /// Holds a model to them: to `share` of the decision value, or of `least` where it is smaller than that; to labels
+    /// wherever the decision value is further than this from zero.
+    pub(crate) fn hold(&self, name: &str, model: &Model, share: f64, least: f64) {
+        let found = model.evaluate(self.rows.view()).unwrap();
+        let rows = self.rows.nrows();
+        assert_eq!((found.len(), self.decisions.len(), self.labels.len()), (rows, rows, rows), "{name}");
+        for (row, (found, (expected, label))) in found.iter().zip(self.decisions.iter().zip(&self.labels)).enumerate() {
+            let allowed = share * expected.abs().max(least);
+            let apart = (found.decision - expected).abs();
+            assert!(apart <= allowed, "{name}, row {row}: {} for {expected}", found.decision);
+            assert!(
+                found.label == *label || expected.abs() <= allowed,
+                "{name}, row {row}: {:?} at {expected}",
+                found.label
+            );
+        }
+    }
+}
+
+/// Holds a model of 64-bit floats against the answers in a file.
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub(crate) fn check(model: &Model, answers: &Path) {
+    Answers::read(answers).hold(&answers.display().to_string(), model, 1e-9, 1e-3);
+}
+
 /// The columns of a file whose names `wanted` accepts.
-fn columns(path: &Path, wanted: impl Fn(&str) -> bool) -> Array2<f64> {
+pub(crate) fn columns(path: &Path, wanted: impl Fn(&str) -> bool) -> Array2<f64> {
     let mut reader = csv::Reader::from_path(path).unwrap();
-    let places: Vec<usize> =
-        reader.headers().unwrap().iter().enumerate().filter(|(_, name)| wanted(name)).map(|(at, _)| at).collect();
+    let header = reader.headers().unwrap().clone();
+    let places: Vec<_> = (0..header.len()).filter(|place| wanted(&header[*place])).collect();
     let numbers: Vec<f64> = reader
         .records()
         .flat_map(|record| {
             let record = record.unwrap();
-            places.iter().map(|at| record[*at].parse().unwrap()).collect::<Vec<f64>>()
+            places.iter().map(|place| record[*place].parse().unwrap()).collect::<Vec<_>>()
         })
         .collect();
     Array2::from_shape_vec((numbers.len() / places.len(), places.len()), numbers).unwrap()
-}
-
-/// Decision values agree within 1e-9 of their size, and labels wherever the decision is not nearer than that to zero.
-pub(crate) fn check(model: &Model, answers: &Path) {
-    let name = answers.display();
-    let rows = columns(answers, |column| column.starts_with('x'));
-    let found = model.evaluate(rows.view()).unwrap();
-    let decisions = columns(answers, |column| column == "decision");
-    let labels = columns(answers, |column| column == "label");
-    assert_eq!((found.len(), decisions.len()), (rows.nrows(), rows.nrows()), "{name}");
-    for (row, ((found, decision), label)) in found.iter().zip(&decisions).zip(&labels).enumerate() {
-        let allowed = 1e-9 * decision.abs().max(1e-3);
-        assert!((found.decision - decision).abs() <= allowed, "{name}, row {row}: {} for {decision}", found.decision);
-        let label = if *label > 0.0 { Label::Normal } else { Label::Anomaly };
-        assert!(found.label == label || decision.abs() <= 1e-9, "{name}, row {row}: {:?} at {decision}", found.label);
-    }
 }
