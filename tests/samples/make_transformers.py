@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes sample pipelines of transformers, each with rows and scikit-learn's own decisions about them.
 
-    python3 -m venv venv && venv/bin/pip install scikit-learn && venv/bin/python make_transformers.py
+    python3 -m venv venv && venv/bin/pip install scikit-learn pandas pyarrow && venv/bin/python make_transformers.py
 
 As with `make_pickles.py`, they need not be written again. They stand in the folder `transformers`.
 """
@@ -10,6 +10,7 @@ import pathlib
 import pickle
 
 import numpy as np
+import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
@@ -41,16 +42,20 @@ def rows(seed, missing=False, count=40):
     return data
 
 
+def write_model(name, model, asked, protocol):
+    (HERE / f"{name}.pkl").write_bytes(pickle.dumps(model, protocol=protocol))
+    with open(HERE / f"{name}.csv", "w", encoding="ascii", newline="\n") as file:
+        print(",".join([f"x{i}" for i in range(4)] + ["label", "decision"]), file=file)
+        for row, label, decision in zip(np.asarray(asked), model.predict(asked), model.decision_function(asked)):
+            print(",".join([*(repr(float(x)) for x in row), str(label), repr(float(decision))]), file=file)
+
+
 def write(name, *steps, missing=False, protocol=4, positive=False):
     training, asked = rows(1, missing), np.concatenate([rows(2, missing, 8), 1.7 * rows(3, missing, 4)])
     if positive:
         training, asked = np.abs(training), np.abs(asked)
     model = make_pipeline(*steps, OneClassSVM(nu=0.2, gamma="scale")).fit(training)
-    (HERE / f"{name}.pkl").write_bytes(pickle.dumps(model, protocol=protocol))
-    with open(HERE / f"{name}.csv", "w", encoding="ascii", newline="\n") as file:
-        print(",".join([f"x{i}" for i in range(4)] + ["decision"]), file=file)
-        for row, decision in zip(asked, model.decision_function(asked)):
-            print(",".join(repr(float(x)) for x in [*row, decision]), file=file)
+    write_model(name, model, asked, protocol)
 
 
 HERE.mkdir(exist_ok=True)
@@ -94,25 +99,14 @@ write(
 )
 write("union", FeatureUnion([("a", StandardScaler()), ("b", PCA(2)), ("c", "passthrough")]), MinMaxScaler())
 
-# As if fitted to a pandas frame, which keeps the columns' names as an array of Python values.
-named = ColumnTransformer([("a", StandardScaler(), [0, 2]), ("b", MinMaxScaler(), [3])])
-named = Pipeline([("columns", named), ("detector", OneClassSVM(nu=0.2))]).fit(rows(1))
-names = np.array(["current", "flow", "pressure", "speed"], dtype=object)
-named[0].feature_names_in_ = names
-named[0].transformers_ = [
-    ("a", named[0].transformers_[0][1], ["current", "pressure"]),
-    ("b", named[0].transformers_[1][1], slice("speed", None)),
-    ("remainder", "drop", ["flow"]),
-]
-(HERE / "columns_named.pkl").write_bytes(pickle.dumps(named, protocol=4))
-with open(HERE / "columns_named.csv", "w", encoding="ascii", newline="\n") as file:
-    named[0].transformers_ = [(name, step, list(range(4))) for name, step, _ in named[0].transformers_]
-    named[0].transformers_[0] = ("a", named[0].transformers_[0][1], [0, 2])
-    named[0].transformers_[1] = ("b", named[0].transformers_[1][1], [3])
-    del named[0].feature_names_in_
-    print("x0,x1,x2,x3,decision", file=file)
-    for row, decision in zip(rows(2, count=8), named.decision_function(rows(2, count=8))):
-        print(",".join(repr(float(x)) for x in [*row, decision]), file=file)
+# Fitted to a pandas frame, whose columns are named as a list and a slice, or by pandas' own indexes.
+NAMES = ["current", "flow", "pressure", "speed"]
+frame = pd.DataFrame(rows(1), columns=NAMES)
+listed = [("a", StandardScaler(), ["current", "pressure"]), ("b", MinMaxScaler(), slice("speed", None))]
+indexed = [("a", StandardScaler(), frame.columns[[2, 0]]), ("b", MinMaxScaler(), pd.Series(["speed"]))]
+for name, columns, protocol in [("columns_named", listed, 4), ("columns_index", indexed, 5)]:
+    named = Pipeline([("columns", ColumnTransformer(columns)), ("detector", OneClassSVM(nu=0.2))]).fit(frame)
+    write_model(name, named, pd.DataFrame(rows(2, count=8), columns=NAMES), protocol)
 
 refused = make_pipeline(Normalizer(), OneClassSVM()).fit(rows(1))
 (HERE / "refused_normalizer.pkl").write_bytes(pickle.dumps(refused, protocol=4))

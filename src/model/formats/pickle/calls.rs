@@ -48,7 +48,13 @@ impl<'a> Machine<'a> {
                 _ => Err(wrong("text and its encoding")),
             },
             Name::Bytes if items.is_empty() => Ok(Value::Bytes(Cow::Borrowed(&[]))),
-            Name::Bytes => Err(wrong("no arguments of bytes")),
+            Name::Bytes => match (&**items, items.first().map(|id| self.value(*id))) {
+                ([_], Some(Value::Bytes(bytes))) => {
+                    self.charge(bytes.len())?;
+                    Ok(Value::Bytes(bytes.clone()))
+                }
+                _ => Err(wrong("bytes, or nothing, to make bytes of")),
+            },
             // Its items come behind it; Python 2 gives pairs as an argument.
             Name::Dict => self.dict(items.last().copied()),
             Name::Set => match **items {

@@ -27,7 +27,9 @@ pub enum PickleProblem {
     #[error("protocol {0} is not understood; write the model with protocol 2, 3, 4 or 5")]
     Protocol(u8),
     /// A name that is not on the list.
-    #[error("{0} is not allowed: a model file is data, and may name scikit-learn's classes and numpy's arrays only")]
+    #[error(
+        "{0} is not allowed: a model file is data, and may name only classes of scikit-learn and pandas, and numpy's arrays"
+    )]
     Name(String),
     /// Arrays that an old joblib wrote into files beside this one.
     #[error(

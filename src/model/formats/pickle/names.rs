@@ -19,7 +19,7 @@ pub(in crate::model::formats) enum Name<'a> {
     Dtype,
     /// `_codecs.encode`: how protocol 2 writes bytes.
     Encode,
-    /// `bytes`: how protocol 2 writes no bytes.
+    /// `bytes`, which is how protocol 2 writes no bytes, and `bytearray`.
     Bytes,
     /// `copyreg._reconstructor`: an object, as protocols before 2 write it.
     Reconstructor,
@@ -33,7 +33,8 @@ pub(in crate::model::formats) enum Name<'a> {
     Slice,
     /// A function or a type that is a value, and is never called: numpy's `log1p`, Python's `float`.
     Function(Class<'a>),
-    /// A class of scikit-learn, of numpy's random numbers, or joblib's for arrays. Its instances are kept as data: the class and the attributes.
+    /// A class of scikit-learn, of numpy's random numbers, joblib's for arrays, or pandas', whose indexes name columns.
+    /// Its instances are kept as data: the class and the attributes.
     Class(Class<'a>),
 }
 
@@ -99,7 +100,7 @@ impl<'a> Name<'a> {
             | ("numpy.matrixlib.defmatrix", "matrix") => Self::Ndarray,
             ("numpy", "dtype") => Self::Dtype,
             ("_codecs", "encode") => Self::Encode,
-            ("builtins" | "__builtin__", "bytes") => Self::Bytes,
+            ("builtins" | "__builtin__", "bytes" | "bytearray") => Self::Bytes,
             ("copyreg" | "copy_reg", "_reconstructor") => Self::Reconstructor,
             ("builtins" | "__builtin__", "object") => Self::Object,
             ("collections", "OrderedDict" | "defaultdict") => Self::Dict,
@@ -124,8 +125,10 @@ impl<'a> Name<'a> {
             (module, name)
                 if !name.contains('.')
                     && (module == "numpy.random"
-                        || module.starts_with("numpy.random.")
-                        || module.starts_with("sklearn.")) =>
+                        || module == "pandas"
+                        || ["numpy.random.", "pandas.", "pyarrow.", "sklearn."]
+                            .iter()
+                            .any(|of| module.starts_with(of))) =>
             {
                 Self::Class(Class { module, name })
             }

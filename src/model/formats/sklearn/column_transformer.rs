@@ -26,7 +26,9 @@ pub(super) fn read(estimator: Estimator<'_, '_>, walk: &mut Walk) -> Result<Colu
             continue;
         }
         let expected = "names, estimators and columns that are there";
-        let columns = all.of(columns).map_err(|found| estimator.wrong(CLASS, "transformers_", found, expected))?;
+        let columns = all
+            .of(input_columns(estimator, name, columns))
+            .map_err(|found| estimator.wrong(CLASS, "transformers_", found, expected))?;
         walk.spend(size_of_val(&*columns))?;
         if !columns.is_empty() {
             let steps = walk.branch(transformer)?.steps(Some(columns.len()), None)?;
@@ -46,6 +48,17 @@ fn triples<'g, 'a>(estimator: Estimator<'g, 'a>) -> Result<Vec<[Node<'g, 'a>; 3]
     node.items()
         .and_then(|items| items.map(triple).collect())
         .ok_or_else(|| estimator.wrong(CLASS, "transformers_", node.kind(), "names, estimators and columns"))
+}
+
+/// What says which columns a transformer takes: what was asked for, or the places that scikit-learn found for it, since
+/// 1.0, where that is an index or a series of pandas.
+fn input_columns<'g, 'a>(estimator: Estimator<'g, 'a>, name: Node<'g, 'a>, columns: Node<'g, 'a>) -> Node<'g, 'a> {
+    let places = || {
+        let mut entries = estimator.attribute("_transformer_to_input_indices")?.entries()?;
+        entries.rfind(|(key, _)| key.text() == name.text()).map(|(_, places)| places)
+    };
+    let of_pandas = columns.class().is_some_and(|class| class.module.starts_with("pandas"));
+    of_pandas.then(places).flatten().unwrap_or(columns)
 }
 
 /// How many features there were. `n_features_in_` came with 0.24, `_n_features` stood before it. The first versions have
