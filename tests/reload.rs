@@ -60,6 +60,15 @@ fn verdict(site: &Site, sensor: &str, window: &str) -> Option<(String, Value)> {
     Some((line["outcome"].as_str().unwrap().to_owned(), line["model"].clone()))
 }
 
+/// Which models a sensor's verdicts came from: each with the start of its first window, and in how many it was at work.
+fn models(site: &Site, sensor: &str) -> Vec<(Value, Value, Value)> {
+    let (device, name) = sensor.split_once('/').unwrap();
+    let lines = site.dump("models");
+    let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let ours = lines.filter(|line| line["device"] == device && line["sensor"] == name);
+    ours.map(|line| (line["model"].clone(), line["from"].clone(), line["windows"].clone())).collect()
+}
+
 const FIRST: &str = "2026-03-02T06:00:00Z";
 const SECOND: &str = "2026-03-02T06:20:00Z";
 
@@ -97,6 +106,9 @@ fn what_has_changed_is_at_work_from_the_next_window_on_and_a_broken_model_change
     assert_eq!((old.0.as_str(), new.0.as_str()), ("scored", "scored"));
     assert_ne!(old.1, new.1);
     assert_eq!(new.1, after("press-1/flow").unwrap().1);
+    let at_work = [(old.1, FIRST, 1), (new.1, SECOND, 1)];
+    assert_eq!(models(&site, changed), at_work.map(|(model, from, windows)| (model, from.into(), windows.into())));
+    assert!(matches!(&models(&site, broken)[..], [(_, from, windows)] if from == FIRST && *windows == 2));
     assert!(before(taken_off).is_some() && after(taken_off).is_none());
     assert_eq!(before(broken), after(broken));
     assert!(before(added).is_none());

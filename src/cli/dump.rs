@@ -12,7 +12,7 @@ use crate::run::{Run, RunState};
 use crate::sensor::{SensorId, SensorName};
 use crate::sink::message::explain;
 use crate::store::{ChunkId, Reader, Store, StoreError, StoredRejects};
-use crate::verdict::{Label, Outcome, Verdict};
+use crate::verdict::{Label, ModelHash, Outcome, Scored, Verdict};
 
 /// Writes what the store holds, as JSON, one object a line.
 ///
@@ -35,6 +35,8 @@ pub enum What {
     Runs,
     /// The verdicts of those runs, with every row
     Verdicts,
+    /// The models that gave those verdicts: of each sensor which, from when until when, and in how many windows
+    Models,
     /// The inputs that were not accepted, the oldest first
     Rejects,
     /// The sensors that are known
@@ -64,6 +66,12 @@ pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpE
         What::Verdicts => {
             for run in reader.runs()? {
                 write_verdicts(&reader, &sensors, run.window, config, out)?;
+            }
+        }
+        What::Models => {
+            let times = sensors.iter().zip(times_at_work(&reader, sensors.len())?);
+            for (name, time) in times.flat_map(|(name, times)| times.into_iter().map(move |time| (name, time))) {
+                writeln!(out, "{}", time.line(name))?;
             }
         }
         What::Rejects => {
@@ -110,6 +118,13 @@ fn run_line(run: &Run) -> serde_json::Value {
     line
 }
 
+/// In what chunks the verdicts of so many sensors are.
+fn chunks(sensors: usize) -> Vec<ChunkId> {
+    let mut chunks: Vec<_> = (0..).map(SensorId).take(sensors).map(ChunkId::of).collect();
+    chunks.dedup();
+    chunks
+}
+
 fn write_verdicts(
     reader: &Reader,
     sensors: &[SensorName],
@@ -117,16 +132,57 @@ fn write_verdicts(
     config: &Config,
     out: &mut dyn Write,
 ) -> Result<(), DumpError> {
-    let ids = (0..).map(SensorId).take(sensors.len());
-    let mut chunks: Vec<_> = ids.map(ChunkId::of).collect();
-    chunks.dedup();
-    for chunk in chunks {
+    for chunk in chunks(sensors.len()) {
         for verdict in reader.verdicts(window, chunk)? {
             let Some(name) = sensors.get(verdict.sensor.index()) else { continue };
             writeln!(out, "{}", verdict_line(name, window, &verdict, config))?;
         }
     }
     Ok(())
+}
+
+/// Windows in a row that one and the same model scored.
+struct AtWork {
+    model: ModelHash,
+    proven: bool,
+    first: Window,
+    last: Window,
+    windows: u64,
+}
+
+impl AtWork {
+    fn line(&self, sensor: &SensorName) -> serde_json::Value {
+        json!({
+            "device": sensor.device(),
+            "sensor": sensor.sensor(),
+            "model": self.model.to_string(),
+            "proven": self.proven,
+            "from": self.first.start().to_string(),
+            "until": self.last.end().to_string(),
+            "windows": self.windows,
+        })
+    }
+}
+
+/// When which model was at work, by sensor, the earliest first.
+fn times_at_work(reader: &Reader, sensors: usize) -> Result<Vec<Vec<AtWork>>, StoreError> {
+    let mut times: Vec<Vec<AtWork>> = (0..sensors).map(|_| Vec::new()).collect();
+    for Run { window, .. } in reader.runs()? {
+        for chunk in chunks(sensors) {
+            for verdict in reader.verdicts(window, chunk)? {
+                let (Outcome::Scored(scored), Some(times)) = (verdict.outcome, times.get_mut(verdict.sensor.index()))
+                else {
+                    continue;
+                };
+                let Scored { model, proven, .. } = scored;
+                match times.last_mut().filter(|time| (time.model, time.proven) == (model, proven)) {
+                    Some(time) => (time.last, time.windows) = (window, time.windows + 1),
+                    None => times.push(AtWork { model, proven, first: window, last: window, windows: 1 }),
+                }
+            }
+        }
+    }
+    Ok(times)
 }
 
 fn verdict_line(name: &SensorName, window: Window, verdict: &Verdict, config: &Config) -> serde_json::Value {
