@@ -70,15 +70,19 @@ pub fn verdict_message(sensor: &SensorName, window: Window, interval: Span, verd
 }
 
 /// An explanation as words: `vibration std 4.1 at 13:42, usually 0.2 to 0.9`. The time is UTC, with seconds where
-/// intervals are no whole minutes.
+/// intervals are no whole minutes. A value that is usual by itself, and odd among the others only, is said to be so.
 pub fn explain(explanation: &Explanation, window: Window, interval: Span) -> String {
     let Explanation { interval: place, feature, value, usual } = explanation;
     let start = window.start() + interval.times(i64::from(*place));
     let minutes = start.nanos() % 60_000_000_000 == 0;
     let time = start.format(if minutes { "%H:%M" } else { "%H:%M:%S" });
     let feature = feature.replace('.', " ");
-    let value = if value.is_finite() { significant(*value) } else { "missing".to_owned() };
-    let usual = usual.map(|(low, high)| format!(", usually {} to {}", significant(low), significant(high)));
+    let number = *value;
+    let value = if number.is_finite() { significant(number) } else { "missing".to_owned() };
+    let usual = usual.map(|(low, high)| {
+        let within = if (low..=high).contains(&number) { "within its usual" } else { "usually" };
+        format!(", {within} {} to {}", significant(low), significant(high))
+    });
     format!("{feature} {value} at {time}{}", usual.unwrap_or_default())
 }
 
@@ -133,6 +137,7 @@ mod tests {
         };
         let usual = Some((-0.000_213_999, 12.345_678));
         assert_eq!(explained(60, 123.456, usual), "mean 123 at 13:42, usually -0.000214 to 12.3");
+        assert_eq!(explained(60, 12.0, usual), "mean 12 at 13:42, within its usual -0.000214 to 12.3");
         assert_eq!(explained(60, -2.5e9, None), "mean -2.5e9 at 13:42");
         assert_eq!(explained(5, f64::NAN, None), "mean missing at 13:03:30");
     }
