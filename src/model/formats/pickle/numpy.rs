@@ -264,7 +264,9 @@ impl<'g> Node<'g, '_> {
     fn elements(self) -> Option<impl Iterator<Item = Option<Value<'static>>>> {
         let Value::Array(array) = self.value() else { return None };
         let ([_], Value::Bytes(bytes)) = (&*array.shape, self.at(array.data?).value()) else { return None };
-        Some(bytes.chunks_exact(array.dtype.size()?).map(|bytes| array.dtype.scalar(bytes)))
+        let size = array.dtype.size().filter(|size| *size > 0)?;
+        self.room::<i64>(bytes.len() / size)?;
+        Some(bytes.chunks_exact(size).map(|bytes| array.dtype.scalar(bytes)))
     }
 
     /// The whole numbers of an array of one dimension.

@@ -71,6 +71,9 @@ impl<'a> Graph<'a> {
     }
 }
 
+/// How many bytes of text cost as much as a look at a value.
+const TEXT_A_LOOK: usize = 64;
+
 /// One value, seen from outside: each method answers `None` when the value is of another kind.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::model::formats) struct Node<'g, 'a> {
@@ -94,10 +97,16 @@ impl<'g, 'a> Node<'g, 'a> {
     }
 
     /// Text. Also Python 2's byte strings, which is what that wrote for names.
+    ///
+    /// Whoever asks goes through all of it, to compare it at the least: long text that stands in many places is paid for
+    /// in each.
     pub(in crate::model::formats) fn text(self) -> Option<&'g str> {
         match self.value() {
-            Value::Text(text) => Some(text),
-            Value::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            Value::Text(text) => self.budget.look(text.len() / TEXT_A_LOOK).ok().map(|()| &**text),
+            Value::Bytes(bytes) => {
+                self.budget.look(bytes.len() / TEXT_A_LOOK).ok()?;
+                std::str::from_utf8(bytes).ok()
+            }
             _ => None,
         }
     }

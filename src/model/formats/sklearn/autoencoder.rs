@@ -21,6 +21,11 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<Autoencoder, SklearnE
         value: printable(activation.text().unwrap_or(activation.kind())),
         supported: "identity, relu, tanh, logistic",
     })?;
+    // Since 1.7 it follows the loss: "exp" behind a Poisson loss.
+    let output = estimator.attribute("out_activation_").and_then(Node::text).unwrap_or("identity");
+    if output != "identity" {
+        return Err(estimator.setting(CLASS, "out_activation_", output, "identity (loss = squared_error)"));
+    }
     let weights = matrices(estimator, "coefs_")?;
     let biases = matrices(estimator, "intercepts_")?;
     if weights.len() != biases.len() {

@@ -31,7 +31,7 @@ pub(super) fn read(estimator: Estimator<'_, '_>, walk: &mut Walk) -> Result<Colu
             .map_err(|found| estimator.wrong(CLASS, "transformers_", found, expected))?;
         walk.spend(size_of_val(&*columns))?;
         if !columns.is_empty() {
-            let steps = walk.branch(transformer)?.steps(Some(columns.len()), None)?;
+            let steps = walk.branch(transformer, Some(columns.len()))?.steps(Some(columns.len()), None)?;
             branches.push(Branch { columns, steps, weight: weight(estimator, CLASS, name)? });
         }
     }
@@ -99,11 +99,16 @@ fn weight(estimator: Estimator<'_, '_>, class: &'static str, name: Node<'_, '_>)
 
 /// Reads fitted transformers that all take all features.
 ///
-/// The union itself does not say how many there are; the first of its branches does that knows.
-pub(super) fn read_union(estimator: Estimator<'_, '_>, walk: &mut Walk) -> Result<ColumnTransformer, SklearnError> {
+/// The union itself does not say how many there are: `width` does, or the first of its branches that knows.
+pub(super) fn read_union(
+    estimator: Estimator<'_, '_>,
+    width: Option<usize>,
+    walk: &mut Walk,
+) -> Result<ColumnTransformer, SklearnError> {
     let node = estimator.required(UNION, "transformer_list")?;
     let wrong = |found: Node<'_, '_>| estimator.wrong(UNION, "transformer_list", found.kind(), "names and estimators");
     let mut branches: Vec<(Chain, f64)> = Vec::new();
+    let mut known = width;
     for item in node.items().ok_or_else(|| wrong(node))? {
         let Some((name, transformer)) = item.items().and_then(|mut pair| Some((pair.next()?, pair.next()?))) else {
             return Err(wrong(item));
@@ -112,14 +117,14 @@ pub(super) fn read_union(estimator: Estimator<'_, '_>, walk: &mut Walk) -> Resul
         if transformer.is_none() || transformer.text() == Some("drop") {
             walk.count()?;
         } else {
-            branches.push((walk.branch(transformer)?, weight(estimator, UNION, name)?));
+            let chain = walk.branch(transformer, width)?;
+            // A function takes rows of any width, and says what it was given since 0.24.
+            let given = || usize::try_from(transformer.attribute("n_features_in_")?.int()?).ok();
+            known = known.or(chain.width()).or_else(given);
+            branches.push((chain, weight(estimator, UNION, name)?));
         }
     }
-    let known = branches.iter().find_map(|(chain, _)| chain.width());
-    let width = match known {
-        Some(width) => width,
-        None => estimator.count(UNION, "n_features_in_")?,
-    };
+    let width = known.ok_or(SklearnError::UnknownWidth { class: UNION })?;
     let branch = |(chain, weight): (Chain, f64)| {
         walk.spend(width.saturating_mul(size_of::<usize>()))?;
         Ok(Branch { columns: (0..width).collect(), steps: chain.steps(Some(width), None)?, weight })

@@ -73,9 +73,11 @@ impl Columns {
 
     /// As Python has it: a place from the end if negative, and none beyond either end. Of names the last counts in.
     fn slice(&self, [start, stop, step]: [Node<'_, '_>; 3]) -> Result<Vec<usize>, String> {
-        if !step.is_none() && step.int() != Some(1) {
-            return Err("a slice of columns with a step".to_owned());
-        }
+        let step = match step.int() {
+            Some(step) if step > 0 => usize::try_from(step).unwrap_or(usize::MAX),
+            None if step.is_none() => 1,
+            _ => return Err("a slice of columns with a step that is not 1 or more (list the columns)".to_owned()),
+        };
         let width = i64::try_from(self.width).unwrap_or(i64::MAX);
         let end = |node: Node<'_, '_>, default: usize, beyond: usize| match (node.int(), node.text()) {
             (Some(place), _) => {
@@ -86,6 +88,6 @@ impl Columns {
             (None, None) if node.is_none() => Ok(default),
             (None, None) => Err(format!("a slice of columns with {} for an end", node.kind())),
         };
-        Ok((end(start, 0, 0)?..end(stop, self.width, 1)?).collect())
+        Ok((end(start, 0, 0)?..end(stop, self.width, 1)?).step_by(step).collect())
     }
 }

@@ -43,6 +43,12 @@ pub enum SklearnError {
         /// Its name.
         attribute: String,
     },
+    /// Functions take rows of any width, and nothing around them says which.
+    #[error("{class} does not say how many features it takes; put a scaler before it")]
+    UnknownWidth {
+        /// Whose features.
+        class: &'static str,
+    },
     /// An attribute holds something that it cannot.
     #[error("{attribute} of {class} is {found}, expected {expected}")]
     Attribute {

@@ -84,7 +84,7 @@ pub(super) fn read(graph: &Graph<'_>, limits: &Limits) -> Result<Contents, Sklea
         return Err(SklearnError::NotAnEstimator { found: "a Pipeline without steps".to_owned() });
     };
     let detector = detector(*last)?;
-    let preprocessing = walk.chain(transformers)?.steps(None, Some(detector.width()))?;
+    let preprocessing = walk.chain(transformers, None)?.steps(None, Some(detector.width()))?;
     let width = preprocessing.first().map_or(detector.width(), Step::width);
     let metadata = Metadata {
         format: graph.format(),
@@ -140,8 +140,8 @@ fn training_rows(estimator: Estimator<'_, '_>) -> Option<u64> {
     }
 }
 
-/// Reads what stands before it. `None` for what does nothing.
-fn step(estimator: Estimator<'_, '_>, walk: &mut Walk) -> Result<Option<Link>, SklearnError> {
+/// Reads what stands before it, for rows of `width` features, if that is known. `None` for what does nothing.
+fn step(estimator: Estimator<'_, '_>, width: Option<usize>, walk: &mut Walk) -> Result<Option<Link>, SklearnError> {
     let step = match estimator.path() {
         ("sklearn.preprocessing", "StandardScaler") => Step::StandardScaler(standard_scaler::read(estimator)?),
         ("sklearn.preprocessing", "MinMaxScaler") => Step::MinMaxScaler(min_max_scaler::read(estimator)?),
@@ -160,7 +160,7 @@ fn step(estimator: Estimator<'_, '_>, walk: &mut Walk) -> Result<Option<Link>, S
         }
         ("sklearn.compose", "ColumnTransformer") => Step::ColumnTransformer(column_transformer::read(estimator, walk)?),
         ("sklearn.pipeline", "FeatureUnion") => {
-            Step::ColumnTransformer(column_transformer::read_union(estimator, walk)?)
+            Step::ColumnTransformer(column_transformer::read_union(estimator, width, walk)?)
         }
         ("sklearn.preprocessing", "FunctionTransformer") => {
             return Ok(function_transformer::read(estimator)?.map(Link::Function));

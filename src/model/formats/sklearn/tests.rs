@@ -62,7 +62,7 @@ fn every_step_that_is_said_to_be_supported_is() {
             let bytes = File::of(&[&object(&format!("sklearn.{module}"), class, &[])]);
             let limits = Limits::default();
             let graph = pickle::read(&bytes.0, &limits).unwrap();
-            let problem = step(estimator_of(graph.root()).unwrap(), &mut Walk::new(&limits)).err();
+            let problem = step(estimator_of(graph.root()).unwrap(), None, &mut Walk::new(&limits)).err();
             matches!(problem, Some(SklearnError::Missing { .. }))
         });
         assert!(known, "{class}");
@@ -114,7 +114,7 @@ fn a_function_that_is_not_supported_is_named() {
         let file = File::of(&[&transformer]);
         let limits = Limits::default();
         let graph = pickle::read(&file.0, &limits).unwrap();
-        let Err(refusal) = step(estimator_of(graph.root()).unwrap(), &mut Walk::new(&limits)) else {
+        let Err(refusal) = step(estimator_of(graph.root()).unwrap(), None, &mut Walk::new(&limits)) else {
             panic!("{found} was accepted");
         };
         assert!(
@@ -158,7 +158,7 @@ fn a_transformer_of_columns_that_holds_itself_is_refused() {
     let file = File::of(&[itself]);
     let limits = Limits::default();
     let graph = pickle::read(&file.0, &limits).unwrap();
-    let Err(refusal) = step(estimator_of(graph.root()).unwrap(), &mut Walk::new(&limits)) else {
+    let Err(refusal) = step(estimator_of(graph.root()).unwrap(), None, &mut Walk::new(&limits)) else {
         panic!("it was accepted");
     };
     assert!(refusal.to_string().contains("more than 32 levels"), "{refusal}");
@@ -169,7 +169,7 @@ fn step_of(bytes: &[u8]) -> Result<Step, SklearnError> {
     let file = File::of(&[bytes]);
     let limits = Limits::default();
     let graph = pickle::read(&file.0, &limits).unwrap();
-    match step(estimator_of(graph.root()).unwrap(), &mut Walk::new(&limits))? {
+    match step(estimator_of(graph.root()).unwrap(), None, &mut Walk::new(&limits))? {
         Some(Link::Step(step)) => Ok(step),
         _ => panic!("no step"),
     }
@@ -180,15 +180,22 @@ fn int(int: i32) -> Vec<u8> {
 }
 
 fn slice(start: Vec<u8>, stop: Vec<u8>) -> Vec<u8> {
-    [b"c__builtin__\nslice\n".to_vec(), tuple(&[start, stop, none()]), b"R".to_vec()].concat()
+    slice_by(start, stop, none())
+}
+
+fn slice_by(start: Vec<u8>, stop: Vec<u8>, step: Vec<u8>) -> Vec<u8> {
+    [b"c__builtin__\nslice\n".to_vec(), tuple(&[start, stop, step]), b"R".to_vec()].concat()
 }
 
 /// An array of Python values.
 fn names(names: &[&str]) -> Vec<u8> {
     let items: Vec<_> = names.iter().map(|name| text(name)).collect();
-    let dtype = [b"cnumpy\ndtype\n".to_vec(), tuple(&[text("O8")]), b"R".to_vec()].concat();
-    let state =
-        tuple(&[int(1), tuple(&[int(i32::try_from(names.len()).unwrap())]), dtype, b"\x89".to_vec(), list(&items)]);
+    array("O8", names.len(), list(&items))
+}
+
+fn array(dtype: &str, length: usize, data: Vec<u8>) -> Vec<u8> {
+    let dtype = [b"cnumpy\ndtype\n".to_vec(), tuple(&[text(dtype)]), b"R".to_vec()].concat();
+    let state = tuple(&[int(1), tuple(&[int(i32::try_from(length).unwrap())]), dtype, b"\x89".to_vec(), data]);
     [b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85C\x01btR".to_vec(), state, b"b".to_vec()]
         .concat()
 }
@@ -225,6 +232,8 @@ fn columns_are_places_names_truth_values_or_slices() {
         (slice(none(), int(99)), vec![0, 1, 2, 3]),
         // A slice of names takes the last of them in.
         (slice(text("b"), text("c")), vec![1, 2]),
+        (slice_by(none(), none(), int(2)), vec![0, 2]),
+        (slice_by(int(1), none(), int(9)), vec![1]),
         (int(-1), vec![3]),
         (text("b"), vec![1]),
         (remainder, vec![3]),
@@ -237,6 +246,8 @@ fn columns_are_places_names_truth_values_or_slices() {
         (list(&[text("e")]), "column 'e', of which the model does not say where it is"),
         (list(&[yes, no]), "2 truth values for 4 columns"),
         (list(&[none()]), "None for a column"),
+        (slice_by(none(), none(), int(-1)), "a step that is not 1 or more"),
+        (slice_by(none(), none(), int(0)), "a step that is not 1 or more"),
     ] {
         let error = columns_of(columns).unwrap_err();
         assert!(error.contains(reason), "{error}");
@@ -266,7 +277,7 @@ fn steps_that_share_an_array_are_refused_before_they_fill_the_memory() {
     let graph = pickle::read(&file.0, &limits).unwrap();
     let mut walk = Walk::new(&limits);
     let estimators = walk.flatten(graph.root()).unwrap();
-    let Err(refusal) = walk.chain(&estimators) else { panic!("they were accepted") };
+    let Err(refusal) = walk.chain(&estimators, None) else { panic!("they were accepted") };
     assert!(refusal.to_string().contains("its steps take more than 12582912 bytes"), "{refusal}");
 }
 
@@ -293,9 +304,67 @@ fn a_function_takes_its_width_from_what_stands_around_it() {
     let graph = pickle::read(&file.0, &limits).unwrap();
     let mut walk = Walk::new(&limits);
     let estimators = walk.flatten(graph.root()).unwrap();
-    let chain = |walk: &mut Walk, estimators: &[Estimator<'_, '_>]| walk.chain(estimators).unwrap();
+    let chain = |walk: &mut Walk, estimators: &[Estimator<'_, '_>]| walk.chain(estimators, None).unwrap();
     let widths = |steps: Vec<Step>| steps.iter().map(Step::width).collect::<Vec<_>>();
     assert_eq!(widths(chain(&mut walk, &estimators).steps(None, Some(2)).unwrap()), [3, 3, 2]);
     // Alone, it takes what the detector takes.
     assert_eq!(widths(chain(&mut walk, &estimators[..1]).steps(None, Some(7)).unwrap()), [7]);
+}
+
+/// A union of these transformers.
+fn union(transformers: &[Vec<u8>]) -> Vec<u8> {
+    let pairs: Vec<_> = transformers.iter().map(|transformer| tuple(&[text("x"), transformer.clone()])).collect();
+    object("sklearn.pipeline", "FeatureUnion", &[("transformer_list", list(&pairs))])
+}
+
+#[test]
+fn a_union_of_functions_takes_its_width_from_what_stands_around_it_or_from_what_they_were_given() {
+    let function = |given: Option<i32>| {
+        let func = ("func", b"cnumpy.core._multiarray_umath\nlog1p\n".to_vec());
+        let given = given.map(|given| ("n_features_in_", int(given)));
+        let attributes: Vec<_> = [func].into_iter().chain(given).collect();
+        object("sklearn.preprocessing._function_transformer", "FunctionTransformer", &attributes)
+    };
+    let nobody_knows = union(&[function(None), text("passthrough")]);
+    let refusal = step_of(&nobody_knows).unwrap_err().to_string();
+    assert_eq!(refusal, "FeatureUnion does not say how many features it takes; put a scaler before it");
+    assert_eq!(step_of(&union(&[text("passthrough"), function(Some(4))])).unwrap().output_width(), 8);
+    let columns = object(
+        "sklearn.compose",
+        "ColumnTransformer",
+        &[
+            ("n_features_in_", int(3)),
+            ("transformers_", list(&[tuple(&[text("x"), nobody_knows, list(&[int(0), int(2)])])])),
+        ],
+    );
+    assert_eq!(step_of(&columns).unwrap().output_width(), 4);
+}
+
+#[test]
+fn elements_without_a_size_are_no_columns() {
+    for dtype in ["S0", "U0", "V0"] {
+        let error = columns_of(array(dtype, 0, b"U\x00".to_vec())).unwrap_err();
+        assert!(error.contains("an array for a column"), "{error}");
+    }
+}
+
+#[test]
+fn long_text_that_stands_in_many_places_is_not_compared_for_ever() {
+    let long = "x".repeat(1 << 20);
+    let many: Vec<_> = std::iter::repeat_n(b"h\x01".to_vec(), 10_000).collect();
+    let named = list(&[vec![[text(&long), b"q\x01".to_vec()].concat()], many].concat());
+    let transformer = object(
+        "sklearn.compose._column_transformer",
+        "ColumnTransformer",
+        &[
+            ("n_features_in_", int(1)),
+            ("feature_names_in_", names(&[&long])),
+            ("transformers_", list(&[tuple(&[text("x"), text("passthrough"), named])])),
+        ],
+    );
+    let limits = Limits::default();
+    let file = File::of(&[&transformer]);
+    let graph = pickle::read(&file.0, &limits).unwrap();
+    let refused = step(estimator_of(graph.root()).unwrap(), None, &mut Walk::new(&limits)).is_err();
+    assert!(refused && graph.exceeded().is_some());
 }

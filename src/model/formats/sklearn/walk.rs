@@ -81,13 +81,18 @@ impl Walk {
         })
     }
 
-    /// The steps that these estimators are.
-    pub(super) fn chain(&mut self, estimators: &[Estimator<'_, '_>]) -> Result<Chain, SklearnError> {
+    /// The steps that these estimators are, for rows of `width` features, if that is known.
+    pub(super) fn chain(
+        &mut self,
+        estimators: &[Estimator<'_, '_>],
+        mut width: Option<usize>,
+    ) -> Result<Chain, SklearnError> {
         let mut links = Vec::new();
         for estimator in estimators {
-            let link = step(*estimator, self)?;
+            let link = step(*estimator, width, self)?;
             if let Some(Link::Step(step)) = &link {
                 self.spend(size_of::<Step>() + step.heap_bytes())?;
+                width = Some(step.output_width());
             }
             links.extend(link);
             self.training_rows = self.training_rows.max(estimator.training_rows());
@@ -95,11 +100,11 @@ impl Walk {
         Ok(Chain(links))
     }
 
-    /// The steps of a transformer that lies within another.
-    pub(super) fn branch(&mut self, transformer: Node<'_, '_>) -> Result<Chain, SklearnError> {
+    /// The steps of a transformer that lies within another, for rows of `width` features, if that is known.
+    pub(super) fn branch(&mut self, transformer: Node<'_, '_>, width: Option<usize>) -> Result<Chain, SklearnError> {
         self.within(|walk| {
             let estimators = walk.flatten(transformer)?;
-            walk.chain(&estimators)
+            walk.chain(&estimators, width)
         })
     }
 
@@ -135,8 +140,7 @@ impl Chain {
                     Step::FunctionTransformer(FunctionTransformer::new(width, function))
                 }
                 (Link::Function(_), None) => {
-                    let attribute = "n_features_in_".to_owned();
-                    return Err(SklearnError::Missing { class: "FunctionTransformer", attribute });
+                    return Err(SklearnError::UnknownWidth { class: "FunctionTransformer" });
                 }
             };
             width = Some(step.output_width());

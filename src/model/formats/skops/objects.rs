@@ -75,7 +75,8 @@ impl<'s> Objects<'s> {
                     let value = match part(content, name)? {
                         Json::Null => Value::None,
                         Json::Int(int) => Value::Int(*int),
-                        other => return Err(unexpected("a whole number or null", other)),
+                        Json::Text(column) => Value::Text(Cow::Borrowed(&**column)),
+                        other => return Err(unexpected("a whole number, text or null", other)),
                     };
                     self.add(value)
                 };
