@@ -98,7 +98,7 @@ impl Assignment {
             [before, before.saturating_add(1)].map(|failures| policy.after(failures, 0.0) == Restart::Quarantine);
         if is && !was {
             metrics::ACTORS_QUARANTINED.add(1);
-            tracing::error!(sensor = %self.name, "the model is quarantined until the next start");
+            tracing::error!(sensor = %self.name, "the model is quarantined until the next start or another model file");
         }
     }
 }

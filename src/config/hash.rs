@@ -11,8 +11,7 @@ use crate::ingest::route::{Each, PayloadFormat, Retained, RouteSettings, TimeUni
 /// their bits, alternatives by a number that is never given anew.
 struct Canonical(Sha256);
 
-/// The first eight bytes, little-endian, of the SHA-256 of the settings that verdicts depend on: routes, filters,
-/// plausible times, readings an interval, the cut, lateness, the intervals needed, and features. See
+/// The first eight bytes, little-endian, of the SHA-256 of the settings that verdicts depend on. See
 /// [`Config::settings_hash`].
 pub(super) fn settings_hash(config: &Config) -> u64 {
     let mut canonical = Canonical(Sha256::new());
