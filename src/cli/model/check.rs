@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::Output;
+use super::rows_file::{self, RowsFileError, trimmed};
 use crate::model::{
-    Columns, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model, RowReader,
-    Rows, RowsError, Tolerance, Warning, of_width,
+    Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model, RowReader, Rows,
+    Tolerance, Warning, of_width,
 };
 use crate::verdict::Label;
 
@@ -66,13 +67,8 @@ pub enum CheckError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The file of rows.
-    #[error("{} {problem}", path.display())]
-    Rows {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: RowsError,
-    },
+    #[error(transparent)]
+    Rows(#[from] RowsFileError),
     /// The model cannot evaluate the rows.
     #[error("{}: {problem}", path.display())]
     Evaluate {
@@ -111,11 +107,14 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
     {
         return Err(CheckError::Exists { path: path.clone() });
     }
-    let limits = Limits::default();
     // The rows may be those that keep the model from work.
-    let model = Model::load_unproven(&args.file, &limits)?;
-    let (features, rows) =
-        read(args, &model, &limits).map_err(|problem| CheckError::Rows { path: args.data.clone(), problem })?;
+    let model = Model::load_unproven(&args.file, &Limits::default())?;
+    let choose = |reader: &RowReader<File>| match &args.features {
+        Some(features) => of_width(trimmed(features), model.width()),
+        None => reader.features(model.width(), model.metadata().columns.as_deref()),
+    };
+    let label = args.labels.as_deref().map(|name| LabelColumn { name, normal: &args.normal });
+    let (features, rows) = rows_file::read(&args.data, choose, args.decisions.as_deref(), label)?;
     let found = model
         .evaluate(rows.values.view())
         .map_err(|problem| CheckError::Evaluate { path: args.data.clone(), problem })?;
@@ -135,20 +134,6 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
         Output::Json => writeln!(out, "{:#}", report.as_json(&model))?,
     }
     Ok(if report.comparison.disagreeing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The names of the features, and the rows.
-fn read(args: &Args, model: &Model, limits: &Limits) -> Result<(Vec<String>, Rows), RowsError> {
-    // What a person names on the command line may be large: only the numbers are bounded, by what memory takes.
-    let limits = Limits { file_bytes: usize::MAX, elements: limits.elements.max(1 << 27), ..*limits };
-    let reader = RowReader::new(File::open(&args.data)?, &limits)?;
-    let features = match &args.features {
-        Some(features) => of_width(features.iter().map(|name| name.trim().to_owned()).collect(), model.width())?,
-        None => reader.features(model.width(), model.metadata().columns.as_deref())?,
-    };
-    let label = args.labels.as_deref().map(|name| LabelColumn { name, normal: &args.normal });
-    let rows = reader.read(&Columns { features: &features, decision: args.decisions.as_deref(), label })?;
-    Ok((features, rows))
 }
 
 /// Writes rows and answers beside the file's place, then renames: nobody reads half of one.

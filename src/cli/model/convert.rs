@@ -1,12 +1,13 @@
 //! `anomalyd model convert`: any model in our own format.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::new_file::{self, Existing, NewFileError};
-use super::training_rows::{self, RowsFileError, trimmed};
-use crate::model::{CalibrateError, Contamination, Limits, LoadError, Model, RowsError, of_width};
+use super::rows_file::{self, RowsFileError, trimmed};
+use crate::model::{CalibrateError, Contamination, Limits, LoadError, Model, RowReader, RowsError, of_width};
 
 /// Writes a model in anomalyd's own format: lossless, fastest to load, readable without Python.
 ///
@@ -83,9 +84,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
         model = model.with_offset(offset)?;
     } else if let Some(path) = &args.calibrate {
         let columns = model.metadata().columns.clone();
-        let (_, values) = training_rows::read(path, |reader| reader.features(model.width(), columns.as_deref()))?;
-        model = model.calibrated(values.view(), args.contamination)?;
-        rows = Some(values);
+        let choose = |reader: &RowReader<File>| reader.features(model.width(), columns.as_deref());
+        let (_, read) = rows_file::read(path, choose, None, None)?;
+        model = model.calibrated(read.values.view(), args.contamination)?;
+        rows = Some(read.values);
     }
     let written = new_file::write(&model, rows.as_ref().map(|rows| rows.view()), &args.output, existing)?;
     new_file::report(&args.output, &written, out)?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::new_file::{self, Existing, NewFileError};
-use super::training_rows::{self, RowsFileError, trimmed};
+use super::rows_file::{self, RowsFileError, trimmed};
 use crate::model::{Components, Contamination, RowReader, TrainError, Training, TrainingMethod, train};
 
 /// Trains a model on a history, and writes it in anomalyd's own format.
@@ -101,7 +101,8 @@ fn parse_components(text: &str) -> Result<Components, &'static str> {
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, FitError> {
     let existing = Existing::from_flag(args.force);
     new_file::check_free(&args.out, existing)?;
-    let (columns, rows) = training_rows::read(&args.data, |reader| Ok(args.columns(reader)))?;
+    let (columns, rows) = rows_file::read(&args.data, |reader| Ok(args.columns(reader)), None, None)?;
+    let rows = rows.values;
     let training = Training { method: args.method(), contamination: args.contamination, columns };
     let model = train(rows.view(), &training)?;
     let written = new_file::write(&model, Some(rows.view()), &args.out, existing)?;

@@ -6,7 +6,7 @@ pub mod fit;
 pub mod inspect;
 
 mod new_file;
-mod training_rows;
+mod rows_file;
 
 use std::io::Write;
 use std::process::ExitCode;
