@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -148,6 +149,20 @@ fn answers_that_were_written_prove_the_model() {
     assert_eq!(check(&file, &data, &[&write[..], &["--force"]].concat()).0, 0);
     let left: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 3, "{left:?}");
+}
+
+#[test]
+fn answers_that_were_written_are_as_readable_as_any_new_file() {
+    let (directory, file, data) = site("p4_number_2d", str::to_owned);
+    let expected = directory.path().join("model_1_1.expect.csv");
+    let status = Command::new("sh")
+        .args(["-c", r#"umask 027 && exec "$0" "$@""#, env!("CARGO_BIN_EXE_anomalyd"), "model", "check", &file])
+        .args(["--data", &data, "--write"])
+        .arg(&expected)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(fs::metadata(&expected).unwrap().permissions().mode() & 0o777, 0o640);
 }
 
 #[test]

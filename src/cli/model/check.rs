@@ -1,13 +1,14 @@
 //! `anomalyd model check`: a model's answers beside those that the library gave.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::Output;
+use super::persist::{Existing, PersistError, check_free, persist};
 use super::rows_file::{self, RowsFileError, trimmed};
 use crate::model::{
     Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model, RowReader, Rows,
@@ -77,20 +78,9 @@ pub enum CheckError {
         /// Why.
         problem: EvaluateError,
     },
-    /// The file to write is there.
-    #[error("{} is there already; add --force to replace it", path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file cannot be written.
-    #[error("{} cannot be written: {problem}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        problem: io::Error,
-    },
+    /// The file to write.
+    #[error(transparent)]
+    Persist(#[from] PersistError),
     /// The answer cannot be written.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
@@ -101,11 +91,9 @@ pub enum CheckError {
 /// # Errors
 /// When model or rows cannot be read, do not fit together, or something cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
-    if let Some(path) = &args.write
-        && path.exists()
-        && !args.force
-    {
-        return Err(CheckError::Exists { path: path.clone() });
+    let existing = Existing::from_flag(args.force);
+    if let Some(path) = &args.write {
+        check_free(path, existing)?;
     }
     // The rows may be those that keep the model from work.
     let model = Model::load_unproven(&args.file, &Limits::default())?;
@@ -119,8 +107,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
         .evaluate(rows.values.view())
         .map_err(|problem| CheckError::Evaluate { path: args.data.clone(), problem })?;
     if let Some(path) = &args.write {
-        write_answers(path, &features, &rows, &found)
-            .map_err(|problem| CheckError::Write { path: path.clone(), problem })?;
+        persist(&answers(&features, &rows, &found)?, path, existing)?;
     }
     let report = Report {
         args,
@@ -136,24 +123,15 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
     Ok(if report.comparison.disagreeing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Writes rows and answers beside the file's place, then renames: nobody reads half of one.
-fn write_answers(path: &Path, features: &[String], rows: &Rows, found: &[Evaluation]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".expect-").suffix(".part").tempfile_in(folder)?;
-    let mut csv = csv::Writer::from_writer(file.as_file_mut());
+/// Rows and answers, as CSV.
+fn answers(features: &[String], rows: &Rows, found: &[Evaluation]) -> io::Result<Vec<u8>> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
     csv.write_record(features.iter().map(String::as_str).chain(["decision", "label"]))?;
     for (row, evaluation) in rows.values.rows().into_iter().zip(found) {
         let answers = [format!("{:?}", evaluation.decision), label_number(evaluation.label).to_string()];
         csv.write_record(row.iter().map(|x| format!("{x:?}")).chain(answers))?;
     }
-    csv.flush()?;
-    drop(csv);
-    file.as_file().sync_all()?;
-    // Temporary files are for one's own eyes; this one is not.
-    #[cfg(unix)]
-    fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    csv.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
 /// As scikit-learn has it.

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::new_file::{self, Existing, NewFileError};
+use super::new_file::{self, NewFileError};
+use super::persist::{Existing, check_free};
 use super::rows_file::{self, RowsFileError, trimmed};
 use crate::model::{CalibrateError, Contamination, Limits, LoadError, Model, RowReader, RowsError, of_width};
 
@@ -69,7 +70,7 @@ pub enum ConvertError {
 /// When the model cannot be read, calibrated, or written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
     let existing = Existing::from_flag(args.force);
-    new_file::check_free(&args.output, existing)?;
+    check_free(&args.output, existing).map_err(NewFileError::from)?;
     let limits = Limits::default();
     let mut model = match (args.offset, &args.calibrate) {
         (None, None) => Model::load(&args.input, &limits)?,

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::new_file::{self, Existing, NewFileError};
+use super::new_file::{self, NewFileError};
+use super::persist::{Existing, check_free};
 use super::rows_file::{self, RowsFileError, trimmed};
 use crate::model::{Components, Contamination, RowReader, TrainError, Training, TrainingMethod, train};
 
@@ -100,7 +101,7 @@ fn parse_components(text: &str) -> Result<Components, &'static str> {
 /// When the rows cannot be read, nothing can be learnt from them, or the file cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, FitError> {
     let existing = Existing::from_flag(args.force);
-    new_file::check_free(&args.out, existing)?;
+    check_free(&args.out, existing).map_err(NewFileError::from)?;
     let (columns, rows) = rows_file::read(&args.data, |reader| Ok(args.columns(reader)), None, None)?;
     let rows = rows.values;
     let training = Training { method: args.method(), contamination: args.contamination, columns };

@@ -6,6 +6,7 @@ pub mod fit;
 pub mod inspect;
 
 mod new_file;
+mod persist;
 mod rows_file;
 
 use std::io::Write;
