@@ -18,10 +18,13 @@ use crate::verdict::Label;
 
 /// Scores rows with a model and compares with the answers that are given beside them.
 ///
-/// The exit code is 0 when the answers agree, 1 when one does not, and 2 when they could not be compared. Decision values
-/// agree when they differ by at most the tolerance's share of the expected value, or of a thousandth of the detector's
-/// natural size where the value is smaller; with a tolerance from 1e-6 on, for 32-bit floats, of all of that size. Labels
-/// must agree wherever the decision value is further from zero than the tolerance.
+/// The exit code is 0 when the answers agree, 1 when one does not, and 2 when they could not be compared.
+///
+/// Decision values agree when they differ by at most the tolerance's share of the expected value; or, where that value
+/// is smaller, of a thousandth of the detector's unit or of the largest expected value, whichever is more, but never of
+/// more than the largest expected value. With a tolerance from 1e-6 on, for answers of 32-bit floats, it is the share
+/// of all of the largest expected value. Labels must agree wherever the decision value is further from zero than that,
+/// and than the tolerance itself.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The model
