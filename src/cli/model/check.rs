@@ -227,7 +227,7 @@ impl Report<'_> {
         Ok(())
     }
 
-    /// The keys are documented, and stay.
+    /// The keys are listed in docs/models.md, and stay.
     fn as_json(&self, model: &Model) -> Value {
         let Comparison { rows, disagreeing, ties, largest_difference, worst } = &self.comparison;
         let worst = worst.as_ref().map(|worst| {
