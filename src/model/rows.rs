@@ -132,7 +132,7 @@ impl<R: Read> RowReader<R> {
         self.header.iter().any(|name| name == column)
     }
 
-    /// The names of the columns that hold a model's features: `x0`, `x1` and so on, else the model's own names.
+    /// The names of the columns that hold a model's features: the model's own names, else `x0`, `x1` and so on.
     ///
     /// # Errors
     /// When there are none of either, or another number of them than the model takes.
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn the_features_are_numbered_columns_or_those_that_the_model_names() {
+    fn the_features_are_the_columns_that_the_model_names_or_numbered_ones() {
         let of = |header: &str, width, own: Option<&[&str]>| {
             let own = own.map(names);
             reader(header).features(width, own.as_deref()).map_err(|error| error.to_string())

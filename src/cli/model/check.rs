@@ -44,7 +44,7 @@ pub struct Args {
     /// How far apart decision values may be, as a share
     #[arg(long, value_name = "SHARE", default_value = "1e-9", value_parser = parse_tolerance)]
     pub tolerance: Tolerance,
-    /// The columns of the model's features, in its order; x0, x1 and so on or the model's own names if left out
+    /// The columns of the model's features, in its order; the model's own names, else x0, x1 and so on, if left out
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub features: Option<Vec<String>>,
     /// Write the rows with the model's own answers to this file, to be reviewed and put beside the model as

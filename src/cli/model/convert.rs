@@ -26,8 +26,8 @@ pub struct Args {
     /// The detector's offset_: minus the greatest error that is normal
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, conflicts_with = "calibrate")]
     pub offset: Option<f64>,
-    /// Set the offset so that --contamination of these rows are anomalies: CSV with the columns x0, x1 and so on, or the
-    /// features' names
+    /// Set the offset so that --contamination of these rows are anomalies: CSV with the columns of the features' names,
+    /// else x0, x1 and so on
     #[arg(long, value_name = "FILE.csv")]
     pub calibrate: Option<PathBuf>,
     /// The share of the rows that are to be anomalies
