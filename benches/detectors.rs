@@ -2,10 +2,8 @@
 //! their own: the same models, the same rows, in one run, one thread each. Run with `cargo bench --bench detectors`.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
 
-use std::fs;
 use std::hint::black_box;
 use std::path::Path;
-use std::process::Command;
 
 use anomalyd::model::{Limits, Model};
 use ndarray::ArrayView2;
@@ -17,19 +15,13 @@ use timing::{ROUNDS, Seconds, timed};
 mod python;
 #[path = "support/results.rs"]
 mod results;
+#[path = "support/script.rs"]
+mod script;
 #[path = "support/timing.rs"]
 mod timing;
 
 fn main() {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/detectors.py");
-    let measured = python::interpreter().and_then(|python| {
-        python::run(Command::new(python).arg(script).arg(folder.path()).env("OMP_NUM_THREADS", "1"))
-    });
-    let measured = match measured {
-        Ok(measured) => measured,
-        Err(reason) => return println!("skipped: there is no scikit-learn to compare with: {reason}"),
-    };
+    let Some((folder, measured)) = script::measured("detectors.py") else { return };
     println!(
         "60 rows a window, one thread; the best of {ROUNDS} rounds, ratios to anomalyd, in brackets of the medians"
     );
@@ -56,8 +48,8 @@ struct Theirs {
 fn compare(folder: &Path, theirs: &Theirs) {
     let Theirs { name, features, scikit_learn, onnxruntime } = theirs;
     let model = Model::load(&folder.join(format!("{name}.pkl")), &Limits::default()).expect("a model");
-    let numbers = numbers(&folder.join(format!("{name}.rows")));
-    let decisions = self::numbers(&folder.join(format!("{name}.decisions")));
+    let numbers = script::numbers(&folder.join(format!("{name}.rows")));
+    let decisions = script::numbers(&folder.join(format!("{name}.decisions")));
     let rows = ArrayView2::from_shape((decisions.len(), *features), &numbers).expect("rows of that width");
 
     let evaluations = model.evaluate(rows).expect("decision values");
@@ -89,9 +81,4 @@ fn compare(folder: &Path, theirs: &Theirs) {
         "onnxruntime": onnxruntime.as_ref().map(|seconds| seconds.best), "bytes": bytes, "difference": difference,
         "ratio_of_medians": scikit_learn.median / ours.median,
     }));
-}
-
-fn numbers(path: &Path) -> Vec<f64> {
-    let text = fs::read_to_string(path).expect("a file of the script");
-    text.lines().map(|line| line.parse().expect("a number")).collect()
 }
