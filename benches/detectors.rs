@@ -11,6 +11,8 @@ use serde::Deserialize;
 use serde_json::json;
 use timing::{ROUNDS, Seconds, timed};
 
+#[path = "support/pace.rs"]
+mod pace;
 #[path = "support/python.rs"]
 mod python;
 #[path = "support/results.rs"]
@@ -38,7 +40,10 @@ fn main() {
 #[derive(Deserialize)]
 struct Theirs {
     name: String,
+    file: String,
     features: usize,
+    /// Of a row, where that is all the work.
+    multiplications: Option<f64>,
     #[serde(rename = "scikit-learn")]
     scikit_learn: Seconds,
     onnxruntime: Option<Seconds>,
@@ -46,8 +51,8 @@ struct Theirs {
 
 /// A line for one detector, whose answers must be scikit-learn's.
 fn compare(folder: &Path, theirs: &Theirs) {
-    let Theirs { name, features, scikit_learn, onnxruntime } = theirs;
-    let model = Model::load(&folder.join(format!("{name}.pkl")), &Limits::default()).expect("a model");
+    let Theirs { name, file, features, multiplications, scikit_learn, onnxruntime } = theirs;
+    let model = Model::load(&folder.join(file), &Limits::default()).expect("a model");
     let numbers = script::numbers(&folder.join(format!("{name}.rows")));
     let decisions = script::numbers(&folder.join(format!("{name}.decisions")));
     let rows = ArrayView2::from_shape((decisions.len(), *features), &numbers).expect("rows of that width");
@@ -76,6 +81,10 @@ fn compare(folder: &Path, theirs: &Theirs) {
         ours.best * 1e6,
         bytes as f64 / 1024.0,
     );
+    if let Some(multiplications) = multiplications {
+        let limit = multiplications * rows.nrows() as f64 * pace::seconds_a_lane();
+        println!("  arithmetic limit in float64 {:.2} us: {:.0} % of it", limit * 1e6, 100.0 * limit / ours.best);
+    }
     results::record(&json!({
         "bench": "detectors", "name": name, "ours": ours.best, "theirs": scikit_learn.best,
         "onnxruntime": onnxruntime.as_ref().map(|seconds| seconds.best), "bytes": bytes, "difference": difference,
