@@ -2,10 +2,8 @@
 //! their own: the same models, the same rows, in one run, one thread each. Run with `cargo bench --bench detectors`.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
 
-use std::fs;
 use std::hint::black_box;
 use std::path::Path;
-use std::process::Command;
 
 use anomalyd::model::{Limits, Model};
 use ndarray::ArrayView2;
@@ -13,23 +11,19 @@ use serde::Deserialize;
 use serde_json::json;
 use timing::{ROUNDS, Seconds, timed};
 
+#[path = "support/pace.rs"]
+mod pace;
 #[path = "support/python.rs"]
 mod python;
 #[path = "support/results.rs"]
 mod results;
+#[path = "support/script.rs"]
+mod script;
 #[path = "support/timing.rs"]
 mod timing;
 
 fn main() {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/detectors.py");
-    let measured = python::interpreter().and_then(|python| {
-        python::run(Command::new(python).arg(script).arg(folder.path()).env("OMP_NUM_THREADS", "1"))
-    });
-    let measured = match measured {
-        Ok(measured) => measured,
-        Err(reason) => return println!("skipped: there is no scikit-learn to compare with: {reason}"),
-    };
+    let Some((folder, measured)) = script::measured("detectors.py") else { return };
     println!(
         "60 rows a window, one thread; the best of {ROUNDS} rounds, ratios to anomalyd, in brackets of the medians"
     );
@@ -46,7 +40,10 @@ fn main() {
 #[derive(Deserialize)]
 struct Theirs {
     name: String,
+    file: String,
     features: usize,
+    /// Of a row, where that is all the work.
+    multiplications: Option<f64>,
     #[serde(rename = "scikit-learn")]
     scikit_learn: Seconds,
     onnxruntime: Option<Seconds>,
@@ -54,10 +51,10 @@ struct Theirs {
 
 /// A line for one detector, whose answers must be scikit-learn's.
 fn compare(folder: &Path, theirs: &Theirs) {
-    let Theirs { name, features, scikit_learn, onnxruntime } = theirs;
-    let model = Model::load(&folder.join(format!("{name}.pkl")), &Limits::default()).expect("a model");
-    let numbers = numbers(&folder.join(format!("{name}.rows")));
-    let decisions = self::numbers(&folder.join(format!("{name}.decisions")));
+    let Theirs { name, file, features, multiplications, scikit_learn, onnxruntime } = theirs;
+    let model = Model::load(&folder.join(file), &Limits::default()).expect("a model");
+    let numbers = script::numbers(&folder.join(format!("{name}.rows")));
+    let decisions = script::numbers(&folder.join(format!("{name}.decisions")));
     let rows = ArrayView2::from_shape((decisions.len(), *features), &numbers).expect("rows of that width");
 
     let evaluations = model.evaluate(rows).expect("decision values");
@@ -84,14 +81,13 @@ fn compare(folder: &Path, theirs: &Theirs) {
         ours.best * 1e6,
         bytes as f64 / 1024.0,
     );
+    if let Some(multiplications) = multiplications {
+        let limit = multiplications * rows.nrows() as f64 * pace::seconds_a_lane();
+        println!("  arithmetic limit in float64 {:.2} us: {:.0} % of it", limit * 1e6, 100.0 * limit / ours.best);
+    }
     results::record(&json!({
         "bench": "detectors", "name": name, "ours": ours.best, "theirs": scikit_learn.best,
         "onnxruntime": onnxruntime.as_ref().map(|seconds| seconds.best), "bytes": bytes, "difference": difference,
         "ratio_of_medians": scikit_learn.median / ours.median,
     }));
-}
-
-fn numbers(path: &Path) -> Vec<f64> {
-    let text = fs::read_to_string(path).expect("a file of the script");
-    text.lines().map(|line| line.parse().expect("a number")).collect()
 }

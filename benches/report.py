@@ -3,7 +3,8 @@
     report.py RESULTS PYTHON
 
 RESULTS holds a line of JSON a measurement, as the benchmarks append them. PYTHON is the interpreter that they compared
-with. Whatever stands between the two markers in the document is replaced. `bench.sh` runs all of it.
+with. Whatever stands between the two markers in the document is replaced, but not unless every benchmark has results.
+`bench.sh` runs all of it.
 """
 
 import datetime
@@ -13,6 +14,7 @@ import pathlib
 import platform
 import subprocess
 import sys
+import textwrap
 
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
 BEGIN, END = "<!-- models: written by bench.sh -->", "<!-- models: end -->"
@@ -33,6 +35,10 @@ def verdict(found, budget, shown):
 def table(columns, rows):
     lines = ["| " + " | ".join(cells) + " |" for cells in [columns, ["---"] * len(columns), *rows]]
     return "\n".join(lines) + "\n"
+
+
+def paragraph(text):
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def us(seconds):
@@ -174,34 +180,39 @@ def main(path, python):
     for line in pathlib.Path(path).read_text().splitlines():
         result = json.loads(line)
         results[result["bench"]].append(result)
-    parts = [
-        BEGIN,
-        "## Models, beside the libraries that train them",
-        "    ./bench.sh",
-        machine(python),
-        "Both sides score the same 60 rows with the same model, one thread each, in one run; every answer is compared. "
-        "Figures are those of the best of many short rounds, since other work on a machine only ever adds; the ratio of "
-        "the medians stands beside. onnxruntime computes in float32, we and scikit-learn in float64.",
-    ]
-    if results["scoring"] or results["detectors"]:
-        (DOCS / "performance-models.svg").write_text(plot(bars(results)))
-        parts.append("![How many times as fast as other libraries](performance-models.svg)")
-    if results["scoring"]:
-        parts += [machines(results).strip(),
-                  "The limit is that of the arithmetic: the vector instructions that the method takes, at the pace at "
-                  "which this machine was measured to multiply and add."]
-    if results["detectors"]:
-        parts.append(detectors(results).strip())
-    if results["loading"]:
-        count = results["loading"][0]["count"]
-        parts += [f"Loading {count:,} models from a directory, one thread, files in the page cache:",
-                  loading(results).strip()]
+    missing = [bench for bench, found in results.items() if not found]
+    if missing:
+        raise SystemExit(f"nothing was written: {path} has no results of {', '.join(missing)}; see what it printed")
     document = DOCS / "performance.md"
     before, _, rest = document.read_text().partition(BEGIN)
     _, found, after = rest.partition(END)
     if not found:
-        raise SystemExit(f"{document} has no lines {BEGIN} and {END}")
-    document.write_text(before + "\n\n".join([*parts, END]) + after)
+        raise SystemExit(f"nothing was written: {document} has no lines {BEGIN} and {END}")
+    parts = [
+        BEGIN,
+        "## Models, beside the libraries that train them",
+        "    ./bench.sh",
+        paragraph(machine(python)),
+        paragraph(
+            "Both sides score the same 60 rows with the same model, one thread each, in one run; every answer is "
+            "compared. Figures are those of the best of many short rounds, since other work on a machine only ever "
+            "adds; the ratio of the medians stands beside. onnxruntime computes in float32, we and scikit-learn in "
+            "float64."
+        ),
+        "![How many times as fast as other libraries](performance-models.svg)",
+        machines(results).strip(),
+        paragraph(
+            "The limit is that of the arithmetic: the vector instructions that the method takes, at the pace at which "
+            "this machine was measured to multiply and add."
+        ),
+        detectors(results).strip(),
+        paragraph(f"Loading {results['loading'][0]['count']:,} models from a directory, one thread, files in the page "
+                  "cache:"),
+        loading(results).strip(),
+        END,
+    ]
+    (DOCS / "performance-models.svg").write_text(plot(bars(results)))
+    document.write_text(before + "\n\n".join(parts) + after)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,8 @@
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
 
 use std::convert::Infallible;
-use std::fs;
 use std::hint::black_box;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use anomalyd::features::{Blocks, Bounds, Plan};
@@ -30,19 +28,13 @@ mod pace;
 mod python;
 #[path = "support/results.rs"]
 mod results;
+#[path = "support/script.rs"]
+mod script;
 #[path = "support/timing.rs"]
 mod timing;
 
 fn main() {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/scikit_learn.py");
-    let measured = python::interpreter().and_then(|python| {
-        python::run(Command::new(python).arg(script).arg(folder.path()).env("OMP_NUM_THREADS", "1"))
-    });
-    let measured = match measured {
-        Ok(measured) => measured,
-        Err(reason) => return println!("skipped: there is no scikit-learn to compare with: {reason}"),
-    };
+    let Some((folder, measured)) = script::measured("scikit_learn.py") else { return };
     println!(
         "60 rows a window, one thread, {ROUNDS} rounds; a ratio is of the best rounds, and in brackets of the medians"
     );
@@ -104,9 +96,7 @@ impl Case<'_> {
     }
 
     fn numbers(&self, ending: &str) -> Vec<f64> {
-        let path = self.folder.join(format!("{}.{ending}", self.name));
-        let text = fs::read_to_string(path).expect("a file of the script");
-        text.lines().map(|line| line.parse().expect("a number")).collect()
+        script::numbers(&self.folder.join(format!("{}.{ending}", self.name)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A model file is data: whatever stands in it, reading ends soon, within the limits, with a model or a reason.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by failing")]
 
 use std::env;
 use std::fs;
@@ -14,8 +14,13 @@ use anomalyd::model::formats::pickle::{PickleError, PickleProblem};
 use anomalyd::model::formats::sklearn::SklearnError;
 use anomalyd::model::formats::{JoblibError, SkopsError};
 use anomalyd::model::{Limits, Model, ModelError, Step};
+use archive::{Method, archive};
 use ndarray::Array2;
 use proptest::prelude::*;
+
+#[path = "../fuzz/src/archive.rs"]
+#[expect(dead_code, reason = "only the fuzz targets put archives together of parts")]
+mod archive;
 
 /// Far above what any refusal takes, far below what a bomb would.
 const SOON: Duration = Duration::from_secs(5);
@@ -363,20 +368,13 @@ fn a_compression_that_is_slow_to_undo_is_refused_by_the_size_of_the_file() {
     }
 }
 
-/// An archive with a schema, deflated.
-fn deflated(schema: &[u8]) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    archive.start_file("schema.json", zip::write::SimpleFileOptions::default()).unwrap();
-    archive.write_all(schema).unwrap();
-    archive.finish().unwrap().into_inner()
-}
-
 #[test]
 fn a_deflated_schema_that_grows_beyond_measure_is_refused_before_it_is_inflated() {
+    let deflated = |schema: &str| archive([(&b"schema.json"[..], schema.as_bytes(), Method::Deflated)]);
     let small = format!(r#"{{"protocol": 9, "x": "{}"}}"#, "a".repeat(2 << 20));
-    assert!(matches!(read(&deflated(small.as_bytes())), Err(ModelError::Skops(SkopsError::Protocol))));
+    assert!(matches!(read(&deflated(&small)), Err(ModelError::Skops(SkopsError::Protocol))));
     let bomb = format!(r#"{{"protocol": 9, "x": "{}"}}"#, "a".repeat(4 << 20));
-    let error = read(&deflated(bomb.as_bytes())).unwrap_err().to_string();
+    let error = read(&deflated(&bomb)).unwrap_err().to_string();
     assert!(error.contains("schema.json grows more than 256-fold"), "{error}");
 }
 
@@ -398,29 +396,13 @@ fn joblibs_array_is_held_to_the_bytes_that_follow_it() {
 }
 
 /// A zip archive of stored entries.
-fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
-    for (name, content) in entries {
-        let mut checksum = flate2::Crc::new();
-        checksum.update(content);
-        let place = u32::try_from(bytes.len()).unwrap().to_le_bytes();
-        let size = u32::try_from(content.len()).unwrap().to_le_bytes();
-        let length = u16::try_from(name.len()).unwrap().to_le_bytes();
-        let middle =
-            [&[20, 0, 0, 0, 0, 0, 0, 0, 0, 0], &checksum.sum().to_le_bytes()[..], &size, &size, &length, &[0, 0]]
-                .concat();
-        bytes.extend([b"PK\x03\x04", &middle[..], name.as_bytes(), content].concat());
-        directory.extend([b"PK\x01\x02\x14\x00", &middle[..], &[0; 10], &place, name.as_bytes()].concat());
-    }
-    let count = u16::try_from(entries.len()).unwrap().to_le_bytes();
-    let size = u32::try_from(directory.len()).unwrap().to_le_bytes();
-    let begin = u32::try_from(bytes.len()).unwrap().to_le_bytes();
-    [&bytes[..], &directory, b"PK\x05\x06\0\0\0\0", &count, &count, &size, &begin, &[0, 0]].concat()
+fn stored(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    archive(entries.iter().map(|(name, content)| (name.as_bytes(), *content, Method::Stored)))
 }
 
 /// A skops file whose root this is.
 fn skops(root: &str) -> Vec<u8> {
-    archive(&[("schema.json", format!("{{\"protocol\": 2, {}", &root[1..]).as_bytes())])
+    stored(&[("schema.json", format!("{{\"protocol\": 2, {}", &root[1..]).as_bytes())])
 }
 
 #[test]
@@ -440,9 +422,9 @@ fn a_skops_file_is_data_too() {
     assert!(reason(&node("Evil", "a", "b", "")).contains("a known __loader__"));
     assert!(matches!(read(&skops(r#"{"__loader__": 3}"#)), Err(ModelError::Skops(SkopsError::Schema { .. }))));
     for text in ["", "{", "[]", "null", "{}", r#"{"protocol": 3}"#, r#"{"protocol": -1}"#, r#"{"protocol": true}"#] {
-        assert!(read(&archive(&[("schema.json", text.as_bytes())])).is_err(), "{text}");
+        assert!(read(&stored(&[("schema.json", text.as_bytes())])).is_err(), "{text}");
     }
-    assert!(read(&archive(&[("other.json", b"{}")])).unwrap_err().to_string().contains("schema.json is not there"));
+    assert!(read(&stored(&[("other.json", b"{}")])).unwrap_err().to_string().contains("schema.json is not there"));
 }
 
 #[test]
@@ -455,7 +437,7 @@ fn deep_schemas_are_refused_by_the_setting_and_never_reach_the_native_stack() {
     for unit in ["[", r#"{"a":"#] {
         let deep = format!(r#"{{"protocol": 2, "x": {}"#, unit.repeat(100_000));
         assert!(matches!(
-            read(&archive(&[("schema.json", deep.as_bytes())])),
+            read(&stored(&[("schema.json", deep.as_bytes())])),
             Err(ModelError::Skops(SkopsError::Json(_)))
         ));
     }
@@ -474,7 +456,7 @@ fn a_zip_archive_that_lies_is_refused() {
     };
     let schema = number("ndarray");
     let good = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1,)}", &[0; 8]);
-    let whole = archive(&[("schema.json", schema.as_bytes()), ("a.npy", &good)]);
+    let whole = stored(&[("schema.json", schema.as_bytes()), ("a.npy", &good)]);
     assert!(matches!(read(&whole), Err(ModelError::Sklearn(_))), "an honest archive is read");
     for length in 0..whole.len() {
         assert!(!matches!(read(&whole[..length]), Ok(_) | Err(ModelError::Sklearn(_))), "{length}");
@@ -482,7 +464,7 @@ fn a_zip_archive_that_lies_is_refused() {
     for (descr, shape) in [("<f8", "(2,)"), ("<f8", "()x"), ("<f8", "(99999999999,)"), ("|O", "(1,)"), ("<f4", "(1,)")]
     {
         let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}");
-        let bytes = archive(&[("schema.json", schema.as_bytes()), ("a.npy", &npy(&header, &[0; 8]))]);
+        let bytes = stored(&[("schema.json", schema.as_bytes()), ("a.npy", &npy(&header, &[0; 8]))]);
         assert!(matches!(read(&bytes), Err(ModelError::Skops(_))), "{descr} {shape}");
     }
     // A size that is not there, in the directory: more than the file, and more than may be.
@@ -534,8 +516,8 @@ fn bombs() -> Vec<Vec<u8>> {
         pickle(&[&b"]NaN0".repeat(240_000)]),
         pickle(&[b"Nr\x00\xa0\x07\x00"]),
         pickle(&[b"]q\x00(", &b"N".repeat(300_000), b"e", &b"(h\x00h\x00e".repeat(40_000)]),
-        archive(&[("schema.json", lists.as_bytes())]),
-        archive(&[("schema.json", objects.as_bytes())]),
+        stored(&[("schema.json", lists.as_bytes())]),
+        stored(&[("schema.json", objects.as_bytes())]),
     ]);
     bombs
 }

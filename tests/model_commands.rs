@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -148,6 +149,52 @@ fn answers_that_were_written_prove_the_model() {
     assert_eq!(check(&file, &data, &[&write[..], &["--force"]].concat()).0, 0);
     let left: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 3, "{left:?}");
+}
+
+#[test]
+fn answers_that_were_written_are_as_readable_as_any_new_file() {
+    let (directory, file, data) = site("p4_number_2d", str::to_owned);
+    let expected = directory.path().join("model_1_1.expect.csv");
+    let status = Command::new("sh")
+        .args(["-c", r#"umask 027 && exec "$0" "$@""#, env!("CARGO_BIN_EXE_anomalyd"), "model", "check", &file])
+        .args(["--data", &data, "--write"])
+        .arg(&expected)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(fs::metadata(&expected).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn the_keys_of_all_objects_for_scripts_are_documented() {
+    fn keys(value: &Value, found: &mut Vec<String>) {
+        for (key, value) in value.as_object().into_iter().flatten() {
+            found.push(key.clone());
+            // Their keys are names of the model's own.
+            if key != "parameters" && key != "input" {
+                keys(value, found);
+            }
+        }
+        value.as_array().into_iter().flatten().for_each(|value| keys(value, found));
+    }
+    let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/models.md")).unwrap();
+    let (directory, file, data) = site("p3_auto_3d", |text| text.replacen(",1,", ",-1,", 1));
+    let check = json(&[&["check", &file, "--data", &data], &COLUMNS[..]].concat()).1;
+    assert!(check["worst"].is_object());
+    let proof = |data: &str| {
+        fs::copy(data, directory.path().join("model_1_1.expect.csv")).unwrap();
+        json(&["inspect", &file]).1
+    };
+    let (fails, holds) = (proof(&data), proof(sample("p3_auto_3d.csv").to_str().unwrap()));
+    assert_eq!((&fails["proof"]["held"], &holds["proof"]["held"]), (&false.into(), &true.into()));
+    for object in [check, fails, holds] {
+        let mut found = Vec::new();
+        keys(&object, &mut found);
+        assert!(found.len() > 10);
+        for key in found {
+            assert!(docs.contains(&format!("`{key}`")), "{key} is not in docs/models.md");
+        }
+    }
 }
 
 #[test]

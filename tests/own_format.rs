@@ -384,7 +384,7 @@ fn fit_learns_from_a_history_and_flags_what_was_never_seen() {
     let data = history(folder.path());
     for kind in [&["pca"][..], &["kmeans", "--clusters", "4"], &["robust"], &["robust", "--rule", "quantile"]] {
         let out = folder.path().join("model");
-        let options = ["--data", &data, "--out", out.to_str().unwrap(), "--columns", "a,b,c", "--force"];
+        let options = ["--data", &data, "--out", out.to_str().unwrap(), "--features", "a,b,c", "--force"];
         let said = says(&[&["model", "fit"], kind, &options].concat());
         let model = Model::load(&out, &Limits::default()).unwrap();
         assert!(said.contains(&model.hash().to_string()), "{said}");
@@ -419,6 +419,12 @@ fn fit_says_what_cannot_be_learnt_from() {
         (rows(|row| format!("{},{}\n", row % 2, row % 2)), "kmeans", "8 clusters of 2 different rows"),
         (rows(|row| format!("{row},{}\n", usize::from(row == 0))), "robust", "use --rule quantile"),
         ("x0,x1\n1,2\n2,1\n".to_owned(), "pca", "2 rows are too few"),
+        (
+            "TS,Device,Tag,Value\n2026-03-02T00:00:00Z,press-1,vibration,0.5\n".to_owned(),
+            "pca",
+            "not a history of readings: choose columns with --features",
+        ),
+        ("x0,x1\n1,2\n2,none\n".to_owned(), "pca", "column \"x1\": \"none\" is not a number\n"),
         ("x0\n".to_owned() + &(0..20).map(|row| format!("{row}\n")).collect::<String>(), "pca", "at least two columns"),
     ];
     for (text, kind, reason) in cases {

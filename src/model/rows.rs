@@ -84,6 +84,8 @@ pub enum RowsError {
     /// A field that is not what it should be.
     #[error("line {line}, column {column:?}: {found:?} is not {expected}")]
     Field {
+        /// The row, counted from zero.
+        row: usize,
         /// The line.
         line: u64,
         /// The column.
@@ -132,7 +134,7 @@ impl<R: Read> RowReader<R> {
         self.header.iter().any(|name| name == column)
     }
 
-    /// The names of the columns that hold a model's features: `x0`, `x1` and so on, else the model's own names.
+    /// The names of the columns that hold a model's features: the model's own names, else `x0`, `x1` and so on.
     ///
     /// # Errors
     /// When there are none of either, or another number of them than the model takes.
@@ -169,7 +171,7 @@ impl<R: Read> RowReader<R> {
             if record.len() == 1 && record.iter().all(|field| field.trim().is_empty()) {
                 continue;
             }
-            let line = Line { record: &record, header: &self.header };
+            let line = Line { record: &record, row: lines.len(), header: &self.header };
             for place in &features {
                 values.push(line.feature(*place)?);
             }
@@ -214,9 +216,10 @@ pub fn of_width(columns: Vec<String>, width: usize) -> Result<Vec<String>, RowsE
     Err(RowsError::Width { found: columns.len(), columns: shown, expected: width })
 }
 
-/// One line, with the names of its columns.
+/// One line, with the number of its row and the names of its columns.
 struct Line<'a> {
     record: &'a StringRecord,
+    row: usize,
     header: &'a [String],
 }
 
@@ -236,7 +239,7 @@ impl Line<'_> {
 
     fn wrong(&self, place: usize, expected: &'static str) -> RowsError {
         let found = self.record.get(place).unwrap_or_default().chars().take(40).collect();
-        RowsError::Field { line: self.number(), column: self.column(place), found, expected }
+        RowsError::Field { row: self.row, line: self.number(), column: self.column(place), found, expected }
     }
 
     fn feature(&self, place: usize) -> Result<f64, RowsError> {
@@ -324,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn the_features_are_numbered_columns_or_those_that_the_model_names() {
+    fn the_features_are_the_columns_that_the_model_names_or_numbered_ones() {
         let of = |header: &str, width, own: Option<&[&str]>| {
             let own = own.map(names);
             reader(header).features(width, own.as_deref()).map_err(|error| error.to_string())

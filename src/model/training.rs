@@ -79,7 +79,7 @@ pub enum TrainError {
         value: f64,
     },
     /// A column that never changes.
-    #[error("column {column} is the same in all rows, so nothing can be learnt from it; leave it out with --columns")]
+    #[error("column {column} is the same in all rows, so nothing can be learnt from it; leave it out with --features")]
     Constant {
         /// The column.
         column: String,

@@ -1,25 +1,30 @@
 //! `anomalyd model check`: a model's answers beside those that the library gave.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::Output;
+use super::persist::{Existing, PersistError, check_free, persist};
+use super::rows_file::{self, RowsFileError, trimmed};
 use crate::model::{
-    Columns, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model, RowReader,
-    Rows, RowsError, Tolerance, Warning, of_width,
+    Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model, RowReader, Rows,
+    Tolerance, Warning, of_width,
 };
 use crate::verdict::Label;
 
 /// Scores rows with a model and compares with the answers that are given beside them.
 ///
-/// The exit code is 0 when the answers agree, 1 when one does not, and 2 when they could not be compared. Decision values
-/// agree when they differ by at most the tolerance's share of the expected value, or of a thousandth of the detector's
-/// natural size where the value is smaller; with a tolerance from 1e-6 on, for 32-bit floats, of all of that size. Labels
-/// must agree wherever the decision value is further from zero than the tolerance.
+/// The exit code is 0 when the answers agree, 1 when one does not, and 2 when they could not be compared.
+///
+/// Decision values agree when they differ by at most the tolerance's share of the expected value; or, where that value
+/// is smaller, of a thousandth of the detector's unit or of the largest expected value, whichever is more, but never of
+/// more than the largest expected value. With a tolerance from 1e-6 on, for answers of 32-bit floats, it is the share
+/// of all of the largest expected value. Labels must agree wherever the decision value is further from zero than that,
+/// and than the tolerance itself.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The model
@@ -39,7 +44,7 @@ pub struct Args {
     /// How far apart decision values may be, as a share
     #[arg(long, value_name = "SHARE", default_value = "1e-9", value_parser = parse_tolerance)]
     pub tolerance: Tolerance,
-    /// The columns of the model's features, in its order; x0, x1 and so on or the model's own names if left out
+    /// The columns of the model's features, in its order; the model's own names, else x0, x1 and so on, if left out
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub features: Option<Vec<String>>,
     /// Write the rows with the model's own answers to this file, to be reviewed and put beside the model as
@@ -66,13 +71,8 @@ pub enum CheckError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The file of rows.
-    #[error("{} {problem}", path.display())]
-    Rows {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: RowsError,
-    },
+    #[error(transparent)]
+    Rows(#[from] RowsFileError),
     /// The model cannot evaluate the rows.
     #[error("{}: {problem}", path.display())]
     Evaluate {
@@ -81,20 +81,9 @@ pub enum CheckError {
         /// Why.
         problem: EvaluateError,
     },
-    /// The file to write is there.
-    #[error("{} is there already; add --force to replace it", path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file cannot be written.
-    #[error("{} cannot be written: {problem}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        problem: io::Error,
-    },
+    /// The file to write.
+    #[error(transparent)]
+    Persist(#[from] PersistError),
     /// The answer cannot be written.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
@@ -105,23 +94,23 @@ pub enum CheckError {
 /// # Errors
 /// When model or rows cannot be read, do not fit together, or something cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
-    if let Some(path) = &args.write
-        && path.exists()
-        && !args.force
-    {
-        return Err(CheckError::Exists { path: path.clone() });
+    let existing = Existing::from_flag(args.force);
+    if let Some(path) = &args.write {
+        check_free(path, existing)?;
     }
-    let limits = Limits::default();
     // The rows may be those that keep the model from work.
-    let model = Model::load_unproven(&args.file, &limits)?;
-    let (features, rows) =
-        read(args, &model, &limits).map_err(|problem| CheckError::Rows { path: args.data.clone(), problem })?;
+    let model = Model::load_unproven(&args.file, &Limits::default())?;
+    let choose = |reader: &RowReader<File>| match &args.features {
+        Some(features) => of_width(trimmed(features), model.width()),
+        None => reader.features(model.width(), model.metadata().columns.as_deref()),
+    };
+    let label = args.labels.as_deref().map(|name| LabelColumn { name, normal: &args.normal });
+    let (features, rows) = rows_file::read(&args.data, choose, args.decisions.as_deref(), label)?;
     let found = model
         .evaluate(rows.values.view())
         .map_err(|problem| CheckError::Evaluate { path: args.data.clone(), problem })?;
     if let Some(path) = &args.write {
-        write_answers(path, &features, &rows, &found)
-            .map_err(|problem| CheckError::Write { path: path.clone(), problem })?;
+        persist(&answers(&features, &rows, &found)?, path, existing)?;
     }
     let report = Report {
         args,
@@ -137,38 +126,15 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
     Ok(if report.comparison.disagreeing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The names of the features, and the rows.
-fn read(args: &Args, model: &Model, limits: &Limits) -> Result<(Vec<String>, Rows), RowsError> {
-    // What a person names on the command line may be large: only the numbers are bounded, by what memory takes.
-    let limits = Limits { file_bytes: usize::MAX, elements: limits.elements.max(1 << 27), ..*limits };
-    let reader = RowReader::new(File::open(&args.data)?, &limits)?;
-    let features = match &args.features {
-        Some(features) => of_width(features.iter().map(|name| name.trim().to_owned()).collect(), model.width())?,
-        None => reader.features(model.width(), model.metadata().columns.as_deref())?,
-    };
-    let label = args.labels.as_deref().map(|name| LabelColumn { name, normal: &args.normal });
-    let rows = reader.read(&Columns { features: &features, decision: args.decisions.as_deref(), label })?;
-    Ok((features, rows))
-}
-
-/// Writes rows and answers beside the file's place, then renames: nobody reads half of one.
-fn write_answers(path: &Path, features: &[String], rows: &Rows, found: &[Evaluation]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".expect-").suffix(".part").tempfile_in(folder)?;
-    let mut csv = csv::Writer::from_writer(file.as_file_mut());
+/// Rows and answers, as CSV.
+fn answers(features: &[String], rows: &Rows, found: &[Evaluation]) -> io::Result<Vec<u8>> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
     csv.write_record(features.iter().map(String::as_str).chain(["decision", "label"]))?;
     for (row, evaluation) in rows.values.rows().into_iter().zip(found) {
         let answers = [format!("{:?}", evaluation.decision), label_number(evaluation.label).to_string()];
         csv.write_record(row.iter().map(|x| format!("{x:?}")).chain(answers))?;
     }
-    csv.flush()?;
-    drop(csv);
-    file.as_file().sync_all()?;
-    // Temporary files are for one's own eyes; this one is not.
-    #[cfg(unix)]
-    fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    csv.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
 /// As scikit-learn has it.
@@ -261,7 +227,7 @@ impl Report<'_> {
         Ok(())
     }
 
-    /// The keys are documented, and stay.
+    /// The keys are listed in docs/models.md, and stay.
     fn as_json(&self, model: &Model) -> Value {
         let Comparison { rows, disagreeing, ties, largest_difference, worst } = &self.comparison;
         let worst = worst.as_ref().map(|worst| {

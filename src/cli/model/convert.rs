@@ -1,12 +1,14 @@
 //! `anomalyd model convert`: any model in our own format.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::new_file::{self, Existing, NewFileError};
-use super::training_rows::{self, RowsFileError, trimmed};
-use crate::model::{CalibrateError, Contamination, Limits, LoadError, Model, RowsError, of_width};
+use super::new_file::{self, NewFileError};
+use super::persist::{Existing, check_free};
+use super::rows_file::{self, RowsFileError, trimmed};
+use crate::model::{CalibrateError, Contamination, Limits, LoadError, Model, RowReader, RowsError, of_width};
 
 /// Writes a model in anomalyd's own format: lossless, fastest to load, readable without Python.
 ///
@@ -24,8 +26,8 @@ pub struct Args {
     /// The detector's offset_: minus the greatest error that is normal
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, conflicts_with = "calibrate")]
     pub offset: Option<f64>,
-    /// Set the offset so that --contamination of these rows are anomalies: CSV with the columns x0, x1 and so on, or the
-    /// features' names
+    /// Set the offset so that --contamination of these rows are anomalies: CSV with the columns of the features' names,
+    /// else x0, x1 and so on
     #[arg(long, value_name = "FILE.csv")]
     pub calibrate: Option<PathBuf>,
     /// The share of the rows that are to be anomalies
@@ -68,7 +70,7 @@ pub enum ConvertError {
 /// When the model cannot be read, calibrated, or written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
     let existing = Existing::from_flag(args.force);
-    new_file::check_free(&args.output, existing)?;
+    check_free(&args.output, existing).map_err(NewFileError::from)?;
     let limits = Limits::default();
     let mut model = match (args.offset, &args.calibrate) {
         (None, None) => Model::load(&args.input, &limits)?,
@@ -83,9 +85,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
         model = model.with_offset(offset)?;
     } else if let Some(path) = &args.calibrate {
         let columns = model.metadata().columns.clone();
-        let (_, values) = training_rows::read(path, |reader| reader.features(model.width(), columns.as_deref()))?;
-        model = model.calibrated(values.view(), args.contamination)?;
-        rows = Some(values);
+        let choose = |reader: &RowReader<File>| reader.features(model.width(), columns.as_deref());
+        let (_, read) = rows_file::read(path, choose, None, None)?;
+        model = model.calibrated(read.values.view(), args.contamination)?;
+        rows = Some(read.values);
     }
     let written = new_file::write(&model, rows.as_ref().map(|rows| rows.view()), &args.output, existing)?;
     new_file::report(&args.output, &written, out)?;

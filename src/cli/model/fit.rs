@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::new_file::{self, Existing, NewFileError};
-use super::training_rows::{self, RowsFileError, trimmed};
-use crate::model::{Components, Contamination, RowReader, TrainError, Training, TrainingMethod, train};
+use super::new_file::{self, NewFileError};
+use super::persist::{Existing, check_free};
+use super::rows_file::{self, RowsFileError, trimmed};
+use crate::model::{Components, Contamination, RowReader, RowsError, TrainError, Training, TrainingMethod, train};
 
-/// Trains a model on a history, and writes it in anomalyd's own format.
+/// Trains a model on rows of a history, and writes it in anomalyd's own format.
 ///
 /// The same rows and options always give the same file.
 #[derive(clap::Args, Clone, Debug)]
@@ -17,7 +18,8 @@ pub struct Args {
     /// The detector
     #[arg(value_name = "DETECTOR", value_enum)]
     pub detector: Kind,
-    /// The rows: CSV with a header, all of them normal but for the share of --contamination
+    /// The rows, one an interval and a column a feature: CSV with a header, all of them normal but for the share of
+    /// --contamination
     #[arg(long, value_name = "FILE.csv")]
     pub data: PathBuf,
     /// The file to write
@@ -26,9 +28,9 @@ pub struct Args {
     /// The share of the rows that are to be anomalies
     #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = Contamination::parse)]
     pub contamination: Contamination,
-    /// The columns to learn from; x0, x1 and so on or else all if left out
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
-    pub columns: Option<Vec<String>>,
+    /// The columns to learn from; x0, x1 and so on, else all, if left out
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub features: Option<Vec<String>>,
     /// Of pca: how many components to keep, or, below 1, the share of the variance that they hold
     #[arg(long, value_name = "NUMBER", default_value = "0.95", value_parser = parse_components)]
     pub components: Components,
@@ -72,7 +74,13 @@ pub enum Rule {
 pub enum FitError {
     /// The rows.
     #[error(transparent)]
-    Rows(#[from] RowsFileError),
+    Rows(RowsFileError),
+    /// What may be readings: text from the first row on.
+    #[error(
+        "{0}; fit takes rows, one an interval and a column a feature, not a history of readings: choose columns with \
+         --features"
+    )]
+    Readings(RowsFileError),
     /// Nothing can be learnt from them.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -82,6 +90,15 @@ pub enum FitError {
     /// The answer.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
+}
+
+impl From<RowsFileError> for FitError {
+    fn from(error: RowsFileError) -> Self {
+        match error.problem {
+            RowsError::Field { row: 0, .. } => Self::Readings(error),
+            _ => Self::Rows(error),
+        }
+    }
 }
 
 fn parse_components(text: &str) -> Result<Components, &'static str> {
@@ -100,9 +117,11 @@ fn parse_components(text: &str) -> Result<Components, &'static str> {
 /// When the rows cannot be read, nothing can be learnt from them, or the file cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, FitError> {
     let existing = Existing::from_flag(args.force);
-    new_file::check_free(&args.out, existing)?;
-    let (columns, rows) = training_rows::read(&args.data, |reader| Ok(args.columns(reader)))?;
-    let training = Training { method: args.method(), contamination: args.contamination, columns };
+    check_free(&args.out, existing).map_err(NewFileError::from)?;
+    let choose = |reader: &RowReader<File>| Ok(args.features(reader));
+    let (features, rows) = rows_file::read(&args.data, choose, None, None)?;
+    let rows = rows.values;
+    let training = Training { method: args.method(), contamination: args.contamination, columns: features };
     let model = train(rows.view(), &training)?;
     let written = new_file::write(&model, Some(rows.view()), &args.out, existing)?;
     new_file::report(&args.out, &written, out)?;
@@ -119,9 +138,9 @@ impl Args {
         }
     }
 
-    fn columns(&self, reader: &RowReader<File>) -> Vec<String> {
-        if let Some(columns) = &self.columns {
-            return trimmed(columns);
+    fn features(&self, reader: &RowReader<File>) -> Vec<String> {
+        if let Some(features) = &self.features {
+            return trimmed(features);
         }
         let numbered: Vec<_> = (0..).map(|number| format!("x{number}")).take_while(|name| reader.has(name)).collect();
         if numbered.is_empty() { reader.header().to_vec() } else { numbered }

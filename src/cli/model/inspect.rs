@@ -116,7 +116,7 @@ fn features(model: &Model) -> String {
     }
 }
 
-/// The keys are documented, and stay.
+/// The keys are listed in docs/models.md, and stay.
 fn as_json(file: &Path, model: &Model, proof: &Proven) -> Value {
     let metadata = model.metadata();
     let steps = model

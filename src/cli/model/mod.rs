@@ -6,7 +6,8 @@ pub mod fit;
 pub mod inspect;
 
 mod new_file;
-mod training_rows;
+mod persist;
+mod rows_file;
 
 use std::io::Write;
 use std::process::ExitCode;

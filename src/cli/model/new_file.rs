@@ -1,37 +1,17 @@
-//! Writing a model in our own format: proven first, then written beside and renamed.
+//! Writing a model in our own format: proven first, then written.
 
-use std::fs::{File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ndarray::{Array2, ArrayView2};
 
+use super::persist::{Existing, PersistError, persist};
 use crate::model::formats::own;
 use crate::model::{Limits, Model, ModelError};
-
-/// Whether a file that is there may be replaced.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Existing {
-    Keep,
-    Replace,
-}
-
-impl Existing {
-    pub(super) fn from_flag(force: bool) -> Self {
-        if force { Self::Replace } else { Self::Keep }
-    }
-}
 
 /// Why a model was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum NewFileError {
-    /// It is there already.
-    #[error("{} is there already; add --force to replace it", path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
     /// The model does not fit the format.
     #[error(transparent)]
     Format(#[from] own::WriteError),
@@ -41,22 +21,9 @@ pub enum NewFileError {
     /// What would be written is another model.
     #[error("what would be written gives other answers than the model, so nothing was written")]
     Differs,
-    /// The file cannot be written.
-    #[error("{} cannot be written: {problem}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        problem: io::Error,
-    },
-}
-
-/// Complains of a file that is there before any work is done.
-pub(super) fn check_free(path: &Path, existing: Existing) -> Result<(), NewFileError> {
-    match existing {
-        Existing::Keep if path.exists() => Err(NewFileError::Exists { path: path.to_owned() }),
-        _ => Ok(()),
-    }
+    /// The file.
+    #[error(transparent)]
+    Persist(#[from] PersistError),
 }
 
 /// Writes a model to a file, once its bytes are known to read back as the same model, with the same answers to the last
@@ -75,10 +42,7 @@ pub(super) fn write(
     if !agrees || own::write(&read)? != bytes {
         return Err(NewFileError::Differs);
     }
-    persist(&bytes, path, existing).map_err(|problem| match problem.kind() {
-        io::ErrorKind::AlreadyExists => NewFileError::Exists { path: path.to_owned() },
-        _ => NewFileError::Write { path: path.to_owned(), problem },
-    })?;
+    persist(&bytes, path, existing)?;
     Ok(read)
 }
 
@@ -109,18 +73,4 @@ fn probes(model: &Model) -> Array2<f64> {
     Array2::from_shape_fn((SIZES.len() * EACH, model.width()), |(row, _)| {
         SIZES.get(row / EACH).copied().unwrap_or_default() * (2.0 * random.f64() - 1.0)
     })
-}
-
-/// Writes beside, syncs, and renames: at no time is there half a file of that name.
-fn persist(bytes: &[u8], path: &Path, existing: Existing) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    // The daemon may be another user: as readable as any file that one makes.
-    let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    match existing {
-        Existing::Keep => file.persist_noclobber(path).map_err(|error| error.error)?,
-        Existing::Replace => file.persist(path).map_err(|error| error.error)?,
-    };
-    File::open(folder)?.sync_all()
 }
