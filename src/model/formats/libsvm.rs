@@ -8,6 +8,7 @@
 
 use super::{Contents, Format, Metadata};
 use crate::model::detector::Detector;
+use crate::model::limits::Exceeded;
 use crate::model::one_class_svm::{Kernel, OneClassSvm, Params};
 use crate::model::{Limits, ModelError};
 
@@ -62,15 +63,8 @@ pub enum LibsvmProblem {
         expected: usize,
     },
     /// A bound was reached.
-    #[error("it takes more than {max} {what}, the most that is accepted; raise models.{setting} if the file is honest")]
-    Limit {
-        /// What was counted.
-        what: &'static str,
-        /// The bound.
-        max: usize,
-        /// The bound's name in the configuration's section `[models]`.
-        setting: &'static str,
-    },
+    #[error(transparent)]
+    Limit(#[from] Exceeded),
 }
 
 use LibsvmProblem as Problem;
@@ -242,8 +236,7 @@ impl Vectors {
             return Err(Problem::Count { found: expected.saturating_add(1), expected });
         }
         if self.coefficients.len() == limits.instructions {
-            let (what, max, setting) = ("support vectors", limits.instructions, "max_instructions");
-            return Err(Problem::Limit { what, max, setting });
+            return Err(Exceeded { what: "support vectors", ..limits.instructions_exceeded() }.into());
         }
         self.coefficients.push(number("a support vector's weight", coefficient)?);
         let mut width = 0;
@@ -276,11 +269,7 @@ impl Vectors {
         let entries = self.entries.len().saturating_mul(size_of::<(usize, f64)>());
         // The numbers feature by feature, twice while they are checked.
         let bytes = entries.saturating_add(dense.saturating_mul(2 * size_of::<f64>()));
-        if bytes > limits.memory_bytes {
-            let (what, max, setting) = ("bytes of memory", limits.memory_bytes, "max_memory");
-            return Err(Problem::Limit { what, max, setting });
-        }
-        Ok(())
+        if bytes > limits.memory_bytes { Err(limits.memory_exceeded().into()) } else { Ok(()) }
     }
 
     /// The width, and all features of all vectors.
@@ -302,7 +291,7 @@ fn within_elements(count: usize, limits: &Limits) -> Result<(), Problem> {
     if count <= limits.elements {
         return Ok(());
     }
-    Err(Problem::Limit { what: "features in all", max: limits.elements, setting: "max_elements" })
+    Err(Exceeded { what: "features in all", ..limits.elements_exceeded() }.into())
 }
 
 fn one_class(found: &str) -> Result<(), Problem> {
