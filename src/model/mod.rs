@@ -2,7 +2,7 @@
 //!
 //! A file's bytes become a [`Model`] through one of the [`formats`]: steps of preprocessing, then a detector.
 //! Reading is bounded by [`Limits`] and runs none of what a file says; evaluating is a pure function of model and rows.
-#![allow(
+#![expect(
     clippy::needless_pass_by_value,
     reason = "a view of an array is a reference, and its users have it as a value"
 )]

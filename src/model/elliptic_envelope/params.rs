@@ -73,7 +73,6 @@ impl EllipticEnvelope {
     }
 
     /// The parameters that this was made of.
-    #[allow(dead_code, reason = "what writes models needs them")]
     pub(in crate::model) fn params(&self) -> Params {
         Params {
             location: self.location.to_vec(),

@@ -196,7 +196,6 @@ impl IsolationForest {
     }
 
     /// The parameters that this was made of, but for the order of the nodes.
-    #[allow(dead_code, reason = "what writes models needs them")]
     pub(in crate::model) fn params(&self) -> Params {
         let node = |node: &Packed| match node.as_leaf() {
             Some(leaf) => Node::Leaf { samples: self.leaves[leaf].samples },

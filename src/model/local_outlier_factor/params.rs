@@ -119,7 +119,6 @@ impl LocalOutlierFactor {
     }
 
     /// The parameters that this was made of.
-    #[allow(dead_code, reason = "what writes models needs them")]
     pub(in crate::model) fn params(&self) -> Params {
         let count = self.reach.len();
         Params {

@@ -308,7 +308,6 @@ impl<'g> Node<'g, '_> {
     }
 
     /// The texts of an array of one dimension.
-    #[allow(dead_code, reason = "names of columns are kept so")]
     pub(in crate::model::formats) fn texts(self) -> Option<Vec<String>> {
         let Value::Array(array) = self.value() else { return None };
         let length = array.length()?;
