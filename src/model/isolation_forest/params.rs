@@ -255,8 +255,7 @@ impl IsolationForest {
 
     /// The score on the boundary: a row of twice that is twice as strange.
     pub(in crate::model) fn unit(&self) -> f64 {
-        let unit = (self.offset + self.boundary.level()).abs();
-        if unit > 0.0 { unit } else { 1.0 }
+        (self.offset + self.boundary.level()).abs()
     }
 }
 

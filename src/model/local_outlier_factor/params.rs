@@ -168,8 +168,7 @@ impl LocalOutlierFactor {
 
     /// The factor on the boundary.
     pub(in crate::model) fn unit(&self) -> f64 {
-        let unit = self.offset.abs();
-        if unit > 0.0 { unit } else { 1.0 }
+        self.offset.abs()
     }
 
     /// The mean of the training rows.

@@ -217,8 +217,7 @@ impl Network {
 
     /// On the boundary the score is the offset.
     pub(in crate::model) fn unit(&self) -> f64 {
-        let unit = self.offset.abs();
-        if unit > 0.0 { unit } else { 1.0 }
+        self.offset.abs()
     }
 }
 
