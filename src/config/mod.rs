@@ -190,9 +190,9 @@ impl Config {
     /// The hash of the settings that verdicts depend on, which every run names.
     ///
     /// Two configurations with the same hash give the same verdicts for the same messages and models: it covers the
-    /// routes, the filters, the features, the plausible times, the bound of an interval, how time is cut, the lateness, and how
-    /// many intervals a window needs. It is the first eight bytes of a SHA-256 over a rendering of these that does
-    /// not depend on machine, compiler, or how the file spells them.
+    /// routes, the filters, the features, the plausible times, the bound of an interval, how time is cut, the lateness,
+    /// and how many intervals a window needs. It is the first eight bytes of a SHA-256 over a rendering of these that
+    /// does not depend on machine, compiler, or how the file spells them.
     pub fn settings_hash(&self) -> u64 {
         hash::settings_hash(self)
     }

@@ -81,9 +81,8 @@ impl Comparison {
     /// Decision values agree when |found − expected| ≤ tolerance · max(|expected|, floor). The floor is a share of the
     /// detector's `unit` (see [`Detector::unit`](super::Detector::unit)) or of the largest expected value, whichever is
     /// more: 1/1000 for 64-bit floats and all of it for 32-bit ones; it is never above the largest expected value. Near
-    /// the boundary a decision value is a small difference
-    /// of large numbers, and no two orders of summation agree to a share of it. Labels must be the same wherever the
-    /// decision value is further from zero than the tolerance.
+    /// the boundary a decision value is a small difference of large numbers, and no two orders of summation agree to a
+    /// share of it. Labels must be the same wherever the decision value is further from zero than the tolerance.
     pub fn new(found: &[Evaluation], expected: &Rows, tolerance: Tolerance, unit: f64) -> Self {
         let largest =
             expected.decisions.iter().flatten().fold(0.0, |largest: f64, decision| largest.max(decision.abs()));
