@@ -321,7 +321,7 @@ fn significant_digits(number: &str) -> usize {
 
 /// A word of the text, fit for a log.
 fn shown(word: &str) -> String {
-    super::pickle::printable(word)
+    super::printable::printable(word)
 }
 
 #[cfg(test)]

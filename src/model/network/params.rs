@@ -10,6 +10,7 @@ use tract_onnx::prelude::{DatumExt, Framework, InferenceModelExt, TractResult, T
 
 use super::evaluate::BATCH;
 use crate::model::dense::{Activation, Dense, Layer};
+use crate::model::formats::printable::printable_within;
 use crate::model::invalid::{Invalid, parameter};
 
 pub(super) const NAME: &str = "Network";
@@ -262,5 +263,5 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 
 /// An error of tract's prints whole nodes.
 fn short(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
+    printable_within(300, text)
 }

@@ -6,7 +6,8 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use super::pickle::{self, printable};
+use super::pickle;
+use super::printable::printable;
 use crate::model::Limits;
 use crate::model::limits::Exceeded;
 

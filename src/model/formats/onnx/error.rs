@@ -1,7 +1,7 @@
 //! Why an ONNX file was refused.
 
 use crate::model::Invalid;
-use crate::model::formats::pickle::printable;
+use crate::model::formats::printable::printable;
 use crate::model::limits::Exceeded;
 use crate::model::network::NetworkError;
 

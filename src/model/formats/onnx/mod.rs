@@ -30,7 +30,7 @@ use dense::Shape;
 use graph::{Graph, Term};
 use proto::ModelProto;
 
-use super::pickle::printable;
+use super::printable::printable;
 use super::{Contents, Format, Limits, Metadata};
 use crate::model::detector::Detector;
 use crate::model::network::{Network, Output, Params, Precision};

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use super::error::OwnError;
 use super::tensors::{Shape, Tensor, Tensors};
 use crate::model::Limits;
-use crate::model::formats::pickle::printable;
+use crate::model::formats::printable::printable;
 
 /// The bytes of the header's length.
 const LENGTH: usize = size_of::<u64>();

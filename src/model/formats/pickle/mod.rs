@@ -20,7 +20,7 @@ mod value;
 pub(super) use budget::Budget;
 pub use error::{PickleError, PickleProblem};
 pub(super) use machine::{Machine, read, read_compressed};
-pub(super) use names::{Class, Name, printable};
+pub(super) use names::{Class, Name};
 pub(super) use numpy::{Dtype, Element, Matrix};
 pub(super) use value::{Graph, Node, NodeId, Object, Value};
 
