@@ -59,7 +59,7 @@ pub use self::elliptic_envelope::{EllipticEnvelope, Scale};
 pub use self::explain::Cause;
 pub use self::formats::{Format, Metadata, Source};
 pub use self::invalid::Invalid;
-pub use self::isolation_forest::{Boundary, IsolationForest, PathLength};
+pub use self::isolation_forest::{ForestBoundary, IsolationForest, PathLength};
 pub use self::kmeans_distance::KmeansDistance;
 pub use self::limits::{Exceeded, Limits};
 pub use self::listing::{CatalogError, Ignored, IgnoredReason, Listing, ModelFile, Stamp};
@@ -76,7 +76,7 @@ pub use self::preprocessing::{
 };
 pub use self::proof::{Proof, ProofError, ProofProblem};
 pub use self::robust_statistics::RobustStatistics;
-pub use self::rows::{Columns, LabelColumn, RowReader, Rows, RowsError, of_width};
+pub use self::rows::{AnsweredRows, Columns, LabelColumn, RowReader, RowsError, of_width};
 pub use self::sgd_one_class_svm::SgdOneClassSvm;
 pub use self::training::{Components, TrainError, Training, TrainingMethod, train};
 pub use self::warning::Warning;

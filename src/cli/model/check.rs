@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::Output;
 use crate::model::{
-    Columns, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model, RowReader,
-    Rows, RowsError, Tolerance, Warning, of_width,
+    AnsweredRows, Columns, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model,
+    RowReader, RowsError, Tolerance, Warning, of_width,
 };
 use crate::verdict::Label;
 
@@ -138,7 +138,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
 }
 
 /// The names of the features, and the rows.
-fn read(args: &Args, model: &Model, limits: &Limits) -> Result<(Vec<String>, Rows), RowsError> {
+fn read(args: &Args, model: &Model, limits: &Limits) -> Result<(Vec<String>, AnsweredRows), RowsError> {
     // What a person names on the command line may be large: only the numbers are bounded, by what memory takes.
     let limits = Limits { file_bytes: usize::MAX, elements: limits.elements.max(1 << 27), ..*limits };
     let reader = RowReader::new(File::open(&args.data)?, &limits)?;
@@ -152,7 +152,7 @@ fn read(args: &Args, model: &Model, limits: &Limits) -> Result<(Vec<String>, Row
 }
 
 /// Writes rows and answers beside the file's place, then renames: nobody reads half of one.
-fn write_answers(path: &Path, features: &[String], rows: &Rows, found: &[Evaluation]) -> io::Result<()> {
+fn write_answers(path: &Path, features: &[String], rows: &AnsweredRows, found: &[Evaluation]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".expect-").suffix(".part").tempfile_in(folder)?;
     let mut csv = csv::Writer::from_writer(file.as_file_mut());
@@ -183,7 +183,7 @@ fn label_number(label: Label) -> i8 {
 struct Report<'a> {
     args: &'a Args,
     features: &'a [String],
-    rows: &'a Rows,
+    rows: &'a AnsweredRows,
     found: &'a [Evaluation],
     comparison: Comparison,
 }

@@ -12,7 +12,7 @@ use super::pattern::Pattern::{self, Hole, Number};
 use super::pattern::{number_of, op, whole};
 use super::proto::NodeProto;
 use super::rows::selected;
-use crate::model::isolation_forest::{Boundary, IsolationForest, Node, Params, PathLength, round_down};
+use crate::model::isolation_forest::{ForestBoundary, IsolationForest, Node, Params, PathLength, round_down};
 
 /// A forest, and the rows that it takes.
 pub(super) struct Found<'g, 'a> {
@@ -63,7 +63,7 @@ impl Found<'_, '_> {
             max_samples: samples_of(denominator / trees.len() as f64),
             trees,
             offset,
-            boundary: Boundary::Below(0.0),
+            boundary: ForestBoundary::Below(0.0),
             path_length: PathLength::Current,
         })?)
     }
