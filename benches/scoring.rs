@@ -1,7 +1,7 @@
 //! How fast windows are scored, beside the libraries that train the models, in their own process: the same models, the
 //! same rows, in one run, one thread each. Run with `cargo bench --bench scoring`; `scale` has a whole run of the daemon.
 //! What is compared stands in `scikit_learn.py`, a case a line.
-#![allow(
+#![expect(
     clippy::needless_pass_by_value,
     reason = "a view of an array is a reference, and its users have it as a value"
 )]

@@ -15,6 +15,8 @@ pub mod interval;
 pub mod reading;
 pub mod run;
 pub mod sensor;
+pub mod sensor_pattern;
+mod suggest;
 pub mod time;
 pub mod verdict;
 
@@ -36,5 +38,3 @@ pub mod daemon;
 pub mod pipeline;
 
 pub mod cli;
-
-mod suggest;

@@ -13,6 +13,13 @@ pub enum Label {
     Anomaly,
 }
 
+impl Label {
+    /// The label that goes with a decision value where an anomaly is below 0 and a tie is normal, as scikit-learn has it.
+    pub(crate) fn anomaly_below_zero(decision: f64) -> Self {
+        if decision >= 0.0 { Self::Normal } else { Self::Anomaly }
+    }
+}
+
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -166,6 +173,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_decision_below_zero_is_an_anomaly_and_a_tie_is_normal() {
+        let labels = [-f64::MIN_POSITIVE, -0.0, 0.0, 1.0].map(Label::anomaly_below_zero);
+        assert_eq!(labels, [Label::Anomaly, Label::Normal, Label::Normal, Label::Normal]);
+    }
 
     #[test]
     fn a_number_for_people_has_three_significant_digits() {

@@ -8,7 +8,7 @@ mod answers;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anomalyd::model::{Boundary, Detector, Limits, Model, PathLength};
+use anomalyd::model::{Detector, ForestBoundary, Limits, Model, PathLength};
 use anomalyd::verdict::Label;
 use answers::Answers;
 
@@ -49,7 +49,7 @@ fn a_forest_of_a_version_that_kept_a_threshold_is_judged_by_it() {
     let model = load("forest_of_0_19.pkl");
     let Detector::IsolationForest(forest) = model.detector() else { unreachable!("a forest") };
     assert_eq!(forest.path_length(), PathLength::Version019);
-    let Boundary::AtOrBelow(threshold) = forest.boundary() else { unreachable!("a boundary that counts") };
+    let ForestBoundary::AtOrBelow(threshold) = forest.boundary() else { unreachable!("a boundary that counts") };
     let answers = samples().join("forest_of_0_19.csv");
     let found = model.evaluate(Answers::read(&answers).rows.view()).unwrap();
     let anomalies = found.iter().filter(|found| found.label == Label::Anomaly);

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anomalyd::model::formats::onnx::{OnnxError, read_network};
-use anomalyd::model::{Detector, Format, Limits, Model, ModelError, Output, Precision, Step};
+use anomalyd::model::{Detector, Exceeded, Format, Limits, Model, ModelError, Output, Precision, Step};
 use answers::Answers;
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -227,7 +227,7 @@ fn shapes_that_lie_are_refused() {
     let huge = 1 << 40;
     for (tensor, reason) in [
         (tensor("w", &[2, 1], &[1.0]), "make 2 numbers, and 1 are there"),
-        (tensor("w", &[huge, huge], &[]), "elements in one array"),
+        (tensor("w", &[huge, huge], &[]), "elements in an array"),
         (tensor("w", &[huge, 0], &[]), "more than"),
         (tensor("w", &[u64::MAX, 1], &[]), "a dimension is -1"),
         (tensor("w", &[3, 1], &[1.0; 3]), "its weights are 3 by 1, and its rows have 2 numbers"),
@@ -247,7 +247,7 @@ fn rows_that_grow_without_bound_are_refused() {
         let concat = node("Concat", &[&pair[0], &pair[0]], &pair[1]);
         [concat, part(5, &axis)].concat()
     });
-    assert!(matches!(refusal(&model(&doubled.collect::<Vec<_>>(), &[], &["v59"])), OnnxError::Limit { .. }));
+    assert!(matches!(refusal(&model(&doubled.collect::<Vec<_>>(), &[], &["v59"])), OnnxError::Limit(_)));
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn graphs_within_graphs_are_counted() {
     for _ in 0..100 {
         graph = part(1, &part(5, &[text(1, "body"), part(6, &graph)].concat()));
     }
-    assert!(matches!(refusal(&file(&graph)), OnnxError::Limit { setting: "max_depth", .. }));
+    assert!(matches!(refusal(&file(&graph)), OnnxError::Limit(Exceeded { setting: "max_depth", .. })));
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn a_part_that_is_there_twice_is_refused() {
 #[test]
 fn a_file_of_nothing_but_parts_is_refused() {
     let graph = part(1, &[]).repeat(1_000_000);
-    assert!(matches!(refusal(&file(&graph)), OnnxError::Limit { .. }));
+    assert!(matches!(refusal(&file(&graph)), OnnxError::Limit(_)));
 }
 
 /// The samples, as they are.

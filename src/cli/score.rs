@@ -17,13 +17,13 @@ use self::held::{Held, Reads};
 pub use self::report::Report;
 use crate::cli::arguments::{parse_features, parse_missing, parse_span, parse_time};
 use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, Missing, Plan};
-use crate::ingest::filter::SensorPattern;
 use crate::ingest::history::{Columns, History, HistoryError};
 use crate::interval::{Cut, CutError, Window};
 use crate::model::{Catalog, CatalogError, Limits, Model, NameTemplate};
 use crate::reading::Reading;
 use crate::scoring::{ScoringSettings, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
+use crate::sensor_pattern::SensorPattern;
 use crate::sink::prediction::{Decisions, FileNames, PredictionWriter};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Outcome;
@@ -34,8 +34,8 @@ use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
 /// Reads CSV files, aggregates the readings over intervals, scores window after window with each sensor's model, and
 /// writes one prediction file a sensor: preds_{device}_{sensor}_{yymmddHHMMSS}.csv, the time being the end of the last
 /// window. A model's columns are those that --features names, else those that its file names, else the mean; a window
-/// is scored when it is over for all sensors that they name. Times without a zone are UTC. The exit code is 0 when every model could be read and every window scored, and
-/// there was one at all, else 1.
+/// is scored when it is over for all sensors that they name. Times without a zone are UTC. The exit code is 0 when every
+/// model could be read and every window scored, and there was one at all, else 1.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The directory of models

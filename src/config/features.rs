@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use super::reader::{Section, quoted};
 use crate::features::{ACCEPTED, ACCEPTED_MISSING, Feature, FeatureSet, FeatureSettings, Missing};
-use crate::ingest::filter::SensorPattern;
+use crate::sensor_pattern::SensorPattern;
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> Option<FeatureSettings> {
     let accepted = "a pattern over device/sensor, such as \"*/vibration\"";

@@ -1,7 +1,8 @@
 //! `[[filter]]`: which values are believed.
 
 use super::reader::Section;
-use crate::ingest::filter::{Filter, FilterSettings, SensorPattern};
+use crate::ingest::filter::{Filter, FilterSettings};
+use crate::sensor_pattern::SensorPattern;
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> Option<FilterSettings> {
     let accepted = "a pattern over device/sensor, such as \"*/temperature\"";

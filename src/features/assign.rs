@@ -7,9 +7,9 @@ use std::sync::Arc;
 use ndarray::Array2;
 
 use super::{Bounds, FeatureSet, Missing, Plan, PlanError};
-use crate::ingest::filter::SensorPattern;
 use crate::model::Model;
 use crate::sensor::SensorName;
+use crate::sensor_pattern::SensorPattern;
 
 /// One `[[features]]`: the columns of the models of the sensors whose `device/sensor` fits a pattern.
 #[derive(Clone, Debug, PartialEq)]

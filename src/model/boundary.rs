@@ -4,7 +4,6 @@
 //! error that is normal: below 0 a row is an anomaly, and a tie is normal.
 
 use super::invalid::{Invalid, parameter};
-use crate::verdict::Label;
 
 /// The boundary, if it is known. Estimators that are no outlier detectors in scikit-learn have none by themselves.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -41,15 +40,9 @@ impl Boundary {
         -error - self.offset.unwrap_or(0.0)
     }
 
-    /// The label that goes with a decision value.
-    pub(super) fn label(decision: f64) -> Label {
-        if decision >= 0.0 { Label::Normal } else { Label::Anomaly }
-    }
-
     /// How far the boundary is from the lowest error.
     pub(super) fn unit(self) -> f64 {
-        let unit = -self.offset.unwrap_or(0.0) - self.lowest_error;
-        if unit > 0.0 { unit } else { 1.0 }
+        -self.offset.unwrap_or(0.0) - self.lowest_error
     }
 
     /// The offset as a parameter to show.
@@ -74,14 +67,9 @@ mod tests {
     }
 
     #[test]
-    fn a_tie_is_normal() {
-        assert_eq!([-1e-300, -0.0, 0.0].map(Boundary::label), [Label::Anomaly, Label::Normal, Label::Normal]);
-    }
-
-    #[test]
     fn without_an_offset_a_decision_is_minus_the_error() {
         let boundary = Boundary::new("PCA", None, 0.0).unwrap();
-        assert_eq!((boundary.offset(), boundary.decision(2.5), boundary.unit()), (None, -2.5, 1.0));
+        assert_eq!((boundary.offset(), boundary.decision(2.5), boundary.unit()), (None, -2.5, 0.0));
     }
 
     #[test]

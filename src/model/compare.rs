@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Evaluation;
-use super::rows::Rows;
+use super::rows::AnsweredRows;
 use crate::verdict::Label;
 
 /// How far apart two decision values may be and still be the same.
@@ -81,10 +81,9 @@ impl Comparison {
     /// Decision values agree when |found − expected| ≤ tolerance · max(|expected|, floor). The floor is a share of the
     /// detector's `unit` (see [`Detector::unit`](super::Detector::unit)) or of the largest expected value, whichever is
     /// more: 1/1000 for 64-bit floats and all of it for 32-bit ones; it is never above the largest expected value. Near
-    /// the boundary a decision value is a small difference
-    /// of large numbers, and no two orders of summation agree to a share of it. Labels must be the same wherever the
-    /// decision value is further from zero than the tolerance.
-    pub fn new(found: &[Evaluation], expected: &Rows, tolerance: Tolerance, unit: f64) -> Self {
+    /// the boundary a decision value is a small difference of large numbers, and no two orders of summation agree to a
+    /// share of it. Labels must be the same wherever the decision value is further from zero than the tolerance.
+    pub fn new(found: &[Evaluation], expected: &AnsweredRows, tolerance: Tolerance, unit: f64) -> Self {
         let largest =
             expected.decisions.iter().flatten().fold(0.0, |largest: f64, decision| largest.max(decision.abs()));
         let floor = tolerance.floor * unit.max(largest);
@@ -155,7 +154,7 @@ mod tests {
         let label = |decision: f64| if decision > 0.0 { Label::Normal } else { Label::Anomaly };
         let found: Vec<_> =
             found.iter().map(|decision| Evaluation { label: label(*decision), decision: *decision }).collect();
-        let rows = Rows {
+        let rows = AnsweredRows {
             values: Array2::zeros((expected.len(), 1)),
             lines: (2..).take(expected.len()).collect(),
             decisions: Some(expected.to_vec()),

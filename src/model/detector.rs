@@ -3,7 +3,6 @@
 use ndarray::ArrayView2;
 
 use super::autoencoder::{self, Autoencoder};
-use super::boundary::Boundary;
 use super::elliptic_envelope::EllipticEnvelope;
 use super::invalid::Invalid;
 use super::isolation_forest::IsolationForest;
@@ -122,25 +121,26 @@ impl Detector {
         }
     }
 
-    /// The label that goes with a decision value: each detector has its own rule for ties.
+    /// The label that goes with a decision value: ties are decided as the library decides them.
     pub(super) fn label(&self, decision: f64) -> Label {
         match self {
-            Self::EllipticEnvelope(_) => EllipticEnvelope::label(decision),
             Self::IsolationForest(forest) => forest.label(decision),
-            Self::LocalOutlierFactor(_) => LocalOutlierFactor::label(decision),
-            Self::Network(_) => Network::label(decision),
             Self::OneClassSvm(_) => OneClassSvm::label(decision),
-            Self::Autoencoder(_) | Self::KmeansDistance(_) | Self::PcaReconstruction(_) | Self::RobustStatistics(_) => {
-                Boundary::label(decision)
-            }
-            Self::SgdOneClassSvm(_) => SgdOneClassSvm::label(decision),
+            Self::Autoencoder(_)
+            | Self::KmeansDistance(_)
+            | Self::EllipticEnvelope(_)
+            | Self::LocalOutlierFactor(_)
+            | Self::Network(_)
+            | Self::PcaReconstruction(_)
+            | Self::RobustStatistics(_)
+            | Self::SgdOneClassSvm(_) => Label::anomaly_below_zero(decision),
         }
     }
 
     /// How far from the boundary, in decision values, a row is that is twice as strange as one on the boundary: the unit
     /// that makes the scores of different detectors comparable. Above 0.
     pub fn unit(&self) -> f64 {
-        match self {
+        let unit = match self {
             Self::Autoencoder(network) => network.unit(),
             Self::KmeansDistance(kmeans) => kmeans.unit(),
             Self::EllipticEnvelope(envelope) => envelope.unit(),
@@ -151,7 +151,9 @@ impl Detector {
             Self::PcaReconstruction(pca) => pca.unit(),
             Self::RobustStatistics(robust) => robust.unit(),
             Self::SgdOneClassSvm(svm) => svm.unit(),
-        }
+        };
+        // A boundary that lies at 0 gives no measure.
+        if unit > 0.0 { unit } else { 1.0 }
     }
 
     /// A row in the middle of what it was trained on, if it knows one.

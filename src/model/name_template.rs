@@ -7,7 +7,8 @@ use crate::sensor::{SensorName, SensorNameError};
 /// A template for the names of model files, such as `model_{device}_{sensor}`.
 ///
 /// It is matched against a file's path below the directory of models, so it may hold `/`. The device is the shortest
-/// text that fits, the sensor is the rest; `%2F` in a name stands for a `/` (a device of several topic levels). A template without an ending takes files with any ending, or none.
+/// text that fits, the sensor is the rest; `%2F` in a name stands for a `/` (a device of several topic levels). A
+/// template without an ending takes files with any ending, or none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NameTemplate {
     before: String,

@@ -38,7 +38,7 @@ pub struct LabelColumn<'a> {
 
 /// Rows, and what is expected of them.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Rows {
+pub struct AnsweredRows {
     /// A row a line of the file. An empty field, or `nan`, is NaN: a missing value.
     pub values: Array2<f64>,
     /// The line of each row, the header being line 1.
@@ -160,7 +160,7 @@ impl<R: Read> RowReader<R> {
     ///
     /// # Errors
     /// When a column is missing, a field is no number, there are too many or none at all. The error names line and column.
-    pub fn read(mut self, columns: &Columns<'_>) -> Result<Rows, RowsError> {
+    pub fn read(mut self, columns: &Columns<'_>) -> Result<AnsweredRows, RowsError> {
         let features = columns.features.iter().map(|name| self.place(name)).collect::<Result<Vec<_>, _>>()?;
         let decision = columns.decision.map(|name| self.place(name)).transpose()?;
         let label =
@@ -188,7 +188,7 @@ impl<R: Read> RowReader<R> {
         let values = Array2::from_shape_vec((lines.len(), features.len()), values)
             .map_err(|error| io::Error::other(error.to_string()))?;
         let (decisions, labels) = (decision.map(|_| decisions), label.map(|_| labels));
-        Ok(Rows { values, lines, decisions, labels })
+        Ok(AnsweredRows { values, lines, decisions, labels })
     }
 
     fn place(&self, column: &str) -> Result<usize, RowsError> {
@@ -299,7 +299,7 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn read(text: &str, features: &[&str]) -> Result<Rows, RowsError> {
+    fn read(text: &str, features: &[&str]) -> Result<AnsweredRows, RowsError> {
         let label = Some(LabelColumn { name: "label", normal: "1" });
         reader(text).read(&Columns { features: &names(features), decision: Some("decision"), label })
     }

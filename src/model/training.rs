@@ -84,13 +84,13 @@ pub enum TrainError {
         /// The column.
         column: String,
     },
-    /// A feature whose median absolute deviation is 0.
+    /// A column whose median absolute deviation is 0.
     #[error(
-        "more than half of the rows hold the same number in feature {feature}, so its deviation is 0; use --rule quantile"
+        "more than half of the rows hold the same number in column {column}, so its deviation is 0; use --rule quantile"
     )]
     NoDeviation {
-        /// The feature, counted from zero.
-        feature: usize,
+        /// The column.
+        column: String,
     },
     /// Components of a single feature.
     #[error(
@@ -148,11 +148,11 @@ pub fn train(rows: ArrayView2<'_, f64>, training: &Training) -> Result<Model, Tr
             (vec![scaler], Detector::KmeansDistance(KmeansDistance::new(params)?), SMARTCORE)
         }
         TrainingMethod::Mad => {
-            let params = robust_statistics::deviations(&rows.to_owned())?;
+            let params = robust_statistics::deviations(rows, columns)?;
             (vec![], Detector::RobustStatistics(RobustStatistics::new(params)?), OURS)
         }
         TrainingMethod::Quantiles => {
-            let params = robust_statistics::quantiles(&rows.to_owned(), contamination.share())?;
+            let params = robust_statistics::quantiles(rows, contamination.share());
             (vec![], Detector::RobustStatistics(RobustStatistics::new(params)?), OURS)
         }
     };
@@ -182,18 +182,22 @@ fn check(rows: ArrayView2<'_, f64>, columns: &[String]) -> Result<(), TrainError
     if rows.nrows() < needed {
         return Err(TrainError::TooFewRows { found: rows.nrows(), needed });
     }
-    let name = |column: usize| columns.get(column).cloned().unwrap_or_else(|| format!("x{column}"));
     if let Some(((row, column), value)) = rows.indexed_iter().find(|(_, x)| !x.is_finite()) {
-        return Err(TrainError::NotFinite { row, column: name(column), value: *value });
+        return Err(TrainError::NotFinite { row, column: name(columns, column), value: *value });
     }
     let constant = |column: ndarray::ArrayView1<'_, f64>| {
         let first = column.first().copied().unwrap_or_default();
         column.iter().all(|x| x.total_cmp(&first).is_eq())
     };
     match rows.axis_iter(Axis(1)).position(constant) {
-        Some(column) => Err(TrainError::Constant { column: name(column) }),
+        Some(column) => Err(TrainError::Constant { column: name(columns, column) }),
         None => Ok(()),
     }
+}
+
+/// What a column is called, counted from zero.
+pub(super) fn name(columns: &[String], column: usize) -> String {
+    columns.get(column).cloned().unwrap_or_else(|| format!("x{column}"))
 }
 
 /// scikit-learn's `StandardScaler`, fitted to rows, and the rows scaled with it.

@@ -11,7 +11,7 @@ use super::Output;
 use super::persist::{Existing, PersistError, check_free, persist};
 use super::rows_file::{self, RowsFileError, trimmed};
 use crate::model::{
-    Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model, RowReader, Rows,
+    AnsweredRows, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model, RowReader,
     Tolerance, Warning, of_width,
 };
 use crate::verdict::Label;
@@ -127,7 +127,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
 }
 
 /// Rows and answers, as CSV.
-fn answers(features: &[String], rows: &Rows, found: &[Evaluation]) -> io::Result<Vec<u8>> {
+fn answers(features: &[String], rows: &AnsweredRows, found: &[Evaluation]) -> io::Result<Vec<u8>> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     csv.write_record(features.iter().map(String::as_str).chain(["decision", "label"]))?;
     for (row, evaluation) in rows.values.rows().into_iter().zip(found) {
@@ -149,7 +149,7 @@ fn label_number(label: Label) -> i8 {
 struct Report<'a> {
     args: &'a Args,
     features: &'a [String],
-    rows: &'a Rows,
+    rows: &'a AnsweredRows,
     found: &'a [Evaluation],
     comparison: Comparison,
 }

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ingest::filter::SensorPattern;
 use crate::ingest::route::{Each, JsonLayout, JsonPointer, PayloadFormat, TimeAt, TimeUnit, TopicTemplate, ValueAt};
+use crate::sensor_pattern::SensorPattern;
 use crate::time::Span;
 
 const NOW: Timestamp = Timestamp::from_nanos(1_535_497_205_000_000_000);

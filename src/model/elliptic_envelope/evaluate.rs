@@ -3,7 +3,6 @@
 use ndarray::ArrayView2;
 
 use super::params::{EllipticEnvelope, Scale};
-use crate::verdict::Label;
 
 impl EllipticEnvelope {
     /// The decision values of rows of [`width`](Self::width) features.
@@ -27,10 +26,5 @@ impl EllipticEnvelope {
             Scale::Squared => -distance - self.offset,
             Scale::CubeRoot => (-self.offset).powf(0.33) - distance.powf(0.33),
         }
-    }
-
-    /// The label that goes with a decision value. A tie is normal.
-    pub(in crate::model) fn label(decision: f64) -> Label {
-        if decision >= 0.0 { Label::Normal } else { Label::Anomaly }
     }
 }

@@ -73,7 +73,6 @@ impl EllipticEnvelope {
     }
 
     /// The parameters that this was made of.
-    #[allow(dead_code, reason = "what writes models needs them")]
     pub(in crate::model) fn params(&self) -> Params {
         Params {
             location: self.location.to_vec(),
@@ -103,11 +102,10 @@ impl EllipticEnvelope {
 
     /// The decision value of the centre: the way from there to the boundary.
     pub(in crate::model) fn unit(&self) -> f64 {
-        let unit = match self.scale {
+        match self.scale {
             Scale::Squared => -self.offset,
             Scale::CubeRoot => (-self.offset).powf(0.33),
-        };
-        if unit > 0.0 { unit } else { 1.0 }
+        }
     }
 
     /// The robust centre.

@@ -5,6 +5,7 @@ pub mod libsvm;
 pub mod onnx;
 pub mod own;
 pub mod pickle;
+pub(super) mod printable;
 pub mod sklearn;
 mod skops;
 

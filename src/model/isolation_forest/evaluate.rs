@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView2, Axis};
 
-use super::params::{Boundary, IsolationForest, Packed};
+use super::params::{ForestBoundary, IsolationForest, Packed};
 use crate::verdict::Label;
 
 /// How many rows go down a tree side by side. Each step waits for its node and its feature to come from memory;
@@ -55,8 +55,8 @@ impl IsolationForest {
     /// The label that goes with a decision value.
     pub(in crate::model) fn label(&self, decision: f64) -> Label {
         let anomaly = match self.boundary {
-            Boundary::Below(level) => decision < level,
-            Boundary::AtOrBelow(level) => decision <= level,
+            ForestBoundary::Below(level) => decision < level,
+            ForestBoundary::AtOrBelow(level) => decision <= level,
         };
         if anomaly { Label::Anomaly } else { Label::Normal }
     }

@@ -13,7 +13,7 @@ mod evaluate;
 mod params;
 mod path_length;
 
-pub use params::{Boundary, IsolationForest};
+pub use params::{ForestBoundary, IsolationForest};
 pub(super) use params::{MAX_NODES, Node, Params, round_down};
 pub use path_length::PathLength;
 

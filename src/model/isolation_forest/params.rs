@@ -20,7 +20,7 @@ pub(in crate::model) struct Params {
     /// What is subtracted from the negative score.
     pub(in crate::model) offset: f64,
     /// Which decision values are anomalies.
-    pub(in crate::model) boundary: Boundary,
+    pub(in crate::model) boundary: ForestBoundary,
     /// How the rows of a leaf count.
     pub(in crate::model) path_length: PathLength,
 }
@@ -49,14 +49,14 @@ pub(in crate::model) enum Node {
 /// Which decision values are anomalies. Only versions that chose the threshold apart from the offset have one that is
 /// not zero.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Boundary {
+pub enum ForestBoundary {
     /// Those below.
     Below(f64),
     /// Those below, and the boundary itself: scikit-learn 0.19.
     AtOrBelow(f64),
 }
 
-impl Boundary {
+impl ForestBoundary {
     /// The decision value of the boundary.
     pub fn level(self) -> f64 {
         match self {
@@ -87,7 +87,7 @@ pub struct IsolationForest {
     /// c(ψ) times the trees: what the sum of a row's path lengths is divided by.
     pub(super) denominator: f64,
     pub(super) offset: f64,
-    pub(super) boundary: Boundary,
+    pub(super) boundary: ForestBoundary,
     max_samples: u32,
     path_length: PathLength,
 }
@@ -196,7 +196,6 @@ impl IsolationForest {
     }
 
     /// The parameters that this was made of, but for the order of the nodes.
-    #[allow(dead_code, reason = "what writes models needs them")]
     pub(in crate::model) fn params(&self) -> Params {
         let node = |node: &Packed| match node.as_leaf() {
             Some(leaf) => Node::Leaf { samples: self.leaves[leaf].samples },
@@ -232,7 +231,7 @@ impl IsolationForest {
     }
 
     /// Which decision values are anomalies.
-    pub fn boundary(&self) -> Boundary {
+    pub fn boundary(&self) -> ForestBoundary {
         self.boundary
     }
 
@@ -256,8 +255,7 @@ impl IsolationForest {
 
     /// The score on the boundary: a row of twice that is twice as strange.
     pub(in crate::model) fn unit(&self) -> f64 {
-        let unit = (self.offset + self.boundary.level()).abs();
-        if unit > 0.0 { unit } else { 1.0 }
+        (self.offset + self.boundary.level()).abs()
     }
 }
 

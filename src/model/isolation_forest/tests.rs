@@ -18,7 +18,7 @@ fn forest(trees: Vec<Vec<Node>>) -> Params {
         trees,
         max_samples: 8,
         offset: -0.5,
-        boundary: Boundary::Below(0.0),
+        boundary: ForestBoundary::Below(0.0),
         path_length: PathLength::Current,
     }
 }
@@ -190,10 +190,10 @@ fn ties_are_decided_as_in_the_version_that_trained_it() {
         let params = Params { boundary, ..forest(vec![vec![leaf(1)]]) };
         IsolationForest::new(&params).unwrap().label(decision)
     };
-    assert_eq!(label(Boundary::Below(0.0), 0.0), Label::Normal);
-    assert_eq!(label(Boundary::Below(0.0), -f64::MIN_POSITIVE), Label::Anomaly);
-    assert_eq!(label(Boundary::AtOrBelow(0.1), 0.1), Label::Anomaly);
-    assert_eq!(label(Boundary::AtOrBelow(0.1), 0.2), Label::Normal);
+    assert_eq!(label(ForestBoundary::Below(0.0), 0.0), Label::Normal);
+    assert_eq!(label(ForestBoundary::Below(0.0), -f64::MIN_POSITIVE), Label::Anomaly);
+    assert_eq!(label(ForestBoundary::AtOrBelow(0.1), 0.1), Label::Anomaly);
+    assert_eq!(label(ForestBoundary::AtOrBelow(0.1), 0.2), Label::Normal);
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn what_is_not_a_forest_is_refused() {
         ("no features", Params { width: 0, ..good() }),
         ("no rows", Params { max_samples: 0, ..good() }),
         ("an offset of NaN", Params { offset: f64::NAN, ..good() }),
-        ("an infinite threshold", Params { boundary: Boundary::Below(f64::INFINITY), ..good() }),
+        ("an infinite threshold", Params { boundary: ForestBoundary::Below(f64::INFINITY), ..good() }),
         ("more features than fit", Params { width: 1 << 40, ..good() }),
         ("too many nodes", forest(vec![vec![leaf(1)]; MAX_NODES + 1])),
     ] {

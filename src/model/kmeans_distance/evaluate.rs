@@ -1,17 +1,11 @@
 //! The distance of each row.
 //!
-//! Rows lie in blocks, a row a lane, feature by feature, as for the one-class SVM: each centre is held against all of a
-//! block. What a row comes to does not depend on its neighbours.
+//! Each centre is held against a block of rows at once. What a row comes to does not depend on its neighbours.
 
 use ndarray::{ArrayView1, ArrayView2};
-use pulp::bytemuck::{cast_slice, cast_slice_mut};
 
 use super::params::KmeansDistance;
-use crate::model::one_class_svm::fill;
-use crate::model::vectors::{Instructions, Powers, Work};
-
-/// The registers of rows in a block: as many sums are under way at once.
-const REGISTERS: usize = 4;
+use crate::model::vectors::{Instructions, Powers, REGISTERS, Work, by_block};
 
 impl KmeansDistance {
     /// The decision values of rows of [`width`](Self::width) features.
@@ -35,18 +29,15 @@ impl Work for Distances<'_> {
     fn run<S: Powers>(self, simd: S) -> Vec<f64> {
         let Self { kmeans, rows } = self;
         let centres = kmeans.centres.as_slice().unwrap_or_default();
-        let width = kmeans.width();
-        let mut decisions = vec![0.0; rows.len() / width];
-        let mut block = vec![[simd.splat_f64s(0.0); REGISTERS]; width];
-        let size = REGISTERS * S::F64_LANES;
-        for (decisions, rows) in decisions.chunks_mut(size).zip(rows.chunks(size * width)) {
-            fill(cast_slice_mut(block.as_flattened_mut()), size, rows, width);
-            let squares = nearest(simd, centres, &block);
-            for (decision, square) in decisions.iter_mut().zip(cast_slice::<_, f64>(&squares)) {
-                *decision = kmeans.boundary.decision(square.sqrt());
-            }
-        }
-        decisions
+        by_block(
+            simd,
+            rows,
+            kmeans.width(),
+            #[inline(always)]
+            |block| nearest(simd, centres, block),
+            #[inline(always)]
+            |square| kmeans.boundary.decision(square.sqrt()),
+        )
     }
 }
 

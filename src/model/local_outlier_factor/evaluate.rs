@@ -7,7 +7,6 @@ use ndarray::ArrayView2;
 use super::boxes::halves;
 use super::nearest::Nearest;
 use super::params::{LocalOutlierFactor, Metric};
-use crate::verdict::Label;
 
 /// Keeps a density finite where all neighbours are the row itself, as in scikit-learn.
 const LEAST_DISTANCE: f64 = 1e-10;
@@ -38,11 +37,6 @@ impl LocalOutlierFactor {
             density += self.densities[*row];
         }
         -(density / count) * (reached / count + LEAST_DISTANCE) - self.offset
-    }
-
-    /// The label that goes with a decision value. A tie is normal.
-    pub(in crate::model) fn label(decision: f64) -> Label {
-        if decision >= 0.0 { Label::Normal } else { Label::Anomaly }
     }
 }
 

@@ -119,7 +119,6 @@ impl LocalOutlierFactor {
     }
 
     /// The parameters that this was made of.
-    #[allow(dead_code, reason = "what writes models needs them")]
     pub(in crate::model) fn params(&self) -> Params {
         let count = self.reach.len();
         Params {
@@ -169,8 +168,7 @@ impl LocalOutlierFactor {
 
     /// The factor on the boundary.
     pub(in crate::model) fn unit(&self) -> f64 {
-        let unit = self.offset.abs();
-        if unit > 0.0 { unit } else { 1.0 }
+        self.offset.abs()
     }
 
     /// The mean of the training rows.

@@ -5,7 +5,6 @@ use ndarray::{ArrayView2, Axis};
 use tract_onnx::prelude::{Tensor, TractResult, tvec};
 
 use super::params::{Network, Output, Plan, Runtime, guarded};
-use crate::verdict::Label;
 
 /// How many rows go through the network at once: an hour of minutes, in whole vectors of any machine.
 pub(in crate::model) const BATCH: usize = 64;
@@ -57,11 +56,6 @@ impl Network {
             }
         }
         Ok(scores)
-    }
-
-    /// The label that goes with a decision value. A tie is normal.
-    pub(in crate::model) fn label(decision: f64) -> Label {
-        if decision >= 0.0 { Label::Normal } else { Label::Anomaly }
     }
 }
 

@@ -10,6 +10,7 @@ use tract_onnx::prelude::{DatumExt, Framework, InferenceModelExt, TractResult, T
 
 use super::evaluate::BATCH;
 use crate::model::dense::{Activation, Dense, Layer};
+use crate::model::formats::printable::printable_within;
 use crate::model::invalid::{Invalid, parameter};
 
 pub(super) const NAME: &str = "Network";
@@ -217,8 +218,7 @@ impl Network {
 
     /// On the boundary the score is the offset.
     pub(in crate::model) fn unit(&self) -> f64 {
-        let unit = self.offset.abs();
-        if unit > 0.0 { unit } else { 1.0 }
+        self.offset.abs()
     }
 }
 
@@ -263,5 +263,5 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 
 /// An error of tract's prints whole nodes.
 fn short(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
+    printable_within(300, text)
 }

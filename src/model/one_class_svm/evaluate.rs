@@ -16,11 +16,8 @@ use pulp::bytemuck::{cast_slice, cast_slice_mut};
 
 use super::kernel::{Anywhere, Between, Kernel, Near, Poly, Sigmoid, Term};
 use super::params::OneClassSvm;
-use crate::model::vectors::{Instructions, Powers, Work};
+use crate::model::vectors::{Instructions, Powers, REGISTERS, Work, fill};
 use crate::verdict::Label;
-
-/// The most registers of rows that are held against a support vector at once.
-const REGISTERS: usize = 4;
 
 impl OneClassSvm {
     /// How many vector instructions the rbf kernel needs for a register of rows and a support vector, beside two for
@@ -158,19 +155,6 @@ fn between<S: Powers, const R: usize>(
         }
     }
     sums
-}
-
-/// Lays rows out by feature, `size` numbers each. Lanes without a row repeat the last one.
-#[inline(always)]
-pub(in crate::model) fn fill(block: &mut [f64], size: usize, rows: &[f64], width: usize) {
-    let taken = rows.len() / width;
-    for (feature, run) in block.chunks_exact_mut(size).enumerate() {
-        for (x, row) in run.iter_mut().zip(rows.chunks_exact(width)) {
-            *x = row[feature];
-        }
-        let last = run[taken - 1];
-        run[taken..].fill(last);
-    }
 }
 
 /// How the decision values of a block come about.

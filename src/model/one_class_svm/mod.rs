@@ -12,7 +12,6 @@ mod evaluate;
 mod kernel;
 mod params;
 
-pub(super) use evaluate::fill;
 pub use kernel::Kernel;
 pub use params::OneClassSvm;
 pub(super) use params::Params;

@@ -184,8 +184,7 @@ impl OneClassSvm {
     /// Infinitely far from the training rows the rbf kernel's decision value is the intercept, and in the origin that of
     /// the products is not far from it.
     pub(in crate::model) fn unit(&self) -> f64 {
-        let unit = self.intercept.abs();
-        if unit > 0.0 { unit } else { 1.0 }
+        self.intercept.abs()
     }
 
     /// The mean of the support vectors, which lie around the training rows.

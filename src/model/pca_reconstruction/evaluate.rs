@@ -1,17 +1,12 @@
 //! The error of each row.
 //!
-//! Rows lie in blocks, a row a lane, feature by feature, as for the one-class SVM: each component is held against all of
-//! a block, first to project it, then to bring it back. What a row comes to does not depend on its neighbours.
+//! Each component is held against a block of rows at once, first to project it, then to bring it back. What a row comes
+//! to does not depend on its neighbours.
 
 use ndarray::ArrayView2;
-use pulp::bytemuck::{cast_slice, cast_slice_mut};
 
 use super::params::PcaReconstruction;
-use crate::model::one_class_svm::fill;
-use crate::model::vectors::{Instructions, Powers, Work};
-
-/// The registers of rows in a block: as many sums are under way at once.
-const REGISTERS: usize = 4;
+use crate::model::vectors::{Instructions, Powers, REGISTERS, Work, by_block};
 
 impl PcaReconstruction {
     /// The decision values of rows of [`width`](Self::width) features.
@@ -35,19 +30,16 @@ impl Work for Errors<'_> {
     fn run<S: Powers>(self, simd: S) -> Vec<f64> {
         let Self { pca, rows } = self;
         let width = pca.width();
-        let zero = simd.splat_f64s(0.0);
-        let mut decisions = vec![0.0; rows.len() / width];
-        let mut block = vec![[zero; REGISTERS]; width];
-        let mut scores = vec![[zero; REGISTERS]; pca.components.len() / width];
-        let size = REGISTERS * S::F64_LANES;
-        for (decisions, rows) in decisions.chunks_mut(size).zip(rows.chunks(size * width)) {
-            fill(cast_slice_mut(block.as_flattened_mut()), size, rows, width);
-            let sums = squares(simd, pca, &mut block, &mut scores);
-            for (decision, sum) in decisions.iter_mut().zip(cast_slice::<_, f64>(&sums)) {
-                *decision = pca.boundary.decision(sum / width as f64);
-            }
-        }
-        decisions
+        let mut scores = vec![[simd.splat_f64s(0.0); REGISTERS]; pca.components.len() / width];
+        by_block(
+            simd,
+            rows,
+            width,
+            #[inline(always)]
+            |block| squares(simd, pca, block, &mut scores),
+            #[inline(always)]
+            |sum| pca.boundary.decision(sum / width as f64),
+        )
     }
 }
 

@@ -38,7 +38,6 @@ mod tests {
 
     use super::super::Params;
     use super::*;
-    use crate::model::boundary::Boundary;
     use crate::verdict::Label;
 
     fn mad(median: Vec<f64>, mad: Vec<f64>) -> Params {
@@ -64,7 +63,7 @@ mod tests {
         let detector = RobustStatistics::new(quantiles(vec![0.1, -1.0], vec![0.7, 1.0])).unwrap();
         let decisions = detector.decide(array![[0.1, 0.0], [0.7, 0.0], [0.3, 2.0], [0.0, 0.0], [0.3, 0.5]].view());
         let labels = [Label::Normal, Label::Normal, Label::Anomaly, Label::Anomaly, Label::Normal];
-        assert_eq!(decisions.iter().copied().map(Boundary::label).collect::<Vec<_>>(), labels);
+        assert_eq!(decisions.iter().copied().map(Label::anomaly_below_zero).collect::<Vec<_>>(), labels);
         // As far above the range as half of it.
         assert_eq!(decisions[2], -0.5);
         assert_eq!((detector.unit(), detector.centre()[1]), (0.5, 0.0));

@@ -1,20 +1,19 @@
 //! Training: a few sorts.
 
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{ArrayView1, ArrayView2, Axis};
 
 use super::params::{Params, Rule};
 use crate::model::calibration::quantile;
-use crate::model::training::TrainError;
+use crate::model::training::{TrainError, name};
 
-/// The median and the median absolute deviation of each feature.
-pub(in crate::model) fn deviations(rows: &Array2<f64>) -> Result<Params, TrainError> {
+/// The median and the median absolute deviation of each feature, by what the columns are called.
+pub(in crate::model) fn deviations(rows: ArrayView2<'_, f64>, columns: &[String]) -> Result<Params, TrainError> {
     let (mut medians, mut mads) = (Vec::new(), Vec::new());
     for (feature, column) in rows.axis_iter(Axis(1)).enumerate() {
-        let middle = quantile(&sorted(column), 0.5).ok_or(TrainError::TooFewRows { found: 0, needed: 1 })?;
-        let from_middle = column.mapv(|x| (x - middle).abs());
-        let mad = quantile(&sorted(from_middle.view()), 0.5).unwrap_or_default();
+        let [middle] = quantiles_of(column.to_vec(), [0.5]);
+        let [mad] = quantiles_of(column.iter().map(|x| (x - middle).abs()).collect(), [0.5]);
         if mad <= 0.0 {
-            return Err(TrainError::NoDeviation { feature });
+            return Err(TrainError::NoDeviation { column: name(columns, feature) });
         }
         medians.push(middle);
         mads.push(mad);
@@ -23,20 +22,14 @@ pub(in crate::model) fn deviations(rows: &Array2<f64>) -> Result<Params, TrainEr
 }
 
 /// The quantiles of each feature that leave `outside` of the rows out, half on either side.
-pub(in crate::model) fn quantiles(rows: &Array2<f64>, outside: f64) -> Result<Params, TrainError> {
-    let (mut low, mut high) = (Vec::new(), Vec::new());
-    for column in rows.axis_iter(Axis(1)) {
-        let sorted = sorted(column);
-        let ends = quantile(&sorted, outside / 2.0).zip(quantile(&sorted, 1.0 - outside / 2.0));
-        let (from, to) = ends.ok_or(TrainError::TooFewRows { found: 0, needed: 1 })?;
-        low.push(from);
-        high.push(to);
-    }
-    Ok(Params { rule: Rule::Quantiles { low, high }, offset: None })
+pub(in crate::model) fn quantiles(rows: ArrayView2<'_, f64>, outside: f64) -> Params {
+    let ends = |column: ArrayView1<'_, f64>| quantiles_of(column.to_vec(), [outside / 2.0, 1.0 - outside / 2.0]);
+    let (low, high) = rows.axis_iter(Axis(1)).map(ends).map(<(f64, f64)>::from).unzip();
+    Params { rule: Rule::Quantiles { low, high }, offset: None }
 }
 
-fn sorted(column: ArrayView1<'_, f64>) -> Vec<f64> {
-    let mut numbers = column.to_vec();
+/// Quantiles of numbers. Those of none are NaN, of which no detector is made.
+fn quantiles_of<const N: usize>(mut numbers: Vec<f64>, shares: [f64; N]) -> [f64; N] {
     numbers.sort_by(f64::total_cmp);
-    numbers
+    shares.map(|share| quantile(&numbers, share).unwrap_or(f64::NAN))
 }

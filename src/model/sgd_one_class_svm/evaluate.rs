@@ -3,7 +3,6 @@
 use ndarray::ArrayView2;
 
 use super::params::SgdOneClassSvm;
-use crate::verdict::Label;
 
 impl SgdOneClassSvm {
     /// The decision values of rows of [`width`](Self::width) features.
@@ -12,11 +11,6 @@ impl SgdOneClassSvm {
             row.iter().zip(&self.coefficients).map(|(x, weight)| x * weight).sum::<f64>() - self.offset
         };
         rows.rows().into_iter().map(decide).collect()
-    }
-
-    /// The label that goes with a decision value. A tie is normal.
-    pub(in crate::model) fn label(decision: f64) -> Label {
-        if decision >= 0.0 { Label::Normal } else { Label::Anomaly }
     }
 }
 
@@ -34,14 +28,6 @@ mod tests {
         assert_eq!(svm.decide(array![[1.0, 1.0], [0.0, 3.0]].view()), [0.5, -3.5]);
         assert_eq!((svm.coefficients(), svm.offset(), svm.nu()), (&params.coefficients[..], 0.5, Some(0.1)));
         assert_eq!(svm.unit(), 0.5);
-    }
-
-    #[test]
-    fn a_tie_is_normal() {
-        assert_eq!(
-            [-f64::MIN_POSITIVE, -0.0, 0.0].map(SgdOneClassSvm::label),
-            [Label::Anomaly, Label::Normal, Label::Normal]
-        );
     }
 
     #[test]

@@ -69,7 +69,6 @@ impl SgdOneClassSvm {
 
     /// In the origin the decision value is −ρ.
     pub(in crate::model) fn unit(&self) -> f64 {
-        let unit = self.offset.abs();
-        if unit > 0.0 { unit } else { 1.0 }
+        self.offset.abs()
     }
 }

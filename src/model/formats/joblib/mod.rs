@@ -6,7 +6,8 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use super::pickle::{self, printable};
+use super::pickle;
+use super::printable::printable;
 use crate::model::Limits;
 use crate::model::limits::Exceeded;
 
@@ -50,7 +51,7 @@ impl fmt::Display for Compression {
 /// Why a compressed file was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum JoblibError {
-    /// What joblib before 0.9.3 wrote.
+    /// What joblib before 0.10 wrote.
     #[error("it is of the compressed format of joblib before 0.10; load it and dump it again with a newer one")]
     Old,
     /// The compressed bytes are no such bytes.

@@ -2,6 +2,7 @@
 
 use super::error::OnnxError;
 use crate::model::Limits;
+use crate::model::limits::Exceeded;
 
 /// Counts what is read against the limits.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ impl<'l> Budget<'l> {
     pub(super) fn part(&mut self) -> Result<(), OnnxError> {
         self.parts += 1;
         match self.parts > self.limits.instructions {
-            true => Err(OnnxError::Limit { what: "parts", max: self.limits.instructions, setting: "max_instructions" }),
+            true => Err(Exceeded { what: "parts", ..self.limits.instructions_exceeded() }.into()),
             false => Ok(()),
         }
     }
@@ -29,9 +30,7 @@ impl<'l> Budget<'l> {
     pub(super) fn memory(&mut self, bytes: usize) -> Result<(), OnnxError> {
         self.bytes = self.bytes.saturating_add(bytes);
         match self.bytes > self.limits.memory_bytes {
-            true => {
-                Err(OnnxError::Limit { what: "bytes of memory", max: self.limits.memory_bytes, setting: "max_memory" })
-            }
+            true => Err(self.limits.memory_exceeded().into()),
             false => Ok(()),
         }
     }
@@ -39,7 +38,7 @@ impl<'l> Budget<'l> {
     /// Counts one more element of an array that has `length` already, and puts it there.
     pub(super) fn push<T>(&mut self, array: &mut Vec<T>, element: T) -> Result<(), OnnxError> {
         if array.len() >= self.limits.elements {
-            return Err(self.too_many_elements());
+            return Err(self.limits.elements_exceeded().into());
         }
         // An array grows by doubling: up to twice what it holds, and while it moves half of that again.
         self.memory(2 * size_of::<T>())?;
@@ -52,18 +51,14 @@ impl<'l> Budget<'l> {
         dims.iter()
             .try_fold(1_usize, |product, dim| product.checked_mul(*dim))
             .filter(|elements| *elements <= self.limits.elements)
-            .ok_or_else(|| self.too_many_elements())
+            .ok_or_else(|| self.limits.elements_exceeded().into())
     }
 
     /// Checks how deep something lies.
     pub(super) fn depth(&self, depth: usize) -> Result<(), OnnxError> {
         match depth > self.limits.depth {
-            true => Err(OnnxError::Limit { what: "levels", max: self.limits.depth, setting: "max_depth" }),
+            true => Err(self.limits.depth_exceeded().into()),
             false => Ok(()),
         }
-    }
-
-    fn too_many_elements(&self) -> OnnxError {
-        OnnxError::Limit { what: "elements in one array", max: self.limits.elements, setting: "max_elements" }
     }
 }

@@ -1,7 +1,8 @@
 //! Why an ONNX file was refused.
 
 use crate::model::Invalid;
-use crate::model::formats::pickle::printable;
+use crate::model::formats::printable::printable;
+use crate::model::limits::Exceeded;
 use crate::model::network::NetworkError;
 
 /// What is wrong with an ONNX file.
@@ -16,15 +17,8 @@ pub enum OnnxError {
         problem: &'static str,
     },
     /// A bound was reached.
-    #[error("it takes more than {max} {what}, the most that is accepted; raise models.{setting} if the file is honest")]
-    Limit {
-        /// What was counted.
-        what: &'static str,
-        /// The bound.
-        max: usize,
-        /// The bound's name in the configuration's section `[models]`.
-        setting: &'static str,
-    },
+    #[error(transparent)]
+    Limit(#[from] Exceeded),
     /// Part of ONNX that a detector has no use for.
     #[error("the file has {what}; {instead}")]
     Feature {

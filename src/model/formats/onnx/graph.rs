@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::error::OnnxError;
 use super::proto::{AttributeProto, GraphProto, NodeProto, ValueInfo};
 use super::tensor::{Element, Tensor};
-use crate::model::formats::pickle::printable;
+use crate::model::formats::printable::printable;
 
 /// A checked graph with one input: rows of features.
 #[derive(Debug)]

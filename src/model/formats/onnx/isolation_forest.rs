@@ -9,10 +9,10 @@ use super::budget::Budget;
 use super::error::OnnxError;
 use super::graph::Term;
 use super::pattern::Pattern::{self, Hole, Number};
-use super::pattern::{number_of, op};
+use super::pattern::{number_of, op, whole};
 use super::proto::NodeProto;
 use super::rows::selected;
-use crate::model::isolation_forest::{Boundary, IsolationForest, Node, Params, PathLength, round_down};
+use crate::model::isolation_forest::{ForestBoundary, IsolationForest, Node, Params, PathLength, round_down};
 
 /// A forest, and the rows that it takes.
 pub(super) struct Found<'g, 'a> {
@@ -63,7 +63,7 @@ impl Found<'_, '_> {
             max_samples: samples_of(denominator / trees.len() as f64),
             trees,
             offset,
-            boundary: Boundary::Below(0.0),
+            boundary: ForestBoundary::Below(0.0),
             path_length: PathLength::Current,
         })?)
     }
@@ -243,11 +243,4 @@ impl Ensemble {
         }
         if waiting.is_empty() { Ok(()) } else { Err(wrong()) }
     }
-}
-
-/// A whole number, from 0 on.
-fn whole(number: f64) -> Option<u32> {
-    let whole = (0.0..=f64::from(u32::MAX)).contains(&number) && number.fract().abs() < f64::EPSILON;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "is in range")]
-    whole.then_some(number as u32)
 }

@@ -4,7 +4,7 @@ use super::budget::Budget;
 use super::error::OnnxError;
 use super::graph::Term;
 use super::pattern::Pattern::{Hole, Number};
-use super::pattern::{Pattern, number_of, op};
+use super::pattern::{Pattern, number_of, op, whole};
 use super::proto::NodeProto;
 use super::tensor::Tensor;
 use crate::model::local_outlier_factor::{LocalOutlierFactor, Metric, Params};
@@ -22,12 +22,12 @@ pub(super) fn find<'g, 'a>(scores: Term<'g, 'a>, budget: &mut Budget<'_>) -> Res
     };
     let Some(negative_offset) = number_of(negative_offset, budget)? else { return Ok(None) };
     let Some((search, 1)) = neighbours.node().filter(|(node, _)| node.operator == "TopK") else { return Ok(None) };
-    let count = neighbours.input(search, 1).map_or(Ok(None), |count| number_of(count, budget))?;
-    let (Some(count), Some(last)) = (count.and_then(whole), number_of(last, budget)?.and_then(whole)) else {
+    let sought = neighbours.input(search, 1).map_or(Ok(None), |sought| number_of(sought, budget))?;
+    let (Some(sought), Some(last)) = (sought.and_then(count), number_of(last, budget)?.and_then(count)) else {
         return Err(search.refused("it does not look for a constant number of neighbours"));
     };
     let same = distances.node().is_some_and(|(node, output)| output == 0 && std::ptr::eq(node, search));
-    if !same || last + 1 != count || search.int("largest")? != Some(0) {
+    if !same || last + 1 != sought || search.int("largest")? != Some(0) {
         return Err(search.refused("it does not look for the nearest neighbours, as skl2onnx writes it"));
     }
     let (metric, rows, trained) = distance(neighbours.input_of(search, 0)?, search)?;
@@ -40,7 +40,7 @@ pub(super) fn find<'g, 'a>(scores: Term<'g, 'a>, budget: &mut Budget<'_>) -> Res
         width: matrix(trained)?.1,
         // ONNX's search looks at every row.
         levels: 1,
-        neighbours: count,
+        neighbours: sought,
         reach: column(reach, last, budget)?,
         densities: densities.floats(budget)?,
         offset: -negative_offset,
@@ -115,7 +115,7 @@ fn column(tensor: &Tensor<'_>, place: usize, budget: &mut Budget<'_>) -> Result<
     Ok(tensor.floats(budget)?.into_iter().skip(place).step_by(columns).collect())
 }
 
-fn whole(number: f64) -> Option<usize> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "is in range")]
-    (0.0..1e9).contains(&number).then_some(number as usize)
+/// A count, or a place.
+fn count(number: f64) -> Option<usize> {
+    whole(number).and_then(|whole| usize::try_from(whole).ok())
 }

@@ -2,8 +2,8 @@
 //!
 //! Two kinds are read. The graphs that skl2onnx writes for scikit-learn's detectors are recognised, operator by
 //! operator, and become the steps and detectors that a pickle would have become, evaluated in float64. Networks are
-//! evaluated in float64 where they are a plain chain of dense layers, and others as they are, in float32. The graph of any other file is refused at the node that is not
-//! understood. No path in a file is ever opened.
+//! evaluated in float64 where they are a plain chain of dense layers, and others as they are, in float32. The graph of
+//! any other file is refused at the node that is not understood. No path in a file is ever opened.
 
 mod budget;
 mod chain;
@@ -30,7 +30,7 @@ use dense::Shape;
 use graph::{Graph, Term};
 use proto::ModelProto;
 
-use super::pickle::printable;
+use super::printable::printable;
 use super::{Contents, Format, Limits, Metadata};
 use crate::model::detector::Detector;
 use crate::model::network::{Network, Output, Params, Precision};

@@ -2,6 +2,7 @@
 
 use super::budget::Budget;
 use super::error::OnnxError;
+use super::pattern::whole;
 use super::proto::NodeProto;
 use crate::model::one_class_svm::{Kernel, OneClassSvm, Params};
 
@@ -33,11 +34,4 @@ pub(super) fn read(node: &NodeProto<'_>, width: usize, budget: &mut Budget<'_>) 
         kernel,
         nu: None,
     })?)
-}
-
-/// A whole number, from 0 on.
-fn whole(number: f64) -> Option<u32> {
-    let whole = (0.0..1e6).contains(&number) && number.fract().abs() < f64::EPSILON;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "is in range")]
-    whole.then_some(number as u32)
 }

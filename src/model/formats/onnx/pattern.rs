@@ -91,3 +91,21 @@ pub(super) fn number_of(term: Term<'_, '_>, budget: &mut Budget<'_>) -> Result<O
     let whole = tensor.ints(budget)?.first().and_then(|int| i32::try_from(*int).ok());
     Ok(whole.map(f64::from))
 }
+
+/// A whole number, from 0 on.
+pub(super) fn whole(number: f64) -> Option<u32> {
+    let whole = (0.0..=f64::from(u32::MAX)).contains(&number) && number.fract().abs() < f64::EPSILON;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "is in range")]
+    whole.then_some(number as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_with_a_fraction_is_not_rounded_to_a_whole_one() {
+        assert_eq!([0.0, 3.0, 4_294_967_295.0].map(whole), [Some(0), Some(3), Some(u32::MAX)]);
+        assert_eq!([2.7, -1.0, 4_294_967_296.0, f64::NAN, f64::INFINITY].map(whole), [None; 5]);
+    }
+}

@@ -6,7 +6,7 @@ use super::detectors::DetectorDescription;
 use super::error::OwnError;
 use super::steps::StepDescription;
 use crate::model::Source;
-use crate::model::formats::pickle::printable;
+use crate::model::formats::printable::printable;
 
 /// The version that is written and read here.
 pub(in crate::model) const VERSION: u32 = 1;

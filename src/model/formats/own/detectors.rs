@@ -167,7 +167,7 @@ fn read_autoencoder(
     from: &Place<'_, '_>,
 ) -> Result<Autoencoder, OwnError> {
     let activation = autoencoder::Activation::named(activation).ok_or_else(|| {
-        let name = crate::model::formats::pickle::printable(activation);
+        let name = crate::model::formats::printable::printable(activation);
         parameter("autoencoder", "activation").invalid(name, "identity, relu, tanh or logistic")
     })?;
     let layer = |index| {

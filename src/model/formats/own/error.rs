@@ -2,6 +2,7 @@
 
 use crate::model::Invalid;
 use crate::model::formats::onnx::OnnxError;
+use crate::model::limits::Exceeded;
 
 /// What is wrong with a file of our own format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,16 +13,9 @@ pub enum OwnError {
         /// How.
         problem: String,
     },
-    /// It takes more than is allowed.
-    #[error("{what} takes more than {max}, the most that is accepted; raise models.{setting} if that is too little")]
-    Limit {
-        /// What is too much.
-        what: &'static str,
-        /// The bound.
-        max: usize,
-        /// The setting that bounds it.
-        setting: &'static str,
-    },
+    /// A bound was reached.
+    #[error(transparent)]
+    Limit(#[from] Exceeded),
     /// Some other safetensors file.
     #[error("a safetensors file without the metadata `anomalyd`, which describes a model; see docs/model-format.md")]
     NoDescription,

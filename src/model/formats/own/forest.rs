@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::OwnError;
 use super::tensors::{Place, Target};
 use crate::model::invalid::parameter;
-use crate::model::isolation_forest::{Boundary, IsolationForest, Node, Params, PathLength};
+use crate::model::isolation_forest::{ForestBoundary, IsolationForest, Node, Params, PathLength};
 
 const NAME: &str = "IsolationForest";
 /// The feature of a leaf.
@@ -73,8 +73,8 @@ pub(super) fn write(forest: &IsolationForest, to: &mut Target<'_>) -> ForestDesc
         max_samples,
         offset,
         boundary: match boundary {
-            Boundary::Below(level) => BoundaryDescription::Below(level),
-            Boundary::AtOrBelow(level) => BoundaryDescription::AtOrBelow(level),
+            ForestBoundary::Below(level) => BoundaryDescription::Below(level),
+            ForestBoundary::AtOrBelow(level) => BoundaryDescription::AtOrBelow(level),
         },
         path_length: match path_length {
             PathLength::Version019 => PathLengthDescription::Version019,
@@ -102,8 +102,8 @@ pub(super) fn read(description: &ForestDescription, from: &Place<'_, '_>) -> Res
         return Err(parameter(NAME, "sizes").invalid(found, "as many nodes as there are in all").into());
     }
     let boundary = match *boundary {
-        BoundaryDescription::Below(level) => Boundary::Below(level),
-        BoundaryDescription::AtOrBelow(level) => Boundary::AtOrBelow(level),
+        BoundaryDescription::Below(level) => ForestBoundary::Below(level),
+        BoundaryDescription::AtOrBelow(level) => ForestBoundary::AtOrBelow(level),
     };
     let path_length = match path_length {
         PathLengthDescription::Version019 => PathLength::Version019,

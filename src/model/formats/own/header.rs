@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use super::error::OwnError;
 use super::tensors::{Shape, Tensor, Tensors};
 use crate::model::Limits;
-use crate::model::formats::pickle::printable;
+use crate::model::formats::printable::printable;
 
 /// The bytes of the header's length.
 const LENGTH: usize = size_of::<u64>();
@@ -34,11 +34,10 @@ impl<'a> Header<'a> {
         let (length, rest) =
             bytes.split_first_chunk::<LENGTH>().ok_or_else(|| container("it has no header".to_owned()))?;
         let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
-        let max = limits.memory_bytes / EXPANSION;
         let cut = || container(format!("its header is said to be {length} bytes long, and {} follow", rest.len()));
         let (header, data) = rest.split_at_checked(length).ok_or_else(cut)?;
-        if length > max {
-            return Err(OwnError::Limit { what: "the header", max, setting: "max_memory" });
+        if length > limits.memory_bytes / EXPANSION {
+            return Err(limits.memory_exceeded().into());
         }
         let header = std::str::from_utf8(header).map_err(|error| container(error.to_string()))?;
         let Entries { description, entries } =
@@ -75,7 +74,7 @@ fn lay_out<'a>(
         }
         // Bytes are bounded by the file's size alone: a whole model of another format may be embedded.
         if dtype != Dtype::U8 && elements > limits.elements {
-            return Err(OwnError::Limit { what: "a tensor", max: limits.elements, setting: "max_elements" });
+            return Err(limits.elements_exceeded().into());
         }
         let (bytes, behind) = rest.split_at_checked(size).ok_or_else(|| wrong("ends beyond the file"))?;
         (rest, end) = (behind, to);

@@ -28,6 +28,7 @@ pub use error::{OwnError, WriteError};
 use header::Header;
 use tensors::{Arrays, Place};
 
+use super::printable::printable_within;
 use super::{Contents, Format, Metadata, Source};
 use crate::model::{Limits, Model};
 
@@ -104,7 +105,7 @@ pub fn write(model: &Model) -> Result<Vec<u8>, WriteError> {
 
 /// The text without what could steer a terminal.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+    printable_within(usize::MAX, text)
 }
 
 impl Source {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OwnError;
 use super::tensors::{Place, Target};
-use crate::model::formats::pickle::printable;
+use crate::model::formats::printable::printable;
 use crate::model::invalid::parameter;
 use crate::model::preprocessing::{
     Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,

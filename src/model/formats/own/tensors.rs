@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2};
 use safetensors::Dtype;
 
 use super::error::OwnError;
-use crate::model::formats::pickle::printable;
+use crate::model::formats::printable::printable;
 
 /// How many elements an array has along each of its dimensions.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

@@ -2,9 +2,10 @@
 
 use std::mem::size_of;
 
+use super::dtype::{ByteOrder, Dtype, Element};
 use super::error::PickleProblem as Problem;
 use super::machine::Machine;
-use super::numpy::{Array, ByteOrder, Dtype, Element, Layout};
+use super::numpy::{Array, Layout};
 use super::value::{NodeId, Value};
 
 impl<'a> Machine<'a> {

@@ -75,12 +75,8 @@ impl Budget {
     /// Takes `count` looks at values.
     pub(super) fn look(&self, count: usize) -> Result<(), Exceeded> {
         let left = self.looks.get().checked_sub(count).ok_or_else(|| {
-            let Limits { instructions: max, .. } = self.limits;
-            self.stop(Exceeded {
-                what: "instructions' worth of values that hold each other",
-                max,
-                setting: "max_instructions",
-            })
+            let what = "instructions' worth of values that hold each other";
+            self.stop(Exceeded { what, ..self.limits.instructions_exceeded() })
         })?;
         self.looks.set(left);
         Ok(())

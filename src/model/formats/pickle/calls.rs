@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::mem::size_of;
 
+use super::dtype::Dtype;
 use super::error::PickleProblem as Problem;
 use super::machine::Machine;
 use super::names::Name;
-use super::numpy::{Array, Dtype};
+use super::numpy::Array;
 use super::value::{NodeId, Object, Value};
 
 impl<'a> Machine<'a> {

@@ -3,10 +3,10 @@
 //!
 //! See `NumpyArrayWrapper` in joblib's `numpy_pickle.py`, since its version 0.10.
 
+use super::dtype::Element;
 use super::error::PickleProblem as Problem;
 use super::machine::Machine;
 use super::names::Name;
-use super::numpy::Element;
 use super::value::{NodeId, Value};
 
 /// A pickle that waits for the end of one within it.

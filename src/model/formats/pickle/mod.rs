@@ -8,6 +8,7 @@
 mod arrays;
 mod budget;
 mod calls;
+mod dtype;
 mod error;
 mod inline;
 mod input;
@@ -18,10 +19,11 @@ mod opcode;
 mod value;
 
 pub(super) use budget::Budget;
+pub(super) use dtype::{Dtype, Element};
 pub use error::{PickleError, PickleProblem};
 pub(super) use machine::{Machine, read, read_compressed};
-pub(super) use names::{Class, Name, printable};
-pub(super) use numpy::{Dtype, Element, Matrix};
+pub(super) use names::{Class, Name};
+pub(super) use numpy::Matrix;
 pub(super) use value::{Graph, Node, NodeId, Object, Value};
 
 /// Whether a file begins as a pickle of a protocol that has a beginning.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::error::PickleProblem as Problem;
+use crate::model::formats::printable::printable;
 
 /// A name that may stand in a model file, and what it means here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,11 +82,6 @@ const TYPES: [&str; 17] = [
     "bool_", "float16", "float32", "float64", "floating", "int16", "int32", "int64", "int8", "integer", "number",
     "object_", "str_", "uint16", "uint32", "uint64", "uint8",
 ];
-
-/// Text from a file of unknown origin, fit for a log: without control characters, and no longer than a line.
-pub(in crate::model::formats) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '·' } else { c }).take(100).collect()
-}
 
 impl<'a> Name<'a> {
     /// Looks a name up. `None` when it may not stand in a model file.

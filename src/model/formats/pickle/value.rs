@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::budget::Budget;
+use super::dtype::Dtype;
 use super::names::{Class, Name};
-use super::numpy::{Array, Dtype};
+use super::numpy::Array;
 use crate::model::formats::Format;
 use crate::model::limits::Exceeded;
 

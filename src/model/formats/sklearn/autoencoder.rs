@@ -7,7 +7,8 @@ use super::estimator::Estimator;
 use super::offset::offset;
 use crate::model::autoencoder::{Activation, Autoencoder, Params};
 use crate::model::dense::Layer;
-use crate::model::formats::pickle::{Matrix, Node, printable};
+use crate::model::formats::pickle::{Matrix, Node};
+use crate::model::formats::printable::printable;
 
 const CLASS: &str = "MLPRegressor";
 

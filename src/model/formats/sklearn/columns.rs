@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::model::formats::pickle::{Node, printable};
+use crate::model::formats::pickle::Node;
+use crate::model::formats::printable::printable;
 
 /// The features that there are.
 pub(super) struct Columns {

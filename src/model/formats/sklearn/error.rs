@@ -1,6 +1,7 @@
 //! Why what a file holds is not a model that can be put to work.
 
 use crate::model::Invalid;
+use crate::model::limits::Exceeded;
 
 /// What is wrong with a scikit-learn estimator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,28 +62,15 @@ pub enum SklearnError {
         /// What it must hold.
         expected: String,
     },
-    /// Estimators lie too deep within each other.
-    #[error(
-        "its estimators lie more than {max} levels within each other; raise models.max_depth if the file is honest"
-    )]
-    Depth {
-        /// The bound.
-        max: usize,
-    },
     /// There are too many estimators.
     #[error("it has more than {max} steps, nested ones counted")]
     Parts {
         /// The bound.
         max: usize,
     },
-    /// The steps take too much memory.
-    #[error(
-        "its steps take more than {max} bytes, a quarter of the memory that is granted; raise models.max_memory if the file is honest"
-    )]
-    Memory {
-        /// The bound.
-        max: usize,
-    },
+    /// A bound was reached.
+    #[error(transparent)]
+    Limit(#[from] Exceeded),
     /// Parameters that no model can be made of.
     #[error(transparent)]
     Invalid(#[from] Invalid),

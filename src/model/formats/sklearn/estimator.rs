@@ -1,7 +1,8 @@
 //! One estimator: its class, and its attributes taken out with care.
 
 use super::SklearnError;
-use crate::model::formats::pickle::{Class, Matrix, Node, printable};
+use crate::model::formats::pickle::{Class, Matrix, Node};
+use crate::model::formats::printable::printable;
 
 /// An object of one of scikit-learn's classes.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use super::SklearnError;
 use super::estimator::Estimator;
-use crate::model::formats::pickle::printable;
+use crate::model::formats::printable::printable;
 use crate::model::preprocessing::Function;
 
 const CLASS: &str = "FunctionTransformer";

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use super::SklearnError;
 use super::estimator::Estimator;
 use crate::model::formats::pickle::Node as Value;
-use crate::model::isolation_forest::{Boundary, IsolationForest, MAX_NODES, Node, Params, PathLength, round_down};
+use crate::model::isolation_forest::{
+    ForestBoundary, IsolationForest, MAX_NODES, Node, Params, PathLength, round_down,
+};
 
 const CLASS: &str = "IsolationForest";
 
@@ -32,9 +34,9 @@ pub(super) fn training_rows(estimator: Estimator<'_, '_>) -> Option<u64> {
 }
 
 /// The offset, and the boundary: 0.19 has a threshold and a fixed offset, 0.20 and 0.21 may have either.
-fn boundary(estimator: Estimator<'_, '_>) -> Result<(f64, Boundary), SklearnError> {
+fn boundary(estimator: Estimator<'_, '_>) -> Result<(f64, ForestBoundary), SklearnError> {
     if estimator.attribute("offset_").is_none() && estimator.attribute("threshold_").is_some() {
-        return Ok((-0.5, Boundary::AtOrBelow(estimator.number(CLASS, "threshold_")?)));
+        return Ok((-0.5, ForestBoundary::AtOrBelow(estimator.number(CLASS, "threshold_")?)));
     }
     let offset = estimator.number(CLASS, "offset_")?;
     let old = estimator.attribute("behaviour").and_then(Value::text) == Some("old");
@@ -42,7 +44,7 @@ fn boundary(estimator: Estimator<'_, '_>) -> Result<(f64, Boundary), SklearnErro
         Some(_) if old => estimator.number(CLASS, "_threshold_")?,
         _ => 0.0,
     };
-    Ok((offset, Boundary::Below(threshold)))
+    Ok((offset, ForestBoundary::Below(threshold)))
 }
 
 fn path_length(estimator: Estimator<'_, '_>) -> PathLength {

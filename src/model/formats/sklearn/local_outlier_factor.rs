@@ -2,7 +2,8 @@
 
 use super::SklearnError;
 use super::estimator::Estimator;
-use crate::model::formats::pickle::{Node, printable};
+use crate::model::formats::pickle::Node;
+use crate::model::formats::printable::printable;
 use crate::model::local_outlier_factor::{LocalOutlierFactor, Metric, Params};
 
 const CLASS: &str = "LocalOutlierFactor";

@@ -34,7 +34,8 @@ pub use error::SklearnError;
 use estimator::Estimator;
 use walk::{Link, Walk};
 
-use super::pickle::{Graph, Node, printable};
+use super::pickle::{Graph, Node};
+use super::printable::printable;
 use super::{Contents, Metadata};
 use crate::model::Limits;
 use crate::model::detector::Detector;

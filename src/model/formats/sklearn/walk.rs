@@ -4,6 +4,7 @@ use super::estimator::Estimator;
 use super::{SklearnError, estimator_of, step};
 use crate::model::Limits;
 use crate::model::formats::pickle::Node;
+use crate::model::limits::Exceeded;
 use crate::model::preprocessing::{Function, FunctionTransformer, Step};
 
 /// The most parts that a model may have, nested ones counted: a few values of a file can refer to each other so that
@@ -48,7 +49,10 @@ impl Walk {
     pub(super) fn spend(&mut self, bytes: usize) -> Result<(), SklearnError> {
         self.bytes = self.bytes.saturating_add(bytes);
         let max = self.limits.memory_bytes / 4;
-        if self.bytes > max { Err(SklearnError::Memory { max }) } else { Ok(()) }
+        if self.bytes <= max {
+            return Ok(());
+        }
+        Err(Exceeded { what: "bytes of memory for its steps", max, ..self.limits.memory_exceeded() }.into())
     }
 
     /// The estimators of a pipeline, those of pipelines within it in their places. What does nothing is left out.
@@ -111,7 +115,7 @@ impl Walk {
     /// One level down.
     fn within<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, SklearnError>) -> Result<T, SklearnError> {
         if self.depth >= self.limits.depth {
-            return Err(SklearnError::Depth { max: self.limits.depth });
+            return Err(self.limits.depth_exceeded().into());
         }
         self.depth += 1;
         let result = inner(self);

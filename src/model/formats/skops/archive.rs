@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use super::SkopsError;
-use crate::model::formats::pickle::{Budget, printable};
+use crate::model::formats::pickle::Budget;
+use crate::model::formats::printable::printable;
 
 /// How much larger than its deflated bytes an entry of more than a few MiB may be; descriptions of models shrink some
 /// twentyfold.

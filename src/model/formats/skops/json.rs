@@ -6,7 +6,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::SkopsError;
-use crate::model::formats::pickle::{Budget, printable};
+use crate::model::formats::pickle::Budget;
+use crate::model::formats::printable::printable;
 
 /// A value. The parser goes no deeper than 128 levels, so neither does what follows them.
 #[derive(Debug)]

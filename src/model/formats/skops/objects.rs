@@ -8,7 +8,8 @@ use super::archive::Archive;
 use super::json::Json;
 use super::npy::{self, Elements};
 use crate::model::formats::Format;
-use crate::model::formats::pickle::{Budget, Dtype, Element, Graph, Machine, Name, NodeId, Object, Value, printable};
+use crate::model::formats::pickle::{Budget, Dtype, Element, Graph, Machine, Name, NodeId, Object, Value};
+use crate::model::formats::printable::printable;
 
 /// Makes the values of a schema.
 pub(super) struct Objects<'s> {

@@ -6,74 +6,17 @@
 //! vector: its weight, then `index:value` for each feature that is not zero, indices from 1 and ascending. The text does
 //! not say how many features there were: the highest index counts.
 
-use super::{Contents, Format, Metadata};
-use crate::model::detector::Detector;
-use crate::model::one_class_svm::{Kernel, OneClassSvm, Params};
-use crate::model::{Limits, ModelError};
+mod error;
 
-/// A text that was refused, and where in it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("in line {line} of LIBSVM's text: {problem}")]
-pub struct LibsvmError {
-    /// The line, counted from 1.
-    pub line: usize,
-    /// What is wrong there.
-    pub problem: LibsvmProblem,
-}
-
-/// What can be wrong with a text.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LibsvmProblem {
-    /// It is not ASCII.
-    #[error("it is not plain text; copy the file again as it is")]
-    NotText,
-    /// A key that the format does not have.
-    #[error("the key '{0}' is not one that LIBSVM writes")]
-    Key(String),
-    /// A kind of model, or kernel, that is not supported.
-    #[error("{key} is '{found}'; supported: {supported}")]
-    Setting {
-        /// The header's key.
-        key: &'static str,
-        /// Its value.
-        found: String,
-        /// What it may be.
-        supported: &'static str,
-    },
-    /// The header does not say something that is needed.
-    #[error("the header ends without {0}; the file is damaged")]
-    Missing(&'static str),
-    /// Something that is not the number that belongs there.
-    #[error("{what} is '{found}', expected {expected}")]
-    Number {
-        /// What the number is.
-        what: &'static str,
-        /// What stands there.
-        found: String,
-        /// What may stand there.
-        expected: &'static str,
-    },
-    /// Other than as many support vectors as the header says.
-    #[error("total_sv is {expected}, and the file has {found} support vectors; it was cut off or changed")]
-    Count {
-        /// How many there are.
-        found: usize,
-        /// How many there should be.
-        expected: usize,
-    },
-    /// A bound was reached.
-    #[error("it takes more than {max} {what}, the most that is accepted; raise models.{setting} if the file is honest")]
-    Limit {
-        /// What was counted.
-        what: &'static str,
-        /// The bound.
-        max: usize,
-        /// The bound's name in the configuration's section `[models]`.
-        setting: &'static str,
-    },
-}
+pub use error::{LibsvmError, LibsvmProblem};
 
 use LibsvmProblem as Problem;
+
+use super::{Contents, Format, Metadata};
+use crate::model::detector::Detector;
+use crate::model::limits::Exceeded;
+use crate::model::one_class_svm::{Kernel, OneClassSvm, Params};
+use crate::model::{Limits, ModelError};
 
 /// The keys of a header.
 const KEYS: [&str; 14] = [
@@ -242,8 +185,7 @@ impl Vectors {
             return Err(Problem::Count { found: expected.saturating_add(1), expected });
         }
         if self.coefficients.len() == limits.instructions {
-            let (what, max, setting) = ("support vectors", limits.instructions, "max_instructions");
-            return Err(Problem::Limit { what, max, setting });
+            return Err(Exceeded { what: "support vectors", ..limits.instructions_exceeded() }.into());
         }
         self.coefficients.push(number("a support vector's weight", coefficient)?);
         let mut width = 0;
@@ -276,11 +218,7 @@ impl Vectors {
         let entries = self.entries.len().saturating_mul(size_of::<(usize, f64)>());
         // The numbers feature by feature, twice while they are checked.
         let bytes = entries.saturating_add(dense.saturating_mul(2 * size_of::<f64>()));
-        if bytes > limits.memory_bytes {
-            let (what, max, setting) = ("bytes of memory", limits.memory_bytes, "max_memory");
-            return Err(Problem::Limit { what, max, setting });
-        }
-        Ok(())
+        if bytes > limits.memory_bytes { Err(limits.memory_exceeded().into()) } else { Ok(()) }
     }
 
     /// The width, and all features of all vectors.
@@ -302,7 +240,7 @@ fn within_elements(count: usize, limits: &Limits) -> Result<(), Problem> {
     if count <= limits.elements {
         return Ok(());
     }
-    Err(Problem::Limit { what: "features in all", max: limits.elements, setting: "max_elements" })
+    Err(Exceeded { what: "features in all", ..limits.elements_exceeded() }.into())
 }
 
 fn one_class(found: &str) -> Result<(), Problem> {
@@ -332,7 +270,7 @@ fn significant_digits(number: &str) -> usize {
 
 /// A word of the text, fit for a log.
 fn shown(word: &str) -> String {
-    super::pickle::printable(word)
+    super::printable::printable(word)
 }
 
 #[cfg(test)]

@@ -1,0 +1,139 @@
+//! Why a file is no model, and why rows cannot be evaluated.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Exceeded, Invalid, ProofError, formats};
+
+/// Why the bytes of a file are not a model.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The file cannot be read.
+    #[error("cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// A directory, a device or a pipe.
+    #[error("is not a regular file")]
+    NotAFile,
+    /// The file is too large.
+    #[error("is larger than {max} bytes, the most that is accepted; raise models.max_file if that is too few")]
+    TooLarge {
+        /// The bound.
+        max: usize,
+    },
+    /// The content is of no known format.
+    #[error("begins with the bytes {beginning:?}, which is no known format; expected {}", formats::ACCEPTED)]
+    Format {
+        /// The first bytes, in hexadecimal.
+        beginning: String,
+    },
+    /// An ONNX file that was refused.
+    #[error(transparent)]
+    Onnx(#[from] formats::onnx::OnnxError),
+    /// A text of LIBSVM that was refused.
+    #[error(transparent)]
+    Libsvm(#[from] formats::libsvm::LibsvmError),
+    /// A pickle that was refused.
+    #[error(transparent)]
+    Pickle(#[from] formats::pickle::PickleError),
+    /// A compressed file that was refused.
+    #[error(transparent)]
+    Joblib(#[from] formats::JoblibError),
+    /// A skops file that was refused.
+    #[error(transparent)]
+    Skops(#[from] formats::SkopsError),
+    /// A bound was reached.
+    #[error(transparent)]
+    Limit(#[from] Exceeded),
+    /// A pickle of something that is not a usable estimator.
+    #[error(transparent)]
+    Sklearn(#[from] formats::sklearn::SklearnError),
+    /// A file of our own format that was refused.
+    #[error(transparent)]
+    Own(#[from] formats::own::OwnError),
+    /// Parameters that no model can be made of.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// A detector of an error, and nothing says from where on the error is an anomaly.
+    #[error(
+        "{detector} has no offset_, so it is not known which error is an anomaly; set it before the model is dumped, as \
+         in `pca.offset_ = -numpy.quantile(errors, 0.99)`, or give it with: anomalyd model convert --offset or --calibrate"
+    )]
+    NoOffset {
+        /// The detector.
+        detector: &'static str,
+    },
+    /// Two steps that do not fit together.
+    #[error(
+        "{step} gives rows of {found} features, and {next} behind it takes {expected}; they were not fitted together"
+    )]
+    Steps {
+        /// The step.
+        step: &'static str,
+        /// The features that it gives.
+        found: usize,
+        /// What follows it.
+        next: &'static str,
+        /// The features that that takes.
+        expected: usize,
+    },
+    /// It does not give the answers that are expected of it.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+}
+
+/// Why a file is not a model.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", path.display())]
+pub struct LoadError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: Box<ModelError>,
+}
+
+impl LoadError {
+    pub(super) fn new(path: &Path, problem: ModelError) -> Self {
+        Self { path: path.to_owned(), problem: problem.into() }
+    }
+}
+
+/// Why rows cannot be evaluated.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum EvaluateError {
+    /// Rows of another width.
+    #[error("rows of {found} features were given to a model of {expected}")]
+    Width {
+        /// The width of the rows.
+        found: usize,
+        /// That of the model.
+        expected: usize,
+    },
+    /// A row that holds NaN or an infinity, which the model's preprocessing does not replace.
+    #[error("row {row} holds {value} in feature {feature}")]
+    Row {
+        /// The row, counted from zero.
+        row: usize,
+        /// The feature, counted from zero.
+        feature: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A row that becomes NaN or an infinity by preprocessing.
+    #[error("row {row} comes to {value} in feature {feature} by the model's preprocessing")]
+    Preprocessed {
+        /// The row, counted from zero.
+        row: usize,
+        /// The feature that the detector sees, counted from zero.
+        feature: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// A decision value that is NaN or infinite.
+    #[error("the decision value of row {row} is {decision}")]
+    Decision {
+        /// The row, counted from zero.
+        row: usize,
+        /// The decision value.
+        decision: f64,
+    },
+}

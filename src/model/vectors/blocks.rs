@@ -1,0 +1,42 @@
+//! Rows in blocks: a row a lane, feature by feature, so that what a row is held against is the same number for all.
+
+use pulp::bytemuck::{cast_slice, cast_slice_mut};
+
+use super::Powers;
+
+/// The registers of rows in a block: as many sums are under way at once.
+pub(in crate::model) const REGISTERS: usize = 4;
+
+/// What `answer` makes of the sum of each row of `width` numbers, which `sums` takes a block at a time.
+#[inline(always)]
+pub(in crate::model) fn by_block<S: Powers>(
+    simd: S,
+    rows: &[f64],
+    width: usize,
+    mut sums: impl FnMut(&mut [[S::f64s; REGISTERS]]) -> [S::f64s; REGISTERS],
+    answer: impl Fn(f64) -> f64,
+) -> Vec<f64> {
+    let mut answers = vec![0.0; rows.len() / width];
+    let mut block = vec![[simd.splat_f64s(0.0); REGISTERS]; width];
+    let size = REGISTERS * S::F64_LANES;
+    for (answers, rows) in answers.chunks_mut(size).zip(rows.chunks(size * width)) {
+        fill(cast_slice_mut(block.as_flattened_mut()), size, rows, width);
+        for (to, sum) in answers.iter_mut().zip(cast_slice::<_, f64>(&sums(&mut block))) {
+            *to = answer(*sum);
+        }
+    }
+    answers
+}
+
+/// Lays rows out by feature, `size` numbers each. Lanes without a row repeat the last one.
+#[inline(always)]
+pub(in crate::model) fn fill(block: &mut [f64], size: usize, rows: &[f64], width: usize) {
+    let taken = rows.len() / width;
+    for (feature, run) in block.chunks_exact_mut(size).enumerate() {
+        for (x, row) in run.iter_mut().zip(rows.chunks_exact(width)) {
+            *x = row[feature];
+        }
+        let last = run[taken - 1];
+        run[taken..].fill(last);
+    }
+}
