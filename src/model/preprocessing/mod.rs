@@ -36,7 +36,8 @@ pub use simple_imputer::Params as SimpleImputerParams;
 pub use simple_imputer::{Missing, Replacement, SimpleImputer};
 pub use standard_scaler::StandardScaler;
 
-/// The most features that a step may make of fewer: what comes out is not bounded by the size of a file.
+/// The most features of a row that goes into a model, and that a step may make of fewer: neither is bounded by the size
+/// of a file.
 pub(super) const MAX_WIDTH: usize = 1 << 16;
 
 /// One step of preprocessing.
