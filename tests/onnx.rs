@@ -281,6 +281,83 @@ fn a_file_of_nothing_but_parts_is_refused() {
     assert!(matches!(refusal(&file(&graph)), OnnxError::Limit(_)));
 }
 
+/// A graph of classical operators: a one-class SVM of two features behind these nodes, which make `rows` of `x`.
+fn machine(width: u64, nodes: &[Vec<u8>], tensors: &[Vec<u8>]) -> Vec<u8> {
+    let svm = [node("SVMRegressor", &["rows"], "y"), text(7, "ai.onnx.ml")].concat();
+    let nodes: Vec<u8> = nodes.iter().chain([&svm]).flat_map(|node| part(1, node)).collect();
+    let tensors: Vec<u8> = tensors.iter().flat_map(|tensor| part(5, tensor)).collect();
+    file(&[nodes, tensors, part(11, &value("x", &[1, width])), part(12, &value("y", &[1, 1]))].concat())
+}
+
+fn limit(bytes: &[u8]) -> &'static str {
+    match refusal(bytes) {
+        OnnxError::Limit(exceeded) => exceeded.setting,
+        other => unreachable!("expected a limit, got {other}"),
+    }
+}
+
+#[test]
+fn rows_of_more_features_than_a_model_may_take_are_refused_before_one_is_made() {
+    let subtract = node("Sub", &["x", "c"], "rows");
+    let error = refusal(&machine(1 << 62, &[subtract], &[tensor("c", &[1], &[2.5])])).to_string();
+    assert_eq!(error, "width of the graph's input is 4611686018427387904 features, expected at most 65536");
+}
+
+#[test]
+fn one_number_for_many_features_is_counted_as_often_as_it_is_held() {
+    let names: Vec<String> = std::iter::once("x".to_owned()).chain((0..1_000).map(|step| format!("v{step}"))).collect();
+    let mut nodes: Vec<_> = names.windows(2).map(|pair| node("Sub", &[&pair[0], "c"], &pair[1])).collect();
+    nodes.push(node("Identity", &["v999"], "rows"));
+    assert_eq!(limit(&machine(60_000, &nodes, &[tensor("c", &[1], &[2.5])])), "max_memory");
+}
+
+#[test]
+fn rows_that_stand_beside_themselves_a_thousand_times_are_refused_by_their_memory() {
+    assert_eq!(limit(&machine(60_000, &[node("Concat", &["x"; 1_000], "rows")], &[])), "max_memory");
+}
+
+#[test]
+fn a_way_that_many_values_share_is_counted_for_each() {
+    let names: Vec<String> = std::iter::once("x".to_owned()).chain((0..60_000).map(|step| step.to_string())).collect();
+    let last = names.last().unwrap();
+    let mut copies: Vec<_> = names.windows(2).map(|pair| node("Identity", &[&pair[0]], &pair[1])).collect();
+    copies.push(node("Concat", &vec![last.as_str(); 100_000], "rows"));
+    assert_eq!(limit(&machine(2, &copies, &[])), "max_instructions");
+    let wide = node("Sub", &["x"; 200_000], "w");
+    assert_eq!(limit(&machine(2, &[wide, node("Concat", &["w"; 100_000], "rows")], &[])), "max_instructions");
+}
+
+#[test]
+fn an_attribute_is_gone_through_once_whoever_asks_for_it() {
+    let to = [text(1, "to"), number(3, 1), number(20, 2).repeat(500_000)].concat();
+    let cast = [node("Cast", &["x"], "w"), part(5, &to)].concat();
+    refusal(&machine(2, &[cast, node("Concat", &["w"; 100_000], "rows")], &[]));
+    let many = [node("Cast", &["x"], "rows"), part(5, &text(1, "a")).repeat(65)].concat();
+    let error = refusal(&machine(2, &[many], &[])).to_string();
+    assert!(error.contains("more attributes than any operator"), "{error}");
+}
+
+#[test]
+fn a_tensor_of_a_hundred_dimensions_is_refused() {
+    let error = refusal(&machine(2, &[node("Sub", &["x", "c"], "rows")], &[tensor("c", &[1; 100], &[1.0])]));
+    assert!(error.to_string().contains("it has 100 dimensions"), "{error}");
+}
+
+#[test]
+fn weights_that_a_thousand_nodes_change_are_refused() {
+    let names: Vec<String> = (0..900).map(|step| format!("v{step}")).collect();
+    let mut nodes = vec![node("MatMul", &["x", "w"], "v0")];
+    nodes.extend(names.windows(2).map(|pair| node("Mul", &[&pair[0], "c"], &pair[1])));
+    nodes.push(node("MatMul", &["v899", "u"], "y"));
+    let nodes: Vec<u8> = nodes.iter().flat_map(|node| part(1, node)).collect();
+    let tensors = [("w", [10_000, 50], 0.5), ("u", [50, 1], 0.5), ("c", [1, 1], 1.5)].map(|(name, dims, number)| {
+        let count = usize::try_from(dims[0] * dims[1]).unwrap();
+        part(5, &tensor(name, &dims, &vec![number; count]))
+    });
+    let values = [part(11, &value("x", &[1, 10_000])), part(12, &value("y", &[1, 1]))].concat();
+    assert_eq!(limit(&file(&[nodes, tensors.concat(), values].concat())), "max_instructions");
+}
+
 /// The samples, as they are.
 static SAMPLES: LazyLock<Vec<Vec<u8>>> =
     LazyLock::new(|| files(&sample("")).iter().map(|path| fs::read(path).unwrap()).collect());

@@ -190,6 +190,10 @@ fn described(description: &str, tensors: &[(&str, &[f64])]) -> Vec<u8> {
 
 const MAD: &str = r#"{"format":1,"detector":{"robust_statistics":{"rule":"mad","offset":-3.5}}}"#;
 
+/// A step that takes the first of more features than can be.
+const ENDLESS: &str =
+    r#"{"ColumnTransformer":{"width":4611686018427387904,"branches":[{"columns":[0],"steps":[],"weight":1}]}}"#;
+
 #[test]
 fn the_smallest_model_is_read() {
     assert_eq!(read(&described(MAD, &[("detector.median", &[1.0]), ("detector.mad", &[2.0])])).unwrap().width(), 1);
@@ -221,6 +225,10 @@ fn a_file_that_lies_is_refused_with_the_reason() {
         (described(&MAD.replace("-3.5", "3.5"), both), "offset_ of robust statistics is 3.5"),
         (described(&MAD.replace("-3.5", "1e999"), both), "number out of range"),
         (described(&format!("{{\"format\":1,\"steps\":{}", "[".repeat(100_000)), both), "no description of a model"),
+        (
+            described(&format!("{},\"steps\":[{ENDLESS}]}}", &MAD[..MAD.len() - 1]), both),
+            "n_features_in_ of ColumnTransformer is 4611686018427387904 features, expected at most 65536",
+        ),
         (described(MAD, &both[..1]), "the tensor detector.mad is missing"),
         (
             described(MAD, &[both[0], both[1], ("detector.madd", &[1.0])]),

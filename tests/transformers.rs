@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anomalyd::model::{EvaluateError, Limits, Model, Step};
 use answers::Answers;
-use ndarray::{Axis, array};
+use ndarray::{Array2, Axis, array};
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/transformers")
@@ -50,6 +50,19 @@ fn a_decision_is_the_same_to_the_last_bit_whatever_the_neighbours() {
             assert_eq!(model.evaluate(row.insert_axis(Axis(0))).unwrap(), [found], "{name}");
         }
     }
+}
+
+#[test]
+fn rows_by_the_ten_thousand_get_the_same_answers_and_an_error_names_its_row() {
+    let model = sample("polynomial");
+    let few = answers("polynomial").rows;
+    let mut many = Array2::from_shape_fn((70_000, 4), |(row, feature)| few[[row % few.nrows(), feature]]);
+    let expected = model.evaluate(few.view()).unwrap();
+    for (found, expected) in model.evaluate(many.view()).unwrap().iter().zip(expected.iter().cycle()) {
+        assert_eq!(found, expected);
+    }
+    many[[60_000, 2]] = f64::NAN;
+    assert!(matches!(model.evaluate(many.view()), Err(EvaluateError::Row { row: 60_000, feature: 2, .. })));
 }
 
 #[test]

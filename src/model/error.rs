@@ -137,3 +137,14 @@ pub enum EvaluateError {
         decision: f64,
     },
 }
+
+impl EvaluateError {
+    /// The same of rows that stand behind so many others.
+    pub(super) fn behind(mut self, rows: usize) -> Self {
+        match &mut self {
+            Self::Row { row, .. } | Self::Preprocessed { row, .. } | Self::Decision { row, .. } => *row += rows,
+            Self::Width { .. } => {}
+        }
+        self
+    }
+}

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::preprocessing::MAX_WIDTH;
+
 /// A parameter that cannot be what it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{parameter} of {of} is {found}, expected {expected}")]
@@ -50,6 +52,14 @@ impl Parameter {
         match numbers.iter().find(|number| !(number.is_finite() && **number > 0.0)) {
             Some(number) => Err(self.invalid(number, "a finite number above 0")),
             None => Ok(()),
+        }
+    }
+
+    /// As many features as rows may have. What files say of their number is not bounded by their size.
+    pub(super) fn width(self, width: usize) -> Result<(), Invalid> {
+        match width > MAX_WIDTH {
+            true => Err(self.invalid(format!("{width} features"), format!("at most {MAX_WIDTH}"))),
+            false => Ok(()),
         }
     }
 

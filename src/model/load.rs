@@ -7,6 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::formats::{self, onnx::OnnxError};
+use super::invalid::parameter;
 use super::{Detector, Limits, LoadError, Model, ModelError, Proof, Step};
 use crate::verdict::ModelHash;
 
@@ -91,10 +92,13 @@ impl Model {
     }
 }
 
-/// Checks that each step takes what the one before it gives.
+/// Checks that each step takes what the one before it gives, and the first no more than rows may have.
 fn fit_together(preprocessing: &[Step], detector: &Detector) -> Result<(), ModelError> {
     let takes =
         preprocessing.iter().map(|step| (step.name(), step.width())).chain([(detector.name(), detector.width())]);
+    let (first, width) =
+        preprocessing.first().map_or((detector.name(), detector.width()), |step| (step.name(), step.width()));
+    parameter(first, "n_features_in_").width(width)?;
     for (step, (next, expected)) in preprocessing.iter().zip(takes.skip(1)) {
         let found = step.output_width();
         if found != expected {

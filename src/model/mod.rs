@@ -43,7 +43,7 @@ mod warning;
 
 use std::path::Path;
 
-use ndarray::{ArrayView2, CowArray};
+use ndarray::{ArrayView2, Axis, CowArray};
 
 pub use self::autoencoder::Autoencoder;
 pub use self::calibration::{CalibrateError, Contamination, ContaminationError};
@@ -163,6 +163,18 @@ impl Model {
         if rows.ncols() != width {
             return Err(EvaluateError::Width { found: rows.ncols(), expected: width });
         }
+        // A step may make tens of thousands of features of one, and rows come by the million: only so many at a time.
+        let widest = self.preprocessing.iter().map(Step::widest).fold(width, usize::max);
+        let block_rows = (BLOCK_ELEMENTS / widest.max(1)).max(1);
+        let mut evaluations = Vec::with_capacity(rows.nrows());
+        for block in rows.axis_chunks_iter(Axis(0), block_rows) {
+            let before = evaluations.len();
+            evaluations.extend(self.evaluate_block(block).map_err(|error| error.behind(before))?);
+        }
+        Ok(evaluations)
+    }
+
+    fn evaluate_block(&self, rows: ArrayView2<'_, f64>) -> Result<impl Iterator<Item = Evaluation>, EvaluateError> {
         let prepared =
             self.preprocessing.iter().fold(CowArray::from(rows), |rows, step| step.apply(rows.into_owned()).into());
         // An infinity is infinitely far from every support vector and would get a decision value as if all were well.
@@ -180,9 +192,12 @@ impl Model {
             return Err(EvaluateError::Decision { row, decision: *decision });
         }
         let evaluation = |decision| Evaluation { label: self.detector.label(decision), decision };
-        Ok(decisions.into_iter().map(evaluation).collect())
+        Ok(decisions.into_iter().map(evaluation))
     }
 }
+
+/// How many numbers are laid out at a time, about: 8 MiB of them.
+const BLOCK_ELEMENTS: usize = 1 << 20;
 
 /// Whether there is neither NaN nor an infinity, without a branch a number where they lie in a row.
 fn all_finite(rows: ArrayView2<'_, f64>) -> bool {

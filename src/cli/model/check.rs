@@ -11,8 +11,8 @@ use super::Output;
 use super::persist::{Existing, PersistError, check_free, persist};
 use super::rows_file::{self, RowsFileError, trimmed};
 use crate::model::{
-    AnsweredRows, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model, RowReader,
-    Tolerance, Warning, of_width,
+    AnsweredRows, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model,
+    RowReader, Tolerance, Warning, of_width,
 };
 use crate::verdict::Label;
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Columns, LabelColumn, Limits, RowReader, Rows, RowsError};
+use crate::model::{AnsweredRows, Columns, LabelColumn, Limits, RowReader, RowsError};
 
 /// Why there are no rows.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub(super) fn read(
     choose: impl FnOnce(&RowReader<File>) -> Result<Vec<String>, RowsError>,
     decision: Option<&str>,
     label: Option<LabelColumn<'_>>,
-) -> Result<(Vec<String>, Rows), RowsFileError> {
+) -> Result<(Vec<String>, AnsweredRows), RowsFileError> {
     /// What a person names may be large: only what memory takes bounds it, 1 GiB of numbers.
     const MOST_NUMBERS: usize = 1 << 27;
     let read = || {

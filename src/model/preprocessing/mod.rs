@@ -36,7 +36,8 @@ pub use simple_imputer::Params as SimpleImputerParams;
 pub use simple_imputer::{Missing, Replacement, SimpleImputer};
 pub use standard_scaler::StandardScaler;
 
-/// The most features that a step may make of fewer: what comes out is not bounded by the size of a file.
+/// The most features of a row that goes into a model, and that a step may make of fewer: neither is bounded by the size
+/// of a file.
 pub(super) const MAX_WIDTH: usize = 1 << 16;
 
 /// One step of preprocessing.
@@ -115,6 +116,17 @@ impl Step {
             | Self::PowerTransformer(_)
             | Self::QuantileTransformer(_)
             | Self::FunctionTransformer(_) => self.width(),
+        }
+    }
+
+    /// The most features that a row comes to in it, on the way or at the end.
+    pub fn widest(&self) -> usize {
+        match self {
+            Self::ColumnTransformer(transformer) => {
+                let within = transformer.branches().iter().flat_map(|branch| &branch.steps).map(Self::widest);
+                within.fold(self.output_width(), usize::max)
+            }
+            _ => self.output_width(),
         }
     }
 

@@ -74,10 +74,7 @@ impl Chain {
             }
             "Gemm" => self.gemm(node, term, budget),
             "Add" | "Sub" | "Mul" | "Div" => match self.affine(node, term, budget)? {
-                Some(affine) => {
-                    self.transform(affine);
-                    Ok(Some(()))
-                }
+                Some(affine) => self.transform(affine, budget).map(Some),
                 None => Ok(None),
             },
             "BatchNormalization" => self.normalize(node, term, budget),
@@ -114,8 +111,7 @@ impl Chain {
         for number in &mut shift {
             *number *= beta;
         }
-        self.transform(Affine { scale: vec![1.0; self.width], shift });
-        Ok(Some(()))
+        self.transform(Affine { scale: vec![1.0; self.width], shift }, budget).map(Some)
     }
 
     /// What a constant does to each number.
@@ -159,8 +155,7 @@ impl Chain {
         let scale: Vec<_> =
             gamma.iter().zip(variance).map(|(gamma, variance)| gamma / (variance + epsilon).sqrt()).collect();
         let shift = beta.iter().zip(mean).zip(&scale).map(|((beta, mean), scale)| beta - mean * scale).collect();
-        self.transform(Affine { scale, shift });
-        Ok(Some(()))
+        self.transform(Affine { scale, shift }, budget).map(Some)
     }
 
     /// The numbers of a constant, one for each of a row; a single one counts for all.
@@ -191,9 +186,10 @@ impl Chain {
     }
 
     /// Does something to each number: in the layer before, unless that has its activation already.
-    fn transform(&mut self, Affine { scale, shift }: Affine) {
+    fn transform(&mut self, Affine { scale, shift }: Affine, budget: &mut Budget<'_>) -> Result<(), OnnxError> {
         match (self.layers.last_mut(), &mut self.pending) {
             (Some((layer, Activation::Identity)), None) => {
+                budget.look(layer.weights.len())?;
                 let (scale, shift) = (Array1::from(scale), Array1::from(shift));
                 layer.weights *= &scale;
                 layer.biases *= &scale;
@@ -208,6 +204,7 @@ impl Chain {
             }
             (_, pending) => *pending = Some(Affine { scale, shift }),
         }
+        Ok(())
     }
 
     fn activate(&mut self, activation: Activation) -> Followed {

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::budget::Budget;
 use super::error::OnnxError;
 use super::proto::{AttributeProto, GraphProto, NodeProto, ValueInfo};
 use super::tensor::{Element, Tensor};
 use crate::model::formats::printable::printable;
+use crate::model::invalid::parameter;
 
 /// A checked graph with one input: rows of features.
 #[derive(Debug)]
@@ -53,6 +55,7 @@ impl<'a> Graph<'a> {
             ));
         };
         let (element, width) = rows_of(&input)?;
+        parameter("the graph's input", "width").width(width)?;
         define(&mut makers, input.name, Maker::Input)?;
         for (place, node) in nodes.iter_mut().enumerate() {
             // An input without a name is one that was left out.
@@ -190,8 +193,9 @@ impl<'g, 'a> Term<'g, 'a> {
     }
 
     /// What it is behind operators that change nothing: casts between kinds of floating point, and copies.
-    pub(super) fn bare(mut self) -> Result<Self, OnnxError> {
+    pub(super) fn bare(mut self, budget: &mut Budget<'_>) -> Result<Self, OnnxError> {
         while let Some((node, 0)) = self.node() {
+            budget.part()?;
             let same = match node.operator {
                 "Identity" | "Dropout" => true,
                 "Cast" => node.int("to")?.and_then(Element::of).is_some_and(Element::is_float),

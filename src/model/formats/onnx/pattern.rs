@@ -51,6 +51,7 @@ impl Pattern {
                 if node.operator != *operator || !node.domain.is_empty() || node.inputs.len() < operands.len() {
                     return Ok(false);
                 }
+                budget.parts(node.inputs.len())?;
                 let inputs: Vec<_> = term.inputs(node).collect();
                 // What newer versions take as a constant, older ones have as an attribute.
                 if inputs.iter().skip(operands.len()).any(|further| further.tensor().is_none()) {

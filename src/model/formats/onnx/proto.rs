@@ -8,6 +8,9 @@ use super::error::OnnxError;
 use super::tensor::Tensor;
 use super::wire::{Field, Message};
 
+/// The most attributes of a node, which are searched for each: more than any operator has.
+const MAX_ATTRIBUTES: usize = 64;
+
 /// A whole file.
 #[derive(Debug, Default)]
 pub(super) struct ModelProto<'a> {
@@ -45,6 +48,10 @@ pub(super) struct AttributeProto<'a> {
     pub(super) name: &'a str,
     pub(super) tensor: Option<Tensor<'a>>,
     pub(super) graph: Option<GraphProto<'a>>,
+    /// The last number, whole number and text: those that count.
+    float: Option<Field<'a>>,
+    int: Option<Field<'a>>,
+    text: Option<Field<'a>>,
     message: Message<'a>,
 }
 
@@ -126,6 +133,9 @@ impl<'a> NodeProto<'a> {
                 2 => budget.push(&mut node.outputs, field.text()?)?,
                 3 => node.name = field.text()?,
                 4 => node.operator = field.text()?,
+                5 if node.attributes.len() == MAX_ATTRIBUTES => {
+                    return Err(message.damaged("a node has more attributes than any operator; the file is damaged"));
+                }
                 5 => {
                     let attribute = AttributeProto::read(field.message()?, depth, budget)?;
                     budget.push(&mut node.attributes, attribute)?;
@@ -175,11 +185,14 @@ impl<'a> NodeProto<'a> {
 
 impl<'a> AttributeProto<'a> {
     fn read(message: Message<'a>, depth: usize, budget: &mut Budget<'_>) -> Result<Self, OnnxError> {
-        let mut attribute = Self { name: "", tensor: None, graph: None, message };
+        let mut attribute = Self { name: "", tensor: None, graph: None, float: None, int: None, text: None, message };
         let mut rest = message;
         while let Some(field) = rest.next()? {
             match field.number {
                 1 => attribute.name = field.text()?,
+                2 => attribute.float = Some(field),
+                3 => attribute.int = Some(field),
+                4 => attribute.text = Some(field),
                 5 => once(&mut attribute.tensor, field, Tensor::read(field.message()?, budget)?)?,
                 6 => once(&mut attribute.graph, field, GraphProto::read(field.message()?, depth + 1, budget)?)?,
                 10 | 11 | 14 | 15 | 22 | 23 => {
@@ -199,27 +212,20 @@ impl<'a> AttributeProto<'a> {
         Ok(attribute)
     }
 
-    /// The last field of a number: the one that counts.
-    fn last(&self, number: u64) -> Result<Field<'a>, OnnxError> {
-        let (mut rest, mut last) = (self.message, None);
-        while let Some(field) = rest.next()? {
-            if field.number == number {
-                last = Some(field);
-            }
-        }
-        last.ok_or_else(|| self.message.damaged("an attribute holds another kind of value than its operator takes"))
+    fn held(&self, value: Option<Field<'a>>) -> Result<Field<'a>, OnnxError> {
+        value.ok_or_else(|| self.message.damaged("an attribute holds another kind of value than its operator takes"))
     }
 
     pub(super) fn float(&self) -> Result<f64, OnnxError> {
-        self.last(2)?.float().map(f64::from)
+        self.held(self.float)?.float().map(f64::from)
     }
 
     pub(super) fn int(&self) -> Result<i64, OnnxError> {
-        self.last(3)?.int()
+        self.held(self.int)?.int()
     }
 
     pub(super) fn text(&self) -> Result<&'a str, OnnxError> {
-        self.last(4)?.text()
+        self.held(self.text)?.text()
     }
 
     fn each(&self, number: u64, mut each: impl FnMut(Field<'a>) -> Result<(), OnnxError>) -> Result<(), OnnxError> {
@@ -233,18 +239,21 @@ impl<'a> AttributeProto<'a> {
     }
 
     pub(super) fn floats(&self, budget: &mut Budget<'_>) -> Result<Vec<f64>, OnnxError> {
+        budget.look(self.message.bytes().len())?;
         let mut floats = Vec::new();
         self.each(7, |field| field.floats(|float| budget.push(&mut floats, f64::from(float))))?;
         Ok(floats)
     }
 
     pub(super) fn ints(&self, budget: &mut Budget<'_>) -> Result<Vec<i64>, OnnxError> {
+        budget.look(self.message.bytes().len())?;
         let mut ints = Vec::new();
         self.each(8, |field| field.ints(|int| budget.push(&mut ints, int)))?;
         Ok(ints)
     }
 
     pub(super) fn strings(&self, budget: &mut Budget<'_>) -> Result<Vec<&'a [u8]>, OnnxError> {
+        budget.look(self.message.bytes().len())?;
         let mut strings = Vec::new();
         self.each(9, |field| budget.push(&mut strings, field.message()?.bytes()))?;
         Ok(strings)

@@ -60,9 +60,8 @@ enum Until {
 
 impl<'g, 'a> Way<'g, 'a> {
     fn back(term: Term<'g, 'a>, until: Until, budget: &mut Budget<'_>) -> Result<Self, OnnxError> {
-        let mut way = Self { start: term.bare()?, operators: Vec::new() };
+        let mut way = Self { start: term.bare(budget)?, operators: Vec::new() };
         while !way.start.is_input() {
-            budget.part()?;
             let term = way.start;
             let Some((node, 0)) = term.node() else {
                 return Err(OnnxError::value(term.name, "is no row of features"));
@@ -70,11 +69,12 @@ impl<'g, 'a> Way<'g, 'a> {
             if node.operator == "Concat" || (until == Until::Columns && selected(term, budget)?.1.is_some()) {
                 break;
             }
+            budget.parts(node.inputs.len())?;
             let rows = term.inputs(node).find(|input| constant(*input).is_none()).ok_or_else(|| {
                 node.refused("takes nothing that depends on the rows; expected a step of preprocessing")
             })?;
             way.operators.push((node, term));
-            way.start = rows.bare()?;
+            way.start = rows.bare(budget)?;
         }
         Ok(way)
     }
@@ -97,7 +97,13 @@ fn joined(term: Term<'_, '_>, input_width: usize, depth: usize, budget: &mut Bud
     let mut rows = rows(base, input_width, depth + 1, budget)?;
     let mut branches = Vec::new();
     for (way, columns) in ways {
-        let columns = columns.unwrap_or_else(|| (0..rows.width).collect());
+        let columns = match columns {
+            Some(columns) => columns,
+            None => {
+                budget.memory(size_of::<usize>() * rows.width)?;
+                (0..rows.width).collect()
+            }
+        };
         let mut branch = Rows { steps: Vec::new(), width: columns.len() };
         branch.follow(way, budget)?;
         branches.push(Branch { columns, steps: branch.steps, weight: 1.0 });
@@ -111,7 +117,7 @@ pub(super) fn selected<'g, 'a>(
     term: Term<'g, 'a>,
     budget: &mut Budget<'_>,
 ) -> Result<(Term<'g, 'a>, Option<Vec<usize>>), OnnxError> {
-    let term = term.bare()?;
+    let term = term.bare(budget)?;
     let Some((node, 0)) = term.node() else { return Ok((term, None)) };
     let columns = match (node.domain, node.operator) {
         ("ai.onnx.ml", "ArrayFeatureExtractor") => true,
@@ -124,7 +130,7 @@ pub(super) fn selected<'g, 'a>(
     let columns = tensor.ints(budget)?.into_iter().map(|column| {
         usize::try_from(column).map_err(|_| node.refused(format!("it takes column {column}; expected one from 0 on")))
     });
-    Ok((term.input_of(node, 0)?.bare()?, Some(columns.collect::<Result<_, _>>()?)))
+    Ok((term.input_of(node, 0)?.bare(budget)?, Some(columns.collect::<Result<_, _>>()?)))
 }
 
 /// The tensor behind a constant, and whether its root is meant.
@@ -154,8 +160,8 @@ impl Rows {
     ) -> Result<(), OnnxError> {
         match (node.domain, node.operator) {
             ("ai.onnx.ml", "Scaler") => {
-                let offset = self.spread(node, node.floats("offset", budget)?)?;
-                let scale = self.spread(node, node.floats("scale", budget)?)?;
+                let offset = self.spread(node, node.floats("offset", budget)?, budget)?;
+                let scale = self.spread(node, node.floats("scale", budget)?, budget)?;
                 self.subtract(offset)?;
                 self.divide(scale.into_iter().map(f64::recip).collect())?;
             }
@@ -196,7 +202,9 @@ impl Rows {
     }
 
     /// One number a feature; a single one counts for all.
-    fn spread(&self, node: &NodeProto<'_>, numbers: Vec<f64>) -> Result<Vec<f64>, OnnxError> {
+    fn spread(&self, node: &NodeProto<'_>, numbers: Vec<f64>, budget: &mut Budget<'_>) -> Result<Vec<f64>, OnnxError> {
+        // A step holds them, and what it makes of them.
+        budget.memory(2 * size_of::<f64>() * self.width)?;
         match numbers[..] {
             [number] => Ok(vec![number; self.width]),
             _ if numbers.len() == self.width => Ok(numbers),
@@ -216,7 +224,7 @@ impl Rows {
             );
         };
         let numbers = constant.tensor().map_or(Ok(Vec::new()), |tensor| tensor.floats(budget))?;
-        let numbers = self.spread(node, numbers)?;
+        let numbers = self.spread(node, numbers, budget)?;
         Ok(if root { numbers.into_iter().map(f64::sqrt).collect() } else { numbers })
     }
 
@@ -316,7 +324,7 @@ impl Rows {
             number if number.is_nan() => Missing::NaN,
             number => Missing::Number(number),
         };
-        let replacements = self.spread(node, node.floats("imputed_value_floats", budget)?)?;
+        let replacements = self.spread(node, node.floats("imputed_value_floats", budget)?, budget)?;
         self.push(Step::SimpleImputer(SimpleImputer::new(SimpleImputerParams {
             missing,
             strategy: Replacement::Middle,

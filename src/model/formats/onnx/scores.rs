@@ -13,7 +13,7 @@ const SUPPORTED: &str = "no detector's decision value ends so; supported: OneCla
 
 /// Finds the detector that makes the decision values, and the steps before it.
 pub(super) fn read(graph: &Graph<'_>, budget: &mut Budget<'_>) -> Result<(Vec<Step>, Detector), OnnxError> {
-    let scores = decision(graph)?.bare()?;
+    let scores = decision(graph)?.bare(budget)?;
     let Some((node, 0)) = scores.node() else {
         return Err(OnnxError::value(scores.name, "is no decision value"));
     };

@@ -50,6 +50,9 @@ impl Element {
     }
 }
 
+/// The most dimensions, which are gone through wherever the tensor is used: more than any detector has.
+const MAX_DIMENSIONS: usize = 16;
+
 /// An array, its size checked against what is there.
 #[derive(Clone, Debug)]
 pub(super) struct Tensor<'a> {
@@ -82,6 +85,12 @@ impl<'a> Tensor<'a> {
             return Err(OnnxError::Feature { what: "tensors in other files", instead });
         }
         let wrong = |problem: String| OnnxError::tensor(name, problem);
+        if dims.len() > MAX_DIMENSIONS {
+            return Err(wrong(format!(
+                "it has {} dimensions; {MAX_DIMENSIONS} are the most that are accepted",
+                dims.len()
+            )));
+        }
         let element = Element::of(element).ok_or_else(|| {
             wrong(format!("its numbers are of type {element}; expected float, double, int32, int64 or bool"))
         })?;
@@ -151,6 +160,7 @@ impl<'a> Tensor<'a> {
         if !self.element.is_float() {
             return Err(OnnxError::tensor(self.name, "it holds whole numbers; expected floating point"));
         }
+        budget.look(self.message.bytes().len())?;
         let mut floats = Vec::new();
         self.each(|_, float| budget.push(&mut floats, float))?;
         Ok(floats)
@@ -161,6 +171,7 @@ impl<'a> Tensor<'a> {
         if self.element.is_float() {
             return Err(OnnxError::tensor(self.name, "it holds floating point; expected whole numbers"));
         }
+        budget.look(self.message.bytes().len())?;
         let mut ints = Vec::new();
         self.each(|int, _| budget.push(&mut ints, int))?;
         Ok(ints)

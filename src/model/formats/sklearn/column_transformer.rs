@@ -5,6 +5,7 @@ use super::columns::Columns;
 use super::estimator::Estimator;
 use super::walk::{Chain, Walk};
 use crate::model::formats::pickle::Node;
+use crate::model::invalid::parameter;
 use crate::model::preprocessing::{Branch, ColumnTransformer};
 
 const CLASS: &str = "ColumnTransformer";
@@ -17,6 +18,7 @@ pub(super) fn read(estimator: Estimator<'_, '_>, walk: &mut Walk) -> Result<Colu
     let transformers = triples(estimator)?;
     let names = estimator.feature_names();
     let width = width(estimator, names.as_ref(), &transformers)?;
+    parameter(CLASS, "n_features_in_").width(width)?;
     walk.spend(names.iter().flatten().map(|name| size_of::<(String, usize)>() + name.len()).sum())?;
     let all = Columns::new(width, names);
     let mut branches = Vec::new();
@@ -125,6 +127,7 @@ pub(super) fn read_union(
         }
     }
     let width = known.ok_or(SklearnError::UnknownWidth { class: UNION })?;
+    parameter(UNION, "n_features_in_").width(width)?;
     let branch = |(chain, weight): (Chain, f64)| {
         walk.spend(width.saturating_mul(size_of::<usize>()))?;
         Ok(Branch { columns: (0..width).collect(), steps: chain.steps(Some(width), None)?, weight })

@@ -255,6 +255,27 @@ fn columns_are_places_names_truth_values_or_slices() {
 }
 
 #[test]
+fn columns_of_more_features_than_rows_may_have_are_never_written_out() {
+    let endless = [b"\x8a\x08".as_slice(), &i64::MAX.to_le_bytes()].concat();
+    let scaler = object("sklearn.preprocessing", "StandardScaler", &[("n_features_in_", endless.clone())]);
+    let columns = slice(none(), none());
+    for (class, attributes) in [
+        (
+            "sklearn.compose.ColumnTransformer",
+            vec![
+                ("n_features_in_", endless),
+                ("transformers_", list(&[tuple(&[text("x"), text("passthrough"), columns])])),
+            ],
+        ),
+        ("sklearn.pipeline.FeatureUnion", vec![("transformer_list", list(&[tuple(&[text("x"), scaler])]))]),
+    ] {
+        let (module, name) = class.rsplit_once('.').unwrap();
+        let refusal = step_of(&object(module, name, &attributes)).unwrap_err().to_string();
+        assert!(refusal.contains("is 9223372036854775807 features, expected at most 65536"), "{refusal}");
+    }
+}
+
+#[test]
 fn steps_that_share_an_array_are_refused_before_they_fill_the_memory() {
     let count = 100_000_i32;
     let numbers = 1.0_f64.to_le_bytes().repeat(100_000);
