@@ -28,6 +28,7 @@ mod local_outlier_factor;
 mod name_template;
 mod network;
 mod one_class_svm;
+mod panicked;
 mod pca_reconstruction;
 mod preprocessing;
 mod proof;
@@ -67,6 +68,7 @@ pub use self::local_outlier_factor::{LocalOutlierFactor, Metric};
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::network::{Network, NetworkError, Output, Precision};
 pub use self::one_class_svm::{Kernel, OneClassSvm};
+pub use self::panicked::{Panicked, guarded};
 pub use self::pca_reconstruction::PcaReconstruction;
 pub use self::preprocessing::{
     Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,
@@ -175,6 +177,9 @@ pub enum ModelError {
     /// It does not give the answers that are expected of it.
     #[error(transparent)]
     Proof(#[from] ProofError),
+    /// A defect of ours.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
 }
 
 /// Why a file is not a model.
