@@ -174,6 +174,7 @@ impl Daemon {
             let directory = aside.directory.display();
             tracing::error!(%directory, "the store was damaged and is set aside; a new one begins: {}", aside.reason);
         }
+        store.take_signals();
         let reader = store.reader.clone();
         let directory = Arc::new(SensorDirectory::new(settings.max_sensors, reader.sensors()?));
         let listing = settings.models.list()?;
@@ -314,8 +315,8 @@ fn scope(catalog: Catalog, features: &Assigner, directory: &SensorDirectory) -> 
         let sensor = directory.intern(&entry.sensor)?;
         let entry = Scope::of(entry, sensor, features);
         match &entry.model {
-            Ok((model, _)) => {
-                for warning in model.warnings() {
+            Ok(_) => {
+                for warning in &entry.warnings {
                     tracing::warn!(sensor = %entry.name, "{warning}");
                 }
             }

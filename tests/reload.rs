@@ -6,6 +6,7 @@ mod support;
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::Value;
 use support::daemon::Daemon;
@@ -136,6 +137,23 @@ fn a_folder_that_is_away_takes_no_model_off() {
     windows(&site, &mut daemon, 0..2, FIRST);
     daemon.stop();
     assert_eq!(verdict(&site, "pump-2/flow", FIRST).unwrap().0, "scored");
+}
+
+#[test]
+fn a_process_that_only_has_a_daemons_number_is_sent_nothing() {
+    let site = site(&settings());
+    site.start().stop();
+    // Somebody looks into the store, and the number of the daemon that was is another's by now.
+    let mut stranger = Command::new("sleep").arg("60").spawn().unwrap();
+    fs::write(site.path("store/lock"), format!("{}\n", stranger.id())).unwrap();
+    let looking = fs::File::open(site.path("store/lock")).unwrap();
+    looking.lock().unwrap();
+    let output = anomalyd(&["reload", "--config", site.config().to_str().unwrap()]);
+    let lives = stranger.try_wait().unwrap().is_none();
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert!(lives, "it was sent SIGHUP");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

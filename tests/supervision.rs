@@ -6,6 +6,7 @@
 
 mod support;
 
+use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,7 +49,7 @@ struct Course {
 fn run(settings: &Settings, faults: &[(&str, &str)], pause: Duration) -> Course {
     let scenario = FailScenario::setup();
     for (point, action) in faults {
-        fail::cfg(format!("sensor::{point} {}/{}", VICTIM.0, VICTIM.1), action).unwrap();
+        fail::cfg(format!("{point} {}/{}", VICTIM.0, VICTIM.1), action).unwrap();
     }
     let site = Site::new(settings);
     let config = Config::read(&site.config()).unwrap();
@@ -115,7 +116,7 @@ fn kinds(outcomes: &[(String, String)]) -> Vec<&str> {
 fn a_model_that_panics_fails_alone_and_scores_again_after_its_restart() {
     let _alone = alone();
     let restarted = metrics::ACTORS_RESTARTED.get();
-    let outcomes = outcomes(&settings(), &[("score", "1*off->1*panic->off")], Duration::ZERO);
+    let outcomes = outcomes(&settings(), &[("sensor::score", "1*off->1*panic->off")], Duration::ZERO);
     assert_eq!(kinds(&outcomes), ["no_data", "failed", "scored", "scored", "scored", "scored", "scored"]);
     assert_eq!(outcomes[1].1, "the model panicked");
     assert_eq!(metrics::ACTORS_RESTARTED.get() - restarted, 1);
@@ -125,7 +126,7 @@ fn a_model_that_panics_fails_alone_and_scores_again_after_its_restart() {
 fn a_model_that_errs_fails_alone_with_its_reason_and_scores_again_after_its_restart() {
     let _alone = alone();
     let restarted = metrics::ACTORS_RESTARTED.get();
-    let outcomes = outcomes(&settings(), &[("score", "1*off->2*return(out of tea)->off")], Duration::ZERO);
+    let outcomes = outcomes(&settings(), &[("sensor::score", "1*off->2*return(out of tea)->off")], Duration::ZERO);
     assert_eq!(kinds(&outcomes), ["no_data", "failed", "failed", "scored", "scored", "scored", "scored"]);
     assert!(outcomes[1..3].iter().all(|(_, reason)| reason == "out of tea"), "{outcomes:?}");
     assert_eq!(metrics::ACTORS_RESTARTED.get() - restarted, 2);
@@ -135,7 +136,7 @@ fn a_model_that_errs_fails_alone_with_its_reason_and_scores_again_after_its_rest
 fn a_model_that_fails_again_and_again_is_quarantined() {
     let _alone = alone();
     let quarantined = metrics::ACTORS_QUARANTINED.get();
-    let outcomes = outcomes(&settings(), &[("score", "return(no)")], Duration::ZERO);
+    let outcomes = outcomes(&settings(), &[("sensor::score", "return(no)")], Duration::ZERO);
     let expected = ["failed", "failed", "failed", "quarantined", "quarantined", "quarantined", "quarantined"];
     assert_eq!(kinds(&outcomes), expected);
     assert_eq!(metrics::ACTORS_QUARANTINED.get() - quarantined, 1);
@@ -145,7 +146,7 @@ fn a_model_that_fails_again_and_again_is_quarantined() {
 fn an_actor_that_dies_fails_alone_and_another_takes_its_place() {
     let _alone = alone();
     let restarted = metrics::ACTORS_RESTARTED.get();
-    let outcomes = outcomes(&settings(), &[("handle", "1*off->1*panic->off")], Duration::from_millis(200));
+    let outcomes = outcomes(&settings(), &[("sensor::handle", "1*off->1*panic->off")], Duration::from_millis(200));
     assert_eq!(outcomes[1], ("failed".to_owned(), "the sensor's actor panicked".to_owned()));
     // Until it is replaced, it fails without being asked.
     let rest = outcomes[2..].iter().skip_while(|(_, reason)| reason == "the sensor's actor is being restarted");
@@ -158,7 +159,7 @@ fn an_actor_that_dies_fails_alone_and_another_takes_its_place() {
 fn an_actor_that_dies_again_and_again_is_quarantined() {
     let _alone = alone();
     let quarantined = metrics::ACTORS_QUARANTINED.get();
-    let outcomes = outcomes(&settings(), &[("handle", "3*panic->off")], Duration::from_millis(200));
+    let outcomes = outcomes(&settings(), &[("sensor::handle", "3*panic->off")], Duration::from_millis(200));
     let asked: Vec<_> =
         outcomes.iter().filter(|(_, reason)| reason != "the sensor's actor is being restarted").collect();
     let kinds: Vec<_> = asked.iter().map(|(kind, _)| kind.as_str()).collect();
@@ -172,7 +173,8 @@ fn a_model_that_does_not_end_does_not_hold_the_run() {
     let _alone = alone();
     let settings = settings().with("scoring.deadline", "\"500ms\"");
     // Windows go on being scored while it sleeps, and the daemon stops without it.
-    let Course { verdicts, longest } = run(&settings, &[("score", "1*off->1*sleep(5000)->off")], Duration::ZERO);
+    let Course { verdicts, longest } =
+        run(&settings, &[("sensor::score", "1*off->1*sleep(5000)->off")], Duration::ZERO);
     assert!(longest < Duration::from_secs(3), "{longest:?}");
     let (victims, neighbours) = split(verdicts);
     assert_eq!((victims.len(), neighbours.len()), (WINDOWS, WINDOWS * 14));
@@ -180,4 +182,59 @@ fn a_model_that_does_not_end_does_not_hold_the_run() {
     assert_eq!(victims[1]["reason"], "there was no answer by the run's deadline");
     let held_up = neighbours.iter().filter(|verdict| verdict["outcome"] == "failed").count();
     println!("{held_up} verdicts of neighbours on the same thread were held up past the deadline");
+}
+
+#[test]
+fn a_model_file_that_makes_its_reader_panic_fails_alone() {
+    let _alone = alone();
+    let outcomes = outcomes(&settings(), &[("model::load", "panic(out of tea)")], Duration::ZERO);
+    assert_eq!(kinds(&outcomes), ["failed"; WINDOWS]);
+    let reason = &outcomes[0].1;
+    assert!(reason.ends_with(": reading it panicked: out of tea; please report this file"), "{reason}");
+    assert!(reason.contains("model_pump-2_flow"), "{reason}");
+}
+
+#[test]
+fn a_changed_file_that_makes_its_reader_panic_changes_nothing_and_the_next_is_read() {
+    let _alone = alone();
+    let scenario = FailScenario::setup();
+    let settings = settings().with("models.settle", "\"10ms\"").with("models.look_every", "\"10ms\"");
+    let site = Site::new(&settings);
+    let models = site.path("models");
+    fs::create_dir(&models).unwrap();
+    let name = format!("model_{}_{}.pkl", VICTIM.0, VICTIM.1);
+    let sample = |name: &str| fs::read(format!("{}/tests/samples/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let put = |sample: &[u8]| {
+        fs::write(models.join(".new"), sample).unwrap();
+        fs::rename(models.join(".new"), models.join(&name)).unwrap();
+    };
+    put(&sample("p2_scale_1d.pkl"));
+    site.configure(&settings.with_text("models.directory", &models));
+    let config = Config::read(&site.config()).unwrap();
+    let counts = || (metrics::MODELS_CHANGED.get(), metrics::MODELS_REFUSED.get());
+    let (changed, refused) = counts();
+    actix_rt::System::new().block_on(async {
+        let mut daemon = Daemon::start(&config).await.unwrap();
+        let until = async |expected| {
+            let counted = async {
+                while counts() != expected {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, counted)
+                .await
+                .unwrap_or_else(|_| panic!("{expected:?}, but {:?}", counts()));
+        };
+        fail::cfg(format!("model::load {}/{}", VICTIM.0, VICTIM.1), "1*panic->off").unwrap();
+        put(&sample("p4_bare_1d.pkl"));
+        tokio::select! {
+            () = until((changed, refused + 1)) => {}
+            failure = daemon.failure() => panic!("the daemon ended: {failure}"),
+        }
+        put(&sample("p4_bare_1d.pkl"));
+        until((changed + 1, refused + 1)).await;
+        daemon.stop().await.unwrap();
+        actix_rt::System::current().stop();
+    });
+    scenario.teardown();
 }

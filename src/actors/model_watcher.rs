@@ -117,6 +117,7 @@ async fn hand_over(due: Due, loader: &Arc<ModelLoader>, recorder: &Addr<Recorder
         let batch: Vec<_> = files.by_ref().take(BATCH).collect();
         let loader = Arc::clone(loader);
         let load = move || batch.into_iter().filter_map(|(sensor, file)| loader.load(sensor, file)).collect();
+        // It does not panic, whatever the files hold, and is cancelled only with the whole runtime.
         let changes = spawn_blocking(load).await.ok()?;
         recorder.send(ChangeModels { changes }).await.ok()?;
     }

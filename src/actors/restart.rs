@@ -18,7 +18,7 @@ pub struct RestartPolicy {
 pub enum Restart {
     /// It is started again after a pause.
     After(Duration),
-    /// It is not tried any more, until the daemon starts anew.
+    /// It is not tried any more, until the daemon starts anew, or has another model for the sensor.
     Quarantine,
 }
 

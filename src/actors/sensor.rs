@@ -16,7 +16,7 @@ use actix::prelude::*;
 
 use crate::actors::recorder::{Recorder, Scoring};
 use crate::actors::restart::{Restart, RestartPolicy};
-use crate::actors::supervisor::{SensorDied, SensorSupervisor};
+use crate::actors::supervisor::{Generation, SensorDied, SensorSupervisor};
 use crate::features::{Blocks, Plan};
 use crate::interval::Window;
 use crate::model::{Drift, Model};
@@ -37,16 +37,6 @@ pub struct ScoreWindow {
     pub deadline: Instant,
     /// Who does until then.
     pub recorder: Addr<Recorder>,
-}
-
-/// Puts another model to work, from the next window on.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-pub struct TakeModel {
-    /// The model.
-    pub model: Arc<Model>,
-    /// How its rows are made.
-    pub plan: Arc<Plan>,
 }
 
 /// What all sensor actors share.
@@ -71,34 +61,38 @@ pub struct Assignment {
     pub model: Arc<Model>,
     /// How the model's rows are made.
     pub plan: Arc<Plan>,
+    /// Tells it from the sensor's assignments before and after it.
+    pub generation: Generation,
     /// How often scoring failed in a row. Outlives the actor.
     pub failures: Arc<AtomicU32>,
 }
 
-impl Assignment {
-    /// Puts another model in the place of this one: whatever that one failed at is not held against it.
-    pub(super) fn replace_model(&mut self, model: Arc<Model>, plan: Arc<Plan>, policy: &RestartPolicy) {
-        self.model = model;
-        self.plan = plan;
-        self.forget_failures(policy);
-    }
+/// Stands for the failures of an assignment that is over.
+const RETIRED: u32 = u32::MAX;
 
-    /// Forgets how often the model failed.
-    pub(super) fn forget_failures(&self, policy: &RestartPolicy) {
-        let failures = self.failures.swap(0, Ordering::Relaxed);
-        if policy.after(failures, 0.0) == Restart::Quarantine {
+impl Assignment {
+    /// Holds no failure against it any more, nor one that its actor has yet to notice.
+    pub(super) fn retire(&self, policy: &RestartPolicy) {
+        let failures = self.failures.swap(RETIRED, Ordering::Relaxed);
+        if failures != RETIRED && policy.after(failures, 0.0) == Restart::Quarantine {
             metrics::ACTORS_QUARANTINED.subtract(1);
         }
     }
 
+    /// Changes how often scoring failed in a row, unless the assignment is over, and gives what it was before.
+    fn change_failures(&self, change: impl Fn(u32) -> u32) -> Option<u32> {
+        let change = |failures| (failures != RETIRED).then(|| change(failures));
+        self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).ok()
+    }
+
     /// Counts a failure, and says so when it was one too many.
     fn count_failure(&self, policy: &RestartPolicy) {
-        let before = self.failures.fetch_add(1, Ordering::Relaxed);
-        let [was, is] =
-            [before, before.saturating_add(1)].map(|failures| policy.after(failures, 0.0) == Restart::Quarantine);
+        let counted = |failures: u32| failures.saturating_add(1).min(RETIRED - 1);
+        let Some(before) = self.change_failures(counted) else { return };
+        let [was, is] = [before, counted(before)].map(|failures| policy.after(failures, 0.0) == Restart::Quarantine);
         if is && !was {
             metrics::ACTORS_QUARANTINED.add(1);
-            tracing::error!(sensor = %self.name, "the model is quarantined until the next start or another model file");
+            tracing::error!(sensor = %self.name, "the model is quarantined until the next start, or another model file");
         }
     }
 }
@@ -183,15 +177,6 @@ impl SensorActor {
         }
     }
 
-    /// Forgets what was held against the model.
-    fn forget_suspicion(&mut self) {
-        if self.suspicion.check().is_err() {
-            metrics::MODELS_SUSPICIOUS.subtract(1);
-        }
-        self.suspicion = Suspicion::new(self.settings.suspicious_after);
-        metrics::MODELS_DRIFTING.subtract(u64::from(std::mem::take(&mut self.drifting)));
-    }
-
     /// Reports a model that has just become suspicious.
     fn watch(&mut self, outcome: &Outcome) {
         let before = self.suspicion.check();
@@ -215,7 +200,10 @@ impl SensorActor {
 
 impl Drop for SensorActor {
     fn drop(&mut self) {
-        self.forget_suspicion();
+        if self.suspicion.check().is_err() {
+            metrics::MODELS_SUSPICIOUS.subtract(1);
+        }
+        metrics::MODELS_DRIFTING.subtract(u64::from(self.drifting));
     }
 }
 
@@ -232,16 +220,6 @@ impl Supervised for SensorActor {
             tracing::warn!(sensor = %name, failures, "the sensor's actor is restarted in {} ms", pause.as_millis());
             context.wait(tokio::time::sleep(pause).into_actor(self));
         }
-    }
-}
-
-impl Handler<TakeModel> for SensorActor {
-    type Result = ();
-
-    fn handle(&mut self, TakeModel { model, plan }: TakeModel, _: &mut Context<Self>) {
-        self.forget_suspicion();
-        self.guard.assignment.model = model;
-        self.guard.assignment.plan = plan;
     }
 }
 
@@ -262,7 +240,7 @@ impl Handler<ScoreWindow> for SensorActor {
             Restart::Quarantine => Outcome::Quarantined,
             Restart::After(_) => match self.score(window) {
                 Ok(Judgement { outcome, drift }) => {
-                    self.assignment().failures.store(0, Ordering::Relaxed);
+                    self.assignment().change_failures(|_| 0);
                     if matches!(outcome, Outcome::Scored(_)) {
                         self.watch_drift(drift.as_ref());
                     }
@@ -294,13 +272,13 @@ struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let sensor = self.assignment.sensor;
+        let Assignment { sensor, generation, .. } = self.assignment;
         if let Some((window, recorder)) = self.at_work.take() {
             self.assignment.count_failure(&self.policy);
             let outcome = Outcome::Failed { reason: "the sensor's actor panicked".to_owned() };
             recorder.do_send(Scoring { window, sensor, outcome });
         }
-        // When the daemon stops, actors end as well, and the parent does not care.
-        self.parent.do_send(SensorDied { sensor });
+        // When the daemon stops or a model is replaced, actors end as well, and the parent does not care.
+        self.parent.do_send(SensorDied { sensor, generation });
     }
 }

@@ -3,6 +3,7 @@
 //! Addresses of the dead are dead: messages are routed by the sensor's number, and nobody else holds an address.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -12,10 +13,10 @@ use actix_rt::ArbiterHandle;
 
 use crate::actors::recorder::{Recorder, Scoring};
 use crate::actors::restart::Restart;
-use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings, StoredWindows, TakeModel};
+use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings, StoredWindows};
 use crate::features::{Assigner, Plan};
 use crate::interval::Window;
-use crate::model::{Entry, Model};
+use crate::model::{Entry, Model, Warning, guarded};
 use crate::sensor::{SensorId, SensorName};
 use crate::telemetry::metrics;
 use crate::verdict::Outcome;
@@ -29,17 +30,26 @@ pub struct Scope {
     pub name: SensorName,
     /// Its model and how the model's rows are made, or why it has none.
     pub model: Result<(Arc<Model>, Arc<Plan>), String>,
+    /// What is odd about the model.
+    pub warnings: Vec<Warning>,
 }
 
 impl Scope {
     /// What was read of a sensor's file.
     pub fn of(entry: Entry, sensor: SensorId, features: &Assigner) -> Self {
         let Entry { sensor: name, path, model, .. } = entry;
-        let model = model.map_err(|error| error.to_string()).and_then(|model| {
-            let plan = features.assign(&name, &model).map_err(|error| format!("{}: {error}", path.display()))?;
-            Ok((Arc::new(model), plan))
+        // The model is tried here, for the first time if nobody expects answers of it.
+        let tried = model.map_err(|error| error.to_string()).and_then(|model| {
+            let of_file = |problem: &dyn Display| format!("{}: {problem}", path.display());
+            let (plan, warnings) =
+                guarded(|| (features.assign(&name, &model), model.warnings())).map_err(|panic| of_file(&panic))?;
+            let plan = plan.map_err(|error| of_file(&error))?;
+            Ok((Arc::new(model), plan, warnings))
         });
-        Self { sensor, name, model }
+        match tried {
+            Ok((model, plan, warnings)) => Self { sensor, name, model: Ok((model, plan)), warnings },
+            Err(reason) => Self { sensor, name, model: Err(reason), warnings: Vec::new() },
+        }
     }
 }
 
@@ -89,7 +99,14 @@ impl ModelChange {
 pub struct SensorDied {
     /// Whose.
     pub sensor: SensorId,
+    /// What it was made for.
+    pub generation: Generation,
 }
+
+/// Tells a sensor's assignments apart. An actor may outlive its own by a pause or a long scoring, and so may a timer:
+/// what they have to say is of no concern to the next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Generation(u64);
 
 /// The parent of all sensor actors.
 pub struct SensorSupervisor {
@@ -99,6 +116,8 @@ pub struct SensorSupervisor {
     arbiters: Vec<ArbiterHandle>,
     scope: Vec<Scope>,
     sensors: BTreeMap<SensorId, Place>,
+    /// That of the latest assignment.
+    generation: Generation,
 }
 
 /// What stands where a sensor's actor should be.
@@ -110,6 +129,16 @@ enum Place {
     Broken(String),
 }
 
+impl Place {
+    /// What is at work here, or was until a moment ago.
+    fn assignment(&self) -> Option<&Assignment> {
+        match self {
+            Self::Alive(_, assignment) | Self::Dead(assignment) => Some(assignment),
+            Self::Broken(_) => None,
+        }
+    }
+}
+
 impl SensorSupervisor {
     /// A parent for the actors of all sensors in scope.
     pub fn new(
@@ -118,7 +147,14 @@ impl SensorSupervisor {
         arbiters: Vec<ArbiterHandle>,
         scope: Vec<Scope>,
     ) -> Self {
-        Self { settings: settings.into(), windows, arbiters, scope, sensors: BTreeMap::new() }
+        Self {
+            settings: settings.into(),
+            windows,
+            arbiters,
+            scope,
+            sensors: BTreeMap::new(),
+            generation: Generation::default(),
+        }
     }
 
     fn place(&self, assignment: Assignment, context: &Context<Self>) -> Place {
@@ -141,11 +177,12 @@ impl Actor for SensorSupervisor {
 }
 
 impl SensorSupervisor {
-    fn begin(&mut self, Scope { sensor, name, model }: Scope, context: &Context<Self>) {
+    fn begin(&mut self, Scope { sensor, name, model, .. }: Scope, context: &Context<Self>) {
         let place = match model {
             Ok((model, plan)) => {
-                let failures = Arc::new(AtomicU32::new(0));
-                self.place(Assignment { sensor, name, model, plan, failures }, context)
+                self.generation.0 += 1;
+                let (generation, failures) = (self.generation, Arc::new(AtomicU32::new(0)));
+                self.place(Assignment { sensor, name, model, plan, generation, failures }, context)
             }
             Err(reason) => Place::Broken(reason),
         };
@@ -153,36 +190,31 @@ impl SensorSupervisor {
     }
 
     /// Puts another model to work for a sensor that has one, unless it is none.
-    fn replace(&mut self, Scope { sensor, name, model }: Scope, context: &Context<Self>) {
-        let model = match (model, self.sensors.get_mut(&sensor)) {
-            (Err(reason), Some(Place::Alive(..) | Place::Dead(_))) => {
+    ///
+    /// It gets an actor of its own, that need not wait out the pause of one that failed. The one before it ends when it
+    /// finds that nobody can reach it any more.
+    fn replace(&mut self, scope: Scope, context: &Context<Self>) {
+        let name = &scope.name;
+        let before = self.sensors.get(&scope.sensor).and_then(Place::assignment);
+        match (&scope.model, before) {
+            (Err(reason), Some(_)) => {
                 metrics::MODELS_REFUSED.add(1);
                 tracing::error!(sensor = %name, "the new model cannot be used, and the old one stays at work: {reason}");
                 return;
             }
-            (Err(reason), _) => {
-                tracing::error!(sensor = %name, "the model cannot be used: {reason}");
-                return self.begin(Scope { sensor, name, model: Err(reason) }, context);
+            (Err(reason), None) => tracing::error!(sensor = %name, "the model cannot be used: {reason}"),
+            (Ok((model, _)), before) => {
+                if let Some(before) = before {
+                    before.retire(&self.settings.restart);
+                }
+                metrics::MODELS_CHANGED.add(1);
+                tracing::info!(sensor = %name, hash = %model.hash(), "another model is at work from the next window on");
+                for warning in &scope.warnings {
+                    tracing::warn!(sensor = %name, "{warning}");
+                }
             }
-            (Ok((model, plan)), Some(Place::Alive(actor, assignment))) => {
-                assignment.replace_model(Arc::clone(&model), Arc::clone(&plan), &self.settings.restart);
-                actor.do_send(TakeModel { model: Arc::clone(&model), plan });
-                model
-            }
-            (Ok((model, plan)), Some(Place::Dead(assignment))) => {
-                assignment.replace_model(Arc::clone(&model), plan, &self.settings.restart);
-                model
-            }
-            (Ok((model, plan)), Some(Place::Broken(_)) | None) => {
-                self.begin(Scope { sensor, name: name.clone(), model: Ok((Arc::clone(&model), plan)) }, context);
-                model
-            }
-        };
-        metrics::MODELS_CHANGED.add(1);
-        tracing::info!(sensor = %name, hash = %model.hash(), "another model is at work from the next window on");
-        for warning in model.warnings() {
-            tracing::warn!(sensor = %name, "{warning}");
         }
+        self.begin(scope, context);
     }
 
     fn count(&self) {
@@ -201,8 +233,8 @@ impl Handler<ChangeModels> for SensorSupervisor {
                 ModelChange::Assign(scope) => self.replace(scope, context),
                 ModelChange::Remove(sensor) => {
                     // Its actor ends when nobody can reach it any more.
-                    if let Some(Place::Alive(_, assignment) | Place::Dead(assignment)) = self.sensors.remove(&sensor) {
-                        assignment.forget_failures(&self.settings.restart);
+                    if let Some(assignment) = self.sensors.remove(&sensor).as_ref().and_then(Place::assignment) {
+                        assignment.retire(&self.settings.restart);
                         metrics::MODELS_CHANGED.add(1);
                         tracing::warn!(sensor = %assignment.name, "the model's file is gone: the sensor is no longer scored");
                     }
@@ -236,9 +268,11 @@ impl Handler<Broadcast> for SensorSupervisor {
 impl Handler<SensorDied> for SensorSupervisor {
     type Result = ();
 
-    fn handle(&mut self, SensorDied { sensor }: SensorDied, context: &mut Context<Self>) {
-        let Some(Place::Alive(_, assignment)) = self.sensors.get(&sensor) else { return };
-        let assignment = assignment.clone();
+    fn handle(&mut self, SensorDied { sensor, generation }: SensorDied, context: &mut Context<Self>) {
+        let assignment = match self.sensors.get(&sensor) {
+            Some(Place::Alive(_, assignment)) if assignment.generation == generation => assignment.clone(),
+            _ => return,
+        };
         let failures = assignment.failures.load(Ordering::Relaxed).max(1);
         // A quarantined actor answers without scoring, so it can always be made again.
         let pause = match self.settings.restart.after(failures, fastrand::f64()) {
@@ -250,10 +284,14 @@ impl Handler<SensorDied> for SensorSupervisor {
         tracing::error!(sensor = %name, failures, "the sensor's actor died; a new one follows in {} ms", pause.as_millis());
         self.sensors.insert(sensor, Place::Dead(assignment));
         context.run_later(pause, move |parent, context| {
-            if let Some(Place::Dead(assignment)) = parent.sensors.remove(&sensor) {
-                let place = parent.place(assignment, context);
+            let Some(Place::Dead(assignment)) = parent.sensors.get(&sensor) else { return };
+            if assignment.generation == generation {
+                let place = parent.place(assignment.clone(), context);
                 parent.sensors.insert(sensor, place);
             }
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 
 use crate::config::Config;
 use crate::daemon::settings::Settings;
@@ -30,13 +29,21 @@ pub enum ReloadError {
         /// The store.
         directory: PathBuf,
     },
+    /// It cannot be seen whether there is one.
+    #[error("it cannot be seen which daemon runs on the store in {}: {problem}; be root, or the user that it runs as", directory.display())]
+    Store {
+        /// The store.
+        directory: PathBuf,
+        /// What the system says.
+        problem: io::Error,
+    },
     /// The system refused it.
     #[error("process {process} cannot be sent SIGHUP: {problem}; be root, or the user that it runs as")]
     Signal {
         /// The daemon.
-        process: u32,
+        process: i32,
         /// What the system says.
-        problem: Errno,
+        problem: io::Error,
     },
     /// The output.
     #[error("cannot write: {0}")]
@@ -49,11 +56,14 @@ pub enum ReloadError {
 /// When none runs, it may not be told, or `out` cannot be written.
 pub fn run(config: &Config, out: &mut dyn Write) -> Result<(), ReloadError> {
     let directory = Settings::of(config).store.directory;
-    let holder = store::holder(&directory).and_then(|process| Some((process, i32::try_from(process).ok()?)));
-    let Some((process, pid)) = holder.and_then(|(process, pid)| Some((process, Pid::from_raw(pid)?))) else {
-        return Err(ReloadError::NotRunning { directory });
+    let process = match store::signalled(&directory) {
+        Ok(Some(process)) => process,
+        Ok(None) => return Err(ReloadError::NotRunning { directory }),
+        Err(problem) => return Err(ReloadError::Store { directory, problem }),
     };
-    kill_process(pid, Signal::HUP).map_err(|problem| ReloadError::Signal { process, problem })?;
-    writeln!(out, "process {process} looks at its models; what comes of it is in its log")?;
+    let number = process.as_raw_nonzero().get();
+    kill_process(process, Signal::HUP)
+        .map_err(|problem| ReloadError::Signal { process: number, problem: problem.into() })?;
+    writeln!(out, "process {number} looks at its models; what comes of it is in its log")?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{CatalogError, Ignored, Limits, Listing, LoadError, Model, ModelFile, NameTemplate};
+use super::{CatalogError, Ignored, Limits, Listing, LoadError, Model, ModelFile, NameTemplate, guarded};
 use crate::sensor::SensorName;
 
 /// What a directory of models holds. A file that is no model fails alone.
@@ -64,11 +64,19 @@ impl Catalog {
 }
 
 impl Entry {
-    /// Reads the model of one sensor.
+    /// Reads the model of one sensor. A defect that its file finds in the code that reads it makes it a file that is no
+    /// model.
     pub fn load(sensor: SensorName, file: ModelFile, limits: &Limits) -> Self {
         let ModelFile { path, alternative, second } = file;
         let model = match second {
-            None => Model::load(&path, limits).map_err(EntryError::from),
+            None => {
+                let load = || {
+                    fail::fail_point!(&format!("model::load {sensor}"));
+                    Model::load(&path, limits)
+                };
+                let loaded = guarded(load).unwrap_or_else(|panic| Err(LoadError::new(&path, panic.into())));
+                loaded.map_err(EntryError::from)
+            }
             Some(second) => Err(EntryError::Duplicate { sensor: sensor.clone(), first: path.clone(), second }),
         };
         Self { sensor, path, model, alternative }

@@ -178,6 +178,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_written_over_with_the_length_and_the_age_of_the_one_before_is_a_change() {
+        let mut folder = Folder::new(&["model_1_1"]);
+        let path = folder.directory.path().join("model_1_1");
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        // Until the clock by which files are dated has moved on.
+        std::thread::sleep(Duration::from_millis(20));
+        folder.write("model_1_1", "other");
+        fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+        assert_eq!(folder.look(0), (vec![], vec![], true));
+        assert_eq!(folder.look(2), (vec!["1/1".to_owned()], vec![], false));
+    }
+
+    #[test]
     fn a_second_file_for_a_sensor_and_an_expectation_are_changes() {
         let mut folder = Folder::new(&["model_1_1"]);
         folder.write("model_1_1.expect.csv", "x0,decision\n");

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Exceeded, Invalid, ProofError, formats};
+use super::{Exceeded, Invalid, Panicked, ProofError, formats};
 
 /// Why the bytes of a file are not a model.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,9 @@ pub enum ModelError {
     /// It does not give the answers that are expected of it.
     #[error(transparent)]
     Proof(#[from] ProofError),
+    /// A defect of ours.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
 }
 
 /// Why a file is not a model.

@@ -38,6 +38,9 @@ pub struct Stamp {
     bytes: u64,
     /// A file that was renamed over another is another one, even if it is as old and as long.
     inode: u64,
+    /// When anything of it was changed last, in seconds and their billionths: nobody can set it. What is copied or
+    /// unpacked with its times may be as old and as long as what was there, and even be given its inode.
+    changed: (i64, i64),
 }
 
 /// A file that names no sensor.
@@ -103,7 +106,12 @@ impl Stamp {
     /// The stamp of a file; `None` when there is none, or it cannot be looked at.
     pub fn of(path: &Path) -> Option<Self> {
         let metadata: Metadata = fs::metadata(path).ok()?;
-        Some(Self { modified: metadata.modified().ok()?, bytes: metadata.len(), inode: metadata.ino() })
+        Some(Self {
+            modified: metadata.modified().ok()?,
+            bytes: metadata.len(),
+            inode: metadata.ino(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
     }
 }
 

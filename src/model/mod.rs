@@ -30,6 +30,7 @@ mod local_outlier_factor;
 mod name_template;
 mod network;
 mod one_class_svm;
+mod panicked;
 mod pca_reconstruction;
 mod preprocessing;
 mod proof;
@@ -65,6 +66,7 @@ pub use self::local_outlier_factor::{LocalOutlierFactor, Metric};
 pub use self::name_template::{NameTemplate, NameTemplateError};
 pub use self::network::{Network, NetworkError, Output, Precision};
 pub use self::one_class_svm::{Kernel, OneClassSvm};
+pub use self::panicked::{Panicked, guarded};
 pub use self::pca_reconstruction::PcaReconstruction;
 pub use self::preprocessing::{
     Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,

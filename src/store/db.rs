@@ -10,6 +10,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::process::{Flock, FlockType, Pid, fcntl_getlk};
+
 use crate::codec::{Decoder, Encoder};
 use crate::store::StoreError;
 use crate::time::Timestamp;
@@ -28,7 +31,7 @@ pub(super) struct Db {
     /// The file that sled appends to, to be synced.
     file: std::sync::Arc<File>,
     /// Held so that no second process opens the same folder.
-    _lock: std::sync::Arc<File>,
+    lock: std::sync::Arc<File>,
 }
 
 /// A damaged database that was set aside at the start, so that the daemon could begin anew.
@@ -51,12 +54,24 @@ impl Db {
         directory.join("lock").exists() && matches!(lock(directory), Err(StoreError::InUse { .. }))
     }
 
-    /// The process that has the database in a folder open, by what it wrote of itself.
-    pub(super) fn holder(directory: &Path) -> Option<u32> {
-        if !Self::is_in_use(directory) {
-            return None;
-        }
-        fs::read_to_string(directory.join("lock")).ok()?.trim().parse().ok()
+    /// The process that takes signals for the database in a folder.
+    pub(super) fn signalled(directory: &Path) -> io::Result<Option<Pid>> {
+        let lock = match File::open(directory.join("lock")) {
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(None),
+            lock => lock?,
+        };
+        let held = fcntl_getlk(&lock, &Flock::from(FlockType::WriteLock))?;
+        // A process that cannot be seen from here has no number here, or none above zero.
+        Ok(held.and_then(|held| held.pid).filter(|process| process.as_raw_nonzero().get() > 0))
+    }
+
+    /// Lets it be known that this process takes signals for the database.
+    ///
+    /// What a process writes of itself says nothing of whether it still lives, or whether another has its number by now.
+    /// So the number comes from the system, which gives that of who holds such a lock.
+    pub(super) fn take_signals(&self) {
+        // Where a file cannot be locked so, nobody can be told, and no more than that.
+        let _ = fcntl_lock(&*self.lock, FlockOperation::NonBlockingLockExclusive);
     }
 
     /// Opens the database in a folder, making it if there is none. One that cannot be read is set aside.
@@ -86,7 +101,7 @@ impl Db {
         for path in [data.join("conf"), data.join("db"), data, directory.to_owned()] {
             File::open(&path).and_then(|file| file.sync_all()).map_err(in_directory)?;
         }
-        Ok((Self { sled, file: file.into(), _lock: lock.into() }, set_aside))
+        Ok((Self { sled, file: file.into(), lock: lock.into() }, set_aside))
     }
 
     /// A table, made if there is none.

@@ -25,7 +25,10 @@ mod runs;
 mod verdicts;
 mod writer;
 
+use std::io;
 use std::path::{Path, PathBuf};
+
+use rustix::process::Pid;
 
 pub use db::SetAside;
 pub use journal::Record;
@@ -186,9 +189,12 @@ pub fn is_in_use(directory: &Path) -> bool {
     Db::is_in_use(directory)
 }
 
-/// The number of the process that has the store in a folder open; `None` when there is none, or it does not say.
-pub fn holder(directory: &Path) -> Option<u32> {
-    Db::holder(directory)
+/// The process that takes signals for the store in a folder, if there is one.
+///
+/// # Errors
+/// When the folder cannot be looked into.
+pub fn signalled(directory: &Path) -> io::Result<Option<Pid>> {
+    Db::signalled(directory)
 }
 
 impl Store {
@@ -202,6 +208,11 @@ impl Store {
         } else {
             Err(StoreError::None { directory: settings.directory })
         }
+    }
+
+    /// Lets [`signalled`] find this process, until it ends. It should catch the signals by then.
+    pub fn take_signals(&self) {
+        self.writer.take_signals();
     }
 
     /// Opens the store, making it if there is none.

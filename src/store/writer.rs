@@ -40,6 +40,10 @@ impl Writer {
         Self { db, tables, journal, rejects, settings, closed: None, written: Written::Something }
     }
 
+    pub(super) fn take_signals(&self) {
+        self.db.take_signals();
+    }
+
     /// Hands every record of the journal to `each`, in order. To be called once, before anything is written.
     ///
     /// # Errors

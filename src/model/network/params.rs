@@ -1,8 +1,6 @@
 //! The network as its file holds it, and the plan by which it is evaluated.
 
-use std::any::Any;
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ndarray::Array2;
@@ -10,8 +8,8 @@ use tract_onnx::prelude::{DatumExt, Framework, InferenceModelExt, TractResult, T
 
 use super::evaluate::BATCH;
 use crate::model::dense::{Activation, Dense, Layer};
-use crate::model::formats::printable::printable_within;
 use crate::model::invalid::{Invalid, parameter};
+use crate::model::panicked::{self, Panicked, short};
 
 pub(super) const NAME: &str = "Network";
 
@@ -249,19 +247,10 @@ fn plan(file: &[u8], width: usize) -> TractResult<Plan> {
 
 /// Does what tract does, and makes errors of its errors and panics.
 pub(super) fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, NetworkError> {
-    match catch_unwind(AssertUnwindSafe(work)) {
+    match panicked::guarded(work) {
         Ok(Ok(done)) => Ok(done),
+        // An error of tract's prints whole nodes.
         Ok(Err(error)) => Err(NetworkError::Runtime(short(&format!("{error:#}")))),
-        Err(panic) => Err(NetworkError::Runtime(format!("it panicked: {}", short(message(&*panic))))),
+        Err(Panicked(said)) => Err(NetworkError::Runtime(format!("it panicked: {said}"))),
     }
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
-}
-
-/// An error of tract's prints whole nodes.
-fn short(text: &str) -> String {
-    printable_within(300, text)
 }

@@ -1,0 +1,188 @@
+use std::future::Future;
+use std::path::Path;
+use std::time::Duration;
+
+use actix_rt::{Arbiter, System, time::sleep};
+
+use super::*;
+use crate::actors::committer;
+use crate::actors::intake::Intake;
+use crate::actors::recorder::{RecorderSettings, ScoreRun};
+use crate::actors::restart::RestartPolicy;
+use crate::features::Bounds;
+use crate::interval::Cut;
+use crate::model::{Limits, ModelFile};
+use crate::pipeline::{Pipeline, PipelineSettings};
+use crate::run::Tally;
+use crate::schedule::Schedule;
+use crate::scoring::ScoringSettings;
+use crate::sensor::SensorDirectory;
+use crate::store::{Store, StoreSettings};
+use crate::time::{Clock, Span};
+use crate::window::WindowSettings;
+
+const MINUTE: Span = Span::from_secs(60);
+
+/// Far beyond the end of any test: whoever waits for it is waited for in vain.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Short enough to be waited out twice.
+const SHORT: Duration = Duration::from_millis(300);
+
+fn cut() -> Cut {
+    Cut::new(Span::from_secs(10), MINUTE).unwrap()
+}
+
+/// The model of a sensor, as its file holds it.
+fn assign(name: &SensorName) -> ModelChange {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p2_scale_1d.pkl");
+    let file = ModelFile { path, alternative: None, second: None };
+    let assigner = Assigner::new([].into(), Bounds { cut: cut(), windows_back: 2 });
+    ModelChange::Assign(Scope::of(Entry::load(name.clone(), file, &Limits::default()), SensorId(0), &assigner))
+}
+
+/// A supervisor of one sensor, and a recorder that has no readings of it scored.
+struct Plant {
+    name: SensorName,
+    recorder: Addr<Recorder>,
+    window: Window,
+    _directory: tempfile::TempDir,
+}
+
+impl Plant {
+    /// Fail points have the sensor's name, so that tests do not hurt each other's.
+    fn new(sensor: &str, pause: Duration) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreSettings {
+            directory: directory.path().to_owned(),
+            windows: 100,
+            runs: 100,
+            reject_blocks: 1,
+            cache_bytes: 1 << 20,
+            cut: cut(),
+        });
+        let store = store.unwrap();
+        let reader = store.reader.clone();
+        let name = SensorName::new("press", sensor).unwrap();
+        let names = Arc::new(SensorDirectory::new(1, Vec::new()));
+        assert_eq!(names.intern(&name).unwrap(), SensorId(0));
+        let pipeline = Pipeline::recover(
+            store,
+            Arc::clone(&names),
+            PipelineSettings {
+                windows: WindowSettings {
+                    cut: cut(),
+                    lateness: Span::ZERO,
+                    max_readings_per_interval: 1,
+                    max_open_readings: 1,
+                },
+                schedule: Schedule {
+                    cron: "0 * * * * *".parse().unwrap(),
+                    cut: cut(),
+                    lateness: Span::ZERO,
+                    catch_up: 1,
+                },
+                clock: Clock::Wall,
+                deadbands: Box::new(|_| None),
+                max_sessions: 1,
+                sinks: Vec::new(),
+                max_unpublished: MINUTE,
+            },
+        );
+        let (_, submissions) = Intake::new(1);
+        let (commands, _) = committer::start(pipeline.unwrap(), submissions).unwrap();
+
+        let settings = SensorSettings {
+            scoring: ScoringSettings { cut: cut(), min_intervals: 1 },
+            restart: RestartPolicy { backoff_min: pause, backoff_max: pause, quarantine_after: 3 },
+            suspicious_after: 3,
+        };
+        let windows = StoredWindows { reader: reader.clone(), directory: names };
+        let ModelChange::Assign(scope) = assign(&name) else { unreachable!() };
+        let supervisor = SensorSupervisor::new(settings, windows, vec![Arbiter::current()], vec![scope]).start();
+        let settings = RecorderSettings { scope: vec![SensorId(0)], settings_hash: 0, deadline: 20 * SHORT };
+        let recorder = Recorder::new(settings, reader, commands, supervisor).start();
+        let window = cut().window_of(crate::time::Timestamp::default());
+        Self { name, recorder, window, _directory: directory }
+    }
+
+    /// Runs a test in a system of its own.
+    fn run<F: Future<Output = ()>>(sensor: &str, pause: Duration, test: impl FnOnce(Self) -> F) {
+        System::new().block_on(async { test(Self::new(sensor, pause)).await });
+    }
+
+    /// Hurts the sensor's actor once.
+    fn fail(&self, point: &str, action: &str) {
+        fail::cfg(format!("sensor::{point} {}", self.name), &format!("1*{action}->off")).unwrap();
+    }
+
+    /// What comes of the next window.
+    async fn score(&mut self) -> Tally {
+        let window = self.window;
+        self.window = cut().window_of(window.end());
+        self.recorder.send(ScoreRun { window }).await.unwrap().unwrap().tally
+    }
+
+    async fn change(&self, changes: Vec<ModelChange>) {
+        self.recorder.send(ChangeModels { changes }).await.unwrap();
+    }
+
+    /// Takes the model off, and puts one to work again.
+    async fn take_off_and_put_back(&self) {
+        self.change(vec![ModelChange::Remove(SensorId(0))]).await;
+        self.change(vec![assign(&self.name)]).await;
+    }
+
+    /// Scores windows until every pause that there may be has passed.
+    async fn score_on(&mut self) {
+        let began = Instant::now();
+        while began.elapsed() < SHORT.mul_f64(2.5) {
+            assert_eq!(self.score().await, NO_DATA, "{:?} after the change", began.elapsed());
+            sleep(SHORT / 20).await;
+        }
+    }
+}
+
+/// A model that answers says that there is none.
+const NO_DATA: Tally =
+    Tally { scored: 0, no_data: 1, too_little_data: 0, failed: 0, quarantined: 0, rows: 0, anomalies: 0 };
+
+#[test]
+fn the_timer_of_a_dead_actor_leaves_a_model_alone_that_came_after_it() {
+    Plant::run("timer", SHORT, |mut plant| async move {
+        plant.fail("handle", "panic");
+        assert_eq!(plant.score().await.failed, 1);
+        plant.take_off_and_put_back().await;
+        plant.score_on().await;
+    });
+}
+
+#[test]
+fn the_end_of_an_actor_in_its_pause_is_not_taken_for_that_of_the_next() {
+    Plant::run("pause", SHORT, |mut plant| async move {
+        plant.fail("score", "return(out of tea)");
+        assert_eq!(plant.score().await.failed, 1);
+        plant.take_off_and_put_back().await;
+        plant.score_on().await;
+    });
+}
+
+#[test]
+fn a_new_model_does_not_wait_for_the_pause_of_the_one_before() {
+    Plant::run("errs", LONG, |mut plant| async move {
+        plant.fail("score", "return(out of tea)");
+        assert_eq!(plant.score().await.failed, 1);
+        plant.change(vec![assign(&plant.name)]).await;
+        assert_eq!(plant.score().await, NO_DATA);
+    });
+}
+
+#[test]
+fn a_new_model_does_not_wait_until_a_dead_actor_is_replaced() {
+    Plant::run("dies", LONG, |mut plant| async move {
+        plant.fail("handle", "panic");
+        assert_eq!(plant.score().await.failed, 1);
+        plant.change(vec![assign(&plant.name)]).await;
+        assert_eq!(plant.score().await, NO_DATA);
+    });
+}
