@@ -241,12 +241,23 @@ impl Array {
 impl<'g> Node<'g, '_> {
     /// The numbers of an array of one dimension (taken as one row) or two.
     pub(in crate::model::formats) fn matrix(self) -> Option<Matrix> {
+        match *self.array()?.0.shape {
+            [columns] => self.matrix_of(1, columns),
+            [rows, columns] => self.matrix_of(rows, columns),
+            _ => None,
+        }
+    }
+
+    /// The numbers of an array of three dimensions that is one matrix.
+    pub(in crate::model::formats) fn only_matrix(self) -> Option<Matrix> {
+        match *self.array()?.0.shape {
+            [1, rows, columns] => self.matrix_of(rows, columns),
+            _ => None,
+        }
+    }
+
+    fn matrix_of(self, rows: usize, columns: usize) -> Option<Matrix> {
         let (array, bytes) = self.array()?;
-        let (rows, columns) = match *array.shape {
-            [columns] => (1, columns),
-            [rows, columns] => (rows, columns),
-            _ => return None,
-        };
         let size = array.dtype.size()?;
         self.room::<f64>(rows.checked_mul(columns)?)?;
         let element = |index: usize| array.dtype.number(bytes.get(index * size..(index + 1) * size)?);
