@@ -271,6 +271,11 @@ impl<'g> Node<'g, '_> {
         Some(Matrix { rows, columns, numbers })
     }
 
+    /// Whether it is an array of numbers in single precision.
+    pub(in crate::model::formats) fn is_single(self) -> bool {
+        self.array().is_some_and(|(array, _)| array.dtype.element == Element::Float(Width::Four))
+    }
+
     /// The elements of an array of one dimension.
     fn elements(self) -> Option<impl Iterator<Item = Option<Value<'static>>>> {
         let Value::Array(array) = self.value() else { return None };
