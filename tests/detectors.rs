@@ -24,7 +24,7 @@ fn load(name: &str) -> Model {
 fn every_sample_gives_the_answers_of_the_library() {
     let answers = fs::read_dir(samples()).unwrap().map(|entry| entry.unwrap().path());
     let answers: Vec<_> = answers.filter(|path| path.extension().is_some_and(|ending| ending == "csv")).collect();
-    assert_eq!(answers.len(), 12, "samples are missing");
+    assert_eq!(answers.len(), 17, "samples are missing");
     for answers in answers {
         let model = Model::load(&answers.with_extension("pkl"), &Limits::default()).unwrap();
         answers::check(&model, &answers);
@@ -72,6 +72,26 @@ fn what_cannot_be_done_as_scikit_learn_does_it_is_refused_with_the_setting() {
         ("refused_no_precision.pkl", "has store_precision = False; supported: True"),
     ] {
         let error = Model::load(&samples().join(file), &Limits::default()).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn a_tree_that_is_none_of_ours_or_whose_balls_do_not_fit_is_refused() {
+    let good = fs::read(samples().join("factor_ties_ball_tree.pkl")).unwrap();
+    // The shape of the centres: one matrix of 15 by 2.
+    let shape = b"K\x01K\x0fK\x02\x87";
+    for (from, to, reason) in [
+        (&b"\x08BallTree"[..], &b"\x08BallTrek"[..], "BallTrek, expected a KDTree or a BallTree of 60 rows"),
+        (shape, b"K\x01K\x02K\x0f\x87", "with 2 centres of 15 features"),
+        (shape, b"K\x02K\x0fK\x01\x87", "a BallTree without centres"),
+        (shape, b"K\x01K\x0aK\x03\x87", "with 10 centres of 3 features"),
+    ] {
+        let places: Vec<_> = good.windows(from.len()).enumerate().filter(|(_, found)| *found == from).collect();
+        assert_eq!(places.len(), 1, "{reason}");
+        let place = places[0].0;
+        let changed = [&good[..place], to, &good[place + from.len()..]].concat();
+        let error = Model::read(&changed, &Limits::default()).unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
     }
 }

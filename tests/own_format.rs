@@ -27,7 +27,7 @@ fn samples() -> PathBuf {
 }
 
 fn all_samples() -> Vec<PathBuf> {
-    let folders = [samples(), samples().join("..")];
+    let folders = [samples(), samples().join(".."), samples().join("../detectors")];
     let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
     let models = files.filter(|path| path.extension().is_some_and(|ending| ending != "csv" && ending != "py"));
     models.filter(|path| path.is_file()).collect()
@@ -108,7 +108,7 @@ fn every_sample_comes_back_with_the_same_bytes_and_the_same_answers() {
         });
         checked += 1;
     }
-    assert!(checked >= 34, "{checked}");
+    assert!(checked >= 51, "{checked}");
 }
 
 proptest! {
@@ -292,7 +292,12 @@ proptest! {
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         which in any::<prop::sample::Index>(),
     ) {
-        let files = ["kmeans__sklearn-1.9.1.pkl", "autoencoder__sklearn-1.9.1.pkl", "../p5_scale_2d.pkl"];
+        let files = [
+            "kmeans__sklearn-1.9.1.pkl",
+            "autoencoder__sklearn-1.9.1.pkl",
+            "../p5_scale_2d.pkl",
+            "../detectors/factor_ties_ball_tree.pkl",
+        ];
         let bytes = own::write(&load(files[which.index(files.len())])).unwrap();
         // Without its hash, what is changed is looked at.
         let text = String::from_utf8_lossy(&bytes[..400]).into_owned();

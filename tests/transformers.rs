@@ -107,6 +107,14 @@ fn what_the_columns_were_called_and_how_many_rows_there_were_is_known() {
 }
 
 #[test]
+fn a_projection_that_scikit_learn_rounds_to_single_precision_has_a_note_that_says_so() {
+    assert_eq!(sample("pca").metadata().notes, [""; 0]);
+    let single = sample("pca_single");
+    let [note] = &single.metadata().notes[..] else { unreachable!("one note") };
+    assert!(note.contains("float32") && note.contains("put a StandardScaler before it"), "{note}");
+}
+
+#[test]
 fn what_training_saw_is_known_in_the_units_of_the_input() {
     let usual = |name: &str| sample(name).preprocessing()[0].usual().unwrap();
     for name in ["min_max", "robust", "yeo_johnson", "quantile_normal"] {

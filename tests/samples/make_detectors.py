@@ -93,6 +93,13 @@ write("factor_brute_manhattan", 3, factor(metric="manhattan", algorithm="brute",
 write("factor_minkowski", 5, factor(p=3), 2, 70)
 # Rows of whole numbers are equally far from many others: which of them count as the nearest decides the answer.
 write("factor_ties_kd_tree", 4, factor(leaf_size=6), 2, 80, decimals=-1)
+write("factor_ties_kd_tree_manhattan", 4, factor(leaf_size=4, metric="manhattan"), 3, 81, decimals=0)
+# A BallTree comes to them in another order.
+ball_tree = {"algorithm": "ball_tree", "leaf_size": 4}
+write("factor_ties_ball_tree", 4, factor(**ball_tree), 2, 82, decimals=0)
+write("factor_ties_ball_tree_manhattan", 5, factor(**ball_tree, metric="manhattan"), 2, 83, decimals=0)
+write("factor_ties_ball_tree_chebyshev", 3, factor(**ball_tree, metric="chebyshev"), 3, 84, decimals=0)
+write("factor_ties_ball_tree_minkowski", 2, factor(**ball_tree, p=3), 2, 85, decimals=0)
 write("factor_ties_brute", 4, factor(algorithm="brute"), 2, 80, decimals=-1)
 write("envelope", 4, EllipticEnvelope(random_state=3), 3, 90)
 save("refused_not_novelty", 4, LocalOutlierFactor(n_neighbors=5).fit(training(1, 100)))

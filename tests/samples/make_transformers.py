@@ -108,5 +108,8 @@ for name, columns, protocol in [("columns_named", listed, 4), ("columns_index", 
     named = Pipeline([("columns", ColumnTransformer(columns)), ("detector", OneClassSVM(nu=0.2))]).fit(frame)
     write_model(name, named, pd.DataFrame(rows(2, count=8), columns=NAMES), protocol)
 
+# No answers: scikit-learn rounds its own to float32.
+single = make_pipeline(PCA(2), OneClassSVM()).fit(rows(1).astype(np.float32))
+(HERE / "pca_single.pkl").write_bytes(pickle.dumps(single, protocol=4))
 refused = make_pipeline(Normalizer(), OneClassSVM()).fit(rows(1))
 (HERE / "refused_normalizer.pkl").write_bytes(pickle.dumps(refused, protocol=4))

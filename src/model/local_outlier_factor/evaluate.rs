@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
-use super::boxes::halves;
 use super::nearest::Nearest;
 use super::params::{LocalOutlierFactor, Metric};
+use super::regions::halves;
 
 /// Keeps a density finite where all neighbours are the row itself, as in scikit-learn.
 const LEAST_DISTANCE: f64 = 1e-10;
@@ -44,21 +44,21 @@ impl LocalOutlierFactor {
 struct Search<'f> {
     factor: &'f LocalOutlierFactor,
     row: Vec<f64>,
-    /// How far each training row is of the box that is looked into.
+    /// How far each training row is of the region that is looked into.
     distances: Vec<f64>,
     nearest: Nearest,
 }
 
 impl Search<'_> {
-    /// Looks into a box, whose rows are at least `least` away: first into the nearer box of the two within.
+    /// Looks into a region, whose rows are at least `least` away: first into the nearer region of the two within.
     fn within(&mut self, place: usize, least: f64, rows: Range<usize>) {
-        let LocalOutlierFactor { boxes, metric, .. } = self.factor;
+        let LocalOutlierFactor { regions, metric, .. } = self.factor;
         if least > self.nearest.farthest() {
             return;
         }
-        match boxes.within(place).filter(|_| rows.len() > 1) {
+        match regions.within(place).filter(|_| rows.len() > 1) {
             Some([left, right]) => {
-                let bounds = [left, right].map(|place| boxes.least(place, &self.row, *metric));
+                let bounds = [left, right].map(|place| regions.least(place, &self.row, *metric));
                 let [left_rows, right_rows] = halves(&rows);
                 if bounds[0] <= bounds[1] {
                     self.within(left, bounds[0], left_rows);
@@ -107,8 +107,18 @@ impl Metric {
         }
     }
 
+    /// What is measured between two rows.
+    pub(super) fn measure(self, a: &[f64], b: &[f64]) -> f64 {
+        a.iter().zip(b).fold(0.0, |sum, (a, b)| self.add(sum, a - b))
+    }
+
+    /// What is measured where rows are so far apart.
+    pub(super) fn measure_of(self, distance: f64) -> f64 {
+        self.add(0.0, distance)
+    }
+
     /// The distance that goes with what was measured.
-    fn distance(self, measure: f64) -> f64 {
+    pub(super) fn distance(self, measure: f64) -> f64 {
         match self {
             Self::Euclidean => measure.sqrt(),
             Self::Manhattan | Self::Chebyshev => measure,

@@ -6,13 +6,13 @@
 //! (definition 7). The decision value is −factor − offset.
 //!
 //! Where several training rows are equally far, which of them count as the nearest decides the answer: rows with two
-//! decimals tie all the time. So the search goes the way of scikit-learn's: the same boxes, in the same order, into the
-//! same heap.
+//! decimals tie all the time. So the search goes the way of scikit-learn's: the same boxes or balls, in the same order,
+//! into the same heap.
 
-mod boxes;
 mod evaluate;
 mod nearest;
 mod params;
+mod regions;
 
 pub(super) use params::Params;
 pub use params::{LocalOutlierFactor, Metric};

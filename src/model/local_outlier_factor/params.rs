@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::boxes::Boxes;
+use ndarray::Array2;
+
+use super::regions::Regions;
 use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "LocalOutlierFactor";
@@ -14,9 +16,12 @@ pub(in crate::model) struct Params {
     pub(in crate::model) rows: Vec<f64>,
     /// The features of each; at least one.
     pub(in crate::model) width: usize,
-    /// How many levels of boxes there are around the rows: the first around all of them, and each halved in the next.
-    /// With 1, every row is looked at.
+    /// How many levels of regions there are around the rows: the first around all of them, and each halved in the
+    /// next. With 1, every row is looked at.
     pub(in crate::model) levels: u32,
+    /// The centres of the regions, a row each, if they are balls: else they are boxes. A centre is the mean of its rows,
+    /// to a last bit that goes with an order of them that no file keeps.
+    pub(in crate::model) centres: Option<Array2<f64>>,
     /// How many neighbours count.
     pub(in crate::model) neighbours: usize,
     /// Of each training row, the distance of its last neighbour that counts: its k-distance.
@@ -63,7 +68,7 @@ pub struct LocalOutlierFactor {
     /// the same feature of several.
     pub(super) rows: Box<[f64]>,
     pub(super) width: usize,
-    pub(super) boxes: Boxes,
+    pub(super) regions: Regions,
     pub(super) neighbours: usize,
     pub(super) reach: Box<[f64]>,
     pub(super) densities: Box<[f64]>,
@@ -76,9 +81,10 @@ impl LocalOutlierFactor {
     ///
     /// # Errors
     /// When a number is not finite, lengths do not agree, a distance is negative, a density or the power of the metric is
-    /// not above 0, there are fewer training rows than neighbours, or as few as boxes.
+    /// not above 0, there are fewer training rows than neighbours, or too few for the regions.
     pub(in crate::model) fn new(params: &Params) -> Result<Self, Invalid> {
-        let Params { ref rows, width, levels, neighbours, ref reach, ref densities, offset, metric } = *params;
+        let Params { ref rows, width, levels, ref centres, neighbours, ref reach, ref densities, offset, metric } =
+            *params;
         let of_rows = parameter(NAME, "_fit_X");
         if width == 0 || rows.is_empty() {
             return Err(of_rows.invalid("empty", "at least one row of at least one feature"));
@@ -90,6 +96,15 @@ impl LocalOutlierFactor {
             return Err(
                 parameter(NAME, "_tree").invalid(format!("of {levels} levels"), format!("fit for {count} rows"))
             );
+        }
+        if let Some(centres) = centres {
+            let expected = (Regions::count(levels), width);
+            if centres.dim() != expected {
+                let (balls, features) = centres.dim();
+                let found = format!("with {balls} centres of {features} features");
+                return Err(parameter(NAME, "_tree").invalid(found, format!("{} of {width}", expected.0)));
+            }
+            centres.iter().try_for_each(|number| parameter(NAME, "_tree").finite(*number))?;
         }
         if !(1..=count).contains(&neighbours) {
             return Err(parameter(NAME, "n_neighbors_").invalid(neighbours, format!("1 to {count}")));
@@ -106,10 +121,14 @@ impl LocalOutlierFactor {
             parameter(NAME, "p").all_positive(&[p])?;
         }
         let by_feature = (0..width).flat_map(|feature| rows.iter().skip(feature).step_by(width)).copied().collect();
+        let regions = match centres {
+            None => Regions::boxes(rows, width, levels),
+            Some(centres) => Regions::balls(rows, centres, levels, metric),
+        };
         Ok(Self {
             rows: by_feature,
             width,
-            boxes: Boxes::around(rows, width, levels),
+            regions,
             neighbours,
             reach: reach.clone().into(),
             densities: densities.clone().into(),
@@ -124,7 +143,8 @@ impl LocalOutlierFactor {
         Params {
             rows: (0..count).flat_map(|row| self.rows.iter().skip(row).step_by(count)).copied().collect(),
             width: self.width,
-            levels: self.boxes.levels(),
+            levels: self.regions.levels(),
+            centres: self.regions.centres(),
             neighbours: self.neighbours,
             reach: self.reach.to_vec(),
             densities: self.densities.to_vec(),
@@ -163,7 +183,7 @@ impl LocalOutlierFactor {
     }
 
     pub(in crate::model) fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.rows) + self.boxes.heap_bytes() + size_of_val(&*self.reach) + size_of_val(&*self.densities)
+        size_of_val(&*self.rows) + self.regions.heap_bytes() + size_of_val(&*self.reach) + size_of_val(&*self.densities)
     }
 
     /// The factor on the boundary.

@@ -1,4 +1,4 @@
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2, array};
 use proptest::prelude::*;
 
 use super::*;
@@ -11,6 +11,7 @@ fn of(rows: Vec<f64>, neighbours: usize, metric: Metric) -> Params {
         rows,
         width: WIDTH,
         levels: 1,
+        centres: None,
         neighbours,
         reach: (0..count).map(|row| 0.5 + row as f64 / 10.0).collect(),
         densities: (0..count).map(|row| 1.0 + row as f64).collect(),
@@ -56,16 +57,21 @@ fn plain_decision(params: &Params, row: &[f64]) -> f64 {
 
 proptest! {
     #[test]
-    fn the_boxes_leave_no_near_row_out(
+    fn the_regions_leave_no_near_row_out(
         rows in proptest::collection::vec(-9.0..9.0, 8..120),
         row in proptest::collection::vec(-12.0..12.0, WIDTH),
         neighbours in 1_usize..5,
         levels in 1_u32..7,
+        centres in proptest::option::of(proptest::collection::vec(-9.0..9.0, 63 * WIDTH)),
         metric in metric(),
     ) {
         let rows = rows[..rows.len() / WIDTH * WIDTH].to_vec();
         let levels = levels.min((rows.len() / WIDTH).ilog2() + 1);
-        let params = Params { levels, ..of(rows, neighbours, metric) };
+        // Wherever the centres are: the balls are as wide as they must be.
+        let balls = (1 << levels) - 1;
+        let of_centres = |centres: Vec<f64>| Array2::from_shape_vec((balls, WIDTH), centres[..balls * WIDTH].to_vec());
+        let centres = centres.map(|centres| of_centres(centres).unwrap());
+        let params = Params { levels, centres, ..of(rows, neighbours, metric) };
         let factor = LocalOutlierFactor::new(&params).unwrap();
         let found = factor.decide(ArrayView2::from_shape((1, WIDTH), &row).unwrap())[0];
         let expected = plain_decision(&params, &row);
@@ -81,6 +87,19 @@ fn of_rows_as_far_the_first_ones_count() {
     let found = factor.decide(ArrayView2::from_shape((1, WIDTH), &[0.0, 0.0]).unwrap())[0];
     // The density of the first is 1.
     assert!((found - (-(1.0 + 1e-10) + 1.5)).abs() < 1e-15, "{found}");
+}
+
+#[test]
+fn a_centre_far_beyond_all_rows_leaves_them_within_reach() {
+    let centres = Some(array![[0.0, 0.0], [f64::MAX, f64::MAX], [f64::MIN, f64::MAX]]);
+    let rows = vec![1.0, 0.0, -1.0, 0.0, 0.0, 2.0, 0.5, 0.5];
+    for metric in [Metric::Euclidean, Metric::Manhattan, Metric::Chebyshev, Metric::Minkowski { p: 3.0 }] {
+        let params = Params { levels: 2, centres: centres.clone(), ..of(rows.clone(), 2, metric) };
+        let factor = LocalOutlierFactor::new(&params).unwrap();
+        let found = factor.decide(ArrayView2::from_shape((1, WIDTH), &[0.1, 0.2]).unwrap())[0];
+        let expected = plain_decision(&params, &[0.1, 0.2]);
+        assert!((found - expected).abs() <= 1e-12, "{found} for {expected}");
+    }
 }
 
 #[test]
@@ -100,6 +119,9 @@ fn parameters_that_do_not_agree_are_refused() {
         ("a density of 0", Params { densities: vec![1.0, 0.0, 1.0], ..good() }),
         ("an offset of NaN", Params { offset: f64::NAN, ..good() }),
         ("a power of 0", Params { metric: Metric::Minkowski { p: 0.0 }, ..good() }),
+        ("a centre too many", Params { centres: Some(array![[0.0, 0.0], [0.0, 0.0]]), ..good() }),
+        ("a centre of too many features", Params { centres: Some(array![[0.0, 0.0, 0.0]]), ..good() }),
+        ("a centre of NaN", Params { centres: Some(array![[0.0, f64::NAN]]), ..good() }),
         ("no level of boxes", Params { levels: 0, ..good() }),
         ("more boxes than rows", Params { levels: 3, ..good() }),
         ("far more boxes than rows", Params { levels: u32::MAX, ..good() }),

@@ -40,6 +40,7 @@ pub(super) fn find<'g, 'a>(scores: Term<'g, 'a>, budget: &mut Budget<'_>) -> Res
         width: matrix(trained)?.1,
         // ONNX's search looks at every row.
         levels: 1,
+        centres: None,
         neighbours: sought,
         reach: column(reach, last, budget)?,
         densities: densities.floats(budget)?,

@@ -33,7 +33,7 @@ pub(super) enum DetectorDescription {
     /// Tensors: `centres`, a row each.
     #[serde(rename = "kmeans_distance")]
     KmeansDistance { offset: Option<f64> },
-    /// Tensors: `rows`, a row each, and `reach` and `densities`, a number each.
+    /// Tensors: `rows`, a row each, and `reach` and `densities`, a number each; `centres`, a row a ball, if it has balls.
     #[serde(rename = "local_outlier_factor")]
     LocalOutlierFactor { neighbours: usize, levels: u32, metric: MetricDescription, offset: f64 },
     /// Tensors: `onnx`, the bytes of the ONNX file that the network is.
@@ -204,9 +204,12 @@ fn read_elliptic_envelope(
 }
 
 fn write_local_outlier_factor(factor: &LocalOutlierFactor, to: &mut Target<'_>) -> DetectorDescription {
-    let local_outlier_factor::Params { rows, width, levels, neighbours, reach, densities, offset, metric } =
+    let local_outlier_factor::Params { rows, width, levels, centres, neighbours, reach, densities, offset, metric } =
         factor.params();
     to.rows("rows", width, &rows);
+    if let Some(centres) = centres {
+        to.matrix("centres", centres.view());
+    }
     to.numbers("reach", &reach);
     to.numbers("densities", &densities);
     let metric = match metric {
@@ -234,8 +237,17 @@ fn read_local_outlier_factor(
     let rows = from.matrix("rows")?;
     let (width, rows) = (rows.ncols(), rows.into_raw_vec_and_offset().0);
     let (reach, densities) = (from.numbers("reach")?, from.numbers("densities")?);
-    let params = local_outlier_factor::Params { rows, width, levels, neighbours, reach, densities, offset, metric };
-    Ok(LocalOutlierFactor::new(&params)?)
+    Ok(LocalOutlierFactor::new(&local_outlier_factor::Params {
+        rows,
+        width,
+        levels,
+        centres: from.optional_matrix("centres")?,
+        neighbours,
+        reach,
+        densities,
+        offset,
+        metric,
+    })?)
 }
 
 fn write_kmeans_distance(kmeans: &KmeansDistance, to: &mut Target<'_>) -> DetectorDescription {

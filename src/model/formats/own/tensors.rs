@@ -126,6 +126,11 @@ impl<'t, 'a> Place<'t, 'a> {
         self.required(name)?.matrix()
     }
 
+    /// As [`matrix`](Self::matrix), if it is there.
+    pub(super) fn optional_matrix(&self, name: &str) -> Result<Option<Array2<f64>>, OwnError> {
+        self.optional(name).map(Tensor::matrix).transpose()
+    }
+
     /// Two numbers for each of something, if they are there.
     pub(super) fn optional_pairs(&self, name: &str) -> Result<Option<Vec<(f64, f64)>>, OwnError> {
         self.optional(name).map(Tensor::pairs).transpose()

@@ -1,6 +1,6 @@
 //! numpy's arrays, as pickles hold them.
 
-use super::dtype::{ByteOrder, Dtype, Element};
+use super::dtype::{ByteOrder, Dtype, Element, Width};
 use super::value::{Node, NodeId, Value};
 
 /// The order of an array's elements.
@@ -57,12 +57,23 @@ impl Array {
 impl<'g> Node<'g, '_> {
     /// The numbers of an array of one dimension (taken as one row) or two.
     pub(in crate::model::formats) fn matrix(self) -> Option<Matrix> {
+        match *self.array()?.0.shape {
+            [columns] => self.matrix_of(1, columns),
+            [rows, columns] => self.matrix_of(rows, columns),
+            _ => None,
+        }
+    }
+
+    /// The numbers of an array of three dimensions that is one matrix.
+    pub(in crate::model::formats) fn only_matrix(self) -> Option<Matrix> {
+        match *self.array()?.0.shape {
+            [1, rows, columns] => self.matrix_of(rows, columns),
+            _ => None,
+        }
+    }
+
+    fn matrix_of(self, rows: usize, columns: usize) -> Option<Matrix> {
         let (array, bytes) = self.array()?;
-        let (rows, columns) = match *array.shape {
-            [columns] => (1, columns),
-            [rows, columns] => (rows, columns),
-            _ => return None,
-        };
         let size = array.dtype.size()?;
         self.room::<f64>(rows.checked_mul(columns)?)?;
         let element = |index: usize| array.dtype.number(bytes.get(index * size..(index + 1) * size)?);
@@ -74,6 +85,11 @@ impl<'g> Node<'g, '_> {
             })
             .collect::<Option<_>>()?;
         Some(Matrix { rows, columns, numbers })
+    }
+
+    /// Whether it is an array of numbers in single precision.
+    pub(in crate::model::formats) fn is_single(self) -> bool {
+        self.array().is_some_and(|(array, _)| array.dtype.element == Element::Float(Width::Four))
     }
 
     /// The elements of an array of one dimension.

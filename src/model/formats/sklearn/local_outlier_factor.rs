@@ -1,8 +1,10 @@
 //! `sklearn.neighbors.LocalOutlierFactor`.
 
+use ndarray::Array2;
+
 use super::SklearnError;
 use super::estimator::Estimator;
-use crate::model::formats::pickle::Node;
+use crate::model::formats::pickle::{Matrix, Node};
 use crate::model::formats::printable::printable;
 use crate::model::local_outlier_factor::{LocalOutlierFactor, Metric, Params};
 
@@ -22,7 +24,7 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<LocalOutlierFactor, S
         .checked_sub(1)
         .filter(|last| *last < distances.columns)
         .map(|last| distances.numbers.iter().skip(last).step_by(distances.columns).copied().collect::<Vec<_>>());
-    let (order, levels) = search_order(estimator, rows.rows)?;
+    let Search { order, levels, centres } = search(estimator, &rows)?;
     // What is too short comes out too short, and is refused with the other parameters.
     let in_order = |numbers: &[f64], width: usize| -> Vec<f64> {
         order.iter().filter_map(|row| numbers.get(row * width..(row + 1) * width)).flatten().copied().collect()
@@ -31,6 +33,7 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<LocalOutlierFactor, S
         rows: in_order(&rows.numbers, rows.columns),
         width: rows.columns,
         levels,
+        centres,
         neighbours,
         reach: in_order(&reach.unwrap_or_default(), 1),
         densities: in_order(&estimator.row(CLASS, "_lrd")?, 1),
@@ -39,31 +42,55 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<LocalOutlierFactor, S
     })?)
 }
 
-/// The order in which the rows are searched, and the levels of boxes around them: those of the tree that the search was
-/// fitted with, if it was one.
+/// How the rows are searched.
+struct Search {
+    /// The rows' places, in the order of the search.
+    order: Vec<usize>,
+    /// The levels of regions around them.
+    levels: u32,
+    /// The centres of the regions, if these are balls.
+    centres: Option<Array2<f64>>,
+}
+
+/// The search by the tree that was fitted, if one was: with `algorithm="brute"` there is none.
 ///
 /// A tree's state is the tuple of its data, the rows' places in its order, nodes, bounds, size of the leaves, levels and
-/// counts.
-fn search_order(estimator: Estimator<'_, '_>, rows: usize) -> Result<(Vec<usize>, u32), SklearnError> {
-    let state = estimator.attribute("_tree").and_then(Node::state);
-    let Some(mut items) = state.and_then(Node::items) else { return Ok(((0..rows).collect(), 1)) };
+/// counts. The bounds of a BallTree are the centres of its balls. Its radii are left out: they follow.
+fn search(estimator: Estimator<'_, '_>, rows: &Matrix) -> Result<Search, SklearnError> {
+    let Some(tree) = estimator.attribute("_tree").filter(|tree| !tree.is_none()) else {
+        return Ok(Search { order: (0..rows.rows).collect(), levels: 1, centres: None });
+    };
     let wrong = |found: &str| SklearnError::Attribute {
         class: CLASS,
         attribute: "_tree".to_owned(),
         found: found.to_owned(),
-        expected: format!("a tree of {rows} rows"),
+        expected: format!("a KDTree or a BallTree of {} rows", rows.rows),
     };
-    let order = items.nth(1).and_then(Node::whole_numbers).ok_or_else(|| wrong("without an order of the rows"))?;
-    let levels = items.nth(3).and_then(Node::int).and_then(|levels| u32::try_from(levels).ok());
+    let class = tree.class().ok_or_else(|| wrong(tree.kind()))?;
+    let balls = match class.name {
+        "KDTree" | "KDTree64" => false,
+        "BallTree" | "BallTree64" => true,
+        other => return Err(wrong(&printable(other))),
+    };
+    let mut state = tree.state().and_then(Node::items).ok_or_else(|| wrong("a tree without a state"))?;
+    let order = state.nth(1).and_then(Node::whole_numbers).ok_or_else(|| wrong("without an order of the rows"))?;
+    let bounds = state.nth(1).ok_or_else(|| wrong("without bounds"))?;
+    let levels = state.nth(1).and_then(Node::int).and_then(|levels| u32::try_from(levels).ok());
     let levels = levels.ok_or_else(|| wrong("without levels"))?;
-    let mut seen = vec![false; rows];
+    let mut seen = vec![false; rows.rows];
     let order = order.into_iter().map(|row| {
         let row = usize::try_from(row).ok()?;
         // No row may come twice.
         seen.get_mut(row).is_some_and(|seen| !std::mem::replace(seen, true)).then_some(row)
     });
-    let order = order.collect::<Option<Vec<_>>>().filter(|order| order.len() == rows);
-    Ok((order.ok_or_else(|| wrong("not an order of the rows"))?, levels))
+    let order = order.collect::<Option<Vec<_>>>().filter(|order| order.len() == rows.rows);
+    let order = order.ok_or_else(|| wrong("not an order of the rows"))?;
+    let centres = balls.then(|| {
+        let Matrix { rows, columns, numbers } = bounds.only_matrix()?;
+        Array2::from_shape_vec((rows, columns), numbers).ok()
+    });
+    let centres = centres.map(|centres| centres.ok_or_else(|| wrong("a BallTree without centres"))).transpose()?;
+    Ok(Search { order, levels, centres })
 }
 
 /// How many rows it was fitted to.

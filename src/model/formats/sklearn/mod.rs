@@ -94,7 +94,7 @@ pub(super) fn read(graph: &Graph<'_>, limits: &Limits) -> Result<Contents, Sklea
         training_rows: training_rows(*last).or(walk.training_rows()),
         columns: columns(estimators.first().copied(), width),
         source: None,
-        notes: Vec::new(),
+        notes: walk.into_notes(),
     };
     Ok(Contents { preprocessing, detector, metadata })
 }
@@ -152,7 +152,11 @@ fn step(estimator: Estimator<'_, '_>, width: Option<usize>, walk: &mut Walk) -> 
         ("sklearn.preprocessing", "QuantileTransformer") => {
             Step::QuantileTransformer(quantile_transformer::read(estimator)?)
         }
-        ("sklearn.decomposition", "PCA") => Step::Pca(pca::read(estimator)?),
+        ("sklearn.decomposition", "PCA") => {
+            let projection = pca::read(estimator)?;
+            walk.note(pca::note(estimator, &projection));
+            Step::Pca(projection)
+        }
         ("sklearn.impute", "SimpleImputer") | ("sklearn.preprocessing", "Imputer") => {
             Step::SimpleImputer(simple_imputer::read(estimator)?)
         }

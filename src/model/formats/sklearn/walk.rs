@@ -18,6 +18,7 @@ pub(super) struct Walk {
     parts: usize,
     bytes: usize,
     training_rows: Option<u64>,
+    notes: Vec<String>,
 }
 
 /// Steps in order, as far as a file tells them.
@@ -31,12 +32,21 @@ pub(super) enum Link {
 
 impl Walk {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { limits: *limits, depth: 0, parts: 0, bytes: 0, training_rows: None }
+        Self { limits: *limits, depth: 0, parts: 0, bytes: 0, training_rows: None, notes: Vec::new() }
     }
 
     /// How many rows the steps say that they were fitted to, if one does.
     pub(super) fn training_rows(&self) -> Option<u64> {
         self.training_rows
+    }
+
+    /// Keeps what a person should know, once.
+    pub(super) fn note(&mut self, note: Option<String>) {
+        self.notes.extend(note.filter(|note| !self.notes.contains(note)));
+    }
+
+    pub(super) fn into_notes(self) -> Vec<String> {
+        self.notes
     }
 
     /// Counts one more part.
