@@ -42,16 +42,16 @@ impl std::fmt::Display for Moved {
 }
 
 /// How far from the middle of the usual range, in halves of it, a mean may lie, and how wide a spread may be. Usual is
-/// two standard deviations either way, so this is three.
+/// two standard deviations either way for a StandardScaler, so this is three; for a RobustScaler it is what lies between
+/// the quarters either way, so this is two where rows are normally distributed.
 const MOST: f64 = 1.5;
 
 /// Fewer rows say nothing of a window.
 const LEAST_ROWS: usize = 5;
 
 impl Model {
-    /// The feature of a window that is least like the training, when its mean lies more than three of the training's
-    /// standard deviations off, or its own standard deviation is more than three times the training's. Steps that
-    /// remember a range instead of a deviation count a quarter of the range as one.
+    /// The feature of a window that is least like the training: its mean lies further off than one and a half times what
+    /// is usual either way, or its own standard deviation is more than that.
     ///
     /// There is none in windows of fewer than five rows, or when the model remembers nothing of its training.
     pub fn drift(&self, rows: ArrayView2<'_, f64>, name: impl Fn(usize) -> String) -> Option<Drift> {
