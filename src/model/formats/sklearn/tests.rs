@@ -257,7 +257,9 @@ fn columns_are_places_names_truth_values_or_slices() {
 #[test]
 fn columns_of_more_features_than_rows_may_have_are_never_written_out() {
     let endless = [b"\x8a\x08".as_slice(), &i64::MAX.to_le_bytes()].concat();
-    let scaler = object("sklearn.preprocessing", "StandardScaler", &[("n_features_in_", endless.clone())]);
+    let no = b"\x89".to_vec();
+    let attributes = [("n_features_in_", endless.clone()), ("with_mean", no.clone()), ("with_std", no)];
+    let scaler = object("sklearn.preprocessing", "StandardScaler", &attributes);
     let columns = slice(none(), none());
     for (class, attributes) in [
         (
@@ -364,8 +366,7 @@ fn a_union_of_functions_takes_its_width_from_what_stands_around_it_or_from_what_
 #[test]
 fn elements_without_a_size_are_no_columns() {
     for dtype in ["S0", "U0", "V0"] {
-        let error = columns_of(array(dtype, 0, b"U\x00".to_vec())).unwrap_err();
-        assert!(error.contains("an array for a column"), "{error}");
+        assert!(columns_of(array(dtype, 0, b"U\x00".to_vec())).is_err(), "{dtype}");
     }
 }
 
