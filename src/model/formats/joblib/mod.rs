@@ -14,6 +14,10 @@ use crate::model::limits::Exceeded;
 /// In an LZ4 frame's flags: a checksum of the content follows its end.
 const LZ4_CHECKSUM: u8 = 1 << 2;
 
+/// What share of the memory the output may come to. It grows by doubling; the decoders of LZMA keep it once more, in a
+/// window that grows with it whatever size the file declares; and each byte takes its time.
+const OUTPUT_SHARE: usize = 3;
+
 /// How much larger than the file its content may be. Arrays of numbers shrink little, whatever the compression; to
 /// stop here ends a bomb before it has cost much time.
 const MAX_GROWTH: usize = 256;
@@ -158,15 +162,6 @@ impl Compression {
         }
     }
 
-    /// The most that the output may come to, in bytes. The decoders of LZMA keep what was put out, in a window that grows
-    /// with it whatever size the file declares; the others keep a few MiB at most.
-    fn max_output(self, limits: &Limits) -> usize {
-        match self {
-            Self::Lzma | Self::Xz => limits.memory_bytes / 3,
-            Self::Zlib | Self::Gzip | Self::Bzip2 | Self::Lz4 => limits.memory_bytes,
-        }
-    }
-
     fn take(self, packed: usize, mut reader: impl Read, limits: &Limits) -> Result<Vec<u8>, JoblibError> {
         let damaged =
             |error: io::Error| JoblibError::Damaged { compression: self, reason: printable(&error.to_string()) };
@@ -176,7 +171,7 @@ impl Compression {
         if !pickle::recognise(&first) {
             return Err(JoblibError::NotAPickle { compression: self });
         }
-        let memory = self.max_output(limits);
+        let memory = limits.memory_bytes / OUTPUT_SHARE;
         let small = limits.memory_bytes / 16;
         let max = memory.min(packed.saturating_mul(MAX_GROWTH).max(small));
         let mut output = first.to_vec();
@@ -184,7 +179,7 @@ impl Compression {
         if output.len() > max {
             return Err(match max < memory {
                 true => JoblibError::Bomb { compression: self, max: small },
-                false => limits.memory_exceeded().into(),
+                false => Exceeded { what: "bytes, decompressed", max, ..limits.memory_exceeded() }.into(),
             });
         }
         Ok(output)
