@@ -1,14 +1,15 @@
-//! How fast models are loaded from a directory, as pickles and in our own format, and the memory that one takes.
+//! How fast models are loaded from a directory, as pickles and in our own format, and the memory that one takes; and how
+//! long a look at the directory takes, by which a change of a model is noticed.
 //! Run with `cargo bench --bench loading`; the number of models is the first argument, 100,000 if there is none.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
 
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anomalyd::model::formats::own;
-use anomalyd::model::{Limits, Model};
+use anomalyd::model::{Changes, Limits, Listing, Model, NameTemplate};
 
 #[path = "support/results.rs"]
 mod results;
@@ -20,7 +21,7 @@ const ROUNDS: usize = 3;
 fn main() {
     let count = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
     println!("{count} models in a directory, one thread, files in the page cache; best of {ROUNDS} rounds");
-    println!("{:<39} {:>8} {:>12} {:>9} {:>14}", "", "bytes", "models/s", "ratio", "memory a model");
+    println!("{:<39} {:>8} {:>12} {:>9} {:>14} {:>10}", "", "bytes", "models/s", "ratio", "memory a model", "a look");
     for sample in SAMPLES {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(sample);
         let pickle = fs::read(path).expect("a sample");
@@ -48,12 +49,25 @@ fn measure(name: &str, format: &str, bytes: &[u8], count: usize, baseline: Optio
         best = best.min(began.elapsed().as_secs_f64());
         memory = black_box(&models).iter().map(Model::memory_bytes).sum::<usize>() / models.len().max(1);
     }
+    let look = best_look(folder.path(), count);
     let rate = count as f64 / best;
     let ratio = rate / baseline.unwrap_or(rate);
     results::record(&serde_json::json!({
         "bench": "loading", "name": name, "format": format, "count": count, "rate": rate, "memory": memory,
-        "bytes": bytes.len(),
+        "bytes": bytes.len(), "look": look,
     }));
-    println!("{name:<30} {format:<8} {:>8} {rate:>12.0} {ratio:>8.2}x {memory:>14}", bytes.len());
+    println!("{name:<30} {format:<8} {:>8} {rate:>12.0} {ratio:>8.2}x {memory:>14} {look:>8.3} s", bytes.len());
     rate
+}
+
+/// The seconds that the shortest look at a directory takes in which nothing has changed.
+fn best_look(folder: &Path, count: usize) -> f64 {
+    let list = || Listing::read(folder, &NameTemplate::default(), count).expect("a listing");
+    let mut changes = Changes::since(&list(), Duration::ZERO);
+    let look = |_| {
+        let began = Instant::now();
+        black_box(changes.look(&list(), began));
+        began.elapsed().as_secs_f64()
+    };
+    (0..ROUNDS).map(look).fold(f64::INFINITY, f64::min)
 }
