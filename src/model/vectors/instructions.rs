@@ -15,8 +15,9 @@ pub(in crate::model) trait Work: Sized {
 
 /// A set of instructions that this machine has.
 ///
-/// Those that multiply and add at once give the same answers to the last bit: each lane is a row, so how many there are
-/// changes no sum. Without that instruction answers differ by roundings.
+/// All give the same answers to the last bit, so a window scored on one machine is the same on another: how many lanes
+/// there are changes no sum, and all round once for a multiplication with addition. Where a machine has no instruction
+/// for that, it is computed without, slowly.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::model) enum Instructions {
     /// What any machine has. Written as eight lanes, so that the compiler takes what it may.
@@ -86,5 +87,23 @@ impl<S: Simd + Powers, W: Work> NullaryFnOnce for With<S, W> {
     #[inline(always)]
     fn call(self) -> W::Output {
         self.work.run(self.simd)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::discriminant;
+
+    use super::*;
+
+    #[test]
+    fn the_best_are_those_with_the_most_lanes() {
+        assert_eq!(Instructions::all().last().map(discriminant), Some(discriminant(&Instructions::best())));
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    #[test]
+    fn every_64_bit_arm_has_neon() {
+        assert!(matches!(Instructions::best(), Instructions::Neon(_)));
     }
 }
