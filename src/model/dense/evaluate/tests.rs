@@ -155,7 +155,8 @@ fn activations_are_exact_near_zero_and_far_out() {
             for (x, found) in xs.iter().zip(network.answers(instructions, rows.view(), Answer::Output)) {
                 let expected = activated(activation, *x);
                 let units = (found - expected).abs() / expected.abs().max(1e-280) / f64::EPSILON;
-                // The argument of e to the x is rounded when it is counted in sixteenths, twice without fused steps.
+                // eˣ − 1 begins with 1 taken from a rounded root of two. What is left may be 1/47 of the root, and then
+                // its rounding counts 47 times.
                 assert!(units <= 16.0, "{activation:?} of {x} by {instructions:?}: {found} for {expected}");
             }
         }
