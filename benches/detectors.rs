@@ -82,7 +82,7 @@ fn compare(folder: &Path, theirs: &Theirs) {
         bytes as f64 / 1024.0,
     );
     if let Some(multiplications) = multiplications {
-        let limit = multiplications * rows.nrows() as f64 * pace::seconds_a_lane();
+        let limit = multiplications * rows.nrows() as f64 * pace::seconds_a_lane(false);
         println!("  arithmetic limit in float64 {:.2} us: {:.0} % of it", limit * 1e6, 100.0 * limit / ours.best);
     }
     results::record(&json!({

@@ -117,7 +117,7 @@ fn limit(model: &Model, rows: usize) -> Option<f64> {
     }
     let instructions = f64::from(OneClassSvm::VECTOR_INSTRUCTIONS) + 2.0 * svm.width() as f64;
     let pairs = rows as f64 * svm.support_vectors() as f64;
-    Some(pairs * instructions * pace::seconds_a_lane())
+    Some(pairs * instructions * pace::seconds_a_lane(true))
 }
 
 /// Seconds that a window takes from its stored block to its outcome.
