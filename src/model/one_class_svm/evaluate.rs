@@ -19,6 +19,9 @@ use super::params::OneClassSvm;
 use crate::model::vectors::{Instructions, Powers, REGISTERS, Work, fill};
 use crate::verdict::Label;
 
+/// The registers of rows in a block where there are four times as many for what is done with them.
+const MOST_REGISTERS: usize = 2 * REGISTERS;
+
 impl OneClassSvm {
     /// How many vector instructions the rbf kernel needs for a register of rows and a support vector, beside two for
     /// each feature.
@@ -58,12 +61,13 @@ impl OneClassSvm {
     #[inline(always)]
     fn decide_blocks<S: Powers>(&self, simd: S, width: usize, rows: &[f64], sums: impl Sums<S>) -> Vec<f64> {
         let mut decisions = vec![0.0; rows.len() / width];
-        let mut block = vec![simd.splat_f64s(0.0); REGISTERS * width];
+        let mut block = vec![simd.splat_f64s(0.0); MOST_REGISTERS * width];
         let (mut rows, mut rest) = (rows, &mut decisions[..]);
         while !rest.is_empty() {
             let registers = match rest.len().div_ceil(S::F64_LANES) {
                 1 => 1,
                 2 => 2,
+                5.. if S::REGISTER_COUNT >= 4 * MOST_REGISTERS => MOST_REGISTERS,
                 _ => REGISTERS,
             };
             let taken = rest.len().min(registers * S::F64_LANES);
@@ -74,6 +78,9 @@ impl OneClassSvm {
             match registers {
                 1 => these.copy_from_slice(&cast_slice(&sums.of::<1>(simd, self, width, block))[..taken]),
                 2 => these.copy_from_slice(&cast_slice(&sums.of::<2>(simd, self, width, block))[..taken]),
+                MOST_REGISTERS => {
+                    these.copy_from_slice(&cast_slice(&sums.of::<MOST_REGISTERS>(simd, self, width, block))[..taken]);
+                }
                 _ => these.copy_from_slice(&cast_slice(&sums.of::<REGISTERS>(simd, self, width, block))[..taken]),
             }
             (rows, rest) = (rows_later, later);
