@@ -6,9 +6,9 @@
 #     ./check-aarch64.sh --test features     # with arguments for cargo test: those instead
 #
 # For Debian 12 on x86-64, as root or as an ordinary user, from any folder. Debian packages that are missing are
-# installed first, which asks for sudo's password if it must. Rust's library for aarch64 comes from rustup, or else with
-# a Rust of Debian's, rustc-web, beside the one that is there; then Debian is told to know packages of arm64 too.
-# Nothing is removed for it. The build lies below target/aarch64/.
+# installed first, also of Debian's arm64, which asks for sudo's password if it must; nothing is removed for them.
+# Rust's library for aarch64 comes from rustup, or else with a Rust of Debian's, rustc-web. The build lies below
+# target/aarch64/.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
@@ -43,10 +43,13 @@ builds_for_aarch64() {
     compgen -G "$(rustc --print target-libdir --target "$target" 2>/dev/null)/libstd-*.rlib" >/dev/null
 }
 
-install gcc libc6-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
+if ! dpkg --print-foreign-architectures | grep -qx arm64; then
+    as_root dpkg --add-architecture arm64
+fi
+# The C library to run with is that of Debian's arm64: with that of libc6-arm64-cross 2.36-8, threads hang in qemu 7.2.
+install gcc libc6-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static libc6:arm64 libgcc-s1:arm64
 if ! builds_for_aarch64 && ! { command -v rustup >/dev/null && run rustup target add "$target"; }; then
     say "rustup does not bring Rust's library for aarch64 here: Debian does"
-    as_root dpkg --add-architecture arm64
     install rustc-web cargo-web libstd-rust-web-dev:arm64
     cargo="/usr/bin/cargo"
     export RUSTC="/usr/bin/rustc"
@@ -56,8 +59,6 @@ say "$("${RUSTC:-rustc}" --version)"
 export CARGO_TARGET_DIR="$PWD/target/aarch64"
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER="aarch64-linux-gnu-gcc"
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static"
-# Where qemu looks for the C library, also for programs that tests start.
-export QEMU_LD_PREFIX="/usr/aarch64-linux-gnu"
 
 # The crates we build on take most of the time to build. Only our own code is worth more of it.
 check() {
