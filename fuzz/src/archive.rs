@@ -1,4 +1,4 @@
-//! Zip archives, for the fuzz targets and for `tests/hostile_models.rs`.
+//! Zip archives, for the fuzz targets and for `tests/models/hostile_models.rs`.
 
 use std::io::Write;
 

@@ -1,5 +1,5 @@
 //! What is fuzzed, and what must hold of it. Each target is a function of bytes that panics when something does not hold:
-//! the binaries of cargo-fuzz call them, and so does `tests/fuzz.rs`, on stable Rust, in every check.
+//! the binaries of cargo-fuzz call them, and so does `tests/models/fuzz.rs`, on stable Rust, in every check.
 
 mod archive;
 mod properties;

@@ -9,11 +9,18 @@ pub(crate) mod reference;
 pub(crate) mod settings;
 pub(crate) mod site;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what must come: far longer than it takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Held by a test that runs a daemon in this process: fail points count for all of the process.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Waits until `poll` has something.
 pub(crate) fn eventually<T>(what: &str, poll: impl FnMut() -> Option<T>) -> T {

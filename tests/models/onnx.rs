@@ -1,18 +1,13 @@
 //! ONNX files give the answers of what they were made from, and a damaged or hostile one is refused with its reason.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
-#[path = "support/answers.rs"]
-mod answers;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use crate::answers::Answers;
 use anomalyd::model::formats::onnx::{OnnxError, read_network};
 use anomalyd::model::{Detector, Exceeded, Format, Limits, Model, ModelError, Output, Precision, Step};
-use answers::Answers;
 use ndarray::Array2;
 use proptest::prelude::*;
 

@@ -1,18 +1,11 @@
 //! Whatever format a model comes in, it gives the library's own answers, and says what it is.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
-#[path = "support/answers.rs"]
-mod answers;
-#[path = "support/reference.rs"]
-mod reference;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::answers::Answers;
 use anomalyd::model::{Limits, Model};
-use answers::Answers;
 
 fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/formats").join(name)
@@ -60,7 +53,7 @@ fn an_unknown_format_is_an_error_that_says_what_is_accepted() {
 
 #[test]
 fn every_model_file_of_the_reference_agrees_in_every_format() {
-    let Some(root) = reference::reference() else { return };
+    let Some(root) = crate::reference::reference() else { return };
     let mut agreed = BTreeMap::<&str, usize>::new();
     for entry in fs::read_dir(root.join("formats")).unwrap() {
         let path = entry.unwrap().path();

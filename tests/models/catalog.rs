@@ -1,18 +1,11 @@
 //! Models as scikit-learn wrote them give scikit-learn's own answers.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
-#[path = "support/answers.rs"]
-mod answers;
-#[path = "support/reference.rs"]
-mod reference;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::answers::{Answers, columns};
 use anomalyd::model::{Catalog, Evaluation, Format, Kernel, Limits, Model, NameTemplate, Step, Warning};
 use anomalyd::verdict::Label;
-use answers::{Answers, columns};
 use ndarray::ArrayView2;
 
 fn samples() -> PathBuf {
@@ -21,7 +14,7 @@ fn samples() -> PathBuf {
 
 /// A folder of the reference data, if they are there.
 fn reference(folder: &str) -> Option<PathBuf> {
-    reference::reference().map(|root| root.join(folder))
+    crate::reference::reference().map(|root| root.join(folder))
 }
 
 #[test]
@@ -33,7 +26,7 @@ fn every_sample_gives_the_answers_of_the_library() {
             let model = answers.with_extension("pkl");
             // Samples of other formats have tests of their own.
             if model.exists() {
-                answers::check(&Model::load(&model, &Limits::default()).unwrap(), &answers);
+                crate::answers::check(&Model::load(&model, &Limits::default()).unwrap(), &answers);
                 checked += 1;
             }
         }

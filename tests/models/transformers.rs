@@ -1,15 +1,10 @@
 //! Pipelines of transformers as scikit-learn wrote them give scikit-learn's own answers.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
-#[path = "support/answers.rs"]
-mod answers;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::answers::Answers;
 use anomalyd::model::{EvaluateError, Limits, Model, Step};
-use answers::Answers;
 use ndarray::{Array2, Axis, array};
 
 fn samples() -> PathBuf {

@@ -2,24 +2,20 @@
 //!
 //! `ANOMALYD_KILLS` sets how often each daemon is killed, `ANOMALYD_SEED` repeats a run.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::env;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::at_once;
+use crate::support::daemon::Daemon;
+use crate::support::mosquitto::Mosquitto;
+use crate::support::plant;
+use crate::support::settings::Settings;
+use crate::support::site::Site;
 use anomalyd::cli::demo::simulation::SimulatedReading;
 use anomalyd::cli::publish::Progress;
 use fastrand::Rng;
-use support::at_once;
-use support::daemon::Daemon;
-use support::mosquitto::Mosquitto;
-use support::plant;
-use support::settings::Settings;
-use support::site::Site;
 
 const PLANT_SEED: u64 = 7;
 /// The windows of a shift of the plant.

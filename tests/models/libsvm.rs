@@ -1,10 +1,5 @@
 //! LIBSVM's text is read as LIBSVM reads it, and refused where it is damaged or too much.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
-#[path = "support/answers.rs"]
-mod answers;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -35,7 +30,7 @@ fn every_kernel_gives_the_answers_of_the_library_for_the_text() {
     for name in ["text_rbf_3d", "text_linear_2d", "text_polynomial_2d", "text_sigmoid_3d"] {
         let path = sample(&format!("{name}.libsvm"));
         let model = Model::load(&path, &Limits::default()).unwrap();
-        answers::check(&model, &path.with_extension("csv"));
+        crate::answers::check(&model, &path.with_extension("csv"));
         assert_eq!((model.metadata().format, model.metadata().library.as_str()), (Format::Libsvm, "LIBSVM"));
     }
 }

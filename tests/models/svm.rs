@@ -1,10 +1,5 @@
 //! Support vector machines of every kernel give scikit-learn's own answers.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
-#[path = "support/answers.rs"]
-mod answers;
-
 use std::path::{Path, PathBuf};
 
 use anomalyd::model::{Detector, Kernel, Limits, Model};
@@ -23,7 +18,7 @@ fn load(path: &Path) -> Model {
 fn every_sample_gives_the_answers_of_the_library() {
     for name in ["linear_2d", "poly_3d", "poly_degree_0_1d", "sigmoid_2d", "rbf_9d", "sgd_3d", "sgd_average_2d"] {
         let path = sample(&format!("{name}.pkl"));
-        answers::check(&load(&path), &path.with_extension("csv"));
+        crate::answers::check(&load(&path), &path.with_extension("csv"));
     }
 }
 

@@ -1,18 +1,14 @@
 //! Model files that change, come and go while the daemon runs.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
-
-mod support;
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::support::daemon::Daemon;
+use crate::support::plant;
+use crate::support::settings::Settings;
+use crate::support::site::{Site, anomalyd};
 use serde_json::Value;
-use support::daemon::Daemon;
-use support::plant;
-use support::settings::Settings;
-use support::site::{Site, anomalyd};
 
 /// A place whose models are its own, so that they can be changed.
 fn site(settings: &Settings) -> Site {

@@ -1,16 +1,11 @@
 //! Forests, outlier factors and envelopes as scikit-learn wrote them give scikit-learn's own answers.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
-#[path = "support/answers.rs"]
-mod answers;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::answers::Answers;
 use anomalyd::model::{Detector, ForestBoundary, Limits, Model, PathLength};
 use anomalyd::verdict::Label;
-use answers::Answers;
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/detectors")
@@ -27,7 +22,7 @@ fn every_sample_gives_the_answers_of_the_library() {
     assert_eq!(answers.len(), 17, "samples are missing");
     for answers in answers {
         let model = Model::load(&answers.with_extension("pkl"), &Limits::default()).unwrap();
-        answers::check(&model, &answers);
+        crate::answers::check(&model, &answers);
     }
 }
 

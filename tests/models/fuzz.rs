@@ -3,8 +3,6 @@
 //! `ANOMALYD_FUZZ` says how many changed ones a target gets. What is tried follows from `ANOMALYD_FUZZ_SEED`, so a failure
 //! comes again. An input that fails is kept, and belongs into the corpus once it is mended: see `fuzz/README.md`.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by failing")]
-
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
@@ -14,7 +12,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-#[path = "../fuzz/src/lib.rs"]
+#[path = "../../fuzz/src/lib.rs"]
 #[expect(unreachable_pub, reason = "it is the library of another crate as well")]
 mod targets;
 

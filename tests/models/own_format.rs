@@ -1,23 +1,14 @@
 //! Our own format, and the detectors that it was made for: estimators that are no outlier detectors by themselves.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
-#![allow(
-    clippy::needless_pass_by_value,
-    reason = "a view of an array is a reference, and its users have it as a value"
-)]
-
-#[path = "support/answers.rs"]
-mod answers;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use crate::answers::{Answers, columns};
 use anomalyd::model::formats::own;
 use anomalyd::model::{Components, Contamination, Format, Limits, Model, Training, TrainingMethod, train};
 use anomalyd::verdict::Label;
-use answers::{Answers, columns};
 use ndarray::{Array2, ArrayView2};
 use proptest::prelude::*;
 use safetensors::SafeTensors;

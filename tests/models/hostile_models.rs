@@ -1,7 +1,5 @@
 //! A model file is data: whatever stands in it, reading ends soon, within the limits, with a model or a reason.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by failing")]
-
 use std::env;
 use std::fs;
 use std::io::Write;
@@ -10,17 +8,13 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use crate::archive::{Method, archive};
 use anomalyd::model::formats::pickle::{PickleError, PickleProblem};
 use anomalyd::model::formats::sklearn::SklearnError;
 use anomalyd::model::formats::{JoblibError, SkopsError};
 use anomalyd::model::{Limits, Model, ModelError, Step};
-use archive::{Method, archive};
 use ndarray::Array2;
 use proptest::prelude::*;
-
-#[path = "../fuzz/src/archive.rs"]
-#[expect(dead_code, reason = "only the fuzz targets put archives together of parts")]
-mod archive;
 
 /// Far above what any refusal takes, far below what a bomb would.
 const SOON: Duration = Duration::from_secs(5);

@@ -1,16 +1,12 @@
 //! The reference's readings, replayed through the whole daemon, give the reference's own answers.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use support::mosquitto::Mosquitto;
-use support::reference::reference;
-use support::settings::Settings;
-use support::site::{Site, anomalyd};
+use crate::support::mosquitto::Mosquitto;
+use crate::support::reference::reference;
+use crate::support::settings::Settings;
+use crate::support::site::{Site, anomalyd};
 
 const LAST_WINDOW: &str = "2018-08-29T03:00:00Z";
 const SUSPICIOUS: [&str; 3] = ["1/2", "1/5", "2/5"];
@@ -71,7 +67,7 @@ fn compare_with_golden(reference: &Path, sensors: &BTreeMap<String, String>) {
 }
 
 /// Waits for the last window's files, and stops the daemon.
-fn finish(site: &Site, mut daemon: support::daemon::Daemon) -> BTreeMap<String, String> {
+fn finish(site: &Site, mut daemon: crate::support::daemon::Daemon) -> BTreeMap<String, String> {
     daemon.wait_until_published("files", LAST_WINDOW);
     for sensor in SUSPICIOUS {
         daemon.wait_for(&format!("{sensor} is suspicious"), |line| {

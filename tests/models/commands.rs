@@ -1,7 +1,5 @@
 //! `anomalyd model`: the real binary, its words and its exit codes.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

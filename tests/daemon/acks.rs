@@ -2,28 +2,22 @@
 //!
 //! The daemon runs in the test's own process, so that its disk can be held. Fail points are global: one test at a time.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
-
-mod support;
-
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::mosquitto::Mosquitto;
+use crate::support::settings::Settings;
+use crate::support::site::Site;
+use crate::support::{PATIENCE, alone, plant};
 use anomalyd::config::Config;
 use anomalyd::daemon::Daemon;
 use fail::FailScenario;
-use support::mosquitto::Mosquitto;
-use support::settings::Settings;
-use support::site::Site;
-use support::{PATIENCE, plant};
 
 /// How long an acknowledgement that must not come is waited for.
 const SILENCE: Duration = Duration::from_millis(300);
-
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// A daemon on a thread of its own. Stopped when it is dropped.
 struct InProcess {
@@ -82,7 +76,7 @@ fn publish() -> Vec<u8> {
 
 #[test]
 fn a_device_gets_its_puback_when_the_disk_has_its_reading_and_not_before() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let scenario = FailScenario::setup();
     let site = Site::new(&settings());
     let daemon = InProcess::start(&site);
@@ -151,7 +145,7 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, record: &Mutex<Vec<u8>>) {
 
 #[test]
 fn a_broker_gets_its_puback_when_the_disk_has_the_reading_and_not_before() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let Some(broker) = Mosquitto::start("") else { return };
     let scenario = FailScenario::setup();
     let line = Line::to(broker.port());

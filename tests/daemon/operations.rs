@@ -1,19 +1,15 @@
 //! What goes wrong around the daemon: it says what to do, or carries on.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
+use crate::support::daemon::Daemon;
+use crate::support::mosquitto::Mosquitto;
+use crate::support::plant;
+use crate::support::site::{Site, anomalyd};
 use serde_json::Value;
-use support::daemon::Daemon;
-use support::mosquitto::Mosquitto;
-use support::plant;
-use support::site::{Site, anomalyd};
 
 /// Starts a daemon that does not come up; what it says must hold these words.
 fn refuses(site: &Site, words: &[&str]) {

@@ -1,15 +1,11 @@
 //! Whatever a device sends: a clear reject or a closed connection, counted, and the others go on.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
-
-mod support;
-
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
+use crate::support::site::Site;
+use crate::support::{PATIENCE, plant};
 use serde_json::Value;
-use support::site::Site;
-use support::{PATIENCE, plant};
 
 const CONNECT: &[u8] = b"\x10\x13\x00\x04MQTT\x04\x02\x00\x00\x00\x07healthy";
 const CONNECT_HOSTILE: &[u8] = b"\x10\x13\x00\x04MQTT\x04\x02\x00\x00\x00\x07hostile";

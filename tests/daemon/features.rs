@@ -1,16 +1,12 @@
 //! A model over several sensors of a device gives scikit-learn's answers, in the daemon and offline, and the same ones
 //! after a crash.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::settings::Settings;
-use support::site::{Site, anomalyd};
+use crate::support::settings::Settings;
+use crate::support::site::{Site, anomalyd};
 
 const COLUMNS: &str = "mean,std,temperature.mean,temperature.mean diff 2,current.mean lag 1";
 const LAST_WINDOW: &str = "2018-08-28T23:00:00Z";

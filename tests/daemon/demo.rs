@@ -1,7 +1,5 @@
 //! The demo, as a stranger runs it: the real binary, its real daemon, real MQTT.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

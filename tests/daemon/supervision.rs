@@ -2,33 +2,24 @@
 //!
 //! The daemon runs in the test's own process, so that fail points can hurt it. They are global: one test at a time.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what is wrong by failing")]
-
-mod support;
-
 use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::support::settings::Settings;
+use crate::support::site::Site;
+use crate::support::{PATIENCE, alone, plant};
 use anomalyd::config::Config;
 use anomalyd::daemon::Daemon;
 use anomalyd::telemetry::metrics;
 use fail::FailScenario;
 use serde_json::Value;
-use support::settings::Settings;
-use support::site::Site;
-use support::{PATIENCE, plant};
 
 /// The sensor whose model gets hurt.
 const VICTIM: (&str, &str) = ("pump-2", "flow");
 
 /// How many windows are scored; the first of them is empty.
 const WINDOWS: usize = 7;
-
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn settings() -> Settings {
     plant::settings()

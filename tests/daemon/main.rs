@@ -1,0 +1,22 @@
+//! The daemon as a whole: a real process, real MQTT, a real broker, a killed process.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what is wrong by failing"
+)]
+
+mod acks;
+mod crash;
+mod demo;
+mod features;
+mod golden;
+mod hostile_mqtt;
+mod operations;
+mod reload;
+mod supervision;
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,28 @@
+//! Models: every format and detector against independent answers, hostile files, and the commands for models.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what is wrong by failing"
+)]
+
+mod answers;
+mod catalog;
+mod commands;
+mod detectors;
+mod formats;
+mod fuzz;
+mod hostile_models;
+mod libsvm;
+mod onnx;
+mod own_format;
+mod svm;
+mod transformers;
+
+#[path = "../../fuzz/src/archive.rs"]
+#[expect(dead_code, reason = "only the fuzz targets put archives together of parts")]
+mod archive;
+#[path = "../support/reference.rs"]
+mod reference;
