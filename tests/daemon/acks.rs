@@ -4,14 +4,14 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use crate::support::mosquitto::Mosquitto;
 use crate::support::settings::Settings;
 use crate::support::site::Site;
-use crate::support::{PATIENCE, alone, plant};
+use crate::support::{PATIENCE, alone, eventually, plant};
 use anomalyd::config::Config;
 use anomalyd::daemon::Daemon;
 use fail::FailScenario;
@@ -155,7 +155,7 @@ fn a_broker_gets_its_puback_when_the_disk_has_the_reading_and_not_before() {
     // The first reading is acknowledged: the subscription stands, and nothing is left to say.
     let readings = plant::readings(7);
     let is_puback = |packet: &[u8]| matches!(packet, [0x40, 2, _, _]);
-    support::eventually("a first reading is acknowledged", || {
+    eventually("a first reading is acknowledged", || {
         plant::publish_all(broker.port(), &readings[..1]);
         line.said(0).last_chunk::<4>().is_some_and(|packet| is_puback(packet)).then_some(())
     });
@@ -165,12 +165,12 @@ fn a_broker_gets_its_puback_when_the_disk_has_the_reading_and_not_before() {
     let before = line.said(0).len();
     fail::cfg("store::sync", "pause").unwrap();
     plant::publish_all(broker.port(), &readings[1..2]);
-    support::eventually("the reading has come", || (line.heard() > heard).then_some(()));
+    eventually("the reading has come", || (line.heard() > heard).then_some(()));
     thread::sleep(SILENCE);
     assert_eq!(line.said(before), b"");
 
     fail::remove("store::sync");
-    let said = support::eventually("the acknowledgement", || Some(line.said(before)).filter(|said| said.len() >= 4));
+    let said = eventually("the acknowledgement", || Some(line.said(before)).filter(|said| said.len() >= 4));
     assert!(is_puback(&said), "{said:?}");
     drop(daemon);
     scenario.teardown();

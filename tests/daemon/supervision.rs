@@ -3,12 +3,11 @@
 //! The daemon runs in the test's own process, so that fail points can hurt it. They are global: one test at a time.
 
 use std::fs;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::support::settings::Settings;
 use crate::support::site::Site;
-use crate::support::{PATIENCE, alone, plant};
+use crate::support::{PATIENCE, alone, eventually, plant};
 use anomalyd::config::Config;
 use anomalyd::daemon::Daemon;
 use anomalyd::telemetry::metrics;
@@ -75,7 +74,7 @@ fn run(settings: &Settings, faults: &[(&str, &str)], pause: Duration) -> Course 
 
 /// The stored verdicts. Threads of the daemon may hold the store for a moment after its end.
 fn dump(config: &Config) -> Vec<Value> {
-    let text = support::eventually("the store is free", || {
+    let text = eventually("the store is free", || {
         let mut out = Vec::new();
         anomalyd::cli::dump::run(anomalyd::cli::dump::What::Verdicts, config, &mut out).ok()?;
         Some(String::from_utf8(out).unwrap())
