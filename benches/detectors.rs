@@ -1,38 +1,29 @@
 //! How fast detectors other than one-class SVMs score a window, beside scikit-learn and onnxruntime in a process of
-//! their own: the same models, the same rows, in one run, one thread each. Run with `cargo bench --bench detectors`.
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
+//! their own: the same models, the same rows, in one run, one thread each. Run with `cargo bench -- detectors`.
 
 use std::hint::black_box;
 use std::path::Path;
 
+use crate::Size;
+use crate::support::timing::{self, Seconds, timed};
+use crate::support::{pace, results, script};
 use anomalyd::model::{Limits, Model};
 use ndarray::ArrayView2;
 use serde::Deserialize;
 use serde_json::json;
-use timing::{ROUNDS, Seconds, timed};
 
-#[path = "support/pace.rs"]
-mod pace;
-#[path = "support/python.rs"]
-mod python;
-#[path = "support/results.rs"]
-mod results;
-#[path = "support/script.rs"]
-mod script;
-#[path = "support/timing.rs"]
-mod timing;
-
-fn main() {
-    let Some((folder, measured)) = script::measured("detectors.py") else { return };
+pub(crate) fn run(size: Size) {
+    let Some((folder, measured)) = script::measured("detectors.py", size) else { return };
     println!(
-        "60 rows a window, one thread; the best of {ROUNDS} rounds, ratios to anomalyd, in brackets of the medians"
+        "60 rows a window, one thread; the best of {} rounds, ratios to anomalyd, in brackets of the medians",
+        timing::rounds(size)
     );
     println!(
         "{:<28} {:>10} {:>13} {:>17} {:>12} {:>17} {:>8} {:>11}",
         "us/window", "anomalyd", "scikit-learn", "ratio", "onnxruntime", "ratio", "KiB", "difference"
     );
     for line in measured.lines() {
-        compare(folder.path(), &serde_json::from_str(line).expect("a line of JSON"));
+        compare(folder.path(), &serde_json::from_str(line).expect("a line of JSON"), size);
     }
 }
 
@@ -50,7 +41,7 @@ struct Theirs {
 }
 
 /// A line for one detector, whose answers must be scikit-learn's.
-fn compare(folder: &Path, theirs: &Theirs) {
+fn compare(folder: &Path, theirs: &Theirs, size: Size) {
     let Theirs { name, file, features, multiplications, scikit_learn, onnxruntime } = theirs;
     let model = Model::load(&folder.join(file), &Limits::default()).expect("a model");
     let numbers = script::numbers(&folder.join(format!("{name}.rows")));
@@ -65,7 +56,7 @@ fn compare(folder: &Path, theirs: &Theirs) {
         .fold(0.0, f64::max);
     assert!(difference < 1e-9, "{name}: a decision value differs by {difference:e}");
 
-    let ours = timed(|| {
+    let ours = timed(size, || {
         black_box(model.evaluate(black_box(rows)).expect("decision values"));
     });
     let ratio = |theirs: &Seconds| theirs.best / ours.best;

@@ -1,7 +1,6 @@
 //! How fast messages are taken in by the real daemon, durable before each PUBACK, beside mosquitto alone and beside a
 //! subscriber that only acknowledges, in the same run. The load shares the machine with what is measured. The median of
-//! a few rounds, each with a fresh daemon on the real disk. Run with `cargo bench --bench ingest`.
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
+//! a few rounds, each with a fresh daemon on the real disk. Run with `cargo bench -- ingest`.
 
 use std::fmt::Write as _;
 use std::thread;
@@ -9,19 +8,11 @@ use std::time::{Duration, Instant};
 
 use rumqttc::{Client, MqttOptions, QoS};
 
-use broker::{Line, Mosquitto};
-use daemon::{Daemon, directory, free_port};
-use load::Device;
-use process::Usage;
-
-#[path = "support/broker.rs"]
-mod broker;
-#[path = "support/daemon.rs"]
-mod daemon;
-#[path = "support/load.rs"]
-mod load;
-#[path = "support/process.rs"]
-mod process;
+use crate::Size;
+use crate::support::broker::{Line, Mosquitto};
+use crate::support::daemon::{Daemon, directory, free_port};
+use crate::support::load::{self, Device};
+use crate::support::process::Usage;
 
 const DEVICES: usize = 64;
 const SENSORS: usize = 100;
@@ -29,7 +20,6 @@ const SENSORS: usize = 100;
 const WINDOW: usize = 2_000;
 /// Messages of a hundred readings.
 const LARGE_WINDOW: usize = 200;
-const ROUNDS: usize = 3;
 
 /// No run comes due, and the readings are believed although they run ahead.
 const SETTINGS: &str = r#"
@@ -37,7 +27,7 @@ clock = "wall"
 [schedule]
 cron = "0 0 0 1 1 *"
 [limits]
-max_ahead = "2d"
+max_ahead = "2h"
 readings_per_interval = 100000
 "#;
 
@@ -75,23 +65,25 @@ enum Load {
     Columns,
 }
 
-fn main() {
-    println!("{DEVICES} connections, QoS 1, {} cores shared with the load; medians of {ROUNDS}", cores());
+pub(crate) fn run(size: Size) {
+    let rounds = size.of(3, 1);
+    println!("{DEVICES} connections, QoS 1, {} cores shared with the load; medians of {rounds}", cores());
     println!("{:<44} {:>12} {:>12} {:>9} {:>9} {:>7}", "", "messages/s", "readings/s", "B/reading", "peak MB", "cores");
-    let listener = measure("listener, 1 reading, ms", Load::Millis, 1_500_000);
-    measure("listener, 1 reading, RFC 3339", Load::Rfc3339, 1_500_000);
-    measure("listener, array of 100", Load::Array, 60_000);
-    measure("listener, columns of 100", Load::Columns, 120_000);
+    let listener = measure("listener, 1 reading, ms", Load::Millis, size.of(1_500_000, 6_400), rounds);
+    measure("listener, 1 reading, RFC 3339", Load::Rfc3339, size.of(1_500_000, 6_400), rounds);
+    measure("listener, array of 100", Load::Array, size.of(60_000, 640), rounds);
+    measure("listener, columns of 100", Load::Columns, size.of(120_000, 640), rounds);
 
     let folder = directory();
     let Some(broker) = Mosquitto::start(folder.path()) else {
         println!("skipped: mosquitto is not installed");
         return;
     };
-    let alone = median(|| {
-        let devices = devices(Load::Millis, 300_000);
-        300_000.0 / load::run(&devices, broker.port, WINDOW).as_secs_f64()
-    });
+    let messages = size.of(300_000, 6_400);
+    let alone = middle((0..rounds).map(|_| {
+        let devices = devices(Load::Millis, messages);
+        messages as f64 / load::run(&devices, broker.port, WINDOW).as_secs_f64()
+    }));
     println!(
         "{:<44} {alone:>12.0} {:>12} {:>9} {:>9} {:>7}",
         "mosquitto alone, 1 reading, not durable", "", "", "", ""
@@ -101,9 +93,10 @@ fn main() {
 
     let mut subscriber = Vec::new();
     let mut through = Vec::new();
-    for _ in 0..ROUNDS {
-        subscriber.push(backlog(&mut |port| Drain::Library(subscribe(port))));
-        through.push(backlog(&mut |port| Drain::Daemon(connect(port))));
+    let messages = size.of(200_000, 6_400);
+    for _ in 0..rounds {
+        subscriber.push(backlog(messages, &mut |port| Drain::Library(subscribe(port))));
+        through.push(backlog(messages, &mut |port| Drain::Daemon(connect(port))));
     }
     let (subscriber, through) = (middle(subscriber), middle(through));
     println!("{:<44} {subscriber:>12.0}", "backlog in mosquitto, the library only acks");
@@ -112,16 +105,16 @@ fn main() {
 }
 
 /// Measures the listener and returns messages per second.
-fn measure(name: &str, load: Load, messages: usize) -> f64 {
+fn measure(name: &str, load: Load, messages: usize, rounds: usize) -> f64 {
     let devices = devices(load, messages);
     let readings_per_message = match load {
         Load::Millis | Load::Rfc3339 => 1,
         Load::Array | Load::Columns => 100,
     };
     let window = if readings_per_message == 1 { WINDOW } else { LARGE_WINDOW };
-    let mut rounds: Vec<Round> = (0..ROUNDS).map(|_| Round::of(&devices, window)).collect();
+    let mut rounds: Vec<Round> = (0..rounds).map(|_| Round::of(&devices, window)).collect();
     rounds.sort_by_key(|round| round.took);
-    let Round { took, usage, peak } = rounds[ROUNDS / 2];
+    let Round { took, usage, peak } = rounds[rounds.len() / 2];
     let seconds = took.as_secs_f64();
     let readings = (messages * readings_per_message) as f64;
     println!(
@@ -174,8 +167,7 @@ impl Drain {
 }
 
 /// Messages per second that a subscriber acknowledges of a backlog in its persistent session.
-fn backlog(subscriber: &mut impl FnMut(u16) -> Drain) -> f64 {
-    const MESSAGES: usize = 200_000;
+fn backlog(messages: usize, subscriber: &mut impl FnMut(u16) -> Drain) -> f64 {
     let folder = directory();
     let broker = Mosquitto::start(folder.path()).expect("it was there before");
     // A first visit makes the session.
@@ -184,13 +176,13 @@ fn backlog(subscriber: &mut impl FnMut(u16) -> Drain) -> f64 {
     line.await_sent(SUBSCRIBED_BYTES);
     thread::sleep(Duration::from_millis(300));
     first.end();
-    load::run(&devices(Load::Millis, MESSAGES), broker.port, WINDOW);
+    load::run(&devices(Load::Millis, messages), broker.port, WINDOW);
 
     let line = Line::to(broker.port);
     let second = subscriber(line.port);
     line.await_sent(SUBSCRIBED_BYTES);
     let (began, sent) = (Instant::now(), line.sent());
-    line.await_sent(4 * MESSAGES as u64);
+    line.await_sent(4 * messages as u64);
     let acknowledged = (line.sent() - sent) as f64 / 4.0;
     let rate = acknowledged / began.elapsed().as_secs_f64();
     second.end();
@@ -215,11 +207,8 @@ fn connect(port: u16) -> Daemon {
     Daemon::start(directory(), &sections)
 }
 
-fn median(mut round: impl FnMut() -> f64) -> f64 {
-    middle((0..ROUNDS).map(|_| round()).collect())
-}
-
-fn middle(mut rounds: Vec<f64>) -> f64 {
+fn middle(rounds: impl IntoIterator<Item = f64>) -> f64 {
+    let mut rounds: Vec<_> = rounds.into_iter().collect();
     rounds.sort_by(f64::total_cmp);
     rounds[rounds.len() / 2]
 }

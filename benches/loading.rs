@@ -1,7 +1,6 @@
 //! How fast models are loaded from a directory, as pickles and in our own format, and the memory that one takes; and how
 //! long a look at the directory takes, by which a change of a model is noticed.
-//! Run with `cargo bench --bench loading`; the number of models is the first argument, 100,000 if there is none.
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
+//! Run with `cargo bench -- loading`.
 
 use std::fs;
 use std::hint::black_box;
@@ -11,15 +10,15 @@ use std::time::{Duration, Instant};
 use anomalyd::model::formats::own;
 use anomalyd::model::{Changes, Limits, Listing, Model, NameTemplate};
 
-#[path = "support/results.rs"]
-mod results;
+use crate::Size;
+use crate::support::results;
 
 /// Small models, as a sensor has them.
 const SAMPLES: [&str; 3] = ["p4_bare_1d.pkl", "p2_scale_1d.pkl", "own/kmeans__sklearn-1.9.1.pkl"];
 const ROUNDS: usize = 3;
 
-fn main() {
-    let count = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
+pub(crate) fn run(size: Size) {
+    let count = size.of(100_000, 50);
     println!("{count} models in a directory, one thread, files in the page cache; best of {ROUNDS} rounds");
     println!("{:<39} {:>8} {:>12} {:>9} {:>14} {:>10}", "", "bytes", "models/s", "ratio", "memory a model", "a look");
     for sample in SAMPLES {

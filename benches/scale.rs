@@ -1,27 +1,17 @@
 //! What the real daemon takes with 15 sensors, and with 100,000: memory, idle time, the start with a full journal tail,
 //! and a run from the broadcast to the durable verdicts. Readings come over MQTT, the clock follows them. Run with
-//! `cargo bench --bench scale`; `ANOMALYD_BENCH_SENSORS` sets another number.
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
+//! `cargo bench -- scale`; `ANOMALYD_BENCH_SENSORS` sets another number.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use daemon::{Daemon, directory, free_port};
-use load::Device;
+use crate::Size;
+use crate::support::daemon::{Daemon, directory, free_port};
+use crate::support::load::{self, Device};
 use tempfile::TempDir;
-
-#[path = "support/daemon.rs"]
-mod daemon;
-#[path = "support/load.rs"]
-mod load;
-#[path = "support/process.rs"]
-mod process;
-#[path = "support/python.rs"]
-mod python;
 
 const CONNECTIONS: usize = 64;
 /// 2026-11-21T00:00:00Z, in seconds.
@@ -39,22 +29,16 @@ value = "/v"
 time = "/ts"
 "#;
 
-fn main() {
-    let folder = directory();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/scikit_learn.py");
-    let trained =
-        python::interpreter().and_then(|python| python::run(Command::new(python).arg(script).arg(folder.path())));
-    if let Err(reason) = trained {
-        return println!("skipped: there is no scikit-learn to train a model with: {reason}");
-    }
-    let model = folder.path().join("svm, 50 vectors x 1.pkl");
-    let base = small(&model);
-    let sensors = std::env::var("ANOMALYD_BENCH_SENSORS").map_or(100_000, |count| count.parse().expect("a number"));
+pub(crate) fn run(size: Size) {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/models/svm_50_vectors_x_1.pkl");
+    let base = small(&model, size);
+    let sensors =
+        std::env::var("ANOMALYD_BENCH_SENSORS").map_or(size.of(100_000, 100), |count| count.parse().expect("a number"));
     large(&model, sensors, base);
 }
 
 /// Fifteen sensors, a reading a minute for an hour. Returns the resident bytes without models.
-fn small(model: &Path) -> f64 {
+fn small(model: &Path, size: Size) -> f64 {
     let (daemon, _, _) = start(directory());
     let base = resident(&daemon);
     drop(daemon.end());
@@ -62,7 +46,8 @@ fn small(model: &Path) -> f64 {
     let (daemon, port, _) = start(with_models(model, 15));
     load::run(&hour(15), port, 64);
     let (before, began) = (daemon.process().usage(), Instant::now());
-    sleep(Duration::from_secs(10));
+    let seconds = size.of(10, 1);
+    sleep(Duration::from_secs(seconds));
     let cpu = (daemon.process().usage().cpu - before.cpu).as_secs_f64() / began.elapsed().as_secs_f64();
     println!("15 sensors, an hour of readings");
     println!(
@@ -70,7 +55,7 @@ fn small(model: &Path) -> f64 {
         resident(&daemon) / 1e6,
         base / 1e6
     );
-    println!("  idle, of a core over 10 s   {:>9.2} %    (budget 0.5 %)", 100.0 * cpu);
+    println!("  idle, of a core over {seconds:>2} s   {:>9.2} %    (budget 0.5 %)", 100.0 * cpu);
     drop(daemon.end());
     base
 }

@@ -1,7 +1,6 @@
 //! `anomalyd score` over the reference's data, beside the reference's way in the same run: one Python process a sensor
 //! that reads the data, unpickles its model, predicts and writes a file. Wall time and peak memory. Run with
-//! `ANOMALYD_REFERENCE=... cargo bench --bench score_command`.
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
+//! `ANOMALYD_REFERENCE=... cargo bench -- score_command`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,16 +8,11 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use process::Process;
+use crate::Size;
+use crate::support::process::Process;
+use crate::support::python;
 
-#[path = "support/process.rs"]
-mod process;
-#[path = "support/python.rs"]
-mod python;
-
-const ROUNDS: usize = 5;
-
-fn main() {
+pub(crate) fn run(size: Size) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let reference = std::env::var_os("ANOMALYD_REFERENCE").map_or(root.join("../shared/reference"), PathBuf::from);
     let data = reference.join("sensor_data.csv");
@@ -31,7 +25,7 @@ fn main() {
         fs::create_dir(directory).expect("a folder");
     }
     let script = root.join("benches/predict.py");
-    let trained = python::interpreter().and_then(|python| {
+    let trained = python::interpreter(size).and_then(|python| {
         python::run(Command::new(&python).arg(&script).arg("train").arg(&data).arg(&models))?;
         Ok(python)
     });
@@ -44,8 +38,10 @@ fn main() {
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name"))
         .collect();
     names.sort();
+    names.truncate(size.of(names.len(), 1));
 
-    let ours_took = Cost::median(ROUNDS, || {
+    let rounds = size.of(5, 1);
+    let ours_took = Cost::median(rounds, || {
         Cost::of(
             Command::new(env!("CARGO_BIN_EXE_anomalyd"))
                 .args(["score", "--interval", "5s", "--models"])
@@ -72,7 +68,7 @@ fn main() {
         });
         costs.fold(Cost::default(), |sum, cost| Cost { took: sum.took + cost.took, peak: sum.peak.max(cost.peak) })
     });
-    println!("{} sensors; one round of Python, the median of {ROUNDS} of ours", names.len());
+    println!("{} sensors; one round of Python, the median of {rounds} of ours", names.len());
     println!("{:<36} {:>10} {:>16} {:>10}", "", "seconds", "seconds/sensor", "peak MB");
     theirs_took.print("one Python process a sensor", names.len());
     ours_took.print("anomalyd score", names.len());

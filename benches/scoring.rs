@@ -1,17 +1,15 @@
 //! How fast windows are scored, beside the libraries that train the models, in their own process: the same models, the
-//! same rows, in one run, one thread each. Run with `cargo bench --bench scoring`; `scale` has a whole run of the daemon.
+//! same rows, in one run, one thread each. Run with `cargo bench -- scoring`; `scale` has a whole run of the daemon.
 //! What is compared stands in `scikit_learn.py`, a case a line.
-#![expect(
-    clippy::needless_pass_by_value,
-    reason = "a view of an array is a reference, and its users have it as a value"
-)]
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops at the first surprise")]
 
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::Size;
+use crate::support::timing::{self, Seconds, timed};
+use crate::support::{pace, results, script};
 use anomalyd::features::{Blocks, Bounds, Plan};
 use anomalyd::interval::{Cut, Interval};
 use anomalyd::model::{Detector, Kernel, Limits, Model, OneClassSvm};
@@ -20,23 +18,12 @@ use anomalyd::time::{Span, Timestamp};
 use anomalyd::window::BlockBuilder;
 use ndarray::ArrayView2;
 use serde_json::json;
-use timing::{ROUNDS, Seconds, timed};
 
-#[path = "support/pace.rs"]
-mod pace;
-#[path = "support/python.rs"]
-mod python;
-#[path = "support/results.rs"]
-mod results;
-#[path = "support/script.rs"]
-mod script;
-#[path = "support/timing.rs"]
-mod timing;
-
-fn main() {
-    let Some((folder, measured)) = script::measured("scikit_learn.py") else { return };
+pub(crate) fn run(size: Size) {
+    let Some((folder, measured)) = script::measured("scikit_learn.py", size) else { return };
     println!(
-        "60 rows a window, one thread, {ROUNDS} rounds; a ratio is of the best rounds, and in brackets of the medians"
+        "60 rows a window, one thread, {} rounds; a ratio is of the best rounds, and in brackets of the medians",
+        timing::rounds(size)
     );
     println!("{:<30} {:>14} {:>10} {:>10} {:>20}  ", "", "theirs, us", "ours, us", "median", "ratio");
     for line in measured.lines() {
@@ -45,7 +32,7 @@ fn main() {
         };
         let number = |word: &str| word.parse().expect("a number");
         let theirs = Seconds { best: number(best), median: number(median) };
-        Case { folder: folder.path(), name, file, library, theirs, tolerance: number(tolerance) }.compare();
+        Case { folder: folder.path(), name, file, library, theirs, tolerance: number(tolerance) }.compare(size);
     }
 }
 
@@ -60,7 +47,7 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    fn compare(&self) {
+    fn compare(&self, size: Size) {
         let Self { name, library, theirs, .. } = self;
         let model = Model::load(&self.folder.join(self.file), &Limits::default()).expect("a model");
         let numbers = self.numbers("rows");
@@ -69,7 +56,7 @@ impl Case<'_> {
         let difference = difference(&model, rows, &decisions);
         assert!(difference < self.tolerance, "{name}: a decision value differs by {difference:e}");
 
-        let ours = timed(|| {
+        let ours = timed(size, || {
             black_box(model.evaluate(black_box(rows)).expect("decision values"));
         });
         println!(
@@ -85,7 +72,7 @@ impl Case<'_> {
             println!("  arithmetic limit {:.2} us: {:.0} % of it", limit * 1e6, 100.0 * limit / ours.best);
         }
         let alone = model.width() == 1 && !model.preprocessing().is_empty();
-        let whole = alone.then(|| whole(&model, &numbers).best);
+        let whole = alone.then(|| whole(&model, &numbers, size).best);
         if let Some(whole) = whole {
             println!("  from the stored block to the outcome {:.2} us", whole * 1e6);
         }
@@ -121,7 +108,7 @@ fn limit(model: &Model, rows: usize) -> Option<f64> {
 }
 
 /// Seconds that a window takes from its stored block to its outcome.
-fn whole(model: &Model, means: &[f64]) -> Seconds {
+fn whole(model: &Model, means: &[f64], size: Size) -> Seconds {
     let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).expect("a cut");
     let window = cut.window_of(Timestamp::default());
     let mut block = BlockBuilder::new(window);
@@ -134,7 +121,7 @@ fn whole(model: &Model, means: &[f64]) -> Seconds {
     let block = block.finish();
     let settings = ScoringSettings { cut, min_intervals: 1 };
     let plan = Plan::new(Arc::default(), "sensor", Bounds { cut, windows_back: 1 }).expect("a plan");
-    timed(|| {
+    timed(size, || {
         let blocks = Blocks::read(&plan, window, |_, _| Ok::<_, Infallible>(Some(block.clone()))).expect("blocks");
         black_box(score(model, &plan, window, black_box(&blocks), settings).expect("an outcome"));
     })

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use std::{env, fs, io, thread};
 
-use crate::daemon::{await_port, free_port};
+use crate::support::daemon::{await_port, free_port};
 
 pub(crate) struct Mosquitto {
     process: Child,

@@ -1,5 +1,4 @@
 //! The real daemon as a child process, in a folder on the disk that the project is built on.
-#![allow(dead_code, reason = "each benchmark asks for some of it")]
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::process::Process;
+use crate::support::process::Process;
 
 pub(crate) struct Daemon {
     process: Running,

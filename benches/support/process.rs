@@ -1,5 +1,4 @@
 //! What the kernel says of a process: memory, processor time, bytes written.
-#![allow(dead_code, reason = "each benchmark asks for some of it")]
 
 use std::fs;
 use std::time::Duration;

@@ -6,15 +6,18 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::python;
+use crate::Size;
+use crate::support::python;
 
 /// Runs a script on one thread, and gives the folder of the files that it left, and what it printed; `None`, with the
 /// reason on standard output, when it cannot run.
-pub(crate) fn measured(script: &str) -> Option<(TempDir, String)> {
+pub(crate) fn measured(script: &str, size: Size) -> Option<(TempDir, String)> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches").join(script);
-    let printed = python::interpreter().and_then(|python| {
-        python::run(Command::new(python).arg(script).arg(folder.path()).env("OMP_NUM_THREADS", "1"))
+    let printed = python::interpreter(size).and_then(|python| {
+        let mut command = Command::new(python);
+        command.arg(script).arg(folder.path()).env("OMP_NUM_THREADS", "1");
+        python::run(command.env("ANOMALYD_BENCH_ROUNDS", size.of("151", "3")))
     });
     match printed {
         Ok(printed) => Some((folder, printed)),

@@ -4,8 +4,13 @@ use std::time::Instant;
 
 use serde::Deserialize;
 
+use crate::Size;
+
 /// Short rounds, so that many of them are not interrupted.
-pub(crate) const ROUNDS: usize = 301;
+pub(crate) fn rounds(size: Size) -> usize {
+    size.of(301, 3)
+}
+
 const ROUND_SECONDS: f64 = 0.000_4;
 
 /// What a call takes; in JSON the two numbers one after the other.
@@ -22,7 +27,7 @@ impl From<[f64; 2]> for Seconds {
     }
 }
 
-pub(crate) fn timed(mut call: impl FnMut()) -> Seconds {
+pub(crate) fn timed(size: Size, mut call: impl FnMut()) -> Seconds {
     let mut seconds = |calls: u32| {
         let began = Instant::now();
         for _ in 0..calls {
@@ -32,7 +37,7 @@ pub(crate) fn timed(mut call: impl FnMut()) -> Seconds {
     };
     let once = seconds(10).max(1e-9);
     let calls = (1..1000).take_while(|calls| f64::from(*calls) * once < ROUND_SECONDS).last().unwrap_or(1);
-    let mut rounds: Vec<f64> = (0..ROUNDS).map(|_| seconds(calls)).collect();
+    let mut rounds: Vec<f64> = (0..rounds(size)).map(|_| seconds(calls)).collect();
     rounds.sort_by(f64::total_cmp);
-    Seconds { best: rounds[0], median: rounds[ROUNDS / 2] }
+    Seconds { best: rounds[0], median: rounds[rounds.len() / 2] }
 }
