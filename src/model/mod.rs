@@ -64,7 +64,7 @@ pub use self::limits::{Exceeded, Limits};
 pub use self::listing::{CatalogError, Ignored, IgnoredReason, Listing, ModelFile, Stamp};
 pub use self::local_outlier_factor::{LocalOutlierFactor, Metric};
 pub use self::name_template::{NameTemplate, NameTemplateError};
-pub use self::network::{Network, NetworkError, Output, Precision};
+pub use self::network::{Network, NetworkError, Output};
 pub use self::one_class_svm::{Kernel, OneClassSvm};
 pub use self::panicked::{Panicked, guarded};
 pub use self::pca_reconstruction::PcaReconstruction;

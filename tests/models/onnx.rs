@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::answers::Answers;
 use anomalyd::model::formats::onnx::{OnnxError, read_network};
-use anomalyd::model::{Detector, Exceeded, Format, Limits, Model, ModelError, Output, Precision, Step};
+use anomalyd::model::{Detector, Exceeded, Format, Limits, Model, ModelError, Output, Step};
 use ndarray::Array2;
 use proptest::prelude::*;
 
@@ -61,24 +61,24 @@ fn an_autoencoder_decides_by_its_error_and_the_offset_in_its_metadata() {
     let Detector::Network(network) = model.detector() else { unreachable!("a network") };
     assert_eq!((network.output(), network.offset(), network.width()), (Output::Reconstruction, -1.2, 4));
     assert!((model.detector().unit() - 1.2).abs() < 1e-12);
-    assert_eq!(network.precision(), Precision::Float64);
     assert!(model.metadata().notes.iter().any(|note| note.contains("evaluated in float64")));
     assert_eq!(network.file(), fs::read(sample("onnx_torch_4d.onnx")).unwrap());
 }
 
 #[test]
-fn a_network_that_is_no_chain_of_layers_is_evaluated_in_float32() {
+fn a_network_that_is_no_chain_of_layers_is_evaluated_in_float64_too() {
     let model = Model::load(&sample("onnx_residual_3d.onnx"), &Limits::default()).unwrap();
     let Detector::Network(network) = model.detector() else { unreachable!("a network") };
-    assert_eq!((network.output(), network.precision()), (Output::Reconstruction, Precision::Float32));
-    assert!(model.metadata().notes.iter().any(|note| note.contains("evaluated in float32")));
+    assert_eq!(network.output(), Output::Reconstruction);
+    assert!(!model.detector().parameters().iter().any(|(name, _)| *name == "layers"));
+    assert!(model.metadata().notes.iter().any(|note| note.contains("evaluated in float64")));
 }
 
 #[test]
 fn scalers_and_normalization_become_part_of_the_layers() {
     let model = Model::load(&sample("onnx_scaled_score_3d.onnx"), &Limits::default()).unwrap();
     let Detector::Network(network) = model.detector() else { unreachable!("a network") };
-    assert_eq!((network.output(), network.precision()), (Output::Score, Precision::Float64));
+    assert_eq!(network.output(), Output::Score);
     assert!(model.detector().parameters().contains(&("layers", "3-9-5-1".to_owned())));
 }
 
@@ -192,7 +192,7 @@ fn a_network_of_one_output_is_its_decision_value() {
 #[test]
 fn an_operator_that_is_not_understood_is_named_with_its_node() {
     let error = refusal(&model(&[node("Loop", &["x"], "y")], &[], &["y"])).to_string();
-    assert!(error.starts_with("node y, operator Loop of ai.onnx: supported are dense networks"), "{error}");
+    assert!(error.starts_with("node y, operator Loop of ai.onnx: supported are networks of dense layers"), "{error}");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_graph_that_does_not_hang_together_is_refused() {
         (model(&[], &[weights(), weights()], &["w"]), "value w is made twice"),
         (model(&[], &[], &["y"]), "value y is an output of the graph"),
         (model(&[node("Relu", &["x"], "y")], &[], &["y", "y"]), "has 2 outputs"),
-        (file(&part(12, &value("y", &[1, 1]))), "takes no or several inputs"),
+        (file(&part(12, &value("y", &[1, 1]))), "takes no input"),
         (file(&part(11, &value("x", &[1, 2, 3]))), "of another shape than [batch, features]"),
         (file(&part(11, &value("x", &[1, 0]))), "of another shape than [batch, features]"),
         (file(&part(11, &value("x", &[1, u64::MAX]))), "a dimension is below 0"),
@@ -227,7 +227,7 @@ fn shapes_that_lie_are_refused() {
         (tensor("w", &[u64::MAX, 1], &[]), "a dimension is -1"),
         (tensor("w", &[3, 1], &[1.0; 3]), "its weights are 3 by 1, and its rows have 2 numbers"),
         (tensor("w", &[2, 3], &[1.0; 6]), "gives 3 numbers for a row of 2"),
-        (tensor("w", &[2], &[1.0; 2]), "not one constant matrix"),
+        (tensor("w", &[2, 1, 1], &[1.0; 2]), "not one constant matrix"),
     ] {
         let error = refusal(&model(&[layer()], &[tensor], &["y"])).to_string();
         assert!(error.contains(reason) || reason == "more than", "{error}");
@@ -339,18 +339,19 @@ fn a_tensor_of_a_hundred_dimensions_is_refused() {
 }
 
 #[test]
-fn weights_that_a_thousand_nodes_change_are_refused() {
+fn weights_that_a_thousand_nodes_change_are_changed_once() {
     let names: Vec<String> = (0..900).map(|step| format!("v{step}")).collect();
     let mut nodes = vec![node("MatMul", &["x", "w"], "v0")];
     nodes.extend(names.windows(2).map(|pair| node("Mul", &[&pair[0], "c"], &pair[1])));
     nodes.push(node("MatMul", &["v899", "u"], "y"));
     let nodes: Vec<u8> = nodes.iter().flat_map(|node| part(1, node)).collect();
-    let tensors = [("w", [10_000, 50], 0.5), ("u", [50, 1], 0.5), ("c", [1, 1], 1.5)].map(|(name, dims, number)| {
+    let tensors = [("w", [10_000, 50], 0.5), ("u", [50, 1], 0.5), ("c", [1, 1], 1.01)].map(|(name, dims, number)| {
         let count = usize::try_from(dims[0] * dims[1]).unwrap();
         part(5, &tensor(name, &dims, &vec![number; count]))
     });
     let values = [part(11, &value("x", &[1, 10_000])), part(12, &value("y", &[1, 1]))].concat();
-    assert_eq!(limit(&file(&[nodes, tensors.concat(), values].concat())), "max_instructions");
+    let model = read(&file(&[nodes, tensors.concat(), values].concat())).unwrap();
+    assert!(model.detector().parameters().contains(&("layers", "10000-50-1".to_owned())));
 }
 
 /// The samples, as they are.

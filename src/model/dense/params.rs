@@ -159,9 +159,4 @@ impl Dense {
         let blocks = self.layers.iter().map(|layer| layer.numbers.len()).sum::<usize>();
         size_of_val(&*self.layers) + size_of::<Block>() * blocks
     }
-
-    /// The memory that a layer takes.
-    pub(in crate::model) fn bytes_of(inputs: usize, outputs: usize) -> usize {
-        LaidOut::size(inputs, outputs).saturating_mul(size_of::<Block>())
-    }
 }

@@ -1,5 +1,7 @@
-//! Neural networks: autoencoders and scoring networks. Chains of dense layers are evaluated in float64 by
-//! [`dense`](super::dense), others in float32 by tract.
+//! Neural networks: autoencoders and scoring networks, evaluated in float64.
+//!
+//! A network is a [`Program`](program): a short list of steps over the numbers of one row. One that is nothing but a
+//! [chain](chain) of dense layers is evaluated by [`dense`](super::dense), others [step by step](evaluate).
 //!
 //! An autoencoder is trained to give back what it is given, through a middle that is too narrow for all of it; what is
 //! like its training data comes back well, and what is not does not. As in scikit-learn, the decision value is a score
@@ -7,9 +9,16 @@
 //!
 //! Source: Hinton and Salakhutdinov, "Reducing the Dimensionality of Data with Neural Networks", Science 313 (2006).
 
+mod chain;
 mod evaluate;
+mod function;
+mod interval;
+mod operation;
 mod params;
+mod program;
 
-pub(in crate::model) use evaluate::BATCH;
+pub(in crate::model) use function::Function;
+pub(in crate::model) use operation::{Combination, Fold, Norm, Operand, Operation};
 pub(in crate::model) use params::Params;
-pub use params::{Network, NetworkError, Output, Precision};
+pub use params::{Network, NetworkError, Output};
+pub(in crate::model) use program::Program;

@@ -1,32 +1,45 @@
 //! A graph whose parts hang together: every value has one name and one maker, which stands before who takes it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::budget::Budget;
 use super::error::OnnxError;
-use super::proto::{AttributeProto, GraphProto, NodeProto, ValueInfo};
+use super::proto::{AttributeProto, GraphProto, Name, NodeProto, ValueInfo};
 use super::tensor::{Element, Tensor};
 use crate::model::formats::printable::printable;
 use crate::model::invalid::parameter;
 
-/// A checked graph with one input: rows of features.
+/// A checked graph over rows of features.
 #[derive(Debug)]
 pub(super) struct Graph<'a> {
     pub(super) nodes: Vec<NodeProto<'a>>,
-    outputs: Vec<ValueInfo<'a>>,
-    makers: HashMap<&'a str, Maker<'a>>,
-    input: &'a str,
-    element: Element,
+    outputs: Vec<(Name<'a>, i64)>,
+    /// Where each value comes from, by its number. The first is the rows.
+    makers: Vec<Maker<'a>>,
+    /// How many rows it takes at once, if the file says so.
+    pub(super) batch: Option<usize>,
     /// How many features a row has.
     pub(super) width: usize,
+    /// What its columns are called, if each is an input of its own.
+    pub(super) columns: Option<Vec<&'a str>>,
 }
+
+/// The number of the rows.
+const ROWS: usize = 0;
 
 /// Where a value comes from.
 #[derive(Debug)]
 enum Maker<'a> {
-    Input,
+    /// The rows.
+    Rows,
+    /// Some columns of the rows.
+    Columns(Range<usize>),
     Tensor(Tensor<'a>),
-    Node { place: usize, output: usize },
+    Node {
+        place: usize,
+        output: usize,
+    },
 }
 
 /// A value in a graph.
@@ -34,6 +47,25 @@ enum Maker<'a> {
 pub(super) struct Term<'g, 'a> {
     graph: &'g Graph<'a>,
     pub(super) name: &'a str,
+    /// Its number.
+    pub(super) id: usize,
+}
+
+/// The values that have a name so far.
+struct Names<'a> {
+    ids: HashMap<&'a str, usize>,
+    makers: Vec<Maker<'a>>,
+}
+
+impl<'a> Names<'a> {
+    fn define(&mut self, name: &'a str, maker: Maker<'a>) -> Result<usize, OnnxError> {
+        let id = self.makers.len();
+        self.makers.push(maker);
+        match self.ids.insert(name, id) {
+            Some(_) => Err(OnnxError::value(name, "is made twice; the file is damaged")),
+            None => Ok(id),
+        }
+    }
 }
 
 impl<'a> Graph<'a> {
@@ -43,45 +75,54 @@ impl<'a> Graph<'a> {
     /// When a name stands for two values or for none, or the graph takes anything but rows of numbers.
     pub(super) fn new(graph: GraphProto<'a>) -> Result<Self, OnnxError> {
         let GraphProto { mut nodes, initializers, inputs, outputs } = graph;
-        let mut makers = HashMap::new();
+        let mut names = Names { ids: HashMap::new(), makers: vec![Maker::Rows] };
         for tensor in initializers {
-            define(&mut makers, tensor.name, Maker::Tensor(tensor))?;
+            names.define(tensor.name, Maker::Tensor(tensor))?;
         }
         // Old files list their constants among the inputs as well.
-        let mut rows = inputs.into_iter().filter(|input| !makers.contains_key(input.name));
-        let (Some(input), None) = (rows.next(), rows.next()) else {
-            return Err(OnnxError::graph(
-                "takes no or several inputs; expected one: rows of features, [batch, features]",
-            ));
-        };
-        let (element, width) = rows_of(&input)?;
-        parameter("the graph's input", "width").width(width)?;
-        define(&mut makers, input.name, Maker::Input)?;
+        let mut rows: Vec<_> = inputs.into_iter().filter(|input| !names.ids.contains_key(input.name)).collect();
+        let (mut width, mut batch) = (0_usize, None);
+        for input in &rows {
+            let (first, count) = (width, width_of(input)?);
+            width = width.saturating_add(count);
+            parameter("the graph's input", "width").width(width)?;
+            batch = input.dims.as_ref().and_then(|dims| dims.first().copied().flatten());
+            let maker = if rows.len() == 1 { Maker::Rows } else { Maker::Columns(first..width) };
+            names.define(input.name, maker)?;
+        }
+        if rows.is_empty() {
+            return Err(OnnxError::graph("takes no input; expected rows of features, [batch, features]"));
+        }
+        let named = rows.len() > 1 && rows.len() == width;
+        let columns = named.then(|| rows.drain(..).map(|input| input.name).collect());
         for (place, node) in nodes.iter_mut().enumerate() {
             // An input without a name is one that was left out.
-            if let Some(missing) = node.inputs.iter().find(|name| !name.is_empty() && !makers.contains_key(*name)) {
-                return Err(OnnxError::value(missing, "is taken by a node, and nothing before it makes it"));
+            for name in node.inputs.iter_mut().filter(|name| !name.text.is_empty()) {
+                name.id = *names
+                    .ids
+                    .get(name.text)
+                    .ok_or_else(|| OnnxError::value(name.text, "is taken by a node, and nothing before it makes it"))?;
             }
             if let Some(tensor) = constant(node) {
-                let [output] = node.outputs[..] else { return Err(node.refused("gives one value")) };
-                define(&mut makers, output, Maker::Tensor(tensor))?;
+                let [output] = &mut node.outputs[..] else { return Err(node.refused("gives one value")) };
+                output.id = names.define(output.text, Maker::Tensor(tensor))?;
                 continue;
             }
-            for (output, name) in node.outputs.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-                define(&mut makers, name, Maker::Node { place, output })?;
+            for (output, name) in node.outputs.iter_mut().enumerate().filter(|(_, name)| !name.text.is_empty()) {
+                name.id = names.define(name.text, Maker::Node { place, output })?;
             }
         }
-        if let Some(missing) = outputs.iter().find(|output| !makers.contains_key(output.name)) {
-            return Err(OnnxError::value(missing.name, "is an output of the graph, and nothing makes it"));
-        }
-        Ok(Self { nodes, outputs, makers, input: input.name, element, width })
+        let outputs = outputs.into_iter().map(|output| match names.ids.get(output.name) {
+            Some(id) => Ok((Name { text: output.name, id: *id }, output.element_type)),
+            None => Err(OnnxError::value(output.name, "is an output of the graph, and nothing makes it")),
+        });
+        Ok(Self { outputs: outputs.collect::<Result<_, _>>()?, nodes, makers: names.makers, batch, width, columns })
     }
 
     /// The outputs that hold floating point: all but labels.
     pub(super) fn float_outputs(&self) -> impl Iterator<Item = Term<'_, 'a>> {
-        let floats =
-            self.outputs.iter().filter(|output| Element::of(output.element_type).is_some_and(Element::is_float));
-        floats.map(|output| self.term(output.name))
+        let floats = self.outputs.iter().filter(|(_, element)| Element::of(*element).is_some_and(Element::is_float));
+        floats.map(|(name, _)| self.term(*name))
     }
 
     /// Whether an output is not floating point.
@@ -91,40 +132,43 @@ impl<'a> Graph<'a> {
 
     /// All constants.
     pub(super) fn constants(&self) -> impl Iterator<Item = &Tensor<'a>> {
-        self.makers.values().filter_map(|maker| match maker {
+        self.makers.iter().filter_map(|maker| match maker {
             Maker::Tensor(tensor) => Some(tensor),
-            Maker::Input | Maker::Node { .. } => None,
+            Maker::Rows | Maker::Columns(_) | Maker::Node { .. } => None,
         })
     }
 
-    /// Whether rows go in as float32.
-    pub(super) fn is_of_float32(&self) -> bool {
-        self.element == Element::Float32
+    /// How many values there are.
+    pub(super) fn values(&self) -> usize {
+        self.makers.len()
     }
 
-    pub(super) fn term(&self, name: &'a str) -> Term<'_, 'a> {
-        Term { graph: self, name }
+    /// The rows, whether they come in as one input or in parts.
+    pub(super) fn rows(&self) -> Term<'_, 'a> {
+        Term { graph: self, name: "", id: ROWS }
+    }
+
+    pub(super) fn term(&self, name: Name<'a>) -> Term<'_, 'a> {
+        match self.makers.get(name.id) {
+            Some(Maker::Rows) => Term { name: name.text, ..self.rows() },
+            _ => Term { graph: self, name: name.text, id: name.id },
+        }
     }
 }
 
-fn define<'a>(makers: &mut HashMap<&'a str, Maker<'a>>, name: &'a str, maker: Maker<'a>) -> Result<(), OnnxError> {
-    match makers.insert(name, maker) {
-        Some(_) => Err(OnnxError::value(name, "is made twice; the file is damaged")),
-        None => Ok(()),
+/// How many features of a row an input holds.
+fn width_of(input: &ValueInfo<'_>) -> Result<usize, OnnxError> {
+    let name = printable(input.name);
+    if Element::of(input.element_type).is_none_or(|element| element == Element::Bool) {
+        return Err(OnnxError::graph(format!(
+            "has an input {name} that is not of float, double, int64 or int32; export it with rows of float32 as its input"
+        )));
     }
-}
-
-fn rows_of(input: &ValueInfo<'_>) -> Result<(Element, usize), OnnxError> {
-    let element = Element::of(input.element_type).filter(|element| element.is_float());
-    match (element, input.dims.as_deref()) {
-        (Some(element), Some([_, Some(width)])) if *width > 0 => Ok((element, *width)),
-        (Some(_), _) => Err(OnnxError::graph(format!(
-            "has an input {} of another shape than [batch, features]; export it with one matrix of rows as its input",
-            printable(input.name)
-        ))),
-        (None, _) => Err(OnnxError::graph(format!(
-            "has an input {} that is not of float or double; export it with float32 rows as its input",
-            printable(input.name)
+    match input.dims.as_deref() {
+        Some([_, Some(width)]) if *width > 0 => Ok(*width),
+        _ => Err(OnnxError::graph(format!(
+            "has an input {name} of another shape than [batch, features]; export it with a matrix of rows as its input, \
+             or with an input [batch, 1] for each column"
         ))),
     }
 }
@@ -153,32 +197,45 @@ impl<'a> NodeProto<'a> {
 impl<'g, 'a> Term<'g, 'a> {
     /// Whether it is the rows that go into the graph.
     pub(super) fn is_input(self) -> bool {
-        self.name == self.graph.input
+        self.id == ROWS
+    }
+
+    /// The rows that go into the graph.
+    pub(super) fn rows(self) -> Self {
+        self.graph.rows()
+    }
+
+    /// Which columns of the rows it is, if it is an input that holds some.
+    pub(super) fn columns(self) -> Option<Range<usize>> {
+        match self.graph.makers.get(self.id)? {
+            Maker::Columns(columns) => Some(columns.clone()),
+            Maker::Rows | Maker::Tensor(_) | Maker::Node { .. } => None,
+        }
     }
 
     /// The numbers that it holds, if it is a constant.
     pub(super) fn tensor(self) -> Option<&'g Tensor<'a>> {
-        match self.graph.makers.get(self.name)? {
+        match self.graph.makers.get(self.id)? {
             Maker::Tensor(tensor) => Some(tensor),
-            Maker::Input | Maker::Node { .. } => None,
+            Maker::Rows | Maker::Columns(_) | Maker::Node { .. } => None,
         }
     }
 
     /// The node that makes it, and which of its outputs it is.
     pub(super) fn node(self) -> Option<(&'g NodeProto<'a>, usize)> {
-        match self.graph.makers.get(self.name)? {
+        match self.graph.makers.get(self.id)? {
             Maker::Node { place, output } => self.graph.nodes.get(*place).map(|node| (node, *output)),
-            Maker::Input | Maker::Tensor(_) => None,
+            Maker::Rows | Maker::Columns(_) | Maker::Tensor(_) => None,
         }
     }
 
     /// What a node takes.
     pub(super) fn inputs(self, node: &NodeProto<'a>) -> impl Iterator<Item = Term<'g, 'a>> {
-        node.inputs.iter().map(|name| self.graph.term(name)).collect::<Vec<_>>().into_iter()
+        node.inputs.iter().map(|name| self.graph.term(*name)).collect::<Vec<_>>().into_iter()
     }
 
     pub(super) fn input(self, node: &NodeProto<'a>, place: usize) -> Option<Term<'g, 'a>> {
-        node.inputs.get(place).filter(|name| !name.is_empty()).map(|name| self.graph.term(name))
+        node.inputs.get(place).filter(|name| !name.text.is_empty()).map(|name| self.graph.term(*name))
     }
 
     /// What a node takes, which it must.

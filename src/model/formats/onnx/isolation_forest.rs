@@ -45,7 +45,7 @@ pub(super) fn find<'g, 'a>(scores: Term<'g, 'a>, budget: &mut Budget<'_>) -> Res
             );
         };
         let (tree, of) = tree(samples, path, budget)?;
-        if rows.replace(of).is_some_and(|before| before.name != of.name) {
+        if rows.replace(of).is_some_and(|before| before.id != of.id) {
             return Err(sum.refused("its trees do not take the same rows"));
         }
         trees.push(tree);
@@ -105,7 +105,7 @@ fn tree<'g, 'a>(
     let Some((node, 0)) = of_samples.node().filter(|(node, _)| node.operator == "TreeEnsembleRegressor") else {
         return Err(OnnxError::value(of_samples.name, "is not the leaf of an isolation tree"));
     };
-    if of_samples.name != of_path.name {
+    if of_samples.id != of_path.id {
         return Err(node.refused("the tables of its leaves are of different trees"));
     }
     let ensemble = Ensemble::read(node, budget)?;

@@ -1,13 +1,12 @@
 //! ONNX: graphs of operators over tensors.
 //!
 //! Two kinds are read. The graphs that skl2onnx writes for scikit-learn's detectors are recognised, operator by
-//! operator, and become the steps and detectors that a pickle would have become, evaluated in float64. Networks are
-//! evaluated in float64 where they are a plain chain of dense layers, and others as they are, in float32. The graph of
-//! any other file is refused at the node that is not understood. No path in a file is ever opened.
+//! operator, and become the steps and detectors that a pickle would have become. Networks become programs of steps that
+//! treat each row by itself. Both are evaluated in float64. The graph of any other file is refused at the node that is not
+//! understood. No path in a file is ever opened.
 
 mod budget;
-mod chain;
-mod dense;
+mod compile;
 mod error;
 mod graph;
 mod isolation_forest;
@@ -26,14 +25,13 @@ use std::sync::Arc;
 pub use error::OnnxError;
 
 use budget::Budget;
-use dense::Shape;
 use graph::{Graph, Term};
 use proto::ModelProto;
 
 use super::printable::printable;
 use super::{Contents, Format, Limits, Metadata};
 use crate::model::detector::Detector;
-use crate::model::network::{Network, Output, Params, Precision};
+use crate::model::network::{Network, Output, Params};
 
 /// The key of the file's metadata under which the boundary stands.
 const OFFSET: &str = "anomalyd.offset";
@@ -67,10 +65,7 @@ pub(in crate::model) fn read_with_offset(
         (preprocessing, detector, note)
     } else {
         let network = network(bytes, &file, &graph, offset, &mut budget)?;
-        let note = match network.precision() {
-            Precision::Float64 => "a chain of dense layers, evaluated in float64; its weights are in float32",
-            Precision::Float32 => "evaluated in float32, as it was trained",
-        };
+        let note = "evaluated in float64; networks are trained in float32, so answers are theirs to about 7 digits";
         (Vec::new(), Detector::Network(network), note)
     };
     let metadata = Metadata {
@@ -78,7 +73,7 @@ pub(in crate::model) fn read_with_offset(
         library: printable(if file.producer.is_empty() { "unknown" } else { file.producer }),
         library_version: (!file.producer_version.is_empty()).then(|| printable(file.producer_version)),
         training_rows: None,
-        columns: None,
+        columns: graph.columns.map(|columns| columns.into_iter().map(printable).collect()),
         source: None,
         notes: vec![note.to_owned()],
     };
@@ -124,22 +119,22 @@ fn network(
             outputs.len()
         )));
     };
-    if !graph.is_of_float32() {
-        return Err(OnnxError::graph("takes rows of float64; export the network in float32"));
-    }
-    // tract holds the file, the tensors in it and those laid out for evaluation.
-    budget.memory(bytes.len().saturating_mul(3))?;
     let width = graph.width;
-    let output = match dense::shape_of(graph, term.name, budget)? {
-        Some(Shape::Rows(1) | Shape::Numbers) => Output::Score,
-        Some(Shape::Rows(found)) if found == width => Output::Reconstruction,
-        Some(Shape::Rows(found)) => {
+    let (program, values) = compile::compile(graph, &[term], opset(file), budget)?;
+    let value = values.into_iter().next().filter(|value| value.of_rows);
+    let value = value.ok_or_else(|| OnnxError::graph("gives the same whatever the rows are"))?;
+    let output = match value.dims[..] {
+        [] | [1] => Output::Score,
+        [found] if found == width => Output::Reconstruction,
+        _ => {
             return Err(OnnxError::graph(format!(
-                "gives {found} numbers for a row of {width}; expected {width}, the row again, or 1, a score"
+                "gives {} numbers for a row of {width}; expected {width}, the row again, or 1, a score",
+                value.dims.iter().map(ToString::to_string).collect::<Vec<_>>().join(" by ")
             )));
         }
-        Some(Shape::Constant(_)) | None => return Err(OnnxError::graph("gives the same whatever the rows are")),
     };
+    let program = program.ending_in(&value.place);
+    let program = program.ok_or_else(|| OnnxError::graph("gives the same whatever the rows are"))?;
     let offset = match (offset, output) {
         (Some(offset), _) => offset,
         (None, output) => match (offset_in(file)?, output) {
@@ -149,8 +144,8 @@ fn network(
         },
     };
     let weights = graph.constants().map(|tensor| tensor.len()).sum();
-    let layers = chain::layers(graph, term, budget)?;
-    Ok(Network::new(Params { file: Arc::from(bytes), layers, width, output, offset, weights })?)
+    budget.memory(bytes.len())?;
+    Ok(Network::new(Params { file: Arc::from(bytes), program, output, offset, weights })?)
 }
 
 /// The boundary that the file's metadata name.

@@ -43,7 +43,7 @@ impl Pattern {
     ) -> Result<bool, OnnxError> {
         budget.part()?;
         match self {
-            Self::Hole(number) => Ok(holes[*number].replace(term).is_none_or(|before| before.name == term.name)),
+            Self::Hole(number) => Ok(holes[*number].replace(term).is_none_or(|before| before.id == term.id)),
             Self::Number(number) => number_of(term, budget)
                 .map(|found| found.is_some_and(|found| (found - number).abs() <= 1e-6 * number.abs())),
             Self::Op(operator, operands) => {

@@ -31,11 +31,19 @@ pub(super) struct GraphProto<'a> {
     pub(super) outputs: Vec<ValueInfo<'a>>,
 }
 
+/// What a value is called. Names may be long: each is looked up once, and has a number from then on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name<'a> {
+    pub(super) text: &'a str,
+    /// The value in the graph that is called so.
+    pub(super) id: usize,
+}
+
 /// An operator, applied.
 #[derive(Debug, Default)]
 pub(super) struct NodeProto<'a> {
-    pub(super) inputs: Vec<&'a str>,
-    pub(super) outputs: Vec<&'a str>,
+    pub(super) inputs: Vec<Name<'a>>,
+    pub(super) outputs: Vec<Name<'a>>,
     pub(super) name: &'a str,
     pub(super) operator: &'a str,
     pub(super) domain: &'a str,
@@ -62,6 +70,13 @@ pub(super) struct ValueInfo<'a> {
     pub(super) element_type: i64,
     /// `None` for a dimension without a size.
     pub(super) dims: Option<Vec<Option<usize>>>,
+}
+
+impl<'a> Name<'a> {
+    /// A name that was not looked up yet.
+    fn new(text: &'a str) -> Self {
+        Self { text, id: usize::MAX }
+    }
 }
 
 impl<'a> ModelProto<'a> {
@@ -129,8 +144,8 @@ impl<'a> NodeProto<'a> {
         while let Some(field) = message.next()? {
             budget.part()?;
             match field.number {
-                1 => budget.push(&mut node.inputs, field.text()?)?,
-                2 => budget.push(&mut node.outputs, field.text()?)?,
+                1 => budget.push(&mut node.inputs, Name::new(field.text()?))?,
+                2 => budget.push(&mut node.outputs, Name::new(field.text()?))?,
                 3 => node.name = field.text()?,
                 4 => node.operator = field.text()?,
                 5 if node.attributes.len() == MAX_ATTRIBUTES => {
@@ -153,7 +168,10 @@ impl<'a> NodeProto<'a> {
 
     /// What to call it.
     pub(super) fn title(&self) -> &'a str {
-        if self.name.is_empty() { self.outputs.first().copied().unwrap_or_default() } else { self.name }
+        match (self.name, self.outputs.first()) {
+            ("", Some(output)) => output.text,
+            (name, _) => name,
+        }
     }
 
     pub(super) fn attribute(&self, name: &str) -> Option<&AttributeProto<'a>> {

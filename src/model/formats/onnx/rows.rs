@@ -36,6 +36,10 @@ pub(super) fn rows(
     let way = Way::back(term, Until::Joint, budget)?;
     let mut rows = if way.start.is_input() {
         Rows { steps: Vec::new(), width: input_width }
+    } else if let Some(columns) = way.start.columns() {
+        let mut rows = Rows { steps: Vec::new(), width: input_width };
+        rows.take(columns.collect())?;
+        rows
     } else {
         joined(way.start, input_width, depth, budget)?
     };
@@ -63,6 +67,9 @@ impl<'g, 'a> Way<'g, 'a> {
         let mut way = Self { start: term.bare(budget)?, operators: Vec::new() };
         while !way.start.is_input() {
             let term = way.start;
+            if term.columns().is_some() {
+                break;
+            }
             let Some((node, 0)) = term.node() else {
                 return Err(OnnxError::value(term.name, "is no row of features"));
             };
@@ -88,12 +95,12 @@ fn joined(term: Term<'_, '_>, input_width: usize, depth: usize, budget: &mut Bud
     for input in term.inputs(node) {
         let way = Way::back(input, Until::Columns, budget)?;
         let (of, columns) = selected(way.start, budget)?;
-        if base.replace(of).is_some_and(|before| before.name != of.name) {
+        if base.replace(of).is_some_and(|before| before.id != of.id) {
             return Err(node.refused("its parts are not all made of the same rows"));
         }
         ways.push((way, columns));
     }
-    let base = base.filter(|base| base.name != term.name).ok_or_else(|| node.refused("it joins nothing"))?;
+    let base = base.filter(|base| base.id != term.id).ok_or_else(|| node.refused("it joins nothing"))?;
     let mut rows = rows(base, input_width, depth + 1, budget)?;
     let mut branches = Vec::new();
     for (way, columns) in ways {
@@ -108,7 +115,11 @@ fn joined(term: Term<'_, '_>, input_width: usize, depth: usize, budget: &mut Bud
         branch.follow(way, budget)?;
         branches.push(Branch { columns, steps: branch.steps, weight: 1.0 });
     }
-    rows.push(Step::ColumnTransformer(ColumnTransformer::new(rows.width, branches)?));
+    // Inputs that hold a column each, and are put together in their order, are the rows.
+    let columns = branches.iter().flat_map(|branch| &branch.columns).copied();
+    if branches.iter().any(|branch| !branch.steps.is_empty()) || !columns.eq(0..rows.width) {
+        rows.push(Step::ColumnTransformer(ColumnTransformer::new(rows.width, branches)?));
+    }
     Ok(rows)
 }
 
@@ -118,6 +129,9 @@ pub(super) fn selected<'g, 'a>(
     budget: &mut Budget<'_>,
 ) -> Result<(Term<'g, 'a>, Option<Vec<usize>>), OnnxError> {
     let term = term.bare(budget)?;
+    if let Some(columns) = term.columns() {
+        return Ok((term.rows(), Some(columns.collect())));
+    }
     let Some((node, 0)) = term.node() else { return Ok((term, None)) };
     let columns = match (node.domain, node.operator) {
         ("ai.onnx.ml", "ArrayFeatureExtractor") => true,
@@ -145,6 +159,13 @@ impl Rows {
     fn push(&mut self, step: Step) {
         self.width = step.output_width();
         self.steps.push(step);
+    }
+
+    /// Leaves only some of the columns.
+    fn take(&mut self, columns: Vec<usize>) -> Result<(), OnnxError> {
+        let branch = Branch { columns, steps: Vec::new(), weight: 1.0 };
+        self.push(Step::ColumnTransformer(ColumnTransformer::new(self.width, vec![branch])?));
+        Ok(())
     }
 
     /// Goes a way from its start to its end.
@@ -193,8 +214,7 @@ impl Rows {
                 let (_, columns) = selected(term, budget)?;
                 let columns =
                     columns.ok_or_else(|| node.refused("it takes something else than columns of the rows"))?;
-                let branch = Branch { columns, steps: Vec::new(), weight: 1.0 };
-                self.push(Step::ColumnTransformer(ColumnTransformer::new(self.width, vec![branch])?));
+                self.take(columns)?;
             }
             _ => return Err(node.refused(SUPPORTED)),
         }

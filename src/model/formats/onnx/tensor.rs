@@ -176,4 +176,17 @@ impl<'a> Tensor<'a> {
         self.each(|int, _| budget.push(&mut ints, int))?;
         Ok(ints)
     }
+
+    /// Its numbers, row after row, whatever their kind.
+    pub(super) fn numbers(&self, budget: &mut Budget<'_>) -> Result<Vec<f64>, OnnxError> {
+        budget.look(self.message.bytes().len())?;
+        budget.memory(size_of::<f64>() * self.len())?;
+        let mut numbers = Vec::with_capacity(self.len());
+        #[expect(clippy::cast_precision_loss, reason = "what is that large is \"to the end\"")]
+        self.each(|int, float| {
+            numbers.push(if self.element.is_float() { float } else { int as f64 });
+            Ok(())
+        })?;
+        Ok(numbers)
+    }
 }

@@ -1,0 +1,98 @@
+//! Between which bounds a number lies, whatever the row: interval arithmetic.
+//!
+//! The bounds need not be the closest, but no number lies beyond them, rounding aside. NaN is in none: a decision that is
+//! NaN is an error.
+
+/// All numbers from `low` to `high`, neither of them NaN.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(in crate::model) struct Interval {
+    /// Its lower end.
+    pub(super) low: f64,
+    /// Its upper end.
+    pub(super) high: f64,
+}
+
+impl Interval {
+    /// Every number.
+    pub(super) const ALL: Self = Self { low: f64::NEG_INFINITY, high: f64::INFINITY };
+
+    /// From one to the other. A bound that is not known (NaN) is none.
+    pub(super) fn new(low: f64, high: f64) -> Self {
+        Self {
+            low: if low.is_nan() { f64::NEG_INFINITY } else { low },
+            high: if high.is_nan() { f64::INFINITY } else { high },
+        }
+    }
+
+    /// The numbers from the least of some to the greatest.
+    pub(super) fn around(numbers: &[f64]) -> Self {
+        if numbers.iter().any(|number| number.is_nan()) {
+            return Self::ALL;
+        }
+        let low = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+        Self { low, high: numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max) }
+    }
+
+    /// What lies in either, and between them.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { low: self.low.min(other.low), high: self.high.max(other.high) }
+    }
+
+    /// What a function that never falls makes of it.
+    pub(super) fn rising(self, function: impl Fn(f64) -> f64) -> Self {
+        Self::new(function(self.low), function(self.high))
+    }
+
+    /// The numbers without their signs.
+    pub(super) fn magnitude(self) -> Self {
+        let high = self.low.abs().max(self.high.abs());
+        let low = if self.low > 0.0 || self.high < 0.0 { self.low.abs().min(self.high.abs()) } else { 0.0 };
+        Self { low, high }
+    }
+
+    /// The squares of its numbers.
+    pub(super) fn square(self) -> Self {
+        self.magnitude().rising(|x| x * x)
+    }
+
+    /// With each number's sign changed.
+    pub(super) fn negative(self) -> Self {
+        Self { low: -self.high, high: -self.low }
+    }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self::new(self.low + other.low, self.high + other.high)
+    }
+
+    pub(super) fn times(self, other: Self) -> Self {
+        let mut product = Self { low: f64::INFINITY, high: f64::NEG_INFINITY };
+        for (a, b) in [(self.low, other.low), (self.low, other.high), (self.high, other.low), (self.high, other.high)] {
+            // As large as may be, an infinite bound stands for finite numbers: times 0 they are 0.
+            let corner = if a.abs() <= 0.0 || b.abs() <= 0.0 { 0.0 } else { a * b };
+            product = product.or(Self { low: corner, high: corner });
+        }
+        product
+    }
+
+    /// 1 over its numbers; every number, where 0 is among them.
+    pub(super) fn reciprocal(self) -> Self {
+        match self.low > 0.0 || self.high < 0.0 {
+            true => Self { low: self.high.recip(), high: self.low.recip() },
+            // What is never negative stays so, however near to 0 it comes.
+            false if self.low >= 0.0 => Self { low: 0.0, high: f64::INFINITY },
+            false => Self::ALL,
+        }
+    }
+
+    /// The numbers to a power.
+    pub(super) fn power(self, exponent: Self) -> Self {
+        let whole = |number: f64| number.fract().abs() <= 0.0;
+        if self.low >= 0.0 {
+            return Self { low: 0.0, high: f64::INFINITY };
+        }
+        match exponent.high - exponent.low <= 0.0 && whole(exponent.low) && whole(exponent.low / 2.0) {
+            true => Self { low: 0.0, high: f64::INFINITY },
+            false => Self::ALL,
+        }
+    }
+}

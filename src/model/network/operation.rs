@@ -1,0 +1,336 @@
+//! What a step of a program does to the numbers of a row.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+
+use super::function::{Function, truth};
+use super::interval::Interval;
+
+/// Where an operation takes its numbers.
+#[derive(Clone, Debug)]
+pub(in crate::model) enum Operand {
+    /// Those of the row that this value holds. The first value is the row itself.
+    Value(usize),
+    /// The same for every row.
+    Constant(Arc<[f64]>),
+}
+
+/// What one step does. Where several operands are taken number by number, a shorter one begins anew at its end.
+#[derive(Clone, Debug)]
+pub(in crate::model) enum Operation {
+    /// A function of each number.
+    Map(Function, Operand),
+    /// Two numbers become one.
+    Combine(Combination, Operand, Operand),
+    /// The numbers of the second where the first is true, and of the third elsewhere.
+    Select(Operand, Operand, Operand),
+    /// Each run of numbers, as long as the matrix has rows, times the matrix.
+    Multiply(Operand, Arc<Array2<f64>>),
+    /// The numbers of all, one after another.
+    Join(Vec<Operand>),
+    /// The numbers at these places.
+    Pick(Operand, Arc<[u32]>),
+    /// Each run of so many numbers becomes one.
+    Fold(Fold, usize, Operand),
+    /// Each run of so many numbers becomes another.
+    Normalise(Norm, usize, Operand),
+}
+
+/// How two numbers become one. A truth is 1 or 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::model) enum Combination {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    /// Without the fraction.
+    DivideWhole,
+    Power,
+    Least,
+    Greatest,
+    /// The first from 0 on, and below that times the second.
+    Slope,
+    Equal,
+    Less,
+    LessOrEqual,
+    And,
+    Or,
+    Xor,
+}
+
+/// How a run of numbers becomes one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::model) enum Fold {
+    Sum,
+    Mean,
+    Product,
+    Least,
+    Greatest,
+    /// The sum of the magnitudes.
+    Length1,
+    /// The root of the sum of the squares.
+    Length2,
+    SumOfSquares,
+    LogOfSum,
+    LogOfSumOfPowers,
+}
+
+/// How a run of numbers becomes another.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(in crate::model) enum Norm {
+    /// e to each, over the sum of them all.
+    Softmax,
+    /// The logarithm of that.
+    LogSoftmax,
+    /// Less their mean, over the root of their variance and this.
+    Standardise { epsilon: f64 },
+}
+
+impl Operand {
+    /// The constant, if it is one.
+    pub(in crate::model) fn constant(&self) -> Option<&Arc<[f64]>> {
+        match self {
+            Self::Value(_) => None,
+            Self::Constant(numbers) => Some(numbers),
+        }
+    }
+}
+
+impl Operation {
+    /// What it takes.
+    pub(in crate::model) fn operands(&self) -> Vec<&Operand> {
+        match self {
+            Self::Map(_, of)
+            | Self::Multiply(of, _)
+            | Self::Pick(of, _)
+            | Self::Fold(_, _, of)
+            | Self::Normalise(_, _, of) => vec![of],
+            Self::Combine(_, first, second) => vec![first, second],
+            Self::Select(which, first, second) => vec![which, first, second],
+            Self::Join(all) => all.iter().collect(),
+        }
+    }
+
+    /// What it takes.
+    pub(super) fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        match self {
+            Self::Map(_, of)
+            | Self::Multiply(of, _)
+            | Self::Pick(of, _)
+            | Self::Fold(_, _, of)
+            | Self::Normalise(_, _, of) => vec![of],
+            Self::Combine(_, first, second) => vec![first, second],
+            Self::Select(which, first, second) => vec![which, first, second],
+            Self::Join(all) => all.iter_mut().collect(),
+        }
+    }
+
+    /// What it costs for a row to make `size` numbers, in additions that take as long, about.
+    pub(in crate::model) fn work(&self, size: usize) -> usize {
+        let each = match self {
+            Self::Map(function, _) => function.work(),
+            Self::Combine(Combination::Power, ..) => 32,
+            Self::Combine(..) | Self::Select(..) | Self::Join(_) | Self::Pick(..) => 1,
+            Self::Multiply(_, weights) => weights.nrows(),
+            Self::Fold(Fold::LogOfSumOfPowers, length, _) => length.saturating_mul(16),
+            Self::Fold(_, length, _) => *length,
+            Self::Normalise(Norm::Standardise { .. }, ..) => 4,
+            Self::Normalise(..) => 20,
+        };
+        size.saturating_mul(each).saturating_add(size)
+    }
+
+    /// The memory that it holds, in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let constants =
+            self.operands().into_iter().filter_map(Operand::constant).map(|numbers| size_of_val(&**numbers));
+        let own = match self {
+            Self::Multiply(_, weights) => size_of::<f64>() * weights.len(),
+            Self::Pick(_, places) => size_of_val(&**places),
+            _ => 0,
+        };
+        constants.sum::<usize>() + own
+    }
+
+    /// Where its numbers lie, if those that it takes lie in these ranges, in the order of its operands.
+    pub(super) fn range(&self, of: &[Interval]) -> Interval {
+        match (self, of) {
+            (Self::Map(function, _), [of]) => function.range(*of),
+            (Self::Combine(Combination::Multiply, Operand::Value(first), Operand::Value(second)), [of, _])
+                if first == second =>
+            {
+                of.square()
+            }
+            (Self::Combine(combination, ..), [first, second]) => combination.range(*first, *second),
+            (Self::Select(..), [_, first, second]) => first.or(*second),
+            (Self::Multiply(_, weights), [of]) => product(*of, weights),
+            (Self::Join(_), [first, rest @ ..]) => rest.iter().fold(*first, |all, range| all.or(*range)),
+            (Self::Pick(..), [of]) => *of,
+            (Self::Fold(fold, length, _), [of]) => fold.range(*of, *length),
+            (Self::Normalise(norm, length, _), _) => norm.range(*length),
+            _ => Interval::ALL,
+        }
+    }
+}
+
+/// Where sums of numbers in this range lie, each times its weight.
+fn product(of: Interval, weights: &Array2<f64>) -> Interval {
+    let mut all: Option<Interval> = None;
+    for column in weights.columns() {
+        // What is weighed with a sign takes one bound, and the rest the other.
+        let (mut up, mut down) = (0.0, 0.0);
+        for weight in column {
+            if *weight > 0.0 { up += weight } else { down += weight }
+        }
+        let at = |number: f64, weight: f64| Interval::new(number, number).times(Interval::new(weight, weight)).low;
+        let range = Interval::new(at(of.low, up) + at(of.high, down), at(of.high, up) + at(of.low, down));
+        all = Some(all.map_or(range, |all| all.or(range)));
+    }
+    all.unwrap_or(Interval::ALL)
+}
+
+impl Combination {
+    /// What two numbers become.
+    #[inline]
+    pub(super) fn of(self, a: f64, b: f64) -> f64 {
+        match self {
+            Self::Add => a + b,
+            Self::Subtract => a - b,
+            Self::Multiply => a * b,
+            Self::Divide => a / b,
+            Self::DivideWhole => (a / b).trunc(),
+            Self::Power => a.powf(b),
+            // NaN is passed on.
+            Self::Least => {
+                if a < b || a.is_nan() {
+                    a
+                } else {
+                    b
+                }
+            }
+            Self::Greatest => {
+                if a > b || a.is_nan() {
+                    a
+                } else {
+                    b
+                }
+            }
+            Self::Slope => {
+                if a < 0.0 {
+                    a * b
+                } else {
+                    a
+                }
+            }
+            #[expect(clippy::float_cmp, reason = "this is what a network asks for")]
+            Self::Equal => truth(a == b),
+            Self::Less => truth(a < b),
+            Self::LessOrEqual => truth(a <= b),
+            Self::And => truth(a != 0.0 && b != 0.0),
+            Self::Or => truth(a != 0.0 || b != 0.0),
+            Self::Xor => truth((a != 0.0) != (b != 0.0)),
+        }
+    }
+
+    fn range(self, a: Interval, b: Interval) -> Interval {
+        match self {
+            Self::Add => a.plus(b),
+            Self::Subtract => a.plus(b.negative()),
+            Self::Multiply => a.times(b),
+            Self::Divide => a.times(b.reciprocal()),
+            Self::DivideWhole => a.times(b.reciprocal()).rising(f64::trunc),
+            Self::Power => a.power(b),
+            Self::Least => Interval::new(a.low.min(b.low), a.high.min(b.high)),
+            Self::Greatest => Interval::new(a.low.max(b.low), a.high.max(b.high)),
+            Self::Slope => a.or(Interval::new(a.low.min(0.0), 0.0).times(b)),
+            Self::Equal | Self::Less | Self::LessOrEqual | Self::And | Self::Or | Self::Xor => Interval::new(0.0, 1.0),
+        }
+    }
+}
+
+impl Fold {
+    /// What a run of numbers becomes.
+    pub(super) fn of(self, run: &[f64]) -> f64 {
+        let sum = |each: fn(f64) -> f64| run.iter().map(|x| each(*x)).sum::<f64>();
+        match self {
+            Self::Sum => sum(|x| x),
+            Self::Mean => sum(|x| x) / run.len() as f64,
+            Self::Product => run.iter().product(),
+            Self::Least => run.iter().copied().fold(f64::INFINITY, |a, b| Combination::Least.of(a, b)),
+            Self::Greatest => run.iter().copied().fold(f64::NEG_INFINITY, |a, b| Combination::Greatest.of(a, b)),
+            Self::Length1 => sum(f64::abs),
+            Self::Length2 => sum(|x| x * x).sqrt(),
+            Self::SumOfSquares => sum(|x| x * x),
+            Self::LogOfSum => sum(|x| x).ln(),
+            Self::LogOfSumOfPowers => {
+                let greatest = Self::Greatest.of(run);
+                match greatest.is_finite() {
+                    true => greatest + run.iter().map(|x| (x - greatest).exp()).sum::<f64>().ln(),
+                    false => greatest,
+                }
+            }
+        }
+    }
+
+    fn range(self, of: Interval, length: usize) -> Interval {
+        let count = length as f64;
+        let times = |of: Interval| of.times(Interval::new(count, count));
+        match self {
+            Self::Sum => times(of),
+            Self::Mean | Self::Least | Self::Greatest => of,
+            Self::Product if of.low >= 0.0 => Interval { low: 0.0, high: f64::INFINITY },
+            Self::Product => Interval::ALL,
+            Self::Length1 => times(of.magnitude()),
+            Self::Length2 => times(of.square()).rising(f64::sqrt),
+            Self::SumOfSquares => times(of.square()),
+            Self::LogOfSum => Function::Log.range(times(of)),
+            Self::LogOfSumOfPowers => of.rising(|x| x + count.ln()),
+        }
+    }
+}
+
+impl Norm {
+    /// Changes a run of numbers.
+    pub(super) fn apply(self, run: &mut [f64]) {
+        match self {
+            Self::Softmax => {
+                let greatest = Fold::Greatest.of(run);
+                let mut sum = 0.0;
+                for x in &mut *run {
+                    *x = (*x - greatest).exp();
+                    sum += *x;
+                }
+                for x in run {
+                    *x /= sum;
+                }
+            }
+            Self::LogSoftmax => {
+                let sum = Fold::LogOfSumOfPowers.of(run);
+                for x in run {
+                    *x -= sum;
+                }
+            }
+            Self::Standardise { epsilon } => {
+                let mean = Fold::Mean.of(run);
+                let variance = run.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / run.len() as f64;
+                let scale = (variance + epsilon).sqrt();
+                for x in run {
+                    *x = (*x - mean) / scale;
+                }
+            }
+        }
+    }
+
+    fn range(self, length: usize) -> Interval {
+        match self {
+            Self::Softmax => Interval::new(0.0, 1.0),
+            Self::LogSoftmax => Interval::new(f64::NEG_INFINITY, 0.0),
+            Self::Standardise { epsilon } if epsilon >= 0.0 => {
+                let furthest = (length as f64).sqrt();
+                Interval::new(-furthest, furthest)
+            }
+            Self::Standardise { .. } => Interval::ALL,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A network as a short list of steps, each of which does something to the numbers of one row.
+//!
+//! No step sees another row, so a row's answer cannot depend on its neighbours. What a step costs, in time and in memory,
+//! is known from its sizes before it is ever done.
+
+use ndarray::{ArrayView2, Axis};
+
+use super::interval::Interval;
+use super::operation::{Operand, Operation};
+
+/// How many numbers are laid out at a time, about, for all rows that go through together: what stays in a near cache.
+const BLOCK_NUMBERS: usize = 1 << 16;
+
+/// The most rows that go through together: enough that weights are read seldom.
+const BLOCK_ROWS: usize = 64;
+
+/// The most numbers that may be there at once for a row: 8 MiB.
+pub(super) const MAX_NUMBERS: usize = 1 << 20;
+
+/// The most work that a row may make, in additions: a window of an hour of minutes takes about a second of it.
+pub(super) const MAX_WORK: usize = 1 << 23;
+
+/// One step.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) operation: Operation,
+    /// How many numbers it makes for a row.
+    pub(super) size: usize,
+    range: Interval,
+    /// The values that no later step takes.
+    done_with: Vec<usize>,
+}
+
+/// Steps that make the numbers of one value after another.
+#[derive(Clone, Debug)]
+pub(in crate::model) struct Program {
+    /// How many features a row has.
+    pub(super) width: usize,
+    pub(super) steps: Vec<Step>,
+    /// How many numbers a row may need at once.
+    peak: usize,
+}
+
+impl Program {
+    /// One that only holds rows of `width` features: the first value.
+    pub(in crate::model) fn new(width: usize) -> Self {
+        Self { width, steps: Vec::new(), peak: width }
+    }
+
+    /// Adds a step that makes `size` numbers, and says where they are. What is the same for all rows is made at once.
+    pub(in crate::model) fn push(&mut self, operation: Operation, size: usize) -> Operand {
+        let operands = operation.operands();
+        if operands.iter().all(|operand| operand.constant().is_some()) {
+            return Operand::Constant(operation.run(&[], 1, size).into());
+        }
+        let ranges: Vec<_> = operands.iter().map(|operand| self.range(operand)).collect();
+        let range = operation.range(&ranges);
+        self.steps.push(Step { operation, size, range, done_with: Vec::new() });
+        Operand::Value(self.steps.len())
+    }
+
+    /// Between which bounds the numbers of an operand lie.
+    pub(in crate::model) fn range(&self, operand: &Operand) -> Interval {
+        match operand {
+            Operand::Constant(numbers) => Interval::around(numbers),
+            Operand::Value(place) => self.made_by(*place).map_or(Interval::ALL, |step| step.range),
+        }
+    }
+
+    fn made_by(&self, place: usize) -> Option<&Step> {
+        self.steps.get(place.checked_sub(1)?)
+    }
+
+    /// Leaves the steps away that are not needed for a value, which becomes the last one; `None` when it is the same for
+    /// all rows.
+    pub(in crate::model) fn ending_in(mut self, output: &Operand) -> Option<Self> {
+        let Operand::Value(output) = *output else { return None };
+        let mut needed = vec![false; self.steps.len() + 1];
+        *needed.get_mut(output)? = true;
+        for (place, step) in self.steps.iter().enumerate().rev() {
+            if needed[place + 1] {
+                for operand in step.operation.operands() {
+                    if let Operand::Value(value) = operand {
+                        needed[*value] = true;
+                    }
+                }
+            }
+        }
+        let mut moved = vec![0; needed.len()];
+        let mut kept: Vec<Step> = Vec::new();
+        let mut last_use: Vec<usize> = vec![0];
+        for (place, mut step) in self.steps.into_iter().enumerate() {
+            if !needed[place + 1] {
+                continue;
+            }
+            for operand in step.operation.operands_mut() {
+                if let Operand::Value(value) = operand {
+                    *value = moved[*value];
+                    last_use[*value] = kept.len();
+                }
+            }
+            kept.push(step);
+            moved[place + 1] = kept.len();
+            last_use.push(kept.len());
+        }
+        for (value, step) in last_use.into_iter().enumerate() {
+            if let Some(step) = kept.get_mut(step) {
+                step.done_with.push(value);
+            }
+        }
+        self.peak = peak(self.width, &kept);
+        self.steps = kept;
+        Some(self)
+    }
+
+    /// How many numbers come out for a row.
+    pub(super) fn outputs(&self) -> usize {
+        self.steps.last().map_or(self.width, |step| step.size)
+    }
+
+    /// How many numbers may be there at once for a row.
+    pub(super) fn peak(&self) -> usize {
+        self.peak
+    }
+
+    /// What a row costs, in additions.
+    pub(super) fn work(&self) -> usize {
+        self.steps.iter().fold(0, |work, step| work.saturating_add(step.operation.work(step.size)))
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.steps.iter().map(|step| size_of::<Step>() + step.operation.heap_bytes()).sum()
+    }
+
+    /// What comes out, row after row.
+    pub(super) fn run(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
+        let together = (BLOCK_NUMBERS / self.peak.max(1)).clamp(1, BLOCK_ROWS);
+        let mut outputs = Vec::with_capacity(rows.nrows() * self.outputs());
+        for block in rows.axis_chunks_iter(Axis(0), together) {
+            let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.steps.len() + 1);
+            values.push(block.iter().copied().collect());
+            for step in &self.steps {
+                let made = step.operation.run(&values, block.nrows(), step.size);
+                values.push(made);
+                for value in &step.done_with {
+                    values[*value] = Vec::new();
+                }
+            }
+            outputs.extend(values.pop().unwrap_or_default());
+        }
+        outputs
+    }
+}
+
+/// The most numbers of a row that are there at once, those that a step takes and makes counted together.
+fn peak(width: usize, steps: &[Step]) -> usize {
+    let mut sizes = vec![width];
+    let (mut now, mut peak) = (width, width);
+    for step in steps {
+        sizes.push(step.size);
+        now = now.saturating_add(step.size);
+        peak = peak.max(now);
+        now -= step.done_with.iter().map(|value| sizes[*value]).sum::<usize>();
+    }
+    peak
+}
