@@ -72,10 +72,12 @@ def machine(python):
     )
     python = subprocess.run([python, "-c", versions], capture_output=True, text=True).stdout.strip()
     rust = subprocess.run(["rustc", "--version"], capture_output=True, text=True).stdout.split()
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     load = pathlib.Path("/proc/loadavg")
     load = f"; load average {load.read_text().split()[0]} when it ended" if load.exists() else ""
     return (
-        f"Measured on {datetime.date.today()} on {platform.machine()}, \"{processor}\", with {instructions}; "
+        f"Measured on {datetime.date.today()} at commit {commit or 'unknown'}, on {platform.machine()}, \"{processor}\", "
+        f"with {instructions}; "
         f"rustc {rust[1] if len(rust) > 1 else 'unknown'}, Python {python}{load}."
     )
 
