@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use anomalyd::cli::limits::LimitArgs;
 use anomalyd::cli::model::{Output, inspect};
 use anomalyd::model::formats::own;
 use anomalyd::model::{EvaluateError, Evaluation, Limits, Model, ModelError};
@@ -132,7 +133,8 @@ fn can_be_inspected(bytes: &[u8]) {
     fs::write(&file, bytes).expect("a place for a file");
     for output in [Output::Text, Output::Json] {
         let mut out = Vec::new();
-        inspect::run(&inspect::Args { file: file.clone(), output }, &mut out).expect("a model that was read");
+        inspect::run(&inspect::Args { file: file.clone(), output, limits: LimitArgs::default() }, &mut out)
+            .expect("a model that was read");
         let text = String::from_utf8(out).expect("text");
         let steers = |character: char| character.is_control() && character != '\n';
         assert!(!text.contains(steers), "{text:?}");

@@ -10,3 +10,4 @@ pub mod replay;
 pub mod score;
 
 mod arguments;
+pub mod limits;

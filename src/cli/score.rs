@@ -16,10 +16,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use self::held::{Held, Reads};
 pub use self::report::Report;
 use crate::cli::arguments::{parse_features, parse_missing, parse_span, parse_time};
+use crate::cli::limits::LimitArgs;
 use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, Missing, Plan};
 use crate::ingest::history::{Columns, History, HistoryError};
 use crate::interval::{Cut, CutError, Window};
-use crate::model::{Catalog, CatalogError, Limits, Model, NameTemplate};
+use crate::model::{Catalog, CatalogError, Model, NameTemplate};
 use crate::reading::Reading;
 use crate::scoring::{ScoringSettings, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
@@ -80,6 +81,9 @@ pub struct Args {
     /// The columns of the files, by their names in the header; those left out keep the names shown here
     #[arg(long, value_name = "ROLE=NAME,...", default_value_t)]
     pub columns: Columns,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the options carry their help")]
+    pub limits: LimitArgs,
 }
 
 /// Why a history was not scored to its end.
@@ -124,7 +128,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ScoreHistoryErr
 pub fn score_history(args: &Args) -> Result<Report, ScoreHistoryError> {
     let began = Instant::now();
     let cut = Cut::new(args.interval, args.window)?;
-    let catalog = Catalog::read(&args.models, &args.name, &Limits::default())?;
+    let catalog = Catalog::read(&args.models, &args.name, &args.limits.limits())?;
     fs::create_dir_all(&args.out).map_err(|problem| ScoreHistoryError::Output { path: args.out.clone(), problem })?;
     let mut scorer = Scorer::new(args, cut, catalog);
     for file in &args.data {

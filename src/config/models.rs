@@ -1,5 +1,6 @@
 //! `[models]`: where models are, and how large they may be.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::bytes::ByteSize;
@@ -32,6 +33,15 @@ pub struct ModelSettings {
     pub settle: Span,
 }
 
+/// What `max_file` and `max_memory` may be.
+pub(crate) const SIZES: RangeInclusive<ByteSize> = ByteSize::from_kib(1)..=ByteSize::from_mib(4096);
+/// What `max_instructions` may be.
+pub(crate) const INSTRUCTIONS: RangeInclusive<u32> = 1_000..=1_000_000_000;
+/// What `max_elements` may be.
+pub(crate) const ELEMENTS: RangeInclusive<u32> = 1..=1 << 30;
+/// What `max_depth` may be.
+pub(crate) const DEPTH: RangeInclusive<u32> = 1..=1_000;
+
 const DEFAULT_NAME: &str = "model_{device}_{sensor}";
 
 /// Always `Some`: what cannot be read is replaced by the default, which can.
@@ -39,22 +49,16 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ModelSettings> {
     let accepted = "a path below the folder with {device} and {sensor}, such as \"model_{device}_{sensor}\"";
     let name =
         section.parsed("name", accepted, NameTemplate::parse).or_else(|| NameTemplate::parse(DEFAULT_NAME).ok())?;
-    let sizes = ByteSize::from_kib(1)..=ByteSize::from_mib(4096);
-    let models = ModelSettings {
+    Some(ModelSettings {
         directory: section.path("directory", "/var/lib/anomalyd/models"),
         name,
-        max_file: section.bytes("max_file", ByteSize::from_mib(16), sizes.clone()),
-        max_memory: section.bytes("max_memory", ByteSize::from_mib(48), sizes),
-        max_instructions: section.integer("max_instructions", 500_000, 1_000..=1_000_000_000),
-        max_elements: section.integer("max_elements", 1 << 20, 1..=1 << 30),
-        max_depth: section.integer("max_depth", 32, 1..=1_000),
+        max_file: section.bytes("max_file", ByteSize::from_mib(64), SIZES),
+        max_memory: section.bytes("max_memory", ByteSize::from_mib(48), SIZES),
+        max_instructions: section.integer("max_instructions", 500_000, INSTRUCTIONS),
+        max_elements: section.integer("max_elements", 1 << 22, ELEMENTS),
+        max_depth: section.integer("max_depth", 32, DEPTH),
         max_files: section.integer("max_files", 500_000, 1..=10_000_000),
         look_every: section.span("look_every", Span::from_secs(60), Span::from_millis(10)..=Span::from_secs(86_400)),
         settle: section.span("settle", Span::from_secs(2), Span::ZERO..=Span::from_secs(3600)),
-    };
-    if models.max_memory < models.max_file {
-        let why = format!("{} does not even hold a file of max_file, {}", models.max_memory, models.max_file);
-        section.rule(&["max_memory", "max_file"], why);
-    }
-    Some(models)
+    })
 }

@@ -342,10 +342,6 @@ fn rules_within_a_section_name_both_values() {
             "[[filter]]\nsensors = \"*\"",
             "2:11: filter[1].sensors: this filter does nothing; give it a min, a max or a deadband",
         ),
-        (
-            "[models]\nmax_memory = \"1 MiB\"",
-            "2:14: models.max_memory: 1 MiB does not even hold a file of max_file, 16 MiB",
-        ),
     ] {
         assert_eq!(complaints(text), [complaint]);
     }

@@ -124,7 +124,7 @@ mod tests {
         let reasons: Vec<_> =
             catalog.entries.iter().map(|entry| entry.model.as_ref().unwrap_err().to_string()).collect();
         assert_eq!(reasons.len(), 2);
-        assert!(reasons[0].contains("model_1_1: begins with the bytes"), "{}", reasons[0]);
+        assert!(reasons[0].contains("model_1_1: is text"), "{}", reasons[0]);
     }
 
     #[test]

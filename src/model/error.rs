@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::limits::raise;
 use super::{Exceeded, Invalid, Panicked, ProofError, formats};
 
 /// Why the bytes of a file are not a model.
@@ -15,17 +16,20 @@ pub enum ModelError {
     #[error("is not a regular file")]
     NotAFile,
     /// The file is too large.
-    #[error("is larger than {max} bytes, the most that is accepted; raise models.max_file if that is too few")]
+    #[error("is larger than {max} bytes, the most that is accepted; if it is honest, {}", raise("max_file"))]
     TooLarge {
         /// The bound.
         max: usize,
     },
     /// The content is of no known format.
-    #[error("begins with the bytes {beginning:?}, which is no known format; expected {}", formats::ACCEPTED)]
+    #[error("is of no known format (its first bytes are {beginning}); expected {}", formats::ACCEPTED)]
     Format {
         /// The first bytes, in hexadecimal.
         beginning: String,
     },
+    /// A file of another kind.
+    #[error("is {0}")]
+    Foreign(formats::Foreign),
     /// An ONNX file that was refused.
     #[error(transparent)]
     Onnx(#[from] formats::onnx::OnnxError),
@@ -82,6 +86,12 @@ pub enum ModelError {
     /// A defect of ours.
     #[error(transparent)]
     Panicked(#[from] Panicked),
+}
+
+impl From<formats::Foreign> for ModelError {
+    fn from(foreign: formats::Foreign) -> Self {
+        Self::Foreign(foreign)
+    }
 }
 
 /// Why a file is not a model.

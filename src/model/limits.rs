@@ -2,14 +2,16 @@
 
 /// Bounds on reading models. A file that exceeds one is refused with an error that names the setting.
 ///
-/// The defaults leave a wide margin over real files, and keep the refusal of a hostile one below a twentieth of a second
-/// and 64 MiB.
+/// The defaults leave a wide margin over real files: a forest of a hundred trees that saw 10,000 rows each, and a
+/// LocalOutlierFactor of 100,000 rows. They keep the refusal of a hostile file of up to 2 MiB below a twentieth of a
+/// second and 64 MiB; a larger one may take more in proportion to its own size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// The largest file, in bytes: `models.max_file`.
     pub file_bytes: usize,
-    /// The memory that the content of a file may take while it is read, in bytes: `models.max_memory`. What is
-    /// decompressed counts as well.
+    /// The memory that reading may take beside the file itself, in bytes: `models.max_memory`. What is decompressed counts
+    /// as well. A large file may take more: as much again as its own bytes (ONNX twice); compressed, [`EXPANSION`] times
+    /// that, but no more than the largest file.
     pub memory_bytes: usize,
     /// The most instructions, or parts, that a file may hold: `models.max_instructions`.
     pub instructions: usize,
@@ -24,10 +26,10 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            file_bytes: 16 << 20,
+            file_bytes: 64 << 20,
             memory_bytes: 48 << 20,
             instructions: 500_000,
-            elements: 1 << 20,
+            elements: 1 << 22,
             depth: 32,
             files: 500_000,
         }
@@ -36,7 +38,7 @@ impl Default for Limits {
 
 /// A bound on reading that a file reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it takes more than {max} {what}, the most that is accepted; raise models.{setting} if the file is honest")]
+#[error("it takes more than {max} {what}, the most that is accepted; if the file is honest, {}", raise(setting))]
 pub struct Exceeded {
     /// What was counted.
     pub what: &'static str,
@@ -46,7 +48,33 @@ pub struct Exceeded {
     pub setting: &'static str,
 }
 
+/// How many times its size a compressed file may come to, when that is much. Trees of whole numbers shrink that far.
+const EXPANSION: usize = 8;
+
+/// What share of the memory may hold what was compressed in a small file, the other two being for its values.
+const OUTPUT_SHARE: usize = 3;
+
+/// How a bound is raised, in words: in the configuration, or by an option of the commands, whose names follow from its.
+pub(super) fn raise(setting: &str) -> String {
+    format!("raise models.{setting} in the configuration, or give the command --{}", setting.replace('_', "-"))
+}
+
 impl Limits {
+    /// The limits for the content of a file of so many bytes, where it lies: they hold most of it.
+    pub(super) fn in_place(&self, file: usize) -> Self {
+        Self { memory_bytes: self.memory_bytes.saturating_add(file), ..*self }
+    }
+
+    /// The limits for the content of a file of so many bytes that is to be decompressed first.
+    pub(super) fn unpacking(&self, file: usize) -> Self {
+        self.in_place(file.saturating_mul(EXPANSION).min(self.file_bytes))
+    }
+
+    /// How many bytes a file of so many may come to, decompressed.
+    pub(super) fn unpacked(&self, file: usize) -> usize {
+        (self.memory_bytes / OUTPUT_SHARE).max(file.saturating_mul(EXPANSION).min(self.file_bytes))
+    }
+
     pub(super) fn memory_exceeded(&self) -> Exceeded {
         Exceeded { what: "bytes of memory", max: self.memory_bytes, setting: "max_memory" }
     }

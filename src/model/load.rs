@@ -33,7 +33,7 @@ impl Model {
     pub fn read_uncalibrated(bytes: &[u8], limits: &Limits) -> Result<Self, ModelError> {
         Self::of(bytes, limits, |bytes| match formats::read(bytes, limits) {
             Err(ModelError::Onnx(OnnxError::NoOffset { .. })) => {
-                Ok(formats::onnx::read_with_offset(bytes, Some(0.0), limits)?)
+                Ok(formats::onnx::read_with_offset(bytes, Some(0.0), &limits.in_place(bytes.len().saturating_mul(2)))?)
             }
             contents => contents,
         })

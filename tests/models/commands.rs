@@ -118,7 +118,7 @@ fn what_cannot_be_compared_has_an_exit_code_of_its_own() {
     cannot(&file, &data, &["--decisions", "score"], "has no column \"score\"");
     cannot("missing.pkl", &data, &COLUMNS, "missing.pkl: cannot be read");
     cannot(&file, "missing.csv", &COLUMNS, "missing.csv cannot be read");
-    cannot(&data, &data, &COLUMNS, "which is no known format");
+    cannot(&data, &data, &COLUMNS, "answers.csv: is a table of rows (CSV)");
     let words = directory.path().join("words.csv");
     fs::write(&words, "x0,x1\n1,2\n1,two\n").unwrap();
     cannot(&file, words.to_str().unwrap(), &[], "words.csv line 3, column \"x1\": \"two\" is not a number");
@@ -252,5 +252,5 @@ fn a_model_that_fails_its_proof_is_not_put_to_work() {
 fn a_file_that_is_no_model_cannot_be_inspected() {
     let (code, out, err) = model(&["inspect", sample("p3_auto_3d.csv").to_str().unwrap()]);
     assert_eq!((code, out.as_str()), (2, ""));
-    assert!(err.contains("p3_auto_3d.csv: begins with the bytes"), "{err}");
+    assert!(err.contains("p3_auto_3d.csv: is a table of rows (CSV)"), "{err}");
 }

@@ -12,6 +12,7 @@ mod answers;
 mod catalog;
 mod commands;
 mod detectors;
+mod foreign;
 mod formats;
 mod fuzz;
 mod hostile_models;

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use super::Output;
 use super::persist::{Existing, PersistError, check_free, persist};
 use super::rows_file::{self, RowsFileError, trimmed};
+use crate::cli::limits::LimitArgs;
 use crate::model::{
-    AnsweredRows, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, Limits, LoadError, Model,
-    RowReader, Tolerance, Warning, of_width,
+    AnsweredRows, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, LoadError, Model, RowReader,
+    Tolerance, Warning, of_width,
 };
 use crate::verdict::Label;
 
@@ -57,6 +58,9 @@ pub struct Args {
     /// How the answer is written
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub output: Output,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the options carry their help")]
+    pub limits: LimitArgs,
 }
 
 fn parse_tolerance(text: &str) -> Result<Tolerance, String> {
@@ -99,7 +103,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
         check_free(path, existing)?;
     }
     // The rows may be those that keep the model from work.
-    let model = Model::load_unproven(&args.file, &Limits::default())?;
+    let model = Model::load_unproven(&args.file, &args.limits.limits())?;
     let choose = |reader: &RowReader<File>| match &args.features {
         Some(features) => of_width(trimmed(features), model.width()),
         None => reader.features(model.width(), model.metadata().columns.as_deref()),

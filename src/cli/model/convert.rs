@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use super::new_file::{self, NewFileError};
 use super::persist::{Existing, check_free};
 use super::rows_file::{self, RowsFileError, trimmed};
-use crate::model::{CalibrateError, Contamination, Limits, LoadError, Model, RowReader, RowsError, of_width};
+use crate::cli::limits::LimitArgs;
+use crate::model::{CalibrateError, Contamination, LoadError, Model, RowReader, RowsError, of_width};
 
 /// Writes a model in anomalyd's own format: lossless, fastest to load, readable without Python.
 ///
@@ -39,6 +40,9 @@ pub struct Args {
     /// Replace the file if it is there
     #[arg(long)]
     pub force: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the options carry their help")]
+    pub limits: LimitArgs,
 }
 
 /// Why nothing was written.
@@ -71,7 +75,7 @@ pub enum ConvertError {
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
     let existing = Existing::from_flag(args.force);
     check_free(&args.output, existing).map_err(NewFileError::from)?;
-    let limits = Limits::default();
+    let limits = args.limits.limits();
     let mut model = match (args.offset, &args.calibrate) {
         (None, None) => Model::load(&args.input, &limits)?,
         _ => Model::load_uncalibrated(&args.input, &limits)?,
@@ -90,7 +94,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
         model = model.calibrated(read.values.view(), args.contamination)?;
         rows = Some(read.values);
     }
-    let written = new_file::write(&model, rows.as_ref().map(|rows| rows.view()), &args.output, existing)?;
+    let written = new_file::write(&model, rows.as_ref().map(|rows| rows.view()), &args.output, existing, &limits)?;
     new_file::report(&args.output, &written, out)?;
     Ok(ExitCode::SUCCESS)
 }

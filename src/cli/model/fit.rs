@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use super::new_file::{self, NewFileError};
 use super::persist::{Existing, check_free};
 use super::rows_file::{self, RowsFileError, trimmed};
+use crate::cli::limits::LimitArgs;
 use crate::model::{Components, Contamination, RowReader, RowsError, TrainError, Training, TrainingMethod, train};
 
 /// Trains a model on rows of a history, and writes it in anomalyd's own format.
@@ -46,6 +47,9 @@ pub struct Args {
     /// Replace the file if it is there
     #[arg(long)]
     pub force: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the options carry their help")]
+    pub limits: LimitArgs,
 }
 
 /// A detector that can be trained here.
@@ -123,7 +127,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, FitError> {
     let rows = rows.values;
     let training = Training { method: args.method(), contamination: args.contamination, columns: features };
     let model = train(rows.view(), &training)?;
-    let written = new_file::write(&model, Some(rows.view()), &args.out, existing)?;
+    let written = new_file::write(&model, Some(rows.view()), &args.out, existing, &args.limits.limits())?;
     new_file::report(&args.out, &written, out)?;
     Ok(ExitCode::SUCCESS)
 }

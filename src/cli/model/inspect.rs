@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::Output;
-use crate::model::{Limits, LoadError, Model, ModelError, Proof, ProofError};
+use crate::cli::limits::LimitArgs;
+use crate::model::{LoadError, Model, ModelError, Proof, ProofError};
 
 /// Says what a model is: format, steps, detector, size, hash, and what is odd about it.
 ///
@@ -20,6 +21,9 @@ pub struct Args {
     /// How the answer is written
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub output: Output,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the options carry their help")]
+    pub limits: LimitArgs,
 }
 
 /// Why there is nothing to say.
@@ -38,7 +42,7 @@ pub enum InspectError {
 /// # Errors
 /// When the model cannot be read, or `out` not be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, InspectError> {
-    let limits = Limits::default();
+    let limits = args.limits.limits();
     let (model, proof) = match Model::load(&args.file, &limits) {
         Ok(model) => {
             let proof = model.proof();

@@ -33,10 +33,10 @@ pub(super) fn write(
     rows: Option<ArrayView2<'_, f64>>,
     path: &Path,
     existing: Existing,
+    limits: &Limits,
 ) -> Result<Model, NewFileError> {
     let bytes = own::write(model)?;
-    let limits = Limits::default();
-    let read = Model::read(&bytes, &limits)?;
+    let read = Model::read(&bytes, limits)?;
     let probes = probes(model);
     let agrees = rows.into_iter().chain([probes.view()]).all(|rows| answers(model, &rows) == answers(&read, &rows));
     if !agrees || own::write(&read)? != bytes {

@@ -1,5 +1,6 @@
 //! The formats that models come in. The content decides which it is, never the file's name.
 
+mod foreign;
 mod joblib;
 pub mod libsvm;
 pub mod onnx;
@@ -13,6 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::foreign::{Foreign, Refused};
 pub use self::joblib::{Compression, JoblibError};
 pub use self::skops::SkopsError;
 use super::detector::Detector;
@@ -124,28 +126,37 @@ pub(super) const ACCEPTED: &str = "a pickle of protocol 2 to 5, what joblib.dump
 
 /// Reads whatever format the bytes are in.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError> {
+    let in_place = limits.in_place(bytes.len());
     if onnx::recognise(bytes) {
-        return Ok(onnx::read(bytes, limits)?);
+        // Its messages point into the file, and its numbers are copied out of it.
+        return Ok(onnx::read(bytes, &limits.in_place(bytes.len().saturating_mul(2)))?);
     }
     if own::recognise(bytes) {
-        return Ok(own::read(bytes, limits)?);
+        return Ok(own::read(bytes, &in_place)?);
     }
     if libsvm::recognise(bytes) {
         return libsvm::read(bytes, limits);
     }
-    if pickle::recognise(bytes) {
-        return estimator(&pickle::read(bytes, limits)?, limits);
+    if foreign::is_old_torch(bytes) {
+        return Err(Foreign::PyTorch.into());
     }
+    if pickle::recognise(bytes) {
+        return estimator(&pickle::read(bytes, &in_place)?, &in_place);
+    }
+    let unpacking = limits.unpacking(bytes.len());
     if let Some(compression) = Compression::recognise(bytes) {
         let bytes = compression.decompress(bytes, limits)?;
-        let limits = Limits { memory_bytes: limits.memory_bytes - bytes.len(), ..*limits };
+        let limits = Limits { memory_bytes: unpacking.memory_bytes.saturating_sub(bytes.len()), ..unpacking };
         return estimator(&pickle::read_compressed(&bytes, compression, &limits)?, &limits);
     }
     if skops::recognise(bytes) {
-        return skops::read(bytes, limits, |graph| estimator(graph, limits));
+        return skops::read(bytes, &unpacking, |graph| estimator(graph, &unpacking));
     }
     if joblib::recognise_old(bytes) {
         return Err(JoblibError::Old.into());
+    }
+    if let Some(foreign) = foreign::recognise(bytes) {
+        return Err(foreign.into());
     }
     let beginning = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
     Err(ModelError::Format { beginning })

@@ -6,17 +6,14 @@
 use std::fmt;
 use std::io::{self, Read};
 
+use super::foreign::{self, Foreign};
 use super::pickle;
 use super::printable::printable;
 use crate::model::Limits;
-use crate::model::limits::Exceeded;
+use crate::model::limits::{Exceeded, raise};
 
 /// In an LZ4 frame's flags: a checksum of the content follows its end.
 const LZ4_CHECKSUM: u8 = 1 << 2;
-
-/// What share of the memory the output may come to. It grows by doubling; the decoders of LZMA keep it once more, in a
-/// window that grows with it whatever size the file declares; and each byte takes its time.
-const OUTPUT_SHARE: usize = 3;
 
 /// How much larger than the file its content may be. Arrays of numbers shrink little, whatever the compression; to
 /// stop here ends a bomb before it has cost much time.
@@ -67,15 +64,21 @@ pub enum JoblibError {
         reason: String,
     },
     /// Something else is compressed.
-    #[error("its {compression} data hold no pickle of protocol 2 to 5")]
+    #[error(
+        "its {compression} data hold no pickle of protocol 2 to 5{}",
+        holds.as_ref().map(|foreign| format!(", they are {foreign}")).unwrap_or_default()
+    )]
     NotAPickle {
         /// The compression.
         compression: Compression,
+        /// What it is, if that is known.
+        holds: Option<Foreign>,
     },
     /// The content is far larger than the file, as no model's is.
     #[error(
         "its {compression} data grow more than {MAX_GROWTH}-fold, which is accepted up to {max} bytes, a sixteenth of \
-         models.max_memory; raise that if the file is honest"
+         models.max_memory; if the file is honest, {}",
+        raise("max_memory")
     )]
     Bomb {
         /// The compression.
@@ -85,8 +88,9 @@ pub enum JoblibError {
     },
     /// The file is large, and of a compression that takes long to undo.
     #[error(
-        "it has more than {max} bytes of {compression} data, which are slow to undo; dump it with compress=3 (zlib), or \
-         raise models.max_memory, {share} times what is accepted, if the file is honest"
+        "it has more than {max} bytes of {compression} data, which are slow to undo: dump it with compress=3 (zlib); or, \
+         if the file is honest, {}, which is {share} times what is accepted",
+        raise("max_memory")
     )]
     Slow {
         /// The compression.
@@ -169,9 +173,12 @@ impl Compression {
         reader.read_exact(&mut first).map_err(damaged)?;
         // To look at the first byte before the rest refuses most bombs at once.
         if !pickle::recognise(&first) {
-            return Err(JoblibError::NotAPickle { compression: self });
+            let mut head = first.to_vec();
+            // What comes before damage tells as much.
+            _ = reader.take(foreign::HEAD as u64 - 1).read_to_end(&mut head);
+            return Err(JoblibError::NotAPickle { compression: self, holds: foreign::within(&head) });
         }
-        let memory = limits.memory_bytes / OUTPUT_SHARE;
+        let memory = limits.unpacked(packed);
         let small = limits.memory_bytes / 16;
         let max = memory.min(packed.saturating_mul(MAX_GROWTH).max(small));
         let mut output = first.to_vec();

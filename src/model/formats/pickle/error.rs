@@ -1,5 +1,6 @@
 //! Why a pickle was refused.
 
+use crate::model::formats::Refused;
 use crate::model::limits::Exceeded;
 
 /// A pickle that was refused, and where in it.
@@ -27,10 +28,8 @@ pub enum PickleProblem {
     #[error("protocol {0} is not understood; write the model with protocol 2, 3, 4 or 5")]
     Protocol(u8),
     /// A name that is not on the list.
-    #[error(
-        "{0} is not allowed: a model file is data, and may name only classes of scikit-learn and pandas, and numpy's arrays"
-    )]
-    Name(String),
+    #[error("{0}")]
+    Name(Refused),
     /// Arrays that an old joblib wrote into files beside this one.
     #[error(
         "joblib before 0.10 wrote it, whose arrays stand in files of their own; load it and dump it again with a newer one"

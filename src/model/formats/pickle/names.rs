@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::error::PickleProblem as Problem;
-use crate::model::formats::printable::printable;
+use crate::model::formats::Refused;
 
 /// A name that may stand in a model file, and what it means here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,7 +140,7 @@ impl<'a> Name<'a> {
         match Self::find(module, name) {
             Some(name) => Ok(name),
             None if Self::is_old_joblib(module, name) => Err(Problem::OldJoblib),
-            None => Err(Problem::Name(format!("{}.{}", printable(module), printable(name)))),
+            None => Err(Problem::Name(Refused::new(module, name))),
         }
     }
 

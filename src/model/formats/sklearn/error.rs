@@ -22,6 +22,22 @@ pub enum SklearnError {
         /// The library and version that wrote it.
         version: String,
     },
+    /// An estimator for something else.
+    #[error(
+        "{class} of {module} ({version}) is {kind}, and no outlier detector: fit one that is to normal rows alone, such as \
+         IsolationForest; supported: {}",
+        super::supported()
+    )]
+    NotADetector {
+        /// Its class.
+        class: String,
+        /// The module of its class.
+        module: String,
+        /// The library and version that wrote it.
+        version: String,
+        /// What it is instead.
+        kind: &'static str,
+    },
     /// A setting that is not supported.
     #[error("{class} ({version}) has {setting} = {value}; supported: {supported}")]
     Setting {

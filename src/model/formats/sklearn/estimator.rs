@@ -4,6 +4,9 @@ use super::SklearnError;
 use crate::model::formats::pickle::{Class, Matrix, Node};
 use crate::model::formats::printable::printable;
 
+/// What the names of regressors have in them. Unlike classifiers they have no attribute of their own.
+const REGRESSORS: [&str; 8] = ["Regressor", "Regression", "SVR", "Ridge", "Lasso", "ElasticNet", "Lars", "LinearModel"];
+
 /// An object of one of scikit-learn's classes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Estimator<'g, 'a> {
@@ -46,6 +49,24 @@ impl<'g, 'a> Estimator<'g, 'a> {
             class: printable(self.class.name),
             module: printable(self.class.module),
             version: self.origin(),
+        }
+    }
+
+    /// The error that says that it stands where a detector should.
+    pub(super) fn no_detector(self) -> SklearnError {
+        let name = self.class.name;
+        let is_regressor = REGRESSORS.iter().any(|part| name.contains(part));
+        let kind = match self.attribute("classes_") {
+            Some(_) => "a classifier",
+            None if name.ends_with("Classifier") => "a classifier",
+            None if is_regressor => "a regressor",
+            None => return self.unsupported(),
+        };
+        SklearnError::NotADetector {
+            class: printable(name),
+            module: printable(self.class.module),
+            version: self.origin(),
+            kind,
         }
     }
 

@@ -10,11 +10,14 @@ use crate::model::local_outlier_factor::{LocalOutlierFactor, Metric, Params};
 
 const CLASS: &str = "LocalOutlierFactor";
 
+const NOVELTY: &str = "True, from scikit-learn 0.20 on; with False it judges only the rows that it was fitted to: fit it \
+                       again, as LocalOutlierFactor(novelty=True).fit(X)";
+
 /// Reads a detector that was fitted for new rows.
 pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<LocalOutlierFactor, SklearnError> {
     // Before 0.20 there was no such setting: it judged its own training rows only.
     if estimator.attribute("novelty").and_then(Node::bool) != Some(true) {
-        return Err(setting(estimator, "novelty", "False".to_owned(), "True, from scikit-learn 0.20 on"));
+        return Err(setting(estimator, "novelty", "False".to_owned(), NOVELTY));
     }
     let rows = estimator.matrix(CLASS, "_fit_X")?;
     let neighbours = estimator.count(CLASS, "n_neighbors_")?;

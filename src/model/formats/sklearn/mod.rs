@@ -100,7 +100,12 @@ pub(super) fn read(graph: &Graph<'_>, limits: &Limits) -> Result<Contents, Sklea
 }
 
 fn estimator_of<'g, 'a>(node: Node<'g, 'a>) -> Result<Estimator<'g, 'a>, SklearnError> {
-    Estimator::of(node).ok_or_else(|| SklearnError::NotAnEstimator { found: node.kind().to_owned() })
+    match node.class() {
+        Some(class) if class.module == "pandas" || class.module.starts_with("pandas.") => {
+            Err(SklearnError::NotAnEstimator { found: format!("a {} of pandas, which is data", printable(class.name)) })
+        }
+        _ => Estimator::of(node).ok_or_else(|| SklearnError::NotAnEstimator { found: node.kind().to_owned() }),
+    }
 }
 
 /// What the features were called that go into the first estimator.
@@ -126,7 +131,7 @@ fn detector(estimator: Estimator<'_, '_>) -> Result<Detector, SklearnError> {
         }
         ("sklearn.linear_model", "SGDOneClassSVM") => sgd_one_class_svm::read(estimator).map(Detector::SgdOneClassSvm),
         ("sklearn.svm", "OneClassSVM") => one_class_svm::read(estimator).map(Detector::OneClassSvm),
-        _ => Err(estimator.unsupported()),
+        _ => Err(estimator.no_detector()),
     }
 }
 

@@ -79,6 +79,11 @@ impl<'a> Archive<'a> {
         Ok(Self { bytes, entries, unread: Cell::new(bytes.len()) })
     }
 
+    /// The names of its entries.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> + Clone {
+        self.entries.keys().copied()
+    }
+
     /// The content of an entry.
     pub(super) fn read(&self, name: &str, budget: &Budget) -> Result<Cow<'a, [u8]>, SkopsError> {
         let wrong = |reason| SkopsError::Entry { name: printable(name), reason };

@@ -1,11 +1,15 @@
 //! Why a skops file was refused.
 
+use crate::model::formats::Foreign;
 use crate::model::formats::pickle::PickleProblem;
 use crate::model::limits::Exceeded;
 
 /// What is wrong with a skops file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SkopsError {
+    /// An archive of something else.
+    #[error("is {0}")]
+    Foreign(Foreign),
     /// The archive is damaged, or of a kind that skops does not write.
     #[error("the zip archive {0}; copy it again, or write it again with skops.io.dump")]
     Archive(&'static str),

@@ -16,11 +16,15 @@ use json::Json;
 use objects::Objects;
 
 use super::Format;
+use super::foreign;
 use super::pickle::{Budget, Graph};
 use crate::model::Limits;
 
 /// The newest protocol that is understood.
 const PROTOCOL: u8 = 2;
+
+/// The description of all objects.
+const SCHEMA: &str = "schema.json";
 
 /// Whether a file begins as a zip archive with something in it.
 pub(super) fn recognise(bytes: &[u8]) -> bool {
@@ -38,7 +42,10 @@ pub(super) fn read<T, E: From<SkopsError>>(
 ) -> Result<T, E> {
     let budget = Budget::new(limits);
     let archive = Archive::open(bytes, &budget)?;
-    let text = archive.read("schema.json", &budget)?;
+    if archive.names().all(|name| name != SCHEMA) {
+        return Err(SkopsError::Foreign(foreign::archive(archive.names())).into());
+    }
+    let text = archive.read(SCHEMA, &budget)?;
     let schema = Json::parse(&text, &budget)?;
     let protocol = schema.get("protocol").and_then(Json::int).and_then(|protocol| u8::try_from(protocol).ok());
     let protocol = protocol.filter(|protocol| *protocol <= PROTOCOL).ok_or(SkopsError::Protocol)?;

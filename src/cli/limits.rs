@@ -1,0 +1,82 @@
+//! What reading a model may cost: options of each command that reads one without a configuration.
+
+use std::ops::RangeInclusive;
+
+use crate::config::bytes::ByteSize;
+use crate::config::models::{DEPTH, ELEMENTS, INSTRUCTIONS, SIZES};
+use crate::model::Limits;
+
+/// Bounds on reading a model, as `[models]` has them in the configuration. An error that names one names it as there.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Limits on reading a model, for one that is refused and trusted")]
+pub struct LimitArgs {
+    /// The largest file
+    #[arg(long, value_name = "SIZE", default_value_t = Self::default().max_file, value_parser = parse_size)]
+    pub max_file: ByteSize,
+    /// The most memory that reading it may take beside the file itself
+    #[arg(long, value_name = "SIZE", default_value_t = Self::default().max_memory, value_parser = parse_size)]
+    pub max_memory: ByteSize,
+    /// The most instructions (of a pickle) or parts (of other formats) in it
+    #[arg(long, value_name = "COUNT", default_value_t = Self::default().max_instructions, value_parser = parse_instructions)]
+    pub max_instructions: usize,
+    /// The most elements of one array in it
+    #[arg(long, value_name = "COUNT", default_value_t = Self::default().max_elements, value_parser = parse_elements)]
+    pub max_elements: usize,
+    /// How deep its parts may lie within each other
+    #[arg(long, value_name = "LEVELS", default_value_t = Self::default().max_depth, value_parser = parse_depth)]
+    pub max_depth: usize,
+}
+
+impl Default for LimitArgs {
+    fn default() -> Self {
+        let Limits { file_bytes, memory_bytes, instructions, elements, depth, .. } = Limits::default();
+        Self {
+            max_file: size(file_bytes),
+            max_memory: size(memory_bytes),
+            max_instructions: instructions,
+            max_elements: elements,
+            max_depth: depth,
+        }
+    }
+}
+
+impl LimitArgs {
+    /// The limits that they are.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            file_bytes: self.max_file.saturating_usize(),
+            memory_bytes: self.max_memory.saturating_usize(),
+            instructions: self.max_instructions,
+            elements: self.max_elements,
+            depth: self.max_depth,
+            ..Limits::default()
+        }
+    }
+}
+
+fn size(bytes: usize) -> ByteSize {
+    ByteSize::from_bytes(u64::try_from(bytes).unwrap_or(u64::MAX))
+}
+
+fn parse_size(text: &str) -> Result<ByteSize, String> {
+    let size = ByteSize::parse(text).filter(|size| SIZES.contains(size));
+    size.ok_or_else(|| format!("not a size from {} to {}; write it as 64MiB", SIZES.start(), SIZES.end()))
+}
+
+fn parse_instructions(text: &str) -> Result<usize, String> {
+    parse_count(text, &INSTRUCTIONS)
+}
+
+fn parse_elements(text: &str) -> Result<usize, String> {
+    parse_count(text, &ELEMENTS)
+}
+
+fn parse_depth(text: &str) -> Result<usize, String> {
+    parse_count(text, &DEPTH)
+}
+
+fn parse_count(text: &str, accepted: &RangeInclusive<u32>) -> Result<usize, String> {
+    let count = text.replace('_', "").parse().ok().filter(|count| accepted.contains(count));
+    let count = count.and_then(|count| usize::try_from(count).ok());
+    count.ok_or_else(|| format!("not a whole number from {} to {}", accepted.start(), accepted.end()))
+}
