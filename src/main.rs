@@ -3,13 +3,16 @@
 //! Exit codes: 0 when all went well, 1 when the command failed, 2 when it was called wrongly. The commands about one
 //! model say with 1 that their answer is no, and with 2 that they could not find one.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
+use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{check, demo, dump, model, reload, replay, score};
 use anomalyd::config::Config;
 use anomalyd::daemon;
+use anomalyd::printable::{PrintableWriter, Style, steers};
 use anomalyd::telemetry::logging::{self, LogFormat};
 use clap::{Parser, Subcommand};
 
@@ -50,7 +53,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    std::panic::set_hook(Box::new(say_panic));
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // It quotes what was given, and file names may have been.
+        Err(error) if error.to_string().contains(|c| steers(c) && c != '\n') => {
+            let _ = write!(PrintableWriter::new(io::stderr(), Style::Text), "{error}");
+            return ExitCode::from(2);
+        }
+        Err(error) => error.exit(),
+    };
     let failure = if matches!(arguments.command, Command::Model(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
     match execute(arguments) {
         Ok(code) => code,
@@ -65,7 +77,28 @@ fn main() -> ExitCode {
 
 fn complain(error: &dyn std::fmt::Display) {
     // There is nowhere else to say it. The errors' own words hold those of their causes.
-    let _ = writeln!(io::stderr(), "anomalyd: {error}");
+    let _ = writeln!(PrintableWriter::new(io::stderr(), Style::Text), "anomalyd: {error}");
+}
+
+/// A panic may quote the file or the message that led to it.
+fn say_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let backtrace = Backtrace::capture();
+    let mut err = PrintableWriter::new(io::stderr(), Style::Text);
+    let _ = writeln!(err, "thread '{}' {panic}", thread.name().unwrap_or("without a name"));
+    if backtrace.status() == BacktraceStatus::Captured {
+        let _ = writeln!(err, "{backtrace}");
+    }
+}
+
+/// What a command writes to standard output.
+fn style(command: &Command) -> Style {
+    match command {
+        Command::Dump(_) => Style::Json,
+        Command::Model(model::Command::Inspect(args)) if args.output == model::Output::Json => Style::Json,
+        Command::Model(model::Command::Check(args)) if args.output == model::Output::Json => Style::Json,
+        _ => Style::Text,
+    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -75,7 +108,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { log_format, command } = arguments;
-    let out = &mut io::stdout().lock();
+    let mut stdout = io::stdout().lock();
+    let out = &mut PrintableWriter::new(&mut stdout, style(&command));
     match command {
         Command::Run { config } => {
             let config = Config::read(&config)?;
@@ -96,7 +130,8 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             std::process::exit(code)
         }
         Command::Check(args) => Ok(check::run(&args, out)?),
-        Command::Demo(args) => Ok(runtime()?.block_on(demo::run(&args, out))?),
+        // Its screen is drawn by escapes of its own, of sensors of its own.
+        Command::Demo(args) => Ok(runtime()?.block_on(demo::run(&args, &mut io::stdout()))?),
         Command::Score(args) => {
             logging::start(log_format, "warn")?;
             Ok(score::run(&args, out)?)

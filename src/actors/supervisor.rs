@@ -17,6 +17,7 @@ use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings
 use crate::features::{Assigner, Plan};
 use crate::interval::Window;
 use crate::model::{Entry, Model, Warning, guarded};
+use crate::printable::shown;
 use crate::sensor::{SensorId, SensorName};
 use crate::telemetry::metrics;
 use crate::verdict::Outcome;
@@ -40,7 +41,7 @@ impl Scope {
         let Entry { sensor: name, path, model, .. } = entry;
         // The model is tried here, for the first time if nobody expects answers of it.
         let tried = model.map_err(|error| error.to_string()).and_then(|model| {
-            let of_file = |problem: &dyn Display| format!("{}: {problem}", path.display());
+            let of_file = |problem: &dyn Display| format!("{}: {problem}", shown(&path));
             let (plan, warnings) =
                 guarded(|| (features.assign(&name, &model), model.warnings())).map_err(|panic| of_file(&panic))?;
             let plan = plan.map_err(|error| of_file(&error))?;

@@ -14,6 +14,7 @@ use crate::config::{Config, Places};
 use crate::daemon::settings::Settings;
 use crate::features::FeatureSet;
 use crate::model::Catalog;
+use crate::printable::shown;
 use crate::store;
 
 /// Checks the configuration, the models, the folders and the ports, and names every mistake at once.
@@ -193,25 +194,25 @@ fn check_models(settings: &Settings, findings: &mut Findings) -> String {
             Ok(model) => {
                 proven += usize::from(model.proof().is_held());
                 for warning in model.warnings() {
-                    findings.warn(KEY, format!("{}: {warning}", entry.path.display()));
+                    findings.warn(KEY, format!("{}: {warning}", shown(&entry.path)));
                 }
                 match settings.features.assign(&entry.sensor, model) {
                     Ok(plan) => {
                         usable += 1;
                         columns.entry(Arc::clone(plan.features())).or_default().push(entry.sensor.to_string());
                     }
-                    Err(error) => findings.mistake(KEY, format!("{}: {error}", entry.path.display())),
+                    Err(error) => findings.mistake(KEY, format!("{}: {error}", shown(&entry.path))),
                 }
             }
             Err(error) => findings.mistake(KEY, error),
         }
         if let Some(alternative) = &entry.alternative {
-            let (path, sensor) = (entry.path.display(), &entry.sensor);
+            let (path, sensor) = (shown(&entry.path), &entry.sensor);
             findings.warn("models.name", format!("{path} is taken to be for {sensor}, and could be for {alternative}; choose a template that leaves no doubt"));
         }
     }
     for ignored in &catalog.ignored {
-        findings.warn("models.name", format!("{} is passed over: {}", ignored.path.display(), ignored.reason));
+        findings.warn("models.name", format!("{} is passed over: {}", shown(&ignored.path), ignored.reason));
     }
     note_columns(columns, findings);
     for settings in settings.features.unused(catalog.entries.iter().map(|entry| &entry.sensor)) {

@@ -21,6 +21,7 @@ use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, Mis
 use crate::ingest::history::{Columns, History, HistoryError};
 use crate::interval::{Cut, CutError, Window};
 use crate::model::{Catalog, CatalogError, Model, NameTemplate};
+use crate::printable::shown;
 use crate::reading::Reading;
 use crate::scoring::{ScoringSettings, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
@@ -193,7 +194,7 @@ impl<'a> Scorer<'a> {
             let model = entry.model.map_err(|error| error.to_string()).and_then(|model| {
                 match features.assign(&entry.sensor, &model) {
                     Ok(plan) => Ok((Box::new(model), plan)),
-                    Err(error) => Err(format!("{}: {error}", entry.path.display())),
+                    Err(error) => Err(format!("{}: {error}", shown(&entry.path))),
                 }
             });
             match model {
@@ -232,7 +233,7 @@ impl<'a> Scorer<'a> {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % of {msg}, {elapsed}") {
             bar.set_style(style);
         }
-        bar.set_message(file.display().to_string());
+        bar.set_message(shown(file).to_string());
         while let Some(row) = history.next() {
             match row {
                 Ok(row) => self.take(&row.sensor, row.time, row.value)?,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use csv::StringRecord;
 
+use crate::printable::{Printable, shown};
 use crate::sensor::{SensorName, SensorNameError};
 use crate::time::Timestamp;
 
@@ -169,7 +170,7 @@ impl History {
     /// # Errors
     /// When it cannot be read, or lacks a column.
     pub fn open(path: &Path, columns: Columns) -> Result<Self, HistoryError> {
-        let name: Arc<str> = path.display().to_string().into();
+        let name: Arc<str> = shown(path).to_string().into();
         match File::open(path) {
             Ok(file) => Self::new(name, file, columns),
             Err(source) => Err(HistoryError::Read { file: name, source }),
@@ -203,7 +204,7 @@ impl<R: Read> History<R> {
             header.iter().position(|name| name.trim() == column).ok_or_else(|| HistoryError::NoColumn {
                 file: Arc::clone(&file),
                 column: column.to_owned(),
-                found: header.iter().map(str::trim).take(32).collect::<Vec<_>>().join(", "),
+                found: Printable(header.iter().map(str::trim).take(32).collect::<Vec<_>>().join(", ")).to_string(),
             })
         };
         let places = Places {

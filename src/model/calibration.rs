@@ -2,6 +2,7 @@
 
 use ndarray::ArrayView2;
 
+use super::formats::printable::printable;
 use super::{EvaluateError, Invalid, Model};
 
 /// The share of rows that are to be anomalies.
@@ -78,7 +79,8 @@ impl Model {
 
     /// This model, saying of its columns what they are called.
     pub fn with_columns(mut self, columns: Vec<String>) -> Self {
-        self.metadata.columns = Some(columns);
+        // As they read back from a file.
+        self.metadata.columns = Some(columns.iter().map(|name| printable(name)).collect());
         self
     }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{CatalogError, Ignored, Limits, Listing, LoadError, Model, ModelFile, NameTemplate, guarded};
+use crate::printable::shown;
 use crate::sensor::SensorName;
 
 /// What a directory of models holds. A file that is no model fails alone.
@@ -34,7 +35,7 @@ pub enum EntryError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// It has several files.
-    #[error("{} and {} both name the sensor {sensor}; remove one", first.display(), second.display())]
+    #[error("{} and {} both name the sensor {sensor}; remove one", shown(first), shown(second))]
     Duplicate {
         /// The sensor.
         sensor: SensorName,

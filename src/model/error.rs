@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::limits::raise;
 use super::{Exceeded, Invalid, Panicked, ProofError, formats};
+use crate::printable::shown;
 
 /// Why the bytes of a file are not a model.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +97,7 @@ impl From<formats::Foreign> for ModelError {
 
 /// Why a file is not a model.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {problem}", path.display())]
+#[error("{}: {problem}", shown(path))]
 pub struct LoadError {
     /// The file.
     pub path: PathBuf,

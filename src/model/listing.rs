@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use super::NameTemplate;
 use super::name_template::without_ending;
+use crate::printable::shown;
 use crate::sensor::{SensorName, SensorNameError};
 
 /// What a directory of models holds, as far as names tell.
@@ -70,7 +71,7 @@ pub enum IgnoredReason {
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
     /// The directory cannot be read.
-    #[error("the directory of models {} cannot be read: {source}", path.display())]
+    #[error("the directory of models {} cannot be read: {source}", shown(path))]
     Directory {
         /// The directory, or one below it.
         path: PathBuf,
@@ -78,7 +79,7 @@ pub enum CatalogError {
         source: io::Error,
     },
     /// There are too many files.
-    #[error("more than {max} files are below {}; raise models.max_files if they are all models", path.display())]
+    #[error("more than {max} files are below {}; raise models.max_files if they are all models", shown(path))]
     TooMany {
         /// The directory.
         path: PathBuf,

@@ -8,6 +8,7 @@ use super::compare::{Comparison, Disagreement};
 use super::listing::expectation;
 use super::rows::{Columns, LabelColumn, RowReader, RowsError};
 use super::{EvaluateError, Limits, Model};
+use crate::printable::shown;
 use crate::verdict::Label;
 
 /// Whether a model gave the answers that were expected of it.
@@ -34,7 +35,7 @@ impl Proof {
 
 /// Why a model is not proven, though answers are expected of it.
 #[derive(Debug, thiserror::Error)]
-#[error("is not put to work, since {} {problem}", path.display())]
+#[error("is not put to work, since {} {problem}", shown(path))]
 pub struct ProofError {
     /// The file of expected answers.
     pub path: PathBuf,

@@ -6,6 +6,7 @@ use csv::StringRecord;
 use ndarray::Array2;
 
 use super::Limits;
+use crate::printable::Printable;
 use crate::verdict::Label;
 
 /// A file of rows whose header was read.
@@ -197,7 +198,7 @@ impl<R: Read> RowReader<R> {
 
     fn no_column(&self, column: &str) -> RowsError {
         let found = self.header.iter().take(32).map(String::as_str).collect::<Vec<_>>().join(", ");
-        RowsError::NoColumn { column: column.to_owned(), found }
+        RowsError::NoColumn { column: column.to_owned(), found: Printable(found).to_string() }
     }
 }
 
@@ -213,7 +214,7 @@ pub fn of_width(columns: Vec<String>, width: usize) -> Result<Vec<String>, RowsE
         [first, .., last] if columns.len() > 8 => format!("{first} to {last}"),
         few => few.join(", "),
     };
-    Err(RowsError::Width { found: columns.len(), columns: shown, expected: width })
+    Err(RowsError::Width { found: columns.len(), columns: Printable(shown).to_string(), expected: width })
 }
 
 /// One line, with the number of its row and the names of its columns.

@@ -11,6 +11,7 @@ use smartcore::error::Failed;
 use super::calibration::{CalibrateError, Contamination};
 use super::detector::Detector;
 use super::formats::own::VERSION;
+use super::formats::printable::printable;
 use super::preprocessing::{StandardScaler, Step};
 use super::{Format, Invalid, KmeansDistance, Metadata, Model, PcaReconstruction, Proof, RobustStatistics};
 use super::{kmeans_distance, pca_reconstruction, robust_statistics};
@@ -161,7 +162,7 @@ pub fn train(rows: ArrayView2<'_, f64>, training: &Training) -> Result<Model, Tr
         library: library.0.to_owned(),
         library_version: Some(library.1.to_owned()),
         training_rows: u64::try_from(rows.nrows()).ok(),
-        columns: Some(columns.clone()),
+        columns: Some(columns.iter().map(|name| printable(name)).collect()),
         source: None,
         notes: Vec::new(),
     };

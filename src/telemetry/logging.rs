@@ -4,6 +4,9 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
+use super::fields::PrintableFields;
+use crate::printable::{PrintableWriter, Style};
+
 /// What a log line looks like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
 pub enum LogFormat {
@@ -34,8 +37,13 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
         .map_err(|error| LogError { level: level.to_owned(), problem: error.to_string() })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+        LogFormat::Text => {
+            log.with_ansi(std::io::stderr().is_terminal()).with_target(false).fmt_fields(PrintableFields).try_init()
+        }
+        LogFormat::Json => {
+            let log = log.with_writer(|| PrintableWriter::new(std::io::stderr(), Style::Json));
+            log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+        }
     };
     // A second start, in one process, is a test's; the first one's log serves it.
     drop(started);

@@ -1,5 +1,6 @@
 //! What the daemon says of itself.
 
+mod fields;
 pub mod log_limit;
 pub mod logging;
 pub mod metrics;

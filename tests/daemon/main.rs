@@ -17,6 +17,7 @@ mod hostile_mqtt;
 mod operations;
 mod reload;
 mod supervision;
+mod terminal;
 
 #[path = "../support/mod.rs"]
 mod support;

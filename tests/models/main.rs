@@ -20,6 +20,7 @@ mod libsvm;
 mod onnx;
 mod own_format;
 mod svm;
+mod terminal;
 mod transformers;
 
 #[path = "../../fuzz/src/archive.rs"]

@@ -15,6 +15,7 @@ use crate::model::{
     AnsweredRows, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, LoadError, Model, RowReader,
     Tolerance, Warning, of_width,
 };
+use crate::printable::{Printable, shown};
 use crate::verdict::Label;
 
 /// Scores rows with a model and compares with the answers that are given beside them.
@@ -78,7 +79,7 @@ pub enum CheckError {
     #[error(transparent)]
     Rows(#[from] RowsFileError),
     /// The model cannot evaluate the rows.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem}", shown(path))]
     Evaluate {
         /// The file of rows.
         path: PathBuf,
@@ -181,7 +182,7 @@ impl Report<'_> {
     fn write_text(&self, model: &Model, out: &mut dyn Write) -> io::Result<()> {
         let Comparison { rows, disagreeing, ties, largest_difference, worst } = &self.comparison;
         let mut line = |name: &str, fact: &str| writeln!(out, "{name:<11} {fact}");
-        line("model", &self.args.file.display().to_string())?;
+        line("model", &shown(&self.args.file).to_string())?;
         line("rows", &format!("{rows} scored, {} called an anomaly", self.anomalies()))?;
         let tolerance = self.args.tolerance.relative();
         match (self.compared(), disagreeing) {
@@ -207,14 +208,15 @@ impl Report<'_> {
             writeln!(out, "{:<11} {warning}", "warning")?;
         }
         if let Some(path) = &self.args.write {
-            writeln!(out, "{:<11} {}: review it before it proves anything", "written", path.display())?;
+            writeln!(out, "{:<11} {}: review it before it proves anything", "written", shown(path))?;
         }
         Ok(())
     }
 
     fn write_worst(&self, worst: &Disagreement, out: &mut dyn Write) -> io::Result<()> {
         let row = self.rows.values.row(worst.row);
-        let input: Vec<_> = self.features.iter().zip(row).map(|(name, value)| format!("{name} = {value}")).collect();
+        let input: Vec<_> =
+            self.features.iter().zip(row).map(|(name, value)| format!("{} = {value}", Printable(name))).collect();
         let answer = |decision: Option<f64>, label: Option<Label>| {
             let decision = decision.map(|decision| format!("decision {decision:?}"));
             let label = label.map(|label| label.to_string());

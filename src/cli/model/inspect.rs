@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Output;
 use crate::cli::limits::LimitArgs;
 use crate::model::{LoadError, Model, ModelError, Proof, ProofError};
+use crate::printable::shown;
 
 /// Says what a model is: format, steps, detector, size, hash, and what is odd about it.
 ///
@@ -68,7 +69,7 @@ type Proven = Result<Proof, ProofError>;
 fn write_text(file: &Path, model: &Model, proof: &Proven, out: &mut dyn Write) -> io::Result<()> {
     let metadata = model.metadata();
     let mut line = |name: &str, fact: &str| writeln!(out, "{name:<10} {fact}");
-    line("model", &file.display().to_string())?;
+    line("model", &shown(file).to_string())?;
     line("format", &metadata.format.to_string())?;
     let version = metadata.library_version.as_ref().map(|version| format!(" {version}"));
     line("trained by", &format!("{}{}", metadata.library, version.unwrap_or_default()))?;

@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayView2};
 use super::persist::{Existing, PersistError, persist};
 use crate::model::formats::own;
 use crate::model::{Limits, Model, ModelError};
+use crate::printable::shown;
 
 /// Why a model was not written.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,7 @@ pub(super) fn write(
 
 /// Says what was written, and what is odd about it.
 pub(super) fn report(path: &Path, model: &Model, out: &mut dyn Write) -> io::Result<()> {
-    let (path, features) = (path.display(), model.width());
+    let (path, features) = (shown(path), model.width());
     writeln!(out, "wrote {path}: {}, {features} features, hash {}", model.detector().name(), model.hash())?;
     for (name, value) in model.detector().parameters() {
         writeln!(out, "  {name} {value}")?;

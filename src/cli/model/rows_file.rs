@@ -4,10 +4,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::model::{AnsweredRows, Columns, LabelColumn, Limits, RowReader, RowsError};
+use crate::printable::shown;
 
 /// Why there are no rows.
 #[derive(Debug, thiserror::Error)]
-#[error("{} {problem}", path.display())]
+#[error("{} {problem}", shown(path))]
 pub struct RowsFileError {
     /// The file.
     pub path: PathBuf,

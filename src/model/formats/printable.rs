@@ -1,16 +1,19 @@
-//! Text from a file of unknown origin, fit for a log or a terminal.
+//! Text from a file of unknown origin, fit for a log or a terminal, and no longer than a line.
+
+use crate::printable::Printable;
 
 /// How many characters a line of a log has room for.
 const LINE: usize = 100;
 
-/// Text without control characters, and no longer than a line.
-pub(super) fn printable(text: &str) -> String {
+/// Text without characters that steer, and no longer than a line.
+pub(in crate::model) fn printable(text: &str) -> String {
     printable_within(LINE, text)
 }
 
-/// Text without control characters, and no longer than `most` characters.
+/// Text without characters that steer, and no longer than `most` characters.
 pub(in crate::model) fn printable_within(most: usize, text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '·' } else { c }).take(most).collect()
+    let end = text.char_indices().nth(most).map_or(text.len(), |(end, _)| end);
+    Printable(&text[..end]).to_string()
 }
 
 #[cfg(test)]
