@@ -33,39 +33,32 @@ impl Contamination {
 /// Why an offset cannot be set.
 #[derive(Debug, thiserror::Error)]
 pub enum CalibrateError {
-    /// A detector whose training sets its boundary.
-    #[error(
-        "the boundary of {detector} is part of its training; only that of a reconstruction, distance or robust statistics can be set"
-    )]
-    Fixed {
-        /// The detector.
-        detector: &'static str,
-    },
     /// There is nothing to go by.
     #[error("no rows to calibrate with")]
     NoRows,
     /// A row that the model cannot evaluate.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
-    /// An offset by which all rows are anomalies.
+    /// An offset that its detector cannot have.
     #[error(transparent)]
     Invalid(#[from] Invalid),
 }
 
 impl Model {
-    /// This model with another offset, minus the greatest error that is normal. Its hash remains that of its file.
+    /// This model with another offset, as scikit-learn has it: a decision value is the row's score less the offset. Its
+    /// hash remains that of its file.
     ///
     /// # Errors
-    /// When its detector has none, or everything would be an anomaly.
+    /// When it is none that its detector may have: everything would be an anomaly.
     pub fn with_offset(&self, offset: f64) -> Result<Self, CalibrateError> {
         self.with_offset_or_none(Some(offset))
     }
 
-    /// This model with the offset by which `contamination` of the rows are anomalies: that quantile of what
-    /// scikit-learn calls `score_samples`, minus the error.
+    /// This model with the offset by which `contamination` of the rows are anomalies: that quantile of their scores, which
+    /// scikit-learn calls `score_samples`.
     ///
     /// # Errors
-    /// When its detector has no offset, or it cannot evaluate the rows.
+    /// When there are no rows, or it cannot evaluate them.
     pub fn calibrated(
         &self,
         rows: ArrayView2<'_, f64>,
@@ -85,9 +78,7 @@ impl Model {
     }
 
     fn with_offset_or_none(&self, offset: Option<f64>) -> Result<Self, CalibrateError> {
-        let fixed = || CalibrateError::Fixed { detector: self.detector.name() };
-        let detector = self.detector.with_offset(offset).ok_or_else(fixed)??;
-        Ok(Self { detector, ..self.clone() })
+        Ok(Self { detector: self.detector.with_offset(offset)?, ..self.clone() })
     }
 }
 

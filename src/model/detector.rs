@@ -3,11 +3,14 @@
 use ndarray::ArrayView2;
 
 use super::autoencoder::{self, Autoencoder};
+use super::component_distance::ComponentDistance;
 use super::elliptic_envelope::EllipticEnvelope;
+use super::gaussian_mixture::GaussianMixture;
 use super::invalid::Invalid;
 use super::isolation_forest::IsolationForest;
 use super::kmeans_distance::{self, KmeansDistance};
 use super::local_outlier_factor::LocalOutlierFactor;
+use super::neighbour_distance::NeighbourDistance;
 use super::network::Network;
 use super::one_class_svm::OneClassSvm;
 use super::pca_reconstruction::{self, PcaReconstruction};
@@ -28,6 +31,12 @@ pub enum Detector {
     IsolationForest(IsolationForest),
     /// Local outlier factor.
     LocalOutlierFactor(LocalOutlierFactor),
+    /// Distance to principal components, as pyod has it.
+    ComponentDistance(ComponentDistance),
+    /// Gaussian mixture.
+    GaussianMixture(GaussianMixture),
+    /// Distance to the nearest training rows.
+    NeighbourDistance(NeighbourDistance),
     /// Neural network.
     Network(Network),
     /// One-class support vector machine.
@@ -49,6 +58,9 @@ impl Detector {
             Self::EllipticEnvelope(_) => "EllipticEnvelope",
             Self::IsolationForest(_) => "IsolationForest",
             Self::LocalOutlierFactor(_) => "LocalOutlierFactor",
+            Self::ComponentDistance(_) => "PCA of pyod",
+            Self::GaussianMixture(_) => "GaussianMixture",
+            Self::NeighbourDistance(_) => "KNN",
             Self::Network(_) => "Network",
             Self::OneClassSvm(_) => "OneClassSVM",
             Self::PcaReconstruction(_) => "PCA reconstruction",
@@ -65,6 +77,9 @@ impl Detector {
             Self::EllipticEnvelope(envelope) => envelope.width(),
             Self::IsolationForest(forest) => forest.width(),
             Self::LocalOutlierFactor(factor) => factor.width(),
+            Self::ComponentDistance(pca) => pca.width(),
+            Self::GaussianMixture(mixture) => mixture.width(),
+            Self::NeighbourDistance(knn) => knn.width(),
             Self::Network(network) => network.width(),
             Self::OneClassSvm(svm) => svm.width(),
             Self::PcaReconstruction(pca) => pca.width(),
@@ -81,6 +96,9 @@ impl Detector {
             Self::EllipticEnvelope(envelope) => envelope.parameters(),
             Self::IsolationForest(forest) => forest.parameters(),
             Self::LocalOutlierFactor(factor) => factor.parameters(),
+            Self::ComponentDistance(pca) => pca.parameters(),
+            Self::GaussianMixture(mixture) => mixture.parameters(),
+            Self::NeighbourDistance(knn) => knn.parameters(),
             Self::Network(network) => network.parameters(),
             Self::OneClassSvm(svm) => svm.parameters(),
             Self::PcaReconstruction(pca) => pca.parameters(),
@@ -97,6 +115,9 @@ impl Detector {
             Self::EllipticEnvelope(envelope) => envelope.heap_bytes(),
             Self::IsolationForest(forest) => forest.heap_bytes(),
             Self::LocalOutlierFactor(factor) => factor.heap_bytes(),
+            Self::ComponentDistance(pca) => pca.heap_bytes(),
+            Self::GaussianMixture(mixture) => mixture.heap_bytes(),
+            Self::NeighbourDistance(knn) => knn.heap_bytes(),
             Self::Network(network) => network.heap_bytes(),
             Self::OneClassSvm(svm) => svm.heap_bytes(),
             Self::PcaReconstruction(pca) => pca.heap_bytes(),
@@ -113,6 +134,9 @@ impl Detector {
             Self::EllipticEnvelope(envelope) => envelope.decide(rows),
             Self::IsolationForest(forest) => forest.decide(rows),
             Self::LocalOutlierFactor(factor) => factor.decide(rows),
+            Self::ComponentDistance(pca) => pca.decide(rows),
+            Self::GaussianMixture(mixture) => mixture.decide(rows),
+            Self::NeighbourDistance(knn) => knn.decide(rows),
             Self::Network(network) => network.decide(rows),
             Self::OneClassSvm(svm) => svm.decide(rows),
             Self::PcaReconstruction(pca) => pca.decide(rows),
@@ -125,8 +149,11 @@ impl Detector {
     pub(super) fn label(&self, decision: f64) -> Label {
         match self {
             Self::IsolationForest(forest) => forest.label(decision),
-            Self::OneClassSvm(_) => OneClassSvm::label(decision),
+            Self::OneClassSvm(svm) => svm.label(decision),
             Self::Autoencoder(_)
+            | Self::ComponentDistance(_)
+            | Self::GaussianMixture(_)
+            | Self::NeighbourDistance(_)
             | Self::KmeansDistance(_)
             | Self::EllipticEnvelope(_)
             | Self::LocalOutlierFactor(_)
@@ -146,6 +173,9 @@ impl Detector {
             Self::EllipticEnvelope(envelope) => envelope.unit(),
             Self::IsolationForest(forest) => forest.unit(),
             Self::LocalOutlierFactor(factor) => factor.unit(),
+            Self::ComponentDistance(pca) => pca.unit(),
+            Self::GaussianMixture(mixture) => mixture.unit(),
+            Self::NeighbourDistance(knn) => knn.unit(),
             Self::Network(network) => network.unit(),
             Self::OneClassSvm(svm) => svm.unit(),
             Self::PcaReconstruction(pca) => pca.unit(),
@@ -164,6 +194,9 @@ impl Detector {
             Self::EllipticEnvelope(envelope) => Some(envelope.centre()),
             Self::IsolationForest(_) => None,
             Self::LocalOutlierFactor(factor) => Some(factor.centre()),
+            Self::ComponentDistance(_) => None,
+            Self::GaussianMixture(mixture) => mixture.centre(),
+            Self::NeighbourDistance(knn) => Some(knn.centre()),
             Self::Network(_) => None,
             Self::OneClassSvm(svm) => Some(svm.centre()),
             Self::PcaReconstruction(pca) => Some(pca.centre()),
@@ -183,25 +216,41 @@ impl Detector {
             | Self::OneClassSvm(_)
             | Self::SgdOneClassSvm(_) => false,
             Self::Autoencoder(network) => network.offset().is_none(),
+            Self::ComponentDistance(pca) => pca.offset().is_none(),
+            Self::GaussianMixture(mixture) => mixture.offset().is_none(),
+            Self::NeighbourDistance(knn) => knn.offset().is_none(),
             Self::KmeansDistance(kmeans) => kmeans.offset().is_none(),
             Self::PcaReconstruction(pca) => pca.offset().is_none(),
             Self::RobustStatistics(robust) => robust.offset().is_none(),
         }
     }
 
-    /// The same detector with another offset, or none. `None` when it is of a kind whose boundary is not to be moved.
+    /// How its offset is set in Python, before it is dumped.
+    pub(super) fn offset_in_python(&self) -> &'static str {
+        match self {
+            Self::GaussianMixture(_) => "gm.offset_ = numpy.quantile(gm.score_samples(rows), 0.01)",
+            _ => "pca.offset_ = -numpy.quantile(errors, 0.99)",
+        }
+    }
+
+    /// The same detector with another offset. With `None` its decision values are the scores that offsets are subtracted
+    /// from: scikit-learn's `score_samples`.
     ///
     /// # Errors
     /// When the offset is none that a detector of this kind may have.
-    pub(super) fn with_offset(&self, offset: Option<f64>) -> Option<Result<Self, Invalid>> {
-        Some(match self {
-            Self::EllipticEnvelope(_)
-            | Self::IsolationForest(_)
-            | Self::LocalOutlierFactor(_)
-            | Self::OneClassSvm(_)
-            | Self::SgdOneClassSvm(_) => return None,
-            // Its scores are those of an offset of 0.
-            Self::Network(network) => network.with_offset(offset.unwrap_or(0.0)).map(Self::Network),
+    pub(super) fn with_offset(&self, offset: Option<f64>) -> Result<Self, Invalid> {
+        // Not all may lack an offset; their scores are the decision values of an offset of 0.
+        let or_zero = offset.unwrap_or(0.0);
+        match self {
+            Self::EllipticEnvelope(envelope) => envelope.with_offset(offset).map(Self::EllipticEnvelope),
+            Self::IsolationForest(forest) => forest.with_offset(or_zero).map(Self::IsolationForest),
+            Self::LocalOutlierFactor(factor) => factor.with_offset(or_zero).map(Self::LocalOutlierFactor),
+            Self::OneClassSvm(svm) => svm.with_offset(or_zero).map(Self::OneClassSvm),
+            Self::SgdOneClassSvm(svm) => svm.with_offset(or_zero).map(Self::SgdOneClassSvm),
+            Self::ComponentDistance(pca) => pca.with_offset(offset).map(Self::ComponentDistance),
+            Self::GaussianMixture(mixture) => mixture.with_offset(offset).map(Self::GaussianMixture),
+            Self::NeighbourDistance(knn) => knn.with_offset(offset).map(Self::NeighbourDistance),
+            Self::Network(network) => network.with_offset(or_zero).map(Self::Network),
             Self::Autoencoder(network) => {
                 Autoencoder::new(autoencoder::Params { offset, ..network.params() }).map(Self::Autoencoder)
             }
@@ -216,6 +265,6 @@ impl Detector {
                 RobustStatistics::new(robust_statistics::Params { offset, ..robust.params() })
                     .map(Self::RobustStatistics)
             }
-        })
+        }
     }
 }

@@ -60,12 +60,14 @@ pub enum ModelError {
     Invalid(#[from] Invalid),
     /// A detector of an error, and nothing says from where on the error is an anomaly.
     #[error(
-        "{detector} has no offset_, so it is not known which error is an anomaly; set it before the model is dumped, as \
-         in `pca.offset_ = -numpy.quantile(errors, 0.99)`, or give it with: anomalyd model convert --offset or --calibrate"
+        "{detector} has no offset_, so it is not known from where on a row is an anomaly; set it before the model is \
+         dumped, as in `{example}`, or give it with: anomalyd model convert --offset or --calibrate"
     )]
     NoOffset {
         /// The detector.
         detector: &'static str,
+        /// How its offset is set in Python.
+        example: &'static str,
     },
     /// Two steps that do not fit together.
     #[error(

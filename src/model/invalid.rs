@@ -55,6 +55,14 @@ impl Parameter {
         }
     }
 
+    /// A boundary for scores that are nowhere above 0: above it, every row would be an anomaly.
+    pub(super) fn below_zero(self, offset: f64) -> Result<(), Invalid> {
+        if offset.is_finite() && offset <= 0.0 {
+            return Ok(());
+        }
+        Err(self.invalid(offset, "the lowest score that is normal, a finite number not above 0"))
+    }
+
     /// As many features as rows may have. What files say of their number is not bounded by their size.
     pub(super) fn width(self, width: usize) -> Result<(), Invalid> {
         match width > MAX_WIDTH {

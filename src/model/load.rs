@@ -20,7 +20,10 @@ impl Model {
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, ModelError> {
         let model = Self::of(bytes, limits, |bytes| formats::read(bytes, limits))?;
         match model.detector.lacks_offset() {
-            true => Err(ModelError::NoOffset { detector: model.detector.name() }),
+            true => Err(ModelError::NoOffset {
+                detector: model.detector.name(),
+                example: model.detector.offset_in_python(),
+            }),
             false => Ok(model),
         }
     }

@@ -13,6 +13,7 @@ mod calibration;
 mod catalog;
 mod changes;
 mod compare;
+mod component_distance;
 mod dense;
 mod detector;
 mod drift;
@@ -20,6 +21,7 @@ mod elliptic_envelope;
 mod error;
 mod explain;
 pub mod formats;
+mod gaussian_mixture;
 mod invalid;
 mod isolation_forest;
 mod kmeans_distance;
@@ -28,6 +30,8 @@ mod listing;
 mod load;
 mod local_outlier_factor;
 mod name_template;
+mod neighbour_distance;
+mod neighbours;
 mod network;
 mod one_class_svm;
 mod panicked;
@@ -51,28 +55,32 @@ pub use self::calibration::{CalibrateError, Contamination, ContaminationError};
 pub use self::catalog::{Catalog, Entry, EntryError};
 pub use self::changes::{Changes, Due};
 pub use self::compare::{Comparison, Disagreement, Tolerance, ToleranceError};
+pub use self::component_distance::ComponentDistance;
 pub use self::detector::Detector;
 pub use self::drift::{Drift, Moved};
 pub use self::elliptic_envelope::{EllipticEnvelope, Scale};
 pub use self::error::{EvaluateError, LoadError, ModelError};
 pub use self::explain::Cause;
 pub use self::formats::{Format, Metadata, Source};
+pub use self::gaussian_mixture::{Covariance, GaussianMixture};
 pub use self::invalid::Invalid;
 pub use self::isolation_forest::{ForestBoundary, IsolationForest, PathLength};
 pub use self::kmeans_distance::KmeansDistance;
 pub use self::limits::{Exceeded, Limits};
 pub use self::listing::{CatalogError, Ignored, IgnoredReason, Listing, ModelFile, Stamp};
-pub use self::local_outlier_factor::{LocalOutlierFactor, Metric};
+pub use self::local_outlier_factor::LocalOutlierFactor;
 pub use self::name_template::{NameTemplate, NameTemplateError};
+pub use self::neighbour_distance::{NeighbourDistance, Of};
+pub use self::neighbours::Metric;
 pub use self::network::{Network, NetworkError, Output};
 pub use self::one_class_svm::{Kernel, OneClassSvm};
 pub use self::panicked::{Panicked, guarded};
 pub use self::pca_reconstruction::PcaReconstruction;
 pub use self::preprocessing::{
-    Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,
-    MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams, PowerTransformer,
-    QuantileTransformer, QuantileTransformerParams, Replacement, RobustScaler, SimpleImputer, SimpleImputerParams,
-    StandardScaler, Step,
+    Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, Likeness, MaxAbsScaler, Method,
+    MinMaxScaler, MinMaxScalerParams, Missing, Nystroem, NystroemParams, Pca, PcaParams, PolynomialFeatures,
+    PolynomialFeaturesParams, PowerTransformer, QuantileTransformer, QuantileTransformerParams, Replacement,
+    RobustScaler, SimpleImputer, SimpleImputerParams, StandardScaler, Step, VarianceThreshold,
 };
 pub use self::proof::{Proof, ProofError, ProofProblem};
 pub use self::robust_statistics::RobustStatistics;

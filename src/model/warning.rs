@@ -134,6 +134,7 @@ fn median(numbers: &mut [f64]) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::model::one_class_svm::Params;
+    use crate::verdict::Label;
 
     /// The warnings of a detector whose support vectors are 0, 1, … 9 times the spacing.
     fn kernel(spacing: f64, gamma: f64) -> Option<Warning> {
@@ -145,6 +146,7 @@ mod tests {
             intercept: -0.5,
             kernel: Kernel::Rbf { gamma },
             nu: Some(0.1),
+            tie: Label::Anomaly,
         };
         of_kernel(&OneClassSvm::new(params).unwrap())
     }

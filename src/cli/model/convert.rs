@@ -13,9 +13,9 @@ use crate::model::{CalibrateError, Contamination, LoadError, Model, RowReader, R
 
 /// Writes a model in anomalyd's own format: lossless, fastest to load, readable without Python.
 ///
-/// What is written is read back and compared first: it gives the same decision values to the last bit. A model of PCA,
-/// KMeans or a neural network that does not say from where on its error is an anomaly is told so by --offset or
-/// --calibrate.
+/// What is written is read back and compared first: it gives the same decision values to the last bit. Any model can be
+/// given another boundary by --offset or --calibrate; one that does not say from where on a row is an anomaly (PCA, KMeans,
+/// a mixture, a neural network) must be.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The model, in any format
@@ -24,7 +24,7 @@ pub struct Args {
     /// The file to write
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
-    /// The detector's offset_: minus the greatest error that is normal
+    /// The detector's offset_, as scikit-learn has it: the lowest score that is normal, so minus the greatest error
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, conflicts_with = "calibrate")]
     pub offset: Option<f64>,
     /// Set the offset so that --contamination of these rows are anomalies: CSV with the columns of the features' names,

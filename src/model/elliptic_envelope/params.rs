@@ -82,6 +82,18 @@ impl EllipticEnvelope {
         }
     }
 
+    /// The same with another boundary. With `None` decision values are scikit-learn's `score_samples`: minus the squared
+    /// distance, in every version.
+    ///
+    /// # Errors
+    /// When the offset is not finite, or above 0.
+    pub(in crate::model) fn with_offset(&self, offset: Option<f64>) -> Result<Self, Invalid> {
+        Self::new(match offset {
+            Some(offset) => Params { offset, ..self.params() },
+            None => Params { offset: 0.0, scale: Scale::Squared, ..self.params() },
+        })
+    }
+
     /// How many features a row has.
     pub fn width(&self) -> usize {
         self.location.len()

@@ -215,6 +215,19 @@ impl IsolationForest {
         }
     }
 
+    /// The same with another boundary, on which its ties are decided as before.
+    ///
+    /// # Errors
+    /// When the offset is not finite, or above 0, where every row would be an anomaly.
+    pub(in crate::model) fn with_offset(&self, offset: f64) -> Result<Self, Invalid> {
+        parameter(NAME, "offset_").below_zero(offset)?;
+        let boundary = match self.boundary {
+            ForestBoundary::Below(_) => ForestBoundary::Below(0.0),
+            ForestBoundary::AtOrBelow(_) => ForestBoundary::AtOrBelow(0.0),
+        };
+        Ok(Self { offset, boundary, ..self.clone() })
+    }
+
     /// How many features a row has.
     pub fn width(&self) -> usize {
         self.width
@@ -228,6 +241,16 @@ impl IsolationForest {
     /// How the rows of a leaf count.
     pub fn path_length(&self) -> PathLength {
         self.path_length
+    }
+
+    /// What is subtracted from the negative score.
+    pub fn offset(&self) -> f64 {
+        self.offset
+    }
+
+    /// The same where a row on the boundary is normal, in every version.
+    pub(in crate::model) fn with_ties_normal(self) -> Self {
+        Self { boundary: ForestBoundary::Below(self.boundary.level()), ..self }
     }
 
     /// Which decision values are anomalies.

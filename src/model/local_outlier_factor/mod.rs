@@ -6,16 +6,13 @@
 //! (definition 7). The decision value is −factor − offset.
 //!
 //! Where several training rows are equally far, which of them count as the nearest decides the answer: rows with two
-//! decimals tie all the time. So the search goes the way of scikit-learn's: the same boxes or balls, in the same order,
-//! into the same heap.
+//! decimals tie all the time. So the [search](super::neighbours) goes the way of scikit-learn's.
 
 mod evaluate;
-mod nearest;
 mod params;
-mod regions;
 
+pub use params::LocalOutlierFactor;
 pub(super) use params::Params;
-pub use params::{LocalOutlierFactor, Metric};
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,9 @@
 //! The parameters, and how they lie in memory.
 
-use std::fmt;
-
 use ndarray::Array2;
 
-use super::regions::Regions;
 use crate::model::invalid::{Invalid, parameter};
+use crate::model::neighbours::{Layout, Metric, Neighbours};
 
 const NAME: &str = "LocalOutlierFactor";
 
@@ -34,46 +32,14 @@ pub(in crate::model) struct Params {
     pub(in crate::model) metric: Metric,
 }
 
-/// How far two rows are apart.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Metric {
-    /// The root of the sum of squared differences.
-    Euclidean,
-    /// The sum of absolute differences.
-    Manhattan,
-    /// The largest absolute difference.
-    Chebyshev,
-    /// The pth root of the sum of the pth powers of absolute differences.
-    Minkowski {
-        /// The power, above 0.
-        p: f64,
-    },
-}
-
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Euclidean => f.write_str("euclidean"),
-            Self::Manhattan => f.write_str("manhattan"),
-            Self::Chebyshev => f.write_str("chebyshev"),
-            Self::Minkowski { p } => write!(f, "minkowski with p = {p}"),
-        }
-    }
-}
-
 /// A local outlier factor, fitted.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LocalOutlierFactor {
-    /// The training rows by feature: the first feature of all of them, then the second, so that one instruction takes
-    /// the same feature of several.
-    pub(super) rows: Box<[f64]>,
-    pub(super) width: usize,
-    pub(super) regions: Regions,
+    pub(super) rows: Neighbours,
     pub(super) neighbours: usize,
     pub(super) reach: Box<[f64]>,
     pub(super) densities: Box<[f64]>,
     pub(super) offset: f64,
-    pub(super) metric: Metric,
 }
 
 impl LocalOutlierFactor {
@@ -85,27 +51,9 @@ impl LocalOutlierFactor {
     pub(in crate::model) fn new(params: &Params) -> Result<Self, Invalid> {
         let Params { ref rows, width, levels, ref centres, neighbours, ref reach, ref densities, offset, metric } =
             *params;
-        let of_rows = parameter(NAME, "_fit_X");
-        if width == 0 || rows.is_empty() {
-            return Err(of_rows.invalid("empty", "at least one row of at least one feature"));
-        }
-        let count = rows.len() / width;
-        of_rows.length(rows.len(), count * width, "features of the training rows")?;
-        of_rows.all_finite(rows)?;
-        if !(1..=count.ilog2() + 1).contains(&levels) {
-            return Err(
-                parameter(NAME, "_tree").invalid(format!("of {levels} levels"), format!("fit for {count} rows"))
-            );
-        }
-        if let Some(centres) = centres {
-            let expected = (Regions::count(levels), width);
-            if centres.dim() != expected {
-                let (balls, features) = centres.dim();
-                let found = format!("with {balls} centres of {features} features");
-                return Err(parameter(NAME, "_tree").invalid(found, format!("{} of {width}", expected.0)));
-            }
-            centres.iter().try_for_each(|number| parameter(NAME, "_tree").finite(*number))?;
-        }
+        let layout = Layout { rows, width, levels, centres: centres.as_ref(), metric };
+        let rows = Neighbours::new(NAME, layout)?;
+        let count = rows.count();
         if !(1..=count).contains(&neighbours) {
             return Err(parameter(NAME, "n_neighbors_").invalid(neighbours, format!("1 to {count}")));
         }
@@ -117,45 +65,36 @@ impl LocalOutlierFactor {
         parameter(NAME, "_lrd").length(densities.len(), count, "training rows")?;
         parameter(NAME, "_lrd").all_positive(densities)?;
         parameter(NAME, "offset_").finite(offset)?;
-        if let Metric::Minkowski { p } = metric {
-            parameter(NAME, "p").all_positive(&[p])?;
-        }
-        let by_feature = (0..width).flat_map(|feature| rows.iter().skip(feature).step_by(width)).copied().collect();
-        let regions = match centres {
-            None => Regions::boxes(rows, width, levels),
-            Some(centres) => Regions::balls(rows, centres, levels, metric),
-        };
-        Ok(Self {
-            rows: by_feature,
-            width,
-            regions,
-            neighbours,
-            reach: reach.clone().into(),
-            densities: densities.clone().into(),
-            offset,
-            metric,
-        })
+        Ok(Self { rows, neighbours, reach: reach.clone().into(), densities: densities.clone().into(), offset })
     }
 
     /// The parameters that this was made of.
     pub(in crate::model) fn params(&self) -> Params {
-        let count = self.reach.len();
         Params {
-            rows: (0..count).flat_map(|row| self.rows.iter().skip(row).step_by(count)).copied().collect(),
-            width: self.width,
-            levels: self.regions.levels(),
-            centres: self.regions.centres(),
+            rows: self.rows.rows(),
+            width: self.rows.width(),
+            levels: self.rows.levels(),
+            centres: self.rows.centres(),
             neighbours: self.neighbours,
             reach: self.reach.to_vec(),
             densities: self.densities.to_vec(),
             offset: self.offset,
-            metric: self.metric,
+            metric: self.rows.metric(),
         }
+    }
+
+    /// The same with another boundary.
+    ///
+    /// # Errors
+    /// When the offset is not finite, or above 0, where every row would be an anomaly.
+    pub(in crate::model) fn with_offset(&self, offset: f64) -> Result<Self, Invalid> {
+        parameter(NAME, "offset_").below_zero(offset)?;
+        Ok(Self { offset, ..self.clone() })
     }
 
     /// How many features a row has.
     pub fn width(&self) -> usize {
-        self.width
+        self.rows.width()
     }
 
     /// How many rows it was trained on, all of which it keeps.
@@ -170,20 +109,20 @@ impl LocalOutlierFactor {
 
     /// How rows are apart.
     pub fn metric(&self) -> Metric {
-        self.metric
+        self.rows.metric()
     }
 
     pub(in crate::model) fn parameters(&self) -> Vec<(&'static str, String)> {
         vec![
             ("n_neighbors", self.neighbours.to_string()),
-            ("metric", self.metric.to_string()),
+            ("metric", self.rows.metric().to_string()),
             ("training rows", self.reach.len().to_string()),
             ("offset", self.offset.to_string()),
         ]
     }
 
     pub(in crate::model) fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.rows) + self.regions.heap_bytes() + size_of_val(&*self.reach) + size_of_val(&*self.densities)
+        self.rows.heap_bytes() + size_of_val(&*self.reach) + size_of_val(&*self.densities)
     }
 
     /// The factor on the boundary.
@@ -193,7 +132,6 @@ impl LocalOutlierFactor {
 
     /// The mean of the training rows.
     pub(in crate::model) fn centre(&self) -> Vec<f64> {
-        let count = self.reach.len();
-        self.rows.chunks_exact(count).map(|values| values.iter().map(|x| x / count as f64).sum()).collect()
+        self.rows.mean()
     }
 }

@@ -2,6 +2,7 @@ use ndarray::{Array2, ArrayView2, array};
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::neighbours::Metric;
 
 const WIDTH: usize = 2;
 

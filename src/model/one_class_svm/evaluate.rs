@@ -52,9 +52,13 @@ impl OneClassSvm {
         row.iter().zip(&self.direction).map(|(x, weight)| x * weight).sum::<f64>() + self.intercept
     }
 
-    /// The label that goes with a decision value. A tie is an anomaly, as in LIBSVM.
-    pub(in crate::model) fn label(decision: f64) -> Label {
-        if decision > 0.0 { Label::Normal } else { Label::Anomaly }
+    /// The label that goes with a decision value.
+    pub(in crate::model) fn label(&self, decision: f64) -> Label {
+        match self.tie {
+            Label::Normal => Label::anomaly_below_zero(decision),
+            Label::Anomaly if decision > 0.0 => Label::Normal,
+            Label::Anomaly => Label::Anomaly,
+        }
     }
 
     /// The decision values of all rows, a block at a time. `sums` gives those of a block, feature by feature.

@@ -2,6 +2,7 @@
 
 use super::kernel::Kernel;
 use crate::model::invalid::{Invalid, parameter};
+use crate::verdict::Label;
 
 const NAME: &str = "OneClassSVM";
 
@@ -20,6 +21,8 @@ pub(in crate::model) struct Params {
     pub(in crate::model) kernel: Kernel,
     /// The share of outliers that the training allowed.
     pub(in crate::model) nu: Option<f64>,
+    /// What a row on the boundary is: an anomaly for LIBSVM, normal for pyod.
+    pub(in crate::model) tie: Label,
 }
 
 impl Params {
@@ -84,6 +87,7 @@ pub struct OneClassSvm {
     pub(super) bounds: Box<[[f64; 2]]>,
     /// The weighted sum of the support vectors, for the linear kernel.
     pub(super) direction: Box<[f64]>,
+    pub(super) tie: Label,
     nu: Option<f64>,
 }
 
@@ -105,7 +109,17 @@ impl OneClassSvm {
             intercept: params.intercept,
             kernel: params.kernel,
             nu: params.nu,
+            tie: params.tie,
         })
+    }
+
+    /// The same with another boundary. scikit-learn's `offset_` is minus the intercept.
+    ///
+    /// # Errors
+    /// When the offset is not finite.
+    pub(in crate::model) fn with_offset(&self, offset: f64) -> Result<Self, Invalid> {
+        parameter(NAME, "offset_").finite(offset)?;
+        Ok(Self { intercept: -offset, ..self.clone() })
     }
 
     /// How many features a row has.
@@ -156,6 +170,7 @@ impl OneClassSvm {
             intercept: self.intercept,
             kernel: self.kernel,
             nu: self.nu,
+            tie: self.tie,
         }
     }
 
@@ -168,11 +183,13 @@ impl OneClassSvm {
             }
             Kernel::Sigmoid { gamma, coef0 } => vec![("gamma", gamma.to_string()), ("coef0", coef0.to_string())],
         };
+        // Without the sign of a zero.
+        let offset = 0.0 - self.intercept;
         [("kernel", self.kernel.name().to_owned())]
             .into_iter()
             .chain(of_kernel)
             .chain(self.nu.map(|nu| ("nu", nu.to_string())))
-            .chain([("support vectors", self.support_vectors().to_string())])
+            .chain([("support vectors", self.support_vectors().to_string()), ("offset", offset.to_string())])
             .collect()
     }
 

@@ -8,6 +8,7 @@ mod function_transformer;
 mod max_abs_scaler;
 mod min_max_scaler;
 mod normal;
+mod nystroem;
 mod pca;
 mod polynomial_features;
 mod power_transformer;
@@ -16,6 +17,7 @@ mod robust_scaler;
 mod shift;
 mod simple_imputer;
 mod standard_scaler;
+mod variance_threshold;
 
 use ndarray::Array2;
 
@@ -24,6 +26,8 @@ pub use function_transformer::{Function, FunctionTransformer};
 pub use max_abs_scaler::{Beyond, MaxAbsScaler};
 pub use min_max_scaler::MinMaxScaler;
 pub use min_max_scaler::Params as MinMaxScalerParams;
+pub use nystroem::Params as NystroemParams;
+pub use nystroem::{Likeness, Nystroem};
 pub use pca::Params as PcaParams;
 pub use pca::Pca;
 pub use polynomial_features::Params as PolynomialFeaturesParams;
@@ -35,6 +39,7 @@ pub use robust_scaler::RobustScaler;
 pub use simple_imputer::Params as SimpleImputerParams;
 pub use simple_imputer::{Missing, Replacement, SimpleImputer};
 pub use standard_scaler::StandardScaler;
+pub use variance_threshold::VarianceThreshold;
 
 /// The most features of a row that goes into a model, and that a step may make of fewer: neither is bounded by the size
 /// of a file.
@@ -63,6 +68,10 @@ pub enum Step {
     PolynomialFeatures(PolynomialFeatures),
     /// Take a function of each number.
     FunctionTransformer(FunctionTransformer),
+    /// Hold against some of the training rows.
+    Nystroem(Nystroem),
+    /// Leave out the features that hardly varied.
+    VarianceThreshold(VarianceThreshold),
     /// Do different things to different features.
     ColumnTransformer(ColumnTransformer),
 }
@@ -81,6 +90,8 @@ impl Step {
             Self::SimpleImputer(_) => "SimpleImputer",
             Self::PolynomialFeatures(_) => "PolynomialFeatures",
             Self::FunctionTransformer(_) => "FunctionTransformer",
+            Self::Nystroem(_) => "Nystroem",
+            Self::VarianceThreshold(_) => "VarianceThreshold",
             Self::ColumnTransformer(_) => "ColumnTransformer",
         }
     }
@@ -98,6 +109,8 @@ impl Step {
             Self::SimpleImputer(imputer) => imputer.width(),
             Self::PolynomialFeatures(features) => features.width(),
             Self::FunctionTransformer(transformer) => transformer.width(),
+            Self::Nystroem(nystroem) => nystroem.width(),
+            Self::VarianceThreshold(threshold) => threshold.width(),
             Self::ColumnTransformer(transformer) => transformer.width(),
         }
     }
@@ -108,6 +121,8 @@ impl Step {
             Self::Pca(pca) => pca.components(),
             Self::SimpleImputer(imputer) => imputer.output_width(),
             Self::PolynomialFeatures(features) => features.output_width(),
+            Self::Nystroem(nystroem) => nystroem.output_width(),
+            Self::VarianceThreshold(threshold) => threshold.kept().len(),
             Self::ColumnTransformer(transformer) => transformer.output_width(),
             Self::StandardScaler(_)
             | Self::MinMaxScaler(_)
@@ -143,6 +158,8 @@ impl Step {
             Self::SimpleImputer(imputer) => imputer.heap_bytes(),
             Self::PolynomialFeatures(features) => features.heap_bytes(),
             Self::FunctionTransformer(_) => 0,
+            Self::Nystroem(nystroem) => nystroem.heap_bytes(),
+            Self::VarianceThreshold(threshold) => threshold.heap_bytes(),
             Self::ColumnTransformer(transformer) => transformer.heap_bytes(),
         }
     }
@@ -160,7 +177,10 @@ impl Step {
             Self::QuantileTransformer(transformer) => Some(transformer.centre()),
             Self::Pca(pca) => Some(pca.mean().to_vec()),
             Self::SimpleImputer(imputer) => imputer.centre(),
-            Self::PolynomialFeatures(_) | Self::FunctionTransformer(_) => None,
+            Self::PolynomialFeatures(_)
+            | Self::FunctionTransformer(_)
+            | Self::Nystroem(_)
+            | Self::VarianceThreshold(_) => None,
             Self::ColumnTransformer(transformer) => transformer.centre(),
         }
     }
@@ -175,7 +195,12 @@ impl Step {
             Self::RobustScaler(scaler) => scaler.usual(),
             Self::PowerTransformer(transformer) => transformer.usual(),
             Self::QuantileTransformer(transformer) => Some(transformer.usual()),
-            Self::Pca(_) | Self::SimpleImputer(_) | Self::PolynomialFeatures(_) | Self::FunctionTransformer(_) => None,
+            Self::Pca(_)
+            | Self::SimpleImputer(_)
+            | Self::PolynomialFeatures(_)
+            | Self::FunctionTransformer(_)
+            | Self::Nystroem(_)
+            | Self::VarianceThreshold(_) => None,
             Self::ColumnTransformer(transformer) => transformer.usual(),
         }
     }
@@ -194,6 +219,8 @@ impl Step {
             Self::SimpleImputer(imputer) => imputer.apply(rows),
             Self::PolynomialFeatures(features) => features.apply(rows),
             Self::FunctionTransformer(transformer) => transformer.apply(rows),
+            Self::Nystroem(nystroem) => nystroem.apply(rows),
+            Self::VarianceThreshold(threshold) => threshold.apply(rows),
             Self::ColumnTransformer(transformer) => transformer.apply(rows),
         }
     }
@@ -209,7 +236,11 @@ impl Step {
             | Self::QuantileTransformer(_)
             | Self::FunctionTransformer(_) => true,
             Self::SimpleImputer(imputer) => imputer.keeps_features(),
-            Self::Pca(_) | Self::PolynomialFeatures(_) | Self::ColumnTransformer(_) => false,
+            Self::Pca(_)
+            | Self::PolynomialFeatures(_)
+            | Self::Nystroem(_)
+            | Self::VarianceThreshold(_)
+            | Self::ColumnTransformer(_) => false,
         }
     }
 
@@ -222,17 +253,30 @@ impl Step {
 /// The middle of each feature that goes into the first of these steps: by the first step that knows it, while those
 /// before it leave features as they are.
 pub(super) fn centre(steps: &[Step]) -> Option<Vec<f64>> {
-    known(steps, Step::centre)
+    known(steps, 0.0, Step::centre)
 }
 
 /// Between which two numbers each feature usually lies that goes into the first of these steps, alike.
 pub(super) fn usual(steps: &[Step]) -> Option<Vec<(f64, f64)>> {
-    known(steps, Step::usual)
+    known(steps, (f64::NEG_INFINITY, f64::INFINITY), Step::usual)
 }
 
-fn known<T>(steps: &[Step], of: impl Fn(&Step) -> Option<T>) -> Option<T> {
-    let changing = steps.iter().position(|step| !step.keeps_units()).unwrap_or(steps.len());
-    steps.iter().take(changing + 1).find_map(of)
+/// Of features that a step leaves out `untaken` is known: they may be anything, and move nothing.
+fn known<T: Clone>(steps: &[Step], untaken: T, of: impl Fn(&Step) -> Option<Vec<T>>) -> Option<Vec<T>> {
+    let (mut rest, mut left_out) = (steps, Vec::new());
+    let known = loop {
+        let (step, behind) = rest.split_first()?;
+        if let Some(known) = of(step) {
+            break known;
+        }
+        match step {
+            Step::VarianceThreshold(threshold) => left_out.push(threshold),
+            step if step.keeps_units() => {}
+            _ => return None,
+        }
+        rest = behind;
+    };
+    Some(left_out.into_iter().rev().fold(known, |known, threshold| threshold.spread(&known, untaken.clone())))
 }
 
 #[cfg(test)]

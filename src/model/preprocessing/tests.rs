@@ -34,6 +34,11 @@ fn every_step() -> Vec<Step> {
         clip: Some((0.0, 1.0)),
         seen: Some(vec![(0.0, 2.0), (10.0, 20.0)]),
     };
+    let nystroem = NystroemParams {
+        components: array![[1.0, 2.0], [-1.0, 0.5]],
+        normalization: array![[1.0, 0.5], [0.5, 2.0], [0.0, 1.0]],
+        likeness: Likeness::Rbf { gamma: 0.25 },
+    };
     let plain = [
         Step::StandardScaler(scaler.clone()),
         Step::MinMaxScaler(MinMaxScaler::new(ranges).unwrap()),
@@ -47,6 +52,8 @@ fn every_step() -> Vec<Step> {
         Step::SimpleImputer(imputer.unwrap()),
         Step::PolynomialFeatures(PolynomialFeatures::new(products).unwrap()),
         Step::FunctionTransformer(FunctionTransformer::new(2, Function::Log1p)),
+        Step::Nystroem(Nystroem::new(nystroem).unwrap()),
+        Step::VarianceThreshold(VarianceThreshold::new(2, vec![1]).unwrap()),
     ];
     let branch =
         |columns: &[usize], steps: &[Step]| Branch { columns: columns.to_vec(), steps: steps.to_vec(), weight: 0.5 };

@@ -38,6 +38,15 @@ impl SgdOneClassSvm {
         Ok(Self { coefficients: params.coefficients.into(), offset: params.offset, nu: params.nu })
     }
 
+    /// The same with another ρ.
+    ///
+    /// # Errors
+    /// When it is not finite.
+    pub(in crate::model) fn with_offset(&self, offset: f64) -> Result<Self, Invalid> {
+        parameter(NAME, "offset_").finite(offset)?;
+        Ok(Self { offset, ..self.clone() })
+    }
+
     /// How many features a row has.
     pub fn width(&self) -> usize {
         self.coefficients.len()

@@ -17,6 +17,7 @@ use crate::model::detector::Detector;
 use crate::model::limits::Exceeded;
 use crate::model::one_class_svm::{Kernel, OneClassSvm, Params};
 use crate::model::{Limits, ModelError};
+use crate::verdict::Label;
 
 /// The keys of a header.
 const KEYS: [&str; 14] = [
@@ -69,6 +70,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError
         intercept: -header.rho,
         kernel: header.kernel,
         nu: None,
+        tie: Label::Anomaly,
     })?;
     Ok(Contents {
         preprocessing: Vec::new(),

@@ -7,7 +7,8 @@ use super::pattern::Pattern::{Hole, Number};
 use super::pattern::{Pattern, number_of, op, whole};
 use super::proto::NodeProto;
 use super::tensor::Tensor;
-use crate::model::local_outlier_factor::{LocalOutlierFactor, Metric, Params};
+use crate::model::local_outlier_factor::{LocalOutlierFactor, Params};
+use crate::model::neighbours::Metric;
 
 /// A local outlier factor, and the rows that it takes.
 pub(super) struct Found<'g, 'a> {

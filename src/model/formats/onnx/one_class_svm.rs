@@ -5,6 +5,7 @@ use super::error::OnnxError;
 use super::pattern::whole;
 use super::proto::NodeProto;
 use crate::model::one_class_svm::{Kernel, OneClassSvm, Params};
+use crate::verdict::Label;
 
 /// Reads the operator. Its kernel's numbers are gamma, coef0 and degree, and its rho is the intercept as it is added.
 pub(super) fn read(node: &NodeProto<'_>, width: usize, budget: &mut Budget<'_>) -> Result<OneClassSvm, OnnxError> {
@@ -33,5 +34,6 @@ pub(super) fn read(node: &NodeProto<'_>, width: usize, budget: &mut Budget<'_>) 
         intercept,
         kernel,
         nu: None,
+        tie: Label::Anomaly,
     })?)
 }

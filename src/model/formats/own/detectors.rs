@@ -4,18 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OwnError;
 use super::forest::{self, ForestDescription};
+use super::neighbours::{self, MetricDescription, OfDescription};
 use super::tensors::{Place, Target};
 use crate::model::Limits;
+use crate::model::component_distance::{self, ComponentDistance};
 use crate::model::dense::Layer;
 use crate::model::detector::Detector;
 use crate::model::elliptic_envelope::{self, EllipticEnvelope, Scale};
 use crate::model::formats::onnx;
+use crate::model::gaussian_mixture::{self, Covariance, GaussianMixture};
 use crate::model::invalid::parameter;
-use crate::model::local_outlier_factor::{self, LocalOutlierFactor, Metric};
 use crate::model::one_class_svm::Kernel;
 use crate::model::sgd_one_class_svm::{self, SgdOneClassSvm};
 use crate::model::{Autoencoder, KmeansDistance, OneClassSvm, PcaReconstruction, RobustStatistics};
 use crate::model::{autoencoder, kmeans_distance, one_class_svm, pca_reconstruction, robust_statistics};
+use crate::verdict::Label;
 
 /// A detector without its arrays. `offset` is minus the greatest error that is normal.
 #[derive(Serialize, Deserialize, Debug)]
@@ -24,9 +27,15 @@ pub(super) enum DetectorDescription {
     /// Tensors: `weights.0`, `biases.0`, `weights.1` and so on, a row an input and a column an output.
     #[serde(rename = "autoencoder")]
     Autoencoder { layers: usize, activation: String, offset: Option<f64> },
+    /// Tensors: `components`, a row each, and `weights`, one each.
+    #[serde(rename = "component_distance")]
+    ComponentDistance { offset: Option<f64> },
     /// Tensors: `location`, a number a feature, and `precision`, a row and a column a feature.
     #[serde(rename = "elliptic_envelope")]
     EllipticEnvelope { scale: ScaleDescription, offset: f64 },
+    /// Tensors: `weights`, one a component, `means`, a row each, and `cholesky`, whose shape goes with the covariance.
+    #[serde(rename = "gaussian_mixture")]
+    GaussianMixture { covariance: String, offset: Option<f64> },
     /// Tensors, see [`forest`].
     #[serde(rename = "isolation_forest")]
     IsolationForest(ForestDescription),
@@ -36,12 +45,28 @@ pub(super) enum DetectorDescription {
     /// Tensors: `rows`, a row each, and `reach` and `densities`, a number each; `centres`, a row a ball, if it has balls.
     #[serde(rename = "local_outlier_factor")]
     LocalOutlierFactor { neighbours: usize, levels: u32, metric: MetricDescription, offset: f64 },
+    /// Tensors: `rows`, a row each.
+    #[serde(rename = "neighbour_distance")]
+    NeighbourDistance {
+        neighbours: usize,
+        of: OfDescription,
+        levels: u32,
+        metric: MetricDescription,
+        offset: Option<f64>,
+    },
     /// Tensors: `onnx`, the bytes of the ONNX file that the network is.
     #[serde(rename = "network")]
     Network { offset: f64 },
     /// Tensors: `vectors`, a row each, and `coefficients`, one each.
     #[serde(rename = "one_class_svm")]
-    OneClassSvm { kernel: KernelDescription, intercept: f64, nu: Option<f64> },
+    OneClassSvm {
+        kernel: KernelDescription,
+        intercept: f64,
+        nu: Option<f64>,
+        /// LIBSVM's, if it is left out: an anomaly.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tie: Option<TieDescription>,
+    },
     /// Tensors: `coefficients`, a weight a feature.
     #[serde(rename = "sgd_one_class_svm")]
     SgdOneClassSvm { offset: f64, nu: Option<f64> },
@@ -71,28 +96,40 @@ pub(super) enum KernelDescription {
 
 #[derive(Serialize, Deserialize, Debug)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum ScaleDescription {
-    Squared,
-    CubeRoot,
+pub(super) enum TieDescription {
+    Normal,
+    Anomaly,
 }
 
 #[derive(Serialize, Deserialize, Debug)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum MetricDescription {
-    Euclidean,
-    Manhattan,
-    Chebyshev,
-    Minkowski { p: f64 },
+pub(super) enum ScaleDescription {
+    Squared,
+    CubeRoot,
 }
 
 /// Describes a detector, and hands its arrays over.
 pub(super) fn write(detector: &Detector, to: &mut Target<'_>) -> DetectorDescription {
     match detector {
         Detector::Autoencoder(network) => write_autoencoder(network, to),
+        Detector::ComponentDistance(pca) => {
+            let component_distance::Params { components, weights, offset } = pca.params();
+            to.matrix("components", components.view());
+            to.numbers("weights", &weights);
+            DetectorDescription::ComponentDistance { offset }
+        }
         Detector::EllipticEnvelope(envelope) => write_elliptic_envelope(envelope, to),
+        Detector::GaussianMixture(mixture) => {
+            let gaussian_mixture::Params { weights, means, covariance, cholesky, offset } = mixture.params();
+            to.numbers("weights", &weights);
+            to.matrix("means", means.view());
+            to.matrix("cholesky", cholesky.view());
+            DetectorDescription::GaussianMixture { covariance: covariance.name().to_owned(), offset }
+        }
         Detector::IsolationForest(forest) => DetectorDescription::IsolationForest(forest::write(forest, to)),
-        Detector::LocalOutlierFactor(factor) => write_local_outlier_factor(factor, to),
+        Detector::LocalOutlierFactor(factor) => neighbours::write_factor(factor, to),
         Detector::KmeansDistance(kmeans) => write_kmeans_distance(kmeans, to),
+        Detector::NeighbourDistance(knn) => neighbours::write_distance(knn, to),
         Detector::Network(network) => {
             to.bytes("onnx", network.file());
             DetectorDescription::Network { offset: network.offset() }
@@ -117,6 +154,17 @@ pub(super) fn read(
         DetectorDescription::Autoencoder { layers, activation, offset } => {
             read_autoencoder(layers, &activation, offset, from).map(Detector::Autoencoder)
         }
+        DetectorDescription::ComponentDistance { offset } => {
+            let (components, weights) = (from.matrix("components")?, from.numbers("weights")?);
+            let params = component_distance::Params { components, weights, offset };
+            Ok(Detector::ComponentDistance(ComponentDistance::new(params)?))
+        }
+        DetectorDescription::GaussianMixture { covariance, offset } => {
+            read_gaussian_mixture(&covariance, offset, from).map(Detector::GaussianMixture)
+        }
+        DetectorDescription::NeighbourDistance { neighbours, of, levels, metric, offset } => {
+            neighbours::read_distance(neighbours, &of, levels, &metric, offset, from).map(Detector::NeighbourDistance)
+        }
         DetectorDescription::EllipticEnvelope { scale, offset } => {
             read_elliptic_envelope(&scale, offset, from).map(Detector::EllipticEnvelope)
         }
@@ -124,7 +172,7 @@ pub(super) fn read(
             forest::read(&description, from).map(Detector::IsolationForest)
         }
         DetectorDescription::LocalOutlierFactor { neighbours, levels, metric, offset } => {
-            read_local_outlier_factor(neighbours, levels, &metric, offset, from).map(Detector::LocalOutlierFactor)
+            neighbours::read_factor(neighbours, levels, &metric, offset, from).map(Detector::LocalOutlierFactor)
         }
         DetectorDescription::KmeansDistance { offset } => {
             let centres = from.matrix("centres")?;
@@ -133,8 +181,8 @@ pub(super) fn read(
         DetectorDescription::Network { offset } => {
             Ok(Detector::Network(onnx::read_network(from.bytes("onnx")?, offset, limits)?))
         }
-        DetectorDescription::OneClassSvm { kernel, intercept, nu } => {
-            read_one_class_svm(&kernel, intercept, nu, from).map(Detector::OneClassSvm)
+        DetectorDescription::OneClassSvm { kernel, intercept, nu, tie } => {
+            read_one_class_svm(&kernel, intercept, nu, tie, from).map(Detector::OneClassSvm)
         }
         DetectorDescription::SgdOneClassSvm { offset, nu } => {
             let params = sgd_one_class_svm::Params { coefficients: from.numbers("coefficients")?, offset, nu };
@@ -203,51 +251,17 @@ fn read_elliptic_envelope(
     Ok(EllipticEnvelope::new(elliptic_envelope::Params { location, precision, offset, scale })?)
 }
 
-fn write_local_outlier_factor(factor: &LocalOutlierFactor, to: &mut Target<'_>) -> DetectorDescription {
-    let local_outlier_factor::Params { rows, width, levels, centres, neighbours, reach, densities, offset, metric } =
-        factor.params();
-    to.rows("rows", width, &rows);
-    if let Some(centres) = centres {
-        to.matrix("centres", centres.view());
-    }
-    to.numbers("reach", &reach);
-    to.numbers("densities", &densities);
-    let metric = match metric {
-        Metric::Euclidean => MetricDescription::Euclidean,
-        Metric::Manhattan => MetricDescription::Manhattan,
-        Metric::Chebyshev => MetricDescription::Chebyshev,
-        Metric::Minkowski { p } => MetricDescription::Minkowski { p },
-    };
-    DetectorDescription::LocalOutlierFactor { neighbours, levels, metric, offset }
-}
-
-fn read_local_outlier_factor(
-    neighbours: usize,
-    levels: u32,
-    metric: &MetricDescription,
-    offset: f64,
+fn read_gaussian_mixture(
+    covariance: &str,
+    offset: Option<f64>,
     from: &Place<'_, '_>,
-) -> Result<LocalOutlierFactor, OwnError> {
-    let metric = match *metric {
-        MetricDescription::Euclidean => Metric::Euclidean,
-        MetricDescription::Manhattan => Metric::Manhattan,
-        MetricDescription::Chebyshev => Metric::Chebyshev,
-        MetricDescription::Minkowski { p } => Metric::Minkowski { p },
-    };
-    let rows = from.matrix("rows")?;
-    let (width, rows) = (rows.ncols(), rows.into_raw_vec_and_offset().0);
-    let (reach, densities) = (from.numbers("reach")?, from.numbers("densities")?);
-    Ok(LocalOutlierFactor::new(&local_outlier_factor::Params {
-        rows,
-        width,
-        levels,
-        centres: from.optional_matrix("centres")?,
-        neighbours,
-        reach,
-        densities,
-        offset,
-        metric,
-    })?)
+) -> Result<GaussianMixture, OwnError> {
+    let covariance = Covariance::named(covariance).ok_or_else(|| {
+        let name = crate::model::formats::printable::printable(covariance);
+        parameter("GaussianMixture", "covariance").invalid(name, "full, tied, diag or spherical")
+    })?;
+    let (weights, means, cholesky) = (from.numbers("weights")?, from.matrix("means")?, from.matrix("cholesky")?);
+    Ok(GaussianMixture::new(gaussian_mixture::Params { weights, means, covariance, cholesky, offset })?)
 }
 
 fn write_kmeans_distance(kmeans: &KmeansDistance, to: &mut Target<'_>) -> DetectorDescription {
@@ -257,7 +271,7 @@ fn write_kmeans_distance(kmeans: &KmeansDistance, to: &mut Target<'_>) -> Detect
 }
 
 fn write_one_class_svm(svm: &OneClassSvm, to: &mut Target<'_>) -> DetectorDescription {
-    let one_class_svm::Params { vectors, width, coefficients, intercept, kernel, nu } = svm.params();
+    let one_class_svm::Params { vectors, width, coefficients, intercept, kernel, nu, tie } = svm.params();
     to.rows("vectors", width, &vectors);
     to.numbers("coefficients", &coefficients);
     let kernel = match kernel {
@@ -266,15 +280,21 @@ fn write_one_class_svm(svm: &OneClassSvm, to: &mut Target<'_>) -> DetectorDescri
         Kernel::Poly { degree, gamma, coef0 } => KernelDescription::Poly { degree, gamma, coef0 },
         Kernel::Sigmoid { gamma, coef0 } => KernelDescription::Sigmoid { gamma, coef0 },
     };
-    DetectorDescription::OneClassSvm { kernel, intercept, nu }
+    let tie = (tie == Label::Normal).then_some(TieDescription::Normal);
+    DetectorDescription::OneClassSvm { kernel, intercept, nu, tie }
 }
 
 fn read_one_class_svm(
     kernel: &KernelDescription,
     intercept: f64,
     nu: Option<f64>,
+    tie: Option<TieDescription>,
     from: &Place<'_, '_>,
 ) -> Result<OneClassSvm, OwnError> {
+    let tie = match tie {
+        Some(TieDescription::Normal) => Label::Normal,
+        Some(TieDescription::Anomaly) | None => Label::Anomaly,
+    };
     let kernel = match *kernel {
         KernelDescription::Rbf { gamma } => Kernel::Rbf { gamma },
         KernelDescription::Linear => Kernel::Linear,
@@ -284,7 +304,7 @@ fn read_one_class_svm(
     let vectors = from.matrix("vectors")?;
     let (width, coefficients) = (vectors.ncols(), from.numbers("coefficients")?);
     let vectors = vectors.into_raw_vec_and_offset().0;
-    Ok(OneClassSvm::new(one_class_svm::Params { vectors, width, coefficients, intercept, kernel, nu })?)
+    Ok(OneClassSvm::new(one_class_svm::Params { vectors, width, coefficients, intercept, kernel, nu, tie })?)
 }
 
 fn write_pca_reconstruction(pca: &PcaReconstruction, to: &mut Target<'_>) -> DetectorDescription {

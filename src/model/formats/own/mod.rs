@@ -15,6 +15,8 @@ mod detectors;
 mod error;
 mod forest;
 mod header;
+mod neighbours;
+mod nystroem;
 mod steps;
 mod tensors;
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::OwnError;
+use super::nystroem::{self, LikenessDescription};
 use super::tensors::{Place, Target};
 use crate::model::formats::printable::printable;
 use crate::model::invalid::parameter;
@@ -10,7 +11,7 @@ use crate::model::preprocessing::{
     Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,
     MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams, PowerTransformer,
     QuantileTransformer, QuantileTransformerParams, Replacement, RobustScaler, SimpleImputer, SimpleImputerParams,
-    StandardScaler, Step,
+    StandardScaler, Step, VarianceThreshold,
 };
 
 /// A step without its arrays.
@@ -61,6 +62,14 @@ pub(super) enum StepDescription {
     FunctionTransformer {
         width: usize,
         function: String,
+    },
+    /// Tensors: `components`, a row each, and `normalization`, a row a feature that comes out.
+    Nystroem {
+        kernel: LikenessDescription,
+    },
+    VarianceThreshold {
+        width: usize,
+        kept: Vec<usize>,
     },
     /// The tensors of its branches' steps are at `branches.0.steps.0` and so on.
     ColumnTransformer {
@@ -138,6 +147,10 @@ pub(super) fn write(step: &Step, to: &mut Target<'_>) -> StepDescription {
             width: transformer.width(),
             function: transformer.function().name().to_owned(),
         },
+        Step::Nystroem(nystroem) => nystroem::write(nystroem, to),
+        Step::VarianceThreshold(threshold) => {
+            StepDescription::VarianceThreshold { width: threshold.width(), kept: threshold.kept().to_vec() }
+        }
         Step::ColumnTransformer(transformer) => write_column_transformer(transformer, to),
     }
 }
@@ -183,6 +196,10 @@ pub(super) fn read(description: StepDescription, from: &Place<'_, '_>) -> Result
             let wrong =
                 || parameter("FunctionTransformer", "func").invalid(printable(&function), "log1p, log, sqrt or abs");
             Step::FunctionTransformer(FunctionTransformer::new(width, found.ok_or_else(wrong)?))
+        }
+        StepDescription::Nystroem { kernel } => Step::Nystroem(nystroem::read(kernel, from)?),
+        StepDescription::VarianceThreshold { width, kept } => {
+            Step::VarianceThreshold(VarianceThreshold::new(width, kept)?)
         }
         StepDescription::ColumnTransformer { width, branches } => {
             Step::ColumnTransformer(read_column_transformer(width, branches, from)?)

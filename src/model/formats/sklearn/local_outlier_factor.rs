@@ -6,7 +6,8 @@ use super::SklearnError;
 use super::estimator::Estimator;
 use crate::model::formats::pickle::{Matrix, Node};
 use crate::model::formats::printable::printable;
-use crate::model::local_outlier_factor::{LocalOutlierFactor, Metric, Params};
+use crate::model::local_outlier_factor::{LocalOutlierFactor, Params};
+use crate::model::neighbours::Metric;
 
 const CLASS: &str = "LocalOutlierFactor";
 
@@ -27,7 +28,7 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<LocalOutlierFactor, S
         .checked_sub(1)
         .filter(|last| *last < distances.columns)
         .map(|last| distances.numbers.iter().skip(last).step_by(distances.columns).copied().collect::<Vec<_>>());
-    let Search { order, levels, centres } = search(estimator, &rows)?;
+    let Search { order, levels, centres } = search(estimator, CLASS, &rows)?;
     // What is too short comes out too short, and is refused with the other parameters.
     let in_order = |numbers: &[f64], width: usize| -> Vec<f64> {
         order.iter().filter_map(|row| numbers.get(row * width..(row + 1) * width)).flatten().copied().collect()
@@ -41,36 +42,36 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<LocalOutlierFactor, S
         reach: in_order(&reach.unwrap_or_default(), 1),
         densities: in_order(&estimator.row(CLASS, "_lrd")?, 1),
         offset: estimator.number(CLASS, "offset_")?,
-        metric: metric(estimator)?,
+        metric: metric(estimator, CLASS)?,
     })?)
 }
 
 /// How the rows are searched.
-struct Search {
+pub(super) struct Search {
     /// The rows' places, in the order of the search.
-    order: Vec<usize>,
+    pub(super) order: Vec<usize>,
     /// The levels of regions around them.
-    levels: u32,
+    pub(super) levels: u32,
     /// The centres of the regions, if these are balls.
-    centres: Option<Array2<f64>>,
+    pub(super) centres: Option<Array2<f64>>,
 }
 
 /// The search by the tree that was fitted, if one was: with `algorithm="brute"` there is none.
 ///
 /// A tree's state is the tuple of its data, the rows' places in its order, nodes, bounds, size of the leaves, levels and
 /// counts. The bounds of a BallTree are the centres of its balls. Its radii are left out: they follow.
-fn search(estimator: Estimator<'_, '_>, rows: &Matrix) -> Result<Search, SklearnError> {
+pub(super) fn search(estimator: Estimator<'_, '_>, class: &'static str, rows: &Matrix) -> Result<Search, SklearnError> {
     let Some(tree) = estimator.attribute("_tree").filter(|tree| !tree.is_none()) else {
         return Ok(Search { order: (0..rows.rows).collect(), levels: 1, centres: None });
     };
     let wrong = |found: &str| SklearnError::Attribute {
-        class: CLASS,
+        class,
         attribute: "_tree".to_owned(),
         found: found.to_owned(),
         expected: format!("a KDTree or a BallTree of {} rows", rows.rows),
     };
-    let class = tree.class().ok_or_else(|| wrong(tree.kind()))?;
-    let balls = match class.name {
+    let kind = tree.class().ok_or_else(|| wrong(tree.kind()))?;
+    let balls = match kind.name {
         "KDTree" | "KDTree64" => false,
         "BallTree" | "BallTree64" => true,
         other => return Err(wrong(&printable(other))),
@@ -104,22 +105,20 @@ pub(super) fn training_rows(estimator: Estimator<'_, '_>) -> Option<u64> {
     }
 }
 
-fn metric(estimator: Estimator<'_, '_>) -> Result<Metric, SklearnError> {
+/// The metric that was put to use.
+pub(super) fn metric(estimator: Estimator<'_, '_>, class: &'static str) -> Result<Metric, SklearnError> {
     const SUPPORTED: &str = "euclidean, manhattan, chebyshev or minkowski, without metric_params";
     if let Some(params) = estimator.attribute("metric_params").filter(|params| !params.is_none()) {
-        return Err(setting(estimator, "metric_params", params.kind().to_owned(), SUPPORTED));
+        return Err(estimator.setting(class, "metric_params", params.kind(), SUPPORTED));
     }
-    // The metric that was put to use: minkowski with p = 2 is kept as euclidean.
-    let metric = estimator.required(CLASS, "effective_metric_")?;
+    // Minkowski with p = 2 is kept as euclidean.
+    let metric = estimator.required(class, "effective_metric_")?;
     Ok(match metric.text() {
         Some("euclidean" | "l2") => Metric::Euclidean,
         Some("manhattan" | "cityblock" | "l1") => Metric::Manhattan,
         Some("chebyshev" | "infinity") => Metric::Chebyshev,
-        Some("minkowski" | "p") => Metric::Minkowski { p: estimator.number(CLASS, "p")? },
-        other => {
-            let value = printable(other.unwrap_or(metric.kind()));
-            return Err(setting(estimator, "metric", value, SUPPORTED));
-        }
+        Some("minkowski" | "p") => Metric::Minkowski { p: estimator.number(class, "p")? },
+        other => return Err(estimator.setting(class, "metric", other.unwrap_or(metric.kind()), SUPPORTED)),
     })
 }
 

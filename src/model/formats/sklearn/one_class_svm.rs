@@ -5,6 +5,7 @@ use super::estimator::Estimator;
 use crate::model::formats::pickle::Node;
 use crate::model::formats::printable::printable;
 use crate::model::one_class_svm::{Kernel, OneClassSvm, Params};
+use crate::verdict::Label;
 
 const CLASS: &str = "OneClassSVM";
 
@@ -28,6 +29,7 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<OneClassSvm, SklearnE
         intercept,
         kernel,
         nu,
+        tie: Label::Anomaly,
     })?)
 }
 

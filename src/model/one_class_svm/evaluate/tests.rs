@@ -24,7 +24,7 @@ fn case() -> impl Strategy<Value = (Params, Array2<f64>)> {
         let numbers = |length| proptest::collection::vec(number(), length);
         let weights = proptest::collection::vec(0.0..5.0, count);
         let params = (numbers(count * width), weights, number()).prop_map(move |(vectors, coefficients, intercept)| {
-            Params { vectors, width, coefficients, intercept, kernel, nu: None }
+            Params { vectors, width, coefficients, intercept, kernel, nu: None, tie: Label::Anomaly }
         });
         let rows = numbers(rows * width)
             .prop_map(move |rows| Array2::from_shape_vec((rows.len() / width, width), rows).unwrap());
@@ -133,6 +133,7 @@ fn rbf(gamma: f64, vectors: &[f64], intercept: f64) -> OneClassSvm {
         intercept,
         kernel: Kernel::Rbf { gamma },
         nu: None,
+        tie: Label::Anomaly,
     })
     .unwrap()
 }
@@ -170,6 +171,7 @@ fn the_sigmoid_kernel_is_exact_near_zero_and_far_out() {
         intercept: 0.0,
         kernel: Kernel::Sigmoid { gamma: 1.0, coef0: 0.0 },
         nu: None,
+        tie: Label::Anomaly,
     };
     let svm = OneClassSvm::new(params).unwrap();
     let small = (0..300).map(|step| 10.0_f64.powi(-step));
@@ -202,8 +204,13 @@ fn support_vectors_that_are_far_apart_do_not_hide_each_other() {
 }
 
 #[test]
-fn a_tie_is_an_anomaly() {
-    assert_eq!([-1.0, 0.0, f64::MIN_POSITIVE].map(OneClassSvm::label), [Label::Anomaly, Label::Anomaly, Label::Normal]);
+fn a_tie_is_an_anomaly_unless_the_library_has_it_otherwise() {
+    let labels = |tie| {
+        let svm = OneClassSvm::new(Params { tie, ..rbf(1.0, &[0.0], 0.0).params() }).unwrap();
+        [-1.0, 0.0, f64::MIN_POSITIVE].map(|decision| svm.label(decision))
+    };
+    assert_eq!(labels(Label::Anomaly), [Label::Anomaly, Label::Anomaly, Label::Normal]);
+    assert_eq!(labels(Label::Normal), [Label::Anomaly, Label::Normal, Label::Normal]);
 }
 
 #[test]
@@ -215,6 +222,7 @@ fn parameters_come_back_as_they_went_in() {
         intercept: -0.25,
         kernel: Kernel::Poly { degree: 3, gamma: 0.5, coef0: 1.0 },
         nu: Some(0.1),
+        tie: Label::Anomaly,
     };
     let svm = OneClassSvm::new(params.clone()).unwrap();
     assert_eq!((svm.vectors(), svm.coefficients()), (&params.vectors[..], &params.coefficients[..]));

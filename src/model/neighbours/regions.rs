@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use ndarray::Array2;
 
-use super::params::Metric;
+use super::metric::Metric;
 
 /// Regions within regions: the one at `i` holds those at `2 i + 1` and `2 i + 2`, which halve its rows.
 #[derive(Clone, PartialEq, Debug)]
