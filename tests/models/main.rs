@@ -22,6 +22,7 @@ mod own_format;
 mod svm;
 mod terminal;
 mod transformers;
+mod wrappers;
 
 #[path = "../../fuzz/src/archive.rs"]
 #[expect(dead_code, reason = "only the fuzz targets put archives together of parts")]

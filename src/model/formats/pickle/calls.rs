@@ -9,6 +9,7 @@ use super::machine::Machine;
 use super::names::Name;
 use super::numpy::Array;
 use super::value::{NodeId, Object, Value};
+use crate::model::formats::Refused;
 
 impl<'a> Machine<'a> {
     /// What `function(*arguments)` stands for.
@@ -65,6 +66,12 @@ impl<'a> Machine<'a> {
             Name::Slice => match **items {
                 [start, stop, step] => Ok(Value::Slice([start, stop, step])),
                 _ => Err(wrong("start, stop and step of a slice")),
+            },
+            Name::Method => match items.first().map(|id| self.value(*id)) {
+                Some(&Value::Object(Object { class, .. })) if class.module.starts_with("scipy.stats.") => {
+                    Ok(Value::Object(Object { class, state: None }))
+                }
+                _ => Err(Problem::Name(Refused::new("builtins", "getattr"))),
             },
             Name::Reconstructor => match items.first().map(|id| self.value(*id)) {
                 Some(&Value::Name(Name::Class(class))) => Ok(Value::Object(Object { class, state: None })),

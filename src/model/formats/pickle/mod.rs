@@ -16,6 +16,7 @@ mod machine;
 mod names;
 mod numpy;
 mod opcode;
+mod sparse;
 mod value;
 
 pub(super) use budget::Budget;

@@ -32,10 +32,13 @@ pub(in crate::model::formats) enum Name<'a> {
     Set,
     /// `slice`.
     Slice,
+    /// `getattr`: a method of an object, as scipy's distributions hold it. Only that there is one is kept.
+    Method,
     /// A function or a type that is a value, and is never called: numpy's `log1p`, Python's `float`.
     Function(Class<'a>),
-    /// A class of scikit-learn, of numpy's random numbers, joblib's for arrays, or pandas', whose indexes name columns.
-    /// Its instances are kept as data: the class and the attributes.
+    /// A class of scikit-learn, of what stands around its estimators (imbalanced-learn, pyod, scipy's sparse arrays and
+    /// distributions), of numpy's random numbers, joblib's for arrays, or pandas', whose indexes name columns. Its
+    /// instances are kept as data: the class and the attributes.
     Class(Class<'a>),
 }
 
@@ -77,6 +80,19 @@ const FUNCTIONS: [&str; 19] = [
     "log1p", "log2", "sign", "sin", "sqrt", "square",
 ];
 
+/// The packages whose classes may stand in a model file.
+const PACKAGES: [&str; 9] = [
+    "imblearn.",
+    "numpy.ma.",
+    "numpy.random.",
+    "pandas.",
+    "pyarrow.",
+    "pyod.models.",
+    "scipy.sparse.",
+    "scipy.stats.",
+    "sklearn.",
+];
+
 /// numpy's types, which are the values of settings such as `dtype`.
 const TYPES: [&str; 17] = [
     "bool_", "float16", "float32", "float64", "floating", "int16", "int32", "int64", "int8", "integer", "number",
@@ -102,6 +118,7 @@ impl<'a> Name<'a> {
             ("collections", "OrderedDict" | "defaultdict") => Self::Dict,
             ("builtins" | "__builtin__", "set" | "frozenset") => Self::Set,
             ("builtins" | "__builtin__", "slice") => Self::Slice,
+            ("builtins" | "__builtin__", "getattr") => Self::Method,
             ("builtins" | "__builtin__", "bool" | "dict" | "float" | "int" | "list" | "long" | "str" | "tuple") => {
                 Self::Function(Class { module: "builtins", name })
             }
@@ -114,6 +131,7 @@ impl<'a> Name<'a> {
                 | "numpy._core._multiarray_umath",
                 name,
             ) if FUNCTIONS.contains(&name) => Self::Function(Class { module: "numpy", name }),
+            ("numpy", "vectorize") | ("numpy.ma", "MaskedArray") => Self::Class(Class { module, name }),
             ("numpy", name) if TYPES.contains(&name) => Self::Function(Class { module: "numpy", name }),
             (module, "NumpyArrayWrapper") if is_joblib(module) => Self::Class(Class { module, name }),
             (module, _) if is_joblib(module) => return None,
@@ -122,9 +140,7 @@ impl<'a> Name<'a> {
                 if !name.contains('.')
                     && (module == "numpy.random"
                         || module == "pandas"
-                        || ["numpy.random.", "pandas.", "pyarrow.", "sklearn."]
-                            .iter()
-                            .any(|of| module.starts_with(of))) =>
+                        || PACKAGES.iter().any(|of| module.starts_with(of))) =>
             {
                 Self::Class(Class { module, name })
             }

@@ -72,6 +72,17 @@ impl<'g> Node<'g, '_> {
         }
     }
 
+    /// The numbers of an array of three dimensions, row by row in memory: its matrices one below the other.
+    pub(in crate::model::formats) fn stacked_matrices(self) -> Option<Matrix> {
+        let (array, _) = self.array()?;
+        match *array.shape {
+            [count, rows, columns] if matches!(array.layout, Layout::RowMajor) => {
+                self.matrix_of(count.checked_mul(rows)?, columns)
+            }
+            _ => None,
+        }
+    }
+
     fn matrix_of(self, rows: usize, columns: usize) -> Option<Matrix> {
         let (array, bytes) = self.array()?;
         let size = array.dtype.size()?;
@@ -180,7 +191,7 @@ impl<'g> Node<'g, '_> {
     }
 
     /// Takes the memory of `count` items that are copied out of the graph, and of the copy that a model makes of them.
-    fn room<T>(self, count: usize) -> Option<()> {
+    pub(super) fn room<T>(self, count: usize) -> Option<()> {
         self.budget.charge_items::<[T; 2]>(count).ok()
     }
 

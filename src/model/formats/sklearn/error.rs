@@ -60,6 +60,12 @@ pub enum SklearnError {
         /// Its name.
         attribute: String,
     },
+    /// A search that kept no estimator.
+    #[error(
+        "the search has no best_estimator_; run it with refit=True, or, where `scoring` names several, with the one that \
+         counts"
+    )]
+    NoBestEstimator,
     /// Functions take rows of any width, and nothing around them says which.
     #[error("{class} does not say how many features it takes; put a scaler before it")]
     UnknownWidth {

@@ -39,9 +39,18 @@ impl<'g, 'a> Estimator<'g, 'a> {
         (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) < (major, minor)
     }
 
+    /// The library that its class is of.
+    pub(super) fn library(self) -> &'static str {
+        match self.class.module.split('.').next() {
+            Some("pyod") => "pyod",
+            Some("imblearn") => "imbalanced-learn",
+            _ => "scikit-learn",
+        }
+    }
+
     /// The library and its version, in words.
     pub(super) fn origin(self) -> String {
-        format!("scikit-learn {}", self.version().as_deref().unwrap_or("of unknown version"))
+        format!("{} {}", self.library(), self.version().as_deref().unwrap_or("of unknown version"))
     }
 
     pub(super) fn unsupported(self) -> SklearnError {
@@ -110,11 +119,11 @@ impl<'g, 'a> Estimator<'g, 'a> {
         SklearnError::Setting { class, version: self.origin(), setting, value: printable(value), supported }
     }
 
-    /// The numbers of an array, all finite.
+    /// The numbers of an array, all finite. A sparse one has zeros elsewhere.
     pub(super) fn matrix(self, class: &'static str, name: &str) -> Result<Matrix, SklearnError> {
         let node = self.required(class, name)?;
         let wrong = |found: &str| self.wrong(class, name, found, "an array of finite numbers in one or two dimensions");
-        let matrix = node.matrix().ok_or_else(|| wrong(node.kind()))?;
+        let matrix = node.matrix().or_else(|| node.sparse_matrix()).ok_or_else(|| wrong(node.kind()))?;
         match matrix.numbers.iter().find(|number| !number.is_finite()) {
             Some(number) => Err(wrong(&format!("an array that holds {number}"))),
             None => Ok(matrix),

@@ -11,22 +11,26 @@ mod elliptic_envelope;
 mod error;
 mod estimator;
 mod function_transformer;
+mod gaussian_mixture;
 mod isolation_forest;
 mod kmeans_distance;
 mod local_outlier_factor;
 mod max_abs_scaler;
 mod min_max_scaler;
+mod nystroem;
 mod offset;
 mod one_class_svm;
 mod pca;
 mod pca_reconstruction;
 mod polynomial_features;
 mod power_transformer;
+mod pyod;
 mod quantile_transformer;
 mod robust_scaler;
 mod sgd_one_class_svm;
 mod simple_imputer;
 mod standard_scaler;
+mod variance_threshold;
 mod walk;
 
 pub use error::SklearnError;
@@ -52,6 +56,12 @@ const DETECTORS: &[&str] = &[
     "KMeans with offset_",
     "MiniBatchKMeans with offset_",
     "MLPRegressor with offset_",
+    "GaussianMixture with offset_",
+    "IForest of pyod",
+    "OCSVM of pyod",
+    "LOF of pyod",
+    "PCA of pyod",
+    "KNN of pyod",
 ];
 
 /// What [`step`] reads, for error messages.
@@ -65,6 +75,8 @@ const STEPS: &[&str] = &[
     "PCA",
     "SimpleImputer",
     "PolynomialFeatures",
+    "Nystroem",
+    "VarianceThreshold",
     "ColumnTransformer",
     "FeatureUnion",
     "FunctionTransformer of numpy's log1p, log, sqrt or abs",
@@ -73,7 +85,11 @@ const STEPS: &[&str] = &[
 
 /// What can be read, for error messages.
 fn supported() -> String {
-    format!("{}, alone or at the end of a Pipeline, behind {}", DETECTORS.join(", "), STEPS.join(", "))
+    format!(
+        "{}, alone, found by a search (best_estimator_), or at the end of a Pipeline, behind {}",
+        DETECTORS.join(", "),
+        STEPS.join(", ")
+    )
 }
 
 /// Reads an estimator, or a pipeline of transformers with a detector at its end.
@@ -89,7 +105,7 @@ pub(super) fn read(graph: &Graph<'_>, limits: &Limits) -> Result<Contents, Sklea
     let width = preprocessing.first().map_or(detector.width(), Step::width);
     let metadata = Metadata {
         format: graph.format(),
-        library: "scikit-learn".to_owned(),
+        library: last.library().to_owned(),
         library_version: last.version().or_else(|| root.version()),
         training_rows: training_rows(*last).or(walk.training_rows()),
         columns: columns(estimators.first().copied(), width),
@@ -130,7 +146,9 @@ fn detector(estimator: Estimator<'_, '_>) -> Result<Detector, SklearnError> {
             local_outlier_factor::read(estimator).map(Detector::LocalOutlierFactor)
         }
         ("sklearn.linear_model", "SGDOneClassSVM") => sgd_one_class_svm::read(estimator).map(Detector::SgdOneClassSvm),
+        ("sklearn.mixture", "GaussianMixture") => gaussian_mixture::read(estimator).map(Detector::GaussianMixture),
         ("sklearn.svm", "OneClassSVM") => one_class_svm::read(estimator).map(Detector::OneClassSvm),
+        (pyod::PACKAGE, _) => pyod::read(estimator),
         _ => Err(estimator.no_detector()),
     }
 }
@@ -142,6 +160,7 @@ fn training_rows(estimator: Estimator<'_, '_>) -> Option<u64> {
         ("sklearn.covariance", "EllipticEnvelope") => elliptic_envelope::training_rows(estimator),
         ("sklearn.ensemble", "IsolationForest") => isolation_forest::training_rows(estimator),
         ("sklearn.neighbors", "LocalOutlierFactor") => local_outlier_factor::training_rows(estimator),
+        (pyod::PACKAGE, _) => pyod::training_rows(estimator),
         _ => one_class_svm::training_rows(estimator),
     }
 }
@@ -167,6 +186,10 @@ fn step(estimator: Estimator<'_, '_>, width: Option<usize>, walk: &mut Walk) -> 
         }
         ("sklearn.preprocessing", "PolynomialFeatures") => {
             Step::PolynomialFeatures(polynomial_features::read(estimator)?)
+        }
+        ("sklearn.kernel_approximation", "Nystroem") => Step::Nystroem(nystroem::read(estimator)?),
+        ("sklearn.feature_selection", "VarianceThreshold") => {
+            Step::VarianceThreshold(variance_threshold::read(estimator)?)
         }
         ("sklearn.compose", "ColumnTransformer") => Step::ColumnTransformer(column_transformer::read(estimator, walk)?),
         ("sklearn.pipeline", "FeatureUnion") => {

@@ -1,7 +1,7 @@
 //! The way through estimators within estimators: bounded, however they refer to each other.
 
 use super::estimator::Estimator;
-use super::{SklearnError, estimator_of, step};
+use super::{SklearnError, estimator_of, pyod, step};
 use crate::model::Limits;
 use crate::model::formats::pickle::Node;
 use crate::model::limits::Exceeded;
@@ -10,6 +10,12 @@ use crate::model::preprocessing::{Function, FunctionTransformer, Step};
 /// The most parts that a model may have, nested ones counted: a few values of a file can refer to each other so that
 /// there is no end of them.
 const MAX_PARTS: usize = 1_000;
+
+/// The searches for the best settings, each of which keeps the estimator that it found best.
+const SEARCHES: [&str; 4] = ["GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV"];
+
+/// The packages of imbalanced-learn whose classes choose or make rows to train on.
+const SAMPLERS: [&str; 3] = ["imblearn.combine", "imblearn.over_sampling", "imblearn.under_sampling"];
 
 /// What may still be read.
 pub(super) struct Walk {
@@ -78,10 +84,35 @@ impl Walk {
             return Ok(());
         }
         let estimator = estimator_of(node)?;
-        if estimator.path() != ("sklearn.pipeline", "Pipeline") {
-            into.push(estimator);
-            return Ok(());
+        match estimator.path() {
+            ("sklearn.pipeline" | "imblearn.pipeline", "Pipeline") => self.gather_steps(estimator, into),
+            ("sklearn.model_selection", class) if SEARCHES.contains(&class) => {
+                let best = estimator.attribute("best_estimator_").ok_or(SklearnError::NoBestEstimator)?;
+                self.within(|walk| walk.gather(best, into))
+            }
+            // They change what is trained on, and nothing of what is judged.
+            (package, _) if SAMPLERS.contains(&package) => Ok(()),
+            ("imblearn.base", "FunctionSampler") => Ok(()),
+            // Its scaler is a step like any other.
+            (pyod::PACKAGE, "PCA") => {
+                if let Some(scaler) = pyod::scaler(estimator)? {
+                    into.push(estimator_of(scaler)?);
+                }
+                into.push(estimator);
+                Ok(())
+            }
+            _ => {
+                into.push(estimator);
+                Ok(())
+            }
         }
+    }
+
+    fn gather_steps<'g, 'a>(
+        &mut self,
+        estimator: Estimator<'g, 'a>,
+        into: &mut Vec<Estimator<'g, 'a>>,
+    ) -> Result<(), SklearnError> {
         let steps = estimator.required("Pipeline", "steps")?;
         let wrong = |found: Node<'_, '_>| {
             estimator.wrong("Pipeline", "steps", found.kind(), "pairs of a name and an estimator")

@@ -96,7 +96,8 @@ impl<'s> Objects<'s> {
                 }
             }
             "BytesNode" | "BytearrayNode" => Ok(Value::Bytes(self.file(text(object, "file")?)?)),
-            "MaskedArrayNode" => unsupported("a masked array"),
+            // A search keeps its results in such. No model is made of them.
+            "MaskedArrayNode" => self.instance(object, None),
             "SparseMatrixNode" => unsupported("a sparse matrix"),
             "MethodNode" => unsupported("a method of an object"),
             "PartialNode" | "OperatorFuncNode" => unsupported("a function with arguments"),
