@@ -28,8 +28,8 @@ mod tests {
     fn the_error_is_the_sum_of_the_weighted_distances() {
         let params = Params { components: array![[1.0, 0.0], [0.0, 1.0]], weights: vec![0.5, 1.0], offset: Some(-9.0) };
         let pca = ComponentDistance::new(params.clone()).unwrap();
-        // 3 and √17 away, of which the first counts twice.
-        assert_eq!(pca.decide(array![[4.0, 0.0], [1.0, 1.0]].view()), [9.0 - 6.0 - 17.0_f64.sqrt(), 9.0 - 2.0 - 1.0]);
+        // 5 and 5, then 1 and 1 away, of which the first counts twice.
+        assert_eq!(pca.decide(array![[4.0, 4.0], [1.0, 1.0]].view()), [-6.0, 6.0]);
         assert_eq!((pca.params(), pca.unit()), (params, 9.0));
     }
 

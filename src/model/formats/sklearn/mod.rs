@@ -75,10 +75,10 @@ const STEPS: &[&str] = &[
     "PCA",
     "SimpleImputer",
     "PolynomialFeatures",
-    "Nystroem",
-    "VarianceThreshold",
     "ColumnTransformer",
     "FeatureUnion",
+    "Nystroem",
+    "VarianceThreshold",
     "FunctionTransformer of numpy's log1p, log, sqrt or abs",
     "passthrough",
 ];

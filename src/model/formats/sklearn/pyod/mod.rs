@@ -41,15 +41,37 @@ pub(super) fn training_rows(estimator: Estimator<'_, '_>) -> Option<u64> {
 /// The score is minus the forest's decision function, which is its own score less its offset.
 fn forest(estimator: Estimator<'_, '_>) -> Result<IsolationForest, SklearnError> {
     let forest = isolation_forest::read(wrapped(estimator, "IForest")?)?;
-    let offset = forest.offset() - threshold(estimator, "IForest")?;
-    Ok(forest.with_offset(offset)?.with_ties_normal())
+    let lowest = lowest_normal(forest.offset(), threshold(estimator, "IForest")?);
+    Ok(forest.with_offset(lowest)?.with_ties_normal())
 }
 
 /// The score is minus the decision function, in which the intercept stands.
 fn svm(estimator: Estimator<'_, '_>) -> Result<OneClassSvm, SklearnError> {
     let params = one_class_svm::read(wrapped(estimator, "OCSVM")?)?.params();
-    let intercept = params.intercept + threshold(estimator, "OCSVM")?;
+    let intercept = -lowest_normal(-params.intercept, threshold(estimator, "OCSVM")?);
     Ok(OneClassSvm::new(crate::model::one_class_svm::Params { intercept, tie: Label::Normal, ..params })?)
+}
+
+/// The lowest score of scikit-learn that is normal for pyod, which calls a row an anomaly when `offset` less that score is
+/// above the threshold.
+///
+/// It is `offset` less the threshold, but for rounding; and rounded readings lie on the threshold by the dozen, so the last
+/// bit counts. It is found by halving between two numbers of which one is surely normal and one surely is not.
+fn lowest_normal(offset: f64, threshold: f64) -> f64 {
+    let is_normal = |score: f64| -(score - offset) <= threshold;
+    let rounding = 4.0 * f64::EPSILON * offset.abs().max(threshold.abs());
+    let (mut below, mut lowest) = (offset - threshold - rounding, offset - threshold + rounding);
+    loop {
+        let middle = below.midpoint(lowest);
+        if middle <= below || middle >= lowest {
+            return lowest;
+        }
+        if is_normal(middle) {
+            lowest = middle;
+        } else {
+            below = middle;
+        }
+    }
 }
 
 /// The score is the factor itself.
@@ -74,4 +96,25 @@ fn threshold(estimator: Estimator<'_, '_>, class: &'static str) -> Result<f64, S
         return Err(estimator.setting(class, "contamination", contamination.kind(), "a number"));
     }
     estimator.number(class, "threshold_")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_lowest_normal_score_is_normal_and_the_next_below_is_not(
+            score in -1.0..1.0_f64,
+            offset in prop_oneof![-1.0..1.0_f64, -1e6..1e6_f64, Just(0.0)],
+        ) {
+            // A row on the threshold.
+            let threshold = -(score - offset);
+            let lowest = lowest_normal(offset, threshold);
+            prop_assert!(lowest <= score && -(lowest - offset) <= threshold);
+            prop_assert!(-(lowest.next_down() - offset) > threshold);
+        }
+    }
 }
