@@ -11,14 +11,16 @@ impl Node<'_, '_> {
         if !matches!(class.name, "csr_matrix" | "csr_array") {
             return None;
         }
-        let side = |side: Self| side.int().and_then(|side| usize::try_from(side).ok());
-        // Old versions keep the shape under another name.
-        let shape = ["_shape", "shape"].into_iter().find_map(|name| self.attribute(name))?;
-        let [rows, columns] = shape.items()?.map(side).collect::<Option<Vec<_>>>()?[..] else { return None };
-        let places = |name| {
-            let places = self.attribute(name)?.whole_numbers()?;
-            places.into_iter().map(|place| usize::try_from(place).ok()).collect::<Option<Vec<_>>>()
+        let counts = |numbers: Vec<i64>| {
+            numbers.into_iter().map(|number| usize::try_from(number).ok()).collect::<Option<Vec<_>>>()
         };
+        let shape = self.attribute("_shape")?;
+        let shape = match shape.items() {
+            Some(sides) => sides.map(Self::int).collect::<Option<_>>()?,
+            None => shape.whole_numbers()?,
+        };
+        let [rows, columns] = counts(shape)?[..] else { return None };
+        let places = |name| counts(self.attribute(name)?.whole_numbers()?);
         let values = self.attribute("data")?.matrix().filter(|values| values.rows == 1)?.numbers;
         let (ends, places) = (places("indptr")?, places("indices")?);
         if ends.len() != rows.checked_add(1)? || ends.first() != Some(&0) || places.len() != values.len() {

@@ -11,6 +11,14 @@ use crate::model::formats::Format;
 use crate::model::formats::pickle::{Budget, Dtype, Element, Graph, Machine, Name, NodeId, Object, Value};
 use crate::model::formats::printable::printable;
 
+/// The parts of an array.
+struct Npy {
+    shape: NodeId,
+    dtype: NodeId,
+    order: NodeId,
+    data: NodeId,
+}
+
 /// Makes the values of a schema.
 pub(super) struct Objects<'s> {
     archive: &'s Archive<'s>,
@@ -98,7 +106,10 @@ impl<'s> Objects<'s> {
             "BytesNode" | "BytearrayNode" => Ok(Value::Bytes(self.file(text(object, "file")?)?)),
             // A search keeps its results in such. No model is made of them.
             "MaskedArrayNode" => self.instance(object, None),
-            "SparseMatrixNode" => unsupported("a sparse matrix"),
+            "SparseMatrixNode" => match text(object, "__class__")? {
+                "csr_matrix" | "csr_array" => self.sparse(object),
+                _ => unsupported("a sparse matrix that is not of compressed rows (CSR)"),
+            },
             "MethodNode" => unsupported("a method of an object"),
             "PartialNode" | "OperatorFuncNode" => unsupported("a function with arguments"),
             other => Err(SkopsError::Schema { expected: "a known __loader__", found: printable(other) }),
@@ -177,6 +188,35 @@ impl<'s> Objects<'s> {
     fn array(&mut self, object: &'s Json<'s>) -> Result<Value<'s>, SkopsError> {
         let name = text(object, "file")?;
         let file = self.file(name)?;
+        let Npy { shape, dtype, order, data } = self.npy(name, file)?;
+        match text(object, "__class__")? {
+            "ndarray" | "matrix" | "memmap" => Ok(self.machine.array_of(shape, dtype, order, data)?),
+            _ => Ok(self.machine.scalar(dtype, data)?),
+        }
+    }
+
+    /// A sparse matrix of compressed rows: the arrays that it is made of stand in an archive of their own.
+    fn sparse(&mut self, object: &'s Json<'s>) -> Result<Value<'s>, SkopsError> {
+        let file = self.file(text(object, "file")?)?;
+        let archive = Archive::open(&file, &self.machine.budget)?;
+        let mut attributes = Vec::new();
+        for (attribute, name) in
+            [("_shape", "shape.npy"), ("data", "data.npy"), ("indices", "indices.npy"), ("indptr", "indptr.npy")]
+        {
+            let content = archive.read(name, &self.machine.budget)?;
+            if let Cow::Borrowed(content) = content {
+                self.machine.budget.charge(content.len())?;
+            }
+            let Npy { shape, dtype, order, data } = self.npy(name, Cow::Owned(content.into_owned()))?;
+            let array = self.machine.array_of(shape, dtype, order, data)?;
+            attributes.push((self.add(Value::Text(Cow::Borrowed(attribute)))?, self.add(array)?));
+        }
+        let state = self.add(Value::Dict(attributes))?;
+        self.instance(object, Some(state))
+    }
+
+    /// What a file says of its array.
+    fn npy(&mut self, name: &str, file: Cow<'s, [u8]>) -> Result<Npy, SkopsError> {
         let (header, bytes) =
             npy::split(&file).map_err(|reason| SkopsError::Header { name: printable(name), reason })?;
         let begin = file.len() - bytes.len();
@@ -193,13 +233,7 @@ impl<'s> Objects<'s> {
             Cow::Owned(mut file) => Cow::Owned(file.split_off(begin)),
         };
         let data = self.add(Value::Bytes(data))?;
-        match text(object, "__class__")? {
-            "ndarray" | "matrix" | "memmap" => {
-                let shape = self.add(Value::Tuple(sides.into()))?;
-                Ok(self.machine.array_of(shape, dtype, order, data)?)
-            }
-            _ => Ok(self.machine.scalar(dtype, data)?),
-        }
+        Ok(Npy { shape: self.add(Value::Tuple(sides.into()))?, dtype, order, data })
     }
 
     fn dtype(&mut self, elements: &Elements<'_>) -> Result<Dtype, SkopsError> {
