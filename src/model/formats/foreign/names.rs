@@ -25,8 +25,8 @@ impl fmt::Display for Refused {
         let Self { name, advice } = self;
         write!(
             f,
-            "{name} is not allowed: a model file is data, and may name only classes of scikit-learn and pandas, and \
-             numpy's arrays; {advice}"
+            "{name} is not allowed: a model file is data, and may name only classes of scikit-learn, imbalanced-learn, pyod \
+             and pandas, and numpy's arrays; {advice}"
         )
     }
 }
@@ -56,7 +56,7 @@ fn advice(module: &str, name: &str) -> &'static str {
              joblib.dump(detector.model, \"model.joblib\")"
         }
         _ => {
-            "a function is code, which is not in the file: a FunctionTransformer may take numpy's log1p, log, sqrt or abs; do \
+            "a function is code, which is not in the file: of a search dump its best_estimator_ alone; a FunctionTransformer may take numpy's log1p, log, sqrt or abs; do \
              anything else to the rows before they are fitted, and leave that step out"
         }
     }
@@ -75,7 +75,8 @@ mod tests {
             ("torch._utils", "_rebuild_tensor_v2", "torch.onnx.export"),
             ("keras.src.saving", "deserialize", "tf2onnx"),
             ("xgboost.sklearn", "XGBClassifier", "no outlier detector"),
-            ("numpy.ma.core", "_mareconstruct", "joblib.dump(search.best_estimator_"),
+            ("numpy", "load", "joblib.dump(search.best_estimator_"),
+            ("__main__", "my_score", "of a search dump its best_estimator_ alone"),
             ("cloudpickle.cloudpickle", "_make_function", "none is run"),
             ("posix", "system", "do not load this file"),
         ] {
