@@ -11,6 +11,7 @@ use anomalyd::cli::{check, demo, dump, model, reload, replay, score};
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::telemetry::logging::{self, LogFormat};
+use anomalyd::telemetry::panics;
 use clap::{Parser, Subcommand};
 
 /// Scores many anomaly models on a schedule, on one edge gateway.
@@ -50,6 +51,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    panics::install();
     let arguments = Arguments::parse();
     let failure = if matches!(arguments.command, Command::Model(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
     match execute(arguments) {
