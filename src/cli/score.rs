@@ -9,17 +9,18 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::held::{Held, Reads};
 pub use self::report::Report;
+use crate::actors::model_loader::read_catalog;
 use crate::cli::arguments::{parse_features, parse_missing, parse_span, parse_time};
 use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, Missing, Plan};
 use crate::ingest::history::{Columns, History, HistoryError};
 use crate::interval::{Cut, CutError, Window};
-use crate::model::{Catalog, CatalogError, Limits, Model, NameTemplate};
+use crate::model::{Catalog, CatalogError, Limits, Listing, Model, NameTemplate};
 use crate::reading::Reading;
 use crate::scoring::{ScoringSettings, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
@@ -82,6 +83,9 @@ pub struct Args {
     pub columns: Columns,
 }
 
+/// How long reading one model may take: whoever calls this waits, and can stop it.
+const READING_DEADLINE: Duration = Duration::from_secs(60);
+
 /// Why a history was not scored to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ScoreHistoryError {
@@ -124,7 +128,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ScoreHistoryErr
 pub fn score_history(args: &Args) -> Result<Report, ScoreHistoryError> {
     let began = Instant::now();
     let cut = Cut::new(args.interval, args.window)?;
-    let catalog = Catalog::read(&args.models, &args.name, &Limits::default())?;
+    let limits = Limits::default();
+    let catalog = read_catalog(Listing::read(&args.models, &args.name, limits.files)?, limits, READING_DEADLINE);
     fs::create_dir_all(&args.out).map_err(|problem| ScoreHistoryError::Output { path: args.out.clone(), problem })?;
     let mut scorer = Scorer::new(args, cut, catalog);
     for file in &args.data {
