@@ -121,8 +121,8 @@ impl Workers {
         let threads = self.threads.min(items.len());
         let shared =
             Arc::new(Shared { items, next: AtomicUsize::new(0), work, abandoned: Arc::clone(&self.abandoned) });
-        // Results are small beside what they were made of, and are taken at once.
-        let (results, done) = bounded(64);
+        // They are taken at once: a thread waits for its turn only if whoever takes them is slow.
+        let (results, done) = bounded(256);
         let mut desks = Vec::new();
         let mut refused = None;
         let mut hire = |desks: &mut Vec<Arc<Desk>>| {

@@ -177,7 +177,10 @@ fn a_model_that_does_not_end_does_not_hold_the_run() {
     println!("{} verdicts of neighbours on the same thread were held up past the deadline", held_up.len());
     for verdict in held_up {
         let reason = verdict["reason"].as_str().unwrap();
-        assert!(reason.starts_with("it was waiting behind pump-2/flow, whose scoring had not ended after "), "{reason}");
+        assert!(
+            reason.starts_with("it was waiting behind pump-2/flow, whose scoring had not ended after "),
+            "{reason}"
+        );
     }
 }
 
