@@ -47,6 +47,25 @@ pub struct ModelLoader {
     pub workers: Workers,
 }
 
+/// What reading one file may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadBounds {
+    /// In memory and steps.
+    pub limits: Limits,
+    /// In time.
+    pub deadline: Duration,
+    /// What to do about a file that takes longer, by where the deadline comes from.
+    pub advice: &'static str,
+}
+
+impl ModelDirectory {
+    /// What the configuration allows.
+    pub fn load_bounds(&self) -> LoadBounds {
+        let advice = "raise models.deadline if reading and proving it takes so long, or take it away";
+        LoadBounds { limits: self.limits, deadline: self.deadline, advice }
+    }
+}
+
 /// Why the folder was not looked through.
 #[derive(Debug, thiserror::Error)]
 pub enum LookError {
@@ -117,14 +136,13 @@ impl ModelLoader {
 
     /// Reads files of sensors that have their numbers.
     pub fn load(&self, files: Vec<(SensorName, ModelFile)>) -> Loaded {
-        let ModelDirectory { limits, deadline, .. } = self.models;
         let (features, sensors) = (self.features.clone(), Arc::clone(&self.sensors));
         let then = move |entry: Entry| {
             let passing = entry.model.as_ref().is_err_and(EntryError::may_pass).then(|| entry.sensor.clone());
             (sensors.find(&entry.sensor).map(|sensor| Scope::of(entry, sensor, &features)), passing)
         };
         let mut loaded = Loaded::default();
-        read_each(&self.workers, files, limits, deadline, then, |name, (scope, passing), undone| {
+        read_each(&self.workers, files, self.models.load_bounds(), then, |name, (scope, passing), undone| {
             loaded.scope.extend(scope);
             loaded.passing.extend(passing);
             match undone {
@@ -191,8 +209,7 @@ impl LookError {
 pub fn read_each<R: Send + 'static>(
     workers: &Workers,
     files: Vec<(SensorName, ModelFile)>,
-    limits: Limits,
-    deadline: Duration,
+    LoadBounds { limits, deadline, advice }: LoadBounds,
     then: impl Fn(Entry) -> R + Clone + Send + Sync + 'static,
     mut take: impl FnMut(&SensorName, R, Option<Undone>),
 ) {
@@ -201,29 +218,24 @@ pub fn read_each<R: Send + 'static>(
     workers.each(files, deadline, read, |(name, file), result| match result {
         Ok(made) => take(name, made, None),
         Err(undone) => {
-            let entry = Entry::not_read(name.clone(), file.clone(), not_read(&undone));
+            let problem = match undone {
+                Undone::Late { .. } => format!("{undone}; {advice}"),
+                Undone::NotBegun { .. } | Undone::Refused(_) | Undone::Panicked(_) => undone.to_string(),
+            };
+            let entry = Entry::not_read(name.clone(), file.clone(), problem);
             take(name, or_not(entry), Some(undone));
         }
     });
 }
 
-/// Reads the models of a listing on all cores, each within the deadline.
-pub fn read_catalog(listing: Listing, limits: Limits, deadline: Duration) -> Catalog {
+/// Reads the models of a listing on all cores.
+pub fn read_catalog(listing: Listing, bounds: LoadBounds) -> Catalog {
     let Listing { files, ignored } = listing;
     let mut entries = Vec::new();
     let files = files.into_iter().collect();
-    read_each(&Workers::on_all_cores(), files, limits, deadline, |entry| entry, |_, entry, _| entries.push(entry));
+    read_each(&Workers::on_all_cores(), files, bounds, |entry| entry, |_, entry, _| entries.push(entry));
     entries.sort_by(|a: &Entry, b| a.sensor.cmp(&b.sensor));
     Catalog { entries, ignored }
-}
-
-/// What held a file up, and what can be done about it.
-fn not_read(undone: &Undone) -> String {
-    let advice = match undone {
-        Undone::Late { .. } => "; raise models.deadline if reading and proving it takes so long, or take it away",
-        Undone::NotBegun { .. } | Undone::Refused(_) | Undone::Panicked(_) => "",
-    };
-    format!("{undone}{advice}")
 }
 
 /// Does what may take a while on a thread of its own, for which the end of the process does not wait. `None` when the

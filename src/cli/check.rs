@@ -225,7 +225,7 @@ fn check_models(settings: &Settings, findings: &mut Findings) -> String {
     let mut checked = Vec::new();
     let files = files.into_iter().collect();
     let workers = Workers::on_all_cores();
-    read_each(&workers, files, models.limits, models.deadline, then, |_, entry, _| checked.push(entry));
+    read_each(&workers, files, models.load_bounds(), then, |_, entry, _| checked.push(entry));
     checked.sort_by(|a, b| a.sensor.cmp(&b.sensor));
     let (mut usable, mut proven) = (0, 0);
     let mut columns: HashMap<Arc<FeatureSet>, Vec<String>> = HashMap::new();

@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use self::held::{Held, Reads};
 pub use self::report::Report;
-use crate::actors::model_loader::read_catalog;
+use crate::actors::model_loader::{LoadBounds, read_catalog};
 use crate::cli::arguments::{parse_features, parse_missing, parse_span, parse_time};
 use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, Missing, Plan};
 use crate::ingest::history::{Columns, History, HistoryError};
@@ -83,9 +83,6 @@ pub struct Args {
     pub columns: Columns,
 }
 
-/// How long reading one model may take: whoever calls this waits, and can stop it.
-const READING_DEADLINE: Duration = Duration::from_secs(60);
-
 /// Why a history was not scored to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ScoreHistoryError {
@@ -128,8 +125,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ScoreHistoryErr
 pub fn score_history(args: &Args) -> Result<Report, ScoreHistoryError> {
     let began = Instant::now();
     let cut = Cut::new(args.interval, args.window)?;
-    let limits = Limits::default();
-    let catalog = read_catalog(Listing::read(&args.models, &args.name, limits.files)?, limits, READING_DEADLINE);
+    let listing = Listing::read(&args.models, &args.name, Limits::default().files)?;
+    // Whoever calls this waits, and can stop it.
+    let deadline = Duration::from_secs(60);
+    let bounds = LoadBounds { limits: Limits::default(), deadline, advice: "shorten its .expect.csv, or take it away" };
+    let catalog = read_catalog(listing, bounds);
     fs::create_dir_all(&args.out).map_err(|problem| ScoreHistoryError::Output { path: args.out.clone(), problem })?;
     let mut scorer = Scorer::new(args, cut, catalog);
     for file in &args.data {

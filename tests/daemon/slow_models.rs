@@ -95,3 +95,19 @@ fn a_file_that_does_not_end_holds_up_neither_start_nor_change_nor_stop_and_is_tr
     // The thread is at it still: the next test counts such threads.
     crate::support::eventually("the thread ends", || (metrics::READERS_ABANDONED.get() == 0).then_some(()));
 }
+
+#[test]
+fn a_file_that_does_not_end_does_not_hold_up_the_check_which_says_what_to_do() {
+    let _alone = alone();
+    let scenario = FailScenario::setup();
+    let held = Held::new();
+    fail::cfg(format!("model::load {HELD}"), "1*sleep(2000)->off").unwrap();
+    let (began, mut said) = (Instant::now(), Vec::new());
+    anomalyd::cli::check::run(&anomalyd::cli::check::Args { config: held.site.config() }, &mut said).unwrap();
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("model_pump-2_flow.pkl: was not read within 100ms; raise models.deadline"), "{said}");
+    assert!(said.contains("1 usable model"), "{said}");
+    crate::support::eventually("the thread ends", || (metrics::READERS_ABANDONED.get() == 0).then_some(()));
+    scenario.teardown();
+}
