@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anomalyd::model::formats::own;
-use anomalyd::model::{Changes, Limits, Listing, Model, NameTemplate};
+use anomalyd::model::{Changes, Limits, Listing, Model, NameTemplate, Sight};
 
 use crate::Size;
 use crate::support::results;
@@ -62,10 +62,10 @@ fn measure(name: &str, format: &str, bytes: &[u8], count: usize, baseline: Optio
 /// The seconds that the shortest look at a directory takes in which nothing has changed.
 fn best_look(folder: &Path, count: usize) -> f64 {
     let list = || Listing::read(folder, &NameTemplate::default(), count).expect("a listing");
-    let mut changes = Changes::since(&list(), Duration::ZERO);
+    let mut changes = Changes::since(Sight::of(&list()), Duration::ZERO);
     let look = |_| {
         let began = Instant::now();
-        black_box(changes.look(&list(), began));
+        black_box(changes.look(Sight::of(&list()), began));
         began.elapsed().as_secs_f64()
     };
     (0..ROUNDS).map(look).fold(f64::INFINITY, f64::min)

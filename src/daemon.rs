@@ -23,7 +23,8 @@ use crate::actors::broker::{Broker, BrokerError};
 use crate::actors::committer::{self, Command, Commands, Ended};
 use crate::actors::intake::Intake;
 use crate::actors::listener::{ListenError, Listener};
-use crate::actors::model_watcher::{ModelLoader, watch_models};
+use crate::actors::model_loader::{ModelLoader, StartError, aside};
+use crate::actors::model_watcher::watch_models;
 use crate::actors::publisher::{Published, publish_files, publish_mqtt};
 use crate::actors::recorder::Recorder;
 use crate::actors::reporter::{Reported, report};
@@ -31,14 +32,13 @@ use crate::actors::scheduler::{Scheduler, StopScheduling};
 use crate::actors::sensor::StoredWindows;
 use crate::actors::source::DecoderFactory;
 use crate::actors::stop::{Stop, StopTrigger};
-use crate::actors::supervisor::{Scope, SensorSupervisor};
+use crate::actors::supervisor::SensorSupervisor;
+use crate::actors::workers::Workers;
 use crate::config::Config;
 use crate::daemon::settings::Settings;
-use crate::features::Assigner;
 use crate::ingest::decoder::Decoder;
-use crate::model::{Catalog, CatalogError, Changes};
 use crate::pipeline::Pipeline;
-use crate::sensor::{DirectoryFull, SensorDirectory, SensorId};
+use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
 
@@ -56,10 +56,10 @@ pub enum DaemonError {
     Store(#[from] StoreError),
     /// The directory of models.
     #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    /// More models than sensors are accepted.
-    #[error("the models cannot all be put to work: {0}")]
-    Directory(#[from] DirectoryFull),
+    Models(#[from] StartError),
+    /// The thread that has the models read could not be started, or died of a defect.
+    #[error("the models could not be read: their thread ended, of a defect or because the system refused it")]
+    ModelLoader,
     /// The system refused a thread or a signal handler.
     #[error("the system refused a resource: {0}")]
     System(#[from] std::io::Error),
@@ -115,7 +115,15 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    let mut daemon = Daemon::start(config).await?;
+    let started = tokio::select! {
+        started = Daemon::start(config) => Some(started?),
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+    };
+    let Some(mut daemon) = started else {
+        tracing::info!("stopped before the start was over");
+        return Ok(());
+    };
     notify(&[sd_notify::NotifyState::Ready]);
     tracing::info!("ready");
     let look_at_models = Arc::clone(&daemon.look_at_models);
@@ -177,11 +185,14 @@ impl Daemon {
         store.take_signals();
         let reader = store.reader.clone();
         let directory = Arc::new(SensorDirectory::new(settings.max_sensors, reader.sensors()?));
-        let listing = settings.models.list()?;
-        // What changes while it is being read counts as changed.
-        let changes = Changes::since(&listing, settings.models.settle);
-        let catalog = Catalog::load(listing, &settings.models.limits);
-        let scope = scope(catalog, &settings.features, &directory)?;
+        let loader = ModelLoader {
+            models: settings.models.clone(),
+            features: settings.features.clone(),
+            sensors: Arc::clone(&directory),
+            workers: Workers::on_all_cores(),
+        };
+        let reading = loader.clone();
+        let (scope, watch) = aside(move || reading.start()).await.ok_or(DaemonError::ModelLoader)??;
         let sensors: Vec<SensorId> = scope.iter().map(|scope| scope.sensor).collect();
 
         let pipeline = Pipeline::recover(store, Arc::clone(&directory), settings.pipeline(Arc::clone(&directory)))?;
@@ -198,9 +209,7 @@ impl Daemon {
         let published = Published { reader: reader.clone(), directory: Arc::clone(&directory), cut: settings.cut };
         let mut background = Vec::new();
         let look_at_models = Arc::new(Notify::new());
-        let loader =
-            ModelLoader { models: settings.models, features: settings.features, sensors: Arc::clone(&directory) };
-        let watcher = watch_models(loader, changes, recorder.clone(), Arc::clone(&look_at_models));
+        let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
         background.push(Part::start("model watcher", watcher));
         if let Some(files) = settings.files {
             background.push(Part::start("file publisher", publish_files(published.clone(), files, commands.clone())));
@@ -306,28 +315,6 @@ impl Daemon {
             Err(_) => Err(DaemonError::CommitterPanicked),
         }
     }
-}
-
-/// Numbers the sensors that have a model file, and says what is wrong with the others.
-fn scope(catalog: Catalog, features: &Assigner, directory: &SensorDirectory) -> Result<Vec<Scope>, DaemonError> {
-    let mut scope = Vec::new();
-    for entry in catalog.entries {
-        let sensor = directory.intern(&entry.sensor)?;
-        let entry = Scope::of(entry, sensor, features);
-        match &entry.model {
-            Ok(_) => {
-                for warning in &entry.warnings {
-                    tracing::warn!(sensor = %entry.name, "{warning}");
-                }
-            }
-            Err(reason) => tracing::error!(sensor = %entry.name, "the model cannot be used: {reason}"),
-        }
-        scope.push(entry);
-    }
-    let broken = scope.iter().filter(|scope| scope.model.is_err()).count();
-    tracing::info!(models = scope.len() - broken, broken, "models read");
-    scope.sort_by_key(|scope| scope.sensor);
-    Ok(scope)
 }
 
 fn arbiters(threads: usize) -> Vec<ArbiterHandle> {

@@ -14,6 +14,7 @@ use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::printable::{PrintableWriter, Style, steers};
 use anomalyd::telemetry::logging::{self, LogFormat};
+use anomalyd::telemetry::panics;
 use clap::{Parser, Subcommand};
 
 /// Scores many anomaly models on a schedule, on one edge gateway.
@@ -54,6 +55,7 @@ enum Command {
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(say_panic));
+    panics::install();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         // It quotes what was given, and file names may have been.

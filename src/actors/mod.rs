@@ -4,10 +4,13 @@
 //! the [`committer`] makes them durable; the [`scheduler`] has the [`recorder`] begin runs; the [`supervisor`] passes
 //! them on to the [`sensor`] actors; the [`publisher`] hands out what came of them, and the [`reporter`] says how all are doing.
 
+pub mod at_work;
 pub mod broker;
 pub mod committer;
 pub mod intake;
 pub mod listener;
+pub mod model_loader;
+pub mod model_news;
 pub mod model_watcher;
 pub mod publisher;
 pub mod recorder;
@@ -18,6 +21,7 @@ pub mod sensor;
 pub mod source;
 pub mod stop;
 pub mod supervisor;
+pub mod workers;
 
 mod acks;
 mod clients;

@@ -1,125 +1,151 @@
-//! The model watcher: notices that model files have changed, reads them beside those at work, and hands them over.
+//! The model watcher: notices that model files have changed, has them read beside those at work, and hands them over.
 //!
 //! It looks at the directory from time to time, and when it is woken. What it finds goes through the recorder, which
 //! passes it on between two runs, so that every window is scored by one set of models. Only names, sizes and times are
-//! looked at, unless something has changed; what has changed is read and proven on a thread of its own.
+//! looked at, unless something has changed. All that asks the disk is done by the loader's threads, each with a deadline:
+//! neither a look nor a file that does not end holds up the next.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix::Addr;
-use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
+use crate::actors::model_loader::{Loaded, ModelLoader, Watch, aside};
+use crate::actors::model_news::ModelNews;
 use crate::actors::recorder::Recorder;
 use crate::actors::supervisor::{ChangeModels, ModelChange, Scope};
-use crate::features::Assigner;
-use crate::model::{CatalogError, Changes, Due, Entry, Limits, Listing, ModelFile, NameTemplate};
-use crate::sensor::{SensorDirectory, SensorName};
+use crate::model::{Due, ModelFile, Sight};
+use crate::sensor::SensorName;
 use crate::warn_limited;
-
-/// Where models are, and how often somebody looks.
-#[derive(Clone, Debug)]
-pub struct ModelDirectory {
-    /// The folder.
-    pub directory: PathBuf,
-    /// What a file's name says.
-    pub name: NameTemplate,
-    /// What reading a model may cost.
-    pub limits: Limits,
-    /// The time between two looks.
-    pub look_every: Duration,
-    /// How long a file must stay as it is before it is read.
-    pub settle: Duration,
-}
-
-impl ModelDirectory {
-    /// Lists the files.
-    ///
-    /// # Errors
-    /// When the folder cannot be read, or holds too many.
-    pub fn list(&self) -> Result<Listing, CatalogError> {
-        Listing::read(&self.directory, &self.name, self.limits.files)
-    }
-}
 
 /// How many models are read before they are handed over: what bounds the memory for models that are not at work yet.
 const BATCH: usize = 256;
 
-/// What turns a file into a sensor's model.
-#[derive(Debug)]
-pub struct ModelLoader {
-    /// Where models are.
-    pub models: ModelDirectory,
-    /// What their columns are.
-    pub features: Assigner,
-    /// The sensors' numbers.
-    pub sensors: Arc<SensorDirectory>,
-}
-
-impl ModelLoader {
-    /// Reads a file that came or changed while the daemon runs.
-    fn load(&self, name: SensorName, file: ModelFile) -> Option<ModelChange> {
-        match self.sensors.intern(&name) {
-            Ok(sensor) => {
-                let entry = Entry::load(name, file, &self.models.limits);
-                Some(ModelChange::Assign(Scope::of(entry, sensor, &self.features)))
-            }
-            Err(full) => {
-                tracing::error!(sensor = %name, "the model cannot be put to work: {full}");
-                None
-            }
-        }
-    }
-}
+/// Nobody is left to take models.
+struct Over;
 
 /// Looks for changes until the daemon stops. `wake` has it look at once.
-pub async fn watch_models(loader: ModelLoader, mut changes: Changes, recorder: Addr<Recorder>, wake: Arc<Notify>) {
-    let ModelDirectory { look_every, settle, .. } = loader.models;
-    let loader = Arc::new(loader);
+pub async fn watch_models(loader: ModelLoader, watch: Watch, recorder: Addr<Recorder>, wake: Arc<Notify>) {
+    let (look_every, settle) = (loader.models.look_every, loader.models.settle);
+    let mut watcher = Watcher { loader: Arc::new(loader), watch, recorder };
     let mut pause = look_every;
     loop {
         let woken = timeout(pause, wake.notified()).await.is_ok();
-        let looking = Arc::clone(&loader);
-        let looked = spawn_blocking(move || {
-            let due = looking.models.list().map(|listing| changes.look(&listing, Instant::now()));
-            (changes, due)
-        });
-        // It does not panic, and is cancelled only with the whole runtime.
-        let Ok((returned, due)) = looked.await else { return };
-        changes = returned;
-        let due = due.unwrap_or_else(|error| {
-            // A folder that is away for a while is no reason to take its models off.
-            warn_limited!("model files are not looked at: {error}");
-            Due::default()
-        });
+        let Some(sight) = watcher.look().await else {
+            pause = look_every;
+            continue;
+        };
+        let now = Instant::now();
+        watcher.try_again_what_has_ended(now);
+        if woken {
+            watcher.watch.changes.hurry(now);
+        }
+        let due = watcher.watch.changes.look(sight, now);
         pause = if due.unsettled { settle.min(look_every) } else { look_every };
-        if woken && due.load.is_empty() && due.remove.is_empty() && !due.unsettled {
+        if woken && due.is_empty() {
             tracing::info!("asked to look at the model files: none has changed");
         }
-        if hand_over(due, &loader, &recorder).await.is_none() {
+        if watcher.hand_over(due).await.is_err() {
             return;
         }
     }
 }
 
-/// Reads what is new, and hands everything over, batch by batch. `None` when there is nobody left to take it.
-async fn hand_over(due: Due, loader: &Arc<ModelLoader>, recorder: &Addr<Recorder>) -> Option<()> {
-    let removed: Vec<_> = due.remove.iter().filter_map(|name| loader.sensors.find(name)).collect();
-    if !removed.is_empty() {
-        let changes = removed.into_iter().map(ModelChange::Remove).collect();
-        recorder.send(ChangeModels { changes }).await.ok()?;
+struct Watcher {
+    loader: Arc<ModelLoader>,
+    watch: Watch,
+    recorder: Addr<Recorder>,
+}
+
+impl Watcher {
+    /// What is there now; `None` when it cannot be looked at. A folder that is away for a while is no reason to take its
+    /// models off.
+    async fn look(&mut self) -> Option<Sight> {
+        if self.watch.late_look.as_ref().is_some_and(|look| !look.has_ended()) {
+            warn_limited!("model files are not looked at: the look before has not ended");
+            return None;
+        }
+        let loader = Arc::clone(&self.loader);
+        match aside(move || loader.look()).await? {
+            Ok(sight) => Some(sight),
+            Err(error) => {
+                warn_limited!("model files are not looked at: {error}");
+                self.watch.late_look = error.late();
+                None
+            }
+        }
     }
-    let mut files = due.load.into_iter().peekable();
-    while files.peek().is_some() {
-        let batch: Vec<_> = files.by_ref().take(BATCH).collect();
-        let loader = Arc::clone(loader);
-        let load = move || batch.into_iter().filter_map(|(sensor, file)| loader.load(sensor, file)).collect();
-        // It does not panic, whatever the files hold, and is cancelled only with the whole runtime.
-        let changes = spawn_blocking(load).await.ok()?;
-        recorder.send(ChangeModels { changes }).await.ok()?;
+
+    /// A file that was given up is tried again once the thread has ended that was at it: it would hold up another.
+    fn try_again_what_has_ended(&mut self, now: Instant) {
+        let Watch { changes, late, .. } = &mut self.watch;
+        late.retain(|(sensor, thread)| {
+            let ended = thread.has_ended();
+            if ended {
+                changes.try_again(sensor.clone(), now);
+            }
+            !ended
+        });
     }
-    Some(())
+
+    /// Reads what is new, and hands everything over, batch by batch.
+    async fn hand_over(&mut self, due: Due) -> Result<(), Over> {
+        let Due { load, again, remove, .. } = due;
+        let mut news = ModelNews::default();
+        let removed: Vec<_> = remove.iter().filter_map(|name| self.loader.sensors.find(name)).collect();
+        if !removed.is_empty() {
+            let changes = removed.into_iter().map(ModelChange::Remove).collect();
+            news = self.change(changes, news).await?;
+        }
+        for batch in batches(load) {
+            let scope = self.load(batch).await;
+            let changes = scope.into_iter().map(ModelChange::Assign).collect();
+            news = self.change(changes, news).await?;
+        }
+        for batch in batches(again) {
+            // A file that still cannot be read was told of, and what stands in its sensor's place stays.
+            let scope = self.load(batch).await.into_iter().filter(|scope| scope.model.is_ok());
+            let changes = scope.map(ModelChange::Assign).collect();
+            news = self.change(changes, news).await?;
+        }
+        news.end();
+        Ok(())
+    }
+
+    async fn change(&self, changes: Vec<ModelChange>, news: ModelNews) -> Result<ModelNews, Over> {
+        let (done, changed) = oneshot::channel();
+        self.recorder.send(ChangeModels { changes, news, done }).await.map_err(|_| Over)?;
+        changed.await.map_err(|_| Over)
+    }
+
+    /// Reads files, and notes which of them are to be tried again.
+    async fn load(&mut self, files: Vec<(SensorName, ModelFile)>) -> Vec<Scope> {
+        let is_numbered = |(name, _): &(SensorName, ModelFile)| match self.loader.sensors.intern(name) {
+            Ok(_) => true,
+            Err(full) => {
+                warn_limited!(sensor = %name, "the model cannot be put to work: {full}");
+                false
+            }
+        };
+        let files: Vec<_> = files.into_iter().filter(is_numbered).collect();
+        let names: Vec<_> = files.iter().map(|(name, _)| name.clone()).collect();
+        let loader = Arc::clone(&self.loader);
+        let loaded = aside(move || loader.load(files)).await;
+        // Without a thread nothing was read.
+        let Loaded { scope, passing, late } = loaded.unwrap_or_else(|| Loaded { passing: names, ..Loaded::default() });
+        passing.into_iter().for_each(|sensor| self.watch.changes.try_again(sensor, Instant::now()));
+        self.watch.late.extend(late);
+        scope
+    }
+}
+
+/// Cuts files into batches.
+fn batches(files: Vec<(SensorName, ModelFile)>) -> impl Iterator<Item = Vec<(SensorName, ModelFile)>> {
+    let mut files = files.into_iter().peekable();
+    std::iter::from_fn(move || {
+        files.peek()?;
+        Some(files.by_ref().take(BATCH).collect())
+    })
 }

@@ -11,7 +11,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
-use crate::actors::supervisor::{Broadcast, ChangeModels, ModelChange, SensorSupervisor};
+use crate::actors::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::interval::Window;
 use crate::run::{Run, RunState, Tally};
 use crate::sensor::SensorId;
@@ -79,13 +79,6 @@ pub struct RecorderSettings {
     pub deadline: Duration,
 }
 
-/// Model changes that wait for the run that goes on.
-struct Waiting {
-    changes: ChangeModels,
-    /// Told when they have been passed on.
-    done: oneshot::Sender<()>,
-}
-
 /// Gathers the outcomes of a run.
 pub struct Recorder {
     settings: RecorderSettings,
@@ -93,7 +86,8 @@ pub struct Recorder {
     commands: Commands,
     sensors: Addr<SensorSupervisor>,
     current: Option<Current>,
-    waiting: Vec<Waiting>,
+    /// Model changes that wait for the run that goes on.
+    waiting: Vec<ChangeModels>,
 }
 
 /// The run that goes on.
@@ -196,12 +190,19 @@ impl Recorder {
             let pairs = chunk.sensors.iter().copied().zip(&chunk.outcomes);
             pairs.filter(|(_, outcome)| outcome.is_none()).map(|(sensor, _)| sensor).collect::<Vec<_>>()
         };
-        let sensors: Vec<_> = current.chunks.values().flat_map(unanswered).collect();
-        tracing::error!(window = %window.start(), missing = sensors.len(), "the run has come to its deadline");
-        for sensor in sensors {
-            let outcome = Outcome::Failed { reason: "there was no answer by the run's deadline".to_owned() };
-            self.take(Scoring { window, sensor, outcome }, context);
-        }
+        let missing: Vec<_> = current.chunks.values().flat_map(unanswered).collect();
+        metrics::SCORINGS_MISSING.add(missing.len() as u64);
+        let reasons = self.sensors.send(Overdue { window, missing: missing.clone() }).into_actor(self);
+        context.spawn(reasons.map(move |reasons, recorder, context| {
+            let mut fail = |sensor, reason| {
+                recorder.take(Scoring { window, sensor, outcome: Outcome::Failed { reason } }, context);
+            };
+            for (sensor, reason) in reasons.into_iter().flatten() {
+                fail(sensor, reason);
+            }
+            // A run ends also when there is nobody left to say why.
+            missing.into_iter().for_each(|sensor| fail(sensor, NO_ANSWER.to_owned()));
+        }));
     }
 
     fn take(&mut self, scoring: Scoring, context: &mut Context<Self>) {
@@ -239,8 +240,8 @@ impl Recorder {
         let finished = async move { commands.commit(|done| Command::PutRun { run, done }).await };
         context.spawn(finished.into_actor(self).map(|committed, recorder, _| {
             let Some(current) = recorder.current.take() else { return };
-            for Waiting { changes, done } in std::mem::take(&mut recorder.waiting) {
-                recorder.change(changes, done);
+            for changes in std::mem::take(&mut recorder.waiting) {
+                recorder.change(changes);
             }
             let report = RunReport {
                 window: current.run.window,
@@ -259,7 +260,7 @@ impl Recorder {
 
 impl Recorder {
     /// Changes the scope of the next run, and the models in it.
-    fn change(&mut self, changes: ChangeModels, done: oneshot::Sender<()>) {
+    fn change(&mut self, changes: ChangeModels) {
         let mut scope: BTreeSet<SensorId> = self.settings.scope.iter().copied().collect();
         for change in &changes.changes {
             match change {
@@ -270,22 +271,18 @@ impl Recorder {
         self.settings.scope = scope.into_iter().collect();
         // Before the next run's broadcast, as messages between two actors keep their order.
         self.sensors.do_send(changes);
-        // Whoever changes models may have been stopped meanwhile.
-        let _ = done.send(());
     }
 }
 
 impl Handler<ChangeModels> for Recorder {
-    type Result = ResponseFuture<()>;
+    type Result = ();
 
-    fn handle(&mut self, changes: ChangeModels, _: &mut Context<Self>) -> Self::Result {
-        let (done, changed) = oneshot::channel();
+    fn handle(&mut self, changes: ChangeModels, _: &mut Context<Self>) {
         match self.current {
             // A window is scored by one set of models.
-            Some(_) => self.waiting.push(Waiting { changes, done }),
-            None => self.change(changes, done),
+            Some(_) => self.waiting.push(changes),
+            None => self.change(changes),
         }
-        Box::pin(async move { changed.await.unwrap_or_default() })
     }
 }
 

@@ -6,14 +6,17 @@
 //! stops, and actix starts it again; the pause is waited out in [`restarting`](Supervised::restarting), while messages
 //! wait in the mailbox. *Hard*: should anything else in the actor panic, its task dies and its mailbox with it. Then the
 //! guard that it owns is dropped, answers for the window at work, and tells the parent, which makes a new actor.
+//!
+//! Scoring runs in place, and holds up all actors of the thread. So an actor says when it is at it, and a scoring that
+//! takes longer than one sensor may is a failure, whatever comes of it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
+use crate::actors::at_work::{AtWork, Worked};
 use crate::actors::recorder::{Recorder, Scoring};
 use crate::actors::restart::{Restart, RestartPolicy};
 use crate::actors::supervisor::{Generation, SensorDied, SensorSupervisor};
@@ -23,7 +26,8 @@ use crate::model::{Drift, Model};
 use crate::scoring::{Judgement, ScoringSettings, Suspicion, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError};
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, panics};
+use crate::time::Span;
 use crate::verdict::Outcome;
 use crate::warn_limited;
 
@@ -46,6 +50,8 @@ pub struct SensorSettings {
     pub scoring: ScoringSettings,
     /// How failures are answered.
     pub restart: RestartPolicy,
+    /// How long one scoring may take.
+    pub deadline: Duration,
     /// After how many windows of nothing but anomalies a model is reported.
     pub suspicious_after: u32,
 }
@@ -86,7 +92,7 @@ impl Assignment {
     }
 
     /// Counts a failure, and says so when it was one too many.
-    fn count_failure(&self, policy: &RestartPolicy) {
+    pub(super) fn count_failure(&self, policy: &RestartPolicy) {
         let counted = |failures: u32| failures.saturating_add(1).min(RETIRED - 1);
         let Some(before) = self.change_failures(counted) else { return };
         let [was, is] = [before, counted(before)].map(|failures| policy.after(failures, 0.0) == Restart::Quarantine);
@@ -126,6 +132,8 @@ impl StoredWindows {
 pub struct SensorActor {
     settings: Arc<SensorSettings>,
     windows: StoredWindows,
+    /// That of the thread.
+    at_work: AtWork,
     suspicion: Suspicion,
     /// Whether the last scored window was unlike the training.
     drifting: bool,
@@ -138,11 +146,12 @@ impl SensorActor {
         assignment: Assignment,
         settings: Arc<SensorSettings>,
         windows: StoredWindows,
+        at_work: AtWork,
         parent: Addr<SensorSupervisor>,
     ) -> Self {
         let suspicion = Suspicion::new(settings.suspicious_after);
         let guard = Guard { assignment, policy: settings.restart, parent, at_work: None };
-        Self { settings, windows, suspicion, drifting: false, guard }
+        Self { settings, windows, at_work, suspicion, drifting: false, guard }
     }
 
     fn assignment(&self) -> &Assignment {
@@ -158,7 +167,48 @@ impl SensorActor {
             let blocks = self.windows.read(self.assignment(), window).map_err(|error| error.to_string())?;
             score(model, plan, window, &blocks, self.settings.scoring).map_err(|error| error.to_string())
         };
-        catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err("the model panicked".to_owned()))
+        panics::catch(attempt).unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")))
+    }
+
+    /// Whether a scoring was too slow: what to say of it.
+    fn too_slow(&self, worked: Worked) -> Option<String> {
+        let bound = self.settings.deadline;
+        (worked.blamed || worked.took > bound).then(|| {
+            metrics::SCORINGS_SLOW.add(1);
+            let [took, bound] = [rounded(worked.took), Span::from(bound)];
+            format!(
+                "the scoring took {took}, and {bound} is the most that one sensor may take (scoring.sensor_deadline)"
+            )
+        })
+    }
+
+    /// Scores a window, and answers a failure.
+    fn score_in_time(&mut self, window: Window, context: &mut Context<Self>) -> Outcome {
+        let at_work = self.at_work.clone();
+        let working = at_work.begin(self.assignment().sensor, self.assignment().generation);
+        let scored = self.score(window);
+        let worked = working.end();
+        let failed = match (scored, self.too_slow(worked)) {
+            (Ok(Judgement { outcome, drift }), None) => {
+                self.assignment().change_failures(|_| 0);
+                if matches!(outcome, Outcome::Scored(_)) {
+                    self.watch_drift(drift.as_ref());
+                }
+                return outcome;
+            }
+            // To begin anew makes nothing faster.
+            (Ok(_), Some(slow)) => slow,
+            (Err(reason), _) => {
+                context.stop();
+                reason
+            }
+        };
+        // What has held up a run past its deadline was told and counted then.
+        if !worked.blamed {
+            tracing::error!(sensor = %self.assignment().name, "scoring failed: {failed}");
+            self.assignment().count_failure(&self.settings.restart);
+        }
+        Outcome::Failed { reason: failed }
     }
 
     /// Reports windows unlike the training.
@@ -238,27 +288,18 @@ impl Handler<ScoreWindow> for SensorActor {
         let failures = self.assignment().failures.load(Ordering::Relaxed);
         let outcome = match self.settings.restart.after(failures, 0.0) {
             Restart::Quarantine => Outcome::Quarantined,
-            Restart::After(_) => match self.score(window) {
-                Ok(Judgement { outcome, drift }) => {
-                    self.assignment().change_failures(|_| 0);
-                    if matches!(outcome, Outcome::Scored(_)) {
-                        self.watch_drift(drift.as_ref());
-                    }
-                    outcome
-                }
-                Err(reason) => {
-                    tracing::error!(sensor = %self.assignment().name, "scoring failed: {reason}");
-                    self.assignment().count_failure(&self.settings.restart);
-                    context.stop();
-                    Outcome::Failed { reason }
-                }
-            },
+            Restart::After(_) => self.score_in_time(window, context),
         };
         self.watch(&outcome);
         if let Some((_, recorder)) = self.guard.at_work.take() {
             recorder.do_send(Scoring { window, sensor, outcome });
         }
     }
+}
+
+/// A length of time as it is told, to the millisecond.
+pub(super) fn rounded(took: Duration) -> Span {
+    Span::from(Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)))
 }
 
 /// Speaks for an actor that dies.

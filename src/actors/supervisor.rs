@@ -4,19 +4,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
+use tokio::sync::oneshot;
 
+use crate::actors::at_work::{AtWork, Work};
+use crate::actors::model_news::ModelNews;
 use crate::actors::recorder::{Recorder, Scoring};
 use crate::actors::restart::Restart;
-use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings, StoredWindows};
+use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings, StoredWindows, rounded};
 use crate::features::{Assigner, Plan};
 use crate::interval::Window;
-use crate::model::{Entry, Model, Warning, guarded};
+use crate::model::{Entry, EntryError, Model, Warning, guarded};
 use crate::printable::shown;
 use crate::sensor::{SensorId, SensorName};
 use crate::telemetry::metrics;
@@ -30,9 +34,18 @@ pub struct Scope {
     /// Its name.
     pub name: SensorName,
     /// Its model and how the model's rows are made, or why it has none.
-    pub model: Result<(Arc<Model>, Arc<Plan>), String>,
+    pub model: Result<(Arc<Model>, Arc<Plan>), Unusable>,
     /// What is odd about the model.
     pub warnings: Vec<Warning>,
+}
+
+/// Why a sensor's file cannot be used.
+#[derive(Debug)]
+pub struct Unusable {
+    /// In words that fit many files.
+    pub kind: &'static str,
+    /// In full, with the file.
+    pub reason: String,
 }
 
 impl Scope {
@@ -40,16 +53,20 @@ impl Scope {
     pub fn of(entry: Entry, sensor: SensorId, features: &Assigner) -> Self {
         let Entry { sensor: name, path, model, .. } = entry;
         // The model is tried here, for the first time if nobody expects answers of it.
-        let tried = model.map_err(|error| error.to_string()).and_then(|model| {
-            let of_file = |problem: &dyn Display| format!("{}: {problem}", shown(&path));
-            let (plan, warnings) =
-                guarded(|| (features.assign(&name, &model), model.warnings())).map_err(|panic| of_file(&panic))?;
-            let plan = plan.map_err(|error| of_file(&error))?;
+        let unusable = |error: &EntryError| Unusable { kind: error.kind(), reason: error.to_string() };
+        let tried = model.map_err(|error| unusable(&error)).and_then(|model| {
+            let of_file = |kind, problem: &dyn Display| {
+                let reason = format!("{}: {problem}", shown(&path));
+                Unusable { kind, reason }
+            };
+            let (plan, warnings) = guarded(|| (features.assign(&name, &model), model.warnings()))
+                .map_err(|panic| of_file("made the reader panic", &panic))?;
+            let plan = plan.map_err(|error| of_file("for other columns than they get", &error))?;
             Ok((Arc::new(model), plan, warnings))
         });
         match tried {
             Ok((model, plan, warnings)) => Self { sensor, name, model: Ok((model, plan)), warnings },
-            Err(reason) => Self { sensor, name, model: Err(reason), warnings: Vec::new() },
+            Err(unusable) => Self { sensor, name, model: Err(unusable), warnings: Vec::new() },
         }
     }
 }
@@ -74,6 +91,21 @@ pub struct Broadcast {
 pub struct ChangeModels {
     /// One change a sensor.
     pub changes: Vec<ModelChange>,
+    /// What has been told of changes before these.
+    pub news: ModelNews,
+    /// Told when it is done, with what has been told of these as well.
+    pub done: oneshot::Sender<ModelNews>,
+}
+
+/// Asks why sensors have not answered at their run's deadline. Whoever holds the others up is told of, and it is held
+/// against it. Answered with a reason a sensor.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<(SensorId, String)>")]
+pub struct Overdue {
+    /// The window.
+    pub window: Window,
+    /// Who has not answered.
+    pub missing: Vec<SensorId>,
 }
 
 /// What changes for one sensor.
@@ -114,7 +146,7 @@ pub struct SensorSupervisor {
     settings: Arc<SensorSettings>,
     windows: StoredWindows,
     /// One thread a core; the actors are dealt out to them.
-    arbiters: Vec<ArbiterHandle>,
+    threads: Vec<(ArbiterHandle, AtWork)>,
     scope: Vec<Scope>,
     sensors: BTreeMap<SensorId, Place>,
     /// That of the latest assignment.
@@ -126,7 +158,7 @@ enum Place {
     Alive(Addr<SensorActor>, Assignment),
     /// It died, and a new one is made after a pause.
     Dead(Assignment),
-    /// Its model file is none.
+    /// Its model file is none, for this reason.
     Broken(String),
 }
 
@@ -151,7 +183,7 @@ impl SensorSupervisor {
         Self {
             settings: settings.into(),
             windows,
-            arbiters,
+            threads: arbiters.into_iter().map(|arbiter| (arbiter, AtWork::default())).collect(),
             scope,
             sensors: BTreeMap::new(),
             generation: Generation::default(),
@@ -159,10 +191,17 @@ impl SensorSupervisor {
     }
 
     fn place(&self, assignment: Assignment, context: &Context<Self>) -> Place {
-        let actor =
-            SensorActor::new(assignment.clone(), Arc::clone(&self.settings), self.windows.clone(), context.address());
-        let arbiter = &self.arbiters[assignment.sensor.index() % self.arbiters.len()];
+        let (arbiter, at_work) = &self.threads[self.thread_of(assignment.sensor)];
+        let (settings, windows) = (Arc::clone(&self.settings), self.windows.clone());
+        let actor = SensorActor::new(assignment.clone(), settings, windows, at_work.clone(), context.address());
         Place::Alive(Supervisor::start_in_arbiter(arbiter, move |_| actor), assignment)
+    }
+}
+
+impl SensorSupervisor {
+    /// The number of the thread that a sensor's actors run on.
+    fn thread_of(&self, sensor: SensorId) -> usize {
+        sensor.index() % self.threads.len()
     }
 }
 
@@ -185,7 +224,7 @@ impl SensorSupervisor {
                 let (generation, failures) = (self.generation, Arc::new(AtomicU32::new(0)));
                 self.place(Assignment { sensor, name, model, plan, generation, failures }, context)
             }
-            Err(reason) => Place::Broken(reason),
+            Err(unusable) => Place::Broken(unusable.reason),
         };
         self.sensors.insert(sensor, place);
     }
@@ -194,25 +233,23 @@ impl SensorSupervisor {
     ///
     /// It gets an actor of its own, that need not wait out the pause of one that failed. The one before it ends when it
     /// finds that nobody can reach it any more.
-    fn replace(&mut self, scope: Scope, context: &Context<Self>) {
+    fn replace(&mut self, scope: Scope, news: &mut ModelNews, context: &Context<Self>) {
         let name = &scope.name;
         let before = self.sensors.get(&scope.sensor).and_then(Place::assignment);
         match (&scope.model, before) {
-            (Err(reason), Some(_)) => {
+            (Err(unusable), Some(_)) => {
                 metrics::MODELS_REFUSED.add(1);
-                tracing::error!(sensor = %name, "the new model cannot be used, and the old one stays at work: {reason}");
+                news.refused(name, unusable);
                 return;
             }
-            (Err(reason), None) => tracing::error!(sensor = %name, "the model cannot be used: {reason}"),
+            (Err(unusable), None) => news.broken(name, unusable),
             (Ok((model, _)), before) => {
                 if let Some(before) = before {
                     before.retire(&self.settings.restart);
                 }
                 metrics::MODELS_CHANGED.add(1);
-                tracing::info!(sensor = %name, hash = %model.hash(), "another model is at work from the next window on");
-                for warning in &scope.warnings {
-                    tracing::warn!(sensor = %name, "{warning}");
-                }
+                news.at_work(name, model.hash());
+                news.warnings(name, &scope.warnings);
             }
         }
         self.begin(scope, context);
@@ -228,21 +265,23 @@ impl SensorSupervisor {
 impl Handler<ChangeModels> for SensorSupervisor {
     type Result = ();
 
-    fn handle(&mut self, ChangeModels { changes }: ChangeModels, context: &mut Context<Self>) {
+    fn handle(&mut self, ChangeModels { changes, mut news, done }: ChangeModels, context: &mut Context<Self>) {
         for change in changes {
             match change {
-                ModelChange::Assign(scope) => self.replace(scope, context),
+                ModelChange::Assign(scope) => self.replace(scope, &mut news, context),
                 ModelChange::Remove(sensor) => {
                     // Its actor ends when nobody can reach it any more.
                     if let Some(assignment) = self.sensors.remove(&sensor).as_ref().and_then(Place::assignment) {
                         assignment.retire(&self.settings.restart);
                         metrics::MODELS_CHANGED.add(1);
-                        tracing::warn!(sensor = %assignment.name, "the model's file is gone: the sensor is no longer scored");
+                        news.gone(&assignment.name);
                     }
                 }
             }
         }
         self.count();
+        // Whoever changes models may have been stopped meanwhile.
+        let _ = done.send(news);
     }
 }
 
@@ -293,6 +332,100 @@ impl Handler<SensorDied> for SensorSupervisor {
         });
     }
 }
+
+impl Handler<Overdue> for SensorSupervisor {
+    type Result = MessageResult<Overdue>;
+
+    fn handle(&mut self, Overdue { window, missing }: Overdue, _: &mut Context<Self>) -> Self::Result {
+        let mut waiting = vec![Vec::new(); self.threads.len()];
+        for sensor in missing {
+            waiting[self.thread_of(sensor)].push(sensor);
+        }
+        let bound = self.settings.deadline;
+        let mut reasons = Vec::new();
+        for ((_, at_work), sensors) in iter::zip(&self.threads, waiting) {
+            if sensors.is_empty() {
+                continue;
+            }
+            match (at_work.blame(bound), at_work.now()) {
+                (Some((work, took)), _) => reasons.extend(self.held_up(window, work, took, sensors)),
+                (None, Some(_)) => {
+                    tracing::error!(
+                        window = %window.start(), missing = sensors.len(), sensors = self.names(&sensors),
+                        "the run has come to its deadline before a thread came to these sensors, and none of them is slow \
+                         alone: raise scoring.deadline, or score fewer models here"
+                    );
+                    let reason = "its thread had not come to it by the run's deadline (scoring.deadline)";
+                    reasons.extend(sensors.into_iter().map(|sensor| (sensor, reason.to_owned())));
+                }
+                (None, None) => {
+                    tracing::error!(
+                        window = %window.start(), missing = sensors.len(), sensors = self.names(&sensors),
+                        "the run has come to its deadline without an answer of sensors that are not being scored: they \
+                         wait out a pause after a failure, or their answers are on their way"
+                    );
+                    reasons.extend(sensors.into_iter().map(|sensor| (sensor, self.unanswered(sensor))));
+                }
+            }
+        }
+        MessageResult(reasons)
+    }
+}
+
+impl SensorSupervisor {
+    /// Counts a failure of a sensor whose scoring has gone on for too long, and tells who waits behind it.
+    fn held_up(
+        &self,
+        window: Window,
+        work: Work,
+        took: Duration,
+        sensors: Vec<SensorId>,
+    ) -> impl Iterator<Item = (SensorId, String)> {
+        let slow = self.windows.directory.name(work.sensor).map_or_else(String::new, |name| name.to_string());
+        let waiting: Vec<_> = sensors.iter().copied().filter(|sensor| *sensor != work.sensor).collect();
+        let took = rounded(took);
+        tracing::error!(
+            window = %window.start(), sensor = slow, waiting = waiting.len(), behind_it = self.names(&waiting),
+            "the run has come to its deadline while this sensor was being scored, for {took} so far: it has failed, and \
+             those behind it on its thread are missing; they are scored again once it has ended, and it is quarantined \
+             if it goes on so"
+        );
+        let assignment = self.sensors.get(&work.sensor).and_then(Place::assignment);
+        // A model that was replaced meanwhile is nobody's any more.
+        if let Some(assignment) = assignment.filter(|assignment| assignment.generation == work.generation) {
+            assignment.count_failure(&self.settings.restart);
+        }
+        let own = format!("its scoring had not ended after {took}, at the run's deadline");
+        let behind = format!("it was waiting behind {slow}, whose scoring had not ended after {took}");
+        sensors.into_iter().map(move |sensor| {
+            let reason = if sensor == work.sensor { &own } else { &behind };
+            (sensor, reason.clone())
+        })
+    }
+
+    /// Why a sensor may not have answered that is not being scored.
+    fn unanswered(&self, sensor: SensorId) -> String {
+        let assignment = self.sensors.get(&sensor).and_then(Place::assignment);
+        match assignment.map_or(0, |assignment| assignment.failures.load(Ordering::Relaxed)) {
+            0 => NO_ANSWER.to_owned(),
+            failures => format!("{NO_ANSWER}: it waits out a pause after {failures} failures"),
+        }
+    }
+
+    /// The first of some sensors by name, and how many more there are.
+    fn names(&self, sensors: &[SensorId]) -> String {
+        const NAMED: usize = 10;
+        let named = sensors.iter().take(NAMED).filter_map(|sensor| self.windows.directory.name(*sensor));
+        let named = named.map(|name| name.to_string()).collect::<Vec<_>>().join(", ");
+        match sensors.len().saturating_sub(NAMED) {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
+    }
+}
+
+/// Said of a sensor that has not answered, when nobody knows why.
+pub(super) const NO_ANSWER: &str = "there was no answer by the run's deadline";
 
 #[cfg(test)]
 mod tests;

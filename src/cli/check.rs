@@ -10,11 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actors::listener::{ListenError, Listener};
+use crate::actors::model_loader::read_each;
+use crate::actors::workers::Workers;
 use crate::config::{Config, Places};
 use crate::daemon::settings::Settings;
-use crate::features::FeatureSet;
-use crate::model::Catalog;
+use crate::features::{AssignError, Assigner, FeatureSet, Plan};
+use crate::model::{Entry, Listing, Warning, guarded};
 use crate::printable::shown;
+use crate::sensor::SensorName;
 use crate::store;
 
 /// Checks the configuration, the models, the folders and the ports, and names every mistake at once.
@@ -176,49 +179,88 @@ fn check_folder(key: &'static str, folder: &Path, findings: &mut Findings) {
     }
 }
 
+/// What was found of one sensor's file. The model itself is gone by then: there may be a hundred thousand.
+struct Checked {
+    sensor: SensorName,
+    path: PathBuf,
+    alternative: Option<SensorName>,
+    /// What the model says, or why there is none.
+    tried: Result<Tried, String>,
+}
+
+struct Tried {
+    warnings: Vec<Warning>,
+    plan: Result<Arc<Plan>, AssignError>,
+    is_proven: bool,
+}
+
+impl Checked {
+    fn of(entry: Entry, features: &Assigner) -> Self {
+        let Entry { sensor, path, model, alternative } = entry;
+        let tried = model.map_err(|error| error.to_string()).and_then(|model| {
+            let tried = || Tried {
+                warnings: model.warnings(),
+                plan: features.assign(&sensor, &model),
+                is_proven: model.proof().is_held(),
+            };
+            guarded(tried).map_err(|panic| format!("{}: {panic}", path.display()))
+        });
+        Self { sensor, path, alternative, tried }
+    }
+}
+
 /// Says what is wrong with the models, and sums them up.
 fn check_models(settings: &Settings, findings: &mut Findings) -> String {
     const KEY: &str = "models.directory";
     let models = &settings.models;
-    let catalog = match Catalog::read(&models.directory, &models.name, &models.limits) {
-        Ok(catalog) => catalog,
+    let Listing { files, ignored } = match Listing::read(&models.directory, &models.name, models.limits.files) {
+        Ok(listing) => listing,
         Err(error) => {
             findings.mistake(KEY, error);
             return "no models".to_owned();
         }
     };
+    // As the daemon does: tried on threads that are not waited for without end.
+    let features = settings.features.clone();
+    let then = move |entry: Entry| Checked::of(entry, &features);
+    let mut checked = Vec::new();
+    let files = files.into_iter().collect();
+    let workers = Workers::on_all_cores();
+    read_each(&workers, files, models.load_bounds(), then, |_, entry, _| checked.push(entry));
+    checked.sort_by(|a, b| a.sensor.cmp(&b.sensor));
     let (mut usable, mut proven) = (0, 0);
     let mut columns: HashMap<Arc<FeatureSet>, Vec<String>> = HashMap::new();
-    for entry in &catalog.entries {
-        match &entry.model {
-            Ok(model) => {
-                proven += usize::from(model.proof().is_held());
-                for warning in model.warnings() {
-                    findings.warn(KEY, format!("{}: {warning}", shown(&entry.path)));
+    for entry in &checked {
+        let path = shown(&entry.path);
+        match &entry.tried {
+            Ok(Tried { warnings, plan, is_proven }) => {
+                proven += usize::from(*is_proven);
+                for warning in warnings {
+                    findings.warn(KEY, format!("{path}: {warning}"));
                 }
-                match settings.features.assign(&entry.sensor, model) {
+                match plan {
                     Ok(plan) => {
                         usable += 1;
                         columns.entry(Arc::clone(plan.features())).or_default().push(entry.sensor.to_string());
                     }
-                    Err(error) => findings.mistake(KEY, format!("{}: {error}", shown(&entry.path))),
+                    Err(error) => findings.mistake(KEY, format!("{path}: {error}")),
                 }
             }
-            Err(error) => findings.mistake(KEY, error),
+            Err(reason) => findings.mistake(KEY, reason),
         }
         if let Some(alternative) = &entry.alternative {
-            let (path, sensor) = (shown(&entry.path), &entry.sensor);
+            let sensor = &entry.sensor;
             findings.warn("models.name", format!("{path} is taken to be for {sensor}, and could be for {alternative}; choose a template that leaves no doubt"));
         }
     }
-    for ignored in &catalog.ignored {
+    for ignored in &ignored {
         findings.warn("models.name", format!("{} is passed over: {}", shown(&ignored.path), ignored.reason));
     }
     note_columns(columns, findings);
-    for settings in settings.features.unused(catalog.entries.iter().map(|entry| &entry.sensor)) {
+    for settings in settings.features.unused(checked.iter().map(|entry| &entry.sensor)) {
         findings.warn("features", format!("no model is for a sensor that fits \"{}\"", settings.sensors));
     }
-    if catalog.entries.is_empty() {
+    if checked.is_empty() {
         findings.warn(KEY, "there is no model: readings are stored, and nothing is scored");
     }
     format!("{}, {proven} proven", count(usable, "usable model"))

@@ -9,18 +9,19 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::held::{Held, Reads};
 pub use self::report::Report;
+use crate::actors::model_loader::{LoadBounds, read_catalog};
 use crate::cli::arguments::{parse_features, parse_missing, parse_span, parse_time};
 use crate::cli::limits::LimitArgs;
 use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, Missing, Plan};
 use crate::ingest::history::{Columns, History, HistoryError};
 use crate::interval::{Cut, CutError, Window};
-use crate::model::{Catalog, CatalogError, Model, NameTemplate};
+use crate::model::{Catalog, CatalogError, Listing, Model, NameTemplate};
 use crate::printable::shown;
 use crate::reading::Reading;
 use crate::scoring::{ScoringSettings, score};
@@ -129,7 +130,12 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ScoreHistoryErr
 pub fn score_history(args: &Args) -> Result<Report, ScoreHistoryError> {
     let began = Instant::now();
     let cut = Cut::new(args.interval, args.window)?;
-    let catalog = Catalog::read(&args.models, &args.name, &args.limits.limits())?;
+    let limits = args.limits.limits();
+    let listing = Listing::read(&args.models, &args.name, limits.files)?;
+    // Whoever calls this waits, and can stop it.
+    let deadline = Duration::from_secs(60);
+    let bounds = LoadBounds { limits, deadline, advice: "shorten its .expect.csv, or take it away" };
+    let catalog = read_catalog(listing, bounds);
     fs::create_dir_all(&args.out).map_err(|problem| ScoreHistoryError::Output { path: args.out.clone(), problem })?;
     let mut scorer = Scorer::new(args, cut, catalog);
     for file in &args.data {

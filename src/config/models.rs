@@ -27,6 +27,8 @@ pub struct ModelSettings {
     pub max_depth: u32,
     /// The most files that the folder may hold.
     pub max_files: u32,
+    /// How long reading and proving one file may take.
+    pub deadline: Span,
     /// The time between two looks for files that have changed.
     pub look_every: Span,
     /// How long a changed file must stay as it is before it is read.
@@ -58,6 +60,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ModelSettings> {
         max_elements: section.integer("max_elements", 1 << 22, ELEMENTS),
         max_depth: section.integer("max_depth", 32, DEPTH),
         max_files: section.integer("max_files", 500_000, 1..=10_000_000),
+        deadline: section.span("deadline", Span::from_secs(10), Span::from_millis(10)..=Span::from_secs(3600)),
         look_every: section.span("look_every", Span::from_secs(60), Span::from_millis(10)..=Span::from_secs(86_400)),
         settle: section.span("settle", Span::from_secs(2), Span::ZERO..=Span::from_secs(3600)),
     })

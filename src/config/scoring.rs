@@ -9,16 +9,29 @@ use crate::time::Span;
 pub struct ScoringSettings {
     /// How long a run may take. What is not scored by then has failed.
     pub deadline: Span,
+    /// How long one sensor's scoring may take. One that takes longer has failed.
+    pub sensor_deadline: Span,
     /// How many intervals of a window must hold readings for it to be scored.
     pub min_intervals: u32,
     /// After how many windows in a row, with every row an anomaly, a model is reported as suspicious.
     pub suspicious_after: u32,
 }
 
+/// One sensor may take the n-th part of its run, unless it is said otherwise.
+const SENSORS_SHARE: u32 = 20;
+
 pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
+    let deadline = section.span("deadline", Span::from_secs(300), Span::from_millis(100)..=Span::from_secs(86_400));
+    let shares = Span::from_millis(5)..=Span::from_secs(86_400);
+    let sensor_deadline = section.span("sensor_deadline", Span::from(deadline.to_std() / SENSORS_SHARE), shares);
+    if sensor_deadline > deadline {
+        let why = format!("{sensor_deadline} for one sensor is more than {deadline} for the whole run");
+        section.rule(&["sensor_deadline", "deadline"], why);
+    }
     let most = u32::try_from(Cut::MAX_INTERVALS).unwrap_or(u32::MAX);
     ScoringSettings {
-        deadline: section.span("deadline", Span::from_secs(300), Span::from_millis(100)..=Span::from_secs(86_400)),
+        deadline,
+        sensor_deadline,
         min_intervals: section.integer("min_intervals", 1, 1..=most),
         suspicious_after: section.integer("suspicious_after", 3, 1..=10_000),
     }

@@ -363,6 +363,10 @@ fn rules_across_sections_name_both_sides() {
             "2:11: store.windows: 24 missed windows cannot be scored when 24 are kept; catch_up must be less than store.windows",
         ),
         (
+            "[scoring]\ndeadline = \"10s\"\nsensor_deadline = \"11s\"",
+            "3:19: scoring.sensor_deadline: 11s for one sensor is more than 10s for the whole run",
+        ),
+        (
             "[scoring]\nmin_intervals = 61",
             "2:17: scoring.min_intervals: a window has 60 intervals and could never hold 61",
         ),
@@ -680,4 +684,15 @@ fn a_schedule_that_leaves_windows_out_every_time_is_warned_of() {
     };
     assert!(warns("0 0 * * * *"), "60 windows between two firings, of which 24 are caught up on");
     assert!(!warns("0 */20 * * * *"));
+}
+
+#[test]
+fn one_sensor_may_take_a_twentieth_of_its_run_unless_it_is_said_otherwise() {
+    let deadlines = |text: &str| {
+        let scoring = with(text).scoring;
+        (scoring.deadline.to_string(), scoring.sensor_deadline.to_string())
+    };
+    assert_eq!(deadlines(""), ("5m".to_owned(), "15s".to_owned()));
+    assert_eq!(deadlines("[scoring]\ndeadline = \"100ms\""), ("100ms".to_owned(), "5ms".to_owned()));
+    assert_eq!(deadlines("[scoring]\nsensor_deadline = \"5m\""), ("5m".to_owned(), "5m".to_owned()));
 }

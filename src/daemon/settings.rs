@@ -7,7 +7,7 @@ use rumqttc::MqttOptions;
 
 use crate::actors::broker::BrokerSettings;
 use crate::actors::listener::ListenerSettings;
-use crate::actors::model_watcher::ModelDirectory;
+use crate::actors::model_loader::ModelDirectory;
 use crate::actors::publisher::{self, MqttOutletSettings};
 use crate::actors::recorder::RecorderSettings;
 use crate::actors::reporter::ReporterSettings;
@@ -104,6 +104,7 @@ impl Settings {
                     depth: models.max_depth as usize,
                     files: models.max_files as usize,
                 },
+                deadline: models.deadline.to_std(),
                 look_every: models.look_every.to_std(),
                 settle: models.settle.to_std(),
             },
@@ -118,6 +119,7 @@ impl Settings {
                     backoff_max: supervision.backoff.max.to_std(),
                     quarantine_after: supervision.quarantine_after,
                 },
+                deadline: scoring.sensor_deadline.to_std(),
                 suspicious_after: scoring.suspicious_after,
             },
             scheduler: SchedulerSettings {

@@ -44,6 +44,30 @@ pub enum EntryError {
         /// The second file.
         second: PathBuf,
     },
+    /// It could not be read in time.
+    #[error("{}: {problem}", path.display())]
+    NotRead {
+        /// The file.
+        path: PathBuf,
+        /// What held it up.
+        problem: String,
+    },
+}
+
+impl EntryError {
+    /// What is wrong, in words that fit many files.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Load(error) => error.problem.kind(),
+            Self::Duplicate { .. } => "two files for one sensor",
+            Self::NotRead { .. } => "not read in time",
+        }
+    }
+
+    /// Whether the same file may be read another time: for want of something that comes and goes.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Load(error) if error.problem.may_pass())
+    }
 }
 
 impl Catalog {
@@ -80,6 +104,13 @@ impl Entry {
             }
             Some(second) => Err(EntryError::Duplicate { sensor: sensor.clone(), first: path.clone(), second }),
         };
+        Self { sensor, path, model, alternative }
+    }
+
+    /// A sensor whose file was not read, for a problem that is not the file's.
+    pub fn not_read(sensor: SensorName, file: ModelFile, problem: impl ToString) -> Self {
+        let ModelFile { path, alternative, .. } = file;
+        let model = Err(EntryError::NotRead { path: path.clone(), problem: problem.to_string() });
         Self { sensor, path, model, alternative }
     }
 }

@@ -15,6 +15,32 @@ pub struct Changes {
     settle: Duration,
     at_work: BTreeMap<SensorName, Seen>,
     settling: BTreeMap<SensorName, (Option<Seen>, Instant)>,
+    /// Files that could not be read for a reason that may pass.
+    again: BTreeMap<SensorName, Again>,
+}
+
+/// When a file is tried again that has not changed.
+#[derive(Debug, Default)]
+struct Again {
+    /// Nothing while it is being tried.
+    due: Option<Instant>,
+    tries: u32,
+}
+
+/// What was seen of all files of a directory at one look. To make it is to ask the system, and all there is to ask.
+#[derive(Clone, Debug, Default)]
+pub struct Sight(BTreeMap<SensorName, Seen>);
+
+impl Sight {
+    /// Looks at the files that were listed.
+    pub fn of(listing: &Listing) -> Self {
+        Self(listing.files.iter().map(|(sensor, file)| (sensor.clone(), Seen::of(file))).collect())
+    }
+
+    /// The files.
+    pub fn files(&self) -> impl Iterator<Item = (&SensorName, &ModelFile)> {
+        self.0.iter().map(|(sensor, seen)| (sensor, &seen.file))
+    }
 }
 
 /// What was seen of a sensor's file.
@@ -29,10 +55,19 @@ struct Seen {
 pub struct Due {
     /// The files that are new or changed.
     pub load: Vec<(SensorName, ModelFile)>,
+    /// The files that have not changed, and are to be tried again.
+    pub again: Vec<(SensorName, ModelFile)>,
     /// The sensors whose file is gone.
     pub remove: Vec<SensorName>,
     /// Whether something has changed that has not come to rest: look again after the settle time.
     pub unsettled: bool,
+}
+
+impl Due {
+    /// Whether there is nothing to do, nor will be soon.
+    pub fn is_empty(&self) -> bool {
+        self.load.is_empty() && self.again.is_empty() && self.remove.is_empty() && !self.unsettled
+    }
 }
 
 impl Seen {
@@ -44,18 +79,45 @@ impl Seen {
 }
 
 impl Changes {
-    /// Begins with what was listed, and is being loaded.
-    pub fn since(listing: &Listing, settle: Duration) -> Self {
-        let at_work = listing.files.iter().map(|(sensor, file)| (sensor.clone(), Seen::of(file))).collect();
-        Self { settle, at_work, settling: BTreeMap::new() }
+    /// The shortest pause before a file is tried again; it doubles with each try.
+    const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
+    /// The longest one.
+    const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+    /// Begins with what was seen, and is being loaded.
+    pub fn since(sight: Sight, settle: Duration) -> Self {
+        Self { settle, at_work: sight.0, settling: BTreeMap::new(), again: BTreeMap::new() }
+    }
+
+    /// Has a file tried again, though it may not change: it could not be read for a reason that may pass.
+    pub fn try_again(&mut self, sensor: SensorName, now: Instant) {
+        let again = self.again.entry(sensor).or_default();
+        let pause = Self::SHORTEST_PAUSE.saturating_mul(2_u32.saturating_pow(again.tries));
+        again.due = now.checked_add(pause.min(Self::LONGEST_PAUSE));
+        again.tries = again.tries.saturating_add(1);
+    }
+
+    /// Has everything that waits to be tried again tried at the next look.
+    pub fn hurry(&mut self, now: Instant) {
+        self.again.values_mut().for_each(|again| again.due = again.due.map(|due| due.min(now)));
     }
 
     /// Compares with what is there now.
-    pub fn look(&mut self, listing: &Listing, now: Instant) -> Due {
+    pub fn look(&mut self, sight: Sight, now: Instant) -> Due {
         let mut due = Due::default();
-        let gone = self.at_work.keys().filter(|sensor| !listing.files.contains_key(*sensor)).cloned();
+        for (sensor, again) in &mut self.again {
+            let unchanged = self.at_work.get(sensor).filter(|seen| sight.0.get(sensor) == Some(seen));
+            if let Some(seen) = unchanged
+                && again.due.is_some_and(|due| due <= now)
+            {
+                again.due = None;
+                due.again.push((sensor.clone(), seen.file.clone()));
+            }
+        }
+        let gone = self.at_work.keys().filter(|sensor| !sight.0.contains_key(*sensor)).cloned();
         let gone: Vec<_> = gone.map(|sensor| (sensor, None)).collect();
-        let there = listing.files.iter().map(|(sensor, file)| (sensor.clone(), Some(Seen::of(file))));
+        let there = sight.0.into_iter().map(|(sensor, seen)| (sensor, Some(seen)));
         let mut settling = BTreeMap::new();
         for (sensor, seen) in there.chain(gone) {
             if self.at_work.get(&sensor) == seen.as_ref() {
@@ -69,6 +131,7 @@ impl Changes {
                 settling.insert(sensor, (seen, since));
                 continue;
             }
+            self.again.remove(&sensor);
             match seen {
                 Some(seen) => {
                     due.load.push((sensor.clone(), seen.file.clone()));
@@ -108,7 +171,7 @@ mod tests {
             for file in files {
                 fs::write(directory.path().join(file), b"first").unwrap();
             }
-            let changes = Changes::since(&list(directory.path()), SETTLE);
+            let changes = Changes::since(Sight::of(&list(directory.path())), SETTLE);
             Self { directory, changes, now: Instant::now() }
         }
 
@@ -119,7 +182,7 @@ mod tests {
         /// Looks after so many seconds: what is to be loaded, what removed, and whether something is unsettled.
         fn look(&mut self, after: u64) -> (Vec<String>, Vec<String>, bool) {
             self.now += Duration::from_secs(after);
-            let due = self.changes.look(&list(self.directory.path()), self.now);
+            let due = self.changes.look(Sight::of(&list(self.directory.path())), self.now);
             let load = due.load.iter().map(|(sensor, _)| sensor.to_string()).collect();
             (load, due.remove.iter().map(ToString::to_string).collect(), due.unsettled)
         }
@@ -188,6 +251,34 @@ mod tests {
         fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
         assert_eq!(folder.look(0), (vec![], vec![], true));
         assert_eq!(folder.look(2), (vec!["1/1".to_owned()], vec![], false));
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_read_is_tried_again_ever_more_seldom_until_it_changes() {
+        let mut folder = Folder::new(&["model_1_1", "model_1_2"]);
+        let sensor = SensorName::new("1", "1").unwrap();
+        let again = |folder: &mut Folder, after: u64| {
+            folder.now += Duration::from_secs(after);
+            let due = folder.changes.look(Sight::of(&list(folder.directory.path())), folder.now);
+            assert!(due.load.is_empty());
+            due.again.len()
+        };
+        folder.changes.try_again(sensor.clone(), folder.now);
+        assert_eq!([again(&mut folder, 0), again(&mut folder, 1), again(&mut folder, 3600)], [0, 1, 0]);
+        folder.changes.try_again(sensor.clone(), folder.now);
+        assert_eq!([again(&mut folder, 1), again(&mut folder, 1)], [0, 1]);
+        for _ in 0..20 {
+            folder.changes.try_again(sensor.clone(), folder.now);
+        }
+        assert_eq!([again(&mut folder, 3599), again(&mut folder, 1)], [0, 1]);
+        folder.changes.try_again(sensor.clone(), folder.now);
+        folder.changes.hurry(folder.now);
+        assert_eq!(again(&mut folder, 0), 1, "somebody asked");
+        folder.changes.try_again(sensor, folder.now);
+        folder.write("model_1_1", "another");
+        folder.look(0);
+        assert_eq!(folder.look(2).0, ["1/1"]);
+        assert_eq!(again(&mut folder, 7200), 0);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::limits::raise;
-use super::{Exceeded, Invalid, Panicked, ProofError, formats};
+use super::{Exceeded, Invalid, Panicked, ProofError, ProofProblem, RowsError, formats};
 use crate::printable::shown;
 
 /// Why the bytes of a file are not a model.
@@ -97,6 +99,53 @@ impl From<formats::Foreign> for ModelError {
     }
 }
 
+impl ModelError {
+    /// What is wrong, in words that fit many files.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Read(_) => "cannot be read",
+            Self::NotAFile => "not a regular file",
+            Self::TooLarge { .. } | Self::Limit(_) => "beyond a limit",
+            Self::Format { .. } | Self::Foreign(_) => "of no format that is read",
+            Self::Proof(_) => "not proven",
+            Self::Panicked(_) => "made the reader panic",
+            _ => "not a model that can be used",
+        }
+    }
+
+    /// Whether the same file may be read another time: for want of something that comes and goes, such as a free
+    /// descriptor, or the device that a mount leads to.
+    pub fn may_pass(&self) -> bool {
+        let error = match self {
+            Self::Read(error) => error,
+            Self::Proof(ProofError { problem: ProofProblem::Rows(RowsError::Read(error)), .. }) => error,
+            _ => return false,
+        };
+        let passing = [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOMEM,
+            Errno::IO,
+            Errno::TIMEDOUT,
+            Errno::STALE,
+            Errno::AGAIN,
+            Errno::NOTCONN,
+            Errno::HOSTDOWN,
+            Errno::HOSTUNREACH,
+        ];
+        errno(error).is_some_and(|errno| passing.contains(&errno))
+    }
+}
+
+/// What the system said, also where the reader of CSV passed it on.
+fn errno(error: &io::Error) -> Option<Errno> {
+    let passed_on = error.get_ref().and_then(|inner| inner.downcast_ref::<csv::Error>());
+    match passed_on.map(csv::Error::kind) {
+        Some(csv::ErrorKind::Io(error)) => Errno::from_io_error(error),
+        _ => Errno::from_io_error(error),
+    }
+}
+
 /// Why a file is not a model.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", shown(path))]
@@ -162,5 +211,22 @@ impl EvaluateError {
             Self::Width { .. } => {}
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_lacks_for_a_while_may_pass_and_what_a_file_holds_does_not() {
+        let system = |errno: Errno| io::Error::from(errno);
+        assert!(ModelError::Read(system(Errno::MFILE)).may_pass());
+        let proof = ProofProblem::Rows(RowsError::Read(system(Errno::IO)));
+        assert!(ModelError::Proof(ProofError { path: "model_1_1.expect.csv".into(), problem: proof }).may_pass());
+        assert!(ModelError::Read(csv::Error::from(system(Errno::TIMEDOUT)).into()).may_pass());
+        assert!(!ModelError::Read(system(Errno::ACCESS)).may_pass());
+        assert!(!ModelError::Read(io::Error::other("torn")).may_pass());
+        assert!(!ModelError::NotAFile.may_pass());
     }
 }

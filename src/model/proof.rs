@@ -1,11 +1,11 @@
 //! Models that prove themselves: a file of expected answers beside a model, checked whenever the model is loaded.
 
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::compare::{Comparison, Disagreement};
 use super::listing::expectation;
+use super::regular_file::{self, OpenError};
 use super::rows::{Columns, LabelColumn, RowReader, RowsError};
 use super::{EvaluateError, Limits, Model};
 use crate::printable::shown;
@@ -76,13 +76,11 @@ pub enum ProofProblem {
 /// When the file cannot be used, or the model does not give those answers.
 pub(super) fn prove(model: &Model, path: &Path, limits: &Limits) -> Result<Proof, ProofError> {
     let path = expectation(path);
-    let held = match fs::metadata(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Proof::None),
-        // To open a pipe would wait for its other end.
-        Ok(metadata) if !metadata.is_file() => Err(ProofProblem::NotAFile),
-        _ => {
-            File::open(&path).map_err(|error| RowsError::Read(error).into()).and_then(|file| hold(model, file, limits))
-        }
+    let held = match regular_file::open(&path) {
+        Ok(file) => hold(model, file, limits),
+        Err(OpenError::NotRegular) => Err(ProofProblem::NotAFile),
+        Err(OpenError::System(error)) if error.kind() == io::ErrorKind::NotFound => Ok(Proof::None),
+        Err(OpenError::System(error)) => Err(RowsError::Read(error).into()),
     };
     held.map_err(|problem| ProofError { path, problem })
 }
@@ -114,6 +112,8 @@ fn hold(model: &Model, expected: impl io::Read, limits: &Limits) -> Result<Proof
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

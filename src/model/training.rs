@@ -3,8 +3,6 @@
 //! Everything is checked before smartcore sees it, and its panics are caught: it panics on NaN, on constant columns and
 //! on singular matrices. Training is deterministic: the same rows, method and seed give the same bytes.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use ndarray::{Array2, ArrayView2, Axis};
 use smartcore::error::Failed;
 
@@ -15,6 +13,7 @@ use super::formats::printable::printable;
 use super::preprocessing::{StandardScaler, Step};
 use super::{Format, Invalid, KmeansDistance, Metadata, Model, PcaReconstruction, Proof, RobustStatistics};
 use super::{kmeans_distance, pca_reconstruction, robust_statistics};
+use crate::telemetry::panics;
 use crate::verdict::ModelHash;
 
 /// What is trained, and how.
@@ -213,7 +212,7 @@ fn standardised(rows: ArrayView2<'_, f64>) -> Result<(Step, Array2<f64>), TrainE
 /// What comes of a call of smartcore, whose panics are errors here.
 pub(super) fn guarded<T>(what: &'static str, fit: impl FnOnce() -> Result<T, Failed>) -> Result<T, TrainError> {
     let failed = |problem: String| TrainError::Library { what, problem };
-    catch_unwind(AssertUnwindSafe(fit))
+    panics::catch(fit)
         .map_err(|_| failed("its arithmetic broke down on them".to_owned()))?
         .map_err(|error| failed(error.to_string()))
 }

@@ -59,6 +59,18 @@ pub enum Warning {
 const LEAST_SAMPLE: usize = 10;
 
 impl Warning {
+    /// What is odd, in words that fit many models.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::OneSupportVector => "one support vector",
+            Self::NuBelowOneRow { .. } => "nu below one row",
+            Self::FlatKernel { .. } => "a flat kernel",
+            Self::DeltaKernel { .. } => "a kernel that sees itself alone",
+            Self::EverythingFlagged { .. } => "all rows of the sample anomalies",
+            Self::NothingFlagged { .. } => "no row of the sample an anomaly",
+        }
+    }
+
     /// The warnings that a model deserves.
     pub(super) fn of(model: &Model) -> Vec<Self> {
         let mut warnings = match &model.detector {

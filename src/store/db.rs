@@ -6,7 +6,6 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use rustix::process::{Flock, FlockType, Pid, fcntl_getlk};
 
 use crate::codec::{Decoder, Encoder};
 use crate::store::StoreError;
+use crate::telemetry::panics;
 use crate::time::Timestamp;
 
 /// A leaf holds up to 17 values and must stay below a quarter of a segment.
@@ -177,12 +177,12 @@ fn open_sled(data: &Path, cache_bytes: u64) -> Result<sled::Db, Damage> {
 
 fn open_once(config: &sled::Config) -> Result<sled::Db, Damage> {
     // A database cut short by a power failure can make sled panic as well as fail.
-    match catch_unwind(AssertUnwindSafe(|| config.open())) {
+    match panics::catch(|| config.open()) {
         Ok(Ok(sled)) => Ok(sled),
         Ok(Err(sled::Error::Io(problem))) if problem.to_string().contains("lock") => Err(Damage::Locked(problem)),
         Ok(Err(sled::Error::Io(problem))) => Err(Damage::Elsewhere(problem)),
         Ok(Err(other)) => Err(Damage::Data(other.to_string())),
-        Err(_) => Err(Damage::Data("reading it made the database panic".to_owned())),
+        Err(panic) => Err(Damage::Data(format!("reading it made the database panic: {panic}"))),
     }
 }
 

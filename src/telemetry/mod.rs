@@ -4,3 +4,4 @@ mod fields;
 pub mod log_limit;
 pub mod logging;
 pub mod metrics;
+pub mod panics;

@@ -16,6 +16,7 @@ mod golden;
 mod hostile_mqtt;
 mod operations;
 mod reload;
+mod slow_models;
 mod supervision;
 mod terminal;
 

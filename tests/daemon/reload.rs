@@ -160,3 +160,66 @@ fn without_a_daemon_there_is_nobody_to_tell_and_the_command_says_so() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("no daemon runs on the store in"), "{said}");
 }
+
+#[test]
+fn a_file_swapped_for_a_pipe_is_refused_and_the_next_change_is_taken() {
+    let site = site(&settings());
+    let path = file(&site, "pump-2/flow");
+    let mut daemon = site.start();
+    fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    reload(&site);
+    daemon.wait_for("the pipe is refused", |line| {
+        line["sensor"] == "pump-2/flow"
+            && line["message"].as_str().is_some_and(|text| text.ends_with("is not a regular file"))
+    });
+    // A pipe in the place of expected answers.
+    let beside = file(&site, "oven-3/flow").with_extension("expect.csv");
+    let _ = fs::remove_file(&beside);
+    assert!(Command::new("mkfifo").arg(&beside).status().unwrap().success());
+    fs::copy(file(&site, "press-1/flow"), file(&site, "press-1/pressure")).unwrap();
+    reload(&site);
+    daemon.wait_for("the proof is refused", |line| {
+        line["sensor"] == "oven-3/flow"
+            && line["message"].as_str().is_some_and(|text| text.ends_with("expect.csv is not a regular file"))
+    });
+    daemon.wait_for("a good model", |line| line["sensor"] == "press-1/pressure" && line["hash"].is_string());
+    daemon.stop();
+}
+
+#[test]
+fn of_many_bad_files_a_few_are_named_the_others_counted_and_nothing_is_said_again() {
+    const BAD: usize = 300;
+    let site = site(&settings().with("models.look_every", "\"20ms\""));
+    let spoil = |content: &str| {
+        for number in 0..BAD {
+            fs::write(site.path(&format!("models/model_bad_{number}.pkl")), content).unwrap();
+        }
+    };
+    spoil("not a model");
+    let told = |daemon: &crate::support::daemon::Daemon| {
+        let lines = daemon.lines();
+        let text = |line: &Value| line["message"].as_str().unwrap_or_default().to_owned();
+        let named = lines.iter().filter(|line| text(line).starts_with("the model cannot be used")).count();
+        let counted: Vec<_> = lines
+            .iter()
+            .filter(|line| text(line).starts_with("more models cannot be used"))
+            .map(|line| (line["more"].as_u64().unwrap(), text(line)))
+            .collect();
+        (named, counted)
+    };
+    let mut daemon = site.start();
+    let (named, counted) = told(&daemon);
+    let kinds = "more models cannot be used: 295 of no known format; `anomalyd check` names each with its reason";
+    assert_eq!((named, &*counted), (5, &[(295, kinds.to_owned())][..]));
+    // The daemon looks at them many times before it notices this change.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    fs::copy(file(&site, "press-1/flow"), file(&site, "pump-2/flow")).unwrap();
+    daemon.wait_for("a change", |line| line["sensor"] == "pump-2/flow" && line["hash"].is_string());
+    assert_eq!(told(&daemon).0, 5);
+    daemon.stop();
+
+    let output = anomalyd(&["check", "--config", site.config().to_str().unwrap()]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(said.matches("model_bad_").count(), BAD, "{said}");
+}

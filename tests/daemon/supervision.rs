@@ -2,6 +2,7 @@
 //!
 //! The daemon runs in the test's own process, so that fail points can hurt it. They are global: one test at a time.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -108,7 +109,7 @@ fn a_model_that_panics_fails_alone_and_scores_again_after_its_restart() {
     let restarted = metrics::ACTORS_RESTARTED.get();
     let outcomes = outcomes(&settings(), &[("sensor::score", "1*off->1*panic->off")], Duration::ZERO);
     assert_eq!(kinds(&outcomes), ["no_data", "failed", "scored", "scored", "scored", "scored", "scored"]);
-    assert_eq!(outcomes[1].1, "the model panicked");
+    assert!(outcomes[1].1.starts_with("the model panicked: "), "{outcomes:?}");
     assert_eq!(metrics::ACTORS_RESTARTED.get() - restarted, 1);
 }
 
@@ -169,9 +170,54 @@ fn a_model_that_does_not_end_does_not_hold_the_run() {
     let (victims, neighbours) = split(verdicts);
     assert_eq!((victims.len(), neighbours.len()), (WINDOWS, WINDOWS * 14));
     assert_eq!(victims[1]["outcome"], "failed");
-    assert_eq!(victims[1]["reason"], "there was no answer by the run's deadline");
-    let held_up = neighbours.iter().filter(|verdict| verdict["outcome"] == "failed").count();
-    println!("{held_up} verdicts of neighbours on the same thread were held up past the deadline");
+    let reason = victims[1]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("its scoring had not ended after "), "{reason}");
+    assert!(reason.ends_with("ms, at the run's deadline"), "{reason}");
+    let held_up: Vec<_> = neighbours.iter().filter(|verdict| verdict["outcome"] == "failed").collect();
+    println!("{} verdicts of neighbours on the same thread were held up past the deadline", held_up.len());
+    for verdict in held_up {
+        let reason = verdict["reason"].as_str().unwrap();
+        assert!(
+            reason.starts_with("it was waiting behind pump-2/flow, whose scoring had not ended after "),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn a_model_that_holds_up_every_run_is_quarantined_and_its_neighbours_score_again() {
+    let _alone = alone();
+    let settings = settings().with("scoring.deadline", "\"500ms\"").with("scoring.sensor_deadline", "\"200ms\"");
+    let (quarantined, missing) = (metrics::ACTORS_QUARANTINED.get(), metrics::SCORINGS_MISSING.get());
+    let Course { verdicts, longest } = run(&settings, &[("sensor::score", "sleep(800)")], Duration::ZERO);
+    assert!(longest < Duration::from_secs(3), "{longest:?}");
+    let (victims, neighbours) = split(verdicts);
+    let outcomes: Vec<_> = victims.iter().map(|verdict| verdict["outcome"].as_str().unwrap()).collect();
+    let tried = outcomes.iter().take_while(|outcome| **outcome == "failed").count();
+    // Three failures quarantine it. A run that is missed while it is still at the one before is a failure, too.
+    assert!(tried <= 4 && outcomes[tried..].iter().all(|outcome| *outcome == "quarantined"), "{outcomes:?}");
+    assert_eq!(metrics::ACTORS_QUARANTINED.get() - quarantined, 1, "it alone");
+    assert!(metrics::SCORINGS_MISSING.get() > missing);
+    let failed: Vec<_> = neighbours.iter().filter(|verdict| verdict["outcome"] == "failed").collect();
+    let windows: BTreeSet<_> = failed.iter().map(|verdict| verdict["window_start"].as_str().unwrap()).collect();
+    assert!(windows.len() <= tried + 1, "neighbours miss no more than what came before the quarantine: {windows:?}");
+    let last = victims.last().unwrap()["window_start"].as_str().unwrap();
+    assert!(!windows.contains(last), "{windows:?}");
+}
+
+#[test]
+fn a_model_that_is_slow_fails_alone_with_the_time_it_took_and_is_quarantined() {
+    let _alone = alone();
+    let settings = settings().with("scoring.sensor_deadline", "\"200ms\"");
+    let slow = metrics::SCORINGS_SLOW.get();
+    let outcomes = outcomes(&settings, &[("sensor::score", "sleep(300)")], Duration::ZERO);
+    let expected = ["failed", "failed", "failed", "quarantined", "quarantined", "quarantined", "quarantined"];
+    assert_eq!(kinds(&outcomes), expected);
+    let reason = &outcomes[0].1;
+    assert!(reason.starts_with("the scoring took 3"), "{reason}");
+    let rest = "ms, and 200ms is the most that one sensor may take (scoring.sensor_deadline)";
+    assert!(reason.ends_with(rest), "{reason}");
+    assert_eq!(metrics::SCORINGS_SLOW.get() - slow, 3);
 }
 
 #[test]

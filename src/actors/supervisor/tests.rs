@@ -95,6 +95,7 @@ impl Plant {
         let settings = SensorSettings {
             scoring: ScoringSettings { cut: cut(), min_intervals: 1 },
             restart: RestartPolicy { backoff_min: pause, backoff_max: pause, quarantine_after: 3 },
+            deadline: LONG,
             suspicious_after: 3,
         };
         let windows = StoredWindows { reader: reader.clone(), directory: names };
@@ -124,7 +125,9 @@ impl Plant {
     }
 
     async fn change(&self, changes: Vec<ModelChange>) {
-        self.recorder.send(ChangeModels { changes }).await.unwrap();
+        let (done, changed) = oneshot::channel();
+        self.recorder.send(ChangeModels { changes, news: ModelNews::default(), done }).await.unwrap();
+        changed.await.unwrap();
     }
 
     /// Takes the model off, and puts one to work again.

@@ -1,0 +1,253 @@
+//! The model loader: looks for model files and reads them on threads that it does not wait for without end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::actors::model_news::ModelNews;
+use crate::actors::supervisor::Scope;
+use crate::actors::workers::{Abandoned, Undone, Workers};
+use crate::features::Assigner;
+use crate::model::{
+    Catalog, CatalogError, Changes, Entry, EntryError, Limits, Listing, ModelFile, NameTemplate, Sight,
+};
+use crate::sensor::{DirectoryFull, SensorDirectory, SensorName};
+use crate::warn_limited;
+
+/// Where models are, and how often somebody looks.
+#[derive(Clone, Debug)]
+pub struct ModelDirectory {
+    /// The folder.
+    pub directory: PathBuf,
+    /// What a file's name says.
+    pub name: NameTemplate,
+    /// What reading a model may cost.
+    pub limits: Limits,
+    /// How long reading and proving one may take.
+    pub deadline: Duration,
+    /// The time between two looks.
+    pub look_every: Duration,
+    /// How long a file must stay as it is before it is read.
+    pub settle: Duration,
+}
+
+/// What turns files into models.
+#[derive(Clone, Debug)]
+pub struct ModelLoader {
+    /// Where models are.
+    pub models: ModelDirectory,
+    /// What their columns are.
+    pub features: Assigner,
+    /// The sensors' numbers.
+    pub sensors: Arc<SensorDirectory>,
+    /// Who reads them.
+    pub workers: Workers,
+}
+
+/// What reading one file may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadBounds {
+    /// In memory and steps.
+    pub limits: Limits,
+    /// In time.
+    pub deadline: Duration,
+    /// What to do about a file that takes longer, by where the deadline comes from.
+    pub advice: &'static str,
+}
+
+impl ModelDirectory {
+    /// What the configuration allows.
+    pub fn load_bounds(&self) -> LoadBounds {
+        let advice = "raise models.deadline if reading and proving it takes so long, or take it away";
+        LoadBounds { limits: self.limits, deadline: self.deadline, advice }
+    }
+}
+
+/// Why the folder was not looked through.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// It cannot be, or holds too much.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// Nobody could do it in time.
+    #[error("the directory of models {} {undone}", directory.display())]
+    Undone {
+        /// The folder.
+        directory: PathBuf,
+        /// What held it up.
+        undone: Undone,
+    },
+}
+
+/// What was read of files.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The models, and the files that are none.
+    pub scope: Vec<Scope>,
+    /// Files that could not be read for a reason that may pass.
+    pub passing: Vec<SensorName>,
+    /// Files that are still being read, though nobody waits for it any more.
+    pub late: Vec<(SensorName, Abandoned)>,
+}
+
+/// What the watcher goes on from.
+#[derive(Debug)]
+pub struct Watch {
+    /// What was seen of the files.
+    pub changes: Changes,
+    /// As in [`Loaded`].
+    pub late: Vec<(SensorName, Abandoned)>,
+    /// A look through the folder that goes on, though nobody waits for it any more.
+    pub late_look: Option<Abandoned>,
+}
+
+/// Why no models are put to work at a start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The folder.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// More models than sensors are accepted.
+    #[error("the models cannot all be put to work: {0}")]
+    Directory(#[from] DirectoryFull),
+}
+
+/// How much longer than reading one file a look through the folder may take: it asks for each of the files, and may have
+/// to fetch what is known of them from a slow disk.
+const LOOK_DEADLINES: u32 = 6;
+
+impl ModelLoader {
+    /// Looks through the folder.
+    ///
+    /// # Errors
+    /// When it cannot be read, holds too many files, or does not answer in time.
+    pub fn look(&self) -> Result<Sight, LookError> {
+        let ModelDirectory { directory, name, limits, deadline, .. } = self.models.clone();
+        let list = {
+            let directory = directory.clone();
+            move || Listing::read(&directory, &name, limits.files).map(|listing| Sight::of(&listing))
+        };
+        let looked = self.workers.one(deadline.saturating_mul(LOOK_DEADLINES), list);
+        Ok(looked.map_err(|undone| LookError::Undone { directory, undone })??)
+    }
+
+    /// Reads files of sensors that have their numbers.
+    pub fn load(&self, files: Vec<(SensorName, ModelFile)>) -> Loaded {
+        let (features, sensors) = (self.features.clone(), Arc::clone(&self.sensors));
+        let then = move |entry: Entry| {
+            let passing = entry.model.as_ref().is_err_and(EntryError::may_pass).then(|| entry.sensor.clone());
+            (sensors.find(&entry.sensor).map(|sensor| Scope::of(entry, sensor, &features)), passing)
+        };
+        let mut loaded = Loaded::default();
+        read_each(&self.workers, files, self.models.load_bounds(), then, |name, (scope, passing), undone| {
+            loaded.scope.extend(scope);
+            loaded.passing.extend(passing);
+            match undone {
+                Some(Undone::Late { thread, .. }) => loaded.late.push((name.clone(), thread)),
+                Some(Undone::NotBegun { .. } | Undone::Refused(_)) => loaded.passing.push(name.clone()),
+                Some(Undone::Panicked(_)) | None => {}
+            }
+        });
+        loaded
+    }
+
+    /// Reads all there is, for a start: the models, and what the watcher goes on from.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or holds too many files or models. One that does not answer keeps nobody from
+    /// starting: without its models.
+    pub fn start(&self) -> Result<(Vec<Scope>, Watch), StartError> {
+        let sight = match self.look() {
+            Ok(sight) => sight,
+            Err(LookError::Catalog(error)) => return Err(error.into()),
+            Err(error) => {
+                tracing::error!("{error}: the start goes on without models, and the folder is looked at again");
+                let late_look = error.late();
+                let changes = Changes::since(Sight::default(), self.models.settle);
+                return Ok((Vec::new(), Watch { changes, late: Vec::new(), late_look }));
+            }
+        };
+        let files: Vec<_> = sight.files().map(|(name, file)| (name.clone(), file.clone())).collect();
+        for (name, _) in &files {
+            // In the order of the names, whichever file is read first.
+            self.sensors.intern(name)?;
+        }
+        // What changes while it is being read counts as changed.
+        let mut changes = Changes::since(sight, self.models.settle);
+        let Loaded { mut scope, passing, late } = self.load(files);
+        passing.into_iter().for_each(|sensor| changes.try_again(sensor, Instant::now()));
+        scope.sort_by_key(|scope| scope.sensor);
+        let mut news = ModelNews::default();
+        for Scope { name, model, warnings, .. } in &scope {
+            match model {
+                Ok(_) => news.warnings(name, warnings),
+                Err(unusable) => news.broken(name, unusable),
+            }
+        }
+        news.end();
+        let broken = scope.iter().filter(|scope| scope.model.is_err()).count();
+        tracing::info!(models = scope.len() - broken, broken, "models read");
+        Ok((scope, Watch { changes, late, late_look: None }))
+    }
+}
+
+impl LookError {
+    /// The thread that goes on looking.
+    pub fn late(self) -> Option<Abandoned> {
+        match self {
+            Self::Undone { undone: Undone::Late { thread, .. }, .. } => Some(thread),
+            Self::Undone { .. } | Self::Catalog(_) => None,
+        }
+    }
+}
+
+/// Reads files on `workers`, and has `then` make of each what is wanted, there too, since it may evaluate the model. It is
+/// handed over in the order in which it is done, and with the problem if the file was not read.
+pub fn read_each<R: Send + 'static>(
+    workers: &Workers,
+    files: Vec<(SensorName, ModelFile)>,
+    LoadBounds { limits, deadline, advice }: LoadBounds,
+    then: impl Fn(Entry) -> R + Clone + Send + Sync + 'static,
+    mut take: impl FnMut(&SensorName, R, Option<Undone>),
+) {
+    let or_not = then.clone();
+    let read = move |(name, file): &(SensorName, ModelFile)| then(Entry::load(name.clone(), file.clone(), &limits));
+    workers.each(files, deadline, read, |(name, file), result| match result {
+        Ok(made) => take(name, made, None),
+        Err(undone) => {
+            let problem = match undone {
+                Undone::Late { .. } => format!("{undone}; {advice}"),
+                Undone::NotBegun { .. } | Undone::Refused(_) | Undone::Panicked(_) => undone.to_string(),
+            };
+            let entry = Entry::not_read(name.clone(), file.clone(), problem);
+            take(name, or_not(entry), Some(undone));
+        }
+    });
+}
+
+/// Reads the models of a listing on all cores.
+pub fn read_catalog(listing: Listing, bounds: LoadBounds) -> Catalog {
+    let Listing { files, ignored } = listing;
+    let mut entries = Vec::new();
+    let files = files.into_iter().collect();
+    read_each(&Workers::on_all_cores(), files, bounds, |entry| entry, |_, entry, _| entries.push(entry));
+    entries.sort_by(|a: &Entry, b| a.sensor.cmp(&b.sensor));
+    Catalog { entries, ignored }
+}
+
+/// Does what may take a while on a thread of its own, for which the end of the process does not wait. `None` when the
+/// system refused the thread.
+pub(crate) async fn aside<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Option<R> {
+    let (done, result) = oneshot::channel();
+    let run = move || {
+        // Whoever waits may have been stopped meanwhile.
+        let _ = done.send(work());
+    };
+    if let Err(problem) = thread::Builder::new().name("model loader".to_owned()).spawn(run) {
+        warn_limited!("model files are not looked at: the system refused a thread: {problem}");
+    }
+    result.await.ok()
+}

@@ -1,0 +1,113 @@
+//! Files that do not come to their end, and models that are slow: they cost the others little, and are named.
+//!
+//! The daemon runs in the test's own process, so that fail points can hold it up. They are global: one test at a time.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::support::settings::Settings;
+use crate::support::site::Site;
+use crate::support::{PATIENCE, alone, plant};
+use anomalyd::config::Config;
+use anomalyd::daemon::Daemon;
+use anomalyd::telemetry::metrics;
+use fail::FailScenario;
+
+/// A daemon's place with two models, of which one does not come to its end.
+struct Held {
+    site: Site,
+    config: Config,
+}
+
+const HELD: &str = "pump-2/flow";
+const GOOD: &str = "press-1/flow";
+
+impl Held {
+    fn new() -> Self {
+        let settings = plant::settings()
+            .with("models.settle", "\"10ms\"")
+            .with("models.look_every", "\"10ms\"")
+            .with("models.deadline", "\"100ms\"");
+        let site = Site::new(&settings);
+        fs::create_dir(site.path("models")).unwrap();
+        site.configure(&Settings::with_text(settings, "models.directory", site.path("models")));
+        let config = Config::read(&site.config()).unwrap();
+        let held = Self { site, config };
+        held.put(HELD, "p2_scale_1d.pkl");
+        held.put(GOOD, "p2_scale_1d.pkl");
+        held
+    }
+
+    fn path(&self, sensor: &str) -> PathBuf {
+        self.site.path("models").join(format!("model_{}.pkl", sensor.replace('/', "_")))
+    }
+
+    fn put(&self, sensor: &str, sample: &str) {
+        let beside = self.site.path("models/.new");
+        fs::copy(format!("{}/tests/samples/{sample}", env!("CARGO_MANIFEST_DIR")), &beside).unwrap();
+        fs::rename(&beside, self.path(sensor)).unwrap();
+    }
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[test]
+fn a_file_that_does_not_end_holds_up_neither_start_nor_change_nor_stop_and_is_tried_again_once_it_has_ended() {
+    let _alone = alone();
+    let scenario = FailScenario::setup();
+    let held = Held::new();
+    // Once: what follows is not held up.
+    fail::cfg(format!("model::load {HELD}"), "1*sleep(4000)->off").unwrap();
+    let (changed, late) = (metrics::MODELS_CHANGED.get(), metrics::READS_LATE.get());
+    actix_rt::System::new().block_on(async {
+        let began = Instant::now();
+        let daemon = Daemon::start(&held.config).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(2), "the start waited: {:?}", began.elapsed());
+        until("models are counted", || metrics::MODELS_LOADED.get() == 1).await;
+        assert_eq!(metrics::MODELS_BROKEN.get(), 1);
+        assert_eq!((metrics::READS_LATE.get() - late, metrics::READERS_ABANDONED.get()), (1, 1));
+
+        held.put(GOOD, "p4_bare_1d.pkl");
+        until("a good model is put to work", || metrics::MODELS_CHANGED.get() - changed == 1).await;
+        assert!(began.elapsed() < Duration::from_secs(3), "the change waited: {:?}", began.elapsed());
+        assert_eq!(metrics::READERS_ABANDONED.get(), 1);
+
+        until("the file is read at last", || metrics::MODELS_LOADED.get() == 2).await;
+        assert_eq!((metrics::MODELS_BROKEN.get(), metrics::READERS_ABANDONED.get()), (0, 0));
+        assert_eq!(metrics::READS_LATE.get() - late, 1, "while it was held up it was not tried again");
+
+        fail::cfg(format!("model::load {HELD}"), "1*sleep(4000)->off").unwrap();
+        held.put(HELD, "p4_bare_1d.pkl");
+        until("the changed file holds up its reader", || metrics::READERS_ABANDONED.get() == 1).await;
+        let stopping = Instant::now();
+        daemon.stop().await.unwrap();
+        assert!(stopping.elapsed() < Duration::from_secs(2), "the stop waited: {:?}", stopping.elapsed());
+        actix_rt::System::current().stop();
+    });
+    scenario.teardown();
+    // The thread is at it still: the next test counts such threads.
+    crate::support::eventually("the thread ends", || (metrics::READERS_ABANDONED.get() == 0).then_some(()));
+}
+
+#[test]
+fn a_file_that_does_not_end_does_not_hold_up_the_check_which_says_what_to_do() {
+    let _alone = alone();
+    let scenario = FailScenario::setup();
+    let held = Held::new();
+    fail::cfg(format!("model::load {HELD}"), "1*sleep(2000)->off").unwrap();
+    let (began, mut said) = (Instant::now(), Vec::new());
+    anomalyd::cli::check::run(&anomalyd::cli::check::Args { config: held.site.config() }, &mut said).unwrap();
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("model_pump-2_flow.pkl: was not read within 100ms; raise models.deadline"), "{said}");
+    assert!(said.contains("1 usable model"), "{said}");
+    crate::support::eventually("the thread ends", || (metrics::READERS_ABANDONED.get() == 0).then_some(()));
+    scenario.teardown();
+}
