@@ -1,0 +1,103 @@
+//! The options that say how a history is read: the same words for every command.
+
+use crate::ingest::history::{
+    AnyTime, Columns, Decimal, HistorySettings, Pattern, SensorColumns, Separator, TimeError, TimeSettings, Written,
+    Zone,
+};
+use crate::ingest::route::TimeUnit;
+use crate::sensor::{SensorName, SensorNameError};
+
+/// How a history is read.
+///
+/// What the files tell by themselves need not be said.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[command(next_help_heading = "How the history is read")]
+pub struct HistoryOptions {
+    /// The columns, by their names in the header, as in time=When,value=Reading. A column not named here is known by its
+    /// usual name: TS, timestamp, datetime or time; date, if the day stands apart; device; tag or sensor; value
+    #[arg(long, value_name = "ROLE=NAME,...")]
+    pub columns: Option<Columns>,
+    /// The device of all rows, if no column names it. Else names such as press-1/vibration hold it
+    #[arg(long, value_name = "NAME", value_parser = parse_part)]
+    pub device: Option<String>,
+    /// The sensor of all rows, if the file is of one sensor and no column names it
+    #[arg(long, value_name = "NAME", value_parser = parse_part, conflicts_with = "sensors")]
+    pub sensor: Option<String>,
+    /// Of a table with a column a sensor: the columns to read, others are left out. NAME=COLUMN gives the sensor another
+    /// name. All columns, if left out
+    #[arg(long, value_name = "COLUMN,...")]
+    pub sensors: Option<SensorColumns>,
+    /// What stands between fields: ',', ';', '|' or tab. Found from the header, if left out
+    #[arg(long, value_name = "CHARACTER")]
+    pub separator: Option<Separator>,
+    /// The decimal mark: '.' or ','. Found from the first number with a fraction, if left out; always '.' where commas
+    /// stand between fields
+    #[arg(long, value_name = "CHARACTER")]
+    pub decimal: Option<Decimal>,
+    /// How many lines stand before the header, beside empty ones and those that begin with '#'
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub skip_lines: u64,
+    /// The zone of times that name none: a place such as Europe/Berlin, or a distance from UTC such as +02:00. An hour
+    /// that clocks skip is refused; an hour that comes twice is the first, until times go back by half an hour or more
+    #[arg(long, value_name = "ZONE", default_value = "UTC", allow_hyphen_values = true)]
+    pub zone: Zone,
+    /// What times count that are numbers, since 1970: s, ms, us or ns. Told by their size, if left out
+    #[arg(long, value_name = "UNIT", value_parser = parse_unit, conflicts_with = "time_format")]
+    pub time_unit: Option<TimeUnit>,
+    /// How times are written, as strftime has it, such as '%d.%m.%Y %H:%M:%S'. As 2018-08-28T23:00:05Z or 2018-08-28
+    /// 23:00:05, or as numbers, if left out
+    #[arg(long, value_name = "PATTERN")]
+    pub time_format: Option<Pattern>,
+    /// Leave out readings before this time, such as 2018-08-28T23:00:00Z, or 2018-08-28 in --zone
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub from: Option<AnyTime>,
+    /// Leave out readings at and after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until: Option<AnyTime>,
+}
+
+impl HistoryOptions {
+    /// What they say to the reader of histories.
+    pub(super) fn settings(&self) -> HistorySettings {
+        let written = match (&self.time_format, self.time_unit) {
+            (Some(pattern), _) => Written::Pattern(pattern.clone()),
+            (None, Some(unit)) => Written::Number(unit),
+            (None, None) => Written::Usual,
+        };
+        HistorySettings {
+            columns: self.columns.clone().unwrap_or_default(),
+            device: self.device.clone(),
+            sensor: self.sensor.clone(),
+            sensors: self.sensors.clone(),
+            separator: self.separator,
+            decimal: self.decimal,
+            skip_lines: self.skip_lines,
+            times: TimeSettings { zone: self.zone, written },
+        }
+    }
+}
+
+/// Reads the name of a device or of a sensor.
+fn parse_part(text: &str) -> Result<String, SensorNameError> {
+    SensorName::new("device", text)?;
+    Ok(text.to_owned())
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("not a unit; write s, ms, us or ns")]
+struct UnitError;
+
+fn parse_unit(text: &str) -> Result<TimeUnit, UnitError> {
+    match text {
+        "s" => Ok(TimeUnit::Seconds),
+        "ms" => Ok(TimeUnit::Milliseconds),
+        "us" => Ok(TimeUnit::Microseconds),
+        "ns" => Ok(TimeUnit::Nanoseconds),
+        _ => Err(UnitError),
+    }
+}
+
+/// Reads a time of one of the usual forms.
+pub(in crate::cli) fn parse_time(text: &str) -> Result<AnyTime, TimeError> {
+    AnyTime::parse(text)
+}
