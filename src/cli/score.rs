@@ -34,7 +34,7 @@ use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
 
 /// Scores a history with models, offline: what the daemon would have said of these readings.
 ///
-/// Reads CSV files, aggregates the readings over intervals, scores window after window with each sensor's model, and
+/// Reads tables of text, aggregates the readings over intervals, scores window after window with each sensor's model, and
 /// writes one prediction file a sensor: preds_{device}_{sensor}_{yymmddHHMMSS}.csv, the time being the end of the last
 /// window. A model's columns are those that --features names, else those that its file names, else the mean; a window
 /// is scored when it is over for all sensors that they name. The exit code is 0 when every

@@ -13,8 +13,9 @@ use crate::sensor::{SensorName, SensorNameError};
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "How the history is read")]
 pub struct HistoryOptions {
-    /// The columns, by their names in the header, as in time=When,value=Reading. A column not named here is known by its
-    /// usual name: TS, timestamp, datetime or time; date, if the day stands apart; device; tag or sensor; value
+    /// The columns of the time, the date, the device, the sensor and the value, by their names in the header, as in
+    /// time=When,value=Reading. A column not named here is known by its usual name: TS, timestamp, datetime or time; date,
+    /// if the day stands apart; device; tag or sensor; value
     #[arg(long, value_name = "ROLE=NAME,...")]
     pub columns: Option<Columns>,
     /// The device of all rows, if no column names it. Else names such as press-1/vibration hold it

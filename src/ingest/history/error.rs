@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::columns::Role;
 use super::numbers::ValueError;
 use super::times::TimeError;
+use crate::printable::Printable;
 use crate::sensor::SensorNameError;
 
 /// Why a history, or a row of one, could not be read.
@@ -126,8 +127,8 @@ impl Found {
 
 impl std::fmt::Display for Found {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown: Vec<_> = self.0.iter().take(Self::MAX).map(|name| name.escape_debug().to_string()).collect();
-        f.write_str(&shown.join(", "))?;
+        let shown = self.0.iter().take(Self::MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+        write!(f, "{}", Printable(shown))?;
         if self.0.len() > Self::MAX { f.write_str(" and more") } else { Ok(()) }
     }
 }

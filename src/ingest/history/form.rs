@@ -6,6 +6,7 @@ use super::layout::{Layout, Shape};
 use super::numbers::Assumed;
 use super::preamble::Preamble;
 use super::separator::Separator;
+use crate::printable::Printable;
 
 /// What a history was taken for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +50,8 @@ impl fmt::Display for Form {
             Some(Wide { sensors, left_out }) => {
                 write!(f, "a column a sensor, {sensors} of them, {} between fields", self.separator)?;
                 if !left_out.is_empty() {
-                    let names: Vec<_> = left_out.iter().take(MAX).map(|name| name.escape_debug().to_string()).collect();
-                    write!(f, "; left out: {}", names.join(", "))?;
+                    let names = left_out.iter().take(MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+                    write!(f, "; left out: {}", Printable(names))?;
                     if left_out.len() > MAX {
                         write!(f, " and {} more", left_out.len() - MAX)?;
                     }

@@ -198,8 +198,9 @@ impl Header<'_> {
                 chosen.collect::<Result<Vec<_>, _>>()?
             }
             None => {
-                // A day beside a whole time is no sensor.
-                let may_be = |name: &str| !name.is_empty() && !Role::Date.is_usual(name);
+                // A day beside a whole time is no sensor, nor is a device beside the one that was given.
+                let may_be =
+                    |name: &str| !name.is_empty() && !Role::Date.is_usual(name) && !Role::Device.is_usual(name);
                 let all = self.0.iter().enumerate().filter(|(place, name)| may_be(name) && !taken.contains(place));
                 all.map(|(place, name)| cell(place, name, name, device)).collect::<Result<Vec<_>, _>>()?
             }
