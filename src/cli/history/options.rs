@@ -102,3 +102,90 @@ fn parse_unit(text: &str) -> Result<TimeUnit, UnitError> {
 pub(in crate::cli) fn parse_time(text: &str) -> Result<AnyTime, TimeError> {
     AnyTime::parse(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::history::Histories;
+    use crate::time::Timestamp;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        history: HistoryOptions,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<HistoryOptions, String> {
+        let cli = Cli::try_parse_from([&["x"], arguments].concat());
+        cli.map(|cli| cli.history).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_options_whatever_can_be_found_is_found() {
+        assert_eq!(parse(&[]).unwrap().settings(), HistorySettings::default());
+    }
+
+    #[test]
+    fn options_say_how_a_history_is_read() {
+        let options = parse(&[
+            "--columns",
+            "time=When",
+            "--device",
+            "press-1",
+            "--sensors",
+            "a,b=B",
+            "--separator",
+            "tab",
+            "--decimal",
+            ",",
+            "--skip-lines",
+            "3",
+            "--zone",
+            "-05:00",
+            "--time-unit",
+            "ms",
+        ]);
+        let settings = options.unwrap().settings();
+        let expected = HistorySettings {
+            columns: "time=When".parse().unwrap(),
+            device: Some("press-1".into()),
+            sensor: None,
+            sensors: Some("a,b=B".parse().unwrap()),
+            separator: Some(Separator::Tab),
+            decimal: Some(Decimal::Comma),
+            skip_lines: 3,
+            times: TimeSettings { zone: "-05:00".parse().unwrap(), written: Written::Number(TimeUnit::Milliseconds) },
+        };
+        assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_what_is_accepted() {
+        for (arguments, says) in [
+            (&["--columns", "TS"][..], "write time=NAME"),
+            (&["--device", "a+b"], "holds '+'"),
+            (&["--sensor", "a", "--sensors", "b"], "cannot be used with"),
+            (&["--separator", ":"], "write ',', ';', '|' or tab"),
+            (&["--decimal", ";"], "write '.' or ','"),
+            (&["--zone", "Berlin"], "such as Europe/Berlin"),
+            (&["--time-unit", "min"], "write s, ms, us or ns"),
+            (&["--time-format", "%H:%M"], "whole time"),
+            (&["--time-format", "%d.%m.%Y", "--time-unit", "s"], "cannot be used with"),
+            (&["--from", "noon"], "\"noon\" is not a time"),
+        ] {
+            let error = parse(arguments).unwrap_err();
+            assert!(error.contains(says), "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn from_and_until_are_times_of_the_zone() {
+        let open = |from: &str| Histories::open(&[], &parse(&["--zone", "Europe/Berlin", "--from", from]).unwrap());
+        assert_eq!(open("2018-07-01").unwrap().from, Timestamp::parse("2018-06-30T22:00:00Z"));
+        assert_eq!(open("2018-07-01T00:00:00Z").unwrap().from, Timestamp::parse("2018-07-01T00:00:00Z"));
+        let error = open("2018-03-25 02:30").unwrap_err().to_string();
+        assert!(error.starts_with("--from: \"2018-03-25 02:30:00\" does not exist in Europe/Berlin"), "{error}");
+    }
+}

@@ -66,3 +66,33 @@ pub(super) fn read(
 pub(super) fn trimmed(names: &[String]) -> Vec<String> {
     names.iter().map(|name| name.trim().to_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_unpacked_and_the_header_shows_their_separator() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("comma", "a,b\n1,2\n# no row\n,4\n"),
+            ("semicolon", "# by hand\n\na;b\n1;2\n;4\n"),
+            ("tab", "a\tb\n1\t2\n\t4\n"),
+        ] {
+            let path = folder.path().join(name);
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(text.as_bytes()).unwrap();
+            for bytes in [text.as_bytes().to_vec(), encoder.finish().unwrap()] {
+                std::fs::write(&path, bytes).unwrap();
+                let (header, rows) = read(&path, |reader| Ok(reader.header().to_vec()), None, None).unwrap();
+                assert_eq!(header, ["a", "b"], "{name}");
+                assert!(rows.values[[0, 1]] == 2.0 && rows.values[[1, 0]].is_nan() && rows.values[[1, 1]] == 4.0);
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::layout::{Layout, Shape};
-use super::numbers::Assumed;
+use super::numbers::CommaAssumed;
 use super::preamble::Preamble;
 use super::separator::Separator;
 use crate::printable::Printable;
@@ -14,7 +14,7 @@ pub struct Form {
     /// The sensors of a wide table.
     wide: Option<Wide>,
     separator: Separator,
-    decimal: Option<Assumed>,
+    decimal: Option<CommaAssumed>,
     comments: u64,
     twofold: u64,
 }
@@ -26,7 +26,7 @@ struct Wide {
 }
 
 impl Form {
-    pub(super) fn new(layout: &Layout, preamble: &Preamble, decimal: Option<&Assumed>, twofold: u64) -> Self {
+    pub(super) fn new(layout: &Layout, preamble: &Preamble, decimal: Option<&CommaAssumed>, twofold: u64) -> Self {
         let wide = match &layout.shape {
             Shape::Long { .. } => None,
             Shape::Wide { cells, left_out } => Some(Wide { sensors: cells.len(), left_out: left_out.clone() }),

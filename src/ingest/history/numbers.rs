@@ -48,22 +48,16 @@ pub enum ValueError {
     Thousands(String),
 }
 
-/// A decimal mark that was not given, and what it was taken from.
+/// The number because of which a comma was taken for the decimal mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Assumed {
-    pub(super) decimal: Decimal,
-    /// The number that decided.
-    pub(super) from: String,
-    pub(super) line: u64,
+pub(super) struct CommaAssumed {
+    text: String,
+    line: u64,
 }
 
-impl fmt::Display for Assumed {
+impl fmt::Display for CommaAssumed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = match self.decimal {
-            Decimal::Point => '.',
-            Decimal::Comma => ',',
-        };
-        write!(f, "'{mark}' as decimal mark, because of {:?} on line {} (--decimal)", self.from, self.line)
+        write!(f, "',' as decimal mark, because of {:?} on line {} (--decimal)", self.text, self.line)
     }
 }
 
@@ -72,7 +66,7 @@ impl fmt::Display for Assumed {
 pub(super) struct Numbers {
     /// Unknown until a number with a fraction has come.
     decimal: Option<Decimal>,
-    assumed: Option<Assumed>,
+    assumed: Option<CommaAssumed>,
 }
 
 impl Numbers {
@@ -81,8 +75,8 @@ impl Numbers {
         Self { decimal, assumed: None }
     }
 
-    /// What was assumed.
-    pub(super) fn assumed(&self) -> Option<&Assumed> {
+    /// Why a comma was taken for the decimal mark without being told.
+    pub(super) fn assumed(&self) -> Option<&CommaAssumed> {
         self.assumed.as_ref()
     }
 
@@ -92,7 +86,7 @@ impl Numbers {
             (Some(Decimal::Point), Some(number)) => Ok(number),
             (_, Some(number)) if !text.contains('.') => Ok(number),
             (None, Some(number)) => {
-                self.assume(Decimal::Point, text, line);
+                self.decimal = Some(Decimal::Point);
                 Ok(number)
             }
             _ => self.with_comma(text, line),
@@ -109,18 +103,14 @@ impl Numbers {
             (Some(_), Some(Decimal::Point)) => Err(ValueError::Comma(cut(text))),
             (Some(number), Some(Decimal::Comma)) => Ok(number),
             (Some(number), None) => {
-                self.assume(Decimal::Comma, text, line);
+                self.decimal = Some(Decimal::Comma);
+                self.assumed = Some(CommaAssumed { text: cut(text), line });
                 Ok(number)
             }
             (None, _) if commas == 0 && points == 1 && number(text).is_some() => Err(ValueError::Point(cut(text))),
             (None, _) if number(&without_marks(text)).is_some() => Err(ValueError::Thousands(cut(text))),
             (None, _) => Err(ValueError::NotFinite(cut(text))),
         }
-    }
-
-    fn assume(&mut self, decimal: Decimal, from: &str, line: u64) {
-        self.decimal = Some(decimal);
-        self.assumed = Some(Assumed { decimal, from: cut(from), line });
     }
 }
 
