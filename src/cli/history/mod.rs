@@ -55,7 +55,7 @@ impl Histories {
             time.map_err(|problem| HistoriesError::Bound { option, problem })
         };
         let (from, until) = (bound("--from", options.from)?, bound("--until", options.until)?);
-        let mut waiting = files.to_vec().into_iter();
+        let mut waiting = Vec::from(files).into_iter();
         let open = waiting.next().map(|file| History::open(&file, &settings)).transpose()?;
         for file in waiting.as_slice().iter().filter(|file| !can_be_read_once(file)) {
             History::open(file, &settings)?;

@@ -116,7 +116,7 @@ impl SensorColumn {
     /// The column's name as the header has it, and the sensor's; `None` when the header has no such column.
     ///
     /// `COLUMN` is both; `SENSOR=COLUMN` gives the sensor a name of its own.
-    pub(super) fn find<'a>(&'a self, has: impl Fn(&str) -> bool) -> Option<(&'a str, &'a str)> {
+    pub(super) fn find(&self, has: impl Fn(&str) -> bool) -> Option<(&str, &str)> {
         let renamed = || self.text.split_once('=').map(|(sensor, column)| (column.trim(), sensor.trim()));
         if has(&self.text) { Some((&self.text, &self.text)) } else { renamed().filter(|(column, _)| has(column)) }
     }

@@ -94,8 +94,11 @@ fn decode(bytes: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>>
     Ok(Box::new(bytes))
 }
 
+/// A source from its first bytes on, which were looked at.
+type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// The first bytes of a source, and all of it.
-fn peek<R: Read>(mut source: R) -> io::Result<(Vec<u8>, Chain<Cursor<Vec<u8>>, R>)> {
+fn peek<R: Read>(mut source: R) -> io::Result<(Vec<u8>, Whole<R>)> {
     let mut head = Vec::new();
     source.by_ref().take(16).read_to_end(&mut head)?;
     Ok((head.clone(), Cursor::new(head).chain(source)))

@@ -273,6 +273,7 @@ fn the_reference_history_is_read_whole() {
 }
 
 /// A way to write a table.
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 #[derive(Clone, Debug)]
 struct Dialect {
     wide: bool,
