@@ -72,11 +72,7 @@ fn a_header_that_does_not_say_what_is_needed_is_refused_with_what_would() {
     for (text, settings, says) in [
         ("", &plain, "h.csv is empty"),
         ("\n# nothing\n", &plain, "h.csv is empty"),
-        (
-            "Zeit,Wert\x1b[31m\n",
-            &plain,
-            "no column of the time, such as \"TS\"; its header names Zeit, Wert·[31m; say",
-        ),
+        ("Zeit,Wert\x1b[31m\n", &plain, "no column of the time, such as \"TS\"; its header names Zeit, Wert·[31m; say"),
         (
             "TS,Device,Tag,Val\n",
             &plain,
