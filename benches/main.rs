@@ -44,7 +44,9 @@ impl Size {
     }
 }
 
-const BENCHMARKS: [(&str, fn(Size)); 7] = [
+type Benchmark = (&'static str, fn(Size));
+
+const BENCHMARKS: [Benchmark; 7] = [
     ("decode", decode::run),
     ("detectors", detectors::run),
     ("ingest", ingest::run),

@@ -16,24 +16,24 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 pub use self::pace::{Speed, SpeedError};
-pub use self::report::{Ending, Report, RowCounts};
+pub use self::report::{Ending, Report};
 use super::publish::url::ServerUrl;
 use super::publish::{PublishError, Publisher, Settings, json_payload};
-use crate::cli::arguments::parse_time;
-use crate::ingest::history::{Columns, History, HistoryError, Row};
-use crate::time::Timestamp;
+use crate::cli::history::{Histories, HistoriesError, HistoryOptions};
+use crate::ingest::history::NamedReading;
 
-/// Publishes a history file over MQTT, as the devices would have.
+/// Publishes history files over MQTT, as the devices would have.
 ///
-/// Each row becomes one message with QoS 1, in the order of the file, such as {"ts":"2018-08-28T23:00:05Z","value":10.16}.
-/// Rows come at a multiple of their own pace, by their times, or as fast as the server acknowledges. What is not
+/// Each reading becomes one message with QoS 1, in the order of the files, such as {"ts":"2018-08-28T23:00:05Z","value":10.16}.
+/// Readings come at a multiple of their own pace, by their times, or as fast as the server acknowledges. What is not
 /// acknowledged when a connection breaks is sent again. Ends with a summary; the exit code is 0 when every message was
 /// acknowledged, else 1.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// The history: CSV with a header, a reading a row
-    #[arg(value_name = "FILE.csv")]
-    file: PathBuf,
+    /// The history: tables of text with a header, a reading a row or a column a sensor, also packed by gzip; - is standard
+    /// input; several files are read one after the other
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
     /// The MQTT server: the daemon's own listener, or a broker
     #[arg(long, value_name = "mqtt://HOST:PORT")]
     to: ServerUrl,
@@ -43,26 +43,19 @@ pub struct Args {
     /// The topic of a reading, in which {device} and {sensor} stand for its names
     #[arg(long, default_value = "plant/{device}/{sensor}", value_name = "TEMPLATE", value_parser = parse_topic)]
     topic: String,
-    /// The columns of the file, by their names in the header; those left out keep the names shown here
-    #[arg(long, default_value_t, value_name = "ROLE=NAME,...")]
-    columns: Columns,
-    /// Leave out rows before this time, such as 2018-08-28T23:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    from: Option<Timestamp>,
-    /// Leave out rows at and after this time
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    until: Option<Timestamp>,
     /// The name of the MQTT session; two replays at once need two names
     #[arg(long, default_value = "anomalyd-replay", value_name = "NAME")]
     client_id: String,
+    #[command(flatten)]
+    history: HistoryOptions,
 }
 
 /// Why a replay did not begin, or broke off.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// The file.
+    /// The files.
     #[error(transparent)]
-    History(#[from] HistoryError),
+    History(#[from] HistoriesError),
     /// The server.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -93,7 +86,7 @@ const REDRAW: Duration = Duration::from_millis(200);
 /// Replays, and writes the summary to `out`. The progress line goes to standard error, when that is a terminal.
 ///
 /// # Errors
-/// When the file cannot be read or has not the columns, or the server is not to be reached.
+/// When a file cannot be read or has not the columns, or the server is not to be reached.
 pub async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ReplayError> {
     let report = replay(args).await?;
     write!(out, "{report}")?;
@@ -103,59 +96,43 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ReplayErr
 /// Replays without a word but the progress line.
 ///
 /// # Errors
-/// When the file cannot be read or has not the columns, or the server is not to be reached.
+/// When a file cannot be read or has not the columns, or the server is not to be reached.
 pub async fn replay(args: &Args) -> Result<Report, ReplayError> {
-    let mut history = History::open(&args.file, args.columns.clone())?;
+    let mut histories = Histories::open(&args.files, &args.history)?;
     let settings = Settings::new(args.to.clone(), &args.client_id);
     let publisher = Publisher::connect(settings, CONNECT_WITHIN).await?;
-    let line = ProgressLine::new(std::fs::metadata(&args.file).map_or(0, |metadata| metadata.len()));
+    let line = ProgressLine::new(histories.bytes_total());
     let begin = Instant::now();
-    let mut rows = RowCounts::default();
     let ending = {
         let mut interrupted = pin!(tokio::signal::ctrl_c());
         tokio::select! {
             biased;
-            ending = publish_all(args, &mut history, &publisher, &mut rows, &line) => ending,
+            ending = publish_all(args, &mut histories, &publisher, &line) => ending,
             _ = &mut interrupted => Ending::Interrupted,
         }
     };
     line.finish(&publisher);
     let within = if ending == Ending::EndOfFile { DRAIN_WITHIN } else { DRAIN_INTERRUPTED_WITHIN };
     let published = publisher.drain(within).await;
-    Ok(Report { server: args.to.clone(), rows, ending, published, took: begin.elapsed() })
+    Ok(Report { server: args.to.clone(), history: histories.into_tally(), ending, published, took: begin.elapsed() })
 }
 
-/// Publishes the rows, each when it is due. May be dropped between any two of them.
-async fn publish_all(
-    args: &Args,
-    history: &mut History,
-    publisher: &Publisher,
-    rows: &mut RowCounts,
-    line: &ProgressLine,
-) -> Ending {
+/// Publishes the readings, each when it is due. May be dropped between any two of them.
+async fn publish_all(args: &Args, histories: &mut Histories, publisher: &Publisher, line: &ProgressLine) -> Ending {
     let begin = Instant::now();
     let mut first = None;
     loop {
-        let Some(row) = history.next() else { return Ending::EndOfFile };
-        rows.read += 1;
-        if rows.read.is_multiple_of(1_000) {
-            line.show(history.bytes_read(), publisher);
-        }
-        let Row { sensor, time, value, .. } = match row {
-            Ok(row) => row,
-            Err(HistoryError::Row { line, reason, .. }) => {
-                rows.refuse(line, reason);
-                continue;
-            }
+        let NamedReading { sensor, time, value, .. } = match histories.read() {
+            Ok(Some(reading)) => reading,
+            Ok(None) => return Ending::EndOfFile,
             Err(error) => return Ending::Failed(error.to_string()),
         };
-        if args.from.is_some_and(|from| time < from) || args.until.is_some_and(|until| time >= until) {
-            rows.passed_over += 1;
-            continue;
+        if histories.tally().readings.is_multiple_of(1_000) {
+            line.show(histories.bytes_read(), publisher);
         }
         let due = args.speed.due(*first.get_or_insert(time), time);
         while let Some(wait) = due.checked_sub(begin.elapsed()).filter(|wait| !wait.is_zero()) {
-            line.show(history.bytes_read(), publisher);
+            line.show(histories.bytes_read(), publisher);
             tokio::time::sleep(wait.min(REDRAW)).await;
         }
         if let Err(error) = publisher.publish(&sensor.fill(&args.topic), json_payload(time, value)).await {

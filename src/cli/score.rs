@@ -16,10 +16,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use self::held::{Held, Reads};
 pub use self::report::Report;
 use crate::actors::model_loader::{LoadBounds, read_catalog};
-use crate::cli::arguments::{parse_features, parse_missing, parse_span, parse_time};
+use crate::cli::arguments::{parse_features, parse_missing, parse_span};
+use crate::cli::history::{Histories, HistoriesError, HistoryOptions};
 use crate::cli::limits::LimitArgs;
 use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, Missing, Plan};
-use crate::ingest::history::{Columns, History, HistoryError};
+use crate::ingest::history::{AnyTime, NamedReading};
 use crate::interval::{Cut, CutError, Window};
 use crate::model::{Catalog, CatalogError, Listing, Model, NameTemplate};
 use crate::printable::shown;
@@ -34,10 +35,10 @@ use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
 
 /// Scores a history with models, offline: what the daemon would have said of these readings.
 ///
-/// Reads CSV files, aggregates the readings over intervals, scores window after window with each sensor's model, and
+/// Reads tables of text, aggregates the readings over intervals, scores window after window with each sensor's model, and
 /// writes one prediction file a sensor: preds_{device}_{sensor}_{yymmddHHMMSS}.csv, the time being the end of the last
 /// window. A model's columns are those that --features names, else those that its file names, else the mean; a window
-/// is scored when it is over for all sensors that they name. Times without a zone are UTC. The exit code is 0 when every
+/// is scored when it is over for all sensors that they name. The exit code is 0 when every
 /// model could be read and every window scored, and there was one at all, else 1.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
@@ -47,8 +48,9 @@ pub struct Args {
     /// How model files are named; any file ending is accepted behind it
     #[arg(long, value_name = "TEMPLATE", default_value = "model_{device}_{sensor}", value_parser = NameTemplate::parse)]
     pub name: NameTemplate,
-    /// The history: CSV with a header, a reading a row; several files are read one after the other
-    #[arg(long, value_name = "FILE.csv", required = true, num_args = 1..)]
+    /// The history: tables of text with a header, a reading a row or a column a sensor, also packed by gzip; - is standard
+    /// input; several files are read one after the other
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// Where the prediction files go
     #[arg(long, value_name = "DIR")]
@@ -71,21 +73,18 @@ pub struct Args {
     /// For how many intervals of a window a row must be made for it to be scored
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub min_intervals: u32,
-    /// Leave out readings before this time, such as 2018-08-28T23:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub from: Option<Timestamp>,
-    /// Leave out readings at and after this time
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub to: Option<Timestamp>,
     /// Add a column with the decision values
     #[arg(long)]
     pub decisions: bool,
-    /// The columns of the files, by their names in the header; those left out keep the names shown here
-    #[arg(long, value_name = "ROLE=NAME,...", default_value_t)]
-    pub columns: Columns,
     #[command(flatten)]
     #[expect(missing_docs, reason = "the options carry their help")]
     pub limits: LimitArgs,
+    /// How the history is read
+    #[command(flatten)]
+    pub history: HistoryOptions,
+    /// The former name of --until
+    #[arg(long, value_name = "TIME", value_parser = AnyTime::parse, hide = true, conflicts_with = "until")]
+    pub to: Option<AnyTime>,
 }
 
 /// Why a history was not scored to its end.
@@ -99,7 +98,7 @@ pub enum ScoreHistoryError {
     Catalog(#[from] CatalogError),
     /// A file of the history.
     #[error(transparent)]
-    History(#[from] HistoryError),
+    History(#[from] HistoriesError),
     /// A prediction file.
     #[error("{}: {problem}", path.display())]
     Output {
@@ -138,9 +137,7 @@ pub fn score_history(args: &Args) -> Result<Report, ScoreHistoryError> {
     let catalog = read_catalog(listing, bounds);
     fs::create_dir_all(&args.out).map_err(|problem| ScoreHistoryError::Output { path: args.out.clone(), problem })?;
     let mut scorer = Scorer::new(args, cut, catalog);
-    for file in &args.data {
-        scorer.read(file)?;
-    }
+    scorer.read()?;
     scorer.finish(began)
 }
 
@@ -233,32 +230,26 @@ impl<'a> Scorer<'a> {
         self.held.wait(own, Reads { sensors, base, windows_back: plan.windows_back() });
     }
 
-    fn read(&mut self, file: &Path) -> Result<(), ScoreHistoryError> {
-        let mut history = History::open(file, self.args.columns.clone())?;
-        let bar = ProgressBar::new(fs::metadata(file).map_or(0, |metadata| metadata.len()));
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % of {msg}, {elapsed}") {
+    fn read(&mut self) -> Result<(), ScoreHistoryError> {
+        let mut options = self.args.history.clone();
+        options.until = options.until.or(self.args.to);
+        let mut histories = Histories::open(&self.args.data, &options)?;
+        let bar = ProgressBar::new(histories.bytes_total());
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % of the history, {elapsed}") {
             bar.set_style(style);
         }
-        bar.set_message(shown(file).to_string());
-        while let Some(row) = history.next() {
-            match row {
-                Ok(row) => self.take(&row.sensor, row.time, row.value)?,
-                Err(error) if error.is_of_row() => self.report.refuse(&error),
-                Err(error) => return Err(error.into()),
-            }
-            if self.report.rows.is_multiple_of(4096) {
-                bar.set_position(history.bytes_read());
+        while let Some(NamedReading { sensor, time, value, .. }) = histories.read()? {
+            self.take(&sensor, time, value)?;
+            if histories.tally().readings.is_multiple_of(4096) {
+                bar.set_position(histories.bytes_read());
             }
         }
         bar.finish_and_clear();
+        self.report.history = histories.into_tally();
         Ok(())
     }
 
     fn take(&mut self, name: &SensorName, time: Timestamp, value: f64) -> Result<(), ScoreHistoryError> {
-        if self.args.from.is_some_and(|from| time < from) || self.args.to.is_some_and(|to| time >= to) {
-            return Ok(());
-        }
-        self.report.rows += 1;
         let (sensor, known) = self.sensor(name);
         known.readings += 1;
         if !self.held.is_read(sensor) {

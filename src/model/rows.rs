@@ -108,14 +108,23 @@ pub enum RowsError {
 }
 
 impl<R: Read> RowReader<R> {
-    /// Reads the header.
+    /// Reads the header of a table whose fields are separated by commas.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn new(source: R, limits: &Limits) -> Result<Self, RowsError> {
+        Self::separated(source, b',', limits)
+    }
+
+    /// Reads the header of a table whose fields are separated by another character.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn separated(source: R, separator: u8, limits: &Limits) -> Result<Self, RowsError> {
         let metered = Metered { source, left: limits.file_bytes, max: limits.file_bytes };
         let mut csv = csv::ReaderBuilder::new()
             .flexible(true)
+            .delimiter(separator)
             .comment(Some(b'#'))
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(metered);

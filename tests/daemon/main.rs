@@ -13,6 +13,7 @@ mod crash;
 mod demo;
 mod features;
 mod golden;
+mod histories;
 mod hostile_mqtt;
 mod operations;
 mod reload;

@@ -26,6 +26,7 @@ mod wrappers;
 
 #[path = "../../fuzz/src/archive.rs"]
 #[expect(dead_code, reason = "only the fuzz targets put archives together of parts")]
+#[expect(clippy::duplicate_mod, reason = "it is part of the library of the fuzz targets as well")]
 mod archive;
 #[path = "../support/reference.rs"]
 mod reference;

@@ -9,7 +9,7 @@ use crate::answers::{Answers, columns};
 use anomalyd::model::formats::own;
 use anomalyd::model::{Components, Contamination, Format, Limits, Model, Training, TrainingMethod, train};
 use anomalyd::verdict::Label;
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 
@@ -33,7 +33,7 @@ fn read(bytes: &[u8]) -> Result<Model, String> {
 }
 
 /// Decision values to the last bit, or why there are none.
-fn answers(model: &Model, rows: ArrayView2<'_, f64>) -> Vec<Result<(u64, Label), String>> {
+fn answers(model: &Model, rows: &Array2<f64>) -> Vec<Result<(u64, Label), String>> {
     let answer = |row| {
         let evaluations = model.evaluate(row).map_err(|error| error.to_string())?;
         Ok((evaluations[0].decision.to_bits(), evaluations[0].label))
@@ -95,7 +95,7 @@ fn every_sample_comes_back_with_the_same_bytes_and_the_same_answers() {
             assert_eq!(back.metadata().source.as_ref().unwrap().sha256, model.hash().to_string());
         }
         proptest!(ProptestConfig::with_cases(8), |(rows in rows(model.width()))| {
-            prop_assert_eq!(answers(&model, rows.view()), answers(&back, rows.view()));
+            prop_assert_eq!(answers(&model, &rows), answers(&back, &rows));
         });
         checked += 1;
     }
@@ -124,7 +124,7 @@ proptest! {
         let contamination = Contamination::parse(&share.to_string()).unwrap();
         let model = train(rows.view(), &Training { method, contamination, columns }).unwrap();
         let back = read(&own::write(&model).unwrap()).unwrap();
-        prop_assert_eq!(answers(&model, rows.view()), answers(&back, rows.view()));
+        prop_assert_eq!(answers(&model, &rows), answers(&back, &rows));
         // The share of anomalies is what was asked for, to the row.
         let found = model.evaluate(rows.view()).unwrap();
         let anomalies = found.iter().filter(|evaluation| evaluation.label == Label::Anomaly).count() as f64;
@@ -381,7 +381,7 @@ fn every_detector_can_be_given_another_boundary() {
         };
         assert_eq!(order(&model), order(&quarter), "{name}");
         let back = read(&own::write(&quarter).unwrap()).unwrap();
-        assert_eq!(answers(&back, rows.view()), answers(&quarter, rows.view()), "{name}");
+        assert_eq!(answers(&back, &rows), answers(&quarter, &rows), "{name}");
         let offset = |model: &Model| {
             let parameters = model.detector().parameters();
             parameters.into_iter().find(|(name, _)| *name == "offset").map(|(_, offset)| offset).unwrap()
@@ -409,7 +409,7 @@ fn an_offset_is_as_scikit_learn_has_it() {
         let parameters = model.detector().parameters();
         let own = parameters.iter().find(|(name, _)| *name == offset).unwrap().1.parse().unwrap();
         let rows = columns(&samples().join(name).with_extension("csv"), |column| column.starts_with('x'));
-        assert_eq!(answers(&model.with_offset(own).unwrap(), rows.view()), answers(&model, rows.view()), "{name}");
+        assert_eq!(answers(&model.with_offset(own).unwrap(), &rows), answers(&model, &rows), "{name}");
     }
     for name in ["../detectors/forest_p2.pkl", "../detectors/factor_kd_tree.pkl", "../detectors/envelope.pkl"] {
         let error = load(name).with_offset(0.25).unwrap_err().to_string();

@@ -1,6 +1,5 @@
 //! `anomalyd model check`: a model's answers beside those that the library gave.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Output;
 use super::persist::{Existing, PersistError, check_free, persist};
-use super::rows_file::{self, RowsFileError, trimmed};
+use super::rows_file::{self, RowsFileError, RowsText, trimmed};
 use crate::cli::limits::LimitArgs;
 use crate::model::{
     AnsweredRows, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, LoadError, Model, RowReader,
@@ -31,8 +30,9 @@ use crate::verdict::Label;
 pub struct Args {
     /// The model
     pub file: PathBuf,
-    /// The rows: CSV with a header
-    #[arg(long, value_name = "FILE.csv")]
+    /// The rows: a table of text with a header; ',', ';', '|' or tabs between the fields, also packed by gzip; - is
+    /// standard input
+    #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
     /// The column with the expected decision values
     #[arg(long, value_name = "COLUMN")]
@@ -105,7 +105,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
     }
     // The rows may be those that keep the model from work.
     let model = Model::load_unproven(&args.file, &args.limits.limits())?;
-    let choose = |reader: &RowReader<File>| match &args.features {
+    let choose = |reader: &RowReader<RowsText>| match &args.features {
         Some(features) => of_width(trimmed(features), model.width()),
         None => reader.features(model.width(), model.metadata().columns.as_deref()),
     };

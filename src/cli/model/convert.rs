@@ -1,6 +1,5 @@
 //! `anomalyd model convert`: any model in our own format.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,7 +88,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
         model = model.with_offset(offset)?;
     } else if let Some(path) = &args.calibrate {
         let columns = model.metadata().columns.clone();
-        let choose = |reader: &RowReader<File>| reader.features(model.width(), columns.as_deref());
+        let choose = |reader: &RowReader<rows_file::RowsText>| reader.features(model.width(), columns.as_deref());
         let (_, read) = rows_file::read(path, choose, None, None)?;
         model = model.calibrated(read.values.view(), args.contamination)?;
         rows = Some(read.values);

@@ -1,13 +1,12 @@
 //! `anomalyd model fit`: a model of the gateway's own history, without Python.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::new_file::{self, NewFileError};
 use super::persist::{Existing, check_free};
-use super::rows_file::{self, RowsFileError, trimmed};
+use super::rows_file::{self, RowsFileError, RowsText, trimmed};
 use crate::cli::limits::LimitArgs;
 use crate::model::{Components, Contamination, RowReader, RowsError, TrainError, Training, TrainingMethod, train};
 
@@ -19,9 +18,9 @@ pub struct Args {
     /// The detector
     #[arg(value_name = "DETECTOR", value_enum)]
     pub detector: Kind,
-    /// The rows, one an interval and a column a feature: CSV with a header, all of them normal but for the share of
-    /// --contamination
-    #[arg(long, value_name = "FILE.csv")]
+    /// The rows, one an interval and a column a feature, all of them normal but for the share of --contamination: a table
+    /// of text with a header; ',', ';', '|' or tabs between the fields, also packed by gzip; - is standard input
+    #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
     /// The file to write
     #[arg(long, value_name = "FILE")]
@@ -122,7 +121,7 @@ fn parse_components(text: &str) -> Result<Components, &'static str> {
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, FitError> {
     let existing = Existing::from_flag(args.force);
     check_free(&args.out, existing).map_err(NewFileError::from)?;
-    let choose = |reader: &RowReader<File>| Ok(args.features(reader));
+    let choose = |reader: &RowReader<RowsText>| Ok(args.features(reader));
     let (features, rows) = rows_file::read(&args.data, choose, None, None)?;
     let rows = rows.values;
     let training = Training { method: args.method(), contamination: args.contamination, columns: features };
@@ -142,7 +141,7 @@ impl Args {
         }
     }
 
-    fn features(&self, reader: &RowReader<File>) -> Vec<String> {
+    fn features(&self, reader: &RowReader<RowsText>) -> Vec<String> {
         if let Some(features) = &self.features {
             return trimmed(features);
         }

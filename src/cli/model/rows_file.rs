@@ -1,8 +1,9 @@
 //! Rows from a file that a person names.
 
-use std::fs::File;
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 
+use crate::ingest::history::{Separator, Source};
 use crate::model::{AnsweredRows, Columns, LabelColumn, Limits, RowReader, RowsError};
 use crate::printable::shown;
 
@@ -16,10 +17,35 @@ pub struct RowsFileError {
     pub problem: RowsError,
 }
 
+/// The text of a file of rows.
+pub(super) type RowsText = Chain<Cursor<Vec<u8>>, BufReader<Source>>;
+
+/// Opens a file of rows, as histories are opened: packed by gzip or not, `-` being standard input. The header tells the
+/// separator.
+fn open(path: &Path) -> io::Result<(RowsText, Separator)> {
+    /// How much is looked at for a header.
+    const MOST: u64 = 1 << 20;
+    let mut source = BufReader::new(Source::open(path)?);
+    let (mut head, mut separator) = (Vec::new(), Separator::default());
+    let mut lines = source.by_ref().take(MOST);
+    loop {
+        let begin = head.len();
+        if lines.read_until(b'\n', &mut head)? == 0 {
+            break;
+        }
+        let line = String::from_utf8_lossy(head.get(begin..).unwrap_or_default());
+        if !line.trim().is_empty() && !line.starts_with('#') {
+            separator = Separator::of_header(&line, |_| false);
+            break;
+        }
+    }
+    Ok((Cursor::new(head).chain(source), separator))
+}
+
 /// Reads the features that `choose` chooses of a file's columns, with their names, and what is expected of the rows.
 pub(super) fn read(
     path: &Path,
-    choose: impl FnOnce(&RowReader<File>) -> Result<Vec<String>, RowsError>,
+    choose: impl FnOnce(&RowReader<RowsText>) -> Result<Vec<String>, RowsError>,
     decision: Option<&str>,
     label: Option<LabelColumn<'_>>,
 ) -> Result<(Vec<String>, AnsweredRows), RowsFileError> {
@@ -27,7 +53,8 @@ pub(super) fn read(
     const MOST_NUMBERS: usize = 1 << 27;
     let read = || {
         let limits = Limits { file_bytes: usize::MAX, elements: MOST_NUMBERS, ..Limits::default() };
-        let reader = RowReader::new(File::open(path)?, &limits)?;
+        let (text, separator) = open(path)?;
+        let reader = RowReader::separated(text, separator.byte(), &limits)?;
         let features = choose(&reader)?;
         let rows = reader.read(&Columns { features: &features, decision, label })?;
         Ok((features, rows))
@@ -38,4 +65,34 @@ pub(super) fn read(
 /// The names as they are without the blanks around them.
 pub(super) fn trimmed(names: &[String]) -> Vec<String> {
     names.iter().map(|name| name.trim().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_unpacked_and_the_header_shows_their_separator() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("comma", "a,b\n1,2\n# no row\n,4\n"),
+            ("semicolon", "# by hand\n\na;b\n1;2\n;4\n"),
+            ("tab", "a\tb\n1\t2\n\t4\n"),
+        ] {
+            let path = folder.path().join(name);
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(text.as_bytes()).unwrap();
+            for bytes in [text.as_bytes().to_vec(), encoder.finish().unwrap()] {
+                std::fs::write(&path, bytes).unwrap();
+                let (header, rows) = read(&path, |reader| Ok(reader.header().to_vec()), None, None).unwrap();
+                assert_eq!(header, ["a", "b"], "{name}");
+                assert!(rows.values[[0, 1]] == 2.0 && rows.values[[1, 0]].is_nan() && rows.values[[1, 1]] == 4.0);
+            }
+        }
+    }
 }

@@ -3,44 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::cli::history::Tally;
 use crate::cli::publish::Summary;
 use crate::cli::publish::url::ServerUrl;
-use crate::ingest::history::RowError;
-
-/// The rows of a history that were read, and what became of them.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct RowCounts {
-    /// Rows read.
-    pub read: u64,
-    /// Rows outside the asked-for time.
-    pub passed_over: u64,
-    /// Rows that are no readings.
-    pub refused: u64,
-    /// The first few of those, with their lines.
-    pub examples: Vec<(u64, RowError)>,
-}
-
-impl RowCounts {
-    /// How many refused rows are shown.
-    const MAX_EXAMPLES: usize = 5;
-
-    /// Counts a row that is no reading.
-    pub fn refuse(&mut self, line: u64, reason: RowError) {
-        self.refused += 1;
-        if self.examples.len() < Self::MAX_EXAMPLES {
-            self.examples.push((line, reason));
-        }
-    }
-}
 
 /// How a replay's reading came to its end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ending {
-    /// The whole file was read.
+    /// All files were read.
     EndOfFile,
     /// Someone pressed Ctrl-C.
     Interrupted,
-    /// The file could not be read on, or the server was away for too long.
+    /// A file could not be read on, or the server was away for too long.
     Failed(String),
 }
 
@@ -50,42 +24,34 @@ pub struct Report {
     /// Where it went.
     pub server: ServerUrl,
     /// What was read.
-    pub rows: RowCounts,
+    pub history: Tally,
     /// Why no more was read.
     pub ending: Ending,
     /// What was sent and acknowledged.
     pub published: Summary,
-    /// How long it took, from the first row to the last acknowledgement.
+    /// How long it took, from the first reading to the last acknowledgement.
     pub took: Duration,
 }
 
 impl Report {
-    /// Whether the whole file was read, something in it was a reading, and all was acknowledged.
+    /// Whether all files were read, something in them was a reading, and all was acknowledged.
     pub fn is_complete(&self) -> bool {
-        let sent_nothing_of_much = self.published.progress.sent == 0 && self.rows.refused > 0;
+        let sent_nothing_of_much = self.published.progress.sent == 0 && self.history.refused > 0;
         self.ending == Ending::EndOfFile && self.published.unacknowledged() == 0 && !sent_nothing_of_much
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RowCounts { read, passed_over, refused, examples } = &self.rows;
         let progress = &self.published.progress;
+        write!(f, "read          {} readings, {} rows or cells refused", self.history.readings, self.history.refused)?;
         match &self.ending {
-            Ending::EndOfFile => writeln!(f, "read          {read} rows")?,
-            Ending::Interrupted => writeln!(f, "read          {read} rows, then was interrupted")?,
-            Ending::Failed(reason) => writeln!(f, "read          {read} rows, then stopped: {reason}")?,
+            Ending::EndOfFile => writeln!(f)?,
+            Ending::Interrupted => writeln!(f, "; then was interrupted")?,
+            Ending::Failed(reason) => writeln!(f, "; then stopped: {reason}")?,
         }
-        if *passed_over > 0 {
-            writeln!(f, "passed over   {passed_over} rows outside --from and --until")?;
-        }
-        writeln!(f, "refused       {refused} rows")?;
-        for (line, reason) in examples {
-            writeln!(f, "              line {line}: {reason}")?;
-        }
-        let more = refused.saturating_sub(examples.len() as u64);
-        if more > 0 {
-            writeln!(f, "              and {more} more")?;
+        for note in self.history.notes() {
+            writeln!(f, "              {note}")?;
         }
         writeln!(f, "sent          {} messages to {}", progress.sent, self.server)?;
         match self.published.unacknowledged() {
@@ -107,11 +73,16 @@ impl fmt::Display for Report {
 mod tests {
     use super::*;
     use crate::cli::publish::Progress;
+    use crate::ingest::history::{HistoryError, RowError};
+
+    fn bad(line: u64) -> HistoryError {
+        HistoryError::Row { file: "h.csv".into(), line, reason: RowError::NotText }
+    }
 
     fn report(sent: u64, acknowledged: u64) -> Report {
         Report {
             server: ServerUrl::local(1883),
-            rows: RowCounts { read: sent, ..RowCounts::default() },
+            history: Tally::default(),
             ending: Ending::EndOfFile,
             published: Summary {
                 progress: Progress { sent, acknowledged, resent: 0, reconnects: 0 },
@@ -132,7 +103,7 @@ mod tests {
     #[test]
     fn a_file_without_a_single_reading_is_no_success() {
         let mut report = report(0, 0);
-        report.rows.refuse(2, RowError::Value("x".into()));
+        report.history.refuse(&bad(2));
         assert!(!report.is_complete());
     }
 
@@ -146,12 +117,10 @@ mod tests {
     #[test]
     fn the_first_refused_rows_are_shown_and_the_rest_counted() {
         let mut report = report(0, 0);
-        (2..9).for_each(|line| report.rows.refuse(line, RowError::Value("x".into())));
+        (2..9).for_each(|line| report.history.refuse(&bad(line)));
         let text = report.to_string();
-        assert!(
-            text.contains("refused       7 rows") && text.contains("line 2: \"x\" is not a finite number"),
-            "{text}"
-        );
-        assert!(text.contains("line 6") && !text.contains("line 7") && text.contains("and 2 more"), "{text}");
+        assert!(text.contains("0 readings, 7 rows or cells refused"), "{text}");
+        assert!(text.contains("refused: h.csv:2: the row is not UTF-8 text"), "{text}");
+        assert!(text.contains("h.csv:6") && !text.contains("h.csv:7") && text.contains("and 2 more refused"), "{text}");
     }
 }

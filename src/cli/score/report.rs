@@ -4,16 +4,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::ingest::history::HistoryError;
+use crate::cli::history::Tally;
 use crate::sensor::SensorName;
 
 /// What came of scoring a history.
 #[derive(Debug, Default)]
 pub struct Report {
     pub(super) out: PathBuf,
-    pub(super) rows: u64,
-    pub(super) refused: u64,
-    pub(super) first_refused: Option<String>,
+    pub(super) history: Tally,
     pub(super) repeated: u64,
     pub(super) conflicting: u64,
     pub(super) late: u64,
@@ -46,11 +44,6 @@ impl Report {
     /// Whether every model could be read, every window scored, and there was one at all.
     pub fn is_complete(&self) -> bool {
         self.broken.is_empty() && self.failed == 0 && self.windows > 0
-    }
-
-    pub(super) fn refuse(&mut self, error: &HistoryError) {
-        self.refused += 1;
-        self.first_refused.get_or_insert_with(|| error.to_string());
     }
 
     pub(super) fn fail(&mut self, reason: String) {
@@ -92,10 +85,10 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "readings    {} read, {} refused, {} repeated, {} contradictory, {} too far out of order (--lateness)",
-            self.rows, self.refused, self.repeated, self.conflicting, self.late
+            self.history.readings, self.history.refused, self.repeated, self.conflicting, self.late
         )?;
-        if let Some(first) = &self.first_refused {
-            writeln!(f, "            the first refused: {first}")?;
+        for note in self.history.notes() {
+            writeln!(f, "            {note}")?;
         }
         writeln!(f, "sensors     {} scored, {} without a model", self.sensors_scored, self.without_model.len())?;
         if !self.without_model.is_empty() {
@@ -125,7 +118,7 @@ impl fmt::Display for Report {
         if self.windows == 0 {
             writeln!(
                 f,
-                "            nothing was scored: are --models, --data, --from and --to those that belong together?"
+                "            nothing was scored: are --models, --data, --from and --until those that belong together?"
             )?;
         }
         writeln!(f, "intervals   {} scored, {} called an anomaly", self.intervals, self.anomalies)?;

@@ -5,7 +5,7 @@
 pub(super) mod json;
 pub(super) mod pointer;
 mod raw;
-mod time;
+pub(in crate::ingest) mod time;
 pub(super) mod tree;
 
 use std::borrow::Cow;

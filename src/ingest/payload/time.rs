@@ -28,7 +28,7 @@ impl TimeUnit {
 /// a floating-point number of seconds would not allow.
 ///
 /// `None` when it lies outside the years that a [`Timestamp`] reaches.
-pub(super) fn of_number(text: &str, unit: TimeUnit) -> Option<Timestamp> {
+pub(in crate::ingest) fn of_number(text: &str, unit: TimeUnit) -> Option<Timestamp> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(unsigned) => (true, unsigned),
         None => (false, text),

@@ -1,0 +1,603 @@
+//! The times of a history: from text to a point in time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::format::{Item, Parsed, StrftimeItems, parse};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
+
+use super::zone::{Meaning, Zone};
+use crate::ingest::payload::time::of_number;
+use crate::ingest::route::TimeUnit;
+use crate::time::{Span, Timestamp};
+
+/// How the times of a history are written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TimeSettings {
+    /// The zone of times that name none.
+    pub zone: Zone,
+    /// How they are written.
+    pub written: Written,
+}
+
+/// How times are written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Written {
+    /// As ISO 8601 and RFC 3339 have it, or as a number since 1970 whose size tells the unit.
+    #[default]
+    Usual,
+    /// As a number since 1970 of this unit.
+    Number(TimeUnit),
+    /// By a pattern.
+    Pattern(Pattern),
+}
+
+/// A time that names a zone, or one that does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnyTime {
+    /// A point in time.
+    Exact(Timestamp),
+    /// What a clock showed.
+    Local(NaiveDateTime),
+}
+
+/// Why a text is no time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TimeError {
+    /// It is none.
+    #[error("{0:?} is not a time; written as 2018-08-28T23:00:05.000Z or 2018-08-28 23:00:05.000 it would be")]
+    None(String),
+    /// The year does not come first.
+    #[error(
+        "{text:?} does not say whether the day or the month comes first; say it with a pattern: --time-format '{day}' or \
+         '{month}'"
+    )]
+    YearLast {
+        /// The text.
+        text: String,
+        /// The pattern if the day comes first.
+        day: String,
+        /// The pattern if the month does.
+        month: String,
+    },
+    /// A number that may count anything.
+    #[error(
+        "{0:?} is too small to tell what it counts, before 1973 in any unit; --time-unit s takes it as seconds since 1970"
+    )]
+    Small(String),
+    /// A time without a number in it where one is expected.
+    #[error("{text:?} is not a number of {unit} since 1970 in reach")]
+    Number {
+        /// The text.
+        text: String,
+        /// What was expected.
+        unit: &'static str,
+    },
+    /// It is not of the pattern.
+    #[error("{text:?} is not a time of the pattern {pattern:?}: {problem}")]
+    Pattern {
+        /// The text.
+        text: String,
+        /// The pattern.
+        pattern: String,
+        /// What chrono says.
+        problem: chrono::ParseError,
+    },
+    /// Clocks were put ahead.
+    #[error("{text:?} does not exist in {zone}, where clocks were put ahead; is it of another --zone?")]
+    LeftOut {
+        /// The text.
+        text: String,
+        /// The zone.
+        zone: Zone,
+    },
+    /// A year too far away.
+    #[error("{0:?} lies outside the years 1678 to 2261, which are accepted")]
+    OutOfReach(String),
+}
+
+/// At most forty characters of a text: an error is a line.
+pub(super) fn cut(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+/// Reads the times of one history, in its order.
+#[derive(Debug)]
+pub(super) struct Times {
+    settings: TimeSettings,
+    again: Again,
+    text: String,
+    first: Option<Timestamp>,
+    last: Option<Last>,
+    /// How many times could have been of two hours.
+    twofold: u64,
+}
+
+/// What it means when a row has the same local time as the row before, in an hour that comes twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    /// It is of the same time: rows of several sensors stand together.
+    SameTime,
+    /// It is of the second hour: every row has a time of its own.
+    SecondHour,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    time: Timestamp,
+    /// Of which hour it was taken, if that comes twice.
+    pass: Option<Pass>,
+}
+
+/// Which of the two, of an hour that comes twice because clocks are put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    First,
+    Second,
+}
+
+impl Times {
+    pub(super) fn new(settings: TimeSettings, again: Again) -> Self {
+        Self { settings, again, text: String::new(), first: None, last: None, twofold: 0 }
+    }
+
+    /// How many times could have been of two hours.
+    pub(super) fn twofold(&self) -> u64 {
+        self.twofold
+    }
+
+    /// Reads a time. Rows of one time often stand together, so the last one is kept.
+    pub(super) fn read(&mut self, text: &str) -> Result<Timestamp, TimeError> {
+        if let Some(last) = self.last
+            && self.text == text
+            && (last.pass.is_none() || self.again == Again::SameTime)
+        {
+            self.twofold += u64::from(last.pass.is_some());
+            return Ok(last.time);
+        }
+        let last = match self.settings.read(text)? {
+            AnyTime::Exact(time) => Last { time, pass: None },
+            AnyTime::Local(local) => match self.settings.zone.meaning(local) {
+                Meaning::One(time) => Last { time, pass: None },
+                Meaning::Two(first, second) => match self.pass(first, second) {
+                    Pass::First => Last { time: first, pass: Some(Pass::First) },
+                    Pass::Second => Last { time: second, pass: Some(Pass::Second) },
+                },
+                Meaning::None => return Err(TimeError::LeftOut { text: cut(text), zone: self.settings.zone }),
+                Meaning::OutOfReach => return Err(TimeError::OutOfReach(cut(text))),
+            },
+        };
+        self.twofold += u64::from(last.pass.is_some());
+        self.text.clear();
+        self.text.push_str(text);
+        self.first.get_or_insert(last.time);
+        self.last = Some(last);
+        Ok(last.time)
+    }
+
+    /// Of which hour a time is that may be of two: of the one of the row before, until times go back by half an hour or
+    /// more, as they do where the second begins. Where the latest rows come first, all is the other way round.
+    fn pass(&self, first: Timestamp, second: Timestamp) -> Pass {
+        const BACK: Span = Span::from_secs(1_800);
+        let (Some(Last { time: before, pass }), Some(beginning)) = (self.last, self.first) else { return Pass::First };
+        let pass_before = match pass {
+            Some(pass) if (first..=second).contains(&before) => pass,
+            _ if before > first => Pass::Second,
+            _ => Pass::First,
+        };
+        let is_again = |time| time == before && self.again == Again::SecondHour;
+        if before >= beginning {
+            let goes_back = before.since(first) >= BACK || is_again(first);
+            if pass_before == Pass::First && !goes_back { Pass::First } else { Pass::Second }
+        } else {
+            let goes_ahead = second.since(before) >= BACK || is_again(second);
+            if pass_before == Pass::Second && !goes_ahead { Pass::Second } else { Pass::First }
+        }
+    }
+}
+
+impl TimeSettings {
+    fn read(&self, text: &str) -> Result<AnyTime, TimeError> {
+        match &self.written {
+            Written::Usual => AnyTime::parse(text),
+            Written::Number(unit) => number(text, *unit)
+                .map(AnyTime::Exact)
+                .ok_or_else(|| TimeError::Number { text: cut(text), unit: words(*unit) }),
+            Written::Pattern(pattern) => pattern.read(text),
+        }
+    }
+
+    /// What a single time means: where an hour comes twice, the first of them.
+    ///
+    /// # Errors
+    /// When the zone's clocks left it out.
+    pub fn place(&self, time: AnyTime) -> Result<Timestamp, TimeError> {
+        match time {
+            AnyTime::Exact(time) => Ok(time),
+            AnyTime::Local(local) => match self.zone.meaning(local) {
+                Meaning::One(time) | Meaning::Two(time, _) => Ok(time),
+                Meaning::None => Err(TimeError::LeftOut { text: local.to_string(), zone: self.zone }),
+                Meaning::OutOfReach => Err(TimeError::OutOfReach(local.to_string())),
+            },
+        }
+    }
+}
+
+fn words(unit: TimeUnit) -> &'static str {
+    match unit {
+        TimeUnit::Auto => "seconds, milliseconds, microseconds or nanoseconds",
+        TimeUnit::Seconds => "seconds",
+        TimeUnit::Milliseconds => "milliseconds",
+        TimeUnit::Microseconds => "microseconds",
+        TimeUnit::Nanoseconds => "nanoseconds",
+    }
+}
+
+impl AnyTime {
+    /// Reads a time as ISO 8601 and RFC 3339 have it, with the liberties that exports take: a blank or nothing for the
+    /// `T`, a slash for the hyphen, single digits, no seconds, no time of the day at all, `UTC` for `Z`. Or a number since
+    /// 1970.
+    ///
+    /// # Errors
+    /// When it is no such time.
+    pub fn parse(text: &str) -> Result<Self, TimeError> {
+        if let Some((local, offset)) = iso(text) {
+            let Some(offset) = offset else { return Ok(Self::Local(local)) };
+            let utc = local.checked_sub_offset(offset).and_then(|utc| utc.and_utc().timestamp_nanos_opt());
+            return utc
+                .map(|nanos| Self::Exact(Timestamp::from_nanos(nanos)))
+                .ok_or_else(|| TimeError::OutOfReach(cut(text)));
+        }
+        if let Some(time) = number(text, TimeUnit::Auto) {
+            let is_small = time.since(Timestamp::default()).max(Timestamp::default().since(time)) < SMALL;
+            return if is_small { Err(TimeError::Small(cut(text))) } else { Ok(Self::Exact(time)) };
+        }
+        Err(year_last(text).unwrap_or_else(|| TimeError::None(cut(text))))
+    }
+}
+
+/// Reads a number since 1970.
+fn number(text: &str, unit: TimeUnit) -> Option<Timestamp> {
+    text.contains(|c: char| c.is_ascii_digit()).then(|| of_number(text, unit))?
+}
+
+/// Below so many seconds a number may count from the beginning of a recording, or be a day such as 20180828.
+const SMALL: Span = Span::from_secs(100_000_000);
+
+/// Reads `YEAR-MONTH-DAY`, and the time and the zone behind it.
+fn iso(text: &str) -> Option<(NaiveDateTime, Option<FixedOffset>)> {
+    let mut rest = Rest(text.as_bytes());
+    let year = i32::try_from(rest.number(4, 4)?).ok()?;
+    let mark = [b'-', b'/'].into_iter().find(|mark| rest.take(*mark))?;
+    let month = rest.number(1, 2)?;
+    let day = rest.take(mark).then(|| rest.number(1, 2))??;
+    let date = NaiveDate::from_ymd_opt(year, month, day)?;
+    if rest.0.is_empty() {
+        return Some((date.and_time(NaiveTime::MIN), None));
+    }
+    if !rest.take(b'T') && !rest.take(b't') {
+        rest.take(b' ').then_some(())?;
+        while rest.take(b' ') {}
+    }
+    let hour = rest.number(1, 2)?;
+    let minute = rest.take(b':').then(|| rest.number(1, 2))??;
+    let (mut second, mut nanos) = (0, 0);
+    if rest.take(b':') {
+        second = rest.number(1, 2)?;
+        if rest.take(b'.') || rest.take(b',') {
+            nanos = rest.fraction()?;
+        }
+    }
+    if second == 60 {
+        // A leap second is counted on the next one.
+        (second, nanos) = (59, nanos + 1_000_000_000);
+    }
+    let time = NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)?;
+    Some((date.and_time(time), rest.offset()?))
+}
+
+/// What is left to read.
+struct Rest<'a>(&'a [u8]);
+
+impl Rest<'_> {
+    fn take(&mut self, byte: u8) -> bool {
+        let rest = self.0.strip_prefix(&[byte]);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    /// A number of so many digits.
+    fn number(&mut self, least: usize, most: usize) -> Option<u32> {
+        let digits = self.0.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = self.0.split_at_checked(digits).filter(|(digits, _)| digits.len() >= least)?;
+        self.0 = rest;
+        Some(digits.iter().fold(0, |number, digit| 10 * number + u32::from(digit - b'0')))
+    }
+
+    /// The nanoseconds behind a point. What lies below them is cut off.
+    fn fraction(&mut self) -> Option<u32> {
+        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = self.0.split_at_checked(digits).filter(|(digits, _)| !digits.is_empty())?;
+        self.0 = rest;
+        let digits = digits.iter().map(|digit| u32::from(digit - b'0')).chain(std::iter::repeat(0));
+        Some(digits.take(9).fold(0, |number, digit| 10 * number + digit))
+    }
+
+    /// The zone at the end: `Some(None)` when there is none, `None` when there is something else.
+    fn offset(&mut self) -> Option<Option<FixedOffset>> {
+        while self.take(b' ') {}
+        let text = std::str::from_utf8(self.0).ok()?;
+        match text {
+            "" => Some(None),
+            "Z" | "z" | "UTC" | "GMT" => Some(Some(FixedOffset::east_opt(0)?)),
+            _ => {
+                let east = if self.take(b'+') { 1 } else { self.take(b'-').then_some(-1)? };
+                let hours = self.number(2, 2)?;
+                let minutes = if self.take(b':') || !self.0.is_empty() { self.number(2, 2)? } else { 0 };
+                let in_range = self.0.is_empty() && hours < 24 && minutes < 60;
+                let seconds = i32::try_from(3_600 * hours + 60 * minutes).ok()?;
+                in_range.then(|| FixedOffset::east_opt(east * seconds))?.map(Some)
+            }
+        }
+    }
+}
+
+/// What is wrong with a time whose year comes last.
+fn year_last(text: &str) -> Option<TimeError> {
+    let mut rest = Rest(text.as_bytes());
+    rest.number(1, 2)?;
+    let mark = [b'.', b'/', b'-'].into_iter().find(|mark| rest.take(*mark))?;
+    rest.number(1, 2)?;
+    rest.take(mark).then_some(())?;
+    let years = rest.0.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+    let year = match rest.number(2, 4).map(|_| years)? {
+        4 => "%Y",
+        _ => "%y",
+    };
+    let mut time = String::new();
+    if rest.take(b' ') {
+        let colons = rest.0.iter().filter(|byte| **byte == b':').count();
+        let half = rest.0.last().is_some_and(|last| matches!(last, b'M' | b'm'));
+        time.push_str(if half { " %I:%M" } else { " %H:%M" });
+        time.push_str(if colons > 1 { ":%S" } else { "" });
+        time.push_str(if rest.0.contains(&b'.') { "%.f" } else { "" });
+        time.push_str(if half { " %p" } else { "" });
+    }
+    let mark = char::from(mark);
+    let day = format!("%d{mark}%m{mark}{year}{time}");
+    let month = format!("%m{mark}%d{mark}{year}{time}");
+    Some(TimeError::YearLast { text: cut(text), day, month })
+}
+
+/// A pattern of times, as strftime has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pattern {
+    text: String,
+    items: Vec<Item<'static>>,
+}
+
+/// Why a text is no pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// It holds what strftime does not know.
+    #[error("'{0}' holds a % that stands for nothing; write it as strftime has it, such as %d.%m.%Y %H:%M:%S")]
+    Unknown(String),
+    /// It leaves out what a time needs.
+    #[error(
+        "'{0}' does not hold a whole time; it needs a day, and with an hour also a minute, such as %d.%m.%Y %H:%M:%S"
+    )]
+    Incomplete(String),
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, PatternError> {
+        let items = StrftimeItems::new(text).parse_to_owned();
+        let items = items.map_err(|_| PatternError::Unknown(text.to_owned()))?;
+        let pattern = Self { text: text.to_owned(), items };
+        // Whatever is missing is missing from any time that the pattern writes.
+        let example = DateTime::from_timestamp(1_535_497_205, 0).unwrap_or_default();
+        let example = example.format_with_items(pattern.items.iter());
+        let mut written = String::new();
+        let is_written = fmt::write(&mut written, format_args!("{example}")).is_ok();
+        match pattern.read(&written) {
+            Ok(_) if is_written => Ok(pattern),
+            _ => Err(PatternError::Incomplete(text.to_owned())),
+        }
+    }
+}
+
+impl Pattern {
+    fn read(&self, text: &str) -> Result<AnyTime, TimeError> {
+        let refused = |problem| TimeError::Pattern { text: cut(text), pattern: self.text.clone(), problem };
+        let mut parsed = Parsed::new();
+        parse(&mut parsed, text, self.items.iter()).map_err(refused)?;
+        let exact = |time: DateTime<FixedOffset>| {
+            let nanos = time.to_utc().timestamp_nanos_opt().ok_or_else(|| TimeError::OutOfReach(cut(text)))?;
+            Ok(AnyTime::Exact(Timestamp::from_nanos(nanos)))
+        };
+        if parsed.offset().is_some() {
+            return exact(parsed.to_datetime().map_err(refused)?);
+        }
+        if parsed.timestamp().is_some() {
+            let time = parsed.to_naive_datetime_with_offset(0).map_err(refused)?;
+            return exact(time.and_utc().fixed_offset());
+        }
+        let day = parsed.to_naive_date().map_err(refused)?;
+        let has_time = parsed.hour_mod_12().is_some() || parsed.minute().is_some();
+        let time = if has_time { parsed.to_naive_time().map_err(refused)? } else { NaiveTime::MIN };
+        Ok(AnyTime::Local(day.and_time(time)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn utc(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    fn read(text: &str) -> Result<Timestamp, String> {
+        read_as(text, TimeSettings::default())
+    }
+
+    fn read_as(text: &str, settings: TimeSettings) -> Result<Timestamp, String> {
+        Times::new(settings, Again::SameTime).read(text).map_err(|error| error.to_string())
+    }
+
+    fn berlin() -> TimeSettings {
+        TimeSettings { zone: "Europe/Berlin".parse().unwrap(), written: Written::Usual }
+    }
+
+    #[test]
+    fn the_usual_ways_to_write_a_time_are_read() {
+        let whole = utc("2018-08-28T23:00:05Z");
+        let part = utc("2018-08-28T23:00:05.25Z");
+        for (text, expected) in [
+            ("2018-08-28T23:00:05Z", whole),
+            ("2018-08-28t23:00:05z", whole),
+            ("2018-08-28 23:00:05", whole),
+            ("2018/08/28 23:00:05", whole),
+            ("2018-08-28  23:00:05 UTC", whole),
+            ("2018-08-29 01:00:05+02", whole),
+            ("2018-08-29 01:00:05 +0200", whole),
+            ("2018-08-29T01:00:05+02:00", whole),
+            ("2018-8-28 23:00:5", whole),
+            ("2018-08-28 23:00:05.250", part),
+            ("2018-08-28 23:00:05,25", part),
+            ("2018-08-28T23:00:05.250000000999Z", part),
+            ("2018-08-28 23:00", utc("2018-08-28T23:00:00Z")),
+            ("2018-08-28", utc("2018-08-28T00:00:00Z")),
+            ("2016-12-31T23:59:60Z", utc("2017-01-01T00:00:00Z")),
+            ("1535497205", whole),
+            ("1535497205.25", part),
+            ("1535497205250", part),
+            ("1535497205250000", part),
+            ("1535497205250000000", part),
+            ("1.53549720525e9", part),
+        ] {
+            assert_eq!(read(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_told_with_what_would_be() {
+        for (text, says) in [
+            ("soon", "\"soon\" is not a time; written as 2018-08-28T23:00:05.000Z"),
+            ("", "\"\" is not a time"),
+            ("2018-13-01 00:00:00", "is not a time"),
+            ("2018-08-28 25:00:00", "is not a time"),
+            ("2018-08-28 23:00:05 CEST", "is not a time"),
+            ("2018-08/28", "is not a time"),
+            ("20180828", "\"20180828\" is too small to tell what it counts"),
+            ("12.5", "--time-unit s"),
+            ("2400-01-01T00:00:00Z", "outside the years"),
+            ("2400-01-01 00:00:00", "outside the years"),
+            ("28.08.2018 23:00", "--time-format '%d.%m.%Y %H:%M' or '%m.%d.%Y %H:%M'"),
+            ("08/28/18 11:00:05.5 PM", "--time-format '%d/%m/%y %I:%M:%S%.f %p'"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_is_proposed_reads_the_time() {
+        for text in ["28.08.2018 23:00:05", "28/08/18 11:00:05.5 PM", "28-8-2018"] {
+            let Err(TimeError::YearLast { day, .. }) = AnyTime::parse(text) else { panic!("{text}") };
+            assert!(day.parse::<Pattern>().unwrap().read(text).is_ok(), "{day}");
+        }
+    }
+
+    #[test]
+    fn a_unit_is_taken_at_its_word() {
+        let number =
+            |text, unit| read_as(text, TimeSettings { written: Written::Number(unit), ..TimeSettings::default() });
+        assert_eq!(number("1000", TimeUnit::Milliseconds), Ok(utc("1970-01-01T00:00:01Z")));
+        assert_eq!(number("12.5", TimeUnit::Seconds), Ok(utc("1970-01-01T00:00:12.5Z")));
+        let error = number("2018-08-28", TimeUnit::Milliseconds).unwrap_err();
+        assert_eq!(error, "\"2018-08-28\" is not a number of milliseconds since 1970 in reach");
+    }
+
+    #[test]
+    fn a_pattern_reads_local_times_zoned_ones_days_and_numbers() {
+        let by = |pattern: &str, text| {
+            read_as(text, TimeSettings { written: Written::Pattern(pattern.parse().unwrap()), ..berlin() })
+        };
+        assert_eq!(by("%d.%m.%Y %H:%M:%S", "29.08.2018 01:00:05"), Ok(utc("2018-08-28T23:00:05Z")));
+        assert_eq!(by("%m/%d/%y %I:%M %p", "8/29/18 1:00 AM"), Ok(utc("2018-08-28T23:00:00Z")));
+        assert_eq!(by("%d.%m.%Y %H:%M:%S %z", "29.08.2018 00:00:05 +0100"), Ok(utc("2018-08-28T23:00:05Z")));
+        assert_eq!(by("%Y%m%d", "20180829"), Ok(utc("2018-08-28T22:00:00Z")));
+        assert_eq!(by("t%s", "t1535497205"), Ok(utc("2018-08-28T23:00:05Z")));
+        let error = by("%d.%m.%Y", "2018-08-29").unwrap_err();
+        assert!(error.starts_with("\"2018-08-29\" is not a time of the pattern \"%d.%m.%Y\": "), "{error}");
+    }
+
+    #[test]
+    fn a_pattern_that_can_give_no_time_is_refused_before_a_row_is_read() {
+        for (text, says) in [
+            ("%Q", "stands for nothing"),
+            ("%H:%M", "whole time"),
+            ("%d.%m.%Y %H", "whole time"),
+            ("", "whole time"),
+            ("x", "whole time"),
+        ] {
+            let error = text.parse::<Pattern>().unwrap_err().to_string();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_read_in_the_order_of_the_rows() {
+        let read = |again, texts: &[&str]| {
+            let mut times = Times::new(berlin(), again);
+            let read = texts.iter().map(|time| times.read(&format!("2018-10-28 {time}")).unwrap().format("%H:%M"));
+            let read = read.collect::<Vec<_>>().join(" ");
+            (read, times.twofold())
+        };
+        let many = Again::SameTime;
+        let forth = ["01:50", "02:10", "02:10", "02:50", "02:10", "02:50", "03:10"];
+        assert_eq!(read(many, &forth), ("23:50 00:10 00:10 00:50 01:10 01:50 02:10".into(), 5));
+        let half_hours = ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"];
+        assert_eq!(read(many, &half_hours).0, "23:30 00:00 00:30 01:00 01:30 02:00");
+        let back = ["03:10", "02:50", "02:10", "02:50", "02:10", "01:50"];
+        assert_eq!(read(many, &back).0, "02:10 01:50 01:10 00:50 00:10 23:50");
+        let hours_back = ["03:00", "02:00", "02:00", "01:00"];
+        assert_eq!(read(Again::SecondHour, &hours_back).0, "02:00 01:00 00:00 23:00");
+        let jittered = ["02:30", "02:29", "02:31"];
+        assert_eq!(read(many, &jittered).0, "00:30 00:29 00:31");
+        let hours = ["01:00", "02:00", "02:00", "03:00"];
+        assert_eq!(read(Again::SecondHour, &hours), ("23:00 00:00 01:00 02:00".into(), 2));
+        assert_eq!(read(many, &hours).0, "23:00 00:00 00:00 02:00");
+    }
+
+    #[test]
+    fn an_hour_that_is_left_out_is_refused() {
+        let error = read_as("2018-03-25 02:30", berlin()).unwrap_err();
+        assert_eq!(
+            error,
+            "\"2018-03-25 02:30\" does not exist in Europe/Berlin, where clocks were put ahead; is it of another --zone?"
+        );
+        assert_eq!(berlin().place(AnyTime::parse("2018-10-28 02:30").unwrap()), Ok(utc("2018-10-28T00:30:00Z")));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_reading_may_write_means_the_same_here(
+            text in r"[12][0-9]{3}-[01]?[0-9]-[0-3]?[0-9][ T][0-2]?[0-9]:[0-6]?[0-9](:[0-6]?[0-9](\.[0-9]{1,12})?)?(Z|[+-][01][0-9]:[0-5][0-9])?"
+        ) {
+            if let Some(time) = Timestamp::parse(&text) {
+                prop_assert_eq!(read(&text), Ok(time));
+            }
+        }
+
+        #[test]
+        fn no_text_breaks_it(text in r"[-+0-9.,:/ TZUTCe]{0,40}") {
+            let _ = read(&text);
+        }
+    }
+}
