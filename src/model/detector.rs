@@ -7,7 +7,7 @@ use super::component_distance::ComponentDistance;
 use super::elliptic_envelope::EllipticEnvelope;
 use super::gaussian_mixture::GaussianMixture;
 use super::invalid::Invalid;
-use super::isolation_forest::IsolationForest;
+use super::isolation_forest::{IsolationForest, MissingNumbers};
 use super::kmeans_distance::{self, KmeansDistance};
 use super::local_outlier_factor::LocalOutlierFactor;
 use super::neighbour_distance::NeighbourDistance;
@@ -126,7 +126,16 @@ impl Detector {
         }
     }
 
-    /// The decision values of rows of [`width`](Self::width) finite numbers, a row each by itself.
+    /// What becomes of a row that lacks a number, which is NaN.
+    pub fn missing(&self) -> MissingNumbers {
+        match self {
+            Self::IsolationForest(forest) => forest.missing(),
+            _ => MissingNumbers::Refused,
+        }
+    }
+
+    /// The decision values of rows of [`width`](Self::width) finite numbers, a row each by itself. NaN may be among them
+    /// where that is [answered](Self::missing).
     pub(super) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
         match self {
             Self::Autoencoder(network) => network.decide(rows),

@@ -19,7 +19,7 @@ fn load(name: &str) -> Model {
 fn every_sample_gives_the_answers_of_the_library() {
     let answers = fs::read_dir(samples()).unwrap().map(|entry| entry.unwrap().path());
     let answers: Vec<_> = answers.filter(|path| path.extension().is_some_and(|ending| ending == "csv")).collect();
-    assert_eq!(answers.len(), 17, "samples are missing");
+    assert_eq!(answers.len(), 24, "samples are missing");
     for answers in answers {
         let model = Model::load(&answers.with_extension("pkl"), &Limits::default()).unwrap();
         crate::answers::check(&model, &answers);
@@ -48,7 +48,20 @@ fn a_forest_of_a_version_that_kept_a_threshold_is_judged_by_it() {
     let answers = samples().join("forest_of_0_19.csv");
     let found = model.evaluate(Answers::read(&answers).rows.view()).unwrap();
     let anomalies = found.iter().filter(|found| found.label == Label::Anomaly);
-    assert_eq!(anomalies.filter(|found| found.decision <= threshold).count(), 5);
+    assert_eq!(anomalies.filter(|found| found.decision <= threshold).count(), 9);
+}
+
+#[test]
+fn a_forest_counts_the_rows_of_a_leaf_as_the_version_that_wrote_it() {
+    for (file, rule) in [
+        ("forest_of_0_18.pkl", PathLength::Version018),
+        ("forest_of_pairs_of_0_19.pkl", PathLength::Version019),
+        ("forest_of_pairs_of_0_20.pkl", PathLength::Version019),
+        ("forest_p2.pkl", PathLength::Current),
+    ] {
+        let Detector::IsolationForest(forest) = load(file).detector().clone() else { unreachable!("a forest") };
+        assert_eq!(forest.path_length(), rule, "{file}");
+    }
 }
 
 #[test]

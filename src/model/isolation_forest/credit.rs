@@ -15,6 +15,8 @@ impl IsolationForest {
         if row.len() != self.width {
             return credit;
         }
+        #[expect(clippy::cast_possible_truncation, reason = "scikit-learn compares in single precision")]
+        let row: Vec<f32> = row.iter().map(|x| *x as f32).collect();
         let mut expected = Vec::new();
         for tree in &self.trees {
             let nodes = &self.nodes[tree.start..tree.end];
@@ -32,11 +34,10 @@ impl IsolationForest {
                 };
             }
             let mut place = 0;
-            while nodes[place].as_leaf().is_none() {
-                let feature = nodes[place].feature(self.feature_bits);
-                #[expect(clippy::cast_possible_truncation, reason = "scikit-learn compares in single precision")]
-                let next = nodes[place].child(row[feature] as f32, self.feature_bits) as usize;
-                credit[feature] += (expected[place].1 - expected[next].1) / self.trees.len() as f64;
+            while nodes[place as usize].as_leaf().is_none() {
+                let feature = nodes[place as usize].feature(self.feature_bits);
+                let next = self.next(tree, place, &row);
+                credit[feature] += (expected[place as usize].1 - expected[next as usize].1) / self.trees.len() as f64;
                 place = next;
             }
         }

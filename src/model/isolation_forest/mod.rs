@@ -7,13 +7,16 @@
 //!
 //! scikit-learn compares in mixed precision: the row in float32 with a threshold in float64. x ≤ t holds for a float32 x
 //! exactly when it holds for the largest float32 that is not above t, so single precision is all that is kept.
+//!
+//! From its version 1.6 on it answers rows with NaN: each split has a side for them, where the most training rows went, or
+//! those that lacked the number too.
 
 mod credit;
 mod evaluate;
 mod params;
 mod path_length;
 
-pub use params::{ForestBoundary, IsolationForest};
+pub use params::{ForestBoundary, IsolationForest, MissingNumbers};
 pub(super) use params::{MAX_NODES, Node, Params, round_down};
 pub use path_length::PathLength;
 

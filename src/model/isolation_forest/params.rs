@@ -23,6 +23,17 @@ pub(in crate::model) struct Params {
     pub(in crate::model) boundary: ForestBoundary,
     /// How the rows of a leaf count.
     pub(in crate::model) path_length: PathLength,
+    /// What becomes of a row that lacks a number.
+    pub(in crate::model) missing: MissingNumbers,
+}
+
+/// What becomes of a row in which a number is NaN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MissingNumbers {
+    /// It has no answer.
+    Refused,
+    /// Each split says to which side it goes: scikit-learn from 1.6 on.
+    Answered,
 }
 
 /// A node of a tree.
@@ -38,6 +49,8 @@ pub(in crate::model) enum Node {
         left: u32,
         /// The node at the right.
         right: u32,
+        /// Whether a row whose feature is NaN goes left, where rows that lack numbers are answered.
+        nan_left: bool,
     },
     /// The end of a path.
     Leaf {
@@ -52,7 +65,7 @@ pub(in crate::model) enum Node {
 pub enum ForestBoundary {
     /// Those below.
     Below(f64),
-    /// Those below, and the boundary itself: scikit-learn 0.19.
+    /// Those below, and the boundary itself: scikit-learn up to 0.19.
     AtOrBelow(f64),
 }
 
@@ -82,6 +95,8 @@ pub struct IsolationForest {
     pub(super) trees: Box<[Tree]>,
     /// The leaves of all trees: path length, and rows of the training.
     pub(super) leaves: Box<[Leaf]>,
+    /// Of each node, whether a row whose feature is NaN goes left. `None`: rows that lack numbers are refused.
+    pub(super) nan_left: Option<Box<[bool]>>,
     /// How many bits of a packed node's place hold the feature.
     pub(super) feature_bits: u32,
     /// c(ψ) times the trees: what the sum of a row's path lengths is divided by.
@@ -157,7 +172,7 @@ impl IsolationForest {
     /// When there is no tree, one is not a tree (a node that two lead to, or none), a child, a feature or a count is out
     /// of range, a threshold is NaN, or there are more than 2^19 nodes.
     pub(in crate::model) fn new(params: &Params) -> Result<Self, Invalid> {
-        let Params { width, ref trees, max_samples, offset, boundary, path_length } = *params;
+        let Params { width, ref trees, max_samples, offset, boundary, path_length, missing } = *params;
         parameter(NAME, "offset_").finite(offset)?;
         parameter(NAME, "threshold_").finite(boundary.level())?;
         if width == 0 {
@@ -179,12 +194,21 @@ impl IsolationForest {
             return Err(estimators.invalid(found, "fewer of one or the other"));
         }
 
-        let mut layout = Layout { width, feature_bits, path_length, nodes: Vec::with_capacity(nodes), leaves: vec![] };
+        let answers = missing == MissingNumbers::Answered;
+        let mut layout = Layout {
+            width,
+            feature_bits,
+            path_length,
+            nodes: Vec::with_capacity(nodes),
+            leaves: vec![],
+            nan_left: answers.then(|| Vec::with_capacity(nodes)),
+        };
         let trees = trees.iter().map(|tree| layout.add(tree)).collect::<Result<Box<[_]>, _>>()?;
         Ok(Self {
             width,
             nodes: layout.nodes.into(),
             leaves: layout.leaves.into(),
+            nan_left: layout.nan_left.map(Into::into),
             feature_bits,
             denominator: trees.len() as f64 * path_length.of(max_samples),
             trees,
@@ -197,21 +221,26 @@ impl IsolationForest {
 
     /// The parameters that this was made of, but for the order of the nodes.
     pub(in crate::model) fn params(&self) -> Params {
-        let node = |node: &Packed| match node.as_leaf() {
-            Some(leaf) => Node::Leaf { samples: self.leaves[leaf].samples },
-            None => {
-                let feature = node.place & ((1 << self.feature_bits) - 1);
-                let left = node.child(f32::NEG_INFINITY, self.feature_bits);
-                Node::Split { feature, threshold: node.threshold(), left, right: left + 1 }
+        let node = |place: usize| {
+            let node = self.nodes[place];
+            match node.as_leaf() {
+                Some(leaf) => Node::Leaf { samples: self.leaves[leaf].samples },
+                None => {
+                    let feature = node.place & ((1 << self.feature_bits) - 1);
+                    let left = node.child(f32::NEG_INFINITY, self.feature_bits);
+                    let nan_left = self.nan_left.as_ref().is_some_and(|nan_left| nan_left[place]);
+                    Node::Split { feature, threshold: node.threshold(), left, right: left + 1, nan_left }
+                }
             }
         };
         Params {
             width: self.width,
-            trees: self.trees.iter().map(|tree| self.nodes[tree.start..tree.end].iter().map(node).collect()).collect(),
+            trees: self.trees.iter().map(|tree| (tree.start..tree.end).map(node).collect()).collect(),
             max_samples: self.max_samples,
             offset: self.offset,
             boundary: self.boundary,
             path_length: self.path_length,
+            missing: self.missing(),
         }
     }
 
@@ -253,6 +282,11 @@ impl IsolationForest {
         Self { boundary: ForestBoundary::Below(self.boundary.level()), ..self }
     }
 
+    /// What becomes of a row that lacks a number.
+    pub fn missing(&self) -> MissingNumbers {
+        if self.nan_left.is_some() { MissingNumbers::Answered } else { MissingNumbers::Refused }
+    }
+
     /// Which decision values are anomalies.
     pub fn boundary(&self) -> ForestBoundary {
         self.boundary
@@ -273,7 +307,8 @@ impl IsolationForest {
     }
 
     pub(in crate::model) fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.nodes) + size_of_val(&*self.trees) + size_of_val(&*self.leaves)
+        let nan_left = self.nan_left.as_deref().map_or(0, size_of_val);
+        size_of_val(&*self.nodes) + size_of_val(&*self.trees) + size_of_val(&*self.leaves) + nan_left
     }
 
     /// The score on the boundary: a row of twice that is twice as strange.
@@ -294,6 +329,7 @@ struct Layout {
     path_length: PathLength,
     nodes: Vec<Packed>,
     leaves: Vec<Leaf>,
+    nan_left: Option<Vec<bool>>,
 }
 
 impl Layout {
@@ -318,7 +354,7 @@ impl Layout {
             *seen = true;
             depth = level;
             let packed = match node {
-                Node::Split { feature, threshold, left, right } => {
+                Node::Split { feature, threshold, left, right, .. } => {
                     if feature as usize >= self.width {
                         return wrong("a split of feature", feature, format!("one of {}", self.width));
                     }
@@ -339,6 +375,9 @@ impl Layout {
                 }
             };
             self.nodes.push(packed);
+            if let Some(sides) = &mut self.nan_left {
+                sides.push(matches!(node, Node::Split { nan_left: true, .. }));
+            }
         }
         if order.len() > tree.len() {
             return wrong("two paths to a node, and", index(order.len()), format!("paths to {} nodes", tree.len()));

@@ -2,12 +2,14 @@
 
 /// c(n), the average path length of an unsuccessful search in a binary search tree of n rows, as successive versions of
 /// scikit-learn have it. A forest is evaluated by the rule of the version that trained it: its boundary came of that.
+///
+/// A variant bears the version that the rule came with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PathLength {
-    /// Up to 0.19: 2 (ln n + 0.5772156649) − 2 (n − 1) / n, and 1 for a single row.
+    /// Up to 0.18: 2 (ln n + 0.5772156649) − 2 (n − 1) / n, and 1 for a single row.
+    Version018,
+    /// 0.19 and 0.20: 2 (ln(n − 1) + γ) − 2 (n − 1) / n, and 1 for a single row.
     Version019,
-    /// 0.20: 2 (ln(n − 1) + γ) − 2 (n − 1) / n, and 1 for a single row.
-    Version020,
     /// From 0.21 on: as before, but 0 for a single row and 1 for two.
     Current,
 }
@@ -19,10 +21,10 @@ impl PathLength {
         // Written as scikit-learn writes it, so that it rounds alike.
         let harmonic = |sum: f64| 2.0 * sum - 2.0 * (n - 1.0) / n;
         match (self, rows) {
-            (Self::Version019 | Self::Version020, 0 | 1) | (Self::Current, 2) => 1.0,
+            (Self::Version018 | Self::Version019, 0 | 1) | (Self::Current, 2) => 1.0,
             (Self::Current, 0 | 1) => 0.0,
-            (Self::Version019, _) => harmonic(n.ln() + 0.577_215_664_9),
-            (Self::Version020 | Self::Current, _) => harmonic((n - 1.0).ln() + EULER_GAMMA),
+            (Self::Version018, _) => harmonic(n.ln() + 0.577_215_664_9),
+            (Self::Version019 | Self::Current, _) => harmonic((n - 1.0).ln() + EULER_GAMMA),
         }
     }
 }
@@ -37,8 +39,8 @@ mod tests {
     fn a_leaf_of_few_rows_is_counted_as_its_version_does() {
         let lengths = |rule: PathLength| [1, 2, 3].map(|rows| (rule.of(rows) * 1e6).round() / 1e6);
         assert_eq!(lengths(PathLength::Current), [0.0, 1.0, 1.207_392]);
-        assert_eq!(lengths(PathLength::Version020), [1.0, 0.154_431, 1.207_392]);
-        assert_eq!(lengths(PathLength::Version019), [1.0, 1.540_726, 2.018_323]);
+        assert_eq!(lengths(PathLength::Version019), [1.0, 0.154_431, 1.207_392]);
+        assert_eq!(lengths(PathLength::Version018), [1.0, 1.540_726, 2.018_323]);
     }
 
     #[test]

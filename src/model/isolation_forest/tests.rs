@@ -9,7 +9,7 @@ fn leaf(samples: u32) -> Node {
 }
 
 fn split(feature: u32, threshold: f32, left: u32, right: u32) -> Node {
-    Node::Split { feature, threshold, left, right }
+    Node::Split { feature, threshold, left, right, nan_left: false }
 }
 
 fn forest(trees: Vec<Vec<Node>>) -> Params {
@@ -20,6 +20,7 @@ fn forest(trees: Vec<Vec<Node>>) -> Params {
         offset: -0.5,
         boundary: ForestBoundary::Below(0.0),
         path_length: PathLength::Current,
+        missing: MissingNumbers::Refused,
     }
 }
 
@@ -50,10 +51,11 @@ fn plain_path(params: &Params, nodes: &[Node], row: &[f64]) -> f64 {
     loop {
         match nodes[place as usize] {
             Node::Leaf { samples } => return depth + params.path_length.of(samples),
-            Node::Split { feature, threshold, left, right } => {
+            Node::Split { feature, threshold, left, right, nan_left } => {
                 #[expect(clippy::cast_possible_truncation, reason = "as scikit-learn does")]
                 let x = row[feature as usize] as f32;
-                place = if x <= threshold { left } else { right };
+                let goes_left = if x.is_nan() { nan_left } else { x <= threshold };
+                place = if goes_left { left } else { right };
                 depth += 1.0;
             }
         }
@@ -71,7 +73,42 @@ fn case() -> impl Strategy<Value = (Params, Vec<f64>)> {
     )
 }
 
+/// The same trees, with sides for rows that lack numbers, and such rows.
+fn lacking_case() -> impl Strategy<Value = (Params, Vec<f64>)> {
+    (case(), proptest::collection::vec(any::<bool>(), 64), proptest::collection::vec(0_u8..4, 80)).prop_map(
+        |((mut params, mut rows), sides, gaps)| {
+            params.missing = MissingNumbers::Answered;
+            let mut sides = sides.iter().cycle();
+            for node in params.trees.iter_mut().flatten() {
+                if let Node::Split { nan_left, .. } = node {
+                    *nan_left = *sides.next().unwrap();
+                }
+            }
+            rows.iter_mut().zip(gaps).filter(|(_, gap)| *gap == 0).for_each(|(x, _)| *x = f64::NAN);
+            (params, rows)
+        },
+    )
+}
+
 proptest! {
+    #[test]
+    fn a_row_that_lacks_numbers_goes_where_each_split_says((params, rows) in lacking_case()) {
+        let forest = IsolationForest::new(&params).unwrap();
+        prop_assert_eq!(&IsolationForest::new(&forest.params()).unwrap(), &forest);
+        let decisions = forest.decide(view(&rows));
+        for (row, decision) in rows.chunks_exact(2).zip(decisions) {
+            let expected = plain_decision(&params, row);
+            prop_assert!((decision - expected).abs() < 1e-14, "{decision} for {expected}");
+            let own: f64 = params.trees.iter().map(|nodes| plain_path(&params, nodes, row)).sum();
+            let all: f64 = params.trees.iter().map(|nodes| {
+                let (rows, sum) = expected_path(&params, nodes, 0, 0.0);
+                sum / rows
+            }).sum();
+            let credit: f64 = forest.path_credit(row).iter().sum::<f64>() * params.trees.len() as f64;
+            prop_assert!((credit - (all - own)).abs() < 1e-9, "{credit} for {all} - {own}");
+        }
+    }
+
     #[test]
     fn every_row_ends_where_a_plain_walk_ends((params, rows) in case()) {
         let decisions = IsolationForest::new(&params).unwrap().decide(view(&rows));

@@ -124,7 +124,9 @@ impl ColumnTransformer {
             let columns = rows.select(Axis(1), &branch.columns);
             let prepared = branch.steps.iter().fold(columns, |rows, step| step.apply(rows));
             let end = start + prepared.ncols();
-            joined.slice_mut(s![.., start..end]).assign(&(prepared * branch.weight));
+            // A weight of 0 would make NaN of an infinity.
+            let weighted = prepared.mapv_into(|x| if x.is_infinite() { x } else { x * branch.weight });
+            joined.slice_mut(s![.., start..end]).assign(&weighted);
             start = end;
         }
         joined

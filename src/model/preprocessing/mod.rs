@@ -1,7 +1,8 @@
 //! What is done to a row before the detector sees it.
 //!
-//! A step takes rows and gives rows, maybe of another width. Each row is taken by itself. NaN goes through, unless the
-//! step is there to replace it; an infinity never becomes a finite number, so that no step hides a reading that cannot be.
+//! A step takes rows and gives rows, maybe of another width. Each row is taken by itself. NaN, a missing number, goes
+//! through, unless the step is there to replace it. Where scikit-learn's step refuses a row, NaN among what it takes or
+//! not, infinities come out, and an infinity never becomes a finite number: so no step hides a reading that cannot be.
 
 mod column_transformer;
 mod function_transformer;
@@ -205,8 +206,7 @@ impl Step {
         }
     }
 
-    /// Does the step to rows of [`width`](Self::width) features. NaN goes through, unless the step is there to replace
-    /// it.
+    /// Does the step to rows of [`width`](Self::width) features.
     pub(super) fn apply(&self, rows: Array2<f64>) -> Array2<f64> {
         match self {
             Self::StandardScaler(scaler) => scaler.apply(rows),
@@ -248,6 +248,11 @@ impl Step {
     fn keeps_units(&self) -> bool {
         matches!(self, Self::SimpleImputer(imputer) if imputer.keeps_features())
     }
+}
+
+/// What comes out of a step that takes no NaN.
+fn refusing_nan(x: f64) -> f64 {
+    if x.is_nan() { f64::INFINITY } else { x }
 }
 
 /// The middle of each feature that goes into the first of these steps: by the first step that knows it, while those

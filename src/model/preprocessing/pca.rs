@@ -1,7 +1,8 @@
 //! Projection on principal components: y = (x − mean) · componentsᵀ, each divided by its standard deviation if so set.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 
+use super::refusing_nan;
 use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "PCA";
@@ -77,6 +78,12 @@ impl Pca {
         &self.mean
     }
 
+    /// The weights of one component, and what its projection is divided by.
+    pub(in crate::model) fn component(&self, component: usize) -> (ArrayView1<'_, f64>, f64) {
+        let whiten = self.whiten.as_deref().map_or(1.0, |variances| deviation(variances[component]));
+        (self.components.row(component), whiten)
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         size_of_val(&*self.mean)
             + self.components.len() * size_of::<f64>()
@@ -89,15 +96,20 @@ impl Pca {
         for (mut row, mut out) in rows.rows_mut().into_iter().zip(projected.rows_mut()) {
             row.iter_mut().zip(&self.mean).for_each(|(x, mean)| *x -= mean);
             for (y, component) in out.iter_mut().zip(self.components.rows()) {
-                *y = row.iter().zip(component).map(|(x, weight)| x * weight).sum();
+                let projected: f64 = row.iter().zip(component).map(|(x, weight)| x * weight).sum();
+                *y = refusing_nan(projected);
             }
-            // A component along which training did not vary would be divided by 0; scikit-learn's bound.
             for (y, variance) in out.iter_mut().zip(self.whiten.iter().flatten()) {
-                *y /= variance.sqrt().max(f64::EPSILON);
+                *y /= deviation(*variance);
             }
         }
         projected
     }
+}
+
+/// The root of a variance. A component along which training did not vary would be divided by 0; scikit-learn's bound.
+fn deviation(variance: f64) -> f64 {
+    variance.sqrt().max(f64::EPSILON)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::MAX_WIDTH;
+use super::{MAX_WIDTH, refusing_nan};
 use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "PolynomialFeatures";
@@ -102,6 +102,11 @@ impl PolynomialFeatures {
         usize::from(self.params.include_bias) + self.products.len() - self.first
     }
 
+    /// How many there would be if those of the smallest degrees came out too.
+    pub(in crate::model) fn products(&self) -> usize {
+        usize::from(self.params.include_bias) + self.products.len()
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         size_of_val(&*self.products)
     }
@@ -113,7 +118,7 @@ impl PolynomialFeatures {
             values.clear();
             for Product { feature, rest } in &self.products {
                 let value = row[*feature] * rest.map_or(1.0, |rest| values[rest]);
-                values.push(value);
+                values.push(refusing_nan(value));
             }
             let places = out.iter_mut().skip(usize::from(self.params.include_bias));
             places.zip(&values[self.first..]).for_each(|(place, value)| *place = *value);

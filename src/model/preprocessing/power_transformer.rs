@@ -19,7 +19,7 @@ pub enum Method {
     YeoJohnson,
     /// Of any number, rounded as scikit-learn before 1.9 does.
     YeoJohnsonByPower,
-    /// Of numbers above 0; any other becomes NaN.
+    /// Of numbers above 0; no other is taken.
     BoxCox,
 }
 
@@ -136,7 +136,7 @@ fn box_cox(x: f64, lambda: f64) -> f64 {
     /// Below this the difference to the logarithm is lost to rounding; scipy's bound.
     const ZERO: f64 = 1e-19;
     if x <= 0.0 {
-        return f64::NAN;
+        return f64::NEG_INFINITY;
     }
     let log = x.ln();
     if lambda.abs() < ZERO { log } else { (lambda * log).exp_m1() / lambda }
@@ -182,8 +182,9 @@ mod tests {
     }
 
     #[test]
-    fn what_box_cox_cannot_take_is_nan() {
-        assert!([0.0, -1.0, f64::NAN].into_iter().all(|x| power(Method::BoxCox, 0.5, x).is_nan()));
+    fn what_box_cox_cannot_take_is_infinite_and_nan_is_left() {
+        assert_eq!([0.0, -1.0].map(|x| power(Method::BoxCox, 0.5, x)), [f64::NEG_INFINITY; 2]);
+        assert!(power(Method::BoxCox, 0.5, f64::NAN).is_nan());
     }
 
     #[test]

@@ -10,11 +10,16 @@ const NAME: &str = "QuantileTransformer";
 /// How close to its ends a probability may come: scikit-learn's `BOUNDS_THRESHOLD`.
 const THRESHOLD: f64 = 1e-7;
 
+/// As a share of a quantile, how far it may be below the one before it.
+const ROUNDING: f64 = 64.0 * f64::EPSILON;
+
 /// The distribution that comes out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Distribution {
     /// From 0 to 1, all alike.
     Uniform,
+    /// From 0 to 1, but held a ten-millionth away from both, as the normal one is: scikit-learn up to 0.20.
+    UniformWithin,
     /// The standard normal one.
     Normal,
 }
@@ -45,7 +50,8 @@ impl QuantileTransformer {
     /// Checks the parameters.
     ///
     /// # Errors
-    /// When there are no quantiles, lengths do not agree, or a number is not finite.
+    /// When there are no quantiles, lengths do not agree, a number is not finite, or they do not ascend. By as much as
+    /// rounding does they may descend, as those of scikit-learn before 0.23 do: then the one before counts.
     pub(in crate::model) fn new(params: &Params) -> Result<Self, Invalid> {
         let Params { width, references, quantiles, output } = params;
         parameter(NAME, "references_").all_finite(references)?;
@@ -59,11 +65,22 @@ impl QuantileTransformer {
         if by_reference.is_empty() {
             return Err(misshapen());
         }
-        Ok(Self {
-            references: references.as_slice().into(),
-            quantiles: by_reference.t().as_standard_layout().into_owned(),
-            output: *output,
-        })
+        let ascending = |name| parameter(NAME, name).invalid("not in ascending order", "numbers that ascend");
+        if !references.is_sorted() {
+            return Err(ascending("references_"));
+        }
+        let mut quantiles = by_reference.t().as_standard_layout().into_owned();
+        for mut of_feature in quantiles.rows_mut() {
+            let mut highest = f64::NEG_INFINITY;
+            for quantile in &mut of_feature {
+                if highest - *quantile > ROUNDING * highest.abs() {
+                    return Err(ascending("quantiles_"));
+                }
+                highest = highest.max(*quantile);
+                *quantile = highest;
+            }
+        }
+        Ok(Self { references: references.as_slice().into(), quantiles, output: *output })
     }
 
     /// The parameters that it was made of.
@@ -134,7 +151,7 @@ impl QuantileTransformer {
             Distribution::Uniform if x - first == 0.0 => 0.0,
             Distribution::Uniform if x - last == 0.0 => 1.0,
             Distribution::Uniform => between(),
-            Distribution::Normal => {
+            Distribution::UniformWithin | Distribution::Normal => {
                 let margin = THRESHOLD - f64::EPSILON;
                 let probability = if x - THRESHOLD < *first {
                     0.0
@@ -143,8 +160,9 @@ impl QuantileTransformer {
                 } else {
                     between()
                 };
+                let probability = probability.clamp(margin, 1.0 - margin);
                 // The quantile function grows: to clip before it is to clip behind it.
-                normal::quantile(probability.clamp(margin, 1.0 - margin))
+                if self.output == Distribution::Normal { normal::quantile(probability) } else { probability }
             }
         }
     }
@@ -154,6 +172,8 @@ impl QuantileTransformer {
 fn upward(x: f64, xs: &[f64], ys: &[f64]) -> f64 {
     let above = xs.partition_point(|known| *known <= x);
     match (above.checked_sub(1), xs.get(above)) {
+        // Between numbers that are next to each other the slope may be infinite.
+        (Some(below), Some(_)) if x - xs[below] == 0.0 => ys[below],
         (Some(below), Some(next)) => {
             let slope = (ys[above] - ys[below]) / (next - xs[below]);
             slope * (x - xs[below]) + ys[below]
@@ -167,6 +187,7 @@ fn upward(x: f64, xs: &[f64], ys: &[f64]) -> f64 {
 fn downward(x: f64, xs: &[f64], ys: &[f64]) -> f64 {
     let above = xs.partition_point(|known| *known < x);
     match (above.checked_sub(1), xs.get(above)) {
+        (Some(_), Some(next)) if next - x == 0.0 => -ys[above],
         (Some(below), Some(next)) => {
             let slope = (ys[above] - ys[below]) / (next - xs[below]);
             slope * (next - x) - ys[above]
@@ -213,8 +234,17 @@ mod tests {
     }
 
     #[test]
+    fn the_ends_of_the_uniform_distribution_are_held_where_old_versions_hold_them() {
+        // By scikit-learn 0.20.4.
+        for (x, place) in [(1.0, 9.999_999_977_795_54e-8), (5.0 - 5e-8, 0.999_999_900_000_000_3), (2.0, 0.5)] {
+            let found = placed(Distribution::UniformWithin, x);
+            assert!((found - place).abs() < 1e-15, "{x}: {found} for {place}");
+        }
+    }
+
+    #[test]
     fn nan_and_infinities_are_not_placed() {
-        for output in [Distribution::Uniform, Distribution::Normal] {
+        for output in [Distribution::Uniform, Distribution::UniformWithin, Distribution::Normal] {
             assert!(placed(output, f64::NAN).is_nan());
             assert_eq!(placed(output, f64::INFINITY), f64::INFINITY);
             assert_eq!(placed(output, f64::NEG_INFINITY), f64::NEG_INFINITY);
@@ -235,6 +265,14 @@ mod tests {
         for quantiles in [vec![], vec![1.0; 4], vec![1.0; 6], vec![f64::NAN; 5]] {
             assert!(QuantileTransformer::new(&Params { quantiles, ..params.clone() }).is_err());
         }
+        let descending = Params { quantiles: vec![1.0, 2.0, 1.9, 2.0, 5.0], ..params.clone() };
+        let error = QuantileTransformer::new(&descending).unwrap_err().to_string();
+        assert!(error.contains("quantiles_ of QuantileTransformer is not in ascending order"), "{error}");
+        assert!(
+            QuantileTransformer::new(&Params { references: vec![0.5, 0.0, 0.6, 0.7, 1.0], ..params.clone() }).is_err()
+        );
+        let rounded = Params { quantiles: vec![1.0, 2.0, 2.0 - 4e-16, 2.0, 5.0], ..params.clone() };
+        assert_eq!(QuantileTransformer::new(&rounded).unwrap().params(), params);
         assert!(QuantileTransformer::new(&Params { references: vec![], quantiles: vec![], ..params.clone() }).is_err());
         assert_eq!(QuantileTransformer::new(&params).unwrap().params(), params);
     }

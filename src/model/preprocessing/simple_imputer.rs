@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use super::refusing_nan;
 use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "SimpleImputer";
@@ -16,6 +17,23 @@ pub enum Missing {
 }
 
 impl Missing {
+    /// Whether the same stands for what is missing.
+    pub(in crate::model) fn is_same(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::NaN, Self::NaN) => true,
+            (Self::Number(number), other @ Self::Number(_)) => other.is(number),
+            _ => false,
+        }
+    }
+
+    /// What comes out for a number that is not replaced: NaN is none where another number stands for what is missing.
+    fn keep(self, x: f64) -> f64 {
+        match self {
+            Self::NaN => x,
+            Self::Number(_) => refusing_nan(x),
+        }
+    }
+
     fn is(self, x: f64) -> bool {
         match self {
             Self::NaN => x.is_nan(),
@@ -59,7 +77,7 @@ impl SimpleImputer {
     /// Checks the parameters.
     ///
     /// # Errors
-    /// When a number is not finite, or an indicator is of a feature that is not there.
+    /// When a number is not finite, or indicators are of a feature that is not there, or in another order than features.
     pub(in crate::model) fn new(params: Params) -> Result<Self, Invalid> {
         let Params { missing, strategy, replacements, indicators } = params;
         replacements.iter().flatten().try_for_each(|number| parameter(NAME, "statistics_").finite(*number))?;
@@ -70,8 +88,8 @@ impl SimpleImputer {
         if let Some(beyond) = indicators.iter().find(|feature| **feature >= replacements.len()) {
             return Err(features.invalid(beyond, format!("one of the {} features", replacements.len())));
         }
-        if indicators.len() > replacements.len() {
-            return Err(features.invalid(format!("{} features", indicators.len()), "each feature at most once"));
+        if !indicators.is_sorted_by(|feature, next| feature < next) {
+            return Err(features.invalid("in another order", "features in their order, each at most once"));
         }
         Ok(Self { missing, strategy, replacements: replacements.into(), indicators: indicators.into() })
     }
@@ -125,7 +143,7 @@ impl SimpleImputer {
         let mut imputed = Array2::zeros((rows.nrows(), self.output_width()));
         for (row, mut out) in rows.rows().into_iter().zip(imputed.rows_mut()) {
             let kept = row.iter().zip(&self.replacements).filter_map(|(x, replacement)| {
-                replacement.map(|replacement| if self.missing.is(*x) { replacement } else { *x })
+                replacement.map(|replacement| if self.missing.is(*x) { replacement } else { self.missing.keep(*x) })
             });
             let said = self.indicators.iter().map(|feature| f64::from(u8::from(self.missing.is(row[*feature]))));
             out.iter_mut().zip(kept.chain(said)).for_each(|(place, x)| *place = x);
@@ -162,7 +180,7 @@ mod tests {
     fn a_number_of_its_own_can_stand_for_what_is_missing() {
         let imputer = SimpleImputer::new(Params { missing: Missing::Number(-999.0), ..params() }).unwrap();
         let imputed = imputer.apply(array![[-999.0, 0.0, NAN]]);
-        assert!(imputed[[0, 0]].total_cmp(&1.5).is_eq() && imputed[[0, 1]].is_nan(), "{imputed}");
+        assert_eq!(imputed, array![[1.5, f64::INFINITY]]);
     }
 
     #[test]
@@ -188,6 +206,7 @@ mod tests {
             Params { missing: Missing::Number(NAN), ..params() },
             Params { indicators: vec![3], ..params() },
             Params { indicators: vec![0; 4], ..params() },
+            Params { indicators: vec![2, 1], ..params() },
         ] {
             assert!(SimpleImputer::new(wrong.clone()).is_err(), "{wrong:?}");
         }

@@ -12,7 +12,9 @@ use super::pattern::Pattern::{self, Hole, Number};
 use super::pattern::{number_of, op, whole};
 use super::proto::NodeProto;
 use super::rows::selected;
-use crate::model::isolation_forest::{ForestBoundary, IsolationForest, Node, Params, PathLength, round_down};
+use crate::model::isolation_forest::{
+    ForestBoundary, IsolationForest, MissingNumbers, Node, Params, PathLength, round_down,
+};
 
 /// A forest, and the rows that it takes.
 pub(super) struct Found<'g, 'a> {
@@ -65,6 +67,7 @@ impl Found<'_, '_> {
             offset,
             boundary: ForestBoundary::Below(0.0),
             path_length: PathLength::Current,
+            missing: MissingNumbers::Refused,
         })?)
     }
 }
@@ -213,7 +216,7 @@ impl Ensemble {
                 };
                 let at_most = round_down(self.thresholds[at]);
                 let threshold = if self.modes[at] == Mode::Below { at_most.next_down() } else { at_most };
-                Node::Split { feature, threshold, left, right }
+                Node::Split { feature, threshold, left, right, nan_left: false }
             };
         }
         Ok(tree)

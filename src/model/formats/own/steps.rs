@@ -93,6 +93,8 @@ pub(super) enum MethodDescription {
 #[serde(rename_all = "snake_case")]
 pub(super) enum DistributionDescription {
     Uniform,
+    #[serde(rename = "uniform within")]
+    UniformWithin,
     Normal,
 }
 
@@ -269,6 +271,7 @@ fn write_quantile_transformer(transformer: &QuantileTransformer, to: &mut Target
     StepDescription::QuantileTransformer {
         output: match output {
             Distribution::Uniform => DistributionDescription::Uniform,
+            Distribution::UniformWithin => DistributionDescription::UniformWithin,
             Distribution::Normal => DistributionDescription::Normal,
         },
     }
@@ -285,6 +288,7 @@ fn read_quantile_transformer(
         quantiles: quantiles.into_raw_vec_and_offset().0,
         output: match output {
             DistributionDescription::Uniform => Distribution::Uniform,
+            DistributionDescription::UniformWithin => Distribution::UniformWithin,
             DistributionDescription::Normal => Distribution::Normal,
         },
     })?)

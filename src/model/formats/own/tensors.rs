@@ -138,11 +138,12 @@ impl<'t, 'a> Place<'t, 'a> {
 
     /// Bytes, where they lie.
     pub(super) fn bytes(&self, name: &str) -> Result<&'a [u8], OwnError> {
-        let tensor = self.required(name)?;
-        match (tensor.dtype, tensor.shape.sides()) {
-            (Dtype::U8, [_]) => Ok(tensor.bytes),
-            _ => Err(tensor.unexpected("one dimension of uint8")),
-        }
+        self.required(name)?.bytes()
+    }
+
+    /// As [`bytes`](Self::bytes), if they are there.
+    pub(super) fn optional_bytes(&self, name: &str) -> Result<Option<&'a [u8]>, OwnError> {
+        self.optional(name).map(Tensor::bytes).transpose()
     }
 
     /// Numbers in single precision.
@@ -161,7 +162,14 @@ impl<'t, 'a> Place<'t, 'a> {
     }
 }
 
-impl Tensor<'_> {
+impl<'a> Tensor<'a> {
+    fn bytes(&self) -> Result<&'a [u8], OwnError> {
+        match (self.dtype, self.shape.sides()) {
+            (Dtype::U8, [_]) => Ok(self.bytes),
+            _ => Err(self.unexpected("one dimension of uint8")),
+        }
+    }
+
     fn numbers(&self) -> Result<Vec<f64>, OwnError> {
         self.vector(Dtype::F64, "one dimension of float64", f64::from_le_bytes)
     }

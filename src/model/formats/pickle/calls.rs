@@ -45,6 +45,10 @@ impl<'a> Machine<'a> {
                 }
                 _ => Err(wrong("a data type's code")),
             },
+            Name::Ufunc => match **items {
+                [module, name] => self.ufunc(module, name),
+                _ => Err(wrong("the module and the name of a function of numpy")),
+            },
             Name::Encode => match **items {
                 [text, encoding] => self.encode(text, encoding),
                 _ => Err(wrong("text and its encoding")),
@@ -84,6 +88,21 @@ impl<'a> Machine<'a> {
                 _ => Ok(Value::Object(Object { class, state: None })),
             },
             Name::Ndarray | Name::Object | Name::Function(_) => Err(self.unexpected("a function to call", function)),
+        }
+    }
+
+    /// A function of numpy, by its name. Its module is the first that was loaded and has it, be it numpy's or scipy's.
+    fn ufunc(&self, module: NodeId, name: NodeId) -> Result<Value<'a>, Problem> {
+        let text = |id| match *self.value(id) {
+            Value::Text(Cow::Borrowed(text)) => Ok(text),
+            // Python 2's text.
+            Value::Bytes(Cow::Borrowed(text)) => std::str::from_utf8(text).map_err(|_| Problem::Text),
+            _ => Err(self.unexpected("the names of a module and of a function in it", id)),
+        };
+        let (module, function) = (text(module)?, text(name)?);
+        match Name::look_up(if module == "scipy" { "numpy" } else { module }, function)? {
+            found @ Name::Function(_) => Ok(Value::Name(found)),
+            _ => Err(self.unexpected("a function of numpy", name)),
         }
     }
 

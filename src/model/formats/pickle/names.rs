@@ -22,6 +22,8 @@ pub(in crate::model::formats) enum Name<'a> {
     Encode,
     /// `bytes`, which is how protocol 2 writes no bytes, and `bytearray`.
     Bytes,
+    /// `numpy.core._ufunc_reconstruct`: one of numpy's functions, as numpy before 1.20 writes them.
+    Ufunc,
     /// `copyreg._reconstructor`: an object, as protocols before 2 write it.
     Reconstructor,
     /// `object`, the argument of `_reconstructor`.
@@ -111,6 +113,7 @@ impl<'a> Name<'a> {
             | ("numpy.core.memmap" | "numpy._core.memmap", "memmap")
             | ("numpy.matrixlib.defmatrix", "matrix") => Self::Ndarray,
             ("numpy", "dtype") => Self::Dtype,
+            ("numpy.core" | "numpy._core", "_ufunc_reconstruct") => Self::Ufunc,
             ("_codecs", "encode") => Self::Encode,
             ("builtins" | "__builtin__", "bytes" | "bytearray") => Self::Bytes,
             ("copyreg" | "copy_reg", "_reconstructor") => Self::Reconstructor,

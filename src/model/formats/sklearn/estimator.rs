@@ -183,6 +183,22 @@ impl<'g, 'a> Estimator<'g, 'a> {
             .ok_or_else(|| self.wrong(class, name, found(), "a whole number from 0 on"))
     }
 
+    /// Checks a count that stands beside what it counts, if it does: scikit-learn goes by it.
+    pub(super) fn counted(
+        self,
+        class: &'static str,
+        name: &str,
+        count: usize,
+        of_what: &str,
+    ) -> Result<(), SklearnError> {
+        match self.attribute(name).and_then(Node::int) {
+            Some(found) if usize::try_from(found) != Ok(count) => {
+                Err(self.wrong(class, name, found.to_string(), format!("{count}, as many {of_what} as there are")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A truth value.
     pub(super) fn bool(self, class: &'static str, name: &str) -> Result<bool, SklearnError> {
         let node = self.required(class, name)?;

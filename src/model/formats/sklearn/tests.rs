@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::formats::pickle;
+use crate::model::preprocessing::Function;
 
 /// A pickle under construction: what it holds is written as Python's `pickletools` would show it.
 struct File(Vec<u8>);
@@ -133,6 +134,32 @@ fn a_function_that_is_not_supported_is_named() {
             "{refusal}"
         );
     }
+}
+
+#[test]
+fn a_function_of_numpy_may_be_written_as_a_call() {
+    let call = |module: &str, name: &str| {
+        let arguments = tuple(&[text(module), text(name)]);
+        let func = [b"cnumpy.core\n_ufunc_reconstruct\n".as_slice(), &arguments, b"R"].concat();
+        object("sklearn.preprocessing._function_transformer", "FunctionTransformer", &[("func", func)])
+    };
+    let function = |bytes: &[u8]| {
+        let file = File::of(&[bytes]);
+        let limits = Limits::default();
+        let graph = pickle::read(&file.0, &limits).map_err(|error| error.to_string())?;
+        function_transformer::read(estimator_of(graph.root()).unwrap()).map_err(|error| error.to_string())
+    };
+    for (module, name, expected) in [
+        ("numpy", "log1p", Function::Log1p),
+        ("numpy.core._multiarray_umath", "log", Function::Log),
+        ("scipy", "sqrt", Function::Sqrt),
+        ("numpy.core.umath", "absolute", Function::Abs),
+    ] {
+        assert_eq!(function(&call(module, name)), Ok(Some(expected)));
+    }
+    assert!(function(&call("numpy", "exp")).unwrap_err().contains("has func = numpy.exp"));
+    assert!(function(&call("os", "log")).unwrap_err().contains("os.log"));
+    assert!(function(&call("numpy", "ndarray")).unwrap_err().contains("expected a function of numpy"));
 }
 
 #[test]
