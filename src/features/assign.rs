@@ -73,8 +73,8 @@ pub enum AssignError {
     },
     /// NaN was asked for, and the model does not take it.
     #[error(
-        "missing = \"nan\" is said {by}, and only a model that replaces NaN, with a SimpleImputer, takes such rows; this \
-         one does not: use \"skip\" or \"last N\""
+        "missing = \"nan\" is said {by}, and only a model that replaces NaN, with a SimpleImputer, or an \
+         IsolationForest of scikit-learn 1.6 or newer takes such rows; this one does not: use \"skip\" or \"last N\""
     )]
     Nan {
         /// Who asked for it.
@@ -270,6 +270,8 @@ mod tests {
         let nan = assigner(&[("*", &["mean", "std"], "nan")]);
         let error = nan.assign(&sensor(), &model("p5_scale_2d.pkl")).unwrap_err().to_string();
         assert!(error.contains("missing = \"nan\" is said for \"*\"") && error.contains("SimpleImputer"), "{error}");
+        let nan = assigner(&[("*", &["mean", "std", "min"], "nan")]);
+        assert!(nan.assign(&sensor(), &model("detectors/forest_asked_of_lacking.pkl")).is_ok());
     }
 
     #[test]

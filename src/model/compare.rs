@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use super::Evaluation;
+use ndarray::Axis;
+
 use super::rows::AnsweredRows;
+use super::{Evaluation, Model};
 use crate::verdict::Label;
 
 /// How far apart two decision values may be and still be the same.
@@ -52,6 +54,8 @@ pub struct Comparison {
     pub disagreeing: usize,
     /// Rows so near to the boundary that their labels were not compared.
     pub ties: usize,
+    /// Rows that agree only as nearly as rounding lets them.
+    pub rounded: usize,
     /// The largest difference of two decision values, where decisions were expected.
     pub largest_difference: Option<f64>,
     /// The row that is furthest off, as a share of what was expected.
@@ -76,48 +80,105 @@ pub struct Disagreement {
 }
 
 impl Comparison {
-    /// Compares answers with what is expected of the same rows.
+    /// Compares a model's answers with what is expected of the same rows.
     ///
     /// Decision values agree when |found − expected| ≤ tolerance · max(|expected|, floor). The floor is a share of the
-    /// detector's `unit` (see [`Detector::unit`](super::Detector::unit)) or of the largest expected value, whichever is
-    /// more: 1/1000 for 64-bit floats and all of it for 32-bit ones; it is never above the largest expected value. Near
-    /// the boundary a decision value is a small difference of large numbers, and no two orders of summation agree to a
-    /// share of it. Labels must be the same wherever the decision value is further from zero than the tolerance.
-    pub fn new(found: &[Evaluation], expected: &AnsweredRows, tolerance: Tolerance, unit: f64) -> Self {
+    /// detector's [`unit`](super::Detector::unit) or of the largest expected value, whichever is more: 1/1000 for 64-bit
+    /// floats and all of it for 32-bit ones; it is never above the largest expected value. Where they do not, they still
+    /// agree when they are as near as what [rounding](super::rounding) may do to the row: near the boundary a decision
+    /// value is a small difference of large numbers, and no two orders of summation agree to a share of it. Labels must
+    /// be the same wherever the decision value is further from zero than that.
+    pub fn new(model: &Model, found: &[Evaluation], expected: &AnsweredRows, tolerance: Tolerance) -> Self {
+        let rounding = |rows: &[usize]| model.rounding(expected.values.select(Axis(0), rows).view());
+        Self::with(found, expected, tolerance, model.detector().unit(), rounding)
+    }
+
+    /// The same with what rounding may do to some of the rows: those that would disagree without it.
+    fn with(
+        found: &[Evaluation],
+        expected: &AnsweredRows,
+        tolerance: Tolerance,
+        unit: f64,
+        rounding: impl FnOnce(&[usize]) -> Vec<f64>,
+    ) -> Self {
         let largest =
             expected.decisions.iter().flatten().fold(0.0, |largest: f64, decision| largest.max(decision.abs()));
         let floor = tolerance.floor * unit.max(largest);
         let floor = if largest > 0.0 { floor.min(largest) } else { floor };
-        let mut comparison = Self { rows: found.len(), disagreeing: 0, ties: 0, largest_difference: None, worst: None };
-        let mut worst_by = f64::NEG_INFINITY;
-        for (row, evaluation) in found.iter().enumerate() {
+        let judge = |row: usize, rounding: f64| {
             let expected_decision = expected.decisions.as_ref().and_then(|decisions| decisions.get(row)).copied();
             let expected_label = expected.labels.as_ref().and_then(|labels| labels.get(row)).copied();
-            let decision = expected_decision.unwrap_or(evaluation.decision);
-            let scale = decision.abs().max(floor);
-            let allowed = tolerance.relative * scale;
-            let difference = expected_decision.map(|expected| (evaluation.decision - expected).abs());
-            if let Some(difference) = difference {
+            Judged::new(found[row], expected_decision, expected_label, tolerance, floor, rounding)
+        };
+        let doubtful: Vec<_> = (0..found.len()).filter(|row| !judge(*row, 0.0).agrees).collect();
+        let mut rounding = if doubtful.is_empty() { Vec::new() } else { rounding(&doubtful) }.into_iter();
+        let mut doubtful = doubtful.into_iter().peekable();
+        let mut comparison =
+            Self { rows: found.len(), disagreeing: 0, ties: 0, rounded: 0, largest_difference: None, worst: None };
+        let mut worst_by = f64::NEG_INFINITY;
+        for row in 0..found.len() {
+            let in_doubt = doubtful.next_if_eq(&row).is_some();
+            let judged = judge(row, if in_doubt { rounding.next().unwrap_or(0.0) } else { 0.0 });
+            if let Some(difference) = judged.difference {
                 comparison.largest_difference = Some(comparison.largest_difference.unwrap_or(0.0).max(difference));
             }
-            let is_tie = expected_label.is_some() && decision.abs() <= allowed.max(tolerance.relative);
-            comparison.ties += usize::from(is_tie);
-            let mislabelled = !is_tie && expected_label.is_some_and(|label| label != evaluation.label);
-            if !mislabelled && difference.is_none_or(|difference| difference <= allowed) {
+            comparison.ties += usize::from(judged.is_tie);
+            if judged.agrees {
+                comparison.rounded += usize::from(in_doubt);
                 continue;
             }
             comparison.disagreeing += 1;
-            // A row on the wrong side is off by the way to the boundary at least.
-            let wrong_side = if mislabelled { evaluation.decision.abs() } else { 0.0 };
-            let off = difference.unwrap_or(0.0).max(wrong_side) / scale;
-            if off > worst_by {
-                worst_by = off;
+            if judged.off > worst_by {
+                worst_by = judged.off;
                 let line = expected.lines.get(row).copied().unwrap_or_default();
-                let found = *evaluation;
+                let Judged { found, expected_decision, expected_label, allowed, .. } = judged;
                 comparison.worst = Some(Disagreement { row, line, found, expected_decision, expected_label, allowed });
             }
         }
         comparison
+    }
+}
+
+/// What comes of comparing one row.
+struct Judged {
+    found: Evaluation,
+    expected_decision: Option<f64>,
+    expected_label: Option<Label>,
+    allowed: f64,
+    difference: Option<f64>,
+    is_tie: bool,
+    agrees: bool,
+    /// How far off it is, as a share of what was expected.
+    off: f64,
+}
+
+impl Judged {
+    fn new(
+        found: Evaluation,
+        expected_decision: Option<f64>,
+        expected_label: Option<Label>,
+        tolerance: Tolerance,
+        floor: f64,
+        rounding: f64,
+    ) -> Self {
+        let decision = expected_decision.unwrap_or(found.decision);
+        let scale = decision.abs().max(floor);
+        let allowed = (tolerance.relative * scale).max(rounding);
+        let difference = expected_decision.map(|expected| (found.decision - expected).abs());
+        let is_tie = expected_label.is_some() && decision.abs() <= allowed.max(tolerance.relative);
+        let mislabelled = !is_tie && expected_label.is_some_and(|label| label != found.label);
+        // A row on the wrong side is off by the way to the boundary at least.
+        let wrong_side = if mislabelled { found.decision.abs() } else { 0.0 };
+        Self {
+            found,
+            expected_decision,
+            expected_label,
+            allowed,
+            difference,
+            is_tie,
+            agrees: !mislabelled && difference.is_none_or(|difference| difference <= allowed),
+            off: difference.unwrap_or(0.0).max(wrong_side) / scale,
+        }
     }
 }
 
@@ -160,7 +221,7 @@ mod tests {
             decisions: Some(expected.to_vec()),
             labels: Some(expected.iter().copied().map(label).collect()),
         };
-        Comparison::new(&found, &rows, Tolerance::new(tolerance).unwrap(), unit)
+        Comparison::with(&found, &rows, Tolerance::new(tolerance).unwrap(), unit, |rows| vec![0.0; rows.len()])
     }
 
     #[test]
@@ -168,6 +229,24 @@ mod tests {
         let comparison = compare(&[1e-16, 1.0], &[-1e-16, 1.0], 1e-9, 1.0);
         assert_eq!((comparison.disagreeing, comparison.ties), (0, 1));
         assert_eq!(compare(&[1e-8], &[-1e-8], 1e-9, 1.0).disagreeing, 1);
+    }
+
+    #[test]
+    fn a_row_that_disagrees_is_excused_by_its_own_rounding_alone() {
+        let answers = |decisions: &[f64]| AnsweredRows {
+            values: Array2::zeros((decisions.len(), 1)),
+            lines: (2..).take(decisions.len()).collect(),
+            decisions: Some(decisions.to_vec()),
+            labels: Some(vec![Label::Normal; decisions.len()]),
+        };
+        let evaluation = |decision| Evaluation { label: Label::anomaly_below_zero(decision), decision };
+        let found = [1.0, 1e-6, -1e-6, 1.5].map(evaluation);
+        let comparison = Comparison::with(&found, &answers(&[1.0, 2e-6, 1e-6, 1.0]), Tolerance::FLOAT64, 1.0, |rows| {
+            assert_eq!(rows, [1, 2, 3]);
+            vec![1e-5, 1e-5, 1e-5]
+        });
+        assert_eq!((comparison.disagreeing, comparison.rounded, comparison.ties), (1, 2, 2));
+        assert_eq!(comparison.worst.map(|worst| (worst.row, worst.allowed)), Some((3, 1e-5)));
     }
 
     #[test]

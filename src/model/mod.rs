@@ -40,6 +40,7 @@ mod preprocessing;
 mod proof;
 mod regular_file;
 mod robust_statistics;
+mod rounding;
 mod rows;
 mod sgd_one_class_svm;
 mod training;
@@ -65,7 +66,7 @@ pub use self::explain::Cause;
 pub use self::formats::{Format, Metadata, Source};
 pub use self::gaussian_mixture::{Covariance, GaussianMixture};
 pub use self::invalid::Invalid;
-pub use self::isolation_forest::{ForestBoundary, IsolationForest, PathLength};
+pub use self::isolation_forest::{ForestBoundary, IsolationForest, MissingNumbers, PathLength};
 pub use self::kmeans_distance::KmeansDistance;
 pub use self::limits::{Exceeded, Limits};
 pub use self::listing::{CatalogError, Ignored, IgnoredReason, Listing, ModelFile, Stamp};
@@ -168,7 +169,8 @@ impl Model {
     /// Evaluates rows, each by itself: its answer is the same to the last bit whatever its neighbours.
     ///
     /// # Errors
-    /// When the rows are of another width, or one holds or leads to NaN or an infinity. The error names the row.
+    /// When the rows are of another width, or one holds or leads to an infinity, or to NaN if the detector does not answer
+    /// that. The error names the row.
     pub fn evaluate(&self, rows: ArrayView2<'_, f64>) -> Result<Vec<Evaluation>, EvaluateError> {
         let width = self.width();
         if rows.ncols() != width {
@@ -189,13 +191,16 @@ impl Model {
         let prepared =
             self.preprocessing.iter().fold(CowArray::from(rows), |rows, step| step.apply(rows.into_owned()).into());
         // An infinity is infinitely far from every support vector and would get a decision value as if all were well.
-        if !all_finite(prepared.view()) {
-            return Err(match first_not_finite(rows) {
-                Some((row, feature)) => EvaluateError::Row { row, feature, value: rows[[row, feature]] },
-                None => {
-                    let (row, feature) = first_not_finite(prepared.view()).unwrap_or_default();
-                    EvaluateError::Preprocessed { row, feature, value: prepared[[row, feature]] }
-                }
+        let missing = self.detector.missing();
+        // Nor is it a missing number, though a function may make NaN of it.
+        let infinite = (missing == MissingNumbers::Answered).then(|| first_refused(rows, missing)).flatten();
+        if let Some((row, feature)) = infinite {
+            return Err(EvaluateError::Row { row, feature, value: rows[[row, feature]] });
+        }
+        if let Some((row, feature)) = first_refused(prepared.view(), missing) {
+            return Err(match rows.row(row).iter().position(|x| !x.is_finite()) {
+                Some(feature) => EvaluateError::Row { row, feature, value: rows[[row, feature]] },
+                None => EvaluateError::Preprocessed { row, feature, value: prepared[[row, feature]] },
             });
         }
         let decisions = self.detector.decide(prepared.view());
@@ -210,15 +215,14 @@ impl Model {
 /// How many numbers are laid out at a time, about: 8 MiB of them.
 const BLOCK_ELEMENTS: usize = 1 << 20;
 
-/// Whether there is neither NaN nor an infinity, without a branch a number where they lie in a row.
-fn all_finite(rows: ArrayView2<'_, f64>) -> bool {
-    match rows.as_slice() {
-        Some(numbers) => numbers.iter().fold(true, |all, x| all & x.is_finite()),
-        None => rows.iter().all(|x| x.is_finite()),
+/// Where the first infinity is, or NaN where that is refused too.
+fn first_refused(rows: ArrayView2<'_, f64>, missing: MissingNumbers) -> Option<(usize, usize)> {
+    let answered = missing == MissingNumbers::Answered;
+    let accepted = |x: &f64| x.is_finite() | (answered & x.is_nan());
+    // Without a branch a number where they lie in a row.
+    let all_accepted = rows.as_slice().is_some_and(|numbers| numbers.iter().fold(true, |all, x| all & accepted(x)));
+    if all_accepted {
+        return None;
     }
-}
-
-/// Where the first NaN or infinity is.
-fn first_not_finite(rows: ArrayView2<'_, f64>) -> Option<(usize, usize)> {
-    rows.indexed_iter().find(|(_, x)| !x.is_finite()).map(|(place, _)| place)
+    rows.indexed_iter().find(|(_, x)| !accepted(x)).map(|(place, _)| place)
 }

@@ -96,7 +96,7 @@ fn hold(model: &Model, expected: impl io::Read, limits: &Limits) -> Result<Proof
     let rows = reader.read(&Columns { features: &features, decision, label })?;
     let found = model.evaluate(rows.values.view())?;
     let tolerance = model.metadata().format.tolerance();
-    let comparison = Comparison::new(&found, &rows, tolerance, model.detector().unit());
+    let comparison = Comparison::new(model, &found, &rows, tolerance);
     match comparison.worst {
         Some(worst) => Err(ProofProblem::Disagrees {
             count: comparison.disagreeing,

@@ -73,6 +73,38 @@ fn a_forest_says_which_feature_set_a_row_apart() {
 }
 
 #[test]
+fn a_forest_answers_and_explains_rows_that_lack_numbers_from_1_6_on() {
+    let model = load("forest_asked_of_lacking.pkl");
+    let rows = Answers::read(&samples().join("forest_asked_of_lacking.csv")).rows;
+    let found = model.evaluate(rows.view()).unwrap();
+    let lacking = |row: usize| rows.row(row).iter().any(|x| x.is_nan());
+    let anomalies: Vec<_> = (0..rows.nrows()).filter(|row| found[*row].label == Label::Anomaly).collect();
+    assert!(anomalies.iter().any(|row| lacking(*row)), "no such row is an anomaly");
+    for row in anomalies {
+        assert!(model.explain(rows.row(row)).is_some_and(|cause| cause.feature < 3), "row {row}");
+    }
+    // The same file as an older version would have written it.
+    let bytes = fs::read(samples().join("forest_asked_of_lacking.pkl")).unwrap();
+    let old = String::from_utf8_lossy(&bytes).matches("1.9.1").count();
+    let bytes: Vec<u8> = replaced(&bytes, b"1.9.1", b"1.5.2");
+    assert!(old > 0);
+    let model = Model::read(&bytes, &Limits::default()).unwrap();
+    let error = model.evaluate(rows.view()).unwrap_err().to_string();
+    assert!(error.contains("holds NaN in feature"), "{error}");
+}
+
+/// The bytes with each `from` replaced by a `to` that is as long.
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for place in 0..=bytes.len() - from.len() {
+        if bytes[place..].starts_with(from) {
+            bytes[place..place + from.len()].copy_from_slice(to);
+        }
+    }
+    bytes
+}
+
+#[test]
 fn what_cannot_be_done_as_scikit_learn_does_it_is_refused_with_the_setting() {
     for (file, reason) in [
         ("refused_not_novelty.pkl", "has novelty = False; supported: True"),

@@ -11,6 +11,7 @@
 mod answers;
 mod catalog;
 mod commands;
+mod contradictions;
 mod detectors;
 mod foreign;
 mod formats;
@@ -19,6 +20,7 @@ mod hostile_models;
 mod libsvm;
 mod onnx;
 mod own_format;
+mod proofs;
 mod svm;
 mod terminal;
 mod transformers;

@@ -24,8 +24,9 @@ use crate::verdict::Label;
 /// Decision values agree when they differ by at most the tolerance's share of the expected value; or, where that value
 /// is smaller, of a thousandth of the detector's unit or of the largest expected value, whichever is more, but never of
 /// more than the largest expected value. With a tolerance from 1e-6 on, for answers of 32-bit floats, it is the share
-/// of all of the largest expected value. Labels must agree wherever the decision value is further from zero than that,
-/// and than the tolerance itself.
+/// of all of the largest expected value. Where large terms cancel in the detector's sums, as much is allowed as rounding
+/// may do to the row. Labels must agree wherever the decision value is further from zero than that, and than the
+/// tolerance itself.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The model
@@ -122,7 +123,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
         features: &features,
         rows: &rows,
         found: &found,
-        comparison: Comparison::new(&found, &rows, args.tolerance, model.detector().unit()),
+        comparison: Comparison::new(&model, &found, &rows, args.tolerance),
     };
     match args.output {
         Output::Text => report.write_text(&model, out)?,
@@ -180,7 +181,7 @@ impl Report<'_> {
     }
 
     fn write_text(&self, model: &Model, out: &mut dyn Write) -> io::Result<()> {
-        let Comparison { rows, disagreeing, ties, largest_difference, worst } = &self.comparison;
+        let Comparison { rows, disagreeing, ties, rounded, largest_difference, worst } = &self.comparison;
         let mut line = |name: &str, fact: &str| writeln!(out, "{name:<11} {fact}");
         line("model", &shown(&self.args.file).to_string())?;
         line("rows", &format!("{rows} scored, {} called an anomaly", self.anomalies()))?;
@@ -200,6 +201,9 @@ impl Report<'_> {
         }
         if *ties > 0 {
             line("ties", &format!("{ties} rows on the boundary, whose labels were not compared"))?;
+        }
+        if *rounded > 0 {
+            line("rounding", &format!("{rounded} rows agree as nearly as sums that cancel can be known"))?;
         }
         if let Some(worst) = worst {
             self.write_worst(worst, out)?;
@@ -235,7 +239,7 @@ impl Report<'_> {
 
     /// The keys are listed in docs/models.md, and stay.
     fn as_json(&self, model: &Model) -> Value {
-        let Comparison { rows, disagreeing, ties, largest_difference, worst } = &self.comparison;
+        let Comparison { rows, disagreeing, ties, rounded, largest_difference, worst } = &self.comparison;
         let worst = worst.as_ref().map(|worst| {
             let row = self.rows.values.row(worst.row);
             let input: serde_json::Map<_, _> =
@@ -260,6 +264,7 @@ impl Report<'_> {
             "anomalies": self.anomalies(),
             "disagreeing": disagreeing,
             "ties": ties,
+            "rounded": rounded,
             "largest_difference": largest_difference,
             "worst": worst,
             "warnings": self.warnings(model).iter().map(ToString::to_string).collect::<Value>(),

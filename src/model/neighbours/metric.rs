@@ -42,7 +42,7 @@ impl Metric {
     }
 
     /// What is measured between two rows.
-    pub(super) fn measure(self, a: &[f64], b: &[f64]) -> f64 {
+    pub(in crate::model) fn measure(self, a: &[f64], b: &[f64]) -> f64 {
         a.iter().zip(b).fold(0.0, |sum, (a, b)| self.add(sum, a - b))
     }
 

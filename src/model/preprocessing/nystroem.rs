@@ -130,7 +130,7 @@ impl Nystroem {
         for (row, mut out) in rows.rows().into_iter().zip(out.rows_mut()) {
             // What is infinitely far would come to 0, as if it were a reading.
             if row.iter().any(|x| !x.is_finite()) {
-                out.fill(f64::NAN);
+                out.fill(f64::INFINITY);
                 continue;
             }
             for (kernel, component) in kernels.iter_mut().zip(self.components.rows()) {

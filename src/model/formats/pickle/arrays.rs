@@ -72,11 +72,15 @@ impl<'a> Machine<'a> {
     }
 
     /// `numpy.core.multiarray.scalar(dtype, data)`.
+    ///
+    /// One of a type that cannot be read is an array without a side: it is there, and no number.
     pub(in crate::model::formats) fn scalar(&self, dtype: NodeId, data: NodeId) -> Result<Value<'a>, Problem> {
         match (self.value(dtype), self.value(data)) {
-            (Value::Dtype(dtype), Value::Bytes(bytes)) => {
-                self.charge(bytes.len())?;
-                dtype.scalar(bytes)
+            (Value::Dtype(dtype), Value::Bytes(bytes)) if dtype.size().is_none_or(|size| size == bytes.len()) => {
+                self.charge(bytes.len().max(size_of::<Array>()))?;
+                let unread =
+                    || Array { shape: Box::default(), dtype: *dtype, layout: Layout::RowMajor, data: Some(data) };
+                Some(dtype.scalar(bytes).unwrap_or_else(|| Value::Array(Box::new(unread()))))
             }
             _ => None,
         }

@@ -36,7 +36,8 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<Autoencoder, SklearnE
         weights: Array2::from_shape_vec((weights.rows, weights.columns), weights.numbers).unwrap_or_default(),
         biases: biases.numbers.into(),
     });
-    let layers = layers.collect();
+    let layers: Vec<_> = layers.collect();
+    estimator.counted(CLASS, "n_layers_", layers.len() + 1, "layers, the input among them,")?;
     Ok(Autoencoder::new(Params { layers, activation, offset: offset(estimator, CLASS)? })?)
 }
 

@@ -3,6 +3,7 @@
 use super::SklearnError;
 use super::estimator::Estimator;
 use crate::model::elliptic_envelope::{EllipticEnvelope, Params, Scale};
+use crate::model::formats::pickle::Node;
 
 const CLASS: &str = "EllipticEnvelope";
 
@@ -10,7 +11,9 @@ const CLASS: &str = "EllipticEnvelope";
 ///
 /// Up to 0.19 it keeps the squared distance of the boundary as `threshold_`, from 0.20 on its negative as `offset_`.
 pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<EllipticEnvelope, SklearnError> {
-    if estimator.attribute("precision_").is_some_and(|precision| precision.is_none()) {
+    // Without it scikit-learn inverts the covariance each time, whatever else there is.
+    let stored = estimator.attribute("store_precision").and_then(Node::bool) != Some(false);
+    if !stored || estimator.attribute("precision_").is_some_and(Node::is_none) {
         return Err(SklearnError::Setting {
             class: CLASS,
             version: estimator.origin(),
@@ -20,7 +23,7 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<EllipticEnvelope, Skl
         });
     }
     let (offset, scale) = match (estimator.attribute("offset_"), estimator.attribute("threshold_")) {
-        (None, Some(_)) => (-estimator.number(CLASS, "threshold_")?, Scale::CubeRoot),
+        (None, Some(_)) if estimator.is_before(0, 20) => (-estimator.number(CLASS, "threshold_")?, Scale::CubeRoot),
         _ => (estimator.number(CLASS, "offset_")?, Scale::Squared),
     };
     let location = estimator.row(CLASS, "location_")?;

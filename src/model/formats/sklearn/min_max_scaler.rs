@@ -13,13 +13,16 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<MinMaxScaler, Sklearn
         Some(_) if estimator.bool(CLASS, "clip")? => Some(range(estimator)?),
         _ => None,
     };
-    let (low, high) = (estimator.row(CLASS, "data_min_")?, estimator.row(CLASS, "data_max_")?);
-    Ok(MinMaxScaler::new(MinMaxScalerParams {
-        scale: estimator.row(CLASS, "scale_")?,
-        min: estimator.row(CLASS, "min_")?,
-        clip,
-        seen: Some(low.into_iter().zip(high).collect()),
-    })?)
+    let scale = estimator.row(CLASS, "scale_")?;
+    let seen = seen(estimator).filter(|seen| seen.len() == scale.len());
+    Ok(MinMaxScaler::new(MinMaxScalerParams { scale, min: estimator.row(CLASS, "min_")?, clip, seen })?)
+}
+
+/// The lowest and the highest number of each feature in training, if they are there: no row is changed by them.
+fn seen(estimator: Estimator<'_, '_>) -> Option<Vec<(f64, f64)>> {
+    let (low, high) = (estimator.row(CLASS, "data_min_").ok()?, estimator.row(CLASS, "data_max_").ok()?);
+    let seen: Vec<_> = low.iter().copied().zip(high.iter().copied()).collect();
+    (low.len() == high.len() && seen.iter().all(|(low, high)| low <= high)).then_some(seen)
 }
 
 /// `feature_range`, a pair of numbers.

@@ -101,6 +101,7 @@ pub(super) fn read(graph: &Graph<'_>, limits: &Limits) -> Result<Contents, Sklea
         return Err(SklearnError::NotAnEstimator { found: "a Pipeline without steps".to_owned() });
     };
     let detector = detector(*last)?;
+    last.counted(detector.name(), "n_features_in_", detector.width(), "features")?;
     let preprocessing = walk.chain(transformers, None)?.steps(None, Some(detector.width()))?;
     let width = preprocessing.first().map_or(detector.width(), Step::width);
     let metadata = Metadata {
@@ -200,6 +201,7 @@ fn step(estimator: Estimator<'_, '_>, width: Option<usize>, walk: &mut Walk) -> 
         }
         _ => return Err(estimator.unsupported()),
     };
+    estimator.counted(step.name(), "n_features_in_", step.width(), "features")?;
     Ok(Some(Link::Step(step)))
 }
 

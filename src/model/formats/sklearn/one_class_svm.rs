@@ -11,6 +11,8 @@ const CLASS: &str = "OneClassSVM";
 
 /// Reads a fitted detector.
 ///
+/// LIBSVM takes as many vectors as `support_` has numbers, though it reads none of them.
+///
 /// `_dual_coef_` and `_intercept_` have LIBSVM's signs; in no version do those of the public ones differ for one class.
 /// The counts of support vectors (`n_support_`) hold whatever lay in memory in some versions; shapes are what counts.
 pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<OneClassSvm, SklearnError> {
@@ -21,6 +23,20 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<OneClassSvm, SklearnE
     let [intercept] = intercept[..] else {
         return Err(wrong("intercept_", format!("{} numbers", intercept.len()), "one number"));
     };
+    if let Some(support) = estimator.attribute("support_")
+        && support.length() != Some(vectors.rows)
+    {
+        let found = support.length().map_or(support.kind().to_owned(), |length| format!("an array of {length}"));
+        return Err(wrong("support_", found, &format!("a number for each of {} support vectors", vectors.rows)));
+    }
+    // From 0.24 on scikit-learn looks at the first itself; before, it may hold whatever lay in memory.
+    let counts = (!estimator.is_before(0, 24)).then(|| estimator.attribute("_n_support")).flatten();
+    if let Some(count) = counts.and_then(|counts| counts.ints()?.first().copied())
+        && usize::try_from(count) != Ok(vectors.rows)
+    {
+        let expected = format!("{}, as many support vectors as there are", vectors.rows);
+        return Err(wrong("_n_support", count.to_string(), &expected));
+    }
     let nu = estimator.attribute("nu").and_then(Node::number).filter(|nu| nu.is_finite());
     Ok(OneClassSvm::new(Params {
         vectors: vectors.numbers,

@@ -54,7 +54,15 @@ fn indicators(estimator: Estimator<'_, '_>) -> Result<Vec<usize>, SklearnError> 
     if !matches!(estimator.attribute("add_indicator"), Some(node) if node.bool() == Some(true)) {
         return Ok(Vec::new());
     }
-    let features = estimator.required(CLASS, "indicator_")?.attribute("features_");
+    let indicator = estimator.required(CLASS, "indicator_")?;
+    let said = Estimator::of(indicator).filter(|indicator| indicator.attribute("missing_values").is_some());
+    if let Some(said) = said
+        && !missing(said)?.is_same(missing(estimator)?)
+    {
+        let expected = "the missing_values of the imputer";
+        return Err(estimator.wrong(CLASS, "indicator_.missing_values", "another one", expected));
+    }
+    let features = indicator.attribute("features_");
     let features = features.ok_or_else(|| SklearnError::Missing { class: CLASS, attribute: FEATURES.to_owned() })?;
     features
         .ints()

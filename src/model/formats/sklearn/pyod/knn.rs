@@ -16,7 +16,7 @@ pub(in crate::model::formats::sklearn) fn read(
     let neigh = Estimator::of(neigh)
         .ok_or_else(|| estimator.wrong(CLASS, "neigh_", neigh.kind(), "scikit-learn's NearestNeighbors"))?;
     let rows = neigh.matrix(CLASS, "_fit_X")?;
-    let Search { order, levels, .. } = search(neigh, CLASS, &rows)?;
+    let Search { order, levels, .. } = search(neigh, CLASS, &rows, metric(neigh, CLASS)?)?;
     let width = rows.columns;
     let in_order = order.iter().filter_map(|row| rows.numbers.get(row * width..(row + 1) * width)).flatten();
     Ok(NeighbourDistance::new(&Params {

@@ -1,0 +1,65 @@
+//! What rounding may do to a decision value: how far apart two evaluations may be that differ in nothing but the order of
+//! their sums, or in which of two equal formulas they take.
+//!
+//! A sum of n terms t in double precision is known to about n ε Σ|t|, whatever it comes to: where large terms cancel,
+//! nothing is left of a tolerance that is a share of the result. So each detector has the magnitude of the terms that it
+//! sums (`detectors`), and what the steps before it lose is followed by disturbing their results (`steps`).
+//!
+//! It is no loosening: of a model whose terms do not cancel, what comes out is far below any tolerance.
+
+mod detectors;
+mod steps;
+
+use ndarray::{ArrayView2, Axis};
+
+use super::Model;
+
+/// How often the steps' results are disturbed, each time by other signs.
+const TRIALS: u64 = 4;
+
+/// The trials hit upon no worst case, but upon its size.
+const MARGIN: f64 = 4.0;
+
+/// Multiplications and additions that may be spent on it, about: a second of a small machine. Of rows beyond that nothing
+/// is known.
+const MOST_WORK: usize = 1 << 30;
+
+/// Numbers laid out at a time, about: 8 MiB of them.
+const BLOCK_NUMBERS: usize = 1 << 20;
+
+impl Model {
+    /// How far the decision value of each of these rows may be from that of another exact implementation.
+    pub(super) fn rounding(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
+        let numbers = self.memory_bytes() / size_of::<f64>() + self.width();
+        let affordable = MOST_WORK / (numbers * (TRIALS as usize + 2));
+        let widest = self.preprocessing().iter().map(|step| step.widest()).fold(self.width(), usize::max);
+        let block = (BLOCK_NUMBERS / widest.max(1)).max(1);
+        let known = rows.slice(ndarray::s![..affordable.min(rows.nrows()), ..]);
+        let mut rounding: Vec<f64> =
+            known.axis_chunks_iter(Axis(0), block).flat_map(|rows| self.of_block(rows)).collect();
+        rounding.resize(rows.nrows(), 0.0);
+        rounding
+    }
+
+    fn of_block(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
+        let steps = self.preprocessing();
+        let prepared = steps.iter().fold(rows.to_owned(), |rows, step| step.apply(rows));
+        let mut rounding = detectors::rounding(self.detector(), prepared.view());
+        if steps.iter().any(steps::rounds) {
+            let decisions = self.detector().decide(prepared.view());
+            let mut moved = vec![0.0_f64; decisions.len()];
+            for trial in 1..=TRIALS {
+                let mut signs = steps::Signs::new(trial);
+                let disturbed =
+                    steps.iter().fold(rows.to_owned(), |rows, step| steps::disturbed(step, rows, &mut signs));
+                let found = self.detector().decide(disturbed.view());
+                for ((moved, decision), found) in moved.iter_mut().zip(&decisions).zip(found) {
+                    *moved = moved.max((found - decision).abs());
+                }
+            }
+            rounding.iter_mut().zip(moved).for_each(|(rounding, moved)| *rounding += MARGIN * moved);
+        }
+        // Rows without an answer are refused before anybody asks.
+        rounding.into_iter().map(|rounding| if rounding.is_finite() { rounding } else { 0.0 }).collect()
+    }
+}
