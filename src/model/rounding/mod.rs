@@ -15,7 +15,7 @@ use ndarray::{ArrayView2, Axis};
 use super::Model;
 
 /// How often the steps' results are disturbed, each time by other signs.
-const TRIALS: u64 = 4;
+const TRIALS: usize = 4;
 
 /// The trials hit upon no worst case, but upon its size.
 const MARGIN: f64 = 4.0;
@@ -31,7 +31,7 @@ impl Model {
     /// How far the decision value of each of these rows may be from that of another exact implementation.
     pub(super) fn rounding(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
         let numbers = self.memory_bytes() / size_of::<f64>() + self.width();
-        let affordable = MOST_WORK / (numbers * (TRIALS as usize + 2));
+        let affordable = MOST_WORK / (numbers * (TRIALS + 2));
         let widest = self.preprocessing().iter().map(|step| step.widest()).fold(self.width(), usize::max);
         let block = (BLOCK_NUMBERS / widest.max(1)).max(1);
         let known = rows.slice(ndarray::s![..affordable.min(rows.nrows()), ..]);
@@ -48,7 +48,7 @@ impl Model {
         if steps.iter().any(steps::rounds) {
             let decisions = self.detector().decide(prepared.view());
             let mut moved = vec![0.0_f64; decisions.len()];
-            for trial in 1..=TRIALS {
+            for trial in (1..).take(TRIALS) {
                 let mut signs = steps::Signs::new(trial);
                 let disturbed =
                     steps.iter().fold(rows.to_owned(), |rows, step| steps::disturbed(step, rows, &mut signs));

@@ -143,7 +143,8 @@ fn check_lengths(estimator: Estimator<'_, '_>, params: &Params) -> Result<(), Sk
                     Some(Node::Leaf { samples }) => {
                         let expected = if depths { f64::from(depth) } else { params.path_length.of(*samples) };
                         let found = kept.numbers.get(place as usize).copied().unwrap_or(f64::NAN);
-                        if !((found - expected).abs() <= 1e-9 * expected.max(1.0)) {
+                        let agrees = (found - expected).abs() <= 1e-9 * expected.max(1.0);
+                        if !agrees {
                             return false;
                         }
                     }
