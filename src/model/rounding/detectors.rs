@@ -134,7 +134,13 @@ fn of_centres(params: &kmeans_distance::Params, row: ArrayView1<'_, f64>) -> f64
 /// The distances of a row from others, each with what is lost of it, the nearest first, each with its place.
 ///
 /// Through a tree they are sums of differences. Without one scikit-learn expands euclidean ones.
-fn nearest(row: ArrayView1<'_, f64>, others: &[f64], metric: Metric, levels: u32, count: usize) -> Vec<(usize, f64, f64)> {
+fn nearest(
+    row: ArrayView1<'_, f64>,
+    others: &[f64],
+    metric: Metric,
+    levels: u32,
+    count: usize,
+) -> Vec<(usize, f64, f64)> {
     let by_expansion = metric == Metric::Euclidean && levels == 1;
     let row = row.to_vec();
     let distance = |(place, other): (usize, &[f64])| {

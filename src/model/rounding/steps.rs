@@ -52,7 +52,8 @@ pub(super) fn disturbed(step: &Step, rows: Array2<f64>, signs: &mut Signs) -> Ar
             let params = nystroem.params();
             let mut out = step.apply(rows.clone());
             for (row, mut out) in rows.rows().into_iter().zip(out.rows_mut()) {
-                let lost: Vec<f64> = params.components.rows().into_iter().map(|v| of_kernel(params.likeness, row, v)).collect();
+                let lost: Vec<f64> =
+                    params.components.rows().into_iter().map(|v| of_kernel(params.likeness, row, v)).collect();
                 for (y, weights) in out.iter_mut().zip(params.normalization.rows()) {
                     let terms = weights.iter().zip(&lost).map(|(weight, lost)| weight.abs() * lost);
                     *y += terms.sum::<f64>() * signs.next();
