@@ -18,6 +18,7 @@ mod fuzz;
 mod hostile_models;
 mod libsvm;
 mod onnx;
+mod onnx_operators;
 mod own_format;
 mod svm;
 mod terminal;

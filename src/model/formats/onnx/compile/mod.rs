@@ -125,6 +125,10 @@ struct Operator<'c, 'b, 'l, 'g, 'a> {
 impl<'g, 'a> Operator<'_, '_, '_, 'g, 'a> {
     fn compile(&mut self) -> Result<(), OnnxError> {
         let [output, further @ ..] = &self.node.outputs[..] else { return Err(self.refused("it gives nothing")) };
+        // What holds a tensor is a constant of the graph.
+        if self.compiler.graph.term(*output).tensor().is_some() {
+            return Ok(());
+        }
         if self.node.domain.is_empty() && self.node.operator == "Split" {
             return self.split();
         }
