@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use anomalyd::model::{Limits, Model};
+use anomalyd::model::{Detector, Limits, Model};
 use flate2::read::GzDecoder;
 use ndarray::{Array2, ArrayView2, Axis};
 use proptest::prelude::*;
@@ -62,6 +62,13 @@ fn every_operator_gives_its_answers_in_every_version() {
             Ok(model) => {
                 let found = decisions(&model, rows.view());
                 let apart = found.iter().zip(scores).map(|(a, b)| (a - b).abs() / b.abs().max(1.0)).fold(0.0, f64::max);
+                let Detector::Network(network) = model.detector() else { unreachable!("a network") };
+                let range = network.range();
+                if let Some(beyond) =
+                    found.iter().find(|score| **score < range.low - 1e-9 || **score > range.high + 1e-9)
+                {
+                    wrong.push(format!("{name}: {beyond} is not {range}"));
+                }
                 if apart > tolerance {
                     wrong.push(format!("{name}: {found:?}, expected {scores:?}, apart {apart:e}"));
                 }
@@ -83,9 +90,13 @@ proptest! {
     ) {
         let model = Model::read(&which.get(&CASES).file, &Limits::default()).unwrap();
         let rows = Array2::from_shape_vec((rows, 6), numbers[..rows * 6].to_vec()).unwrap();
+        let Detector::Network(network) = model.detector() else { unreachable!("a network") };
         if let Ok(together) = model.evaluate(rows.view()) {
             for (row, together) in rows.axis_chunks_iter(Axis(0), 1).zip(together) {
                 prop_assert_eq!(decisions(&model, row)[0].to_bits(), together.decision.to_bits());
+                let (decision, range) = (together.decision, network.range());
+                let near = 1e-9 * decision.abs().max(1.0);
+                prop_assert!(range.low - near <= decision && decision <= range.high + near, "{} is not {}", decision, range);
             }
         }
     }

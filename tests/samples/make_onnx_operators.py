@@ -74,7 +74,7 @@ class Case:
     def model(self, value, width, real_input):
         weights = np.array([(0.7 + 0.3 * index) * (-1) ** index for index in range(width)]).reshape(-1, 1)
         product = self.node("MatMul", value, self.constant(weights))
-        self.nodes.append(helper.make_node("Add", [product, self.constant([-0.25])], ["score"]))
+        self.nodes.append(helper.make_node("Add", [product, self.constant([-1.25])], ["score"]))
         kind = {np.float64: TensorProto.DOUBLE, np.float32: TensorProto.FLOAT, np.int64: TensorProto.INT64}[real_input]
         out = TensorProto.DOUBLE if self.real == np.float64 else TensorProto.FLOAT
         graph = helper.make_graph(

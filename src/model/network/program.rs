@@ -113,8 +113,13 @@ impl Program {
         Some(self)
     }
 
+    /// Between which bounds what comes out lies.
+    pub(in crate::model) fn output_range(&self) -> Interval {
+        self.steps.last().map_or(Interval::ALL, |step| step.range)
+    }
+
     /// How many numbers come out for a row.
-    pub(super) fn outputs(&self) -> usize {
+    pub(in crate::model) fn outputs(&self) -> usize {
         self.steps.last().map_or(self.width, |step| step.size)
     }
 

@@ -343,7 +343,7 @@ fn opset<'a>(mut message: Message<'a>) -> Result<(&'a str, i64), OnnxError> {
     Ok((domain, version))
 }
 
-fn pair<'a>(mut message: Message<'a>) -> Result<(&'a str, &'a str), OnnxError> {
+pub(super) fn pair<'a>(mut message: Message<'a>) -> Result<(&'a str, &'a str), OnnxError> {
     let (mut key, mut value) = ("", "");
     while let Some(field) = message.next()? {
         match field.number {

@@ -139,6 +139,7 @@ impl<'g, 'a> Operator<'_, '_, '_, 'g, 'a> {
         let value = match self.node.domain {
             "" => self.standard()?,
             "ai.onnx.ml" if self.node.operator == "Scaler" => self.scaler()?,
+            "ai.onnx.ml" if self.node.operator == "FeatureVectorizer" => self.concat()?,
             _ => return Err(self.refused(SUPPORTED)),
         };
         self.keep(output.id, value)
