@@ -20,6 +20,7 @@ mod libsvm;
 mod onnx;
 mod onnx_apart;
 mod onnx_file;
+mod onnx_hostile;
 mod onnx_operators;
 mod onnx_scores;
 mod own_format;

@@ -56,7 +56,7 @@ pub(in crate::model) fn read_with_boundary(
 ) -> Result<Contents, OnnxError> {
     let mut budget = Budget::new(limits);
     let mut file = ModelProto::read(bytes, &mut budget)?;
-    let graph = Graph::new(std::mem::take(&mut file.graph))?;
+    let graph = Graph::new(std::mem::take(&mut file.graph), &mut budget)?;
     let (preprocessing, detector, notes) = if is_of_scikit_learn(&file, &graph) {
         let (preprocessing, detector) = scores::read(&graph, &mut budget)?;
         let note = "evaluated in float64; the file holds the parameters in float32, so decision values are \
@@ -85,7 +85,7 @@ pub(in crate::model) fn read_with_boundary(
 pub fn read_network(bytes: &[u8], boundary: (f64, Anomalous), limits: &Limits) -> Result<Network, OnnxError> {
     let mut budget = Budget::new(limits);
     let mut file = ModelProto::read(bytes, &mut budget)?;
-    let graph = Graph::new(std::mem::take(&mut file.graph))?;
+    let graph = Graph::new(std::mem::take(&mut file.graph), &mut budget)?;
     let boundary = Boundary::Given(boundary.0, boundary.1);
     network::network(bytes, &file, &graph, boundary, &mut budget).map(|(network, _)| network)
 }

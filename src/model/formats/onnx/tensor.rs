@@ -71,6 +71,10 @@ impl<'a> Tensor<'a> {
         let (mut external, mut location) = (false, "");
         let mut rest = message;
         while let Some(field) = rest.next()? {
+            // Numbers are counted below.
+            if !matches!(field.number, 4 | 5 | 7 | 10) {
+                budget.part()?;
+            }
             match field.number {
                 1 => field.ints(|dim| budget.push(&mut dims, dim))?,
                 2 => element = field.int()?,
