@@ -1,7 +1,7 @@
 //! ONNX files made to cost much: each is read or refused soon, within the memory that is declared.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, fs, iter};
 
 use anomalyd::model::{Limits, Model};
@@ -135,11 +135,17 @@ fn axis(axis: u64) -> Vec<u8> {
     [text(1, "axis"), number(3, axis)].concat()
 }
 
+/// How long this thread has worked: time that others had the processor does not count.
+fn busy() -> Duration {
+    let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(told.split_whitespace().next().unwrap().parse().unwrap())
+}
+
 /// Reads a file, and scores an hour of minutes if it is a model.
 fn put_to_work(name: &str, bytes: &[u8]) {
-    let start = Instant::now();
+    let start = busy();
     let model = Model::read(bytes, &Limits::default());
-    let read = start.elapsed();
+    let read = busy() - start;
     assert!(read < SOON, "{name}: took {read:?}");
     let outcome = match &model {
         Ok(model) => {
@@ -150,8 +156,9 @@ fn put_to_work(name: &str, bytes: &[u8]) {
         Err(error) => error.to_string().chars().take(90).collect(),
     };
     // For whoever measures: --nocapture.
-    eprintln!("{name}: {} KiB, {read:?}, then {:?}: {outcome}", bytes.len() / 1024, start.elapsed() - read);
-    assert!(start.elapsed() < 2 * SOON, "{name}: took {:?} with its evaluation", start.elapsed());
+    eprintln!("{name}: {} KiB, {read:?}, then {:?}: {outcome}", bytes.len() / 1024, busy() - start - read);
+    let all = busy() - start;
+    assert!(all < 2 * SOON, "{name}: took {all:?} with its evaluation");
 }
 
 fn resident(field: &str) -> usize {
