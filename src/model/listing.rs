@@ -147,10 +147,8 @@ impl Listing {
                 Ok((sensor, alternative)) => match listing.files.get_mut(&sensor) {
                     Some(first) => _ = first.second.get_or_insert(path),
                     None => {
-                        _ = listing.files.insert(
-                            sensor,
-                            ModelFile { numbers: numbers_of(&path, &numbers), path, alternative, second: None },
-                        )
+                        let numbers = numbers_of(&path, &numbers);
+                        listing.files.insert(sensor, ModelFile { path, alternative, second: None, numbers });
                     }
                 },
                 Err(reason) => listing.ignored.push(Ignored { path, reason }),

@@ -1,5 +1,6 @@
 //! ONNX files made to cost much: each is read or refused soon, within the memory that is declared.
 
+use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
 use std::{env, fs, iter};
@@ -156,9 +157,14 @@ fn put_to_work(name: &str, bytes: &[u8]) {
         Err(error) => error.to_string().chars().take(90).collect(),
     };
     // For whoever measures: --nocapture.
-    eprintln!("{name}: {} KiB, {read:?}, then {:?}: {outcome}", bytes.len() / 1024, busy() - start - read);
+    say(&format!("{name}: {} KiB, {read:?}, then {:?}: {outcome}", bytes.len() / 1024, busy() - start - read));
     let all = busy() - start;
     assert!(all < 2 * SOON, "{name}: took {all:?} with its evaluation");
+}
+
+/// What a run with --nocapture shows.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn resident(field: &str) -> usize {
@@ -177,7 +183,7 @@ fn what_costs_much_is_read_or_refused_soon_and_in_little_memory() {
         put_to_work(&name.to_string_lossy(), &bytes);
         let taken = resident("VmHWM") - before;
         assert!(taken <= MEMORY + bytes.len(), "{} KiB", taken / 1024);
-        eprintln!("{} KiB of memory", taken / 1024);
+        say(&format!("{} KiB of memory", taken / 1024));
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -191,7 +197,7 @@ fn what_costs_much_is_read_or_refused_soon_and_in_little_memory() {
         let output = command.args(["--exact", test, "--nocapture"]).env(BOMB, &path).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let ran = said.contains("of memory");
-        eprintln!("{}", said.lines().filter(|line| line.contains("KiB")).collect::<Vec<_>>().join("; "));
+        say(&said.lines().filter(|line| line.contains("KiB")).collect::<Vec<_>>().join("; "));
         if !output.status.success() || !ran {
             wrong.push(format!("{name}: {said}"));
         }
