@@ -1,13 +1,10 @@
 //! The file beside a model's in which it keeps its numbers: `NAME.onnx.data`, as torch writes it.
 
-use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
-
 use super::formats::onnx;
+use super::regular_file::{self, OpenError};
 use super::{Limits, ModelError};
 
 /// What the name of such a file ends in, behind that of the model's file.
@@ -31,7 +28,7 @@ pub(super) fn with_its_numbers(path: &Path, bytes: Vec<u8>, limits: &Limits) -> 
         (false, true) => beside,
         (_, false) => named,
     };
-    let data = open(&from, left).map_err(|source| ModelError::DataFile { path: from, source })?;
+    let data = read(&from, left).map_err(|source| ModelError::DataFile { path: from, source })?;
     if data.len() > left {
         return Err(ModelError::TooLarge { max: limits.file_bytes });
     }
@@ -45,14 +42,13 @@ pub(super) fn its_own(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// The content of a file, of which one byte more than `max` is read at most. It must be one itself: nothing that leads
-/// elsewhere, and nothing to wait for.
-fn open(path: &Path, max: usize) -> io::Result<Vec<u8>> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("is not a regular file"));
-    }
+/// The content of a file, of which one byte more than `max` is read at most. It must be one itself: no link that leads
+/// elsewhere.
+fn read(path: &Path, max: usize) -> io::Result<Vec<u8>> {
+    let file = regular_file::open_itself(path).map_err(|error| match error {
+        OpenError::NotRegular => io::Error::other("is not a regular file"),
+        OpenError::System(error) => error,
+    })?;
     let mut bytes = Vec::new();
     file.take(u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -76,6 +76,7 @@ impl Warning {
     /// What is odd, in words that fit many models.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::OneSided { .. } => "a network's threshold that it cannot cross",
             Self::OneSupportVector => "one support vector",
             Self::NuBelowOneRow { .. } => "nu below one row",
             Self::FlatKernel { .. } => "a flat kernel",

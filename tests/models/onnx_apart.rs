@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anomalyd::model::formats::own;
-use anomalyd::model::{Changes, Limits, Listing, Model, NameTemplate, Step};
+use anomalyd::model::{Changes, Limits, Listing, Model, NameTemplate, Sight, Step};
 
 use crate::onnx_file::{file, node, number, part, tensor, text, value};
 
@@ -141,10 +141,10 @@ fn the_other_file_is_no_model_and_a_change_of_it_is_one_of_the_model() {
         let listing = list();
         assert_eq!(listing.files.len(), 2);
         assert!(listing.ignored.is_empty() && listing.files.values().all(|file| file.second.is_none()));
-        let (mut changes, start) = (Changes::since(&listing, Duration::ZERO), Instant::now());
-        assert!(changes.look(&list(), start).load.is_empty());
+        let (mut changes, start) = (Changes::since(Sight::of(&listing), Duration::ZERO), Instant::now());
+        assert!(changes.look(Sight::of(&list()), start).load.is_empty());
         fs::write(folder.path().join(data), b"other numbers").unwrap();
-        let due = changes.look(&list(), start + Duration::from_secs(1));
+        let due = changes.look(Sight::of(&list()), start + Duration::from_secs(1));
         assert_eq!(due.load.iter().map(|(sensor, _)| sensor.to_string()).collect::<Vec<_>>(), ["1/1"], "{data}");
     }
 }
