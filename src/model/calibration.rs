@@ -3,7 +3,7 @@
 use ndarray::ArrayView2;
 
 use super::formats::printable::printable;
-use super::{EvaluateError, Invalid, Model};
+use super::{Detector, EvaluateError, Invalid, Model};
 
 /// The share of rows that are to be anomalies.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -45,12 +45,16 @@ pub enum CalibrateError {
 }
 
 impl Model {
-    /// This model with another offset, as scikit-learn has it: a decision value is the row's score less the offset. Its
-    /// hash remains that of its file.
+    /// This model with another offset, as scikit-learn has it: a decision value is the row's score less the offset. For a
+    /// network that gives one number, it is the number from which on it is anomalous. Its hash remains that of its file.
     ///
     /// # Errors
     /// When it is none that its detector may have: everything would be an anomaly.
     pub fn with_offset(&self, offset: f64) -> Result<Self, CalibrateError> {
+        let offset = match &self.detector {
+            Detector::Network(network) => network.offset_of(offset),
+            _ => offset,
+        };
         self.with_offset_or_none(Some(offset))
     }
 
@@ -67,7 +71,7 @@ impl Model {
         let scores = self.with_offset_or_none(None)?.evaluate(rows)?;
         let mut scores = scores.iter().map(|evaluation| evaluation.decision).collect::<Vec<_>>();
         scores.sort_by(f64::total_cmp);
-        self.with_offset(quantile(&scores, share).ok_or(CalibrateError::NoRows)?)
+        self.with_offset_or_none(Some(quantile(&scores, share).ok_or(CalibrateError::NoRows)?))
     }
 
     /// This model, saying of its columns what they are called.

@@ -92,7 +92,7 @@ impl Entry {
     /// Reads the model of one sensor. A defect that its file finds in the code that reads it makes it a file that is no
     /// model.
     pub fn load(sensor: SensorName, file: ModelFile, limits: &Limits) -> Self {
-        let ModelFile { path, alternative, second } = file;
+        let ModelFile { path, alternative, second, numbers: _ } = file;
         let model = match second {
             None => {
                 let load = || {

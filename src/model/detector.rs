@@ -259,7 +259,7 @@ impl Detector {
             Self::ComponentDistance(pca) => pca.with_offset(offset).map(Self::ComponentDistance),
             Self::GaussianMixture(mixture) => mixture.with_offset(offset).map(Self::GaussianMixture),
             Self::NeighbourDistance(knn) => knn.with_offset(offset).map(Self::NeighbourDistance),
-            Self::Network(network) => network.with_offset(or_zero).map(Self::Network),
+            Self::Network(network) => network.with_offset(offset).map(Self::Network),
             Self::Autoencoder(network) => {
                 Autoencoder::new(autoencoder::Params { offset, ..network.params() }).map(Self::Autoencoder)
             }

@@ -33,6 +33,29 @@ pub enum ModelError {
     /// A file of another kind.
     #[error("is {0}")]
     Foreign(formats::Foreign),
+    /// The file in which it keeps its numbers cannot be read.
+    #[error(
+        "its numbers are in {}, which cannot be read: {source}; expected a regular file beside the model's, not a link",
+        shown(path)
+    )]
+    DataFile {
+        /// The other file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Two files that could hold its numbers.
+    #[error(
+        "its numbers are in {}, as it says itself, or in {}, as its own name says; remove the one that is not its",
+        shown(named),
+        shown(beside)
+    )]
+    TwoDataFiles {
+        /// The file that it names.
+        named: PathBuf,
+        /// The file that has its name.
+        beside: PathBuf,
+    },
     /// An ONNX file that was refused.
     #[error(transparent)]
     Onnx(#[from] formats::onnx::OnnxError),
@@ -71,6 +94,12 @@ pub enum ModelError {
         /// How its offset is set in Python.
         example: &'static str,
     },
+    /// A direction for a model that has its own.
+    #[error(
+        "which side of the boundary is anomalous can only be said of an ONNX network that gives one number; leave \
+         --anomalous away"
+    )]
+    NoScores,
     /// Two steps that do not fit together.
     #[error(
         "{step} gives rows of {found} features, and {next} behind it takes {expected}; they were not fitted together"

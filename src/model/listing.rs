@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::NameTemplate;
+use super::data_file;
 use super::name_template::without_ending;
 use crate::printable::shown;
 use crate::sensor::{SensorName, SensorNameError};
@@ -30,10 +32,17 @@ pub struct ModelFile {
     pub alternative: Option<SensorName>,
     /// A second file that names the sensor.
     pub second: Option<PathBuf>,
+    /// What tells the content apart of the files in which an ONNX file may keep its numbers.
+    pub numbers: Option<NumbersStamp>,
 }
 
-/// What tells one content of a file from the next without reading it.
+/// What tells apart the files that hold the numbers of ONNX files. Which of them are a model's is said in the model, which
+/// is not read here: they are those of its own name, else any in its folder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NumbersStamp(u64);
+
+/// What tells one content of a file from the next without reading it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Stamp {
     modified: SystemTime,
     bytes: u64,
@@ -118,24 +127,29 @@ impl Stamp {
 
 impl Listing {
     /// Lists a directory, and those below it as deep as the template's names reach. Names that begin with a dot are
-    /// passed over, as files are written under such before they get their own, and so are expected answers.
+    /// passed over, as files are written under such before they get their own, and so are expected answers and what holds
+    /// the numbers of an ONNX file.
     ///
     /// # Errors
     /// When a directory cannot be read, or there are more than `max` files.
     pub fn read(directory: &Path, template: &NameTemplate, max: usize) -> Result<Self, CatalogError> {
-        let mut files = Vec::new();
+        let (mut files, mut numbers) = (Vec::new(), Vec::new());
         let mut left = max;
-        list(directory, template.depth(), &mut left, &mut files).map_err(|error| match error {
+        list(directory, template.depth(), &mut left, &mut files, &mut numbers).map_err(|error| match error {
             ListError::Directory { path, source } => CatalogError::Directory { path, source },
             ListError::TooMany => CatalogError::TooMany { path: directory.to_owned(), max },
         })?;
         files.sort();
+        numbers.sort();
         let mut listing = Self { files: BTreeMap::new(), ignored: Vec::new() };
         for path in files {
             match name_of(&path, directory, template) {
                 Ok((sensor, alternative)) => match listing.files.get_mut(&sensor) {
                     Some(first) => _ = first.second.get_or_insert(path),
-                    None => _ = listing.files.insert(sensor, ModelFile { path, alternative, second: None }),
+                    None => {
+                        let numbers = numbers_of(&path, &numbers);
+                        listing.files.insert(sensor, ModelFile { path, alternative, second: None, numbers });
+                    }
                 },
                 Err(reason) => listing.ignored.push(Ignored { path, reason }),
             }
@@ -150,7 +164,13 @@ enum ListError {
 }
 
 /// Lists the files of a directory and of those at most `depth` below it. So a link in a circle ends.
-fn list(directory: &Path, depth: usize, left: &mut usize, files: &mut Vec<PathBuf>) -> Result<(), ListError> {
+fn list(
+    directory: &Path,
+    depth: usize,
+    left: &mut usize,
+    files: &mut Vec<PathBuf>,
+    numbers: &mut Vec<PathBuf>,
+) -> Result<(), ListError> {
     let failed = |source| ListError::Directory { path: directory.to_owned(), source };
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -162,12 +182,28 @@ fn list(directory: &Path, depth: usize, left: &mut usize, files: &mut Vec<PathBu
         let path = entry.path();
         *left = left.checked_sub(1).ok_or(ListError::TooMany)?;
         if !path.is_dir() {
-            files.push(path);
+            if data_file::is_named_so(name) { numbers.push(path) } else { files.push(path) }
         } else if depth > 0 {
-            list(&path, depth - 1, left, files)?;
+            list(&path, depth - 1, left, files, numbers)?;
         }
     }
     Ok(())
+}
+
+/// The stamp of the files that may hold a model's numbers. `numbers` are all such files, sorted.
+fn numbers_of(model: &Path, numbers: &[PathBuf]) -> Option<NumbersStamp> {
+    if numbers.is_empty() || model.extension().is_none_or(|ending| ending != "onnx") {
+        return None;
+    }
+    let own = data_file::its_own(model);
+    let stamp_of = |path: &PathBuf| (path.clone(), Stamp::of(path));
+    let stamps: Vec<_> = match numbers.binary_search(&own) {
+        Ok(_) => vec![stamp_of(&own)],
+        Err(_) => numbers.iter().filter(|path| path.parent() == model.parent()).map(stamp_of).collect(),
+    };
+    let mut hasher = DefaultHasher::new();
+    stamps.hash(&mut hasher);
+    Some(NumbersStamp(hasher.finish()))
 }
 
 fn name_of(

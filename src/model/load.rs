@@ -5,10 +5,12 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::formats::{self, onnx::OnnxError};
+use super::data_file;
+use super::formats;
+use super::formats::onnx::{Boundary, OnnxError, read_with_boundary};
 use super::invalid::parameter;
 use super::regular_file::{self, OpenError};
-use super::{Detector, Limits, LoadError, Model, ModelError, Proof, Step};
+use super::{Anomalous, Detector, Limits, LoadError, Model, ModelError, NetworkError, Proof, Step};
 use crate::verdict::ModelHash;
 
 impl Model {
@@ -35,10 +37,29 @@ impl Model {
     /// As [`read`](Self::read).
     pub fn read_uncalibrated(bytes: &[u8], limits: &Limits) -> Result<Self, ModelError> {
         Self::of(bytes, limits, |bytes| match formats::read(bytes, limits) {
-            Err(ModelError::Onnx(OnnxError::NoOffset { .. })) => {
-                Ok(formats::onnx::read_with_offset(bytes, Some(0.0), &limits.in_place(bytes.len().saturating_mul(2)))?)
+            // The boundary is missing, or lies where it cannot.
+            Err(ModelError::Onnx(
+                OnnxError::NoOffset { .. } | OnnxError::Metadata { .. } | OnnxError::Network(NetworkError::Invalid(_)),
+            )) => {
+                Ok(read_with_boundary(bytes, Boundary::ToBeSet(None), &limits.in_place(bytes.len().saturating_mul(2)))?)
             }
             contents => contents,
+        })
+    }
+
+    /// As [`read_uncalibrated`](Self::read_uncalibrated): an ONNX network that gives one number, of which these are
+    /// anomalous, whatever its file says.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and when it is anything else.
+    pub fn read_scores(bytes: &[u8], anomalous: Anomalous, limits: &Limits) -> Result<Self, ModelError> {
+        Self::of(bytes, limits, |bytes| {
+            let limits = limits.in_place(bytes.len().saturating_mul(2));
+            let contents = read_with_boundary(bytes, Boundary::ToBeSet(Some(anomalous)), &limits)?;
+            match contents.detector {
+                Detector::Network(_) => Ok(contents),
+                _ => Err(ModelError::NoScores),
+            }
         })
     }
 
@@ -84,6 +105,16 @@ impl Model {
             .map_err(|problem| LoadError::new(path, problem))
     }
 
+    /// Reads an ONNX network from a file that gives one number, of which these are anomalous.
+    ///
+    /// # Errors
+    /// As [`read_scores`](Self::read_scores), and when the file cannot be read. The error names the file.
+    pub fn load_scores(path: &Path, anomalous: Anomalous, limits: &Limits) -> Result<Self, LoadError> {
+        read_bounded(path, limits)
+            .and_then(|bytes| Self::read_scores(&bytes, anomalous, limits))
+            .map_err(|problem| LoadError::new(path, problem))
+    }
+
     /// Reads a model from a file, also one whose boundary was never set.
     ///
     /// # Errors
@@ -111,7 +142,7 @@ fn fit_together(preprocessing: &[Step], detector: &Detector) -> Result<(), Model
     Ok(())
 }
 
-/// The bytes of a file, unless there are too many.
+/// The bytes of a file, unless there are too many, with the numbers that it keeps in another one.
 fn read_bounded(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
     let file = regular_file::open(path).map_err(|error| match error {
         OpenError::NotRegular => ModelError::NotAFile,
@@ -120,5 +151,5 @@ fn read_bounded(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
     let max = u64::try_from(limits.file_bytes).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    data_file::with_its_numbers(path, bytes, limits)
 }

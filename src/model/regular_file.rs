@@ -20,7 +20,16 @@ pub(super) enum OpenError {
 /// Opens a regular file to be read. To open a pipe would wait for its other end, and a path may lead to another file
 /// whenever it is followed: so it is opened without waiting, and what was opened is looked at.
 pub(super) fn open(path: &Path) -> Result<File, OpenError> {
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    open_with(path, OFlags::empty())
+}
+
+/// As [`open`], but a link is not followed.
+pub(super) fn open_itself(path: &Path) -> Result<File, OpenError> {
+    open_with(path, OFlags::NOFOLLOW)
+}
+
+fn open_with(path: &Path, flags: OFlags) -> Result<File, OpenError> {
+    let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
     let opened = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path);
     let file = opened.map_err(|error| match Errno::from_io_error(&error) {
         // A socket, or a device that is not there.

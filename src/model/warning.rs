@@ -1,6 +1,6 @@
 //! What is odd about a model, though it can be evaluated.
 
-use super::{Detector, Kernel, Model, OneClassSvm, Proof};
+use super::{Anomalous, Detector, Interval, Kernel, Model, Network, OneClassSvm, Output, Proof};
 use crate::verdict::significant;
 
 /// A sign that a model was not trained as its owner meant.
@@ -39,6 +39,20 @@ pub enum Warning {
         /// One that fits the distances between the support vectors.
         better: f64,
     },
+    /// What a network gives lies on one side of its boundary.
+    #[error(
+        "what the network gives is {range}, and {anomalous} is anomalous with the threshold {threshold}: {rows} an anomaly; check the threshold"
+    )]
+    OneSided {
+        /// Where it lies.
+        range: Interval,
+        /// Which of it is anomalous.
+        anomalous: &'static str,
+        /// The boundary.
+        threshold: f64,
+        /// Which rows can be an anomaly.
+        rows: &'static str,
+    },
     /// Every row of a sample is called an anomaly.
     #[error("the model calls all {rows} rows of its sample an anomaly: check what it was trained on")]
     EverythingFlagged {
@@ -62,6 +76,7 @@ impl Warning {
     /// What is odd, in words that fit many models.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::OneSided { .. } => "a network's threshold that it cannot cross",
             Self::OneSupportVector => "one support vector",
             Self::NuBelowOneRow { .. } => "nu below one row",
             Self::FlatKernel { .. } => "a flat kernel",
@@ -75,6 +90,7 @@ impl Warning {
     pub(super) fn of(model: &Model) -> Vec<Self> {
         let mut warnings = match &model.detector {
             Detector::OneClassSvm(svm) => of_svm(svm, model.metadata.training_rows),
+            Detector::Network(network) => of_network(network).into_iter().collect(),
             _ => Vec::new(),
         };
         if let Proof::Held { rows, anomalies } = model.proof {
@@ -92,6 +108,17 @@ impl Warning {
             _ => None,
         }
     }
+}
+
+fn of_network(network: &Network) -> Option<Warning> {
+    let Output::Score(anomalous) = network.output() else { return None };
+    let (range, threshold) = (network.range(), network.boundary());
+    let above = match (range.low < threshold, threshold < range.high) {
+        (true, true) => return None,
+        (_, above) => above,
+    };
+    let rows = if above == (anomalous == Anomalous::High) { "every row is" } else { "no row can be" };
+    Some(Warning::OneSided { range, anomalous: anomalous.name(), threshold, rows })
 }
 
 fn of_svm(svm: &OneClassSvm, training_rows: Option<u64>) -> Vec<Warning> {

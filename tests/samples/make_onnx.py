@@ -12,8 +12,10 @@ import pathlib
 import numpy as np
 import onnx
 import onnxruntime
+import pandas
 from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType, Int64TensorType
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -42,12 +44,20 @@ def rows_of(features, seed):
     return np.concatenate([training(features, seed + 1, 20), 2.0 * training(features, seed + 2, 8)])
 
 
-def estimator(name, model, features, seed, opset=15, **options):
-    model.fit(training(features, seed))
-    rows = rows_of(features, seed)
-    file = to_onnx(model, rows[:1], target_opset={"": opset, "ai.onnx.ml": 2}, **options)
+def estimator(name, model, features, seed, opset=15, columns=None, whole=False, **options):
+    """`columns` are inputs of their own; `whole` makes all numbers whole ones."""
+    kept = (lambda rows: np.round(rows)) if whole else (lambda rows: rows)
+    frame = (lambda rows: pandas.DataFrame(rows, columns=columns)) if columns else (lambda rows: rows)
+    model.fit(frame(kept(training(features, seed))))
+    rows = frame(kept(rows_of(features, seed)))
+    if columns:
+        options["initial_types"] = [(column, FloatTensorType([None, 1])) for column in columns]
+    if whole:
+        options["initial_types"] = [("X", Int64TensorType([None, features]))]
+    file = to_onnx(model, None if "initial_types" in options else rows[:1],
+                   target_opset={"": opset, "ai.onnx.ml": 2}, **options)
     (HERE / f"{name}.onnx").write_bytes(file.SerializeToString())
-    answers(name, rows, model.decision_function(rows), model.predict(rows))
+    answers(name, np.asarray(rows), model.decision_function(rows), model.predict(rows))
 
 
 def scores_too(detector):
@@ -65,26 +75,37 @@ estimator("onnx_forest_2d", make_pipeline(RobustScaler(), forest), 2, 3, opset=1
 estimator("onnx_lof_2d", make_pipeline(StandardScaler(), LocalOutlierFactor(5, novelty=True)), 2, 4)
 manhattan = LocalOutlierFactor(7, novelty=True, metric="manhattan", contamination=0.2)
 estimator("onnx_lof_manhattan_2d", make_pipeline(StandardScaler(), manhattan), 2, 5, opset=18)
+estimator("onnx_svm_named_2d", make_pipeline(StandardScaler(), OneClassSVM(gamma=0.2, nu=0.1)), 2, 10,
+          columns=["mean", "std"])
+by_name = ColumnTransformer([("a", StandardScaler(), ["max", "mean"]), ("b", MinMaxScaler(), ["std"])])
+estimator("onnx_svm_named_3d", make_pipeline(by_name, OneClassSVM(gamma=0.2, nu=0.1)), 3, 11,
+          columns=["mean", "std", "max"])
+estimator("onnx_svm_whole_2d", make_pipeline(StandardScaler(), OneClassSVM(gamma=0.2, nu=0.1)), 2, 12, whole=True)
 
 
-def network(name, nodes, weights, features, outputs, seed, opset, producer, offset=None):
+def network(name, nodes, weights, features, outputs, seed, opset, producer, offset=None, anomalous=None, latent=None,
+            apart=False):
+    """`latent` is the width of a second output z; `apart` puts the weights in a file of their own."""
     rng = np.random.default_rng(seed)
     tensors = [numpy_helper.from_array(np.float32(rng.normal(size=shape) / 2) if key not in ("scale", "variance")
                                        else rng.uniform(0.5, 2.0, size=shape).astype(np.float32), key) for key, shape in weights]
     values = [helper.make_tensor_value_info(key, TensorProto.FLOAT, ["batch", width])
-              for key, width in (("x", features), ("y", outputs))]
-    graph = helper.make_graph(nodes, "network", values[:1], values[1:], tensors)
+              for key, width in [("x", features), ("y", outputs)] + [("z", latent)] * (latent is not None)]
+    graph = helper.make_graph(nodes, "network", values[:1], values[1:][::-1], tensors)
     model = helper.make_model(graph, producer_name=producer, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     if offset is not None:
-        helper.set_model_props(model, {"anomalyd.offset": str(offset)})
+        helper.set_model_props(model, {"anomalyd.offset": str(offset)} | ({"anomalyd.anomalous": anomalous} if anomalous else {}))
     onnx.checker.check_model(model, full_check=True)
     (HERE / f"{name}.onnx").write_bytes(model.SerializeToString())
+    if apart:
+        onnx.save(onnx.load_from_string(model.SerializeToString()), HERE / f"{name}.onnx", save_as_external_data=True,
+                  location=f"{name}.onnx.data", size_threshold=0)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     # More rows than go through at once.
     rows = rng.normal(size=(70, features)).astype(np.float32)
-    (out,) = session.run(None, {"x": rows})
+    (out,) = session.run(["y"], {"x": rows})
     score = out[:, 0] if outputs == 1 else -((rows.astype(float) - out) ** 2).mean(axis=1)
-    decisions = score - (offset or 0.0)
+    decisions = offset - score if anomalous == "high" else score - (offset or 0.0)
     answers(name, rows, decisions, np.where(decisions >= 0, 1, -1))
 
 
@@ -137,3 +158,23 @@ nodes = [
 weights = [("mean", (1, 3)), ("scale", (3,)), ("kernel1", (9, 3)), ("bias1", (9,)), ("gamma", (9,)), ("beta", (9,)),
            ("average", (9,)), ("variance", (9,)), ("factor", (1,)), ("kernel2", (9, 5)), ("kernel3", (5, 1)), ("one", ())]
 network("onnx_scaled_score_3d", nodes, weights, 3, 1, 9, 13, "pytorch", 0.1)
+
+network("onnx_apart_4d", *torch(-1.2), apart=True)
+
+# The middle of an autoencoder beside what it gives back.
+nodes = [
+    helper.make_node("Gemm", ["x", "0.weight", "0.bias"], ["1"], transB=1),
+    helper.make_node("Tanh", ["1"], ["z"]),
+    helper.make_node("Gemm", ["z", "2.weight", "2.bias"], ["y"], transB=1),
+]
+network("onnx_latent_4d", nodes, torch(None)[1], 4, 4, 13, 17, "pytorch", -1.5, latent=2)
+
+# The probability of a failure.
+nodes = [
+    helper.make_node("Gemm", ["x", "0.weight", "0.bias"], ["1"], transB=1),
+    helper.make_node("Relu", ["1"], ["2"]),
+    helper.make_node("Gemm", ["2", "2.weight"], ["3"], transB=1),
+    helper.make_node("Sigmoid", ["3"], ["y"]),
+]
+weights = [("0.weight", (4, 3)), ("0.bias", (4,)), ("2.weight", (1, 4))]
+network("onnx_probability_3d", nodes, weights, 3, 1, 14, 17, "pytorch", 0.6, anomalous="high")

@@ -8,7 +8,7 @@ use super::new_file::{self, NewFileError};
 use super::persist::{Existing, check_free};
 use super::rows_file::{self, RowsFileError, trimmed};
 use crate::cli::limits::LimitArgs;
-use crate::model::{CalibrateError, Contamination, LoadError, Model, RowReader, RowsError, of_width};
+use crate::model::{Anomalous, CalibrateError, Contamination, LoadError, Model, RowReader, RowsError, of_width};
 
 /// Writes a model in anomalyd's own format: lossless, fastest to load, readable without Python.
 ///
@@ -23,12 +23,16 @@ pub struct Args {
     /// The file to write
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
-    /// The detector's offset_, as scikit-learn has it: the lowest score that is normal, so minus the greatest error
-    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, conflicts_with = "calibrate")]
+    /// The detector's offset_, as scikit-learn has it: the lowest score that is normal, so minus the greatest error; of a
+    /// network that gives one number, the number from which on it is anomalous
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, conflicts_with = "calibrate", group = "boundary")]
     pub offset: Option<f64>,
+    /// Which numbers of an ONNX network that gives one are anomalous: high, as those of an error, or low
+    #[arg(long, value_name = "high|low", value_parser = anomalous, requires = "boundary")]
+    pub anomalous: Option<Anomalous>,
     /// Set the offset so that --contamination of these rows are anomalies: CSV with the columns of the features' names,
     /// else x0, x1 and so on
-    #[arg(long, value_name = "FILE.csv")]
+    #[arg(long, value_name = "FILE.csv", group = "boundary")]
     pub calibrate: Option<PathBuf>,
     /// The share of the rows that are to be anomalies
     #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = Contamination::parse, requires = "calibrate")]
@@ -42,6 +46,10 @@ pub struct Args {
     #[command(flatten)]
     #[expect(missing_docs, reason = "the options carry their help")]
     pub limits: LimitArgs,
+}
+
+fn anomalous(name: &str) -> Result<Anomalous, &'static str> {
+    Anomalous::named(name).ok_or("neither high nor low")
 }
 
 /// Why nothing was written.
@@ -75,8 +83,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
     let existing = Existing::from_flag(args.force);
     check_free(&args.output, existing).map_err(NewFileError::from)?;
     let limits = args.limits.limits();
-    let mut model = match (args.offset, &args.calibrate) {
-        (None, None) => Model::load(&args.input, &limits)?,
+    let mut model = match (args.offset, &args.calibrate, args.anomalous) {
+        (None, None, _) => Model::load(&args.input, &limits)?,
+        (.., Some(anomalous)) => Model::load_scores(&args.input, anomalous, &limits)?,
         _ => Model::load_uncalibrated(&args.input, &limits)?,
     };
     if let Some(features) = &args.features {

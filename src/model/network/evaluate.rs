@@ -3,23 +3,27 @@
 use ndarray::ArrayView2;
 
 use super::operation::{Operand, Operation};
-use super::params::{Network, Output, Runtime};
+use super::params::{Anomalous, Network, Output, Runtime};
 
 impl Network {
     /// The decision values of rows of [`width`](Self::width) features.
     pub(in crate::model) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
-        let mut scores = match (&self.runtime, self.output) {
-            (Runtime::Dense(network), Output::Score) => network.first_outputs(rows),
-            (Runtime::Dense(network), Output::Reconstruction) => negative(network.errors(rows)),
-            (Runtime::Program(program), Output::Score) => program.run(rows),
+        let scores = match (&self.runtime, self.output) {
+            (Runtime::Dense(network), Output::Score(_)) => network.first_outputs(rows),
+            (Runtime::Dense(network), Output::Reconstruction) => network.errors(rows),
+            (Runtime::Program(program), Output::Score(_)) => program.run(rows),
             (Runtime::Program(program), Output::Reconstruction) => {
                 let back = program.run(rows);
                 let rows = rows.outer_iter().zip(back.chunks_exact(self.width));
                 let error = |(row, back): (ndarray::ArrayView1<'_, f64>, &[f64])| {
                     row.iter().zip(back).map(|(x, back)| (x - back) * (x - back)).sum::<f64>() / row.len() as f64
                 };
-                negative(rows.map(error).collect())
+                rows.map(error).collect()
             }
+        };
+        let mut scores = match self.output.anomalous() {
+            Anomalous::Low => scores,
+            Anomalous::High => negative(scores),
         };
         for score in &mut scores {
             *score -= self.offset;

@@ -239,7 +239,7 @@ mod tests {
             (5.9, 1.0),
             (f64::NEG_INFINITY, -1.0),
         ] {
-            assert!((erf(x) - expected).abs() <= 4e-16 * expected.abs(), "{x}: {}", erf(x));
+            assert!((erf(x) - expected).abs() <= 2e-15 * expected.abs(), "{x}: {}", erf(x));
         }
         assert!(erf(f64::NAN).is_nan());
     }
@@ -291,7 +291,7 @@ mod tests {
                     let range = function.range(Interval { low: *low, high: *high });
                     let from = low.max(-20.0);
                     let step = (high.min(20.0) - from) / 500.0;
-                    for x in (0..=500).map(|count| from + step * f64::from(count)) {
+                    for x in (0..=500).map(|count| (from + step * f64::from(count)).min(*high)) {
                         let y = function.of(x);
                         let inside = range.low - 1e-12 <= y && y <= range.high + 1e-12;
                         assert!(inside || y.is_nan(), "{function:?} of {x} is {y}, outside of {range:?}");

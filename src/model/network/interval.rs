@@ -3,13 +3,15 @@
 //! The bounds need not be the closest, but no number lies beyond them, rounding aside. NaN is in none: a decision that is
 //! NaN is an error.
 
+use std::fmt;
+
 /// All numbers from `low` to `high`, neither of them NaN.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(in crate::model) struct Interval {
+pub struct Interval {
     /// Its lower end.
-    pub(super) low: f64,
+    pub low: f64,
     /// Its upper end.
-    pub(super) high: f64,
+    pub high: f64,
 }
 
 impl Interval {
@@ -93,6 +95,22 @@ impl Interval {
         match exponent.high - exponent.low <= 0.0 && whole(exponent.low) && whole(exponent.low / 2.0) {
             true => Self { low: 0.0, high: f64::INFINITY },
             false => Self::ALL,
+        }
+    }
+
+    /// Whether there are numbers on both sides of a boundary.
+    pub(in crate::model) fn crosses(self, boundary: f64) -> bool {
+        self.low < boundary && boundary < self.high
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.low.is_finite(), self.high.is_finite()) {
+            (true, true) => write!(f, "from {} to {}", self.low, self.high),
+            (true, false) => write!(f, "{} or more", self.low),
+            (false, true) => write!(f, "{} or less", self.high),
+            (false, false) => f.write_str("any number"),
         }
     }
 }

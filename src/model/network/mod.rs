@@ -18,7 +18,8 @@ mod params;
 mod program;
 
 pub(in crate::model) use function::Function;
+pub use interval::Interval;
 pub(in crate::model) use operation::{Combination, Fold, Norm, Operand, Operation};
 pub(in crate::model) use params::Params;
-pub use params::{Network, NetworkError, Output};
+pub use params::{Anomalous, Network, NetworkError, Output};
 pub(in crate::model) use program::Program;

@@ -131,7 +131,8 @@ impl Operation {
         let each = match self {
             Self::Map(function, _) => function.work(),
             Self::Combine(Combination::Power, ..) => 32,
-            Self::Combine(..) | Self::Select(..) | Self::Join(_) | Self::Pick(..) => 1,
+            Self::Select(..) => 4,
+            Self::Combine(..) | Self::Join(_) | Self::Pick(..) => 1,
             Self::Multiply(_, weights) => weights.nrows(),
             Self::Fold(Fold::LogOfSumOfPowers, length, _) => length.saturating_mul(16),
             Self::Fold(_, length, _) => *length,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::chain;
+use super::interval::Interval;
 use super::program::{MAX_NUMBERS, MAX_WORK, Program};
 use crate::model::dense::{Activation, Dense, Layer};
 use crate::model::invalid::{Invalid, parameter};
@@ -14,8 +15,55 @@ pub(super) const NAME: &str = "Network";
 pub enum Output {
     /// The row again: the score is minus the mean over the features of (x − x̂)².
     Reconstruction,
-    /// One number: the score.
-    Score,
+    /// One number, and which of them are anomalous. Where high ones are, the score is minus the number.
+    Score(Anomalous),
+}
+
+/// On which side of the boundary rows are anomalous.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Anomalous {
+    /// Low numbers, as those of scikit-learn's `decision_function`.
+    Low,
+    /// High numbers: an error, or the probability of a failure.
+    High,
+}
+
+impl Anomalous {
+    /// By its name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "low" => Some(Self::Low),
+            "high" => Some(Self::High),
+            _ => None,
+        }
+    }
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::High => "high",
+        }
+    }
+}
+
+impl Output {
+    /// Which numbers that come out are anomalous: errors are, where they are high.
+    pub(super) fn anomalous(self) -> Anomalous {
+        match self {
+            Self::Reconstruction => Anomalous::High,
+            Self::Score(anomalous) => anomalous,
+        }
+    }
+
+    /// The offset of the score behind a boundary as files and people say it, or the other way round: a boundary of numbers
+    /// that are anomalous where they are high stands as it is, and has a minus sign as an offset.
+    fn turned(self, boundary: f64) -> f64 {
+        match self {
+            Self::Reconstruction | Self::Score(Anomalous::Low) => boundary,
+            Self::Score(Anomalous::High) => -boundary,
+        }
+    }
 }
 
 /// A network that was checked, and where its boundary lies.
@@ -27,9 +75,8 @@ pub(in crate::model) struct Params {
     pub(in crate::model) program: Program,
     /// What comes out.
     pub(in crate::model) output: Output,
-    /// What is subtracted from the score, as scikit-learn's `offset_`: for an autoencoder the largest error of a normal
-    /// row, with a minus sign.
-    pub(in crate::model) offset: f64,
+    /// Where the boundary lies, as [`Network::boundary`] has it; `None` when it is to be set.
+    pub(in crate::model) offset: Option<f64>,
     /// How many weights there are.
     pub(in crate::model) weights: usize,
 }
@@ -57,11 +104,11 @@ pub enum NetworkError {
     Invalid(#[from] Invalid),
 }
 
-fn check_offset(offset: f64, output: Output) -> Result<(), Invalid> {
-    parameter(NAME, "offset").finite(offset)?;
-    if output == Output::Reconstruction && offset > 0.0 {
-        let expected = "0 or below: the largest error of a normal row, with a minus sign";
-        return Err(parameter(NAME, "offset").invalid(offset, expected));
+fn check_boundary(boundary: f64, output: Output) -> Result<(), Invalid> {
+    let offset = parameter(NAME, "offset");
+    offset.finite(boundary)?;
+    if output == Output::Reconstruction && boundary > 0.0 {
+        return Err(offset.invalid(boundary, "0 or below: the largest error of a normal row, with a minus sign"));
     }
     Ok(())
 }
@@ -82,6 +129,9 @@ pub struct Network {
     pub(super) runtime: Runtime,
     pub(super) width: usize,
     pub(super) output: Output,
+    /// Where the numbers that come out lie.
+    range: Interval,
+    /// What is subtracted from the score.
     pub(super) offset: f64,
     weights: usize,
 }
@@ -89,7 +139,7 @@ pub struct Network {
 /// Two networks are one when their files are, and their boundaries.
 impl PartialEq for Network {
     fn eq(&self, other: &Self) -> bool {
-        self.file == other.file && self.offset.total_cmp(&other.offset).is_eq()
+        self.file == other.file && self.output == other.output && self.offset.total_cmp(&other.offset).is_eq()
     }
 }
 
@@ -107,12 +157,15 @@ impl Network {
         }
         let expected = match output {
             Output::Reconstruction => width,
-            Output::Score => 1,
+            Output::Score(_) => 1,
         };
         if program.outputs() != expected {
             return Err(parameter(NAME, "outputs").invalid(program.outputs(), expected).into());
         }
-        check_offset(offset, output)?;
+        let range = program.output_range();
+        if let Some(boundary) = offset {
+            check_boundary(boundary, output)?;
+        }
         if program.work() > MAX_WORK {
             return Err(NetworkError::Work { work: program.work() });
         }
@@ -123,16 +176,24 @@ impl Network {
             Some(layers) => Runtime::Dense(dense(&layers)?),
             None => Runtime::Program(Arc::new(program)),
         };
-        Ok(Self { file, runtime, width, output, offset, weights })
+        let offset = output.turned(offset.unwrap_or(0.0));
+        Ok(Self { file, runtime, width, output, range, offset, weights })
     }
 
-    /// The same network with another boundary.
+    /// The same network with another offset, or with none: its decision values are the scores then.
     ///
     /// # Errors
     /// When the offset is not finite or of the wrong sign.
-    pub(in crate::model) fn with_offset(&self, offset: f64) -> Result<Self, Invalid> {
-        check_offset(offset, self.output)?;
-        Ok(Self { offset, ..self.clone() })
+    pub(in crate::model) fn with_offset(&self, offset: Option<f64>) -> Result<Self, Invalid> {
+        if let Some(offset) = offset {
+            check_boundary(self.output.turned(offset), self.output)?;
+        }
+        Ok(Self { offset: offset.unwrap_or(0.0), ..self.clone() })
+    }
+
+    /// The offset that a boundary is, as files and people say it.
+    pub(in crate::model) fn offset_of(&self, boundary: f64) -> f64 {
+        self.output.turned(boundary)
     }
 
     /// How many features a row has.
@@ -145,12 +206,18 @@ impl Network {
         self.output
     }
 
-    /// What is subtracted from the score.
-    pub fn offset(&self) -> f64 {
-        self.offset
+    /// Where the boundary lies: for a score, the number from which on it is anomalous; for an autoencoder the largest
+    /// error of a normal row, with a minus sign.
+    pub fn boundary(&self) -> f64 {
+        self.output.turned(self.offset)
     }
 
-    /// The ONNX file that it was read from.
+    /// Between which bounds the numbers that come out lie.
+    pub fn range(&self) -> Interval {
+        self.range
+    }
+
+    /// The ONNX file that it was read from, with all that it holds.
     pub fn file(&self) -> &[u8] {
         &self.file
     }
@@ -158,11 +225,13 @@ impl Network {
     pub(in crate::model) fn parameters(&self) -> Vec<(&'static str, String)> {
         let output = match self.output {
             Output::Reconstruction => "the row again; score: minus the mean of (x - x')^2",
-            Output::Score => "the score",
+            Output::Score(Anomalous::Low) => "the score; low is anomalous",
+            Output::Score(Anomalous::High) => "the score; high is anomalous",
         };
         let mut parameters = vec![
             ("output", output.to_owned()),
-            ("offset", self.offset.to_string()),
+            ("range", self.range.to_string()),
+            ("offset", self.boundary().to_string()),
             ("weights", self.weights.to_string()),
         ];
         if let Runtime::Dense(network) = &self.runtime {

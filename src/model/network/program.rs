@@ -17,8 +17,9 @@ const BLOCK_ROWS: usize = 64;
 /// The most numbers that may be there at once for a row: 8 MiB.
 pub(super) const MAX_NUMBERS: usize = 1 << 20;
 
-/// The most work that a row may make, in additions: a window of an hour of minutes takes about a second of it.
-pub(super) const MAX_WORK: usize = 1 << 23;
+/// The most work that a row may make, in additions: what the weights of the largest file make that is accepted by default.
+/// A window of an hour of minutes takes a second of it at most.
+pub(super) const MAX_WORK: usize = 1 << 22;
 
 /// One step.
 #[derive(Clone, Debug)]
@@ -113,8 +114,13 @@ impl Program {
         Some(self)
     }
 
+    /// Between which bounds what comes out lies.
+    pub(in crate::model) fn output_range(&self) -> Interval {
+        self.steps.last().map_or(Interval::ALL, |step| step.range)
+    }
+
     /// How many numbers come out for a row.
-    pub(super) fn outputs(&self) -> usize {
+    pub(in crate::model) fn outputs(&self) -> usize {
         self.steps.last().map_or(self.width, |step| step.size)
     }
 

@@ -58,7 +58,8 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn define(&mut self, name: &'a str, maker: Maker<'a>) -> Result<usize, OnnxError> {
+    fn define(&mut self, name: &'a str, maker: Maker<'a>, budget: &mut Budget<'_>) -> Result<usize, OnnxError> {
+        budget.memory(2 * (size_of::<Maker<'_>>() + size_of::<(&str, usize)>()))?;
         let id = self.makers.len();
         self.makers.push(maker);
         match self.ids.insert(name, id) {
@@ -73,11 +74,11 @@ impl<'a> Graph<'a> {
     ///
     /// # Errors
     /// When a name stands for two values or for none, or the graph takes anything but rows of numbers.
-    pub(super) fn new(graph: GraphProto<'a>) -> Result<Self, OnnxError> {
+    pub(super) fn new(graph: GraphProto<'a>, budget: &mut Budget<'_>) -> Result<Self, OnnxError> {
         let GraphProto { mut nodes, initializers, inputs, outputs } = graph;
         let mut names = Names { ids: HashMap::new(), makers: vec![Maker::Rows] };
         for tensor in initializers {
-            names.define(tensor.name, Maker::Tensor(tensor))?;
+            names.define(tensor.name, Maker::Tensor(tensor), budget)?;
         }
         // Old files list their constants among the inputs as well.
         let mut rows: Vec<_> = inputs.into_iter().filter(|input| !names.ids.contains_key(input.name)).collect();
@@ -88,7 +89,7 @@ impl<'a> Graph<'a> {
             parameter("the graph's input", "width").width(width)?;
             batch = input.dims.as_ref().and_then(|dims| dims.first().copied().flatten());
             let maker = if rows.len() == 1 { Maker::Rows } else { Maker::Columns(first..width) };
-            names.define(input.name, maker)?;
+            names.define(input.name, maker, budget)?;
         }
         if rows.is_empty() {
             return Err(OnnxError::graph("takes no input; expected rows of features, [batch, features]"));
@@ -105,11 +106,11 @@ impl<'a> Graph<'a> {
             }
             if let Some(tensor) = constant(node) {
                 let [output] = &mut node.outputs[..] else { return Err(node.refused("gives one value")) };
-                output.id = names.define(output.text, Maker::Tensor(tensor))?;
+                output.id = names.define(output.text, Maker::Tensor(tensor), budget)?;
                 continue;
             }
             for (output, name) in node.outputs.iter_mut().enumerate().filter(|(_, name)| !name.text.is_empty()) {
-                name.id = names.define(name.text, Maker::Node { place, output })?;
+                name.id = names.define(name.text, Maker::Node { place, output }, budget)?;
             }
         }
         let outputs = outputs.into_iter().map(|output| match names.ids.get(output.name) {

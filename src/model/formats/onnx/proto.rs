@@ -206,6 +206,10 @@ impl<'a> AttributeProto<'a> {
         let mut attribute = Self { name: "", tensor: None, graph: None, float: None, int: None, text: None, message };
         let mut rest = message;
         while let Some(field) = rest.next()? {
+            // Numbers are counted when somebody takes them.
+            if !matches!(field.number, 7 | 8) {
+                budget.part()?;
+            }
             match field.number {
                 1 => attribute.name = field.text()?,
                 2 => attribute.float = Some(field),
@@ -282,6 +286,7 @@ impl<'a> ValueInfo<'a> {
     fn read(mut message: Message<'a>, budget: &mut Budget<'_>) -> Result<Self, OnnxError> {
         let mut info = Self::default();
         while let Some(field) = message.next()? {
+            budget.part()?;
             match field.number {
                 1 => info.name = field.text()?,
                 2 => {
@@ -343,7 +348,7 @@ fn opset<'a>(mut message: Message<'a>) -> Result<(&'a str, i64), OnnxError> {
     Ok((domain, version))
 }
 
-fn pair<'a>(mut message: Message<'a>) -> Result<(&'a str, &'a str), OnnxError> {
+pub(super) fn pair<'a>(mut message: Message<'a>) -> Result<(&'a str, &'a str), OnnxError> {
     let (mut key, mut value) = ("", "");
     while let Some(field) = message.next()? {
         match field.number {

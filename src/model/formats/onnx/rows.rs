@@ -73,7 +73,7 @@ impl<'g, 'a> Way<'g, 'a> {
             let Some((node, 0)) = term.node() else {
                 return Err(OnnxError::value(term.name, "is no row of features"));
             };
-            if node.operator == "Concat" || (until == Until::Columns && selected(term, budget)?.1.is_some()) {
+            if is_joint(node) || (until == Until::Columns && selected(term, budget)?.1.is_some()) {
                 break;
             }
             budget.parts(node.inputs.len())?;
@@ -87,9 +87,17 @@ impl<'g, 'a> Way<'g, 'a> {
     }
 }
 
+/// Whether a node puts columns beside each other.
+fn is_joint(node: &NodeProto<'_>) -> bool {
+    matches!((node.domain, node.operator), ("", "Concat") | ("ai.onnx.ml", "FeatureVectorizer"))
+}
+
 /// Columns that went different ways, beside each other again: a `ColumnTransformer`.
 fn joined(term: Term<'_, '_>, input_width: usize, depth: usize, budget: &mut Budget<'_>) -> Result<Rows, OnnxError> {
     let Some((node, 0)) = term.node() else { return Err(OnnxError::value(term.name, "is no row of features")) };
+    if !matches!(node.int("axis")?, None | Some(1 | -1)) {
+        return Err(node.refused("it mixes rows; expected it to put columns beside each other"));
+    }
     let mut ways = Vec::new();
     let mut base: Option<Term<'_, '_>> = None;
     for input in term.inputs(node) {
@@ -115,12 +123,22 @@ fn joined(term: Term<'_, '_>, input_width: usize, depth: usize, budget: &mut Bud
         branch.follow(way, budget)?;
         branches.push(Branch { columns, steps: branch.steps, weight: 1.0 });
     }
+    let widths = node.ints("inputdimensions", budget)?;
+    if !widths.is_empty()
+        && !branches.iter().map(branch_width).eq(widths.iter().map(|width| usize::try_from(*width).ok()))
+    {
+        return Err(node.refused("its parts have other widths than it says"));
+    }
     // Inputs that hold a column each, and are put together in their order, are the rows.
     let columns = branches.iter().flat_map(|branch| &branch.columns).copied();
     if branches.iter().any(|branch| !branch.steps.is_empty()) || !columns.eq(0..rows.width) {
         rows.push(Step::ColumnTransformer(ColumnTransformer::new(rows.width, branches)?));
     }
     Ok(rows)
+}
+
+fn branch_width(branch: &Branch) -> Option<usize> {
+    Some(branch.steps.last().map_or(branch.columns.len(), Step::output_width))
 }
 
 /// The rows that columns are taken of, and which; `None` where all stay.
@@ -133,6 +151,14 @@ pub(super) fn selected<'g, 'a>(
         return Ok((term.rows(), Some(columns.collect())));
     }
     let Some((node, 0)) = term.node() else { return Ok((term, None)) };
+    if is_joint(node) {
+        // Inputs that hold columns, some of them put together.
+        budget.parts(node.inputs.len())?;
+        let columns = term.inputs(node).map(Term::columns).collect::<Option<Vec<_>>>();
+        let count = columns.iter().flatten().map(ExactSizeIterator::len).fold(0_usize, usize::saturating_add);
+        budget.memory(size_of::<usize>().saturating_mul(count))?;
+        return Ok(columns.map_or((term, None), |columns| (term.rows(), Some(columns.into_iter().flatten().collect()))));
+    }
     let columns = match (node.domain, node.operator) {
         ("ai.onnx.ml", "ArrayFeatureExtractor") => true,
         ("", "Gather") => matches!(node.int("axis")?, Some(1 | -1)),

@@ -2,7 +2,9 @@
 
 use super::budget::Budget;
 use super::error::OnnxError;
+use super::proto::pair;
 use super::wire::Message;
+use crate::model::formats::printable::printable;
 
 /// A kind of number. Those of 16 bits and less have no place in a detector.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,23 +68,31 @@ pub(super) struct Tensor<'a> {
 impl<'a> Tensor<'a> {
     pub(super) fn read(message: Message<'a>, budget: &mut Budget<'_>) -> Result<Self, OnnxError> {
         let (mut name, mut dims, mut element, mut raw) = ("", Vec::new(), 0, None);
-        let mut external = false;
+        let (mut external, mut location) = (false, "");
         let mut rest = message;
         while let Some(field) = rest.next()? {
+            // Numbers are counted below.
+            if !matches!(field.number, 4 | 5 | 7 | 10) {
+                budget.part()?;
+            }
             match field.number {
                 1 => field.ints(|dim| budget.push(&mut dims, dim))?,
                 2 => element = field.int()?,
                 8 => name = field.text()?,
                 9 => raw = Some(field.message()?),
-                13 => external = true,
+                13 => {
+                    budget.part()?;
+                    external = true;
+                    if let ("location", name) = pair(field.message()?)? {
+                        location = name;
+                    }
+                }
                 14 => external |= field.int()? != 0,
                 _ => {}
             }
         }
         if external {
-            let instead = "no path in a model file is ever opened: save it as one file, in Python with \
-                           onnx.save(model, path, save_as_external_data=False)";
-            return Err(OnnxError::Feature { what: "tensors in other files", instead });
+            return Err(OnnxError::Apart { location: printable(location) });
         }
         let wrong = |problem: String| OnnxError::tensor(name, problem);
         if dims.len() > MAX_DIMENSIONS {

@@ -60,6 +60,13 @@ impl<'a> Message<'a> {
         Ok(Some(Field { number: key >> 3, value, offset }))
     }
 
+    /// Takes the next field off the front, and says how it stands in the file.
+    pub(super) fn next_as_it_stands(&mut self) -> Result<Option<(Field<'a>, &'a [u8])>, OnnxError> {
+        let before = self.bytes;
+        let Some(field) = self.next()? else { return Ok(None) };
+        Ok(Some((field, &before[..before.len() - self.bytes.len()])))
+    }
+
     /// Takes a number off the front that is written with seven bits a byte.
     pub(super) fn varint(&mut self) -> Result<u64, OnnxError> {
         let mut number = 0;

@@ -16,7 +16,7 @@ use crate::model::gaussian_mixture::{self, Covariance, GaussianMixture};
 use crate::model::invalid::parameter;
 use crate::model::one_class_svm::Kernel;
 use crate::model::sgd_one_class_svm::{self, SgdOneClassSvm};
-use crate::model::{Autoencoder, KmeansDistance, OneClassSvm, PcaReconstruction, RobustStatistics};
+use crate::model::{Anomalous, Autoencoder, KmeansDistance, OneClassSvm, Output, PcaReconstruction, RobustStatistics};
 use crate::model::{autoencoder, kmeans_distance, one_class_svm, pca_reconstruction, robust_statistics};
 use crate::verdict::Label;
 
@@ -56,7 +56,11 @@ pub(super) enum DetectorDescription {
     },
     /// Tensors: `onnx`, the bytes of the ONNX file that the network is.
     #[serde(rename = "network")]
-    Network { offset: f64 },
+    Network {
+        offset: f64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        anomalous: Option<String>,
+    },
     /// Tensors: `vectors`, a row each, and `coefficients`, one each.
     #[serde(rename = "one_class_svm")]
     OneClassSvm {
@@ -132,7 +136,11 @@ pub(super) fn write(detector: &Detector, to: &mut Target<'_>) -> DetectorDescrip
         Detector::NeighbourDistance(knn) => neighbours::write_distance(knn, to),
         Detector::Network(network) => {
             to.bytes("onnx", network.file());
-            DetectorDescription::Network { offset: network.offset() }
+            let anomalous = match network.output() {
+                Output::Score(anomalous) => Some(anomalous.name().to_owned()),
+                Output::Reconstruction => None,
+            };
+            DetectorDescription::Network { offset: network.boundary(), anomalous }
         }
         Detector::OneClassSvm(svm) => write_one_class_svm(svm, to),
         Detector::SgdOneClassSvm(svm) => {
@@ -178,8 +186,14 @@ pub(super) fn read(
             let centres = from.matrix("centres")?;
             Ok(Detector::KmeansDistance(KmeansDistance::new(kmeans_distance::Params { centres, offset })?))
         }
-        DetectorDescription::Network { offset } => {
-            Ok(Detector::Network(onnx::read_network(from.bytes("onnx")?, offset, limits)?))
+        DetectorDescription::Network { offset, anomalous } => {
+            // The first files of this format did not say it, for only low scores could be anomalous.
+            let anomalous = anomalous.as_deref().unwrap_or("low");
+            let anomalous = Anomalous::named(anomalous).ok_or_else(|| {
+                let name = crate::model::formats::printable::printable(anomalous);
+                parameter("network", "anomalous").invalid(name, "high or low")
+            })?;
+            Ok(Detector::Network(onnx::read_network(from.bytes("onnx")?, (offset, anomalous), limits)?))
         }
         DetectorDescription::OneClassSvm { kernel, intercept, nu, tie } => {
             read_one_class_svm(&kernel, intercept, nu, tie, from).map(Detector::OneClassSvm)

@@ -5,7 +5,7 @@ use crate::model::formats::onnx::OnnxError;
 use crate::model::limits::Exceeded;
 
 /// What is wrong with a file of our own format.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum OwnError {
     /// The container is damaged.
     #[error("as a safetensors file it is damaged: {problem}")]

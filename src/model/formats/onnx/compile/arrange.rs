@@ -185,7 +185,7 @@ impl Operator<'_, '_, '_, '_, '_> {
 
     pub(super) fn concat(&mut self) -> Result<Value, OnnxError> {
         let first = self.taken(0)?;
-        // Version 1 has a default.
+        // scikit-learn's has no axis.
         let axis = self.dimension(self.node.int("axis")?.unwrap_or(1), first.rank(), first.of_rows)?;
         let (mut along, mut size) = (Vec::new(), 0_usize);
         let mut operands = Vec::new();

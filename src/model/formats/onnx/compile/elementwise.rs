@@ -10,7 +10,10 @@ use crate::model::network::{Combination, Function, Operand, Operation};
 impl Operator<'_, '_, '_, '_, '_> {
     /// An operator that is a function of each number; `None` for another.
     pub(super) fn function(&mut self) -> Result<Option<Value>, OnnxError> {
-        let alpha = |default: f64| Ok::<_, OnnxError>(self.node.float("alpha")?.unwrap_or(default));
+        // Where a file does not say, ONNX's number of float32 counts.
+        let number =
+            |name: &str, default: f32| Ok::<_, OnnxError>(self.node.float(name)?.unwrap_or(f64::from(default)));
+        let alpha = |default: f32| number("alpha", default);
         let function = match self.node.operator {
             "Abs" => Function::Abs,
             "Ceil" => Function::Ceil,
@@ -25,9 +28,7 @@ impl Operator<'_, '_, '_, '_, '_> {
                 Some("tanh") => Function::GeluTanh,
                 Some(_) => return Err(self.refused("its approximation is neither none nor tanh")),
             },
-            "HardSigmoid" => {
-                Function::HardSigmoid { alpha: alpha(0.2)?, beta: self.node.float("beta")?.unwrap_or(0.5) }
-            }
+            "HardSigmoid" => Function::HardSigmoid { alpha: alpha(0.2)?, beta: number("beta", 0.5)? },
             "HardSwish" => Function::HardSwish,
             "LeakyRelu" => Function::LeakyRelu { slope: alpha(0.01)? },
             "Log" => Function::Log,
@@ -38,10 +39,7 @@ impl Operator<'_, '_, '_, '_, '_> {
             "Reciprocal" => Function::Reciprocal,
             "Relu" => Function::Relu,
             "Round" => Function::Round,
-            "Selu" => Function::Selu {
-                alpha: alpha(1.673_263_192_176_818_8)?,
-                gamma: self.node.float("gamma")?.unwrap_or(1.050_701_022_148_132_3),
-            },
+            "Selu" => Function::Selu { alpha: alpha(1.673_263_2)?, gamma: number("gamma", 1.050_701)? },
             "Sign" => Function::Sign,
             "Sin" => Function::Sin,
             "Softplus" => Function::Softplus,

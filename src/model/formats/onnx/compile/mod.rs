@@ -27,6 +27,9 @@ const SUPPORTED: &str = "supported are networks of dense layers: Gemm, MatMul, a
                          BatchNormalization, LayerNormalization, Softmax, Concat, Split, Slice, Gather, Reshape, \
                          Transpose and others that move numbers within a row, and sums, means and norms over features";
 
+/// The memory of a step beside its numbers, with room for more, in bytes.
+const STEP: usize = 256;
+
 /// The most nodes of a network.
 const MAX_NODES: usize = 1_000;
 
@@ -125,6 +128,10 @@ struct Operator<'c, 'b, 'l, 'g, 'a> {
 impl<'g, 'a> Operator<'_, '_, '_, 'g, 'a> {
     fn compile(&mut self) -> Result<(), OnnxError> {
         let [output, further @ ..] = &self.node.outputs[..] else { return Err(self.refused("it gives nothing")) };
+        // What holds a tensor is a constant of the graph.
+        if self.compiler.graph.term(*output).tensor().is_some() {
+            return Ok(());
+        }
         if self.node.domain.is_empty() && self.node.operator == "Split" {
             return self.split();
         }
@@ -135,6 +142,7 @@ impl<'g, 'a> Operator<'_, '_, '_, 'g, 'a> {
         let value = match self.node.domain {
             "" => self.standard()?,
             "ai.onnx.ml" if self.node.operator == "Scaler" => self.scaler()?,
+            "ai.onnx.ml" if self.node.operator == "FeatureVectorizer" => self.concat()?,
             _ => return Err(self.refused(SUPPORTED)),
         };
         self.keep(output.id, value)
@@ -215,7 +223,10 @@ impl<'g, 'a> Operator<'_, '_, '_, 'g, 'a> {
     fn constants(&mut self, place: usize) -> Result<Arc<[f64]>, OnnxError> {
         let value = self.taken(place)?;
         match value.place.constant().filter(|_| !value.of_rows) {
-            Some(numbers) => Ok(Arc::clone(numbers)),
+            Some(numbers) => {
+                self.budget.look(numbers.len())?;
+                Ok(Arc::clone(numbers))
+            }
             None => Err(self.refused("it takes a value that depends on the rows where a constant is expected")),
         }
     }
@@ -241,13 +252,14 @@ impl<'g, 'a> Operator<'_, '_, '_, 'g, 'a> {
     /// Adds a step.
     fn push(&mut self, operation: Operation, size: usize) -> Result<Operand, OnnxError> {
         self.budget.part()?;
+        self.budget.memory(STEP)?;
         if size == 0 {
             return Err(self.refused("it makes a value without numbers"));
         }
         self.budget.elements(&[size])?;
         // Where its numbers lie is told from the constants that it takes.
         let constants = operation.operands().into_iter().filter_map(Operand::constant).map(|numbers| numbers.len());
-        self.budget.look(constants.sum())?;
+        self.budget.look(4 * constants.sum::<usize>())?;
         if operation.operands().into_iter().all(|operand| operand.constant().is_some()) {
             self.budget.look(operation.work(size))?;
             self.budget.memory(2 * size_of::<f64>() * size)?;

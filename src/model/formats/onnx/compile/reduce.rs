@@ -124,7 +124,7 @@ impl Operator<'_, '_, '_, '_, '_> {
     }
 
     pub(super) fn layer_normalization(&mut self) -> Result<Value, OnnxError> {
-        let epsilon = self.node.float("epsilon")?.unwrap_or(EPSILON);
+        let epsilon = self.node.float("epsilon")?.unwrap_or(f64::from(EPSILON));
         let value = self.taken(0)?;
         let axis = self.dimension(self.node.int("axis")?.unwrap_or(-1), value.rank(), value.of_rows)?;
         let length = value.dims[axis..].iter().product();
@@ -143,7 +143,7 @@ impl Operator<'_, '_, '_, '_, '_> {
         if self.node.int("training_mode")?.unwrap_or(0) != 0 {
             return Err(self.refused("it is in training mode; export the network in evaluation mode"));
         }
-        let epsilon = self.node.float("epsilon")?.unwrap_or(EPSILON);
+        let epsilon = self.node.float("epsilon")?.unwrap_or(f64::from(EPSILON));
         let value = self.taken(0)?;
         let (gamma, beta) = (self.constants(1)?, self.constants(2)?);
         let (mean, variance) = (self.constants(3)?, self.constants(4)?);
@@ -189,4 +189,4 @@ impl Operator<'_, '_, '_, '_, '_> {
 }
 
 /// What ONNX adds to a variance where a file does not say.
-const EPSILON: f64 = 1e-5;
+const EPSILON: f32 = 1e-5;
