@@ -1,13 +1,14 @@
 //! Reading a model, from bytes or from a file.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::formats::{self, onnx::OnnxError};
 use super::invalid::parameter;
 use super::regular_file::{self, OpenError};
+use super::standardised::Standardised;
 use super::{Detector, Limits, LoadError, Model, ModelError, Proof, Step};
 use crate::verdict::ModelHash;
 
@@ -53,6 +54,7 @@ impl Model {
         let formats::Contents { preprocessing, detector, metadata } = read(bytes)?;
         fit_together(&preprocessing, &detector)?;
         Ok(Self {
+            standardised: Standardised::of(&preprocessing, &detector).map(Box::new),
             preprocessing: preprocessing.into(),
             detector,
             metadata,
@@ -67,30 +69,46 @@ impl Model {
     /// As [`read`](Self::read), when the file cannot be read, and when the model does not give the answers that are
     /// expected. The error names the file.
     pub fn load(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
-        let model = Self::load_unproven(path, limits)?;
+        Self::load_behind(&[], path, limits)
+    }
+
+    /// Reads a model from a file, and what stands before it from others, in their order; and proves it as one.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load) and [`behind`](Self::behind). The error names the file of the model.
+    pub fn load_behind(before: &[PathBuf], path: &Path, limits: &Limits) -> Result<Self, LoadError> {
+        let model = Self::load_unproven(before, path, limits)?;
         let proof = model.prove(path, limits);
         let proof = proof.map_err(|problem| LoadError::new(path, problem.into()))?;
         Ok(Self { proof, ..model })
     }
 
-    /// Reads a model from a file, to be looked at rather than put to work: it need not give the answers that are expected
-    /// of it.
+    /// Reads a model as [`load_behind`](Self::load_behind) does, to be looked at rather than put to work: it need not give
+    /// the answers that are expected of it.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and when the file cannot be read. The error names the file.
-    pub fn load_unproven(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
-        read_bounded(path, limits)
-            .and_then(|bytes| Self::read(&bytes, limits))
-            .map_err(|problem| LoadError::new(path, problem))
+    /// As [`load_behind`](Self::load_behind), but for the answers. The error names the file.
+    pub fn load_unproven(before: &[PathBuf], path: &Path, limits: &Limits) -> Result<Self, LoadError> {
+        Self::load_with(Self::read, before, path, limits)
     }
 
-    /// Reads a model from a file, also one whose boundary was never set.
+    /// Reads a model as [`load_unproven`](Self::load_unproven) does, also one whose boundary was never set.
     ///
     /// # Errors
-    /// As [`read_uncalibrated`](Self::read_uncalibrated), and when the file cannot be read. The error names the file.
-    pub fn load_uncalibrated(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
+    /// As [`load_unproven`](Self::load_unproven), but for the boundary. The error names the file.
+    pub fn load_uncalibrated(before: &[PathBuf], path: &Path, limits: &Limits) -> Result<Self, LoadError> {
+        Self::load_with(Self::read_uncalibrated, before, path, limits)
+    }
+
+    fn load_with(
+        read: impl FnOnce(&[u8], &Limits) -> Result<Self, ModelError>,
+        before: &[PathBuf],
+        path: &Path,
+        limits: &Limits,
+    ) -> Result<Self, LoadError> {
         read_bounded(path, limits)
-            .and_then(|bytes| Self::read_uncalibrated(&bytes, limits))
+            .and_then(|bytes| read(&bytes, limits))
+            .and_then(|model| Ok(model.behind(before, limits)?))
             .map_err(|problem| LoadError::new(path, problem))
     }
 }
@@ -112,7 +130,7 @@ fn fit_together(preprocessing: &[Step], detector: &Detector) -> Result<(), Model
 }
 
 /// The bytes of a file, unless there are too many.
-fn read_bounded(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
+pub(super) fn read_bounded(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
     let file = regular_file::open(path).map_err(|error| match error {
         OpenError::NotRegular => ModelError::NotAFile,
         OpenError::System(error) => error.into(),

@@ -19,6 +19,7 @@ mod hostile_models;
 mod libsvm;
 mod onnx;
 mod own_format;
+mod separate;
 mod svm;
 mod terminal;
 mod transformers;

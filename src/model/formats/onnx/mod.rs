@@ -74,6 +74,7 @@ pub(in crate::model) fn read_with_offset(
         library_version: (!file.producer_version.is_empty()).then(|| printable(file.producer_version)),
         training_rows: None,
         columns: graph.columns.map(|columns| columns.into_iter().map(printable).collect()),
+        threshold: None,
         source: None,
         notes: vec![note.to_owned()],
     };
