@@ -226,7 +226,7 @@ fn a_value_that_is_not_accepted_says_what_is() {
         ),
         (
             "[models]\nscaler = \"model_{device}_{sensor}\"",
-            "2:1: models.scaler: the scalers' names are those of the models, model_{device}_{sensor}; nothing tells one from the other",
+            "2:10: models.scaler: the scalers' names are those of the models, model_{device}_{sensor}; nothing tells one from the other",
         ),
         (
             "[log]\nlevel = \"ifno\"",
@@ -703,7 +703,7 @@ fn one_sensor_may_take_a_twentieth_of_its_run_unless_it_is_said_otherwise() {
 
 #[test]
 fn scalers_are_named_as_the_models_are_unless_something_else_is_said() {
-    let scalers = |text: &str| parse(text).unwrap().models.names.scalers().to_string();
+    let scalers = |text: &str| with(text).models.names.scalers().to_string();
     assert_eq!(scalers(""), "scaler_{device}_{sensor}");
     assert_eq!(scalers("[models]\nname = \"{device}/{sensor}\""), "{device}/scaler_{sensor}");
     assert_eq!(scalers("[models]\nscaler = \"prep/{sensor}@{device}\""), "prep/{sensor}@{device}");

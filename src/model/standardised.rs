@@ -26,9 +26,9 @@ pub(super) struct Standardised {
 /// Rows that are not standardised came to a detector that looks as if its own had been.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 #[error(
-    "{feature} has a mean of {} and spreads by {} here, while the model's {count} {traces} lie around 0 and spread by {} to \
-     {}: most likely it was trained on scaled rows, and no scaler stands before it; {ADVICE}",
-    significant(*mean), significant(*spread), significant(spreads.0), significant(spreads.1)
+    "{feature} has a mean of {} and spreads by {} here, while the model's {count} {traces} lie around 0 and spread by {}: \
+     most likely it was trained on scaled rows, and no scaler stands before it; {ADVICE}",
+    significant(*mean), significant(*spread), range(*spreads)
 )]
 pub struct Unscaled {
     /// The feature that is least like standardised ones.
@@ -85,11 +85,11 @@ impl Standardised {
 
     /// The same in words.
     pub(super) fn in_words(&self) -> String {
-        let Self { traces, count, spreads: (low, high), .. } = self;
-        let (low, high) = (significant(*low), significant(*high));
+        let Self { traces, count, spreads, .. } = self;
+        let spreads = range(*spreads);
         format!(
-            "its {count} {traces} lie around 0 and spread by {low} to {high}, as if it had been trained on scaled rows, and \
-             no scaler stands before it; if it was, {ADVICE}"
+            "its {count} {traces} lie around 0 and spread by {spreads}, as if it had been trained on scaled rows, and no \
+             scaler stands before it; if it was, {ADVICE}"
         )
     }
 
@@ -131,6 +131,12 @@ impl Model {
     pub fn unscaled(&self, rows: ArrayView2<'_, f64>, name: impl Fn(usize) -> String) -> Option<Unscaled> {
         self.standardised.as_ref()?.contradicted_by(rows, name)
     }
+}
+
+/// A range of numbers, which may be one alone.
+fn range((low, high): (f64, f64)) -> String {
+    let [low, high] = [low, high].map(|number| significant(number).to_string());
+    if low == high { low } else { format!("{low} to {high}") }
 }
 
 /// Count, mean and spread of numbers, taken in one by one (Welford, Technometrics 4, 1962).

@@ -297,6 +297,24 @@ fn rows_that_are_not_scaled_are_told_with_figures() {
 }
 
 #[test]
+fn score_tells_of_a_missing_scaler_and_of_one_without_a_model() {
+    let history: String = (0..60)
+        .map(|minute| format!("2026-03-02T06:{minute:02}:00Z,pump,flow,{}\n", 40.0 + 3.0 * f64::from(minute).sin()))
+        .collect();
+    let folder = folder(&[("models/model_pump_flow.pkl", "flow_svm.pkl")]);
+    fs::write(folder.path().join("history.csv"), format!("TS,Device,Tag,Value\n{history}")).unwrap();
+    let [models, data, out] = ["models", "history.csv", "out"].map(|name| path(&folder, name));
+    let score = || anomalyd(&["score", "--models", &models, "--data", &data, "--out", &out]).1;
+    let report = score();
+    assert!(report.contains("unscaled    pump/flow, in 1 windows: mean has a mean of 40"), "{report}");
+    for name in ["models/scaler_pump_flow.pkl", "models/scaler_pump_current.pkl"] {
+        fs::copy(sample("flow_scaler.pkl"), folder.path().join(name)).unwrap();
+    }
+    let report = score();
+    assert!(!report.contains("unscaled") && report.contains("the scaler before the model of pump/current"), "{report}");
+}
+
+#[test]
 fn rows_that_lie_around_zero_are_not_taken_for_raw_ones() {
     let model = behind(&[], "raw_around_zero.pkl").unwrap();
     let rows = |of: fn(f64) -> f64| ndarray::Array2::from_shape_fn((60, 1), |(row, _)| of(row as f64));
