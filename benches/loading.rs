@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anomalyd::model::formats::own;
-use anomalyd::model::{Changes, Limits, Listing, Model, NameTemplate, Sight};
+use anomalyd::model::{Changes, Limits, Listing, Model, NameTemplates, Sight};
 
 use crate::Size;
 use crate::support::results;
@@ -61,7 +61,7 @@ fn measure(name: &str, format: &str, bytes: &[u8], count: usize, baseline: Optio
 
 /// The seconds that the shortest look at a directory takes in which nothing has changed.
 fn best_look(folder: &Path, count: usize) -> f64 {
-    let list = || Listing::read(folder, &NameTemplate::default(), count).expect("a listing");
+    let list = || Listing::read(folder, &NameTemplates::default(), count).expect("a listing");
     let mut changes = Changes::since(Sight::of(&list()), Duration::ZERO);
     let look = |_| {
         let began = Instant::now();

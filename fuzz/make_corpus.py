@@ -113,6 +113,13 @@ def dumped(model, **options):
     return target.getvalue()
 
 
+# What stands before a model in a file of its own, and both in one file.
+scaler = StandardScaler().fit(rows)
+detector = svm(gamma=0.3).fit(scaler.transform(rows))
+write("pickle", "scaler", pickle.dumps(StandardScaler().fit(rows[:, :1]), protocol=4))
+write("pickle", "dictionary", pickle.dumps({"model": detector, "scaler": scaler, "features": ["mean", "std"]}, protocol=4))
+write("pickle", "pairs", pickle.dumps([("scaler", scaler), ("model", detector)], protocol=4))
+
 # The first byte says how fuzz/src/lib.rs compresses.
 compressed = ["svm_rbf", "factor", "forest", "columns", "kmeans", "svm_linear"]
 for number, (name, model) in enumerate(models.items()):

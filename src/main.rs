@@ -45,7 +45,7 @@ enum Command {
     },
     Check(check::Args),
     Demo(demo::Args),
-    Score(score::Args),
+    Score(Box<score::Args>),
     Replay(replay::Args),
     Reload(reload::Args),
     Dump(dump::Args),

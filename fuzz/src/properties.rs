@@ -3,8 +3,9 @@
 use std::fs;
 
 use anomalyd::cli::limits::LimitArgs;
-use anomalyd::cli::model::{Output, inspect};
+use anomalyd::cli::model::{Before, Output, inspect};
 use anomalyd::model::formats::own;
+use anomalyd::model::formats::sklearn::SklearnError;
 use anomalyd::model::{EvaluateError, Evaluation, Limits, Model, ModelError};
 use ndarray::{Array2, Axis};
 
@@ -17,6 +18,12 @@ pub(crate) const LIMITS: Limits = Limits {
     depth: 16,
     files: 16,
 };
+
+/// Detectors of one and of two columns, fitted to scaled rows.
+const DETECTORS: [&[u8]; 2] = [
+    include_bytes!("../../tests/samples/separate/flow_svm.pkl"),
+    include_bytes!("../../tests/samples/separate/svm.pkl"),
+];
 
 /// What a row holds throughout, or in turn.
 const VALUES: [f64; 14] = [
@@ -56,6 +63,26 @@ pub(crate) fn read(bytes: &[u8]) {
                     survives_conversion(&model);
                 }
             }
+            if let ModelError::Sklearn(SklearnError::NoDetector { .. }) = error {
+                stands_before(bytes);
+            }
+        }
+    }
+}
+
+/// What is no model may stand before one, and together they hold what is expected of models; or there is a reason.
+fn stands_before(bytes: &[u8]) {
+    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let file = directory.path().join("scaler_1_1");
+    fs::write(&file, bytes).expect("a place for a file");
+    for detector in DETECTORS {
+        let detector = Model::read(detector, &LIMITS).expect("a sample");
+        match detector.behind(std::slice::from_ref(&file), &LIMITS) {
+            Ok(model) => {
+                evaluates(&model);
+                survives_conversion(&model);
+            }
+            Err(error) => assert!(!error.to_string().chars().any(char::is_control), "{error}"),
         }
     }
 }
@@ -133,7 +160,8 @@ fn can_be_inspected(bytes: &[u8]) {
     fs::write(&file, bytes).expect("a place for a file");
     for output in [Output::Text, Output::Json] {
         let mut out = Vec::new();
-        inspect::run(&inspect::Args { file: file.clone(), output, limits: LimitArgs::default() }, &mut out)
+        let (file, before) = (file.clone(), Before::default());
+        inspect::run(&inspect::Args { file, before, output, limits: LimitArgs::default() }, &mut out)
             .expect("a model that was read");
         let text = String::from_utf8(out).expect("text");
         let steers = |character: char| character.is_control() && character != '\n';

@@ -12,7 +12,7 @@ use crate::actors::supervisor::Scope;
 use crate::actors::workers::{Abandoned, Undone, Workers};
 use crate::features::Assigner;
 use crate::model::{
-    Catalog, CatalogError, Changes, Entry, EntryError, Limits, Listing, ModelFile, NameTemplate, Sight,
+    Catalog, CatalogError, Changes, Entry, EntryError, Limits, Listing, ModelFile, NameTemplates, Sight,
 };
 use crate::sensor::{DirectoryFull, SensorDirectory, SensorName};
 use crate::warn_limited;
@@ -23,7 +23,7 @@ pub struct ModelDirectory {
     /// The folder.
     pub directory: PathBuf,
     /// What a file's name says.
-    pub name: NameTemplate,
+    pub names: NameTemplates,
     /// What reading a model may cost.
     pub limits: Limits,
     /// How long reading and proving one may take.
@@ -125,10 +125,10 @@ impl ModelLoader {
     /// # Errors
     /// When it cannot be read, holds too many files, or does not answer in time.
     pub fn look(&self) -> Result<Sight, LookError> {
-        let ModelDirectory { directory, name, limits, deadline, .. } = self.models.clone();
+        let ModelDirectory { directory, names, limits, deadline, .. } = self.models.clone();
         let list = {
             let directory = directory.clone();
-            move || Listing::read(&directory, &name, limits.files).map(|listing| Sight::of(&listing))
+            move || Listing::read(&directory, &names, limits.files).map(|listing| Sight::of(&listing))
         };
         let looked = self.workers.one(deadline.saturating_mul(LOOK_DEADLINES), list);
         Ok(looked.map_err(|undone| LookError::Undone { directory, undone })??)
@@ -170,6 +170,9 @@ impl ModelLoader {
                 return Ok((Vec::new(), Watch { changes, late: Vec::new(), late_look }));
             }
         };
+        if let Some(alone) = sight.scalers_alone() {
+            tracing::warn!("{alone}");
+        }
         let files: Vec<_> = sight.files().map(|(name, file)| (name.clone(), file.clone())).collect();
         for (name, _) in &files {
             // In the order of the names, whichever file is read first.

@@ -37,12 +37,18 @@ pub async fn watch_models(loader: ModelLoader, watch: Watch, recorder: Addr<Reco
             pause = look_every;
             continue;
         };
+        if woken && let Some(alone) = sight.scalers_alone() {
+            tracing::warn!("{alone}");
+        }
         let now = Instant::now();
         watcher.try_again_what_has_ended(now);
         if woken {
             watcher.watch.changes.hurry(now);
         }
         let due = watcher.watch.changes.look(sight, now);
+        for sensor in &due.without_scaler {
+            warn_limited!(%sensor, "the file of the scaler before the model is gone, and both stay at work as they are until another model file comes");
+        }
         pause = if due.unsettled { settle.min(look_every) } else { look_every };
         if woken && due.is_empty() {
             tracing::info!("asked to look at the model files: none has changed");

@@ -213,7 +213,7 @@ impl Checked {
 fn check_models(settings: &Settings, findings: &mut Findings) -> String {
     const KEY: &str = "models.directory";
     let models = &settings.models;
-    let Listing { files, ignored } = match Listing::read(&models.directory, &models.name, models.limits.files) {
+    let Listing { files, ignored } = match Listing::read(&models.directory, &models.names, models.limits.files) {
         Ok(listing) => listing,
         Err(error) => {
             findings.mistake(KEY, error);

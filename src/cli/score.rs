@@ -22,10 +22,12 @@ use crate::cli::limits::LimitArgs;
 use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, Missing, Plan};
 use crate::ingest::history::{AnyTime, NamedReading};
 use crate::interval::{Cut, CutError, Window};
-use crate::model::{Catalog, CatalogError, Listing, Model, NameTemplate};
+use crate::model::{
+    Catalog, CatalogError, Drift, IgnoredReason, Listing, Model, NameTemplate, NameTemplates, SameNames,
+};
 use crate::printable::shown;
 use crate::reading::Reading;
-use crate::scoring::{ScoringSettings, score};
+use crate::scoring::{Judgement, ScoringSettings, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::sensor_pattern::SensorPattern;
 use crate::sink::prediction::{Decisions, FileNames, PredictionWriter};
@@ -48,6 +50,9 @@ pub struct Args {
     /// How model files are named; any file ending is accepted behind it
     #[arg(long, value_name = "TEMPLATE", default_value = "model_{device}_{sensor}", value_parser = NameTemplate::parse)]
     pub name: NameTemplate,
+    /// How the files of scalers before the models are named; as the models, with "scaler" for "model", if left out
+    #[arg(long, value_name = "TEMPLATE", value_parser = NameTemplate::parse)]
+    pub scaler: Option<NameTemplate>,
     /// The history: tables of text with a header, a reading a row or a column a sensor, also packed by gzip; - is standard
     /// input; several files are read one after the other
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
@@ -93,6 +98,9 @@ pub enum ScoreHistoryError {
     /// The interval and the window.
     #[error(transparent)]
     Cut(#[from] CutError),
+    /// The names of models and scalers.
+    #[error("--scaler: {0}")]
+    Names(#[from] SameNames),
     /// The directory of models.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -129,8 +137,12 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ScoreHistoryErr
 pub fn score_history(args: &Args) -> Result<Report, ScoreHistoryError> {
     let began = Instant::now();
     let cut = Cut::new(args.interval, args.window)?;
+    let names = match &args.scaler {
+        Some(scaler) => NameTemplates::new(args.name.clone(), scaler.clone())?,
+        None => args.name.clone().into(),
+    };
     let limits = args.limits.limits();
-    let listing = Listing::read(&args.models, &args.name, limits.files)?;
+    let listing = Listing::read(&args.models, &names, limits.files)?;
     // Whoever calls this waits, and can stop it.
     let deadline = Duration::from_secs(60);
     let bounds = LoadBounds { limits, deadline, advice: "shorten its .expect.csv, or take it away" };
@@ -192,6 +204,8 @@ impl<'a> Scorer<'a> {
             end: Timestamp::MIN,
             report: Report::new(&args.out),
         };
+        let alone = catalog.ignored.iter().filter(|file| matches!(file.reason, IgnoredReason::ScalerAlone { .. }));
+        scorer.report.passed_over.extend(alone.map(|file| format!("{}: {}", shown(&file.path), file.reason)));
         let features = assigner(args, cut);
         for entry in catalog.entries {
             let model = entry.model.map_err(|error| error.to_string()).and_then(|model| {
@@ -310,8 +324,8 @@ impl<'a> Scorer<'a> {
             };
             Ok::<_, Infallible>(id.and_then(|id| self.held.block(id, window)).cloned())
         });
-        let scored = match score(model, plan, window, &blocks, self.scoring).map(|judgement| judgement.outcome) {
-            Ok(Outcome::Scored(scored)) => scored,
+        let (scored, drift) = match score(model, plan, window, &blocks, self.scoring) {
+            Ok(Judgement { outcome: Outcome::Scored(scored), drift }) => (scored, drift),
             Ok(_) => {
                 self.report.too_little += 1;
                 return Ok(());
@@ -325,6 +339,9 @@ impl<'a> Scorer<'a> {
         self.report.windows += 1;
         sensor.rows += scored.rows.len();
         sensor.anomalies += scored.anomalies();
+        if let Some(Drift::Unscaled(unscaled)) = drift {
+            self.report.count_unscaled(&sensor.name, &unscaled);
+        }
         self.end = self.end.max(window.end());
         let path = partial_path(&self.args.out, own);
         let at = |problem| ScoreHistoryError::Output { path: path.clone(), problem };

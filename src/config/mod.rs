@@ -209,7 +209,7 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         limits: root.section("limits", |section| limits::read(section, clock)),
         window: root.section("window", window::read)?,
         schedule: root.section("schedule", schedule::read)?,
-        models: root.section("models", models::read)?,
+        models: root.section("models", models::read),
         scoring: root.section("scoring", scoring::read),
         supervision: root.section("supervision", supervision::read),
         publish: root.section("publish", publish::read),

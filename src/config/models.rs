@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::bytes::ByteSize;
 use super::reader::Section;
-use crate::model::NameTemplate;
+use crate::model::{NameTemplate, NameTemplates};
 use crate::time::Span;
 
 /// Where models are, and how large they may be.
@@ -13,8 +13,8 @@ use crate::time::Span;
 pub struct ModelSettings {
     /// The folder that holds them.
     pub directory: PathBuf,
-    /// A model file's name without its ending, with `{device}` and `{sensor}`.
-    pub name: NameTemplate,
+    /// The names of the files of models, and of the scalers before them, without their endings.
+    pub names: NameTemplates,
     /// The largest file that is read.
     pub max_file: ByteSize,
     /// The most memory that reading one model may take.
@@ -44,16 +44,20 @@ pub(crate) const ELEMENTS: RangeInclusive<u32> = 1..=1 << 30;
 /// What `max_depth` may be.
 pub(crate) const DEPTH: RangeInclusive<u32> = 1..=1_000;
 
-const DEFAULT_NAME: &str = "model_{device}_{sensor}";
-
-/// Always `Some`: what cannot be read is replaced by the default, which can.
-pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ModelSettings> {
+pub(super) fn read(section: &mut Section<'_, '_>) -> ModelSettings {
     let accepted = "a path below the folder with {device} and {sensor}, such as \"model_{device}_{sensor}\"";
-    let name =
-        section.parsed("name", accepted, NameTemplate::parse).or_else(|| NameTemplate::parse(DEFAULT_NAME).ok())?;
-    Some(ModelSettings {
+    let name = section.parsed("name", accepted, NameTemplate::parse).unwrap_or_default();
+    let accepted = "a path below the folder with {device} and {sensor}, such as \"scaler_{device}_{sensor}\"";
+    let names = match section.parsed("scaler", accepted, NameTemplate::parse) {
+        None => name.into(),
+        Some(scaler) => NameTemplates::new(name.clone(), scaler).unwrap_or_else(|same| {
+            section.rule(&["scaler", "name"], same);
+            name.into()
+        }),
+    };
+    ModelSettings {
         directory: section.path("directory", "/var/lib/anomalyd/models"),
-        name,
+        names,
         max_file: section.bytes("max_file", ByteSize::from_mib(64), SIZES),
         max_memory: section.bytes("max_memory", ByteSize::from_mib(48), SIZES),
         max_instructions: section.integer("max_instructions", 500_000, INSTRUCTIONS),
@@ -63,5 +67,5 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ModelSettings> {
         deadline: section.span("deadline", Span::from_secs(10), Span::from_millis(10)..=Span::from_secs(3600)),
         look_every: section.span("look_every", Span::from_secs(60), Span::from_millis(10)..=Span::from_secs(86_400)),
         settle: section.span("settle", Span::from_secs(2), Span::ZERO..=Span::from_secs(3600)),
-    })
+    }
 }

@@ -225,6 +225,10 @@ fn a_value_that_is_not_accepted_says_what_is() {
             "2:8: models.name: found \"model_{sensor}\": the template \"model_{sensor}\" holds {device} 0 times; it must hold it once; accepted: a path below the folder with {device} and {sensor}, such as \"model_{device}_{sensor}\"",
         ),
         (
+            "[models]\nscaler = \"model_{device}_{sensor}\"",
+            "2:10: models.scaler: the scalers' names are those of the models, model_{device}_{sensor}; nothing tells one from the other",
+        ),
+        (
             "[log]\nlevel = \"ifno\"",
             "2:9: log.level: found \"ifno\": \"ifno\" is no level; accepted: error, warn, info, debug, trace or off, also by part: \"info,anomalyd::store=debug\"",
         ),
@@ -695,4 +699,12 @@ fn one_sensor_may_take_a_twentieth_of_its_run_unless_it_is_said_otherwise() {
     assert_eq!(deadlines(""), ("5m".to_owned(), "15s".to_owned()));
     assert_eq!(deadlines("[scoring]\ndeadline = \"100ms\""), ("100ms".to_owned(), "5ms".to_owned()));
     assert_eq!(deadlines("[scoring]\nsensor_deadline = \"5m\""), ("5m".to_owned(), "5m".to_owned()));
+}
+
+#[test]
+fn scalers_are_named_as_the_models_are_unless_something_else_is_said() {
+    let scalers = |text: &str| with(text).models.names.scalers().to_string();
+    assert_eq!(scalers(""), "scaler_{device}_{sensor}");
+    assert_eq!(scalers("[models]\nname = \"{device}/{sensor}\""), "{device}/scaler_{sensor}");
+    assert_eq!(scalers("[models]\nscaler = \"prep/{sensor}@{device}\""), "prep/{sensor}@{device}");
 }

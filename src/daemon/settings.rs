@@ -95,7 +95,7 @@ impl Settings {
             },
             models: ModelDirectory {
                 directory: models.directory.clone(),
-                name: models.name.clone(),
+                names: models.names.clone(),
                 limits: Limits {
                     file_bytes: models.max_file.saturating_usize(),
                     memory_bytes: models.max_memory.saturating_usize(),

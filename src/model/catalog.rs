@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{CatalogError, Ignored, Limits, Listing, LoadError, Model, ModelFile, NameTemplate, guarded};
+use super::{CatalogError, Ignored, Limits, Listing, LoadError, Model, ModelFile, NameTemplates, ScalerFile, guarded};
 use crate::printable::shown;
 use crate::sensor::SensorName;
 
@@ -34,7 +34,7 @@ pub enum EntryError {
     /// Its file is not a model.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// It has several files.
+    /// It has several files, of models or of scalers.
     #[error("{} and {} both name the sensor {sensor}; remove one", shown(first), shown(second))]
     Duplicate {
         /// The sensor.
@@ -76,8 +76,8 @@ impl Catalog {
     /// # Errors
     /// When the directory itself cannot be read, or holds too many files. A file that is no model is an entry that
     /// says why.
-    pub fn read(directory: &Path, template: &NameTemplate, limits: &Limits) -> Result<Self, CatalogError> {
-        Ok(Self::load(Listing::read(directory, template, limits.files)?, limits))
+    pub fn read(directory: &Path, names: &NameTemplates, limits: &Limits) -> Result<Self, CatalogError> {
+        Ok(Self::load(Listing::read(directory, names, limits.files)?, limits))
     }
 
     /// Reads all models of a listing.
@@ -92,17 +92,25 @@ impl Entry {
     /// Reads the model of one sensor. A defect that its file finds in the code that reads it makes it a file that is no
     /// model.
     pub fn load(sensor: SensorName, file: ModelFile, limits: &Limits) -> Self {
-        let ModelFile { path, alternative, second, numbers: _ } = file;
-        let model = match second {
-            None => {
+        let ModelFile { path, alternative, second, scaler, numbers: _ } = file;
+        let (scaler, second_scaler) = match scaler {
+            Some(ScalerFile { path, second }) => (Some(path), second),
+            None => (None, None),
+        };
+        let duplicate = |first: &Path, second| {
+            Err(EntryError::Duplicate { sensor: sensor.clone(), first: first.to_owned(), second })
+        };
+        let model = match (second, scaler.as_slice(), second_scaler) {
+            (Some(second), ..) => duplicate(&path, second),
+            (None, [scaler], Some(second)) => duplicate(scaler, second),
+            (None, before, _) => {
                 let load = || {
                     fail::fail_point!(&format!("model::load {sensor}"));
-                    Model::load(&path, limits)
+                    Model::load_behind(before, &path, limits)
                 };
                 let loaded = guarded(load).unwrap_or_else(|panic| Err(LoadError::new(&path, panic.into())));
                 loaded.map_err(EntryError::from)
             }
-            Some(second) => Err(EntryError::Duplicate { sensor: sensor.clone(), first: path.clone(), second }),
         };
         Self { sensor, path, model, alternative }
     }
@@ -120,6 +128,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::model::NameTemplate;
 
     fn directory(files: &[&str]) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
@@ -132,7 +141,7 @@ mod tests {
     }
 
     fn read(directory: &tempfile::TempDir, template: &str) -> Catalog {
-        Catalog::read(directory.path(), &NameTemplate::parse(template).unwrap(), &Limits::default()).unwrap()
+        Catalog::read(directory.path(), &NameTemplate::parse(template).unwrap().into(), &Limits::default()).unwrap()
     }
 
     fn sensors(catalog: &Catalog) -> Vec<String> {
@@ -196,10 +205,10 @@ mod tests {
     fn too_many_files_and_no_directory_are_errors() {
         let directory = directory(&["model_1_1", "model_1_2", "model_1_3"]);
         let limits = Limits { files: 2, ..Limits::default() };
-        let error = Catalog::read(directory.path(), &NameTemplate::default(), &limits).unwrap_err();
+        let error = Catalog::read(directory.path(), &NameTemplates::default(), &limits).unwrap_err();
         assert!(matches!(error, CatalogError::TooMany { max: 2, .. }));
         let missing = directory.path().join("missing");
-        let error = Catalog::read(&missing, &NameTemplate::default(), &Limits::default()).unwrap_err();
+        let error = Catalog::read(&missing, &NameTemplates::default(), &Limits::default()).unwrap_err();
         assert!(error.to_string().contains("missing"));
     }
 }

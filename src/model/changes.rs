@@ -1,9 +1,12 @@
 //! What has changed in a directory of models: pure, over what was listed and when.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::{Listing, ModelFile, Stamp};
+use super::{Ignored, IgnoredReason, Listing, ModelFile, Stamp};
+use crate::printable::shown;
 use crate::sensor::SensorName;
 
 /// Finds the files that have changed and come to rest.
@@ -29,25 +32,64 @@ struct Again {
 
 /// What was seen of all files of a directory at one look. To make it is to ask the system, and all there is to ask.
 #[derive(Clone, Debug, Default)]
-pub struct Sight(BTreeMap<SensorName, Seen>);
+pub struct Sight {
+    files: BTreeMap<SensorName, Seen>,
+    scalers_alone: Option<ScalersAlone>,
+}
+
+/// Scalers that stand before no model.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{} is passed over: {reason}{}", shown(first), More(*.more))]
+pub struct ScalersAlone {
+    /// The first of their files.
+    pub first: PathBuf,
+    /// Why there is no model to it.
+    pub reason: IgnoredReason,
+    /// How many more there are.
+    pub more: usize,
+}
+
+struct More(usize);
+
+impl fmt::Display for More {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more like it"),
+        }
+    }
+}
 
 impl Sight {
     /// Looks at the files that were listed.
     pub fn of(listing: &Listing) -> Self {
-        Self(listing.files.iter().map(|(sensor, file)| (sensor.clone(), Seen::of(file))).collect())
+        let is_alone = |file: &&Ignored| matches!(file.reason, IgnoredReason::ScalerAlone { .. });
+        let mut alone = listing.ignored.iter().filter(is_alone);
+        let scalers_alone = alone.next().map(|Ignored { path, reason }| ScalersAlone {
+            first: path.clone(),
+            reason: reason.clone(),
+            more: alone.count(),
+        });
+        let files = listing.files.iter().map(|(sensor, file)| (sensor.clone(), Seen::of(file))).collect();
+        Self { files, scalers_alone }
+    }
+
+    /// The scalers that stand before no model, if there are any.
+    pub fn scalers_alone(&self) -> Option<&ScalersAlone> {
+        self.scalers_alone.as_ref()
     }
 
     /// The files.
     pub fn files(&self) -> impl Iterator<Item = (&SensorName, &ModelFile)> {
-        self.0.iter().map(|(sensor, seen)| (sensor, &seen.file))
+        self.files.iter().map(|(sensor, seen)| (sensor, &seen.file))
     }
 }
 
-/// What was seen of a sensor's file.
+/// What was seen of a sensor's files: of its model, the answers expected of it, a second model, and the scaler.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Seen {
     file: ModelFile,
-    stamps: [Option<Stamp>; 3],
+    stamps: [Option<Stamp>; 4],
 }
 
 /// What is to be done now.
@@ -59,6 +101,9 @@ pub struct Due {
     pub again: Vec<(SensorName, ModelFile)>,
     /// The sensors whose file is gone.
     pub remove: Vec<SensorName>,
+    /// The sensors whose scaler is gone, while the model that it stood before is as it was: read alone, that would see rows
+    /// in another unit than in its training, so nothing is read.
+    pub without_scaler: Vec<SensorName>,
     /// Whether something has changed that has not come to rest: look again after the settle time.
     pub unsettled: bool,
 }
@@ -66,15 +111,22 @@ pub struct Due {
 impl Due {
     /// Whether there is nothing to do, nor will be soon.
     pub fn is_empty(&self) -> bool {
-        self.load.is_empty() && self.again.is_empty() && self.remove.is_empty() && !self.unsettled
+        let Self { load, again, remove, without_scaler, unsettled } = self;
+        load.is_empty() && again.is_empty() && remove.is_empty() && without_scaler.is_empty() && !unsettled
     }
 }
 
 impl Seen {
     fn of(file: &ModelFile) -> Self {
-        let stamps =
-            [Stamp::of(&file.path), Stamp::of(&file.expectation()), file.second.as_deref().and_then(Stamp::of)];
+        let scaler = file.scaler.as_ref().and_then(|scaler| Stamp::of(&scaler.path));
+        let second = file.second.as_deref().and_then(Stamp::of);
+        let stamps = [Stamp::of(&file.path), Stamp::of(&file.expectation()), second, scaler];
         Self { file: file.clone(), stamps }
+    }
+
+    /// Whether this is another file only for its scaler, which is not there in what is seen now.
+    fn lost_its_scaler(&self, now: &Self) -> bool {
+        self.file.scaler.is_some() && now.file.scaler.is_none() && self.stamps[0] == now.stamps[0]
     }
 }
 
@@ -87,7 +139,7 @@ impl Changes {
 
     /// Begins with what was seen, and is being loaded.
     pub fn since(sight: Sight, settle: Duration) -> Self {
-        Self { settle, at_work: sight.0, settling: BTreeMap::new(), again: BTreeMap::new() }
+        Self { settle, at_work: sight.files, settling: BTreeMap::new(), again: BTreeMap::new() }
     }
 
     /// Has a file tried again, though it may not change: it could not be read for a reason that may pass.
@@ -107,7 +159,7 @@ impl Changes {
     pub fn look(&mut self, sight: Sight, now: Instant) -> Due {
         let mut due = Due::default();
         for (sensor, again) in &mut self.again {
-            let unchanged = self.at_work.get(sensor).filter(|seen| sight.0.get(sensor) == Some(seen));
+            let unchanged = self.at_work.get(sensor).filter(|seen| sight.files.get(sensor) == Some(seen));
             if let Some(seen) = unchanged
                 && again.due.is_some_and(|due| due <= now)
             {
@@ -115,9 +167,9 @@ impl Changes {
                 due.again.push((sensor.clone(), seen.file.clone()));
             }
         }
-        let gone = self.at_work.keys().filter(|sensor| !sight.0.contains_key(*sensor)).cloned();
+        let gone = self.at_work.keys().filter(|sensor| !sight.files.contains_key(*sensor)).cloned();
         let gone: Vec<_> = gone.map(|sensor| (sensor, None)).collect();
-        let there = sight.0.into_iter().map(|(sensor, seen)| (sensor, Some(seen)));
+        let there = sight.files.into_iter().map(|(sensor, seen)| (sensor, Some(seen)));
         let mut settling = BTreeMap::new();
         for (sensor, seen) in there.chain(gone) {
             if self.at_work.get(&sensor) == seen.as_ref() {
@@ -134,7 +186,10 @@ impl Changes {
             self.again.remove(&sensor);
             match seen {
                 Some(seen) => {
-                    due.load.push((sensor.clone(), seen.file.clone()));
+                    match self.at_work.get(&sensor).is_some_and(|before| before.lost_its_scaler(&seen)) {
+                        true => due.without_scaler.push(sensor.clone()),
+                        false => due.load.push((sensor.clone(), seen.file.clone())),
+                    }
                     self.at_work.insert(sensor, seen);
                 }
                 None => {
@@ -155,7 +210,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::model::NameTemplate;
+    use crate::model::NameTemplates;
 
     struct Folder {
         directory: tempfile::TempDir,
@@ -189,7 +244,7 @@ mod tests {
     }
 
     fn list(directory: &Path) -> Listing {
-        Listing::read(directory, &NameTemplate::default(), 100).unwrap()
+        Listing::read(directory, &NameTemplates::default(), 100).unwrap()
     }
 
     fn nothing() -> (Vec<String>, Vec<String>, bool) {
@@ -290,5 +345,23 @@ mod tests {
         folder.write("model_1_1.pkl", "second");
         folder.look(0);
         assert_eq!(folder.look(2).0, ["1/1"]);
+    }
+
+    #[test]
+    fn a_scaler_that_comes_or_changes_is_a_change_of_its_model_and_one_that_goes_leaves_it_at_work() {
+        let mut folder = Folder::new(&["model_1_1", "model_1_2"]);
+        let changed = (vec!["1/1".to_owned()], vec![], false);
+        folder.write("scaler_1_1.pkl", "first");
+        folder.look(0);
+        assert_eq!(folder.look(2), changed);
+        folder.write("scaler_1_1.pkl", "the second");
+        folder.look(0);
+        assert_eq!(folder.look(2), changed);
+        fs::remove_file(folder.directory.path().join("scaler_1_1.pkl")).unwrap();
+        folder.look(0);
+        assert_eq!(folder.look(2), nothing());
+        folder.write("model_1_1", "a pipeline of its own");
+        folder.look(0);
+        assert_eq!(folder.look(2), changed);
     }
 }

@@ -2,25 +2,31 @@
 
 use ndarray::ArrayView2;
 
-use super::Model;
 use super::usual::Usual;
+use super::{Model, Unscaled};
 use crate::verdict::significant;
 
-/// A feature of a window lies where the training had next to nothing.
+/// A window is unlike the training.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
-#[error(
-    "{feature} {of} {}, {} to {} when the model was trained: has the machine, the sensor or its unit changed? train anew if so",
-    significant(*found), significant(usual.0), significant(usual.1)
-)]
-pub struct Drift {
-    /// The feature's name.
-    pub feature: String,
-    /// What of it.
-    pub of: Moved,
-    /// What it is over the window.
-    pub found: f64,
-    /// Between what the feature usually lay in the training.
-    pub usual: (f64, f64),
+pub enum Drift {
+    /// A feature lies where the training had next to nothing.
+    #[error(
+        "{feature} {of} {}, {} to {} when the model was trained: has the machine, the sensor or its unit changed? train anew if so",
+        significant(*found), significant(usual.0), significant(usual.1)
+    )]
+    Feature {
+        /// The feature's name.
+        feature: String,
+        /// What of it.
+        of: Moved,
+        /// What it is over the window.
+        found: f64,
+        /// Between what the feature usually lay in the training.
+        usual: (f64, f64),
+    },
+    /// It should have been scaled before it came to the model.
+    #[error(transparent)]
+    Unscaled(#[from] Unscaled),
 }
 
 /// What of a feature is unlike the training.
@@ -53,10 +59,14 @@ impl Model {
     /// The feature of a window that is least like the training: its mean lies further off than one and a half times what
     /// is usual either way, or its own standard deviation is more than that.
     ///
-    /// There is none in windows of fewer than five rows, or when the model remembers nothing of its training.
+    /// There is none in windows of fewer than five rows, or when the model remembers nothing of its training. One whose
+    /// scaler was left behind is told by what its detector keeps.
     pub fn drift(&self, rows: ArrayView2<'_, f64>, name: impl Fn(usize) -> String) -> Option<Drift> {
         if rows.nrows() < LEAST_ROWS {
             return None;
+        }
+        if let Some(unscaled) = self.unscaled(rows, &name) {
+            return Some(unscaled.into());
         }
         let ranges = Usual::of(self)?.ranges.filter(|ranges| ranges.len() == rows.ncols())?;
         let mut worst: Option<(f64, usize, Moved, f64)> = None;
@@ -79,7 +89,7 @@ impl Model {
             }
         }
         let (_, feature, of, found) = worst?;
-        Some(Drift { feature: name(feature), of, found, usual: ranges[feature] })
+        Some(Drift::Feature { feature: name(feature), of, found, usual: ranges[feature] })
     }
 }
 
@@ -103,7 +113,8 @@ mod tests {
         });
         model.drift(rows.view(), |feature| ["a", "b", "c"][feature].to_owned()).map(|drift| {
             assert!(drift.to_string().contains("train anew"), "{drift}");
-            (drift.feature, drift.of)
+            let Drift::Feature { feature, of, .. } = drift else { panic!("{drift}") };
+            (feature, of)
         })
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::limits::raise;
-use super::{Exceeded, Invalid, Panicked, ProofError, ProofProblem, RowsError, formats};
+use super::{BehindError, Exceeded, Invalid, Panicked, ProofError, ProofProblem, RowsError, formats};
 use crate::printable::shown;
 
 /// Why the bytes of a file are not a model.
@@ -114,6 +114,15 @@ pub enum ModelError {
         /// The features that that takes.
         expected: usize,
     },
+    /// A file of another kind where a scaler is expected.
+    #[error(
+        "is no scaler: what stands before a model is a fitted transformer of scikit-learn, or a pipeline of them, in a \
+         pickle, or as joblib.dump or skops.io.dump writes it"
+    )]
+    NoTransformer,
+    /// A file of its own stands before the model, and does not go with it.
+    #[error(transparent)]
+    Behind(#[from] BehindError),
     /// It does not give the answers that are expected of it.
     #[error(transparent)]
     Proof(#[from] ProofError),
@@ -132,6 +141,8 @@ impl ModelError {
     /// What is wrong, in words that fit many files.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Behind(BehindError::Unreadable { problem, .. }) => problem.kind(),
+            Self::Behind(_) => "does not fit its scaler",
             Self::Read(_) => "cannot be read",
             Self::NotAFile => "not a regular file",
             Self::TooLarge { .. } | Self::Limit(_) => "beyond a limit",
@@ -146,6 +157,7 @@ impl ModelError {
     /// descriptor, or the device that a mount leads to.
     pub fn may_pass(&self) -> bool {
         let error = match self {
+            Self::Behind(BehindError::Unreadable { problem, .. }) => return problem.may_pass(),
             Self::Read(error) => error,
             Self::Proof(ProofError { problem: ProofProblem::Rows(RowsError::Read(error)), .. }) => error,
             _ => return false,

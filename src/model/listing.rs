@@ -8,9 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::NameTemplate;
 use super::data_file;
-use super::name_template::without_ending;
+use super::name_template::{NameMatch, without_ending};
+use super::{NameTemplate, NameTemplates};
 use crate::printable::shown;
 use crate::sensor::{SensorName, SensorNameError};
 
@@ -32,8 +32,19 @@ pub struct ModelFile {
     pub alternative: Option<SensorName>,
     /// A second file that names the sensor.
     pub second: Option<PathBuf>,
+    /// The scaler that stands before the model, in a file of its own.
+    pub scaler: Option<ScalerFile>,
     /// What tells the content apart of the files in which an ONNX file may keep its numbers.
     pub numbers: Option<NumbersStamp>,
+}
+
+/// The file of the scaler that stands before a sensor's model.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScalerFile {
+    /// The file, the first one if there are several.
+    pub path: PathBuf,
+    /// A second file that names the same sensor.
+    pub second: Option<PathBuf>,
 }
 
 /// What tells apart the files that hold the numbers of ONNX files. Which of them are a model's is said in the model, which
@@ -68,6 +79,17 @@ pub enum IgnoredReason {
     /// Its name does not fit the template.
     #[error("its name does not fit the template {0}")]
     Template(String),
+    /// It is a scaler's, and the sensor has no model.
+    #[error(
+        "it is named as the scaler before the model of {sensor} (models.scaler), and there is no model of that sensor; its \
+         name would be as in {models}"
+    )]
+    ScalerAlone {
+        /// The sensor.
+        sensor: SensorName,
+        /// The template of models.
+        models: String,
+    },
     /// Its name is not UTF-8.
     #[error("its name is not UTF-8")]
     NotUtf8,
@@ -112,6 +134,25 @@ pub(super) fn expectation(model: &Path) -> PathBuf {
     PathBuf::from(format!("{}{EXPECTATION}", without_ending(&model.to_string_lossy())))
 }
 
+impl ScalerFile {
+    /// The scaler beside a model's file, by the default names: `scaler_1_2.pkl` beside `model_1_2.joblib`. `None` for a
+    /// model that is not named so.
+    pub fn beside(model: &Path) -> Option<Self> {
+        let names = NameTemplates::default();
+        let sensor = names.models().find(model.file_name()?.to_str()?)?.ok()?.sensor;
+        let folder = model.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        let is_its = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let found = name.filter(|name| !name.ends_with(EXPECTATION)).and_then(|name| names.scalers().find(name));
+            found.is_some_and(|found| found.is_ok_and(|found| found.sensor == sensor))
+        };
+        let mut files: Vec<_> = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).filter(is_its).collect();
+        files.sort();
+        let mut files = files.into_iter().map(|path| model.with_file_name(path.file_name().unwrap_or_default()));
+        Some(Self { path: files.next()?, second: files.next() })
+    }
+}
+
 impl Stamp {
     /// The stamp of a file; `None` when there is none, or it cannot be looked at.
     pub fn of(path: &Path) -> Option<Self> {
@@ -126,34 +167,50 @@ impl Stamp {
 }
 
 impl Listing {
-    /// Lists a directory, and those below it as deep as the template's names reach. Names that begin with a dot are
+    /// Lists a directory, and those below it as deep as the templates' names reach. Names that begin with a dot are
     /// passed over, as files are written under such before they get their own, and so are expected answers and what holds
     /// the numbers of an ONNX file.
     ///
     /// # Errors
     /// When a directory cannot be read, or there are more than `max` files.
-    pub fn read(directory: &Path, template: &NameTemplate, max: usize) -> Result<Self, CatalogError> {
+    pub fn read(directory: &Path, names: &NameTemplates, max: usize) -> Result<Self, CatalogError> {
         let (mut files, mut numbers) = (Vec::new(), Vec::new());
         let mut left = max;
-        list(directory, template.depth(), &mut left, &mut files, &mut numbers).map_err(|error| match error {
+        list(directory, names.depth(), &mut left, &mut files, &mut numbers).map_err(|error| match error {
             ListError::Directory { path, source } => CatalogError::Directory { path, source },
             ListError::TooMany => CatalogError::TooMany { path: directory.to_owned(), max },
         })?;
         files.sort();
         numbers.sort();
         let mut listing = Self { files: BTreeMap::new(), ignored: Vec::new() };
+        let mut scalers: BTreeMap<SensorName, ScalerFile> = BTreeMap::new();
         for path in files {
-            match name_of(&path, directory, template) {
-                Ok((sensor, alternative)) => match listing.files.get_mut(&sensor) {
+            match role_of(&path, directory, names) {
+                Ok(Role::Model(NameMatch { sensor, alternative })) => match listing.files.get_mut(&sensor) {
                     Some(first) => _ = first.second.get_or_insert(path),
                     None => {
                         let numbers = numbers_of(&path, &numbers);
-                        listing.files.insert(sensor, ModelFile { path, alternative, second: None, numbers });
+                        let file = ModelFile { path, alternative, second: None, scaler: None, numbers };
+                        listing.files.insert(sensor, file);
                     }
+                },
+                Ok(Role::Scaler(NameMatch { sensor, .. })) => match scalers.get_mut(&sensor) {
+                    Some(first) => _ = first.second.get_or_insert(path),
+                    None => _ = scalers.insert(sensor, ScalerFile { path, second: None }),
                 },
                 Err(reason) => listing.ignored.push(Ignored { path, reason }),
             }
         }
+        for (sensor, scaler) in scalers {
+            match listing.files.get_mut(&sensor) {
+                Some(model) => model.scaler = Some(scaler),
+                None => {
+                    let reason = IgnoredReason::ScalerAlone { sensor, models: names.models().to_string() };
+                    listing.ignored.push(Ignored { path: scaler.path, reason });
+                }
+            }
+        }
+        listing.ignored.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(listing)
     }
 }
@@ -206,17 +263,24 @@ fn numbers_of(model: &Path, numbers: &[PathBuf]) -> Option<NumbersStamp> {
     Some(NumbersStamp(hasher.finish()))
 }
 
-fn name_of(
-    path: &Path,
-    directory: &Path,
-    template: &NameTemplate,
-) -> Result<(SensorName, Option<SensorName>), IgnoredReason> {
+/// What a file is by its name.
+enum Role {
+    Model(NameMatch),
+    Scaler(NameMatch),
+}
+
+fn role_of(path: &Path, directory: &Path, names: &NameTemplates) -> Result<Role, IgnoredReason> {
     let relative = path.strip_prefix(directory).unwrap_or(path).to_str().ok_or(IgnoredReason::NotUtf8)?;
-    let misfit = || IgnoredReason::Template(template.to_string());
     // A '/' of the path stands for one of the template, never for a part of a name.
-    if relative.matches('/').count() != template.depth() {
-        return Err(misfit());
-    }
-    let found = template.find(relative).ok_or_else(misfit)??;
-    Ok((found.sensor, found.alternative))
+    let depth = relative.matches('/').count();
+    let find = |template: &NameTemplate| (depth == template.depth()).then(|| template.find(relative)).flatten();
+    let model = || find(names.models()).map(|found| found.map(Role::Model));
+    let scaler = || find(names.scalers()).map(|found| found.map(Role::Scaler));
+    // A name may fit both, as press/scaler_temp fits {device}/{sensor}: the template that says more of it is meant.
+    let role = if names.scalers().letters() > names.models().letters() {
+        scaler().or_else(model)
+    } else {
+        model().or_else(scaler)
+    };
+    Ok(role.ok_or_else(|| IgnoredReason::Template(names.models().to_string()))??)
 }

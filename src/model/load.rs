@@ -1,7 +1,7 @@
 //! Reading a model, from bytes or from a file.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -10,6 +10,7 @@ use super::formats;
 use super::formats::onnx::{Boundary, OnnxError, read_with_boundary};
 use super::invalid::parameter;
 use super::regular_file::{self, OpenError};
+use super::standardised::Standardised;
 use super::{Anomalous, Detector, Limits, LoadError, Model, ModelError, NetworkError, Proof, Step};
 use crate::verdict::ModelHash;
 
@@ -74,6 +75,7 @@ impl Model {
         let formats::Contents { preprocessing, detector, metadata } = read(bytes)?;
         fit_together(&preprocessing, &detector)?;
         Ok(Self {
+            standardised: Standardised::of(&preprocessing, &detector).map(Box::new),
             preprocessing: preprocessing.into(),
             detector,
             metadata,
@@ -88,40 +90,60 @@ impl Model {
     /// As [`read`](Self::read), when the file cannot be read, and when the model does not give the answers that are
     /// expected. The error names the file.
     pub fn load(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
-        let model = Self::load_unproven(path, limits)?;
+        Self::load_behind(&[], path, limits)
+    }
+
+    /// Reads a model from a file, and what stands before it from others, in their order; and proves it as one.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load) and [`behind`](Self::behind). The error names the file of the model.
+    pub fn load_behind(before: &[PathBuf], path: &Path, limits: &Limits) -> Result<Self, LoadError> {
+        let model = Self::load_unproven(before, path, limits)?;
         let proof = model.prove(path, limits);
         let proof = proof.map_err(|problem| LoadError::new(path, problem.into()))?;
         Ok(Self { proof, ..model })
     }
 
-    /// Reads a model from a file, to be looked at rather than put to work: it need not give the answers that are expected
-    /// of it.
+    /// Reads a model as [`load_behind`](Self::load_behind) does, to be looked at rather than put to work: it need not give
+    /// the answers that are expected of it.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and when the file cannot be read. The error names the file.
-    pub fn load_unproven(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
-        read_bounded(path, limits)
-            .and_then(|bytes| Self::read(&bytes, limits))
-            .map_err(|problem| LoadError::new(path, problem))
+    /// As [`load_behind`](Self::load_behind), but for the answers. The error names the file.
+    pub fn load_unproven(before: &[PathBuf], path: &Path, limits: &Limits) -> Result<Self, LoadError> {
+        Self::load_with(Self::read, before, path, limits)
     }
 
-    /// Reads an ONNX network from a file that gives one number, of which these are anomalous.
+    /// Reads a model as [`load_unproven`](Self::load_unproven) does: an ONNX network that gives one number, of which these
+    /// are anomalous.
     ///
     /// # Errors
-    /// As [`read_scores`](Self::read_scores), and when the file cannot be read. The error names the file.
-    pub fn load_scores(path: &Path, anomalous: Anomalous, limits: &Limits) -> Result<Self, LoadError> {
-        read_bounded(path, limits)
-            .and_then(|bytes| Self::read_scores(&bytes, anomalous, limits))
-            .map_err(|problem| LoadError::new(path, problem))
+    /// As [`read_scores`](Self::read_scores), and when a file cannot be read. The error names the file.
+    pub fn load_scores(
+        before: &[PathBuf],
+        path: &Path,
+        anomalous: Anomalous,
+        limits: &Limits,
+    ) -> Result<Self, LoadError> {
+        Self::load_with(|bytes, limits| Self::read_scores(bytes, anomalous, limits), before, path, limits)
     }
 
-    /// Reads a model from a file, also one whose boundary was never set.
+    /// Reads a model as [`load_unproven`](Self::load_unproven) does, also one whose boundary was never set.
     ///
     /// # Errors
-    /// As [`read_uncalibrated`](Self::read_uncalibrated), and when the file cannot be read. The error names the file.
-    pub fn load_uncalibrated(path: &Path, limits: &Limits) -> Result<Self, LoadError> {
+    /// As [`load_unproven`](Self::load_unproven), but for the boundary. The error names the file.
+    pub fn load_uncalibrated(before: &[PathBuf], path: &Path, limits: &Limits) -> Result<Self, LoadError> {
+        Self::load_with(Self::read_uncalibrated, before, path, limits)
+    }
+
+    fn load_with(
+        read: impl FnOnce(&[u8], &Limits) -> Result<Self, ModelError>,
+        before: &[PathBuf],
+        path: &Path,
+        limits: &Limits,
+    ) -> Result<Self, LoadError> {
         read_bounded(path, limits)
-            .and_then(|bytes| Self::read_uncalibrated(&bytes, limits))
+            .and_then(|bytes| read(&bytes, limits))
+            .and_then(|model| Ok(model.behind(before, limits)?))
             .map_err(|problem| LoadError::new(path, problem))
     }
 }
@@ -143,7 +165,7 @@ fn fit_together(preprocessing: &[Step], detector: &Detector) -> Result<(), Model
 }
 
 /// The bytes of a file, unless there are too many, with the numbers that it keeps in another one.
-fn read_bounded(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
+pub(super) fn read_bounded(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
     let file = regular_file::open(path).map_err(|error| match error {
         OpenError::NotRegular => ModelError::NotAFile,
         OpenError::System(error) => error.into(),

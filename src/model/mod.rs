@@ -8,6 +8,7 @@
 )]
 
 mod autoencoder;
+mod behind;
 mod boundary;
 mod calibration;
 mod catalog;
@@ -31,6 +32,7 @@ mod listing;
 mod load;
 mod local_outlier_factor;
 mod name_template;
+mod name_templates;
 mod neighbour_distance;
 mod neighbours;
 mod network;
@@ -44,6 +46,7 @@ mod robust_statistics;
 mod rounding;
 mod rows;
 mod sgd_one_class_svm;
+mod standardised;
 mod training;
 mod usual;
 mod vectors;
@@ -54,9 +57,10 @@ use std::path::Path;
 use ndarray::{ArrayView2, Axis, CowArray};
 
 pub use self::autoencoder::Autoencoder;
+pub use self::behind::BehindError;
 pub use self::calibration::{CalibrateError, Contamination, ContaminationError};
 pub use self::catalog::{Catalog, Entry, EntryError};
-pub use self::changes::{Changes, Due, Sight};
+pub use self::changes::{Changes, Due, ScalersAlone, Sight};
 pub use self::compare::{Comparison, Disagreement, Tolerance, ToleranceError};
 pub use self::component_distance::ComponentDistance;
 pub use self::detector::Detector;
@@ -70,9 +74,10 @@ pub use self::invalid::Invalid;
 pub use self::isolation_forest::{ForestBoundary, IsolationForest, MissingNumbers, PathLength};
 pub use self::kmeans_distance::KmeansDistance;
 pub use self::limits::{Exceeded, Limits};
-pub use self::listing::{CatalogError, Ignored, IgnoredReason, Listing, ModelFile, Stamp};
+pub use self::listing::{CatalogError, Ignored, IgnoredReason, Listing, ModelFile, ScalerFile, Stamp};
 pub use self::local_outlier_factor::LocalOutlierFactor;
 pub use self::name_template::{NameTemplate, NameTemplateError};
+pub use self::name_templates::{NameTemplates, SameNames};
 pub use self::neighbour_distance::{NeighbourDistance, Of};
 pub use self::neighbours::Metric;
 pub use self::network::{Anomalous, Interval, Network, NetworkError, Output};
@@ -89,6 +94,8 @@ pub use self::proof::{Proof, ProofError, ProofProblem};
 pub use self::robust_statistics::RobustStatistics;
 pub use self::rows::{AnsweredRows, Columns, LabelColumn, RowReader, RowsError, of_width};
 pub use self::sgd_one_class_svm::SgdOneClassSvm;
+use self::standardised::Standardised;
+pub use self::standardised::Unscaled;
 pub use self::training::{Components, TrainError, Training, TrainingMethod, train};
 pub use self::warning::Warning;
 use crate::verdict::{Label, ModelHash};
@@ -101,6 +108,8 @@ pub struct Model {
     metadata: Metadata,
     hash: ModelHash,
     proof: Proof,
+    /// What tells that its rows should have been scaled before, if nothing scales them.
+    standardised: Option<Box<Standardised>>,
 }
 
 /// What a model says of one row.

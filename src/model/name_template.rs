@@ -105,6 +105,30 @@ impl NameTemplate {
         Ok(Self { before: before.to_owned(), between: between.to_owned(), after: after.to_owned(), order })
     }
 
+    /// The template of the scalers beside models of this template: "scaler" for the first "model" in it, else "scaler_"
+    /// before the file's name.
+    pub fn of_scalers(&self) -> Self {
+        let mut parts = [self.before.clone(), self.between.clone(), self.after.clone()];
+        match parts.iter_mut().find(|part| part.contains("model")) {
+            Some(part) => *part = part.replacen("model", "scaler", 1),
+            None => {
+                // The file's name begins in the last part that holds a '/', behind it.
+                let part = parts.iter_mut().rev().find(|part| part.contains('/'));
+                match part {
+                    Some(part) => part.insert_str(part.rfind('/').map_or(0, |slash| slash + 1), "scaler_"),
+                    None => parts[0].insert_str(0, "scaler_"),
+                }
+            }
+        }
+        let [before, between, after] = parts;
+        Self { before, between, after, order: self.order }
+    }
+
+    /// How many letters of a name the template itself gives: of two that a name fits, the one with more is meant.
+    pub(super) fn letters(&self) -> usize {
+        [&self.before, &self.between, &self.after].iter().map(|part| part.len()).sum()
+    }
+
     /// How many directories a model lies below the directory of models.
     pub(super) fn depth(&self) -> usize {
         [&self.before, &self.between, &self.after].iter().map(|part| part.matches('/').count()).sum()
@@ -239,6 +263,23 @@ mod tests {
         assert!(matches!(NameTemplate::parse("{device}_{sensor}_{tag}"), Err(E::Brace { .. })));
         for template in ["/{device}/{sensor}", "../{device}_{sensor}", "{device}//{sensor}"] {
             assert!(matches!(NameTemplate::parse(template), Err(E::Path { .. })), "{template}");
+        }
+    }
+
+    #[test]
+    fn scalers_are_named_as_their_models_are() {
+        for (models, scalers) in [
+            ("model_{device}_{sensor}", "scaler_{device}_{sensor}"),
+            ("{device}/{sensor}", "{device}/scaler_{sensor}"),
+            ("{device}-{sensor}.pkl", "scaler_{device}-{sensor}.pkl"),
+            ("{sensor}@{device}", "scaler_{sensor}@{device}"),
+            ("{device}/svm_{sensor}.v2", "{device}/scaler_svm_{sensor}.v2"),
+            ("models/{device}/{sensor}", "scalers/{device}/{sensor}"),
+            ("{device}/{sensor}/model.pkl", "{device}/{sensor}/scaler.pkl"),
+            ("{device}_{sensor}/svm", "{device}_{sensor}/scaler_svm"),
+        ] {
+            let template = NameTemplate::parse(models).unwrap().of_scalers();
+            assert_eq!(template, NameTemplate::parse(scalers).unwrap(), "{models}");
         }
     }
 

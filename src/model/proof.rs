@@ -59,7 +59,9 @@ pub enum ProofProblem {
     #[error("holds rows that it cannot evaluate: {0}")]
     Evaluate(#[from] EvaluateError),
     /// The model answers otherwise.
-    #[error("expects other answers in {count} of {rows} rows, {worst}; is it the file of another model?")]
+    #[error(
+        "expects other answers in {count} of {rows} rows, {worst}; is it the file of another model, or does a scaler belong before this one?"
+    )]
     Disagrees {
         /// How many rows are answered otherwise.
         count: usize,

@@ -162,11 +162,18 @@ pub fn train(rows: ArrayView2<'_, f64>, training: &Training) -> Result<Model, Tr
         library_version: Some(library.1.to_owned()),
         training_rows: u64::try_from(rows.nrows()).ok(),
         columns: Some(columns.iter().map(|name| printable(name)).collect()),
+        threshold: None,
         source: None,
         notes: Vec::new(),
     };
-    let model =
-        Model { preprocessing: preprocessing.into(), detector, metadata, hash: ModelHash([0; 32]), proof: Proof::None };
+    let model = Model {
+        preprocessing: preprocessing.into(),
+        detector,
+        metadata,
+        hash: ModelHash([0; 32]),
+        proof: Proof::None,
+        standardised: None,
+    };
     Ok(model.calibrated(rows, *contamination)?)
 }
 

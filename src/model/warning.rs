@@ -1,6 +1,6 @@
 //! What is odd about a model, though it can be evaluated.
 
-use super::{Anomalous, Detector, Interval, Kernel, Model, Network, OneClassSvm, Output, Proof};
+use super::{Anomalous, Detector, Interval, Kernel, Model, Network, OneClassSvm, Output, Proof, Unscaled};
 use crate::verdict::significant;
 
 /// A sign that a model was not trained as its owner meant.
@@ -53,6 +53,21 @@ pub enum Warning {
         /// Which rows can be an anomaly.
         rows: &'static str,
     },
+    /// It looks as if it was trained on scaled rows, and nothing scales them.
+    #[error("{0}")]
+    Standardised(String),
+    /// So it does, and these rows are not scaled.
+    #[error(transparent)]
+    Unscaled(#[from] Unscaled),
+    /// Its file holds a threshold beside the detector.
+    #[error(
+        "its file holds a threshold of {threshold} beside the detector, which is not applied: labels are the detector's own; \
+         set the offset of the detector before it is dumped, or by: anomalyd model convert --offset"
+    )]
+    Threshold {
+        /// The threshold.
+        threshold: f64,
+    },
     /// Every row of a sample is called an anomaly.
     #[error("the model calls all {rows} rows of its sample an anomaly: check what it was trained on")]
     EverythingFlagged {
@@ -81,6 +96,9 @@ impl Warning {
             Self::NuBelowOneRow { .. } => "nu below one row",
             Self::FlatKernel { .. } => "a flat kernel",
             Self::DeltaKernel { .. } => "a kernel that sees itself alone",
+            Self::Standardised(_) => "no scaler before what looks standardised",
+            Self::Unscaled(_) => "rows that are not scaled",
+            Self::Threshold { .. } => "a threshold that is not applied",
             Self::EverythingFlagged { .. } => "all rows of the sample anomalies",
             Self::NothingFlagged { .. } => "no row of the sample an anomaly",
         }
@@ -93,6 +111,8 @@ impl Warning {
             Detector::Network(network) => of_network(network).into_iter().collect(),
             _ => Vec::new(),
         };
+        warnings.extend(model.standardised.as_ref().map(|standardised| Self::Standardised(standardised.in_words())));
+        warnings.extend(model.metadata.threshold.map(|threshold| Self::Threshold { threshold }));
         if let Proof::Held { rows, anomalies } = model.proof {
             warnings.extend(Self::of_sample(rows, anomalies));
         }

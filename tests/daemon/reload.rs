@@ -1,7 +1,7 @@
 //! Model files that change, come and go while the daemon runs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::daemon::Daemon;
@@ -9,6 +9,7 @@ use crate::support::plant;
 use crate::support::settings::Settings;
 use crate::support::site::{Site, anomalyd};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// A place whose models are its own, so that they can be changed.
 fn site(settings: &Settings) -> Site {
@@ -122,6 +123,44 @@ fn changes_are_noticed_without_being_told() {
 }
 
 #[test]
+fn a_scaler_that_comes_stands_before_its_model_and_one_that_goes_is_missed() {
+    let sample = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/separate").join(name);
+    let site = site(&settings());
+    let (sensor, scaler) = ("pump-2/flow", site.path("models/scaler_pump-2_flow.pkl"));
+    fs::remove_file(file(&site, sensor)).unwrap();
+    let model = site.path("models/model_pump-2_flow.pkl");
+    fs::copy(sample("flow_svm.pkl"), &model).unwrap();
+    fs::copy(sample("flow_scaler.pkl"), site.path("models/scaler_no_model.pkl")).unwrap();
+
+    let mut daemon = site.start();
+    let says = |daemon: &mut Daemon, sensor: &str, words: &str| {
+        daemon.wait_for(words, |line| {
+            (sensor.is_empty() || line["sensor"] == sensor)
+                && line["message"].as_str().is_some_and(|text| text.contains(words))
+        });
+    };
+    says(&mut daemon, "", "is named as the scaler before the model of no/model");
+    windows(&site, &mut daemon, 0..2, FIRST);
+    says(&mut daemon, sensor, "most likely it was trained on scaled rows, and no scaler stands before it");
+    fs::copy(sample("flow_scaler.pkl"), &scaler).unwrap();
+    reload(&site);
+    says(&mut daemon, sensor, "another model is at work");
+    windows(&site, &mut daemon, 2..4, SECOND);
+    fs::remove_file(&scaler).unwrap();
+    reload(&site);
+    says(&mut daemon, sensor, "the file of the scaler before the model is gone");
+    daemon.stop();
+
+    let [alone, pair] = [FIRST, SECOND].map(|window| verdict(&site, sensor, window).unwrap());
+    let digests: String = [sample("flow_scaler.pkl"), model]
+        .map(|path| format!("{:x}\n", Sha256::digest(fs::read(path).unwrap())))
+        .concat();
+    assert_eq!((alone.0.as_str(), pair.0.as_str()), ("scored", "scored"));
+    assert_eq!(pair.1, format!("{:x}", Sha256::digest(digests)));
+    assert_ne!(alone.1, pair.1);
+}
+
+#[test]
 fn a_folder_that_is_away_takes_no_model_off() {
     let site = site(&settings());
     let mut daemon = site.start();
@@ -210,7 +249,7 @@ fn of_many_bad_files_a_few_are_named_the_others_counted_and_nothing_is_said_agai
     };
     let mut daemon = site.start();
     let (named, counted) = told(&daemon);
-    let kinds = "more models cannot be used: 295 of no known format; `anomalyd check` names each with its reason";
+    let kinds = "more models cannot be used: 295 of no format that is read; `anomalyd check` names each with its reason";
     assert_eq!((named, &*counted), (5, &[(295, kinds.to_owned())][..]));
     // The daemon looks at them many times before it notices this change.
     std::thread::sleep(std::time::Duration::from_millis(300));

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::answers::{Answers, columns};
-use anomalyd::model::{Catalog, Evaluation, Format, Kernel, Limits, Model, NameTemplate, Step, Warning};
+use anomalyd::model::{Catalog, Evaluation, Format, Kernel, Limits, Model, NameTemplates, Step, Warning};
 use anomalyd::verdict::Label;
 use ndarray::ArrayView2;
 
@@ -82,7 +82,7 @@ fn an_estimator_that_is_not_supported_is_named_with_its_version() {
 #[test]
 fn the_reference_models_give_the_golden_answers() {
     let (Some(models), Some(golden)) = (reference("models"), reference("golden")) else { return };
-    let catalog = Catalog::read(&models, &NameTemplate::default(), &Limits::default()).unwrap();
+    let catalog = Catalog::read(&models, &NameTemplates::default(), &Limits::default()).unwrap();
     assert_eq!((catalog.entries.len(), catalog.ignored.len()), (10, 0));
     for entry in catalog.entries {
         let answers = golden.join(entry.sensor.fill("preds_{device}_{sensor}.csv"));

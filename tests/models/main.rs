@@ -26,6 +26,7 @@ mod onnx_operators;
 mod onnx_scores;
 mod own_format;
 mod proofs;
+mod separate;
 mod svm;
 mod terminal;
 mod transformers;

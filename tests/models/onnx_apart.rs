@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anomalyd::model::formats::own;
-use anomalyd::model::{Changes, Limits, Listing, Model, NameTemplate, Sight, Step};
+use anomalyd::model::{Changes, Limits, Listing, Model, NameTemplates, Sight, Step};
 
 use crate::onnx_file::{file, node, number, part, tensor, text, value};
 
@@ -137,7 +137,7 @@ fn the_other_file_is_no_model_and_a_change_of_it_is_one_of_the_model() {
     for data in ["model_1_1.onnx.data", "onnx_apart_4d.onnx.data"] {
         let folder = folder("model_1_1.onnx", data);
         fs::write(folder.path().join("model_1_2.pkl"), b"another").unwrap();
-        let list = || Listing::read(folder.path(), &NameTemplate::default(), 100).unwrap();
+        let list = || Listing::read(folder.path(), &NameTemplates::default(), 100).unwrap();
         let listing = list();
         assert_eq!(listing.files.len(), 2);
         assert!(listing.ignored.is_empty() && listing.files.values().all(|file| file.second.is_none()));

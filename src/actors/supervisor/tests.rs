@@ -36,7 +36,7 @@ fn cut() -> Cut {
 /// The model of a sensor, as its file holds it.
 fn assign(name: &SensorName) -> ModelChange {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p2_scale_1d.pkl");
-    let file = ModelFile { path, alternative: None, second: None, numbers: None };
+    let file = ModelFile { path, alternative: None, second: None, scaler: None, numbers: None };
     let assigner = Assigner::new([].into(), Bounds { cut: cut(), windows_back: 2 });
     ModelChange::Assign(Scope::of(Entry::load(name.clone(), file, &Limits::default()), SensorId(0), &assigner))
 }

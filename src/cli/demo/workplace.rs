@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(config.warnings(), []);
         let settings = crate::daemon::settings::Settings::of(&config);
         let models = &settings.models;
-        let catalog = Catalog::read(&models.directory, &models.name, &models.limits).unwrap();
+        let catalog = Catalog::read(&models.directory, &models.names, &models.limits).unwrap();
         assert_eq!(catalog.entries.iter().filter(|entry| entry.model.is_ok()).count(), MODELS.len());
     }
 

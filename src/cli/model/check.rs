@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::Output;
 use super::persist::{Existing, PersistError, check_free, persist};
 use super::rows_file::{self, RowsFileError, RowsText, trimmed};
+use super::{Before, Output, TwoScalers};
 use crate::cli::limits::LimitArgs;
 use crate::model::{
     AnsweredRows, Comparison, Disagreement, EvaluateError, Evaluation, LabelColumn, LoadError, Model, RowReader,
@@ -31,6 +31,9 @@ use crate::verdict::Label;
 pub struct Args {
     /// The model
     pub file: PathBuf,
+    /// What stands before it.
+    #[command(flatten)]
+    pub before: Before,
     /// The rows: a table of text with a header; ',', ';', '|' or tabs between the fields, also packed by gzip; - is
     /// standard input
     #[arg(long, value_name = "FILE")]
@@ -76,6 +79,9 @@ pub enum CheckError {
     /// The model.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// It is not known what stands before the model.
+    #[error(transparent)]
+    Before(#[from] TwoScalers),
     /// The file of rows.
     #[error(transparent)]
     Rows(#[from] RowsFileError),
@@ -105,7 +111,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
         check_free(path, existing)?;
     }
     // The rows may be those that keep the model from work.
-    let model = Model::load_unproven(&args.file, &args.limits.limits())?;
+    let before = args.before.files(&args.file)?;
+    let model = Model::load_unproven(&before, &args.file, &args.limits.limits())?;
     let choose = |reader: &RowReader<RowsText>| match &args.features {
         Some(features) => of_width(trimmed(features), model.width()),
         None => reader.features(model.width(), model.metadata().columns.as_deref()),
@@ -120,6 +127,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
     }
     let report = Report {
         args,
+        before: &before,
         features: &features,
         rows: &rows,
         found: &found,
@@ -154,6 +162,7 @@ fn label_number(label: Label) -> i8 {
 /// What came of it.
 struct Report<'a> {
     args: &'a Args,
+    before: &'a [PathBuf],
     features: &'a [String],
     rows: &'a AnsweredRows,
     found: &'a [Evaluation],
@@ -167,7 +176,15 @@ impl Report<'_> {
 
     /// What is odd about the model, and about what it says of these rows.
     fn warnings(&self, model: &Model) -> Vec<Warning> {
-        model.warnings().into_iter().chain(Warning::of_sample(self.found.len(), self.anomalies())).collect()
+        let name = |feature: usize| self.features.get(feature).cloned().unwrap_or_default();
+        let unscaled = model.unscaled(self.rows.values.view(), name).map(Warning::from);
+        let mut warnings = model.warnings();
+        if unscaled.is_some() {
+            // These rows show what the model alone makes likely.
+            warnings.retain(|warning| !matches!(warning, Warning::Standardised(_)));
+        }
+        let sample = Warning::of_sample(self.found.len(), self.anomalies());
+        warnings.into_iter().chain(unscaled).chain(sample).collect()
     }
 
     /// What was compared.
@@ -184,6 +201,9 @@ impl Report<'_> {
         let Comparison { rows, disagreeing, ties, rounded, largest_difference, worst } = &self.comparison;
         let mut line = |name: &str, fact: &str| writeln!(out, "{name:<11} {fact}");
         line("model", &shown(&self.args.file).to_string())?;
+        for file in self.before {
+            line("before it", &shown(file).to_string())?;
+        }
         line("rows", &format!("{rows} scored, {} called an anomaly", self.anomalies()))?;
         let tolerance = self.args.tolerance.relative();
         match (self.compared(), disagreeing) {
@@ -256,6 +276,7 @@ impl Report<'_> {
         });
         json!({
             "file": self.args.file.display().to_string(),
+            "before": self.before.iter().map(|file| file.display().to_string()).collect::<Value>(),
             "data": self.args.data.display().to_string(),
             "agrees": (self.compared() != "nothing").then_some(*disagreeing == 0),
             "compared": { "decisions": self.rows.decisions.is_some(), "labels": self.rows.labels.is_some() },

@@ -7,8 +7,11 @@ use std::process::ExitCode;
 use super::new_file::{self, NewFileError};
 use super::persist::{Existing, check_free};
 use super::rows_file::{self, RowsFileError, trimmed};
+use super::{Before, TwoScalers};
 use crate::cli::limits::LimitArgs;
-use crate::model::{Anomalous, CalibrateError, Contamination, LoadError, Model, RowReader, RowsError, of_width};
+use crate::model::{
+    Anomalous, CalibrateError, Contamination, LoadError, Model, RowReader, RowsError, Warning, of_width,
+};
 
 /// Writes a model in anomalyd's own format: lossless, fastest to load, readable without Python.
 ///
@@ -23,6 +26,9 @@ pub struct Args {
     /// The file to write
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
+    /// What stands before it: part of the new file.
+    #[command(flatten)]
+    pub before: Before,
     /// The detector's offset_, as scikit-learn has it: the lowest score that is normal, so minus the greatest error; of a
     /// network that gives one number, the number from which on it is anomalous
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, conflicts_with = "calibrate", group = "boundary")]
@@ -58,6 +64,9 @@ pub enum ConvertError {
     /// The model.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// It is not known what stands before the model.
+    #[error(transparent)]
+    Before(#[from] TwoScalers),
     /// Not as many names as the model has features.
     #[error("--features {0}")]
     Features(RowsError),
@@ -83,10 +92,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
     let existing = Existing::from_flag(args.force);
     check_free(&args.output, existing).map_err(NewFileError::from)?;
     let limits = args.limits.limits();
+    let before = args.before.files(&args.input)?;
     let mut model = match (args.offset, &args.calibrate, args.anomalous) {
-        (None, None, _) => Model::load(&args.input, &limits)?,
-        (.., Some(anomalous)) => Model::load_scores(&args.input, anomalous, &limits)?,
-        _ => Model::load_uncalibrated(&args.input, &limits)?,
+        (None, None, _) => Model::load_behind(&before, &args.input, &limits)?,
+        (.., Some(anomalous)) => Model::load_scores(&before, &args.input, anomalous, &limits)?,
+        _ => Model::load_uncalibrated(&before, &args.input, &limits)?,
     };
     if let Some(features) = &args.features {
         let features = of_width(trimmed(features), model.width()).map_err(ConvertError::Features)?;
@@ -104,5 +114,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
     }
     let written = new_file::write(&model, rows.as_ref().map(|rows| rows.view()), &args.output, existing, &limits)?;
     new_file::report(&args.output, &written, out)?;
+    // Our format has no room for a threshold that is not applied.
+    if let Some(threshold) = model.metadata().threshold.filter(|_| args.offset.is_none() && args.calibrate.is_none()) {
+        writeln!(out, "warning: {}", Warning::Threshold { threshold })?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::Output;
+use super::{Before, Output, TwoScalers};
 use crate::cli::limits::LimitArgs;
 use crate::model::{LoadError, Model, ModelError, Proof, ProofError};
 use crate::printable::shown;
@@ -19,6 +19,9 @@ use crate::printable::shown;
 pub struct Args {
     /// The model
     pub file: PathBuf,
+    /// What stands before it.
+    #[command(flatten)]
+    pub before: Before,
     /// How the answer is written
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub output: Output,
@@ -33,6 +36,9 @@ pub enum InspectError {
     /// The file is not a model.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// It is not known what stands before the model.
+    #[error(transparent)]
+    Before(#[from] TwoScalers),
     /// The output.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
@@ -44,32 +50,43 @@ pub enum InspectError {
 /// When the model cannot be read, or `out` not be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, InspectError> {
     let limits = args.limits.limits();
-    let (model, proof) = match Model::load(&args.file, &limits) {
+    let before = args.before.files(&args.file)?;
+    let (model, proof) = match Model::load_behind(&before, &args.file, &limits) {
         Ok(model) => {
             let proof = model.proof();
             (model, Ok(proof))
         }
         // One that fails its proof is worth looking at all the more.
         Err(error) => match *error.problem {
-            ModelError::Proof(problem) => (Model::load_unproven(&args.file, &limits)?, Err(problem)),
+            ModelError::Proof(problem) => (Model::load_unproven(&before, &args.file, &limits)?, Err(problem)),
             _ => return Err(error.into()),
         },
     };
+    let files = Files { model: &args.file, before: &before };
     match args.output {
-        Output::Text => write_text(&args.file, &model, &proof, out)?,
-        Output::Json => writeln!(out, "{:#}", as_json(&args.file, &model, &proof))?,
+        Output::Text => write_text(&files, &model, &proof, out)?,
+        Output::Json => writeln!(out, "{:#}", as_json(&files, &model, &proof))?,
     }
     Ok(if proof.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The files that were read.
+struct Files<'a> {
+    model: &'a Path,
+    before: &'a [PathBuf],
 }
 
 /// Whether the model gives the answers that are expected of it.
 type Proven = Result<Proof, ProofError>;
 
 /// One line a fact, the facts in a column.
-fn write_text(file: &Path, model: &Model, proof: &Proven, out: &mut dyn Write) -> io::Result<()> {
+fn write_text(files: &Files<'_>, model: &Model, proof: &Proven, out: &mut dyn Write) -> io::Result<()> {
     let metadata = model.metadata();
     let mut line = |name: &str, fact: &str| writeln!(out, "{name:<10} {fact}");
-    line("model", &shown(file).to_string())?;
+    line("model", &shown(files.model).to_string())?;
+    for file in files.before {
+        line("before it", &shown(file).to_string())?;
+    }
     line("format", &metadata.format.to_string())?;
     let version = metadata.library_version.as_ref().map(|version| format!(" {version}"));
     line("trained by", &format!("{}{}", metadata.library, version.unwrap_or_default()))?;
@@ -122,7 +139,7 @@ fn features(model: &Model) -> String {
 }
 
 /// The keys are listed in docs/models.md, and stay.
-fn as_json(file: &Path, model: &Model, proof: &Proven) -> Value {
+fn as_json(files: &Files<'_>, model: &Model, proof: &Proven) -> Value {
     let metadata = model.metadata();
     let steps = model
         .preprocessing()
@@ -132,7 +149,8 @@ fn as_json(file: &Path, model: &Model, proof: &Proven) -> Value {
     let parameters: serde_json::Map<_, _> =
         detector.parameters().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
     json!({
-        "file": file.display().to_string(),
+        "file": files.model.display().to_string(),
+        "before": files.before.iter().map(|file| file.display().to_string()).collect::<Value>(),
         "format": metadata.format.to_string(),
         "library": metadata.library,
         "library_version": metadata.library_version,

@@ -5,12 +5,15 @@ pub mod convert;
 pub mod fit;
 pub mod inspect;
 
+mod before;
 mod new_file;
 mod persist;
 mod rows_file;
 
 use std::io::Write;
 use std::process::ExitCode;
+
+pub use before::{Before, TwoScalers};
 
 /// Looks at one model: what it is, and whether its answers are those that are expected.
 #[derive(clap::Subcommand, Clone, Debug)]

@@ -1,10 +1,12 @@
 //! What `score` says at its end.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::history::Tally;
+use crate::model::Unscaled;
 use crate::sensor::SensorName;
 
 /// What came of scoring a history.
@@ -17,6 +19,8 @@ pub struct Report {
     pub(super) late: u64,
     pub(super) models: usize,
     pub(super) broken: Vec<String>,
+    /// Scalers before no model, in words.
+    pub(super) passed_over: Vec<String>,
     pub(super) sensors_scored: usize,
     pub(super) without_model: Vec<SensorName>,
     /// Sensors that models read, and the history does not have.
@@ -29,6 +33,8 @@ pub struct Report {
     pub(super) intervals: usize,
     pub(super) anomalies: usize,
     pub(super) suspicious: Vec<SensorName>,
+    /// Models that likely miss their scaler: the sign in the first window that shows it, and how many windows do.
+    unscaled: BTreeMap<SensorName, (String, u64)>,
     pub(super) scoring: Duration,
     pub(super) took: Duration,
 }
@@ -49,6 +55,13 @@ impl Report {
     pub(super) fn fail(&mut self, reason: String) {
         self.failed += 1;
         self.first_failed.get_or_insert(reason);
+    }
+
+    pub(super) fn count_unscaled(&mut self, sensor: &SensorName, unscaled: &Unscaled) {
+        match self.unscaled.get_mut(sensor) {
+            Some((_, windows)) => *windows += 1,
+            None => _ = self.unscaled.insert(sensor.clone(), (unscaled.to_string(), 1)),
+        }
     }
 
     pub(super) fn count_scored(&mut self, sensor: &SensorName, intervals: usize, anomalies: usize) {
@@ -104,7 +117,7 @@ impl fmt::Display for Report {
             self.models_without_readings,
             self.broken.len()
         )?;
-        for reason in &self.broken {
+        for reason in self.broken.iter().chain(&self.passed_over) {
             writeln!(f, "            {reason}")?;
         }
         writeln!(
@@ -127,6 +140,9 @@ impl fmt::Display for Report {
                 f,
                 "suspicious  {sensor}: its model calls every interval an anomaly; check what it was trained on"
             )?;
+        }
+        for (sensor, (sign, windows)) in &self.unscaled {
+            writeln!(f, "unscaled    {sensor}, in {windows} windows: {sign}")?;
         }
         writeln!(
             f,

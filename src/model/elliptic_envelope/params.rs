@@ -120,6 +120,12 @@ impl EllipticEnvelope {
         }
     }
 
+    /// The deviation of each feature where the others stay as they are.
+    pub(in crate::model) fn deviations(&self) -> Vec<f64> {
+        let width = self.location.len();
+        (0..width).map(|feature| 1.0 / self.precision[feature * (width + 1)].sqrt()).collect()
+    }
+
     /// The robust centre.
     pub(in crate::model) fn centre(&self) -> Vec<f64> {
         self.location.to_vec()

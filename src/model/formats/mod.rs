@@ -29,6 +29,17 @@ pub(super) struct Contents {
     pub(super) metadata: Metadata,
 }
 
+/// What stands before a detector, in a file of its own.
+#[derive(Debug)]
+pub(super) struct Transformer {
+    pub(super) steps: Vec<Step>,
+    /// What the columns are called that go in, if the file says so.
+    pub(super) columns: Option<Vec<String>>,
+    /// How many rows it was fitted to, if the file says so.
+    pub(super) training_rows: Option<u64>,
+    pub(super) notes: Vec<String>,
+}
+
 /// What a model file says of itself.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Metadata {
@@ -42,6 +53,8 @@ pub struct Metadata {
     pub training_rows: Option<u64>,
     /// What its columns were called where it was trained, if the file says so.
     pub columns: Option<Vec<String>>,
+    /// A threshold that its file holds beside the detector, which is not the detector's own and is not applied.
+    pub threshold: Option<f64>,
     /// The file that it was converted from.
     pub source: Option<Source>,
     /// What is worth knowing about how it was read, for a person.
@@ -140,17 +153,8 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError
     if foreign::is_old_torch(bytes) {
         return Err(Foreign::PyTorch.into());
     }
-    if pickle::recognise(bytes) {
-        return estimator(&pickle::read(bytes, &in_place)?, &in_place);
-    }
-    let unpacking = limits.unpacking(bytes.len());
-    if let Some(compression) = Compression::recognise(bytes) {
-        let bytes = compression.decompress(bytes, limits)?;
-        let limits = Limits { memory_bytes: unpacking.memory_bytes.saturating_sub(bytes.len()), ..unpacking };
-        return estimator(&pickle::read_compressed(&bytes, compression, &limits)?, &limits);
-    }
-    if skops::recognise(bytes) {
-        return skops::read(bytes, &unpacking, |graph| estimator(graph, &unpacking));
+    if let Some(contents) = with_graph(bytes, limits, sklearn::read) {
+        return contents;
     }
     if joblib::recognise_old(bytes) {
         return Err(JoblibError::Old.into());
@@ -162,12 +166,38 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError
     Err(ModelError::Format { beginning })
 }
 
-/// Takes an estimator out of a graph of values.
-fn estimator(graph: &pickle::Graph<'_>, limits: &Limits) -> Result<Contents, ModelError> {
-    let contents = sklearn::read(graph, limits);
-    // At a bound, values are withheld, and what their reader makes of that is beside the point.
-    match graph.exceeded() {
-        Some(exceeded) => Err(exceeded.into()),
-        None => Ok(contents?),
+/// Reads what stands before a detector that takes rows of `then` features, from a file of its own.
+pub(super) fn read_transformer(bytes: &[u8], then: usize, limits: &Limits) -> Result<Transformer, ModelError> {
+    with_graph(bytes, limits, |graph, limits| sklearn::read_transformer(graph, then, limits))
+        .unwrap_or(Err(ModelError::NoTransformer))
+}
+
+/// Reads a graph of values, and takes out of it what `read` does; `None` when the bytes hold none.
+fn with_graph<T>(
+    bytes: &[u8],
+    limits: &Limits,
+    read: impl Fn(&pickle::Graph<'_>, &Limits) -> Result<T, sklearn::SklearnError>,
+) -> Option<Result<T, ModelError>> {
+    let taken = |graph: &pickle::Graph<'_>, limits: &Limits| {
+        let contents = read(graph, limits);
+        // At a bound, values are withheld, and what their reader makes of that is beside the point.
+        match graph.exceeded() {
+            Some(exceeded) => Err(exceeded.into()),
+            None => Ok(contents?),
+        }
+    };
+    let (in_place, unpacking) = (limits.in_place(bytes.len()), limits.unpacking(bytes.len()));
+    let compressed = |compression: Compression| {
+        let bytes = compression.decompress(bytes, limits)?;
+        let limits = Limits { memory_bytes: unpacking.memory_bytes.saturating_sub(bytes.len()), ..unpacking };
+        taken(&pickle::read_compressed(&bytes, compression, &limits)?, &limits)
+    };
+    if pickle::recognise(bytes) {
+        let graph = pickle::read(bytes, &in_place).map_err(ModelError::from);
+        return Some(graph.and_then(|graph| taken(&graph, &in_place)));
     }
+    if let Some(compression) = Compression::recognise(bytes) {
+        return Some(compressed(compression));
+    }
+    skops::recognise(bytes).then(|| skops::read(bytes, &unpacking, |graph| taken(graph, &unpacking)))
 }

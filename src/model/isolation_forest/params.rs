@@ -292,6 +292,12 @@ impl IsolationForest {
         self.boundary
     }
 
+    /// The threshold of each split, with its feature.
+    pub(in crate::model) fn thresholds(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let splits = self.nodes.iter().filter(|node| node.as_leaf().is_none());
+        splits.map(|node| (node.feature(self.feature_bits), f64::from(node.threshold())))
+    }
+
     pub(in crate::model) fn parameters(&self) -> Vec<(&'static str, String)> {
         let level = self.boundary.level();
         let threshold = (level.abs() > 0.0).then(|| ("threshold", level.to_string()));

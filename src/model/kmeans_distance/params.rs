@@ -50,6 +50,11 @@ impl KmeansDistance {
         self.boundary.offset()
     }
 
+    /// The centres: a row each, a column a feature.
+    pub(in crate::model) fn centres(&self) -> &Array2<f64> {
+        &self.centres
+    }
+
     pub(in crate::model) fn params(&self) -> Params {
         Params { centres: self.centres.clone(), offset: self.boundary.offset() }
     }

@@ -112,6 +112,11 @@ impl LocalOutlierFactor {
         self.rows.metric()
     }
 
+    /// The training rows, a feature of all of them after the other.
+    pub(in crate::model) fn columns(&self) -> impl Iterator<Item = &[f64]> {
+        self.rows.columns()
+    }
+
     pub(in crate::model) fn parameters(&self) -> Vec<(&'static str, String)> {
         vec![
             ("n_neighbors", self.neighbours.to_string()),

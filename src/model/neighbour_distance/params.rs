@@ -72,6 +72,11 @@ impl NeighbourDistance {
     }
 
     /// The parameters that this was made of.
+    /// The training rows, a feature of all of them after the other.
+    pub(in crate::model) fn columns(&self) -> impl Iterator<Item = &[f64]> {
+        self.rows.columns()
+    }
+
     pub(in crate::model) fn params(&self) -> Params {
         Params {
             rows: self.rows.rows(),

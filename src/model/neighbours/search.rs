@@ -82,6 +82,11 @@ impl Neighbours {
         (0..self.count).flat_map(|row| self.rows.iter().skip(row).step_by(self.count)).copied().collect()
     }
 
+    /// A feature of all rows after the other.
+    pub(in crate::model) fn columns(&self) -> impl Iterator<Item = &[f64]> {
+        self.rows.chunks_exact(self.count)
+    }
+
     /// How many rows there are.
     pub(in crate::model) fn count(&self) -> usize {
         self.count

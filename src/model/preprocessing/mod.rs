@@ -244,8 +244,21 @@ impl Step {
         }
     }
 
+    /// Whether it brings each feature to a common scale: one such step is enough.
+    pub(super) fn scales(&self) -> bool {
+        matches!(
+            self,
+            Self::StandardScaler(_)
+                | Self::MinMaxScaler(_)
+                | Self::MaxAbsScaler(_)
+                | Self::RobustScaler(_)
+                | Self::PowerTransformer(_)
+                | Self::QuantileTransformer(_)
+        )
+    }
+
     /// Whether what comes out is what went in, each feature in its place and its unit, but for what was missing.
-    fn keeps_units(&self) -> bool {
+    pub(super) fn keeps_units(&self) -> bool {
         matches!(self, Self::SimpleImputer(imputer) if imputer.keeps_features())
     }
 }

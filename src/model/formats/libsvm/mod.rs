@@ -81,6 +81,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError
             library_version: None,
             training_rows: None,
             columns: None,
+            threshold: None,
             source: None,
             notes: notes.into_iter().collect(),
         },

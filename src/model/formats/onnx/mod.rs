@@ -72,6 +72,7 @@ pub(in crate::model) fn read_with_boundary(
         library_version: (!file.producer_version.is_empty()).then(|| printable(file.producer_version)),
         training_rows: None,
         columns: graph.columns.map(|columns| columns.into_iter().map(printable).collect()),
+        threshold: None,
         source: None,
         notes,
     };

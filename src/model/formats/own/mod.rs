@@ -65,6 +65,7 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, OwnError> 
         library_version: library_version.as_deref().map(plain),
         training_rows,
         columns: features.map(|features| features.iter().map(|feature| plain(feature)).collect()),
+        threshold: None,
         source: source.map(|Source { format, sha256 }| Source { format: plain(&format), sha256: plain(&sha256) }),
         notes: notes.iter().map(|note| plain(note)).collect(),
     };

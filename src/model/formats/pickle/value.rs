@@ -138,6 +138,11 @@ impl<'g, 'a> Node<'g, 'a> {
         }
     }
 
+    /// Whether other values lie within it, as items, as values of keys, or as elements.
+    pub(in crate::model::formats) fn is_container(self) -> bool {
+        matches!(self.value(), Value::Tuple(_) | Value::List(_) | Value::Dict(_) | Value::Array(_))
+    }
+
     /// The items of a tuple or list.
     pub(in crate::model::formats) fn items(self) -> Option<impl ExactSizeIterator<Item = Node<'g, 'a>>> {
         let ids = match self.value() {

@@ -12,6 +12,48 @@ pub enum SklearnError {
         /// What it holds.
         found: String,
     },
+    /// Only what may stand before a detector.
+    #[error(
+        "the file holds {found} and no detector: it is what stands before one. Put it beside the model's file, with \
+         \"scaler\" for \"model\" in the name (models.scaler), or make one file of both: anomalyd model convert --before \
+         SCALER MODEL OUT"
+    )]
+    NoDetector {
+        /// The transformers.
+        found: String,
+    },
+    /// A detector, where only what stands before one may be.
+    #[error("the file holds {found}, a detector, where a scaler or another transformer is expected: {}", super::STEPS.join(", "))]
+    NotATransformer {
+        /// The estimators.
+        found: String,
+    },
+    /// Several estimators side by side that make no model, or more than one.
+    #[error(
+        "the file is {kind} of {found}: {problem}; expected is one detector, and the transformers before it if there are any, \
+         as {{'model': …, 'scaler': …, 'features': […]}}, (scaler, model) or a Pipeline"
+    )]
+    Bundle {
+        /// What it is.
+        kind: &'static str,
+        /// What is in it.
+        found: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// The columns are named beside an estimator, and it takes other ones.
+    #[error(
+        "the columns are named {listed} beside the estimators, and {class} was fitted to {expected}: the file holds parts \
+         of two models"
+    )]
+    Columns {
+        /// What is listed.
+        listed: String,
+        /// The first estimator.
+        class: String,
+        /// What it says of its columns.
+        expected: String,
+    },
     /// An estimator that is not supported.
     #[error("{class} of {module} ({version}) is not supported here; supported: {}", super::supported())]
     Unsupported {

@@ -20,6 +20,21 @@ impl<'g, 'a> Estimator<'g, 'a> {
         node.class().map(|class| Self { node, class })
     }
 
+    /// Its place among the values of its file: two of one place are one and the same.
+    pub(super) fn place(self) -> u32 {
+        self.node.place()
+    }
+
+    /// Whether it is a PCA, which projects rows, or measures what that loses of them.
+    pub(super) fn is_pca(self) -> bool {
+        self.path() == ("sklearn.decomposition", "PCA")
+    }
+
+    /// Its class, for people.
+    pub(super) fn class_name(self) -> String {
+        printable(self.class.name)
+    }
+
     /// The package and the class, without the module that the class moved between.
     pub(super) fn path(self) -> (&'a str, &'a str) {
         let module = self.class.module;

@@ -5,6 +5,7 @@
 //! became `_data`), so an estimator is told by its package and class.
 
 mod autoencoder;
+mod bundle;
 mod column_transformer;
 mod columns;
 mod elliptic_envelope;
@@ -35,12 +36,13 @@ mod walk;
 
 pub use error::SklearnError;
 
+use bundle::Bundle;
 use estimator::Estimator;
 use walk::{Link, Walk};
 
 use super::pickle::{Graph, Node};
 use super::printable::printable;
-use super::{Contents, Metadata};
+use super::{Contents, Metadata, Transformer};
 use crate::model::Limits;
 use crate::model::detector::Detector;
 use crate::model::preprocessing::Step;
@@ -92,28 +94,48 @@ fn supported() -> String {
     )
 }
 
-/// Reads an estimator, or a pipeline of transformers with a detector at its end.
+/// Reads an estimator, a pipeline of transformers with a detector at its end, or both side by side.
 pub(super) fn read(graph: &Graph<'_>, limits: &Limits) -> Result<Contents, SklearnError> {
-    let root = estimator_of(graph.root())?;
     let mut walk = Walk::new(limits);
-    let estimators = walk.flatten(graph.root())?;
-    let Some((last, transformers)) = estimators.split_last() else {
-        return Err(SklearnError::NotAnEstimator { found: "a Pipeline without steps".to_owned() });
-    };
-    let detector = detector(*last)?;
+    let bundle = Bundle::of(graph.root(), &mut walk)?;
+    let Some(last) = bundle.detector()? else { return Err(no_detector(&bundle, &mut walk)) };
+    let detector = detector(last)?;
     last.counted(detector.name(), "n_features_in_", detector.width(), "features")?;
-    let preprocessing = walk.chain(transformers, None)?.steps(None, Some(detector.width()))?;
+    let (chain, first) = bundle.before(Some(detector.width()), &mut walk)?;
+    let preprocessing = chain.steps(None, Some(detector.width()))?;
+    let first = first.unwrap_or(last);
     let width = preprocessing.first().map_or(detector.width(), Step::width);
     let metadata = Metadata {
         format: graph.format(),
         library: last.library().to_owned(),
-        library_version: last.version().or_else(|| root.version()),
-        training_rows: training_rows(*last).or(walk.training_rows()),
-        columns: columns(estimators.first().copied(), width),
+        library_version: last.version().or_else(|| Estimator::of(graph.root())?.version()),
+        training_rows: training_rows(last).or(walk.training_rows()),
+        columns: columns(first, bundle.columns(), width)?,
+        threshold: bundle.threshold(),
         source: None,
         notes: walk.into_notes(),
     };
     Ok(Contents { preprocessing, detector, metadata })
+}
+
+/// Reads what stands before a detector that is in a file of its own, and takes rows of `then` features.
+pub(super) fn read_transformer(graph: &Graph<'_>, then: usize, limits: &Limits) -> Result<Transformer, SklearnError> {
+    let mut walk = Walk::new(limits);
+    let bundle = Bundle::of(graph.root(), &mut walk)?;
+    let (chain, first) = bundle.transformers(then, &mut walk)?;
+    let steps = chain.steps(None, Some(then))?;
+    let first = first.ok_or_else(|| SklearnError::NotAnEstimator { found: bundle.contents() })?;
+    let columns = columns(first, bundle.columns(), steps.first().map_or(then, Step::width))?;
+    Ok(Transformer { steps, columns, training_rows: walk.training_rows(), notes: walk.into_notes() })
+}
+
+/// Why a file without a detector is no model: it holds something else, or what would stand before one.
+fn no_detector(bundle: &Bundle<'_, '_>, walk: &mut Walk) -> SklearnError {
+    match bundle.before(None, walk) {
+        Ok((_, None)) => SklearnError::NotAnEstimator { found: bundle.contents() },
+        Ok(_) => SklearnError::NoDetector { found: bundle.contents() },
+        Err(error) => error,
+    }
 }
 
 fn estimator_of<'g, 'a>(node: Node<'g, 'a>) -> Result<Estimator<'g, 'a>, SklearnError> {
@@ -125,33 +147,71 @@ fn estimator_of<'g, 'a>(node: Node<'g, 'a>) -> Result<Estimator<'g, 'a>, Sklearn
     }
 }
 
-/// What the features were called that go into the first estimator.
-fn columns(first: Option<Estimator<'_, '_>>, width: usize) -> Option<Vec<String>> {
-    let names = first?.feature_names()?;
-    (names.len() == width).then(|| names.iter().map(|name| printable(name)).collect())
+/// What the features are called that go into the first estimator: as it was fitted to them, or as is said beside it.
+fn columns(
+    first: Estimator<'_, '_>,
+    listed: Option<&[String]>,
+    width: usize,
+) -> Result<Option<Vec<String>>, SklearnError> {
+    let fitted = first.feature_names().filter(|names| names.len() == width);
+    let fitted = fitted.map(|names| names.iter().map(|name| printable(name)).collect::<Vec<_>>());
+    let Some(listed) = listed else { return Ok(fitted) };
+    if listed.len() == width && fitted.as_ref().is_none_or(|fitted| fitted == listed) {
+        return Ok(Some(listed.to_vec()));
+    }
+    Err(SklearnError::Columns {
+        listed: printable(&listed.join(", ")),
+        class: first.class_name(),
+        expected: fitted.map_or_else(|| format!("{width} columns"), |fitted| printable(&fitted.join(", "))),
+    })
 }
 
 /// Reads what stands at the end of a pipeline.
 fn detector(estimator: Estimator<'_, '_>) -> Result<Detector, SklearnError> {
-    match estimator.path() {
-        ("sklearn.cluster", "KMeans" | "MiniBatchKMeans") => {
-            kmeans_distance::read(estimator).map(Detector::KmeansDistance)
-        }
-        ("sklearn.decomposition", "PCA") => pca_reconstruction::read(estimator).map(Detector::PcaReconstruction),
-        ("sklearn.neural_network", "MLPRegressor") => autoencoder::read(estimator).map(Detector::Autoencoder),
-        ("sklearn.covariance", "EllipticEnvelope") => {
-            elliptic_envelope::read(estimator).map(Detector::EllipticEnvelope)
-        }
-        ("sklearn.ensemble", "IsolationForest") => isolation_forest::read(estimator).map(Detector::IsolationForest),
-        ("sklearn.neighbors", "LocalOutlierFactor") => {
-            local_outlier_factor::read(estimator).map(Detector::LocalOutlierFactor)
-        }
-        ("sklearn.linear_model", "SGDOneClassSVM") => sgd_one_class_svm::read(estimator).map(Detector::SgdOneClassSvm),
-        ("sklearn.mixture", "GaussianMixture") => gaussian_mixture::read(estimator).map(Detector::GaussianMixture),
-        ("sklearn.svm", "OneClassSVM") => one_class_svm::read(estimator).map(Detector::OneClassSvm),
-        (pyod::PACKAGE, _) => pyod::read(estimator),
-        _ => Err(estimator.no_detector()),
+    match reader(estimator) {
+        Some(read) => read(estimator),
+        None => Err(estimator.no_detector()),
     }
+}
+
+/// Whether an estimator can stand at the end of a pipeline.
+fn is_detector(estimator: Estimator<'_, '_>) -> bool {
+    reader(estimator).is_some()
+}
+
+type Reader = fn(Estimator<'_, '_>) -> Result<Detector, SklearnError>;
+
+/// What reads a detector of this class.
+fn reader(estimator: Estimator<'_, '_>) -> Option<Reader> {
+    Some(match estimator.path() {
+        ("sklearn.cluster", "KMeans" | "MiniBatchKMeans") => {
+            |estimator| kmeans_distance::read(estimator).map(Detector::KmeansDistance)
+        }
+        ("sklearn.decomposition", "PCA") => {
+            |estimator| pca_reconstruction::read(estimator).map(Detector::PcaReconstruction)
+        }
+        ("sklearn.neural_network", "MLPRegressor") => {
+            |estimator| autoencoder::read(estimator).map(Detector::Autoencoder)
+        }
+        ("sklearn.covariance", "EllipticEnvelope") => {
+            |estimator| elliptic_envelope::read(estimator).map(Detector::EllipticEnvelope)
+        }
+        ("sklearn.ensemble", "IsolationForest") => {
+            |estimator| isolation_forest::read(estimator).map(Detector::IsolationForest)
+        }
+        ("sklearn.neighbors", "LocalOutlierFactor") => {
+            |estimator| local_outlier_factor::read(estimator).map(Detector::LocalOutlierFactor)
+        }
+        ("sklearn.linear_model", "SGDOneClassSVM") => {
+            |estimator| sgd_one_class_svm::read(estimator).map(Detector::SgdOneClassSvm)
+        }
+        ("sklearn.mixture", "GaussianMixture") => {
+            |estimator| gaussian_mixture::read(estimator).map(Detector::GaussianMixture)
+        }
+        ("sklearn.svm", "OneClassSVM") => |estimator| one_class_svm::read(estimator).map(Detector::OneClassSvm),
+        (pyod::PACKAGE, _) => pyod::read,
+        _ => return None,
+    })
 }
 
 /// How many rows a detector was fitted to.
@@ -199,7 +259,7 @@ fn step(estimator: Estimator<'_, '_>, width: Option<usize>, walk: &mut Walk) -> 
         ("sklearn.preprocessing", "FunctionTransformer") => {
             return Ok(function_transformer::read(estimator)?.map(Link::Function));
         }
-        _ => return Err(estimator.unsupported()),
+        _ => return Err(estimator.no_detector()),
     };
     estimator.counted(step.name(), "n_features_in_", step.width(), "features")?;
     Ok(Some(Link::Step(step)))

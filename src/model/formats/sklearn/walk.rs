@@ -9,7 +9,7 @@ use crate::model::preprocessing::{Function, FunctionTransformer, Step};
 
 /// The most parts that a model may have, nested ones counted: a few values of a file can refer to each other so that
 /// there is no end of them.
-const MAX_PARTS: usize = 1_000;
+pub(super) const MAX_PARTS: usize = 1_000;
 
 /// The searches for the best settings, each of which keeps the estimator that it found best.
 const SEARCHES: [&str; 4] = ["GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV"];
@@ -166,6 +166,19 @@ impl Walk {
 }
 
 impl Chain {
+    /// Chains one behind the other.
+    pub(super) fn joined(chains: impl Iterator<Item = Self>) -> Self {
+        Self(chains.flat_map(|chain| chain.0).collect())
+    }
+
+    /// How many features a row has that comes out, if that is known.
+    pub(super) fn output_width(&self) -> Option<usize> {
+        self.0.iter().rev().find_map(|link| match link {
+            Link::Step(step) => Some(step.output_width()),
+            Link::Function(_) => None,
+        })
+    }
+
     /// How many features a row has that goes in, if that is known.
     pub(super) fn width(&self) -> Option<usize> {
         self.0.iter().find_map(|link| match link {
