@@ -133,6 +133,7 @@ impl<'a> Machine<'a> {
             return Err(self.unexpected("text to encode as latin1", text));
         };
         self.charge(text.len())?;
+        self.budget.operations().spend(text.len())?;
         let bytes = text.chars().map(|c| u8::try_from(c).map_err(|_| Problem::Text)).collect::<Result<_, _>>()?;
         Ok(Value::Bytes(Cow::Owned(bytes)))
     }
