@@ -85,6 +85,18 @@ pub enum ModelError {
         /// The features that that takes.
         expected: usize,
     },
+    /// Scoring a row takes too long.
+    #[error(
+        "scoring a row takes it about {operations} operations, and {max} are accepted; train a smaller model (fewer \
+         features or products of them, steps, support vectors, training rows or trees), or raise \
+         models.max_row_operations if the gateway has the time"
+    )]
+    Slow {
+        /// What it takes.
+        operations: usize,
+        /// The bound.
+        max: usize,
+    },
     /// It does not give the answers that are expected of it.
     #[error(transparent)]
     Proof(#[from] ProofError),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::cost;
 use super::formats::{self, onnx::OnnxError};
 use super::invalid::parameter;
 use super::regular_file::{self, OpenError};
@@ -52,6 +53,10 @@ impl Model {
         }
         let formats::Contents { preprocessing, detector, metadata } = read(bytes)?;
         fit_together(&preprocessing, &detector)?;
+        let (operations, max) = (cost::of(&preprocessing, &detector), limits.row_operations);
+        if operations > max {
+            return Err(ModelError::Slow { operations, max });
+        }
         Ok(Self {
             preprocessing: preprocessing.into(),
             detector,

@@ -55,6 +55,19 @@ pub enum ProofProblem {
     /// The file holds no answers.
     #[error("has neither a column decision nor a column label")]
     NoAnswers,
+    /// To try its rows takes too long.
+    #[error(
+        "holds {rows} rows, of which each takes the model about {operations} operations: too many to be tried at every \
+         load; keep {most} of them at most, on both sides of the boundary, and try all with: anomalyd model check"
+    )]
+    Slow {
+        /// How many rows there are.
+        rows: usize,
+        /// The operations of each.
+        operations: usize,
+        /// How many rows may be tried.
+        most: usize,
+    },
     /// The model cannot evaluate its rows.
     #[error("holds rows that it cannot evaluate: {0}")]
     Evaluate(#[from] EvaluateError),
@@ -69,6 +82,10 @@ pub enum ProofProblem {
         worst: Box<Disagreement>,
     },
 }
+
+/// How many rows of the slowest model that is accepted may be tried at a load; of a faster one as many more as take no
+/// longer.
+const ROWS_OF_THE_SLOWEST: usize = 64;
 
 /// Holds a model against the file of expected answers beside it, if there is one.
 ///
@@ -94,6 +111,11 @@ fn hold(model: &Model, expected: impl io::Read, limits: &Limits) -> Result<Proof
     }
     let features = reader.features(model.width(), model.metadata().columns.as_deref())?;
     let rows = reader.read(&Columns { features: &features, decision, label })?;
+    let operations = model.operations_per_row().max(1);
+    let most = ROWS_OF_THE_SLOWEST.saturating_mul(limits.row_operations) / operations;
+    if rows.lines.len() > most {
+        return Err(ProofProblem::Slow { rows: rows.lines.len(), operations, most });
+    }
     let found = model.evaluate(rows.values.view())?;
     let tolerance = model.metadata().format.tolerance();
     let comparison = Comparison::new(&found, &rows, tolerance, model.detector().unit());

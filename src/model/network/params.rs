@@ -155,6 +155,10 @@ impl Network {
         &self.file
     }
 
+    pub(in crate::model) fn weights(&self) -> usize {
+        self.weights
+    }
+
     pub(in crate::model) fn parameters(&self) -> Vec<(&'static str, String)> {
         let output = match self.output {
             Output::Reconstruction => "the row again; score: minus the mean of (x - x')^2",

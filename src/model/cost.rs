@@ -1,0 +1,102 @@
+//! How many [operations](super::operations) scoring a row takes, about: counted from the steps and the detector, before any
+//! row is scored. A model that takes too many is refused when it is read, so that it does not hold up those of other
+//! sensors.
+//!
+//! What is vectorised counts a quarter of what its arithmetic says. Estimates are upper bounds: a search that can leave
+//! most of its training rows out may have to look at all of them.
+
+use super::preprocessing::{Branch, Step};
+use super::{Detector, Kernel, LocalOutlierFactor, Metric, OneClassSvm};
+
+/// What a step or a branch takes, whatever it does: rows are made for it.
+const MADE: usize = 20;
+
+/// How many numbers an instruction takes at once, at least where it matters.
+const LANES: usize = 4;
+
+/// A logarithm, an exponential function, a hyperbolic tangent.
+const FUNCTION: usize = 10;
+
+/// A number to the power of another.
+const POWER: usize = 40;
+
+/// The operations of a row that goes through these steps to this detector.
+pub(super) fn of(steps: &[Step], detector: &Detector) -> usize {
+    all(steps).saturating_add(of_detector(detector))
+}
+
+fn all(steps: &[Step]) -> usize {
+    steps.iter().map(|step| of_step(step).saturating_add(MADE)).fold(0, usize::saturating_add)
+}
+
+fn of_step(step: &Step) -> usize {
+    let width = step.width();
+    match step {
+        Step::StandardScaler(_) | Step::MinMaxScaler(_) | Step::MaxAbsScaler(_) | Step::RobustScaler(_) => {
+            width.saturating_mul(3)
+        }
+        Step::PowerTransformer(_) => width.saturating_mul(2 * POWER),
+        // Two searches, each of as many guesses as halvings, then the quantile function.
+        Step::QuantileTransformer(transformer) => {
+            width.saturating_mul(8 * halvings(transformer.quantiles()) + 2 * POWER)
+        }
+        Step::Pca(pca) => width.saturating_mul(pca.components() + 2),
+        Step::SimpleImputer(_) => width.saturating_add(step.output_width()).saturating_mul(3),
+        Step::PolynomialFeatures(features) => features.products().saturating_mul(4),
+        Step::FunctionTransformer(_) => width.saturating_mul(FUNCTION),
+        Step::ColumnTransformer(transformer) => {
+            transformer.branches().iter().map(of_branch).fold(0, usize::saturating_add)
+        }
+    }
+}
+
+/// Its columns are copied out, and its results weighted and copied in.
+fn of_branch(branch: &Branch) -> usize {
+    let copied = branch.columns.len().saturating_add(branch.output_width());
+    copied.saturating_mul(3).saturating_add(MADE).saturating_add(all(&branch.steps))
+}
+
+fn of_detector(detector: &Detector) -> usize {
+    let width = detector.width();
+    match detector {
+        Detector::Autoencoder(network) => network.weights(),
+        Detector::KmeansDistance(kmeans) => kmeans.clusters().saturating_mul(2 * width) / LANES,
+        Detector::EllipticEnvelope(_) => width.saturating_mul(width.saturating_add(3)),
+        Detector::IsolationForest(forest) => width.saturating_add(forest.steps_down().saturating_mul(2)),
+        Detector::LocalOutlierFactor(factor) => of_neighbours(factor),
+        Detector::Network(network) => network.weights().saturating_mul(2).saturating_add(width),
+        Detector::OneClassSvm(svm) => of_svm(svm),
+        Detector::PcaReconstruction(pca) => width.saturating_mul(4 * pca.components() + 8) / LANES,
+        Detector::RobustStatistics(_) => width.saturating_mul(6),
+        Detector::SgdOneClassSvm(_) => width.saturating_mul(2),
+    }
+}
+
+fn of_svm(svm: &OneClassSvm) -> usize {
+    let width = svm.width();
+    let function = match svm.kernel() {
+        Kernel::Linear => return width.saturating_mul(2),
+        Kernel::Rbf { .. } => OneClassSvm::VECTOR_INSTRUCTIONS as usize,
+        Kernel::Poly { degree, .. } => 3 + 2 * halvings(degree as usize),
+        Kernel::Sigmoid { .. } => 4 * FUNCTION,
+    };
+    // A row is also held against the box around the support vectors.
+    let each = width.saturating_mul(2).saturating_add(function);
+    svm.support_vectors().saturating_mul(each).saturating_add(width.saturating_mul(6)) / LANES
+}
+
+/// Every training row is looked at, and may come among the nearest; and every region around them.
+fn of_neighbours(factor: &LocalOutlierFactor) -> usize {
+    let (rows, width) = (factor.training_rows(), factor.width());
+    let difference = match factor.metric() {
+        Metric::Euclidean | Metric::Manhattan | Metric::Chebyshev => 1,
+        Metric::Minkowski { .. } => POWER,
+    };
+    let measured = rows.saturating_add(factor.regions()).saturating_mul(width).saturating_mul(difference);
+    measured.saturating_add(rows).saturating_add(factor.neighbours().saturating_mul(halvings(factor.neighbours())))
+}
+
+/// How often a number of things can be halved until one is left.
+fn halvings(count: usize) -> usize {
+    count.checked_ilog2().map_or(1, |halvings| halvings as usize + 1)
+}
