@@ -22,6 +22,7 @@ mod own_format;
 mod svm;
 mod terminal;
 mod transformers;
+mod work;
 mod wrappers;
 
 #[path = "../../fuzz/src/archive.rs"]
