@@ -67,7 +67,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ModelSettings> {
         max_instructions: section.integer("max_instructions", 500_000, INSTRUCTIONS),
         max_elements: section.integer("max_elements", 1 << 22, ELEMENTS),
         max_operations: section.integer("max_operations", 40_000_000, OPERATIONS),
-        max_row_operations: section.integer("max_row_operations", 4_000_000, ROW_OPERATIONS),
+        max_row_operations: section.integer("max_row_operations", 3_000_000, ROW_OPERATIONS),
         max_depth: section.integer("max_depth", 32, DEPTH),
         max_files: section.integer("max_files", 500_000, 1..=10_000_000),
         deadline: section.span("deadline", Span::from_secs(10), Span::from_millis(10)..=Span::from_secs(3600)),

@@ -18,7 +18,7 @@ const LANES: usize = 4;
 const FUNCTION: usize = 10;
 
 /// A number to the power of another.
-const POWER: usize = 40;
+const POWER: usize = 25;
 
 /// The operations of a row that goes through these steps to this detector.
 pub(super) fn of(steps: &[Step], detector: &Detector) -> usize {
@@ -92,11 +92,66 @@ fn of_neighbours(factor: &LocalOutlierFactor) -> usize {
         Metric::Euclidean | Metric::Manhattan | Metric::Chebyshev => 1,
         Metric::Minkowski { .. } => POWER,
     };
-    let measured = rows.saturating_add(factor.regions()).saturating_mul(width).saturating_mul(difference);
+    // How near a region may be is found out feature by feature, each waiting for the one before it.
+    let held = rows.saturating_add(factor.regions().saturating_mul(4));
+    let measured = held.saturating_mul(width).saturating_mul(difference);
     measured.saturating_add(rows).saturating_add(factor.neighbours().saturating_mul(halvings(factor.neighbours())))
 }
 
 /// How often a number of things can be halved until one is left.
 fn halvings(count: usize) -> usize {
     count.checked_ilog2().map_or(1, |halvings| halvings as usize + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::{Limits, Model, PolynomialFeatures, PolynomialFeaturesParams};
+    use super::*;
+    use crate::model::preprocessing::{ColumnTransformer, Function, FunctionTransformer};
+
+    fn sample(name: &str) -> Model {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name);
+        Model::load(&path, &Limits::default()).unwrap()
+    }
+
+    fn log(width: usize) -> Step {
+        Step::FunctionTransformer(FunctionTransformer::new(width, Function::Log1p))
+    }
+
+    #[test]
+    fn steps_count_each_feature_and_what_is_within_them() {
+        assert_eq!(of_step(&log(1_000)), 10_000);
+        assert_eq!(all(&[log(1_000), log(1_000)]), 2 * (10_000 + MADE));
+        let branch = |columns: usize| Branch { columns: vec![0; columns], steps: vec![log(columns)], weight: 1.0 };
+        let transformer = ColumnTransformer::new(1, vec![branch(100), branch(10)]).unwrap();
+        let branches = [100, 10].map(|columns| 6 * columns + MADE + 10 * columns + MADE);
+        assert_eq!(of_step(&Step::ColumnTransformer(transformer)), branches.iter().sum::<usize>());
+        let squares = PolynomialFeaturesParams {
+            width: 20,
+            min_degree: 2,
+            max_degree: 2,
+            interaction_only: false,
+            include_bias: true,
+        };
+        let squares = Step::PolynomialFeatures(PolynomialFeatures::new(squares).unwrap());
+        assert_eq!(of_step(&squares), 4 * (20 + 210 + 1), "those that are only parts of others are taken too");
+    }
+
+    #[test]
+    fn a_support_vector_counts_its_features_and_its_kernel() {
+        let model = sample("p4_number_2d.pkl");
+        let Detector::OneClassSvm(svm) = model.detector() else { panic!("another detector") };
+        let (vectors, scaler) = (svm.support_vectors(), 3 * 2 + MADE);
+        assert_eq!(model.operations_per_row(), scaler + (vectors * (2 * 2 + 14) + 6 * 2) / LANES);
+    }
+
+    #[test]
+    fn models_of_all_kinds_take_far_less_than_is_accepted() {
+        for name in ["forest_contamination.pkl", "factor_kd_tree.pkl", "factor_minkowski.pkl", "envelope.pkl"] {
+            let operations = sample(&format!("detectors/{name}")).operations_per_row();
+            assert!((8..50_000).contains(&operations), "{name}: {operations}");
+        }
+    }
 }

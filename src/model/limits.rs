@@ -36,7 +36,7 @@ impl Default for Limits {
             instructions: 500_000,
             elements: 1 << 22,
             operations: 40_000_000,
-            row_operations: 4_000_000,
+            row_operations: 3_000_000,
             depth: 32,
             files: 500_000,
         }

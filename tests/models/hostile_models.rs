@@ -351,7 +351,7 @@ fn a_bomb_of_each_compression_is_refused_by_the_setting() {
 
 #[test]
 fn a_compression_that_is_slow_to_undo_is_refused_by_the_size_of_the_file() {
-    let file = [&b"BZh9"[..], &vec![b'0'; Limits::default().operations / 40]].concat();
+    let file = [&b"BZh9"[..], &vec![b'0'; Limits::default().operations / 50]].concat();
     let error = read(&file).unwrap_err();
     assert!(matches!(error, ModelError::Joblib(JoblibError::Slow { .. })), "{error}");
     let reason = error.to_string();

@@ -18,7 +18,7 @@ use crate::model::operations::Operations;
 const LZ4_CHECKSUM: u8 = 1 << 2;
 
 /// The operations that a byte of bzip2 takes, packed or not: the decoder goes through the content in no order.
-const BZIP2_BYTE: usize = 40;
+const BZIP2_BYTE: usize = 50;
 
 /// How much larger than the file its content may be. Arrays of numbers shrink little, whatever the compression; to
 /// stop here ends a bomb before it has cost much time.

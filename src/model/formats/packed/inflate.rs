@@ -12,7 +12,7 @@ use super::{CUT_OFF, PackedError};
 use crate::model::operations::Operations;
 
 /// What a block takes, whatever it holds: its tables are laid out anew.
-const BLOCK: usize = 2_000;
+const BLOCK: usize = 4_000;
 
 /// The least room for what comes out.
 const LEAST_ROOM: usize = 1 << 16;

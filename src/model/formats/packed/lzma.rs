@@ -334,7 +334,7 @@ impl Decoder {
                 ..FIRST_MODEL => slot,
                 _ => {
                     let bits = slot / 2 - 1;
-                    let high = (2 | slot % 2) << bits;
+                    let high = (2 | (slot & 1)) << bits;
                     match slot {
                         ..END_MODEL => {
                             let tree = distances.get_mut((high - slot) as usize..).ok_or(DAMAGED)?;

@@ -30,3 +30,6 @@ impl From<Exceeded> for PackedError {
 
 /// They end too early.
 const CUT_OFF: PackedError = PackedError::Damaged("they end too early");
+
+#[cfg(test)]
+mod tests;

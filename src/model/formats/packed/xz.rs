@@ -168,7 +168,8 @@ fn index_and_footer(rest: &mut Bytes<'_>, flags: [u8; 2]) -> Result<(), PackedEr
     let index = rest.0;
     rest.byte()?;
     for _ in 0..varint(rest)? {
-        (varint(rest)?, varint(rest)?);
+        varint(rest)?;
+        varint(rest)?;
     }
     let padding = (index.len() - rest.0.len()).wrapping_neg() % 4;
     rest.take(padding)?;
