@@ -5,6 +5,7 @@
 //! What is vectorised counts a quarter of what its arithmetic says. Estimates are upper bounds: a search that can leave
 //! most of its training rows out may have to look at all of them.
 
+use super::network::NetworkWork;
 use super::preprocessing::{Branch, Step};
 use super::{Detector, Kernel, LocalOutlierFactor, Metric, OneClassSvm};
 
@@ -59,12 +60,15 @@ fn of_branch(branch: &Branch) -> usize {
 fn of_detector(detector: &Detector) -> usize {
     let width = detector.width();
     match detector {
-        Detector::Autoencoder(network) => network.weights(),
+        Detector::Autoencoder(network) => network.weights().saturating_mul(2) / LANES,
         Detector::KmeansDistance(kmeans) => kmeans.clusters().saturating_mul(2 * width) / LANES,
         Detector::EllipticEnvelope(_) => width.saturating_mul(width.saturating_add(3)),
         Detector::IsolationForest(forest) => width.saturating_add(forest.steps_down().saturating_mul(2)),
         Detector::LocalOutlierFactor(factor) => of_neighbours(factor),
-        Detector::Network(network) => network.weights().saturating_mul(2).saturating_add(width),
+        Detector::Network(network) => match network.work() {
+            NetworkWork::AtOnce(products) => products.saturating_mul(2) / LANES,
+            NetworkWork::OneByOne(additions) => additions,
+        },
         Detector::OneClassSvm(svm) => of_svm(svm),
         Detector::PcaReconstruction(pca) => width.saturating_mul(4 * pca.components() + 8) / LANES,
         Detector::RobustStatistics(_) => width.saturating_mul(6),

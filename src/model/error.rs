@@ -88,8 +88,9 @@ pub enum ModelError {
     /// Scoring a row takes too long.
     #[error(
         "scoring a row takes it about {operations} operations, and {max} are accepted; train a smaller model (fewer \
-         features or products of them, steps, support vectors, training rows or trees), or raise \
-         models.max_row_operations if the gateway has the time"
+         features or products of them, steps, support vectors, training rows or trees), or, if the \
+         gateway has the time, {}",
+        raise("max_row_operations")
     )]
     Slow {
         /// What it takes.

@@ -102,7 +102,13 @@ pub(super) fn prove(model: &Model, path: &Path, limits: &Limits) -> Result<Proof
     held.map_err(|problem| ProofError { path, problem })
 }
 
+/// The largest file of expected answers, and the most numbers in it: far more than any proof needs.
+const MOST_BYTES: usize = 16 << 20;
+const MOST_NUMBERS: usize = 1 << 20;
+
 fn hold(model: &Model, expected: impl io::Read, limits: &Limits) -> Result<Proof, ProofProblem> {
+    let (file_bytes, elements) = (limits.file_bytes.min(MOST_BYTES), limits.elements.min(MOST_NUMBERS));
+    let limits = &Limits { file_bytes, elements, ..*limits };
     let reader = RowReader::new(expected, limits)?;
     let decision = Some("decision").filter(|name| reader.has(name));
     let label = Some(LabelColumn { name: "label", normal: "1" }).filter(|label| reader.has(label.name));

@@ -141,7 +141,7 @@ impl<R: Read> RowReader<R> {
     pub fn separated(source: R, separator: u8, limits: &Limits) -> Result<Self, RowsError> {
         // The places of a line's fields are kept while it is read: a file of nothing but separators would take many times its
         // size for them.
-        let fields = limits.elements.saturating_add(MAX_COLUMNS).saturating_mul(2);
+        let fields = limits.elements.saturating_add(MAX_COLUMNS);
         let (left, max) = (limits.file_bytes, limits.file_bytes);
         let metered = Metered { source, left, max, separator, fields_left: fields, fields };
         let mut csv = csv::ReaderBuilder::new()

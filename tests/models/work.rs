@@ -393,7 +393,7 @@ fn what_a_proof_of_many_digits_or_columns_asks_for_is_counted() {
     let honest = format!("n0,n1,decision\n0.{0},0.{0},0.{1}\n", "5".repeat(60), "1".repeat(60));
     assert!(said(&honest).contains("expects other answers"), "{}", said(&honest));
     let commas = ",".repeat(15 << 20);
-    assert!(said(&commas).contains("models.max_elements"), "{}", said(&commas));
+    assert!(said(&commas).contains("fields, the most that is accepted"), "{}", said(&commas));
     let columns = format!("n0,n1,decision{}\n1,2,3\n", ",".repeat(200_000));
     assert!(said(&columns).contains("names 200003 columns"), "{}", said(&columns));
 }

@@ -75,6 +75,15 @@ pub(super) enum Runtime {
     Program(Arc<Program>),
 }
 
+/// What a row costs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::model) enum NetworkWork {
+    /// Multiplications with addition, several at once.
+    AtOnce(usize),
+    /// Additions, one by one.
+    OneByOne(usize),
+}
+
 /// A neural network, ready to be evaluated.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -155,8 +164,13 @@ impl Network {
         &self.file
     }
 
-    pub(in crate::model) fn weights(&self) -> usize {
-        self.weights
+    /// What a row costs: the numbers of dense layers, of which several are multiplied and added at once, or additions one
+    /// by one.
+    pub(in crate::model) fn work(&self) -> NetworkWork {
+        match &self.runtime {
+            Runtime::Dense(layers) => NetworkWork::AtOnce(layers.weights()),
+            Runtime::Program(program) => NetworkWork::OneByOne(program.work()),
+        }
     }
 
     pub(in crate::model) fn parameters(&self) -> Vec<(&'static str, String)> {

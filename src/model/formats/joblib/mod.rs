@@ -188,11 +188,7 @@ impl Compression {
         Ok(inflate.into_output())
     }
 
-    fn whole(
-        self,
-        max: usize,
-        undo: impl Fn(usize) -> Result<Vec<u8>, PackedError>,
-    ) -> Result<Vec<u8>, JoblibError> {
+    fn whole(self, max: usize, undo: impl Fn(usize) -> Result<Vec<u8>, PackedError>) -> Result<Vec<u8>, JoblibError> {
         match undo(foreign::HEAD) {
             Ok(head) if !pickle::recognise(&head) => Err(self.no_pickle(&head)),
             _ => undo(max + 1).map_err(|problem| self.refused(problem)),
