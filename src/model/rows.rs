@@ -118,7 +118,7 @@ pub enum RowsError {
         found: usize,
     },
     /// A bound was reached.
-    #[error(transparent)]
+    #[error("is refused: {0}")]
     Limit(#[from] Exceeded),
     /// There is nothing to compare.
     #[error("holds no rows")]
