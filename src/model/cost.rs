@@ -5,9 +5,10 @@
 //! What is vectorised counts a quarter of what its arithmetic says. Estimates are upper bounds: a search that can leave
 //! most of its training rows out may have to look at all of them.
 
+use super::neighbours::Neighbours;
 use super::network::NetworkWork;
 use super::preprocessing::{Branch, Step};
-use super::{Detector, Kernel, LocalOutlierFactor, Metric, OneClassSvm};
+use super::{Detector, Kernel, Metric, OneClassSvm};
 
 /// What a step or a branch takes, whatever it does: rows are made for it.
 const MADE: usize = 20;
@@ -45,6 +46,12 @@ fn of_step(step: &Step) -> usize {
         Step::SimpleImputer(_) => width.saturating_add(step.output_width()).saturating_mul(3),
         Step::PolynomialFeatures(features) => features.products().saturating_mul(4),
         Step::FunctionTransformer(_) => width.saturating_mul(FUNCTION),
+        // A row is held against each of some rows, then multiplied with a matrix.
+        Step::Nystroem(nystroem) => {
+            let each = width.saturating_mul(3).saturating_add(step.output_width()).saturating_add(POWER);
+            nystroem.held_against().saturating_mul(each)
+        }
+        Step::VarianceThreshold(_) => step.output_width(),
         Step::ColumnTransformer(transformer) => {
             transformer.branches().iter().map(of_branch).fold(0, usize::saturating_add)
         }
@@ -64,7 +71,10 @@ fn of_detector(detector: &Detector) -> usize {
         Detector::KmeansDistance(kmeans) => kmeans.clusters().saturating_mul(2 * width) / LANES,
         Detector::EllipticEnvelope(_) => width.saturating_mul(width.saturating_add(3)),
         Detector::IsolationForest(forest) => width.saturating_add(forest.steps_down().saturating_mul(2)),
-        Detector::LocalOutlierFactor(factor) => of_neighbours(factor),
+        Detector::LocalOutlierFactor(factor) => of_neighbours(factor.searched(), factor.neighbours()),
+        Detector::NeighbourDistance(knn) => of_neighbours(knn.searched(), knn.neighbours()),
+        Detector::ComponentDistance(pca) => pca.components().saturating_mul(width.saturating_add(FUNCTION)),
+        Detector::GaussianMixture(mixture) => mixture.products(),
         Detector::Network(network) => match network.work() {
             NetworkWork::AtOnce(products) => products.saturating_mul(2) / LANES,
             NetworkWork::OneByOne(additions) => additions,
@@ -90,16 +100,16 @@ fn of_svm(svm: &OneClassSvm) -> usize {
 }
 
 /// Every training row is looked at, and may come among the nearest; and every region around them.
-fn of_neighbours(factor: &LocalOutlierFactor) -> usize {
-    let (rows, width) = (factor.training_rows(), factor.width());
-    let difference = match factor.metric() {
+fn of_neighbours(searched: &Neighbours, neighbours: usize) -> usize {
+    let (rows, width) = (searched.count(), searched.width());
+    let difference = match searched.metric() {
         Metric::Euclidean | Metric::Manhattan | Metric::Chebyshev => 1,
         Metric::Minkowski { .. } => POWER,
     };
     // How near a region may be is found out feature by feature, each waiting for the one before it.
-    let held = rows.saturating_add(factor.regions().saturating_mul(4));
+    let held = rows.saturating_add(searched.regions().saturating_mul(4));
     let measured = held.saturating_mul(width).saturating_mul(difference);
-    measured.saturating_add(rows).saturating_add(factor.neighbours().saturating_mul(halvings(factor.neighbours())))
+    measured.saturating_add(rows).saturating_add(neighbours.saturating_mul(halvings(neighbours)))
 }
 
 /// How often a number of things can be halved until one is left.

@@ -10,10 +10,10 @@ use crate::model::formats::printable::printable;
 use crate::model::invalid::parameter;
 use crate::model::limits::Exceeded;
 use crate::model::preprocessing::{
-    Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MAX_STEPS, MaxAbsScaler, Method, MinMaxScaler,
-    MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams, PowerTransformer,
-    QuantileTransformer, QuantileTransformerParams, Replacement, RobustScaler, SimpleImputer, SimpleImputerParams,
-    StandardScaler, Step, VarianceThreshold,
+    Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MAX_STEPS, MaxAbsScaler, Method,
+    MinMaxScaler, MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams,
+    PowerTransformer, QuantileTransformer, QuantileTransformerParams, Replacement, RobustScaler, SimpleImputer,
+    SimpleImputerParams, StandardScaler, Step, VarianceThreshold,
 };
 
 /// A step without its arrays.
