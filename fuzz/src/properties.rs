@@ -15,6 +15,8 @@ pub(crate) const LIMITS: Limits = Limits {
     memory_bytes: 4 << 20,
     instructions: 50_000,
     elements: 1 << 16,
+    operations: 2_000_000,
+    row_operations: 200_000,
     depth: 16,
     files: 16,
 };

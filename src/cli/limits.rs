@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::config::bytes::ByteSize;
-use crate::config::models::{DEPTH, ELEMENTS, INSTRUCTIONS, SIZES};
+use crate::config::models::{DEPTH, ELEMENTS, INSTRUCTIONS, OPERATIONS, ROW_OPERATIONS, SIZES};
 use crate::model::Limits;
 
 /// Bounds on reading a model, as `[models]` has them in the configuration. An error that names one names it as there.
@@ -22,6 +22,12 @@ pub struct LimitArgs {
     /// The most elements of one array in it
     #[arg(long, value_name = "COUNT", default_value_t = Self::default().max_elements, value_parser = parse_elements)]
     pub max_elements: usize,
+    /// The most operations that reading it may take beside going through it once
+    #[arg(long, value_name = "COUNT", default_value_t = Self::default().max_operations, value_parser = parse_operations)]
+    pub max_operations: usize,
+    /// The most operations that scoring one row may take
+    #[arg(long, value_name = "COUNT", default_value_t = Self::default().max_row_operations, value_parser = parse_row_operations)]
+    pub max_row_operations: usize,
     /// How deep its parts may lie within each other
     #[arg(long, value_name = "LEVELS", default_value_t = Self::default().max_depth, value_parser = parse_depth)]
     pub max_depth: usize,
@@ -29,12 +35,15 @@ pub struct LimitArgs {
 
 impl Default for LimitArgs {
     fn default() -> Self {
-        let Limits { file_bytes, memory_bytes, instructions, elements, depth, .. } = Limits::default();
+        let Limits { file_bytes, memory_bytes, instructions, elements, operations, row_operations, depth, .. } =
+            Limits::default();
         Self {
             max_file: size(file_bytes),
             max_memory: size(memory_bytes),
             max_instructions: instructions,
             max_elements: elements,
+            max_operations: operations,
+            max_row_operations: row_operations,
             max_depth: depth,
         }
     }
@@ -48,6 +57,8 @@ impl LimitArgs {
             memory_bytes: self.max_memory.saturating_usize(),
             instructions: self.max_instructions,
             elements: self.max_elements,
+            operations: self.max_operations,
+            row_operations: self.max_row_operations,
             depth: self.max_depth,
             ..Limits::default()
         }
@@ -69,6 +80,14 @@ fn parse_instructions(text: &str) -> Result<usize, String> {
 
 fn parse_elements(text: &str) -> Result<usize, String> {
     parse_count(text, &ELEMENTS)
+}
+
+fn parse_operations(text: &str) -> Result<usize, String> {
+    parse_count(text, &OPERATIONS)
+}
+
+fn parse_row_operations(text: &str) -> Result<usize, String> {
+    parse_count(text, &ROW_OPERATIONS)
 }
 
 fn parse_depth(text: &str) -> Result<usize, String> {

@@ -23,6 +23,10 @@ pub struct ModelSettings {
     pub max_instructions: u32,
     /// The most elements that one array may have.
     pub max_elements: u32,
+    /// The most operations that reading one model may take.
+    pub max_operations: u32,
+    /// The most operations that scoring a row may take.
+    pub max_row_operations: u32,
     /// How deep parts of a file may lie within each other.
     pub max_depth: u32,
     /// The most files that the folder may hold.
@@ -41,6 +45,10 @@ pub(crate) const SIZES: RangeInclusive<ByteSize> = ByteSize::from_kib(1)..=ByteS
 pub(crate) const INSTRUCTIONS: RangeInclusive<u32> = 1_000..=1_000_000_000;
 /// What `max_elements` may be.
 pub(crate) const ELEMENTS: RangeInclusive<u32> = 1..=1 << 30;
+/// What `max_operations` may be.
+pub(crate) const OPERATIONS: RangeInclusive<u32> = 1_000..=4_000_000_000;
+/// What `max_row_operations` may be.
+pub(crate) const ROW_OPERATIONS: RangeInclusive<u32> = 1_000..=1_000_000_000;
 /// What `max_depth` may be.
 pub(crate) const DEPTH: RangeInclusive<u32> = 1..=1_000;
 
@@ -62,6 +70,8 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> ModelSettings {
         max_memory: section.bytes("max_memory", ByteSize::from_mib(48), SIZES),
         max_instructions: section.integer("max_instructions", 500_000, INSTRUCTIONS),
         max_elements: section.integer("max_elements", 1 << 22, ELEMENTS),
+        max_operations: section.integer("max_operations", 40_000_000, OPERATIONS),
+        max_row_operations: section.integer("max_row_operations", 3_000_000, ROW_OPERATIONS),
         max_depth: section.integer("max_depth", 32, DEPTH),
         max_files: section.integer("max_files", 500_000, 1..=10_000_000),
         deadline: section.span("deadline", Span::from_secs(10), Span::from_millis(10)..=Span::from_secs(3600)),

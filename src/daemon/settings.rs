@@ -101,6 +101,8 @@ impl Settings {
                     memory_bytes: models.max_memory.saturating_usize(),
                     instructions: models.max_instructions as usize,
                     elements: models.max_elements as usize,
+                    operations: models.max_operations as usize,
+                    row_operations: models.max_row_operations as usize,
                     depth: models.max_depth as usize,
                     files: models.max_files as usize,
                 },

@@ -123,6 +123,19 @@ pub enum ModelError {
     /// A file of its own stands before the model, and does not go with it.
     #[error(transparent)]
     Behind(#[from] BehindError),
+    /// Scoring a row takes too long.
+    #[error(
+        "scoring a row takes it about {operations} operations, and {max} are accepted; train a smaller model (fewer \
+         features or products of them, steps, support vectors, training rows or trees), or, if the \
+         gateway has the time, {}",
+        raise("max_row_operations")
+    )]
+    Slow {
+        /// What it takes.
+        operations: usize,
+        /// The bound.
+        max: usize,
+    },
     /// It does not give the answers that are expected of it.
     #[error(transparent)]
     Proof(#[from] ProofError),

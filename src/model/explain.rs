@@ -19,6 +19,10 @@ pub struct Cause {
 /// More features than this are not tried one by one: each takes an evaluation.
 const MAX_TRIED: usize = 256;
 
+/// The most operations that they may take together: as much as a window of an expensive model, so that explaining one
+/// takes no longer than scoring it.
+const MAX_OPERATIONS: usize = 100_000_000;
+
 /// A decision that rises by a smaller share of its natural size has not moved.
 const LEAST_MOVE: f64 = 1e-9;
 
@@ -52,7 +56,7 @@ impl Model {
 
     fn most_moving(&self, row: ArrayView1<'_, f64>, centre: &[f64]) -> Option<usize> {
         let width = row.len();
-        if width > MAX_TRIED {
+        if width > MAX_TRIED || self.operations_per_row().saturating_mul(width + 1) > MAX_OPERATIONS {
             return None;
         }
         // The last row stays as it is.

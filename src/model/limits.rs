@@ -17,6 +17,11 @@ pub struct Limits {
     pub instructions: usize,
     /// The most elements that one array may have: `models.max_elements`.
     pub elements: usize,
+    /// The most operations that reading a file may take, beside going through its bytes once: `models.max_operations`. One
+    /// takes about a nanosecond on a core of a desktop.
+    pub operations: usize,
+    /// The most operations that scoring one row may take, about: `models.max_row_operations`.
+    pub row_operations: usize,
     /// How deep parts of a file, or steps of a model, may lie within each other: `models.max_depth`.
     pub depth: usize,
     /// The most files that are looked at in a directory of models: `models.max_files`.
@@ -30,6 +35,8 @@ impl Default for Limits {
             memory_bytes: 48 << 20,
             instructions: 500_000,
             elements: 1 << 22,
+            operations: 40_000_000,
+            row_operations: 3_000_000,
             depth: 32,
             files: 500_000,
         }
@@ -62,12 +69,14 @@ pub(super) fn raise(setting: &str) -> String {
 impl Limits {
     /// The limits for the content of a file of so many bytes, where it lies: they hold most of it.
     pub(super) fn in_place(&self, file: usize) -> Self {
-        Self { memory_bytes: self.memory_bytes.saturating_add(file), ..*self }
+        let operations = self.operations.saturating_add(file);
+        Self { memory_bytes: self.memory_bytes.saturating_add(file), operations, ..*self }
     }
 
     /// The limits for the content of a file of so many bytes that is to be decompressed first.
     pub(super) fn unpacking(&self, file: usize) -> Self {
-        self.in_place(file.saturating_mul(EXPANSION).min(self.file_bytes))
+        let content = file.saturating_mul(EXPANSION).min(self.file_bytes);
+        Self { memory_bytes: self.memory_bytes.saturating_add(content), ..self.in_place(file) }
     }
 
     /// How many bytes a file of so many may come to, decompressed.
@@ -85,6 +94,10 @@ impl Limits {
 
     pub(super) fn elements_exceeded(&self) -> Exceeded {
         Exceeded { what: "elements in an array", max: self.elements, setting: "max_elements" }
+    }
+
+    pub(super) fn operations_exceeded(&self) -> Exceeded {
+        Exceeded { what: "operations to read", max: self.operations, setting: "max_operations" }
     }
 
     pub(super) fn depth_exceeded(&self) -> Exceeded {

@@ -74,14 +74,21 @@ impl Model {
         }
         let formats::Contents { preprocessing, detector, metadata } = read(bytes)?;
         fit_together(&preprocessing, &detector)?;
-        Ok(Self {
+        let model = Self {
             standardised: Standardised::of(&preprocessing, &detector).map(Box::new),
             preprocessing: preprocessing.into(),
             detector,
             metadata,
             hash: ModelHash(Sha256::digest(bytes).into()),
             proof: Proof::None,
-        })
+        };
+        model.affordable(limits)
+    }
+
+    /// The model, unless scoring a row takes it too long.
+    fn affordable(self, limits: &Limits) -> Result<Self, ModelError> {
+        let (operations, max) = (self.operations_per_row(), limits.row_operations);
+        if operations > max { Err(ModelError::Slow { operations, max }) } else { Ok(self) }
     }
 
     /// Reads a model from a file, and proves it when a file of expected answers lies beside it: `NAME.expect.csv`.
@@ -143,7 +150,7 @@ impl Model {
     ) -> Result<Self, LoadError> {
         read_bounded(path, limits)
             .and_then(|bytes| read(&bytes, limits))
-            .and_then(|model| Ok(model.behind(before, limits)?))
+            .and_then(|model| model.behind(before, limits)?.affordable(limits))
             .map_err(|problem| LoadError::new(path, problem))
     }
 }

@@ -55,6 +55,19 @@ pub enum ProofProblem {
     /// The file holds no answers.
     #[error("has neither a column decision nor a column label")]
     NoAnswers,
+    /// To try its rows takes too long.
+    #[error(
+        "holds {rows} rows, of which each takes the model about {operations} operations: too many to be tried at every \
+         load; keep {most} of them at most, on both sides of the boundary, and try all with: anomalyd model check"
+    )]
+    Slow {
+        /// How many rows there are.
+        rows: usize,
+        /// The operations of each.
+        operations: usize,
+        /// How many rows may be tried.
+        most: usize,
+    },
     /// The model cannot evaluate its rows.
     #[error("holds rows that it cannot evaluate: {0}")]
     Evaluate(#[from] EvaluateError),
@@ -72,6 +85,10 @@ pub enum ProofProblem {
     },
 }
 
+/// How many rows of the slowest model that is accepted may be tried at a load; of a faster one as many more as take no
+/// longer.
+const ROWS_OF_THE_SLOWEST: usize = 64;
+
 /// Holds a model against the file of expected answers beside it, if there is one.
 ///
 /// # Errors
@@ -87,7 +104,13 @@ pub(super) fn prove(model: &Model, path: &Path, limits: &Limits) -> Result<Proof
     held.map_err(|problem| ProofError { path, problem })
 }
 
+/// The largest file of expected answers, and the most numbers in it: far more than any proof needs.
+const MOST_BYTES: usize = 16 << 20;
+const MOST_NUMBERS: usize = 1 << 20;
+
 fn hold(model: &Model, expected: impl io::Read, limits: &Limits) -> Result<Proof, ProofProblem> {
+    let (file_bytes, elements) = (limits.file_bytes.min(MOST_BYTES), limits.elements.min(MOST_NUMBERS));
+    let limits = &Limits { file_bytes, elements, ..*limits };
     let reader = RowReader::new(expected, limits)?;
     let decision = Some("decision").filter(|name| reader.has(name));
     let label = Some(LabelColumn { name: "label", normal: "1" }).filter(|label| reader.has(label.name));
@@ -96,6 +119,11 @@ fn hold(model: &Model, expected: impl io::Read, limits: &Limits) -> Result<Proof
     }
     let features = reader.features(model.width(), model.metadata().columns.as_deref())?;
     let rows = reader.read(&Columns { features: &features, decision, label })?;
+    let operations = model.operations_per_row().max(1);
+    let most = ROWS_OF_THE_SLOWEST.saturating_mul(limits.row_operations) / operations;
+    if rows.lines.len() > most {
+        return Err(ProofProblem::Slow { rows: rows.lines.len(), operations, most });
+    }
     let found = model.evaluate(rows.values.view())?;
     let tolerance = model.metadata().format.tolerance();
     let comparison = Comparison::new(model, &found, &rows, tolerance);

@@ -1,11 +1,14 @@
 //! Rows for a model, from CSV: a header, then a row a line, with the answers that are expected of them if wanted.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 
 use csv::StringRecord;
 use ndarray::Array2;
 
-use super::Limits;
+use super::operations::Operations;
+use super::preprocessing::MAX_WIDTH;
+use super::{Exceeded, Limits, decimal};
 use crate::printable::Printable;
 use crate::verdict::Label;
 
@@ -14,8 +17,14 @@ use crate::verdict::Label;
 pub struct RowReader<R> {
     csv: csv::Reader<Metered<R>>,
     header: Vec<String>,
+    /// Where each column is; the first of those of one name.
+    places: HashMap<String, usize>,
     max_numbers: usize,
+    operations: Operations,
 }
+
+/// The most columns: twice the features of the widest model, for what stands beside them.
+const MAX_COLUMNS: usize = 2 * MAX_WIDTH;
 
 /// The columns that hold what is wanted, by their names in the header.
 #[derive(Clone, Copy, Debug)]
@@ -97,11 +106,20 @@ pub enum RowsError {
         expected: &'static str,
     },
     /// There is more than is accepted.
-    #[error("holds more than {max} numbers, the most that is accepted (models.max_elements)")]
+    #[error("holds more than {max} numbers, the most that is accepted; keep fewer rows")]
     TooMany {
         /// The bound.
         max: usize,
     },
+    /// The header is wider than any model's rows.
+    #[error("names {found} columns, and at most {MAX_COLUMNS} are accepted; leave out those that are no features")]
+    Wide {
+        /// How many there are.
+        found: usize,
+    },
+    /// A bound was reached.
+    #[error("is refused: {0}")]
+    Limit(#[from] Exceeded),
     /// There is nothing to compare.
     #[error("holds no rows")]
     Empty,
@@ -121,7 +139,11 @@ impl<R: Read> RowReader<R> {
     /// # Errors
     /// When the file cannot be read.
     pub fn separated(source: R, separator: u8, limits: &Limits) -> Result<Self, RowsError> {
-        let metered = Metered { source, left: limits.file_bytes, max: limits.file_bytes };
+        // The places of a line's fields are kept while it is read: a file of nothing but separators would take many times its
+        // size for them.
+        let fields = limits.elements.saturating_add(MAX_COLUMNS);
+        let (left, max) = (limits.file_bytes, limits.file_bytes);
+        let metered = Metered { source, left, max, separator, fields_left: fields, fields };
         let mut csv = csv::ReaderBuilder::new()
             .flexible(true)
             .delimiter(separator)
@@ -129,9 +151,13 @@ impl<R: Read> RowReader<R> {
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(metered);
         let header = csv.headers().map_err(io::Error::from)?;
+        if header.len() > MAX_COLUMNS {
+            return Err(RowsError::Wide { found: header.len() });
+        }
         // A spreadsheet may begin its file with a byte order mark.
-        let header = header.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
-        Ok(Self { csv, header, max_numbers: limits.elements })
+        let header: Vec<_> = header.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
+        let places = header.iter().enumerate().rev().map(|(place, name)| (name.clone(), place)).collect();
+        Ok(Self { csv, header, places, max_numbers: limits.elements, operations: Operations::new(limits) })
     }
 
     /// The names of all columns.
@@ -141,7 +167,7 @@ impl<R: Read> RowReader<R> {
 
     /// Whether there is a column of this name.
     pub fn has(&self, column: &str) -> bool {
-        self.header.iter().any(|name| name == column)
+        self.places.contains_key(column)
     }
 
     /// The names of the columns that hold a model's features: the model's own names, else `x0`, `x1` and so on.
@@ -178,10 +204,11 @@ impl<R: Read> RowReader<R> {
         let (mut values, mut lines, mut decisions, mut labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut record = StringRecord::new();
         while self.csv.read_record(&mut record).map_err(io::Error::from)? {
+            self.operations.spend(LINE)?;
             if record.len() == 1 && record.iter().all(|field| field.trim().is_empty()) {
                 continue;
             }
-            let line = Line { record: &record, row: lines.len(), header: &self.header };
+            let line = Line { record: &record, row: lines.len(), header: &self.header, operations: &self.operations };
             for place in &features {
                 values.push(line.feature(*place)?);
             }
@@ -202,7 +229,7 @@ impl<R: Read> RowReader<R> {
     }
 
     fn place(&self, column: &str) -> Result<usize, RowsError> {
-        self.header.iter().position(|name| name == column).ok_or_else(|| self.no_column(column))
+        self.places.get(column).copied().ok_or_else(|| self.no_column(column))
     }
 
     fn no_column(&self, column: &str) -> RowsError {
@@ -226,11 +253,18 @@ pub fn of_width(columns: Vec<String>, width: usize) -> Result<Vec<String>, RowsE
     Err(RowsError::Width { found: columns.len(), columns: Printable(shown).to_string(), expected: width })
 }
 
+/// The operations that a line takes, whatever stands in it.
+const LINE: usize = 30;
+
+/// What a decision must be.
+const FINITE: &str = "a finite number";
+
 /// One line, with the number of its row and the names of its columns.
 struct Line<'a> {
     record: &'a StringRecord,
     row: usize,
     header: &'a [String],
+    operations: &'a Operations,
 }
 
 impl Line<'_> {
@@ -252,16 +286,21 @@ impl Line<'_> {
         RowsError::Field { row: self.row, line: self.number(), column: self.column(place), found, expected }
     }
 
+    fn parsed(&self, place: usize, text: &str, expected: &'static str) -> Result<f64, RowsError> {
+        let expected = if text.len() > decimal::LONGEST { "a number of 100 characters at most" } else { expected };
+        decimal::parse(text, self.operations)?.ok_or_else(|| self.wrong(place, expected))
+    }
+
     fn feature(&self, place: usize) -> Result<f64, RowsError> {
         match self.field(place)? {
             "" => Ok(f64::NAN),
-            text => text.parse().map_err(|_| self.wrong(place, "a number")),
+            text => self.parsed(place, text, "a number"),
         }
     }
 
     fn decision(&self, place: usize) -> Result<f64, RowsError> {
-        let number = self.field(place)?.parse().ok().filter(|number: &f64| number.is_finite());
-        number.ok_or_else(|| self.wrong(place, "a finite number"))
+        let number = self.parsed(place, self.field(place)?, FINITE)?;
+        if number.is_finite() { Ok(number) } else { Err(self.wrong(place, FINITE)) }
     }
 
     fn label(&self, place: usize, normal: &str) -> Result<Label, RowsError> {
@@ -284,6 +323,9 @@ struct Metered<R> {
     source: R,
     left: usize,
     max: usize,
+    separator: u8,
+    fields_left: usize,
+    fields: usize,
 }
 
 impl<R: Read> Read for Metered<R> {
@@ -291,7 +333,12 @@ impl<R: Read> Read for Metered<R> {
         let read = self.source.read(buffer)?;
         self.left = self.left.checked_sub(read).ok_or_else(|| {
             let max = self.max;
-            io::Error::other(format!("it has more than {max} bytes, the most that is accepted (models.max_file)"))
+            io::Error::other(format!("it has more than {max} bytes, the most that is accepted; keep fewer rows"))
+        })?;
+        let separators = buffer[..read].iter().filter(|byte| **byte == self.separator).count();
+        self.fields_left = self.fields_left.checked_sub(separators).ok_or_else(|| {
+            let max = self.fields;
+            io::Error::other(format!("it has more than {max} fields, the most that is accepted; keep fewer rows"))
         })?;
         Ok(read)
     }
@@ -360,6 +407,6 @@ mod tests {
         assert!(matches!(error, RowsError::TooMany { max: 3 }), "{error}");
         let limits = Limits { file_bytes: 8, ..Limits::default() };
         let error = RowReader::new(&b"x0,x1\n1,2\n3,4\n"[..], &limits).unwrap_err();
-        assert!(error.to_string().contains("models.max_file"), "{error}");
+        assert!(error.to_string().contains("more than 8 bytes"), "{error}");
     }
 }

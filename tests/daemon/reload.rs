@@ -249,7 +249,8 @@ fn of_many_bad_files_a_few_are_named_the_others_counted_and_nothing_is_said_agai
     };
     let mut daemon = site.start();
     let (named, counted) = told(&daemon);
-    let kinds = "more models cannot be used: 295 of no format that is read; `anomalyd check` names each with its reason";
+    let kinds =
+        "more models cannot be used: 295 of no format that is read; `anomalyd check` names each with its reason";
     assert_eq!((named, &*counted), (5, &[(295, kinds.to_owned())][..]));
     // The daemon looks at them many times before it notices this change.
     std::thread::sleep(std::time::Duration::from_millis(300));

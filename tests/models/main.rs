@@ -30,6 +30,7 @@ mod separate;
 mod svm;
 mod terminal;
 mod transformers;
+mod work;
 mod wrappers;
 
 #[path = "../../fuzz/src/archive.rs"]

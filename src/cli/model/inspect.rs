@@ -108,6 +108,7 @@ fn write_text(files: &Files<'_>, model: &Model, proof: &Proven, out: &mut dyn Wr
     line("unit", &format!("{} (how far from 0 a decision value is twice as strange)", detector.unit()))?;
     line("proof", &proof_in_words(proof))?;
     line("memory", &format!("{} bytes", model.memory_bytes()))?;
+    line("cost", &format!("about {} operations a row", model.operations_per_row()))?;
     line("hash", &model.hash().to_string())?;
     let lists = [
         ("note", metadata.notes.clone()),
@@ -165,6 +166,7 @@ fn as_json(files: &Files<'_>, model: &Model, proof: &Proven) -> Value {
             Err(error) => json!({ "held": false, "problem": error.to_string() }),
         },
         "memory_bytes": model.memory_bytes(),
+        "operations_per_row": model.operations_per_row(),
         "hash": model.hash().to_string(),
         "notes": metadata.notes,
         "warnings": model.warnings().iter().map(ToString::to_string).collect::<Value>(),

@@ -52,7 +52,8 @@ pub(super) fn read(
     /// What a person names may be large: only what memory takes bounds it, 1 GiB of numbers.
     const MOST_NUMBERS: usize = 1 << 27;
     let read = || {
-        let limits = Limits { file_bytes: usize::MAX, elements: MOST_NUMBERS, ..Limits::default() };
+        let limits =
+            Limits { file_bytes: usize::MAX, elements: MOST_NUMBERS, operations: usize::MAX, ..Limits::default() };
         let (text, separator) = open(path)?;
         let reader = RowReader::separated(text, separator.byte(), &limits)?;
         let features = choose(&reader)?;

@@ -121,6 +121,10 @@ impl Autoencoder {
             .collect()
     }
 
+    pub(in crate::model) fn weights(&self) -> usize {
+        self.network.weights()
+    }
+
     pub(in crate::model) fn heap_bytes(&self) -> usize {
         self.network.heap_bytes()
     }

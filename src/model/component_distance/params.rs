@@ -65,6 +65,11 @@ impl ComponentDistance {
         Ok(Self { boundary: Boundary::new(NAME, offset, 0.0)?, ..self.clone() })
     }
 
+    /// How many components there are.
+    pub(in crate::model) fn components(&self) -> usize {
+        self.weights.len()
+    }
+
     /// How many features a row has.
     pub fn width(&self) -> usize {
         self.components.len() / self.weights.len()

@@ -155,6 +155,11 @@ impl Dense {
         [self.inputs()].into_iter().chain(outputs).map(|width| width.to_string()).collect::<Vec<_>>().join("-")
     }
 
+    /// How many weights there are, those that fill blocks of outputs up counted.
+    pub(in crate::model) fn weights(&self) -> usize {
+        BLOCK * self.layers.iter().map(|layer| layer.numbers.len()).sum::<usize>()
+    }
+
     pub(in crate::model) fn heap_bytes(&self) -> usize {
         let blocks = self.layers.iter().map(|layer| layer.numbers.len()).sum::<usize>();
         size_of_val(&*self.layers) + size_of::<Block>() * blocks

@@ -5,6 +5,7 @@ mod joblib;
 pub mod libsvm;
 pub mod onnx;
 pub mod own;
+mod packed;
 pub mod pickle;
 pub(super) mod printable;
 pub mod sklearn;

@@ -73,7 +73,16 @@ pub struct GaussianMixture {
     /// What each component's score is on its mean.
     pub(super) heights: Box<[f64]>,
     pub(super) offset: Option<f64>,
+    /// The likeliest score of a mean.
+    peak: f64,
 }
+
+/// The additions that an exponential function takes as long as.
+const EXPONENTIAL: usize = 10;
+
+/// The most additions that finding out the likeliest of the means may take. Where there are more means than that, they are
+/// taken to lie so far apart that each is as likely as its own component makes it.
+const MOST_ADDITIONS: usize = 20_000_000;
 
 impl GaussianMixture {
     /// Checks the parameters.
@@ -127,8 +136,20 @@ impl GaussianMixture {
         if let Some(offset) = offset {
             parameter(NAME, "offset_").finite(offset)?;
         }
-        let means = means.iter().copied().collect();
-        Ok(Self { weights: weights.into(), means, covariance, cholesky, heights, offset })
+        let mixture = Self {
+            weights: weights.into(),
+            means: means.iter().copied().collect(),
+            covariance,
+            cholesky,
+            heights,
+            offset: None,
+            peak: f64::NEG_INFINITY,
+        };
+        let peak = match mixture.products().saturating_mul(components) <= MOST_ADDITIONS {
+            true => mixture.decide(means.view()).into_iter().fold(f64::NEG_INFINITY, f64::max),
+            false => mixture.heights.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        };
+        Ok(Self { offset, peak, ..mixture })
     }
 
     /// The parameters that this was made of.
@@ -151,6 +172,17 @@ impl GaussianMixture {
     pub(in crate::model) fn with_offset(&self, offset: Option<f64>) -> Result<Self, Invalid> {
         offset.map_or(Ok(()), |offset| parameter(NAME, "offset_").finite(offset))?;
         Ok(Self { offset, ..self.clone() })
+    }
+
+    /// What a row takes: a product with each column of a factor, which lie apart in memory, for each component; then an
+    /// exponential function.
+    pub(in crate::model) fn products(&self) -> usize {
+        let (components, features) = (self.weights.len(), self.width());
+        let each = match self.covariance {
+            Covariance::Full | Covariance::Tied => features.saturating_mul(3 * features + 2),
+            Covariance::Diag | Covariance::Spherical => 3 * features,
+        };
+        components.saturating_mul(each.saturating_add(EXPONENTIAL))
     }
 
     /// How many features a row has.
@@ -177,8 +209,7 @@ impl GaussianMixture {
 
     /// The way from the boundary to the likeliest of the means.
     pub(in crate::model) fn unit(&self) -> f64 {
-        let means = Array2::from_shape_vec((self.weights.len(), self.width()), self.means.to_vec()).unwrap_or_default();
-        self.decide(means.view()).into_iter().fold(f64::NEG_INFINITY, f64::max)
+        self.peak - self.offset.unwrap_or(0.0)
     }
 
     /// The mean of the heaviest component: that of all may lie where no training row ever was.

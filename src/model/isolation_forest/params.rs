@@ -267,6 +267,11 @@ impl IsolationForest {
         self.trees.len()
     }
 
+    /// How many steps a row goes down, in all trees together: each is walked as deep as it is.
+    pub(in crate::model) fn steps_down(&self) -> usize {
+        self.trees.iter().map(|tree| tree.depth as usize + 1).sum()
+    }
+
     /// How the rows of a leaf count.
     pub fn path_length(&self) -> PathLength {
         self.path_length

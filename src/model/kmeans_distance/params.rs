@@ -45,6 +45,11 @@ impl KmeansDistance {
         self.centres.ncols()
     }
 
+    /// How many centres there are.
+    pub(in crate::model) fn clusters(&self) -> usize {
+        self.centres.nrows()
+    }
+
     /// Minus the greatest error that is normal, if it is known.
     pub fn offset(&self) -> Option<f64> {
         self.boundary.offset()

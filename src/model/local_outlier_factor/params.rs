@@ -102,6 +102,11 @@ impl LocalOutlierFactor {
         self.reach.len()
     }
 
+    /// The training rows, as they are searched.
+    pub(in crate::model) fn searched(&self) -> &Neighbours {
+        &self.rows
+    }
+
     /// How many neighbours count.
     pub fn neighbours(&self) -> usize {
         self.neighbours

@@ -97,6 +97,15 @@ impl NeighbourDistance {
         Ok(Self { boundary: Boundary::new(NAME, offset, 0.0)?, ..self.clone() })
     }
 
+    /// The training rows, as they are searched.
+    pub(in crate::model) fn searched(&self) -> &Neighbours {
+        &self.rows
+    }
+
+    pub(in crate::model) fn neighbours(&self) -> usize {
+        self.neighbours
+    }
+
     /// How many features a row has.
     pub fn width(&self) -> usize {
         self.rows.width()

@@ -26,6 +26,10 @@ pub(in crate::model) struct Layout<'p> {
     pub(in crate::model) metric: Metric,
 }
 
+/// The most powers that are taken to find out how far the regions of a metric of powers reach: each takes some thirty
+/// nanoseconds.
+const MOST_POWERS: usize = 1 << 21;
+
 /// Training rows, laid out to be searched.
 #[derive(Clone, PartialEq, Debug)]
 pub(in crate::model) struct Neighbours {
@@ -56,6 +60,10 @@ impl Neighbours {
         let tree = parameter(of, "_tree");
         if !(1..=count.ilog2() + 1).contains(&levels) {
             return Err(tree.invalid(format!("of {levels} levels"), format!("fit for {count} rows")));
+        }
+        if matches!(metric, Metric::Minkowski { .. }) && rows.len().saturating_mul(levels as usize) > MOST_POWERS {
+            let found = format!("minkowski over {count} rows of {width} features in {levels} levels");
+            return Err(parameter(of, "effective_metric_").invalid(found, "euclidean, or fewer training rows"));
         }
         if let Some(centres) = centres {
             let expected = (Regions::count(levels), width);
@@ -95,6 +103,11 @@ impl Neighbours {
     /// The features of each.
     pub(in crate::model) fn width(&self) -> usize {
         self.width
+    }
+
+    /// How many regions around them are searched.
+    pub(in crate::model) fn regions(&self) -> usize {
+        Regions::count(self.regions.levels())
     }
 
     pub(in crate::model) fn levels(&self) -> u32 {

@@ -20,6 +20,6 @@ mod program;
 pub(in crate::model) use function::Function;
 pub use interval::Interval;
 pub(in crate::model) use operation::{Combination, Fold, Norm, Operand, Operation};
-pub(in crate::model) use params::Params;
 pub use params::{Anomalous, Network, NetworkError, Output};
+pub(in crate::model) use params::{NetworkWork, Params};
 pub(in crate::model) use program::Program;

@@ -122,6 +122,15 @@ pub(super) enum Runtime {
     Program(Arc<Program>),
 }
 
+/// What a row costs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::model) enum NetworkWork {
+    /// Multiplications with addition, several at once.
+    AtOnce(usize),
+    /// Additions, one by one.
+    OneByOne(usize),
+}
+
 /// A neural network, ready to be evaluated.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -220,6 +229,15 @@ impl Network {
     /// The ONNX file that it was read from, with all that it holds.
     pub fn file(&self) -> &[u8] {
         &self.file
+    }
+
+    /// What a row costs: the numbers of dense layers, of which several are multiplied and added at once, or additions one
+    /// by one.
+    pub(in crate::model) fn work(&self) -> NetworkWork {
+        match &self.runtime {
+            Runtime::Dense(layers) => NetworkWork::AtOnce(layers.weights()),
+            Runtime::Program(program) => NetworkWork::OneByOne(program.work()),
+        }
     }
 
     pub(in crate::model) fn parameters(&self) -> Vec<(&'static str, String)> {

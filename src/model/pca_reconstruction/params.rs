@@ -59,7 +59,8 @@ impl PcaReconstruction {
         self.boundary.offset()
     }
 
-    fn count(&self) -> usize {
+    /// How many components there are.
+    pub(in crate::model) fn components(&self) -> usize {
         self.components.len() / self.width()
     }
 
@@ -67,7 +68,7 @@ impl PcaReconstruction {
         let width = self.width();
         Params {
             mean: self.mean.iter().copied().collect(),
-            components: Array2::from_shape_fn((self.count(), width), |(component, feature)| {
+            components: Array2::from_shape_fn((self.components(), width), |(component, feature)| {
                 self.components[component * width + feature]
             }),
             offset: self.boundary.offset(),
@@ -75,7 +76,7 @@ impl PcaReconstruction {
     }
 
     pub(in crate::model) fn parameters(&self) -> Vec<(&'static str, String)> {
-        [("components", self.count().to_string())].into_iter().chain(self.boundary.shown()).collect()
+        [("components", self.components().to_string())].into_iter().chain(self.boundary.shown()).collect()
     }
 
     pub(in crate::model) fn heap_bytes(&self) -> usize {

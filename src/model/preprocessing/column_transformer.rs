@@ -19,7 +19,7 @@ pub struct Branch {
 }
 
 impl Branch {
-    fn output_width(&self) -> usize {
+    pub(in crate::model) fn output_width(&self) -> usize {
         self.steps.last().map_or(self.columns.len(), Step::output_width)
     }
 
@@ -56,6 +56,7 @@ impl ColumnTransformer {
             if let Some(beyond) = branch.columns.iter().find(|column| **column >= width) {
                 return Err(columns.invalid(beyond, format!("one of the {width} features, counted from 0")));
             }
+            columns.width(branch.columns.len())?;
             parameter(NAME, "transformer_weights").finite(branch.weight)?;
             branch.fits_together()?;
             output_width = output_width.saturating_add(branch.output_width());

@@ -46,6 +46,10 @@ pub use variance_threshold::VarianceThreshold;
 /// of a file.
 pub(super) const MAX_WIDTH: usize = 1 << 16;
 
+/// The most steps that a model may have, nested ones counted: a few values of a file can refer to each other so that there
+/// is no end of them.
+pub(super) const MAX_STEPS: usize = 1_000;
+
 /// One step of preprocessing.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Step {
@@ -139,7 +143,10 @@ impl Step {
     pub fn widest(&self) -> usize {
         match self {
             Self::ColumnTransformer(transformer) => {
-                let within = transformer.branches().iter().flat_map(|branch| &branch.steps).map(Self::widest);
+                let within = transformer
+                    .branches()
+                    .iter()
+                    .flat_map(|branch| [branch.columns.len()].into_iter().chain(branch.steps.iter().map(Self::widest)));
                 within.fold(self.output_width(), usize::max)
             }
             _ => self.output_width(),

@@ -120,6 +120,11 @@ impl Nystroem {
         self.normalization.nrows()
     }
 
+    /// How many training rows a row is held against.
+    pub(in crate::model) fn held_against(&self) -> usize {
+        self.components.nrows()
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         (self.components.len() + self.normalization.len()) * size_of::<f64>()
     }

@@ -34,9 +34,9 @@ pub struct PolynomialFeatures {
 /// A feature times a product of one degree less.
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Product {
-    feature: usize,
+    feature: u16,
     /// That product's place; `None` in a product of one feature.
-    rest: Option<usize>,
+    rest: Option<u16>,
 }
 
 impl PolynomialFeatures {
@@ -51,6 +51,7 @@ impl PolynomialFeatures {
         if width > MAX_WIDTH {
             return Err(too_many());
         }
+        let place = |place: usize| u16::try_from(place).map_err(|_| too_many());
         let mut products: Vec<Product> = Vec::new();
         // Where each degree begins. With no degree below it there is nothing to multiply by.
         let mut before = 0..0;
@@ -61,6 +62,7 @@ impl PolynomialFeatures {
                 first.get_or_insert(begin);
             }
             for feature in 0..width {
+                let feature = place(feature)?;
                 if current == 1 {
                     products.push(Product { feature, rest: None });
                     continue;
@@ -68,7 +70,7 @@ impl PolynomialFeatures {
                 for rest in before.clone() {
                     let next = products[rest].feature;
                     if next > feature || (next == feature && !interaction_only) {
-                        products.push(Product { feature, rest: Some(rest) });
+                        products.push(Product { feature, rest: Some(place(rest)?) });
                     }
                 }
                 if products.len() > MAX_WIDTH {
@@ -102,9 +104,9 @@ impl PolynomialFeatures {
         usize::from(self.params.include_bias) + self.products.len() - self.first
     }
 
-    /// How many there would be if those of the smallest degrees came out too.
+    /// How many products are taken; some may only be parts of others.
     pub(in crate::model) fn products(&self) -> usize {
-        usize::from(self.params.include_bias) + self.products.len()
+        self.products.len() + usize::from(self.params.include_bias)
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -117,7 +119,7 @@ impl PolynomialFeatures {
         for (row, mut out) in rows.rows().into_iter().zip(multiplied.rows_mut()) {
             values.clear();
             for Product { feature, rest } in &self.products {
-                let value = row[*feature] * rest.map_or(1.0, |rest| values[rest]);
+                let value = row[usize::from(*feature)] * rest.map_or(1.0, |rest| values[usize::from(rest)]);
                 values.push(refusing_nan(value));
             }
             let places = out.iter_mut().skip(usize::from(self.params.include_bias));

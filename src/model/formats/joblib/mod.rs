@@ -7,13 +7,18 @@ use std::fmt;
 use std::io::{self, Read};
 
 use super::foreign::{self, Foreign};
+use super::packed::{self, Inflate, PackedError, Wrapper};
 use super::pickle;
 use super::printable::printable;
 use crate::model::Limits;
 use crate::model::limits::{Exceeded, raise};
+use crate::model::operations::Operations;
 
 /// In an LZ4 frame's flags: a checksum of the content follows its end.
 const LZ4_CHECKSUM: u8 = 1 << 2;
+
+/// The operations that a byte of bzip2 takes, packed or not: the decoder goes through the content in no order.
+const BZIP2_BYTE: usize = 50;
 
 /// How much larger than the file its content may be. Arrays of numbers shrink little, whatever the compression; to
 /// stop here ends a bomb before it has cost much time.
@@ -88,17 +93,15 @@ pub enum JoblibError {
     },
     /// The file is large, and of a compression that takes long to undo.
     #[error(
-        "it has more than {max} bytes of {compression} data, which are slow to undo: dump it with compress=3 (zlib); or, \
-         if the file is honest, {}, which is {share} times what is accepted",
-        raise("max_memory")
+        "its {compression} data are, or come to, more than {max} bytes, and are slow to undo: dump it with compress=3 \
+         (zlib); or, if the file is honest, {}, which is {BZIP2_BYTE} times what is accepted",
+        raise("max_operations")
     )]
     Slow {
         /// The compression.
         compression: Compression,
         /// What is accepted of such a file, in bytes.
         max: usize,
-        /// How many times that is in the memory that a file may take.
-        share: usize,
     },
     /// A bound was reached.
     #[error(transparent)]
@@ -123,66 +126,39 @@ impl Compression {
     /// Undoes the compression. What stands behind its end is not looked at, as in Python.
     ///
     /// # Errors
-    /// When the bytes are damaged, hold no pickle, or take more memory than is allowed.
+    /// When the bytes are damaged, hold no pickle, or take more memory or operations than are allowed.
     pub(super) fn decompress(self, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, JoblibError> {
-        let damaged =
-            |error: io::Error| JoblibError::Damaged { compression: self, reason: printable(&error.to_string()) };
-        if let Some(share) = self.slowness() {
-            let max = limits.memory_bytes / share;
-            if bytes.len() > max {
-                return Err(JoblibError::Slow { compression: self, max, share });
-            }
-        }
-        match self {
-            Self::Zlib => self.take(bytes.len(), flate2::bufread::ZlibDecoder::new(bytes), limits),
-            Self::Gzip => self.take(bytes.len(), flate2::bufread::GzDecoder::new(bytes), limits),
-            Self::Bzip2 => self.take(bytes.len(), bzip2::bufread::BzDecoder::new(bytes), limits),
+        let operations = &Operations::new(&limits.in_place(bytes.len()));
+        let memory = limits.unpacked(bytes.len());
+        let small = limits.memory_bytes / 16;
+        let max = memory.min(bytes.len().saturating_mul(MAX_GROWTH).max(small));
+        let output = match self {
+            Self::Zlib => self.inflate(bytes, Wrapper::Zlib, max, operations),
+            Self::Gzip => self.inflate(bytes, Wrapper::Gzip, max, operations),
+            Self::Lzma => self.whole(max, |most| packed::lzma_alone(bytes, most, operations)),
+            Self::Xz => self.whole(max, |most| packed::xz_stream(bytes, most, operations)),
             Self::Lz4 => {
                 let mut decoder = lz4_flex::frame::FrameDecoder::new(bytes);
-                let output = self.take(bytes.len(), &mut decoder, limits)?;
+                let output = self.take(&mut decoder, max)?;
                 // The decoder takes a frame that lacks its end, a block of size zero, for a whole one.
                 let frame = &bytes[..bytes.len() - decoder.get_ref().len()];
                 let checksum = if bytes.get(4).is_some_and(|flags| flags & LZ4_CHECKSUM != 0) { 4 } else { 0 };
                 match frame.split_at_checked(frame.len().saturating_sub(checksum)) {
+                    _ if output.len() > max => Ok(output),
                     Some((blocks, _)) if blocks.ends_with(&[0; 4]) => Ok(output),
-                    _ => Err(damaged(io::ErrorKind::UnexpectedEof.into())),
+                    _ => Err(self.damaged(&io::ErrorKind::UnexpectedEof.into())),
                 }
             }
-            Self::Xz => self.take(bytes.len(), lzma_rust2::XzReader::new(bytes, false), limits),
-            Self::Lzma => {
-                let reader = lzma_rust2::LzmaReader::new_mem_limit(bytes, u32::MAX, None).map_err(damaged)?;
-                self.take(bytes.len(), reader, limits)
+            Self::Bzip2 => {
+                let most = limits.operations / BZIP2_BYTE;
+                let slow = JoblibError::Slow { compression: self, max: most };
+                if bytes.len() > most {
+                    return Err(slow);
+                }
+                let output = self.take(bzip2::bufread::BzDecoder::new(bytes), max.min(most))?;
+                if output.len() > most { Err(slow) } else { Ok(output) }
             }
-        }
-    }
-
-    /// What share of the memory a file of a slow compression may be: a byte of bzip2 takes some 70 ns, one of LZMA 35,
-    /// and a file must be refused within a twentieth of a second.
-    fn slowness(self) -> Option<usize> {
-        match self {
-            Self::Bzip2 => Some(64),
-            Self::Lzma | Self::Xz => Some(32),
-            Self::Zlib | Self::Gzip | Self::Lz4 => None,
-        }
-    }
-
-    fn take(self, packed: usize, mut reader: impl Read, limits: &Limits) -> Result<Vec<u8>, JoblibError> {
-        let damaged =
-            |error: io::Error| JoblibError::Damaged { compression: self, reason: printable(&error.to_string()) };
-        let mut first = [0];
-        reader.read_exact(&mut first).map_err(damaged)?;
-        // To look at the first byte before the rest refuses most bombs at once.
-        if !pickle::recognise(&first) {
-            let mut head = first.to_vec();
-            // What comes before damage tells as much.
-            _ = reader.take(foreign::HEAD as u64 - 1).read_to_end(&mut head);
-            return Err(JoblibError::NotAPickle { compression: self, holds: foreign::within(&head) });
-        }
-        let memory = limits.unpacked(packed);
-        let small = limits.memory_bytes / 16;
-        let max = memory.min(packed.saturating_mul(MAX_GROWTH).max(small));
-        let mut output = first.to_vec();
-        reader.take(u64::try_from(max).unwrap_or(u64::MAX)).read_to_end(&mut output).map_err(damaged)?;
+        }?;
         if output.len() > max {
             return Err(match max < memory {
                 true => JoblibError::Bomb { compression: self, max: small },
@@ -190,6 +166,61 @@ impl Compression {
             });
         }
         Ok(output)
+    }
+
+    /// To look at the first byte before the rest refuses most bombs at once.
+    fn inflate(
+        self,
+        bytes: &[u8],
+        wrapper: Wrapper,
+        max: usize,
+        operations: &Operations,
+    ) -> Result<Vec<u8>, JoblibError> {
+        let refused = |problem| self.refused(problem);
+        let mut inflate = Inflate::new(bytes, wrapper).map_err(refused)?;
+        inflate.up_to(1, operations).map_err(refused)?;
+        if !pickle::recognise(inflate.output()) {
+            // What comes before damage tells as much.
+            _ = inflate.up_to(foreign::HEAD, operations);
+            return Err(self.no_pickle(inflate.output()));
+        }
+        inflate.up_to(max + 1, operations).map_err(refused)?;
+        Ok(inflate.into_output())
+    }
+
+    fn whole(self, max: usize, undo: impl Fn(usize) -> Result<Vec<u8>, PackedError>) -> Result<Vec<u8>, JoblibError> {
+        match undo(foreign::HEAD) {
+            Ok(head) if !pickle::recognise(&head) => Err(self.no_pickle(&head)),
+            _ => undo(max + 1).map_err(|problem| self.refused(problem)),
+        }
+    }
+
+    fn take(self, mut reader: impl Read, max: usize) -> Result<Vec<u8>, JoblibError> {
+        let mut output = vec![0];
+        reader.read_exact(&mut output).map_err(|error| self.damaged(&error))?;
+        if !pickle::recognise(&output) {
+            _ = reader.take(foreign::HEAD as u64 - 1).read_to_end(&mut output);
+            return Err(self.no_pickle(&output));
+        }
+        let rest = u64::try_from(max).unwrap_or(u64::MAX);
+        reader.take(rest).read_to_end(&mut output).map_err(|error| self.damaged(&error))?;
+        Ok(output)
+    }
+
+    fn damaged(self, error: &io::Error) -> JoblibError {
+        JoblibError::Damaged { compression: self, reason: printable(&error.to_string()) }
+    }
+
+    fn no_pickle(self, head: &[u8]) -> JoblibError {
+        let head = &head[..head.len().min(foreign::HEAD)];
+        JoblibError::NotAPickle { compression: self, holds: foreign::within(head) }
+    }
+
+    fn refused(self, problem: PackedError) -> JoblibError {
+        match problem {
+            PackedError::Damaged(reason) => JoblibError::Damaged { compression: self, reason: reason.to_owned() },
+            PackedError::Limit(exceeded) => exceeded.into(),
+        }
     }
 }
 

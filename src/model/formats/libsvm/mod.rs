@@ -16,7 +16,8 @@ use super::{Contents, Format, Metadata};
 use crate::model::detector::Detector;
 use crate::model::limits::Exceeded;
 use crate::model::one_class_svm::{Kernel, OneClassSvm, Params};
-use crate::model::{Limits, ModelError};
+use crate::model::operations::Operations;
+use crate::model::{Limits, ModelError, decimal};
 use crate::verdict::Label;
 
 /// The keys of a header.
@@ -37,6 +38,9 @@ const KEYS: [&str; 14] = [
     "SV",
 ];
 
+/// The operations that a line takes, whatever stands in it.
+const LINE: usize = 30;
+
 /// Up to how many significant digits LIBSVM writes of a value: fewer than a double has.
 const LOSSY_DIGITS: usize = 8;
 
@@ -53,8 +57,9 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError
         LibsvmError { line, problem: Problem::NotText }
     })?;
     let mut lines = (1..).zip(text.lines());
-    let header = Header::read(&mut lines)?;
-    let vectors = Vectors::read(lines, header.vectors, limits)?;
+    let operations = Operations::new(limits);
+    let header = Header::read(&mut lines, &operations)?;
+    let vectors = Vectors::read(lines, header.vectors, limits, &operations)?;
     let notes = (vectors.digits <= LOSSY_DIGITS).then(|| {
         format!(
             "its support vectors are written with {} significant digits at most, as LIBSVM does: rows near the boundary \
@@ -96,13 +101,17 @@ struct Header {
 }
 
 impl Header {
-    fn read<'a>(lines: &mut impl Iterator<Item = (usize, &'a str)>) -> Result<Self, LibsvmError> {
+    fn read<'a>(
+        lines: &mut impl Iterator<Item = (usize, &'a str)>,
+        operations: &Operations,
+    ) -> Result<Self, LibsvmError> {
         let (mut svm_type, mut kernel_type) = (None, None);
         let (mut degree, mut gamma, mut coef0, mut rho, mut vectors) = (None, None, None, None, None);
         let mut last = 1;
         for (line, content) in lines {
             last = line;
             let at = |problem| LibsvmError { line, problem };
+            operations.spend(LINE).map_err(|exceeded| at(exceeded.into()))?;
             let mut words = content.split_ascii_whitespace();
             let Some(key) = words.next() else { continue };
             let value = words.next().unwrap_or_default();
@@ -111,9 +120,9 @@ impl Header {
                 "svm_type" => svm_type = Some(one_class(value).map_err(at)?),
                 "kernel_type" => kernel_type = Some(value),
                 "degree" => degree = Some(count("degree", value).map_err(at)?),
-                "gamma" => gamma = Some(number("gamma", value).map_err(at)?),
-                "coef0" => coef0 = Some(number("coef0", value).map_err(at)?),
-                "rho" => rho = Some(number("rho", value).map_err(at)?),
+                "gamma" => gamma = Some(number("gamma", value, operations).map_err(at)?),
+                "coef0" => coef0 = Some(number("coef0", value, operations).map_err(at)?),
+                "rho" => rho = Some(number("rho", value, operations).map_err(at)?),
                 "total_sv" => vectors = Some(count("total_sv", value).map_err(at)?),
                 // What they say is for classifiers, and for densities that are not asked for here.
                 _ if KEYS.contains(&key) => {}
@@ -161,14 +170,17 @@ impl Vectors {
         lines: impl Iterator<Item = (usize, &'a str)>,
         expected: usize,
         limits: &Limits,
+        operations: &Operations,
     ) -> Result<Self, LibsvmError> {
         let mut vectors =
             Self { coefficients: Vec::new(), ends: Vec::new(), entries: Vec::new(), width: 0, digits: 0, last_line: 0 };
         for (line, content) in lines {
             vectors.last_line = line;
+            operations.spend(LINE).map_err(|exceeded| LibsvmError { line, problem: exceeded.into() })?;
             let mut words = content.split_ascii_whitespace();
             let Some(coefficient) = words.next() else { continue };
-            vectors.push(coefficient, words, expected, limits).map_err(|problem| LibsvmError { line, problem })?;
+            let pushed = vectors.push(coefficient, words, expected, limits, operations);
+            pushed.map_err(|problem| LibsvmError { line, problem })?;
         }
         let found = vectors.coefficients.len();
         if found != expected {
@@ -183,6 +195,7 @@ impl Vectors {
         entries: impl Iterator<Item = &'a str>,
         expected: usize,
         limits: &Limits,
+        operations: &Operations,
     ) -> Result<(), Problem> {
         if self.coefficients.len() == expected {
             return Err(Problem::Count { found: expected.saturating_add(1), expected });
@@ -190,7 +203,7 @@ impl Vectors {
         if self.coefficients.len() == limits.instructions {
             return Err(Exceeded { what: "support vectors", ..limits.instructions_exceeded() }.into());
         }
-        self.coefficients.push(number("a support vector's weight", coefficient)?);
+        self.coefficients.push(number("a support vector's weight", coefficient, operations)?);
         let mut width = 0;
         for entry in entries {
             let (index, value) = entry.split_once(':').ok_or_else(|| Problem::Number {
@@ -205,7 +218,7 @@ impl Vectors {
                 expected: "a whole number from 1 on, above the one before it",
             })?;
             within_elements(index.max(self.entries.len() + 1), limits)?;
-            self.entries.push((index - 1, number("a feature's value", value)?));
+            self.entries.push((index - 1, number("a feature's value", value, operations)?));
             self.digits = self.digits.max(significant_digits(value));
             width = index;
         }
@@ -253,9 +266,10 @@ fn one_class(found: &str) -> Result<(), Problem> {
     }
 }
 
-fn number(what: &'static str, found: &str) -> Result<f64, Problem> {
-    let number = found.parse().ok().filter(|number: &f64| number.is_finite());
-    number.ok_or_else(|| Problem::Number { what, found: shown(found), expected: "a finite number" })
+fn number(what: &'static str, found: &str, operations: &Operations) -> Result<f64, Problem> {
+    let number = decimal::parse(found, operations)?.filter(|number| number.is_finite());
+    let expected = "a finite number, of 100 characters at most";
+    number.ok_or_else(|| Problem::Number { what, found: shown(found), expected })
 }
 
 /// A count as LIBSVM keeps it.

@@ -68,6 +68,12 @@ pub enum OwnError {
         /// Its name.
         tensor: String,
     },
+    /// There are too many steps.
+    #[error("it has more than {max} steps, nested ones counted")]
+    Steps {
+        /// The bound.
+        max: usize,
+    },
     /// The network in it.
     #[error("the network in it: {0}")]
     Network(#[from] OnnxError),

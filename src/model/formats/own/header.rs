@@ -9,8 +9,9 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::OwnError;
 use super::tensors::{Shape, Tensor, Tensors};
-use crate::model::Limits;
 use crate::model::formats::printable::printable;
+use crate::model::operations::Operations;
+use crate::model::{Limits, decimal};
 
 /// The bytes of the header's length.
 const LENGTH: usize = size_of::<u64>();
@@ -38,6 +39,10 @@ impl<'a> Header<'a> {
         let (header, data) = rest.split_at_checked(length).ok_or_else(cut)?;
         if length > limits.memory_bytes / EXPANSION {
             return Err(limits.memory_exceeded().into());
+        }
+        // The description is in it, whose numbers are numbers here too.
+        if !decimal::all_within(header, &Operations::new(limits))? {
+            return Err(container(format!("its header holds a number of more than {} characters", decimal::LONGEST)));
         }
         let header = std::str::from_utf8(header).map_err(|error| container(error.to_string()))?;
         let Entries { description, entries } =

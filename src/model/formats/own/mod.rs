@@ -28,6 +28,7 @@ use description::Description;
 pub(in crate::model) use description::VERSION;
 pub use error::{OwnError, WriteError};
 use header::Header;
+use steps::Allowance;
 use tensors::{Arrays, Place};
 
 use super::printable::printable_within;
@@ -52,10 +53,11 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, OwnError> 
     let Description { steps, detector, features, library, library_version, training_rows, source, notes, .. } =
         description;
     let tensors = header.tensors;
+    let mut allowance = Allowance::new(limits);
     let preprocessing = steps
         .into_iter()
         .enumerate()
-        .map(|(index, step)| steps::read(step, &Place::new(&tensors, format!("steps.{index}"))))
+        .map(|(index, step)| steps::read(step, &Place::new(&tensors, format!("steps.{index}")), &mut allowance))
         .collect::<Result<_, _>>()?;
     let detector = detectors::read(detector, &Place::new(&tensors, "detector".to_owned()), limits)?;
     tensors.all_used()?;

@@ -5,13 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::error::OwnError;
 use super::nystroem::{self, LikenessDescription};
 use super::tensors::{Place, Target};
+use crate::model::Limits;
 use crate::model::formats::printable::printable;
 use crate::model::invalid::parameter;
+use crate::model::limits::Exceeded;
 use crate::model::preprocessing::{
-    Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MaxAbsScaler, Method, MinMaxScaler,
-    MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams, PowerTransformer,
-    QuantileTransformer, QuantileTransformerParams, Replacement, RobustScaler, SimpleImputer, SimpleImputerParams,
-    StandardScaler, Step, VarianceThreshold,
+    Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MAX_STEPS, MaxAbsScaler, Method,
+    MinMaxScaler, MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams,
+    PowerTransformer, QuantileTransformer, QuantileTransformerParams, Replacement, RobustScaler, SimpleImputer,
+    SimpleImputerParams, StandardScaler, Step, VarianceThreshold,
 };
 
 /// A step without its arrays.
@@ -158,7 +160,56 @@ pub(super) fn write(step: &Step, to: &mut Target<'_>) -> StepDescription {
 }
 
 /// Makes a step again.
-pub(super) fn read(description: StepDescription, from: &Place<'_, '_>) -> Result<Step, OwnError> {
+pub(super) fn read(
+    description: StepDescription,
+    from: &Place<'_, '_>,
+    allowance: &mut Allowance,
+) -> Result<Step, OwnError> {
+    allowance.count()?;
+    let step = made(description, from, allowance)?;
+    allowance.spend(size_of::<Step>() + own_bytes(&step))?;
+    Ok(step)
+}
+
+/// What the steps may still come to: a few bytes of a file describe one, and it may lay out tens of thousands of products.
+pub(super) struct Allowance {
+    limits: Limits,
+    steps: usize,
+    bytes: usize,
+}
+
+impl Allowance {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { limits: *limits, steps: 0, bytes: 0 }
+    }
+
+    fn count(&mut self) -> Result<(), OwnError> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS { Err(OwnError::Steps { max: MAX_STEPS }) } else { Ok(()) }
+    }
+
+    fn spend(&mut self, bytes: usize) -> Result<(), OwnError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        // The file and its description take the other half.
+        let max = self.limits.memory_bytes / 2;
+        if self.bytes <= max {
+            return Ok(());
+        }
+        Err(Exceeded { what: "bytes of memory for its steps", max, ..self.limits.memory_exceeded() }.into())
+    }
+}
+
+/// The memory of a step without that of steps within it, which was counted when they were made.
+fn own_bytes(step: &Step) -> usize {
+    match step {
+        Step::ColumnTransformer(transformer) => {
+            transformer.branches().iter().map(|branch| size_of::<Branch>() + size_of_val(&*branch.columns)).sum()
+        }
+        _ => step.heap_bytes(),
+    }
+}
+
+fn made(description: StepDescription, from: &Place<'_, '_>, allowance: &mut Allowance) -> Result<Step, OwnError> {
     Ok(match description {
         StepDescription::StandardScaler { width } => Step::StandardScaler(StandardScaler::new(
             width,
@@ -204,7 +255,7 @@ pub(super) fn read(description: StepDescription, from: &Place<'_, '_>) -> Result
             Step::VarianceThreshold(VarianceThreshold::new(width, kept)?)
         }
         StepDescription::ColumnTransformer { width, branches } => {
-            Step::ColumnTransformer(read_column_transformer(width, branches, from)?)
+            Step::ColumnTransformer(read_column_transformer(width, branches, from, allowance)?)
         }
     })
 }
@@ -359,12 +410,13 @@ fn read_column_transformer(
     width: usize,
     branches: Vec<BranchDescription>,
     from: &Place<'_, '_>,
+    allowance: &mut Allowance,
 ) -> Result<ColumnTransformer, OwnError> {
     let branches = branches.into_iter().enumerate().map(|(number, BranchDescription { columns, steps, weight })| {
         let steps = steps
             .into_iter()
             .enumerate()
-            .map(|(index, step)| read(step, &from.at(format!("branches.{number}.steps.{index}"))))
+            .map(|(index, step)| read(step, &from.at(format!("branches.{number}.steps.{index}")), allowance))
             .collect::<Result<_, _>>()?;
         Ok(Branch { columns, steps, weight })
     });

@@ -5,6 +5,7 @@ use std::mem::size_of;
 
 use crate::model::Limits;
 use crate::model::limits::Exceeded;
+use crate::model::operations::Operations;
 
 /// How often a reader may look at a value of a graph, for each instruction that a file may hold. An honest reader looks
 /// a handful of times; one that follows a value shared a thousand times would look for ever.
@@ -22,6 +23,7 @@ const SMALLEST: usize = 4;
 #[derive(Debug)]
 pub(in crate::model::formats) struct Budget {
     limits: Limits,
+    operations: Operations,
     memory: Cell<usize>,
     looks: Cell<usize>,
     exceeded: Cell<Option<Exceeded>>,
@@ -31,6 +33,7 @@ impl Budget {
     pub(in crate::model::formats) fn new(limits: &Limits) -> Self {
         Self {
             limits: *limits,
+            operations: Operations::new(limits),
             memory: Cell::new(limits.memory_bytes),
             looks: Cell::new(limits.instructions.saturating_mul(LOOKS)),
             exceeded: Cell::new(None),
@@ -39,6 +42,11 @@ impl Budget {
 
     pub(in crate::model::formats) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What may be done.
+    pub(in crate::model::formats) fn operations(&self) -> &Operations {
+        &self.operations
     }
 
     /// Takes `bytes` from the memory that is left.

@@ -152,6 +152,10 @@ impl<'a> Machine<'a> {
             return Err(self.unexpected("text to encode as latin1", text));
         };
         self.charge(text.len())?;
+        if text.is_ascii() {
+            return Ok(Value::Bytes(Cow::Owned(text.as_bytes().to_vec())));
+        }
+        self.budget.operations().spend(text.len() / 2)?;
         let bytes = text.chars().map(|c| u8::try_from(c).map_err(|_| Problem::Text)).collect::<Result<_, _>>()?;
         Ok(Value::Bytes(Cow::Owned(bytes)))
     }

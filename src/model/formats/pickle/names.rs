@@ -101,9 +101,16 @@ const TYPES: [&str; 17] = [
     "object_", "str_", "uint16", "uint32", "uint64", "uint8",
 ];
 
+/// The most bytes of a module's or a class's name. A name is looked through whenever it is used, and a few bytes of a file
+/// use it.
+const LONGEST: usize = 256;
+
 impl<'a> Name<'a> {
     /// Looks a name up. `None` when it may not stand in a model file.
     fn find(module: &'a str, name: &'a str) -> Option<Self> {
+        if module.len().max(name.len()) > LONGEST {
+            return None;
+        }
         // numpy 2 moved `numpy.core` to `numpy._core`; Python 3 renamed `__builtin__` and `copy_reg`.
         Some(match (module, name) {
             ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => Self::Reconstruct,

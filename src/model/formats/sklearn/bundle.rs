@@ -7,11 +7,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::estimator::Estimator;
-use super::walk::{Chain, MAX_PARTS, Walk};
+use super::walk::{Chain, Walk};
 use super::{SklearnError, estimator_of, is_detector};
 use crate::model::formats::pickle::Node;
 use crate::model::formats::printable::printable;
-use crate::model::preprocessing::MAX_WIDTH;
+use crate::model::preprocessing::{MAX_STEPS, MAX_WIDTH};
 
 /// The estimators of a file.
 pub(super) struct Bundle<'g, 'a> {
@@ -307,8 +307,8 @@ fn steps<'g, 'a>(root: Node<'g, 'a>) -> Result<Option<Vec<Item<'g, 'a>>>, Sklear
 }
 
 fn push<'g, 'a>(items: &mut Vec<Item<'g, 'a>>, item: Item<'g, 'a>, root: Node<'_, '_>) -> Result<(), SklearnError> {
-    if items.len() == MAX_PARTS {
-        let found = format!("{} of more than {MAX_PARTS} values", root.kind());
+    if items.len() == MAX_STEPS {
+        let found = format!("{} of more than {MAX_STEPS} values", root.kind());
         return Err(SklearnError::NotAnEstimator { found });
     }
     items.push(item);

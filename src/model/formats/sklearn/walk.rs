@@ -5,11 +5,7 @@ use super::{SklearnError, estimator_of, pyod, step};
 use crate::model::Limits;
 use crate::model::formats::pickle::Node;
 use crate::model::limits::Exceeded;
-use crate::model::preprocessing::{Function, FunctionTransformer, Step};
-
-/// The most parts that a model may have, nested ones counted: a few values of a file can refer to each other so that
-/// there is no end of them.
-pub(super) const MAX_PARTS: usize = 1_000;
+use crate::model::preprocessing::{Function, FunctionTransformer, MAX_STEPS, Step};
 
 /// The searches for the best settings, each of which keeps the estimator that it found best.
 const SEARCHES: [&str; 4] = ["GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV"];
@@ -58,7 +54,7 @@ impl Walk {
     /// Counts one more part.
     pub(super) fn count(&mut self) -> Result<(), SklearnError> {
         self.parts += 1;
-        if self.parts > MAX_PARTS { Err(SklearnError::Parts { max: MAX_PARTS }) } else { Ok(()) }
+        if self.parts > MAX_STEPS { Err(SklearnError::Parts { max: MAX_STEPS }) } else { Ok(()) }
     }
 
     /// Counts memory that steps take. Several may share an array of the file, and have each their own of it.

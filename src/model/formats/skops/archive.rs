@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::io::Read;
 
 use super::SkopsError;
+use crate::model::formats::packed::{Inflate, PackedError, Wrapper};
 use crate::model::formats::pickle::Budget;
 use crate::model::formats::printable::printable;
 
@@ -146,10 +146,15 @@ impl Entry {
     /// As many bytes as were declared. `None` when there are more or less, or they are damaged.
     fn inflate(&self, packed: &[u8], budget: &Budget) -> Result<Option<Vec<u8>>, SkopsError> {
         budget.charge(self.size)?;
-        let mut content = Vec::with_capacity(self.size);
-        let most = u64::try_from(self.size).unwrap_or(u64::MAX).saturating_add(1);
-        let read = flate2::bufread::DeflateDecoder::new(packed).take(most).read_to_end(&mut content);
-        Ok(read.is_ok().then_some(content))
+        let inflated = Inflate::new(packed, Wrapper::None).and_then(|mut inflate| {
+            inflate.up_to(self.size + 1, budget.operations())?;
+            Ok(inflate.into_output())
+        });
+        match inflated {
+            Ok(content) => Ok(Some(content)),
+            Err(PackedError::Damaged(_)) => Ok(None),
+            Err(PackedError::Limit(exceeded)) => Err(exceeded.into()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::SkopsError;
+use crate::model::decimal;
 use crate::model::formats::pickle::Budget;
 use crate::model::formats::printable::printable;
 
@@ -24,6 +25,10 @@ pub(super) enum Json<'a> {
 impl<'a> Json<'a> {
     /// Parses a whole text.
     pub(super) fn parse(text: &'a [u8], budget: &Budget) -> Result<Self, SkopsError> {
+        if !decimal::all_within(text, budget.operations())? {
+            let problem = format!("a number of more than {} characters", decimal::LONGEST);
+            return Err(SkopsError::Json(problem));
+        }
         let mut deserializer = serde_json::Deserializer::from_slice(text);
         let seed = Seed { budget };
         let result = seed.deserialize(&mut deserializer).and_then(|json| deserializer.end().map(|()| json));

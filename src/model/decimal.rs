@@ -1,0 +1,99 @@
+//! Decimals of texts, read within bounds.
+//!
+//! Almost every decimal is read in some ten nanoseconds. One that lies between two floats, to more digits than those have,
+//! must be held against both digit by digit: a thousand times as long, and a file of a few MiB can be full of them.
+
+use super::limits::Exceeded;
+use super::operations::Operations;
+
+/// The most characters of a number. Programs write up to 17 significant digits, and exact expansions of usual values come
+/// to some sixty.
+pub(super) const LONGEST: usize = 100;
+
+/// Up to how many digits a number is read at once.
+const QUICK: usize = 19;
+
+/// What one with more digits may take, beside what each digit does, and each step of its exponent.
+const SLOW: usize = 500;
+const DIGIT: usize = 20;
+const EXPONENT: usize = 35;
+
+/// The largest exponent that says anything.
+const MOST_EXPONENT: usize = 400;
+
+/// Reads a number. `None` for what is none, or is longer than any.
+///
+/// # Errors
+/// When there are not as many operations left as this may take.
+pub(super) fn parse(text: &str, operations: &Operations) -> Result<Option<f64>, Exceeded> {
+    if text.len() > LONGEST {
+        return Ok(None);
+    }
+    if digits(text.as_bytes()) > QUICK {
+        let exponent = text.split_once(['e', 'E']).map_or("0", |(_, exponent)| exponent);
+        let exponent = exponent.parse().map_or(MOST_EXPONENT, |exponent: i16| exponent.unsigned_abs().into());
+        operations.spend(SLOW + DIGIT * text.len() + EXPONENT * exponent.min(MOST_EXPONENT))?;
+    }
+    Ok(text.parse().ok())
+}
+
+/// Takes the operations of all numbers that may stand in a text of JSON, whose reader knows no slow exponents. `false` when
+/// there is one that is longer than any.
+pub(super) fn all_within(text: &[u8], operations: &Operations) -> Result<bool, Exceeded> {
+    for run in text.split(|byte| !(byte.is_ascii_digit() || *byte == b'.')).filter(|run| run.len() > QUICK) {
+        if run.len() > LONGEST {
+            return Ok(false);
+        }
+        if digits(run) > QUICK {
+            operations.spend(SLOW + DIGIT * run.len())?;
+        }
+    }
+    Ok(true)
+}
+
+/// How many digits stand before the exponent, from the first on that is not zero.
+fn digits(number: &[u8]) -> usize {
+    let mantissa = number.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
+    mantissa.iter().filter(|byte| byte.is_ascii_digit()).skip_while(|digit| **digit == b'0').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Limits;
+
+    /// What a number comes to, and what it took.
+    fn read(text: &str) -> (Option<f64>, usize) {
+        let operations = Operations::new(&Limits::default());
+        (parse(text, &operations).unwrap(), operations.spent())
+    }
+
+    #[test]
+    fn a_number_of_as_many_digits_as_a_float_has_takes_nothing_and_one_of_more_by_its_digits_and_exponent() {
+        for quick in ["0.1", "-1.7976931348623157e308", "1.000000000000000000e+00", "0.00000000000000000000000001", "x"]
+        {
+            assert_eq!(read(quick).1, 0, "{quick}");
+        }
+        let near = read("9007199254740993.00001");
+        assert_eq!(near, (Some(9_007_199_254_740_994.0), SLOW + 22 * DIGIT));
+        assert_eq!(read("9007199254740993.00001e-300").1, SLOW + 27 * DIGIT + 300 * EXPONENT);
+        assert_eq!(read("9007199254740993.00001e-99999").1, SLOW + 29 * DIGIT + MOST_EXPONENT * EXPONENT);
+    }
+
+    #[test]
+    fn what_is_longer_than_any_number_is_none() {
+        assert_eq!(read(&"1".repeat(LONGEST + 1)), (None, 0));
+        assert!(read(&"1".repeat(LONGEST)).0.is_some());
+    }
+
+    #[test]
+    fn a_text_takes_what_its_numbers_may_take() {
+        let operations = Operations::new(&Limits::default());
+        let text = |number: &str| format!("{{\"a1\": [1.5, {number}, -2e-300]}}");
+        assert_eq!(all_within(text("1.0").as_bytes(), &operations), Ok(true));
+        assert_eq!(operations.spent(), 0);
+        assert_eq!(all_within(text("9007199254740993.00001").as_bytes(), &operations), Ok(true));
+        assert_eq!(operations.spent(), SLOW + 22 * DIGIT);
+        assert_eq!(all_within(text(&"1".repeat(LONGEST + 1)).as_bytes(), &operations), Ok(false));
+    }
+}
