@@ -558,7 +558,9 @@ fn a_bomb_takes_no_more_memory_than_is_declared() {
         let before = resident("VmRSS") - bytes.len();
         assert!(read(&bytes).is_err());
         let peak = resident("VmHWM");
-        assert!(peak - before <= 64 << 20, "{} KiB over {} KiB", (peak - before) / 1024, before / 1024);
+        // A large file may take more in proportion to its size; docs/models.md says how much at most.
+        let most = if bytes.len() <= 1 << 20 { 64 << 20 } else { (112 << 20) + bytes.len() };
+        assert!(peak - before <= most, "{} KiB over {} KiB", (peak - before) / 1024, before / 1024);
         return;
     }
     let folder = tempfile::tempdir().unwrap();
