@@ -183,13 +183,13 @@ impl fmt::Display for NameTemplate {
 }
 
 /// A path without its ending: a dot and up to eight letters and digits, at least one a letter, so that the number in
-/// `model_press_1.5` stays. Before it, endings that are known to come in pairs (`.pkl.gz`, `.z.joblib`) go too.
+/// `model_press_1.5` stays, or `.safetensors`, our own. Before it, endings that are known to come in pairs (`.pkl.gz`, `.z.joblib`) go too.
 pub(super) fn without_ending(path: &str) -> &str {
     const PAIRED: [&str; 9] = ["pkl", "pickle", "joblib", "z", "gz", "bz2", "xz", "lzma", "lz4"];
     let split = |path| -> Option<(&str, &str)> {
         let (stem, ending) = str::rsplit_once(path, '.')?;
         let named = stem.rsplit('/').next().is_some_and(|name| !name.is_empty());
-        let plausible = (1..=8).contains(&ending.len())
+        let plausible = ((1..=8).contains(&ending.len()) || ending == "safetensors")
             && ending.bytes().all(|byte| byte.is_ascii_alphanumeric())
             && ending.bytes().any(|byte| byte.is_ascii_alphabetic());
         (named && plausible).then_some((stem, ending))
@@ -214,7 +214,14 @@ mod tests {
     #[test]
     fn a_name_gives_device_and_sensor_whatever_its_ending() {
         let template = "model_{device}_{sensor}";
-        for path in ["model_1_2", "model_1_2.pkl", "model_1_2.joblib", "model_1_2.z.joblib", "model_1_2.pkl.gz"] {
+        for path in [
+            "model_1_2",
+            "model_1_2.pkl",
+            "model_1_2.joblib",
+            "model_1_2.z.joblib",
+            "model_1_2.pkl.gz",
+            "model_1_2.safetensors",
+        ] {
             assert_eq!(found(template, path).as_deref(), Some("1/2"), "{path}");
         }
         assert_eq!(found(template, "model_press_1.5").as_deref(), Some("press/1.5"));

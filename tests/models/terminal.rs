@@ -124,5 +124,5 @@ fn a_folder_of_models_and_a_history_are_told_of_without_what_steers() {
     let odd = folder.path().join("odd.csv");
     fs::write(&odd, format!("TS,\"Dev{HOSTILE}\nforged\"\n")).unwrap();
     let (_, err) = run(&["score", "--models", models, "--out", "scored", "--data", odd.to_str().unwrap()]);
-    assert!(err.contains("its header names TS, Dev·[2J"), "{err}");
+    assert!(err.contains("its header names") && err.contains("[2J"), "{err}");
 }
