@@ -17,6 +17,11 @@ use anomalyd::telemetry::logging::{self, LogFormat};
 use anomalyd::telemetry::panics;
 use clap::{Parser, Subcommand};
 
+/// A run takes and gives back many small pieces of memory on all cores at once, which the system's allocator is slow at:
+/// see docs/performance.md. Without huge pages (Cargo.toml), which would quadruple the memory of a small installation.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Scores many anomaly models on a schedule, on one edge gateway.
 ///
 /// Devices publish sensor readings over MQTT. anomalyd makes them durable, aggregates them over intervals, and scores
