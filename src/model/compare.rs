@@ -85,7 +85,7 @@ impl Comparison {
     /// Decision values agree when |found − expected| ≤ tolerance · max(|expected|, floor). The floor is a share of the
     /// detector's [`unit`](super::Detector::unit) or of the largest expected value, whichever is more: 1/1000 for 64-bit
     /// floats and all of it for 32-bit ones; it is never above the largest expected value. Where they do not, they still
-    /// agree when they are as near as what [rounding](super::rounding) may do to the row: near the boundary a decision
+    /// agree when they are as near as what rounding may do to the row: near the boundary a decision
     /// value is a small difference of large numbers, and no two orders of summation agree to a share of it. Labels must
     /// be the same wherever the decision value is further from zero than that.
     pub fn new(model: &Model, found: &[Evaluation], expected: &AnsweredRows, tolerance: Tolerance) -> Self {

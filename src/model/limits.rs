@@ -10,7 +10,7 @@ pub struct Limits {
     /// The largest file, in bytes: `models.max_file`.
     pub file_bytes: usize,
     /// The memory that reading may take beside the file itself, in bytes: `models.max_memory`. What is decompressed counts
-    /// as well. A large file may take more: as much again as its own bytes (ONNX twice); compressed, [`EXPANSION`] times
+    /// as well. A large file may take more: as much again as its own bytes (ONNX twice); compressed, eight times
     /// that, but no more than the largest file.
     pub memory_bytes: usize,
     /// The most instructions, or parts, that a file may hold: `models.max_instructions`.
