@@ -88,7 +88,7 @@ impl Standardised {
         let Self { traces, count, spreads, .. } = self;
         let spreads = range(*spreads);
         format!(
-            "its {count} {traces} lie around 0 and spread by {spreads}, as if it had been trained on scaled rows, and no \
+            "the model's {count} {traces} lie around 0 and spread by {spreads}, as if it had been trained on scaled rows, and no \
              scaler stands before it; if it was, {ADVICE}"
         )
     }

@@ -61,7 +61,7 @@ pub enum Warning {
     Unscaled(#[from] Unscaled),
     /// Its file holds a threshold beside the detector.
     #[error(
-        "its file holds a threshold of {threshold} beside the detector, which is not applied: labels are the detector's own; \
+        "the model's file holds a threshold of {threshold} beside the detector, which is not applied: labels are the detector's own; \
          set the offset of the detector before it is dumped, or by: anomalyd model convert --offset"
     )]
     Threshold {
