@@ -122,12 +122,12 @@ impl Server {
         }
     }
 
-    /// Whether the daemon has work: a message that it owes an acknowledgement, or behind a broker messages that are
-    /// there, and make more runs due than have finished.
-    fn keeps_busy(self, progress: Progress, runs: u64) -> bool {
+    /// Whether the daemon has work: a message that it owes an acknowledgement, or behind a broker messages that still
+    /// come, or make more runs due than have finished.
+    fn keeps_busy(self, progress: Progress, total: u64, runs: u64) -> bool {
         match self {
             Self::Daemon => progress.sent > progress.acknowledged,
-            Self::Broker => progress.acknowledged > (runs + 2) * READINGS_PER_WINDOW,
+            Self::Broker => progress.acknowledged < total || progress.acknowledged > (runs + 2) * READINGS_PER_WINDOW,
         }
     }
 
@@ -135,7 +135,8 @@ impl Server {
     fn jitter(self) -> Duration {
         match self {
             Self::Daemon => Duration::from_millis(3),
-            Self::Broker => Duration::from_millis(40),
+            // Longer, and those who are killed first have done it all.
+            Self::Broker => Duration::from_millis(6),
         }
     }
 }
@@ -185,7 +186,7 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
                 Death::Starting(_) => starting += usize::from(daemon.said("ready") == 0),
                 _ => {
                     working += 1;
-                    busy += usize::from(server.keeps_busy(at_the_end, earlier_runs));
+                    busy += usize::from(server.keeps_busy(at_the_end, total, earlier_runs));
                 }
             }
             daemon = site.spawn();
