@@ -123,7 +123,7 @@ fn a_folder_of_models_and_a_history_are_told_of_without_what_steers() {
     assert!(out.contains("no model: without·/s") && out.contains("model_e·_s.pkl"), "{out}{err}");
     let odd = folder.path().join("odd.csv");
     fs::write(&odd, format!("TS,\"Dev{HOSTILE}\nforged\"\n")).unwrap();
-    let score = ["score", "--models", models, "--out", "scored", "--data", odd.to_str().unwrap()];
+    let score = ["score", "--models", models, "--out", out_folder.to_str().unwrap(), "--data", odd.to_str().unwrap()];
     let (_, err) = run(&score);
     assert!(err.contains("does not say whose") && err.contains("[2J"), "{err}");
     let (_, err) = run(&[&score[..], &["--columns", "value=none"]].concat());
