@@ -79,9 +79,9 @@ pub enum DaemonError {
 /// A daemon at work. To be made and stopped inside an actix system.
 pub struct Daemon {
     stop: StopTrigger,
-    sources: Vec<Part>,
+    sources: Vec<DaemonTask>,
     /// What is given up at the end: publishing goes on at the next start, reporting has no end.
-    background: Vec<Part>,
+    background: Vec<DaemonTask>,
     scheduler: Addr<Scheduler>,
     recorder: Addr<Recorder>,
     supervisor: Addr<SensorSupervisor>,
@@ -92,12 +92,12 @@ pub struct Daemon {
 }
 
 /// A task that goes on as long as the daemon.
-struct Part {
+struct DaemonTask {
     name: &'static str,
     task: JoinHandle<()>,
 }
 
-impl Part {
+impl DaemonTask {
     fn start(name: &'static str, task: impl Future<Output = ()> + 'static) -> Self {
         Self { name, task: actix_rt::spawn(task) }
     }
@@ -210,12 +210,13 @@ impl Daemon {
         let mut background = Vec::new();
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
-        background.push(Part::start("model watcher", watcher));
+        background.push(DaemonTask::start("model watcher", watcher));
         if let Some(files) = settings.files {
-            background.push(Part::start("file publisher", publish_files(published.clone(), files, commands.clone())));
+            background
+                .push(DaemonTask::start("file publisher", publish_files(published.clone(), files, commands.clone())));
         }
         if let Some(mqtt) = settings.mqtt {
-            background.push(Part::start("MQTT publisher", publish_mqtt(published, mqtt, commands.clone())));
+            background.push(DaemonTask::start("MQTT publisher", publish_mqtt(published, mqtt, commands.clone())));
         }
 
         let (routes, filters, times) = (settings.routes, settings.filters, settings.times);
@@ -228,7 +229,7 @@ impl Daemon {
             let broker = broker.as_ref().map(|broker| ("broker", broker.counters()));
             let reported =
                 Reported { sources: listener.into_iter().chain(broker).collect(), intake: intake.clone(), reader };
-            background.push(Part::start("reporter", report(reporter, reported)));
+            background.push(DaemonTask::start("reporter", report(reporter, reported)));
         }
         if let Some(listener) = listener {
             let arbiters = arbiters(settings.threads);
@@ -238,10 +239,10 @@ impl Daemon {
                     tracing::error!("the listener failed: {error}");
                 }
             };
-            sources.push(Part::start("listener", serve));
+            sources.push(DaemonTask::start("listener", serve));
         }
         if let Some(broker) = broker {
-            sources.push(Part::start("broker's source", broker.run(intake, decoders, stop)));
+            sources.push(DaemonTask::start("broker's source", broker.run(intake, decoders, stop)));
         }
         Ok(Self {
             stop: trigger,
@@ -260,7 +261,7 @@ impl Daemon {
     /// Waits until the daemon fails on its own: when the committer can write no more.
     pub async fn failure(&mut self) -> DaemonError {
         let parts = self.sources.iter_mut().chain(&mut self.background);
-        let ends: Vec<_> = parts.map(|Part { name, task }| task.map(|_| *name)).collect();
+        let ends: Vec<_> = parts.map(|DaemonTask { name, task }| task.map(|_| *name)).collect();
         let (scheduler, recorder, supervisor) = (&self.scheduler, &self.recorder, &self.supervisor);
         let dead_actor = async {
             let mut rounds = tokio::time::interval(ROUNDS);

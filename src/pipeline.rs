@@ -58,7 +58,7 @@ pub struct Position {
 
 /// How far a batch got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Taken {
+pub enum BatchProgress {
     /// All of it is taken in.
     Whole,
     /// The reading at this place, and those behind it, wait until the runs that are due have ended.
@@ -173,18 +173,18 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the store refuses.
-    pub fn take(&mut self, batch: &mut Batch, from: usize) -> Result<Taken, StoreError> {
+    pub fn take(&mut self, batch: &mut Batch, from: usize) -> Result<BatchProgress, StoreError> {
         self.rejects.append(std::mem::take(&mut batch.rejects));
         for (place, reading) in batch.readings.iter().enumerate().skip(from) {
             if let Clock::Event(_) = self.settings.clock {
                 self.follow(reading.time)?;
                 if self.pace == Pace::Held {
-                    return Ok(Taken::UpTo(place));
+                    return Ok(BatchProgress::UpTo(place));
                 }
             }
             self.admit(*reading);
         }
-        Ok(Taken::Whole)
+        Ok(BatchProgress::Whole)
     }
 
     /// Closes every window that ends at `until` or before.

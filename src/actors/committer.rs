@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use crate::actors::intake::{SessionPresent, Submission};
 use crate::ingest::batch::Batch;
 use crate::interval::Window;
-use crate::pipeline::{Pipeline, Position, Taken};
+use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::run::Run;
 use crate::store::{ChunkId, Committed, StoreError};
 use crate::time::Timestamp;
@@ -236,11 +236,11 @@ impl Committer {
 
     fn take_from(&mut self, mut waiting: Parked) -> Result<(), StoreError> {
         match self.pipeline.take(&mut waiting.batch, waiting.from)? {
-            Taken::Whole => {
+            BatchProgress::Whole => {
                 self.promises.committed.push(waiting.done);
                 self.promises.permits.push(waiting.permit);
             }
-            Taken::UpTo(from) => self.parked = Some(Parked { from, ..waiting }),
+            BatchProgress::UpTo(from) => self.parked = Some(Parked { from, ..waiting }),
         }
         Ok(())
     }

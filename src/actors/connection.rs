@@ -220,7 +220,7 @@ impl Connection {
 
     /// Takes in every whole packet that is there: messages go out as one batch, the rest is answered.
     async fn take_in(&mut self) -> Result<(), Closing> {
-        let Taken { batch, acks, messages, closing } = self.take_packets();
+        let ReadOutcome { batch, acks, messages, closing } = self.take_packets();
         if messages > 0 || !acks.is_empty() {
             let promise = self.submit(batch).await?;
             self.waiting.push_back(Held::new(acks, promise));
@@ -229,10 +229,10 @@ impl Connection {
         closing.map_or(Ok(()), Err)
     }
 
-    fn take_packets(&mut self) -> Taken {
+    fn take_packets(&mut self) -> ReadOutcome {
         let received = Timestamp::now();
         let max_bytes = self.shared.settings.max_packet_bytes;
-        let mut taken = Taken::default();
+        let mut taken = ReadOutcome::default();
         let mut repeated = 0;
         let bytes = self.buffer.unread();
         let mut consumed = 0;
@@ -343,7 +343,7 @@ impl Connection {
 
 /// What one read brought.
 #[derive(Default)]
-struct Taken {
+struct ReadOutcome {
     batch: Batch,
     acks: DeviceAcks,
     messages: usize,

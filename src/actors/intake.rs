@@ -47,7 +47,7 @@ pub enum Submission {
 /// The committer is gone: the daemon stops.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the daemon is stopping: nothing more is taken in")]
-pub struct Closed;
+pub struct IntakeClosed;
 
 /// A promise that a batch will be durable. Resolves to the proof.
 pub type Promise = oneshot::Receiver<Committed>;
@@ -69,12 +69,12 @@ impl Intake {
     ///
     /// # Errors
     /// When the daemon stops.
-    pub async fn submit(&self, batch: Batch) -> Result<Promise, Closed> {
+    pub async fn submit(&self, batch: Batch) -> Result<Promise, IntakeClosed> {
         // A batch larger than the whole intake takes all of it, so that it passes alone.
         let size = u32::try_from(batch.size_bytes()).unwrap_or(u32::MAX).min(self.capacity_bytes);
-        let permit = Arc::clone(&self.budget).acquire_many_owned(size).await.map_err(|_| Closed)?;
+        let permit = Arc::clone(&self.budget).acquire_many_owned(size).await.map_err(|_| IntakeClosed)?;
         let (done, promise) = oneshot::channel();
-        self.submissions.send(Submission::Batch { batch, done, permit }).map_err(|_| Closed)?;
+        self.submissions.send(Submission::Batch { batch, done, permit }).map_err(|_| IntakeClosed)?;
         Ok(promise)
     }
 
@@ -82,10 +82,10 @@ impl Intake {
     ///
     /// # Errors
     /// When the daemon stops.
-    pub async fn open_session(&self, client: &str, lifetime: SessionLifetime) -> Result<SessionPresent, Closed> {
+    pub async fn open_session(&self, client: &str, lifetime: SessionLifetime) -> Result<SessionPresent, IntakeClosed> {
         let (done, answer) = oneshot::channel();
         let session = Submission::Session { client: client.to_owned(), lifetime, done };
-        self.submissions.send(session).map_err(|_| Closed)?;
-        answer.await.map_err(|_| Closed)
+        self.submissions.send(session).map_err(|_| IntakeClosed)?;
+        answer.await.map_err(|_| IntakeClosed)
     }
 }

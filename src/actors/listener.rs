@@ -71,7 +71,7 @@ pub enum ListenError {
         "cannot listen for devices on {0}: another program, perhaps a broker, does so already; \
          stop it, or set mqtt.listen.address to another port"
     )]
-    Taken(SocketAddr),
+    AddressInUse(SocketAddr),
     /// The address is not this machine's.
     #[error(
         "cannot listen for devices on {0}: this machine has no such address; \
@@ -123,7 +123,7 @@ impl Listener {
     pub fn bind(settings: ListenerSettings) -> Result<Self, ListenError> {
         let at = settings.address;
         let explain = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => ListenError::Taken(at),
+            io::ErrorKind::AddrInUse => ListenError::AddressInUse(at),
             io::ErrorKind::AddrNotAvailable => ListenError::NoSuchAddress(at),
             io::ErrorKind::PermissionDenied => ListenError::Forbidden(at),
             _ => ListenError::Other { address: at, source },
@@ -211,10 +211,10 @@ async fn accept(listener: &TcpListener, arbiters: &[ArbiterHandle], places: &Arc
             }
             continue;
         };
-        let place = Place::new(permit, Arc::clone(shared), peer);
+        let slot = ConnectionSlot::new(permit, Arc::clone(shared), peer);
         match arbiters.next() {
-            Some(arbiter) => spread(stream, arbiter, place),
-            None => drop(tokio::task::spawn_local(serve(stream, place))),
+            Some(arbiter) => spread(stream, arbiter, slot),
+            None => drop(tokio::task::spawn_local(serve(stream, slot))),
         }
     }
 }
@@ -223,16 +223,16 @@ async fn accept(listener: &TcpListener, arbiters: &[ArbiterHandle], places: &Arc
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Moves a connection to an arbiter: to its thread, and to the event queue of its runtime.
-fn spread(stream: TcpStream, arbiter: &ArbiterHandle, mut place: Place) {
+fn spread(stream: TcpStream, arbiter: &ArbiterHandle, mut slot: ConnectionSlot) {
     let stream = match stream.into_std() {
         Ok(stream) => stream,
-        Err(error) => return place.ended(&Closing::Network(error).into()),
+        Err(error) => return slot.ended(&Closing::Network(error).into()),
     };
     let alive = arbiter.spawn_fn(move || {
         tokio::task::spawn_local(async move {
             match TcpStream::from_std(stream) {
-                Ok(stream) => serve(stream, place).await,
-                Err(error) => place.ended(&Closing::Network(error).into()),
+                Ok(stream) => serve(stream, slot).await,
+                Err(error) => slot.ended(&Closing::Network(error).into()),
             }
         });
     });
@@ -241,24 +241,24 @@ fn spread(stream: TcpStream, arbiter: &ArbiterHandle, mut place: Place) {
     }
 }
 
-async fn serve(stream: TcpStream, mut place: Place) {
+async fn serve(stream: TcpStream, mut slot: ConnectionSlot) {
     // Acknowledgements are small and complete: waiting for more to send would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
-        return place.ended(&Closing::Network(error).into());
+        return slot.ended(&Closing::Network(error).into());
     }
-    let ended = Connection::new(stream, Arc::clone(&place.shared)).serve().await;
-    place.ended(&ended);
+    let ended = Connection::new(stream, Arc::clone(&slot.shared)).serve().await;
+    slot.ended(&ended);
 }
 
 /// One of the connections that may be open. Counts how it ended when it is dropped.
-struct Place {
+struct ConnectionSlot {
     shared: Arc<Shared>,
     peer: SocketAddr,
     kind: CloseKind,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Place {
+impl ConnectionSlot {
     fn new(permit: OwnedSemaphorePermit, shared: Arc<Shared>, peer: SocketAddr) -> Self {
         shared.counters.connections_opened.add(1);
         // Whoever leaves without a word has panicked.
@@ -279,7 +279,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.shared.counters.count_closed(self.kind);
     }

@@ -49,7 +49,7 @@ pub struct Scheduler {
     commands: Commands,
     recorder: Addr<Recorder>,
     position: watch::Receiver<Position>,
-    phase: Phase,
+    state: SchedulerState,
     trust: ClockTrust,
     /// Told whenever a run has ended.
     ended: Arc<Notify>,
@@ -57,7 +57,7 @@ pub struct Scheduler {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Phase {
+enum SchedulerState {
     Waiting,
     /// Runs go on. Nothing overlaps: what becomes due meanwhile follows.
     Running,
@@ -79,11 +79,20 @@ impl Scheduler {
         let position = commands.position();
         let idle = Idle { taken_in: 0, since: Instant::now() };
         let trust = ClockTrust::new(settings.clock.now(), Instant::now(), settings.settle);
-        Self { settings, commands, recorder, position, phase: Phase::Waiting, trust, ended: Arc::default(), idle }
+        Self {
+            settings,
+            commands,
+            recorder,
+            position,
+            state: SchedulerState::Waiting,
+            trust,
+            ended: Arc::default(),
+            idle,
+        }
     }
 
     fn start_due(&mut self, context: &mut Context<Self>) {
-        if self.phase != Phase::Waiting {
+        if self.state != SchedulerState::Waiting {
             return;
         }
         if let Clock::Wall = self.settings.clock {
@@ -100,13 +109,13 @@ impl Scheduler {
             }
         }
         let Some(due) = self.due() else { return };
-        self.phase = Phase::Running;
+        self.state = SchedulerState::Running;
         let run = score_first(due, self.commands.clone(), self.recorder.clone());
         context.spawn(run.into_actor(self).map(|result, scheduler, context| {
             scheduler.idle.since = Instant::now();
             scheduler.ended.notify_waiters();
-            if scheduler.phase == Phase::Running {
-                scheduler.phase = Phase::Waiting;
+            if scheduler.state == SchedulerState::Running {
+                scheduler.state = SchedulerState::Waiting;
             }
             match result {
                 // What else is due follows.
@@ -126,7 +135,7 @@ impl Scheduler {
         let taken_in = READINGS_ACCEPTED.get() + READINGS_REPEATED.get();
         if taken_in != self.idle.taken_in {
             self.idle = Idle { taken_in, since: Instant::now() };
-        } else if self.phase == Phase::Waiting && self.idle.since.elapsed() >= idle {
+        } else if self.state == SchedulerState::Waiting && self.idle.since.elapsed() >= idle {
             self.commands.send(Command::EndHistory);
             self.idle.since = Instant::now();
         }
@@ -252,8 +261,8 @@ impl Handler<StopScheduling> for Scheduler {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: StopScheduling, _: &mut Context<Self>) -> Self::Result {
-        let running = self.phase == Phase::Running;
-        self.phase = Phase::Stopped;
+        let running = self.state == SchedulerState::Running;
+        self.state = SchedulerState::Stopped;
         // Listening begins here: the run may end before the answer is first asked for.
         let ended = Arc::clone(&self.ended).notified_owned();
         Box::pin(async move {

@@ -4,14 +4,14 @@ use tokio::sync::watch;
 
 /// Asks all holders of the [`Stop`] to stop: when told to, and also when it is dropped.
 #[derive(Debug)]
-pub struct StopTrigger(watch::Sender<Phase>);
+pub struct StopTrigger(watch::Sender<StopState>);
 
 /// Where to learn that one should stop.
 #[derive(Clone, Debug)]
-pub struct Stop(watch::Receiver<Phase>);
+pub struct Stop(watch::Receiver<StopState>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum StopState {
     Running,
     Stopping,
 }
@@ -19,7 +19,7 @@ enum Phase {
 impl Stop {
     /// A stop that was not asked for yet, and its trigger.
     pub fn new() -> (StopTrigger, Self) {
-        let (sender, receiver) = watch::channel(Phase::Running);
+        let (sender, receiver) = watch::channel(StopState::Running);
         (StopTrigger(sender), Self(receiver))
     }
 
@@ -27,14 +27,14 @@ impl Stop {
     pub async fn requested(&self) {
         let mut receiver = self.0.clone();
         // An error means that the trigger is gone, which asks for a stop as well.
-        let _ = receiver.wait_for(|phase| *phase == Phase::Stopping).await;
+        let _ = receiver.wait_for(|state| *state == StopState::Stopping).await;
     }
 }
 
 impl StopTrigger {
     /// Asks for the stop.
     pub fn stop(&self) {
-        self.0.send_replace(Phase::Stopping);
+        self.0.send_replace(StopState::Stopping);
     }
 }
 

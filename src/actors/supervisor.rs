@@ -148,13 +148,13 @@ pub struct SensorSupervisor {
     /// One thread a core; the actors are dealt out to them.
     threads: Vec<(ArbiterHandle, AtWork)>,
     scope: Vec<Scope>,
-    sensors: BTreeMap<SensorId, Place>,
+    sensors: BTreeMap<SensorId, ActorSlot>,
     /// That of the latest assignment.
     generation: Generation,
 }
 
 /// What stands where a sensor's actor should be.
-enum Place {
+enum ActorSlot {
     Alive(Addr<SensorActor>, Assignment),
     /// It died, and a new one is made after a pause.
     Dead(Assignment),
@@ -162,7 +162,7 @@ enum Place {
     Broken(String),
 }
 
-impl Place {
+impl ActorSlot {
     /// What is at work here, or was until a moment ago.
     fn assignment(&self) -> Option<&Assignment> {
         match self {
@@ -190,11 +190,11 @@ impl SensorSupervisor {
         }
     }
 
-    fn place(&self, assignment: Assignment, context: &Context<Self>) -> Place {
+    fn place(&self, assignment: Assignment, context: &Context<Self>) -> ActorSlot {
         let (arbiter, at_work) = &self.threads[self.thread_of(assignment.sensor)];
         let (settings, windows) = (Arc::clone(&self.settings), self.windows.clone());
         let actor = SensorActor::new(assignment.clone(), settings, windows, at_work.clone(), context.address());
-        Place::Alive(Supervisor::start_in_arbiter(arbiter, move |_| actor), assignment)
+        ActorSlot::Alive(Supervisor::start_in_arbiter(arbiter, move |_| actor), assignment)
     }
 }
 
@@ -224,7 +224,7 @@ impl SensorSupervisor {
                 let (generation, failures) = (self.generation, Arc::new(AtomicU32::new(0)));
                 self.place(Assignment { sensor, name, model, plan, generation, failures }, context)
             }
-            Err(unusable) => Place::Broken(unusable.reason),
+            Err(unusable) => ActorSlot::Broken(unusable.reason),
         };
         self.sensors.insert(sensor, place);
     }
@@ -235,7 +235,7 @@ impl SensorSupervisor {
     /// finds that nobody can reach it any more.
     fn replace(&mut self, scope: Scope, news: &mut ModelNews, context: &Context<Self>) {
         let name = &scope.name;
-        let before = self.sensors.get(&scope.sensor).and_then(Place::assignment);
+        let before = self.sensors.get(&scope.sensor).and_then(ActorSlot::assignment);
         match (&scope.model, before) {
             (Err(unusable), Some(_)) => {
                 metrics::MODELS_REFUSED.add(1);
@@ -256,7 +256,7 @@ impl SensorSupervisor {
     }
 
     fn count(&self) {
-        let broken = self.sensors.values().filter(|place| matches!(place, Place::Broken(_))).count();
+        let broken = self.sensors.values().filter(|place| matches!(place, ActorSlot::Broken(_))).count();
         metrics::MODELS_BROKEN.set(broken as u64);
         metrics::MODELS_LOADED.set((self.sensors.len() - broken) as u64);
     }
@@ -271,7 +271,7 @@ impl Handler<ChangeModels> for SensorSupervisor {
                 ModelChange::Assign(scope) => self.replace(scope, &mut news, context),
                 ModelChange::Remove(sensor) => {
                     // Its actor ends when nobody can reach it any more.
-                    if let Some(assignment) = self.sensors.remove(&sensor).as_ref().and_then(Place::assignment) {
+                    if let Some(assignment) = self.sensors.remove(&sensor).as_ref().and_then(ActorSlot::assignment) {
                         assignment.retire(&self.settings.restart);
                         metrics::MODELS_CHANGED.add(1);
                         news.gone(&assignment.name);
@@ -292,12 +292,12 @@ impl Handler<Broadcast> for SensorSupervisor {
         let Broadcast { window, sensors, deadline, recorder } = broadcast;
         for sensor in sensors {
             let reason = match self.sensors.get(&sensor) {
-                Some(Place::Alive(actor, _)) => {
+                Some(ActorSlot::Alive(actor, _)) => {
                     actor.do_send(ScoreWindow { window, deadline, recorder: recorder.clone() });
                     continue;
                 }
-                Some(Place::Dead(_)) => "the sensor's actor is being restarted".to_owned(),
-                Some(Place::Broken(reason)) => reason.clone(),
+                Some(ActorSlot::Dead(_)) => "the sensor's actor is being restarted".to_owned(),
+                Some(ActorSlot::Broken(reason)) => reason.clone(),
                 None => "the sensor has no model".to_owned(),
             };
             recorder.do_send(Scoring { window, sensor, outcome: Outcome::Failed { reason } });
@@ -310,7 +310,7 @@ impl Handler<SensorDied> for SensorSupervisor {
 
     fn handle(&mut self, SensorDied { sensor, generation }: SensorDied, context: &mut Context<Self>) {
         let assignment = match self.sensors.get(&sensor) {
-            Some(Place::Alive(_, assignment)) if assignment.generation == generation => assignment.clone(),
+            Some(ActorSlot::Alive(_, assignment)) if assignment.generation == generation => assignment.clone(),
             _ => return,
         };
         let failures = assignment.failures.load(Ordering::Relaxed).max(1);
@@ -322,9 +322,9 @@ impl Handler<SensorDied> for SensorSupervisor {
         metrics::ACTORS_RESTARTED.add(1);
         let name = &assignment.name;
         tracing::error!(sensor = %name, failures, "the sensor's actor died; a new one follows in {} ms", pause.as_millis());
-        self.sensors.insert(sensor, Place::Dead(assignment));
+        self.sensors.insert(sensor, ActorSlot::Dead(assignment));
         context.run_later(pause, move |parent, context| {
-            let Some(Place::Dead(assignment)) = parent.sensors.get(&sensor) else { return };
+            let Some(ActorSlot::Dead(assignment)) = parent.sensors.get(&sensor) else { return };
             if assignment.generation == generation {
                 let place = parent.place(assignment.clone(), context);
                 parent.sensors.insert(sensor, place);
@@ -390,7 +390,7 @@ impl SensorSupervisor {
              those behind it on its thread are missing; they are scored again once it has ended, and it is quarantined \
              if it goes on so"
         );
-        let assignment = self.sensors.get(&work.sensor).and_then(Place::assignment);
+        let assignment = self.sensors.get(&work.sensor).and_then(ActorSlot::assignment);
         // A model that was replaced meanwhile is nobody's any more.
         if let Some(assignment) = assignment.filter(|assignment| assignment.generation == work.generation) {
             assignment.count_failure(&self.settings.restart);
@@ -405,7 +405,7 @@ impl SensorSupervisor {
 
     /// Why a sensor may not have answered that is not being scored.
     fn unanswered(&self, sensor: SensorId) -> String {
-        let assignment = self.sensors.get(&sensor).and_then(Place::assignment);
+        let assignment = self.sensors.get(&sensor).and_then(ActorSlot::assignment);
         match assignment.map_or(0, |assignment| assignment.failures.load(Ordering::Relaxed)) {
             0 => NO_ANSWER.to_owned(),
             failures => format!("{NO_ANSWER}: it waits out a pause after {failures} failures"),

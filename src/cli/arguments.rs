@@ -1,6 +1,6 @@
 //! Arguments that several commands take.
 
-use crate::features::{FeatureError, FeatureSet, Missing, MissingError};
+use crate::features::{FeatureError, FeatureSet, MissingError, MissingPolicy};
 use crate::time::Span;
 
 /// Text that is not a span.
@@ -28,10 +28,10 @@ pub(super) enum FeaturesError {
 pub(super) fn parse_features(text: &str) -> Result<FeatureSet, FeaturesError> {
     let mut list = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(text.as_bytes());
     let columns = list.records().next().transpose()?.unwrap_or_default();
-    Ok(FeatureSet::parse(&columns.iter().collect::<Vec<_>>(), Missing::default())?)
+    Ok(FeatureSet::parse(&columns.iter().collect::<Vec<_>>(), MissingPolicy::default())?)
 }
 
 /// Reads what becomes of rows without a value.
-pub(super) fn parse_missing(text: &str) -> Result<Missing, MissingError> {
-    Missing::parse(text)
+pub(super) fn parse_missing(text: &str) -> Result<MissingPolicy, MissingError> {
+    MissingPolicy::parse(text)
 }

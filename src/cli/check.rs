@@ -140,7 +140,7 @@ fn check_ports(config: &Config, settings: &Settings, findings: &mut Findings) {
     {
         match error {
             // A daemon with this configuration has both the port and the store.
-            ListenError::Taken(address) if store::is_in_use(&settings.store.directory) => {
+            ListenError::AddressInUse(address) if store::is_in_use(&settings.store.directory) => {
                 let by =
                     format!("{address} is taken, as it should be: a daemon is running on this configuration's store");
                 findings.warn("mqtt.listen.address", by);

@@ -19,7 +19,7 @@ use crate::actors::model_loader::{LoadBounds, read_catalog};
 use crate::cli::arguments::{parse_features, parse_missing, parse_span};
 use crate::cli::history::{Histories, HistoriesError, HistoryOptions};
 use crate::cli::limits::LimitArgs;
-use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, Missing, Plan};
+use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, MissingPolicy, Plan};
 use crate::ingest::history::{AnyTime, NamedReading};
 use crate::interval::{Cut, CutError, Window};
 use crate::model::{
@@ -74,7 +74,7 @@ pub struct Args {
     pub features: Option<FeatureSet>,
     /// What becomes of a row for which a sensor has no value: skip, nan, or "last N" intervals. With --features
     #[arg(long, value_name = "POLICY", default_value_t, value_parser = parse_missing, requires = "features")]
-    pub missing: Missing,
+    pub missing: MissingPolicy,
     /// For how many intervals of a window a row must be made for it to be scored
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub min_intervals: u32,

@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use super::reader::{Section, quoted};
-use crate::features::{ACCEPTED, ACCEPTED_MISSING, Feature, FeatureSet, FeatureSettings, Missing};
+use crate::features::{ACCEPTED, ACCEPTED_MISSING, Feature, FeatureSet, FeatureSettings, MissingPolicy};
 use crate::sensor_pattern::SensorPattern;
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> Option<FeatureSettings> {
@@ -13,7 +13,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<FeatureSettings> {
     let accepted = format!("a list of 1 to {} columns: {ACCEPTED}", FeatureSet::MAX_COLUMNS);
     section.require("columns", &accepted);
     let columns = columns(section, &accepted);
-    let missing = section.parsed("missing", ACCEPTED_MISSING, Missing::parse);
+    let missing = section.parsed("missing", ACCEPTED_MISSING, MissingPolicy::parse);
     let features = FeatureSet::new(columns?, missing.unwrap_or_default());
     Some(FeatureSettings { sensors: sensors?, features: features.ok()?.into() })
 }

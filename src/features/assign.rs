@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 
-use super::{Bounds, FeatureSet, Missing, Plan, PlanError};
+use super::{Bounds, FeatureSet, MissingPolicy, Plan, PlanError};
 use crate::model::Model;
 use crate::sensor::SensorName;
 use crate::sensor_pattern::SensorPattern;
@@ -127,7 +127,8 @@ impl Assigner {
     pub fn assign(&self, sensor: &SensorName, model: &Model) -> Result<Arc<Plan>, AssignError> {
         let width = model.width();
         let (features, by) = self.choose(sensor, width, model.metadata().columns.as_deref())?;
-        if features.missing() == Missing::Nan && model.evaluate(Array2::from_elem((1, width), f64::NAN).view()).is_err()
+        if features.missing() == MissingPolicy::Nan
+            && model.evaluate(Array2::from_elem((1, width), f64::NAN).view()).is_err()
         {
             return Err(AssignError::Nan { by });
         }
@@ -152,7 +153,7 @@ impl Assigner {
             (Some(FeatureSettings { sensors, features }), _) => {
                 (Arc::clone(features), NamedBy::Pattern(sensors.to_string()))
             }
-            (None, Some(columns)) => match FeatureSet::parse(columns, Missing::Skip) {
+            (None, Some(columns)) => match FeatureSet::parse(columns, MissingPolicy::Skip) {
                 Ok(features) => (Arc::new(features), NamedBy::File),
                 Err(_) if width == 1 => default(),
                 Err(problem) => return Err(unnamed(Some(problem.to_string()))),
@@ -208,7 +209,7 @@ mod tests {
     fn assigner(entries: &[(&str, &[&str], &str)]) -> Assigner {
         let settings = |(sensors, columns, missing): &(&str, &[&str], &str)| FeatureSettings {
             sensors: SensorPattern::parse(sensors).unwrap(),
-            features: FeatureSet::parse(columns, Missing::parse(missing).unwrap()).unwrap().into(),
+            features: FeatureSet::parse(columns, MissingPolicy::parse(missing).unwrap()).unwrap().into(),
         };
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
         Assigner::new(entries.iter().map(settings).collect(), Bounds { cut, windows_back: 2 })

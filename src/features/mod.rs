@@ -84,7 +84,7 @@ pub struct Back(NonZeroU16);
 
 /// What becomes of a row for which a sensor has no value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum Missing {
+pub enum MissingPolicy {
     /// It is left out.
     #[default]
     Skip,
@@ -98,7 +98,7 @@ pub enum Missing {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FeatureSet {
     columns: Vec<Feature>,
-    missing: Missing,
+    missing: MissingPolicy,
 }
 
 /// A number of columns that no row can have.
@@ -165,7 +165,7 @@ impl FeatureSet {
     ///
     /// # Errors
     /// When there is none, or there are too many.
-    pub fn new(columns: Vec<Feature>, missing: Missing) -> Result<Self, ColumnCount> {
+    pub fn new(columns: Vec<Feature>, missing: MissingPolicy) -> Result<Self, ColumnCount> {
         match columns.len() {
             1..=Self::MAX_COLUMNS => Ok(Self { columns, missing }),
             count => Err(ColumnCount(count)),
@@ -173,7 +173,7 @@ impl FeatureSet {
     }
 
     /// The same columns, with something else becoming of rows without a value.
-    pub fn with_missing(self, missing: Missing) -> Self {
+    pub fn with_missing(self, missing: MissingPolicy) -> Self {
         Self { missing, ..self }
     }
 
@@ -183,7 +183,7 @@ impl FeatureSet {
     }
 
     /// What becomes of a row for which a sensor has no value.
-    pub fn missing(&self) -> Missing {
+    pub fn missing(&self) -> MissingPolicy {
         self.missing
     }
 
@@ -196,7 +196,7 @@ impl FeatureSet {
 impl Default for FeatureSet {
     /// The mean of the model's own sensor alone.
     fn default() -> Self {
-        Self { columns: vec![Feature::MEAN], missing: Missing::default() }
+        Self { columns: vec![Feature::MEAN], missing: MissingPolicy::default() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Aggregate, Feature, FeatureSet, Missing, Wave, When};
+use super::{Aggregate, Feature, FeatureSet, MissingPolicy, Wave, When};
 use crate::interval::Cut;
 
 /// What rows can be made of.
@@ -137,8 +137,8 @@ fn windows_back(features: &FeatureSet, bounds: Bounds) -> Result<u32, PlanError>
         Feature::Hour(_) => None,
     });
     let lasts = match features.missing() {
-        Missing::Last(back) => back.intervals(),
-        Missing::Skip | Missing::Nan => 0,
+        MissingPolicy::Last(back) => back.intervals(),
+        MissingPolicy::Skip | MissingPolicy::Nan => 0,
     };
     let reach = furthest.max().map_or(0, super::Back::intervals) + lasts;
     let (whole, rest) = (reach / bounds.cut.intervals_per_window(), reach % bounds.cut.intervals_per_window());
@@ -172,7 +172,7 @@ mod tests {
     }
 
     fn plan(columns: &[&str], missing: &str, bounds: Bounds) -> Result<Plan, PlanError> {
-        let features = FeatureSet::parse(columns, Missing::parse(missing).unwrap()).unwrap();
+        let features = FeatureSet::parse(columns, MissingPolicy::parse(missing).unwrap()).unwrap();
         Plan::new(features.into(), "vibration", bounds)
     }
 

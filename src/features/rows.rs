@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::plan::Cell;
-use super::{Missing, Plan, Wave, When};
+use super::{MissingPolicy, Plan, Wave, When};
 use crate::codec::Corrupt;
 use crate::interval::{Cut, Interval, Window};
 use crate::time::Timestamp;
@@ -110,8 +110,8 @@ impl RowMaker<'_> {
         for cell in &self.plan.cells {
             match (self.value(*cell, start, first), self.plan.features().missing()) {
                 (Some(value), _) => self.values.push(value),
-                (None, Missing::Nan) => self.values.push(f64::NAN),
-                (None, Missing::Skip | Missing::Last(_)) => return self.values.truncate(before),
+                (None, MissingPolicy::Nan) => self.values.push(f64::NAN),
+                (None, MissingPolicy::Skip | MissingPolicy::Last(_)) => return self.values.truncate(before),
             }
         }
         self.starts.push(start);
@@ -136,8 +136,8 @@ impl RowMaker<'_> {
         let intervals = self.sources.get(source)?;
         let at_or_before = intervals.partition_point(|interval| interval.start <= start).checked_sub(1)?;
         let earliest = match self.plan.features().missing() {
-            Missing::Last(back) => start - self.cut.interval().times(back.intervals()),
-            Missing::Skip | Missing::Nan => start,
+            MissingPolicy::Last(back) => start - self.cut.interval().times(back.intervals()),
+            MissingPolicy::Skip | MissingPolicy::Nan => start,
         };
         intervals.get(at_or_before).filter(|interval| interval.start >= earliest)
     }

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::{Aggregate, Back, ColumnCount, Feature, FeatureSet, Missing, Wave, When};
+use super::{Aggregate, Back, ColumnCount, Feature, FeatureSet, MissingPolicy, Wave, When};
 use crate::sensor::{SensorName, SensorNameError};
 use crate::suggest::nearest;
 
@@ -132,7 +132,7 @@ impl FeatureSet {
     ///
     /// # Errors
     /// When one of them is none, or there are none or too many.
-    pub fn parse<T: AsRef<str>>(columns: &[T], missing: Missing) -> Result<Self, FeatureError> {
+    pub fn parse<T: AsRef<str>>(columns: &[T], missing: MissingPolicy) -> Result<Self, FeatureError> {
         // Counted first: a list may be very long.
         if columns.len() > Self::MAX_COLUMNS {
             return Err(ColumnCount(columns.len()).into());
@@ -142,7 +142,7 @@ impl FeatureSet {
     }
 }
 
-impl Missing {
+impl MissingPolicy {
     /// Reads `skip`, `nan` or `last N`. [`Display`](fmt::Display) writes it back, letter for letter.
     ///
     /// # Errors
@@ -157,7 +157,7 @@ impl Missing {
     }
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for MissingPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Skip => f.write_str("skip"),
@@ -281,24 +281,26 @@ mod tests {
 
     #[test]
     fn a_list_of_columns_has_at_least_one_and_not_too_many() {
-        let error = |columns: &[&str]| FeatureSet::parse(columns, Missing::Skip).unwrap_err().to_string();
+        let error = |columns: &[&str]| FeatureSet::parse(columns, MissingPolicy::Skip).unwrap_err().to_string();
         assert!(error(&[]).contains("0 columns are named; 1 to 1024"));
         assert!(error(&["mean"; 1025]).contains("1025 columns"));
         assert!(error(&["mean", "maen"]).contains("\"maen\" is no feature; did you mean \"mean\"?"));
-        let many = FeatureSet::parse(&["mean"; 1024], Missing::Skip).unwrap();
+        let many = FeatureSet::parse(&["mean"; 1024], MissingPolicy::Skip).unwrap();
         assert!(many.to_string().ends_with("mean and 1012 more"));
     }
 
     #[test]
     fn what_becomes_of_rows_without_a_value_is_written_as_in_the_manual() {
-        for (text, missing) in
-            [("skip", Missing::Skip), ("nan", Missing::Nan), ("last 5", Missing::Last(Back::new(5).unwrap()))]
-        {
-            assert_eq!(Missing::parse(text), Ok(missing));
+        for (text, missing) in [
+            ("skip", MissingPolicy::Skip),
+            ("nan", MissingPolicy::Nan),
+            ("last 5", MissingPolicy::Last(Back::new(5).unwrap())),
+        ] {
+            assert_eq!(MissingPolicy::parse(text), Ok(missing));
             assert_eq!(missing.to_string(), text);
         }
         for text in ["", "last", "last 0", "last 05", "last -1", "last 32769", "NaN", "drop"] {
-            let error = Missing::parse(text).unwrap_err().to_string();
+            let error = MissingPolicy::parse(text).unwrap_err().to_string();
             assert!(error.contains("accepted: \"skip\""), "{text}: {error}");
         }
     }

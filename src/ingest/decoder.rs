@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::ingest::batch::Batch;
 use crate::ingest::filter::{Filter, FilterSettings, Filters, PlausibleTimes};
-use crate::ingest::payload::{self, Found};
+use crate::ingest::payload::{self, PayloadReading};
 use crate::ingest::route::{Retained, RouteSettings};
 use crate::reading::{Reading, Reject, RejectReason};
 use crate::sensor::{SensorDirectory, SensorId, SensorName, SensorNameError};
@@ -172,7 +172,7 @@ impl Admission {
     fn admit(
         &self,
         source: &mut Source,
-        found: &Found<'_>,
+        found: &PayloadReading<'_>,
         received: Timestamp,
         batch: &mut Batch,
         memory_bytes: &mut usize,
@@ -198,7 +198,7 @@ impl Admission {
     fn pass(
         &self,
         sensor: &mut Sensor,
-        found: &Found<'_>,
+        found: &PayloadReading<'_>,
         received: Timestamp,
         batch: &mut Batch,
     ) -> Result<(), Refused> {

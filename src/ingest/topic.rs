@@ -17,11 +17,11 @@ pub struct TopicTemplate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Level {
     Literal(Box<str>),
-    Name(Part, Extent),
+    Name(NameKind, Extent),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum NameKind {
     Device,
     Sensor,
 }
@@ -82,7 +82,7 @@ impl TopicTemplate {
         }
         let levels = text.split('/').map(Level::parse).collect::<Result<Vec<_>, _>>()?;
         let names = |part| levels.iter().filter(move |level| matches!(level, Level::Name(p, _) if *p == part)).count();
-        for (part, placeholder) in [(Part::Device, "{device}"), (Part::Sensor, "{sensor}")] {
+        for (part, placeholder) in [(NameKind::Device, "{device}"), (NameKind::Sensor, "{sensor}")] {
             if names(part) > 1 {
                 return Err(TopicError::Repeated(placeholder.to_owned()));
             }
@@ -90,7 +90,7 @@ impl TopicTemplate {
         if levels.iter().filter(|level| level.takes_several()).count() > 1 {
             return Err(TopicError::TwoOfSeveralLevels);
         }
-        if names(Part::Device) == 0 {
+        if names(NameKind::Device) == 0 {
             return Err(TopicError::NoDevice);
         }
         Ok(Self { text: text.to_owned(), levels })
@@ -98,7 +98,7 @@ impl TopicTemplate {
 
     /// Whether a level names the sensor.
     pub fn names_sensor(&self) -> bool {
-        self.levels.iter().any(|level| matches!(level, Level::Name(Part::Sensor, _)))
+        self.levels.iter().any(|level| matches!(level, Level::Name(NameKind::Sensor, _)))
     }
 
     /// What the topic names, or `None` when it does not fit.
@@ -108,7 +108,7 @@ impl TopicTemplate {
         }
         let several = self.levels.iter().position(Level::takes_several).unwrap_or(self.levels.len());
         let (front, back) = self.levels.split_at(several);
-        let mut found = Found::default();
+        let mut found = LevelNames::default();
         // Levels that are left: `None` after the last one, for an empty text is a level too.
         let mut rest = Some(topic);
         for level in front {
@@ -141,8 +141,8 @@ impl TopicTemplate {
             .iter()
             .map(|level| match level {
                 Level::Literal(text) => text,
-                Level::Name(Part::Device, _) => name.device(),
-                Level::Name(Part::Sensor, _) => name.sensor(),
+                Level::Name(NameKind::Device, _) => name.device(),
+                Level::Name(NameKind::Sensor, _) => name.sensor(),
             })
             .collect();
         levels.join("/")
@@ -175,10 +175,10 @@ impl fmt::Display for TopicTemplate {
 impl Level {
     fn parse(text: &str) -> Result<Self, TopicError> {
         Ok(match text {
-            "{device}" => Self::Name(Part::Device, Extent::OneLevel),
-            "{sensor}" => Self::Name(Part::Sensor, Extent::OneLevel),
-            "{device...}" => Self::Name(Part::Device, Extent::SeveralLevels),
-            "{sensor...}" => Self::Name(Part::Sensor, Extent::SeveralLevels),
+            "{device}" => Self::Name(NameKind::Device, Extent::OneLevel),
+            "{sensor}" => Self::Name(NameKind::Sensor, Extent::OneLevel),
+            "{device...}" => Self::Name(NameKind::Device, Extent::SeveralLevels),
+            "{sensor...}" => Self::Name(NameKind::Sensor, Extent::SeveralLevels),
             _ if text.contains(['{', '}']) => return Err(TopicError::Placeholder(text.to_owned())),
             _ if text.contains(|c: char| c.is_control() || matches!(c, '+' | '#')) => {
                 return Err(TopicError::Character(text.to_owned()));
@@ -194,21 +194,21 @@ impl Level {
 
 /// The names found so far.
 #[derive(Default)]
-struct Found<'t> {
+struct LevelNames<'t> {
     device: Option<&'t str>,
     sensor: Option<&'t str>,
 }
 
-impl<'t> Found<'t> {
+impl<'t> LevelNames<'t> {
     /// Takes what stands at a level; `None` when it may not stand there.
     fn take(&mut self, level: &Level, text: &'t str) -> Option<()> {
         match level {
             Level::Literal(literal) => (**literal == *text).then_some(()),
-            Level::Name(Part::Device, _) => {
+            Level::Name(NameKind::Device, _) => {
                 self.device = Some(text);
                 Some(())
             }
-            Level::Name(Part::Sensor, _) => {
+            Level::Name(NameKind::Sensor, _) => {
                 self.sensor = Some(text);
                 Some(())
             }

@@ -89,7 +89,7 @@ pub use self::panicked::{Panicked, guarded};
 pub use self::pca_reconstruction::PcaReconstruction;
 pub use self::preprocessing::{
     Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, Likeness, MaxAbsScaler, Method,
-    MinMaxScaler, MinMaxScalerParams, Missing, Nystroem, NystroemParams, Pca, PcaParams, PolynomialFeatures,
+    MinMaxScaler, MinMaxScalerParams, MissingMarker, Nystroem, NystroemParams, Pca, PcaParams, PolynomialFeatures,
     PolynomialFeaturesParams, PowerTransformer, QuantileTransformer, QuantileTransformerParams, Replacement,
     RobustScaler, SimpleImputer, SimpleImputerParams, StandardScaler, Step, VarianceThreshold,
 };

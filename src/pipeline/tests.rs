@@ -89,7 +89,7 @@ fn score_what_is_due(process: &mut Process) {
 fn take_all(process: &mut Process, readings: &[Reading]) {
     let mut batch = batch(readings);
     let mut from = 0;
-    while let Taken::UpTo(place) = process.pipeline.take(&mut batch, from).unwrap() {
+    while let BatchProgress::UpTo(place) = process.pipeline.take(&mut batch, from).unwrap() {
         from = place;
         score_what_is_due(process);
     }
@@ -101,10 +101,10 @@ fn with_an_event_clock_readings_wait_for_the_runs_that_they_make_due() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process(directory.path(), event_clock());
     let mut batch = batch(&[reading(30, 1.0), reading(64, 2.0), reading(65, 3.0), reading(66, 4.0)]);
-    assert_eq!(process.pipeline.take(&mut batch, 0).unwrap(), Taken::UpTo(2));
-    assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), Taken::UpTo(2), "until the run has ended");
+    assert_eq!(process.pipeline.take(&mut batch, 0).unwrap(), BatchProgress::UpTo(2));
+    assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), BatchProgress::UpTo(2), "until the run has ended");
     score_what_is_due(&mut process);
-    assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), Taken::Whole);
+    assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), BatchProgress::Whole);
     assert_eq!(process.pipeline.position(), Position { closed: at(60), scored: at(60), pace: Pace::Free });
 }
 
@@ -115,11 +115,15 @@ fn with_an_event_clock_readings_wait_for_a_sink_that_is_too_far_behind() {
     process.pipeline.settings.max_unpublished = MINUTE;
     take_all(&mut process, &[reading(30, 1.0), reading(65, 2.0)]);
     let mut behind = batch(&[reading(125, 3.0)]);
-    assert_eq!(process.pipeline.take(&mut behind, 0).unwrap(), Taken::UpTo(0), "a run is due");
+    assert_eq!(process.pipeline.take(&mut behind, 0).unwrap(), BatchProgress::UpTo(0), "a run is due");
     score_what_is_due(&mut process);
-    assert_eq!(process.pipeline.take(&mut behind, 0).unwrap(), Taken::UpTo(0), "the sink has published nothing");
+    assert_eq!(
+        process.pipeline.take(&mut behind, 0).unwrap(),
+        BatchProgress::UpTo(0),
+        "the sink has published nothing"
+    );
     process.pipeline.put_published("files", at(60)).unwrap();
-    assert_eq!(process.pipeline.take(&mut behind, 0).unwrap(), Taken::Whole);
+    assert_eq!(process.pipeline.take(&mut behind, 0).unwrap(), BatchProgress::Whole);
 }
 
 #[test]
@@ -148,7 +152,7 @@ fn with_a_wall_clock_no_reading_moves_time_or_waits() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process(directory.path(), Clock::Wall);
     let readings: Vec<_> = (0..50).map(|minute| reading(minute * 60, 1.0)).collect();
-    assert_eq!(process.pipeline.take(&mut batch(&readings), 0).unwrap(), Taken::Whole);
+    assert_eq!(process.pipeline.take(&mut batch(&readings), 0).unwrap(), BatchProgress::Whole);
     assert_eq!(process.pipeline.position().closed, Timestamp::MIN);
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::actors::acks::NotCommitted;
-use crate::actors::intake::Closed;
+use crate::actors::intake::IntakeClosed;
 use crate::actors::source::CloseKind;
 use crate::ingest::packet::PacketError;
 use crate::time::Span;
@@ -41,8 +41,8 @@ pub(crate) enum Closing {
     Stopping,
 }
 
-impl From<Closed> for Closing {
-    fn from(_: Closed) -> Self {
+impl From<IntakeClosed> for Closing {
+    fn from(_: IntakeClosed) -> Self {
         Self::Stopping
     }
 }

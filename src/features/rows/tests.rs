@@ -3,7 +3,7 @@ use std::convert::Infallible;
 
 use proptest::prelude::*;
 
-use super::super::{Back, Bounds, Feature, FeatureSet, Missing, Plan, When};
+use super::super::{Back, Bounds, Feature, FeatureSet, MissingPolicy, Plan, When};
 use super::*;
 use crate::time::Span;
 use crate::window::BlockBuilder;
@@ -48,7 +48,7 @@ fn blocks(plan: &Plan, readings: &Readings<'_>) -> Blocks {
 }
 
 fn plan(columns: &[&str], missing: &str) -> Plan {
-    let features = FeatureSet::parse(columns, Missing::parse(missing).unwrap()).unwrap();
+    let features = FeatureSet::parse(columns, MissingPolicy::parse(missing).unwrap()).unwrap();
     Plan::new(features.into(), "own", Bounds { cut: cut(), windows_back: 3 }).unwrap()
 }
 
@@ -142,11 +142,11 @@ fn a_damaged_block_is_an_error() {
 }
 
 /// The value of a column, as its definition says it, without a plan.
-fn by_definition(feature: &Feature, missing: Missing, place: i64, readings: &Readings<'_>) -> Option<f64> {
+fn by_definition(feature: &Feature, missing: MissingPolicy, place: i64, readings: &Readings<'_>) -> Option<f64> {
     let Feature::Sensor { sensor, aggregate, when } = feature else { panic!("not a sensor's") };
     let at = |place: i64| {
         let minutes = readings.get(sensor.as_deref().unwrap_or("own"))?;
-        let lasts = if let Missing::Last(back) = missing { back.intervals() } else { 0 };
+        let lasts = if let MissingPolicy::Last(back) = missing { back.intervals() } else { 0 };
         let found = (place - lasts..=place).rev().find_map(|place| Some((place, minutes.get(&place)?)));
         found.map(|(place, values)| aggregate.of(&interval(place, values)))
     };
@@ -155,7 +155,7 @@ fn by_definition(feature: &Feature, missing: Missing, place: i64, readings: &Rea
         When::Lag(back) => at(place - back.intervals()),
         When::Diff(back) => at(place).zip(at(place - back.intervals())).map(|(now, then)| now - then),
     };
-    found.or((missing == Missing::Nan).then_some(f64::NAN))
+    found.or((missing == MissingPolicy::Nan).then_some(f64::NAN))
 }
 
 fn any_readings() -> impl Strategy<Value = Readings<'static>> {
@@ -197,7 +197,7 @@ proptest! {
     ) {
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         let features: Vec<_> = columns.iter().map(|column| Feature::parse(column).unwrap()).collect();
-        let policy = Missing::parse(missing).unwrap();
+        let policy = MissingPolicy::parse(missing).unwrap();
         let of = |feature: &Feature| match feature {
             Feature::Sensor { sensor: Some(sensor), .. } => sensor.to_string(),
             _ => "own".to_owned(),

@@ -63,7 +63,7 @@ pub enum HeaderError {
         /// The missing one.
         column: String,
         /// Those that it has.
-        found: Found,
+        found: FoundColumns,
     },
     /// No column has a usual name.
     #[error(
@@ -76,7 +76,7 @@ pub enum HeaderError {
         /// How it is usually named.
         usual: &'static str,
         /// Those that it has.
-        found: Found,
+        found: FoundColumns,
         /// What else may be done.
         or: &'static str,
     },
@@ -85,7 +85,7 @@ pub enum HeaderError {
     Twice(String),
     /// A wide table without sensors.
     #[error("has no column that could be a sensor; its header names {0}")]
-    NoSensors(Found),
+    NoSensors(FoundColumns),
     /// Nothing names the device.
     #[error(
         "does not say whose {0:?} is: give the device with --device NAME or a column of it with --columns device=NAME, or \
@@ -107,7 +107,7 @@ pub enum HeaderError {
 
 impl HeaderError {
     /// No column has one of the usual names of a role.
-    pub(super) fn no_role(role: Role, found: Found, or: &'static str) -> Self {
+    pub(super) fn no_role(role: Role, found: FoundColumns, or: &'static str) -> Self {
         let usual = role.usual_names().first().copied().unwrap_or_default();
         Self::NoRole { word: role.word(), usual, found, or }
     }
@@ -115,9 +115,9 @@ impl HeaderError {
 
 /// The columns that a header has, fit for a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found(Vec<String>);
+pub struct FoundColumns(Vec<String>);
 
-impl Found {
+impl FoundColumns {
     const MAX: usize = 32;
 
     pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
@@ -125,7 +125,7 @@ impl Found {
     }
 }
 
-impl std::fmt::Display for Found {
+impl std::fmt::Display for FoundColumns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let shown = self.0.iter().take(Self::MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
         write!(f, "{}", Printable(shown))?;

@@ -7,7 +7,7 @@ use csv::StringRecord;
 
 use super::HistorySettings;
 use super::columns::Role;
-use super::error::{Found, HeaderError};
+use super::error::{FoundColumns, HeaderError};
 use super::names::part;
 use super::times::Again;
 use crate::sensor::SensorName;
@@ -109,8 +109,8 @@ impl Layout {
 struct Header<'a>(Vec<&'a str>);
 
 impl Header<'_> {
-    fn found(&self) -> Found {
-        Found::new(self.0.iter().copied())
+    fn found(&self) -> FoundColumns {
+        FoundColumns::new(self.0.iter().copied())
     }
 
     /// The place of a column by its name.

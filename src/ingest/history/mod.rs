@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use csv::StringRecord;
 
 pub use self::columns::{Columns, ColumnsError, Role, SensorColumns, SensorColumnsError};
-pub use self::error::{Found, HeaderError, HistoryError, RowError};
+pub use self::error::{FoundColumns, HeaderError, HistoryError, RowError};
 pub use self::form::Form;
 use self::layout::{Cell, CellSensor, Device, Layout, Sensor, Shape, TimePlace};
 use self::names::{Names, part};

@@ -15,12 +15,12 @@ pub enum Zone {
     /// The same distance from UTC all year.
     Fixed(FixedOffset),
     /// A place, whose clocks may be put ahead and back.
-    Place(Tz),
+    Region(Tz),
 }
 
 impl Default for Zone {
     fn default() -> Self {
-        Self::Place(Tz::UTC)
+        Self::Region(Tz::UTC)
     }
 }
 
@@ -47,11 +47,11 @@ impl Zone {
         let one = |offset| at(offset).map_or(Meaning::OutOfReach, Meaning::One);
         match self {
             Self::Fixed(offset) => one(offset),
-            Self::Place(Tz::UTC) => local
+            Self::Region(Tz::UTC) => local
                 .and_utc()
                 .timestamp_nanos_opt()
                 .map_or(Meaning::OutOfReach, |n| Meaning::One(Timestamp::from_nanos(n))),
-            Self::Place(place) => match place.offset_from_local_datetime(&local) {
+            Self::Region(place) => match place.offset_from_local_datetime(&local) {
                 MappedLocalTime::Single(offset) => one(offset.fix()),
                 MappedLocalTime::Ambiguous(a, b) => match (at(a.fix()), at(b.fix())) {
                     (Some(a), Some(b)) => Meaning::Two(a.min(b), a.max(b)),
@@ -78,7 +78,7 @@ impl FromStr for Zone {
         let zone = match text {
             "Z" | "utc" => Some(Self::default()),
             distance if distance.starts_with(['+', '-']) => distance.parse().ok().map(Self::Fixed),
-            place => place.parse().ok().map(Self::Place),
+            place => place.parse().ok().map(Self::Region),
         };
         zone.ok_or_else(|| ZoneError {
             text: text.to_owned(),
@@ -91,7 +91,7 @@ impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(offset) => write!(f, "{offset}"),
-            Self::Place(place) => f.write_str(place.name()),
+            Self::Region(place) => f.write_str(place.name()),
         }
     }
 }

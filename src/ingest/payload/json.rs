@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess};
 
 use crate::ingest::payload::tree::{Container, Descend, Inside, Pick, Picked, Tree};
-use crate::ingest::payload::{Fault, Found, Item, raw, time};
+use crate::ingest::payload::{Fault, Item, PayloadReading, raw, time};
 use crate::ingest::route::{Each, JsonLayout, JsonPointer, TimeAt, ValueAt};
 use crate::time::Timestamp;
 
@@ -111,14 +111,14 @@ fn reading<'t, 'p>(
                 let value = value(at, picked.value)?;
                 let sensor = layout.sensor.as_ref().map(|at| sensor(at, picked.sensor)).transpose()?;
                 let time = layout.time.as_ref().map(|at| time(at, picked.time)).transpose()?;
-                Ok(Found { sensor, time, value })
+                Ok(PayloadReading { sensor, time, value })
             })();
             sink(Item { index, found });
         }
         ValueAt::All(at) => match layout.time.as_ref().map(|at| time(at, picked.time)).transpose() {
             Ok(time) => {
                 for (name, text) in picked.numbers {
-                    let found = value(at, Some(text)).map(|value| Found { sensor: Some(name), time, value });
+                    let found = value(at, Some(text)).map(|value| PayloadReading { sensor: Some(name), time, value });
                     sink(Item { index, found });
                 }
             }
@@ -160,7 +160,7 @@ fn columns<'t, 'p>(
             Names::Column(at, names) => sensor(at, Some(names.next().ok_or(Fault::Lengths)?)).map(Some),
         };
         let found = name.and_then(|sensor| {
-            Ok(Found { sensor, time: Some(time(times_at, Some(at))?), value: value(values_at, Some(text))? })
+            Ok(PayloadReading { sensor, time: Some(time(times_at, Some(at))?), value: value(values_at, Some(text))? })
         });
         sink(Item { index: Some(index), found });
     }

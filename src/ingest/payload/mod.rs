@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 
 /// A reading as the payload has it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Found<'p> {
+pub(super) struct PayloadReading<'p> {
     /// The sensor, when the payload names it.
     pub(super) sensor: Option<Cow<'p, str>>,
     /// The time, when the payload has one.
@@ -30,7 +30,7 @@ pub(super) struct Item<'t, 'p> {
     /// Which one it is, from 0, where there may be several.
     pub(super) index: Option<usize>,
     /// What was found.
-    pub(super) found: Result<Found<'p>, Fault<'t>>,
+    pub(super) found: Result<PayloadReading<'p>, Fault<'t>>,
 }
 
 /// What is wrong with a payload, or with one of its readings.
@@ -73,7 +73,7 @@ pub(super) fn read<'t, 'p>(
     match format {
         PayloadFormat::Plain => {
             let value = text.trim().parse().map_err(|_| Fault::NotANumber)?;
-            sink(Item { index: None, found: Ok(Found { sensor: None, time: None, value }) });
+            sink(Item { index: None, found: Ok(PayloadReading { sensor: None, time: None, value }) });
             Ok(())
         }
         PayloadFormat::Json(layout) => json::read(layout, text, sink),

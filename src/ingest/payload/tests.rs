@@ -19,7 +19,7 @@ fn found(format: &PayloadFormat, payload: &str) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
     let whole = read(format, payload.as_bytes(), &mut |item| {
         lines.push(match item.found {
-            Ok(Found { sensor, time, value }) => {
+            Ok(PayloadReading { sensor, time, value }) => {
                 let time = time.map_or(String::new(), |time| format!("@{}", time.nanos()));
                 format!("{}{time}={value}", sensor.unwrap_or_default())
             }

@@ -38,7 +38,7 @@ pub use quantile_transformer::Params as QuantileTransformerParams;
 pub use quantile_transformer::{Distribution, QuantileTransformer};
 pub use robust_scaler::RobustScaler;
 pub use simple_imputer::Params as SimpleImputerParams;
-pub use simple_imputer::{Missing, Replacement, SimpleImputer};
+pub use simple_imputer::{MissingMarker, Replacement, SimpleImputer};
 pub use standard_scaler::StandardScaler;
 pub use variance_threshold::VarianceThreshold;
 

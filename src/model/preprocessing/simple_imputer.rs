@@ -9,14 +9,14 @@ const NAME: &str = "SimpleImputer";
 
 /// What stands for a number that is missing.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Missing {
+pub enum MissingMarker {
     /// NaN.
     NaN,
     /// A number of its own, such as −999.
     Number(f64),
 }
 
-impl Missing {
+impl MissingMarker {
     /// Whether the same stands for what is missing.
     pub(in crate::model) fn is_same(self, other: Self) -> bool {
         match (self, other) {
@@ -55,7 +55,7 @@ pub enum Replacement {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Params {
     /// What is replaced.
-    pub missing: Missing,
+    pub missing: MissingMarker,
     /// Where the replacements come from.
     pub strategy: Replacement,
     /// What replaces it, one a feature. `None`: the feature had no numbers in training, and is left out.
@@ -67,7 +67,7 @@ pub struct Params {
 /// scikit-learn's `SimpleImputer`, fitted.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SimpleImputer {
-    missing: Missing,
+    missing: MissingMarker,
     strategy: Replacement,
     replacements: Box<[Option<f64>]>,
     indicators: Box<[usize]>,
@@ -81,7 +81,7 @@ impl SimpleImputer {
     pub(in crate::model) fn new(params: Params) -> Result<Self, Invalid> {
         let Params { missing, strategy, replacements, indicators } = params;
         replacements.iter().flatten().try_for_each(|number| parameter(NAME, "statistics_").finite(*number))?;
-        if let Missing::Number(number) = missing {
+        if let MissingMarker::Number(number) = missing {
             parameter(NAME, "missing_values").finite(number)?;
         }
         let features = parameter(NAME, "indicator_.features_");
@@ -115,7 +115,7 @@ impl SimpleImputer {
     }
 
     /// What stands for a number that is missing.
-    pub fn missing(&self) -> Missing {
+    pub fn missing(&self) -> MissingMarker {
         self.missing
     }
 
@@ -162,7 +162,7 @@ mod tests {
 
     fn params() -> Params {
         Params {
-            missing: Missing::NaN,
+            missing: MissingMarker::NaN,
             strategy: Replacement::Middle,
             replacements: vec![Some(1.5), None, Some(7.0)],
             indicators: vec![],
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_number_of_its_own_can_stand_for_what_is_missing() {
-        let imputer = SimpleImputer::new(Params { missing: Missing::Number(-999.0), ..params() }).unwrap();
+        let imputer = SimpleImputer::new(Params { missing: MissingMarker::Number(-999.0), ..params() }).unwrap();
         let imputed = imputer.apply(array![[-999.0, 0.0, NAN]]);
         assert_eq!(imputed, array![[1.5, f64::INFINITY]]);
     }
@@ -203,7 +203,7 @@ mod tests {
     fn parameters_that_do_not_fit_are_refused() {
         for wrong in [
             Params { replacements: vec![Some(f64::INFINITY); 3], ..params() },
-            Params { missing: Missing::Number(NAN), ..params() },
+            Params { missing: MissingMarker::Number(NAN), ..params() },
             Params { indicators: vec![3], ..params() },
             Params { indicators: vec![0; 4], ..params() },
             Params { indicators: vec![2, 1], ..params() },

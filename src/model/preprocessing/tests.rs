@@ -9,7 +9,7 @@ use super::*;
 fn every_step() -> Vec<Step> {
     let scaler = StandardScaler::new(2, Some(vec![1.0, -2.0]), Some(vec![0.5, 3.0])).unwrap();
     let imputer = SimpleImputer::new(SimpleImputerParams {
-        missing: Missing::NaN,
+        missing: MissingMarker::NaN,
         strategy: Replacement::Middle,
         replacements: vec![Some(0.25), Some(4.0)],
         indicators: vec![1],
@@ -130,7 +130,7 @@ fn what_is_usual_lies_around_the_centre_and_is_known_for_each_feature() {
 fn an_imputer_leaves_what_is_usual_to_the_step_behind_it() {
     let imputer = |indicators: &[usize]| {
         let params = SimpleImputerParams {
-            missing: Missing::NaN,
+            missing: MissingMarker::NaN,
             strategy: Replacement::Constant,
             replacements: vec![Some(0.0)],
             indicators: indicators.to_vec(),

@@ -29,7 +29,7 @@ pub(in crate::model) fn location<'a>(bytes: &'a [u8], limits: &Limits) -> Result
     let mut budget = Budget::new(limits);
     let mut found: Option<&str> = None;
     each_part(bytes, &mut budget, |part| {
-        let Part::Tensor(_, Some(apart)) = part else { return Ok(()) };
+        let FilePart::Tensor(_, Some(apart)) = part else { return Ok(()) };
         let name = apart.location;
         let plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && !name.starts_with('.');
         if !plain || found.is_some_and(|before| before != name) {
@@ -50,10 +50,10 @@ pub(in crate::model) fn united(bytes: &[u8], data: &[u8], limits: &Limits) -> Re
     let (mut file, mut graph, mut all) = (Vec::new(), Vec::new(), 0);
     each_part(bytes, &mut budget, |part| {
         match part {
-            Part::OfFile(bytes) => file.push(Cow::Borrowed(bytes)),
-            Part::OfGraph(bytes) => graph.push(Cow::Borrowed(bytes)),
-            Part::Tensor(field, None) => graph.push(Cow::Borrowed(field)),
-            Part::Tensor(_, Some(apart)) => {
+            FilePart::OfFile(bytes) => file.push(Cow::Borrowed(bytes)),
+            FilePart::OfGraph(bytes) => graph.push(Cow::Borrowed(bytes)),
+            FilePart::Tensor(field, None) => graph.push(Cow::Borrowed(field)),
+            FilePart::Tensor(_, Some(apart)) => {
                 let numbers = apart.numbers(data)?;
                 // Tensors may share numbers, which would be there for each of them.
                 all += numbers.len();
@@ -76,7 +76,7 @@ pub(in crate::model) fn united(bytes: &[u8], data: &[u8], limits: &Limits) -> Re
 }
 
 /// A part of a file, as it stands there.
-enum Part<'a> {
+enum FilePart<'a> {
     /// A field of the file that is not its graph.
     OfFile(&'a [u8]),
     /// A field of the graph that is no tensor.
@@ -100,13 +100,13 @@ struct Apart<'a> {
 fn each_part<'a>(
     bytes: &'a [u8],
     budget: &mut Budget<'_>,
-    mut each: impl FnMut(Part<'a>) -> Result<(), OnnxError>,
+    mut each: impl FnMut(FilePart<'a>) -> Result<(), OnnxError>,
 ) -> Result<(), OnnxError> {
     let (mut file, mut graphs) = (Message::of_file(bytes), 0);
     while let Some((field, as_it_stands)) = file.next_as_it_stands()? {
         budget.part()?;
         if field.number != GRAPH {
-            each(Part::OfFile(as_it_stands))?;
+            each(FilePart::OfFile(as_it_stands))?;
             continue;
         }
         graphs += 1;
@@ -117,8 +117,8 @@ fn each_part<'a>(
         while let Some((field, as_it_stands)) = graph.next_as_it_stands()? {
             budget.part()?;
             each(match field.number {
-                INITIALIZER => Part::Tensor(as_it_stands, Apart::of(field, budget)?),
-                _ => Part::OfGraph(as_it_stands),
+                INITIALIZER => FilePart::Tensor(as_it_stands, Apart::of(field, budget)?),
+                _ => FilePart::OfGraph(as_it_stands),
             })?;
         }
     }

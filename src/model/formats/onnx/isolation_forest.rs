@@ -17,7 +17,7 @@ use crate::model::isolation_forest::{
 };
 
 /// A forest, and the rows that it takes.
-pub(super) struct Found<'g, 'a> {
+pub(super) struct GraphParts<'g, 'a> {
     pub(super) rows: Term<'g, 'a>,
     trees: Vec<Vec<Node>>,
     denominator: f64,
@@ -25,7 +25,10 @@ pub(super) struct Found<'g, 'a> {
 }
 
 /// Finds a forest behind its decision values: b − 2^(−Σ depths / d).
-pub(super) fn find<'g, 'a>(scores: Term<'g, 'a>, budget: &mut Budget<'_>) -> Result<Option<Found<'g, 'a>>, OnnxError> {
+pub(super) fn find<'g, 'a>(
+    scores: Term<'g, 'a>,
+    budget: &mut Budget<'_>,
+) -> Result<Option<GraphParts<'g, 'a>>, OnnxError> {
     let power = op("Pow", [Number(2.0), op("Neg", [op("Div", [Hole(0), Hole(1)])])]);
     let formula = op("Add", [op("Neg", [power]), Hole(2)]);
     let Some([depths, denominator, negative_offset]) = formula.find(scores, budget)? else { return Ok(None) };
@@ -53,10 +56,10 @@ pub(super) fn find<'g, 'a>(scores: Term<'g, 'a>, budget: &mut Budget<'_>) -> Res
         trees.push(tree);
     }
     let rows = rows.ok_or_else(|| sum.refused("it adds nothing"))?;
-    Ok(Some(Found { rows, trees, denominator, offset: -negative_offset }))
+    Ok(Some(GraphParts { rows, trees, denominator, offset: -negative_offset }))
 }
 
-impl Found<'_, '_> {
+impl GraphParts<'_, '_> {
     /// The forest over rows of this width.
     pub(super) fn forest(self, width: usize) -> Result<IsolationForest, OnnxError> {
         let Self { trees, denominator, offset, .. } = self;

@@ -11,13 +11,16 @@ use crate::model::local_outlier_factor::{LocalOutlierFactor, Params};
 use crate::model::neighbours::Metric;
 
 /// A local outlier factor, and the rows that it takes.
-pub(super) struct Found<'g, 'a> {
+pub(super) struct GraphParts<'g, 'a> {
     pub(super) rows: Term<'g, 'a>,
     params: Params,
 }
 
 /// Finds a local outlier factor behind its decision values.
-pub(super) fn find<'g, 'a>(scores: Term<'g, 'a>, budget: &mut Budget<'_>) -> Result<Option<Found<'g, 'a>>, OnnxError> {
+pub(super) fn find<'g, 'a>(
+    scores: Term<'g, 'a>,
+    budget: &mut Budget<'_>,
+) -> Result<Option<GraphParts<'g, 'a>>, OnnxError> {
     let Some([densities, neighbours, distances, reach, last, negative_offset]) = formula().find(scores, budget)? else {
         return Ok(None);
     };
@@ -48,10 +51,10 @@ pub(super) fn find<'g, 'a>(scores: Term<'g, 'a>, budget: &mut Budget<'_>) -> Res
         offset: -negative_offset,
         metric,
     };
-    Ok(Some(Found { rows, params }))
+    Ok(Some(GraphParts { rows, params }))
 }
 
-impl Found<'_, '_> {
+impl GraphParts<'_, '_> {
     pub(super) fn factor(&self) -> Result<LocalOutlierFactor, OnnxError> {
         Ok(LocalOutlierFactor::new(&self.params)?)
     }

@@ -7,8 +7,8 @@ use super::pattern::number_of;
 use super::proto::NodeProto;
 use super::tensor::Tensor;
 use crate::model::preprocessing::{
-    Branch, ColumnTransformer, MinMaxScaler, MinMaxScalerParams, Missing, Pca, PcaParams, Replacement, SimpleImputer,
-    SimpleImputerParams, StandardScaler, Step,
+    Branch, ColumnTransformer, MinMaxScaler, MinMaxScalerParams, MissingMarker, Pca, PcaParams, Replacement,
+    SimpleImputer, SimpleImputerParams, StandardScaler, Step,
 };
 
 const SUPPORTED: &str = "no step of preprocessing does this; supported: StandardScaler, MinMaxScaler, MaxAbsScaler, \
@@ -367,8 +367,8 @@ impl Rows {
 
     fn impute(&mut self, node: &NodeProto<'_>, budget: &mut Budget<'_>) -> Result<(), OnnxError> {
         let missing = match node.float("replaced_value_float")?.unwrap_or(0.0) {
-            number if number.is_nan() => Missing::NaN,
-            number => Missing::Number(number),
+            number if number.is_nan() => MissingMarker::NaN,
+            number => MissingMarker::Number(number),
         };
         let replacements = self.spread(node, node.floats("imputed_value_floats", budget)?, budget)?;
         self.push(Step::SimpleImputer(SimpleImputer::new(SimpleImputerParams {

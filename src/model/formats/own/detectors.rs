@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::error::OwnError;
 use super::forest::{self, ForestDescription};
 use super::neighbours::{self, MetricDescription, OfDescription};
-use super::tensors::{Place, Target};
+use super::tensors::{Target, TensorScope};
 use crate::model::Limits;
 use crate::model::component_distance::{self, ComponentDistance};
 use crate::model::dense::Layer;
@@ -155,7 +155,7 @@ pub(super) fn write(detector: &Detector, to: &mut Target<'_>) -> DetectorDescrip
 /// Makes a detector again.
 pub(super) fn read(
     description: DetectorDescription,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
     limits: &Limits,
 ) -> Result<Detector, OwnError> {
     match description {
@@ -226,7 +226,7 @@ fn read_autoencoder(
     layers: usize,
     activation: &str,
     offset: Option<f64>,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
 ) -> Result<Autoencoder, OwnError> {
     let activation = autoencoder::Activation::named(activation).ok_or_else(|| {
         let name = crate::model::formats::printable::printable(activation);
@@ -255,7 +255,7 @@ fn write_elliptic_envelope(envelope: &EllipticEnvelope, to: &mut Target<'_>) -> 
 fn read_elliptic_envelope(
     scale: &ScaleDescription,
     offset: f64,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
 ) -> Result<EllipticEnvelope, OwnError> {
     let scale = match scale {
         ScaleDescription::Squared => Scale::Squared,
@@ -268,7 +268,7 @@ fn read_elliptic_envelope(
 fn read_gaussian_mixture(
     covariance: &str,
     offset: Option<f64>,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
 ) -> Result<GaussianMixture, OwnError> {
     let covariance = Covariance::named(covariance).ok_or_else(|| {
         let name = crate::model::formats::printable::printable(covariance);
@@ -303,7 +303,7 @@ fn read_one_class_svm(
     intercept: f64,
     nu: Option<f64>,
     tie: Option<TieDescription>,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
 ) -> Result<OneClassSvm, OwnError> {
     let tie = match tie {
         Some(TieDescription::Normal) => Label::Normal,
@@ -348,7 +348,7 @@ fn write_robust_statistics(robust: &RobustStatistics, to: &mut Target<'_>) -> De
 fn read_robust_statistics(
     rule: &RuleDescription,
     offset: Option<f64>,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
 ) -> Result<RobustStatistics, OwnError> {
     let rule = match rule {
         RuleDescription::Mad => {

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::OwnError;
-use super::tensors::{Place, Target};
+use super::tensors::{Target, TensorScope};
 use crate::model::invalid::parameter;
 use crate::model::isolation_forest::{ForestBoundary, IsolationForest, MissingNumbers, Node, Params, PathLength};
 
@@ -89,7 +89,7 @@ pub(super) fn write(forest: &IsolationForest, to: &mut Target<'_>) -> ForestDesc
     }
 }
 
-pub(super) fn read(description: &ForestDescription, from: &Place<'_, '_>) -> Result<IsolationForest, OwnError> {
+pub(super) fn read(description: &ForestDescription, from: &TensorScope<'_, '_>) -> Result<IsolationForest, OwnError> {
     let &ForestDescription { width, max_samples, offset, ref boundary, ref path_length } = description;
     let sizes = from.counts("sizes")?;
     let (nodes, missing) = nodes(from)?;
@@ -118,7 +118,7 @@ pub(super) fn read(description: &ForestDescription, from: &Place<'_, '_>) -> Res
     Ok(IsolationForest::new(&Params { width, trees, max_samples, offset, boundary, path_length, missing })?)
 }
 
-fn nodes(from: &Place<'_, '_>) -> Result<(Vec<Node>, MissingNumbers), OwnError> {
+fn nodes(from: &TensorScope<'_, '_>) -> Result<(Vec<Node>, MissingNumbers), OwnError> {
     let (features, thresholds) = (from.whole("feature")?, from.singles("threshold")?);
     let (lefts, rights, counts) = (from.counts("left")?, from.counts("right")?, from.counts("samples")?);
     let nan_lefts = from.optional_bytes("nan_left")?;

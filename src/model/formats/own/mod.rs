@@ -29,7 +29,7 @@ pub(in crate::model) use description::VERSION;
 pub use error::{OwnError, WriteError};
 use header::Header;
 use steps::Allowance;
-use tensors::{Arrays, Place};
+use tensors::{Arrays, TensorScope};
 
 use super::printable::printable_within;
 use super::{Contents, Format, Metadata, Source};
@@ -57,9 +57,9 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, OwnError> 
     let preprocessing = steps
         .into_iter()
         .enumerate()
-        .map(|(index, step)| steps::read(step, &Place::new(&tensors, format!("steps.{index}")), &mut allowance))
+        .map(|(index, step)| steps::read(step, &TensorScope::new(&tensors, format!("steps.{index}")), &mut allowance))
         .collect::<Result<_, _>>()?;
-    let detector = detectors::read(detector, &Place::new(&tensors, "detector".to_owned()), limits)?;
+    let detector = detectors::read(detector, &TensorScope::new(&tensors, "detector".to_owned()), limits)?;
     tensors.all_used()?;
     let metadata = Metadata {
         format: Format::Own { version: VERSION },

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::detectors::DetectorDescription;
 use super::error::OwnError;
-use super::tensors::{Place, Target};
+use super::tensors::{Target, TensorScope};
 use crate::model::local_outlier_factor::{self, LocalOutlierFactor};
 use crate::model::neighbour_distance::{self, NeighbourDistance, Of};
 use crate::model::neighbours::Metric;
@@ -84,7 +84,7 @@ pub(super) fn read_factor(
     levels: u32,
     metric: &MetricDescription,
     offset: f64,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
 ) -> Result<LocalOutlierFactor, OwnError> {
     let rows = from.matrix("rows")?;
     let (width, rows) = (rows.ncols(), rows.into_raw_vec_and_offset().0);
@@ -108,7 +108,7 @@ pub(super) fn read_distance(
     levels: u32,
     metric: &MetricDescription,
     offset: Option<f64>,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
 ) -> Result<NeighbourDistance, OwnError> {
     let rows = from.matrix("rows")?;
     let (width, rows) = (rows.ncols(), rows.into_raw_vec_and_offset().0);

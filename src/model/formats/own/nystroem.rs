@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OwnError;
 use super::steps::StepDescription;
-use super::tensors::{Place, Target};
+use super::tensors::{Target, TensorScope};
 use crate::model::preprocessing::{Likeness, Nystroem, NystroemParams};
 
 #[derive(Serialize, Deserialize, Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub(super) fn write(nystroem: &Nystroem, to: &mut Target<'_>) -> StepDescription
     StepDescription::Nystroem { kernel }
 }
 
-pub(super) fn read(kernel: LikenessDescription, from: &Place<'_, '_>) -> Result<Nystroem, OwnError> {
+pub(super) fn read(kernel: LikenessDescription, from: &TensorScope<'_, '_>) -> Result<Nystroem, OwnError> {
     let likeness = match kernel {
         LikenessDescription::Rbf { gamma } => Likeness::Rbf { gamma },
         LikenessDescription::Laplacian { gamma } => Likeness::Laplacian { gamma },

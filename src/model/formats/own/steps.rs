@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OwnError;
 use super::nystroem::{self, LikenessDescription};
-use super::tensors::{Place, Target};
+use super::tensors::{Target, TensorScope};
 use crate::model::Limits;
 use crate::model::formats::printable::printable;
 use crate::model::invalid::parameter;
 use crate::model::limits::Exceeded;
 use crate::model::preprocessing::{
     Beyond, Branch, ColumnTransformer, Distribution, Function, FunctionTransformer, MAX_STEPS, MaxAbsScaler, Method,
-    MinMaxScaler, MinMaxScalerParams, Missing, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams,
+    MinMaxScaler, MinMaxScalerParams, MissingMarker, Pca, PcaParams, PolynomialFeatures, PolynomialFeaturesParams,
     PowerTransformer, QuantileTransformer, QuantileTransformerParams, Replacement, RobustScaler, SimpleImputer,
     SimpleImputerParams, StandardScaler, Step, VarianceThreshold,
 };
@@ -162,7 +162,7 @@ pub(super) fn write(step: &Step, to: &mut Target<'_>) -> StepDescription {
 /// Makes a step again.
 pub(super) fn read(
     description: StepDescription,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
     allowance: &mut Allowance,
 ) -> Result<Step, OwnError> {
     allowance.count()?;
@@ -209,7 +209,7 @@ fn own_bytes(step: &Step) -> usize {
     }
 }
 
-fn made(description: StepDescription, from: &Place<'_, '_>, allowance: &mut Allowance) -> Result<Step, OwnError> {
+fn made(description: StepDescription, from: &TensorScope<'_, '_>, allowance: &mut Allowance) -> Result<Step, OwnError> {
     Ok(match description {
         StepDescription::StandardScaler { width } => Step::StandardScaler(StandardScaler::new(
             width,
@@ -278,7 +278,7 @@ fn write_min_max_scaler(scaler: &MinMaxScaler, to: &mut Target<'_>) -> StepDescr
     StepDescription::MinMaxScaler { clip }
 }
 
-fn read_min_max_scaler(clip: Option<(f64, f64)>, from: &Place<'_, '_>) -> Result<MinMaxScaler, OwnError> {
+fn read_min_max_scaler(clip: Option<(f64, f64)>, from: &TensorScope<'_, '_>) -> Result<MinMaxScaler, OwnError> {
     let seen = from.optional_pairs("seen")?;
     let params = MinMaxScalerParams { scale: from.numbers("scale")?, min: from.numbers("min")?, clip, seen };
     Ok(MinMaxScaler::new(params)?)
@@ -300,7 +300,7 @@ fn write_power_transformer(transformer: &PowerTransformer, to: &mut Target<'_>) 
 fn read_power_transformer(
     method: MethodDescription,
     standardize: bool,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
 ) -> Result<PowerTransformer, OwnError> {
     let method = match method {
         MethodDescription::YeoJohnson => Method::YeoJohnson,
@@ -330,7 +330,7 @@ fn write_quantile_transformer(transformer: &QuantileTransformer, to: &mut Target
 
 fn read_quantile_transformer(
     output: DistributionDescription,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
 ) -> Result<QuantileTransformer, OwnError> {
     let quantiles = from.matrix("quantiles")?;
     Ok(QuantileTransformer::new(&QuantileTransformerParams {
@@ -360,8 +360,8 @@ fn write_simple_imputer(imputer: &SimpleImputer, to: &mut Target<'_>) -> StepDes
     let replacements = replacements.into_iter().map(|number| number.unwrap_or(f64::NAN)).collect::<Vec<_>>();
     to.numbers("replacements", &replacements);
     let missing = match missing {
-        Missing::NaN => MissingDescription::Nan,
-        Missing::Number(number) => MissingDescription::Number(number),
+        MissingMarker::NaN => MissingDescription::Nan,
+        MissingMarker::Number(number) => MissingDescription::Number(number),
     };
     let strategy = match strategy {
         Replacement::Middle => StrategyDescription::Middle,
@@ -374,13 +374,13 @@ fn read_simple_imputer(
     missing: MissingDescription,
     strategy: StrategyDescription,
     indicators: Vec<usize>,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
 ) -> Result<SimpleImputer, OwnError> {
     let replacements = from.numbers("replacements")?;
     Ok(SimpleImputer::new(SimpleImputerParams {
         missing: match missing {
-            MissingDescription::Nan => Missing::NaN,
-            MissingDescription::Number(number) => Missing::Number(number),
+            MissingDescription::Nan => MissingMarker::NaN,
+            MissingDescription::Number(number) => MissingMarker::Number(number),
         },
         strategy: match strategy {
             StrategyDescription::Middle => Replacement::Middle,
@@ -409,7 +409,7 @@ fn write_column_transformer(transformer: &ColumnTransformer, to: &mut Target<'_>
 fn read_column_transformer(
     width: usize,
     branches: Vec<BranchDescription>,
-    from: &Place<'_, '_>,
+    from: &TensorScope<'_, '_>,
     allowance: &mut Allowance,
 ) -> Result<ColumnTransformer, OwnError> {
     let branches = branches.into_iter().enumerate().map(|(number, BranchDescription { columns, steps, weight })| {

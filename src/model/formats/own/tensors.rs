@@ -88,12 +88,12 @@ impl<'a> Tensors<'a> {
 
 /// Where in a model a step or the detector is, and its tensors are: those whose names begin so.
 #[derive(Clone, Debug)]
-pub(super) struct Place<'t, 'a> {
+pub(super) struct TensorScope<'t, 'a> {
     tensors: &'t Tensors<'a>,
     prefix: String,
 }
 
-impl<'t, 'a> Place<'t, 'a> {
+impl<'t, 'a> TensorScope<'t, 'a> {
     pub(super) fn new(tensors: &'t Tensors<'a>, prefix: String) -> Self {
         Self { tensors, prefix }
     }

@@ -3,7 +3,7 @@
 use super::SklearnError;
 use super::estimator::Estimator;
 use crate::model::formats::printable::printable;
-use crate::model::preprocessing::{Missing, Replacement, SimpleImputer, SimpleImputerParams};
+use crate::model::preprocessing::{MissingMarker, Replacement, SimpleImputer, SimpleImputerParams};
 
 const CLASS: &str = "SimpleImputer";
 
@@ -29,12 +29,12 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<SimpleImputer, Sklear
 }
 
 /// What stands for a number that is missing. Before 0.20 that NaN is text.
-fn missing(estimator: Estimator<'_, '_>) -> Result<Missing, SklearnError> {
+fn missing(estimator: Estimator<'_, '_>) -> Result<MissingMarker, SklearnError> {
     let node = estimator.required(CLASS, "missing_values")?;
     match (node.number(), node.text()) {
-        (Some(number), _) if number.is_nan() => Ok(Missing::NaN),
-        (Some(number), _) => Ok(Missing::Number(number)),
-        (None, Some("NaN")) => Ok(Missing::NaN),
+        (Some(number), _) if number.is_nan() => Ok(MissingMarker::NaN),
+        (Some(number), _) => Ok(MissingMarker::Number(number)),
+        (None, Some("NaN")) => Ok(MissingMarker::NaN),
         (None, text) => {
             let found = printable(text.unwrap_or(node.kind()));
             Err(estimator.setting(CLASS, "missing_values", &found, "NaN or a number"))
