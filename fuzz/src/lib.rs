@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use anomalyd::features::{Feature, FeatureSet, Missing};
+use anomalyd::features::{Feature, FeatureSet, MissingPolicy};
 use anomalyd::model::{Model, NameTemplate};
 use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
@@ -86,13 +86,13 @@ pub fn features(bytes: &[u8]) {
             Ok(feature) => assert_eq!(feature.to_string(), *column, "a feature is written in one way"),
             Err(error) => assert!(!error.to_string().is_empty()),
         }
-        match Missing::parse(column) {
-            Ok(missing) => assert_eq!(Missing::parse(&missing.to_string()), Ok(missing)),
+        match MissingPolicy::parse(column) {
+            Ok(missing) => assert_eq!(MissingPolicy::parse(&missing.to_string()), Ok(missing)),
             Err(error) => assert!(!error.to_string().is_empty()),
         }
         _ = NameTemplate::parse(column).map_err(|error| error.to_string());
     }
-    if let Ok(set) = FeatureSet::parse(&columns, Missing::default()) {
+    if let Ok(set) = FeatureSet::parse(&columns, MissingPolicy::default()) {
         assert_eq!(set.names(), columns);
     }
 }
