@@ -28,11 +28,12 @@ use crate::actors::model_watcher::watch_models;
 use crate::actors::publisher::{Published, publish_files, publish_mqtt};
 use crate::actors::recorder::Recorder;
 use crate::actors::reporter::{Reported, report};
-use crate::actors::scheduler::{Scheduler, StopScheduling};
+use crate::actors::scheduler::{Scheduler, SchedulerSources, StopScheduling};
 use crate::actors::sensor::StoredWindows;
 use crate::actors::source::DecoderFactory;
 use crate::actors::stop::{Stop, StopTrigger};
 use crate::actors::supervisor::SensorSupervisor;
+use crate::actors::system_clock::SystemClock;
 use crate::actors::workers::Workers;
 use crate::config::Config;
 use crate::daemon::settings::Settings;
@@ -195,16 +196,20 @@ impl Daemon {
         let (scope, watch) = aside(move || reading.start()).await.ok_or(DaemonError::ModelLoader)??;
         let sensors: Vec<SensorId> = scope.iter().map(|scope| scope.sensor).collect();
 
-        let pipeline = Pipeline::recover(store, Arc::clone(&directory), settings.pipeline(Arc::clone(&directory)))?;
+        let clock = SystemClock::new(settings.clock_trust);
+        let pipeline_settings = settings.pipeline(Arc::clone(&directory));
+        let pipeline = Pipeline::recover(store, Arc::clone(&directory), pipeline_settings, clock.read())?;
         let (intake, submissions) = Intake::new(settings.intake_bytes);
-        let (commands, ended) = committer::start(pipeline, submissions)?;
+        let (commands, ended) = committer::start(pipeline, submissions, clock.clone())?;
 
         let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
         let supervisor =
             SensorSupervisor::new(settings.sensors.clone(), windows, arbiters(settings.threads), scope).start();
         let recorder_settings = settings.recorder(sensors);
         let recorder = Recorder::new(recorder_settings, reader.clone(), commands.clone(), supervisor.clone()).start();
-        let scheduler = Scheduler::new(settings.scheduler, commands.clone(), recorder.clone()).start();
+        let counters = listener.iter().map(Listener::counters).chain(broker.iter().map(Broker::counters)).collect();
+        let way_in = SchedulerSources { counters, link: broker.as_ref().map(Broker::link), intake: intake.clone() };
+        let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
 
         let published = Published { reader: reader.clone(), directory: Arc::clone(&directory), cut: settings.cut };
         let mut background = Vec::new();

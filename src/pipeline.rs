@@ -3,26 +3,31 @@
 //! A reading is first judged (is it late, repeated, contradictory?), what is accepted goes into the journal, windows
 //! that are over go into the window store behind it, and one commit makes it all durable. Only then do the caller's
 //! acknowledgements leave, does the event clock move on, and do runs learn what may be scored. No thread and no clock of
-//! its own: the caller drives it.
+//! its own: the caller drives it, and tells the time.
+
+mod held;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
 
-use crate::ingest::batch::Batch;
+use crate::ingest::batch::{AheadReading, Batch};
 use crate::ingest::session::{SessionLifetime, SessionPresent};
 use crate::interval::Window;
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::run::Run;
 use crate::schedule::Schedule;
+use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{ChunkId, Committed, Progress, Record, Store, StoreError, Writer};
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Span, Timestamp};
 use crate::verdict::Verdict;
-use crate::warn_limited;
 use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
+
+use held::{HeldJudgement, HeldReadings, StoredPiece};
+
+pub use held::HeldSettings;
 
 /// Tells a sensor's deadband.
 pub type Deadbands = Box<dyn Fn(SensorId) -> Option<f64> + Send>;
@@ -43,6 +48,8 @@ pub struct PipelineSettings {
     pub sinks: Vec<&'static str>,
     /// How far a sink may be behind. With an event clock, readings wait for one that is further.
     pub max_unpublished: Span,
+    /// What becomes of readings from ahead of the clock while that may be wrong.
+    pub held: HeldSettings,
 }
 
 /// Where the pipeline is in event time.
@@ -54,6 +61,10 @@ pub struct Position {
     pub scored: Timestamp,
     /// Whether readings wait for runs that are due, or for a sink.
     pub pace: Pace,
+    /// How many readings came for windows that were over by the wall clock and still open, since the start.
+    pub behind: u64,
+    /// How many readings wait for the clock.
+    pub held: usize,
 }
 
 /// How far a batch got.
@@ -79,7 +90,13 @@ pub struct Pipeline {
     settings: PipelineSettings,
     directory: Arc<SensorDirectory>,
     writer: Writer,
+    /// What the clocks said last.
+    clock: ClockReading,
     windows: OpenWindows,
+    held: HeldReadings,
+    /// The time before which windows are over by a wall clock.
+    over_by_clock: Timestamp,
+    behind: u64,
     sessions: HashSet<String>,
     scored: Timestamp,
     /// The latest reading's time, where the clock follows the readings.
@@ -99,6 +116,8 @@ pub struct Pipeline {
 
     /// What is said of rejects, limited by kind: a flood of one must not hide another.
     reject_logs: HashMap<&'static str, LogLimit>,
+    session_logs: LogLimit,
+    held_logs: LogLimit,
 }
 
 impl Pipeline {
@@ -110,6 +129,7 @@ impl Pipeline {
         store: Store,
         directory: Arc<SensorDirectory>,
         settings: PipelineSettings,
+        clock: ClockReading,
     ) -> Result<Self, StoreError> {
         let Store { mut writer, reader, .. } = store;
         let closed = reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
@@ -139,11 +159,16 @@ impl Pipeline {
             published.insert(sink, reader.progress(Progress::Published { sink })?.unwrap_or(scored));
         }
         let sessions = reader.sessions()?.into_iter().collect();
+        let held = HeldReadings::new(settings.held, reader.held()?, clock.instant);
         let mut pipeline = Self {
             settings,
             directory,
             writer,
+            clock,
             windows,
+            held,
+            over_by_clock: Timestamp::MIN,
+            behind: 0,
             sessions,
             scored,
             event_now,
@@ -155,6 +180,8 @@ impl Pipeline {
             over,
             rejects: Rejects::default(),
             reject_logs: HashMap::new(),
+            session_logs: LogLimit::default(),
+            held_logs: LogLimit::default(),
         };
         if pipeline.scored == Timestamp::MIN && pipeline.windows.closed() != Timestamp::MIN {
             pipeline.set_scored(pipeline.windows.closed())?;
@@ -166,7 +193,23 @@ impl Pipeline {
 
     /// Where it is, as of the last commit.
     pub fn position(&self) -> Position {
-        Position { closed: self.windows.closed(), scored: self.scored, pace: self.pace }
+        Position {
+            closed: self.windows.closed(),
+            scored: self.scored,
+            pace: self.pace,
+            behind: self.behind,
+            held: self.held.len(),
+        }
+    }
+
+    /// Takes note of what the clocks say. To be told before anything that came later is taken in.
+    pub fn set_clock(&mut self, clock: ClockReading) {
+        self.clock = clock;
+        if let Clock::Wall = self.settings.clock {
+            let WindowSettings { cut, lateness, .. } = self.settings.windows;
+            self.over_by_clock = cut.window_of(clock.believed - lateness).start();
+        }
+        self.judge_held();
     }
 
     /// Takes in a batch from the reading at `from` on.
@@ -175,6 +218,10 @@ impl Pipeline {
     /// When the store refuses.
     pub fn take(&mut self, batch: &mut Batch, from: usize) -> Result<BatchProgress, StoreError> {
         self.rejects.append(std::mem::take(&mut batch.rejects));
+        for AheadReading { reading, reason } in batch.ahead.drain(..) {
+            self.take_ahead(reading, reason);
+        }
+        let believed = self.believed_until();
         for (place, reading) in batch.readings.iter().enumerate().skip(from) {
             if let Clock::Event(_) = self.settings.clock {
                 self.follow(reading.time)?;
@@ -182,9 +229,53 @@ impl Pipeline {
                     return Ok(BatchProgress::UpTo(place));
                 }
             }
-            self.admit(*reading);
+            if reading.time > believed {
+                self.hold(*reading);
+            } else {
+                self.admit(*reading);
+            }
         }
         Ok(BatchProgress::Whole)
+    }
+
+    /// While a jump of the clock is in doubt: the latest time that is not ahead of the time believed. A reading that got
+    /// its time on arrival has that of the doubtful clock, and is no reason to close its sensor's intervals.
+    fn believed_until(&self) -> Timestamp {
+        if self.clock.is_in_doubt() { self.held.latest(&self.clock) } else { Timestamp::MAX }
+    }
+
+    /// Refuses a reading that is too far ahead of a clock that is right, and holds it otherwise.
+    fn take_ahead(&mut self, reading: Reading, reason: RejectReason) {
+        if self.clock.is_certain() {
+            self.reject(reading, reason);
+        } else if reading.time <= self.held.latest(&self.clock) {
+            self.admit(reading);
+        } else {
+            self.hold(reading);
+        }
+    }
+
+    fn hold(&mut self, reading: Reading) {
+        if let Err(reason) = self.held.hold(reading, &self.clock) {
+            return self.reject(reading, reason);
+        }
+        metrics::READINGS_HELD_EVER.add(1);
+        if let Some(suppressed) = self.held_logs.admit(self.clock.instant) {
+            let Reading { sensor, time, .. } = reading;
+            let sensor = self.directory.name(sensor).map_or_else(String::new, |name| name.to_string());
+            tracing::warn!(
+                sensor, %time, now = %self.clock.wall, suppressed,
+                "a reading is ahead of the system's clock (limits.max_ahead), which may be wrong: it is held until that clock \
+                 is synchronised or has come up to it (limits.held_for)"
+            );
+        }
+    }
+
+    /// Judges what waits for the clock, as far as that can be judged now.
+    fn judge_held(&mut self) {
+        let HeldJudgement { due, refused } = self.held.judge(&self.clock);
+        due.into_iter().for_each(|reading| self.admit(reading));
+        refused.into_iter().for_each(|(reading, reason)| self.reject(reading, reason));
     }
 
     /// Closes every window that ends at `until` or before.
@@ -272,10 +363,13 @@ impl Pipeline {
             SessionLifetime::Persistent if known => return Ok(SessionPresent::Yes),
             SessionLifetime::Persistent => {
                 if self.sessions.len() >= self.settings.max_sessions {
-                    warn_limited!(
-                        client,
-                        "too many MQTT sessions to remember another; this client starts anew each time"
-                    );
+                    if let Some(suppressed) = self.session_logs.admit(self.clock.instant) {
+                        tracing::warn!(
+                            client,
+                            suppressed,
+                            "too many MQTT sessions to remember another; this client starts anew each time"
+                        );
+                    }
                 } else {
                     self.sessions.insert(client.to_owned());
                     self.writer.put_session(client)?;
@@ -302,6 +396,12 @@ impl Pipeline {
         for window in &self.over {
             self.writer.put_window(window)?;
         }
+        for (number, piece) in self.held.changed() {
+            match piece {
+                StoredPiece::Readings(readings) => self.writer.put_held(number, readings)?,
+                StoredPiece::Gone => self.writer.remove_held(number)?,
+            }
+        }
         self.writer.put_rejects(&self.rejects)?;
         let committed = self.writer.commit()?;
 
@@ -309,6 +409,8 @@ impl Pipeline {
             self.directory.mark_saved(last.index() + 1);
         }
         metrics::READINGS_ACCEPTED.add(std::mem::take(&mut self.appended) as u64);
+        self.held.mark_stored();
+        metrics::READINGS_HELD.set(self.held.len() as u64);
         metrics::SENSORS.set(self.directory.len() as u64);
         metrics::COMMITS.add(1);
         metrics::OPEN_READINGS.set(self.windows.open_readings() as u64);
@@ -320,7 +422,9 @@ impl Pipeline {
         for reject in rejects.kept() {
             let Reject { origin, reason, .. } = reject;
             let kind = reason.kind();
-            let Some(suppressed) = self.reject_logs.entry(kind).or_default().admit(Instant::now()) else { continue };
+            let Some(suppressed) = self.reject_logs.entry(kind).or_default().admit(self.clock.instant) else {
+                continue;
+            };
             tracing::warn!(origin, kind, suppressed, "rejected: {reason}");
         }
         if let Clock::Event(time) = &self.settings.clock {
@@ -344,7 +448,7 @@ impl Pipeline {
 
     fn update_pace(&mut self) {
         self.pace_again = self.settings.schedule.next_wake(self.event_now).unwrap_or(Timestamp::MAX);
-        let due = || self.settings.schedule.due(self.scored, self.event_now).is_some();
+        let due = || self.settings.schedule.due(self.scored, self.event_now, Timestamp::MAX).is_some();
         let oldest_kept = self.scored - self.settings.max_unpublished;
         let lags = || self.published.values().any(|published| *published < oldest_kept);
         let follows = matches!(self.settings.clock, Clock::Event(_));
@@ -356,8 +460,8 @@ impl Pipeline {
         let deadbands = &self.settings.deadbands;
         let reason = match self.windows.admit(reading, || deadbands(sensor), &mut self.over) {
             Admission::Accepted => {
-                self.accepted.push(reading);
-                return;
+                self.behind += u64::from(time < self.over_by_clock);
+                return self.accepted.push(reading);
             }
             Admission::Repeated => return metrics::READINGS_REPEATED.add(1),
             Admission::Suppressed => return metrics::READINGS_SUPPRESSED.add(1),
@@ -368,9 +472,14 @@ impl Pipeline {
             }
             Admission::MemoryFull => RejectReason::MemoryFull { max: self.settings.windows.max_open_readings },
         };
-        let directory = &self.directory;
+        self.reject(reading, reason);
+    }
+
+    fn reject(&mut self, reading: Reading, reason: RejectReason) {
+        let Reading { sensor, value, .. } = reading;
+        let (directory, received) = (&self.directory, self.clock.wall);
         self.rejects.push(reason.kind(), || Reject {
-            received: Timestamp::now(),
+            received,
             origin: directory.name(sensor).map_or_else(String::new, |name| name.to_string()),
             excerpt: value.to_string(),
             reason,

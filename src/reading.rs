@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::sensor::SensorId;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// One value that one sensor measured at one time. The value is finite.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -79,6 +79,42 @@ pub enum RejectReason {
         /// The latest accepted one.
         latest: Timestamp,
     },
+    /// Ahead of a clock that is right, when it had been held until that was known.
+    #[error(
+        "its time {time} is after {latest}, the latest that the system's clock accepts (limits.max_ahead), and that clock is synchronised"
+    )]
+    Ahead {
+        /// The reading's time.
+        time: Timestamp,
+        /// The latest accepted one.
+        latest: Timestamp,
+    },
+    /// Ahead of a clock of which nobody said for too long whether it is right.
+    #[error(
+        "its time {time} is after {latest}, the latest that the system's clock accepts (limits.max_ahead); it was held for \
+         {held_for} (limits.held_for), and that clock was neither synchronised nor set right meanwhile"
+    )]
+    HeldTooLong {
+        /// The reading's time.
+        time: Timestamp,
+        /// The latest accepted one.
+        latest: Timestamp,
+        /// How long it was held.
+        held_for: Span,
+    },
+    /// Ahead of a clock that may be wrong, with as many readings held as may be.
+    #[error(
+        "its time {time} is after {latest}, the latest that the system's clock accepts (limits.max_ahead); that clock is not \
+         synchronised, and {max} readings already wait for it, the most that is held (limits.held_readings)"
+    )]
+    HeldFull {
+        /// The reading's time.
+        time: Timestamp,
+        /// The latest accepted one.
+        latest: Timestamp,
+        /// The bound.
+        max: usize,
+    },
     /// Its interval is closed.
     #[error("its time {time} lies before the sensor's watermark {watermark}: the interval is closed")]
     Late {
@@ -125,7 +161,8 @@ impl RejectReason {
             Self::Payload(_) => "payload",
             Self::NotFinite => "not_finite",
             Self::OutOfRange { .. } => "out_of_range",
-            Self::ImplausibleTime { .. } => "implausible_time",
+            Self::ImplausibleTime { .. } | Self::Ahead { .. } | Self::HeldTooLong { .. } => "implausible_time",
+            Self::HeldFull { .. } => "held_full",
             Self::Late { .. } => "late",
             Self::Conflict { .. } => "conflict",
             Self::IntervalFull { .. } => "interval_full",

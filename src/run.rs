@@ -1,6 +1,9 @@
 //! Runs: one scheduled scoring of all models over one window.
 
+use std::fmt;
+
 use crate::interval::Window;
+use crate::time::Span;
 
 /// A run as the ledger knows it. There is one run a window.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,8 +14,33 @@ pub struct Run {
     pub scope: u32,
     /// The hash of the settings that verdicts depend on, so that each names them.
     pub settings: u64,
+    /// How its window was closed.
+    pub closing: Closing,
     /// How far it is.
     pub state: RunState,
+}
+
+/// How a window was closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Closing {
+    /// When it was over, or in a run of an earlier version, which did not note it.
+    #[default]
+    OnTime,
+    /// It was held open that long for a source that was away, or had just come back; then it was complete.
+    Held(Span),
+    /// It was held open that long, the most that `schedule.hold` allows, and its source was still away: what the source
+    /// kept of it is late.
+    SourceAway(Span),
+}
+
+impl fmt::Display for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OnTime => f.write_str("on time"),
+            Self::Held(held) => write!(f, "held open for {held}"),
+            Self::SourceAway(held) => write!(f, "held open for {held}, its source still away"),
+        }
+    }
 }
 
 /// How far a run is.

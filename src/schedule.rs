@@ -3,6 +3,13 @@
 //! A cron pattern says when runs take place. A firing covers the windows that are over by then and were not scored; it
 //! is due once the lateness has passed, so that the readings of the last minute are in. What was missed while the
 //! daemon was down is caught up on, up to a bound.
+//!
+//! Below it are the machines that decide by what the scheduler's actor closes and scores: whether the system's clock is
+//! believed, whether a window may be closed, and when a history is over.
+
+pub mod clock_trust;
+pub mod closing;
+pub mod idle;
 
 use std::fmt;
 use std::str::FromStr;
@@ -115,15 +122,15 @@ pub struct Due {
 }
 
 impl Schedule {
-    /// What is due at `now`, when everything before `scored` is done.
-    pub fn due(&self, scored: Timestamp, now: Timestamp) -> Option<Due> {
+    /// What is due at `now`, when everything before `scored` is done and windows up to `closable` may be closed.
+    pub fn due(&self, scored: Timestamp, now: Timestamp, closable: Timestamp) -> Option<Due> {
         // Before the clock has a time there is nothing to score.
         if now == Timestamp::MIN || scored == Timestamp::MIN {
             return None;
         }
         let firing = self.cron.last_until(now - self.lateness)?;
         let first = self.cut.window_of(scored);
-        let after_last = self.cut.window_of(firing);
+        let after_last = self.cut.window_of(firing.min(closable));
         let missed = u64::try_from(after_last.index() - first.index()).ok().filter(|missed| *missed > 0)?;
         let count = u32::try_from(missed).unwrap_or(u32::MAX).min(self.catch_up.max(1));
         let skipped = missed - u64::from(count);
@@ -155,7 +162,7 @@ mod tests {
     }
 
     fn due(schedule: &Schedule, scored: &str, now: &str) -> Option<(String, u32, u64)> {
-        let due = schedule.due(at(scored), at(now))?;
+        let due = schedule.due(at(scored), at(now), Timestamp::MAX)?;
         Some((due.first.start().format("%H:%M"), due.count, due.skipped))
     }
 
@@ -189,6 +196,15 @@ mod tests {
     }
 
     #[test]
+    fn windows_that_are_held_open_are_not_due_and_not_given_up() {
+        let hourly = schedule("0 0 * * * *");
+        let now = at("2026-03-01 15:01:00Z");
+        assert_eq!(hourly.due(at("2026-03-01 10:00"), now, at("2026-03-01 10:00")), None);
+        let due = hourly.due(at("2026-03-01 10:00"), now, at("2026-03-01 12:00")).unwrap();
+        assert_eq!((due.first.start(), due.count, due.skipped), (at("2026-03-01 10:00"), 2, 0));
+    }
+
+    #[test]
     fn a_clock_that_steps_back_makes_nothing_due() {
         assert_eq!(due(&schedule("0 0 * * * *"), "2026-03-01 11:00", "2026-03-01 09:30:00Z"), None);
     }
@@ -218,7 +234,7 @@ mod tests {
             let (mut scored, mut now) = (start, start);
             for step in steps {
                 now = now + Span::from_secs(step);
-                if let Some(due) = schedule.due(scored, now) {
+                if let Some(due) = schedule.due(scored, now, Timestamp::MAX) {
                     prop_assert_eq!(due.first.start(), scored);
                     scored = due.first.start() + HOUR.times(i64::from(due.count));
                 }

@@ -34,7 +34,7 @@ use tracing::{error, info, warn};
 
 use crate::actors::acks::{Held, NotCommitted};
 use crate::actors::intake::Intake;
-use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters};
+use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters, SourceLink};
 use crate::actors::stop::Stop;
 use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{Decoder, Message};
@@ -53,6 +53,7 @@ pub use settings::{BrokerError, BrokerSettings, Login, Secret, SubscriptionQos};
 pub struct Broker {
     settings: BrokerSettings,
     counters: Arc<SourceCounters>,
+    link: Arc<SourceLink>,
 }
 
 impl Broker {
@@ -62,12 +63,17 @@ impl Broker {
     /// When the settings cannot work.
     pub fn new(settings: BrokerSettings) -> Result<Self, BrokerError> {
         settings.validate()?;
-        Ok(Self { settings, counters: Arc::default() })
+        Ok(Self { settings, counters: Arc::default(), link: Arc::default() })
     }
 
     /// What it counts.
     pub fn counters(&self) -> Arc<SourceCounters> {
         Arc::clone(&self.counters)
+    }
+
+    /// Whether it is connected.
+    pub fn link(&self) -> Arc<SourceLink> {
+        Arc::clone(&self.link)
     }
 
     /// Connects, and again whenever the connection is lost, until a stop is asked for. Then commits under way are
@@ -86,6 +92,7 @@ impl Broker {
 struct Subscriber {
     settings: BrokerSettings,
     counters: Arc<SourceCounters>,
+    link: Arc<SourceLink>,
     intake: Intake,
     decoder: Decoder,
     connection: EventLoop,
@@ -123,7 +130,7 @@ impl Gathered {
 
 impl Subscriber {
     fn new(broker: Broker, intake: Intake, decoder: Decoder) -> Self {
-        let Broker { settings, counters } = broker;
+        let Broker { settings, counters, link } = broker;
         // Nothing is ever sent through the library's request channel.
         let mut connection = EventLoop::new(settings.options(), 1);
         let mut network = NetworkOptions::new();
@@ -134,6 +141,7 @@ impl Subscriber {
             backoff: Backoff::new(settings.min_backoff, settings.max_backoff),
             settings,
             counters,
+            link,
             intake,
             decoder,
             connection,
@@ -173,9 +181,14 @@ impl Subscriber {
     }
 
     async fn handle(&mut self, event: Event) -> Result<(), Failure> {
+        if let Event::Incoming(_) = event {
+            self.link.heard(Instant::now());
+        }
         match event {
             Event::Incoming(Incoming::ConnAck(ack)) => {
-                self.connected = Some(Instant::now());
+                let now = Instant::now();
+                self.connected = Some(now);
+                self.link.connected(now);
                 self.counters.connections_opened.add(1);
                 let (host, port) = (&self.settings.host, self.settings.port);
                 info!(host, port, resumed = ack.session_present, "connected to the broker");
@@ -300,6 +313,7 @@ impl Subscriber {
 
     /// Forgets the connection, with all that may no longer be acknowledged, and waits before the next.
     fn disconnected(&mut self, failure: &Failure) {
+        self.link.lost();
         let lived = self.connected.take().map_or(Duration::ZERO, |since| {
             self.counters.count_closed(failure.kind());
             since.elapsed()

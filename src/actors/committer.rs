@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, select};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use crate::actors::intake::{SessionPresent, Submission};
+use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
 use crate::interval::Window;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
@@ -33,8 +34,10 @@ pub enum Command {
         /// Told when it is durable.
         done: oneshot::Sender<Committed>,
     },
-    /// No more readings will come: close what is open. For an event clock.
+    /// No more readings will come: close what is open, unless some have come meanwhile. For an event clock.
     EndHistory,
+    /// Judge the readings that wait for the clock.
+    JudgeHeld,
     /// Write a run into the ledger.
     PutRun {
         /// The run.
@@ -120,12 +123,16 @@ const MAX_COMMIT_BYTES: usize = 4 << 20;
 ///
 /// # Errors
 /// When the system has no thread to give.
-pub fn start(pipeline: Pipeline, submissions: Receiver<Submission>) -> std::io::Result<(Commands, Ended)> {
+pub fn start(
+    pipeline: Pipeline,
+    submissions: Receiver<Submission>,
+    clock: SystemClock,
+) -> std::io::Result<(Commands, Ended)> {
     let (sender, commands) = crossbeam_channel::unbounded();
     let (position, position_receiver) = watch::channel(pipeline.position());
     let (end, ended) = oneshot::channel();
     let committer =
-        Committer { pipeline, submissions, commands, position, parked: None, promises: Promises::default() };
+        Committer { pipeline, submissions, commands, clock, position, parked: None, promises: Promises::default() };
     thread::Builder::new().name("committer".to_owned()).spawn(move || {
         // Nobody listens any more when the daemon is being torn down.
         let _ = end.send(committer.run());
@@ -137,6 +144,7 @@ struct Committer {
     pipeline: Pipeline,
     submissions: Receiver<Submission>,
     commands: Receiver<Command>,
+    clock: SystemClock,
     position: watch::Sender<Position>,
     /// A batch whose readings wait for runs to end; nothing else is taken in before it.
     parked: Option<Parked>,
@@ -170,15 +178,20 @@ impl Committer {
     fn run(mut self) -> Result<(), StoreError> {
         loop {
             let next = self.gather()?;
-            let committed = self.pipeline.commit()?;
-            // Before the promises: whoever waited for one finds the position that it led to.
-            let position = self.pipeline.position();
-            self.position.send_if_modified(|last| std::mem::replace(last, position) != position);
-            self.promises.keep(committed);
+            self.commit()?;
             if next == Next::Stop {
                 return Ok(());
             }
         }
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let committed = self.pipeline.commit()?;
+        // Before the promises: whoever waited for one finds the position that it led to.
+        let position = self.pipeline.position();
+        self.position.send_if_modified(|last| std::mem::replace(last, position) != position);
+        self.promises.keep(committed);
+        Ok(())
     }
 
     /// Waits for something to do, and takes all that is there.
@@ -220,6 +233,7 @@ impl Committer {
     }
 
     fn take(&mut self, submission: Submission) -> Result<usize, StoreError> {
+        self.pipeline.set_clock(self.clock.read());
         match submission {
             Submission::Batch { batch, done, permit } => {
                 let bytes = batch.size_bytes();
@@ -245,13 +259,34 @@ impl Committer {
         Ok(())
     }
 
+    /// Takes in what came before a closing and waits since: it must not become late by waiting.
+    fn take_waiting(&mut self) -> Result<(), StoreError> {
+        let mut bytes = 0;
+        for _ in 0..self.submissions.len() {
+            if self.parked.is_some() {
+                break;
+            }
+            if bytes >= MAX_COMMIT_BYTES {
+                self.commit()?;
+                bytes = 0;
+            }
+            let Ok(submission) = self.submissions.try_recv() else { break };
+            bytes += self.take(submission)?;
+        }
+        Ok(())
+    }
+
     fn obey(&mut self, command: Command) -> Result<Next, StoreError> {
         match command {
             Command::Close { until, done } => {
+                self.take_waiting()?;
                 self.pipeline.close(until)?;
                 self.promises.committed.push(done);
             }
+            // What waits was not seen by whoever found that nothing comes any more.
+            Command::EndHistory if self.parked.is_some() || !self.submissions.is_empty() => {}
             Command::EndHistory => self.pipeline.end_history()?,
+            Command::JudgeHeld => self.pipeline.set_clock(self.clock.read()),
             Command::PutRun { run, done } => {
                 self.pipeline.put_run(&run)?;
                 self.promises.committed.push(done);

@@ -5,6 +5,7 @@
 //! TCP slows the device down.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -19,6 +20,24 @@ pub struct Intake {
     submissions: Sender<Submission>,
     budget: Arc<Semaphore>,
     capacity_bytes: u32,
+    /// How many sessions are being opened.
+    opening: Arc<AtomicU64>,
+}
+
+/// A session that is being opened, until this is dropped.
+struct Opening<'a>(&'a AtomicU64);
+
+impl<'a> Opening<'a> {
+    fn begin(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// What a source submits.
@@ -57,12 +76,17 @@ impl Intake {
     pub fn new(capacity_bytes: u32) -> (Self, Receiver<Submission>) {
         let (submissions, receiver) = crossbeam_channel::unbounded();
         let budget = Arc::new(Semaphore::new(capacity_bytes as usize));
-        (Self { submissions, budget, capacity_bytes }, receiver)
+        (Self { submissions, budget, capacity_bytes, opening: Arc::default() }, receiver)
     }
 
     /// How many bytes were handed over and are not durable yet.
     pub fn waiting_bytes(&self) -> u64 {
         u64::from(self.capacity_bytes).saturating_sub(self.budget.available_permits() as u64)
+    }
+
+    /// Whether a source waits for the disk: with what it has read, or for a session that a device opens.
+    pub fn is_waited_for(&self) -> bool {
+        self.waiting_bytes() > 0 || self.opening.load(Ordering::Acquire) > 0
     }
 
     /// Hands over a batch, waiting for room.
@@ -83,6 +107,7 @@ impl Intake {
     /// # Errors
     /// When the daemon stops.
     pub async fn open_session(&self, client: &str, lifetime: SessionLifetime) -> Result<SessionPresent, IntakeClosed> {
+        let _opening = Opening::begin(&self.opening);
         let (done, answer) = oneshot::channel();
         let session = Submission::Session { client: client.to_owned(), lifetime, done };
         self.submissions.send(session).map_err(|_| IntakeClosed)?;

@@ -21,6 +21,7 @@ pub mod sensor;
 pub mod source;
 pub mod stop;
 pub mod supervisor;
+pub mod system_clock;
 pub mod workers;
 
 mod acks;

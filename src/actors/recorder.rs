@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::actors::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::interval::Window;
-use crate::run::{Run, RunState, Tally};
+use crate::run::{Closing, Run, RunState, Tally};
 use crate::sensor::SensorId;
 use crate::store::{ChunkId, Reader, StoreError};
 use crate::telemetry::metrics;
@@ -25,6 +25,8 @@ use crate::verdict::{Outcome, Verdict};
 pub struct ScoreRun {
     /// Which window.
     pub window: Window,
+    /// How it was closed.
+    pub closing: Closing,
 }
 
 /// What a sensor's actor, or whoever speaks for it, says of a window.
@@ -44,6 +46,8 @@ pub struct Scoring {
 pub struct RunReport {
     /// Which window it scored.
     pub window: Window,
+    /// How that was closed.
+    pub closing: Closing,
     /// Its outcomes.
     pub tally: Tally,
     /// How many of them were stored by an earlier process.
@@ -122,13 +126,17 @@ impl Recorder {
         Self { settings, reader, commands, sensors, current: None, waiting: Vec::new() }
     }
 
-    fn begin(&mut self, window: Window, context: &mut Context<Self>) -> Result<&mut Current, RunError> {
+    fn begin(&mut self, score: &ScoreRun, context: &mut Context<Self>) -> Result<&mut Current, RunError> {
         if self.current.is_some() {
             return Err(RunError::Busy);
         }
+        let ScoreRun { window, closing } = *score;
         let RecorderSettings { ref scope, settings_hash, deadline } = self.settings;
+        let before = self.reader.run(window)?;
         let run = Run {
             window,
+            // An earlier process that began the run closed the window, too.
+            closing: before.as_ref().map_or(closing, |before| before.closing),
             scope: u32::try_from(scope.len()).unwrap_or(u32::MAX),
             settings: settings_hash,
             state: RunState::Started,
@@ -138,7 +146,7 @@ impl Recorder {
             chunks.entry(ChunkId::of(*sensor)).or_default().sensors.push(*sensor);
         }
         // Verdicts made under other settings are made again.
-        let cut_off = self.reader.run(window)?.is_some_and(|before| before == run);
+        let cut_off = before.is_some_and(|before| before == run);
         let mut tally = Tally::default();
         if cut_off {
             let mut stored = Vec::new();
@@ -245,6 +253,7 @@ impl Recorder {
             }
             let report = RunReport {
                 window: current.run.window,
+                closing: current.run.closing,
                 tally: current.tally,
                 resumed: current.resumed,
                 scoring: current.scored,
@@ -293,9 +302,9 @@ impl Actor for Recorder {
 impl Handler<ScoreRun> for Recorder {
     type Result = ResponseFuture<Result<RunReport, RunError>>;
 
-    fn handle(&mut self, ScoreRun { window }: ScoreRun, context: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, score: ScoreRun, context: &mut Context<Self>) -> Self::Result {
         let (answer, report) = oneshot::channel();
-        match self.begin(window, context) {
+        match self.begin(&score, context) {
             Err(error) => return Box::pin(std::future::ready(Err(error))),
             Ok(current) => {
                 current.report = Some(answer);
@@ -319,13 +328,14 @@ impl Handler<Scoring> for Recorder {
 impl RunReport {
     /// Counts the run and says how it went.
     pub fn log(&self) {
-        let Self { window, tally, resumed, scoring, total } = self;
+        let Self { window, closing, tally, resumed, scoring, total } = self;
         metrics::RUNS_FINISHED.add(1);
         metrics::VERDICTS_SCORED.add(u64::from(tally.scored));
         metrics::VERDICTS_FAILED.add(u64::from(tally.failed));
         metrics::ANOMALIES.add(tally.anomalies);
         tracing::info!(
             window = %window.start(),
+            closed = %closing,
             scored = tally.scored,
             anomalies = tally.anomalies,
             rows = tally.rows,

@@ -1,22 +1,31 @@
-//! The scheduler: has what is due scored, one run after the other.
+//! The scheduler: has windows closed that are complete, and has what is due scored, one run after the other.
 //!
-//! What is due is decided by the pure [`Schedule`]; this actor only gets woken: by tokio-cron-scheduler when the pattern
-//! fires, by the pipeline when an event clock has moved past a window, and in any case every half minute, because a
-//! cron scheduler that polls the wall clock goes silent when that clock steps back.
+//! What is due is decided by the pure [`Schedule`], what may be closed by the pure [`ClosingGate`], and when a history is
+//! over by the pure [`IdleWatch`]; this actor only gets woken: by tokio-cron-scheduler when the pattern fires, by the
+//! pipeline when an event clock has moved past a window, and in any case every half minute, because a cron scheduler that
+//! polls the wall clock goes silent when that clock steps back. While windows are held open, or readings wait for the
+//! clock, it looks every second.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
+use crate::actors::intake::Intake;
 use crate::actors::recorder::{Recorder, RunError, ScoreRun};
+use crate::actors::source::{SourceCounters, SourceLink};
+use crate::actors::system_clock::SystemClock;
+use crate::interval::Window;
 use crate::pipeline::Position;
+use crate::run::Closing;
+use crate::schedule::closing::{ClosingDecision, ClosingGate, ClosingSettings, HoldReason};
+use crate::schedule::idle::{History, IdleWatch, SourceActivity, Waits};
 use crate::schedule::{Due, Schedule};
 use crate::telemetry::metrics;
-use crate::telemetry::metrics::{READINGS_ACCEPTED, READINGS_REPEATED};
 use crate::time::{Clock, Span, Timestamp};
 
 /// Looks for what is due.
@@ -36,24 +45,43 @@ pub struct SchedulerSettings {
     pub schedule: Schedule,
     /// The clock that it goes by.
     pub clock: Clock,
-    /// After a start: how long devices and brokers may take to send again what was not acknowledged, before windows are
-    /// closed. With an event clock the readings themselves say how far they are.
-    pub settle: Duration,
+    /// When windows may be closed, with a wall clock. With an event clock the readings themselves say how far they are.
+    pub closing: ClosingSettings,
     /// With an event clock: after so long without readings the history is over, and what is open is scored.
     pub event_idle: Option<Duration>,
+}
+
+/// What the scheduler knows of the way in.
+pub struct SchedulerSources {
+    /// What each source counts.
+    pub counters: Vec<Arc<SourceCounters>>,
+    /// The source that can be away, if there is one.
+    pub link: Option<Arc<SourceLink>>,
+    /// The way from the sources to the disk.
+    pub intake: Intake,
 }
 
 /// Has what is due scored.
 pub struct Scheduler {
     settings: SchedulerSettings,
+    sources: SchedulerSources,
+    clock: SystemClock,
     commands: Commands,
     recorder: Addr<Recorder>,
     position: watch::Receiver<Position>,
     state: SchedulerState,
-    trust: ClockTrust,
+    gate: ClosingGate,
+    /// Whether windows that are over are held open.
+    holding: bool,
+    /// The reason for that which was last told.
+    told: Option<HoldReason>,
+    /// The time before which windows are closed, or about to be.
+    closed: Timestamp,
+    /// The windows that were not closed on time and not scored yet, by their ends.
+    closings: BTreeMap<Timestamp, Closing>,
     /// Told whenever a run has ended.
     ended: Arc<Notify>,
-    idle: Idle,
+    idle: Option<IdleWatch>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,30 +92,37 @@ enum SchedulerState {
     Stopped,
 }
 
-/// Since when no readings have come.
-struct Idle {
-    taken_in: u64,
-    since: Instant,
-}
-
 const WATCHDOG: Duration = Duration::from_secs(30);
+/// How often it looks while something waits for a source or for the clock.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const IDLE_CHECK: Duration = Duration::from_millis(250);
 
 impl Scheduler {
     /// A scheduler that has the recorder score.
-    pub fn new(settings: SchedulerSettings, commands: Commands, recorder: Addr<Recorder>) -> Self {
+    pub fn new(
+        settings: SchedulerSettings,
+        sources: SchedulerSources,
+        clock: SystemClock,
+        commands: Commands,
+        recorder: Addr<Recorder>,
+    ) -> Self {
         let position = commands.position();
-        let idle = Idle { taken_in: 0, since: Instant::now() };
-        let trust = ClockTrust::new(settings.clock.now(), Instant::now(), settings.settle);
+        let now = Instant::now();
         Self {
+            gate: ClosingGate::new(settings.closing, now),
+            idle: settings.event_idle.map(|idle| IdleWatch::new(idle, now)),
             settings,
+            sources,
+            clock,
             commands,
             recorder,
             position,
             state: SchedulerState::Waiting,
-            trust,
+            holding: false,
+            told: None,
+            closed: Timestamp::MIN,
+            closings: BTreeMap::new(),
             ended: Arc::default(),
-            idle,
         }
     }
 
@@ -95,24 +130,20 @@ impl Scheduler {
         if self.state != SchedulerState::Waiting {
             return;
         }
-        if let Clock::Wall = self.settings.clock {
-            let schedule = &self.settings.schedule;
-            let now = self.settings.clock.now();
-            if !self.trust.check(now, Instant::now(), schedule.cut.window()) {
-                return;
-            }
-            // Windows are closed when they are over, however seldom they are scored: the journal holds what is open.
-            let over = schedule.cut.window_of(now - schedule.lateness).start();
-            if over > self.position.borrow().closed {
-                let (done, _) = tokio::sync::oneshot::channel();
-                self.commands.send(Command::Close { until: over, done });
-            }
-        }
-        let Some(due) = self.due() else { return };
+        // Windows are closed when they are over, however seldom they are scored: the journal holds what is open.
+        let (now, closable) = match self.settings.clock {
+            Clock::Wall => (self.close_complete(), self.closed),
+            Clock::Event(_) => (self.settings.clock.now(), Timestamp::MAX),
+        };
+        let scored = self.position.borrow().scored;
+        let Some(due) = self.settings.schedule.due(scored, now, closable) else { return };
         self.state = SchedulerState::Running;
-        let run = score_first(due, self.commands.clone(), self.recorder.clone());
+        let closing = self.closing_of(due.first);
+        let run = score_first(due, closing, self.commands.clone(), self.recorder.clone());
         context.spawn(run.into_actor(self).map(|result, scheduler, context| {
-            scheduler.idle.since = Instant::now();
+            if let Some(idle) = &mut scheduler.idle {
+                idle.restart(Instant::now());
+            }
             scheduler.ended.notify_waiters();
             if scheduler.state == SchedulerState::Running {
                 scheduler.state = SchedulerState::Waiting;
@@ -125,57 +156,113 @@ impl Scheduler {
         }));
     }
 
-    fn due(&self) -> Option<Due> {
-        let scored = self.position.borrow().scored;
-        self.settings.schedule.due(scored, self.settings.clock.now())
+    /// Has windows closed that are over and complete. Gives the time that is believed.
+    fn close_complete(&mut self) -> Timestamp {
+        let now = self.clock.read();
+        // What waits for the clock is judged before anything is closed by it.
+        let position = *self.position.borrow();
+        if position.held > 0 {
+            self.commands.send(Command::JudgeHeld);
+        }
+        self.closed = self.closed.max(position.closed);
+        let source = self.sources.link.as_ref().map(|link| link.sight());
+        let decision = self.gate.decide(&now, source, position.behind, self.closed);
+        self.holding = matches!(decision, ClosingDecision::Hold { .. });
+        match decision {
+            ClosingDecision::Nothing => self.told = None,
+            ClosingDecision::Close { until, closing } => {
+                self.log_closing(until, closing);
+                self.note_closing(until, closing);
+                let (done, _) = oneshot::channel();
+                self.commands.send(Command::Close { until, done });
+                self.closed = until;
+            }
+            ClosingDecision::Hold { reason, at_most } => {
+                let left = Span::from(at_most.saturating_duration_since(now.instant));
+                self.log_hold(reason, (now.wall + left).floor(Span::from_secs(1)));
+            }
+        }
+        now.believed
+    }
+
+    /// Remembers how the windows up to `until` were closed, for their runs.
+    fn note_closing(&mut self, until: Timestamp, closing: Closing) {
+        if closing == Closing::OnTime {
+            return;
+        }
+        let Schedule { cut, catch_up, .. } = self.settings.schedule;
+        let ends = (1..=i64::from(catch_up.max(1))).map(|back| until - cut.window().times(back - 1));
+        self.closings.extend(ends.take_while(|end| *end > self.closed).map(|end| (end, closing)));
+        while self.closings.len() > catch_up.max(1) as usize {
+            self.closings.pop_first();
+        }
+    }
+
+    fn closing_of(&mut self, window: Window) -> Closing {
+        let closing = self.closings.get(&window.end()).copied().unwrap_or_default();
+        self.closings.retain(|end, _| *end > window.end());
+        closing
+    }
+
+    fn log_hold(&mut self, reason: HoldReason, at_most: Timestamp) {
+        match (self.told, reason) {
+            // A source that is heard of every so often: there is nothing to tell.
+            (_, HoldReason::SourceSilent) => {
+                tracing::debug!(%at_most, "windows stay open until the broker is heard of");
+                return;
+            }
+            (None, HoldReason::Started) => {
+                tracing::info!(%at_most, "windows that are over stay open until devices have sent again (schedule.settle)");
+            }
+            (None | Some(HoldReason::Started | HoldReason::SourceReturned), HoldReason::SourceAway) => tracing::warn!(
+                %at_most,
+                "the broker is away: windows that are over stay open for what it keeps for us (schedule.hold)"
+            ),
+            (None, HoldReason::SourceReturned) => tracing::info!(
+                %at_most,
+                "the broker is back: windows that are over stay open until it has sent what it kept (schedule.settle)"
+            ),
+            _ => {}
+        }
+        self.told = Some(reason);
+    }
+
+    fn log_closing(&mut self, until: Timestamp, closing: Closing) {
+        match closing {
+            Closing::SourceAway(held) => {
+                tracing::warn!(
+                    %until,
+                    %held,
+                    "windows are closed although the broker is still away (schedule.hold): what it keeps of them will be late"
+                );
+                return;
+            }
+            Closing::Held(held) if self.told.is_some() => {
+                tracing::info!(%until, %held, "windows are closed that were held open");
+            }
+            Closing::OnTime | Closing::Held(_) => {}
+        }
+        self.told = None;
     }
 
     /// Ends a history that no more readings come of.
-    fn check_idle(&mut self, idle: Duration) {
-        let taken_in = READINGS_ACCEPTED.get() + READINGS_REPEATED.get();
-        if taken_in != self.idle.taken_in {
-            self.idle = Idle { taken_in, since: Instant::now() };
-        } else if self.state == SchedulerState::Waiting && self.idle.since.elapsed() >= idle {
+    fn check_idle(&mut self) {
+        let activity = SourceActivity {
+            bytes_read: self.sources.counters.iter().map(|source| source.bytes.get()).sum(),
+            waits: if self.sources.intake.is_waited_for() { Waits::Something } else { Waits::Nothing },
+        };
+        let Some(idle) = &mut self.idle else { return };
+        let now = Instant::now();
+        if self.state != SchedulerState::Waiting {
+            idle.restart(now);
+        } else if idle.look(activity, now) == History::IsOver {
             self.commands.send(Command::EndHistory);
-            self.idle.since = Instant::now();
         }
-    }
-}
-
-/// Whether the system's clock is believed.
-///
-/// A window that was closed stays closed. So a clock that jumps ahead, as that of a gateway without a battery may, must
-/// not close what is yet to come: time is compared with a clock that only counts, and a jump is believed when it lasts.
-#[derive(Debug)]
-struct ClockTrust {
-    last: (Timestamp, Instant),
-    believed_from: Instant,
-}
-
-/// How long a jump ahead must last to be believed.
-const JUMP_PATIENCE: Duration = Duration::from_secs(600);
-
-impl ClockTrust {
-    fn new(now: Timestamp, instant: Instant, settle: Duration) -> Self {
-        Self { last: (now, instant), believed_from: instant + settle }
-    }
-
-    /// Takes note of the time, and tells whether to go by it. A jump is more than `tolerance` ahead.
-    fn check(&mut self, now: Timestamp, instant: Instant, tolerance: Span) -> bool {
-        let (last, then) = std::mem::replace(&mut self.last, (now, instant));
-        let ahead = now.since(last + Span::from(instant.saturating_duration_since(then)));
-        if ahead > tolerance {
-            tracing::error!(
-                "the system's clock jumped {ahead} ahead; windows stay open until that has lasted for {JUMP_PATIENCE:?}"
-            );
-            self.believed_from = instant + JUMP_PATIENCE;
-        }
-        instant >= self.believed_from
     }
 }
 
 /// Scores the oldest window that is due.
-async fn score_first(due: Due, commands: Commands, recorder: Addr<Recorder>) -> Result<(), RunError> {
+async fn score_first(due: Due, closing: Closing, commands: Commands, recorder: Addr<Recorder>) -> Result<(), RunError> {
     let Due { first: window, skipped, .. } = due;
     if skipped > 0 {
         metrics::WINDOWS_SKIPPED.add(skipped);
@@ -183,7 +270,7 @@ async fn score_first(due: Due, commands: Commands, recorder: Addr<Recorder>) -> 
         commands.commit(|done| Command::GiveUp { until: window.start(), done }).await?;
     }
     commands.commit(|done| Command::Close { until: window.end(), done }).await?;
-    let report = recorder.send(ScoreRun { window }).await.map_err(|_| CommitterStopped)??;
+    let report = recorder.send(ScoreRun { window, closing }).await.map_err(|_| CommitterStopped)??;
     report.log();
     Ok(())
 }
@@ -195,18 +282,23 @@ impl Actor for Scheduler {
         context.run_interval(WATCHDOG, |scheduler, context| scheduler.start_due(context));
         match self.settings.clock {
             Clock::Wall => {
-                let now = self.settings.clock.now();
-                let closed = self.position.borrow().closed;
+                let now = self.clock.read().believed;
+                self.closed = self.position.borrow().closed;
+                let closed = self.closed;
                 if closed == Timestamp::MIN {
                     // The first start of all: windows count from here.
-                    let (done, _) = tokio::sync::oneshot::channel();
-                    let until = self.settings.schedule.cut.window_of(now).start();
-                    self.commands.send(Command::Close { until, done });
+                    let (done, _) = oneshot::channel();
+                    self.closed = self.settings.schedule.cut.window_of(now).start();
+                    self.commands.send(Command::Close { until: self.closed, done });
                 } else if closed > now {
                     tracing::error!(%closed, %now, "the system's clock is behind the store: readings before the time closed are late, and \
                         nothing is scored until then; set the clock right, or move store.directory away to begin anew");
                 }
-                context.run_later(self.settings.settle, |scheduler, context| scheduler.start_due(context));
+                context.run_interval(LOOK_AGAIN, |scheduler, context| {
+                    if scheduler.holding || scheduler.position.borrow().held > 0 {
+                        scheduler.start_due(context);
+                    }
+                });
                 let wake = wake_on_cron(self.settings.schedule.clone(), context.address());
                 context.spawn(wake.into_actor(self).map(|result, _, _| {
                     if let Err(error) = result {
@@ -224,7 +316,7 @@ impl Actor for Scheduler {
                 };
                 context.spawn(follow.into_actor(self));
                 if let Some(idle) = self.settings.event_idle {
-                    context.run_interval(IDLE_CHECK.min(idle), move |scheduler, _| scheduler.check_idle(idle));
+                    context.run_interval(IDLE_CHECK.min(idle), |scheduler, _| scheduler.check_idle());
                 }
             }
         }
@@ -270,41 +362,5 @@ impl Handler<StopScheduling> for Scheduler {
                 ended.await;
             }
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUR: Span = Span::from_secs(3600);
-
-    #[test]
-    fn a_clock_is_believed_once_the_start_has_settled() {
-        let start = Instant::now();
-        let mut trust = ClockTrust::new(Timestamp::default(), start, Duration::from_secs(30));
-        let after =
-            |secs: u32| (Timestamp::default() + Span::from_secs(secs), start + Duration::from_secs(secs.into()));
-        let (now, instant) = after(29);
-        assert!(!trust.check(now, instant, HOUR));
-        let (now, instant) = after(30);
-        assert!(trust.check(now, instant, HOUR));
-    }
-
-    #[test]
-    fn a_jump_ahead_is_believed_when_it_lasts_and_forgotten_when_it_is_taken_back() {
-        let start = Instant::now();
-        let year = HOUR.times(24 * 365);
-        let at = |minutes: u32| start + Duration::from_secs(60 * u64::from(minutes));
-        let wall = |minutes: u32| Timestamp::default() + Span::from_secs(60 * minutes);
-        let mut trust = ClockTrust::new(wall(0), at(0), Duration::ZERO);
-        assert!(trust.check(wall(1), at(1), HOUR));
-        assert!(!trust.check(wall(2) + year, at(2), HOUR));
-        assert!(!trust.check(wall(11) + year, at(11), HOUR));
-        assert!(trust.check(wall(12) + year, at(12), HOUR), "it has lasted for ten minutes");
-        let mut trust = ClockTrust::new(wall(0), at(0), Duration::ZERO);
-        assert!(!trust.check(wall(2) + year, at(2), HOUR));
-        assert!(!trust.check(wall(3), at(3), HOUR), "back again");
-        assert!(trust.check(wall(12), at(12), HOUR));
     }
 }

@@ -1,9 +1,11 @@
-//! What the two MQTT sources share: how they come by decoders, and what they count.
+//! What the two MQTT sources share: how they come by decoders, what they count, and how one tells whether it is there.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::ingest::decoder::Decoder;
+use crate::schedule::closing::SourceSight;
 
 /// Makes a decoder; every connection has its own.
 pub type DecoderFactory = Arc<dyn Fn() -> Decoder + Send + Sync>;
@@ -28,6 +30,45 @@ pub struct SourceCounters {
     /// Subscriptions that the broker refused.
     pub subscriptions_refused: Counter,
     closed: [Counter; CloseKind::ALL.len()],
+}
+
+/// Whether a source that connects to somebody else is connected: told by the source, read by the scheduler, which closes
+/// no window while it is away.
+#[derive(Debug)]
+pub struct SourceLink(Mutex<SourceSight>);
+
+impl Default for SourceLink {
+    fn default() -> Self {
+        Self(Mutex::new(SourceSight::Away))
+    }
+}
+
+impl SourceLink {
+    /// What is known of the source.
+    pub fn sight(&self) -> SourceSight {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The other side has accepted the connection.
+    pub(crate) fn connected(&self, now: Instant) {
+        self.set(SourceSight::Connected { since: now, heard: now });
+    }
+
+    /// Something came from the other side.
+    pub(crate) fn heard(&self, now: Instant) {
+        if let SourceSight::Connected { heard, .. } = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            *heard = now;
+        }
+    }
+
+    /// There is no connection any more.
+    pub(crate) fn lost(&self) {
+        self.set(SourceSight::Away);
+    }
+
+    fn set(&self, sight: SourceSight) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sight;
+    }
 }
 
 /// A number that only grows.

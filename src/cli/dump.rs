@@ -103,6 +103,7 @@ fn run_line(run: &Run) -> serde_json::Value {
         "window_end": run.window.end().to_string(),
         "scope": run.scope,
         "settings": format!("{:016x}", run.settings),
+        "closed": run.closing.to_string(),
         "state": "started",
     });
     if let RunState::Finished(tally) = run.state {

@@ -23,6 +23,10 @@ pub struct LimitSettings {
     pub latest: Timestamp,
     /// How far ahead of the clock a reading may be. With the event clock, only what the file says, and unused.
     pub max_ahead: Option<Span>,
+    /// How many readings are held that are further ahead of a clock that may be wrong.
+    pub held_readings: u32,
+    /// How long they are held at most.
+    pub held_for: Span,
 }
 
 impl LimitSettings {
@@ -43,6 +47,8 @@ pub(super) fn read(section: &mut Section<'_, '_>, clock: ClockSource) -> LimitSe
         earliest: section.timestamp("earliest", Timestamp::from_nanos(946_684_800_000_000_000)),
         latest: section.timestamp("latest", Timestamp::from_nanos(4_102_444_800_000_000_000)),
         max_ahead: section.optional_span("max_ahead", Span::ZERO..=Span::from_secs(366 * 86_400)).or(default_ahead),
+        held_readings: section.integer("held_readings", 100_000, 0..=10_000_000),
+        held_for: section.span("held_for", Span::from_secs(3600), Span::ZERO..=Span::from_secs(7 * 86_400)),
     };
     if limits.earliest >= limits.latest {
         let why =

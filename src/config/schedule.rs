@@ -11,8 +11,12 @@ pub struct ScheduleSettings {
     pub cron: CronPattern,
     /// How many missed windows are scored after a pause.
     pub catch_up: u32,
-    /// How long after a start windows are left open, for what is sent again.
+    /// How long after a start, and after the broker is back, windows are left open, for what is sent again.
     pub settle: Span,
+    /// How long a window is left open at most because the broker is away.
+    pub hold: Span,
+    /// How long a jump ahead of a clock that is not synchronised must last to be believed.
+    pub jump_patience: Span,
     /// When a history is over.
     pub event_idle: EventIdle,
 }
@@ -43,6 +47,8 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ScheduleSettings> {
         cron: section.parsed("cron", accepted, str::parse).or_else(|| EVERY_HOUR.parse().ok())?,
         catch_up: section.integer("catch_up", 24, 0..=9_999),
         settle: section.span("settle", Span::from_secs(30), Span::ZERO..=Span::from_secs(3600)),
+        hold: section.span("hold", Span::from_secs(3600), Span::ZERO..=Span::from_secs(30 * 86_400)),
+        jump_patience: section.span("jump_patience", Span::from_secs(600), Span::ZERO..=Span::from_secs(86_400)),
         event_idle: event_idle.unwrap_or(EventIdle::After(Span::from_secs(5))),
     })
 }

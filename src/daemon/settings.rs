@@ -22,8 +22,10 @@ use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
 use crate::interval::Cut;
 use crate::model::Limits;
-use crate::pipeline::PipelineSettings;
+use crate::pipeline::{HeldSettings, PipelineSettings};
 use crate::schedule::Schedule;
+use crate::schedule::clock_trust::ClockTrustSettings;
+use crate::schedule::closing::ClosingSettings;
 use crate::scoring::ScoringSettings;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::sink::files::FileSettings;
@@ -49,10 +51,12 @@ pub(crate) struct Settings {
     pub(crate) features: Assigner,
     pub(crate) sensors: SensorSettings,
     pub(crate) scheduler: SchedulerSettings,
+    pub(crate) clock_trust: ClockTrustSettings,
     pub(crate) files: Option<FileSettings>,
     pub(crate) mqtt: Option<MqttOutletSettings>,
     pub(crate) reporter: Option<ReporterSettings>,
     windows: WindowSettings,
+    held: HeldSettings,
     settings_hash: u64,
     run_deadline: Duration,
 }
@@ -130,11 +134,20 @@ impl Settings {
                     ClockSource::Wall => Clock::Wall,
                     ClockSource::Event => Clock::Event(EventTime::default()),
                 },
-                settle: schedule.settle.to_std(),
+                closing: ClosingSettings {
+                    cut,
+                    lateness: window.lateness,
+                    settle: schedule.settle.to_std(),
+                    hold: ClosingSettings::bounded_hold(schedule.hold, cut, schedule.catch_up),
+                },
                 event_idle: match schedule.event_idle {
                     EventIdle::After(span) => Some(span.to_std()),
                     EventIdle::Never => None,
                 },
+            },
+            clock_trust: ClockTrustSettings {
+                tolerance: ClockTrustSettings::tolerance(window.lateness),
+                patience: schedule.jump_patience.to_std(),
             },
             files: publish.files.as_ref().map(|files| FileSettings {
                 directory: files.directory.clone(),
@@ -155,6 +168,11 @@ impl Settings {
                 max_readings_per_interval: limits.readings_per_interval as usize,
                 max_open_readings: limits.open_readings as usize,
             },
+            held: HeldSettings {
+                max_ahead: limits.plausible_times(config.clock).max_ahead,
+                max_readings: limits.held_readings as usize,
+                held_for: limits.held_for.to_std(),
+            },
             settings_hash: config.settings_hash(),
             run_deadline: scoring.deadline.to_std(),
         }
@@ -174,6 +192,7 @@ impl Settings {
                 .collect(),
             // Half of the ring: what is stored meanwhile needs its places.
             max_unpublished: self.cut.window().times(i64::from(self.store.windows / 2)),
+            held: self.held,
         }
     }
 

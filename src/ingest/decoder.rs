@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::ingest::batch::Batch;
-use crate::ingest::filter::{Filter, FilterSettings, Filters, PlausibleTimes};
+use crate::ingest::batch::{AheadReading, Batch};
+use crate::ingest::filter::{Filter, FilterSettings, Filters, PlausibleTimes, TimeCheck};
 use crate::ingest::payload::{self, PayloadReading};
 use crate::ingest::route::{Retained, RouteSettings};
 use crate::reading::{Reading, Reject, RejectReason};
@@ -101,7 +101,7 @@ impl Decoder {
         if message.retained && route.retained() == Retained::Skip {
             return;
         }
-        let first = batch.readings.len();
+        let (first, first_ahead) = (batch.readings.len(), batch.ahead.len());
         let (admission, source, memory_bytes) = (&self.admission, &mut topic.source, &mut self.memory_bytes);
         let read = payload::read(route.payload(), message.payload, &mut |item| match item.found {
             Ok(found) => {
@@ -116,6 +116,7 @@ impl Decoder {
         });
         if let Err(fault) = read {
             batch.readings.truncate(first);
+            batch.ahead.truncate(first_ahead);
             refuse_payload(batch, message, received, || fault.to_string());
         }
         if let Some(topic) = new
@@ -203,7 +204,12 @@ impl Admission {
         batch: &mut Batch,
     ) -> Result<(), Refused> {
         let time = found.time.unwrap_or(received);
-        let passed = self.times.check(time, received).and_then(|()| sensor.filter.check(found.value));
+        let (plausible, ahead) = match self.times.check(time, received) {
+            TimeCheck::Plausible => (Ok(()), None),
+            TimeCheck::Ahead(reason) => (Ok(()), Some(reason)),
+            TimeCheck::Refused(reason) => (Err(reason), None),
+        };
+        let passed = plausible.and_then(|()| sensor.filter.check(found.value));
         let id = passed.and_then(|()| match sensor.id {
             Some(id) => Ok(id),
             None => self
@@ -213,7 +219,11 @@ impl Admission {
                 .map_err(|full| RejectReason::TooManySensors(full.to_string())),
         });
         let sensor = id.map_err(|reason| (Some(sensor.name.to_string()), reason))?;
-        batch.readings.push(Reading { sensor, time, value: found.value });
+        let reading = Reading { sensor, time, value: found.value };
+        match ahead {
+            Some(reason) => batch.ahead.push(AheadReading { reading, reason }),
+            None => batch.readings.push(reading),
+        }
         Ok(())
     }
 }

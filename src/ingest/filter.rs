@@ -116,14 +116,30 @@ pub struct PlausibleTimes {
     pub max_ahead: Option<Span>,
 }
 
+/// What a reading's time is worth.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum TimeCheck {
+    /// It is believed.
+    Plausible,
+    /// It is too far ahead of the system's clock. It is refused for this reason if that is right.
+    Ahead(RejectReason),
+    /// It is refused, whatever the clock says.
+    Refused(RejectReason),
+}
+
 impl PlausibleTimes {
     /// Checks the time of a reading that came in at `received`.
-    pub(super) fn check(&self, time: Timestamp, received: Timestamp) -> Result<(), RejectReason> {
+    pub(super) fn check(&self, time: Timestamp, received: Timestamp) -> TimeCheck {
         let latest = self.max_ahead.map_or(self.latest, |ahead| self.latest.min(received + ahead));
         if (self.earliest..=latest).contains(&time) {
-            return Ok(());
+            return TimeCheck::Plausible;
         }
-        Err(RejectReason::ImplausibleTime { time, earliest: self.earliest, latest })
+        let reason = RejectReason::ImplausibleTime { time, earliest: self.earliest, latest };
+        if (self.earliest..=self.latest).contains(&time) {
+            TimeCheck::Ahead(reason)
+        } else {
+            TimeCheck::Refused(reason)
+        }
     }
 }
 
@@ -173,12 +189,14 @@ mod tests {
     fn a_time_is_believed_within_the_span_and_not_too_far_ahead_of_the_clock() {
         let at = |secs: u32| Timestamp::default() + Span::from_secs(secs);
         let times = PlausibleTimes { earliest: at(100), latest: at(1000), max_ahead: Some(Span::from_secs(10)) };
-        for (time, received, believed) in
-            [(100, 500, true), (99, 500, false), (510, 500, true), (511, 500, false), (1001, 2000, false)]
-        {
-            assert_eq!(times.check(at(time), at(received)).is_ok(), believed, "{time}");
+        for (time, received) in [(100, 500), (510, 500)] {
+            assert_eq!(times.check(at(time), at(received)), TimeCheck::Plausible, "{time}");
         }
+        for (time, received) in [(99, 500), (1001, 500), (1001, 2000)] {
+            assert!(matches!(times.check(at(time), at(received)), TimeCheck::Refused(_)), "{time}");
+        }
+        assert!(matches!(times.check(at(511), at(500)), TimeCheck::Ahead(_)));
         let event = PlausibleTimes { max_ahead: None, ..times };
-        assert_eq!(event.check(at(900), at(0)), Ok(()));
+        assert_eq!(event.check(at(900), at(0)), TimeCheck::Plausible);
     }
 }

@@ -1,10 +1,12 @@
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::interval::Cut;
-use crate::run::{RunState, Tally};
+use crate::run::{Closing, RunState, Tally};
+use crate::schedule::clock_trust::ClockSync;
 use crate::sensor::SensorName;
 use crate::store::{Reader, StoreSettings};
 use crate::time::{EventTime, Span};
@@ -39,7 +41,13 @@ fn settings(clock: Clock) -> PipelineSettings {
         max_sessions: 2,
         sinks: vec!["files"],
         max_unpublished: MINUTE.times(1_000),
+        held: HeldSettings { max_ahead: None, max_readings: 100, held_for: Duration::from_secs(1_000) },
     }
+}
+
+/// What clocks say that are so many seconds after the epoch.
+fn clock_at(secs: i64, sync: ClockSync) -> ClockReading {
+    ClockReading { wall: at(secs), instant: Instant::now(), believed: at(secs), sync }
 }
 
 /// A daemon's pipeline, as a process finds it.
@@ -62,7 +70,8 @@ fn process(directory: &Path, clock: Clock) -> Process {
     let reader = store.reader.clone();
     let names = SensorDirectory::new(10, reader.sensors().unwrap());
     names.intern(&SensorName::new("press", "a").unwrap()).unwrap();
-    let pipeline = Pipeline::recover(store, Arc::new(names), settings(clock.clone())).unwrap();
+    let pipeline =
+        Pipeline::recover(store, Arc::new(names), settings(clock.clone()), clock_at(0, ClockSync::Unknown)).unwrap();
     Process { pipeline, reader, clock }
 }
 
@@ -71,17 +80,20 @@ fn event_clock() -> Clock {
 }
 
 fn batch(readings: &[Reading]) -> Batch {
-    Batch { readings: readings.to_vec(), rejects: Rejects::default() }
+    Batch { readings: readings.to_vec(), ..Batch::default() }
 }
 
 /// Does what the scheduler and the recorder do.
 fn score_what_is_due(process: &mut Process) {
     process.pipeline.commit().unwrap();
     let schedule = settings(Clock::Wall).schedule;
-    while let Some(due) = schedule.due(process.pipeline.position().scored, process.clock.now()) {
+    while let Some(due) = schedule.due(process.pipeline.position().scored, process.clock.now(), Timestamp::MAX) {
         process.pipeline.close(due.first.end()).unwrap();
         let state = RunState::Finished(Tally::default());
-        process.pipeline.put_run(&Run { window: due.first, scope: 0, settings: 0, state }).unwrap();
+        process
+            .pipeline
+            .put_run(&Run { window: due.first, scope: 0, settings: 0, closing: Closing::OnTime, state })
+            .unwrap();
         process.pipeline.commit().unwrap();
     }
 }
@@ -105,7 +117,10 @@ fn with_an_event_clock_readings_wait_for_the_runs_that_they_make_due() {
     assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), BatchProgress::UpTo(2), "until the run has ended");
     score_what_is_due(&mut process);
     assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), BatchProgress::Whole);
-    assert_eq!(process.pipeline.position(), Position { closed: at(60), scored: at(60), pace: Pace::Free });
+    assert_eq!(
+        process.pipeline.position(),
+        Position { closed: at(60), scored: at(60), pace: Pace::Free, behind: 0, held: 0 }
+    );
 }
 
 #[test]

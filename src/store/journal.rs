@@ -107,7 +107,7 @@ fn latest(record: &Record) -> Timestamp {
 }
 
 /// Writes column after column, each as the differences from one reading to the next.
-fn encode_readings(readings: &[Reading]) -> Vec<u8> {
+pub(super) fn encode_readings(readings: &[Reading]) -> Vec<u8> {
     let mut encoder = Encoder::default();
     encoder.unsigned(READINGS);
     encoder.unsigned(readings.len() as u64);
@@ -130,6 +130,14 @@ fn encode_readings(readings: &[Reading]) -> Vec<u8> {
         encoder.float(reading.value);
     }
     encoder.into_bytes()
+}
+
+/// Reads what [`encode_readings`] wrote.
+pub(super) fn decode_readings(bytes: &[u8]) -> Result<Vec<Reading>, Corrupt> {
+    match decode(bytes)? {
+        Record::Readings(readings) => Ok(readings),
+        Record::Closed(_) => Err(Corrupt),
+    }
 }
 
 fn decode(bytes: &[u8]) -> Result<Record, Corrupt> {

@@ -8,6 +8,7 @@
 //! | --- | --- | --- |
 //! | `sensors` | sensor id | name |
 //! | `journal` | increasing number | accepted readings, or a closing ([`Record`]) |
+//! | `held` | number | readings from ahead of the clock that are not judged yet; judging one twice changes nothing |
 //! | `windows` | sensor id, window number in the ring | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
 //! | `heads` | sensor id | what outlives the sensor's windows ([`SensorHead`](crate::window::SensorHead)) |
 //! | `runs` | window number in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
@@ -158,6 +159,7 @@ pub struct Store {
 #[derive(Clone, Debug)]
 struct Tables {
     sensors: Table,
+    held: Table,
     windows: Table,
     heads: Table,
     runs: Table,
@@ -223,6 +225,7 @@ impl Store {
         let (db, set_aside) = Db::open(&settings.directory, settings.cache_bytes)?;
         let tables = Tables {
             sensors: db.table("sensors")?,
+            held: db.table("held")?,
             windows: db.table("windows")?,
             heads: db.table("heads")?,
             runs: db.table("runs")?,

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use crate::codec::Decoder;
 use crate::interval::Window;
+use crate::reading::Reading;
 use crate::run::Run;
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
+use crate::store::journal::decode_readings;
 use crate::store::keys::{LATENESS_KEY, progress_key, ring_slot, window_key};
 use crate::store::{ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, rejects, runs, verdicts};
 use crate::time::{Span, Timestamp};
@@ -37,6 +39,19 @@ impl Reader {
             SensorName::new(decoder.text()?, decoder.text()?).map_err(|_| StoreError::Damaged)
         };
         self.tables.sensors.iter().map(decode).collect()
+    }
+
+    /// The readings that wait for the clock, by the numbers that they are stored under.
+    ///
+    /// # Errors
+    /// When the database refuses or is damaged.
+    pub fn held(&self) -> Result<Vec<(u64, Vec<Reading>)>, StoreError> {
+        let decode = |entry: Result<(Vec<u8>, Vec<u8>), StoreError>| {
+            let (key, value) = entry?;
+            let number = u64::from_be_bytes(key.try_into().map_err(|_| StoreError::Damaged)?);
+            Ok((number, decode_readings(&value)?))
+        };
+        self.tables.held.iter().map(decode).collect()
     }
 
     /// What outlives the windows of each sensor that has any.

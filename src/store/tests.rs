@@ -1,7 +1,7 @@
 use super::*;
 use crate::interval::{Interval, Window};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
-use crate::run::{Run, RunState, Tally};
+use crate::run::{Closing, Run, RunState, Tally};
 use crate::sensor::{SensorId, SensorName};
 use crate::time::{Span, Timestamp};
 use crate::verdict::{Outcome, Verdict};
@@ -52,7 +52,13 @@ fn what_was_committed_is_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
     let name = SensorName::new("press-1", "vibration").unwrap();
-    let run = Run { window: window(5), scope: 1, settings: 9, state: RunState::Finished(Tally::default()) };
+    let run = Run {
+        window: window(5),
+        scope: 1,
+        settings: 9,
+        closing: Closing::OnTime,
+        state: RunState::Finished(Tally::default()),
+    };
     let verdict = Verdict { sensor: SensorId(17), outcome: Outcome::NoData };
     {
         let (mut store, _) = reopened(&settings);

@@ -6,7 +6,7 @@ use crate::reading::{Reading, Rejects};
 use crate::run::Run;
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
-use crate::store::journal::Journal;
+use crate::store::journal::{Journal, encode_readings};
 use crate::store::keys::{LATENESS_KEY, progress_key, ring_slot, window_key};
 use crate::store::rejects::RejectRing;
 use crate::store::{ChunkId, Committed, Progress, Record, StoreError, StoreSettings, Tables, runs, verdicts};
@@ -77,6 +77,25 @@ impl Writer {
         }
         self.written = Written::Something;
         self.journal.append_readings(readings)
+    }
+
+    /// Stores readings that wait for the clock, at most a thousand of them, in the place of those stored under the same
+    /// number.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn put_held(&mut self, number: u64, readings: &[Reading]) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        self.tables.held.put(&number.to_be_bytes(), &encode_readings(readings))
+    }
+
+    /// Forgets readings that waited for the clock. Those of them that count are to be appended before.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn remove_held(&mut self, number: u64) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        self.tables.held.remove(&number.to_be_bytes())
     }
 
     /// Notes that the windows before `until` are closed for all sensors: in the journal, because it decides what is

@@ -56,6 +56,8 @@ metrics! {
     READINGS_ACCEPTED "anomalyd_readings_accepted_total" "Readings that are durable and count."
     READINGS_REPEATED "anomalyd_readings_repeated_total" "Readings that were there already, for example because a device sent them again."
     READINGS_SUPPRESSED "anomalyd_readings_suppressed_total" "Readings that a deadband passed over."
+    READINGS_HELD "anomalyd_readings_held" "Readings from ahead of the system's clock that wait until it is known whether that is right; limits.held_readings bounds them."
+    READINGS_HELD_EVER "anomalyd_readings_held_total" "Readings that were held because they were ahead of a clock that may be wrong."
     SENSORS "anomalyd_sensors" "Sensors known."
     COMMITS "anomalyd_commits_total" "Group commits: each syncs the disk once."
     OPEN_READINGS "anomalyd_open_readings" "Readings in intervals that are not closed yet; limits.open_readings bounds them."

@@ -4,53 +4,19 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::in_process::InProcess;
 use crate::support::mosquitto::Mosquitto;
 use crate::support::settings::Settings;
 use crate::support::site::Site;
 use crate::support::{PATIENCE, alone, eventually, plant};
-use anomalyd::config::Config;
-use anomalyd::daemon::Daemon;
 use fail::FailScenario;
 
 /// How long an acknowledgement that must not come is waited for.
 const SILENCE: Duration = Duration::from_millis(300);
-
-/// A daemon on a thread of its own. Stopped when it is dropped.
-struct InProcess {
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-impl InProcess {
-    fn start(site: &Site) -> Self {
-        let config = Config::read(&site.config()).unwrap();
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let (ready, started) = mpsc::channel();
-        let thread = thread::spawn(move || {
-            actix_rt::System::new().block_on(async {
-                let daemon = Daemon::start(&config).await.unwrap();
-                ready.send(()).unwrap();
-                let _ = stopped.await;
-                // A disk that is held lets nothing stop in time; that is as good as a kill.
-                let _ = daemon.stop().await;
-                actix_rt::System::current().stop();
-            });
-        });
-        started.recv_timeout(PATIENCE).unwrap();
-        Self { stop: Some(stop), thread: Some(thread) }
-    }
-}
-
-impl Drop for InProcess {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        let _ = self.thread.take().map(thread::JoinHandle::join);
-    }
-}
 
 fn settings() -> Settings {
     plant::settings().with("stop.deadline", "\"2s\"")

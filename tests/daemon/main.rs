@@ -9,6 +9,7 @@
 )]
 
 mod acks;
+mod clocks;
 mod crash;
 mod demo;
 mod features;

@@ -9,12 +9,14 @@ use crate::actors::committer;
 use crate::actors::intake::Intake;
 use crate::actors::recorder::{RecorderSettings, ScoreRun};
 use crate::actors::restart::RestartPolicy;
+use crate::actors::system_clock::SystemClock;
 use crate::features::Bounds;
 use crate::interval::Cut;
 use crate::model::{Limits, ModelFile};
-use crate::pipeline::{Pipeline, PipelineSettings};
-use crate::run::Tally;
+use crate::pipeline::{HeldSettings, Pipeline, PipelineSettings};
+use crate::run::{Closing, Tally};
 use crate::schedule::Schedule;
+use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
 use crate::store::{Store, StoreSettings};
@@ -66,6 +68,8 @@ impl Plant {
         let name = SensorName::new("press", sensor).unwrap();
         let names = Arc::new(SensorDirectory::new(1, Vec::new()));
         assert_eq!(names.intern(&name).unwrap(), SensorId(0));
+        let clock =
+            SystemClock::new(ClockTrustSettings { tolerance: Span::from_secs(5), patience: Duration::from_secs(600) });
         let pipeline = Pipeline::recover(
             store,
             Arc::clone(&names),
@@ -87,10 +91,12 @@ impl Plant {
                 max_sessions: 1,
                 sinks: Vec::new(),
                 max_unpublished: MINUTE,
+                held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },
             },
+            clock.read(),
         );
         let (_, submissions) = Intake::new(1);
-        let (commands, _) = committer::start(pipeline.unwrap(), submissions).unwrap();
+        let (commands, _) = committer::start(pipeline.unwrap(), submissions, clock).unwrap();
 
         let settings = SensorSettings {
             scoring: ScoringSettings { cut: cut(), min_intervals: 1 },
@@ -121,7 +127,7 @@ impl Plant {
     async fn score(&mut self) -> Tally {
         let window = self.window;
         self.window = cut().window_of(window.end());
-        self.recorder.send(ScoreRun { window }).await.unwrap().unwrap().tally
+        self.recorder.send(ScoreRun { window, closing: Closing::OnTime }).await.unwrap().unwrap().tally
     }
 
     async fn change(&self, changes: Vec<ModelChange>) {

@@ -1,0 +1,87 @@
+//! The system's clocks, read for everybody who decides by them, and the news of the wall clock, logged.
+//!
+//! The scheduler closes windows by it, and the committer judges readings by it. Both see the same time believed, because
+//! what is believed depends on what the clocks said before.
+
+mod kernel;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing::{error, info, warn};
+
+use crate::schedule::clock_trust::{Belief, ClockNews, ClockReading, ClockTrust, ClockTrustSettings};
+use crate::time::{Span, Timestamp};
+
+/// The system's clocks. Cheap to clone; all clones are the same.
+#[derive(Clone, Debug)]
+pub struct SystemClock {
+    trust: Arc<Mutex<ClockTrust>>,
+    patience: Duration,
+}
+
+/// Two clocks that were read further apart are read again.
+const TOGETHER: Duration = Duration::from_millis(50);
+const ATTEMPTS: u32 = 5;
+
+impl SystemClock {
+    /// Clocks that are believed from here on.
+    pub fn new(settings: ClockTrustSettings) -> Self {
+        let (wall, instant) = read_together();
+        Self { trust: Arc::new(Mutex::new(ClockTrust::new(settings, wall, instant))), patience: settings.patience }
+    }
+
+    /// Reads the clocks.
+    pub fn read(&self) -> ClockReading {
+        let (reading, news) = {
+            let mut trust = self.trust.lock().unwrap_or_else(PoisonError::into_inner);
+            let sync = kernel::clock_sync();
+            let (wall, instant) = read_together();
+            trust.observe(wall, instant, sync)
+        };
+        if let Some(news) = news {
+            self.log(news, &reading);
+        }
+        reading
+    }
+
+    fn log(&self, news: ClockNews, reading: &ClockReading) {
+        let now = reading.wall;
+        match news {
+            ClockNews::JumpedAhead { by } => {
+                let patience = Span::from(self.patience);
+                error!(
+                    %now,
+                    "the system's clock jumped {by} ahead, and the system does not say that it is synchronised; windows \
+                     are closed as if it had not, until that has lasted for {patience} (schedule.jump_patience) or a time \
+                     server confirms it"
+                );
+            }
+            ClockNews::Believed { by, why: Belief::Synchronised } => {
+                info!(%now, "the system's clock was set {by} ahead and is synchronised: it is believed");
+            }
+            ClockNews::Believed { by, why: Belief::Lasted } => {
+                warn!(%now, "the system's clock is still {by} ahead of where it was: it is believed from now on");
+            }
+            ClockNews::TakenBack => info!(%now, "the system's clock is back where it was before it jumped ahead"),
+            ClockNews::SteppedBack { by } => warn!(
+                %now,
+                "the system's clock was set back by {by}; windows that are closed stay closed, so until the clock has come \
+                 to where it was, readings that get their time on arrival may be late, and no window is scored"
+            ),
+        }
+    }
+}
+
+/// Reads both clocks at the same moment, as far as a busy machine allows.
+fn read_together() -> (Timestamp, Instant) {
+    let mut attempts = 0;
+    loop {
+        let before = Instant::now();
+        let wall = Timestamp::now();
+        attempts += 1;
+        if before.elapsed() < TOGETHER || attempts >= ATTEMPTS {
+            return (wall, before);
+        }
+    }
+}

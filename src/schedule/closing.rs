@@ -1,0 +1,194 @@
+//! Whether windows may be closed now: pure, takes the time and what is known of the sources.
+//!
+//! A window that was closed takes no more readings. So a window is closed only when what belongs to it has come: by a
+//! source that is there, and was heard of since the window's end; and some time after a source came back, or after the
+//! start, in which brokers and devices send what they kept. Up to a bound: a window never stays open for longer than
+//! `hold` beyond the time at which it would be closed, nor beyond the time at which its source went away.
+
+use std::time::{Duration, Instant};
+
+use crate::interval::Cut;
+use crate::run::Closing;
+use crate::schedule::clock_trust::ClockReading;
+use crate::time::{Span, Timestamp};
+
+/// When windows are closed.
+#[derive(Clone, Copy, Debug)]
+pub struct ClosingSettings {
+    /// The lengths of windows.
+    pub cut: Cut,
+    /// How long after its end a window is closed.
+    pub lateness: Span,
+    /// How long after the start, and after a source came back, windows stay open for what is sent again.
+    pub settle: Duration,
+    /// How long a window stays open at most because a source is away.
+    pub hold: Duration,
+}
+
+impl ClosingSettings {
+    /// As much of `hold` as can be caught up on: all windows that were held are scored afterwards.
+    pub fn bounded_hold(hold: Span, cut: Cut, catch_up: u32) -> Duration {
+        let caught_up = cut.window().times(i64::from(catch_up.max(1))).to_std();
+        hold.to_std().min(caught_up.saturating_sub(Duration::from_nanos(1)))
+    }
+}
+
+/// What is known of a source that can be away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SourceSight {
+    /// It is not connected.
+    Away,
+    /// It is connected.
+    Connected {
+        /// Since when.
+        since: Instant,
+        /// When something last came from it.
+        heard: Instant,
+    },
+}
+
+/// What is to be done with the windows that are over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClosingDecision {
+    /// There are none.
+    Nothing,
+    /// Close every window that ends at `until` or before.
+    Close {
+        /// The end of the last of them.
+        until: Timestamp,
+        /// Whether they were held open.
+        closing: Closing,
+    },
+    /// Leave them open.
+    Hold {
+        /// Why.
+        reason: HoldReason,
+        /// When the first of them is closed at the latest.
+        at_most: Instant,
+    },
+}
+
+/// Why windows that are over stay open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HoldReason {
+    /// The daemon has just started, and devices send again what was not acknowledged.
+    Started,
+    /// A source is away.
+    SourceAway,
+    /// A source has come back, and sends what was kept for us.
+    SourceReturned,
+    /// A source is connected and was not heard of since the window's end.
+    SourceSilent,
+}
+
+/// Decides when windows are closed.
+#[derive(Debug)]
+pub struct ClosingGate {
+    settings: ClosingSettings,
+    began: Instant,
+    /// The latest moment up to which all sources have told everything; none before they have settled.
+    complete: Option<Instant>,
+    state: SourcesState,
+    /// How many readings had come for windows that are over when last looked.
+    behind: u64,
+    /// Since when windows that are over stay open.
+    holding: Option<Instant>,
+}
+
+/// Whether the sources have told what they kept for us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum SourcesState {
+    Away,
+    /// They tell it, until then or as long as more comes.
+    Settling {
+        connected: Option<Instant>,
+        until: Instant,
+    },
+    Settled {
+        connected: Option<Instant>,
+    },
+}
+
+impl ClosingGate {
+    /// A gate for a daemon that starts now.
+    pub fn new(settings: ClosingSettings, now: Instant) -> Self {
+        let state = SourcesState::Settling { connected: None, until: now + settings.settle };
+        Self { settings, began: now, complete: None, state, behind: 0, holding: None }
+    }
+
+    /// Decides. `source` is the one that can be away, if there is one; `behind` counts the readings that came for windows
+    /// that were over; windows before `closed` are closed.
+    pub fn decide(
+        &mut self,
+        now: &ClockReading,
+        source: Option<SourceSight>,
+        behind: u64,
+        closed: Timestamp,
+    ) -> ClosingDecision {
+        let reason = self.look_at_sources(now.instant, source, behind);
+        let ClosingSettings { cut, lateness, hold, .. } = self.settings;
+        let over = |time: Timestamp| cut.window_of(time - lateness).start();
+        if over(now.believed) <= closed {
+            self.holding = None;
+            return ClosingDecision::Nothing;
+        }
+        let since = |then: Instant| Span::from(now.instant.saturating_duration_since(then));
+        // A source that was heard of after a window's end has told all of it.
+        let complete = self.complete.map(|complete| (now.believed - since(complete) + lateness).min(now.believed));
+        let free = complete.map_or(Timestamp::MIN, over);
+        let hold_from = self.complete.unwrap_or(self.began);
+        let held_out = now.instant.saturating_duration_since(hold_from) >= hold;
+        let forced = if held_out { over(now.believed - Span::from(hold)) } else { Timestamp::MIN };
+        let until = free.max(forced);
+        if until <= closed {
+            self.holding.get_or_insert(now.instant);
+            let beyond_bound = (closed + cut.window() + lateness + Span::from(hold)).since(now.believed).to_std();
+            return ClosingDecision::Hold { reason, at_most: (hold_from + hold).max(now.instant + beyond_bound) };
+        }
+        let held = self.holding.map(|holding| since(holding).min(now.believed.since(until + lateness)));
+        let closing = match held {
+            _ if forced > free => Closing::SourceAway(held.unwrap_or_default()),
+            Some(held) if held > Span::ZERO => Closing::Held(held),
+            _ => Closing::OnTime,
+        };
+        if until == over(now.believed) {
+            self.holding = None;
+        }
+        ClosingDecision::Close { until, closing }
+    }
+
+    /// Takes note of the sources. Gives the reason for which windows would be held now.
+    fn look_at_sources(&mut self, now: Instant, source: Option<SourceSight>, behind: u64) -> HoldReason {
+        let (connected, heard) = match source {
+            None => (None, now),
+            Some(SourceSight::Away) => {
+                self.state = SourcesState::Away;
+                return HoldReason::SourceAway;
+            }
+            Some(SourceSight::Connected { since, heard }) => (Some(since), heard),
+        };
+        let more_came = std::mem::replace(&mut self.behind, behind) != behind;
+        let until = match self.state {
+            SourcesState::Settling { connected: before, until } if before == connected => {
+                if more_came {
+                    now + self.settings.settle
+                } else {
+                    until
+                }
+            }
+            // The first connection after the start: settling begins again.
+            SourcesState::Settled { connected: before } if before == connected => now,
+            _ => connected.unwrap_or(now).max(self.began) + self.settings.settle,
+        };
+        if now >= until {
+            self.state = SourcesState::Settled { connected };
+            self.complete = self.complete.max(Some(heard.min(now)));
+            return HoldReason::SourceSilent;
+        }
+        self.state = SourcesState::Settling { connected, until };
+        if connected.is_some() { HoldReason::SourceReturned } else { HoldReason::Started }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! When a history is over: pure, takes the time and what the sources did.
+//!
+//! A history is over when no source has read anything for a while, and nothing that was read still waits to be stored.
+//! Readings that wait, because the disk or a run is slow, hold their publishers up: such a publisher is not idle, it is
+//! not let in.
+
+use std::time::{Duration, Instant};
+
+/// What the sources did, and what came of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SourceActivity {
+    /// How many bytes they have read since the start.
+    pub bytes_read: u64,
+    /// Whether what they took in, or a device that connects, waits for the disk.
+    pub waits: Waits,
+}
+
+/// Whether something waits for the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waits {
+    /// Something does.
+    Something,
+    /// Nothing does.
+    Nothing,
+}
+
+/// Watches for the end of a history.
+#[derive(Debug)]
+pub struct IdleWatch {
+    idle_after: Duration,
+    bytes_read: u64,
+    /// Since when nothing was read, and nothing waited.
+    since: Instant,
+}
+
+/// Whether a history goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum History {
+    /// Something came, waits, or may come still.
+    GoesOn,
+    /// Nothing has come for as long as it takes to be over.
+    IsOver,
+}
+
+impl IdleWatch {
+    /// Begins to watch. A history is over when nothing has come for `idle_after`.
+    pub fn new(idle_after: Duration, now: Instant) -> Self {
+        Self { idle_after, bytes_read: 0, since: now }
+    }
+
+    /// Begins anew: something else kept the readings from coming.
+    pub fn restart(&mut self, now: Instant) {
+        self.since = now;
+    }
+
+    /// Takes note of what the sources did. Tells of the end once, and again only after as much time.
+    pub fn look(&mut self, activity: SourceActivity, now: Instant) -> History {
+        if activity.bytes_read != self.bytes_read || activity.waits == Waits::Something {
+            self.bytes_read = activity.bytes_read;
+            self.since = now;
+        }
+        if now.saturating_duration_since(self.since) < self.idle_after {
+            return History::GoesOn;
+        }
+        self.since = now;
+        History::IsOver
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AFTER: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn a_history_is_over_when_nothing_has_come_and_nothing_waits() {
+        let start = Instant::now();
+        let at = |secs| start + Duration::from_secs(secs);
+        let mut watch = IdleWatch::new(AFTER, start);
+        let mut look = |bytes_read, waits, secs| watch.look(SourceActivity { bytes_read, waits }, at(secs));
+        assert_eq!(look(0, Waits::Nothing, 4), History::GoesOn);
+        assert_eq!(look(10, Waits::Nothing, 6), History::GoesOn, "something was read");
+        assert_eq!(look(10, Waits::Something, 12), History::GoesOn, "it waits for the disk");
+        assert_eq!(look(10, Waits::Nothing, 16), History::GoesOn, "its publisher has yet to go on");
+        assert_eq!(look(10, Waits::Nothing, 17), History::IsOver);
+        assert_eq!(look(10, Waits::Nothing, 18), History::GoesOn, "it is told once");
+        assert_eq!(look(10, Waits::Nothing, 22), History::IsOver);
+    }
+}

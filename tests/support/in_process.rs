@@ -1,0 +1,43 @@
+//! A daemon in the test's own process, so that fail points reach it.
+
+use std::sync::mpsc;
+use std::thread;
+
+use anomalyd::config::Config;
+use anomalyd::daemon::Daemon;
+
+use super::PATIENCE;
+use super::site::Site;
+
+/// A daemon on a thread of its own. Stopped when it is dropped.
+pub(crate) struct InProcess {
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl InProcess {
+    pub(crate) fn start(site: &Site) -> Self {
+        let config = Config::read(&site.config()).unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (ready, started) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            actix_rt::System::new().block_on(async {
+                let daemon = Daemon::start(&config).await.unwrap();
+                ready.send(()).unwrap();
+                let _ = stopped.await;
+                // A disk that is held lets nothing stop in time; that is as good as a kill.
+                let _ = daemon.stop().await;
+                actix_rt::System::current().stop();
+            });
+        });
+        started.recv_timeout(PATIENCE).unwrap();
+        Self { stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for InProcess {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let _ = self.thread.take().map(thread::JoinHandle::join);
+    }
+}
