@@ -3,6 +3,7 @@
 mod held;
 mod report;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -296,12 +297,11 @@ impl<'a> Scorer<'a> {
     }
 
     fn score_what_is_over(&mut self) -> Result<(), ScoreHistoryError> {
-        for closed in std::mem::take(&mut self.over) {
-            for sensor in self.held.close(closed) {
-                self.score_waiting(sensor)?;
-            }
+        let mut readers = BTreeSet::new();
+        for closed in self.over.drain(..) {
+            readers.extend(self.held.close(closed));
         }
-        Ok(())
+        readers.into_iter().try_for_each(|sensor| self.score_waiting(sensor))
     }
 
     /// Scores the windows of a sensor that are over for all that its model reads.
