@@ -38,7 +38,7 @@ use crate::config::Config;
 use crate::daemon::settings::Settings;
 use crate::ingest::decoder::Decoder;
 use crate::pipeline::Pipeline;
-use crate::sensor::{SensorDirectory, SensorId};
+use crate::sensor::SensorDirectory;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
 
@@ -193,7 +193,7 @@ impl Daemon {
         };
         let reading = loader.clone();
         let (scope, watch) = aside(move || reading.start()).await.ok_or(DaemonError::ModelLoader)??;
-        let sensors: Vec<SensorId> = scope.iter().map(|scope| scope.sensor).collect();
+        let of_runs = scope.iter().map(|scope| (scope.sensor, scope.model_hash())).collect();
 
         let pipeline = Pipeline::recover(store, Arc::clone(&directory), settings.pipeline(Arc::clone(&directory)))?;
         let (intake, submissions) = Intake::new(settings.intake_bytes);
@@ -201,9 +201,8 @@ impl Daemon {
 
         let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
         let supervisor =
-            SensorSupervisor::new(settings.sensors.clone(), windows, arbiters(settings.threads), scope).start();
-        let recorder_settings = settings.recorder(sensors);
-        let recorder = Recorder::new(recorder_settings, reader.clone(), commands.clone(), supervisor.clone()).start();
+            SensorSupervisor::new(settings.sensors.clone(), windows.clone(), arbiters(settings.threads), scope).start();
+        let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
         let scheduler = Scheduler::new(settings.scheduler, commands.clone(), recorder.clone()).start();
 
         let published = Published { reader: reader.clone(), directory: Arc::clone(&directory), cut: settings.cut };

@@ -19,7 +19,7 @@ use crate::ingest::batch::Batch;
 use crate::interval::Window;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::run::Run;
-use crate::store::{ChunkId, Committed, StoreError};
+use crate::store::{ChunkId, Committed, StoreError, StoredChunks};
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
 
@@ -35,6 +35,13 @@ pub enum Command {
     },
     /// No more readings will come: close what is open. For an event clock.
     EndHistory,
+    /// Write into the ledger that a run begins.
+    BeginRun {
+        /// The run.
+        run: Run,
+        /// What becomes of the chunks that are stored in its place.
+        stored: StoredChunks,
+    },
     /// Write a run into the ledger.
     PutRun {
         /// The run.
@@ -252,6 +259,7 @@ impl Committer {
                 self.promises.committed.push(done);
             }
             Command::EndHistory => self.pipeline.end_history()?,
+            Command::BeginRun { run, stored } => self.pipeline.begin_run(&run, &stored)?,
             Command::PutRun { run, done } => {
                 self.pipeline.put_run(&run)?;
                 self.promises.committed.push(done);

@@ -424,3 +424,6 @@ impl Write for Appender {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,9 +23,10 @@ use crate::ingest::route::RouteSettings;
 use crate::interval::Cut;
 use crate::model::Limits;
 use crate::pipeline::PipelineSettings;
+use crate::run_in_progress::RunScope;
 use crate::schedule::Schedule;
 use crate::scoring::ScoringSettings;
-use crate::sensor::{SensorDirectory, SensorId};
+use crate::sensor::SensorDirectory;
 use crate::sink::files::FileSettings;
 use crate::store::StoreSettings;
 use crate::time::{Clock, EventTime, Span};
@@ -55,6 +56,7 @@ pub(crate) struct Settings {
     windows: WindowSettings,
     settings_hash: u64,
     run_deadline: Duration,
+    max_anomalous: usize,
 }
 
 /// Clients whose sessions are remembered: some bytes each.
@@ -157,6 +159,7 @@ impl Settings {
             },
             settings_hash: config.settings_hash(),
             run_deadline: scoring.deadline.to_std(),
+            max_anomalous: config.log.anomalies as usize,
         }
     }
 
@@ -177,8 +180,14 @@ impl Settings {
         }
     }
 
-    pub(crate) fn recorder(&self, scope: Vec<SensorId>) -> RecorderSettings {
-        RecorderSettings { scope, settings_hash: self.settings_hash, deadline: self.run_deadline }
+    pub(crate) fn recorder(&self, scope: RunScope) -> RecorderSettings {
+        RecorderSettings {
+            scope,
+            settings_hash: self.settings_hash,
+            deadline: self.run_deadline,
+            interval: self.cut.interval(),
+            max_anomalous: self.max_anomalous,
+        }
     }
 }
 
