@@ -48,7 +48,8 @@ fn site(settings: impl Fn(Settings) -> Settings, before: impl Fn(&Config, Window
         cut,
     })
     .unwrap();
-    let names: Vec<_> = (0..SENSORS).map(|id| (SensorId(id), SensorName::new(&format!("m{id}"), "flow").unwrap())).collect();
+    let names: Vec<_> =
+        (0..SENSORS).map(|id| (SensorId(id), SensorName::new(&format!("m{id}"), "flow").unwrap())).collect();
     store.writer.add_sensors(&names).unwrap();
     let readings = (0..WITH_READINGS).flat_map(|sensor| {
         (0..30).map(move |minute| Reading {
@@ -89,9 +90,11 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
                 store.writer.begin_run(&run, &StoredChunks::OfEarlierWindows).unwrap();
                 let rows = vec![Row { interval: 0, label: Label::Anomaly, decision: -1.0 }];
                 let scored = Scored { model: ModelHash([1; 32]), proven: true, unit: None, rows, explanation: None };
-                for (sensors, outcome) in
-                    [(0..16, Outcome::Scored(scored.clone())), (16..32, Outcome::Scored(scored)), (36..40, Outcome::NoData)]
-                {
+                for (sensors, outcome) in [
+                    (0..16, Outcome::Scored(scored.clone())),
+                    (16..32, Outcome::Scored(scored)),
+                    (36..40, Outcome::NoData),
+                ] {
                     let chunk = ChunkId::of(SensorId(sensors.start));
                     let verdict = |sensor| Verdict { sensor: SensorId(sensor), outcome: outcome.clone() };
                     store.writer.put_verdicts(window, chunk, &sensors.map(verdict).collect::<Vec<_>>()).unwrap();

@@ -133,9 +133,10 @@ impl Case {
         }
         let out = directory.join("out");
         let text = |path: &Path| path.to_str().unwrap().to_owned();
-        let mut arguments: Vec<String> = ["score", "--interval", "10s", "--window", "1m", "--lateness", "5s", "--decisions"]
-            .map(str::to_owned)
-            .into();
+        let mut arguments: Vec<String> =
+            ["score", "--interval", "10s", "--window", "1m", "--lateness", "5s", "--decisions"]
+                .map(str::to_owned)
+                .into();
         arguments.extend(["--models".to_owned(), text(models), "--out".to_owned(), text(&out)]);
         arguments.extend(["--min-intervals".to_owned(), self.min_intervals.to_string()]);
         if let (Some(columns), Some(missing)) = (self.columns_for_all(), self.for_all) {
@@ -180,27 +181,32 @@ impl Case {
         }
         let schedule = Schedule { cron: "0 * * * * *".parse().unwrap(), cut, lateness: LATENESS, catch_up: 100 };
         let clock = Clock::Event(EventTime::default());
-        let pipeline = Pipeline::recover(store, Arc::clone(&names), PipelineSettings {
-            windows: WindowSettings {
-                cut,
-                lateness: LATENESS,
-                max_readings_per_interval: 1000,
-                max_open_readings: 10_000,
+        let pipeline = Pipeline::recover(
+            store,
+            Arc::clone(&names),
+            PipelineSettings {
+                windows: WindowSettings {
+                    cut,
+                    lateness: LATENESS,
+                    max_readings_per_interval: 1000,
+                    max_open_readings: 10_000,
+                },
+                schedule: schedule.clone(),
+                clock: clock.clone(),
+                deadbands: Box::new(|_| None),
+                max_sessions: 1,
+                sinks: Vec::new(),
+                max_unpublished: WINDOW.times(10),
             },
-            schedule: schedule.clone(),
-            clock: clock.clone(),
-            deadbands: Box::new(|_| None),
-            max_sessions: 1,
-            sinks: Vec::new(),
-            max_unpublished: WINDOW.times(10),
-        });
+        );
         let files = FileSettings {
             directory: directory.join("predictions"),
             decisions: Decisions::Include,
             keep: Span::from_secs(86_400),
         };
         let scoring = ScoringSettings { cut, min_intervals: self.min_intervals };
-        let mut daemon = InProcess { pipeline: pipeline.unwrap(), schedule, clock, assignments, windows, scoring, files };
+        let mut daemon =
+            InProcess { pipeline: pipeline.unwrap(), schedule, clock, assignments, windows, scoring, files };
         let named = |(place, second, value): &(usize, u32, f64)| {
             let (device, sensor) = SENSORS[*place];
             let sensor = names.intern(&SensorName::new(device, sensor).unwrap()).unwrap();
