@@ -39,7 +39,7 @@ use crate::config::Config;
 use crate::daemon::settings::Settings;
 use crate::ingest::decoder::Decoder;
 use crate::pipeline::Pipeline;
-use crate::sensor::{SensorDirectory, SensorId};
+use crate::sensor::SensorDirectory;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
 
@@ -194,7 +194,7 @@ impl Daemon {
         };
         let reading = loader.clone();
         let (scope, watch) = aside(move || reading.start()).await.ok_or(DaemonError::ModelLoader)??;
-        let sensors: Vec<SensorId> = scope.iter().map(|scope| scope.sensor).collect();
+        let of_runs = scope.iter().map(|scope| (scope.sensor, scope.model_hash())).collect();
 
         let clock = SystemClock::new(settings.clock_trust);
         let pipeline_settings = settings.pipeline(Arc::clone(&directory));
@@ -204,9 +204,8 @@ impl Daemon {
 
         let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
         let supervisor =
-            SensorSupervisor::new(settings.sensors.clone(), windows, arbiters(settings.threads), scope).start();
-        let recorder_settings = settings.recorder(sensors);
-        let recorder = Recorder::new(recorder_settings, reader.clone(), commands.clone(), supervisor.clone()).start();
+            SensorSupervisor::new(settings.sensors.clone(), windows.clone(), arbiters(settings.threads), scope).start();
+        let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
         let counters = listener.iter().map(Listener::counters).chain(broker.iter().map(Broker::counters)).collect();
         let way_in = SchedulerSources { counters, link: broker.as_ref().map(Broker::link), intake: intake.clone() };
         let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();

@@ -37,5 +37,6 @@ pub mod actors;
 pub mod config;
 pub mod daemon;
 pub mod pipeline;
+pub mod run_in_progress;
 
 pub mod cli;

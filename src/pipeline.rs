@@ -18,7 +18,7 @@ use crate::run::Run;
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
-use crate::store::{ChunkId, Committed, Progress, Record, Store, StoreError, Writer};
+use crate::store::{ChunkId, Committed, Progress, Record, Store, StoreError, StoredChunks, Writer};
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Span, Timestamp};
@@ -320,6 +320,14 @@ impl Pipeline {
             self.set_scored(run.window.end())?;
         }
         Ok(())
+    }
+
+    /// Begins a run, or an interrupted one anew.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn begin_run(&mut self, run: &Run, stored: &StoredChunks) -> Result<(), StoreError> {
+        self.writer.begin_run(run, stored)
     }
 
     /// Stores a chunk of a run's verdicts.

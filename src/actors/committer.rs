@@ -20,7 +20,7 @@ use crate::ingest::batch::Batch;
 use crate::interval::Window;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::run::Run;
-use crate::store::{ChunkId, Committed, StoreError};
+use crate::store::{ChunkId, Committed, StoreError, StoredChunks};
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
 
@@ -38,6 +38,13 @@ pub enum Command {
     EndHistory,
     /// Judge the readings that wait for the clock.
     JudgeHeld,
+    /// Write into the ledger that a run begins.
+    BeginRun {
+        /// The run.
+        run: Run,
+        /// What becomes of the chunks that are stored in its place.
+        stored: StoredChunks,
+    },
     /// Write a run into the ledger.
     PutRun {
         /// The run.
@@ -287,6 +294,7 @@ impl Committer {
             Command::EndHistory if self.parked.is_some() || !self.submissions.is_empty() => {}
             Command::EndHistory => self.pipeline.end_history()?,
             Command::JudgeHeld => self.pipeline.set_clock(self.clock.read()),
+            Command::BeginRun { run, stored } => self.pipeline.begin_run(&run, &stored)?,
             Command::PutRun { run, done } => {
                 self.pipeline.put_run(&run)?;
                 self.promises.committed.push(done);

@@ -1,22 +1,29 @@
 //! The recorder: gathers the outcomes of a run, stores them, and ends the run.
 //!
-//! A run's verdicts are stored chunk by chunk as they become complete, and the ledger says `finished` in the commit
-//! behind the last of them. A run that was cut off is resumed: what is stored is not scored again. At the run's deadline
-//! whatever is missing becomes `failed`, so that every run ends and gives every sensor in scope exactly one outcome.
+//! A run's verdicts are stored chunk by chunk as they become complete (`run_in_progress.rs` knows which are), and the
+//! ledger says `finished` in the commit behind the last of them. A run that was cut off is resumed: what is stored, by the
+//! same settings, sensors and models, is not scored again, and every other chunk of it goes in the commit of the new
+//! beginning. At the run's deadline whatever is missing becomes `failed`, so that every run ends and gives every sensor in
+//! scope exactly one outcome.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
+use crate::actors::sensor::StoredWindows;
 use crate::actors::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::interval::Window;
 use crate::run::{Closing, Run, RunState, Tally};
-use crate::sensor::SensorId;
-use crate::store::{ChunkId, Reader, StoreError};
+use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope};
+use crate::sensor::{SensorDirectory, SensorId, SensorName};
+use crate::sink::message::explain;
+use crate::store::{ChunkId, Reader, StoreError, StoredChunks};
 use crate::telemetry::metrics;
+use crate::time::Span;
 use crate::verdict::{Outcome, Verdict};
 
 /// Scores a window: begins its run, or resumes it. Answered when the run has ended and is durable.
@@ -42,7 +49,7 @@ pub struct Scoring {
 }
 
 /// How a run went.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RunReport {
     /// Which window it scored.
     pub window: Window,
@@ -50,7 +57,13 @@ pub struct RunReport {
     pub closing: Closing,
     /// Its outcomes.
     pub tally: Tally,
-    /// How many of them were stored by an earlier process.
+    /// The sensors that it found most anomalous, by name, the worst first.
+    pub anomalous: Vec<(SensorName, AnomalousSensor)>,
+    /// How many more sensors it found anomalous.
+    pub more_anomalous: u32,
+    /// The length of an interval.
+    pub interval: Span,
+    /// How many outcomes were stored by an earlier process.
     pub resumed: u32,
     /// From the broadcast to the last outcome.
     pub scoring: Duration,
@@ -75,18 +88,23 @@ pub enum RunError {
 /// The recorder's settings.
 #[derive(Clone, Debug)]
 pub struct RecorderSettings {
-    /// The sensors that have a model file, in the order of their numbers.
-    pub scope: Vec<SensorId>,
+    /// The sensors that have a model file.
+    pub scope: RunScope,
     /// The hash of what verdicts depend on.
     pub settings_hash: u64,
     /// When a run ends at the latest.
     pub deadline: Duration,
+    /// The length of an interval.
+    pub interval: Span,
+    /// How many sensors with anomalies a run names in the log.
+    pub max_anomalous: usize,
 }
 
 /// Gathers the outcomes of a run.
 pub struct Recorder {
     settings: RecorderSettings,
     reader: Reader,
+    directory: Arc<SensorDirectory>,
     commands: Commands,
     sensors: Addr<SensorSupervisor>,
     current: Option<Current>,
@@ -97,108 +115,81 @@ pub struct Recorder {
 /// The run that goes on.
 struct Current {
     run: Run,
-    chunks: BTreeMap<ChunkId, Chunk>,
-    missing: usize,
-    tally: Tally,
-    resumed: u32,
-    began: Instant,
+    progress: RunInProgress,
+    /// From the broadcast to the last outcome.
     scored: Duration,
     deadline: SpawnHandle,
-    report: Option<oneshot::Sender<Result<RunReport, RunError>>>,
-}
-
-/// The outcomes of neighbouring sensors, stored together.
-#[derive(Default)]
-struct Chunk {
-    sensors: Vec<SensorId>,
-    outcomes: Vec<Option<Outcome>>,
-    missing: usize,
+    report: oneshot::Sender<Result<RunReport, RunError>>,
 }
 
 impl Recorder {
     /// A recorder that writes through the committer.
     pub fn new(
         settings: RecorderSettings,
-        reader: Reader,
+        StoredWindows { reader, directory }: StoredWindows,
         commands: Commands,
         sensors: Addr<SensorSupervisor>,
     ) -> Self {
-        Self { settings, reader, commands, sensors, current: None, waiting: Vec::new() }
+        Self { settings, reader, directory, commands, sensors, current: None, waiting: Vec::new() }
     }
 
-    fn begin(&mut self, score: &ScoreRun, context: &mut Context<Self>) -> Result<&mut Current, RunError> {
-        if self.current.is_some() {
-            return Err(RunError::Busy);
-        }
+    /// Begins a run, or goes on with one that was cut off. Its end is told to `report`.
+    fn begin(
+        &mut self,
+        score: &ScoreRun,
+        report: oneshot::Sender<Result<RunReport, RunError>>,
+        context: &mut Context<Self>,
+    ) -> Result<(), RunError> {
         let ScoreRun { window, closing } = *score;
-        let RecorderSettings { ref scope, settings_hash, deadline } = self.settings;
-        let before = self.reader.run(window)?;
+        let RecorderSettings { ref scope, settings_hash, deadline, max_anomalous, .. } = self.settings;
+        let before = self.reader.run(window);
         let run = Run {
             window,
             // An earlier process that began the run closed the window, too.
-            closing: before.as_ref().map_or(closing, |before| before.closing),
+            closing: before.as_ref().ok().and_then(Option::as_ref).map_or(closing, |before| before.closing),
             scope: u32::try_from(scope.len()).unwrap_or(u32::MAX),
             settings: settings_hash,
             state: RunState::Started,
         };
-        let mut chunks = BTreeMap::<ChunkId, Chunk>::new();
-        for sensor in scope {
-            chunks.entry(ChunkId::of(*sensor)).or_default().sensors.push(*sensor);
-        }
-        // Verdicts made under other settings are made again.
-        let cut_off = before.is_some_and(|before| before == run);
-        let mut tally = Tally::default();
-        if cut_off {
-            let mut stored = Vec::new();
-            for (id, chunk) in &chunks {
-                let verdicts = match self.reader.verdicts(window, *id) {
-                    Ok(verdicts) => verdicts,
-                    // What a crash cut short is not stored: it is made again.
-                    Err(StoreError::Damaged) => Vec::new(),
-                    Err(error) => return Err(error.into()),
-                };
-                if verdicts.iter().map(|verdict| verdict.sensor).eq(chunk.sensors.iter().copied()) {
-                    verdicts.iter().for_each(|verdict| tally.add(&verdict.outcome));
-                    stored.push(*id);
-                }
-            }
-            for id in stored {
-                chunks.remove(&id);
-            }
-        }
-        for chunk in chunks.values_mut() {
-            chunk.missing = chunk.sensors.len();
-            chunk.outcomes = vec![None; chunk.missing];
-        }
-        let (done, _) = oneshot::channel();
-        self.commands.send(Command::PutRun { run: run.clone(), done });
-        let sensors: Vec<_> = chunks.values().flat_map(|chunk| chunk.sensors.iter().copied()).collect();
-        let missing = sensors.len();
         let began = Instant::now();
-        let recorder = context.address();
+        let mut progress = RunInProgress::new(window, scope, max_anomalous, began);
+        let stored = match before {
+            Ok(None) => StoredChunks::OfEarlierWindows,
+            Ok(Some(before)) => {
+                // Verdicts made under other settings are made again.
+                if before.state == RunState::Started && before.settings == settings_hash {
+                    progress.take_over(scope, |chunk| self.stored(window, chunk))?;
+                }
+                StoredChunks::Keep(progress.taken_over().clone())
+            }
+            // Nobody knows what was stored under an entry that cannot be read: all of it is made again.
+            Err(StoreError::Damaged) => StoredChunks::Keep(BTreeSet::new()),
+            Err(error) => return Err(error.into()),
+        };
+        self.commands.send(Command::BeginRun { run: run.clone(), stored });
+        let (sensors, recorder) = (progress.unanswered(), context.address());
         self.sensors.do_send(Broadcast { window, sensors, deadline: began + deadline, recorder });
         let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(window, context));
-        Ok(self.current.insert(Current {
-            run,
-            chunks,
-            missing,
-            resumed: tally.outcomes(),
-            tally,
-            began,
-            scored: Duration::ZERO,
-            deadline,
-            report: None,
-        }))
+        let is_over = progress.is_over();
+        self.current = Some(Current { run, progress, scored: Duration::ZERO, deadline, report });
+        if is_over {
+            self.finish(context);
+        }
+        Ok(())
+    }
+
+    /// A chunk that an earlier process stored. One that cannot be read is as good as none.
+    fn stored(&self, window: Window, chunk: ChunkId) -> Result<Vec<Verdict>, StoreError> {
+        match self.reader.verdicts(window, chunk) {
+            Err(StoreError::Damaged) => Ok(Vec::new()),
+            verdicts => verdicts,
+        }
     }
 
     /// Whatever is missing at the deadline has failed.
     fn give_up(&mut self, window: Window, context: &mut Context<Self>) {
         let Some(current) = self.current.as_ref().filter(|current| current.run.window == window) else { return };
-        let unanswered = |chunk: &Chunk| {
-            let pairs = chunk.sensors.iter().copied().zip(&chunk.outcomes);
-            pairs.filter(|(_, outcome)| outcome.is_none()).map(|(sensor, _)| sensor).collect::<Vec<_>>()
-        };
-        let missing: Vec<_> = current.chunks.values().flat_map(unanswered).collect();
+        let missing = current.progress.unanswered();
         metrics::SCORINGS_MISSING.add(missing.len() as u64);
         let reasons = self.sensors.send(Overdue { window, missing: missing.clone() }).into_actor(self);
         context.spawn(reasons.map(move |reasons, recorder, context| {
@@ -213,37 +204,21 @@ impl Recorder {
         }));
     }
 
-    fn take(&mut self, scoring: Scoring, context: &mut Context<Self>) {
-        let Scoring { window, sensor, outcome } = scoring;
+    fn take(&mut self, Scoring { window, sensor, outcome }: Scoring, context: &mut Context<Self>) {
         // An answer that comes after its run has ended finds the next one, or none.
-        let Some(current) = self.current.as_mut().filter(|current| current.run.window == window) else { return };
-        let id = ChunkId::of(sensor);
-        let Some(chunk) = current.chunks.get_mut(&id) else { return };
-        let Ok(place) = chunk.sensors.binary_search(&sensor) else { return };
-        if chunk.outcomes[place].is_some() {
-            return;
-        }
-        current.tally.add(&outcome);
-        chunk.outcomes[place] = Some(outcome);
-        chunk.missing -= 1;
-        current.missing -= 1;
-        if chunk.missing == 0
-            && let Some(chunk) = current.chunks.remove(&id)
-        {
-            let pairs = chunk.sensors.into_iter().zip(chunk.outcomes);
-            let verdicts = pairs.filter_map(|(sensor, outcome)| Some(Verdict { sensor, outcome: outcome? })).collect();
-            self.commands.send(Command::PutVerdicts { window, chunk: id, verdicts });
-        }
-        if current.missing == 0 {
+        let Some(Current { progress, .. }) = &mut self.current else { return };
+        let Some(CompleteChunk { id, verdicts }) = progress.take(window, sensor, outcome) else { return };
+        self.commands.send(Command::PutVerdicts { window, chunk: id, verdicts });
+        if progress.is_over() {
             self.finish(context);
         }
     }
 
     fn finish(&mut self, context: &mut Context<Self>) {
         let Some(current) = &mut self.current else { return };
-        current.scored = current.began.elapsed();
+        current.scored = current.progress.elapsed(Instant::now());
         context.cancel_future(current.deadline);
-        let run = Run { state: RunState::Finished(current.tally), ..current.run.clone() };
+        let run = Run { state: RunState::Finished(current.progress.tally()), ..current.run.clone() };
         let commands = self.commands.clone();
         let finished = async move { commands.commit(|done| Command::PutRun { run, done }).await };
         context.spawn(finished.into_actor(self).map(|committed, recorder, _| {
@@ -251,33 +226,43 @@ impl Recorder {
             for changes in std::mem::take(&mut recorder.waiting) {
                 recorder.change(changes);
             }
-            let report = RunReport {
-                window: current.run.window,
-                closing: current.run.closing,
-                tally: current.tally,
-                resumed: current.resumed,
-                scoring: current.scored,
-                total: current.began.elapsed(),
-            };
-            if let Some(answer) = current.report {
-                // Whoever asked may have been stopped meanwhile.
-                let _ = answer.send(committed.map(|_| report).map_err(RunError::from));
-            }
+            let report = recorder.report(&current);
+            // Whoever asked may have been stopped meanwhile.
+            let _ = current.report.send(committed.map(|_| report).map_err(RunError::from));
         }));
+    }
+
+    fn report(&self, Current { run, progress, scored, .. }: &Current) -> RunReport {
+        let most = progress.most_anomalous();
+        let named = |found: AnomalousSensor| Some((self.directory.name(found.sensor)?, found));
+        RunReport {
+            window: progress.window(),
+            closing: run.closing,
+            tally: progress.tally(),
+            anomalous: most.worst_first().into_iter().filter_map(named).collect(),
+            more_anomalous: most.not_kept(),
+            interval: self.settings.interval,
+            resumed: progress.resumed(),
+            scoring: *scored,
+            total: progress.elapsed(Instant::now()),
+        }
     }
 }
 
 impl Recorder {
     /// Changes the scope of the next run, and the models in it.
     fn change(&mut self, changes: ChangeModels) {
-        let mut scope: BTreeSet<SensorId> = self.settings.scope.iter().copied().collect();
+        let scope = &mut self.settings.scope;
         for change in &changes.changes {
             match change {
-                ModelChange::Assign(_) => scope.insert(change.sensor()),
-                ModelChange::Remove(sensor) => scope.remove(sensor),
-            };
+                ModelChange::Assign(assigned) => {
+                    // A file that is no model leaves the model before it at work.
+                    let model = scope.entry(assigned.sensor).or_default();
+                    *model = assigned.model_hash().or(*model);
+                }
+                ModelChange::Remove(sensor) => _ = scope.remove(sensor),
+            }
         }
-        self.settings.scope = scope.into_iter().collect();
         // Before the next run's broadcast, as messages between two actors keep their order.
         self.sensors.do_send(changes);
     }
@@ -303,15 +288,12 @@ impl Handler<ScoreRun> for Recorder {
     type Result = ResponseFuture<Result<RunReport, RunError>>;
 
     fn handle(&mut self, score: ScoreRun, context: &mut Context<Self>) -> Self::Result {
+        if self.current.is_some() {
+            return Box::pin(std::future::ready(Err(RunError::Busy)));
+        }
         let (answer, report) = oneshot::channel();
-        match self.begin(&score, context) {
-            Err(error) => return Box::pin(std::future::ready(Err(error))),
-            Ok(current) => {
-                current.report = Some(answer);
-                if current.missing == 0 {
-                    self.finish(context);
-                }
-            }
+        if let Err(error) = self.begin(&score, answer, context) {
+            return Box::pin(std::future::ready(Err(error)));
         }
         Box::pin(async move { report.await.unwrap_or(Err(RunError::Committer(CommitterStopped))) })
     }
@@ -327,12 +309,38 @@ impl Handler<Scoring> for Recorder {
 
 impl RunReport {
     /// Counts the run and says how it went.
+    ///
+    /// An anomaly is what the daemon is there to find, and no trouble of its own: it is told as `info`. A sound model
+    /// calls about as many intervals an anomaly as it was trained to, so that warnings of them would bury the others.
     pub fn log(&self) {
-        let Self { window, closing, tally, resumed, scoring, total } = self;
+        let Self { window, closing, tally, anomalous, more_anomalous, interval, resumed, scoring, total } = self;
         metrics::RUNS_FINISHED.add(1);
         metrics::VERDICTS_SCORED.add(u64::from(tally.scored));
         metrics::VERDICTS_FAILED.add(u64::from(tally.failed));
         metrics::ANOMALIES.add(tally.anomalies);
+        for (sensor, found) in anomalous {
+            let AnomalousSensor { anomalies, rows, worst, score, explanation, .. } = found;
+            let worst_interval = window.start() + interval.times(i64::from(worst.interval));
+            let explanation = explanation.as_ref().map(|explanation| explain(explanation, *window, *interval));
+            tracing::info!(
+                %sensor,
+                window = %window.start(),
+                anomalies,
+                rows,
+                %worst_interval,
+                worst_decision = worst.decision,
+                score,
+                explanation,
+                "anomalous"
+            );
+        }
+        if *more_anomalous > 0 {
+            tracing::info!(
+                window = %window.start(),
+                sensors = more_anomalous,
+                "more sensors are anomalous than log.anomalies names; their verdicts are stored and published as well"
+            );
+        }
         tracing::info!(
             window = %window.start(),
             closed = %closing,

@@ -115,7 +115,7 @@ pub struct StoredWindows {
 impl StoredWindows {
     /// What a window of an assigned model is scored from. All sensors' windows were closed before anybody scores one,
     /// whether or not they have a model, so what is found now stays so. A sensor that was never seen has none.
-    fn read(&self, assignment: &Assignment, window: Window) -> Result<Blocks, StoreError> {
+    pub(crate) fn read(&self, assignment: &Assignment, window: Window) -> Result<Blocks, StoreError> {
         let Assignment { sensor: own, name, plan, .. } = assignment;
         Blocks::read(plan, window, |source, window| {
             let sensor = match source {

@@ -24,7 +24,7 @@ use crate::model::{Entry, EntryError, Model, Warning, guarded};
 use crate::printable::shown;
 use crate::sensor::{SensorId, SensorName};
 use crate::telemetry::metrics;
-use crate::verdict::Outcome;
+use crate::verdict::{ModelHash, Outcome};
 
 /// A sensor that has a model file.
 #[derive(Debug)]
@@ -49,6 +49,11 @@ pub struct Unusable {
 }
 
 impl Scope {
+    /// The hash of its model, if it has one.
+    pub fn model_hash(&self) -> Option<ModelHash> {
+        self.model.as_ref().ok().map(|(model, _)| model.hash())
+    }
+
     /// What was read of a sensor's file.
     pub fn of(entry: Entry, sensor: SensorId, features: &Assigner) -> Self {
         let Entry { sensor: name, path, model, .. } = entry;

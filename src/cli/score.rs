@@ -2,7 +2,9 @@
 
 mod held;
 mod report;
+mod table;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -15,6 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use self::held::{Held, Reads};
 pub use self::report::Report;
+use self::table::SensorScore;
 use crate::actors::model_loader::{LoadBounds, read_catalog};
 use crate::cli::arguments::{parse_features, parse_missing, parse_span};
 use crate::cli::history::{Histories, HistoriesError, HistoryOptions};
@@ -22,9 +25,7 @@ use crate::cli::limits::LimitArgs;
 use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, MissingPolicy, Plan};
 use crate::ingest::history::{AnyTime, NamedReading};
 use crate::interval::{Cut, CutError, Window};
-use crate::model::{
-    Catalog, CatalogError, Drift, IgnoredReason, Listing, Model, NameTemplate, NameTemplates, SameNames,
-};
+use crate::model::{Catalog, CatalogError, IgnoredReason, Listing, Model, NameTemplate, NameTemplates, SameNames};
 use crate::printable::shown;
 use crate::reading::Reading;
 use crate::scoring::{Judgement, ScoringSettings, score};
@@ -39,7 +40,7 @@ use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
 ///
 /// Reads tables of text, aggregates the readings over intervals, scores window after window with each sensor's model, and
 /// writes one prediction file a sensor: preds_{device}_{sensor}_{yymmddHHMMSS}.csv, the time being the end of the last
-/// window. A model's columns are those that --features names, else those that its file names, else the mean; a window
+/// window. The report has a line a sensor, the worst first. A model's columns are those that --features names, else those that its file names, else the mean; a window
 /// is scored when it is over for all sensors that they name. The exit code is 0 when every
 /// model could be read and every window scored, and there was one at all, else 1.
 #[derive(clap::Args, Clone, Debug)]
@@ -78,6 +79,9 @@ pub struct Args {
     /// For how many intervals of a window a row must be made for it to be scored
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub min_intervals: u32,
+    /// How many sensors the table shows at most, the worst first; 0 for no table
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub table: usize,
     /// Add a column with the decision values
     #[arg(long)]
     pub decisions: bool,
@@ -172,8 +176,7 @@ struct Sensor {
     model: Assigned,
     predictions: Option<PredictionWriter<Appender>>,
     readings: u64,
-    rows: usize,
-    anomalies: usize,
+    score: SensorScore,
 }
 
 /// Whether a sensor has a model.
@@ -202,7 +205,7 @@ impl<'a> Scorer<'a> {
             held: Held::default(),
             sensors: Vec::new(),
             end: Timestamp::MIN,
-            report: Report::new(&args.out),
+            report: Report::new(&args.out, args.table),
         };
         let alone = catalog.ignored.iter().filter(|file| matches!(file.reason, IgnoredReason::ScalerAlone { .. }));
         scorer.report.passed_over.extend(alone.map(|file| format!("{}: {}", shown(&file.path), file.reason)));
@@ -288,20 +291,18 @@ impl<'a> Scorer<'a> {
                 model: Assigned::None,
                 predictions: None,
                 readings: 0,
-                rows: 0,
-                anomalies: 0,
+                score: SensorScore::default(),
             });
         }
         (number, &mut self.sensors[id])
     }
 
     fn score_what_is_over(&mut self) -> Result<(), ScoreHistoryError> {
-        for closed in std::mem::take(&mut self.over) {
-            for sensor in self.held.close(closed) {
-                self.score_waiting(sensor)?;
-            }
+        let mut readers = BTreeSet::new();
+        for closed in self.over.drain(..) {
+            readers.extend(self.held.close(closed));
         }
-        Ok(())
+        readers.into_iter().try_for_each(|sensor| self.score_waiting(sensor))
     }
 
     /// Scores the windows of a sensor that are over for all that its model reads.
@@ -337,11 +338,7 @@ impl<'a> Scorer<'a> {
         };
         self.report.scoring += began.elapsed();
         self.report.windows += 1;
-        sensor.rows += scored.rows.len();
-        sensor.anomalies += scored.anomalies();
-        if let Some(Drift::Unscaled(unscaled)) = drift {
-            self.report.count_unscaled(&sensor.name, &unscaled);
-        }
+        sensor.score.observe(window, self.scoring.cut.interval(), &scored, drift);
         self.end = self.end.max(window.end());
         let path = partial_path(&self.args.out, own);
         let at = |problem| ScoreHistoryError::Output { path: path.clone(), problem };
@@ -374,12 +371,13 @@ impl<'a> Scorer<'a> {
                 (Assigned::Usable(..) | Assigned::Broken, _) => {}
             }
             let Some(writer) = sensor.predictions else { continue };
-            self.report.count_scored(&sensor.name, sensor.rows, sensor.anomalies);
+            self.report.scored.push((sensor.name.clone(), sensor.score));
             let path = self.args.out.join(names.give(&sensor.name, self.end));
             let at = |problem| ScoreHistoryError::Output { path: path.clone(), problem };
             writer.finish().map_err(at)?;
             fs::rename(partial_path(&self.args.out, id), &path).map_err(at)?;
         }
+        self.report.sort();
         self.report.took = began.elapsed();
         Ok(self.report)
     }
@@ -424,3 +422,6 @@ impl Write for Appender {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ use super::reader::Section;
 pub struct LogSettings {
     /// Directives for [`EnvFilter`], which takes them.
     pub level: String,
+    /// How many sensors with anomalies a run names, at most.
+    pub anomalies: u32,
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> LogSettings {
@@ -25,5 +27,8 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> LogSettings {
             },
         }
     });
-    LogSettings { level: level.unwrap_or_else(|| "info".to_owned()) }
+    LogSettings {
+        level: level.unwrap_or_else(|| "info".to_owned()),
+        anomalies: section.integer("anomalies", 20, 0..=10_000),
+    }
 }

@@ -23,11 +23,12 @@ use crate::ingest::route::RouteSettings;
 use crate::interval::Cut;
 use crate::model::Limits;
 use crate::pipeline::{HeldSettings, PipelineSettings};
+use crate::run_in_progress::RunScope;
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::schedule::closing::ClosingSettings;
 use crate::scoring::ScoringSettings;
-use crate::sensor::{SensorDirectory, SensorId};
+use crate::sensor::SensorDirectory;
 use crate::sink::files::FileSettings;
 use crate::store::StoreSettings;
 use crate::time::{Clock, EventTime, Span};
@@ -59,6 +60,7 @@ pub(crate) struct Settings {
     held: HeldSettings,
     settings_hash: u64,
     run_deadline: Duration,
+    max_anomalous: usize,
 }
 
 /// Clients whose sessions are remembered: some bytes each.
@@ -175,6 +177,7 @@ impl Settings {
             },
             settings_hash: config.settings_hash(),
             run_deadline: scoring.deadline.to_std(),
+            max_anomalous: config.log.anomalies as usize,
         }
     }
 
@@ -196,8 +199,14 @@ impl Settings {
         }
     }
 
-    pub(crate) fn recorder(&self, scope: Vec<SensorId>) -> RecorderSettings {
-        RecorderSettings { scope, settings_hash: self.settings_hash, deadline: self.run_deadline }
+    pub(crate) fn recorder(&self, scope: RunScope) -> RecorderSettings {
+        RecorderSettings {
+            scope,
+            settings_hash: self.settings_hash,
+            deadline: self.run_deadline,
+            interval: self.cut.interval(),
+            max_anomalous: self.max_anomalous,
+        }
     }
 }
 

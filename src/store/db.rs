@@ -241,6 +241,11 @@ impl Table {
         Ok(Some(value))
     }
 
+    /// All keys that begin so, in their order.
+    pub(super) fn keys(&self, prefix: &[u8]) -> impl Iterator<Item = Result<Vec<u8>, StoreError>> + use<> {
+        self.tree.scan_prefix(prefix).keys().map(|key| Ok(key?.to_vec()))
+    }
+
     /// All keys and values, in the order of the keys.
     pub(super) fn iter(&self) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
         self.tree.iter().map(|entry| {

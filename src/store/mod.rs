@@ -35,7 +35,7 @@ pub use db::SetAside;
 pub use journal::Record;
 pub use reader::Reader;
 pub use rejects::{StoredReject, StoredRejects};
-pub use verdicts::ChunkId;
+pub use verdicts::{ChunkId, StoredChunks};
 pub use writer::Writer;
 
 use crate::codec::{Corrupt, Decoder, Encoder};

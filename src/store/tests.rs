@@ -86,6 +86,39 @@ fn what_was_committed_is_there_after_a_restart() {
     assert_eq!(reader.progress(Progress::Scored).unwrap(), None);
 }
 
+/// What is stored of three chunks, one verdict each, under a window.
+fn stored_chunks(reader: &Reader, index: i64) -> [usize; 3] {
+    [1, 17, 33].map(|sensor| reader.verdicts(window(index), ChunkId::of(SensorId(sensor))).unwrap().len())
+}
+
+#[test]
+fn a_run_that_begins_again_keeps_of_its_stored_chunks_those_that_count() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let run = Run { window: window(5), scope: 3, settings: 9, state: RunState::Started };
+    let (mut store, _) = reopened(&settings);
+    let put = |writer: &mut Writer, index, sensor| {
+        // So long that it is stored in parts.
+        let outcome = Outcome::Failed { reason: "x".repeat(60_000) };
+        let verdict = Verdict { sensor: SensorId(sensor), outcome };
+        writer.put_verdicts(window(index), ChunkId::of(verdict.sensor), &[verdict]).unwrap();
+    };
+    // A run of another window has its own place; that of window 1 had the place of window 5.
+    for (index, sensor) in [(1, 33), (4, 1), (5, 1), (5, 17)] {
+        put(&mut store.writer, index, sensor);
+    }
+    store.writer.begin_run(&run, &StoredChunks::OfEarlierWindows).unwrap();
+    assert_eq!([1, 4, 5].map(|index| stored_chunks(&store.reader, index)), [[0, 0, 1], [1, 0, 0], [1, 1, 0]]);
+
+    let kept = [ChunkId::of(SensorId(17))].into();
+    store.writer.begin_run(&run, &StoredChunks::Keep(kept)).unwrap();
+    store.writer.commit().unwrap();
+    drop(store);
+    let (store, _) = reopened(&settings);
+    assert_eq!([1, 4, 5].map(|index| stored_chunks(&store.reader, index)), [[0, 0, 0], [1, 0, 0], [0, 1, 0]]);
+    assert_eq!(store.reader.run(window(5)).unwrap(), Some(run));
+}
+
 #[test]
 fn the_journal_forgets_what_stored_windows_cover_and_no_more() {
     let directory = tempfile::tempdir().unwrap();

@@ -3,6 +3,8 @@
 //! What a chunk holds depends on the run alone, not on the order in which its verdicts came in: a run that was cut off
 //! and resumed stores the same bytes as one that was not.
 
+use std::collections::BTreeSet;
+
 use crate::codec::{Corrupt, Decoder, Encoder};
 use crate::interval::Window;
 use crate::sensor::SensorId;
@@ -24,6 +26,21 @@ impl ChunkId {
     pub(super) fn key(self, slot: u32) -> [u8; 8] {
         (u64::from(slot) << 32 | u64::from(self.0)).to_be_bytes()
     }
+
+    /// The chunk whose [`key`](Self::key) begins a key; `None` when it is too short for one.
+    pub(super) fn of_key(key: &[u8]) -> Option<Self> {
+        let (_, chunk) = key.first_chunk::<8>()?.split_last_chunk::<4>()?;
+        Some(Self(u32::from_be_bytes(*chunk)))
+    }
+}
+
+/// What becomes of the chunks that stand in a run's place in the ring when the run begins.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoredChunks {
+    /// None is of this run's window. They stay until they are overwritten, and are told apart by their window.
+    OfEarlierWindows,
+    /// The ledger knows a run of this window already: of its chunks these count, and all others go.
+    Keep(BTreeSet<ChunkId>),
 }
 
 const FORMAT: u64 = 2;

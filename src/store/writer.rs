@@ -9,7 +9,9 @@ use crate::store::db::Db;
 use crate::store::journal::{Journal, encode_readings};
 use crate::store::keys::{LATENESS_KEY, progress_key, ring_slot, window_key};
 use crate::store::rejects::RejectRing;
-use crate::store::{ChunkId, Committed, Progress, Record, StoreError, StoreSettings, Tables, runs, verdicts};
+use crate::store::{
+    ChunkId, Committed, Progress, Record, StoreError, StoreSettings, StoredChunks, Tables, runs, verdicts,
+};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
 use crate::window::{ClosedWindow, SensorHead};
@@ -133,6 +135,26 @@ impl Writer {
         self.written = Written::Something;
         let slot = ring_slot(run.window, self.settings.runs);
         self.tables.runs.put(&slot.to_be_bytes(), &runs::encode(run))
+    }
+
+    /// Writes into the ledger that a run begins, and does away with what an earlier process stored of it and does not
+    /// count. Both take effect with the next commit; should that be cut short, the removals come first, so that no chunk
+    /// of an earlier scope or of other settings is found under the new entry.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn begin_run(&mut self, run: &Run, stored: &StoredChunks) -> Result<(), StoreError> {
+        if let StoredChunks::Keep(kept) = stored {
+            self.written = Written::Something;
+            let slot = ring_slot(run.window, self.settings.runs);
+            for key in self.tables.verdicts.keys(&slot.to_be_bytes()) {
+                let key = key?;
+                if ChunkId::of_key(&key).is_none_or(|chunk| !kept.contains(&chunk)) {
+                    self.tables.verdicts.remove(&key)?;
+                }
+            }
+        }
+        self.put_run(run)
     }
 
     /// Stores all verdicts of one chunk of a run, in the order of their sensors.

@@ -103,6 +103,28 @@ fn a_model_whose_file_names_its_columns_as_features_needs_no_configuration() {
 }
 
 #[test]
+fn models_that_read_the_same_sensor_are_scored_in_the_daemon_and_offline() {
+    let site = site("[]");
+    // These take the mean of their own sensor, which press/vibration reads as well.
+    for sensor in ["temperature", "current"] {
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p2_scale_1d.pkl");
+        fs::copy(model, site.path(&format!("models/model_press_{sensor}.pkl"))).unwrap();
+    }
+    // The daemon has a file a window, and `score` a file a sensor.
+    let sorted = |rows: &str| {
+        let mut rows: Vec<_> = rows.lines().map(str::to_owned).collect();
+        rows.sort();
+        rows
+    };
+    let found = sorted(&of_daemon(&site));
+    for sensor in ["vibration", "temperature", "current"] {
+        let of_sensor = found.iter().filter(|row| row.contains(&format!(",press,{sensor},")));
+        assert!(of_sensor.count() > 100, "{sensor}: {found:?}");
+    }
+    assert_eq!(sorted(&offline(&site, &[sample("history.csv")], &[])), found);
+}
+
+#[test]
 fn a_history_of_one_file_a_sensor_is_joined_as_well() {
     let site = site(&named(COLUMNS, "skip"));
     let whole = offline(&site, &[sample("history.csv")], &["--features", COLUMNS]);

@@ -18,6 +18,7 @@ mod histories;
 mod hostile_mqtt;
 mod operations;
 mod reload;
+mod runs;
 mod slow_models;
 mod supervision;
 mod terminal;

@@ -104,11 +104,19 @@ impl Plant {
             deadline: LONG,
             suspicious_after: 3,
         };
-        let windows = StoredWindows { reader: reader.clone(), directory: names };
+        let windows = StoredWindows { reader, directory: names };
         let ModelChange::Assign(scope) = assign(&name) else { unreachable!() };
-        let supervisor = SensorSupervisor::new(settings, windows, vec![Arbiter::current()], vec![scope]).start();
-        let settings = RecorderSettings { scope: vec![SensorId(0)], settings_hash: 0, deadline: 20 * SHORT };
-        let recorder = Recorder::new(settings, reader, commands, supervisor).start();
+        let of_run = [(SensorId(0), scope.model_hash())].into();
+        let arbiters = vec![Arbiter::current()];
+        let supervisor = SensorSupervisor::new(settings, windows.clone(), arbiters, vec![scope]).start();
+        let settings = RecorderSettings {
+            scope: of_run,
+            settings_hash: 0,
+            deadline: 20 * SHORT,
+            interval: cut().interval(),
+            max_anomalous: 1,
+        };
+        let recorder = Recorder::new(settings, windows, commands, supervisor).start();
         let window = cut().window_of(crate::time::Timestamp::default());
         Self { name, recorder, window, _directory: directory }
     }

@@ -109,17 +109,16 @@ impl Held {
         for id in waiting.reads.sensors.clone() {
             let needed = |reader: &SensorId| {
                 let waiting = self.sensors.get(reader.index())?.model.as_ref()?;
-                // A window that is over for all and not waited for will never be.
-                let over = self.over(&waiting.reads)?;
-                Some((over, waiting.reads.windows_back))
+                Some((self.scored_until(waiting)?, waiting.reads.windows_back))
             };
             let readers = &self.sensors[id.index()].readers;
+            // A model of which nothing is over yet may read all that is held.
             let Some(needed) = readers.iter().map(needed).collect::<Option<Vec<_>>>() else { continue };
             let is_needed = |window: Window| {
-                needed.iter().any(|(over, back)| {
+                needed.iter().any(|(scored_until, back)| {
                     // The last window that reads it.
                     let last = (0..*back).fold(window, |window, _| window.next());
-                    last.end() > *over
+                    last.end() > *scored_until
                 })
             };
             let blocks = &mut self.sensors[id.index()].blocks;
@@ -129,6 +128,15 @@ impl Held {
                 first.remove();
             }
         }
+    }
+
+    /// The time before which no window of a model will be scored any more; `None` when none of its windows is over yet.
+    ///
+    /// A window may be over for all that the model reads and still wait for its turn: the models that read the same
+    /// sensor are scored one after the other.
+    fn scored_until(&self, waiting: &Waiting) -> Option<Timestamp> {
+        let over = self.over(&waiting.reads)?;
+        Some(waiting.windows.first().map_or(over, |first| over.min(first.start())))
     }
 
     /// The time before which windows are over for all that a model reads; `None` when one of them had none yet.
@@ -187,6 +195,20 @@ mod tests {
         assert_eq!([held.next(OWN), held.next(OWN), held.next(OWN)], [Some(window(1)), Some(window(2)), None]);
         assert_eq!(held.end(), [OWN]);
         assert_eq!(held.next(OWN), Some(window(3)));
+    }
+
+    #[test]
+    fn a_window_is_held_until_the_last_of_the_models_that_read_it_was_scored() {
+        let mut held = held(0);
+        held.wait(OTHER, Reads { sensors: vec![OTHER], base: vec![OTHER], windows_back: 0 });
+        held.close(closed(OTHER, 0));
+        held.close(closed(OWN, 0));
+        for model in held.end() {
+            assert_eq!(held.next(model), Some(window(0)));
+            assert!(held.block(OTHER, window(0)).is_some(), "{model:?} reads it, and was not scored yet");
+            held.forget(model);
+        }
+        assert!(held.block(OTHER, window(0)).is_none());
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! What `score` says at its end.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::table::{SensorScore, Table};
 use crate::cli::history::Tally;
-use crate::model::Unscaled;
+use crate::model::Drift;
 use crate::sensor::SensorName;
 
 /// What came of scoring a history.
@@ -21,7 +21,6 @@ pub struct Report {
     pub(super) broken: Vec<String>,
     /// Scalers before no model, in words.
     pub(super) passed_over: Vec<String>,
-    pub(super) sensors_scored: usize,
     pub(super) without_model: Vec<SensorName>,
     /// Sensors that models read, and the history does not have.
     pub(super) not_seen: Vec<SensorName>,
@@ -30,22 +29,18 @@ pub struct Report {
     pub(super) too_little: u64,
     pub(super) failed: u64,
     pub(super) first_failed: Option<String>,
-    pub(super) intervals: usize,
-    pub(super) anomalies: usize,
-    pub(super) suspicious: Vec<SensorName>,
-    /// Models that likely miss their scaler: the sign in the first window that shows it, and how many windows do.
-    unscaled: BTreeMap<SensorName, (String, u64)>,
+    /// The sensors with scored windows, the worst first once they are [sorted](Self::sort).
+    pub(super) scored: Vec<(SensorName, SensorScore)>,
+    /// How many of them the table shows.
+    table: usize,
     pub(super) scoring: Duration,
     pub(super) took: Duration,
 }
 
 impl Report {
-    pub(super) fn new(out: &Path) -> Self {
-        Self { out: out.to_owned(), ..Self::default() }
+    pub(super) fn new(out: &Path, table: usize) -> Self {
+        Self { out: out.to_owned(), table, ..Self::default() }
     }
-
-    /// How many intervals it takes for a model that calls all of them an anomaly to be suspicious.
-    const MIN_SUSPICIOUS: usize = 10;
 
     /// Whether every model could be read, every window scored, and there was one at all.
     pub fn is_complete(&self) -> bool {
@@ -57,34 +52,35 @@ impl Report {
         self.first_failed.get_or_insert(reason);
     }
 
-    pub(super) fn count_unscaled(&mut self, sensor: &SensorName, unscaled: &Unscaled) {
-        match self.unscaled.get_mut(sensor) {
-            Some((_, windows)) => *windows += 1,
-            None => _ = self.unscaled.insert(sensor.clone(), (unscaled.to_string(), 1)),
-        }
+    /// Puts the sensors in order: the worst first.
+    pub(super) fn sort(&mut self) {
+        self.scored.sort_by(|(_, a), (_, b)| a.distance().total_cmp(&b.distance()));
     }
+}
 
-    pub(super) fn count_scored(&mut self, sensor: &SensorName, intervals: usize, anomalies: usize) {
-        self.sensors_scored += 1;
-        self.intervals += intervals;
-        self.anomalies += anomalies;
-        if anomalies == intervals && intervals >= Self::MIN_SUSPICIOUS {
-            self.suspicious.push(sensor.clone());
-        }
+/// How many lines of a kind are written, of those that may be as many as there are sensors.
+const MAX_LINES: usize = 20;
+
+/// Writes the first of many lines, and how many more there are.
+fn write_some(
+    f: &mut fmt::Formatter<'_>,
+    lines: impl Iterator<Item = String>,
+    rest: impl FnOnce(usize) -> String,
+) -> fmt::Result {
+    let mut lines = lines.fuse();
+    lines.by_ref().take(MAX_LINES).try_for_each(|line| writeln!(f, "{line}"))?;
+    match lines.count() {
+        0 => Ok(()),
+        more => writeln!(f, "{}", rest(more)),
     }
 }
 
 /// A list of names, cut if it is long.
 struct Names<'a>(&'a [SensorName]);
 
-impl Names<'_> {
-    /// How many names are listed.
-    const MAX: usize = 20;
-}
-
 impl fmt::Display for Names<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.0.iter().take(Self::MAX).map(ToString::to_string).collect();
+        let names: Vec<_> = self.0.iter().take(MAX_LINES).map(ToString::to_string).collect();
         f.write_str(&names.join(", "))?;
         match self.0.len() - names.len() {
             0 => Ok(()),
@@ -103,7 +99,7 @@ impl fmt::Display for Report {
         for note in self.history.notes() {
             writeln!(f, "            {note}")?;
         }
-        writeln!(f, "sensors     {} scored, {} without a model", self.sensors_scored, self.without_model.len())?;
+        writeln!(f, "sensors     {} scored, {} without a model", self.scored.len(), self.without_model.len())?;
         if !self.without_model.is_empty() {
             writeln!(f, "            no model: {}", Names(&self.without_model))?;
         }
@@ -117,9 +113,10 @@ impl fmt::Display for Report {
             self.models_without_readings,
             self.broken.len()
         )?;
-        for reason in self.broken.iter().chain(&self.passed_over) {
-            writeln!(f, "            {reason}")?;
-        }
+        let reasons = self.broken.iter().chain(&self.passed_over);
+        write_some(f, reasons.map(|reason| format!("            {reason}")), |more| {
+            format!("            and {more} more that cannot be read or are passed over")
+        })?;
         writeln!(
             f,
             "windows     {} scored, {} with too few intervals, {} failed",
@@ -134,22 +131,31 @@ impl fmt::Display for Report {
                 "            nothing was scored: are --models, --data, --from and --until those that belong together?"
             )?;
         }
-        writeln!(f, "intervals   {} scored, {} called an anomaly", self.intervals, self.anomalies)?;
-        for sensor in &self.suspicious {
-            writeln!(
-                f,
-                "suspicious  {sensor}: its model calls every interval an anomaly; check what it was trained on"
-            )?;
-        }
-        for (sensor, (sign, windows)) in &self.unscaled {
-            writeln!(f, "unscaled    {sensor}, in {windows} windows: {sign}")?;
-        }
+        let sum = |count: fn(&SensorScore) -> usize| self.scored.iter().map(|(_, score)| count(score)).sum::<usize>();
+        let (rows, anomalies) = (sum(|score| score.rows), sum(|score| score.anomalies));
+        writeln!(f, "intervals   {rows} scored, {anomalies} called an anomaly")?;
+        let suspicious = self.scored.iter().filter(|(_, score)| score.is_suspicious());
+        let line = |(sensor, _): &(SensorName, SensorScore)| {
+            format!("suspicious  {sensor}: its model calls every interval an anomaly; check what it was trained on")
+        };
+        write_some(f, suspicious.map(line), |more| format!("suspicious  and {more} more sensors"))?;
+        let drifting = self.scored.iter().filter_map(|(sensor, score)| Some((sensor, score.drift()?)));
+        let line = |(sensor, (windows, sign)): (&SensorName, &(u64, Drift))| {
+            let kind = match sign {
+                Drift::Unscaled(_) => "unscaled",
+                Drift::Feature { .. } => "drifting",
+            };
+            format!("{kind}    {sensor}, in {windows} windows: {sign}")
+        };
+        write_some(f, drifting.map(line), |more| format!("drifting    and {more} more sensors"))?;
         writeln!(
             f,
             "time        {:.3} s in all, {:.3} ms of it in the models",
             self.took.as_secs_f64(),
             self.scoring.as_secs_f64() * 1e3
         )?;
-        writeln!(f, "predictions {}", self.out.display())
+        writeln!(f, "predictions {}", self.out.display())?;
+        let table = Table { sensors: &self.scored, max: self.table }.to_string();
+        if table.is_empty() { Ok(()) } else { write!(f, "\n{table}") }
     }
 }

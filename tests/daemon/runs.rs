@@ -1,0 +1,131 @@
+//! A run that is redone is as if it had never been cut off, and the log names the sensors that a run found anomalous.
+//!
+//! The store is made here, as an earlier daemon would have left it: its journal has readings of a window that is over
+//! and not scored.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::support::settings::Settings;
+use crate::support::site::Site;
+use anomalyd::config::Config;
+use anomalyd::interval::Window;
+use anomalyd::reading::Reading;
+use anomalyd::run::{Run, RunState};
+use anomalyd::sensor::{SensorId, SensorName};
+use anomalyd::store::{ChunkId, Progress, Store, StoreSettings, StoredChunks};
+use anomalyd::time::{Span, Timestamp};
+use anomalyd::verdict::{Label, ModelHash, Outcome, Row, Scored, Verdict};
+
+const WINDOW: &str = "2026-11-01T10:00:00Z";
+
+/// The sensors of the store, `m0/flow` and so on: three chunks.
+const SENSORS: u32 = 40;
+/// Those that have a model when the daemon starts.
+const IN_SCOPE: [u32; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 39];
+/// Those of them that have readings, all of them far from what their models know.
+const WITH_READINGS: u32 = 8;
+
+/// A daemon's place with these settings, and what becomes of its store before the daemon starts.
+fn site(settings: impl Fn(Settings) -> Settings, before: impl Fn(&Config, Window, &mut Store)) -> Site {
+    let shipped = settings(Settings::shipped().with("clock", "\"event\"").with("schedule.event_idle", "\"never\""));
+    let site = Site::new(&shipped);
+    site.configure(&shipped.with_text("models.directory", site.path("models")));
+    fs::create_dir(site.path("models")).unwrap();
+    for sensor in IN_SCOPE {
+        let model = format!("{}/tests/samples/p2_scale_1d.pkl", env!("CARGO_MANIFEST_DIR"));
+        fs::copy(model, site.path(&format!("models/model_m{sensor}_flow.pkl"))).unwrap();
+    }
+    let config = Config::read(&site.config()).unwrap();
+    let cut = config.window.cut;
+    let window = cut.window_of(Timestamp::parse(WINDOW).unwrap());
+    let mut store = Store::open(StoreSettings {
+        directory: config.store.directory.clone(),
+        windows: config.store.windows,
+        runs: config.store.runs,
+        reject_blocks: config.store.rejects,
+        cache_bytes: 1 << 20,
+        cut,
+    })
+    .unwrap();
+    let names: Vec<_> =
+        (0..SENSORS).map(|id| (SensorId(id), SensorName::new(&format!("m{id}"), "flow").unwrap())).collect();
+    store.writer.add_sensors(&names).unwrap();
+    let readings = (0..WITH_READINGS).flat_map(|sensor| {
+        (0..30).map(move |minute| Reading {
+            sensor: SensorId(sensor),
+            time: window.start() + Span::from_secs(60 * minute),
+            value: f64::from(1000 * (sensor + 1)),
+        })
+    });
+    // The event clock of the daemon follows this one, and makes the window due.
+    let next = Reading { sensor: SensorId(0), time: window.end() + config.window.lateness, value: 0.0 };
+    store.writer.append_readings(&readings.chain([next]).collect::<Vec<_>>()).unwrap();
+    store.writer.put_progress(Progress::Scored, window.start()).unwrap();
+    before(&config, window, &mut store);
+    store.writer.commit().unwrap();
+    site
+}
+
+/// What a daemon makes of the store: verdicts, runs and prediction files; and how many outcomes it took over.
+fn redone(site: &Site) -> (String, String, BTreeMap<String, String>, u64) {
+    let mut daemon = site.start();
+    let finished = daemon.wait_for("the run has ended", |line| line["message"] == "run finished");
+    daemon.wait_until_published("files", WINDOW);
+    daemon.stop();
+    (site.dump("verdicts"), site.dump("runs"), site.predictions(), finished["resumed"].as_u64().unwrap())
+}
+
+#[test]
+fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
+    let undisturbed = redone(&site(|settings| settings, |_, _, _| {}));
+    assert_eq!((undisturbed.0.lines().count(), undisturbed.2.len(), undisturbed.3), (12, 8, 0));
+    // Of the chunk of sensors 36 to 39 nothing has changed, if the settings have not.
+    for (other_settings, resumed) in [(0, 4), (1, 0)] {
+        let cut_off = site(
+            |settings| settings,
+            |config, window, store| {
+                let settings = config.settings_hash() ^ other_settings;
+                let run = Run { window, scope: SENSORS, settings, state: RunState::Started };
+                store.writer.begin_run(&run, &StoredChunks::OfEarlierWindows).unwrap();
+                let rows = vec![Row { interval: 0, label: Label::Anomaly, decision: -1.0 }];
+                let scored = Scored { model: ModelHash([1; 32]), proven: true, unit: None, rows, explanation: None };
+                for (sensors, outcome) in [
+                    (0..16, Outcome::Scored(scored.clone())),
+                    (16..32, Outcome::Scored(scored)),
+                    (36..40, Outcome::NoData),
+                ] {
+                    let chunk = ChunkId::of(SensorId(sensors.start));
+                    let verdict = |sensor| Verdict { sensor: SensorId(sensor), outcome: outcome.clone() };
+                    store.writer.put_verdicts(window, chunk, &sensors.map(verdict).collect::<Vec<_>>()).unwrap();
+                }
+            },
+        );
+        let redone = redone(&cut_off);
+        assert_eq!(redone.0, undisturbed.0);
+        assert_eq!(redone.1, undisturbed.1);
+        assert_eq!(redone.2, undisturbed.2);
+        assert_eq!(redone.3, resumed);
+    }
+}
+
+#[test]
+fn the_log_names_as_many_anomalous_sensors_as_it_may_with_what_stands_out_and_counts_the_rest() {
+    let site = site(|settings| settings.with("log.anomalies", "3"), |_, _, _| {});
+    let mut daemon = site.start();
+    daemon.wait_for("the run has ended", |line| line["message"] == "run finished");
+    let lines = daemon.lines();
+    daemon.stop();
+    let anomalous: Vec<_> = lines.iter().filter(|line| line["message"] == "anomalous").collect();
+    let sensors: Vec<_> = anomalous.iter().map(|line| line["sensor"].as_str().unwrap()).collect();
+    assert_eq!(sensors, ["m0/flow", "m1/flow", "m2/flow"]);
+    let first = anomalous[0];
+    assert_eq!([&first["level"], &first["window"]], ["INFO", WINDOW]);
+    assert_eq!((first["anomalies"].as_u64(), first["rows"].as_u64()), (Some(30), Some(30)));
+    assert_eq!(first["worst_interval"], WINDOW);
+    assert!(first["worst_decision"].as_f64().unwrap() < 0.0 && first["score"].as_f64().unwrap() > 0.5, "{first}");
+    let explanation = first["explanation"].as_str().unwrap();
+    assert!(explanation.starts_with("mean 1000 at 10:00, usually "), "{explanation}");
+    let more: Vec<_> = lines.iter().filter(|line| line["sensors"].as_u64() == Some(5)).collect();
+    assert!(more.len() == 1 && more[0]["message"].as_str().unwrap().contains("log.anomalies"), "{more:?}");
+}
