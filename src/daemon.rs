@@ -106,6 +106,9 @@ impl DaemonTask {
 /// How often the actors are looked after: tasks tell when they end, addresses have to be asked.
 const ROUNDS: Duration = Duration::from_secs(1);
 
+/// How long the committer has for its word on why it ended, when another part has ended.
+const COMMITTERS_WORD: Duration = Duration::from_secs(2);
+
 /// Runs a daemon until it is told to stop by SIGTERM or SIGINT; a second signal ends the process at once. SIGHUP has it
 /// look at the model files.
 ///
@@ -278,13 +281,19 @@ impl Daemon {
             }
         };
         let dead_task = async { if ends.is_empty() { std::future::pending().await } else { select_all(ends).await.0 } };
-        tokio::select! {
-            ended = &mut self.ended => match ended {
-                Ok(Err(error)) => error.into(),
-                Ok(Ok(())) | Err(_) => DaemonError::CommitterPanicked,
-            },
-            name = dead_task => DaemonError::PartEnded(name),
-            name = dead_actor => DaemonError::PartEnded(name),
+        let committers_word = |ended| match ended {
+            Ok(Err(error)) => DaemonError::Store(error),
+            Ok(Ok(())) | Err(_) => DaemonError::CommitterPanicked,
+        };
+        let part = tokio::select! {
+            ended = &mut self.ended => return committers_word(ended),
+            name = dead_task => name,
+            name = dead_actor => name,
+        };
+        // A part may have ended because the committer did, and be seen before it: the committer's word is the cause then.
+        match tokio::time::timeout(COMMITTERS_WORD, &mut self.ended).await {
+            Ok(ended) => committers_word(ended),
+            Err(_) => DaemonError::PartEnded(part),
         }
     }
 

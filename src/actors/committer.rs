@@ -124,9 +124,10 @@ pub fn start(pipeline: Pipeline, submissions: Receiver<Submission>) -> std::io::
     let (sender, commands) = crossbeam_channel::unbounded();
     let (position, position_receiver) = watch::channel(pipeline.position());
     let (end, ended) = oneshot::channel();
-    let committer =
+    let mut committer =
         Committer { pipeline, submissions, commands, position, parked: None, promises: Promises::default() };
     thread::Builder::new().name("committer".to_owned()).spawn(move || {
+        // Said before the committer is dropped: that closes the store, which may take long, and ends parts that wait for it.
         // Nobody listens any more when the daemon is being torn down.
         let _ = end.send(committer.run());
     })?;
@@ -167,7 +168,7 @@ enum Next {
 }
 
 impl Committer {
-    fn run(mut self) -> Result<(), StoreError> {
+    fn run(&mut self) -> Result<(), StoreError> {
         loop {
             let next = self.gather()?;
             let committed = self.pipeline.commit()?;

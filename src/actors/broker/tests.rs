@@ -7,12 +7,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::actors::intake::Submission;
+use crate::actors::mosquitto::Mosquitto;
 use crate::actors::stop::StopTrigger;
 use crate::actors::test_committer::{PATIENCE, TestCommitter, decoders};
-
-#[path = "../../../tests/support/mosquitto.rs"]
-mod mosquitto;
-use mosquitto::Mosquitto;
 
 /// Long enough for what must not happen to be seen if it does.
 const MOMENT: Duration = Duration::from_millis(50);
