@@ -286,9 +286,11 @@ fn when_the_committer_dies_the_last_word_is_about_it_and_not_about_a_part_that_w
         let failure = actix_rt::System::new().block_on(async {
             let mut daemon = Daemon::start(&config).await.unwrap();
             fail::cfg("store::sync", "panic").unwrap();
-            let publisher = plant::connect(port).await;
-            plant::publish(&publisher, &plant::readings(7)[..15]).await;
-            let failure = tokio::time::timeout(PATIENCE, daemon.failure()).await.unwrap();
+            // Opening a session is the first thing to be committed.
+            let failure = tokio::select! {
+                failure = daemon.failure() => failure,
+                _ = plant::connect(port) => panic!("a session was opened without a commit"),
+            };
             actix_rt::System::current().stop();
             failure
         });
