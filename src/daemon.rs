@@ -222,6 +222,10 @@ impl Daemon {
             background.push(DaemonTask::start("MQTT publisher", publish_mqtt(published, mqtt, commands.clone())));
         }
 
+        let noted_subscriptions = reader.subscriptions().unwrap_or_else(|error| {
+            tracing::warn!("which subscriptions the broker holds cannot be read, so that none is given up: {error}");
+            Vec::new()
+        });
         let (routes, filters, times) = (settings.routes, settings.filters, settings.times);
         let decoders: DecoderFactory =
             Arc::new(move || Decoder::new(Arc::clone(&routes), Arc::clone(&filters), times, Arc::clone(&directory)));
@@ -245,7 +249,7 @@ impl Daemon {
             sources.push(DaemonTask::start("listener", serve));
         }
         if let Some(broker) = broker {
-            sources.push(DaemonTask::start("broker's source", broker.run(intake, decoders, stop)));
+            sources.push(DaemonTask::start("broker's source", broker.run(intake, decoders, noted_subscriptions, stop)));
         }
         Ok(Self {
             stop: trigger,

@@ -21,6 +21,7 @@ mod connection;
 mod failure;
 mod packets;
 mod settings;
+mod subscriptions;
 mod take_overs;
 #[cfg(test)]
 mod tests;
@@ -32,7 +33,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rumqttc::{Packet, PubComp, SubAck, Subscribe, SubscribeReasonCode};
+use rumqttc::{Packet, PubComp, SubAck, Subscribe, SubscribeReasonCode, Unsubscribe};
 use tokio::sync::oneshot;
 use tokio::time::{sleep_until, timeout};
 use tracing::{error, info, warn};
@@ -54,6 +55,7 @@ use backoff::Backoff;
 use connection::Connection;
 use failure::Failure;
 use packets::{Incoming, Message, Payload};
+use subscriptions::Subscriptions;
 use take_overs::TakeOvers;
 use unreleased::Unreleased;
 
@@ -83,9 +85,16 @@ impl Broker {
 
     /// Connects, and again whenever the connection is lost, until a stop is asked for. Then commits under way are
     /// awaited and acknowledged, and the broker is left in order.
-    pub async fn run(self, intake: Intake, decoders: DecoderFactory, stop: Stop) {
+    ///
+    /// `noted` are the topic filters that the broker holds for us, as noted by the process before.
+    pub async fn run(self, intake: Intake, decoders: DecoderFactory, noted: Vec<String>, stop: Stop) {
         let drain_timeout = self.settings.drain_timeout;
-        let mut subscriber = Subscriber::new(self, intake, decoders());
+        let mut subscriber = Subscriber::new(self, intake, decoders(), noted);
+        // Before the broker is asked for them: what it holds must never be more than what is noted.
+        tokio::select! {
+            () = stop.requested() => return,
+            () = subscriber.note_subscriptions() => {}
+        }
         subscriber.serve(&stop).await;
         if timeout(drain_timeout, subscriber.leave()).await.is_err() {
             warn!("messages of the broker were not stored in time and stay unacknowledged; it will send them again");
@@ -99,6 +108,7 @@ struct Subscriber {
     counters: Arc<SourceCounters>,
     intake: Intake,
     decoder: Decoder,
+    subscriptions: Subscriptions,
     line: Line,
     /// Which connection this is, counted from the start.
     epoch: Epoch,
@@ -145,11 +155,12 @@ impl Gathered {
 }
 
 impl Subscriber {
-    fn new(broker: Broker, intake: Intake, decoder: Decoder) -> Self {
+    fn new(broker: Broker, intake: Intake, decoder: Decoder, noted: Vec<String>) -> Self {
         let Broker { settings, counters } = broker;
         Self {
             backoff: Backoff::new(settings.min_backoff, settings.max_backoff),
             take_overs: TakeOvers::new(settings.max_backoff),
+            subscriptions: Subscriptions::new(&settings.subscriptions, noted),
             settings,
             counters,
             intake,
@@ -194,17 +205,15 @@ impl Subscriber {
             LineEvent::Opened(connection, session) => {
                 self.line = Line::Up { connection, since: Instant::now() };
                 self.counters.connections_opened.add(1);
-                let (host, port) = (&self.settings.host, self.settings.port);
                 let resumed = session == SessionPresent::Yes;
-                info!(host, port, resumed, "connected to the broker");
                 if !resumed {
                     self.unreleased.forget();
-                    if self.epoch != Epoch::default() {
-                        warn!(
-                            host,
-                            port, "the broker knows no session of ours: what came while we were away may be lost"
-                        );
-                    }
+                    self.forget_left_over();
+                }
+                let (host, port) = (&self.settings.host, self.settings.port);
+                info!(host, port, resumed, "connected to the broker");
+                if !resumed && self.epoch != Epoch::default() {
+                    warn!(host, port, "the broker knows no session of ours: what came while we were away may be lost");
                 }
                 self.subscribe().await
             }
@@ -223,6 +232,10 @@ impl Subscriber {
                         Line::Down { .. } => Ok(()),
                     }
                 }
+                Packet::UnsubAck(_) => {
+                    self.forget_left_over();
+                    Ok(())
+                }
                 _ => Ok(()),
             },
         }
@@ -232,7 +245,32 @@ impl Subscriber {
     async fn subscribe(&mut self) -> Result<(), Failure> {
         let mut subscribe = Subscribe::new_many(self.settings.filters());
         subscribe.pkid = 1;
-        self.send([Packet::Subscribe(subscribe)].into_iter()).await
+        let left_over: Vec<_> = self.subscriptions.left_over().iter().cloned().collect();
+        let unsubscribe = (!left_over.is_empty()).then(|| {
+            let filters = left_over.join(", ");
+            info!(filters, "no route takes these topics any more: the broker is asked to send no more of them");
+            Packet::Unsubscribe(Unsubscribe { pkid: 2, topics: left_over })
+        });
+        self.send([Packet::Subscribe(subscribe)].into_iter().chain(unsubscribe)).await
+    }
+
+    /// Notes which subscriptions the broker holds, and waits until that is durable.
+    async fn note_subscriptions(&mut self) {
+        if let Some(filters) = self.subscriptions.to_note()
+            && let Ok(promise) = self.intake.note_subscriptions(filters)
+        {
+            // Without a committer nothing can be taken in either, and the daemon stops.
+            let _ = promise.await;
+        }
+    }
+
+    /// The broker holds no subscription but those of the routes.
+    fn forget_left_over(&mut self) {
+        self.subscriptions.forget_left_over();
+        if let Some(filters) = self.subscriptions.to_note() {
+            // Nothing depends on when this is durable: at worst the broker is asked once more.
+            let _ = self.intake.note_subscriptions(filters);
+        }
     }
 
     fn check_subscriptions(&self, ack: &SubAck) {

@@ -232,6 +232,11 @@ impl Committer {
                 self.promises.sessions.push((done, present));
                 Ok(client.len())
             }
+            Submission::Subscriptions { filters, done } => {
+                self.pipeline.put_subscriptions(&filters)?;
+                self.promises.committed.push(done);
+                Ok(filters.iter().map(String::len).sum())
+            }
         }
     }
 

@@ -31,13 +31,19 @@ struct Running {
 
 impl Running {
     fn start(settings: BrokerSettings) -> (Self, TestCommitter) {
+        let noted = settings.subscriptions.clone();
+        Self::start_after(noted, settings)
+    }
+
+    /// Starts a source after one that noted these filters.
+    fn start_after(noted: Vec<String>, settings: BrokerSettings) -> (Self, TestCommitter) {
         let (intake, committer) = TestCommitter::new(1 << 20);
         let broker = Broker::new(settings).unwrap();
         let counters = broker.counters();
         let (trigger, stop) = Stop::new();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(broker.run(intake, decoders(), stop));
+            runtime.block_on(broker.run(intake, decoders(), noted, stop));
         });
         (Self { counters, trigger, thread }, committer)
     }
@@ -54,6 +60,10 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) {
         assert!(Instant::now() < end, "never: {what}");
         thread::yield_now();
     }
+}
+
+fn filters(filters: &[&str]) -> Vec<String> {
+    filters.iter().map(|filter| (*filter).to_owned()).collect()
 }
 
 /// A broker that the test plays.
@@ -233,6 +243,49 @@ fn a_refused_subscription_is_counted() {
     assert_eq!(source.counters.subscriptions_refused.get(), 0);
     peer.send(b"\x90\x04\x00\x01\x01\x80");
     wait_until("the refusal is counted", || source.counters.subscriptions_refused.get() == 1);
+    source.stop();
+}
+
+/// The filters that are noted next, which is committed.
+fn next_note(committer: &TestCommitter) -> Vec<String> {
+    match committer.0.recv_timeout(PATIENCE) {
+        Ok(Submission::Subscriptions { filters, done }) => {
+            let _ = done.send(Committed::for_test());
+            filters
+        }
+        other => panic!("no note came: {other:?}"),
+    }
+}
+
+#[test]
+fn a_filter_that_no_route_has_any_more_is_given_up_by_the_broker_and_noted_until_then() {
+    let broker = PlayedBroker::new();
+    let (source, committer) = Running::start_after(filters(&["old/#"]), settings(broker.port()));
+    assert_eq!(next_note(&committer), ["old/#", "plant/+"]);
+    let mut peer = broker.accept(RESUMED);
+    assert_eq!(peer.packet(), b"\xa2\x09\x00\x02\x00\x05old/#");
+    drop(peer);
+    // It is asked again until it has answered.
+    let mut peer = broker.accept(RESUMED);
+    assert_eq!(peer.packet(), b"\xa2\x09\x00\x02\x00\x05old/#");
+    peer.send(b"\xb0\x02\x00\x02");
+    assert_eq!(next_note(&committer), ["plant/+"]);
+    drop(peer);
+    let mut peer = broker.accept(RESUMED);
+    peer.publish(1, 1);
+    committer.next().commit();
+    assert_eq!(peer.packet(), [0x40, 2, 0, 1]);
+    source.stop();
+}
+
+#[test]
+fn a_broker_without_a_session_of_ours_holds_nothing_that_is_left_over() {
+    let broker = PlayedBroker::new();
+    let (source, committer) = Running::start_after(filters(&["old/#"]), settings(broker.port()));
+    assert_eq!(next_note(&committer), ["old/#", "plant/+"]);
+    let mut peer = broker.accept(NEW);
+    assert_eq!(next_note(&committer), ["plant/+"]);
+    peer.expect_nothing();
     source.stop();
 }
 
@@ -419,7 +472,7 @@ fn an_empty_topic_is_a_reject_and_acknowledged() {
     let (_trigger, stop) = Stop::new();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(source.run(intake, decoders(), stop));
+        runtime.block_on(source.run(intake, decoders(), filters(&["plant/+"]), stop));
     });
     let mut peer = broker.accept(NEW);
     peer.send(b"\x32\x05\x00\x00\x00\x071");
@@ -551,4 +604,26 @@ fn two_daemons_with_one_client_id_throw_each_other_out_at_a_bounded_pace_and_see
     wait_until("one of them sees it", || closed(&first) + closed(&second) > 0);
     first.stop();
     second.stop();
+}
+
+#[test]
+fn mosquitto_sends_no_more_of_what_no_route_takes_any_more() {
+    let Some(broker) = Mosquitto::start("") else { return };
+    let both = BrokerSettings { subscriptions: filters(&["old/+", "plant/+"]), ..settings(broker.port()) };
+    let noted = both.subscriptions.clone();
+    let (source, committer) = Running::start(both);
+    wait_until("the source is connected", || source.counters.connections_open() == 1);
+    broker.publish("old/pump", "1");
+    committer.next().commit();
+    wait_until("the subscription stands", || source.counters.acks.get() == 1);
+    source.stop();
+
+    let (source, committer) = Running::start_after(noted, settings(broker.port()));
+    assert_eq!(next_note(&committer), ["plant/+"]);
+    broker.publish("old/pump", "2");
+    broker.publish("plant/pump", "3");
+    committer.next().commit();
+    wait_until("the message is acknowledged", || source.counters.acks.get() == 1);
+    assert_eq!(source.counters.messages.get(), 1);
+    source.stop();
 }
