@@ -107,6 +107,9 @@ impl DaemonTask {
 /// How often the actors are looked after: tasks tell when they end, addresses have to be asked.
 const ROUNDS: Duration = Duration::from_secs(1);
 
+/// How long the committer has for its word on why it ended, when another part has ended.
+const COMMITTERS_WORD: Duration = Duration::from_secs(2);
+
 /// Runs a daemon until it is told to stop by SIGTERM or SIGINT; a second signal ends the process at once. SIGHUP has it
 /// look at the model files.
 ///
@@ -223,6 +226,10 @@ impl Daemon {
             background.push(DaemonTask::start("MQTT publisher", publish_mqtt(published, mqtt, commands.clone())));
         }
 
+        let noted_subscriptions = reader.subscriptions().unwrap_or_else(|error| {
+            tracing::warn!("which subscriptions the broker holds cannot be read, so that none is given up: {error}");
+            Vec::new()
+        });
         let (routes, filters, times) = (settings.routes, settings.filters, settings.times);
         let decoders: DecoderFactory =
             Arc::new(move || Decoder::new(Arc::clone(&routes), Arc::clone(&filters), times, Arc::clone(&directory)));
@@ -246,7 +253,7 @@ impl Daemon {
             sources.push(DaemonTask::start("listener", serve));
         }
         if let Some(broker) = broker {
-            sources.push(DaemonTask::start("broker's source", broker.run(intake, decoders, stop)));
+            sources.push(DaemonTask::start("broker's source", broker.run(intake, decoders, noted_subscriptions, stop)));
         }
         Ok(Self {
             stop: trigger,
@@ -282,13 +289,19 @@ impl Daemon {
             }
         };
         let dead_task = async { if ends.is_empty() { std::future::pending().await } else { select_all(ends).await.0 } };
-        tokio::select! {
-            ended = &mut self.ended => match ended {
-                Ok(Err(error)) => error.into(),
-                Ok(Ok(())) | Err(_) => DaemonError::CommitterPanicked,
-            },
-            name = dead_task => DaemonError::PartEnded(name),
-            name = dead_actor => DaemonError::PartEnded(name),
+        let committers_word = |ended| match ended {
+            Ok(Err(error)) => DaemonError::Store(error),
+            Ok(Ok(())) | Err(_) => DaemonError::CommitterPanicked,
+        };
+        let part = tokio::select! {
+            ended = &mut self.ended => return committers_word(ended),
+            name = dead_task => name,
+            name = dead_actor => name,
+        };
+        // A part may have ended because the committer did, and be seen before it: the committer's word is the cause then.
+        match tokio::time::timeout(COMMITTERS_WORD, &mut self.ended).await {
+            Ok(ended) => committers_word(ended),
+            Err(_) => DaemonError::PartEnded(part),
         }
     }
 

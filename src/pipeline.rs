@@ -392,6 +392,14 @@ impl Pipeline {
         Ok(SessionPresent::No)
     }
 
+    /// Notes which subscriptions a broker holds for us.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn put_subscriptions(&mut self, filters: &[String]) -> Result<(), StoreError> {
+        self.writer.put_subscriptions(filters)
+    }
+
     /// Makes everything durable that was done since the last commit.
     ///
     /// # Errors

@@ -56,6 +56,16 @@ pub enum RejectReason {
     /// The payload is not what the route says it is.
     #[error("{0}")]
     Payload(String),
+    /// The message is larger than accepted, and was not read.
+    #[error("a message of {bytes} bytes is not read, {max} are accepted; raise {key} if it is wanted")]
+    TooLarge {
+        /// The length of its packet.
+        bytes: usize,
+        /// The bound.
+        max: usize,
+        /// The key that sets the bound.
+        key: &'static str,
+    },
     /// NaN or an infinity.
     #[error("the value is not finite")]
     NotFinite,
@@ -159,6 +169,7 @@ impl RejectReason {
             Self::NoRoute => "no_route",
             Self::Name(_) => "name",
             Self::Payload(_) => "payload",
+            Self::TooLarge { .. } => "too_large",
             Self::NotFinite => "not_finite",
             Self::OutOfRange { .. } => "out_of_range",
             Self::ImplausibleTime { .. } | Self::Ahead { .. } | Self::HeldTooLong { .. } => "implausible_time",

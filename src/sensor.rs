@@ -92,10 +92,28 @@ impl SensorName {
         &self.sensor
     }
 
-    /// Fills a template: `{device}` and `{sensor}` become the names' parts.
+    /// Fills a template: `{device}` and `{sensor}` become the names' parts. A name that looks like a placeholder stays
+    /// as it is.
     pub fn fill(&self, template: &str) -> String {
-        template.replace("{device}", &self.device).replace("{sensor}", &self.sensor)
+        fill(template, &self.device, &self.sensor)
     }
+}
+
+/// Fills a template in one pass: what was filled in is not looked at again.
+pub(crate) fn fill(template: &str, device: &str, sensor: &str) -> String {
+    let mut filled = String::with_capacity(template.len() + device.len() + sensor.len());
+    let mut rest = template;
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        let (text, placeholder) = match from {
+            _ if from.starts_with("{device}") => (device, "{device}"),
+            _ if from.starts_with("{sensor}") => (sensor, "{sensor}"),
+            _ => ("{", "{"),
+        };
+        filled.extend([before, text]);
+        rest = &from[placeholder.len()..];
+    }
+    filled + rest
 }
 
 impl fmt::Display for SensorName {
@@ -219,6 +237,12 @@ mod tests {
         let directory = SensorDirectory::new(1, vec![known.clone()]);
         assert_eq!(directory.intern(&known), Ok(SensorId(0)));
         assert!(directory.intern(&SensorName::new("press", "b").unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_placeholder_is_filled_in_as_it_is() {
+        let name = SensorName::new("{sensor}", "{device}").unwrap();
+        assert_eq!(name.fill("{x}/{device}/{sensor}/{device}{"), "{x}/{sensor}/{device}/{sensor}{");
     }
 
     #[test]

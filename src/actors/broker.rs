@@ -5,29 +5,35 @@
 //! restart or a crash. What the broker itself drops (a full queue, a restart without persistence) never reaches us.
 //! QoS 0 messages are shed, and counted, when the disk does not keep up.
 //!
-//! While a commit is under way we keep polling the connection, which gathers the next batch and answers pings. There is
-//! one commit under way at a time, so that acknowledgements leave in the order of the messages. They go straight to the
-//! connection, all of a batch with one flush: the library's request channel must not be awaited where the connection is
-//! polled. Each batch remembers the connection on which its messages came, for an acknowledgement that is sent on a
-//! later one acknowledges somebody else's message; those of a connection that is gone are dropped.
+//! While a commit is under way we keep reading the connection, which gathers the next batch and answers pings. There is
+//! one commit under way at a time, so that acknowledgements leave in the order of the messages, all of a batch with one
+//! write. Each batch remembers the connection on which its messages came, for an acknowledgement that is sent on a later
+//! one acknowledges somebody else's message; those of a connection that is gone are dropped.
+//!
+//! A message that is larger than accepted becomes a reject, and is acknowledged like any other (`packets.rs`). A release
+//! of a QoS 2 message is answered whatever we subscribe with: it may be of a message from an earlier configuration.
 //!
 //! A task rather than an actor: it is a single loop over one connection, and has no messages of its own.
 
 mod acks;
 mod backoff;
+mod connection;
 mod failure;
+mod packets;
 mod settings;
+mod subscriptions;
+mod take_overs;
 #[cfg(test)]
 mod tests;
+mod unreleased;
 
+use std::borrow::Cow;
 use std::future::{pending, ready};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rumqttc::{
-    Event, EventLoop, Incoming, MqttState, NetworkOptions, Packet, Publish, QoS, SubAck, Subscribe, SubscribeReasonCode,
-};
+use rumqttc::{Packet, PubComp, SubAck, Subscribe, SubscribeReasonCode, Unsubscribe};
 use tokio::sync::oneshot;
 use tokio::time::{sleep_until, timeout};
 use tracing::{error, info, warn};
@@ -37,14 +43,21 @@ use crate::actors::intake::Intake;
 use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters, SourceLink};
 use crate::actors::stop::Stop;
 use crate::ingest::batch::Batch;
-use crate::ingest::decoder::{Decoder, Message};
+use crate::ingest::decoder::{self, Decoder};
+use crate::ingest::packet::Delivery;
+use crate::ingest::session::SessionPresent;
 use crate::reading::{Reject, RejectReason};
 use crate::store::Committed;
 use crate::telemetry::log_limit::LogLimit;
 use crate::time::{Span, Timestamp};
 use acks::{BrokerAcks, Epoch};
 use backoff::Backoff;
+use connection::Connection;
 use failure::Failure;
+use packets::{Incoming, Message, Payload};
+use subscriptions::Subscriptions;
+use take_overs::TakeOvers;
+use unreleased::Unreleased;
 
 pub use settings::{BrokerError, BrokerSettings, Login, Secret, SubscriptionQos};
 
@@ -78,9 +91,16 @@ impl Broker {
 
     /// Connects, and again whenever the connection is lost, until a stop is asked for. Then commits under way are
     /// awaited and acknowledged, and the broker is left in order.
-    pub async fn run(self, intake: Intake, decoders: DecoderFactory, stop: Stop) {
+    ///
+    /// `noted` are the topic filters that the broker holds for us, as noted by the process before.
+    pub async fn run(self, intake: Intake, decoders: DecoderFactory, noted: Vec<String>, stop: Stop) {
         let drain_timeout = self.settings.drain_timeout;
-        let mut subscriber = Subscriber::new(self, intake, decoders());
+        let mut subscriber = Subscriber::new(self, intake, decoders(), noted);
+        // Before the broker is asked for them: what it holds must never be more than what is noted.
+        tokio::select! {
+            () = stop.requested() => return,
+            () = subscriber.note_subscriptions() => {}
+        }
         subscriber.serve(&stop).await;
         if timeout(drain_timeout, subscriber.leave()).await.is_err() {
             warn!("messages of the broker were not stored in time and stay unacknowledged; it will send them again");
@@ -95,20 +115,33 @@ struct Subscriber {
     link: Arc<SourceLink>,
     intake: Intake,
     decoder: Decoder,
-    connection: EventLoop,
+    subscriptions: Subscriptions,
+    line: Line,
     /// Which connection this is, counted from the start.
     epoch: Epoch,
-    /// Since when the broker accepts us; `None` while there is no connection.
-    connected: Option<Instant>,
-    /// When to try again.
-    pause: Option<tokio::time::Instant>,
     backoff: Backoff,
+    take_overs: TakeOvers,
     /// The batch whose commit is awaited.
     under_way: Option<Held<BrokerAcks>>,
     gathered: Gathered,
-    last_topic: String,
+    unreleased: Unreleased,
     failures: LogLimit,
+    suspicions: LogLimit,
     sheddings: LogLimit,
+}
+
+/// The line to the broker.
+enum Line {
+    /// There is none, and none is tried before this time.
+    Down { again: tokio::time::Instant },
+    /// The broker accepts us.
+    Up { connection: Connection, since: Instant },
+}
+
+/// What happens on the line.
+enum LineEvent {
+    Opened(Connection, SessionPresent),
+    Incoming(Incoming),
 }
 
 /// What came in and is not submitted yet. Its acknowledgements are all of the current connection.
@@ -129,29 +162,24 @@ impl Gathered {
 }
 
 impl Subscriber {
-    fn new(broker: Broker, intake: Intake, decoder: Decoder) -> Self {
+    fn new(broker: Broker, intake: Intake, decoder: Decoder, noted: Vec<String>) -> Self {
         let Broker { settings, counters, link } = broker;
-        // Nothing is ever sent through the library's request channel.
-        let mut connection = EventLoop::new(settings.options(), 1);
-        let mut network = NetworkOptions::new();
-        network.set_tcp_nodelay(true);
-        network.set_connection_timeout(settings.network_timeout.as_secs().max(1));
-        connection.set_network_options(network);
         Self {
             backoff: Backoff::new(settings.min_backoff, settings.max_backoff),
+            take_overs: TakeOvers::new(settings.max_backoff),
+            subscriptions: Subscriptions::new(&settings.subscriptions, noted),
             settings,
             counters,
             link,
             intake,
             decoder,
-            connection,
+            line: Line::Down { again: tokio::time::Instant::now() },
             epoch: Epoch::default(),
-            connected: None,
-            pause: None,
             under_way: None,
             gathered: Gathered::on(Epoch::default()),
-            last_topic: String::new(),
+            unreleased: Unreleased::default(),
             failures: LogLimit::default(),
+            suspicions: LogLimit::default(),
             sheddings: LogLimit::default(),
         }
     }
@@ -164,9 +192,9 @@ impl Subscriber {
                 biased;
                 () = &mut stop => return,
                 proof = committed(&mut self.under_way) => self.acknowledge(proof).await,
-                event = next_event(&mut self.connection, &mut self.pause) => match event {
+                event = self.line.next(&self.settings) => match event {
                     Ok(event) => self.handle(event).await,
-                    Err(error) => Err(Failure::of(error, self.settings.max_packet_bytes, &self.last_topic)),
+                    Err(failure) => Err(failure),
                 },
                 // There is nothing more to read now.
                 () = ready(()), if may_submit => {
@@ -180,32 +208,56 @@ impl Subscriber {
         }
     }
 
-    async fn handle(&mut self, event: Event) -> Result<(), Failure> {
-        if let Event::Incoming(_) = event {
-            self.link.heard(Instant::now());
-        }
+    async fn handle(&mut self, event: LineEvent) -> Result<(), Failure> {
+        let now = Instant::now();
         match event {
-            Event::Incoming(Incoming::ConnAck(ack)) => {
-                let now = Instant::now();
-                self.connected = Some(now);
+            LineEvent::Opened(connection, session) => {
+                self.line = Line::Up { connection, since: now };
                 self.link.connected(now);
                 self.counters.connections_opened.add(1);
-                let (host, port) = (&self.settings.host, self.settings.port);
-                info!(host, port, resumed = ack.session_present, "connected to the broker");
-                if !ack.session_present && self.epoch != Epoch::default() {
-                    warn!(host, port, "the broker knows no session of ours: what came while we were away may be lost");
+                let resumed = session == SessionPresent::Yes;
+                if !resumed {
+                    self.unreleased.forget();
+                    self.forget_left_over();
                 }
-                if ack.session_present && self.settings.qos == SubscriptionQos::ExactlyOnce {
-                    expect_any_release(&mut self.connection.state);
+                let (host, port) = (&self.settings.host, self.settings.port);
+                info!(host, port, resumed, "connected to the broker");
+                if !resumed && self.epoch != Epoch::default() {
+                    warn!(host, port, "the broker knows no session of ours: what came while we were away may be lost");
                 }
                 self.subscribe().await
             }
-            Event::Incoming(Incoming::SubAck(ack)) => {
-                self.check_subscriptions(&ack);
-                Ok(())
+            LineEvent::Incoming(incoming) => {
+                self.link.heard(now);
+                self.hear(incoming)
             }
-            Event::Incoming(Incoming::Publish(publish)) => self.take_in(publish),
-            Event::Incoming(_) | Event::Outgoing(_) => Ok(()),
+        }
+    }
+
+    /// Takes what the broker sent.
+    fn hear(&mut self, incoming: Incoming) -> Result<(), Failure> {
+        match incoming {
+            Incoming::Message(message) => self.take_in(&message),
+            Incoming::Control(packet) => match packet {
+                Packet::SubAck(ack) => {
+                    self.check_subscriptions(&ack);
+                    Ok(())
+                }
+                Packet::PubRel(release) => {
+                    self.unreleased.release(release.pkid);
+                    match &mut self.line {
+                        Line::Up { connection, .. } => {
+                            Ok(connection.queue(Packet::PubComp(PubComp::new(release.pkid)))?)
+                        }
+                        Line::Down { .. } => Ok(()),
+                    }
+                }
+                Packet::UnsubAck(_) => {
+                    self.forget_left_over();
+                    Ok(())
+                }
+                _ => Ok(()),
+            },
         }
     }
 
@@ -213,7 +265,32 @@ impl Subscriber {
     async fn subscribe(&mut self) -> Result<(), Failure> {
         let mut subscribe = Subscribe::new_many(self.settings.filters());
         subscribe.pkid = 1;
-        self.send([Packet::Subscribe(subscribe)].into_iter()).await
+        let left_over: Vec<_> = self.subscriptions.left_over().iter().cloned().collect();
+        let unsubscribe = (!left_over.is_empty()).then(|| {
+            let filters = left_over.join(", ");
+            info!(filters, "no route takes these topics any more: the broker is asked to send no more of them");
+            Packet::Unsubscribe(Unsubscribe { pkid: 2, topics: left_over })
+        });
+        self.send([Packet::Subscribe(subscribe)].into_iter().chain(unsubscribe)).await
+    }
+
+    /// Notes which subscriptions the broker holds, and waits until that is durable.
+    async fn note_subscriptions(&mut self) {
+        if let Some(filters) = self.subscriptions.to_note()
+            && let Ok(promise) = self.intake.note_subscriptions(filters)
+        {
+            // Without a committer nothing can be taken in either, and the daemon stops.
+            let _ = promise.await;
+        }
+    }
+
+    /// The broker holds no subscription but those of the routes.
+    fn forget_left_over(&mut self) {
+        self.subscriptions.forget_left_over();
+        if let Some(filters) = self.subscriptions.to_note() {
+            // Nothing depends on when this is durable: at worst the broker is asked once more.
+            let _ = self.intake.note_subscriptions(filters);
+        }
     }
 
     fn check_subscriptions(&self, ack: &SubAck) {
@@ -236,34 +313,49 @@ impl Subscriber {
         }
     }
 
-    fn take_in(&mut self, publish: Publish) -> Result<(), Failure> {
-        let Publish { qos, topic, pkid, payload, retain, .. } = publish;
+    fn take_in(&mut self, message: &Message) -> Result<(), Failure> {
+        let Message { topic, delivery, retained, payload } = message;
         let size = self.gathered.size_bytes();
+        let topic = String::from_utf8_lossy(topic);
         self.counters.messages.add(1);
-        self.counters.bytes.add_len(payload.len());
-        if qos == QoS::AtMostOnce && size >= self.settings.max_gathered_bytes {
+        self.counters.bytes.add_len(payload.bytes());
+        if *delivery == Delivery::AtMostOnce && size >= self.settings.max_gathered_bytes {
             self.counters.shed.add(1);
             if let Some(suppressed) = self.sheddings.admit(Instant::now()) {
-                warn!(topic, suppressed, "the disk does not keep up: a QoS 0 message is dropped");
+                warn!(%topic, suppressed, "the disk does not keep up: a QoS 0 message is dropped");
             }
             return Ok(());
         }
         if size >= 2 * self.settings.max_gathered_bytes {
             return Err(Failure::Overrun);
         }
-        let received = Timestamp::now();
-        if topic.is_empty() {
-            self.gathered.batch.rejects.push("name", || {
-                let reason = RejectReason::Name("it is empty, as with a topic alias of MQTT 5".to_owned());
-                Reject::of_payload(received, &topic, &payload, reason)
-            });
-        } else {
-            let message = Message { topic: &topic, payload: &payload, retained: retain };
-            self.decoder.decode(message, received, &mut self.gathered.batch);
-        }
         self.gathered.messages += 1;
-        self.gathered.acks.message(qos, pkid);
-        self.last_topic = topic;
+        self.gathered.acks.message(*delivery);
+        if let Delivery::ExactlyOnce(id) = delivery
+            && self.unreleased.is_repeated(*id, message)
+        {
+            self.counters.repeated.add(1);
+            return Ok(());
+        }
+        let received = Timestamp::now();
+        let (payload, reason) = match payload {
+            Payload::TooLarge { beginning, packet_bytes } => {
+                let max = self.settings.max_packet_bytes;
+                (beginning, RejectReason::TooLarge { bytes: *packet_bytes, max, key: "mqtt.connect.max_packet" })
+            }
+            Payload::Whole(payload) => match topic {
+                Cow::Borrowed(topic) if !topic.is_empty() => {
+                    let message = decoder::Message { topic, payload, retained: *retained };
+                    self.decoder.decode(message, received, &mut self.gathered.batch);
+                    return Ok(());
+                }
+                Cow::Borrowed(_) => {
+                    (payload, RejectReason::Name("it is empty, as with a topic alias of MQTT 5".to_owned()))
+                }
+                Cow::Owned(_) => (payload, RejectReason::Name("it is not text in UTF-8".to_owned())),
+            },
+        };
+        self.gathered.batch.rejects.push(reason.kind(), || Reject::of_payload(received, &topic, payload, reason));
         Ok(())
     }
 
@@ -286,7 +378,9 @@ impl Subscriber {
     /// Sends the acknowledgements of the batch under way, which `proof` says is on the disk.
     async fn acknowledge(&mut self, proof: Result<Committed, NotCommitted>) -> Result<(), Failure> {
         let Some(held) = self.under_way.take() else { return Ok(()) };
-        let packets = held.into_acks().into_packets(self.epoch, proof?);
+        // What could not be stored is to be taken in when it comes again.
+        let proof = proof.inspect_err(|_| self.unreleased.forget())?;
+        let packets = held.into_acks().into_packets(self.epoch, proof);
         if packets.len() == 0 {
             return Ok(());
         }
@@ -294,56 +388,57 @@ impl Subscriber {
         self.send(packets).await
     }
 
-    /// Writes packets straight to the connection, with one flush.
-    async fn send(&mut self, packets: impl Iterator<Item = Packet>) -> Result<(), Failure> {
-        let Some(network) = &mut self.connection.network else { return Ok(()) };
-        let sending = async {
-            for packet in packets {
-                network.write(packet).await?;
-            }
-            network.flush().await
-        };
-        match timeout(self.settings.network_timeout, sending).await {
-            Ok(sent) => {
-                sent.map_err(|error| Failure::of_state(error, self.settings.max_packet_bytes, &self.last_topic))
-            }
-            Err(_) => Err(Failure::Timeout),
-        }
+    /// Writes packets with one flush.
+    async fn send(&mut self, mut packets: impl Iterator<Item = Packet>) -> Result<(), Failure> {
+        let Line::Up { connection, .. } = &mut self.line else { return Ok(()) };
+        packets.try_for_each(|packet| connection.queue(packet))?;
+        connection.flush().await
     }
 
     /// Forgets the connection, with all that may no longer be acknowledged, and waits before the next.
     fn disconnected(&mut self, failure: &Failure) {
         self.link.lost();
-        let lived = self.connected.take().map_or(Duration::ZERO, |since| {
-            self.counters.count_closed(failure.kind());
-            since.elapsed()
-        });
-        self.connection.clean();
-        // The library would hand out what came on the old connection as if it had come on the next.
-        self.connection.state.events.clear();
+        let lived = match &self.line {
+            Line::Up { since, .. } => Some(since.elapsed()),
+            Line::Down { .. } => None,
+        };
+        let taken_over = self.take_overs.closed(lived, failure.kind());
+        let kind = if taken_over.is_some() { CloseKind::TakenOver } else { failure.kind() };
+        if lived.is_some() {
+            self.counters.count_closed(kind);
+        }
         self.epoch = self.epoch.next();
         self.gathered.acks = BrokerAcks::of(self.epoch);
-        let pause = self.backoff.after(lived, fastrand::f64());
-        self.pause = Some(tokio::time::Instant::now() + pause);
-        if let Some(suppressed) = self.failures.admit(Instant::now()) {
-            let (host, port) = (&self.settings.host, self.settings.port);
-            warn!(
-                host,
-                port,
-                suppressed,
-                pause = %Span::from(pause),
-                kind = failure.kind().name(),
-                "no connection to the broker: {failure}"
-            );
+        let pause = self.backoff.after(lived.unwrap_or_default(), fastrand::f64());
+        self.line = Line::Down { again: tokio::time::Instant::now() + pause };
+        let (host, port, pause, kind) = (&self.settings.host, self.settings.port, Span::from(pause), kind.name());
+        if let Some(count) = taken_over {
+            if self.suspicions.admit(Instant::now()).is_some() {
+                let client_id = &self.settings.client_id;
+                error!(
+                    host,
+                    port,
+                    client_id,
+                    %pause,
+                    kind,
+                    "the broker closed {count} connections in a row soon after it had accepted them. Most likely another \
+                     client uses the same client id, and each throws the other out: give every daemon a \
+                     mqtt.connect.client_id of its own. If no other client does, the broker's log says why it closes"
+                );
+            }
+        } else if let Some(suppressed) = self.failures.admit(Instant::now()) {
+            warn!(host, port, suppressed, %pause, kind, "no connection to the broker: {failure}");
         }
     }
 
     /// Has everything committed and acknowledged that came, and takes leave.
     async fn leave(&mut self) {
-        // The library has read these already: at QoS 0 they would be lost.
-        while let Some(event) = self.connection.state.events.pop_front() {
-            if let Event::Incoming(Incoming::Publish(publish)) = event
-                && let Err(failure) = self.take_in(publish)
+        // These were read from the socket already: at QoS 0 they would be lost.
+        while let Line::Up { connection, .. } = &mut self.line
+            && let Ok(Some(incoming)) = connection.next_read()
+        {
+            if let Incoming::Message(message) = incoming
+                && let Err(failure) = self.take_in(&message)
             {
                 self.disconnected(&failure);
             }
@@ -357,7 +452,7 @@ impl Subscriber {
                 self.disconnected(&failure);
             }
         }
-        if self.connected.is_some() && self.send([Packet::Disconnect].into_iter()).await.is_ok() {
+        if matches!(self.line, Line::Up { .. }) && self.send([Packet::Disconnect].into_iter()).await.is_ok() {
             self.counters.count_closed(CloseKind::Stopping);
         }
     }
@@ -371,29 +466,17 @@ async fn committed(under_way: &mut Option<Held<BrokerAcks>>) -> Result<Committed
     }
 }
 
-/// Sits out the pause, then polls the connection. Nothing is lost when the future is dropped before it is ready.
-async fn next_event(
-    connection: &mut EventLoop,
-    pause: &mut Option<tokio::time::Instant>,
-) -> Result<Event, rumqttc::ConnectionError> {
-    if let Some(end) = *pause {
-        sleep_until(end).await;
-        *pause = None;
-    }
-    connection.poll().await
-}
-
-/// Makes the library answer the release of any QoS 2 message.
-///
-/// With a session that is taken up, the broker releases messages that we acknowledged on an earlier connection. The
-/// library forgets those and takes the release for an error, at which it would drop one connection after the other. So
-/// we tell it that each id is one that it saw.
-fn expect_any_release(state: &mut MqttState) {
-    for id in 1..=u16::MAX {
-        let mut publish = Publish::new("", QoS::ExactlyOnce, []);
-        publish.pkid = id;
-        // With acknowledgements of our own it answers nothing to a message, and cannot fail.
-        let _ = state.handle_incoming_packet(Packet::Publish(publish));
-        state.events.pop_back();
+impl Line {
+    /// Sits out the pause and connects, or waits for what comes. No message is lost when the future is dropped before
+    /// it is ready.
+    async fn next(&mut self, settings: &BrokerSettings) -> Result<LineEvent, Failure> {
+        match self {
+            Self::Down { again } => {
+                sleep_until(*again).await;
+                let (connection, session) = Connection::open(settings).await?;
+                Ok(LineEvent::Opened(connection, session))
+            }
+            Self::Up { connection, .. } => connection.next().await.map(LineEvent::Incoming),
+        }
     }
 }

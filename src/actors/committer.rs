@@ -138,9 +138,10 @@ pub fn start(
     let (sender, commands) = crossbeam_channel::unbounded();
     let (position, position_receiver) = watch::channel(pipeline.position());
     let (end, ended) = oneshot::channel();
-    let committer =
+    let mut committer =
         Committer { pipeline, submissions, commands, clock, position, parked: None, promises: Promises::default() };
     thread::Builder::new().name("committer".to_owned()).spawn(move || {
+        // Said before the committer is dropped: that closes the store, which may take long, and ends parts that wait for it.
         // Nobody listens any more when the daemon is being torn down.
         let _ = end.send(committer.run());
     })?;
@@ -182,7 +183,7 @@ enum Next {
 }
 
 impl Committer {
-    fn run(mut self) -> Result<(), StoreError> {
+    fn run(&mut self) -> Result<(), StoreError> {
         loop {
             let next = self.gather()?;
             self.commit()?;
@@ -251,6 +252,11 @@ impl Committer {
                 let present = self.pipeline.open_session(&client, lifetime)?;
                 self.promises.sessions.push((done, present));
                 Ok(client.len())
+            }
+            Submission::Subscriptions { filters, done } => {
+                self.pipeline.put_subscriptions(&filters)?;
+                self.promises.committed.push(done);
+                Ok(filters.iter().map(String::len).sum())
             }
         }
     }

@@ -61,6 +61,13 @@ pub enum Submission {
         /// Told whether an earlier session of the client was known, when the new one is durable.
         done: oneshot::Sender<SessionPresent>,
     },
+    /// The broker holds these subscriptions for us.
+    Subscriptions {
+        /// Their topic filters.
+        filters: Vec<String>,
+        /// Told when they are durable.
+        done: oneshot::Sender<Committed>,
+    },
 }
 
 /// The committer is gone: the daemon stops.
@@ -99,6 +106,16 @@ impl Intake {
         let permit = Arc::clone(&self.budget).acquire_many_owned(size).await.map_err(|_| IntakeClosed)?;
         let (done, promise) = oneshot::channel();
         self.submissions.send(Submission::Batch { batch, done, permit }).map_err(|_| IntakeClosed)?;
+        Ok(promise)
+    }
+
+    /// Notes which subscriptions the broker holds for us, in the place of what was noted before.
+    ///
+    /// # Errors
+    /// When the daemon stops.
+    pub fn note_subscriptions(&self, filters: Vec<String>) -> Result<Promise, IntakeClosed> {
+        let (done, promise) = oneshot::channel();
+        self.submissions.send(Submission::Subscriptions { filters, done }).map_err(|_| IntakeClosed)?;
         Ok(promise)
     }
 

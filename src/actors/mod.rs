@@ -30,4 +30,7 @@ mod connection;
 mod read_buffer;
 
 #[cfg(test)]
+#[path = "../../tests/support/mosquitto.rs"]
+mod mosquitto;
+#[cfg(test)]
 mod test_committer;

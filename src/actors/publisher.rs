@@ -1,30 +1,46 @@
-//! The publisher: hands finished runs to the sinks, each at its own pace.
+//! The publisher: tells each sink's outlet which finished runs are due, and notes how far it is.
 //!
 //! There is no queue: what a sink has to publish are the finished runs in the ledger behind its own mark, which moves
 //! on, durably, when the sink has taken a run. A sink that fails is tried again for ever, and a crash repeats at most the
 //! run that was under way; both sinks can take the same run twice. A sink that lags behind until its runs leave the
 //! ring loses them, and says so.
+//!
+//! What one verdict does to a sink must not hold up the others: an outlet passes over a verdict that it could not take
+//! alone, while it takes others, and counts it.
+
+mod file_outlet;
+mod mqtt_outlet;
 
 use std::collections::BTreeSet;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, QoS};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::sleep;
 
-use crate::actors::committer::{Command, Commands};
+use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::interval::{Cut, Interval, Window};
 use crate::pipeline::Position;
 use crate::run::{Run, RunState};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
-use crate::sink::files::{FileError, FileSettings, RunFiles};
-use crate::sink::message::verdict_message;
+use crate::sink::files::{FileError, FileSettings};
 use crate::store::{ChunkId, Progress, Reader, StoreError};
 use crate::telemetry::metrics;
 use crate::time::Timestamp;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 use crate::warn_limited;
+use file_outlet::FileOutlet;
+use mqtt_outlet::MqttOutlet;
+
+pub use mqtt_outlet::MqttOutletSettings;
+
+/// The sink of prediction files.
+pub const FILES: &str = "files";
+/// The sink of MQTT messages.
+pub const MQTT: &str = "mqtt";
+const RETRY_MIN: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(60);
 
 /// What a sink reads from.
 #[derive(Clone)]
@@ -46,12 +62,80 @@ enum PublishError {
     File(#[from] FileError),
     #[error("the broker cannot be reached: {0}")]
     Broker(String),
+    #[error(transparent)]
+    Stopped(#[from] CommitterStopped),
+}
+
+/// What takes a run.
+trait Outlet {
+    async fn take(&mut self, published: &Published, window: Window) -> Result<OutletCount, PublishError>;
+}
+
+/// What became of a run's verdicts at an outlet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct OutletCount {
+    published: u64,
+    passed_over: u64,
 }
 
 /// A verdict on its way out.
 struct Outgoing {
     sensor: SensorName,
     verdict: Verdict,
+}
+
+/// Publishes to files until the daemon stops.
+pub async fn publish_files(published: Published, settings: FileSettings, commands: Commands) {
+    publish(FILES, &mut FileOutlet::new(settings), &published, &commands).await;
+}
+
+/// Publishes over MQTT until the daemon stops.
+pub async fn publish_mqtt(published: Published, settings: MqttOutletSettings, commands: Commands) {
+    publish(MQTT, &mut MqttOutlet::new(settings), &published, &commands).await;
+}
+
+async fn publish(sink: &'static str, outlet: &mut impl Outlet, published: &Published, commands: &Commands) {
+    let mut position: watch::Receiver<Position> = commands.position();
+    let mut pause = RETRY_MIN;
+    loop {
+        match publish_due(sink, outlet, published, commands).await {
+            Ok(()) => {
+                pause = RETRY_MIN;
+                if position.changed().await.is_err() {
+                    break;
+                }
+            }
+            Err(PublishError::Stopped(_)) => break,
+            Err(error) => {
+                metrics::PUBLISH_FAILURES.add(1);
+                warn_limited!(sink, "publishing failed and is tried again: {error}");
+                sleep(pause.mul_f64(1.0 - 0.25 * fastrand::f64())).await;
+                pause = (pause * 2).min(RETRY_MAX);
+            }
+        }
+    }
+    // Without the committer the daemon ends, and the committer says of what. That this part has nothing left to do is
+    // no failure of its own. The next start publishes what is left.
+    pending().await
+}
+
+/// Publishes the runs that the sink has not taken yet.
+async fn publish_due(
+    sink: &'static str,
+    outlet: &mut impl Outlet,
+    published: &Published,
+    commands: &Commands,
+) -> Result<(), PublishError> {
+    let mark = published.reader.progress(Progress::Published { sink })?;
+    for run in published.runs_after(mark)? {
+        let OutletCount { published: verdicts, passed_over } = outlet.take(published, run.window).await?;
+        metrics::PUBLISHED.add(verdicts);
+        metrics::PASSED_OVER.add(passed_over);
+        let until = run.window.end();
+        tracing::info!(sink, window = %run.window.start(), verdicts, passed_over, "run published");
+        commands.commit(|done| Command::Published { sink, until, done }).await?;
+    }
+    Ok(())
 }
 
 impl Published {
@@ -92,165 +176,5 @@ impl Published {
             None if self.reader.is_overwritten(sensor, window)? => Ok(None),
             None => Ok(Some(Vec::new())),
         }
-    }
-}
-
-/// The sink of prediction files.
-pub const FILES: &str = "files";
-/// The sink of MQTT messages.
-pub const MQTT: &str = "mqtt";
-const RETRY_MIN: Duration = Duration::from_millis(500);
-const RETRY_MAX: Duration = Duration::from_secs(60);
-
-/// Publishes to files until the daemon stops.
-pub async fn publish_files(published: Published, settings: FileSettings, commands: Commands) {
-    let mut outlet = FileOutlet { settings };
-    publish(FILES, &mut outlet, &published, &commands).await;
-}
-
-/// Publishes over MQTT until the daemon stops.
-pub async fn publish_mqtt(published: Published, settings: MqttOutletSettings, commands: Commands) {
-    let mut outlet = MqttOutlet { settings };
-    publish(MQTT, &mut outlet, &published, &commands).await;
-}
-
-/// What takes a run.
-trait Outlet {
-    async fn take(&mut self, published: &Published, window: Window) -> Result<u64, PublishError>;
-}
-
-async fn publish(sink: &'static str, outlet: &mut impl Outlet, published: &Published, commands: &Commands) {
-    let mut position: watch::Receiver<Position> = commands.position();
-    let mut pause = RETRY_MIN;
-    loop {
-        match publish_due(sink, outlet, published, commands).await {
-            Ok(()) => {
-                pause = RETRY_MIN;
-                if position.changed().await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => {
-                metrics::PUBLISH_FAILURES.add(1);
-                warn_limited!(sink, "publishing failed and is tried again: {error}");
-                sleep(pause.mul_f64(1.0 - 0.25 * fastrand::f64())).await;
-                pause = (pause * 2).min(RETRY_MAX);
-            }
-        }
-    }
-}
-
-/// Publishes the runs that the sink has not taken yet.
-async fn publish_due(
-    sink: &'static str,
-    outlet: &mut impl Outlet,
-    published: &Published,
-    commands: &Commands,
-) -> Result<(), PublishError> {
-    let mark = published.reader.progress(Progress::Published { sink })?;
-    for run in published.runs_after(mark)? {
-        let verdicts = outlet.take(published, run.window).await?;
-        metrics::PUBLISHED.add(verdicts);
-        let until = run.window.end();
-        tracing::info!(sink, window = %run.window.start(), verdicts, "run published");
-        if commands.commit(|done| Command::Published { sink, until, done }).await.is_err() {
-            // The daemon stops; the next start publishes the run again.
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-struct FileOutlet {
-    settings: FileSettings,
-}
-
-impl Outlet for FileOutlet {
-    async fn take(&mut self, published: &Published, window: Window) -> Result<u64, PublishError> {
-        let (published, settings) = (published.clone(), self.settings.clone());
-        let write = move || {
-            let mut files = RunFiles::new(&settings, published.cut, window);
-            let mut count = 0;
-            for chunk in published.chunks(window) {
-                for Outgoing { sensor, verdict } in chunk? {
-                    let Outcome::Scored(scored) = &verdict.outcome else { continue };
-                    match published.intervals(window, verdict.sensor)? {
-                        Some(intervals) => {
-                            files.write(&sensor, &intervals, scored)?;
-                            count += 1;
-                        }
-                        None => {
-                            warn_limited!(%sensor, "a window left the ring before it was published; raise store.windows");
-                        }
-                    }
-                }
-            }
-            files.finish()?;
-            Ok(count)
-        };
-        tokio::task::spawn_blocking(write).await.unwrap_or_else(|panic| {
-            Err(PublishError::Store(StoreError::Database(format!("publishing panicked: {panic}"))))
-        })
-    }
-}
-
-/// How verdicts are published over MQTT.
-#[derive(Clone, Debug)]
-pub struct MqttOutletSettings {
-    /// The broker, and who we are to it.
-    pub options: MqttOptions,
-    /// The topic of a sensor's verdicts, with `{device}` and `{sensor}`.
-    pub topic: String,
-}
-
-struct MqttOutlet {
-    settings: MqttOutletSettings,
-}
-
-/// How many messages are under way at once.
-const IN_FLIGHT: u16 = 100;
-/// How long the broker may take for an acknowledgement.
-const BROKER_PATIENCE: Duration = Duration::from_secs(30);
-
-impl Outlet for MqttOutlet {
-    /// Connects for this run alone: until the next one there is nothing to say.
-    async fn take(&mut self, published: &Published, window: Window) -> Result<u64, PublishError> {
-        let broker = |error: &dyn std::fmt::Display| PublishError::Broker(error.to_string());
-        let mut options = self.settings.options.clone();
-        options.set_inflight(IN_FLIGHT);
-        let (client, mut events) = AsyncClient::new(options, usize::from(IN_FLIGHT));
-        let mut count = 0;
-        for chunk in published.chunks(window) {
-            let chunk = chunk?;
-            let mut unacknowledged = 0;
-            for Outgoing { sensor, verdict } in &chunk {
-                let topic = sensor.fill(&self.settings.topic);
-                let message = verdict_message(sensor, window, published.cut.interval(), verdict);
-                // A chunk is smaller than the channel, which is empty: there is room without polling.
-                client.try_publish(topic, QoS::AtLeastOnce, true, message).map_err(|error| broker(&error))?;
-                unacknowledged += 1;
-            }
-            count += unacknowledged;
-            let mut deadline = Instant::now() + BROKER_PATIENCE;
-            while unacknowledged > 0 {
-                match timeout_at(deadline, events.poll()).await {
-                    Ok(Ok(Event::Incoming(Incoming::PubAck(_)))) => {
-                        unacknowledged -= 1;
-                        deadline = Instant::now() + BROKER_PATIENCE;
-                    }
-                    Ok(Ok(_)) => {}
-                    Ok(Err(error)) => return Err(broker(&error)),
-                    Err(_) => return Err(broker(&"it does not acknowledge")),
-                }
-            }
-        }
-        client.try_disconnect().map_err(|error| broker(&error))?;
-        // Everything is acknowledged: how the connection ends does not matter.
-        while let Ok(Ok(event)) = timeout(BROKER_PATIENCE, events.poll()).await {
-            if event == Event::Outgoing(rumqttc::Outgoing::Disconnect) {
-                break;
-            }
-        }
-        Ok(count)
     }
 }

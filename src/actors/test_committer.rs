@@ -44,6 +44,7 @@ impl TestCommitter {
             match self.0.recv_timeout(PATIENCE).expect("nothing was submitted") {
                 Submission::Batch { done, .. } => return HeldCommit { done },
                 Submission::Session { done, .. } => drop(done.send(SessionPresent::No)),
+                Submission::Subscriptions { done, .. } => drop(done.send(Committed::for_test())),
             }
         }
     }
@@ -55,7 +56,7 @@ impl TestCommitter {
                 let _ = done.send(present);
                 (client, lifetime)
             }
-            Submission::Batch { .. } => panic!("a batch came before the session"),
+            Submission::Batch { .. } | Submission::Subscriptions { .. } => panic!("something came before the session"),
         }
     }
 
@@ -65,7 +66,9 @@ impl TestCommitter {
             let mut sessions = HashSet::new();
             for submission in self.0 {
                 match submission {
-                    Submission::Batch { done, .. } => drop(done.send(Committed::for_test())),
+                    Submission::Batch { done, .. } | Submission::Subscriptions { done, .. } => {
+                        let _ = done.send(Committed::for_test());
+                    }
                     Submission::Session { client, lifetime, done } => {
                         let known = match lifetime {
                             SessionLifetime::Persistent => !sessions.insert(client),

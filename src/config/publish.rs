@@ -51,7 +51,13 @@ fn read_files(section: &mut Section<'_, '_>) -> FileSettings {
 
 fn read_topics(section: &mut Section<'_, '_>) -> TopicSettings {
     let topic = section.parsed("topic", "a topic with {device} and {sensor}, without + and #", |text| {
-        if text.contains(['+', '#']) { Err("+ and # cannot be published to".to_owned()) } else { template::check(text) }
+        if text.contains(['+', '#']) {
+            return Err("+ and # cannot be published to".to_owned());
+        }
+        if text.split('/').any(|level| level.matches('{').count() > 1) {
+            return Err("put a / between {device} and {sensor}: else several sensors could share one topic".to_owned());
+        }
+        template::check(text)
     });
     TopicSettings { topic: topic.unwrap_or_else(|| "anomalyd/verdicts/{device}/{sensor}".to_owned()) }
 }

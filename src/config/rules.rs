@@ -141,6 +141,26 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
+/// Whether a subscription takes a topic that a template with placeholders may become.
+fn takes(filter: &str, template: &str) -> bool {
+    let (mut filter, mut template) = (filter.split('/'), template.split('/'));
+    // A wildcard in the first level takes no topic of the broker itself (MQTT 3.1.1, section 4.7.2).
+    let mut own = template.clone().next().is_some_and(|level| level.starts_with('$'));
+    loop {
+        let takes = match (filter.next(), template.next()) {
+            (None, None) => return true,
+            (Some("#"), _) => return !own,
+            (Some("+"), Some(_)) => !own,
+            (Some(level), Some(text)) => level == text || text.contains('{'),
+            _ => false,
+        };
+        if !takes {
+            return false;
+        }
+        own = false;
+    }
+}
+
 /// What is accepted and probably not meant.
 pub(super) fn warnings(config: &Config) -> Vec<Warning> {
     let mut warnings = Vec::new();
@@ -151,6 +171,26 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
             listen.address
         );
         warn("mqtt.listen.address", advice);
+    }
+    if config.publish.files.is_none() && config.publish.mqtt.is_none() {
+        let advice = "verdicts go nowhere: they are in the store, where anomalyd dump verdicts shows them; add \
+                      [publish.files] or [publish.mqtt]";
+        warn("publish", advice.to_owned());
+    }
+    if let Some(publish) = &config.publish.mqtt
+        && let Some(filter) = config
+            .mqtt
+            .routes
+            .iter()
+            .map(|route| route.topic().subscription())
+            .find(|filter| takes(filter, &publish.topic))
+    {
+        let advice = format!(
+            "verdicts to {} come back to this daemon, which subscribes to {filter} for a [[mqtt.route]]; choose a topic that \
+             no route takes",
+            publish.topic
+        );
+        warn("publish.mqtt.topic", advice);
     }
     let window = config.window.cut.window();
     let period = config.schedule.cron.shortest_period_after(config.limits.earliest);

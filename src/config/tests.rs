@@ -355,6 +355,11 @@ fn rules_within_a_section_name_both_values() {
 fn rules_across_sections_name_both_sides() {
     for (text, complaint) in [
         (
+            "[mqtt.connect]\nport = 1884\n[publish.mqtt]\ntopic = \"v/{device}-{sensor}\"",
+            "4:9: publish.mqtt.topic: found \"v/{device}-{sensor}\": put a / between {device} and {sensor}: else several \
+             sensors could share one topic; accepted: a topic with {device} and {sensor}, without + and #",
+        ),
+        (
             "[publish.mqtt]",
             "1:10: publish.mqtt: verdicts are published over the connected broker, and there is none; add [mqtt.connect]",
         ),
@@ -514,10 +519,12 @@ fn a_file_that_cannot_be_read_is_told_apart_from_one_that_is_wrong() {
 
 #[test]
 fn what_is_seldom_meant_is_warned_of() {
-    let warned = |text: &str| {
+    let all = |text: &str| {
         let warnings = parse(text).unwrap().warnings();
         warnings.iter().map(|warning| warning.key).collect::<Vec<_>>()
     };
+    assert_eq!(all(LEAST), ["publish"]);
+    let warned = |text: &str| all(&format!("{text}\n[publish.files]\n"));
     assert_eq!(warned(LEAST), [] as [&str; 0]);
     let open = "[mqtt.listen]\naddress = \"0.0.0.0:1883\"\n[[mqtt.route]]\ntopic = \"{device}/{sensor}\"\n";
     assert_eq!(warned(open), ["mqtt.listen.address"]);
@@ -534,6 +541,31 @@ fn what_is_seldom_meant_is_warned_of() {
     );
     assert_eq!(warned(&format!("clock = \"event\"\nlimits.max_ahead = \"5m\"\n{LEAST}")), ["limits.max_ahead"]);
     assert_eq!(warned(&format!("clock = \"event\"\n{LEAST}")), [] as [&str; 0]);
+}
+
+#[test]
+fn verdicts_that_come_back_to_the_daemon_are_warned_of() {
+    let warned = |route: &str, topic: &str| {
+        let text =
+            format!("[mqtt.connect]\n[[mqtt.route]]\ntopic = \"{route}\"\n[publish.mqtt]\ntopic = \"{topic}\"\n");
+        parse(&text).unwrap().warnings().iter().any(|warning| warning.key == "publish.mqtt.topic")
+    };
+    for (route, topic) in [
+        ("{device}/{sensor}", "{device}/{sensor}"),
+        ("{device...}/{sensor}", "verdicts/{device}/{sensor}"),
+        ("verdicts/press/{device}/{sensor}", "verdicts/{device}/x/{sensor}"),
+        ("plant/{device}/{sensor...}", "plant/{device}/{sensor}/verdict"),
+    ] {
+        assert!(warned(route, topic), "{route} {topic}");
+    }
+    for (route, topic) in [
+        ("plant/{device}/{sensor}", "verdicts/{device}/{sensor}"),
+        ("{device}/{sensor}", "verdicts/{device}/{sensor}"),
+        ("{device...}/{sensor}", "$verdicts/{device}/{sensor}"),
+        ("plant/{device}/{sensor}/x", "plant/{device}/{sensor}"),
+    ] {
+        assert!(!warned(route, topic), "{route} {topic}");
+    }
 }
 
 #[test]

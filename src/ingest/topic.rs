@@ -52,6 +52,12 @@ pub enum TopicError {
         "the level {0:?} holds a wildcard or a control character; write {{device}} or {{sensor}} for a level that varies"
     )]
     Character(String),
+    /// A shared subscription.
+    #[error(
+        "it begins with {0}, a shared subscription: the broker would give each of its subscribers a part of the messages, \
+         and windows would have holes; write the topic without it"
+    )]
+    Shared(String),
     /// A level with braces that is no placeholder.
     #[error(
         "the level {0:?} is no placeholder; accepted are {{device}}, {{sensor}}, {{device...}} and {{sensor...}}, each a whole level"
@@ -79,6 +85,13 @@ impl TopicTemplate {
     pub fn parse(text: &str) -> Result<Self, TopicError> {
         if text.is_empty() || text.len() > Self::MAX_BYTES {
             return Err(TopicError::Length(text.len()));
+        }
+        let mut first = text.splitn(3, '/');
+        match (first.next(), first.next()) {
+            (Some(share @ "$share"), Some(group)) => return Err(TopicError::Shared(format!("{share}/{group}/"))),
+            // Another spelling of one broker.
+            (Some(queue @ "$queue"), Some(_)) => return Err(TopicError::Shared(format!("{queue}/"))),
+            _ => {}
         }
         let levels = text.split('/').map(Level::parse).collect::<Result<Vec<_>, _>>()?;
         let names = |part| levels.iter().filter(move |level| matches!(level, Level::Name(p, _) if *p == part)).count();
@@ -286,6 +299,8 @@ mod tests {
             ("{device}/{device...}", "{device} stands there twice"),
             ("{device...}/{sensor...}", "only one may"),
             ("plant/{sensor}", "no level names the device"),
+            ("$share/group/plant/{device}/{sensor}", "begins with $share/group/, a shared subscription"),
+            ("$queue/plant/{device}/{sensor}", "begins with $queue/, a shared"),
         ] {
             let error = TopicTemplate::parse(template).unwrap_err().to_string();
             assert!(error.contains(part), "{template}: {error}");

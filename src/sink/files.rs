@@ -1,7 +1,8 @@
 //! The file sink: a prediction file for each scored sensor of a run, in a directory by date.
 //!
-//! A file is written under a temporary name and renamed, so that nobody reads half of one. What was published counts as
-//! published when the file system has it on the disk.
+//! A file is written under a temporary name and renamed, so that nobody reads half of one. The temporary name is the same
+//! for all: what cannot be written under it is the folder's fault or the disk's, and only what cannot be renamed then is
+//! the fault of one sensor's name. What was published counts as published when the file system has it on the disk.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -27,10 +28,23 @@ pub struct FileSettings {
 
 /// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {problem}; anomalyd must be able to write there (publish.files.directory)", path.display())]
-pub struct FileError {
-    path: PathBuf,
-    problem: io::Error,
+pub enum FileError {
+    /// No file can be written there now.
+    #[error("{}: {problem}; anomalyd must be able to write there (publish.files.directory)", path.display())]
+    Folder {
+        /// The folder, or the file.
+        path: PathBuf,
+        /// What the system says.
+        problem: io::Error,
+    },
+    /// This file cannot have its name. Others can.
+    #[error("{} cannot have its name: {problem}; remove what is there, or give the sensor another name", path.display())]
+    Name {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        problem: io::Error,
+    },
 }
 
 /// Writes the prediction files of one run.
@@ -40,14 +54,25 @@ pub struct RunFiles<'a> {
     cut: Cut,
     window: Window,
     directory: PathBuf,
+    state: FolderState,
     names: FileNames,
 }
+
+/// Whether the day's folder was made: a run without a scored window leaves none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum FolderState {
+    Unmade,
+    Made,
+}
+
+/// Under which every file is written.
+const TEMPORARY_NAME: &str = "writing.part";
 
 impl<'a> RunFiles<'a> {
     /// Files for the run over `window`, in the directory of the day on which the window ends.
     pub fn new(settings: &'a FileSettings, cut: Cut, window: Window) -> Self {
         let directory = settings.directory.join(day(window.end()));
-        Self { settings, cut, window, directory, names: FileNames::default() }
+        Self { settings, cut, window, directory, state: FolderState::Unmade, names: FileNames::default() }
     }
 
     /// Writes one sensor's file.
@@ -55,21 +80,39 @@ impl<'a> RunFiles<'a> {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&mut self, sensor: &SensorName, intervals: &[Interval], scored: &Scored) -> Result<(), FileError> {
-        if self.names.is_empty() {
-            let failed = |problem| FileError { path: self.directory.clone(), problem };
-            fs::create_dir_all(&self.directory).map_err(failed)?;
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |problem| FileError::Folder { path, problem }
+        };
+        if self.state == FolderState::Unmade {
+            fs::create_dir_all(&self.directory).map_err(at(&self.directory))?;
+            self.state = FolderState::Made;
         }
+        let temporary = self.directory.join(TEMPORARY_NAME);
+        self.write_file(&temporary, sensor, intervals, scored).map_err(at(&temporary))?;
         let path = self.directory.join(self.names.give(sensor, self.window.end()));
-        self.write_file(&path, sensor, intervals, scored).map_err(|problem| FileError { path, problem })
+        fs::rename(&temporary, &path).map_err(|problem| {
+            if is_of_the_name(&problem) {
+                // It is written over by the next one in any case.
+                let _ = fs::remove_file(&temporary);
+                FileError::Name { path, problem }
+            } else {
+                FileError::Folder { path, problem }
+            }
+        })
+    }
+
+    /// Keeps the name of a sensor that gets no file in this run: another, whose name would be the same, must not get it
+    /// now and not at other times.
+    pub fn keep_name(&mut self, sensor: &SensorName) {
+        self.names.give(sensor, self.window.end());
     }
 
     fn write_file(&self, path: &Path, sensor: &SensorName, intervals: &[Interval], scored: &Scored) -> io::Result<()> {
-        let temporary = path.with_extension("csv.part");
-        let file = BufWriter::new(File::create(&temporary)?);
+        let file = BufWriter::new(File::create(path)?);
         let mut writer = PredictionWriter::new(file, sensor.clone(), self.settings.decisions)?;
         writer.write(self.window, self.cut.interval(), intervals, scored)?;
-        writer.finish()?.flush()?;
-        fs::rename(temporary, path)
+        writer.finish()?.flush()
     }
 
     /// Puts everything on the disk, and removes the directories of days that are no longer kept.
@@ -77,12 +120,12 @@ impl<'a> RunFiles<'a> {
     /// # Errors
     /// When the file system refuses.
     pub fn finish(self) -> Result<(), FileError> {
-        if self.names.is_empty() {
+        if self.state == FolderState::Unmade {
             return Ok(());
         }
         let at = |path: &Path| {
             let path = path.to_owned();
-            move |problem| FileError { path, problem }
+            move |problem| FileError::Folder { path, problem }
         };
         // One call for all files of the run: on flash, a sync for each would wear it out.
         let directory = File::open(&self.directory).map_err(at(&self.directory))?;
@@ -100,6 +143,21 @@ impl<'a> RunFiles<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a renaming failed for the new name's sake, in a folder in which a file was just written.
+fn is_of_the_name(problem: &io::Error) -> bool {
+    use io::ErrorKind::*;
+    matches!(
+        problem.kind(),
+        InvalidFilename
+            | InvalidInput
+            | IsADirectory
+            | NotADirectory
+            | DirectoryNotEmpty
+            | PermissionDenied
+            | ResourceBusy
+    ) || rustix::io::Errno::from_io_error(problem) == Some(rustix::io::Errno::ILSEQ)
 }
 
 fn day(time: Timestamp) -> String {
@@ -129,7 +187,8 @@ mod tests {
             let interval = Interval::aggregate(window.start(), [1.5].into_iter()).unwrap();
             let rows = vec![Row { interval: 0, label: Label::Normal, decision: 1.0 }];
             let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None };
-            files.write(&SensorName::new(device, sensor).unwrap(), &[interval], &scored).unwrap();
+            let written = files.write(&SensorName::new(device, sensor).unwrap(), &[interval], &scored);
+            assert!(matches!(written, Ok(()) | Err(FileError::Name { .. })), "{written:?}");
         }
         files.finish().unwrap();
     }
@@ -157,6 +216,45 @@ mod tests {
         publish(&settings(directory.path()), "2018-08-29 02:30", &[("a_b", "c"), ("a", "b_c")]);
         let expected = ["2018-08-29/preds_a_b_c_180829030000-2.csv", "2018-08-29/preds_a_b_c_180829030000.csv"];
         assert_eq!(tree(directory.path()), expected);
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_had_costs_its_own_file_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let taken = "2018-08-29/preds_1_4_180829030000.csv";
+        fs::create_dir_all(directory.path().join(taken)).unwrap();
+        publish(&settings(directory.path()), "2018-08-29 02:30", &[("1", "3"), ("1", "4"), ("1", "5")]);
+        let expected = ["2018-08-29/preds_1_3_180829030000.csv", taken, "2018-08-29/preds_1_5_180829030000.csv"];
+        assert_eq!(tree(directory.path()), expected);
+        assert!(directory.path().join(taken).is_dir());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_no_fault_of_a_name() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("2018-08-29").join(TEMPORARY_NAME)).unwrap();
+        let settings = settings(directory.path());
+        let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
+        let window = cut.window_of(Timestamp::parse("2018-08-29 02:30").unwrap());
+        let scored =
+            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: Vec::new(), explanation: None };
+        let written = RunFiles::new(&settings, cut, window).write(&SensorName::new("1", "4").unwrap(), &[], &scored);
+        assert!(matches!(written, Err(FileError::Folder { .. })), "{written:?}");
+    }
+
+    #[test]
+    fn a_name_that_is_kept_is_given_to_nobody_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = settings(directory.path());
+        let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
+        let window = cut.window_of(Timestamp::parse("2018-08-29 02:30").unwrap());
+        let scored =
+            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: Vec::new(), explanation: None };
+        let mut files = RunFiles::new(&settings, cut, window);
+        files.keep_name(&SensorName::new("a_b", "c").unwrap());
+        files.write(&SensorName::new("a", "b_c").unwrap(), &[], &scored).unwrap();
+        files.finish().unwrap();
+        assert_eq!(tree(directory.path()), ["2018-08-29/preds_a_b_c_180829030000-2.csv"]);
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Verdicts as MQTT messages: one JSON object a sensor, retained, so that whoever subscribes sees the last one.
+//!
+//! A message is small, whatever stands in it: texts that models and their errors word are cut.
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 
 use crate::interval::Window;
-use crate::sensor::SensorName;
+use crate::sensor::{self, SensorName};
 use crate::time::Span;
 use crate::verdict::{Explanation, Outcome, Verdict, significant};
 
@@ -16,7 +20,7 @@ struct VerdictMessage<'a> {
     window_end: String,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     scored: Option<ScoredMessage>,
 }
@@ -37,6 +41,35 @@ struct ScoredMessage {
     proven: bool,
 }
 
+/// The longest text in a message, in bytes.
+const MAX_TEXT_BYTES: usize = 1024;
+
+/// A text as it stands in a message: the beginning of one that is too long, and a sign that there was more.
+fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= MAX_TEXT_BYTES {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=MAX_TEXT_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    Cow::Owned(format!("{}…", &text[..end]))
+}
+
+/// The topic of a sensor's verdicts: the template with the names filled in, each sensor's its own.
+///
+/// A device of several topic levels keeps them: `line1/press`. A `/` in the sensor's name is written as `%2F`, so that
+/// `a/b` with `c` is not `a` with `b/c`; and a `%` that is followed by `2F` or `25` as `%25`, so that the names can be
+/// told from the topic.
+pub fn verdict_topic(template: &str, name: &SensorName) -> String {
+    let mut sensor = String::with_capacity(name.sensor().len());
+    for (at, character) in name.sensor().char_indices() {
+        match character {
+            '/' => sensor.push_str("%2F"),
+            '%' if ["2F", "25"].iter().any(|code| name.sensor()[at + 1..].starts_with(code)) => sensor.push_str("%25"),
+            other => sensor.push(other),
+        }
+    }
+    sensor::fill(template, name.device(), &sensor)
+}
+
 /// The message for one verdict.
 pub fn verdict_message(sensor: &SensorName, window: Window, interval: Span, verdict: &Verdict) -> String {
     let scored = match &verdict.outcome {
@@ -46,14 +79,17 @@ pub fn verdict_message(sensor: &SensorName, window: Window, interval: Span, verd
             worst_interval: (window.start() + interval.times(i64::from(worst.interval))).to_string(),
             worst_decision: worst.decision,
             score: scored.score(worst),
-            explanation: scored.explanation.as_ref().map(|explanation| explain(explanation, window, interval)),
+            explanation: scored
+                .explanation
+                .as_ref()
+                .map(|explanation| cut(&explain(explanation, window, interval)).into_owned()),
             model: scored.model.to_string(),
             proven: scored.proven,
         }),
         _ => None,
     };
     let reason = match &verdict.outcome {
-        Outcome::Failed { reason } => Some(reason.as_str()),
+        Outcome::Failed { reason } => Some(cut(reason)),
         _ => None,
     };
     let message = VerdictMessage {
@@ -88,6 +124,8 @@ pub fn explain(explanation: &Explanation, window: Window, interval: Span) -> Str
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::interval::Cut;
     use crate::sensor::SensorId;
@@ -140,6 +178,42 @@ mod tests {
         assert_eq!(explained(60, 12.0, usual), "mean 12 at 13:42, within its usual -0.000214 to 12.3");
         assert_eq!(explained(60, -2.5e9, None), "mean -2.5e9 at 13:42");
         assert_eq!(explained(5, f64::NAN, None), "mean missing at 13:03:30");
+    }
+
+    #[test]
+    fn each_sensor_has_a_topic_of_its_own() {
+        let topic = |device, sensor| verdict_topic("v/{device}/{sensor}", &SensorName::new(device, sensor).unwrap());
+        assert_eq!(topic("press", "rh%"), "v/press/rh%");
+        assert_eq!(topic("line/press", "rh"), "v/line/press/rh");
+        assert_eq!(topic("line", "press/rh"), "v/line/press%2Frh");
+        assert_eq!(topic("{sensor}", "{device}"), "v/{sensor}/{device}");
+    }
+
+    proptest! {
+        #[test]
+        fn names_can_be_told_from_their_topic(device in "[a%25F/]{1,6}", sensor in "[a%25F/]{1,8}") {
+            let topic = verdict_topic("v/{device}/{sensor}", &SensorName::new(&device, &sensor).unwrap());
+            let (device_told, sensor_told) = topic.strip_prefix("v/").unwrap().rsplit_once('/').unwrap();
+            let mut decoded = String::new();
+            let mut rest = sensor_told;
+            while let Some(first) = rest.chars().next() {
+                let (character, length) = match rest.get(..3) {
+                    Some("%2F") => ('/', 3),
+                    Some("%25") => ('%', 3),
+                    _ => (first, first.len_utf8()),
+                };
+                decoded.push(character);
+                rest = &rest[length..];
+            }
+            prop_assert_eq!((device_told, &*decoded), (&*device, &*sensor));
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_cut_and_says_so() {
+        let message = message(Outcome::Failed { reason: "ä".repeat(1_000_000) });
+        let reason = message["reason"].as_str().unwrap();
+        assert!(reason.len() <= MAX_TEXT_BYTES + 3 && reason.ends_with("ä…"), "{}", reason.len());
     }
 
     #[test]

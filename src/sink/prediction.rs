@@ -1,5 +1,9 @@
 //! Prediction files: CSV in the form of the batch job that they take the place of, `TS,Device,Tag,Val,Prediction`.
+//!
+//! Device and sensor are named by whoever publishes, and people open such files in spreadsheets, which calculate a cell
+//! that begins like a formula. So a name that does gets an apostrophe before it; see [`cell`].
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
@@ -51,8 +55,8 @@ impl<W: Write> PredictionWriter<W> {
             let prediction = if row.label == Label::Anomaly { "1" } else { "0" };
             let mut record = vec![
                 format_time(start),
-                self.sensor.device().to_owned(),
-                self.sensor.sensor().to_owned(),
+                cell(self.sensor.device()).into_owned(),
+                cell(self.sensor.sensor()).into_owned(),
                 means.get(&start).map_or_else(String::new, |mean| format!("{mean:?}")),
                 prediction.to_owned(),
             ];
@@ -73,6 +77,18 @@ impl<W: Write> PredictionWriter<W> {
     }
 }
 
+/// A name as it stands in a cell: with an apostrophe before it when it begins, behind any apostrophes of its own, with a
+/// character that begins a formula. Whoever reads the file gets the name back by taking one apostrophe off a cell that
+/// has such a character behind its apostrophes.
+fn cell(name: &str) -> Cow<'_, str> {
+    let begins_formula = |c: char| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠');
+    if name.trim_start_matches('\'').starts_with(begins_formula) {
+        Cow::Owned(format!("'{name}"))
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
 /// The times of intervals as the batch job writes them: UTC, with milliseconds, or nanoseconds where it takes them.
 fn format_time(time: Timestamp) -> String {
     let pattern = if time.nanos() % 1_000_000 == 0 { "%Y-%m-%d %H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S%.9f" };
@@ -84,7 +100,8 @@ fn format_time(time: Timestamp) -> String {
 pub fn file_name(sensor: &SensorName, end: Timestamp) -> String {
     let mut name = format!("{}_{}", escape(sensor.device()), escape(sensor.sensor()));
     if name.len() > MAX_NAME_BYTES {
-        let hash = Sha256::digest(sensor.to_string());
+        // Not of `device/sensor`, which several pairs of names may make.
+        let hash = Sha256::digest(format!("{}\0{}", sensor.device(), sensor.sensor()));
         let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         name = name
             .chars()
@@ -108,11 +125,6 @@ pub struct FileNames {
 }
 
 impl FileNames {
-    /// Whether no name was given out yet.
-    pub fn is_empty(&self) -> bool {
-        self.taken.is_empty()
-    }
-
     /// The name of a sensor's file, with a number where it is taken.
     pub fn give(&mut self, sensor: &SensorName, end: Timestamp) -> String {
         let name = file_name(sensor, end);
@@ -175,6 +187,28 @@ mod tests {
         writer.write(window(), Span::from_secs(5), &[], &scored).unwrap();
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         assert_eq!(text, "TS,Device,Tag,Val,Prediction\n2018-08-28 23:00:05.000,1,4,,0\n");
+    }
+
+    #[test]
+    fn a_name_that_begins_like_a_formula_is_no_formula_in_a_spreadsheet_and_can_be_told_from_its_cell() {
+        for (name, expected) in [
+            ("press", "press"),
+            ("=1-2", "'=1-2"),
+            ("-5V", "'-5V"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("'=1", "''=1"),
+            ("'tis", "'tis"),
+            ("＝1", "'＝1"),
+        ] {
+            assert_eq!(cell(name), expected);
+        }
+        let names = SensorName::new("=HYPERLINK(\"x\")", "-5V").unwrap();
+        let mut writer = PredictionWriter::new(Vec::new(), names, Decisions::Omit).unwrap();
+        let rows = vec![Row { interval: 1, label: Label::Normal, decision: 1.0 }];
+        let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None };
+        writer.write(window(), Span::from_secs(5), &[], &scored).unwrap();
+        let text = String::from_utf8(writer.finish().unwrap()).unwrap();
+        assert!(text.ends_with(",\"'=HYPERLINK(\"\"x\"\")\",'-5V,,0\n"), "{text}");
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! | `verdicts` | window number in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
 //! | `rejects` | number in the ring | the rejects of a commit |
 //! | `sessions` | client id | MQTT sessions that outlive their connections |
-//! | `progress` | name | how far closing, scoring and each sink are |
+//! | `progress` | name | how far closing, scoring and each sink are; the subscriptions at a broker |
 
 mod db;
 mod journal;

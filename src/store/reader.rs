@@ -9,7 +9,7 @@ use crate::run::Run;
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
 use crate::store::journal::decode_readings;
-use crate::store::keys::{LATENESS_KEY, progress_key, ring_slot, window_key};
+use crate::store::keys::{LATENESS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key};
 use crate::store::{ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, rejects, runs, verdicts};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -142,6 +142,20 @@ impl Reader {
             String::from_utf8(entry?.0).map_err(|_| StoreError::Damaged)
         };
         self.tables.sessions.iter().map(decode).collect()
+    }
+
+    /// The topic filters that a broker holds for us, as far as was noted.
+    ///
+    /// # Errors
+    /// When the database refuses or is damaged.
+    pub fn subscriptions(&self) -> Result<Vec<String>, StoreError> {
+        let Some(bytes) = self.tables.progress.get(SUBSCRIPTIONS_KEY)? else { return Ok(Vec::new()) };
+        let mut decoder = Decoder::new(&bytes);
+        let mut filters = Vec::new();
+        while !decoder.is_at_end() {
+            filters.push(decoder.text()?.to_owned());
+        }
+        Ok(filters)
     }
 
     /// How far something is; `None` before it began.

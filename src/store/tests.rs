@@ -48,6 +48,19 @@ fn reopened(settings: &StoreSettings) -> (Store, Vec<Record>) {
 }
 
 #[test]
+fn the_subscriptions_noted_last_are_there_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    for noted in [vec![], vec!["plant/+/+".to_owned(), "old/#".to_owned()], vec!["plant/+/+".to_owned()]] {
+        let (mut store, _) = reopened(&settings);
+        store.writer.put_subscriptions(&noted).unwrap();
+        store.writer.commit().unwrap();
+        drop(store);
+        assert_eq!(reopened(&settings).0.reader.subscriptions().unwrap(), noted);
+    }
+}
+
+#[test]
 fn what_was_committed_is_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());

@@ -7,7 +7,7 @@ use crate::run::Run;
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
 use crate::store::journal::{Journal, encode_readings};
-use crate::store::keys::{LATENESS_KEY, progress_key, ring_slot, window_key};
+use crate::store::keys::{LATENESS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key};
 use crate::store::rejects::RejectRing;
 use crate::store::{
     ChunkId, Committed, Progress, Record, StoreError, StoreSettings, StoredChunks, Tables, runs, verdicts,
@@ -195,6 +195,19 @@ impl Writer {
     pub fn remove_session(&mut self, client: &str) -> Result<(), StoreError> {
         self.written = Written::Something;
         self.tables.sessions.remove(client.as_bytes())
+    }
+
+    /// Notes the topic filters that a broker holds for us, in the place of those noted before.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn put_subscriptions(&mut self, filters: &[String]) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        let mut encoder = Encoder::default();
+        for filter in filters {
+            encoder.blob(filter.as_bytes());
+        }
+        self.tables.progress.put(SUBSCRIPTIONS_KEY, &encoder.into_bytes())
     }
 
     /// Notes how far something is.

@@ -83,6 +83,7 @@ metrics! {
     ACTORS_RESTARTED "anomalyd_sensor_actors_restarted_total" "Sensor actors that were restarted after an error or a panic."
     ACTORS_QUARANTINED "anomalyd_sensor_actors_quarantined" "Sensor actors that failed too often in a row and wait for a start or another model file."
     PUBLISHED "anomalyd_verdicts_published_total" "Verdicts that a sink took."
+    PASSED_OVER "anomalyd_verdicts_passed_over_total" "Verdicts that a sink could not take, while it took others: a file name or a message that is refused, a window that is gone."
     PUBLISH_FAILURES "anomalyd_publish_failures_total" "Attempts to publish that failed and were tried again."
 }
 

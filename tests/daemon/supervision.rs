@@ -10,7 +10,7 @@ use crate::support::settings::Settings;
 use crate::support::site::Site;
 use crate::support::{PATIENCE, alone, eventually, plant};
 use anomalyd::config::Config;
-use anomalyd::daemon::Daemon;
+use anomalyd::daemon::{Daemon, DaemonError};
 use anomalyd::telemetry::metrics;
 use fail::FailScenario;
 use serde_json::Value;
@@ -273,4 +273,28 @@ fn a_changed_file_that_makes_its_reader_panic_changes_nothing_and_the_next_is_re
         actix_rt::System::current().stop();
     });
     scenario.teardown();
+}
+
+#[test]
+fn when_the_committer_dies_the_last_word_is_about_it_and_not_about_a_part_that_waited_for_it() {
+    let _alone = alone();
+    for _ in 0..5 {
+        let scenario = FailScenario::setup();
+        let site = Site::new(&settings());
+        let config = Config::read(&site.config()).unwrap();
+        let port = site.port();
+        let failure = actix_rt::System::new().block_on(async {
+            let mut daemon = Daemon::start(&config).await.unwrap();
+            fail::cfg("store::sync", "panic").unwrap();
+            // Opening a session is the first thing to be committed.
+            let failure = tokio::select! {
+                failure = daemon.failure() => failure,
+                _ = plant::connect(port) => panic!("a session was opened without a commit"),
+            };
+            actix_rt::System::current().stop();
+            failure
+        });
+        scenario.teardown();
+        assert!(matches!(failure, DaemonError::CommitterPanicked), "{failure}");
+    }
 }

@@ -1,7 +1,8 @@
 //! Acknowledgements to the broker.
 
-use rumqttc::{Packet, PubAck, PubRec, QoS};
+use rumqttc::{Packet, PubAck, PubRec};
 
+use crate::ingest::packet::Delivery;
 use crate::store::Committed;
 
 /// A connection's number, counted from the start.
@@ -26,7 +27,6 @@ pub(super) struct BrokerAcks {
 #[derive(Clone, Copy, Debug)]
 enum Ack {
     PubAck(u16),
-    /// The library handles the release that follows.
     PubRec(u16),
 }
 
@@ -36,11 +36,11 @@ impl BrokerAcks {
     }
 
     /// Adds what a message asks for: PUBACK, PUBREC or nothing.
-    pub(super) fn message(&mut self, qos: QoS, id: u16) {
-        self.acks.extend(match qos {
-            QoS::AtMostOnce => None,
-            QoS::AtLeastOnce => Some(Ack::PubAck(id)),
-            QoS::ExactlyOnce => Some(Ack::PubRec(id)),
+    pub(super) fn message(&mut self, delivery: Delivery) {
+        self.acks.extend(match delivery {
+            Delivery::AtMostOnce => None,
+            Delivery::AtLeastOnce(id) => Some(Ack::PubAck(id.get())),
+            Delivery::ExactlyOnce(id) => Some(Ack::PubRec(id.get())),
         });
     }
 

@@ -1,8 +1,10 @@
 //! Why the connection to the broker ended, in words that say what to do.
 
-use rumqttc::mqttbytes;
-use rumqttc::{ConnectReturnCode, ConnectionError, StateError};
+use std::io;
 
+use rumqttc::ConnectReturnCode;
+
+use super::packets::PacketError;
 use crate::actors::acks::NotCommitted;
 use crate::actors::source::CloseKind;
 
@@ -18,12 +20,7 @@ pub(super) enum Failure {
     #[error("the broker did not answer our ping")]
     KeepAlive,
     #[error("the network failed: {0}")]
-    Network(std::io::Error),
-    #[error(
-        "the broker sent a packet of {bytes} bytes, and {max} are accepted (mqtt.connect.max_packet); it will send it \
-         again and again: raise the bound, or remove the message; the last topic before it was '{last_topic}'"
-    )]
-    TooLarge { bytes: usize, max: usize, last_topic: String },
+    Network(io::Error),
     #[error("the broker sends faster than the disk takes it; lower its max_inflight_messages")]
     Overrun,
     #[error(transparent)]
@@ -39,33 +36,26 @@ impl Failure {
             Self::Timeout | Self::Network(_) => CloseKind::Network,
             Self::ByBroker => CloseKind::ByPeer,
             Self::KeepAlive => CloseKind::KeepAlive,
-            Self::TooLarge { .. } => CloseKind::TooLarge,
             Self::Overrun | Self::NotCommitted(_) => CloseKind::NotCommitted,
             Self::Protocol(_) => CloseKind::Protocol,
         }
     }
+}
 
-    /// Reads the library's error; what it does not know of an oversize packet comes as `max` and `last_topic`.
-    pub(super) fn of(error: ConnectionError, max: usize, last_topic: &str) -> Self {
-        match error {
-            ConnectionError::MqttState(error) => Self::of_state(error, max, last_topic),
-            ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => Self::Timeout,
-            ConnectionError::Io(error) => Self::Network(error),
-            ConnectionError::ConnectionRefused(code) => Self::Refused(code),
-            other => Self::Protocol(other.to_string()),
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut => Self::Timeout,
+            // A broker that closes while something of ours is under way looks like this.
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::ByBroker,
+            _ => Self::Network(error),
         }
     }
+}
 
-    pub(super) fn of_state(error: StateError, max: usize, last_topic: &str) -> Self {
-        match error {
-            StateError::ConnectionAborted => Self::ByBroker,
-            StateError::AwaitPingResp => Self::KeepAlive,
-            StateError::Io(error) | StateError::Deserialization(mqttbytes::Error::Io(error)) => Self::Network(error),
-            StateError::Deserialization(mqttbytes::Error::PayloadSizeLimitExceeded(bytes)) => {
-                Self::TooLarge { bytes, max, last_topic: last_topic.to_owned() }
-            }
-            other => Self::Protocol(other.to_string()),
-        }
+impl From<PacketError> for Failure {
+    fn from(error: PacketError) -> Self {
+        Self::Protocol(error.to_string())
     }
 }
 

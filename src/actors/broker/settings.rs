@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use rumqttc::{MqttOptions, QoS, SubscribeFilter, valid_filter};
+use rumqttc::{QoS, SubscribeFilter, valid_filter};
 
 /// How the broker source connects, and its bounds.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct BrokerSettings {
     pub qos: SubscriptionQos,
     /// The topic filters to subscribe to.
     pub subscriptions: Vec<String>,
-    /// The largest packet accepted.
+    /// The largest packet accepted. A message whose packet is larger is refused, as a reject.
     pub max_packet_bytes: usize,
     /// How much is gathered in memory while a commit is under way, in bytes. Beyond it QoS 0 messages are shed; at
     /// twice as much we disconnect, so that the broker keeps the rest.
@@ -104,7 +104,7 @@ impl BrokerSettings {
         }
     }
 
-    /// Everything that the library would panic about, or take silently for something else.
+    /// Everything that MQTT cannot carry, or that would be taken silently for something else.
     pub(super) fn validate(&self) -> Result<(), BrokerError> {
         if self.host.is_empty() {
             return Err(BrokerError::NoHost);
@@ -126,19 +126,6 @@ impl BrokerSettings {
             return Err(BrokerError::Backoff);
         }
         Ok(())
-    }
-
-    /// The library's form of them: a persistent session, acknowledged by us.
-    pub(super) fn options(&self) -> MqttOptions {
-        let mut options = MqttOptions::new(&self.client_id, &self.host, self.port);
-        options.set_keep_alive(self.keep_alive);
-        options.set_clean_session(false);
-        options.set_manual_acks(true);
-        options.set_max_packet_size(self.max_packet_bytes, self.max_packet_bytes);
-        if let Some(Login { username, password }) = &self.login {
-            options.set_credentials(username, password.reveal());
-        }
-        options
     }
 
     pub(super) fn filters(&self) -> impl Iterator<Item = SubscribeFilter> {

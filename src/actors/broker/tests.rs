@@ -3,14 +3,13 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::*;
+use crate::actors::intake::Submission;
+use crate::actors::mosquitto::Mosquitto;
 use crate::actors::stop::StopTrigger;
 use crate::actors::test_committer::{PATIENCE, TestCommitter, decoders};
-
-#[path = "../../../tests/support/mosquitto.rs"]
-mod mosquitto;
-use mosquitto::Mosquitto;
 
 /// Long enough for what must not happen to be seen if it does.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -32,13 +31,19 @@ struct Running {
 
 impl Running {
     fn start(settings: BrokerSettings) -> (Self, TestCommitter) {
+        let noted = settings.subscriptions.clone();
+        Self::start_after(noted, settings)
+    }
+
+    /// Starts a source after one that noted these filters.
+    fn start_after(noted: Vec<String>, settings: BrokerSettings) -> (Self, TestCommitter) {
         let (intake, committer) = TestCommitter::new(1 << 20);
         let broker = Broker::new(settings).unwrap();
         let counters = broker.counters();
         let (trigger, stop) = Stop::new();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(broker.run(intake, decoders(), stop));
+            runtime.block_on(broker.run(intake, decoders(), noted, stop));
         });
         (Self { counters, trigger, thread }, committer)
     }
@@ -55,6 +60,10 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) {
         assert!(Instant::now() < end, "never: {what}");
         thread::yield_now();
     }
+}
+
+fn filters(filters: &[&str]) -> Vec<String> {
+    filters.iter().map(|filter| (*filter).to_owned()).collect()
 }
 
 /// A broker that the test plays.
@@ -200,7 +209,7 @@ fn messages_read_together_with_what_ended_their_connection_are_not_acknowledged_
     let broker = PlayedBroker::new();
     let (source, committer) = Running::start(settings(broker.port()));
     let mut peer = broker.accept(NEW);
-    peer.send(b"\x32\x08\x00\x03a/b\x00\x011\x30\xff\xff\xff\x7f");
+    peer.send(b"\x32\x08\x00\x03a/b\x00\x011\x36\x05\x00\x01a\x00\x01");
     let mut peer = broker.accept(RESUMED);
     peer.publish(1, 9);
     committer.commit_all();
@@ -237,6 +246,49 @@ fn a_refused_subscription_is_counted() {
     source.stop();
 }
 
+/// The filters that are noted next, which is committed.
+fn next_note(committer: &TestCommitter) -> Vec<String> {
+    match committer.0.recv_timeout(PATIENCE) {
+        Ok(Submission::Subscriptions { filters, done }) => {
+            let _ = done.send(Committed::for_test());
+            filters
+        }
+        other => panic!("no note came: {other:?}"),
+    }
+}
+
+#[test]
+fn a_filter_that_no_route_has_any_more_is_given_up_by_the_broker_and_noted_until_then() {
+    let broker = PlayedBroker::new();
+    let (source, committer) = Running::start_after(filters(&["old/#"]), settings(broker.port()));
+    assert_eq!(next_note(&committer), ["old/#", "plant/+"]);
+    let mut peer = broker.accept(RESUMED);
+    assert_eq!(peer.packet(), b"\xa2\x09\x00\x02\x00\x05old/#");
+    drop(peer);
+    // It is asked again until it has answered.
+    let mut peer = broker.accept(RESUMED);
+    assert_eq!(peer.packet(), b"\xa2\x09\x00\x02\x00\x05old/#");
+    peer.send(b"\xb0\x02\x00\x02");
+    assert_eq!(next_note(&committer), ["plant/+"]);
+    drop(peer);
+    let mut peer = broker.accept(RESUMED);
+    peer.publish(1, 1);
+    committer.next().commit();
+    assert_eq!(peer.packet(), [0x40, 2, 0, 1]);
+    source.stop();
+}
+
+#[test]
+fn a_broker_without_a_session_of_ours_holds_nothing_that_is_left_over() {
+    let broker = PlayedBroker::new();
+    let (source, committer) = Running::start_after(filters(&["old/#"]), settings(broker.port()));
+    assert_eq!(next_note(&committer), ["old/#", "plant/+"]);
+    let mut peer = broker.accept(NEW);
+    assert_eq!(next_note(&committer), ["plant/+"]);
+    peer.expect_nothing();
+    source.stop();
+}
+
 #[test]
 fn a_release_of_a_message_from_before_a_restart_is_completed() {
     let broker = PlayedBroker::new();
@@ -251,25 +303,146 @@ fn a_release_of_a_message_from_before_a_restart_is_completed() {
 }
 
 #[test]
-fn an_oversize_packet_ends_the_connection_and_the_next_attempts_come_ever_more_slowly() {
+fn a_broker_that_breaks_the_protocol_is_tried_ever_more_slowly() {
     let broker = PlayedBroker::new();
     let (source, _committer) = Running::start(settings(broker.port()));
     for count in 1..=3 {
         let mut peer = broker.accept(RESUMED);
-        peer.send(b"\x30\xff\xff\xff\x7f");
-        wait_until("the connection is closed", || source.counters.closed(CloseKind::TooLarge) == count);
+        peer.send(b"\x36\x05\x00\x01a\x00\x01");
+        wait_until("the connection is closed", || source.counters.closed(CloseKind::Protocol) == count);
     }
     drop(broker);
     source.stop();
 }
 
-#[test]
-fn an_oversize_packet_is_named_by_its_size_the_bound_and_the_last_topic() {
-    let error = rumqttc::StateError::Deserialization(rumqttc::mqttbytes::Error::PayloadSizeLimitExceeded(2_000_000));
-    let told = Failure::of_state(error, 1 << 20, "plant/pump").to_string();
-    for word in ["2000000", "1048576", "plant/pump", "mqtt.connect.max_packet"] {
-        assert!(told.contains(word), "{told}");
+/// The reasons of the rejects of the next batch that has any; batches are committed until then.
+fn next_rejects(submissions: &crossbeam_channel::Receiver<Submission>) -> Vec<Reject> {
+    loop {
+        let Submission::Batch { batch, done, .. } = submissions.recv_timeout(PATIENCE).expect("no batch came") else {
+            panic!("a session came");
+        };
+        let _ = done.send(Committed::for_test());
+        if !batch.rejects.is_empty() {
+            return batch.rejects.kept().to_vec();
+        }
     }
+}
+
+#[test]
+fn a_message_over_the_bound_is_refused_by_its_size_and_topic_acknowledged_and_those_behind_it_go_on() {
+    let broker = PlayedBroker::new();
+    let (source, committer) = Running::start(BrokerSettings { max_packet_bytes: 1 << 10, ..settings(broker.port()) });
+    let mut peer = broker.accept(NEW);
+    for (qos, ack) in [(0, None), (1, Some([0x40, 2, 0, 7])), (2, Some([0x50, 2, 0, 7]))] {
+        let id: &[u8] = if qos == 0 { b"" } else { b"\x00\x07" };
+        let body = [b"\x00\x03a/b", id, &[b'x'; 100_000]].concat();
+        let length = body.len();
+        let length = [length & 0x7f | 0x80, length >> 7 & 0x7f | 0x80, length >> 14];
+        let header = [&[0x30 | qos << 1][..], &length.map(|byte| u8::try_from(byte).unwrap())].concat();
+        peer.send(&[header, body].concat());
+        let rejects = next_rejects(&committer.0);
+        let [Reject { origin, reason, excerpt, .. }] = &rejects[..] else { panic!("{rejects:?}") };
+        assert_eq!((&**origin, reason.kind(), &**excerpt), ("a/b", "too_large", &*"x".repeat(120)));
+        assert!(reason.to_string().contains("mqtt.connect.max_packet"), "{reason}");
+        if let Some(ack) = ack {
+            assert_eq!(peer.packet(), ack);
+        }
+    }
+    peer.publish(1, 8);
+    committer.next().commit();
+    assert_eq!(peer.packet(), [0x40, 2, 0, 8]);
+    assert_eq!(source.counters.connections_opened.get(), 1);
+    source.stop();
+}
+
+#[test]
+fn a_release_is_answered_with_every_quality_of_service() {
+    let broker = PlayedBroker::new();
+    // The message came when the subscription was of QoS 2.
+    let (source, committer) =
+        Running::start(BrokerSettings { qos: SubscriptionQos::AtLeastOnce, ..settings(broker.port()) });
+    let mut peer = broker.accept(RESUMED);
+    peer.send(b"\x62\x02\x00\x07");
+    assert_eq!(peer.packet(), [0x70, 2, 0, 7]);
+    peer.publish(2, 7);
+    committer.next().commit();
+    assert_eq!(peer.packet(), [0x50, 2, 0, 7]);
+    source.stop();
+}
+
+#[test]
+fn a_qos_2_message_that_comes_again_after_a_reconnect_counts_once_until_it_is_released() {
+    let broker = PlayedBroker::new();
+    let (source, committer) =
+        Running::start(BrokerSettings { qos: SubscriptionQos::ExactlyOnce, ..settings(broker.port()) });
+    let mut peer = broker.accept(NEW);
+    peer.publish(2, 7);
+    let under_way = committer.next();
+    drop(peer);
+    let mut peer = broker.accept(RESUMED);
+    peer.publish(2, 7);
+    wait_until("the message came again", || source.counters.messages.get() == 2);
+    under_way.commit();
+    committer.next().commit();
+    assert_eq!(peer.packet(), [0x50, 2, 0, 7]);
+    assert_eq!(source.counters.repeated.get(), 1);
+    peer.send(b"\x62\x02\x00\x07");
+    assert_eq!(peer.packet(), [0x70, 2, 0, 7]);
+    peer.publish(2, 7);
+    committer.next().commit();
+    assert_eq!(peer.packet(), [0x50, 2, 0, 7]);
+    assert_eq!(source.counters.repeated.get(), 1);
+    source.stop();
+}
+
+#[test]
+fn a_qos_2_message_that_could_not_be_stored_is_taken_in_when_it_comes_again() {
+    let broker = PlayedBroker::new();
+    let (source, committer) =
+        Running::start(BrokerSettings { qos: SubscriptionQos::ExactlyOnce, ..settings(broker.port()) });
+    let mut peer = broker.accept(NEW);
+    peer.publish(2, 7);
+    drop(committer.next());
+    let mut peer = broker.accept(RESUMED);
+    peer.publish(2, 7);
+    committer.next().commit();
+    assert_eq!(peer.packet(), [0x50, 2, 0, 7]);
+    assert_eq!(source.counters.repeated.get(), 0);
+    source.stop();
+}
+
+#[test]
+fn a_message_that_takes_longer_than_the_keep_alive_is_a_sign_of_life() {
+    let broker = PlayedBroker::new();
+    let settings = BrokerSettings { keep_alive: Duration::from_secs(1), ..settings(broker.port()) };
+    let (source, committer) = Running::start(settings);
+    let mut peer = broker.accept(NEW);
+    // The answer to our pings waits behind the message.
+    peer.send(b"\x32\x08\x00");
+    for byte in b"\x03a/b\x00\x07" {
+        assert_eq!(peer.packet(), [0xc0, 0]);
+        peer.send(&[*byte]);
+        if *byte == b'/' {
+            break;
+        }
+    }
+    peer.send(b"b\x00\x071");
+    committer.next().commit();
+    assert_eq!(peer.packet(), [0x40, 2, 0, 7]);
+    source.stop();
+}
+
+#[test]
+fn a_client_id_that_another_uses_is_counted_as_taken_over() {
+    let broker = PlayedBroker::new();
+    let (source, _committer) = Running::start(settings(broker.port()));
+    for _ in 0..4 {
+        broker.accept(RESUMED);
+    }
+    wait_until("the take-overs are seen", || source.counters.closed(CloseKind::TakenOver) == 2);
+    assert_eq!(source.counters.closed(CloseKind::ByPeer), 2);
+    drop(broker);
+    source.stop();
 }
 
 #[test]
@@ -299,15 +472,12 @@ fn an_empty_topic_is_a_reject_and_acknowledged() {
     let (_trigger, stop) = Stop::new();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(source.run(intake, decoders(), stop));
+        runtime.block_on(source.run(intake, decoders(), filters(&["plant/+"]), stop));
     });
     let mut peer = broker.accept(NEW);
     peer.send(b"\x32\x05\x00\x00\x00\x071");
-    let Ok(crate::actors::intake::Submission::Batch { batch, done, .. }) = submissions.recv_timeout(PATIENCE) else {
-        panic!("no batch came");
-    };
-    assert_eq!(batch.rejects.counts().collect::<Vec<_>>(), [("name", 1)]);
-    done.send(Committed::for_test()).unwrap();
+    let rejects = next_rejects(&submissions);
+    assert_eq!(rejects[0].reason.kind(), "name");
     assert_eq!(peer.packet(), [0x40, 2, 0, 7]);
 }
 
@@ -396,5 +566,64 @@ fn qos_2_through_mosquitto_survives_a_restart_of_ours() {
     wait_until("all messages are acknowledged", || source.counters.acks.get() >= 30);
     assert_eq!(source.counters.messages.get(), 30);
     assert_eq!(source.counters.connections_opened.get(), 1);
+    source.stop();
+}
+
+#[test]
+fn a_message_over_the_bound_through_mosquitto_does_not_stop_those_behind_it() {
+    let Some(broker) = Mosquitto::start("") else { return };
+    let port = broker.port().to_string();
+    let publish = |extra: &[&str], payload: &str| {
+        let arguments = ["-h", "127.0.0.1", "-p", &port, "-t", "plant/big", "-m", payload];
+        assert!(std::process::Command::new("mosquitto_pub").args(arguments).args(extra).status().unwrap().success());
+    };
+    let big = "x".repeat(70_000);
+    publish(&["-q", "1", "-r"], &big);
+    let settings =
+        BrokerSettings { qos: SubscriptionQos::ExactlyOnce, max_packet_bytes: 64 << 10, ..settings(broker.port()) };
+    let (source, committer) = Running::start(settings);
+    assert_eq!(next_rejects(&committer.0)[0].reason.kind(), "too_large");
+    for qos in ["0", "1", "2"] {
+        publish(&["-q", qos], &big);
+        assert_eq!(next_rejects(&committer.0)[0].reason.kind(), "too_large");
+        publish(&["-q", qos], "1");
+        assert_eq!(next_rejects(&committer.0)[0].reason.kind(), "no_route");
+    }
+    // The retained message, and of each QoS above 0 a large and a small one.
+    wait_until("all is acknowledged", || source.counters.acks.get() == 5);
+    assert_eq!(source.counters.connections_opened.get(), 1);
+    source.stop();
+}
+
+#[test]
+fn two_daemons_with_one_client_id_throw_each_other_out_at_a_bounded_pace_and_see_it() {
+    let Some(broker) = Mosquitto::start("") else { return };
+    let (first, _first) = Running::start(settings(broker.port()));
+    let (second, _second) = Running::start(settings(broker.port()));
+    let closed = |source: &Running| source.counters.closed(CloseKind::TakenOver);
+    wait_until("one of them sees it", || closed(&first) + closed(&second) > 0);
+    first.stop();
+    second.stop();
+}
+
+#[test]
+fn mosquitto_sends_no_more_of_what_no_route_takes_any_more() {
+    let Some(broker) = Mosquitto::start("") else { return };
+    let both = BrokerSettings { subscriptions: filters(&["old/+", "plant/+"]), ..settings(broker.port()) };
+    let noted = both.subscriptions.clone();
+    let (source, committer) = Running::start(both);
+    wait_until("the source is connected", || source.counters.connections_open() == 1);
+    broker.publish("old/pump", "1");
+    committer.next().commit();
+    wait_until("the subscription stands", || source.counters.acks.get() == 1);
+    source.stop();
+
+    let (source, committer) = Running::start_after(noted, settings(broker.port()));
+    assert_eq!(next_note(&committer), ["plant/+"]);
+    broker.publish("old/pump", "2");
+    broker.publish("plant/pump", "3");
+    committer.next().commit();
+    wait_until("the message is acknowledged", || source.counters.acks.get() == 1);
+    assert_eq!(source.counters.messages.get(), 1);
     source.stop();
 }

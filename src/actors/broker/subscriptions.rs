@@ -1,0 +1,63 @@
+//! Which topic filters the broker still holds for our session, and which of them nobody wants any more.
+//!
+//! The session outlives us: a route that is taken out of the configuration leaves a subscription behind, under which the
+//! broker goes on sending. So the filters are noted in the store, before the broker is asked for them and until it has
+//! given them up.
+
+use std::collections::BTreeSet;
+
+/// The filters that are wanted, and those that are left over from an earlier configuration.
+#[derive(Debug)]
+pub(super) struct Subscriptions {
+    wanted: BTreeSet<String>,
+    left_over: BTreeSet<String>,
+    noted: BTreeSet<String>,
+}
+
+impl Subscriptions {
+    /// Those of a source that begins with what was `noted` by the one before it.
+    pub(super) fn new(wanted: &[String], noted: Vec<String>) -> Self {
+        let wanted: BTreeSet<_> = wanted.iter().cloned().collect();
+        let noted: BTreeSet<_> = noted.into_iter().collect();
+        Self { left_over: &noted - &wanted, wanted, noted }
+    }
+
+    /// What the broker is to give up.
+    pub(super) fn left_over(&self) -> &BTreeSet<String> {
+        &self.left_over
+    }
+
+    /// The broker has given up, or never had, what is left over.
+    pub(super) fn forget_left_over(&mut self) {
+        self.left_over.clear();
+    }
+
+    /// What is to be noted now, if that is something else than before.
+    pub(super) fn to_note(&mut self) -> Option<Vec<String>> {
+        let held = &self.wanted | &self.left_over;
+        (held != self.noted).then(|| {
+            self.noted.clone_from(&held);
+            held.into_iter().collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filters(filters: &[&str]) -> Vec<String> {
+        filters.iter().map(|filter| (*filter).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_filter_is_noted_until_the_broker_has_given_it_up() {
+        let mut subscriptions = Subscriptions::new(&filters(&["b", "c"]), filters(&["a", "b"]));
+        assert_eq!(subscriptions.to_note(), Some(filters(&["a", "b", "c"])));
+        assert_eq!(subscriptions.to_note(), None);
+        assert!(subscriptions.left_over().iter().eq(&filters(&["a"])));
+        subscriptions.forget_left_over();
+        assert_eq!(subscriptions.to_note(), Some(filters(&["b", "c"])));
+        assert_eq!(Subscriptions::new(&filters(&["b", "c"]), filters(&["b", "c"])).to_note(), None);
+    }
+}

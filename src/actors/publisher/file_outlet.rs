@@ -1,0 +1,72 @@
+//! The outlet to prediction files.
+
+use super::{Outgoing, Outlet, OutletCount, PublishError, Published};
+use crate::interval::Window;
+use crate::sink::files::{FileError, FileSettings, RunFiles};
+use crate::store::StoreError;
+use crate::telemetry::panics;
+use crate::verdict::Outcome;
+use crate::warn_limited;
+
+/// Writes the prediction files of runs.
+pub(super) struct FileOutlet {
+    settings: FileSettings,
+}
+
+impl FileOutlet {
+    pub(super) fn new(settings: FileSettings) -> Self {
+        Self { settings }
+    }
+}
+
+impl Outlet for FileOutlet {
+    async fn take(&mut self, published: &Published, window: Window) -> Result<OutletCount, PublishError> {
+        let (published, settings) = (published.clone(), self.settings.clone());
+        let write = move || panics::catch(|| write(&published, &settings, window));
+        let written = tokio::task::spawn_blocking(write).await;
+        let panicked = |what: String| PublishError::Store(StoreError::Database(format!("publishing panicked: {what}")));
+        match written {
+            Ok(Ok(written)) => written,
+            Ok(Err(panic)) => Err(panicked(panic.to_string())),
+            Err(error) => Err(panicked(error.to_string())),
+        }
+    }
+}
+
+/// Writes the files of one run. What cannot be read or written of a single sensor costs that sensor its file.
+fn write(published: &Published, settings: &FileSettings, window: Window) -> Result<OutletCount, PublishError> {
+    let mut files = RunFiles::new(settings, published.cut, window);
+    let mut count = OutletCount::default();
+    for chunk in published.chunks(window) {
+        for Outgoing { sensor, verdict } in chunk? {
+            let Outcome::Scored(scored) = &verdict.outcome else {
+                files.keep_name(&sensor);
+                continue;
+            };
+            let intervals = match published.intervals(window, verdict.sensor) {
+                Ok(Some(intervals)) => intervals,
+                Ok(None) => {
+                    warn_limited!(%sensor, "a window left the ring before it was published; raise store.windows");
+                    count.passed_over += 1;
+                    continue;
+                }
+                Err(StoreError::Damaged) => {
+                    warn_limited!(%sensor, "a stored window is damaged; its prediction file is left out");
+                    count.passed_over += 1;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            match files.write(&sensor, &intervals, scored) {
+                Ok(()) => count.published += 1,
+                Err(error @ FileError::Name { .. }) => {
+                    warn_limited!(%sensor, "a prediction file is left out, the others are written: {error}");
+                    count.passed_over += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    files.finish()?;
+    Ok(count)
+}

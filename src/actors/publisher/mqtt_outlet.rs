@@ -1,0 +1,251 @@
+//! The outlet to a broker: each verdict is a retained message.
+//!
+//! It connects for a run alone: until the next one there is nothing to say. A message that the broker will not have (it
+//! is too large for it, or its topic holds something that the broker refuses) has the broker close the connection, which
+//! does not say at which message. So after that the messages are sent one by one, and one at which the broker closes
+//! three connections is passed over. A broker that does so at every message refuses us as a whole: then nothing is
+//! passed over, and the run is tried again.
+
+use std::time::Duration;
+
+use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions, QoS};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::{Outgoing, Outlet, OutletCount, PublishError, Published, RETRY_MIN};
+use crate::interval::Window;
+use crate::sink::message::{verdict_message, verdict_topic};
+use crate::warn_limited;
+
+/// How verdicts are published over MQTT.
+#[derive(Clone, Debug)]
+pub struct MqttOutletSettings {
+    /// The broker, and who we are to it.
+    pub options: MqttOptions,
+    /// The topic of a sensor's verdicts, with `{device}` and `{sensor}`.
+    pub topic: String,
+}
+
+/// Publishes the verdicts of runs.
+pub(super) struct MqttOutlet {
+    settings: MqttOutletSettings,
+}
+
+/// How many messages are under way at once: more than the verdicts of a chunk.
+const IN_FLIGHT: u16 = 100;
+/// The largest packet. A verdict's message is far smaller.
+const MAX_PACKET_BYTES: usize = 1 << 20;
+/// How long the broker may take for an acknowledgement.
+const BROKER_PATIENCE: Duration = Duration::from_secs(30);
+/// How many connections a single message may cost before it is passed over.
+const ATTEMPTS: u32 = 3;
+
+/// A verdict as it is sent.
+struct VerdictPublish {
+    topic: String,
+    payload: String,
+}
+
+impl MqttOutlet {
+    pub(super) fn new(mut settings: MqttOutletSettings) -> Self {
+        settings.options.set_inflight(IN_FLIGHT);
+        settings.options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
+        Self { settings }
+    }
+}
+
+impl Outlet for MqttOutlet {
+    async fn take(&mut self, published: &Published, window: Window) -> Result<OutletCount, PublishError> {
+        let mut line = BrokerLine::new(&self.settings.options);
+        let mut count = OutletCount::default();
+        for chunk in published.chunks(window) {
+            let message = |Outgoing { sensor, verdict }: Outgoing| VerdictPublish {
+                topic: verdict_topic(&self.settings.topic, &sensor),
+                payload: verdict_message(&sensor, window, published.cut.interval(), &verdict),
+            };
+            let messages: Vec<_> = chunk?.into_iter().map(message).collect();
+            publish(&mut line, &messages, &mut count).await?;
+        }
+        line.leave().await;
+        Ok(count)
+    }
+}
+
+/// Publishes messages together, or alone when the broker refuses one of them.
+async fn publish(
+    line: &mut BrokerLine,
+    messages: &[VerdictPublish],
+    count: &mut OutletCount,
+) -> Result<(), PublishError> {
+    match line.publish(messages).await {
+        Ok(()) => count.published += messages.len() as u64,
+        Err(LineFailure::Refused) => one_by_one(line, messages, count).await?,
+        Err(LineFailure::Away(reason)) => return Err(PublishError::Broker(reason)),
+    }
+    Ok(())
+}
+
+/// Publishes each message alone, and passes over those at which the broker closes the connection.
+async fn one_by_one(
+    line: &mut BrokerLine,
+    messages: &[VerdictPublish],
+    count: &mut OutletCount,
+) -> Result<(), PublishError> {
+    let mut refused: Vec<&str> = Vec::new();
+    for message in messages {
+        let mut attempts = 0;
+        loop {
+            match line.publish(std::slice::from_ref(message)).await {
+                Ok(()) => {
+                    count.published += 1;
+                    break;
+                }
+                Err(LineFailure::Away(reason)) => return Err(PublishError::Broker(reason)),
+                Err(LineFailure::Refused) => attempts += 1,
+            }
+            if attempts == ATTEMPTS {
+                refused.push(&message.topic);
+                break;
+            }
+            sleep(RETRY_MIN).await;
+        }
+    }
+    if count.published == 0 {
+        let reason = "it closes the connection at every verdict; its log says why: look for access rules on \
+                      publish.mqtt.topic, and for a limit on the size of packets";
+        return Err(PublishError::Broker(reason.to_owned()));
+    }
+    for topic in &refused {
+        warn_limited!(
+            topic,
+            "the broker closes the connection at this verdict, which is passed over; its log says why: look for a limit on \
+             the size of packets, and for characters that it does not take in a topic"
+        );
+    }
+    count.passed_over += refused.len() as u64;
+    Ok(())
+}
+
+/// A connection to the broker, made when there is something to publish.
+struct BrokerLine {
+    options: MqttOptions,
+    open: Option<OpenLine>,
+}
+
+struct OpenLine {
+    client: AsyncClient,
+    events: EventLoop,
+    /// Whether the broker has accepted us.
+    accepted: bool,
+}
+
+/// Why messages were not all acknowledged.
+enum LineFailure {
+    /// The broker accepted us, and closed the connection or did not acknowledge.
+    Refused,
+    /// The broker did not accept us, for this reason.
+    Away(String),
+}
+
+impl BrokerLine {
+    fn new(options: &MqttOptions) -> Self {
+        Self { options: options.clone(), open: None }
+    }
+
+    /// Publishes messages, fewer than [`IN_FLIGHT`], and waits until all are acknowledged.
+    async fn publish(&mut self, messages: &[VerdictPublish]) -> Result<(), LineFailure> {
+        let published = self.open().publish(messages).await;
+        if published.is_err() {
+            self.open = None;
+        }
+        published
+    }
+
+    fn open(&mut self) -> &mut OpenLine {
+        self.open.get_or_insert_with(|| {
+            let (client, events) = AsyncClient::new(self.options.clone(), usize::from(IN_FLIGHT));
+            OpenLine { client, events, accepted: false }
+        })
+    }
+
+    /// Takes leave. Everything is acknowledged: how the connection ends does not matter.
+    async fn leave(self) {
+        let Some(OpenLine { client, mut events, .. }) = self.open else { return };
+        if client.try_disconnect().is_err() {
+            return;
+        }
+        while let Ok(Ok(event)) = timeout(BROKER_PATIENCE, events.poll()).await {
+            if event == Event::Outgoing(rumqttc::Outgoing::Disconnect) {
+                break;
+            }
+        }
+    }
+}
+
+impl OpenLine {
+    async fn publish(&mut self, messages: &[VerdictPublish]) -> Result<(), LineFailure> {
+        for VerdictPublish { topic, payload } in messages {
+            // There are fewer messages than the channel holds, which is empty: there is room without polling.
+            let sent = self.client.try_publish(topic, QoS::AtLeastOnce, true, payload.as_bytes());
+            sent.map_err(|error| LineFailure::Away(error.to_string()))?;
+        }
+        let mut unacknowledged = messages.len();
+        let mut deadline = Instant::now() + BROKER_PATIENCE;
+        while unacknowledged > 0 {
+            match timeout_at(deadline, self.events.poll()).await {
+                Ok(Ok(Event::Incoming(Incoming::PubAck(_)))) => {
+                    unacknowledged -= 1;
+                    deadline = Instant::now() + BROKER_PATIENCE;
+                }
+                Ok(Ok(Event::Incoming(Incoming::ConnAck(_)))) => self.accepted = true,
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Err(self.failed(&error)),
+                Err(_) if self.accepted => return Err(LineFailure::Refused),
+                Err(_) => return Err(LineFailure::Away("it does not answer".to_owned())),
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &ConnectionError) -> LineFailure {
+        if self.accepted { LineFailure::Refused } else { LineFailure::Away(error.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::mosquitto::Mosquitto;
+
+    /// Publishes messages with payloads of these sizes to a broker that takes packets of 2,000 bytes.
+    fn publish_sizes(sizes: &[usize]) -> Option<Result<OutletCount, String>> {
+        let broker = Mosquitto::start("max_packet_size 2000")?;
+        let messages: Vec<_> = sizes
+            .iter()
+            .enumerate()
+            .map(|(n, size)| VerdictPublish { topic: format!("verdicts/{n}"), payload: "x".repeat(*size) })
+            .collect();
+        let options = MqttOptions::new("anomalyd-publisher", "127.0.0.1", broker.port());
+        let MqttOutlet { settings } = MqttOutlet::new(MqttOutletSettings { options, topic: String::new() });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Some(runtime.block_on(async {
+            let mut line = BrokerLine::new(&settings.options);
+            let mut count = OutletCount::default();
+            let published = publish(&mut line, &messages, &mut count).await;
+            line.leave().await;
+            published.map(|()| count).map_err(|error| error.to_string())
+        }))
+    }
+
+    #[test]
+    fn a_verdict_that_the_broker_refuses_is_passed_over_and_those_behind_it_go_out() {
+        let Some(published) = publish_sizes(&[100, 3000, 100, 20_000, 100]) else { return };
+        assert_eq!(published, Ok(OutletCount { published: 3, passed_over: 2 }));
+    }
+
+    #[test]
+    fn a_broker_that_refuses_every_verdict_is_tried_again() {
+        let Some(published) = publish_sizes(&[3000, 3000]) else { return };
+        let reason = published.unwrap_err();
+        assert!(reason.contains("at every verdict") && reason.contains("publish.mqtt.topic"), "{reason}");
+    }
+}
