@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::ingest::batch::Batch;
+use crate::ingest::passed_over::{PassedOver, Shape, ShapeNews, ShapesTold};
 use crate::ingest::session::{SessionLifetime, SessionPresent};
 use crate::interval::Window;
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
@@ -102,6 +103,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
+    /// The shapes of payloads that were told of.
+    shapes_told: ShapesTold,
     /// Takes up where the last process left off: replays the journal over the windows that are stored.
     ///
     /// # Errors
@@ -163,6 +166,7 @@ impl Pipeline {
         pipeline.update_pace();
         Ok(pipeline)
     }
+            shapes_told: ShapesTold::default(),
 
     /// Where it is, as of the last commit.
     pub fn position(&self) -> Position {
@@ -183,6 +187,7 @@ impl Pipeline {
                 }
             }
             self.admit(*reading);
+        self.count_passed_over(&std::mem::take(&mut batch.passed_over));
         }
         Ok(BatchProgress::Whole)
     }
@@ -314,7 +319,7 @@ impl Pipeline {
         metrics::OPEN_READINGS.set(self.windows.open_readings() as u64);
         metrics::JOURNAL_RECORDS.set(self.writer.journal_records() as u64);
         metrics::WINDOWS_STORED.add(self.over.len() as u64);
-        metrics::REJECTS.add(&self.rejects);
+        metrics::REJECTS.add(self.rejects.counts());
         self.over.clear();
         let rejects = std::mem::take(&mut self.rejects);
         for reject in rejects.kept() {
@@ -337,6 +342,27 @@ impl Pipeline {
         self.event_now = time;
         if time >= self.pace_again {
             self.update_pace();
+    /// Counts the members that are no numbers, and tells of each shape once.
+    fn count_passed_over(&mut self, passed_over: &PassedOver) {
+        metrics::MEMBERS_PASSED_OVER.add(passed_over.counts());
+        for shape in passed_over.shapes() {
+            let news = self.shapes_told.news(shape);
+            let Shape { topic, member, kind } = shape;
+            if news != ShapeNews::Nothing {
+                let kind = kind.word();
+                tracing::warn!(
+                    topic,
+                    member,
+                    kind,
+                    "a member is no number and is not read (counted by kind; said once for each topic and kind)"
+                );
+            }
+            if news == ShapeNews::Last {
+                tracing::warn!("no more is said of members that are no numbers until the next start; they are counted");
+            }
+        }
+    }
+
         }
         let over = self.settings.windows.cut.window_of(time - self.settings.windows.lateness).start();
         self.close(over)

@@ -152,19 +152,26 @@ pub struct Rejects {
 
 impl Rejects {
     /// How many are kept whole.
+    /// How many others keep that these are appended to.
+    kept_before: usize,
     pub const MAX_KEPT: usize = 32;
 
     /// Counts a reject and keeps it if there is room.
     pub fn push(&mut self, kind: &'static str, reject: impl FnOnce() -> Reject) {
         *self.counts.entry(kind).or_default() += 1;
-        if self.kept.len() < Self::MAX_KEPT {
+        if self.kept_before + self.kept.len() < Self::MAX_KEPT {
             self.kept.push(reject());
+    /// Those of one message, to be appended to what was there before, or dropped.
+    pub fn of_message_after(before: &Self) -> Self {
+        Self { kept_before: before.kept_before + before.kept.len(), ..Self::default() }
+    }
+
         }
     }
 
     /// Takes over the rejects of `other`.
     pub fn append(&mut self, other: Self) {
-        let room = Self::MAX_KEPT - self.kept.len();
+        let room = Self::MAX_KEPT.saturating_sub(self.kept_before + self.kept.len());
         self.kept.extend(other.kept.into_iter().take(room));
         for (kind, count) in other.counts {
             *self.counts.entry(kind).or_default() += count;

@@ -1,5 +1,6 @@
 //! What a source hands over to be made durable.
 
+use crate::ingest::passed_over::PassedOver;
 use crate::reading::{Reading, Rejects};
 
 /// Decoded messages of one source: the unit that is made durable, and then acknowledged.
@@ -9,6 +10,8 @@ pub struct Batch {
     pub readings: Vec<Reading>,
     /// What was not accepted.
     pub rejects: Rejects,
+    /// Members that are no numbers, besides the readings.
+    pub passed_over: PassedOver,
 }
 
 impl Batch {

@@ -71,7 +71,7 @@ fn event_clock() -> Clock {
 }
 
 fn batch(readings: &[Reading]) -> Batch {
-    Batch { readings: readings.to_vec(), rejects: Rejects::default() }
+    Batch { readings: readings.to_vec(), ..Batch::default() }
 }
 
 /// Does what the scheduler and the recorder do.
