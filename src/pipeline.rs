@@ -23,10 +23,13 @@ use crate::telemetry::metrics;
 use crate::time::{Clock, Span, Timestamp};
 use crate::verdict::Verdict;
 use crate::warn_limited;
-use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
+use crate::window::{Admission, ClosedWindow, OpenWindows, ReplayBounds, WindowSettings};
 
 /// Tells a sensor's deadband.
 pub type Deadbands = Box<dyn Fn(SensorId) -> Option<f64> + Send>;
+
+/// The most readings of an interval that could be configured before stores noted how many are kept.
+const KEPT_BEFORE_IT_WAS_NOTED: usize = 1_000_000;
 
 /// What the pipeline is made of.
 pub struct PipelineSettings {
@@ -100,11 +103,11 @@ pub struct Pipeline {
 
     /// What is said of rejects, limited by kind: a flood of one must not hide another.
     reject_logs: HashMap<&'static str, LogLimit>,
+    /// The shapes of payloads that were told of.
+    shapes_told: ShapesTold,
 }
 
 impl Pipeline {
-    /// The shapes of payloads that were told of.
-    shapes_told: ShapesTold,
     /// Takes up where the last process left off: replays the journal over the windows that are stored.
     ///
     /// # Errors
@@ -121,17 +124,22 @@ impl Pipeline {
         // The journal may hold what only an earlier configuration accepts.
         let lateness = reader.lateness()?.max(settings.windows.lateness);
         writer.put_lateness(lateness)?;
+        let kept = settings.windows.kept_per_interval;
+        let kept_per_interval = reader.kept_per_interval()?.unwrap_or(KEPT_BEFORE_IT_WAS_NOTED).max(kept);
+        let bounds = ReplayBounds { lateness, kept_per_interval };
         let mut over = Vec::new();
         let mut event_now = Timestamp::MIN;
         writer.replay_journal(|record| match record {
             Record::Readings(readings) => {
                 for reading in readings {
                     event_now = event_now.max(reading.time);
-                    windows.replay(reading, lateness, &mut over);
+                    windows.replay(reading, bounds, &mut over);
                 }
             }
             Record::Closed(until) => windows.close_until(until, &mut over),
         })?;
+        let is_replayed = writer.journal_records() > 0;
+        writer.put_kept_per_interval(if is_replayed { kept_per_interval } else { kept })?;
         // Only a clock that had come so far can have closed these.
         event_now = event_now.max(match windows.closed() {
             Timestamp::MIN => Timestamp::MIN,
@@ -158,6 +166,7 @@ impl Pipeline {
             over,
             rejects: Rejects::default(),
             reject_logs: HashMap::new(),
+            shapes_told: ShapesTold::default(),
         };
         if pipeline.scored == Timestamp::MIN && pipeline.windows.closed() != Timestamp::MIN {
             pipeline.set_scored(pipeline.windows.closed())?;
@@ -166,7 +175,6 @@ impl Pipeline {
         pipeline.update_pace();
         Ok(pipeline)
     }
-            shapes_told: ShapesTold::default(),
 
     /// Where it is, as of the last commit.
     pub fn position(&self) -> Position {
@@ -179,6 +187,7 @@ impl Pipeline {
     /// When the store refuses.
     pub fn take(&mut self, batch: &mut Batch, from: usize) -> Result<BatchProgress, StoreError> {
         self.rejects.append(std::mem::take(&mut batch.rejects));
+        self.count_passed_over(&std::mem::take(&mut batch.passed_over));
         for (place, reading) in batch.readings.iter().enumerate().skip(from) {
             if let Clock::Event(_) = self.settings.clock {
                 self.follow(reading.time)?;
@@ -187,7 +196,6 @@ impl Pipeline {
                 }
             }
             self.admit(*reading);
-        self.count_passed_over(&std::mem::take(&mut batch.passed_over));
         }
         Ok(BatchProgress::Whole)
     }
@@ -334,14 +342,6 @@ impl Pipeline {
         Ok(committed)
     }
 
-    /// Moves the event clock on, and closes what it passes.
-    fn follow(&mut self, time: Timestamp) -> Result<(), StoreError> {
-        if time <= self.event_now {
-            return Ok(());
-        }
-        self.event_now = time;
-        if time >= self.pace_again {
-            self.update_pace();
     /// Counts the members that are no numbers, and tells of each shape once.
     fn count_passed_over(&mut self, passed_over: &PassedOver) {
         metrics::MEMBERS_PASSED_OVER.add(passed_over.counts());
@@ -363,6 +363,14 @@ impl Pipeline {
         }
     }
 
+    /// Moves the event clock on, and closes what it passes.
+    fn follow(&mut self, time: Timestamp) -> Result<(), StoreError> {
+        if time <= self.event_now {
+            return Ok(());
+        }
+        self.event_now = time;
+        if time >= self.pace_again {
+            self.update_pace();
         }
         let over = self.settings.windows.cut.window_of(time - self.settings.windows.lateness).start();
         self.close(over)
@@ -389,9 +397,7 @@ impl Pipeline {
             Admission::Suppressed => return metrics::READINGS_SUPPRESSED.add(1),
             Admission::Conflict { stored } => RejectReason::Conflict { time, value, stored },
             Admission::Late { watermark } => RejectReason::Late { time, watermark },
-            Admission::IntervalFull => {
-                RejectReason::IntervalFull { max: self.settings.windows.max_readings_per_interval }
-            }
+            Admission::Indistinct { until } => RejectReason::IntervalFull { time, until },
             Admission::MemoryFull => RejectReason::MemoryFull { max: self.settings.windows.max_open_readings },
         };
         let directory = &self.directory;
