@@ -26,9 +26,63 @@ pub struct Interval {
 impl Interval {
     /// Aggregates the values of an interval, given in the order of their times.
     ///
-    /// `None` without values. The mean is the sum divided by the count, the deviation takes a second pass over the
-    /// differences from it: neither depends on how the readings arrived, for they are in order by now.
-    pub fn aggregate(start: Timestamp, values: impl ExactSizeIterator<Item = f64> + Clone) -> Option<Self> {
+    /// `None` without values. The order in which readings arrived does not matter, for they are in order by now.
+    pub fn aggregate(start: Timestamp, mut values: impl ExactSizeIterator<Item = f64> + Clone) -> Option<Self> {
+        let mut aggregate = RunningAggregate::default();
+        while values.len() > 0 {
+            aggregate.add(values.clone().take(RunningAggregate::CHUNK));
+            values.by_ref().take(RunningAggregate::CHUNK).for_each(drop);
+        }
+        aggregate.interval(start)
+    }
+}
+
+/// The aggregates of an interval's oldest values, which need not be kept for it.
+///
+/// The values are taken in the order of their times, in chunks of [`Self::CHUNK`]; the last one may be smaller. Within a
+/// chunk the mean is the sum divided by the count, and the deviation takes a second pass over the differences from it;
+/// chunks are combined as Chan, Golub and LeVeque do ("Updating formulae and a pairwise algorithm for computing sample
+/// variances", 1979). So it does not matter when a chunk is added: the bits come out the same.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct RunningAggregate {
+    count: u32,
+    /// The count as a number to divide by.
+    n: f64,
+    sum: f64,
+    mean: f64,
+    /// The sum of the squared differences from the mean.
+    squares: f64,
+    min: f64,
+    max: f64,
+    first: f64,
+    last: f64,
+}
+
+impl RunningAggregate {
+    /// How many values a chunk has.
+    pub const CHUNK: usize = 4096;
+
+    /// Adds the chunk that comes next.
+    pub fn add(&mut self, chunk: impl ExactSizeIterator<Item = f64> + Clone) {
+        let Some(chunk) = Self::of(chunk) else { return };
+        if self.count == 0 {
+            *self = chunk;
+            return;
+        }
+        let n = self.n + chunk.n;
+        let difference = chunk.mean - self.mean;
+        self.squares += chunk.squares + difference * difference * (self.n * chunk.n / n);
+        self.sum += chunk.sum;
+        self.min = chunk.min.min(self.min);
+        self.max = chunk.max.max(self.max);
+        let mean = if self.sum.is_finite() { self.sum / n } else { self.mean + difference * (chunk.n / n) };
+        self.mean = mean.clamp(self.min, self.max);
+        self.last = chunk.last;
+        self.count = self.count.saturating_add(chunk.count);
+        self.n = n;
+    }
+
+    fn of(values: impl ExactSizeIterator<Item = f64> + Clone) -> Option<Self> {
         let first = values.clone().next()?;
         let count = u32::try_from(values.len()).ok()?;
         let (mut sum, mut min, mut max, mut last) = (0.0, first, first, first);
@@ -42,9 +96,15 @@ impl Interval {
         let n = f64::from(count);
         let mean = if f64::is_finite(sum) { sum / n } else { values.clone().map(|value| value / n).sum() };
         let mean = mean.clamp(min, max);
-        let squares: f64 = values.map(|value| (value - mean) * (value - mean)).sum();
+        let squares = values.map(|value| (value - mean) * (value - mean)).sum();
+        Some(Self { count, n, sum, mean, squares, min, max, first, last })
+    }
+
+    /// The interval that these are the values of; `None` without values.
+    pub fn interval(&self, start: Timestamp) -> Option<Interval> {
+        let Self { count, n, mean, squares, min, max, first, last, .. } = *self;
         let standard_deviation = (squares / n).sqrt().min(f64::MAX);
-        Some(Self { start, count, mean, min, max, standard_deviation, first, last })
+        (count > 0).then_some(Interval { start, count, mean, min, max, standard_deviation, first, last })
     }
 }
 
@@ -185,6 +245,21 @@ mod tests {
     fn aggregates_of_the_largest_values_stay_finite() {
         let interval = Interval::aggregate(Timestamp::default(), [f64::MAX, f64::MAX, f64::MIN].into_iter()).unwrap();
         assert!(interval.mean.is_finite() && interval.standard_deviation.is_finite());
+    }
+
+    #[test]
+    fn aggregates_of_many_chunks_are_those_of_the_textbook() {
+        let values = (0..3 * RunningAggregate::CHUNK + 100).map(|place| 1e6 + f64::from(u16::try_from(place % 10).unwrap()));
+        let interval = Interval::aggregate(Timestamp::default(), values.clone()).unwrap();
+        let n = values.len() as f64;
+        let mean = values.clone().sum::<f64>() / n;
+        let deviation = (values.clone().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
+        assert_eq!(interval.count as usize, values.len());
+        assert_eq!((interval.mean, interval.min, interval.max), (mean, 1e6, 1e6 + 9.0));
+        assert!((interval.standard_deviation / deviation - 1.0).abs() < 1e-12, "{}", interval.standard_deviation);
+        let largest = std::iter::repeat_n(f64::MAX, 3 * RunningAggregate::CHUNK);
+        let interval = Interval::aggregate(Timestamp::default(), largest).unwrap();
+        assert_eq!((interval.mean, interval.standard_deviation), (f64::MAX, 0.0));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::ingest::batch::{AheadReading, Batch};
+use crate::ingest::passed_over::{PassedOver, Shape, ShapeNews, ShapesTold};
 use crate::ingest::session::{SessionLifetime, SessionPresent};
 use crate::interval::Window;
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
@@ -23,7 +24,7 @@ use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Span, Timestamp};
 use crate::verdict::Verdict;
-use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
+use crate::window::{Admission, ClosedWindow, OpenWindows, ReplayBounds, WindowSettings};
 
 use held::{HeldJudgement, HeldReadings, StoredPiece};
 
@@ -31,6 +32,9 @@ pub use held::HeldSettings;
 
 /// Tells a sensor's deadband.
 pub type Deadbands = Box<dyn Fn(SensorId) -> Option<f64> + Send>;
+
+/// The most readings of an interval that could be configured before stores noted how many are kept.
+const KEPT_BEFORE_IT_WAS_NOTED: usize = 1_000_000;
 
 /// What the pipeline is made of.
 pub struct PipelineSettings {
@@ -118,6 +122,8 @@ pub struct Pipeline {
     reject_logs: HashMap<&'static str, LogLimit>,
     session_logs: LogLimit,
     held_logs: LogLimit,
+    /// The shapes of payloads that were told of.
+    shapes_told: ShapesTold,
 }
 
 impl Pipeline {
@@ -138,17 +144,22 @@ impl Pipeline {
         // The journal may hold what only an earlier configuration accepts.
         let lateness = reader.lateness()?.max(settings.windows.lateness);
         writer.put_lateness(lateness)?;
+        let kept = settings.windows.kept_per_interval;
+        let kept_per_interval = reader.kept_per_interval()?.unwrap_or(KEPT_BEFORE_IT_WAS_NOTED).max(kept);
+        let bounds = ReplayBounds { lateness, kept_per_interval };
         let mut over = Vec::new();
         let mut event_now = Timestamp::MIN;
         writer.replay_journal(|record| match record {
             Record::Readings(readings) => {
                 for reading in readings {
                     event_now = event_now.max(reading.time);
-                    windows.replay(reading, lateness, &mut over);
+                    windows.replay(reading, bounds, &mut over);
                 }
             }
             Record::Closed(until) => windows.close_until(until, &mut over),
         })?;
+        let is_replayed = writer.journal_records() > 0;
+        writer.put_kept_per_interval(if is_replayed { kept_per_interval } else { kept })?;
         // Only a clock that had come so far can have closed these.
         event_now = event_now.max(match windows.closed() {
             Timestamp::MIN => Timestamp::MIN,
@@ -182,6 +193,7 @@ impl Pipeline {
             reject_logs: HashMap::new(),
             session_logs: LogLimit::default(),
             held_logs: LogLimit::default(),
+            shapes_told: ShapesTold::default(),
         };
         if pipeline.scored == Timestamp::MIN && pipeline.windows.closed() != Timestamp::MIN {
             pipeline.set_scored(pipeline.windows.closed())?;
@@ -221,6 +233,7 @@ impl Pipeline {
         for AheadReading { reading, reason } in batch.ahead.drain(..) {
             self.take_ahead(reading, reason);
         }
+        self.count_passed_over(&std::mem::take(&mut batch.passed_over));
         let believed = self.believed_until();
         for (place, reading) in batch.readings.iter().enumerate().skip(from) {
             if let Clock::Event(_) = self.settings.clock {
@@ -432,7 +445,7 @@ impl Pipeline {
         metrics::OPEN_READINGS.set(self.windows.open_readings() as u64);
         metrics::JOURNAL_RECORDS.set(self.writer.journal_records() as u64);
         metrics::WINDOWS_STORED.add(self.over.len() as u64);
-        metrics::REJECTS.add(&self.rejects);
+        metrics::REJECTS.add(self.rejects.counts());
         self.over.clear();
         let rejects = std::mem::take(&mut self.rejects);
         for reject in rejects.kept() {
@@ -447,6 +460,27 @@ impl Pipeline {
             time.advance(self.event_now);
         }
         Ok(committed)
+    }
+
+    /// Counts the members that are no numbers, and tells of each shape once.
+    fn count_passed_over(&mut self, passed_over: &PassedOver) {
+        metrics::MEMBERS_PASSED_OVER.add(passed_over.counts());
+        for shape in passed_over.shapes() {
+            let news = self.shapes_told.news(shape);
+            let Shape { topic, member, kind } = shape;
+            if news != ShapeNews::Nothing {
+                let kind = kind.word();
+                tracing::warn!(
+                    topic,
+                    member,
+                    kind,
+                    "a member is no number and is not read (counted by kind; said once for each topic and kind)"
+                );
+            }
+            if news == ShapeNews::Last {
+                tracing::warn!("no more is said of members that are no numbers until the next start; they are counted");
+            }
+        }
     }
 
     /// Moves the event clock on, and closes what it passes.
@@ -483,9 +517,7 @@ impl Pipeline {
             Admission::Suppressed => return metrics::READINGS_SUPPRESSED.add(1),
             Admission::Conflict { stored } => RejectReason::Conflict { time, value, stored },
             Admission::Late { watermark } => RejectReason::Late { time, watermark },
-            Admission::IntervalFull => {
-                RejectReason::IntervalFull { max: self.settings.windows.max_readings_per_interval }
-            }
+            Admission::Indistinct { until } => RejectReason::IntervalFull { time, until },
             Admission::MemoryFull => RejectReason::MemoryFull { max: self.settings.windows.max_open_readings },
         };
         self.reject(reading, reason);

@@ -143,11 +143,16 @@ pub enum RejectReason {
         /// The value that stays.
         stored: f64,
     },
-    /// The interval holds as many readings as it may.
-    #[error("its interval already holds {max} readings, the most that is accepted")]
+    /// The interval's oldest readings are not kept any more, and this may be one of them.
+    #[error(
+        "its time {time} is not after {until}, up to which the readings of its full interval are summed up and kept no \
+         more: it cannot be told from a repeat; raise limits.readings_per_interval to keep more of them"
+    )]
     IntervalFull {
-        /// The bound.
-        max: usize,
+        /// The reading's time.
+        time: Timestamp,
+        /// The time of the newest reading that is not kept.
+        until: Timestamp,
     },
     /// All open intervals together hold as many readings as they may.
     #[error(
@@ -195,6 +200,8 @@ impl fmt::Display for Reject {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Rejects {
     kept: Vec<Reject>,
+    /// How many others keep that these are appended to.
+    kept_before: usize,
     counts: BTreeMap<&'static str, u64>,
 }
 
@@ -202,17 +209,22 @@ impl Rejects {
     /// How many are kept whole.
     pub const MAX_KEPT: usize = 32;
 
+    /// Those of one message, to be appended to what was there before, or dropped.
+    pub fn of_message_after(before: &Self) -> Self {
+        Self { kept_before: before.kept_before + before.kept.len(), ..Self::default() }
+    }
+
     /// Counts a reject and keeps it if there is room.
     pub fn push(&mut self, kind: &'static str, reject: impl FnOnce() -> Reject) {
         *self.counts.entry(kind).or_default() += 1;
-        if self.kept.len() < Self::MAX_KEPT {
+        if self.kept_before + self.kept.len() < Self::MAX_KEPT {
             self.kept.push(reject());
         }
     }
 
     /// Takes over the rejects of `other`.
     pub fn append(&mut self, other: Self) {
-        let room = Self::MAX_KEPT - self.kept.len();
+        let room = Self::MAX_KEPT.saturating_sub(self.kept_before + self.kept.len());
         self.kept.extend(other.kept.into_iter().take(room));
         for (kind, count) in other.counts {
             *self.counts.entry(kind).or_default() += count;

@@ -193,7 +193,7 @@ impl<'a> Scorer<'a> {
         let windows = WindowSettings {
             cut,
             lateness: args.lateness,
-            max_readings_per_interval: usize::MAX,
+            kept_per_interval: usize::MAX,
             max_open_readings: usize::MAX,
         };
         let mut scorer = Self {
@@ -273,7 +273,7 @@ impl<'a> Scorer<'a> {
             return Ok(());
         }
         match self.windows.admit(Reading { sensor, time, value }, || None, &mut self.over) {
-            Admission::Accepted | Admission::Suppressed | Admission::IntervalFull | Admission::MemoryFull => {}
+            Admission::Accepted | Admission::Suppressed | Admission::Indistinct { .. } | Admission::MemoryFull => {}
             Admission::Repeated => self.report.repeated += 1,
             Admission::Conflict { .. } => self.report.conflicting += 1,
             Admission::Late { .. } => self.report.late += 1,

@@ -167,7 +167,7 @@ impl Settings {
             windows: WindowSettings {
                 cut,
                 lateness: window.lateness,
-                max_readings_per_interval: limits.readings_per_interval as usize,
+                kept_per_interval: limits.readings_per_interval as usize,
                 max_open_readings: limits.open_readings as usize,
             },
             held: HeldSettings {

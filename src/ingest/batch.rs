@@ -1,5 +1,6 @@
 //! What a source hands over to be made durable.
 
+use crate::ingest::passed_over::PassedOver;
 use crate::reading::{Reading, RejectReason, Rejects};
 
 /// Decoded messages of one source: the unit that is made durable, and then acknowledged.
@@ -11,6 +12,8 @@ pub struct Batch {
     pub rejects: Rejects,
     /// What is too far ahead of the system's clock: whether it is refused is up to whether that clock is right.
     pub ahead: Vec<AheadReading>,
+    /// Members that are no numbers, besides the readings.
+    pub passed_over: PassedOver,
 }
 
 /// A reading that is right in all but that it is too far ahead of the system's clock.

@@ -1,7 +1,7 @@
 //! The decoder: from a message to readings or rejects.
 //!
 //! Nothing is dropped in silence: every message yields readings, rejects or both, except a retained one that its route
-//! passes over.
+//! passes over. One that cannot be read as a whole yields exactly one reject; else each bad reading yields one.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use crate::ingest::batch::{AheadReading, Batch};
 use crate::ingest::filter::{Filter, FilterSettings, Filters, PlausibleTimes, TimeCheck};
-use crate::ingest::payload::{self, PayloadReading};
+use crate::ingest::passed_over::{KindsTold, PassedOver};
+use crate::ingest::payload::{self, Care, Fault, Item, PayloadReading};
 use crate::ingest::route::{Retained, RouteSettings};
-use crate::reading::{Reading, Reject, RejectReason};
+use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::sensor::{SensorDirectory, SensorId, SensorName, SensorNameError};
 use crate::time::Timestamp;
 
@@ -53,6 +54,7 @@ struct Topic {
     /// Its route's place.
     route: usize,
     source: Source,
+    told: KindsTold,
 }
 
 /// Who measured what comes under a topic.
@@ -94,30 +96,20 @@ impl Decoder {
             Some(topic) => topic,
             None => match Topic::find(&self.routes, &self.admission.filters, message.topic) {
                 Ok(topic) => new.insert(topic),
-                Err(reason) => return refuse(batch, message, received, message.topic, reason),
+                Err(reason) => return refuse(&mut batch.rejects, message, received, message.topic, reason),
             },
         };
         let route = &self.routes[topic.route];
         if message.retained && route.retained() == Retained::Skip {
             return;
         }
-        let (first, first_ahead) = (batch.readings.len(), batch.ahead.len());
-        let (admission, source, memory_bytes) = (&self.admission, &mut topic.source, &mut self.memory_bytes);
-        let read = payload::read(route.payload(), message.payload, &mut |item| match item.found {
-            Ok(found) => {
-                if let Err((origin, reason)) = admission.admit(source, &found, received, batch, memory_bytes) {
-                    refuse(batch, message, received, origin.as_deref().unwrap_or(message.topic), reason);
-                }
-            }
-            Err(fault) => refuse_payload(batch, message, received, || match item.index {
-                Some(index) => format!("reading {index}: {fault}"),
-                None => fault.to_string(),
-            }),
-        });
+        let (admission, memory_bytes) = (&self.admission, &mut self.memory_bytes);
+        let mut read = topic.read(route, Care::Quick, message, received, admission, batch, memory_bytes);
+        if let Err(Fault::NotJson(_)) = read {
+            read = topic.read(route, Care::Careful, message, received, admission, batch, memory_bytes);
+        }
         if let Err(fault) = read {
-            batch.readings.truncate(first);
-            batch.ahead.truncate(first_ahead);
-            refuse_payload(batch, message, received, || fault.to_string());
+            refuse_payload(&mut batch.rejects, message, received, || fault.to_string());
         }
         if let Some(topic) = new
             && topic.is_known()
@@ -146,7 +138,52 @@ impl Topic {
             }
             None => Source::Device { device: names.device.into(), sensors: HashMap::new() },
         };
-        Ok(Self { route, source })
+        Ok(Self { route, source, told: KindsTold::default() })
+    }
+
+    /// Adds what a payload holds to the batch: all of it, or nothing when it fails as a whole.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a decoder, borrowed apart")]
+    fn read<'t>(
+        &mut self,
+        route: &'t RouteSettings,
+        care: Care,
+        message: Message<'_>,
+        received: Timestamp,
+        admission: &Admission,
+        batch: &mut Batch,
+        memory_bytes: &mut usize,
+    ) -> Result<(), Fault<'t>> {
+        let (first, first_ahead) = (batch.readings.len(), batch.ahead.len());
+        let mut rejects = Rejects::of_message_after(&batch.rejects);
+        let mut passed_over = PassedOver::default();
+        let mut told = self.told;
+        let source = &mut self.source;
+        let mut accepted = Accepted { readings: &mut batch.readings, ahead: &mut batch.ahead };
+        let read = payload::read(route.payload(), message.payload, care, &mut |item| match item {
+            Item::Reading(found) => {
+                if let Err((origin, reason)) = admission.admit(source, &found, received, &mut accepted, memory_bytes) {
+                    let origin = origin.as_deref().unwrap_or(message.topic);
+                    refuse(&mut rejects, message, received, origin, reason);
+                }
+            }
+            Item::Fault { index, fault } => refuse_payload(&mut rejects, message, received, || match index {
+                Some(index) => format!("reading {index}: {fault}"),
+                None => fault.to_string(),
+            }),
+            Item::Member { name, kind } => passed_over.add(message.topic, &name, kind, &mut told),
+        });
+        match read {
+            Ok(()) => {
+                batch.rejects.append(rejects);
+                batch.passed_over.append(passed_over);
+                self.told = told;
+            }
+            Err(_) => {
+                batch.readings.truncate(first);
+                batch.ahead.truncate(first_ahead);
+            }
+        }
+        read
     }
 
     /// Whether a reading of it was accepted: only then it is worth its memory.
@@ -165,6 +202,12 @@ impl Sensor {
     }
 }
 
+/// Where the readings that pass go.
+struct Accepted<'b> {
+    readings: &'b mut Vec<Reading>,
+    ahead: &'b mut Vec<AheadReading>,
+}
+
 /// Why a reading was refused, and the sensor's name if it has one.
 type Refused = (Option<String>, RejectReason);
 
@@ -175,20 +218,20 @@ impl Admission {
         source: &mut Source,
         found: &PayloadReading<'_>,
         received: Timestamp,
-        batch: &mut Batch,
+        accepted: &mut Accepted<'_>,
         memory_bytes: &mut usize,
     ) -> Result<(), Refused> {
         match (source, &found.sensor) {
-            (Source::Sensor(sensor), _) => self.pass(sensor, found, received, batch),
+            (Source::Sensor(sensor), _) => self.pass(sensor, found, received, accepted),
             (Source::Device { device, sensors }, name) => {
                 // A route is one of the two, so that a device's reading has a name; an empty one is refused below.
                 let name = name.as_ref().map_or("", Cow::as_ref);
                 if let Some(sensor) = sensors.get_mut(name) {
-                    return self.pass(sensor, found, received, batch);
+                    return self.pass(sensor, found, received, accepted);
                 }
                 let new = Sensor::new(device, name, &self.filters);
                 let mut sensor = new.map_err(|error| (None, name_refused(&error)))?;
-                self.pass(&mut sensor, found, received, batch)?;
+                self.pass(&mut sensor, found, received, accepted)?;
                 *memory_bytes += name.len() + size_of::<(Box<str>, Sensor)>() + ALLOCATION_BYTES;
                 sensors.insert(name.into(), sensor);
                 Ok(())
@@ -201,7 +244,7 @@ impl Admission {
         sensor: &mut Sensor,
         found: &PayloadReading<'_>,
         received: Timestamp,
-        batch: &mut Batch,
+        accepted: &mut Accepted<'_>,
     ) -> Result<(), Refused> {
         let time = found.time.unwrap_or(received);
         let (plausible, ahead) = match self.times.check(time, received) {
@@ -221,8 +264,8 @@ impl Admission {
         let sensor = id.map_err(|reason| (Some(sensor.name.to_string()), reason))?;
         let reading = Reading { sensor, time, value: found.value };
         match ahead {
-            Some(reason) => batch.ahead.push(AheadReading { reading, reason }),
-            None => batch.readings.push(reading),
+            Some(reason) => accepted.ahead.push(AheadReading { reading, reason }),
+            None => accepted.readings.push(reading),
         }
         Ok(())
     }
@@ -232,16 +275,14 @@ fn name_refused(error: &SensorNameError) -> RejectReason {
     RejectReason::Name(error.to_string())
 }
 
-fn refuse(batch: &mut Batch, message: Message<'_>, received: Timestamp, origin: &str, reason: RejectReason) {
-    batch.rejects.push(reason.kind(), || Reject::of_payload(received, origin, message.payload, reason));
+fn refuse(rejects: &mut Rejects, message: Message<'_>, received: Timestamp, origin: &str, reason: RejectReason) {
+    rejects.push(reason.kind(), || Reject::of_payload(received, origin, message.payload, reason));
 }
 
 /// As [`refuse`], but words the reason only when it is kept: bad payloads come in floods.
-fn refuse_payload(batch: &mut Batch, message: Message<'_>, received: Timestamp, words: impl FnOnce() -> String) {
+fn refuse_payload(rejects: &mut Rejects, message: Message<'_>, received: Timestamp, words: impl FnOnce() -> String) {
     let kind = RejectReason::Payload(String::new()).kind();
-    batch
-        .rejects
-        .push(kind, || Reject::of_payload(received, message.topic, message.payload, RejectReason::Payload(words())));
+    rejects.push(kind, || Reject::of_payload(received, message.topic, message.payload, RejectReason::Payload(words())));
 }
 
 #[cfg(test)]

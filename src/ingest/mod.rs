@@ -5,6 +5,7 @@ pub mod decoder;
 pub mod filter;
 pub mod history;
 pub mod packet;
+pub mod passed_over;
 pub mod payload;
 pub mod route;
 pub mod session;

@@ -32,7 +32,7 @@ fn settings(clock: Clock) -> PipelineSettings {
         windows: WindowSettings {
             cut: cut(),
             lateness: schedule.lateness,
-            max_readings_per_interval: 100,
+            kept_per_interval: 100,
             max_open_readings: 10_000,
         },
         schedule,
@@ -58,6 +58,10 @@ struct Process {
 }
 
 fn process(directory: &Path, clock: Clock) -> Process {
+    process_under(directory, settings(clock))
+}
+
+fn process_under(directory: &Path, settings: PipelineSettings) -> Process {
     let store = Store::open(StoreSettings {
         directory: directory.to_owned(),
         windows: 200,
@@ -70,8 +74,9 @@ fn process(directory: &Path, clock: Clock) -> Process {
     let reader = store.reader.clone();
     let names = SensorDirectory::new(10, reader.sensors().unwrap());
     names.intern(&SensorName::new("press", "a").unwrap()).unwrap();
+    let clock = settings.clock.clone();
     let pipeline =
-        Pipeline::recover(store, Arc::new(names), settings(clock.clone()), clock_at(0, ClockSync::Unknown)).unwrap();
+        Pipeline::recover(store, Arc::new(names), settings, clock_at(0, ClockSync::Unknown)).unwrap();
     Process { pipeline, reader, clock }
 }
 
@@ -182,6 +187,36 @@ fn late_and_contradictory_readings_are_kept_as_rejects() {
     let rejects = process.reader.rejects().unwrap();
     let kinds: Vec<_> = rejects[0].kept.iter().map(|reject| (reject.origin.as_str(), reject.kind.as_str())).collect();
     assert_eq!(kinds, [("press/a", "late"), ("press/a", "conflict")]);
+}
+
+/// A reading that is late by more places than the second process keeps was accepted by the first, and must count.
+#[test]
+fn a_replay_under_a_smaller_bound_on_intervals_loses_nothing() {
+    let millis = |place: i64| Reading { time: Timestamp::from_nanos(place * 1_000_000), ..reading(0, (place as f64).sin()) };
+    let mut readings: Vec<_> = (0..9_000).map(millis).collect();
+    let slow = readings.remove(4_000);
+    readings.insert(4_150, slow);
+    let after_ends_of_processes = |ends: &[usize]| {
+        let directory = tempfile::tempdir().unwrap();
+        let mut rest = &readings[..];
+        for (end, kept_per_interval) in ends.iter().zip([100, 1, 1]) {
+            let mut settings = settings(Clock::Wall);
+            settings.windows.kept_per_interval = kept_per_interval;
+            let mut process = process_under(directory.path(), settings);
+            let (now, later) = rest.split_at(*end);
+            take_all(&mut process, now);
+            rest = later;
+            if rest.is_empty() {
+                process.pipeline.close(at(60)).unwrap();
+                process.pipeline.commit().unwrap();
+                return stored(&process);
+            }
+        }
+        panic!("some readings are left")
+    };
+    let undisturbed = after_ends_of_processes(&[9_000]);
+    assert!(undisturbed.iter().any(Option::is_some));
+    assert_eq!(after_ends_of_processes(&[5_000, 1_000, 3_000]), undisturbed);
 }
 
 #[test]

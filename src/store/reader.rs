@@ -9,7 +9,9 @@ use crate::run::Run;
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
 use crate::store::journal::decode_readings;
-use crate::store::keys::{LATENESS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key};
+use crate::store::keys::{
+    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
+};
 use crate::store::{ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, rejects, runs, verdicts};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -176,6 +178,17 @@ impl Reader {
         let Some(bytes) = self.tables.progress.get(LATENESS_KEY)? else { return Ok(Span::ZERO) };
         let nanos = u64::from_be_bytes(bytes.try_into().map_err(|_| StoreError::Damaged)?);
         Ok(Span::from(Duration::from_nanos(nanos)))
+    }
+
+    /// How many readings an interval kept whole at most, when readings in the journal were accepted; `None` in a store
+    /// that did not note it.
+    ///
+    /// # Errors
+    /// When the database refuses or is damaged.
+    pub fn kept_per_interval(&self) -> Result<Option<usize>, StoreError> {
+        let Some(bytes) = self.tables.progress.get(KEPT_PER_INTERVAL_KEY)? else { return Ok(None) };
+        let kept = u64::from_be_bytes(bytes.try_into().map_err(|_| StoreError::Damaged)?);
+        Ok(Some(usize::try_from(kept).unwrap_or(usize::MAX)))
     }
 
     /// The size of the store on the disk, in bytes.

@@ -7,7 +7,9 @@ use crate::run::Run;
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
 use crate::store::journal::{Journal, encode_readings};
-use crate::store::keys::{LATENESS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key};
+use crate::store::keys::{
+    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
+};
 use crate::store::rejects::RejectRing;
 use crate::store::{
     ChunkId, Committed, Progress, Record, StoreError, StoreSettings, StoredChunks, Tables, runs, verdicts,
@@ -226,6 +228,15 @@ impl Writer {
     pub fn put_lateness(&mut self, lateness: Span) -> Result<(), StoreError> {
         self.written = Written::Something;
         self.tables.progress.put(LATENESS_KEY, &lateness.nanos().to_be_bytes())
+    }
+
+    /// Notes how many readings an interval kept whole at most, when readings in the journal were accepted.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn put_kept_per_interval(&mut self, kept: usize) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        self.tables.progress.put(KEPT_PER_INTERVAL_KEY, &(kept as u64).to_be_bytes())
     }
 
     /// Makes everything written so far durable.

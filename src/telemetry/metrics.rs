@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::reading::Rejects;
 
 /// A number that is counted up, or set.
 #[derive(Debug)]
@@ -88,22 +87,36 @@ metrics! {
 }
 
 /// Inputs that were not accepted, by the kind of reason.
-pub static REJECTS: RejectCounts = RejectCounts { counts: Mutex::new(BTreeMap::new()) };
+pub static REJECTS: KindCounts =
+    KindCounts::new("anomalyd_rejects_total", "Inputs that were not accepted, by the kind of reason.");
 
-/// Counts rejects by their kind.
+/// Members of payloads that are no numbers, by what they are.
+pub static MEMBERS_PASSED_OVER: KindCounts = KindCounts::new(
+    "anomalyd_members_passed_over_total",
+    "Members of payloads that are no numbers, where a route takes all numbers (values), by what they are.",
+);
+
+/// A number that only grows, for each of some kinds.
 #[derive(Debug)]
-pub struct RejectCounts {
+pub struct KindCounts {
+    name: &'static str,
+    help: &'static str,
     counts: Mutex<BTreeMap<&'static str, u64>>,
 }
 
-impl RejectCounts {
+impl KindCounts {
+    const fn new(name: &'static str, help: &'static str) -> Self {
+        Self { name, help, counts: Mutex::new(BTreeMap::new()) }
+    }
+
     /// Counts more.
-    pub fn add(&self, rejects: &Rejects) {
-        if rejects.is_empty() {
+    pub fn add(&self, more: impl Iterator<Item = (&'static str, u64)>) {
+        let mut more = more.peekable();
+        if more.peek().is_none() {
             return;
         }
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for (kind, count) in rejects.counts() {
+        for (kind, count) in more {
             *counts.entry(kind).or_default() += count;
         }
     }
@@ -111,6 +124,15 @@ impl RejectCounts {
     /// How many there were of all kinds.
     pub fn get(&self) -> u64 {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+    }
+}
+
+impl fmt::Display for KindCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, help, .. } = self;
+        writeln!(f, "# HELP {name} {help}\n# TYPE {name} counter")?;
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().try_for_each(|(kind, count)| writeln!(f, "{name}{{kind=\"{kind}\"}} {count}"))
     }
 }
 
@@ -125,9 +147,6 @@ impl fmt::Display for Exposition {
             let Metric { name, help, .. } = metric;
             writeln!(f, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {}", metric.get())
         })?;
-        let name = "anomalyd_rejects_total";
-        writeln!(f, "# HELP {name} Inputs that were not accepted, by the kind of reason.\n# TYPE {name} counter")?;
-        let counts = REJECTS.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.iter().try_for_each(|(kind, count)| writeln!(f, "{name}{{kind=\"{kind}\"}} {count}"))
+        write!(f, "{REJECTS}{MEMBERS_PASSED_OVER}")
     }
 }

@@ -3,13 +3,16 @@
 //! Every sensor has a *watermark*, the event time before which its intervals are closed. It follows the sensor's own
 //! newest reading at a distance, the *lateness*; and whoever scores a window first closes it for all sensors. A
 //! reading before the watermark is late. Until its interval is closed a reading is kept whole, by its time: that
-//! is how a repeated one counts once, and how the aggregates come out the same in whatever order readings arrive.
+//! is how a repeated one counts once, and how the aggregates come out the same in whatever order readings arrive. Of an
+//! interval with very many readings only the newest are kept so: the oldest are folded into the aggregates, and what is
+//! not newer than those is refused, for it may be one of them.
 
 mod block;
 mod open;
+mod open_interval;
 
 pub use block::{BlockBuilder, WindowBlock};
-pub use open::{Admission, ClosedWindow, OpenWindows, SensorHead, WindowSettings};
+pub use open::{Admission, ClosedWindow, OpenWindows, ReplayBounds, SensorHead, WindowSettings};
 
 #[cfg(test)]
 mod tests;

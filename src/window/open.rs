@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
-use crate::interval::{Cut, Interval, Window};
+use crate::interval::{Cut, Window};
 use crate::reading::Reading;
 use crate::sensor::SensorId;
 use crate::time::{Span, Timestamp};
 use crate::window::block::{BlockBuilder, WindowBlock};
+use crate::window::open_interval::{Insertion, OpenInterval};
 
 /// How readings become windows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,9 +16,9 @@ pub struct WindowSettings {
     pub cut: Cut,
     /// How long after its end an interval still accepts readings, measured in the sensor's own event time.
     pub lateness: Span,
-    /// The most readings that an interval accepts.
-    pub max_readings_per_interval: usize,
-    /// The most readings that all open intervals hold together: a bound on memory, 16 bytes each.
+    /// How many of an interval's newest readings are kept whole at least. Its oldest are folded, a chunk at a time.
+    pub kept_per_interval: usize,
+    /// The most readings that all open intervals keep whole together: a bound on memory, 16 bytes each.
     pub max_open_readings: usize,
 }
 
@@ -40,8 +41,11 @@ pub enum Admission {
         /// The sensor's watermark.
         watermark: Timestamp,
     },
-    /// Its interval has no room for more.
-    IntervalFull,
+    /// It may be one of its interval's oldest readings, which are not kept whole any more.
+    Indistinct {
+        /// The time of the newest of those.
+        until: Timestamp,
+    },
     /// All open intervals together have no room for more.
     MemoryFull,
 }
@@ -75,7 +79,7 @@ pub struct OpenWindows {
     /// The time before which every sensor's windows are closed.
     closed: Timestamp,
     sensors: Vec<OpenSensor>,
-    /// How many readings all open intervals hold.
+    /// How many readings all open intervals keep whole.
     open_readings: usize,
 }
 
@@ -100,19 +104,13 @@ enum Deadband {
     Width(f64),
 }
 
-/// An interval that accepts readings: all of them, by time.
-#[derive(Debug)]
-struct OpenInterval {
-    start: Timestamp,
-    readings: Vec<(Timestamp, f64)>,
-}
-
-/// What became of a reading within its interval.
-enum Insertion {
-    Inserted,
-    Repeated,
-    Conflict { stored: f64 },
-    Full,
+/// The widest bounds under which replayed readings may have been accepted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReplayBounds {
+    /// The largest lateness.
+    pub lateness: Span,
+    /// The most of an interval's readings that were kept whole.
+    pub kept_per_interval: usize,
 }
 
 impl OpenWindows {
@@ -137,7 +135,7 @@ impl OpenWindows {
         self.sensors.iter().all(OpenSensor::is_empty)
     }
 
-    /// How many readings all open intervals hold.
+    /// How many readings all open intervals keep whole.
     pub fn open_readings(&self) -> usize {
         self.open_readings
     }
@@ -177,28 +175,29 @@ impl OpenWindows {
         match sensor.insert(reading, settings) {
             Insertion::Repeated => Admission::Repeated,
             Insertion::Conflict { stored } => Admission::Conflict { stored },
-            Insertion::Full => Admission::IntervalFull,
-            Insertion::Inserted => {
+            Insertion::Indistinct { until } => Admission::Indistinct { until },
+            Insertion::Inserted { folded } => {
                 let closed_readings = sensor.advance(reading, closed, settings, over);
-                self.open_readings = open_readings + 1 - closed_readings;
+                self.open_readings = open_readings + 1 - folded - closed_readings;
                 Admission::Accepted
             }
         }
     }
 
-    /// Takes in a reading that was accepted earlier, from the journal, in the order in which it was accepted, under a
-    /// lateness of at most `lateness`.
-    pub fn replay(&mut self, reading: Reading, lateness: Span, over: &mut Vec<ClosedWindow>) {
+    /// Takes in a reading that was accepted earlier, from the journal, in the order in which it was accepted, under
+    /// bounds no wider than these.
+    pub fn replay(&mut self, reading: Reading, bounds: ReplayBounds, over: &mut Vec<ClosedWindow>) {
         let closed = self.closed;
         // What was accepted stays accepted, whatever the bounds are now.
-        let settings = WindowSettings { lateness, max_readings_per_interval: usize::MAX, ..self.settings };
+        let ReplayBounds { lateness, kept_per_interval } = bounds;
+        let settings = WindowSettings { lateness, kept_per_interval, ..self.settings };
         let sensor = self.sensor(reading.sensor);
         // Only a reading of a window that is stored already can be late here.
         if reading.time >= sensor.watermark.max(closed)
-            && let Insertion::Inserted = sensor.insert(reading, settings)
+            && let Insertion::Inserted { folded } = sensor.insert(reading, settings)
         {
             let closed_readings = sensor.advance(reading, closed, settings, over);
-            self.open_readings = self.open_readings + 1 - closed_readings;
+            self.open_readings = self.open_readings + 1 - folded - closed_readings;
         }
     }
 
@@ -241,33 +240,20 @@ impl OpenSensor {
     }
 
     fn stored(&self, time: Timestamp) -> Option<f64> {
-        self.intervals.iter().rev().find(|interval| interval.start <= time).and_then(|interval| {
-            let place = interval.readings.binary_search_by_key(&time, |(time, _)| *time).ok()?;
-            Some(interval.readings[place].1)
-        })
+        self.intervals.iter().rev().find(|interval| interval.start() <= time).and_then(|interval| interval.stored(time))
     }
 
     fn insert(&mut self, reading: Reading, settings: WindowSettings) -> Insertion {
         let start = settings.cut.interval_of(reading.time);
         // Readings mostly come in order: the place is at the end, or near it.
-        let after = self.intervals.iter().rposition(|interval| interval.start <= start).map_or(0, |place| place + 1);
-        if after == 0 || self.intervals[after - 1].start != start {
-            let readings = vec![(reading.time, reading.value)];
-            self.intervals.insert(after, OpenInterval { start, readings });
-            return Insertion::Inserted;
+        let after = self.intervals.iter().rposition(|interval| interval.start() <= start).map_or(0, |place| place + 1);
+        match after.checked_sub(1).map(|before| &mut self.intervals[before]) {
+            Some(interval) if interval.start() == start => interval.insert(reading, settings.kept_per_interval),
+            _ => {
+                self.intervals.insert(after, OpenInterval::new(start, reading));
+                Insertion::Inserted { folded: 0 }
+            }
         }
-        let readings = &mut self.intervals[after - 1].readings;
-        let place = readings.iter().rposition(|(time, _)| *time <= reading.time).map_or(0, |place| place + 1);
-        if place > 0 && readings[place - 1].0 == reading.time {
-            let stored = readings[place - 1].1;
-            let same = stored.to_bits() == reading.value.to_bits();
-            return if same { Insertion::Repeated } else { Insertion::Conflict { stored } };
-        }
-        if readings.len() >= settings.max_readings_per_interval {
-            return Insertion::Full;
-        }
-        readings.insert(place, (reading.time, reading.value));
-        Insertion::Inserted
     }
 
     /// Moves the watermark on behind a reading that counts. Returns how many readings were closed over.
@@ -288,7 +274,7 @@ impl OpenSensor {
         0
     }
 
-    /// Closes the intervals before the watermark. Returns how many readings they held.
+    /// Closes the intervals before the watermark. Returns how many readings they kept whole.
     fn close(
         &mut self,
         sensor: SensorId,
@@ -300,12 +286,11 @@ impl OpenSensor {
         let watermark = self.watermark.max(watermark);
         self.watermark = watermark;
         let mut closed_readings = 0;
-        while self.intervals.front().is_some_and(|interval| interval.start < watermark) {
-            let Some(OpenInterval { start, readings }) = self.intervals.pop_front() else { break };
-            closed_readings += readings.len();
-            let values = readings.iter().map(|(_, value)| *value);
-            let Some(interval) = Interval::aggregate(start, values) else { continue };
-            let window = settings.cut.window_of(start);
+        while self.intervals.front().is_some_and(|interval| interval.start() < watermark) {
+            let Some(interval) = self.intervals.pop_front() else { break };
+            closed_readings += interval.kept();
+            let Some(interval) = interval.close() else { continue };
+            let window = settings.cut.window_of(interval.start);
             if self.block.as_ref().is_some_and(|block| block.window() != window) {
                 self.finish_block(sensor, over);
             }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::interval::{Cut, Interval};
+use crate::interval::{Cut, Interval, RunningAggregate};
 use crate::reading::Reading;
 use crate::sensor::SensorId;
 use crate::time::{Span, Timestamp};
@@ -13,7 +13,7 @@ fn settings(lateness_secs: u32) -> WindowSettings {
     WindowSettings {
         cut,
         lateness: Span::from_secs(lateness_secs),
-        max_readings_per_interval: 100,
+        kept_per_interval: 100,
         max_open_readings: 1_000,
     }
 }
@@ -79,11 +79,24 @@ fn a_repeated_reading_counts_once_and_a_contradiction_leaves_the_first() {
 }
 
 #[test]
-fn a_full_interval_takes_no_more() {
-    let mut windows =
-        OpenWindows::new(WindowSettings { max_readings_per_interval: 2, ..settings(5) }, Timestamp::MIN, []);
-    let (admissions, _) = admit_all(&mut windows, &[reading(1, 1.0), reading(2, 1.0), reading(3, 1.0)]);
-    assert_eq!(admissions[2], Admission::IntervalFull);
+fn a_sensor_that_sends_very_often_loses_no_reading_and_holds_few() {
+    let kept = WindowSettings { kept_per_interval: 50, max_open_readings: 10_000, ..settings(5) };
+    let mut windows = OpenWindows::new(kept, Timestamp::MIN, []);
+    // 10,000 a second, for 15 s.
+    let times = (0..150_000).map(|place| Timestamp::from_nanos(place * 100_000));
+    let readings: Vec<_> = times.map(|time| Reading { sensor: SENSOR, time, value: 1.0 }).collect();
+    let mut most = 0;
+    for reading in &readings {
+        assert_eq!(windows.admit(*reading, || None, &mut vec![]), Admission::Accepted);
+        most = most.max(windows.open_readings());
+    }
+    assert!(most < 2 * (50 + RunningAggregate::CHUNK), "{most}");
+    let mut over = vec![];
+    let repeated = windows.admit(readings[100_000], || None, &mut over);
+    assert!(matches!(repeated, Admission::Indistinct { until } if until > readings[100_000].time), "{repeated:?}");
+    windows.close_until(at(60), &mut over);
+    assert_eq!(intervals(&over[0]).iter().map(|interval| interval.count).collect::<Vec<_>>(), [100_000, 50_000]);
+    assert_eq!(windows.open_readings(), 0);
 }
 
 #[test]
@@ -220,9 +233,10 @@ proptest! {
         let stored = &over[..stored.index(over.len() + 1)];
 
         let mut after = OpenWindows::new(settings(30), Timestamp::MIN, stored.iter().map(|window| window.head));
+        let bounds = ReplayBounds { lateness: Span::from_secs(30), kept_per_interval: 100 };
         let mut finished = stored.to_vec();
         for (reading, _) in journal {
-            after.replay(*reading, Span::from_secs(30), &mut finished);
+            after.replay(*reading, bounds, &mut finished);
         }
         // The publisher sends again what was not acknowledged, and some of what was.
         let mut finished = blocks(finished);

@@ -61,8 +61,7 @@ impl Device {
 #[test]
 fn what_cannot_be_read_or_believed_is_rejected_with_its_reason_and_breaks_nothing() {
     let settings = plant::settings()
-        .with("filter", r#"[{ sensors = "*/temperature", min = -40.0, max = 400.0 }]"#)
-        .with("limits.readings_per_interval", "2");
+        .with("filter", r#"[{ sensors = "*/temperature", min = -40.0, max = 400.0 }]"#);
     let site = Site::new(&settings);
     let daemon = site.start();
     let mut device = Device::connect(site.port(), CONNECT);
@@ -88,7 +87,7 @@ fn what_cannot_be_read_or_believed_is_rejected_with_its_reason_and_breaks_nothin
         device.publish(topic, payload.as_bytes());
     }
     device.publish(flow, b"\xff\xfe\x00 is no text");
-    // What is right among what is wrong counts; what contradicts it, overfills its interval or comes late does not.
+    // What is right among what is wrong counts; what contradicts it or comes late does not.
     let seconds = [("06:00:00", "1"), ("06:00:00", "1"), ("06:00:00", "2"), ("06:00:01", "2"), ("06:00:02", "3")];
     let late = [("06:12:00", "4"), ("06:00:03", "5")];
     for (time, value) in seconds.into_iter().chain(late) {
@@ -99,7 +98,7 @@ fn what_cannot_be_read_or_believed_is_rejected_with_its_reason_and_breaks_nothin
     let rejects: Vec<Value> = site.dump("rejects").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<_> = rejects.iter().map(|reject| reject["kind"].as_str().unwrap()).collect();
     let expected = inputs.iter().map(|(_, _, kind)| *kind);
-    let expected: Vec<_> = expected.chain(["payload", "conflict", "interval_full", "late"]).collect();
+    let expected: Vec<_> = expected.chain(["payload", "conflict", "late"]).collect();
     assert_eq!(kinds, expected, "{rejects:#?}");
     for reject in &rejects {
         assert!(reject["reason"].as_str().unwrap().len() > 10, "{reject}");

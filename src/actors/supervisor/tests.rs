@@ -77,7 +77,7 @@ impl Plant {
                 windows: WindowSettings {
                     cut: cut(),
                     lateness: Span::ZERO,
-                    max_readings_per_interval: 1,
+                    kept_per_interval: 1,
                     max_open_readings: 1,
                 },
                 schedule: Schedule {

@@ -159,6 +159,43 @@ fn a_payload_that_breaks_off_counts_in_no_part() {
 }
 
 #[test]
+fn a_payload_that_fails_as_a_whole_is_one_reject_and_readings_that_fail_are_one_each() {
+    let mut bench = Bench::new(10);
+    bench.send("array/p", r#"[{"s":"x","v":"a","t":2000},{"s":"","v":1,"t":2000},{"s":"x","v":1"#);
+    assert_eq!(bench.rejects(), [("payload", 1)]);
+    assert!(bench.last_reject().reason.to_string().starts_with("the payload is not JSON"));
+    bench.send("columns/p", r#"{"s":"x","v":[null,"a",3],"t":[2000,2001]}"#);
+    assert_eq!(bench.rejects(), [("payload", 2)]);
+    bench.send("array/p", r#"[{"s":"x","v":"a","t":2000},{"s":"x","v":NaN,"t":2000},{"s":"x","v":1,"t":2000}]"#);
+    assert_eq!(bench.rejects(), [("not_finite", 1), ("payload", 3)]);
+    assert_eq!(bench.readings(), ["p/x@2000=1"]);
+    assert_eq!(bench.batch.rejects.kept().len(), 4);
+}
+
+#[test]
+fn members_that_are_no_numbers_are_counted_by_kind_and_each_shape_is_told_of_once() {
+    let mut bench = Bench::new(10);
+    let payload = r#"{"a":1,"b":"2","c":null,"d":true,"e":[1],"f":{"g":1},"h":"nan","t":2000}"#;
+    bench.send("all/p", payload).send("all/p", payload).send("all/q", r#"{"a":1,"b":"2","t":2000}"#);
+    assert_eq!(bench.batch.readings.len(), 3);
+    let counts: Vec<_> = bench.batch.passed_over.counts().collect();
+    assert_eq!(counts, [("text", 5), ("boolean", 2), ("null", 2), ("object", 2), ("array", 2)]);
+    let shapes = bench.batch.passed_over.shapes().iter();
+    let shapes: Vec<_> = shapes.map(|shape| format!("{} {} {}", shape.topic, shape.member, shape.kind.word())).collect();
+    assert_eq!(shapes, ["all/p b text", "all/p c null", "all/p d boolean", "all/p e array", "all/p f object", "all/q b text"]);
+    assert!(bench.batch.rejects.is_empty());
+}
+
+#[test]
+fn a_message_that_fails_as_a_whole_counts_no_member() {
+    let mut bench = Bench::new(10);
+    bench.send("all/p", r#"{"a":1,"b":"2","t":2000"#);
+    assert_eq!(bench.batch.passed_over.counts().count(), 0);
+    bench.send("all/p", r#"{"a":1,"b":"2","t":2000}"#);
+    assert_eq!(bench.batch.passed_over.shapes().len(), 1);
+}
+
+#[test]
 fn a_bad_element_is_named_by_its_place() {
     let mut bench = Bench::new(10);
     bench.send("array/p", r#"[{"s":"x","v":1,"t":2000},{"s":"x","v":"1","t":2000},{"s":"x","v":2,"t":2001}]"#);

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess};
+use serde_json::value::RawValue;
 
 use crate::ingest::payload::tree::{Container, Descend, Inside, Pick, Picked, Tree};
-use crate::ingest::payload::{Fault, Item, PayloadReading, raw, time};
+use crate::ingest::payload::{Care, Fault, Item, PayloadReading, raw, time};
 use crate::ingest::route::{Each, JsonLayout, JsonPointer, TimeAt, ValueAt};
 use crate::time::Timestamp;
 
@@ -16,28 +17,26 @@ use crate::time::Timestamp;
 pub(super) fn read<'t, 'p>(
     layout: &'t JsonLayout,
     text: &'p str,
+    care: Care,
     sink: &mut impl FnMut(Item<'t, 'p>),
 ) -> Result<(), Fault<'t>> {
     match layout.each {
         Each::Object => {
-            let picked = pick(layout, text)?;
-            let mut any = false;
-            reading(layout, None, picked, &mut |item| {
-                any = true;
-                sink(item);
-            });
-            if any { Ok(()) } else { Err(Fault::NoReading) }
+            reading(layout, None, pick(layout, text, care)?, sink);
+            Ok(())
         }
         Each::Array => {
             let (mut is_array, mut any) = (false, false);
             let elements = Readings {
                 tree: &layout.tree,
+                care,
                 is_array: &mut is_array,
-                sink: |index, picked| {
-                    reading(layout, Some(index), picked, &mut |item| {
-                        any = true;
-                        sink(item);
-                    });
+                sink: |index, picked: Result<_, serde_json::Error>| {
+                    any = true;
+                    match picked {
+                        Ok(picked) => reading(layout, Some(index), picked, sink),
+                        Err(error) => sink(Item::Fault { index: Some(index), fault: Fault::NotJson(error) }),
+                    }
                 },
             };
             descend(&layout.at, text, elements)?;
@@ -47,7 +46,7 @@ pub(super) fn read<'t, 'p>(
                 (true, true) => Ok(()),
             }
         }
-        Each::Columns => columns(layout, &pick(layout, text)?, sink),
+        Each::Columns => columns(layout, &pick(layout, text, care)?, sink),
     }
 }
 
@@ -60,20 +59,21 @@ fn descend<'t, 'p>(at: &'t JsonPointer, text: &'p str, seed: impl DeserializeSee
     if seed.is_none() { Ok(()) } else { Err(Fault::Nothing(at)) }
 }
 
-fn pick<'t, 'p>(layout: &'t JsonLayout, text: &'p str) -> Result<Picked<'p>, Fault<'t>> {
+fn pick<'t, 'p>(layout: &'t JsonLayout, text: &'p str, care: Care) -> Result<Picked<'p>, Fault<'t>> {
     let mut picked = Picked::default();
-    descend(&layout.at, text, Pick::new(&layout.tree, &mut picked))?;
+    descend(&layout.at, text, Pick::new(&layout.tree, care, &mut picked))?;
     Ok(picked)
 }
 
 /// The elements of an array, each a reading.
 struct Readings<'t, 's, F> {
     tree: &'t Tree,
+    care: Care,
     is_array: &'s mut bool,
     sink: F,
 }
 
-impl<'de, F: FnMut(usize, Picked<'de>)> DeserializeSeed<'de> for Readings<'_, '_, F> {
+impl<'de, F: FnMut(usize, Result<Picked<'de>, serde_json::Error>)> DeserializeSeed<'de> for Readings<'_, '_, F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, document: D) -> Result<(), D::Error> {
@@ -81,21 +81,31 @@ impl<'de, F: FnMut(usize, Picked<'de>)> DeserializeSeed<'de> for Readings<'_, '_
     }
 }
 
-impl<'de, F: FnMut(usize, Picked<'de>)> Container<'de> for Readings<'_, '_, F> {
+impl<'de, F: FnMut(usize, Result<Picked<'de>, serde_json::Error>)> Container<'de> for Readings<'_, '_, F> {
     fn elements<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
         *self.is_array = true;
         for index in 0.. {
             let mut picked = Picked::default();
-            if elements.next_element_seed(Pick::new(self.tree, &mut picked))?.is_none() {
-                break;
+            let pick = Pick::new(self.tree, self.care, &mut picked);
+            match self.care {
+                Care::Quick => match elements.next_element_seed(pick)? {
+                    Some(()) => (self.sink)(index, Ok(picked)),
+                    None => break,
+                },
+                Care::Careful => match elements.next_element::<&RawValue>()? {
+                    Some(element) => {
+                        let found = pick.deserialize(&mut serde_json::Deserializer::from_str(element.get()));
+                        (self.sink)(index, found.map(|()| picked));
+                    }
+                    None => break,
+                },
             }
-            (self.sink)(index, picked);
         }
         Ok(())
     }
 }
 
-/// Hands over what was picked of one reading: one item, or one for every number.
+/// Hands over what was picked of one reading: one item, or one for every member where all numbers are taken.
 fn reading<'t, 'p>(
     layout: &'t JsonLayout,
     index: Option<usize>,
@@ -103,28 +113,49 @@ fn reading<'t, 'p>(
     sink: &mut impl FnMut(Item<'t, 'p>),
 ) {
     if picked.is_ambiguous() {
-        return sink(Item { index, found: Err(Fault::Ambiguous) });
+        return sink(Item::Fault { index, fault: Fault::Ambiguous });
     }
-    match &layout.value {
-        ValueAt::Pointer(at) => {
-            let found = (|| {
-                let value = value(at, picked.value)?;
-                let sensor = layout.sensor.as_ref().map(|at| sensor(at, picked.sensor)).transpose()?;
-                let time = layout.time.as_ref().map(|at| time(at, picked.time)).transpose()?;
-                Ok(PayloadReading { sensor, time, value })
-            })();
-            sink(Item { index, found });
+    let read = match &layout.value {
+        ValueAt::Pointer(at) => single(layout, at, &picked).map(|reading| sink(Item::Reading(reading))),
+        ValueAt::All(at) => all(layout, at, picked, sink),
+    };
+    if let Err(fault) = read {
+        sink(Item::Fault { index, fault });
+    }
+}
+
+fn single<'t, 'p>(
+    layout: &'t JsonLayout,
+    at: &'t JsonPointer,
+    picked: &Picked<'p>,
+) -> Result<PayloadReading<'p>, Fault<'t>> {
+    let value = value(at, picked.value)?;
+    let sensor = layout.sensor.as_ref().map(|at| sensor(at, picked.sensor)).transpose()?;
+    let time = layout.time.as_ref().map(|at| time(at, picked.time)).transpose()?;
+    Ok(PayloadReading { sensor, time, value })
+}
+
+/// Hands over every member. Without a time, or without a number, there is one fault for all.
+fn all<'t, 'p>(
+    layout: &'t JsonLayout,
+    at: &'t JsonPointer,
+    picked: Picked<'p>,
+    sink: &mut impl FnMut(Item<'t, 'p>),
+) -> Result<(), Fault<'t>> {
+    let time = layout.time.as_ref().map(|at| time(at, picked.time)).transpose();
+    let mut any = false;
+    for (name, text) in picked.members {
+        if let Some(kind) = raw::member_kind(text) {
+            sink(Item::Member { name, kind });
+            continue;
         }
-        ValueAt::All(at) => match layout.time.as_ref().map(|at| time(at, picked.time)).transpose() {
-            Ok(time) => {
-                for (name, text) in picked.numbers {
-                    let found = value(at, Some(text)).map(|value| PayloadReading { sensor: Some(name), time, value });
-                    sink(Item { index, found });
-                }
-            }
-            Err(fault) => sink(Item { index, found: Err(fault) }),
-        },
+        any = true;
+        if let Ok(time) = time {
+            sink(Item::Reading(PayloadReading { sensor: Some(name), time, value: value(at, Some(text))? }));
+        }
     }
+    time?;
+    if any { Ok(()) } else { Err(Fault::NoNumbers(at)) }
 }
 
 /// Hands over the rows of columns.
@@ -162,7 +193,7 @@ fn columns<'t, 'p>(
         let found = name.and_then(|sensor| {
             Ok(PayloadReading { sensor, time: Some(time(times_at, Some(at))?), value: value(values_at, Some(text))? })
         });
-        sink(Item { index: Some(index), found });
+        sink(found.map_or_else(|fault| Item::Fault { index: Some(index), fault }, Item::Reading));
     }
     if let Names::Column(_, names) = &mut names
         && names.next().is_some()

@@ -3,6 +3,7 @@
 //! Everything found is text of the payload until it is a number or a time; a reading costs no allocation.
 
 pub(super) mod json;
+mod non_finite;
 pub(super) mod pointer;
 mod raw;
 pub(in crate::ingest) mod time;
@@ -10,6 +11,7 @@ pub(super) mod tree;
 
 use std::borrow::Cow;
 
+use crate::ingest::passed_over::MemberKind;
 use crate::ingest::route::{JsonPointer, PayloadFormat};
 use crate::time::Timestamp;
 
@@ -24,13 +26,34 @@ pub(super) struct PayloadReading<'p> {
     pub(super) value: f64,
 }
 
-/// One of a payload's readings: found, or not.
+/// What a payload holds.
 #[derive(Debug)]
-pub(super) struct Item<'t, 'p> {
-    /// Which one it is, from 0, where there may be several.
-    pub(super) index: Option<usize>,
-    /// What was found.
-    pub(super) found: Result<PayloadReading<'p>, Fault<'t>>,
+pub(super) enum Item<'t, 'p> {
+    /// A reading.
+    Reading(PayloadReading<'p>),
+    /// A reading that cannot be read.
+    Fault {
+        /// Which one it is, from 0, where there may be several.
+        index: Option<usize>,
+        /// What is wrong with it.
+        fault: Fault<'t>,
+    },
+    /// A member that is no number, where all numbers are taken.
+    Member {
+        /// Its name.
+        name: Cow<'p, str>,
+        /// What it is.
+        kind: MemberKind,
+    },
+}
+
+/// How a payload is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Care {
+    /// In one pass. What is wrong with the JSON of one reading fails the payload.
+    Quick,
+    /// In several passes, so that what can be told of it costs one reading only: for what the quick way cannot read.
+    Careful,
 }
 
 /// What is wrong with a payload, or with one of its readings.
@@ -48,6 +71,8 @@ pub(super) enum Fault<'t> {
     NoArray(&'t JsonPointer),
     #[error("the payload holds no reading")]
     NoReading,
+    #[error("none of the members at {0} is a number")]
+    NoNumbers(&'t JsonPointer),
     #[error("the columns have different lengths")]
     Lengths,
     #[error("the {what} at {at} is missing")]
@@ -60,23 +85,30 @@ pub(super) enum Fault<'t> {
     Ambiguous,
 }
 
-/// Reads a payload. Hands every reading to `sink`, at least one unless it fails.
+/// Reads a payload. Hands what it holds to `sink`: at least one reading or fault, unless it fails.
+///
+/// Bytes that firmware leaves around it are taken off: a byte order mark before it, NUL behind it.
 ///
 /// # Errors
-/// When the payload as a whole cannot be read. Readings handed over before do not count then.
-pub(super) fn read<'t, 'p>(
+/// When the payload as a whole cannot be read. What was handed over before does not count then.
+pub(super) fn read<'t>(
     format: &'t PayloadFormat,
-    payload: &'p [u8],
-    sink: &mut impl FnMut(Item<'t, 'p>),
+    payload: &[u8],
+    care: Care,
+    sink: &mut impl for<'p> FnMut(Item<'t, 'p>),
 ) -> Result<(), Fault<'t>> {
     let text = str::from_utf8(payload).map_err(Fault::NotText)?;
-    match format {
-        PayloadFormat::Plain => {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\0', '\r', '\n', ' ']);
+    match (format, care) {
+        (PayloadFormat::Plain, _) => {
             let value = text.trim().parse().map_err(|_| Fault::NotANumber)?;
-            sink(Item { index: None, found: Ok(PayloadReading { sensor: None, time: None, value }) });
+            sink(Item::Reading(PayloadReading { sensor: None, time: None, value }));
             Ok(())
         }
-        PayloadFormat::Json(layout) => json::read(layout, text, sink),
+        (PayloadFormat::Json(layout), Care::Quick) => json::read(layout, text, care, sink),
+        (PayloadFormat::Json(layout), Care::Careful) => {
+            json::read(layout, &non_finite::spelled_out(text), care, sink)
+        }
     }
 }
 

@@ -2,20 +2,34 @@
 
 use std::borrow::Cow;
 
+use crate::ingest::passed_over::MemberKind;
+
 /// Whether the text is a number.
 pub(super) fn is_number(text: &str) -> bool {
     text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }
 
+/// What it is, if it is no number.
+pub(super) fn member_kind(text: &str) -> Option<MemberKind> {
+    match text.as_bytes().first()? {
+        b'"' => Some(MemberKind::Text),
+        b'{' => Some(MemberKind::Object),
+        b'[' => Some(MemberKind::Array),
+        b't' | b'f' => Some(MemberKind::Boolean),
+        b'n' => Some(MemberKind::Null),
+        _ => None,
+    }
+}
+
 /// What a person calls it.
 pub(super) fn kind(text: &str) -> &'static str {
-    match text.as_bytes().first() {
-        Some(b'"') => "text",
-        Some(b'{') => "an object",
-        Some(b'[') => "an array",
-        Some(b't' | b'f') => "a boolean",
-        Some(b'n') => "null",
-        _ => "a number",
+    match member_kind(text) {
+        Some(MemberKind::Text) => "text",
+        Some(MemberKind::Object) => "an object",
+        Some(MemberKind::Array) => "an array",
+        Some(MemberKind::Boolean) => "a boolean",
+        Some(MemberKind::Null) => "null",
+        None => "a number",
     }
 }
 

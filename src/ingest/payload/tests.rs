@@ -14,19 +14,28 @@ fn layout(at: &str, each: Each, value: &str, sensor: Option<&str>, time: Option<
     PayloadFormat::Json(JsonLayout::new(pointer(at), each, value, sensor.map(pointer), time).unwrap())
 }
 
-/// What was found, a line a reading as `sensor@nanos=value`, or what is wrong with it; and what is wrong with it all.
+/// What was found, a line a reading as `sensor@nanos=value`, what is wrong with it, or `sensor is no number: kind`; and
+/// what is wrong with it all. As the decoder does it: with care when it cannot be read quickly.
 fn found(format: &PayloadFormat, payload: &str) -> Result<Vec<String>, String> {
-    let mut lines = Vec::new();
-    let whole = read(format, payload.as_bytes(), &mut |item| {
-        lines.push(match item.found {
-            Ok(PayloadReading { sensor, time, value }) => {
-                let time = time.map_or(String::new(), |time| format!("@{}", time.nanos()));
-                format!("{}{time}={value}", sensor.unwrap_or_default())
-            }
-            Err(fault) => fault.to_string(),
+    let attempt = |care| {
+        let mut lines = Vec::new();
+        let whole = read(format, payload.as_bytes(), care, &mut |item| {
+            lines.push(match item {
+                Item::Reading(PayloadReading { sensor, time, value }) => {
+                    let time = time.map_or(String::new(), |time| format!("@{}", time.nanos()));
+                    format!("{}{time}={value}", sensor.unwrap_or_default())
+                }
+                Item::Fault { fault, .. } => fault.to_string(),
+                Item::Member { name, kind } => format!("{name}: {}", kind.word()),
+            });
         });
-    });
-    whole.map(|()| lines).map_err(|fault| fault.to_string())
+        whole.map(|()| lines)
+    };
+    let read = match attempt(Care::Quick) {
+        Err(Fault::NotJson(_)) => attempt(Care::Careful),
+        read => read,
+    };
+    read.map_err(|fault| fault.to_string())
 }
 
 fn lines(expected: &[&str]) -> Result<Vec<String>, String> {
@@ -114,7 +123,10 @@ fn an_array_may_hold_bare_numbers_or_pairs() {
 fn a_payload_that_holds_no_reading_says_so() {
     assert_eq!(error(&layout("", Each::Array, "/v", None, None), "[]"), "the payload holds no reading");
     assert_eq!(error(&layout("/r", Each::Array, "/v", None, None), r#"{"r":{}}"#), "the payload holds no array at /r");
-    assert_eq!(error(&layout("", Each::Object, "*", None, None), r#"{"a":"b"}"#), "the payload holds no reading");
+    let all = layout("", Each::Object, "*", None, None);
+    let nothing = "none of the members at the top is a number";
+    assert_eq!(found(&all, r#"{"a":"b"}"#), lines(&["a: text", nothing]));
+    assert_eq!(found(&layout("", Each::Array, "*", None, None), r#"[1,{"a":2},[3]]"#), lines(&[nothing, "a=2", nothing]));
     let columns = layout("", Each::Columns, "/v", None, Some("/t"));
     assert_eq!(error(&columns, r#"{"v":[],"t":[]}"#), "the payload holds no reading");
 }
@@ -122,12 +134,12 @@ fn a_payload_that_holds_no_reading_says_so() {
 #[test]
 fn a_payload_that_is_not_json_fails_as_a_whole() {
     let format = layout("", Each::Array, "/v", None, None);
-    for payload in ["", "[{\"v\":1}", "[{\"v\":1}] x", "{\"v\":NaN}", "[1,]", "hello", "\u{feff}[1]", "[{\"v\":0x10}]"]
+    for payload in ["", "[{\"v\":1}", "[{\"v\":1}] x", "[1,]", "hello", "[{\"v\":0x10}]", "[{\"v\":nano}]"]
     {
         assert!(error(&format, payload).starts_with("the payload is not JSON"), "{payload}");
     }
     let mut sink = |_: Item<'_, '_>| panic!("nothing is found in bytes that are no text");
-    assert!(matches!(read(&format, b"[1\xff]", &mut sink), Err(Fault::NotText(_))));
+    assert!(matches!(read(&format, b"[1\xff]", Care::Quick, &mut sink), Err(Fault::NotText(_))));
 }
 
 #[test]
@@ -147,7 +159,8 @@ fn a_name_that_stands_twice_on_the_way_is_refused() {
 fn all_numbers_of_an_object_are_readings_of_the_same_time() {
     let format = layout("/d", Each::Object, "/values*", None, Some("/t"));
     let payload = r#"{"d":{"values":{"temp":1,"on":true,"oil":-2.5,"name":"x","none":null,"more":{"a":1}},"t":1}}"#;
-    assert_eq!(found(&format, payload), lines(&["temp@1000000000=1", "oil@1000000000=-2.5"]));
+    let members = ["temp@1000000000=1", "on: boolean", "oil@1000000000=-2.5", "name: text", "none: null", "more: object"];
+    assert_eq!(found(&format, payload), lines(&members));
     let beside = layout("", Each::Array, "*", None, Some("/t"));
     let payload = r#"[{"a":1,"t":1,"b":2},{"a":3},{"t":2,"a":4}]"#;
     let expected = ["a@1000000000=1", "b@1000000000=2", "the time at /t is missing", "a@2000000000=4"];
@@ -190,4 +203,46 @@ fn nesting_without_end_is_neither_followed_nor_fatal() {
         found(&layout("", Each::Object, "/x", None, None), &closed).unwrap()[0],
         "the value at /x is an array, not a number"
     );
+}
+
+#[test]
+fn what_is_not_finite_costs_its_own_reading_only() {
+    let plain = |value: &str| found(&layout("", Each::Object, "/v", None, Some("/t")), &format!(r#"{{"v":{value},"t":1}}"#));
+    assert_eq!(plain("NaN"), lines(&["@1000000000=inf"]), "no filter lets it pass");
+    assert_eq!(plain("-Infinity"), lines(&["@1000000000=-inf"]));
+    assert_eq!(plain("nano").unwrap_err().split(':').next(), Some("the payload is not JSON that can be read"));
+    let array = layout("", Each::Array, "/v", None, Some("/t"));
+    let payload = r#"[{"v":NaN,"t":1},{"v":2,"t":NaN},{"v":3,"t":3},NaN,{"v":4,"t":4,"x":{"NaN":-nan}}]"#;
+    let expected = [
+        "@1000000000=inf",
+        "the time at /t is not RFC 3339, or lies outside the years 1677 to 2262",
+        "@3000000000=3",
+        "the value at /v is missing",
+        "@4000000000=4",
+    ];
+    assert_eq!(found(&array, payload), lines(&expected));
+    let columns = layout("", Each::Columns, "/v", None, Some("/t"));
+    assert_eq!(found(&columns, r#"{"v":[NaN,2],"t":[1,2]}"#), lines(&["@1000000000=inf", "@2000000000=2"]));
+    let all = layout("", Each::Object, "*", None, None);
+    assert_eq!(found(&all, r#"{"a":Infinity,"b":1,"c":"NaN"}"#), lines(&["a=inf", "b=1", "c: text"]));
+}
+
+#[test]
+fn what_only_a_careful_reading_finds_wrong_costs_its_own_reading_only() {
+    let array = layout("", Each::Array, "/v/now", None, None);
+    let payload = r#"[1e999,{"v":1e999},{"v":{"now":2}},{"\ud800":0,"v":{"now":3}},{"v":{"now":4}}]"#;
+    let found = found(&array, payload).unwrap();
+    let missing = "the value at /v/now is missing";
+    assert_eq!(found[..3], [missing, missing, "=2"]);
+    assert!(found[3].starts_with("the payload is not JSON that can be read: "), "{}", found[3]);
+    assert_eq!(found[4], "=4");
+}
+
+#[test]
+fn marks_that_firmware_leaves_around_a_payload_are_taken_off() {
+    for payload in ["\u{feff}1.5", "1.5\0", "1.5\r\n\0\0", "1.5\0\n"] {
+        assert_eq!(found(&PayloadFormat::Plain, payload), lines(&["=1.5"]), "{payload:?}");
+        assert_eq!(found(&layout("", Each::Object, "", None, None), payload), lines(&["=1.5"]), "{payload:?}");
+    }
+    assert!(found(&layout("", Each::Array, "", None, None), "[1\0]").is_err());
 }

@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::value::RawValue;
 
 use crate::ingest::payload::pointer::{JsonPointer, Step};
-use crate::ingest::payload::raw;
+use crate::ingest::payload::Care;
 
 /// The pointers below a reading. Node 0 is the reading.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,8 +82,8 @@ pub(super) struct Picked<'de> {
     pub(super) value: Option<&'de str>,
     pub(super) sensor: Option<&'de str>,
     pub(super) time: Option<&'de str>,
-    /// The numbers with their keys, where all are taken.
-    pub(super) numbers: Vec<(Cow<'de, str>, &'de str)>,
+    /// The members with their keys, where all numbers are taken.
+    pub(super) members: Vec<(Cow<'de, str>, &'de str)>,
     /// The nodes that were met, a bit each.
     met: u64,
     /// Those that were met more than once.
@@ -120,16 +120,17 @@ impl<'de> Picked<'de> {
 pub(super) struct Pick<'t, 'p, 'de> {
     tree: &'t Tree,
     node: usize,
+    care: Care,
     picked: &'p mut Picked<'de>,
 }
 
 impl<'t, 'p, 'de> Pick<'t, 'p, 'de> {
-    pub(super) fn new(tree: &'t Tree, picked: &'p mut Picked<'de>) -> Self {
-        Self { tree, node: 0, picked }
+    pub(super) fn new(tree: &'t Tree, care: Care, picked: &'p mut Picked<'de>) -> Self {
+        Self { tree, node: 0, care, picked }
     }
 
     fn below(&mut self, node: usize) -> Pick<'t, '_, 'de> {
-        Pick { tree: self.tree, node, picked: self.picked }
+        Pick { tree: self.tree, node, care: self.care, picked: self.picked }
     }
 }
 
@@ -137,9 +138,17 @@ impl<'de> DeserializeSeed<'de> for Pick<'_, '_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, document: D) -> Result<(), D::Error> {
-        match self.tree.nodes[self.node].leaf {
-            Some(leaf) => self.picked.set(leaf, <&RawValue>::deserialize(document)?.get()),
-            None => document.deserialize_any(Inside(self))?,
+        match (self.tree.nodes[self.node].leaf, self.care) {
+            (Some(leaf), _) => self.picked.set(leaf, <&RawValue>::deserialize(document)?.get()),
+            (None, Care::Quick) => document.deserialize_any(Inside(self))?,
+            (None, Care::Careful) => {
+                // A number that is too large for any float would fail the whole document, where it holds nothing.
+                let text = <&RawValue>::deserialize(document)?.get();
+                if text.starts_with(['{', '[']) {
+                    let mut inner = serde_json::Deserializer::from_str(text);
+                    inner.deserialize_any(Inside(self)).map_err(D::Error::custom)?;
+                }
+            }
         }
         Ok(())
     }
@@ -161,10 +170,7 @@ impl<'de> Container<'de> for Pick<'_, '_, 'de> {
                     members.next_value::<IgnoredAny>()?;
                 }
                 Key::Candidate(name) => {
-                    let text = members.next_value::<&RawValue>()?.get();
-                    if raw::is_number(text) {
-                        self.picked.numbers.push((name, text));
-                    }
+                    self.picked.members.push((name, members.next_value::<&RawValue>()?.get()));
                 }
             }
         }
@@ -192,7 +198,7 @@ struct KeyOf<'t>(&'t Node);
 
 enum Key<'de> {
     Branch(usize),
-    /// A sensor's name, if its value is a number.
+    /// A sensor's name, if its value is a number: see [`Picked::members`].
     Candidate(Cow<'de, str>),
     Unknown,
 }

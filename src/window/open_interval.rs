@@ -1,0 +1,196 @@
+//! One interval that accepts readings: the newest of them whole, by time, and its oldest as aggregates once there are
+//! many.
+
+use crate::interval::{Interval, RunningAggregate};
+use crate::reading::Reading;
+use crate::time::Timestamp;
+
+/// An interval that accepts readings.
+#[derive(Debug)]
+pub(super) struct OpenInterval {
+    start: Timestamp,
+    /// Its oldest readings, if they are not kept any more.
+    folded: Option<Box<FoldedReadings>>,
+    /// The others, in the order of their times.
+    readings: Vec<(Timestamp, f64)>,
+}
+
+/// What remains of readings that are not kept.
+#[derive(Debug)]
+struct FoldedReadings {
+    aggregate: RunningAggregate,
+    /// The time of the newest of them.
+    until: Timestamp,
+}
+
+/// What became of a reading within its interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Insertion {
+    /// It counts; so many older ones were folded for it and are kept no more.
+    Inserted {
+        /// How many.
+        folded: usize,
+    },
+    /// It is there already.
+    Repeated,
+    /// Another value is there for its time.
+    Conflict {
+        /// The value that stays.
+        stored: f64,
+    },
+    /// It is not newer than what was folded, so that it may be one of those.
+    Indistinct {
+        /// The time of the newest that was folded.
+        until: Timestamp,
+    },
+}
+
+impl OpenInterval {
+    /// An interval with its first reading.
+    pub(super) fn new(start: Timestamp, reading: Reading) -> Self {
+        Self { start, folded: None, readings: vec![(reading.time, reading.value)] }
+    }
+
+    /// When it begins.
+    pub(super) fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    /// How many readings it keeps whole.
+    pub(super) fn kept(&self) -> usize {
+        self.readings.len()
+    }
+
+    /// The value at a time, as far as readings are kept.
+    pub(super) fn stored(&self, time: Timestamp) -> Option<f64> {
+        let place = self.readings.binary_search_by_key(&time, |(time, _)| *time).ok()?;
+        Some(self.readings[place].1)
+    }
+
+    /// Takes in a reading. With `keep` readings and a chunk, the oldest chunk is folded.
+    pub(super) fn insert(&mut self, reading: Reading, keep: usize) -> Insertion {
+        if let Some(folded) = &self.folded
+            && reading.time <= folded.until
+        {
+            return Insertion::Indistinct { until: folded.until };
+        }
+        // Readings mostly come in order: the place is at the end, or near it.
+        let place = self.readings.iter().rposition(|(time, _)| *time <= reading.time).map_or(0, |place| place + 1);
+        if let Some((time, stored)) = place.checked_sub(1).map(|before| self.readings[before])
+            && time == reading.time
+        {
+            let same = stored.to_bits() == reading.value.to_bits();
+            return if same { Insertion::Repeated } else { Insertion::Conflict { stored } };
+        }
+        self.readings.insert(place, (reading.time, reading.value));
+        Insertion::Inserted { folded: self.fold(keep) }
+    }
+
+    /// Folds whole chunks of the oldest readings, as long as `keep` are left. Returns how many readings that were.
+    fn fold(&mut self, keep: usize) -> usize {
+        const CHUNK: usize = RunningAggregate::CHUNK;
+        let mut folded = 0;
+        // Whole chunks only: so the aggregates come out as if all readings had been kept.
+        while self.readings.len() >= keep.max(1).saturating_add(CHUNK) {
+            let (chunk, until) = (&self.readings[..CHUNK], self.readings[CHUNK - 1].0);
+            let before = self.folded.take().map_or_else(RunningAggregate::default, |folded| folded.aggregate);
+            let mut aggregate = before;
+            aggregate.add(chunk.iter().map(|(_, value)| *value));
+            self.folded = Some(Box::new(FoldedReadings { aggregate, until }));
+            self.readings.drain(..CHUNK);
+            folded += CHUNK;
+        }
+        folded
+    }
+
+    /// What its readings come to.
+    pub(super) fn close(self) -> Option<Interval> {
+        let mut aggregate = self.folded.map_or_else(RunningAggregate::default, |folded| folded.aggregate);
+        for chunk in self.readings.chunks(RunningAggregate::CHUNK) {
+            aggregate.add(chunk.iter().map(|(_, value)| *value));
+        }
+        aggregate.interval(self.start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sensor::SensorId;
+
+    fn reading(nanos: i64, value: f64) -> Reading {
+        Reading { sensor: SensorId(0), time: Timestamp::from_nanos(nanos), value }
+    }
+
+    fn interval_of(readings: &[Reading], keep: usize) -> (OpenInterval, Vec<Insertion>) {
+        let mut interval = OpenInterval::new(Timestamp::default(), readings[0]);
+        let insertions = readings[1..].iter().map(|reading| interval.insert(*reading, keep)).collect();
+        (interval, insertions)
+    }
+
+    #[test]
+    fn what_may_be_a_repeat_of_a_folded_reading_is_refused_and_newer_ones_count() {
+        let chunk = i64::try_from(RunningAggregate::CHUNK).unwrap();
+        let readings: Vec<_> = (1..=chunk + 2).map(|nanos| reading(2 * nanos, 1.0)).collect();
+        let (mut interval, insertions) = interval_of(&readings, 2);
+        assert_eq!(insertions.last(), Some(&Insertion::Inserted { folded: RunningAggregate::CHUNK }));
+        assert_eq!(interval.kept(), 2);
+        let until = Timestamp::from_nanos(2 * chunk);
+        for nanos in [1, 2, 3, 2 * chunk] {
+            assert_eq!(interval.insert(reading(nanos, 1.0), 2), Insertion::Indistinct { until });
+        }
+        assert_eq!(interval.insert(reading(2 * chunk + 1, 5.0), 2), Insertion::Inserted { folded: 0 });
+        assert_eq!(interval.insert(reading(2 * chunk + 2, 1.0), 2), Insertion::Repeated);
+        assert_eq!(interval.insert(reading(2 * chunk + 2, 7.0), 2), Insertion::Conflict { stored: 1.0 });
+        assert_eq!(interval.close().map(|interval| interval.count), u32::try_from(chunk + 3).ok());
+    }
+
+    /// Readings of times that are not in order, by less than so many places, some of them twice.
+    fn readings(reach: usize) -> impl Strategy<Value = Vec<Reading>> {
+        (1..20_000_usize, any::<u64>()).prop_map(move |(count, seed)| {
+            let random = |place: u64| (place ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29) >> 11;
+            let mut readings: Vec<_> = (0..count as u64)
+                .map(|place| {
+                    let value = (random(place) as f64 / 1e9).sin() * 1e3;
+                    (place + random(place) % reach as u64, reading(i64::try_from(place).unwrap(), value))
+                })
+                .collect();
+            readings.sort_by_key(|(arrival, _)| *arrival);
+            readings.into_iter().map(|(_, reading)| reading).collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn folding_changes_no_bit_of_the_aggregates(readings in readings(100), keep in 200..5_000_usize) {
+            let (unbounded, _) = interval_of(&readings, usize::MAX);
+            let (folding, insertions) = interval_of(&readings, keep);
+            let is_inserted = |insertion: &Insertion| matches!(insertion, Insertion::Inserted { .. });
+            prop_assert!(insertions.iter().all(is_inserted));
+            prop_assert!(folding.kept() < keep + RunningAggregate::CHUNK);
+            let mut in_order = readings.clone();
+            in_order.sort_by_key(|reading| reading.time);
+            let all = Interval::aggregate(Timestamp::default(), in_order.iter().map(|reading| reading.value));
+            prop_assert_eq!(folding.close(), all);
+            prop_assert_eq!(unbounded.close(), all);
+        }
+
+        /// What was accepted under one bound is accepted under every larger one: so a replay loses nothing.
+        #[test]
+        fn what_a_bound_accepts_a_larger_one_accepts(readings in readings(2_000), keep in 1..1_000_usize, more in 0..1_000_usize) {
+            let mut small = OpenInterval::new(Timestamp::default(), readings[0]);
+            let mut large = OpenInterval::new(Timestamp::default(), readings[0]);
+            for reading in &readings[1..] {
+                if let Insertion::Inserted { .. } = small.insert(*reading, keep) {
+                    let in_large = large.insert(*reading, keep + more);
+                    let is_inserted = matches!(in_large, Insertion::Inserted { .. });
+                    prop_assert!(is_inserted, "{:?}", in_large);
+                }
+            }
+            prop_assert_eq!(small.close(), large.close());
+        }
+    }
+}
