@@ -11,7 +11,7 @@ use crate::interval::Window;
 use crate::run::{Run, RunState};
 use crate::sensor::{SensorId, SensorName};
 use crate::sink::message::explain;
-use crate::store::{ChunkId, Reader, Store, StoreError, StoredRejects};
+use crate::store::{self, ChunkId, Reader, StoreError, StoredRejects};
 use crate::verdict::{Label, ModelHash, Outcome, Scored, Verdict};
 
 /// Writes what the store holds, as JSON, one object a line.
@@ -59,7 +59,7 @@ pub enum DumpError {
 /// # Errors
 /// When the store cannot be read, or the output not written.
 pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpError> {
-    let reader = Store::open_existing(Settings::of(config).store)?.reader;
+    let reader = store::read(Settings::of(config).store)?;
     let sensors = reader.sensors()?;
     match what {
         What::Runs => reader.runs()?.iter().try_for_each(|run| writeln!(out, "{}", run_line(run)))?,

@@ -147,9 +147,9 @@ fn rejects_are_kept_up_to_the_bound_the_oldest_going_first() {
 fn a_store_made_with_rings_of_other_sizes_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
-    assert!(matches!(Store::open_existing(settings.clone()), Err(StoreError::None { .. })));
+    assert!(matches!(read(settings.clone()), Err(StoreError::None { .. })));
     drop(Store::open(settings.clone()).unwrap());
-    let error = Store::open_existing(StoreSettings { windows: 5, ..settings }).unwrap_err().to_string();
+    let error = read(StoreSettings { windows: 5, ..settings }).unwrap_err().to_string();
     assert!(error.contains("store.windows = 4") && error.contains("says 5"), "{error}");
 }
 

@@ -62,6 +62,7 @@ metrics! {
     JOURNAL_RECORDS "anomalyd_journal_records" "Records in the journal that stored windows do not cover yet."
     INTAKE_WAITING_BYTES "anomalyd_intake_waiting_bytes" "Bytes taken in and not yet durable."
     STORE_BYTES "anomalyd_store_bytes" "The store's size on the disk."
+    STORES_SET_ASIDE "anomalyd_stores_set_aside" "Damaged stores that were set aside and lie in the store's folder."
     WINDOWS_STORED "anomalyd_windows_stored_total" "Windows of single sensors that were closed and stored."
     RUNS_FINISHED "anomalyd_runs_finished_total" "Runs in which every sensor in scope has its outcome."
     WINDOWS_SKIPPED "anomalyd_windows_skipped_total" "Windows that were never scored, because more had been missed than schedule.catch_up."

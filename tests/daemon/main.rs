@@ -18,6 +18,7 @@ mod hostile_mqtt;
 mod operations;
 mod reload;
 mod slow_models;
+mod store;
 mod supervision;
 mod terminal;
 
