@@ -181,6 +181,7 @@ impl Daemon {
         let store = Store::open(settings.store.clone())?;
         say_what_is_set_aside(&settings.store.directory);
         store.take_signals();
+        store.free_silent_sensors(settings.max_sensors)?;
         let reader = store.reader.clone();
         let directory = Arc::new(SensorDirectory::new(settings.max_sensors, reader.sensors()?));
         let loader = ModelLoader {

@@ -47,12 +47,21 @@ struct SledEnd {
 }
 
 impl SledEnd {
+    /// The end of a database, to be dropped behind it: as what comes first in a pattern is.
+    fn of(sled: sled::Db) -> (Arc<Self>, sled::Db) {
+        (Arc::new(Self { sled: Some(sled.clone()), abandoned: AtomicBool::new(false) }), sled)
+    }
+
+    fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
     /// A failure leaves in doubt what is on the disk: from then on nothing more is to be written, also not at the end.
     fn checked<T>(&self, result: Result<T, sled::Error>) -> Result<T, StoreError> {
         result.map_err(|problem| {
             let problem = StoreError::from(problem);
             if !matches!(problem, StoreError::Damaged) {
-                self.abandoned.store(true, Ordering::Relaxed);
+                self.abandon();
             }
             problem
         })
@@ -100,13 +109,17 @@ impl Db {
                 })?
             }
         };
-        let end = SledEnd { sled: Some(sled.clone()), abandoned: AtomicBool::new(false) };
+        let (end, sled) = SledEnd::of(sled);
+        let in_directory = |problem| {
+            end.abandon();
+            in_directory(problem)
+        };
         // sled never syncs its settings, and a file that was just made is only there for good when its folder is synced.
         let file = File::options().write(true).open(data.join("db")).map_err(in_directory)?;
         for path in [data.join("conf"), data.join("db"), data, directory.to_owned()] {
             File::open(&path).and_then(|file| file.sync_all()).map_err(in_directory)?;
         }
-        Ok(Self { sled, file: file.into(), lock: Some(lock.into()), end: end.into() })
+        Ok(Self { sled, file: file.into(), lock: Some(lock.into()), end })
     }
 
     /// Opens a private copy of the database in a folder, in which nothing is changed.
@@ -128,12 +141,14 @@ impl Db {
             Damage::Elsewhere(problem) | Damage::Locked(problem) => not_opened(problem),
             Damage::Data(reason) => StoreError::DamagedStore { directory: directory.to_owned(), reason },
         })?;
+        let (end, sled) = SledEnd::of(sled);
+        // There is nothing to be written to a copy at the end.
+        end.abandon();
         let file = File::open(copy.path().join("db")).map_err(not_opened)?;
         // sled has its file open and reads no other: the copy is removed now, so that also a process that is killed leaves
-        // none behind. There is nothing to be written to it at the end.
+        // none behind.
         drop(copy);
-        let end = SledEnd { sled: Some(sled.clone()), abandoned: AtomicBool::new(true) };
-        Ok(Self { sled, file: file.into(), lock: None, end: end.into() })
+        Ok(Self { sled, file: file.into(), lock: None, end })
     }
 
     /// A table, made if there is none.

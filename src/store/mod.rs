@@ -6,7 +6,7 @@
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
-//! | `sensors` | sensor id | name |
+//! | `sensors` | sensor id | name; nothing for an id that is free again |
 //! | `journal` | increasing number | accepted readings, or a closing ([`Record`]) |
 //! | `windows` | sensor id, window number in the ring | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
 //! | `heads` | sensor id | what outlives the sensor's windows ([`SensorHead`](crate::window::SensorHead)) |
@@ -14,9 +14,12 @@
 //! | `verdicts` | window number in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
 //! | `rejects` | number in the ring | the rejects of a commit |
 //! | `sessions` | client id | MQTT sessions that outlive their connections |
-//! | `progress` | name | how far closing, scoring and each sink are |
+//! | `progress` | name | how far closing, scoring, each sink and the ids of sensors are |
+//!
+//! What becomes of an entry that cannot be read is said in `reader.rs`.
 
 mod db;
+mod freeing;
 mod journal;
 mod keys;
 mod lock;
@@ -25,6 +28,7 @@ mod reader;
 mod rejects;
 mod runs;
 mod set_aside;
+mod unreadable;
 mod verdicts;
 mod writer;
 
@@ -34,7 +38,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Pid;
 
 pub use journal::Record;
-pub use reader::Reader;
+pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
 pub use set_aside::SetAside;
 pub use verdicts::ChunkId;
@@ -45,6 +49,7 @@ use crate::interval::Cut;
 use crate::store::db::{Db, Table};
 use crate::store::journal::Journal;
 use crate::store::rejects::RejectRing;
+use crate::store::unreadable::UnreadableEntries;
 
 /// Where and how much is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,8 +172,8 @@ pub enum StoreError {
     /// The database refused.
     #[error("the database failed: {0}")]
     Database(String),
-    /// A stored value cannot be read.
-    #[error("a stored value is damaged; move the store's folder away to start anew")]
+    /// A stored value cannot be read, and there is no going on without it.
+    #[error("the store is damaged where it is needed; put back a copy of its folder, or move the folder away to start anew")]
     Damaged,
 }
 
@@ -203,6 +208,7 @@ pub struct Store {
 #[derive(Clone, Debug)]
 struct Tables {
     sensors: Table,
+    journal: Table,
     windows: Table,
     heads: Table,
     runs: Table,
@@ -264,10 +270,12 @@ impl Store {
         let db = Db::open(&settings.directory, settings.cache_bytes)?;
         let tables = Tables::of(&db)?;
         check_format(&tables.progress, &settings)?;
-        let journal = Journal::new(db.table("journal")?);
+        let unreadable = UnreadableEntries::default();
+        let journal = Journal::new(tables.journal.clone(), unreadable.clone());
         let rejects = RejectRing::open(tables.rejects.clone(), settings.reject_blocks)?;
-        let reader = Reader::new(db.clone(), tables.clone(), settings.clone());
-        let writer = Writer::new(db, tables, journal, rejects, settings);
+        let reader = Reader::new(db.clone(), tables.clone(), settings.clone(), unreadable);
+        let numbers = reader.numbers()?;
+        let writer = Writer::new(db, tables, journal, rejects, settings, numbers);
         Ok(Self { writer, reader })
     }
 }
@@ -281,13 +289,14 @@ pub fn read(settings: StoreSettings) -> Result<Reader, StoreError> {
     let db = Db::open_copy(&settings.directory, settings.cache_bytes)?;
     let tables = Tables::of(&db)?;
     check_format(&tables.progress, &settings)?;
-    Ok(Reader::new(db, tables, settings))
+    Ok(Reader::new(db, tables, settings, UnreadableEntries::default()))
 }
 
 impl Tables {
     fn of(db: &Db) -> Result<Self, StoreError> {
         Ok(Self {
             sensors: db.table("sensors")?,
+            journal: db.table("journal")?,
             windows: db.table("windows")?,
             heads: db.table("heads")?,
             runs: db.table("runs")?,

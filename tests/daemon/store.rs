@@ -212,3 +212,15 @@ fn a_daemon_whose_disk_refuses_says_so_and_ends_without_a_panic() {
         fs::remove_dir_all(site.path("store")).unwrap();
     }
 }
+
+#[test]
+fn models_find_room_among_more_sensors_than_are_accepted() {
+    let settings = plant::settings().with("schedule.event_idle", "\"500ms\"").with("limits.sensors", "1");
+    let site = Site::new(&settings);
+    let mut daemon = site.start();
+    plant::publish_all(site.port(), &plant::readings(7)[..900]);
+    daemon.wait_until_published("files", "2026-03-02T06:00:00Z");
+    daemon.stop();
+    site.start().stop();
+    assert_eq!(site.dump("sensors").lines().count(), 15, "all have models");
+}
