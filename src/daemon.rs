@@ -8,6 +8,7 @@
 
 pub(crate) mod settings;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ use crate::daemon::settings::Settings;
 use crate::ingest::decoder::Decoder;
 use crate::pipeline::Pipeline;
 use crate::sensor::SensorDirectory;
-use crate::store::{Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::telemetry::metrics;
 
 /// Why the daemon did not start, or ended.
@@ -182,11 +183,9 @@ impl Daemon {
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
 
         let store = Store::open(settings.store.clone())?;
-        if let Some(aside) = &store.set_aside {
-            let directory = aside.directory.display();
-            tracing::error!(%directory, "the store was damaged and is set aside; a new one begins: {}", aside.reason);
-        }
+        say_what_is_set_aside(&settings.store.directory);
         store.take_signals();
+        store.free_silent_sensors(settings.max_sensors)?;
         let reader = store.reader.clone();
         let directory = Arc::new(SensorDirectory::new(settings.max_sensors, reader.sensors()?));
         let loader = ModelLoader {
@@ -333,6 +332,14 @@ impl Daemon {
             Err(_) => Err(DaemonError::CommitterPanicked),
         }
     }
+}
+
+/// What was set aside is missing in every answer, until somebody has dealt with it.
+fn say_what_is_set_aside(directory: &Path) {
+    // A folder that could be opened and cannot be listed says so by its next failure.
+    let aside = store::set_aside(directory).unwrap_or_default();
+    metrics::STORES_SET_ASIDE.set(aside.len() as u64);
+    aside.iter().for_each(|aside| tracing::warn!("{aside}"));
 }
 
 fn arbiters(threads: usize) -> Vec<ArbiterHandle> {

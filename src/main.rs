@@ -152,6 +152,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Dump(args) => {
+            logging::start(log_format, "warn")?;
             dump::run(args.what, &Config::read(&args.config)?, out)?;
             Ok(ExitCode::SUCCESS)
         }

@@ -348,6 +348,7 @@ impl Pipeline {
     /// # Errors
     /// When the store refuses.
     pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) -> Result<(), StoreError> {
+        self.write_names()?;
         self.writer.put_verdicts(window, chunk, verdicts)
     }
 
@@ -419,8 +420,6 @@ impl Pipeline {
     /// When the store refuses. What was taken in since the last commit must then not be acknowledged, and the process
     /// should end: the windows in memory are ahead of the disk.
     pub fn commit(&mut self) -> Result<Committed, StoreError> {
-        let unsaved = self.directory.unsaved();
-        self.writer.add_sensors(&unsaved)?;
         self.append_accepted()?;
         for window in &self.over {
             self.writer.put_window(window)?;
@@ -434,9 +433,6 @@ impl Pipeline {
         self.writer.put_rejects(&self.rejects)?;
         let committed = self.writer.commit()?;
 
-        if let Some((last, _)) = unsaved.last() {
-            self.directory.mark_saved(last.index() + 1);
-        }
         metrics::READINGS_ACCEPTED.add(std::mem::take(&mut self.appended) as u64);
         self.held.mark_stored();
         metrics::READINGS_HELD.set(self.held.len() as u64);
@@ -534,7 +530,14 @@ impl Pipeline {
         });
     }
 
+    /// A cut loses the end of what was written. So a name is written before whatever stands under its number, which would
+    /// be the next sensor's otherwise.
+    fn write_names(&mut self) -> Result<(), StoreError> {
+        self.writer.add_sensors(&self.directory.take_unsaved())
+    }
+
     fn append_accepted(&mut self) -> Result<(), StoreError> {
+        self.write_names()?;
         self.writer.append_readings(&self.accepted)?;
         self.appended += self.accepted.len();
         self.accepted.clear();

@@ -122,6 +122,17 @@ impl fmt::Display for SensorName {
     }
 }
 
+/// What a number stands for that was once given to a sensor.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NumberedSensor {
+    /// A sensor.
+    Named(SensorName),
+    /// None any more: it may be given to another.
+    Freed,
+    /// A sensor whose name was lost. What is stored under the number must not become another's, so it stays taken.
+    Unreadable,
+}
+
 /// All sensors known, each with its number. Shared by everything that meets a name.
 ///
 /// A new sensor gets its number at once, in memory; the store writes it down in the commit that first needs it.
@@ -134,23 +145,37 @@ pub struct SensorDirectory {
 #[derive(Debug, Default)]
 struct Names {
     by_name: HashMap<SensorName, SensorId>,
-    by_id: Vec<SensorName>,
-    /// How many, counted from the first, are known to be on the disk.
-    saved: usize,
+    by_id: Vec<Option<SensorName>>,
+    /// Numbers that may be given to others, the lowest last.
+    freed: Vec<SensorId>,
+    /// Those that the store has not written down yet.
+    unsaved: Vec<SensorId>,
 }
 
 /// No more sensors: the bound in the configuration is reached.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{max_sensors} sensors are known, and no more are accepted; raise limits.sensors if that is too few")]
+#[error("{max_sensors} sensors are known, and no more are accepted without a model; raise limits.sensors if that is too few")]
 pub struct DirectoryFull {
     max_sensors: usize,
 }
 
 impl SensorDirectory {
     /// A directory of the sensors that the store knows, in the order of their numbers.
-    pub fn new(max_sensors: usize, saved: Vec<SensorName>) -> Self {
-        let by_name = saved.iter().cloned().zip(0..).map(|(name, id)| (name, SensorId(id))).collect();
-        let names = Names { by_name, saved: saved.len(), by_id: saved };
+    pub fn new(max_sensors: usize, saved: Vec<NumberedSensor>) -> Self {
+        let mut names = Names::default();
+        for (id, sensor) in (0..).map(SensorId).zip(saved) {
+            let name = match sensor {
+                NumberedSensor::Named(name) => Some(name),
+                NumberedSensor::Freed => {
+                    names.freed.push(id);
+                    None
+                }
+                NumberedSensor::Unreadable => None,
+            };
+            names.by_name.extend(name.clone().map(|name| (name, id)));
+            names.by_id.push(name);
+        }
+        names.freed.reverse();
         Self { max_sensors, names: RwLock::new(names) }
     }
 
@@ -159,6 +184,19 @@ impl SensorDirectory {
     /// # Errors
     /// When the name is new and the directory full.
     pub fn intern(&self, name: &SensorName) -> Result<SensorId, DirectoryFull> {
+        self.intern_within(name, self.max_sensors)
+    }
+
+    /// The number of a sensor that has a model, a new one when the name is new. It is given also when the directory is
+    /// full: whoever sends many names must not keep models from work, and the number of model files has a bound of its own.
+    ///
+    /// # Errors
+    /// When there are no more numbers.
+    pub fn intern_with_model(&self, name: &SensorName) -> Result<SensorId, DirectoryFull> {
+        self.intern_within(name, usize::MAX)
+    }
+
+    fn intern_within(&self, name: &SensorName, max_sensors: usize) -> Result<SensorId, DirectoryFull> {
         if let Some(id) = self.find(name) {
             return Ok(id);
         }
@@ -167,12 +205,20 @@ impl SensorDirectory {
             return Ok(*id);
         }
         let full = DirectoryFull { max_sensors: self.max_sensors };
-        if names.by_id.len() >= self.max_sensors {
+        if names.by_name.len() >= max_sensors {
             return Err(full);
         }
-        let id = SensorId(u32::try_from(names.by_id.len()).map_err(|_| full)?);
-        names.by_id.push(name.clone());
+        let id = match names.freed.pop() {
+            Some(freed) => freed,
+            None => {
+                let id = SensorId(u32::try_from(names.by_id.len()).map_err(|_| full)?);
+                names.by_id.push(None);
+                id
+            }
+        };
+        names.by_id[id.index()] = Some(name.clone());
         names.by_name.insert(name.clone(), id);
+        names.unsaved.push(id);
         Ok(id)
     }
 
@@ -183,12 +229,12 @@ impl SensorDirectory {
 
     /// The name behind a number.
     pub fn name(&self, id: SensorId) -> Option<SensorName> {
-        self.read().by_id.get(id.index()).cloned()
+        self.read().by_id.get(id.index())?.clone()
     }
 
     /// How many sensors are known.
     pub fn len(&self) -> usize {
-        self.read().by_id.len()
+        self.read().by_name.len()
     }
 
     /// Whether no sensor is known.
@@ -196,18 +242,19 @@ impl SensorDirectory {
         self.len() == 0
     }
 
-    /// The sensors that are not yet on the disk.
-    pub fn unsaved(&self) -> Vec<(SensorId, SensorName)> {
-        let names = self.read();
-        (names.saved..names.by_id.len())
-            .filter_map(|index| Some((SensorId(u32::try_from(index).ok()?), names.by_id[index].clone())))
-            .collect()
+    /// How many numbers there are, also of sensors that are not known any more.
+    pub fn numbers(&self) -> usize {
+        self.read().by_id.len()
     }
 
-    /// Notes that the first `count` sensors are on the disk.
-    pub fn mark_saved(&self, count: usize) {
+    /// The sensors that became known since the last call, to be written down.
+    pub fn take_unsaved(&self) -> Vec<(SensorId, SensorName)> {
+        if self.read().unsaved.is_empty() {
+            return Vec::new();
+        }
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-        names.saved = names.saved.max(count);
+        let unsaved = std::mem::take(&mut names.unsaved);
+        unsaved.into_iter().filter_map(|id| Some((id, names.by_id.get(id.index())?.clone()?))).collect()
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Names> {
@@ -226,15 +273,16 @@ mod tests {
         let names = ["a", "b", "a", "c"].map(|sensor| SensorName::new("press", sensor).unwrap());
         let ids = names.map(|name| directory.intern(&name).unwrap().0);
         assert_eq!(ids, [0, 1, 0, 2]);
-        assert_eq!(directory.unsaved().len(), 3);
-        directory.mark_saved(2);
-        assert_eq!(directory.unsaved(), vec![(SensorId(2), SensorName::new("press", "c").unwrap())]);
+        assert_eq!(directory.take_unsaved().len(), 3);
+        directory.intern(&SensorName::new("press", "d").unwrap()).unwrap();
+        assert_eq!(directory.take_unsaved(), vec![(SensorId(3), SensorName::new("press", "d").unwrap())]);
+        assert_eq!(directory.take_unsaved(), vec![]);
     }
 
     #[test]
     fn a_full_directory_refuses_new_names_and_still_knows_the_old() {
         let known = SensorName::new("press", "a").unwrap();
-        let directory = SensorDirectory::new(1, vec![known.clone()]);
+        let directory = SensorDirectory::new(1, vec![NumberedSensor::Named(known.clone())]);
         assert_eq!(directory.intern(&known), Ok(SensorId(0)));
         assert!(directory.intern(&SensorName::new("press", "b").unwrap()).is_err());
     }
@@ -243,6 +291,32 @@ mod tests {
     fn a_name_that_looks_like_a_placeholder_is_filled_in_as_it_is() {
         let name = SensorName::new("{sensor}", "{device}").unwrap();
         assert_eq!(name.fill("{x}/{device}/{sensor}/{device}{"), "{x}/{sensor}/{device}/{sensor}{");
+    }
+
+    #[test]
+    fn a_full_directory_has_room_for_models() {
+        let directory = SensorDirectory::new(0, vec![]);
+        let name = SensorName::new("press", "a").unwrap();
+        assert!(directory.intern(&name).is_err());
+        assert_eq!(directory.intern_with_model(&name), Ok(SensorId(0)));
+        assert_eq!(directory.intern(&name), Ok(SensorId(0)), "readings of it are taken in from then on");
+    }
+
+    #[test]
+    fn a_freed_number_is_given_again_and_one_whose_name_is_lost_is_not() {
+        let name = |sensor: &str| SensorName::new("press", sensor).unwrap();
+        let saved = vec![
+            NumberedSensor::Freed,
+            NumberedSensor::Named(name("a")),
+            NumberedSensor::Unreadable,
+            NumberedSensor::Freed,
+            NumberedSensor::Named(name("b")),
+        ];
+        let directory = SensorDirectory::new(10, saved);
+        let ids = ["a", "b", "c", "d", "e"].map(|sensor| directory.intern(&name(sensor)).unwrap().0);
+        assert_eq!(ids, [1, 4, 0, 3, 5]);
+        assert_eq!((directory.name(SensorId(2)), directory.len(), directory.numbers()), (None, 5, 6));
+        assert_eq!(directory.take_unsaved().len(), 3);
     }
 
     #[test]

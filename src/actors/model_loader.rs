@@ -176,7 +176,7 @@ impl ModelLoader {
         let files: Vec<_> = sight.files().map(|(name, file)| (name.clone(), file.clone())).collect();
         for (name, _) in &files {
             // In the order of the names, whichever file is read first.
-            self.sensors.intern(name)?;
+            self.sensors.intern_with_model(name)?;
         }
         // What changes while it is being read counts as changed.
         let mut changes = Changes::since(sight, self.models.settle);

@@ -128,7 +128,7 @@ impl Watcher {
 
     /// Reads files, and notes which of them are to be tried again.
     async fn load(&mut self, files: Vec<(SensorName, ModelFile)>) -> Vec<Scope> {
-        let is_numbered = |(name, _): &(SensorName, ModelFile)| match self.loader.sensors.intern(name) {
+        let is_numbered = |(name, _): &(SensorName, ModelFile)| match self.loader.sensors.intern_with_model(name) {
             Ok(_) => true,
             Err(full) => {
                 warn_limited!(sensor = %name, "the model cannot be put to work: {full}");

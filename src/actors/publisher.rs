@@ -25,7 +25,7 @@ use crate::pipeline::Position;
 use crate::run::{Run, RunState};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::sink::files::{FileError, FileSettings};
-use crate::store::{ChunkId, Progress, Reader, StoreError};
+use crate::store::{ChunkId, Progress, Reader, StoreError, StoredIntervals};
 use crate::telemetry::metrics;
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
@@ -156,8 +156,8 @@ impl Published {
     /// The verdicts of a run, chunk by chunk: a run over all sensors need not fit into memory.
     fn chunks(&self, window: Window) -> impl Iterator<Item = Result<Vec<Outgoing>, StoreError>> {
         // Of all sensors, as models come and go: most have one, and where none has there is nothing to read.
-        let known = u32::try_from(self.directory.len()).unwrap_or(u32::MAX);
-        let chunks: BTreeSet<ChunkId> = (0..known).map(|id| ChunkId::of(SensorId(id))).collect();
+        let numbers = u32::try_from(self.directory.numbers()).unwrap_or(u32::MAX);
+        let chunks: BTreeSet<ChunkId> = (0..numbers).map(|id| ChunkId::of(SensorId(id))).collect();
         chunks.into_iter().map(move |chunk| {
             let verdicts = self.reader.verdicts(window, chunk)?;
             Ok(verdicts.into_iter().filter_map(|verdict| self.outgoing(verdict)).collect())
@@ -168,13 +168,18 @@ impl Published {
         Some(Outgoing { sensor: self.directory.name(verdict.sensor)?, verdict })
     }
 
-    /// A sensor's own intervals of a window that was scored; `None` when the window is no longer kept. There may be none
-    /// of them: a row can be made of other sensors alone.
+    /// A sensor's own intervals of a window that was scored; `None` when the window is no longer kept, or cannot be read.
+    /// There may be none of them: a row can be made of other sensors alone.
     fn intervals(&self, window: Window, sensor: SensorId) -> Result<Option<Vec<Interval>>, StoreError> {
-        match self.reader.window(sensor, window)? {
-            Some(block) => Ok(Some(block.intervals(self.cut)?)),
-            None if self.reader.is_overwritten(sensor, window)? => Ok(None),
-            None => Ok(Some(Vec::new())),
-        }
+        Ok(match self.reader.intervals(sensor, window)? {
+            StoredIntervals::Kept(intervals) => Some(intervals),
+            StoredIntervals::Overwritten => {
+                let sensor = self.directory.name(sensor).map_or_else(String::new, |name| name.to_string());
+                warn_limited!(sensor, "a window left the ring before it was published; raise store.windows");
+                None
+            }
+            // The store has said so.
+            StoredIntervals::Unreadable => None,
+        })
     }
 }

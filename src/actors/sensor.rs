@@ -23,7 +23,7 @@ use crate::actors::supervisor::{Generation, SensorDied, SensorSupervisor};
 use crate::features::{Blocks, Plan};
 use crate::interval::Window;
 use crate::model::{Drift, Model};
-use crate::scoring::{Judgement, ScoringSettings, Suspicion, score};
+use crate::scoring::{Judgement, ScoreError, ScoringSettings, Suspicion, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError};
 use crate::telemetry::{metrics, panics};
@@ -118,13 +118,34 @@ impl StoredWindows {
     pub(crate) fn read(&self, assignment: &Assignment, window: Window) -> Result<Blocks, StoreError> {
         let Assignment { sensor: own, name, plan, .. } = assignment;
         Blocks::read(plan, window, |source, window| {
-            let sensor = match source {
-                None => Some(*own),
-                Some(other) => name.sibling(other).ok().and_then(|name| self.directory.find(&name)),
-            };
+            let sensor = self.number(*own, name, source);
             sensor.map_or(Ok(None), |sensor| self.reader.window(sensor, window))
         })
     }
+
+    /// Has the store count and name those windows that cannot be read of a window's.
+    fn name_unreadable(&self, assignment: &Assignment, window: Window) {
+        let Assignment { sensor: own, name, plan, .. } = assignment;
+        // What it says of them is all that is wanted, and a database that refuses says so elsewhere.
+        let _ = Blocks::read(plan, window, |source, window| {
+            let sensor = self.number(*own, name, source);
+            sensor.map_or(Ok(None), |sensor| self.reader.intervals(sensor, window).map(|_| None))
+        });
+    }
+
+    /// The number of a source of a model's rows.
+    fn number(&self, own: SensorId, name: &SensorName, source: Option<&str>) -> Option<SensorId> {
+        match source {
+            None => Some(own),
+            Some(other) => name.sibling(other).ok().and_then(|name| self.directory.find(&name)),
+        }
+    }
+}
+
+/// The outcome of a window that cannot be scored because the store lost a part of it.
+fn unreadable() -> Judgement {
+    let reason = "a stored window that its rows are made from cannot be read; the log names it".to_owned();
+    Outcome::Failed { reason }.into()
 }
 
 /// One sensor's actor.
@@ -164,8 +185,18 @@ impl SensorActor {
             fail::fail_point!(&format!("sensor::score {}", self.assignment().name), |error| Err(
                 error.unwrap_or_default()
             ));
-            let blocks = self.windows.read(self.assignment(), window).map_err(|error| error.to_string())?;
-            score(model, plan, window, &blocks, self.settings.scoring).map_err(|error| error.to_string())
+            let blocks = match self.windows.read(self.assignment(), window) {
+                // The model is not at fault, and may score the next window.
+                Err(StoreError::Damaged) => return Ok(unreadable()),
+                blocks => blocks.map_err(|error| error.to_string())?,
+            };
+            match score(model, plan, window, &blocks, self.settings.scoring) {
+                Err(ScoreError::Window(_)) => {
+                    self.windows.name_unreadable(self.assignment(), window);
+                    Ok(unreadable())
+                }
+                judged => judged.map_err(|error| error.to_string()),
+            }
         };
         panics::catch(attempt).unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")))
     }

@@ -60,6 +60,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
     }
     if is_sound("store.directory") {
         check_folder("store.directory", &settings.store.directory, &mut findings);
+        let aside = store::set_aside(&settings.store.directory).unwrap_or_default();
+        aside.iter().for_each(|aside| findings.warn("store.directory", aside));
     }
     if let Some(files) = &settings.files
         && is_sound("publish.files.directory")

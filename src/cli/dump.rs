@@ -9,9 +9,9 @@ use crate::config::Config;
 use crate::daemon::settings::Settings;
 use crate::interval::Window;
 use crate::run::{Run, RunState};
-use crate::sensor::{SensorId, SensorName};
+use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::sink::message::explain;
-use crate::store::{ChunkId, Reader, Store, StoreError, StoredRejects};
+use crate::store::{self, ChunkId, Reader, StoreError, StoredRejects};
 use crate::verdict::{Label, ModelHash, Outcome, Scored, Verdict};
 
 /// Writes what the store holds, as JSON, one object a line.
@@ -59,8 +59,8 @@ pub enum DumpError {
 /// # Errors
 /// When the store cannot be read, or the output not written.
 pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpError> {
-    let reader = Store::open_existing(Settings::of(config).store)?.reader;
-    let sensors = reader.sensors()?;
+    let reader = store::read(Settings::of(config).store)?;
+    let sensors: Vec<_> = reader.sensors()?.into_iter().map(named).collect();
     match what {
         What::Runs => reader.runs()?.iter().try_for_each(|run| writeln!(out, "{}", run_line(run)))?,
         What::Verdicts => {
@@ -70,6 +70,7 @@ pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpE
         }
         What::Models => {
             let times = sensors.iter().zip(times_at_work(&reader, sensors.len())?);
+            let times = times.filter_map(|(name, times)| Some((name.as_ref()?, times)));
             for (name, time) in times.flat_map(|(name, times)| times.into_iter().map(move |time| (name, time))) {
                 writeln!(out, "{}", time.line(name))?;
             }
@@ -89,12 +90,20 @@ pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpE
             }
         }
         What::Sensors => {
-            for name in &sensors {
+            for name in sensors.iter().flatten() {
                 writeln!(out, "{}", json!({ "device": name.device(), "sensor": name.sensor() }))?;
             }
         }
     }
     Ok(())
+}
+
+/// The sensor behind a number, if it has a name.
+fn named(sensor: NumberedSensor) -> Option<SensorName> {
+    match sensor {
+        NumberedSensor::Named(name) => Some(name),
+        NumberedSensor::Freed | NumberedSensor::Unreadable => None,
+    }
 }
 
 fn run_line(run: &Run) -> serde_json::Value {
@@ -128,14 +137,14 @@ fn chunks(sensors: usize) -> Vec<ChunkId> {
 
 fn write_verdicts(
     reader: &Reader,
-    sensors: &[SensorName],
+    sensors: &[Option<SensorName>],
     window: Window,
     config: &Config,
     out: &mut dyn Write,
 ) -> Result<(), DumpError> {
     for chunk in chunks(sensors.len()) {
         for verdict in reader.verdicts(window, chunk)? {
-            let Some(name) = sensors.get(verdict.sensor.index()) else { continue };
+            let Some(Some(name)) = sensors.get(verdict.sensor.index()) else { continue };
             writeln!(out, "{}", verdict_line(name, window, &verdict, config))?;
         }
     }

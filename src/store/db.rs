@@ -1,21 +1,22 @@
 //! The database underneath: the only file that knows it is sled.
 //!
-//! Two facts about sled 0.34 shape this file. Its `flush` survives the death of the process, but neither commits file
-//! metadata nor empties the drive's cache, so a commit here also syncs the database file. And a value beyond a quarter
-//! of a segment goes into a file of its own, which nothing syncs: values are kept far below, large ones in parts.
+//! Some facts about sled 0.34 shape this file. Its `flush` survives the death of the process, but neither commits file
+//! metadata nor empties the drive's cache, so a commit here also syncs the database file. A value beyond a quarter of a
+//! segment goes into a file of its own, which nothing syncs: values are kept far below, large ones in parts. It writes into
+//! the folder that it opens, so that who only reads opens a copy. And its `Drop` writes, and panics when the disk refuses:
+//! after a failure it is not run.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, fcntl_lock};
-use rustix::process::{Flock, FlockType, Pid, fcntl_getlk};
-
 use crate::codec::{Decoder, Encoder};
-use crate::store::StoreError;
+use crate::store::private_copy::PrivateCopy;
+use crate::store::{StoreError, lock, set_aside};
 use crate::telemetry::panics;
-use crate::time::Timestamp;
 
 /// A leaf holds up to 17 values and must stay below a quarter of a segment.
 const SEGMENT_BYTES: usize = 2 << 20;
@@ -29,107 +30,146 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Db {
     sled: sled::Db,
     /// The file that sled appends to, to be synced.
-    file: std::sync::Arc<File>,
-    /// Held so that no second process opens the same folder.
-    lock: std::sync::Arc<File>,
+    file: Arc<File>,
+    /// Held so that no second process opens the same folder. None for a private copy.
+    lock: Option<Arc<File>>,
+    /// Dropped last.
+    end: Arc<SledEnd>,
 }
 
-/// A damaged database that was set aside at the start, so that the daemon could begin anew.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetAside {
-    /// Where it is now.
-    pub directory: PathBuf,
-    /// What was wrong with it.
-    pub reason: String,
+/// The end of sled's database, which must not panic. Whoever holds a part of the database holds this behind it.
+#[derive(Debug)]
+struct SledEnd {
+    /// There until this is dropped.
+    sled: Option<sled::Db>,
+    /// Whether the database is left as it is, because what sled would write is lost anyhow.
+    abandoned: AtomicBool,
+}
+
+impl SledEnd {
+    /// The end of a database, to be dropped behind it: as what comes first in a pattern is.
+    fn of(sled: sled::Db) -> (Arc<Self>, sled::Db) {
+        (Arc::new(Self { sled: Some(sled.clone()), abandoned: AtomicBool::new(false) }), sled)
+    }
+
+    fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    /// A failure leaves in doubt what is on the disk: from then on nothing more is to be written, also not at the end.
+    fn checked<T>(&self, result: Result<T, sled::Error>) -> Result<T, StoreError> {
+        result.map_err(|problem| {
+            let problem = StoreError::from(problem);
+            if !matches!(problem, StoreError::Damaged) {
+                self.abandon();
+            }
+            problem
+        })
+    }
+}
+
+impl Drop for SledEnd {
+    fn drop(&mut self) {
+        let sled = self.sled.take();
+        if self.abandoned.load(Ordering::Relaxed) {
+            // Its memory goes with the process.
+            std::mem::forget(sled);
+        } else if let Err(panic) = panics::catch(|| drop(sled)) {
+            tracing::error!("the store could not be closed in order; nothing that was acknowledged is lost: {panic}");
+        }
+    }
 }
 
 impl Db {
     /// Whether there is a database in a folder.
-    pub(super) fn exists(directory: &Path) -> bool {
-        directory.join("data").join("db").exists()
-    }
-
-    /// Whether a process has the database in a folder open.
-    pub(super) fn is_in_use(directory: &Path) -> bool {
-        directory.join("lock").exists() && matches!(lock(directory), Err(StoreError::InUse { .. }))
-    }
-
-    /// The process that takes signals for the database in a folder.
-    pub(super) fn signalled(directory: &Path) -> io::Result<Option<Pid>> {
-        let lock = match File::open(directory.join("lock")) {
-            Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(None),
-            lock => lock?,
-        };
-        let held = fcntl_getlk(&lock, &Flock::from(FlockType::WriteLock))?;
-        // A process that cannot be seen from here has no number here, or none above zero.
-        Ok(held.and_then(|held| held.pid).filter(|process| process.as_raw_nonzero().get() > 0))
+    pub(super) fn exists(directory: &Path) -> io::Result<bool> {
+        directory.join("data").join("db").try_exists()
     }
 
     /// Lets it be known that this process takes signals for the database.
-    ///
-    /// What a process writes of itself says nothing of whether it still lives, or whether another has its number by now.
-    /// So the number comes from the system, which gives that of who holds such a lock.
     pub(super) fn take_signals(&self) {
-        // Where a file cannot be locked so, nobody can be told, and no more than that.
-        let _ = fcntl_lock(&*self.lock, FlockOperation::NonBlockingLockExclusive);
+        self.lock.iter().for_each(|file| lock::take_signals(file));
     }
 
     /// Opens the database in a folder, making it if there is none. One that cannot be read is set aside.
-    pub(super) fn open(directory: &Path, cache_bytes: u64) -> Result<(Self, Option<SetAside>), StoreError> {
+    pub(super) fn open(directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
         fs::create_dir_all(directory).map_err(in_directory)?;
-        let mut lock = lock(directory)?;
-        lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(in_directory)?;
+        let lock = lock::for_writing(directory)?;
         let data = directory.join("data");
         remove_unfinished_snapshots(&data).map_err(in_directory)?;
-        let mut set_aside = None;
         let sled = match open_sled(&data, cache_bytes) {
             Ok(sled) => sled,
             Err(Damage::Elsewhere(problem) | Damage::Locked(problem)) => return Err(in_directory(problem)),
             Err(Damage::Data(reason)) => {
-                let aside = directory.join(format!("damaged-{}", Timestamp::now().format("%Y%m%dT%H%M%S%3f")));
-                fs::rename(&data, &aside).map_err(in_directory)?;
-                set_aside = Some(SetAside { directory: aside, reason });
+                set_aside::set_aside(&data, directory, &reason)?;
                 open_sled(&data, cache_bytes).map_err(|damage| match damage {
                     Damage::Elsewhere(problem) | Damage::Locked(problem) => in_directory(problem),
                     Damage::Data(reason) => in_directory(io::Error::other(reason)),
                 })?
             }
         };
+        let (end, sled) = SledEnd::of(sled);
+        let in_directory = |problem| {
+            end.abandon();
+            in_directory(problem)
+        };
         // sled never syncs its settings, and a file that was just made is only there for good when its folder is synced.
         let file = File::options().write(true).open(data.join("db")).map_err(in_directory)?;
         for path in [data.join("conf"), data.join("db"), data, directory.to_owned()] {
             File::open(&path).and_then(|file| file.sync_all()).map_err(in_directory)?;
         }
-        Ok((Self { sled, file: file.into(), lock: lock.into() }, set_aside))
+        Ok(Self { sled, file: file.into(), lock: Some(lock.into()), end })
+    }
+
+    /// Opens a private copy of the database in a folder, in which nothing is changed.
+    pub(super) fn open_copy(directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        let unreadable = |problem| StoreError::Unreadable { directory: directory.to_owned(), problem };
+        if !Self::exists(directory).map_err(unreadable)? {
+            return Err(StoreError::None { directory: directory.to_owned() });
+        }
+        let lock = lock::for_reading(directory)?;
+        let copy = PrivateCopy::of(&directory.join("data"), directory)?;
+        if lock.is_none() && lock::is_in_use(directory) {
+            // Its first process began while the copy was made.
+            return Err(StoreError::InUse { directory: directory.to_owned() });
+        }
+        drop(lock);
+        let not_opened = |problem| StoreError::NotCopied { folder: copy.path().to_owned(), problem };
+        remove_unfinished_snapshots(copy.path()).map_err(not_opened)?;
+        let sled = open_sled(copy.path(), cache_bytes).map_err(|damage| match damage {
+            Damage::Elsewhere(problem) | Damage::Locked(problem) => not_opened(problem),
+            Damage::Data(reason) => StoreError::DamagedStore { directory: directory.to_owned(), reason },
+        })?;
+        let (end, sled) = SledEnd::of(sled);
+        // There is nothing to be written to a copy at the end.
+        end.abandon();
+        let file = File::open(copy.path().join("db")).map_err(not_opened)?;
+        // sled has its file open and reads no other: the copy is removed now, so that also a process that is killed leaves
+        // none behind.
+        drop(copy);
+        Ok(Self { sled, file: file.into(), lock: None, end })
     }
 
     /// A table, made if there is none.
     pub(super) fn table(&self, name: &str) -> Result<Table, StoreError> {
-        Ok(Table { tree: self.sled.open_tree(name)? })
+        let tree = self.end.checked(self.sled.open_tree(name))?;
+        Ok(Table { tree, end: Arc::clone(&self.end) })
     }
 
     /// Makes everything written so far durable: it survives the power being cut after this returns.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
-        fail::fail_point!("store::sync");
-        self.sled.flush()?;
-        self.file.sync_data().map_err(StoreError::Sync)
+        let sync = || {
+            fail::fail_point!("store::sync", |_| Err(io::Error::from_raw_os_error(5).into()));
+            self.sled.flush()?;
+            Ok(self.file.sync_data()?)
+        };
+        self.end.checked(sync())
     }
 
     /// The size of the database on the disk, in bytes.
     pub(super) fn size_bytes(&self) -> Result<u64, StoreError> {
-        Ok(self.sled.size_on_disk()?)
-    }
-}
-
-fn lock(directory: &Path) -> Result<File, StoreError> {
-    let path = directory.join("lock");
-    let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(in_directory)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { directory: directory.to_owned() }),
-        Err(TryLockError::Error(problem)) => Err(in_directory(problem)),
+        self.end.checked(self.sled.size_on_disk())
     }
 }
 
@@ -190,24 +230,39 @@ fn open_once(config: &sled::Config) -> Result<sled::Db, Damage> {
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     tree: sled::Tree,
+    /// Dropped last.
+    end: Arc<SledEnd>,
 }
 
 impl Table {
     /// The value at a key.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.tree.get(key)?.map(|value| value.to_vec()))
+        Ok(self.end.checked(self.tree.get(key))?.map(|value| value.to_vec()))
+    }
+
+    /// The last key.
+    pub(super) fn last_key(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.end.checked(self.tree.last())?.map(|(key, _)| key.to_vec()))
     }
 
     /// Writes a value, which is not durable before the next [`Db::sync`].
     pub(super) fn put(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         debug_assert!(value.len() <= MAX_VALUE_BYTES, "{} bytes at once", value.len());
-        self.tree.insert(key, value)?;
+        self.end.checked(self.tree.insert(key, value))?;
         Ok(())
     }
 
     /// Removes a key.
     pub(super) fn remove(&self, key: &[u8]) -> Result<(), StoreError> {
-        self.tree.remove(key)?;
+        self.end.checked(self.tree.remove(key))?;
+        Ok(())
+    }
+
+    /// Removes all keys that begin so.
+    pub(super) fn remove_all(&self, prefix: &[u8]) -> Result<(), StoreError> {
+        for key in self.tree.scan_prefix(prefix).keys() {
+            self.end.checked(key.and_then(|key| self.tree.remove(key)))?;
+        }
         Ok(())
     }
 
@@ -226,13 +281,13 @@ impl Table {
 
     /// Reads a value that [`put_parts`](Self::put_parts) wrote.
     pub(super) fn get_parts(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(first) = self.tree.get(part_key(key, 0))? else { return Ok(None) };
+        let Some(first) = self.get(&part_key(key, 0))? else { return Ok(None) };
         let mut decoder = Decoder::new(&first);
         let length: usize = decoder.narrow()?;
         let mut value = decoder.rest().to_vec();
         let mut part = 1;
         while value.len() < length {
-            let Some(bytes) = self.tree.get(part_key(key, part))? else { return Err(StoreError::Damaged) };
+            let Some(bytes) = self.get(&part_key(key, part))? else { return Err(StoreError::Damaged) };
             value.extend_from_slice(&bytes);
             part += 1;
         }
@@ -243,14 +298,21 @@ impl Table {
 
     /// All keys that begin so, in their order.
     pub(super) fn keys(&self, prefix: &[u8]) -> impl Iterator<Item = Result<Vec<u8>, StoreError>> + use<> {
-        self.tree.scan_prefix(prefix).keys().map(|key| Ok(key?.to_vec()))
+        let end = Arc::clone(&self.end);
+        self.tree.scan_prefix(prefix).keys().map(move |key| Ok(end.checked(key)?.to_vec()))
     }
 
-    /// All keys and values, in the order of the keys.
+    /// All keys and values, in the order of the keys. Ends behind the first error: sled would repeat it without end.
     pub(super) fn iter(&self) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
-        self.tree.iter().map(|entry| {
-            let (key, value) = entry?;
+        let end = Arc::clone(&self.end);
+        let entries = self.tree.iter().map(move |entry| {
+            let (key, value) = end.checked(entry)?;
             Ok((key.to_vec(), value.to_vec()))
+        });
+        entries.scan(false, |ended, entry: Result<_, StoreError>| {
+            let goes_on = !*ended;
+            *ended = entry.is_err();
+            goes_on.then_some(entry)
         })
     }
 }
@@ -263,6 +325,8 @@ impl From<sled::Error> for StoreError {
     fn from(problem: sled::Error) -> Self {
         match problem {
             sled::Error::Io(problem) => Self::Sync(problem),
+            // Some of its pages cannot be read; the others can.
+            sled::Error::Corruption { .. } => Self::Damaged,
             other => Self::Database(other.to_string()),
         }
     }
@@ -275,7 +339,7 @@ mod tests {
     #[test]
     fn a_large_value_comes_back_whole_also_over_a_larger_one() {
         let directory = tempfile::tempdir().unwrap();
-        let (db, _) = Db::open(directory.path(), 1 << 20).unwrap();
+        let db = Db::open(directory.path(), 1 << 20).unwrap();
         let table = db.table("parts").unwrap();
         for size in [200_000, 100_000, 24_576, 24_575, 1, 0] {
             let value: Vec<u8> = (0..=250).cycle().take(size).collect();
@@ -295,27 +359,45 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_database_is_set_aside_and_a_fresh_one_made() {
+    fn a_damaged_database_is_set_aside_a_few_times_and_then_the_start_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         drop(Db::open(directory.path(), 1 << 20).unwrap());
-        fs::write(directory.path().join("data/conf"), b"not what sled wrote").unwrap();
-        let (_, set_aside) = Db::open(directory.path(), 1 << 20).unwrap();
-        let set_aside = set_aside.unwrap();
-        assert!(set_aside.directory.join("db").exists(), "{set_aside:?}");
+        for times in 0..=3 {
+            let aside = set_aside::list(directory.path()).unwrap();
+            assert_eq!(aside.len(), times);
+            assert!(aside.iter().all(|aside| aside.directory.join("db").exists()), "{aside:?}");
+            fs::write(directory.path().join("data/conf"), b"not what sled wrote").unwrap();
+            let opened = Db::open(directory.path(), 1 << 20);
+            assert_eq!(opened.is_ok(), times < 3, "{opened:?}");
+        }
+        let error = Db::open(directory.path(), 1 << 20).unwrap_err().to_string();
+        assert!(error.contains("3 damaged ones") && error.contains("move"), "{error}");
+        assert_eq!(set_aside::list(directory.path()).unwrap().len(), 3, "nothing more is set aside");
     }
 
     #[test]
     fn a_snapshot_that_a_kill_cut_short_does_not_cost_the_store() {
         let directory = tempfile::tempdir().unwrap();
-        let (db, _) = Db::open(directory.path(), 1 << 20).unwrap();
+        let db = Db::open(directory.path(), 1 << 20).unwrap();
         let table = db.table("kept").unwrap();
         table.put(b"key", b"value").unwrap();
         db.sync().unwrap();
         drop((db, table));
         fs::write(directory.path().join("data/snap.ffffffffffffffff.generating"), b"").unwrap();
-        let (db, set_aside) = Db::open(directory.path(), 1 << 20).unwrap();
-        assert_eq!(set_aside, None);
+        let db = Db::open(directory.path(), 1 << 20).unwrap();
+        assert_eq!(set_aside::list(directory.path()).unwrap(), []);
         assert_eq!(db.table("kept").unwrap().get(b"key").unwrap().as_deref(), Some(&b"value"[..]));
+    }
+
+    #[test]
+    fn a_database_that_failed_is_left_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = sled::Config::new().path(directory.path().join("data")).segment_size(SEGMENT_BYTES);
+        let db = Db::open(directory.path(), 1 << 20).unwrap();
+        let failure = || Err::<(), _>(sled::Error::Io(io::Error::from_raw_os_error(5)));
+        assert!(matches!(db.end.checked(failure()), Err(StoreError::Sync(_))));
+        drop(db);
+        assert!(matches!(open_once(&config), Err(Damage::Locked(_))), "sled has not ended, so it wrote nothing more");
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! A record holds either accepted readings of any sensors, or the closing of windows for all of them. What the open
 //! windows hold is a pure function of the journal and of the windows stored, which is all that recovery needs. Records
 //! are forgotten from the front, once every reading in them belongs to a window that is stored.
+//!
+//! A record that cannot be read costs its readings, or that closing: it is counted, and forgotten when it comes to the
+//! front. Its number tells that one is missing altogether.
 
 use std::collections::VecDeque;
 
@@ -11,6 +14,8 @@ use crate::reading::Reading;
 use crate::sensor::SensorId;
 use crate::store::StoreError;
 use crate::store::db::Table;
+use crate::store::reader::readable;
+use crate::store::unreadable::UnreadableEntries;
 use crate::time::Timestamp;
 
 /// One entry of the journal.
@@ -31,6 +36,7 @@ const TIME_UNITS: [i64; 4] = [1_000_000_000, 1_000_000, 1_000, 1];
 #[derive(Debug)]
 pub(super) struct Journal {
     table: Table,
+    unreadable: UnreadableEntries,
     /// What is in the table: the records' keys, each with the latest time that it speaks of.
     records: VecDeque<(u64, Timestamp)>,
     next: u64,
@@ -38,19 +44,45 @@ pub(super) struct Journal {
 
 impl Journal {
     /// A journal whose records have yet to be replayed.
-    pub(super) fn new(table: Table) -> Self {
-        Self { table, records: VecDeque::new(), next: 0 }
+    pub(super) fn new(table: Table, unreadable: UnreadableEntries) -> Self {
+        Self { table, unreadable, records: VecDeque::new(), next: 0 }
     }
 
-    /// Hands every record to `each`, in order. To be called once, before anything is appended.
-    pub(super) fn replay(&mut self, mut each: impl FnMut(Record)) -> Result<(), StoreError> {
+    /// Hands every record to `each`, in order. To be called once, before anything is appended. There are no readings of
+    /// sensors whose numbers are not below `numbers`.
+    pub(super) fn replay(&mut self, numbers: u32, mut each: impl FnMut(Record)) -> Result<(), StoreError> {
         for entry in self.table.iter() {
-            let (key, value) = entry?;
-            let key = u64::from_be_bytes(key.try_into().map_err(|_| StoreError::Damaged)?);
-            let record = decode(&value)?;
-            self.records.push_back((key, latest(&record)));
-            self.next = key + 1;
-            each(record);
+            let Some((key, value)) = readable(entry)? else {
+                // Nobody knows how many there are behind it: new ones are numbered far beyond.
+                self.unreadable.add("journal", &[], "readings from some record of the journal on");
+                self.next = self.next.saturating_add(1 << 32);
+                break;
+            };
+            let Ok(number) = <[u8; 8]>::try_from(&key[..]).map(u64::from_be_bytes) else {
+                self.unreadable.add("journal", &key, "a record of the journal");
+                continue;
+            };
+            if number > self.next && !self.records.is_empty() {
+                let cost = format!("records {} to {} of the journal, with their readings", self.next, number - 1);
+                self.unreadable.add("journal", &self.next.to_be_bytes(), cost);
+            }
+            self.next = number.saturating_add(1);
+            let mut record = decode(&value).ok();
+            // Without a time it stands in nobody's way.
+            self.records.push_back((number, record.as_ref().map_or(Timestamp::MIN, latest)));
+            let lost = match &mut record {
+                None => Some("what it holds"),
+                Some(Record::Closed(_)) => None,
+                Some(Record::Readings(readings)) => {
+                    let before = readings.len();
+                    readings.retain(|reading| reading.sensor.0 < numbers);
+                    (readings.len() < before).then_some("its readings of sensors that have no name")
+                }
+            };
+            if let Some(lost) = lost {
+                self.unreadable.add("journal", &key, format!("record {number} of the journal, with {lost}"));
+            }
+            record.into_iter().for_each(&mut each);
         }
         Ok(())
     }
@@ -140,7 +172,7 @@ pub(super) fn decode_readings(bytes: &[u8]) -> Result<Vec<Reading>, Corrupt> {
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<Record, Corrupt> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Record, Corrupt> {
     let mut decoder = Decoder::new(bytes);
     match decoder.unsigned()? {
         READINGS => {

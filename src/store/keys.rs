@@ -7,6 +7,8 @@ use crate::store::Progress;
 pub(super) const LATENESS_KEY: &[u8] = b"lateness";
 pub(super) const SUBSCRIPTIONS_KEY: &[u8] = b"subscriptions";
 pub(super) const KEPT_PER_INTERVAL_KEY: &[u8] = b"kept_per_interval";
+/// How many numbers were given to sensors: a number whose row is lost stays taken.
+pub(super) const NUMBERS_KEY: &[u8] = b"sensors";
 
 /// The place of a window in a ring of `slots`: places are used again, so that the files stay flat.
 pub(super) fn ring_slot(window: Window, slots: u32) -> u32 {

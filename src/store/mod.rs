@@ -6,7 +6,7 @@
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
-//! | `sensors` | sensor id | name |
+//! | `sensors` | sensor id | name; nothing for an id that is free again |
 //! | `journal` | increasing number | accepted readings, or a closing ([`Record`]) |
 //! | `held` | number | readings from ahead of the clock that are not judged yet; judging one twice changes nothing |
 //! | `windows` | sensor id, window number in the ring | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
@@ -15,14 +15,21 @@
 //! | `verdicts` | window number in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
 //! | `rejects` | number in the ring | the rejects of a commit |
 //! | `sessions` | client id | MQTT sessions that outlive their connections |
-//! | `progress` | name | how far closing, scoring and each sink are; the subscriptions at a broker |
+//! | `progress` | name | how far closing, scoring, each sink and the ids of sensors are; the subscriptions at a broker |
+//!
+//! What becomes of an entry that cannot be read is said in `reader.rs`.
 
 mod db;
+mod freeing;
 mod journal;
 mod keys;
+mod lock;
+mod private_copy;
 mod reader;
 mod rejects;
 mod runs;
+mod set_aside;
+mod unreadable;
 mod verdicts;
 mod writer;
 
@@ -31,10 +38,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
 
-pub use db::SetAside;
 pub use journal::Record;
-pub use reader::Reader;
+pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
+pub use set_aside::SetAside;
 pub use verdicts::{ChunkId, StoredChunks};
 pub use writer::Writer;
 
@@ -43,6 +50,7 @@ use crate::interval::Cut;
 use crate::store::db::{Db, Table};
 use crate::store::journal::Journal;
 use crate::store::rejects::RejectRing;
+use crate::store::unreadable::UnreadableEntries;
 
 /// Where and how much is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +109,50 @@ pub enum StoreError {
         /// What is asked for.
         configured: u32,
     },
+    /// The folder cannot be read.
+    #[error("the store {} cannot be read: {problem}; be root, or the user that anomalyd runs as", directory.display())]
+    Unreadable {
+        /// The folder.
+        directory: PathBuf,
+        /// What the system says.
+        problem: io::Error,
+    },
+    /// There is no room for a copy of the store to read.
+    #[error("a store is read from a copy, which needs {needed} bytes in {}, and {free} are free there; have TMPDIR name a folder with more room", folder.display())]
+    NoRoom {
+        /// Where the copy was to be.
+        folder: PathBuf,
+        /// How many bytes it takes.
+        needed: u64,
+        /// How many there are.
+        free: u64,
+    },
+    /// No copy of the store could be made to read.
+    #[error("a store is read from a copy, which cannot be made in {}: {problem}; have TMPDIR name a folder that can be written to", folder.display())]
+    NotCopied {
+        /// Where the copy was to be.
+        folder: PathBuf,
+        /// What the system says.
+        problem: io::Error,
+    },
+    /// The store cannot be opened to read.
+    #[error("the store {} is damaged, and nothing in it was changed: {reason}; the next start of the daemon sets it aside and begins a new one, so put back a copy of it first if there is one", directory.display())]
+    DamagedStore {
+        /// The folder.
+        directory: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The store is damaged, as were others before it.
+    #[error("the store {} is damaged: {reason}; it is not set aside as {times} damaged ones lie there already (damaged-…); see to the disk, move them elsewhere or remove them, and start again", directory.display())]
+    DamagedAgain {
+        /// The folder.
+        directory: PathBuf,
+        /// How many were set aside.
+        times: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is no store.
     #[error("there is no store in {}; was anomalyd ever run with this configuration?", directory.display())]
     None {
@@ -121,8 +173,8 @@ pub enum StoreError {
     /// The database refused.
     #[error("the database failed: {0}")]
     Database(String),
-    /// A stored value cannot be read.
-    #[error("a stored value is damaged; move the store's folder away to start anew")]
+    /// A stored value cannot be read, and there is no going on without it.
+    #[error("the store is damaged where it is needed; put back a copy of its folder, or move the folder away to start anew")]
     Damaged,
 }
 
@@ -152,13 +204,12 @@ pub struct Store {
     pub writer: Writer,
     /// Those who read.
     pub reader: Reader,
-    /// The damaged store that was set aside, if there was one.
-    pub set_aside: Option<SetAside>,
 }
 
 #[derive(Clone, Debug)]
 struct Tables {
     sensors: Table,
+    journal: Table,
     held: Table,
     windows: Table,
     heads: Table,
@@ -188,7 +239,15 @@ const FORMAT_KEY: &[u8] = b"format";
 
 /// Whether a process has the store in a folder open.
 pub fn is_in_use(directory: &Path) -> bool {
-    Db::is_in_use(directory)
+    lock::is_in_use(directory)
+}
+
+/// The damaged stores that were set aside in a folder and are still there, the oldest first.
+///
+/// # Errors
+/// When the folder cannot be looked into.
+pub fn set_aside(directory: &Path) -> io::Result<Vec<SetAside>> {
+    set_aside::list(directory)
 }
 
 /// The process that takes signals for the store in a folder, if there is one.
@@ -196,22 +255,10 @@ pub fn is_in_use(directory: &Path) -> bool {
 /// # Errors
 /// When the folder cannot be looked into.
 pub fn signalled(directory: &Path) -> io::Result<Option<Pid>> {
-    Db::signalled(directory)
+    lock::signalled(directory)
 }
 
 impl Store {
-    /// Opens a store that is there.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), and when there is none.
-    pub fn open_existing(settings: StoreSettings) -> Result<Self, StoreError> {
-        if Db::exists(&settings.directory) {
-            Self::open(settings)
-        } else {
-            Err(StoreError::None { directory: settings.directory })
-        }
-    }
-
     /// Lets [`signalled`] find this process, until it ends. It should catch the signals by then.
     pub fn take_signals(&self) {
         self.writer.take_signals();
@@ -222,9 +269,36 @@ impl Store {
     /// # Errors
     /// When the folder cannot be used, another process has it, or it was made with other settings.
     pub fn open(settings: StoreSettings) -> Result<Self, StoreError> {
-        let (db, set_aside) = Db::open(&settings.directory, settings.cache_bytes)?;
-        let tables = Tables {
+        let db = Db::open(&settings.directory, settings.cache_bytes)?;
+        let tables = Tables::of(&db)?;
+        check_format(&tables.progress, &settings)?;
+        let unreadable = UnreadableEntries::default();
+        let journal = Journal::new(tables.journal.clone(), unreadable.clone());
+        let rejects = RejectRing::open(tables.rejects.clone(), settings.reject_blocks)?;
+        let reader = Reader::new(db.clone(), tables.clone(), settings.clone(), unreadable);
+        let numbers = reader.numbers()?;
+        let writer = Writer::new(db, tables, journal, rejects, settings, numbers);
+        Ok(Self { writer, reader })
+    }
+}
+
+/// Reads a store that no process writes to, and changes nothing in its folder: what is read is a private copy.
+///
+/// # Errors
+/// When there is no store, it cannot be read, it is in use, there is no room for the copy, or it was made with other
+/// settings.
+pub fn read(settings: StoreSettings) -> Result<Reader, StoreError> {
+    let db = Db::open_copy(&settings.directory, settings.cache_bytes)?;
+    let tables = Tables::of(&db)?;
+    check_format(&tables.progress, &settings)?;
+    Ok(Reader::new(db, tables, settings, UnreadableEntries::default()))
+}
+
+impl Tables {
+    fn of(db: &Db) -> Result<Self, StoreError> {
+        Ok(Self {
             sensors: db.table("sensors")?,
+            journal: db.table("journal")?,
             held: db.table("held")?,
             windows: db.table("windows")?,
             heads: db.table("heads")?,
@@ -233,13 +307,7 @@ impl Store {
             rejects: db.table("rejects")?,
             sessions: db.table("sessions")?,
             progress: db.table("progress")?,
-        };
-        check_format(&tables.progress, &settings)?;
-        let journal = Journal::new(db.table("journal")?);
-        let rejects = RejectRing::open(tables.rejects.clone(), settings.reject_blocks)?;
-        let reader = Reader::new(db.clone(), tables.clone(), settings.clone());
-        let writer = Writer::new(db, tables, journal, rejects, settings);
-        Ok(Self { writer, reader, set_aside })
+        })
     }
 }
 

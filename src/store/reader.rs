@@ -1,17 +1,35 @@
 //! Reading from the store.
+//!
+//! An entry that cannot be read costs itself, and never what stands beside it. It is counted and named in the log
+//! (`unreadable.rs`), and whoever reads goes on without it:
+//!
+//! | what cannot be read | what is lost |
+//! | --- | --- |
+//! | a sensor's name | the name: nobody gets the number, and the sensor gets another when it sends again |
+//! | a sensor's head | where its closing and its deadband were: it goes on from the common closing |
+//! | a window | the window: a scoring that needs it fails, which is not held against the model, and no file is written |
+//! | a run | the run: it is not published, and is begun anew if it is still due |
+//! | a chunk of verdicts | the verdicts of its sensors in that run, unless the run goes on: then they are made again |
+//! | rejects of a commit | those rejects |
+//! | a session | the session: its client is told that there is none |
+//! | how far closing or scoring is | nothing: the ledger's newest run tells it |
+//! | how far a sink is | nothing: what is in the ledger is published again |
+//! | the journal's lateness | nothing: as much is assumed as the ring of windows is long |
+//! | a record of the journal | its readings, see `journal.rs` |
 
 use std::time::Duration;
 
-use crate::codec::Decoder;
-use crate::interval::Window;
+use crate::codec::{Corrupt, Decoder};
+use crate::interval::{Interval, Window};
 use crate::reading::Reading;
-use crate::run::Run;
-use crate::sensor::{SensorId, SensorName};
-use crate::store::db::Db;
+use crate::run::{Run, RunState};
+use crate::sensor::{NumberedSensor, SensorId, SensorName};
+use crate::store::db::{Db, Table};
 use crate::store::journal::decode_readings;
 use crate::store::keys::{
-    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
+    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
 };
+use crate::store::unreadable::UnreadableEntries;
 use crate::store::{ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, rejects, runs, verdicts};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -20,175 +38,316 @@ use crate::window::{SensorHead, WindowBlock};
 /// Reads from the store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    db: Db,
-    tables: Tables,
-    settings: StoreSettings,
+    pub(super) db: Db,
+    pub(super) tables: Tables,
+    pub(super) settings: StoreSettings,
+    pub(super) unreadable: UnreadableEntries,
 }
 
+/// A sensor's intervals of a window that was closed, as far as the store has them.
+#[derive(Clone, PartialEq, Debug)]
+pub enum StoredIntervals {
+    /// All of them. There are none when the window held no readings.
+    Kept(Vec<Interval>),
+    /// A later window has taken the place of this one in the ring: nobody knows what it held.
+    Overwritten,
+    /// The entry is damaged.
+    Unreadable,
+}
+
+/// More numbers of sensors than any configuration allows: what lies beyond is damage.
+const MAX_NUMBERS: u32 = 1 << 25;
+
 impl Reader {
-    pub(super) fn new(db: Db, tables: Tables, settings: StoreSettings) -> Self {
-        Self { db, tables, settings }
+    pub(super) fn new(db: Db, tables: Tables, settings: StoreSettings, unreadable: UnreadableEntries) -> Self {
+        Self { db, tables, settings, unreadable }
     }
 
-    /// All sensors that have a number, in the order of their numbers.
+    /// What each of the numbers stands for that were ever given to sensors, in their order.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
-    pub fn sensors(&self) -> Result<Vec<SensorName>, StoreError> {
-        let decode = |entry: Result<(Vec<u8>, Vec<u8>), StoreError>| {
-            let (_, value) = entry?;
-            let mut decoder = Decoder::new(&value);
-            SensorName::new(decoder.text()?, decoder.text()?).map_err(|_| StoreError::Damaged)
+    /// When the database refuses.
+    pub fn sensors(&self) -> Result<Vec<NumberedSensor>, StoreError> {
+        let numbers = self.numbers()?;
+        let mut sensors = vec![NumberedSensor::Unreadable; numbers as usize];
+        for (number, value) in self.entries("sensors", &self.tables.sensors, numbers)? {
+            if let Some(sensor) = sensors.get_mut(number as usize) {
+                *sensor = decode_sensor(&value).unwrap_or(NumberedSensor::Unreadable);
+            }
+        }
+        for (number, _) in (0_u32..).zip(&sensors).filter(|(_, sensor)| **sensor == NumberedSensor::Unreadable) {
+            let cost = format!("the name of sensor number {number}, which is given to no other");
+            self.unreadable.add("sensors", &number.to_be_bytes(), cost);
+        }
+        Ok(sensors)
+    }
+
+    /// How many numbers were ever given to sensors.
+    pub(super) fn numbers(&self) -> Result<u32, StoreError> {
+        let noted = match readable(self.tables.progress.get(NUMBERS_KEY))? {
+            Some(Some(bytes)) => number_of(&bytes).unwrap_or(0),
+            // A store of an earlier version does not say.
+            Some(None) | None => 0,
         };
-        self.tables.sensors.iter().map(decode).collect()
+        let mut numbers = noted;
+        for table in [&self.tables.sensors, &self.tables.heads] {
+            let last = readable(table.last_key())?.flatten();
+            numbers = numbers.max(last.and_then(|key| number_of(&key)).map_or(0, |last| last.saturating_add(1)));
+        }
+        Ok(numbers.min(MAX_NUMBERS))
     }
 
     /// The readings that wait for the clock, by the numbers that they are stored under.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses.
     pub fn held(&self) -> Result<Vec<(u64, Vec<Reading>)>, StoreError> {
-        let decode = |entry: Result<(Vec<u8>, Vec<u8>), StoreError>| {
-            let (key, value) = entry?;
-            let number = u64::from_be_bytes(key.try_into().map_err(|_| StoreError::Damaged)?);
-            Ok((number, decode_readings(&value)?))
-        };
-        self.tables.held.iter().map(decode).collect()
+        let mut held = Vec::new();
+        for entry in self.tables.held.iter() {
+            let Some((key, value)) = readable(entry)? else {
+                self.unreadable.add("held", &[], "some readings that waited for the clock");
+                break;
+            };
+            match (<[u8; 8]>::try_from(key.as_slice()), decode_readings(&value)) {
+                (Ok(number), Ok(readings)) => held.push((u64::from_be_bytes(number), readings)),
+                _ => self.unreadable.add("held", &key, "the readings of a commit that waited for the clock"),
+            }
+        }
+        Ok(held)
     }
 
     /// What outlives the windows of each sensor that has any.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses.
     pub fn heads(&self) -> Result<Vec<SensorHead>, StoreError> {
-        let decode = |entry: Result<(Vec<u8>, Vec<u8>), StoreError>| {
-            let (key, value) = entry?;
-            let sensor = SensorId(u32::from_be_bytes(key.try_into().map_err(|_| StoreError::Damaged)?));
-            let mut decoder = Decoder::new(&value);
-            let closed = Timestamp::from_nanos(decoder.signed()?);
-            Ok(SensorHead { sensor, closed, last_value: decoder.float()? })
-        };
-        self.tables.heads.iter().map(decode).collect()
+        let mut heads = Vec::new();
+        for (number, value) in self.entries("heads", &self.tables.heads, self.numbers()?)? {
+            match decode_head(SensorId(number), &value) {
+                Ok(head) => heads.push(head),
+                Err(Corrupt) => {
+                    let cost = format!("where the windows of sensor number {number} were, which goes on with the others");
+                    self.unreadable.add("heads", &number.to_be_bytes(), cost);
+                }
+            }
+        }
+        Ok(heads)
     }
 
-    /// The intervals of a sensor's window; `None` when it held no readings, or is no longer kept.
+    /// A sensor's window; `None` when it held no readings, or is no longer kept.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses, or the window is damaged: then whoever needs it has failed.
     pub fn window(&self, sensor: SensorId, window: Window) -> Result<Option<WindowBlock>, StoreError> {
-        let key = window_key(sensor, window, self.settings.windows);
-        let Some(bytes) = self.tables.windows.get_parts(&key)? else { return Ok(None) };
-        let block = WindowBlock::from_bytes(bytes);
-        Ok((block.window_start()? == window.start()).then_some(block))
+        match self.stored_window(sensor, window)? {
+            Some(Some((start, block))) => Ok((start == window.start()).then_some(block)),
+            Some(None) => Ok(None),
+            None => Err(StoreError::Damaged),
+        }
     }
 
-    /// Whether a later window has taken a sensor's window's place in the ring: then nobody knows what it held.
+    /// A sensor's intervals of a window that was closed.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
-    pub fn is_overwritten(&self, sensor: SensorId, window: Window) -> Result<bool, StoreError> {
+    /// When the database refuses.
+    pub fn intervals(&self, sensor: SensorId, window: Window) -> Result<StoredIntervals, StoreError> {
+        let (start, block) = match self.stored_window(sensor, window)? {
+            Some(Some(stored)) => stored,
+            Some(None) => return Ok(StoredIntervals::Kept(Vec::new())),
+            None => return Ok(StoredIntervals::Unreadable),
+        };
+        if start > window.start() {
+            return Ok(StoredIntervals::Overwritten);
+        }
+        if start < window.start() {
+            return Ok(StoredIntervals::Kept(Vec::new()));
+        }
+        Ok(match block.intervals(self.settings.cut) {
+            Ok(intervals) => StoredIntervals::Kept(intervals),
+            Err(Corrupt) => {
+                self.add_window(sensor, window);
+                StoredIntervals::Unreadable
+            }
+        })
+    }
+
+    /// What is at a window's place in the ring, if anything, with the start of its window. `None` when it cannot be read.
+    #[expect(clippy::option_option, reason = "what is not there and what cannot be read are two things")]
+    fn stored_window(
+        &self,
+        sensor: SensorId,
+        window: Window,
+    ) -> Result<Option<Option<(Timestamp, WindowBlock)>>, StoreError> {
         let key = window_key(sensor, window, self.settings.windows);
-        let Some(bytes) = self.tables.windows.get_parts(&key)? else { return Ok(false) };
-        Ok(WindowBlock::from_bytes(bytes).window_start()? > window.start())
+        let block = match readable(self.tables.windows.get_parts(&key))? {
+            Some(None) => return Ok(Some(None)),
+            block => block.flatten().map(WindowBlock::from_bytes),
+        };
+        let stored = block.and_then(|block| Some((block.window_start().ok()?, block)));
+        if stored.is_none() {
+            self.add_window(sensor, window);
+        }
+        Ok(stored.map(Some))
+    }
+
+    fn add_window(&self, sensor: SensorId, window: Window) {
+        let key = window_key(sensor, window, self.settings.windows);
+        let cost = format!("the window {} of sensor number {}", window.start(), sensor.0);
+        self.unreadable.add("windows", &key, cost);
     }
 
     /// The run of a window, if the ledger has it.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses.
     pub fn run(&self, window: Window) -> Result<Option<Run>, StoreError> {
         let slot = ring_slot(window, self.settings.runs);
-        let Some(bytes) = self.tables.runs.get(&slot.to_be_bytes())? else { return Ok(None) };
-        let run = runs::decode(self.settings.cut, &bytes)?;
-        Ok((run.window == window).then_some(run))
+        let run = match readable(self.tables.runs.get(&slot.to_be_bytes()))? {
+            Some(None) => return Ok(None),
+            bytes => self.decode_run(slot, bytes.flatten().as_deref()),
+        };
+        Ok(run.filter(|run| run.window == window))
     }
 
     /// All runs in the ledger, the oldest first.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses.
     pub fn runs(&self) -> Result<Vec<Run>, StoreError> {
-        let runs: Result<Vec<_>, StoreError> =
-            self.tables.runs.iter().map(|entry| Ok(runs::decode(self.settings.cut, &entry?.1)?)).collect();
-        let mut runs = runs?;
+        let entries = self.entries("runs", &self.tables.runs, self.settings.runs)?;
+        let mut runs: Vec<_> =
+            entries.into_iter().filter_map(|(slot, bytes)| self.decode_run(slot, Some(&bytes))).collect();
         runs.sort_by_key(|run| run.window);
         Ok(runs)
     }
 
-    /// The verdicts of one chunk of a run; none when it is not stored.
+    fn decode_run(&self, slot: u32, bytes: Option<&[u8]>) -> Option<Run> {
+        let run = bytes.and_then(|bytes| runs::decode(self.settings.cut, bytes).ok());
+        // A run in another's place would be published in its stead.
+        let run = run.filter(|run| ring_slot(run.window, self.settings.runs) == slot);
+        if run.is_none() {
+            let cost = format!("the run at place {slot} of the ledger, which is not published");
+            self.unreadable.add("runs", &slot.to_be_bytes(), cost);
+        }
+        run
+    }
+
+    /// The verdicts of one chunk of a run; none when it is not stored, or cannot be read.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses.
     pub fn verdicts(&self, window: Window, chunk: ChunkId) -> Result<Vec<Verdict>, StoreError> {
         let key = chunk.key(ring_slot(window, self.settings.runs));
-        match self.tables.verdicts.get_parts(&key)? {
-            Some(bytes) => Ok(verdicts::decode(window, &bytes)?),
-            None => Ok(Vec::new()),
+        let verdicts = match readable(self.tables.verdicts.get_parts(&key))? {
+            Some(None) => return Ok(Vec::new()),
+            bytes => bytes.flatten().and_then(|bytes| verdicts::decode(window, chunk, &bytes).ok()),
+        };
+        if verdicts.is_none() {
+            let cost = format!("verdicts of the run of {} (chunk {chunk})", window.start());
+            self.unreadable.add("verdicts", &key, cost);
         }
+        Ok(verdicts.unwrap_or_default())
     }
 
     /// The rejects of each commit that are kept, the oldest first.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses.
     pub fn rejects(&self) -> Result<Vec<StoredRejects>, StoreError> {
-        rejects::read(&self.tables.rejects, self.settings.reject_blocks)
+        rejects::read(&self.tables.rejects, self.settings.reject_blocks, &self.unreadable)
     }
 
     /// The client ids of all MQTT sessions that are remembered.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses.
     pub fn sessions(&self) -> Result<Vec<String>, StoreError> {
-        let decode = |entry: Result<(Vec<u8>, Vec<u8>), StoreError>| {
-            String::from_utf8(entry?.0).map_err(|_| StoreError::Damaged)
-        };
-        self.tables.sessions.iter().map(decode).collect()
+        let mut sessions = Vec::new();
+        for entry in self.tables.sessions.iter() {
+            match readable(entry)?.map(|(key, _)| String::from_utf8(key)) {
+                Some(Ok(client)) => sessions.push(client),
+                Some(Err(client)) => self.unreadable.add("sessions", client.as_bytes(), "a session"),
+                None => self.unreadable.add("sessions", &[], "some sessions"),
+            }
+        }
+        Ok(sessions)
     }
 
     /// The topic filters that a broker holds for us, as far as was noted.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses.
     pub fn subscriptions(&self) -> Result<Vec<String>, StoreError> {
-        let Some(bytes) = self.tables.progress.get(SUBSCRIPTIONS_KEY)? else { return Ok(Vec::new()) };
-        let mut decoder = Decoder::new(&bytes);
-        let mut filters = Vec::new();
-        while !decoder.is_at_end() {
-            filters.push(decoder.text()?.to_owned());
-        }
-        Ok(filters)
+        let filters = match readable(self.tables.progress.get(SUBSCRIPTIONS_KEY))? {
+            Some(None) => return Ok(Vec::new()),
+            bytes => bytes.flatten().and_then(|bytes| decode_subscriptions(&bytes).ok()),
+        };
+        Ok(filters.unwrap_or_else(|| {
+            let cost = "which subscriptions the broker holds: those of removed routes are not taken back";
+            self.unreadable.add("progress", SUBSCRIPTIONS_KEY, cost);
+            Vec::new()
+        }))
     }
 
     /// How far something is; `None` before it began.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses.
     pub fn progress(&self, progress: Progress<'_>) -> Result<Option<Timestamp>, StoreError> {
-        let Some(bytes) = self.tables.progress.get(&progress_key(progress))? else { return Ok(None) };
-        let nanos = bytes.try_into().map_err(|_| StoreError::Damaged)?;
-        Ok(Some(Timestamp::from_nanos(i64::from_be_bytes(nanos))))
+        let key = progress_key(progress);
+        let bytes = match readable(self.tables.progress.get(&key))? {
+            Some(None) => return Ok(None),
+            bytes => bytes.flatten().and_then(|bytes| bytes.try_into().ok()),
+        };
+        if let Some(nanos) = bytes {
+            return Ok(Some(Timestamp::from_nanos(i64::from_be_bytes(nanos))));
+        }
+        let cost = format!("how far \"{}\" is, which the ledger of runs tells instead", String::from_utf8_lossy(&key));
+        self.unreadable.add("progress", &key, cost);
+        let runs = self.runs()?;
+        let is_finished = |run: &&Run| matches!(run.state, RunState::Finished(_));
+        let run = match progress {
+            // A run begins when all windows before its end are closed.
+            Progress::Closed => runs.last(),
+            Progress::Scored => runs.iter().rfind(is_finished),
+            Progress::Published { .. } => None,
+        };
+        Ok(run.map(|run| run.window.end()))
     }
 
     /// The largest lateness under which readings in the journal were accepted.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses.
     pub fn lateness(&self) -> Result<Span, StoreError> {
-        let Some(bytes) = self.tables.progress.get(LATENESS_KEY)? else { return Ok(Span::ZERO) };
-        let nanos = u64::from_be_bytes(bytes.try_into().map_err(|_| StoreError::Damaged)?);
-        Ok(Span::from(Duration::from_nanos(nanos)))
+        let bytes = match readable(self.tables.progress.get(LATENESS_KEY))? {
+            Some(None) => return Ok(Span::ZERO),
+            bytes => bytes.flatten().and_then(|bytes| bytes.try_into().ok()),
+        };
+        Ok(match bytes {
+            Some(nanos) => Span::from(Duration::from_nanos(u64::from_be_bytes(nanos))),
+            None => {
+                self.unreadable.add("progress", LATENESS_KEY, "under which lateness readings were accepted");
+                self.settings.cut.window().times(i64::from(self.settings.windows))
+            }
+        })
     }
 
     /// How many readings an interval kept whole at most, when readings in the journal were accepted; `None` in a store
     /// that did not note it.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses.
     pub fn kept_per_interval(&self) -> Result<Option<usize>, StoreError> {
-        let Some(bytes) = self.tables.progress.get(KEPT_PER_INTERVAL_KEY)? else { return Ok(None) };
-        let kept = u64::from_be_bytes(bytes.try_into().map_err(|_| StoreError::Damaged)?);
-        Ok(Some(usize::try_from(kept).unwrap_or(usize::MAX)))
+        let kept = match readable(self.tables.progress.get(KEPT_PER_INTERVAL_KEY))? {
+            Some(None) => return Ok(None),
+            bytes => bytes.flatten().and_then(|bytes| bytes.try_into().ok()),
+        };
+        let Some(kept) = kept else {
+            self.unreadable.add("progress", KEPT_PER_INTERVAL_KEY, "how many readings an interval kept");
+            return Ok(None);
+        };
+        Ok(Some(usize::try_from(u64::from_be_bytes(kept)).unwrap_or(usize::MAX)))
     }
 
     /// The size of the store on the disk, in bytes.
@@ -198,4 +357,72 @@ impl Reader {
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
         self.db.size_bytes()
     }
+
+    /// The entries of a table whose keys are the numbers below `count`, in their order. Where a part of the table cannot be
+    /// read, the entries behind it are looked for one by one.
+    pub(super) fn entries(
+        &self,
+        name: &'static str,
+        table: &Table,
+        count: u32,
+    ) -> Result<Vec<(u32, Vec<u8>)>, StoreError> {
+        let mut entries = Vec::new();
+        let mut next = 0;
+        for entry in table.iter() {
+            match readable(entry)? {
+                Some((key, value)) => match number_of(&key).filter(|number| *number < count) {
+                    Some(number) => {
+                        next = number + 1;
+                        entries.push((number, value));
+                    }
+                    None => self.unreadable.add(name, &key, "its key"),
+                },
+                None => {
+                    for number in next..count {
+                        let key = number.to_be_bytes();
+                        match readable(table.get(&key))? {
+                            Some(value) => entries.extend(value.map(|value| (number, value))),
+                            None => self.unreadable.add(name, &key, format!("number {number}")),
+                        }
+                    }
+                }
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// `None` for what is damaged.
+pub(super) fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(StoreError::Damaged) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn decode_subscriptions(bytes: &[u8]) -> Result<Vec<String>, Corrupt> {
+    let mut decoder = Decoder::new(bytes);
+    let mut filters = Vec::new();
+    while !decoder.is_at_end() {
+        filters.push(decoder.text()?.to_owned());
+    }
+    Ok(filters)
+}
+
+fn number_of(bytes: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.try_into().ok()?))
+}
+
+pub(super) fn decode_head(sensor: SensorId, bytes: &[u8]) -> Result<SensorHead, Corrupt> {
+    let mut decoder = Decoder::new(bytes);
+    Ok(SensorHead { sensor, closed: Timestamp::from_nanos(decoder.signed()?), last_value: decoder.float()? })
+}
+
+fn decode_sensor(bytes: &[u8]) -> Result<NumberedSensor, Corrupt> {
+    if bytes.is_empty() {
+        return Ok(NumberedSensor::Freed);
+    }
+    let mut decoder = Decoder::new(bytes);
+    SensorName::new(decoder.text()?, decoder.text()?).map(NumberedSensor::Named).map_err(|_| Corrupt)
 }

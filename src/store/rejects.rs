@@ -4,6 +4,7 @@ use crate::codec::{Corrupt, Decoder, Encoder};
 use crate::reading::Rejects;
 use crate::store::StoreError;
 use crate::store::db::Table;
+use crate::store::unreadable::UnreadableEntries;
 use crate::time::Timestamp;
 
 /// The rejects of one commit as they were stored.
@@ -70,10 +71,20 @@ impl RejectRing {
 }
 
 /// The rejects of all commits that are kept, the oldest first.
-pub(super) fn read(table: &Table, slots: u32) -> Result<Vec<StoredRejects>, StoreError> {
-    let mut blocks = blocks(table, slots)?;
-    blocks.sort_by_key(|block| Decoder::new(block).unsigned());
-    Ok(blocks.iter().filter_map(|block| decode(block).ok()).collect())
+pub(super) fn read(
+    table: &Table,
+    slots: u32,
+    unreadable: &UnreadableEntries,
+) -> Result<Vec<StoredRejects>, StoreError> {
+    let mut stored = Vec::new();
+    for (slot, block) in (0_u64..).zip(blocks(table, slots)?) {
+        match decode(&block) {
+            Ok(rejects) => stored.push(rejects),
+            Err(Corrupt) => unreadable.add("rejects", &slot.to_be_bytes(), "the rejects of a commit"),
+        }
+    }
+    stored.sort_by_key(|(number, _)| *number);
+    Ok(stored.into_iter().map(|(_, rejects)| rejects).collect())
 }
 
 /// The blocks in the order of their slots, which are filled from the first.
@@ -85,9 +96,10 @@ fn blocks(table: &Table, slots: u32) -> Result<Vec<Vec<u8>>, StoreError> {
     (0..u64::from(slots)).map_while(block).collect()
 }
 
-fn decode(block: &[u8]) -> Result<StoredRejects, Corrupt> {
+/// The rejects of a commit, with the number of their block.
+fn decode(block: &[u8]) -> Result<(u64, StoredRejects), Corrupt> {
     let mut decoder = Decoder::new(block);
-    decoder.unsigned()?;
+    let number = decoder.unsigned()?;
     let mut counts = Vec::new();
     for _ in 0..decoder.unsigned()? {
         counts.push((decoder.text()?.to_owned(), decoder.unsigned()?));
@@ -99,5 +111,5 @@ fn decode(block: &[u8]) -> Result<StoredRejects, Corrupt> {
             [decoder.text()?, decoder.text()?, decoder.text()?, decoder.text()?].map(str::to_owned);
         kept.push(StoredReject { received, origin, kind, reason, excerpt });
     }
-    Ok(StoredRejects { kept, counts })
+    Ok((number, StoredRejects { kept, counts }))
 }

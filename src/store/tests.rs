@@ -1,8 +1,9 @@
 use super::*;
+use crate::store::keys::{LATENESS_KEY, progress_key, ring_slot, window_key};
 use crate::interval::{Interval, Window};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::run::{Closing, Run, RunState, Tally};
-use crate::sensor::{SensorId, SensorName};
+use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::time::{Span, Timestamp};
 use crate::verdict::{Outcome, Verdict};
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
@@ -35,6 +36,10 @@ fn closed_window(sensor: u32, index: i64, value: f64) -> ClosedWindow {
     ClosedWindow { window, block: block.finish(), head }
 }
 
+fn is_overwritten(reader: &Reader, sensor: SensorId, window: Window) -> bool {
+    reader.intervals(sensor, window).unwrap() == StoredIntervals::Overwritten
+}
+
 fn reading(hour: i64, value: f64) -> Reading {
     Reading { sensor: SensorId(1), time: Timestamp::default() + hours(hour), value }
 }
@@ -64,7 +69,6 @@ fn the_subscriptions_noted_last_are_there_after_a_restart() {
 fn what_was_committed_is_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
-    let name = SensorName::new("press-1", "vibration").unwrap();
     let run = Run {
         window: window(5),
         scope: 1,
@@ -76,7 +80,7 @@ fn what_was_committed_is_there_after_a_restart() {
     {
         let (mut store, _) = reopened(&settings);
         let writer = &mut store.writer;
-        writer.add_sensors(&[(SensorId(0), name.clone())]).unwrap();
+        writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]).unwrap();
         writer.append_readings(&[reading(5, 1.5)]).unwrap();
         writer.put_window(&closed_window(0, 4, 2.5)).unwrap();
         writer.put_run(&run).unwrap();
@@ -88,7 +92,7 @@ fn what_was_committed_is_there_after_a_restart() {
     let (store, records) = reopened(&settings);
     let reader = &store.reader;
     assert_eq!(records, [Record::Readings(vec![reading(5, 1.5)])]);
-    assert_eq!(reader.sensors().unwrap(), [name]);
+    assert_eq!(reader.sensors().unwrap(), [named("a"), named("b")]);
     assert_eq!(reader.heads().unwrap(), [closed_window(0, 4, 2.5).head]);
     assert_eq!(reader.window(SensorId(0), window(4)).unwrap(), Some(closed_window(0, 4, 2.5).block));
     assert_eq!(reader.run(window(5)).unwrap(), Some(run.clone()));
@@ -138,6 +142,7 @@ fn the_journal_forgets_what_stored_windows_cover_and_no_more() {
     let settings = settings(directory.path());
     let (mut store, _) = reopened(&settings);
     let writer = &mut store.writer;
+    writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]).unwrap();
     writer.append_readings(&[reading(1, 1.0)]).unwrap();
     writer.append_readings(&[reading(1, 2.0), reading(2, 3.0)]).unwrap();
     writer.append_readings(&[reading(1, 4.0)]).unwrap();
@@ -164,9 +169,9 @@ fn the_ring_gives_the_place_of_an_old_window_to_a_new_one() {
         (0..7).filter(|index| store.reader.window(SensorId(0), window(*index)).unwrap().is_some()).collect();
     assert_eq!(kept, [2, 3, 4, 5]);
     let overwritten: Vec<_> =
-        (0..10).filter(|index| store.reader.is_overwritten(SensorId(0), window(*index)).unwrap()).collect();
+        (0..10).filter(|index| is_overwritten(&store.reader, SensorId(0), window(*index))).collect();
     assert_eq!(overwritten, [0, 1], "the others are there, or held nothing yet");
-    assert!(!store.reader.is_overwritten(SensorId(1), window(0)).unwrap(), "it was never there");
+    assert!(!is_overwritten(&store.reader, SensorId(1), window(0)), "it was never there");
 }
 
 #[test]
@@ -199,9 +204,9 @@ fn rejects_are_kept_up_to_the_bound_the_oldest_going_first() {
 fn a_store_made_with_rings_of_other_sizes_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
-    assert!(matches!(Store::open_existing(settings.clone()), Err(StoreError::None { .. })));
+    assert!(matches!(read(settings.clone()), Err(StoreError::None { .. })));
     drop(Store::open(settings.clone()).unwrap());
-    let error = Store::open_existing(StoreSettings { windows: 5, ..settings }).unwrap_err().to_string();
+    let error = read(StoreSettings { windows: 5, ..settings }).unwrap_err().to_string();
     assert!(error.contains("store.windows = 4") && error.contains("says 5"), "{error}");
 }
 
@@ -213,4 +218,234 @@ fn a_store_made_with_other_windows_is_refused_with_both() {
     let cut = Cut::new(Span::from_secs(5), Span::from_secs(3600)).unwrap();
     let error = Store::open(StoreSettings { cut, ..settings }).unwrap_err().to_string();
     assert!(error.contains("interval of 1m and a window of 1h") && error.contains("says 5s and 1h"), "{error}");
+}
+
+/// Overwrites what is stored at a key.
+fn damage(store: &Store, table: impl Fn(&Tables) -> &Table, key: &[u8]) {
+    let table = table(&store.reader.tables);
+    assert!(table.get(key).unwrap().is_some(), "there is nothing at {key:?}");
+    table.put(key, b"\xff\xff\xff").unwrap();
+}
+
+/// What `put_parts` keeps its first part under.
+fn first_part(key: [u8; 8]) -> Vec<u8> {
+    [&key[..], &[0, 0]].concat()
+}
+
+fn finished(index: i64) -> Run {
+    Run { window: window(index), scope: 1, settings: 9, state: RunState::Finished(Tally::default()) }
+}
+
+fn name(sensor: &str) -> SensorName {
+    SensorName::new("press-1", sensor).unwrap()
+}
+
+fn named(sensor: &str) -> NumberedSensor {
+    NumberedSensor::Named(name(sensor))
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_costs_itself_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut store, _) = reopened(&settings(directory.path()));
+    let verdict = |sensor| Verdict { sensor: SensorId(sensor), outcome: Outcome::NoData };
+    let writer = &mut store.writer;
+    writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b")), (SensorId(2), name("c"))]).unwrap();
+    for sensor in 0..3 {
+        writer.put_window(&closed_window(sensor, 4, 2.5)).unwrap();
+    }
+    for index in 4..7 {
+        writer.put_run(&finished(index)).unwrap();
+        writer.put_verdicts(window(index), ChunkId::of(SensorId(0)), &[verdict(0), verdict(1)]).unwrap();
+        writer.put_verdicts(window(index), ChunkId::of(SensorId(16)), &[verdict(16)]).unwrap();
+    }
+    let progresses = [Progress::Closed, Progress::Scored, Progress::Published { sink: "files" }];
+    for progress in progresses {
+        writer.put_progress(progress, window(6).end()).unwrap();
+    }
+    writer.put_lateness(Span::from_secs(7)).unwrap();
+    writer.commit().unwrap();
+
+    let reader = &store.reader;
+    damage(&store, |tables| &tables.sensors, &1_u32.to_be_bytes());
+    assert_eq!(reader.sensors().unwrap(), [named("a"), NumberedSensor::Unreadable, named("c")]);
+
+    damage(&store, |tables| &tables.heads, &1_u32.to_be_bytes());
+    let heads: Vec<_> = reader.heads().unwrap().iter().map(|head| head.sensor.0).collect();
+    assert_eq!(heads, [0, 2]);
+
+    damage(&store, |tables| &tables.windows, &first_part(window_key(SensorId(1), window(4), 4)));
+    assert!(matches!(reader.window(SensorId(1), window(4)), Err(StoreError::Damaged)), "its scoring fails");
+    assert_eq!(reader.intervals(SensorId(1), window(4)).unwrap(), StoredIntervals::Unreadable);
+    assert!(reader.window(SensorId(2), window(4)).unwrap().is_some());
+
+    damage(&store, |tables| &tables.runs, &ring_slot(window(5), 4).to_be_bytes());
+    assert_eq!(reader.runs().unwrap(), [finished(4), finished(6)]);
+    assert_eq!(reader.run(window(5)).unwrap(), None);
+
+    damage(&store, |tables| &tables.verdicts, &first_part(ChunkId::of(SensorId(0)).key(ring_slot(window(6), 4))));
+    assert_eq!(reader.verdicts(window(6), ChunkId::of(SensorId(0))).unwrap(), []);
+    assert_eq!(reader.verdicts(window(6), ChunkId::of(SensorId(16))).unwrap(), [verdict(16)]);
+    assert_eq!(reader.verdicts(window(4), ChunkId::of(SensorId(0))).unwrap().len(), 2);
+
+    for progress in progresses {
+        damage(&store, |tables| &tables.progress, &progress_key(progress));
+    }
+    let read: Vec<_> = progresses.iter().map(|progress| reader.progress(*progress).unwrap()).collect();
+    assert_eq!(read, [Some(window(6).end()), Some(window(6).end()), None], "the ledger tells, and a sink begins again");
+
+    damage(&store, |tables| &tables.progress, LATENESS_KEY);
+    assert_eq!(reader.lateness().unwrap(), hours(4));
+
+    assert_eq!(reader.unreadable.len(), 9);
+    reader.runs().unwrap();
+    assert_eq!(reader.unreadable.len(), 9, "each is counted once");
+}
+
+#[test]
+fn a_store_with_bytes_that_have_changed_is_read_without_an_error_or_not_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    for number in 0..40_u32 {
+        store.writer.add_sensors(&[(SensorId(number), name(&format!("s{number}")))]).unwrap();
+        store.writer.put_window(&closed_window(number, 4, 2.5)).unwrap();
+        store.writer.append_readings(&[Reading { sensor: SensorId(number), ..reading(5, 1.5) }]).unwrap();
+        store.writer.put_session(&format!("client-{number}")).unwrap();
+        let index = i64::from(number % 4);
+        store.writer.put_run(&finished(index)).unwrap();
+        let verdict = Verdict { sensor: SensorId(number), outcome: Outcome::NoData };
+        store.writer.put_verdicts(window(index), ChunkId::of(SensorId(number)), &[verdict]).unwrap();
+        store.writer.commit().unwrap();
+    }
+    store.writer.put_progress(Progress::Closed, window(3).end()).unwrap();
+    store.writer.commit().unwrap();
+    drop(store);
+
+    let db = directory.path().join("data/db");
+    let sound = std::fs::read(&db).unwrap();
+    // Most of the file is room that is not used yet.
+    let used: Vec<_> = (0..sound.len()).filter(|place| sound[*place] != 0).collect();
+    let mut opened = 0;
+    for round in 0..40 {
+        let mut bytes = sound.clone();
+        bytes[used[used.len() * round / 40]] ^= 0x10;
+        std::fs::write(&db, &bytes).unwrap();
+        let reader = match read(settings.clone()) {
+            Ok(reader) => reader,
+            Err(StoreError::DamagedStore { .. } | StoreError::Damaged) => continue,
+            Err(error) => panic!("{round}: {error}"),
+        };
+        opened += 1;
+        let sensors = reader.sensors().unwrap();
+        for (number, sensor) in (0..).zip(sensors) {
+            let expected = named(&format!("s{number}"));
+            assert!(sensor == NumberedSensor::Unreadable || sensor == expected, "{round}: number {number} is {sensor:?}");
+            reader.intervals(SensorId(number), window(4)).unwrap();
+        }
+        reader.heads().unwrap();
+        reader.sessions().unwrap();
+        reader.rejects().unwrap();
+        reader.progress(Progress::Closed).unwrap();
+        for run in reader.runs().unwrap() {
+            reader.run(run.window).unwrap();
+            reader.verdicts(run.window, ChunkId::of(SensorId(0))).unwrap();
+        }
+    }
+    assert!(opened > 0, "not one could be opened");
+}
+
+#[test]
+fn verdicts_of_another_chunk_are_not_taken_for_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut store, _) = reopened(&settings(directory.path()));
+    let verdict = Verdict { sensor: SensorId(16), outcome: Outcome::NoData };
+    store.writer.put_verdicts(window(1), ChunkId::of(SensorId(0)), &[verdict]).unwrap();
+    assert_eq!(store.reader.verdicts(window(1), ChunkId::of(SensorId(0))).unwrap(), []);
+}
+
+#[test]
+fn a_record_of_the_journal_that_cannot_be_read_costs_its_readings_and_goes_in_its_turn() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    store.writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]).unwrap();
+    for value in 0..5 {
+        store.writer.append_readings(&[reading(1, f64::from(value))]).unwrap();
+    }
+    store.writer.commit().unwrap();
+    let journal = store.reader.tables.journal.clone();
+    journal.put(&1_u64.to_be_bytes(), b"\xff\xff").unwrap();
+    journal.remove(&3_u64.to_be_bytes()).unwrap();
+    drop((store, journal));
+
+    let (mut store, records) = reopened(&settings);
+    let values: Vec<_> = records
+        .iter()
+        .flat_map(|record| match record {
+            Record::Readings(readings) => readings.iter().map(|reading| reading.value).collect(),
+            Record::Closed(_) => vec![],
+        })
+        .collect();
+    assert_eq!(values, [0.0, 2.0, 4.0]);
+    assert_eq!(store.reader.unreadable.len(), 2, "the one that is missing is noticed too");
+    store.writer.close(window(1).end()).unwrap();
+    store.writer.commit().unwrap();
+    assert_eq!(store.writer.journal_records(), 0);
+}
+
+#[test]
+fn a_number_whose_row_is_lost_is_no_other_sensors() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    let names = ["a", "b", "c", "d"].map(name);
+    let numbered: Vec<_> = (0..).map(SensorId).zip(names).collect();
+    store.writer.add_sensors(&numbered).unwrap();
+    store.writer.commit().unwrap();
+    for number in [1_u32, 3] {
+        store.reader.tables.sensors.remove(&number.to_be_bytes()).unwrap();
+    }
+    drop(store);
+
+    let (store, _) = reopened(&settings);
+    let lost = NumberedSensor::Unreadable;
+    assert_eq!(store.reader.sensors().unwrap(), [named("a"), lost.clone(), named("c"), lost], "also the last");
+    assert_eq!(store.reader.unreadable.len(), 2);
+}
+
+#[test]
+fn silent_sensors_are_forgotten_when_hardly_any_numbers_are_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    let names = ["silent", "speaks", "has a verdict", "in the journal", "never stored"].map(name);
+    let numbered: Vec<_> = (0..).map(SensorId).zip(names).collect();
+    store.writer.add_sensors(&numbered).unwrap();
+    for (sensor, index) in [(0, 2), (0, 5), (1, 9), (2, 5)] {
+        store.writer.put_window(&closed_window(sensor, index, 1.0)).unwrap();
+    }
+    let verdict = Verdict { sensor: SensorId(2), outcome: Outcome::NoData };
+    store.writer.put_verdicts(window(8), ChunkId::of(SensorId(2)), &[verdict]).unwrap();
+    store.writer.append_readings(&[Reading { sensor: SensorId(3), ..reading(10, 1.0) }]).unwrap();
+    store.writer.close(window(9).end()).unwrap();
+    store.writer.commit().unwrap();
+
+    let known = |store: &Store| {
+        let sensors = store.reader.sensors().unwrap();
+        sensors.iter().map(|sensor| *sensor != NumberedSensor::Freed).collect::<Vec<_>>()
+    };
+    store.free_silent_sensors(6).unwrap();
+    assert_eq!(known(&store), [true; 5], "there is room");
+    store.free_silent_sensors(5).unwrap();
+    assert_eq!(known(&store), [false, true, true, true, false]);
+    drop(store);
+
+    let (mut store, _) = reopened(&settings);
+    assert_eq!(known(&store), [false, true, true, true, false]);
+    store.writer.add_sensors(&[(SensorId(0), name("new"))]).unwrap();
+    assert_eq!(store.reader.sensors().unwrap()[0], named("new"));
+    assert_eq!(store.reader.window(SensorId(0), window(5)).unwrap(), None, "what was the other's is not the new one's");
+    assert!(store.reader.heads().unwrap().iter().all(|head| head.sensor != SensorId(0)));
+    assert!(store.reader.window(SensorId(1), window(9)).unwrap().is_some());
 }

@@ -4,6 +4,7 @@
 //! and resumed stores the same bytes as one that was not.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::codec::{Corrupt, Decoder, Encoder};
 use crate::interval::Window;
@@ -21,6 +22,19 @@ impl ChunkId {
     /// The chunk that a sensor's verdicts are stored in.
     pub fn of(sensor: SensorId) -> Self {
         Self(sensor.0 >> Self::SENSOR_BITS)
+    }
+
+    /// The chunk that a stored part belongs to, and the key of its value, if it is the first part.
+    pub(super) fn of_first_part(key: &[u8]) -> Option<(&[u8], Self)> {
+        let (key, part) = key.split_at_checked(8)?;
+        let (_, chunk) = key.split_last_chunk()?;
+        (part == [0, 0]).then_some((key, Self(u32::from_be_bytes(*chunk))))
+    }
+
+    /// The sensors whose verdicts are stored in it.
+    pub(super) fn sensors(self) -> impl Iterator<Item = SensorId> {
+        let first = self.0 << Self::SENSOR_BITS;
+        (0..1 << Self::SENSOR_BITS).map(move |place| SensorId(first | place))
     }
 
     pub(super) fn key(self, slot: u32) -> [u8; 8] {
@@ -90,20 +104,35 @@ pub(super) fn encode(window: Window, verdicts: &[Verdict]) -> Vec<u8> {
     encoder.into_bytes()
 }
 
+impl fmt::Display for ChunkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = u64::from(self.0) << Self::SENSOR_BITS;
+        write!(f, "of the sensors number {first} to {}", first + (1 << Self::SENSOR_BITS) - 1)
+    }
+}
+
 /// The verdicts of a chunk, or none when the bytes are an earlier window's.
-pub(super) fn decode(window: Window, bytes: &[u8]) -> Result<Vec<Verdict>, Corrupt> {
+pub(super) fn decode(window: Window, chunk: ChunkId, bytes: &[u8]) -> Result<Vec<Verdict>, Corrupt> {
+    let (start, verdicts) = decode_any(chunk, bytes)?;
+    Ok(if start == window.start() { verdicts } else { Vec::new() })
+}
+
+/// The verdicts of a chunk, and the start of their window.
+pub(super) fn decode_any(chunk: ChunkId, bytes: &[u8]) -> Result<(Timestamp, Vec<Verdict>), Corrupt> {
     let mut decoder = Decoder::new(bytes);
     let with_proof = match decoder.unsigned()? {
         FORMAT => true,
         FORMAT_WITHOUT_PROOF => false,
         _ => return Err(Corrupt),
     };
-    if Timestamp::from_nanos(decoder.signed()?) != window.start() {
-        return Ok(Vec::new());
-    }
+    let start = Timestamp::from_nanos(decoder.signed()?);
     let mut verdicts = Vec::new();
     while !decoder.is_at_end() {
         let sensor = SensorId(decoder.narrow()?);
+        // The chunk's own sensors, or the verdict would count for another.
+        if ChunkId::of(sensor) != chunk {
+            return Err(Corrupt);
+        }
         let outcome = match decoder.unsigned()? {
             NO_DATA => Outcome::NoData,
             TOO_LITTLE_DATA => Outcome::TooLittleData { intervals: decoder.narrow()?, needed: decoder.narrow()? },
@@ -128,7 +157,7 @@ pub(super) fn decode(window: Window, bytes: &[u8]) -> Result<Vec<Verdict>, Corru
         };
         verdicts.push(Verdict { sensor, outcome });
     }
-    Ok(verdicts)
+    Ok((start, verdicts))
 }
 
 fn encode_explanation(encoder: &mut Encoder, explanation: Option<&Explanation>) {
@@ -173,6 +202,8 @@ mod tests {
     use crate::interval::Cut;
     use crate::time::Span;
 
+    const CHUNK: ChunkId = ChunkId(0);
+
     fn window(index: i64) -> Window {
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
         cut.window_of(Timestamp::from_nanos(index * 3_600_000_000_000))
@@ -205,7 +236,7 @@ mod tests {
     #[test]
     fn every_kind_of_verdict_comes_back() {
         let bytes = encode(window(5), &verdicts());
-        assert_eq!(decode(window(5), &bytes), Ok(verdicts()));
+        assert_eq!(decode(window(5), CHUNK, &bytes), Ok(verdicts()));
     }
 
     #[test]
@@ -225,13 +256,13 @@ mod tests {
         let scored = Scored { model: ModelHash([7; 32]), proven: false, unit: None, rows, explanation: None };
         let expected =
             [3, 9].map(|sensor| Verdict { sensor: SensorId(sensor), outcome: Outcome::Scored(scored.clone()) });
-        assert_eq!(decode(window(5), &bytes.into_bytes()), Ok(expected.to_vec()));
-        assert_eq!(decode(window(5), &encode(window(5), &expected)), Ok(expected.to_vec()));
+        assert_eq!(decode(window(5), CHUNK, &bytes.into_bytes()), Ok(expected.to_vec()));
+        assert_eq!(decode(window(5), CHUNK, &encode(window(5), &expected)), Ok(expected.to_vec()));
     }
 
     #[test]
     fn a_chunk_of_an_earlier_window_is_not_taken_for_a_later_one() {
-        assert_eq!(decode(window(6), &encode(window(5), &verdicts())), Ok(vec![]));
+        assert_eq!(decode(window(6), CHUNK, &encode(window(5), &verdicts())), Ok(vec![]));
     }
 
     proptest! {
@@ -240,7 +271,7 @@ mod tests {
             let mut bytes = encode(window(5), &verdicts());
             let place = place % bytes.len();
             bytes[place] = byte;
-            let _ = decode(window(5), &bytes);
+            let _ = decode(window(5), CHUNK, &bytes);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
 use crate::store::journal::{Journal, encode_readings};
 use crate::store::keys::{
-    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
+    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
 };
 use crate::store::rejects::RejectRing;
 use crate::store::{
@@ -26,6 +26,8 @@ pub struct Writer {
     journal: Journal,
     rejects: RejectRing,
     settings: StoreSettings,
+    /// How many numbers were given to sensors.
+    numbers: u32,
     /// The time before which windows are closed for all sensors, to be forgotten by the journal at the next commit.
     closed: Option<Timestamp>,
     written: Written,
@@ -39,9 +41,16 @@ enum Written {
 }
 
 impl Writer {
-    pub(super) fn new(db: Db, tables: Tables, journal: Journal, rejects: RejectRing, settings: StoreSettings) -> Self {
+    pub(super) fn new(
+        db: Db,
+        tables: Tables,
+        journal: Journal,
+        rejects: RejectRing,
+        settings: StoreSettings,
+        numbers: u32,
+    ) -> Self {
         // What opening the store wrote is not durable yet.
-        Self { db, tables, journal, rejects, settings, closed: None, written: Written::Something }
+        Self { db, tables, journal, rejects, settings, numbers, closed: None, written: Written::Something }
     }
 
     pub(super) fn take_signals(&self) {
@@ -53,7 +62,7 @@ impl Writer {
     /// # Errors
     /// When the journal cannot be read.
     pub fn replay_journal(&mut self, each: impl FnMut(Record)) -> Result<(), StoreError> {
-        self.journal.replay(each)
+        self.journal.replay(self.numbers, each)
     }
 
     /// Writes down the names behind new sensor numbers.
@@ -67,6 +76,11 @@ impl Writer {
             encoder.blob(name.device().as_bytes());
             encoder.blob(name.sensor().as_bytes());
             self.tables.sensors.put(&id.0.to_be_bytes(), &encoder.into_bytes())?;
+        }
+        let numbers = sensors.iter().map(|(id, _)| id.0.saturating_add(1)).max().unwrap_or(0);
+        if numbers > self.numbers {
+            self.numbers = numbers;
+            self.tables.progress.put(NUMBERS_KEY, &numbers.to_be_bytes())?;
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ mod operations;
 mod reload;
 mod runs;
 mod slow_models;
+mod store;
 mod supervision;
 mod terminal;
 

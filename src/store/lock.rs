@@ -1,0 +1,106 @@
+//! The lock of a store's folder: one process writes to the store, or any number make a copy of it to read.
+//!
+//! The lock is the system's, on a file in the folder. Who only reads creates no such file and writes nothing into it: it
+//! belongs to the user that the daemon runs as.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Write};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::process::{Flock, FlockType, Pid, fcntl_getlk};
+
+use crate::store::StoreError;
+
+const FILE: &str = "lock";
+/// How long a start waits for commands that copy the store.
+const READERS_PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Locks a folder for the one process that writes to it. Waits for those that are copying it.
+pub(super) fn for_writing(directory: &Path) -> Result<File, StoreError> {
+    let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
+    let path = directory.join(FILE);
+    let mut file = File::options().create(true).truncate(false).write(true).open(path).map_err(in_directory)?;
+    let deadline = Instant::now() + READERS_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            // Another writer excludes readers, and readers do not exclude each other.
+            Err(TryLockError::WouldBlock) if file.try_lock_shared().is_ok() && Instant::now() < deadline => {
+                file.unlock().map_err(in_directory)?;
+                thread::sleep(PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { directory: directory.to_owned() }),
+            Err(TryLockError::Error(problem)) => return Err(in_directory(problem)),
+        }
+    }
+    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(in_directory)?;
+    Ok(file)
+}
+
+/// Locks a folder for a process that copies it: nobody writes to it until the lock is dropped. `None` when no process ever
+/// locked it, as in a folder that was copied without its lock.
+pub(super) fn for_reading(directory: &Path) -> Result<Option<File>, StoreError> {
+    let unreadable = |problem| StoreError::Unreadable { directory: directory.to_owned(), problem };
+    let file = match File::open(directory.join(FILE)) {
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(unreadable)?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { directory: directory.to_owned() }),
+        Err(TryLockError::Error(problem)) => Err(unreadable(problem)),
+    }
+}
+
+/// Whether a process writes to the store in a folder.
+pub(super) fn is_in_use(directory: &Path) -> bool {
+    matches!(for_reading(directory), Err(StoreError::InUse { .. }))
+}
+
+/// Lets it be known that the process that holds this lock takes signals for the store.
+///
+/// What a process writes of itself says nothing of whether it still lives, or whether another has its number by now. So
+/// the number comes from the system, which gives that of who holds such a lock.
+pub(super) fn take_signals(lock: &File) {
+    // Where a file cannot be locked so, nobody can be told, and no more than that.
+    let _ = fcntl_lock(lock, FlockOperation::NonBlockingLockExclusive);
+}
+
+/// The process that takes signals for the store in a folder.
+pub(super) fn signalled(directory: &Path) -> io::Result<Option<Pid>> {
+    let lock = match File::open(directory.join(FILE)) {
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(None),
+        lock => lock?,
+    };
+    let held = fcntl_getlk(&lock, &Flock::from(FlockType::WriteLock))?;
+    // A process that cannot be seen from here has no number here, or none above zero.
+    Ok(held.and_then(|held| held.pid).filter(|process| process.as_raw_nonzero().get() > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_share_the_lock_and_a_writer_waits_for_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path();
+        assert!(for_reading(folder).unwrap().is_none(), "reading creates no file");
+        assert_eq!(folder.read_dir().unwrap().count(), 0);
+        let writer = for_writing(folder).unwrap();
+        assert!(matches!(for_reading(folder), Err(StoreError::InUse { .. })));
+        assert!(matches!(for_writing(folder), Err(StoreError::InUse { .. })));
+        drop(writer);
+        let readers = [for_reading(folder).unwrap().unwrap(), for_reading(folder).unwrap().unwrap()];
+        assert!(!is_in_use(folder), "who copies does not use it");
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| for_writing(folder));
+            drop(readers);
+            writer.join().unwrap().unwrap();
+        });
+    }
+}
