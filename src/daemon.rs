@@ -76,6 +76,23 @@ pub enum DaemonError {
     StopDeadline(Duration),
 }
 
+impl DaemonError {
+    /// Whether it lasts until the configuration is changed, or what it names: then another start ends in the same way.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Listen(error) => error.is_lasting(),
+            Self::Broker(_) => true,
+            Self::Store(error) => error.is_lasting(),
+            Self::Models(error) => error.is_lasting(),
+            Self::ModelLoader
+            | Self::System(_)
+            | Self::CommitterPanicked
+            | Self::PartEnded(_)
+            | Self::StopDeadline(_) => false,
+        }
+    }
+}
+
 /// A daemon at work. To be made and stopped inside an actix system.
 pub struct Daemon {
     stop: StopTrigger,

@@ -1,7 +1,8 @@
 //! The `anomalyd` binary: arguments, configuration, log, command, exit code.
 //!
-//! Exit codes: 0 when all went well, 1 when the command failed, 2 when it was called wrongly. The commands about one
-//! model say with 1 that their answer is no, and with 2 that they could not find one.
+//! Exit codes: 0 when all went well, 2 when the command was called wrongly, 78 when the configuration has to be changed
+//! first (`cli::exit_code`), and 1 when it failed otherwise. The commands about one model say with 1 that their answer is
+//! no, and with 2 that they could not find one.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
@@ -9,7 +10,7 @@ use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anomalyd::cli::{check, demo, dump, model, reload, replay, score};
+use anomalyd::cli::{check, demo, dump, exit_code, model, reload, replay, score};
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::printable::{PrintableWriter, Style, steers};
@@ -66,18 +67,18 @@ fn main() -> ExitCode {
         // It quotes what was given, and file names may have been.
         Err(error) if error.to_string().contains(|c| steers(c) && c != '\n') => {
             let _ = write!(PrintableWriter::new(io::stderr(), Style::Text), "{error}");
-            return ExitCode::from(2);
+            return ExitCode::from(exit_code::USAGE);
         }
         Err(error) => error.exit(),
     };
-    let failure = if matches!(arguments.command, Command::Model(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
+    let is_about_model = matches!(arguments.command, Command::Model(_));
     match execute(arguments) {
         Ok(code) => code,
         // Whoever reads no further, as `head` does, has what he wanted.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
-            failure
+            ExitCode::from(if is_about_model { exit_code::USAGE } else { exit_code::of(&error) })
         }
     }
 }
@@ -130,11 +131,11 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let code = stopped.map_or_else(
                 |error| {
                     complain(&error);
-                    1
+                    exit_code::of(&error.into())
                 },
                 |()| 0,
             );
-            std::process::exit(code)
+            std::process::exit(code.into())
         }
         Command::Check(args) => Ok(check::run(&args, out)?),
         // Its screen is drawn by escapes of its own, of sensors of its own.

@@ -94,6 +94,13 @@ pub enum ListenError {
     },
 }
 
+impl ListenError {
+    /// Whether it lasts until a setting is changed. A port becomes free, and an address may come with the network.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Forbidden(_))
+    }
+}
+
 /// A listener whose port is open; it accepts nobody before it runs.
 #[derive(Debug)]
 pub struct Listener {

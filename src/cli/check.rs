@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::actors::listener::{ListenError, Listener};
 use crate::actors::model_loader::read_each;
 use crate::actors::workers::Workers;
+use crate::cli::exit_code;
 use crate::config::{Config, Places};
 use crate::daemon::settings::Settings;
 use crate::features::{AssignError, Assigner, FeatureSet, Plan};
@@ -22,7 +23,8 @@ use crate::store;
 
 /// Checks the configuration, the models, the folders and the ports, and names every mistake at once.
 ///
-/// The exit code is 0 when the daemon can start and every model can be used, else 1. Warnings do not count.
+/// The exit code is 0 when the daemon can start and every model can be used, 78 when the file itself has mistakes, and 1
+/// when what it leads to has. Warnings do not count.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The configuration file
@@ -42,7 +44,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
         Ok(read) => read,
         Err(error) => {
             writeln!(out, "{error}")?;
-            return Ok(ExitCode::FAILURE);
+            return Ok(ExitCode::from(exit_code::CONFIGURATION));
         }
     };
     // One mistake must not hide the others: whatever is not mistaken itself is looked at.
@@ -85,7 +87,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
         None => count(found, "mistake"),
     };
     writeln!(out, "{file}: {mistakes}, {}, {models}", count(warnings, "warning"))?;
-    Ok(if found == 0 && mistaken.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(ExitCode::from(match (&mistaken, found) {
+        (Some(_), _) => exit_code::CONFIGURATION,
+        (None, 0) => 0,
+        (None, _) => exit_code::FAILURE,
+    }))
 }
 
 fn count(count: usize, noun: &str) -> String {

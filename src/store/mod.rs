@@ -125,6 +125,21 @@ pub enum StoreError {
     Damaged,
 }
 
+impl StoreError {
+    /// Whether it lasts until a setting is changed, or what it names: another start ends in the same way.
+    pub fn is_lasting(&self) -> bool {
+        use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+        match self {
+            Self::OtherCut { .. } | Self::OtherRing { .. } | Self::OtherFormat { .. } => true,
+            Self::Directory { problem, .. } => {
+                matches!(problem.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem)
+            }
+            // A store that is missing, in use, damaged or on a bad disk is not a matter of settings.
+            Self::InUse { .. } | Self::None { .. } | Self::Sync(_) | Self::Database(_) | Self::Damaged => false,
+        }
+    }
+}
+
 impl From<Corrupt> for StoreError {
     fn from(_: Corrupt) -> Self {
         Self::Damaged

@@ -11,12 +11,17 @@ use crate::support::plant;
 use crate::support::site::{Site, anomalyd};
 use serde_json::Value;
 
-/// Starts a daemon that does not come up; what it says must hold these words.
-fn refuses(site: &Site, words: &[&str]) {
+/// The exit code of what another start may mend.
+const FAILURE: i32 = 1;
+/// The exit code of what lasts until the configuration is changed.
+const CONFIGURATION: i32 = 78;
+
+/// Starts a daemon that does not come up, and ends with this code; what it says must hold these words.
+fn refuses(site: &Site, code: i32, words: &[&str]) {
     let mut daemon = Daemon::spawn(&site.config());
     let status = daemon.wait_until_ended();
     let said = daemon.text();
-    assert_eq!(status.code(), Some(1), "{said}");
+    assert_eq!(status.code(), Some(code), "{said}");
     assert!(!said.contains("panicked"), "{said}");
     for word in words {
         assert!(said.contains(word), "{word:?} is not in:\n{said}");
@@ -24,11 +29,16 @@ fn refuses(site: &Site, words: &[&str]) {
     assert!(said.lines().any(|line| line.starts_with("anomalyd: ")), "{said}");
 }
 
-/// Runs `check`, which finds mistakes; what it says must hold these words.
+/// Runs `check`, which finds mistakes in what the file leads to; what it says must hold these words.
 fn check_finds(site: &Site, words: &[&str]) -> String {
+    check_ends(site, FAILURE, words)
+}
+
+/// Runs `check`, which ends with this code; what it says must hold these words.
+fn check_ends(site: &Site, code: i32, words: &[&str]) -> String {
     let output = anomalyd(&["check", "--config", site.config().to_str().unwrap()]);
     let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(code), "{said}");
     for word in words {
         assert!(said.contains(word), "{word:?} is not in:\n{said}");
     }
@@ -67,7 +77,7 @@ fn a_store_that_cannot_be_written_to_is_named_with_its_key() {
     fs::write(site.path("store"), "a file").unwrap();
     let below = site.path("store/below");
     edit(&site, site.path("store").to_str().unwrap(), below.to_str().unwrap());
-    refuses(&site, &[below.to_str().unwrap(), "store.directory"]);
+    refuses(&site, CONFIGURATION, &[below.to_str().unwrap(), "store.directory"]);
     check_finds(&site, &["mistake: store.directory", "is not a folder"]);
 }
 
@@ -77,7 +87,7 @@ fn a_port_that_is_taken_is_named_with_its_key() {
     let _taken = TcpListener::bind(("127.0.0.1", site.port())).unwrap();
     let address = format!("127.0.0.1:{}", site.port());
     let words = [&*address, "another program", "mqtt.listen.address"];
-    refuses(&site, &words);
+    refuses(&site, FAILURE, &words);
     check_finds(&site, &words);
 }
 
@@ -87,7 +97,7 @@ fn a_store_is_used_by_one_daemon_at_a_time() {
     let first = site.start();
     let other_port = Site::new(&plant::settings());
     edit(&other_port, other_port.path("store").to_str().unwrap(), site.path("store").to_str().unwrap());
-    refuses(&other_port, &["in use by another anomalyd", site.path("store").to_str().unwrap()]);
+    refuses(&other_port, FAILURE, &["in use by another anomalyd", site.path("store").to_str().unwrap()]);
     first.stop();
     other_port.start().stop();
 }
@@ -101,15 +111,15 @@ fn a_wrong_configuration_is_refused_with_every_mistake_its_line_and_what_is_acce
     let line = |words: &str| 1 + text.lines().position(|line| line.contains(words)).unwrap();
     let places = [line("sometimes"), line("catchup")].map(|line| format!("config.toml:{line}"));
     let words = [&*places[0], &*places[1], "sometimes", "never", "catchup", "catch_up"];
-    check_finds(&site, &words);
-    refuses(&site, &words);
+    check_ends(&site, CONFIGURATION, &words);
+    refuses(&site, CONFIGURATION, &words);
 }
 
 #[test]
 fn a_mistake_in_the_file_does_not_hide_those_in_what_it_leads_to() {
     let site = Site::new(&plant::settings().with_text("models.directory", "/nowhere/models"));
     edit(&site, "\"never\"", "\"sometimes\"");
-    check_finds(&site, &["sometimes", "mistake: models.directory", "/nowhere/models"]);
+    check_ends(&site, CONFIGURATION, &["sometimes", "mistake: models.directory", "/nowhere/models"]);
 }
 
 #[test]
@@ -136,13 +146,13 @@ fn sensors_whose_names_run_together_get_prediction_files_of_their_own() {
 fn a_configuration_that_is_not_there_is_named() {
     let site = Site::new(&plant::settings());
     fs::remove_file(site.config()).unwrap();
-    refuses(&site, &[site.config().to_str().unwrap()]);
+    refuses(&site, CONFIGURATION, &[site.config().to_str().unwrap()]);
 }
 
 #[test]
 fn models_that_are_not_there_are_named_with_their_key() {
     let site = Site::new(&plant::settings().with_text("models.directory", "/nowhere/models"));
-    refuses(&site, &["/nowhere/models"]);
+    refuses(&site, CONFIGURATION, &["/nowhere/models"]);
     check_finds(&site, &["mistake: models.directory", "/nowhere/models"]);
 }
 
