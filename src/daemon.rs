@@ -15,6 +15,7 @@ use actix::prelude::*;
 use actix_rt::{Arbiter, ArbiterHandle};
 use futures_util::FutureExt;
 use futures_util::future::{join_all, select_all};
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -30,6 +31,7 @@ use crate::actors::recorder::Recorder;
 use crate::actors::reporter::{Reported, report};
 use crate::actors::scheduler::{Scheduler, StopScheduling};
 use crate::actors::sensor::StoredWindows;
+use crate::actors::service_manager::{self, Course, Probed, keep_informed};
 use crate::actors::source::DecoderFactory;
 use crate::actors::stop::{Stop, StopTrigger};
 use crate::actors::supervisor::SensorSupervisor;
@@ -132,6 +134,7 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    service_manager::tell(&[NotifyState::Status("starting: reads the store and the models")]);
     let started = tokio::select! {
         started = Daemon::start(config) => Some(started?),
         _ = terminate.recv() => None,
@@ -141,7 +144,7 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
         tracing::info!("stopped before the start was over");
         return Ok(());
     };
-    notify(&[sd_notify::NotifyState::Ready]);
+    service_manager::tell(&[NotifyState::Ready]);
     tracing::info!("ready");
     let look_at_models = Arc::clone(&daemon.look_at_models);
     let told_to_look = async {
@@ -156,7 +159,7 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
         failure = daemon.failure() => return Err(failure),
         () = told_to_look => {}
     }
-    notify(&[sd_notify::NotifyState::Stopping]);
+    service_manager::tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
     tracing::info!("stopping; a second signal stops at once");
     tokio::select! {
         stopped = daemon.stop() => stopped.inspect(|()| log_end()),
@@ -177,11 +180,6 @@ fn log_end() {
 fn end_at_once() -> ! {
     tracing::warn!("stopped at once by a second signal; nothing that was acknowledged is lost");
     std::process::exit(1)
-}
-
-fn notify(state: &[sd_notify::NotifyState<'_>]) {
-    // Without systemd there is nobody to tell.
-    let _ = sd_notify::notify(state);
 }
 
 impl Daemon {
@@ -221,6 +219,11 @@ impl Daemon {
             SensorSupervisor::new(settings.sensors.clone(), windows, arbiters(settings.threads), scope).start();
         let recorder_settings = settings.recorder(sensors);
         let recorder = Recorder::new(recorder_settings, reader.clone(), commands.clone(), supervisor.clone()).start();
+        let course = Course {
+            reader: reader.clone(),
+            schedule: settings.scheduler.schedule.clone(),
+            clock: settings.scheduler.clock.clone(),
+        };
         let scheduler = Scheduler::new(settings.scheduler, commands.clone(), recorder.clone()).start();
 
         let published = Published { reader: reader.clone(), directory: Arc::clone(&directory), cut: settings.cut };
@@ -228,6 +231,15 @@ impl Daemon {
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
         background.push(DaemonTask::start("model watcher", watcher));
+        if service_manager::is_there() {
+            let probed = Probed {
+                commands: commands.clone(),
+                scheduler: scheduler.clone(),
+                recorder: recorder.clone(),
+                supervisor: supervisor.clone(),
+            };
+            background.push(DaemonTask::start("service manager's informant", keep_informed(probed, course)));
+        }
         if let Some(files) = settings.files {
             background
                 .push(DaemonTask::start("file publisher", publish_files(published.clone(), files, commands.clone())));

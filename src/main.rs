@@ -14,6 +14,7 @@ use anomalyd::cli::{check, demo, dump, exit_code, model, reload, replay, score};
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::printable::{PrintableWriter, Style, steers};
+use anomalyd::telemetry::journal::{self, Priority, marked};
 use anomalyd::telemetry::logging::{self, LogFormat};
 use anomalyd::telemetry::panics;
 use clap::{Parser, Subcommand};
@@ -83,20 +84,27 @@ fn main() -> ExitCode {
     }
 }
 
+/// The errors' own words hold those of their causes.
 fn complain(error: &dyn std::fmt::Display) {
-    // There is nowhere else to say it. The errors' own words hold those of their causes.
-    let _ = writeln!(PrintableWriter::new(io::stderr(), Style::Text), "anomalyd: {error}");
+    say_failure(&format!("anomalyd: {error}"));
+}
+
+/// Says on standard error why the process ends.
+fn say_failure(text: &str) {
+    let text = if journal::is_standard_error() { marked(Priority::Error, text) } else { format!("{text}\n") };
+    // There is nowhere else to say it.
+    let _ = PrintableWriter::new(io::stderr(), Style::Text).write_all(text.as_bytes());
 }
 
 /// A panic may quote the file or the message that led to it.
 fn say_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let backtrace = Backtrace::capture();
-    let mut err = PrintableWriter::new(io::stderr(), Style::Text);
-    let _ = writeln!(err, "thread '{}' {panic}", thread.name().unwrap_or("without a name"));
+    let mut text = format!("thread '{}' {panic}", thread.name().unwrap_or("without a name"));
     if backtrace.status() == BacktraceStatus::Captured {
-        let _ = writeln!(err, "{backtrace}");
+        text = format!("{text}\n{backtrace}");
     }
+    say_failure(&text);
 }
 
 /// What a command writes to standard output.

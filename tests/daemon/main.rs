@@ -17,6 +17,7 @@ mod histories;
 mod hostile_mqtt;
 mod operations;
 mod reload;
+mod service;
 mod slow_models;
 mod supervision;
 mod terminal;
