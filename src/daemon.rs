@@ -6,6 +6,7 @@
 //! configuration. Killing the process instead loses nothing that was acknowledged; it only leaves more to do at the next
 //! start.
 
+pub(crate) mod running_configuration;
 pub(crate) mod settings;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use crate::actors::stop::{Stop, StopTrigger};
 use crate::actors::supervisor::SensorSupervisor;
 use crate::actors::workers::Workers;
 use crate::config::Config;
+use crate::config::connect::PasswordError;
 use crate::daemon::settings::Settings;
 use crate::ingest::decoder::Decoder;
 use crate::pipeline::Pipeline;
@@ -53,6 +55,9 @@ pub enum DaemonError {
     /// The broker's settings.
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    /// The password for the broker.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// The store could not be opened, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -83,7 +88,7 @@ impl DaemonError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::Listen(error) => error.is_lasting(),
-            Self::Broker(_) => true,
+            Self::Broker(_) | Self::Password(_) => true,
             Self::Store(error) => error.is_lasting(),
             Self::Models(error) => error.is_lasting(),
             Self::ModelLoader
@@ -188,7 +193,8 @@ impl Daemon {
     /// # Errors
     /// When one of them cannot start; the others are not left behind.
     pub async fn start(config: &Config) -> Result<Self, DaemonError> {
-        let settings = Settings::of(config);
+        let mut settings = Settings::of(config);
+        settings.log_in(config)?;
         let listener = settings.listener.clone().map(Listener::bind).transpose()?;
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
 
@@ -197,6 +203,7 @@ impl Daemon {
             let directory = aside.directory.display();
             tracing::error!(%directory, "the store was damaged and is set aside; a new one begins: {}", aside.reason);
         }
+        running_configuration::note(&settings.store.directory, config);
         store.take_signals();
         let reader = store.reader.clone();
         let directory = Arc::new(SensorDirectory::new(settings.max_sensors, reader.sensors()?));

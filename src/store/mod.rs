@@ -17,6 +17,7 @@
 //! | `progress` | name | how far closing, scoring and each sink are |
 
 mod db;
+mod format;
 mod journal;
 mod keys;
 mod reader;
@@ -31,13 +32,14 @@ use std::path::{Path, PathBuf};
 use rustix::process::Pid;
 
 pub use db::SetAside;
+pub use format::{StoreFit, fit};
 pub use journal::Record;
 pub use reader::Reader;
 pub use rejects::{StoredReject, StoredRejects};
 pub use verdicts::ChunkId;
 pub use writer::Writer;
 
-use crate::codec::{Corrupt, Decoder, Encoder};
+use crate::codec::Corrupt;
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
 use crate::store::journal::Journal;
@@ -58,6 +60,27 @@ pub struct StoreSettings {
     pub cache_bytes: u64,
     /// How event time is cut. A store belongs to one cut.
     pub cut: Cut,
+}
+
+impl StoreSettings {
+    /// What the rings of so many sensors come to on the disk when they are full, roughly: interval by interval some 30
+    /// bytes in a window and 10 in a verdict, and as much again for what the database has not tidied up yet.
+    pub fn bytes_of_rings(&self, sensors: u64) -> u64 {
+        const REJECTS_A_BLOCK: u64 = 4 << 10;
+        const BASE: u64 = 32 << 20;
+        let intervals = u64::try_from(self.cut.intervals_per_window()).unwrap_or(0);
+        let windows = u64::from(self.windows).saturating_mul(intervals.saturating_mul(30).saturating_add(50));
+        let verdicts = u64::from(self.runs).saturating_mul(intervals.saturating_mul(10).saturating_add(100));
+        let rejects = u64::from(self.reject_blocks) * REJECTS_A_BLOCK;
+        let rings = sensors.saturating_mul(windows.saturating_add(verdicts)).saturating_add(rejects);
+        rings.saturating_mul(2).saturating_add(BASE)
+    }
+}
+
+/// What a store takes up on the disk, as far as its folder can be read. Opens nothing.
+pub fn bytes_there(directory: &Path) -> u64 {
+    let files = std::fs::read_dir(directory.join("data")).into_iter().flatten().flatten();
+    files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
 }
 
 /// Why the store could not do what it was asked.
@@ -107,7 +130,7 @@ pub enum StoreError {
         directory: PathBuf,
     },
     /// The store was made by another version.
-    #[error("the store {} has format {found}, and this anomalyd reads format {}; run the version that made it, or choose a new store.directory", directory.display(), FORMAT)]
+    #[error("the store {} has format {found}, and this anomalyd reads format {}; run the version that made it, or choose a new store.directory", directory.display(), format::FORMAT)]
     OtherFormat {
         /// The folder.
         directory: PathBuf,
@@ -196,9 +219,6 @@ pub enum Progress<'a> {
     },
 }
 
-const FORMAT: u64 = 1;
-const FORMAT_KEY: &[u8] = b"format";
-
 /// Whether a process has the store in a folder open.
 pub fn is_in_use(directory: &Path) -> bool {
     Db::is_in_use(directory)
@@ -246,44 +266,14 @@ impl Store {
             sessions: db.table("sessions")?,
             progress: db.table("progress")?,
         };
-        check_format(&tables.progress, &settings)?;
+        format::check(&tables.progress, &settings)?;
+        format::keep_copy(&settings)?;
         let journal = Journal::new(db.table("journal")?);
         let rejects = RejectRing::open(tables.rejects.clone(), settings.reject_blocks)?;
         let reader = Reader::new(db.clone(), tables.clone(), settings.clone());
         let writer = Writer::new(db, tables, journal, rejects, settings);
         Ok(Self { writer, reader, set_aside })
     }
-}
-
-fn check_format(progress: &Table, settings: &StoreSettings) -> Result<(), StoreError> {
-    let Some(bytes) = progress.get(FORMAT_KEY)? else {
-        let mut encoder = Encoder::default();
-        encoder.unsigned(FORMAT);
-        encoder.signed(settings.cut.interval().nanos());
-        encoder.signed(settings.cut.window().nanos());
-        encoder.unsigned(u64::from(settings.windows));
-        encoder.unsigned(u64::from(settings.runs));
-        return progress.put(FORMAT_KEY, &encoder.into_bytes());
-    };
-    let mut decoder = Decoder::new(&bytes);
-    let directory = settings.directory.clone();
-    match decoder.unsigned()? {
-        FORMAT => {}
-        found => return Err(StoreError::OtherFormat { directory, found }),
-    }
-    let [interval, window] = [decoder.span()?, decoder.span()?];
-    let stored = Cut::new(interval, window).map_err(|_| StoreError::Damaged)?;
-    if stored != settings.cut {
-        return Err(StoreError::OtherCut { directory, stored, configured: settings.cut });
-    }
-    // The place of a window depends on the size of its ring.
-    for (key, configured) in [("store.windows", settings.windows), ("store.runs", settings.runs)] {
-        let stored = decoder.narrow()?;
-        if stored != configured {
-            return Err(StoreError::OtherRing { directory, key, stored, configured });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

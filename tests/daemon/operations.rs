@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::daemon::Daemon;
@@ -100,6 +101,95 @@ fn a_store_is_used_by_one_daemon_at_a_time() {
     refuses(&other_port, FAILURE, &["in use by another anomalyd", site.path("store").to_str().unwrap()]);
     first.stop();
     other_port.start().stop();
+}
+
+#[test]
+fn a_store_that_was_made_with_other_settings_is_found_by_the_check_also_while_a_daemon_has_it() {
+    let site = Site::new(&plant::settings());
+    let daemon = site.start();
+    let store = site.path("store");
+    let said = check(&site);
+    assert!(said.contains("no mistakes"), "{said}");
+    for (key, value) in [("store.windows", "65"), ("store.runs", "301"), ("window.length", "\"20m\"")] {
+        site.configure(&plant::settings().with(key, value));
+        check_finds(&site, &[&format!("mistake: {key}: the store"), store.to_str().unwrap()]);
+    }
+    daemon.stop();
+    refuses(&site, CONFIGURATION, &["was made with an interval of", "restore those settings"]);
+    let before = list(&store);
+    check_finds(&site, &["mistake: window.length"]);
+    assert_eq!(list(&store), before, "the check writes nothing");
+}
+
+/// All files below a folder with their content.
+fn list(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let content = fs::read(&path).unwrap();
+                found.insert(path, content);
+            }
+        }
+    }
+    found
+}
+
+/// What `check` says, whatever it ends with.
+fn check(site: &Site) -> String {
+    String::from_utf8(anomalyd(&["check", "--config", site.config().to_str().unwrap()]).stdout).unwrap()
+}
+
+#[test]
+fn a_store_that_will_not_fit_on_the_disk_is_warned_of() {
+    let settings = plant::settings().with("store.windows", "10000").with("store.runs", "100000");
+    let site = Site::new(&settings.with("window.interval", "\"1s\"").with("window.length", "\"8h\""));
+    let said = check(&site);
+    assert!(said.contains("warning: store.directory: the store in") && said.contains("for 15 sensors"), "{said}");
+}
+
+#[test]
+fn more_sensors_with_models_than_are_accepted_are_found_by_the_check() {
+    let site = Site::new(&plant::settings().with("limits.sensors", "14"));
+    refuses(&site, CONFIGURATION, &["limits.sensors"]);
+    check_finds(&site, &["mistake: limits.sensors: 15 sensors have models, and 14 are accepted"]);
+}
+
+#[test]
+fn a_password_that_is_not_there_stops_a_start_and_no_command_that_does_not_connect() {
+    let connect = "{ port = 1, username = \"a\", password_file = \"absent\" }";
+    let site = Site::new(&plant::settings());
+    let daemon = site.start();
+    let sound = fs::read_to_string(site.config()).unwrap();
+    site.configure(&plant::settings().with("mqtt.connect", connect));
+    check_finds(&site, &["mistake: mqtt.connect.password_file", "absent", "cannot open it"]);
+    let reload = anomalyd(&["reload", "--config", site.config().to_str().unwrap()]);
+    assert!(reload.status.success(), "{reload:?}");
+    daemon.stop();
+    assert_eq!(site.dump("runs"), "");
+    refuses(&site, CONFIGURATION, &["mqtt.connect.password_file", "absent", "cannot open it"]);
+    fs::write(site.path("absent"), "\n").unwrap();
+    check_finds(&site, &["mistake: mqtt.connect.password_file", "it is empty"]);
+    fs::write(site.config(), sound).unwrap();
+}
+
+#[test]
+fn a_folder_is_never_made_of_what_only_a_shell_understands() {
+    let site = Site::new(&plant::settings());
+    for path in ["${HOME}/store", "~/store", "$SITE/store", "C:/store"] {
+        let text = fs::read_to_string(site.config()).unwrap();
+        let text = text.replace(site.path("store").to_str().unwrap(), path);
+        let config = site.path("other.toml");
+        fs::write(&config, text).unwrap();
+        let output = anomalyd(&["run", "--config", config.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(CONFIGURATION));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("store.directory: found") && said.contains("accepted: a path"), "{said}");
+        assert!(!site.path(path.split('/').next().unwrap()).exists(), "{path}");
+    }
 }
 
 #[test]
