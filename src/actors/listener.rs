@@ -80,8 +80,8 @@ pub enum ListenError {
     NoSuchAddress(SocketAddr),
     /// It may not.
     #[error(
-        "cannot listen for devices on {0}: permission denied; set mqtt.listen.address to a port above 1023, \
-         or allow the daemon CAP_NET_BIND_SERVICE"
+        "cannot listen for devices on {0}: permission denied; set mqtt.listen.address to a port above 1023, such as 8883, \
+         and have devices or a redirect use that, or let the service listen below (docs/operations.md, \"Ports below 1024\")"
     )]
     Forbidden(SocketAddr),
     /// Something else.

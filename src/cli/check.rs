@@ -74,7 +74,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
         check_store(&settings, &mut findings);
     }
     if is_sound("metrics") {
-        check_metrics(&settings, &mut findings);
+        check_metrics(&settings, unit.as_ref(), &mut findings);
     }
     if let Some(files) = &settings.files
         && is_sound("publish.files.directory")

@@ -194,6 +194,21 @@ fn the_unit_is_understood_whole_by_the_systemd_of_this_machine() {
     assert!(verified.status.success() && !said.contains("anomalyd.service"), "{said}");
 }
 
+#[test]
+fn the_metrics_can_be_read_by_others_whatever_the_mask() {
+    let site = Site::new(&plant::settings());
+    let file = site.path("metrics.prom");
+    site.configure(&plant::settings().with_text("metrics.file", &file));
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "umask 077; exec \"$0\" run --config \"$1\"", env!("CARGO_BIN_EXE_anomalyd")])
+        .arg(site.config());
+    let _service = Service(command.stderr(Stdio::null()).spawn().unwrap());
+    let metadata = eventually("the metrics are written", || fs::metadata(&file).ok());
+    assert_eq!(metadata.mode() & 0o777, 0o644);
+    assert_eq!(fs::metadata(site.path("store/data/db")).unwrap().mode() & 0o077, 0, "nothing else is");
+}
+
 /// Not a test of its own: the process of the next one, whose commits are held once a file is there.
 #[test]
 #[ignore = "run by the test below"]

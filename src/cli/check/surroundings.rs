@@ -91,12 +91,14 @@ pub(super) fn check_broker(config: &Config, settings: &Settings, unit: Option<&U
 }
 
 /// Whether the metrics can be written. The daemon starts without.
-pub(super) fn check_metrics(settings: &Settings, findings: &mut Findings) {
+pub(super) fn check_metrics(settings: &Settings, unit: Option<&Unit>, findings: &mut Findings) {
     const KEY: &str = "metrics.file";
     let Some(reporter) = &settings.reporter else { return };
     let folder = reporter.file.parent().unwrap_or(Path::new("."));
     if reporter.file.is_dir() {
         findings.warn(KEY, format!("{} is a folder; name a file in it", reporter.file.display()));
+    } else if unit.is_some_and(|unit| unit.makes(folder)) {
+        // It is there as long as the service runs.
     } else if !folder.is_dir() {
         findings.warn(KEY, format!("there is no folder {}; the daemon makes none for the metrics", folder.display()));
     } else if let Some(why) = unwritable(folder) {

@@ -138,6 +138,11 @@ impl Unit {
         self.made.extend(folders);
     }
 
+    /// Whether systemd makes this folder for the service.
+    pub(super) fn makes(&self, folder: &Path) -> bool {
+        self.made.iter().any(|made| folder == made)
+    }
+
     /// The user that the unit names, if there is none of that name.
     pub(super) fn missing_user(&self) -> Option<&str> {
         self.missing_user.as_deref()
@@ -304,6 +309,7 @@ mod tests {
             assert_eq!(unit.keeps_from(Path::new(folder), Access::Write), None, "{folder}");
         }
         assert_eq!(unit.keeps_from(Path::new("/var/lib/anomalyd/models"), Access::Read), None);
+        assert!(unit.makes(Path::new("/run/anomalyd")) && !unit.makes(Path::new("/run")));
         assert_eq!(unit.keeps_from_port(1883, 1024), None);
     }
 
