@@ -6,6 +6,7 @@
 //! configuration. Killing the process instead loses nothing that was acknowledged; it only leaves more to do at the next
 //! start.
 
+pub(crate) mod running_configuration;
 pub(crate) mod settings;
 
 use std::path::Path;
@@ -16,6 +17,7 @@ use actix::prelude::*;
 use actix_rt::{Arbiter, ArbiterHandle};
 use futures_util::FutureExt;
 use futures_util::future::{join_all, select_all};
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -31,12 +33,14 @@ use crate::actors::recorder::Recorder;
 use crate::actors::reporter::{Reported, report};
 use crate::actors::scheduler::{Scheduler, SchedulerSources, StopScheduling};
 use crate::actors::sensor::StoredWindows;
+use crate::actors::service_manager::{self, Course, Probed, keep_informed};
 use crate::actors::source::DecoderFactory;
 use crate::actors::stop::{Stop, StopTrigger};
 use crate::actors::supervisor::SensorSupervisor;
 use crate::actors::system_clock::SystemClock;
 use crate::actors::workers::Workers;
 use crate::config::Config;
+use crate::config::connect::PasswordError;
 use crate::daemon::settings::Settings;
 use crate::ingest::decoder::Decoder;
 use crate::pipeline::Pipeline;
@@ -53,6 +57,9 @@ pub enum DaemonError {
     /// The broker's settings.
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    /// The password for the broker.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// The store could not be opened, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,6 +83,23 @@ pub enum DaemonError {
     /// The deadline for stopping has passed.
     #[error("the daemon did not stop within {0:?}; nothing that was acknowledged is lost")]
     StopDeadline(Duration),
+}
+
+impl DaemonError {
+    /// Whether it lasts until the configuration is changed, or what it names: then another start ends in the same way.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Listen(error) => error.is_lasting(),
+            Self::Broker(_) | Self::Password(_) => true,
+            Self::Store(error) => error.is_lasting(),
+            Self::Models(error) => error.is_lasting(),
+            Self::ModelLoader
+            | Self::System(_)
+            | Self::CommitterPanicked
+            | Self::PartEnded(_)
+            | Self::StopDeadline(_) => false,
+        }
+    }
 }
 
 /// A daemon at work. To be made and stopped inside an actix system.
@@ -120,6 +144,7 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    service_manager::tell(&[NotifyState::Status("starting: reads the store and the models")]);
     let started = tokio::select! {
         started = Daemon::start(config) => Some(started?),
         _ = terminate.recv() => None,
@@ -129,7 +154,7 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
         tracing::info!("stopped before the start was over");
         return Ok(());
     };
-    notify(&[sd_notify::NotifyState::Ready]);
+    service_manager::tell(&[NotifyState::Ready]);
     tracing::info!("ready");
     let look_at_models = Arc::clone(&daemon.look_at_models);
     let told_to_look = async {
@@ -144,7 +169,7 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
         failure = daemon.failure() => return Err(failure),
         () = told_to_look => {}
     }
-    notify(&[sd_notify::NotifyState::Stopping]);
+    service_manager::tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
     tracing::info!("stopping; a second signal stops at once");
     tokio::select! {
         stopped = daemon.stop() => stopped.inspect(|()| log_end()),
@@ -167,23 +192,20 @@ fn end_at_once() -> ! {
     std::process::exit(1)
 }
 
-fn notify(state: &[sd_notify::NotifyState<'_>]) {
-    // Without systemd there is nobody to tell.
-    let _ = sd_notify::notify(state);
-}
-
 impl Daemon {
     /// Starts all parts.
     ///
     /// # Errors
     /// When one of them cannot start; the others are not left behind.
     pub async fn start(config: &Config) -> Result<Self, DaemonError> {
-        let settings = Settings::of(config);
+        let mut settings = Settings::of(config);
+        settings.log_in(config)?;
         let listener = settings.listener.clone().map(Listener::bind).transpose()?;
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
 
         let store = Store::open(settings.store.clone())?;
         say_what_is_set_aside(&settings.store.directory);
+        running_configuration::note(&settings.store.directory, config);
         store.take_signals();
         store.free_silent_sensors(settings.max_sensors)?;
         let reader = store.reader.clone();
@@ -210,6 +232,11 @@ impl Daemon {
         let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
         let counters = listener.iter().map(Listener::counters).chain(broker.iter().map(Broker::counters)).collect();
         let way_in = SchedulerSources { counters, link: broker.as_ref().map(Broker::link), intake: intake.clone() };
+        let course = Course {
+            reader: reader.clone(),
+            schedule: settings.scheduler.schedule.clone(),
+            clock: settings.scheduler.clock.clone(),
+        };
         let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
 
         let published = Published { reader: reader.clone(), directory: Arc::clone(&directory), cut: settings.cut };
@@ -217,6 +244,15 @@ impl Daemon {
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
         background.push(DaemonTask::start("model watcher", watcher));
+        if service_manager::is_there() {
+            let probed = Probed {
+                commands: commands.clone(),
+                scheduler: scheduler.clone(),
+                recorder: recorder.clone(),
+                supervisor: supervisor.clone(),
+            };
+            background.push(DaemonTask::start("service manager's informant", keep_informed(probed, course)));
+        }
         if let Some(files) = settings.files {
             background
                 .push(DaemonTask::start("file publisher", publish_files(published.clone(), files, commands.clone())));

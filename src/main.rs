@@ -1,7 +1,8 @@
 //! The `anomalyd` binary: arguments, configuration, log, command, exit code.
 //!
-//! Exit codes: 0 when all went well, 1 when the command failed, 2 when it was called wrongly. The commands about one
-//! model say with 1 that their answer is no, and with 2 that they could not find one.
+//! Exit codes: 0 when all went well, 2 when the command was called wrongly, 78 when the configuration has to be changed
+//! first (`cli::exit_code`), and 1 when it failed otherwise. The commands about one model say with 1 that their answer is
+//! no, and with 2 that they could not find one.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
@@ -9,10 +10,11 @@ use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anomalyd::cli::{check, demo, dump, model, reload, replay, score};
+use anomalyd::cli::{check, demo, dump, exit_code, model, reload, replay, score};
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::printable::{PrintableWriter, Style, steers};
+use anomalyd::telemetry::journal::{self, Priority, marked};
 use anomalyd::telemetry::logging::{self, LogFormat};
 use anomalyd::telemetry::panics;
 use clap::{Parser, Subcommand};
@@ -66,36 +68,43 @@ fn main() -> ExitCode {
         // It quotes what was given, and file names may have been.
         Err(error) if error.to_string().contains(|c| steers(c) && c != '\n') => {
             let _ = write!(PrintableWriter::new(io::stderr(), Style::Text), "{error}");
-            return ExitCode::from(2);
+            return ExitCode::from(exit_code::USAGE);
         }
         Err(error) => error.exit(),
     };
-    let failure = if matches!(arguments.command, Command::Model(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
+    let is_about_model = matches!(arguments.command, Command::Model(_));
     match execute(arguments) {
         Ok(code) => code,
         // Whoever reads no further, as `head` does, has what he wanted.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
-            failure
+            ExitCode::from(if is_about_model { exit_code::USAGE } else { exit_code::of(&error) })
         }
     }
 }
 
+/// The errors' own words hold those of their causes.
 fn complain(error: &dyn std::fmt::Display) {
-    // There is nowhere else to say it. The errors' own words hold those of their causes.
-    let _ = writeln!(PrintableWriter::new(io::stderr(), Style::Text), "anomalyd: {error}");
+    say_failure(&format!("anomalyd: {error}"));
+}
+
+/// Says on standard error why the process ends.
+fn say_failure(text: &str) {
+    let text = if journal::is_standard_error() { marked(Priority::Error, text) } else { format!("{text}\n") };
+    // There is nowhere else to say it.
+    let _ = PrintableWriter::new(io::stderr(), Style::Text).write_all(text.as_bytes());
 }
 
 /// A panic may quote the file or the message that led to it.
 fn say_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let backtrace = Backtrace::capture();
-    let mut err = PrintableWriter::new(io::stderr(), Style::Text);
-    let _ = writeln!(err, "thread '{}' {panic}", thread.name().unwrap_or("without a name"));
+    let mut text = format!("thread '{}' {panic}", thread.name().unwrap_or("without a name"));
     if backtrace.status() == BacktraceStatus::Captured {
-        let _ = writeln!(err, "{backtrace}");
+        text = format!("{text}\n{backtrace}");
     }
+    say_failure(&text);
 }
 
 /// What a command writes to standard output.
@@ -130,11 +139,11 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let code = stopped.map_or_else(
                 |error| {
                     complain(&error);
-                    1
+                    exit_code::of(&error.into())
                 },
                 |()| 0,
             );
-            std::process::exit(code)
+            std::process::exit(code.into())
         }
         Command::Check(args) => Ok(check::run(&args, out)?),
         // Its screen is drawn by escapes of its own, of sensors of its own.

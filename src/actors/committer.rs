@@ -77,6 +77,11 @@ pub enum Command {
         /// Told when it is durable.
         done: oneshot::Sender<Committed>,
     },
+    /// Answer, and write nothing: whoever asks wants to know whether commits come to their end.
+    Probe {
+        /// Told in its turn, behind whatever goes on.
+        done: oneshot::Sender<()>,
+    },
     /// Commit what is there, and end.
     Stop,
 }
@@ -111,6 +116,16 @@ impl Commands {
         let (done, committed) = oneshot::channel();
         self.send(command(done));
         committed.await.map_err(|_| CommitterStopped)
+    }
+
+    /// Waits until the committer comes to its commands.
+    ///
+    /// # Errors
+    /// When the committer is gone.
+    pub async fn probe(&self) -> Result<(), CommitterStopped> {
+        let (done, answered) = oneshot::channel();
+        self.send(Command::Probe { done });
+        answered.await.map_err(|_| CommitterStopped)
     }
 
     /// Where the pipeline is, and when it moves on.
@@ -178,7 +193,10 @@ struct Promises {
 /// Whether the committer goes on.
 #[derive(PartialEq, Eq)]
 enum Next {
+    /// There is something to commit.
     GoOn,
+    /// There is nothing: a sync for nothing would wear the disk.
+    Wait,
     Stop,
 }
 
@@ -186,6 +204,9 @@ impl Committer {
     fn run(&mut self) -> Result<(), StoreError> {
         loop {
             let next = self.gather()?;
+            if next == Next::Wait {
+                continue;
+            }
             self.commit()?;
             if next == Next::Stop {
                 return Ok(());
@@ -209,7 +230,10 @@ impl Committer {
             select! {
                 recv(self.commands) -> command => {
                     let Ok(command) = command else { return Ok(Next::Stop) };
-                    if self.obey(command)? == Next::Stop { return Ok(Next::Stop) }
+                    match self.obey(command)? {
+                        Next::GoOn => {}
+                        end => return Ok(end),
+                    }
                 }
                 recv(self.submissions) -> submission => match submission {
                     Ok(submission) => bytes += self.take(submission)?,
@@ -219,8 +243,9 @@ impl Committer {
             }
         } else {
             let Ok(command) = self.commands.recv() else { return Ok(Next::Stop) };
-            if self.obey(command)? == Next::Stop {
-                return Ok(Next::Stop);
+            match self.obey(command)? {
+                Next::GoOn => {}
+                end => return Ok(end),
             }
         }
         while let Ok(command) = self.commands.try_recv() {
@@ -315,6 +340,11 @@ impl Committer {
             Command::Published { sink, until, done } => {
                 self.pipeline.put_published(sink, until)?;
                 self.promises.committed.push(done);
+            }
+            Command::Probe { done } => {
+                // Whoever asked may have been stopped meanwhile.
+                let _ = done.send(());
+                return Ok(Next::Wait);
             }
             Command::Stop => return Ok(Next::Stop),
         }

@@ -80,8 +80,8 @@ pub enum ListenError {
     NoSuchAddress(SocketAddr),
     /// It may not.
     #[error(
-        "cannot listen for devices on {0}: permission denied; set mqtt.listen.address to a port above 1023, \
-         or allow the daemon CAP_NET_BIND_SERVICE"
+        "cannot listen for devices on {0}: permission denied; set mqtt.listen.address to a port above 1023, such as 8883, \
+         and have devices or a redirect use that, or let the service listen below (docs/operations.md, \"Ports below 1024\")"
     )]
     Forbidden(SocketAddr),
     /// Something else.
@@ -92,6 +92,13 @@ pub enum ListenError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+impl ListenError {
+    /// Whether it lasts until a setting is changed. A port becomes free, and an address may come with the network.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Forbidden(_))
+    }
 }
 
 /// A listener whose port is open; it accepts nobody before it runs.

@@ -1,5 +1,6 @@
 //! The model loader: looks for model files and reads them on threads that it does not wait for without end.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -113,6 +114,19 @@ pub enum StartError {
     /// More models than sensors are accepted.
     #[error("the models cannot all be put to work: {0}")]
     Directory(#[from] DirectoryFull),
+}
+
+impl StartError {
+    /// Whether it lasts until a setting is changed, or what it names.
+    pub fn is_lasting(&self) -> bool {
+        use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+        match self {
+            Self::Catalog(CatalogError::Directory { source, .. }) => {
+                matches!(source.kind(), NotADirectory | NotFound | PermissionDenied)
+            }
+            Self::Catalog(CatalogError::TooMany { .. }) | Self::Directory(_) => true,
+        }
+    }
 }
 
 /// How much longer than reading one file a look through the folder may take: it asks for each of the files, and may have

@@ -4,7 +4,9 @@
 //! written under another name and renamed, and belongs on a file system in memory: flash would wear for nothing.
 
 use std::fmt::Write as _;
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,9 +48,13 @@ pub async fn report(settings: ReporterSettings, reported: Reported) {
     }
 }
 
+/// Readable for everybody, whatever the process's mask says: whoever collects metrics is another user.
+const MODE: u32 = 0o644;
+
 async fn write(file: &Path, text: &str) -> io::Result<()> {
     let partial = file.with_extension("part");
     tokio::fs::write(&partial, text).await?;
+    tokio::fs::set_permissions(&partial, Permissions::from_mode(MODE)).await?;
     tokio::fs::rename(&partial, file).await
 }
 

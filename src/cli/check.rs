@@ -1,5 +1,8 @@
 //! `anomalyd check`: everything that can be found wrong before a start, all at once.
 
+mod surroundings;
+mod unit;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write};
@@ -12,6 +15,7 @@ use std::time::Duration;
 use crate::actors::listener::{ListenError, Listener};
 use crate::actors::model_loader::read_each;
 use crate::actors::workers::Workers;
+use crate::cli::exit_code;
 use crate::config::{Config, Places};
 use crate::daemon::settings::Settings;
 use crate::features::{AssignError, Assigner, FeatureSet, Plan};
@@ -19,10 +23,13 @@ use crate::model::{Entry, Listing, Warning, guarded};
 use crate::printable::shown;
 use crate::sensor::SensorName;
 use crate::store;
+use surroundings::{check_broker, check_metrics, check_room, check_store, check_unit};
+use unit::Unit;
 
 /// Checks the configuration, the models, the folders and the ports, and names every mistake at once.
 ///
-/// The exit code is 0 when the daemon can start and every model can be used, else 1. Warnings do not count.
+/// The exit code is 0 when the daemon can start and every model can be used, 78 when the file itself has mistakes, and 1
+/// when what it leads to has. Warnings do not count.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The configuration file
@@ -42,7 +49,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
         Ok(read) => read,
         Err(error) => {
             writeln!(out, "{error}")?;
-            return Ok(ExitCode::FAILURE);
+            return Ok(ExitCode::from(exit_code::CONFIGURATION));
         }
     };
     // One mistake must not hide the others: whatever is not mistaken itself is looked at.
@@ -55,24 +62,40 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
     for warning in config.warnings() {
         findings.warn(warning.key, warning.advice);
     }
+    let unit = Unit::that_runs(&args.config, Path::new("/"));
     if is_sound("mqtt") {
         check_ports(&config, &settings, &mut findings);
+        check_broker(&config, &settings, unit.as_ref(), &mut findings);
     }
     if is_sound("store.directory") {
         check_folder("store.directory", &settings.store.directory, &mut findings);
         let aside = store::set_aside(&settings.store.directory).unwrap_or_default();
         aside.iter().for_each(|aside| findings.warn("store.directory", aside));
     }
+    if is_sound("store") && is_sound("window") {
+        check_store(&settings, &mut findings);
+    }
+    if is_sound("metrics") {
+        check_metrics(&settings, unit.as_ref(), &mut findings);
+    }
     if let Some(files) = &settings.files
         && is_sound("publish.files.directory")
     {
         check_folder("publish.files.directory", &files.directory, &mut findings);
     }
-    let models = if is_sound("models") && is_sound("features") {
+    let (models, sensors) = if is_sound("models") && is_sound("features") {
         check_models(&settings, &mut findings)
     } else {
-        "models not looked at".to_owned()
+        ("models not looked at".to_owned(), 0)
     };
+    if is_sound("store") && is_sound("window") {
+        check_room(&settings, sensors, &mut findings);
+    }
+    if let Some(unit) = &unit
+        && mistaken.is_none()
+    {
+        check_unit(&args.config, &config, &settings, unit, &mut findings);
+    }
 
     for finding in &findings.found {
         writeln!(out, "{finding}")?;
@@ -87,7 +110,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
         None => count(found, "mistake"),
     };
     writeln!(out, "{file}: {mistakes}, {}, {models}", count(warnings, "warning"))?;
-    Ok(if found == 0 && mistaken.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(ExitCode::from(match (&mistaken, found) {
+        (Some(_), _) => exit_code::CONFIGURATION,
+        (None, 0) => 0,
+        (None, _) => exit_code::FAILURE,
+    }))
 }
 
 fn count(count: usize, noun: &str) -> String {
@@ -113,6 +140,9 @@ struct Finding {
     text: String,
 }
 
+/// What keeps the daemon from starting, or a model from being used.
+const MISTAKE: &str = "mistake";
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { severity, place, key, text } = self;
@@ -123,7 +153,11 @@ impl fmt::Display for Finding {
 impl Findings {
     fn mistake(&mut self, key: &'static str, text: impl fmt::Display) {
         self.mistakes += 1;
-        self.add("mistake", key, &text);
+        self.add(MISTAKE, key, &text);
+    }
+
+    fn has_mistake(&self, key: &str) -> bool {
+        self.found.iter().any(|finding| finding.key == key && finding.severity == MISTAKE)
     }
 
     fn warn(&mut self, key: &'static str, text: impl fmt::Display) {
@@ -169,16 +203,26 @@ fn reach(host: &str, port: u16) -> io::Result<()> {
     Err(last)
 }
 
-/// Whether a folder can be written to, or made. Leaves nothing behind.
 fn check_folder(key: &'static str, folder: &Path, findings: &mut Findings) {
+    if let Some(why) = unwritable(folder) {
+        findings.mistake(key, why);
+    }
+}
+
+/// Why a folder cannot be written to, or made. Leaves nothing behind.
+fn unwritable(folder: &Path) -> Option<String> {
     let existing = folder.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."));
     let existing = if existing == Path::new("") { Path::new(".") } else { existing };
     if !existing.is_dir() {
-        findings.mistake(key, format!("{} is not a folder", existing.display()));
-    } else if let Err(error) = tempfile::tempfile_in(existing) {
-        let folder = folder.display();
-        findings.mistake(key, format!("cannot write to {folder}: {error}; the user that anomalyd runs as must own it"));
+        return Some(format!("{} is not a folder", existing.display()));
     }
+    let error = tempfile::tempfile_in(existing).err()?;
+    let advice = match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => "a service needs ReadWritePaths= for it (systemctl edit anomalyd)",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on its disk",
+        _ => "the user that anomalyd runs as must own it",
+    };
+    Some(format!("cannot write to {}: {error}; {advice}", folder.display()))
 }
 
 /// What was found of one sensor's file. The model itself is gone by then: there may be a hundred thousand.
@@ -211,15 +255,15 @@ impl Checked {
     }
 }
 
-/// Says what is wrong with the models, and sums them up.
-fn check_models(settings: &Settings, findings: &mut Findings) -> String {
+/// Says what is wrong with the models, and sums them up. How many sensors have one goes with it.
+fn check_models(settings: &Settings, findings: &mut Findings) -> (String, usize) {
     const KEY: &str = "models.directory";
     let models = &settings.models;
     let Listing { files, ignored } = match Listing::read(&models.directory, &models.names, models.limits.files) {
         Ok(listing) => listing,
         Err(error) => {
             findings.mistake(KEY, error);
-            return "no models".to_owned();
+            return ("no models".to_owned(), 0);
         }
     };
     // As the daemon does: tried on threads that are not waited for without end.
@@ -265,7 +309,14 @@ fn check_models(settings: &Settings, findings: &mut Findings) -> String {
     if checked.is_empty() {
         findings.warn(KEY, "there is no model: readings are stored, and nothing is scored");
     }
-    format!("{}, {proven} proven", count(usable, "usable model"))
+    if checked.len() > settings.max_sensors {
+        let sensors = checked.len();
+        findings.mistake(
+            "limits.sensors",
+            format!("{sensors} sensors have models, and {} are accepted", settings.max_sensors),
+        );
+    }
+    (format!("{}, {proven} proven", count(usable, "usable model")), checked.len())
 }
 
 /// Says what the columns of rows are, where they are not the mean alone.

@@ -54,6 +54,13 @@ pub enum DumpError {
     Output(#[from] io::Error),
 }
 
+impl DumpError {
+    /// Whether it lasts until a setting is changed, or what it names.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_lasting())
+    }
+}
+
 /// Writes what is asked for to `out`.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 pub mod dump;
+pub mod exit_code;
 pub mod history;
 pub mod model;
 pub mod publish;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rustix::process::{Signal, kill_process};
 
 use crate::config::Config;
+use crate::daemon::running_configuration;
 use crate::daemon::settings::Settings;
 use crate::store;
 
@@ -24,7 +25,7 @@ pub struct Args {
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// There is none.
-    #[error("no daemon runs on the store in {}; start one, and it reads all models", directory.display())]
+    #[error("no daemon runs on the store in {}; start one, and it reads all models; if store.directory was changed, restart the daemon that runs on the other one", directory.display())]
     NotRunning {
         /// The store.
         directory: PathBuf,
@@ -65,5 +66,12 @@ pub fn run(config: &Config, out: &mut dyn Write) -> Result<(), ReloadError> {
     kill_process(process, Signal::HUP)
         .map_err(|problem| ReloadError::Signal { process: number, problem: problem.into() })?;
     writeln!(out, "process {number} looks at its models; what comes of it is in its log")?;
+    if running_configuration::is_another(&directory, config) {
+        writeln!(
+            out,
+            "the configuration has changed since the daemon started, and is read at a start only: restart it, as by \
+             `systemctl restart anomalyd`"
+        )?;
+    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `[mqtt.connect]`: a broker that is already there.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::backoff::{self, BackoffSettings};
 use super::bytes::ByteSize;
@@ -20,7 +20,7 @@ pub struct ConnectSettings {
     /// Who we are. The broker keeps our session under this name.
     pub client_id: String,
     /// How we prove it, if the broker asks.
-    pub login: Option<Login>,
+    pub login: Option<LoginSettings>,
     /// What the broker promises us of each message.
     pub qos: SubscriptionQos,
     /// How long the line may be silent before it is probed.
@@ -29,6 +29,33 @@ pub struct ConnectSettings {
     pub max_packet: ByteSize,
     /// How long to wait before connecting again.
     pub backoff: BackoffSettings,
+}
+
+/// How we log in at the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginSettings {
+    /// The user's name.
+    pub username: String,
+    /// Where the password is.
+    pub password: Password,
+}
+
+/// Where a password is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Password {
+    /// In the configuration itself. Empty when none is given.
+    Literal(Secret),
+    /// In a file.
+    File(PathBuf),
+}
+
+/// Why there is no password to log in with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the broker's password in {} cannot be used: {problem}; mqtt.connect.password_file must name a file that the daemon \
+    may read, with the password and nothing else in it", file.display())]
+pub struct PasswordError {
+    file: PathBuf,
+    problem: String,
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> ConnectSettings {
@@ -69,12 +96,10 @@ fn host(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-fn login(section: &mut Section<'_, '_>) -> Option<Login> {
+fn login(section: &mut Section<'_, '_>) -> Option<LoginSettings> {
     let username = section.take("username", "a user's name", |value| value.as_str().filter(|name| !name.is_empty()));
     let literal = section.take("password", "a text", |value| value.as_str().map(|text| Secret::new(text.to_owned())));
-    let folder = section.folder();
-    let accepted = "a readable file that holds the password and nothing else";
-    let from_file = section.parsed("password_file", accepted, |path| secret_file(&folder.join(path)));
+    let file = section.optional_path("password_file");
     let (has_literal, has_file) = (section.has("password"), section.has("password_file"));
     if has_literal && has_file {
         section.rule(&["password_file", "password"], "there is a password as well; keep one of them");
@@ -83,19 +108,36 @@ fn login(section: &mut Section<'_, '_>) -> Option<Login> {
         let key = if has_file { "password_file" } else { "password" };
         section.rule(&[key], "there is no username; MQTT takes a password only with one");
     }
-    let password = from_file.or(literal).unwrap_or_else(|| Secret::new(String::new()));
-    Some(Login { username: username?.to_owned(), password })
+    let literal = Password::Literal(literal.unwrap_or_else(|| Secret::new(String::new())));
+    Some(LoginSettings { username: username?.to_owned(), password: file.map_or(literal, Password::File) })
 }
 
-/// Reads a secret from a file, without the line ends behind it.
+impl LoginSettings {
+    /// The login with its password. It is read when somebody connects: who only looks at a store, or has models looked at,
+    /// need not be allowed to read it.
+    ///
+    /// # Errors
+    /// When the password's file cannot be used.
+    pub fn read(&self) -> Result<Login, PasswordError> {
+        let password = match &self.password {
+            Password::Literal(secret) => secret.clone(),
+            Password::File(file) => {
+                secret_file(file).map_err(|problem| PasswordError { file: file.clone(), problem })?
+            }
+        };
+        Ok(Login { username: self.username.clone(), password })
+    }
+}
+
+/// Reads a secret from a file, without a byte order mark before it and the line ends behind it.
 fn secret_file(path: &Path) -> Result<Secret, String> {
     // MQTT 3.1.1, section 3.1.3.5: a password has at most 65,535 bytes.
     const LONGEST: u64 = 65_535;
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|error| format!("cannot open it: {error}"))?;
-    file.take(LONGEST + 3).read_to_end(&mut bytes).map_err(|error| format!("cannot read it: {error}"))?;
+    file.take(LONGEST + 6).read_to_end(&mut bytes).map_err(|error| format!("cannot read it: {error}"))?;
     let text = String::from_utf8(bytes).map_err(|_| "it is not text in UTF-8".to_owned())?;
-    let secret = text.trim_end_matches(['\r', '\n']);
+    let secret = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
     match secret.len() as u64 {
         0 => Err("it is empty".to_owned()),
         1..=LONGEST => Ok(Secret::new(secret.to_owned())),

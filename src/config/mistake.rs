@@ -15,6 +15,14 @@ pub enum ConfigError {
         /// What the system says.
         source: io::Error,
     },
+    /// The file is not the text that it has to be.
+    #[error("the configuration {} is {found}; save it as text in UTF-8", file.display())]
+    NotText {
+        /// The file.
+        file: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
     /// The file is no configuration.
     #[error("the configuration {} has more than {max} bytes; is it the right file?", file.display())]
     TooLarge {

@@ -27,6 +27,7 @@ mod features;
 mod filter;
 mod hash;
 mod mistake;
+mod path;
 mod reader;
 mod route;
 mod rules;
@@ -48,7 +49,7 @@ use crate::features::FeatureSettings;
 use crate::ingest::filter::FilterSettings;
 use reader::{Notes, Section};
 
-/// Everything that can be configured, checked. Paths are absolute or relative to the working folder.
+/// Everything that can be configured, checked. Paths are absolute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Which clock the daemon goes by.
@@ -118,12 +119,18 @@ impl Config {
         let mut bytes = Vec::new();
         let opened = std::fs::File::open(file).map_err(unreadable)?;
         opened.take(Self::MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not text in UTF-8")))?;
-        if text.len() as u64 > Self::MAX_FILE_BYTES {
+        if bytes.len() as u64 > Self::MAX_FILE_BYTES {
             return Err(ConfigError::TooLarge { file: file.to_owned(), max: Self::MAX_FILE_BYTES });
         }
-        Ok(text)
+        // A file of UTF-16 begins with a mark, or with a character of which one byte is zero: # or [ or a key.
+        let is_utf16 = matches!(bytes[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..]);
+        let not_text = |found| ConfigError::NotText { file: file.to_owned(), found };
+        if is_utf16 {
+            return Err(not_text("text in UTF-16, as editors on Windows may write it"));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| not_text("no text in UTF-8"))?;
+        // Such editors also put a mark before UTF-8, which is no part of the text.
+        Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
     }
 
     /// Reads the text of a file. `file` stands in messages, and relative paths begin at its folder.
@@ -158,7 +165,9 @@ impl Config {
 
     fn parse_in_part(text: &str, file: &Path) -> (Option<Self>, Places, Option<ConfigError>) {
         let (root, errors) = DeTable::parse_recoverable(text);
-        let mut notes = Notes::new(text, file.parent().unwrap_or(Path::new("")));
+        // Absolute, so that paths are the same from whatever folder the file is named.
+        let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        let mut notes = Notes::new(text, absolute.parent().unwrap_or(Path::new("")));
         let config = if errors.is_empty() {
             let config = notes.read(root.get_ref(), sections);
             if let Some(config) = &config {

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::bytes::ByteSize;
 use super::mistake::{Mistake, Problem};
+use super::path;
 use super::source::{Source, announces_secret};
 use crate::suggest::nearest;
 use crate::time::{Span, Timestamp};
@@ -91,7 +92,11 @@ impl<'t> Notes<'t> {
     /// Notes a mistake in the document's syntax.
     pub(super) fn syntax(&mut self, error: &toml::de::Error) {
         let place = error.span().unwrap_or_default();
-        self.note(&place, String::new(), Problem::Syntax(error.message().replace('\n', ", ")));
+        let mut message = error.message().replace('\n', ", ");
+        if message.contains("escape") {
+            message.push_str("; within double quotes \\ begins an escape, and paths are written with /");
+        }
+        self.note(&place, String::new(), Problem::Syntax(message));
     }
 
     /// Where each key stands, for whoever finds a mistake that the file alone does not show.
@@ -312,8 +317,13 @@ impl<'t> Section<'_, 't> {
 
     /// A path, relative to the configuration's folder.
     pub(super) fn path(&mut self, key: &'static str, default: &str) -> PathBuf {
-        let path = self.take(key, "a path", |value| value.as_str().filter(|path| !path.is_empty()));
-        self.folder().join(path.unwrap_or(default))
+        self.optional_path(key).unwrap_or_else(|| self.folder().join(default))
+    }
+
+    /// A path, relative to the configuration's folder, if there is one.
+    pub(super) fn optional_path(&mut self, key: &'static str) -> Option<PathBuf> {
+        let folder = self.folder();
+        self.parsed(key, ACCEPTED_PATH, |text| path::check(text).map(|()| folder.join(text)))
     }
 
     /// The section under the key; every value in it is a default when it is absent.
@@ -381,6 +391,9 @@ impl<'t> Section<'_, 't> {
         self.notes.note(&place, key, problem);
     }
 }
+
+/// How a path is to be written.
+const ACCEPTED_PATH: &str = "a path such as \"/srv/anomalyd/store\", or one that begins at the folder of this file";
 
 /// How a length of time is to be written, and how long it may be.
 pub(super) fn accepted_span(range: &RangeInclusive<Span>) -> String {

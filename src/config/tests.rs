@@ -67,7 +67,7 @@ fn what_the_shipped_file_has_commented_out_are_the_defaults_or_examples() {
     let read = |text: &str| Config::parse(text, &folder.path().join("config.toml")).unwrap();
     let shipped = read(&everything_on());
     let bare = read(&format!("[metrics]\n[publish.files]\n[publish.mqtt]\n[mqtt.connect]\nport = 1884\n{LEAST}"));
-    let credentials = shipped.mqtt.connect.clone().unwrap().login.unwrap();
+    let credentials = shipped.mqtt.connect.clone().unwrap().login.unwrap().read().unwrap();
     assert_eq!((credentials.username.as_str(), credentials.password.reveal()), ("anomalyd", "hunter2"));
     assert_eq!((shipped.mqtt.routes.len(), shipped.filters.len(), shipped.features.len()), (3, 1, 1));
 
@@ -202,7 +202,18 @@ fn a_value_that_is_not_accepted_says_what_is() {
         ),
         ("[store]\nwindows = 24.5", "2:11: store.windows: found 24.5; accepted: a whole number from 4 to 10000"),
         ("[store]\nwindows = true", "2:11: store.windows: found true; accepted: a whole number from 4 to 10000"),
-        ("[store]\ndirectory = \"\"", "2:13: store.directory: found \"\"; accepted: a path"),
+        (
+            "[store]\ndirectory = \"\"",
+            "2:13: store.directory: found \"\": it is empty; accepted: a path such as \"/srv/anomalyd/store\", or one that begins at the folder of this file",
+        ),
+        (
+            "[store]\ndirectory = 'C:\\data'",
+            "2:13: store.directory: found \"C:\\\\data\": this is a path of Windows; folders are separated by /, and there are no drives; accepted: a path such as \"/srv/anomalyd/store\", or one that begins at the folder of this file",
+        ),
+        (
+            "[store]\ndirectory = \"C:\\data\"",
+            "2:17: not TOML: missing escaped value, expected `b`, `e`, `f`, `n`, `r`, `\\`, `\"`, `x`, `u`, `U`; within double quotes \\ begins an escape, and paths are written with /",
+        ),
         (
             "[store]\ncache = \"16 MB\"",
             "2:9: store.cache: found \"16 MB\"; accepted: a size such as \"64 KiB\" or \"16 MiB\", from \"1 MiB\" to \"4 GiB\"",
@@ -489,7 +500,7 @@ fn a_secret_is_never_shown() {
     let text = format!("[mqtt.connect]\nport = 1884\nusername = \"a\"\npassword = \"hunter2\"\n{LEAST}");
     let config = parse(&text).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
-    assert_eq!(config.mqtt.connect.unwrap().login.unwrap().password.reveal(), "hunter2");
+    assert_eq!(config.mqtt.connect.unwrap().login.unwrap().read().unwrap().password.reveal(), "hunter2");
 }
 
 #[test]
@@ -497,10 +508,37 @@ fn a_password_file_that_cannot_be_used_says_why() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("empty"), "\n").unwrap();
     std::fs::write(folder.path().join("binary"), [0xff, 0xfe]).unwrap();
-    for (name, why) in [("absent", "cannot open it"), ("empty", "it is empty"), ("binary", "it is not text")] {
+    std::fs::write(folder.path().join("marked"), "\u{feff}hunter2\r\n").unwrap();
+    // The configuration can be read without it: not everybody who reads it connects to the broker.
+    let login = |name: &str| {
         let text = format!("[mqtt.connect]\nport = 1884\nusername = \"a\"\npassword_file = \"{name}\"\n{LEAST}");
-        let error = Config::parse(&text, &folder.path().join("config.toml")).unwrap_err().to_string();
-        assert!(error.contains(&format!("password_file: found \"{name}\": {why}")), "{error}");
+        let config = Config::parse(&text, &folder.path().join("config.toml")).unwrap();
+        config.mqtt.connect.unwrap().login.unwrap().read()
+    };
+    for (name, why) in [("absent", "cannot open it"), ("empty", "it is empty"), ("binary", "it is not text")] {
+        let error = login(name).unwrap_err().to_string();
+        let path = folder.path().join(name);
+        assert!(error.contains(path.to_str().unwrap()) && error.contains(why), "{error}");
+    }
+    assert_eq!(login("marked").unwrap().password.reveal(), "hunter2");
+}
+
+#[test]
+fn a_mark_before_the_text_is_passed_over_and_utf_16_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, format!("\u{feff}{LEAST}")).unwrap();
+    assert_eq!(Config::read(&file).unwrap().mqtt, with("").mqtt);
+    std::fs::write(&file, format!("\u{feff}clock = \"moon\"\n{LEAST}")).unwrap();
+    let error = Config::read(&file).unwrap_err().to_string();
+    assert!(error.contains("config.toml:1:9: clock"), "{error}");
+    let units: Vec<u16> = LEAST.encode_utf16().collect();
+    let of = |bytes: fn(u16) -> [u8; 2]| units.iter().copied().flat_map(bytes).collect::<Vec<_>>();
+    let (little, big) = (of(u16::to_le_bytes), of(u16::to_be_bytes));
+    for bytes in [[vec![0xff, 0xfe], little.clone()].concat(), [vec![0xfe, 0xff], big.clone()].concat(), little, big] {
+        std::fs::write(&file, bytes).unwrap();
+        let error = Config::read(&file).unwrap_err().to_string();
+        assert!(error.contains("is text in UTF-16") && error.contains("save it as text in UTF-8"), "{error}");
     }
 }
 
@@ -510,7 +548,7 @@ fn a_file_that_cannot_be_read_is_told_apart_from_one_that_is_wrong() {
     let file = folder.path().join("config.toml");
     assert!(matches!(Config::read(&file), Err(ConfigError::Unreadable { .. })));
     std::fs::write(&file, [0xff]).unwrap();
-    assert!(Config::read(&file).unwrap_err().to_string().contains("it is not text in UTF-8"));
+    assert!(Config::read(&file).unwrap_err().to_string().contains("is no text in UTF-8; save it as text in UTF-8"));
     std::fs::write(&file, vec![b'#'; 1 << 21]).unwrap();
     assert!(matches!(Config::read(&file), Err(ConfigError::TooLarge { .. })));
     std::fs::write(&file, LEAST).unwrap();

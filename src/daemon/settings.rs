@@ -14,7 +14,7 @@ use crate::actors::reporter::ReporterSettings;
 use crate::actors::restart::RestartPolicy;
 use crate::actors::scheduler::SchedulerSettings;
 use crate::actors::sensor::SensorSettings;
-use crate::config::connect::ConnectSettings;
+use crate::config::connect::{ConnectSettings, PasswordError};
 use crate::config::schedule::EventIdle;
 use crate::config::{ClockSource, Config};
 use crate::features::{Assigner, Bounds};
@@ -181,6 +181,21 @@ impl Settings {
         }
     }
 
+    /// Reads the password, and gives the login to those who connect to the broker. Whoever does not connect needs none.
+    pub(crate) fn log_in(&mut self, config: &Config) -> Result<(), PasswordError> {
+        let Some(login) = config.mqtt.connect.as_ref().and_then(|connect| connect.login.as_ref()) else {
+            return Ok(());
+        };
+        let login = login.read()?;
+        if let Some(mqtt) = &mut self.mqtt {
+            mqtt.options.set_credentials(&login.username, login.password.reveal());
+        }
+        if let Some(broker) = &mut self.broker {
+            broker.login = Some(login);
+        }
+        Ok(())
+    }
+
     pub(crate) fn pipeline(&self, directory: Arc<SensorDirectory>) -> PipelineSettings {
         let filters = Filters::new(Arc::clone(&self.filters));
         PipelineSettings {
@@ -213,7 +228,6 @@ impl Settings {
 fn broker(connect: &ConnectSettings, config: &Config) -> BrokerSettings {
     let subscriptions = config.mqtt.routes.iter().map(|route| route.topic().subscription()).collect();
     BrokerSettings {
-        login: connect.login.clone(),
         keep_alive: connect.keep_alive.to_std(),
         qos: connect.qos,
         max_packet_bytes: connect.max_packet.saturating_usize(),
@@ -229,8 +243,5 @@ fn broker(connect: &ConnectSettings, config: &Config) -> BrokerSettings {
 fn publisher_options(connect: &ConnectSettings) -> MqttOptions {
     let mut options = MqttOptions::new(format!("{}-publisher", connect.client_id), &connect.host, connect.port);
     options.set_keep_alive(connect.keep_alive.to_std());
-    if let Some(login) = &connect.login {
-        options.set_credentials(&login.username, login.password.reveal());
-    }
     options
 }

@@ -20,6 +20,7 @@
 //! What becomes of an entry that cannot be read is said in `reader.rs`.
 
 mod db;
+mod format;
 mod freeing;
 mod journal;
 mod keys;
@@ -38,6 +39,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
 
+pub use format::{StoreFit, fit};
 pub use journal::Record;
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
@@ -45,7 +47,7 @@ pub use set_aside::SetAside;
 pub use verdicts::{ChunkId, StoredChunks};
 pub use writer::Writer;
 
-use crate::codec::{Corrupt, Decoder, Encoder};
+use crate::codec::Corrupt;
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
 use crate::store::journal::Journal;
@@ -67,6 +69,27 @@ pub struct StoreSettings {
     pub cache_bytes: u64,
     /// How event time is cut. A store belongs to one cut.
     pub cut: Cut,
+}
+
+impl StoreSettings {
+    /// What the rings of so many sensors come to on the disk when they are full, roughly: interval by interval some 30
+    /// bytes in a window and 10 in a verdict, and as much again for what the database has not tidied up yet.
+    pub fn bytes_of_rings(&self, sensors: u64) -> u64 {
+        const REJECTS_A_BLOCK: u64 = 4 << 10;
+        const BASE: u64 = 32 << 20;
+        let intervals = u64::try_from(self.cut.intervals_per_window()).unwrap_or(0);
+        let windows = u64::from(self.windows).saturating_mul(intervals.saturating_mul(30).saturating_add(50));
+        let verdicts = u64::from(self.runs).saturating_mul(intervals.saturating_mul(10).saturating_add(100));
+        let rejects = u64::from(self.reject_blocks) * REJECTS_A_BLOCK;
+        let rings = sensors.saturating_mul(windows.saturating_add(verdicts)).saturating_add(rejects);
+        rings.saturating_mul(2).saturating_add(BASE)
+    }
+}
+
+/// What a store takes up on the disk, as far as its folder can be read. Opens nothing.
+pub fn bytes_there(directory: &Path) -> u64 {
+    let files = std::fs::read_dir(directory.join("data")).into_iter().flatten().flatten();
+    files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
 }
 
 /// Why the store could not do what it was asked.
@@ -160,7 +183,7 @@ pub enum StoreError {
         directory: PathBuf,
     },
     /// The store was made by another version.
-    #[error("the store {} has format {found}, and this anomalyd reads format {}; run the version that made it, or choose a new store.directory", directory.display(), FORMAT)]
+    #[error("the store {} has format {found}, and this anomalyd reads format {}; run the version that made it, or choose a new store.directory", directory.display(), format::FORMAT)]
     OtherFormat {
         /// The folder.
         directory: PathBuf,
@@ -176,6 +199,28 @@ pub enum StoreError {
     /// A stored value cannot be read, and there is no going on without it.
     #[error("the store is damaged where it is needed; put back a copy of its folder, or move the folder away to start anew")]
     Damaged,
+}
+
+impl StoreError {
+    /// Whether it lasts until a setting is changed, or what it names: another start ends in the same way.
+    pub fn is_lasting(&self) -> bool {
+        use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+        match self {
+            Self::OtherCut { .. } | Self::OtherRing { .. } | Self::OtherFormat { .. } | Self::DamagedAgain { .. } => true,
+            Self::Directory { problem, .. } | Self::Unreadable { problem, .. } => {
+                matches!(problem.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem)
+            }
+            // A store that is missing, in use, damaged or on a bad disk is not a matter of settings.
+            Self::InUse { .. }
+            | Self::None { .. }
+            | Self::NoRoom { .. }
+            | Self::NotCopied { .. }
+            | Self::DamagedStore { .. }
+            | Self::Sync(_)
+            | Self::Database(_)
+            | Self::Damaged => false,
+        }
+    }
 }
 
 impl From<Corrupt> for StoreError {
@@ -234,9 +279,6 @@ pub enum Progress<'a> {
     },
 }
 
-const FORMAT: u64 = 1;
-const FORMAT_KEY: &[u8] = b"format";
-
 /// Whether a process has the store in a folder open.
 pub fn is_in_use(directory: &Path) -> bool {
     lock::is_in_use(directory)
@@ -271,7 +313,8 @@ impl Store {
     pub fn open(settings: StoreSettings) -> Result<Self, StoreError> {
         let db = Db::open(&settings.directory, settings.cache_bytes)?;
         let tables = Tables::of(&db)?;
-        check_format(&tables.progress, &settings)?;
+        format::check(&tables.progress, &settings)?;
+        format::keep_copy(&settings)?;
         let unreadable = UnreadableEntries::default();
         let journal = Journal::new(tables.journal.clone(), unreadable.clone());
         let rejects = RejectRing::open(tables.rejects.clone(), settings.reject_blocks)?;
@@ -290,7 +333,7 @@ impl Store {
 pub fn read(settings: StoreSettings) -> Result<Reader, StoreError> {
     let db = Db::open_copy(&settings.directory, settings.cache_bytes)?;
     let tables = Tables::of(&db)?;
-    check_format(&tables.progress, &settings)?;
+    format::check(&tables.progress, &settings)?;
     Ok(Reader::new(db, tables, settings, UnreadableEntries::default()))
 }
 
@@ -309,37 +352,6 @@ impl Tables {
             progress: db.table("progress")?,
         })
     }
-}
-
-fn check_format(progress: &Table, settings: &StoreSettings) -> Result<(), StoreError> {
-    let Some(bytes) = progress.get(FORMAT_KEY)? else {
-        let mut encoder = Encoder::default();
-        encoder.unsigned(FORMAT);
-        encoder.signed(settings.cut.interval().nanos());
-        encoder.signed(settings.cut.window().nanos());
-        encoder.unsigned(u64::from(settings.windows));
-        encoder.unsigned(u64::from(settings.runs));
-        return progress.put(FORMAT_KEY, &encoder.into_bytes());
-    };
-    let mut decoder = Decoder::new(&bytes);
-    let directory = settings.directory.clone();
-    match decoder.unsigned()? {
-        FORMAT => {}
-        found => return Err(StoreError::OtherFormat { directory, found }),
-    }
-    let [interval, window] = [decoder.span()?, decoder.span()?];
-    let stored = Cut::new(interval, window).map_err(|_| StoreError::Damaged)?;
-    if stored != settings.cut {
-        return Err(StoreError::OtherCut { directory, stored, configured: settings.cut });
-    }
-    // The place of a window depends on the size of its ring.
-    for (key, configured) in [("store.windows", settings.windows), ("store.runs", settings.runs)] {
-        let stored = decoder.narrow()?;
-        if stored != configured {
-            return Err(StoreError::OtherRing { directory, key, stored, configured });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

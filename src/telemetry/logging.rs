@@ -1,10 +1,12 @@
-//! The log: to standard error, as text for people or as JSON for machines.
+//! The log: to standard error, as text for people or as JSON for machines. Lines for the journal have its priorities, and
+//! leave the time to it.
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
 use super::fields::PrintableFields;
+use super::journal::{self, JournalLines};
 use crate::printable::{PrintableWriter, Style};
 
 /// What a log line looks like.
@@ -37,12 +39,24 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
         .map_err(|error| LogError { level: level.to_owned(), problem: error.to_string() })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
+        LogFormat::Text if journal::is_standard_error() => log
+            .with_writer(JournalLines(Style::Text))
+            .with_ansi(false)
+            .without_time()
+            .with_level(false)
+            .with_target(false)
+            .fmt_fields(PrintableFields)
+            .try_init(),
         LogFormat::Text => {
             log.with_ansi(std::io::stderr().is_terminal()).with_target(false).fmt_fields(PrintableFields).try_init()
         }
         LogFormat::Json => {
-            let log = log.with_writer(|| PrintableWriter::new(std::io::stderr(), Style::Json));
-            log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+            let log = log.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            if journal::is_standard_error() {
+                log.with_writer(JournalLines(Style::Json)).try_init()
+            } else {
+                log.with_writer(|| PrintableWriter::new(std::io::stderr(), Style::Json)).try_init()
+            }
         }
     };
     // A second start, in one process, is a test's; the first one's log serves it.

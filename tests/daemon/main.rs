@@ -19,6 +19,7 @@ mod hostile_mqtt;
 mod operations;
 mod reload;
 mod runs;
+mod service;
 mod slow_models;
 mod store;
 mod supervision;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::daemon::Daemon;
@@ -11,12 +12,17 @@ use crate::support::plant;
 use crate::support::site::{Site, anomalyd};
 use serde_json::Value;
 
-/// Starts a daemon that does not come up; what it says must hold these words.
-fn refuses(site: &Site, words: &[&str]) {
+/// The exit code of what another start may mend.
+const FAILURE: i32 = 1;
+/// The exit code of what lasts until the configuration is changed.
+const CONFIGURATION: i32 = 78;
+
+/// Starts a daemon that does not come up, and ends with this code; what it says must hold these words.
+fn refuses(site: &Site, code: i32, words: &[&str]) {
     let mut daemon = Daemon::spawn(&site.config());
     let status = daemon.wait_until_ended();
     let said = daemon.text();
-    assert_eq!(status.code(), Some(1), "{said}");
+    assert_eq!(status.code(), Some(code), "{said}");
     assert!(!said.contains("panicked"), "{said}");
     for word in words {
         assert!(said.contains(word), "{word:?} is not in:\n{said}");
@@ -24,11 +30,16 @@ fn refuses(site: &Site, words: &[&str]) {
     assert!(said.lines().any(|line| line.starts_with("anomalyd: ")), "{said}");
 }
 
-/// Runs `check`, which finds mistakes; what it says must hold these words.
+/// Runs `check`, which finds mistakes in what the file leads to; what it says must hold these words.
 fn check_finds(site: &Site, words: &[&str]) -> String {
+    check_ends(site, FAILURE, words)
+}
+
+/// Runs `check`, which ends with this code; what it says must hold these words.
+fn check_ends(site: &Site, code: i32, words: &[&str]) -> String {
     let output = anomalyd(&["check", "--config", site.config().to_str().unwrap()]);
     let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(code), "{said}");
     for word in words {
         assert!(said.contains(word), "{word:?} is not in:\n{said}");
     }
@@ -67,7 +78,7 @@ fn a_store_that_cannot_be_written_to_is_named_with_its_key() {
     fs::write(site.path("store"), "a file").unwrap();
     let below = site.path("store/below");
     edit(&site, site.path("store").to_str().unwrap(), below.to_str().unwrap());
-    refuses(&site, &[below.to_str().unwrap(), "store.directory"]);
+    refuses(&site, CONFIGURATION, &[below.to_str().unwrap(), "store.directory"]);
     check_finds(&site, &["mistake: store.directory", "is not a folder"]);
 }
 
@@ -77,7 +88,7 @@ fn a_port_that_is_taken_is_named_with_its_key() {
     let _taken = TcpListener::bind(("127.0.0.1", site.port())).unwrap();
     let address = format!("127.0.0.1:{}", site.port());
     let words = [&*address, "another program", "mqtt.listen.address"];
-    refuses(&site, &words);
+    refuses(&site, FAILURE, &words);
     check_finds(&site, &words);
 }
 
@@ -87,9 +98,98 @@ fn a_store_is_used_by_one_daemon_at_a_time() {
     let first = site.start();
     let other_port = Site::new(&plant::settings());
     edit(&other_port, other_port.path("store").to_str().unwrap(), site.path("store").to_str().unwrap());
-    refuses(&other_port, &["in use by another anomalyd", site.path("store").to_str().unwrap()]);
+    refuses(&other_port, FAILURE, &["in use by another anomalyd", site.path("store").to_str().unwrap()]);
     first.stop();
     other_port.start().stop();
+}
+
+#[test]
+fn a_store_that_was_made_with_other_settings_is_found_by_the_check_also_while_a_daemon_has_it() {
+    let site = Site::new(&plant::settings());
+    let daemon = site.start();
+    let store = site.path("store");
+    let said = check(&site);
+    assert!(said.contains("no mistakes"), "{said}");
+    for (key, value) in [("store.windows", "65"), ("store.runs", "301"), ("window.length", "\"20m\"")] {
+        site.configure(&plant::settings().with(key, value));
+        check_finds(&site, &[&format!("mistake: {key}: the store"), store.to_str().unwrap()]);
+    }
+    daemon.stop();
+    refuses(&site, CONFIGURATION, &["was made with an interval of", "restore those settings"]);
+    let before = list(&store);
+    check_finds(&site, &["mistake: window.length"]);
+    assert_eq!(list(&store), before, "the check writes nothing");
+}
+
+/// All files below a folder with their content.
+fn list(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let content = fs::read(&path).unwrap();
+                found.insert(path, content);
+            }
+        }
+    }
+    found
+}
+
+/// What `check` says, whatever it ends with.
+fn check(site: &Site) -> String {
+    String::from_utf8(anomalyd(&["check", "--config", site.config().to_str().unwrap()]).stdout).unwrap()
+}
+
+#[test]
+fn a_store_that_will_not_fit_on_the_disk_is_warned_of() {
+    let settings = plant::settings().with("store.windows", "10000").with("store.runs", "100000");
+    let site = Site::new(&settings.with("window.interval", "\"1s\"").with("window.length", "\"8h\""));
+    let said = check(&site);
+    assert!(said.contains("warning: store.directory: the store in") && said.contains("for 15 sensors"), "{said}");
+}
+
+#[test]
+fn more_sensors_with_models_than_are_accepted_are_found_by_the_check() {
+    let site = Site::new(&plant::settings().with("limits.sensors", "14"));
+    refuses(&site, CONFIGURATION, &["limits.sensors"]);
+    check_finds(&site, &["mistake: limits.sensors: 15 sensors have models, and 14 are accepted"]);
+}
+
+#[test]
+fn a_password_that_is_not_there_stops_a_start_and_no_command_that_does_not_connect() {
+    let connect = "{ port = 1, username = \"a\", password_file = \"absent\" }";
+    let site = Site::new(&plant::settings());
+    let daemon = site.start();
+    let sound = fs::read_to_string(site.config()).unwrap();
+    site.configure(&plant::settings().with("mqtt.connect", connect));
+    check_finds(&site, &["mistake: mqtt.connect.password_file", "absent", "cannot open it"]);
+    let reload = anomalyd(&["reload", "--config", site.config().to_str().unwrap()]);
+    assert!(reload.status.success(), "{reload:?}");
+    daemon.stop();
+    assert_eq!(site.dump("runs"), "");
+    refuses(&site, CONFIGURATION, &["mqtt.connect.password_file", "absent", "cannot open it"]);
+    fs::write(site.path("absent"), "\n").unwrap();
+    check_finds(&site, &["mistake: mqtt.connect.password_file", "it is empty"]);
+    fs::write(site.config(), sound).unwrap();
+}
+
+#[test]
+fn a_folder_is_never_made_of_what_only_a_shell_understands() {
+    let site = Site::new(&plant::settings());
+    for path in ["${HOME}/store", "~/store", "$SITE/store", "C:/store"] {
+        let text = fs::read_to_string(site.config()).unwrap();
+        let text = text.replace(site.path("store").to_str().unwrap(), path);
+        let config = site.path("other.toml");
+        fs::write(&config, text).unwrap();
+        let output = anomalyd(&["run", "--config", config.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(CONFIGURATION));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("store.directory: found") && said.contains("accepted: a path"), "{said}");
+        assert!(!site.path(path.split('/').next().unwrap()).exists(), "{path}");
+    }
 }
 
 #[test]
@@ -101,15 +201,15 @@ fn a_wrong_configuration_is_refused_with_every_mistake_its_line_and_what_is_acce
     let line = |words: &str| 1 + text.lines().position(|line| line.contains(words)).unwrap();
     let places = [line("sometimes"), line("catchup")].map(|line| format!("config.toml:{line}"));
     let words = [&*places[0], &*places[1], "sometimes", "never", "catchup", "catch_up"];
-    check_finds(&site, &words);
-    refuses(&site, &words);
+    check_ends(&site, CONFIGURATION, &words);
+    refuses(&site, CONFIGURATION, &words);
 }
 
 #[test]
 fn a_mistake_in_the_file_does_not_hide_those_in_what_it_leads_to() {
     let site = Site::new(&plant::settings().with_text("models.directory", "/nowhere/models"));
     edit(&site, "\"never\"", "\"sometimes\"");
-    check_finds(&site, &["sometimes", "mistake: models.directory", "/nowhere/models"]);
+    check_ends(&site, CONFIGURATION, &["sometimes", "mistake: models.directory", "/nowhere/models"]);
 }
 
 #[test]
@@ -136,13 +236,13 @@ fn sensors_whose_names_run_together_get_prediction_files_of_their_own() {
 fn a_configuration_that_is_not_there_is_named() {
     let site = Site::new(&plant::settings());
     fs::remove_file(site.config()).unwrap();
-    refuses(&site, &[site.config().to_str().unwrap()]);
+    refuses(&site, CONFIGURATION, &[site.config().to_str().unwrap()]);
 }
 
 #[test]
 fn models_that_are_not_there_are_named_with_their_key() {
     let site = Site::new(&plant::settings().with_text("models.directory", "/nowhere/models"));
-    refuses(&site, &["/nowhere/models"]);
+    refuses(&site, CONFIGURATION, &["/nowhere/models"]);
     check_finds(&site, &["mistake: models.directory", "/nowhere/models"]);
 }
 

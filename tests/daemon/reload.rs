@@ -192,6 +192,31 @@ fn a_process_that_only_has_a_daemons_number_is_sent_nothing() {
 }
 
 #[test]
+fn a_configuration_that_was_changed_is_said_to_need_a_restart() {
+    let site = site(&settings());
+    let daemon = site.start();
+    let told = |folder: &str, config: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_anomalyd"));
+        let output = command.args(["reload", "--config", config]).current_dir(site.path(folder)).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = fs::read_to_string(site.config()).unwrap();
+    fs::write(site.config(), format!("# a comment\n{text}")).unwrap();
+    for said in [told("store", site.config().to_str().unwrap()), told("", "config.toml")] {
+        assert!(said.contains("looks at its models") && !said.contains("restart"), "{said}");
+    }
+    fs::write(site.config(), text.replace("lateness = \"30s\"", "lateness = \"31s\"")).unwrap();
+    let said = told("", "config.toml");
+    assert!(said.contains("restart it"), "{said}");
+    daemon.stop();
+    let daemon = site.start();
+    let said = told("", "config.toml");
+    assert!(!said.contains("restart"), "{said}");
+    daemon.stop();
+}
+
+#[test]
 fn without_a_daemon_there_is_nobody_to_tell_and_the_command_says_so() {
     let site = site(&settings());
     let output = anomalyd(&["reload", "--config", site.config().to_str().unwrap()]);

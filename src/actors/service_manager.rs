@@ -1,0 +1,225 @@
+//! Tells the service manager (systemd) how the daemon is: its status as one line, and that its watchdog may rest.
+//!
+//! The watchdog is told only as long as [`Liveness`] finds that the committer and the actors answer. This task runs on
+//! the main thread, so that a main loop that is stuck tells nothing either. The threads on which models are scored are
+//! not asked: a scoring without an end is its sensor's failure, and the other sensors go on (`supervisor.rs`).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use sd_notify::NotifyState;
+
+use crate::actors::committer::Commands;
+use crate::actors::liveness::{Answers, Liveness, ProbedPart};
+use crate::actors::recorder::Recorder;
+use crate::actors::scheduler::Scheduler;
+use crate::actors::supervisor::SensorSupervisor;
+use crate::run::{Run, RunState};
+use crate::schedule::Schedule;
+use crate::store::Reader;
+use crate::telemetry::metrics;
+use crate::time::{Clock, Timestamp};
+
+/// Asks an actor whether it comes to its messages. The answer is that it was handled.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Probe;
+
+impl Handler<Probe> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, _: Probe, _: &mut Context<Self>) {}
+}
+
+impl Handler<Probe> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, _: Probe, _: &mut Context<Self>) {}
+}
+
+impl Handler<Probe> for SensorSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: Probe, _: &mut Context<Self>) {}
+}
+
+/// Who is asked.
+pub struct Probed {
+    /// The way to the committer.
+    pub commands: Commands,
+    /// The actor that begins runs.
+    pub scheduler: Addr<Scheduler>,
+    /// The actor that gathers their outcomes.
+    pub recorder: Addr<Recorder>,
+    /// The actor that looks after those of the sensors.
+    pub supervisor: Addr<SensorSupervisor>,
+}
+
+/// What the status is made from.
+pub struct Course {
+    /// Where runs are found.
+    pub reader: Reader,
+    /// When they are due.
+    pub schedule: Schedule,
+    /// By which clock.
+    pub clock: Clock,
+}
+
+/// How often the status is told.
+const STATUS_EVERY: Duration = Duration::from_secs(10);
+/// How often the parts are asked within the time that the watchdog waits.
+const LOOKS: u32 = 8;
+
+/// Whether there is a service manager to be told.
+pub fn is_there() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
+/// Tells the service manager something, if there is one.
+pub fn tell(state: &[NotifyState<'_>]) {
+    let _ = sd_notify::notify(state);
+}
+
+/// Tells the status, and what the watchdog waits for if there is one, until the daemon stops.
+pub async fn keep_informed(probed: Probed, course: Course) {
+    let watchdog = sd_notify::watchdog_enabled();
+    // Half of the watchdog's own time: a part that is stuck has that and the watchdog's before the daemon is killed.
+    let mut liveness = watchdog.map(|watchdog| Liveness::new(Instant::now(), watchdog / 2));
+    let every = watchdog.map_or(STATUS_EVERY, |watchdog| STATUS_EVERY.min(watchdog / LOOKS));
+    let mut looks = tokio::time::interval(every.max(Duration::from_millis(1)));
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let answers = Arc::new(ProbedPart::ALL.map(|_| AtomicU64::new(0)));
+    let mut status = StatusLine::new(Instant::now(), metrics::READINGS_ACCEPTED.get());
+    let mut was_silent = None;
+    loop {
+        looks.tick().await;
+        let now = Instant::now();
+        if let Some(liveness) = &mut liveness {
+            let counted: Answers = std::array::from_fn(|part| answers[part].load(Ordering::Relaxed));
+            let look = liveness.look(now, counted);
+            look.probe.into_iter().for_each(|part| probed.ask(part, Arc::clone(&answers)));
+            match look.silent {
+                None => tell(&[NotifyState::Watchdog]),
+                Some((part, silence)) if was_silent != Some(part) => {
+                    let (part, secs) = (part.name(), silence.as_secs());
+                    tracing::error!(
+                        "the {part} has not answered for {secs} s: the watchdog is not told any more, and ends \
+                        the daemon unless it answers; nothing that was acknowledged is lost"
+                    );
+                    tell(&[NotifyState::Status(&format!("the {part} has not answered for {secs} s"))]);
+                }
+                Some(_) => {}
+            }
+            was_silent = look.silent.map(|(part, _)| part);
+        }
+        if was_silent.is_none() && status.is_due(now) {
+            let line =
+                status.next(now, metrics::READINGS_ACCEPTED.get(), &course.last_run(&probed.commands), course.next());
+            tell(&[NotifyState::Status(&line)]);
+        }
+    }
+}
+
+impl Probed {
+    /// Asks a part, and counts its answer when it comes.
+    fn ask(&self, part: ProbedPart, answers: Arc<[AtomicU64; ProbedPart::ALL.len()]>) {
+        let Self { commands, scheduler, recorder, supervisor } = self;
+        let (commands, scheduler, recorder, supervisor) =
+            (commands.clone(), scheduler.clone(), recorder.clone(), supervisor.clone());
+        actix_rt::spawn(async move {
+            let has_answered = match part {
+                ProbedPart::Committer => commands.probe().await.is_ok(),
+                ProbedPart::Scheduler => scheduler.send(Probe).await.is_ok(),
+                ProbedPart::Recorder => recorder.send(Probe).await.is_ok(),
+                ProbedPart::Supervisor => supervisor.send(Probe).await.is_ok(),
+            };
+            // Whoever is dead never answers, and the daemon ends for it.
+            if has_answered {
+                answers[part as usize].fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+}
+
+impl Course {
+    /// What is known of the last window that is done.
+    fn last_run(&self, commands: &Commands) -> String {
+        let scored = commands.position().borrow().scored;
+        if scored == Timestamp::MIN {
+            return "no run yet".to_owned();
+        }
+        let window = self.schedule.cut.window_of(scored).earlier(1);
+        match self.reader.run(window) {
+            Ok(Some(Run { state: RunState::Finished(tally), .. })) => format!(
+                "last run {} to {}: {} scored, {} failed, {} anomalies",
+                window.start(),
+                window.end(),
+                tally.scored,
+                tally.failed + tally.quarantined,
+                tally.anomalies
+            ),
+            Ok(_) => "no run yet".to_owned(),
+            Err(error) => format!("the last run cannot be read: {error}"),
+        }
+    }
+
+    /// When something may be due next, as far as a clock tells.
+    fn next(&self) -> Option<Timestamp> {
+        match self.clock {
+            Clock::Wall => self.schedule.next_wake(self.clock.now()),
+            Clock::Event(_) => None,
+        }
+    }
+}
+
+/// What `systemctl status` shows of the daemon in one line.
+#[derive(Debug)]
+struct StatusLine {
+    counted_at: Instant,
+    readings: u64,
+    is_first: bool,
+}
+
+impl StatusLine {
+    fn new(now: Instant, readings: u64) -> Self {
+        Self { counted_at: now, readings, is_first: true }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.is_first || now.saturating_duration_since(self.counted_at) >= STATUS_EVERY
+    }
+
+    /// The line, with the rate of readings since the last one.
+    fn next(&mut self, now: Instant, readings: u64, last_run: &str, next_run: Option<Timestamp>) -> String {
+        let span = now.saturating_duration_since(self.counted_at).max(Duration::from_secs(1));
+        let tenths = u128::from(readings.saturating_sub(self.readings)) * 10_000 / span.as_millis();
+        *self = Self { counted_at: now, readings, is_first: false };
+        let next_run = next_run.map_or_else(String::new, |time| format!("; next run {time}"));
+        format!("{}.{} readings/s; {last_run}{next_run}", tenths / 10, tenths % 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_tells_the_rate_since_the_one_before_and_what_is_next() {
+        let start = Instant::now();
+        let mut status = StatusLine::new(start, 100);
+        assert!(status.is_due(start));
+        assert_eq!(status.next(start, 100, "no run yet", None), "0.0 readings/s; no run yet");
+        assert!(!status.is_due(start + Duration::from_secs(9)));
+        let later = start + Duration::from_secs(10);
+        assert!(status.is_due(later));
+        let next = Timestamp::parse("2026-11-28T19:00:30Z");
+        assert_eq!(
+            status.next(later, 125, "last run", next),
+            "2.5 readings/s; last run; next run 2026-11-28T19:00:30Z"
+        );
+        let later = later + Duration::from_secs(20);
+        assert_eq!(status.next(later, 125, "last run", None), "0.0 readings/s; last run");
+    }
+}

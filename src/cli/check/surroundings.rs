@@ -1,0 +1,153 @@
+//! What a start meets on this machine besides its configuration: the store that is there, the room on its disk, the
+//! broker's password, and the sandbox of the service.
+
+use std::fs;
+use std::path::{self, Path};
+
+use super::unit::{Access, Unit};
+use super::{Findings, unwritable};
+use crate::actors::broker::Broker;
+use crate::config::Config;
+use crate::config::connect::Password;
+use crate::daemon::settings::Settings;
+use crate::store::{self, StoreError, StoreFit};
+
+/// What a store needs to take in anything at all.
+const LEAST_ROOM: u64 = 64 << 20;
+
+/// Whether the store that is there opens with these settings.
+pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
+    const KEY: &str = "store.directory";
+    match store::fit(&settings.store) {
+        Ok(StoreFit::NoStore | StoreFit::Fits) => {}
+        Ok(StoreFit::Unknown) => findings.warn(
+            KEY,
+            "whether the store that is there fits window.interval, window.length, store.windows and store.runs cannot be \
+             told: an earlier version wrote it; the first start of this one tells",
+        ),
+        Err(error) => findings.mistake(
+            match &error {
+                StoreError::OtherCut { .. } => "window.length",
+                StoreError::OtherRing { key, .. } => key,
+                _ => KEY,
+            },
+            error,
+        ),
+    }
+}
+
+/// Whether what the rings come to has room on the disk.
+pub(super) fn check_room(settings: &Settings, sensors: usize, findings: &mut Findings) {
+    const KEY: &str = "store.directory";
+    let directory = &settings.store.directory;
+    let existing = directory.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("."));
+    let existing = if existing == Path::new("") { Path::new(".") } else { existing };
+    let Ok(disk) = rustix::fs::statvfs(existing) else { return };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let there = store::bytes_there(directory);
+    let wanted = settings.store.bytes_of_rings(sensors as u64);
+    let shown = directory.display();
+    let [free_mib, wanted_mib, there_mib] = [free, wanted, there].map(|bytes| bytes >> 20);
+    if free < LEAST_ROOM {
+        findings.mistake(
+            KEY,
+            format!(
+                "the disk of {shown} has {free_mib} MiB free, and the store needs {} at the least",
+                LEAST_ROOM >> 20
+            ),
+        );
+    } else if free < wanted.saturating_sub(there) {
+        findings.warn(
+            KEY,
+            format!(
+                "the store in {shown} may come to some {wanted_mib} MiB for {sensors} sensors, has {there_mib} MiB now, and its \
+                 disk has {free_mib} MiB free; keep less (store.windows, store.runs), or give it a larger disk"
+            ),
+        );
+    }
+}
+
+/// Whether the broker's settings can work, and its password is there.
+pub(super) fn check_broker(config: &Config, settings: &Settings, unit: Option<&Unit>, findings: &mut Findings) {
+    if let Some(Err(error)) = settings.broker.clone().map(Broker::new) {
+        findings.mistake("mqtt.connect", error);
+    }
+    let Some(login) = config.mqtt.connect.as_ref().and_then(|connect| connect.login.as_ref()) else { return };
+    const KEY: &str = "mqtt.connect.password_file";
+    let mut login = login.clone();
+    if let Password::File(file) = &mut login.password
+        && !file.exists()
+        && let Some(loaded) = unit.and_then(|unit| unit.credential(file))
+    {
+        match loaded {
+            // systemd reads it, as root.
+            Ok(source) => *file = source,
+            Err(why) => return findings.mistake(KEY, why),
+        }
+    }
+    if let Err(error) = login.read() {
+        findings.mistake(KEY, error);
+    }
+}
+
+/// Whether the metrics can be written. The daemon starts without.
+pub(super) fn check_metrics(settings: &Settings, unit: Option<&Unit>, findings: &mut Findings) {
+    const KEY: &str = "metrics.file";
+    let Some(reporter) = &settings.reporter else { return };
+    let folder = reporter.file.parent().unwrap_or(Path::new("."));
+    if reporter.file.is_dir() {
+        findings.warn(KEY, format!("{} is a folder; name a file in it", reporter.file.display()));
+    } else if unit.is_some_and(|unit| unit.makes(folder)) {
+        // It is there as long as the service runs.
+    } else if !folder.is_dir() {
+        findings.warn(KEY, format!("there is no folder {}; the daemon makes none for the metrics", folder.display()));
+    } else if let Some(why) = unwritable(folder) {
+        findings.warn(KEY, why);
+    }
+}
+
+/// Whether the unit that runs this configuration lets the daemon do what it is told to.
+pub(super) fn check_unit(file: &Path, config: &Config, settings: &Settings, unit: &Unit, findings: &mut Findings) {
+    if let Some(user) = unit.missing_user() {
+        let advice = "install systemd/anomalyd.sysusers.conf as /etc/sysusers.d/anomalyd.conf and run systemd-sysusers";
+        findings.mistake("store.directory", format!("the service runs as {user}, and there is no such user; {advice}"));
+    }
+    let files = settings.files.as_ref().map(|files| ("publish.files.directory", &*files.directory, Access::Write));
+    let metrics = settings.reporter.as_ref().and_then(|reporter| reporter.file.parent());
+    let password = config.mqtt.connect.as_ref().and_then(|connect| connect.login.as_ref());
+    let password = password.and_then(|login| match &login.password {
+        Password::File(file) if unit.credential(file).is_none() => Some(&**file),
+        _ => None,
+    });
+    let paths = [
+        Some(("--config", file, Access::Read)),
+        Some(("store.directory", &*settings.store.directory, Access::Write)),
+        Some(("models.directory", &*settings.models.directory, Access::Read)),
+        files,
+        metrics.map(|folder| ("metrics.file", folder, Access::Write)),
+        password.map(|file| ("mqtt.connect.password_file", file, Access::Read)),
+    ];
+    for (key, path, access) in paths.into_iter().flatten() {
+        let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        if !findings.has_mistake(key)
+            && let Some(why) = unit.keeps_from(&path, access)
+        {
+            match key {
+                // The daemon starts without its metrics.
+                "metrics.file" => findings.warn(key, why),
+                _ => findings.mistake(key, why),
+            }
+        }
+    }
+    if let Some(listen) = &config.mqtt.listen
+        && let Some(why) = unit.keeps_from_port(listen.address.port(), first_free_port())
+    {
+        findings.mistake("mqtt.listen.address", why);
+    }
+}
+
+/// The first port that takes no privilege.
+fn first_free_port() -> u16 {
+    let said = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").ok();
+    said.and_then(|said| said.trim().parse().ok()).unwrap_or(1024)
+}

@@ -1,0 +1,86 @@
+//! What a command's exit code says of how it ended.
+//!
+//! A supervisor such as systemd starts a daemon again that failed. It is not to do so for what a restart cannot mend: a
+//! configuration that is refused today is refused a second later. So that has a code of its own, which the unit names in
+//! `RestartPreventExitStatus`.
+
+use crate::cli::dump::DumpError;
+use crate::config::ConfigError;
+use crate::daemon::DaemonError;
+use crate::telemetry::logging::LogError;
+
+/// The command failed, or its answer is no.
+pub const FAILURE: u8 = 1;
+/// It was called wrongly.
+pub const USAGE: u8 = 2;
+/// The configuration, or what it names, has to be changed first: `EX_CONFIG` of `sysexits.h`.
+pub const CONFIGURATION: u8 = 78;
+
+/// The code of an error.
+pub fn of(error: &anyhow::Error) -> u8 {
+    let is_lasting = error.is::<ConfigError>()
+        || error.is::<LogError>()
+        || error.downcast_ref().is_some_and(DaemonError::is_lasting)
+        || error.downcast_ref().is_some_and(DumpError::is_lasting);
+    if is_lasting { CONFIGURATION } else { FAILURE }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::actors::broker::BrokerError;
+    use crate::actors::listener::ListenError;
+    use crate::actors::model_loader::StartError;
+    use crate::interval::Cut;
+    use crate::model::CatalogError;
+    use crate::sensor::{SensorDirectory, SensorName};
+    use crate::store::StoreError;
+    use crate::time::Span;
+
+    fn code(error: impl Into<DaemonError>) -> u8 {
+        of(&anyhow::Error::from(error.into()))
+    }
+
+    fn directory(kind: io::ErrorKind) -> StoreError {
+        StoreError::Directory { directory: PathBuf::from("/store"), problem: kind.into() }
+    }
+
+    #[test]
+    fn what_a_restart_cannot_mend_is_a_matter_of_configuration() {
+        let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
+        let store = PathBuf::from("/store");
+        let full =
+            SensorDirectory::new(0, Vec::new()).intern(&SensorName::new("press-1", "flow").unwrap()).unwrap_err();
+        let lasting = [
+            code(StoreError::OtherCut { directory: store.clone(), stored: cut, configured: cut }),
+            code(StoreError::OtherRing { directory: store.clone(), key: "store.runs", stored: 1, configured: 2 }),
+            code(StoreError::OtherFormat { directory: store, found: 2 }),
+            code(directory(io::ErrorKind::PermissionDenied)),
+            code(directory(io::ErrorKind::NotADirectory)),
+            code(directory(io::ErrorKind::ReadOnlyFilesystem)),
+            code(ListenError::Forbidden(([127, 0, 0, 1], 883).into())),
+            code(BrokerError::NoHost),
+            code(StartError::from(CatalogError::TooMany { path: PathBuf::from("/models"), max: 1 })),
+            code(StartError::from(full)),
+        ];
+        assert_eq!(lasting, [CONFIGURATION; 10]);
+    }
+
+    #[test]
+    fn what_may_pass_by_itself_is_a_failure() {
+        let passing = [
+            code(StoreError::InUse { directory: PathBuf::from("/store") }),
+            code(StoreError::Sync(io::ErrorKind::StorageFull.into())),
+            code(directory(io::ErrorKind::StorageFull)),
+            code(directory(io::ErrorKind::NotFound)),
+            code(ListenError::AddressInUse(([127, 0, 0, 1], 1883).into())),
+            code(ListenError::NoSuchAddress(([192, 0, 2, 1], 1883).into())),
+            code(DaemonError::CommitterPanicked),
+            code(io::Error::from(io::ErrorKind::OutOfMemory)),
+        ];
+        assert_eq!(passing, [FAILURE; 8]);
+    }
+}
