@@ -20,6 +20,7 @@ mod reload;
 mod slow_models;
 mod supervision;
 mod terminal;
+mod watched;
 
 #[path = "../support/mod.rs"]
 mod support;
