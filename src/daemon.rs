@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 
 use crate::actors::broker::{Broker, BrokerError};
 use crate::actors::committer::{self, Command, Commands, Ended};
+use crate::actors::folder_watch::FolderWatch;
 use crate::actors::intake::Intake;
 use crate::actors::listener::{ListenError, Listener};
 use crate::actors::model_loader::{ModelLoader, StartError, aside};
@@ -215,6 +216,7 @@ impl Daemon {
             features: settings.features.clone(),
             sensors: Arc::clone(&directory),
             workers: Workers::on_all_cores(),
+            folder_watch: FolderWatch::new(),
         };
         let reading = loader.clone();
         let (scope, watch) = aside(move || reading.start()).await.ok_or(DaemonError::ModelLoader)??;

@@ -7,6 +7,7 @@
 pub mod at_work;
 pub mod broker;
 pub mod committer;
+pub mod folder_watch;
 pub mod intake;
 pub mod listener;
 pub mod liveness;

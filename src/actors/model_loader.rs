@@ -1,21 +1,26 @@
 //! The model loader: looks for model files and reads them on threads that it does not wait for without end.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::actors::folder_watch::{FolderWatch, Unwatched};
 use crate::actors::model_news::ModelNews;
 use crate::actors::supervisor::Scope;
 use crate::actors::workers::{Abandoned, Undone, Workers};
 use crate::features::Assigner;
 use crate::model::{
-    Catalog, CatalogError, Changes, Entry, EntryError, Limits, Listing, ModelFile, NameTemplates, Sight,
+    Catalog, CatalogError, Changes, Entry, EntryError, FolderLinks, Limits, Listing, ModelFile, NameTemplates,
+    ScalersAlone, Survey,
 };
+use crate::printable::shown;
 use crate::sensor::{DirectoryFull, SensorDirectory, SensorName};
+use crate::telemetry::metrics;
 use crate::warn_limited;
 
 /// Where models are, and how often somebody looks.
@@ -29,7 +34,7 @@ pub struct ModelDirectory {
     pub limits: Limits,
     /// How long reading and proving one may take.
     pub deadline: Duration,
-    /// The time between two looks.
+    /// The time between two looks, where the system does not tell of changes.
     pub look_every: Duration,
     /// How long a file must stay as it is before it is read.
     pub settle: Duration,
@@ -46,6 +51,8 @@ pub struct ModelLoader {
     pub sensors: Arc<SensorDirectory>,
     /// Who reads them.
     pub workers: Workers,
+    /// What tells that there is something to look at.
+    pub folder_watch: FolderWatch,
 }
 
 /// What reading one file may cost.
@@ -74,13 +81,33 @@ pub enum LookError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// Nobody could do it in time.
-    #[error("the directory of models {} {undone}", directory.display())]
+    #[error("the directory of models {} {undone}", shown(directory))]
     Undone {
         /// The folder.
         directory: PathBuf,
         /// What held it up.
         undone: Undone,
     },
+}
+
+/// What a look has found.
+#[derive(Debug)]
+pub struct Look<T> {
+    /// Of the files.
+    pub found: T,
+    /// Whether the next one can wait for something to change.
+    pub watching: Watching,
+}
+
+/// What the system tells of the folder since the last look.
+#[derive(Debug)]
+pub enum Watching {
+    /// Every change.
+    Complete,
+    /// Not every change.
+    Incomplete(Unwatched),
+    /// Nobody knows: the look failed.
+    Unknown,
 }
 
 /// What was read of files.
@@ -103,6 +130,8 @@ pub struct Watch {
     pub late: Vec<(SensorName, Abandoned)>,
     /// A look through the folder that goes on, though nobody waits for it any more.
     pub late_look: Option<Abandoned>,
+    /// As in [`Look`].
+    pub watching: Watching,
 }
 
 /// Why no models are put to work at a start.
@@ -138,14 +167,52 @@ impl ModelLoader {
     ///
     /// # Errors
     /// When it cannot be read, holds too many files, or does not answer in time.
-    pub fn look(&self) -> Result<Sight, LookError> {
-        let ModelDirectory { directory, names, limits, deadline, .. } = self.models.clone();
-        let list = {
-            let directory = directory.clone();
-            move || Listing::read(&directory, &names, limits.files).map(|listing| Sight::of(&listing))
+    pub fn look(&self) -> Result<Look<Survey>, LookError> {
+        let sensors = Arc::clone(&self.sensors);
+        self.look_through(move |ModelDirectory { directory, names, limits, .. }, enter| {
+            let known = |name| sensors.find(&name).and_then(|sensor| sensors.name(sensor)).unwrap_or(name);
+            let survey = Survey::take(directory, names, limits.files, &known, enter)?;
+            let links = survey.links;
+            Ok((survey, links))
+        })
+    }
+
+    /// Looks for the files of some sensors, to read them.
+    ///
+    /// # Errors
+    /// As [`look`](Self::look).
+    pub fn list(&self, sensors: BTreeSet<SensorName>) -> Result<Listing, LookError> {
+        let models = self.models.clone();
+        let list = move || {
+            let is_wanted = |sensor: &SensorName| sensors.contains(sensor);
+            Listing::read_some(&models.directory, &models.names, models.limits.files, &is_wanted, &mut |_| {})
         };
-        let looked = self.workers.one(deadline.saturating_mul(LOOK_DEADLINES), list);
-        Ok(looked.map_err(|undone| LookError::Undone { directory, undone })??)
+        Ok(self.in_time(list)??.0)
+    }
+
+    /// Looks through the folder, and has it watched from here on.
+    fn look_through<T: Send + 'static>(
+        &self,
+        look: impl Fn(&ModelDirectory, &mut dyn FnMut(&Path)) -> Result<(T, FolderLinks), CatalogError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<Look<T>, LookError> {
+        let (models, watch) = (self.models.clone(), self.folder_watch.clone());
+        let look = move || {
+            metrics::MODEL_LOOKS.add(1);
+            let mut round = watch.begin_round(&models.directory);
+            let (found, links) = look(&models, &mut |folder| round.folder(folder))?;
+            let watching = round.end(links).map_or_else(Watching::Incomplete, |()| Watching::Complete);
+            Ok(Look { found, watching })
+        };
+        self.in_time(look)?
+    }
+
+    /// Asks the disk, on a thread that may be abandoned.
+    fn in_time<T: Send + 'static>(&self, ask: impl Fn() -> T + Send + Sync + 'static) -> Result<T, LookError> {
+        let asked = self.workers.one(self.models.deadline.saturating_mul(LOOK_DEADLINES), ask);
+        asked.map_err(|undone| LookError::Undone { directory: self.models.directory.clone(), undone })
     }
 
     /// Reads files of sensors that have their numbers.
@@ -174,26 +241,28 @@ impl ModelLoader {
     /// When the folder cannot be read, or holds too many files or models. One that does not answer keeps nobody from
     /// starting: without its models.
     pub fn start(&self) -> Result<(Vec<Scope>, Watch), StartError> {
-        let sight = match self.look() {
-            Ok(sight) => sight,
-            Err(LookError::Catalog(error)) => return Err(error.into()),
+        let Look { found: listing, watching } = match self.look_for_all() {
+            Ok(look) => look,
+            Err(LookError::Catalog(error)) if !error.may_pass() => return Err(error.into()),
             Err(error) => {
                 tracing::error!("{error}: the start goes on without models, and the folder is looked at again");
                 let late_look = error.late();
-                let changes = Changes::since(Sight::default(), self.models.settle);
-                return Ok((Vec::new(), Watch { changes, late: Vec::new(), late_look }));
+                let changes = Changes::since([], self.models.settle);
+                return Ok((Vec::new(), Watch { changes, late: Vec::new(), late_look, watching: Watching::Unknown }));
             }
         };
-        if let Some(alone) = sight.scalers_alone() {
+        if let Some(alone) = ScalersAlone::of(&listing) {
             tracing::warn!("{alone}");
         }
-        let files: Vec<_> = sight.files().map(|(name, file)| (name.clone(), file.clone())).collect();
-        for (name, _) in &files {
+        let files: Vec<_> = listing.files.into_iter().collect();
+        let mut seen = Vec::with_capacity(files.len());
+        for (name, file) in &files {
             // In the order of the names, whichever file is read first.
-            self.sensors.intern_with_model(name)?;
+            let sensor = self.sensors.intern_with_model(name)?;
+            seen.push((self.sensors.name(sensor).unwrap_or_else(|| name.clone()), file.fingerprint));
         }
         // What changes while it is being read counts as changed.
-        let mut changes = Changes::since(sight, self.models.settle);
+        let mut changes = Changes::since(seen, self.models.settle);
         let Loaded { mut scope, passing, late } = self.load(files);
         passing.into_iter().for_each(|sensor| changes.try_again(sensor, Instant::now()));
         scope.sort_by_key(|scope| scope.sensor);
@@ -207,7 +276,14 @@ impl ModelLoader {
         news.end();
         let broken = scope.iter().filter(|scope| scope.model.is_err()).count();
         tracing::info!(models = scope.len() - broken, broken, "models read");
-        Ok((scope, Watch { changes, late, late_look: None }))
+        Ok((scope, Watch { changes, late, late_look: None, watching }))
+    }
+
+    /// Lists all files, and has their folders watched from here on.
+    fn look_for_all(&self) -> Result<Look<Listing>, LookError> {
+        self.look_through(|ModelDirectory { directory, names, limits, .. }, enter| {
+            Listing::read_some(directory, names, limits.files, &|_| true, enter)
+        })
     }
 }
 

@@ -1,87 +1,218 @@
 //! The model watcher: notices that model files have changed, has them read beside those at work, and hands them over.
 //!
-//! It looks at the directory from time to time, and when it is woken. What it finds goes through the recorder, which
-//! passes it on between two runs, so that every window is scored by one set of models. Only names, sizes and times are
-//! looked at, unless something has changed. All that asks the disk is done by the loader's threads, each with a deadline:
-//! neither a look nor a file that does not end holds up the next.
+//! It looks through the folder when the system tells that something in it has changed, when somebody asks, and from time
+//! to time. What it finds goes through the recorder, which passes it on between two runs, so that every window is scored by
+//! one set of models. A look asks for names, sizes and times only, and keeps a fingerprint a sensor. All that asks the
+//! disk is done by the loader's threads, each with a deadline: neither a look nor a file that does not end holds up the
+//! next.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::Addr;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, sleep_until};
 
-use crate::actors::model_loader::{Loaded, ModelLoader, Watch, aside};
+use crate::actors::folder_watch::FolderEvents;
+use crate::actors::model_loader::{Loaded, Look, LookError, ModelLoader, Watch, Watching, aside};
 use crate::actors::model_news::ModelNews;
 use crate::actors::recorder::Recorder;
 use crate::actors::supervisor::{ChangeModels, ModelChange, Scope};
-use crate::model::{Due, ModelFile, Sight};
+use crate::model::{Due, Listing, ModelFile, ScalersAlone, Survey};
 use crate::sensor::SensorName;
+use crate::time::Span;
 use crate::warn_limited;
 
 /// How many models are read before they are handed over: what bounds the memory for models that are not at work yet.
 const BATCH: usize = 256;
 
+/// How much more seldom than `models.look_every` a folder is looked at whose changes the system tells of: for what it may
+/// fail to tell.
+const SAFETY: u32 = 60;
+
+/// How long it is waited for more changes when one is told of: files seldom come alone.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// How many times as long as a look took it is rested before the next one, while changes are told of without end: so that
+/// they cost a fifth of a core at most.
+const REST: u32 = 4;
+
 /// Nobody is left to take models.
 struct Over;
 
+/// Why a look begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// Somebody asked for it.
+    Asked,
+    /// The system told of a change, or it is time.
+    Other,
+}
+
 /// Looks for changes until the daemon stops. `wake` has it look at once.
 pub async fn watch_models(loader: ModelLoader, watch: Watch, recorder: Addr<Recorder>, wake: Arc<Notify>) {
-    let (look_every, settle) = (loader.models.look_every, loader.models.settle);
-    let mut watcher = Watcher { loader: Arc::new(loader), watch, recorder };
-    let mut pause = look_every;
+    // Without inotify there are no events, and each look says so.
+    let events = FolderEvents::of(loader.folder_watch.clone()).ok();
+    let mut watcher = Watcher { loader: Arc::new(loader), watch, recorder, events, unwatched: None };
+    watcher.say_if_unwatched();
+    let mut took = Duration::ZERO;
     loop {
-        let woken = timeout(pause, wake.notified()).await.is_ok();
-        let Some(sight) = watcher.look().await else {
-            pause = look_every;
-            continue;
-        };
-        if woken && let Some(alone) = sight.scalers_alone() {
-            tracing::warn!("{alone}");
+        let occasion = watcher.wait(&wake, took.saturating_mul(REST)).await;
+        if let Some(events) = &watcher.events {
+            events.forget();
         }
-        let now = Instant::now();
-        watcher.try_again_what_has_ended(now);
-        if woken {
-            watcher.watch.changes.hurry(now);
-        }
-        let due = watcher.watch.changes.look(sight, now);
-        for sensor in &due.without_scaler {
-            warn_limited!(%sensor, "the file of the scaler before the model is gone, and both stay at work as they are until another model file comes");
-        }
-        pause = if due.unsettled { settle.min(look_every) } else { look_every };
-        if woken && due.is_empty() {
-            tracing::info!("asked to look at the model files: none has changed");
-        }
-        if watcher.hand_over(due).await.is_err() {
+        let began = Instant::now();
+        let survey = watcher.look().await;
+        took = began.elapsed();
+        let Some(survey) = survey else { continue };
+        if watcher.take_in(survey, occasion).await.is_err() {
             return;
         }
     }
+}
+
+/// Files to be read, and sensors whose files are gone.
+#[derive(Default)]
+struct Files {
+    /// New or changed.
+    load: Vec<(SensorName, ModelFile)>,
+    /// Not changed, and to be tried again.
+    again: Vec<(SensorName, ModelFile)>,
+    remove: Vec<SensorName>,
 }
 
 struct Watcher {
     loader: Arc<ModelLoader>,
     watch: Watch,
     recorder: Addr<Recorder>,
+    events: Option<FolderEvents>,
+    /// Why the folder is not watched, as it was said last.
+    unwatched: Option<String>,
 }
 
 impl Watcher {
+    /// Waits for a reason to look; at least so long, unless somebody asks.
+    async fn wait(&mut self, wake: &Notify, rest: Duration) -> Occasion {
+        let at = self.next_look(Instant::now() + rest);
+        let told = async {
+            let Some(events) = &self.events else { return std::future::pending().await };
+            sleep(rest.max(GATHER)).await;
+            events.next().await?;
+            sleep(GATHER).await;
+            Ok::<_, std::io::Error>(())
+        };
+        let told = tokio::select! {
+            () = wake.notified() => return Occasion::Asked,
+            told = told => told,
+            () = sleep_until(at.into()) => Ok(()),
+        };
+        if let Err(error) = told {
+            warn_limited!("the system no longer tells of changes of model files: {error}");
+            self.events = None;
+        }
+        Occasion::Other
+    }
+
+    /// When to look although nothing is told, and nobody asks.
+    fn next_look(&self, earliest: Instant) -> Instant {
+        let Watch { changes, late, watching, .. } = &self.watch;
+        let look_every = self.loader.models.look_every;
+        let (pause, sooner) = match watching {
+            Watching::Unknown => (look_every, None),
+            Watching::Complete if late.is_empty() && self.events.is_some() => {
+                (look_every.saturating_mul(SAFETY), changes.next_look())
+            }
+            Watching::Complete | Watching::Incomplete(_) => (look_every, changes.next_look()),
+        };
+        let at = Instant::now() + pause;
+        sooner.map_or(at, |sooner| sooner.min(at)).max(earliest)
+    }
+
     /// What is there now; `None` when it cannot be looked at. A folder that is away for a while is no reason to take its
     /// models off.
-    async fn look(&mut self) -> Option<Sight> {
+    async fn look(&mut self) -> Option<Survey> {
         if self.watch.late_look.as_ref().is_some_and(|look| !look.has_ended()) {
             warn_limited!("model files are not looked at: the look before has not ended");
             return None;
         }
         let loader = Arc::clone(&self.loader);
-        match aside(move || loader.look()).await? {
-            Ok(sight) => Some(sight),
+        let Look { found, watching } = self.unless_late(aside(move || loader.look()).await?)?;
+        self.watch.watching = watching;
+        self.say_if_unwatched();
+        Some(found)
+    }
+
+    /// Where the files of these sensors are; `None` when it cannot be looked at.
+    async fn list(&mut self, sensors: BTreeSet<SensorName>) -> Option<Listing> {
+        let loader = Arc::clone(&self.loader);
+        self.unless_late(aside(move || loader.list(sensors)).await?)
+    }
+
+    fn unless_late<T>(&mut self, looked: Result<T, LookError>) -> Option<T> {
+        match looked {
+            Ok(found) => Some(found),
             Err(error) => {
                 warn_limited!("model files are not looked at: {error}");
+                self.watch.watching = Watching::Unknown;
                 self.watch.late_look = error.late();
                 None
             }
         }
+    }
+
+    /// Says why the folder is looked at so often, once.
+    fn say_if_unwatched(&mut self) {
+        let reason = match &self.watch.watching {
+            Watching::Complete => None,
+            Watching::Incomplete(reason) => Some(reason.to_string()),
+            Watching::Unknown => return,
+        };
+        if let Some(reason) = &reason
+            && self.unwatched.as_ref() != Some(reason)
+        {
+            let every = Span::from(self.loader.models.look_every);
+            tracing::info!("the folder of models is looked at every {every} (models.look_every): {reason}");
+        }
+        self.unwatched = reason;
+    }
+
+    /// Does what a look has found to be done.
+    async fn take_in(&mut self, survey: Survey, occasion: Occasion) -> Result<(), Over> {
+        let now = Instant::now();
+        self.try_again_what_has_ended(now);
+        let asked = occasion == Occasion::Asked;
+        if asked {
+            self.watch.changes.hurry(now);
+        }
+        let alone = if asked { survey.scalers_alone.clone() } else { Vec::new() };
+        let due = self.watch.changes.look(survey, now);
+        for sensor in &due.without_scaler {
+            warn_limited!(%sensor, "the file of the scaler before the model is gone, and both stay at work as they are until another model file comes");
+        }
+        if asked && due.is_empty() {
+            tracing::info!("asked to look at the model files: none has changed");
+        }
+        let Due { load, again, remove, .. } = due;
+        let wanted: BTreeSet<_> = load.iter().chain(&again).cloned().chain(alone).collect();
+        let mut files = Files { remove, ..Files::default() };
+        if !wanted.is_empty() {
+            match self.list(wanted).await {
+                Some(listing) => {
+                    if asked && let Some(alone) = ScalersAlone::of(&listing) {
+                        tracing::warn!("{alone}");
+                    }
+                    let due =
+                        listing.files.into_iter().filter(|(sensor, _)| load.contains(sensor) || again.contains(sensor));
+                    (files.load, files.again) = due.partition(|(sensor, _)| load.contains(sensor));
+                }
+                None => {
+                    again.into_iter().for_each(|sensor| self.watch.changes.try_again(sensor, now));
+                    self.watch.changes.was_not_read(load);
+                }
+            }
+        }
+        self.hand_over(files).await
     }
 
     /// A file that was given up is tried again once the thread has ended that was at it: it would hold up another.
@@ -97,8 +228,7 @@ impl Watcher {
     }
 
     /// Reads what is new, and hands everything over, batch by batch.
-    async fn hand_over(&mut self, due: Due) -> Result<(), Over> {
-        let Due { load, again, remove, .. } = due;
+    async fn hand_over(&mut self, Files { load, again, remove }: Files) -> Result<(), Over> {
         let mut news = ModelNews::default();
         let removed: Vec<_> = remove.iter().filter_map(|name| self.loader.sensors.find(name)).collect();
         if !removed.is_empty() {
@@ -135,13 +265,14 @@ impl Watcher {
                 false
             }
         };
-        let files: Vec<_> = files.into_iter().filter(is_numbered).collect();
+        let (files, unnumbered): (Vec<_>, Vec<_>) = files.into_iter().partition(is_numbered);
         let names: Vec<_> = files.iter().map(|(name, _)| name.clone()).collect();
         let loader = Arc::clone(&self.loader);
         let loaded = aside(move || loader.load(files)).await;
         // Without a thread nothing was read.
         let Loaded { scope, passing, late } = loaded.unwrap_or_else(|| Loaded { passing: names, ..Loaded::default() });
-        passing.into_iter().for_each(|sensor| self.watch.changes.try_again(sensor, Instant::now()));
+        let passing = passing.into_iter().chain(unnumbered.into_iter().map(|(name, _)| name));
+        passing.for_each(|sensor| self.watch.changes.try_again(sensor, Instant::now()));
         self.watch.late.extend(late);
         scope
     }

@@ -2,6 +2,7 @@
 
 mod pace;
 mod report;
+mod times;
 
 #[cfg(test)]
 mod tests;
@@ -17,17 +18,22 @@ use tokio::time::Instant;
 
 pub use self::pace::{Speed, SpeedError};
 pub use self::report::{Ending, Report};
+pub use self::times::StrangeTimes;
 use super::publish::url::ServerUrl;
 use super::publish::{PublishError, Publisher, Settings, json_payload};
 use crate::cli::history::{Histories, HistoriesError, HistoryOptions};
 use crate::ingest::history::NamedReading;
+use crate::time::Timestamp;
 
 /// Publishes history files over MQTT, as the devices would have.
 ///
 /// Each reading becomes one message with QoS 1, in the order of the files, such as {"ts":"2018-08-28T23:00:05Z","value":10.16}.
 /// Readings come at a multiple of their own pace, by their times, or as fast as the server acknowledges. What is not
-/// acknowledged when a connection breaks is sent again. Ends with a summary; the exit code is 0 when every message was
-/// acknowledged, else 1.
+/// acknowledged when a connection breaks is sent again.
+///
+/// Ends with a summary; the exit code is 0 when every message was acknowledged, else 1. An acknowledgement says that a
+/// message was taken in, not that its reading counts: a daemon rejects what is too late for its clock. Its log and
+/// `anomalyd dump rejects` tell what it has rejected.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The history: tables of text with a header, a reading a row or a column a sensor, also packed by gzip; - is standard
@@ -103,22 +109,30 @@ pub async fn replay(args: &Args) -> Result<Report, ReplayError> {
     let publisher = Publisher::connect(settings, CONNECT_WITHIN).await?;
     let line = ProgressLine::new(histories.bytes_total());
     let begin = Instant::now();
+    let mut times = StrangeTimes::default();
     let ending = {
         let mut interrupted = pin!(tokio::signal::ctrl_c());
         tokio::select! {
             biased;
-            ending = publish_all(args, &mut histories, &publisher, &line) => ending,
+            ending = publish_all(args, &mut histories, &publisher, &line, &mut times) => ending,
             _ = &mut interrupted => Ending::Interrupted,
         }
     };
     line.finish(&publisher);
     let within = if ending == Ending::EndOfFile { DRAIN_WITHIN } else { DRAIN_INTERRUPTED_WITHIN };
     let published = publisher.drain(within).await;
-    Ok(Report { server: args.to.clone(), history: histories.into_tally(), ending, published, took: begin.elapsed() })
+    let (server, history, took) = (args.to.clone(), histories.into_tally(), begin.elapsed());
+    Ok(Report { server, history, ending, published, times, took })
 }
 
 /// Publishes the readings, each when it is due. May be dropped between any two of them.
-async fn publish_all(args: &Args, histories: &mut Histories, publisher: &Publisher, line: &ProgressLine) -> Ending {
+async fn publish_all(
+    args: &Args,
+    histories: &mut Histories,
+    publisher: &Publisher,
+    line: &ProgressLine,
+    times: &mut StrangeTimes,
+) -> Ending {
     let begin = Instant::now();
     let mut first = None;
     loop {
@@ -134,6 +148,9 @@ async fn publish_all(args: &Args, histories: &mut Histories, publisher: &Publish
         while let Some(wait) = due.checked_sub(begin.elapsed()).filter(|wait| !wait.is_zero()) {
             line.show(histories.bytes_read(), publisher);
             tokio::time::sleep(wait.min(REDRAW)).await;
+        }
+        if times.note(time, Timestamp::now()) {
+            line.warn(times);
         }
         if let Err(error) = publisher.publish(&sensor.fill(&args.topic), json_payload(time, value)).await {
             return Ending::Failed(error.to_string());
@@ -158,6 +175,11 @@ impl ProgressLine {
         let progress = publisher.progress();
         self.0.set_message(format!("{} sent, {} acknowledged", progress.sent, progress.acknowledged));
         self.0.set_position(bytes_read);
+    }
+
+    /// Says at once what the summary will say in full: a replay may take hours.
+    fn warn(&self, times: &StrangeTimes) {
+        self.0.println(format!("warning: {times}"));
     }
 
     fn finish(self, publisher: &Publisher) {

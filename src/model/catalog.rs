@@ -45,7 +45,7 @@ pub enum EntryError {
         second: PathBuf,
     },
     /// It could not be read in time.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem}", shown(path))]
     NotRead {
         /// The file.
         path: PathBuf,
@@ -92,7 +92,7 @@ impl Entry {
     /// Reads the model of one sensor. A defect that its file finds in the code that reads it makes it a file that is no
     /// model.
     pub fn load(sensor: SensorName, file: ModelFile, limits: &Limits) -> Self {
-        let ModelFile { path, alternative, second, scaler, numbers: _ } = file;
+        let ModelFile { path, alternative, second, scaler, fingerprint: _ } = file;
         let (scaler, second_scaler) = match scaler {
             Some(ScalerFile { path, second }) => (Some(path), second),
             None => (None, None),

@@ -1,23 +1,21 @@
-//! What has changed in a directory of models: pure, over what was listed and when.
+//! What has changed in a folder of models: pure, over what was seen of it and when.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::{Ignored, IgnoredReason, Listing, ModelFile, Stamp};
-use crate::printable::shown;
+use super::{Fingerprint, Survey};
 use crate::sensor::SensorName;
 
 /// Finds the files that have changed and come to rest.
 ///
-/// A file may be looked at while it is written. So a change counts when the same stamp was seen twice, at least the
+/// A file may be looked at while it is written. So a change counts when the same fingerprint was seen twice, at least the
 /// settle time apart; a file that was renamed into its place is whole, and only waits as long.
 #[derive(Debug)]
 pub struct Changes {
     settle: Duration,
-    at_work: BTreeMap<SensorName, Seen>,
-    settling: BTreeMap<SensorName, (Option<Seen>, Instant)>,
+    at_work: BTreeMap<SensorName, Fingerprint>,
+    /// What is seen now of files that have changed (nothing of those that are gone), and since when.
+    settling: BTreeMap<SensorName, (Option<Fingerprint>, Instant)>,
     /// Files that could not be read for a reason that may pass.
     again: BTreeMap<SensorName, Again>,
 }
@@ -30,81 +28,19 @@ struct Again {
     tries: u32,
 }
 
-/// What was seen of all files of a directory at one look. To make it is to ask the system, and all there is to ask.
-#[derive(Clone, Debug, Default)]
-pub struct Sight {
-    files: BTreeMap<SensorName, Seen>,
-    scalers_alone: Option<ScalersAlone>,
-}
-
-/// Scalers that stand before no model.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{} is passed over: {reason}{}", shown(first), More(*.more))]
-pub struct ScalersAlone {
-    /// The first of their files.
-    pub first: PathBuf,
-    /// Why there is no model to it.
-    pub reason: IgnoredReason,
-    /// How many more there are.
-    pub more: usize,
-}
-
-struct More(usize);
-
-impl fmt::Display for More {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => Ok(()),
-            more => write!(f, "; and {more} more like it"),
-        }
-    }
-}
-
-impl Sight {
-    /// Looks at the files that were listed.
-    pub fn of(listing: &Listing) -> Self {
-        let is_alone = |file: &&Ignored| matches!(file.reason, IgnoredReason::ScalerAlone { .. });
-        let mut alone = listing.ignored.iter().filter(is_alone);
-        let scalers_alone = alone.next().map(|Ignored { path, reason }| ScalersAlone {
-            first: path.clone(),
-            reason: reason.clone(),
-            more: alone.count(),
-        });
-        let files = listing.files.iter().map(|(sensor, file)| (sensor.clone(), Seen::of(file))).collect();
-        Self { files, scalers_alone }
-    }
-
-    /// The scalers that stand before no model, if there are any.
-    pub fn scalers_alone(&self) -> Option<&ScalersAlone> {
-        self.scalers_alone.as_ref()
-    }
-
-    /// The files.
-    pub fn files(&self) -> impl Iterator<Item = (&SensorName, &ModelFile)> {
-        self.files.iter().map(|(sensor, seen)| (sensor, &seen.file))
-    }
-}
-
-/// What was seen of a sensor's files: of its model, the answers expected of it, a second model, and the scaler.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Seen {
-    file: ModelFile,
-    stamps: [Option<Stamp>; 4],
-}
-
 /// What is to be done now.
 #[derive(Debug, Default)]
 pub struct Due {
-    /// The files that are new or changed.
-    pub load: Vec<(SensorName, ModelFile)>,
-    /// The files that have not changed, and are to be tried again.
-    pub again: Vec<(SensorName, ModelFile)>,
+    /// The sensors whose files are new or changed.
+    pub load: BTreeSet<SensorName>,
+    /// The sensors whose files have not changed, and are to be tried again.
+    pub again: BTreeSet<SensorName>,
     /// The sensors whose file is gone.
     pub remove: Vec<SensorName>,
     /// The sensors whose scaler is gone, while the model that it stood before is as it was: read alone, that would see rows
     /// in another unit than in its training, so nothing is read.
     pub without_scaler: Vec<SensorName>,
-    /// Whether something has changed that has not come to rest: look again after the settle time.
+    /// Whether something has changed that has not come to rest.
     pub unsettled: bool,
 }
 
@@ -116,20 +52,6 @@ impl Due {
     }
 }
 
-impl Seen {
-    fn of(file: &ModelFile) -> Self {
-        let scaler = file.scaler.as_ref().and_then(|scaler| Stamp::of(&scaler.path));
-        let second = file.second.as_deref().and_then(Stamp::of);
-        let stamps = [Stamp::of(&file.path), Stamp::of(&file.expectation()), second, scaler];
-        Self { file: file.clone(), stamps }
-    }
-
-    /// Whether this is another file only for its scaler, which is not there in what is seen now.
-    fn lost_its_scaler(&self, now: &Self) -> bool {
-        self.file.scaler.is_some() && now.file.scaler.is_none() && self.stamps[0] == now.stamps[0]
-    }
-}
-
 impl Changes {
     /// The shortest pause before a file is tried again; it doubles with each try.
     const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
@@ -138,8 +60,8 @@ impl Changes {
     const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
     /// Begins with what was seen, and is being loaded.
-    pub fn since(sight: Sight, settle: Duration) -> Self {
-        Self { settle, at_work: sight.files, settling: BTreeMap::new(), again: BTreeMap::new() }
+    pub fn since(seen: impl IntoIterator<Item = (SensorName, Fingerprint)>, settle: Duration) -> Self {
+        Self { settle, at_work: seen.into_iter().collect(), settling: BTreeMap::new(), again: BTreeMap::new() }
     }
 
     /// Has a file tried again, though it may not change: it could not be read for a reason that may pass.
@@ -155,28 +77,44 @@ impl Changes {
         self.again.values_mut().for_each(|again| again.due = again.due.map(|due| due.min(now)));
     }
 
+    /// Has files that were due found changed again at the next look: nobody has come to read them.
+    pub fn was_not_read(&mut self, sensors: impl IntoIterator<Item = SensorName>) {
+        for sensor in sensors {
+            self.at_work.insert(sensor, Fingerprint::default());
+        }
+    }
+
+    /// When there is something to look at although nothing more changes: a file comes to rest, or is tried again.
+    pub fn next_look(&self) -> Option<Instant> {
+        let rests = self.settling.values().filter_map(|(_, since)| since.checked_add(self.settle));
+        let resting = |sensor: &SensorName| !self.settling.contains_key(sensor);
+        let again = self.again.iter().filter(|(sensor, _)| resting(sensor)).filter_map(|(_, again)| again.due);
+        rests.chain(again).min()
+    }
+
     /// Compares with what is there now.
-    pub fn look(&mut self, sight: Sight, now: Instant) -> Due {
+    pub fn look(&mut self, survey: Survey, now: Instant) -> Due {
         let mut due = Due::default();
+        self.again.retain(|sensor, _| self.at_work.contains_key(sensor));
         for (sensor, again) in &mut self.again {
-            let unchanged = self.at_work.get(sensor).filter(|seen| sight.files.get(sensor) == Some(seen));
-            if let Some(seen) = unchanged
-                && again.due.is_some_and(|due| due <= now)
-            {
+            let seen = survey.fingerprints.get(sensor);
+            let is_unchanged = seen.is_some() && seen == self.at_work.get(sensor);
+            if is_unchanged && again.due.is_some_and(|due| due <= now) {
                 again.due = None;
-                due.again.push((sensor.clone(), seen.file.clone()));
+                due.again.insert(sensor.clone());
             }
         }
-        let gone = self.at_work.keys().filter(|sensor| !sight.files.contains_key(*sensor)).cloned();
+        let gone = self.at_work.keys().filter(|sensor| !survey.fingerprints.contains_key(*sensor)).cloned();
         let gone: Vec<_> = gone.map(|sensor| (sensor, None)).collect();
-        let there = sight.files.into_iter().map(|(sensor, seen)| (sensor, Some(seen)));
+        let there = survey.fingerprints.into_iter().map(|(sensor, seen)| (sensor, Some(seen)));
         let mut settling = BTreeMap::new();
         for (sensor, seen) in there.chain(gone) {
-            if self.at_work.get(&sensor) == seen.as_ref() {
+            let before = self.at_work.get(&sensor).copied();
+            if before == seen {
                 continue;
             }
             let since = match self.settling.remove(&sensor) {
-                Some((before, since)) if before == seen => since,
+                Some((earlier, since)) if earlier == seen => since,
                 _ => now,
             };
             if now.duration_since(since) < self.settle {
@@ -184,18 +122,15 @@ impl Changes {
                 continue;
             }
             self.again.remove(&sensor);
-            match seen {
-                Some(seen) => {
-                    match self.at_work.get(&sensor).is_some_and(|before| before.lost_its_scaler(&seen)) {
-                        true => due.without_scaler.push(sensor.clone()),
-                        false => due.load.push((sensor.clone(), seen.file.clone())),
-                    }
-                    self.at_work.insert(sensor, seen);
-                }
-                None => {
-                    self.at_work.remove(&sensor);
-                    due.remove.push(sensor);
-                }
+            let Some(seen) = seen else {
+                self.at_work.remove(&sensor);
+                due.remove.push(sensor);
+                continue;
+            };
+            self.at_work.insert(sensor.clone(), seen);
+            match before.is_some_and(|before| seen.has_lost_its_scaler_since(before)) {
+                true => due.without_scaler.push(sensor),
+                false => _ = due.load.insert(sensor),
             }
         }
         due.unsettled = !settling.is_empty();
@@ -210,7 +145,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::model::NameTemplates;
+    use crate::model::{Listing, NameTemplates};
 
     struct Folder {
         directory: tempfile::TempDir,
@@ -226,7 +161,9 @@ mod tests {
             for file in files {
                 fs::write(directory.path().join(file), b"first").unwrap();
             }
-            let changes = Changes::since(Sight::of(&list(directory.path())), SETTLE);
+            let listing = Listing::read(directory.path(), &NameTemplates::default(), 100).unwrap();
+            let seen = listing.files.into_iter().map(|(sensor, file)| (sensor, file.fingerprint));
+            let changes = Changes::since(seen, SETTLE);
             Self { directory, changes, now: Instant::now() }
         }
 
@@ -237,14 +174,14 @@ mod tests {
         /// Looks after so many seconds: what is to be loaded, what removed, and whether something is unsettled.
         fn look(&mut self, after: u64) -> (Vec<String>, Vec<String>, bool) {
             self.now += Duration::from_secs(after);
-            let due = self.changes.look(Sight::of(&list(self.directory.path())), self.now);
-            let load = due.load.iter().map(|(sensor, _)| sensor.to_string()).collect();
+            let due = self.changes.look(survey(self.directory.path()), self.now);
+            let load = due.load.iter().map(ToString::to_string).collect();
             (load, due.remove.iter().map(ToString::to_string).collect(), due.unsettled)
         }
     }
 
-    fn list(directory: &Path) -> Listing {
-        Listing::read(directory, &NameTemplates::default(), 100).unwrap()
+    fn survey(directory: &Path) -> Survey {
+        Survey::take(directory, &NameTemplates::default(), 100, &|name| name, &mut |_| {}).unwrap()
     }
 
     fn nothing() -> (Vec<String>, Vec<String>, bool) {
@@ -314,7 +251,7 @@ mod tests {
         let sensor = SensorName::new("1", "1").unwrap();
         let again = |folder: &mut Folder, after: u64| {
             folder.now += Duration::from_secs(after);
-            let due = folder.changes.look(Sight::of(&list(folder.directory.path())), folder.now);
+            let due = folder.changes.look(survey(folder.directory.path()), folder.now);
             assert!(due.load.is_empty());
             due.again.len()
         };
@@ -334,6 +271,37 @@ mod tests {
         folder.look(0);
         assert_eq!(folder.look(2).0, ["1/1"]);
         assert_eq!(again(&mut folder, 7200), 0);
+    }
+
+    #[test]
+    fn the_next_look_is_when_a_file_rests_or_is_tried_again_and_never_for_a_sensor_that_is_gone() {
+        let mut folder = Folder::new(&["model_1_1", "model_1_2"]);
+        let sensor = SensorName::new("1", "1").unwrap();
+        let after = |folder: &Folder| folder.changes.next_look().map(|at| (at - folder.now).as_secs());
+        assert_eq!(after(&folder), None);
+        folder.changes.try_again(sensor.clone(), folder.now);
+        assert_eq!(after(&folder), Some(1));
+        folder.write("model_1_1", "another");
+        folder.look(0);
+        assert_eq!(after(&folder), Some(2), "it has changed, and is read once it rests");
+        folder.look(2);
+        assert_eq!(after(&folder), None);
+        fs::remove_file(folder.directory.path().join("model_1_1")).unwrap();
+        folder.look(0);
+        folder.look(2);
+        folder.changes.try_again(sensor, folder.now);
+        folder.look(1);
+        assert_eq!(after(&folder), None);
+    }
+
+    #[test]
+    fn what_was_due_and_could_not_be_read_is_due_again_and_gone_if_it_goes() {
+        let mut folder = Folder::new(&["model_1_1", "model_1_2"]);
+        let sensors = ["1", "2"].map(|sensor| SensorName::new("1", sensor).unwrap());
+        folder.changes.was_not_read(sensors);
+        fs::remove_file(folder.directory.path().join("model_1_2")).unwrap();
+        folder.look(0);
+        assert_eq!(folder.look(2), (vec!["1/1".to_owned()], vec!["1/2".to_owned()], false));
     }
 
     #[test]

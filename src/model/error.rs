@@ -171,24 +171,29 @@ impl ModelError {
     pub fn may_pass(&self) -> bool {
         let error = match self {
             Self::Behind(BehindError::Unreadable { problem, .. }) => return problem.may_pass(),
-            Self::Read(error) => error,
+            Self::Read(error) | Self::DataFile { source: error, .. } => error,
             Self::Proof(ProofError { problem: ProofProblem::Rows(RowsError::Read(error)), .. }) => error,
             _ => return false,
         };
-        let passing = [
-            Errno::MFILE,
-            Errno::NFILE,
-            Errno::NOMEM,
-            Errno::IO,
-            Errno::TIMEDOUT,
-            Errno::STALE,
-            Errno::AGAIN,
-            Errno::NOTCONN,
-            Errno::HOSTDOWN,
-            Errno::HOSTUNREACH,
-        ];
-        errno(error).is_some_and(|errno| passing.contains(&errno))
+        may_pass(error)
     }
+}
+
+/// Whether what the system said is for want of something that comes and goes.
+pub(super) fn may_pass(error: &io::Error) -> bool {
+    let passing = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::IO,
+        Errno::TIMEDOUT,
+        Errno::STALE,
+        Errno::AGAIN,
+        Errno::NOTCONN,
+        Errno::HOSTDOWN,
+        Errno::HOSTUNREACH,
+    ];
+    errno(error).is_some_and(|errno| passing.contains(&errno))
 }
 
 /// What the system said, also where the reader of CSV passed it on.
@@ -279,6 +284,8 @@ mod tests {
         let proof = ProofProblem::Rows(RowsError::Read(system(Errno::IO)));
         assert!(ModelError::Proof(ProofError { path: "model_1_1.expect.csv".into(), problem: proof }).may_pass());
         assert!(ModelError::Read(csv::Error::from(system(Errno::TIMEDOUT)).into()).may_pass());
+        let numbers = |errno| ModelError::DataFile { path: "model_1_1.onnx.data".into(), source: system(errno) };
+        assert!(numbers(Errno::NFILE).may_pass() && !numbers(Errno::NOENT).may_pass());
         assert!(!ModelError::Read(system(Errno::ACCESS)).may_pass());
         assert!(!ModelError::Read(io::Error::other("torn")).may_pass());
         assert!(!ModelError::NotAFile.may_pass());

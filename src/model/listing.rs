@@ -1,16 +1,14 @@
 //! The model files of a directory, by the sensors that they name. None of them is read yet.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::{fmt, fs, io};
 
-use super::data_file;
-use super::name_template::{NameMatch, without_ending};
-use super::{NameTemplate, NameTemplates};
+use super::NameTemplates;
+use super::error::may_pass;
+use super::fingerprint::Fingerprint;
+use super::model_folder::{FolderLinks, Role, SensorFile, go_through};
+use super::name_template::without_ending;
 use crate::printable::shown;
 use crate::sensor::{SensorName, SensorNameError};
 
@@ -34,8 +32,8 @@ pub struct ModelFile {
     pub second: Option<PathBuf>,
     /// The scaler that stands before the model, in a file of its own.
     pub scaler: Option<ScalerFile>,
-    /// What tells the content apart of the files in which an ONNX file may keep its numbers.
-    pub numbers: Option<NumbersStamp>,
+    /// The state that all of these files are in.
+    pub fingerprint: Fingerprint,
 }
 
 /// The file of the scaler that stands before a sensor's model.
@@ -47,23 +45,6 @@ pub struct ScalerFile {
     pub second: Option<PathBuf>,
 }
 
-/// What tells apart the files that hold the numbers of ONNX files. Which of them are a model's is said in the model, which
-/// is not read here: they are those of its own name, else any in its folder.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct NumbersStamp(u64);
-
-/// What tells one content of a file from the next without reading it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Stamp {
-    modified: SystemTime,
-    bytes: u64,
-    /// A file that was renamed over another is another one, even if it is as old and as long.
-    inode: u64,
-    /// When anything of it was changed last, in seconds and their billionths: nobody can set it. What is copied or
-    /// unpacked with its times may be as old and as long as what was there, and even be given its inode.
-    changed: (i64, i64),
-}
-
 /// A file that names no sensor.
 #[derive(Debug)]
 pub struct Ignored {
@@ -71,6 +52,39 @@ pub struct Ignored {
     pub path: PathBuf,
     /// Why.
     pub reason: IgnoredReason,
+}
+
+/// Scalers that stand before no model.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{} is passed over: {reason}{}", shown(first), More(*.more))]
+pub struct ScalersAlone {
+    /// The first of their files.
+    pub first: PathBuf,
+    /// Why there is no model to it.
+    pub reason: IgnoredReason,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl ScalersAlone {
+    /// Those of a listing; `None` when each of its scalers stands before a model.
+    pub fn of(listing: &Listing) -> Option<Self> {
+        let is_alone = |file: &&Ignored| matches!(file.reason, IgnoredReason::ScalerAlone { .. });
+        let mut alone = listing.ignored.iter().filter(is_alone);
+        let Ignored { path, reason } = alone.next()?;
+        Some(Self { first: path.clone(), reason: reason.clone(), more: alone.count() })
+    }
+}
+
+struct More(usize);
+
+impl fmt::Display for More {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more like it"),
+        }
+    }
 }
 
 /// Why a file in the directory of models names no sensor.
@@ -119,8 +133,16 @@ pub enum CatalogError {
     },
 }
 
+impl CatalogError {
+    /// Whether the directory may be read another time: for want of something that comes and goes, such as a free
+    /// descriptor.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Directory { source, .. } if may_pass(source))
+    }
+}
+
 /// What a file's name ends in that holds the answers expected of the model beside it.
-const EXPECTATION: &str = ".expect.csv";
+pub(super) const EXPECTATION: &str = ".expect.csv";
 
 impl ModelFile {
     /// Where the answers that are expected of the model are, if there are any: `NAME.expect.csv` for `NAME.pkl`.
@@ -153,57 +175,61 @@ impl ScalerFile {
     }
 }
 
-impl Stamp {
-    /// The stamp of a file; `None` when there is none, or it cannot be looked at.
-    pub fn of(path: &Path) -> Option<Self> {
-        let metadata: Metadata = fs::metadata(path).ok()?;
-        Some(Self {
-            modified: metadata.modified().ok()?,
-            bytes: metadata.len(),
-            inode: metadata.ino(),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        })
-    }
-}
-
 impl Listing {
     /// Lists a directory, and those below it as deep as the templates' names reach. Names that begin with a dot are
-    /// passed over, as files are written under such before they get their own, and so are expected answers and what holds
-    /// the numbers of an ONNX file.
+    /// passed over, and so are expected answers and what holds the numbers of an ONNX file.
     ///
     /// # Errors
     /// When a directory cannot be read, or there are more than `max` files.
     pub fn read(directory: &Path, names: &NameTemplates, max: usize) -> Result<Self, CatalogError> {
-        let (mut files, mut numbers) = (Vec::new(), Vec::new());
-        let mut left = max;
-        list(directory, names.depth(), &mut left, &mut files, &mut numbers).map_err(|error| match error {
-            ListError::Directory { path, source } => CatalogError::Directory { path, source },
-            ListError::TooMany => CatalogError::TooMany { path: directory.to_owned(), max },
-        })?;
-        files.sort();
-        numbers.sort();
+        Ok(Self::read_some(directory, names, max, &|_| true, &mut |_| {})?.0)
+    }
+
+    /// Lists the files of some sensors, and those that name none; and says whether links lead elsewhere. Tells `enter` of
+    /// each folder before it is read.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_some(
+        directory: &Path,
+        names: &NameTemplates,
+        max: usize,
+        is_wanted: &dyn Fn(&SensorName) -> bool,
+        enter: &mut dyn FnMut(&Path),
+    ) -> Result<(Self, FolderLinks), CatalogError> {
         let mut listing = Self { files: BTreeMap::new(), ignored: Vec::new() };
-        let mut scalers: BTreeMap<SensorName, ScalerFile> = BTreeMap::new();
-        for path in files {
-            match role_of(&path, directory, names) {
-                Ok(Role::Model(NameMatch { sensor, alternative })) => match listing.files.get_mut(&sensor) {
-                    Some(first) => _ = first.second.get_or_insert(path),
+        let mut scalers: BTreeMap<SensorName, (ScalerFile, Fingerprint)> = BTreeMap::new();
+        let links = go_through(directory, names, max, enter, &mut |path, file| match file {
+            Ok(SensorFile { sensor, .. }) if !is_wanted(&sensor) => {}
+            Ok(SensorFile { sensor, role: Role::Model { alternative }, fingerprint }) => {
+                match listing.files.get_mut(&sensor) {
+                    Some(file) => {
+                        file.fingerprint.add(fingerprint);
+                        if insert_in_order(path, &mut file.path, &mut file.second) {
+                            file.alternative = alternative;
+                        }
+                    }
                     None => {
-                        let numbers = numbers_of(&path, &numbers);
-                        let file = ModelFile { path, alternative, second: None, scaler: None, numbers };
+                        let file = ModelFile { path, alternative, second: None, scaler: None, fingerprint };
                         listing.files.insert(sensor, file);
                     }
-                },
-                Ok(Role::Scaler(NameMatch { sensor, .. })) => match scalers.get_mut(&sensor) {
-                    Some(first) => _ = first.second.get_or_insert(path),
-                    None => _ = scalers.insert(sensor, ScalerFile { path, second: None }),
-                },
-                Err(reason) => listing.ignored.push(Ignored { path, reason }),
+                }
             }
-        }
-        for (sensor, scaler) in scalers {
+            Ok(SensorFile { sensor, role: Role::Scaler, fingerprint }) => match scalers.get_mut(&sensor) {
+                Some((scaler, before)) => {
+                    before.add(fingerprint);
+                    insert_in_order(path, &mut scaler.path, &mut scaler.second);
+                }
+                None => _ = scalers.insert(sensor, (ScalerFile { path, second: None }, fingerprint)),
+            },
+            Err(reason) => listing.ignored.push(Ignored { path, reason }),
+        })?;
+        for (sensor, (scaler, fingerprint)) in scalers {
             match listing.files.get_mut(&sensor) {
-                Some(model) => model.scaler = Some(scaler),
+                Some(model) => {
+                    model.fingerprint.add(fingerprint);
+                    model.scaler = Some(scaler);
+                }
                 None => {
                     let reason = IgnoredReason::ScalerAlone { sensor, models: names.models().to_string() };
                     listing.ignored.push(Ignored { path: scaler.path, reason });
@@ -211,76 +237,18 @@ impl Listing {
             }
         }
         listing.ignored.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(listing)
+        Ok((listing, links))
     }
 }
 
-enum ListError {
-    Directory { path: PathBuf, source: io::Error },
-    TooMany,
-}
-
-/// Lists the files of a directory and of those at most `depth` below it. So a link in a circle ends.
-fn list(
-    directory: &Path,
-    depth: usize,
-    left: &mut usize,
-    files: &mut Vec<PathBuf>,
-    numbers: &mut Vec<PathBuf>,
-) -> Result<(), ListError> {
-    let failed = |source| ListError::Directory { path: directory.to_owned(), source };
-    for entry in fs::read_dir(directory).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name();
-        let name = name.as_encoded_bytes();
-        if name.starts_with(b".") || name.ends_with(EXPECTATION.as_bytes()) {
-            continue;
-        }
-        let path = entry.path();
-        *left = left.checked_sub(1).ok_or(ListError::TooMany)?;
-        if !path.is_dir() {
-            if data_file::is_named_so(name) { numbers.push(path) } else { files.push(path) }
-        } else if depth > 0 {
-            list(&path, depth - 1, left, files, numbers)?;
-        }
+/// Puts a path where it belongs among the first two of them, and says whether it is the first.
+fn insert_in_order(path: PathBuf, first: &mut PathBuf, second: &mut Option<PathBuf>) -> bool {
+    if path < *first {
+        *second = Some(std::mem::replace(first, path));
+        return true;
     }
-    Ok(())
-}
-
-/// The stamp of the files that may hold a model's numbers. `numbers` are all such files, sorted.
-fn numbers_of(model: &Path, numbers: &[PathBuf]) -> Option<NumbersStamp> {
-    if numbers.is_empty() || model.extension().is_none_or(|ending| ending != "onnx") {
-        return None;
+    if second.as_ref().is_none_or(|second| path < *second) {
+        *second = Some(path);
     }
-    let own = data_file::its_own(model);
-    let stamp_of = |path: &PathBuf| (path.clone(), Stamp::of(path));
-    let stamps: Vec<_> = match numbers.binary_search(&own) {
-        Ok(_) => vec![stamp_of(&own)],
-        Err(_) => numbers.iter().filter(|path| path.parent() == model.parent()).map(stamp_of).collect(),
-    };
-    let mut hasher = DefaultHasher::new();
-    stamps.hash(&mut hasher);
-    Some(NumbersStamp(hasher.finish()))
-}
-
-/// What a file is by its name.
-enum Role {
-    Model(NameMatch),
-    Scaler(NameMatch),
-}
-
-fn role_of(path: &Path, directory: &Path, names: &NameTemplates) -> Result<Role, IgnoredReason> {
-    let relative = path.strip_prefix(directory).unwrap_or(path).to_str().ok_or(IgnoredReason::NotUtf8)?;
-    // A '/' of the path stands for one of the template, never for a part of a name.
-    let depth = relative.matches('/').count();
-    let find = |template: &NameTemplate| (depth == template.depth()).then(|| template.find(relative)).flatten();
-    let model = || find(names.models()).map(|found| found.map(Role::Model));
-    let scaler = || find(names.scalers()).map(|found| found.map(Role::Scaler));
-    // A name may fit both, as press/scaler_temp fits {device}/{sensor}: the template that says more of it is meant.
-    let role = if names.scalers().letters() > names.models().letters() {
-        scaler().or_else(model)
-    } else {
-        model().or_else(scaler)
-    };
-    Ok(role.ok_or_else(|| IgnoredReason::Template(names.models().to_string()))??)
+    false
 }

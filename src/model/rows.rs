@@ -65,6 +65,12 @@ pub enum RowsError {
     /// The file cannot be read, or is no CSV.
     #[error("cannot be read: {0}")]
     Read(#[from] io::Error),
+    /// It is no text, or text of another kind.
+    #[error("line {line} is not UTF-8; save the file as UTF-8 (in a spreadsheet: \"CSV UTF-8\")")]
+    NotUtf8 {
+        /// The line.
+        line: u64,
+    },
     /// A column is not there.
     #[error("has no column {column:?}; its header names {found}")]
     NoColumn {
@@ -125,6 +131,15 @@ pub enum RowsError {
     Empty,
 }
 
+impl From<csv::Error> for RowsError {
+    fn from(error: csv::Error) -> Self {
+        match error.kind() {
+            csv::ErrorKind::Utf8 { pos, .. } => Self::NotUtf8 { line: pos.as_ref().map_or(1, csv::Position::line) },
+            _ => Self::Read(error.into()),
+        }
+    }
+}
+
 impl<R: Read> RowReader<R> {
     /// Reads the header of a table whose fields are separated by commas.
     ///
@@ -150,7 +165,7 @@ impl<R: Read> RowReader<R> {
             .comment(Some(b'#'))
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(metered);
-        let header = csv.headers().map_err(io::Error::from)?;
+        let header = csv.headers().map_err(RowsError::from)?;
         if header.len() > MAX_COLUMNS {
             return Err(RowsError::Wide { found: header.len() });
         }
@@ -203,7 +218,7 @@ impl<R: Read> RowReader<R> {
             columns.label.map(|label| Ok::<_, RowsError>((self.place(label.name)?, label.normal))).transpose()?;
         let (mut values, mut lines, mut decisions, mut labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut record = StringRecord::new();
-        while self.csv.read_record(&mut record).map_err(io::Error::from)? {
+        while self.csv.read_record(&mut record).map_err(RowsError::from)? {
             self.operations.spend(LINE)?;
             if record.len() == 1 && record.iter().all(|field| field.trim().is_empty()) {
                 continue;
@@ -381,6 +396,17 @@ mod tests {
         assert_eq!(says("x0,label,decision\n1,1\n"), "line 2 ends before the column \"decision\"");
         assert_eq!(says("x0,label\n1,1\n"), "has no column \"decision\"; its header names x0, label");
         assert_eq!(says("x0,label,decision\n"), "holds no rows");
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_refused_with_what_to_do() {
+        let utf16: Vec<_> = "\u{feff}x0,label,decision\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let error = RowReader::new(&utf16[..], &Limits::default()).unwrap_err().to_string();
+        assert!(error.starts_with("line 1 is not UTF-8; save the file as UTF-8"), "{error}");
+        let columns = names(&["x0"]);
+        let columns = Columns { features: &columns, decision: None, label: None };
+        let reader = RowReader::new(&b"x0,note\n1,a\n2,\xe4\n"[..], &Limits::default()).unwrap();
+        assert!(reader.read(&columns).unwrap_err().to_string().starts_with("line 3 is not UTF-8"));
     }
 
     #[test]

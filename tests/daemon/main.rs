@@ -24,6 +24,7 @@ mod slow_models;
 mod store;
 mod supervision;
 mod terminal;
+mod watched;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anomalyd::model::formats::own;
-use anomalyd::model::{Changes, Limits, Listing, Model, NameTemplates, Sight, Step};
+use anomalyd::model::{Changes, Limits, Listing, Model, NameTemplates, Step, Survey};
 
 use crate::onnx_file::{file, node, number, part, tensor, text, value};
 
@@ -137,15 +137,17 @@ fn the_other_file_is_no_model_and_a_change_of_it_is_one_of_the_model() {
     for data in ["model_1_1.onnx.data", "onnx_apart_4d.onnx.data"] {
         let folder = folder("model_1_1.onnx", data);
         fs::write(folder.path().join("model_1_2.pkl"), b"another").unwrap();
-        let list = || Listing::read(folder.path(), &NameTemplates::default(), 100).unwrap();
-        let listing = list();
+        let names = NameTemplates::default();
+        let listing = Listing::read(folder.path(), &names, 100).unwrap();
+        let survey = || Survey::take(folder.path(), &names, 100, &|name| name, &mut |_| {}).unwrap();
         assert_eq!(listing.files.len(), 2);
         assert!(listing.ignored.is_empty() && listing.files.values().all(|file| file.second.is_none()));
-        let (mut changes, start) = (Changes::since(Sight::of(&listing), Duration::ZERO), Instant::now());
-        assert!(changes.look(Sight::of(&list()), start).load.is_empty());
+        let seen = listing.files.into_iter().map(|(sensor, file)| (sensor, file.fingerprint));
+        let (mut changes, start) = (Changes::since(seen, Duration::ZERO), Instant::now());
+        assert!(changes.look(survey(), start).load.is_empty());
         fs::write(folder.path().join(data), b"other numbers").unwrap();
-        let due = changes.look(Sight::of(&list()), start + Duration::from_secs(1));
-        assert_eq!(due.load.iter().map(|(sensor, _)| sensor.to_string()).collect::<Vec<_>>(), ["1/1"], "{data}");
+        let due = changes.look(survey(), start + Duration::from_secs(1));
+        assert_eq!(due.load.iter().map(ToString::to_string).collect::<Vec<_>>(), ["1/1"], "{data}");
     }
 }
 

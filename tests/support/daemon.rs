@@ -88,6 +88,11 @@ impl Daemon {
         self.log.lock().unwrap().join("\n")
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let process = self.process.id().to_string();

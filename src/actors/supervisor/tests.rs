@@ -12,7 +12,7 @@ use crate::actors::restart::RestartPolicy;
 use crate::actors::system_clock::SystemClock;
 use crate::features::Bounds;
 use crate::interval::Cut;
-use crate::model::{Limits, ModelFile};
+use crate::model::{Fingerprint, Limits, ModelFile};
 use crate::pipeline::{HeldSettings, Pipeline, PipelineSettings};
 use crate::run::{Closing, Tally};
 use crate::schedule::Schedule;
@@ -38,7 +38,7 @@ fn cut() -> Cut {
 /// The model of a sensor, as its file holds it.
 fn assign(name: &SensorName) -> ModelChange {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p2_scale_1d.pkl");
-    let file = ModelFile { path, alternative: None, second: None, scaler: None, numbers: None };
+    let file = ModelFile { path, alternative: None, second: None, scaler: None, fingerprint: Fingerprint::default() };
     let assigner = Assigner::new([].into(), Bounds { cut: cut(), windows_back: 2 });
     ModelChange::Assign(Scope::of(Entry::load(name.clone(), file, &Limits::default()), SensorId(0), &assigner))
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::times::StrangeTimes;
 use crate::cli::history::Tally;
 use crate::cli::publish::Summary;
 use crate::cli::publish::url::ServerUrl;
@@ -29,6 +30,8 @@ pub struct Report {
     pub ending: Ending,
     /// What was sent and acknowledged.
     pub published: Summary,
+    /// What a daemon by the system's clock will have rejected.
+    pub times: StrangeTimes,
     /// How long it took, from the first reading to the last acknowledgement.
     pub took: Duration,
 }
@@ -55,11 +58,22 @@ impl fmt::Display for Report {
         }
         writeln!(f, "sent          {} messages to {}", progress.sent, self.server)?;
         match self.published.unacknowledged() {
-            0 => writeln!(f, "acknowledged  {}: all of them", progress.acknowledged)?,
+            0 => writeln!(f, "acknowledged  {} of {0}", progress.acknowledged)?,
             missing => {
+                let (acknowledged, sent) = (progress.acknowledged, progress.sent);
                 let reason = self.published.failure.as_deref().unwrap_or("the connection ended");
-                writeln!(f, "acknowledged  {}: {missing} are missing, because {reason}", progress.acknowledged)?;
+                writeln!(f, "acknowledged  {acknowledged} of {sent}: {missing} are missing, because {reason}")?;
             }
+        }
+        if progress.acknowledged > 0 {
+            writeln!(
+                f,
+                "              taken in, whether or not they count: what the daemon has rejected, its log counts"
+            )?;
+            writeln!(f, "              and `anomalyd dump rejects` tells")?;
+        }
+        if !self.times.is_empty() {
+            writeln!(f, "warning       {}", self.times)?;
         }
         writeln!(f, "reconnects    {}, with {} messages sent again", progress.reconnects, progress.resent)?;
         let seconds = self.took.as_secs_f64();
@@ -74,6 +88,7 @@ mod tests {
     use super::*;
     use crate::cli::publish::Progress;
     use crate::ingest::history::{HistoryError, RowError};
+    use crate::time::Timestamp;
 
     fn bad(line: u64) -> HistoryError {
         HistoryError::Row { file: "h.csv".into(), line, reason: RowError::NotText }
@@ -88,6 +103,7 @@ mod tests {
                 progress: Progress { sent, acknowledged, resent: 0, reconnects: 0 },
                 failure: (sent > acknowledged).then(|| "the server does not answer".to_owned()),
             },
+            times: StrangeTimes::default(),
             took: Duration::from_secs(2),
         }
     }
@@ -110,8 +126,22 @@ mod tests {
     #[test]
     fn the_report_says_how_many_are_missing_and_why() {
         let text = report(10, 8).to_string();
-        assert!(text.contains("8: 2 are missing, because the server does not answer"), "{text}");
+        assert!(text.contains("8 of 10: 2 are missing, because the server does not answer"), "{text}");
         assert!(text.contains("2.0 s, 4 messages/s"), "{text}");
+    }
+
+    #[test]
+    fn an_acknowledgement_is_not_told_as_an_acceptance_and_old_readings_are_warned_of() {
+        let mut report = report(10, 10);
+        let text = report.to_string();
+        assert!(text.contains("acknowledged  10 of 10\n"), "{text}");
+        assert!(text.contains("whether or not they count") && text.contains("anomalyd dump rejects"), "{text}");
+        assert!(!text.contains("warning"), "{text}");
+        let time = |text: &str| Timestamp::parse(text).unwrap();
+        report.times.note(time("2018-08-28T23:00:05Z"), time("2026-03-02T06:00:00Z"));
+        let text = report.to_string();
+        assert!(text.contains("warning       readings were sent more than an hour after their time (1)"), "{text}");
+        assert!(text.contains("clock = \"event\""), "{text}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ fn parse(arguments: &str) -> Result<Args, String> {
 }
 
 #[tokio::test]
-async fn a_history_is_published_row_by_row_and_the_summary_accounts_for_every_row() {
+async fn a_history_with_line_ends_of_windows_is_published_row_by_row_and_the_summary_accounts_for_every_row() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = thread::spawn(move || {
@@ -33,16 +33,16 @@ async fn a_history_is_published_row_by_row_and_the_summary_accounts_for_every_ro
         seen
     });
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("history.csv");
+    let file = folder.path().join("a history of ours.csv");
     let rows = "TS,Device,Tag,Value\n2018-08-28 23:00:00.000,1,4,7\n2018-08-28 23:00:05.000,1,4,84.53\n\
                 2018-08-28 23:00:10.000,1,4,oops\n2018-08-28 23:00:15.250,2,5,0.1\n2018-08-28 23:00:20.000,1,1,7\n";
-    std::fs::write(&file, rows).unwrap();
-    let args = format!(
-        "{} --to mqtt://127.0.0.1:{port} --speed max --from 2018-08-28T23:00:05Z --until 2018-08-28T23:00:20Z",
-        file.display()
-    );
+    std::fs::write(&file, rows.replace('\n', "\r\n")).unwrap();
+    let to = format!("mqtt://127.0.0.1:{port}");
+    let args = ["replay", file.to_str().unwrap(), "--to", &to, "--speed", "max"];
+    let bounds = ["--from", "2018-08-28T23:00:05Z", "--until", "2018-08-28T23:00:20Z"];
+    let args = Cli::try_parse_from([&args[..], &bounds].concat()).unwrap().replay;
     let mut out = Vec::new();
-    run(&parse(&args).unwrap(), &mut out).await.unwrap();
+    run(&args, &mut out).await.unwrap();
     let expected = [
         ("plant/1/4", r#"{"ts":"2018-08-28T23:00:05Z","value":84.53}"#),
         ("plant/2/5", r#"{"ts":"2018-08-28T23:00:15.250Z","value":0.1}"#),
@@ -52,9 +52,10 @@ async fn a_history_is_published_row_by_row_and_the_summary_accounts_for_every_ro
     for line in [
         "read          2 readings, 1 rows or cells refused\n",
         "2 passed over, which are outside --from and --until",
-        "history.csv:4: \"oops\" is not a finite number",
+        "a history of ours.csv:4: \"oops\" is not a finite number",
         "sent          2 messages",
-        "acknowledged  2: all of them",
+        "acknowledged  2 of 2\n",
+        "warning       readings were sent more than an hour after their time (2), the first of 2018-08-28T23:00:05Z",
     ] {
         assert!(summary.contains(line), "{line:?} in\n{summary}");
     }

@@ -14,7 +14,7 @@ const TAR_MAGIC: usize = 257;
 const OLD_TORCH: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
 /// Formats that a few bytes at the beginning tell.
-static BEGINNINGS: [(&[u8], Foreign); 21] = [
+static BEGINNINGS: [(&[u8], Foreign); 23] = [
     (b"\x89HDF\r\n\x1a\n", Foreign::Hdf5),
     (b"\x93NUMPY", Foreign::Npy),
     (b"CBM1", Foreign::Boosted { library: "CatBoost" }),
@@ -26,6 +26,8 @@ static BEGINNINGS: [(&[u8], Foreign); 21] = [
     (b"RDA3\n", Foreign::R),
     (b"X\n\0\0\0\x02", Foreign::R),
     (b"X\n\0\0\0\x03", Foreign::R),
+    (b"\xff\xfe", Foreign::Utf16),
+    (b"\xfe\xff", Foreign::Utf16),
     (b"PAR1", Foreign::Table { kind: "Parquet" }),
     (b"ARROW1", Foreign::Table { kind: "Arrow" }),
     (b"FEA1", Foreign::Table { kind: "Feather" }),
