@@ -175,6 +175,8 @@ impl Pipeline {
     /// When the store refuses.
     pub fn take(&mut self, batch: &mut Batch, from: usize) -> Result<BatchProgress, StoreError> {
         self.rejects.append(std::mem::take(&mut batch.rejects));
+        metrics::MESSAGES_PASSED_OVER.add(std::mem::take(&mut batch.passed_over));
+        let mut is_arrival = batch.arrivals.in_order();
         for (place, reading) in batch.readings.iter().enumerate().skip(from) {
             if let Clock::Event(_) = self.settings.clock {
                 self.follow(reading.time)?;
@@ -182,7 +184,11 @@ impl Pipeline {
                     return Ok(BatchProgress::UpTo(place));
                 }
             }
-            self.admit(*reading);
+            let mut reading = *reading;
+            if is_arrival(place) {
+                reading.time = self.windows.arrival(reading.sensor, reading.time);
+            }
+            self.admit(reading);
         }
         Ok(BatchProgress::Whole)
     }

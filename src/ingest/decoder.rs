@@ -1,7 +1,7 @@
 //! The decoder: from a message to readings or rejects.
 //!
 //! Nothing is dropped in silence: every message yields readings, rejects or both, except a retained one that its route
-//! passes over.
+//! passes over, which is counted.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,7 +22,8 @@ pub struct Message<'a> {
     pub topic: &'a str,
     /// Its payload.
     pub payload: &'a [u8],
-    /// Whether the broker kept it from earlier.
+    /// Whether a broker kept it from earlier. The flag of a message that comes straight from its publisher says nothing of
+    /// its age: it asks a broker to keep the message for others.
     pub retained: bool,
 }
 
@@ -99,6 +100,7 @@ impl Decoder {
         };
         let route = &self.routes[topic.route];
         if message.retained && route.retained() == Retained::Skip {
+            batch.passed_over += 1;
             return;
         }
         let first = batch.readings.len();
@@ -115,7 +117,7 @@ impl Decoder {
             }),
         });
         if let Err(fault) = read {
-            batch.readings.truncate(first);
+            batch.truncate(first);
             refuse_payload(batch, message, received, || fault.to_string());
         }
         if let Some(topic) = new
@@ -213,7 +215,11 @@ impl Admission {
                 .map_err(|full| RejectReason::TooManySensors(full.to_string())),
         });
         let sensor = id.map_err(|reason| (Some(sensor.name.to_string()), reason))?;
-        batch.readings.push(Reading { sensor, time, value: found.value });
+        let reading = Reading { sensor, time, value: found.value };
+        match found.time {
+            Some(_) => batch.push(reading),
+            None => batch.push_arrived(reading),
+        }
         Ok(())
     }
 }

@@ -56,6 +56,7 @@ metrics! {
     READINGS_ACCEPTED "anomalyd_readings_accepted_total" "Readings that are durable and count."
     READINGS_REPEATED "anomalyd_readings_repeated_total" "Readings that were there already, for example because a device sent them again."
     READINGS_SUPPRESSED "anomalyd_readings_suppressed_total" "Readings that a deadband passed over."
+    MESSAGES_PASSED_OVER "anomalyd_messages_passed_over_total" "Messages that a broker kept from earlier, and that their routes pass over (retained = \"skip\")."
     SENSORS "anomalyd_sensors" "Sensors known."
     COMMITS "anomalyd_commits_total" "Group commits: each syncs the disk once."
     OPEN_READINGS "anomalyd_open_readings" "Readings in intervals that are not closed yet; limits.open_readings bounds them."

@@ -11,6 +11,7 @@
 mod acks;
 mod crash;
 mod demo;
+mod endpoint;
 mod features;
 mod golden;
 mod histories;

@@ -171,6 +171,15 @@ fn a_retained_message_is_passed_over_unless_its_route_accepts_it() {
     }
     assert_eq!(bench.readings(), ["p/x@2000=1"]);
     assert_eq!(bench.rejects(), [("no_route", 1)]);
+    assert_eq!(bench.batch.passed_over, 1, "it is counted");
+}
+
+#[test]
+fn a_reading_without_a_time_is_known_to_bear_that_of_its_arrival() {
+    let mut bench = Bench::new(10);
+    bench.send("plain/p/x", "1").send("object/p/x", r#"{"v":1,"t":2000}"#).send("plain/p/x", "2");
+    let mut is_arrival = bench.batch.arrivals.in_order();
+    assert_eq!([0, 1, 2].map(&mut is_arrival), [true, false, true]);
 }
 
 #[test]
