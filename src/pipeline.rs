@@ -233,8 +233,10 @@ impl Pipeline {
         for AheadReading { reading, reason } in batch.ahead.drain(..) {
             self.take_ahead(reading, reason);
         }
-        self.count_passed_over(&std::mem::take(&mut batch.passed_over));
+        self.count_passed_over(&std::mem::take(&mut batch.members_passed_over));
+        metrics::MESSAGES_PASSED_OVER.add(std::mem::take(&mut batch.messages_passed_over));
         let believed = self.believed_until();
+        let mut is_arrival = batch.arrivals.in_order();
         for (place, reading) in batch.readings.iter().enumerate().skip(from) {
             if let Clock::Event(_) = self.settings.clock {
                 self.follow(reading.time)?;
@@ -242,10 +244,14 @@ impl Pipeline {
                     return Ok(BatchProgress::UpTo(place));
                 }
             }
+            let mut reading = *reading;
+            if is_arrival(place) {
+                reading.time = self.windows.arrival(reading.sensor, reading.time);
+            }
             if reading.time > believed {
-                self.hold(*reading);
+                self.hold(reading);
             } else {
-                self.admit(*reading);
+                self.admit(reading);
             }
         }
         Ok(BatchProgress::Whole)

@@ -125,6 +125,11 @@ impl Span {
         Self(millis as i64 * 1_000_000)
     }
 
+    /// A whole number of nanoseconds.
+    pub const fn from_nanos(nanos: u32) -> Self {
+        Self(nanos as i64)
+    }
+
     /// The length in nanoseconds.
     pub const fn nanos(self) -> i64 {
         self.0

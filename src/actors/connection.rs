@@ -244,14 +244,16 @@ impl Connection {
             };
             consumed += length;
             match packet {
-                Packet::Publish(Publish { topic, payload, delivery, retained }) => {
+                Packet::Publish(Publish { topic, payload, delivery, .. }) => {
                     taken.messages += 1;
                     let first_time = match delivery {
                         Delivery::ExactlyOnce(id) => self.unreleased.insert(id),
                         Delivery::AtMostOnce | Delivery::AtLeastOnce(_) => true,
                     };
                     if first_time {
-                        self.decoder.decode(Message { topic, payload, retained }, received, &mut taken.batch);
+                        // The retain flag of a publisher asks a broker to keep the message, and says nothing of its age.
+                        let message = Message { topic, payload, retained: false };
+                        self.decoder.decode(message, received, &mut taken.batch);
                     } else {
                         repeated += 1;
                     }

@@ -1,5 +1,7 @@
 //! What a source hands over to be made durable.
 
+use std::ops::Range;
+
 use crate::ingest::passed_over::PassedOver;
 use crate::reading::{Reading, RejectReason, Rejects};
 
@@ -8,12 +10,16 @@ use crate::reading::{Reading, RejectReason, Rejects};
 pub struct Batch {
     /// The readings, in the order in which they came.
     pub readings: Vec<Reading>,
+    /// Which of them have no time of their own, and bear that of their arrival.
+    pub arrivals: ArrivalRuns,
     /// What was not accepted.
     pub rejects: Rejects,
     /// What is too far ahead of the system's clock: whether it is refused is up to whether that clock is right.
     pub ahead: Vec<AheadReading>,
     /// Members that are no numbers, besides the readings.
-    pub passed_over: PassedOver,
+    pub members_passed_over: PassedOver,
+    /// Messages that a broker kept from earlier, and that their routes pass over.
+    pub messages_passed_over: u64,
 }
 
 /// A reading that is right in all but that it is too far ahead of the system's clock.
@@ -26,6 +32,23 @@ pub struct AheadReading {
 }
 
 impl Batch {
+    /// Adds a reading that bears its own time.
+    pub fn push(&mut self, reading: Reading) {
+        self.readings.push(reading);
+    }
+
+    /// Adds a reading that bears the time of its arrival.
+    pub fn push_arrived(&mut self, reading: Reading) {
+        self.arrivals.push(self.readings.len());
+        self.readings.push(reading);
+    }
+
+    /// Takes back all readings but the first `length`.
+    pub fn truncate(&mut self, length: usize) {
+        self.readings.truncate(length);
+        self.arrivals.truncate(length);
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.readings.is_empty() && self.rejects.is_empty() && self.ahead.is_empty()
@@ -35,6 +58,81 @@ impl Batch {
     pub fn size_bytes(&self) -> usize {
         self.readings.len() * size_of::<Reading>()
             + self.ahead.len() * size_of::<AheadReading>()
+            + self.arrivals.0.len() * size_of::<Range<usize>>()
             + self.rejects.kept().len() * 512
+    }
+}
+
+/// The places of a batch's readings that bear the time of their arrival. A batch mostly has such readings only, or none,
+/// so they are kept as runs of neighbours.
+#[derive(Debug, Default, PartialEq)]
+pub struct ArrivalRuns(Vec<Range<usize>>);
+
+impl ArrivalRuns {
+    /// Adds a place that is behind all others.
+    fn push(&mut self, place: usize) {
+        match self.0.last_mut() {
+            Some(run) if run.end == place => run.end += 1,
+            _ => self.0.push(place..place + 1),
+        }
+    }
+
+    /// Forgets the places from `length` on.
+    fn truncate(&mut self, length: usize) {
+        while let Some(run) = self.0.last_mut()
+            && run.end > length
+        {
+            run.end = length;
+            if run.start >= run.end {
+                self.0.pop();
+            }
+        }
+    }
+
+    /// Tells of places whether they are among these. It must be asked in their order.
+    pub fn in_order(&self) -> impl FnMut(usize) -> bool {
+        let mut runs = self.0.iter();
+        let mut run = runs.next();
+        move |place| {
+            while run.is_some_and(|run| run.end <= place) {
+                run = runs.next();
+            }
+            run.is_some_and(|run| run.contains(&place))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sensor::SensorId;
+    use crate::time::Timestamp;
+
+    proptest! {
+        #[test]
+        fn a_batch_knows_of_each_reading_whether_its_time_is_that_of_its_arrival(
+            parts in prop::collection::vec((prop::collection::vec(any::<bool>(), 0..20), 0..8_usize), 1..10),
+            from in 0..30_usize,
+        ) {
+            let mut batch = Batch::default();
+            let mut expected = Vec::new();
+            let reading = Reading { sensor: SensorId(0), time: Timestamp::default(), value: 1.0 };
+            for (arrived, taken_back) in parts {
+                for arrived in arrived {
+                    if arrived { batch.push_arrived(reading) } else { batch.push(reading) }
+                    expected.push(arrived);
+                }
+                let length = expected.len().saturating_sub(taken_back);
+                batch.truncate(length);
+                expected.truncate(length);
+            }
+            prop_assert_eq!(batch.readings.len(), expected.len());
+            let mut is_arrival = batch.arrivals.in_order();
+            for (place, expected) in expected.into_iter().enumerate().skip(from) {
+                prop_assert_eq!(is_arrival(place), expected);
+            }
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The decoder: from a message to readings or rejects.
 //!
 //! Nothing is dropped in silence: every message yields readings, rejects or both, except a retained one that its route
-//! passes over. One that cannot be read as a whole yields exactly one reject; else each bad reading yields one.
+//! passes over, which is counted. One that cannot be read as a whole yields exactly one reject; else each bad reading
+//! yields one.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -23,7 +24,8 @@ pub struct Message<'a> {
     pub topic: &'a str,
     /// Its payload.
     pub payload: &'a [u8],
-    /// Whether the broker kept it from earlier.
+    /// Whether a broker kept it from earlier. The flag of a message that comes straight from its publisher says nothing of
+    /// its age: it asks a broker to keep the message for others.
     pub retained: bool,
 }
 
@@ -101,6 +103,7 @@ impl Decoder {
         };
         let route = &self.routes[topic.route];
         if message.retained && route.retained() == Retained::Skip {
+            batch.messages_passed_over += 1;
             return;
         }
         let (admission, memory_bytes) = (&self.admission, &mut self.memory_bytes);
@@ -158,10 +161,9 @@ impl Topic {
         let mut passed_over = PassedOver::default();
         let mut told = self.told;
         let source = &mut self.source;
-        let mut accepted = Accepted { readings: &mut batch.readings, ahead: &mut batch.ahead };
         let read = payload::read(route.payload(), message.payload, care, &mut |item| match item {
             Item::Reading(found) => {
-                if let Err((origin, reason)) = admission.admit(source, &found, received, &mut accepted, memory_bytes) {
+                if let Err((origin, reason)) = admission.admit(source, &found, received, batch, memory_bytes) {
                     let origin = origin.as_deref().unwrap_or(message.topic);
                     refuse(&mut rejects, message, received, origin, reason);
                 }
@@ -175,11 +177,11 @@ impl Topic {
         match read {
             Ok(()) => {
                 batch.rejects.append(rejects);
-                batch.passed_over.append(passed_over);
+                batch.members_passed_over.append(passed_over);
                 self.told = told;
             }
             Err(_) => {
-                batch.readings.truncate(first);
+                batch.truncate(first);
                 batch.ahead.truncate(first_ahead);
             }
         }
@@ -202,12 +204,6 @@ impl Sensor {
     }
 }
 
-/// Where the readings that pass go.
-struct Accepted<'b> {
-    readings: &'b mut Vec<Reading>,
-    ahead: &'b mut Vec<AheadReading>,
-}
-
 /// Why a reading was refused, and the sensor's name if it has one.
 type Refused = (Option<String>, RejectReason);
 
@@ -218,20 +214,20 @@ impl Admission {
         source: &mut Source,
         found: &PayloadReading<'_>,
         received: Timestamp,
-        accepted: &mut Accepted<'_>,
+        batch: &mut Batch,
         memory_bytes: &mut usize,
     ) -> Result<(), Refused> {
         match (source, &found.sensor) {
-            (Source::Sensor(sensor), _) => self.pass(sensor, found, received, accepted),
+            (Source::Sensor(sensor), _) => self.pass(sensor, found, received, batch),
             (Source::Device { device, sensors }, name) => {
                 // A route is one of the two, so that a device's reading has a name; an empty one is refused below.
                 let name = name.as_ref().map_or("", Cow::as_ref);
                 if let Some(sensor) = sensors.get_mut(name) {
-                    return self.pass(sensor, found, received, accepted);
+                    return self.pass(sensor, found, received, batch);
                 }
                 let new = Sensor::new(device, name, &self.filters);
                 let mut sensor = new.map_err(|error| (None, name_refused(&error)))?;
-                self.pass(&mut sensor, found, received, accepted)?;
+                self.pass(&mut sensor, found, received, batch)?;
                 *memory_bytes += name.len() + size_of::<(Box<str>, Sensor)>() + ALLOCATION_BYTES;
                 sensors.insert(name.into(), sensor);
                 Ok(())
@@ -244,7 +240,7 @@ impl Admission {
         sensor: &mut Sensor,
         found: &PayloadReading<'_>,
         received: Timestamp,
-        accepted: &mut Accepted<'_>,
+        batch: &mut Batch,
     ) -> Result<(), Refused> {
         let time = found.time.unwrap_or(received);
         let (plausible, ahead) = match self.times.check(time, received) {
@@ -263,9 +259,10 @@ impl Admission {
         });
         let sensor = id.map_err(|reason| (Some(sensor.name.to_string()), reason))?;
         let reading = Reading { sensor, time, value: found.value };
-        match ahead {
-            Some(reason) => accepted.ahead.push(AheadReading { reading, reason }),
-            None => accepted.readings.push(reading),
+        match (ahead, found.time) {
+            (Some(reason), _) => batch.ahead.push(AheadReading { reading, reason }),
+            (None, Some(_)) => batch.push(reading),
+            (None, None) => batch.push_arrived(reading),
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ fn settings(clock: Clock) -> PipelineSettings {
         windows: WindowSettings {
             cut: cut(),
             lateness: schedule.lateness,
-            kept_per_interval: 100,
+            kept_per_interval: 1_000,
             max_open_readings: 10_000,
         },
         schedule,
@@ -75,8 +75,7 @@ fn process_under(directory: &Path, settings: PipelineSettings) -> Process {
     let names = SensorDirectory::new(10, reader.sensors().unwrap());
     names.intern(&SensorName::new("press", "a").unwrap()).unwrap();
     let clock = settings.clock.clone();
-    let pipeline =
-        Pipeline::recover(store, Arc::new(names), settings, clock_at(0, ClockSync::Unknown)).unwrap();
+    let pipeline = Pipeline::recover(store, Arc::new(names), settings, clock_at(0, ClockSync::Unknown)).unwrap();
     Process { pipeline, reader, clock }
 }
 
@@ -176,6 +175,86 @@ fn with_a_wall_clock_no_reading_moves_time_or_waits() {
     assert_eq!(process.pipeline.position().closed, Timestamp::MIN);
 }
 
+/// A batch of readings that bear the time of their arrival.
+fn arrived(readings: &[Reading]) -> Batch {
+    let mut batch = Batch::default();
+    readings.iter().for_each(|reading| batch.push_arrived(*reading));
+    batch
+}
+
+#[test]
+fn readings_without_a_time_each_count_however_many_come_at_once_and_whatever_the_clock_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut expected = Vec::new();
+    for clock in [10, 10, 9, 12] {
+        // Each time in another process, which finds the clock there.
+        let mut process = process(directory.path(), Clock::Wall);
+        let values = [1.0, 2.0, 2.0, 3.0];
+        process.pipeline.take(&mut arrived(&values.map(|value| reading(clock, value))), 0).unwrap();
+        process.pipeline.commit().unwrap();
+        expected.extend(values);
+    }
+    let mut process = process(directory.path(), Clock::Wall);
+    assert_eq!(process.pipeline.windows.open_readings(), expected.len());
+    process.pipeline.close(at(60)).unwrap();
+    process.pipeline.commit().unwrap();
+    // The clock went back behind what is closed: what has only just come is not late.
+    process.pipeline.take(&mut arrived(&[reading(20, 7.0)]), 0).unwrap();
+    process.pipeline.commit().unwrap();
+    assert_eq!(process.reader.rejects().unwrap().len(), 0);
+    let block = process.reader.window(SensorId(0), cut().window_of(at(0))).unwrap().unwrap();
+    let counts: Vec<_> = block.intervals(cut()).unwrap().iter().map(|interval| interval.count).collect();
+    assert_eq!(counts.into_iter().map(u64::from).sum::<u64>(), 16);
+}
+
+#[test]
+fn readings_with_a_time_keep_it_beside_those_without() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process(directory.path(), Clock::Wall);
+    let mut batch = arrived(&[reading(30, 1.0)]);
+    batch.push(reading(30, 1.0));
+    batch.push(reading(29, 2.0));
+    batch.push_arrived(reading(30, 3.0));
+    batch.push(reading(29, 4.0));
+    process.pipeline.take(&mut batch, 0).unwrap();
+    process.pipeline.commit().unwrap();
+    assert_eq!(process.pipeline.windows.open_readings(), 3);
+    assert_eq!(process.reader.rejects().unwrap()[0].kept[0].kind, "conflict");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Sources deliver at once, clocks step, processes end: the times of a sensor's arrivals increase all the same.
+    #[test]
+    fn the_times_of_a_sensors_arrivals_increase_strictly(
+        batches in prop::collection::vec((prop::collection::vec(-3..3_i64, 1..20), any::<bool>()), 1..12),
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut process = Some(process(directory.path(), Clock::Wall));
+        let (mut clock, mut count) = (30, 0);
+        for (steps, ends) in batches {
+            let readings: Vec<_> = steps.iter().map(|step| { clock += step; reading(clock.max(0), 1.0) }).collect();
+            count += readings.len();
+            let running = process.as_mut().unwrap();
+            running.pipeline.take(&mut arrived(&readings), 0).unwrap();
+            running.pipeline.commit().unwrap();
+            if ends {
+                drop(process.take());
+                process = Some(self::process(directory.path(), Clock::Wall));
+            }
+        }
+        let mut process = process.unwrap();
+        process.pipeline.close(at(600)).unwrap();
+        process.pipeline.commit().unwrap();
+        let windows = (0..10).filter_map(|minute| {
+            process.reader.window(SensorId(0), cut().window_of(at(minute * 60))).unwrap()
+        });
+        let counts = windows.flat_map(|block| block.intervals(cut()).unwrap()).map(|interval| interval.count as usize);
+        prop_assert_eq!(counts.sum::<usize>(), count);
+    }
+}
+
 #[test]
 fn late_and_contradictory_readings_are_kept_as_rejects() {
     let directory = tempfile::tempdir().unwrap();
@@ -192,7 +271,8 @@ fn late_and_contradictory_readings_are_kept_as_rejects() {
 /// A reading that is late by more places than the second process keeps was accepted by the first, and must count.
 #[test]
 fn a_replay_under_a_smaller_bound_on_intervals_loses_nothing() {
-    let millis = |place: i64| Reading { time: Timestamp::from_nanos(place * 1_000_000), ..reading(0, (place as f64).sin()) };
+    let millis =
+        |place: i64| Reading { time: Timestamp::from_nanos(place * 1_000_000), ..reading(0, (place as f64).sin()) };
     let mut readings: Vec<_> = (0..9_000).map(millis).collect();
     let slow = readings.remove(4_000);
     readings.insert(4_150, slow);

@@ -45,7 +45,12 @@ impl Store {
         metrics::SENSORS_FREED.add(freed.len() as u64);
         if !silent.is_empty() {
             let later = silent.len() - freed.len();
-            tracing::info!(known, freed = freed.len(), later, "sensors that went silent are forgotten, as limits.sensors is nearly reached");
+            tracing::info!(
+                known,
+                freed = freed.len(),
+                later,
+                "sensors that went silent are forgotten, as limits.sensors is nearly reached"
+            );
         }
         Ok(())
     }

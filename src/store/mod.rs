@@ -197,7 +197,9 @@ pub enum StoreError {
     #[error("the database failed: {0}")]
     Database(String),
     /// A stored value cannot be read, and there is no going on without it.
-    #[error("the store is damaged where it is needed; put back a copy of its folder, or move the folder away to start anew")]
+    #[error(
+        "the store is damaged where it is needed; put back a copy of its folder, or move the folder away to start anew"
+    )]
     Damaged,
 }
 
@@ -206,7 +208,9 @@ impl StoreError {
     pub fn is_lasting(&self) -> bool {
         use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
         match self {
-            Self::OtherCut { .. } | Self::OtherRing { .. } | Self::OtherFormat { .. } | Self::DamagedAgain { .. } => true,
+            Self::OtherCut { .. } | Self::OtherRing { .. } | Self::OtherFormat { .. } | Self::DamagedAgain { .. } => {
+                true
+            }
             Self::Directory { problem, .. } | Self::Unreadable { problem, .. } => {
                 matches!(problem.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem)
             }

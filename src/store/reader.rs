@@ -126,7 +126,8 @@ impl Reader {
             match decode_head(SensorId(number), &value) {
                 Ok(head) => heads.push(head),
                 Err(Corrupt) => {
-                    let cost = format!("where the windows of sensor number {number} were, which goes on with the others");
+                    let cost =
+                        format!("where the windows of sensor number {number} were, which goes on with the others");
                     self.unreadable.add("heads", &number.to_be_bytes(), cost);
                 }
             }

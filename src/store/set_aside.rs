@@ -29,7 +29,10 @@ impl fmt::Display for SetAside {
             write!(f, " at {time}")?;
         }
         let size = self.bytes.div_ceil(1 << 20);
-        write!(f, ": {directory} ({size} MiB); what it held is in no answer. Move it elsewhere to keep it, or remove it")
+        write!(
+            f,
+            ": {directory} ({size} MiB); what it held is in no answer. Move it elsewhere to keep it, or remove it"
+        )
     }
 }
 
@@ -67,7 +70,11 @@ pub(super) fn list(directory: &Path) -> io::Result<Vec<SetAside>> {
 pub(super) fn set_aside(data: &Path, directory: &Path, reason: &str) -> Result<(), StoreError> {
     let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
     if list(directory).map_err(in_directory)?.len() >= MAX {
-        return Err(StoreError::DamagedAgain { directory: directory.to_owned(), times: MAX, reason: reason.to_owned() });
+        return Err(StoreError::DamagedAgain {
+            directory: directory.to_owned(),
+            times: MAX,
+            reason: reason.to_owned(),
+        });
     }
     let aside = directory.join(format!("{PREFIX}{}", Timestamp::now().format("%Y%m%dT%H%M%S%3f")));
     fs::rename(data, &aside).map_err(in_directory)?;

@@ -1,9 +1,9 @@
 use super::*;
-use crate::store::keys::{LATENESS_KEY, progress_key, ring_slot, window_key};
 use crate::interval::{Interval, Window};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::run::{Closing, Run, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
+use crate::store::keys::{LATENESS_KEY, progress_key, ring_slot, window_key};
 use crate::time::{Span, Timestamp};
 use crate::verdict::{Outcome, Verdict};
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
@@ -112,7 +112,7 @@ fn stored_chunks(reader: &Reader, index: i64) -> [usize; 3] {
 fn a_run_that_begins_again_keeps_of_its_stored_chunks_those_that_count() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
-    let run = Run { window: window(5), scope: 3, settings: 9, state: RunState::Started };
+    let run = Run { window: window(5), closing: Closing::OnTime, scope: 3, settings: 9, state: RunState::Started };
     let (mut store, _) = reopened(&settings);
     let put = |writer: &mut Writer, index, sensor| {
         // So long that it is stored in parts.
@@ -233,7 +233,13 @@ fn first_part(key: [u8; 8]) -> Vec<u8> {
 }
 
 fn finished(index: i64) -> Run {
-    Run { window: window(index), scope: 1, settings: 9, state: RunState::Finished(Tally::default()) }
+    Run {
+        window: window(index),
+        closing: Closing::OnTime,
+        scope: 1,
+        settings: 9,
+        state: RunState::Finished(Tally::default()),
+    }
 }
 
 fn name(sensor: &str) -> SensorName {
@@ -340,7 +346,10 @@ fn a_store_with_bytes_that_have_changed_is_read_without_an_error_or_not_opened()
         let sensors = reader.sensors().unwrap();
         for (number, sensor) in (0..).zip(sensors) {
             let expected = named(&format!("s{number}"));
-            assert!(sensor == NumberedSensor::Unreadable || sensor == expected, "{round}: number {number} is {sensor:?}");
+            assert!(
+                sensor == NumberedSensor::Unreadable || sensor == expected,
+                "{round}: number {number} is {sensor:?}"
+            );
             reader.intervals(SensorId(number), window(4)).unwrap();
         }
         reader.heads().unwrap();

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-
 /// A number that is counted up, or set.
 #[derive(Debug)]
 pub struct Metric {
@@ -57,6 +56,7 @@ metrics! {
     READINGS_SUPPRESSED "anomalyd_readings_suppressed_total" "Readings that a deadband passed over."
     READINGS_HELD "anomalyd_readings_held" "Readings from ahead of the system's clock that wait until it is known whether that is right; limits.held_readings bounds them."
     READINGS_HELD_EVER "anomalyd_readings_held_total" "Readings that were held because they were ahead of a clock that may be wrong."
+    MESSAGES_PASSED_OVER "anomalyd_messages_passed_over_total" "Messages that a broker kept from earlier, and that their routes pass over (retained = \"skip\")."
     SENSORS "anomalyd_sensors" "Sensors known."
     SENSORS_FREED "anomalyd_sensors_freed_total" "Sensors that were forgotten, as they went silent and limits.sensors was nearly reached."
     COMMITS "anomalyd_commits_total" "Group commits: each syncs the disk once."

@@ -104,6 +104,9 @@ enum Deadband {
     Width(f64),
 }
 
+/// The smallest step of time.
+const NANOSECOND: Span = Span::from_nanos(1);
+
 /// The widest bounds under which replayed readings may have been accepted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReplayBounds {
@@ -138,6 +141,17 @@ impl OpenWindows {
     /// How many readings all open intervals keep whole.
     pub fn open_readings(&self) -> usize {
         self.open_readings
+    }
+
+    /// The time for a reading of `sensor` that has none of its own and came in at `received`.
+    ///
+    /// It is later than that of every reading of the sensor that counted, so that no two are taken for one, however many
+    /// come at once and whatever the clock does. What has only just come is never late: should the clock have gone back,
+    /// the time stands still, but for a nanosecond a reading, until the clock has caught up.
+    pub fn arrival(&self, sensor: SensorId, received: Timestamp) -> Timestamp {
+        let Some(sensor) = self.sensors.get(sensor.index()) else { return received.max(self.closed) };
+        let behind_newest = sensor.newest.map_or(Timestamp::MIN, |(newest, _)| newest + NANOSECOND);
+        received.max(behind_newest).max(sensor.watermark).max(self.closed)
     }
 
     /// Takes in a reading. `deadband` tells the sensor's deadband and is asked once a sensor; windows that the reading

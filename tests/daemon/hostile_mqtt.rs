@@ -1,67 +1,16 @@
 //! Whatever a device sends: a clear reject or a closed connection, counted, and the others go on.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
-
+use crate::support::device::Device;
+use crate::support::plant;
 use crate::support::site::Site;
-use crate::support::{PATIENCE, plant};
 use serde_json::Value;
 
 const CONNECT: &[u8] = b"\x10\x13\x00\x04MQTT\x04\x02\x00\x00\x00\x07healthy";
 const CONNECT_HOSTILE: &[u8] = b"\x10\x13\x00\x04MQTT\x04\x02\x00\x00\x00\x07hostile";
-const CONNACK: &[u8] = b"\x20\x02\x00\x00";
-
-/// A device that says what it likes.
-struct Device(TcpStream);
-
-impl Device {
-    fn open(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(stream)
-    }
-
-    fn connect(port: u16, connect: &[u8]) -> Self {
-        let mut device = Self::open(port);
-        device.say(connect);
-        device.expect(CONNACK);
-        device
-    }
-
-    fn say(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).unwrap();
-    }
-
-    fn expect(&mut self, bytes: &[u8]) {
-        let mut found = vec![0; bytes.len()];
-        self.0.read_exact(&mut found).unwrap();
-        assert_eq!(found, bytes);
-    }
-
-    /// Publishes with QoS 1, and waits for the acknowledgement: what is refused is acknowledged as well, or it would
-    /// come for ever.
-    fn publish(&mut self, topic: &str, payload: &[u8]) {
-        let rest = [&u16::try_from(topic.len()).unwrap().to_be_bytes(), topic.as_bytes(), &[0, 9], payload].concat();
-        let length = u8::try_from(rest.len()).unwrap();
-        assert!(length < 128);
-        self.say(&[&[0x32, length], &rest[..]].concat());
-        self.expect(b"\x40\x02\x00\x09");
-    }
-
-    /// Reads to the end of the connection.
-    fn expect_closed(mut self) {
-        let mut rest = Vec::new();
-        match self.0.read_to_end(&mut rest) {
-            Ok(_) => {}
-            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
-        }
-    }
-}
 
 #[test]
 fn what_cannot_be_read_or_believed_is_rejected_with_its_reason_and_breaks_nothing() {
-    let settings = plant::settings()
-        .with("filter", r#"[{ sensors = "*/temperature", min = -40.0, max = 400.0 }]"#);
+    let settings = plant::settings().with("filter", r#"[{ sensors = "*/temperature", min = -40.0, max = 400.0 }]"#);
     let site = Site::new(&settings);
     let daemon = site.start();
     let mut device = Device::connect(site.port(), CONNECT);

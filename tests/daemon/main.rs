@@ -12,6 +12,7 @@ mod acks;
 mod clocks;
 mod crash;
 mod demo;
+mod endpoint;
 mod features;
 mod golden;
 mod histories;

@@ -11,7 +11,7 @@ use crate::support::site::Site;
 use anomalyd::config::Config;
 use anomalyd::interval::Window;
 use anomalyd::reading::Reading;
-use anomalyd::run::{Run, RunState};
+use anomalyd::run::{Closing, Run, RunState};
 use anomalyd::sensor::{SensorId, SensorName};
 use anomalyd::store::{ChunkId, Progress, Store, StoreSettings, StoredChunks};
 use anomalyd::time::{Span, Timestamp};
@@ -86,7 +86,7 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
             |settings| settings,
             |config, window, store| {
                 let settings = config.settings_hash() ^ other_settings;
-                let run = Run { window, scope: SENSORS, settings, state: RunState::Started };
+                let run = Run { window, closing: Closing::OnTime, scope: SENSORS, settings, state: RunState::Started };
                 store.writer.begin_run(&run, &StoredChunks::OfEarlierWindows).unwrap();
                 let rows = vec![Row { interval: 0, label: Label::Anomaly, decision: -1.0 }];
                 let scored = Scored { model: ModelHash([1; 32]), proven: true, unit: None, rows, explanation: None };

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod daemon;
+pub(crate) mod device;
 pub(crate) mod in_process;
 pub(crate) mod line;
 pub(crate) mod mosquitto;

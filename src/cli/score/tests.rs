@@ -13,13 +13,13 @@ use crate::actors::sensor::{Assignment, StoredWindows};
 use crate::ingest::batch::Batch;
 use crate::model::formats::own;
 use crate::model::{Contamination, Limits, Training, TrainingMethod, train};
-use crate::pipeline::{BatchProgress, Pipeline, PipelineSettings};
-use crate::reading::Rejects;
-use crate::run::{Run, RunState};
+use crate::pipeline::{BatchProgress, HeldSettings, Pipeline, PipelineSettings};
+use crate::run::{Closing, Run, RunState};
 use crate::run_in_progress::{RunInProgress, RunScope};
 use crate::schedule::Schedule;
+use crate::schedule::clock_trust::{ClockReading, ClockSync};
 use crate::sink::files::{FileSettings, RunFiles};
-use crate::store::{Store, StoreSettings};
+use crate::store::{Store, StoreSettings, StoredIntervals};
 use crate::time::{Clock, EventTime};
 
 const INTERVAL: Span = Span::from_secs(10);
@@ -185,19 +185,16 @@ impl Case {
             store,
             Arc::clone(&names),
             PipelineSettings {
-                windows: WindowSettings {
-                    cut,
-                    lateness: LATENESS,
-                    max_readings_per_interval: 1000,
-                    max_open_readings: 10_000,
-                },
+                windows: WindowSettings { cut, lateness: LATENESS, kept_per_interval: 1000, max_open_readings: 10_000 },
                 schedule: schedule.clone(),
                 clock: clock.clone(),
                 deadbands: Box::new(|_| None),
                 max_sessions: 1,
                 sinks: Vec::new(),
                 max_unpublished: WINDOW.times(10),
+                held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },
             },
+            ClockReading { wall: at(0), instant: Instant::now(), believed: at(0), sync: ClockSync::Unknown },
         );
         let files = FileSettings {
             directory: directory.join("predictions"),
@@ -212,7 +209,7 @@ impl Case {
             let sensor = names.intern(&SensorName::new(device, sensor).unwrap()).unwrap();
             Reading { sensor, time: at(*second), value: *value }
         };
-        daemon.take_in(Batch { readings: self.readings.iter().map(named).collect(), rejects: Rejects::default() });
+        daemon.take_in(Batch { readings: self.readings.iter().map(named).collect(), ..Batch::default() });
         let days = fs::read_dir(directory.join("predictions")).into_iter().flatten();
         joined(&days.map(|day| day.unwrap().path()).collect::<Vec<_>>())
     }
@@ -244,7 +241,7 @@ impl InProcess {
 
     fn score_what_is_due(&mut self) {
         self.pipeline.commit().unwrap();
-        while let Some(due) = self.schedule.due(self.pipeline.position().scored, self.clock.now()) {
+        while let Some(due) = self.schedule.due(self.pipeline.position().scored, self.clock.now(), Timestamp::MAX) {
             self.pipeline.close(due.first.end()).unwrap();
             self.pipeline.commit().unwrap();
             self.score(due.first);
@@ -265,7 +262,7 @@ impl InProcess {
             }
         }
         let state = RunState::Finished(run.tally());
-        self.pipeline.put_run(&Run { window, scope: 0, settings: 0, state }).unwrap();
+        self.pipeline.put_run(&Run { window, closing: Closing::OnTime, scope: 0, settings: 0, state }).unwrap();
     }
 
     fn publish(&self, window: Window) {
@@ -273,8 +270,7 @@ impl InProcess {
         let mut files = RunFiles::new(&self.files, self.scoring.cut, window);
         for verdict in reader.verdicts(window, crate::store::ChunkId::of(SensorId(0))).unwrap() {
             let Outcome::Scored(scored) = &verdict.outcome else { continue };
-            let block = reader.window(verdict.sensor, window).unwrap();
-            let intervals = block.map(|block| block.intervals(self.scoring.cut).unwrap()).unwrap_or_default();
+            let StoredIntervals::Kept(intervals) = reader.intervals(verdict.sensor, window).unwrap() else { panic!() };
             files.write(&directory.name(verdict.sensor).unwrap(), &intervals, scored).unwrap();
         }
     }

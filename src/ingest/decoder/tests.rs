@@ -178,11 +178,15 @@ fn members_that_are_no_numbers_are_counted_by_kind_and_each_shape_is_told_of_onc
     let payload = r#"{"a":1,"b":"2","c":null,"d":true,"e":[1],"f":{"g":1},"h":"nan","t":2000}"#;
     bench.send("all/p", payload).send("all/p", payload).send("all/q", r#"{"a":1,"b":"2","t":2000}"#);
     assert_eq!(bench.batch.readings.len(), 3);
-    let counts: Vec<_> = bench.batch.passed_over.counts().collect();
+    let counts: Vec<_> = bench.batch.members_passed_over.counts().collect();
     assert_eq!(counts, [("text", 5), ("boolean", 2), ("null", 2), ("object", 2), ("array", 2)]);
-    let shapes = bench.batch.passed_over.shapes().iter();
-    let shapes: Vec<_> = shapes.map(|shape| format!("{} {} {}", shape.topic, shape.member, shape.kind.word())).collect();
-    assert_eq!(shapes, ["all/p b text", "all/p c null", "all/p d boolean", "all/p e array", "all/p f object", "all/q b text"]);
+    let shapes = bench.batch.members_passed_over.shapes().iter();
+    let shapes: Vec<_> =
+        shapes.map(|shape| format!("{} {} {}", shape.topic, shape.member, shape.kind.word())).collect();
+    assert_eq!(
+        shapes,
+        ["all/p b text", "all/p c null", "all/p d boolean", "all/p e array", "all/p f object", "all/q b text"]
+    );
     assert!(bench.batch.rejects.is_empty());
 }
 
@@ -190,9 +194,9 @@ fn members_that_are_no_numbers_are_counted_by_kind_and_each_shape_is_told_of_onc
 fn a_message_that_fails_as_a_whole_counts_no_member() {
     let mut bench = Bench::new(10);
     bench.send("all/p", r#"{"a":1,"b":"2","t":2000"#);
-    assert_eq!(bench.batch.passed_over.counts().count(), 0);
+    assert_eq!(bench.batch.members_passed_over.counts().count(), 0);
     bench.send("all/p", r#"{"a":1,"b":"2","t":2000}"#);
-    assert_eq!(bench.batch.passed_over.shapes().len(), 1);
+    assert_eq!(bench.batch.members_passed_over.shapes().len(), 1);
 }
 
 #[test]
@@ -212,6 +216,15 @@ fn a_retained_message_is_passed_over_unless_its_route_accepts_it() {
     }
     assert_eq!(bench.readings(), ["p/x@2000=1"]);
     assert_eq!(bench.rejects(), [("no_route", 1)]);
+    assert_eq!(bench.batch.messages_passed_over, 1, "it is counted");
+}
+
+#[test]
+fn a_reading_without_a_time_is_known_to_bear_that_of_its_arrival() {
+    let mut bench = Bench::new(10);
+    bench.send("plain/p/x", "1").send("object/p/x", r#"{"v":1,"t":2000}"#).send("plain/p/x", "2");
+    let mut is_arrival = bench.batch.arrivals.in_order();
+    assert_eq!([0, 1, 2].map(&mut is_arrival), [true, false, true]);
 }
 
 #[test]

@@ -106,9 +106,7 @@ pub(super) fn read<'t>(
             Ok(())
         }
         (PayloadFormat::Json(layout), Care::Quick) => json::read(layout, text, care, sink),
-        (PayloadFormat::Json(layout), Care::Careful) => {
-            json::read(layout, &non_finite::spelled_out(text), care, sink)
-        }
+        (PayloadFormat::Json(layout), Care::Careful) => json::read(layout, &non_finite::spelled_out(text), care, sink),
     }
 }
 

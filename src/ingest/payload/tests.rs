@@ -126,7 +126,10 @@ fn a_payload_that_holds_no_reading_says_so() {
     let all = layout("", Each::Object, "*", None, None);
     let nothing = "none of the members at the top is a number";
     assert_eq!(found(&all, r#"{"a":"b"}"#), lines(&["a: text", nothing]));
-    assert_eq!(found(&layout("", Each::Array, "*", None, None), r#"[1,{"a":2},[3]]"#), lines(&[nothing, "a=2", nothing]));
+    assert_eq!(
+        found(&layout("", Each::Array, "*", None, None), r#"[1,{"a":2},[3]]"#),
+        lines(&[nothing, "a=2", nothing])
+    );
     let columns = layout("", Each::Columns, "/v", None, Some("/t"));
     assert_eq!(error(&columns, r#"{"v":[],"t":[]}"#), "the payload holds no reading");
 }
@@ -134,8 +137,7 @@ fn a_payload_that_holds_no_reading_says_so() {
 #[test]
 fn a_payload_that_is_not_json_fails_as_a_whole() {
     let format = layout("", Each::Array, "/v", None, None);
-    for payload in ["", "[{\"v\":1}", "[{\"v\":1}] x", "[1,]", "hello", "[{\"v\":0x10}]", "[{\"v\":nano}]"]
-    {
+    for payload in ["", "[{\"v\":1}", "[{\"v\":1}] x", "[1,]", "hello", "[{\"v\":0x10}]", "[{\"v\":nano}]"] {
         assert!(error(&format, payload).starts_with("the payload is not JSON"), "{payload}");
     }
     let mut sink = |_: Item<'_, '_>| panic!("nothing is found in bytes that are no text");
@@ -159,7 +161,8 @@ fn a_name_that_stands_twice_on_the_way_is_refused() {
 fn all_numbers_of_an_object_are_readings_of_the_same_time() {
     let format = layout("/d", Each::Object, "/values*", None, Some("/t"));
     let payload = r#"{"d":{"values":{"temp":1,"on":true,"oil":-2.5,"name":"x","none":null,"more":{"a":1}},"t":1}}"#;
-    let members = ["temp@1000000000=1", "on: boolean", "oil@1000000000=-2.5", "name: text", "none: null", "more: object"];
+    let members =
+        ["temp@1000000000=1", "on: boolean", "oil@1000000000=-2.5", "name: text", "none: null", "more: object"];
     assert_eq!(found(&format, payload), lines(&members));
     let beside = layout("", Each::Array, "*", None, Some("/t"));
     let payload = r#"[{"a":1,"t":1,"b":2},{"a":3},{"t":2,"a":4}]"#;
@@ -207,7 +210,8 @@ fn nesting_without_end_is_neither_followed_nor_fatal() {
 
 #[test]
 fn what_is_not_finite_costs_its_own_reading_only() {
-    let plain = |value: &str| found(&layout("", Each::Object, "/v", None, Some("/t")), &format!(r#"{{"v":{value},"t":1}}"#));
+    let plain =
+        |value: &str| found(&layout("", Each::Object, "/v", None, Some("/t")), &format!(r#"{{"v":{value},"t":1}}"#));
     assert_eq!(plain("NaN"), lines(&["@1000000000=inf"]), "no filter lets it pass");
     assert_eq!(plain("-Infinity"), lines(&["@1000000000=-inf"]));
     assert_eq!(plain("nano").unwrap_err().split(':').next(), Some("the payload is not JSON that can be read"));
