@@ -19,6 +19,7 @@ mod acks;
 mod backoff;
 mod connection;
 mod failure;
+mod line;
 mod packets;
 mod settings;
 mod subscriptions;
@@ -35,7 +36,7 @@ use std::time::Instant;
 
 use rumqttc::{Packet, PubComp, SubAck, Subscribe, SubscribeReasonCode, Unsubscribe};
 use tokio::sync::oneshot;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::actors::acks::{Held, NotCommitted};
@@ -52,8 +53,8 @@ use crate::telemetry::log_limit::LogLimit;
 use crate::time::{Span, Timestamp};
 use acks::{BrokerAcks, Epoch};
 use backoff::Backoff;
-use connection::Connection;
 use failure::Failure;
+use line::{Line, LineEvent};
 use packets::{Incoming, Message, Payload};
 use subscriptions::Subscriptions;
 use take_overs::TakeOvers;
@@ -128,20 +129,6 @@ struct Subscriber {
     failures: LogLimit,
     suspicions: LogLimit,
     sheddings: LogLimit,
-}
-
-/// The line to the broker.
-enum Line {
-    /// There is none, and none is tried before this time.
-    Down { again: tokio::time::Instant },
-    /// The broker accepts us.
-    Up { connection: Connection, since: Instant },
-}
-
-/// What happens on the line.
-enum LineEvent {
-    Opened(Connection, SessionPresent),
-    Incoming(Incoming),
 }
 
 /// What came in and is not submitted yet. Its acknowledgements are all of the current connection.
@@ -247,7 +234,7 @@ impl Subscriber {
                     self.unreleased.release(release.pkid);
                     match &mut self.line {
                         Line::Up { connection, .. } => {
-                            Ok(connection.queue(Packet::PubComp(PubComp::new(release.pkid)))?)
+                            Ok(connection.queue(&Packet::PubComp(PubComp::new(release.pkid)))?)
                         }
                         Line::Down { .. } => Ok(()),
                     }
@@ -276,7 +263,7 @@ impl Subscriber {
 
     /// Notes which subscriptions the broker holds, and waits until that is durable.
     async fn note_subscriptions(&mut self) {
-        if let Some(filters) = self.subscriptions.to_note()
+        if let Some(filters) = self.subscriptions.take_note()
             && let Ok(promise) = self.intake.note_subscriptions(filters)
         {
             // Without a committer nothing can be taken in either, and the daemon stops.
@@ -287,7 +274,7 @@ impl Subscriber {
     /// The broker holds no subscription but those of the routes.
     fn forget_left_over(&mut self) {
         self.subscriptions.forget_left_over();
-        if let Some(filters) = self.subscriptions.to_note() {
+        if let Some(filters) = self.subscriptions.take_note() {
             // Nothing depends on when this is durable: at worst the broker is asked once more.
             let _ = self.intake.note_subscriptions(filters);
         }
@@ -391,7 +378,7 @@ impl Subscriber {
     /// Writes packets with one flush.
     async fn send(&mut self, mut packets: impl Iterator<Item = Packet>) -> Result<(), Failure> {
         let Line::Up { connection, .. } = &mut self.line else { return Ok(()) };
-        packets.try_for_each(|packet| connection.queue(packet))?;
+        packets.try_for_each(|packet| connection.queue(&packet))?;
         connection.flush().await
     }
 
@@ -463,20 +450,5 @@ async fn committed(under_way: &mut Option<Held<BrokerAcks>>) -> Result<Committed
     match under_way {
         Some(held) => held.committed().await,
         None => pending().await,
-    }
-}
-
-impl Line {
-    /// Sits out the pause and connects, or waits for what comes. No message is lost when the future is dropped before
-    /// it is ready.
-    async fn next(&mut self, settings: &BrokerSettings) -> Result<LineEvent, Failure> {
-        match self {
-            Self::Down { again } => {
-                sleep_until(*again).await;
-                let (connection, session) = Connection::open(settings).await?;
-                Ok(LineEvent::Opened(connection, session))
-            }
-            Self::Up { connection, .. } => connection.next().await.map(LineEvent::Incoming),
-        }
     }
 }

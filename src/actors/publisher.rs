@@ -116,7 +116,7 @@ async fn publish(sink: &'static str, outlet: &mut impl Outlet, published: &Publi
     }
     // Without the committer the daemon ends, and the committer says of what. That this part has nothing left to do is
     // no failure of its own. The next start publishes what is left.
-    pending().await
+    pending::<()>().await;
 }
 
 /// Publishes the runs that the sink has not taken yet.

@@ -62,7 +62,7 @@ impl Connection {
         if let Some(Login { username, password }) = &settings.login {
             connect.set_login(username, password.reveal());
         }
-        connection.queue(Packet::Connect(connect))?;
+        connection.queue(&Packet::Connect(connect))?;
         connection.flush().await?;
         match connection.next().await? {
             Incoming::Control(Packet::ConnAck(ConnAck { session_present, code: ConnectReturnCode::Success })) => {
@@ -77,10 +77,8 @@ impl Connection {
     /// What the broker sends next. Nothing is lost when the future is dropped before it is ready.
     pub(super) async fn next(&mut self) -> Result<Incoming, Failure> {
         loop {
-            match self.next_read()? {
-                Some(Incoming::Control(Packet::PingResp)) => continue,
-                Some(incoming) => return Ok(incoming),
-                None => {}
+            if let Some(incoming) = self.next_read()? {
+                return Ok(incoming);
             }
             self.flush().await?;
             let bytes = self.packets.bytes();
@@ -98,7 +96,7 @@ impl Connection {
                     }
                     self.heard = Heard::Nothing;
                     self.next_ping = Instant::now() + self.keep_alive;
-                    self.queue(Packet::PingReq)?;
+                    self.queue(&Packet::PingReq)?;
                 }
             }
         }
@@ -110,7 +108,7 @@ impl Connection {
     }
 
     /// Has a packet written before the next wait for the broker.
-    pub(super) fn queue(&mut self, packet: Packet) -> Result<(), PacketError> {
+    pub(super) fn queue(&mut self, packet: &Packet) -> Result<(), PacketError> {
         packet.write(&mut self.out, usize::MAX).map(|_| ()).map_err(PacketError::Control)
     }
 

@@ -104,7 +104,7 @@ impl PacketReader {
         let Some(header) = Header::read(&self.bytes)? else { return Ok(None) };
         let packet_bytes = header.bytes + header.remaining_bytes;
         if packet_bytes > self.max_packet_bytes {
-            return self.pass_over(header);
+            return self.pass_over(&header);
         }
         if self.bytes.len() < packet_bytes {
             self.bytes.reserve(packet_bytes - self.bytes.len());
@@ -124,20 +124,20 @@ impl PacketReader {
     }
 
     /// Takes what is kept of a message that is too large, as soon as that is there.
-    fn pass_over(&mut self, header: Header) -> Result<Option<Incoming>, PacketError> {
+    fn pass_over(&mut self, header: &Header) -> Result<Option<Incoming>, PacketError> {
         let packet_bytes = header.bytes + header.remaining_bytes;
         if !header.is_publish() {
             let max = self.max_packet_bytes;
             return Err(PacketError::TooLarge { kind: header.first >> 4, bytes: packet_bytes, max });
         }
         let body = &self.bytes[header.bytes..];
-        let Some(head) = PublishHead::read(&header, body)? else { return Ok(None) };
+        let Some(head) = PublishHead::read(header, body)? else { return Ok(None) };
         let beginning_end = header.remaining_bytes.min(head.bytes + Reject::MAX_EXCERPT_BYTES);
         let Some(beginning) = body.get(head.bytes..beginning_end) else { return Ok(None) };
         let payload = Payload::TooLarge { beginning: Bytes::copy_from_slice(beginning), packet_bytes };
         // Copied: a slice would keep the whole buffer alive.
         let kept = Bytes::copy_from_slice(&body[..head.bytes]);
-        let message = head.into_message(&kept, &header, payload);
+        let message = head.into_message(&kept, header, payload);
         self.passing_over = Some(PassingOver { message, left_bytes: packet_bytes });
         self.next()
     }

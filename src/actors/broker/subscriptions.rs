@@ -32,8 +32,8 @@ impl Subscriptions {
         self.left_over.clear();
     }
 
-    /// What is to be noted now, if that is something else than before.
-    pub(super) fn to_note(&mut self) -> Option<Vec<String>> {
+    /// What is to be noted now, if that is something else than what was noted last.
+    pub(super) fn take_note(&mut self) -> Option<Vec<String>> {
         let held = &self.wanted | &self.left_over;
         (held != self.noted).then(|| {
             self.noted.clone_from(&held);
@@ -53,11 +53,11 @@ mod tests {
     #[test]
     fn a_filter_is_noted_until_the_broker_has_given_it_up() {
         let mut subscriptions = Subscriptions::new(&filters(&["b", "c"]), filters(&["a", "b"]));
-        assert_eq!(subscriptions.to_note(), Some(filters(&["a", "b", "c"])));
-        assert_eq!(subscriptions.to_note(), None);
+        assert_eq!(subscriptions.take_note(), Some(filters(&["a", "b", "c"])));
+        assert_eq!(subscriptions.take_note(), None);
         assert!(subscriptions.left_over().iter().eq(&filters(&["a"])));
         subscriptions.forget_left_over();
-        assert_eq!(subscriptions.to_note(), Some(filters(&["b", "c"])));
-        assert_eq!(Subscriptions::new(&filters(&["b", "c"]), filters(&["b", "c"])).to_note(), None);
+        assert_eq!(subscriptions.take_note(), Some(filters(&["b", "c"])));
+        assert_eq!(Subscriptions::new(&filters(&["b", "c"]), filters(&["b", "c"])).take_note(), None);
     }
 }

@@ -433,6 +433,19 @@ fn a_message_that_takes_longer_than_the_keep_alive_is_a_sign_of_life() {
 }
 
 #[test]
+fn a_broker_that_does_not_answer_a_ping_is_given_up() {
+    let broker = PlayedBroker::new();
+    let settings = BrokerSettings { keep_alive: Duration::from_secs(1), ..settings(broker.port()) };
+    let (source, _committer) = Running::start(settings);
+    let mut peer = broker.accept(NEW);
+    assert_eq!(peer.packet(), [0xc0, 0]);
+    broker.accept(RESUMED);
+    assert_eq!(source.counters.closed(CloseKind::KeepAlive), 1);
+    drop(broker);
+    source.stop();
+}
+
+#[test]
 fn a_client_id_that_another_uses_is_counted_as_taken_over() {
     let broker = PlayedBroker::new();
     let (source, _committer) = Running::start(settings(broker.port()));

@@ -216,14 +216,12 @@ mod tests {
     use super::*;
     use crate::actors::mosquitto::Mosquitto;
 
-    /// Publishes messages with payloads of these sizes to a broker that takes packets of 2,000 bytes.
-    fn publish_sizes(sizes: &[usize]) -> Option<Result<OutletCount, String>> {
+    /// Publishes a message with so many bytes to each topic, at a broker that takes packets of 2,000 bytes.
+    fn publish_to_mosquitto(messages: &[(&str, usize)]) -> Option<Result<OutletCount, String>> {
         let broker = Mosquitto::start("max_packet_size 2000")?;
-        let messages: Vec<_> = sizes
-            .iter()
-            .enumerate()
-            .map(|(n, size)| VerdictPublish { topic: format!("verdicts/{n}"), payload: "x".repeat(*size) })
-            .collect();
+        let message =
+            |(topic, size): &(&str, usize)| VerdictPublish { topic: (*topic).to_owned(), payload: "x".repeat(*size) };
+        let messages: Vec<_> = messages.iter().map(message).collect();
         let options = MqttOptions::new("anomalyd-publisher", "127.0.0.1", broker.port());
         let MqttOutlet { settings } = MqttOutlet::new(MqttOutletSettings { options, topic: String::new() });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -238,13 +236,15 @@ mod tests {
 
     #[test]
     fn a_verdict_that_the_broker_refuses_is_passed_over_and_those_behind_it_go_out() {
-        let Some(published) = publish_sizes(&[100, 3000, 100, 20_000, 100]) else { return };
+        // One is too large, one has a topic with a character that no text should hold.
+        let messages = [("a", 100), ("b", 3000), ("c", 100), ("d/\u{ffff}", 100), ("e", 100)];
+        let Some(published) = publish_to_mosquitto(&messages) else { return };
         assert_eq!(published, Ok(OutletCount { published: 3, passed_over: 2 }));
     }
 
     #[test]
     fn a_broker_that_refuses_every_verdict_is_tried_again() {
-        let Some(published) = publish_sizes(&[3000, 3000]) else { return };
+        let Some(published) = publish_to_mosquitto(&[("a", 3000), ("b", 3000)]) else { return };
         let reason = published.unwrap_err();
         assert!(reason.contains("at every verdict") && reason.contains("publish.mqtt.topic"), "{reason}");
     }
