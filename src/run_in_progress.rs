@@ -96,7 +96,8 @@ impl RunInProgress {
                 continue;
             }
             for Verdict { sensor, outcome } in &verdicts {
-                self.count(*sensor, outcome);
+                self.tally.add(outcome);
+                self.most_anomalous.observe(*sensor, outcome);
             }
             self.missing -= verdicts.len();
             self.chunks.remove(&id);
@@ -117,24 +118,17 @@ impl RunInProgress {
         let id = ChunkId::of(sensor);
         let chunk = self.chunks.get_mut(&id)?;
         let unanswered = chunk.outcomes.get_mut(&sensor).filter(|outcome| outcome.is_none())?;
-        *unanswered = Some(outcome.clone());
-        chunk.missing -= 1;
-        let is_complete = chunk.missing == 0;
+        self.tally.add(&outcome);
+        self.most_anomalous.observe(sensor, &outcome);
+        *unanswered = Some(outcome);
         self.missing -= 1;
-        self.count(sensor, &outcome);
-        if !is_complete {
+        chunk.missing -= 1;
+        if chunk.missing > 0 {
             return None;
         }
         let outcomes = self.chunks.remove(&id)?.outcomes;
         let verdicts = outcomes.into_iter().filter_map(|(sensor, outcome)| Some(Verdict { sensor, outcome: outcome? }));
         Some(CompleteChunk { id, verdicts: verdicts.collect() })
-    }
-
-    fn count(&mut self, sensor: SensorId, outcome: &Outcome) {
-        self.tally.add(outcome);
-        if let Outcome::Scored(scored) = outcome {
-            self.most_anomalous.observe(sensor, scored);
-        }
     }
 
     /// Which window it scores.

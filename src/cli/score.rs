@@ -307,10 +307,14 @@ impl<'a> Scorer<'a> {
 
     /// Scores the windows of a sensor that are over for all that its model reads.
     fn score_waiting(&mut self, sensor: SensorId) -> Result<(), ScoreHistoryError> {
+        let mut scored = None;
         while let Some(window) = self.held.next(sensor) {
             self.score(sensor, window)?;
+            scored = Some(window);
         }
-        self.held.forget(sensor);
+        if scored.is_some() {
+            self.held.forget(sensor);
+        }
         Ok(())
     }
 

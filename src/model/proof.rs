@@ -155,6 +155,23 @@ mod tests {
         assert_eq!(beside("model_press_1.5"), Path::new("model_press_1.5.expect.csv"));
     }
 
+    #[test]
+    fn a_proof_names_columns_as_the_model_does_also_where_a_name_begins_with_a_blank() {
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p4_number_2d.pkl");
+        let answers = fs::read_to_string(sample.with_extension("csv")).unwrap();
+        let columns = [" a.mean", "a.mean"].map(str::to_owned).to_vec();
+        let model = Model::load(&sample, &Limits::default()).unwrap().with_columns(columns);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("model_1_1.safetensors");
+        fs::write(&path, crate::model::formats::own::write(&model).unwrap()).unwrap();
+        let proof = |header: &str| {
+            fs::write(expectation(&path), answers.replacen("x0,x1", header, 1)).unwrap();
+            Model::load(&path, &Limits::default()).map(|model| model.proof().is_held()).unwrap_or_default()
+        };
+        assert!(proof(" a.mean,a.mean"));
+        assert!(!proof("a.mean, a.mean"), "these are the columns the other way round");
+    }
+
     /// A sample, and its answers with a word replaced.
     fn load(change: impl Fn(&str) -> String) -> Result<Model, String> {
         let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");

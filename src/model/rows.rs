@@ -17,7 +17,8 @@ use crate::verdict::Label;
 pub struct RowReader<R> {
     csv: csv::Reader<Metered<R>>,
     header: Vec<String>,
-    /// Where each column is; the first of those of one name.
+    /// Where each column is, by its name as it stands there and without the blanks around it; the first of those of one
+    /// name.
     places: HashMap<String, usize>,
     max_numbers: usize,
     operations: Operations,
@@ -170,8 +171,12 @@ impl<R: Read> RowReader<R> {
             return Err(RowsError::Wide { found: header.len() });
         }
         // A spreadsheet may begin its file with a byte order mark.
-        let header: Vec<_> = header.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
-        let places = header.iter().enumerate().rev().map(|(place, name)| (name.clone(), place)).collect();
+        let whole: Vec<_> = header.iter().map(|name| name.trim_start_matches('\u{feff}')).collect();
+        let header: Vec<_> = whole.iter().map(|name| name.trim().to_owned()).collect();
+        // A name may begin with a blank. Where two differ in that alone, each is found by its whole name: it goes last.
+        let trimmed = header.iter().map(String::as_str).enumerate().rev();
+        let places = trimmed.chain(whole.into_iter().enumerate().rev());
+        let places = places.map(|(place, name)| (name.to_owned(), place)).collect();
         Ok(Self { csv, header, places, max_numbers: limits.elements, operations: Operations::new(limits) })
     }
 
@@ -182,7 +187,13 @@ impl<R: Read> RowReader<R> {
 
     /// Whether there is a column of this name.
     pub fn has(&self, column: &str) -> bool {
-        self.places.contains_key(column)
+        self.find(column).is_some()
+    }
+
+    /// The column of this name, letter for letter, else but for the blanks around it: a model keeps those that its columns
+    /// had, and a table may have some behind each comma.
+    fn find(&self, column: &str) -> Option<usize> {
+        self.places.get(column).or_else(|| self.places.get(column.trim())).copied()
     }
 
     /// The names of the columns that hold a model's features: the model's own names, else `x0`, `x1` and so on.
@@ -244,7 +255,7 @@ impl<R: Read> RowReader<R> {
     }
 
     fn place(&self, column: &str) -> Result<usize, RowsError> {
-        self.places.get(column).copied().ok_or_else(|| self.no_column(column))
+        self.find(column).ok_or_else(|| self.no_column(column))
     }
 
     fn no_column(&self, column: &str) -> RowsError {
@@ -385,6 +396,22 @@ mod tests {
         assert!(rows.values.row(1).iter().all(|x| x.is_nan()));
         assert_eq!(rows.decisions, Some(vec![0.5, -0.25, 0.0]));
         assert_eq!(rows.labels, Some(vec![Label::Normal, Label::Anomaly, Label::Normal]));
+    }
+
+    #[test]
+    fn blanks_around_a_name_hide_no_column_and_tell_two_apart() {
+        let first = |header: &str, feature: &str| {
+            let text = format!("{header},decision,label\n1,2,0,1\n");
+            read(&text, &[feature]).map(|rows| rows.values[[0, 0]]).map_err(|error| error.to_string())
+        };
+        for feature in [" a", "a ", "a"] {
+            for header in ["a,b", " a,b", "a , b"] {
+                assert_eq!(first(header, feature), Ok(1.0), "{feature:?} of {header:?}");
+            }
+        }
+        assert_eq!([first("a, a", " a"), first("a, a", "a")], [Ok(2.0), Ok(1.0)]);
+        assert_eq!([first(" a,a", " a"), first(" a,a", "a")], [Ok(1.0), Ok(2.0)]);
+        assert!(first("a,b", "c").unwrap_err().contains("no column \"c\""));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::sensor::SensorId;
-use crate::verdict::{Explanation, Label, Row, Scored};
+use crate::verdict::{Explanation, Label, Outcome, Row};
 
 /// A sensor with anomalies in a run.
 #[derive(Clone, PartialEq, Debug)]
@@ -43,8 +43,9 @@ impl MostAnomalous {
         Self { max, kept: BinaryHeap::new(), count: 0 }
     }
 
-    /// Takes in what came of scoring a sensor.
-    pub fn observe(&mut self, sensor: SensorId, scored: &Scored) {
+    /// Takes in a sensor's outcome.
+    pub fn observe(&mut self, sensor: SensorId, outcome: &Outcome) {
+        let Outcome::Scored(scored) = outcome else { return };
         let Some(worst) = scored.worst().filter(|worst| worst.label == Label::Anomaly) else { return };
         self.count += 1;
         let entry = ByDistance(AnomalousSensor {
@@ -106,21 +107,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::verdict::ModelHash;
+    use crate::verdict::{ModelHash, Scored};
 
-    fn scored(decisions: &[f64], unit: f64) -> Scored {
+    fn scored(decisions: &[f64], unit: f64) -> Outcome {
         let row = |(interval, decision): (u16, &f64)| Row {
             interval,
             label: Label::anomaly_below_zero(*decision),
             decision: *decision,
         };
-        Scored {
-            model: ModelHash([0; 32]),
-            proven: false,
-            unit: Some(unit),
-            rows: (0..).zip(decisions).map(row).collect(),
-            explanation: None,
-        }
+        let rows = (0..).zip(decisions).map(row).collect();
+        Outcome::Scored(Scored { model: ModelHash([0; 32]), proven: false, unit: Some(unit), rows, explanation: None })
     }
 
     #[test]

@@ -83,6 +83,21 @@ estimator("onnx_svm_named_3d", make_pipeline(by_name, OneClassSVM(gamma=0.2, nu=
 estimator("onnx_svm_whole_2d", make_pipeline(StandardScaler(), OneClassSVM(gamma=0.2, nu=0.1)), 2, 12, whole=True)
 
 
+def factor_of_equals(name, model, dtype=np.float32):
+    """Half of the training rows are one row, whose numbers single precision does not have."""
+    rng = np.random.default_rng(13)
+    scattered = [21.1, 3.3] + rng.normal(size=(30, 2))
+    model.fit(np.concatenate([np.tile([21.1, 3.3], (30, 1)), scattered]))
+    rows = np.concatenate([np.tile([21.1, 3.3], (3, 1)), scattered[:5] + 0.01, [[21.6, 3.3], [35.0, -8.0]]])
+    file = to_onnx(model, rows[:1].astype(dtype), target_opset={"": 18, "ai.onnx.ml": 2})
+    (HERE / f"{name}.onnx").write_bytes(file.SerializeToString())
+    answers(name, rows, model.decision_function(rows), model.predict(rows))
+
+
+factor_of_equals("onnx_lof_equal_2d", LocalOutlierFactor(5, novelty=True))
+factor_of_equals("onnx_lof_equal_scaled_2d", make_pipeline(StandardScaler(), LocalOutlierFactor(5, novelty=True)))
+
+
 def network(name, nodes, weights, features, outputs, seed, opset, producer, offset=None, anomalous=None, latent=None,
             apart=False):
     """`latent` is the width of a second output z; `apart` puts the weights in a file of their own."""

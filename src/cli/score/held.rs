@@ -106,14 +106,19 @@ impl Held {
     /// Lets go of what no model will read, of those that a sensor's model reads.
     pub(super) fn forget(&mut self, model: SensorId) {
         let Some(waiting) = self.sensors.get(model.index()).and_then(|sensor| sensor.model.as_ref()) else { return };
-        for id in waiting.reads.sensors.clone() {
-            let needed = |reader: &SensorId| {
+        let sensors = waiting.reads.sensors.clone();
+        let mut needs = BTreeMap::new();
+        for reader in sensors.iter().flat_map(|id| &self.sensors[id.index()].readers) {
+            needs.entry(*reader).or_insert_with(|| {
                 let waiting = self.sensors.get(reader.index())?.model.as_ref()?;
                 Some((self.scored_until(waiting)?, waiting.reads.windows_back))
-            };
-            let readers = &self.sensors[id.index()].readers;
+            });
+        }
+        for id in sensors {
+            let readers = self.sensors[id.index()].readers.iter();
             // A model of which nothing is over yet may read all that is held.
-            let Some(needed) = readers.iter().map(needed).collect::<Option<Vec<_>>>() else { continue };
+            let needed = readers.map(|reader| needs.get(reader).copied().flatten()).collect::<Option<Vec<_>>>();
+            let Some(needed) = needed else { continue };
             let is_needed = |window: Window| {
                 needed.iter().any(|(scored_until, back)| {
                     // The last window that reads it.

@@ -295,7 +295,7 @@ fn joined(directories: &[PathBuf]) -> BTreeMap<String, String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     /// Random: which of four sensors of two devices have a model; of which one to three columns each (own or of other
     /// sensors, also of one that is never heard of, now or earlier); whether all models get the columns of the first, and

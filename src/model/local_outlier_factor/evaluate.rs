@@ -18,7 +18,9 @@ impl LocalOutlierFactor {
         let (metric, count) = (self.rows.metric(), self.neighbours as f64);
         let (mut reached, mut density) = (0.0, 0.0);
         for (measure, row) in nearest {
-            reached += metric.distance(*measure).max(self.reach[*row]);
+            let distance = metric.distance(*measure);
+            let distance = if distance > self.resolution { distance } else { 0.0 };
+            reached += distance.max(self.reach[*row]);
             density += self.densities[*row];
         }
         -(density / count) * (reached / count + LEAST_DISTANCE) - self.offset

@@ -30,6 +30,8 @@ pub(in crate::model) struct Params {
     pub(in crate::model) offset: f64,
     /// How rows are apart.
     pub(in crate::model) metric: Metric,
+    /// Rows that are no further apart than this are the same: 0, unless a file keeps its numbers in single precision.
+    pub(in crate::model) resolution: f64,
 }
 
 /// A local outlier factor, fitted.
@@ -40,6 +42,7 @@ pub struct LocalOutlierFactor {
     pub(super) reach: Box<[f64]>,
     pub(super) densities: Box<[f64]>,
     pub(super) offset: f64,
+    pub(super) resolution: f64,
 }
 
 impl LocalOutlierFactor {
@@ -49,8 +52,8 @@ impl LocalOutlierFactor {
     /// When a number is not finite, lengths do not agree, a distance is negative, a density or the power of the metric is
     /// not above 0, there are fewer training rows than neighbours, or too few for the regions.
     pub(in crate::model) fn new(params: &Params) -> Result<Self, Invalid> {
-        let Params { ref rows, width, levels, ref centres, neighbours, ref reach, ref densities, offset, metric } =
-            *params;
+        let Params { ref rows, width, levels, ref centres, neighbours, ref reach, ref densities, offset, .. } = *params;
+        let Params { metric, resolution, .. } = *params;
         let layout = Layout { rows, width, levels, centres: centres.as_ref(), metric };
         let rows = Neighbours::new(NAME, layout)?;
         let count = rows.count();
@@ -65,7 +68,11 @@ impl LocalOutlierFactor {
         parameter(NAME, "_lrd").length(densities.len(), count, "training rows")?;
         parameter(NAME, "_lrd").all_positive(densities)?;
         parameter(NAME, "offset_").finite(offset)?;
-        Ok(Self { rows, neighbours, reach: reach.clone().into(), densities: densities.clone().into(), offset })
+        if !(resolution.is_finite() && resolution >= 0.0) {
+            return Err(parameter(NAME, "resolution").invalid(resolution, "a finite number, 0 or above"));
+        }
+        let (reach, densities) = (reach.clone().into(), densities.clone().into());
+        Ok(Self { rows, neighbours, reach, densities, offset, resolution })
     }
 
     /// The parameters that this was made of.
@@ -80,6 +87,7 @@ impl LocalOutlierFactor {
             densities: self.densities.to_vec(),
             offset: self.offset,
             metric: self.rows.metric(),
+            resolution: self.resolution,
         }
     }
 

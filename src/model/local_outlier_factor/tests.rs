@@ -18,6 +18,7 @@ fn of(rows: Vec<f64>, neighbours: usize, metric: Metric) -> Params {
         densities: (0..count).map(|row| 1.0 + row as f64).collect(),
         offset: -1.5,
         metric,
+        resolution: 0.0,
     }
 }
 
@@ -104,6 +105,21 @@ fn a_centre_far_beyond_all_rows_leaves_them_within_reach() {
 }
 
 #[test]
+fn a_row_within_the_resolution_of_its_equals_has_the_factor_of_one() {
+    let equals = Params {
+        reach: vec![0.0; 4],
+        densities: vec![1e10; 4],
+        ..of([21.1_f32, 3.3_f32].map(f64::from).repeat(4), 3, Metric::Euclidean)
+    };
+    let decision = |resolution| {
+        let factor = LocalOutlierFactor::new(&Params { resolution, ..equals.clone() }).unwrap();
+        factor.decide(array![[21.1, 3.3]].view())[0]
+    };
+    assert_eq!(decision(1e-6), 0.5);
+    assert!(decision(0.0) < -1000.0);
+}
+
+#[test]
 fn parameters_that_do_not_agree_are_refused() {
     let good = || of(vec![1.0, 0.0, -1.0, 0.0, 0.0, 1.0], 2, Metric::Euclidean);
     assert!(LocalOutlierFactor::new(&good()).is_ok());
@@ -119,6 +135,8 @@ fn parameters_that_do_not_agree_are_refused() {
         ("too many densities", Params { densities: vec![1.0; 4], ..good() }),
         ("a density of 0", Params { densities: vec![1.0, 0.0, 1.0], ..good() }),
         ("an offset of NaN", Params { offset: f64::NAN, ..good() }),
+        ("a resolution below 0", Params { resolution: -1e-9, ..good() }),
+        ("a resolution of NaN", Params { resolution: f64::NAN, ..good() }),
         ("a power of 0", Params { metric: Metric::Minkowski { p: 0.0 }, ..good() }),
         ("a centre too many", Params { centres: Some(array![[0.0, 0.0], [0.0, 0.0]]), ..good() }),
         ("a centre of too many features", Params { centres: Some(array![[0.0, 0.0, 0.0]]), ..good() }),

@@ -214,7 +214,8 @@ fn of_factor(factor: &LocalOutlierFactor, rows: ArrayView2<'_, f64>) -> Vec<f64>
             lost_reach += lost / count;
             density += params.densities[place] / count;
         }
-        density * (lost_reach + lost(params.neighbours, reached)) + lost(0, params.offset.abs())
+        // A distance below the resolution of the file was any other below it, when the model was trained.
+        density * (lost_reach + params.resolution + lost(params.neighbours, reached)) + lost(0, params.offset.abs())
     };
     rows.rows().into_iter().map(of_row).collect()
 }

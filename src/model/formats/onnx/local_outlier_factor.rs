@@ -6,14 +6,17 @@ use super::graph::Term;
 use super::pattern::Pattern::{Hole, Number};
 use super::pattern::{Pattern, number_of, op, whole};
 use super::proto::NodeProto;
-use super::tensor::Tensor;
+use super::tensor::{Element, Tensor};
 use crate::model::local_outlier_factor::{LocalOutlierFactor, Params};
 use crate::model::neighbours::Metric;
+use crate::model::preprocessing::Step;
 
 /// A local outlier factor, and the rows that it takes.
 pub(super) struct GraphParts<'g, 'a> {
     pub(super) rows: Term<'g, 'a>,
     params: Params,
+    /// What kind of number the training rows are kept in.
+    element: Element,
 }
 
 /// Finds a local outlier factor behind its decision values.
@@ -50,13 +53,43 @@ pub(super) fn find<'g, 'a>(
         densities: densities.floats(budget)?,
         offset: -negative_offset,
         metric,
+        resolution: 0.0,
     };
-    Ok(Some(GraphParts { rows, params }))
+    Ok(Some(GraphParts { rows, params, element: trained.element }))
 }
 
+/// How far a number may be from what it was before it was rounded to single precision, as a share of it.
+const HALF_A_PLACE: f64 = f32::EPSILON as f64 / 2.0;
+
 impl GraphParts<'_, '_> {
-    pub(super) fn factor(&self) -> Result<LocalOutlierFactor, OnnxError> {
-        Ok(LocalOutlierFactor::new(&self.params)?)
+    /// The detector behind these steps.
+    pub(super) fn factor(&self, steps: &[Step]) -> Result<LocalOutlierFactor, OnnxError> {
+        let resolution = if self.element == Element::Float32 { self.resolution(steps) } else { 0.0 };
+        Ok(LocalOutlierFactor::new(&Params { resolution, ..self.params.clone() })?)
+    }
+
+    /// How far a row may come to lie from itself among the training rows, by the rounding of the file alone.
+    ///
+    /// Where a row has as many equals in the training as neighbours count, their densities are 1 / 1e-10, and every
+    /// distance that is not 0 is multiplied by them: a row of 21.1, whose equals the file keeps as 21.1 in single
+    /// precision, would be 4e-7 away from itself, and its factor not 1 but some 4,000.
+    fn resolution(&self, steps: &[Step]) -> f64 {
+        let of_column = |column: usize| {
+            let values = self.params.rows.iter().skip(column).step_by(self.params.width);
+            let largest = values.fold(0.0, |most: f64, value| most.max(value.abs()));
+            let shift = match steps.last() {
+                Some(Step::StandardScaler(scaler)) => {
+                    let of = |numbers: Option<&[f64]>| numbers.and_then(|numbers| numbers.get(column)).copied();
+                    (of(scaler.mean()).unwrap_or(0.0) / of(scaler.scale()).unwrap_or(1.0)).abs()
+                }
+                _ => 0.0,
+            };
+            // The row, the scale that it is divided by, and the mean that was taken off it.
+            HALF_A_PLACE * (2.0 * largest + shift)
+        };
+        let columns: Vec<f64> = (0..self.params.width).map(of_column).collect();
+        let none = vec![0.0; columns.len()];
+        self.params.metric.distance(self.params.metric.measure(&columns, &none))
     }
 }
 

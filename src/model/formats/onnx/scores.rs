@@ -23,7 +23,8 @@ pub(super) fn read(graph: &Graph<'_>, budget: &mut Budget<'_>) -> Result<(Vec<St
     }
     if let Some(found) = local_outlier_factor::find(scores, budget)? {
         let rows = rows(found.rows, graph.width, 1, budget)?;
-        return Ok((rows.steps, Detector::LocalOutlierFactor(found.factor()?)));
+        let factor = found.factor(&rows.steps)?;
+        return Ok((rows.steps, Detector::LocalOutlierFactor(factor)));
     }
     if let Some(found) = sgd_one_class_svm::find(scores, budget)? {
         let rows = rows(found.rows, graph.width, 1, budget)?;

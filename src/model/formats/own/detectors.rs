@@ -44,7 +44,15 @@ pub(super) enum DetectorDescription {
     KmeansDistance { offset: Option<f64> },
     /// Tensors: `rows`, a row each, and `reach` and `densities`, a number each; `centres`, a row a ball, if it has balls.
     #[serde(rename = "local_outlier_factor")]
-    LocalOutlierFactor { neighbours: usize, levels: u32, metric: MetricDescription, offset: f64 },
+    LocalOutlierFactor {
+        neighbours: usize,
+        levels: u32,
+        metric: MetricDescription,
+        offset: f64,
+        /// 0, if it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resolution: Option<f64>,
+    },
     /// Tensors: `rows`, a row each.
     #[serde(rename = "neighbour_distance")]
     NeighbourDistance {
@@ -179,8 +187,10 @@ pub(super) fn read(
         DetectorDescription::IsolationForest(description) => {
             forest::read(&description, from).map(Detector::IsolationForest)
         }
-        DetectorDescription::LocalOutlierFactor { neighbours, levels, metric, offset } => {
-            neighbours::read_factor(neighbours, levels, &metric, offset, from).map(Detector::LocalOutlierFactor)
+        DetectorDescription::LocalOutlierFactor { neighbours, levels, metric, offset, resolution } => {
+            let resolution = resolution.unwrap_or(0.0);
+            neighbours::read_factor(neighbours, levels, &metric, offset, resolution, from)
+                .map(Detector::LocalOutlierFactor)
         }
         DetectorDescription::KmeansDistance { offset } => {
             let centres = from.matrix("centres")?;

@@ -57,15 +57,18 @@ impl MetricDescription {
 }
 
 pub(super) fn write_factor(factor: &LocalOutlierFactor, to: &mut Target<'_>) -> DetectorDescription {
-    let local_outlier_factor::Params { rows, width, levels, centres, neighbours, reach, densities, offset, metric } =
-        factor.params();
+    let params = factor.params();
+    let local_outlier_factor::Params { rows, width, levels, centres, neighbours, reach, densities, offset, .. } =
+        params;
+    let (metric, resolution) = (MetricDescription::of(params.metric), params.resolution);
     to.rows("rows", width, &rows);
     if let Some(centres) = centres {
         to.matrix("centres", centres.view());
     }
     to.numbers("reach", &reach);
     to.numbers("densities", &densities);
-    DetectorDescription::LocalOutlierFactor { neighbours, levels, metric: MetricDescription::of(metric), offset }
+    let resolution = (resolution > 0.0).then_some(resolution);
+    DetectorDescription::LocalOutlierFactor { neighbours, levels, metric, offset, resolution }
 }
 
 pub(super) fn write_distance(knn: &NeighbourDistance, to: &mut Target<'_>) -> DetectorDescription {
@@ -84,6 +87,7 @@ pub(super) fn read_factor(
     levels: u32,
     metric: &MetricDescription,
     offset: f64,
+    resolution: f64,
     from: &TensorScope<'_, '_>,
 ) -> Result<LocalOutlierFactor, OwnError> {
     let rows = from.matrix("rows")?;
@@ -99,6 +103,7 @@ pub(super) fn read_factor(
         densities,
         offset,
         metric: metric.metric(),
+        resolution,
     })?)
 }
 

@@ -49,6 +49,7 @@ pub(super) fn read(estimator: Estimator<'_, '_>) -> Result<LocalOutlierFactor, S
         densities: in_order(&estimator.row(CLASS, "_lrd")?, 1),
         offset: estimator.number(CLASS, "offset_")?,
         metric,
+        resolution: 0.0,
     })?)
 }
 
