@@ -233,7 +233,13 @@ impl Daemon {
             SensorSupervisor::new(settings.sensors.clone(), windows.clone(), arbiters(settings.threads), scope).start();
         let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
         let counters = listener.iter().map(Listener::counters).chain(broker.iter().map(Broker::counters)).collect();
-        let way_in = SchedulerSources { counters, link: broker.as_ref().map(Broker::link), intake: intake.clone() };
+        let connection_threads = if listener.is_some() { arbiters(settings.threads) } else { Vec::new() };
+        let way_in = SchedulerSources {
+            counters,
+            link: broker.as_ref().map(Broker::link),
+            intake: intake.clone(),
+            threads: connection_threads.clone(),
+        };
         let course = Course {
             reader: reader.clone(),
             schedule: settings.scheduler.schedule.clone(),
@@ -280,8 +286,7 @@ impl Daemon {
             background.push(DaemonTask::start("reporter", report(reporter, reported)));
         }
         if let Some(listener) = listener {
-            let arbiters = arbiters(settings.threads);
-            let serve = listener.run(intake.clone(), Arc::clone(&decoders), arbiters, stop.clone());
+            let serve = listener.run(intake.clone(), Arc::clone(&decoders), connection_threads, stop.clone());
             let serve = async move {
                 if let Err(error) = serve.await {
                     tracing::error!("the listener failed: {error}");

@@ -249,7 +249,9 @@ impl Pipeline {
                 reading.time = self.windows.arrival(reading.sensor, reading.time);
             }
             if reading.time > believed {
-                self.hold(reading);
+                let Reading { time, .. } = reading;
+                let why = RejectReason::ImplausibleTime { time, earliest: Timestamp::MIN, latest: believed };
+                self.hold(reading, &why);
             } else {
                 self.admit(reading);
             }
@@ -270,22 +272,24 @@ impl Pipeline {
         } else if reading.time <= self.held.latest(&self.clock) {
             self.admit(reading);
         } else {
-            self.hold(reading);
+            self.hold(reading, &reason);
         }
     }
 
-    fn hold(&mut self, reading: Reading) {
+    /// Holds a reading that is ahead of a clock that may be wrong. `why` says so.
+    fn hold(&mut self, reading: Reading, why: &RejectReason) {
         if let Err(reason) = self.held.hold(reading, &self.clock) {
             return self.reject(reading, reason);
         }
         metrics::READINGS_HELD_EVER.add(1);
         if let Some(suppressed) = self.held_logs.admit(self.clock.instant) {
-            let Reading { sensor, time, .. } = reading;
-            let sensor = self.directory.name(sensor).map_or_else(String::new, |name| name.to_string());
+            let sensor = self.directory.name(reading.sensor).map_or_else(String::new, |name| name.to_string());
             tracing::warn!(
-                sensor, %time, now = %self.clock.wall, suppressed,
-                "a reading is ahead of the system's clock (limits.max_ahead), which may be wrong: it is held until that clock \
-                 is synchronised or has come up to it (limits.held_for)"
+                sensor,
+                now = %self.clock.wall,
+                suppressed,
+                "a reading is held until the system's clock, which is not synchronised, is, or has come up to it \
+                 (limits.held_for): {why}"
             );
         }
     }

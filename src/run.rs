@@ -28,9 +28,9 @@ pub enum Closing {
     OnTime,
     /// It was held open that long for a source that was away, or had just come back; then it was complete.
     Held(Span),
-    /// It was held open that long, the most that `schedule.hold` allows, and its source was still away: what the source
-    /// kept of it is late.
-    SourceAway(Span),
+    /// It was held open that long, the most that `schedule.hold` allows, and its source was still away, or still sent what
+    /// it had kept: what comes of it later is late.
+    AtBound(Span),
 }
 
 impl fmt::Display for Closing {
@@ -38,7 +38,7 @@ impl fmt::Display for Closing {
         match self {
             Self::OnTime => f.write_str("on time"),
             Self::Held(held) => write!(f, "held open for {held}"),
-            Self::SourceAway(held) => write!(f, "held open for {held}, its source still away"),
+            Self::AtBound(held) => write!(f, "held open for {held}, the most that is allowed"),
         }
     }
 }

@@ -145,6 +145,11 @@ impl Span {
         Self(self.0.saturating_mul(count.max(0)))
     }
 
+    /// This span without what is less than a millisecond.
+    pub const fn whole_millis(self) -> Self {
+        Self(self.0 - self.0 % 1_000_000)
+    }
+
     /// The span for the standard library and timers.
     pub fn to_std(self) -> std::time::Duration {
         std::time::Duration::from_nanos(self.0.unsigned_abs())

@@ -111,6 +111,17 @@ fn no_module_imports_against_the_direction() {
 }
 
 #[test]
+fn what_computes_is_told_the_time_and_reads_no_clock() {
+    let modules = ["features", "pipeline", "schedule", "scoring", "window"];
+    for (path, code) in sources().iter().filter(|(path, _)| modules.iter().any(|module| is_of(path, module))) {
+        // The macro reads a clock for whoever uses it.
+        for clock in ["Instant::now", "Timestamp::now", "SystemTime::now", "Utc::now", "elapsed()", "warn_limited"] {
+            assert!(!names(code, clock), "src/{path} names {clock}");
+        }
+    }
+}
+
+#[test]
 fn only_one_file_knows_the_database() {
     let knowing: Vec<_> = sources().into_iter().filter(|(_, code)| names(code, "sled")).map(|(path, _)| path).collect();
     assert_eq!(knowing, ["store/db.rs"]);

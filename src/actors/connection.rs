@@ -209,6 +209,7 @@ impl Connection {
     }
 
     fn note_read(&mut self, read: io::Result<usize>) -> Result<(), Closing> {
+        fail::fail_point!("connection::read");
         let count = read?;
         if count == 0 {
             return Err(Closing::EndOfStream);

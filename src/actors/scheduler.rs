@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use actix_rt::ArbiterHandle;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
@@ -59,6 +60,8 @@ pub struct SchedulerSources {
     pub link: Option<Arc<SourceLink>>,
     /// The way from the sources to the disk.
     pub intake: Intake,
+    /// The threads that serve connections.
+    pub threads: Vec<ArbiterHandle>,
 }
 
 /// Has what is due scored.
@@ -229,11 +232,12 @@ impl Scheduler {
 
     fn log_closing(&mut self, until: Timestamp, closing: Closing) {
         match closing {
-            Closing::SourceAway(held) => {
+            Closing::AtBound(held) => {
                 tracing::warn!(
                     %until,
                     %held,
-                    "windows are closed although the broker is still away (schedule.hold): what it keeps of them will be late"
+                    "windows are closed although their source is still away, or still sends what it kept (schedule.hold): what \
+                     comes of them later is late"
                 );
                 return;
             }
@@ -245,19 +249,60 @@ impl Scheduler {
         self.told = None;
     }
 
+    fn activity(&self) -> SourceActivity {
+        let SchedulerSources { counters, intake, .. } = &self.sources;
+        SourceActivity {
+            bytes_read: counters.iter().map(|source| source.bytes.get()).sum(),
+            acknowledged: counters.iter().map(|source| source.acks.get()).sum(),
+            waits: if intake.is_waited_for() { Waits::Something } else { Waits::Nothing },
+        }
+    }
+
     /// Ends a history that no more readings come of.
-    fn check_idle(&mut self) {
-        let activity = SourceActivity {
-            bytes_read: self.sources.counters.iter().map(|source| source.bytes.get()).sum(),
-            waits: if self.sources.intake.is_waited_for() { Waits::Something } else { Waits::Nothing },
-        };
+    fn check_idle(&mut self, context: &mut Context<Self>) {
+        let activity = self.activity();
         let Some(idle) = &mut self.idle else { return };
         let now = Instant::now();
         if self.state != SchedulerState::Waiting {
             idle.restart(now);
         } else if idle.look(activity, now) == History::IsOver {
-            self.commands.send(Command::EndHistory);
+            // On a busy machine, a source's thread may not have come to read what is there.
+            let looked = all_have_looked(self.sources.threads.clone());
+            context.spawn(looked.into_actor(self).map(move |(), scheduler, _| {
+                if scheduler.state == SchedulerState::Waiting && scheduler.activity() == activity {
+                    scheduler.commands.send(Command::EndHistory);
+                }
+            }));
         }
+    }
+}
+
+/// Waits until each thread that serves sources has looked for what there is to read, this one too.
+async fn all_have_looked(threads: Vec<ArbiterHandle>) {
+    let looks: Vec<_> = threads
+        .iter()
+        .map(|thread| {
+            let (done, looked) = oneshot::channel();
+            thread.spawn(async move {
+                look_around().await;
+                // The scheduler may be gone.
+                let _ = done.send(());
+            });
+            looked
+        })
+        .collect();
+    look_around().await;
+    for looked in looks {
+        // A thread that is gone reads nothing.
+        let _ = looked.await;
+    }
+}
+
+/// A timer fires only when the thread has asked the system for events, sockets that can be read among them; before the
+/// second one fires, these were read.
+async fn look_around() {
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -291,8 +336,13 @@ impl Actor for Scheduler {
                     self.closed = self.settings.schedule.cut.window_of(now).start();
                     self.commands.send(Command::Close { until: self.closed, done });
                 } else if closed > now {
-                    tracing::error!(%closed, %now, "the system's clock is behind the store: readings before the time closed are late, and \
-                        nothing is scored until then; set the clock right, or move store.directory away to begin anew");
+                    tracing::error!(
+                        %closed,
+                        %now,
+                        "the system's clock is behind the store: nothing is scored before it has come to the time closed, and \
+                         readings that get their time on arrival are late until then; set the clock right (readings with a \
+                         time of their own are held meanwhile, see limits.held_for), or move store.directory away to begin anew"
+                    );
                 }
                 context.run_interval(LOOK_AGAIN, |scheduler, context| {
                     if scheduler.holding || scheduler.position.borrow().held > 0 {
@@ -316,7 +366,7 @@ impl Actor for Scheduler {
                 };
                 context.spawn(follow.into_actor(self));
                 if let Some(idle) = self.settings.event_idle {
-                    context.run_interval(IDLE_CHECK.min(idle), |scheduler, _| scheduler.check_idle());
+                    context.run_interval(IDLE_CHECK.min(idle), |scheduler, context| scheduler.check_idle(context));
                 }
             }
         }

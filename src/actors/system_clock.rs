@@ -10,15 +10,26 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
-use crate::schedule::clock_trust::{Belief, ClockNews, ClockReading, ClockTrust, ClockTrustSettings};
+use crate::schedule::clock_trust::{Belief, ClockNews, ClockReading, ClockSync, ClockTrust, ClockTrustSettings};
 use crate::time::{Span, Timestamp};
 
 /// The system's clocks. Cheap to clone; all clones are the same.
 #[derive(Clone, Debug)]
 pub struct SystemClock {
-    trust: Arc<Mutex<ClockTrust>>,
+    state: Arc<Mutex<ClockState>>,
     patience: Duration,
 }
+
+#[derive(Debug)]
+struct ClockState {
+    trust: ClockTrust,
+    /// What the system said of its clock, and when it was asked.
+    sync: ClockSync,
+    asked: Instant,
+}
+
+/// How long an answer of the system is good for. To ask holds up everybody who reads the clock, if only for a moment.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Two clocks that were read further apart are read again.
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -28,16 +39,22 @@ impl SystemClock {
     /// Clocks that are believed from here on.
     pub fn new(settings: ClockTrustSettings) -> Self {
         let (wall, instant) = read_together();
-        Self { trust: Arc::new(Mutex::new(ClockTrust::new(settings, wall, instant))), patience: settings.patience }
+        let trust = ClockTrust::new(settings, wall, instant);
+        let state = ClockState { trust, sync: kernel::clock_sync(), asked: instant };
+        Self { state: Arc::new(Mutex::new(state)), patience: settings.patience }
     }
 
     /// Reads the clocks.
     pub fn read(&self) -> ClockReading {
         let (reading, news) = {
-            let mut trust = self.trust.lock().unwrap_or_else(PoisonError::into_inner);
-            let sync = kernel::clock_sync();
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let (wall, instant) = read_together();
-            trust.observe(wall, instant, sync)
+            let stale = instant.saturating_duration_since(state.asked) >= ASK_AGAIN;
+            if stale || state.trust.is_surprised_by(wall, instant) {
+                (state.sync, state.asked) = (kernel::clock_sync(), instant);
+            }
+            let sync = state.sync;
+            state.trust.observe(wall, instant, sync)
         };
         if let Some(news) = news {
             self.log(news, &reading);
@@ -78,10 +95,18 @@ fn read_together() -> (Timestamp, Instant) {
     let mut attempts = 0;
     loop {
         let before = Instant::now();
-        let wall = Timestamp::now();
+        let wall = wall();
         attempts += 1;
         if before.elapsed() < TOGETHER || attempts >= ATTEMPTS {
             return (wall, before);
         }
     }
+}
+
+fn wall() -> Timestamp {
+    fail::fail_point!("clock::ahead", |secs| {
+        let ahead = secs.and_then(|secs| secs.parse().ok()).unwrap_or_default();
+        Timestamp::now() + Span::from_secs(ahead)
+    });
+    Timestamp::now()
 }

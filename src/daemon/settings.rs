@@ -140,15 +140,20 @@ impl Settings {
                     cut,
                     lateness: window.lateness,
                     settle: schedule.settle.to_std(),
-                    hold: ClosingSettings::bounded_hold(schedule.hold, cut, schedule.catch_up),
-                },
+                    hold: schedule.hold.to_std(),
+                }
+                .bounded(schedule.catch_up),
                 event_idle: match schedule.event_idle {
                     EventIdle::After(span) => Some(span.to_std()),
                     EventIdle::Never => None,
                 },
             },
             clock_trust: ClockTrustSettings {
-                tolerance: ClockTrustSettings::tolerance(window.lateness),
+                // Nothing is closed by the wall clock where the readings are the clock.
+                tolerance: match config.clock {
+                    ClockSource::Wall => ClockTrustSettings::tolerance(window.lateness),
+                    ClockSource::Event => Span::from(Duration::MAX),
+                },
                 patience: schedule.jump_patience.to_std(),
             },
             files: publish.files.as_ref().map(|files| FileSettings {

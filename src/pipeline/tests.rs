@@ -317,6 +317,100 @@ fn a_session_is_taken_up_after_a_restart_until_it_is_ended_and_their_number_is_b
     assert_eq!(process.pipeline.open_session("a", Persistent).unwrap(), SessionPresent::No);
 }
 
+const MAX_AHEAD: Span = Span::from_secs(10);
+
+/// A process with a wall clock, of which readings may be ahead by ten seconds.
+fn process_of_a_gateway(directory: &Path) -> Process {
+    let settings = settings(Clock::Wall);
+    process_under(
+        directory,
+        PipelineSettings { held: HeldSettings { max_ahead: Some(MAX_AHEAD), ..settings.held }, ..settings },
+    )
+}
+
+/// Takes in a reading as it was decoded at that time.
+fn take_at(process: &mut Process, clock: ClockReading, reading: Reading) {
+    let latest = clock.wall + MAX_AHEAD;
+    let mut batch = Batch::default();
+    if reading.time > latest {
+        let reason = RejectReason::ImplausibleTime { time: reading.time, earliest: Timestamp::MIN, latest };
+        batch.ahead.push(AheadReading { reading, reason });
+    } else {
+        batch.readings.push(reading);
+    }
+    process.pipeline.set_clock(clock);
+    process.pipeline.take(&mut batch, 0).unwrap();
+}
+
+fn reject_kinds(process: &Process) -> Vec<String> {
+    let rejects = process.reader.rejects().unwrap();
+    rejects.into_iter().flat_map(|block| block.kept).map(|reject| reject.kind).collect()
+}
+
+#[test]
+fn a_gateway_that_boots_behind_counts_what_came_before_its_clock_was_set() {
+    use ClockSync::{Synchronised, Unsynchronised};
+    let directory = tempfile::tempdir().unwrap();
+    {
+        let mut process = process_of_a_gateway(directory.path());
+        for secs in 3_600..3_660 {
+            take_at(&mut process, clock_at(secs - 3_600, Unsynchronised), reading(secs, 1.0));
+        }
+        process.pipeline.commit().unwrap();
+        assert_eq!(process.pipeline.position().held, 60);
+    }
+    let mut process = process_of_a_gateway(directory.path());
+    assert_eq!(process.pipeline.position().held, 60);
+    // The first reading after the clock is set comes behind those that waited for it: they are not late.
+    take_at(&mut process, clock_at(3_670, Synchronised), reading(3_670, 1.0));
+    process.pipeline.close(at(3_660)).unwrap();
+    process.pipeline.commit().unwrap();
+    assert_eq!(process.pipeline.position().held, 0);
+    let window = process.reader.window(SensorId(0), cut().window_of(at(3_600))).unwrap().unwrap();
+    assert_eq!(window.intervals(cut()).unwrap().iter().map(|interval| interval.count).sum::<u32>(), 60);
+    assert_eq!(reject_kinds(&process), [""; 0]);
+    drop(process);
+    assert_eq!(process_of_a_gateway(directory.path()).pipeline.position().held, 0);
+}
+
+#[test]
+fn a_reading_from_ahead_of_a_synchronised_clock_is_refused_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process_of_a_gateway(directory.path());
+    take_at(&mut process, clock_at(0, ClockSync::Synchronised), reading(11, 1.0));
+    process.pipeline.commit().unwrap();
+    assert_eq!((process.pipeline.position().held, reject_kinds(&process)), (0, vec!["implausible_time".to_owned()]));
+}
+
+#[test]
+fn what_is_stamped_by_a_clock_in_doubt_closes_no_interval_of_its_sensor() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process_of_a_gateway(directory.path());
+    let clock = clock_at(100, ClockSync::Unsynchronised);
+    take_at(&mut process, clock, reading(100, 1.0));
+    // The clock jumps a day ahead, and back again.
+    let day = Span::from_secs(86_400);
+    let doubtful = ClockReading { wall: clock.wall + day, believed: at(101), ..clock };
+    take_at(&mut process, doubtful, Reading { time: doubtful.wall, ..reading(0, 2.0) });
+    take_at(&mut process, clock_at(102, ClockSync::Unsynchronised), reading(102, 3.0));
+    process.pipeline.close(at(120)).unwrap();
+    process.pipeline.commit().unwrap();
+    let window = process.reader.window(SensorId(0), cut().window_of(at(100))).unwrap().unwrap();
+    assert_eq!(window.intervals(cut()).unwrap()[0].count, 2);
+    assert_eq!((process.pipeline.position().held, reject_kinds(&process)), (1, Vec::new()));
+}
+
+#[test]
+fn readings_for_windows_that_are_over_are_told_apart_as_what_was_kept_for_us() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process_of_a_gateway(directory.path());
+    take_at(&mut process, clock_at(64, ClockSync::Unknown), reading(30, 1.0));
+    assert_eq!(process.pipeline.position().behind, 0, "the lateness has not passed");
+    take_at(&mut process, clock_at(65, ClockSync::Unknown), reading(31, 1.0));
+    take_at(&mut process, clock_at(65, ClockSync::Unknown), reading(61, 1.0));
+    assert_eq!(process.pipeline.position().behind, 1);
+}
+
 /// All windows that are stored, as their bytes.
 fn stored(process: &Process) -> Vec<Option<Vec<u8>>> {
     let window = |minute: i64| {
@@ -371,5 +465,52 @@ proptest! {
         process.pipeline.end_history().unwrap();
         process.pipeline.commit().unwrap();
         prop_assert_eq!(stored(&process), undisturbed);
+    }
+
+    /// A gateway boots behind, and its clock is set right later. Wherever processes end, what is stored in the end is what
+    /// an undisturbed process stores, and that is every reading.
+    #[test]
+    fn readings_that_wait_for_the_clock_are_judged_alike_wherever_processes_end(
+        steps in proptest::collection::vec((0..20_i64, -5.0..5.0_f64), 1..60),
+        behind in 0..2_000_i64,
+        set_right in any::<prop::sample::Index>(),
+        ends in proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..5),
+    ) {
+        let mut now = 2_000;
+        let readings: Vec<_> = steps.iter().map(|(step, value)| { now += step + 1; reading(now, *value) }).collect();
+        let set_right = set_right.index(readings.len());
+        let clock = |place: usize| {
+            let true_time = readings[place].time.nanos() / 1_000_000_000;
+            if place < set_right {
+                clock_at(true_time - behind, ClockSync::Unsynchronised)
+            } else {
+                clock_at(true_time, ClockSync::Synchronised)
+            }
+        };
+        let ends: BTreeMap<_, _> = ends.into_iter().map(|(end, committed)| (end.index(readings.len()), committed)).collect();
+        let run = |ends: &BTreeMap<usize, bool>| {
+            let directory = tempfile::tempdir().unwrap();
+            let mut process = process_of_a_gateway(directory.path());
+            for (place, reading) in readings.iter().enumerate() {
+                take_at(&mut process, clock(place), *reading);
+                if let Some(committed) = ends.get(&place) {
+                    if *committed {
+                        process.pipeline.commit().unwrap();
+                    }
+                    drop(process);
+                    process = process_of_a_gateway(directory.path());
+                    // It was not acknowledged: it comes again.
+                    take_at(&mut process, clock(place), *reading);
+                }
+                process.pipeline.commit().unwrap();
+            }
+            process.pipeline.set_clock(clock_at(now, ClockSync::Synchronised));
+            process.pipeline.close(at(now + 60)).unwrap();
+            process.pipeline.commit().unwrap();
+            (stored(&process), process.pipeline.position().held, reject_kinds(&process))
+        };
+        let (undisturbed, held, rejected) = run(&BTreeMap::new());
+        prop_assert_eq!((held, rejected), (0, Vec::new()));
+        prop_assert_eq!(run(&ends).0, undisturbed);
     }
 }

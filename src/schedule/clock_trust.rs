@@ -111,15 +111,21 @@ impl ClockTrust {
         Self { settings, last, doubt: None }
     }
 
+    /// Whether the system's clock says something else than was to be expected.
+    pub fn is_surprised_by(&self, wall: Timestamp, instant: Instant) -> bool {
+        let expected = self.last.wall + Span::from(instant.saturating_duration_since(self.last.instant));
+        wall.since(expected).max(expected.since(wall)) > self.settings.tolerance
+    }
+
     /// Takes note of what the clocks say, and tells which time is believed.
     pub fn observe(&mut self, wall: Timestamp, instant: Instant, sync: ClockSync) -> (ClockReading, Option<ClockNews>) {
         let elapsed = Span::from(instant.saturating_duration_since(self.last.instant));
-        let (expected, expected_wall) = (self.last.believed + elapsed, self.last.wall + elapsed);
+        let expected = self.last.believed + elapsed;
         let tolerance = self.settings.tolerance;
         let ahead = wall.since(expected);
         let was_in_doubt = self.doubt.is_some();
         let (believed, news) = if ahead > tolerance {
-            let moved = wall.since(expected_wall).max(expected_wall.since(wall)) > tolerance;
+            let moved = self.is_surprised_by(wall, instant);
             let since = match self.doubt {
                 Some(since) if !moved => since,
                 _ => *self.doubt.insert(instant),

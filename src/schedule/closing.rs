@@ -21,15 +21,17 @@ pub struct ClosingSettings {
     pub lateness: Span,
     /// How long after the start, and after a source came back, windows stay open for what is sent again.
     pub settle: Duration,
-    /// How long a window stays open at most because a source is away.
+    /// How long a window stays open at most because a source is away, or sends what it kept.
     pub hold: Duration,
 }
 
 impl ClosingSettings {
-    /// As much of `hold` as can be caught up on: all windows that were held are scored afterwards.
-    pub fn bounded_hold(hold: Span, cut: Cut, catch_up: u32) -> Duration {
-        let caught_up = cut.window().times(i64::from(catch_up.max(1))).to_std();
-        hold.to_std().min(caught_up.saturating_sub(Duration::from_nanos(1)))
+    /// Settings of which `hold` is no longer than can be caught up on, so that all windows that were held are scored
+    /// afterwards, and no shorter than it takes to settle.
+    pub fn bounded(self, catch_up: u32) -> Self {
+        let caught_up = self.cut.window().times(i64::from(catch_up.max(1))).to_std();
+        let hold = self.hold.min(caught_up.saturating_sub(Duration::from_nanos(1))).max(self.settle);
+        Self { hold, ..self }
     }
 }
 
@@ -146,10 +148,11 @@ impl ClosingGate {
             return ClosingDecision::Hold { reason, at_most: (hold_from + hold).max(now.instant + beyond_bound) };
         }
         let held = self.holding.map(|holding| since(holding).min(now.believed.since(until + lateness)));
+        let held = held.unwrap_or_default().whole_millis();
         let closing = match held {
-            _ if forced > free => Closing::SourceAway(held.unwrap_or_default()),
-            Some(held) if held > Span::ZERO => Closing::Held(held),
-            _ => Closing::OnTime,
+            held if forced > free => Closing::AtBound(held),
+            Span::ZERO => Closing::OnTime,
+            held => Closing::Held(held),
         };
         if until == over(now.believed) {
             self.holding = None;

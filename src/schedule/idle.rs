@@ -1,8 +1,8 @@
 //! When a history is over: pure, takes the time and what the sources did.
 //!
-//! A history is over when no source has read anything for a while, and nothing that was read still waits to be stored.
-//! Readings that wait, because the disk or a run is slow, hold their publishers up: such a publisher is not idle, it is
-//! not let in.
+//! A history is over when no source has read or acknowledged anything for a while, and nothing that was read still waits
+//! to be stored. Readings that wait, because the disk or a run is slow, hold their publishers up: such a publisher is not
+//! idle, it is not let in.
 
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 pub struct SourceActivity {
     /// How many bytes they have read since the start.
     pub bytes_read: u64,
+    /// How many messages they have acknowledged since the start: whoever waited for that may go on.
+    pub acknowledged: u64,
     /// Whether what they took in, or a device that connects, waits for the disk.
     pub waits: Waits,
 }
@@ -28,7 +30,7 @@ pub enum Waits {
 #[derive(Debug)]
 pub struct IdleWatch {
     idle_after: Duration,
-    bytes_read: u64,
+    last: Option<SourceActivity>,
     /// Since when nothing was read, and nothing waited.
     since: Instant,
 }
@@ -45,7 +47,7 @@ pub enum History {
 impl IdleWatch {
     /// Begins to watch. A history is over when nothing has come for `idle_after`.
     pub fn new(idle_after: Duration, now: Instant) -> Self {
-        Self { idle_after, bytes_read: 0, since: now }
+        Self { idle_after, last: None, since: now }
     }
 
     /// Begins anew: something else kept the readings from coming.
@@ -55,8 +57,7 @@ impl IdleWatch {
 
     /// Takes note of what the sources did. Tells of the end once, and again only after as much time.
     pub fn look(&mut self, activity: SourceActivity, now: Instant) -> History {
-        if activity.bytes_read != self.bytes_read || activity.waits == Waits::Something {
-            self.bytes_read = activity.bytes_read;
+        if self.last.replace(activity) != Some(activity) || activity.waits == Waits::Something {
             self.since = now;
         }
         if now.saturating_duration_since(self.since) < self.idle_after {
@@ -78,13 +79,18 @@ mod tests {
         let start = Instant::now();
         let at = |secs| start + Duration::from_secs(secs);
         let mut watch = IdleWatch::new(AFTER, start);
-        let mut look = |bytes_read, waits, secs| watch.look(SourceActivity { bytes_read, waits }, at(secs));
-        assert_eq!(look(0, Waits::Nothing, 4), History::GoesOn);
-        assert_eq!(look(10, Waits::Nothing, 6), History::GoesOn, "something was read");
-        assert_eq!(look(10, Waits::Something, 12), History::GoesOn, "it waits for the disk");
-        assert_eq!(look(10, Waits::Nothing, 16), History::GoesOn, "its publisher has yet to go on");
-        assert_eq!(look(10, Waits::Nothing, 17), History::IsOver);
-        assert_eq!(look(10, Waits::Nothing, 18), History::GoesOn, "it is told once");
-        assert_eq!(look(10, Waits::Nothing, 22), History::IsOver);
+        let mut look = |bytes_read, acknowledged, waits, secs| {
+            watch.look(SourceActivity { bytes_read, acknowledged, waits }, at(secs))
+        };
+        assert_eq!(look(0, 0, Waits::Nothing, 0), History::GoesOn);
+        assert_eq!(look(0, 0, Waits::Nothing, 4), History::GoesOn);
+        assert_eq!(look(10, 0, Waits::Nothing, 6), History::GoesOn, "something was read");
+        assert_eq!(look(10, 0, Waits::Something, 12), History::GoesOn, "it waits for the disk");
+        assert_eq!(look(10, 0, Waits::Nothing, 16), History::GoesOn, "it is stored");
+        assert_eq!(look(10, 1, Waits::Nothing, 20), History::GoesOn, "its publisher may go on");
+        assert_eq!(look(10, 1, Waits::Nothing, 24), History::GoesOn, "and has yet to");
+        assert_eq!(look(10, 1, Waits::Nothing, 25), History::IsOver);
+        assert_eq!(look(10, 1, Waits::Nothing, 26), History::GoesOn, "it is told once");
+        assert_eq!(look(10, 1, Waits::Nothing, 30), History::IsOver);
     }
 }

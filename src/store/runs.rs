@@ -10,7 +10,7 @@ const STARTED: u64 = 0;
 const FINISHED: u64 = 1;
 const ON_TIME: u64 = 0;
 const HELD: u64 = 1;
-const SOURCE_AWAY: u64 = 2;
+const AT_BOUND: u64 = 2;
 
 pub(super) fn encode(run: &Run) -> Vec<u8> {
     let mut encoder = Encoder::default();
@@ -34,7 +34,7 @@ pub(super) fn encode(run: &Run) -> Vec<u8> {
     let (kind, held) = match run.closing {
         Closing::OnTime => (ON_TIME, Span::ZERO),
         Closing::Held(held) => (HELD, held),
-        Closing::SourceAway(held) => (SOURCE_AWAY, held),
+        Closing::AtBound(held) => (AT_BOUND, held),
     };
     encoder.unsigned(kind);
     encoder.signed(held.nanos());
@@ -71,7 +71,7 @@ fn decode_closing(decoder: &mut Decoder<'_>) -> Result<Closing, Corrupt> {
     match kind {
         ON_TIME => Ok(Closing::OnTime),
         HELD => Ok(Closing::Held(held)),
-        SOURCE_AWAY => Ok(Closing::SourceAway(held)),
+        AT_BOUND => Ok(Closing::AtBound(held)),
         _ => Err(Corrupt),
     }
 }
@@ -90,8 +90,7 @@ mod tests {
         let window = cut.window_of(Timestamp::from_nanos(7_200_000_000_000));
         let tally = Tally { scored: 1, no_data: 2, failed: 300, rows: 60, anomalies: 7, ..Tally::default() };
         for state in [RunState::Started, RunState::Finished(tally)] {
-            for closing in
-                [Closing::OnTime, Closing::Held(Span::from_secs(7)), Closing::SourceAway(Span::from_secs(3600))]
+            for closing in [Closing::OnTime, Closing::Held(Span::from_secs(7)), Closing::AtBound(Span::from_secs(3600))]
             {
                 let run = Run { window, scope: 303, settings: u64::MAX, closing, state };
                 assert_eq!(decode(cut, &encode(&run)), Ok(run));

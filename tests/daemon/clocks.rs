@@ -88,6 +88,11 @@ fn a_broker_that_is_away_across_a_windows_end_loses_nothing_that_it_kept() {
         line["message"] == "run finished" && line["window"] == window.to_string()
     });
     assert!(run["closed"].as_str().unwrap().starts_with("held open for"), "{run}");
+    let told = |beginning: &str| {
+        let lines = daemon.lines();
+        lines.iter().filter(|line| line["message"].as_str().unwrap().starts_with(beginning)).count()
+    };
+    assert_eq!((told("the broker is away"), told("windows are closed that were held open")), (1, 1));
     daemon.stop();
     assert_eq!(rows(&site, window), [0, 1_000, 2_000, 3_500].map(|millis| at(millis).to_string()));
     assert_eq!(site.dump("rejects"), "");
@@ -108,7 +113,7 @@ fn a_window_is_closed_at_the_bound_although_the_broker_is_away_and_the_run_says_
     daemon.wait_for("subscribed", |line| line["message"] == "subscribed");
     line.cut();
     let run = daemon.wait_for("a window is scored at the bound", |line| {
-        line["message"] == "run finished" && line["closed"].as_str().unwrap().contains("its source still away")
+        line["message"] == "run finished" && line["closed"].as_str().unwrap().ends_with("the most that is allowed")
     });
     let window = Timestamp::parse(run["window"].as_str().unwrap()).unwrap();
     publish(&broker, window);
@@ -143,6 +148,40 @@ fn readings_from_ahead_of_a_clock_that_may_be_wrong_survive_a_restart_and_count_
     drop(daemon);
     assert_eq!(rows(&site, window), [window.to_string()]);
     assert_eq!(site.dump("rejects"), "");
+    scenario.teardown();
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_closes_nothing_early_unless_it_is_synchronised() {
+    let _alone = alone();
+    let scenario = FailScenario::setup();
+    let models = tempfile::tempdir().unwrap();
+    let site = Site::new(&wall_settings(&models).with("schedule.settle", "\"0s\""));
+    let hour = Span::from_secs(3600);
+    let finished = metrics::RUNS_FINISHED.get();
+    let runs_finish = |count| {
+        eventually("runs finish", || (metrics::RUNS_FINISHED.get() >= finished + count).then_some(()));
+    };
+    // The last window that was scored.
+    let last = || Timestamp::parse(dump(&site, "runs").last().unwrap()["window_start"].as_str().unwrap()).unwrap();
+
+    fail::cfg("clock::sync", "return(unsynchronised)").unwrap();
+    let daemon = InProcess::start(&site);
+    runs_finish(1);
+    fail::cfg("clock::ahead", "return(3600)").unwrap();
+    // Windows are scored as if nothing had happened.
+    runs_finish(3);
+    drop(daemon);
+    assert!(last() < now(), "{}", last());
+
+    fail::remove("clock::ahead");
+    let daemon = InProcess::start(&site);
+    fail::cfg("clock::sync", "return(synchronised)").unwrap();
+    fail::cfg("clock::ahead", "return(3600)").unwrap();
+    // All that are caught up on, and one more.
+    runs_finish(3 + 24 + 1);
+    drop(daemon);
+    assert!(last() + WINDOW.times(2) > now() + hour - WINDOW, "{}", last());
     scenario.teardown();
 }
 
@@ -202,6 +241,9 @@ fn a_history_is_not_over_while_its_readings_wait_for_the_disk() {
     thread::sleep(LONGER_THAN_IDLE);
     fail::remove("store::sync");
     publisher.join().unwrap();
+    // And for one whose thread does not come to read what it sent.
+    fail::cfg("connection::read", "1*off->1*sleep(3000)->off").unwrap();
+    plant::publish_all(port, &third[40..60]);
     let scored = metrics::VERDICTS_SCORED.get();
     eventually("then it is over", || (metrics::VERDICTS_SCORED.get() > scored).then_some(()));
     drop(daemon);

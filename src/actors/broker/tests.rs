@@ -25,6 +25,7 @@ fn settings(port: u16) -> BrokerSettings {
 /// A source that runs on a thread of its own.
 struct Running {
     counters: Arc<SourceCounters>,
+    link: Arc<SourceLink>,
     trigger: StopTrigger,
     thread: JoinHandle<()>,
 }
@@ -39,13 +40,13 @@ impl Running {
     fn start_after(noted: Vec<String>, settings: BrokerSettings) -> (Self, TestCommitter) {
         let (intake, committer) = TestCommitter::new(1 << 20);
         let broker = Broker::new(settings).unwrap();
-        let counters = broker.counters();
+        let (counters, link) = (broker.counters(), broker.link());
         let (trigger, stop) = Stop::new();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(broker.run(intake, decoders(), noted, stop));
         });
-        (Self { counters, trigger, thread }, committer)
+        (Self { counters, link, trigger, thread }, committer)
     }
 
     fn stop(self) {
@@ -125,6 +126,24 @@ impl Peer {
         assert_eq!(answer, Err(std::io::ErrorKind::WouldBlock));
         self.0.set_read_timeout(Some(PATIENCE)).unwrap();
     }
+}
+
+#[test]
+fn the_link_tells_whether_the_broker_is_there_and_when_it_was_heard_of() {
+    use crate::schedule::closing::SourceSight::{Away, Connected};
+    let broker = PlayedBroker::new();
+    let (source, committer) = Running::start(settings(broker.port()));
+    assert_eq!(source.link.sight(), Away);
+    let mut peer = broker.accept(NEW);
+    let Connected { since, heard } = source.link.sight() else { panic!("it is connected") };
+    peer.publish(1, 7);
+    committer.next().commit();
+    assert_eq!(peer.packet(), [0x40, 2, 0, 7]);
+    let later = source.link.sight();
+    assert!(matches!(later, Connected { since: now, heard: later } if now == since && later > heard), "{later:?}");
+    drop(peer);
+    wait_until("it is away", || source.link.sight() == Away);
+    source.stop();
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::schedule::clock_trust::ClockSync;
+use crate::schedule::clock_trust::{Belief, ClockNews, ClockSync, ClockTrust, ClockTrustSettings};
 
 const MINUTE: Span = Span::from_secs(60);
 const LATENESS: u64 = 10;
@@ -116,16 +116,16 @@ fn at_the_bound_a_window_is_closed_although_its_source_is_away() {
     gate.look(30, Some(Line::Up(0, 30)), 0);
     assert_eq!(gate.look(70, Some(Line::Away), 0), gate.hold(HoldReason::SourceAway, 370));
     assert_eq!(gate.look(369, Some(Line::Away), 0), gate.hold(HoldReason::SourceAway, 370));
-    assert_eq!(gate.look(370, Some(Line::Away), 0), close(60, Closing::SourceAway(Span::from_secs(300))));
+    assert_eq!(gate.look(370, Some(Line::Away), 0), close(60, Closing::AtBound(Span::from_secs(300))));
     assert_eq!(gate.look(371, Some(Line::Away), 0), gate.hold(HoldReason::SourceAway, 430));
-    assert_eq!(gate.look(430, Some(Line::Away), 0), close(120, Closing::SourceAway(Span::from_secs(300))));
+    assert_eq!(gate.look(430, Some(Line::Away), 0), close(120, Closing::AtBound(Span::from_secs(300))));
 }
 
 #[test]
 fn a_source_that_was_never_there_holds_windows_from_the_start_to_the_bound() {
     let mut gate = Gate::new();
     assert_eq!(gate.look(100, Some(Line::Away), 0), gate.hold(HoldReason::SourceAway, 370));
-    assert_eq!(gate.look(370, Some(Line::Away), 0), close(60, Closing::SourceAway(Span::from_secs(270))));
+    assert_eq!(gate.look(370, Some(Line::Away), 0), close(60, Closing::AtBound(Span::from_secs(270))));
 }
 
 #[test]
@@ -137,11 +137,14 @@ fn a_line_that_is_dead_and_not_known_to_be_closes_nothing() {
 
 #[test]
 fn a_window_is_held_no_longer_than_can_be_caught_up_on() {
-    let cut = settings().cut;
-    let hour = Span::from_secs(3600);
-    assert_eq!(ClosingSettings::bounded_hold(hour, cut, 24), MINUTE.times(24).to_std() - Duration::from_nanos(1));
-    assert_eq!(ClosingSettings::bounded_hold(hour, cut, 100), hour.to_std());
-    assert_eq!(ClosingSettings::bounded_hold(hour, cut, 0), MINUTE.to_std() - Duration::from_nanos(1));
+    let hold = |secs, catch_up| {
+        let hold = Duration::from_secs(secs);
+        ClosingSettings { hold, ..settings() }.bounded(catch_up).hold
+    };
+    assert_eq!(hold(3_600, 24), MINUTE.times(24).to_std() - Duration::from_nanos(1));
+    assert_eq!(hold(3_600, 100), Duration::from_secs(3_600));
+    assert_eq!(hold(3_600, 0), MINUTE.to_std() - Duration::from_nanos(1));
+    assert_eq!(hold(0, 24), Duration::from_secs(SETTLE), "no shorter than it takes to settle");
 }
 
 proptest! {
@@ -177,7 +180,7 @@ proptest! {
                         prop_assert!(now >= since + SETTLE || secs(until) <= left, "{now} {line:?}");
                         prop_assert!(secs(until) <= heard.max(left));
                     }
-                    ClosingDecision::Close { until, closing: Closing::SourceAway(held) } => {
+                    ClosingDecision::Close { until, closing: Closing::AtBound(held) } => {
                         prop_assert!(now >= secs(until) + LATENESS + HOLD);
                         prop_assert!(held <= Span::from_secs(300));
                     }
@@ -187,6 +190,35 @@ proptest! {
                     }
                     ClosingDecision::Nothing => prop_assert!(now < before + 60 + LATENESS),
                 }
+            }
+        }
+    }
+
+    /// Wherever the system's clock is set, and however often: no window is closed before its end in true time, as long as
+    /// no jump has lasted for so long that it is believed.
+    #[test]
+    fn no_window_is_closed_early_by_a_clock_that_is_not_believed(
+        steps in proptest::collection::vec((1..200_u64, prop_oneof![Just(0_i64), -100_000..100_000_i64]), 1..60),
+    ) {
+        let start = Instant::now();
+        let mut gate = ClosingGate::new(settings(), start);
+        let trust = ClockTrustSettings { tolerance: Span::from_secs(5), patience: Duration::from_secs(600) };
+        let begin = 1_000_000;
+        let mut trust = ClockTrust::new(trust, at(begin), start);
+        let (mut elapsed, mut offset, mut closed) = (0, 0, at(begin).floor(MINUTE));
+        for (secs, step) in steps {
+            elapsed += secs;
+            // A step within the tolerance is none.
+            offset += if step.abs() > 5 { step } else { 0 };
+            let true_time = at(begin + elapsed);
+            let wall = Timestamp::from_nanos(true_time.nanos() + offset * 1_000_000_000);
+            let (clock, news) = trust.observe(wall, start + Duration::from_secs(elapsed), ClockSync::Unsynchronised);
+            if let Some(ClockNews::Believed { why: Belief::Lasted, .. }) = news {
+                break;
+            }
+            if let ClosingDecision::Close { until, .. } = gate.decide(&clock, None, 0, closed) {
+                prop_assert!(until + Span::from(Duration::from_secs(LATENESS)) <= true_time);
+                closed = until;
             }
         }
     }
