@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn aggregates_of_many_chunks_are_those_of_the_textbook() {
-        let values = (0..3 * RunningAggregate::CHUNK + 100).map(|place| 1e6 + f64::from(u16::try_from(place % 10).unwrap()));
+        let values =
+            (0..3 * RunningAggregate::CHUNK + 100).map(|place| 1e6 + f64::from(u16::try_from(place % 10).unwrap()));
         let interval = Interval::aggregate(Timestamp::default(), values.clone()).unwrap();
         let n = values.len() as f64;
         let mean = values.clone().sum::<f64>() / n;

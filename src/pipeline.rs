@@ -12,6 +12,7 @@ use std::time::Instant;
 use crate::ingest::batch::Batch;
 use crate::ingest::passed_over::{PassedOver, Shape, ShapeNews, ShapesTold};
 use crate::ingest::session::{SessionLifetime, SessionPresent};
+use crate::ingest::zone::Zone;
 use crate::interval::Window;
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::run::Run;
@@ -195,7 +196,7 @@ impl Pipeline {
                     return Ok(BatchProgress::UpTo(place));
                 }
             }
-            self.admit(*reading);
+            self.admit(*reading, batch.zones.of(place));
         }
         Ok(BatchProgress::Whole)
     }
@@ -385,7 +386,8 @@ impl Pipeline {
         self.pace = if follows && (due() || lags()) { Pace::Held } else { Pace::Free };
     }
 
-    fn admit(&mut self, reading: Reading) {
+    /// Judges a reading. Without a zone of its own its time is taken as one of `zone`.
+    fn admit(&mut self, reading: Reading, zone: Option<Zone>) {
         let Reading { sensor, time, value } = reading;
         let deadbands = &self.settings.deadbands;
         let reason = match self.windows.admit(reading, || deadbands(sensor), &mut self.over) {
@@ -396,7 +398,14 @@ impl Pipeline {
             Admission::Repeated => return metrics::READINGS_REPEATED.add(1),
             Admission::Suppressed => return metrics::READINGS_SUPPRESSED.add(1),
             Admission::Conflict { stored } => RejectReason::Conflict { time, value, stored },
-            Admission::Late { watermark } => RejectReason::Late { time, watermark },
+            Admission::Late { watermark } => {
+                let late = RejectReason::Late { time, watermark };
+                match (zone, &self.settings.clock) {
+                    (None, _) => late,
+                    (Some(zone), Clock::Wall) => late.noted(zone.note(time, Timestamp::now())),
+                    (Some(zone), Clock::Event(_)) => late.noted(zone.assumed()),
+                }
+            }
             Admission::Indistinct { until } => RejectReason::IntervalFull { time, until },
             Admission::MemoryFull => RejectReason::MemoryFull { max: self.settings.windows.max_open_readings },
         };

@@ -1,5 +1,6 @@
 //! What a source hands over to be made durable.
 
+use crate::ingest::assumed_zones::AssumedZones;
 use crate::ingest::passed_over::PassedOver;
 use crate::reading::{Reading, Rejects};
 
@@ -8,6 +9,8 @@ use crate::reading::{Reading, Rejects};
 pub struct Batch {
     /// The readings, in the order in which they came.
     pub readings: Vec<Reading>,
+    /// The zones of those whose times name none.
+    pub zones: AssumedZones,
     /// What was not accepted.
     pub rejects: Rejects,
     /// Members that are no numbers, besides the readings.
@@ -22,6 +25,6 @@ impl Batch {
 
     /// About how much memory it holds, in bytes.
     pub fn size_bytes(&self) -> usize {
-        self.readings.len() * size_of::<Reading>() + self.rejects.kept().len() * 512
+        self.readings.len() * size_of::<Reading>() + self.zones.size_bytes() + self.rejects.kept().len() * 512
     }
 }

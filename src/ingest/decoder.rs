@@ -7,11 +7,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::ingest::assumed_zones::AssumedZones;
 use crate::ingest::batch::Batch;
 use crate::ingest::filter::{Filter, FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::passed_over::{KindsTold, PassedOver};
+use crate::ingest::payload::time::PayloadTime;
 use crate::ingest::payload::{self, Care, Fault, Item, PayloadReading};
 use crate::ingest::route::{Retained, RouteSettings};
+use crate::ingest::zone::Zone;
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::sensor::{SensorDirectory, SensorId, SensorName, SensorNameError};
 use crate::time::Timestamp;
@@ -157,10 +160,11 @@ impl Topic {
         let mut rejects = Rejects::of_message_after(&batch.rejects);
         let mut passed_over = PassedOver::default();
         let mut told = self.told;
-        let (source, readings) = (&mut self.source, &mut batch.readings);
-        let read = payload::read(route.payload(), message.payload, care, &mut |item| match item {
+        let source = &mut self.source;
+        let mut accepted = AcceptedReadings { readings: &mut batch.readings, zones: &mut batch.zones };
+        let read = payload::read(route.payload(), message.payload, care, received, &mut |item| match item {
             Item::Reading(found) => {
-                if let Err((origin, reason)) = admission.admit(source, &found, received, readings, memory_bytes) {
+                if let Err((origin, reason)) = admission.admit(source, &found, received, &mut accepted, memory_bytes) {
                     let origin = origin.as_deref().unwrap_or(message.topic);
                     refuse(&mut rejects, message, received, origin, reason);
                 }
@@ -177,7 +181,10 @@ impl Topic {
                 batch.passed_over.append(passed_over);
                 self.told = told;
             }
-            Err(_) => batch.readings.truncate(first),
+            Err(_) => {
+                batch.readings.truncate(first);
+                batch.zones.truncate(first);
+            }
         }
         read
     }
@@ -198,6 +205,21 @@ impl Sensor {
     }
 }
 
+/// Where accepted readings go.
+struct AcceptedReadings<'b> {
+    readings: &'b mut Vec<Reading>,
+    zones: &'b mut AssumedZones,
+}
+
+impl AcceptedReadings<'_> {
+    fn push(&mut self, reading: Reading, assumed: Option<Zone>) {
+        if let Some(zone) = assumed {
+            self.zones.push(self.readings.len(), zone);
+        }
+        self.readings.push(reading);
+    }
+}
+
 /// Why a reading was refused, and the sensor's name if it has one.
 type Refused = (Option<String>, RejectReason);
 
@@ -208,20 +230,20 @@ impl Admission {
         source: &mut Source,
         found: &PayloadReading<'_>,
         received: Timestamp,
-        readings: &mut Vec<Reading>,
+        accepted: &mut AcceptedReadings<'_>,
         memory_bytes: &mut usize,
     ) -> Result<(), Refused> {
         match (source, &found.sensor) {
-            (Source::Sensor(sensor), _) => self.pass(sensor, found, received, readings),
+            (Source::Sensor(sensor), _) => self.pass(sensor, found, received, accepted),
             (Source::Device { device, sensors }, name) => {
                 // A route is one of the two, so that a device's reading has a name; an empty one is refused below.
                 let name = name.as_ref().map_or("", Cow::as_ref);
                 if let Some(sensor) = sensors.get_mut(name) {
-                    return self.pass(sensor, found, received, readings);
+                    return self.pass(sensor, found, received, accepted);
                 }
                 let new = Sensor::new(device, name, &self.filters);
                 let mut sensor = new.map_err(|error| (None, name_refused(&error)))?;
-                self.pass(&mut sensor, found, received, readings)?;
+                self.pass(&mut sensor, found, received, accepted)?;
                 *memory_bytes += name.len() + size_of::<(Box<str>, Sensor)>() + ALLOCATION_BYTES;
                 sensors.insert(name.into(), sensor);
                 Ok(())
@@ -234,10 +256,14 @@ impl Admission {
         sensor: &mut Sensor,
         found: &PayloadReading<'_>,
         received: Timestamp,
-        readings: &mut Vec<Reading>,
+        accepted: &mut AcceptedReadings<'_>,
     ) -> Result<(), Refused> {
-        let time = found.time.unwrap_or(received);
-        let passed = self.times.check(time, received).and_then(|()| sensor.filter.check(found.value));
+        let PayloadTime { time, assumed } = found.time.unwrap_or(PayloadTime { time: received, assumed: None });
+        let believed = self.times.check(time, received).map_err(|reason| match assumed {
+            Some(zone) => reason.noted(zone.note(time, received)),
+            None => reason,
+        });
+        let passed = believed.and_then(|()| sensor.filter.check(found.value));
         let id = passed.and_then(|()| match sensor.id {
             Some(id) => Ok(id),
             None => self
@@ -247,7 +273,7 @@ impl Admission {
                 .map_err(|full| RejectReason::TooManySensors(full.to_string())),
         });
         let sensor = id.map_err(|reason| (Some(sensor.name.to_string()), reason))?;
-        readings.push(Reading { sensor, time, value: found.value });
+        accepted.push(Reading { sensor, time, value: found.value }, assumed);
         Ok(())
     }
 }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-
 /// A number that is counted up, or set.
 #[derive(Debug)]
 pub struct Metric {

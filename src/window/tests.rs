@@ -10,12 +10,7 @@ const SENSOR: SensorId = SensorId(3);
 
 fn settings(lateness_secs: u32) -> WindowSettings {
     let cut = Cut::new(Span::from_secs(10), Span::from_secs(60)).unwrap();
-    WindowSettings {
-        cut,
-        lateness: Span::from_secs(lateness_secs),
-        kept_per_interval: 100,
-        max_open_readings: 1_000,
-    }
+    WindowSettings { cut, lateness: Span::from_secs(lateness_secs), kept_per_interval: 100, max_open_readings: 1_000 }
 }
 
 fn at(secs: i64) -> Timestamp {

@@ -60,8 +60,7 @@ impl Device {
 
 #[test]
 fn what_cannot_be_read_or_believed_is_rejected_with_its_reason_and_breaks_nothing() {
-    let settings = plant::settings()
-        .with("filter", r#"[{ sensors = "*/temperature", min = -40.0, max = 400.0 }]"#);
+    let settings = plant::settings().with("filter", r#"[{ sensors = "*/temperature", min = -40.0, max = 400.0 }]"#);
     let site = Site::new(&settings);
     let daemon = site.start();
     let mut device = Device::connect(site.port(), CONNECT);
@@ -75,7 +74,7 @@ fn what_cannot_be_read_or_believed_is_rejected_with_its_reason_and_breaks_nothin
         (flow, String::new(), "payload"),
         (flow, "{".repeat(60), "payload"),
         (flow, at("\"2026-03-02T06:00:00Z\"", "\"warm\""), "payload"),
-        (flow, at("\"2026-03-02T06:00:00Z\"", "NaN"), "payload"),
+        (flow, at("\"2026-03-02T06:00:00Z\"", "NaN"), "not_finite"),
         (flow, at("\"2026-03-02T06:00:00Z\"", "1e999"), "not_finite"),
         (flow, at("\"yesterday\"", "1"), "payload"),
         (flow, at("\"1970-01-01T00:00:01Z\"", "1"), "implausible_time"),

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::ingest::payload::pointer::{JsonPointer, Step};
 use crate::ingest::payload::Care;
+use crate::ingest::payload::pointer::{JsonPointer, Step};
 
 /// The pointers below a reading. Node 0 is the reading.
 #[derive(Clone, Debug, PartialEq)]
