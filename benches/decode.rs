@@ -9,7 +9,8 @@ use anomalyd::ingest::batch::Batch;
 use anomalyd::ingest::decoder::{Decoder, Message};
 use anomalyd::ingest::filter::PlausibleTimes;
 use anomalyd::ingest::route::{
-    Each, JsonLayout, JsonPointer, PayloadFormat, Retained, RouteSettings, TimeAt, TimeUnit, TopicTemplate, ValueAt,
+    Each, JsonLayout, JsonPointer, NumberFormat, PayloadFormat, Retained, RouteSettings, TimeAt, TimeUnit,
+    TopicTemplate, ValueAt,
 };
 use anomalyd::sensor::SensorDirectory;
 use anomalyd::time::Timestamp;
@@ -89,7 +90,7 @@ fn cases() -> Vec<Case> {
             topic: "plant/press/temp",
             payload: "21.375".to_owned(),
             readings: 1,
-            format: PayloadFormat::Plain,
+            format: PayloadFormat::Plain(NumberFormat::default()),
             baseline: |payload| str::from_utf8(payload).unwrap().parse().unwrap(),
         },
         Case {
@@ -150,7 +151,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn layout(at: &str, each: Each, value: ValueAt, sensor: Option<&str>) -> PayloadFormat {
-    let time = Some(TimeAt { pointer: pointer("/t"), unit: TimeUnit::Milliseconds });
+    let time = Some(TimeAt::usual(pointer("/t"), TimeUnit::Milliseconds));
     PayloadFormat::Json(JsonLayout::new(pointer(at), each, value, sensor.map(pointer), time).expect("a layout"))
 }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::ingest::batch::{AheadReading, Batch};
 use crate::ingest::passed_over::{PassedOver, Shape, ShapeNews, ShapesTold};
 use crate::ingest::session::{SessionLifetime, SessionPresent};
+use crate::ingest::zone::Zone;
 use crate::interval::Window;
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::run::Run;
@@ -253,7 +254,7 @@ impl Pipeline {
                 let why = RejectReason::ImplausibleTime { time, earliest: Timestamp::MIN, latest: believed };
                 self.hold(reading, &why);
             } else {
-                self.admit(reading);
+                self.admit(reading, batch.zones.of(place));
             }
         }
         Ok(BatchProgress::Whole)
@@ -270,7 +271,7 @@ impl Pipeline {
         if self.clock.is_certain() {
             self.reject(reading, reason);
         } else if reading.time <= self.held.latest(&self.clock) {
-            self.admit(reading);
+            self.admit(reading, None);
         } else {
             self.hold(reading, &reason);
         }
@@ -297,7 +298,7 @@ impl Pipeline {
     /// Judges what waits for the clock, as far as that can be judged now.
     fn judge_held(&mut self) {
         let HeldJudgement { due, refused } = self.held.judge(&self.clock);
-        due.into_iter().for_each(|reading| self.admit(reading));
+        due.into_iter().for_each(|reading| self.admit(reading, None));
         refused.into_iter().for_each(|(reading, reason)| self.reject(reading, reason));
     }
 
@@ -511,7 +512,8 @@ impl Pipeline {
         self.pace = if follows && (due() || lags()) { Pace::Held } else { Pace::Free };
     }
 
-    fn admit(&mut self, reading: Reading) {
+    /// Judges a reading. Without a zone of its own its time is taken as one of `zone`.
+    fn admit(&mut self, reading: Reading, zone: Option<Zone>) {
         let Reading { sensor, time, value } = reading;
         let deadbands = &self.settings.deadbands;
         let reason = match self.windows.admit(reading, || deadbands(sensor), &mut self.over) {
@@ -522,7 +524,14 @@ impl Pipeline {
             Admission::Repeated => return metrics::READINGS_REPEATED.add(1),
             Admission::Suppressed => return metrics::READINGS_SUPPRESSED.add(1),
             Admission::Conflict { stored } => RejectReason::Conflict { time, value, stored },
-            Admission::Late { watermark } => RejectReason::Late { time, watermark },
+            Admission::Late { watermark } => {
+                let late = RejectReason::Late { time, watermark };
+                match (zone, &self.settings.clock) {
+                    (None, _) => late,
+                    (Some(zone), Clock::Wall) => late.noted(zone.note(time, self.clock.wall)),
+                    (Some(zone), Clock::Event(_)) => late.noted(zone.assumed()),
+                }
+            }
             Admission::Indistinct { until } => RejectReason::IntervalFull { time, until },
             Admission::MemoryFull => RejectReason::MemoryFull { max: self.settings.windows.max_open_readings },
         };

@@ -162,6 +162,14 @@ pub enum RejectReason {
         /// The bound.
         max: usize,
     },
+    /// One of the others, with what else there is to know.
+    #[error("{reason}; {note}")]
+    Noted {
+        /// The reason.
+        reason: Box<Self>,
+        /// What else there is to know.
+        note: String,
+    },
     /// No room for another sensor.
     #[error("{0}")]
     TooManySensors(String),
@@ -184,7 +192,13 @@ impl RejectReason {
             Self::IntervalFull { .. } => "interval_full",
             Self::MemoryFull { .. } => "memory_full",
             Self::TooManySensors(_) => "too_many_sensors",
+            Self::Noted { reason, .. } => reason.kind(),
         }
+    }
+
+    /// The same reason, with what else there is to know.
+    pub fn noted(self, note: String) -> Self {
+        Self::Noted { reason: Box::new(self), note }
     }
 }
 

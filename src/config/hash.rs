@@ -4,8 +4,12 @@ use sha2::{Digest, Sha256};
 
 use super::Config;
 use crate::features::FeatureSettings;
+use crate::ingest::decimal::Decimal;
 use crate::ingest::filter::FilterSettings;
-use crate::ingest::route::{Each, PayloadFormat, Retained, RouteSettings, TimeUnit, ValueAt};
+use crate::ingest::route::{
+    Each, NumberFormat, PayloadFormat, Quotes, Retained, RouteSettings, TimeForm, TimeUnit, ValueAt,
+};
+use crate::ingest::zone::Zone;
 
 /// Bytes that say the same on every machine: numbers little-endian, texts and lists after their lengths, floats by
 /// their bits, alternatives by a number that is never given anew.
@@ -76,8 +80,12 @@ impl Canonical {
             Retained::Skip => 0,
             Retained::Accept => 1,
         });
-        let PayloadFormat::Json(layout) = route.payload() else {
-            return self.integer(0);
+        let layout = match route.payload() {
+            PayloadFormat::Plain(numbers) => {
+                self.integer(0);
+                return self.numbers(*numbers);
+            }
+            PayloadFormat::Json(layout) => layout,
         };
         self.integer(1);
         self.text(layout.at.as_str());
@@ -99,13 +107,38 @@ impl Canonical {
         self.list(layout.sensor.as_slice(), |canonical, pointer| canonical.text(pointer.as_str()));
         self.list(layout.time.as_slice(), |canonical, time| {
             canonical.text(time.pointer.as_str());
-            canonical.integer(match time.unit {
-                TimeUnit::Auto => 0,
-                TimeUnit::Seconds => 1,
-                TimeUnit::Milliseconds => 2,
-                TimeUnit::Microseconds => 3,
-                TimeUnit::Nanoseconds => 4,
+            canonical.integer(match &time.form {
+                TimeForm::Usual(TimeUnit::Auto) => 0,
+                TimeForm::Usual(TimeUnit::Seconds) => 1,
+                TimeForm::Usual(TimeUnit::Milliseconds) => 2,
+                TimeForm::Usual(TimeUnit::Microseconds) => 3,
+                TimeForm::Usual(TimeUnit::Nanoseconds) => 4,
+                TimeForm::Pattern(_) => 5,
             });
+            if let TimeForm::Pattern(pattern) = &time.form {
+                canonical.text(&pattern.to_string());
+            }
+            if time.zone != Zone::default() {
+                canonical.text("zone");
+                canonical.text(&time.zone.to_string());
+            }
+        });
+        self.numbers(layout.numbers);
+    }
+
+    /// Nothing when they are as usual: such a route keeps the hash that it had before there was anything else.
+    fn numbers(&mut self, numbers: NumberFormat) {
+        if numbers == NumberFormat::default() {
+            return;
+        }
+        self.text("numbers");
+        self.integer(match numbers.quotes {
+            Quotes::Refused => 0,
+            Quotes::Accepted => 1,
+        });
+        self.integer(match numbers.decimal {
+            Decimal::Point => 0,
+            Decimal::Comma => 1,
         });
     }
 }

@@ -35,6 +35,7 @@ mod source;
 mod template;
 #[cfg(test)]
 mod tests;
+mod without_effect;
 
 pub use mistake::{ConfigError, Mistake, Problem};
 pub use reader::Places;

@@ -1,10 +1,13 @@
 //! `[[mqtt.route]]`: which topics carry readings, and how their payloads are laid out.
 
 use super::reader::Section;
+use crate::ingest::decimal::Decimal;
 use crate::ingest::route::{
-    Each, JsonLayout, JsonPointer, LayoutError, PayloadFormat, Retained, RouteError, RouteSettings, TimeAt, TimeUnit,
-    TopicTemplate, ValueAt,
+    Each, JsonLayout, JsonPointer, LayoutError, NumberFormat, PayloadFormat, Quotes, Retained, RouteError,
+    RouteSettings, TimeAt, TimeForm, TimeUnit, TopicTemplate, ValueAt,
 };
+use crate::ingest::written_time::Pattern;
+use crate::ingest::zone::Zone;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Format {
@@ -12,7 +15,7 @@ enum Format {
     Plain,
 }
 
-const JSON_KEYS: [&str; 7] = ["each", "at", "value", "values", "sensor", "time", "time_unit"];
+const JSON_KEYS: [&str; 9] = ["each", "at", "value", "values", "sensor", "time", "time_unit", "time_format", "zone"];
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> Option<RouteSettings> {
     let accepted = "a topic such as \"plant/{device}/{sensor}\"; {device...} takes several levels";
@@ -20,16 +23,23 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<RouteSettings> {
     let topic = section.parsed("topic", accepted, TopicTemplate::parse);
     let retained = section.choice("retained", [("skip", Retained::Skip), ("accept", Retained::Accept)]);
     let format = section.choice("format", [("json", Format::Json), ("plain", Format::Plain)]);
+    let numbers = numbers(section);
     let layout = json(section);
     let payload = match format {
-        Format::Json => PayloadFormat::Json(layout?),
+        Format::Json => {
+            if numbers == (NumberFormat { quotes: Quotes::Refused, decimal: Decimal::Comma }) {
+                let why = "JSON has a decimal comma in quotes only; add numbers = \"quoted\"";
+                section.rule(&["decimal", "numbers"], why);
+            }
+            PayloadFormat::Json(layout?.with_numbers(numbers))
+        }
         Format::Plain => {
             for key in JSON_KEYS {
                 if section.has(key) {
                     section.rule(&[key, "format"], "a plain payload is one number; this key needs format = \"json\"");
                 }
             }
-            PayloadFormat::Plain
+            PayloadFormat::Plain(numbers)
         }
     };
     match RouteSettings::new(topic?, payload, retained) {
@@ -42,6 +52,13 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<RouteSettings> {
             section.rule(&["sensor", "values", "topic"], why);
             None
         }
+    }
+}
+
+fn numbers(section: &mut Section<'_, '_>) -> NumberFormat {
+    NumberFormat {
+        quotes: section.choice("numbers", [("bare", Quotes::Refused), ("quoted", Quotes::Accepted)]),
+        decimal: section.choice("decimal", [(".", Decimal::Point), (",", Decimal::Comma)]),
     }
 }
 
@@ -70,7 +87,22 @@ fn json(section: &mut Section<'_, '_>) -> Option<JsonLayout> {
         Some(all) => ValueAt::All(all),
         None => ValueAt::Pointer(value.or_else(|| JsonPointer::parse("/value").ok())?),
     };
-    let time = time.map(|pointer| TimeAt { pointer, unit });
+    let accepted = "a pattern as strftime has it, such as \"%d.%m.%Y %H:%M:%S\"";
+    let pattern = section.parsed("time_format", accepted, str::parse::<Pattern>);
+    if section.has("time_format") && section.has("time_unit") {
+        section.rule(&["time_unit", "time_format"], "time_format says how times are written; leave one of them out");
+    }
+    let accepted = "a place such as \"Europe/Berlin\", or a distance from UTC such as \"+02:00\"";
+    let zone = section.parsed("zone", accepted, str::parse::<Zone>).unwrap_or_default();
+    let form = pattern.map_or(TimeForm::Usual(unit), TimeForm::Pattern);
+    let time = time.map(|pointer| TimeAt { pointer, form, zone });
+    if time.is_none() {
+        for key in ["time_unit", "time_format", "zone"] {
+            if section.has(key) && section.has("time") {
+                section.rule(&[key, "time"], "with time = \"\" readings have no time of their own, so this is unused");
+            }
+        }
+    }
     match JsonLayout::new(at, each, value, sensor, time) {
         Ok(layout) => Some(layout),
         Err(why) => {

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::reader::Notes;
-use super::{ClockSource, Config};
+use super::{ClockSource, Config, without_effect};
 use crate::features::{Bounds, FeatureSettings, Plan};
 use crate::time::Span;
 
@@ -210,5 +210,6 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
     if config.clock == ClockSource::Event && config.limits.max_ahead.is_some() {
         warn("limits.max_ahead", "nothing is ahead of the event clock, so this is unused; remove it".to_owned());
     }
+    warnings.extend(without_effect::warnings(config));
     warnings
 }

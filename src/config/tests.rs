@@ -297,6 +297,11 @@ fn a_route_must_name_device_and_sensor_exactly_once() {
         ("topic = \"{device}/{sensor}\"\neach = \"columns\"\ntime = \"\"", "4:8: mqtt.route[1].time: columns need a pointer to the column of times".to_owned()),
         ("topic = \"{device}/{sensor}\"\nvalue = \"/ts/v\"", "3:9: mqtt.route[1].value: the time at /ts holds the value at /ts/v; they must lie apart".to_owned()),
         ("topic = \"{device}/{sensor}\"\nformat = \"plain\"\nat = \"/a\"", "4:6: mqtt.route[1].at: a plain payload is one number; this key needs format = \"json\"".to_owned()),
+        ("topic = \"{device}/{sensor}\"\nformat = \"plain\"\nzone = \"UTC\"", "4:8: mqtt.route[1].zone: a plain payload is one number; this key needs format = \"json\"".to_owned()),
+        ("topic = \"{device}/{sensor}\"\nzone = \"Europe/Berlim\"", "3:8: mqtt.route[1].zone: found \"Europe/Berlim\": 'Europe/Berlim' is not a zone; write a place such as Europe/Berlin, or a distance from UTC such as +02:00; accepted: a place such as \"Europe/Berlin\", or a distance from UTC such as \"+02:00\"".to_owned()),
+        ("topic = \"{device}/{sensor}\"\ntime = \"\"\nzone = \"UTC\"", "4:8: mqtt.route[1].zone: with time = \"\" readings have no time of their own, so this is unused".to_owned()),
+        ("topic = \"{device}/{sensor}\"\ntime_format = \"%d.%m.%Y\"\ntime_unit = \"s\"", "4:13: mqtt.route[1].time_unit: time_format says how times are written; leave one of them out".to_owned()),
+        ("topic = \"{device}/{sensor}\"\ndecimal = \",\"", "3:11: mqtt.route[1].decimal: JSON has a decimal comma in quotes only; add numbers = \"quoted\"".to_owned()),
         ("topic = \"{device}/{sensor}\"\nvalue = \"a\"", "3:9: mqtt.route[1].value: found \"a\": the pointer \"a\" does not begin with '/'; write /a, or nothing for the whole document; accepted: a JSON pointer such as \"/data/value\", or \"\" for the whole".to_owned()),
     ] {
         let all = mistakes(&format!("[[mqtt.route]]\n{route}\n[mqtt.listen]\n"));
@@ -581,6 +586,117 @@ fn what_is_seldom_meant_is_warned_of() {
     assert_eq!(warned(&format!("clock = \"event\"\n{LEAST}")), [] as [&str; 0]);
 }
 
+/// What is warned of, as `key: advice`, with one source and no route beside those of the text.
+fn warned_of(text: &str) -> Vec<String> {
+    let file = PathBuf::from("config.toml");
+    let warnings = Config::parse(&format!("{text}\n[mqtt.listen]\n"), &file).unwrap().warnings();
+    warnings.iter().map(ToString::to_string).collect()
+}
+
+const PLANT: &str = "[[mqtt.route]]\ntopic = \"plant/{device}/{sensor}\"\n";
+
+#[test]
+fn routes_that_are_never_used_are_warned_of() {
+    let route = |topic: &str| format!("[[mqtt.route]]\ntopic = \"{topic}\"\n");
+    assert_eq!(
+        warned_of(&(route("{device...}/{sensor}") + PLANT)),
+        [
+            "mqtt.route: the route of \"plant/{device}/{sensor}\" is never used: that of \"{device...}/{sensor}\" stands before it \
+          and takes all its topics; put the narrower one first, or remove it"
+        ]
+    );
+    assert_eq!(
+        warned_of(&(PLANT.to_owned() + &route("{device...}/{sensor}"))),
+        [""; 0],
+        "the narrower one comes first"
+    );
+    assert!(warned_of(&route(" plant/{device}/{sensor}"))[0].starts_with("mqtt.route: the level \" plant\" of"));
+}
+
+#[test]
+fn subscriptions_of_which_a_broker_may_deliver_copies_are_warned_of() {
+    let broker = "[mqtt.connect]\nport = 1884\n";
+    let routes = |more: &str| {
+        format!(
+            "{broker}[[mqtt.route]]\ntopic = \"{{device}}/x/{{sensor...}}\"\n{more}\
+             [[mqtt.route]]\ntopic = \"hall/{{device}}/{{sensor...}}\"\n{more}"
+        )
+    };
+    let said = warned_of(&routes("format = \"plain\"\n"));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("mqtt.route: the subscriptions +/x/# and hall/+/# overlap: some brokers deliver"),
+        "{said:?}"
+    );
+    assert_eq!(warned_of(&routes("")), [""; 0], "a reading with a time of its own counts once");
+    // One subscription covers the other, so that only one is made.
+    let nested = "[[mqtt.route]]\ntopic = \"hall/{device}/{sensor}\"\nformat = \"plain\"\n\
+                  [[mqtt.route]]\ntopic = \"{device...}/{sensor}\"\nformat = \"plain\"\n";
+    assert_eq!(warned_of(&format!("{broker}{nested}")), [""; 0]);
+}
+
+#[test]
+fn filters_that_are_never_used_are_warned_of() {
+    let filter = |pattern: &str| format!("[[filter]]\nsensors = \"{pattern}\"\nmin = 0\n");
+    let said = warned_of(&(filter("*") + &filter("*/temp") + PLANT));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("filter: the filter of \"*/temp\" is never used: that of \"*\" stands before it"),
+        "{said:?}"
+    );
+    assert_eq!(warned_of(&(filter("*/temp") + &filter("*") + PLANT)), [""; 0]);
+    let said = warned_of(&(filter("hall/press/temp") + PLANT));
+    assert!(said[0].starts_with("filter: \"hall/press/temp\" fits no sensor that a route can name"), "{said:?}");
+    let deep = PLANT.replace("{device}", "{device...}");
+    assert_eq!(warned_of(&(filter("hall/press/temp") + &deep)), [""; 0]);
+}
+
+#[test]
+fn columns_of_sensors_that_no_route_can_name_are_warned_of() {
+    let features = |pattern: &str, column: &str| {
+        format!("[[features]]\nsensors = \"{pattern}\"\ncolumns = [\"mean\", \"{column}\"]\n")
+    };
+    let said = warned_of(&(features("*", "oil/temp.mean") + PLANT));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("features: a column for \"*\" is of the sensor \"oil/temp\", which no route can name"),
+        "{said:?}"
+    );
+    assert_eq!(warned_of(&(features("*", "temp.mean") + PLANT)), [""; 0]);
+    let said = warned_of(&(features("a/b/c", "temp.mean") + PLANT));
+    assert!(said[0].starts_with("features: \"a/b/c\" fits no sensor"), "{said:?}");
+    let by_payload = "[[mqtt.route]]\ntopic = \"plant/{device}\"\nvalues = \"\"\n";
+    assert_eq!(warned_of(&(features("*", "oil/temp.mean") + by_payload)), [""; 0], "keys may hold slashes");
+}
+
+#[test]
+fn misspelt_parts_of_the_log_are_warned_of() {
+    let warned = |level: &str| warned_of(&format!("[log]\nlevel = \"{level}\"\n{PLANT}"));
+    for (level, says) in [
+        (
+            "info,anomalyd::stoer=debug",
+            "log.level: there is no part \"anomalyd::stoer\", so that its level does nothing; did you mean anomalyd::store?",
+        ),
+        ("anomalyd::store::jurnal=debug", "did you mean anomalyd::store::journal?"),
+        ("info,anomalid=debug", "log.level: \"anomalid\" is no part of the daemon: its parts begin with anomalyd"),
+        ("anomalyd::something_else[span]=debug", "the parts are codec, "),
+    ] {
+        let said = warned(level);
+        assert!(said.len() == 1 && said[0].contains(says), "{level}: {said:?}");
+    }
+    for level in [
+        "info",
+        "info,anomalyd=debug",
+        "anomalyd::store=debug",
+        "anomalyd::actors::broker=trace,rumqttc=debug",
+        "anomalyd::store::journal::any=debug",
+        "anomalyd::sto=debug",
+        "[span]=debug",
+    ] {
+        assert_eq!(warned(level), [""; 0], "{level}");
+    }
+}
+
 #[test]
 fn verdicts_that_come_back_to_the_daemon_are_warned_of() {
     let warned = |route: &str, topic: &str| {
@@ -641,6 +757,12 @@ fn the_settings_hash_covers_what_verdicts_depend_on_and_nothing_else() {
         "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\nvalue = \"/a\"",
         "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\ntime = \"\"",
         "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\ntime_unit = \"ms\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\ntime_format = \"%s\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\nzone = \"Europe/Berlin\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\nzone = \"+01:00\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\nnumbers = \"quoted\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\nnumbers = \"quoted\"\ndecimal = \",\"",
+        "[[mqtt.route]]\ntopic = \"a/{device}/{sensor}\"\nformat = \"plain\"\ndecimal = \",\"",
         "[[mqtt.route]]\ntopic = \"a/{device}\"\nsensor = \"/tag\"",
         "[[mqtt.route]]\ntopic = \"a/{device}\"\nvalues = \"/value\"",
         "[[features]]\nsensors = \"*\"\ncolumns = [\"mean\"]",

@@ -20,6 +20,7 @@ use crate::config::{ClockSource, Config};
 use crate::features::{Assigner, Bounds};
 use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
+use crate::ingest::subscription::subscriptions;
 use crate::interval::Cut;
 use crate::model::Limits;
 use crate::pipeline::{HeldSettings, PipelineSettings};
@@ -231,7 +232,7 @@ impl Settings {
 }
 
 fn broker(connect: &ConnectSettings, config: &Config) -> BrokerSettings {
-    let subscriptions = config.mqtt.routes.iter().map(|route| route.topic().subscription()).collect();
+    let subscriptions = subscriptions(config.mqtt.routes.iter().map(RouteSettings::topic));
     BrokerSettings {
         keep_alive: connect.keep_alive.to_std(),
         qos: connect.qos,

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use crate::ingest::assumed_zones::AssumedZones;
 use crate::ingest::passed_over::PassedOver;
+use crate::ingest::zone::Zone;
 use crate::reading::{Reading, RejectReason, Rejects};
 
 /// Decoded messages of one source: the unit that is made durable, and then acknowledged.
@@ -12,6 +14,8 @@ pub struct Batch {
     pub readings: Vec<Reading>,
     /// Which of them have no time of their own, and bear that of their arrival.
     pub arrivals: ArrivalRuns,
+    /// The zones of those whose times name none.
+    pub zones: AssumedZones,
     /// What was not accepted.
     pub rejects: Rejects,
     /// What is too far ahead of the system's clock: whether it is refused is up to whether that clock is right.
@@ -37,6 +41,12 @@ impl Batch {
         self.readings.push(reading);
     }
 
+    /// Adds a reading that bears its own time, which was taken as one of `zone` as it names none.
+    pub fn push_in_zone(&mut self, reading: Reading, zone: Zone) {
+        self.zones.push(self.readings.len(), zone);
+        self.readings.push(reading);
+    }
+
     /// Adds a reading that bears the time of its arrival.
     pub fn push_arrived(&mut self, reading: Reading) {
         self.arrivals.push(self.readings.len());
@@ -47,6 +57,7 @@ impl Batch {
     pub fn truncate(&mut self, length: usize) {
         self.readings.truncate(length);
         self.arrivals.truncate(length);
+        self.zones.truncate(length);
     }
 
     /// Whether there is nothing in it.
@@ -59,6 +70,7 @@ impl Batch {
         self.readings.len() * size_of::<Reading>()
             + self.ahead.len() * size_of::<AheadReading>()
             + self.arrivals.0.len() * size_of::<Range<usize>>()
+            + self.zones.size_bytes()
             + self.rejects.kept().len() * 512
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::ingest::batch::{AheadReading, Batch};
 use crate::ingest::filter::{Filter, FilterSettings, Filters, PlausibleTimes, TimeCheck};
 use crate::ingest::passed_over::{KindsTold, PassedOver};
+use crate::ingest::payload::time::PayloadTime;
 use crate::ingest::payload::{self, Care, Fault, Item, PayloadReading};
 use crate::ingest::route::{Retained, RouteSettings};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
@@ -161,7 +162,7 @@ impl Topic {
         let mut passed_over = PassedOver::default();
         let mut told = self.told;
         let source = &mut self.source;
-        let read = payload::read(route.payload(), message.payload, care, &mut |item| match item {
+        let read = payload::read(route.payload(), message.payload, care, received, &mut |item| match item {
             Item::Reading(found) => {
                 if let Err((origin, reason)) = admission.admit(source, &found, received, batch, memory_bytes) {
                     let origin = origin.as_deref().unwrap_or(message.topic);
@@ -242,11 +243,15 @@ impl Admission {
         received: Timestamp,
         batch: &mut Batch,
     ) -> Result<(), Refused> {
-        let time = found.time.unwrap_or(received);
+        let PayloadTime { time, assumed } = found.time.unwrap_or(PayloadTime { time: received, assumed: None });
+        let noted = |reason: RejectReason| match assumed {
+            Some(zone) => reason.noted(zone.note(time, received)),
+            None => reason,
+        };
         let (plausible, ahead) = match self.times.check(time, received) {
             TimeCheck::Plausible => (Ok(()), None),
-            TimeCheck::Ahead(reason) => (Ok(()), Some(reason)),
-            TimeCheck::Refused(reason) => (Err(reason), None),
+            TimeCheck::Ahead(reason) => (Ok(()), Some(noted(reason))),
+            TimeCheck::Refused(reason) => (Err(noted(reason)), None),
         };
         let passed = plausible.and_then(|()| sensor.filter.check(found.value));
         let id = passed.and_then(|()| match sensor.id {
@@ -259,10 +264,11 @@ impl Admission {
         });
         let sensor = id.map_err(|reason| (Some(sensor.name.to_string()), reason))?;
         let reading = Reading { sensor, time, value: found.value };
-        match (ahead, found.time) {
-            (Some(reason), _) => batch.ahead.push(AheadReading { reading, reason }),
-            (None, Some(_)) => batch.push(reading),
-            (None, None) => batch.push_arrived(reading),
+        match (ahead, found.time, assumed) {
+            (Some(reason), ..) => batch.ahead.push(AheadReading { reading, reason }),
+            (None, Some(_), Some(zone)) => batch.push_in_zone(reading, zone),
+            (None, Some(_), None) => batch.push(reading),
+            (None, None, _) => batch.push_arrived(reading),
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! From a message to readings or rejects: packets, topics, payloads, filters. Knows no sockets, actors or store.
 
+pub mod assumed_zones;
 pub mod batch;
+pub mod decimal;
 pub mod decoder;
 pub mod filter;
 pub mod history;
@@ -9,4 +11,7 @@ pub mod passed_over;
 pub mod payload;
 pub mod route;
 pub mod session;
+pub mod subscription;
 pub mod topic;
+pub mod written_time;
+pub mod zone;

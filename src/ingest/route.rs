@@ -1,8 +1,12 @@
 //! Routes: which topics carry readings, and how their payloads are laid out.
 
+use crate::ingest::decimal::Decimal;
 pub use crate::ingest::payload::pointer::{JsonPointer, PointerError};
 use crate::ingest::payload::tree::{Leaf, Tree};
 pub use crate::ingest::topic::{TopicError, TopicTemplate};
+use crate::ingest::written_time::Pattern;
+use crate::ingest::zone::Zone;
+use crate::sensor_pattern::NameShape;
 
 /// One `[[mqtt.route]]`: the messages that it takes and how it reads them. Every reading that it finds has a name.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +34,7 @@ impl RouteSettings {
     /// When not exactly one of topic and payload names the sensor.
     pub fn new(topic: TopicTemplate, payload: PayloadFormat, retained: Retained) -> Result<Self, RouteError> {
         let payload_names = match &payload {
-            PayloadFormat::Plain => false,
+            PayloadFormat::Plain(_) => false,
             PayloadFormat::Json(layout) => layout.names_sensor(),
         };
         match (topic.names_sensor(), payload_names) {
@@ -43,6 +47,16 @@ impl RouteSettings {
     /// The topics that it takes, and where they name the device and the sensor.
     pub fn topic(&self) -> &TopicTemplate {
         &self.topic
+    }
+
+    /// Which names its sensors can have.
+    pub fn nameable(&self) -> NameShape {
+        self.topic.nameable()
+    }
+
+    /// Whether a reading is told from a repeat by its own time.
+    pub fn has_time(&self) -> bool {
+        matches!(&self.payload, PayloadFormat::Json(JsonLayout { time: Some(_), .. }))
     }
 
     /// How payloads are laid out.
@@ -61,9 +75,33 @@ impl RouteSettings {
 #[expect(clippy::large_enum_variant, reason = "there is one a route, and every message would follow the pointer")]
 pub enum PayloadFormat {
     /// The payload is one number in text. Its time is when it came in.
-    Plain,
+    Plain(NumberFormat),
     /// JSON.
     Json(JsonLayout),
+}
+
+/// How numbers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NumberFormat {
+    /// Whether they may stand in quotes.
+    pub quotes: Quotes,
+    /// What parts their fraction. Numbers of JSON outside quotes always have a point.
+    pub decimal: Decimal,
+}
+
+impl Default for NumberFormat {
+    fn default() -> Self {
+        Self { quotes: Quotes::Refused, decimal: Decimal::Point }
+    }
+}
+
+/// Whether a number may stand in quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quotes {
+    /// What stands in quotes is text.
+    Refused,
+    /// What stands in quotes and reads as a number is one.
+    Accepted,
 }
 
 /// Where a JSON payload keeps its readings.
@@ -74,6 +112,7 @@ pub struct JsonLayout {
     pub(crate) value: ValueAt,
     pub(crate) sensor: Option<JsonPointer>,
     pub(crate) time: Option<TimeAt>,
+    pub(crate) numbers: NumberFormat,
     /// The pointers below `at`, all in one.
     pub(super) tree: Tree,
 }
@@ -146,7 +185,12 @@ impl JsonLayout {
             }
         }
         let tree = Tree::new(&leaves, all);
-        Ok(Self { at, each, value, sensor, time, tree })
+        Ok(Self { at, each, value, sensor, time, numbers: NumberFormat::default(), tree })
+    }
+
+    /// The same layout, with values written so.
+    pub fn with_numbers(self, numbers: NumberFormat) -> Self {
+        Self { numbers, ..self }
     }
 
     fn names_sensor(&self) -> bool {
@@ -172,20 +216,38 @@ pub enum ValueAt {
     /// At this pointer.
     Pointer(JsonPointer),
     /// Every member of the object at this pointer that is a number is the value of a sensor, named by its key. Other
-    /// members are passed over, and so is the reading's time if it stands among them.
+    /// members are passed over, and counted; the reading's time, if it stands among them, is not counted.
     All(JsonPointer),
 }
 
-/// Where the time is, and what it counts.
+/// Where the time is, and how it is written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeAt {
     /// The pointer to it.
     pub pointer: JsonPointer,
-    /// What a number counts.
-    pub unit: TimeUnit,
+    /// How it is written.
+    pub form: TimeForm,
+    /// The zone of a time that names none.
+    pub zone: Zone,
 }
 
-/// What a time written as a number counts since the epoch. A time written as text is RFC 3339 whatever the unit.
+impl TimeAt {
+    /// A time in the usual form, and of UTC if it names no zone.
+    pub fn usual(pointer: JsonPointer, unit: TimeUnit) -> Self {
+        Self { pointer, form: TimeForm::Usual(unit), zone: Zone::default() }
+    }
+}
+
+/// How a time is written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TimeForm {
+    /// As a number, in quotes or without, which counts this; or as text in the forms of ISO 8601 and RFC 3339.
+    Usual(TimeUnit),
+    /// By a pattern.
+    Pattern(Pattern),
+}
+
+/// What a time written as a number counts since the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeUnit {
     /// Told by its size: below 1e11 seconds, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds. So
@@ -219,7 +281,7 @@ mod tests {
     }
 
     fn time(text: &str) -> Option<TimeAt> {
-        Some(TimeAt { pointer: pointer(text), unit: TimeUnit::Auto })
+        Some(TimeAt::usual(pointer(text), TimeUnit::Auto))
     }
 
     fn layout(
@@ -255,10 +317,13 @@ mod tests {
         let value = ValueAt::Pointer(pointer("/v"));
         let named = || PayloadFormat::Json(layout(Each::Object, value.clone(), Some("/s"), None).unwrap());
         let all = || PayloadFormat::Json(layout(Each::Object, ValueAt::All(pointer("")), None, None).unwrap());
-        assert_eq!(route("{device}/{sensor}", PayloadFormat::Plain), Ok(()));
+        assert_eq!(route("{device}/{sensor}", PayloadFormat::Plain(NumberFormat::default())), Ok(()));
         assert_eq!(route("{device}", named()), Ok(()));
         assert_eq!(route("{device}", all()), Ok(()));
-        assert_eq!(route("{device}", PayloadFormat::Plain), Err(RouteError::NoSensor("{device}".to_owned())));
+        assert_eq!(
+            route("{device}", PayloadFormat::Plain(NumberFormat::default())),
+            Err(RouteError::NoSensor("{device}".to_owned()))
+        );
         for payload in [named(), all()] {
             let refused = route("{device}/{sensor}", payload);
             assert_eq!(refused, Err(RouteError::TwoSensors("{device}/{sensor}".to_owned())));

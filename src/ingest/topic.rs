@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::sensor::SensorName;
+use crate::sensor_pattern::{NameShape, Slashes};
 
 /// A topic with placeholders: `plant/{device}/{sensor}`.
 ///
@@ -143,6 +144,44 @@ impl TopicTemplate {
         }
         found.take(several, rest)?;
         found.names()
+    }
+
+    /// Whether it takes every topic that `other` takes.
+    pub fn covers(&self, other: &Self) -> bool {
+        // What the fewest and more levels than any of ours show holds for all numbers between: a level of ours that
+        // stands against several of the other's must take whatever comes.
+        [1, self.levels.len() + 1].into_iter().all(|several| self.names(&other.example(several)).is_some())
+    }
+
+    /// A topic that it takes, with a level that stands in no template for each placeholder, or so many for one of several.
+    fn example(&self, several: usize) -> String {
+        const UNLIKE_ANY: &str = "\u{1}";
+        let levels = self.levels.iter().flat_map(|level| match level {
+            Level::Literal(text) => std::iter::repeat_n(&**text, 1),
+            Level::Name(_, Extent::OneLevel) => std::iter::repeat_n(UNLIKE_ANY, 1),
+            Level::Name(_, Extent::SeveralLevels) => std::iter::repeat_n(UNLIKE_ANY, several),
+        });
+        levels.collect::<Vec<_>>().join("/")
+    }
+
+    /// Which names the sensors of such topics can have.
+    pub fn nameable(&self) -> NameShape {
+        let slashes = |kind| {
+            let level = self.levels.iter().find(|level| matches!(level, Level::Name(named, _) if *named == kind));
+            match level {
+                Some(Level::Name(_, Extent::OneLevel)) => Slashes::None,
+                _ => Slashes::Any,
+            }
+        };
+        NameShape { device: slashes(NameKind::Device), sensor: slashes(NameKind::Sensor) }
+    }
+
+    /// A literal level that begins or ends with a blank, which hardly any topic has.
+    pub fn level_with_blanks(&self) -> Option<&str> {
+        self.levels.iter().find_map(|level| match level {
+            Level::Literal(text) if text.trim() != &**text => Some(&**text),
+            _ => None,
+        })
     }
 
     /// The topic of a sensor.
@@ -308,12 +347,59 @@ mod tests {
         assert!(TopicTemplate::parse(&format!("{{device}}/{}", "x".repeat(65_536))).is_err());
     }
 
+    #[test]
+    fn a_route_that_takes_all_topics_of_another_covers_it() {
+        let template = |text| TopicTemplate::parse(text).unwrap();
+        for (outer, inner) in [
+            ("{device...}/{sensor}", "hall/{device}/{sensor}"),
+            ("a/{device...}", "a/{device}/b"),
+            ("{device}/{sensor}", "{sensor}/{device}"),
+            ("{device...}/x", "{device}/y/x"),
+        ] {
+            assert!(template(outer).covers(&template(inner)), "{outer} {inner}");
+            let both_ways = outer == "{device}/{sensor}";
+            assert_eq!(template(inner).covers(&template(outer)), both_ways, "{inner} {outer}");
+        }
+        assert!(!template("{device...}").covers(&template("$SYS/{device}")));
+        assert!(!template("{device}/x/{sensor...}").covers(&template("{device}/{sensor...}")));
+    }
+
+    #[test]
+    fn a_template_tells_which_names_it_can_give() {
+        let nameable = |text| TopicTemplate::parse(text).unwrap().nameable();
+        assert_eq!(nameable("{device}/{sensor}"), NameShape { device: Slashes::None, sensor: Slashes::None });
+        assert_eq!(nameable("{device...}/{sensor}"), NameShape { device: Slashes::Any, sensor: Slashes::None });
+        assert_eq!(nameable("{device}"), NameShape { device: Slashes::None, sensor: Slashes::Any });
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn no_topic_breaks_a_template(topic in any::<String>(), template in "(\\{device\\}|\\{device\\.\\.\\.\\}|a|/){1,6}") {
             if let Ok(template) = TopicTemplate::parse(&template) {
                 let _ = template.names(&topic);
             }
+        }
+
+        #[test]
+        fn covering_is_what_topics_show(
+            a in "(\\{device\\}|\\{device\\.\\.\\.\\})((/|/a|/b|/\\$a|/\\{sensor\\}){0,2})",
+            b in "(a/|\\$a/)?(\\{device\\}|\\{device\\.\\.\\.\\})((/|/a|/\\{sensor\\.\\.\\.\\}|/\\{sensor\\}){0,2})",
+        ) {
+            let (Ok(a), Ok(b)) = (TopicTemplate::parse(&a), TopicTemplate::parse(&b)) else { return Ok(()) };
+            let mut topics: Vec<Vec<&str>> = vec![vec![]];
+            let mut covered = [true; 2];
+            for _ in 0..5 {
+                let longer = |topic: &Vec<&'static str>| ["a", "b", "z", "$a", ""].map(|level| [&topic[..], &[level]].concat());
+                topics = topics.iter().flat_map(longer).collect();
+                for topic in &topics {
+                    let topic = topic.join("/");
+                    let takes = [&a, &b].map(|template| template.names(&topic).is_some());
+                    covered[0] &= takes[0] || !takes[1];
+                    covered[1] &= takes[1] || !takes[0];
+                }
+            }
+            prop_assert_eq!([a.covers(&b), b.covers(&a)], covered, "{} {}", a, b);
         }
 
         #[test]

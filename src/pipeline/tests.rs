@@ -268,6 +268,22 @@ fn late_and_contradictory_readings_are_kept_as_rejects() {
     assert_eq!(kinds, [("press/a", "late"), ("press/a", "conflict")]);
 }
 
+#[test]
+fn a_late_reading_whose_time_names_no_zone_is_told_with_the_zone_that_was_assumed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process(directory.path(), Clock::Wall);
+    process.pipeline.close(at(60)).unwrap();
+    let mut batch = batch(&[reading(58, 1.0), reading(59, 1.0)]);
+    batch.zones.push(1, "Europe/Berlin".parse().unwrap());
+    process.pipeline.take(&mut batch, 0).unwrap();
+    process.pipeline.commit().unwrap();
+    let rejects = process.reader.rejects().unwrap();
+    let reasons: Vec<_> = rejects[0].kept.iter().map(|reject| (reject.kind.as_str(), reject.reason.as_str())).collect();
+    let late = |second| format!("its time 1970-01-01T00:00:{second}Z lies before the sensor's watermark");
+    assert!(matches!(&reasons[..], [("late", a), ("late", b)] if a.starts_with(&late(58)) && b.starts_with(&late(59))));
+    assert!(!reasons[0].1.contains("zone") && reasons[1].1.contains("names no zone, and Europe/Berlin was assumed"));
+}
+
 /// A reading that is late by more places than the second process keeps was accepted by the first, and must count.
 #[test]
 fn a_replay_under_a_smaller_bound_on_intervals_loses_nothing() {

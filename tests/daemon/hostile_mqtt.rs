@@ -24,7 +24,7 @@ fn what_cannot_be_read_or_believed_is_rejected_with_its_reason_and_breaks_nothin
         (flow, String::new(), "payload"),
         (flow, "{".repeat(60), "payload"),
         (flow, at("\"2026-03-02T06:00:00Z\"", "\"warm\""), "payload"),
-        (flow, at("\"2026-03-02T06:00:00Z\"", "NaN"), "payload"),
+        (flow, at("\"2026-03-02T06:00:00Z\"", "NaN"), "not_finite"),
         (flow, at("\"2026-03-02T06:00:00Z\"", "1e999"), "not_finite"),
         (flow, at("\"yesterday\"", "1"), "payload"),
         (flow, at("\"1970-01-01T00:00:01Z\"", "1"), "implausible_time"),

@@ -2,7 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ingest::batch::AheadReading;
-use crate::ingest::route::{Each, JsonLayout, JsonPointer, PayloadFormat, TimeAt, TimeUnit, TopicTemplate, ValueAt};
+use crate::ingest::route::{
+    Each, JsonLayout, JsonPointer, NumberFormat, PayloadFormat, TimeAt, TimeUnit, TopicTemplate, ValueAt,
+};
 use crate::sensor_pattern::SensorPattern;
 use crate::time::Span;
 
@@ -17,19 +19,19 @@ fn route(topic: &str, payload: PayloadFormat, retained: Retained) -> RouteSettin
 }
 
 fn json(each: Each, value: ValueAt, sensor: Option<&str>) -> PayloadFormat {
-    let time = Some(TimeAt { pointer: pointer("/t"), unit: TimeUnit::Nanoseconds });
+    let time = Some(TimeAt::usual(pointer("/t"), TimeUnit::Nanoseconds));
     PayloadFormat::Json(JsonLayout::new(pointer(""), each, value, sensor.map(pointer), time).unwrap())
 }
 
 fn routes() -> Vec<RouteSettings> {
     let value = || ValueAt::Pointer(pointer("/v"));
     vec![
-        route("plain/{device}/{sensor}", PayloadFormat::Plain, Retained::Skip),
+        route("plain/{device}/{sensor}", PayloadFormat::Plain(NumberFormat::default()), Retained::Skip),
         route("object/{device...}/{sensor}", json(Each::Object, value(), None), Retained::Accept),
         route("array/{device}", json(Each::Array, value(), Some("/s")), Retained::Skip),
         route("columns/{device}", json(Each::Columns, value(), Some("/s")), Retained::Skip),
         route("all/{device}", json(Each::Object, ValueAt::All(pointer("")), None), Retained::Skip),
-        route("{device}/{sensor...}", PayloadFormat::Plain, Retained::Skip),
+        route("{device}/{sensor...}", PayloadFormat::Plain(NumberFormat::default()), Retained::Skip),
     ]
 }
 
@@ -135,6 +137,27 @@ fn values_and_times_that_are_not_believed_are_refused_under_the_sensors_name() {
 }
 
 #[test]
+fn a_time_without_a_zone_that_is_not_believed_is_told_with_the_zone_that_would_fit() {
+    let mut bench = Bench::new(10);
+    // An hour ahead of NOW, as Berlin's clocks are of UTC in winter.
+    bench.send("object/p/x", r#"{"v":1,"t":"2018-08-29T00:00:03"}"#);
+    let reason = bench.last_reject().reason.to_string();
+    assert_eq!(bench.rejects(), [("implausible_time", 1)]);
+    assert!(
+        reason.contains("; it names no zone, and UTC was assumed; it is about 1h ahead of its arrival"),
+        "{reason}"
+    );
+    assert!(reason.contains("set zone = \"+01:00\" in its [[mqtt.route]]"), "{reason}");
+    bench.send("object/p/x", r#"{"v":1,"t":"2018-08-29T00:00:03Z"}"#);
+    assert!(!bench.last_reject().reason.to_string().contains("zone"));
+    // What is believed is told of later, when it turns out to be late.
+    bench.send("object/p/x", r#"{"v":1,"t":"2018-08-28T22:00:03Z"}"#);
+    bench.send("object/p/x", r#"{"v":1,"t":"2018-08-28T18:00:03"}"#);
+    let zones: Vec<_> = (0..3).map(|place| bench.batch.zones.of(place).map(|zone| zone.to_string())).collect();
+    assert_eq!(zones, [None, Some("UTC".to_owned()), None]);
+}
+
+#[test]
 fn a_sensor_gets_a_number_only_with_its_first_accepted_reading() {
     let mut bench = Bench::new(1);
     bench.send("plain/p/bounded", "99").send("plain/p/x", "NaN").send("all/p", r#"{"y":1,"t":0}"#);
@@ -204,7 +227,10 @@ fn a_bad_element_is_named_by_its_place() {
     let mut bench = Bench::new(10);
     bench.send("array/p", r#"[{"s":"x","v":1,"t":2000},{"s":"x","v":"1","t":2000},{"s":"x","v":2,"t":2001}]"#);
     assert_eq!(bench.batch.readings.len(), 2);
-    assert_eq!(bench.last_reject().reason.to_string(), "reading 1: the value at /v is text, not a number");
+    assert_eq!(
+        bench.last_reject().reason.to_string(),
+        "reading 1: the value at /v is a number in quotes; with numbers = \"quoted\" its route reads it"
+    );
 }
 
 #[test]

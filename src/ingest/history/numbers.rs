@@ -1,35 +1,9 @@
 //! The values of a history: from text to a number.
 
 use std::fmt;
-use std::str::FromStr;
 
 use super::times::cut;
-
-/// What parts a number's fraction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decimal {
-    /// `84.53`
-    Point,
-    /// `84,53`
-    Comma,
-}
-
-/// Why a text is no decimal mark.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a decimal mark; write '.' or ','")]
-pub struct DecimalError(String);
-
-impl FromStr for Decimal {
-    type Err = DecimalError;
-
-    fn from_str(text: &str) -> Result<Self, DecimalError> {
-        match text {
-            "." => Ok(Self::Point),
-            "," => Ok(Self::Comma),
-            _ => Err(DecimalError(text.to_owned())),
-        }
-    }
-}
+use crate::ingest::decimal::Decimal;
 
 /// Why a text is no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,14 +1,9 @@
 //! The times of a history: from text to a point in time.
 
-use std::fmt;
-use std::str::FromStr;
-
-use chrono::format::{Item, Parsed, StrftimeItems, parse};
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
-
-use super::zone::{Meaning, Zone};
 use crate::ingest::payload::time::of_number;
 use crate::ingest::route::TimeUnit;
+use crate::ingest::written_time::{AnyTime, Mismatch, OutOfReach, Pattern, Rest, iso};
+use crate::ingest::zone::{Meaning, Zone};
 use crate::time::{Span, Timestamp};
 
 /// How the times of a history are written.
@@ -30,15 +25,6 @@ pub enum Written {
     Number(TimeUnit),
     /// By a pattern.
     Pattern(Pattern),
-}
-
-/// A time that names a zone, or one that does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AnyTime {
-    /// A point in time.
-    Exact(Timestamp),
-    /// What a clock showed.
-    Local(NaiveDateTime),
 }
 
 /// Why a text is no time.
@@ -203,7 +189,12 @@ impl TimeSettings {
             Written::Number(unit) => number(text, *unit)
                 .map(AnyTime::Exact)
                 .ok_or_else(|| TimeError::Number { text: cut(text), unit: words(*unit) }),
-            Written::Pattern(pattern) => pattern.read(text),
+            Written::Pattern(pattern) => pattern.read(text).map_err(|mismatch| match mismatch {
+                Mismatch::Form(problem) => {
+                    TimeError::Pattern { text: cut(text), pattern: pattern.to_string(), problem }
+                }
+                Mismatch::OutOfReach => TimeError::OutOfReach(cut(text)),
+            }),
         }
     }
 
@@ -241,12 +232,8 @@ impl AnyTime {
     /// # Errors
     /// When it is no such time.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        if let Some((local, offset)) = iso(text) {
-            let Some(offset) = offset else { return Ok(Self::Local(local)) };
-            let utc = local.checked_sub_offset(offset).and_then(|utc| utc.and_utc().timestamp_nanos_opt());
-            return utc
-                .map(|nanos| Self::Exact(Timestamp::from_nanos(nanos)))
-                .ok_or_else(|| TimeError::OutOfReach(cut(text)));
+        if let Some(time) = iso(text) {
+            return time.map_err(|OutOfReach| TimeError::OutOfReach(cut(text)));
         }
         if let Some(time) = number(text, TimeUnit::Auto) {
             let is_small = time.since(Timestamp::default()).max(Timestamp::default().since(time)) < SMALL;
@@ -263,84 +250,6 @@ fn number(text: &str, unit: TimeUnit) -> Option<Timestamp> {
 
 /// Below so many seconds a number may count from the beginning of a recording, or be a day such as 20180828.
 const SMALL: Span = Span::from_secs(100_000_000);
-
-/// Reads `YEAR-MONTH-DAY`, and the time and the zone behind it.
-fn iso(text: &str) -> Option<(NaiveDateTime, Option<FixedOffset>)> {
-    let mut rest = Rest(text.as_bytes());
-    let year = i32::try_from(rest.number(4, 4)?).ok()?;
-    let mark = [b'-', b'/'].into_iter().find(|mark| rest.take(*mark))?;
-    let month = rest.number(1, 2)?;
-    let day = rest.take(mark).then(|| rest.number(1, 2))??;
-    let date = NaiveDate::from_ymd_opt(year, month, day)?;
-    if rest.0.is_empty() {
-        return Some((date.and_time(NaiveTime::MIN), None));
-    }
-    if !rest.take(b'T') && !rest.take(b't') {
-        rest.take(b' ').then_some(())?;
-        while rest.take(b' ') {}
-    }
-    let hour = rest.number(1, 2)?;
-    let minute = rest.take(b':').then(|| rest.number(1, 2))??;
-    let (mut second, mut nanos) = (0, 0);
-    if rest.take(b':') {
-        second = rest.number(1, 2)?;
-        if rest.take(b'.') || rest.take(b',') {
-            nanos = rest.fraction()?;
-        }
-    }
-    if second == 60 {
-        // A leap second is counted on the next one.
-        (second, nanos) = (59, nanos + 1_000_000_000);
-    }
-    let time = NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)?;
-    Some((date.and_time(time), rest.offset()?))
-}
-
-/// What is left to read.
-struct Rest<'a>(&'a [u8]);
-
-impl Rest<'_> {
-    fn take(&mut self, byte: u8) -> bool {
-        let rest = self.0.strip_prefix(&[byte]);
-        self.0 = rest.unwrap_or(self.0);
-        rest.is_some()
-    }
-
-    /// A number of so many digits.
-    fn number(&mut self, least: usize, most: usize) -> Option<u32> {
-        let digits = self.0.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
-        let (digits, rest) = self.0.split_at_checked(digits).filter(|(digits, _)| digits.len() >= least)?;
-        self.0 = rest;
-        Some(digits.iter().fold(0, |number, digit| 10 * number + u32::from(digit - b'0')))
-    }
-
-    /// The nanoseconds behind a point. What lies below them is cut off.
-    fn fraction(&mut self) -> Option<u32> {
-        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (digits, rest) = self.0.split_at_checked(digits).filter(|(digits, _)| !digits.is_empty())?;
-        self.0 = rest;
-        let digits = digits.iter().map(|digit| u32::from(digit - b'0')).chain(std::iter::repeat(0));
-        Some(digits.take(9).fold(0, |number, digit| 10 * number + digit))
-    }
-
-    /// The zone at the end: `Some(None)` when there is none, `None` when there is something else.
-    fn offset(&mut self) -> Option<Option<FixedOffset>> {
-        while self.take(b' ') {}
-        let text = std::str::from_utf8(self.0).ok()?;
-        match text {
-            "" => Some(None),
-            "Z" | "z" | "UTC" | "GMT" => Some(Some(FixedOffset::east_opt(0)?)),
-            _ => {
-                let east = if self.take(b'+') { 1 } else { self.take(b'-').then_some(-1)? };
-                let hours = self.number(2, 2)?;
-                let minutes = if self.take(b':') || !self.0.is_empty() { self.number(2, 2)? } else { 0 };
-                let in_range = self.0.is_empty() && hours < 24 && minutes < 60;
-                let seconds = i32::try_from(3_600 * hours + 60 * minutes).ok()?;
-                in_range.then(|| FixedOffset::east_opt(east * seconds))?.map(Some)
-            }
-        }
-    }
-}
 
 /// What is wrong with a time whose year comes last.
 fn year_last(text: &str) -> Option<TimeError> {
@@ -367,68 +276,6 @@ fn year_last(text: &str) -> Option<TimeError> {
     let day = format!("%d{mark}%m{mark}{year}{time}");
     let month = format!("%m{mark}%d{mark}{year}{time}");
     Some(TimeError::YearLast { text: cut(text), day, month })
-}
-
-/// A pattern of times, as strftime has it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pattern {
-    text: String,
-    items: Vec<Item<'static>>,
-}
-
-/// Why a text is no pattern.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PatternError {
-    /// It holds what strftime does not know.
-    #[error("'{0}' holds a % that stands for nothing; write it as strftime has it, such as %d.%m.%Y %H:%M:%S")]
-    Unknown(String),
-    /// It leaves out what a time needs.
-    #[error(
-        "'{0}' does not hold a whole time; it needs a day, and with an hour also a minute, such as %d.%m.%Y %H:%M:%S"
-    )]
-    Incomplete(String),
-}
-
-impl FromStr for Pattern {
-    type Err = PatternError;
-
-    fn from_str(text: &str) -> Result<Self, PatternError> {
-        let items = StrftimeItems::new(text).parse_to_owned();
-        let items = items.map_err(|_| PatternError::Unknown(text.to_owned()))?;
-        let pattern = Self { text: text.to_owned(), items };
-        // Whatever is missing is missing from any time that the pattern writes.
-        let example = DateTime::from_timestamp(1_535_497_205, 0).unwrap_or_default();
-        let example = example.format_with_items(pattern.items.iter());
-        let mut written = String::new();
-        let is_written = fmt::write(&mut written, format_args!("{example}")).is_ok();
-        match pattern.read(&written) {
-            Ok(_) if is_written => Ok(pattern),
-            _ => Err(PatternError::Incomplete(text.to_owned())),
-        }
-    }
-}
-
-impl Pattern {
-    fn read(&self, text: &str) -> Result<AnyTime, TimeError> {
-        let refused = |problem| TimeError::Pattern { text: cut(text), pattern: self.text.clone(), problem };
-        let mut parsed = Parsed::new();
-        parse(&mut parsed, text, self.items.iter()).map_err(refused)?;
-        let exact = |time: DateTime<FixedOffset>| {
-            let nanos = time.to_utc().timestamp_nanos_opt().ok_or_else(|| TimeError::OutOfReach(cut(text)))?;
-            Ok(AnyTime::Exact(Timestamp::from_nanos(nanos)))
-        };
-        if parsed.offset().is_some() {
-            return exact(parsed.to_datetime().map_err(refused)?);
-        }
-        if parsed.timestamp().is_some() {
-            let time = parsed.to_naive_datetime_with_offset(0).map_err(refused)?;
-            return exact(time.and_utc().fixed_offset());
-        }
-        let day = parsed.to_naive_date().map_err(refused)?;
-        let has_time = parsed.hour_mod_12().is_some() || parsed.minute().is_some();
-        let time = if has_time { parsed.to_naive_time().map_err(refused)? } else { NaiveTime::MIN };
-        Ok(AnyTime::Local(day.and_time(time)))
-    }
 }
 
 #[cfg(test)]

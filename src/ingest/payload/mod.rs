@@ -4,6 +4,7 @@
 
 pub(super) mod json;
 mod non_finite;
+mod number;
 pub(super) mod pointer;
 mod raw;
 pub(in crate::ingest) mod time;
@@ -12,6 +13,9 @@ pub(super) mod tree;
 use std::borrow::Cow;
 
 use crate::ingest::passed_over::MemberKind;
+use crate::ingest::payload::json::JsonReader;
+use crate::ingest::payload::number::NumberFault;
+use crate::ingest::payload::time::{PayloadTime, TimeFault};
 use crate::ingest::route::{JsonPointer, PayloadFormat};
 use crate::time::Timestamp;
 
@@ -21,8 +25,8 @@ pub(super) struct PayloadReading<'p> {
     /// The sensor, when the payload names it.
     pub(super) sensor: Option<Cow<'p, str>>,
     /// The time, when the payload has one.
-    pub(super) time: Option<Timestamp>,
-    /// The value. It may be infinite.
+    pub(super) time: Option<PayloadTime>,
+    /// The value. It may be infinite, or NaN.
     pub(super) value: f64,
 }
 
@@ -59,8 +63,8 @@ pub(super) enum Care {
 /// What is wrong with a payload, or with one of its readings.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault<'t> {
-    #[error("the payload is not a number")]
-    NotANumber,
+    #[error("the payload is {0}")]
+    NotANumber(NumberFault),
     #[error("the payload is not UTF-8 text: {0}")]
     NotText(std::str::Utf8Error),
     #[error("the payload is not JSON that can be read: {0}")]
@@ -79,15 +83,18 @@ pub(super) enum Fault<'t> {
     Missing { what: &'static str, at: &'t JsonPointer },
     #[error("the {what} at {at} is {kind}, not {expected}")]
     Kind { what: &'static str, at: &'t JsonPointer, kind: &'static str, expected: &'static str },
-    #[error("the time at {0} is not RFC 3339, or lies outside the years 1677 to 2262")]
-    Time(&'t JsonPointer),
+    #[error("the value at {at} is {fault}")]
+    Number { at: &'t JsonPointer, fault: NumberFault },
+    #[error("the time at {at} {fault}")]
+    Time { at: &'t JsonPointer, fault: TimeFault },
     #[error("two members have the same name")]
     Ambiguous,
 }
 
 /// Reads a payload. Hands what it holds to `sink`: at least one reading or fault, unless it fails.
 ///
-/// Bytes that firmware leaves around it are taken off: a byte order mark before it, NUL behind it.
+/// Bytes that firmware leaves around it are taken off: a byte order mark before it, NUL behind it. `received` is when it
+/// came in.
 ///
 /// # Errors
 /// When the payload as a whole cannot be read. What was handed over before does not count then.
@@ -95,18 +102,24 @@ pub(super) fn read<'t>(
     format: &'t PayloadFormat,
     payload: &[u8],
     care: Care,
+    received: Timestamp,
     sink: &mut impl for<'p> FnMut(Item<'t, 'p>),
 ) -> Result<(), Fault<'t>> {
     let text = str::from_utf8(payload).map_err(Fault::NotText)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\0', '\r', '\n', ' ']);
-    match (format, care) {
-        (PayloadFormat::Plain, _) => {
-            let value = text.trim().parse().map_err(|_| Fault::NotANumber)?;
+    match format {
+        PayloadFormat::Plain(numbers) => {
+            let value = number::of_plain(text.trim(), *numbers).map_err(Fault::NotANumber)?;
             sink(Item::Reading(PayloadReading { sensor: None, time: None, value }));
             Ok(())
         }
-        (PayloadFormat::Json(layout), Care::Quick) => json::read(layout, text, care, sink),
-        (PayloadFormat::Json(layout), Care::Careful) => json::read(layout, &non_finite::spelled_out(text), care, sink),
+        PayloadFormat::Json(layout) => {
+            let reader = JsonReader { layout, care, received };
+            match care {
+                Care::Quick => reader.read(text, sink),
+                Care::Careful => reader.read(&non_finite::spelled_out(text), sink),
+            }
+        }
     }
 }
 

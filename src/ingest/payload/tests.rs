@@ -1,12 +1,19 @@
 use super::*;
-use crate::ingest::route::{Each, JsonLayout, TimeAt, TimeUnit, ValueAt};
+use crate::ingest::decimal::Decimal;
+use crate::ingest::route::{Each, JsonLayout, NumberFormat, Quotes, TimeAt, TimeForm, TimeUnit, ValueAt};
+
+const NO_TIME: &str = "the time at /t is no time that can be read; accepted are the forms of ISO 8601 and RFC 3339, such as \
+                       2018-08-28T23:00:05Z, and numbers since 1970; time_format in the route reads other forms";
+
+/// 2018-10-28T01:30:02Z, in the second of two hours of Berlin.
+const RECEIVED: Timestamp = Timestamp::from_nanos(1_540_690_202_000_000_000);
 
 fn pointer(text: &str) -> JsonPointer {
     JsonPointer::parse(text).unwrap()
 }
 
 fn layout(at: &str, each: Each, value: &str, sensor: Option<&str>, time: Option<&str>) -> PayloadFormat {
-    let time = time.map(|at| TimeAt { pointer: pointer(at), unit: TimeUnit::Auto });
+    let time = time.map(|at| TimeAt::usual(pointer(at), TimeUnit::Auto));
     let value = match value.strip_suffix('*') {
         Some(all) => ValueAt::All(pointer(all)),
         None => ValueAt::Pointer(pointer(value)),
@@ -19,10 +26,10 @@ fn layout(at: &str, each: Each, value: &str, sensor: Option<&str>, time: Option<
 fn found(format: &PayloadFormat, payload: &str) -> Result<Vec<String>, String> {
     let attempt = |care| {
         let mut lines = Vec::new();
-        let whole = read(format, payload.as_bytes(), care, &mut |item| {
+        let whole = read(format, payload.as_bytes(), care, RECEIVED, &mut |item| {
             lines.push(match item {
                 Item::Reading(PayloadReading { sensor, time, value }) => {
-                    let time = time.map_or(String::new(), |time| format!("@{}", time.nanos()));
+                    let time = time.map_or(String::new(), |time| format!("@{}", time.time.nanos()));
                     format!("{}{time}={value}", sensor.unwrap_or_default())
                 }
                 Item::Fault { fault, .. } => fault.to_string(),
@@ -49,10 +56,11 @@ fn error(format: &PayloadFormat, payload: &str) -> String {
 #[test]
 fn a_plain_payload_is_one_decimal_number_with_blanks_around_it() {
     for (payload, value) in [("10.16", "=10.16"), (" -5\r\n", "=-5"), ("1e3", "=1000"), ("0.1", "=0.1"), ("+2", "=2")] {
-        assert_eq!(found(&PayloadFormat::Plain, payload), lines(&[value]), "{payload}");
+        assert_eq!(found(&PayloadFormat::Plain(NumberFormat::default()), payload), lines(&[value]), "{payload}");
     }
     for payload in ["", " ", "0x10", "1,5", "10.16 C", "1_000", "\"5\"", "--1", "1e", "true"] {
-        assert_eq!(error(&PayloadFormat::Plain, payload), "the payload is not a number", "{payload}");
+        let error = error(&PayloadFormat::Plain(NumberFormat::default()), payload);
+        assert!(error.starts_with("the payload is "), "{payload}: {error}");
     }
 }
 
@@ -69,7 +77,9 @@ fn an_object_is_read_through_pointers_whatever_else_it_holds() {
 fn the_whole_document_may_be_the_value() {
     let format = layout("", Each::Object, "", None, None);
     assert_eq!(found(&format, " 1.5 "), lines(&["=1.5"]));
-    assert_eq!(found(&format, "\"1.5\""), lines(&["the value at the top is text, not a number"]));
+    let quoted = "the value at the top is a number in quotes; with numbers = \"quoted\" its route reads it";
+    assert_eq!(found(&format, "\"1.5\""), lines(&[quoted]));
+    assert_eq!(found(&format, "\"warm\""), lines(&["the value at the top is text, not a number"]));
 }
 
 #[test]
@@ -94,10 +104,10 @@ fn one_bad_element_of_an_array_concerns_only_itself() {
         {"v":1,"v":2,"t":1},{"v":null,"t":1},{"t":2,"v":1e999},{"v":{},"t":1},{"v":1,"t":1e30},{"v":2,"t":"1970-01-01T00:00:01Z"}]}"#;
     let expected = [
         "@1000000000=1",
-        "the value at /v is text, not a number",
+        "the value at /v is a number in quotes; with numbers = \"quoted\" its route reads it",
         "the value at /v is missing",
         "the time at /t is missing",
-        "the time at /t is not RFC 3339, or lies outside the years 1677 to 2262",
+        NO_TIME,
         "the value at /v is missing",
         "the value at /v is missing",
         "the value at /v is missing",
@@ -106,7 +116,7 @@ fn one_bad_element_of_an_array_concerns_only_itself() {
         "the value at /v is null, not a number",
         "@2000000000=inf",
         "the value at /v is an object, not a number",
-        "the time at /t is not RFC 3339, or lies outside the years 1677 to 2262",
+        "the time at /t lies outside the years 1678 to 2261",
         "@1000000000=2",
     ];
     assert_eq!(found(&format, payload), lines(&expected));
@@ -141,7 +151,7 @@ fn a_payload_that_is_not_json_fails_as_a_whole() {
         assert!(error(&format, payload).starts_with("the payload is not JSON"), "{payload}");
     }
     let mut sink = |_: Item<'_, '_>| panic!("nothing is found in bytes that are no text");
-    assert!(matches!(read(&format, b"[1\xff]", Care::Quick, &mut sink), Err(Fault::NotText(_))));
+    assert!(matches!(read(&format, b"[1\xff]", Care::Quick, RECEIVED, &mut sink), Err(Fault::NotText(_))));
 }
 
 #[test]
@@ -219,7 +229,7 @@ fn what_is_not_finite_costs_its_own_reading_only() {
     let payload = r#"[{"v":NaN,"t":1},{"v":2,"t":NaN},{"v":3,"t":3},NaN,{"v":4,"t":4,"x":{"NaN":-nan}}]"#;
     let expected = [
         "@1000000000=inf",
-        "the time at /t is not RFC 3339, or lies outside the years 1677 to 2262",
+        "the time at /t lies outside the years 1678 to 2261",
         "@3000000000=3",
         "the value at /v is missing",
         "@4000000000=4",
@@ -245,8 +255,85 @@ fn what_only_a_careful_reading_finds_wrong_costs_its_own_reading_only() {
 #[test]
 fn marks_that_firmware_leaves_around_a_payload_are_taken_off() {
     for payload in ["\u{feff}1.5", "1.5\0", "1.5\r\n\0\0", "1.5\0\n"] {
-        assert_eq!(found(&PayloadFormat::Plain, payload), lines(&["=1.5"]), "{payload:?}");
+        assert_eq!(found(&PayloadFormat::Plain(NumberFormat::default()), payload), lines(&["=1.5"]), "{payload:?}");
         assert_eq!(found(&layout("", Each::Object, "", None, None), payload), lines(&["=1.5"]), "{payload:?}");
     }
     assert!(found(&layout("", Each::Array, "", None, None), "[1\0]").is_err());
+}
+
+#[test]
+fn numbers_in_quotes_are_values_where_the_route_says_so() {
+    let with = |value, numbers| match layout("", Each::Object, value, None, None) {
+        PayloadFormat::Json(layout) => PayloadFormat::Json(layout.with_numbers(numbers)),
+        plain @ PayloadFormat::Plain(_) => plain,
+    };
+    let quoted = NumberFormat { quotes: Quotes::Accepted, decimal: Decimal::Point };
+    let comma = NumberFormat { quotes: Quotes::Accepted, decimal: Decimal::Comma };
+    assert_eq!(found(&with("/v", quoted), r#"{"v":" 21.5 "}"#), lines(&["=21.5"]));
+    assert_eq!(found(&with("/v", quoted), r#"{"v":"nan"}"#), lines(&["=NaN"]), "no filter lets it pass");
+    assert_eq!(found(&with("/v", quoted), r#"{"v":"warm"}"#), lines(&["the value at /v is text, not a number"]));
+    let refused = "the value at /v is a number with a decimal comma; with decimal = \",\" its route reads it";
+    assert_eq!(found(&with("/v", quoted), r#"{"v":"21,5"}"#), lines(&[refused]));
+    assert_eq!(found(&with("/v", comma), r#"{"v":"21,5"}"#), lines(&["=21.5"]));
+    assert_eq!(found(&with("/v", comma), r#"{"v":21.5}"#), lines(&["=21.5"]), "JSON has points");
+    let members = r#"{"a":"1,5","b":2.5,"c":"idle","d":"3"}"#;
+    assert_eq!(found(&with("*", comma), members), lines(&["a=1.5", "b=2.5", "c: text", "d=3"]));
+    assert_eq!(found(&PayloadFormat::Plain(comma), "\"21,5\"\r\n"), lines(&["=21.5"]));
+}
+
+/// The time of a payload under a route's settings, as UTC, or what is wrong with it; and whether the zone was assumed.
+fn time_as(form: TimeForm, zone: &str, written: &str) -> (String, bool) {
+    let at = TimeAt { pointer: pointer("/t"), form, zone: zone.parse().unwrap() };
+    let value = ValueAt::Pointer(pointer("/v"));
+    let layout = JsonLayout::new(pointer(""), Each::Object, value, None, Some(at)).unwrap();
+    let mut time = (String::new(), false);
+    let payload = format!(r#"{{"v":1,"t":{written}}}"#);
+    read(&PayloadFormat::Json(layout), payload.as_bytes(), Care::Quick, RECEIVED, &mut |item| {
+        time = match item {
+            Item::Reading(PayloadReading { time: Some(time), .. }) => (time.time.to_string(), time.assumed.is_some()),
+            Item::Fault { fault, .. } => (fault.to_string(), false),
+            item => (format!("{item:?}"), false),
+        };
+    })
+    .unwrap();
+    time
+}
+
+#[test]
+fn a_time_without_a_zone_is_of_the_zone_of_its_route() {
+    let usual = |zone, written| time_as(TimeForm::Usual(TimeUnit::Auto), zone, written);
+    let exact = |text: &str| (text.to_owned(), false);
+    let assumed = |text: &str| (text.to_owned(), true);
+    assert_eq!(usual("UTC", "\"2018-07-01T12:00:05\""), assumed("2018-07-01T12:00:05Z"));
+    assert_eq!(usual("Europe/Berlin", "\"2018-07-01T12:00:05\""), assumed("2018-07-01T10:00:05Z"));
+    assert_eq!(usual("America/New_York", "\"20180701T120005\""), assumed("2018-07-01T16:00:05Z"));
+    assert_eq!(usual("+05:45", "\"2018-07-01 12:00\""), assumed("2018-07-01T06:15:00Z"));
+    for written in
+        ["\"2018-07-01T12:00:05+0000\"", "\"2018-07-01T12:00:05+00\"", "\"20180701T120005Z\"", "\"1530446405\""]
+    {
+        assert_eq!(usual("Europe/Berlin", written), exact("2018-07-01T12:00:05Z"), "{written}");
+    }
+    assert_eq!(usual("Europe/Berlin", "\"2018-07-01T12:00Z\""), exact("2018-07-01T12:00:00Z"));
+    assert_eq!(usual("UTC", "\"1530446405250\""), exact("2018-07-01T12:00:05.250Z"));
+    // Clocks are put ahead, and back: of two hours it is the one nearer to the arrival.
+    let left_out =
+        "the time at /t does not exist in Europe/Berlin, where clocks were put ahead; is it of another zone?";
+    assert_eq!(usual("Europe/Berlin", "\"2018-03-25T02:30:00\""), exact(left_out));
+    assert_eq!(usual("Europe/Berlin", "\"2018-10-28T02:30:00\""), assumed("2018-10-28T01:30:00Z"));
+    assert_eq!(usual("Europe/Berlin", "\"2017-10-29T02:30:00\""), assumed("2017-10-29T00:30:00Z"));
+    assert_eq!(usual("UTC", "\"2400-01-01T00:00:00\"").0, "the time at /t lies outside the years 1678 to 2261");
+    for written in ["\"\"", "\"soon\"", "\"28/11/26\"", "\"1530446405 s\""] {
+        assert_eq!(usual("UTC", written).0, NO_TIME, "{written}");
+    }
+}
+
+#[test]
+fn a_pattern_says_how_times_are_written() {
+    let by = |pattern: &str, written| time_as(TimeForm::Pattern(pattern.parse().unwrap()), "Europe/Berlin", written);
+    let expected = ("2018-07-01T10:00:05Z".to_owned(), true);
+    assert_eq!(by("%d.%m.%Y %H:%M:%S", "\"01.07.2018 12:00:05\""), expected);
+    assert_eq!(by("%Y%m%d%H%M%S", "20180701120005"), expected, "a number may be a pattern's");
+    assert_eq!(by("%d/%m/%y %H:%M:%S %z", "\"01/07/18 12:00:05 +0000\"").0, "2018-07-01T12:00:05Z");
+    let refused = by("%d.%m.%Y %H:%M:%S", "\"2018-07-01T12:00:05Z\"").0;
+    assert!(refused.starts_with("the time at /t is not written as the route's time_format says: "), "{refused}");
 }

@@ -1,7 +1,70 @@
 //! Times as payloads write them.
 
-use crate::ingest::route::TimeUnit;
+use crate::ingest::payload::raw;
+use crate::ingest::route::{TimeAt, TimeForm, TimeUnit};
+use crate::ingest::written_time::{AnyTime, Mismatch, OutOfReach, iso};
+use crate::ingest::zone::{Meaning, Zone, nearer};
 use crate::time::Timestamp;
+
+/// The time of a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ingest) struct PayloadTime {
+    /// It.
+    pub(in crate::ingest) time: Timestamp,
+    /// The zone that was taken for it, if it names none.
+    pub(in crate::ingest) assumed: Option<Zone>,
+}
+
+/// Why a time is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::ingest) enum TimeFault {
+    #[error(
+        "is no time that can be read; accepted are the forms of ISO 8601 and RFC 3339, such as 2018-08-28T23:00:05Z, and \
+         numbers since 1970; time_format in the route reads other forms"
+    )]
+    Form,
+    #[error("is not written as the route's time_format says: {0}")]
+    Pattern(chrono::ParseError),
+    #[error("lies outside the years 1678 to 2261")]
+    OutOfReach,
+    #[error("does not exist in {0}, where clocks were put ahead; is it of another zone?")]
+    LeftOut(Zone),
+}
+
+/// Reads a time that is a number or a text of JSON, in a message that came in at `received`; `None` when it is neither.
+pub(super) fn of_json(at: &TimeAt, text: &str, received: Timestamp) -> Option<Result<PayloadTime, TimeFault>> {
+    let exact = |time| PayloadTime { time, assumed: None };
+    if let (TimeForm::Usual(unit), true) = (&at.form, raw::is_number(text)) {
+        return Some(of_number(text, *unit).map(exact).ok_or(TimeFault::OutOfReach));
+    }
+    let string = if raw::is_number(text) { text.into() } else { raw::string(text)? };
+    let string = string.trim();
+    let time = match &at.form {
+        TimeForm::Pattern(pattern) => pattern.read(string).map_err(|mismatch| match mismatch {
+            Mismatch::Form(problem) => TimeFault::Pattern(problem),
+            Mismatch::OutOfReach => TimeFault::OutOfReach,
+        }),
+        TimeForm::Usual(unit) => match iso(string) {
+            Some(time) => time.map_err(|OutOfReach| TimeFault::OutOfReach),
+            None if string.contains(|c: char| c.is_ascii_digit()) => {
+                of_number(string, *unit).map(AnyTime::Exact).ok_or(TimeFault::Form)
+            }
+            None => Err(TimeFault::Form),
+        },
+    };
+    Some(time.and_then(|time| match time {
+        AnyTime::Exact(time) => Ok(exact(time)),
+        AnyTime::Local(local) => {
+            let time = match at.zone.meaning(local) {
+                Meaning::One(time) => time,
+                Meaning::Two(first, second) => nearer(first, second, received),
+                Meaning::None => return Err(TimeFault::LeftOut(at.zone)),
+                Meaning::OutOfReach => return Err(TimeFault::OutOfReach),
+            };
+            Ok(PayloadTime { time, assumed: Some(at.zone) })
+        }
+    }))
+}
 
 impl TimeUnit {
     /// Below this many, a number counts seconds when the unit is told by its size: up to the year 5138.

@@ -1,0 +1,242 @@
+//! Time zones: what a local time without a zone means, in a history and in a payload.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{FixedOffset, MappedLocalTime, NaiveDateTime, Offset, TimeZone};
+use chrono_tz::{TZ_VARIANTS, Tz};
+
+use crate::suggest::nearest;
+use crate::time::{Span, Timestamp};
+
+/// A zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zone {
+    /// The same distance from UTC all year.
+    Fixed(FixedOffset),
+    /// A place, whose clocks may be put ahead and back.
+    Region(Tz),
+}
+
+impl Default for Zone {
+    fn default() -> Self {
+        Self::Region(Tz::UTC)
+    }
+}
+
+/// The points in time that a local time can mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ingest) enum Meaning {
+    /// One.
+    One(Timestamp),
+    /// Two, the earlier first: clocks are put back, and an hour comes twice.
+    Two(Timestamp, Timestamp),
+    /// None: clocks are put ahead, and an hour is left out.
+    None,
+    /// A year that a timestamp does not reach.
+    OutOfReach,
+}
+
+impl Zone {
+    /// What a local time means.
+    pub(in crate::ingest) fn meaning(self, local: NaiveDateTime) -> Meaning {
+        let at = |offset: FixedOffset| {
+            let utc = local.checked_sub_offset(offset)?;
+            utc.and_utc().timestamp_nanos_opt().map(Timestamp::from_nanos)
+        };
+        let one = |offset| at(offset).map_or(Meaning::OutOfReach, Meaning::One);
+        match self {
+            Self::Fixed(offset) => one(offset),
+            Self::Region(Tz::UTC) => local
+                .and_utc()
+                .timestamp_nanos_opt()
+                .map_or(Meaning::OutOfReach, |n| Meaning::One(Timestamp::from_nanos(n))),
+            Self::Region(place) => match place.offset_from_local_datetime(&local) {
+                MappedLocalTime::Single(offset) => one(offset.fix()),
+                MappedLocalTime::Ambiguous(a, b) => match (at(a.fix()), at(b.fix())) {
+                    (Some(a), Some(b)) => Meaning::Two(a.min(b), a.max(b)),
+                    _ => Meaning::OutOfReach,
+                },
+                MappedLocalTime::None => Meaning::None,
+            },
+        }
+    }
+}
+
+/// Of two points in time that a local time can mean, the one that a message which came in at `received` means: the nearer
+/// one. Where both are long past, arrival tells nothing, and it is the first.
+pub(in crate::ingest) fn nearer(first: Timestamp, second: Timestamp, received: Timestamp) -> Timestamp {
+    const LONG: Span = Span::from_secs(86_400);
+    let from_first = received.since(first);
+    let to_second = second.since(received).max(received.since(second));
+    if to_second < from_first && from_first < LONG { second } else { first }
+}
+
+impl Zone {
+    /// What to say of a reading whose time names no zone, when that time is not believed: which zone was taken for it,
+    /// and which one would fit when the time is about a whole zone away from its arrival.
+    pub fn note(self, time: Timestamp, received: Timestamp) -> String {
+        let assumed = self.assumed();
+        let Some(fitting) = self.fitting(time, received) else { return assumed };
+        let ours = self.offset_at(time).local_minus_utc();
+        let distance = Span::from_secs(fitting.local_minus_utc().abs_diff(ours));
+        let direction = if fitting.local_minus_utc() > ours { "ahead of" } else { "behind" };
+        format!(
+            "{assumed}; it is about {distance} {direction} its arrival, as if its clock were at UTC{fitting}: set zone = \
+             \"{fitting}\" in its [[mqtt.route]], or the place, such as zone = \"Europe/Berlin\", where clocks change"
+        )
+    }
+
+    /// As [`note`](Self::note), where the arrival tells nothing, as in a history.
+    pub fn assumed(self) -> String {
+        format!("it names no zone, and {self} was assumed")
+    }
+
+    fn offset_at(self, time: Timestamp) -> FixedOffset {
+        match self {
+            Self::Fixed(offset) => offset,
+            Self::Region(place) => place.offset_from_utc_datetime(&time.utc().naive_utc()).fix(),
+        }
+    }
+
+    /// The distance from UTC at which a device would be whose local time, taken for one of this zone, is `time` when it
+    /// is `received`; `None` when that is no distance of any zone, or no other one than this zone's.
+    fn fitting(self, time: Timestamp, received: Timestamp) -> Option<FixedOffset> {
+        // Zones lie whole half hours from UTC, but for a few. Between measuring and arrival some minutes may pass.
+        const STEP: i64 = 1_800;
+        const ODD: [i64; 3] = [20_700, 31_500, 45_900];
+        const SLACK: i64 = 300;
+        let ours = i64::from(self.offset_at(time).local_minus_utc());
+        let theirs = ours + time.nanos().checked_sub(received.nanos())? / 1_000_000_000;
+        let steps = (theirs + STEP / 2).div_euclid(STEP) * STEP;
+        let whole = ODD.into_iter().chain([steps]).find(|offset| (offset - theirs).abs() <= SLACK)?;
+        let is_zone = (-43_200..=50_400).contains(&whole) && whole != ours;
+        is_zone.then(|| FixedOffset::east_opt(i32::try_from(whole).ok()?))?
+    }
+}
+
+/// Why a text is no zone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{text}' is not a zone; write a place such as {}, or a distance from UTC such as +02:00", near.unwrap_or("Europe/Berlin"))]
+pub struct ZoneError {
+    text: String,
+    near: Option<&'static str>,
+}
+
+impl FromStr for Zone {
+    type Err = ZoneError;
+
+    fn from_str(text: &str) -> Result<Self, ZoneError> {
+        let zone = match text {
+            "Z" | "utc" => Some(Self::default()),
+            distance if distance.starts_with(['+', '-']) => distance.parse().ok().map(Self::Fixed),
+            place => place.parse().ok().map(Self::Region),
+        };
+        zone.ok_or_else(|| ZoneError {
+            text: text.to_owned(),
+            near: nearest(text, TZ_VARIANTS.iter().map(|place| place.name())),
+        })
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(offset) => write!(f, "{offset}"),
+            Self::Region(place) => f.write_str(place.name()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+
+    use super::*;
+
+    fn local(month: u32, day: u32, hour: u32, minute: u32) -> NaiveDateTime {
+        NaiveDate::from_ymd_opt(2018, month, day).unwrap().and_hms_opt(hour, minute, 0).unwrap()
+    }
+
+    fn utc(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_zone_is_a_place_or_a_distance() {
+        let noon = local(7, 1, 12, 0);
+        for (zone, expected) in [
+            ("UTC", "2018-07-01T12:00:00Z"),
+            ("Z", "2018-07-01T12:00:00Z"),
+            ("Europe/Berlin", "2018-07-01T10:00:00Z"),
+            ("America/New_York", "2018-07-01T16:00:00Z"),
+            ("+02:00", "2018-07-01T10:00:00Z"),
+            ("-0530", "2018-07-01T17:30:00Z"),
+        ] {
+            assert_eq!(zone.parse::<Zone>().unwrap().meaning(noon), Meaning::One(utc(expected)), "{zone}");
+        }
+        let error = "Europe/Berlim".parse::<Zone>().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "'Europe/Berlim' is not a zone; write a place such as Europe/Berlin, or a distance from UTC such as +02:00"
+        );
+        assert!("+25:99".parse::<Zone>().is_err() && "".parse::<Zone>().is_err());
+    }
+
+    #[test]
+    fn a_time_that_is_a_zone_away_is_told_with_the_zone_that_would_fit() {
+        let received = utc("2026-11-28T12:35:27Z");
+        let note = |zone: &str, time: &str| zone.parse::<Zone>().unwrap().note(utc(time), received);
+        assert_eq!(
+            note("UTC", "2026-11-28T13:35:24Z"),
+            "it names no zone, and UTC was assumed; it is about 1h ahead of its arrival, as if its clock were at \
+             UTC+01:00: set zone = \"+01:00\" in its [[mqtt.route]], or the place, such as zone = \"Europe/Berlin\", where clocks \
+             change"
+        );
+        for (zone, time, fitting) in [
+            ("UTC", "2026-11-28T07:35:24Z", Some("-05:00")),
+            ("UTC", "2026-11-28T18:20:24Z", Some("+05:45")),
+            ("UTC", "2026-11-28T18:05:24Z", Some("+05:30")),
+            ("Europe/Berlin", "2026-11-28T06:35:24Z", Some("-05:00")),
+            ("UTC", "2026-11-28T12:33:00Z", None),
+            ("UTC", "2026-11-28T12:50:00Z", None),
+            ("UTC", "2026-11-29T12:35:24Z", None),
+            ("UTC", "2018-11-28T12:35:24Z", None),
+        ] {
+            let note = note(zone, time);
+            assert!(note.starts_with(&format!("it names no zone, and {zone} was assumed")), "{note}");
+            match fitting {
+                Some(fitting) => assert!(note.contains(&format!("zone = \"{fitting}\"")), "{time}: {note}"),
+                None => assert!(!note.contains("set zone"), "{time}: {note}"),
+            }
+        }
+        let _ = Zone::default().note(Timestamp::MIN, Timestamp::MAX);
+        let _ = Zone::default().note(Timestamp::MAX, Timestamp::MIN);
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_the_one_nearer_to_the_arrival_or_the_first() {
+        let (first, second) = (utc("2018-10-28T00:30:00Z"), utc("2018-10-28T01:30:00Z"));
+        for (received, expected) in [
+            ("2018-10-28T00:30:02Z", first),
+            ("2018-10-28T00:59:00Z", first),
+            ("2018-10-28T01:30:02Z", second),
+            ("2018-10-28T09:00:00Z", second),
+            ("2026-10-28T09:00:00Z", first),
+            ("2018-10-27T00:00:00Z", first),
+        ] {
+            assert_eq!(nearer(first, second, utc(received)), expected, "{received}");
+        }
+    }
+
+    #[test]
+    fn clocks_that_are_put_back_or_ahead_leave_two_meanings_or_none() {
+        let berlin: Zone = "Europe/Berlin".parse().unwrap();
+        let both = Meaning::Two(utc("2018-10-28T00:30:00Z"), utc("2018-10-28T01:30:00Z"));
+        assert_eq!(berlin.meaning(local(10, 28, 2, 30)), both);
+        assert_eq!(berlin.meaning(local(10, 28, 3, 0)), Meaning::One(utc("2018-10-28T02:00:00Z")));
+        assert_eq!(berlin.meaning(local(3, 25, 2, 30)), Meaning::None);
+        let far = NaiveDate::from_ymd_opt(2400, 1, 1).unwrap().and_hms_opt(0, 0, 0).unwrap();
+        assert_eq!(berlin.meaning(far), Meaning::OutOfReach);
+    }
+}
