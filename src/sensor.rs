@@ -136,7 +136,9 @@ struct Names {
 
 /// No more sensors: the bound in the configuration is reached.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{max_sensors} sensors are known, and no more are accepted without a model; raise limits.sensors if that is too few")]
+#[error(
+    "{max_sensors} sensors are known, and no more are accepted without a model; raise limits.sensors if that is too few"
+)]
 pub struct DirectoryFull {
     max_sensors: usize,
 }

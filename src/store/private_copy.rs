@@ -49,7 +49,9 @@ impl PrivateCopy {
                     return Err(no_room(needed, free));
                 }
                 match io::copy(&mut &source, &mut &target) {
-                    Err(problem) if matches!(problem.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                    Err(problem)
+                        if matches!(problem.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+                    {
                         return Err(no_room(needed, free));
                     }
                     copied => copied.map_err(not_copied)?,

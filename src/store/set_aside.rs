@@ -9,6 +9,8 @@ use crate::store::StoreError;
 use crate::time::Timestamp;
 
 const PREFIX: &str = "damaged-";
+/// The note that a database is to be set aside at the next start, with the reason.
+const CONDEMNED: &str = "damaged";
 /// The most that lie in a store's folder: each may be as large as the store.
 const MAX: usize = 3;
 
@@ -29,7 +31,10 @@ impl fmt::Display for SetAside {
             write!(f, " at {time}")?;
         }
         let size = self.bytes.div_ceil(1 << 20);
-        write!(f, ": {directory} ({size} MiB); what it held is in no answer. Move it elsewhere to keep it, or remove it")
+        write!(
+            f,
+            ": {directory} ({size} MiB); what it held is in no answer. Move it elsewhere to keep it, or remove it"
+        )
     }
 }
 
@@ -67,12 +72,39 @@ pub(super) fn list(directory: &Path) -> io::Result<Vec<SetAside>> {
 pub(super) fn set_aside(data: &Path, directory: &Path, reason: &str) -> Result<(), StoreError> {
     let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
     if list(directory).map_err(in_directory)?.len() >= MAX {
-        return Err(StoreError::DamagedAgain { directory: directory.to_owned(), times: MAX, reason: reason.to_owned() });
+        return Err(StoreError::DamagedAgain {
+            directory: directory.to_owned(),
+            times: MAX,
+            reason: reason.to_owned(),
+        });
     }
     let aside = directory.join(format!("{PREFIX}{}", Timestamp::now().format("%Y%m%dT%H%M%S%3f")));
     fs::rename(data, &aside).map_err(in_directory)?;
     tracing::error!(directory = %aside.display(), "the store was damaged and is set aside; a new one begins: {reason}");
     Ok(())
+}
+
+/// Notes that a database is damaged, so that the next start sets it aside. While it is open it cannot be.
+pub(super) fn condemn(directory: &Path, reason: &str) {
+    if let Err(problem) = fs::write(directory.join(CONDEMNED), reason) {
+        tracing::error!("it cannot be noted for the next start that the store is damaged: {problem}");
+    }
+}
+
+/// Sets a database aside that was condemned.
+pub(super) fn set_condemned_aside(data: &Path, directory: &Path) -> Result<(), StoreError> {
+    let note = directory.join(CONDEMNED);
+    let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
+    match fs::read(&note) {
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
+        reason => {
+            let reason = reason.map_err(in_directory)?;
+            if data.try_exists().map_err(in_directory)? {
+                set_aside(data, directory, &String::from_utf8_lossy(&reason))?;
+            }
+        }
+    }
+    fs::remove_file(&note).map_err(in_directory)
 }
 
 /// How much the files of a folder take. What cannot be seen counts nothing.
