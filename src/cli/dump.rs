@@ -17,7 +17,7 @@ use crate::verdict::{Label, ModelHash, Outcome, Scored, Verdict};
 /// Writes what the store holds, as JSON, one object a line.
 ///
 /// For a look at a gateway's verdicts after the fact, and for scripts. The daemon must not be running: it keeps the
-/// store to itself.
+/// store to itself. What is read is a copy, in $TMPDIR or else in /var/tmp, and nothing in the store is changed.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The configuration file

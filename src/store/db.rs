@@ -8,7 +8,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -44,12 +44,24 @@ struct SledEnd {
     sled: Option<sled::Db>,
     /// Whether the database is left as it is, because what sled would write is lost anyhow.
     abandoned: AtomicBool,
+    /// The store's folder, unless this is a copy.
+    directory: Option<PathBuf>,
 }
 
 impl SledEnd {
     /// The end of a database, to be dropped behind it: as what comes first in a pattern is.
-    fn of(sled: sled::Db) -> (Arc<Self>, sled::Db) {
-        (Arc::new(Self { sled: Some(sled.clone()), abandoned: AtomicBool::new(false) }), sled)
+    fn of(sled: sled::Db, directory: Option<&Path>) -> (Arc<Self>, sled::Db) {
+        let directory = directory.map(Path::to_owned);
+        (Arc::new(Self { sled: Some(sled.clone()), abandoned: AtomicBool::new(false), directory }), sled)
+    }
+
+    /// A part that cannot be read can be read around, but nothing can be written to it. So the store cannot go on.
+    fn written<T>(&self, result: Result<T, sled::Error>) -> Result<T, StoreError> {
+        if let (Err(problem @ sled::Error::Corruption { .. }), Some(directory)) = (&result, &self.directory) {
+            set_aside::condemn(directory, &format!("a part of it cannot be written to: {problem}"));
+            self.abandon();
+        }
+        self.checked(result)
     }
 
     fn abandon(&self) {
@@ -82,8 +94,8 @@ impl Drop for SledEnd {
 
 impl Db {
     /// Whether there is a database in a folder.
-    pub(super) fn exists(directory: &Path) -> io::Result<bool> {
-        directory.join("data").join("db").try_exists()
+    pub(super) fn exists(directory: &Path) -> bool {
+        directory.join("data").join("db").exists()
     }
 
     /// Lets it be known that this process takes signals for the database.
@@ -92,11 +104,10 @@ impl Db {
     }
 
     /// Opens the database in a folder, making it if there is none. One that cannot be read is set aside.
-    pub(super) fn open(directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+    pub(super) fn open(directory: &Path, cache_bytes: u64, lock: Arc<File>) -> Result<Self, StoreError> {
         let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
-        fs::create_dir_all(directory).map_err(in_directory)?;
-        let lock = lock::for_writing(directory)?;
         let data = directory.join("data");
+        set_aside::set_condemned_aside(&data, directory)?;
         remove_unfinished_snapshots(&data).map_err(in_directory)?;
         let sled = match open_sled(&data, cache_bytes) {
             Ok(sled) => sled,
@@ -109,7 +120,7 @@ impl Db {
                 })?
             }
         };
-        let (end, sled) = SledEnd::of(sled);
+        let (end, sled) = SledEnd::of(sled, Some(directory));
         let in_directory = |problem| {
             end.abandon();
             in_directory(problem)
@@ -119,16 +130,16 @@ impl Db {
         for path in [data.join("conf"), data.join("db"), data, directory.to_owned()] {
             File::open(&path).and_then(|file| file.sync_all()).map_err(in_directory)?;
         }
-        Ok(Self { sled, file: file.into(), lock: Some(lock.into()), end })
+        Ok(Self { sled, file: file.into(), lock: Some(lock), end })
     }
 
     /// Opens a private copy of the database in a folder, in which nothing is changed.
     pub(super) fn open_copy(directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        let unreadable = |problem| StoreError::Unreadable { directory: directory.to_owned(), problem };
-        if !Self::exists(directory).map_err(unreadable)? {
+        // Who may not look into the folder is told so by its lock.
+        let lock = lock::for_reading(directory)?;
+        if !Self::exists(directory) {
             return Err(StoreError::None { directory: directory.to_owned() });
         }
-        let lock = lock::for_reading(directory)?;
         let copy = PrivateCopy::of(&directory.join("data"), directory)?;
         if lock.is_none() && lock::is_in_use(directory) {
             // Its first process began while the copy was made.
@@ -141,7 +152,7 @@ impl Db {
             Damage::Elsewhere(problem) | Damage::Locked(problem) => not_opened(problem),
             Damage::Data(reason) => StoreError::DamagedStore { directory: directory.to_owned(), reason },
         })?;
-        let (end, sled) = SledEnd::of(sled);
+        let (end, sled) = SledEnd::of(sled, None);
         // There is nothing to be written to a copy at the end.
         end.abandon();
         let file = File::open(copy.path().join("db")).map_err(not_opened)?;
@@ -248,20 +259,20 @@ impl Table {
     /// Writes a value, which is not durable before the next [`Db::sync`].
     pub(super) fn put(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         debug_assert!(value.len() <= MAX_VALUE_BYTES, "{} bytes at once", value.len());
-        self.end.checked(self.tree.insert(key, value))?;
+        self.end.written(self.tree.insert(key, value))?;
         Ok(())
     }
 
     /// Removes a key.
     pub(super) fn remove(&self, key: &[u8]) -> Result<(), StoreError> {
-        self.end.checked(self.tree.remove(key))?;
+        self.end.written(self.tree.remove(key))?;
         Ok(())
     }
 
     /// Removes all keys that begin so.
     pub(super) fn remove_all(&self, prefix: &[u8]) -> Result<(), StoreError> {
         for key in self.tree.scan_prefix(prefix).keys() {
-            self.end.checked(key.and_then(|key| self.tree.remove(key)))?;
+            self.end.written(key.and_then(|key| self.tree.remove(key)))?;
         }
         Ok(())
     }
@@ -336,10 +347,28 @@ impl From<sled::Error> for StoreError {
 mod tests {
     use super::*;
 
+    fn open(directory: &Path) -> Result<Db, StoreError> {
+        Db::open(directory, 1 << 20, lock::for_writing(directory)?.into())
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_written_to_is_set_aside_at_the_next_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = open(directory.path()).unwrap();
+        let corruption = Err::<(), _>(sled::Error::Corruption { at: None, bt: () });
+        assert!(matches!(db.end.written(corruption), Err(StoreError::Damaged)));
+        assert_eq!(set_aside::list(directory.path()).unwrap(), [], "it is open");
+        drop(db);
+        for _ in 0..2 {
+            drop(open(directory.path()).unwrap());
+            assert_eq!(set_aside::list(directory.path()).unwrap().len(), 1);
+        }
+    }
+
     #[test]
     fn a_large_value_comes_back_whole_also_over_a_larger_one() {
         let directory = tempfile::tempdir().unwrap();
-        let db = Db::open(directory.path(), 1 << 20).unwrap();
+        let db = open(directory.path()).unwrap();
         let table = db.table("parts").unwrap();
         for size in [200_000, 100_000, 24_576, 24_575, 1, 0] {
             let value: Vec<u8> = (0..=250).cycle().take(size).collect();
@@ -352,25 +381,25 @@ mod tests {
     #[test]
     fn a_folder_opens_once_at_a_time() {
         let directory = tempfile::tempdir().unwrap();
-        let first = Db::open(directory.path(), 1 << 20).unwrap();
-        assert!(matches!(Db::open(directory.path(), 1 << 20), Err(StoreError::InUse { .. })));
+        let first = open(directory.path()).unwrap();
+        assert!(matches!(open(directory.path()), Err(StoreError::InUse { .. })));
         drop(first);
-        assert!(Db::open(directory.path(), 1 << 20).is_ok());
+        assert!(open(directory.path()).is_ok());
     }
 
     #[test]
     fn a_damaged_database_is_set_aside_a_few_times_and_then_the_start_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        drop(Db::open(directory.path(), 1 << 20).unwrap());
+        drop(open(directory.path()).unwrap());
         for times in 0..=3 {
             let aside = set_aside::list(directory.path()).unwrap();
             assert_eq!(aside.len(), times);
             assert!(aside.iter().all(|aside| aside.directory.join("db").exists()), "{aside:?}");
             fs::write(directory.path().join("data/conf"), b"not what sled wrote").unwrap();
-            let opened = Db::open(directory.path(), 1 << 20);
+            let opened = open(directory.path());
             assert_eq!(opened.is_ok(), times < 3, "{opened:?}");
         }
-        let error = Db::open(directory.path(), 1 << 20).unwrap_err().to_string();
+        let error = open(directory.path()).unwrap_err().to_string();
         assert!(error.contains("3 damaged ones") && error.contains("move"), "{error}");
         assert_eq!(set_aside::list(directory.path()).unwrap().len(), 3, "nothing more is set aside");
     }
@@ -378,13 +407,13 @@ mod tests {
     #[test]
     fn a_snapshot_that_a_kill_cut_short_does_not_cost_the_store() {
         let directory = tempfile::tempdir().unwrap();
-        let db = Db::open(directory.path(), 1 << 20).unwrap();
+        let db = open(directory.path()).unwrap();
         let table = db.table("kept").unwrap();
         table.put(b"key", b"value").unwrap();
         db.sync().unwrap();
         drop((db, table));
         fs::write(directory.path().join("data/snap.ffffffffffffffff.generating"), b"").unwrap();
-        let db = Db::open(directory.path(), 1 << 20).unwrap();
+        let db = open(directory.path()).unwrap();
         assert_eq!(set_aside::list(directory.path()).unwrap(), []);
         assert_eq!(db.table("kept").unwrap().get(b"key").unwrap().as_deref(), Some(&b"value"[..]));
     }
@@ -393,7 +422,7 @@ mod tests {
     fn a_database_that_failed_is_left_as_it_is() {
         let directory = tempfile::tempdir().unwrap();
         let config = sled::Config::new().path(directory.path().join("data")).segment_size(SEGMENT_BYTES);
-        let db = Db::open(directory.path(), 1 << 20).unwrap();
+        let db = open(directory.path()).unwrap();
         let failure = || Err::<(), _>(sled::Error::Io(io::Error::from_raw_os_error(5)));
         assert!(matches!(db.end.checked(failure()), Err(StoreError::Sync(_))));
         drop(db);
@@ -405,7 +434,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");
         fs::write(&file, b"").unwrap();
-        let error = Db::open(&file.join("store"), 1 << 20).unwrap_err();
+        let error = open(&file.join("store")).unwrap_err();
         assert!(error.to_string().contains("file/store"), "{error}");
     }
 }

@@ -34,7 +34,7 @@ pub enum StoreFit {
 pub fn fit(settings: &StoreSettings) -> Result<StoreFit, StoreError> {
     let directory = &settings.directory;
     let unusable = |problem| StoreError::Directory { directory: directory.clone(), problem };
-    if !Db::exists(directory).map_err(unusable)? {
+    if !Db::exists(directory) {
         return Ok(StoreFit::NoStore);
     }
     match fs::read(directory.join(FILE)) {

@@ -3,7 +3,7 @@
 //! The lock is the system's, on a file in the folder. Who only reads creates no such file and writes nothing into it: it
 //! belongs to the user that the daemon runs as.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 use std::thread;
@@ -19,18 +19,23 @@ const FILE: &str = "lock";
 const READERS_PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Locks a folder for the one process that writes to it. Waits for those that are copying it.
+/// Locks a folder for the one process that writes to it, and makes it if there is none. Waits for those that are copying
+/// it.
 pub(super) fn for_writing(directory: &Path) -> Result<File, StoreError> {
     let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
+    fs::create_dir_all(directory).map_err(in_directory)?;
     let path = directory.join(FILE);
     let mut file = File::options().create(true).truncate(false).write(true).open(path).map_err(in_directory)?;
     let deadline = Instant::now() + READERS_PATIENCE;
-    loop {
+    for round in 0_u64.. {
         match file.try_lock() {
             Ok(()) => break,
             // Another writer excludes readers, and readers do not exclude each other.
             Err(TryLockError::WouldBlock) if file.try_lock_shared().is_ok() && Instant::now() < deadline => {
                 file.unlock().map_err(in_directory)?;
+                if round == 0 {
+                    tracing::info!("a command is copying the store to read it; the start waits for it");
+                }
                 thread::sleep(PAUSE);
             }
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { directory: directory.to_owned() }),

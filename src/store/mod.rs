@@ -34,8 +34,10 @@ mod unreadable;
 mod verdicts;
 mod writer;
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::process::Pid;
 
@@ -198,7 +200,7 @@ pub enum StoreError {
     Database(String),
     /// A stored value cannot be read, and there is no going on without it.
     #[error(
-        "the store is damaged where it is needed; put back a copy of its folder, or move the folder away to start anew"
+        "the store is damaged; the next start sets it aside and begins a new one, so put back a copy of its folder first if there is one"
     )]
     Damaged,
 }
@@ -283,6 +285,9 @@ pub enum Progress<'a> {
     },
 }
 
+/// Why a store that could be opened is damaged all the same.
+const NO_FORMAT: &str = "the entry that says what it was made with cannot be read";
+
 /// Whether a process has the store in a folder open.
 pub fn is_in_use(directory: &Path) -> bool {
     lock::is_in_use(directory)
@@ -315,7 +320,19 @@ impl Store {
     /// # Errors
     /// When the folder cannot be used, another process has it, or it was made with other settings.
     pub fn open(settings: StoreSettings) -> Result<Self, StoreError> {
-        let db = Db::open(&settings.directory, settings.cache_bytes)?;
+        let directory = settings.directory.clone();
+        let lock = Arc::new(lock::for_writing(&directory)?);
+        match Self::open_locked(settings.clone(), Arc::clone(&lock)) {
+            Err(StoreError::Damaged) => {
+                set_aside::condemn(&directory, NO_FORMAT);
+                Self::open_locked(settings, lock)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_locked(settings: StoreSettings, lock: Arc<File>) -> Result<Self, StoreError> {
+        let db = Db::open(&settings.directory, settings.cache_bytes, lock)?;
         let tables = Tables::of(&db)?;
         format::check(&tables.progress, &settings)?;
         format::keep_copy(&settings)?;
@@ -336,8 +353,12 @@ impl Store {
 /// settings.
 pub fn read(settings: StoreSettings) -> Result<Reader, StoreError> {
     let db = Db::open_copy(&settings.directory, settings.cache_bytes)?;
-    let tables = Tables::of(&db)?;
-    format::check(&tables.progress, &settings)?;
+    let directory = settings.directory.clone();
+    let tables = Tables::of(&db).and_then(|tables| format::check(&tables.progress, &settings).map(|()| tables));
+    let tables = tables.map_err(|error| match error {
+        StoreError::Damaged => StoreError::DamagedStore { directory, reason: NO_FORMAT.to_owned() },
+        error => error,
+    })?;
     Ok(Reader::new(db, tables, settings, UnreadableEntries::default()))
 }
 

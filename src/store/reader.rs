@@ -205,8 +205,11 @@ impl Reader {
         let slot = ring_slot(window, self.settings.runs);
         let run = match readable(self.tables.runs.get(&slot.to_be_bytes()))? {
             Some(None) => return Ok(None),
-            bytes => self.decode_run(slot, bytes.flatten().as_deref()),
+            bytes => bytes.flatten().and_then(|bytes| self.decode_run(slot, &bytes)),
         };
+        if run.is_none() {
+            self.add_run(slot, window);
+        }
         Ok(run.filter(|run| run.window == window))
     }
 
@@ -216,21 +219,35 @@ impl Reader {
     /// When the database refuses.
     pub fn runs(&self) -> Result<Vec<Run>, StoreError> {
         let entries = self.entries("runs", &self.tables.runs, self.settings.runs)?;
-        let mut runs: Vec<_> =
-            entries.into_iter().filter_map(|(slot, bytes)| self.decode_run(slot, Some(&bytes))).collect();
-        runs.sort_by_key(|run| run.window);
+        let mut runs = Vec::new();
+        let mut unreadable = Vec::new();
+        for (slot, bytes) in entries {
+            match self.decode_run(slot, &bytes) {
+                Some(run) => runs.push(run),
+                None => unreadable.push(slot),
+            }
+        }
+        runs.sort_by_key(|run: &Run| run.window);
+        let slots = self.settings.runs.max(1);
+        for slot in unreadable {
+            // Which run it was follows from its place in the ring.
+            match runs.last().map(|newest| newest.window) {
+                Some(newest) => self.add_run(slot, newest.earlier((ring_slot(newest, slots) + slots - slot) % slots)),
+                None => self.unreadable.add("runs", &slot.to_be_bytes(), "a run in the ledger"),
+            }
+        }
         Ok(runs)
     }
 
-    fn decode_run(&self, slot: u32, bytes: Option<&[u8]>) -> Option<Run> {
-        let run = bytes.and_then(|bytes| runs::decode(self.settings.cut, bytes).ok());
+    fn decode_run(&self, slot: u32, bytes: &[u8]) -> Option<Run> {
+        let run = runs::decode(self.settings.cut, bytes).ok()?;
         // A run in another's place would be published in its stead.
-        let run = run.filter(|run| ring_slot(run.window, self.settings.runs) == slot);
-        if run.is_none() {
-            let cost = format!("the run at place {slot} of the ledger, which is not published");
-            self.unreadable.add("runs", &slot.to_be_bytes(), cost);
-        }
-        run
+        (ring_slot(run.window, self.settings.runs) == slot).then_some(run)
+    }
+
+    fn add_run(&self, slot: u32, window: Window) {
+        let cost = format!("the run of {} in the ledger, which is not published", window.start());
+        self.unreadable.add("runs", &slot.to_be_bytes(), cost);
     }
 
     /// The verdicts of one chunk of a run; none when it is not stored, or cannot be read.

@@ -9,6 +9,8 @@ use crate::store::StoreError;
 use crate::time::Timestamp;
 
 const PREFIX: &str = "damaged-";
+/// The note that a database is to be set aside at the next start, with the reason.
+const CONDEMNED: &str = "damaged";
 /// The most that lie in a store's folder: each may be as large as the store.
 const MAX: usize = 3;
 
@@ -80,6 +82,29 @@ pub(super) fn set_aside(data: &Path, directory: &Path, reason: &str) -> Result<(
     fs::rename(data, &aside).map_err(in_directory)?;
     tracing::error!(directory = %aside.display(), "the store was damaged and is set aside; a new one begins: {reason}");
     Ok(())
+}
+
+/// Notes that a database is damaged, so that the next start sets it aside. While it is open it cannot be.
+pub(super) fn condemn(directory: &Path, reason: &str) {
+    if let Err(problem) = fs::write(directory.join(CONDEMNED), reason) {
+        tracing::error!("it cannot be noted for the next start that the store is damaged: {problem}");
+    }
+}
+
+/// Sets a database aside that was condemned.
+pub(super) fn set_condemned_aside(data: &Path, directory: &Path) -> Result<(), StoreError> {
+    let note = directory.join(CONDEMNED);
+    let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
+    match fs::read(&note) {
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
+        reason => {
+            let reason = reason.map_err(in_directory)?;
+            if data.try_exists().map_err(in_directory)? {
+                set_aside(data, directory, &String::from_utf8_lossy(&reason))?;
+            }
+        }
+    }
+    fs::remove_file(&note).map_err(in_directory)
 }
 
 /// How much the files of a folder take. What cannot be seen counts nothing.

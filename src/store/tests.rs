@@ -365,6 +365,21 @@ fn a_store_with_bytes_that_have_changed_is_read_without_an_error_or_not_opened()
 }
 
 #[test]
+fn a_store_that_does_not_say_what_it_was_made_with_is_set_aside_by_a_start_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    damage(&store, |tables| &tables.progress, FORMAT_KEY);
+    store.writer.commit().unwrap();
+    drop(store);
+    assert!(matches!(read(settings.clone()), Err(StoreError::DamagedStore { .. })));
+    assert_eq!(set_aside(directory.path()).unwrap(), []);
+    let (store, _) = reopened(&settings);
+    assert_eq!(store.reader.sensors().unwrap(), []);
+    assert_eq!(set_aside(directory.path()).unwrap().len(), 1);
+}
+
+#[test]
 fn verdicts_of_another_chunk_are_not_taken_for_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let (mut store, _) = reopened(&settings(directory.path()));
@@ -435,6 +450,7 @@ fn silent_sensors_are_forgotten_when_hardly_any_numbers_are_left() {
         store.writer.put_window(&closed_window(sensor, index, 1.0)).unwrap();
     }
     let verdict = Verdict { sensor: SensorId(2), outcome: Outcome::NoData };
+    store.writer.put_run(&finished(8)).unwrap();
     store.writer.put_verdicts(window(8), ChunkId::of(SensorId(2)), &[verdict]).unwrap();
     store.writer.append_readings(&[Reading { sensor: SensorId(3), ..reading(10, 1.0) }]).unwrap();
     store.writer.close(window(9).end()).unwrap();

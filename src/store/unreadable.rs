@@ -13,7 +13,10 @@ const MAX: usize = 10_000;
 
 /// The entries that were found so far. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct UnreadableEntries(Arc<Mutex<HashSet<(&'static str, Vec<u8>)>>>);
+pub(super) struct UnreadableEntries(Arc<Mutex<HashSet<EntryPlace>>>);
+
+/// The table of an entry, and its key.
+type EntryPlace = (&'static str, Vec<u8>);
 
 impl UnreadableEntries {
     /// Counts an entry of a table, and says what it costs, unless it was found before.

@@ -24,19 +24,6 @@ impl ChunkId {
         Self(sensor.0 >> Self::SENSOR_BITS)
     }
 
-    /// The chunk that a stored part belongs to, and the key of its value, if it is the first part.
-    pub(super) fn of_first_part(key: &[u8]) -> Option<(&[u8], Self)> {
-        let (key, part) = key.split_at_checked(8)?;
-        let (_, chunk) = key.split_last_chunk()?;
-        (part == [0, 0]).then_some((key, Self(u32::from_be_bytes(*chunk))))
-    }
-
-    /// The sensors whose verdicts are stored in it.
-    pub(super) fn sensors(self) -> impl Iterator<Item = SensorId> {
-        let first = self.0 << Self::SENSOR_BITS;
-        (0..1 << Self::SENSOR_BITS).map(move |place| SensorId(first | place))
-    }
-
     pub(super) fn key(self, slot: u32) -> [u8; 8] {
         (u64::from(slot) << 32 | u64::from(self.0)).to_be_bytes()
     }

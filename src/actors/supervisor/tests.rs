@@ -21,7 +21,7 @@ use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
 use crate::store::{Store, StoreSettings};
 use crate::time::{Clock, Span};
-use crate::window::WindowSettings;
+use crate::window::{BlockBuilder, ClosedWindow, SensorHead, WindowBlock, WindowSettings};
 
 const MINUTE: Span = Span::from_secs(60);
 
@@ -54,6 +54,11 @@ struct Plant {
 impl Plant {
     /// Fail points have the sensor's name, so that tests do not hurt each other's.
     fn new(sensor: &str, pause: Duration) -> Self {
+        Self::over(sensor, pause, |_| {})
+    }
+
+    /// As [`new`](Self::new), over a store that something was done to.
+    fn over(sensor: &str, pause: Duration, prepare: impl FnOnce(&mut Store)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(StoreSettings {
             directory: directory.path().to_owned(),
@@ -63,7 +68,8 @@ impl Plant {
             cache_bytes: 1 << 20,
             cut: cut(),
         });
-        let store = store.unwrap();
+        let mut store = store.unwrap();
+        prepare(&mut store);
         let reader = store.reader.clone();
         let name = SensorName::new("press", sensor).unwrap();
         let names = Arc::new(SensorDirectory::new(1, Vec::new()));
@@ -163,6 +169,28 @@ impl Plant {
 /// A model that answers says that there is none.
 const NO_DATA: Tally =
     Tally { scored: 0, no_data: 1, too_little_data: 0, failed: 0, quarantined: 0, rows: 0, anomalies: 0 };
+
+#[test]
+fn a_window_that_cannot_be_read_fails_alone_and_is_not_held_against_the_model() {
+    let lose = |store: &mut Store| {
+        let mut window = cut().window_of(crate::time::Timestamp::default());
+        for header in [false, true, false, true] {
+            let sound = if header { BlockBuilder::new(window).finish().as_bytes().to_vec() } else { Vec::new() };
+            let bytes = [&sound[..], &[0xff; 3]].concat();
+            let head = SensorHead { sensor: SensorId(0), closed: window.end(), last_value: 0.0 };
+            let closed = ClosedWindow { window, block: WindowBlock::from_bytes(bytes), head };
+            store.writer.put_window(&closed).unwrap();
+            window = cut().window_of(window.end());
+        }
+    };
+    System::new().block_on(async {
+        let mut plant = Plant::over("loses windows", LONG, lose);
+        for _ in 0..4 {
+            assert_eq!(plant.score().await.failed, 1);
+        }
+        assert_eq!(plant.score().await, NO_DATA, "neither in a pause nor quarantined");
+    });
+}
 
 #[test]
 fn the_timer_of_a_dead_actor_leaves_a_model_alone_that_came_after_it() {
