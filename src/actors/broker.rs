@@ -317,7 +317,7 @@ impl Subscriber {
                 host,
                 port,
                 suppressed,
-                pause = %Span::from(pause),
+                pause = %Span::from(pause).rounded(),
                 kind = failure.kind().name(),
                 "no connection to the broker: {failure}"
             );

@@ -65,6 +65,9 @@ pub enum RowsError {
     /// The file cannot be read, or is no CSV.
     #[error("cannot be read: {0}")]
     Read(#[from] io::Error),
+    /// It is no text that can be read.
+    #[error("is not text in UTF-8; save it as CSV in UTF-8")]
+    NotText,
     /// A column is not there.
     #[error("has no column {column:?}; its header names {found}")]
     NoColumn {
@@ -125,6 +128,15 @@ pub enum RowsError {
     Empty,
 }
 
+impl From<csv::Error> for RowsError {
+    fn from(error: csv::Error) -> Self {
+        match error.kind() {
+            csv::ErrorKind::Utf8 { .. } => Self::NotText,
+            _ => Self::Read(error.into()),
+        }
+    }
+}
+
 impl<R: Read> RowReader<R> {
     /// Reads the header of a table whose fields are separated by commas.
     ///
@@ -150,7 +162,7 @@ impl<R: Read> RowReader<R> {
             .comment(Some(b'#'))
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(metered);
-        let header = csv.headers().map_err(io::Error::from)?;
+        let header = csv.headers()?;
         if header.len() > MAX_COLUMNS {
             return Err(RowsError::Wide { found: header.len() });
         }
@@ -203,7 +215,7 @@ impl<R: Read> RowReader<R> {
             columns.label.map(|label| Ok::<_, RowsError>((self.place(label.name)?, label.normal))).transpose()?;
         let (mut values, mut lines, mut decisions, mut labels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut record = StringRecord::new();
-        while self.csv.read_record(&mut record).map_err(io::Error::from)? {
+        while self.csv.read_record(&mut record)? {
             self.operations.spend(LINE)?;
             if record.len() == 1 && record.iter().all(|field| field.trim().is_empty()) {
                 continue;
@@ -359,6 +371,15 @@ mod tests {
     fn read(text: &str, features: &[&str]) -> Result<AnsweredRows, RowsError> {
         let label = Some(LabelColumn { name: "label", normal: "1" });
         reader(text).read(&Columns { features: &names(features), decision: Some("decision"), label })
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_named_as_such() {
+        for bytes in [&b"\xff\xfea\0,\0b\0\n\0"[..], b"a,b\n1,\xfc\n"] {
+            let columns = Columns { features: &["b".to_owned()], decision: None, label: None };
+            let rows = RowReader::new(bytes, &Limits::default()).and_then(|rows| rows.read(&columns));
+            assert!(matches!(rows, Err(RowsError::NotText)), "{rows:?}");
+        }
     }
 
     #[test]

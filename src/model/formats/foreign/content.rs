@@ -14,7 +14,7 @@ const TAR_MAGIC: usize = 257;
 const OLD_TORCH: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
 /// Formats that a few bytes at the beginning tell.
-static BEGINNINGS: [(&[u8], Foreign); 21] = [
+static BEGINNINGS: [(&[u8], Foreign); 23] = [
     (b"\x89HDF\r\n\x1a\n", Foreign::Hdf5),
     (b"\x93NUMPY", Foreign::Npy),
     (b"CBM1", Foreign::Boosted { library: "CatBoost" }),
@@ -36,6 +36,8 @@ static BEGINNINGS: [(&[u8], Foreign); 21] = [
     (b"%PDF-", Foreign::Other { what: "a PDF document" }),
     (b"\x89PNG\r\n\x1a\n", Foreign::Other { what: "a picture" }),
     (b"\x7fELF", Foreign::Other { what: "a program of Linux" }),
+    (b"\xff\xfe", Foreign::Utf16),
+    (b"\xfe\xff", Foreign::Utf16),
 ];
 
 /// Whether it is what torch wrote before its version 1.6, which begins as any pickle.
