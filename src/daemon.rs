@@ -48,6 +48,7 @@ use crate::pipeline::Pipeline;
 use crate::sensor::SensorDirectory;
 use crate::store::{self, Store, StoreError};
 use crate::telemetry::metrics;
+use crate::time::Span;
 
 /// Why the daemon did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +83,7 @@ pub enum DaemonError {
     )]
     PartEnded(&'static str),
     /// The deadline for stopping has passed.
-    #[error("the daemon did not stop within {0:?}; nothing that was acknowledged is lost")]
+    #[error("the daemon did not stop within {} (stop.deadline); nothing that was acknowledged is lost", Span::from(*.0))]
     StopDeadline(Duration),
 }
 

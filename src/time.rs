@@ -150,6 +150,14 @@ impl Span {
         Self(self.0 - self.0 % 1_000_000)
     }
 
+    /// The span as people want to read one that was measured: rounded to the largest unit that it holds a hundred times.
+    #[must_use]
+    pub fn rounded(self) -> Self {
+        const UNITS: [i64; 5] = [60_000_000_000, 1_000_000_000, 1_000_000, 1_000, 1];
+        let unit = UNITS.into_iter().find(|unit| self.0 >= unit * 100).unwrap_or(1);
+        Self(self.0.saturating_add(unit / 2) / unit * unit)
+    }
+
     /// The span for the standard library and timers.
     pub fn to_std(self) -> std::time::Duration {
         std::time::Duration::from_nanos(self.0.unsigned_abs())
@@ -296,6 +304,22 @@ mod tests {
         for text in ["", "5", "s", "5 s", "-5s", "5y", "99999999999d"] {
             assert_eq!(Span::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_measured_span_is_rounded_to_what_people_read() {
+        for (measured, shown) in [
+            ("335ms537us789ns", "336ms"),
+            ("12s340ms567us", "12s341ms"),
+            ("1m59s999ms999us", "2m"),
+            ("2h3m4s", "2h3m"),
+            ("99us999ns", "99us999ns"),
+            ("42ns", "42ns"),
+            ("0s", "0s"),
+        ] {
+            assert_eq!(Span::parse(measured).unwrap().rounded().to_string(), shown, "{measured}");
+        }
+        assert!(Span(i64::MAX).rounded() > Span::from_secs(86_400));
     }
 
     #[test]

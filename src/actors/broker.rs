@@ -398,7 +398,8 @@ impl Subscriber {
         self.gathered.acks = BrokerAcks::of(self.epoch);
         let pause = self.backoff.after(lived.unwrap_or_default(), fastrand::f64());
         self.line = Line::Down { again: tokio::time::Instant::now() + pause };
-        let (host, port, pause, kind) = (&self.settings.host, self.settings.port, Span::from(pause), kind.name());
+        let (host, port, kind) = (&self.settings.host, self.settings.port, kind.name());
+        let pause = Span::from(pause).rounded();
         if let Some(count) = taken_over {
             if self.suspicions.admit(Instant::now()).is_some() {
                 let client_id = &self.settings.client_id;

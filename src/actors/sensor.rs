@@ -330,7 +330,7 @@ impl Handler<ScoreWindow> for SensorActor {
 
 /// A length of time as it is told, to the millisecond.
 pub(super) fn rounded(took: Duration) -> Span {
-    Span::from(Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)))
+    Span::from(took).rounded()
 }
 
 /// Speaks for an actor that dies.

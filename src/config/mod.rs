@@ -26,6 +26,8 @@ pub mod window;
 mod features;
 mod filter;
 mod hash;
+#[cfg(test)]
+mod mentioned_keys_tests;
 mod mistake;
 mod path;
 mod reader;

@@ -109,7 +109,7 @@ fn the_shipped_file_writes_every_key_but_the_password() {
 }
 
 /// Every key that the reader asks for, with its section, without those that are sections themselves.
-fn keys_known() -> Vec<(String, &'static str)> {
+pub(super) fn keys_known() -> Vec<(String, &'static str)> {
     let text = everything_on();
     let folder = folder_with_password();
     let root = DeTable::parse(&text).unwrap();

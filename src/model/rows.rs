@@ -388,6 +388,15 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_no_text_is_named_as_such() {
+        for bytes in [&b"\xff\xfea\0,\0b\0\n\0"[..], b"a,b\n1,\xfc\n"] {
+            let columns = Columns { features: &["b".to_owned()], decision: None, label: None };
+            let rows = RowReader::new(bytes, &Limits::default()).and_then(|rows| rows.read(&columns));
+            assert!(matches!(rows, Err(RowsError::NotText)), "{rows:?}");
+        }
+    }
+
+    #[test]
     fn rows_come_with_their_lines_and_their_answers_whatever_the_order_of_the_columns() {
         let text = "\u{feff}label,b, a ,decision\r\n1,2,1,0.5\r\n\r\n-1,,nan,-0.25\r\n1.0,4,3,0\r\n";
         let rows = read(text, &["a", "b"]).unwrap();

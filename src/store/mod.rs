@@ -94,6 +94,14 @@ pub fn bytes_there(directory: &Path) -> u64 {
     files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
 }
 
+/// The files of a store that whoever runs it must be able to write to, of those that are there. Opens nothing.
+pub fn files_there(directory: &Path) -> Vec<PathBuf> {
+    let data = directory.join("data");
+    let files = std::fs::read_dir(&data).into_iter().flatten().flatten().map(|file| file.path());
+    let files = files.chain([directory.join("lock"), data.clone(), directory.to_owned()]);
+    files.filter(|file| file.exists()).collect()
+}
+
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -50,6 +50,7 @@ fn files_of_other_kinds_are_told_by_their_content() {
     hold(&[
         ("empty", vec![], &["is empty", "copy it again"]),
         ("blank", text("\n \n"), &["is empty"]),
+        ("utf-16", b"\xff\xfes\0v\0m\0_\0".to_vec(), &["text in UTF-16", "save it as text in UTF-8"]),
         (
             "lfs",
             text("version https://git-lfs.github.com/spec/v1\noid sha256:a\nsize 1\n"),

@@ -26,6 +26,16 @@ fn changed(from: &str, to: &str) -> String {
 }
 
 #[test]
+fn a_byte_order_mark_before_the_text_changes_nothing() {
+    let text = fs::read(sample("text_linear_2d.libsvm")).unwrap();
+    let marked = [b"\xef\xbb\xbf", &*text].concat();
+    let [plain, marked] = [&text, &marked].map(|bytes| Model::read(bytes, &Limits::default()).unwrap());
+    assert_eq!(marked.metadata().format, plain.metadata().format);
+    let rows = array![[0.5, -1.0], [3.0, 0.25]];
+    assert_eq!(marked.evaluate(rows.view()).unwrap(), plain.evaluate(rows.view()).unwrap());
+}
+
+#[test]
 fn every_kernel_gives_the_answers_of_the_library_for_the_text() {
     for name in ["text_rbf_3d", "text_linear_2d", "text_polynomial_2d", "text_sigmoid_3d"] {
         let path = sample(&format!("{name}.libsvm"));

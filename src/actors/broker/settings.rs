@@ -80,7 +80,7 @@ pub enum BrokerError {
     #[error("mqtt.connect.keep_alive is {0} s; 1 to 65535 s are accepted")]
     KeepAlive(u64),
     /// Backoff bounds that contradict each other.
-    #[error("mqtt.connect.min_backoff must be above zero and at most max_backoff")]
+    #[error("mqtt.connect.backoff_min must be above zero and at most mqtt.connect.backoff_max")]
     Backoff,
 }
 

@@ -31,7 +31,7 @@ pub(crate) enum Closing {
     ClientId(usize),
     #[error("nothing came for {0}, one and a half times the keep-alive that the client promised")]
     KeepAlive(Span),
-    #[error("the client did not read its acknowledgements for {0} (mqtt.listen.write_timeout)")]
+    #[error("the client did not read its acknowledgements for {0} (a quarter of stop.deadline, 10 s at the most)")]
     SlowReader(Span),
     #[error("another connection took over its client id; should two devices share it, give each its own")]
     TakenOver,

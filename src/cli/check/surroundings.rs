@@ -1,7 +1,7 @@
 //! What a start meets on this machine besides its configuration: the store that is there, the room on its disk, the
 //! broker's password, and the sandbox of the service.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{self, Path};
 
 use super::unit::{Access, Unit};
@@ -15,9 +15,31 @@ use crate::store::{self, StoreError, StoreFit};
 /// What a store needs to take in anything at all.
 const LEAST_ROOM: u64 = 64 << 20;
 
-/// Whether the store that is there opens with these settings.
+/// Whether the store that is there opens with these settings, and its files can be written to.
 pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
     const KEY: &str = "store.directory";
+    let directory = &settings.store.directory;
+    if store::is_in_use(directory) {
+        findings.add(
+            "note",
+            KEY,
+            &format!("a daemon is running on the store in {}; a second one would be refused", directory.display()),
+        );
+    }
+    let files = store::files_there(directory);
+    let refused = files.iter().filter(|file| file.is_file()).find_map(|file| {
+        // Opened to write, and not written to.
+        File::options()
+            .append(true)
+            .open(file)
+            .err()
+            .map(|error| format!("{} cannot be written to: {error}", file.display()))
+    });
+    if let Some(refused) = refused {
+        let advice =
+            "whoever ran anomalyd on this store as another user left it: give all of it to one user by chown -R";
+        findings.mistake(KEY, format!("{refused}; {advice}"));
+    }
     match store::fit(&settings.store) {
         Ok(StoreFit::NoStore | StoreFit::Fits) => {}
         Ok(StoreFit::Unknown) => findings.warn(
@@ -111,6 +133,18 @@ pub(super) fn check_unit(file: &Path, config: &Config, settings: &Settings, unit
     if let Some(user) = unit.missing_user() {
         let advice = "install systemd/anomalyd.sysusers.conf as /etc/sysusers.d/anomalyd.conf and run systemd-sysusers";
         findings.mistake("store.directory", format!("the service runs as {user}, and there is no such user; {advice}"));
+    }
+    let stored = store::files_there(&settings.store.directory);
+    if let Some((user, file)) = unit.cannot_write_one_of(&stored) {
+        let directory = settings.store.directory.display();
+        findings.mistake(
+            "store.directory",
+            format!(
+                "the service runs as {user}, who may not write to {}, as somebody ran anomalyd on this store as another user; \
+                 give all of it to {user}: chown -R {user}: {directory}",
+                file.display()
+            ),
+        );
     }
     let files = settings.files.as_ref().map(|files| ("publish.files.directory", &*files.directory, Access::Write));
     let metrics = settings.reporter.as_ref().and_then(|reporter| reporter.file.parent());

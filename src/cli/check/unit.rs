@@ -189,6 +189,15 @@ impl Unit {
         ))
     }
 
+    /// The first of some files and folders that the service's user may not write to, and who that is. systemd gives folders
+    /// that it makes to the user, with all that is in them, but only when the folder itself is another's.
+    pub(super) fn cannot_write_one_of<'p>(&self, paths: &'p [PathBuf]) -> Option<(&str, &'p Path)> {
+        let user = self.user.as_ref()?;
+        let refused =
+            paths.iter().find(|path| user.lacks(path, Access::Write).is_some_and(|lacking| lacking == **path));
+        refused.map(|path| (&*user.name, &**path))
+    }
+
     /// Why the daemon cannot listen on a port, and what to do about it.
     pub(super) fn keeps_from_port(&self, port: u16, first_free: u16) -> Option<String> {
         if port >= first_free || port == 0 || self.user.as_ref().is_none_or(|user| user.uid == 0) {
@@ -247,6 +256,7 @@ impl User {
         let mut asked = match access {
             Access::Read if path.is_file() => 0o4,
             Access::Read => 0o5,
+            Access::Write if path.is_file() => 0o2,
             Access::Write => 0o3,
         };
         for existing in path.ancestors().skip_while(|ancestor| !ancestor.exists()) {
@@ -342,6 +352,20 @@ mod tests {
         assert_eq!(unit.keeps_from(&folder, Access::Read), None, "others may read it");
         let kept = unit.keeps_from(&folder.join("store"), Access::Write).unwrap();
         assert!(kept.contains(&format!("mode of {}", folder.display())), "{kept}");
+    }
+
+    #[test]
+    fn a_file_of_another_owner_in_the_store_is_found() {
+        let root = root("");
+        let (folder, file) = (root.path().join("store"), root.path().join("store/lock"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(&file, "").unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let paths = [folder, file.clone()];
+        assert_eq!(unit("").cannot_write_one_of(&paths), Some(("anomalyd", &*file)));
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(unit("").cannot_write_one_of(&paths), None);
     }
 
     #[test]

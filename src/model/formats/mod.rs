@@ -140,6 +140,8 @@ pub(super) const ACCEPTED: &str = "a pickle of protocol 2 to 5, what joblib.dump
 
 /// Reads whatever format the bytes are in.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Contents, ModelError> {
+    // An editor may have put a byte order mark before the formats that are text; none of the others begins so.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let in_place = limits.in_place(bytes.len());
     if onnx::recognise(bytes) {
         // Its messages point into the file, and its numbers are copied out of it.

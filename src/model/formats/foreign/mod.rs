@@ -74,6 +74,8 @@ pub enum Foreign {
     R,
     /// Variables of MATLAB.
     Matlab,
+    /// Text in UTF-16.
+    Utf16,
     /// Text of no kind that is known.
     Text,
     /// Text in UTF-16, which may be a model's.
@@ -123,6 +125,7 @@ impl Foreign {
             Self::Python => "a Python program".to_owned(),
             Self::R => "objects of R (.rds, .RData)".to_owned(),
             Self::Matlab => "variables of MATLAB (.mat)".to_owned(),
+            Self::Utf16 => "text in UTF-16, as editors on Windows may write it".to_owned(),
             Self::Text => "text".to_owned(),
             Self::Utf16 => "text in UTF-16, as Windows saves it".to_owned(),
             Self::Other { what } => (*what).to_owned(),
@@ -167,6 +170,7 @@ impl Foreign {
             Self::R | Self::Matlab => {
                 "it is not read: write the model as ONNX, or its arrays in anomalyd's own format (docs/model-format.md)"
             }
+            Self::Utf16 => "save it as text in UTF-8",
             Self::Wrapped { .. } => {
                 "uncompress it: only pickles are read compressed, as joblib.dump(…, compress=3) does it"
             }
