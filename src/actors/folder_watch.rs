@@ -308,3 +308,91 @@ fn is_remote(kind: impl Into<i64>) -> bool {
     let kind = kind.into() & 0xffff_ffff;
     REMOTE.iter().any(|remote| i64::from(*remote) == kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Watches a folder and those in it, as a look does.
+    fn look(watch: &FolderWatch, folder: &Path) {
+        let mut round = watch.begin_round(folder);
+        round.folder(folder);
+        for entry in fs::read_dir(folder).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+            round.folder(&entry.path());
+        }
+        round.end(FolderLinks::None).unwrap();
+    }
+
+    async fn is_told(events: &FolderEvents) -> bool {
+        // Events are there as soon as the change is made.
+        timeout(Duration::from_millis(50), events.next()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn what_happens_to_the_folder_and_the_names_on_the_way_is_told_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir_all(path("releases/v1/models/press")).unwrap();
+        fs::create_dir_all(path("releases/v2/models")).unwrap();
+        symlink("releases/v1", path("current")).unwrap();
+        let watch = FolderWatch::new();
+        let events = FolderEvents::of(watch.clone()).unwrap();
+        look(&watch, &path("current/models"));
+        assert!(!is_told(&events).await, "to watch changes nothing");
+
+        fs::write(path("releases/v1/models/press/flow"), "a model").unwrap();
+        assert!(is_told(&events).await);
+        events.forget();
+        fs::write(path("beside"), "another file").unwrap();
+        fs::write(path("releases/v2/models/flow"), "not in use yet").unwrap();
+        assert!(!is_told(&events).await);
+
+        symlink("releases/v2", path("new")).unwrap();
+        fs::rename(path("new"), path("current")).unwrap();
+        assert!(is_told(&events).await);
+        look(&watch, &path("current/models"));
+        events.forget();
+        fs::write(path("releases/v1/models/press/flow"), "no longer in use").unwrap();
+        assert!(!is_told(&events).await);
+        fs::write(path("releases/v2/models/flow"), "another model").unwrap();
+        assert!(is_told(&events).await);
+    }
+
+    #[test]
+    fn the_way_to_a_folder_leads_through_links_and_upwards_and_a_circle_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        symlink("../a/b", root.join("a/link")).unwrap();
+        symlink("circle", root.join("circle")).unwrap();
+        let way = names_on_the_way_to(&root.join("a/link/models")).unwrap();
+        let below: Vec<_> = way.iter().filter_map(|(at, name)| Some((at.strip_prefix(&root).ok()?, name))).collect();
+        let expected = [("", "a"), ("a", "link"), ("", "a"), ("a", "b"), ("a/b", "models")];
+        assert_eq!(below.len(), expected.len(), "{below:?}");
+        assert!(
+            below.iter().zip(expected).all(|((at, name), (folder, what))| *at == Path::new(folder) && **name == *what)
+        );
+        assert!(names_on_the_way_to(&root.join("circle")).is_err());
+    }
+
+    #[test]
+    fn more_folders_than_are_watched_are_told_of_as_such() {
+        let directory = tempfile::tempdir().unwrap();
+        let watch = FolderWatch::new();
+        let mut round = watch.begin_round(directory.path());
+        (0..=WatchRound::MAX_FOLDERS).for_each(|_| round.folder(directory.path()));
+        assert!(matches!(round.end(FolderLinks::None), Err(Unwatched::TooMany)));
+        let missing = watch.begin_round(&directory.path().join("not/there")).end(FolderLinks::None);
+        let said = missing.unwrap_err().to_string();
+        assert!(
+            said.starts_with("the system does not tell of changes in /") && said.contains("No such file"),
+            "{said}"
+        );
+    }
+}

@@ -105,7 +105,10 @@ impl Entry {
             (None, [scaler], Some(second)) => duplicate(scaler, second),
             (None, before, _) => {
                 let load = || {
-                    fail::fail_point!(&format!("model::load {sensor}"));
+                    fail::fail_point!(&format!("model::load {sensor}"), |_| Err(LoadError::new(
+                        &path,
+                        super::ModelError::Read(rustix::io::Errno::MFILE.into())
+                    )));
                     Model::load_behind(before, &path, limits)
                 };
                 let loaded = guarded(load).unwrap_or_else(|panic| Err(LoadError::new(&path, panic.into())));

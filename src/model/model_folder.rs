@@ -81,6 +81,7 @@ impl Walk<'_> {
     fn folder(&mut self, folder: &Path, depth: usize) -> Result<(), WalkError> {
         (self.enter)(folder);
         let failed = |source| WalkError::Directory { path: folder.to_owned(), source };
+        fail::fail_point!("model::folder", |_| Err(failed(rustix::io::Errno::MFILE.into())));
         let entries = match fs::read_dir(folder) {
             // It was there a moment ago.
             Err(error) if error.kind() == io::ErrorKind::NotFound && folder != self.directory => return Ok(()),

@@ -392,7 +392,7 @@ mod tests {
         for bytes in [&b"\xff\xfea\0,\0b\0\n\0"[..], b"a,b\n1,\xfc\n"] {
             let columns = Columns { features: &["b".to_owned()], decision: None, label: None };
             let rows = RowReader::new(bytes, &Limits::default()).and_then(|rows| rows.read(&columns));
-            assert!(matches!(rows, Err(RowsError::NotText)), "{rows:?}");
+            assert!(matches!(rows, Err(RowsError::NotUtf8 { .. })), "{rows:?}");
         }
     }
 

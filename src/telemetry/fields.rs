@@ -48,3 +48,45 @@ impl Visit for Visitor<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_it_quotes() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_target(false)
+            .without_time()
+            .fmt_fields(PrintableFields)
+            .with_writer(move || writer.clone())
+            .finish();
+        let hostile = "a\r\n2026-11-28T19:00:00Z ERROR forged\u{2028}\u{85}\x1b[2J";
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::warn!(topic = hostile, sensor = %hostile, file = ?hostile, "not read: {hostile}");
+        });
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.starts_with(" WARN not read: a··2026") && text.ends_with('\n'), "{text}");
+        assert!(!text.trim_end_matches('\n').contains(crate::printable::steers), "{text:?}");
+    }
+}

@@ -97,6 +97,33 @@ fn a_file_that_does_not_end_holds_up_neither_start_nor_change_nor_stop_and_is_tr
 }
 
 #[test]
+fn what_cannot_be_read_for_want_of_a_descriptor_is_tried_again_though_nothing_changes() {
+    let _alone = alone();
+    let scenario = FailScenario::setup();
+    let held = Held::new();
+    actix_rt::System::new().block_on(async {
+        // The folder at the start, and then a file.
+        fail::cfg("model::folder", "1*return->off").unwrap();
+        fail::cfg(format!("model::load {HELD}"), "1*return->off").unwrap();
+        let looks = metrics::MODEL_LOOKS.get();
+        let daemon = Daemon::start(&held.config).await.unwrap();
+        assert_eq!(metrics::MODEL_LOOKS.get() - looks, 1, "the start went on without models");
+        until("the folder is read, and one of its files", || metrics::MODELS_LOADED.get() == 1).await;
+        until("the other is read", || (metrics::MODELS_LOADED.get(), metrics::MODELS_BROKEN.get()) == (2, 0)).await;
+
+        // A file that has changed: the model before stays at work until it can be read.
+        let changed = metrics::MODELS_CHANGED.get();
+        fail::cfg(format!("model::load {GOOD}"), "2*return->off").unwrap();
+        held.put(GOOD, "p4_bare_1d.pkl");
+        until("the changed file is read", || metrics::MODELS_CHANGED.get() - changed == 1).await;
+        assert_eq!((metrics::MODELS_LOADED.get(), metrics::MODELS_BROKEN.get()), (2, 0));
+        daemon.stop().await.unwrap();
+        actix_rt::System::current().stop();
+    });
+    scenario.teardown();
+}
+
+#[test]
 fn a_file_that_does_not_end_does_not_hold_up_the_check_which_says_what_to_do() {
     let _alone = alone();
     let scenario = FailScenario::setup();

@@ -57,11 +57,6 @@ fn files_of_other_kinds_are_told_by_their_content() {
             &["Git LFS", "git lfs pull"],
         ),
         ("html", text("\n\n<!DOCTYPE html>\n<html lang=\"en\"></html>\n"), &["HTML page", "Download raw file"]),
-        (
-            "utf16",
-            "\u{feff}svm_type one_class".encode_utf16().flat_map(u16::to_le_bytes).collect(),
-            &["UTF-16", "UTF-8"],
-        ),
         ("h5", b"\x89HDF\r\n\x1a\n\0\0".to_vec(), &["Keras", "tf2onnx.convert --keras"]),
         ("keras", zip(&["metadata.json", "config.json", "model.weights.h5"]), &["Keras", "format=\"onnx\""]),
         ("tflite", b"\x1c\0\0\0TFL3\0\0\0\0".to_vec(), &["TensorFlow Lite", "tf2onnx.convert --tflite"]),

@@ -9,6 +9,7 @@ pub mod board;
 pub mod daemon_process;
 pub mod display;
 pub mod findings;
+mod leftovers;
 pub mod models;
 pub mod narration;
 pub mod plant;
@@ -36,6 +37,7 @@ use self::simulation::Simulation;
 use self::summary::{DaemonEnd, Summary};
 use self::workplace::{Keep, Workplace};
 use super::publish::{self, PublishError};
+use crate::printable::shown;
 
 /// Shows the whole job on a simulated plant, in half a minute
 ///
@@ -46,7 +48,8 @@ use super::publish::{self, PublishError};
 /// health.
 ///
 /// A table (plain lines in a pipe) shows what the daemon finds as it finds it. A summary holds that against what was
-/// injected: faults found and missed, false alarms, readings, how long scoring took, and where the verdict files are.
+/// injected: faults found and missed, false alarms, readings, how long scoring took, and where the verdict files are. The
+/// next demo removes them.
 ///
 /// Nothing needs to be installed or configured, and nothing listens beyond this machine. The exit code is 0 when every
 /// reading was acknowledged and accepted, every hour of every sensor scored, and a fault found, else 1.
@@ -55,7 +58,7 @@ pub struct Args {
     /// The port of this machine at which the daemon listens for the devices; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
-    /// Keep the whole folder: configuration, models and store as well as the verdict files
+    /// Keep the whole folder, also from the next demo: configuration, models and store as well as the verdict files
     #[arg(long)]
     keep: bool,
     /// The number that decides the readings and the faults: another one is another day
@@ -117,7 +120,7 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, DemoError
     let keep = if args.keep { Keep::All } else { Keep::Predictions };
     let workplace = Workplace::create(args.port, keep).map_err(DemoError::Folder)?;
     if keep == Keep::All {
-        writeln!(out, "Everything is kept in {}.", workplace.path().display())?;
+        writeln!(out, "Everything is kept in {}.", shown(workplace.path()))?;
     }
     // Before there is a daemon that could be left behind.
     let mut interruption = Interruption::new().map_err(DemoError::System)?;

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::findings::{Judgement, Minute};
+use crate::printable::shown;
 use crate::sensor::SensorName;
 use crate::sink::prediction::file_name;
 use crate::time::Timestamp;
 
 /// A prediction file that is not there or not as it should be.
 #[derive(Debug, thiserror::Error)]
-#[error("the prediction file {} cannot be read: {problem}", path.display())]
+#[error("the prediction file {} cannot be read: {problem}", shown(path))]
 pub struct PredictionError {
     path: PathBuf,
     problem: String,

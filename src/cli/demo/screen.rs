@@ -72,14 +72,24 @@ impl Line {
 const SENSOR_WIDTH: usize = 20;
 const CELL_WIDTH: usize = 6;
 
-/// Renders the board: one string a line, none wider than `width` columns.
-pub fn render(board: &Board, width: usize, colours: Colours) -> Vec<String> {
+/// Renders the board for a terminal of so many columns and rows, a string a line. Where there is little room, the legend
+/// and the empty lines are left out; `None` where not even every sensor's windows have room.
+///
+/// The last row stays empty: it is the cursor's.
+pub fn render(board: &Board, (columns, rows): (usize, usize), colours: Colours) -> Option<Vec<String>> {
     let mut lines = header(board);
+    lines.push(Line::default());
     lines.push(hours(board));
     lines.extend(board.rows.iter().map(|row| sensor(board, row)));
     lines.push(Line::default());
     lines.push(legend());
-    lines.iter().map(|line| line.render(width, colours)).collect()
+    if lines.len() >= rows {
+        lines.pop();
+        lines.retain(|line| !line.0.is_empty());
+    }
+    let least = SENSOR_WIDTH + CELL_WIDTH * board.hours.len();
+    let fits = columns >= least && lines.len() < rows;
+    fits.then(|| lines.iter().map(|line| line.render(columns, colours)).collect())
 }
 
 fn header(board: &Board) -> Vec<Line> {
@@ -97,7 +107,6 @@ fn header(board: &Board) -> Vec<Line> {
             grouped(progress.sent),
             grouped(progress.acknowledged)
         )),
-        Line::default(),
     ]
 }
 
@@ -143,9 +152,14 @@ mod tests {
         board
     }
 
+    /// On a terminal of so many columns and enough rows.
+    fn lines(board: &Board, columns: usize, colours: Colours) -> Vec<String> {
+        render(board, (columns, 100), colours).unwrap()
+    }
+
     #[test]
     fn each_sensor_has_a_line_with_a_cell_for_each_hour() {
-        let lines = render(&board(), 80, Colours::Off);
+        let lines = lines(&board(), 80, Colours::Off);
         assert!(lines.iter().any(|line| line == "press-1/temperature     ok   ▲12    △1     ·     ·     ·"));
         assert!(lines.iter().any(|line| line == "hour from            06:00 07:00 08:00 09:00 10:00 11:00"));
         assert_eq!(lines.iter().filter(|line| line.contains("·")).count(), 15);
@@ -157,7 +171,7 @@ mod tests {
         let fault = board.faults[0].clone();
         let note = format!("← {} injected", fault.kind);
         let noted = |board: &Board| {
-            let lines = render(board, 120, Colours::Off);
+            let lines = lines(board, 120, Colours::Off);
             let noted: Vec<_> = lines.into_iter().filter(|line| line.contains(&note)).collect();
             noted
         };
@@ -169,17 +183,29 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_wider_than_the_terminal_whatever_its_width() {
+    fn what_is_drawn_fits_the_terminal_and_shows_every_sensor_or_nothing_is_drawn() {
         let mut board = board();
         board.now = board.faults[0].from;
-        for width in [0, 1, 20, 50, 79] {
-            assert!(render(&board, width, Colours::Off).iter().all(|line| line.chars().count() <= width));
+        let whole = lines(&board, 200, Colours::Off).len();
+        for columns in [0, 1, 40, 55, 56, 60, 79, 80, 200] {
+            for rows in [0, 1, 10, 18, 19, 20, 21, 22, 24, 60] {
+                let Some(lines) = render(&board, (columns, rows), Colours::Off) else {
+                    assert!(columns < 56 || rows < 19, "{columns} x {rows}");
+                    continue;
+                };
+                assert!(columns >= 56 && lines.len() < rows, "{columns} x {rows}");
+                assert!(lines.iter().all(|line| line.chars().count() <= columns), "{columns} x {rows}");
+                let shown =
+                    board.rows.iter().filter(|row| lines.iter().any(|line| line.starts_with(&row.sensor.to_string())));
+                assert_eq!(shown.count(), board.rows.len(), "{columns} x {rows}");
+                assert!(rows <= whole || lines.len() == whole, "the legend has room: {columns} x {rows}");
+            }
         }
     }
 
     #[test]
     fn colours_change_nothing_but_the_look() {
-        let coloured = render(&board(), 60, Colours::On).join("\n");
+        let coloured = lines(&board(), 60, Colours::On).join("\n");
         assert!(coloured.contains("\x1b[1;31m   ▲12\x1b[0m"), "{coloured}");
         let mut stripped = String::new();
         let mut rest = coloured.as_str();
@@ -187,7 +213,7 @@ mod tests {
             stripped.push_str(before);
             rest = after.split_once('m').unwrap().1;
         }
-        assert_eq!(stripped + rest, render(&board(), 60, Colours::Off).join("\n"));
+        assert_eq!(stripped + rest, lines(&board(), 60, Colours::Off).join("\n"));
     }
 
     #[test]
@@ -195,8 +221,8 @@ mod tests {
         let mut board = board();
         let stuck = board.faults.iter().find(|fault| fault.kind == FaultKind::Stuck);
         board.now = stuck.unwrap().from;
-        let lines = render(&board, 1000, Colours::Off);
-        assert!(lines.len() < 24, "{}", lines.len());
+        let lines = render(&board, (1000, 24), Colours::Off).unwrap();
+        assert!(lines.iter().any(|line| line.contains("only false alarms")));
         let wide: Vec<_> = lines.iter().filter(|line| line.chars().count() > 80).collect();
         assert!(wide.is_empty(), "{wide:?}");
     }

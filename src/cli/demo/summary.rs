@@ -8,6 +8,7 @@ use super::board::Board;
 use super::findings::{Finding, Findings};
 use super::wording::{counted, grouped};
 use crate::cli::publish;
+use crate::printable::shown;
 use crate::time::Span;
 
 /// What the batch job takes for a sensor: it starts a Python process that reads a model and scores one window.
@@ -162,7 +163,7 @@ impl fmt::Display for Summary {
         self.write_false_alarms(f, &findings)?;
         self.write_counts(f)?;
         self.write_scoring(f)?;
-        writeln!(f, "Verdict files: {}", self.predictions.display())?;
+        writeln!(f, "Verdict files: {}", shown(&self.predictions))?;
         let took = self.took.as_secs_f64();
         let failures = self.failures();
         if failures.is_empty() {

@@ -1,11 +1,12 @@
 //! The demo's folder: configuration and models for the daemon, its store, its prediction files.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::{env, io};
 
 use tempfile::TempDir;
 
+use super::leftovers;
 use super::models::MODELS;
 use super::plant::{LATENESS, TOPIC};
 
@@ -23,9 +24,18 @@ pub enum Keep {
 pub struct Workplace {
     folder: TempDir,
     keep: Keep,
+    /// Locked as long as the demo is at work.
+    _lock: File,
 }
 
-const PREDICTIONS: &str = "predictions";
+pub(super) const PREDICTIONS: &str = "predictions";
+
+/// What the names of folders begin with that the next demo removes, and of those that are kept.
+pub(super) const PREFIX: &str = "anomalyd-demo-";
+const PREFIX_OF_KEPT: &str = "anomalyd-kept-demo-";
+
+/// The file that a demo locks in its folder.
+pub(super) const LOCK: &str = "lock";
 
 impl Workplace {
     /// Makes the folder, with a configuration for a daemon that listens on `port` of this machine; 0 is a free one.
@@ -33,14 +43,21 @@ impl Workplace {
     /// # Errors
     /// When it cannot be written.
     pub fn create(port: u16, keep: Keep) -> io::Result<Self> {
-        let mut folder = tempfile::Builder::new().prefix("anomalyd-demo-").tempdir()?;
+        Self::create_in(&env::temp_dir(), port, keep)
+    }
+
+    fn create_in(parent: &Path, port: u16, keep: Keep) -> io::Result<Self> {
+        let prefix = if keep == Keep::All { PREFIX_OF_KEPT } else { PREFIX };
+        let mut folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
+        let lock = File::create_new(folder.path().join(LOCK))?;
+        lock.lock()?;
         folder.disable_cleanup(keep == Keep::All);
         let models = folder.path().join("models");
         fs::create_dir(&models)?;
         for (name, bytes) in MODELS {
             fs::write(models.join(name), bytes)?;
         }
-        let workplace = Self { folder, keep };
+        let workplace = Self { folder, keep, _lock: lock };
         fs::write(workplace.config(), config_text(port))?;
         Ok(workplace)
     }
@@ -60,14 +77,15 @@ impl Workplace {
         self.path().join(PREDICTIONS)
     }
 
-    /// Removes what is not to be kept of a run that has prediction files to show.
+    /// Removes what is not to be kept of a run that has prediction files to show, and what earlier ones left.
     ///
     /// # Errors
     /// When that fails.
     pub fn finish(mut self) -> io::Result<()> {
         self.folder.disable_cleanup(true);
+        leftovers::remove_beside(self.path());
         if self.keep == Keep::All {
-            return Ok(());
+            return fs::remove_file(self.path().join(LOCK));
         }
         for entry in fs::read_dir(self.path())? {
             let entry = entry?;
@@ -136,23 +154,30 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_workplace_holds_the_predictions_alone_unless_all_is_kept() {
-        for (keep, expected) in [(Keep::Predictions, 1), (Keep::All, 3)] {
-            let workplace = Workplace::create(0, keep).unwrap();
+    fn a_finished_workplace_holds_the_predictions_alone_unless_all_is_kept_and_is_the_last_of_its_kind() {
+        let temporary = tempfile::tempdir().unwrap();
+        let demo = |keep| {
+            let workplace = Workplace::create_in(temporary.path(), 0, keep).unwrap();
             let path = workplace.path().to_owned();
             fs::create_dir(workplace.predictions()).unwrap();
             workplace.finish().unwrap();
-            assert!(path.join("predictions").is_dir());
-            assert_eq!(fs::read_dir(&path).unwrap().count(), expected);
-            fs::remove_dir_all(path).unwrap();
-        }
+            path
+        };
+        let entries = |path: &Path| fs::read_dir(path).unwrap().count();
+        let first = demo(Keep::Predictions);
+        assert!(first.join("predictions").is_dir() && entries(&first) == 1);
+        let kept = demo(Keep::All);
+        assert!(!first.exists() && kept.join("predictions").is_dir() && entries(&kept) == 3);
+        let last = demo(Keep::Predictions);
+        assert!(kept.exists() && last.exists() && entries(temporary.path()) == 2);
     }
 
     #[test]
     fn a_workplace_that_was_not_finished_is_gone_unless_all_is_kept() {
-        let gone = Workplace::create(0, Keep::Predictions).unwrap().path().to_owned();
-        assert!(!gone.exists());
-        let kept = Workplace::create(0, Keep::All).unwrap().path().to_owned();
-        fs::remove_dir_all(kept).unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        for (keep, left) in [(Keep::Predictions, false), (Keep::All, true)] {
+            let path = Workplace::create_in(temporary.path(), 0, keep).unwrap().path().to_owned();
+            assert_eq!(path.exists(), left);
+        }
     }
 }

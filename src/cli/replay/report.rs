@@ -7,6 +7,7 @@ use super::times::StrangeTimes;
 use crate::cli::history::Tally;
 use crate::cli::publish::Summary;
 use crate::cli::publish::url::ServerUrl;
+use crate::printable::Printable;
 
 /// How a replay's reading came to its end.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,10 +52,10 @@ impl fmt::Display for Report {
         match &self.ending {
             Ending::EndOfFile => writeln!(f)?,
             Ending::Interrupted => writeln!(f, "; then was interrupted")?,
-            Ending::Failed(reason) => writeln!(f, "; then stopped: {reason}")?,
+            Ending::Failed(reason) => writeln!(f, "; then stopped: {}", Printable(reason))?,
         }
         for note in self.history.notes() {
-            writeln!(f, "              {note}")?;
+            writeln!(f, "              {}", Printable(note))?;
         }
         writeln!(f, "sent          {} messages to {}", progress.sent, self.server)?;
         match self.published.unacknowledged() {
@@ -114,6 +115,20 @@ mod tests {
         assert!(report(0, 0).is_complete());
         assert!(!report(10, 9).is_complete());
         assert!(!Report { ending: Ending::Interrupted, ..report(10, 10) }.is_complete());
+    }
+
+    #[test]
+    fn a_file_name_with_a_line_feed_makes_no_line_of_its_own() {
+        let mut report = report(10, 10);
+        report.history.refuse(&HistoryError::Row {
+            file: "h\nacknowledged  99 of 99".into(),
+            line: 2,
+            reason: RowError::NotText,
+        });
+        report.ending = Ending::Failed("cannot read h\nacknowledged  99 of 99".to_owned());
+        let text = report.to_string();
+        assert!(text.contains("refused: h·acknowledged") && text.contains("cannot read h·acknowledged"), "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("acknowledged")).count(), 1, "{text}");
     }
 
     #[test]

@@ -38,8 +38,6 @@ static BEGINNINGS: [(&[u8], Foreign); 23] = [
     (b"%PDF-", Foreign::Other { what: "a PDF document" }),
     (b"\x89PNG\r\n\x1a\n", Foreign::Other { what: "a picture" }),
     (b"\x7fELF", Foreign::Other { what: "a program of Linux" }),
-    (b"\xff\xfe", Foreign::Utf16),
-    (b"\xfe\xff", Foreign::Utf16),
 ];
 
 /// Whether it is what torch wrote before its version 1.6, which begins as any pickle.

@@ -78,8 +78,6 @@ pub enum Foreign {
     Utf16,
     /// Text of no kind that is known.
     Text,
-    /// Text in UTF-16, which may be a model's.
-    Utf16,
     /// A picture, a document, a program.
     Other {
         /// What it is.
@@ -127,7 +125,6 @@ impl Foreign {
             Self::Matlab => "variables of MATLAB (.mat)".to_owned(),
             Self::Utf16 => "text in UTF-16, as editors on Windows may write it".to_owned(),
             Self::Text => "text".to_owned(),
-            Self::Utf16 => "text in UTF-16, as Windows saves it".to_owned(),
             Self::Other { what } => (*what).to_owned(),
             Self::Wrapped { format } => format!("a model ({format}) that was compressed as a whole"),
         }
@@ -141,7 +138,6 @@ impl Foreign {
                 "the model is not in it: fetch it in the repository with `git lfs pull`, and copy it again"
             }
             Self::Html => "the model is not in it: download the file itself (on GitHub: \"Download raw file\")",
-            Self::Utf16 => "if it is a model, save it as UTF-8",
             Self::Hdf5 | Self::Keras => KERAS,
             Self::TfLite => "write it as ONNX: python -m tf2onnx.convert --tflite net.tflite --output model.onnx",
             Self::PyTorch => PYTORCH,
