@@ -5,12 +5,14 @@
 //! acknowledgements leave, does the event clock move on, and do runs learn what may be scored. No thread and no clock of
 //! its own: the caller drives it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::ingest::batch::Batch;
-use crate::ingest::session::{SessionLifetime, SessionPresent};
+use crate::ingest::session::{
+    SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
+};
 use crate::interval::Window;
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::run::Run;
@@ -21,7 +23,6 @@ use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Span, Timestamp};
 use crate::verdict::Verdict;
-use crate::warn_limited;
 use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
 
 /// Tells a sensor's deadband.
@@ -37,8 +38,10 @@ pub struct PipelineSettings {
     pub clock: Clock,
     /// The deadbands.
     pub deadbands: Deadbands,
-    /// The most MQTT sessions that are remembered.
-    pub max_sessions: usize,
+    /// Which MQTT sessions are remembered, and for how long.
+    pub sessions: SessionSettings,
+    /// When the process began, by the wall clock.
+    pub started: Timestamp,
     /// The sinks that verdicts are published to.
     pub sinks: Vec<&'static str>,
     /// How far a sink may be behind. With an event clock, readings wait for one that is further.
@@ -80,7 +83,7 @@ pub struct Pipeline {
     directory: Arc<SensorDirectory>,
     writer: Writer,
     windows: OpenWindows,
-    sessions: HashSet<String>,
+    sessions: Sessions,
     scored: Timestamp,
     /// The latest reading's time, where the clock follows the readings.
     event_now: Timestamp,
@@ -138,7 +141,8 @@ impl Pipeline {
         for sink in settings.sinks.iter().copied() {
             published.insert(sink, reader.progress(Progress::Published { sink })?.unwrap_or(scored));
         }
-        let sessions = reader.sessions()?.into_iter().collect();
+        let mut session_changes = Vec::new();
+        let sessions = Sessions::new(settings.sessions, reader.sessions()?, settings.started, &mut session_changes);
         let mut pipeline = Self {
             settings,
             directory,
@@ -156,6 +160,7 @@ impl Pipeline {
             rejects: Rejects::default(),
             reject_logs: HashMap::new(),
         };
+        pipeline.write_sessions(session_changes)?;
         if pipeline.scored == Timestamp::MIN && pipeline.windows.closed() != Timestamp::MIN {
             pipeline.set_scored(pipeline.windows.closed())?;
         }
@@ -272,28 +277,40 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the store refuses.
-    pub fn open_session(&mut self, client: &str, lifetime: SessionLifetime) -> Result<SessionPresent, StoreError> {
-        let known = self.sessions.contains(client);
-        match lifetime {
-            SessionLifetime::Persistent if known => return Ok(SessionPresent::Yes),
-            SessionLifetime::Persistent => {
-                if self.sessions.len() >= self.settings.max_sessions {
-                    warn_limited!(
-                        client,
-                        "too many MQTT sessions to remember another; this client starts anew each time"
-                    );
-                } else {
-                    self.sessions.insert(client.to_owned());
-                    self.writer.put_session(client)?;
+    pub fn open_session(
+        &mut self,
+        client: &str,
+        lifetime: SessionLifetime,
+        now: SessionMoment,
+    ) -> Result<SessionPresent, StoreError> {
+        let mut changes = Vec::new();
+        let present = self.sessions.open(client, lifetime, now, &mut changes);
+        self.write_sessions(changes)?;
+        Ok(present)
+    }
+
+    /// Notes that an MQTT session is in use.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn touch_session(&mut self, client: &str, now: SessionMoment) -> Result<(), StoreError> {
+        let mut changes = Vec::new();
+        self.sessions.touch(client, now, &mut changes);
+        self.write_sessions(changes)
+    }
+
+    fn write_sessions(&mut self, changes: Vec<SessionChange>) -> Result<(), StoreError> {
+        for change in changes {
+            match change {
+                SessionChange::Used(client, at) => self.writer.put_session(&client, at)?,
+                SessionChange::Gone(client) => {
+                    metrics::SESSIONS_FORGOTTEN.add(1);
+                    self.writer.remove_session(&client)?;
                 }
             }
-            SessionLifetime::Connection if known => {
-                self.sessions.remove(client);
-                self.writer.remove_session(client)?;
-            }
-            SessionLifetime::Connection => {}
         }
-        Ok(SessionPresent::No)
+        metrics::SESSIONS.set(self.sessions.len() as u64);
+        Ok(())
     }
 
     /// Makes everything durable that was done since the last commit.

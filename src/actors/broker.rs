@@ -36,8 +36,10 @@ use crate::actors::acks::{Held, NotCommitted};
 use crate::actors::intake::Intake;
 use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters};
 use crate::actors::stop::Stop;
+use crate::actors::unreleased::Unreleased;
 use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{Decoder, Message};
+use crate::ingest::packet::PacketId;
 use crate::reading::{Reject, RejectReason};
 use crate::store::Committed;
 use crate::telemetry::log_limit::LogLimit;
@@ -99,6 +101,8 @@ struct Subscriber {
     /// The batch whose commit is awaited.
     under_way: Option<Held<BrokerAcks>>,
     gathered: Gathered,
+    /// The QoS 2 messages that were taken in and that the broker may send again.
+    unreleased: Unreleased,
     last_topic: String,
     failures: LogLimit,
     sheddings: LogLimit,
@@ -142,6 +146,7 @@ impl Subscriber {
             pause: None,
             under_way: None,
             gathered: Gathered::on(Epoch::default()),
+            unreleased: Unreleased::default(),
             last_topic: String::new(),
             failures: LogLimit::default(),
             sheddings: LogLimit::default(),
@@ -182,8 +187,10 @@ impl Subscriber {
                 if !ack.session_present && self.epoch != Epoch::default() {
                     warn!(host, port, "the broker knows no session of ours: what came while we were away may be lost");
                 }
-                if ack.session_present && self.settings.qos == SubscriptionQos::ExactlyOnce {
+                if ack.session_present {
                     expect_any_release(&mut self.connection.state);
+                } else {
+                    self.unreleased = Unreleased::default();
                 }
                 self.subscribe().await
             }
@@ -192,6 +199,14 @@ impl Subscriber {
                 Ok(())
             }
             Event::Incoming(Incoming::Publish(publish)) => self.take_in(publish),
+            Event::Incoming(Incoming::PubRel(release)) => {
+                // The library answers it, and must do so again should it come again.
+                expect_release(&mut self.connection.state, release.pkid);
+                if let Some(id) = PacketId::new(release.pkid) {
+                    self.unreleased.remove(id);
+                }
+                Ok(())
+            }
             Event::Incoming(_) | Event::Outgoing(_) => Ok(()),
         }
     }
@@ -239,7 +254,13 @@ impl Subscriber {
             return Err(Failure::Overrun);
         }
         let received = Timestamp::now();
-        if topic.is_empty() {
+        let first_time = match PacketId::new(pkid) {
+            Some(id) if qos == QoS::ExactlyOnce => self.unreleased.insert(id),
+            _ => true,
+        };
+        if !first_time {
+            self.counters.repeated.add(1);
+        } else if topic.is_empty() {
             self.gathered.batch.rejects.push("name", || {
                 let reason = RejectReason::Name("it is empty, as with a topic alias of MQTT 5".to_owned());
                 Reject::of_payload(received, &topic, &payload, reason)
@@ -273,7 +294,9 @@ impl Subscriber {
     /// Sends the acknowledgements of the batch under way, which `proof` says is on the disk.
     async fn acknowledge(&mut self, proof: Result<Committed, NotCommitted>) -> Result<(), Failure> {
         let Some(held) = self.under_way.take() else { return Ok(()) };
-        let packets = held.into_acks().into_packets(self.epoch, proof?);
+        // What was not stored must be taken when it comes again.
+        let proof = proof.inspect_err(|_| self.unreleased = Unreleased::default())?;
+        let packets = held.into_acks().into_packets(self.epoch, proof);
         if packets.len() == 0 {
             return Ok(());
         }
@@ -371,15 +394,18 @@ async fn next_event(
 
 /// Makes the library answer the release of any QoS 2 message.
 ///
-/// With a session that is taken up, the broker releases messages that we acknowledged on an earlier connection. The
-/// library forgets those and takes the release for an error, at which it would drop one connection after the other. So
-/// we tell it that each id is one that it saw.
+/// With a session that is taken up, the broker releases messages that we acknowledged on an earlier connection, whatever we
+/// subscribe with now. The library forgets those and takes the release for an error, at which it would drop one
+/// connection after the other. So we tell it that each id is one that it saw.
 fn expect_any_release(state: &mut MqttState) {
-    for id in 1..=u16::MAX {
-        let mut publish = Publish::new("", QoS::ExactlyOnce, []);
-        publish.pkid = id;
-        // With acknowledgements of our own it answers nothing to a message, and cannot fail.
-        let _ = state.handle_incoming_packet(Packet::Publish(publish));
-        state.events.pop_back();
-    }
+    (1..=u16::MAX).for_each(|id| expect_release(state, id));
+}
+
+/// As [`expect_any_release`], of one message.
+fn expect_release(state: &mut MqttState, id: u16) {
+    let mut publish = Publish::new("", QoS::ExactlyOnce, []);
+    publish.pkid = id;
+    // With acknowledgements of our own it answers nothing to a message, and cannot fail.
+    let _ = state.handle_incoming_packet(Packet::Publish(publish));
+    state.events.pop_back();
 }

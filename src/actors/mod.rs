@@ -24,9 +24,12 @@ pub mod supervisor;
 pub mod workers;
 
 mod acks;
+mod addresses;
 mod clients;
 mod connection;
+mod connection_memory;
 mod read_buffer;
+mod unreleased;
 
 #[cfg(test)]
 mod test_committer;

@@ -18,6 +18,9 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// About how much memory a reject takes that is kept with its text.
+    pub const REJECT_BYTES: usize = 512;
+
     /// Adds a reading that bears its own time.
     pub fn push(&mut self, reading: Reading) {
         self.readings.push(reading);
@@ -44,7 +47,7 @@ impl Batch {
     pub fn size_bytes(&self) -> usize {
         self.readings.len() * size_of::<Reading>()
             + self.arrivals.0.len() * size_of::<Range<usize>>()
-            + self.rejects.kept().len() * 512
+            + self.rejects.kept().len() * Self::REJECT_BYTES
     }
 }
 

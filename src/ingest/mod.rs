@@ -9,3 +9,4 @@ pub mod payload;
 pub mod route;
 pub mod session;
 pub mod topic;
+pub mod topic_memory;

@@ -13,7 +13,7 @@
 //! | `runs` | window number in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
 //! | `verdicts` | window number in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
 //! | `rejects` | number in the ring | the rejects of a commit |
-//! | `sessions` | client id | MQTT sessions that outlive their connections |
+//! | `sessions` | client id | MQTT sessions that outlive their connections: when one was last used, roughly |
 //! | `progress` | name | how far closing, scoring and each sink are |
 
 mod db;

@@ -118,13 +118,20 @@ impl Reader {
         rejects::read(&self.tables.rejects, self.settings.reject_blocks)
     }
 
-    /// The client ids of all MQTT sessions that are remembered.
+    /// The client ids of all MQTT sessions that are remembered, each with its last use; `None` where an earlier version
+    /// wrote none.
     ///
     /// # Errors
     /// When the database refuses or is damaged.
-    pub fn sessions(&self) -> Result<Vec<String>, StoreError> {
+    pub fn sessions(&self) -> Result<Vec<(String, Option<Timestamp>)>, StoreError> {
         let decode = |entry: Result<(Vec<u8>, Vec<u8>), StoreError>| {
-            String::from_utf8(entry?.0).map_err(|_| StoreError::Damaged)
+            let (client, used) = entry?;
+            let client = String::from_utf8(client).map_err(|_| StoreError::Damaged)?;
+            if used.is_empty() {
+                return Ok((client, None));
+            }
+            let nanos = used.try_into().map_err(|_| StoreError::Damaged)?;
+            Ok((client, Some(Timestamp::from_nanos(i64::from_be_bytes(nanos)))))
         };
         self.tables.sessions.iter().map(decode).collect()
     }

@@ -62,7 +62,7 @@ fn what_was_committed_is_there_after_a_restart() {
         writer.put_window(&closed_window(0, 4, 2.5)).unwrap();
         writer.put_run(&run).unwrap();
         writer.put_verdicts(window(5), ChunkId::of(SensorId(17)), std::slice::from_ref(&verdict)).unwrap();
-        writer.put_session("press-1").unwrap();
+        writer.put_session("press-1", window(5).end()).unwrap();
         writer.put_progress(Progress::Published { sink: "files" }, window(5).end()).unwrap();
         writer.commit().unwrap();
     }
@@ -75,7 +75,7 @@ fn what_was_committed_is_there_after_a_restart() {
     assert_eq!(reader.run(window(5)).unwrap(), Some(run.clone()));
     assert_eq!(reader.runs().unwrap(), [run]);
     assert_eq!(reader.verdicts(window(5), ChunkId::of(SensorId(17))).unwrap(), [verdict]);
-    assert_eq!(reader.sessions().unwrap(), ["press-1"]);
+    assert_eq!(reader.sessions().unwrap(), [("press-1".to_owned(), Some(window(5).end()))]);
     assert_eq!(reader.progress(Progress::Published { sink: "files" }).unwrap(), Some(window(5).end()));
     assert_eq!(reader.progress(Progress::Scored).unwrap(), None);
 }

@@ -240,13 +240,42 @@ fn a_refused_subscription_is_counted() {
 #[test]
 fn a_release_of_a_message_from_before_a_restart_is_completed() {
     let broker = PlayedBroker::new();
-    let settings = BrokerSettings { qos: SubscriptionQos::ExactlyOnce, ..settings(broker.port()) };
-    let (source, _committer) = Running::start(settings);
-    let mut peer = broker.accept(RESUMED);
-    for id in [5, 6] {
-        peer.send(&[0x62, 2, 0, id]);
-        assert_eq!(peer.packet(), [0x70, 2, 0, id]);
+    // The quality of service may be another by now.
+    for qos in [SubscriptionQos::ExactlyOnce, SubscriptionQos::AtLeastOnce] {
+        let settings = BrokerSettings { qos, ..settings(broker.port()) };
+        let (source, _committer) = Running::start(settings);
+        let mut peer = broker.accept(RESUMED);
+        for id in [5, 6, 5] {
+            peer.send(&[0x62, 2, 0, id]);
+            assert_eq!(peer.packet(), [0x70, 2, 0, id]);
+        }
+        source.stop();
     }
+}
+
+#[test]
+fn a_qos_2_message_that_comes_again_after_a_reconnect_is_taken_once_until_it_is_released() {
+    let broker = PlayedBroker::new();
+    let settings = BrokerSettings { qos: SubscriptionQos::ExactlyOnce, ..settings(broker.port()) };
+    let (source, committer) = Running::start(settings);
+    committer.commit_all();
+    let mut peer = broker.accept(NEW);
+    let exchange = |peer: &mut Peer| {
+        peer.publish(2, 5);
+        assert_eq!(peer.packet(), [0x50, 2, 0, 5]);
+    };
+    exchange(&mut peer);
+    drop(peer);
+    let mut peer = broker.accept(RESUMED);
+    exchange(&mut peer);
+    assert_eq!(source.counters.repeated.get(), 1);
+    peer.send(&[0x62, 2, 0, 5]);
+    assert_eq!(peer.packet(), [0x70, 2, 0, 5]);
+    exchange(&mut peer);
+    drop(peer);
+    let mut peer = broker.accept(NEW);
+    exchange(&mut peer);
+    assert_eq!(source.counters.repeated.get(), 1, "it was another message, and then another session");
     source.stop();
 }
 

@@ -10,6 +10,7 @@ use crate::actors::intake::Intake;
 use crate::actors::recorder::{RecorderSettings, ScoreRun};
 use crate::actors::restart::RestartPolicy;
 use crate::features::Bounds;
+use crate::ingest::session::SessionSettings;
 use crate::interval::Cut;
 use crate::model::{Limits, ModelFile};
 use crate::pipeline::{Pipeline, PipelineSettings};
@@ -18,7 +19,7 @@ use crate::schedule::Schedule;
 use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
 use crate::store::{Store, StoreSettings};
-use crate::time::{Clock, Span};
+use crate::time::{Clock, Span, Timestamp};
 use crate::window::WindowSettings;
 
 const MINUTE: Span = Span::from_secs(60);
@@ -84,7 +85,8 @@ impl Plant {
                 },
                 clock: Clock::Wall,
                 deadbands: Box::new(|_| None),
-                max_sessions: 1,
+                sessions: SessionSettings { max: 1, expiry: Span::MAX },
+                started: Timestamp::MIN,
                 sinks: Vec::new(),
                 max_unpublished: MINUTE,
             },
