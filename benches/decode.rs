@@ -12,6 +12,7 @@ use anomalyd::ingest::route::{
     Each, JsonLayout, JsonPointer, NumberFormat, PayloadFormat, Retained, RouteSettings, TimeAt, TimeUnit,
     TopicTemplate, ValueAt,
 };
+use anomalyd::ingest::topic_memory::TopicMemory;
 use anomalyd::sensor::SensorDirectory;
 use anomalyd::time::Timestamp;
 use serde_json::{Value, json};
@@ -50,11 +51,12 @@ fn decode(case: &Case) -> impl FnMut() + '_ {
     let template = TopicTemplate::parse(template).expect("a template");
     let route = RouteSettings::new(template, case.format.clone(), Retained::Skip).expect("a route");
     let times = PlausibleTimes { earliest: Timestamp::default(), latest: Timestamp::MAX, max_ahead: None };
-    let mut decoder = Decoder::new([route].into(), [].into(), times, directory);
+    let mut decoder =
+        Decoder::new([route].into(), [].into(), times, directory, &TopicMemory::new(Decoder::MAX_MEMORY_BYTES));
     let mut batch = Batch::default();
     let now = Timestamp::now();
     move || {
-        batch.readings.clear();
+        batch.truncate(0);
         let message = Message { topic: black_box(case.topic), payload: case.payload.as_bytes(), retained: false };
         decoder.decode(message, now, &mut batch);
         assert_eq!(batch.readings.len(), case.readings, "{}", case.name);

@@ -44,6 +44,7 @@ use crate::config::Config;
 use crate::config::connect::PasswordError;
 use crate::daemon::settings::Settings;
 use crate::ingest::decoder::Decoder;
+use crate::ingest::topic_memory::TopicMemory;
 use crate::pipeline::Pipeline;
 use crate::sensor::SensorDirectory;
 use crate::store::{self, Store, StoreError};
@@ -275,8 +276,10 @@ impl Daemon {
             Vec::new()
         });
         let (routes, filters, times) = (settings.routes, settings.filters, settings.times);
-        let decoders: DecoderFactory =
-            Arc::new(move || Decoder::new(Arc::clone(&routes), Arc::clone(&filters), times, Arc::clone(&directory)));
+        let topics = TopicMemory::new(settings.topic_memory_bytes);
+        let decoders: DecoderFactory = Arc::new(move || {
+            Decoder::new(Arc::clone(&routes), Arc::clone(&filters), times, Arc::clone(&directory), &topics)
+        });
         let (trigger, stop) = Stop::new();
         let mut sources = Vec::new();
         if let Some(reporter) = settings.reporter {

@@ -7,12 +7,14 @@
 
 mod held;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::ingest::batch::{AheadReading, Batch};
 use crate::ingest::passed_over::{PassedOver, Shape, ShapeNews, ShapesTold};
-use crate::ingest::session::{SessionLifetime, SessionPresent};
+use crate::ingest::session::{
+    SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
+};
 use crate::ingest::zone::Zone;
 use crate::interval::Window;
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
@@ -47,8 +49,8 @@ pub struct PipelineSettings {
     pub clock: Clock,
     /// The deadbands.
     pub deadbands: Deadbands,
-    /// The most MQTT sessions that are remembered.
-    pub max_sessions: usize,
+    /// Which MQTT sessions are remembered, and for how long.
+    pub sessions: SessionSettings,
     /// The sinks that verdicts are published to.
     pub sinks: Vec<&'static str>,
     /// How far a sink may be behind. With an event clock, readings wait for one that is further.
@@ -102,7 +104,7 @@ pub struct Pipeline {
     /// The time before which windows are over by a wall clock.
     over_by_clock: Timestamp,
     behind: u64,
-    sessions: HashSet<String>,
+    sessions: Sessions,
     scored: Timestamp,
     /// The latest reading's time, where the clock follows the readings.
     event_now: Timestamp,
@@ -121,7 +123,6 @@ pub struct Pipeline {
 
     /// What is said of rejects, limited by kind: a flood of one must not hide another.
     reject_logs: HashMap<&'static str, LogLimit>,
-    session_logs: LogLimit,
     held_logs: LogLimit,
     /// The shapes of payloads that were told of.
     shapes_told: ShapesTold,
@@ -170,7 +171,8 @@ impl Pipeline {
         for sink in settings.sinks.iter().copied() {
             published.insert(sink, reader.progress(Progress::Published { sink })?.unwrap_or(scored));
         }
-        let sessions = reader.sessions()?.into_iter().collect();
+        let mut session_changes = Vec::new();
+        let sessions = Sessions::new(settings.sessions, reader.sessions()?, clock.wall, &mut session_changes);
         let held = HeldReadings::new(settings.held, reader.held()?, clock.instant);
         let mut pipeline = Self {
             settings,
@@ -192,10 +194,10 @@ impl Pipeline {
             over,
             rejects: Rejects::default(),
             reject_logs: HashMap::new(),
-            session_logs: LogLimit::default(),
             held_logs: LogLimit::default(),
             shapes_told: ShapesTold::default(),
         };
+        pipeline.write_sessions(session_changes)?;
         if pipeline.scored == Timestamp::MIN && pipeline.windows.closed() != Timestamp::MIN {
             pipeline.set_scored(pipeline.windows.closed())?;
         }
@@ -390,31 +392,40 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the store refuses.
-    pub fn open_session(&mut self, client: &str, lifetime: SessionLifetime) -> Result<SessionPresent, StoreError> {
-        let known = self.sessions.contains(client);
-        match lifetime {
-            SessionLifetime::Persistent if known => return Ok(SessionPresent::Yes),
-            SessionLifetime::Persistent => {
-                if self.sessions.len() >= self.settings.max_sessions {
-                    if let Some(suppressed) = self.session_logs.admit(self.clock.instant) {
-                        tracing::warn!(
-                            client,
-                            suppressed,
-                            "too many MQTT sessions to remember another; this client starts anew each time"
-                        );
-                    }
-                } else {
-                    self.sessions.insert(client.to_owned());
-                    self.writer.put_session(client)?;
+    pub fn open_session(
+        &mut self,
+        client: &str,
+        lifetime: SessionLifetime,
+        now: SessionMoment,
+    ) -> Result<SessionPresent, StoreError> {
+        let mut changes = Vec::new();
+        let present = self.sessions.open(client, lifetime, now, &mut changes);
+        self.write_sessions(changes)?;
+        Ok(present)
+    }
+
+    /// Notes that an MQTT session is in use.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn touch_session(&mut self, client: &str, now: SessionMoment) -> Result<(), StoreError> {
+        let mut changes = Vec::new();
+        self.sessions.touch(client, now, &mut changes);
+        self.write_sessions(changes)
+    }
+
+    fn write_sessions(&mut self, changes: Vec<SessionChange>) -> Result<(), StoreError> {
+        for change in changes {
+            match change {
+                SessionChange::Used(client, at) => self.writer.put_session(&client, at)?,
+                SessionChange::Gone(client) => {
+                    metrics::SESSIONS_FORGOTTEN.add(1);
+                    self.writer.remove_session(&client)?;
                 }
             }
-            SessionLifetime::Connection if known => {
-                self.sessions.remove(client);
-                self.writer.remove_session(client)?;
-            }
-            SessionLifetime::Connection => {}
         }
-        Ok(SessionPresent::No)
+        metrics::SESSIONS.set(self.sessions.len() as u64);
+        Ok(())
     }
 
     /// Notes which subscriptions a broker holds for us.

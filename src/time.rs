@@ -114,6 +114,8 @@ pub struct Span(i64);
 impl Span {
     /// No time at all.
     pub const ZERO: Self = Self(0);
+    /// As long as can be.
+    pub const MAX: Self = Self(i64::MAX);
 
     /// A whole number of seconds.
     pub const fn from_secs(secs: u32) -> Self {

@@ -273,8 +273,12 @@ impl Committer {
                 self.take_from(Parked { batch, from: 0, done, permit })?;
                 Ok(bytes)
             }
-            Submission::Session { client, lifetime, done } => {
-                let present = self.pipeline.open_session(&client, lifetime)?;
+            Submission::SessionUse { client, now } => {
+                self.pipeline.touch_session(&client, now)?;
+                Ok(client.len())
+            }
+            Submission::Session { client, now, lifetime, done } => {
+                let present = self.pipeline.open_session(&client, lifetime, now)?;
                 self.promises.sessions.push((done, present));
                 Ok(client.len())
             }

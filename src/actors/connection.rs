@@ -2,19 +2,23 @@
 //!
 //! **Delivery.** A PUBACK (QoS 1) or PUBREC (QoS 2) leaves only after the batch that holds the message is on the disk,
 //! and in the order in which the messages came. A connection that ends before leaves its messages unacknowledged: the
-//! device sends them again. A QoS 2 message that comes again before it was released is not decoded again; after a
-//! reconnect it is, and counts once because its reading has the same time. QoS 0 messages are stored like the others,
-//! and lost if the daemon dies before.
+//! device sends them again. A QoS 2 message that comes again before it was released is not decoded again, nor is it
+//! after a reconnect within a persistent session; after a restart of the daemon it is, and counts once if its reading
+//! has a time of its own. QoS 0 messages are stored like the others, and lost if the daemon dies before.
 //!
 //! A task rather than an actor: it waits for a socket, for commits and for time, in one place and in a fixed order, and
 //! has no messages of its own.
 //!
 //! **Bounds.** A connection has at most `max_outstanding_batches` batches under way, each one read of the socket; then
-//! it stops reading, and TCP slows the device. The intake bounds the bytes of all connections together.
+//! it stops reading, and TCP slows the device. The intake bounds the bytes of all connections together, and what came in
+//! is decoded only when there is room in it. What a packet takes that has not come whole is claimed from the memory of all
+//! connections (`connection_memory.rs`).
 
 mod closing;
+mod foreign;
+mod handshake;
+mod session_use;
 mod silence;
-mod unreleased;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -22,7 +26,6 @@ use std::future::{Future, pending};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -30,23 +33,27 @@ use tokio::time::{Instant, timeout};
 
 use crate::actors::acks::{DeviceAcks, Held, NotCommitted};
 use crate::actors::clients::ConnectedClient;
-use crate::actors::intake::{Promise, SessionLifetime, SessionPresent};
+use crate::actors::connection_memory::MemoryShare;
+use crate::actors::intake::{IntakeRoom, SessionLifetime};
 use crate::actors::listener::Shared;
-use crate::actors::read_buffer::ReadBuffer;
+use crate::actors::read_buffer::{ReadBuffer, Resize};
+use crate::actors::unreleased::Unreleased;
 use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{Decoder, Message};
-use crate::ingest::packet::{
-    self, CleanSession, Connect, ConnectCode, Decoded, Delivery, PINGRESP, Packet, PacketError, Publish, Will,
-};
+use crate::ingest::packet::{self, Decoded, Delivery, PINGRESP, Packet, Publish};
+use crate::reading::Reading;
 use crate::store::Committed;
 use crate::time::Timestamp;
+use foreign::Foreign;
+use handshake::Established;
+use session_use::SessionUse;
 use silence::Silence;
-use unreleased::Unreleased;
 
 pub(crate) use closing::{Closing, Ended};
 
-/// The longest client id accepted. The standard demands 23.
-const MAX_CLIENT_ID_BYTES: usize = 256;
+/// How much larger a batch may be than the bytes that it is decoded from: a reading takes two of them at least, as in a
+/// list of digits.
+const BATCH_BYTES_PER_BYTE: usize = size_of::<Reading>() / 2;
 
 /// A connection, from its first byte to its last.
 pub(crate) struct Connection {
@@ -56,6 +63,7 @@ pub(crate) struct Connection {
     shared: Arc<Shared>,
     decoder: Decoder,
     buffer: ReadBuffer,
+    memory: MemoryShare,
     /// The batches under way, the oldest first, each with its acknowledgements.
     waiting: VecDeque<Held<DeviceAcks>>,
     unreleased: Unreleased,
@@ -65,22 +73,17 @@ pub(crate) struct Connection {
     heard: Instant,
 }
 
-/// A client whose CONNECT was accepted.
-struct Established {
-    /// Absent for a client without an id.
-    client: Option<ConnectedClient>,
-    keep_alive: Option<Duration>,
-}
-
 impl Connection {
     pub(crate) fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
         let decoder = (shared.decoders)();
+        let memory = shared.memory.share(std::time::Instant::now());
         Self {
             stream,
             client: String::new(),
             shared,
             decoder,
             buffer: ReadBuffer::new(),
+            memory,
             waiting: VecDeque::new(),
             unreleased: Unreleased::default(),
             out: Vec::new(),
@@ -97,79 +100,83 @@ impl Connection {
             () = &mut stop => Err(Closing::Stopping),
             established = self.handshake() => established,
         };
-        let result = match handshake {
-            Ok(established) => self.exchange(&established, stop).await,
-            Err(closing) => Err(closing),
+        let introduced = handshake.is_ok();
+        let closing = match handshake {
+            Ok(established) => {
+                let exchanged = tokio::select! {
+                    biased;
+                    () = evicted(established.client.as_ref()) => Err(Closing::TakenOver),
+                    exchanged = self.exchange(&established, stop) => exchanged,
+                };
+                let Err(closing) = exchanged;
+                self.leave_session(established, &closing);
+                closing
+            }
+            Err(closing) => closing,
         };
-        let Err(closing) = result;
+        self.release_memory();
         if matches!(closing, Closing::Stopping | Closing::EndOfStream) {
             // Whoever may still listen learns what reached the disk.
             let _ = timeout(shared.settings.drain_timeout, self.drain()).await;
         }
-        Ended { client: self.client, closing }
+        Ended { client: self.client, introduced, closing }
     }
 
-    /// Awaits CONNECT and answers it.
-    async fn handshake(&mut self) -> Result<Established, Closing> {
-        let limit = self.shared.settings.connect_timeout;
-        timeout(limit, self.await_whole_packet()).await.unwrap_or(Err(Closing::NoConnect(limit.into())))?;
-        let max_bytes = self.shared.settings.max_packet_bytes;
-        let (connect, length) = match packet::decode(self.buffer.unread(), max_bytes) {
-            Ok(Decoded::Packet { packet: Packet::Connect(connect), length }) => (connect, length),
-            Ok(_) => return Err(Closing::NotConnect),
-            Err(error) => {
-                if matches!(error, PacketError::Version { .. }) {
-                    self.refuse(ConnectCode::UnacceptableVersion).await?;
-                }
-                return Err(error.into());
-            }
-        };
-        let client = match check_client(&connect) {
-            Ok(client) => client.map(|id| self.shared.clients.enter(id)),
-            Err(closing) => {
-                self.refuse(ConnectCode::IdentifierRejected).await?;
-                return Err(closing);
-            }
-        };
-        connect.client.clone_into(&mut self.client);
-        if connect.will == Will::Given {
-            self.shared.notices.will(connect.client);
+    /// Gives up the client's id. What it took in at QoS 2 and was not released is left to the next connection of a session
+    /// that goes on; but not when it may not have been stored.
+    fn leave_session(&mut self, established: Established, closing: &Closing) {
+        if let (Some(client), SessionLifetime::Persistent) = (established.client, established.lifetime)
+            && !matches!(closing, Closing::NotCommitted(_))
+        {
+            client.leave(&self.unreleased);
         }
-        let keep_alive = Duration::from_secs(connect.keep_alive_secs.into()) * 3 / 2;
-        let lifetime = match connect.session {
-            CleanSession::Yes => SessionLifetime::Connection,
-            CleanSession::No => SessionLifetime::Persistent,
-        };
-        let present = match client {
-            Some(_) => self.shared.intake.open_session(connect.client, lifetime).await,
-            None => Ok(SessionPresent::No),
-        };
-        let code = match (present, lifetime) {
-            (Ok(SessionPresent::Yes), SessionLifetime::Persistent) => ConnectCode::Resumed,
-            (Ok(_), _) => ConnectCode::New,
-            (Err(closed), _) => {
-                self.refuse(ConnectCode::ServerUnavailable).await?;
-                return Err(closed.into());
-            }
-        };
-        self.buffer.consume(length);
-        self.out.extend(packet::connack(code));
-        self.send().await?;
-        Ok(Established { client, keep_alive: (!keep_alive.is_zero()).then_some(keep_alive) })
     }
 
-    /// Reads until the buffer begins with a whole packet, or with something that is none.
-    async fn await_whole_packet(&mut self) -> Result<(), Closing> {
-        let max_bytes = self.shared.settings.max_packet_bytes;
-        while let Ok(Decoded::Incomplete { .. }) = packet::decode(self.buffer.unread(), max_bytes) {
-            self.read().await?;
+    /// Gives back what the buffer takes: nothing more is read.
+    fn release_memory(&mut self) {
+        self.memory.give_back(self.buffer.beyond_initial());
+        self.buffer = ReadBuffer::new();
+    }
+
+    /// Makes the buffer as large as the next read asks for.
+    async fn fit_buffer(&mut self) -> Result<(), Closing> {
+        match self.buffer.wanted() {
+            Resize::Keep => {}
+            Resize::GrowForSpeed(bytes) => {
+                if self.memory.try_claim(bytes) {
+                    self.buffer.grow(bytes);
+                }
+            }
+            Resize::GrowForPacket(bytes) => {
+                if self.buffer.beyond_initial() == 0 {
+                    self.memory.progressed(std::time::Instant::now());
+                }
+                tokio::select! {
+                    biased;
+                    () = self.memory.told_to_go() => return Err(Closing::Memory),
+                    claimed = self.memory.claim(bytes) => claimed.map_err(|_| Closing::Memory)?,
+                }
+                self.buffer.grow(bytes);
+            }
+            Resize::Shrink(bytes) => self.shrink_buffer(bytes),
         }
         Ok(())
     }
 
-    async fn refuse(&mut self, code: ConnectCode) -> Result<(), Closing> {
-        self.out.extend(packet::connack(code));
-        self.send().await
+    fn shrink_buffer(&mut self, bytes: usize) {
+        let before = self.buffer.beyond_initial();
+        self.buffer.shrink(bytes);
+        self.memory.give_back(before - self.buffer.beyond_initial());
+    }
+
+    /// Makes room for the packets of other connections: without an unfinished packet by giving back, else by going.
+    fn make_room(&mut self) -> Result<(), Closing> {
+        if self.buffer.unread().len() > ReadBuffer::INITIAL {
+            return Err(Closing::Memory);
+        }
+        self.shrink_buffer(self.buffer.beyond_initial());
+        self.memory.stay();
+        Ok(())
     }
 
     /// Takes in messages and acknowledges them when they are on the disk.
@@ -178,7 +185,7 @@ impl Connection {
         established: &Established,
         mut stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Infallible, Closing> {
-        let mut evicted = pin!(evicted(established.client.as_ref()));
+        let mut session = SessionUse::new(established, self.shared.settings.session_touch);
         let mut silence = Silence::new(established.keep_alive);
         self.heard = Instant::now();
         // A client may send on without waiting for CONNACK.
@@ -188,7 +195,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = &mut stop => return Err(Closing::Stopping),
-                () = &mut evicted => return Err(Closing::TakenOver),
+                () = self.memory.told_to_go() => self.make_room()?,
                 proof = first_commit(&mut self.waiting) => self.acknowledge(proof?).await?,
                 read = self.buffer.fill(&mut self.stream), if room => {
                     self.note_read(read)?;
@@ -199,13 +206,9 @@ impl Connection {
                     let since = if room { self.heard } else { Instant::now() };
                     silence.check(since)?;
                 }
+                client = session.goes_on() => self.shared.intake.touch_session(client)?,
             }
         }
-    }
-
-    async fn read(&mut self) -> Result<(), Closing> {
-        let read = self.buffer.fill(&mut self.stream).await;
-        self.note_read(read)
     }
 
     fn note_read(&mut self, read: io::Result<usize>) -> Result<(), Closing> {
@@ -221,28 +224,55 @@ impl Connection {
 
     /// Takes in every whole packet that is there: messages go out as one batch, the rest is answered.
     async fn take_in(&mut self) -> Result<(), Closing> {
-        let ReadOutcome { batch, acks, messages, closing } = self.take_packets();
-        if messages > 0 || !acks.is_empty() {
-            let promise = self.submit(batch).await?;
-            self.waiting.push_back(Held::new(acks, promise));
+        let mut room = None;
+        loop {
+            let room_bytes = room.as_ref().map_or(0, IntakeRoom::bytes);
+            let ReadOutcome { batch, acks, messages, end } = self.take_packets(room_bytes);
+            if messages > 0 || !acks.is_empty() {
+                // Between the decoding of messages and their submission nothing may wait: what is noted of them holds only
+                // if they are stored.
+                let room = match room.take() {
+                    Some(room) => room,
+                    None => self.room(batch.size_bytes()).await?,
+                };
+                self.waiting.push_back(Held::new(acks, room.submit(batch)?));
+            }
+            self.send().await?;
+            match end {
+                ReadEnd::All => return self.fit_buffer().await,
+                ReadEnd::Message { bytes } => {
+                    // All that is there if possible, but no connection takes a large part of the intake for it.
+                    let fair = self.shared.intake.capacity_bytes() / 4;
+                    let wanted = (self.buffer.unread().len() * BATCH_BYTES_PER_BYTE).min(fair);
+                    room = Some(self.room(wanted.max(bytes)).await?);
+                }
+                ReadEnd::Closing(closing) => return Err(closing),
+            }
         }
-        self.send().await?;
-        closing.map_or(Ok(()), Err)
     }
 
-    fn take_packets(&mut self) -> ReadOutcome {
+    /// Takes the packets that came whole, up to a message for which there is no room among so many bytes of the intake. The
+    /// first message has room if any is there.
+    fn take_packets(&mut self, room_bytes: usize) -> ReadOutcome {
         let received = Timestamp::now();
         let max_bytes = self.shared.settings.max_packet_bytes;
         let mut taken = ReadOutcome::default();
         let mut repeated = 0;
         let bytes = self.buffer.unread();
         let mut consumed = 0;
-        taken.closing = loop {
+        taken.end = loop {
             let (packet, length) = match packet::decode(&bytes[consumed..], max_bytes) {
                 Ok(Decoded::Packet { packet, length }) => (packet, length),
-                Ok(Decoded::Incomplete { .. }) => break None,
-                Err(error) => break Some(Closing::Packet(error)),
+                Ok(Decoded::Incomplete { .. }) => break ReadEnd::All,
+                Err(error) => break ReadEnd::Closing(error.into()),
             };
+            if let Packet::Publish(_) = packet {
+                let bytes = (length * BATCH_BYTES_PER_BYTE).max(Batch::REJECT_BYTES);
+                let fits = taken.batch.size_bytes() + bytes <= room_bytes;
+                if room_bytes == 0 || (taken.messages > 0 && !fits) {
+                    break ReadEnd::Message { bytes };
+                }
+            }
             consumed += length;
             match packet {
                 Packet::Publish(Publish { topic, payload, delivery, .. }) => {
@@ -275,24 +305,27 @@ impl Connection {
                     packet::suback_refusing(id, filters, &mut self.out);
                 }
                 Packet::Unsubscribe(id) => self.out.extend(packet::unsuback(id)),
-                Packet::Disconnect => break Some(Closing::Disconnect),
-                Packet::Connect(_) => break Some(Closing::SecondConnect),
+                Packet::Disconnect => break ReadEnd::Closing(Closing::Disconnect),
+                Packet::Connect(_) => break ReadEnd::Closing(Closing::SecondConnect),
             }
         };
         self.buffer.consume(consumed);
+        if consumed > 0 && self.buffer.beyond_initial() > 0 {
+            self.memory.progressed(std::time::Instant::now());
+        }
         self.shared.counters.messages.add_len(taken.messages);
         self.shared.counters.repeated.add(repeated);
         taken
     }
 
-    /// Hands over a batch. While the intake is full, earlier batches are acknowledged.
-    async fn submit(&mut self, batch: Batch) -> Result<Promise, Closing> {
+    /// Waits for room in the intake. While it is full, earlier batches are acknowledged.
+    async fn room(&mut self, bytes: usize) -> Result<IntakeRoom, Closing> {
         let shared = Arc::clone(&self.shared);
-        let mut submission = pin!(shared.intake.submit(batch));
+        let mut room = pin!(shared.intake.room(bytes));
         loop {
             tokio::select! {
                 biased;
-                promise = &mut submission => return Ok(promise?),
+                room = &mut room => return Ok(room?),
                 proof = first_commit(&mut self.waiting) => self.acknowledge(proof?).await?,
             }
         }
@@ -350,20 +383,19 @@ struct ReadOutcome {
     batch: Batch,
     acks: DeviceAcks,
     messages: usize,
-    /// What came after the messages and ends the connection.
-    closing: Option<Closing>,
+    end: ReadEnd,
 }
 
-/// The client's id, if it has one (section 3.1.3.1).
-fn check_client<'a>(connect: &Connect<'a>) -> Result<Option<&'a str>, Closing> {
-    match (connect.client, connect.session) {
-        ("", CleanSession::Yes) => Ok(None),
-        ("", CleanSession::No) => Err(Closing::NoClientId),
-        (client, _) if client.len() > MAX_CLIENT_ID_BYTES || client.chars().any(char::is_control) => {
-            Err(Closing::ClientId(client.len()))
-        }
-        (client, _) => Ok(Some(client)),
-    }
+/// Where the taking of packets ended.
+#[derive(Default)]
+enum ReadEnd {
+    /// Everything that came whole is taken.
+    #[default]
+    All,
+    /// A message comes next, for whose readings there must be room for so many bytes.
+    Message { bytes: usize },
+    /// What came next ends the connection.
+    Closing(Closing),
 }
 
 async fn evicted(client: Option<&ConnectedClient>) {

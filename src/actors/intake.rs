@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::ingest::batch::Batch;
+use crate::ingest::session::SessionMoment;
 pub use crate::ingest::session::{SessionLifetime, SessionPresent};
 use crate::store::Committed;
 
@@ -56,6 +57,8 @@ pub enum Submission {
     Session {
         /// Its client id.
         client: String,
+        /// When.
+        now: SessionMoment,
         /// Whether the session outlives the connection.
         lifetime: SessionLifetime,
         /// Told whether an earlier session of the client was known, when the new one is durable.
@@ -68,6 +71,40 @@ pub enum Submission {
         /// Told when they are durable.
         done: oneshot::Sender<Committed>,
     },
+    /// A device goes on using its MQTT session.
+    SessionUse {
+        /// Its client id.
+        client: String,
+        /// When.
+        now: SessionMoment,
+    },
+}
+
+/// Room in the intake. What a batch does not need of it is given back when it is submitted.
+#[derive(Debug)]
+pub struct IntakeRoom {
+    permit: OwnedSemaphorePermit,
+    submissions: Sender<Submission>,
+}
+
+impl IntakeRoom {
+    /// How many bytes of room it is.
+    pub fn bytes(&self) -> usize {
+        self.permit.num_permits()
+    }
+
+    /// Hands over a batch.
+    ///
+    /// # Errors
+    /// When the daemon stops.
+    pub fn submit(self, batch: Batch) -> Result<Promise, IntakeClosed> {
+        let Self { mut permit, submissions } = self;
+        let excess = permit.num_permits().saturating_sub(batch.size_bytes());
+        drop(permit.split(excess));
+        let (done, promise) = oneshot::channel();
+        submissions.send(Submission::Batch { batch, done, permit }).map_err(|_| IntakeClosed)?;
+        Ok(promise)
+    }
 }
 
 /// The committer is gone: the daemon stops.
@@ -96,17 +133,29 @@ impl Intake {
         self.waiting_bytes() > 0 || self.opening.load(Ordering::Acquire) > 0
     }
 
+    /// How many bytes it holds at most.
+    pub fn capacity_bytes(&self) -> usize {
+        self.capacity_bytes as usize
+    }
+
+    /// Waits for room for a batch of about so many bytes: before it is decoded, so that what waits is what came in and
+    /// not the larger thing that it becomes.
+    ///
+    /// # Errors
+    /// When the daemon stops.
+    pub async fn room(&self, bytes: usize) -> Result<IntakeRoom, IntakeClosed> {
+        // A batch larger than the whole intake takes all of it, so that it passes alone.
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity_bytes);
+        let permit = Arc::clone(&self.budget).acquire_many_owned(bytes).await.map_err(|_| IntakeClosed)?;
+        Ok(IntakeRoom { permit, submissions: self.submissions.clone() })
+    }
+
     /// Hands over a batch, waiting for room.
     ///
     /// # Errors
     /// When the daemon stops.
     pub async fn submit(&self, batch: Batch) -> Result<Promise, IntakeClosed> {
-        // A batch larger than the whole intake takes all of it, so that it passes alone.
-        let size = u32::try_from(batch.size_bytes()).unwrap_or(u32::MAX).min(self.capacity_bytes);
-        let permit = Arc::clone(&self.budget).acquire_many_owned(size).await.map_err(|_| IntakeClosed)?;
-        let (done, promise) = oneshot::channel();
-        self.submissions.send(Submission::Batch { batch, done, permit }).map_err(|_| IntakeClosed)?;
-        Ok(promise)
+        self.room(batch.size_bytes()).await?.submit(batch)
     }
 
     /// Notes which subscriptions the broker holds for us, in the place of what was noted before.
@@ -126,8 +175,17 @@ impl Intake {
     pub async fn open_session(&self, client: &str, lifetime: SessionLifetime) -> Result<SessionPresent, IntakeClosed> {
         let _opening = Opening::begin(&self.opening);
         let (done, answer) = oneshot::channel();
-        let session = Submission::Session { client: client.to_owned(), lifetime, done };
+        let session = Submission::Session { client: client.to_owned(), now: SessionMoment::now(), lifetime, done };
         self.submissions.send(session).map_err(|_| IntakeClosed)?;
         answer.await.map_err(|_| IntakeClosed)
+    }
+
+    /// Notes that a client goes on using its session.
+    ///
+    /// # Errors
+    /// When the daemon stops.
+    pub fn touch_session(&self, client: &str) -> Result<(), IntakeClosed> {
+        let session_use = Submission::SessionUse { client: client.to_owned(), now: SessionMoment::now() };
+        self.submissions.send(session_use).map_err(|_| IntakeClosed)
     }
 }

@@ -6,25 +6,31 @@
 //! session is present in CONNACK comes from the disk too, for clients drop what is unacknowledged when it is not.
 //!
 //! One task a connection, spread over the arbiters that it is given. At `max_connections` further ones are closed as
-//! soon as they open. Whoever breaks a rule or a bound is disconnected, with the reason in the log and a count.
+//! soon as they open; so are those of an address that has too many, or of which too many fail (`addresses.rs`). Whoever
+//! breaks a rule or a bound is disconnected, with the reason in the log and a count.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_rt::ArbiterHandle;
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, error, info, warn};
 
+use crate::actors::addresses::{Addresses, Conduct, TurnedAway};
 use crate::actors::clients::Clients;
 use crate::actors::connection::{Closing, Connection, Ended};
+use crate::actors::connection_memory::ConnectionMemory;
 use crate::actors::intake::Intake;
 use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters};
 use crate::actors::stop::Stop;
 use crate::telemetry::log_limit::LogLimit;
+
+pub use crate::actors::addresses::AddressSettings;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +42,12 @@ pub struct ListenerSettings {
     pub address: SocketAddr,
     /// The most connections at a time.
     pub max_connections: u32,
+    /// What one address may do of it.
+    pub addresses: AddressSettings,
+    /// The bytes that all connections hold of packets that have not come whole, beyond a small buffer each.
+    pub memory_bytes: usize,
+    /// The largest CONNECT accepted: nobody knows yet from whom it comes.
+    pub max_connect_bytes: usize,
     /// The largest packet accepted, header included.
     pub max_packet_bytes: usize,
     /// The most batches of a connection that are being made durable at a time; at least 1.
@@ -44,6 +56,10 @@ pub struct ListenerSettings {
     pub connect_timeout: Duration,
     /// How long a client may take to read what it is answered.
     pub write_timeout: Duration,
+    /// How long a connection may carry nothing before the other side is probed, and again until it is given up.
+    pub tcp_keep_alive: Duration,
+    /// How often a session that is in use is noted.
+    pub session_touch: Duration,
     /// How long connections may wait for commits when the daemon stops.
     pub drain_timeout: Duration,
 }
@@ -54,10 +70,15 @@ impl ListenerSettings {
         Self {
             address,
             max_connections: 1024,
+            addresses: AddressSettings { max_connections: 1024, max_failures_per_minute: 600 },
+            memory_bytes: 48 << 20,
+            max_connect_bytes: 16 << 10,
             max_packet_bytes: 1 << 20,
             max_outstanding_batches: 16,
             connect_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
+            tcp_keep_alive: Duration::from_secs(60),
+            session_touch: Duration::from_secs(600),
             drain_timeout: Duration::from_secs(5),
         }
     }
@@ -117,9 +138,17 @@ pub(crate) struct Shared {
     pub(crate) decoders: DecoderFactory,
     pub(crate) counters: Arc<SourceCounters>,
     pub(crate) clients: Arc<Clients>,
+    pub(crate) memory: Arc<ConnectionMemory>,
+    addresses: Mutex<Addresses>,
     pub(crate) stop: Stop,
     pub(crate) notices: Notices,
     closings: [LogLimit; CloseKind::ALL.len()],
+}
+
+impl Shared {
+    fn addresses(&self) -> MutexGuard<'_, Addresses> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Listener {
@@ -169,6 +198,8 @@ impl Listener {
         let listener = TcpListener::from_std(self.socket).map_err(|source| ListenError::Other { address, source })?;
         let (max_connections, drain_timeout) = (self.settings.max_connections, self.settings.drain_timeout);
         let shared = Arc::new(Shared {
+            memory: Arc::new(ConnectionMemory::new(self.settings.memory_bytes)),
+            addresses: Mutex::new(Addresses::new(self.settings.addresses)),
             settings: self.settings,
             intake,
             decoders,
@@ -199,6 +230,7 @@ impl Listener {
 async fn accept(listener: &TcpListener, arbiters: &[ArbiterHandle], places: &Arc<Semaphore>, shared: &Arc<Shared>) {
     let failures = LogLimit::default();
     let refusals = LogLimit::default();
+    let addresses_turned_away = [LogLimit::default(), LogLimit::default()];
     let mut arbiters = arbiters.iter().cycle();
     loop {
         let (stream, peer) = match listener.accept().await {
@@ -218,6 +250,26 @@ async fn accept(listener: &TcpListener, arbiters: &[ArbiterHandle], places: &Arc
             }
             continue;
         };
+        if let Err(reason) = shared.addresses().admit(peer.ip(), Instant::now()) {
+            shared.counters.addresses_turned_away.add(1);
+            let [too_many, failing] = &addresses_turned_away;
+            let (limit, what) = match reason {
+                TurnedAway::TooMany => (
+                    too_many,
+                    "too many connections from one address; raise mqtt.listen.max_connections_per_address if so many \
+                     devices share it",
+                ),
+                TurnedAway::Failing => (
+                    failing,
+                    "too many connections of one address failed: it is turned away for a while; the lines before say why \
+                     they failed (mqtt.listen.max_failures_per_minute)",
+                ),
+            };
+            if let Some(suppressed) = limit.admit(Instant::now()) {
+                warn!(%peer, suppressed, "{what}");
+            }
+            continue;
+        }
         let slot = ConnectionSlot::new(permit, Arc::clone(shared), peer);
         match arbiters.next() {
             Some(arbiter) => spread(stream, arbiter, slot),
@@ -253,15 +305,34 @@ async fn serve(stream: TcpStream, mut slot: ConnectionSlot) {
     if let Err(error) = stream.set_nodelay(true) {
         return slot.ended(&Closing::Network(error).into());
     }
+    if let Err(error) = keep_alive(&stream, slot.shared.settings.tcp_keep_alive) {
+        return slot.ended(&Closing::Network(error).into());
+    }
     let ended = Connection::new(stream, Arc::clone(&slot.shared)).serve().await;
     slot.ended(&ended);
 }
+
+/// Has the system probe the other side of a connection that carries nothing. Without that, the place of a device that lost
+/// its power is taken until the daemon ends.
+fn keep_alive(stream: &TcpStream, after: Duration) -> io::Result<()> {
+    // It counts in seconds.
+    let after = after.max(Duration::from_secs(1));
+    sockopt::set_tcp_keepidle(stream, after)?;
+    sockopt::set_tcp_keepintvl(stream, (after / KEEP_ALIVE_PROBES).max(Duration::from_secs(1)))?;
+    sockopt::set_tcp_keepcnt(stream, KEEP_ALIVE_PROBES)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    Ok(())
+}
+
+/// After so many probes without an answer the connection is over.
+const KEEP_ALIVE_PROBES: u32 = 4;
 
 /// One of the connections that may be open. Counts how it ended when it is dropped.
 struct ConnectionSlot {
     shared: Arc<Shared>,
     peer: SocketAddr,
     kind: CloseKind,
+    conduct: Conduct,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -269,12 +340,15 @@ impl ConnectionSlot {
     fn new(permit: OwnedSemaphorePermit, shared: Arc<Shared>, peer: SocketAddr) -> Self {
         shared.counters.connections_opened.add(1);
         // Whoever leaves without a word has panicked.
-        Self { shared, peer, kind: CloseKind::Defect, _permit: permit }
+        Self { shared, peer, kind: CloseKind::Defect, conduct: Conduct::Failed, _permit: permit }
     }
 
     fn ended(&mut self, ended: &Ended) {
-        let Ended { client, closing } = ended;
+        let Ended { client, introduced, closing } = ended;
         self.kind = closing.kind();
+        if closing.is_of_device() && *introduced {
+            self.conduct = Conduct::Good;
+        }
         let peer = self.peer;
         if matches!(self.kind, CloseKind::ByPeer | CloseKind::Stopping) {
             debug!(%peer, client, "connection closed: {closing}");
@@ -289,6 +363,7 @@ impl ConnectionSlot {
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.shared.counters.count_closed(self.kind);
+        self.shared.addresses().ended(self.peer.ip(), self.conduct, Instant::now());
     }
 }
 

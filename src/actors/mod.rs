@@ -28,9 +28,12 @@ pub mod system_clock;
 pub mod workers;
 
 mod acks;
+mod addresses;
 mod clients;
 mod connection;
+mod connection_memory;
 mod read_buffer;
+mod unreleased;
 
 #[cfg(test)]
 #[path = "../../tests/support/mosquitto.rs"]

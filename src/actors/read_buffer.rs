@@ -7,23 +7,40 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 /// Bytes that came in and were not consumed yet.
 ///
 /// It is small while little comes, grows when reads fill it, and is never more than twice as large as what really
-/// came: a header that announces a large packet costs nothing.
+/// came: a header that announces a large packet costs nothing. Its owner decides whether it may grow.
 #[derive(Debug)]
 pub(crate) struct ReadBuffer {
     /// Its whole length may be written; what is between `start` and `end` was.
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// How many reads in a row would have done with a much smaller buffer.
+    small_reads: u8,
+}
+
+/// What a buffer wants before the next read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resize {
+    /// Nothing.
+    Keep,
+    /// So many bytes more, for speed: it can do without.
+    GrowForSpeed(usize),
+    /// So many bytes more, because the packet that has begun fills it.
+    GrowForPacket(usize),
+    /// So many bytes less.
+    Shrink(usize),
 }
 
 impl ReadBuffer {
     /// The size at first, in bytes.
-    const INITIAL: usize = 4 << 10;
+    pub(crate) const INITIAL: usize = 4 << 10;
     /// The size to which it grows for the sake of speed, and to which it shrinks after a large packet.
     pub(crate) const COMFORTABLE: usize = 64 << 10;
+    /// After so many small reads in a row it shrinks.
+    const PATIENCE: u8 = 16;
 
     pub(crate) fn new() -> Self {
-        Self { bytes: vec![0; Self::INITIAL], start: 0, end: 0 }
+        Self { bytes: vec![0; Self::INITIAL], start: 0, end: 0, small_reads: 0 }
     }
 
     /// What is there.
@@ -38,29 +55,68 @@ impl ReadBuffer {
 
     /// Reads once, as much as fits. Returns 0 at the end of the stream. Nothing is lost when the future is dropped.
     pub(crate) async fn fill(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
-        self.make_room();
+        self.compact();
         let count = stream.read(&mut self.bytes[self.end..]).await?;
         self.end += count;
+        let small = self.end <= self.bytes.len() / 4 && self.bytes.len() > Self::INITIAL;
+        self.small_reads = if small { self.small_reads.saturating_add(1) } else { 0 };
         Ok(count)
     }
 
-    fn make_room(&mut self) {
-        let filled = self.end == self.bytes.len();
+    /// What it wants before the next read.
+    pub(crate) fn wanted(&self) -> Resize {
+        let (length, unread) = (self.bytes.len(), self.end - self.start);
+        if unread == length {
+            Resize::GrowForPacket(length)
+        } else if self.end == length && length < Self::COMFORTABLE {
+            Resize::GrowForSpeed(length)
+        } else if unread == 0 && length > Self::COMFORTABLE {
+            Resize::Shrink(length - Self::COMFORTABLE)
+        } else if unread <= Self::INITIAL / 2 && self.small_reads >= Self::PATIENCE {
+            Resize::Shrink(length - (length / 2).max(Self::INITIAL))
+        } else {
+            Resize::Keep
+        }
+    }
+
+    /// Makes it larger by `bytes`.
+    pub(crate) fn grow(&mut self, bytes: usize) {
+        self.compact();
+        self.bytes.resize(self.bytes.len() + bytes, 0);
+    }
+
+    /// Makes it smaller by `bytes`, or as far as what is there lets it.
+    pub(crate) fn shrink(&mut self, bytes: usize) {
+        self.compact();
+        self.bytes.truncate(self.end.max(self.bytes.len().saturating_sub(bytes)));
+        self.bytes.shrink_to_fit();
+        self.small_reads = 0;
+    }
+
+    /// How many bytes it takes beyond those that it has at first.
+    pub(crate) fn beyond_initial(&self) -> usize {
+        self.bytes.len().saturating_sub(Self::INITIAL)
+    }
+
+    fn compact(&mut self) {
         self.bytes.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        if self.end == 0 && self.bytes.len() > Self::COMFORTABLE {
-            self.bytes.truncate(Self::COMFORTABLE);
-            self.bytes.shrink_to_fit();
-        } else if self.end == self.bytes.len() || (filled && self.bytes.len() < Self::COMFORTABLE) {
-            self.bytes.resize(2 * self.bytes.len(), 0);
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Grants whatever is wanted.
+    fn resize(buffer: &mut ReadBuffer) {
+        match buffer.wanted() {
+            Resize::Keep => {}
+            Resize::GrowForSpeed(bytes) | Resize::GrowForPacket(bytes) => buffer.grow(bytes),
+            Resize::Shrink(bytes) => buffer.shrink(bytes),
+        }
+    }
 
     #[tokio::test]
     async fn bytes_come_out_as_they_went_in_whatever_is_left_unconsumed() {
@@ -72,6 +128,7 @@ mod tests {
             let take = buffer.unread().len() / 3;
             received.extend_from_slice(&buffer.unread()[..take]);
             buffer.consume(take);
+            resize(&mut buffer);
         }
         received.extend_from_slice(buffer.unread());
         assert!(received == sent);
@@ -85,10 +142,29 @@ mod tests {
         assert_eq!(buffer.bytes.len(), ReadBuffer::INITIAL);
         while buffer.fill(&mut stream).await.unwrap() > 0 {
             assert!(buffer.bytes.len() <= 2 * buffer.unread().len().max(ReadBuffer::INITIAL));
+            resize(&mut buffer);
         }
         assert_eq!(buffer.unread().len(), 1 << 20);
         buffer.consume(1 << 20);
-        buffer.fill(&mut stream).await.unwrap();
+        resize(&mut buffer);
         assert_eq!(buffer.bytes.len(), ReadBuffer::COMFORTABLE);
+        // A message every now and then does not hold what a flood took.
+        for _ in 0..100 {
+            buffer.fill(&mut [1; 100].as_slice()).await.unwrap();
+            buffer.consume(100);
+            resize(&mut buffer);
+        }
+        assert_eq!((buffer.bytes.len(), buffer.beyond_initial()), (ReadBuffer::INITIAL, 0));
+    }
+
+    #[tokio::test]
+    async fn it_grows_for_a_packet_only_when_that_fills_it() {
+        let mut buffer = ReadBuffer::new();
+        buffer.fill(&mut [1; ReadBuffer::INITIAL].as_slice()).await.unwrap();
+        assert_eq!(buffer.wanted(), Resize::GrowForPacket(ReadBuffer::INITIAL));
+        buffer.consume(1);
+        assert_eq!(buffer.wanted(), Resize::GrowForSpeed(ReadBuffer::INITIAL));
+        buffer.fill(&mut [].as_slice()).await.unwrap();
+        assert_eq!(buffer.wanted(), Resize::Keep, "there is room to read into");
     }
 }

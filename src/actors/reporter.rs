@@ -65,7 +65,7 @@ fn render(reported: &Reported) -> String {
     metrics::INTAKE_WAITING_BYTES.set(reported.intake.waiting_bytes());
     metrics::STORE_BYTES.set(reported.reader.size_bytes().unwrap_or_default());
     let mut text = Exposition.to_string();
-    let counted: [Counted; 8] = [
+    let counted: [Counted; 9] = [
         ("anomalyd_connections", "Connections that are open.", SourceCounters::connections_open),
         ("anomalyd_connections_opened_total", "Connections that were opened.", |source| {
             source.connections_opened.get()
@@ -73,6 +73,11 @@ fn render(reported: &Reported) -> String {
         ("anomalyd_connections_refused_total", "Connections turned away at the bound.", |source| {
             source.connections_refused.get()
         }),
+        (
+            "anomalyd_connections_turned_away_total",
+            "Connections turned away because their address has too many, or too many that failed.",
+            |source| source.addresses_turned_away.get(),
+        ),
         ("anomalyd_messages_total", "Messages taken in.", |source| source.messages.get()),
         ("anomalyd_messages_repeated_total", "QoS 2 messages that came again.", |source| source.repeated.get()),
         ("anomalyd_message_bytes_total", "Bytes taken in.", |source| source.bytes.get()),

@@ -17,6 +17,8 @@ pub struct SourceCounters {
     pub connections_opened: Counter,
     /// Connections turned away because there were as many as there may be.
     pub connections_refused: Counter,
+    /// Connections turned away because their address has too many, or too many that failed.
+    pub addresses_turned_away: Counter,
     /// Messages taken in, redelivered ones included.
     pub messages: Counter,
     /// QoS 2 messages that came again before they were released, and were not decoded again.
@@ -130,6 +132,8 @@ pub enum CloseKind {
     SlowReader,
     /// The same client id connected again.
     TakenOver,
+    /// It held memory that the packets of others needed.
+    Memory,
     /// What came could not be stored.
     NotCommitted,
     /// The daemon stops.
@@ -140,7 +144,7 @@ pub enum CloseKind {
 
 impl CloseKind {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ByPeer,
         Self::Network,
         Self::NoConnect,
@@ -150,6 +154,7 @@ impl CloseKind {
         Self::KeepAlive,
         Self::SlowReader,
         Self::TakenOver,
+        Self::Memory,
         Self::NotCommitted,
         Self::Stopping,
         Self::Defect,
@@ -167,6 +172,7 @@ impl CloseKind {
             Self::KeepAlive => "keep_alive",
             Self::SlowReader => "slow_reader",
             Self::TakenOver => "taken_over",
+            Self::Memory => "memory",
             Self::NotCommitted => "not_committed",
             Self::Stopping => "stopping",
             Self::Defect => "defect",
@@ -187,6 +193,6 @@ mod tests {
             counters.count_closed(kind);
             assert_eq!(counters.closed(kind), 1, "{}", kind.name());
         }
-        assert_eq!(counters.connections_open(), 8);
+        assert_eq!(counters.connections_open(), 7);
     }
 }

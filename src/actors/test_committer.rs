@@ -6,12 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::actors::intake::{Intake, SessionLifetime, SessionPresent, Submission};
 use crate::actors::source::DecoderFactory;
 use crate::ingest::decoder::Decoder;
 use crate::ingest::filter::PlausibleTimes;
+use crate::ingest::topic_memory::TopicMemory;
 use crate::sensor::SensorDirectory;
 use crate::store::Committed;
 use crate::time::Timestamp;
@@ -24,6 +25,7 @@ pub(crate) struct TestCommitter(pub(crate) Receiver<Submission>);
 /// A commit that waits for the test.
 pub(crate) struct HeldCommit {
     done: oneshot::Sender<Committed>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl HeldCommit {
@@ -42,9 +44,10 @@ impl TestCommitter {
     pub(crate) fn next(&self) -> HeldCommit {
         loop {
             match self.0.recv_timeout(PATIENCE).expect("nothing was submitted") {
-                Submission::Batch { done, .. } => return HeldCommit { done },
+                Submission::Batch { done, permit, .. } => return HeldCommit { done, _permit: permit },
                 Submission::Session { done, .. } => drop(done.send(SessionPresent::No)),
                 Submission::Subscriptions { done, .. } => drop(done.send(Committed::for_test())),
+                Submission::SessionUse { .. } => {}
             }
         }
     }
@@ -52,7 +55,8 @@ impl TestCommitter {
     /// Opens the next session as the store would.
     pub(crate) fn open_session(&self, present: SessionPresent) -> (String, SessionLifetime) {
         match self.0.recv_timeout(PATIENCE).expect("nothing was submitted") {
-            Submission::Session { client, lifetime, done } => {
+            Submission::SessionUse { .. } => panic!("a session is in use that was not opened"),
+            Submission::Session { client, lifetime, done, .. } => {
                 let _ = done.send(present);
                 (client, lifetime)
             }
@@ -69,7 +73,8 @@ impl TestCommitter {
                     Submission::Batch { done, .. } | Submission::Subscriptions { done, .. } => {
                         let _ = done.send(Committed::for_test());
                     }
-                    Submission::Session { client, lifetime, done } => {
+                    Submission::SessionUse { .. } => {}
+                    Submission::Session { client, lifetime, done, .. } => {
                         let known = match lifetime {
                             SessionLifetime::Persistent => !sessions.insert(client),
                             SessionLifetime::Connection => sessions.remove(&client),
@@ -86,5 +91,6 @@ impl TestCommitter {
 pub(crate) fn decoders() -> DecoderFactory {
     let times = PlausibleTimes { earliest: Timestamp::MIN, latest: Timestamp::MAX, max_ahead: None };
     let directory = Arc::new(SensorDirectory::new(100, Vec::new()));
-    Arc::new(move || Decoder::new([].into(), [].into(), times, Arc::clone(&directory)))
+    let memory = TopicMemory::new(1 << 20);
+    Arc::new(move || Decoder::new([].into(), [].into(), times, Arc::clone(&directory), &memory))
 }

@@ -13,6 +13,8 @@ pub struct LimitSettings {
     pub sensors: u32,
     /// How many bytes may be taken in and not yet be on the disk.
     pub intake: ByteSize,
+    /// How many bytes the connections of devices may hold, beyond a small buffer each.
+    pub connections: ByteSize,
     /// How many readings an interval of a sensor may hold.
     pub readings_per_interval: u32,
     /// How many readings all open intervals may hold together.
@@ -42,6 +44,11 @@ pub(super) fn read(section: &mut Section<'_, '_>, clock: ClockSource) -> LimitSe
     let limits = LimitSettings {
         sensors: section.integer("sensors", 200_000, 1..=10_000_000),
         intake: section.bytes("intake", ByteSize::from_mib(16), ByteSize::from_kib(64)..=ByteSize::from_mib(2048)),
+        connections: section.bytes(
+            "connections",
+            ByteSize::from_mib(64),
+            ByteSize::from_kib(256)..=ByteSize::from_mib(4096),
+        ),
         readings_per_interval: section.integer("readings_per_interval", 4096, 1..=1_000_000),
         open_readings: section.integer("open_readings", 4_000_000, 1_000..=1_000_000_000),
         earliest: section.timestamp("earliest", Timestamp::from_nanos(946_684_800_000_000_000)),

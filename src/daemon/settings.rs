@@ -6,7 +6,7 @@ use std::time::Duration;
 use rumqttc::MqttOptions;
 
 use crate::actors::broker::BrokerSettings;
-use crate::actors::listener::ListenerSettings;
+use crate::actors::listener::{AddressSettings, ListenerSettings};
 use crate::actors::model_loader::ModelDirectory;
 use crate::actors::publisher::{self, MqttOutletSettings};
 use crate::actors::recorder::RecorderSettings;
@@ -15,11 +15,14 @@ use crate::actors::restart::RestartPolicy;
 use crate::actors::scheduler::SchedulerSettings;
 use crate::actors::sensor::SensorSettings;
 use crate::config::connect::{ConnectSettings, PasswordError};
+use crate::config::limits::LimitSettings;
+use crate::config::listen::ListenSettings;
 use crate::config::schedule::EventIdle;
 use crate::config::{ClockSource, Config};
 use crate::features::{Assigner, Bounds};
 use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
+use crate::ingest::session::SessionSettings;
 use crate::ingest::subscription::subscriptions;
 use crate::interval::Cut;
 use crate::model::Limits;
@@ -40,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) cut: Cut,
     pub(crate) max_sensors: usize,
     pub(crate) intake_bytes: u32,
+    /// How much the decoders of all connections may remember of topics.
+    pub(crate) topic_memory_bytes: usize,
     /// How many threads serve connections, and how many score.
     pub(crate) threads: usize,
     pub(crate) stop_deadline: Duration,
@@ -57,6 +62,7 @@ pub(crate) struct Settings {
     pub(crate) files: Option<FileSettings>,
     pub(crate) mqtt: Option<MqttOutletSettings>,
     pub(crate) reporter: Option<ReporterSettings>,
+    sessions: SessionSettings,
     windows: WindowSettings,
     held: HeldSettings,
     settings_hash: u64,
@@ -64,24 +70,32 @@ pub(crate) struct Settings {
     max_anomalous: usize,
 }
 
-/// Clients whose sessions are remembered: some bytes each.
-const MAX_SESSIONS: usize = 10_000;
-
 impl Settings {
     pub(crate) fn of(config: &Config) -> Self {
         let Config { store, mqtt, limits, window, schedule, models, scoring, supervision, publish, .. } = config;
         let cut = window.cut;
         let stop_deadline = config.stop.deadline.to_std();
+        let sessions = sessions(mqtt.listen.as_ref());
         let schedule_of_runs =
             Schedule { cron: schedule.cron.clone(), cut, lateness: window.lateness, catch_up: schedule.catch_up };
         Self {
             cut,
             max_sensors: limits.sensors as usize,
             intake_bytes: u32::try_from(limits.intake.saturating_usize()).unwrap_or(u32::MAX),
+            topic_memory_bytes: limits.connections.saturating_usize() / 4,
+            sessions,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             stop_deadline,
             listener: mqtt.listen.as_ref().map(|listen| ListenerSettings {
                 max_connections: listen.max_connections,
+                addresses: AddressSettings {
+                    max_connections: listen.max_connections_per_address,
+                    max_failures_per_minute: listen.max_failures_per_minute,
+                },
+                memory_bytes: connection_memory(listen, limits),
+                max_connect_bytes: listen.max_connect_packet.saturating_usize(),
+                tcp_keep_alive: listen.tcp_keep_alive.to_std(),
+                session_touch: SESSION_TOUCH.min(sessions.granularity().to_std()),
                 max_packet_bytes: listen.max_packet.saturating_usize(),
                 connect_timeout: listen.connect_timeout.to_std(),
                 drain_timeout: stop_deadline / 4,
@@ -209,7 +223,7 @@ impl Settings {
             schedule: self.scheduler.schedule.clone(),
             clock: self.scheduler.clock.clone(),
             deadbands: Box::new(move |sensor| filters.of(&directory.name(sensor)?).deadband()),
-            max_sessions: MAX_SESSIONS,
+            sessions: self.sessions,
             sinks: [self.files.as_ref().map(|_| publisher::FILES), self.mqtt.as_ref().map(|_| publisher::MQTT)]
                 .into_iter()
                 .flatten()
@@ -229,6 +243,23 @@ impl Settings {
             max_anomalous: self.max_anomalous,
         }
     }
+}
+
+/// How often a session in use is noted at most. Mostly that costs nothing: it is written down far more seldom.
+const SESSION_TOUCH: Duration = Duration::from_secs(600);
+
+/// The sessions of devices. Without a listener those that are stored stay as they are.
+fn sessions(listen: Option<&ListenSettings>) -> SessionSettings {
+    match listen {
+        Some(listen) => SessionSettings { max: listen.max_sessions as usize, expiry: listen.session_expiry },
+        None => SessionSettings { max: usize::MAX, expiry: Span::MAX },
+    }
+}
+
+/// What connections hold of packets that have not come whole. One of the largest has room in any case.
+fn connection_memory(listen: &ListenSettings, limits: &LimitSettings) -> usize {
+    let share = limits.connections.saturating_usize() / 4 * 3;
+    share.max(listen.max_packet.saturating_usize().saturating_mul(2))
 }
 
 fn broker(connect: &ConnectSettings, config: &Config) -> BrokerSettings {

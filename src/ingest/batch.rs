@@ -36,6 +36,9 @@ pub struct AheadReading {
 }
 
 impl Batch {
+    /// About how much memory a reject takes that is kept with its text.
+    pub const REJECT_BYTES: usize = 512;
+
     /// Adds a reading that bears its own time.
     pub fn push(&mut self, reading: Reading) {
         self.readings.push(reading);
@@ -71,7 +74,7 @@ impl Batch {
             + self.ahead.len() * size_of::<AheadReading>()
             + self.arrivals.0.len() * size_of::<Range<usize>>()
             + self.zones.size_bytes()
-            + self.rejects.kept().len() * 512
+            + self.rejects.kept().len() * Self::REJECT_BYTES
     }
 }
 

@@ -14,6 +14,7 @@ use crate::ingest::passed_over::{KindsTold, PassedOver};
 use crate::ingest::payload::time::PayloadTime;
 use crate::ingest::payload::{self, Care, Fault, Item, PayloadReading};
 use crate::ingest::route::{Retained, RouteSettings};
+use crate::ingest::topic_memory::{TopicMemory, TopicShare};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::sensor::{SensorDirectory, SensorId, SensorName, SensorNameError};
 use crate::time::Timestamp;
@@ -32,8 +33,8 @@ pub struct Message<'a> {
 
 /// Decodes the messages of one connection.
 ///
-/// It remembers what the topics of accepted readings stand for, within [`Self::MAX_MEMORY_BYTES`], so that a topic
-/// that comes again costs one look-up.
+/// It remembers what the topics of accepted readings stand for, within [`Self::MAX_MEMORY_BYTES`] and what it shares with
+/// others, so that a topic that comes again costs one look-up.
 #[derive(Debug)]
 pub struct Decoder {
     routes: Arc<[RouteSettings]>,
@@ -41,6 +42,7 @@ pub struct Decoder {
     topics: HashMap<Box<str>, Topic>,
     /// About how much `topics` holds.
     memory_bytes: usize,
+    memory: TopicShare,
 }
 
 /// What a reading must pass, and where it gets its number.
@@ -81,15 +83,16 @@ impl Decoder {
     /// About how much a decoder remembers at most. When it is full it forgets all, and learns again what is in use.
     pub const MAX_MEMORY_BYTES: usize = 4 << 20;
 
-    /// A decoder; every connection has its own.
+    /// A decoder; every connection has its own. It shares `memory` with others.
     pub fn new(
         routes: Arc<[RouteSettings]>,
         filters: Arc<[FilterSettings]>,
         times: PlausibleTimes,
         directory: Arc<SensorDirectory>,
+        memory: &Arc<TopicMemory>,
     ) -> Self {
         let admission = Admission { filters: Filters::new(filters), times, directory };
-        Self { routes, admission, topics: HashMap::new(), memory_bytes: 0 }
+        Self { routes, admission, topics: HashMap::new(), memory_bytes: 0, memory: memory.share() }
     }
 
     /// Adds the message's readings and rejects to the batch. `received` is the wall clock's time of arrival.
@@ -121,9 +124,10 @@ impl Decoder {
             self.memory_bytes += message.topic.len() + size_of::<(Box<str>, Topic)>() + ALLOCATION_BYTES;
             self.topics.insert(message.topic.into(), topic);
         }
-        if self.memory_bytes > Self::MAX_MEMORY_BYTES {
-            self.topics.clear();
+        if self.memory_bytes > Self::MAX_MEMORY_BYTES || !self.memory.hold(self.memory_bytes) {
+            self.topics = HashMap::new();
             self.memory_bytes = 0;
+            self.memory.hold(0);
         }
     }
 }

@@ -13,5 +13,6 @@ pub mod route;
 pub mod session;
 pub mod subscription;
 pub mod topic;
+pub mod topic_memory;
 pub mod written_time;
 pub mod zone;

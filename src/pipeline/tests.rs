@@ -38,7 +38,7 @@ fn settings(clock: Clock) -> PipelineSettings {
         schedule,
         clock,
         deadbands: Box::new(|_| None),
-        max_sessions: 2,
+        sessions: SessionSettings { max: 2, expiry: MINUTE },
         sinks: vec!["files"],
         max_unpublished: MINUTE.times(1_000),
         held: HeldSettings { max_ahead: None, max_readings: 100, held_for: Duration::from_secs(1_000) },
@@ -316,21 +316,25 @@ fn a_replay_under_a_smaller_bound_on_intervals_loses_nothing() {
 }
 
 #[test]
-fn a_session_is_taken_up_after_a_restart_until_it_is_ended_and_their_number_is_bounded() {
+fn a_session_is_taken_up_after_a_restart_and_a_new_one_takes_the_place_of_the_oldest() {
     use SessionLifetime::{Connection, Persistent};
     let directory = tempfile::tempdir().unwrap();
+    let steady = std::time::Instant::now();
+    let moment = |secs| SessionMoment { wall: at(secs), steady };
     {
         let mut process = process(directory.path(), Clock::Wall);
-        for client in ["a", "b", "c"] {
-            assert_eq!(process.pipeline.open_session(client, Persistent).unwrap(), SessionPresent::No);
+        for (secs, client) in [(1, "a"), (2, "b"), (3, "c")] {
+            assert_eq!(process.pipeline.open_session(client, Persistent, moment(secs)).unwrap(), SessionPresent::No);
         }
+        process.pipeline.touch_session("b", moment(20)).unwrap();
         process.pipeline.commit().unwrap();
     }
     let mut process = process(directory.path(), Clock::Wall);
-    assert_eq!(process.pipeline.open_session("a", Persistent).unwrap(), SessionPresent::Yes);
-    assert_eq!(process.pipeline.open_session("c", Persistent).unwrap(), SessionPresent::No);
-    assert_eq!(process.pipeline.open_session("a", Connection).unwrap(), SessionPresent::No);
-    assert_eq!(process.pipeline.open_session("a", Persistent).unwrap(), SessionPresent::No);
+    let mut open = |client, lifetime, secs| process.pipeline.open_session(client, lifetime, moment(secs)).unwrap();
+    assert_eq!(open("c", Persistent, 30), SessionPresent::Yes);
+    assert_eq!(open("a", Persistent, 30), SessionPresent::No, "it was the oldest");
+    assert_eq!(open("c", Connection, 30), SessionPresent::No);
+    assert_eq!(open("c", Persistent, 30), SessionPresent::No);
 }
 
 const MAX_AHEAD: Span = Span::from_secs(10);

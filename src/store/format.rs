@@ -13,7 +13,7 @@ use crate::store::db::{Db, Table};
 use crate::store::{StoreError, StoreSettings};
 
 pub(super) const FORMAT: u64 = 1;
-const KEY: &[u8] = b"format";
+pub(super) const KEY: &[u8] = b"format";
 const FILE: &str = "format";
 
 /// What can be told of a store without opening it.

@@ -14,7 +14,7 @@
 //! | `runs` | window number in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
 //! | `verdicts` | window number in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
 //! | `rejects` | number in the ring | the rejects of a commit |
-//! | `sessions` | client id | MQTT sessions that outlive their connections |
+//! | `sessions` | client id | MQTT sessions that outlive their connections: when one was last used, roughly |
 //! | `progress` | name | how far closing, scoring, each sink and the ids of sensors are; the subscriptions at a broker |
 //!
 //! What becomes of an entry that cannot be read is said in `reader.rs`.

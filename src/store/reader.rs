@@ -275,16 +275,21 @@ impl Reader {
         rejects::read(&self.tables.rejects, self.settings.reject_blocks, &self.unreadable)
     }
 
-    /// The client ids of all MQTT sessions that are remembered.
+    /// The client ids of all MQTT sessions that are remembered, each with its last use; `None` where an earlier version
+    /// wrote none.
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn sessions(&self) -> Result<Vec<String>, StoreError> {
+    pub fn sessions(&self) -> Result<Vec<(String, Option<Timestamp>)>, StoreError> {
         let mut sessions = Vec::new();
         for entry in self.tables.sessions.iter() {
-            match readable(entry)?.map(|(key, _)| String::from_utf8(key)) {
-                Some(Ok(client)) => sessions.push(client),
-                Some(Err(client)) => self.unreadable.add("sessions", client.as_bytes(), "a session"),
+            match readable(entry)?.map(|(key, used)| (String::from_utf8(key), used)) {
+                Some((Ok(client), used)) => {
+                    // One whose time cannot be read is as old as one of an earlier version.
+                    let nanos = used.try_into().ok().map(i64::from_be_bytes);
+                    sessions.push((client, nanos.map(Timestamp::from_nanos)));
+                }
+                Some((Err(client), _)) => self.unreadable.add("sessions", client.as_bytes(), "a session"),
                 None => self.unreadable.add("sessions", &[], "some sessions"),
             }
         }

@@ -85,7 +85,7 @@ fn what_was_committed_is_there_after_a_restart() {
         writer.put_window(&closed_window(0, 4, 2.5)).unwrap();
         writer.put_run(&run).unwrap();
         writer.put_verdicts(window(5), ChunkId::of(SensorId(17)), std::slice::from_ref(&verdict)).unwrap();
-        writer.put_session("press-1").unwrap();
+        writer.put_session("press-1", window(5).end()).unwrap();
         writer.put_progress(Progress::Published { sink: "files" }, window(5).end()).unwrap();
         writer.commit().unwrap();
     }
@@ -98,7 +98,7 @@ fn what_was_committed_is_there_after_a_restart() {
     assert_eq!(reader.run(window(5)).unwrap(), Some(run.clone()));
     assert_eq!(reader.runs().unwrap(), [run]);
     assert_eq!(reader.verdicts(window(5), ChunkId::of(SensorId(17))).unwrap(), [verdict]);
-    assert_eq!(reader.sessions().unwrap(), ["press-1"]);
+    assert_eq!(reader.sessions().unwrap(), [("press-1".to_owned(), Some(window(5).end()))]);
     assert_eq!(reader.progress(Progress::Published { sink: "files" }).unwrap(), Some(window(5).end()));
     assert_eq!(reader.progress(Progress::Scored).unwrap(), None);
 }
@@ -317,7 +317,7 @@ fn a_store_with_bytes_that_have_changed_is_read_without_an_error_or_not_opened()
         store.writer.add_sensors(&[(SensorId(number), name(&format!("s{number}")))]).unwrap();
         store.writer.put_window(&closed_window(number, 4, 2.5)).unwrap();
         store.writer.append_readings(&[Reading { sensor: SensorId(number), ..reading(5, 1.5) }]).unwrap();
-        store.writer.put_session(&format!("client-{number}")).unwrap();
+        store.writer.put_session(&format!("client-{number}"), Timestamp::MIN).unwrap();
         let index = i64::from(number % 4);
         store.writer.put_run(&finished(index)).unwrap();
         let verdict = Verdict { sensor: SensorId(number), outcome: Outcome::NoData };
@@ -369,7 +369,7 @@ fn a_store_that_does_not_say_what_it_was_made_with_is_set_aside_by_a_start_alone
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
     let (mut store, _) = reopened(&settings);
-    damage(&store, |tables| &tables.progress, FORMAT_KEY);
+    damage(&store, |tables| &tables.progress, format::KEY);
     store.writer.commit().unwrap();
     drop(store);
     assert!(matches!(read(settings.clone()), Err(StoreError::DamagedStore { .. })));

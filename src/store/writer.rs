@@ -195,13 +195,13 @@ impl Writer {
         self.rejects.append(rejects)
     }
 
-    /// Remembers an MQTT session.
+    /// Remembers an MQTT session, and that it was used.
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn put_session(&mut self, client: &str) -> Result<(), StoreError> {
+    pub fn put_session(&mut self, client: &str, used: Timestamp) -> Result<(), StoreError> {
         self.written = Written::Something;
-        self.tables.sessions.put(client.as_bytes(), &[])
+        self.tables.sessions.put(client.as_bytes(), &used.nanos().to_be_bytes())
     }
 
     /// Forgets an MQTT session.

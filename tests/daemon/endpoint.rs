@@ -54,3 +54,27 @@ fn a_live_message_that_asks_a_broker_to_keep_it_is_read() {
     device.expect(b"\x40\x02\x00\x07");
     assert_eq!(stopped(&mut daemon, "accepted"), 1);
 }
+
+#[test]
+fn a_client_that_cannot_be_served_is_named_in_the_log_with_what_to_do() {
+    let site = Site::new(&plain());
+    let strangers: [(&[u8], &str, &str); 4] = [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "", "a TLS client"),
+        (b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n", "", "an HTTP request"),
+        (b"\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x04pump", "pump", "protocol level 5"),
+        (b"\x10\x10\x00\x04MQTT\x04\x03\x00\x3c\x00\x04pump", "pump", "a reserved flag is set"),
+    ];
+    for (words, client, said) in strangers {
+        // A daemon each: of each kind of end one line in a while is logged.
+        let mut daemon = site.start();
+        let mut device = Device::open(site.port());
+        device.say(words);
+        let line = daemon.wait_for(said, |line| {
+            line["message"].as_str().is_some_and(|message| message.starts_with("connection closed: "))
+        });
+        assert!(line["message"].as_str().unwrap().contains(said), "{line}");
+        assert_eq!(line["client"], client, "{line}");
+        device.expect_closed();
+        daemon.stop();
+    }
+}

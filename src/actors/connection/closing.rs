@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::Foreign;
 use crate::actors::acks::NotCommitted;
 use crate::actors::intake::IntakeClosed;
 use crate::actors::source::CloseKind;
@@ -19,6 +20,13 @@ pub(crate) enum Closing {
     Network(#[from] io::Error),
     #[error("no CONNECT came within {0} (mqtt.listen.connect_timeout)")]
     NoConnect(Span),
+    #[error(
+        "a CONNECT of {bytes} bytes; at most {max} are accepted (mqtt.listen.max_connect_packet): give the device a \
+         shorter will or password, or raise that"
+    )]
+    ConnectTooLarge { bytes: usize, max: usize },
+    #[error(transparent)]
+    Foreign(Foreign),
     #[error("the first packet was not CONNECT")]
     NotConnect,
     #[error("a second CONNECT on the same connection")]
@@ -27,7 +35,7 @@ pub(crate) enum Closing {
     Packet(#[from] PacketError),
     #[error("refused: a persistent session needs a client id; give the device one, or set its clean session flag")]
     NoClientId,
-    #[error("refused: a client id of {0} bytes; at most {max} are accepted, without control characters", max = super::MAX_CLIENT_ID_BYTES)]
+    #[error("refused: a client id of {0} bytes; at most {max} are accepted, without control characters", max = super::handshake::MAX_CLIENT_ID_BYTES)]
     ClientId(usize),
     #[error("nothing came for {0}, one and a half times the keep-alive that the client promised")]
     KeepAlive(Span),
@@ -35,6 +43,11 @@ pub(crate) enum Closing {
     SlowReader(Span),
     #[error("another connection took over its client id; should two devices share it, give each its own")]
     TakenOver,
+    #[error(
+        "the connections hold as much memory as they may (limits.connections), and this one has waited longest for the \
+         rest of a packet; let the device send smaller packets, or raise that"
+    )]
+    Memory,
     #[error(transparent)]
     NotCommitted(#[from] NotCommitted),
     #[error("the daemon stops")]
@@ -54,14 +67,22 @@ impl Closing {
             Self::Network(_) => CloseKind::Network,
             Self::NoConnect(_) => CloseKind::NoConnect,
             Self::Packet(PacketError::Version { .. }) | Self::NoClientId | Self::ClientId(_) => CloseKind::Refused,
-            Self::Packet(PacketError::TooLarge { .. }) => CloseKind::TooLarge,
-            Self::Packet(_) | Self::NotConnect | Self::SecondConnect => CloseKind::Protocol,
+            Self::Packet(PacketError::TooLarge { .. }) | Self::ConnectTooLarge { .. } => CloseKind::TooLarge,
+            Self::Packet(_) | Self::Foreign(_) | Self::NotConnect | Self::SecondConnect => CloseKind::Protocol,
             Self::KeepAlive(_) => CloseKind::KeepAlive,
             Self::SlowReader(_) => CloseKind::SlowReader,
             Self::TakenOver => CloseKind::TakenOver,
+            Self::Memory => CloseKind::Memory,
             Self::NotCommitted(_) => CloseKind::NotCommitted,
             Self::Stopping => CloseKind::Stopping,
         }
+    }
+}
+
+impl Closing {
+    /// Whether a device that does nothing wrong may end so.
+    pub(crate) fn is_of_device(&self) -> bool {
+        !matches!(self.kind(), CloseKind::Refused | CloseKind::Protocol | CloseKind::TooLarge | CloseKind::NoConnect)
     }
 }
 
@@ -70,12 +91,14 @@ impl Closing {
 pub(crate) struct Ended {
     /// The client's id; empty when it gave none.
     pub(crate) client: String,
+    /// Whether its CONNECT was accepted.
+    pub(crate) introduced: bool,
     /// Why it ended.
     pub(crate) closing: Closing,
 }
 
 impl From<Closing> for Ended {
     fn from(closing: Closing) -> Self {
-        Self { client: String::new(), closing }
+        Self { client: String::new(), introduced: false, closing }
     }
 }

@@ -200,6 +200,69 @@ fn a_qos_2_message_is_taken_once_until_it_is_released() {
     assert_eq!((listener.counters.repeated.get(), listener.counters.messages.get()), (1, 3));
 }
 
+/// CONNECT of the client `me`, whose session outlives the connection.
+const CONNECT_PERSISTENT: &[u8] = b"\x10\x0e\x00\x04MQTT\x04\x00\x00\x00\x00\x02me";
+const CONNACK_RESUMED: &[u8] = b"\x20\x02\x01\x00";
+
+#[test]
+fn a_qos_2_message_is_taken_once_also_after_a_reconnect_within_the_session() {
+    let listener = start_committing(settings());
+    let mut device = listener.dial();
+    device.send(CONNECT_PERSISTENT);
+    device.expect(CONNACK);
+    device.send(&publish_2(5));
+    device.expect(b"\x50\x02\x00\x05");
+    for connections in 1..=3 {
+        // The last connection is still there for the second, and gone for the others.
+        let gone = if connections == 1 { None } else { Some(device) };
+        drop(gone);
+        device = listener.dial();
+        device.send(CONNECT_PERSISTENT);
+        device.expect(CONNACK_RESUMED);
+        device.send(&publish_2(5));
+        device.expect(b"\x50\x02\x00\x05");
+        assert_eq!(listener.counters.repeated.get(), connections);
+    }
+    device.send(b"\x62\x02\x00\x05");
+    device.expect(b"\x70\x02\x00\x05");
+    drop(device);
+    let mut device = listener.dial();
+    device.send(CONNECT_PERSISTENT);
+    device.expect(CONNACK_RESUMED);
+    // A release of what is not known is answered as well.
+    device.send(b"\x62\x02\x00\x05\x62\x02\x00\x09");
+    device.expect(b"\x70\x02\x00\x05\x70\x02\x00\x09");
+    device.send(&publish_2(5));
+    device.expect(b"\x50\x02\x00\x05");
+    assert_eq!(listener.counters.repeated.get(), 3, "it was released: this is another message");
+    let mut device = listener.dial();
+    device.send(CONNECT);
+    device.expect(CONNACK);
+    device.send(&publish_2(5));
+    device.expect(b"\x50\x02\x00\x05");
+    assert_eq!(listener.counters.repeated.get(), 3, "the session has ended, and with it what was known of it");
+}
+
+#[test]
+fn a_qos_2_message_that_was_not_stored_is_taken_when_it_comes_again() {
+    let (listener, committer) = start(settings(), 1 << 20);
+    let mut device = listener.dial();
+    device.send(CONNECT_PERSISTENT);
+    committer.open_session(SessionPresent::No);
+    device.expect(CONNACK);
+    device.send(&publish_2(5));
+    drop(committer.next());
+    device.expect_closed();
+    let mut device = listener.dial();
+    device.send(CONNECT_PERSISTENT);
+    committer.open_session(SessionPresent::Yes);
+    device.expect(CONNACK_RESUMED);
+    device.send(&publish_2(5));
+    committer.next().commit();
+    device.expect(b"\x50\x02\x00\x05");
+    assert_eq!(listener.counters.repeated.get(), 0);
+}
+
 #[test]
 fn a_release_does_not_overtake_the_acknowledgement_that_it_should_have_waited_for() {
     let (listener, committer) = start(settings(), 1 << 20);
@@ -249,8 +312,12 @@ fn a_connection_with_the_same_client_id_takes_over() {
 fn connects_that_are_refused_are_told_why() {
     let listener = start_committing(settings());
     let long_id = [b"\x10\xb9\x02\x00\x04MQTT\x04\x02\x00\x00\x01\x2d".as_slice(), &[b'x'; 301]].concat();
+    let mut newer = listener.dial();
+    newer.send(b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00");
+    newer.expect(b"\x20\x03\x00\x84\x00");
+    newer.expect_closed();
     for (connect, code) in [
-        (b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00".as_slice(), 1),
+        (b"\x10\x0d\x00\x04MQTT\x07\x02\x00\x3c\x00\x00\x00".as_slice(), 1),
         (b"\x10\x0c\x00\x04MQTT\x04\x00\x00\x00\x00\x00", 2),
         (b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01\x07", 2),
         (&long_id, 2),
@@ -260,7 +327,7 @@ fn connects_that_are_refused_are_told_why() {
         device.expect(&[0x20, 2, 0, code]);
         device.expect_closed();
     }
-    listener.expect_closed(CloseKind::Refused, 4);
+    listener.expect_closed(CloseKind::Refused, 5);
 }
 
 #[test]
@@ -333,6 +400,124 @@ fn a_packet_too_large_is_refused_on_its_header_alone() {
     device.send(b"\x30\xff\xff\xff\x7f");
     device.expect_closed();
     listener.expect_closed(CloseKind::TooLarge, 1);
+}
+
+#[test]
+fn a_connect_too_large_is_refused_on_its_header_alone() {
+    let listener = start_committing(ListenerSettings { max_connect_bytes: 1000, ..settings() });
+    let mut device = listener.dial();
+    device.send(b"\x10\xff\x7f");
+    device.expect_closed();
+    listener.expect_closed(CloseKind::TooLarge, 1);
+    // A larger packet may come from whoever has introduced itself.
+    let mut device = device_with_half_a_packet(&listener);
+    device.send(&[b'1'; REST]);
+    device.expect(&puback(9));
+}
+
+/// A device that has sent the greater part of a packet, for which its buffer grows from 4 to 32 KiB.
+fn device_with_half_a_packet(listener: &Running) -> Device {
+    let mut device = listener.connect();
+    device.send(&[b"\x32\x80\xd0\x01\x00\x03a/b\x00\x09".as_slice(), &[b'1'; 20 << 10]].concat());
+    device
+}
+
+/// How many bytes are missing of that packet.
+const REST: usize = (6 << 10) - 7;
+
+#[test]
+fn half_packets_take_no_more_memory_than_there_is_and_the_longest_waiting_makes_room() {
+    let listener = start_committing(ListenerSettings { memory_bytes: 4 * (28 << 10), ..settings() });
+    let mut waiting: Vec<_> = (0..4).map(|_| device_with_half_a_packet(&listener)).collect();
+    let mut small = listener.connect();
+    small.send(&publish_1(1));
+    small.expect(&puback(1));
+    for closed in 1..=20 {
+        waiting.push(device_with_half_a_packet(&listener));
+        listener.expect_closed(CloseKind::Memory, closed);
+        small.send(&publish_1(2));
+        small.expect(&puback(2));
+    }
+    // Whoever came last has what it needs.
+    let mut last = waiting.pop().unwrap();
+    last.send(&[b'1'; REST]);
+    last.expect(&puback(9));
+}
+
+#[test]
+fn an_address_whose_connections_fail_is_turned_away_and_the_others_are_served() {
+    let addresses = AddressSettings { max_connections: 1000, max_failures_per_minute: 5 };
+    let listener = start_committing(ListenerSettings { addresses, ..settings() });
+    for _ in 0..20 {
+        let mut device = listener.dial();
+        // Whoever is turned away may be so before it has spoken.
+        let _ = device.0.write_all(b"GET / HTTP/1.1\r\n\r\n");
+        device.expect_closed();
+    }
+    assert_eq!(listener.counters.closed(CloseKind::Protocol), 5);
+    assert_eq!(listener.counters.addresses_turned_away.get(), 15);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let other = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        socket.connect(listener.address).await.unwrap().into_std().unwrap()
+    });
+    other.set_nonblocking(false).unwrap();
+    other.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut other = Device(other);
+    other.send(CONNECT);
+    other.expect(CONNACK);
+}
+
+#[test]
+fn an_address_has_no_more_connections_than_it_may_have() {
+    let addresses = AddressSettings { max_connections: 1, max_failures_per_minute: 5 };
+    let listener = start_committing(ListenerSettings { addresses, ..settings() });
+    let mut first = listener.connect();
+    listener.dial().expect_closed();
+    first.send(PINGREQ);
+    first.expect(PINGRESP);
+    assert_eq!(listener.counters.addresses_turned_away.get(), 1);
+}
+
+#[test]
+fn a_connection_that_carries_nothing_is_probed() {
+    let listener = start_committing(settings());
+    let device = listener.connect();
+    let local = device.0.local_addr().unwrap();
+    // In the kernel's table: the timer 02 is that of the keep-alive.
+    let ends = format!(":{:04X} 0100007F:{:04X} 01", listener.address.port(), local.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let line = table.lines().find(|line| line.contains(&ends)).unwrap();
+    assert_eq!(line.split_whitespace().nth(5).unwrap().split(':').next(), Some("02"), "{line}");
+}
+
+#[test]
+fn what_comes_is_not_decoded_before_there_is_room_for_it() {
+    let (listener, committer) = start(settings(), 1000);
+    let mut first = listener.connect();
+    let mut second = listener.connect();
+    first.send(&publish_1(1));
+    let held = committer.next();
+    // A reject of which the text is kept takes 512 bytes of the intake: there is no room for another.
+    second.send(&publish_1(2));
+    assert!(committer.0.recv_timeout(Duration::from_millis(30)).is_err(), "a batch was decoded");
+    assert_eq!(listener.counters.messages.get(), 1);
+    held.commit();
+    first.expect(&puback(1));
+    committer.next().commit();
+    second.expect(&puback(2));
+}
+
+#[test]
+fn a_read_that_is_larger_than_its_share_of_the_intake_becomes_several_batches() {
+    // A quarter of it is 2,048 bytes: a reject of which the text is kept takes 512.
+    let (listener, committer) = start(settings(), 8192);
+    let mut device = listener.connect();
+    let ids = 1..=40;
+    device.send(&ids.clone().flat_map(publish_1).collect::<Vec<_>>());
+    committer.commit_all();
+    device.expect(&ids.flat_map(puback).collect::<Vec<_>>());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::actors::recorder::{RecorderSettings, ScoreRun};
 use crate::actors::restart::RestartPolicy;
 use crate::actors::system_clock::SystemClock;
 use crate::features::Bounds;
+use crate::ingest::session::SessionSettings;
 use crate::interval::Cut;
 use crate::model::{Fingerprint, Limits, ModelFile};
 use crate::pipeline::{HeldSettings, Pipeline, PipelineSettings};
@@ -94,7 +95,7 @@ impl Plant {
                 },
                 clock: Clock::Wall,
                 deadbands: Box::new(|_| None),
-                max_sessions: 1,
+                sessions: SessionSettings { max: 1, expiry: Span::MAX },
                 sinks: Vec::new(),
                 max_unpublished: MINUTE,
                 held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },

@@ -11,6 +11,7 @@ use proptest::sample::select;
 use super::*;
 use crate::actors::sensor::{Assignment, StoredWindows};
 use crate::ingest::batch::Batch;
+use crate::ingest::session::SessionSettings;
 use crate::model::formats::own;
 use crate::model::{Contamination, Limits, Training, TrainingMethod, train};
 use crate::pipeline::{BatchProgress, HeldSettings, Pipeline, PipelineSettings};
@@ -189,7 +190,7 @@ impl Case {
                 schedule: schedule.clone(),
                 clock: clock.clone(),
                 deadbands: Box::new(|_| None),
-                max_sessions: 1,
+                sessions: SessionSettings { max: 1, expiry: Span::MAX },
                 sinks: Vec::new(),
                 max_unpublished: WINDOW.times(10),
                 held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },

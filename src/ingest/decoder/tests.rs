@@ -54,7 +54,8 @@ impl Bench {
             max_ahead: Some(Span::from_secs(60)),
         };
         let filters = [filter("*/bounded", 10.0), filter("*/bounded*", 20.0)].into();
-        let decoder = Decoder::new(routes().into(), filters, times, Arc::clone(&directory));
+        let memory = TopicMemory::new(usize::MAX);
+        let decoder = Decoder::new(routes().into(), filters, times, Arc::clone(&directory), &memory);
         Self { decoder, directory, batch: Batch::default() }
     }
 

@@ -36,6 +36,25 @@ pub fn decode(bytes: &[u8], max_bytes: usize) -> Result<Decoded<'_>, PacketError
     Ok(Decoded::Packet { packet, length })
 }
 
+/// The client's id in a CONNECT that is not accepted, for people to know whom it was about: of any version of MQTT, and as
+/// far as it can be made out.
+pub fn client_of_connect(bytes: &[u8]) -> Option<&str> {
+    let (first, rest) = bytes.split_first()?;
+    if first >> 4 != 1 {
+        return None;
+    }
+    let (_, length_bytes) = remaining_length(rest).ok()??;
+    let mut body = Body { rest: rest.get(length_bytes..)?, packet: Kind::Connect.name() };
+    body.bytes().ok()?;
+    let level = body.byte().ok()?;
+    let [_flags, _, _] = body.take().ok()?;
+    if level == 5 {
+        let (properties, length_bytes) = remaining_length(body.rest).ok()??;
+        body.rest = body.rest.get(length_bytes + properties..)?;
+    }
+    body.string("the client id is not UTF-8").ok()
+}
+
 /// The packet types that a publisher sends.
 #[derive(Clone, Copy)]
 enum Kind {

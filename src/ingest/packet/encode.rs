@@ -32,6 +32,15 @@ pub const fn connack(code: ConnectCode) -> [u8; 4] {
     [0x20, 2, session_present, code]
 }
 
+/// The CONNACK that refuses a client of another version, in the form that it understands.
+pub const fn connack_of_other_version(level: u8) -> &'static [u8] {
+    match level {
+        // MQTT 5, section 3.2: no session, reason 0x84 (unsupported protocol version), no properties.
+        5 => &[0x20, 3, 0, 0x84, 0],
+        _ => const { &connack(ConnectCode::UnacceptableVersion) },
+    }
+}
+
 /// PUBACK (section 3.4).
 pub const fn puback(id: PacketId) -> [u8; 4] {
     with_id(0x40, id)

@@ -8,8 +8,10 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
-pub use decode::decode;
-pub use encode::{ConnectCode, PINGRESP, connack, puback, pubcomp, pubrec, suback_refusing, unsuback};
+pub use decode::{client_of_connect, decode};
+pub use encode::{
+    ConnectCode, PINGRESP, connack, connack_of_other_version, puback, pubcomp, pubrec, suback_refusing, unsuback,
+};
 
 use std::num::NonZeroU16;
 

@@ -133,7 +133,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_the_codec_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        let _ = decode(&bytes, MAX);
+        let _ = (decode(&bytes, MAX), client_of_connect(&bytes));
     }
 
     #[test]
@@ -251,6 +251,18 @@ fn malformed_packets_are_refused_each_with_its_reason() {
             Ok(decoded) => panic!("{bytes:x?} gave {decoded:?}, not: {reason}"),
         }
     }
+}
+
+#[test]
+fn a_client_of_another_version_is_refused_in_its_own_words_and_known_by_name() {
+    assert_eq!(connack_of_other_version(5), b"\x20\x03\x00\x84\x00");
+    assert_eq!(connack_of_other_version(6), connack(ConnectCode::UnacceptableVersion));
+    let mqtt_5 = b"\x10\x15\x00\x04MQTT\x05\x02\x00\x3c\x05\x11\x00\x00\x00\x0a\x00\x03pmp";
+    assert_eq!(decode(mqtt_5, MAX), Err(PacketError::Version { level: 5 }));
+    assert_eq!(client_of_connect(mqtt_5), Some("pmp"));
+    assert_eq!(client_of_connect(b"\x11\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03abc"), Some("abc"), "flags are set");
+    assert_eq!(client_of_connect(b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03ab"), None, "it breaks off");
+    assert_eq!(client_of_connect(b"\x30\x03\x00\x01a"), None);
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! The beginning of a connection: a CONNECT is awaited and answered. Until then nobody knows who speaks, so that there is
+//! little memory and little time for it; whoever is refused is told why, as far as it understands that.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::foreign::Foreign;
+use super::{Closing, Connection};
+use crate::actors::clients::ConnectedClient;
+use crate::actors::intake::{SessionLifetime, SessionPresent};
+use crate::ingest::packet::{self, CleanSession, Connect, ConnectCode, Decoded, Packet, PacketError, Will};
+
+/// The longest client id accepted. The standard demands 23.
+pub(super) const MAX_CLIENT_ID_BYTES: usize = 256;
+
+/// A client whose CONNECT was accepted.
+pub(super) struct Established {
+    /// Absent for a client without an id.
+    pub(super) client: Option<ConnectedClient>,
+    pub(super) lifetime: SessionLifetime,
+    pub(super) keep_alive: Option<Duration>,
+}
+
+impl Connection {
+    /// Awaits CONNECT and answers it.
+    pub(super) async fn handshake(&mut self) -> Result<Established, Closing> {
+        let limit = self.shared.settings.connect_timeout;
+        let max_bytes = self.shared.settings.max_connect_bytes.min(self.shared.settings.max_packet_bytes);
+        timeout(limit, self.await_whole_packet(max_bytes)).await.unwrap_or(Err(Closing::NoConnect(limit.into())))?;
+        let (connect, length) = match packet::decode(self.buffer.unread(), max_bytes) {
+            Ok(Decoded::Packet { packet: Packet::Connect(connect), length }) => (connect, length),
+            Ok(_) => return Err(Closing::NotConnect),
+            Err(error) => return self.refuse_stranger(error).await,
+        };
+        self.client = connect.client.chars().take(MAX_CLIENT_ID_BYTES).collect();
+        let client = match check_client(&connect) {
+            Ok(Some(id)) => Some(self.shared.clients.enter(id).await),
+            Ok(None) => None,
+            Err(closing) => {
+                self.refuse(&packet::connack(ConnectCode::IdentifierRejected)).await?;
+                return Err(closing);
+            }
+        };
+        if connect.will == Will::Given {
+            self.shared.notices.will(connect.client);
+        }
+        let keep_alive = Duration::from_secs(connect.keep_alive_secs.into()) * 3 / 2;
+        let lifetime = match connect.session {
+            CleanSession::Yes => SessionLifetime::Connection,
+            CleanSession::No => SessionLifetime::Persistent,
+        };
+        let present = match client {
+            Some(_) => self.shared.intake.open_session(connect.client, lifetime).await,
+            None => Ok(SessionPresent::No),
+        };
+        let unreleased = client.as_ref().map(ConnectedClient::take_unreleased).unwrap_or_default();
+        let code = match (present, lifetime) {
+            (Ok(SessionPresent::Yes), SessionLifetime::Persistent) => {
+                self.unreleased = unreleased;
+                ConnectCode::Resumed
+            }
+            (Ok(_), _) => ConnectCode::New,
+            (Err(closed), _) => {
+                self.refuse(&packet::connack(ConnectCode::ServerUnavailable)).await?;
+                return Err(closed.into());
+            }
+        };
+        self.buffer.consume(length);
+        self.out.extend(packet::connack(code));
+        self.send().await?;
+        Ok(Established { client, lifetime, keep_alive: (!keep_alive.is_zero()).then_some(keep_alive) })
+    }
+
+    /// Reads until the buffer begins with a whole packet, or with something that is none.
+    async fn await_whole_packet(&mut self, max_bytes: usize) -> Result<(), Closing> {
+        while let Ok(Decoded::Incomplete { .. }) = packet::decode(self.buffer.unread(), max_bytes) {
+            self.fit_buffer().await?;
+            let read = tokio::select! {
+                biased;
+                () = self.memory.told_to_go() => return Err(Closing::Memory),
+                read = self.buffer.fill(&mut self.stream) => read,
+            };
+            self.note_read(read)?;
+        }
+        Ok(())
+    }
+
+    async fn refuse(&mut self, connack: &[u8]) -> Result<(), Closing> {
+        self.out.extend(connack);
+        self.send().await
+    }
+
+    /// Tells a client whose first packet is not accepted why, as far as it understands that.
+    async fn refuse_stranger<T>(&mut self, error: PacketError) -> Result<T, Closing> {
+        let first = self.buffer.unread();
+        if let Some(client) = packet::client_of_connect(first) {
+            self.client = client.chars().take(MAX_CLIENT_ID_BYTES).collect();
+        }
+        Err(match error {
+            PacketError::Version { level } => {
+                self.refuse(packet::connack_of_other_version(level)).await?;
+                error.into()
+            }
+            PacketError::TooLarge { bytes, max } if max < self.shared.settings.max_packet_bytes => {
+                Closing::ConnectTooLarge { bytes, max }
+            }
+            error => Foreign::of(first).map_or(error.into(), Closing::Foreign),
+        })
+    }
+}
+
+/// The client's id, if it has one (section 3.1.3.1).
+fn check_client<'a>(connect: &Connect<'a>) -> Result<Option<&'a str>, Closing> {
+    match (connect.client, connect.session) {
+        ("", CleanSession::Yes) => Ok(None),
+        ("", CleanSession::No) => Err(Closing::NoClientId),
+        (client, _) if client.len() > MAX_CLIENT_ID_BYTES || client.chars().any(char::is_control) => {
+            Err(Closing::ClientId(client.len()))
+        }
+        (client, _) => Ok(Some(client)),
+    }
+}
