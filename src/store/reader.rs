@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::codec::Decoder;
+use crate::codec::{Corrupt, Decoder};
 use crate::interval::Window;
 use crate::reading::Reading;
 use crate::run::Run;
@@ -41,15 +41,23 @@ impl Reader {
         self.tables.sensors.iter().map(decode).collect()
     }
 
-    /// The readings that wait for the clock, by the numbers that they are stored under.
+    /// The readings that wait for the clock, by the numbers that they are stored under. An entry that cannot be read costs
+    /// its own readings, and comes without any.
     ///
     /// # Errors
-    /// When the database refuses or is damaged.
+    /// When the database refuses.
     pub fn held(&self) -> Result<Vec<(u64, Vec<Reading>)>, StoreError> {
         let decode = |entry: Result<(Vec<u8>, Vec<u8>), StoreError>| {
             let (key, value) = entry?;
             let number = u64::from_be_bytes(key.try_into().map_err(|_| StoreError::Damaged)?);
-            Ok((number, decode_readings(&value)?))
+            let readings = decode_readings(&value).unwrap_or_else(|Corrupt| {
+                tracing::error!(
+                    number,
+                    "readings that waited for the clock are lost: their entry in the store is damaged"
+                );
+                Vec::new()
+            });
+            Ok((number, readings))
         };
         self.tables.held.iter().map(decode).collect()
     }
