@@ -74,7 +74,7 @@ pub struct Scheduler {
     position: watch::Receiver<Position>,
     state: SchedulerState,
     gate: ClosingGate,
-    /// Whether windows that are over are held open.
+    /// Whether windows that are over are held open, or may be.
     holding: bool,
     /// The reason for that which was last told.
     told: Option<HoldReason>,
@@ -170,7 +170,8 @@ impl Scheduler {
         self.closed = self.closed.max(position.closed);
         let source = self.sources.link.as_ref().map(|link| link.sight());
         let decision = self.gate.decide(&now, source, position.behind, self.closed);
-        self.holding = matches!(decision, ClosingDecision::Hold { .. });
+        // Also after a closing: later windows may stay open.
+        self.holding = decision != ClosingDecision::Nothing;
         match decision {
             ClosingDecision::Nothing => self.told = None,
             ClosingDecision::Close { until, closing } => {
@@ -217,7 +218,8 @@ impl Scheduler {
             (None, HoldReason::Started) => {
                 tracing::info!(%at_most, "windows that are over stay open until devices have sent again (schedule.settle)");
             }
-            (None | Some(HoldReason::Started | HoldReason::SourceReturned), HoldReason::SourceAway) => tracing::warn!(
+            // Once, however often the line comes and goes.
+            (None | Some(HoldReason::Started), HoldReason::SourceAway) => tracing::warn!(
                 %at_most,
                 "the broker is away: windows that are over stay open for what it keeps for us (schedule.hold)"
             ),

@@ -69,9 +69,16 @@ impl HeldReadings {
         stored: impl IntoIterator<Item = (u64, Vec<Reading>)>,
         now: Instant,
     ) -> Self {
-        let pieces: BTreeMap<_, _> =
-            stored.into_iter().map(|(key, readings)| (key, HeldPiece { since: now, readings })).collect();
-        let mut held = Self { settings, pieces, changed: BTreeSet::new(), count: 0, earliest: Timestamp::MAX };
+        let (pieces, changed) = (BTreeMap::new(), BTreeSet::new());
+        let mut held = Self { settings, pieces, changed, count: 0, earliest: Timestamp::MAX };
+        for (key, readings) in stored {
+            if readings.is_empty() {
+                // What could not be read is cleared away.
+                held.changed.insert(key);
+            } else {
+                held.pieces.insert(key, HeldPiece { since: now, readings });
+            }
+        }
         held.count_anew();
         held
     }
@@ -259,6 +266,14 @@ mod tests {
         held.hold(reading(1_000), &clock.says(0, 0)).unwrap();
         let full = RejectReason::HeldFull { time: at(1_000), latest: at(10), max: 1 };
         assert_eq!(held.hold(reading(1_000), &clock.says(0, 0)), Err(full));
+    }
+
+    #[test]
+    fn a_piece_that_could_not_be_read_is_cleared_away() {
+        let stored = [(3, Vec::new()), (4, vec![reading(1_000)])];
+        let held = HeldReadings::new(settings(9), stored, Instant::now());
+        let gone: Vec<_> = held.changed().map(|(key, piece)| (key, matches!(piece, StoredPiece::Gone))).collect();
+        assert_eq!((gone, held.len()), (vec![(3, true)], 1));
     }
 
     proptest! {

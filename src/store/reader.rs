@@ -97,7 +97,8 @@ impl Reader {
         Ok(numbers.min(MAX_NUMBERS))
     }
 
-    /// The readings that wait for the clock, by the numbers that they are stored under.
+    /// The readings that wait for the clock, by the numbers that they are stored under. An entry that cannot be read costs
+    /// its own readings, and comes without any.
     ///
     /// # Errors
     /// When the database refuses.
@@ -110,7 +111,11 @@ impl Reader {
             };
             match (<[u8; 8]>::try_from(key.as_slice()), decode_readings(&value)) {
                 (Ok(number), Ok(readings)) => held.push((u64::from_be_bytes(number), readings)),
-                _ => self.unreadable.add("held", &key, "the readings of a commit that waited for the clock"),
+                (Ok(number), Err(Corrupt)) => {
+                    self.unreadable.add("held", &key, "the readings of a commit that waited for the clock");
+                    held.push((u64::from_be_bytes(number), Vec::new()));
+                }
+                (Err(_), _) => self.unreadable.add("held", &key, "its key"),
             }
         }
         Ok(held)

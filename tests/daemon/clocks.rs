@@ -102,6 +102,33 @@ fn a_broker_that_is_away_across_a_windows_end_loses_nothing_that_it_kept() {
 }
 
 #[test]
+fn settling_begins_when_the_broker_is_there_and_not_when_the_daemon_starts() {
+    let Some(broker) = Mosquitto::start("") else { return };
+    let models = tempfile::tempdir().unwrap();
+    let line = CuttableLine::to(broker.port());
+    let connect = format!("{{ port = {}, backoff_min = \"50ms\", backoff_max = \"200ms\" }}", line.port());
+    let site = Site::new(&wall_settings(&models).without_listener().with("mqtt.connect", &connect));
+    let mut daemon = site.start();
+    daemon.wait_for("subscribed", |line| line["message"] == "subscribed");
+    daemon.stop();
+    line.cut();
+    let window = fresh_window();
+    let times = [window, window + Span::from_millis(2_000)];
+    times.iter().for_each(|time| publish(&broker, *time));
+    eventually("the window is over", || (now() > window + WINDOW + Span::from_secs(1)).then_some(()));
+    let mut daemon = site.start();
+    // Longer than it takes to settle.
+    thread::sleep(Duration::from_secs(2));
+    line.mend();
+    daemon.wait_for("the window is scored", |line| {
+        line["message"] == "run finished" && line["window"] == window.to_string()
+    });
+    daemon.stop();
+    assert_eq!(rows(&site, window), times.map(|time| time.to_string()));
+    assert_eq!(site.dump("rejects"), "");
+}
+
+#[test]
 fn a_window_is_closed_at_the_bound_although_the_broker_is_away_and_the_run_says_so() {
     let Some(broker) = Mosquitto::start("") else { return };
     let models = tempfile::tempdir().unwrap();
