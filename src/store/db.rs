@@ -55,6 +55,14 @@ impl SledEnd {
         (Arc::new(Self { sled: Some(sled.clone()), abandoned: AtomicBool::new(false), directory }), sled)
     }
 
+    /// Whatever sled finds wrong with a part that it reads, only the disk's refusal is one of the whole.
+    fn read<T>(&self, result: Result<T, sled::Error>) -> Result<T, StoreError> {
+        match result {
+            Err(sled::Error::Io(problem)) => self.checked(Err(sled::Error::Io(problem))),
+            result => result.map_err(|_| StoreError::Damaged),
+        }
+    }
+
     /// A part that cannot be read can be read around, but nothing can be written to it. So the store cannot go on.
     fn written<T>(&self, result: Result<T, sled::Error>) -> Result<T, StoreError> {
         if let (Err(problem @ sled::Error::Corruption { .. }), Some(directory)) = (&result, &self.directory) {
@@ -248,12 +256,12 @@ pub(super) struct Table {
 impl Table {
     /// The value at a key.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.end.checked(self.tree.get(key))?.map(|value| value.to_vec()))
+        Ok(self.end.read(self.tree.get(key))?.map(|value| value.to_vec()))
     }
 
     /// The last key.
     pub(super) fn last_key(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.end.checked(self.tree.last())?.map(|(key, _)| key.to_vec()))
+        Ok(self.end.read(self.tree.last())?.map(|(key, _)| key.to_vec()))
     }
 
     /// Writes a value, which is not durable before the next [`Db::sync`].
@@ -317,7 +325,7 @@ impl Table {
     pub(super) fn iter(&self) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
         let end = Arc::clone(&self.end);
         let entries = self.tree.iter().map(move |entry| {
-            let (key, value) = end.checked(entry)?;
+            let (key, value) = end.read(entry)?;
             Ok((key.to_vec(), value.to_vec()))
         });
         entries.scan(false, |ended, entry: Result<_, StoreError>| {
