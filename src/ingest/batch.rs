@@ -25,6 +25,7 @@ impl Batch {
 
     /// About how much memory it holds, in bytes.
     pub fn size_bytes(&self) -> usize {
-        self.readings.len() * size_of::<Reading>() + self.zones.size_bytes() + self.rejects.kept().len() * 512
+        let told = self.rejects.kept().len() * 512 + self.passed_over.size_bytes();
+        self.readings.len() * size_of::<Reading>() + self.zones.size_bytes() + told
     }
 }
