@@ -223,22 +223,27 @@ impl Rejects {
     /// How many are kept whole.
     pub const MAX_KEPT: usize = 32;
 
-    /// Those of one message, to be appended to what was there before, or dropped.
-    pub fn of_message_after(before: &Self) -> Self {
-        Self { kept_before: before.kept_before + before.kept.len(), ..Self::default() }
+    /// Those of one message, to be appended to others of which `kept_before` are kept, or dropped.
+    pub fn of_message(kept_before: usize) -> Self {
+        Self { kept_before, ..Self::default() }
+    }
+
+    /// How many are kept whole, those before these included.
+    pub fn kept_so_far(&self) -> usize {
+        self.kept_before + self.kept.len()
     }
 
     /// Counts a reject and keeps it if there is room.
     pub fn push(&mut self, kind: &'static str, reject: impl FnOnce() -> Reject) {
         *self.counts.entry(kind).or_default() += 1;
-        if self.kept_before + self.kept.len() < Self::MAX_KEPT {
+        if self.kept_so_far() < Self::MAX_KEPT {
             self.kept.push(reject());
         }
     }
 
     /// Takes over the rejects of `other`.
     pub fn append(&mut self, other: Self) {
-        let room = Self::MAX_KEPT.saturating_sub(self.kept_before + self.kept.len());
+        let room = Self::MAX_KEPT.saturating_sub(self.kept_so_far());
         self.kept.extend(other.kept.into_iter().take(room));
         for (kind, count) in other.counts {
             *self.counts.entry(kind).or_default() += count;

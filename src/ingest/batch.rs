@@ -70,11 +70,12 @@ impl Batch {
 
     /// About how much memory it holds, in bytes.
     pub fn size_bytes(&self) -> usize {
+        let told = self.rejects.kept().len() * Self::REJECT_BYTES + self.members_passed_over.size_bytes();
         self.readings.len() * size_of::<Reading>()
             + self.ahead.len() * size_of::<AheadReading>()
             + self.arrivals.0.len() * size_of::<Range<usize>>()
             + self.zones.size_bytes()
-            + self.rejects.kept().len() * Self::REJECT_BYTES
+            + told
     }
 }
 

@@ -162,27 +162,33 @@ impl Topic {
         memory_bytes: &mut usize,
     ) -> Result<(), Fault<'t>> {
         let (first, first_ahead) = (batch.readings.len(), batch.ahead.len());
-        let mut rejects = Rejects::of_message_after(&batch.rejects);
-        let mut passed_over = PassedOver::default();
+        // Made only when there is something for them: most messages have neither.
+        let (mut rejects, mut passed_over) = (None, None);
+        let kept_before = batch.rejects.kept_so_far();
         let mut told = self.told;
         let source = &mut self.source;
         let read = payload::read(route.payload(), message.payload, care, received, &mut |item| match item {
             Item::Reading(found) => {
                 if let Err((origin, reason)) = admission.admit(source, &found, received, batch, memory_bytes) {
                     let origin = origin.as_deref().unwrap_or(message.topic);
-                    refuse(&mut rejects, message, received, origin, reason);
+                    refuse(of_message(&mut rejects, kept_before), message, received, origin, reason);
                 }
             }
-            Item::Fault { index, fault } => refuse_payload(&mut rejects, message, received, || match index {
-                Some(index) => format!("reading {index}: {fault}"),
-                None => fault.to_string(),
-            }),
-            Item::Member { name, kind } => passed_over.add(message.topic, &name, kind, &mut told),
+            Item::Fault { index, fault } => {
+                refuse_payload(of_message(&mut rejects, kept_before), message, received, || match index {
+                    Some(index) => format!("reading {index}: {fault}"),
+                    None => fault.to_string(),
+                });
+            }
+            Item::Member { name, kind } => {
+                let passed_over = passed_over.get_or_insert_with(PassedOver::default);
+                passed_over.add(message.topic, &name, kind, &mut told);
+            }
         });
         match read {
             Ok(()) => {
-                batch.rejects.append(rejects);
-                batch.members_passed_over.append(passed_over);
+                rejects.into_iter().for_each(|rejects| batch.rejects.append(rejects));
+                passed_over.into_iter().for_each(|passed_over| batch.members_passed_over.append(passed_over));
                 self.told = told;
             }
             Err(_) => {
@@ -280,6 +286,11 @@ impl Admission {
 
 fn name_refused(error: &SensorNameError) -> RejectReason {
     RejectReason::Name(error.to_string())
+}
+
+/// The rejects of a message, which go behind those that were there before.
+fn of_message(rejects: &mut Option<Rejects>, kept_before: usize) -> &mut Rejects {
+    rejects.get_or_insert_with(|| Rejects::of_message(kept_before))
 }
 
 fn refuse(rejects: &mut Rejects, message: Message<'_>, received: Timestamp, origin: &str, reason: RejectReason) {

@@ -80,14 +80,16 @@ impl PassedOver {
 
     /// Takes over what `other` has.
     pub(super) fn append(&mut self, other: Self) {
-        if other.counts.iter().all(|count| *count == 0) {
-            return;
-        }
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
             *count += more;
         }
         let room = Self::MAX_SHAPES - self.shapes.len();
         self.shapes.extend(other.shapes.into_iter().take(room));
+    }
+
+    /// About how much memory it holds, in bytes.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.shapes.len() * 512
     }
 
     /// How many there were of each kind.

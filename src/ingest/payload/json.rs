@@ -6,10 +6,10 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess};
 use serde_json::value::RawValue;
 
 use crate::ingest::payload::number::NumberFault;
-use crate::ingest::payload::time::PayloadTime;
+use crate::ingest::payload::time::{PayloadTime, TimeFault};
 use crate::ingest::payload::tree::{Container, Descend, Inside, Pick, Picked, Tree};
 use crate::ingest::payload::{Care, Fault, Item, PayloadReading, number, raw, time};
-use crate::ingest::route::{Each, JsonLayout, JsonPointer, TimeAt, ValueAt};
+use crate::ingest::route::{Each, JsonLayout, JsonPointer, TimeAt, TimeForm, ValueAt};
 use crate::time::Timestamp;
 
 /// Reads payloads in a layout; see [`super::read`].
@@ -170,6 +170,10 @@ impl<'t> JsonReader<'t> {
     fn time(self, at: &'t TimeAt, text: Option<&str>) -> Result<PayloadTime, Fault<'t>> {
         let (what, pointer) = ("time", &at.pointer);
         let text = text.ok_or(Fault::Missing { what, at: pointer })?;
+        if let (TimeForm::Usual(unit), true) = (&at.form, raw::is_number(text)) {
+            let time = time::of_number(text, *unit).map(|time| PayloadTime { time, assumed: None });
+            return time.ok_or(Fault::Time { at: pointer, fault: TimeFault::OutOfReach });
+        }
         match time::of_json(at, text, self.received) {
             Some(time) => time.map_err(|fault| Fault::Time { at: pointer, fault }),
             None => Err(Fault::Kind { what, at: pointer, kind: raw::kind(text), expected: "a time" }),

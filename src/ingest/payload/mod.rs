@@ -106,7 +106,7 @@ pub(super) fn read<'t>(
     sink: &mut impl for<'p> FnMut(Item<'t, 'p>),
 ) -> Result<(), Fault<'t>> {
     let text = str::from_utf8(payload).map_err(Fault::NotText)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\0', '\r', '\n', ' ']);
+    let text = without_marks(text);
     match format {
         PayloadFormat::Plain(numbers) => {
             let value = number::of_plain(text.trim(), *numbers).map_err(Fault::NotANumber)?;
@@ -120,6 +120,14 @@ pub(super) fn read<'t>(
                 Care::Careful => reader.read(&non_finite::spelled_out(text), sink),
             }
         }
+    }
+}
+
+/// The text without a byte order mark before it, and without NUL and line ends behind it.
+fn without_marks(text: &str) -> &str {
+    match text.as_bytes() {
+        [b'"'..=b'~', .., b'"'..=b'~'] => text,
+        _ => text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\0', '\r', '\n', ' ']),
     }
 }
 

@@ -31,12 +31,10 @@ pub(in crate::ingest) enum TimeFault {
     LeftOut(Zone),
 }
 
-/// Reads a time that is a number or a text of JSON, in a message that came in at `received`; `None` when it is neither.
+/// Reads a time that is a text of JSON, or a number where a pattern is expected, in a message that came in at `received`;
+/// `None` when it is neither.
 pub(super) fn of_json(at: &TimeAt, text: &str, received: Timestamp) -> Option<Result<PayloadTime, TimeFault>> {
     let exact = |time| PayloadTime { time, assumed: None };
-    if let (TimeForm::Usual(unit), true) = (&at.form, raw::is_number(text)) {
-        return Some(of_number(text, *unit).map(exact).ok_or(TimeFault::OutOfReach));
-    }
     let string = if raw::is_number(text) { text.into() } else { raw::string(text)? };
     let string = string.trim();
     let time = match &at.form {
