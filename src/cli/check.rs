@@ -23,6 +23,7 @@ use crate::model::{Entry, Listing, Warning, guarded};
 use crate::printable::shown;
 use crate::sensor::SensorName;
 use crate::store;
+use crate::telemetry::journal::{self, Priority, marked};
 use surroundings::{check_broker, check_metrics, check_room, check_store, check_unit};
 use unit::Unit;
 
@@ -48,14 +49,15 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
     let (config, places, mistaken) = match Config::read_in_part(&args.config) {
         Ok(read) => read,
         Err(error) => {
-            writeln!(out, "{error}")?;
+            say(out, Priority::Error, &error)?;
             return Ok(ExitCode::from(exit_code::CONFIGURATION));
         }
     };
     // One mistake must not hide the others: whatever is not mistaken itself is looked at.
     let is_sound = |key: &str| mistaken.as_ref().is_none_or(|mistaken| !mistaken.is_about(key));
     if let Some(mistaken) = &mistaken {
-        writeln!(out, "{mistaken}\n")?;
+        say(out, Priority::Error, mistaken)?;
+        writeln!(out)?;
     }
     let settings = Settings::of(&config);
     let mut findings = Findings { places, found: Vec::new(), mistakes: 0, warnings: 0 };
@@ -98,7 +100,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
     }
 
     for finding in &findings.found {
-        writeln!(out, "{finding}")?;
+        say(out, finding.priority(), finding)?;
     }
     if !findings.found.is_empty() {
         writeln!(out)?;
@@ -115,6 +117,16 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
         (None, 0) => 0,
         (None, _) => exit_code::FAILURE,
     }))
+}
+
+/// Writes to `out`, which is standard output; where that is the journal's, as before a start of the service, each line has
+/// its priority.
+fn say(out: &mut dyn Write, priority: Priority, text: &impl fmt::Display) -> io::Result<()> {
+    if journal::is_standard_output() {
+        out.write_all(marked(priority, &text.to_string()).as_bytes())
+    } else {
+        writeln!(out, "{text}")
+    }
 }
 
 fn count(count: usize, noun: &str) -> String {
@@ -142,6 +154,16 @@ struct Finding {
 
 /// What keeps the daemon from starting, or a model from being used.
 const MISTAKE: &str = "mistake";
+
+impl Finding {
+    fn priority(&self) -> Priority {
+        match self.severity {
+            MISTAKE => Priority::Error,
+            "warning" => Priority::Warning,
+            _ => Priority::Info,
+        }
+    }
+}
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -41,6 +41,11 @@ pub fn is_standard_error() -> bool {
     env::var("JOURNAL_STREAM").is_ok_and(|named| is_stream(&named, io::stderr()))
 }
 
+/// Whether standard output does.
+pub fn is_standard_output() -> bool {
+    env::var("JOURNAL_STREAM").is_ok_and(|named| is_stream(&named, io::stdout()))
+}
+
 /// Whether a file is the one that is named by its device and inode.
 fn is_stream(named: &str, file: impl AsFd) -> bool {
     let named = named.split_once(':').and_then(|(device, inode)| Some((device.parse().ok()?, inode.parse().ok()?)));

@@ -168,6 +168,21 @@ fn an_error_for_the_journal_has_its_priority_on_every_line() {
 }
 
 #[test]
+fn what_the_check_finds_before_a_start_has_a_priority_in_the_journal() {
+    let site = Site::new(&plant::settings().with("limits.max_ahead", "\"5m\"").with("limits.sensors", "14"));
+    let path = site.path("log");
+    let log = File::create(&path).unwrap();
+    let metadata = log.metadata().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_anomalyd"));
+    command.args(["check", "--config"]).arg(site.config()).stdout(log);
+    command.env("JOURNAL_STREAM", format!("{}:{}", metadata.dev(), metadata.ino())).status().unwrap();
+    let said = fs::read_to_string(&path).unwrap();
+    let begins = |line: &str, mark: &str, words: &str| line.starts_with(mark) && line.contains(words);
+    assert!(said.lines().any(|line| begins(line, "<4>", "warning: limits.max_ahead")), "{said}");
+    assert!(said.lines().any(|line| begins(line, "<3>", "mistake: limits.sensors")), "{said}");
+}
+
+#[test]
 fn json_for_the_journal_has_a_priority_before_it() {
     let log = log_of(&Site::new(&plant::settings()), &["--log-format", "json"], true);
     let ready = log.lines().find(|line| line.contains("\"ready\"")).unwrap();

@@ -1,6 +1,7 @@
 //! The systemd unit that runs the daemon: what its sandbox keeps from it, which somebody who checks as another user does
 //! not meet.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -25,13 +26,23 @@ pub(super) struct Unit {
     bound: Vec<PathBuf>,
     /// Those of the writable folders that systemd makes and gives to the user.
     made: Vec<PathBuf>,
-    is_strict: bool,
-    hides_home: bool,
-    has_own_tmp: bool,
-    has_own_users: bool,
+    restrictions: BTreeSet<Restriction>,
     may_bind_low_ports: bool,
     /// Credentials by their names, with the file that each is loaded from.
     credentials: Vec<(String, PathBuf)>,
+}
+
+/// What the sandbox takes from the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Restriction {
+    /// All folders are read-only but for those that are named.
+    ReadOnlySystem,
+    /// Home folders are hidden.
+    HiddenHome,
+    /// Its temporary folders are its own.
+    OwnTmp,
+    /// Its users are its own, and capabilities count among them alone.
+    OwnUsers,
 }
 
 /// Who the daemon runs as.
@@ -100,10 +111,13 @@ impl Unit {
                 self.user = User::find(value, root);
                 self.missing_user = (self.user.is_none() && !value.is_empty()).then(|| value.to_owned());
             }
-            "ProtectSystem" => self.is_strict = value == "strict",
-            "ProtectHome" => self.hides_home = is_on || value == "tmpfs",
-            "PrivateTmp" => self.has_own_tmp = is_on || value == "disconnected",
-            "PrivateUsers" => self.has_own_users = !value.is_empty() && !matches!(value, "no" | "false" | "off" | "0"),
+            "ProtectSystem" => self.restrict(Restriction::ReadOnlySystem, value == "strict"),
+            "ProtectHome" => self.restrict(Restriction::HiddenHome, is_on || value == "tmpfs"),
+            "PrivateTmp" => self.restrict(Restriction::OwnTmp, is_on || value == "disconnected"),
+            "PrivateUsers" => {
+                let is_off = value.is_empty() || matches!(value, "no" | "false" | "off" | "0");
+                self.restrict(Restriction::OwnUsers, !is_off);
+            }
             "AmbientCapabilities" => {
                 self.may_bind_low_ports = words().any(|word| word.eq_ignore_ascii_case("CAP_NET_BIND_SERVICE"))
                     || (self.may_bind_low_ports && !value.is_empty());
@@ -132,6 +146,18 @@ impl Unit {
         }
     }
 
+    fn restrict(&mut self, restriction: Restriction, is_on: bool) {
+        if is_on {
+            self.restrictions.insert(restriction);
+        } else {
+            self.restrictions.remove(&restriction);
+        }
+    }
+
+    fn has(&self, restriction: Restriction) -> bool {
+        self.restrictions.contains(&restriction)
+    }
+
     fn make(&mut self, parent: &str, folders: &str) {
         let folders =
             folders.split_whitespace().map(|folder| Path::new(parent).join(folder.split(':').next().unwrap_or(folder)));
@@ -153,20 +179,23 @@ impl Unit {
         let shown = path.display();
         let is_below = |folders: &[PathBuf]| folders.iter().any(|folder| path.starts_with(folder));
         let is_bound = is_below(&self.bound);
-        if self.hides_home && !is_bound && ["/home", "/root", "/run/user"].iter().any(|home| path.starts_with(home)) {
+        if self.has(Restriction::HiddenHome)
+            && !is_bound
+            && ["/home", "/root", "/run/user"].iter().any(|home| path.starts_with(home))
+        {
             return Some(format!(
                 "{shown} is hidden from the service by ProtectHome= of its unit; choose a folder outside of home folders, \
                  such as one below /var/lib/anomalyd"
             ));
         }
-        if self.has_own_tmp && !is_bound && ["/tmp", "/var/tmp"].iter().any(|tmp| path.starts_with(tmp)) {
+        if self.has(Restriction::OwnTmp) && !is_bound && ["/tmp", "/var/tmp"].iter().any(|tmp| path.starts_with(tmp)) {
             return Some(format!(
                 "the service has a {shown} of its own, which nobody else sees and which goes when it stops (PrivateTmp= of \
                  its unit); choose another folder, such as one below /var/lib/anomalyd"
             ));
         }
         let is_made = is_below(&self.made);
-        if access == Access::Write && self.is_strict && !is_made && !is_below(&self.writable) {
+        if access == Access::Write && self.has(Restriction::ReadOnlySystem) && !is_made && !is_below(&self.writable) {
             return Some(format!(
                 "{shown} is read-only for the service (ProtectSystem=strict of its unit); `systemctl edit anomalyd` and give \
                  it ReadWritePaths={shown} under [Service]"
@@ -203,7 +232,7 @@ impl Unit {
         if port >= first_free || port == 0 || self.user.as_ref().is_none_or(|user| user.uid == 0) {
             return None;
         }
-        let lacking = match (self.may_bind_low_ports, self.has_own_users) {
+        let lacking = match (self.may_bind_low_ports, self.has(Restriction::OwnUsers)) {
             (true, false) => return None,
             (true, true) => "PrivateUsers= of its unit takes the worth from its capability",
             (false, _) => "its unit gives it no capability for that",
