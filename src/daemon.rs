@@ -218,7 +218,7 @@ impl Daemon {
             features: settings.features.clone(),
             sensors: Arc::clone(&directory),
             workers: Workers::on_all_cores(),
-            folder_watch: FolderWatch::new(),
+            folder_watch: FolderWatch::open(),
         };
         let reading = loader.clone();
         let (scope, watch) = aside(move || reading.start()).await.ok_or(DaemonError::ModelLoader)??;

@@ -75,7 +75,7 @@ fn advice(error: &io::Error) -> &'static str {
 
 impl FolderWatch {
     /// A watch of nothing yet. Without inotify it never watches anything, and says so at each round.
-    pub fn new() -> Self {
+    pub fn open() -> Self {
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).map(Arc::new);
         Self { inotify, watched: Arc::default() }
     }
@@ -341,7 +341,7 @@ mod tests {
         fs::create_dir_all(path("releases/v1/models/press")).unwrap();
         fs::create_dir_all(path("releases/v2/models")).unwrap();
         symlink("releases/v1", path("current")).unwrap();
-        let watch = FolderWatch::new();
+        let watch = FolderWatch::open();
         let events = FolderEvents::of(watch.clone()).unwrap();
         look(&watch, &path("current/models"));
         assert!(!is_told(&events).await, "to watch changes nothing");
@@ -384,7 +384,7 @@ mod tests {
     #[test]
     fn more_folders_than_are_watched_are_told_of_as_such() {
         let directory = tempfile::tempdir().unwrap();
-        let watch = FolderWatch::new();
+        let watch = FolderWatch::open();
         let mut round = watch.begin_round(directory.path());
         (0..=WatchRound::MAX_FOLDERS).for_each(|_| round.folder(directory.path()));
         assert!(matches!(round.end(FolderLinks::None), Err(Unwatched::TooMany)));
