@@ -5,7 +5,7 @@
 
 use super::invalid::{Invalid, parameter};
 
-/// The boundary, if it is known. Estimators that are no outlier detectors in scikit-learn have none by themselves.
+/// The boundary, if it is known. scikit-learn sets one for its outlier detectors only; PCA and k-means have none.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Boundary {
     offset: Option<f64>,

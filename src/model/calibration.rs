@@ -5,11 +5,11 @@ use ndarray::ArrayView2;
 use super::formats::printable::printable;
 use super::{Detector, EvaluateError, Invalid, Model};
 
-/// The share of rows that are to be anomalies.
+/// The share of rows that the offset makes anomalies.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Contamination(f64);
 
-/// No share of rows.
+/// The text is no share of rows.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("not a share of rows; write it as 0.01, above 0 and at most 0.5")]
 pub struct ContaminationError;
@@ -33,7 +33,7 @@ impl Contamination {
 /// Why an offset cannot be set.
 #[derive(Debug, thiserror::Error)]
 pub enum CalibrateError {
-    /// There is nothing to go by.
+    /// There are no rows to set the offset from.
     #[error("no rows to calibrate with")]
     NoRows,
     /// A row that the model cannot evaluate.
@@ -74,7 +74,7 @@ impl Model {
         self.with_offset_or_none(Some(quantile(&scores, share).ok_or(CalibrateError::NoRows)?))
     }
 
-    /// This model, saying of its columns what they are called.
+    /// This model with other names for its columns.
     pub fn with_columns(mut self, columns: Vec<String>) -> Self {
         // As they read back from a file.
         self.metadata.columns = Some(columns.iter().map(|name| printable(name)).collect());

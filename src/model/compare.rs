@@ -54,7 +54,7 @@ pub struct Comparison {
     pub disagreeing: usize,
     /// Rows so near to the boundary that their labels were not compared.
     pub ties: usize,
-    /// Rows that agree only as nearly as rounding lets them.
+    /// Rows that agree only within the error that rounding can cause.
     pub rounded: usize,
     /// The largest difference of two decision values, where decisions were expected.
     pub largest_difference: Option<f64>,
@@ -93,7 +93,7 @@ impl Comparison {
         Self::with(found, expected, tolerance, model.detector().unit(), rounding)
     }
 
-    /// The same with what rounding may do to some of the rows: those that would disagree without it.
+    /// As `new`, given the error that rounding can cause in the rows that would disagree without it.
     fn with(
         found: &[Evaluation],
         expected: &AnsweredRows,
@@ -139,7 +139,7 @@ impl Comparison {
     }
 }
 
-/// What comes of comparing one row.
+/// The comparison of one row.
 struct Judged {
     found: Evaluation,
     expected_decision: Option<f64>,

@@ -10,7 +10,7 @@ use super::network::NetworkWork;
 use super::preprocessing::{Branch, Step};
 use super::{Detector, Kernel, Metric, OneClassSvm};
 
-/// What a step or a branch takes, whatever it does: rows are made for it.
+/// The fixed cost of a step or a branch: new rows are allocated for it.
 const MADE: usize = 20;
 
 /// How many numbers an instruction takes at once, at least where it matters.
@@ -58,7 +58,7 @@ fn of_step(step: &Step) -> usize {
     }
 }
 
-/// Its columns are copied out, and its results weighted and copied in.
+/// The cost of a branch: its columns are copied out, and its results are weighted and copied in.
 fn of_branch(branch: &Branch) -> usize {
     let copied = branch.columns.len().saturating_add(branch.output_width());
     copied.saturating_mul(3).saturating_add(MADE).saturating_add(all(&branch.steps))
@@ -99,7 +99,7 @@ fn of_svm(svm: &OneClassSvm) -> usize {
     svm.support_vectors().saturating_mul(each).saturating_add(width.saturating_mul(6)) / LANES
 }
 
-/// Every training row is looked at, and may come among the nearest; and every region around them.
+/// The cost of a search in the worst case: it looks at every training row and every region, and each row becomes the nearest.
 fn of_neighbours(searched: &Neighbours, neighbours: usize) -> usize {
     let (rows, width) = (searched.count(), searched.width());
     let difference = match searched.metric() {

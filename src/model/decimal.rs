@@ -10,18 +10,18 @@ use super::operations::Operations;
 /// to some sixty.
 pub(super) const LONGEST: usize = 100;
 
-/// Up to how many digits a number is read at once.
+/// The most digits of a number that the fast path reads.
 const QUICK: usize = 19;
 
-/// What one with more digits may take, beside what each digit does, and each step of its exponent.
+/// The fixed cost, in operations, of a number with more digits. Each digit and each step of the exponent adds one.
 const SLOW: usize = 500;
 const DIGIT: usize = 20;
 const EXPONENT: usize = 35;
 
-/// The largest exponent that says anything.
+/// The largest exponent that makes a difference: beyond it a float is 0 or infinite.
 const MOST_EXPONENT: usize = 400;
 
-/// Reads a number. `None` for what is none, or is longer than any.
+/// Reads a number. `None` when the text is no number, or is longer than `LONGEST`.
 ///
 /// # Errors
 /// When there are not as many operations left as this may take.
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use crate::model::Limits;
 
-    /// What a number comes to, and what it took.
+    /// The value of a number, and the operations that reading it took.
     fn read(text: &str) -> (Option<f64>, usize) {
         let operations = Operations::new(&Limits::default());
         (parse(text, &operations).unwrap(), operations.spent())

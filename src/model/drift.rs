@@ -9,7 +9,7 @@ use crate::verdict::significant;
 /// A window is unlike the training.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum Drift {
-    /// A feature lies where the training had next to nothing.
+    /// A feature lies where the training had almost no rows.
     #[error(
         "{feature} {of} {}, {} to {} when the model was trained: has the machine, the sensor or its unit changed? train anew if so",
         significant(*found), significant(usual.0), significant(usual.1)
@@ -17,19 +17,19 @@ pub enum Drift {
     Feature {
         /// The feature's name.
         feature: String,
-        /// What of it.
+        /// Whether its mean or its spread moved.
         of: Moved,
-        /// What it is over the window.
+        /// The mean or spread over the window.
         found: f64,
-        /// Between what the feature usually lay in the training.
+        /// The feature's usual range in the training: lowest and highest.
         usual: (f64, f64),
     },
-    /// It should have been scaled before it came to the model.
+    /// The rows are not scaled, and the model expects scaled rows.
     #[error(transparent)]
     Unscaled(#[from] Unscaled),
 }
 
-/// What of a feature is unlike the training.
+/// What moved, of a feature that is unlike the training.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Moved {
     /// Its mean over the window.
@@ -52,7 +52,7 @@ impl std::fmt::Display for Moved {
 /// the quarters either way, so this is two where rows are normally distributed.
 const MOST: f64 = 1.5;
 
-/// Fewer rows say nothing of a window.
+/// A window with fewer rows is not judged.
 const LEAST_ROWS: usize = 5;
 
 impl Model {

@@ -111,7 +111,7 @@ pub enum ModelError {
         found: usize,
         /// What follows it.
         next: &'static str,
-        /// The features that that takes.
+        /// The features that the next one takes.
         expected: usize,
     },
     /// A file of another kind where a scaler is expected.
@@ -120,7 +120,7 @@ pub enum ModelError {
          pickle, or as joblib.dump or skops.io.dump writes it"
     )]
     NoTransformer,
-    /// A file of its own stands before the model, and does not go with it.
+    /// The scaler in a file of its own does not fit the model.
     #[error(transparent)]
     Behind(#[from] BehindError),
     /// Scoring a row takes too long.
@@ -136,7 +136,7 @@ pub enum ModelError {
         /// The bound.
         max: usize,
     },
-    /// It does not give the answers that are expected of it.
+    /// The model does not give the answers that its proof expects.
     #[error(transparent)]
     Proof(#[from] ProofError),
     /// A defect of ours.
@@ -151,7 +151,7 @@ impl From<formats::Foreign> for ModelError {
 }
 
 impl ModelError {
-    /// What is wrong, in words that fit many files.
+    /// The kind of problem, in the same words for all files that have it.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Behind(BehindError::Unreadable { problem, .. }) => problem.kind(),
@@ -258,7 +258,7 @@ pub enum EvaluateError {
 }
 
 impl EvaluateError {
-    /// The same of rows that stand behind so many others.
+    /// The same error for rows that follow `rows` others: row numbers count from the first of all.
     pub(super) fn behind(mut self, rows: usize) -> Self {
         match &mut self {
             Self::Row { row, .. } | Self::Preprocessed { row, .. } | Self::Decision { row, .. } => *row += rows,

@@ -12,7 +12,7 @@ pub struct Cause {
     pub feature: usize,
     /// Its value.
     pub value: f64,
-    /// Between what it usually lay in the training, if the model knows.
+    /// Its usual range in the training, if the model knows it: lowest and highest.
     pub usual: Option<(f64, f64)>,
 }
 
@@ -23,7 +23,7 @@ const MAX_TRIED: usize = 256;
 /// takes no longer than scoring it.
 const MAX_OPERATIONS: usize = 100_000_000;
 
-/// A decision that rises by a smaller share of its natural size has not moved.
+/// A decision value that rises by less than this share of the detector's unit counts as unmoved.
 const LEAST_MOVE: f64 = 1e-9;
 
 impl Model {
@@ -104,7 +104,7 @@ mod tests {
         scaler
     }
 
-    /// A row this many scales away from the middle.
+    /// A row that lies this many scales from the centre.
     fn row(model: &Model, away: &[f64]) -> Array1<f64> {
         let (mean, scale) = (scaler(model).mean().unwrap(), scaler(model).scale().unwrap());
         away.iter().zip(mean.iter().zip(scale)).map(|(away, (mean, scale))| mean + away * scale).collect()

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::preprocessing::MAX_WIDTH;
 
-/// A parameter that cannot be what it is.
+/// A parameter with a value that no model can have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{parameter} of {of} is {found}, expected {expected}")]
 pub struct Invalid {
@@ -13,9 +13,9 @@ pub struct Invalid {
     pub of: &'static str,
     /// The parameter, by its name there.
     pub parameter: &'static str,
-    /// What it is.
+    /// Its value in the file.
     pub found: String,
-    /// What it may be.
+    /// The values that are accepted.
     pub expected: String,
 }
 
@@ -32,22 +32,22 @@ pub(super) fn parameter(of: &'static str, name: &'static str) -> Parameter {
 }
 
 impl Parameter {
-    /// The error that says what it is and what it may be.
+    /// The error, with the value found and the values accepted.
     pub(super) fn invalid(self, found: impl fmt::Display, expected: impl fmt::Display) -> Invalid {
         Invalid { of: self.of, parameter: self.name, found: found.to_string(), expected: expected.to_string() }
     }
 
-    /// One finite number.
+    /// Checks that a number is finite.
     pub(super) fn finite(self, number: f64) -> Result<(), Invalid> {
         if number.is_finite() { Ok(()) } else { Err(self.invalid(number, "a finite number")) }
     }
 
-    /// Nothing but finite numbers.
+    /// Checks that all numbers are finite.
     pub(super) fn all_finite(self, numbers: &[f64]) -> Result<(), Invalid> {
         numbers.iter().try_for_each(|number| self.finite(*number))
     }
 
-    /// Nothing but finite numbers above 0.
+    /// Checks that all numbers are finite and above 0.
     pub(super) fn all_positive(self, numbers: &[f64]) -> Result<(), Invalid> {
         match numbers.iter().find(|number| !(number.is_finite() && **number > 0.0)) {
             Some(number) => Err(self.invalid(number, "a finite number above 0")),
@@ -71,7 +71,7 @@ impl Parameter {
         }
     }
 
-    /// As many numbers as there are `of_what`.
+    /// Checks that there are as many numbers as `of_what`.
     pub(super) fn length(self, found: usize, expected: usize, of_what: &str) -> Result<(), Invalid> {
         if found == expected {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What a model file may cost to read, whatever stands in it.
+//! Bounds on the cost of reading a model file, whatever its content.
 
 /// Bounds on reading models. A file that exceeds one is refused with an error that names the setting.
 ///
@@ -47,7 +47,7 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it takes more than {max} {what}, the most that is accepted; if the file is honest, {}", raise(setting))]
 pub struct Exceeded {
-    /// What was counted.
+    /// The quantity that was counted.
     pub what: &'static str,
     /// The bound.
     pub max: usize,
@@ -55,10 +55,10 @@ pub struct Exceeded {
     pub setting: &'static str,
 }
 
-/// How many times its size a compressed file may come to, when that is much. Trees of whole numbers shrink that far.
+/// A large compressed file may expand to so many times its size. Forests of whole numbers compress that far.
 const EXPANSION: usize = 8;
 
-/// What share of the memory may hold what was compressed in a small file, the other two being for its values.
+/// One part in so many of the memory may hold the decompressed bytes of a small file. The others are for its values.
 const OUTPUT_SHARE: usize = 3;
 
 /// How a bound is raised, in words: in the configuration, or by an option of the commands, whose names follow from its.
@@ -67,7 +67,7 @@ pub(super) fn raise(setting: &str) -> String {
 }
 
 impl Limits {
-    /// The limits for the content of a file of so many bytes, where it lies: they hold most of it.
+    /// The limits for a file of so many bytes that is read without decompression: most of its memory is the file itself.
     pub(super) fn in_place(&self, file: usize) -> Self {
         let operations = self.operations.saturating_add(file);
         Self { memory_bytes: self.memory_bytes.saturating_add(file), operations, ..*self }

@@ -85,7 +85,7 @@ impl Model {
         model.affordable(limits)
     }
 
-    /// The model, unless scoring a row takes it too long.
+    /// The model, unless scoring a row costs more than the limits allow.
     fn affordable(self, limits: &Limits) -> Result<Self, ModelError> {
         let (operations, max) = (self.operations_per_row(), limits.row_operations);
         if operations > max { Err(ModelError::Slow { operations, max }) } else { Ok(self) }

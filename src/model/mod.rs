@@ -111,11 +111,11 @@ pub struct Model {
     metadata: Metadata,
     hash: ModelHash,
     proof: Proof,
-    /// What tells that its rows should have been scaled before, if nothing scales them.
+    /// The signs that the training rows were standardised, if no step standardises rows.
     standardised: Option<Box<Standardised>>,
 }
 
-/// What a model says of one row.
+/// A model's answer for one row.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Evaluation {
     /// The label, ties decided as the library decides them.
@@ -159,7 +159,7 @@ impl Model {
         &self.metadata
     }
 
-    /// What is done to a row before the detector sees it, in order.
+    /// The steps that a row goes through before the detector, in order.
     pub fn preprocessing(&self) -> &[Step] {
         &self.preprocessing
     }
@@ -174,7 +174,7 @@ impl Model {
         self.proof
     }
 
-    /// How strange a row of this decision value is, from 0 to 1; see [`score`](crate::verdict::score).
+    /// The score of a decision value: how unusual the row is, from 0 to 1. See [`score`](crate::verdict::score).
     pub fn score(&self, decision: f64) -> f64 {
         crate::verdict::score(decision, self.detector.unit())
     }
@@ -230,7 +230,7 @@ impl Model {
     }
 }
 
-/// How many numbers are laid out at a time, about: 8 MiB of them.
+/// About how many numbers of rows are in memory at a time: 8 MiB.
 const BLOCK_ELEMENTS: usize = 1 << 20;
 
 /// Where the first infinity is, or NaN where that is refused too.

@@ -10,8 +10,8 @@ use super::limits::Exceeded;
 
 /// The operations that are left of [`Limits::operations`].
 ///
-/// What goes once through a file's bytes is bounded by the file's size, and is not counted. Counted is what a few bytes
-/// can ask for again and again.
+/// Work that goes once through a file's bytes is bounded by the file's size, and is not counted. Work that a few bytes
+/// can ask for repeatedly is counted.
 #[derive(Debug)]
 pub(in crate::model) struct Operations {
     limits: Limits,
@@ -24,7 +24,7 @@ impl Operations {
         Self { limits: *limits, left: Cell::new(limits.operations) }
     }
 
-    /// Takes so many for what is about to be done.
+    /// Takes `count` operations for work that is about to be done.
     pub(in crate::model) fn spend(&self, count: usize) -> Result<(), Exceeded> {
         let left = self.left.get().checked_sub(count).ok_or_else(|| self.limits.operations_exceeded())?;
         self.left.set(left);

@@ -1,4 +1,4 @@
-//! Panics of what does not panic, made errors: whoever wrote the file, it must not end the daemon.
+//! Panics of code that should never panic, turned into errors: a model file must not end the daemon.
 
 use super::formats::printable::printable_within;
 use crate::telemetry::panics;

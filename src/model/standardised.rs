@@ -10,12 +10,12 @@ use super::preprocessing::Step;
 use super::{Detector, Model};
 use crate::verdict::significant;
 
-/// What tells that a detector was trained on standardised rows.
+/// The signs that a detector was trained on standardised rows.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Standardised {
-    /// What of the detector was looked at.
+    /// The part of the detector that was looked at, such as its support vectors.
     traces: &'static str,
-    /// How many there are, in all features together.
+    /// How many of these parts there are.
     count: usize,
     /// The features that look standardised.
     features: Box<[usize]>,
@@ -42,26 +42,26 @@ pub struct Unscaled {
     spreads: (f64, f64),
 }
 
-/// What to do about it.
+/// The advice that goes with the warning.
 pub(super) const ADVICE: &str = "put the scaler's file beside the model's, with \"scaler\" for \"model\" in its name, or \
                                  make one file of both: anomalyd model convert --before SCALER MODEL OUT";
 
-/// Fewer numbers say nothing of a feature.
+/// A feature with fewer numbers is not judged.
 const LEAST_TRACES: usize = 4;
 
 /// The share of the features that must look standardised: some are all but constant, or skewed.
 const MOST_FEATURES: f64 = 0.75;
 
-/// Fewer rows say nothing.
+/// Fewer rows are not judged.
 const LEAST_ROWS: usize = 5;
 
-/// From so many rows on, a spread that is too small says something.
+/// The least rows of which a small spread is a sign.
 const LEAST_ROWS_OF_SPREAD: usize = 30;
 
-/// How far from 0 the mean, or how large the spread, of standardised rows never is over a while.
+/// The mean (away from 0) and the spread of standardised rows stay below this over a window.
 const FAR: f64 = 5.0;
 
-/// How small the spread of standardised rows never is, over their features together.
+/// The spread of standardised rows, over all features together, stays above this.
 const NARROW: f64 = 0.1;
 
 impl Standardised {
@@ -83,7 +83,7 @@ impl Standardised {
         Some(Self { traces, count: count(detector, &moments), features, spreads })
     }
 
-    /// The same in words.
+    /// The signs in words.
     pub(super) fn in_words(&self) -> String {
         let Self { traces, count, spreads, .. } = self;
         let spreads = range(*spreads);
@@ -93,7 +93,7 @@ impl Standardised {
         )
     }
 
-    /// Whether these rows look otherwise: half of the features lie far off, or all of them together hardly change.
+    /// Whether these rows are not standardised: half of the features lie far from 0, or all together hardly change.
     fn contradicted_by(&self, rows: ArrayView2<'_, f64>, name: impl Fn(usize) -> String) -> Option<Unscaled> {
         let features = self.features.iter().copied().filter(|feature| *feature < rows.ncols());
         let moments: Vec<_> = features.map(|feature| (feature, Moments::of(rows.column(feature)))).collect();
@@ -127,7 +127,7 @@ impl Standardised {
 }
 
 impl Model {
-    /// What tells that these rows should have been scaled before they came to the model.
+    /// The sign that these rows should have been scaled first, if there is one.
     pub fn unscaled(&self, rows: ArrayView2<'_, f64>, name: impl Fn(usize) -> String) -> Option<Unscaled> {
         self.standardised.as_ref()?.contradicted_by(rows, name)
     }

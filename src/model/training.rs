@@ -16,7 +16,7 @@ use super::{kmeans_distance, pca_reconstruction, robust_statistics};
 use crate::telemetry::panics;
 use crate::verdict::ModelHash;
 
-/// What is trained, and how.
+/// The detector to train, and its settings.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Training {
     /// The detector.
@@ -39,7 +39,7 @@ pub enum TrainingMethod {
     Kmeans {
         /// How many centres there are, at least 2.
         clusters: usize,
-        /// What chooses where they begin.
+        /// The seed of the random choice of the first centres.
         seed: u64,
     },
     /// Median and median absolute deviation of each feature.
@@ -116,12 +116,12 @@ pub enum TrainError {
     /// smartcore gave up.
     #[error("{what} cannot be fitted to these rows: {problem}")]
     Library {
-        /// What was to be fitted.
+        /// The step or detector that was being fitted.
         what: &'static str,
         /// Why not.
         problem: String,
     },
-    /// What came of it is no detector.
+    /// The fitted parameters make no detector.
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// The boundary cannot be set.
@@ -177,13 +177,13 @@ pub fn train(rows: ArrayView2<'_, f64>, training: &Training) -> Result<Model, Tr
     Ok(model.calibrated(rows, *contamination)?)
 }
 
-/// What trained it, and its version.
+/// The library that trained the model, and its version.
 const SMARTCORE: (&str, &str) = ("smartcore", "0.7");
 const OURS: (&str, &str) = ("anomalyd", env!("CARGO_PKG_VERSION"));
 
-/// Checks what no detector can learn from.
+/// Refuses rows that no detector can learn from.
 fn check(rows: ArrayView2<'_, f64>, columns: &[String]) -> Result<(), TrainError> {
-    /// Below this a boundary says nothing.
+    /// A boundary set from fewer rows is arbitrary.
     const FEWEST_ROWS: usize = 10;
     let needed = FEWEST_ROWS.max(rows.ncols() + 1);
     if rows.nrows() < needed {

@@ -1,4 +1,4 @@
-//! What a model knows of the rows that it was trained on: their middle, and between what each feature usually lay.
+//! What a model knows of its training rows: their centre, and the usual range of each feature.
 
 use super::{Model, preprocessing};
 
@@ -7,7 +7,7 @@ use super::{Model, preprocessing};
 pub(super) struct Usual {
     /// The middle of each feature.
     pub(super) centre: Vec<f64>,
-    /// Between what each feature usually lay, if that is known.
+    /// The usual range of each feature, lowest and highest, if it is known.
     pub(super) ranges: Option<Vec<(f64, f64)>>,
 }
 

@@ -44,19 +44,19 @@ pub enum Warning {
         "what the network gives is {range}, and {anomalous} is anomalous with the threshold {threshold}: {rows} an anomaly; check the threshold"
     )]
     OneSided {
-        /// Where it lies.
+        /// The range of the network's output.
         range: Interval,
-        /// Which of it is anomalous.
+        /// The side of the boundary that is anomalous.
         anomalous: &'static str,
         /// The boundary.
         threshold: f64,
-        /// Which rows can be an anomaly.
+        /// The rows that can be anomalies: all or none.
         rows: &'static str,
     },
-    /// It looks as if it was trained on scaled rows, and nothing scales them.
+    /// The model looks as if it was trained on standardised rows, and no step standardises them.
     #[error("{0}")]
     Standardised(String),
-    /// So it does, and these rows are not scaled.
+    /// The model looks as if it was trained on standardised rows, and the rows at hand are not standardised.
     #[error(transparent)]
     Unscaled(#[from] Unscaled),
     /// Its file holds a threshold beside the detector.
@@ -88,7 +88,7 @@ pub enum Warning {
 const LEAST_SAMPLE: usize = 10;
 
 impl Warning {
-    /// What is odd, in words that fit many models.
+    /// The kind of warning, in the same words for all models that have it.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::OneSided { .. } => "a network's threshold that it cannot cross",

@@ -1,4 +1,4 @@
-//! What layers do to their sums.
+//! Activations of layers.
 
 use crate::model::vectors::Powers;
 
@@ -28,7 +28,7 @@ impl Activation {
         if self == Self::Relu { 0.0 } else { f64::NEG_INFINITY }
     }
 
-    /// The rest of it, over all values. NaN stays NaN, as with numpy.
+    /// Applies what [`floor`](Self::floor) does not cover, to all values. NaN stays NaN, as with numpy.
     #[inline(always)]
     pub(super) fn apply<S: Powers>(self, simd: S, values: &mut [S::f64s]) {
         match self {

@@ -13,7 +13,7 @@ use crate::model::vectors::{Instructions, Powers, Work};
 /// that weights which do not stay there are read seldom. Whole tiles.
 const BATCH: usize = 12;
 
-/// What is wanted of each row.
+/// The answer wanted for each row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Answer {
     /// The mean over the features of (x − x̂)².

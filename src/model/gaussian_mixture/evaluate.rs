@@ -45,7 +45,7 @@ impl GaussianMixture {
     }
 }
 
-/// What a row is made into on the way.
+/// Buffers for the steps of scoring a row.
 struct Scratch {
     away: Vec<f64>,
     scores: Vec<f64>,

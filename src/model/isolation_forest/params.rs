@@ -328,12 +328,12 @@ impl IsolationForest {
     }
 }
 
-/// How many bits it takes to tell so many things apart.
+/// How many bits number this many things.
 fn bits(things: usize) -> u32 {
     usize::BITS - things.saturating_sub(1).leading_zeros()
 }
 
-/// What is laid out so far.
+/// The trees that are laid out so far.
 struct Layout {
     width: usize,
     feature_bits: u32,

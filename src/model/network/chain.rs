@@ -24,15 +24,15 @@ pub(super) fn layers(program: &Program) -> Option<Vec<(Layer, Activation)>> {
 /// The layers so far.
 struct Chain<'p> {
     layers: Vec<(Layer, Activation)>,
-    /// The one that is not complete yet.
+    /// The layer that is not complete yet.
     last: Option<Open<'p>>,
-    /// What is done to each number before the next layer.
+    /// The scaling and shift to apply to each number before the next layer.
     pending: Option<Affine>,
     /// How many numbers a row has by now.
     width: usize,
 }
 
-/// A layer to which things may still be done.
+/// A layer that later steps may still change.
 struct Open<'p> {
     before: Option<Affine>,
     weights: &'p Array2<f64>,
@@ -93,7 +93,7 @@ impl<'p> Chain<'p> {
         }
     }
 
-    /// Does something to each number: behind the sums of the last layer, unless it has its activation already.
+    /// Applies `affine` to each number: within the last layer, or before the next one if the last has its activation already.
     fn transform(&mut self, affine: Affine) {
         let place = match &mut self.last {
             Some(Open { after, activation: Activation::Identity, .. }) if self.pending.is_none() => after,
@@ -105,7 +105,7 @@ impl<'p> Chain<'p> {
         }
     }
 
-    /// Makes the last layer of all that is done in it.
+    /// Completes the open layer.
     fn close(&mut self) {
         let Some(Open { before, weights, after, activation }) = self.last.take() else { return };
         let mut weights = weights.to_owned();
@@ -127,7 +127,7 @@ impl<'p> Chain<'p> {
 }
 
 impl Affine {
-    /// Does another thing after it.
+    /// Composes with `next`, which comes after.
     fn then(&mut self, next: &Self) {
         let parts = self.scale.iter_mut().zip(&mut self.shift).zip(next.scale.iter().zip(&next.shift));
         for ((scale, shift), (next_scale, next_shift)) in parts {
@@ -144,7 +144,7 @@ enum Side {
     Second,
 }
 
-/// What a constant does to each number.
+/// The scaling and shift that combining with a constant is.
 fn affine(combination: Combination, side: Side, numbers: Vec<f64>) -> Option<Affine> {
     let count = numbers.len();
     let (ones, zeros) = (vec![1.0; count], vec![0.0; count]);

@@ -38,7 +38,7 @@ pub(in crate::model) enum Function {
     Logistic,
     Mish,
     Negative,
-    /// 1 for what is not 0, which is false, else 0.
+    /// 1 for a number that is not 0, else 0.
     NonZero,
     Not,
     Reciprocal,
@@ -113,7 +113,7 @@ impl Function {
         }
     }
 
-    /// How many additions it takes as long as, about.
+    /// The cost of one evaluation, in additions, about.
     pub(super) fn work(self) -> usize {
         match self {
             Self::Erf | Self::Gelu => 64,
@@ -178,7 +178,7 @@ impl Function {
     }
 }
 
-/// What a truth is among numbers.
+/// A truth value as a number: 1 or 0.
 pub(super) fn truth(is: bool) -> f64 {
     f64::from(u8::from(is))
 }

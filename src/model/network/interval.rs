@@ -1,4 +1,4 @@
-//! Between which bounds a number lies, whatever the row: interval arithmetic.
+//! The bounds of a number over all possible rows: interval arithmetic.
 //!
 //! The bounds need not be the closest, but no number lies beyond them, rounding aside. NaN is in none: a decision that is
 //! NaN is an error.
@@ -35,12 +35,12 @@ impl Interval {
         Self { low, high: numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max) }
     }
 
-    /// What lies in either, and between them.
+    /// The smallest interval that holds both.
     pub(super) fn or(self, other: Self) -> Self {
         Self { low: self.low.min(other.low), high: self.high.max(other.high) }
     }
 
-    /// What a function that never falls makes of it.
+    /// The interval after a function that never decreases.
     pub(super) fn rising(self, function: impl Fn(f64) -> f64) -> Self {
         Self::new(function(self.low), function(self.high))
     }

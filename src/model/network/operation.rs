@@ -10,13 +10,13 @@ use super::interval::Interval;
 /// Where an operation takes its numbers.
 #[derive(Clone, Debug)]
 pub(in crate::model) enum Operand {
-    /// Those of the row that this value holds. The first value is the row itself.
+    /// The numbers that this value holds for the row. The first value is the row itself.
     Value(usize),
     /// The same for every row.
     Constant(Arc<[f64]>),
 }
 
-/// What one step does. Where several operands are taken number by number, a shorter one begins anew at its end.
+/// One step. Where several operands are taken number by number, a shorter one repeats.
 #[derive(Clone, Debug)]
 pub(in crate::model) enum Operation {
     /// A function of each number.
@@ -44,7 +44,7 @@ pub(in crate::model) enum Combination {
     Subtract,
     Multiply,
     Divide,
-    /// Without the fraction.
+    /// The quotient without its fraction.
     DivideWhole,
     Power,
     Least,
@@ -98,7 +98,7 @@ impl Operand {
 }
 
 impl Operation {
-    /// What it takes.
+    /// Its operands.
     pub(in crate::model) fn operands(&self) -> Vec<&Operand> {
         match self {
             Self::Map(_, of)
@@ -112,7 +112,7 @@ impl Operation {
         }
     }
 
-    /// What it takes.
+    /// Its operands.
     pub(super) fn operands_mut(&mut self) -> Vec<&mut Operand> {
         match self {
             Self::Map(_, of)
@@ -192,7 +192,7 @@ fn product(of: Interval, weights: &Array2<f64>) -> Interval {
 }
 
 impl Combination {
-    /// What two numbers become.
+    /// The result for two numbers.
     #[inline]
     pub(super) fn of(self, a: f64, b: f64) -> f64 {
         match self {
@@ -251,7 +251,7 @@ impl Combination {
 }
 
 impl Fold {
-    /// What a run of numbers becomes.
+    /// The result for a run of numbers.
     pub(super) fn of(self, run: &[f64]) -> f64 {
         let sum = |each: fn(f64) -> f64| run.iter().map(|x| each(*x)).sum::<f64>();
         match self {

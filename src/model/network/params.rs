@@ -10,7 +10,7 @@ use crate::model::invalid::{Invalid, parameter};
 
 pub(super) const NAME: &str = "Network";
 
-/// What the network's output says of a row.
+/// The meaning of the network's output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output {
     /// The row again: the score is minus the mean over the features of (x − x̂)².
@@ -29,7 +29,7 @@ pub enum Anomalous {
 }
 
 impl Anomalous {
-    /// By its name.
+    /// The side with a name.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "low" => Some(Self::Low),
@@ -38,7 +38,7 @@ impl Anomalous {
         }
     }
 
-    /// What it is called.
+    /// The name of the side, as files and options have it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Low => "low",
@@ -71,9 +71,9 @@ impl Output {
 pub(in crate::model) struct Params {
     /// The ONNX file.
     pub(in crate::model) file: Arc<[u8]>,
-    /// What its graph does to a row.
+    /// The graph, compiled.
     pub(in crate::model) program: Program,
-    /// What comes out.
+    /// The meaning of the output.
     pub(in crate::model) output: Output,
     /// Where the boundary lies, as [`Network::boundary`] has it; `None` when it is to be set.
     pub(in crate::model) offset: Option<f64>,
@@ -122,7 +122,7 @@ pub(super) enum Runtime {
     Program(Arc<Program>),
 }
 
-/// What a row costs.
+/// The cost of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::model) enum NetworkWork {
     /// Multiplications with addition, several at once.
@@ -138,7 +138,7 @@ pub struct Network {
     pub(super) runtime: Runtime,
     pub(super) width: usize,
     pub(super) output: Output,
-    /// Where the numbers that come out lie.
+    /// The bounds of the output over all possible rows.
     range: Interval,
     /// What is subtracted from the score.
     pub(super) offset: f64,
@@ -221,7 +221,7 @@ impl Network {
         self.output.turned(self.offset)
     }
 
-    /// Between which bounds the numbers that come out lie.
+    /// The bounds of the output over all possible rows.
     pub fn range(&self) -> Interval {
         self.range
     }

@@ -28,7 +28,7 @@ pub(super) struct Step {
     /// How many numbers it makes for a row.
     pub(super) size: usize,
     range: Interval,
-    /// The values that no later step takes.
+    /// The values that no later step reads, so that their memory is free.
     done_with: Vec<usize>,
 }
 
@@ -60,7 +60,7 @@ impl Program {
         Operand::Value(self.steps.len())
     }
 
-    /// Between which bounds the numbers of an operand lie.
+    /// The bounds of an operand over all possible rows.
     pub(in crate::model) fn range(&self, operand: &Operand) -> Interval {
         match operand {
             Operand::Constant(numbers) => Interval::around(numbers),
@@ -114,7 +114,7 @@ impl Program {
         Some(self)
     }
 
-    /// Between which bounds what comes out lies.
+    /// The bounds of the output over all possible rows.
     pub(in crate::model) fn output_range(&self) -> Interval {
         self.steps.last().map_or(Interval::ALL, |step| step.range)
     }
@@ -129,7 +129,7 @@ impl Program {
         self.peak
     }
 
-    /// What a row costs, in additions.
+    /// The cost of a row, in additions.
     pub(super) fn work(&self) -> usize {
         self.steps.iter().fold(0, |work, step| work.saturating_add(step.operation.work(step.size)))
     }
@@ -138,7 +138,7 @@ impl Program {
         self.steps.iter().map(|step| size_of::<Step>() + step.operation.heap_bytes()).sum()
     }
 
-    /// What comes out, row after row.
+    /// The output, row after row.
     pub(super) fn run(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
         let together = (BLOCK_NUMBERS / self.peak.max(1)).clamp(1, BLOCK_ROWS);
         let mut outputs = Vec::with_capacity(rows.nrows() * self.outputs());

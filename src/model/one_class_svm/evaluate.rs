@@ -168,7 +168,7 @@ fn between<S: Powers, const R: usize>(
     sums
 }
 
-/// How the decision values of a block come about.
+/// Gives the decision values of a block.
 trait Sums<S: Powers>: Copy {
     fn of<const R: usize>(self, simd: S, svm: &OneClassSvm, width: usize, block: &[S::f64s]) -> [S::f64s; R];
 }

@@ -42,7 +42,7 @@ impl Kernel {
     }
 }
 
-/// What the sums of a block take from each row and support vector.
+/// One term of the sum: from the distance or product of a row and a support vector.
 pub(super) trait Term: Copy {
     /// What a row and a support vector come to, feature by feature, before [`add`](Self::add).
     const BETWEEN: Between;
@@ -73,7 +73,7 @@ impl Near {
         Self { scale: (-gamma * SIXTEENTHS).max(-f64::MAX) }
     }
 
-    /// Up to where a squared distance is near.
+    /// The largest squared distance that is near.
     pub(super) fn largest(self) -> f64 {
         (LARGEST / -self.scale).min(f64::MAX)
     }

@@ -7,7 +7,7 @@ use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "ColumnTransformer";
 
-/// What is done to some of the features.
+/// Steps for some of the features.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Branch {
     /// Which features, counted from zero, in the order in which the steps take them.

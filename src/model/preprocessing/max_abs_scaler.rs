@@ -6,12 +6,12 @@ use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "MaxAbsScaler";
 
-/// Whether what lies beyond the range seen in training is brought back into it.
+/// The rule for values beyond the range seen in training.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Beyond {
-    /// It stays beyond.
+    /// They stay beyond it.
     Kept,
-    /// It becomes the end of the range.
+    /// They become the end of the range.
     Clipped,
 }
 

@@ -1,4 +1,4 @@
-//! What is done to a row before the detector sees it.
+//! Preprocessing: the steps between a row and the detector.
 //!
 //! A step takes rows and gives rows, maybe of another width. Each row is taken by itself. NaN, a missing number, goes
 //! through, unless the step is there to replace it. Where scikit-learn's step refuses a row, NaN among what it takes or
@@ -270,7 +270,7 @@ impl Step {
     }
 }
 
-/// What comes out of a step that takes no NaN.
+/// The result of a step that refuses NaN.
 fn refusing_nan(x: f64) -> f64 {
     if x.is_nan() { f64::INFINITY } else { x }
 }
@@ -286,7 +286,7 @@ pub(super) fn usual(steps: &[Step]) -> Option<Vec<(f64, f64)>> {
     known(steps, (f64::NEG_INFINITY, f64::INFINITY), Step::usual)
 }
 
-/// Of features that a step leaves out `untaken` is known: they may be anything, and move nothing.
+/// What is known of each feature; `untaken` for a feature that a step leaves out, which no decision depends on.
 fn known<T: Clone>(steps: &[Step], untaken: T, of: impl Fn(&Step) -> Option<Vec<T>>) -> Option<Vec<T>> {
     let (mut rest, mut left_out) = (steps, Vec::new());
     let known = loop {

@@ -72,13 +72,13 @@ impl PowerTransformer {
         size_of_val(&*self.lambdas) + self.scaler.as_ref().map_or(0, StandardScaler::heap_bytes)
     }
 
-    /// What the mean after the power was before it.
+    /// The mean, which is known after the power, as it was before it.
     pub(super) fn centre(&self) -> Option<Vec<f64>> {
         let mean = self.scaler.as_ref()?.mean()?;
         self.lambdas.iter().zip(mean).map(|(lambda, y)| self.method.inverse(*y, *lambda)).collect()
     }
 
-    /// What is usual after the power, as it was before it: the powers grow with their argument.
+    /// The usual range, which is known after the power, as it was before it: the powers increase with their argument.
     pub(super) fn usual(&self) -> Option<Vec<(f64, f64)>> {
         let usual = self.scaler.as_ref()?.usual()?;
         let pairs = self.lambdas.iter().zip(usual);

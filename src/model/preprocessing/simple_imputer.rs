@@ -47,7 +47,7 @@ impl MissingMarker {
 pub enum Replacement {
     /// From the middle of training: the mean, the median or the most frequent number of a feature.
     Middle,
-    /// From whoever set the model up.
+    /// A constant that the model's author set.
     Constant,
 }
 

@@ -58,7 +58,7 @@ pub(super) fn rounding(detector: &Detector, rows: ArrayView2<'_, f64>) -> Vec<f6
     }
 }
 
-/// What a sum of so many terms loses, whose magnitudes add up to `terms`.
+/// The rounding error of a sum of `count` terms whose magnitudes add up to `terms`.
 pub(super) fn lost(count: usize, terms: f64) -> f64 {
     (count + 2) as f64 * EPSILON * terms
 }

@@ -17,7 +17,7 @@ use super::Model;
 /// How often the steps' results are disturbed, each time by other signs.
 const TRIALS: usize = 4;
 
-/// The trials hit upon no worst case, but upon its size.
+/// The trials do not find the worst case, but the order of its size; so the result is widened by this.
 const MARGIN: f64 = 4.0;
 
 /// Multiplications and additions that may be spent on it, about: a second of a small machine. Of rows beyond that nothing

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView1, Axis, concatenate};
 use super::detectors::{expanded, lost};
 use crate::model::preprocessing::{ColumnTransformer, Distribution, Likeness, Method, Pca, PowerTransformer, Step};
 
-/// How many last digits functions of different libraries may be apart.
+/// The relative difference that functions of different libraries may have.
 const DIGITS: f64 = 16.0 * f64::EPSILON;
 
 /// Plus and minus, at random, but always the same.

@@ -7,7 +7,7 @@ use super::Powers;
 /// The registers of rows in a block: as many sums are under way at once.
 pub(in crate::model) const REGISTERS: usize = 4;
 
-/// What `answer` makes of the sum of each row of `width` numbers, which `sums` takes a block at a time.
+/// The answer for each row of `width` numbers: `sums` takes the sums a block at a time, and `answer` turns a sum into its answer.
 #[inline(always)]
 pub(in crate::model) fn by_block<S: Powers>(
     simd: S,

@@ -6,10 +6,10 @@ use super::powers::Powers;
 
 /// Work that can be done with the instructions for vectors that a machine has.
 pub(in crate::model) trait Work: Sized {
-    /// What comes of it.
+    /// The result.
     type Output;
 
-    /// Does it. Has to be inlined, so that it is compiled with those instructions.
+    /// Does the work. It has to be inlined, so that it is compiled with those instructions.
     fn run<S: Powers>(self, simd: S) -> Self::Output;
 }
 
