@@ -261,8 +261,9 @@ async fn accept(listener: &TcpListener, arbiters: &[ArbiterHandle], places: &Arc
                 ),
                 TurnedAway::Failing => (
                     failing,
-                    "too many connections of one address failed: it is turned away for a while; the lines before say why \
-                     they failed (mqtt.listen.max_failures_per_minute)",
+                    "too many connections of one address failed (no CONNECT came, or it was refused, or a packet broke a \
+                     rule): it is turned away for a while; see what runs there, or raise \
+                     mqtt.listen.max_failures_per_minute",
                 ),
             };
             if let Some(suppressed) = limit.admit(Instant::now()) {
