@@ -26,7 +26,7 @@ mod subscriptions;
 mod take_overs;
 #[cfg(test)]
 mod tests;
-mod unreleased;
+mod unreleased_messages;
 
 use std::borrow::Cow;
 use std::future::{pending, ready};
@@ -58,7 +58,7 @@ use line::{Line, LineEvent};
 use packets::{Incoming, Message, Payload};
 use subscriptions::Subscriptions;
 use take_overs::TakeOvers;
-use unreleased::Unreleased;
+use unreleased_messages::UnreleasedMessages;
 
 pub use settings::{BrokerError, BrokerSettings, Login, Secret, SubscriptionQos};
 
@@ -125,7 +125,7 @@ struct Subscriber {
     /// The batch whose commit is awaited.
     under_way: Option<Held<BrokerAcks>>,
     gathered: Gathered,
-    unreleased: Unreleased,
+    unreleased: UnreleasedMessages,
     failures: LogLimit,
     suspicions: LogLimit,
     sheddings: LogLimit,
@@ -164,7 +164,7 @@ impl Subscriber {
             epoch: Epoch::default(),
             under_way: None,
             gathered: Gathered::on(Epoch::default()),
-            unreleased: Unreleased::default(),
+            unreleased: UnreleasedMessages::default(),
             failures: LogLimit::default(),
             suspicions: LogLimit::default(),
             sheddings: LogLimit::default(),

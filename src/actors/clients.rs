@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-use crate::actors::unreleased::Unreleased;
+use crate::actors::unreleased_ids::UnreleasedIds;
 use crate::ingest::packet::PacketId;
 
 /// The clients that are connected, by their ids, and what others left behind.
@@ -76,12 +76,12 @@ impl ConnectedClient {
     }
 
     /// The messages that the client's last connection took in and that are not released yet. They are told once.
-    pub(crate) fn take_unreleased(&self) -> Unreleased {
+    pub(crate) fn take_unreleased(&self) -> UnreleasedIds {
         self.clients.lock().left.take(&self.id).into_iter().collect()
     }
 
     /// Notes the messages that the client may send again on its next connection.
-    pub(crate) fn leave(&self, unreleased: &Unreleased) {
+    pub(crate) fn leave(&self, unreleased: &UnreleasedIds) {
         self.clients.lock().left.put(Arc::clone(&self.id), unreleased.ids());
     }
 }

@@ -37,7 +37,7 @@ use crate::actors::connection_memory::MemoryShare;
 use crate::actors::intake::{IntakeRoom, SessionLifetime};
 use crate::actors::listener::Shared;
 use crate::actors::read_buffer::{ReadBuffer, Resize};
-use crate::actors::unreleased::Unreleased;
+use crate::actors::unreleased_ids::UnreleasedIds;
 use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{Decoder, Message};
 use crate::ingest::packet::{self, Decoded, Delivery, PINGRESP, Packet, Publish};
@@ -66,7 +66,7 @@ pub(crate) struct Connection {
     memory: MemoryShare,
     /// The batches under way, the oldest first, each with its acknowledgements.
     waiting: VecDeque<Held<DeviceAcks>>,
-    unreleased: Unreleased,
+    unreleased: UnreleasedIds,
     /// What may be written now.
     out: Vec<u8>,
     /// When something last came, or could have.
@@ -85,7 +85,7 @@ impl Connection {
             buffer: ReadBuffer::new(),
             memory,
             waiting: VecDeque::new(),
-            unreleased: Unreleased::default(),
+            unreleased: UnreleasedIds::default(),
             out: Vec::new(),
             heard: Instant::now(),
         }

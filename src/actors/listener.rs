@@ -353,8 +353,11 @@ impl ConnectionSlot {
         let peer = self.peer;
         if matches!(self.kind, CloseKind::ByPeer | CloseKind::Stopping) {
             debug!(%peer, client, "connection closed: {closing}");
-        } else if let Some(suppressed) =
-            self.shared.closings.get(self.kind as usize).and_then(|limit| limit.admit(Instant::now()))
+        } else if let Some(suppressed) = self
+            .kind
+            .place()
+            .and_then(|place| self.shared.closings.get(place))
+            .and_then(|limit| limit.admit(Instant::now()))
         {
             warn!(%peer, client, suppressed, kind = self.kind.name(), "connection closed: {closing}");
         }

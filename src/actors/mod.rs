@@ -33,7 +33,7 @@ mod clients;
 mod connection;
 mod connection_memory;
 mod read_buffer;
-mod unreleased;
+mod unreleased_ids;
 
 #[cfg(test)]
 #[path = "../../tests/support/mosquitto.rs"]

@@ -158,7 +158,7 @@ impl Recorder {
             Ok(Some(before)) => {
                 // Verdicts made under other settings are made again.
                 if before.state == RunState::Started && before.settings == settings_hash {
-                    progress.take_over(scope, |chunk| self.stored(window, chunk))?;
+                    progress.take_over(scope, |chunk| self.reader.verdicts(window, chunk))?;
                 }
                 StoredChunks::Keep(progress.taken_over().clone())
             }
@@ -176,14 +176,6 @@ impl Recorder {
             self.finish(context);
         }
         Ok(())
-    }
-
-    /// A chunk that an earlier process stored. One that cannot be read is as good as none.
-    fn stored(&self, window: Window, chunk: ChunkId) -> Result<Vec<Verdict>, StoreError> {
-        match self.reader.verdicts(window, chunk) {
-            Err(StoreError::Damaged) => Ok(Vec::new()),
-            verdicts => verdicts,
-        }
     }
 
     /// Whatever is missing at the deadline has failed.

@@ -205,17 +205,19 @@ impl Reader {
     /// The run of a window, if the ledger has it.
     ///
     /// # Errors
-    /// When the database refuses.
+    /// When the database refuses; [`Damaged`](StoreError::Damaged) when the entry cannot be read, so that nobody knows what
+    /// is stored of the run.
     pub fn run(&self, window: Window) -> Result<Option<Run>, StoreError> {
         let slot = ring_slot(window, self.settings.runs);
         let run = match readable(self.tables.runs.get(&slot.to_be_bytes()))? {
             Some(None) => return Ok(None),
             bytes => bytes.flatten().and_then(|bytes| self.decode_run(slot, &bytes)),
         };
-        if run.is_none() {
+        let Some(run) = run else {
             self.add_run(slot, window);
-        }
-        Ok(run.filter(|run| run.window == window))
+            return Err(StoreError::Damaged);
+        };
+        Ok((run.window == window).then_some(run))
     }
 
     /// All runs in the ledger, the oldest first.

@@ -45,13 +45,8 @@ fn write(published: &Published, settings: &FileSettings, window: Window) -> Resu
             };
             let intervals = match published.intervals(window, verdict.sensor) {
                 Ok(Some(intervals)) => intervals,
+                // It left the ring, or cannot be read: that was said where it was found.
                 Ok(None) => {
-                    warn_limited!(%sensor, "a window left the ring before it was published; raise store.windows");
-                    count.passed_over += 1;
-                    continue;
-                }
-                Err(StoreError::Damaged) => {
-                    warn_limited!(%sensor, "a stored window is damaged; its prediction file is left out");
                     count.passed_over += 1;
                     continue;
                 }

@@ -4,9 +4,9 @@ use crate::ingest::packet::PacketId;
 
 /// The ids of QoS 2 messages that were taken in and are not released yet: a bit each, once there is one.
 #[derive(Debug, Default)]
-pub(crate) struct Unreleased(Option<Box<[u64; 1 << 10]>>);
+pub(crate) struct UnreleasedIds(Option<Box<[u64; 1 << 10]>>);
 
-impl Unreleased {
+impl UnreleasedIds {
     /// Notes an id; false when it was noted already.
     pub(crate) fn insert(&mut self, id: PacketId) -> bool {
         let words = self.0.get_or_insert_with(|| Box::new([0; 1 << 10]));
@@ -36,7 +36,7 @@ impl Unreleased {
     }
 }
 
-impl FromIterator<PacketId> for Unreleased {
+impl FromIterator<PacketId> for UnreleasedIds {
     fn from_iter<I: IntoIterator<Item = PacketId>>(ids: I) -> Self {
         let mut unreleased = Self::default();
         for id in ids {
@@ -52,14 +52,14 @@ mod tests {
 
     #[test]
     fn each_id_is_noted_by_itself_until_it_is_released() {
-        let mut unreleased = Unreleased::default();
+        let mut unreleased = UnreleasedIds::default();
         let ids = || (1..=u16::MAX).filter_map(PacketId::new);
         assert!(ids().all(|id| unreleased.insert(id)));
         assert!(!ids().any(|id| unreleased.insert(id)));
         ids().step_by(3).for_each(|id| unreleased.remove(id));
         let left: Vec<_> = ids().enumerate().filter(|(index, _)| index % 3 != 0).map(|(_, id)| id).collect();
         assert_eq!(unreleased.ids().collect::<Vec<_>>(), left);
-        assert_eq!(left.into_iter().collect::<Unreleased>().ids().count(), 43_690);
+        assert_eq!(left.into_iter().collect::<UnreleasedIds>().ids().count(), 43_690);
         assert!(ids().enumerate().all(|(index, id)| unreleased.insert(id) == (index % 3 == 0)));
     }
 }

@@ -11,11 +11,11 @@ use crate::ingest::packet::PacketId;
 
 /// The QoS 2 messages of a session that were taken in and not released yet: at most one for each of 65,535 ids.
 #[derive(Debug, Default)]
-pub(super) struct Unreleased {
+pub(super) struct UnreleasedMessages {
     contents: HashMap<PacketId, u64>,
 }
 
-impl Unreleased {
+impl UnreleasedMessages {
     /// Notes a message; true when it was taken in already.
     pub(super) fn is_repeated(&mut self, id: PacketId, message: &Message) -> bool {
         let mut hasher = DefaultHasher::new();
@@ -57,7 +57,7 @@ mod tests {
             retained: false,
             payload: Payload::Whole(Bytes::from_static(payload.as_bytes())),
         };
-        let mut unreleased = Unreleased::default();
+        let mut unreleased = UnreleasedMessages::default();
         assert!(!unreleased.is_repeated(id, &message("1")));
         assert!(unreleased.is_repeated(id, &message("1")));
         assert!(!unreleased.is_repeated(id, &message("2")));
