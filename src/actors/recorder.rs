@@ -21,10 +21,10 @@ use crate::run::{Closing, Run, RunState, Tally};
 use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::sink::message::explain;
-use crate::store::{ChunkId, Reader, StoreError, StoredChunks};
+use crate::store::{Reader, StoreError, StoredChunks};
 use crate::telemetry::metrics;
 use crate::time::Span;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Outcome;
 
 /// Scores a window: begins its run, or resumes it. Answered when the run has ended and is durable.
 #[derive(Debug, Message)]
