@@ -1,7 +1,7 @@
 //! Prediction files: CSV in the form of the batch job that they take the place of, `TS,Device,Tag,Val,Prediction`.
 //!
 //! Device and sensor are named by whoever publishes, and people open such files in spreadsheets, which calculate a cell
-//! that begins like a formula. So a name that does gets an apostrophe before it; see [`cell`].
+//! that begins like a formula. So a name that does gets an apostrophe before it; see `cell`.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
