@@ -586,10 +586,10 @@ fn what_is_seldom_meant_is_warned_of() {
     assert_eq!(warned(&format!("clock = \"event\"\n{LEAST}")), [] as [&str; 0]);
 }
 
-/// What is warned of, as `key: advice`, with one source and no route beside those of the text.
+/// What is warned of, as `key: advice`, with one source, one sink, and no route beside those of the text.
 fn warned_of(text: &str) -> Vec<String> {
     let file = PathBuf::from("config.toml");
-    let warnings = Config::parse(&format!("{text}\n[mqtt.listen]\n"), &file).unwrap().warnings();
+    let warnings = Config::parse(&format!("{text}\n[mqtt.listen]\n[publish.files]\n"), &file).unwrap().warnings();
     warnings.iter().map(ToString::to_string).collect()
 }
 

@@ -260,6 +260,10 @@ impl Admission {
         };
         let (plausible, ahead) = match self.times.check(time, received) {
             TimeCheck::Plausible => (Ok(()), None),
+            // A device at another zone is no sign that the gateway's clock is behind.
+            TimeCheck::Ahead(reason) if assumed.is_some_and(|zone| zone.seems_wrong(time, received)) => {
+                (Err(noted(reason)), None)
+            }
             TimeCheck::Ahead(reason) => (Ok(()), Some(noted(reason))),
             TimeCheck::Refused(reason) => (Err(noted(reason)), None),
         };

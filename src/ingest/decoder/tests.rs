@@ -149,8 +149,10 @@ fn a_time_without_a_zone_that_is_not_believed_is_told_with_the_zone_that_would_f
         "{reason}"
     );
     assert!(reason.contains("set zone = \"+01:00\" in its [[mqtt.route]]"), "{reason}");
+    // With a zone it is the gateway's clock that may be wrong.
     bench.send("object/p/x", r#"{"v":1,"t":"2018-08-29T00:00:03Z"}"#);
-    assert!(!bench.last_reject().reason.to_string().contains("zone"));
+    let [AheadReading { reason, .. }] = &bench.batch.ahead[..] else { panic!("{:?}", bench.batch.ahead) };
+    assert!(!reason.to_string().contains("zone"), "{reason}");
     // What is believed is told of later, when it turns out to be late.
     bench.send("object/p/x", r#"{"v":1,"t":"2018-08-28T22:00:03Z"}"#);
     bench.send("object/p/x", r#"{"v":1,"t":"2018-08-28T18:00:03"}"#);
