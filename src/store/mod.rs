@@ -221,11 +221,12 @@ impl StoreError {
             Self::OtherCut { .. } | Self::OtherRing { .. } | Self::OtherFormat { .. } | Self::DamagedAgain { .. } => {
                 true
             }
-            Self::Directory { problem, .. } | Self::Unreadable { problem, .. } => {
+            Self::Directory { problem, .. } => {
                 matches!(problem.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem)
             }
-            // A store that is missing, in use, damaged or on a bad disk is not a matter of settings.
+            // A store that is missing, in use, damaged, another user's or on a bad disk is not a matter of settings.
             Self::InUse { .. }
+            | Self::Unreadable { .. }
             | Self::None { .. }
             | Self::NoRoom { .. }
             | Self::NotCopied { .. }
