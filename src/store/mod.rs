@@ -23,6 +23,7 @@ mod db;
 mod format;
 mod freeing;
 mod journal;
+mod key_search;
 mod keys;
 mod lock;
 mod private_copy;
