@@ -5,12 +5,13 @@
 //! acknowledgements leave, does the event clock move on, and do runs learn what may be scored. No thread and no clock of
 //! its own: the caller drives it, and tells the time.
 
+mod clock_witness;
 mod held;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::ingest::batch::{AheadReading, Batch};
+use crate::ingest::batch::{AheadReading, AheadSuspect, Batch};
 use crate::ingest::passed_over::{PassedOver, Shape, ShapeNews, ShapesTold};
 use crate::ingest::session::{
     SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
@@ -29,6 +30,7 @@ use crate::time::{Clock, Span, Timestamp};
 use crate::verdict::Verdict;
 use crate::window::{Admission, ClosedWindow, OpenWindows, ReplayBounds, WindowSettings};
 
+use clock_witness::ClockWitness;
 use held::{HeldJudgement, HeldReadings, StoredPiece};
 
 pub use held::HeldSettings;
@@ -99,6 +101,7 @@ pub struct Pipeline {
     writer: Writer,
     /// What the clocks said last.
     clock: ClockReading,
+    witness: ClockWitness,
     windows: OpenWindows,
     held: HeldReadings,
     /// The time before which windows are over by a wall clock.
@@ -181,6 +184,7 @@ impl Pipeline {
             directory,
             writer,
             clock,
+            witness: ClockWitness::new(clock),
             windows,
             held,
             over_by_clock: Timestamp::MIN,
@@ -222,6 +226,7 @@ impl Pipeline {
     /// Takes note of what the clocks say. To be told before anything that came later is taken in.
     pub fn set_clock(&mut self, clock: ClockReading) {
         self.clock = clock;
+        self.witness.observe(clock);
         if let Clock::Wall = self.settings.clock {
             let WindowSettings { cut, lateness, .. } = self.settings.windows;
             self.over_by_clock = cut.window_of(clock.believed - lateness).start();
@@ -248,6 +253,8 @@ impl Pipeline {
             let is_arrival = is_arrival(place);
             if is_arrival {
                 reading.time = self.windows.arrival(reading.sensor, self.clock.believed_at(reading.time));
+            } else {
+                self.witness.hear(reading.time);
             }
             if let Clock::Event(_) = self.settings.clock {
                 self.follow(reading.time)?;
@@ -276,10 +283,11 @@ impl Pipeline {
 
     /// Refuses a reading that is too far ahead of a clock that is right, and holds it otherwise. It counts if the clock
     /// was set right since it came.
-    fn take_ahead(&mut self, AheadReading { reading, reason, .. }: AheadReading) {
+    fn take_ahead(&mut self, AheadReading { reading, reason, suspect, .. }: AheadReading) {
+        let is_zone = suspect == AheadSuspect::ZoneOrClock && self.witness.is_borne_out();
         if reading.time <= self.held.latest(&self.clock) {
             self.admit(reading, None);
-        } else if self.clock.is_certain() {
+        } else if self.clock.is_certain() || is_zone {
             self.reject(reading, reason);
         } else {
             self.hold(reading, &reason);

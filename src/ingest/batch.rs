@@ -36,6 +36,17 @@ pub struct AheadReading {
     pub reading: Reading,
     /// Why it is refused if the clock is right.
     pub reason: RejectReason,
+    /// What may be wrong instead of its time.
+    pub suspect: AheadSuspect,
+}
+
+/// What may be wrong where a reading is ahead of the system's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AheadSuspect {
+    /// The system's clock, which may be behind.
+    Clock,
+    /// Also the zone that was assumed: the time names none, and is ahead by as much as another zone is.
+    ZoneOrClock,
 }
 
 impl Batch {
@@ -60,8 +71,8 @@ impl Batch {
     }
 
     /// Adds a reading that is too far ahead of the system's clock, for a reason that holds if that clock is right.
-    pub fn push_ahead(&mut self, reading: Reading, reason: RejectReason) {
-        self.ahead.push(AheadReading { behind: self.readings.len(), reading, reason });
+    pub fn push_ahead(&mut self, reading: Reading, reason: RejectReason, suspect: AheadSuspect) {
+        self.ahead.push(AheadReading { behind: self.readings.len(), reading, reason, suspect });
     }
 
     /// Takes back all readings but the first `length`.

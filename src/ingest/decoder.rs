@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::ingest::batch::Batch;
+use crate::ingest::batch::{AheadSuspect, Batch};
 use crate::ingest::filter::{Filter, FilterSettings, Filters, PlausibleTimes, TimeCheck};
 use crate::ingest::passed_over::{KindsTold, PassedOver};
 use crate::ingest::payload::time::PayloadTime;
@@ -277,7 +277,10 @@ impl Admission {
         let sensor = id.map_err(|reason| (Some(sensor.name.to_string()), reason))?;
         let reading = Reading { sensor, time, value: found.value };
         match (ahead, found.time, assumed) {
-            (Some(reason), ..) => batch.push_ahead(reading, reason),
+            (Some(reason), _, Some(zone)) if zone.seems_wrong(time, received) => {
+                batch.push_ahead(reading, reason, AheadSuspect::ZoneOrClock);
+            }
+            (Some(reason), ..) => batch.push_ahead(reading, reason, AheadSuspect::Clock),
             (None, Some(_), Some(zone)) => batch.push_in_zone(reading, zone),
             (None, Some(_), None) => batch.push(reading),
             (None, None, _) => batch.push_arrived(reading),

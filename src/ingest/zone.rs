@@ -92,6 +92,11 @@ impl Zone {
         format!("it names no zone, and {self} was assumed")
     }
 
+    /// Whether a time that names no zone is about as far from its arrival as another zone is from this one.
+    pub fn seems_wrong(self, time: Timestamp, received: Timestamp) -> bool {
+        self.fitting(time, received).is_some()
+    }
+
     fn offset_at(self, time: Timestamp) -> FixedOffset {
         match self {
             Self::Fixed(offset) => offset,

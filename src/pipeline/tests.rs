@@ -354,7 +354,7 @@ fn take_at(process: &mut Process, clock: ClockReading, reading: Reading) {
     let mut batch = Batch::default();
     if reading.time > latest {
         let reason = RejectReason::ImplausibleTime { time: reading.time, earliest: Timestamp::MIN, latest };
-        batch.push_ahead(reading, reason);
+        batch.push_ahead(reading, reason, AheadSuspect::Clock);
     } else {
         batch.readings.push(reading);
     }
@@ -450,7 +450,7 @@ fn a_clock_that_is_set_right_while_readings_wait_for_the_disk_refuses_none_of_th
     let why = |time| RejectReason::ImplausibleTime { time, earliest: Timestamp::MIN, latest: at(40) };
     // The clock said 30 seconds at first, and was set right before the last reading came.
     let mut batch = batch(&[reading(30, 1.0)]);
-    batch.push_ahead(reading(3_600, 1.0), why(at(3_600)));
+    batch.push_ahead(reading(3_600, 1.0), why(at(3_600)), AheadSuspect::Clock);
     batch.push(reading(3_620, 1.0));
     process.pipeline.set_clock(clock_at(3_621, ClockSync::Synchronised));
     process.pipeline.take(&mut batch, 0).unwrap();
@@ -462,6 +462,25 @@ fn a_clock_that_is_set_right_while_readings_wait_for_the_disk_refuses_none_of_th
     };
     assert_eq!((count(0), count(3_600)), (1, 2));
     assert_eq!((process.pipeline.position().held, reject_kinds(&process)), (0, Vec::new()));
+}
+
+#[test]
+fn a_reading_a_zone_ahead_is_refused_where_others_bear_the_clock_out_and_held_where_none_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process_of_a_gateway(directory.path());
+    let ahead = |secs| {
+        let mut batch = Batch::default();
+        let reason = RejectReason::ImplausibleTime { time: at(secs), earliest: Timestamp::MIN, latest: at(40) };
+        batch.push_ahead(reading(secs, 1.0), reason, AheadSuspect::ZoneOrClock);
+        batch
+    };
+    process.pipeline.set_clock(clock_at(30, ClockSync::Unsynchronised));
+    process.pipeline.take(&mut ahead(3_630), 0).unwrap();
+    assert_eq!(process.pipeline.position().held, 1);
+    process.pipeline.take(&mut batch(&[reading(30, 1.0)]), 0).unwrap();
+    process.pipeline.take(&mut ahead(3_631), 0).unwrap();
+    process.pipeline.commit().unwrap();
+    assert_eq!((process.pipeline.position().held, reject_kinds(&process)), (1, vec!["implausible_time".to_owned()]));
 }
 
 /// The journal holds readings that were accepted under the larger lateness.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ingest::batch::AheadReading;
+use crate::ingest::batch::{AheadReading, AheadSuspect};
 use crate::ingest::route::{
     Each, JsonLayout, JsonPointer, NumberFormat, PayloadFormat, TimeAt, TimeUnit, TopicTemplate, ValueAt,
 };
@@ -133,7 +133,7 @@ fn values_and_times_that_are_not_believed_are_refused_under_the_sensors_name() {
     assert_eq!(bench.rejects(), [("implausible_time", 2), ("not_finite", 4), ("out_of_range", 1)]);
     assert_eq!(bench.last_reject().origin, "p/x");
     // Whether that is refused is up to the clock.
-    let [AheadReading { reading, reason, behind: 4 }] = &bench.batch.ahead[..] else {
+    let [AheadReading { reading, reason, behind: 4, suspect: AheadSuspect::Clock }] = &bench.batch.ahead[..] else {
         panic!("{:?}", bench.batch.ahead)
     };
     assert_eq!((reading.time.nanos(), reason.kind()), (ahead + 1, "implausible_time"));
@@ -155,7 +155,9 @@ fn a_time_without_a_zone_that_is_not_believed_is_told_with_the_zone_that_would_f
     // An hour ahead of NOW, as Berlin's clocks are of UTC in winter.
     bench.send("object/p/x", r#"{"v":1,"t":"2018-08-29T00:00:03"}"#);
     // Whether it is refused is up to the clock: a gateway that is an hour behind sees right times like this.
-    let [AheadReading { reason, .. }] = &bench.batch.ahead[..] else { panic!("{:?}", bench.batch.ahead) };
+    let [AheadReading { reason, suspect: AheadSuspect::ZoneOrClock, .. }] = &bench.batch.ahead[..] else {
+        panic!("{:?}", bench.batch.ahead)
+    };
     let reason = reason.to_string();
     assert_eq!(bench.rejects(), []);
     assert!(
@@ -165,7 +167,9 @@ fn a_time_without_a_zone_that_is_not_believed_is_told_with_the_zone_that_would_f
     assert!(reason.contains("set zone = \"+01:00\" in its [[mqtt.route]]"), "{reason}");
     // Of a time with a zone, nothing is said of another one.
     bench.send("object/p/x", r#"{"v":1,"t":"2018-08-29T00:00:03Z"}"#);
-    let [_, AheadReading { reason, .. }] = &bench.batch.ahead[..] else { panic!("{:?}", bench.batch.ahead) };
+    let [_, AheadReading { reason, suspect: AheadSuspect::Clock, .. }] = &bench.batch.ahead[..] else {
+        panic!("{:?}", bench.batch.ahead)
+    };
     assert!(!reason.to_string().contains("zone"), "{reason}");
     // What is believed is told of later, when it turns out to be late.
     bench.send("object/p/x", r#"{"v":1,"t":"2018-08-28T22:00:03Z"}"#);
