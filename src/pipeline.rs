@@ -5,12 +5,13 @@
 //! acknowledgements leave, does the event clock move on, and do runs learn what may be scored. No thread and no clock of
 //! its own: the caller drives it, and tells the time.
 
+mod clock_witness;
 mod held;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::ingest::batch::{AheadReading, Batch};
+use crate::ingest::batch::{AheadReading, AheadSuspect, Batch};
 use crate::ingest::passed_over::{PassedOver, Shape, ShapeNews, ShapesTold};
 use crate::ingest::session::{
     SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
@@ -29,6 +30,7 @@ use crate::time::{Clock, Span, Timestamp};
 use crate::verdict::Verdict;
 use crate::window::{Admission, ClosedWindow, OpenWindows, ReplayBounds, WindowSettings};
 
+use clock_witness::ClockWitness;
 use held::{HeldJudgement, HeldReadings, StoredPiece};
 
 pub use held::HeldSettings;
@@ -99,6 +101,7 @@ pub struct Pipeline {
     writer: Writer,
     /// What the clocks said last.
     clock: ClockReading,
+    witness: ClockWitness,
     windows: OpenWindows,
     held: HeldReadings,
     /// The time before which windows are over by a wall clock.
@@ -145,7 +148,6 @@ impl Pipeline {
         let mut windows = OpenWindows::new(settings.windows, closed, reader.heads()?);
         // The journal may hold what only an earlier configuration accepts.
         let lateness = reader.lateness()?.max(settings.windows.lateness);
-        writer.put_lateness(lateness)?;
         let kept = settings.windows.kept_per_interval;
         let kept_per_interval = reader.kept_per_interval()?.unwrap_or(KEPT_BEFORE_IT_WAS_NOTED).max(kept);
         let bounds = ReplayBounds { lateness, kept_per_interval };
@@ -160,7 +162,10 @@ impl Pipeline {
             }
             Record::Closed(until) => windows.close_until(until, &mut over),
         })?;
+        // Under a smaller lateness than before, more intervals are closed: now, and not by the next reading only.
+        windows.end_replay(&mut over);
         let is_replayed = writer.journal_records() > 0;
+        writer.put_lateness(if is_replayed { lateness } else { settings.windows.lateness })?;
         writer.put_kept_per_interval(if is_replayed { kept_per_interval } else { kept })?;
         // Only a clock that had come so far can have closed these.
         event_now = event_now.max(match windows.closed() {
@@ -179,6 +184,7 @@ impl Pipeline {
             directory,
             writer,
             clock,
+            witness: ClockWitness::new(clock),
             windows,
             held,
             over_by_clock: Timestamp::MIN,
@@ -220,6 +226,7 @@ impl Pipeline {
     /// Takes note of what the clocks say. To be told before anything that came later is taken in.
     pub fn set_clock(&mut self, clock: ClockReading) {
         self.clock = clock;
+        self.witness.observe(clock);
         if let Clock::Wall = self.settings.clock {
             let WindowSettings { cut, lateness, .. } = self.settings.windows;
             self.over_by_clock = cut.window_of(clock.believed - lateness).start();
@@ -233,25 +240,30 @@ impl Pipeline {
     /// When the store refuses.
     pub fn take(&mut self, batch: &mut Batch, from: usize) -> Result<BatchProgress, StoreError> {
         self.rejects.append(std::mem::take(&mut batch.rejects));
-        for AheadReading { reading, reason } in batch.ahead.drain(..) {
-            self.take_ahead(reading, reason);
-        }
         self.count_passed_over(&std::mem::take(&mut batch.members_passed_over));
         metrics::MESSAGES_PASSED_OVER.add(std::mem::take(&mut batch.messages_passed_over));
         let believed = self.believed_until();
+        let mut ahead = std::mem::take(&mut batch.ahead).into_iter().peekable();
         let mut is_arrival = batch.arrivals.in_order();
         for (place, reading) in batch.readings.iter().enumerate().skip(from) {
+            while let Some(ahead) = ahead.next_if(|ahead| ahead.behind <= place) {
+                self.take_ahead(ahead);
+            }
+            let mut reading = *reading;
+            let is_arrival = is_arrival(place);
+            if is_arrival {
+                reading.time = self.windows.arrival(reading.sensor, self.clock.believed_at(reading.time));
+            } else {
+                self.witness.hear(reading.time);
+            }
             if let Clock::Event(_) = self.settings.clock {
                 self.follow(reading.time)?;
                 if self.pace == Pace::Held {
+                    batch.ahead = ahead.collect();
                     return Ok(BatchProgress::UpTo(place));
                 }
             }
-            let mut reading = *reading;
-            if is_arrival(place) {
-                reading.time = self.windows.arrival(reading.sensor, reading.time);
-            }
-            if reading.time > believed {
+            if reading.time > believed && !is_arrival {
                 let Reading { time, .. } = reading;
                 let why = RejectReason::ImplausibleTime { time, earliest: Timestamp::MIN, latest: believed };
                 self.hold(reading, &why);
@@ -259,21 +271,24 @@ impl Pipeline {
                 self.admit(reading, batch.zones.of(place));
             }
         }
+        ahead.for_each(|ahead| self.take_ahead(ahead));
         Ok(BatchProgress::Whole)
     }
 
-    /// While a jump of the clock is in doubt: the latest time that is not ahead of the time believed. A reading that got
-    /// its time on arrival has that of the doubtful clock, and is no reason to close its sensor's intervals.
+    /// While a jump of the clock is in doubt: the latest time that is not ahead of the time believed. A device may have
+    /// its time from the doubtful clock, and what it sends is no reason to close its sensor's intervals.
     fn believed_until(&self) -> Timestamp {
         if self.clock.is_in_doubt() { self.held.latest(&self.clock) } else { Timestamp::MAX }
     }
 
-    /// Refuses a reading that is too far ahead of a clock that is right, and holds it otherwise.
-    fn take_ahead(&mut self, reading: Reading, reason: RejectReason) {
-        if self.clock.is_certain() {
-            self.reject(reading, reason);
-        } else if reading.time <= self.held.latest(&self.clock) {
+    /// Refuses a reading that is too far ahead of a clock that is right, and holds it otherwise. It counts if the clock
+    /// was set right since it came.
+    fn take_ahead(&mut self, AheadReading { reading, reason, suspect, .. }: AheadReading) {
+        let is_zone = suspect == AheadSuspect::ZoneOrClock && self.witness.is_borne_out();
+        if reading.time <= self.held.latest(&self.clock) {
             self.admit(reading, None);
+        } else if self.clock.is_certain() || is_zone {
+            self.reject(reading, reason);
         } else {
             self.hold(reading, &reason);
         }

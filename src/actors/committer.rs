@@ -37,7 +37,10 @@ pub enum Command {
     /// No more readings will come: close what is open, unless some have come meanwhile. For an event clock.
     EndHistory,
     /// Judge the readings that wait for the clock.
-    JudgeHeld,
+    JudgeHeld {
+        /// Told when what came of it is durable.
+        done: oneshot::Sender<Committed>,
+    },
     /// Write into the ledger that a run begins.
     BeginRun {
         /// The run.
@@ -322,13 +325,18 @@ impl Committer {
         match command {
             Command::Close { until, done } => {
                 self.take_waiting()?;
+                // What waits for the clock must not become late by a closing that the same clock brought about.
+                self.pipeline.set_clock(self.clock.read());
                 self.pipeline.close(until)?;
                 self.promises.committed.push(done);
             }
             // What waits was not seen by whoever found that nothing comes any more.
             Command::EndHistory if self.parked.is_some() || !self.submissions.is_empty() => {}
             Command::EndHistory => self.pipeline.end_history()?,
-            Command::JudgeHeld => self.pipeline.set_clock(self.clock.read()),
+            Command::JudgeHeld { done } => {
+                self.pipeline.set_clock(self.clock.read());
+                self.promises.committed.push(done);
+            }
             Command::BeginRun { run, stored } => self.pipeline.begin_run(&run, &stored)?,
             Command::PutRun { run, done } => {
                 self.pipeline.put_run(&run)?;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
@@ -26,6 +27,7 @@ use crate::run::Closing;
 use crate::schedule::closing::{ClosingDecision, ClosingGate, ClosingSettings, HoldReason};
 use crate::schedule::idle::{History, IdleWatch, SourceActivity, Waits};
 use crate::schedule::{Due, Schedule};
+use crate::store::Committed;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Span, Timestamp};
 
@@ -82,6 +84,8 @@ pub struct Scheduler {
     closed: Timestamp,
     /// The windows that were not closed on time and not scored yet, by their ends.
     closings: BTreeMap<Timestamp, Closing>,
+    /// The answer to the last demand to judge readings that wait for the clock.
+    judging: Option<oneshot::Receiver<Committed>>,
     /// Told whenever a run has ended.
     ended: Arc<Notify>,
     idle: Option<IdleWatch>,
@@ -125,6 +129,7 @@ impl Scheduler {
             told: None,
             closed: Timestamp::MIN,
             closings: BTreeMap::new(),
+            judging: None,
             ended: Arc::default(),
         }
     }
@@ -162,10 +167,9 @@ impl Scheduler {
     /// Has windows closed that are over and complete. Gives the time that is believed.
     fn close_complete(&mut self) -> Timestamp {
         let now = self.clock.read();
-        // What waits for the clock is judged before anything is closed by it.
         let position = *self.position.borrow();
         if position.held > 0 {
-            self.commands.send(Command::JudgeHeld);
+            self.judge_held();
         }
         self.closed = self.closed.max(position.closed);
         let source = self.sources.link.as_ref().map(|link| link.sight());
@@ -187,6 +191,16 @@ impl Scheduler {
             }
         }
         now.believed
+    }
+
+    /// Has readings judged that wait for the clock. A slow disk is not asked again before it has answered.
+    fn judge_held(&mut self) {
+        if self.judging.as_mut().is_some_and(|judging| matches!(judging.try_recv(), Err(TryRecvError::Empty))) {
+            return;
+        }
+        let (done, judging) = oneshot::channel();
+        self.judging = Some(judging);
+        self.commands.send(Command::JudgeHeld { done });
     }
 
     /// Remembers how the windows up to `until` were closed, for their runs.
@@ -341,9 +355,10 @@ impl Actor for Scheduler {
                     tracing::error!(
                         %closed,
                         %now,
-                        "the system's clock is behind the store: nothing is scored before it has come to the time closed, and \
-                         readings that get their time on arrival are late until then; set the clock right (readings with a \
-                         time of their own are held meanwhile, see limits.held_for), or move store.directory away to begin anew"
+                        "the system's clock is behind the store: nothing is scored before it has come to the time closed; set \
+                         the clock right, or move store.directory away to begin anew. Readings that get their time on arrival \
+                         count meanwhile, in the first interval that is open; those with a time of their own are held (see \
+                         limits.held_for)"
                     );
                 }
                 context.run_interval(LOOK_AGAIN, |scheduler, context| {

@@ -83,8 +83,9 @@ impl SystemClock {
             ClockNews::TakenBack => info!(%now, "the system's clock is back where it was before it jumped ahead"),
             ClockNews::SteppedBack { by } => warn!(
                 %now,
-                "the system's clock was set back by {by}; windows that are closed stay closed, so until the clock has come \
-                 to where it was, readings that get their time on arrival may be late, and no window is scored"
+                "the system's clock was set back by {by}; windows that are closed stay closed, so no window is scored until \
+                 the clock has come to where it was; readings that get their time on arrival count meanwhile, in the first \
+                 interval that is open"
             ),
         }
     }

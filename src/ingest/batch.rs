@@ -18,7 +18,8 @@ pub struct Batch {
     pub zones: AssumedZones,
     /// What was not accepted.
     pub rejects: Rejects,
-    /// What is too far ahead of the system's clock: whether it is refused is up to whether that clock is right.
+    /// What is too far ahead of the system's clock, in the order in which it came: whether it is refused is up to whether
+    /// that clock is right.
     pub ahead: Vec<AheadReading>,
     /// Members that are no numbers, besides the readings.
     pub members_passed_over: PassedOver,
@@ -29,10 +30,23 @@ pub struct Batch {
 /// A reading that is right in all but that it is too far ahead of the system's clock.
 #[derive(Debug, PartialEq)]
 pub struct AheadReading {
+    /// How many of the batch's readings came before it.
+    pub behind: usize,
     /// The reading.
     pub reading: Reading,
     /// Why it is refused if the clock is right.
     pub reason: RejectReason,
+    /// What may be wrong instead of its time.
+    pub suspect: AheadSuspect,
+}
+
+/// What may be wrong where a reading is ahead of the system's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AheadSuspect {
+    /// The system's clock, which may be behind.
+    Clock,
+    /// Also the zone that was assumed: the time names none, and is ahead by as much as another zone is.
+    ZoneOrClock,
 }
 
 impl Batch {
@@ -54,6 +68,11 @@ impl Batch {
     pub fn push_arrived(&mut self, reading: Reading) {
         self.arrivals.push(self.readings.len());
         self.readings.push(reading);
+    }
+
+    /// Adds a reading that is too far ahead of the system's clock, for a reason that holds if that clock is right.
+    pub fn push_ahead(&mut self, reading: Reading, reason: RejectReason, suspect: AheadSuspect) {
+        self.ahead.push(AheadReading { behind: self.readings.len(), reading, reason, suspect });
     }
 
     /// Takes back all readings but the first `length`.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::ingest::batch::{AheadReading, Batch};
+use crate::ingest::batch::{AheadSuspect, Batch};
 use crate::ingest::filter::{Filter, FilterSettings, Filters, PlausibleTimes, TimeCheck};
 use crate::ingest::passed_over::{KindsTold, PassedOver};
 use crate::ingest::payload::time::PayloadTime;
@@ -258,12 +258,10 @@ impl Admission {
             Some(zone) => reason.noted(zone.note(time, received)),
             None => reason,
         };
-        let (plausible, ahead) = match self.times.check(time, received) {
+        // A reading without a time of its own has just come, whatever the system's clock says.
+        let checked = found.time.map_or(TimeCheck::Plausible, |_| self.times.check(time, received));
+        let (plausible, ahead) = match checked {
             TimeCheck::Plausible => (Ok(()), None),
-            // A device at another zone is no sign that the gateway's clock is behind.
-            TimeCheck::Ahead(reason) if assumed.is_some_and(|zone| zone.seems_wrong(time, received)) => {
-                (Err(noted(reason)), None)
-            }
             TimeCheck::Ahead(reason) => (Ok(()), Some(noted(reason))),
             TimeCheck::Refused(reason) => (Err(noted(reason)), None),
         };
@@ -279,7 +277,10 @@ impl Admission {
         let sensor = id.map_err(|reason| (Some(sensor.name.to_string()), reason))?;
         let reading = Reading { sensor, time, value: found.value };
         match (ahead, found.time, assumed) {
-            (Some(reason), ..) => batch.ahead.push(AheadReading { reading, reason }),
+            (Some(reason), _, Some(zone)) if zone.seems_wrong(time, received) => {
+                batch.push_ahead(reading, reason, AheadSuspect::ZoneOrClock);
+            }
+            (Some(reason), ..) => batch.push_ahead(reading, reason, AheadSuspect::Clock),
             (None, Some(_), Some(zone)) => batch.push_in_zone(reading, zone),
             (None, Some(_), None) => batch.push(reading),
             (None, None, _) => batch.push_arrived(reading),

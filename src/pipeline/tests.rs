@@ -354,7 +354,7 @@ fn take_at(process: &mut Process, clock: ClockReading, reading: Reading) {
     let mut batch = Batch::default();
     if reading.time > latest {
         let reason = RejectReason::ImplausibleTime { time: reading.time, earliest: Timestamp::MIN, latest };
-        batch.ahead.push(AheadReading { reading, reason });
+        batch.push_ahead(reading, reason, AheadSuspect::Clock);
     } else {
         batch.readings.push(reading);
     }
@@ -418,6 +418,95 @@ fn what_is_stamped_by_a_clock_in_doubt_closes_no_interval_of_its_sensor() {
     let window = process.reader.window(SensorId(0), cut().window_of(at(100))).unwrap().unwrap();
     assert_eq!(window.intervals(cut()).unwrap()[0].count, 2);
     assert_eq!((process.pipeline.position().held, reject_kinds(&process)), (1, Vec::new()));
+}
+
+#[test]
+fn readings_without_a_time_each_count_by_the_time_believed_while_a_jump_of_the_clock_is_in_doubt() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process_of_a_gateway(directory.path());
+    let clock = clock_at(100, ClockSync::Unsynchronised);
+    // The clock jumps a day ahead, and back again.
+    let jumped = clock.wall + Span::from_secs(86_400);
+    let doubtful = ClockReading { wall: jumped, believed: at(101), ..clock };
+    process.pipeline.set_clock(doubtful);
+    // The first came in before the jump.
+    let at_once = [1.0, 1.0, 2.0].map(|value| Reading { time: jumped, ..reading(0, value) });
+    let mut batch = arrived(&[reading(100, 1.0)]);
+    at_once.iter().for_each(|reading| batch.push_arrived(*reading));
+    process.pipeline.take(&mut batch, 0).unwrap();
+    process.pipeline.set_clock(clock_at(102, ClockSync::Synchronised));
+    process.pipeline.take(&mut arrived(&[reading(102, 3.0)]), 0).unwrap();
+    process.pipeline.close(at(120)).unwrap();
+    process.pipeline.commit().unwrap();
+    let window = process.reader.window(SensorId(0), cut().window_of(at(100))).unwrap().unwrap();
+    assert_eq!(window.intervals(cut()).unwrap()[0].count, 5);
+    assert_eq!((process.pipeline.position().held, reject_kinds(&process)), (0, Vec::new()));
+}
+
+#[test]
+fn a_clock_that_is_set_right_while_readings_wait_for_the_disk_refuses_none_of_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process_of_a_gateway(directory.path());
+    let why = |time| RejectReason::ImplausibleTime { time, earliest: Timestamp::MIN, latest: at(40) };
+    // The clock said 30 seconds at first, and was set right before the last reading came.
+    let mut batch = batch(&[reading(30, 1.0)]);
+    batch.push_ahead(reading(3_600, 1.0), why(at(3_600)), AheadSuspect::Clock);
+    batch.push(reading(3_620, 1.0));
+    process.pipeline.set_clock(clock_at(3_621, ClockSync::Synchronised));
+    process.pipeline.take(&mut batch, 0).unwrap();
+    process.pipeline.close(at(3_660)).unwrap();
+    process.pipeline.commit().unwrap();
+    let count = |secs| {
+        let window = process.reader.window(SensorId(0), cut().window_of(at(secs))).unwrap().unwrap();
+        window.intervals(cut()).unwrap().iter().map(|interval| interval.count).sum::<u32>()
+    };
+    assert_eq!((count(0), count(3_600)), (1, 2));
+    assert_eq!((process.pipeline.position().held, reject_kinds(&process)), (0, Vec::new()));
+}
+
+#[test]
+fn a_reading_a_zone_ahead_is_refused_where_others_bear_the_clock_out_and_held_where_none_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process_of_a_gateway(directory.path());
+    let ahead = |secs| {
+        let mut batch = Batch::default();
+        let reason = RejectReason::ImplausibleTime { time: at(secs), earliest: Timestamp::MIN, latest: at(40) };
+        batch.push_ahead(reading(secs, 1.0), reason, AheadSuspect::ZoneOrClock);
+        batch
+    };
+    process.pipeline.set_clock(clock_at(30, ClockSync::Unsynchronised));
+    process.pipeline.take(&mut ahead(3_630), 0).unwrap();
+    assert_eq!(process.pipeline.position().held, 1);
+    process.pipeline.take(&mut batch(&[reading(30, 1.0)]), 0).unwrap();
+    process.pipeline.take(&mut ahead(3_631), 0).unwrap();
+    process.pipeline.commit().unwrap();
+    assert_eq!((process.pipeline.position().held, reject_kinds(&process)), (1, vec!["implausible_time".to_owned()]));
+}
+
+/// The journal holds readings that were accepted under the larger lateness.
+#[test]
+fn after_the_lateness_was_made_smaller_a_crash_changes_nothing_of_what_is_late() {
+    let late = |crash: bool| {
+        let directory = tempfile::tempdir().unwrap();
+        let process = |lateness| {
+            let mut settings = settings(Clock::Wall);
+            settings.windows.lateness = Span::from_secs(lateness);
+            process_under(directory.path(), settings)
+        };
+        take_all(&mut process(30), &[reading(5, 1.0), reading(30, 1.0)]);
+        let mut running = process(5);
+        take_all(&mut running, &[reading(41, 1.0)]);
+        if crash {
+            drop(running);
+            running = process(5);
+        }
+        take_all(&mut running, &[reading(25, 1.0), reading(35, 1.0)]);
+        running.pipeline.close(at(60)).unwrap();
+        running.pipeline.commit().unwrap();
+        (stored(&running), reject_kinds(&running))
+    };
+    assert_eq!(late(false).1, ["late"]);
+    assert_eq!(late(true), late(false));
 }
 
 #[test]

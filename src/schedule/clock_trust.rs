@@ -44,6 +44,12 @@ impl ClockReading {
     pub fn is_in_doubt(&self) -> bool {
         self.believed < self.wall
     }
+
+    /// The time to believe for a moment, not long ago, at which the system's clock said `wall`. What was read before a
+    /// jump that is in doubt is believed as it was read.
+    pub fn believed_at(&self, wall: Timestamp) -> Timestamp {
+        if wall > self.believed { wall - self.wall.since(self.believed) } else { wall }
+    }
 }
 
 /// What happened to the system's clock since the reading before.

@@ -21,7 +21,8 @@ pub struct ClosingSettings {
     pub lateness: Span,
     /// How long after the start, and after a source came back, windows stay open for what is sent again.
     pub settle: Duration,
-    /// How long a window stays open at most because a source is away, or sends what it kept.
+    /// How long a window stays open at most because a source is away, or sends what it kept; and how long settling takes
+    /// at most.
     pub hold: Duration,
 }
 
@@ -101,20 +102,32 @@ pub struct ClosingGate {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum SourcesState {
     Away,
-    /// They tell it, until then or as long as more comes.
+    /// They tell it, until then or as long as more comes. A device whose clock is behind never stops sending what looks
+    /// like it, so this has an end.
     Settling {
         connected: Option<Instant>,
+        since: Instant,
         until: Instant,
     },
     Settled {
         connected: Option<Instant>,
+        end: SettlingEnd,
     },
+}
+
+/// Why settling ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum SettlingEnd {
+    /// No more came; or all windows are closed that were held for it.
+    Quiet,
+    /// More came, and `hold` had passed.
+    AtBound,
 }
 
 impl ClosingGate {
     /// A gate for a daemon that starts now.
     pub fn new(settings: ClosingSettings, now: Instant) -> Self {
-        let state = SourcesState::Settling { connected: None, until: now + settings.settle };
+        let state = SourcesState::Settling { connected: None, since: now, until: now + settings.settle };
         Self { settings, began: now, complete: None, state, behind: 0, holding: None }
     }
 
@@ -131,7 +144,7 @@ impl ClosingGate {
         let ClosingSettings { cut, lateness, hold, .. } = self.settings;
         let over = |time: Timestamp| cut.window_of(time - lateness).start();
         if over(now.believed) <= closed {
-            self.holding = None;
+            self.end_holding();
             return ClosingDecision::Nothing;
         }
         let since = |then: Instant| Span::from(now.instant.saturating_duration_since(then));
@@ -149,15 +162,25 @@ impl ClosingGate {
         }
         let held = self.holding.map(|holding| since(holding).min(now.believed.since(until + lateness)));
         let held = held.unwrap_or_default().whole_millis();
+        let is_cut_short = matches!(self.state, SourcesState::Settled { end: SettlingEnd::AtBound, .. });
         let closing = match held {
             held if forced > free => Closing::AtBound(held),
             Span::ZERO => Closing::OnTime,
+            held if is_cut_short => Closing::AtBound(held),
             held => Closing::Held(held),
         };
         if until == over(now.believed) {
-            self.holding = None;
+            self.end_holding();
         }
         ClosingDecision::Close { until, closing }
+    }
+
+    /// No window that is over is open any more.
+    fn end_holding(&mut self) {
+        self.holding = None;
+        if let SourcesState::Settled { end, .. } = &mut self.state {
+            *end = SettlingEnd::Quiet;
+        }
     }
 
     /// Takes note of the sources. Gives the reason for which windows would be held now.
@@ -171,25 +194,31 @@ impl ClosingGate {
             Some(SourceSight::Connected { since, heard }) => (Some(since), heard),
         };
         let more_came = std::mem::replace(&mut self.behind, behind) != behind;
-        let until = match self.state {
-            SourcesState::Settling { connected: before, until } if before == connected => {
-                if more_came {
-                    now + self.settings.settle
-                } else {
-                    until
-                }
+        let ClosingSettings { settle, hold, .. } = self.settings;
+        self.state = match self.state {
+            SourcesState::Settled { connected: before, end } if before == connected => {
+                SourcesState::Settled { connected, end }
             }
-            // The first connection after the start: settling begins again.
-            SourcesState::Settled { connected: before } if before == connected => now,
-            _ => connected.unwrap_or(now).max(self.began) + self.settings.settle,
+            SourcesState::Settling { connected: before, since, until } if before == connected => {
+                SourcesState::Settling { connected, since, until: if more_came { now + settle } else { until } }
+            }
+            // Also at the first connection after the start: settling begins again.
+            _ => {
+                let since = connected.unwrap_or(now).max(self.began);
+                SourcesState::Settling { connected, since, until: since + settle }
+            }
         };
-        if now >= until {
-            self.state = SourcesState::Settled { connected };
-            self.complete = self.complete.max(Some(heard.min(now)));
-            return HoldReason::SourceSilent;
+        if let SourcesState::Settling { since, until, .. } = self.state {
+            let end = match (now >= until, now >= since + hold) {
+                (true, _) => SettlingEnd::Quiet,
+                (false, true) => SettlingEnd::AtBound,
+                (false, false) if connected.is_some() => return HoldReason::SourceReturned,
+                (false, false) => return HoldReason::Started,
+            };
+            self.state = SourcesState::Settled { connected, end };
         }
-        self.state = SourcesState::Settling { connected, until };
-        if connected.is_some() { HoldReason::SourceReturned } else { HoldReason::Started }
+        self.complete = self.complete.max(Some(heard.min(now)));
+        HoldReason::SourceSilent
     }
 }
 

@@ -215,6 +215,18 @@ impl OpenWindows {
         }
     }
 
+    /// Moves the watermarks on to where this process's own lateness puts them, which may be smaller than that of the
+    /// replay.
+    pub fn end_replay(&mut self, over: &mut Vec<ClosedWindow>) {
+        let WindowSettings { cut, lateness, .. } = self.settings;
+        for (id, sensor) in (0..).map(SensorId).zip(&mut self.sensors) {
+            let watermark = sensor.newest.map_or(Timestamp::MIN, |(newest, _)| cut.interval_of(newest - lateness));
+            if watermark > sensor.watermark {
+                self.open_readings -= sensor.close(id, watermark, self.settings, over);
+            }
+        }
+    }
+
     /// Closes every window that ends at `until` or before, for all sensors.
     pub fn close_until(&mut self, until: Timestamp, over: &mut Vec<ClosedWindow>) {
         if until <= self.closed {

@@ -150,6 +150,34 @@ fn a_window_is_closed_at_the_bound_although_the_broker_is_away_and_the_run_says_
 }
 
 #[test]
+fn a_broker_that_is_never_there_delays_the_runs_of_devices_that_connect_by_the_bound_and_loses_none_of_theirs() {
+    let models = tempfile::tempdir().unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let connect = format!("{{ port = {nobody}, backoff_min = \"50ms\", backoff_max = \"200ms\" }}");
+    let site = Site::new(&wall_settings(&models).with("mqtt.connect", &connect).with("schedule.hold", "\"2s\""));
+    let mut daemon = site.start();
+    let first = fresh_window();
+    let windows = [first, first + WINDOW];
+    let mut readings = plant::readings(7);
+    readings.retain(|reading| reading.sensor.to_string() == SENSOR);
+    for (reading, window) in readings.iter_mut().zip(windows) {
+        reading.time = window;
+        plant::publish_all(site.port(), std::slice::from_ref(reading));
+    }
+    for window in windows {
+        let run = daemon.wait_for("a window is scored at the bound", |line| {
+            line["message"] == "run finished" && line["window"] == window.to_string()
+        });
+        assert!(run["closed"].as_str().unwrap().ends_with("the most that is allowed"), "{run}");
+    }
+    daemon.stop();
+    for window in windows {
+        assert_eq!(rows(&site, window), [window.to_string()]);
+    }
+    assert_eq!(site.dump("rejects"), "");
+}
+
+#[test]
 fn readings_from_ahead_of_a_clock_that_may_be_wrong_survive_a_restart_and_count_when_it_has_come_up_to_them() {
     let _alone = alone();
     let scenario = FailScenario::setup();

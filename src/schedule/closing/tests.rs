@@ -89,7 +89,7 @@ fn without_a_source_that_can_be_away_windows_are_closed_when_they_are_over() {
 fn after_the_start_windows_stay_open_until_devices_have_sent_again() {
     let mut gate = Gate::new();
     gate.gate.began = gate.instant(65);
-    gate.gate.state = SourcesState::Settling { connected: None, until: gate.instant(85) };
+    gate.gate.state = SourcesState::Settling { connected: None, since: gate.instant(65), until: gate.instant(85) };
     assert_eq!(gate.look(75, None, 0), gate.hold(HoldReason::Started, 370));
     assert_eq!(gate.look(84, None, 3), gate.hold(HoldReason::Started, 370), "more has come");
     assert_eq!(gate.look(103, None, 3), gate.hold(HoldReason::Started, 370));
@@ -133,6 +133,26 @@ fn a_line_that_is_dead_and_not_known_to_be_closes_nothing() {
     let mut gate = Gate::new();
     assert_eq!(gate.look(70, Some(Line::Up(0, 59)), 0), gate.hold(HoldReason::SourceSilent, 370));
     assert_eq!(gate.look(80, Some(Line::Up(0, 60)), 0), close(60, Closing::Held(Span::from_secs(10))));
+}
+
+#[test]
+fn a_device_whose_clock_is_behind_holds_windows_once_and_not_for_ever() {
+    let mut gate = Gate::new();
+    for now in 70..HOLD {
+        assert!(matches!(gate.look(now, None, now), ClosingDecision::Hold { .. }), "{now}");
+    }
+    assert_eq!(gate.look(HOLD, None, HOLD), close(240, Closing::AtBound(Span::from_secs(50))));
+    // What it sends for windows that are closed is late, as it was before.
+    assert_eq!(gate.look(309, None, 309), ClosingDecision::Nothing);
+    assert_eq!(gate.look(310, None, 310), close(300, Closing::OnTime));
+    // A source that comes back has as much time again.
+    for now in 331..631 {
+        let closed = gate.look(now, Some(Line::Up(331, now)), now);
+        assert!(!matches!(closed, ClosingDecision::Close { .. }), "{now}");
+    }
+    let decision = gate.look(631, Some(Line::Up(331, 631)), 631);
+    assert!(matches!(decision, ClosingDecision::Close { closing: Closing::AtBound(_), .. }), "{decision:?}");
+    assert_eq!(gate.look(670, Some(Line::Up(331, 669)), 670), close(660, Closing::OnTime));
 }
 
 #[test]
