@@ -125,7 +125,9 @@ impl Connection {
     /// Gives up the client's id. What it took in at QoS 2 and was not released is left to the next connection of a session
     /// that goes on; but not when it may not have been stored.
     fn leave_session(&mut self, established: Established, closing: &Closing) {
-        if let (Some(client), SessionLifetime::Persistent) = (established.client, established.lifetime)
+        let Established { lease, client, lifetime, .. } = established;
+        drop(lease);
+        if let (Some(client), SessionLifetime::Persistent) = (client, lifetime)
             && !matches!(closing, Closing::NotCommitted(_))
         {
             client.leave(&self.unreleased);

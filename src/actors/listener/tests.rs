@@ -294,6 +294,25 @@ fn the_store_decides_whether_a_session_is_present() {
 }
 
 #[test]
+fn a_persistent_session_is_leased_for_as_long_as_its_connection_lasts() {
+    use crate::actors::intake::Submission;
+    let (listener, committer) = start(settings(), 1 << 20);
+    let mut device = listener.dial();
+    device.send(CONNECT_PERSISTENT);
+    committer.open_session(SessionPresent::No);
+    device.expect(CONNACK);
+    let mut next_connection = listener.dial();
+    next_connection.send(CONNECT_PERSISTENT);
+    // Left first, then opened: the store must not take the next connection's use for the end of it.
+    match committer.0.recv_timeout(PATIENCE).unwrap() {
+        Submission::SessionLeft { client, .. } => assert_eq!(client, "me"),
+        other => panic!("{other:?}"),
+    }
+    committer.open_session(SessionPresent::Yes);
+    next_connection.expect(CONNACK_RESUMED);
+}
+
+#[test]
 fn a_connection_with_the_same_client_id_takes_over() {
     let listener = start_committing(settings());
     let mut first = listener.dial();
@@ -400,6 +419,17 @@ fn a_packet_too_large_is_refused_on_its_header_alone() {
     device.send(b"\x30\xff\xff\xff\x7f");
     device.expect_closed();
     listener.expect_closed(CloseKind::TooLarge, 1);
+}
+
+#[test]
+fn a_large_packet_that_is_no_connect_is_not_called_one() {
+    let listener = start_committing(settings());
+    let mut device = listener.dial();
+    // A PUBLISH of 20,000 bytes.
+    device.send(b"\x30\xa0\x9c\x01");
+    device.expect_closed();
+    listener.expect_closed(CloseKind::Protocol, 1);
+    listener.stop();
 }
 
 #[test]
