@@ -302,7 +302,12 @@ impl Subscriber {
 
     fn take_in(&mut self, message: &Message) -> Result<(), Failure> {
         let Message { topic, delivery, retained, payload } = message;
-        let size = self.gathered.size_bytes();
+        let mut size = self.gathered.size_bytes();
+        if size >= self.settings.max_gathered_bytes && self.under_way.is_none() {
+            // As long as there is more to read, nobody else hands it over.
+            self.submit();
+            size = 0;
+        }
         let topic = String::from_utf8_lossy(topic);
         self.counters.messages.add(1);
         self.counters.bytes.add_len(payload.bytes());

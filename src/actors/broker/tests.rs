@@ -497,6 +497,26 @@ fn qos_0_is_shed_when_the_disk_does_not_keep_up_and_qos_1_is_left_to_the_broker(
 }
 
 #[test]
+fn a_flood_is_handed_over_when_as_much_is_gathered_as_may_be_though_there_is_more_to_read() {
+    let broker = PlayedBroker::new();
+    let settings = BrokerSettings { max_gathered_bytes: 4 * Batch::REJECT_BYTES, ..settings(broker.port()) };
+    let (intake, submissions) = Intake::new(1 << 20);
+    let source = Broker::new(settings).unwrap();
+    let counters = source.counters();
+    let (_trigger, stop) = Stop::new();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(source.run(intake, decoders(), filters(&["plant/+"]), stop));
+    });
+    let mut peer = broker.accept(NEW);
+    // One write, which is read at once: no message may be shed before the disk was asked to take any.
+    peer.send(&b"\x30\x06\x00\x03a/b1".repeat(8));
+    assert_eq!(next_rejects(&submissions).len(), 4);
+    wait_until("all are taken in", || counters.messages.get() == 8);
+    assert_eq!(counters.shed.get(), 0);
+}
+
+#[test]
 fn an_empty_topic_is_a_reject_and_acknowledged() {
     let broker = PlayedBroker::new();
     let (intake, submissions) = Intake::new(1 << 20);
