@@ -33,7 +33,7 @@ pub(super) struct Message {
 }
 
 /// What a message says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) enum Payload {
     /// All of it.
     Whole(Bytes),

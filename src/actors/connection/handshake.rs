@@ -56,7 +56,7 @@ impl Connection {
             Some(_) => self.shared.intake.open_session(connect.client, lifetime).await,
             None => Ok((SessionPresent::No, None)),
         };
-        let unreleased = client.as_ref().map(ConnectedClient::take_unreleased).unwrap_or_default();
+        let unreleased = client.as_ref().and_then(ConnectedClient::take_unreleased);
         let (present, lease) = match opened {
             Ok(opened) => opened,
             Err(closed) => {
@@ -66,7 +66,9 @@ impl Connection {
         };
         let code = match (present, lifetime) {
             (SessionPresent::Yes, SessionLifetime::Persistent) => {
-                self.unreleased = unreleased;
+                if let Some(unreleased) = unreleased {
+                    self.unreleased = unreleased;
+                }
                 ConnectCode::Resumed
             }
             _ => ConnectCode::New,

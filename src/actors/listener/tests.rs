@@ -244,6 +244,26 @@ fn a_qos_2_message_is_taken_once_also_after_a_reconnect_within_the_session() {
 }
 
 #[test]
+fn a_device_that_lost_its_memory_and_uses_an_id_anew_loses_no_message() {
+    let listener = start_committing(settings());
+    let mut device = listener.dial();
+    device.send(CONNECT_PERSISTENT);
+    device.expect(CONNACK);
+    device.send(&publish_2(1));
+    device.expect(b"\x50\x02\x00\x01");
+    drop(device);
+    listener.expect_closed(CloseKind::ByPeer, 1);
+    // It lost its power before the release, and begins anew with its first id.
+    let mut device = listener.dial();
+    device.send(CONNECT_PERSISTENT);
+    device.expect(CONNACK_RESUMED);
+    device.send(b"\x34\x08\x00\x03a/b\x00\x012");
+    device.expect(b"\x50\x02\x00\x01");
+    assert_eq!((listener.counters.messages.get(), listener.counters.repeated.get()), (2, 0));
+    listener.stop();
+}
+
+#[test]
 fn a_qos_2_message_that_was_not_stored_is_taken_when_it_comes_again() {
     let (listener, committer) = start(settings(), 1 << 20);
     let mut device = listener.dial();
