@@ -237,7 +237,7 @@ impl Subscriber {
                         Line::Up { connection, .. } => {
                             Ok(connection.queue(&Packet::PubComp(PubComp::new(release.pkid)))?)
                         }
-                        Line::Down { .. } => Ok(()),
+                        Line::Opening(_) | Line::Down { .. } => Ok(()),
                     }
                 }
                 Packet::UnsubAck(_) => {
@@ -393,7 +393,7 @@ impl Subscriber {
         self.link.lost();
         let lived = match &self.line {
             Line::Up { since, .. } => Some(since.elapsed()),
-            Line::Down { .. } => None,
+            Line::Opening(_) | Line::Down { .. } => None,
         };
         let taken_over = self.take_overs.closed(lived, failure.kind());
         let kind = if taken_over.is_some() { CloseKind::TakenOver } else { failure.kind() };

@@ -72,7 +72,7 @@ pub(crate) struct Connection {
     unreleased: UnreleasedMessages,
     /// What may be written now.
     out: Vec<u8>,
-    /// When something last came, or could have.
+    /// When something last came, or the client waited for us.
     heard: Instant,
 }
 
@@ -207,8 +207,8 @@ impl Connection {
                     self.take_in().await?;
                 }
                 () = silence.ended() => {
-                    // Not reading, we cannot know whether the client is silent.
-                    let since = if room { self.heard } else { Instant::now() };
+                    // A client that waits for our acknowledgement may do nothing else meanwhile.
+                    let since = if self.waiting.is_empty() { self.heard } else { Instant::now() };
                     silence.check(since)?;
                 }
                 client = session.goes_on() => self.shared.intake.touch_session(client)?,
@@ -338,9 +338,7 @@ impl Connection {
 
     /// Writes the acknowledgements of the oldest batch, and of those after it that are on the disk too.
     async fn acknowledge(&mut self, mut proof: Committed) -> Result<(), Closing> {
-        if self.waiting.len() >= self.shared.settings.max_outstanding_batches {
-            self.heard = Instant::now();
-        }
+        self.heard = Instant::now();
         while let Some(held) = self.waiting.pop_front() {
             let acks = held.into_acks();
             self.shared.counters.acks.add_len(acks.messages());

@@ -7,7 +7,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use rumqttc::{Packet, mqttbytes};
 
-use crate::ingest::packet::{Delivery, PacketId};
+use crate::ingest::packet::{Delivery, PacketId, remaining_length};
 use crate::reading::Reject;
 
 /// What a broker sent.
@@ -165,14 +165,8 @@ struct Header {
 impl Header {
     fn read(bytes: &[u8]) -> Result<Option<Self>, PacketError> {
         let [first, rest @ ..] = bytes else { return Ok(None) };
-        let mut remaining_bytes = 0;
-        for (index, byte) in rest.iter().take(4).enumerate() {
-            remaining_bytes |= usize::from(byte & 0x7f) << (7 * index);
-            if byte & 0x80 == 0 {
-                return Ok(Some(Self { first: *first, bytes: index + 2, remaining_bytes }));
-            }
-        }
-        if rest.len() < 4 { Ok(None) } else { Err(PacketError::Length) }
+        let length = remaining_length(rest).map_err(|_| PacketError::Length)?;
+        Ok(length.map(|(remaining_bytes, bytes)| Self { first: *first, bytes: 1 + bytes, remaining_bytes }))
     }
 
     fn is_publish(&self) -> bool {

@@ -224,6 +224,25 @@ fn acknowledgements_of_a_lost_connection_are_not_sent_on_the_next() {
 }
 
 #[test]
+fn a_commit_does_not_break_off_a_connection_that_is_being_made() {
+    let broker = PlayedBroker::new();
+    let (source, committer) = Running::start(settings(broker.port()));
+    let mut peer = broker.accept(NEW);
+    peer.publish(1, 7);
+    let under_way = committer.next();
+    drop(peer);
+    let (stream, _) = broker.0.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut peer = Peer(stream);
+    assert_eq!(peer.packet()[0], 0x10, "not a CONNECT");
+    under_way.commit();
+    peer.expect_nothing();
+    peer.send(NEW);
+    assert_eq!(peer.packet()[0], 0x82, "not a SUBSCRIBE");
+    source.stop();
+}
+
+#[test]
 fn messages_read_together_with_what_ended_their_connection_are_not_acknowledged_on_the_next() {
     let broker = PlayedBroker::new();
     let (source, committer) = Running::start(settings(broker.port()));

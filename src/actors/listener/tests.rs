@@ -635,6 +635,21 @@ fn whoever_is_silent_for_longer_than_promised_is_disconnected() {
 }
 
 #[test]
+fn whoever_waits_for_an_acknowledgement_is_not_silent() {
+    let (listener, committer) = start(settings(), 1 << 20);
+    let mut device = listener.dial();
+    // A keep-alive of a second, of which a device that waits for each PUBACK makes no use meanwhile.
+    device.send(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x01\x00\x00");
+    device.expect(CONNACK);
+    device.send(&publish_1(1));
+    let commit = committer.next();
+    thread::sleep(Duration::from_millis(1_700));
+    commit.commit();
+    device.expect(&puback(1));
+    listener.stop();
+}
+
+#[test]
 fn whoever_does_not_read_the_acknowledgements_is_disconnected() {
     let listener = start_committing(ListenerSettings { write_timeout: Duration::from_millis(50), ..settings() });
     let mut device = listener.connect();

@@ -105,8 +105,12 @@ impl Kind {
     }
 }
 
-/// The remaining length and how many bytes it takes (section 2.2.3), or `None` when it is not all there.
-fn remaining_length(bytes: &[u8]) -> Result<Option<(usize, usize)>, PacketError> {
+/// The remaining length, which stands behind a packet's first byte, and how many bytes it takes (section 2.2.3); `None`
+/// when it is not all there.
+///
+/// # Errors
+/// When it takes more than four bytes.
+pub fn remaining_length(bytes: &[u8]) -> Result<Option<(usize, usize)>, PacketError> {
     let mut length = 0;
     for (index, byte) in bytes.iter().take(MAX_HEADER_BYTES - 1).enumerate() {
         length |= usize::from(byte & 0x7f) << (7 * index);
