@@ -429,6 +429,16 @@ impl Pipeline {
         self.write_sessions(changes)
     }
 
+    /// Notes that the connection of an MQTT session has ended.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub fn leave_session(&mut self, client: &str, now: SessionMoment) -> Result<(), StoreError> {
+        let mut changes = Vec::new();
+        self.sessions.leave(client, now, &mut changes);
+        self.write_sessions(changes)
+    }
+
     fn write_sessions(&mut self, changes: Vec<SessionChange>) -> Result<(), StoreError> {
         for change in changes {
             match change {

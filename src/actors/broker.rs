@@ -26,7 +26,6 @@ mod subscriptions;
 mod take_overs;
 #[cfg(test)]
 mod tests;
-mod unreleased_messages;
 
 use std::borrow::Cow;
 use std::future::{pending, ready};
@@ -43,9 +42,10 @@ use crate::actors::acks::{Held, NotCommitted};
 use crate::actors::intake::Intake;
 use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters, SourceLink};
 use crate::actors::stop::Stop;
+use crate::actors::unreleased_messages::UnreleasedMessages;
 use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{self, Decoder};
-use crate::ingest::packet::Delivery;
+use crate::ingest::packet::{Delivery, PacketId};
 use crate::ingest::session::SessionPresent;
 use crate::reading::{Reject, RejectReason};
 use crate::store::Committed;
@@ -58,7 +58,6 @@ use line::{Line, LineEvent};
 use packets::{Incoming, Message, Payload};
 use subscriptions::Subscriptions;
 use take_overs::TakeOvers;
-use unreleased_messages::UnreleasedMessages;
 
 pub use settings::{BrokerError, BrokerSettings, Login, Secret, SubscriptionQos};
 
@@ -164,7 +163,7 @@ impl Subscriber {
             epoch: Epoch::default(),
             under_way: None,
             gathered: Gathered::on(Epoch::default()),
-            unreleased: UnreleasedMessages::default(),
+            unreleased: UnreleasedMessages::up_to(u16::MAX.into()),
             failures: LogLimit::default(),
             suspicions: LogLimit::default(),
             sheddings: LogLimit::default(),
@@ -231,12 +230,14 @@ impl Subscriber {
                     Ok(())
                 }
                 Packet::PubRel(release) => {
-                    self.unreleased.release(release.pkid);
+                    if let Some(id) = PacketId::new(release.pkid) {
+                        self.unreleased.release(id);
+                    }
                     match &mut self.line {
                         Line::Up { connection, .. } => {
                             Ok(connection.queue(&Packet::PubComp(PubComp::new(release.pkid)))?)
                         }
-                        Line::Down { .. } => Ok(()),
+                        Line::Opening(_) | Line::Down { .. } => Ok(()),
                     }
                 }
                 Packet::UnsubAck(_) => {
@@ -302,7 +303,12 @@ impl Subscriber {
 
     fn take_in(&mut self, message: &Message) -> Result<(), Failure> {
         let Message { topic, delivery, retained, payload } = message;
-        let size = self.gathered.size_bytes();
+        let mut size = self.gathered.size_bytes();
+        if size >= self.settings.max_gathered_bytes && self.under_way.is_none() {
+            // As long as there is more to read, nobody else hands it over.
+            self.submit();
+            size = 0;
+        }
         let topic = String::from_utf8_lossy(topic);
         self.counters.messages.add(1);
         self.counters.bytes.add_len(payload.bytes());
@@ -319,7 +325,7 @@ impl Subscriber {
         self.gathered.messages += 1;
         self.gathered.acks.message(*delivery);
         if let Delivery::ExactlyOnce(id) = delivery
-            && self.unreleased.is_repeated(*id, message)
+            && self.unreleased.is_repeated(*id, (&message.topic, &message.payload))
         {
             self.counters.repeated.add(1);
             return Ok(());
@@ -387,7 +393,7 @@ impl Subscriber {
         self.link.lost();
         let lived = match &self.line {
             Line::Up { since, .. } => Some(since.elapsed()),
-            Line::Down { .. } => None,
+            Line::Opening(_) | Line::Down { .. } => None,
         };
         let taken_over = self.take_overs.closed(lived, failure.kind());
         let kind = if taken_over.is_some() { CloseKind::TakenOver } else { failure.kind() };

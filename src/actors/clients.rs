@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-use crate::actors::unreleased_ids::UnreleasedIds;
-use crate::ingest::packet::PacketId;
+use crate::actors::unreleased_messages::UnreleasedMessages;
 
 /// The clients that are connected, by their ids, and what others left behind.
 #[derive(Debug, Default)]
@@ -76,13 +75,13 @@ impl ConnectedClient {
     }
 
     /// The messages that the client's last connection took in and that are not released yet. They are told once.
-    pub(crate) fn take_unreleased(&self) -> UnreleasedIds {
-        self.clients.lock().left.take(&self.id).into_iter().collect()
+    pub(crate) fn take_unreleased(&self) -> Option<UnreleasedMessages> {
+        self.clients.lock().left.take(&self.id)
     }
 
     /// Notes the messages that the client may send again on its next connection.
-    pub(crate) fn leave(&self, unreleased: &UnreleasedIds) {
-        self.clients.lock().left.put(Arc::clone(&self.id), unreleased.ids());
+    pub(crate) fn leave(&self, unreleased: UnreleasedMessages) {
+        self.clients.lock().left.put(Arc::clone(&self.id), unreleased);
     }
 }
 
@@ -96,42 +95,38 @@ impl Drop for ConnectedClient {
 /// The unreleased messages of clients that are not connected. Those of the client that went first are forgotten first.
 #[derive(Debug, Default)]
 struct LeftBehind {
-    clients: HashMap<Arc<str>, (u64, Box<[PacketId]>)>,
+    clients: HashMap<Arc<str>, (u64, UnreleasedMessages)>,
     /// The clients in the order in which they went.
     order: BTreeMap<u64, Arc<str>>,
     departures: u64,
-    ids: usize,
+    messages: usize,
 }
 
 impl LeftBehind {
-    /// The most ids of all clients. Two bytes each, beside a hundred or so a client.
-    const MAX_IDS: usize = 1 << 16;
-    /// The most ids of a client: more than clients have under way.
-    const MAX_IDS_OF_CLIENT: usize = 1 << 10;
+    /// The most messages of all clients, beside a hundred bytes or so a client.
+    const MAX_MESSAGES: usize = 1 << 16;
 
-    fn put(&mut self, client: Arc<str>, ids: impl Iterator<Item = PacketId>) {
+    fn put(&mut self, client: Arc<str>, unreleased: UnreleasedMessages) {
         self.take(&client);
-        let ids: Box<[PacketId]> = ids.take(Self::MAX_IDS_OF_CLIENT).collect();
-        if ids.is_empty() {
+        if unreleased.len() == 0 {
             return;
         }
-        self.ids += ids.len();
+        self.messages += unreleased.len();
         self.departures += 1;
         self.order.insert(self.departures, Arc::clone(&client));
-        self.clients.insert(client, (self.departures, ids));
-        while self.ids > Self::MAX_IDS
-            && let Some((_, oldest)) = self.order.pop_first()
+        self.clients.insert(client, (self.departures, unreleased));
+        while self.messages > Self::MAX_MESSAGES
+            && let Some(oldest) = self.order.first_entry().map(|oldest| Arc::clone(oldest.get()))
         {
-            let (_, ids) = self.clients.remove(&oldest).unwrap_or_default();
-            self.ids -= ids.len();
+            self.take(&oldest);
         }
     }
 
-    fn take(&mut self, client: &str) -> Box<[PacketId]> {
-        let Some((departure, ids)) = self.clients.remove(client) else { return Box::default() };
+    fn take(&mut self, client: &str) -> Option<UnreleasedMessages> {
+        let (departure, unreleased) = self.clients.remove(client)?;
         self.order.remove(&departure);
-        self.ids -= ids.len();
-        ids
+        self.messages -= unreleased.len();
+        Some(unreleased)
     }
 }
 
@@ -140,9 +135,14 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::ingest::packet::PacketId;
 
-    fn id(number: u16) -> PacketId {
-        PacketId::new(number).unwrap()
+    fn unreleased(count: u16) -> UnreleasedMessages {
+        let mut unreleased = UnreleasedMessages::up_to(usize::from(count));
+        for id in (1..=count).filter_map(PacketId::new) {
+            unreleased.is_repeated(id, "1");
+        }
+        unreleased
     }
 
     #[test]
@@ -156,11 +156,11 @@ mod tests {
         assert!(second.as_mut().now_or_never().is_none());
         assert!(first.evicted().now_or_never().is_some());
         assert!(other.evicted().now_or_never().is_none());
-        first.leave(&[id(7)].into_iter().collect());
+        first.leave(unreleased(7));
         drop(first);
         let second = second.now_or_never().unwrap();
-        assert_eq!(second.take_unreleased().ids().collect::<Vec<_>>(), [id(7)]);
-        assert_eq!(second.take_unreleased().ids().count(), 0, "they are told once");
+        assert_eq!(second.take_unreleased().map(|unreleased| unreleased.len()), Some(7));
+        assert!(second.take_unreleased().is_none(), "they are told once");
         assert!(second.evicted().now_or_never().is_none());
         drop((second, other));
         assert!(clients.lock().connected.is_empty());
@@ -169,14 +169,13 @@ mod tests {
     #[test]
     fn what_is_left_behind_is_bounded_and_the_oldest_is_forgotten_first() {
         let mut left = LeftBehind::default();
-        let ids = || (1..=u16::MAX).map(id);
         for client in 0..65_u32 {
-            left.put(client.to_string().into(), ids());
+            left.put(client.to_string().into(), unreleased(1024));
         }
-        assert_eq!((left.ids, left.order.len(), left.clients.len()), (LeftBehind::MAX_IDS, 64, 64));
-        assert!(left.take("0").is_empty());
-        assert_eq!(left.take("64").len(), LeftBehind::MAX_IDS_OF_CLIENT);
-        left.put("1".into(), ids().take(3));
-        assert_eq!((left.take("1").len(), left.ids), (3, 62 * LeftBehind::MAX_IDS_OF_CLIENT));
+        assert_eq!((left.messages, left.order.len(), left.clients.len()), (LeftBehind::MAX_MESSAGES, 64, 64));
+        assert!(left.take("0").is_none());
+        assert_eq!(left.take("64").unwrap().len(), 1024);
+        left.put("1".into(), unreleased(3));
+        assert_eq!((left.take("1").unwrap().len(), left.messages), (3, 62 * 1024));
     }
 }

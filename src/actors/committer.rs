@@ -280,6 +280,10 @@ impl Committer {
                 self.pipeline.touch_session(&client, now)?;
                 Ok(client.len())
             }
+            Submission::SessionLeft { client, now } => {
+                self.pipeline.leave_session(&client, now)?;
+                Ok(client.len())
+            }
             Submission::Session { client, now, lifetime, done } => {
                 let present = self.pipeline.open_session(&client, lifetime, now)?;
                 self.promises.sessions.push((done, present));

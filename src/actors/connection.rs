@@ -37,7 +37,7 @@ use crate::actors::connection_memory::MemoryShare;
 use crate::actors::intake::{IntakeRoom, SessionLifetime};
 use crate::actors::listener::Shared;
 use crate::actors::read_buffer::{ReadBuffer, Resize};
-use crate::actors::unreleased_ids::UnreleasedIds;
+use crate::actors::unreleased_messages::UnreleasedMessages;
 use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{Decoder, Message};
 use crate::ingest::packet::{self, Decoded, Delivery, PINGRESP, Packet, Publish};
@@ -55,6 +55,9 @@ pub(crate) use closing::{Closing, Ended};
 /// list of digits.
 const BATCH_BYTES_PER_BYTE: usize = size_of::<Reading>() / 2;
 
+/// The most QoS 2 messages of a client that are known again: more than clients have under way.
+const MAX_UNRELEASED: usize = 1 << 10;
+
 /// A connection, from its first byte to its last.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -66,10 +69,10 @@ pub(crate) struct Connection {
     memory: MemoryShare,
     /// The batches under way, the oldest first, each with its acknowledgements.
     waiting: VecDeque<Held<DeviceAcks>>,
-    unreleased: UnreleasedIds,
+    unreleased: UnreleasedMessages,
     /// What may be written now.
     out: Vec<u8>,
-    /// When something last came, or could have.
+    /// When something last came, or the client waited for us.
     heard: Instant,
 }
 
@@ -85,7 +88,7 @@ impl Connection {
             buffer: ReadBuffer::new(),
             memory,
             waiting: VecDeque::new(),
-            unreleased: UnreleasedIds::default(),
+            unreleased: UnreleasedMessages::up_to(MAX_UNRELEASED),
             out: Vec::new(),
             heard: Instant::now(),
         }
@@ -125,10 +128,12 @@ impl Connection {
     /// Gives up the client's id. What it took in at QoS 2 and was not released is left to the next connection of a session
     /// that goes on; but not when it may not have been stored.
     fn leave_session(&mut self, established: Established, closing: &Closing) {
-        if let (Some(client), SessionLifetime::Persistent) = (established.client, established.lifetime)
+        let Established { lease, client, lifetime, .. } = established;
+        drop(lease);
+        if let (Some(client), SessionLifetime::Persistent) = (client, lifetime)
             && !matches!(closing, Closing::NotCommitted(_))
         {
-            client.leave(&self.unreleased);
+            client.leave(std::mem::replace(&mut self.unreleased, UnreleasedMessages::up_to(0)));
         }
     }
 
@@ -202,8 +207,8 @@ impl Connection {
                     self.take_in().await?;
                 }
                 () = silence.ended() => {
-                    // Not reading, we cannot know whether the client is silent.
-                    let since = if room { self.heard } else { Instant::now() };
+                    // A client that waits for our acknowledgement may do nothing else meanwhile.
+                    let since = if self.waiting.is_empty() { self.heard } else { Instant::now() };
                     silence.check(since)?;
                 }
                 client = session.goes_on() => self.shared.intake.touch_session(client)?,
@@ -278,7 +283,7 @@ impl Connection {
                 Packet::Publish(Publish { topic, payload, delivery, .. }) => {
                     taken.messages += 1;
                     let first_time = match delivery {
-                        Delivery::ExactlyOnce(id) => self.unreleased.insert(id),
+                        Delivery::ExactlyOnce(id) => !self.unreleased.is_repeated(id, (topic, payload)),
                         Delivery::AtMostOnce | Delivery::AtLeastOnce(_) => true,
                     };
                     if first_time {
@@ -291,7 +296,7 @@ impl Connection {
                     taken.acks.message(delivery);
                 }
                 Packet::PubRel(id) => {
-                    self.unreleased.remove(id);
+                    self.unreleased.release(id);
                     // What is still to be acknowledged goes first.
                     if taken.messages == 0 && self.waiting.is_empty() {
                         self.out.extend(packet::pubcomp(id));
@@ -333,9 +338,7 @@ impl Connection {
 
     /// Writes the acknowledgements of the oldest batch, and of those after it that are on the disk too.
     async fn acknowledge(&mut self, mut proof: Committed) -> Result<(), Closing> {
-        if self.waiting.len() >= self.shared.settings.max_outstanding_batches {
-            self.heard = Instant::now();
-        }
+        self.heard = Instant::now();
         while let Some(held) = self.waiting.pop_front() {
             let acks = held.into_acks();
             self.shared.counters.acks.add_len(acks.messages());

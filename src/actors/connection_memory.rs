@@ -1,15 +1,17 @@
 //! What the connections of the listener hold of packets that have not come whole, all together.
 //!
 //! Each connection has a small buffer of its own, which `max_connections` bounds. What its buffer takes beyond that is
-//! claimed here: for speed while there is plenty, and for a packet that does not fit otherwise. When a packet finds no
-//! room, the connection that has waited longest for the rest of its packet is closed, and the others go on.
+//! claimed here: for speed while there is plenty, and for a packet that does not fit otherwise. A packet that finds no room
+//! waits for a moment, in which the packets of others come whole. Then, or at once if somebody has kept the others waiting
+//! for longer than that, the connection that has waited longest for the rest of its packet is closed, and the others go on.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::telemetry::metrics;
 
@@ -17,6 +19,7 @@ use crate::telemetry::metrics;
 #[derive(Debug)]
 pub(crate) struct ConnectionMemory {
     limit: usize,
+    patience: Duration,
     began: Instant,
     state: Mutex<State>,
     /// Told whenever memory is given back.
@@ -53,8 +56,16 @@ pub(crate) struct MemoryShare {
 pub(crate) struct MemoryFull;
 
 impl ConnectionMemory {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, began: Instant::now(), state: Mutex::default(), freed: Notify::new() }
+    /// Memory of so many bytes. A packet that is under way for no longer than `patience` is not broken off for another,
+    /// unless that has waited for as long.
+    pub(crate) fn new(limit: usize, patience: Duration) -> Self {
+        Self { limit, patience, began: Instant::now(), state: Mutex::default(), freed: Notify::new() }
+    }
+
+    /// For how long a connection has waited for the rest of a packet.
+    fn waited(&self, standing: &Standing) -> Duration {
+        let progressed = Duration::from_millis(standing.progressed.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(progressed)
     }
 
     /// A share that holds nothing yet.
@@ -102,26 +113,37 @@ impl MemoryShare {
         fits
     }
 
-    /// Claims so many bytes more for a packet. When they are not there, the connection that has waited longest is told to
-    /// go, and awaited; if that is this one, it gets nothing.
+    /// Claims so many bytes more for a packet. When they do not become free in time, the connection that has waited longest
+    /// is told to go, and awaited; if that is this one, it gets nothing.
     pub(crate) async fn claim(&self, bytes: usize) -> Result<(), MemoryFull> {
+        let began = Instant::now();
         loop {
             let freed = self.memory.freed.notified();
-            {
+            let patience = {
                 let mut state = self.memory.lock();
                 if state.held + bytes <= self.memory.limit {
                     self.hold(&mut state, bytes);
                     return Ok(());
                 }
                 let Some((number, standing)) = state.longest_waiting() else { return Err(MemoryFull) };
-                if number == self.number {
-                    return Err(MemoryFull);
+                let waited = self.memory.waited(standing).max(began.elapsed());
+                let patience = self.memory.patience.saturating_sub(waited);
+                if patience.is_zero() {
+                    if number == self.number {
+                        return Err(MemoryFull);
+                    }
+                    if !standing.told_to_go.swap(true, Ordering::Relaxed) {
+                        standing.go.notify_one();
+                    }
                 }
-                if !standing.told_to_go.swap(true, Ordering::Relaxed) {
-                    standing.go.notify_one();
-                }
+                patience
+            };
+            if patience.is_zero() {
+                freed.await;
+            } else {
+                // Whether memory was freed or the patience is over shows on the next round.
+                let _ = timeout(patience, freed).await;
             }
-            freed.await;
         }
     }
 
@@ -169,9 +191,21 @@ mod tests {
 
     use super::*;
 
+    #[tokio::test]
+    async fn a_packet_that_is_under_way_is_not_broken_off_at_once() {
+        let memory = Arc::new(ConnectionMemory::new(100, Duration::from_secs(3600)));
+        let [first, second] = [0, 0].map(|_| memory.share(Instant::now()));
+        assert_eq!(first.claim(60).now_or_never(), Some(Ok(())));
+        let mut claim = Box::pin(second.claim(50));
+        assert_eq!(claim.as_mut().now_or_never(), None);
+        assert!(first.told_to_go().now_or_never().is_none(), "its packet may come whole in a moment");
+        first.give_back(60);
+        assert_eq!(claim.now_or_never(), Some(Ok(())));
+    }
+
     #[test]
     fn whoever_has_waited_longest_for_the_rest_of_a_packet_makes_room() {
-        let memory = Arc::new(ConnectionMemory::new(100));
+        let memory = Arc::new(ConnectionMemory::new(100, Duration::ZERO));
         let now = Instant::now();
         let [first, second, third] = [0, 0, 0].map(|_| memory.share(now));
         assert_eq!(first.claim(50).now_or_never(), Some(Ok(())));
@@ -195,7 +229,7 @@ mod tests {
 
     #[test]
     fn memory_for_speed_alone_is_half_of_it() {
-        let memory = Arc::new(ConnectionMemory::new(100));
+        let memory = Arc::new(ConnectionMemory::new(100, Duration::ZERO));
         let [first, second] = [0, 0].map(|_| memory.share(Instant::now()));
         assert!(first.try_claim(50));
         assert!(!second.try_claim(1));

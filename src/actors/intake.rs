@@ -78,6 +78,28 @@ pub enum Submission {
         /// When.
         now: SessionMoment,
     },
+    /// The connection of an MQTT session has ended.
+    SessionLeft {
+        /// Its client id.
+        client: String,
+        /// When.
+        now: SessionMoment,
+    },
+}
+
+/// A persistent session that a connection uses: as long as this is there, the session gives its place to no other.
+#[derive(Debug)]
+pub struct SessionLease {
+    client: String,
+    submissions: Sender<Submission>,
+}
+
+impl Drop for SessionLease {
+    fn drop(&mut self) {
+        let client = std::mem::take(&mut self.client);
+        // Without a committer nobody is left to take the place.
+        let _ = self.submissions.send(Submission::SessionLeft { client, now: SessionMoment::now() });
+    }
 }
 
 /// Room in the intake. What a batch does not need of it is given back when it is submitted.
@@ -168,16 +190,23 @@ impl Intake {
         Ok(promise)
     }
 
-    /// Notes that a client opened a session, and says whether an earlier one is taken up.
+    /// Notes that a client opened a session, and says whether an earlier one is taken up. One that outlives its connection
+    /// comes with a lease, which the connection holds to its end.
     ///
     /// # Errors
     /// When the daemon stops.
-    pub async fn open_session(&self, client: &str, lifetime: SessionLifetime) -> Result<SessionPresent, IntakeClosed> {
+    pub async fn open_session(
+        &self,
+        client: &str,
+        lifetime: SessionLifetime,
+    ) -> Result<(SessionPresent, Option<SessionLease>), IntakeClosed> {
         let _opening = Opening::begin(&self.opening);
         let (done, answer) = oneshot::channel();
         let session = Submission::Session { client: client.to_owned(), now: SessionMoment::now(), lifetime, done };
         self.submissions.send(session).map_err(|_| IntakeClosed)?;
-        answer.await.map_err(|_| IntakeClosed)
+        let lease = (lifetime == SessionLifetime::Persistent)
+            .then(|| SessionLease { client: client.to_owned(), submissions: self.submissions.clone() });
+        Ok((answer.await.map_err(|_| IntakeClosed)?, lease))
     }
 
     /// Notes that a client goes on using its session.

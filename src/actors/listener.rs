@@ -198,7 +198,7 @@ impl Listener {
         let listener = TcpListener::from_std(self.socket).map_err(|source| ListenError::Other { address, source })?;
         let (max_connections, drain_timeout) = (self.settings.max_connections, self.settings.drain_timeout);
         let shared = Arc::new(Shared {
-            memory: Arc::new(ConnectionMemory::new(self.settings.memory_bytes)),
+            memory: Arc::new(ConnectionMemory::new(self.settings.memory_bytes, PACKET_PATIENCE)),
             addresses: Mutex::new(Addresses::new(self.settings.addresses)),
             settings: self.settings,
             intake,
@@ -225,6 +225,9 @@ impl Listener {
         Ok(())
     }
 }
+
+/// For how long a packet that has begun may hold up another that finds no memory.
+const PACKET_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Accepts connections for ever.
 async fn accept(listener: &TcpListener, arbiters: &[ArbiterHandle], places: &Arc<Semaphore>, shared: &Arc<Shared>) {

@@ -33,7 +33,7 @@ mod clients;
 mod connection;
 mod connection_memory;
 mod read_buffer;
-mod unreleased_ids;
+mod unreleased_messages;
 
 #[cfg(test)]
 #[path = "../../tests/support/mosquitto.rs"]

@@ -47,20 +47,25 @@ impl TestCommitter {
                 Submission::Batch { done, permit, .. } => return HeldCommit { done, _permit: permit },
                 Submission::Session { done, .. } => drop(done.send(SessionPresent::No)),
                 Submission::Subscriptions { done, .. } => drop(done.send(Committed::for_test())),
-                Submission::SessionUse { .. } => {}
+                Submission::SessionUse { .. } | Submission::SessionLeft { .. } => {}
             }
         }
     }
 
     /// Opens the next session as the store would.
     pub(crate) fn open_session(&self, present: SessionPresent) -> (String, SessionLifetime) {
-        match self.0.recv_timeout(PATIENCE).expect("nothing was submitted") {
-            Submission::SessionUse { .. } => panic!("a session is in use that was not opened"),
-            Submission::Session { client, lifetime, done, .. } => {
-                let _ = done.send(present);
-                (client, lifetime)
+        loop {
+            match self.0.recv_timeout(PATIENCE).expect("nothing was submitted") {
+                Submission::SessionUse { .. } => panic!("a session is in use that was not opened"),
+                Submission::SessionLeft { .. } => {}
+                Submission::Session { client, lifetime, done, .. } => {
+                    let _ = done.send(present);
+                    return (client, lifetime);
+                }
+                Submission::Batch { .. } | Submission::Subscriptions { .. } => {
+                    panic!("something came before the session")
+                }
             }
-            Submission::Batch { .. } | Submission::Subscriptions { .. } => panic!("something came before the session"),
         }
     }
 
@@ -73,7 +78,7 @@ impl TestCommitter {
                     Submission::Batch { done, .. } | Submission::Subscriptions { done, .. } => {
                         let _ = done.send(Committed::for_test());
                     }
-                    Submission::SessionUse { .. } => {}
+                    Submission::SessionUse { .. } | Submission::SessionLeft { .. } => {}
                     Submission::Session { client, lifetime, done, .. } => {
                         let known = match lifetime {
                             SessionLifetime::Persistent => !sessions.insert(client),

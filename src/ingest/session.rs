@@ -54,7 +54,8 @@ pub enum SessionChange {
 /// How sessions come to an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionSettings {
-    /// The most that are remembered; at least 1. A new one takes the place of the one that was not used for longest.
+    /// The most that are remembered; at least 1. A new one takes the place of the one that was not used for longest, but
+    /// never of one whose client is connected: when all are, the new one is not remembered.
     pub max: usize,
     /// For how long one is remembered that is not used.
     pub expiry: Span,
@@ -73,8 +74,15 @@ impl SessionSettings {
 pub struct Sessions {
     settings: SessionSettings,
     clients: HashMap<Arc<str>, LastUse>,
-    /// The same in the order of their last use.
-    order: BTreeSet<(Timestamp, Arc<str>)>,
+    /// Those whose client is not connected, in the order of their last use.
+    idle: BTreeSet<(Timestamp, Arc<str>)>,
+}
+
+/// Whether a session's client is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClientPresence {
+    Connected,
+    Away,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +92,7 @@ struct LastUse {
     steady: Option<Instant>,
     /// The last use that is written down.
     noted: Timestamp,
+    client: ClientPresence,
 }
 
 impl Sessions {
@@ -95,14 +104,14 @@ impl Sessions {
         now: Timestamp,
         changes: &mut Vec<SessionChange>,
     ) -> Self {
-        let mut sessions = Self { settings, clients: HashMap::new(), order: BTreeSet::new() };
+        let mut sessions = Self { settings, clients: HashMap::new(), idle: BTreeSet::new() };
         for (client, used) in stored {
             let client: Arc<str> = client.into();
             let wall = used.unwrap_or(now);
             if used.is_none() {
                 changes.push(SessionChange::Used(Arc::clone(&client), wall));
             }
-            sessions.insert(client, LastUse { wall, steady: None, noted: wall });
+            sessions.insert(client, LastUse { wall, steady: None, noted: wall, client: ClientPresence::Away });
         }
         sessions.bound(settings.max, changes);
         sessions
@@ -119,6 +128,7 @@ impl Sessions {
     }
 
     /// A client connects. Tells whether an earlier session is taken up; what is to be written down goes to `changes`.
+    /// Until it [leaves](Self::leave), its session gives its place to no other.
     pub fn open(
         &mut self,
         client: &str,
@@ -130,7 +140,7 @@ impl Sessions {
         let known = self.clients.get(client).is_some_and(|last| !self.is_expired(*last, now));
         match lifetime {
             SessionLifetime::Persistent => {
-                self.note_use(client, now, changes);
+                self.note_use(client, ClientPresence::Connected, now, changes);
                 if known { SessionPresent::Yes } else { SessionPresent::No }
             }
             SessionLifetime::Connection => {
@@ -142,14 +152,21 @@ impl Sessions {
 
     /// A client's session goes on.
     pub fn touch(&mut self, client: &str, now: SessionMoment, changes: &mut Vec<SessionChange>) {
+        if let Some(last) = self.clients.get(client) {
+            self.note_use(client, last.client, now, changes);
+        }
+    }
+
+    /// The connection of a client has ended; its session stays.
+    pub fn leave(&mut self, client: &str, now: SessionMoment, changes: &mut Vec<SessionChange>) {
         if self.clients.contains_key(client) {
-            self.note_use(client, now, changes);
+            self.note_use(client, ClientPresence::Away, now, changes);
         }
     }
 
     /// Forgets the sessions that were not used for too long.
     fn expire(&mut self, now: SessionMoment, changes: &mut Vec<SessionChange>) {
-        while let Some((_, client)) = self.order.first()
+        while let Some((_, client)) = self.idle.first()
             && let Some(last) = self.clients.get(client)
             && self.is_expired(*last, now)
         {
@@ -158,7 +175,13 @@ impl Sessions {
         }
     }
 
-    fn note_use(&mut self, client: &str, now: SessionMoment, changes: &mut Vec<SessionChange>) {
+    fn note_use(
+        &mut self,
+        client: &str,
+        presence: ClientPresence,
+        now: SessionMoment,
+        changes: &mut Vec<SessionChange>,
+    ) {
         let (client, last) = match self.clients.get_key_value(client) {
             Some((client, last)) => (Arc::clone(client), Some(*last)),
             None => (client.into(), None),
@@ -167,17 +190,22 @@ impl Sessions {
         let wall = last.map_or(now.wall, |last| last.wall.max(now.wall));
         let noted = last.map(|last| last.noted).filter(|noted| wall.since(*noted) < self.settings.granularity());
         self.remove(&client);
-        self.bound(self.settings.max.max(1) - 1, changes);
+        let others = self.settings.max.max(1) - 1;
+        self.bound(others, changes);
+        if self.clients.len() > others {
+            return;
+        }
         if noted.is_none() {
             changes.push(SessionChange::Used(Arc::clone(&client), wall));
         }
-        self.insert(client, LastUse { wall, steady: Some(now.steady), noted: noted.unwrap_or(wall) });
+        let noted = noted.unwrap_or(wall);
+        self.insert(client, LastUse { wall, steady: Some(now.steady), noted, client: presence });
     }
 
-    /// Forgets the sessions that were not used for longest, until there are at most `max`.
+    /// Forgets the sessions that were not used for longest, until there are at most `max` or only such of connected clients.
     fn bound(&mut self, max: usize, changes: &mut Vec<SessionChange>) {
         while self.clients.len() > max
-            && let Some((_, oldest)) = self.order.pop_first()
+            && let Some((_, oldest)) = self.idle.pop_first()
         {
             self.clients.remove(&oldest);
             changes.push(SessionChange::Gone(oldest));
@@ -191,13 +219,15 @@ impl Sessions {
     }
 
     fn insert(&mut self, client: Arc<str>, last: LastUse) {
-        self.order.insert((last.wall, Arc::clone(&client)));
+        if last.client == ClientPresence::Away {
+            self.idle.insert((last.wall, Arc::clone(&client)));
+        }
         self.clients.insert(client, last);
     }
 
     fn remove(&mut self, client: &str) -> Option<Arc<str>> {
         let (client, last) = self.clients.remove_entry(client)?;
-        self.order.remove(&(last.wall, Arc::clone(&client)));
+        self.idle.remove(&(last.wall, Arc::clone(&client)));
         Some(client)
     }
 
@@ -246,10 +276,24 @@ mod tests {
             }
         }
 
-        fn open(&mut self, client: &str, lifetime: SessionLifetime, secs: u64) -> SessionPresent {
+        /// A client connects and stays.
+        fn connect(&mut self, client: &str, lifetime: SessionLifetime, secs: u64) -> SessionPresent {
             let mut changes = Vec::new();
             let present = self.sessions.open(client, lifetime, self.moment(secs, secs), &mut changes);
             self.write(changes);
+            present
+        }
+
+        fn leave(&mut self, client: &str, secs: u64) {
+            let mut changes = Vec::new();
+            self.sessions.leave(client, self.moment(secs, secs), &mut changes);
+            self.write(changes);
+        }
+
+        /// A client connects and goes.
+        fn open(&mut self, client: &str, lifetime: SessionLifetime, secs: u64) -> SessionPresent {
+            let present = self.connect(client, lifetime, secs);
+            self.leave(client, secs);
             present
         }
 
@@ -272,6 +316,30 @@ mod tests {
         assert_eq!(bench.open("b", Persistent, 500), SessionPresent::Yes, "the newest is remembered");
         assert_eq!(bench.open("b", Connection, 500), SessionPresent::No);
         assert_eq!(bench.open("b", Persistent, 500), SessionPresent::No);
+    }
+
+    #[test]
+    fn a_session_of_a_connected_client_gives_its_place_to_no_other_and_does_not_expire() {
+        let mut bench = Bench::new();
+        bench.connect("pump", Persistent, 0);
+        for flood in 0..100 {
+            assert_eq!(bench.open(&flood.to_string(), Persistent, 1 + flood), SessionPresent::No);
+        }
+        bench.open("a", Persistent, 2_000);
+        bench.leave("pump", 2_000);
+        assert_eq!(bench.open("pump", Persistent, 2_000), SessionPresent::Yes);
+        // When all places are those of connected clients, a further one is served, and not remembered.
+        for client in ["x", "y", "z", "pump"] {
+            bench.connect(client, Persistent, 2_001);
+        }
+        bench.leave("pump", 2_002);
+        assert_eq!(bench.sessions.len(), SETTINGS.max);
+        assert_eq!(bench.connect("pump", Persistent, 2_003), SessionPresent::No);
+        bench.leave("x", 2_004);
+        bench.connect("pump", Persistent, 2_005);
+        assert_eq!(bench.connect("pump", Persistent, 2_006), SessionPresent::Yes);
+        bench.restart();
+        assert_eq!(bench.connect("x", Persistent, 2_007), SessionPresent::No);
     }
 
     #[test]
@@ -339,7 +407,7 @@ mod tests {
                 let lifetime = if persistent { Persistent } else { Connection };
                 bench.open(&client.to_string(), lifetime, now);
                 prop_assert!(bench.sessions.len() <= SETTINGS.max);
-                prop_assert_eq!(bench.sessions.order.len(), bench.sessions.len());
+                prop_assert_eq!(bench.sessions.idle.len(), bench.sessions.len());
                 let known = bench.sessions.clients.iter().map(|(client, last)| (client.to_string(), last.noted));
                 prop_assert_eq!(known.collect::<HashMap<_, _>>(), bench.stored.clone());
                 if persistent {

@@ -325,12 +325,17 @@ fn a_session_is_taken_up_after_a_restart_and_a_new_one_takes_the_place_of_the_ol
         let mut process = process(directory.path(), Clock::Wall);
         for (secs, client) in [(1, "a"), (2, "b"), (3, "c")] {
             assert_eq!(process.pipeline.open_session(client, Persistent, moment(secs)).unwrap(), SessionPresent::No);
+            process.pipeline.leave_session(client, moment(secs)).unwrap();
         }
         process.pipeline.touch_session("b", moment(20)).unwrap();
         process.pipeline.commit().unwrap();
     }
     let mut process = process(directory.path(), Clock::Wall);
-    let mut open = |client, lifetime, secs| process.pipeline.open_session(client, lifetime, moment(secs)).unwrap();
+    let mut open = |client, lifetime, secs| {
+        let present = process.pipeline.open_session(client, lifetime, moment(secs)).unwrap();
+        process.pipeline.leave_session(client, moment(secs)).unwrap();
+        present
+    };
     assert_eq!(open("c", Persistent, 30), SessionPresent::Yes);
     assert_eq!(open("a", Persistent, 30), SessionPresent::No, "it was the oldest");
     assert_eq!(open("c", Connection, 30), SessionPresent::No);

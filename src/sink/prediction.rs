@@ -128,8 +128,8 @@ impl FileNames {
     /// The name of a sensor's file, with a number where it is taken.
     pub fn give(&mut self, sensor: &SensorName, end: Timestamp) -> String {
         let name = file_name(sensor, end);
-        let numbered =
-            |number: u32| if number == 1 { name.clone() } else { name.replace(".csv", &format!("-{number}.csv")) };
+        let stem = name.strip_suffix(".csv").unwrap_or(&name);
+        let numbered = |number: u32| if number == 1 { name.clone() } else { format!("{stem}-{number}.csv") };
         let free = (1..).map(numbered).find(|name| !self.taken.contains(name)).unwrap_or_default();
         self.taken.insert(free.clone());
         free
@@ -209,6 +209,14 @@ mod tests {
         writer.write(window(), Span::from_secs(5), &[], &scored).unwrap();
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         assert!(text.ends_with(",\"'=HYPERLINK(\"\"x\"\")\",'-5V,,0\n"), "{text}");
+    }
+
+    #[test]
+    fn a_name_that_is_taken_gets_its_number_at_the_end_and_nowhere_else() {
+        let mut names = FileNames::default();
+        let mut give = |device, sensor| names.give(&SensorName::new(device, sensor).unwrap(), window().end());
+        assert_eq!(give("a_b", "c.csv"), "preds_a_b_c.csv_180829000000.csv");
+        assert_eq!(give("a", "b_c.csv"), "preds_a_b_c.csv_180829000000-2.csv");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The line to the broker: a connection, or the pause before the next attempt.
 
+use std::pin::Pin;
 use std::time::Instant;
 
 use tokio::time::sleep_until;
@@ -15,9 +16,14 @@ use crate::ingest::session::SessionPresent;
 pub(super) enum Line {
     /// There is no connection, and none is tried before this time.
     Down { again: tokio::time::Instant },
+    /// A connection is being made. Given up half way, it could leave a session at the broker that the next connection
+    /// takes for one of before.
+    Opening(Opening),
     /// The broker accepts us.
     Up { connection: Connection, since: Instant },
 }
+
+type Opening = Pin<Box<dyn Future<Output = Result<(Connection, SessionPresent), Failure>> + Send>>;
 
 /// What happens on the line.
 pub(super) enum LineEvent {
@@ -26,16 +32,22 @@ pub(super) enum LineEvent {
 }
 
 impl Line {
-    /// Sits out the pause and connects, or waits for what comes. No message is lost when the future is dropped before
-    /// it is ready.
+    /// Sits out the pause and connects, or waits for what comes. No message and no attempt to connect is lost when the
+    /// future is dropped before it is ready. After a connection was opened, or failed, the line is to be set anew.
     pub(super) async fn next(&mut self, settings: &BrokerSettings) -> Result<LineEvent, Failure> {
-        match self {
-            Self::Down { again } => {
-                sleep_until(*again).await;
-                let (connection, session) = Connection::open(settings).await?;
-                Ok(LineEvent::Opened(connection, session))
+        loop {
+            match self {
+                Self::Down { again } => {
+                    sleep_until(*again).await;
+                    let settings = settings.clone();
+                    *self = Self::Opening(Box::pin(async move { Connection::open(&settings).await }));
+                }
+                Self::Opening(opening) => {
+                    let (connection, session) = opening.await?;
+                    return Ok(LineEvent::Opened(connection, session));
+                }
+                Self::Up { connection, .. } => return connection.next().await.map(LineEvent::Incoming),
             }
-            Self::Up { connection, .. } => connection.next().await.map(LineEvent::Incoming),
         }
     }
 }

@@ -7,7 +7,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use rumqttc::{Packet, mqttbytes};
 
-use crate::ingest::packet::{Delivery, PacketId};
+use crate::ingest::packet::{Delivery, PacketId, remaining_length};
 use crate::reading::Reject;
 
 /// What a broker sent.
@@ -33,7 +33,7 @@ pub(super) struct Message {
 }
 
 /// What a message says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) enum Payload {
     /// All of it.
     Whole(Bytes),
@@ -57,8 +57,11 @@ pub(super) enum PacketError {
     Length,
     #[error("a PUBLISH {0}")]
     Publish(&'static str),
-    #[error("a packet of type {kind} with {bytes} bytes, which is no message; {max} are accepted")]
-    TooLarge { kind: u8, bytes: usize, max: usize },
+    #[error(
+        "a packet of type {kind} with {bytes} bytes, which is no message; at most {max} are accepted",
+        max = PacketReader::MAX_CONTROL_BYTES
+    )]
+    ControlTooLarge { kind: u8, bytes: usize },
     #[error("{0}")]
     Control(mqttbytes::Error),
 }
@@ -79,6 +82,10 @@ struct PassingOver {
 }
 
 impl PacketReader {
+    /// The largest packet accepted that is no message, whatever the bound on messages: a SUBACK has a byte for each of our
+    /// subscriptions.
+    const MAX_CONTROL_BYTES: usize = 64 << 10;
+
     /// A reader that passes over messages whose packet is larger than `max_packet_bytes`.
     pub(super) fn new(max_packet_bytes: usize) -> Self {
         Self { bytes: BytesMut::new(), max_packet_bytes, passing_over: None }
@@ -103,7 +110,10 @@ impl PacketReader {
         }
         let Some(header) = Header::read(&self.bytes)? else { return Ok(None) };
         let packet_bytes = header.bytes + header.remaining_bytes;
-        if packet_bytes > self.max_packet_bytes {
+        if !header.is_publish() && packet_bytes > Self::MAX_CONTROL_BYTES {
+            return Err(PacketError::ControlTooLarge { kind: header.first >> 4, bytes: packet_bytes });
+        }
+        if header.is_publish() && packet_bytes > self.max_packet_bytes {
             return self.pass_over(&header);
         }
         if self.bytes.len() < packet_bytes {
@@ -126,10 +136,6 @@ impl PacketReader {
     /// Takes what is kept of a message that is too large, as soon as that is there.
     fn pass_over(&mut self, header: &Header) -> Result<Option<Incoming>, PacketError> {
         let packet_bytes = header.bytes + header.remaining_bytes;
-        if !header.is_publish() {
-            let max = self.max_packet_bytes;
-            return Err(PacketError::TooLarge { kind: header.first >> 4, bytes: packet_bytes, max });
-        }
         let body = &self.bytes[header.bytes..];
         let Some(head) = PublishHead::read(header, body)? else { return Ok(None) };
         let beginning_end = header.remaining_bytes.min(head.bytes + Reject::MAX_EXCERPT_BYTES);
@@ -159,14 +165,8 @@ struct Header {
 impl Header {
     fn read(bytes: &[u8]) -> Result<Option<Self>, PacketError> {
         let [first, rest @ ..] = bytes else { return Ok(None) };
-        let mut remaining_bytes = 0;
-        for (index, byte) in rest.iter().take(4).enumerate() {
-            remaining_bytes |= usize::from(byte & 0x7f) << (7 * index);
-            if byte & 0x80 == 0 {
-                return Ok(Some(Self { first: *first, bytes: index + 2, remaining_bytes }));
-            }
-        }
-        if rest.len() < 4 { Ok(None) } else { Err(PacketError::Length) }
+        let length = remaining_length(rest).map_err(|_| PacketError::Length)?;
+        Ok(length.map(|(remaining_bytes, bytes)| Self { first: *first, bytes: 1 + bytes, remaining_bytes }))
     }
 
     fn is_publish(&self) -> bool {
@@ -297,10 +297,18 @@ mod tests {
             (b"\x32\x03\x00\x01a", "shorter than its topic"),
             (b"\x32\x05\x00\x01a\x00\x00", "packet id is zero"),
             (b"\x36\x05\x00\x01a\x00\x01", "QoS 3"),
-            (b"\x90\xff\x7f", "type 9 with 16386 bytes"),
+            (b"\x90\x80\x80\x04", "type 9 with 65540 bytes"),
         ] {
             assert!(refusal(bytes).contains(part), "{}", refusal(bytes));
         }
+    }
+
+    #[test]
+    fn a_packet_that_is_no_message_may_be_larger_than_one() {
+        let codes = [&[0, 1][..], &[1; 1000]].concat();
+        let (read, _) = read(&[&packet(0x90, &codes)]);
+        let [Incoming::Control(Packet::SubAck(ack))] = &read[..] else { panic!("{read:?}") };
+        assert_eq!(ack.return_codes.len(), 1000);
     }
 
     proptest! {

@@ -224,6 +224,25 @@ fn acknowledgements_of_a_lost_connection_are_not_sent_on_the_next() {
 }
 
 #[test]
+fn a_commit_does_not_break_off_a_connection_that_is_being_made() {
+    let broker = PlayedBroker::new();
+    let (source, committer) = Running::start(settings(broker.port()));
+    let mut peer = broker.accept(NEW);
+    peer.publish(1, 7);
+    let under_way = committer.next();
+    drop(peer);
+    let (stream, _) = broker.0.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut peer = Peer(stream);
+    assert_eq!(peer.packet()[0], 0x10, "not a CONNECT");
+    under_way.commit();
+    peer.expect_nothing();
+    peer.send(NEW);
+    assert_eq!(peer.packet()[0], 0x82, "not a SUBSCRIBE");
+    source.stop();
+}
+
+#[test]
 fn messages_read_together_with_what_ended_their_connection_are_not_acknowledged_on_the_next() {
     let broker = PlayedBroker::new();
     let (source, committer) = Running::start(settings(broker.port()));
@@ -494,6 +513,26 @@ fn qos_0_is_shed_when_the_disk_does_not_keep_up_and_qos_1_is_left_to_the_broker(
     peer.send(&more);
     broker.accept(RESUMED);
     assert!(source.counters.closed(CloseKind::NotCommitted) >= 1);
+}
+
+#[test]
+fn a_flood_is_handed_over_when_as_much_is_gathered_as_may_be_though_there_is_more_to_read() {
+    let broker = PlayedBroker::new();
+    let settings = BrokerSettings { max_gathered_bytes: 4 * Batch::REJECT_BYTES, ..settings(broker.port()) };
+    let (intake, submissions) = Intake::new(1 << 20);
+    let source = Broker::new(settings).unwrap();
+    let counters = source.counters();
+    let (_trigger, stop) = Stop::new();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(source.run(intake, decoders(), filters(&["plant/+"]), stop));
+    });
+    let mut peer = broker.accept(NEW);
+    // One write, which is read at once: no message may be shed before the disk was asked to take any.
+    peer.send(&b"\x30\x06\x00\x03a/b1".repeat(8));
+    assert_eq!(next_rejects(&submissions).len(), 4);
+    wait_until("all are taken in", || counters.messages.get() == 8);
+    assert_eq!(counters.shed.get(), 0);
 }
 
 #[test]

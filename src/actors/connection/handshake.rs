@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::foreign::Foreign;
 use super::{Closing, Connection};
 use crate::actors::clients::ConnectedClient;
-use crate::actors::intake::{SessionLifetime, SessionPresent};
+use crate::actors::intake::{SessionLease, SessionLifetime, SessionPresent};
 use crate::ingest::packet::{self, CleanSession, Connect, ConnectCode, Decoded, Packet, PacketError, Will};
 
 /// The longest client id accepted. The standard demands 23.
@@ -16,6 +16,8 @@ pub(super) const MAX_CLIENT_ID_BYTES: usize = 256;
 
 /// A client whose CONNECT was accepted.
 pub(super) struct Established {
+    /// Given back before the client's id is: the client's next connection takes up a session that nobody uses.
+    pub(super) lease: Option<SessionLease>,
     /// Absent for a client without an id.
     pub(super) client: Option<ConnectedClient>,
     pub(super) lifetime: SessionLifetime,
@@ -50,26 +52,31 @@ impl Connection {
             CleanSession::Yes => SessionLifetime::Connection,
             CleanSession::No => SessionLifetime::Persistent,
         };
-        let present = match client {
+        let opened = match client {
             Some(_) => self.shared.intake.open_session(connect.client, lifetime).await,
-            None => Ok(SessionPresent::No),
+            None => Ok((SessionPresent::No, None)),
         };
-        let unreleased = client.as_ref().map(ConnectedClient::take_unreleased).unwrap_or_default();
-        let code = match (present, lifetime) {
-            (Ok(SessionPresent::Yes), SessionLifetime::Persistent) => {
-                self.unreleased = unreleased;
-                ConnectCode::Resumed
-            }
-            (Ok(_), _) => ConnectCode::New,
-            (Err(closed), _) => {
+        let unreleased = client.as_ref().and_then(ConnectedClient::take_unreleased);
+        let (present, lease) = match opened {
+            Ok(opened) => opened,
+            Err(closed) => {
                 self.refuse(&packet::connack(ConnectCode::ServerUnavailable)).await?;
                 return Err(closed.into());
             }
         };
+        let code = match (present, lifetime) {
+            (SessionPresent::Yes, SessionLifetime::Persistent) => {
+                if let Some(unreleased) = unreleased {
+                    self.unreleased = unreleased;
+                }
+                ConnectCode::Resumed
+            }
+            _ => ConnectCode::New,
+        };
         self.buffer.consume(length);
         self.out.extend(packet::connack(code));
         self.send().await?;
-        Ok(Established { client, lifetime, keep_alive: (!keep_alive.is_zero()).then_some(keep_alive) })
+        Ok(Established { lease, client, lifetime, keep_alive: (!keep_alive.is_zero()).then_some(keep_alive) })
     }
 
     /// Reads until the buffer begins with a whole packet, or with something that is none.
@@ -102,6 +109,7 @@ impl Connection {
                 self.refuse(packet::connack_of_other_version(level)).await?;
                 error.into()
             }
+            PacketError::TooLarge { .. } if !packet::is_connect(first) => Closing::NotConnect,
             PacketError::TooLarge { bytes, max } if max < self.shared.settings.max_packet_bytes => {
                 Closing::ConnectTooLarge { bytes, max }
             }

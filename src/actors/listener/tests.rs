@@ -244,6 +244,26 @@ fn a_qos_2_message_is_taken_once_also_after_a_reconnect_within_the_session() {
 }
 
 #[test]
+fn a_device_that_lost_its_memory_and_uses_an_id_anew_loses_no_message() {
+    let listener = start_committing(settings());
+    let mut device = listener.dial();
+    device.send(CONNECT_PERSISTENT);
+    device.expect(CONNACK);
+    device.send(&publish_2(1));
+    device.expect(b"\x50\x02\x00\x01");
+    drop(device);
+    listener.expect_closed(CloseKind::ByPeer, 1);
+    // It lost its power before the release, and begins anew with its first id.
+    let mut device = listener.dial();
+    device.send(CONNECT_PERSISTENT);
+    device.expect(CONNACK_RESUMED);
+    device.send(b"\x34\x08\x00\x03a/b\x00\x012");
+    device.expect(b"\x50\x02\x00\x01");
+    assert_eq!((listener.counters.messages.get(), listener.counters.repeated.get()), (2, 0));
+    listener.stop();
+}
+
+#[test]
 fn a_qos_2_message_that_was_not_stored_is_taken_when_it_comes_again() {
     let (listener, committer) = start(settings(), 1 << 20);
     let mut device = listener.dial();
@@ -291,6 +311,25 @@ fn the_store_decides_whether_a_session_is_present() {
         assert_eq!(committer.open_session(present), ("me".to_owned(), lifetime));
         device.expect(connack);
     }
+}
+
+#[test]
+fn a_persistent_session_is_leased_for_as_long_as_its_connection_lasts() {
+    use crate::actors::intake::Submission;
+    let (listener, committer) = start(settings(), 1 << 20);
+    let mut device = listener.dial();
+    device.send(CONNECT_PERSISTENT);
+    committer.open_session(SessionPresent::No);
+    device.expect(CONNACK);
+    let mut next_connection = listener.dial();
+    next_connection.send(CONNECT_PERSISTENT);
+    // Left first, then opened: the store must not take the next connection's use for the end of it.
+    match committer.0.recv_timeout(PATIENCE).unwrap() {
+        Submission::SessionLeft { client, .. } => assert_eq!(client, "me"),
+        other => panic!("{other:?}"),
+    }
+    committer.open_session(SessionPresent::Yes);
+    next_connection.expect(CONNACK_RESUMED);
 }
 
 #[test]
@@ -400,6 +439,17 @@ fn a_packet_too_large_is_refused_on_its_header_alone() {
     device.send(b"\x30\xff\xff\xff\x7f");
     device.expect_closed();
     listener.expect_closed(CloseKind::TooLarge, 1);
+}
+
+#[test]
+fn a_large_packet_that_is_no_connect_is_not_called_one() {
+    let listener = start_committing(settings());
+    let mut device = listener.dial();
+    // A PUBLISH of 20,000 bytes.
+    device.send(b"\x30\xa0\x9c\x01");
+    device.expect_closed();
+    listener.expect_closed(CloseKind::Protocol, 1);
+    listener.stop();
 }
 
 #[test]
@@ -582,6 +632,21 @@ fn whoever_is_silent_for_longer_than_promised_is_disconnected() {
     device.expect_closed();
     assert!(start.elapsed() >= Duration::from_millis(1490), "{:?}", start.elapsed());
     listener.expect_closed(CloseKind::KeepAlive, 1);
+}
+
+#[test]
+fn whoever_waits_for_an_acknowledgement_is_not_silent() {
+    let (listener, committer) = start(settings(), 1 << 20);
+    let mut device = listener.dial();
+    // A keep-alive of a second, of which a device that waits for each PUBACK makes no use meanwhile.
+    device.send(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x01\x00\x00");
+    device.expect(CONNACK);
+    device.send(&publish_1(1));
+    let commit = committer.next();
+    thread::sleep(Duration::from_millis(1_700));
+    commit.commit();
+    device.expect(&puback(1));
+    listener.stop();
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //! It connects for a run alone: until the next one there is nothing to say. A message that the broker will not have (it
 //! is too large for it, or its topic holds something that the broker refuses) has the broker close the connection, which
 //! does not say at which message. So after that the messages are sent one by one, and one at which the broker closes
-//! three connections is passed over. A broker that does so at every message refuses us as a whole: then nothing is
-//! passed over, and the run is tried again.
+//! three connections is passed over. A broker that does so at every message of a run, or at so many before it took one,
+//! refuses us as a whole: then nothing is passed over, and the run is tried again.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::{Outgoing, Outlet, OutletCount, PublishError, Published, RETRY_MIN};
 use crate::interval::Window;
 use crate::sink::message::{verdict_message, verdict_topic};
+use crate::store::StoreError;
 use crate::warn_limited;
 
 /// How verdicts are published over MQTT.
@@ -38,6 +39,8 @@ const MAX_PACKET_BYTES: usize = 1 << 20;
 const BROKER_PATIENCE: Duration = Duration::from_secs(30);
 /// How many connections a single message may cost before it is passed over.
 const ATTEMPTS: u32 = 3;
+/// A broker that refuses so many messages before it took any refuses us as a whole.
+const REFUSED_BEFORE_GIVING_UP: u64 = 10;
 
 /// A verdict as it is sent.
 struct VerdictPublish {
@@ -56,18 +59,35 @@ impl MqttOutlet {
 impl Outlet for MqttOutlet {
     async fn take(&mut self, published: &Published, window: Window) -> Result<OutletCount, PublishError> {
         let mut line = BrokerLine::new(&self.settings.options);
-        let mut count = OutletCount::default();
-        for chunk in published.chunks(window) {
+        let chunks = published.chunks(window).map(|chunk| {
             let message = |Outgoing { sensor, verdict }: Outgoing| VerdictPublish {
                 topic: verdict_topic(&self.settings.topic, &sensor),
                 payload: verdict_message(&sensor, window, published.cut.interval(), &verdict),
             };
-            let messages: Vec<_> = chunk?.into_iter().map(message).collect();
-            publish(&mut line, &messages, &mut count).await?;
-        }
+            Ok(chunk?.into_iter().map(message).collect())
+        });
+        let count = publish_run(&mut line, chunks).await?;
         line.leave().await;
         Ok(count)
     }
+}
+
+/// Publishes the messages of a run, chunk by chunk.
+async fn publish_run(
+    line: &mut BrokerLine,
+    chunks: impl Iterator<Item = Result<Vec<VerdictPublish>, StoreError>>,
+) -> Result<OutletCount, PublishError> {
+    let mut count = OutletCount::default();
+    for chunk in chunks {
+        publish(line, &chunk?, &mut count).await?;
+    }
+    if count.published == 0 && count.passed_over > 0 { Err(refused_as_a_whole()) } else { Ok(count) }
+}
+
+fn refused_as_a_whole() -> PublishError {
+    let reason = "it closes the connection at every verdict; its log says why: look for access rules on publish.mqtt.topic, \
+                  and for a limit on the size of packets";
+    PublishError::Broker(reason.to_owned())
 }
 
 /// Publishes messages together, or alone when the broker refuses one of them.
@@ -90,7 +110,6 @@ async fn one_by_one(
     messages: &[VerdictPublish],
     count: &mut OutletCount,
 ) -> Result<(), PublishError> {
-    let mut refused: Vec<&str> = Vec::new();
     for message in messages {
         let mut attempts = 0;
         loop {
@@ -103,25 +122,20 @@ async fn one_by_one(
                 Err(LineFailure::Refused) => attempts += 1,
             }
             if attempts == ATTEMPTS {
-                refused.push(&message.topic);
+                warn_limited!(
+                    topic = message.topic,
+                    "the broker closes the connection at this verdict, which is passed over if it takes others; its log says \
+                     why: look for a limit on the size of packets, and for characters that it does not take in a topic"
+                );
+                count.passed_over += 1;
                 break;
             }
             sleep(RETRY_MIN).await;
         }
+        if count.published == 0 && count.passed_over == REFUSED_BEFORE_GIVING_UP {
+            return Err(refused_as_a_whole());
+        }
     }
-    if count.published == 0 {
-        let reason = "it closes the connection at every verdict; its log says why: look for access rules on \
-                      publish.mqtt.topic, and for a limit on the size of packets";
-        return Err(PublishError::Broker(reason.to_owned()));
-    }
-    for topic in &refused {
-        warn_limited!(
-            topic,
-            "the broker closes the connection at this verdict, which is passed over; its log says why: look for a limit on \
-             the size of packets, and for characters that it does not take in a topic"
-        );
-    }
-    count.passed_over += refused.len() as u64;
     Ok(())
 }
 
@@ -216,21 +230,20 @@ mod tests {
     use super::*;
     use crate::actors::mosquitto::Mosquitto;
 
-    /// Publishes a message with so many bytes to each topic, at a broker that takes packets of 2,000 bytes.
-    fn publish_to_mosquitto(messages: &[(&str, usize)]) -> Option<Result<OutletCount, String>> {
+    /// Publishes chunks of messages, each with so many bytes and its topic, at a broker that takes packets of 2,000 bytes.
+    fn publish_to_mosquitto(chunks: &[&[(&str, usize)]]) -> Option<Result<OutletCount, String>> {
         let broker = Mosquitto::start("max_packet_size 2000")?;
         let message =
             |(topic, size): &(&str, usize)| VerdictPublish { topic: (*topic).to_owned(), payload: "x".repeat(*size) };
-        let messages: Vec<_> = messages.iter().map(message).collect();
+        let chunks = chunks.iter().map(|chunk| Ok(chunk.iter().map(message).collect()));
         let options = MqttOptions::new("anomalyd-publisher", "127.0.0.1", broker.port());
         let MqttOutlet { settings } = MqttOutlet::new(MqttOutletSettings { options, topic: String::new() });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Some(runtime.block_on(async {
             let mut line = BrokerLine::new(&settings.options);
-            let mut count = OutletCount::default();
-            let published = publish(&mut line, &messages, &mut count).await;
+            let published = publish_run(&mut line, chunks).await;
             line.leave().await;
-            published.map(|()| count).map_err(|error| error.to_string())
+            published.map_err(|error| error.to_string())
         }))
     }
 
@@ -238,13 +251,16 @@ mod tests {
     fn a_verdict_that_the_broker_refuses_is_passed_over_and_those_behind_it_go_out() {
         // One is too large, one has a topic with a character that no text should hold.
         let messages = [("a", 100), ("b", 3000), ("c", 100), ("d/\u{ffff}", 100), ("e", 100)];
-        let Some(published) = publish_to_mosquitto(&messages) else { return };
+        let Some(published) = publish_to_mosquitto(&[&messages]) else { return };
         assert_eq!(published, Ok(OutletCount { published: 3, passed_over: 2 }));
+        // It does not matter that it is the first, in a chunk of its own.
+        let Some(published) = publish_to_mosquitto(&[&[("b", 3000)], &[("c", 100)]]) else { return };
+        assert_eq!(published, Ok(OutletCount { published: 1, passed_over: 1 }));
     }
 
     #[test]
     fn a_broker_that_refuses_every_verdict_is_tried_again() {
-        let Some(published) = publish_to_mosquitto(&[("a", 3000), ("b", 3000)]) else { return };
+        let Some(published) = publish_to_mosquitto(&[&[("a", 3000)], &[("b", 3000)]]) else { return };
         let reason = published.unwrap_err();
         assert!(reason.contains("at every verdict") && reason.contains("publish.mqtt.topic"), "{reason}");
     }

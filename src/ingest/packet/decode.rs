@@ -36,13 +36,18 @@ pub fn decode(bytes: &[u8], max_bytes: usize) -> Result<Decoded<'_>, PacketError
     Ok(Decoded::Packet { packet, length })
 }
 
+/// Whether bytes begin like a CONNECT.
+pub fn is_connect(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| first >> 4 == 1)
+}
+
 /// The client's id in a CONNECT that is not accepted, for people to know whom it was about: of any version of MQTT, and as
 /// far as it can be made out.
 pub fn client_of_connect(bytes: &[u8]) -> Option<&str> {
-    let (first, rest) = bytes.split_first()?;
-    if first >> 4 != 1 {
+    if !is_connect(bytes) {
         return None;
     }
+    let rest = bytes.get(1..)?;
     let (_, length_bytes) = remaining_length(rest).ok()??;
     let mut body = Body { rest: rest.get(length_bytes..)?, packet: Kind::Connect.name() };
     body.bytes().ok()?;
@@ -100,8 +105,12 @@ impl Kind {
     }
 }
 
-/// The remaining length and how many bytes it takes (section 2.2.3), or `None` when it is not all there.
-fn remaining_length(bytes: &[u8]) -> Result<Option<(usize, usize)>, PacketError> {
+/// The remaining length, which stands behind a packet's first byte, and how many bytes it takes (section 2.2.3); `None`
+/// when it is not all there.
+///
+/// # Errors
+/// When it takes more than four bytes.
+pub fn remaining_length(bytes: &[u8]) -> Result<Option<(usize, usize)>, PacketError> {
     let mut length = 0;
     for (index, byte) in bytes.iter().take(MAX_HEADER_BYTES - 1).enumerate() {
         length |= usize::from(byte & 0x7f) << (7 * index);

@@ -8,7 +8,7 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{client_of_connect, decode};
+pub use decode::{client_of_connect, decode, is_connect, remaining_length};
 pub use encode::{
     ConnectCode, PINGRESP, connack, connack_of_other_version, puback, pubcomp, pubrec, suback_refusing, unsuback,
 };
