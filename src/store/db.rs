@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sled::IVec;
+
 use crate::codec::{Decoder, Encoder};
 use crate::store::private_copy::PrivateCopy;
 use crate::store::{StoreError, lock, set_aside};
@@ -315,25 +317,49 @@ impl Table {
         Ok(Some(value))
     }
 
-    /// All keys that begin so, in their order.
+    /// All keys that begin so, in their order, for those who remove them: a part that cannot be read cannot be written to
+    /// either.
     pub(super) fn keys(&self, prefix: &[u8]) -> impl Iterator<Item = Result<Vec<u8>, StoreError>> + use<> {
         let end = Arc::clone(&self.end);
-        self.tree.scan_prefix(prefix).keys().map(move |key| Ok(end.checked(key)?.to_vec()))
+        self.tree.scan_prefix(prefix).keys().map(move |key| Ok(end.written(key)?.to_vec()))
     }
 
-    /// All keys and values, in the order of the keys. Ends behind the first error: sled would repeat it without end.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
-        let end = Arc::clone(&self.end);
-        let entries = self.tree.iter().map(move |entry| {
-            let (key, value) = end.read(entry)?;
-            Ok((key.to_vec(), value.to_vec()))
-        });
-        entries.scan(false, |ended, entry: Result<_, StoreError>| {
-            let goes_on = !*ended;
-            *ended = entry.is_err();
-            goes_on.then_some(entry)
-        })
+    /// All keys and values, in the order of the keys. A part that cannot be read is told of once, and left out.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Result<StoredEntry, StoreError>> + use<> {
+        let entry =
+            |end: &SledEnd, entry| end.read(entry).map(|(key, value): (IVec, IVec)| (key.to_vec(), value.to_vec()));
+        let (end, end_of_rest) = (Arc::clone(&self.end), Arc::clone(&self.end));
+        let rest = self.tree.iter().rev().map(move |found| entry(&end_of_rest, found));
+        around_damage(self.tree.iter().map(move |found| entry(&end, found)), rest)
     }
+}
+
+/// A key and its value.
+type StoredEntry = (Vec<u8>, Vec<u8>);
+
+/// Entries in the order of their keys. At the first part that cannot be read, which sled would meet again without end, those
+/// behind it are taken from the other end, as far as they reach.
+fn around_damage(
+    mut forward: impl Iterator<Item = Result<StoredEntry, StoreError>>,
+    backward: impl Iterator<Item = Result<StoredEntry, StoreError>>,
+) -> impl Iterator<Item = Result<StoredEntry, StoreError>> {
+    let mut backward = Some(backward);
+    let mut last = None;
+    let mut behind: Vec<StoredEntry> = Vec::new();
+    std::iter::from_fn(move || {
+        let Some(rest) = &mut backward else { return behind.pop().map(Ok) };
+        let entry = forward.next()?;
+        match &entry {
+            Ok((key, _)) => last = Some(key.clone()),
+            Err(StoreError::Damaged) => {
+                let is_behind = |(key, _): &StoredEntry| last.as_ref().is_none_or(|last| key > last);
+                behind = rest.map_while(Result::ok).take_while(is_behind).collect();
+                backward = None;
+            }
+            Err(_) => backward = None,
+        }
+        Some(entry)
+    })
 }
 
 fn part_key(key: &[u8], part: u16) -> Vec<u8> {
@@ -371,6 +397,25 @@ mod tests {
             drop(open(directory.path()).unwrap());
             assert_eq!(set_aside::list(directory.path()).unwrap().len(), 1);
         }
+    }
+
+    #[test]
+    fn entries_are_found_on_both_sides_of_a_part_that_cannot_be_read() {
+        let entry = |key: u8| Ok((vec![key], Vec::new()));
+        let damage = || Err(StoreError::Damaged);
+        let refused = || Err(StoreError::Database("no".to_owned()));
+        let keys = |forward: Vec<Result<StoredEntry, StoreError>>, backward: Vec<_>| {
+            let found = around_damage(forward.into_iter(), backward.into_iter());
+            found.map(|entry| entry.ok().map(|(key, _)| key[0])).collect::<Vec<_>>()
+        };
+        let whole = keys(vec![entry(1), entry(2)], vec![entry(2), entry(1)]);
+        assert_eq!(whole, [Some(1), Some(2)]);
+        let middle = keys(vec![entry(1), damage(), damage()], vec![entry(9), entry(8), damage(), entry(1)]);
+        assert_eq!(middle, [Some(1), None, Some(8), Some(9)]);
+        let met = keys(vec![entry(1), damage()], vec![entry(8), entry(1)]);
+        assert_eq!(met, [Some(1), None, Some(8)], "each once");
+        assert_eq!(keys(vec![damage(), damage()], vec![damage()]), [None]);
+        assert_eq!(keys(vec![entry(1), refused(), entry(2)], vec![entry(2)]), [Some(1), None]);
     }
 
     #[test]

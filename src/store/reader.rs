@@ -103,14 +103,26 @@ impl Reader {
     /// # Errors
     /// When the database refuses.
     pub fn held(&self) -> Result<Vec<(u64, Vec<Reading>)>, StoreError> {
+        let numbers = self.numbers()?;
         let mut held = Vec::new();
         for entry in self.tables.held.iter() {
             let Some((key, value)) = readable(entry)? else {
                 self.unreadable.add("held", &[], "some readings that waited for the clock");
-                break;
+                continue;
             };
             match (<[u8; 8]>::try_from(key.as_slice()), decode_readings(&value)) {
-                (Ok(number), Ok(readings)) => held.push((u64::from_be_bytes(number), readings)),
+                (Ok(number), Ok(mut readings)) => {
+                    let before = readings.len();
+                    readings.retain(|reading| reading.sensor.0 < numbers);
+                    if readings.len() < before {
+                        self.unreadable.add(
+                            "held",
+                            &key,
+                            "readings that waited for the clock, of sensors without a name",
+                        );
+                    }
+                    held.push((u64::from_be_bytes(number), readings));
+                }
                 (Ok(number), Err(Corrupt)) => {
                     self.unreadable.add("held", &key, "the readings of a commit that waited for the clock");
                     held.push((u64::from_be_bytes(number), Vec::new()));
@@ -415,6 +427,7 @@ impl Reader {
                             None => self.unreadable.add(name, &key, format!("number {number}")),
                         }
                     }
+                    break;
                 }
             }
         }
@@ -440,7 +453,7 @@ fn decode_subscriptions(bytes: &[u8]) -> Result<Vec<String>, Corrupt> {
     Ok(filters)
 }
 
-fn number_of(bytes: &[u8]) -> Option<u32> {
+pub(super) fn number_of(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.try_into().ok()?))
 }
 

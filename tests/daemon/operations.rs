@@ -152,10 +152,24 @@ fn a_store_that_will_not_fit_on_the_disk_is_warned_of() {
 }
 
 #[test]
-fn more_sensors_with_models_than_are_accepted_are_found_by_the_check() {
+fn more_sensors_with_models_than_are_accepted_are_warned_of_and_start() {
     let site = Site::new(&plant::settings().with("limits.sensors", "14"));
-    refuses(&site, CONFIGURATION, &["limits.sensors"]);
-    check_finds(&site, &["mistake: limits.sensors: 15 sensors have models, and 14 are accepted"]);
+    check_ends(&site, 0, &["warning: limits.sensors: 15 sensors have models, and 14 are accepted", "no mistakes"]);
+    site.start().stop();
+}
+
+#[test]
+fn what_is_damaged_beside_a_store_is_no_mistake_that_a_start_does_not_find() {
+    let site = Site::new(&plant::settings());
+    site.start().stop();
+    fs::write(site.path("store/format"), b"\xff\xff").unwrap();
+    check_ends(&site, 0, &["warning: store.directory: whether the store", "format is damaged", "no mistakes"]);
+    site.start().stop();
+    assert!(!check(&site).contains("whether the store"), "it is written anew");
+    fs::remove_file(site.path("store/lock")).unwrap();
+    fs::create_dir(site.path("store/lock")).unwrap();
+    refuses(&site, CONFIGURATION, &["store/lock is a folder, a link or a pipe", "remove it"]);
+    check_ends(&site, FAILURE, &["mistake: store.directory", "store/lock"]);
 }
 
 #[test]
