@@ -708,6 +708,14 @@ fn columns_of_sensors_that_no_route_can_name_are_warned_of() {
 }
 
 #[test]
+fn less_room_for_connections_than_two_packets_take_is_warned_of() {
+    let warned = |connections: &str| warned_of(&format!("[limits]\nconnections = \"{connections}\"\n{PLANT}"));
+    assert_eq!(warned("2 MiB"), [""; 0]);
+    let said = warned("1 MiB");
+    assert!(said[0].starts_with("limits.connections: two packets of 1 MiB (mqtt.listen.max_packet)"), "{said:?}");
+}
+
+#[test]
 fn misspelt_parts_of_the_log_are_warned_of() {
     let warned = |level: &str| warned_of(&format!("[log]\nlevel = \"{level}\"\n{PLANT}"));
     for (level, says) in [

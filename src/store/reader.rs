@@ -14,7 +14,10 @@
 //! | a session | the session: its client is told that there is none |
 //! | how far closing or scoring is | nothing: the ledger's newest run tells it |
 //! | how far a sink is | nothing: what is in the ledger is published again |
-//! | the journal's lateness | nothing: as much is assumed as the ring of windows is long |
+//! | the journal's lateness, and how many readings an interval kept | nothing: the most is assumed |
+//! | readings that wait for the clock | those that were stored together |
+//! | the subscriptions at a broker | nothing: those of removed routes are not taken back |
+//! | what the store was made with | nothing: its copy beside the database tells (`format.rs`) |
 //! | a record of the journal | its readings, see `journal.rs` |
 
 use std::time::Duration;
@@ -320,7 +323,7 @@ impl Reader {
     /// # Errors
     /// When the database refuses.
     pub fn subscriptions(&self) -> Result<Vec<String>, StoreError> {
-        let filters = match readable(self.tables.progress.get(SUBSCRIPTIONS_KEY))? {
+        let filters = match readable(self.tables.progress.get_parts(SUBSCRIPTIONS_KEY))? {
             Some(None) => return Ok(Vec::new()),
             bytes => bytes.flatten().and_then(|bytes| decode_subscriptions(&bytes).ok()),
         };

@@ -56,7 +56,8 @@ fn reopened(settings: &StoreSettings) -> (Store, Vec<Record>) {
 fn the_subscriptions_noted_last_are_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
-    for noted in [vec![], vec!["plant/+/+".to_owned(), "old/#".to_owned()], vec!["plant/+/+".to_owned()]] {
+    let many = (0..2_000).map(|number| format!("plant/of-a-name-that-is-long/{number}/+")).collect();
+    for noted in [vec![], vec!["plant/+/+".to_owned(), "old/#".to_owned()], many, vec!["plant/+/+".to_owned()]] {
         let (mut store, _) = reopened(&settings);
         store.writer.put_subscriptions(&noted).unwrap();
         store.writer.commit().unwrap();
