@@ -279,10 +279,12 @@ impl Table {
         Ok(())
     }
 
-    /// Removes all keys that begin so.
+    /// Removes all keys that begin so, or none of them if not all can be read.
     pub(super) fn remove_all(&self, prefix: &[u8]) -> Result<(), StoreError> {
-        for key in self.tree.scan_prefix(prefix).keys() {
-            self.end.written(key.and_then(|key| self.tree.remove(key)))?;
+        let keys = self.tree.scan_prefix(prefix).keys().map(|key| self.end.read(key));
+        let keys = keys.collect::<Result<Vec<_>, _>>()?;
+        for key in keys {
+            self.end.written(self.tree.remove(key))?;
         }
         Ok(())
     }

@@ -41,14 +41,17 @@ impl Store {
         if known.len() < max_sensors - max_sensors / 10 {
             return Ok(());
         }
-        let freed = self.reader.silent(&known)?;
-        for batch in freed.chunks(BATCH) {
-            batch.iter().try_for_each(|id| self.reader.free(*id))?;
+        let mut freed = 0_u64;
+        for batch in self.reader.silent(&known)?.chunks(BATCH) {
+            for sensor in batch {
+                // One with windows that cannot be read keeps its number: to give it away is not worth the store.
+                freed += u64::from(readable(self.reader.free(*sensor))?.is_some());
+            }
             self.reader.db.sync()?;
         }
-        if !freed.is_empty() {
-            metrics::SENSORS_FREED.add(freed.len() as u64);
-            let (known, freed) = (known.len(), freed.len());
+        if freed > 0 {
+            metrics::SENSORS_FREED.add(freed);
+            let known = known.len();
             tracing::info!(known, freed, "sensors that went silent are forgotten, as limits.sensors is nearly reached");
         }
         Ok(())
