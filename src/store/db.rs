@@ -151,8 +151,8 @@ impl Db {
             return Err(StoreError::None { directory: directory.to_owned() });
         }
         let copy = PrivateCopy::of(&directory.join("data"), directory)?;
-        if lock.is_none() && lock::is_in_use(directory) {
-            // Its first process began while the copy was made.
+        if lock.is_none() && lock::for_reading(directory)?.is_some() {
+            // Its first process began while the copy was made, and may have ended by now.
             return Err(StoreError::InUse { directory: directory.to_owned() });
         }
         drop(lock);

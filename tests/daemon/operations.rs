@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::daemon::Daemon;
+use crate::support::eventually;
 use crate::support::mosquitto::Mosquitto;
 use crate::support::plant;
 use crate::support::site::{Site, anomalyd};
@@ -170,6 +171,40 @@ fn what_is_damaged_beside_a_store_is_no_mistake_that_a_start_does_not_find() {
     fs::create_dir(site.path("store/lock")).unwrap();
     refuses(&site, CONFIGURATION, &["store/lock is a folder, a link or a pipe", "remove it"]);
     check_ends(&site, FAILURE, &["mistake: store.directory", "store/lock"]);
+}
+
+/// Starts a daemon under a bound on what it may open; its log, and what it may open by then.
+fn started_under(site: &Site, bound: &str) -> (String, String) {
+    let log = site.path("bound.log");
+    let mut daemon = Command::new("bash")
+        .args([
+            "-c",
+            &format!("ulimit {bound}; exec \"$@\""),
+            "bash",
+            env!("CARGO_BIN_EXE_anomalyd"),
+            "run",
+            "--config",
+        ])
+        .arg(site.config())
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let said = || fs::read_to_string(&log).unwrap();
+    eventually("ready", || said().contains("INFO ready").then_some(()));
+    let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.id())).unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    (said(), limits.lines().find(|line| line.starts_with("Max open files")).unwrap().to_owned())
+}
+
+#[test]
+fn devices_do_not_take_the_files_that_the_daemon_needs() {
+    let site = Site::new(&plant::settings().with("mqtt.listen.max_connections", "300"));
+    let (said, limits) = started_under(&site, "-Sn 200");
+    assert!(limits.contains(" 428 ") && !said.contains("max_connections"), "{limits}\n{said}");
+    let (said, limits) = started_under(&site, "-n 200");
+    assert!(limits.contains(" 200 ") && said.contains("mqtt.listen.max_connections"), "{limits}\n{said}");
+    assert!(said.contains("raise that to 428"), "{said}");
 }
 
 #[test]
