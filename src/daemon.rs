@@ -6,6 +6,7 @@
 //! configuration. Killing the process instead loses nothing that was acknowledged; it only leaves more to do at the next
 //! start.
 
+pub(crate) mod descriptors;
 pub(crate) mod running_configuration;
 pub(crate) mod settings;
 
@@ -203,6 +204,7 @@ impl Daemon {
     pub async fn start(config: &Config) -> Result<Self, DaemonError> {
         let mut settings = Settings::of(config);
         settings.log_in(config)?;
+        settings.listener.iter().for_each(|listener| descriptors::provide(listener.max_connections));
         let listener = settings.listener.clone().map(Listener::bind).transpose()?;
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
 

@@ -140,7 +140,7 @@ pub enum StartError {
     /// The folder.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// More models than sensors are accepted.
+    /// There are no more numbers for sensors.
     #[error("the models cannot all be put to work: {0}")]
     Directory(#[from] DirectoryFull),
 }

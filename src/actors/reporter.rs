@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
+
 use crate::actors::intake::Intake;
 use crate::actors::source::{CloseKind, SourceCounters};
 use crate::store::Reader;
@@ -53,8 +55,15 @@ const MODE: u32 = 0o644;
 
 async fn write(file: &Path, text: &str) -> io::Result<()> {
     let partial = file.with_extension("part");
-    tokio::fs::write(&partial, text).await?;
-    tokio::fs::set_permissions(&partial, Permissions::from_mode(MODE)).await?;
+    // Others may write to the folder too: a link or a pipe in its place is neither followed nor waited for.
+    match tokio::fs::remove_file(&partial).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut written = tokio::fs::File::create_new(&partial).await?;
+    written.write_all(text.as_bytes()).await?;
+    written.flush().await?;
+    written.set_permissions(Permissions::from_mode(MODE)).await?;
     tokio::fs::rename(&partial, file).await
 }
 
@@ -105,4 +114,28 @@ fn render(reported: &Reported) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_link_in_the_place_of_the_unfinished_file_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, partial, elsewhere] =
+            ["metrics.prom", "metrics.part", "elsewhere"].map(|name| folder.path().join(name));
+        fs::write(&elsewhere, "another's").unwrap();
+        symlink(&elsewhere, &partial).unwrap();
+        for _ in 0..2 {
+            write(&file, "ours").await.unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), "ours");
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, MODE);
+        }
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "another's");
+        assert!(!file.is_symlink() && !partial.exists());
+    }
 }

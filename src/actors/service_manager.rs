@@ -18,7 +18,7 @@ use crate::actors::scheduler::Scheduler;
 use crate::actors::supervisor::SensorSupervisor;
 use crate::run::{Run, RunState};
 use crate::schedule::Schedule;
-use crate::store::Reader;
+use crate::store::{Reader, StoreError};
 use crate::telemetry::metrics;
 use crate::time::{Clock, Timestamp};
 
@@ -161,6 +161,8 @@ impl Course {
                 tally.anomalies
             ),
             Ok(_) => "no run yet".to_owned(),
+            // It costs itself, and no more is to be done about it.
+            Err(StoreError::Damaged) => "the last run cannot be read".to_owned(),
             Err(error) => format!("the last run cannot be read: {error}"),
         }
     }

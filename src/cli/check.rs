@@ -333,9 +333,13 @@ fn check_models(settings: &Settings, findings: &mut Findings) -> (String, usize)
     }
     if checked.len() > settings.max_sensors {
         let sensors = checked.len();
-        findings.mistake(
+        findings.warn(
             "limits.sensors",
-            format!("{sensors} sensors have models, and {} are accepted", settings.max_sensors),
+            format!(
+                "{sensors} sensors have models, and {} are accepted: these are all taken in, and readings of sensors \
+                 without a model are rejected; raise it",
+                settings.max_sensors
+            ),
         );
     }
     (format!("{}, {proven} proven", count(usable, "usable model")), checked.len())

@@ -89,7 +89,10 @@ pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpE
                     let line = json!({ "received": received, "origin": reject.origin, "kind": reject.kind,
                         "reason": reject.reason, "excerpt": reject.excerpt });
                     writeln!(out, "{line}")?;
-                    counts.iter_mut().filter(|(kind, _)| *kind == reject.kind).for_each(|(_, count)| *count -= 1);
+                    counts
+                        .iter_mut()
+                        .filter(|(kind, _)| *kind == reject.kind)
+                        .for_each(|(_, count)| *count = count.saturating_sub(1));
                 }
                 for (kind, more) in counts.into_iter().filter(|(_, count)| *count > 0) {
                     writeln!(out, "{}", json!({ "kind": kind, "more_of_this_kind": more }))?;

@@ -172,6 +172,16 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
         );
         warn("mqtt.listen.address", advice);
     }
+    if let Some(listen) = &config.mqtt.listen
+        && listen.max_packet.bytes().saturating_mul(2) > config.limits.connections.bytes()
+    {
+        let advice = format!(
+            "two packets of {} (mqtt.listen.max_packet) have room in any case, which is more than {}; raise it, or make \
+             max_packet smaller",
+            listen.max_packet, config.limits.connections
+        );
+        warn("limits.connections", advice);
+    }
     if config.publish.files.is_none() && config.publish.mqtt.is_none() {
         let advice = "verdicts go nowhere: they are in the store, where anomalyd dump verdicts shows them; add \
                       [publish.files] or [publish.mqtt]";

@@ -145,6 +145,44 @@ fn the_manual_names_every_key_and_no_other() {
     assert_eq!(keys_documented(), known);
 }
 
+/// The shipped file, everything on, with another value under a key of a section.
+fn shipped_with(section: &str, key: &str, value: &str) -> String {
+    let mut at = String::new();
+    let lines = everything_on();
+    let lines = lines.lines().map(|line| {
+        if line.starts_with('[') {
+            at = line.trim_matches(['[', ']']).to_owned();
+        }
+        let is_meant = at == section && line.split_once(" = ").is_some_and(|(name, _)| name == key);
+        if is_meant { format!("{key} = {value}") } else { line.to_owned() }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_manual_gives_the_bounds_that_the_reader_has() {
+    let mut section = String::new();
+    let mut compared = 0;
+    for line in MANUAL.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            section = heading.split('`').nth(1).unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        }
+        let Some(row) = line.strip_prefix("| `") else { continue };
+        let columns: Vec<_> = row.split(" | ").collect();
+        let (key, bounds) = (columns[0].trim_end_matches('`'), columns[2].split(", `").next().unwrap());
+        let bounds = bounds.replace([',', '`'], "");
+        // How long a text is, and a bound that is another key, are rules of their own.
+        let Some((low, high)) = bounds.split_once(" to ").filter(|(_, high)| !high.contains(['x', 'c', 'l'])) else {
+            continue;
+        };
+        let said = parse(&shipped_with(&section, key, "{}")).unwrap_err().to_string().replace('"', "");
+        let accepted = format!("from {low} to {high}");
+        assert!(said.contains(&accepted), "{section}.{key}: the manual says {accepted}, and the reader:\n{said}");
+        compared += 1;
+    }
+    assert!(compared > 40, "only {compared} bounds are found in the manual");
+}
+
 #[test]
 fn the_recipes_of_the_manual_are_configurations() {
     let folder = folder_with_password();
@@ -667,6 +705,14 @@ fn columns_of_sensors_that_no_route_can_name_are_warned_of() {
     assert!(said[0].starts_with("features: \"a/b/c\" fits no sensor"), "{said:?}");
     let by_payload = "[[mqtt.route]]\ntopic = \"plant/{device}\"\nvalues = \"\"\n";
     assert_eq!(warned_of(&(features("*", "oil/temp.mean") + by_payload)), [""; 0], "keys may hold slashes");
+}
+
+#[test]
+fn less_room_for_connections_than_two_packets_take_is_warned_of() {
+    let warned = |connections: &str| warned_of(&format!("[limits]\nconnections = \"{connections}\"\n{PLANT}"));
+    assert_eq!(warned("2 MiB"), [""; 0]);
+    let said = warned("1 MiB");
+    assert!(said[0].starts_with("limits.connections: two packets of 1 MiB (mqtt.listen.max_packet)"), "{said:?}");
 }
 
 #[test]

@@ -3,26 +3,26 @@
 //! The daemon notes a digest of it in a file in its store's folder. The digest is of what the file means, without the
 //! password: another comment is no change, and nothing of a secret can be guessed from it.
 
-use std::fs;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
+use crate::store;
 
 const FILE: &str = "configuration";
 
 /// Notes what this process runs with. Without the note nobody is told of a change, and no more than that.
 pub(crate) fn note(directory: &Path, config: &Config) {
-    if let Err(error) = fs::write(directory.join(FILE), digest(config)) {
-        tracing::debug!("the digest of the configuration cannot be noted: {error}");
+    if let Err(error) = store::write_note(directory, FILE, &digest(config)) {
+        tracing::warn!("the digest of the configuration cannot be noted: {error}");
     }
 }
 
 /// Whether the daemon that has the store in this folder runs with another configuration than this. It does not if that
 /// cannot be told.
 pub(crate) fn is_another(directory: &Path, config: &Config) -> bool {
-    fs::read_to_string(directory.join(FILE)).is_ok_and(|noted| noted != digest(config))
+    store::read_note(directory, FILE).is_ok_and(|noted| noted != digest(config).as_bytes())
 }
 
 fn digest(config: &Config) -> String {

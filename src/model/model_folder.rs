@@ -142,6 +142,16 @@ impl Walk<'_> {
         fs::metadata(path).ok()
     }
 
+    /// As [`metadata`](Self::metadata), of a file that is looked for by its name.
+    fn named(&mut self, path: &Path) -> Option<Metadata> {
+        let metadata = fs::symlink_metadata(path).ok()?;
+        if !metadata.is_symlink() {
+            return Some(metadata);
+        }
+        self.links = FolderLinks::Some;
+        fs::metadata(path).ok()
+    }
+
     fn file(&mut self, path: PathBuf, metadata: Option<&Metadata>, numbers: FileHash) {
         let file = self.role_of(&path).map(|(role, sensor)| {
             let mut fingerprint = Fingerprint::default();
@@ -151,7 +161,7 @@ impl Walk<'_> {
                     fingerprint.add_model(hash);
                     fingerprint.add_beside(numbers);
                     let beside = expectation(&path);
-                    if let Ok(metadata) = fs::metadata(&beside) {
+                    if let Some(metadata) = self.named(&beside) {
                         fingerprint.add_beside(FileHash::of(&beside, Some(&metadata)));
                     }
                 }

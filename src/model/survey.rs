@@ -51,3 +51,27 @@ impl Survey {
         Ok(Self { fingerprints, scalers_alone, links })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn expected_answers_that_a_link_leads_to_are_elsewhere_too() {
+        let [folder, elsewhere] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let links = || {
+            let names = NameTemplates::default();
+            Survey::take(folder.path(), &names, 100, &|name| name, &mut |_| {}).unwrap().links
+        };
+        fs::write(folder.path().join("model_1_1"), "a model").unwrap();
+        let expected = folder.path().join("model_1_1.expect.csv");
+        fs::write(&expected, "x0,decision\n").unwrap();
+        assert_eq!(links(), FolderLinks::None);
+        fs::rename(&expected, elsewhere.path().join("answers")).unwrap();
+        symlink(elsewhere.path().join("answers"), &expected).unwrap();
+        assert_eq!(links(), FolderLinks::Some);
+    }
+}

@@ -106,8 +106,8 @@ impl HeldReadings {
         // What is stored already is not written again for one reading more.
         let key = match last {
             Some((key, length)) if self.changed.contains(&key) && length < Self::MAX_PIECE => key,
-            Some((key, _)) => key + 1,
-            None => self.changed.last().map_or(0, |key| key + 1),
+            Some((key, _)) => key.saturating_add(1),
+            None => self.changed.last().map_or(0, |key| key.saturating_add(1)),
         };
         let piece = self.pieces.entry(key).or_insert_with(|| HeldPiece { since: clock.instant, readings: Vec::new() });
         piece.readings.push(reading);

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::codec::{Decoder, Encoder};
 use crate::store::private_copy::PrivateCopy;
-use crate::store::{StoreError, lock, set_aside};
+use crate::store::{StoreError, key_search, lock, set_aside};
 use crate::telemetry::panics;
 
 /// A leaf holds up to 17 values and must stay below a quarter of a segment.
@@ -149,8 +149,8 @@ impl Db {
             return Err(StoreError::None { directory: directory.to_owned() });
         }
         let copy = PrivateCopy::of(&directory.join("data"), directory)?;
-        if lock.is_none() && lock::is_in_use(directory) {
-            // Its first process began while the copy was made.
+        if lock.is_none() && lock::for_reading(directory)?.is_some() {
+            // Its first process began while the copy was made, and may have ended by now.
             return Err(StoreError::InUse { directory: directory.to_owned() });
         }
         drop(lock);
@@ -261,7 +261,10 @@ impl Table {
 
     /// The last key.
     pub(super) fn last_key(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.end.read(self.tree.last())?.map(|(key, _)| key.to_vec()))
+        key_search::last(|from| {
+            let first = self.end.read(self.tree.range(from..).next().transpose())?;
+            Ok(first.map(|(key, _)| key.to_vec()))
+        })
     }
 
     /// Writes a value, which is not durable before the next [`Db::sync`].
@@ -277,10 +280,12 @@ impl Table {
         Ok(())
     }
 
-    /// Removes all keys that begin so.
+    /// Removes all keys that begin so, or none of them if not all can be read.
     pub(super) fn remove_all(&self, prefix: &[u8]) -> Result<(), StoreError> {
-        for key in self.tree.scan_prefix(prefix).keys() {
-            self.end.written(key.and_then(|key| self.tree.remove(key)))?;
+        let keys = self.tree.scan_prefix(prefix).keys().map(|key| self.end.read(key));
+        let keys = keys.collect::<Result<Vec<_>, _>>()?;
+        for key in keys {
+            self.end.written(self.tree.remove(key))?;
         }
         Ok(())
     }
@@ -315,25 +320,42 @@ impl Table {
         Ok(Some(value))
     }
 
-    /// All keys that begin so, in their order.
+    /// All keys that begin so, in their order, for those who remove them: a part that cannot be read cannot be written to
+    /// either.
     pub(super) fn keys(&self, prefix: &[u8]) -> impl Iterator<Item = Result<Vec<u8>, StoreError>> + use<> {
         let end = Arc::clone(&self.end);
-        self.tree.scan_prefix(prefix).keys().map(move |key| Ok(end.checked(key)?.to_vec()))
+        self.tree.scan_prefix(prefix).keys().map(move |key| Ok(end.written(key)?.to_vec()))
     }
 
-    /// All keys and values, in the order of the keys. Ends behind the first error: sled would repeat it without end.
+    /// All keys and values, in the order of the keys. A part that cannot be read is told of once, and left out.
     pub(super) fn iter(&self) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
-        let end = Arc::clone(&self.end);
-        let entries = self.tree.iter().map(move |entry| {
-            let (key, value) = end.read(entry)?;
-            Ok((key.to_vec(), value.to_vec()))
-        });
-        entries.scan(false, |ended, entry: Result<_, StoreError>| {
-            let goes_on = !*ended;
-            *ended = entry.is_err();
-            goes_on.then_some(entry)
+        let (tree, end) = (self.tree.clone(), Arc::clone(&self.end));
+        around_damage(move |from| {
+            let end = Arc::clone(&end);
+            tree.range(from..).map(move |found| end.read(found).map(|(key, value)| (key.to_vec(), value.to_vec())))
         })
     }
+}
+
+/// Entries in the order of their keys, of which `entries_from` gives those from a key on. At a part that cannot be read, which
+/// sled would meet again without end, it goes on behind that; any other error is the last.
+fn around_damage<E: Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>>>(
+    entries_from: impl Fn(Vec<u8>) -> E,
+) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> {
+    let mut entries = Some(entries_from(Vec::new()));
+    let mut before = Vec::new();
+    std::iter::from_fn(move || {
+        let entry = entries.as_mut()?.next()?;
+        match &entry {
+            Ok((key, _)) => before.clone_from(key),
+            Err(StoreError::Damaged) => {
+                let can_be_read = |from: &[u8]| !matches!(entries_from(from.to_vec()).next(), Some(Err(_)));
+                entries = key_search::behind_damage(&before, can_be_read).map(&entries_from);
+            }
+            Err(_) => entries = None,
+        }
+        Some(entry)
+    })
 }
 
 fn part_key(key: &[u8], part: u16) -> Vec<u8> {
@@ -371,6 +393,25 @@ mod tests {
             drop(open(directory.path()).unwrap());
             assert_eq!(set_aside::list(directory.path()).unwrap().len(), 1);
         }
+    }
+
+    #[test]
+    fn entries_are_found_around_parts_that_cannot_be_read() {
+        let keys = |damaged: &'static [u8]| {
+            let entry = move |key: u8| {
+                if damaged.contains(&key) { Err(StoreError::Damaged) } else { Ok((vec![key], Vec::new())) }
+            };
+            let found = around_damage(move |from| (from.first().copied().unwrap_or(0)..9).map(entry));
+            found.map(|entry| entry.ok().map(|(key, _)| key[0])).collect::<Vec<_>>()
+        };
+        let whole = (0..9).map(Some).collect::<Vec<_>>();
+        assert_eq!(keys(&[]), whole);
+        assert_eq!(keys(&[0, 1]), [&[None], &whole[2..]].concat());
+        assert_eq!(keys(&[3, 4, 7]), [&whole[..3], &[None], &whole[5..7], &[None], &whole[8..]].concat());
+        assert_eq!(keys(&[7, 8]), [&whole[..7], &[None]].concat());
+        let refused =
+            around_damage(|_| [Err(StoreError::Database("no".to_owned())), Ok((vec![1], Vec::new()))].into_iter());
+        assert_eq!(refused.count(), 1, "what is no damage ends it");
     }
 
     #[test]

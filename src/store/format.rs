@@ -1,76 +1,89 @@
 //! What a store was made with: its format, how it cuts time, and the sizes of its rings. It can be opened with no other.
 //!
 //! The record is in the database. A copy of it stands in a file beside the database, so that somebody who may not open the
-//! database, because he only looks or because a daemon has it open, can tell whether settings fit.
+//! database, because he only looks or because a daemon has it open, can tell whether settings fit. Each stands in for the
+//! other that is damaged.
 
-use std::fs;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io;
 
 use crate::codec::{Decoder, Encoder};
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
-use crate::store::{StoreError, StoreSettings};
+use crate::store::reader::readable;
+use crate::store::{StoreError, StoreSettings, side_file};
 
 pub(super) const FORMAT: u64 = 1;
 pub(super) const KEY: &[u8] = b"format";
 const FILE: &str = "format";
 
 /// What can be told of a store without opening it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoreFit {
     /// There is none: one will be made.
     NoStore,
     /// It was made with these settings.
     Fits,
-    /// It has no file that says so: an earlier version opened it last.
-    Unknown,
+    /// The file that says so is not there or cannot be read, which keeps no start from telling.
+    Unknown {
+        /// Why it is not known.
+        reason: String,
+    },
 }
 
 /// Tells whether a store opens with these settings. Opens nothing, and writes nothing.
 ///
 /// # Errors
-/// When it was made with others, or what says so cannot be read.
+/// When it was made with others.
 pub fn fit(settings: &StoreSettings) -> Result<StoreFit, StoreError> {
     let directory = &settings.directory;
-    let unusable = |problem| StoreError::Directory { directory: directory.clone(), problem };
     if !Db::exists(directory) {
         return Ok(StoreFit::NoStore);
     }
-    match fs::read(directory.join(FILE)) {
-        Ok(record) => compare(&record, settings).map(|()| StoreFit::Fits),
-        Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(StoreFit::Unknown),
-        Err(problem) => Err(unusable(problem)),
+    let path = directory.join(FILE);
+    let unknown = |reason| Ok(StoreFit::Unknown { reason });
+    match side_file::read(&path).map(|record| compare(&record, settings)) {
+        Ok(Ok(())) => Ok(StoreFit::Fits),
+        Ok(Err(StoreError::Damaged)) => unknown(format!("{} is damaged", path.display())),
+        Ok(Err(other)) => Err(other),
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => unknown("an earlier version wrote it".to_owned()),
+        Err(problem) => unknown(format!("{} cannot be read: {problem}", path.display())),
     }
 }
 
 /// Holds an open database against the settings, or notes them in a new one.
 pub(super) fn check(progress: &Table, settings: &StoreSettings) -> Result<(), StoreError> {
-    if let Some(record) = progress.get(KEY)? {
-        compare(&record, settings)
-    } else {
-        progress.put(KEY, &record(settings))
+    let stored = readable(progress.get(KEY))?;
+    match &stored {
+        Some(Some(record)) => match compare(record, settings) {
+            Err(StoreError::Damaged) => {}
+            compared => return compared,
+        },
+        Some(None) if progress.last_key()?.is_none() => return progress.put(KEY, &record(settings)),
+        Some(None) | None => {}
     }
+    // The entry is lost or damaged. It is no reason to give up what stands beside it.
+    let copy = side_file::read(&settings.directory.join(FILE)).map(|copy| compare(&copy, settings));
+    match copy {
+        Ok(Ok(())) => {}
+        Ok(Err(other)) if !matches!(other, StoreError::Damaged) => return Err(other),
+        // Without its copy, one that is not there is taken for one of these settings.
+        _ if stored == Some(None) => {}
+        _ => return Err(StoreError::Damaged),
+    }
+    tracing::warn!("the entry of the store that says what it was made with was lost, and is written anew");
+    progress.put(KEY, &record(settings))
 }
 
-/// Writes the copy beside the database, if it is not there.
-pub(super) fn keep_copy(settings: &StoreSettings) -> Result<(), StoreError> {
-    let directory = &settings.directory;
-    let (path, record) = (directory.join(FILE), record(settings));
-    if fs::read(&path).is_ok_and(|kept| kept == record) {
-        return Ok(());
+/// Writes the copy beside the database, if it is not there. Without it the store works as well.
+pub(super) fn keep_copy(settings: &StoreSettings) {
+    let (path, record) = (settings.directory.join(FILE), record(settings));
+    if side_file::read(&path).is_ok_and(|kept| kept == record) {
+        return;
     }
-    write_whole(directory, &path, &record)
-        .map_err(|problem| StoreError::Directory { directory: directory.clone(), problem })
-}
-
-/// Under another name first: a copy that is cut short would be taken for damage.
-fn write_whole(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    if let Err(problem) = side_file::write(&path, &record) {
+        let path = path.display();
+        tracing::warn!("what the store was made with cannot be noted in {path}, which anomalyd check reads: {problem}");
+    }
 }
 
 fn record(settings: &StoreSettings) -> Vec<u8> {

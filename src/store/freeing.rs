@@ -11,9 +11,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::sensor::{NumberedSensor, SensorId};
-use crate::store::journal::decode;
+use crate::store::journal::{decode, decode_readings};
 use crate::store::keys::ring_slot;
-use crate::store::reader::{decode_head, readable};
+use crate::store::reader::{decode_head, number_of, readable};
 use crate::store::{ChunkId, Progress, Reader, Record, Store, StoreError, verdicts};
 use crate::telemetry::metrics;
 
@@ -41,14 +41,17 @@ impl Store {
         if known.len() < max_sensors - max_sensors / 10 {
             return Ok(());
         }
-        let freed = self.reader.silent(&known)?;
-        for batch in freed.chunks(BATCH) {
-            batch.iter().try_for_each(|id| self.reader.free(*id))?;
+        let mut freed = 0_u64;
+        for batch in self.reader.silent(&known)?.chunks(BATCH) {
+            for sensor in batch {
+                // One with windows that cannot be read keeps its number: to give it away is not worth the store.
+                freed += u64::from(readable(self.reader.free(*sensor))?.is_some());
+            }
             self.reader.db.sync()?;
         }
-        if !freed.is_empty() {
-            metrics::SENSORS_FREED.add(freed.len() as u64);
-            let (known, freed) = (known.len(), freed.len());
+        if freed > 0 {
+            metrics::SENSORS_FREED.add(freed);
+            let known = known.len();
             tracing::info!(known, freed, "sensors that went silent are forgotten, as limits.sensors is nearly reached");
         }
         Ok(())
@@ -92,16 +95,14 @@ impl Reader {
     fn speaking(&self) -> Result<Option<HashSet<SensorId>>, StoreError> {
         let Some(closed) = self.progress(Progress::Closed)? else { return Ok(None) };
         let oldest_kept = closed - self.settings.cut.window().times(i64::from(self.settings.windows));
-        let unreadable = self.unreadable.len();
         let mut speaking = HashSet::new();
-        for (number, head) in self.entries("heads", &self.tables.heads, self.numbers()?)? {
-            let sensor = SensorId(number);
+        for entry in self.tables.heads.iter() {
+            let Some((key, head)) = readable(entry)? else { return Ok(None) };
+            // Nobody's.
+            let Some(sensor) = number_of(&key).map(SensorId) else { continue };
             if !decode_head(sensor, &head).is_ok_and(|head| head.closed <= oldest_kept) {
                 speaking.insert(sensor);
             }
-        }
-        if self.unreadable.len() > unreadable {
-            return Ok(None);
         }
         for entry in self.tables.journal.iter() {
             match readable(entry)?.and_then(|(_, record)| decode(&record).ok()) {
@@ -110,11 +111,12 @@ impl Reader {
                 None => return Ok(None),
             }
         }
-        let held = self.held()?;
-        if self.unreadable.len() > unreadable {
-            return Ok(None);
+        for entry in self.tables.held.iter() {
+            match readable(entry)?.and_then(|(_, readings)| decode_readings(&readings).ok()) {
+                Some(readings) => speaking.extend(readings.iter().map(|reading| reading.sensor)),
+                None => return Ok(None),
+            }
         }
-        speaking.extend(held.into_iter().flat_map(|(_, readings)| readings).map(|reading| reading.sensor));
         Ok(Some(speaking))
     }
 

@@ -53,10 +53,10 @@ impl Journal {
     pub(super) fn replay(&mut self, numbers: u32, mut each: impl FnMut(Record)) -> Result<(), StoreError> {
         for entry in self.table.iter() {
             let Some((key, value)) = readable(entry)? else {
-                // Nobody knows how many there are behind it: new ones are numbered far beyond.
-                self.unreadable.add("journal", &[], "readings from some record of the journal on");
+                // If none can be read behind it, nobody knows how many there are: new ones are numbered far beyond.
+                self.unreadable.add("journal", &[], "readings in a part of the journal");
                 self.next = self.next.saturating_add(1 << 32);
-                break;
+                continue;
             };
             let Ok(number) = <[u8; 8]>::try_from(&key[..]).map(u64::from_be_bytes) else {
                 self.unreadable.add("journal", &key, "a record of the journal");

@@ -28,9 +28,7 @@ pub(super) fn behind_damage(after: &[u8], mut can_be_read_from: impl FnMut(&[u8]
 ///
 /// # Errors
 /// That of `first_from`.
-pub(super) fn last<E>(
-    mut first_from: impl FnMut(&[u8]) -> Result<Option<Vec<u8>>, E>,
-) -> Result<Option<Vec<u8>>, E> {
+pub(super) fn last<E>(mut first_from: impl FnMut(&[u8]) -> Result<Option<Vec<u8>>, E>) -> Result<Option<Vec<u8>>, E> {
     let Some(mut last) = first_from(&[])? else { return Ok(None) };
     let mut beyond = u128::MAX;
     while let low = number(&last)

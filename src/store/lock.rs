@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{Flock, FlockType, Pid, fcntl_getlk};
 
-use crate::store::StoreError;
+use crate::store::{StoreError, side_file};
 
 const FILE: &str = "lock";
 /// How long a start waits for commands that copy the store.
@@ -25,14 +25,18 @@ pub(super) fn for_writing(directory: &Path) -> Result<File, StoreError> {
     let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
     fs::create_dir_all(directory).map_err(in_directory)?;
     let path = directory.join(FILE);
-    let mut file = File::options().create(true).truncate(false).write(true).open(path).map_err(in_directory)?;
+    let options = &mut File::options();
+    let mut file = side_file::open(&path, options.create(true).truncate(false).write(true)).map_err(in_directory)?;
     let deadline = Instant::now() + READERS_PATIENCE;
     for round in 0_u64.. {
         match file.try_lock() {
             Ok(()) => break,
             // Another writer excludes readers, and readers do not exclude each other.
-            Err(TryLockError::WouldBlock) if file.try_lock_shared().is_ok() && Instant::now() < deadline => {
+            Err(TryLockError::WouldBlock) if file.try_lock_shared().is_ok() => {
                 file.unlock().map_err(in_directory)?;
+                if Instant::now() >= deadline {
+                    return Err(StoreError::BeingCopied { directory: directory.to_owned() });
+                }
                 if round == 0 {
                     tracing::info!("a command is copying the store to read it; the start waits for it");
                 }
@@ -50,7 +54,7 @@ pub(super) fn for_writing(directory: &Path) -> Result<File, StoreError> {
 /// locked it, as in a folder that was copied without its lock.
 pub(super) fn for_reading(directory: &Path) -> Result<Option<File>, StoreError> {
     let unreadable = |problem| StoreError::Unreadable { directory: directory.to_owned(), problem };
-    let file = match File::open(directory.join(FILE)) {
+    let file = match side_file::open(&directory.join(FILE), File::options().read(true)) {
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file.map_err(unreadable)?,
     };
@@ -77,7 +81,7 @@ pub(super) fn take_signals(lock: &File) {
 
 /// The process that takes signals for the store in a folder.
 pub(super) fn signalled(directory: &Path) -> io::Result<Option<Pid>> {
-    let lock = match File::open(directory.join(FILE)) {
+    let lock = match side_file::open(&directory.join(FILE), File::options().read(true)) {
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(None),
         lock => lock?,
     };

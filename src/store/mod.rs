@@ -31,6 +31,7 @@ mod reader;
 mod rejects;
 mod runs;
 mod set_aside;
+mod side_file;
 mod unreadable;
 mod verdicts;
 mod writer;
@@ -103,6 +104,22 @@ pub fn files_there(directory: &Path) -> Vec<PathBuf> {
     files.filter(|file| file.exists()).collect()
 }
 
+/// Whether what has the names of the store's files are files. Opens them, and no more.
+///
+/// # Errors
+/// When one of them is something else, which a start refuses.
+pub fn usable(directory: &Path) -> Result<(), StoreError> {
+    for file in ["lock", "data/conf", "data/db"] {
+        match side_file::open(&directory.join(file), File::options().read(true)) {
+            Err(problem) if problem.kind() == io::ErrorKind::InvalidInput => {
+                return Err(StoreError::Directory { directory: directory.to_owned(), problem });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -117,6 +134,12 @@ pub enum StoreError {
     /// Another process has the store open.
     #[error("the store {} is in use by another anomalyd; stop that one first, or give this one its own store.directory", directory.display())]
     InUse {
+        /// The folder.
+        directory: PathBuf,
+    },
+    /// Commands that read it go on copying it.
+    #[error("the store {} is being copied by a command that reads it (anomalyd dump), and no longer waited for; let that one end, and start again", directory.display())]
+    BeingCopied {
         /// The folder.
         directory: PathBuf,
     },
@@ -217,17 +240,18 @@ pub enum StoreError {
 impl StoreError {
     /// Whether it lasts until a setting is changed, or what it names: another start ends in the same way.
     pub fn is_lasting(&self) -> bool {
-        use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+        use io::ErrorKind::{InvalidInput, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
         match self {
             Self::OtherCut { .. } | Self::OtherRing { .. } | Self::OtherFormat { .. } | Self::DamagedAgain { .. } => {
                 true
             }
             Self::Directory { problem, .. } => {
-                matches!(problem.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem)
+                matches!(problem.kind(), InvalidInput | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
             }
             // A store that is missing, in use, damaged, another user's or on a bad disk is not a matter of settings.
             Self::InUse { .. }
             | Self::Unreadable { .. }
+            | Self::BeingCopied { .. }
             | Self::None { .. }
             | Self::NoRoom { .. }
             | Self::NotCopied { .. }
@@ -311,6 +335,22 @@ pub fn set_aside(directory: &Path) -> io::Result<Vec<SetAside>> {
     set_aside::list(directory)
 }
 
+/// A note of a few words beside a store, as it was written last.
+///
+/// # Errors
+/// When there is none, or what has its name is not one.
+pub fn read_note(directory: &Path, name: &str) -> io::Result<Vec<u8>> {
+    side_file::read(&directory.join(name))
+}
+
+/// Writes a note beside a store, in the place of the one before.
+///
+/// # Errors
+/// When the system refuses.
+pub fn write_note(directory: &Path, name: &str, text: &str) -> io::Result<()> {
+    side_file::write(&directory.join(name), text.as_bytes())
+}
+
 /// The process that takes signals for the store in a folder, if there is one.
 ///
 /// # Errors
@@ -331,6 +371,8 @@ impl Store {
     /// When the folder cannot be used, another process has it, or it was made with other settings.
     pub fn open(settings: StoreSettings) -> Result<Self, StoreError> {
         let directory = settings.directory.clone();
+        // The database would wait for the other end of a pipe.
+        usable(&directory)?;
         let lock = Arc::new(lock::for_writing(&directory)?);
         match Self::open_locked(settings.clone(), Arc::clone(&lock)) {
             Err(StoreError::Damaged) => {
@@ -345,7 +387,7 @@ impl Store {
         let db = Db::open(&settings.directory, settings.cache_bytes, lock)?;
         let tables = Tables::of(&db)?;
         format::check(&tables.progress, &settings)?;
-        format::keep_copy(&settings)?;
+        format::keep_copy(&settings);
         let unreadable = UnreadableEntries::default();
         let journal = Journal::new(tables.journal.clone(), unreadable.clone());
         let rejects = RejectRing::open(tables.rejects.clone(), settings.reject_blocks)?;

@@ -6,28 +6,40 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{fstatvfs, ioctl_ficlone};
+use rustix::process::geteuid;
 use tempfile::TempDir;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, side_file};
 
 /// Room that must be left for what sled writes into its copy.
 const MARGIN_BYTES: u64 = 16 << 20;
 
+/// What the names of folders with copies begin with.
+const PREFIX: &str = "anomalyd-copy-";
+/// The file in such a folder that is locked as long as somebody copies.
+const LOCK: &str = "copy.lock";
+
 /// A folder with copies, which is removed when this is dropped.
 pub(super) struct PrivateCopy {
     folder: TempDir,
+    /// Lets others tell that this copy is no leftover.
+    _lock: File,
 }
 
 impl PrivateCopy {
     /// Copies the database in `data`, to which nobody may be writing. `directory` is the store's, for errors.
     pub(super) fn of(data: &Path, directory: &Path) -> Result<Self, StoreError> {
         let beneath = temporary_folder();
-        let folder = tempfile::Builder::new().prefix("anomalyd-").tempdir_in(&beneath);
+        remove_leftovers(&beneath);
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&beneath);
         let not_copied = |problem| StoreError::NotCopied { folder: beneath.clone(), problem };
         let folder = folder.map_err(not_copied)?;
+        let lock = File::create_new(folder.path().join(LOCK)).map_err(not_copied)?;
+        lock.lock().map_err(not_copied)?;
         let unreadable = |problem| StoreError::Unreadable { directory: directory.to_owned(), problem };
         let files = files(data).map_err(unreadable)?;
         let mut needed = MARGIN_BYTES;
@@ -59,11 +71,30 @@ impl PrivateCopy {
             }
             needed -= length;
         }
-        Ok(Self { folder })
+        Ok(Self { folder, _lock: lock })
     }
 
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
+    }
+}
+
+/// Removes the copies of commands that were killed while they copied. Each may be as large as the store.
+fn remove_leftovers(beneath: &Path) {
+    for entry in fs::read_dir(beneath).into_iter().flatten().flatten() {
+        let is_copy = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        // Anybody may put a folder of this name where temporary files are.
+        let is_ours = |entry: &fs::DirEntry| {
+            entry.metadata().is_ok_and(|folder| folder.is_dir() && folder.uid() == geteuid().as_raw())
+        };
+        if is_copy
+            && is_ours(&entry)
+            && let Ok(lock) = side_file::open(&entry.path().join(LOCK), File::options().read(true))
+            && lock.try_lock().is_ok()
+        {
+            // What cannot be removed now is tried again by the next.
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -92,4 +123,24 @@ fn files(data: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_that_a_kill_left_is_removed_and_one_in_the_making_is_not() {
+        let beneath = tempfile::tempdir().unwrap();
+        let [left, in_the_making, other] =
+            ["anomalyd-copy-a", "anomalyd-copy-b", "somebody-else-s"].map(|name| beneath.path().join(name));
+        for folder in [&left, &in_the_making, &other] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("db"), "a store").unwrap();
+        }
+        let locks = [&left, &in_the_making, &other].map(|folder| File::create_new(folder.join(LOCK)).unwrap());
+        locks[1].lock().unwrap();
+        remove_leftovers(beneath.path());
+        assert_eq!([left.exists(), in_the_making.exists(), other.exists()], [false, true, true]);
+    }
 }

@@ -14,7 +14,10 @@
 //! | a session | the session: its client is told that there is none |
 //! | how far closing or scoring is | nothing: the ledger's newest run tells it |
 //! | how far a sink is | nothing: what is in the ledger is published again |
-//! | the journal's lateness | nothing: as much is assumed as the ring of windows is long |
+//! | the journal's lateness, and how many readings an interval kept | nothing: the most is assumed |
+//! | readings that wait for the clock | those that were stored together |
+//! | the subscriptions at a broker | nothing: those of removed routes are not taken back |
+//! | what the store was made with | nothing: its copy beside the database tells (`format.rs`) |
 //! | a record of the journal | its readings, see `journal.rs` |
 
 use std::time::Duration;
@@ -103,14 +106,26 @@ impl Reader {
     /// # Errors
     /// When the database refuses.
     pub fn held(&self) -> Result<Vec<(u64, Vec<Reading>)>, StoreError> {
+        let numbers = self.numbers()?;
         let mut held = Vec::new();
         for entry in self.tables.held.iter() {
             let Some((key, value)) = readable(entry)? else {
                 self.unreadable.add("held", &[], "some readings that waited for the clock");
-                break;
+                continue;
             };
             match (<[u8; 8]>::try_from(key.as_slice()), decode_readings(&value)) {
-                (Ok(number), Ok(readings)) => held.push((u64::from_be_bytes(number), readings)),
+                (Ok(number), Ok(mut readings)) => {
+                    let before = readings.len();
+                    readings.retain(|reading| reading.sensor.0 < numbers);
+                    if readings.len() < before {
+                        self.unreadable.add(
+                            "held",
+                            &key,
+                            "readings that waited for the clock, of sensors without a name",
+                        );
+                    }
+                    held.push((u64::from_be_bytes(number), readings));
+                }
                 (Ok(number), Err(Corrupt)) => {
                     self.unreadable.add("held", &key, "the readings of a commit that waited for the clock");
                     held.push((u64::from_be_bytes(number), Vec::new()));
@@ -308,7 +323,7 @@ impl Reader {
     /// # Errors
     /// When the database refuses.
     pub fn subscriptions(&self) -> Result<Vec<String>, StoreError> {
-        let filters = match readable(self.tables.progress.get(SUBSCRIPTIONS_KEY))? {
+        let filters = match readable(self.tables.progress.get_parts(SUBSCRIPTIONS_KEY))? {
             Some(None) => return Ok(Vec::new()),
             bytes => bytes.flatten().and_then(|bytes| decode_subscriptions(&bytes).ok()),
         };
@@ -415,6 +430,7 @@ impl Reader {
                             None => self.unreadable.add(name, &key, format!("number {number}")),
                         }
                     }
+                    break;
                 }
             }
         }
@@ -440,7 +456,7 @@ fn decode_subscriptions(bytes: &[u8]) -> Result<Vec<String>, Corrupt> {
     Ok(filters)
 }
 
-fn number_of(bytes: &[u8]) -> Option<u32> {
+pub(super) fn number_of(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.try_into().ok()?))
 }
 

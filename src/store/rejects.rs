@@ -42,8 +42,9 @@ impl RejectRing {
     pub(super) fn open(table: Table, slots: u32) -> Result<Self, StoreError> {
         let mut next = 0;
         for block in blocks(&table, slots)? {
-            // A block that a crash cut short is overwritten when its turn comes.
-            next = next.max(Decoder::new(&block).unsigned().map_or(0, |number| number + 1));
+            // A block that a crash cut short is overwritten when its turn comes. No number comes near the last one.
+            let number = Decoder::new(&block).unsigned().ok().filter(|number| *number < u64::MAX / 2);
+            next = next.max(number.map_or(0, |number| number + 1));
         }
         Ok(Self { table, slots: u64::from(slots.max(1)), next })
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::store::StoreError;
+use crate::store::{StoreError, side_file};
 use crate::time::Timestamp;
 
 const PREFIX: &str = "damaged-";
@@ -86,7 +86,7 @@ pub(super) fn set_aside(data: &Path, directory: &Path, reason: &str) -> Result<(
 
 /// Notes that a database is damaged, so that the next start sets it aside. While it is open it cannot be.
 pub(super) fn condemn(directory: &Path, reason: &str) {
-    if let Err(problem) = fs::write(directory.join(CONDEMNED), reason) {
+    if let Err(problem) = side_file::write(&directory.join(CONDEMNED), reason.as_bytes()) {
         tracing::error!("it cannot be noted for the next start that the store is damaged: {problem}");
     }
 }
@@ -95,8 +95,13 @@ pub(super) fn condemn(directory: &Path, reason: &str) {
 pub(super) fn set_condemned_aside(data: &Path, directory: &Path) -> Result<(), StoreError> {
     let note = directory.join(CONDEMNED);
     let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
-    match fs::read(&note) {
+    match side_file::read(&note) {
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // It is no note of ours.
+        Err(problem) if matches!(problem.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+            tracing::warn!("{problem}");
+            return Ok(());
+        }
         reason => {
             let reason = reason.map_err(in_directory)?;
             if data.try_exists().map_err(in_directory)? {

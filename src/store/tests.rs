@@ -56,7 +56,8 @@ fn reopened(settings: &StoreSettings) -> (Store, Vec<Record>) {
 fn the_subscriptions_noted_last_are_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
-    for noted in [vec![], vec!["plant/+/+".to_owned(), "old/#".to_owned()], vec!["plant/+/+".to_owned()]] {
+    let many = (0..2_000).map(|number| format!("plant/of-a-name-that-is-long/{number}/+")).collect();
+    for noted in [vec![], vec!["plant/+/+".to_owned(), "old/#".to_owned()], many, vec!["plant/+/+".to_owned()]] {
         let (mut store, _) = reopened(&settings);
         store.writer.put_subscriptions(&noted).unwrap();
         store.writer.commit().unwrap();
@@ -372,11 +373,117 @@ fn a_store_that_does_not_say_what_it_was_made_with_is_set_aside_by_a_start_alone
     damage(&store, |tables| &tables.progress, format::KEY);
     store.writer.commit().unwrap();
     drop(store);
+    std::fs::remove_file(directory.path().join("format")).unwrap();
     assert!(matches!(read(settings.clone()), Err(StoreError::DamagedStore { .. })));
     assert_eq!(set_aside(directory.path()).unwrap(), []);
     let (store, _) = reopened(&settings);
     assert_eq!(store.reader.sensors().unwrap(), []);
     assert_eq!(set_aside(directory.path()).unwrap().len(), 1);
+}
+
+#[test]
+fn what_a_store_was_made_with_is_known_as_long_as_the_entry_or_its_copy_can_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    store.writer.add_sensors(&[(SensorId(0), name("a"))]).unwrap();
+    store.writer.commit().unwrap();
+    let other = StoreSettings { windows: 5, ..settings.clone() };
+    for damaged in [true, false] {
+        match damaged {
+            true => damage(&store, |tables| &tables.progress, format::KEY),
+            false => store.reader.tables.progress.remove(format::KEY).unwrap(),
+        }
+        store.reader.db.sync().unwrap();
+        drop(store);
+        assert!(read(settings.clone()).is_ok());
+        assert!(matches!(Store::open(other.clone()), Err(StoreError::OtherRing { .. })), "nothing is misread");
+        store = reopened(&settings).0;
+        assert_eq!(store.reader.sensors().unwrap(), [named("a")]);
+    }
+    drop(store);
+
+    let copy = directory.path().join("format");
+    side_file::tests::each_in_its_place(&copy, |kind| {
+        assert!(matches!(fit(&settings), Ok(StoreFit::Unknown { .. })), "{kind}");
+        drop(reopened(&settings));
+        assert_eq!(fit(&settings).unwrap() == StoreFit::Fits, kind != "folder", "{kind}");
+    });
+    std::fs::write(&copy, b"\xff\xff").unwrap();
+    assert!(matches!(fit(&settings), Ok(StoreFit::Unknown { .. })), "it is no word on the store itself");
+    drop(reopened(&settings));
+    assert_eq!(set_aside(directory.path()).unwrap(), []);
+}
+
+#[test]
+fn whatever_stands_in_the_place_of_a_file_beside_the_store_is_neither_waited_for_nor_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    drop(reopened(&settings));
+    side_file::tests::each_in_its_place(&directory.path().join("lock"), |kind| {
+        let is_file = ["huge", "empty"].contains(&kind);
+        assert_eq!(read(settings.clone()).is_ok(), is_file, "{kind}");
+        assert!(!is_in_use(directory.path()) && !matches!(signalled(directory.path()), Ok(Some(_))), "{kind}");
+        match Store::open(settings.clone()) {
+            Ok(_) => assert!(is_file, "{kind}"),
+            Err(error) => assert!(!is_file && error.is_lasting() && error.to_string().contains("lock is a"), "{error}"),
+        }
+    });
+    side_file::tests::each_in_its_place(&directory.path().join("damaged"), |kind| {
+        drop(reopened(&settings));
+        let aside = set_aside(directory.path()).unwrap().len();
+        assert_eq!(aside, usize::from(kind == "empty"), "{kind}: only a note of ours condemns the store");
+        set_aside::condemn(directory.path(), "a test");
+    });
+    side_file::tests::each_in_its_place(&directory.path().join("data/conf"), |kind| {
+        if kind == "pipe" {
+            let error = Store::open(settings.clone()).unwrap_err();
+            assert!(error.to_string().contains("conf is a"), "{error}");
+        }
+    });
+}
+
+#[test]
+fn readings_held_of_a_number_that_nobody_has_are_no_other_sensors() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut store, _) = reopened(&settings(directory.path()));
+    store.writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]).unwrap();
+    let beyond = Reading { sensor: SensorId(2), ..reading(1, 2.0) };
+    store.writer.put_held(7, &[reading(1, 1.0), beyond]).unwrap();
+    assert_eq!(store.reader.held().unwrap(), [(7, vec![reading(1, 1.0)])]);
+    assert_eq!(store.reader.unreadable.len(), 1);
+}
+
+#[test]
+fn a_number_of_rejects_that_no_store_can_have_stops_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    let mut block = crate::codec::Encoder::default();
+    block.unsigned(u64::MAX);
+    store.reader.tables.rejects.put_parts(&0_u64.to_be_bytes(), &block.into_bytes()).unwrap();
+    store.writer.commit().unwrap();
+    drop(store);
+    let (mut store, _) = reopened(&settings);
+    let mut rejects = Rejects::default();
+    let reason = RejectReason::NoRoute;
+    rejects.push(reason.kind(), || Reject::of_payload(Timestamp::default(), "plant/x", b"oops", reason));
+    store.writer.put_rejects(&rejects).unwrap();
+    assert_eq!(store.reader.rejects().unwrap().len(), 1);
+}
+
+#[test]
+fn nobody_is_forgotten_while_it_cannot_be_told_who_is_silent() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut store, _) = reopened(&settings(directory.path()));
+    store.writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]).unwrap();
+    store.writer.put_held(7, &[reading(1, 1.0)]).unwrap();
+    store.writer.close(window(9).end()).unwrap();
+    store.writer.commit().unwrap();
+    damage(&store, |tables| &tables.held, &7_u64.to_be_bytes());
+    store.reader.held().unwrap();
+    store.free_silent_sensors(2).unwrap();
+    assert_eq!(store.reader.sensors().unwrap(), [named("a"), named("b")], "though it was found damaged before");
 }
 
 #[test]

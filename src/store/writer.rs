@@ -223,7 +223,7 @@ impl Writer {
         for filter in filters {
             encoder.blob(filter.as_bytes());
         }
-        self.tables.progress.put(SUBSCRIPTIONS_KEY, &encoder.into_bytes())
+        self.tables.progress.put_parts(SUBSCRIPTIONS_KEY, &encoder.into_bytes())
     }
 
     /// Notes how far something is.

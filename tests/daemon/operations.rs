@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::daemon::Daemon;
+use crate::support::eventually;
 use crate::support::mosquitto::Mosquitto;
 use crate::support::plant;
 use crate::support::site::{Site, anomalyd};
@@ -152,10 +153,58 @@ fn a_store_that_will_not_fit_on_the_disk_is_warned_of() {
 }
 
 #[test]
-fn more_sensors_with_models_than_are_accepted_are_found_by_the_check() {
+fn more_sensors_with_models_than_are_accepted_are_warned_of_and_start() {
     let site = Site::new(&plant::settings().with("limits.sensors", "14"));
-    refuses(&site, CONFIGURATION, &["limits.sensors"]);
-    check_finds(&site, &["mistake: limits.sensors: 15 sensors have models, and 14 are accepted"]);
+    check_ends(&site, 0, &["warning: limits.sensors: 15 sensors have models, and 14 are accepted", "no mistakes"]);
+    site.start().stop();
+}
+
+#[test]
+fn what_is_damaged_beside_a_store_is_no_mistake_that_a_start_does_not_find() {
+    let site = Site::new(&plant::settings());
+    site.start().stop();
+    fs::write(site.path("store/format"), b"\xff\xff").unwrap();
+    check_ends(&site, 0, &["warning: store.directory: whether the store", "format is damaged", "no mistakes"]);
+    site.start().stop();
+    assert!(!check(&site).contains("whether the store"), "it is written anew");
+    fs::remove_file(site.path("store/lock")).unwrap();
+    fs::create_dir(site.path("store/lock")).unwrap();
+    refuses(&site, CONFIGURATION, &["store/lock is a folder, a link or a pipe", "remove it"]);
+    check_ends(&site, FAILURE, &["mistake: store.directory", "store/lock"]);
+}
+
+/// Starts a daemon under a bound on what it may open; its log, and what it may open by then.
+fn started_under(site: &Site, bound: &str) -> (String, String) {
+    let log = site.path("bound.log");
+    let mut daemon = Command::new("bash")
+        .args([
+            "-c",
+            &format!("ulimit {bound}; exec \"$@\""),
+            "bash",
+            env!("CARGO_BIN_EXE_anomalyd"),
+            "run",
+            "--config",
+        ])
+        .arg(site.config())
+        .stderr(fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let said = || fs::read_to_string(&log).unwrap();
+    eventually("ready", || said().contains("INFO ready").then_some(()));
+    let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.id())).unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    (said(), limits.lines().find(|line| line.starts_with("Max open files")).unwrap().to_owned())
+}
+
+#[test]
+fn devices_do_not_take_the_files_that_the_daemon_needs() {
+    let site = Site::new(&plant::settings().with("mqtt.listen.max_connections", "300"));
+    let (said, limits) = started_under(&site, "-Sn 200");
+    assert!(limits.contains(" 428 ") && !said.contains("max_connections"), "{limits}\n{said}");
+    let (said, limits) = started_under(&site, "-n 200");
+    assert!(limits.contains(" 200 ") && said.contains("mqtt.listen.max_connections"), "{limits}\n{said}");
+    assert!(said.contains("raise that to 428"), "{said}");
 }
 
 #[test]

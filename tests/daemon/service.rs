@@ -169,7 +169,8 @@ fn an_error_for_the_journal_has_its_priority_on_every_line() {
 
 #[test]
 fn what_the_check_finds_before_a_start_has_a_priority_in_the_journal() {
-    let site = Site::new(&plant::settings().with("limits.max_ahead", "\"5m\"").with("limits.sensors", "14"));
+    let settings = plant::settings().with("limits.max_ahead", "\"5m\"");
+    let site = Site::new(&settings.with_text("models.directory", "/nowhere/models"));
     let path = site.path("log");
     let log = File::create(&path).unwrap();
     let metadata = log.metadata().unwrap();
@@ -179,7 +180,7 @@ fn what_the_check_finds_before_a_start_has_a_priority_in_the_journal() {
     let said = fs::read_to_string(&path).unwrap();
     let begins = |line: &str, mark: &str, words: &str| line.starts_with(mark) && line.contains(words);
     assert!(said.lines().any(|line| begins(line, "<4>", "warning: limits.max_ahead")), "{said}");
-    assert!(said.lines().any(|line| begins(line, "<3>", "mistake: limits.sensors")), "{said}");
+    assert!(said.lines().any(|line| begins(line, "<3>", "mistake: models.directory")), "{said}");
 }
 
 #[test]

@@ -26,6 +26,9 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
             &format!("a daemon is running on the store in {}; a second one would be refused", directory.display()),
         );
     }
+    if let Err(problem) = store::usable(directory) {
+        findings.mistake(KEY, problem);
+    }
     let files = store::files_there(directory);
     let refused = files.iter().filter(|file| file.is_file()).find_map(|file| {
         // Opened to write, and not written to.
@@ -42,10 +45,12 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
     }
     match store::fit(&settings.store) {
         Ok(StoreFit::NoStore | StoreFit::Fits) => {}
-        Ok(StoreFit::Unknown) => findings.warn(
+        Ok(StoreFit::Unknown { reason }) => findings.warn(
             KEY,
-            "whether the store that is there fits window.interval, window.length, store.windows and store.runs cannot be \
-             told: an earlier version wrote it; the first start of this one tells",
+            format!(
+                "whether the store that is there fits window.interval, window.length, store.windows and store.runs \
+                 cannot be told: {reason}; the next start tells"
+            ),
         ),
         Err(error) => findings.mistake(
             match &error {

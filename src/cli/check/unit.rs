@@ -109,7 +109,9 @@ impl Unit {
             }
             "User" => {
                 self.user = User::find(value, root);
-                self.missing_user = (self.user.is_none() && !value.is_empty()).then(|| value.to_owned());
+                let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+                let is_missing = self.user.is_none() && !is_number && !has_users_elsewhere(root);
+                self.missing_user = is_missing.then(|| value.to_owned());
             }
             "ProtectSystem" => self.restrict(Restriction::ReadOnlySystem, value == "strict"),
             "ProtectHome" => self.restrict(Restriction::HiddenHome, is_on || value == "tmpfs"),
@@ -256,6 +258,14 @@ impl Unit {
             )
         }))
     }
+}
+
+/// Whether users may be known that are in no file, such as those of a directory service.
+fn has_users_elsewhere(root: &Path) -> bool {
+    let sources = fs::read_to_string(root.join("etc/nsswitch.conf")).unwrap_or_default();
+    let sources = sources.lines().find_map(|line| line.trim().strip_prefix("passwd:"));
+    let is_file = |source: &str| matches!(source, "files" | "compat" | "systemd") || source.starts_with('[');
+    sources.is_some_and(|sources| !sources.split_whitespace().all(is_file))
 }
 
 impl User {
@@ -421,5 +431,16 @@ mod tests {
     fn a_user_that_was_never_made_is_missing() {
         assert_eq!(unit("").missing_user(), None);
         assert_eq!(unit("User=nobody-made").missing_user(), Some("nobody-made"));
+        assert_eq!(unit("User=1234").missing_user(), None, "a number needs no name");
+    }
+
+    #[test]
+    fn a_user_that_another_source_may_know_is_not_missing() {
+        let root = root("User=nobody-made");
+        let unit = || Unit::that_runs(Path::new(DEFAULT_CONFIG), root.path()).unwrap();
+        fs::write(root.path().join("etc/nsswitch.conf"), "passwd:         files systemd\ngroup: files sss\n").unwrap();
+        assert!(unit().missing_user().is_some());
+        fs::write(root.path().join("etc/nsswitch.conf"), "passwd: files sss\n").unwrap();
+        assert_eq!(unit().missing_user(), None);
     }
 }
