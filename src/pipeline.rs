@@ -1,9 +1,9 @@
 //! What a batch does to the windows and the store: the order of steps on which every guarantee rests.
 //!
-//! A reading is first judged (is it late, repeated, contradictory?), what is accepted goes into the journal, windows
-//! that are over go into the window store behind it, and one commit makes it all durable. Only then do the caller's
-//! acknowledgements leave, does the event clock move on, and do runs learn what may be scored. No thread and no clock of
-//! its own: the caller drives it, and tells the time.
+//! A reading is first judged (is it late, repeated, contradictory?). What is accepted goes into the journal, windows
+//! that are over go into the window store behind it, and one commit makes all of it durable. Only after the commit do
+//! the caller's acknowledgements leave, does the event clock move on, and do runs learn what may be scored. The
+//! pipeline has no thread and no clock of its own: its caller drives it, and tells it the time.
 
 mod held;
 
@@ -36,7 +36,7 @@ pub use held::HeldSettings;
 /// Tells a sensor's deadband.
 pub type Deadbands = Box<dyn Fn(SensorId) -> Option<f64> + Send>;
 
-/// The most readings of an interval that could be configured before stores noted how many are kept.
+/// The most readings of an interval that could be configured in versions whose stores did not note that bound.
 const KEPT_BEFORE_IT_WAS_NOTED: usize = 1_000_000;
 
 /// What the pipeline is made of.
@@ -55,7 +55,7 @@ pub struct PipelineSettings {
     pub sinks: Vec<&'static str>,
     /// How far a sink may be behind. With an event clock, readings wait for one that is further.
     pub max_unpublished: Span,
-    /// What becomes of readings from ahead of the clock while that may be wrong.
+    /// How readings from ahead of the clock are held while the clock may be wrong.
     pub held: HeldSettings,
 }
 
@@ -88,7 +88,7 @@ pub enum BatchProgress {
 pub enum Pace {
     /// They may.
     Free,
-    /// History comes in faster than it is scored or published: what is due goes first.
+    /// Readings come in faster than they are scored or published: the runs that are due, and the sinks, go first.
     Held,
 }
 
@@ -97,7 +97,7 @@ pub struct Pipeline {
     settings: PipelineSettings,
     directory: Arc<SensorDirectory>,
     writer: Writer,
-    /// What the clocks said last.
+    /// The last reading of the clocks, as the caller told it.
     clock: ClockReading,
     windows: OpenWindows,
     held: HeldReadings,
@@ -121,15 +121,15 @@ pub struct Pipeline {
     over: Vec<ClosedWindow>,
     rejects: Rejects,
 
-    /// What is said of rejects, limited by kind: a flood of one must not hide another.
+    /// Limits the log lines on rejects, separately for each kind: many rejects of one kind must not hide another kind.
     reject_logs: HashMap<&'static str, LogLimit>,
     held_logs: LogLimit,
-    /// The shapes of payloads that were told of.
+    /// The shapes of payloads that the log has named already.
     shapes_told: ShapesTold,
 }
 
 impl Pipeline {
-    /// Takes up where the last process left off: replays the journal over the windows that are stored.
+    /// Goes on where the last process ended: replays the journal over the windows that are stored.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -162,7 +162,7 @@ impl Pipeline {
         })?;
         let is_replayed = writer.journal_records() > 0;
         writer.put_kept_per_interval(if is_replayed { kept_per_interval } else { kept })?;
-        // Only a clock that had come so far can have closed these.
+        // The event clock has come at least so far: otherwise these windows would not be closed.
         event_now = event_now.max(match windows.closed() {
             Timestamp::MIN => Timestamp::MIN,
             closed => closed + settings.windows.lateness,
@@ -206,7 +206,7 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    /// Where it is, as of the last commit.
+    /// How far the pipeline is, as of the last commit.
     pub fn position(&self) -> Position {
         Position {
             closed: self.windows.closed(),
@@ -217,7 +217,7 @@ impl Pipeline {
         }
     }
 
-    /// Takes note of what the clocks say. To be told before anything that came later is taken in.
+    /// Notes what the clocks say. The caller must do so before it hands over anything that came later.
     pub fn set_clock(&mut self, clock: ClockReading) {
         self.clock = clock;
         if let Clock::Wall = self.settings.clock {
@@ -262,8 +262,8 @@ impl Pipeline {
         Ok(BatchProgress::Whole)
     }
 
-    /// While a jump of the clock is in doubt: the latest time that is not ahead of the time believed. A reading that got
-    /// its time on arrival has that of the doubtful clock, and is no reason to close its sensor's intervals.
+    /// The latest time that is not ahead of the time believed, while a jump of the clock is in doubt. A reading without
+    /// a time of its own bears the time of the doubtful clock: such a reading must close no interval of its sensor.
     fn believed_until(&self) -> Timestamp {
         if self.clock.is_in_doubt() { self.held.latest(&self.clock) } else { Timestamp::MAX }
     }
@@ -279,7 +279,7 @@ impl Pipeline {
         }
     }
 
-    /// Holds a reading that is ahead of a clock that may be wrong. `why` says so.
+    /// Holds a reading that is ahead of a clock that may be wrong; `why` is the reason for the log.
     fn hold(&mut self, reading: Reading, why: &RejectReason) {
         if let Err(reason) = self.held.hold(reading, &self.clock) {
             return self.reject(reading, reason);
@@ -297,7 +297,7 @@ impl Pipeline {
         }
     }
 
-    /// Judges what waits for the clock, as far as that can be judged now.
+    /// Judges the held readings that can be judged now.
     fn judge_held(&mut self) {
         let HeldJudgement { due, refused } = self.held.judge(&self.clock);
         due.into_iter().for_each(|reading| self.admit(reading, None));
@@ -560,8 +560,8 @@ impl Pipeline {
         });
     }
 
-    /// A cut loses the end of what was written. So a name is written before whatever stands under its number, which would
-    /// be the next sensor's otherwise.
+    /// Writes the names of new sensors. A power cut loses the end of what was written, so a name is written before the
+    /// data that is stored under its number. Otherwise the next new sensor would get that number, and the data with it.
     fn write_names(&mut self) -> Result<(), StoreError> {
         self.writer.add_sensors(&self.directory.take_unsaved())
     }
