@@ -1,5 +1,5 @@
-//! Who is connected: a client id is connected once (MQTT 3.1.1, section 3.1.4). And which QoS 2 messages the clients that
-//! went may still send again.
+//! Knows which clients are connected: a client id is connected once at a time (MQTT 3.1.1, section 3.1.4). Also keeps
+//! which QoS 2 messages the clients that disconnected may still send again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use tokio::sync::futures::OwnedNotified;
 use crate::actors::unreleased_ids::UnreleasedIds;
 use crate::ingest::packet::PacketId;
 
-/// The clients that are connected, by their ids, and what others left behind.
+/// The clients that are connected, by their ids, and the unreleased QoS 2 messages of clients that are not.
 #[derive(Debug, Default)]
 pub(crate) struct Clients(Mutex<State>);
 
@@ -36,8 +36,8 @@ pub(crate) struct ConnectedClient {
 }
 
 impl Clients {
-    /// Enters a client. Another connection with the same id is asked to go, and awaited: what it took in last decides
-    /// what the client may send again.
+    /// Enters a client. Another connection with the same id is asked to close, and its end is awaited, because the last
+    /// messages that it took in decide which messages the client may send again.
     pub(crate) async fn enter(self: &Arc<Self>, id: &str) -> ConnectedClient {
         loop {
             match self.try_enter(id) {
@@ -75,7 +75,7 @@ impl ConnectedClient {
         self.holder.evicted.notified().await;
     }
 
-    /// The messages that the client's last connection took in and that are not released yet. They are told once.
+    /// Takes out the messages that the client's last connection took in and that are not released yet.
     pub(crate) fn take_unreleased(&self) -> UnreleasedIds {
         self.clients.lock().left.take(&self.id).into_iter().collect()
     }
@@ -93,18 +93,19 @@ impl Drop for ConnectedClient {
     }
 }
 
-/// The unreleased messages of clients that are not connected. Those of the client that went first are forgotten first.
+/// The unreleased messages of clients that are not connected. When there are too many, those of the client that
+/// disconnected first are forgotten first.
 #[derive(Debug, Default)]
 struct LeftBehind {
     clients: HashMap<Arc<str>, (u64, Box<[PacketId]>)>,
-    /// The clients in the order in which they went.
+    /// The clients in the order in which they disconnected.
     order: BTreeMap<u64, Arc<str>>,
     departures: u64,
     ids: usize,
 }
 
 impl LeftBehind {
-    /// The most ids of all clients. Two bytes each, beside a hundred or so a client.
+    /// The most ids of all clients together. An id takes two bytes, beside about a hundred bytes a client.
     const MAX_IDS: usize = 1 << 16;
     /// The most ids of a client: more than clients have under way.
     const MAX_IDS_OF_CLIENT: usize = 1 << 10;
