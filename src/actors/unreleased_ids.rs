@@ -2,12 +2,12 @@
 
 use crate::ingest::packet::PacketId;
 
-/// The ids of QoS 2 messages that were taken in and are not released yet: a bit each, once there is one.
+/// The ids of QoS 2 messages that were taken in and are not released yet: one bit an id, allocated with the first id.
 #[derive(Debug, Default)]
 pub(crate) struct UnreleasedIds(Option<Box<[u64; 1 << 10]>>);
 
 impl UnreleasedIds {
-    /// Notes an id; false when it was noted already.
+    /// Notes an id. `false` when it was noted already.
     pub(crate) fn insert(&mut self, id: PacketId) -> bool {
         let words = self.0.get_or_insert_with(|| Box::new([0; 1 << 10]));
         let (word, bit) = Self::place(id);

@@ -19,15 +19,15 @@ pub(super) enum Line {
     Up { connection: Connection, since: Instant },
 }
 
-/// What happens on the line.
+/// An event on the line.
 pub(super) enum LineEvent {
     Opened(Connection, SessionPresent),
     Incoming(Incoming),
 }
 
 impl Line {
-    /// Sits out the pause and connects, or waits for what comes. No message is lost when the future is dropped before
-    /// it is ready.
+    /// Waits out the pause and connects, or waits for the next packet. No message is lost when the future is dropped
+    /// before it is ready.
     pub(super) async fn next(&mut self, settings: &BrokerSettings) -> Result<LineEvent, Failure> {
         match self {
             Self::Down { again } => {

@@ -1,7 +1,7 @@
 //! Which QoS 2 messages the broker may still send again.
 //!
-//! Until the broker releases a message's id, a message with that id is the same one again: it must not count twice. The
-//! content is compared as well, for a broker that lost its session in a crash may use an id anew without a word.
+//! Until the broker releases a message's id, a message with that id is the same message, and must not count twice. The
+//! content is compared as well, because a broker that lost its session in a crash may use the id for another message.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,7 +16,7 @@ pub(super) struct UnreleasedMessages {
 }
 
 impl UnreleasedMessages {
-    /// Notes a message; true when it was taken in already.
+    /// Notes a message. `true` when it was taken in already.
     pub(super) fn is_repeated(&mut self, id: PacketId, message: &Message) -> bool {
         let mut hasher = DefaultHasher::new();
         message.topic.hash(&mut hasher);
@@ -35,7 +35,7 @@ impl UnreleasedMessages {
         }
     }
 
-    /// Forgets all: the session is gone, or what was taken in is in doubt.
+    /// Forgets all messages: the session is gone, or it is in doubt whether they were stored.
     pub(super) fn forget(&mut self) {
         self.contents.clear();
     }
