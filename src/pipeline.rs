@@ -93,6 +93,8 @@ pub enum Pace {
 }
 
 /// Windows and store, and the order between them.
+///
+/// Every step fails when the store refuses; where a step fails for another reason too, its own doc says so.
 pub struct Pipeline {
     settings: PipelineSettings,
     directory: Arc<SensorDirectory>,
@@ -228,9 +230,6 @@ impl Pipeline {
     }
 
     /// Takes in a batch from the reading at `from` on.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn take(&mut self, batch: &mut Batch, from: usize) -> Result<BatchProgress, StoreError> {
         self.rejects.append(std::mem::take(&mut batch.rejects));
         for AheadReading { reading, reason } in batch.ahead.drain(..) {
@@ -305,9 +304,6 @@ impl Pipeline {
     }
 
     /// Closes every window that ends at `until` or before.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn close(&mut self, until: Timestamp) -> Result<(), StoreError> {
         if until <= self.windows.closed() {
             return Ok(());
@@ -324,9 +320,6 @@ impl Pipeline {
     }
 
     /// Nothing more will come: closes every window that has readings, and moves the event clock past them.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn end_history(&mut self) -> Result<(), StoreError> {
         if self.windows.is_empty() || self.pace == Pace::Held {
             return Ok(());
@@ -337,9 +330,6 @@ impl Pipeline {
     }
 
     /// Writes a run into the ledger; a finished one moves on what counts as scored.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn put_run(&mut self, run: &Run) -> Result<(), StoreError> {
         self.writer.put_run(run)?;
         if let crate::run::RunState::Finished(_) = run.state {
@@ -349,26 +339,17 @@ impl Pipeline {
     }
 
     /// Begins a run, or an interrupted one anew.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn begin_run(&mut self, run: &Run, stored: &StoredChunks) -> Result<(), StoreError> {
         self.writer.begin_run(run, stored)
     }
 
     /// Stores a chunk of a run's verdicts.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) -> Result<(), StoreError> {
         self.write_names()?;
         self.writer.put_verdicts(window, chunk, verdicts)
     }
 
     /// Notes that a sink has published everything before `until`.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn put_published(&mut self, sink: &'static str, until: Timestamp) -> Result<(), StoreError> {
         self.published.insert(sink, until);
         self.update_pace();
@@ -376,9 +357,6 @@ impl Pipeline {
     }
 
     /// Moves on what counts as scored.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn set_scored(&mut self, until: Timestamp) -> Result<(), StoreError> {
         if self.scored == Timestamp::MIN {
             self.published.values_mut().for_each(|published| *published = until);
@@ -389,9 +367,6 @@ impl Pipeline {
     }
 
     /// Remembers or forgets an MQTT session; tells whether an earlier one is taken up.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn open_session(
         &mut self,
         client: &str,
@@ -405,9 +380,6 @@ impl Pipeline {
     }
 
     /// Notes that an MQTT session is in use.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn touch_session(&mut self, client: &str, now: SessionMoment) -> Result<(), StoreError> {
         let mut changes = Vec::new();
         self.sessions.touch(client, now, &mut changes);
@@ -429,9 +401,6 @@ impl Pipeline {
     }
 
     /// Notes which subscriptions a broker holds for us.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn put_subscriptions(&mut self, filters: &[String]) -> Result<(), StoreError> {
         self.writer.put_subscriptions(filters)
     }

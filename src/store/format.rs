@@ -1,7 +1,8 @@
-//! What a store was made with: its format, how it cuts time, and the sizes of its rings. It can be opened with no other.
+//! The settings that a store was made with: its format, how it cuts time, and the sizes of its rings. A store opens
+//! with these settings only.
 //!
-//! The record is in the database. A copy of it stands in a file beside the database, so that somebody who may not open the
-//! database, because he only looks or because a daemon has it open, can tell whether settings fit.
+//! The record of them is in the database. A copy is in a file beside the database, for a process that must not open the
+//! database: one that only checks the settings, or one that runs beside a daemon.
 
 use std::fs;
 use std::io::{self, Write};
@@ -16,21 +17,21 @@ pub(super) const FORMAT: u64 = 1;
 pub(super) const KEY: &[u8] = b"format";
 const FILE: &str = "format";
 
-/// What can be told of a store without opening it.
+/// What a check without opening the store tells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StoreFit {
-    /// There is none: one will be made.
+    /// There is no store: a start will make one.
     NoStore,
-    /// It was made with these settings.
+    /// The store was made with these settings.
     Fits,
-    /// It has no file that says so: an earlier version opened it last.
+    /// The store has no file that tells its settings: an earlier version opened it last.
     Unknown,
 }
 
 /// Tells whether a store opens with these settings. Opens nothing, and writes nothing.
 ///
 /// # Errors
-/// When it was made with others, or what says so cannot be read.
+/// When the store was made with other settings, or the file that tells them cannot be read.
 pub fn fit(settings: &StoreSettings) -> Result<StoreFit, StoreError> {
     let directory = &settings.directory;
     let unusable = |problem| StoreError::Directory { directory: directory.clone(), problem };
@@ -44,7 +45,7 @@ pub fn fit(settings: &StoreSettings) -> Result<StoreFit, StoreError> {
     }
 }
 
-/// Holds an open database against the settings, or notes them in a new one.
+/// Compares the settings that an open database was made with, or notes them in a new one.
 pub(super) fn check(progress: &Table, settings: &StoreSettings) -> Result<(), StoreError> {
     if let Some(record) = progress.get(KEY)? {
         compare(&record, settings)
@@ -64,7 +65,7 @@ pub(super) fn keep_copy(settings: &StoreSettings) -> Result<(), StoreError> {
         .map_err(|problem| StoreError::Directory { directory: directory.clone(), problem })
 }
 
-/// Under another name first: a copy that is cut short would be taken for damage.
+/// Writes the file under another name first, because a copy that is cut short would be taken for damage.
 fn write_whole(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(bytes)?;

@@ -213,7 +213,7 @@ fn a_qos_2_message_is_taken_once_also_after_a_reconnect_within_the_session() {
     device.send(&publish_2(5));
     device.expect(b"\x50\x02\x00\x05");
     for connections in 1..=3 {
-        // The first connection is still open when the second is made; the earlier ones are closed before the next.
+        // The second connection is made while the first is open, and each further one after its predecessor was closed.
         let gone = if connections == 1 { None } else { Some(device) };
         drop(gone);
         device = listener.dial();
