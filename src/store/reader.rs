@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | a sensor's name | the name: its number stays taken, and the sensor gets another number when it sends again |
 //! | a sensor's head | its closing and its deadband's last value: the sensor goes on from the closing of all sensors |
-//! | a window | the window: a scoring that needs it fails, which does not count against the model, and no file is written |
+//! | a window | the window: a scoring that needs it fails, which is not counted against its model; no file is written |
 //! | a run | the run: it is not published, and is begun anew if it is still due |
 //! | a chunk of verdicts | the verdicts of its sensors in that run; if the run goes on, they are made again |
 //! | rejects of a commit | those rejects |

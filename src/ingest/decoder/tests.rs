@@ -132,7 +132,7 @@ fn values_and_times_that_are_not_believed_are_refused_under_the_sensors_name() {
     assert_eq!(bench.batch.readings.len(), 4);
     assert_eq!(bench.rejects(), [("implausible_time", 2), ("not_finite", 4), ("out_of_range", 1)]);
     assert_eq!(bench.last_reject().origin, "p/x");
-    // Whether that is refused is up to the clock.
+    // Such a reading is refused only if the clock is right.
     let [AheadReading { reading, reason }] = &bench.batch.ahead[..] else { panic!("{:?}", bench.batch.ahead) };
     assert_eq!((reading.time.nanos(), reason.kind()), (ahead + 1, "implausible_time"));
 }
@@ -153,7 +153,7 @@ fn a_time_without_a_zone_that_is_not_believed_is_told_with_the_zone_that_would_f
     bench.send("object/p/x", r#"{"v":1,"t":"2018-08-29T00:00:03Z"}"#);
     let [AheadReading { reason, .. }] = &bench.batch.ahead[..] else { panic!("{:?}", bench.batch.ahead) };
     assert!(!reason.to_string().contains("zone"), "{reason}");
-    // What is believed is told of later, when it turns out to be late.
+    // The assumed zone is kept with the reading: the pipeline names it if the reading turns out to be late.
     bench.send("object/p/x", r#"{"v":1,"t":"2018-08-28T22:00:03Z"}"#);
     bench.send("object/p/x", r#"{"v":1,"t":"2018-08-28T18:00:03"}"#);
     let zones: Vec<_> = (0..3).map(|place| bench.batch.zones.of(place).map(|zone| zone.to_string())).collect();

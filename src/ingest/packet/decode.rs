@@ -10,7 +10,7 @@ const MAX_HEADER_BYTES: usize = 5;
 /// A packet longer than `max_bytes` is refused as soon as its header is there.
 ///
 /// # Errors
-/// When the bytes are not the beginning of a packet that is accepted.
+/// When the bytes do not begin with a packet that is accepted.
 pub fn decode(bytes: &[u8], max_bytes: usize) -> Result<Decoded<'_>, PacketError> {
     let [first, rest @ ..] = bytes else { return Ok(Decoded::Incomplete { needed: 2 }) };
     let kind = Kind::of(*first)?;
@@ -36,8 +36,8 @@ pub fn decode(bytes: &[u8], max_bytes: usize) -> Result<Decoded<'_>, PacketError
     Ok(Decoded::Packet { packet, length })
 }
 
-/// The client's id in a CONNECT that is not accepted, for people to know whom it was about: of any version of MQTT, and as
-/// far as it can be made out.
+/// The client's id in a CONNECT that is not accepted, of any version of MQTT, so that a log line can name the client.
+/// `None` when the id cannot be made out.
 pub fn client_of_connect(bytes: &[u8]) -> Option<&str> {
     let (first, rest) = bytes.split_first()?;
     if first >> 4 != 1 {
@@ -100,7 +100,7 @@ impl Kind {
     }
 }
 
-/// The remaining length and how many bytes it takes (section 2.2.3), or `None` when it is not all there.
+/// The remaining length and how many bytes encode it (section 2.2.3); `None` when not all of these bytes are there.
 fn remaining_length(bytes: &[u8]) -> Result<Option<(usize, usize)>, PacketError> {
     let mut length = 0;
     for (index, byte) in bytes.iter().take(MAX_HEADER_BYTES - 1).enumerate() {
@@ -133,7 +133,7 @@ fn connect(mut body: Body<'_>) -> Result<Connect<'_>, PacketError> {
     let protocol = body.bytes()?;
     let level = body.byte()?;
     match (protocol, level) {
-        // MQTT 3.1 differs in nothing that a publisher sends.
+        // What a publisher sends is the same in MQTT 3.1.
         (b"MQTT", 4) | (b"MQIsdp", 3) => {}
         (b"MQTT" | b"MQIsdp", _) => return Err(PacketError::Version { level }),
         _ => return Err(PacketError::Protocol),
@@ -192,7 +192,7 @@ fn unsubscribe(mut body: Body<'_>) -> Result<Packet<'_>, PacketError> {
     Ok(Packet::Unsubscribe(id))
 }
 
-/// What follows a packet's fixed header, read from the front.
+/// The bytes behind a packet's fixed header, read from the front.
 struct Body<'a> {
     rest: &'a [u8],
     packet: &'static str,
