@@ -56,7 +56,7 @@ pub enum Packet<'a> {
     Disconnect,
 }
 
-/// The id by which a packet is acknowledged. Never zero (section 2.2.1).
+/// The id by which a packet is acknowledged. Never zero (section 2.3.1).
 pub type PacketId = NonZeroU16;
 
 /// CONNECT (section 3.1).
