@@ -58,7 +58,7 @@ impl Fingerprint {
 pub(super) struct FileHash(u64);
 
 impl FileHash {
-    /// The hash of a file with this metadata; `None` when the file could not be looked at.
+    /// The hash of a file with this metadata; `metadata` is `None` when the file could not be looked at.
     ///
     /// A file that was renamed over another has another inode, even if time and length are the same. The time of the
     /// last change (`ctime`) cannot be set: a file that is copied or unpacked with its times may have the time and
