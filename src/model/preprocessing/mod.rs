@@ -1,8 +1,9 @@
 //! Preprocessing: the steps between a row and the detector.
 //!
-//! A step takes rows and gives rows, maybe of another width. Each row is taken by itself. NaN, a missing number, goes
-//! through, unless the step is there to replace it. Where scikit-learn's step refuses a row, NaN among what it takes or
-//! not, infinities come out, and an infinity never becomes a finite number: so no step hides a reading that cannot be.
+//! A step takes rows and gives rows, maybe of another width. Each row is computed by itself. NaN, a missing number,
+//! passes through, unless the step is there to replace it. When scikit-learn's step would refuse a row, infinities come
+//! out, whether or not NaN is among its numbers; and an infinity never becomes a finite number. So no step hides an
+//! impossible reading.
 
 mod column_transformer;
 mod function_transformer;
