@@ -195,9 +195,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_close_has_its_own_counter() {
+    fn closes_are_counted_by_their_kind_and_what_was_not_closed_is_open() {
         let counters = SourceCounters::default();
-        counters.connections_opened.add(20);
+        counters.connections_opened.add(7);
+        counters.connections_opened.add_len(CloseKind::ALL.len());
         for kind in CloseKind::ALL {
             counters.count_closed(kind);
             assert_eq!(counters.closed(kind), 1, "{}", kind.name());

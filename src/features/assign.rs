@@ -284,6 +284,7 @@ mod tests {
 
     #[test]
     fn models_with_the_mean_alone_share_one_plan() {
+        // A plan each would take memory a sensor, and most models have the mean alone.
         let none = assigner(&[]);
         let plans = ["p2_scale_1d.pkl", "p4_bare_1d.pkl"].map(|name| none.assign(&sensor(), &model(name)).unwrap());
         assert!(Arc::ptr_eq(&plans[0], &plans[1]));

@@ -245,13 +245,6 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn names_are_shared_between_rows() {
-    let text = format!("{HEADER}{}", "2018-08-28 23:00:05,1,4,1\n".repeat(3));
-    let rows: Vec<_> = read(text.as_bytes()).into_iter().map(Result::unwrap).collect();
-    assert!(std::ptr::eq(rows[0].sensor.device(), rows[2].sensor.device()));
-}
-
-#[test]
 fn the_reference_history_is_read_whole() {
     let reference = std::env::var_os("ANOMALYD_REFERENCE")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"), std::path::PathBuf::from);

@@ -97,8 +97,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_are_those_with_the_most_lanes() {
-        assert_eq!(Instructions::all().last().map(discriminant), Some(discriminant(&Instructions::best())));
+    fn the_best_are_some_that_this_machine_has() {
+        let best = discriminant(&Instructions::best());
+        assert!(Instructions::all().iter().any(|instructions| discriminant(instructions) == best));
     }
 
     #[cfg(target_arch = "aarch64")]
