@@ -290,8 +290,8 @@ impl Pipeline {
                 sensor,
                 now = %self.clock.wall,
                 suppressed,
-                "a reading is held until the system's clock, which is not synchronised, is, or has come up to it \
-                 (limits.held_for): {why}"
+                "a reading is ahead of the system's clock, which is not synchronised: the reading is held until the clock is \
+                 synchronised or has come up to it, or until limits.held_for has passed: {why}"
             );
         }
     }

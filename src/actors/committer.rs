@@ -100,7 +100,7 @@ pub struct Commands {
 pub struct CommitterStopped;
 
 impl Commands {
-    /// Sends a command that nobody waits for.
+    /// Sends a command without waiting for its answer.
     pub fn send(&self, command: Command) {
         // A failure is ignored: a committer that ended has said why, and the daemon ends with it.
         let _ = self.sender.send(command);

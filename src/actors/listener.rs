@@ -391,7 +391,7 @@ impl Notices {
 
     pub(crate) fn will(&self, client: &str) {
         if !self.will.swap(true, Ordering::Relaxed) {
-            warn!(client, "a client left a will, which is ignored: nobody could receive it (said once)");
+            warn!(client, "a client left a will, which is ignored: there are no subscribers to receive it (said once)");
         }
     }
 }

@@ -393,9 +393,9 @@ impl SensorSupervisor {
         let took = rounded(took);
         tracing::error!(
             window = %window.start(), sensor = slow, waiting = waiting.len(), behind_it = self.names(&waiting),
-            "the run has come to its deadline while this sensor was being scored, for {took} so far: it has failed, and \
-             those behind it on its thread are missing; they are scored again once it has ended, and it is quarantined \
-             if it goes on so"
+            "the run has come to its deadline while this sensor was being scored, for {took} so far: the sensor has failed, \
+             and the sensors behind it on its thread are missing; they are scored again once this scoring has ended, and \
+             a sensor that fails again and again is quarantined"
         );
         let assignment = self.sensors.get(&work.sensor).and_then(ActorSlot::assignment);
         // The failure is not counted when the model was replaced meanwhile.

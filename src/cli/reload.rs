@@ -65,7 +65,7 @@ pub fn run(config: &Config, out: &mut dyn Write) -> Result<(), ReloadError> {
     let number = process.as_raw_nonzero().get();
     kill_process(process, Signal::HUP)
         .map_err(|problem| ReloadError::Signal { process: number, problem: problem.into() })?;
-    writeln!(out, "process {number} looks at its models; what comes of it is in its log")?;
+    writeln!(out, "process {number} looks at its models; its log tells the result")?;
     if running_configuration::is_another(&directory, config) {
         writeln!(
             out,

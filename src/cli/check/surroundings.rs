@@ -37,7 +37,7 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
     });
     if let Some(refused) = refused {
         let advice =
-            "whoever ran anomalyd on this store as another user left it: give all of it to one user by chown -R";
+            "anomalyd probably ran on this store as another user: give the whole store to one user by chown -R";
         findings.mistake(KEY, format!("{refused}; {advice}"));
     }
     match store::fit(&settings.store) {
