@@ -239,8 +239,8 @@ impl Scheduler {
                 tracing::warn!(
                     %until,
                     %held,
-                    "windows are closed although their source is still away, or still sends what it kept (schedule.hold): what \
-                     comes of them later is late"
+                    "windows are closed although their source is still away, or still sends what it kept (schedule.hold): \
+                     their readings that come later are late"
                 );
                 return;
             }
