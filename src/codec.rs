@@ -31,7 +31,7 @@ impl Encoder {
         Self { bytes }
     }
 
-    /// What was written.
+    /// The bytes that were written.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -124,7 +124,7 @@ impl<'a> Decoder<'a> {
         self.bytes.is_empty()
     }
 
-    /// What was not read yet.
+    /// The bytes that were not read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.bytes
     }

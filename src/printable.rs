@@ -9,7 +9,7 @@ use std::fmt::{self, Display, Write as _};
 use std::io::{self, Write};
 use std::path::{self, Path};
 
-/// What stands for a character that is not shown.
+/// The character in the place of one that is not shown.
 const STAND_IN: char = '·';
 
 /// Whether a character steers a terminal, or hides itself or other characters: control characters (C0, DEL, C1),
@@ -22,7 +22,7 @@ pub fn steers(character: char) -> bool {
             | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// What is shown as one line without characters that steer.
+/// Shows a value as one line without characters that steer.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<T>(pub T);
 
@@ -62,7 +62,7 @@ fn pass<E: From<fmt::Error>>(
     write(rest)
 }
 
-/// What kind of text is written.
+/// The kind of text that is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Style {
     /// Lines for people. A character that steers is replaced.

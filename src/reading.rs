@@ -9,7 +9,7 @@ use crate::time::{Span, Timestamp};
 /// One value that one sensor measured at one time. The value is finite.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Reading {
-    /// Who measured.
+    /// The sensor that measured.
     pub sensor: SensorId,
     /// When it was measured, by the device's own clock; when it arrived if the device gave no time.
     pub time: Timestamp,
@@ -250,7 +250,7 @@ impl Rejects {
         }
     }
 
-    /// Those kept whole.
+    /// The rejects that are kept whole.
     pub fn kept(&self) -> &[Reject] {
         &self.kept
     }

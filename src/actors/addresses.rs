@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-/// What an address may do.
+/// The bounds on one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressSettings {
     /// The most connections at a time.

@@ -81,7 +81,7 @@ impl Broker {
         Ok(Self { settings, counters: Arc::default(), link: Arc::default() })
     }
 
-    /// What it counts.
+    /// The source's counters.
     pub fn counters(&self) -> Arc<SourceCounters> {
         Arc::clone(&self.counters)
     }

@@ -20,7 +20,7 @@ struct State {
     left: LeftBehind,
 }
 
-/// Who holds an id.
+/// The connection that holds an id.
 #[derive(Debug, Default)]
 struct Holder {
     evicted: Notify,

@@ -37,7 +37,7 @@ type WatchNumber = i32;
 enum Interest {
     /// Every event: the folder holds models.
     All,
-    /// Those on the way to a folder with models.
+    /// Changes of names: the folder is on the way to a folder with models.
     Names(BTreeSet<OsString>),
 }
 

@@ -41,7 +41,7 @@ impl Drop for Opening<'_> {
     }
 }
 
-/// What a source submits.
+/// A request from a source to the committer.
 #[derive(Debug)]
 pub enum Submission {
     /// Readings and rejects to be made durable.

@@ -178,7 +178,7 @@ impl Listener {
         self.address
     }
 
-    /// What it counts.
+    /// The listener's counters.
     pub fn counters(&self) -> Arc<SourceCounters> {
         Arc::clone(&self.counters)
     }

@@ -23,7 +23,7 @@ impl ProbedPart {
     /// All of them, in the order of the counts of their answers.
     pub const ALL: [Self; 4] = [Self::Committer, Self::Scheduler, Self::Recorder, Self::Supervisor];
 
-    /// What the log calls it.
+    /// The part's name in the log.
     pub fn name(self) -> &'static str {
         match self {
             Self::Committer => "committer",
@@ -37,7 +37,7 @@ impl ProbedPart {
 /// How many answers each part has given, in the order of [`ProbedPart::ALL`].
 pub type Answers = [u64; ProbedPart::ALL.len()];
 
-/// What is known of whether each part makes progress.
+/// Follows whether each part makes progress.
 #[derive(Debug)]
 pub struct Liveness {
     patience: Duration,
@@ -55,7 +55,7 @@ struct PartState {
 /// The result of a look at the parts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Look {
-    /// Who is to be asked now.
+    /// The parts to ask now.
     pub probe: Vec<ProbedPart>,
     /// The part that has been silent for longest, and for how long; `None` when no part was silent for longer than the
     /// patience.

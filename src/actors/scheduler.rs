@@ -42,7 +42,7 @@ pub struct StopScheduling;
 /// The scheduler's settings.
 #[derive(Clone, Debug)]
 pub struct SchedulerSettings {
-    /// What is due.
+    /// Decides what is due.
     pub schedule: Schedule,
     /// The clock that it goes by.
     pub clock: Clock,

@@ -40,7 +40,7 @@ pub struct ScoreWindow {
     pub window: Window,
     /// The run's deadline: after it the recorder takes no outcome.
     pub deadline: Instant,
-    /// Who does until then.
+    /// The recorder, which takes the outcome.
     pub recorder: Addr<Recorder>,
 }
 

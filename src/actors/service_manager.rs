@@ -45,7 +45,7 @@ impl Handler<Probe> for SensorSupervisor {
     fn handle(&mut self, _: Probe, _: &mut Context<Self>) {}
 }
 
-/// Who is asked.
+/// The parts that are asked.
 pub struct Probed {
     /// The way to the committer.
     pub commands: Commands,

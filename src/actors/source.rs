@@ -139,7 +139,7 @@ pub enum CloseKind {
     TakenOver,
     /// It held memory that the packets of others needed.
     Memory,
-    /// What came could not be stored.
+    /// The messages that came could not be stored.
     NotCommitted,
     /// The daemon stops.
     Stopping,

@@ -87,7 +87,7 @@ pub struct Broadcast {
     pub sensors: Vec<SensorId>,
     /// The run's deadline: after it the recorder takes no outcome.
     pub deadline: Instant,
-    /// Who does until then.
+    /// The recorder, which takes the outcomes.
     pub recorder: Addr<Recorder>,
 }
 
@@ -110,7 +110,7 @@ pub struct ChangeModels {
 pub struct Overdue {
     /// The window.
     pub window: Window,
-    /// Who has not answered.
+    /// The sensors that have not answered.
     pub missing: Vec<SensorId>,
 }
 

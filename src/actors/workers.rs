@@ -16,7 +16,7 @@ use crate::telemetry::metrics;
 use crate::telemetry::panics::{self, Caught};
 use crate::time::Span;
 
-/// Who does work that may never end.
+/// Threads that do work which may never end.
 #[derive(Clone, Debug)]
 pub struct Workers {
     threads: usize,

@@ -12,7 +12,7 @@ use crate::window::WindowBlock;
 /// The stored windows that the rows of one window are made from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Blocks {
-    /// Those of each source of the plan, the earliest first.
+    /// The windows of each source of the plan, the earliest first.
     of_sources: Vec<Vec<WindowBlock>>,
 }
 

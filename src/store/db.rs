@@ -147,7 +147,7 @@ impl Db {
 
     /// Opens a private copy of the database in a folder, which stays unchanged.
     pub(super) fn open_copy(directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        // Who may not look into the folder is told so by its lock.
+        // The lock reports a folder that may not be looked into.
         let lock = lock::for_reading(directory)?;
         if !Self::exists(directory) {
             return Err(StoreError::None { directory: directory.to_owned() });

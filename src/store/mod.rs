@@ -262,7 +262,7 @@ impl Committed {
 pub struct Store {
     /// The writer.
     pub writer: Writer,
-    /// Those who read.
+    /// The reader.
     pub reader: Reader,
 }
 

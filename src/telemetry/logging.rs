@@ -9,7 +9,7 @@ use super::fields::PrintableFields;
 use super::journal::{self, JournalLines};
 use crate::printable::{PrintableWriter, Style};
 
-/// What a log line looks like.
+/// The form of log lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.

@@ -11,7 +11,7 @@ use rumqttc::{Packet, mqttbytes};
 use crate::ingest::packet::{Delivery, PacketId};
 use crate::reading::Reject;
 
-/// What a broker sent.
+/// A packet from a broker.
 #[derive(Debug, PartialEq)]
 pub(super) enum Incoming {
     /// A message on a topic that we subscribed to.

@@ -14,7 +14,7 @@ pub struct BrokerSettings {
     pub port: u16,
     /// The name by which the broker knows our session. No other client may use it, and it must stay the same.
     pub client_id: String,
-    /// Who we say we are.
+    /// The user name and the password.
     pub login: Option<Login>,
     /// The longest time between two packets from us; whole seconds count.
     pub keep_alive: Duration,

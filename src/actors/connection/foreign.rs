@@ -1,6 +1,6 @@
 //! Recognises clients of other protocols at the port for MQTT by their first bytes.
 
-/// Who knocks.
+/// A client of another protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Foreign {
     #[error(

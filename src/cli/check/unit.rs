@@ -45,7 +45,7 @@ enum Restriction {
     OwnUsers,
 }
 
-/// Who the daemon runs as.
+/// The user that the daemon runs as.
 #[derive(Debug, PartialEq, Eq)]
 struct User {
     name: String,

@@ -211,7 +211,7 @@ impl Disturbance {
 /// One simulated reading.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SimulatedReading {
-    /// Who measured.
+    /// The sensor that measured.
     pub sensor: SensorName,
     /// When.
     pub time: Timestamp,

@@ -62,7 +62,7 @@ pub enum Kind {
     Robust,
 }
 
-/// What is usual of a column.
+/// How the usual values of a column are described.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
 pub enum Rule {
     /// Around the median, in median absolute deviations

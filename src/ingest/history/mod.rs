@@ -72,7 +72,7 @@ pub struct HistorySettings {
 pub struct NamedReading {
     /// The line of its row in the file, from 1; after empty lines, the first of these lines.
     pub line: u64,
-    /// Who measured.
+    /// The sensor that measured.
     pub sensor: SensorName,
     /// When.
     pub time: Timestamp,

@@ -230,7 +230,7 @@ impl<'de, F: FnMut(usize, Result<Picked<'de>, serde_json::Error>)> Container<'de
     }
 }
 
-/// Who measured the rows of columns.
+/// The sensors that measured the rows of columns.
 enum Names<'t, 'p> {
     InTopic,
     Same(Cow<'p, str>),

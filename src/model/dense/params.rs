@@ -15,7 +15,7 @@ pub(super) const BLOCK: usize = 8;
 pub(in crate::model) struct Layer {
     /// A row an input, a column an output.
     pub(in crate::model) weights: Array2<f64>,
-    /// What is added to each output.
+    /// Added to each output.
     pub(in crate::model) biases: Array1<f64>,
 }
 

@@ -63,9 +63,9 @@ pub(in crate::model) enum Node {
 /// not zero.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ForestBoundary {
-    /// Those below.
+    /// Decision values below the boundary.
     Below(f64),
-    /// Those below, and the boundary itself: scikit-learn up to 0.19.
+    /// Decision values below the boundary, and the boundary itself: scikit-learn up to 0.19.
     AtOrBelow(f64),
 }
 
