@@ -219,7 +219,6 @@ impl<'a> Decoder<'a> {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_possible_truncation, reason = "a cast that does not fit saturates, and is then too long")]
 mod tests {
     use proptest::prelude::*;
 
