@@ -1,10 +1,9 @@
 //! The composition root: builds every part, starts them in order, and ends them in order.
 //!
-//! *Start*: what can be refused comes first (ports, folders, the store), then the journal is replayed, then models get
-//! their actors, then runs are resumed, and only then do sources open. *Stop*: the sources stop reading and get their
-//! last acknowledgements, the run that goes on ends, the committer writes what is there, all within the deadline of the
-//! configuration. Killing the process instead loses nothing that was acknowledged; it only leaves more to do at the next
-//! start.
+//! *Start*: steps that can be refused come first (ports, folders, the store). Then the journal is replayed, models get
+//! their actors, runs are resumed, and only then do sources open. *Stop*: the sources stop reading and get their last
+//! acknowledgements, the run that goes on ends, and the committer writes what is there, all within the deadline of the
+//! configuration. A kill instead loses nothing that was acknowledged; it only leaves more work for the next start.
 
 pub(crate) mod descriptors;
 pub(crate) mod running_configuration;
@@ -90,7 +89,8 @@ pub enum DaemonError {
 }
 
 impl DaemonError {
-    /// Whether it lasts until the configuration is changed, or what it names: then another start ends in the same way.
+    /// Whether the error lasts until the configuration, or a file that it names, is changed: another start would end
+    /// the same way.
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::Listen(error) => error.is_lasting(),
@@ -110,7 +110,7 @@ impl DaemonError {
 pub struct Daemon {
     stop: StopTrigger,
     sources: Vec<DaemonTask>,
-    /// What is given up at the end: publishing goes on at the next start, reporting has no end.
+    /// Tasks that are aborted at a stop: publishing goes on at the next start, and reporting has no end of its own.
     background: Vec<DaemonTask>,
     scheduler: Addr<Scheduler>,
     recorder: Addr<Recorder>,
@@ -133,13 +133,13 @@ impl DaemonTask {
     }
 }
 
-/// How often the actors are looked after: tasks tell when they end, addresses have to be asked.
+/// How often the actors are checked: a task reports its end by itself, an actor's address has to be asked.
 const ROUNDS: Duration = Duration::from_secs(1);
 
-/// How long the committer has for its word on why it ended, when another part has ended.
+/// How long the daemon waits for the committer's error after another part has ended.
 const COMMITTERS_WORD: Duration = Duration::from_secs(2);
 
-/// Runs a daemon until it is told to stop by SIGTERM or SIGINT; a second signal ends the process at once. SIGHUP has it
+/// Runs a daemon until SIGTERM or SIGINT tells it to stop; a second signal ends the process at once. SIGHUP makes it
 /// look at the model files.
 ///
 /// # Errors
@@ -182,7 +182,7 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
     }
 }
 
-/// The last word: what came of all that was sent.
+/// Logs the totals of readings at the end.
 fn log_end() {
     let accepted = metrics::READINGS_ACCEPTED.get();
     let repeated = metrics::READINGS_REPEATED.get();
@@ -200,7 +200,7 @@ impl Daemon {
     /// Starts all parts.
     ///
     /// # Errors
-    /// When one of them cannot start; the others are not left behind.
+    /// When one of them cannot start; the parts that were started are stopped again.
     pub async fn start(config: &Config) -> Result<Self, DaemonError> {
         let mut settings = Settings::of(config);
         settings.log_in(config)?;
@@ -317,7 +317,7 @@ impl Daemon {
         })
     }
 
-    /// Waits until the daemon fails on its own: when the committer can write no more.
+    /// Waits until a part of the daemon ends on its own, and returns why.
     pub async fn failure(&mut self) -> DaemonError {
         let parts = self.sources.iter_mut().chain(&mut self.background);
         let ends: Vec<_> = parts.map(|DaemonTask { name, task }| task.map(|_| *name)).collect();
@@ -346,7 +346,8 @@ impl Daemon {
             name = dead_task => name,
             name = dead_actor => name,
         };
-        // A part may have ended because the committer did, and be seen before it: the committer's word is the cause then.
+        // A part may end because the committer ended, and its end may be seen first. The committer's error is the cause
+        // then.
         match tokio::time::timeout(COMMITTERS_WORD, &mut self.ended).await {
             Ok(ended) => committers_word(ended),
             Err(_) => DaemonError::PartEnded(part),
@@ -364,8 +365,8 @@ impl Daemon {
 
     async fn stop_in_order(self) -> Result<(), DaemonError> {
         self.stop.stop();
-        // With an event clock, readings may be waiting for the run that goes on. Whoever takes too long is left behind:
-        // the last commit needs its share of the time.
+        // With an event clock, readings may wait for the run that goes on. A part that takes too long is not waited
+        // for: the last commit needs its share of the time.
         let sources_and_run = async {
             tokio::join!(join_all(self.sources.into_iter().map(|part| part.task)), self.scheduler.send(StopScheduling))
         };
@@ -383,9 +384,10 @@ impl Daemon {
     }
 }
 
-/// What was set aside is missing in every answer, until somebody has dealt with it.
+/// Logs an error for each store that was set aside: its data is missing in every answer until an operator deals with
+/// it.
 fn say_what_is_set_aside(directory: &Path) {
-    // A folder that could be opened and cannot be listed says so by its next failure.
+    // A folder that can be opened but not listed is no error here: the next use of it reports the failure.
     let aside = store::set_aside(directory).unwrap_or_default();
     metrics::STORES_SET_ASIDE.set(aside.len() as u64);
     aside.iter().for_each(|aside| tracing::warn!("{aside}"));

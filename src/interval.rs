@@ -1,8 +1,9 @@
-//! Intervals: what remains of the readings of a short, fixed span. And windows: the spans that are scored at once.
+//! Intervals: the aggregates of a sensor's readings over a short, fixed span. And windows: the spans that are scored at
+//! once.
 
 use crate::time::{Span, Timestamp};
 
-/// What a sensor's readings of one interval come to.
+/// The aggregates of a sensor's readings of one interval.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Interval {
     /// When the interval begins.
@@ -26,7 +27,7 @@ pub struct Interval {
 impl Interval {
     /// Aggregates the values of an interval, given in the order of their times.
     ///
-    /// `None` without values. The order in which readings arrived does not matter, for they are in order by now.
+    /// `None` without values. The result does not depend on the order in which the readings arrived.
     pub fn aggregate(start: Timestamp, mut values: impl ExactSizeIterator<Item = f64> + Clone) -> Option<Self> {
         let mut aggregate = RunningAggregate::default();
         while values.len() > 0 {
@@ -37,12 +38,12 @@ impl Interval {
     }
 }
 
-/// The aggregates of an interval's oldest values, which need not be kept for it.
+/// The aggregates of an interval's oldest values, so that these values need not be kept.
 ///
-/// The values are taken in the order of their times, in chunks of [`Self::CHUNK`]; the last one may be smaller. Within a
-/// chunk the mean is the sum divided by the count, and the deviation takes a second pass over the differences from it;
-/// chunks are combined as Chan, Golub and LeVeque do ("Updating formulae and a pairwise algorithm for computing sample
-/// variances", 1979). So it does not matter when a chunk is added: the bits come out the same.
+/// The values are taken in the order of their times, in chunks of [`Self::CHUNK`]; the last chunk may be smaller.
+/// Within a chunk the mean is the sum divided by the count, and the deviation takes a second pass over the differences
+/// from that mean. Chunks are combined as Chan, Golub and LeVeque do ("Updating formulae and a pairwise algorithm for
+/// computing sample variances", 1979). So the result is the same to the last bit, whenever a chunk is added.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct RunningAggregate {
     count: u32,
@@ -92,7 +93,7 @@ impl RunningAggregate {
             max = value.max(max);
             last = value;
         }
-        // A sum of finite values may overflow where their mean does not.
+        // The sum of finite values may overflow although their mean does not.
         let n = f64::from(count);
         let mean = if f64::is_finite(sum) { sum / n } else { values.clone().map(|value| value / n).sum() };
         let mean = mean.clamp(min, max);
@@ -100,7 +101,7 @@ impl RunningAggregate {
         Some(Self { count, n, sum, mean, squares, min, max, first, last })
     }
 
-    /// The interval that these are the values of; `None` without values.
+    /// The interval with these aggregates; `None` without values.
     pub fn interval(&self, start: Timestamp) -> Option<Interval> {
         let Self { count, n, mean, squares, min, max, first, last, .. } = *self;
         let standard_deviation = (squares / n).sqrt().min(f64::MAX);
@@ -108,7 +109,7 @@ impl RunningAggregate {
     }
 }
 
-/// How event time is cut: intervals are whole parts of windows, both counted from the epoch.
+/// How event time is cut: a window is a whole number of intervals, and both are counted from the epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cut {
     interval: Span,

@@ -1,8 +1,8 @@
 //! The `anomalyd` binary: arguments, configuration, log, command, exit code.
 //!
-//! Exit codes: 0 when all went well, 2 when the command was called wrongly, 78 when the configuration has to be changed
-//! first (`cli::exit_code`), and 1 when it failed otherwise. The commands about one model say with 1 that their answer is
-//! no, and with 2 that they could not find one.
+//! Exit codes: 0 when all went well; 2 when the command was called wrongly; 78 when the configuration has to be changed
+//! first (`cli::exit_code`); 1 when the command failed otherwise. The commands about one model use 1 when their answer
+//! is no, and 2 when they found no answer.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
@@ -19,8 +19,9 @@ use anomalyd::telemetry::logging::{self, LogFormat};
 use anomalyd::telemetry::panics;
 use clap::{Parser, Subcommand};
 
-/// A run takes and gives back many small pieces of memory on all cores at once, which the system's allocator is slow at:
-/// see docs/performance.md. Without huge pages (Cargo.toml), which would quadruple the memory of a small installation.
+/// mimalloc in the place of the system's allocator, because a run takes and gives back many small pieces of memory on
+/// all cores at once, at which the system's allocator is slow (docs/performance.md). Huge pages are off (Cargo.toml):
+/// they would quadruple the memory of a small installation.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -43,8 +44,8 @@ struct Arguments {
 enum Command {
     /// Runs the daemon until it is told to stop
     ///
-    /// SIGTERM or SIGINT (Ctrl-C) stops it in order; a second one at once. Nothing that was acknowledged is lost either
-    /// way. SIGHUP has it look at the model files at once, as `anomalyd reload` does.
+    /// SIGTERM or SIGINT (Ctrl-C) stops the daemon in order; a second signal stops it at once. Either way nothing that
+    /// was acknowledged is lost. SIGHUP makes the daemon look at the model files at once, as `anomalyd reload` does.
     Run {
         /// The configuration file
         #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
     panics::install();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        // It quotes what was given, and file names may have been.
+        // The error quotes the arguments, and these may be file names that hold steering characters.
         Err(error) if error.to_string().contains(|c| steers(c) && c != '\n') => {
             let _ = write!(PrintableWriter::new(io::stderr(), Style::Text), "{error}");
             return ExitCode::from(exit_code::USAGE);
@@ -75,7 +76,7 @@ fn main() -> ExitCode {
     let is_about_model = matches!(arguments.command, Command::Model(_));
     match execute(arguments) {
         Ok(code) => code,
-        // Whoever reads no further, as `head` does, has what he wanted.
+        // A broken pipe is no failure: the program that reads our output, such as `head`, has all it wants.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -84,7 +85,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The errors' own words hold those of their causes.
+/// Prints the error alone: its message already holds the messages of its causes.
 fn complain(error: &dyn std::fmt::Display) {
     say_failure(&format!("anomalyd: {error}"));
 }
@@ -92,11 +93,12 @@ fn complain(error: &dyn std::fmt::Display) {
 /// Says on standard error why the process ends.
 fn say_failure(text: &str) {
     let text = if journal::is_standard_error() { marked(Priority::Error, text) } else { format!("{text}\n") };
-    // There is nowhere else to say it.
+    // A failure to write is ignored: there is no other place to report it.
     let _ = PrintableWriter::new(io::stderr(), Style::Text).write_all(text.as_bytes());
 }
 
-/// A panic may quote the file or the message that led to it.
+/// Prints a panic through the writer that replaces steering characters: its message may quote a file or an MQTT
+/// message.
 fn say_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let backtrace = Backtrace::capture();
@@ -134,8 +136,8 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 tracing::warn!("{warning}");
             }
             let stopped = actix_rt::System::new().block_on(daemon::run(&config));
-            // Not by returning: that would wait for files that are still being written, and for the next start to write
-            // again, without an ear for signals.
+            // The process exits here rather than returns. A return would wait for files that are still being written,
+            // and would ignore signals meanwhile. The next start writes these files again.
             let code = stopped.map_or_else(
                 |error| {
                     complain(&error);

@@ -1,9 +1,9 @@
 //! What a batch does to the windows and the store: the order of steps on which every guarantee rests.
 //!
-//! A reading is first judged (is it late, repeated, contradictory?), what is accepted goes into the journal, windows
-//! that are over go into the window store behind it, and one commit makes it all durable. Only then do the caller's
-//! acknowledgements leave, does the event clock move on, and do runs learn what may be scored. No thread and no clock of
-//! its own: the caller drives it, and tells the time.
+//! A reading is first judged (is it late, repeated, contradictory?). What is accepted goes into the journal, windows
+//! that are over go into the window store behind it, and one commit makes all of it durable. Only after the commit do
+//! the caller's acknowledgements leave, does the event clock move on, and do runs learn what may be scored. The
+//! pipeline has no thread and no clock of its own: its caller drives it, and tells it the time.
 
 mod clock_witness;
 mod held;
@@ -38,7 +38,7 @@ pub use held::HeldSettings;
 /// Tells a sensor's deadband.
 pub type Deadbands = Box<dyn Fn(SensorId) -> Option<f64> + Send>;
 
-/// The most readings of an interval that could be configured before stores noted how many are kept.
+/// The most readings of an interval that could be configured in versions whose stores did not note that bound.
 const KEPT_BEFORE_IT_WAS_NOTED: usize = 1_000_000;
 
 /// What the pipeline is made of.
@@ -57,7 +57,7 @@ pub struct PipelineSettings {
     pub sinks: Vec<&'static str>,
     /// How far a sink may be behind. With an event clock, readings wait for one that is further.
     pub max_unpublished: Span,
-    /// What becomes of readings from ahead of the clock while that may be wrong.
+    /// How readings from ahead of the clock are held while the clock may be wrong.
     pub held: HeldSettings,
 }
 
@@ -90,16 +90,18 @@ pub enum BatchProgress {
 pub enum Pace {
     /// They may.
     Free,
-    /// History comes in faster than it is scored or published: what is due goes first.
+    /// Readings come in faster than they are scored or published: the runs that are due, and the sinks, go first.
     Held,
 }
 
 /// Windows and store, and the order between them.
+///
+/// Every step fails when the store refuses; where a step fails for another reason too, its own doc says so.
 pub struct Pipeline {
     settings: PipelineSettings,
     directory: Arc<SensorDirectory>,
     writer: Writer,
-    /// What the clocks said last.
+    /// The last reading of the clocks, as the caller told it.
     clock: ClockReading,
     witness: ClockWitness,
     windows: OpenWindows,
@@ -124,15 +126,15 @@ pub struct Pipeline {
     over: Vec<ClosedWindow>,
     rejects: Rejects,
 
-    /// What is said of rejects, limited by kind: a flood of one must not hide another.
+    /// Limits the log lines on rejects, separately for each kind: many rejects of one kind must not hide another kind.
     reject_logs: HashMap<&'static str, LogLimit>,
     held_logs: LogLimit,
-    /// The shapes of payloads that were told of.
+    /// The shapes of payloads that the log has named already.
     shapes_told: ShapesTold,
 }
 
 impl Pipeline {
-    /// Takes up where the last process left off: replays the journal over the windows that are stored.
+    /// Goes on where the last process ended: replays the journal over the windows that are stored.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -167,7 +169,7 @@ impl Pipeline {
         let is_replayed = writer.journal_records() > 0;
         writer.put_lateness(if is_replayed { lateness } else { settings.windows.lateness })?;
         writer.put_kept_per_interval(if is_replayed { kept_per_interval } else { kept })?;
-        // Only a clock that had come so far can have closed these.
+        // The event clock has come at least so far: otherwise these windows would not be closed.
         event_now = event_now.max(match windows.closed() {
             Timestamp::MIN => Timestamp::MIN,
             closed => closed + settings.windows.lateness,
@@ -212,7 +214,7 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    /// Where it is, as of the last commit.
+    /// How far the pipeline is, as of the last commit.
     pub fn position(&self) -> Position {
         Position {
             closed: self.windows.closed(),
@@ -223,7 +225,7 @@ impl Pipeline {
         }
     }
 
-    /// Takes note of what the clocks say. To be told before anything that came later is taken in.
+    /// Notes what the clocks say. The caller must do so before it hands over anything that came later.
     pub fn set_clock(&mut self, clock: ClockReading) {
         self.clock = clock;
         self.witness.observe(clock);
@@ -235,9 +237,6 @@ impl Pipeline {
     }
 
     /// Takes in a batch from the reading at `from` on.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn take(&mut self, batch: &mut Batch, from: usize) -> Result<BatchProgress, StoreError> {
         self.rejects.append(std::mem::take(&mut batch.rejects));
         self.count_passed_over(&std::mem::take(&mut batch.members_passed_over));
@@ -294,7 +293,7 @@ impl Pipeline {
         }
     }
 
-    /// Holds a reading that is ahead of a clock that may be wrong. `why` says so.
+    /// Holds a reading that is ahead of a clock that may be wrong; `why` is the reason for the log.
     fn hold(&mut self, reading: Reading, why: &RejectReason) {
         if let Err(reason) = self.held.hold(reading, &self.clock) {
             return self.reject(reading, reason);
@@ -306,13 +305,13 @@ impl Pipeline {
                 sensor,
                 now = %self.clock.wall,
                 suppressed,
-                "a reading is held until the system's clock, which is not synchronised, is, or has come up to it \
-                 (limits.held_for): {why}"
+                "a reading is ahead of the system's clock, which is not synchronised: the reading is held until the clock is \
+                 synchronised or has come up to it, or until limits.held_for has passed: {why}"
             );
         }
     }
 
-    /// Judges what waits for the clock, as far as that can be judged now.
+    /// Judges the held readings that can be judged now.
     fn judge_held(&mut self) {
         let HeldJudgement { due, refused } = self.held.judge(&self.clock);
         due.into_iter().for_each(|reading| self.admit(reading, None));
@@ -320,9 +319,6 @@ impl Pipeline {
     }
 
     /// Closes every window that ends at `until` or before.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn close(&mut self, until: Timestamp) -> Result<(), StoreError> {
         if until <= self.windows.closed() {
             return Ok(());
@@ -339,9 +335,6 @@ impl Pipeline {
     }
 
     /// Nothing more will come: closes every window that has readings, and moves the event clock past them.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn end_history(&mut self) -> Result<(), StoreError> {
         if self.windows.is_empty() || self.pace == Pace::Held {
             return Ok(());
@@ -352,9 +345,6 @@ impl Pipeline {
     }
 
     /// Writes a run into the ledger; a finished one moves on what counts as scored.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn put_run(&mut self, run: &Run) -> Result<(), StoreError> {
         self.writer.put_run(run)?;
         if let crate::run::RunState::Finished(_) = run.state {
@@ -364,26 +354,17 @@ impl Pipeline {
     }
 
     /// Begins a run, or an interrupted one anew.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn begin_run(&mut self, run: &Run, stored: &StoredChunks) -> Result<(), StoreError> {
         self.writer.begin_run(run, stored)
     }
 
     /// Stores a chunk of a run's verdicts.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) -> Result<(), StoreError> {
         self.write_names()?;
         self.writer.put_verdicts(window, chunk, verdicts)
     }
 
     /// Notes that a sink has published everything before `until`.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn put_published(&mut self, sink: &'static str, until: Timestamp) -> Result<(), StoreError> {
         self.published.insert(sink, until);
         self.update_pace();
@@ -391,9 +372,6 @@ impl Pipeline {
     }
 
     /// Moves on what counts as scored.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn set_scored(&mut self, until: Timestamp) -> Result<(), StoreError> {
         if self.scored == Timestamp::MIN {
             self.published.values_mut().for_each(|published| *published = until);
@@ -404,9 +382,6 @@ impl Pipeline {
     }
 
     /// Remembers or forgets an MQTT session; tells whether an earlier one is taken up.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn open_session(
         &mut self,
         client: &str,
@@ -420,9 +395,6 @@ impl Pipeline {
     }
 
     /// Notes that an MQTT session is in use.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn touch_session(&mut self, client: &str, now: SessionMoment) -> Result<(), StoreError> {
         let mut changes = Vec::new();
         self.sessions.touch(client, now, &mut changes);
@@ -454,9 +426,6 @@ impl Pipeline {
     }
 
     /// Notes which subscriptions a broker holds for us.
-    ///
-    /// # Errors
-    /// When the store refuses.
     pub fn put_subscriptions(&mut self, filters: &[String]) -> Result<(), StoreError> {
         self.writer.put_subscriptions(filters)
     }
@@ -585,8 +554,8 @@ impl Pipeline {
         });
     }
 
-    /// A cut loses the end of what was written. So a name is written before whatever stands under its number, which would
-    /// be the next sensor's otherwise.
+    /// Writes the names of new sensors. A power cut loses the end of what was written, so a name is written before the
+    /// data that is stored under its number. Otherwise the next new sensor would get that number, and the data with it.
     fn write_names(&mut self) -> Result<(), StoreError> {
         self.writer.add_sensors(&self.directory.take_unsaved())
     }

@@ -1,19 +1,19 @@
 //! Text from outside, fit for a terminal and a log.
 //!
-//! Names, headers, paths and payloads are others' text: an escape in one of them could rewrite what stands on a terminal,
-//! a line feed forge a line of the log, a mark that turns the direction of writing show one name as another. Whatever
-//! leaves the process as text passes a [`PrintableWriter`]; what must stay within a line, as a path in a list, is shown by
-//! [`Printable`].
+//! Names, headers, paths and payloads come from outside. An escape sequence in them could rewrite what stands on a
+//! terminal, a line feed could forge a line of the log, and a mark of writing direction could show one name as another.
+//! All text that leaves the process passes a [`PrintableWriter`]. Text that must stay within one line, such as a path
+//! in a list, is shown by [`Printable`].
 
 use std::fmt::{self, Display, Write as _};
 use std::io::{self, Write};
 use std::path::{self, Path};
 
-/// What stands for a character that is not shown.
+/// The character in the place of one that is not shown.
 const STAND_IN: char = '·';
 
-/// Whether a character steers a terminal or hides itself or others: control characters (C0, DEL, C1), separators of lines
-/// and paragraphs, marks of direction, and what takes no room.
+/// Whether a character steers a terminal, or hides itself or other characters: control characters (C0, DEL, C1),
+/// separators of lines and paragraphs, marks of writing direction, and characters of no width.
 pub fn steers(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -22,7 +22,7 @@ pub fn steers(character: char) -> bool {
             | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// What is shown as one line without characters that steer.
+/// Shows a value as one line without characters that steer.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<T>(pub T);
 
@@ -46,7 +46,7 @@ impl<W: fmt::Write> fmt::Write for OneLine<W> {
     }
 }
 
-/// Hands on `text` in pieces, with something else for each character that is not `wanted` there.
+/// Writes `text`, with what `instead` returns in the place of each `unwanted` character.
 fn pass<E: From<fmt::Error>>(
     text: &str,
     unwanted: impl Fn(char) -> bool,
@@ -62,16 +62,16 @@ fn pass<E: From<fmt::Error>>(
     write(rest)
 }
 
-/// What kind of text is written.
+/// The kind of text that is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Style {
     /// Lines for people. A character that steers is replaced.
     Text,
-    /// JSON, where such a character is written as `\u` and its number: the reader gets it back.
+    /// JSON. A steering character is written as `\u` and its number, so that the reader gets the character back.
     Json,
 }
 
-/// Passes text on, but for the characters that steer; line feeds and tabs are the writer's own.
+/// Passes text on without the characters that steer. Line feeds and tabs pass: they are the program's own.
 #[derive(Debug)]
 pub struct PrintableWriter<W> {
     inner: W,

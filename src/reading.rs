@@ -9,11 +9,11 @@ use crate::time::{Span, Timestamp};
 /// One value that one sensor measured at one time. The value is finite.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Reading {
-    /// Who measured.
+    /// The sensor that measured.
     pub sensor: SensorId,
-    /// When, by the device's own clock, or when it came in if the device gave no time.
+    /// When it was measured, by the device's own clock; when it arrived if the device gave no time.
     pub time: Timestamp,
-    /// What, in the sensor's own unit.
+    /// The measured value, in the sensor's own unit.
     pub value: f64,
 }
 
@@ -89,7 +89,7 @@ pub enum RejectReason {
         /// The latest accepted one.
         latest: Timestamp,
     },
-    /// Ahead of a clock that is right, when it had been held until that was known.
+    /// Ahead of the clock: the reading was held until the clock was known to be right.
     #[error(
         "its time {time} is after {latest}, the latest that the system's clock accepts (limits.max_ahead), and that clock is synchronised"
     )]
@@ -99,7 +99,7 @@ pub enum RejectReason {
         /// The latest accepted one.
         latest: Timestamp,
     },
-    /// Ahead of a clock of which nobody said for too long whether it is right.
+    /// Ahead of the clock: the reading was held for as long as allowed, and the clock was not confirmed meanwhile.
     #[error(
         "its time {time} is after {latest}, the latest that the system's clock accepts (limits.max_ahead); it was held for \
          {held_for} (limits.held_for), and that clock was neither synchronised nor set right meanwhile"
@@ -112,7 +112,7 @@ pub enum RejectReason {
         /// How long it was held.
         held_for: Span,
     },
-    /// Ahead of a clock that may be wrong, with as many readings held as may be.
+    /// Ahead of a clock that may be wrong, while as many readings are held as allowed.
     #[error(
         "its time {time} is after {latest}, the latest that the system's clock accepts (limits.max_ahead); that clock is not \
          synchronised, and {max} readings already wait for it, the most that is held (limits.held_readings)"
@@ -162,12 +162,12 @@ pub enum RejectReason {
         /// The bound.
         max: usize,
     },
-    /// One of the others, with what else there is to know.
+    /// Another reason, with a note on what else is known.
     #[error("{reason}; {note}")]
     Noted {
         /// The reason.
         reason: Box<Self>,
-        /// What else there is to know.
+        /// The note.
         note: String,
     },
     /// No room for another sensor.
@@ -196,7 +196,7 @@ impl RejectReason {
         }
     }
 
-    /// The same reason, with what else there is to know.
+    /// The same reason with a note on what else is known.
     pub fn noted(self, note: String) -> Self {
         Self::Noted { reason: Box::new(self), note }
     }
@@ -214,7 +214,7 @@ impl fmt::Display for Reject {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Rejects {
     kept: Vec<Reject>,
-    /// How many others keep that these are appended to.
+    /// How many rejects are kept already in the list that these will be appended to.
     kept_before: usize,
     counts: BTreeMap<&'static str, u64>,
 }
@@ -223,12 +223,12 @@ impl Rejects {
     /// How many are kept whole.
     pub const MAX_KEPT: usize = 32;
 
-    /// Those of one message, to be appended to others of which `kept_before` are kept, or dropped.
+    /// The rejects of one message. They are appended later to a list that keeps `kept_before` already, or dropped.
     pub fn of_message(kept_before: usize) -> Self {
         Self { kept_before, ..Self::default() }
     }
 
-    /// How many are kept whole, those before these included.
+    /// How many rejects are kept whole, including those kept before these.
     pub fn kept_so_far(&self) -> usize {
         self.kept_before + self.kept.len()
     }
@@ -250,7 +250,7 @@ impl Rejects {
         }
     }
 
-    /// Those kept whole.
+    /// The rejects that are kept whole.
     pub fn kept(&self) -> &[Reject] {
         &self.kept
     }

@@ -23,13 +23,13 @@ pub struct Run {
 /// How a window was closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Closing {
-    /// When it was over, or in a run of an earlier version, which did not note it.
+    /// Closed when it was over. Runs of earlier versions have this value too: those versions did not note it.
     #[default]
     OnTime,
-    /// It was held open that long for a source that was away, or had just come back; then it was complete.
+    /// Held open for that long because a source was away or had just come back; then the window was complete.
     Held(Span),
-    /// It was held open that long, the most that `schedule.hold` allows, and its source was still away, or still sent what
-    /// it had kept: what comes of it later is late.
+    /// Held open for that long, the most that `schedule.hold` allows, while its source was still away or still sent
+    /// what it had kept. Readings of the window that come afterwards are late.
     AtBound(Span),
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for Closing {
 /// How far a run is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RunState {
-    /// It was begun, and not seen to end: it goes on, or was cut off.
+    /// Begun, and not seen to end: the run goes on, or was cut off.
     Started,
     /// Every sensor in scope has its outcome.
     Finished(Tally),

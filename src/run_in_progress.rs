@@ -1,9 +1,9 @@
 //! A run that goes on: which outcomes it has, which chunks of them are complete, and when it is over.
 //!
-//! Whatever order outcomes come in, and whether they come twice, late or of another window: every sensor in scope gets
-//! exactly one, the first that comes. A chunk is handed out once, when the last of its sensors has an outcome, and holds
-//! them in the order of the sensors; so what is stored of a run does not depend on who was faster. Pure: the recorder
-//! brings the outcomes and the time, and stores the chunks.
+//! Outcomes may come in any order, twice, late, or for another window: every sensor in scope gets exactly one outcome,
+//! the first that comes. A chunk is handed out once, when the last of its sensors has an outcome, and holds the
+//! outcomes in the order of the sensors. So what is stored of a run does not depend on which actor was faster. Pure:
+//! the recorder brings the outcomes and the time, and stores the chunks.
 
 mod most_anomalous;
 
@@ -18,8 +18,8 @@ use crate::sensor::SensorId;
 use crate::store::ChunkId;
 use crate::verdict::{ModelHash, Outcome, Verdict};
 
-/// The sensors that a run gives an outcome, in the order of their numbers, each with the model that is at work. A sensor
-/// has none whose model file cannot be used.
+/// The sensors that a run gives an outcome, in the order of their numbers, each with the model that is at work. `None`
+/// when the sensor's model file cannot be used.
 pub type RunScope = BTreeMap<SensorId, Option<ModelHash>>;
 
 /// A run that goes on.
@@ -54,8 +54,8 @@ pub struct CompleteChunk {
 }
 
 impl RunInProgress {
-    /// A run over a window in which no sensor has an outcome yet. Of the sensors that it finds anomalous, so many are
-    /// kept at most.
+    /// A run over a window in which no sensor has an outcome yet. It keeps at most `max_anomalous` of the sensors that
+    /// it finds anomalous.
     pub fn new(window: Window, scope: &RunScope, max_anomalous: usize, now: Instant) -> Self {
         let mut chunks = BTreeMap::<ChunkId, OpenChunk>::new();
         for sensor in scope.keys() {
@@ -82,7 +82,7 @@ impl RunInProgress {
     /// work. One with a failure is made again: what failed may work now.
     ///
     /// # Errors
-    /// The first of `stored`.
+    /// The first error that `stored` returns.
     pub fn take_over<E>(
         &mut self,
         scope: &RunScope,
@@ -107,10 +107,10 @@ impl RunInProgress {
         Ok(())
     }
 
-    /// Takes in an outcome. Gives the chunk that it completes.
+    /// Takes in an outcome. Returns the chunk that it completes.
     ///
-    /// It is not for this run when it is of another window, of a sensor that is not in scope, or of one that has its
-    /// outcome.
+    /// An outcome is ignored when it is of another window, of a sensor that is not in scope, or of a sensor that has an
+    /// outcome already.
     pub fn take(&mut self, window: Window, sensor: SensorId, outcome: Outcome) -> Option<CompleteChunk> {
         if window != self.window {
             return None;

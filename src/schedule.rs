@@ -1,11 +1,11 @@
-//! What is due: pure, takes the time.
+//! Decides which windows are due to be scored: pure, takes the time.
 //!
 //! A cron pattern says when runs take place. A firing covers the windows that are over by then and were not scored; it
 //! is due once the lateness has passed, so that the readings of the last minute are in. What was missed while the
 //! daemon was down is caught up on, up to a bound.
 //!
-//! Below it are the machines that decide by what the scheduler's actor closes and scores: whether the system's clock is
-//! believed, whether a window may be closed, and when a history is over.
+//! The modules below decide what the scheduler's actor may close and score: whether the system's clock is believed,
+//! whether a window may be closed, and when a history is over.
 
 pub mod clock_trust;
 pub mod closing;
@@ -71,7 +71,7 @@ impl FromStr for CronPattern {
         if text.chars().count() > Self::MAX_CHARACTERS {
             return Err(refused(format!("it has more than {} characters", Self::MAX_CHARACTERS)));
         }
-        // As tokio-cron-scheduler reads it, which is to wake us.
+        // The pattern is read as tokio-cron-scheduler reads it, because that library wakes the scheduler's actor.
         let parser = CronParser::builder().seconds(Seconds::Required).dom_and_dow(true).build();
         let cron =
             parser.parse(text).map_err(|error| refused(error.to_string().trim_end_matches('.').to_lowercase()))?;
@@ -95,9 +95,8 @@ impl CronPattern {
         self.cron.find_next_occurrence(&time.utc(), false).ok().map(Timestamp::from)
     }
 
-    /// The shortest time between two of the next firings after `time`; `None` when there are none.
-    ///
-    /// Firings need not be evenly spread: this looks at a day's worth at one a minute.
+    /// The shortest time between two neighbours of the next 1,440 firings after `time`; `None` when there are none. It
+    /// looks at so many because firings need not be evenly spread.
     pub fn shortest_period_after(&self, time: Timestamp) -> Option<Span> {
         const FIRINGS: usize = 1440;
         let firings: Vec<_> = self.cron.iter_after(time.utc()).take(FIRINGS).map(Timestamp::from).collect();
@@ -110,14 +109,14 @@ impl CronPattern {
     }
 }
 
-/// The windows that are to be scored now, one run each, the oldest first.
+/// The windows that have to be scored now, with one run each, the oldest first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Due {
     /// The first of them.
     pub first: Window,
     /// How many there are; at least one.
     pub count: u32,
-    /// How many older ones are given up, because there are more than are caught up on.
+    /// How many older windows are given up, because more were missed than `catch_up` allows.
     pub skipped: u64,
 }
 
@@ -226,7 +225,7 @@ mod tests {
     }
 
     proptest! {
-        /// However often one asks, every window is scored once and in order.
+        /// Every window is scored exactly once and in order, however often the schedule is asked.
         #[test]
         fn no_window_is_scored_twice_and_none_is_left_out(steps in proptest::collection::vec(1_u32..20_000, 1..60)) {
             let schedule = schedule("0 0 * * * *");

@@ -14,7 +14,7 @@ use crate::verdict::{Explanation, Label, Outcome, Row, Scored};
 pub struct ScoringSettings {
     /// The lengths of intervals and windows.
     pub cut: Cut,
-    /// For how many intervals of a window a row must be made for it to be scored.
+    /// A window is scored only when rows can be made for at least this many of its intervals.
     pub min_intervals: u32,
 }
 
@@ -29,12 +29,12 @@ pub enum ScoreError {
     Evaluate(#[from] EvaluateError),
 }
 
-/// What came of scoring a window.
+/// The result of scoring a window.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Judgement {
     /// The outcome, to be stored.
     pub outcome: Outcome,
-    /// How the window is unlike the training, if it is. It changes no outcome.
+    /// How the window differs from the training data; `None` when it does not. It changes no outcome.
     pub drift: Option<Drift>,
 }
 
@@ -44,7 +44,7 @@ impl From<Outcome> for Judgement {
     }
 }
 
-/// Scores one window. `blocks` is what was read of the windows that `plan` asks for.
+/// Scores one window. `blocks` holds the windows that `plan` asks for, as read from the store.
 ///
 /// # Errors
 /// When a stored window is damaged or the model cannot evaluate the rows.
@@ -81,7 +81,7 @@ pub fn score(
     Ok(Judgement { outcome: Outcome::Scored(scored), drift })
 }
 
-/// Why the worst row is an anomaly, if it is one.
+/// Why the worst row is an anomaly; `None` when it is no anomaly.
 fn explain(model: &Model, plan: &Plan, values: &Array2<f64>, scored: &Scored) -> Option<Explanation> {
     let worst = scored.worst().filter(|worst| worst.label == Label::Anomaly)?;
     let place = scored.rows.iter().position(|row| row.interval == worst.interval)?;
@@ -102,7 +102,7 @@ fn place(start: Timestamp, window: Window, cut: Cut) -> u16 {
     u16::try_from(place).unwrap_or(u16::MAX)
 }
 
-/// Notices a model that calls everything an anomaly: it says more of its training than of the sensor.
+/// Notices a model that calls every row an anomaly: the fault is then in its training rather than at the sensor.
 #[derive(Clone, Copy, Debug)]
 pub struct Suspicion {
     after: u32,
@@ -131,7 +131,7 @@ impl Suspicion {
         }
     }
 
-    /// What there is to say now.
+    /// Errors: when the model is suspicious now.
     pub fn check(&self) -> Result<(), Suspicious> {
         if self.windows >= self.after { Err(Suspicious { windows: self.windows }) } else { Ok(()) }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// A sensor's number: names are long, and a gateway holds many millions of readings.
+/// A sensor's number, stored in the place of its name: names are long, and a gateway holds many millions of readings.
 ///
 /// Numbers are given out by the [`SensorDirectory`] in the order in which sensors are first seen, and never change.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -92,14 +92,14 @@ impl SensorName {
         &self.sensor
     }
 
-    /// Fills a template: `{device}` and `{sensor}` become the names' parts. A name that looks like a placeholder stays
-    /// as it is.
+    /// Fills a template: `{device}` and `{sensor}` become the parts of the name. A name that looks like a placeholder
+    /// is not filled in again.
     pub fn fill(&self, template: &str) -> String {
         fill(template, &self.device, &self.sensor)
     }
 }
 
-/// Fills a template in one pass: what was filled in is not looked at again.
+/// Fills a template in one pass: text that was filled in is not searched for placeholders.
 pub(crate) fn fill(template: &str, device: &str, sensor: &str) -> String {
     let mut filled = String::with_capacity(template.len() + device.len() + sensor.len());
     let mut rest = template;
@@ -122,18 +122,19 @@ impl fmt::Display for SensorName {
     }
 }
 
-/// What a number stands for that was once given to a sensor.
+/// What a number that was once given to a sensor stands for now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NumberedSensor {
     /// A sensor.
     Named(SensorName),
-    /// None any more: it may be given to another.
+    /// No sensor any more: the number may be given to another sensor.
     Freed,
-    /// A sensor whose name was lost. What is stored under the number must not become another's, so it stays taken.
+    /// A sensor whose name was lost. The number stays taken, because what is stored under it must not become another
+    /// sensor's.
     Unreadable,
 }
 
-/// All sensors known, each with its number. Shared by everything that meets a name.
+/// All sensors known, each with its number; shared by all parts that turn names into numbers.
 ///
 /// A new sensor gets its number at once, in memory; the store writes it down in the commit that first needs it.
 #[derive(Debug)]
@@ -146,9 +147,9 @@ pub struct SensorDirectory {
 struct Names {
     by_name: HashMap<SensorName, SensorId>,
     by_id: Vec<Option<SensorName>>,
-    /// Numbers that may be given to others, the lowest last.
+    /// Numbers that may be given to other sensors, the lowest last.
     freed: Vec<SensorId>,
-    /// Those that the store has not written down yet.
+    /// Sensors that the store has not written down yet.
     unsaved: Vec<SensorId>,
 }
 
@@ -189,11 +190,12 @@ impl SensorDirectory {
         self.intern_within(name, self.max_sensors)
     }
 
-    /// The number of a sensor that has a model, a new one when the name is new. It is given also when the directory is
-    /// full: whoever sends many names must not keep models from work, and the number of model files has a bound of its own.
+    /// The number of a sensor that has a model, a new one when the name is new. A full directory does not refuse such a
+    /// sensor: a client that sends many names must not keep models from work, and the number of model files has a bound
+    /// of its own.
     ///
     /// # Errors
-    /// When there are no more numbers.
+    /// When all 32-bit numbers are taken.
     pub fn intern_with_model(&self, name: &SensorName) -> Result<SensorId, DirectoryFull> {
         self.intern_within(name, usize::MAX)
     }
@@ -244,7 +246,7 @@ impl SensorDirectory {
         self.len() == 0
     }
 
-    /// How many numbers there are, also of sensors that are not known any more.
+    /// How many numbers are given, including those of sensors that are not known any more.
     pub fn numbers(&self) -> usize {
         self.read().by_id.len()
     }
@@ -260,7 +262,8 @@ impl SensorDirectory {
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Names> {
-        // A poisoned lock only says that some thread panicked while it held it; every change is complete in itself.
+        // A poisoned lock is used on: some thread panicked while it held the lock, but every change is complete in
+        // itself.
         self.names.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

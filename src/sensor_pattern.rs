@@ -44,7 +44,7 @@ impl SensorPattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// When no name could fit it.
+    /// When no sensor name can match the pattern.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         if text.len() > Self::MAX_BYTES {
             return Err(PatternError::TooLong(text.len()));
@@ -74,10 +74,10 @@ impl SensorPattern {
 }
 
 impl SensorPattern {
-    /// Whether every sensor that fits `other` fits this as well.
+    /// Whether every sensor that `other` matches is matched by this pattern as well.
     pub fn covers(&self, other: &Self) -> bool {
-        // A character that no pattern holds stands for what a star takes: only a star of ours can take it, and takes
-        // then whatever stands there.
+        // A character that no pattern holds stands for what a star of `other` matches. Only a star of this pattern can
+        // match that character, so it then matches whatever the star of `other` does.
         const UNLIKE_ANY: &str = "\u{1}";
         other.with_slash().iter().all(|other| self.fits(&other.replace('*', UNLIKE_ANY)))
     }
@@ -96,7 +96,7 @@ impl SensorPattern {
         })
     }
 
-    /// Patterns that hold a slash and together fit the same names: every name has one.
+    /// Patterns that each hold a slash and together match the same names: every name has a slash.
     fn with_slash(&self) -> Vec<String> {
         let split = |(at, _): (usize, &str)| format!("{}*/*{}", &self.0[..at], &self.0[at + 1..]);
         let at_stars = self.0.match_indices('*').map(split);

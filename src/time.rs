@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 
 /// A point in time: nanoseconds since 1970-01-01T00:00:00Z, leap seconds ignored.
 ///
-/// Reaches from the year 1677 to 2262; whatever lies outside cannot be parsed.
+/// The range is from the year 1677 to 2262; a time outside it cannot be parsed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Timestamp(i64);
 
@@ -38,8 +38,8 @@ impl Timestamp {
         Utc::now().into()
     }
 
-    /// Reads RFC 3339 (`2018-08-28T23:00:05Z`), and the form that databases export, taken as UTC
-    /// (`2018-08-28 23:00:05.000`).
+    /// Reads RFC 3339 (`2018-08-28T23:00:05Z`), and the form that databases export (`2018-08-28 23:00:05.000`), which
+    /// is taken as UTC.
     pub fn parse(text: &str) -> Option<Self> {
         let utc = match DateTime::parse_from_rfc3339(text) {
             Ok(zoned) => zoned.to_utc(),
@@ -74,7 +74,7 @@ impl Timestamp {
         self.utc().format(pattern).to_string()
     }
 
-    /// The length of time since `earlier`, or zero when that is not earlier.
+    /// The length of time since `earlier`; zero when `earlier` is not before this point.
     pub fn since(self, earlier: Self) -> Span {
         Span(self.0.saturating_sub(earlier.0).max(0))
     }
@@ -147,12 +147,12 @@ impl Span {
         Self(self.0.saturating_mul(count.max(0)))
     }
 
-    /// This span without what is less than a millisecond.
+    /// This span rounded down to whole milliseconds.
     pub const fn whole_millis(self) -> Self {
         Self(self.0 - self.0 % 1_000_000)
     }
 
-    /// The span as people want to read one that was measured: rounded to the largest unit that it holds a hundred times.
+    /// The span rounded for people: to the largest unit of which it holds at least a hundred.
     #[must_use]
     pub fn rounded(self) -> Self {
         const UNITS: [i64; 5] = [60_000_000_000, 1_000_000_000, 1_000_000, 1_000, 1];
@@ -225,10 +225,10 @@ impl fmt::Display for Span {
     }
 }
 
-/// Where the daemon's now comes from.
+/// The clock that the daemon goes by.
 ///
-/// The clock decides which windows are over. It is the system's, or the latest time of any reading that came in
-/// (*event time*), so that hours of history pass through the whole daemon in seconds. Tests set an event clock by
+/// It decides which windows are over. It is the system's clock, or the latest time of any reading that came in (*event
+/// time*): with event time, hours of history pass through the whole daemon in seconds. Tests set an event clock by
 /// hand.
 #[derive(Clone, Debug)]
 pub enum Clock {
@@ -238,7 +238,7 @@ pub enum Clock {
     Event(EventTime),
 }
 
-/// The latest time of any reading, shared by whoever asks and the one place that moves it on.
+/// The latest time of any reading. Shared by all that ask for the time; only the pipeline moves it on.
 #[derive(Clone, Debug)]
 pub struct EventTime(Arc<AtomicI64>);
 

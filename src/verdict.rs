@@ -1,4 +1,4 @@
-//! Verdicts: what came of scoring one window with one model.
+//! Verdicts: the results of scoring one window with one model.
 
 use std::fmt;
 
@@ -48,9 +48,9 @@ impl fmt::Debug for ModelHash {
 /// The outcome of one model on one window. The run that it belongs to names the window.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Verdict {
-    /// Whose window.
+    /// The sensor whose window was scored.
     pub sensor: SensorId,
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
 }
 
@@ -63,9 +63,9 @@ pub enum Outcome {
     NoData,
     /// Rows can be made for fewer intervals than the configuration asks for.
     TooLittleData {
-        /// For how many a row can be made.
+        /// How many intervals a row can be made for.
         intervals: u32,
-        /// How many it takes.
+        /// How many are needed.
         needed: u32,
     },
     /// The scoring failed.
@@ -102,7 +102,8 @@ pub struct Scored {
     pub unit: Option<f64>,
     /// The rows, in the order of time.
     pub rows: Vec<Row>,
-    /// What moved the worst row's decision most, when that row is an anomaly and the model knows what is usual.
+    /// What moved the worst row's decision most; `None` unless that row is an anomaly and the model knows the usual
+    /// values.
     pub explanation: Option<Explanation>,
 }
 
@@ -141,13 +142,13 @@ pub struct Explanation {
     pub feature: String,
     /// Its value.
     pub value: f64,
-    /// Between what it lay when the model was trained, if the model knows.
+    /// The range of the feature's values in the training data; `None` when the model does not know it.
     pub usual: Option<(f64, f64)>,
 }
 
 /// Writes a number with three significant digits, as people read it: `4.1`, `0.00213`, `1.5e9`.
 pub fn significant(number: f64) -> String {
-    // Rounded by its decimal form: a division by a power of ten would leave digits behind.
+    // Rounded by way of the decimal form: a division by a power of ten would leave more digits.
     let rounded: f64 = format!("{number:.2e}").parse().unwrap_or(number);
     let size = rounded.abs();
     if size == 0.0 || (1e-4..1e7).contains(&size) || !size.is_finite() {

@@ -1,7 +1,7 @@
 //! Acknowledgements that wait for their batch to be durable.
 //!
-//! The types carry the promise that an acknowledgement makes: it can be collected at any time, but becomes something
-//! that can be sent only against a [`Committed`], and only a commit makes one.
+//! The types enforce the rule that nothing is acknowledged before it is durable: acknowledgements can be collected at
+//! any time, but become bytes to send only against a [`Committed`], and only a commit makes a [`Committed`].
 
 use crate::actors::intake::Promise;
 use crate::ingest::packet::{Delivery, PacketId, puback, pubcomp, pubrec};
@@ -14,7 +14,7 @@ pub(crate) struct Held<A> {
     promise: Promise,
 }
 
-/// The batch was not made durable: what it held must not be acknowledged, so that it is sent again.
+/// The batch was not made durable: its messages must not be acknowledged, so that they are sent again.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the messages could not be stored; they are left unacknowledged, to be sent again")]
 pub(crate) struct NotCommitted;
@@ -30,7 +30,7 @@ impl<A> Held<A> {
         (&mut self.promise).await.map_err(|_| NotCommitted)
     }
 
-    /// The proof if it is there already; `None` while the commit goes on.
+    /// The result of the commit; `None` while the commit goes on.
     pub(crate) fn try_committed(&mut self) -> Option<Result<Committed, NotCommitted>> {
         match self.promise.try_recv() {
             Ok(committed) => Some(Ok(committed)),
@@ -79,7 +79,7 @@ impl DeviceAcks {
         self.messages
     }
 
-    /// The acknowledgements as they are written, against proof that they may be.
+    /// The acknowledgements as bytes to write. `_proof` shows that their batch is on the disk.
     pub(crate) fn into_bytes(self, _proof: Committed) -> Vec<u8> {
         self.bytes
     }

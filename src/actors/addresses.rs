@@ -1,14 +1,15 @@
 //! From where devices connect: an address that floods is turned away, and the others go on.
 //!
-//! An address may have so many connections open, and so many that fail a minute: those that bring no CONNECT, are refused,
-//! or break a rule. What it may have of failures grows back with time. An IPv6 client is known by its network, of which it
-//! has all addresses to itself.
+//! The settings bound how many connections of one address are open, and how many of them fail a minute. A connection
+//! fails when it brings no CONNECT, is refused, or breaks a rule. An address that was turned away for failures is
+//! admitted again as time forgives them. An IPv6 client is known by its network, because it has all addresses of that
+//! network to itself.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-/// What an address may do.
+/// The bounds on one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressSettings {
     /// The most connections at a time.
@@ -45,19 +46,20 @@ struct Address {
     open: u32,
     /// The failures that are not forgiven yet.
     failures: u32,
-    /// Since when they are being forgiven.
+    /// The time from which failures are forgiven.
     since: Instant,
 }
 
 impl Addresses {
-    /// The most addresses that are kept in mind only because of failures. What is beyond them is taken for well-behaved.
+    /// The most addresses that are remembered only because of failures. Beyond it such addresses are forgotten, and so
+    /// admitted.
     const MAX_REMEMBERED: usize = 4096;
 
     pub(crate) fn new(settings: AddressSettings) -> Self {
         Self { settings, known: HashMap::new() }
     }
 
-    /// Whether one more connection may come from this address. If so it counts as open.
+    /// Errors: when no more connections may come from this address. A connection that is admitted counts as open.
     pub(crate) fn admit(&mut self, address: IpAddr, now: Instant) -> Result<(), TurnedAway> {
         if self.known.len() >= Self::MAX_REMEMBERED {
             self.forget_forgiven(now);
@@ -95,14 +97,14 @@ impl Addresses {
             known.open > 0 || known.failures > 0
         });
         if self.known.len() >= Self::MAX_REMEMBERED {
-            // So many addresses cannot be held back one by one; the bound on all connections stays.
+            // So many addresses cannot be limited one by one; the bound on all connections still holds.
             self.known.retain(|_, known| known.open > 0);
         }
     }
 }
 
 impl Address {
-    /// Forgives what time has made up for.
+    /// Forgives as many failures as the time passed allows.
     fn forgive(&mut self, per_minute: u32, now: Instant) {
         let each = Duration::from_secs(60) / per_minute.max(1);
         let past = now.saturating_duration_since(self.since);

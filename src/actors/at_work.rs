@@ -1,4 +1,5 @@
-//! What a thread of sensor actors is scoring: told by the actor, read by whoever waits for those behind it.
+//! What a thread of sensor actors is scoring now. The sensor's actor writes it; the supervisor reads it at a run's
+//! deadline.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ pub struct AtWork(Arc<Mutex<Option<Work>>>);
 /// A scoring that goes on.
 #[derive(Clone, Copy, Debug)]
 pub struct Work {
-    /// Whose.
+    /// The sensor whose window is scored.
     pub sensor: SensorId,
     /// With which of its models.
     pub generation: Generation,
@@ -21,7 +22,7 @@ pub struct Work {
     blamed: bool,
 }
 
-/// How a scoring went that has ended.
+/// A scoring that has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Worked {
     /// How long it took.
@@ -45,12 +46,13 @@ impl AtWork {
         Working { at_work: self, since }
     }
 
-    /// What is being scored, and for how long already.
+    /// What is being scored, and for how long already; `None` when nothing is.
     pub fn now(&self) -> Option<(Work, Duration)> {
         self.work().map(|work| (work, work.since.elapsed()))
     }
 
-    /// Holds it against what is being scored if that has gone on for longer than `bound`: what it is, and for how long.
+    /// Marks the scoring at work as blamed if it has gone on for longer than `bound`. Returns it with its length so
+    /// far; `None` when there is no such scoring.
     pub fn blame(&self, bound: Duration) -> Option<(Work, Duration)> {
         let mut work = self.work();
         let work = work.as_mut()?;
@@ -67,7 +69,7 @@ impl AtWork {
 }
 
 impl Working<'_> {
-    /// Says that it has ended.
+    /// Notes that the scoring has ended.
     pub fn end(self) -> Worked {
         let blamed = self.at_work.work().take().is_some_and(|work| work.blamed);
         Worked { took: self.since.elapsed(), blamed }

@@ -1,17 +1,18 @@
 //! The source for a broker that is already there: we subscribe, over rumqttc.
 //!
 //! **Delivery.** A PUBACK or PUBREC is written only after the batch that holds the message is on the disk. Our session
-//! at the broker is persistent: what it sent and we did not acknowledge comes again, after a reconnect of ours, a
-//! restart or a crash. What the broker itself drops (a full queue, a restart without persistence) never reaches us.
-//! QoS 0 messages are shed, and counted, when the disk does not keep up.
+//! at the broker is persistent: a message that the broker sent and we did not acknowledge comes again, after a
+//! reconnect, a restart or a crash of ours. Messages that the broker itself drops (a full queue, a restart without
+//! persistence) never reach us. QoS 0 messages are shed, and counted, when the disk does not keep up.
 //!
-//! While a commit is under way we keep reading the connection, which gathers the next batch and answers pings. There is
-//! one commit under way at a time, so that acknowledgements leave in the order of the messages, all of a batch with one
-//! write. Each batch remembers the connection on which its messages came, for an acknowledgement that is sent on a later
-//! one acknowledges somebody else's message; those of a connection that is gone are dropped.
+//! While a commit is under way we keep reading the connection: that gathers the next batch, and answers pings. One
+//! commit is under way at a time, so that acknowledgements leave in the order of the messages, all of a batch with one
+//! write. Each batch remembers the connection on which its messages came, because an acknowledgement that is sent on a
+//! later connection would acknowledge another message. Acknowledgements for a connection that is gone are dropped.
 //!
-//! A message that is larger than accepted becomes a reject, and is acknowledged like any other (`packets.rs`). A release
-//! of a QoS 2 message is answered whatever we subscribe with: it may be of a message from an earlier configuration.
+//! A message that is larger than accepted becomes a reject, and is acknowledged like any other (`packets.rs`). The
+//! release of a QoS 2 message is answered whatever QoS we subscribe with: the message may have come under an earlier
+//! configuration.
 //!
 //! A task rather than an actor: it is a single loop over one connection, and has no messages of its own.
 
@@ -79,7 +80,7 @@ impl Broker {
         Ok(Self { settings, counters: Arc::default(), link: Arc::default() })
     }
 
-    /// What it counts.
+    /// The source's counters.
     pub fn counters(&self) -> Arc<SourceCounters> {
         Arc::clone(&self.counters)
     }
@@ -89,14 +90,14 @@ impl Broker {
         Arc::clone(&self.link)
     }
 
-    /// Connects, and again whenever the connection is lost, until a stop is asked for. Then commits under way are
-    /// awaited and acknowledged, and the broker is left in order.
+    /// Connects, and connects again whenever the connection is lost, until a stop is asked for. At a stop, commits
+    /// under way are awaited and acknowledged, and the broker is taken leave of.
     ///
-    /// `noted` are the topic filters that the broker holds for us, as noted by the process before.
+    /// `noted` are the topic filters that the broker holds for us, as the process before noted them.
     pub async fn run(self, intake: Intake, decoders: DecoderFactory, noted: Vec<String>, stop: Stop) {
         let drain_timeout = self.settings.drain_timeout;
         let mut subscriber = Subscriber::new(self, intake, decoders(), noted);
-        // Before the broker is asked for them: what it holds must never be more than what is noted.
+        // Noted before the subscriptions are asked for: the broker must never hold more filters than are noted.
         tokio::select! {
             () = stop.requested() => return,
             () = subscriber.note_subscriptions() => {}
@@ -130,7 +131,7 @@ struct Subscriber {
     sheddings: LogLimit,
 }
 
-/// What came in and is not submitted yet. Its acknowledgements are all of the current connection.
+/// Messages that came in and are not submitted yet, with their acknowledgements for the current connection.
 struct Gathered {
     batch: Batch,
     acks: BrokerAcks,
@@ -220,7 +221,7 @@ impl Subscriber {
         }
     }
 
-    /// Takes what the broker sent.
+    /// Handles one packet from the broker.
     fn hear(&mut self, incoming: Incoming) -> Result<(), Failure> {
         match incoming {
             Incoming::Message(message) => self.take_in(&message),
@@ -267,16 +268,17 @@ impl Subscriber {
         if let Some(filters) = self.subscriptions.take_note()
             && let Ok(promise) = self.intake.note_subscriptions(filters)
         {
-            // Without a committer nothing can be taken in either, and the daemon stops.
+            // A failure is ignored: without a committer nothing can be taken in either, and the daemon stops.
             let _ = promise.await;
         }
     }
 
-    /// The broker holds no subscription but those of the routes.
+    /// Notes that the broker holds no subscriptions but those of the routes.
     fn forget_left_over(&mut self) {
         self.subscriptions.forget_left_over();
         if let Some(filters) = self.subscriptions.take_note() {
-            // Nothing depends on when this is durable: at worst the broker is asked once more.
+            // This note need not be durable at a certain time: without it, the broker is asked once more to give the
+            // filters up.
             let _ = self.intake.note_subscriptions(filters);
         }
     }
@@ -352,7 +354,8 @@ impl Subscriber {
         Ok(())
     }
 
-    /// Hands over what was gathered. A task of its own waits for room in the intake, for here nothing may wait.
+    /// Submits what was gathered. A task of its own waits for room in the intake, because the loop of this source must
+    /// not wait.
     fn submit(&mut self) {
         let Gathered { batch, acks, .. } = std::mem::replace(&mut self.gathered, Gathered::on(self.epoch));
         let (done, promise) = oneshot::channel();
@@ -361,17 +364,17 @@ impl Subscriber {
             if let Ok(promise) = intake.submit(batch).await
                 && let Ok(committed) = promise.await
             {
-                // Nobody may be left to acknowledge.
+                // A failure is ignored: the source may have ended meanwhile.
                 let _ = done.send(committed);
             }
         });
         self.under_way = Some(Held::new(acks, promise));
     }
 
-    /// Sends the acknowledgements of the batch under way, which `proof` says is on the disk.
+    /// Sends the acknowledgements of the batch under way. `proof` says that the batch is on the disk.
     async fn acknowledge(&mut self, proof: Result<Committed, NotCommitted>) -> Result<(), Failure> {
         let Some(held) = self.under_way.take() else { return Ok(()) };
-        // What could not be stored is to be taken in when it comes again.
+        // A message that could not be stored must be taken in when it comes again, so it is no repetition then.
         let proof = proof.inspect_err(|_| self.unreleased.forget())?;
         let packets = held.into_acks().into_packets(self.epoch, proof);
         if packets.len() == 0 {
@@ -388,7 +391,7 @@ impl Subscriber {
         connection.flush().await
     }
 
-    /// Forgets the connection, with all that may no longer be acknowledged, and waits before the next.
+    /// Drops the connection with all acknowledgements that belong to it, and begins the pause before the next attempt.
     fn disconnected(&mut self, failure: &Failure) {
         self.link.lost();
         let lived = match &self.line {
@@ -425,9 +428,9 @@ impl Subscriber {
         }
     }
 
-    /// Has everything committed and acknowledged that came, and takes leave.
+    /// Has all messages that came committed and acknowledged, and disconnects.
     async fn leave(&mut self) {
-        // These were read from the socket already: at QoS 0 they would be lost.
+        // These messages were read from the socket already: those at QoS 0 would be lost otherwise.
         while let Line::Up { connection, .. } = &mut self.line
             && let Ok(Some(incoming)) = connection.next_read()
         {

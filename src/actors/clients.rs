@@ -1,5 +1,5 @@
-//! Who is connected: a client id is connected once (MQTT 3.1.1, section 3.1.4). And which QoS 2 messages the clients that
-//! went may still send again.
+//! Knows which clients are connected: a client id is connected once at a time (MQTT 3.1.1, section 3.1.4). Also keeps
+//! which QoS 2 messages the clients that disconnected may still send again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio::sync::futures::OwnedNotified;
 
 use crate::actors::unreleased_messages::UnreleasedMessages;
 
-/// The clients that are connected, by their ids, and what others left behind.
+/// The clients that are connected, by their ids, and the unreleased QoS 2 messages of clients that are not.
 #[derive(Debug, Default)]
 pub(crate) struct Clients(Mutex<State>);
 
@@ -19,7 +19,7 @@ struct State {
     left: LeftBehind,
 }
 
-/// Who holds an id.
+/// The connection that holds an id.
 #[derive(Debug, Default)]
 struct Holder {
     evicted: Notify,
@@ -35,8 +35,8 @@ pub(crate) struct ConnectedClient {
 }
 
 impl Clients {
-    /// Enters a client. Another connection with the same id is asked to go, and awaited: what it took in last decides
-    /// what the client may send again.
+    /// Enters a client. Another connection with the same id is asked to close, and its end is awaited, because the last
+    /// messages that it took in decide which messages the client may send again.
     pub(crate) async fn enter(self: &Arc<Self>, id: &str) -> ConnectedClient {
         loop {
             match self.try_enter(id) {
@@ -92,7 +92,8 @@ impl Drop for ConnectedClient {
     }
 }
 
-/// The unreleased messages of clients that are not connected. Those of the client that went first are forgotten first.
+/// The unreleased messages of clients that are not connected. When there are too many, those of the client that
+/// disconnected first are forgotten first.
 #[derive(Debug, Default)]
 struct LeftBehind {
     clients: HashMap<Arc<str>, (u64, UnreleasedMessages)>,

@@ -1,13 +1,13 @@
 //! The committer: the one thread that writes to the disk.
 //!
-//! It gathers what the sources submitted and what runs and sinks have to write down, drives it through the
-//! [`Pipeline`], commits once for all of it, and only then keeps its promises. It is a thread rather than an actor
-//! because a commit blocks. It never waits for more than there is: a broker with a small in-flight window sends nothing
-//! on before it has its acknowledgements.
+//! It gathers what the sources submitted and what runs and sinks have to store, hands it to the [`Pipeline`], commits
+//! once for all of it, and only then keeps its promises. It is a thread rather than an actor because a commit blocks.
+//! It commits what is there and never waits for more: a broker with a small in-flight window sends nothing more before
+//! it has its acknowledgements.
 //!
-//! Its queues: submissions are bounded by the bytes of the [`Intake`](crate::actors::intake::Intake); commands come
-//! from the scheduler, the recorder and the publisher only, which wait for their answers, so that there are but a run's
-//! chunks of verdicts at a time.
+//! Its queues: submissions are bounded by the bytes of the [`Intake`](crate::actors::intake::Intake). Commands come
+//! from the scheduler, the recorder and the publisher only; these wait for their answers, so that no more than a run's
+//! chunks of verdicts are queued.
 
 use std::thread;
 
@@ -31,10 +31,11 @@ pub enum Command {
     Close {
         /// The end of the last window to close.
         until: Timestamp,
-        /// Told when it is durable.
+        /// Told when the closing is durable.
         done: oneshot::Sender<Committed>,
     },
-    /// No more readings will come: close what is open, unless some have come meanwhile. For an event clock.
+    /// No more readings will come: close what is open, unless readings have come meanwhile. Sent with an event clock
+    /// only.
     EndHistory,
     /// Judge the readings that wait for the clock.
     JudgeHeld {
@@ -45,14 +46,14 @@ pub enum Command {
     BeginRun {
         /// The run.
         run: Run,
-        /// What becomes of the chunks that are stored in its place.
+        /// Which chunks of the run that are stored already stay.
         stored: StoredChunks,
     },
     /// Write a run into the ledger.
     PutRun {
         /// The run.
         run: Run,
-        /// Told when it is durable, and with it all verdicts sent before.
+        /// Told when the run is durable, and with it all verdicts sent before.
         done: oneshot::Sender<Committed>,
     },
     /// Store a chunk of a run's verdicts.
@@ -66,9 +67,9 @@ pub enum Command {
     },
     /// Give up the windows before `until` that were not scored.
     GiveUp {
-        /// The end of the last of them.
+        /// The end of the last of these windows.
         until: Timestamp,
-        /// Told when it is durable.
+        /// Told when giving up is durable.
         done: oneshot::Sender<Committed>,
     },
     /// A sink has published everything before `until`.
@@ -80,7 +81,7 @@ pub enum Command {
         /// Told when it is durable.
         done: oneshot::Sender<Committed>,
     },
-    /// Answer, and write nothing: whoever asks wants to know whether commits come to their end.
+    /// Answer, and write nothing: the answer shows that the committer still comes to its commands.
     Probe {
         /// Told in its turn, behind whatever goes on.
         done: oneshot::Sender<()>,
@@ -96,15 +97,15 @@ pub struct Commands {
     position: watch::Receiver<Position>,
 }
 
-/// The committer is gone, so that nothing can be made durable any more.
+/// The committer has ended, so nothing can be made durable any more.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the committer has stopped")]
 pub struct CommitterStopped;
 
 impl Commands {
-    /// Sends a command that nobody waits for.
+    /// Sends a command without waiting for its answer.
     pub fn send(&self, command: Command) {
-        // A committer that is gone has said why, and the daemon ends with it.
+        // A failure is ignored: a committer that ended has said why, and the daemon ends with it.
         let _ = self.sender.send(command);
     }
 
@@ -121,7 +122,7 @@ impl Commands {
         committed.await.map_err(|_| CommitterStopped)
     }
 
-    /// Waits until the committer comes to its commands.
+    /// Waits until the committer has handled the commands before this one.
     ///
     /// # Errors
     /// When the committer is gone.
@@ -137,11 +138,11 @@ impl Commands {
     }
 }
 
-/// How the committer ended. Resolves when it did; fails when it panicked.
+/// The committer's result. Resolves when it has ended; fails when it panicked.
 pub type Ended = oneshot::Receiver<Result<(), StoreError>>;
 
-/// The most bytes of readings that one commit gathers. A commit takes a sync, however much is in it; beyond this the
-/// writing outweighs the sync, and waiting for more would only add to the delay of the first.
+/// The most bytes of readings that one commit gathers. A commit takes one sync, however much is in it. Beyond this size
+/// the writing takes longer than the sync, and gathering more would only delay the first readings.
 const MAX_COMMIT_BYTES: usize = 4 << 20;
 
 /// Starts the committer.
@@ -159,8 +160,9 @@ pub fn start(
     let mut committer =
         Committer { pipeline, submissions, commands, clock, position, parked: None, promises: Promises::default() };
     thread::Builder::new().name("committer".to_owned()).spawn(move || {
-        // Said before the committer is dropped: that closes the store, which may take long, and ends parts that wait for it.
-        // Nobody listens any more when the daemon is being torn down.
+        // The result is sent before the committer is dropped: the drop closes the store, which may take long, and ends
+        // the parts that wait for the store. A failure is ignored: no receiver is left while the daemon is being torn
+        // down.
         let _ = end.send(committer.run());
     })?;
     Ok((Commands { sender, position: position_receiver }, ended))
@@ -184,12 +186,12 @@ struct Parked {
     permit: OwnedSemaphorePermit,
 }
 
-/// What is told when the next commit returns.
+/// Promises that the next commit keeps when it returns.
 #[derive(Default)]
 struct Promises {
     committed: Vec<oneshot::Sender<Committed>>,
     sessions: Vec<(oneshot::Sender<SessionPresent>, SessionPresent)>,
-    /// The intake's bytes that are given back.
+    /// The bytes of the intake that the commit gives back.
     permits: Vec<OwnedSemaphorePermit>,
 }
 
@@ -219,7 +221,8 @@ impl Committer {
 
     fn commit(&mut self) -> Result<(), StoreError> {
         let committed = self.pipeline.commit()?;
-        // Before the promises: whoever waited for one finds the position that it led to.
+        // The position is sent before the promises are kept, so that a part whose promise is kept finds the position
+        // that it led to.
         let position = self.pipeline.position();
         self.position.send_if_modified(|last| std::mem::replace(last, position) != position);
         self.promises.keep(committed);
@@ -308,7 +311,7 @@ impl Committer {
         Ok(())
     }
 
-    /// Takes in what came before a closing and waits since: it must not become late by waiting.
+    /// Takes in the batches that came before a closing and still wait: they must not become late by waiting.
     fn take_waiting(&mut self) -> Result<(), StoreError> {
         let mut bytes = 0;
         for _ in 0..self.submissions.len() {
@@ -334,7 +337,8 @@ impl Committer {
                 self.pipeline.close(until)?;
                 self.promises.committed.push(done);
             }
-            // What waits was not seen by whoever found that nothing comes any more.
+            // Batches that wait here or in the intake were not seen when the scheduler found that no more readings
+            // come.
             Command::EndHistory if self.parked.is_some() || !self.submissions.is_empty() => {}
             Command::EndHistory => self.pipeline.end_history()?,
             Command::JudgeHeld { done } => {
@@ -358,7 +362,7 @@ impl Committer {
                 self.promises.committed.push(done);
             }
             Command::Probe { done } => {
-                // Whoever asked may have been stopped meanwhile.
+                // A failure is ignored: the asker may have been stopped meanwhile.
                 let _ = done.send(());
                 return Ok(Next::Wait);
             }
@@ -371,11 +375,11 @@ impl Committer {
 impl Promises {
     fn keep(&mut self, committed: Committed) {
         for done in self.committed.drain(..) {
-            // A source that has gone in the meantime acknowledges nothing.
+            // A failure is ignored: a source that has ended acknowledges nothing.
             let _ = done.send(committed);
         }
         for (done, present) in self.sessions.drain(..) {
-            // A client that has gone in the meantime needs no answer.
+            // A failure is ignored: a client that has disconnected needs no answer.
             let _ = done.send(present);
         }
         self.permits.clear();

@@ -1,18 +1,19 @@
 //! One device's connection to the listener.
 //!
 //! **Delivery.** A PUBACK (QoS 1) or PUBREC (QoS 2) leaves only after the batch that holds the message is on the disk,
-//! and in the order in which the messages came. A connection that ends before leaves its messages unacknowledged: the
-//! device sends them again. A QoS 2 message that comes again before it was released is not decoded again, nor is it
-//! after a reconnect within a persistent session; after a restart of the daemon it is, and counts once if its reading
-//! has a time of its own. QoS 0 messages are stored like the others, and lost if the daemon dies before.
+//! and in the order in which the messages came. A connection that ends earlier leaves its messages unacknowledged, and
+//! the device sends them again. A QoS 2 message that comes again before it was released is not decoded again, also
+//! after a reconnect within a persistent session. After a restart of the daemon it is decoded again, and counts once if
+//! its reading has a time of its own. QoS 0 messages are stored like the others, and lost if the daemon dies before the
+//! commit.
 //!
 //! A task rather than an actor: it waits for a socket, for commits and for time, in one place and in a fixed order, and
 //! has no messages of its own.
 //!
 //! **Bounds.** A connection has at most `max_outstanding_batches` batches under way, each one read of the socket; then
-//! it stops reading, and TCP slows the device. The intake bounds the bytes of all connections together, and what came in
-//! is decoded only when there is room in it. What a packet takes that has not come whole is claimed from the memory of all
-//! connections (`connection_memory.rs`).
+//! it stops reading, and TCP slows the device. The intake bounds the bytes of all connections together: bytes that came
+//! in are decoded only when the intake has room. The bytes of an incomplete packet are claimed from the memory that all
+//! connections share (`connection_memory.rs`).
 
 mod closing;
 mod foreign;
@@ -51,7 +52,7 @@ use silence::Silence;
 
 pub(crate) use closing::{Closing, Ended};
 
-/// How much larger a batch may be than the bytes that it is decoded from: a reading takes two of them at least, as in a
+/// How much larger a batch may be than the bytes that it is decoded from: a reading takes at least two bytes, as in a
 /// list of digits.
 const BATCH_BYTES_PER_BYTE: usize = size_of::<Reading>() / 2;
 
@@ -61,7 +62,7 @@ const MAX_UNRELEASED: usize = 1 << 10;
 /// A connection, from its first byte to its last.
 pub(crate) struct Connection {
     stream: TcpStream,
-    /// The client's id, once it is known.
+    /// The client's id; empty until it is known.
     client: String,
     shared: Arc<Shared>,
     decoder: Decoder,
@@ -94,7 +95,7 @@ impl Connection {
         }
     }
 
-    /// Serves the client until the connection ends, and says how it did.
+    /// Serves the client until the connection ends, and returns how it ended.
     pub(crate) async fn serve(mut self) -> Ended {
         let shared = Arc::clone(&self.shared);
         let mut stop = pin!(shared.stop.requested());
@@ -119,14 +120,14 @@ impl Connection {
         };
         self.release_memory();
         if matches!(closing, Closing::Stopping | Closing::EndOfStream) {
-            // Whoever may still listen learns what reached the disk.
+            // A client that still listens learns which of its messages reached the disk.
             let _ = timeout(shared.settings.drain_timeout, self.drain()).await;
         }
         Ended { client: self.client, introduced, closing }
     }
 
-    /// Gives up the client's id. What it took in at QoS 2 and was not released is left to the next connection of a session
-    /// that goes on; but not when it may not have been stored.
+    /// Gives up the client's id. If the session goes on, its next connection gets the QoS 2 messages that were taken in
+    /// and not released; but not when these may not have been stored.
     fn leave_session(&mut self, established: Established, closing: &Closing) {
         let Established { lease, client, lifetime, .. } = established;
         drop(lease);
@@ -137,7 +138,7 @@ impl Connection {
         }
     }
 
-    /// Gives back what the buffer takes: nothing more is read.
+    /// Gives back the buffer's memory: nothing more is read.
     fn release_memory(&mut self) {
         self.memory.give_back(self.buffer.beyond_initial());
         self.buffer = ReadBuffer::new();
@@ -174,7 +175,8 @@ impl Connection {
         self.memory.give_back(before - self.buffer.beyond_initial());
     }
 
-    /// Makes room for the packets of other connections: without an unfinished packet by giving back, else by going.
+    /// Makes room for the packets of other connections. A buffer without an unfinished packet shrinks; with one, the
+    /// connection ends.
     fn make_room(&mut self) -> Result<(), Closing> {
         if self.buffer.unread().len() > ReadBuffer::INITIAL {
             return Err(Closing::Memory);
@@ -184,7 +186,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes in messages and acknowledges them when they are on the disk.
+    /// Takes in messages, and acknowledges them when they are on the disk.
     async fn exchange(
         &mut self,
         established: &Established,
@@ -227,15 +229,15 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes in every whole packet that is there: messages go out as one batch, the rest is answered.
+    /// Takes in every whole packet that is there: messages are submitted as one batch, other packets are answered.
     async fn take_in(&mut self) -> Result<(), Closing> {
         let mut room = None;
         loop {
             let room_bytes = room.as_ref().map_or(0, IntakeRoom::bytes);
             let ReadOutcome { batch, acks, messages, end } = self.take_packets(room_bytes);
             if messages > 0 || !acks.is_empty() {
-                // Between the decoding of messages and their submission nothing may wait: what is noted of them holds only
-                // if they are stored.
+                // There must be no wait between the decoding of messages and their submission: what the decoder
+                // remembers of them is true only if they are stored.
                 let room = match room.take() {
                     Some(room) => room,
                     None => self.room(batch.size_bytes()).await?,
@@ -246,7 +248,8 @@ impl Connection {
             match end {
                 ReadEnd::All => return self.fit_buffer().await,
                 ReadEnd::Message { bytes } => {
-                    // All that is there if possible, but no connection takes a large part of the intake for it.
+                    // Room for all bytes that are there, if possible, but no more than this part of the intake for one
+                    // connection.
                     let fair = self.shared.intake.capacity_bytes() / 4;
                     let wanted = (self.buffer.unread().len() * BATCH_BYTES_PER_BYTE).min(fair);
                     room = Some(self.room(wanted.max(bytes)).await?);
@@ -256,8 +259,8 @@ impl Connection {
         }
     }
 
-    /// Takes the packets that came whole, up to a message for which there is no room among so many bytes of the intake. The
-    /// first message has room if any is there.
+    /// Takes the packets that came whole, up to a message that does not fit into `room_bytes` of the intake. The first
+    /// message fits if any room is there.
     fn take_packets(&mut self, room_bytes: usize) -> ReadOutcome {
         let received = Timestamp::now();
         let max_bytes = self.shared.settings.max_packet_bytes;
@@ -336,7 +339,7 @@ impl Connection {
         }
     }
 
-    /// Writes the acknowledgements of the oldest batch, and of those after it that are on the disk too.
+    /// Writes the acknowledgements of the oldest batch, and of the batches after it that are on the disk too.
     async fn acknowledge(&mut self, mut proof: Committed) -> Result<(), Closing> {
         self.heard = Instant::now();
         while let Some(held) = self.waiting.pop_front() {
@@ -351,7 +354,7 @@ impl Connection {
         self.send().await
     }
 
-    /// Writes what may be written, at once if the socket takes it.
+    /// Writes the bytes that may be written, at once if the socket takes them.
     async fn send(&mut self) -> Result<(), Closing> {
         if self.out.is_empty() {
             return Ok(());
@@ -380,7 +383,7 @@ impl Connection {
     }
 }
 
-/// What one read brought.
+/// The result of one read.
 #[derive(Default)]
 struct ReadOutcome {
     batch: Batch,
@@ -392,12 +395,12 @@ struct ReadOutcome {
 /// Where the taking of packets ended.
 #[derive(Default)]
 enum ReadEnd {
-    /// Everything that came whole is taken.
+    /// Every packet that came whole is taken.
     #[default]
     All,
-    /// A message comes next, for whose readings there must be room for so many bytes.
+    /// The next packet is a message whose readings need this much room.
     Message { bytes: usize },
-    /// What came next ends the connection.
+    /// The next packet ends the connection.
     Closing(Closing),
 }
 

@@ -1,4 +1,4 @@
-//! What the connections of the listener hold of packets that have not come whole, all together.
+//! Bounds the memory that all connections of the listener hold for incomplete packets.
 //!
 //! Each connection has a small buffer of its own, which `max_connections` bounds. What its buffer takes beyond that is
 //! claimed here: for speed while there is plenty, and for a packet that does not fit otherwise. A packet that finds no room
@@ -33,17 +33,17 @@ struct State {
     next: u64,
 }
 
-/// How a connection stands, for the others to see.
+/// The state of a connection, which the other connections see.
 #[derive(Debug, Default)]
 struct Standing {
     held: AtomicUsize,
-    /// When a packet of its last came whole, in milliseconds since the memory was made.
+    /// When its last packet came whole, in milliseconds since this memory was made.
     progressed: AtomicU64,
     told_to_go: AtomicBool,
     go: Notify,
 }
 
-/// A connection's share. Gives back what it holds when it is dropped.
+/// A connection's share of the memory. Gives back all that it holds when it is dropped.
 #[derive(Debug)]
 pub(crate) struct MemoryShare {
     memory: Arc<ConnectionMemory>,
@@ -51,7 +51,7 @@ pub(crate) struct MemoryShare {
     standing: Arc<Standing>,
 }
 
-/// The connection has to go: it is the one that has waited longest for the rest of a packet.
+/// The connection has to close: of all connections it has waited longest for the rest of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MemoryFull;
 
@@ -87,7 +87,7 @@ impl ConnectionMemory {
 }
 
 impl State {
-    /// The connection that holds something and has waited longest for the rest of a packet.
+    /// The connection that has waited longest for the rest of a packet, of those that hold memory.
     fn longest_waiting(&self) -> Option<(u64, &Arc<Standing>)> {
         let holders = self.shares.iter().filter(|(_, standing)| standing.held.load(Ordering::Relaxed) > 0);
         holders
@@ -103,7 +103,7 @@ impl MemoryShare {
         self.standing.progressed.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Claims so many bytes more for speed alone. Only half of the memory is there for that.
+    /// Claims `bytes` more for speed. Only half of the memory may be used for that.
     pub(crate) fn try_claim(&self, bytes: usize) -> bool {
         let mut state = self.memory.lock();
         let fits = state.held + bytes <= self.memory.limit / 2;
@@ -159,12 +159,12 @@ impl MemoryShare {
         self.memory.freed.notify_waiters();
     }
 
-    /// Notes that this connection has made room without going, and may be told again.
+    /// Notes that this connection made room without closing, and may be told again.
     pub(crate) fn stay(&self) {
         self.standing.told_to_go.store(false, Ordering::Relaxed);
     }
 
-    /// Waits until this connection has to make room for others.
+    /// Waits until this connection is told to make room for others.
     pub(crate) async fn told_to_go(&self) {
         self.standing.go.notified().await;
     }
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(second.claim(40).now_or_never(), Some(Ok(())));
         first.progressed(now + Duration::from_secs(2));
         second.progressed(now + Duration::from_secs(1));
-        // It holds nothing, so that it has nothing to give.
+        // This connection holds nothing, so it cannot be told to give memory back.
         let mut claim = Box::pin(third.claim(20));
         assert_eq!(claim.as_mut().now_or_never(), None);
         assert!(first.told_to_go().now_or_never().is_none());

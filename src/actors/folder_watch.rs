@@ -1,9 +1,9 @@
-//! The folder watch: has the system tell (by inotify) when something in the folder of models may have changed.
+//! The folder watch: learns from the system (by inotify) when something in the folder of models may have changed.
 //!
-//! What has changed is found by looking, so an event is no more than a reason to look. Each look begins a new round: the
-//! folders are watched anew, each before it is read, so that no change falls between; and those that are not met again
-//! are watched no longer. Beside the folders themselves every name on the way to them is watched: any of them may be a
-//! link that is made to lead elsewhere, or be renamed.
+//! What has changed is found by a look through the folder, so an event is no more than a reason to look. Each look
+//! begins a new round: each folder is watched anew before it is read, so that no change falls between; folders that the
+//! look does not meet again are not watched any longer. Beside the folders, every name on the way to them is watched,
+//! because any of these may be renamed, or be a link that is changed to lead elsewhere.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ffi::OsString;
@@ -35,30 +35,30 @@ type WatchNumber = i32;
 /// Which names of a folder matter.
 #[derive(Debug)]
 enum Interest {
-    /// Every one: models are in it.
+    /// Every event: the folder holds models.
     All,
-    /// Those on the way to a folder with models.
+    /// Changes of names: the folder is on the way to a folder with models.
     Names(BTreeSet<OsString>),
 }
 
-/// Why the system does not tell of every change, so that the folder has to be looked at from time to time.
+/// Why the system does not report every change, so that the folder has to be looked at from time to time.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwatched {
-    /// There is no inotify, or too little of it.
+    /// There is no inotify, or its limits are reached.
     #[error("the system does not tell of changes in {}: {source}{}", shown(path), advice(source))]
     Refused {
         /// The folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The system is told of what this machine changes, and of no other.
+    /// The folder is on a network file system: the system reports only changes that this machine makes.
     #[error("{} is on a file system that other machines or programs may change without a word", shown(.0))]
     Remote(PathBuf),
     /// Watching a folder costs the system memory.
     #[error("there are more than {} folders with models, of which no more are watched", WatchRound::MAX_FOLDERS)]
     TooMany,
-    /// What links lead to is not watched.
+    /// There are links in the folder: what they lead to is not watched.
     #[error("symbolic links lead from it to files elsewhere, which are not watched")]
     Links,
 }
@@ -74,20 +74,20 @@ fn advice(error: &io::Error) -> &'static str {
 }
 
 impl FolderWatch {
-    /// A watch of nothing yet. Without inotify it never watches anything, and says so at each round.
+    /// A watch of nothing yet. Without inotify it never watches anything, and each round ends with that error.
     pub fn open() -> Self {
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).map(Arc::new);
         Self { inotify, watched: Arc::default() }
     }
 
-    /// Watches anew, for a look through a folder that begins.
+    /// Watches anew, for a look through `folder` that begins.
     pub fn begin_round(&self, folder: &Path) -> WatchRound<'_> {
         let mut round = WatchRound { watch: self, watched: HashMap::new(), folders: 0, unwatched: None };
         round.way_to(folder);
         round
     }
 
-    /// Forgets what was told until now, and says whether any of it matters.
+    /// Discards the events until now, and returns whether any of them matters.
     fn drain(&self) -> io::Result<bool> {
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let inotify = self.inotify.as_ref().map_err(|error| *error)?;
@@ -116,7 +116,7 @@ impl FolderWatch {
     }
 }
 
-/// What the system tells of watched folders, to be waited for.
+/// The events of watched folders, to be waited for.
 #[derive(Debug)]
 pub struct FolderEvents {
     watch: FolderWatch,
@@ -124,7 +124,7 @@ pub struct FolderEvents {
 }
 
 impl FolderEvents {
-    /// Events of a watch. To be made where the runtime is.
+    /// The events of a watch. To be made where the runtime is.
     ///
     /// # Errors
     /// When there is no inotify, or the runtime cannot wait for it.
@@ -138,10 +138,10 @@ impl FolderEvents {
         Ok(Self { watch, ready })
     }
 
-    /// Waits until something may have changed. Whoever stops waiting misses nothing.
+    /// Waits until something may have changed. No event is lost when the future is dropped.
     ///
     /// # Errors
-    /// When the system tells no more.
+    /// When the system reports no more events.
     pub async fn next(&self) -> io::Result<()> {
         loop {
             let mut ready = self.ready.readable().await?;
@@ -153,14 +153,14 @@ impl FolderEvents {
         }
     }
 
-    /// Forgets what was told until now: a look is about to find it.
+    /// Discards the events until now: a look that begins will find their changes.
     pub fn forget(&self) {
         // An error comes again where events are waited for.
         let _ = self.watch.drain();
     }
 }
 
-/// The folders that one look meets.
+/// The folders that one look has met so far.
 #[derive(Debug)]
 pub struct WatchRound<'a> {
     watch: &'a FolderWatch,
@@ -170,14 +170,14 @@ pub struct WatchRound<'a> {
 }
 
 impl WatchRound<'_> {
-    /// How many folders are watched: a folder takes the system about a kilobyte that it cannot swap out.
+    /// How many folders are watched at most: each takes the system about a kilobyte that it cannot swap out.
     pub const MAX_FOLDERS: usize = 8192;
 
     /// How many links there may be on the way to a folder: as many as the system follows.
     const MAX_LINKS: usize = 40;
 
-    /// What is told of a folder with models. A time that is set alone is told of as a writing, and what is written through
-    /// memory only when the file is closed.
+    /// The events of a folder with models. A time that is set alone is reported as a write; a write through mapped
+    /// memory is reported only when the file is closed.
     const CHANGES: WatchFlags = WatchFlags::CREATE
         .union(WatchFlags::MODIFY)
         .union(WatchFlags::CLOSE_WRITE)
@@ -187,7 +187,7 @@ impl WatchRound<'_> {
         .union(WatchFlags::MOVE_SELF)
         .union(WatchFlags::DELETE_SELF);
 
-    /// What is told of a folder on the way.
+    /// The events of a folder on the way.
     const NAMES: WatchFlags = WatchFlags::CREATE.union(WatchFlags::MOVE).union(WatchFlags::DELETE);
 
     /// Watches the names that lead to a folder.
@@ -205,7 +205,7 @@ impl WatchRound<'_> {
         }
     }
 
-    /// Watches a folder with models. What cannot be watched, and all that follows, is left unwatched.
+    /// Watches a folder with models. After the first folder that cannot be watched, the round watches no others.
     pub fn folder(&mut self, folder: &Path) {
         self.folders += 1;
         if self.folders > Self::MAX_FOLDERS {
@@ -219,10 +219,10 @@ impl WatchRound<'_> {
         }
     }
 
-    /// Ends the round: what it has met is watched, and nothing else.
+    /// Ends the round: exactly the folders that it has met are watched.
     ///
     /// # Errors
-    /// When not every change will be told of.
+    /// When not every change will be reported.
     pub fn end(mut self, links: FolderLinks) -> Result<(), Unwatched> {
         let mut watched = self.watch.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *watched, std::mem::take(&mut self.watched));
@@ -255,7 +255,7 @@ impl WatchRound<'_> {
     }
 }
 
-/// Each name that leads to a folder, with the folder that it is in, through all links.
+/// Each name that leads to `folder`, with the folder that holds the name; all links are followed.
 fn names_on_the_way_to(folder: &Path) -> io::Result<Vec<(PathBuf, OsString)>> {
     let absolute = std::path::absolute(folder)?;
     let components = |path: &Path| path.components().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
@@ -286,7 +286,7 @@ fn names_on_the_way_to(folder: &Path) -> io::Result<Vec<(PathBuf, OsString)>> {
     Ok(way)
 }
 
-/// Whether a file system's content may be changed by others than this system, by the number in its superblock.
+/// Whether other machines can change the content of a file system of this kind, by the number in its superblock.
 fn is_remote(kind: impl Into<i64>) -> bool {
     const REMOTE: [u32; 14] = [
         0x0000_6969, // NFS
@@ -304,7 +304,7 @@ fn is_remote(kind: impl Into<i64>) -> bool {
         0x786f_4256, // VirtualBox's shared folders
         0x4750_4653, // GPFS
     ];
-    // The number is one of 32 bits, whatever type it comes in.
+    // Only 32 bits of the number count, whatever type it has.
     let kind = kind.into() & 0xffff_ffff;
     REMOTE.iter().any(|remote| i64::from(*remote) == kind)
 }

@@ -25,7 +25,7 @@ pub struct Intake {
     opening: Arc<AtomicU64>,
 }
 
-/// A session that is being opened, until this is dropped.
+/// Counts a session as being opened, until this value is dropped.
 struct Opening<'a>(&'a AtomicU64);
 
 impl<'a> Opening<'a> {
@@ -41,16 +41,16 @@ impl Drop for Opening<'_> {
     }
 }
 
-/// What a source submits.
+/// A request from a source to the committer.
 #[derive(Debug)]
 pub enum Submission {
     /// Readings and rejects to be made durable.
     Batch {
-        /// What was decoded.
+        /// The decoded readings and rejects.
         batch: Batch,
-        /// Told when it is durable.
+        /// Told when the batch is durable.
         done: oneshot::Sender<Committed>,
-        /// Its share of the intake's bytes, given back when it is dropped.
+        /// The batch's share of the intake's bytes; given back when it is dropped.
         permit: OwnedSemaphorePermit,
     },
     /// A device opened an MQTT session.
@@ -61,14 +61,14 @@ pub enum Submission {
         now: SessionMoment,
         /// Whether the session outlives the connection.
         lifetime: SessionLifetime,
-        /// Told whether an earlier session of the client was known, when the new one is durable.
+        /// Told when the session is durable: whether an earlier session of the client was known.
         done: oneshot::Sender<SessionPresent>,
     },
     /// The broker holds these subscriptions for us.
     Subscriptions {
         /// Their topic filters.
         filters: Vec<String>,
-        /// Told when they are durable.
+        /// Told when the subscriptions are durable.
         done: oneshot::Sender<Committed>,
     },
     /// A device goes on using its MQTT session.
@@ -102,7 +102,7 @@ impl Drop for SessionLease {
     }
 }
 
-/// Room in the intake. What a batch does not need of it is given back when it is submitted.
+/// Room in the intake for one batch. Room that the batch does not need is given back when the batch is submitted.
 #[derive(Debug)]
 pub struct IntakeRoom {
     permit: OwnedSemaphorePermit,
@@ -138,7 +138,7 @@ pub struct IntakeClosed;
 pub type Promise = oneshot::Receiver<Committed>;
 
 impl Intake {
-    /// An intake that holds at most `capacity_bytes`, and the committer's end of it.
+    /// An intake that holds at most `capacity_bytes`, and the end from which the committer takes.
     pub fn new(capacity_bytes: u32) -> (Self, Receiver<Submission>) {
         let (submissions, receiver) = crossbeam_channel::unbounded();
         let budget = Arc::new(Semaphore::new(capacity_bytes as usize));
@@ -150,18 +150,18 @@ impl Intake {
         u64::from(self.capacity_bytes).saturating_sub(self.budget.available_permits() as u64)
     }
 
-    /// Whether a source waits for the disk: with what it has read, or for a session that a device opens.
+    /// Whether a source waits for the committer: for a batch that it submitted, or for a session that a device opens.
     pub fn is_waited_for(&self) -> bool {
         self.waiting_bytes() > 0 || self.opening.load(Ordering::Acquire) > 0
     }
 
-    /// How many bytes it holds at most.
+    /// How many bytes the intake holds at most.
     pub fn capacity_bytes(&self) -> usize {
         self.capacity_bytes as usize
     }
 
-    /// Waits for room for a batch of about so many bytes: before it is decoded, so that what waits is what came in and
-    /// not the larger thing that it becomes.
+    /// Waits for room for a batch of about `bytes`. A source asks before it decodes, because decoded readings are
+    /// larger than the bytes that came in.
     ///
     /// # Errors
     /// When the daemon stops.
@@ -180,7 +180,7 @@ impl Intake {
         self.room(batch.size_bytes()).await?.submit(batch)
     }
 
-    /// Notes which subscriptions the broker holds for us, in the place of what was noted before.
+    /// Notes which subscriptions the broker holds for us; replaces the note before.
     ///
     /// # Errors
     /// When the daemon stops.

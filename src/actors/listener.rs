@@ -1,13 +1,15 @@
 //! The embedded source: an MQTT 3.1.1 endpoint to which devices connect directly.
 //!
-//! It takes messages and gives none: a SUBSCRIBE is refused, a will is accepted and ignored, and the log says so once.
+//! It takes messages and sends none: a SUBSCRIBE is refused, a will is accepted and ignored, and the log says so once.
 //! **Delivery.** An acknowledgement means *on the disk*: PUBACK (QoS 1) and PUBREC (QoS 2) leave after the commit, in
-//! the order of the messages. QoS 0 messages are stored like the others, and lost if the daemon dies before. Whether a
-//! session is present in CONNACK comes from the disk too, for clients drop what is unacknowledged when it is not.
+//! the order of the messages. QoS 0 messages are stored like the others, and lost if the daemon dies before. The
+//! "session present" flag of CONNACK comes from the disk too, because clients drop unacknowledged messages when it is
+//! not set.
 //!
-//! One task a connection, spread over the arbiters that it is given. At `max_connections` further ones are closed as
-//! soon as they open; so are those of an address that has too many, or of which too many fail (`addresses.rs`). Whoever
-//! breaks a rule or a bound is disconnected, with the reason in the log and a count.
+//! Each connection is a task; tasks are spread over the arbiters that the listener is given. At `max_connections`,
+//! further connections are closed as soon as they open. So are those of an address that has too many connections, or
+//! too many that failed (`addresses.rs`). A client that breaks a rule or a bound is disconnected, logged with the
+//! reason, and counted.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -38,15 +40,15 @@ mod tests;
 /// How the listener listens, and its bounds.
 #[derive(Clone, Debug)]
 pub struct ListenerSettings {
-    /// Where devices connect. Port 0 takes a free one.
+    /// The address on which devices connect. Port 0 takes a free port.
     pub address: SocketAddr,
     /// The most connections at a time.
     pub max_connections: u32,
-    /// What one address may do of it.
+    /// The bounds on one address.
     pub addresses: AddressSettings,
-    /// The bytes that all connections hold of packets that have not come whole, beyond a small buffer each.
+    /// The bytes that all connections together may hold for incomplete packets, beyond a small buffer each.
     pub memory_bytes: usize,
-    /// The largest CONNECT accepted: nobody knows yet from whom it comes.
+    /// The largest CONNECT accepted. It is small because the client is not known yet.
     pub max_connect_bytes: usize,
     /// The largest packet accepted, header included.
     pub max_packet_bytes: usize,
@@ -54,9 +56,9 @@ pub struct ListenerSettings {
     pub max_outstanding_batches: usize,
     /// How long a client may take to send its CONNECT.
     pub connect_timeout: Duration,
-    /// How long a client may take to read what it is answered.
+    /// How long a client may take to read an answer.
     pub write_timeout: Duration,
-    /// How long a connection may carry nothing before the other side is probed, and again until it is given up.
+    /// How long a connection may carry nothing before the other side is probed, and after that before it is given up.
     pub tcp_keep_alive: Duration,
     /// How often a session that is in use is noted.
     pub session_touch: Duration,
@@ -110,19 +112,20 @@ pub enum ListenError {
     Other {
         /// Where.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl ListenError {
-    /// Whether it lasts until a setting is changed. A port becomes free, and an address may come with the network.
+    /// Whether the error lasts until a setting is changed. A port may become free, and an address may come with the
+    /// network.
     pub fn is_lasting(&self) -> bool {
         matches!(self, Self::Forbidden(_))
     }
 }
 
-/// A listener whose port is open; it accepts nobody before it runs.
+/// A listener whose port is open. It accepts connections when it runs.
 #[derive(Debug)]
 pub struct Listener {
     socket: StdListener,
@@ -170,17 +173,17 @@ impl Listener {
         Ok(Self { socket, address, settings, counters: Arc::default() })
     }
 
-    /// Where it listens, the port filled in.
+    /// The address that it listens on, with the port that was taken.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it counts.
+    /// The listener's counters.
     pub fn counters(&self) -> Arc<SourceCounters> {
         Arc::clone(&self.counters)
     }
 
-    /// Serves devices until a stop is asked for, and then until the connections have ended or their time is up.
+    /// Serves devices until a stop is asked for; then waits until the connections have ended or their time is up.
     ///
     /// Connections are spread over `arbiters`; without any they run on the current thread, which must then be able to
     /// run local tasks.
@@ -285,7 +288,7 @@ async fn accept(listener: &TcpListener, arbiters: &[ArbiterHandle], places: &Arc
 /// How long no connection is accepted after that failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Moves a connection to an arbiter: to its thread, and to the event queue of its runtime.
+/// Moves a connection to an arbiter: to its thread and the event queue of that thread's runtime.
 fn spread(stream: TcpStream, arbiter: &ArbiterHandle, mut slot: ConnectionSlot) {
     let stream = match stream.into_std() {
         Ok(stream) => stream,
@@ -305,7 +308,8 @@ fn spread(stream: TcpStream, arbiter: &ArbiterHandle, mut slot: ConnectionSlot) 
 }
 
 async fn serve(stream: TcpStream, mut slot: ConnectionSlot) {
-    // Acknowledgements are small and complete: waiting for more to send would only delay them.
+    // Nagle's delay is off: acknowledgements are small and complete, and waiting for more to send would only delay
+    // them.
     if let Err(error) = stream.set_nodelay(true) {
         return slot.ended(&Closing::Network(error).into());
     }
@@ -316,8 +320,8 @@ async fn serve(stream: TcpStream, mut slot: ConnectionSlot) {
     slot.ended(&ended);
 }
 
-/// Has the system probe the other side of a connection that carries nothing. Without that, the place of a device that lost
-/// its power is taken until the daemon ends.
+/// Has the system probe the other side of a connection that carries nothing. Without that, a device that lost its power
+/// would use up one of the connections until the daemon ends.
 fn keep_alive(stream: &TcpStream, after: Duration) -> io::Result<()> {
     // It counts in seconds.
     let after = after.max(Duration::from_secs(1));
@@ -331,7 +335,7 @@ fn keep_alive(stream: &TcpStream, after: Duration) -> io::Result<()> {
 /// After so many probes without an answer the connection is over.
 const KEEP_ALIVE_PROBES: u32 = 4;
 
-/// One of the connections that may be open. Counts how it ended when it is dropped.
+/// One of the connections that may be open. Counts how the connection ended when it is dropped.
 struct ConnectionSlot {
     shared: Arc<Shared>,
     peer: SocketAddr,
@@ -343,7 +347,7 @@ struct ConnectionSlot {
 impl ConnectionSlot {
     fn new(permit: OwnedSemaphorePermit, shared: Arc<Shared>, peer: SocketAddr) -> Self {
         shared.counters.connections_opened.add(1);
-        // Whoever leaves without a word has panicked.
+        // A slot that is dropped before its end was noted belongs to a task that panicked.
         Self { shared, peer, kind: CloseKind::Defect, conduct: Conduct::Failed, _permit: permit }
     }
 
@@ -374,7 +378,7 @@ impl Drop for ConnectionSlot {
     }
 }
 
-/// What is said once in a listener's life.
+/// Notices that a listener logs once in its life.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     subscribe: AtomicBool,
@@ -390,7 +394,7 @@ impl Notices {
 
     pub(crate) fn will(&self, client: &str) {
         if !self.will.swap(true, Ordering::Relaxed) {
-            warn!(client, "a client left a will, which is ignored: nobody could receive it (said once)");
+            warn!(client, "a client left a will, which is ignored: there are no subscribers to receive it (said once)");
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Decides whether the daemon makes progress: pure, from counts of answers and the time.
+//! Decides whether the daemon's parts make progress: pure, from counts of answers and the time.
 //!
-//! A part is asked by a probe that it answers in its turn, behind whatever it is at. It is asked again only when it has
-//! answered, so that at most one probe waits at each. An idle part answers at once, a busy one as soon as it comes to it,
-//! and one that is stuck or dead does not.
+//! A part is asked by a probe message, which it answers in turn, behind the work that it has. It is asked again only
+//! after it has answered, so that at most one probe waits at each part. An idle part answers at once, a busy part as
+//! soon as it comes to the probe, and a part that is stuck or dead does not answer.
 
 use std::time::{Duration, Instant};
 
-/// A part that is asked.
+/// A part of the daemon that is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ProbedPart {
     /// The thread that writes to the store.
@@ -15,7 +15,7 @@ pub enum ProbedPart {
     Scheduler,
     /// The actor that gathers the outcomes of a run.
     Recorder,
-    /// The actor that looks after those of the sensors.
+    /// The actor that starts and restarts the sensors' actors.
     Supervisor,
 }
 
@@ -23,7 +23,7 @@ impl ProbedPart {
     /// All of them, in the order of the counts of their answers.
     pub const ALL: [Self; 4] = [Self::Committer, Self::Scheduler, Self::Recorder, Self::Supervisor];
 
-    /// What the log calls it.
+    /// The part's name in the log.
     pub fn name(self) -> &'static str {
         match self {
             Self::Committer => "committer",
@@ -37,7 +37,7 @@ impl ProbedPart {
 /// How many answers each part has given, in the order of [`ProbedPart::ALL`].
 pub type Answers = [u64; ProbedPart::ALL.len()];
 
-/// What is known of whether each part makes progress.
+/// Follows whether each part makes progress.
 #[derive(Debug)]
 pub struct Liveness {
     patience: Duration,
@@ -46,28 +46,29 @@ pub struct Liveness {
 
 #[derive(Clone, Copy, Debug)]
 struct PartState {
-    /// How often it was asked.
+    /// How often the part was asked.
     asked: u64,
-    /// When it was last known to have answered everything.
+    /// When the part was last known to have answered every probe.
     answered_at: Instant,
 }
 
-/// What came of a look at the parts.
+/// The result of a look at the parts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Look {
-    /// Who is to be asked now.
+    /// The parts to ask now.
     pub probe: Vec<ProbedPart>,
-    /// Who has been silent for longer than the patience, and for how long: the one that has been so for longest.
+    /// The part that has been silent for longest, and for how long; `None` when no part was silent for longer than the
+    /// patience.
     pub silent: Option<(ProbedPart, Duration)>,
 }
 
 impl Liveness {
-    /// Of parts that are alive now. Each may take as long as `patience` for an answer.
+    /// Starts with parts that are alive now. Each may take as long as `patience` for an answer.
     pub fn new(now: Instant, patience: Duration) -> Self {
         Self { patience, parts: [PartState { asked: 0, answered_at: now }; ProbedPart::ALL.len()] }
     }
 
-    /// Takes note of the answers so far. Whoever is named in [`Look::probe`] counts as asked.
+    /// Takes in the counts of answers so far. The parts named in [`Look::probe`] count as asked.
     pub fn look(&mut self, now: Instant, answers: Answers) -> Look {
         let mut look = Look { probe: Vec::new(), silent: None };
         for ((part, state), answered) in ProbedPart::ALL.into_iter().zip(&mut self.parts).zip(answers) {
@@ -134,7 +135,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the answers, at most one probe waits at a part, and silence is told if and only if it has lasted.
+        /// For any answers: at most one probe waits at a part, and silence is reported if and only if it has lasted.
         #[test]
         fn silence_is_told_when_it_has_lasted(
             steps in prop::collection::vec((0_u64..60, prop::array::uniform4(any::<bool>())), 1..50),

@@ -2,7 +2,8 @@
 //!
 //! In the order in which a reading meets them: the sources ([`listener`], [`broker`]) hand batches to the [`intake`];
 //! the [`committer`] makes them durable; the [`scheduler`] has the [`recorder`] begin runs; the [`supervisor`] passes
-//! them on to the [`sensor`] actors; the [`publisher`] hands out what came of them, and the [`reporter`] says how all are doing.
+//! runs on to the [`sensor`] actors; the [`publisher`] hands finished runs to files and brokers; the [`reporter`]
+//! writes the metrics.
 
 pub mod at_work;
 pub mod broker;

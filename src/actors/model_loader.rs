@@ -1,4 +1,4 @@
-//! The model loader: looks for model files and reads them on threads that it does not wait for without end.
+//! The model loader: looks for model files and reads them, on threads that it abandons when they miss their deadline.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -23,51 +23,51 @@ use crate::sensor::{DirectoryFull, SensorDirectory, SensorName};
 use crate::telemetry::metrics;
 use crate::warn_limited;
 
-/// Where models are, and how often somebody looks.
+/// The folder of models, how its files are named, and how often it is looked at.
 #[derive(Clone, Debug)]
 pub struct ModelDirectory {
     /// The folder.
     pub directory: PathBuf,
-    /// What a file's name says.
+    /// The templates of the files' names.
     pub names: NameTemplates,
-    /// What reading a model may cost.
+    /// The bounds on reading one model.
     pub limits: Limits,
-    /// How long reading and proving one may take.
+    /// How long reading and proving one model may take.
     pub deadline: Duration,
-    /// The time between two looks, where the system does not tell of changes.
+    /// The time between two looks, where the system does not report changes.
     pub look_every: Duration,
     /// How long a file must stay as it is before it is read.
     pub settle: Duration,
 }
 
-/// What turns files into models.
+/// Reads files into models.
 #[derive(Clone, Debug)]
 pub struct ModelLoader {
     /// Where models are.
     pub models: ModelDirectory,
-    /// What their columns are.
+    /// Decides what the models' columns are.
     pub features: Assigner,
     /// The sensors' numbers.
     pub sensors: Arc<SensorDirectory>,
-    /// Who reads them.
+    /// The threads that read.
     pub workers: Workers,
-    /// What tells that there is something to look at.
+    /// Reports when there is something to look at.
     pub folder_watch: FolderWatch,
 }
 
-/// What reading one file may cost.
+/// The bounds on reading one file.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadBounds {
     /// In memory and steps.
     pub limits: Limits,
     /// In time.
     pub deadline: Duration,
-    /// What to do about a file that takes longer, by where the deadline comes from.
+    /// How to give a file more time, which depends on where the deadline comes from.
     pub advice: &'static str,
 }
 
 impl ModelDirectory {
-    /// What the configuration allows.
+    /// The bounds that the configuration sets.
     pub fn load_bounds(&self) -> LoadBounds {
         let advice = "raise models.deadline if reading and proving it takes so long, or take it away";
         LoadBounds { limits: self.limits, deadline: self.deadline, advice }
@@ -80,55 +80,55 @@ pub enum LookError {
     /// It cannot be, or holds too much.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// Nobody could do it in time.
+    /// The look did not end in time.
     #[error("the directory of models {} {undone}", shown(directory))]
     Undone {
         /// The folder.
         directory: PathBuf,
-        /// What held it up.
+        /// Why it did not.
         undone: Undone,
     },
 }
 
-/// What a look has found.
+/// The result of a look.
 #[derive(Debug)]
 pub struct Look<T> {
     /// Of the files.
     pub found: T,
-    /// Whether the next one can wait for something to change.
+    /// Whether the next look can wait for a change.
     pub watching: Watching,
 }
 
-/// What the system tells of the folder since the last look.
+/// What the system reports of the folder since the last look.
 #[derive(Debug)]
 pub enum Watching {
     /// Every change.
     Complete,
     /// Not every change.
     Incomplete(Unwatched),
-    /// Nobody knows: the look failed.
+    /// Not known: the look failed.
     Unknown,
 }
 
-/// What was read of files.
+/// The result of reading files.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// The models, and the files that are none.
+    /// The models, and the files that are not usable as models.
     pub scope: Vec<Scope>,
-    /// Files that could not be read for a reason that may pass.
+    /// Sensors whose files could not be read for a reason that may pass.
     pub passing: Vec<SensorName>,
-    /// Files that are still being read, though nobody waits for it any more.
+    /// Files that are still being read by threads that were abandoned.
     pub late: Vec<(SensorName, Abandoned)>,
 }
 
-/// What the watcher goes on from.
+/// What a start hands on to the watcher.
 #[derive(Debug)]
 pub struct Watch {
     /// What was seen of the files.
     pub changes: Changes,
     /// As in [`Loaded`].
     pub late: Vec<(SensorName, Abandoned)>,
-    /// A look through the folder that goes on, though nobody waits for it any more.
+    /// A look through the folder that an abandoned thread still goes on with.
     pub late_look: Option<Abandoned>,
     /// As in [`Look`].
     pub watching: Watching,
@@ -146,7 +146,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether it lasts until a setting is changed, or what it names.
+    /// Whether the error lasts until a setting, or what it names, is changed.
     pub fn is_lasting(&self) -> bool {
         use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
         match self {
@@ -158,8 +158,8 @@ impl StartError {
     }
 }
 
-/// How much longer than reading one file a look through the folder may take: it asks for each of the files, and may have
-/// to fetch what is known of them from a slow disk.
+/// How many times as long as reading one file a look through the folder may take. A look asks for the names, sizes and
+/// times of all files, and these may have to come from a slow disk.
 const LOOK_DEADLINES: u32 = 6;
 
 impl ModelLoader {
@@ -190,7 +190,7 @@ impl ModelLoader {
         Ok(self.in_time(list)??.0)
     }
 
-    /// Looks through the folder, and has it watched from here on.
+    /// Looks through the folder, and watches it from here on.
     fn look_through<T: Send + 'static>(
         &self,
         look: impl Fn(&ModelDirectory, &mut dyn FnMut(&Path)) -> Result<(T, FolderLinks), CatalogError>
@@ -209,7 +209,7 @@ impl ModelLoader {
         self.in_time(look)?
     }
 
-    /// Asks the disk, on a thread that may be abandoned.
+    /// Asks the disk on a thread that may be abandoned.
     fn in_time<T: Send + 'static>(&self, ask: impl Fn() -> T + Send + Sync + 'static) -> Result<T, LookError> {
         let asked = self.workers.one(self.models.deadline.saturating_mul(LOOK_DEADLINES), ask);
         asked.map_err(|undone| LookError::Undone { directory: self.models.directory.clone(), undone })
@@ -235,11 +235,11 @@ impl ModelLoader {
         loaded
     }
 
-    /// Reads all there is, for a start: the models, and what the watcher goes on from.
+    /// Reads all files, for a start: returns the models, and what the watcher goes on from.
     ///
     /// # Errors
-    /// When the folder cannot be read, or holds too many files or models. One that does not answer keeps nobody from
-    /// starting: without its models.
+    /// When the folder cannot be read, or holds too many files or models. A folder that does not answer in time is no
+    /// error: the daemon starts without its models.
     pub fn start(&self) -> Result<(Vec<Scope>, Watch), StartError> {
         let Look { found: listing, watching } = match self.look_for_all() {
             Ok(look) => look,
@@ -261,7 +261,7 @@ impl ModelLoader {
             let sensor = self.sensors.intern_with_model(name)?;
             seen.push((self.sensors.name(sensor).unwrap_or_else(|| name.clone()), file.fingerprint));
         }
-        // What changes while it is being read counts as changed.
+        // A file that changes while it is being read counts as changed.
         let mut changes = Changes::since(seen, self.models.settle);
         let Loaded { mut scope, passing, late } = self.load(files);
         passing.into_iter().for_each(|sensor| changes.try_again(sensor, Instant::now()));
@@ -288,7 +288,7 @@ impl ModelLoader {
 }
 
 impl LookError {
-    /// The thread that goes on looking.
+    /// The thread that still goes on looking; `None` when the look has ended.
     pub fn late(self) -> Option<Abandoned> {
         match self {
             Self::Undone { undone: Undone::Late { thread, .. }, .. } => Some(thread),
@@ -297,8 +297,9 @@ impl LookError {
     }
 }
 
-/// Reads files on `workers`, and has `then` make of each what is wanted, there too, since it may evaluate the model. It is
-/// handed over in the order in which it is done, and with the problem if the file was not read.
+/// Reads files on `workers`. `then` turns each result into what the caller wants, on the worker as well, because it may
+/// evaluate the model. Results are handed over in the order in which they are done; a file that was not read is handed
+/// over with the problem.
 pub fn read_each<R: Send + 'static>(
     workers: &Workers,
     files: Vec<(SensorName, ModelFile)>,
@@ -331,12 +332,12 @@ pub fn read_catalog(listing: Listing, bounds: LoadBounds) -> Catalog {
     Catalog { entries, ignored }
 }
 
-/// Does what may take a while on a thread of its own, for which the end of the process does not wait. `None` when the
-/// system refused the thread.
+/// Does `work`, which may take a while, on a thread of its own; the end of the process does not wait for that thread.
+/// `None` when the system refused the thread.
 pub(crate) async fn aside<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Option<R> {
     let (done, result) = oneshot::channel();
     let run = move || {
-        // Whoever waits may have been stopped meanwhile.
+        // A failure is ignored: the asker may have been stopped meanwhile.
         let _ = done.send(work());
     };
     if let Err(problem) = thread::Builder::new().name("model loader".to_owned()).spawn(run) {

@@ -1,5 +1,6 @@
-//! What is told of models that were read together: a hundred thousand files may all be bad in the same way, and a log
-//! that names each of them hides the one line that matters.
+//! Logs what happened to models that were read together. A hundred thousand files may all be bad in the same way, and a
+//! log that named each of them would hide the one line that matters; so the first of a kind are named, and the others
+//! counted.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,7 +16,7 @@ pub struct ModelNews {
     counts: BTreeMap<(Topic, &'static str), usize>,
 }
 
-/// What is told of a model.
+/// A kind of news on a model.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Topic {
     Broken,
@@ -68,7 +69,7 @@ impl ModelNews {
         }
     }
 
-    /// Tells how many there were beside those that were named.
+    /// Logs how many there were beside those that were named.
     pub fn end(self) {
         for topic in [Topic::Broken, Topic::Refused, Topic::Warning, Topic::AtWork, Topic::Gone] {
             let Some((more, kinds)) = self.more(topic) else { continue };
@@ -91,14 +92,14 @@ impl ModelNews {
         }
     }
 
-    /// Whether one more of a kind is to be named.
+    /// Whether one more model of this kind is named.
     fn names(&mut self, topic: Topic, kind: &'static str) -> bool {
         let count = self.counts.entry((topic, kind)).or_default();
         *count += 1;
         *count <= Self::NAMED
     }
 
-    /// How many were not named, in all and of each kind; `None` when all were.
+    /// How many were not named, in all and of each kind; `None` when all were named.
     fn more(&self, topic: Topic) -> Option<(usize, String)> {
         let (mut all, mut kinds) = (0, String::new());
         for ((_, kind), count) in self.counts.iter().filter(|((of, _), _)| *of == topic) {

@@ -1,10 +1,11 @@
-//! The model watcher: notices that model files have changed, has them read beside those at work, and hands them over.
+//! The model watcher: notices that model files have changed, has them read while the old models stay at work, and hands
+//! the new models over.
 //!
-//! It looks through the folder when the system tells that something in it has changed, when somebody asks, and from time
-//! to time. What it finds goes through the recorder, which passes it on between two runs, so that every window is scored by
-//! one set of models. A look asks for names, sizes and times only, and keeps a fingerprint a sensor. All that asks the
-//! disk is done by the loader's threads, each with a deadline: neither a look nor a file that does not end holds up the
-//! next.
+//! It looks through the folder when the system reports a change in it, when a command or signal asks for it, and from
+//! time to time. The changes that it finds go to the recorder, which passes them on between two runs, so that every
+//! window is scored by one set of models. A look asks for names, sizes and times only, and keeps a fingerprint a
+//! sensor. The loader's threads do all that asks the disk, each with a deadline: a look or a file that does not end
+//! does not hold up the next.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,33 +25,34 @@ use crate::sensor::SensorName;
 use crate::time::Span;
 use crate::warn_limited;
 
-/// How many models are read before they are handed over: what bounds the memory for models that are not at work yet.
+/// The most models that are read before they are handed over. This bounds the memory for models that are not at work
+/// yet.
 const BATCH: usize = 256;
 
-/// How much more seldom than `models.look_every` a folder is looked at whose changes the system tells of: for what it may
-/// fail to tell.
+/// How many times as seldom as `models.look_every` a folder is looked at when the system reports its changes. These
+/// looks find changes that were not reported.
 const SAFETY: u32 = 60;
 
-/// How long it is waited for more changes when one is told of: files seldom come alone.
+/// How long the watcher waits for more changes after one is reported: several files often change together.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// How many times as long as a look took it is rested before the next one, while changes are told of without end: so that
-/// they cost a fifth of a core at most.
+/// How many times as long as the last look took the watcher rests before the next, while changes are reported without
+/// end. So looks take a fifth of a core at most.
 const REST: u32 = 4;
 
-/// Nobody is left to take models.
+/// The recorder or the supervisor has ended, so models cannot be handed over.
 struct Over;
 
 /// Why a look begins.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Occasion {
-    /// Somebody asked for it.
+    /// A command or a signal asked for it.
     Asked,
-    /// The system told of a change, or it is time.
+    /// The system reported a change, or the time for a look has come.
     Other,
 }
 
-/// Looks for changes until the daemon stops. `wake` has it look at once.
+/// Looks for changes until the daemon stops. `wake` makes it look at once.
 pub async fn watch_models(loader: ModelLoader, watch: Watch, recorder: Addr<Recorder>, wake: Arc<Notify>) {
     // Without inotify there are no events, and each look says so.
     let events = FolderEvents::of(loader.folder_watch.clone()).ok();
@@ -87,12 +89,12 @@ struct Watcher {
     watch: Watch,
     recorder: Addr<Recorder>,
     events: Option<FolderEvents>,
-    /// Why the folder is not watched, as it was said last.
+    /// The reason why the folder is not watched, as it was logged last.
     unwatched: Option<String>,
 }
 
 impl Watcher {
-    /// Waits for a reason to look; at least so long, unless somebody asks.
+    /// Waits for a reason to look. Waits for at least `rest`, unless a command or signal asks for a look.
     async fn wait(&mut self, wake: &Notify, rest: Duration) -> Occasion {
         let at = self.next_look(Instant::now() + rest);
         let told = async {
@@ -114,7 +116,7 @@ impl Watcher {
         Occasion::Other
     }
 
-    /// When to look although nothing is told, and nobody asks.
+    /// When the next look is made although no change was reported and no look was asked for.
     fn next_look(&self, earliest: Instant) -> Instant {
         let Watch { changes, late, watching, .. } = &self.watch;
         let look_every = self.loader.models.look_every;
@@ -129,8 +131,8 @@ impl Watcher {
         sooner.map_or(at, |sooner| sooner.min(at)).max(earliest)
     }
 
-    /// What is there now; `None` when it cannot be looked at. A folder that is away for a while is no reason to take its
-    /// models off.
+    /// What is in the folder now; `None` when it cannot be looked at. A folder that is away for a while is no reason to
+    /// take its models off.
     async fn look(&mut self) -> Option<Survey> {
         if self.watch.late_look.as_ref().is_some_and(|look| !look.has_ended()) {
             warn_limited!("model files are not looked at: the look before has not ended");
@@ -143,7 +145,7 @@ impl Watcher {
         Some(found)
     }
 
-    /// Where the files of these sensors are; `None` when it cannot be looked at.
+    /// Where the files of these sensors are; `None` when the folder cannot be looked at.
     async fn list(&mut self, sensors: BTreeSet<SensorName>) -> Option<Listing> {
         let loader = Arc::clone(&self.loader);
         self.unless_late(aside(move || loader.list(sensors)).await?)
@@ -177,7 +179,7 @@ impl Watcher {
         self.unwatched = reason;
     }
 
-    /// Does what a look has found to be done.
+    /// Decides what a look's findings require, and has it done.
     async fn take_in(&mut self, survey: Survey, occasion: Occasion) -> Result<(), Over> {
         let now = Instant::now();
         self.try_again_what_has_ended(now);
@@ -215,7 +217,8 @@ impl Watcher {
         self.hand_over(files).await
     }
 
-    /// A file that was given up is tried again once the thread has ended that was at it: it would hold up another.
+    /// Tries a file again that was given up, once the thread that was reading it has ended: another thread would be
+    /// held up by it as well.
     fn try_again_what_has_ended(&mut self, now: Instant) {
         let Watch { changes, late, .. } = &mut self.watch;
         late.retain(|(sensor, thread)| {
@@ -227,7 +230,7 @@ impl Watcher {
         });
     }
 
-    /// Reads what is new, and hands everything over, batch by batch.
+    /// Reads the new files, and hands over all changes, batch by batch.
     async fn hand_over(&mut self, Files { load, again, remove }: Files) -> Result<(), Over> {
         let mut news = ModelNews::default();
         let removed: Vec<_> = remove.iter().filter_map(|name| self.loader.sensors.find(name)).collect();
@@ -241,7 +244,7 @@ impl Watcher {
             news = self.change(changes, news).await?;
         }
         for batch in batches(again) {
-            // A file that still cannot be read was told of, and what stands in its sensor's place stays.
+            // A file that still cannot be read was logged before, and its sensor's model stays as it is.
             let scope = self.load(batch).await.into_iter().filter(|scope| scope.model.is_ok());
             let changes = scope.map(ModelChange::Assign).collect();
             news = self.change(changes, news).await?;
@@ -256,7 +259,7 @@ impl Watcher {
         changed.await.map_err(|_| Over)
     }
 
-    /// Reads files, and notes which of them are to be tried again.
+    /// Reads files, and notes which of them have to be tried again.
     async fn load(&mut self, files: Vec<(SensorName, ModelFile)>) -> Vec<Scope> {
         let is_numbered = |(name, _): &(SensorName, ModelFile)| match self.loader.sensors.intern_with_model(name) {
             Ok(_) => true,

@@ -1,12 +1,12 @@
-//! The publisher: tells each sink's outlet which finished runs are due, and notes how far it is.
+//! The publisher: tells each sink's outlet which finished runs are due, and notes how far each sink is.
 //!
-//! There is no queue: what a sink has to publish are the finished runs in the ledger behind its own mark, which moves
-//! on, durably, when the sink has taken a run. A sink that fails is tried again for ever, and a crash repeats at most the
+//! There is no queue: a sink has to publish the finished runs in the ledger behind its own mark. The mark moves on,
+//! durably, when the sink has taken a run. A sink that fails is tried again for ever, and a crash repeats at most the
 //! run that was under way; both sinks can take the same run twice. A sink that lags behind until its runs leave the
-//! ring loses them, and says so.
+//! ring loses them, and the log says so.
 //!
-//! What one verdict does to a sink must not hold up the others: an outlet passes over a verdict that it could not take
-//! alone, while it takes others, and counts it.
+//! A verdict that a sink cannot take must not hold up the others: while an outlet takes other verdicts, it passes over
+//! the one that it cannot take, and counts it.
 
 mod file_outlet;
 mod mqtt_outlet;
@@ -42,7 +42,7 @@ pub const MQTT: &str = "mqtt";
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(60);
 
-/// What a sink reads from.
+/// The parts that a sink reads from.
 #[derive(Clone)]
 pub struct Published {
     /// The verdicts and windows.
@@ -66,12 +66,12 @@ enum PublishError {
     Stopped(#[from] CommitterStopped),
 }
 
-/// What takes a run.
+/// Takes a run's verdicts.
 trait Outlet {
     async fn take(&mut self, published: &Published, window: Window) -> Result<OutletCount, PublishError>;
 }
 
-/// What became of a run's verdicts at an outlet.
+/// How many of a run's verdicts an outlet took and passed over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct OutletCount {
     published: u64,
@@ -114,8 +114,8 @@ async fn publish(sink: &'static str, outlet: &mut impl Outlet, published: &Publi
             }
         }
     }
-    // Without the committer the daemon ends, and the committer says of what. That this part has nothing left to do is
-    // no failure of its own. The next start publishes what is left.
+    // This task waits for ever rather than ends: without the committer the daemon ends, and the committer's error is
+    // the cause. An end of this task would look like a failure of its own. The next start publishes the rest.
     pending::<()>().await;
 }
 
@@ -153,9 +153,10 @@ impl Published {
         Ok(runs)
     }
 
-    /// The verdicts of a run, chunk by chunk: a run over all sensors need not fit into memory.
+    /// The verdicts of a run, chunk by chunk, because a run over all sensors need not fit into memory.
     fn chunks(&self, window: Window) -> impl Iterator<Item = Result<Vec<Outgoing>, StoreError>> {
-        // Of all sensors, as models come and go: most have one, and where none has there is nothing to read.
+        // All sensors are asked for, because models come and go. A sensor without a model has no verdict, so that
+        // nothing is read for it.
         let numbers = u32::try_from(self.directory.numbers()).unwrap_or(u32::MAX);
         let chunks: BTreeSet<ChunkId> = (0..numbers).map(|id| ChunkId::of(SensorId(id))).collect();
         chunks.into_iter().map(move |chunk| {
@@ -168,8 +169,8 @@ impl Published {
         Some(Outgoing { sensor: self.directory.name(verdict.sensor)?, verdict })
     }
 
-    /// A sensor's own intervals of a window that was scored; `None` when the window is no longer kept, or cannot be read.
-    /// There may be none of them: a row can be made of other sensors alone.
+    /// A sensor's own intervals of a window that was scored; `None` when the window is no longer kept, or cannot be
+    /// read. The list may be empty: a row can be made of other sensors alone.
     fn intervals(&self, window: Window, sensor: SensorId) -> Result<Option<Vec<Interval>>, StoreError> {
         Ok(match self.reader.intervals(sensor, window)? {
             StoredIntervals::Kept(intervals) => Some(intervals),

@@ -6,11 +6,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// Bytes that came in and were not consumed yet.
 ///
-/// It is small while little comes, grows when reads fill it, and is never more than twice as large as what really
+/// The buffer is small while little comes, grows when reads fill it, and is never more than twice as large as the bytes
+/// that came: a header that announces a large packet costs nothing. Its owner decides whether it may grow.
 /// came: a header that announces a large packet costs nothing. Its owner decides whether it may grow.
 #[derive(Debug)]
 pub(crate) struct ReadBuffer {
-    /// Its whole length may be written; what is between `start` and `end` was.
+    /// All of its length may be written; the bytes between `start` and `end` came in and are unread.
     bytes: Vec<u8>,
     start: usize,
     end: usize,
@@ -18,14 +19,14 @@ pub(crate) struct ReadBuffer {
     small_reads: u8,
 }
 
-/// What a buffer wants before the next read.
+/// How a buffer's size should change before the next read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resize {
     /// Nothing.
     Keep,
-    /// So many bytes more, for speed: it can do without.
+    /// Grow by this many bytes for speed. The buffer works without them.
     GrowForSpeed(usize),
-    /// So many bytes more, because the packet that has begun fills it.
+    /// Grow by this many bytes, because the packet that has begun fills the buffer.
     GrowForPacket(usize),
     /// So many bytes less.
     Shrink(usize),
@@ -34,26 +35,26 @@ pub(crate) enum Resize {
 impl ReadBuffer {
     /// The size at first, in bytes.
     pub(crate) const INITIAL: usize = 4 << 10;
-    /// The size to which it grows for the sake of speed, and to which it shrinks after a large packet.
+    /// The size up to which the buffer grows for speed, and to which it shrinks after a large packet.
     pub(crate) const COMFORTABLE: usize = 64 << 10;
-    /// After so many small reads in a row it shrinks.
+    /// The buffer shrinks after this many small reads in a row.
     const PATIENCE: u8 = 16;
 
     pub(crate) fn new() -> Self {
         Self { bytes: vec![0; Self::INITIAL], start: 0, end: 0, small_reads: 0 }
     }
 
-    /// What is there.
+    /// The bytes that are there.
     pub(crate) fn unread(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
 
-    /// Drops the first `count` bytes of what is there.
+    /// Drops the first `count` unread bytes.
     pub(crate) fn consume(&mut self, count: usize) {
         self.start = self.end.min(self.start + count);
     }
 
-    /// Reads once, as much as fits. Returns 0 at the end of the stream. Nothing is lost when the future is dropped.
+    /// Reads once, as much as fits. Returns 0 at the end of the stream. No bytes are lost when the future is dropped.
     pub(crate) async fn fill(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
         self.compact();
         let count = stream.read(&mut self.bytes[self.end..]).await?;
@@ -63,7 +64,7 @@ impl ReadBuffer {
         Ok(count)
     }
 
-    /// What it wants before the next read.
+    /// The change of size that the buffer needs before the next read.
     pub(crate) fn wanted(&self) -> Resize {
         let (length, unread) = (self.bytes.len(), self.end - self.start);
         if unread == length {
@@ -79,13 +80,13 @@ impl ReadBuffer {
         }
     }
 
-    /// Makes it larger by `bytes`.
+    /// Makes the buffer larger by `bytes`.
     pub(crate) fn grow(&mut self, bytes: usize) {
         self.compact();
         self.bytes.resize(self.bytes.len() + bytes, 0);
     }
 
-    /// Makes it smaller by `bytes`, or as far as what is there lets it.
+    /// Makes the buffer smaller by `bytes`, or by less if unread bytes need the room.
     pub(crate) fn shrink(&mut self, bytes: usize) {
         self.compact();
         self.bytes.truncate(self.end.max(self.bytes.len().saturating_sub(bytes)));
@@ -93,7 +94,7 @@ impl ReadBuffer {
         self.small_reads = 0;
     }
 
-    /// How many bytes it takes beyond those that it has at first.
+    /// How many bytes the buffer takes beyond its first size.
     pub(crate) fn beyond_initial(&self) -> usize {
         self.bytes.len().saturating_sub(Self::INITIAL)
     }
@@ -148,7 +149,7 @@ mod tests {
         buffer.consume(1 << 20);
         resize(&mut buffer);
         assert_eq!(buffer.bytes.len(), ReadBuffer::COMFORTABLE);
-        // A message every now and then does not hold what a flood took.
+        // A message every now and then does not keep the memory that a flood took.
         for _ in 0..100 {
             buffer.fill(&mut [1; 100].as_slice()).await.unwrap();
             buffer.consume(100);

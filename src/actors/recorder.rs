@@ -1,10 +1,10 @@
 //! The recorder: gathers the outcomes of a run, stores them, and ends the run.
 //!
-//! A run's verdicts are stored chunk by chunk as they become complete (`run_in_progress.rs` knows which are), and the
-//! ledger says `finished` in the commit behind the last of them. A run that was cut off is resumed: what is stored, by the
-//! same settings, sensors and models, is not scored again, and every other chunk of it goes in the commit of the new
-//! beginning. At the run's deadline whatever is missing becomes `failed`, so that every run ends and gives every sensor in
-//! scope exactly one outcome.
+//! A run's verdicts are stored chunk by chunk as chunks become complete (`run_in_progress.rs` knows which are). The
+//! ledger says `finished` in the commit behind the last chunk. A run that was cut off is resumed: chunks that were
+//! stored under the same settings, sensors and models are not scored again, and every other chunk of the run is removed
+//! in the commit that begins it again. At the run's deadline each missing outcome becomes `failed`, so that every run
+//! ends and gives every sensor in scope exactly one outcome.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,34 +32,34 @@ use crate::verdict::Outcome;
 pub struct ScoreRun {
     /// Which window.
     pub window: Window,
-    /// How it was closed.
+    /// How the window was closed.
     pub closing: Closing,
 }
 
-/// What a sensor's actor, or whoever speaks for it, says of a window.
+/// The outcome of a window for one sensor, from the sensor's actor or a part that answers for it.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Scoring {
     /// Which window.
     pub window: Window,
-    /// Whose.
+    /// The sensor.
     pub sensor: SensorId,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
 /// How a run went.
 #[derive(Clone, Debug)]
 pub struct RunReport {
-    /// Which window it scored.
+    /// The window that the run scored.
     pub window: Window,
-    /// How that was closed.
+    /// How the window was closed.
     pub closing: Closing,
     /// Its outcomes.
     pub tally: Tally,
-    /// The sensors that it found most anomalous, by name, the worst first.
+    /// The sensors that the run found most anomalous, by name, the worst first.
     pub anomalous: Vec<(SensorName, AnomalousSensor)>,
-    /// How many more sensors it found anomalous.
+    /// How many more sensors the run found anomalous.
     pub more_anomalous: u32,
     /// The length of an interval.
     pub interval: Span,
@@ -77,7 +77,7 @@ pub enum RunError {
     /// The committer is gone.
     #[error("the run's verdicts could not be stored: {0}")]
     Committer(#[from] CommitterStopped),
-    /// What an earlier process stored of it cannot be read.
+    /// What an earlier process stored of the run cannot be read.
     #[error("what is stored of the run cannot be read: {0}")]
     Store(#[from] StoreError),
     /// Another run goes on.
@@ -90,7 +90,7 @@ pub enum RunError {
 pub struct RecorderSettings {
     /// The sensors that have a model file.
     pub scope: RunScope,
-    /// The hash of what verdicts depend on.
+    /// The hash of the settings that verdicts depend on.
     pub settings_hash: u64,
     /// When a run ends at the latest.
     pub deadline: Duration,
@@ -133,7 +133,7 @@ impl Recorder {
         Self { settings, reader, directory, commands, sensors, current: None, waiting: Vec::new() }
     }
 
-    /// Begins a run, or goes on with one that was cut off. Its end is told to `report`.
+    /// Begins a run, or goes on with one that was cut off. `report` is told its end.
     fn begin(
         &mut self,
         score: &ScoreRun,
@@ -145,7 +145,7 @@ impl Recorder {
         let before = self.reader.run(window);
         let run = Run {
             window,
-            // An earlier process that began the run closed the window, too.
+            // An earlier process that began the run closed its window as well.
             closing: before.as_ref().ok().and_then(Option::as_ref).map_or(closing, |before| before.closing),
             scope: u32::try_from(scope.len()).unwrap_or(u32::MAX),
             settings: settings_hash,
@@ -162,7 +162,7 @@ impl Recorder {
                 }
                 StoredChunks::Keep(progress.taken_over().clone())
             }
-            // Nobody knows what was stored under an entry that cannot be read: all of it is made again.
+            // An entry that cannot be read does not say which chunks count: all of the run is scored again.
             Err(StoreError::Damaged) => StoredChunks::Keep(BTreeSet::new()),
             Err(error) => return Err(error.into()),
         };
@@ -191,13 +191,13 @@ impl Recorder {
             for (sensor, reason) in reasons.into_iter().flatten() {
                 fail(sensor, reason);
             }
-            // A run ends also when there is nobody left to say why.
+            // A run ends even when the supervisor is gone and cannot say why outcomes are missing.
             missing.into_iter().for_each(|sensor| fail(sensor, NO_ANSWER.to_owned()));
         }));
     }
 
     fn take(&mut self, Scoring { window, sensor, outcome }: Scoring, context: &mut Context<Self>) {
-        // An answer that comes after its run has ended finds the next one, or none.
+        // An answer that comes after its run has ended meets the next run, or no run.
         let Some(Current { progress, .. }) = &mut self.current else { return };
         let Some(CompleteChunk { id, verdicts }) = progress.take(window, sensor, outcome) else { return };
         self.commands.send(Command::PutVerdicts { window, chunk: id, verdicts });
@@ -219,7 +219,7 @@ impl Recorder {
                 recorder.change(changes);
             }
             let report = recorder.report(&current);
-            // Whoever asked may have been stopped meanwhile.
+            // A failure is ignored: the asker may have been stopped meanwhile.
             let _ = current.report.send(committed.map(|_| report).map_err(RunError::from));
         }));
     }
@@ -248,14 +248,14 @@ impl Recorder {
         for change in &changes.changes {
             match change {
                 ModelChange::Assign(assigned) => {
-                    // A file that is no model leaves the model before it at work.
+                    // A file that is not usable as a model leaves the earlier model at work.
                     let model = scope.entry(assigned.sensor).or_default();
                     *model = assigned.model_hash().or(*model);
                 }
                 ModelChange::Remove(sensor) => _ = scope.remove(sensor),
             }
         }
-        // Before the next run's broadcast, as messages between two actors keep their order.
+        // Sent before the next run's broadcast: messages between two actors keep their order.
         self.sensors.do_send(changes);
     }
 }
@@ -300,10 +300,11 @@ impl Handler<Scoring> for Recorder {
 }
 
 impl RunReport {
-    /// Counts the run and says how it went.
+    /// Counts the run and logs how it went.
     ///
-    /// An anomaly is what the daemon is there to find, and no trouble of its own: it is told as `info`. A sound model
-    /// calls about as many intervals an anomaly as it was trained to, so that warnings of them would bury the others.
+    /// Anomalies are logged as `info`: they are what the daemon is there to find, and no fault of its own. A sound
+    /// model calls about as many intervals an anomaly as it was trained to, so warnings of them would bury the other
+    /// warnings.
     pub fn log(&self) {
         let Self { window, closing, tally, anomalous, more_anomalous, interval, resumed, scoring, total } = self;
         metrics::RUNS_FINISHED.add(1);

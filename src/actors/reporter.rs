@@ -1,7 +1,8 @@
-//! The reporter: writes all metrics into a file, in the Prometheus text format, every so often.
+//! The reporter: writes all metrics into a file, in the Prometheus text format, at a fixed period.
 //!
-//! A file and not a port: nothing need listen, and node_exporter's textfile collector or a person can read it. It is
-//! written under another name and renamed, and belongs on a file system in memory: flash would wear for nothing.
+//! It writes a file rather than opens a port, so that nothing need listen; node_exporter's textfile collector or a
+//! person can read the file. The file is written under another name and renamed. It belongs on a file system in memory,
+//! because frequent writes would wear flash.
 
 use std::fmt::Write as _;
 use std::fs::Permissions;
@@ -24,11 +25,11 @@ use crate::warn_limited;
 pub struct ReporterSettings {
     /// The file.
     pub file: PathBuf,
-    /// How often it is written.
+    /// How often the file is written.
     pub every: Duration,
 }
 
-/// What is reported beside the metrics that count themselves.
+/// The values to report beside the metrics that count themselves.
 pub struct Reported {
     /// Each source with its name.
     pub sources: Vec<(&'static str, Arc<SourceCounters>)>,
@@ -50,7 +51,7 @@ pub async fn report(settings: ReporterSettings, reported: Reported) {
     }
 }
 
-/// Readable for everybody, whatever the process's mask says: whoever collects metrics is another user.
+/// Every user may read the file, whatever the process's umask is, because a metrics collector runs as another user.
 const MODE: u32 = 0o644;
 
 async fn write(file: &Path, text: &str) -> io::Result<()> {

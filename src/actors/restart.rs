@@ -9,7 +9,7 @@ pub struct RestartPolicy {
     pub backoff_min: Duration,
     /// The longest pause.
     pub backoff_max: Duration,
-    /// After so many failures in a row it is not tried any more.
+    /// After this many failures in a row the actor is not tried any more.
     pub quarantine_after: u32,
 }
 
@@ -18,13 +18,13 @@ pub struct RestartPolicy {
 pub enum Restart {
     /// It is started again after a pause.
     After(Duration),
-    /// It is not tried any more, until the daemon starts anew, or has another model for the sensor.
+    /// The actor is not tried any more, until the daemon starts anew, or has another model for the sensor.
     Quarantine,
 }
 
 impl RestartPolicy {
     /// What follows the last of `failures` failures in a row. `jitter` from 0 to 1 shortens the pause by up to a
-    /// quarter, so that actors that failed together do not come back together.
+    /// quarter, so that actors that failed together do not restart together.
     pub fn after(&self, failures: u32, jitter: f64) -> Restart {
         if failures >= self.quarantine_after {
             return Restart::Quarantine;

@@ -1,10 +1,10 @@
-//! The scheduler: has windows closed that are complete, and has what is due scored, one run after the other.
+//! The scheduler: has complete windows closed, and has due windows scored, one run after the other.
 //!
-//! What is due is decided by the pure [`Schedule`], what may be closed by the pure [`ClosingGate`], and when a history is
-//! over by the pure [`IdleWatch`]; this actor only gets woken: by tokio-cron-scheduler when the pattern fires, by the
-//! pipeline when an event clock has moved past a window, and in any case every half minute, because a cron scheduler that
-//! polls the wall clock goes silent when that clock steps back. While windows are held open, or readings wait for the
-//! clock, it looks every second.
+//! The pure [`Schedule`] decides what is due, the pure [`ClosingGate`] what may be closed, and the pure [`IdleWatch`]
+//! when a history is over. This actor is only woken, and asks them. It is woken by tokio-cron-scheduler when the
+//! pattern fires, by the pipeline when an event clock has moved past a window, and in any case every half minute,
+//! because a cron scheduler that polls the wall clock goes silent when that clock steps back. While windows are held
+//! open, or readings wait for the clock, it looks every second.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ use crate::time::{Clock, Span, Timestamp};
 #[rtype(result = "()")]
 pub struct Wake;
 
-/// Begins no more runs. Answered when the one that goes on has ended.
+/// Begins no more runs. Answered when the current run has ended.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct StopScheduling;
@@ -44,17 +44,17 @@ pub struct StopScheduling;
 /// The scheduler's settings.
 #[derive(Clone, Debug)]
 pub struct SchedulerSettings {
-    /// What is due.
+    /// Decides what is due.
     pub schedule: Schedule,
     /// The clock that it goes by.
     pub clock: Clock,
-    /// When windows may be closed, with a wall clock. With an event clock the readings themselves say how far they are.
+    /// When windows may be closed, with a wall clock. With an event clock, the readings decide it.
     pub closing: ClosingSettings,
-    /// With an event clock: after so long without readings the history is over, and what is open is scored.
+    /// With an event clock: after this long without readings the history is over, and open windows are scored.
     pub event_idle: Option<Duration>,
 }
 
-/// What the scheduler knows of the way in.
+/// The parts through which readings come in, as the scheduler sees them.
 pub struct SchedulerSources {
     /// What each source counts.
     pub counters: Vec<Arc<SourceCounters>>,
@@ -66,7 +66,7 @@ pub struct SchedulerSources {
     pub threads: Vec<ArbiterHandle>,
 }
 
-/// Has what is due scored.
+/// Has due windows scored.
 pub struct Scheduler {
     settings: SchedulerSettings,
     sources: SchedulerSources,
@@ -78,7 +78,7 @@ pub struct Scheduler {
     gate: ClosingGate,
     /// Whether windows that are over are held open, or may be.
     holding: bool,
-    /// The reason for that which was last told.
+    /// The reason for holding windows open that was logged last.
     told: Option<HoldReason>,
     /// The time before which windows are closed, or about to be.
     closed: Timestamp,
@@ -94,13 +94,13 @@ pub struct Scheduler {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum SchedulerState {
     Waiting,
-    /// Runs go on. Nothing overlaps: what becomes due meanwhile follows.
+    /// Runs go on. Runs never overlap: windows that become due meanwhile follow.
     Running,
     Stopped,
 }
 
 const WATCHDOG: Duration = Duration::from_secs(30);
-/// How often it looks while something waits for a source or for the clock.
+/// How often the scheduler looks while it waits for a source or for the clock.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const IDLE_CHECK: Duration = Duration::from_millis(250);
 
@@ -138,7 +138,8 @@ impl Scheduler {
         if self.state != SchedulerState::Waiting {
             return;
         }
-        // Windows are closed when they are over, however seldom they are scored: the journal holds what is open.
+        // Windows are closed when they are over, however seldom they are scored, because the journal keeps the readings
+        // of open windows.
         let (now, closable) = match self.settings.clock {
             Clock::Wall => (self.close_complete(), self.closed),
             Clock::Event(_) => (self.settings.clock.now(), Timestamp::MAX),
@@ -157,14 +158,14 @@ impl Scheduler {
                 scheduler.state = SchedulerState::Waiting;
             }
             match result {
-                // What else is due follows.
+                // Other windows that are due follow.
                 Ok(()) => scheduler.start_due(context),
                 Err(error) => tracing::error!("the run did not end: {error}"),
             }
         }));
     }
 
-    /// Has windows closed that are over and complete. Gives the time that is believed.
+    /// Closes the windows that are over and complete. Returns the time that is believed.
     fn close_complete(&mut self) -> Timestamp {
         let now = self.clock.read();
         let position = *self.position.borrow();
@@ -224,7 +225,7 @@ impl Scheduler {
 
     fn log_hold(&mut self, reason: HoldReason, at_most: Timestamp) {
         match (self.told, reason) {
-            // A source that is heard of every so often: there is nothing to tell.
+            // A source that is heard of only now and then holds windows open often: this is not logged.
             (_, HoldReason::SourceSilent) => {
                 tracing::debug!(%at_most, "windows stay open until the broker is heard of");
                 return;
@@ -252,8 +253,8 @@ impl Scheduler {
                 tracing::warn!(
                     %until,
                     %held,
-                    "windows are closed although their source is still away, or still sends what it kept (schedule.hold): what \
-                     comes of them later is late"
+                    "windows are closed although their source is still away, or still sends what it kept (schedule.hold): \
+                     their readings that come later are late"
                 );
                 return;
             }
@@ -274,7 +275,7 @@ impl Scheduler {
         }
     }
 
-    /// Ends a history that no more readings come of.
+    /// Ends a history of which no more readings come.
     fn check_idle(&mut self, context: &mut Context<Self>) {
         let activity = self.activity();
         let Some(idle) = &mut self.idle else { return };
@@ -282,7 +283,7 @@ impl Scheduler {
         if self.state != SchedulerState::Waiting {
             idle.restart(now);
         } else if idle.look(activity, now) == History::IsOver {
-            // On a busy machine, a source's thread may not have come to read what is there.
+            // On a busy machine, a source's thread may not have come to read the bytes that are there.
             let looked = all_have_looked(self.sources.threads.clone());
             context.spawn(looked.into_actor(self).map(move |(), scheduler, _| {
                 if scheduler.state == SchedulerState::Waiting && scheduler.activity() == activity {
@@ -293,7 +294,7 @@ impl Scheduler {
     }
 }
 
-/// Waits until each thread that serves sources has looked for what there is to read, this one too.
+/// Waits until each thread that serves sources, the current one too, has looked for bytes to read.
 async fn all_have_looked(threads: Vec<ArbiterHandle>) {
     let looks: Vec<_> = threads
         .iter()
@@ -314,8 +315,8 @@ async fn all_have_looked(threads: Vec<ArbiterHandle>) {
     }
 }
 
-/// A timer fires only when the thread has asked the system for events, sockets that can be read among them; before the
-/// second one fires, these were read.
+/// A timer fires only after the thread has asked the system for events, which include sockets that can be read. So such
+/// sockets were read before the second timer fires.
 async fn look_around() {
     for _ in 0..2 {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -422,7 +423,7 @@ impl Handler<StopScheduling> for Scheduler {
     fn handle(&mut self, _: StopScheduling, _: &mut Context<Self>) -> Self::Result {
         let running = self.state == SchedulerState::Running;
         self.state = SchedulerState::Stopped;
-        // Listening begins here: the run may end before the answer is first asked for.
+        // Listening begins here, because the run may end before the returned future is first polled.
         let ended = Arc::clone(&self.ended).notified_owned();
         Box::pin(async move {
             if running {

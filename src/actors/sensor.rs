@@ -2,13 +2,14 @@
 //!
 //! It is supervised in two layers, because actix restarts an actor that stops but not one that panics.
 //!
-//! *Soft*: scoring runs behind a caught unwind. After an error or a panic the actor answers with the outcome `failed`,
-//! stops, and actix starts it again; the pause is waited out in [`restarting`](Supervised::restarting), while messages
-//! wait in the mailbox. *Hard*: should anything else in the actor panic, its task dies and its mailbox with it. Then the
-//! guard that it owns is dropped, answers for the window at work, and tells the parent, which makes a new actor.
+//! *Soft*: scoring runs behind a caught unwind. After an error or a panic the actor answers with the outcome `failed`
+//! and stops, and actix starts it again. The pause is waited out in [`restarting`](Supervised::restarting), while
+//! messages wait in the mailbox. *Hard*: should anything else in the actor panic, its task dies with its mailbox. Then
+//! the guard that the actor owns is dropped: it answers for the window at work, and tells the parent, which makes a new
+//! actor.
 //!
-//! Scoring runs in place, and holds up all actors of the thread. So an actor says when it is at it, and a scoring that
-//! takes longer than one sensor may is a failure, whatever comes of it.
+//! Scoring runs in place, and holds up all actors of the thread. So an actor says what it is scoring (`at_work.rs`),
+//! and a scoring that takes longer than one sensor may is a failure, even if it ends with a verdict.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,16 +38,16 @@ use crate::warn_limited;
 pub struct ScoreWindow {
     /// Which window.
     pub window: Window,
-    /// When nobody waits for the outcome any more.
+    /// The run's deadline: after it the recorder takes no outcome.
     pub deadline: Instant,
-    /// Who does until then.
+    /// The recorder, which takes the outcome.
     pub recorder: Addr<Recorder>,
 }
 
 /// What all sensor actors share.
 #[derive(Clone, Debug)]
 pub struct SensorSettings {
-    /// What verdicts depend on.
+    /// The settings that verdicts depend on.
     pub scoring: ScoringSettings,
     /// How failures are answered.
     pub restart: RestartPolicy,
@@ -67,17 +68,17 @@ pub struct Assignment {
     pub model: Arc<Model>,
     /// How the model's rows are made.
     pub plan: Arc<Plan>,
-    /// Tells it from the sensor's assignments before and after it.
+    /// Tells this assignment from the sensor's assignments before and after it.
     pub generation: Generation,
     /// How often scoring failed in a row. Outlives the actor.
     pub failures: Arc<AtomicU32>,
 }
 
-/// Stands for the failures of an assignment that is over.
+/// The count of failures of an assignment that is over.
 const RETIRED: u32 = u32::MAX;
 
 impl Assignment {
-    /// Holds no failure against it any more, nor one that its actor has yet to notice.
+    /// Ends the assignment: its failures do not count any more, nor those that its actor has yet to notice.
     pub(super) fn retire(&self, policy: &RestartPolicy) {
         let failures = self.failures.swap(RETIRED, Ordering::Relaxed);
         if failures != RETIRED && policy.after(failures, 0.0) == Restart::Quarantine {
@@ -85,13 +86,13 @@ impl Assignment {
         }
     }
 
-    /// Changes how often scoring failed in a row, unless the assignment is over, and gives what it was before.
+    /// Changes the count of failures in a row and returns the count before; `None` when the assignment is over.
     fn change_failures(&self, change: impl Fn(u32) -> u32) -> Option<u32> {
         let change = |failures| (failures != RETIRED).then(|| change(failures));
         self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).ok()
     }
 
-    /// Counts a failure, and says so when it was one too many.
+    /// Counts a failure, and logs it when the sensor is quarantined by it.
     pub(super) fn count_failure(&self, policy: &RestartPolicy) {
         let counted = |failures: u32| failures.saturating_add(1).min(RETIRED - 1);
         let Some(before) = self.change_failures(counted) else { return };
@@ -103,7 +104,7 @@ impl Assignment {
     }
 }
 
-/// Where sensor actors find the windows of their own and of other sensors.
+/// Where sensor actors find the windows of their own sensor and of others.
 #[derive(Clone, Debug)]
 pub struct StoredWindows {
     /// The store.
@@ -113,8 +114,9 @@ pub struct StoredWindows {
 }
 
 impl StoredWindows {
-    /// What a window of an assigned model is scored from. All sensors' windows were closed before anybody scores one,
-    /// whether or not they have a model, so what is found now stays so. A sensor that was never seen has none.
+    /// The windows that an assigned model's window is scored from. The windows of all sensors, with or without a model,
+    /// were closed before any is scored, so what is read now does not change later. A sensor that is not known has no
+    /// windows.
     pub(crate) fn read(&self, assignment: &Assignment, window: Window) -> Result<Blocks, StoreError> {
         let Assignment { sensor: own, name, plan, .. } = assignment;
         Blocks::read(plan, window, |source, window| {
@@ -123,10 +125,11 @@ impl StoredWindows {
         })
     }
 
-    /// Has the store count and name those windows that cannot be read of a window's.
+    /// Has the store count and name the windows that this window needs and that cannot be read.
     fn name_unreadable(&self, assignment: &Assignment, window: Window) {
         let Assignment { sensor: own, name, plan, .. } = assignment;
-        // What it says of them is all that is wanted, and a database that refuses says so elsewhere.
+        // The result is ignored: the reads are made so that unreadable entries are named, and a database that refuses
+        // is reported by the next read that matters.
         let _ = Blocks::read(plan, window, |source, window| {
             let sensor = self.number(*own, name, source);
             sensor.map_or(Ok(None), |sensor| self.reader.intervals(sensor, window).map(|_| None))
@@ -142,7 +145,7 @@ impl StoredWindows {
     }
 }
 
-/// The outcome of a window that cannot be scored because the store lost a part of it.
+/// The outcome of a window that cannot be scored because the store lost a part of what it needs.
 fn unreadable() -> Judgement {
     let reason = "a stored window that its rows are made from cannot be read; the log names it".to_owned();
     Outcome::Failed { reason }.into()
@@ -201,7 +204,7 @@ impl SensorActor {
         panics::catch(attempt).unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")))
     }
 
-    /// Whether a scoring was too slow: what to say of it.
+    /// Why a scoring was too slow; `None` when it was not.
     fn too_slow(&self, worked: Worked) -> Option<String> {
         let bound = self.settings.deadline;
         (worked.blamed || worked.took > bound).then(|| {
@@ -234,7 +237,7 @@ impl SensorActor {
                 reason
             }
         };
-        // What has held up a run past its deadline was told and counted then.
+        // A scoring that held up a run past its deadline was logged and counted at the deadline.
         if !worked.blamed {
             tracing::error!(sensor = %self.assignment().name, "scoring failed: {failed}");
             self.assignment().count_failure(&self.settings.restart);
@@ -258,7 +261,7 @@ impl SensorActor {
         }
     }
 
-    /// Reports a model that has just become suspicious.
+    /// Logs a model that has just become suspicious, or is no longer.
     fn watch(&mut self, outcome: &Outcome) {
         let before = self.suspicion.check();
         self.suspicion.observe(outcome);
@@ -333,7 +336,7 @@ pub(super) fn rounded(took: Duration) -> Span {
     Span::from(took).rounded()
 }
 
-/// Speaks for an actor that dies.
+/// Answers for an actor that dies.
 #[derive(Debug)]
 struct Guard {
     assignment: Assignment,
@@ -350,7 +353,7 @@ impl Drop for Guard {
             let outcome = Outcome::Failed { reason: "the sensor's actor panicked".to_owned() };
             recorder.do_send(Scoring { window, sensor, outcome });
         }
-        // When the daemon stops or a model is replaced, actors end as well, and the parent does not care.
+        // Actors also end when the daemon stops or a model is replaced: the parent ignores the message then.
         self.parent.do_send(SensorDied { sensor, generation });
     }
 }

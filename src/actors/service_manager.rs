@@ -1,8 +1,8 @@
-//! Tells the service manager (systemd) how the daemon is: its status as one line, and that its watchdog may rest.
+//! Tells the service manager (systemd) the daemon's status in one line, and feeds its watchdog.
 //!
-//! The watchdog is told only as long as [`Liveness`] finds that the committer and the actors answer. This task runs on
-//! the main thread, so that a main loop that is stuck tells nothing either. The threads on which models are scored are
-//! not asked: a scoring without an end is its sensor's failure, and the other sensors go on (`supervisor.rs`).
+//! The watchdog is fed only as long as [`Liveness`] finds that the committer and the actors answer. This task runs on
+//! the main thread, so that a stuck main loop does not feed the watchdog either. The threads on which models are scored
+//! are not asked: a scoring without an end is a failure of its sensor, and the other sensors go on (`supervisor.rs`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +22,7 @@ use crate::store::{Reader, StoreError};
 use crate::telemetry::metrics;
 use crate::time::{Clock, Timestamp};
 
-/// Asks an actor whether it comes to its messages. The answer is that it was handled.
+/// Asks an actor whether it comes to its messages. The actor has answered when it has handled this message.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Probe;
@@ -45,23 +45,23 @@ impl Handler<Probe> for SensorSupervisor {
     fn handle(&mut self, _: Probe, _: &mut Context<Self>) {}
 }
 
-/// Who is asked.
+/// The parts that are asked.
 pub struct Probed {
     /// The way to the committer.
     pub commands: Commands,
     /// The actor that begins runs.
     pub scheduler: Addr<Scheduler>,
-    /// The actor that gathers their outcomes.
+    /// The actor that gathers the outcomes of runs.
     pub recorder: Addr<Recorder>,
-    /// The actor that looks after those of the sensors.
+    /// The actor that starts and restarts the sensors' actors.
     pub supervisor: Addr<SensorSupervisor>,
 }
 
-/// What the status is made from.
+/// What the status line is made from.
 pub struct Course {
     /// Where runs are found.
     pub reader: Reader,
-    /// When they are due.
+    /// When runs are due.
     pub schedule: Schedule,
     /// By which clock.
     pub clock: Clock,
@@ -69,7 +69,7 @@ pub struct Course {
 
 /// How often the status is told.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
-/// How often the parts are asked within the time that the watchdog waits.
+/// How often the parts are asked within the watchdog's time.
 const LOOKS: u32 = 8;
 
 /// Whether there is a service manager to be told.
@@ -77,15 +77,16 @@ pub fn is_there() -> bool {
     std::env::var_os("NOTIFY_SOCKET").is_some()
 }
 
-/// Tells the service manager something, if there is one.
+/// Sends a state to the service manager, if there is one.
 pub fn tell(state: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(state);
 }
 
-/// Tells the status, and what the watchdog waits for if there is one, until the daemon stops.
+/// Sends the status line, and feeds the watchdog if there is one, until the daemon stops.
 pub async fn keep_informed(probed: Probed, course: Course) {
     let watchdog = sd_notify::watchdog_enabled();
-    // Half of the watchdog's own time: a part that is stuck has that and the watchdog's before the daemon is killed.
+    // The patience is half of the watchdog's time. A part that is stuck is reported after that half; the daemon is
+    // killed when the watchdog's time has passed from then on.
     let mut liveness = watchdog.map(|watchdog| Liveness::new(Instant::now(), watchdog / 2));
     let every = watchdog.map_or(STATUS_EVERY, |watchdog| STATUS_EVERY.min(watchdog / LOOKS));
     let mut looks = tokio::time::interval(every.max(Duration::from_millis(1)));
@@ -135,7 +136,7 @@ impl Probed {
                 ProbedPart::Recorder => recorder.send(Probe).await.is_ok(),
                 ProbedPart::Supervisor => supervisor.send(Probe).await.is_ok(),
             };
-            // Whoever is dead never answers, and the daemon ends for it.
+            // A part that is dead never answers; the daemon ends because of it.
             if has_answered {
                 answers[part as usize].fetch_add(1, Ordering::Relaxed);
             }
@@ -144,7 +145,7 @@ impl Probed {
 }
 
 impl Course {
-    /// What is known of the last window that is done.
+    /// The last window that is done, in words.
     fn last_run(&self, commands: &Commands) -> String {
         let scored = commands.position().borrow().scored;
         if scored == Timestamp::MIN {
@@ -167,7 +168,7 @@ impl Course {
         }
     }
 
-    /// When something may be due next, as far as a clock tells.
+    /// When something may be due next; `None` when the clock does not tell.
     fn next(&self) -> Option<Timestamp> {
         match self.clock {
             Clock::Wall => self.schedule.next_wake(self.clock.now()),
@@ -193,7 +194,7 @@ impl StatusLine {
         self.is_first || now.saturating_duration_since(self.counted_at) >= STATUS_EVERY
     }
 
-    /// The line, with the rate of readings since the last one.
+    /// The line, with the rate of readings since the line before.
     fn next(&mut self, now: Instant, readings: u64, last_run: &str, next_run: Option<Timestamp>) -> String {
         let span = now.saturating_duration_since(self.counted_at).max(Duration::from_secs(1));
         let tenths = u128::from(readings.saturating_sub(self.readings)) * 10_000 / span.as_millis();

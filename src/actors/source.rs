@@ -1,4 +1,5 @@
-//! What the two MQTT sources share: how they come by decoders, what they count, and how one tells whether it is there.
+//! What the two MQTT sources share: how they get decoders, what they count, and how a source tells whether it is
+//! connected.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +11,7 @@ use crate::schedule::closing::SourceSight;
 /// Makes a decoder; every connection has its own.
 pub type DecoderFactory = Arc<dyn Fn() -> Decoder + Send + Sync>;
 
-/// What a source did since it was started. Read by the metrics.
+/// What a source has counted since it was started; the metrics read it.
 #[derive(Debug, Default)]
 pub struct SourceCounters {
     /// Connections that were opened: by devices, or to the broker.
@@ -34,8 +35,8 @@ pub struct SourceCounters {
     closed: [Counter; CloseKind::ALL.len()],
 }
 
-/// Whether a source that connects to somebody else is connected: told by the source, read by the scheduler, which closes
-/// no window while it is away.
+/// Whether a source that connects to another machine is connected. The source writes it, and the scheduler reads it: no
+/// window is closed while the source is away.
 #[derive(Debug)]
 pub struct SourceLink(Mutex<SourceSight>);
 
@@ -46,7 +47,7 @@ impl Default for SourceLink {
 }
 
 impl SourceLink {
-    /// What is known of the source.
+    /// What is known of the source now.
     pub fn sight(&self) -> SourceSight {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -138,7 +139,7 @@ pub enum CloseKind {
     TakenOver,
     /// It held memory that the packets of others needed.
     Memory,
-    /// What came could not be stored.
+    /// The messages that came could not be stored.
     NotCommitted,
     /// The daemon stops.
     Stopping,
@@ -194,9 +195,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_close_has_its_own_counter() {
+    fn closes_are_counted_by_their_kind_and_what_was_not_closed_is_open() {
         let counters = SourceCounters::default();
-        counters.connections_opened.add(20);
+        counters.connections_opened.add(7);
+        counters.connections_opened.add_len(CloseKind::ALL.len());
         for kind in CloseKind::ALL {
             counters.count_closed(kind);
             assert_eq!(counters.closed(kind), 1, "{}", kind.name());

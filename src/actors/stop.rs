@@ -1,12 +1,12 @@
-//! The request to stop, from the one who decides to all who run.
+//! The request to stop, from the part that decides to all parts that run.
 
 use tokio::sync::watch;
 
-/// Asks all holders of the [`Stop`] to stop: when told to, and also when it is dropped.
+/// Asks all holders of the [`Stop`] to stop: when it is told to, and also when it is dropped.
 #[derive(Debug)]
 pub struct StopTrigger(watch::Sender<StopState>);
 
-/// Where to learn that one should stop.
+/// Tells its holder when to stop.
 #[derive(Clone, Debug)]
 pub struct Stop(watch::Receiver<StopState>);
 

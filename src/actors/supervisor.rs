@@ -1,6 +1,7 @@
 //! The parent of all sensor actors: starts them, makes new ones for those that died, and passes runs on to them.
 //!
-//! Addresses of the dead are dead: messages are routed by the sensor's number, and nobody else holds an address.
+//! The address of an actor that died leads nowhere. So messages are routed by the sensor's number, and only the
+//! supervisor holds addresses.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -33,7 +34,7 @@ pub struct Scope {
     pub sensor: SensorId,
     /// Its name.
     pub name: SensorName,
-    /// Its model and how the model's rows are made, or why it has none.
+    /// The model and how its rows are made, or why there is none.
     pub model: Result<(Arc<Model>, Arc<Plan>), Unusable>,
     /// What is odd about the model.
     pub warnings: Vec<Warning>,
@@ -42,22 +43,22 @@ pub struct Scope {
 /// Why a sensor's file cannot be used.
 #[derive(Debug)]
 pub struct Unusable {
-    /// In words that fit many files.
+    /// The reason in words that fit many files, to count by.
     pub kind: &'static str,
     /// In full, with the file.
     pub reason: String,
 }
 
 impl Scope {
-    /// The hash of its model, if it has one.
+    /// The hash of the sensor's model; `None` when there is none.
     pub fn model_hash(&self) -> Option<ModelHash> {
         self.model.as_ref().ok().map(|(model, _)| model.hash())
     }
 
-    /// What was read of a sensor's file.
+    /// The result of reading a sensor's file.
     pub fn of(entry: Entry, sensor: SensorId, features: &Assigner) -> Self {
         let Entry { sensor: name, path, model, .. } = entry;
-        // The model is tried here, for the first time if nobody expects answers of it.
+        // The model is evaluated here, for the first time if it has no proof.
         let unusable = |error: &EntryError| Unusable { kind: error.kind(), reason: error.to_string() };
         let tried = model.map_err(|error| unusable(&error)).and_then(|model| {
             let of_file = |kind, problem: &dyn Display| {
@@ -82,48 +83,48 @@ impl Scope {
 pub struct Broadcast {
     /// Which window.
     pub window: Window,
-    /// Whose.
+    /// The sensors.
     pub sensors: Vec<SensorId>,
-    /// When nobody waits for the outcomes any more.
+    /// The run's deadline: after it the recorder takes no outcome.
     pub deadline: Instant,
-    /// Who does until then.
+    /// The recorder, which takes the outcomes.
     pub recorder: Addr<Recorder>,
 }
 
-/// Puts models to work in the place of older ones, and takes models off. Sent between two runs.
+/// Puts new models to work in the place of older ones, and takes models off. Sent between two runs.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ChangeModels {
     /// One change a sensor.
     pub changes: Vec<ModelChange>,
-    /// What has been told of changes before these.
+    /// What was logged of the changes before these.
     pub news: ModelNews,
-    /// Told when it is done, with what has been told of these as well.
+    /// Told when the changes are done, with what was logged of these as well.
     pub done: oneshot::Sender<ModelNews>,
 }
 
-/// Asks why sensors have not answered at their run's deadline. Whoever holds the others up is told of, and it is held
-/// against it. Answered with a reason a sensor.
+/// Asks why sensors have not answered at their run's deadline. A sensor whose scoring holds the others up is logged,
+/// and a failure is counted against it. Answered with a reason a sensor.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<(SensorId, String)>")]
 pub struct Overdue {
     /// The window.
     pub window: Window,
-    /// Who has not answered.
+    /// The sensors that have not answered.
     pub missing: Vec<SensorId>,
 }
 
 /// What changes for one sensor.
 #[derive(Debug)]
 pub enum ModelChange {
-    /// Its file is new or another. One that is no model leaves the model before it at work.
+    /// The sensor's file is new or has changed. A file that is not usable as a model leaves the earlier model at work.
     Assign(Scope),
     /// Its file is gone.
     Remove(SensorId),
 }
 
 impl ModelChange {
-    /// Whose model changes.
+    /// The sensor whose model changes.
     pub fn sensor(&self) -> SensorId {
         match self {
             Self::Assign(Scope { sensor, .. }) | Self::Remove(sensor) => *sensor,
@@ -135,14 +136,14 @@ impl ModelChange {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SensorDied {
-    /// Whose.
+    /// The sensor.
     pub sensor: SensorId,
-    /// What it was made for.
+    /// The assignment that the actor was made for.
     pub generation: Generation,
 }
 
-/// Tells a sensor's assignments apart. An actor may outlive its own by a pause or a long scoring, and so may a timer:
-/// what they have to say is of no concern to the next.
+/// Tells a sensor's assignments apart. An actor may outlive its assignment by a pause or a long scoring, and a timer
+/// may as well: their messages must not affect the next assignment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Generation(u64);
 
@@ -150,7 +151,7 @@ pub struct Generation(u64);
 pub struct SensorSupervisor {
     settings: Arc<SensorSettings>,
     windows: StoredWindows,
-    /// One thread a core; the actors are dealt out to them.
+    /// One thread a core; the actors are spread over them.
     threads: Vec<(ArbiterHandle, AtWork)>,
     scope: Vec<Scope>,
     sensors: BTreeMap<SensorId, ActorSlot>,
@@ -158,17 +159,17 @@ pub struct SensorSupervisor {
     generation: Generation,
 }
 
-/// What stands where a sensor's actor should be.
+/// The state of a sensor's actor.
 enum ActorSlot {
     Alive(Addr<SensorActor>, Assignment),
-    /// It died, and a new one is made after a pause.
+    /// The actor died, and a new one is made after a pause.
     Dead(Assignment),
-    /// Its model file is none, for this reason.
+    /// The sensor's file is not usable as a model, for this reason.
     Broken(String),
 }
 
 impl ActorSlot {
-    /// What is at work here, or was until a moment ago.
+    /// The assignment that is at work here, or was before its actor died.
     fn assignment(&self) -> Option<&Assignment> {
         match self {
             Self::Alive(_, assignment) | Self::Dead(assignment) => Some(assignment),
@@ -234,10 +235,10 @@ impl SensorSupervisor {
         self.sensors.insert(sensor, place);
     }
 
-    /// Puts another model to work for a sensor that has one, unless it is none.
+    /// Puts another model to work for a sensor that has one, unless the new file is not usable.
     ///
-    /// It gets an actor of its own, that need not wait out the pause of one that failed. The one before it ends when it
-    /// finds that nobody can reach it any more.
+    /// The new model gets an actor of its own, which need not wait out the pause of an actor that failed. The earlier
+    /// actor ends when no address of it is left.
     fn replace(&mut self, scope: Scope, news: &mut ModelNews, context: &Context<Self>) {
         let name = &scope.name;
         let before = self.sensors.get(&scope.sensor).and_then(ActorSlot::assignment);
@@ -275,7 +276,7 @@ impl Handler<ChangeModels> for SensorSupervisor {
             match change {
                 ModelChange::Assign(scope) => self.replace(scope, &mut news, context),
                 ModelChange::Remove(sensor) => {
-                    // Its actor ends when nobody can reach it any more.
+                    // The sensor's actor ends when no address of it is left.
                     if let Some(assignment) = self.sensors.remove(&sensor).as_ref().and_then(ActorSlot::assignment) {
                         assignment.retire(&self.settings.restart);
                         metrics::MODELS_CHANGED.add(1);
@@ -285,7 +286,7 @@ impl Handler<ChangeModels> for SensorSupervisor {
             }
         }
         self.count();
-        // Whoever changes models may have been stopped meanwhile.
+        // A failure is ignored: the asker may have been stopped meanwhile.
         let _ = done.send(news);
     }
 }
@@ -378,7 +379,8 @@ impl Handler<Overdue> for SensorSupervisor {
 }
 
 impl SensorSupervisor {
-    /// Counts a failure of a sensor whose scoring has gone on for too long, and tells who waits behind it.
+    /// Counts a failure of a sensor whose scoring has gone on for too long, and logs which sensors wait behind it.
+    /// Returns a reason for each of them.
     fn held_up(
         &self,
         window: Window,
@@ -391,12 +393,12 @@ impl SensorSupervisor {
         let took = rounded(took);
         tracing::error!(
             window = %window.start(), sensor = slow, waiting = waiting.len(), behind_it = self.names(&waiting),
-            "the run has come to its deadline while this sensor was being scored, for {took} so far: it has failed, and \
-             those behind it on its thread are missing; they are scored again once it has ended, and it is quarantined \
-             if it goes on so"
+            "the run has come to its deadline while this sensor was being scored, for {took} so far: the sensor has failed, \
+             and the sensors behind it on its thread are missing; they are scored again once this scoring has ended, and \
+             a sensor that fails again and again is quarantined"
         );
         let assignment = self.sensors.get(&work.sensor).and_then(ActorSlot::assignment);
-        // A model that was replaced meanwhile is nobody's any more.
+        // The failure is not counted when the model was replaced meanwhile.
         if let Some(assignment) = assignment.filter(|assignment| assignment.generation == work.generation) {
             assignment.count_failure(&self.settings.restart);
         }
@@ -408,7 +410,7 @@ impl SensorSupervisor {
         })
     }
 
-    /// Why a sensor may not have answered that is not being scored.
+    /// Why a sensor that is not being scored may not have answered.
     fn unanswered(&self, sensor: SensorId) -> String {
         let assignment = self.sensors.get(&sensor).and_then(ActorSlot::assignment);
         match assignment.map_or(0, |assignment| assignment.failures.load(Ordering::Relaxed)) {
@@ -429,7 +431,7 @@ impl SensorSupervisor {
     }
 }
 
-/// Said of a sensor that has not answered, when nobody knows why.
+/// The reason for a missing answer when no other is known.
 pub(super) const NO_ANSWER: &str = "there was no answer by the run's deadline";
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! The system's clocks, read for everybody who decides by them, and the news of the wall clock, logged.
+//! Reads the system's clocks for all parts that decide by them, and logs what happens to the wall clock.
 //!
-//! The scheduler closes windows by it, and the committer judges readings by it. Both see the same time believed, because
-//! what is believed depends on what the clocks said before.
+//! The scheduler closes windows by these clocks, and the committer judges readings by them. Both must see the same
+//! believed time, because which time is believed depends on the earlier readings of the clocks.
 
 mod kernel;
 
@@ -28,15 +28,15 @@ struct ClockState {
     asked: Instant,
 }
 
-/// How long an answer of the system is good for. To ask holds up everybody who reads the clock, if only for a moment.
+/// How long the system's answer is used. Asking holds up every part that reads the clocks, if only for a moment.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Two clocks that were read further apart are read again.
+/// When this much time passes between the readings of the two clocks, both are read again.
 const TOGETHER: Duration = Duration::from_millis(50);
 const ATTEMPTS: u32 = 5;
 
 impl SystemClock {
-    /// Clocks that are believed from here on.
+    /// Clocks that are believed at first.
     pub fn new(settings: ClockTrustSettings) -> Self {
         let (wall, instant) = read_together();
         let trust = ClockTrust::new(settings, wall, instant);
@@ -91,7 +91,7 @@ impl SystemClock {
     }
 }
 
-/// Reads both clocks at the same moment, as far as a busy machine allows.
+/// Reads both clocks at the same moment, or as close together as a busy machine allows.
 fn read_together() -> (Timestamp, Instant) {
     let mut attempts = 0;
     loop {

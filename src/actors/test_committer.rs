@@ -1,4 +1,4 @@
-//! The committer as the sources' tests play it: nothing is stored, and a commit happens when the test says so.
+//! A committer for tests of the sources: it stores nothing, and commits when the test says so.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::sensor::SensorDirectory;
 use crate::store::Committed;
 use crate::time::Timestamp;
 
-/// Longer than anything takes that is going to happen at all.
+/// Longer than any step of a test that succeeds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct TestCommitter(pub(crate) Receiver<Submission>);
 
-/// A commit that waits for the test.
+/// A commit that waits until the test releases it.
 pub(crate) struct HeldCommit {
     done: oneshot::Sender<Committed>,
     _permit: OwnedSemaphorePermit,
@@ -40,7 +40,7 @@ impl TestCommitter {
         (intake, Self(submissions))
     }
 
-    /// The next batch, its commit held back. Sessions on the way to it are opened as new ones.
+    /// The next batch, with its commit held back. Sessions that are opened before it are confirmed as new.
     pub(crate) fn next(&self) -> HeldCommit {
         loop {
             match self.0.recv_timeout(PATIENCE).expect("nothing was submitted") {

@@ -1,9 +1,9 @@
-//! Threads for work that may never end: to read a file on a mount that is dead, or to prove a model at great cost.
+//! Threads for work that may never end: reading a file on a dead mount, or proving a model at great cost.
 //!
-//! Each piece of work has a deadline. A thread that misses it is abandoned: whoever waits gets an answer without it, and
-//! another thread takes its place. What it comes to in the end is dropped. So many may be abandoned at a time; with
-//! more, nothing is begun until one of them returns. They are threads of their own rather than the runtime's, so that
-//! the end of the process waits for none of them; and they end when there is nothing left to do.
+//! Each piece of work has a deadline. A thread that misses it is abandoned: the caller gets an answer without it,
+//! another thread takes its place, and its own result is dropped. Only a bounded number of threads may be abandoned at
+//! a time; beyond that, no work is begun until one of them returns. These threads are not the runtime's, so that the
+//! end of the process waits for none of them. They end when there is nothing left to do.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use crate::telemetry::metrics;
 use crate::telemetry::panics::{self, Caught};
 use crate::time::Span;
 
-/// Who does work that may never end.
+/// Threads that do work which may never end.
 #[derive(Clone, Debug)]
 pub struct Workers {
     threads: usize,
@@ -31,10 +31,10 @@ pub enum Undone {
     Late {
         /// The deadline.
         after: Duration,
-        /// The thread that is at it.
+        /// The thread that still works on it.
         thread: Abandoned,
     },
-    /// Too much of what was begun earlier goes on.
+    /// Too much of the work that was begun earlier goes on.
     #[error(
         "was not read: {abandoned} threads are still at files that took too long, and no more are begun until one of \
          them comes to its end"
@@ -43,7 +43,7 @@ pub enum Undone {
         /// How many threads do not end.
         abandoned: usize,
     },
-    /// The system has no thread for it.
+    /// The system refused a thread.
     #[error("was not read: the system refused a thread: {0}")]
     Refused(String),
     /// It found a defect of ours.
@@ -51,18 +51,18 @@ pub enum Undone {
     Panicked(Caught),
 }
 
-/// A thread that nobody waits for any more.
+/// A thread that its caller no longer waits for.
 #[derive(Clone, Debug)]
 pub struct Abandoned(Arc<Desk>);
 
 impl Abandoned {
-    /// Whether it has ended after all.
+    /// Whether the thread has ended after all.
     pub fn has_ended(&self) -> bool {
         *self.0.state() == State::Ended
     }
 }
 
-/// What one thread is at.
+/// What one thread works on.
 #[derive(Debug)]
 struct Desk(Mutex<State>);
 
@@ -70,9 +70,9 @@ struct Desk(Mutex<State>);
 enum State {
     /// Between two pieces of work.
     Free,
-    /// At the piece of this number.
+    /// The thread works on the item with this number.
     AtWork { index: usize, since: Instant },
-    /// Nobody waits for what it is at.
+    /// The thread's work is no longer waited for.
     Abandoned,
     /// It was abandoned, and has ended.
     Ended,
@@ -93,14 +93,14 @@ struct Shared<T, W> {
 }
 
 impl Workers {
-    /// How many threads may be abandoned at a time before those that follow are not replaced: each holds what reading
-    /// one model may take.
+    /// How many threads may be abandoned before further ones are not replaced. Each may hold as much memory as reading
+    /// one model takes.
     pub const MAX_ABANDONED: usize = 4;
 
-    /// How often it is looked for threads that have missed their deadline.
+    /// How often threads are checked for a missed deadline.
     const ROUND: Duration = Duration::from_millis(50);
 
-    /// So many threads at a time, besides those that are abandoned.
+    /// At most this many threads at a time, besides those that are abandoned.
     pub fn new(threads: usize) -> Self {
         Self { threads: threads.max(1), abandoned: Arc::default() }
     }
@@ -110,8 +110,8 @@ impl Workers {
         Self::new(thread::available_parallelism().map_or(1, std::num::NonZero::get))
     }
 
-    /// Does the work on each item, and hands over what came of it, in the order in which it is done. It returns when all
-    /// have been handed over: never later than the deadline of the last.
+    /// Does the work on each item, and hands the results over in the order in which they are done. Returns when all are
+    /// handed over, which is never later than the deadline of the last.
     pub fn each<T, R, W>(&self, items: Vec<T>, deadline: Duration, work: W, mut take: impl FnMut(&T, Result<R, Undone>))
     where
         T: Send + Sync + 'static,
@@ -121,7 +121,7 @@ impl Workers {
         let threads = self.threads.min(items.len());
         let shared =
             Arc::new(Shared { items, next: AtomicUsize::new(0), work, abandoned: Arc::clone(&self.abandoned) });
-        // They are taken at once: a thread waits for its turn only if whoever takes them is slow.
+        // Results are received at once: a thread waits here only if the receiver is slow.
         let (results, done) = bounded(256);
         let mut desks = Vec::new();
         let mut refused = None;
@@ -162,7 +162,7 @@ impl Workers {
             left -= 1;
             take(&shared.items[index], result);
         }
-        // Nobody is left to take the rest.
+        // The receiver is gone, so the remaining items are not begun.
         let begun = shared.next.load(Ordering::Relaxed);
         for item in shared.items.iter().skip(begun).take(left) {
             let undone = match &refused {
@@ -176,7 +176,7 @@ impl Workers {
     /// Does one piece of work.
     ///
     /// # Errors
-    /// When nothing comes of it within the deadline.
+    /// When there is no result within the deadline.
     pub fn one<R: Send + 'static>(
         &self,
         deadline: Duration,
@@ -184,11 +184,11 @@ impl Workers {
     ) -> Result<R, Undone> {
         let mut result = None;
         self.each(vec![()], deadline, move |()| work(), |(), done| result = Some(done));
-        // There is one item, and it is always handed over.
+        // There is exactly one item, and its result is always handed over.
         result.unwrap_or(Err(Undone::NotBegun { abandoned: 0 }))
     }
 
-    /// Gives a thread up that has missed its deadline: the number of what it is at.
+    /// Abandons a thread that has missed its deadline. Returns the number of its item; `None` when it is in time.
     fn abandon(&self, desk: &Desk, deadline: Duration) -> Option<usize> {
         let mut state = desk.state();
         let State::AtWork { index, since } = *state else { return None };
@@ -218,7 +218,7 @@ where
     Ok(desk)
 }
 
-/// Takes one item after the other, until there is none or the thread is abandoned.
+/// Takes one item after the other, until there are no more or the thread is abandoned.
 fn serve<T, R, W: Fn(&T) -> R>(shared: &Shared<T, W>, desk: &Desk, results: &Sender<(usize, Result<R, Undone>)>) {
     loop {
         let index = shared.next.fetch_add(1, Ordering::Relaxed);
@@ -248,7 +248,7 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_millis(100);
 
-    /// What came of items of which those named `Some` wait to be told.
+    /// The results for items; each item that is `Some` waits until its sender speaks or is dropped.
     fn each(workers: &Workers, items: Vec<Option<Receiver<()>>>) -> Vec<(usize, Result<usize, Undone>)> {
         let items: Vec<_> = items.into_iter().enumerate().collect();
         let mut found = Vec::new();

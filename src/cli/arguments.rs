@@ -3,35 +3,35 @@
 use crate::features::{FeatureError, FeatureSet, MissingError, MissingPolicy};
 use crate::time::Span;
 
-/// Text that is not a span.
+/// A text that is not a length of time.
 #[derive(Debug, thiserror::Error)]
 #[error("not a span; write it as 500ms, 5s, 1m, 1h or 1h30m")]
 pub(super) struct SpanError;
 
-/// Reads a span that is longer than nothing.
+/// Reads a length of time, which must not be zero.
 pub(super) fn parse_span(text: &str) -> Result<Span, SpanError> {
     Span::parse(text).filter(|span| *span > Span::ZERO).ok_or(SpanError)
 }
 
-/// Text that is no list of columns.
+/// A text that is not a list of columns.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FeaturesError {
     /// The commas or the quotes.
     #[error("not a list of columns: {0}")]
     List(#[from] csv::Error),
-    /// One of them, or their number.
+    /// A name that is not a column, or the number of columns.
     #[error(transparent)]
     Feature(#[from] FeatureError),
 }
 
-/// Reads columns with commas between them, as a row of CSV: one with a comma of its own stands in double quotes.
+/// Reads columns with commas between them, as a row of CSV: a name with a comma is in double quotes.
 pub(super) fn parse_features(text: &str) -> Result<FeatureSet, FeaturesError> {
     let mut list = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(text.as_bytes());
     let columns = list.records().next().transpose()?.unwrap_or_default();
     Ok(FeatureSet::parse(&columns.iter().collect::<Vec<_>>(), MissingPolicy::default())?)
 }
 
-/// Reads what becomes of rows without a value.
+/// Reads the policy for missing values.
 pub(super) fn parse_missing(text: &str) -> Result<MissingPolicy, MissingError> {
     MissingPolicy::parse(text)
 }

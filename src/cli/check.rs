@@ -1,4 +1,4 @@
-//! `anomalyd check`: everything that can be found wrong before a start, all at once.
+//! `anomalyd check`: finds everything that would make a start fail, all at once.
 
 mod surroundings;
 mod unit;
@@ -29,8 +29,8 @@ use unit::Unit;
 
 /// Checks the configuration, the models, the folders and the ports, and names every mistake at once.
 ///
-/// The exit code is 0 when the daemon can start and every model can be used, 78 when the file itself has mistakes, and 1
-/// when what it leads to has. Warnings do not count.
+/// The exit code is 0 when the daemon can start and every model can be used, 78 when the file itself has mistakes, and
+/// 1 when only what it names has. Warnings do not count.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The configuration file
@@ -41,7 +41,7 @@ pub struct Args {
 /// How long a broker may take to answer.
 const BROKER_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Checks, and writes what was found to `out`.
+/// Checks, and writes the findings to `out`.
 ///
 /// # Errors
 /// When `out` cannot be written.
@@ -53,7 +53,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
             return Ok(ExitCode::from(exit_code::CONFIGURATION));
         }
     };
-    // One mistake must not hide the others: whatever is not mistaken itself is looked at.
+    // One mistake must not hide others: everything that does not depend on a key with a mistake is checked.
     let is_sound = |key: &str| mistaken.as_ref().is_none_or(|mistaken| !mistaken.is_about(key));
     if let Some(mistaken) = &mistaken {
         say(out, Priority::Error, mistaken)?;
@@ -119,8 +119,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
     }))
 }
 
-/// Writes to `out`, which is standard output; where that is the journal's, as before a start of the service, each line has
-/// its priority.
+/// Writes to `out`, which is standard output. When that is the journal, as before a start of the service, each line
+/// gets its priority.
 fn say(out: &mut dyn Write, priority: Priority, text: &impl fmt::Display) -> io::Result<()> {
     if journal::is_standard_output() {
         out.write_all(marked(priority, &text.to_string()).as_bytes())
@@ -137,7 +137,7 @@ fn count(count: usize, noun: &str) -> String {
     }
 }
 
-/// What was found, each with its place in the file.
+/// The findings, each with its place in the file.
 struct Findings {
     places: Places,
     found: Vec<Finding>,
@@ -152,7 +152,7 @@ struct Finding {
     text: String,
 }
 
-/// What keeps the daemon from starting, or a model from being used.
+/// A finding that keeps the daemon from starting, or a model from being used.
 const MISTAKE: &str = "mistake";
 
 impl Finding {
@@ -197,7 +197,7 @@ fn check_ports(config: &Config, settings: &Settings, findings: &mut Findings) {
         && let Err(error) = Listener::bind(listener.clone())
     {
         match error {
-            // A daemon with this configuration has both the port and the store.
+            // The store is in use, so the daemon with this configuration runs and has the port.
             ListenError::AddressInUse(address) if store::is_in_use(&settings.store.directory) => {
                 let by =
                     format!("{address} is taken, as it should be: a daemon is running on this configuration's store");
@@ -247,12 +247,12 @@ fn unwritable(folder: &Path) -> Option<String> {
     Some(format!("cannot write to {}: {error}; {advice}", folder.display()))
 }
 
-/// What was found of one sensor's file. The model itself is gone by then: there may be a hundred thousand.
+/// The result of checking one sensor's file. It does not hold the model, because there may be a hundred thousand.
 struct Checked {
     sensor: SensorName,
     path: PathBuf,
     alternative: Option<SensorName>,
-    /// What the model says, or why there is none.
+    /// What was found out about the model, or why it cannot be used.
     tried: Result<Tried, String>,
 }
 
@@ -277,7 +277,7 @@ impl Checked {
     }
 }
 
-/// Says what is wrong with the models, and sums them up. How many sensors have one goes with it.
+/// Reports what is wrong with the models, and their totals. Returns how many sensors have a model.
 fn check_models(settings: &Settings, findings: &mut Findings) -> (String, usize) {
     const KEY: &str = "models.directory";
     let models = &settings.models;
@@ -288,7 +288,7 @@ fn check_models(settings: &Settings, findings: &mut Findings) -> (String, usize)
             return ("no models".to_owned(), 0);
         }
     };
-    // As the daemon does: tried on threads that are not waited for without end.
+    // Models are tried as the daemon tries them: on threads that are abandoned at their deadline.
     let features = settings.features.clone();
     let then = move |entry: Entry| Checked::of(entry, &features);
     let mut checked = Vec::new();
@@ -345,7 +345,7 @@ fn check_models(settings: &Settings, findings: &mut Findings) -> (String, usize)
     (format!("{}, {proven} proven", count(usable, "usable model")), checked.len())
 }
 
-/// Says what the columns of rows are, where they are not the mean alone.
+/// Reports what the columns of rows are, where they are not the mean alone.
 fn note_columns(columns: HashMap<Arc<FeatureSet>, Vec<String>>, findings: &mut Findings) {
     const SHOWN: usize = 5;
     let mut notes: Vec<String> = columns

@@ -1,4 +1,4 @@
-//! `anomalyd dump`: what the store holds, for people and scripts. Works while no daemon has the store open.
+//! `anomalyd dump`: writes what the store holds, for people and scripts. Works while no daemon has the store open.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -55,16 +55,16 @@ pub enum DumpError {
 }
 
 impl DumpError {
-    /// Whether it lasts until a setting is changed, or what it names.
+    /// Whether the error lasts until a setting, or what it names, is changed.
     pub fn is_lasting(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_lasting())
     }
 }
 
-/// Writes what is asked for to `out`.
+/// Writes what `what` asks for to `out`.
 ///
 /// # Errors
-/// When the store cannot be read, or the output not written.
+/// When the store cannot be read, or `out` cannot be written.
 pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpError> {
     let reader = store::read(Settings::of(config).store)?;
     let sensors: Vec<_> = reader.sensors()?.into_iter().map(named).collect();
@@ -108,7 +108,7 @@ pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpE
     Ok(())
 }
 
-/// The sensor behind a number, if it has a name.
+/// The sensor of a number; `None` when it has no name.
 fn named(sensor: NumberedSensor) -> Option<SensorName> {
     match sensor {
         NumberedSensor::Named(name) => Some(name),
@@ -138,7 +138,7 @@ fn run_line(run: &Run) -> serde_json::Value {
     line
 }
 
-/// In what chunks the verdicts of so many sensors are.
+/// The chunks that hold the verdicts of this many sensors.
 fn chunks(sensors: usize) -> Vec<ChunkId> {
     let mut chunks: Vec<_> = (0..).map(SensorId).take(sensors).map(ChunkId::of).collect();
     chunks.dedup();
@@ -161,7 +161,7 @@ fn write_verdicts(
     Ok(())
 }
 
-/// Windows in a row that one and the same model scored.
+/// Successive windows that the same model scored.
 struct AtWork {
     model: ModelHash,
     proven: bool,

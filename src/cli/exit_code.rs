@@ -1,8 +1,8 @@
-//! What a command's exit code says of how it ended.
+//! The exit codes of the commands.
 //!
-//! A supervisor such as systemd starts a daemon again that failed. It is not to do so for what a restart cannot mend: a
-//! configuration that is refused today is refused a second later. So that has a code of its own, which the unit names in
-//! `RestartPreventExitStatus`.
+//! A supervisor such as systemd starts a daemon that failed again. It should not do so when a restart cannot mend the
+//! failure: a configuration that is refused once is refused again. So that failure has a code of its own, which the
+//! unit names in `RestartPreventExitStatus`.
 
 use crate::cli::dump::DumpError;
 use crate::config::ConfigError;

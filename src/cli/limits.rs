@@ -1,4 +1,4 @@
-//! What reading a model may cost: options of each command that reads one without a configuration.
+//! The bounds on reading a model: options of the commands that read one without a configuration.
 
 use std::ops::RangeInclusive;
 
@@ -50,7 +50,7 @@ impl Default for LimitArgs {
 }
 
 impl LimitArgs {
-    /// The limits that they are.
+    /// The limits that the options set.
     pub fn limits(&self) -> Limits {
         Limits {
             file_bytes: self.max_file.saturating_usize(),

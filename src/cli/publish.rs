@@ -1,10 +1,9 @@
 //! Publishing as a device does, with counted acknowledgements.
 //!
 //! **Delivery.** Every message that [`Publisher::publish`] took is sent with QoS 1 until the server acknowledges it,
-//! over as many connections as that takes, for as long as the publisher's patience lasts: at least once, never
-//! silently not. On each connection, messages go out in the order in which they were handed over; what has to go out
-//! again goes first. Nothing survives this process: what was not acknowledged when it ends is for its caller to know
-//! from the [`Summary`].
+//! over as many connections as needed, for as long as the publisher's patience lasts: each message arrives at least
+//! once, or the [`Summary`] counts it as unacknowledged. On each connection, messages go out in the order in which they
+//! were handed over; messages that are sent again go first. Nothing survives this process.
 
 mod driver;
 mod unacknowledged;
@@ -27,11 +26,11 @@ use self::driver::{Driver, GaveUp};
 use self::url::ServerUrl;
 use crate::time::Timestamp;
 
-/// The largest packet, in bytes. A server closes the connection on one that is too large for it, so that it would be
-/// sent again for ever: it is refused before.
+/// The largest packet, in bytes; a larger message is refused. A server would close the connection on a packet that is
+/// too large for it, and the packet would be sent again for ever.
 const MAX_PACKET_BYTES: usize = 1 << 20;
 
-/// What a packet holds beside topic and payload, at most.
+/// The most bytes of a packet beside topic and payload.
 const MAX_OVERHEAD_BYTES: usize = 16;
 
 /// How a publisher publishes.
@@ -39,11 +38,11 @@ const MAX_OVERHEAD_BYTES: usize = 16;
 pub struct Settings {
     /// Where to.
     pub server: ServerUrl,
-    /// The name of the session. Two publishers with one name push each other off the server.
+    /// The name of the session. Two publishers with one name disconnect each other.
     pub client_id: String,
-    /// How many messages may be under way unacknowledged. [`Publisher::publish`] waits beyond twice that.
+    /// How many messages may be unacknowledged at a time. With twice as many handed over, [`Publisher::publish`] waits.
     pub window: NonZeroU16,
-    /// How long the server may be away, with nothing getting through, before the publisher gives up.
+    /// How long the publisher goes on while no message gets through, before it gives up.
     pub patience: Duration,
 }
 
@@ -69,7 +68,7 @@ pub enum PublishError {
     /// A persistent session must have a name.
     #[error("the client id is empty; give one, such as 'anomalyd-replay'")]
     NoClientId,
-    /// A topic that servers refuse.
+    /// A topic to which no message may be published.
     #[error("'{0}' cannot be published to: a topic has 1 to 65535 bytes and holds no '+', '#' or NUL")]
     Topic(String),
     /// A message that is too large.
@@ -85,7 +84,7 @@ pub enum PublishError {
     GaveUp,
 }
 
-/// What a publisher has done so far.
+/// The counts of a publisher so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Progress {
     /// Messages handed over.
@@ -98,12 +97,12 @@ pub struct Progress {
     pub reconnects: u64,
 }
 
-/// What a publisher has done in all.
+/// The final counts of a publisher.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Summary {
     /// The counts.
     pub progress: Progress,
-    /// Why messages are left unacknowledged, for people; `None` when none are.
+    /// Why messages are unacknowledged, for people; `None` when all are acknowledged.
     pub failure: Option<String>,
 }
 
@@ -123,9 +122,9 @@ struct Counters {
     reconnects: AtomicU64,
 }
 
-/// A connection to an MQTT server that publishes with QoS 1. See the [module](self) for what it promises.
+/// A connection to an MQTT server that publishes with QoS 1. The [module](self) says what it promises.
 ///
-/// A publisher that is dropped without [`Publisher::drain`] goes on in the background with what it was given.
+/// A publisher that is dropped without [`Publisher::drain`] goes on in the background with the messages that it has.
 #[derive(Debug)]
 pub struct Publisher {
     intake: Sender<Publish>,
@@ -154,7 +153,7 @@ impl Publisher {
     /// Hands a message over, waiting for room.
     ///
     /// # Errors
-    /// When no server would take the message, or the publisher has given up. The message then counts as not sent.
+    /// When no server accepts such a message, or the publisher has given up. The message then does not count as sent.
     pub async fn publish(&self, topic: &str, payload: Vec<u8>) -> Result<(), PublishError> {
         if topic.is_empty() || topic.len() > usize::from(u16::MAX) || topic.contains(['+', '#', '\0']) {
             return Err(PublishError::Topic(topic.chars().take(200).collect()));
@@ -164,13 +163,13 @@ impl Publisher {
             return Err(PublishError::TooLarge { topic: topic.to_owned(), bytes });
         }
         let place = self.intake.reserve().await.map_err(|_| PublishError::GaveUp)?;
-        // Counted before it can be acknowledged: never more acknowledged than sent.
+        // Counted before it can be acknowledged, so that never more are acknowledged than sent.
         self.counters.sent.fetch_add(1, Ordering::Relaxed);
         place.send(Publish::new(topic, QoS::AtLeastOnce, payload));
         Ok(())
     }
 
-    /// What was done so far.
+    /// The counts so far.
     pub fn progress(&self) -> Progress {
         progress(&self.counters)
     }
@@ -193,7 +192,7 @@ impl Publisher {
 }
 
 fn progress(counters: &Counters) -> Progress {
-    // Acknowledged first: a message is counted as sent before it can be counted as acknowledged.
+    // The acknowledged count is read first: a message is counted as sent before it can be counted as acknowledged.
     let acknowledged = counters.acknowledged.load(Ordering::Acquire);
     Progress {
         acknowledged,

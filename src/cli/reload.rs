@@ -24,26 +24,26 @@ pub struct Args {
 /// Why no daemon was told.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
-    /// There is none.
+    /// No daemon runs with this store.
     #[error("no daemon runs on the store in {}; start one, and it reads all models; if store.directory was changed, restart the daemon that runs on the other one", directory.display())]
     NotRunning {
         /// The store.
         directory: PathBuf,
     },
-    /// It cannot be seen whether there is one.
+    /// It cannot be found out whether a daemon runs.
     #[error("it cannot be seen which daemon runs on the store in {}: {problem}; be root, or the user that it runs as", directory.display())]
     Store {
         /// The store.
         directory: PathBuf,
-        /// What the system says.
+        /// The system's error.
         problem: io::Error,
     },
-    /// The system refused it.
+    /// The system refused the signal.
     #[error("process {process} cannot be sent SIGHUP: {problem}; be root, or the user that it runs as")]
     Signal {
         /// The daemon.
         process: i32,
-        /// What the system says.
+        /// The system's error.
         problem: io::Error,
     },
     /// The output.
@@ -51,10 +51,10 @@ pub enum ReloadError {
     Output(#[from] io::Error),
 }
 
-/// Tells the daemon, and says so on `out`.
+/// Sends the signal to the daemon, and reports it on `out`.
 ///
 /// # Errors
-/// When none runs, it may not be told, or `out` cannot be written.
+/// When no daemon runs, the signal is not permitted, or `out` cannot be written.
 pub fn run(config: &Config, out: &mut dyn Write) -> Result<(), ReloadError> {
     let directory = Settings::of(config).store.directory;
     let process = match store::signalled(&directory) {
@@ -65,7 +65,7 @@ pub fn run(config: &Config, out: &mut dyn Write) -> Result<(), ReloadError> {
     let number = process.as_raw_nonzero().get();
     kill_process(process, Signal::HUP)
         .map_err(|problem| ReloadError::Signal { process: number, problem: problem.into() })?;
-    writeln!(out, "process {number} looks at its models; what comes of it is in its log")?;
+    writeln!(out, "process {number} looks at its models; its log tells the result")?;
     if running_configuration::is_another(&directory, config) {
         writeln!(
             out,

@@ -92,17 +92,17 @@ const REDRAW: Duration = Duration::from_millis(200);
 /// Replays, and writes the summary to `out`. The progress line goes to standard error, when that is a terminal.
 ///
 /// # Errors
-/// When a file cannot be read or has not the columns, or the server is not to be reached.
+/// When a file cannot be read or lacks a column, or the server cannot be reached.
 pub async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ReplayError> {
     let report = replay(args).await?;
     write!(out, "{report}")?;
     Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Replays without a word but the progress line.
+/// Replays, and writes nothing but the progress line.
 ///
 /// # Errors
-/// When a file cannot be read or has not the columns, or the server is not to be reached.
+/// When a file cannot be read or lacks a column, or the server cannot be reached.
 pub async fn replay(args: &Args) -> Result<Report, ReplayError> {
     let mut histories = Histories::open(&args.files, &args.history)?;
     let settings = Settings::new(args.to.clone(), &args.client_id);
@@ -158,7 +158,7 @@ async fn publish_all(
     }
 }
 
-/// The line that shows how far a replay is, on a terminal.
+/// The line on a terminal that shows how far a replay is.
 struct ProgressLine(ProgressBar);
 
 impl ProgressLine {
@@ -177,7 +177,7 @@ impl ProgressLine {
         self.0.set_position(bytes_read);
     }
 
-    /// Says at once what the summary will say in full: a replay may take hours.
+    /// Warns at once of what the summary will report in full, because a replay may take hours.
     fn warn(&self, times: &StrangeTimes) {
         self.0.println(format!("warning: {times}"));
     }

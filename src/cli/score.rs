@@ -1,4 +1,4 @@
-//! `anomalyd score`: the batch job, offline. The same interval, window and model code as the daemon's, over a file.
+//! `anomalyd score`: the batch job, offline. It runs the daemon's code for intervals, windows and models over a file.
 
 mod held;
 mod report;
@@ -38,11 +38,11 @@ use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
 
 /// Scores a history with models, offline: what the daemon would have said of these readings.
 ///
-/// Reads tables of text, aggregates the readings over intervals, scores window after window with each sensor's model, and
-/// writes one prediction file a sensor: preds_{device}_{sensor}_{yymmddHHMMSS}.csv, the time being the end of the last
-/// window. The report has a line a sensor, the worst first. A model's columns are those that --features names, else those that its file names, else the mean; a window
-/// is scored when it is over for all sensors that they name. The exit code is 0 when every
-/// model could be read and every window scored, and there was one at all, else 1.
+/// Reads tables of text, aggregates the readings over intervals, scores window after window with each sensor's model,
+/// and writes one prediction file a sensor: preds_{device}_{sensor}_{yymmddHHMMSS}.csv, the time being the end of the
+/// last window. The report has a line a sensor, the worst first. A model's columns are those that --features names,
+/// else those that its file names, else the mean; a window is scored when it is over for all sensors that they name.
+/// The exit code is 0 when every model could be read and every window scored, and there was one at all, else 1.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The directory of models
@@ -116,7 +116,7 @@ pub enum ScoreHistoryError {
     Output {
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         problem: io::Error,
     },
     /// The summary.
@@ -134,7 +134,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ScoreHistoryErr
     Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Scores without a word but the progress bar.
+/// Scores, and writes nothing but the progress bar.
 ///
 /// # Errors
 /// When models, history or prediction files cannot be read or written.
@@ -147,7 +147,7 @@ pub fn score_history(args: &Args) -> Result<Report, ScoreHistoryError> {
     };
     let limits = args.limits.limits();
     let listing = Listing::read(&args.models, &names, limits.files)?;
-    // Whoever calls this waits, and can stop it.
+    // The deadline is long, because a user waits for the command and can stop it.
     let deadline = Duration::from_secs(60);
     let bounds = LoadBounds { limits, deadline, advice: "shorten its .expect.csv, or take it away" };
     let catalog = read_catalog(listing, bounds);
@@ -183,7 +183,7 @@ struct Sensor {
 enum Assigned {
     None,
     Usable(Box<Model>, Arc<Plan>),
-    /// It has a file that cannot be used.
+    /// The sensor's file cannot be used.
     Broken,
 }
 
@@ -232,14 +232,14 @@ impl<'a> Scorer<'a> {
         scorer
     }
 
-    /// Has everything held that a model reads.
+    /// Has all windows held that a model reads.
     fn hold(&mut self, name: &SensorName, plan: &Plan) {
         let mut number = |source: Option<&str>| match source {
-            // A feature's sensor can be one.
+            // A feature's sensor is checked, so its name is valid.
             Some(other) => name.sibling(other).map_or(SensorId(0), |name| self.sensor(&name).0),
             None => self.sensor(name).0,
         };
-        // The own sensor's values stand in the prediction file, also where no column is of it.
+        // The own sensor's values are in the prediction file, so it is read even when no column is of it.
         let own = number(None);
         let others = plan.sources().flatten().map(Some).collect::<Vec<_>>();
         let sensors = [own].into_iter().chain(others.into_iter().map(&mut number)).collect();
@@ -305,7 +305,7 @@ impl<'a> Scorer<'a> {
         readers.into_iter().try_for_each(|sensor| self.score_waiting(sensor))
     }
 
-    /// Scores the windows of a sensor that are over for all that its model reads.
+    /// Scores the windows of a sensor that are over for all sensors that its model reads.
     fn score_waiting(&mut self, sensor: SensorId) -> Result<(), ScoreHistoryError> {
         let mut scored = None;
         while let Some(window) = self.held.next(sensor) {
@@ -354,7 +354,7 @@ impl<'a> Scorer<'a> {
                 none.insert(PredictionWriter::new(file, sensor.name.clone(), decisions).map_err(at)?)
             }
         };
-        // The stored form was made by ourselves: it cannot be damaged.
+        // This process made the stored form, so it is not damaged.
         let block = self.held.block(own, window);
         let intervals = block.and_then(|block| block.intervals(self.scoring.cut).ok()).unwrap_or_default();
         writer.write(window, self.scoring.cut.interval(), &intervals, &scored).map_err(at)
@@ -387,7 +387,7 @@ impl<'a> Scorer<'a> {
     }
 }
 
-/// What gives each model its features.
+/// Decides which features each model gets.
 fn assigner(args: &Args, cut: Cut) -> Assigner {
     let named = args.features.clone().map(|features| features.with_missing(args.missing));
     let settings: Vec<_> = named
@@ -396,16 +396,17 @@ fn assigner(args: &Args, cut: Cut) -> Assigner {
         })
         .into_iter()
         .collect();
-    // All windows that are needed are held.
+    // All windows that a model needs are held, so there is no bound on how far it reads back.
     Assigner::new(settings.into(), Bounds { cut, windows_back: u32::MAX })
 }
 
-/// Where a sensor's predictions are while they are being written.
+/// The temporary file of a sensor's predictions.
 fn partial_path(out: &Path, sensor: SensorId) -> PathBuf {
     out.join(format!("preds_{}.csv.part", sensor.0))
 }
 
-/// A file that is only open while something is written: there may be more sensors than a process may have open files.
+/// A file that is open only while it is written to, because there may be more sensors than a process may have open
+/// files.
 struct Appender {
     path: PathBuf,
 }

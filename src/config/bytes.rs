@@ -29,13 +29,13 @@ impl ByteSize {
         self.0
     }
 
-    /// How many bytes it is, or the most that memory can be asked for.
+    /// The size in bytes; the largest `usize` when it does not fit.
     pub fn saturating_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 
-    /// Reads a whole number with `B`, `KiB`, `MiB` or `GiB`. `MB` and the like, which some mean as a power of ten and
-    /// some as a power of two, are not read.
+    /// Reads a whole number with `B`, `KiB`, `MiB` or `GiB`. `MB` and the like are not read, because they mean a power
+    /// of ten to some people and a power of two to others.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let digits = text.find(|c: char| !c.is_ascii_digit())?;

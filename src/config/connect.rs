@@ -1,4 +1,4 @@
-//! `[mqtt.connect]`: a broker that is already there.
+//! `[mqtt.connect]`: a broker that exists already, to which the daemon subscribes.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,22 +10,22 @@ use super::reader::Section;
 use crate::actors::broker::{Login, Secret, SubscriptionQos};
 use crate::time::Span;
 
-/// The broker, and how we appear to it.
+/// The broker, and the client that we are to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectSettings {
     /// Its name or address.
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// Who we are. The broker keeps our session under this name.
+    /// Our client id. The broker keeps our session under it.
     pub client_id: String,
-    /// How we prove it, if the broker asks.
+    /// Our login; `None` when none is configured.
     pub login: Option<LoginSettings>,
-    /// What the broker promises us of each message.
+    /// The quality of service of our subscriptions.
     pub qos: SubscriptionQos,
-    /// How long the line may be silent before it is probed.
+    /// How long the connection may be silent before the broker is asked for a sign of life.
     pub keep_alive: Span,
-    /// The largest packet that is read.
+    /// The largest packet that is accepted.
     pub max_packet: ByteSize,
     /// How long to wait before connecting again.
     pub backoff: BackoffSettings,
@@ -43,7 +43,7 @@ pub struct LoginSettings {
 /// Where a password is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Password {
-    /// In the configuration itself. Empty when none is given.
+    /// In the configuration itself. Empty when no password is given.
     Literal(Secret),
     /// In a file.
     File(PathBuf),
@@ -113,8 +113,8 @@ fn login(section: &mut Section<'_, '_>) -> Option<LoginSettings> {
 }
 
 impl LoginSettings {
-    /// The login with its password. It is read when somebody connects: who only looks at a store, or has models looked at,
-    /// need not be allowed to read it.
+    /// The login with its password. The password is read only when a connection is made: a command that only reads the
+    /// store, or asks for a reload, need not have permission to read it.
     ///
     /// # Errors
     /// When the password's file cannot be used.
@@ -129,7 +129,7 @@ impl LoginSettings {
     }
 }
 
-/// Reads a secret from a file, without a byte order mark before it and the line ends behind it.
+/// Reads a secret from a file, without a byte order mark at its beginning and line ends at its end.
 fn secret_file(path: &Path) -> Result<Secret, String> {
     // MQTT 3.1.1, section 3.1.3.5: a password has at most 65,535 bytes.
     const LONGEST: u64 = 65_535;

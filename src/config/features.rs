@@ -1,4 +1,4 @@
-//! `[[features]]`: what the columns of a model's rows are.
+//! `[[features]]`: the columns of a model's rows.
 
 use toml::de::DeValue;
 
@@ -18,7 +18,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<FeatureSettings> {
     Some(FeatureSettings { sensors: sensors?, features: features.ok()?.into() })
 }
 
-/// The columns, each mistake in them noted at its own place.
+/// The columns; each mistake in them is noted at its own place.
 fn columns(section: &mut Section<'_, '_>, accepted: &str) -> Option<Vec<Feature>> {
     let texts = section.take("columns", accepted, |value| {
         let elements = value.as_array().filter(|elements| (1..=FeatureSet::MAX_COLUMNS).contains(&elements.len()))?;

@@ -11,15 +11,15 @@ use crate::ingest::route::{
 };
 use crate::ingest::zone::Zone;
 
-/// Bytes that say the same on every machine: numbers little-endian, texts and lists after their lengths, floats by
-/// their bits, alternatives by a number that is never given anew.
+/// Hashes values in a form that is the same on every machine: numbers little-endian, texts and lists after their
+/// lengths, floats by their bits, alternatives by a number that is never used for another meaning.
 struct Canonical(Sha256);
 
 /// The first eight bytes, little-endian, of the SHA-256 of the settings that verdicts depend on. See
 /// [`Config::settings_hash`].
 pub(super) fn settings_hash(config: &Config) -> u64 {
     let mut canonical = Canonical(Sha256::new());
-    // To be raised when something is added to what follows or the order changes.
+    // The number must be raised when anything is added below, or the order changes.
     canonical.text("anomalyd settings 1");
     canonical.list(&config.mqtt.routes, Canonical::route);
     canonical.list(&config.filters, Canonical::filter);
@@ -33,7 +33,8 @@ pub(super) fn settings_hash(config: &Config) -> u64 {
     canonical.integer(config.window.cut.window().nanos());
     canonical.integer(config.window.lateness.nanos());
     canonical.integer(config.scoring.min_intervals.into());
-    // Left out when there are none: a configuration without them keeps the hash that it had before there were any.
+    // Left out when there are no features: a configuration without them keeps the hash that it had before features
+    // existed.
     if !config.features.is_empty() {
         canonical.text("features");
         canonical.list(&config.features, Canonical::features);
@@ -126,7 +127,7 @@ impl Canonical {
         self.numbers(layout.numbers);
     }
 
-    /// Nothing when they are as usual: such a route keeps the hash that it had before there was anything else.
+    /// Nothing when they are as usual: such a route keeps the hash that it had before other settings existed.
     fn numbers(&mut self, numbers: NumberFormat) {
         if numbers == NumberFormat::default() {
             return;

@@ -1,4 +1,4 @@
-//! `[limits]`: how much is taken in, and what is believed.
+//! `[limits]`: how much is taken in, and which times are plausible.
 
 use super::ClockSource;
 use super::bytes::ByteSize;
@@ -6,7 +6,7 @@ use super::reader::Section;
 use crate::ingest::filter::PlausibleTimes;
 use crate::time::{Span, Timestamp};
 
-/// The bounds of what is taken in.
+/// The bounds on what is taken in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LimitSettings {
     /// How many sensors may become known.
@@ -23,16 +23,18 @@ pub struct LimitSettings {
     pub earliest: Timestamp,
     /// The latest time believed.
     pub latest: Timestamp,
-    /// How far ahead of the clock a reading may be. With the event clock, only what the file says, and unused.
+    /// How far ahead of the clock a reading may be. With the event clock it is unused, and `None` unless the file sets
+    /// it.
     pub max_ahead: Option<Span>,
-    /// How many readings are held that are further ahead of a clock that may be wrong.
+    /// How many readings are held while they are further ahead of a clock that may be wrong.
     pub held_readings: u32,
-    /// How long they are held at most.
+    /// How long each of these is held at most.
     pub held_for: Span,
 }
 
 impl LimitSettings {
-    /// The times that are believed under a clock: nothing is ahead of one that follows the readings.
+    /// The times that are plausible under a clock. With the event clock no reading is ahead, because that clock follows
+    /// the readings.
     pub fn plausible_times(&self, clock: ClockSource) -> PlausibleTimes {
         let max_ahead = self.max_ahead.filter(|_| clock == ClockSource::Wall);
         PlausibleTimes { earliest: self.earliest, latest: self.latest, max_ahead }

@@ -6,17 +6,17 @@ use super::bytes::ByteSize;
 use super::reader::Section;
 use crate::time::Span;
 
-/// The packet sizes that may be accepted. MQTT itself ends at 256 MiB (MQTT 3.1.1, section 2.2.3).
+/// The packet sizes that may be configured. MQTT itself allows up to 256 MiB (MQTT 3.1.1, section 2.2.3).
 pub(super) const PACKET_SIZES: std::ops::RangeInclusive<ByteSize> = ByteSize::from_kib(1)..=ByteSize::from_mib(255);
 
 /// The endpoint that devices connect to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListenSettings {
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: SocketAddr,
     /// How many devices may be connected at once.
     pub max_connections: u32,
-    /// How many of them may come from one address.
+    /// How many connections may come from one address.
     pub max_connections_per_address: u32,
     /// How many connections of one address may fail a minute.
     pub max_failures_per_minute: u32,
@@ -30,7 +30,7 @@ pub struct ListenSettings {
     pub tcp_keep_alive: Span,
     /// How many sessions are remembered.
     pub max_sessions: u32,
-    /// How long a session is remembered that is not used.
+    /// How long an unused session is remembered.
     pub session_expiry: Span,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> ListenSettings {
             value.as_str()?.parse().ok()
         });
     let max_connections = section.integer("max_connections", 1024, 1..=65_535);
-    // A quarter is left for the others.
+    // A quarter is left for other addresses.
     let per_address = max_connections - max_connections / 4;
     ListenSettings {
         address: address.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 1883))),

@@ -16,7 +16,7 @@ pub struct LogSettings {
 pub(super) fn read(section: &mut Section<'_, '_>) -> LogSettings {
     let accepted = "error, warn, info, debug, trace or off, also by part: \"info,anomalyd::store=debug\"";
     let level = section.parsed("level", accepted, |text| {
-        // A level that is misspelt would be the name of a part, of which everything were logged.
+        // A misspelt level would be taken for the name of a module, and everything of that module would be logged.
         let levels = ["error", "warn", "info", "debug", "trace", "off"];
         let misspelt = |part: &&str| !part.contains(['=', '[']) && !levels.contains(&part.to_lowercase().as_str());
         match text.split(',').map(str::trim).find(misspelt) {

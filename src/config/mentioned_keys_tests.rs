@@ -1,5 +1,4 @@
-//! Every key that a message or a document names is one that the configuration has. A name in an error is where somebody
-//! looks for the key at night.
+//! Every key that a message or a document names must be one that the configuration has: users look such names up.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::tests::keys_known;
 
-/// What files are called, not keys: `models.md`.
+/// Endings of file names, which look like keys: `models.md`.
 const ENDINGS: [&str; 8] = ["rs", "md", "toml", "csv", "py", "txt", "svg", "service"];
 
-/// Looks like a key, and is a file that an example loads.
+/// A file that an example loads; its name looks like a key.
 const FILE: &str = "mqtt.password";
 
-/// The string literals of Rust code, one after the other. Comments speak of code, and code is no message.
+/// The string literals of Rust code, one after the other. Comments are left out, because they may speak of code.
 fn literals(code: &str) -> String {
     let mut found = String::new();
     let mut rest = code;
@@ -37,7 +36,7 @@ fn literals(code: &str) -> String {
                 ends
             });
             let length = end.unwrap_or(rest.len() - 1);
-            // A line that goes on behind a backslash.
+            // A literal that goes on in the next line after a backslash.
             let text = rest[1..=length].split("\\\n").map(str::trim_start).collect::<String>();
             found.push_str(&text);
             found.push('\n');
@@ -52,7 +51,7 @@ fn literals(code: &str) -> String {
     found
 }
 
-/// The words of a text that are made of names with dots between them.
+/// The words of a text that are names with dots between them.
 fn dotted(text: &str) -> impl Iterator<Item = &str> {
     let is_of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-' | '{' | '}' | ':' | '(');
     let words = text.split(move |c: char| !is_of_word(c)).map(|word| word.trim_matches(['.', ':', '(', '-']));

@@ -10,7 +10,7 @@ use crate::time::Span;
 pub struct MetricsSettings {
     /// The file.
     pub file: PathBuf,
-    /// How often it is written.
+    /// How often the file is written.
     pub every: Span,
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, for whoever has to mend it.
+//! The mistakes in a configuration, in words for the user who has to mend them.
 
 use std::fmt;
 use std::io;
@@ -12,15 +12,15 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file is not the text that it has to be.
+    /// The file is not UTF-8 text.
     #[error("the configuration {} is {found}; save it as text in UTF-8", file.display())]
     NotText {
         /// The file.
         file: PathBuf,
-        /// What it is.
+        /// What the file is.
         found: &'static str,
     },
     /// The file is no configuration.
@@ -28,10 +28,10 @@ pub enum ConfigError {
     TooLarge {
         /// The file.
         file: PathBuf,
-        /// The most that is read.
+        /// The largest size that is read, in bytes.
         max: u64,
     },
-    /// The file can be read, and says what cannot be done.
+    /// The file can be read, and has mistakes.
     #[error("{}", Listing(.file, .mistakes))]
     Mistakes {
         /// The file.
@@ -41,23 +41,23 @@ pub enum ConfigError {
     },
 }
 
-/// One thing that is wrong, and where.
+/// One mistake, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     /// The line, counted from one.
     pub line: usize,
     /// The column in characters, counted from one.
     pub column: usize,
-    /// The key, such as `store.windows` or `mqtt.route[1].topic`, tables being counted from one. Empty when the file
-    /// is not TOML, for then keys are guesses.
+    /// The key, such as `store.windows` or `mqtt.route[1].topic`; tables are counted from one. Empty when the file is
+    /// not TOML, because its keys are then uncertain.
     pub key: String,
     /// What is wrong.
     pub problem: Problem,
-    /// The line itself, without what may be a secret.
+    /// The text of the line, without parts that may be a secret.
     pub excerpt: String,
 }
 
-/// What is wrong at one place.
+/// What is wrong at a place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// The file is not TOML.
@@ -66,27 +66,27 @@ pub enum Problem {
     /// A value that is not accepted.
     #[error("found {found}; accepted: {accepted}")]
     Value {
-        /// What stands there, and what is wrong with it when that does not show at once.
+        /// The value that was found, and what is wrong with it if that is not plain to see.
         found: String,
-        /// What may stand there.
+        /// The values that are accepted.
         accepted: String,
     },
     /// A key that must be there.
     #[error("missing; accepted: {accepted}")]
     Missing {
-        /// What may stand there.
+        /// The values that are accepted.
         accepted: String,
     },
-    /// A key that nothing reads.
+    /// A key that no section has.
     #[error("unknown key; {0}")]
     Unknown(String),
-    /// Values that do not go together.
+    /// Values that contradict each other.
     #[error("{0}")]
     Rule(String),
 }
 
 impl ConfigError {
-    /// Whether one of the mistakes is about this section or key, or about one below it.
+    /// Whether one of the mistakes is in this section or key, or below it.
     pub fn is_about(&self, key: &str) -> bool {
         let Self::Mistakes { mistakes, .. } = self else { return true };
         mistakes.iter().any(|mistake| {
@@ -107,7 +107,7 @@ impl fmt::Display for Mistake {
 struct Listing<'a>(&'a Path, &'a [Mistake]);
 
 impl Listing<'_> {
-    /// More than anyone mends in one go; a file of another kind would fill the screen.
+    /// The most mistakes that are shown: a file of another kind would fill the screen.
     const MAX_SHOWN: usize = 50;
 }
 

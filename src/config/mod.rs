@@ -1,10 +1,10 @@
 //! The configuration: read whole and checked whole before anything starts.
 //!
-//! A file is read section by section, one module each, with every key's place kept. A mistake does not end the
-//! reading: all are found at once, each with its line, what stands there, and what may. Only a file without mistakes
-//! becomes a [`Config`], so that whoever holds one need not doubt it.
+//! A file is read section by section, in one module each, and the place of every key is kept. A mistake does not end
+//! the reading: all mistakes are found at once, each with its line, what was found there, and what is accepted. Only a
+//! file without mistakes becomes a [`Config`], so every `Config` can be relied on.
 //!
-//! Nothing but the composition root and the command line knows this module: each part has settings of its own.
+//! Only the composition root and the command line know this module: each part has settings of its own.
 
 pub mod backoff;
 pub mod bytes;
@@ -79,7 +79,7 @@ pub struct Config {
     pub supervision: supervision::SupervisionSettings,
     /// `[publish]`.
     pub publish: publish::PublishSettings,
-    /// `[metrics]`, if they are written.
+    /// `[metrics]`; `None` when no metrics are written.
     pub metrics: Option<metrics::MetricsSettings>,
     /// `[stop]`.
     pub stop: stop::StopSettings,
@@ -103,7 +103,7 @@ impl Config {
     /// Reads a file.
     ///
     /// # Errors
-    /// When it cannot be read, is too large, or has mistakes: then with all of them.
+    /// When the file cannot be read, is too large, or has mistakes; the error holds all of these.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         Self::read_with_places(file).map(|(config, _)| config)
     }
@@ -125,30 +125,31 @@ impl Config {
         if bytes.len() as u64 > Self::MAX_FILE_BYTES {
             return Err(ConfigError::TooLarge { file: file.to_owned(), max: Self::MAX_FILE_BYTES });
         }
-        // A file of UTF-16 begins with a mark, or with a character of which one byte is zero: # or [ or a key.
+        // A file of UTF-16 begins with a mark, or with a character of which one byte is zero: `#`, `[` or the first of
+        // a key.
         let is_utf16 = matches!(bytes[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..]);
         let not_text = |found| ConfigError::NotText { file: file.to_owned(), found };
         if is_utf16 {
             return Err(not_text("text in UTF-16, as editors on Windows may write it"));
         }
         let text = String::from_utf8(bytes).map_err(|_| not_text("no text in UTF-8"))?;
-        // Such editors also put a mark before UTF-8, which is no part of the text.
+        // Editors that write UTF-16 also put a mark before UTF-8; it is no part of the text.
         Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
     }
 
-    /// Reads the text of a file. `file` stands in messages, and relative paths begin at its folder.
+    /// Reads the text of a file. `file` is used in messages, and relative paths begin at its folder.
     ///
     /// # Errors
-    /// When the text is too large or has mistakes: then with all of them.
+    /// When the text is too large or has mistakes; the error holds all of these.
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
         Self::parse_with_places(text, file).map(|(config, _)| config)
     }
 
-    /// Reads a file as far as it can be read: for whoever looks for further mistakes in what it leads to. Where a key is
-    /// mistaken its default stands, and [`ConfigError::is_about`] tells.
+    /// Reads the parts of a file that have no mistakes, so that `check` can go on to look at what they name. A key with
+    /// a mistake gets its default, and [`ConfigError::is_about`] tells which keys these are.
     ///
     /// # Errors
-    /// When there is nothing to go on with.
+    /// When no part of the file can be read.
     pub fn read_in_part(file: &Path) -> Result<(Self, Places, Option<ConfigError>), ConfigError> {
         let text = Self::read_text(file)?;
         match Self::parse_in_part(&text, file) {
@@ -168,7 +169,7 @@ impl Config {
 
     fn parse_in_part(text: &str, file: &Path) -> (Option<Self>, Places, Option<ConfigError>) {
         let (root, errors) = DeTable::parse_recoverable(text);
-        // Absolute, so that paths are the same from whatever folder the file is named.
+        // Made absolute, so that paths are the same from whichever folder the file is named.
         let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let mut notes = Notes::new(text, absolute.parent().unwrap_or(Path::new("")));
         let config = if errors.is_empty() {
@@ -187,13 +188,13 @@ impl Config {
         (config, places, mistakes)
     }
 
-    /// What is accepted and probably not meant.
+    /// Settings that are accepted and probably not meant.
     pub fn warnings(&self) -> Vec<Warning> {
         rules::warnings(self)
     }
 
-    /// How many windows before a scored one are sure to be in the store: what its ring holds besides those that are
-    /// early, open or caught up on.
+    /// How many windows before a scored one the store is sure to have: the size of its ring less those that are early,
+    /// open or caught up on.
     pub fn windows_back(&self) -> u32 {
         let back = i64::from(self.store.windows) - rules::windows_needed(self);
         u32::try_from(back).unwrap_or(0)
@@ -201,15 +202,15 @@ impl Config {
 
     /// The hash of the settings that verdicts depend on, which every run names.
     ///
-    /// Two configurations with the same hash give the same verdicts for the same messages and models: it covers what
-    /// `docs/configuration.md` lists under "What verdicts depend on". It is the first eight bytes of a SHA-256 over a
-    /// rendering of these that does not depend on machine, compiler, or how the file spells them.
+    /// Two configurations with the same hash give the same verdicts for the same messages and models: the hash covers
+    /// what `docs/configuration.md` lists under "What verdicts depend on". It is the first eight bytes of a SHA-256
+    /// over these settings in a form that depends neither on machine or compiler nor on how the file spells them.
     pub fn settings_hash(&self) -> u64 {
         hash::settings_hash(self)
     }
 }
 
-/// Always `Some`: a mistake is noted, and a default stands in for what was meant.
+/// Always `Some`: a mistake is noted, and the default is used in its place.
 fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
     let clock = root.choice("clock", [("wall", ClockSource::Wall), ("event", ClockSource::Event)]);
     Some(Config {

@@ -13,7 +13,7 @@ use crate::time::Span;
 pub struct ModelSettings {
     /// The folder that holds them.
     pub directory: PathBuf,
-    /// The names of the files of models, and of the scalers before them, without their endings.
+    /// The templates of the names of model files and scaler files, without endings.
     pub names: NameTemplates,
     /// The largest file that is read.
     pub max_file: ByteSize,
@@ -39,17 +39,17 @@ pub struct ModelSettings {
     pub settle: Span,
 }
 
-/// What `max_file` and `max_memory` may be.
+/// The range of `max_file` and `max_memory`.
 pub(crate) const SIZES: RangeInclusive<ByteSize> = ByteSize::from_kib(1)..=ByteSize::from_mib(4096);
-/// What `max_instructions` may be.
+/// The range of `max_instructions`.
 pub(crate) const INSTRUCTIONS: RangeInclusive<u32> = 1_000..=1_000_000_000;
-/// What `max_elements` may be.
+/// The range of `max_elements`.
 pub(crate) const ELEMENTS: RangeInclusive<u32> = 1..=1 << 30;
-/// What `max_operations` may be.
+/// The range of `max_operations`.
 pub(crate) const OPERATIONS: RangeInclusive<u32> = 1_000..=4_000_000_000;
-/// What `max_row_operations` may be.
+/// The range of `max_row_operations`.
 pub(crate) const ROW_OPERATIONS: RangeInclusive<u32> = 1_000..=1_000_000_000;
-/// What `max_depth` may be.
+/// The range of `max_depth`.
 pub(crate) const DEPTH: RangeInclusive<u32> = 1..=1_000;
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> ModelSettings {

@@ -1,7 +1,7 @@
-//! What a path in the configuration may look like.
+//! Which texts are accepted as paths in the configuration.
 //!
-//! Nothing in it is expanded: the daemon runs as a user of its own, without a home and without a shell. What only a shell or
-//! another system understands would become a folder of that very name, so it is refused.
+//! Paths are not expanded: the daemon runs as a user of its own, without a home and without a shell. A text that only a
+//! shell or another system understands would become the name of a folder, so it is refused.
 
 /// Why a text is no path here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +18,7 @@ pub(super) enum PathError {
     Control,
 }
 
-/// Whether a text can be meant as it stands.
+/// Errors: when the text cannot be meant as it is written.
 pub(super) fn check(text: &str) -> Result<(), PathError> {
     let is_variable = |rest: &str| rest.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '{' | '('));
     let mut between = text.split('%');

@@ -1,4 +1,4 @@
-//! `[publish]`: where verdicts go once they are stored.
+//! `[publish]`: where stored verdicts are published.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::sink::prediction::Decisions;
 /// Where verdicts go. They are in the store in any case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublishSettings {
-    /// The prediction files, if they are written.
+    /// The prediction files; `None` when none are written.
     pub files: Option<FileSettings>,
     /// The topics, if verdicts are published over the connected broker.
     pub mqtt: Option<TopicSettings>,
@@ -18,11 +18,11 @@ pub struct PublishSettings {
 /// How prediction files are written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileSettings {
-    /// The folder that holds a folder for each date.
+    /// The folder with a folder for each date.
     pub directory: PathBuf,
-    /// Whether they tell decision values.
+    /// Whether the files hold decision values.
     pub decisions: Decisions,
-    /// After how many days they are removed.
+    /// After how many days the files are removed.
     pub keep_days: u32,
 }
 

@@ -1,4 +1,5 @@
-//! Reads the sections of a TOML document key by key, and goes on after a mistake, so that all are found at once.
+//! Reads the sections of a TOML document key by key. A mistake does not end the reading, so that all mistakes are found
+//! at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,14 +16,14 @@ use super::source::{Source, announces_secret};
 use crate::suggest::nearest;
 use crate::time::{Span, Timestamp};
 
-/// What is learnt on the way through a document: its mistakes, and which keys there are.
+/// What is noted while a document is read: its mistakes, and the keys that it has and that sections ask for.
 pub(super) struct Notes<'t> {
     source: Source<'t>,
     folder: &'t Path,
     mistakes: Vec<Mistake>,
-    /// Keys that no section asked for: table, key, and where.
+    /// Keys that no section asked for: table, key, and place.
     strangers: Vec<(String, String, Range<usize>)>,
-    /// Where each key that the file has stands. Paths are as in [`Mistake::key`].
+    /// The place of each key that the file has. Paths are as in [`Mistake::key`].
     places: BTreeMap<String, Range<usize>>,
     /// The keys asked for, by section; `mqtt.route` stands for all routes.
     known: BTreeMap<String, BTreeSet<&'static str>>,
@@ -36,7 +37,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// The file and line of a key, or of the nearest table around it when its default holds.
+    /// The file and line of a key; of the nearest table around it when the key is not in the file.
     pub fn of(&self, key: &str) -> String {
         let file = self.file.display();
         let mut around = std::iter::successors(Some(key), |key| Some(key.rsplit_once('.')?.0));
@@ -45,7 +46,7 @@ impl Places {
     }
 }
 
-/// One table of the document, or its absence: then every key has its default.
+/// One table of the document. When the document has no such table, every key has its default.
 pub(super) struct Section<'n, 't> {
     notes: &'n mut Notes<'t>,
     table: Option<&'t DeTable<'t>>,
@@ -73,11 +74,11 @@ impl<'t> Notes<'t> {
         Section { notes: self, table: Some(root), path: String::new() }.finish(read)
     }
 
-    /// Notes that values do not go together, at the first of the keys that is written down. Says nothing when one of
-    /// them is itself mistaken: what would be compared then is not what was meant.
+    /// Notes that values contradict each other, at the first of the keys that the file has. Notes nothing when one of
+    /// the keys has a mistake itself, because its value is then not what was meant.
     pub(super) fn rule(&mut self, keys: &[&str], why: impl fmt::Display) {
         let concerns = |mistake: &Mistake, key: &str| {
-            // A list is mistaken when one of its tables is.
+            // A list has a mistake when one of its tables has one.
             mistake.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
         };
         if self.mistakes.iter().any(|mistake| keys.iter().any(|key| concerns(mistake, key))) {
@@ -99,7 +100,7 @@ impl<'t> Notes<'t> {
         self.note(&place, String::new(), Problem::Syntax(message));
     }
 
-    /// Where each key stands, for whoever finds a mistake that the file alone does not show.
+    /// The places of all keys, for code that finds mistakes later.
     pub(super) fn places(&self, file: &Path) -> Places {
         let line = |(key, place): (&String, &Range<usize>)| (key.clone(), self.source.position(place.start).0);
         Places { file: file.to_owned(), lines: self.places.iter().map(line).collect() }
@@ -110,7 +111,7 @@ impl<'t> Notes<'t> {
         for (table, key, place) in std::mem::take(&mut self.strangers) {
             let problem = Problem::Unknown(self.advice(&without_indices(&table), &key));
             let mut mistake = self.mistake(&place, join(&table, &key), problem);
-            // What the key holds is of no interest, and may be anything.
+            // The value of the key is not needed here, and may be of any type.
             let shown: String = mistake.excerpt.chars().take(mistake.column - 1 + key.chars().count()).collect();
             mistake.excerpt = format!("{shown} …");
             self.keep(mistake);
@@ -139,7 +140,7 @@ impl<'t> Notes<'t> {
         format!("accepted: {}", here.collect::<Vec<_>>().join(", "))
     }
 
-    /// Where a key stands; where the nearest table around it does when it is not written down.
+    /// The place of a key; of the nearest table around it when the key is not in the file.
     fn place(&self, key: &str) -> Range<usize> {
         let mut key = key;
         loop {
@@ -171,7 +172,7 @@ impl<'t> Notes<'t> {
 }
 
 impl<'t> Section<'_, 't> {
-    /// Reads the section, and notes what is in it that `read` did not ask for.
+    /// Reads the section with `read`, and notes the keys that `read` did not ask for.
     fn finish<T>(mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         let value = read(&mut self);
         let known = self.notes.known.get(&without_indices(&self.path));
@@ -193,7 +194,7 @@ impl<'t> Section<'_, 't> {
         self.notes.folder
     }
 
-    /// The value under the key as `read` understands it; `None` when it is absent or mistaken.
+    /// The value of the key as `read` makes it; `None` when the key is absent or its value is a mistake.
     pub(super) fn take<T>(
         &mut self,
         key: &'static str,
@@ -208,7 +209,7 @@ impl<'t> Section<'_, 't> {
         taken
     }
 
-    /// The text under the key as `parse` understands it; `None` when it is absent or mistaken.
+    /// The text of the key as `parse` makes it; `None` when the key is absent or its value is a mistake.
     pub(super) fn parsed<T, E: fmt::Display>(
         &mut self,
         key: &'static str,
@@ -225,7 +226,7 @@ impl<'t> Section<'_, 't> {
         }
     }
 
-    /// Notes that the value under the key is not accepted.
+    /// Notes that the value of the key is not accepted.
     pub(super) fn refuse(&mut self, key: &'static str, found: String, accepted: impl fmt::Display) {
         self.note(key, Problem::Value { found, accepted: accepted.to_string() });
     }
@@ -237,13 +238,13 @@ impl<'t> Section<'_, 't> {
         }
     }
 
-    /// Notes that values of this section do not go together.
+    /// Notes that values of this section contradict each other.
     pub(super) fn rule(&mut self, keys: &[&'static str], why: impl fmt::Display) {
         let keys: Vec<String> = keys.iter().map(|key| join(&self.path, key)).collect();
         self.notes.rule(&keys.iter().map(String::as_str).collect::<Vec<_>>(), why);
     }
 
-    /// Notes what is wrong at one place within the value under the key.
+    /// Notes what is wrong at a place within the value of the key.
     pub(super) fn rule_at(&mut self, place: &Range<usize>, key: &str, why: impl fmt::Display) {
         self.notes.note(place, join(&self.path, key), Problem::Rule(why.to_string()));
     }
@@ -274,7 +275,7 @@ impl<'t> Section<'_, 't> {
         self.optional_span(key, range).unwrap_or(default)
     }
 
-    /// A length of time, if there is one.
+    /// A length of time; `None` when the key is absent or its value is a mistake.
     pub(super) fn optional_span(&mut self, key: &'static str, range: RangeInclusive<Span>) -> Option<Span> {
         let accepted = accepted_span(&range);
         self.take(key, accepted, |value| Span::parse(value.as_str()?).filter(|span| range.contains(span)))
@@ -304,7 +305,7 @@ impl<'t> Section<'_, 't> {
         .unwrap_or(default)
     }
 
-    /// One of several words, each with what it means. The first is the default.
+    /// One of several words, each with its meaning. The first is the default.
     pub(super) fn choice<T: Copy, const N: usize>(&mut self, key: &'static str, choices: [(&str, T); N]) -> T {
         const { assert!(N > 0) };
         let accepted = choices.map(|(name, _)| quoted(name)).join(" or ");
@@ -320,19 +321,19 @@ impl<'t> Section<'_, 't> {
         self.optional_path(key).unwrap_or_else(|| self.folder().join(default))
     }
 
-    /// A path, relative to the configuration's folder, if there is one.
+    /// A path, relative to the configuration's folder; `None` when the key is absent or its value is a mistake.
     pub(super) fn optional_path(&mut self, key: &'static str) -> Option<PathBuf> {
         let folder = self.folder();
         self.parsed(key, ACCEPTED_PATH, |text| path::check(text).map(|()| folder.join(text)))
     }
 
-    /// The section under the key; every value in it is a default when it is absent.
+    /// The section of the key; when it is absent, every value in it is a default.
     pub(super) fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'_, 't>) -> T) -> T {
         let table = self.table(key);
         self.below(key, table).finish(read)
     }
 
-    /// The section under the key, if it is there: its presence turns on what it configures.
+    /// The section of the key, if the file has it: a section that is there turns its part on.
     pub(super) fn optional_section<T>(
         &mut self,
         key: &'static str,
@@ -379,7 +380,7 @@ impl<'t> Section<'_, 't> {
     fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.notes.known.entry(without_indices(&self.path)).or_default().insert(key);
         let (name, value) = self.table?.get_key_value(key)?;
-        // A section's place is its header; a value that is a table has the span of all that it holds.
+        // The place of a section is its header. A value that is a table would have the span of all its content.
         let place = if value.get_ref().is_table() { name.span() } else { value.span() };
         self.notes.places.insert(join(&self.path, key), place);
         Some(value)
@@ -395,7 +396,7 @@ impl<'t> Section<'_, 't> {
 /// How a path is to be written.
 const ACCEPTED_PATH: &str = "a path such as \"/srv/anomalyd/store\", or one that begins at the folder of this file";
 
-/// How a length of time is to be written, and how long it may be.
+/// How to write a length of time, and how long it may be.
 pub(super) fn accepted_span(range: &RangeInclusive<Span>) -> String {
     format!(
         "a length of time such as \"500ms\", \"10s\" or \"1h30m\", from \"{}\" to \"{}\"",
@@ -404,7 +405,7 @@ pub(super) fn accepted_span(range: &RangeInclusive<Span>) -> String {
     )
 }
 
-/// A text as it is shown to people, cut if it is long.
+/// A text in quotes for people; a long one is cut.
 pub(super) fn quoted(text: &str) -> String {
     const LONGEST: usize = 60;
     let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
@@ -419,7 +420,8 @@ fn integer(value: &DeValue<'_>) -> Option<i64> {
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
-/// What stands under a key, so that it can be recognised in the file. Never what may be a secret.
+/// The value of a key as it is in the file, so that the user recognises it. A value that may be a secret is never
+/// shown.
 fn describe(key: &str, value: &DeValue<'_>) -> String {
     match value {
         DeValue::Array(_) => "an array".to_owned(),

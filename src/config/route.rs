@@ -62,7 +62,8 @@ fn numbers(section: &mut Section<'_, '_>) -> NumberFormat {
     }
 }
 
-/// Always asks for every key, so that all are known; what a plain payload has of them is refused by the caller.
+/// Asks for every key in any case, so that all keys are known. The caller refuses those that a plain payload must not
+/// have.
 fn json(section: &mut Section<'_, '_>) -> Option<JsonLayout> {
     let each = section.choice("each", [("object", Each::Object), ("array", Each::Array), ("columns", Each::Columns)]);
     let unit = section.choice(
@@ -118,7 +119,7 @@ fn json(section: &mut Section<'_, '_>) -> Option<JsonLayout> {
     }
 }
 
-/// Where the time is; an empty text says that there is none.
+/// Where the time is; `None` when an empty text says that there is no time.
 fn time(section: &mut Section<'_, '_>) -> Option<JsonPointer> {
     let accepted = "a JSON pointer such as \"/ts\", or \"\" when readings carry no time";
     let written = section.parsed("time", accepted, |text| match text {

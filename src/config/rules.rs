@@ -1,4 +1,4 @@
-//! What must hold between sections, and what may hold but is seldom meant.
+//! What must hold between sections, and settings that are accepted but seldom meant.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,12 +10,12 @@ use super::{ClockSource, Config, without_effect};
 use crate::features::{Bounds, FeatureSettings, Plan};
 use crate::time::Span;
 
-/// Something that is accepted and probably not meant.
+/// A setting that is accepted and probably not meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// The key that it is about.
+    /// The key.
     pub key: &'static str,
-    /// What is odd, and what to do.
+    /// What is odd about it, and what to do.
     pub advice: String,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Notes what does not go together.
+/// Notes the settings that contradict each other.
 pub(super) fn check(config: &Config, notes: &mut Notes<'_>) {
     let Config { store, mqtt, window, schedule, scoring, .. } = config;
     if mqtt.listen.is_none() && mqtt.connect.is_none() {
@@ -78,27 +78,27 @@ pub(super) fn check(config: &Config, notes: &mut Notes<'_>) {
     folders_apart(config, notes);
 }
 
-/// How far a reading may be ahead of the clock, if that can be.
+/// How far a reading may be ahead of the clock; `None` when no reading can be ahead.
 fn max_ahead(config: &Config) -> Option<Span> {
     config.limits.max_ahead.filter(|_| config.clock == ClockSource::Wall)
 }
 
 /// How many windows the store needs a place for.
 pub(super) fn windows_needed(config: &Config) -> i64 {
-    // A sensor whose clock is ahead stores its windows early; they must not take the places of those still due.
+    // A sensor whose clock is ahead stores its windows early: they must not overwrite windows that are still due.
     let early = max_ahead(config).map_or(0, |ahead| {
         let (whole, even) = ahead.divide(config.window.cut.window());
         whole + i64::from(!even)
     });
-    // Those that are early, the one that is open, and those that are caught up on.
+    // The windows that are early, the one that is open, and those that are caught up on.
     early + 1 + i64::from(config.schedule.catch_up)
 }
 
-/// What a model's rows look back on must still be there, and a window's rows have room.
+/// The earlier windows that a model's rows need must still be stored, and a window's rows must fit into memory.
 fn features(config: &Config, notes: &mut Notes<'_>) {
     let bounds = Bounds { cut: config.window.cut, windows_back: config.windows_back() };
     for (place, FeatureSettings { features, .. }) in (1..).zip(&config.features) {
-        // Which sensor it is for can make the rows only smaller.
+        // With the name of a real sensor the rows can only become smaller.
         if let Err(why) = Plan::new(Arc::clone(features), "", bounds) {
             let [columns, missing] = ["columns", "missing"].map(|key| format!("features[{place}].{key}"));
             notes.rule(&[&columns, &missing, "store.windows", "schedule.catch_up", "limits.max_ahead", "window"], why);
@@ -106,7 +106,7 @@ fn features(config: &Config, notes: &mut Notes<'_>) {
     }
 }
 
-/// The store's files are no models, predictions are removed by age: none of the folders may hold another.
+/// No folder may hold another: files of the store are not models, and predictions are removed by age.
 fn folders_apart(config: &Config, notes: &mut Notes<'_>) {
     let store = ("store.directory", normal(&config.store.directory));
     let models = ("models.directory", normal(&config.models.directory));
@@ -126,7 +126,7 @@ fn folders_apart(config: &Config, notes: &mut Notes<'_>) {
     }
 }
 
-/// The path without `.` and `..`, as far as that can be told without looking at the disk.
+/// The path without `.` and `..`, by the text alone: the disk is not looked at.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
@@ -141,10 +141,10 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-/// Whether a subscription takes a topic that a template with placeholders may become.
+/// Whether a subscription matches a topic that a template with placeholders may become.
 fn takes(filter: &str, template: &str) -> bool {
     let (mut filter, mut template) = (filter.split('/'), template.split('/'));
-    // A wildcard in the first level takes no topic of the broker itself (MQTT 3.1.1, section 4.7.2).
+    // A wildcard in the first level does not match topics of the broker itself (MQTT 3.1.1, section 4.7.2).
     let mut own = template.clone().next().is_some_and(|level| level.starts_with('$'));
     loop {
         let takes = match (filter.next(), template.next()) {
@@ -161,7 +161,7 @@ fn takes(filter: &str, template: &str) -> bool {
     }
 }
 
-/// What is accepted and probably not meant.
+/// The settings that are accepted and probably not meant.
 pub(super) fn warnings(config: &Config) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let mut warn = |key, advice| warnings.push(Warning { key, advice });

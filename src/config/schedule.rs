@@ -11,7 +11,7 @@ pub struct ScheduleSettings {
     pub cron: CronPattern,
     /// How many missed windows are scored after a pause.
     pub catch_up: u32,
-    /// How long after a start, and after the broker is back, windows are left open, for what is sent again.
+    /// How long windows are left open after a start, and after the broker is back, for messages that are sent again.
     pub settle: Span,
     /// How long a window is left open at most because the broker is away.
     pub hold: Span,
@@ -21,7 +21,7 @@ pub struct ScheduleSettings {
     pub event_idle: EventIdle,
 }
 
-/// When a history that is replayed under the event clock is over, and its open windows are scored.
+/// When a history that is replayed under the event clock is over and its open windows are scored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventIdle {
     /// After so long without readings, by the system's clock.
@@ -32,7 +32,7 @@ pub enum EventIdle {
 
 const EVERY_HOUR: &str = "0 0 * * * *";
 
-/// Always `Some`: what cannot be read is replaced by the default, which can.
+/// Always `Some`: a value with a mistake is replaced by the default.
 pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ScheduleSettings> {
     let accepted =
         "six fields (second minute hour day month weekday) such as \"0 0 * * * *\" for every full hour, in UTC";

@@ -1,23 +1,23 @@
-//! `[scoring]`: what a run asks of a window, and of itself.
+//! `[scoring]`: when windows are scored, and how long that may take.
 
 use super::reader::Section;
 use crate::interval::Cut;
 use crate::time::Span;
 
-/// What a run asks of a window, and of itself.
+/// When windows are scored, and how long that may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScoringSettings {
-    /// How long a run may take. What is not scored by then has failed.
+    /// How long a run may take. A sensor that is not scored by then has failed.
     pub deadline: Span,
-    /// How long one sensor's scoring may take. One that takes longer has failed.
+    /// How long one sensor's scoring may take. A scoring that takes longer has failed.
     pub sensor_deadline: Span,
     /// How many intervals of a window must hold readings for it to be scored.
     pub min_intervals: u32,
-    /// After how many windows in a row, with every row an anomaly, a model is reported as suspicious.
+    /// After this many windows in a row, with every row an anomaly, a model is reported as suspicious.
     pub suspicious_after: u32,
 }
 
-/// One sensor may take the n-th part of its run, unless it is said otherwise.
+/// By default one sensor may take the n-th part of the run's time.
 const SENSORS_SHARE: u32 = 20;
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {

@@ -1,4 +1,4 @@
-//! The text of a configuration: where things stand in it, and what of it may be shown.
+//! The text of a configuration: the lines and columns of places in it, and which parts may be shown.
 
 use crate::suggest::distance;
 
@@ -6,8 +6,8 @@ use crate::suggest::distance;
 pub(super) struct Source<'t> {
     text: &'t str,
     line_starts: Vec<usize>,
-    /// Lines after this one are not shown: a secret that goes on over several lines begins on it. Where it ends is
-    /// uncertain in a file that may not even be TOML.
+    /// Lines after this one are not shown: a secret of several lines begins on it, and in a file that may not even be
+    /// TOML it is uncertain where that ends.
     last_shown: usize,
 }
 
@@ -31,7 +31,7 @@ impl<'t> Source<'t> {
         (line, before.chars().count() + 1)
     }
 
-    /// A line, counted from one, as far as it may be shown.
+    /// A line, counted from one; only the part that may be shown.
     pub(super) fn excerpt(&self, line: usize) -> String {
         let shown = if line > self.last_shown { "" } else { public_part(self.line(line)) };
         let mut characters = shown.chars().map(|c| if c.is_control() { ' ' } else { c });
@@ -48,7 +48,7 @@ impl<'t> Source<'t> {
         self.text[start..end].trim_end()
     }
 
-    /// Whether a line begins a secret that may go on in the next.
+    /// Whether a secret begins on a line and may go on in the next.
     fn opens_secret(&self, line: usize) -> bool {
         let text = self.line(line);
         let rest = &text[public_part(text).len()..];
@@ -56,7 +56,7 @@ impl<'t> Source<'t> {
     }
 }
 
-/// The line up to and with the first word that may announce a secret.
+/// The line up to the end of the first word that may announce a secret.
 fn public_part(line: &str) -> &str {
     let mut end = 0;
     for word in line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')) {
@@ -69,7 +69,7 @@ fn public_part(line: &str) -> &str {
     line
 }
 
-/// Whether what follows this word may be a secret, also when the word is misspelt.
+/// Whether a secret may follow this word, which may be misspelt.
 pub(super) fn announces_secret(word: &str) -> bool {
     let word = word.to_lowercase();
     let says_so = ["pass", "pwd", "secret", "token"].iter().any(|part| word.contains(part));

@@ -1,11 +1,11 @@
-//! `[store]`: what is kept on the disk.
+//! `[store]`: how much is kept on the disk.
 
 use std::path::PathBuf;
 
 use super::bytes::ByteSize;
 use super::reader::Section;
 
-/// What the store keeps, and where.
+/// How much the store keeps, and where.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoreSettings {
     /// The folder that holds it.

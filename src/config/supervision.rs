@@ -1,10 +1,10 @@
-//! `[supervision]`: what becomes of a model that fails.
+//! `[supervision]`: how a model that fails is started again.
 
 use super::backoff::{self, BackoffSettings};
 use super::reader::Section;
 use crate::time::Span;
 
-/// What becomes of a model that fails.
+/// How a model that fails is started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SupervisionSettings {
     /// How long to wait before it is started again.

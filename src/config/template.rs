@@ -2,10 +2,10 @@
 //!
 //! [`SensorName::fill`]: crate::sensor::SensorName::fill
 
-/// MQTT 3.1.1, section 1.5.3, ends texts at 65,535 bytes; a file name ends far earlier.
+/// MQTT 3.1.1, section 1.5.3, limits texts to 65,535 bytes; file names have a far lower limit.
 const LONGEST: usize = 1024;
 
-/// Takes a template that gives every sensor a name of its own.
+/// Reads a template that gives every sensor a name of its own.
 pub(super) fn check(text: &str) -> Result<String, String> {
     if text.len() > LONGEST {
         return Err(format!("it has {} bytes, more than {LONGEST}", text.len()));

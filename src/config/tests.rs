@@ -19,7 +19,7 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("/etc/anomalyd/config.toml"))
 }
 
-/// The configuration with `text` before the least that it takes.
+/// The configuration from `text` and the shortest sections that make it valid.
 fn with(text: &str) -> Config {
     parse(&format!("{text}\n{LEAST}")).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -31,20 +31,21 @@ fn mistakes(text: &str) -> Vec<Mistake> {
     }
 }
 
-/// The mistakes of `text` before the least that a configuration takes, as `line:column: key: problem`.
+/// The mistakes in `text` with the shortest valid sections, as `line:column: key: problem`.
 fn complaints(text: &str) -> Vec<String> {
     let all = mistakes(&format!("{text}\n{LEAST}"));
     all.iter().map(|mistake| format!("{}:{}: {mistake}", mistake.line, mistake.column)).collect()
 }
 
-/// The shipped file with everything on that is commented out: there, a key follows its # at once, prose does not.
+/// The shipped file with every commented-out key on. A `#` that a key follows without a blank marks such a key; prose
+/// has a blank there.
 fn everything_on() -> String {
     let uncommented = |line: &'static str| match line.strip_prefix('#') {
         Some(key) if !key.starts_with(' ') && !key.is_empty() => key,
         _ => line,
     };
     let lines: Vec<&str> = SHIPPED.lines().map(uncommented).collect();
-    // Both sources at one port cannot be.
+    // Both sources cannot have the same port.
     lines.join("\n").replace("port = 1883\n", "port = 1884\n")
 }
 
@@ -108,7 +109,7 @@ fn the_shipped_file_writes_every_key_but_the_password() {
     }
 }
 
-/// Every key that the reader asks for, with its section, without those that are sections themselves.
+/// Every key that the reader asks for, with its section; keys that are sections themselves are left out.
 pub(super) fn keys_known() -> Vec<(String, &'static str)> {
     let text = everything_on();
     let folder = folder_with_password();
@@ -537,7 +538,7 @@ fn a_secret_is_never_shown() {
         assert!(!error.to_string().contains("hunter2") && !error.to_string().contains("20022002"), "{error}");
         let mut pasted = format!("{error:?}");
         pasted.retain(|c| c != '\\');
-        // A key is no secret, even if it is called like one.
+        // A key is no secret, even if its name looks like one.
         assert!(!pasted.contains("hunter2") || line.contains("{ hunter2"), "{pasted}");
     }
     let text = format!("[mqtt.connect]\nport = 1884\nusername = \"a\"\npassword = \"hunter2\"\n{LEAST}");
@@ -552,7 +553,7 @@ fn a_password_file_that_cannot_be_used_says_why() {
     std::fs::write(folder.path().join("empty"), "\n").unwrap();
     std::fs::write(folder.path().join("binary"), [0xff, 0xfe]).unwrap();
     std::fs::write(folder.path().join("marked"), "\u{feff}hunter2\r\n").unwrap();
-    // The configuration can be read without it: not everybody who reads it connects to the broker.
+    // The configuration can be read without the password file, because not every command connects to the broker.
     let login = |name: &str| {
         let text = format!("[mqtt.connect]\nport = 1884\nusername = \"a\"\npassword_file = \"{name}\"\n{LEAST}");
         let config = Config::parse(&text, &folder.path().join("config.toml")).unwrap();
@@ -624,7 +625,7 @@ fn what_is_seldom_meant_is_warned_of() {
     assert_eq!(warned(&format!("clock = \"event\"\n{LEAST}")), [] as [&str; 0]);
 }
 
-/// What is warned of, as `key: advice`, with one source, one sink, and no route beside those of the text.
+/// The warnings, as `key: advice`, with one source, one sink, and no routes but those of the text.
 fn warned_of(text: &str) -> Vec<String> {
     let file = PathBuf::from("config.toml");
     let warnings = Config::parse(&format!("{text}\n[mqtt.listen]\n[publish.files]\n"), &file).unwrap().warnings();
@@ -667,7 +668,7 @@ fn subscriptions_of_which_a_broker_may_deliver_copies_are_warned_of() {
         "{said:?}"
     );
     assert_eq!(warned_of(&routes("")), [""; 0], "a reading with a time of its own counts once");
-    // One subscription covers the other, so that only one is made.
+    // One subscription covers the other, so only one is made.
     let nested = "[[mqtt.route]]\ntopic = \"hall/{device}/{sensor}\"\nformat = \"plain\"\n\
                   [[mqtt.route]]\ntopic = \"{device...}/{sensor}\"\nformat = \"plain\"\n";
     assert_eq!(warned_of(&format!("{broker}{nested}")), [""; 0]);
@@ -825,7 +826,7 @@ fn the_settings_hash_covers_what_verdicts_depend_on_and_nothing_else() {
 
 #[test]
 fn the_settings_hash_is_the_same_on_every_machine_and_in_every_release() {
-    // Stored runs name it. If this fails, the number in `hash.rs` must be raised as well.
+    // Stored runs name the hash. If this fails, the number in `hash.rs` must be raised as well.
     assert_eq!(format!("{:016x}", parse(SHIPPED).unwrap().settings_hash()), "b830b70c3c59a308");
 }
 
@@ -907,7 +908,7 @@ fn columns_may_look_back_as_far_as_windows_are_kept() {
     let looks = |back: u32, windows: u32| {
         format!("[store]\nwindows = {windows}\n[[features]]\nsensors = \"*\"\ncolumns = [\"mean lag {back}\"]")
     };
-    // One that is early, one that is open, and 24 that are caught up on.
+    // One window that is early, one that is open, and 24 that are caught up on.
     assert!(parse(&format!("{}\n{LEAST}", looks(60, 27))).is_ok());
     let said = complaints(&looks(61, 27));
     assert!(said[0].starts_with("5:11: features[1].columns: the columns look 61 intervals back"), "{said:?}");

@@ -13,7 +13,7 @@ pub struct WindowSettings {
     pub lateness: Span,
 }
 
-/// Always `Some`: what does not go together is replaced by the default, which does.
+/// Always `Some`: values that contradict each other are replaced by the default.
 pub(super) fn read(section: &mut Section<'_, '_>) -> Option<WindowSettings> {
     let longest = Span::from_secs(366 * 86_400);
     let (minute, hour) = (Span::from_secs(60), Span::from_secs(3600));

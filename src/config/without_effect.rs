@@ -1,4 +1,4 @@
-//! What is configured and has no effect, or another one than was meant.
+//! Settings that have no effect, or another one than was meant.
 
 use super::Config;
 use super::rules::Warning;
@@ -11,7 +11,7 @@ use crate::suggest::nearest;
 /// Each is compared with each: of a file without end only so many are.
 const COMPARED: usize = 500;
 
-/// Warns of it.
+/// Warns of such settings.
 pub(super) fn warnings(config: &Config) -> Vec<Warning> {
     let mut advice = Vec::new();
     routes(config, &mut advice);
@@ -48,7 +48,7 @@ fn routes(config: &Config, advice: &mut Advice) {
     }
 }
 
-/// Subscriptions of which none covers the other, and which overlap: a broker may deliver a message for each.
+/// Warns of subscriptions that overlap while none covers the other: a broker may deliver a message once for each.
 fn copies(routes: &[RouteSettings], advice: &mut Advice) {
     let subscriptions = subscriptions(routes.iter().map(RouteSettings::topic));
     for (place, a) in subscriptions.iter().enumerate() {
@@ -132,7 +132,7 @@ fn features(config: &Config, advice: &mut Advice) {
     }
 }
 
-/// The files that say which modules there are, each with its own module's path.
+/// The files that declare modules, each with the path of its own module.
 const MODULES: [(&str, &str); 6] = [
     ("", include_str!("../lib.rs")),
     ("actors::", include_str!("../actors/mod.rs")),
@@ -142,7 +142,7 @@ const MODULES: [(&str, &str); 6] = [
     ("telemetry::", include_str!("../telemetry/mod.rs")),
 ];
 
-/// Warns of directives for parts that are not there: they match nothing, and nothing else says so.
+/// Warns of log directives for modules that do not exist: they match nothing, and the log filter does not say so.
 fn log_targets(level: &str, advice: &mut Advice) {
     const CRATE: &str = "anomalyd";
     let modules: Vec<String> = MODULES.iter().flat_map(|(path, text)| modules(path, text)).collect();
@@ -161,7 +161,7 @@ fn log_targets(level: &str, advice: &mut Advice) {
             }
             continue;
         }
-        // The beginning of a name fits too. What lies below a module of which only the name is known cannot be told.
+        // The beginning of a name matches too. Modules below one of which only the name is known cannot be checked.
         let is_listed = |module: &str| MODULES.iter().any(|(path, _)| path.strip_suffix("::") == Some(module));
         let fits = |module: &String| {
             let is_below = below.strip_prefix(module.as_str()).is_some_and(|rest| rest.starts_with("::"));

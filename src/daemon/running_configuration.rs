@@ -1,7 +1,7 @@
-//! Which configuration a running daemon read: so that somebody who changed the file hears that it is read at a start only.
+//! Notes which configuration a running daemon read, so that `reload` can say when a restart is needed.
 //!
-//! The daemon notes a digest of it in a file in its store's folder. The digest is of what the file means, without the
-//! password: another comment is no change, and nothing of a secret can be guessed from it.
+//! The daemon notes a digest of its configuration in a file in its store's folder. The digest is made of the settings,
+//! without the password: a changed comment is no change, and the digest tells nothing of a secret.
 
 use std::path::Path;
 
@@ -12,21 +12,23 @@ use crate::store;
 
 const FILE: &str = "configuration";
 
-/// Notes what this process runs with. Without the note nobody is told of a change, and no more than that.
+/// Notes the configuration of this process. A failure is ignored: without the note, changes are not reported, and
+/// nothing else suffers.
 pub(crate) fn note(directory: &Path, config: &Config) {
     if let Err(error) = store::write_note(directory, FILE, &digest(config)) {
         tracing::warn!("the digest of the configuration cannot be noted: {error}");
     }
 }
 
-/// Whether the daemon that has the store in this folder runs with another configuration than this. It does not if that
-/// cannot be told.
+/// Whether the daemon that has the store in this folder runs with another configuration than this. `false` when that is
+/// not known.
 pub(crate) fn is_another(directory: &Path, config: &Config) -> bool {
     store::read_note(directory, FILE).is_ok_and(|noted| noted != digest(config).as_bytes())
 }
 
 fn digest(config: &Config) -> String {
-    // Secrets do not show in it. Another version of the program may render it otherwise, and then a restart is due as well.
+    // `Debug` output of the configuration hides secrets. Another version of the program may print it otherwise; then a
+    // restart is due as well.
     let rendered = format!("{} {config:?}", env!("CARGO_PKG_VERSION"));
     Sha256::digest(rendered).iter().map(|byte| format!("{byte:02x}")).collect()
 }

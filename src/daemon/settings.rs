@@ -164,7 +164,7 @@ impl Settings {
                 },
             },
             clock_trust: ClockTrustSettings {
-                // Nothing is closed by the wall clock where the readings are the clock.
+                // With an event clock, windows are not closed by the wall clock.
                 tolerance: match config.clock {
                     ClockSource::Wall => ClockTrustSettings::tolerance(window.lateness),
                     ClockSource::Event => Span::from(Duration::MAX),
@@ -201,7 +201,8 @@ impl Settings {
         }
     }
 
-    /// Reads the password, and gives the login to those who connect to the broker. Whoever does not connect needs none.
+    /// Reads the password, and adds the login to the settings of all that connect to the broker. No password is read
+    /// when no login is configured.
     pub(crate) fn log_in(&mut self, config: &Config) -> Result<(), PasswordError> {
         let Some(login) = config.mqtt.connect.as_ref().and_then(|connect| connect.login.as_ref()) else {
             return Ok(());
@@ -228,7 +229,7 @@ impl Settings {
                 .into_iter()
                 .flatten()
                 .collect(),
-            // Half of the ring: what is stored meanwhile needs its places.
+            // Half of the ring: runs that are stored meanwhile need the other half.
             max_unpublished: self.cut.window().times(i64::from(self.store.windows / 2)),
             held: self.held,
         }
@@ -245,10 +246,11 @@ impl Settings {
     }
 }
 
-/// How often a session in use is noted at most. Mostly that costs nothing: it is written down far more seldom.
+/// The shortest time between two notes that a session is in use. Most of these notes write nothing: the store writes
+/// far more seldom.
 const SESSION_TOUCH: Duration = Duration::from_secs(600);
 
-/// The sessions of devices. Without a listener those that are stored stay as they are.
+/// The settings of device sessions. Without a listener, the sessions that are stored stay as they are.
 fn sessions(listen: Option<&ListenSettings>) -> SessionSettings {
     match listen {
         Some(listen) => SessionSettings { max: listen.max_sessions as usize, expiry: listen.session_expiry },
@@ -256,7 +258,7 @@ fn sessions(listen: Option<&ListenSettings>) -> SessionSettings {
     }
 }
 
-/// What connections hold of packets that have not come whole. One of the largest has room in any case.
+/// The bound on what connections hold of incomplete packets. At least one packet of the largest size fits.
 fn connection_memory(listen: &ListenSettings, limits: &LimitSettings) -> usize {
     let share = limits.connections.saturating_usize() / 4 * 3;
     share.max(listen.max_packet.saturating_usize().saturating_mul(2))
@@ -276,7 +278,8 @@ fn broker(connect: &ConnectSettings, config: &Config) -> BrokerSettings {
     }
 }
 
-/// The publisher is a client of its own: what it waits for must not hold up what comes in.
+/// Options of the publisher's own MQTT client. It is a client apart, so that its waiting does not hold up what comes
+/// in.
 fn publisher_options(connect: &ConnectSettings) -> MqttOptions {
     let mut options = MqttOptions::new(format!("{}-publisher", connect.client_id), &connect.host, connect.port);
     options.set_keep_alive(connect.keep_alive.to_std());

@@ -11,10 +11,10 @@ use crate::model::Model;
 use crate::sensor::SensorName;
 use crate::sensor_pattern::SensorPattern;
 
-/// One `[[features]]`: the columns of the models of the sensors whose `device/sensor` fits a pattern.
+/// One `[[features]]`: the columns of the models of all sensors whose `device/sensor` matches a pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureSettings {
-    /// The sensors whose models they are for.
+    /// The sensors whose models get these columns.
     pub sensors: SensorPattern,
     /// The columns.
     pub features: Arc<FeatureSet>,
@@ -25,7 +25,7 @@ pub struct FeatureSettings {
 pub struct Assigner {
     settings: Arc<[FeatureSettings]>,
     bounds: Bounds,
-    /// The plan of those that get the mean alone: most, as a rule.
+    /// The features of models that get the mean alone, which most do.
     default: Arc<FeatureSet>,
     default_plan: Option<Arc<Plan>>,
 }
@@ -33,7 +33,7 @@ pub struct Assigner {
 /// Why a model cannot get its features.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum AssignError {
-    /// Nobody names the columns of a model that takes more than one.
+    /// The model takes more than one column, and neither the configuration nor its file names them.
     #[error(
         "the model takes {width} columns a row, and its rows have 1, the mean of an interval, for nobody names others; \
          name the {width} in a [[features]] section for {sensor:?} (--features of score), or train it on columns with such \
@@ -44,7 +44,7 @@ pub enum AssignError {
         width: usize,
         /// Its sensor.
         sensor: String,
-        /// Why the columns that its file names are no features.
+        /// Why the columns that its file names are not features.
         own: Option<String>,
     },
     /// Another number of columns is named than the model takes.
@@ -66,18 +66,18 @@ pub enum AssignError {
     Plan {
         /// The columns.
         features: String,
-        /// Who named them.
+        /// Who named the columns.
         by: NamedBy,
         /// Why not.
         problem: PlanError,
     },
-    /// NaN was asked for, and the model does not take it.
+    /// The columns ask for NaN, and the model does not take NaN.
     #[error(
         "missing = \"nan\" is said {by}, and only a model that replaces NaN, with a SimpleImputer, or an \
          IsolationForest of scikit-learn 1.6 or newer takes such rows; this one does not: use \"skip\" or \"last N\""
     )]
     Nan {
-        /// Who asked for it.
+        /// Who asked for NaN.
         by: NamedBy,
     },
 }
@@ -93,11 +93,11 @@ impl fmt::Display for Own<'_> {
 /// Who named the columns of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NamedBy {
-    /// Whoever named them for the sensors of a pattern.
+    /// The configuration, for the sensors of a pattern.
     Pattern(String),
     /// The model's file.
     File,
-    /// Nobody.
+    /// No one: the model gets the mean alone.
     Default,
 }
 
@@ -112,7 +112,7 @@ impl fmt::Display for NamedBy {
 }
 
 impl Assigner {
-    /// Gives the first features whose pattern fits a sensor to its model.
+    /// Gives a sensor's model the first of these features whose pattern matches the sensor.
     pub fn new(settings: Arc<[FeatureSettings]>, bounds: Bounds) -> Self {
         let default = Arc::new(FeatureSet::default());
         // No device has a sensor without a name.
@@ -123,7 +123,7 @@ impl Assigner {
     /// The plan of the rows of a sensor's model.
     ///
     /// # Errors
-    /// When the model takes another number of columns than are named, or the rows cannot be made.
+    /// When the model takes another number of columns than are named, or its rows cannot be made.
     pub fn assign(&self, sensor: &SensorName, model: &Model) -> Result<Arc<Plan>, AssignError> {
         let width = model.width();
         let (features, by) = self.choose(sensor, width, model.metadata().columns.as_deref())?;
@@ -140,7 +140,7 @@ impl Assigner {
         }
     }
 
-    /// The features of a model of so many columns, whose file calls them `named`, and who says so.
+    /// The features of a model with `width` columns, whose file calls them `named`; and who named them.
     fn choose(
         &self,
         sensor: &SensorName,
@@ -174,7 +174,7 @@ impl Assigner {
         Ok((features, by))
     }
 
-    /// Those that no sensor's model gets.
+    /// The settings that no sensor's model gets.
     pub fn unused<'a>(&self, sensors: impl Iterator<Item = &'a SensorName>) -> Vec<&FeatureSettings> {
         if self.settings.is_empty() {
             return Vec::new();
@@ -224,7 +224,7 @@ mod tests {
         Model::load(&samples.join(name), &Limits::default()).unwrap()
     }
 
-    /// The columns that a model of this width gets, whose file calls them so, and who named them.
+    /// The columns that a model of this width gets, whose file calls them `named`; and who named them.
     fn chosen(assigner: &Assigner, width: usize, named: Option<&[&str]>) -> Result<String, String> {
         let named: Option<Vec<String>> = named.map(|names| names.iter().map(ToString::to_string).collect());
         let chosen = assigner.choose(&sensor(), width, named.as_deref());
@@ -284,6 +284,7 @@ mod tests {
 
     #[test]
     fn models_with_the_mean_alone_share_one_plan() {
+        // A plan each would take memory a sensor, and most models have the mean alone.
         let none = assigner(&[]);
         let plans = ["p2_scale_1d.pkl", "p4_bare_1d.pkl"].map(|name| none.assign(&sensor(), &model(name)).unwrap());
         assert!(Arc::ptr_eq(&plans[0], &plans[1]));

@@ -1,11 +1,11 @@
 //! Features: what the columns of a model's rows are.
 //!
-//! A row stands for one interval. Its columns are what the readings of the model's own sensor come to in that interval
-//! or in an earlier one, or those of other sensors of the same device, joined on the interval, or the hour of the day.
-//! Which they are is said by the configuration, by the model's file, or by nobody: then it is the mean alone.
+//! A row stands for one interval. A column is an aggregate of readings in that interval or an earlier one, of the
+//! model's own sensor or of another sensor of the same device, joined on the interval; or it is the hour of the day.
+//! The configuration names the columns, or else the model's file; without either, the mean is the only column.
 //!
-//! `text` is how a feature is written, `assign` decides which features a model gets, `plan` holds them against the
-//! model and the cut, once, and `rows` makes the rows of a window. All of it is pure.
+//! `text` reads and writes features, `assign` decides which features a model gets, `plan` checks them against the model
+//! and the cut, once, and `rows` makes the rows of a window. All of it is pure.
 
 mod assign;
 mod plan;
@@ -26,11 +26,11 @@ use crate::interval::{Cut, Interval};
 /// One column of a model's rows.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Feature {
-    /// What the readings of a sensor come to in an interval.
+    /// An aggregate of a sensor's readings in an interval.
     Sensor {
         /// The sensor of the same device; `None` is the model's own.
         sensor: Option<Arc<str>>,
-        /// What they come to.
+        /// The aggregate.
         aggregate: Aggregate,
         /// In which interval.
         when: When,
@@ -39,7 +39,7 @@ pub enum Feature {
     Hour(Wave),
 }
 
-/// What the readings of an interval come to.
+/// An aggregate of the readings of an interval.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Aggregate {
     /// Their arithmetic mean.
@@ -54,18 +54,18 @@ pub enum Aggregate {
     First,
     /// The latest.
     Last,
-    /// How many they are.
+    /// The number of readings.
     Count,
 }
 
-/// In which interval, seen from the one that the row stands for.
+/// Which interval a value is of, seen from the interval that the row stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum When {
-    /// In that one.
+    /// The row's own interval.
     Now,
-    /// In an earlier one.
+    /// An earlier interval.
     Lag(Back),
-    /// The value of that one less the value of an earlier one.
+    /// The value of the row's own interval less that of an earlier one.
     Diff(Back),
 }
 
@@ -82,15 +82,15 @@ pub enum Wave {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Back(NonZeroU16);
 
-/// What becomes of a row for which a sensor has no value.
+/// How to make a row for which a sensor has no value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum MissingPolicy {
     /// It is left out.
     #[default]
     Skip,
-    /// The sensor's value at most so many intervals earlier stands in for it; without one, the row is left out.
+    /// With the sensor's value of at most so many intervals earlier; without such a value, the row is left out.
     Last(Back),
-    /// NaN stands for it, which only a model with an imputer takes.
+    /// With NaN, which only a model with an imputer takes.
     Nan,
 }
 
@@ -107,7 +107,7 @@ pub struct FeatureSet {
 pub struct ColumnCount(usize);
 
 impl Feature {
-    /// The mean of the model's own sensor: what a row holds when nobody says otherwise.
+    /// The mean of the model's own sensor: the only column when none are named.
     pub const MEAN: Self = Self::Sensor { sensor: None, aggregate: Aggregate::Mean, when: When::Now };
 }
 
@@ -140,7 +140,7 @@ impl Back {
     /// The furthest: as many intervals as the largest window has.
     pub const MAX: i64 = Cut::MAX_INTERVALS;
 
-    /// So many intervals back, or `None` when that is none, or too far.
+    /// So many intervals back; `None` for zero or too many.
     pub fn new(intervals: u16) -> Option<Self> {
         NonZeroU16::new(intervals).map(Self).filter(|back| back.intervals() <= Self::MAX)
     }
@@ -164,7 +164,7 @@ impl FeatureSet {
     /// Rows of these columns.
     ///
     /// # Errors
-    /// When there is none, or there are too many.
+    /// When there are no columns, or too many.
     pub fn new(columns: Vec<Feature>, missing: MissingPolicy) -> Result<Self, ColumnCount> {
         match columns.len() {
             1..=Self::MAX_COLUMNS => Ok(Self { columns, missing }),
@@ -172,7 +172,7 @@ impl FeatureSet {
         }
     }
 
-    /// The same columns, with something else becoming of rows without a value.
+    /// The same columns with another policy for missing values.
     pub fn with_missing(self, missing: MissingPolicy) -> Self {
         Self { missing, ..self }
     }
@@ -182,12 +182,12 @@ impl FeatureSet {
         &self.columns
     }
 
-    /// What becomes of a row for which a sensor has no value.
+    /// The policy for missing values.
     pub fn missing(&self) -> MissingPolicy {
         self.missing
     }
 
-    /// The columns as they are written.
+    /// The columns, each as it is written.
     pub fn names(&self) -> Vec<String> {
         self.columns.iter().map(ToString::to_string).collect()
     }
@@ -201,7 +201,7 @@ impl Default for FeatureSet {
 }
 
 impl fmt::Display for FeatureSet {
-    /// The columns one after the other, the first of them when there are many.
+    /// The columns one after the other; only the first of them when there are many.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 12;
         for (place, column) in self.columns.iter().take(SHOWN).enumerate() {

@@ -1,29 +1,29 @@
-//! The plan of a model's rows: which windows of which sensors are read, and what is made of them.
+//! The plan of a model's rows: which windows of which sensors are read, and how the columns are computed from them.
 
 use std::sync::Arc;
 
 use super::{Aggregate, Feature, FeatureSet, MissingPolicy, Wave, When};
 use crate::interval::Cut;
 
-/// What rows can be made of.
+/// The limits within which rows can be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bounds {
     /// The lengths of intervals and windows.
     pub cut: Cut,
-    /// How many windows before the scored one are sure to be there.
+    /// How many windows before the scored one the store is sure to have.
     pub windows_back: u32,
 }
 
-/// How the rows of a sensor's model are made. Checked: whatever it says can be done, within its bounds.
+/// How the rows of a sensor's model are made. A plan is checked: its rows can be made within its bounds.
 ///
 /// A row is made for each interval in which the model's own sensor has readings. When all columns are of other sensors,
 /// it is made for each interval in which any of those has readings.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Plan {
     features: Arc<FeatureSet>,
-    /// The sensors that are read, the own one first, as `None`.
+    /// The sensors that are read; the own sensor comes first, as `None`.
     pub(super) sources: Vec<Option<Arc<str>>>,
-    /// How many of the sources, from the first on, have rows made for their intervals.
+    /// Rows are made for the intervals of this many sources, from the first on.
     pub(super) base: usize,
     /// What is computed for each column.
     pub(super) cells: Vec<Cell>,
@@ -37,7 +37,7 @@ pub(super) enum Cell {
     Hour(Wave),
 }
 
-/// Why rows cannot be made as they were described.
+/// Why rows cannot be made as described.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// They reach too far back.
@@ -48,7 +48,7 @@ pub enum PlanError {
     Reach {
         /// How many intervals back.
         reach: i64,
-        /// How many windows that is.
+        /// How many windows it needs.
         windows: u32,
         /// How many are sure to be there.
         kept: u32,
@@ -67,16 +67,16 @@ pub enum PlanError {
         windows: u32,
         /// How many intervals a window has.
         intervals: i64,
-        /// What that takes.
+        /// How many bytes it needs.
         bytes: i64,
     },
 }
 
 impl Plan {
-    /// The most memory that the rows of one window, and what they are made from, may take, in bytes, about.
+    /// About the most bytes of memory that the rows of one window, with their inputs, may take.
     pub const MAX_BYTES: i64 = 64 << 20;
 
-    /// Plans the rows of the model of a sensor that is called `own` on its device.
+    /// Plans the rows of a model whose sensor is called `own` on its device.
     ///
     /// # Errors
     /// When the columns reach back further than windows are kept, or take too much memory.
@@ -89,7 +89,8 @@ impl Plan {
                 sources.push(source);
             }
         }
-        // `None`, the own sensor, comes before every name. Without a sensor, its intervals say when there are rows.
+        // Sorting puts `None`, the own sensor, before all names. When the own sensor is not among the sources, the
+        // intervals of the other sensors decide which rows there are.
         sources.sort();
         if sources.is_empty() {
             sources.push(None);
@@ -109,7 +110,7 @@ impl Plan {
         Ok(Self { features, sources, base, cells, windows_back })
     }
 
-    /// What the columns are.
+    /// The columns.
     pub fn features(&self) -> &Arc<FeatureSet> {
         &self.features
     }

@@ -12,27 +12,27 @@ use crate::window::WindowBlock;
 /// The stored windows that the rows of one window are made from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Blocks {
-    /// Those of each source of the plan, the earliest first.
+    /// The windows of each source of the plan, the earliest first.
     of_sources: Vec<Vec<WindowBlock>>,
 }
 
 /// The rows of a window.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Rows {
-    /// A row for each of `starts`, a column for each feature. A value may be NaN if the features say so.
+    /// A row for each of `starts`, a column for each feature. A value is NaN only if the features allow it.
     pub values: Array2<f64>,
-    /// When the interval begins that each row stands for, in the order of time.
+    /// The starts of the intervals that the rows stand for, in the order of time.
     pub starts: Vec<Timestamp>,
-    /// How many intervals had readings of the sensors that rows are made for, whether or not a row could be made.
+    /// How many intervals have readings of the sensors for which rows are made, whether or not a row could be made.
     pub intervals: usize,
 }
 
 impl Blocks {
-    /// Reads what a plan needs for a window. `read` gives a sensor's window, if it held readings and is still kept;
-    /// `None` asks for the model's own sensor.
+    /// Reads the windows that a plan needs. `read` returns a sensor's window, or `None` when it held no readings or is
+    /// no longer kept; it is called with `None` for the model's own sensor.
     ///
     /// # Errors
-    /// The first of `read`.
+    /// The first error of `read`.
     pub fn read<E>(
         plan: &Plan,
         window: Window,
@@ -47,8 +47,8 @@ impl Blocks {
 }
 
 impl Plan {
-    /// Makes the rows of a window. They depend on nothing but the blocks, which [`Blocks::read`] gave for the same plan
-    /// and window.
+    /// Makes the rows of a window. They depend only on the blocks, which must come from [`Blocks::read`] for the same
+    /// plan and window.
     ///
     /// # Errors
     /// When a block is damaged.
@@ -103,8 +103,8 @@ struct RowMaker<'a> {
 }
 
 impl RowMaker<'_> {
-    /// Makes the row of the interval that begins at `start`, unless something is missing for it. `first` is that interval
-    /// of the first source, if it is known.
+    /// Makes the row of the interval that begins at `start`, unless a value is missing. `first` is that interval of the
+    /// first source, if it is known.
     fn push(&mut self, start: Timestamp, first: Option<&Interval>) {
         let before = self.values.len();
         for cell in &self.plan.cells {
@@ -131,7 +131,7 @@ impl RowMaker<'_> {
         }
     }
 
-    /// A source's interval that begins at `start`, or what stands in for it.
+    /// A source's interval that begins at `start`, or an earlier one that replaces it.
     fn find(&self, source: usize, start: Timestamp) -> Option<&Interval> {
         let intervals = self.sources.get(source)?;
         let at_or_before = intervals.partition_point(|interval| interval.start <= start).checked_sub(1)?;
@@ -143,7 +143,7 @@ impl RowMaker<'_> {
     }
 }
 
-/// The hand of a clock that goes round once a day, in UTC.
+/// The sine or cosine of the hour of the day, in UTC, as an angle.
 fn hour(time: Timestamp, wave: Wave) -> f64 {
     use chrono::Timelike;
     let utc = time.utc();

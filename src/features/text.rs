@@ -1,8 +1,8 @@
 //! How features are written: `mean`, `temperature.std`, `mean lag 1`, `temperature.mean diff 60`, `hour sin`.
 //!
-//! The same text everywhere: in the configuration, as the column names of a model, in what the commands print, in
-//! explanations. It is read from its end, where nothing but our own words can stand: so a sensor's name needs no
-//! quotes, whatever it holds. Each feature is written in one way only.
+//! The same text is used everywhere: in the configuration, as the column names of a model, in what the commands print,
+//! in explanations. It is read from its end, where only words of this module can be: so a sensor's name needs no
+//! quotes, whatever it holds. Each feature is written in exactly one way.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use super::{Aggregate, Back, ColumnCount, Feature, FeatureSet, MissingPolicy, Wa
 use crate::sensor::{SensorName, SensorNameError};
 use crate::suggest::nearest;
 
-/// What may stand for a feature, for whoever has to mend one.
+/// The accepted features, for error messages.
 pub const ACCEPTED: &str = "mean, min, max, std, first, last or count, of another sensor of the device as in \
      \"temperature.mean\", each also some intervals back as in \"mean lag 1\" or \"mean diff 1\"; and \"hour sin\", \"hour cos\"";
 
-/// What may stand for what becomes of rows without a value.
+/// The accepted policies for missing values, for error messages.
 pub const ACCEPTED_MISSING: &str =
     "\"skip\", \"nan\", or \"last N\" with the number of intervals that a value lasts, such as \"last 5\"";
 
@@ -36,15 +36,15 @@ pub enum FeatureError {
     /// It is longer than any feature.
     #[error("a feature of {0} bytes is longer than any; accepted: {ACCEPTED}")]
     TooLong(usize),
-    /// It ends in no word of ours.
+    /// The text does not end in an aggregate or another word of this module.
     #[error("{text:?} is no feature; {}accepted: {ACCEPTED}", Meant(.meant))]
     Unknown {
         /// The text.
         text: String,
-        /// What may have been meant.
+        /// The feature that was probably meant.
         meant: Option<String>,
     },
-    /// A number of intervals that is none, or too large.
+    /// The number of intervals is not a number from 1 on, or is too large.
     #[error("{text:?} looks {found} intervals back; 1 to {max} are accepted, without leading zeros", max = Back::MAX)]
     Back {
         /// The text.
@@ -52,7 +52,7 @@ pub enum FeatureError {
         /// The number.
         found: String,
     },
-    /// What stands before the dot cannot be a sensor.
+    /// The text before the dot cannot be a sensor's name.
     #[error("{text:?} names no sensor: {problem}")]
     Sensor {
         /// The text.
@@ -65,7 +65,7 @@ pub enum FeatureError {
     Count(#[from] ColumnCount),
 }
 
-/// Why a text does not say what becomes of rows without a value.
+/// The text is not a policy for missing values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} does not say what becomes of a row for which a sensor has no value; accepted: {ACCEPTED_MISSING}")]
 pub struct MissingError(String);
@@ -85,7 +85,7 @@ impl Feature {
     /// Reads a feature. [`Display`](fmt::Display) writes it back, letter for letter.
     ///
     /// # Errors
-    /// When the text is no feature. The error says what is accepted, and what may have been meant.
+    /// When the text is no feature. The error says what is accepted, and what was probably meant.
     pub fn parse(text: &str) -> Result<Self, FeatureError> {
         if text.len() > Self::MAX_BYTES {
             return Err(FeatureError::TooLong(text.len()));
@@ -131,7 +131,7 @@ impl FeatureSet {
     /// Reads the columns of a row, each written as a [`Feature`] is.
     ///
     /// # Errors
-    /// When one of them is none, or there are none or too many.
+    /// When one of them is not a feature, or there are no columns or too many.
     pub fn parse<T: AsRef<str>>(columns: &[T], missing: MissingPolicy) -> Result<Self, FeatureError> {
         // Counted first: a list may be very long.
         if columns.len() > Self::MAX_COLUMNS {
@@ -167,7 +167,7 @@ impl fmt::Display for MissingPolicy {
     }
 }
 
-/// How a value of an earlier interval counts, and the digits that say which.
+/// How a value of an earlier interval counts, and the digits that say which interval.
 type Earlier<'a> = (fn(Back) -> When, &'a str);
 
 /// Takes ` lag N` or ` diff N` off the end.
@@ -186,13 +186,13 @@ fn split_when(text: &str) -> (&str, Option<Earlier<'_>>) {
     split().unwrap_or((text, None))
 }
 
-/// A number as it is written back: with digits alone, and none too many.
+/// Reads a number that would be written back in the same way: only digits, and no leading zeros.
 fn parse_back(digits: &str) -> Option<Back> {
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
     digits.parse().ok().filter(|_| plain).and_then(Back::new)
 }
 
-/// What may have been meant: a word that is nearly one of ours, or one joined to a sensor by something else than a dot.
+/// What was probably meant: a word close to one of ours, or one that is joined to a sensor by another mark than a dot.
 fn meant(text: &str) -> Option<String> {
     let (value, _) = split_when(text);
     let behind = &text[value.len()..];
@@ -308,7 +308,7 @@ mod tests {
     fn any_feature() -> impl Strategy<Value = Feature> {
         let back = (1..=32_768_u16).prop_map(|intervals| Back::new(intervals).unwrap());
         let when = prop_oneof![Just(When::Now), back.clone().prop_map(When::Lag), back.prop_map(When::Diff)];
-        // Names full of what our own words are made of.
+        // Names made of the words and marks that features are made of.
         let name = prop_oneof!["[^+#\\p{C}]{1,20}", "(mean|lag|diff|hour|sin|[ .12\"',/]){1,8}"];
         let aggregate = prop::sample::select(AGGREGATES.map(|(_, aggregate)| aggregate).to_vec());
         let of_sensor = (prop::option::of(name), aggregate, when)

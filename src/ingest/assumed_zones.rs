@@ -1,4 +1,4 @@
-//! Which readings of a batch have a time that names no zone, and the zone that was taken for them.
+//! Which readings of a batch have a time that names no zone, and which zone was assumed for each.
 
 use crate::ingest::zone::Zone;
 
@@ -6,7 +6,7 @@ use crate::ingest::zone::Zone;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssumedZones(Vec<Run>);
 
-/// Readings one behind another.
+/// Neighbouring readings with one zone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Run {
     first: usize,
@@ -15,7 +15,7 @@ struct Run {
 }
 
 impl AssumedZones {
-    /// Notes the zone of the reading at a place behind all those that were noted.
+    /// Notes the zone of the reading at `place`, which must be behind all places noted so far.
     pub(crate) fn push(&mut self, place: usize, zone: Zone) {
         match self.0.last_mut() {
             Some(run) if run.end == place && run.zone == zone => run.end += 1,
@@ -31,13 +31,13 @@ impl AssumedZones {
         });
     }
 
-    /// The zone that was assumed for the reading at a place.
+    /// The zone that was assumed for the reading at `place`; `None` when its time names a zone.
     pub fn of(&self, place: usize) -> Option<Zone> {
         let run = self.0.partition_point(|run| run.end <= place);
         self.0.get(run).filter(|run| run.first <= place).map(|run| run.zone)
     }
 
-    /// About how much memory it holds, in bytes.
+    /// About how many bytes of memory it takes.
     pub(super) fn size_bytes(&self) -> usize {
         self.0.len() * size_of::<Run>()
     }

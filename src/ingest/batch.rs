@@ -1,4 +1,4 @@
-//! What a source hands over to be made durable.
+//! The batch: what a source hands over to be made durable.
 
 use std::ops::Range;
 
@@ -12,29 +12,29 @@ use crate::reading::{Reading, RejectReason, Rejects};
 pub struct Batch {
     /// The readings, in the order in which they came.
     pub readings: Vec<Reading>,
-    /// Which of them have no time of their own, and bear that of their arrival.
+    /// Which readings have no time of their own, and bear the time of their arrival.
     pub arrivals: ArrivalRuns,
-    /// The zones of those whose times name none.
+    /// The zones that were assumed for readings whose times name none.
     pub zones: AssumedZones,
-    /// What was not accepted.
+    /// The inputs that were not accepted.
     pub rejects: Rejects,
     /// What is too far ahead of the system's clock, in the order in which it came: whether it is refused is up to whether
     /// that clock is right.
     pub ahead: Vec<AheadReading>,
-    /// Members that are no numbers, besides the readings.
+    /// Members of payloads that are not numbers, beside the readings.
     pub members_passed_over: PassedOver,
-    /// Messages that a broker kept from earlier, and that their routes pass over.
+    /// Messages that a broker kept from earlier, and that their routes skip.
     pub messages_passed_over: u64,
 }
 
-/// A reading that is right in all but that it is too far ahead of the system's clock.
+/// A reading that is accepted except that it is too far ahead of the system's clock.
 #[derive(Debug, PartialEq)]
 pub struct AheadReading {
     /// How many of the batch's readings came before it.
     pub behind: usize,
     /// The reading.
     pub reading: Reading,
-    /// Why it is refused if the clock is right.
+    /// The reason for which it is refused if the clock is right.
     pub reason: RejectReason,
     /// What may be wrong instead of its time.
     pub suspect: AheadSuspect,
@@ -50,7 +50,7 @@ pub enum AheadSuspect {
 }
 
 impl Batch {
-    /// About how much memory a reject takes that is kept with its text.
+    /// About how many bytes of memory a reject takes that is kept with its text.
     pub const REJECT_BYTES: usize = 512;
 
     /// Adds a reading that bears its own time.
@@ -58,7 +58,7 @@ impl Batch {
         self.readings.push(reading);
     }
 
-    /// Adds a reading that bears its own time, which was taken as one of `zone` as it names none.
+    /// Adds a reading that bears its own time. The time names no zone, and `zone` was assumed for it.
     pub fn push_in_zone(&mut self, reading: Reading, zone: Zone) {
         self.zones.push(self.readings.len(), zone);
         self.readings.push(reading);
@@ -82,12 +82,12 @@ impl Batch {
         self.zones.truncate(length);
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
         self.readings.is_empty() && self.rejects.is_empty() && self.ahead.is_empty()
     }
 
-    /// About how much memory it holds, in bytes.
+    /// About how many bytes of memory it takes.
     pub fn size_bytes(&self) -> usize {
         let told = self.rejects.kept().len() * Self::REJECT_BYTES + self.members_passed_over.size_bytes();
         self.readings.len() * size_of::<Reading>()
@@ -98,13 +98,13 @@ impl Batch {
     }
 }
 
-/// The places of a batch's readings that bear the time of their arrival. A batch mostly has such readings only, or none,
-/// so they are kept as runs of neighbours.
+/// The places of a batch's readings that bear the time of their arrival. They are kept as runs of neighbours, because
+/// most batches hold only such readings, or none.
 #[derive(Debug, Default, PartialEq)]
 pub struct ArrivalRuns(Vec<Range<usize>>);
 
 impl ArrivalRuns {
-    /// Adds a place that is behind all others.
+    /// Adds a place, which must be behind all others.
     fn push(&mut self, place: usize) {
         match self.0.last_mut() {
             Some(run) if run.end == place => run.end += 1,
@@ -124,7 +124,7 @@ impl ArrivalRuns {
         }
     }
 
-    /// Tells of places whether they are among these. It must be asked in their order.
+    /// Returns a function that tells whether a place is among these. It must be asked for places in ascending order.
     pub fn in_order(&self) -> impl FnMut(usize) -> bool {
         let mut runs = self.0.iter();
         let mut run = runs.next();

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// What parts a number's fraction.
+/// The character between a number's whole part and its fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decimal {
     /// `84.53`
@@ -29,9 +29,9 @@ impl FromStr for Decimal {
 }
 
 impl Decimal {
-    /// Reads a number with this mark, or without a fraction. It may be NaN or infinite, in words.
+    /// Reads a number with this mark, or without a fraction. NaN and infinity in words are read too.
     ///
-    /// `None` when it is no number, or has the other mark.
+    /// `None` when the text is not a number, or has the other mark.
     pub(in crate::ingest) fn read(self, text: &str) -> Option<f64> {
         match self {
             Self::Point => text.parse().ok(),

@@ -1,8 +1,8 @@
 //! The decoder: from a message to readings or rejects.
 //!
-//! Nothing is dropped in silence: every message yields readings, rejects or both, except a retained one that its route
-//! passes over, which is counted. One that cannot be read as a whole yields exactly one reject; else each bad reading
-//! yields one.
+//! Nothing is dropped in silence: every message yields readings, rejects or both. The one exception is a retained
+//! message that its route skips: it is counted. A message that cannot be read as a whole yields exactly one reject; in
+//! any other message each bad reading yields one.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,15 +26,15 @@ pub struct Message<'a> {
     pub topic: &'a str,
     /// Its payload.
     pub payload: &'a [u8],
-    /// Whether a broker kept it from earlier. The flag of a message that comes straight from its publisher says nothing of
-    /// its age: it asks a broker to keep the message for others.
+    /// Whether a broker kept the message from earlier. In a message that comes straight from its publisher the retain
+    /// flag says nothing of its age: it asks a broker to keep the message for others.
     pub retained: bool,
 }
 
 /// Decodes the messages of one connection.
 ///
-/// It remembers what the topics of accepted readings stand for, within [`Self::MAX_MEMORY_BYTES`] and what it shares with
-/// others, so that a topic that comes again costs one look-up.
+/// It remembers the sensors of topics with accepted readings, so that a topic that comes again costs one look-up. The
+/// memory is bounded by [`Self::MAX_MEMORY_BYTES`] and by what all decoders share.
 #[derive(Debug)]
 pub struct Decoder {
     routes: Arc<[RouteSettings]>,
@@ -45,7 +45,7 @@ pub struct Decoder {
     memory: TopicShare,
 }
 
-/// What a reading must pass, and where it gets its number.
+/// What decides whether a reading is accepted, and gives its sensor a number.
 #[derive(Debug)]
 struct Admission {
     filters: Filters,
@@ -53,7 +53,7 @@ struct Admission {
     directory: Arc<SensorDirectory>,
 }
 
-/// What a topic stands for.
+/// A topic that is remembered, with its route and its sensors.
 #[derive(Debug)]
 struct Topic {
     /// Its route's place.
@@ -62,7 +62,7 @@ struct Topic {
     told: KindsTold,
 }
 
-/// Who measured what comes under a topic.
+/// The sensor or device of a topic.
 #[derive(Debug)]
 enum Source {
     /// One sensor.
@@ -75,15 +75,16 @@ enum Source {
 struct Sensor {
     name: SensorName,
     filter: Filter,
-    /// Its number, once a reading of it was accepted.
+    /// The sensor's number, once a reading of it was accepted.
     id: Option<SensorId>,
 }
 
 impl Decoder {
-    /// About how much a decoder remembers at most. When it is full it forgets all, and learns again what is in use.
+    /// About how many bytes a decoder remembers at most. When this is full it forgets all topics, and learns again
+    /// those in use.
     pub const MAX_MEMORY_BYTES: usize = 4 << 20;
 
-    /// A decoder; every connection has its own. It shares `memory` with others.
+    /// A decoder; every connection has its own. All share `memory`.
     pub fn new(
         routes: Arc<[RouteSettings]>,
         filters: Arc<[FilterSettings]>,
@@ -132,7 +133,8 @@ impl Decoder {
     }
 }
 
-/// What a remembered name takes besides its own bytes and the table's entry: the sensor's two parts, and slack.
+/// The bytes that a remembered name takes beside its text and its entry in the table: the sensor's two parts, and
+/// slack.
 const ALLOCATION_BYTES: usize = 160;
 
 impl Topic {
@@ -149,7 +151,7 @@ impl Topic {
         Ok(Self { route, source, told: KindsTold::default() })
     }
 
-    /// Adds what a payload holds to the batch: all of it, or nothing when it fails as a whole.
+    /// Adds what a payload holds to the batch; adds nothing when the payload fails as a whole.
     #[expect(clippy::too_many_arguments, reason = "the parts of a decoder, borrowed apart")]
     fn read<'t>(
         &mut self,
@@ -162,7 +164,7 @@ impl Topic {
         memory_bytes: &mut usize,
     ) -> Result<(), Fault<'t>> {
         let (first, first_ahead) = (batch.readings.len(), batch.ahead.len());
-        // Made only when there is something for them: most messages have neither.
+        // Both are made only when they are needed: most messages need neither.
         let (mut rejects, mut passed_over) = (None, None);
         let kept_before = batch.rejects.kept_so_far();
         let mut told = self.told;
@@ -199,7 +201,7 @@ impl Topic {
         read
     }
 
-    /// Whether a reading of it was accepted: only then it is worth its memory.
+    /// Whether a reading of this sensor was accepted: only such sensors are worth remembering.
     fn is_known(&self) -> bool {
         match &self.source {
             Source::Sensor(sensor) => sensor.id.is_some(),
@@ -219,7 +221,7 @@ impl Sensor {
 type Refused = (Option<String>, RejectReason);
 
 impl Admission {
-    /// Adds a reading to the batch if it passes. Its sensor gets a number only then.
+    /// Adds a reading to the batch if it is accepted. Only then its sensor gets a number.
     fn admit(
         &self,
         source: &mut Source,
@@ -231,7 +233,8 @@ impl Admission {
         match (source, &found.sensor) {
             (Source::Sensor(sensor), _) => self.pass(sensor, found, received, batch),
             (Source::Device { device, sensors }, name) => {
-                // A route is one of the two, so that a device's reading has a name; an empty one is refused below.
+                // Either the topic or the payload names the sensor, so a payload of a device's topic does. An empty
+                // name is refused below.
                 let name = name.as_ref().map_or("", Cow::as_ref);
                 if let Some(sensor) = sensors.get_mut(name) {
                     return self.pass(sensor, found, received, batch);
@@ -293,7 +296,7 @@ fn name_refused(error: &SensorNameError) -> RejectReason {
     RejectReason::Name(error.to_string())
 }
 
-/// The rejects of a message, which go behind those that were there before.
+/// The rejects of a message; `kept_before` rejects are kept already in the batch to which they will be added.
 fn of_message(rejects: &mut Option<Rejects>, kept_before: usize) -> &mut Rejects {
     rejects.get_or_insert_with(|| Rejects::of_message(kept_before))
 }
@@ -302,7 +305,8 @@ fn refuse(rejects: &mut Rejects, message: Message<'_>, received: Timestamp, orig
     rejects.push(reason.kind(), || Reject::of_payload(received, origin, message.payload, reason));
 }
 
-/// As [`refuse`], but words the reason only when it is kept: bad payloads come in floods.
+/// Like [`refuse`], but makes the words of the reason only when the reject is kept, because bad payloads come in
+/// floods.
 fn refuse_payload(rejects: &mut Rejects, message: Message<'_>, received: Timestamp, words: impl FnOnce() -> String) {
     let kind = RejectReason::Payload(String::new()).kind();
     rejects.push(kind, || Reject::of_payload(received, message.topic, message.payload, RejectReason::Payload(words())));

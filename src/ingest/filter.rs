@@ -7,16 +7,16 @@ use crate::sensor::SensorName;
 use crate::sensor_pattern::SensorPattern;
 use crate::time::{Span, Timestamp};
 
-/// One `[[filter]]`: what is accepted of the sensors whose `device/sensor` fits a pattern.
+/// One `[[filter]]`: what is accepted of the sensors whose `device/sensor` matches a pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilterSettings {
     /// The sensors.
     pub sensors: SensorPattern,
-    /// What is accepted of them.
+    /// The filter for these sensors.
     pub filter: Filter,
 }
 
-/// What is accepted of a sensor.
+/// Which values of a sensor are accepted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Filter {
     min: f64,
@@ -27,7 +27,7 @@ pub struct Filter {
 /// Why a filter was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FilterError {
-    /// A range that holds nothing.
+    /// The range holds no value.
     #[error("the range from {min} to {max} accepts nothing; the lowest value must not be above the highest")]
     Range {
         /// The lowest value.
@@ -35,7 +35,7 @@ pub enum FilterError {
         /// The highest value.
         max: f64,
     },
-    /// A deadband that is no distance.
+    /// The deadband is not a distance.
     #[error("a deadband of {0} is no distance; a number from 0 on is accepted")]
     Deadband(f64),
 }
@@ -47,7 +47,7 @@ impl Filter {
     /// A filter that accepts values from `min` to `max`, both included.
     ///
     /// # Errors
-    /// When it could accept nothing.
+    /// When the filter could accept no value.
     pub fn new(min: f64, max: f64, deadband: Option<f64>) -> Result<Self, FilterError> {
         if min.is_nan() || max.is_nan() || min > max {
             return Err(FilterError::Range { min, max });
@@ -68,7 +68,8 @@ impl Filter {
         self.max
     }
 
-    /// A value that differs from the last kept one by less than this is passed over, by whoever knows the last one.
+    /// The distance from the last kept value below which a value is suppressed. The pipeline does so, because it knows
+    /// that value.
     pub fn deadband(&self) -> Option<f64> {
         self.deadband
     }
@@ -85,7 +86,7 @@ impl Filter {
     }
 }
 
-/// All filters. The first whose pattern fits a sensor decides; without one, every finite value is accepted.
+/// All filters. The first whose pattern matches a sensor decides; without one, every finite value is accepted.
 #[derive(Clone, Debug)]
 pub struct Filters(Arc<[FilterSettings]>);
 
@@ -95,7 +96,7 @@ impl Filters {
         Self(settings)
     }
 
-    /// What is accepted of a sensor.
+    /// The filter of a sensor.
     pub fn of(&self, name: &SensorName) -> Filter {
         if self.0.is_empty() {
             return Filter::ALL;
@@ -105,7 +106,7 @@ impl Filters {
     }
 }
 
-/// The times that are believed.
+/// The times that are plausible for a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlausibleTimes {
     /// The earliest.
@@ -116,12 +117,12 @@ pub struct PlausibleTimes {
     pub max_ahead: Option<Span>,
 }
 
-/// What a reading's time is worth.
+/// The result of checking a reading's time.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum TimeCheck {
     /// It is believed.
     Plausible,
-    /// It is too far ahead of the system's clock. It is refused for this reason if that is right.
+    /// The time is too far ahead of the system's clock. If that clock is right, the reading is refused for this reason.
     Ahead(RejectReason),
     /// It is refused, whatever the clock says.
     Refused(RejectReason),

@@ -1,4 +1,4 @@
-//! From a message to readings or rejects: packets, topics, payloads, filters. Knows no sockets, actors or store.
+//! From a message to readings or rejects: packets, topics, payloads, filters. Knows no sockets, no actors and no store.
 
 pub mod assumed_zones;
 pub mod batch;

@@ -1,9 +1,9 @@
-//! Members of payloads that are no numbers, where a route takes all numbers of an object: passed over, and counted by
-//! kind. Each shape, a topic with a kind, is told of once.
+//! Members of payloads that are not numbers, where a route takes all numbers of an object. They are skipped and counted
+//! by kind; each shape (a topic with a kind) is logged once.
 
 use std::collections::HashSet;
 
-/// What a member is that is no number.
+/// The kind of a member that is not a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MemberKind {
     /// Text.
@@ -12,7 +12,7 @@ pub enum MemberKind {
     Boolean,
     /// `null`.
     Null,
-    /// An object, whose members are not looked at.
+    /// An object; its own members are not read.
     Object,
     /// An array.
     Array,
@@ -33,7 +33,7 @@ impl MemberKind {
     }
 }
 
-/// The members of a topic's payloads that somebody was told of.
+/// Which kinds of a topic's members were handed on to be logged.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct KindsTold(u8);
 
@@ -54,11 +54,11 @@ pub struct Shape {
     pub topic: String,
     /// The member's name.
     pub member: String,
-    /// What it is.
+    /// The kind of the member.
     pub kind: MemberKind,
 }
 
-/// The members that a batch's messages have besides their numbers.
+/// The members of a batch's messages that are not numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PassedOver {
     counts: [u64; MemberKind::ALL.len()],
@@ -66,10 +66,10 @@ pub struct PassedOver {
 }
 
 impl PassedOver {
-    /// The most shapes that a batch carries. What finds no room is told of when it comes again.
+    /// The most shapes that a batch carries. A further shape is carried when it comes again.
     const MAX_SHAPES: usize = 32;
 
-    /// Counts a member, and takes its shape down unless it was told of.
+    /// Counts a member, and adds its shape unless that was handed on before.
     pub(super) fn add(&mut self, topic: &str, member: &str, kind: MemberKind, told: &mut KindsTold) {
         self.counts[kind as usize] += 1;
         if !told.has(kind) && self.shapes.len() < Self::MAX_SHAPES {
@@ -78,7 +78,7 @@ impl PassedOver {
         }
     }
 
-    /// Takes over what `other` has.
+    /// Adds what `other` holds.
     pub(super) fn append(&mut self, other: Self) {
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
             *count += more;
@@ -87,7 +87,7 @@ impl PassedOver {
         self.shapes.extend(other.shapes.into_iter().take(room));
     }
 
-    /// About how much memory it holds, in bytes.
+    /// About how many bytes of memory it takes.
     pub(super) fn size_bytes(&self) -> usize {
         self.shapes.len() * 512
     }
@@ -98,7 +98,7 @@ impl PassedOver {
         counts.filter(|(_, count)| *count > 0).map(|(kind, count)| (kind.word(), count))
     }
 
-    /// The shapes that may be new.
+    /// Shapes that may be new.
     pub fn shapes(&self) -> &[Shape] {
         &self.shapes
     }
@@ -109,23 +109,23 @@ fn beginning(text: &str) -> String {
     text.chars().take(200).collect()
 }
 
-/// The shapes that were told of, over all connections.
+/// The shapes that were logged, over all connections.
 #[derive(Debug, Default)]
 pub struct ShapesTold(HashSet<(String, MemberKind)>);
 
-/// What to say of a shape.
+/// Whether a shape has to be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShapeNews {
     /// It is new.
     New,
-    /// It is new, and the last that is remembered: from here on shapes are counted only.
+    /// The shape is new, and the last that is remembered: further shapes are only counted.
     Last,
     /// Nothing.
     Nothing,
 }
 
 impl ShapesTold {
-    /// The most shapes that are told of until the next start.
+    /// The most shapes that are logged until the next start.
     pub const MAX: usize = 1_000;
 
     /// Whether to tell of a shape.

@@ -8,7 +8,8 @@ use crate::ingest::written_time::Pattern;
 use crate::ingest::zone::Zone;
 use crate::sensor_pattern::NameShape;
 
-/// One `[[mqtt.route]]`: the messages that it takes and how it reads them. Every reading that it finds has a name.
+/// One `[[mqtt.route]]`: which messages it takes, and how it reads them. It names the sensor of every reading that it
+/// finds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RouteSettings {
     topic: TopicTemplate,
@@ -31,7 +32,7 @@ impl RouteSettings {
     /// A route.
     ///
     /// # Errors
-    /// When not exactly one of topic and payload names the sensor.
+    /// When topic and payload both name the sensor, or neither does.
     pub fn new(topic: TopicTemplate, payload: PayloadFormat, retained: Retained) -> Result<Self, RouteError> {
         let payload_names = match &payload {
             PayloadFormat::Plain(_) => false,
@@ -44,7 +45,7 @@ impl RouteSettings {
         }
     }
 
-    /// The topics that it takes, and where they name the device and the sensor.
+    /// The topics that the route takes, and which of their levels name device and sensor.
     pub fn topic(&self) -> &TopicTemplate {
         &self.topic
     }
@@ -64,7 +65,7 @@ impl RouteSettings {
         &self.payload
     }
 
-    /// What becomes of retained messages.
+    /// What happens to retained messages.
     pub fn retained(&self) -> Retained {
         self.retained
     }
@@ -74,7 +75,7 @@ impl RouteSettings {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "there is one a route, and every message would follow the pointer")]
 pub enum PayloadFormat {
-    /// The payload is one number in text. Its time is when it came in.
+    /// The payload is one number as text. The reading's time is its arrival.
     Plain(NumberFormat),
     /// JSON.
     Json(JsonLayout),
@@ -83,9 +84,9 @@ pub enum PayloadFormat {
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NumberFormat {
-    /// Whether they may stand in quotes.
+    /// Whether numbers may be in quotes.
     pub quotes: Quotes,
-    /// What parts their fraction. Numbers of JSON outside quotes always have a point.
+    /// The decimal mark of numbers in quotes. JSON numbers outside of quotes always have a point.
     pub decimal: Decimal,
 }
 
@@ -98,9 +99,9 @@ impl Default for NumberFormat {
 /// Whether a number may stand in quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quotes {
-    /// What stands in quotes is text.
+    /// A value in quotes is text.
     Refused,
-    /// What stands in quotes and reads as a number is one.
+    /// A value in quotes that reads as a number is a number.
     Accepted,
 }
 
@@ -113,7 +114,7 @@ pub struct JsonLayout {
     pub(crate) sensor: Option<JsonPointer>,
     pub(crate) time: Option<TimeAt>,
     pub(crate) numbers: NumberFormat,
-    /// The pointers below `at`, all in one.
+    /// All pointers below `at` as one tree.
     pub(super) tree: Tree,
 }
 
@@ -123,7 +124,7 @@ pub enum LayoutError {
     /// Columns without times.
     #[error("columns need a pointer to the column of times")]
     ColumnsWithoutTime,
-    /// Columns have one column of values.
+    /// Columns with `values`: there is only one column of values.
     #[error("columns need a pointer to the one column of values, not to all numbers")]
     ColumnsOfAll,
     /// The numbers' keys name the sensors already.
@@ -132,11 +133,11 @@ pub enum LayoutError {
     /// One thing inside another.
     #[error("the {outer} at {outer_at} holds the {inner} at {inner_at}; they must lie apart")]
     Overlap {
-        /// What lies outside.
+        /// The pointer outside.
         outer: &'static str,
         /// Where.
         outer_at: String,
-        /// What lies inside it.
+        /// The pointer inside it.
         inner: &'static str,
         /// Where.
         inner_at: String,
@@ -144,9 +145,9 @@ pub enum LayoutError {
 }
 
 impl JsonLayout {
-    /// A layout: `at` points to the readings, `each` tells how there are several, and the other pointers go on from
-    /// the reading, or from `at` for columns. Without `sensor` the topic or the keys name it; without `time` a
-    /// reading's time is when it came in.
+    /// A layout. `at` points to the readings, `each` tells how several of them are arranged, and the other pointers go
+    /// on from each reading; for columns they go on from `at`. Without `sensor`, the topic or the keys name the sensor;
+    /// without `time`, a reading's time is its arrival.
     ///
     /// # Errors
     /// When the parts do not go together.
@@ -201,11 +202,11 @@ impl JsonLayout {
 /// How a payload holds several readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Each {
-    /// It holds one.
+    /// There is one reading.
     Object,
     /// An array, an element a reading.
     Array,
-    /// Columns: an object of arrays of equal length, one of times and one of values. The sensor is an array too, or
+    /// Columns: an object of arrays of equal length, one of times and one of values. The sensor is a third array, or
     /// one name for all.
     Columns,
 }
@@ -213,14 +214,14 @@ pub enum Each {
 /// Where the value is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ValueAt {
-    /// At this pointer.
+    /// The value at this pointer.
     Pointer(JsonPointer),
-    /// Every member of the object at this pointer that is a number is the value of a sensor, named by its key. Other
-    /// members are passed over, and counted; the reading's time, if it stands among them, is not counted.
+    /// Every number among the members of the object at this pointer is the value of a sensor, which its key names.
+    /// Other members are skipped and counted; but the reading's time, if it is among them, is not counted.
     All(JsonPointer),
 }
 
-/// Where the time is, and how it is written.
+/// Where the time is, how it is written, and its zone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeAt {
     /// The pointer to it.
@@ -232,7 +233,7 @@ pub struct TimeAt {
 }
 
 impl TimeAt {
-    /// A time in the usual form, and of UTC if it names no zone.
+    /// A time in the usual form, which is taken as UTC if it names no zone.
     pub fn usual(pointer: JsonPointer, unit: TimeUnit) -> Self {
         Self { pointer, form: TimeForm::Usual(unit), zone: Zone::default() }
     }
@@ -241,17 +242,17 @@ impl TimeAt {
 /// How a time is written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TimeForm {
-    /// As a number, in quotes or without, which counts this; or as text in the forms of ISO 8601 and RFC 3339.
+    /// As a number in this unit, in quotes or not; or as text in the forms of ISO 8601 and RFC 3339.
     Usual(TimeUnit),
     /// By a pattern.
     Pattern(Pattern),
 }
 
-/// What a time written as a number counts since the epoch.
+/// The unit of a time that is a number since the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeUnit {
-    /// Told by its size: below 1e11 seconds, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds. So
-    /// every time from 1973 to the end of what a timestamp reaches is told right, and earlier ones need their unit.
+    /// The size tells: below 1e11 seconds, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds. This is
+    /// right for every time from 1973 to the last that a timestamp reaches; earlier times need their unit.
     Auto,
     /// Seconds, with or without a fraction.
     Seconds,
@@ -263,12 +264,12 @@ pub enum TimeUnit {
     Nanoseconds,
 }
 
-/// What becomes of a retained message: it was sent some time ago, to whoever subscribes later.
+/// What happens to a retained message: one that a broker kept from earlier for clients that subscribe later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retained {
     /// It is passed over.
     Skip,
-    /// It is read as any other.
+    /// It is read like any other message.
     Accept,
 }
 

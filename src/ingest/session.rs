@@ -1,4 +1,4 @@
-//! MQTT sessions, as far as a publisher's endpoint has any: which clients have one, and until when.
+//! MQTT sessions as an endpoint for publishers needs them: which clients have one, and until when.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,29 +9,30 @@ use crate::time::{Span, Timestamp};
 /// Whether an MQTT session outlives its connection: the clean session flag of CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionLifetime {
-    /// It ends with the connection, and any earlier one is forgotten.
+    /// The session ends with the connection, and any earlier one is forgotten.
     Connection,
-    /// It stays until it is asked to end. What was unacknowledged is sent again when the client returns.
+    /// The session stays until its client asks to end it. The client sends unacknowledged messages again when it
+    /// returns.
     Persistent,
 }
 
 /// Whether an earlier session is taken up: the session present flag of CONNACK.
 ///
-/// Clients drop what they have not got acknowledged when this says no, so it must survive a crash.
+/// Clients drop unacknowledged messages when there is no earlier session, so sessions must survive a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionPresent {
     /// It is.
     Yes,
-    /// There is none.
+    /// There is no earlier session.
     No,
 }
 
-/// When something happened, by both clocks: the wall's is what outlives the process, the other counts right.
+/// A moment, by two clocks: the wall clock's time outlives the process, and the other clock is never set.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionMoment {
     /// By the wall clock.
     pub wall: Timestamp,
-    /// By a clock that only counts.
+    /// By the clock that only counts.
     pub steady: Instant,
 }
 
@@ -42,10 +43,10 @@ impl SessionMoment {
     }
 }
 
-/// What is to be written down of a session.
+/// A change of sessions that has to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionChange {
-    /// It is there, and was used at this time.
+    /// The session exists, and was used at this time.
     Used(Arc<str>, Timestamp),
     /// It is gone.
     Gone(Arc<str>),
@@ -57,13 +58,13 @@ pub struct SessionSettings {
     /// The most that are remembered; at least 1. A new one takes the place of the one that was not used for longest, but
     /// never of one whose client is connected: when all are, the new one is not remembered.
     pub max: usize,
-    /// For how long one is remembered that is not used.
+    /// How long an unused session is remembered.
     pub expiry: Span,
 }
 
 impl SessionSettings {
-    /// The time that may pass before a use is written down anew. A session that is in use does not expire if it is noted
-    /// so often, and a device that connects all the time costs the disk nothing.
+    /// How much time passes before a use is stored again. It is short enough that a session in use does not expire, and
+    /// long enough that a device that connects all the time costs the disk nothing.
     pub fn granularity(&self) -> Span {
         Span::from(self.expiry.to_std() / 8)
     }
@@ -88,16 +89,16 @@ enum ClientPresence {
 #[derive(Clone, Copy, Debug)]
 struct LastUse {
     wall: Timestamp,
-    /// Set when it was in this process. A wall clock that is set right must not make a session old at once.
+    /// `Some` when the use was in this process: setting the wall clock right must not make a session old at once.
     steady: Option<Instant>,
-    /// The last use that is written down.
+    /// The last use that is stored.
     noted: Timestamp,
     client: ClientPresence,
 }
 
 impl Sessions {
-    /// The sessions that an earlier process wrote down, each with its last use. A version that did not know it wrote none:
-    /// such a session counts as used at `now`.
+    /// The sessions that an earlier process stored, each with its last use. `None` when an earlier version stored no
+    /// time: such a session counts as used at `now`.
     pub fn new(
         settings: SessionSettings,
         stored: impl IntoIterator<Item = (String, Option<Timestamp>)>,
@@ -164,7 +165,7 @@ impl Sessions {
         }
     }
 
-    /// Forgets the sessions that were not used for too long.
+    /// Forgets the sessions that were unused for too long.
     fn expire(&mut self, now: SessionMoment, changes: &mut Vec<SessionChange>) {
         while let Some((_, client)) = self.idle.first()
             && let Some(last) = self.clients.get(client)
@@ -186,7 +187,7 @@ impl Sessions {
             Some((client, last)) => (Arc::clone(client), Some(*last)),
             None => (client.into(), None),
         };
-        // A wall clock that is behind does not make the use an earlier one.
+        // A wall clock that is behind does not make the use earlier than the last.
         let wall = last.map_or(now.wall, |last| last.wall.max(now.wall));
         let noted = last.map(|last| last.noted).filter(|noted| wall.since(*noted) < self.settings.granularity());
         self.remove(&client);

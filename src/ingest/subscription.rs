@@ -1,11 +1,11 @@
-//! The subscriptions that routes take: as few as bring all their topics.
+//! The subscriptions that routes need: the fewest that bring all their topics.
 //!
-//! A broker may deliver a message once for each subscription that takes its topic (MQTT 3.1.1, section 3.3.5), and a
-//! reading without a time of its own then counts as often. So no subscription is made that another one covers.
+//! A broker may deliver a message once for each matching subscription (MQTT 3.1.1, section 3.3.5), and a reading
+//! without a time of its own then counts as often. So no subscription is made that another one covers.
 
 use crate::ingest::topic::TopicTemplate;
 
-/// The subscriptions for routes: those of their topics, without what another one covers.
+/// The subscriptions for routes, without those that another one covers.
 pub fn subscriptions<'r>(topics: impl Iterator<Item = &'r TopicTemplate>) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for new in topics.map(TopicTemplate::subscription) {
@@ -17,7 +17,7 @@ pub fn subscriptions<'r>(topics: impl Iterator<Item = &'r TopicTemplate>) -> Vec
     all
 }
 
-/// Whether a subscription takes every topic that another one takes.
+/// Whether a subscription matches every topic that another one matches.
 fn covers(outer: &str, inner: &str) -> bool {
     if inner.starts_with('$') && outer.starts_with(['+', '#']) {
         return false;
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(subscriptions_of(&["{device...}", "$SYS/{device}"]), ["#", "$SYS/+"]);
     }
 
-    /// Whether a subscription takes a topic, as MQTT 3.1.1 has it in section 4.7.
+    /// Whether a subscription matches a topic, as MQTT 3.1.1 defines it in section 4.7.
     fn takes(subscription: &[&str], topic: &[&str]) -> bool {
         match (subscription, topic) {
             (["#"], _) | ([], []) => true,

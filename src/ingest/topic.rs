@@ -7,8 +7,8 @@ use crate::sensor_pattern::{NameShape, Slashes};
 
 /// A topic with placeholders: `plant/{device}/{sensor}`.
 ///
-/// A placeholder is a whole level. `{device...}` and `{sensor...}` take one level or more, and at most one of them may
-/// stand in a template. As in MQTT, a placeholder in the first level takes no topic that begins with `$`.
+/// A placeholder is a whole level. `{device...}` and `{sensor...}` match one level or more; a template may have at most
+/// one of these. As in MQTT, a placeholder in the first level matches no topic that begins with `$`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicTemplate {
     text: String,
@@ -33,7 +33,7 @@ enum Extent {
     SeveralLevels,
 }
 
-/// What a topic names. The names are as the topic has them: nothing is known of their length or characters.
+/// The names in a topic. Their length and characters are not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TopicNames<'t> {
     /// The device.
@@ -48,7 +48,7 @@ pub enum TopicError {
     /// MQTT knows no such topic.
     #[error("the topic has {0} bytes; MQTT allows 1 to {max}", max = TopicTemplate::MAX_BYTES)]
     Length(usize),
-    /// Wildcards are what placeholders become.
+    /// A level with a wildcard: placeholders are the wildcards of templates.
     #[error(
         "the level {0:?} holds a wildcard or a control character; write {{device}} or {{sensor}} for a level that varies"
     )]
@@ -59,7 +59,7 @@ pub enum TopicError {
          and windows would have holes; write the topic without it"
     )]
     Shared(String),
-    /// A level with braces that is no placeholder.
+    /// A level with braces that is not a placeholder.
     #[error(
         "the level {0:?} is no placeholder; accepted are {{device}}, {{sensor}}, {{device...}} and {{sensor...}}, each a whole level"
     )]
@@ -67,7 +67,7 @@ pub enum TopicError {
     /// The same name at two places.
     #[error("the placeholder {0} stands there twice; once is accepted")]
     Repeated(String),
-    /// Two placeholders for several levels: where one ends and the other begins cannot be told.
+    /// Two placeholders for several levels: it cannot be told where one ends and the other begins.
     #[error("both placeholders take several levels; only one may")]
     TwoOfSeveralLevels,
     /// Nothing names the device.
@@ -82,7 +82,7 @@ impl TopicTemplate {
     /// Reads a template.
     ///
     /// # Errors
-    /// When it could fit no topic, fits one in several ways, or does not name the device.
+    /// When the template could match no topic, could match one in several ways, or does not name the device.
     pub fn parse(text: &str) -> Result<Self, TopicError> {
         if text.is_empty() || text.len() > Self::MAX_BYTES {
             return Err(TopicError::Length(text.len()));
@@ -90,7 +90,7 @@ impl TopicTemplate {
         let mut first = text.splitn(3, '/');
         match (first.next(), first.next()) {
             (Some(share @ "$share"), Some(group)) => return Err(TopicError::Shared(format!("{share}/{group}/"))),
-            // Another spelling of one broker.
+            // `$queue` is how one broker writes a shared subscription.
             (Some(queue @ "$queue"), Some(_)) => return Err(TopicError::Shared(format!("{queue}/"))),
             _ => {}
         }
@@ -115,7 +115,7 @@ impl TopicTemplate {
         self.levels.iter().any(|level| matches!(level, Level::Name(NameKind::Sensor, _)))
     }
 
-    /// What the topic names, or `None` when it does not fit.
+    /// The names in a topic; `None` when the topic does not match.
     pub fn names<'t>(&self, topic: &'t str) -> Option<TopicNames<'t>> {
         if topic.starts_with('$') && matches!(self.levels.first(), Some(Level::Name(..))) {
             return None;
@@ -123,7 +123,7 @@ impl TopicTemplate {
         let several = self.levels.iter().position(Level::takes_several).unwrap_or(self.levels.len());
         let (front, back) = self.levels.split_at(several);
         let mut found = LevelNames::default();
-        // Levels that are left: `None` after the last one, for an empty text is a level too.
+        // The levels that are left. `None` after the last level, because an empty text is a level too.
         let mut rest = Some(topic);
         for level in front {
             let (text, after) = match rest?.split_once('/') {
@@ -146,14 +146,16 @@ impl TopicTemplate {
         found.names()
     }
 
-    /// Whether it takes every topic that `other` takes.
+    /// Whether this template matches every topic that `other` matches.
     pub fn covers(&self, other: &Self) -> bool {
-        // What the fewest and more levels than any of ours show holds for all numbers between: a level of ours that
-        // stands against several of the other's must take whatever comes.
+        // `other` is tried with the fewest levels, and with more levels than this template has. If both match, every
+        // number of levels between matches too, because the level of this template that meets several levels of `other`
+        // must then match any text.
         [1, self.levels.len() + 1].into_iter().all(|several| self.names(&other.example(several)).is_some())
     }
 
-    /// A topic that it takes, with a level that stands in no template for each placeholder, or so many for one of several.
+    /// A topic that the template matches. Each placeholder becomes a level that is in no template; one for several
+    /// levels becomes `several` such levels.
     fn example(&self, several: usize) -> String {
         const UNLIKE_ANY: &str = "\u{1}";
         let levels = self.levels.iter().flat_map(|level| match level {
@@ -176,7 +178,7 @@ impl TopicTemplate {
         NameShape { device: slashes(NameKind::Device), sensor: slashes(NameKind::Sensor) }
     }
 
-    /// A literal level that begins or ends with a blank, which hardly any topic has.
+    /// A literal level that begins or ends with a blank, if there is one: hardly any topic has such a level.
     pub fn level_with_blanks(&self) -> Option<&str> {
         self.levels.iter().find_map(|level| match level {
             Level::Literal(text) if text.trim() != &**text => Some(&**text),
@@ -186,7 +188,7 @@ impl TopicTemplate {
 
     /// The topic of a sensor.
     ///
-    /// [`Self::names`] finds the same names in it, unless a name with a `/` stands in for a single level.
+    /// [`Self::names`] finds the same names in it, unless a name with a `/` is in the place of a single level.
     pub fn fill(&self, name: &SensorName) -> String {
         let levels: Vec<&str> = self
             .levels
@@ -202,8 +204,9 @@ impl TopicTemplate {
 
     /// The MQTT topic filter to subscribe to: `plant/+/+`.
     ///
-    /// MQTT has a wildcard for several levels at the end only, so a filter ends with `#` where a placeholder of several
-    /// levels stands: `plant/{device...}/{sensor}` becomes `plant/#`, which also brings topics that do not fit.
+    /// MQTT has a wildcard for several levels at the end only. So a filter ends with `#` where the template has a
+    /// placeholder for several levels: `plant/{device...}/{sensor}` becomes `plant/#`, which also brings topics that do
+    /// not match.
     pub fn subscription(&self) -> String {
         let several = self.levels.iter().position(Level::takes_several);
         let levels: Vec<&str> = self.levels[..several.map_or(self.levels.len(), |at| at + 1)]
@@ -252,7 +255,7 @@ struct LevelNames<'t> {
 }
 
 impl<'t> LevelNames<'t> {
-    /// Takes what stands at a level; `None` when it may not stand there.
+    /// Takes the text at a level; `None` when this text may not be there.
     fn take(&mut self, level: &Level, text: &'t str) -> Option<()> {
         match level {
             Level::Literal(literal) => (**literal == *text).then_some(()),

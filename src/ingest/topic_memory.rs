@@ -1,20 +1,20 @@
-//! How much decoders remember of topics, all together.
+//! Bounds what all decoders together remember of topics.
 //!
-//! It only makes them faster: a decoder that may remember no more forgets what it knows, and learns again.
+//! The memory only makes decoders faster: one that may remember no more forgets all topics, and learns them again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::telemetry::metrics;
 
-/// The memory that decoders share.
+/// The memory that all decoders share.
 #[derive(Debug)]
 pub struct TopicMemory {
     limit: usize,
     held: AtomicUsize,
 }
 
-/// What one decoder holds of it. Gives it back when it is dropped.
+/// One decoder's share of the memory. Gives it back when it is dropped.
 #[derive(Debug)]
 pub(super) struct TopicShare {
     memory: Arc<TopicMemory>,
@@ -33,7 +33,7 @@ impl TopicMemory {
 }
 
 impl TopicShare {
-    /// Holds so many bytes from now on; false when there are not so many, and nothing changes.
+    /// Makes the share `bytes` large. `false`, and no change, when the memory has not so much left.
     pub(super) fn hold(&mut self, bytes: usize) -> bool {
         if bytes <= self.held {
             let less = self.held - bytes;

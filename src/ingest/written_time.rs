@@ -1,4 +1,4 @@
-//! Times as people and devices write them: as ISO 8601 and RFC 3339 have it, or by a pattern.
+//! Times as people and devices write them: in the forms of ISO 8601 and RFC 3339, or by a pattern.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,22 +8,22 @@ use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 
 use crate::time::Timestamp;
 
-/// A time that names a zone, or one that does not.
+/// A time with a zone, or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnyTime {
     /// A point in time.
     Exact(Timestamp),
-    /// What a clock showed.
+    /// A local time: what a clock showed.
     Local(NaiveDateTime),
 }
 
-/// A time of a year that a timestamp does not reach.
+/// The year of a time is outside of those that a timestamp reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ingest) struct OutOfReach;
 
-/// Reads `YEAR-MONTH-DAY`, and the time and the zone behind it, or the same without marks: `20180828T230005Z`.
+/// Reads `YEAR-MONTH-DAY`, with the time and the zone behind it, or the same without marks: `20180828T230005Z`.
 ///
-/// `None` when it is no such time.
+/// `None` when the text is not such a time.
 pub(in crate::ingest) fn iso(text: &str) -> Option<Result<AnyTime, OutOfReach>> {
     if let Some(time) = in_utc(text.as_bytes()) {
         return Some(Ok(AnyTime::Exact(time)));
@@ -34,7 +34,7 @@ pub(in crate::ingest) fn iso(text: &str) -> Option<Result<AnyTime, OutOfReach>> 
     Some(utc.map(|nanos| AnyTime::Exact(Timestamp::from_nanos(nanos))).ok_or(OutOfReach))
 }
 
-/// Reads `2018-08-28T23:00:05Z`, with or without a fraction: what most devices write, and so without detours.
+/// Reads `2018-08-28T23:00:05Z`, with or without a fraction. Most devices write this form, so it has a fast path.
 fn in_utc(text: &[u8]) -> Option<Timestamp> {
     let (head, fraction) = text.strip_suffix(b"Z")?.split_first_chunk::<19>()?;
     if [head[4], head[7], head[10], head[13], head[16]] != *b"--T::" {
@@ -92,7 +92,8 @@ fn local_and_offset(text: &str) -> Option<(NaiveDateTime, Option<FixedOffset>)> 
     Some((date.and_time(time_of_day(hour, minute, second, nanos)?), rest.offset()?))
 }
 
-/// What stands behind the year, with no mark in it: a date alone is not told from a number, so that a `T` must follow.
+/// What is behind the year when there are no marks. A `T` must follow, because a date alone cannot be told from a
+/// number.
 fn without_marks(year: i32, mut rest: Rest<'_>) -> Option<(NaiveDateTime, Option<FixedOffset>)> {
     let (month, day) = (rest.number(2, 2)?, rest.number(2, 2)?);
     if !rest.take(b'T') && !rest.take(b't') {
@@ -111,12 +112,12 @@ fn without_marks(year: i32, mut rest: Rest<'_>) -> Option<(NaiveDateTime, Option
 }
 
 fn time_of_day(hour: u32, minute: u32, second: u32, nanos: u32) -> Option<NaiveTime> {
-    // A leap second is counted on the next one.
+    // A leap second counts as the first second of the next minute.
     let (second, nanos) = if second == 60 { (59, nanos + 1_000_000_000) } else { (second, nanos) };
     NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)
 }
 
-/// What is left to read.
+/// The text that is left to read.
 pub(in crate::ingest) struct Rest<'a>(pub(in crate::ingest) &'a [u8]);
 
 impl Rest<'_> {
@@ -134,7 +135,7 @@ impl Rest<'_> {
         Some(digits.iter().fold(0, |number, digit| 10 * number + u32::from(digit - b'0')))
     }
 
-    /// The nanoseconds behind a point. What lies below them is cut off.
+    /// The nanoseconds behind a point. Digits below the nanosecond are cut off.
     fn fraction(&mut self) -> Option<u32> {
         let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (digits, rest) = self.0.split_at_checked(digits).filter(|(digits, _)| !digits.is_empty())?;
@@ -143,7 +144,7 @@ impl Rest<'_> {
         Some(digits.take(9).fold(0, |number, digit| 10 * number + digit))
     }
 
-    /// The zone at the end: `Some(None)` when there is none, `None` when there is something else.
+    /// The zone at the end: `Some(None)` when there is no zone, `None` when there is any other text.
     fn offset(&mut self) -> Option<Option<FixedOffset>> {
         while self.take(b' ') {}
         let text = std::str::from_utf8(self.0).ok()?;
@@ -162,7 +163,7 @@ impl Rest<'_> {
     }
 }
 
-/// A pattern of times, as strftime has it.
+/// A pattern of times in the notation of strftime.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pattern {
     text: String,
@@ -172,10 +173,10 @@ pub struct Pattern {
 /// Why a text is no pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    /// It holds what strftime does not know.
+    /// The pattern holds a sequence that strftime does not have.
     #[error("'{0}' holds a % that stands for nothing; write it as strftime has it, such as %d.%m.%Y %H:%M:%S")]
     Unknown(String),
-    /// It leaves out what a time needs.
+    /// The pattern leaves out a part that every time needs.
     #[error(
         "'{0}' does not hold a whole time; it needs a day, and with an hour also a minute, such as %d.%m.%Y %H:%M:%S"
     )]
@@ -189,7 +190,7 @@ impl FromStr for Pattern {
         let items = StrftimeItems::new(text).parse_to_owned();
         let items = items.map_err(|_| PatternError::Unknown(text.to_owned()))?;
         let pattern = Self { text: text.to_owned(), items };
-        // Whatever is missing is missing from any time that the pattern writes.
+        // A part that is missing in one time written by the pattern is missing in every other.
         let example = DateTime::from_timestamp(1_535_497_205, 0).unwrap_or_default();
         let example = example.format_with_items(pattern.items.iter());
         let mut written = String::new();
@@ -295,7 +296,7 @@ mod tests {
             let other = local_and_offset(&text).and_then(|(local, _)| local.and_utc().timestamp_nanos_opt());
             match in_utc(text.as_bytes()) {
                 Some(time) => prop_assert_eq!(Some(time.nanos()), other),
-                // A leap second is left to the other way, and so is what is out of reach or none.
+                // Leap seconds, times out of reach and texts that are not times are left to the slow path.
                 None => prop_assert!(other.is_none() || text[17..].starts_with("60")),
             }
         }

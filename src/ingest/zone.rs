@@ -14,7 +14,7 @@ use crate::time::{Span, Timestamp};
 pub enum Zone {
     /// The same distance from UTC all year.
     Fixed(FixedOffset),
-    /// A place, whose clocks may be put ahead and back.
+    /// A region whose clocks may be put ahead and back.
     Region(Tz),
 }
 
@@ -33,7 +33,7 @@ pub(in crate::ingest) enum Meaning {
     Two(Timestamp, Timestamp),
     /// None: clocks are put ahead, and an hour is left out.
     None,
-    /// A year that a timestamp does not reach.
+    /// The year is outside of those that a timestamp reaches.
     OutOfReach,
 }
 
@@ -63,8 +63,8 @@ impl Zone {
     }
 }
 
-/// Of two points in time that a local time can mean, the one that a message which came in at `received` means: the nearer
-/// one. Where both are long past, arrival tells nothing, and it is the first.
+/// Which of two points in time a local time means, in a message that came in at `received`: the nearer one. When both
+/// are long past, the arrival tells nothing, and it is the first.
 pub(in crate::ingest) fn nearer(first: Timestamp, second: Timestamp, received: Timestamp) -> Timestamp {
     const LONG: Span = Span::from_secs(86_400);
     let from_first = received.since(first);
@@ -73,8 +73,8 @@ pub(in crate::ingest) fn nearer(first: Timestamp, second: Timestamp, received: T
 }
 
 impl Zone {
-    /// What to say of a reading whose time names no zone, when that time is not believed: which zone was taken for it,
-    /// and which one would fit when the time is about a whole zone away from its arrival.
+    /// The note for a reading whose time names no zone and is not plausible: which zone was assumed, and which one
+    /// would fit when the time is about a whole zone away from its arrival.
     pub fn note(self, time: Timestamp, received: Timestamp) -> String {
         let assumed = self.assumed();
         let Some(fitting) = self.fitting(time, received) else { return assumed };
@@ -87,7 +87,7 @@ impl Zone {
         )
     }
 
-    /// As [`note`](Self::note), where the arrival tells nothing, as in a history.
+    /// Like [`note`](Self::note), without an arrival to compare with, as in a history.
     pub fn assumed(self) -> String {
         format!("it names no zone, and {self} was assumed")
     }
@@ -104,10 +104,10 @@ impl Zone {
         }
     }
 
-    /// The distance from UTC at which a device would be whose local time, taken for one of this zone, is `time` when it
-    /// is `received`; `None` when that is no distance of any zone, or no other one than this zone's.
+    /// The distance from UTC of a device whose local time, taken as one of this zone, is `time` at `received`; `None`
+    /// when no zone has that distance, or this zone has it.
     fn fitting(self, time: Timestamp, received: Timestamp) -> Option<FixedOffset> {
-        // Zones lie whole half hours from UTC, but for a few. Between measuring and arrival some minutes may pass.
+        // Most zones are whole half hours from UTC. Some minutes may pass between measuring and arrival.
         const STEP: i64 = 1_800;
         const ODD: [i64; 3] = [20_700, 31_500, 45_900];
         const SLACK: i64 = 300;

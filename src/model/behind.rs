@@ -1,7 +1,8 @@
 //! A model behind transformers that are in files of their own, as a notebook's `scaler.pkl` lies beside its `model.pkl`.
 //!
-//! Together they are one model: one width, one list of columns, one proof, one hash. Where they do not fit each other,
-//! there is none: a detector that sees rows in another unit than in its training finds everything or nothing.
+//! Together they are one model: one width, one list of columns, one proof, one hash. When they do not fit together,
+//! there is no model: a detector that gets rows in another unit than in its training finds anomalies everywhere or
+//! nowhere.
 
 use std::path::{Path, PathBuf};
 
@@ -51,7 +52,7 @@ pub enum BehindError {
         /// The first step of the model.
         own: &'static str,
     },
-    /// It was fitted to other columns than the model.
+    /// It was fitted to other columns than the model was.
     #[error(
         "was fitted to the columns {expected}, and {} before it to {found}; they were not fitted together",
         shown(path)
@@ -67,10 +68,10 @@ pub enum BehindError {
 }
 
 impl Model {
-    /// This model behind the transformers of these files, in their order: a row goes through the first of them first.
+    /// This model behind the transformers of these files. A row goes through them in this order.
     ///
-    /// The hash covers all of them: it is the SHA-256 of the hashes of the files, in their order and the model's last, in
-    /// hexadecimal and a line each.
+    /// The hash covers all files: it is the SHA-256 of the files' hashes, in hexadecimal and one a line, in their order
+    /// with the model's last.
     ///
     /// # Errors
     /// When a file cannot be read or holds no transformer, or they do not fit each other. The error names the file.
@@ -104,7 +105,7 @@ impl Model {
         {
             return Err(BehindError::Twice { path: path.to_owned(), found: last.name(), own: first.name() });
         }
-        // What the columns are called behind a projection says nothing of those before it.
+        // The names of columns behind a projection do not apply to the columns before it.
         let own = self.metadata.columns.as_ref().filter(|_| steps.iter().all(Step::keeps_places));
         if let (Some(own), Some(columns)) = (own, &columns)
             && own != columns

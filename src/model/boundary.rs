@@ -1,11 +1,12 @@
-//! Where a detector that measures an error draws the line between what is normal and what is not.
+//! The boundary between normal and anomalous rows of a detector that measures an error.
 //!
 //! As in scikit-learn's outlier detectors, the decision value is −error − offset, so `offset_` is minus the greatest
 //! error that is normal: below 0 a row is an anomaly, and a tie is normal.
 
 use super::invalid::{Invalid, parameter};
 
-/// The boundary, if it is known. scikit-learn sets one for its outlier detectors only; PCA and k-means have none.
+/// The boundary; without an offset when it is not known. scikit-learn sets one for its outlier detectors only; PCA and
+/// k-means have none.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Boundary {
     offset: Option<f64>,
@@ -16,7 +17,7 @@ impl Boundary {
     /// The boundary of the detector `of`, whose error is nowhere below `lowest_error`.
     ///
     /// # Errors
-    /// When every row would be an anomaly: most often the minus sign was forgotten.
+    /// When every row would be an anomaly: most often because the minus sign was forgotten.
     pub(super) fn new(of: &'static str, offset: Option<f64>, lowest_error: f64) -> Result<Self, Invalid> {
         let highest = -lowest_error;
         match offset.filter(|offset| !(offset.is_finite() && *offset <= highest)) {

@@ -23,7 +23,7 @@ impl Contamination {
     /// Reads a share above 0 and at most a half, as scikit-learn bounds it.
     ///
     /// # Errors
-    /// When it is none.
+    /// When the text is no such share.
     pub fn parse(text: &str) -> Result<Self, ContaminationError> {
         let share = text.parse().map_err(|_| ContaminationError)?;
         if share > 0.0 && share <= 0.5 { Ok(Self(share)) } else { Err(ContaminationError) }
@@ -36,20 +36,21 @@ pub enum CalibrateError {
     /// There are no rows to set the offset from.
     #[error("no rows to calibrate with")]
     NoRows,
-    /// A row that the model cannot evaluate.
+    /// The model cannot evaluate a row.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
-    /// An offset that its detector cannot have.
+    /// The detector cannot have the offset.
     #[error(transparent)]
     Invalid(#[from] Invalid),
 }
 
 impl Model {
-    /// This model with another offset, as scikit-learn has it: a decision value is the row's score less the offset. For a
-    /// network that gives one number, it is the number from which on it is anomalous. Its hash remains that of its file.
+    /// This model with another offset, as scikit-learn defines it: a decision value is the row's score less the offset.
+    /// For a network that gives one number, `offset` is the number from which on it is anomalous. The hash remains that
+    /// of the file.
     ///
     /// # Errors
-    /// When it is none that its detector may have: everything would be an anomaly.
+    /// When the detector cannot have this offset, because every row would be an anomaly.
     pub fn with_offset(&self, offset: f64) -> Result<Self, CalibrateError> {
         let offset = match &self.detector {
             Detector::Network(network) => network.offset_of(offset),
@@ -58,11 +59,11 @@ impl Model {
         self.with_offset_or_none(Some(offset))
     }
 
-    /// This model with the offset by which `contamination` of the rows are anomalies: that quantile of their scores, which
-    /// scikit-learn calls `score_samples`.
+    /// This model with the offset by which `contamination` of the rows are anomalies. The offset is that quantile of
+    /// the rows' scores (scikit-learn's `score_samples`).
     ///
     /// # Errors
-    /// When there are no rows, or it cannot evaluate them.
+    /// When there are no rows, or the model cannot evaluate them.
     pub fn calibrated(
         &self,
         rows: ArrayView2<'_, f64>,
@@ -76,7 +77,7 @@ impl Model {
 
     /// This model with other names for its columns.
     pub fn with_columns(mut self, columns: Vec<String>) -> Self {
-        // As they read back from a file.
+        // The names in the form in which they are read back from a file.
         self.metadata.columns = Some(columns.iter().map(|name| printable(name)).collect());
         self
     }
@@ -86,8 +87,8 @@ impl Model {
     }
 }
 
-/// A quantile of sorted numbers, between its neighbours in proportion, as `numpy.quantile` has it (Hyndman & Fan,
-/// *Sample quantiles in statistical packages*, The American Statistician 50, 1996, definition 7). `None` of no numbers.
+/// A quantile of sorted numbers, interpolated between neighbours like `numpy.quantile` (Hyndman & Fan, *Sample
+/// quantiles in statistical packages*, The American Statistician 50, 1996, definition 7). `None` without numbers.
 pub(super) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let place = share * (sorted.len().checked_sub(1)? as f64);
     #[expect(

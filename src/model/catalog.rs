@@ -1,4 +1,4 @@
-//! The models in a directory, each with the sensor that its file's name names.
+//! The models in a directory, each with the sensor that its file name names.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,8 @@ use super::{CatalogError, Ignored, Limits, Listing, LoadError, Model, ModelFile,
 use crate::printable::shown;
 use crate::sensor::SensorName;
 
-/// What a directory of models holds. A file that is no model fails alone.
+/// The content of a directory of models. A file that is not usable as a model is an entry with its error, and no error
+/// of the whole.
 #[derive(Debug)]
 pub struct Catalog {
     /// An entry a sensor, in the order of their names.
@@ -20,11 +21,11 @@ pub struct Catalog {
 pub struct Entry {
     /// The sensor.
     pub sensor: SensorName,
-    /// The file, the first one if there are several.
+    /// The file; the first one if there are several.
     pub path: PathBuf,
-    /// The model, or why there is none.
+    /// The model, or why the file is not usable as one.
     pub model: Result<Model, EntryError>,
-    /// Another sensor that the file's name could be taken to name.
+    /// Another sensor that the file name may name.
     pub alternative: Option<SensorName>,
 }
 
@@ -49,13 +50,13 @@ pub enum EntryError {
     NotRead {
         /// The file.
         path: PathBuf,
-        /// What held it up.
+        /// What held it up, in words.
         problem: String,
     },
 }
 
 impl EntryError {
-    /// What is wrong, in words that fit many files.
+    /// The problem, in words that fit many files.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Load(error) => error.problem.kind(),
@@ -64,7 +65,7 @@ impl EntryError {
         }
     }
 
-    /// Whether the same file may be read another time: for want of something that comes and goes.
+    /// Whether the same file may be readable later, because the problem is one that may pass.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Load(error) if error.problem.may_pass())
     }
@@ -74,8 +75,8 @@ impl Catalog {
     /// Reads all models of a directory.
     ///
     /// # Errors
-    /// When the directory itself cannot be read, or holds too many files. A file that is no model is an entry that
-    /// says why.
+    /// When the directory itself cannot be read, or holds too many files. A file that is not usable as a model is an
+    /// entry with its error.
     pub fn read(directory: &Path, names: &NameTemplates, limits: &Limits) -> Result<Self, CatalogError> {
         Ok(Self::load(Listing::read(directory, names, limits.files)?, limits))
     }
@@ -89,8 +90,7 @@ impl Catalog {
 }
 
 impl Entry {
-    /// Reads the model of one sensor. A defect that its file finds in the code that reads it makes it a file that is no
-    /// model.
+    /// Reads the model of one sensor. A panic while a file is read makes it a file that is not usable as a model.
     pub fn load(sensor: SensorName, file: ModelFile, limits: &Limits) -> Self {
         let ModelFile { path, alternative, second, scaler, fingerprint: _ } = file;
         let (scaler, second_scaler) = match scaler {
@@ -118,7 +118,7 @@ impl Entry {
         Self { sensor, path, model, alternative }
     }
 
-    /// A sensor whose file was not read, for a problem that is not the file's.
+    /// A sensor whose file was not read, because of a problem that is not the file's.
     pub fn not_read(sensor: SensorName, file: ModelFile, problem: impl ToString) -> Self {
         let ModelFile { path, alternative, .. } = file;
         let model = Err(EntryError::NotRead { path: path.clone(), problem: problem.to_string() });

@@ -1,4 +1,4 @@
-//! What has changed in a folder of models: pure, over what was seen of it and when.
+//! Finds what has changed in a folder of models: pure, from what was seen of it and when.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -8,39 +8,40 @@ use crate::sensor::SensorName;
 
 /// Finds the files that have changed and come to rest.
 ///
-/// A file may be looked at while it is written. So a change counts when the same fingerprint was seen twice, at least the
-/// settle time apart; a file that was renamed into its place is whole, and only waits as long.
+/// A look may see a file that is being written. So a change counts when the same fingerprint was seen twice, at least
+/// the settle time apart. A file that was renamed into its place is whole already, and waits as long all the same.
 #[derive(Debug)]
 pub struct Changes {
     settle: Duration,
     at_work: BTreeMap<SensorName, Fingerprint>,
-    /// What is seen now of files that have changed (nothing of those that are gone), and since when.
+    /// The changed files that have not come to rest: their fingerprint (`None` when the file is gone), and since when
+    /// they have it.
     settling: BTreeMap<SensorName, (Option<Fingerprint>, Instant)>,
     /// Files that could not be read for a reason that may pass.
     again: BTreeMap<SensorName, Again>,
 }
 
-/// When a file is tried again that has not changed.
+/// When a file that has not changed is tried again.
 #[derive(Debug, Default)]
 struct Again {
-    /// Nothing while it is being tried.
+    /// `None` while it is being tried.
     due: Option<Instant>,
     tries: u32,
 }
 
-/// What is to be done now.
+/// The work that is due now.
 #[derive(Debug, Default)]
 pub struct Due {
     /// The sensors whose files are new or changed.
     pub load: BTreeSet<SensorName>,
-    /// The sensors whose files have not changed, and are to be tried again.
+    /// The sensors whose files have not changed and have to be tried again.
     pub again: BTreeSet<SensorName>,
     /// The sensors whose file is gone.
     pub remove: Vec<SensorName>,
-    /// The sensors whose scaler is gone, while the model that it stood before is as it was: read alone, that would see rows
-    /// in another unit than in its training, so nothing is read.
+    /// The sensors whose scaler is gone while the model behind it is unchanged. Nothing is read for them: without its
+    /// scaler, the model would get rows in another unit than in its training.
     pub without_scaler: Vec<SensorName>,
-    /// Whether something has changed that has not come to rest.
+    /// Whether some change has not come to rest.
     pub unsettled: bool,
 }
 
@@ -59,12 +60,13 @@ impl Changes {
     /// The longest one.
     const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-    /// Begins with what was seen, and is being loaded.
+    /// Begins with the files that were seen and are being loaded.
     pub fn since(seen: impl IntoIterator<Item = (SensorName, Fingerprint)>, settle: Duration) -> Self {
         Self { settle, at_work: seen.into_iter().collect(), settling: BTreeMap::new(), again: BTreeMap::new() }
     }
 
-    /// Has a file tried again, though it may not change: it could not be read for a reason that may pass.
+    /// Notes that a file could not be read for a reason that may pass, so that it is tried again though it may not
+    /// change.
     pub fn try_again(&mut self, sensor: SensorName, now: Instant) {
         let again = self.again.entry(sensor).or_default();
         let pause = Self::SHORTEST_PAUSE.saturating_mul(2_u32.saturating_pow(again.tries));
@@ -72,19 +74,19 @@ impl Changes {
         again.tries = again.tries.saturating_add(1);
     }
 
-    /// Has everything that waits to be tried again tried at the next look.
+    /// Makes all files that wait for another try due at the next look.
     pub fn hurry(&mut self, now: Instant) {
         self.again.values_mut().for_each(|again| again.due = again.due.map(|due| due.min(now)));
     }
 
-    /// Has files that were due found changed again at the next look: nobody has come to read them.
+    /// Notes that files which were due were not read: the next look finds them changed again.
     pub fn was_not_read(&mut self, sensors: impl IntoIterator<Item = SensorName>) {
         for sensor in sensors {
             self.at_work.insert(sensor, Fingerprint::default());
         }
     }
 
-    /// When there is something to look at although nothing more changes: a file comes to rest, or is tried again.
+    /// When the next look is needed although no change is reported: because a file comes to rest, or is tried again.
     pub fn next_look(&self) -> Option<Instant> {
         let rests = self.settling.values().filter_map(|(_, since)| since.checked_add(self.settle));
         let resting = |sensor: &SensorName| !self.settling.contains_key(sensor);
@@ -92,7 +94,7 @@ impl Changes {
         rests.chain(again).min()
     }
 
-    /// Compares with what is there now.
+    /// Compares with the files that are there now.
     pub fn look(&mut self, survey: Survey, now: Instant) -> Due {
         let mut due = Due::default();
         self.again.retain(|sensor, _| self.at_work.contains_key(sensor));
@@ -171,7 +173,8 @@ mod tests {
             fs::write(self.directory.path().join(file), content).unwrap();
         }
 
-        /// Looks after so many seconds: what is to be loaded, what removed, and whether something is unsettled.
+        /// Looks after so many seconds. Returns what is to be loaded and removed, and whether a change has not come to
+        /// rest.
         fn look(&mut self, after: u64) -> (Vec<String>, Vec<String>, bool) {
             self.now += Duration::from_secs(after);
             let due = self.changes.look(survey(self.directory.path()), self.now);

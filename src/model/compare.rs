@@ -1,4 +1,4 @@
-//! A model's answers beside those that were expected.
+//! Compares a model's answers with the expected ones.
 
 use std::fmt;
 
@@ -24,16 +24,16 @@ pub struct Tolerance {
 pub struct ToleranceError;
 
 impl Tolerance {
-    /// For formats that keep 64-bit floats: what is left is the order in which a sum is taken.
+    /// For formats that keep 64-bit floats: answers differ only by the order in which sums are taken.
     pub const FLOAT64: Self = Self { relative: 1e-9, floor: 1e-3 };
-    /// For answers that were computed with 32-bit floats. Near the boundary, next to nothing is left of their seven
-    /// digits.
+    /// For answers that were computed with 32-bit floats. Near the boundary, almost none of their seven digits are
+    /// left.
     pub const FLOAT32: Self = Self { relative: 1e-4, floor: 1.0 };
 
-    /// A tolerance, relative to the expected value; from a millionth on it is one for 32-bit floats.
+    /// A tolerance relative to the expected value. From a millionth on it is taken as one for 32-bit floats.
     ///
     /// # Errors
-    /// When it is not from 0 to below 1.
+    /// When it is not at least 0 and below 1.
     pub fn new(relative: f64) -> Result<Self, ToleranceError> {
         let Self { floor, .. } = if relative < 1e-6 { Self::FLOAT64 } else { Self::FLOAT32 };
         if (0.0..1.0).contains(&relative) { Ok(Self { relative, floor }) } else { Err(ToleranceError) }
@@ -45,12 +45,12 @@ impl Tolerance {
     }
 }
 
-/// What came of comparing.
+/// The result of comparing.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Comparison {
     /// How many rows there were.
     pub rows: usize,
-    /// How many of them were answered otherwise than expected.
+    /// How many rows disagree with what was expected.
     pub disagreeing: usize,
     /// Rows so near to the boundary that their labels were not compared.
     pub ties: usize,
@@ -58,18 +58,18 @@ pub struct Comparison {
     pub rounded: usize,
     /// The largest difference of two decision values, where decisions were expected.
     pub largest_difference: Option<f64>,
-    /// The row that is furthest off, as a share of what was expected.
+    /// The row with the largest difference, relative to what was expected.
     pub worst: Option<Disagreement>,
 }
 
-/// A row that was answered otherwise than expected.
+/// A row whose answer differs from the expected one.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Disagreement {
     /// Its number, counted from zero.
     pub row: usize,
     /// Its line in the file.
     pub line: u64,
-    /// What was found.
+    /// The answer that the model gave.
     pub found: Evaluation,
     /// The decision value that was expected, if one was.
     pub expected_decision: Option<f64>,
@@ -80,20 +80,20 @@ pub struct Disagreement {
 }
 
 impl Comparison {
-    /// Compares a model's answers with what is expected of the same rows.
+    /// Compares a model's answers with those that are expected of the same rows.
     ///
     /// Decision values agree when |found − expected| ≤ tolerance · max(|expected|, floor). The floor is a share of the
-    /// detector's [`unit`](super::Detector::unit) or of the largest expected value, whichever is more: 1/1000 for 64-bit
-    /// floats and all of it for 32-bit ones; it is never above the largest expected value. Where they do not, they still
-    /// agree when they are as near as what rounding may do to the row: near the boundary a decision
-    /// value is a small difference of large numbers, and no two orders of summation agree to a share of it. Labels must
-    /// be the same wherever the decision value is further from zero than that.
+    /// detector's [`unit`](super::Detector::unit) or of the largest expected value, whichever is more: 1/1000 for
+    /// 64-bit floats and all of it for 32-bit ones; it is never above the largest expected value. Values that differ by
+    /// more still agree when rounding alone can cause the difference: near the boundary a decision value is a small
+    /// difference of large numbers, and no two orders of summation agree to a share of it. Labels must be the same
+    /// wherever the decision value is further from zero than that.
     pub fn new(model: &Model, found: &[Evaluation], expected: &AnsweredRows, tolerance: Tolerance) -> Self {
         let rounding = |rows: &[usize]| model.rounding(expected.values.select(Axis(0), rows).view());
         Self::with(found, expected, tolerance, model.detector().unit(), rounding)
     }
 
-    /// As `new`, given the error that rounding can cause in the rows that would disagree without it.
+    /// Like `new`; `rounding` gives the error that rounding can cause in the rows that would disagree without it.
     fn with(
         found: &[Evaluation],
         expected: &AnsweredRows,
@@ -148,7 +148,7 @@ struct Judged {
     difference: Option<f64>,
     is_tie: bool,
     agrees: bool,
-    /// How far off it is, as a share of what was expected.
+    /// The difference, relative to what was expected.
     off: f64,
 }
 
@@ -183,7 +183,7 @@ impl Judged {
 }
 
 impl Disagreement {
-    /// How far apart the decision values are, if one was expected.
+    /// The difference of the decision values; `None` when none was expected.
     pub fn difference(&self) -> Option<f64> {
         self.expected_decision.map(|expected| (self.found.decision - expected).abs())
     }

@@ -1,19 +1,19 @@
-//! How many [operations](super::operations) scoring a row takes, about: counted from the steps and the detector, before any
-//! row is scored. A model that takes too many is refused when it is read, so that it does not hold up those of other
-//! sensors.
+//! About how many [operations](super::operations) scoring a row takes, counted from the steps and the detector before
+//! any row is scored. A model that takes too many is refused when it is read, so that it does not hold up the models of
+//! other sensors.
 //!
-//! What is vectorised counts a quarter of what its arithmetic says. Estimates are upper bounds: a search that can leave
-//! most of its training rows out may have to look at all of them.
+//! Vectorised work counts a quarter of its arithmetic. Estimates are upper bounds: a search that usually skips most
+//! training rows may have to look at all of them.
 
 use super::neighbours::Neighbours;
 use super::network::NetworkWork;
 use super::preprocessing::{Branch, Step};
 use super::{Detector, Kernel, Metric, OneClassSvm};
 
-/// The fixed cost of a step or a branch: new rows are allocated for it.
+/// The fixed cost of a step or a branch, which allocates new rows.
 const MADE: usize = 20;
 
-/// How many numbers an instruction takes at once, at least where it matters.
+/// How many numbers an instruction takes at once, at least in the loops that matter.
 const LANES: usize = 4;
 
 /// A logarithm, an exponential function, a hyperbolic tangent.
@@ -38,7 +38,7 @@ fn of_step(step: &Step) -> usize {
             width.saturating_mul(3)
         }
         Step::PowerTransformer(_) => width.saturating_mul(2 * POWER),
-        // Two searches, each of as many guesses as halvings, then the quantile function.
+        // Two searches, each with as many guesses as halvings, then the quantile function.
         Step::QuantileTransformer(transformer) => {
             width.saturating_mul(8 * halvings(transformer.quantiles()) + 2 * POWER)
         }
@@ -46,7 +46,7 @@ fn of_step(step: &Step) -> usize {
         Step::SimpleImputer(_) => width.saturating_add(step.output_width()).saturating_mul(3),
         Step::PolynomialFeatures(features) => features.products().saturating_mul(4),
         Step::FunctionTransformer(_) => width.saturating_mul(FUNCTION),
-        // A row is held against each of some rows, then multiplied with a matrix.
+        // A row is compared with each of some training rows, then multiplied with a matrix.
         Step::Nystroem(nystroem) => {
             let each = width.saturating_mul(3).saturating_add(step.output_width()).saturating_add(POWER);
             nystroem.held_against().saturating_mul(each)
@@ -99,20 +99,21 @@ fn of_svm(svm: &OneClassSvm) -> usize {
     svm.support_vectors().saturating_mul(each).saturating_add(width.saturating_mul(6)) / LANES
 }
 
-/// The cost of a search in the worst case: it looks at every training row and every region, and each row becomes the nearest.
+/// The cost of a search in the worst case: it looks at every training row and every region, and every row is nearer
+/// than all before it.
 fn of_neighbours(searched: &Neighbours, neighbours: usize) -> usize {
     let (rows, width) = (searched.count(), searched.width());
     let difference = match searched.metric() {
         Metric::Euclidean | Metric::Manhattan | Metric::Chebyshev => 1,
         Metric::Minkowski { .. } => POWER,
     };
-    // How near a region may be is found out feature by feature, each waiting for the one before it.
+    // The distance of a region is computed feature by feature, each waiting for the one before.
     let held = rows.saturating_add(searched.regions().saturating_mul(4));
     let measured = held.saturating_mul(width).saturating_mul(difference);
     measured.saturating_add(rows).saturating_add(neighbours.saturating_mul(halvings(neighbours)))
 }
 
-/// How often a number of things can be halved until one is left.
+/// How often `count` can be halved until one is left.
 fn halvings(count: usize) -> usize {
     count.checked_ilog2().map_or(1, |halvings| halvings as usize + 1)
 }

@@ -1,4 +1,4 @@
-//! The file beside a model's in which it keeps its numbers: `NAME.onnx.data`, as torch writes it.
+//! The file beside a model's file in which the model keeps its numbers: `NAME.onnx.data`, as torch writes it.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::formats::onnx;
 use super::regular_file::{self, OpenError};
 use super::{Limits, ModelError};
 
-/// What the name of such a file ends in, behind that of the model's file.
+/// The ending of such a file's name, behind the name of the model's file.
 const ENDING: &str = ".data";
 
 /// Whether a file of this name holds the numbers of a model beside it.
@@ -15,7 +15,7 @@ pub(super) fn is_named_so(name: &[u8]) -> bool {
     name.ends_with(b".onnx.data")
 }
 
-/// The bytes of a model with the numbers that it keeps beside it.
+/// The bytes of a model with the numbers that it keeps in a file beside it.
 pub(super) fn with_its_numbers(path: &Path, bytes: Vec<u8>, limits: &Limits) -> Result<Vec<u8>, ModelError> {
     let Some(name) = onnx::location(&bytes, limits)? else { return Ok(bytes) };
     let left = limits.file_bytes.saturating_sub(bytes.len());
@@ -35,15 +35,15 @@ pub(super) fn with_its_numbers(path: &Path, bytes: Vec<u8>, limits: &Limits) -> 
     Ok(onnx::united(&bytes, &data, limits)?)
 }
 
-/// The file that would hold the numbers of a model by its name.
+/// The file that, by its name, would hold a model's numbers.
 pub(super) fn its_own(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ENDING);
     name.into()
 }
 
-/// The content of a file, of which one byte more than `max` is read at most. It must be one itself: no link that leads
-/// elsewhere.
+/// The content of a file, of which at most one byte more than `max` is read. The file must be a regular file and not a
+/// link.
 fn read(path: &Path, max: usize) -> io::Result<Vec<u8>> {
     let file = regular_file::open_itself(path).map_err(|error| match error {
         OpenError::NotRegular => io::Error::other("is not a regular file"),

@@ -1,13 +1,14 @@
 //! Decimals of texts, read within bounds.
 //!
-//! Almost every decimal is read in some ten nanoseconds. One that lies between two floats, to more digits than those have,
-//! must be held against both digit by digit: a thousand times as long, and a file of a few MiB can be full of them.
+//! Almost every decimal is read in some ten nanoseconds. A decimal that lies between two floats and has more digits
+//! than they have must be compared with both digit by digit. That takes a thousand times as long, and a file of a few
+//! MiB can be full of such decimals.
 
 use super::limits::Exceeded;
 use super::operations::Operations;
 
-/// The most characters of a number. Programs write up to 17 significant digits, and exact expansions of usual values come
-/// to some sixty.
+/// The most characters of a number. Programs write up to 17 significant digits, and exact expansions of usual values
+/// have some sixty.
 pub(super) const LONGEST: usize = 100;
 
 /// The most digits of a number that the fast path reads.
@@ -21,10 +22,10 @@ const EXPONENT: usize = 35;
 /// The largest exponent that makes a difference: beyond it a float is 0 or infinite.
 const MOST_EXPONENT: usize = 400;
 
-/// Reads a number. `None` when the text is no number, or is longer than `LONGEST`.
+/// Reads a number. `None` when the text is not a number, or is longer than `LONGEST`.
 ///
 /// # Errors
-/// When there are not as many operations left as this may take.
+/// When fewer operations are left than this may take.
 pub(super) fn parse(text: &str, operations: &Operations) -> Result<Option<f64>, Exceeded> {
     if text.len() > LONGEST {
         return Ok(None);
@@ -37,8 +38,8 @@ pub(super) fn parse(text: &str, operations: &Operations) -> Result<Option<f64>, 
     Ok(text.parse().ok())
 }
 
-/// Takes the operations of all numbers that may stand in a text of JSON, whose reader knows no slow exponents. `false` when
-/// there is one that is longer than any.
+/// Takes the operations of all numbers that a JSON text may hold; the JSON reader has no slow exponents. `false` when a
+/// number is longer than `LONGEST`.
 pub(super) fn all_within(text: &[u8], operations: &Operations) -> Result<bool, Exceeded> {
     for run in text.split(|byte| !(byte.is_ascii_digit() || *byte == b'.')).filter(|run| run.len() > QUICK) {
         if run.len() > LONGEST {
@@ -51,7 +52,7 @@ pub(super) fn all_within(text: &[u8], operations: &Operations) -> Result<bool, E
     Ok(true)
 }
 
-/// How many digits stand before the exponent, from the first on that is not zero.
+/// How many digits the number has before the exponent, from the first that is not zero.
 fn digits(number: &[u8]) -> usize {
     let mantissa = number.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
     mantissa.iter().filter(|byte| byte.is_ascii_digit()).skip_while(|digit| **digit == b'0').count()

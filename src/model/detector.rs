@@ -88,7 +88,7 @@ impl Detector {
         }
     }
 
-    /// Its parameters that a person would ask for, by their names in the library that trains it.
+    /// The parameters that a user would ask for, by their names in the library that trains the detector.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Autoencoder(network) => network.parameters(),
@@ -107,7 +107,7 @@ impl Detector {
         }
     }
 
-    /// The memory that it takes beside itself, in bytes.
+    /// The bytes of memory that it takes beside its own struct.
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::Autoencoder(network) => network.heap_bytes(),
@@ -126,7 +126,7 @@ impl Detector {
         }
     }
 
-    /// What becomes of a row that lacks a number, which is NaN.
+    /// What the detector does with a row in which a number is missing (NaN).
     pub fn missing(&self) -> MissingNumbers {
         match self {
             Self::IsolationForest(forest) => forest.missing(),
@@ -134,8 +134,8 @@ impl Detector {
         }
     }
 
-    /// The decision values of rows of [`width`](Self::width) finite numbers, a row each by itself. NaN may be among them
-    /// where that is [answered](Self::missing).
+    /// The decision values of rows of [`width`](Self::width) finite numbers; each row is evaluated by itself. NaN may
+    /// be among the numbers when it is [answered](Self::missing).
     pub(super) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
         match self {
             Self::Autoencoder(network) => network.decide(rows),
@@ -154,7 +154,7 @@ impl Detector {
         }
     }
 
-    /// The label that goes with a decision value: ties are decided as the library decides them.
+    /// The label for a decision value; ties are decided as the library decides them.
     pub(super) fn label(&self, decision: f64) -> Label {
         match self {
             Self::IsolationForest(forest) => forest.label(decision),
@@ -173,8 +173,8 @@ impl Detector {
         }
     }
 
-    /// How far from the boundary, in decision values, a row is that is twice as strange as one on the boundary: the unit
-    /// that makes the scores of different detectors comparable. Above 0.
+    /// The unit that makes the scores of different detectors comparable: the distance from the boundary, in decision
+    /// values, of a row that is twice as strange as one on the boundary. Above 0.
     pub fn unit(&self) -> f64 {
         let unit = match self {
             Self::Autoencoder(network) => network.unit(),
@@ -191,11 +191,11 @@ impl Detector {
             Self::RobustStatistics(robust) => robust.unit(),
             Self::SgdOneClassSvm(svm) => svm.unit(),
         };
-        // A boundary that lies at 0 gives no measure.
+        // A boundary at 0 gives no unit.
         if unit > 0.0 { unit } else { 1.0 }
     }
 
-    /// A row in the middle of what it was trained on, if it knows one.
+    /// A row in the middle of the training data; `None` when it is not known.
     pub fn centre(&self) -> Option<Vec<f64>> {
         match self {
             Self::Autoencoder(_) => None,
@@ -214,8 +214,8 @@ impl Detector {
         }
     }
 
-    /// Whether it lacks the offset that its decisions need. They are scikit-learn's `score_samples` then, minus the
-    /// error.
+    /// Whether the detector lacks the offset that its decisions need. Its decision values are then scikit-learn's
+    /// `score_samples`: minus the error.
     pub(super) fn lacks_offset(&self) -> bool {
         match self {
             Self::EllipticEnvelope(_)
@@ -234,7 +234,7 @@ impl Detector {
         }
     }
 
-    /// How its offset is set in Python, before it is dumped.
+    /// How the offset is set in Python, before the model is dumped.
     pub(super) fn offset_in_python(&self) -> &'static str {
         match self {
             Self::GaussianMixture(_) => "gm.offset_ = numpy.quantile(gm.score_samples(rows), 0.01)",
@@ -246,9 +246,9 @@ impl Detector {
     /// from: scikit-learn's `score_samples`.
     ///
     /// # Errors
-    /// When the offset is none that a detector of this kind may have.
+    /// When a detector of this kind cannot have this offset.
     pub(super) fn with_offset(&self, offset: Option<f64>) -> Result<Self, Invalid> {
-        // Not all may lack an offset; their scores are the decision values of an offset of 0.
+        // Some detectors must have an offset; an offset of 0 makes their decision values the scores.
         let or_zero = offset.unwrap_or(0.0);
         match self {
             Self::EllipticEnvelope(envelope) => envelope.with_offset(offset).map(Self::EllipticEnvelope),

@@ -1,4 +1,4 @@
-//! Windows unlike the training: free of cost, from what the first step of preprocessing remembers of it.
+//! Windows unlike the training data, noticed at no cost from what the first step of preprocessing knows of that data.
 
 use ndarray::ArrayView2;
 
@@ -29,7 +29,7 @@ pub enum Drift {
     Unscaled(#[from] Unscaled),
 }
 
-/// What moved, of a feature that is unlike the training.
+/// What has moved, of a feature that is unlike the training data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Moved {
     /// Its mean over the window.
@@ -47,20 +47,21 @@ impl std::fmt::Display for Moved {
     }
 }
 
-/// How far from the middle of the usual range, in halves of it, a mean may lie, and how wide a spread may be. Usual is
-/// two standard deviations either way for a StandardScaler, so this is three; for a RobustScaler it is what lies between
-/// the quarters either way, so this is two where rows are normally distributed.
+/// How far from the middle of the usual range, in halves of that range, a mean may be, and how large a standard
+/// deviation may be. A StandardScaler's usual range is two standard deviations to either side, so this is three of
+/// them; a RobustScaler's is the distance of the quartiles to either side, so this is two standard deviations where
+/// rows are normally distributed.
 const MOST: f64 = 1.5;
 
 /// A window with fewer rows is not judged.
 const LEAST_ROWS: usize = 5;
 
 impl Model {
-    /// The feature of a window that is least like the training: its mean lies further off than one and a half times what
-    /// is usual either way, or its own standard deviation is more than that.
+    /// The feature of a window that is least like the training data: its mean is further off than one and a half times
+    /// the usual range to either side, or its standard deviation is more than that.
     ///
-    /// There is none in windows of fewer than five rows, or when the model remembers nothing of its training. One whose
-    /// scaler was left behind is told by what its detector keeps.
+    /// `None` for windows of fewer than five rows, and for a model that knows nothing of its training data. A model
+    /// without its scaler is noticed by what its detector keeps (`standardised.rs`).
     pub fn drift(&self, rows: ArrayView2<'_, f64>, name: impl Fn(usize) -> String) -> Option<Drift> {
         if rows.nrows() < LEAST_ROWS {
             return None;
@@ -79,7 +80,7 @@ impl Model {
             let mean = present().sum::<f64>() / count as f64;
             let spread = (present().map(|x| (x - mean).powi(2)).sum::<f64>() / count as f64).sqrt();
             let middle = 0.5 * (low + high);
-            // What never changed in the training has no width; rounding alone is no drift.
+            // A feature that never changed in the training data has no range, and rounding alone is no drift.
             let half = (0.5 * (high - low)).max(1e-9 * middle.abs());
             for (of, found, away) in [(Moved::Mean, mean, (mean - middle).abs()), (Moved::Spread, spread, spread)] {
                 let share = away / half;

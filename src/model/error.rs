@@ -33,7 +33,7 @@ pub enum ModelError {
     /// A file of another kind.
     #[error("is {0}")]
     Foreign(formats::Foreign),
-    /// The file in which it keeps its numbers cannot be read.
+    /// The file in which the model keeps its numbers cannot be read.
     #[error(
         "its numbers are in {}, which cannot be read: {source}; expected a regular file beside the model's, not a link",
         shown(path)
@@ -41,19 +41,19 @@ pub enum ModelError {
     DataFile {
         /// The other file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Two files that could hold its numbers.
+    /// Two files could hold the model's numbers.
     #[error(
         "its numbers are in {}, as it says itself, or in {}, as its own name says; remove the one that is not its",
         shown(named),
         shown(beside)
     )]
     TwoDataFiles {
-        /// The file that it names.
+        /// The file that the model names.
         named: PathBuf,
-        /// The file that has its name.
+        /// The file that is named like the model.
         beside: PathBuf,
     },
     /// An ONNX file that was refused.
@@ -74,16 +74,16 @@ pub enum ModelError {
     /// A bound was reached.
     #[error(transparent)]
     Limit(#[from] Exceeded),
-    /// A pickle of something that is not a usable estimator.
+    /// A pickle of an object that is not a usable estimator.
     #[error(transparent)]
     Sklearn(#[from] formats::sklearn::SklearnError),
     /// A file of our own format that was refused.
     #[error(transparent)]
     Own(#[from] formats::own::OwnError),
-    /// Parameters that no model can be made of.
+    /// The parameters cannot be those of a model.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// A detector of an error, and nothing says from where on the error is an anomaly.
+    /// A detector of an error without an offset, so that it is not known which errors are anomalous.
     #[error(
         "{detector} has no offset_, so it is not known from where on a row is an anomaly; set it before the model is \
          dumped, as in `{example}`, or give it with: anomalyd model convert --offset or --calibrate"
@@ -94,7 +94,7 @@ pub enum ModelError {
         /// How its offset is set in Python.
         example: &'static str,
     },
-    /// A direction for a model that has its own.
+    /// A direction was given for a model that has its own.
     #[error(
         "which side of the boundary is anomalous can only be said of an ONNX network that gives one number; leave \
          --anomalous away"
@@ -107,11 +107,11 @@ pub enum ModelError {
     Steps {
         /// The step.
         step: &'static str,
-        /// The features that it gives.
+        /// The features that the step gives.
         found: usize,
-        /// What follows it.
+        /// The step or detector behind it.
         next: &'static str,
-        /// The features that the next one takes.
+        /// The features that this one takes.
         expected: usize,
     },
     /// A file of another kind where a scaler is expected.
@@ -131,7 +131,7 @@ pub enum ModelError {
         raise("max_row_operations")
     )]
     Slow {
-        /// What it takes.
+        /// How many operations it takes.
         operations: usize,
         /// The bound.
         max: usize,
@@ -166,8 +166,8 @@ impl ModelError {
         }
     }
 
-    /// Whether the same file may be read another time: for want of something that comes and goes, such as a free
-    /// descriptor, or the device that a mount leads to.
+    /// Whether the same file may be readable later, because the problem may pass: a lack of free descriptors, or an
+    /// absent mount.
     pub fn may_pass(&self) -> bool {
         let error = match self {
             Self::Behind(BehindError::Unreadable { problem, .. }) => return problem.may_pass(),
@@ -179,7 +179,7 @@ impl ModelError {
     }
 }
 
-/// Whether what the system said is for want of something that comes and goes.
+/// Whether the system's error is one that may pass.
 pub(super) fn may_pass(error: &io::Error) -> bool {
     let passing = [
         Errno::MFILE,
@@ -196,7 +196,7 @@ pub(super) fn may_pass(error: &io::Error) -> bool {
     errno(error).is_some_and(|errno| passing.contains(&errno))
 }
 
-/// What the system said, also where the reader of CSV passed it on.
+/// The number of the system's error, also when the CSV reader passed it on.
 fn errno(error: &io::Error) -> Option<Errno> {
     let passed_on = error.get_ref().and_then(|inner| inner.downcast_ref::<csv::Error>());
     match passed_on.map(csv::Error::kind) {
@@ -211,7 +211,7 @@ fn errno(error: &io::Error) -> Option<Errno> {
 pub struct LoadError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// What is wrong with the file.
     pub problem: Box<ModelError>,
 }
 
@@ -263,7 +263,7 @@ pub enum EvaluateError {
 }
 
 impl EvaluateError {
-    /// The same error for rows that follow `rows` others: row numbers count from the first of all.
+    /// The same error for rows that come after `rows` other rows: row numbers count from the first of all.
     pub(super) fn behind(mut self, rows: usize) -> Self {
         match &mut self {
             Self::Row { row, .. } | Self::Preprocessed { row, .. } | Self::Decision { row, .. } => *row += rows,

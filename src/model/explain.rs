@@ -12,15 +12,15 @@ pub struct Cause {
     pub feature: usize,
     /// Its value.
     pub value: f64,
-    /// Its usual range in the training, if the model knows it: lowest and highest.
+    /// The feature's range in the training data, lowest and highest; `None` when the model does not know it.
     pub usual: Option<(f64, f64)>,
 }
 
-/// More features than this are not tried one by one: each takes an evaluation.
+/// Rows with more features are not explained feature by feature, because each takes an evaluation.
 const MAX_TRIED: usize = 256;
 
-/// The most operations that they may take together: as much as a window of an expensive model, so that explaining one
-/// takes no longer than scoring it.
+/// The most operations that the evaluations may take together: as many as a window of an expensive model, so that
+/// explaining a window takes no longer than scoring it.
 const MAX_OPERATIONS: usize = 100_000_000;
 
 /// A decision value that rises by less than this share of the detector's unit counts as unmoved.
@@ -30,8 +30,8 @@ impl Model {
     /// Names the feature whose replacement by the centre of the training raises the row's decision value most. In an
     /// isolation forest it is the feature that made the row's paths shortest, if steps before it mix no features.
     ///
-    /// Where none alone raises it, as in a row that is far out in several features at once, the feature furthest out of
-    /// its usual range is named. There is no cause when the model does not know its training's centre.
+    /// When no feature alone raises it, as in a row that is far out in several features at once, the feature furthest
+    /// out of its usual range is named. `None` when the model does not know the centre of its training data.
     pub fn explain(&self, row: ArrayView1<'_, f64>) -> Option<Cause> {
         let usual = Usual::of(self).filter(|usual| usual.centre.len() == row.len());
         let ranges = usual.as_ref().and_then(|usual| usual.ranges.as_deref());
@@ -59,7 +59,7 @@ impl Model {
         if width > MAX_TRIED || self.operations_per_row().saturating_mul(width + 1) > MAX_OPERATIONS {
             return None;
         }
-        // The last row stays as it is.
+        // The last row is the unchanged one.
         let mut rows = Array2::from_shape_fn((width + 1, width), |(_, feature)| row[feature]);
         for (feature, middle) in centre.iter().enumerate() {
             rows[[feature, feature]] = *middle;
@@ -73,7 +73,7 @@ impl Model {
     }
 }
 
-/// The feature whose value lies furthest out of its usual range, measured by that range.
+/// The feature whose value is furthest out of its usual range, relative to that range.
 fn furthest_out(row: ArrayView1<'_, f64>, ranges: &[(f64, f64)]) -> Option<usize> {
     let out = |(value, (low, high)): (&f64, &(f64, f64))| {
         let half = 0.5 * (high - low);

@@ -1,12 +1,12 @@
-//! What tells one state of a sensor's files from the next without reading them, in sixteen bytes.
+//! Fingerprints of sixteen bytes that tell one state of a sensor's files from the next without reading the files.
 
 use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// The state of all files of one sensor: of its model, and of what lies beside that: the answers expected of it, the files
-/// with its numbers, the scaler before it.
+/// The state of all files of one sensor: of its model, and of the files beside that, which are the expected answers,
+/// the numbers of an ONNX file, and the scaler.
 ///
 /// Both halves are sums of one hash a file, so that it does not matter in which order a folder names its files.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -19,12 +19,12 @@ pub struct Fingerprint {
 const SCALER: u64 = 1;
 
 impl Fingerprint {
-    /// Adds a file that is named as the sensor's model.
+    /// Adds a file whose name is that of the sensor's model.
     pub(super) fn add_model(&mut self, file: FileHash) {
         self.model = self.model.wrapping_add(file.0);
     }
 
-    /// Adds what lies beside the model.
+    /// Adds a file beside the model.
     pub(super) fn add_beside(&mut self, file: FileHash) {
         self.beside = self.beside.wrapping_add(file.0 << 1);
     }
@@ -35,14 +35,14 @@ impl Fingerprint {
         self.beside |= SCALER;
     }
 
-    /// Adds the files that another fingerprint is of.
+    /// Adds the files of another fingerprint.
     pub(super) fn add(&mut self, files: Self) {
         self.model = self.model.wrapping_add(files.model);
         let scaler = (self.beside | files.beside) & SCALER;
         self.beside = (self.beside & !SCALER).wrapping_add(files.beside & !SCALER) | scaler;
     }
 
-    /// Whether a file of a model is among them.
+    /// Whether a model's file is among the files.
     pub(super) fn has_model(self) -> bool {
         self.model != 0
     }
@@ -53,23 +53,23 @@ impl Fingerprint {
     }
 }
 
-/// What tells one state of a file from the next: its path, its age and length, and which file it is.
+/// The hash of a file's state: its path, its times and length, and its inode.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct FileHash(u64);
 
 impl FileHash {
-    /// The hash of a file of which the system says this; nothing when it could not be looked at.
+    /// The hash of a file with this metadata; `metadata` is `None` when the file could not be looked at.
     ///
-    /// A file that was renamed over another has another inode, even if it is as old and as long. Nobody can set the time of
-    /// the last change (`ctime`): what is copied or unpacked with its times may be as old and as long as what was there,
-    /// and even be given its inode.
+    /// A file that was renamed over another has another inode, even if time and length are the same. The time of the
+    /// last change (`ctime`) cannot be set: a file that is copied or unpacked with its times may have the time and
+    /// length of the one before, and may even get its inode.
     pub(super) fn of(path: &Path, metadata: Option<&Metadata>) -> Self {
         let state = metadata.map(|file| {
             (file.dev(), file.ino(), file.len(), (file.mtime(), file.mtime_nsec()), (file.ctime(), file.ctime_nsec()))
         });
         let mut hasher = DefaultHasher::new();
         (path, state).hash(&mut hasher);
-        // Never zero: that says of a sum that nothing was added.
+        // Never zero, because a sum of zero says that no file was added.
         Self(hasher.finish().max(1))
     }
 

@@ -1,5 +1,5 @@
-//! Parameters that no model can be made of. Whatever format they come from, the constructors of steps and detectors
-//! check them with this, so that what was made can be evaluated.
+//! Parameters that no model can have. The constructors of steps and detectors check parameters with this, whatever
+//! format they come from, so that every model can be evaluated.
 
 use std::fmt;
 
@@ -55,7 +55,7 @@ impl Parameter {
         }
     }
 
-    /// A boundary for scores that are nowhere above 0: above it, every row would be an anomaly.
+    /// Checks a boundary for scores that are never above 0: with a boundary above 0, every row would be an anomaly.
     pub(super) fn below_zero(self, offset: f64) -> Result<(), Invalid> {
         if offset.is_finite() && offset <= 0.0 {
             return Ok(());
@@ -63,7 +63,7 @@ impl Parameter {
         Err(self.invalid(offset, "the lowest score that is normal, a finite number not above 0"))
     }
 
-    /// As many features as rows may have. What files say of their number is not bounded by their size.
+    /// Checks that a width is one that rows may have, because a file's size does not bound the number that it gives.
     pub(super) fn width(self, width: usize) -> Result<(), Invalid> {
         match width > MAX_WIDTH {
             true => Err(self.invalid(format!("{width} features"), format!("at most {MAX_WIDTH}"))),

@@ -9,16 +9,16 @@
 pub struct Limits {
     /// The largest file, in bytes: `models.max_file`.
     pub file_bytes: usize,
-    /// The memory that reading may take beside the file itself, in bytes: `models.max_memory`. What is decompressed counts
-    /// as well. A large file may take more: as much again as its own bytes (ONNX twice); compressed, eight times
-    /// that, but no more than the largest file.
+    /// The bytes of memory that reading may take beside the file itself: `models.max_memory`. Decompressed bytes count
+    /// too. A large file may take more: as much again as its own size (ONNX twice that); a compressed one eight times
+    /// its size, but no more than the largest file.
     pub memory_bytes: usize,
     /// The most instructions, or parts, that a file may hold: `models.max_instructions`.
     pub instructions: usize,
     /// The most elements that one array may have: `models.max_elements`.
     pub elements: usize,
-    /// The most operations that reading a file may take, beside going through its bytes once: `models.max_operations`. One
-    /// takes about a nanosecond on a core of a desktop.
+    /// The most operations that reading a file may take, beside one pass through its bytes: `models.max_operations`. An
+    /// operation takes about a nanosecond on a core of a desktop.
     pub operations: usize,
     /// The most operations that scoring one row may take, about: `models.max_row_operations`.
     pub row_operations: usize,
@@ -43,7 +43,7 @@ impl Default for Limits {
     }
 }
 
-/// A bound on reading that a file reached.
+/// A file reached a bound on reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it takes more than {max} {what}, the most that is accepted; if the file is honest, {}", raise(setting))]
 pub struct Exceeded {
@@ -55,25 +55,27 @@ pub struct Exceeded {
     pub setting: &'static str,
 }
 
-/// A large compressed file may expand to so many times its size. Forests of whole numbers compress that far.
+/// How many times its size a large compressed file may have when it is decompressed. Forests of whole numbers compress
+/// that far.
 const EXPANSION: usize = 8;
 
-/// One part in so many of the memory may hold the decompressed bytes of a small file. The others are for its values.
+/// The n-th part of the memory may hold the decompressed bytes of a small file; the rest is for its values.
 const OUTPUT_SHARE: usize = 3;
 
-/// How a bound is raised, in words: in the configuration, or by an option of the commands, whose names follow from its.
+/// How to raise a bound, in words: in the configuration, or by the command's option, whose name follows from the
+/// setting's.
 pub(super) fn raise(setting: &str) -> String {
     format!("raise models.{setting} in the configuration, or give the command --{}", setting.replace('_', "-"))
 }
 
 impl Limits {
-    /// The limits for a file of so many bytes that is read without decompression: most of its memory is the file itself.
+    /// The limits for a file of `file` bytes that is read without decompression: most of its memory is the file itself.
     pub(super) fn in_place(&self, file: usize) -> Self {
         let operations = self.operations.saturating_add(file);
         Self { memory_bytes: self.memory_bytes.saturating_add(file), operations, ..*self }
     }
 
-    /// The limits for the content of a file of so many bytes that is to be decompressed first.
+    /// The limits for the content of a file of `file` bytes that has to be decompressed first.
     pub(super) fn unpacking(&self, file: usize) -> Self {
         let content = file.saturating_mul(EXPANSION).min(self.file_bytes);
         Self { memory_bytes: self.memory_bytes.saturating_add(content), ..self.in_place(file) }

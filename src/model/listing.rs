@@ -1,4 +1,4 @@
-//! The model files of a directory, by the sensors that they name. None of them is read yet.
+//! The model files of a directory, by the sensors that they name. The files are not read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::name_template::without_ending;
 use crate::printable::shown;
 use crate::sensor::{SensorName, SensorNameError};
 
-/// What a directory of models holds, as far as names tell.
+/// The content of a directory of models, by the names of its files.
 #[derive(Debug)]
 pub struct Listing {
     /// The files of each sensor.
@@ -24,22 +24,22 @@ pub struct Listing {
 /// The file of one sensor's model.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ModelFile {
-    /// The file, the first one if there are several.
+    /// The file; the first one if there are several.
     pub path: PathBuf,
-    /// Another sensor that the file's name could be taken to name.
+    /// Another sensor that the file name may name.
     pub alternative: Option<SensorName>,
     /// A second file that names the sensor.
     pub second: Option<PathBuf>,
-    /// The scaler that stands before the model, in a file of its own.
+    /// The scaler before the model, in a file of its own.
     pub scaler: Option<ScalerFile>,
-    /// The state that all of these files are in.
+    /// The state of all these files.
     pub fingerprint: Fingerprint,
 }
 
-/// The file of the scaler that stands before a sensor's model.
+/// The file of the scaler before a sensor's model.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ScalerFile {
-    /// The file, the first one if there are several.
+    /// The file; the first one if there are several.
     pub path: PathBuf,
     /// A second file that names the same sensor.
     pub second: Option<PathBuf>,
@@ -54,20 +54,20 @@ pub struct Ignored {
     pub reason: IgnoredReason,
 }
 
-/// Scalers that stand before no model.
+/// Scalers without a model.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{} is passed over: {reason}{}", shown(first), More(*.more))]
 pub struct ScalersAlone {
     /// The first of their files.
     pub first: PathBuf,
-    /// Why there is no model to it.
+    /// Why there is no model for it.
     pub reason: IgnoredReason,
     /// How many more there are.
     pub more: usize,
 }
 
 impl ScalersAlone {
-    /// Those of a listing; `None` when each of its scalers stands before a model.
+    /// The scalers without a model in a listing; `None` when there are no such scalers.
     pub fn of(listing: &Listing) -> Option<Self> {
         let is_alone = |file: &&Ignored| matches!(file.reason, IgnoredReason::ScalerAlone { .. });
         let mut alone = listing.ignored.iter().filter(is_alone);
@@ -107,7 +107,7 @@ pub enum IgnoredReason {
     /// Its name is not UTF-8.
     #[error("its name is not UTF-8")]
     NotUtf8,
-    /// The names in it cannot be a sensor's.
+    /// The names in the file name cannot be a sensor's.
     #[error(transparent)]
     Name(#[from] SensorNameError),
 }
@@ -118,9 +118,9 @@ pub enum CatalogError {
     /// The directory cannot be read.
     #[error("the directory of models {} cannot be read: {source}", shown(path))]
     Directory {
-        /// The directory, or one below it.
+        /// The directory, or a directory below it.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// There are too many files.
@@ -134,31 +134,30 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
-    /// Whether the directory may be read another time: for want of something that comes and goes, such as a free
-    /// descriptor.
+    /// Whether the directory may be readable later, because the problem may pass, such as a lack of free descriptors.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Directory { source, .. } if may_pass(source))
     }
 }
 
-/// What a file's name ends in that holds the answers expected of the model beside it.
+/// The ending of a file that holds the expected answers of the model beside it.
 pub(super) const EXPECTATION: &str = ".expect.csv";
 
 impl ModelFile {
-    /// Where the answers that are expected of the model are, if there are any: `NAME.expect.csv` for `NAME.pkl`.
+    /// The file of the model's expected answers, if there is one: `NAME.expect.csv` for `NAME.pkl`.
     pub fn expectation(&self) -> PathBuf {
         expectation(&self.path)
     }
 }
 
-/// Where the answers that are expected of a model would be: beside it, without its ending.
+/// The path of a model's expected answers: beside the model, without its ending.
 pub(super) fn expectation(model: &Path) -> PathBuf {
     PathBuf::from(format!("{}{EXPECTATION}", without_ending(&model.to_string_lossy())))
 }
 
 impl ScalerFile {
-    /// The scaler beside a model's file, by the default names: `scaler_1_2.pkl` beside `model_1_2.joblib`. `None` for a
-    /// model that is not named so.
+    /// The scaler beside a model's file, by the default names: `scaler_1_2.pkl` beside `model_1_2.joblib`. `None` when
+    /// the model's name does not fit.
     pub fn beside(model: &Path) -> Option<Self> {
         let names = NameTemplates::default();
         let sensor = names.models().find(model.file_name()?.to_str()?)?.ok()?.sensor;
@@ -176,8 +175,8 @@ impl ScalerFile {
 }
 
 impl Listing {
-    /// Lists a directory, and those below it as deep as the templates' names reach. Names that begin with a dot are
-    /// passed over, and so are expected answers and what holds the numbers of an ONNX file.
+    /// Lists a directory, and those below it as deep as the templates reach. Names that begin with a dot are skipped,
+    /// and so are files of expected answers and of an ONNX file's numbers.
     ///
     /// # Errors
     /// When a directory cannot be read, or there are more than `max` files.
@@ -185,8 +184,8 @@ impl Listing {
         Ok(Self::read_some(directory, names, max, &|_| true, &mut |_| {})?.0)
     }
 
-    /// Lists the files of some sensors, and those that name none; and says whether links lead elsewhere. Tells `enter` of
-    /// each folder before it is read.
+    /// Lists the files of some sensors, and those that name none. Also returns whether links lead elsewhere. Calls
+    /// `enter` with each folder before it is read.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -241,7 +240,7 @@ impl Listing {
     }
 }
 
-/// Puts a path where it belongs among the first two of them, and says whether it is the first.
+/// Puts a path into its place among the first two. Returns whether it is the first.
 fn insert_in_order(path: PathBuf, first: &mut PathBuf, second: &mut Option<PathBuf>) -> bool {
     if path < *first {
         *second = Some(std::mem::replace(first, path));

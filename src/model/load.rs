@@ -15,11 +15,11 @@ use super::{Anomalous, Detector, Limits, LoadError, Model, ModelError, NetworkEr
 use crate::verdict::ModelHash;
 
 impl Model {
-    /// Reads a model from the bytes of a file; what they are decides the format.
+    /// Reads a model from the bytes of a file; their content decides the format.
     ///
     /// # Errors
-    /// When they are of no known format, are damaged, hold something else than a supported model, or take more than
-    /// `limits` allow.
+    /// When the bytes are of no known format, are damaged, hold something other than a supported model, or take more
+    /// than `limits` allow.
     pub fn read(bytes: &[u8], limits: &Limits) -> Result<Self, ModelError> {
         let model = Self::of(bytes, limits, |bytes| formats::read(bytes, limits))?;
         match model.detector.lacks_offset() {
@@ -31,14 +31,14 @@ impl Model {
         }
     }
 
-    /// As [`read`](Self::read), also a detector whose boundary was never set: it is to be given one before its labels
-    /// mean anything.
+    /// Like [`read`](Self::read), but also reads a detector without a boundary. Its labels mean nothing before it gets
+    /// one.
     ///
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_uncalibrated(bytes: &[u8], limits: &Limits) -> Result<Self, ModelError> {
         Self::of(bytes, limits, |bytes| match formats::read(bytes, limits) {
-            // The boundary is missing, or lies where it cannot.
+            // The boundary is missing, or not one that the detector can have.
             Err(ModelError::Onnx(
                 OnnxError::NoOffset { .. } | OnnxError::Metadata { .. } | OnnxError::Network(NetworkError::Invalid(_)),
             )) => {
@@ -48,11 +48,11 @@ impl Model {
         })
     }
 
-    /// As [`read_uncalibrated`](Self::read_uncalibrated): an ONNX network that gives one number, of which these are
-    /// anomalous, whatever its file says.
+    /// Like [`read_uncalibrated`](Self::read_uncalibrated), for an ONNX network that gives one number. `anomalous` says
+    /// which numbers are anomalous, whatever the file says.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and when it is anything else.
+    /// As [`read`](Self::read), and when the model is of another kind.
     pub fn read_scores(bytes: &[u8], anomalous: Anomalous, limits: &Limits) -> Result<Self, ModelError> {
         Self::of(bytes, limits, |bytes| {
             let limits = limits.in_place(bytes.len().saturating_mul(2));
@@ -91,7 +91,7 @@ impl Model {
         if operations > max { Err(ModelError::Slow { operations, max }) } else { Ok(self) }
     }
 
-    /// Reads a model from a file, and proves it when a file of expected answers lies beside it: `NAME.expect.csv`.
+    /// Reads a model from a file, and proves it when a file of expected answers is beside it: `NAME.expect.csv`.
     ///
     /// # Errors
     /// As [`read`](Self::read), when the file cannot be read, and when the model does not give the answers that are
@@ -100,7 +100,8 @@ impl Model {
         Self::load_behind(&[], path, limits)
     }
 
-    /// Reads a model from a file, and what stands before it from others, in their order; and proves it as one.
+    /// Reads a model from a file, and the transformers before it from other files, in this order; and proves them as
+    /// one model.
     ///
     /// # Errors
     /// As [`load`](Self::load) and [`behind`](Self::behind). The error names the file of the model.
@@ -111,17 +112,16 @@ impl Model {
         Ok(Self { proof, ..model })
     }
 
-    /// Reads a model as [`load_behind`](Self::load_behind) does, to be looked at rather than put to work: it need not give
-    /// the answers that are expected of it.
+    /// Like [`load_behind`](Self::load_behind), but for looking at a model: it need not give the expected answers.
     ///
     /// # Errors
-    /// As [`load_behind`](Self::load_behind), but for the answers. The error names the file.
+    /// As [`load_behind`](Self::load_behind), but never because of the answers. The error names the file.
     pub fn load_unproven(before: &[PathBuf], path: &Path, limits: &Limits) -> Result<Self, LoadError> {
         Self::load_with(Self::read, before, path, limits)
     }
 
-    /// Reads a model as [`load_unproven`](Self::load_unproven) does: an ONNX network that gives one number, of which these
-    /// are anomalous.
+    /// Like [`load_unproven`](Self::load_unproven), for an ONNX network that gives one number. `anomalous` says which
+    /// numbers are anomalous.
     ///
     /// # Errors
     /// As [`read_scores`](Self::read_scores), and when a file cannot be read. The error names the file.
@@ -134,10 +134,10 @@ impl Model {
         Self::load_with(|bytes, limits| Self::read_scores(bytes, anomalous, limits), before, path, limits)
     }
 
-    /// Reads a model as [`load_unproven`](Self::load_unproven) does, also one whose boundary was never set.
+    /// Like [`load_unproven`](Self::load_unproven), but also reads a model without a boundary.
     ///
     /// # Errors
-    /// As [`load_unproven`](Self::load_unproven), but for the boundary. The error names the file.
+    /// As [`load_unproven`](Self::load_unproven), but never because of the boundary. The error names the file.
     pub fn load_uncalibrated(before: &[PathBuf], path: &Path, limits: &Limits) -> Result<Self, LoadError> {
         Self::load_with(Self::read_uncalibrated, before, path, limits)
     }
@@ -155,7 +155,7 @@ impl Model {
     }
 }
 
-/// Checks that each step takes what the one before it gives, and the first no more than rows may have.
+/// Checks that each step fits the one before it, and that the first takes no more features than rows may have.
 fn fit_together(preprocessing: &[Step], detector: &Detector) -> Result<(), ModelError> {
     let takes =
         preprocessing.iter().map(|step| (step.name(), step.width())).chain([(detector.name(), detector.width())]);
@@ -171,7 +171,7 @@ fn fit_together(preprocessing: &[Step], detector: &Detector) -> Result<(), Model
     Ok(())
 }
 
-/// The bytes of a file, unless there are too many, with the numbers that it keeps in another one.
+/// The bytes of a file, unless there are too many, with the numbers that it keeps in another file.
 pub(super) fn read_bounded(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
     let file = regular_file::open(path).map_err(|error| match error {
         OpenError::NotRegular => ModelError::NotAFile,

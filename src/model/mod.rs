@@ -1,7 +1,7 @@
 //! Models: read from files as data, evaluated over all rows of a window at once.
 //!
 //! A file's bytes become a [`Model`] through one of the [`formats`]: steps of preprocessing, then a detector.
-//! Reading is bounded by [`Limits`] and runs none of what a file says; evaluating is a pure function of model and rows.
+//! Reading is bounded by [`Limits`] and executes nothing of a file; evaluating is a pure function of model and rows.
 #![expect(
     clippy::needless_pass_by_value,
     reason = "a view of an array is a reference, and its users have it as a value"
@@ -131,7 +131,7 @@ pub struct Evaluation {
 }
 
 impl Model {
-    /// Holds the model against the file of expected answers beside its own, if there is one.
+    /// Checks the model against the file of expected answers beside its own, if there is one.
     ///
     /// # Errors
     /// When that file cannot be used, or the model does not give those answers.
@@ -144,12 +144,12 @@ impl Model {
         self.preprocessing.first().map_or(self.detector.width(), Step::width)
     }
 
-    /// How many operations scoring a row takes, about: one is about a nanosecond on a core of a desktop.
+    /// About how many operations scoring a row takes; one takes about a nanosecond on a core of a desktop.
     pub fn operations_per_row(&self) -> usize {
         cost::of(&self.preprocessing, &self.detector)
     }
 
-    /// The memory that the model takes, in bytes, about.
+    /// About how many bytes of memory the model takes.
     pub fn memory_bytes(&self) -> usize {
         let steps = self.preprocessing.iter().map(|step| size_of::<Step>() + step.heap_bytes()).sum::<usize>();
         size_of::<Self>() + steps + self.detector.heap_bytes()
@@ -175,7 +175,7 @@ impl Model {
         &self.detector
     }
 
-    /// Whether it gave the answers that were expected of it when it was loaded.
+    /// Whether the model gave the expected answers when it was loaded.
     pub fn proof(&self) -> Proof {
         self.proof
     }
@@ -185,22 +185,23 @@ impl Model {
         crate::verdict::score(decision, self.detector.unit())
     }
 
-    /// What is odd about the model, though it can be evaluated.
+    /// What is odd about the model, although it can be evaluated.
     pub fn warnings(&self) -> Vec<Warning> {
         Warning::of(self)
     }
 
-    /// Evaluates rows, each by itself: its answer is the same to the last bit whatever its neighbours.
+    /// Evaluates rows, each by itself: an answer is the same to the last bit whatever the other rows are.
     ///
     /// # Errors
-    /// When the rows are of another width, or one holds or leads to an infinity, or to NaN if the detector does not answer
-    /// that. The error names the row.
+    /// When the rows have another width, or a row holds or leads to an infinity, or to NaN when the detector does not
+    /// answer NaN. The error names the row.
     pub fn evaluate(&self, rows: ArrayView2<'_, f64>) -> Result<Vec<Evaluation>, EvaluateError> {
         let width = self.width();
         if rows.ncols() != width {
             return Err(EvaluateError::Width { found: rows.ncols(), expected: width });
         }
-        // A step may make tens of thousands of features of one, and rows come by the million: only so many at a time.
+        // A step may make tens of thousands of features of one, and there may be a million rows, so only some are
+        // evaluated at a time.
         let widest = self.preprocessing.iter().map(Step::widest).fold(width, usize::max);
         let block_rows = (BLOCK_ELEMENTS / widest.max(1)).max(1);
         let mut evaluations = Vec::with_capacity(rows.nrows());
@@ -214,9 +215,10 @@ impl Model {
     fn evaluate_block(&self, rows: ArrayView2<'_, f64>) -> Result<impl Iterator<Item = Evaluation>, EvaluateError> {
         let prepared =
             self.preprocessing.iter().fold(CowArray::from(rows), |rows, step| step.apply(rows.into_owned()).into());
-        // An infinity is infinitely far from every support vector and would get a decision value as if all were well.
+        // An infinity is refused: it is infinitely far from every support vector, and would get a decision value like
+        // any row.
         let missing = self.detector.missing();
-        // Nor is it a missing number, though a function may make NaN of it.
+        // An infinity is no missing number either, although a function may turn it into NaN.
         let infinite = (missing == MissingNumbers::Answered).then(|| first_refused(rows, missing)).flatten();
         if let Some((row, feature)) = infinite {
             return Err(EvaluateError::Row { row, feature, value: rows[[row, feature]] });
@@ -239,11 +241,11 @@ impl Model {
 /// About how many numbers of rows are in memory at a time: 8 MiB.
 const BLOCK_ELEMENTS: usize = 1 << 20;
 
-/// Where the first infinity is, or NaN where that is refused too.
+/// The first infinity; also the first NaN when NaN is refused.
 fn first_refused(rows: ArrayView2<'_, f64>, missing: MissingNumbers) -> Option<(usize, usize)> {
     let answered = missing == MissingNumbers::Answered;
     let accepted = |x: &f64| x.is_finite() | (answered & x.is_nan());
-    // Without a branch a number where they lie in a row.
+    // Without a branch a number when the rows are contiguous.
     let all_accepted = rows.as_slice().is_some_and(|numbers| numbers.iter().fold(true, |all, x| all & accepted(x)));
     if all_accepted {
         return None;

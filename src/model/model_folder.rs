@@ -1,4 +1,4 @@
-//! The folder of models, gone through file by file: nothing is kept of a file once it has been told of.
+//! Goes through the folder of models file by file, and keeps nothing of a file after it was visited.
 
 use std::fs::{self, DirEntry, Metadata};
 use std::io;
@@ -11,12 +11,12 @@ use super::name_template::NameMatch;
 use super::{NameTemplate, NameTemplates};
 use crate::sensor::SensorName;
 
-/// What a file is by its name.
+/// The role of a file, by its name.
 #[derive(Debug)]
 pub(super) enum Role {
     /// A sensor's model.
     Model {
-        /// Another sensor that the file's name could be taken to name.
+        /// Another sensor that the file name may name.
         alternative: Option<SensorName>,
     },
     /// The scaler before a sensor's model.
@@ -28,13 +28,13 @@ pub(super) enum Role {
 pub(super) struct SensorFile {
     pub(super) sensor: SensorName,
     pub(super) role: Role,
-    /// Of this file; for a model also of the expected answers and the numbers beside it.
+    /// The fingerprint of this file; for a model also of the expected answers and the numbers beside it.
     pub(super) fingerprint: Fingerprint,
 }
 
-/// Goes through the folder, and those below it as deep as the templates' names reach. Tells `enter` of each folder before
-/// it is read, and `visit` of each file. Names that begin with a dot are passed over, as files are written under such
-/// before they get their own, and so are expected answers and what holds the numbers of an ONNX file.
+/// Goes through the folder, and those below it as deep as the templates reach. Calls `enter` with each folder before it
+/// is read, and `visit` with each file. Names that begin with a dot are skipped, because files are written under such
+/// names before they get their own; so are files of expected answers and of an ONNX file's numbers.
 ///
 /// # Errors
 /// When a folder cannot be read, or holds more than `max` files.
@@ -53,7 +53,7 @@ pub(super) fn go_through(
     Ok(walk.links)
 }
 
-/// Whether symbolic links lead from the folder to elsewhere: what happens there, the folder is not told of.
+/// Whether symbolic links in the folder lead elsewhere: changes there are not reported for the folder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FolderLinks {
     /// None.
@@ -77,7 +77,7 @@ enum WalkError {
 }
 
 impl Walk<'_> {
-    /// Goes through a folder and those at most `depth` below it. So a link in a circle ends.
+    /// Goes through a folder and those at most `depth` below it, so that a circle of links ends.
     fn folder(&mut self, folder: &Path, depth: usize) -> Result<(), WalkError> {
         (self.enter)(folder);
         let failed = |source| WalkError::Directory { path: folder.to_owned(), source };
@@ -112,8 +112,9 @@ impl Walk<'_> {
         if networks { self.networks(folder, numbers).map_err(failed) } else { Ok(()) }
     }
 
-    /// Tells of the ONNX files of a folder, once it is known what other files in it may hold their numbers. Which of them do
-    /// is said in the model, which is not read here: they are those of its own name, else any in its folder.
+    /// Visits the ONNX files of a folder, after the files that may hold their numbers are known. The model says which
+    /// file holds them, but it is not read here: the file with its own name counts, or else every such file in its
+    /// folder.
     fn networks(&mut self, folder: &Path, numbers: FileHash) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
@@ -133,7 +134,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What the system says of a file, or of what a link leads to; `None` when it says nothing.
+    /// The metadata of a file, or of the target of a link; `None` when the system gives none.
     fn metadata(&mut self, entry: &DirEntry, path: &Path) -> Option<Metadata> {
         if entry.file_type().is_ok_and(|kind| !kind.is_symlink()) {
             return entry.metadata().ok();
@@ -175,7 +176,7 @@ impl Walk<'_> {
     fn role_of(&self, path: &Path) -> Result<(Role, SensorName), IgnoredReason> {
         let names = self.names;
         let relative = path.strip_prefix(self.directory).unwrap_or(path).to_str().ok_or(IgnoredReason::NotUtf8)?;
-        // A '/' of the path stands for one of the template, never for a part of a name.
+        // Only a '/' of the template matches a '/' of the path, never a part of a name.
         let depth = relative.matches('/').count();
         let find = |template: &NameTemplate| (depth == template.depth()).then(|| template.find(relative)).flatten();
         let model = || {
@@ -183,7 +184,8 @@ impl Walk<'_> {
             find(names.models()).map(|found| found.map(role))
         };
         let scaler = || find(names.scalers()).map(|found| found.map(|NameMatch { sensor, .. }| (Role::Scaler, sensor)));
-        // A name may fit both, as press/scaler_temp fits {device}/{sensor}: the template that says more of it is meant.
+        // A name may fit both templates, as press/scaler_temp fits {device}/{sensor}: the template with more letters is
+        // meant.
         let role = if names.scalers().letters() > names.models().letters() {
             scaler().or_else(model)
         } else {

@@ -7,8 +7,8 @@ use crate::sensor::{SensorName, SensorNameError};
 /// A template for the names of model files, such as `model_{device}_{sensor}`.
 ///
 /// It is matched against a file's path below the directory of models, so it may hold `/`. The device is the shortest
-/// text that fits, the sensor is the rest; `%2F` in a name stands for a `/` (a device of several topic levels). A
-/// template without an ending takes files with any ending, or none.
+/// text that fits, and the sensor is the rest; `%2F` in a name stands for a `/` (a device of several topic levels). A
+/// template without an ending matches files with any ending, or none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NameTemplate {
     before: String,
@@ -27,7 +27,7 @@ enum Order {
 /// Why a template was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameTemplateError {
-    /// A placeholder that is not there, or more than once.
+    /// A placeholder is missing, or there more than once.
     #[error("the template {template:?} holds {placeholder} {count} times; it must hold it once")]
     Placeholder {
         /// The template.
@@ -37,7 +37,7 @@ pub enum NameTemplateError {
         /// How often it is there.
         count: usize,
     },
-    /// A brace that belongs to no placeholder.
+    /// A brace that is not part of a placeholder.
     #[error("the template {template:?} holds a brace that is not of {{device}} or {{sensor}}")]
     Brace {
         /// The template.
@@ -49,7 +49,7 @@ pub enum NameTemplateError {
         /// The template.
         template: String,
     },
-    /// A path that leaves the directory of models.
+    /// The path leaves the directory of models.
     #[error("the template {template:?} must be a path below the directory of models, without '.', '..' or '//'")]
     Path {
         /// The template.
@@ -57,12 +57,12 @@ pub enum NameTemplateError {
     },
 }
 
-/// What a file's name says.
+/// The sensors that a file name may name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct NameMatch {
-    /// The sensor that it names.
+    /// The sensor that is meant.
     pub(super) sensor: SensorName,
-    /// Another sensor that it could be taken to name.
+    /// Another sensor that could be meant.
     pub(super) alternative: Option<SensorName>,
 }
 
@@ -105,14 +105,14 @@ impl NameTemplate {
         Ok(Self { before: before.to_owned(), between: between.to_owned(), after: after.to_owned(), order })
     }
 
-    /// The template of the scalers beside models of this template: "scaler" for the first "model" in it, else "scaler_"
-    /// before the file's name.
+    /// The template of the scalers before models of this template: with "scaler" in the place of the first "model",
+    /// else with "scaler_" before the file's name.
     pub fn of_scalers(&self) -> Self {
         let mut parts = [self.before.clone(), self.between.clone(), self.after.clone()];
         match parts.iter_mut().find(|part| part.contains("model")) {
             Some(part) => *part = part.replacen("model", "scaler", 1),
             None => {
-                // The file's name begins in the last part that holds a '/', behind it.
+                // The file's name begins in the last part that holds a '/', behind that.
                 let part = parts.iter_mut().rev().find(|part| part.contains('/'));
                 match part {
                     Some(part) => part.insert_str(part.rfind('/').map_or(0, |slash| slash + 1), "scaler_"),
@@ -124,7 +124,8 @@ impl NameTemplate {
         Self { before, between, after, order: self.order }
     }
 
-    /// How many letters of a name the template itself gives: of two that a name fits, the one with more is meant.
+    /// How many letters of a name the template gives: when a name fits two templates, the one with more letters is
+    /// meant.
     pub(super) fn letters(&self) -> usize {
         [&self.before, &self.between, &self.after].iter().map(|part| part.len()).sum()
     }
@@ -134,13 +135,13 @@ impl NameTemplate {
         [&self.before, &self.between, &self.after].iter().map(|part| part.matches('/').count()).sum()
     }
 
-    /// The sensor that a path below the directory of models names; `None` when it does not fit.
+    /// The sensor that a path below the directory of models names; `None` when the path does not fit.
     pub(super) fn find(&self, path: &str) -> Option<Result<NameMatch, SensorNameError>> {
         let name = if self.has_ending() { path } else { without_ending(path) };
         let names = name.strip_prefix(&self.before)?.strip_suffix(&self.after)?;
         let split = |at: usize| {
             let (first, second) = (&names[..at], &names[at + self.between.len()..]);
-            // As in the names of prediction files: a name with several topic levels fits into one file name.
+            // As in the names of prediction files, a name of several topic levels is written into one file name.
             let [first, second] = [first, second].map(|name| name.replace("%2F", "/"));
             match self.order {
                 Order::DeviceFirst => SensorName::new(&first, &second),
@@ -182,8 +183,9 @@ impl fmt::Display for NameTemplate {
     }
 }
 
-/// A path without its ending: a dot and up to eight letters and digits, at least one a letter, so that the number in
-/// `model_press_1.5` stays, or `.safetensors`, our own. Before it, endings that are known to come in pairs (`.pkl.gz`, `.z.joblib`) go too.
+/// A path without its ending: a dot and up to eight letters and digits, at least one of them a letter, so that the
+/// number in `model_press_1.5` stays; or `.safetensors`, our own ending. Before it, an ending that often comes in pairs
+/// (`.pkl.gz`, `.z.joblib`) is removed too.
 pub(super) fn without_ending(path: &str) -> &str {
     const PAIRED: [&str; 9] = ["pkl", "pickle", "joblib", "z", "gz", "bz2", "xz", "lzma", "lz4"];
     let split = |path| -> Option<(&str, &str)> {

@@ -1,8 +1,8 @@
-//! How the files of models and of the scalers before them are named.
+//! The names of model files, and of the files of scalers before them.
 
 use super::NameTemplate;
 
-/// The templates of both. They differ: else nothing would tell a model from a scaler.
+/// The templates of models and scalers. They differ, because only the name tells a model from a scaler.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NameTemplates {
     models: NameTemplate,
@@ -15,10 +15,10 @@ pub struct NameTemplates {
 pub struct SameNames(NameTemplate);
 
 impl NameTemplates {
-    /// Models and scalers by these names.
+    /// Models and scalers with these names.
     ///
     /// # Errors
-    /// When both are named alike.
+    /// When both templates are the same.
     pub fn new(models: NameTemplate, scalers: NameTemplate) -> Result<Self, SameNames> {
         if models == scalers { Err(SameNames(models)) } else { Ok(Self { models, scalers }) }
     }
@@ -33,14 +33,14 @@ impl NameTemplates {
         &self.scalers
     }
 
-    /// How many directories a file lies below the directory of models, at most.
+    /// How many directories below the directory of models a file may be.
     pub(super) fn depth(&self) -> usize {
         self.models.depth().max(self.scalers.depth())
     }
 }
 
 impl From<NameTemplate> for NameTemplates {
-    /// Scalers are named as models are, with another word; see [`NameTemplate::of_scalers`].
+    /// Scalers are named like models, with another word; see [`NameTemplate::of_scalers`].
     fn from(models: NameTemplate) -> Self {
         let scalers = models.of_scalers();
         Self { models, scalers }

@@ -1,7 +1,7 @@
-//! Operations: work counted before it is done, so that a file costs no more than is allowed whatever stands in it.
+//! Operations: work is counted before it is done, so that no file costs more than is allowed, whatever it holds.
 //!
-//! One is as much as a core of a desktop does in about a nanosecond, and that of a Raspberry Pi in two to four: an addition
-//! that waits for the one before it, a few that do not. What takes longer counts as many as it takes.
+//! An operation is what a core of a desktop does in about a nanosecond, and that of a Raspberry Pi in two to four: one
+//! addition that waits for the one before it, or a few that do not. Slower work counts as several operations.
 
 use std::cell::Cell;
 
@@ -10,8 +10,8 @@ use super::limits::Exceeded;
 
 /// The operations that are left of [`Limits::operations`].
 ///
-/// Work that goes once through a file's bytes is bounded by the file's size, and is not counted. Work that a few bytes
-/// can ask for repeatedly is counted.
+/// One pass through a file's bytes is bounded by the file's size, and is not counted. Work that a few bytes can ask for
+/// repeatedly is counted.
 #[derive(Debug)]
 pub(in crate::model) struct Operations {
     limits: Limits,
@@ -19,7 +19,7 @@ pub(in crate::model) struct Operations {
 }
 
 impl Operations {
-    /// All that are allowed.
+    /// As many operations as `limits` allow.
     pub(in crate::model) fn new(limits: &Limits) -> Self {
         Self { limits: *limits, left: Cell::new(limits.operations) }
     }

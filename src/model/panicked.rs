@@ -3,21 +3,21 @@
 use super::formats::printable::printable_within;
 use crate::telemetry::panics;
 
-/// A file has found a defect of the code that reads it.
+/// Reading a file led to a panic: the code that reads it has a defect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("reading it panicked: {0}; please report this file")]
 pub struct Panicked(pub String);
 
-/// Does work that reads a file, or tries what was read.
+/// Does work that reads a file, or evaluates what was read.
 ///
 /// # Errors
-/// When it panics.
+/// When the work panics.
 pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
-    // What was half done is lost with it: it shares nothing that it changes.
+    // Data that the work had half changed is dropped: the work shares no data that it changes.
     panics::catch(work).map_err(|caught| Panicked(short(&caught.to_string())))
 }
 
-/// One line, of a length that can be read.
+/// A text as one line, cut to a readable length.
 pub(super) fn short(text: &str) -> String {
     printable_within(300, text)
 }

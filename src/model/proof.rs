@@ -11,7 +11,7 @@ use super::{EvaluateError, Limits, Model};
 use crate::printable::shown;
 use crate::verdict::Label;
 
-/// Whether a model gave the answers that were expected of it.
+/// Whether a model gave the expected answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Proof {
     /// None were.
@@ -21,19 +21,19 @@ pub enum Proof {
     Held {
         /// How many rows were expected.
         rows: usize,
-        /// How many of them are anomalies.
+        /// How many of these rows are anomalies.
         anomalies: usize,
     },
 }
 
 impl Proof {
-    /// Whether it did.
+    /// Whether the model gave the expected answers.
     pub fn is_held(self) -> bool {
         matches!(self, Self::Held { .. })
     }
 }
 
-/// Why a model is not proven, though answers are expected of it.
+/// Why a model is not proven although there are expected answers.
 #[derive(Debug, thiserror::Error)]
 #[error("is not put to work, since {} {problem}", shown(path))]
 pub struct ProofError {
@@ -80,16 +80,16 @@ pub enum ProofProblem {
         count: usize,
         /// How many rows there are.
         rows: usize,
-        /// The one that is furthest off.
+        /// The row with the largest difference.
         worst: Box<Disagreement>,
     },
 }
 
-/// How many rows of the slowest model that is accepted may be tried at a load; of a faster one as many more as take no
-/// longer.
+/// How many rows of the slowest accepted model are tried at a load. Of a faster model, as many more are tried as take
+/// no longer.
 const ROWS_OF_THE_SLOWEST: usize = 64;
 
-/// Holds a model against the file of expected answers beside it, if there is one.
+/// Checks a model against the file of expected answers beside it, if there is one.
 ///
 /// # Errors
 /// When the file cannot be used, or the model does not give those answers.
@@ -104,7 +104,7 @@ pub(super) fn prove(model: &Model, path: &Path, limits: &Limits) -> Result<Proof
     held.map_err(|problem| ProofError { path, problem })
 }
 
-/// The largest file of expected answers, and the most numbers in it: far more than any proof needs.
+/// The largest file of expected answers, and the most numbers in it: far more than a proof needs.
 const MOST_BYTES: usize = 16 << 20;
 const MOST_NUMBERS: usize = 1 << 20;
 

@@ -1,4 +1,4 @@
-//! Opening files that others put there: what is opened is judged, not its name, and nothing is waited for.
+//! Opens files that others put there: the opened file is checked rather than its name, and opening never waits.
 
 use std::fs::File;
 use std::io;
@@ -13,12 +13,12 @@ use rustix::io::Errno;
 pub(super) enum OpenError {
     /// It is a directory, a device, a socket or a pipe.
     NotRegular,
-    /// What the system says.
+    /// The system's error.
     System(io::Error),
 }
 
-/// Opens a regular file to be read. To open a pipe would wait for its other end, and a path may lead to another file
-/// whenever it is followed: so it is opened without waiting, and what was opened is looked at.
+/// Opens a regular file for reading. Opening a pipe would wait for its other end, and a path may lead to another file
+/// each time it is followed. So the file is opened without waiting, and the opened file is checked.
 pub(super) fn open(path: &Path) -> Result<File, OpenError> {
     open_with(path, OFlags::empty())
 }
@@ -32,7 +32,7 @@ fn open_with(path: &Path, flags: OFlags) -> Result<File, OpenError> {
     let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
     let opened = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path);
     let file = opened.map_err(|error| match Errno::from_io_error(&error) {
-        // A socket, or a device that is not there.
+        // The file is a socket, or the device is not there.
         Some(Errno::NXIO | Errno::NODEV) => OpenError::NotRegular,
         _ => OpenError::System(error),
     })?;

@@ -1,4 +1,4 @@
-//! Rows for a model, from CSV: a header, then a row a line, with the answers that are expected of them if wanted.
+//! Rows for a model from CSV: a header, then a row a line, with the expected answers if wanted.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -17,17 +17,17 @@ use crate::verdict::Label;
 pub struct RowReader<R> {
     csv: csv::Reader<Metered<R>>,
     header: Vec<String>,
-    /// Where each column is, by its name as it stands there and without the blanks around it; the first of those of one
-    /// name.
+    /// The index of each column, by its name as written and by its name without blanks around it; of equal names the
+    /// first counts.
     places: HashMap<String, usize>,
     max_numbers: usize,
     operations: Operations,
 }
 
-/// The most columns: twice the features of the widest model, for what stands beside them.
+/// The most columns: twice the features of the widest model, to leave room for other columns beside the features.
 const MAX_COLUMNS: usize = 2 * MAX_WIDTH;
 
-/// The columns that hold what is wanted, by their names in the header.
+/// The columns that are wanted, by their names in the header.
 #[derive(Clone, Copy, Debug)]
 pub struct Columns<'a> {
     /// The features, in the order in which the model takes them.
@@ -43,11 +43,11 @@ pub struct Columns<'a> {
 pub struct LabelColumn<'a> {
     /// Its name.
     pub name: &'a str,
-    /// What stands in it for a normal row; anything else is an anomaly. `1` and `1.0` are the same.
+    /// The label of a normal row; any other label is an anomaly. `1` and `1.0` are the same.
     pub normal: &'a str,
 }
 
-/// Rows, and what is expected of them.
+/// Rows, and the answers that are expected of them.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AnsweredRows {
     /// A row a line of the file. An empty field, or `nan`, is NaN: a missing value.
@@ -75,9 +75,9 @@ pub enum RowsError {
     /// A column is not there.
     #[error("has no column {column:?}; its header names {found}")]
     NoColumn {
-        /// The missing one.
+        /// The missing column.
         column: String,
-        /// Those that it has.
+        /// The columns that the header has.
         found: String,
     },
     /// The model takes another number of features.
@@ -90,15 +90,15 @@ pub enum RowsError {
         /// How many the model takes.
         expected: usize,
     },
-    /// A row that ends too early.
+    /// A row that has too few fields.
     #[error("line {line} ends before the column {column:?}")]
     Short {
         /// The line.
         line: u64,
-        /// The first column that is missing.
+        /// The first column without a field.
         column: String,
     },
-    /// A field that is not what it should be.
+    /// A field with a value that is not accepted.
     #[error("line {line}, column {column:?}: {found:?} is not {expected}")]
     Field {
         /// The row, counted from zero.
@@ -107,9 +107,9 @@ pub enum RowsError {
         line: u64,
         /// The column.
         column: String,
-        /// What stands there, at most forty characters of it.
+        /// The field's text, at most forty characters of it.
         found: String,
-        /// What should.
+        /// The values that are accepted.
         expected: &'static str,
     },
     /// There is more than is accepted.
@@ -155,8 +155,8 @@ impl<R: Read> RowReader<R> {
     /// # Errors
     /// When the file cannot be read.
     pub fn separated(source: R, separator: u8, limits: &Limits) -> Result<Self, RowsError> {
-        // The places of a line's fields are kept while it is read: a file of nothing but separators would take many times its
-        // size for them.
+        // The positions of a line's fields are kept while it is read: without this bound, they would take many times
+        // the size of a file that holds only separators.
         let fields = limits.elements.saturating_add(MAX_COLUMNS);
         let (left, max) = (limits.file_bytes, limits.file_bytes);
         let metered = Metered { source, left, max, separator, fields_left: fields, fields };
@@ -173,7 +173,8 @@ impl<R: Read> RowReader<R> {
         // A spreadsheet may begin its file with a byte order mark.
         let whole: Vec<_> = header.iter().map(|name| name.trim_start_matches('\u{feff}')).collect();
         let header: Vec<_> = whole.iter().map(|name| name.trim().to_owned()).collect();
-        // A name may begin with a blank. Where two differ in that alone, each is found by its whole name: it goes last.
+        // A name may begin with a blank. Names without their blanks go first, so that a column's whole name overrides
+        // them.
         let trimmed = header.iter().map(String::as_str).enumerate().rev();
         let places = trimmed.chain(whole.into_iter().enumerate().rev());
         let places = places.map(|(place, name)| (name.to_owned(), place)).collect();
@@ -190,8 +191,8 @@ impl<R: Read> RowReader<R> {
         self.find(column).is_some()
     }
 
-    /// The column of this name, letter for letter, else but for the blanks around it: a model keeps those that its columns
-    /// had, and a table may have some behind each comma.
+    /// The column of this name, letter for letter, or else without the blanks around it: a model keeps the blanks of
+    /// its columns' names, and a table may have blanks behind its commas.
     fn find(&self, column: &str) -> Option<usize> {
         self.places.get(column).or_else(|| self.places.get(column.trim())).copied()
     }
@@ -199,7 +200,7 @@ impl<R: Read> RowReader<R> {
     /// The names of the columns that hold a model's features: the model's own names, else `x0`, `x1` and so on.
     ///
     /// # Errors
-    /// When there are none of either, or another number of them than the model takes.
+    /// When neither gives names, or their number is not that of the model's features.
     pub fn features(&self, width: usize, own: Option<&[String]>) -> Result<Vec<String>, RowsError> {
         if let Some(own) = own
             && own.len() == width
@@ -221,7 +222,8 @@ impl<R: Read> RowReader<R> {
     /// Reads all rows.
     ///
     /// # Errors
-    /// When a column is missing, a field is no number, there are too many or none at all. The error names line and column.
+    /// When a column is missing, a field is not a number, there are too many rows or none. The error names line and
+    /// column.
     pub fn read(mut self, columns: &Columns<'_>) -> Result<AnsweredRows, RowsError> {
         let features = columns.features.iter().map(|name| self.place(name)).collect::<Result<Vec<_>, _>>()?;
         let decision = columns.decision.map(|name| self.place(name)).transpose()?;
@@ -264,10 +266,10 @@ impl<R: Read> RowReader<R> {
     }
 }
 
-/// The columns, when they are as many as a model takes.
+/// Checks that there are as many columns as the model takes.
 ///
 /// # Errors
-/// When they are not; the error has both numbers.
+/// When there are not; the error has both numbers.
 pub fn of_width(columns: Vec<String>, width: usize) -> Result<Vec<String>, RowsError> {
     if columns.len() == width {
         return Ok(columns);
@@ -279,10 +281,10 @@ pub fn of_width(columns: Vec<String>, width: usize) -> Result<Vec<String>, RowsE
     Err(RowsError::Width { found: columns.len(), columns: Printable(shown).to_string(), expected: width })
 }
 
-/// The operations that a line takes, whatever stands in it.
+/// The operations that a line takes, whatever it holds.
 const LINE: usize = 30;
 
-/// What a decision must be.
+/// The accepted values of a decision.
 const FINITE: &str = "a finite number";
 
 /// One line, with the number of its row and the names of its columns.
@@ -337,7 +339,7 @@ impl Line<'_> {
     }
 }
 
-/// Whether two labels are the same, as text or as whole numbers: pandas writes `1.0` where a column has gaps.
+/// Whether two labels are the same, as texts or as whole numbers: pandas writes `1.0` in a column with gaps.
 fn is_same(a: &str, b: &str) -> bool {
     let whole = |text: &str| text.strip_suffix(".0").unwrap_or(text).parse::<i64>().ok();
     a == b || whole(a).is_some_and(|a| whole(b) == Some(a))

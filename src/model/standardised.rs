@@ -1,8 +1,8 @@
-//! Detectors that look as if they had been trained on standardised rows, while nothing before them standardises.
+//! Detectors that seem to be trained on standardised rows, while no step before them standardises rows.
 //!
-//! Most often the scaler was left behind in a notebook. Then raw rows lie far off, and each is an anomaly; or so near to
-//! each other that none is. That parameters lie around 0 with a spread near 1 proves nothing by itself; rows that do not
-//! are the second sign.
+//! Most often the scaler was left behind in a notebook. Then raw rows are all far off, and every row is an anomaly; or
+//! they are so near to each other that no row is. Parameters around 0 with a spread near 1 prove nothing by themselves;
+//! rows that are not so are the second sign.
 
 use ndarray::{ArrayView1, ArrayView2};
 
@@ -13,17 +13,17 @@ use crate::verdict::significant;
 /// The signs that a detector was trained on standardised rows.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Standardised {
-    /// The part of the detector that was looked at, such as its support vectors.
+    /// The parts of the detector that were looked at, such as its support vectors.
     traces: &'static str,
     /// How many of these parts there are.
     count: usize,
     /// The features that look standardised.
     features: Box<[usize]>,
-    /// The smallest and the largest spread among them.
+    /// The smallest and the largest spread of these features.
     spreads: (f64, f64),
 }
 
-/// Rows that are not standardised came to a detector that looks as if its own had been.
+/// Rows that are not standardised came to a detector that seems to be trained on standardised rows.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 #[error(
     "{feature} has a mean of {} and spreads by {} here, while the model's {count} {traces} lie around 0 and spread by {}: \
@@ -42,14 +42,14 @@ pub struct Unscaled {
     spreads: (f64, f64),
 }
 
-/// The advice that goes with the warning.
+/// The advice of the warning.
 pub(super) const ADVICE: &str = "put the scaler's file beside the model's, with \"scaler\" for \"model\" in its name, or \
                                  make one file of both: anomalyd model convert --before SCALER MODEL OUT";
 
 /// A feature with fewer numbers is not judged.
 const LEAST_TRACES: usize = 4;
 
-/// The share of the features that must look standardised: some are all but constant, or skewed.
+/// The share of the features that must look standardised; not all must, because some are nearly constant, or skewed.
 const MOST_FEATURES: f64 = 0.75;
 
 /// Fewer rows are not judged.
@@ -58,15 +58,15 @@ const LEAST_ROWS: usize = 5;
 /// The least rows of which a small spread is a sign.
 const LEAST_ROWS_OF_SPREAD: usize = 30;
 
-/// The mean (away from 0) and the spread of standardised rows stay below this over a window.
+/// Over a window, the mean of standardised rows (in size) and their spread are below this.
 const FAR: f64 = 5.0;
 
-/// The spread of standardised rows, over all features together, stays above this.
+/// The spread of standardised rows, over all features together, is above this.
 const NARROW: f64 = 0.1;
 
 impl Standardised {
-    /// Looks at what is kept of the rows of the training; `None` where the steps before the detector change them, or they
-    /// do not look standardised.
+    /// Looks at the training rows that a detector keeps. `None` when steps before the detector change rows, or the
+    /// training rows do not look standardised.
     pub(super) fn of(steps: &[Step], detector: &Detector) -> Option<Self> {
         if !steps.iter().all(Step::keeps_units) {
             return None;
@@ -93,7 +93,8 @@ impl Standardised {
         )
     }
 
-    /// Whether these rows are not standardised: half of the features lie far from 0, or all together hardly change.
+    /// Whether these rows are not standardised: half of the features are far from 0, or all features together hardly
+    /// change.
     fn contradicted_by(&self, rows: ArrayView2<'_, f64>, name: impl Fn(usize) -> String) -> Option<Unscaled> {
         let features = self.features.iter().copied().filter(|feature| *feature < rows.ncols());
         let moments: Vec<_> = features.map(|feature| (feature, Moments::of(rows.column(feature)))).collect();
@@ -104,7 +105,7 @@ impl Standardised {
         let size = |moments: &Moments| moments.mean.abs().max(moments.spread());
         let by_size = |a: &&(usize, Moments), b: &&(usize, Moments)| size(&a.1).total_cmp(&size(&b.1));
         let far = moments.iter().filter(|(_, moments)| size(moments) > FAR).count();
-        // In raw rows one feature spreads by thousandths and the next by tens. What never changes tells nothing.
+        // In raw rows one feature spreads by thousandths and another by tens. Features that never change tell nothing.
         let spreads: Vec<_> =
             moments.iter().map(|(_, moments)| moments.spread()).filter(|spread| *spread > 0.0).collect();
         let typical = (spreads.iter().map(|spread| spread.ln()).sum::<f64>() / spreads.len() as f64).exp();
@@ -127,7 +128,7 @@ impl Standardised {
 }
 
 impl Model {
-    /// The sign that these rows should have been scaled first, if there is one.
+    /// The sign that these rows should have been scaled first; `None` when there is no such sign.
     pub fn unscaled(&self, rows: ArrayView2<'_, f64>, name: impl Fn(usize) -> String) -> Option<Unscaled> {
         self.standardised.as_ref()?.contradicted_by(rows, name)
     }
@@ -139,7 +140,7 @@ fn range((low, high): (f64, f64)) -> String {
     if low == high { low } else { format!("{low} to {high}") }
 }
 
-/// Count, mean and spread of numbers, taken in one by one (Welford, Technometrics 4, 1962).
+/// Count, mean and spread of numbers that are taken in one by one (Welford, Technometrics 4, 1962).
 #[derive(Clone, Copy, Debug)]
 struct Moments {
     count: usize,
@@ -171,8 +172,8 @@ impl Moments {
         (self.squares / self.count.max(1) as f64).sqrt()
     }
 
-    /// Whether these may be numbers around standardised ones: on both sides of 0, their mean near it, and spread as
-    /// normal, skewed and heavy-tailed numbers are at the edges of what was seen, where support vectors and splits lie.
+    /// Whether these may be standardised numbers: they are on both sides of 0, their mean is near it, and their spread
+    /// is one that normal, skewed and heavy-tailed numbers have at the edges, where support vectors and splits are.
     fn look_standardised(&self) -> bool {
         let spread = self.spread();
         self.count >= LEAST_TRACES
@@ -183,7 +184,7 @@ impl Moments {
     }
 }
 
-/// What a detector keeps of its training rows, feature by feature, and what that is called.
+/// The training rows that a detector keeps, feature by feature, and what these parts are called.
 fn moments(detector: &Detector) -> Option<(&'static str, Vec<Moments>)> {
     let mut moments = vec![Moments::NONE; detector.width()];
     let mut take = |feature: usize, number: f64| {
@@ -214,7 +215,7 @@ fn moments(detector: &Detector) -> Option<(&'static str, Vec<Moments>)> {
             "centres"
         }
         Detector::EllipticEnvelope(envelope) => {
-            // Two numbers of the mean and the deviation of each feature, while the others stay as they are.
+            // Two numbers with the mean and the deviation of each feature, while the other features stay as they are.
             let pairs = envelope.centre().into_iter().zip(envelope.deviations());
             for (feature, (centre, deviation)) in pairs.enumerate() {
                 (0..LEAST_TRACES)
@@ -233,7 +234,7 @@ fn moments(detector: &Detector) -> Option<(&'static str, Vec<Moments>)> {
     Some((traces, moments))
 }
 
-/// How many traces there are: those of a forest each of one feature, all others of all features.
+/// How many parts there are: in a forest each is of one feature, in all other detectors of all features.
 fn count(detector: &Detector, moments: &[Moments]) -> usize {
     match detector {
         Detector::IsolationForest(_) => moments.iter().map(|moments| moments.count).sum(),

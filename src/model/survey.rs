@@ -1,4 +1,4 @@
-//! What a look through the folder of models finds: a fingerprint a sensor, and no paths.
+//! The result of a look through the folder of models: a fingerprint a sensor, and no paths.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,20 +8,20 @@ use super::model_folder::{FolderLinks, go_through};
 use super::{CatalogError, NameTemplates};
 use crate::sensor::SensorName;
 
-/// The state of all files at one look. To take it is to ask the system, and all there is to ask.
+/// The state of all files at one look. Taking it asks the system for everything that it needs.
 #[derive(Debug)]
 pub struct Survey {
-    /// Of each sensor that has a model file.
+    /// The fingerprint of each sensor that has a model file.
     pub(super) fingerprints: BTreeMap<SensorName, Fingerprint>,
-    /// The sensors that have a scaler and no model file.
+    /// The sensors with a scaler and without a model file.
     pub scalers_alone: Vec<SensorName>,
     /// Whether symbolic links lead from the folder to elsewhere.
     pub links: FolderLinks,
 }
 
 impl Survey {
-    /// Looks through a folder, file by file. `known` gives the name that somebody else holds already, so
-    /// that the survey holds none of its own.
+    /// Looks through a folder, file by file. `known` returns the shared name of a sensor that is known already, so that
+    /// the survey holds no copy of it.
     ///
     /// # Errors
     /// When a folder cannot be read, or there are more than `max` files.

@@ -1,7 +1,7 @@
 //! Training on the gateway's own history, without Python: from rows to a model.
 //!
-//! Everything is checked before smartcore sees it, and its panics are caught: it panics on NaN, on constant columns and
-//! on singular matrices. Training is deterministic: the same rows, method and seed give the same bytes.
+//! All input is checked before smartcore gets it, and smartcore's panics are caught: it panics on NaN, on constant
+//! columns and on singular matrices. Training is deterministic: the same rows, method and seed give the same bytes.
 
 use ndarray::{Array2, ArrayView2, Axis};
 use smartcore::error::Failed;
@@ -21,16 +21,16 @@ use crate::verdict::ModelHash;
 pub struct Training {
     /// The detector.
     pub method: TrainingMethod,
-    /// The share of the rows that are to be anomalies.
+    /// The share of the rows that should be anomalies.
     pub contamination: Contamination,
-    /// What the columns are called.
+    /// The names of the columns.
     pub columns: Vec<String>,
 }
 
 /// A detector that can be trained here.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum TrainingMethod {
-    /// Reconstruction error of a principal component analysis, behind standardisation.
+    /// Reconstruction error of a principal component analysis of standardised rows.
     Pca {
         /// How many components are kept.
         components: Components,
@@ -44,11 +44,11 @@ pub enum TrainingMethod {
     },
     /// Median and median absolute deviation of each feature.
     Mad,
-    /// Quantiles of each feature: the range that all but the share of anomalies lie in.
+    /// Quantiles of each feature: the range of all values but the share of anomalies.
     Quantiles,
 }
 
-/// How many components are kept, at most one less than there are features.
+/// How many components are kept: at most one less than there are features.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Components {
     /// So many.
@@ -116,7 +116,7 @@ pub enum TrainError {
     /// smartcore gave up.
     #[error("{what} cannot be fitted to these rows: {problem}")]
     Library {
-        /// The step or detector that was being fitted.
+        /// The step or detector that was being trained.
         what: &'static str,
         /// Why not.
         problem: String,
@@ -129,10 +129,10 @@ pub enum TrainError {
     Calibrate(#[from] CalibrateError),
 }
 
-/// Trains a model on rows, a column each for the columns that the training names.
+/// Trains a model on rows, whose columns the training names.
 ///
 /// # Errors
-/// When the rows are too few or not finite, or nothing can be learnt from them. The error names the column.
+/// When the rows are too few or not finite, or a column allows no training. The error names the column.
 pub fn train(rows: ArrayView2<'_, f64>, training: &Training) -> Result<Model, TrainError> {
     let Training { method, contamination, columns } = training;
     check(rows, columns)?;
@@ -181,7 +181,7 @@ pub fn train(rows: ArrayView2<'_, f64>, training: &Training) -> Result<Model, Tr
 const SMARTCORE: (&str, &str) = ("smartcore", "0.7");
 const OURS: (&str, &str) = ("anomalyd", env!("CARGO_PKG_VERSION"));
 
-/// Refuses rows that no detector can learn from.
+/// Refuses rows on which no detector can be trained.
 fn check(rows: ArrayView2<'_, f64>, columns: &[String]) -> Result<(), TrainError> {
     /// A boundary set from fewer rows is arbitrary.
     const FEWEST_ROWS: usize = 10;
@@ -202,7 +202,7 @@ fn check(rows: ArrayView2<'_, f64>, columns: &[String]) -> Result<(), TrainError
     }
 }
 
-/// What a column is called, counted from zero.
+/// The name of a column, counted from zero.
 pub(super) fn name(columns: &[String], column: usize) -> String {
     columns.get(column).cloned().unwrap_or_else(|| format!("x{column}"))
 }
@@ -216,7 +216,7 @@ fn standardised(rows: ArrayView2<'_, f64>) -> Result<(Step, Array2<f64>), TrainE
     Ok((step, scaled))
 }
 
-/// What comes of a call of smartcore, whose panics are errors here.
+/// The result of a call of smartcore; its panics become errors.
 pub(super) fn guarded<T>(what: &'static str, fit: impl FnOnce() -> Result<T, Failed>) -> Result<T, TrainError> {
     let failed = |problem: String| TrainError::Library { what, problem };
     panics::catch(fit)

@@ -2,18 +2,18 @@
 
 use super::{Model, preprocessing};
 
-/// The rows of the training, feature by feature, in the units of the rows that go into the model.
+/// The training rows, feature by feature, in the units of the model's input.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Usual {
     /// The middle of each feature.
     pub(super) centre: Vec<f64>,
-    /// The usual range of each feature, lowest and highest, if it is known.
+    /// The usual range of each feature, lowest and highest; `None` when not known.
     pub(super) ranges: Option<Vec<(f64, f64)>>,
 }
 
 impl Usual {
-    /// What the first step that knows it says, while those before it leave features as they are; a model without steps has
-    /// its detector's centre.
+    /// Comes from the first step that knows it, if the steps before that leave features as they are. A model without
+    /// steps has its detector's centre.
     pub(super) fn of(model: &Model) -> Option<Self> {
         let steps = model.preprocessing();
         let ranges = preprocessing::usual(steps);

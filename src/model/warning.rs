@@ -1,4 +1,4 @@
-//! What is odd about a model, though it can be evaluated.
+//! What is odd about a model, although it can be evaluated.
 
 use super::{Anomalous, Detector, Interval, Kernel, Model, Network, OneClassSvm, Output, Proof, Unscaled};
 use crate::verdict::significant;
@@ -6,10 +6,10 @@ use crate::verdict::significant;
 /// A sign that a model was not trained as its owner meant.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum Warning {
-    /// The whole model hangs on one training row.
+    /// The whole model depends on one training row.
     #[error("the model has one support vector: it likely calls every row an anomaly; train it with a larger nu")]
     OneSupportVector,
-    /// nu is so small that the training could not set a single row apart.
+    /// nu is so small that the training could not make a single row an outlier.
     #[error("nu is {nu} over {rows} training rows, less than one row: train with nu above {:.6}", 1.0 / f64::from(*.rows))]
     NuBelowOneRow {
         /// The share of outliers that the training allowed.
@@ -25,7 +25,7 @@ pub enum Warning {
     FlatKernel {
         /// The kernel's inverse squared width.
         gamma: f64,
-        /// One that fits the distances between the support vectors.
+        /// A gamma that fits the distances between the support vectors.
         better: f64,
     },
     /// The kernel is so narrow that each support vector is alone.
@@ -36,10 +36,10 @@ pub enum Warning {
     DeltaKernel {
         /// The kernel's inverse squared width.
         gamma: f64,
-        /// One that fits the distances between the support vectors.
+        /// A gamma that fits the distances between the support vectors.
         better: f64,
     },
-    /// What a network gives lies on one side of its boundary.
+    /// All numbers that a network can give are on one side of its boundary.
     #[error(
         "what the network gives is {range}, and {anomalous} is anomalous with the threshold {threshold}: {rows} an anomaly; check the threshold"
     )]
@@ -53,10 +53,10 @@ pub enum Warning {
         /// The rows that can be anomalies: all or none.
         rows: &'static str,
     },
-    /// The model looks as if it was trained on standardised rows, and no step standardises them.
+    /// The model seems to be trained on standardised rows, and no step standardises them.
     #[error("{0}")]
     Standardised(String),
-    /// The model looks as if it was trained on standardised rows, and the rows at hand are not standardised.
+    /// The model seems to be trained on standardised rows, and the rows at hand are not standardised.
     #[error(transparent)]
     Unscaled(#[from] Unscaled),
     /// Its file holds a threshold beside the detector.
@@ -84,7 +84,7 @@ pub enum Warning {
     },
 }
 
-/// Fewer rows are too few to say that all or none of them are anomalies.
+/// With fewer rows it cannot be said that all or none of them are anomalies.
 const LEAST_SAMPLE: usize = 10;
 
 impl Warning {
@@ -119,7 +119,8 @@ impl Warning {
         warnings
     }
 
-    /// The warning that a model deserves that called so many of a sample's rows an anomaly.
+    /// The warning for a model that called `anomalies` of a sample's rows an anomaly; `None` when that is no reason to
+    /// warn.
     pub fn of_sample(rows: usize, anomalies: usize) -> Option<Self> {
         match anomalies {
             _ if rows < LEAST_SAMPLE => None,
@@ -152,14 +153,14 @@ fn of_svm(svm: &OneClassSvm, training_rows: Option<u64>) -> Vec<Warning> {
     one_vector.into_iter().chain(small_nu).chain(of_kernel(svm)).collect()
 }
 
-/// Compares the kernel's width with the distances between support vectors: of a few, evenly chosen, to many.
+/// Compares the kernel's width with the distances between support vectors: from a few, evenly chosen, to many.
 fn of_kernel(svm: &OneClassSvm) -> Option<Warning> {
     let Kernel::Rbf { gamma } = svm.kernel() else { return None };
     const FEW: usize = 32;
     const MANY: usize = 2048;
-    /// The kernel's value at a typical distance is within this of 1.
+    /// A kernel is flat when its value at a typical distance is within this of 1.
     const FLAT: f64 = 1e-3;
-    /// The kernel's value at the nearest neighbour is e to minus this, at most.
+    /// A kernel is a delta when its value at the nearest neighbour is at most e to minus this.
     const DELTA: f64 = 20.0;
     let count = svm.support_vectors();
     let chosen = |most: usize| (0..count).step_by(count.div_ceil(most).max(1));
@@ -175,7 +176,7 @@ fn of_kernel(svm: &OneClassSvm) -> Option<Warning> {
         nearest.extend(own.iter().copied().reduce(f64::min));
         all.extend(own);
     }
-    // The share of the kernel's width that the rows span says nothing when all of them are the same.
+    // The share of the kernel's width that the rows span says nothing when all rows are equal.
     let typical = median(&mut all).filter(|typical| *typical > 0.0)?;
     if gamma * typical < FLAT {
         return Some(Warning::FlatKernel { gamma, better: 1.0 / typical });
@@ -195,7 +196,7 @@ mod tests {
     use crate::model::one_class_svm::Params;
     use crate::verdict::Label;
 
-    /// The warnings of a detector whose support vectors are 0, 1, … 9 times the spacing.
+    /// The warnings for a detector whose support vectors are 0, 1, … 9 times the spacing.
     fn kernel(spacing: f64, gamma: f64) -> Option<Warning> {
         let vectors: Vec<f64> = (0..10).map(|index| f64::from(index) * spacing).collect();
         let params = Params {

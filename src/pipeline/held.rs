@@ -1,9 +1,9 @@
-//! Readings from ahead of the clock, held until it is believed: pure, takes what the clocks say.
+//! Readings from ahead of the clock, held until the clock is believed: pure, takes what the clocks say.
 //!
-//! A gateway that boots behind calls right times wrong. So while its clock is not known to be right, a reading that is too
-//! far ahead of it is neither counted nor refused. It is judged when the clock has come up to it, when the system says
-//! that its clock is synchronised, or when it was held for as long as it may. Held readings are stored in pieces, so that
-//! what is judged costs no more than the pieces that it was in.
+//! A gateway that boots with its clock behind takes right times for times ahead. So while its clock is not known to be
+//! right, a reading that is too far ahead is neither counted nor refused. It is judged when the clock has come up to
+//! it, when the system says that its clock is synchronised, or when it was held for as long as allowed. Held readings
+//! are stored in pieces, so that a judgement rewrites only the pieces that held the judged readings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::reading::{Reading, RejectReason};
 use crate::schedule::clock_trust::ClockReading;
 use crate::time::{Span, Timestamp};
 
-/// Which readings are ahead of the clock, and how many are held for how long.
+/// How far ahead of the clock readings may be, how many are held, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct HeldSettings {
     /// How far ahead of the clock a reading may be; `None` when the clock follows the readings.
@@ -28,11 +28,11 @@ pub struct HeldSettings {
 pub(super) struct HeldReadings {
     settings: HeldSettings,
     pieces: BTreeMap<u64, HeldPiece>,
-    /// The pieces that are not stored as they are.
+    /// The pieces whose content differs from what is stored.
     changed: BTreeSet<u64>,
     /// How many readings are held.
     count: usize,
-    /// The time of the earliest of them.
+    /// The time of the earliest held reading.
     earliest: Timestamp,
 }
 
@@ -44,26 +44,27 @@ struct HeldPiece {
     readings: Vec<Reading>,
 }
 
-/// What became of the readings that were held.
+/// The readings that are no longer held, by what was decided.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct HeldJudgement {
-    /// The clock has come up to these. In the order of their times, and of their arrival where these are the same.
+    /// Readings that the clock has come up to, in the order of their times, and of their arrival where times are equal.
     pub(super) due: Vec<Reading>,
-    /// These are ahead of a clock that is right, or were held for too long.
+    /// Readings that are ahead of a clock that is right, or were held for too long.
     pub(super) refused: Vec<(Reading, RejectReason)>,
 }
 
-/// What a piece of the held readings is to be in the store.
+/// What the store has to hold for a piece.
 pub(super) enum StoredPiece<'a> {
     Readings(&'a [Reading]),
     Gone,
 }
 
 impl HeldReadings {
-    /// As many readings as are stored together.
+    /// The most readings that are stored together.
     const MAX_PIECE: usize = 1_000;
 
-    /// Takes up what an earlier process held. It is held for as long again, for nobody knows how long that was away.
+    /// Takes up what an earlier process held. Each reading is held for the full time again, because how long no process
+    /// ran is not known.
     pub(super) fn new(
         settings: HeldSettings,
         stored: impl IntoIterator<Item = (u64, Vec<Reading>)>,
@@ -73,7 +74,7 @@ impl HeldReadings {
         let mut held = Self { settings, pieces, changed, count: 0, earliest: Timestamp::MAX };
         for (key, readings) in stored {
             if readings.is_empty() {
-                // What could not be read is cleared away.
+                // A piece that could not be read is removed from the store.
                 held.changed.insert(key);
             } else {
                 held.pieces.insert(key, HeldPiece { since: now, readings });
@@ -96,14 +97,14 @@ impl HeldReadings {
     /// Holds a reading that is too far ahead of a clock that may be wrong.
     ///
     /// # Errors
-    /// When as many are held as may be.
+    /// When as many are held as allowed.
     pub(super) fn hold(&mut self, reading: Reading, clock: &ClockReading) -> Result<(), RejectReason> {
         let max = self.settings.max_readings;
         if self.count >= max {
             return Err(RejectReason::HeldFull { time: reading.time, latest: self.latest(clock), max });
         }
         let last = self.pieces.last_key_value().map(|(key, piece)| (*key, piece.readings.len()));
-        // What is stored already is not written again for one reading more.
+        // A piece that is stored already is not written again for one more reading.
         let key = match last {
             Some((key, length)) if self.changed.contains(&key) && length < Self::MAX_PIECE => key,
             Some((key, _)) => key.saturating_add(1),
@@ -117,7 +118,7 @@ impl HeldReadings {
         Ok(())
     }
 
-    /// Judges what can be judged now.
+    /// Judges the readings that can be judged now.
     pub(super) fn judge(&mut self, clock: &ClockReading) -> HeldJudgement {
         let (latest, held_for) = (self.latest(clock), self.settings.held_for);
         let too_long = |piece: &HeldPiece| clock.instant.saturating_duration_since(piece.since) >= held_for;
@@ -142,7 +143,7 @@ impl HeldReadings {
         }
         self.pieces.retain(|_, piece| !piece.readings.is_empty());
         self.count_anew();
-        // The watermark of a sensor follows its newest reading: the older ones go first.
+        // The older readings go first, because a sensor's watermark follows its newest reading.
         judgement.due.sort_by_key(|reading| reading.time);
         judgement
     }
@@ -155,7 +156,7 @@ impl HeldReadings {
         })
     }
 
-    /// All changes are stored.
+    /// Notes that all changes are stored.
     pub(super) fn mark_stored(&mut self) {
         self.changed.clear();
     }
@@ -277,8 +278,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is held, judged and stored meanwhile: each reading comes out once, and what is in the store is what is
-        /// held, so that another process would go on with the same.
+        /// Readings are held, judged and stored in any order: each reading comes out once, and the store holds what is
+        /// held, so that another process goes on with the same readings.
         #[test]
         fn each_reading_comes_out_once_and_the_store_holds_what_is_held(
             steps in proptest::collection::vec((0..400_u32, 0..20_u32, any::<bool>()), 1..100),

@@ -19,7 +19,7 @@ pub struct AnomalousSensor {
     pub worst: Row,
     /// How strange that row is, from 0 to 1, if the model says.
     pub score: Option<f64>,
-    /// What moved that row's decision most, if the model knows.
+    /// What moved that row's decision most; `None` when the model does not know.
     pub explanation: Option<Explanation>,
     /// How far the worst row lies from the boundary, in the natural size of the model's decisions.
     distance: f64,
@@ -63,7 +63,7 @@ impl MostAnomalous {
         }
     }
 
-    /// Those that are kept, the most anomalous first.
+    /// The sensors that are kept, the most anomalous first.
     pub fn worst_first(&self) -> Vec<AnomalousSensor> {
         self.kept.clone().into_sorted_vec().into_iter().map(|ByDistance(sensor)| sensor).collect()
     }

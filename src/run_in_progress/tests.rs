@@ -37,7 +37,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
-/// What comes to a run: an outcome of a window and a sensor.
+/// An outcome of a window and a sensor, as it reaches a run.
 fn event() -> impl Strategy<Value = (u32, u32, Outcome)> {
     // Most are of the run's window; the sensors are some in scope and some that are not.
     (prop_oneof![8 => Just(5_u32), 1 => Just(4), 1 => Just(6)], 0..70_u32, outcome())

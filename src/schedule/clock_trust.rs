@@ -1,10 +1,10 @@
-//! Whether the system's clock is believed: pure, takes what the clocks say.
+//! Decides whether the system's clock is believed: pure, takes what the clocks say.
 //!
 //! A window that was closed stays closed. So a wall clock that jumps ahead, as that of a gateway without a battery may,
-//! must not close what is yet to come. Each reading of the wall clock is compared with the one before, by a clock that
-//! only counts. A jump ahead is believed when the system says that its clock is synchronised, or when the jump has
-//! lasted for a while; until then the time that is believed goes on from where it was. A step back is believed at once,
-//! because it closes nothing.
+//! must not close windows whose readings are yet to come. Each reading of the wall clock is compared with the one
+//! before, by a clock that only counts. A jump ahead is believed when the system says that its clock is synchronised,
+//! or when the jump has lasted for a while; until then the time believed goes on from where it was. A step back is
+//! believed at once, because it closes nothing.
 
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,9 @@ use crate::time::{Span, Timestamp};
 /// What the system says of its own clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClockSync {
-    /// A time server, or another source of time, keeps it right.
+    /// A time server, or another source of time, keeps the clock right.
     Synchronised,
-    /// Nothing keeps it right, or nothing does yet.
+    /// Nothing keeps the clock right, or nothing does yet.
     Unsynchronised,
     /// The system does not say.
     Unknown,
@@ -35,7 +35,7 @@ pub struct ClockReading {
 }
 
 impl ClockReading {
-    /// Whether the time is known to be right, so that what is ahead of it is wrong.
+    /// Whether the time is known to be right, so that a reading ahead of it is wrong.
     pub fn is_certain(&self) -> bool {
         self.sync == ClockSync::Synchronised && !self.is_in_doubt()
     }
@@ -55,19 +55,19 @@ impl ClockReading {
 /// What happened to the system's clock since the reading before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClockNews {
-    /// It jumped ahead, and nobody vouches for it. It is believed when that has lasted.
+    /// The clock jumped ahead, and the system does not call it synchronised. The jump is believed when it has lasted.
     JumpedAhead {
         /// How far.
         by: Span,
     },
-    /// It is believed again, and is that much later than the time believed so far.
+    /// The clock is believed again; it is later than the time believed so far.
     Believed {
-        /// How far ahead it was set.
+        /// How much later it is.
         by: Span,
         /// Why.
         why: Belief,
     },
-    /// It went back to where it was before it jumped ahead.
+    /// The clock went back to where it was before it jumped ahead.
     TakenBack,
     /// It was set back.
     SteppedBack {
@@ -79,16 +79,16 @@ pub enum ClockNews {
 /// Why a clock that was set ahead is believed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Belief {
-    /// The system says that it is synchronised.
+    /// The system says that the clock is synchronised.
     Synchronised,
     /// It has lasted.
     Lasted,
 }
 
-/// When a jump is one, and how long it is in doubt.
+/// Which change of the clock is a jump, and how long a jump is in doubt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ClockTrustSettings {
-    /// What is further from the time expected is a jump or a step.
+    /// A time that differs from the expected time by more than this is a jump or a step.
     pub tolerance: Span,
     /// How long a jump ahead must last to be believed.
     pub patience: Duration,
@@ -106,24 +106,24 @@ impl ClockTrustSettings {
 pub struct ClockTrust {
     settings: ClockTrustSettings,
     last: ClockReading,
-    /// Since when the system's clock has been where it is, ahead of what is believed.
+    /// Since when the clock has been ahead of the time believed, after its last jump; `None` when it is believed.
     doubt: Option<Instant>,
 }
 
 impl ClockTrust {
-    /// Begins with a clock that is believed: there is nothing to hold it against.
+    /// Begins with a clock that is believed, because there is nothing to compare it with.
     pub fn new(settings: ClockTrustSettings, wall: Timestamp, instant: Instant) -> Self {
         let last = ClockReading { wall, instant, believed: wall, sync: ClockSync::Unknown };
         Self { settings, last, doubt: None }
     }
 
-    /// Whether the system's clock says something else than was to be expected.
+    /// Whether the clock says another time than expected.
     pub fn is_surprised_by(&self, wall: Timestamp, instant: Instant) -> bool {
         let expected = self.last.wall + Span::from(instant.saturating_duration_since(self.last.instant));
         wall.since(expected).max(expected.since(wall)) > self.settings.tolerance
     }
 
-    /// Takes note of what the clocks say, and tells which time is believed.
+    /// Takes in what the clocks say. Returns which time is believed, and what happened to the clock.
     pub fn observe(&mut self, wall: Timestamp, instant: Instant, sync: ClockSync) -> (ClockReading, Option<ClockNews>) {
         let elapsed = Span::from(instant.saturating_duration_since(self.last.instant));
         let expected = self.last.believed + elapsed;
@@ -242,8 +242,8 @@ mod tests {
     }
 
     proptest! {
-        /// Wherever the clock is set, and however often: it is never believed ahead of what the counting clock says before
-        /// somebody vouches for it or the jump has lasted, and it is believed within the patience after it was last set.
+        /// Wherever the clock is set, and however often: it is never believed to be ahead of the counting clock before
+        /// it is synchronised or the jump has lasted; and it is believed within the patience after it was last set.
         #[test]
         fn no_jump_is_believed_early_and_each_is_believed_in_the_end(
             steps in proptest::collection::vec((0..100_u32, prop_oneof![Just(0_i64), -100_000..100_000_i64]), 1..60),

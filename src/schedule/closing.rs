@@ -1,8 +1,8 @@
-//! Whether windows may be closed now: pure, takes the time and what is known of the sources.
+//! Decides whether windows may be closed now: pure, takes the time and what is known of the sources.
 //!
-//! A window that was closed takes no more readings. So a window is closed only when what belongs to it has come: by a
-//! source that is there, and was heard of since the window's end; and some time after a source came back, or after the
-//! start, in which brokers and devices send what they kept. Up to a bound: a window never stays open for longer than
+//! A window that was closed takes no more readings. So a window is closed only when its readings have come: its source
+//! is connected and was heard of since the window's end, and has had some time, after the start and after it came back,
+//! in which brokers and devices send what they kept. `hold` is the bound: a window never stays open for longer than
 //! `hold` beyond the time at which it would be closed, nor beyond the time at which its source went away.
 
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub struct ClosingSettings {
     pub cut: Cut,
     /// How long after its end a window is closed.
     pub lateness: Span,
-    /// How long after the start, and after a source came back, windows stay open for what is sent again.
+    /// How long windows stay open for messages that are sent again, after the start and after a source came back.
     pub settle: Duration,
     /// How long a window stays open at most because a source is away, or sends what it kept; and how long settling takes
     /// at most.
@@ -27,8 +27,8 @@ pub struct ClosingSettings {
 }
 
 impl ClosingSettings {
-    /// Settings of which `hold` is no longer than can be caught up on, so that all windows that were held are scored
-    /// afterwards, and no shorter than it takes to settle.
+    /// Settings with `hold` bounded: at most what can be caught up on, so that all windows that were held are scored
+    /// afterwards; at least as long as settling takes.
     pub fn bounded(self, catch_up: u32) -> Self {
         let caught_up = self.cut.window().times(i64::from(catch_up.max(1))).to_std();
         let hold = self.hold.min(caught_up.saturating_sub(Duration::from_nanos(1))).max(self.settle);
@@ -50,19 +50,19 @@ pub enum SourceSight {
     },
 }
 
-/// What is to be done with the windows that are over.
+/// What to do with the windows that are over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClosingDecision {
-    /// There are none.
+    /// There are no such windows.
     Nothing,
     /// Close every window that ends at `until` or before.
     Close {
-        /// The end of the last of them.
+        /// The end of the last of these windows.
         until: Timestamp,
         /// Whether they were held open.
         closing: Closing,
     },
-    /// Leave them open.
+    /// Leave the windows open.
     Hold {
         /// Why.
         reason: HoldReason,
@@ -74,11 +74,11 @@ pub enum ClosingDecision {
 /// Why windows that are over stay open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HoldReason {
-    /// The daemon has just started, and devices send again what was not acknowledged.
+    /// The daemon has just started, and devices send again the messages that were not acknowledged.
     Started,
     /// A source is away.
     SourceAway,
-    /// A source has come back, and sends what was kept for us.
+    /// A source has come back, and sends the messages that were kept for us.
     SourceReturned,
     /// A source is connected and was not heard of since the window's end.
     SourceSilent,
@@ -89,16 +89,16 @@ pub enum HoldReason {
 pub struct ClosingGate {
     settings: ClosingSettings,
     began: Instant,
-    /// The latest moment up to which all sources have told everything; none before they have settled.
+    /// The latest moment up to which all sources have sent everything; `None` before they have settled.
     complete: Option<Instant>,
     state: SourcesState,
-    /// How many readings had come for windows that are over when last looked.
+    /// How many readings had come for windows that are over, at the last look.
     behind: u64,
-    /// Since when windows that are over stay open.
+    /// The time since which windows that are over stay open; `None` when there are none.
     holding: Option<Instant>,
 }
 
-/// Whether the sources have told what they kept for us.
+/// Whether the sources have sent what they kept for us.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum SourcesState {
     Away,
@@ -131,8 +131,8 @@ impl ClosingGate {
         Self { settings, began: now, complete: None, state, behind: 0, holding: None }
     }
 
-    /// Decides. `source` is the one that can be away, if there is one; `behind` counts the readings that came for windows
-    /// that were over; windows before `closed` are closed.
+    /// Decides. `source` is the source that can be away, if there is one. `behind` counts the readings that came for
+    /// windows that were over. Windows before `closed` are closed.
     pub fn decide(
         &mut self,
         now: &ClockReading,
@@ -148,7 +148,7 @@ impl ClosingGate {
             return ClosingDecision::Nothing;
         }
         let since = |then: Instant| Span::from(now.instant.saturating_duration_since(then));
-        // A source that was heard of after a window's end has told all of it.
+        // A source that was heard of after a window's end has sent all of that window.
         let complete = self.complete.map(|complete| (now.believed - since(complete) + lateness).min(now.believed));
         let free = complete.map_or(Timestamp::MIN, over);
         let hold_from = self.complete.unwrap_or(self.began);

@@ -1,19 +1,19 @@
-//! When a history is over: pure, takes the time and what the sources did.
+//! Decides when a history is over: pure, takes the time and what the sources did.
 //!
-//! A history is over when no source has read or acknowledged anything for a while, and nothing that was read still waits
-//! to be stored. Readings that wait, because the disk or a run is slow, hold their publishers up: such a publisher is not
-//! idle, it is not let in.
+//! A history is over when no source has read or acknowledged anything for a while, and no reading still waits to be
+//! stored. Readings that wait, because the disk or a run is slow, hold their publishers up: such a publisher is not
+//! idle, it is kept waiting.
 
 use std::time::{Duration, Instant};
 
-/// What the sources did, and what came of it.
+/// What the sources have done so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SourceActivity {
     /// How many bytes they have read since the start.
     pub bytes_read: u64,
-    /// How many messages they have acknowledged since the start: whoever waited for that may go on.
+    /// How many messages they have acknowledged since the start: a publisher that waited for one of these may go on.
     pub acknowledged: u64,
-    /// Whether what they took in, or a device that connects, waits for the disk.
+    /// Whether readings that they took in, or a device that connects, wait for the disk.
     pub waits: Waits,
 }
 
@@ -40,7 +40,7 @@ pub struct IdleWatch {
 pub enum History {
     /// Something came, waits, or may come still.
     GoesOn,
-    /// Nothing has come for as long as it takes to be over.
+    /// Nothing has come for the time after which a history is over.
     IsOver,
 }
 
@@ -55,7 +55,7 @@ impl IdleWatch {
         self.since = now;
     }
 
-    /// Takes note of what the sources did. Tells of the end once, and again only after as much time.
+    /// Takes in what the sources did. Reports the end once, and again only after as much time has passed.
     pub fn look(&mut self, activity: SourceActivity, now: Instant) -> History {
         if self.last.replace(activity) != Some(activity) || activity.waits == Waits::Something {
             self.since = now;

@@ -1,8 +1,9 @@
 //! The file sink: a prediction file for each scored sensor of a run, in a directory by date.
 //!
-//! A file is written under a temporary name and renamed, so that nobody reads half of one. The temporary name is the same
-//! for all: what cannot be written under it is the folder's fault or the disk's, and only what cannot be renamed then is
-//! the fault of one sensor's name. What was published counts as published when the file system has it on the disk.
+//! A file is written under a temporary name and renamed, so that no program reads half a file. The temporary name is
+//! the same for all files: a failure to write under it is the fault of the folder or the disk, and only a failure to
+//! rename is the fault of one sensor's name. A run counts as published when the file system has all its files on the
+//! disk.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -18,7 +19,7 @@ use crate::warn_limited;
 /// Where prediction files go, and for how long.
 #[derive(Clone, Debug)]
 pub struct FileSettings {
-    /// The directory; each day has one below it.
+    /// The directory, with one directory a day below it.
     pub directory: PathBuf,
     /// Whether decision values are written.
     pub decisions: Decisions,
@@ -34,7 +35,7 @@ pub enum FileError {
     Folder {
         /// The folder, or the file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         problem: io::Error,
     },
     /// This file cannot have its name. Others can.
@@ -42,7 +43,7 @@ pub enum FileError {
     Name {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         problem: io::Error,
     },
 }
@@ -58,7 +59,7 @@ pub struct RunFiles<'a> {
     names: FileNames,
 }
 
-/// Whether the day's folder was made: a run without a scored window leaves none.
+/// Whether the day's folder was made yet. A run without a scored window makes none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum FolderState {
     Unmade,
@@ -78,7 +79,7 @@ impl<'a> RunFiles<'a> {
     /// Writes one sensor's file.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn write(&mut self, sensor: &SensorName, intervals: &[Interval], scored: &Scored) -> Result<(), FileError> {
         let at = |path: &Path| {
             let path = path.to_owned();
@@ -93,7 +94,7 @@ impl<'a> RunFiles<'a> {
         let path = self.directory.join(self.names.give(sensor, self.window.end()));
         fs::rename(&temporary, &path).map_err(|problem| {
             if is_of_the_name(&problem) {
-                // It is written over by the next one in any case.
+                // A failure is ignored: the next file overwrites it in any case.
                 let _ = fs::remove_file(&temporary);
                 FileError::Name { path, problem }
             } else {
@@ -102,8 +103,8 @@ impl<'a> RunFiles<'a> {
         })
     }
 
-    /// Keeps the name of a sensor that gets no file in this run: another, whose name would be the same, must not get it
-    /// now and not at other times.
+    /// Keeps the name of a sensor that gets no file in this run. Another sensor whose name would be the same must not
+    /// get it in some runs and not in others.
     pub fn keep_name(&mut self, sensor: &SensorName) {
         self.names.give(sensor, self.window.end());
     }
@@ -115,7 +116,7 @@ impl<'a> RunFiles<'a> {
         writer.finish()?.flush()
     }
 
-    /// Puts everything on the disk, and removes the directories of days that are no longer kept.
+    /// Syncs all files to the disk, and removes the directories of days that are no longer kept.
     ///
     /// # Errors
     /// When the file system refuses.
@@ -127,7 +128,7 @@ impl<'a> RunFiles<'a> {
             let path = path.to_owned();
             move |problem| FileError::Folder { path, problem }
         };
-        // One call for all files of the run: on flash, a sync for each would wear it out.
+        // One call for all files of the run, because a sync for each would wear out flash.
         let directory = File::open(&self.directory).map_err(at(&self.directory))?;
         rustix::fs::syncfs(&directory).map_err(|errno| at(&self.directory)(errno.into()))?;
         let oldest = day(self.window.end() - self.settings.keep);
@@ -137,7 +138,7 @@ impl<'a> RunFiles<'a> {
             if name.is_some_and(|name| is_day(name) && name < oldest.as_str())
                 && let Err(error) = fs::remove_dir_all(&path)
             {
-                // What stays too long is no reason to hold back what is new.
+                // Old files that cannot be removed do not hold back new ones.
                 warn_limited!(path = %path.display(), "old prediction files cannot be removed: {error}");
             }
         }
@@ -145,7 +146,7 @@ impl<'a> RunFiles<'a> {
     }
 }
 
-/// Whether a renaming failed for the new name's sake, in a folder in which a file was just written.
+/// Whether a rename failed because of the new name: a file could just be written in the same folder.
 fn is_of_the_name(problem: &io::Error) -> bool {
     use io::ErrorKind::*;
     matches!(
@@ -164,7 +165,7 @@ fn day(time: Timestamp) -> String {
     time.format("%Y-%m-%d")
 }
 
-/// Whether a directory is one of ours: nothing else is ever removed.
+/// Whether a directory has the name of a day: no other directory is ever removed.
 fn is_day(name: &str) -> bool {
     Timestamp::parse(&format!("{name} 00:00")).is_some() && name.len() == "2018-08-29".len()
 }

@@ -1,6 +1,7 @@
-//! Verdicts as MQTT messages: one JSON object a sensor, retained, so that whoever subscribes sees the last one.
+//! Verdicts as MQTT messages: one JSON object a sensor, retained, so that a client that subscribes later gets the last
+//! one.
 //!
-//! A message is small, whatever stands in it: texts that models and their errors word are cut.
+//! A message is small: long texts from models and their errors are cut.
 
 use std::borrow::Cow;
 
@@ -11,7 +12,7 @@ use crate::sensor::{self, SensorName};
 use crate::time::Span;
 use crate::verdict::{Explanation, Outcome, Verdict, significant};
 
-/// A verdict as others read it.
+/// A verdict as its readers get it.
 #[derive(Serialize)]
 struct VerdictMessage<'a> {
     device: &'a str,
@@ -44,7 +45,7 @@ struct ScoredMessage {
 /// The longest text in a message, in bytes.
 const MAX_TEXT_BYTES: usize = 1024;
 
-/// A text as it stands in a message: the beginning of one that is too long, and a sign that there was more.
+/// A text as it is put into a message; one that is too long is cut, and ends in a mark that says so.
 fn cut(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_TEXT_BYTES {
         return Cow::Borrowed(text);
@@ -56,8 +57,8 @@ fn cut(text: &str) -> Cow<'_, str> {
 /// The topic of a sensor's verdicts: the template with the names filled in, each sensor's its own.
 ///
 /// A device of several topic levels keeps them: `line1/press`. A `/` in the sensor's name is written as `%2F`, so that
-/// `a/b` with `c` is not `a` with `b/c`; and a `%` that is followed by `2F` or `25` as `%25`, so that the names can be
-/// told from the topic.
+/// `a/b` with `c` differs from `a` with `b/c`. A `%` that is followed by `2F` or `25` is written as `%25`, so that the
+/// names can be told from the topic.
 pub fn verdict_topic(template: &str, name: &SensorName) -> String {
     let mut sensor = String::with_capacity(name.sensor().len());
     for (at, character) in name.sensor().char_indices() {
@@ -101,12 +102,13 @@ pub fn verdict_message(sensor: &SensorName, window: Window, interval: Span, verd
         reason,
         scored,
     };
-    // Serialising strings and finite numbers into memory has no way to fail.
+    // Serialising strings and finite numbers into memory cannot fail.
     serde_json::to_string(&message).unwrap_or_default()
 }
 
-/// An explanation as words: `vibration std 4.1 at 13:42, usually 0.2 to 0.9`. The time is UTC, with seconds where
-/// intervals are no whole minutes. A value that is usual by itself, and odd among the others only, is said to be so.
+/// An explanation in words: `vibration std 4.1 at 13:42, usually 0.2 to 0.9`. The time is UTC, with seconds when
+/// intervals are not whole minutes. A value that is within its usual range, and odd only beside the other values, is
+/// described so.
 pub fn explain(explanation: &Explanation, window: Window, interval: Span) -> String {
     let Explanation { interval: place, feature, value, usual } = explanation;
     let start = window.start() + interval.times(i64::from(*place));

@@ -1,4 +1,4 @@
-//! What leaves the daemon: verdicts in the forms that others read. Knows no actors; whoever drives a sink decides when.
+//! The forms in which verdicts leave the daemon: files and messages. Knows no actors; the publisher decides when.
 
 pub mod files;
 pub mod message;

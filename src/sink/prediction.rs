@@ -1,7 +1,7 @@
-//! Prediction files: CSV in the form of the batch job that they take the place of, `TS,Device,Tag,Val,Prediction`.
+//! Prediction files: CSV in the form of the batch job that they replace, `TS,Device,Tag,Val,Prediction`.
 //!
-//! Device and sensor are named by whoever publishes, and people open such files in spreadsheets, which calculate a cell
-//! that begins like a formula. So a name that does gets an apostrophe before it; see `cell`.
+//! The names of device and sensor come from outside, and people open such files in spreadsheets, which calculate a cell
+//! that begins like a formula. So such a name gets an apostrophe before it; see `cell`.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -43,8 +43,8 @@ impl<W: Write> PredictionWriter<W> {
         Ok(Self { csv, sensor, decisions })
     }
 
-    /// Writes the rows of a scored window. A prediction is 1 for an anomaly and 0 otherwise. `intervals` are those of the
-    /// sensor itself; where it has none, because the row was made of other sensors, the value is left empty.
+    /// Writes the rows of a scored window. A prediction is 1 for an anomaly and 0 otherwise. `intervals` are those of
+    /// the sensor itself. A row that was made of other sensors alone has no such interval, and its value is left empty.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -68,7 +68,7 @@ impl<W: Write> PredictionWriter<W> {
         Ok(())
     }
 
-    /// Ends the file, and gives it back.
+    /// Ends the file, and returns it.
     ///
     /// # Errors
     /// When the rest cannot be written.
@@ -77,9 +77,9 @@ impl<W: Write> PredictionWriter<W> {
     }
 }
 
-/// A name as it stands in a cell: with an apostrophe before it when it begins, behind any apostrophes of its own, with a
-/// character that begins a formula. Whoever reads the file gets the name back by taking one apostrophe off a cell that
-/// has such a character behind its apostrophes.
+/// A name as a cell. When it begins, behind any apostrophes, with a character that begins a formula, it gets one more
+/// apostrophe before it. A reader gets the name back by removing one apostrophe from each cell that has such a
+/// character behind its apostrophes.
 fn cell(name: &str) -> Cow<'_, str> {
     let begins_formula = |c: char| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠');
     if name.trim_start_matches('\'').starts_with(begins_formula) {
@@ -89,14 +89,14 @@ fn cell(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The times of intervals as the batch job writes them: UTC, with milliseconds, or nanoseconds where it takes them.
+/// Writes an interval's time like the batch job: UTC, with milliseconds, or nanoseconds when they are needed.
 fn format_time(time: Timestamp) -> String {
     let pattern = if time.nanos() % 1_000_000 == 0 { "%Y-%m-%d %H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S%.9f" };
     time.format(pattern)
 }
 
-/// The name of a prediction file: `preds_{device}_{sensor}_{yymmddHHMMSS}.csv`, the time being the end of the scored
-/// span. Characters that mean something to a file system are replaced by `%` and their number.
+/// The name of a prediction file: `preds_{device}_{sensor}_{yymmddHHMMSS}.csv`; the time is the end of the scored
+/// window. Characters with a meaning in file systems are replaced by `%` and their number.
 pub fn file_name(sensor: &SensorName, end: Timestamp) -> String {
     let mut name = format!("{}_{}", escape(sensor.device()), escape(sensor.sensor()));
     if name.len() > MAX_NAME_BYTES {
@@ -118,14 +118,15 @@ pub fn file_name(sensor: &SensorName, end: Timestamp) -> String {
     format!("preds_{name}_{}.csv", end.format("%y%m%d%H%M%S"))
 }
 
-/// Gives each sensor a file name of its own: those of different sensors may run together (`a_b/c` and `a/b_c`).
+/// Gives each sensor a file name of its own, because the names of two sensors may give the same file name (`a_b/c` and
+/// `a/b_c`).
 #[derive(Debug, Default)]
 pub struct FileNames {
     taken: HashSet<String>,
 }
 
 impl FileNames {
-    /// The name of a sensor's file, with a number where it is taken.
+    /// The name of a sensor's file, with a number when another sensor has that name.
     pub fn give(&mut self, sensor: &SensorName, end: Timestamp) -> String {
         let name = file_name(sensor, end);
         let stem = name.strip_suffix(".csv").unwrap_or(&name);
@@ -136,7 +137,8 @@ impl FileNames {
     }
 }
 
-/// What file systems take, less what stands around the names: longer ones are cut, and told apart by their hash.
+/// The longest name that file systems take, less what is around the names. Longer names are cut, and told apart by a
+/// hash.
 const MAX_NAME_BYTES: usize = 220;
 
 fn escape(text: &str) -> String {

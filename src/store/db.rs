@@ -1,10 +1,10 @@
 //! The database underneath: the only file that knows it is sled.
 //!
-//! Some facts about sled 0.34 shape this file. Its `flush` survives the death of the process, but neither commits file
+//! Four facts about sled 0.34 shape this file. Its `flush` survives the death of the process, but neither commits file
 //! metadata nor empties the drive's cache, so a commit here also syncs the database file. A value beyond a quarter of a
-//! segment goes into a file of its own, which nothing syncs: values are kept far below, large ones in parts. It writes into
-//! the folder that it opens, so that who only reads opens a copy. And its `Drop` writes, and panics when the disk refuses:
-//! after a failure it is not run.
+//! segment goes into a file of its own, which sled never syncs, so values are kept far below that size, and large ones
+//! are stored in parts. sled writes into the folder that it opens, so commands that only read open a copy. And its
+//! `Drop` writes, and panics when the disk refuses, so after a failure `Drop` is not run.
 
 use std::fs::{self, File};
 use std::io;
@@ -29,33 +29,35 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug)]
 pub(super) struct Db {
     sled: sled::Db,
-    /// The file that sled appends to, to be synced.
+    /// The file that sled appends to; a commit syncs it.
     file: Arc<File>,
-    /// Held so that no second process opens the same folder. None for a private copy.
+    /// Held so that no second process opens the same folder. `None` for a private copy.
     lock: Option<Arc<File>>,
     /// Dropped last.
     end: Arc<SledEnd>,
 }
 
-/// The end of sled's database, which must not panic. Whoever holds a part of the database holds this behind it.
+/// The end of sled's database, which must not panic. Every part of the database is stored together with this value,
+/// which is dropped after it.
 #[derive(Debug)]
 struct SledEnd {
-    /// There until this is dropped.
+    /// `Some` until this value is dropped.
     sled: Option<sled::Db>,
-    /// Whether the database is left as it is, because what sled would write is lost anyhow.
+    /// Whether the database is not closed in order, because what sled would write then is lost anyway.
     abandoned: AtomicBool,
-    /// The store's folder, unless this is a copy.
+    /// The store's folder; `None` for a private copy.
     directory: Option<PathBuf>,
 }
 
 impl SledEnd {
-    /// The end of a database, to be dropped behind it: as what comes first in a pattern is.
+    /// The end of a database. It is returned first of the pair, because the first of a pattern is dropped last.
     fn of(sled: sled::Db, directory: Option<&Path>) -> (Arc<Self>, sled::Db) {
         let directory = directory.map(Path::to_owned);
         (Arc::new(Self { sled: Some(sled.clone()), abandoned: AtomicBool::new(false), directory }), sled)
     }
 
-    /// Whatever sled finds wrong with a part that it reads, only the disk's refusal is one of the whole.
+    /// Maps the result of a read. An error of the disk concerns the whole store; any other error of sled concerns only
+    /// the part that was read.
     fn read<T>(&self, result: Result<T, sled::Error>) -> Result<T, StoreError> {
         match result {
             Err(sled::Error::Io(problem)) => self.checked(Err(sled::Error::Io(problem))),
@@ -63,7 +65,8 @@ impl SledEnd {
         }
     }
 
-    /// A part that cannot be read can be read around, but nothing can be written to it. So the store cannot go on.
+    /// Maps the result of a write. A part that cannot be read can be read around, but nothing can be written to it: so
+    /// the store is noted as damaged, and cannot go on.
     fn written<T>(&self, result: Result<T, sled::Error>) -> Result<T, StoreError> {
         if let (Err(problem @ sled::Error::Corruption { .. }), Some(directory)) = (&result, &self.directory) {
             set_aside::condemn(directory, &format!("a part of it cannot be written to: {problem}"));
@@ -76,7 +79,8 @@ impl SledEnd {
         self.abandoned.store(true, Ordering::Relaxed);
     }
 
-    /// A failure leaves in doubt what is on the disk: from then on nothing more is to be written, also not at the end.
+    /// Maps a result. After an error of the disk it is in doubt what the disk holds: nothing more must be written, not
+    /// even when the database is dropped.
     fn checked<T>(&self, result: Result<T, sled::Error>) -> Result<T, StoreError> {
         result.map_err(|problem| {
             let problem = StoreError::from(problem);
@@ -106,12 +110,12 @@ impl Db {
         directory.join("data").join("db").exists()
     }
 
-    /// Lets it be known that this process takes signals for the database.
+    /// Marks this process as the one that takes signals for the database.
     pub(super) fn take_signals(&self) {
         self.lock.iter().for_each(|file| lock::take_signals(file));
     }
 
-    /// Opens the database in a folder, making it if there is none. One that cannot be read is set aside.
+    /// Opens the database in a folder; makes one if there is none. A database that cannot be read is set aside.
     pub(super) fn open(directory: &Path, cache_bytes: u64, lock: Arc<File>) -> Result<Self, StoreError> {
         let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
         let data = directory.join("data");
@@ -133,7 +137,7 @@ impl Db {
             end.abandon();
             in_directory(problem)
         };
-        // sled never syncs its settings, and a file that was just made is only there for good when its folder is synced.
+        // sled never syncs its settings, and a new file is durable only when its folder was synced.
         let file = File::options().write(true).open(data.join("db")).map_err(in_directory)?;
         for path in [data.join("conf"), data.join("db"), data, directory.to_owned()] {
             File::open(&path).and_then(|file| file.sync_all()).map_err(in_directory)?;
@@ -141,9 +145,9 @@ impl Db {
         Ok(Self { sled, file: file.into(), lock: Some(lock), end })
     }
 
-    /// Opens a private copy of the database in a folder, in which nothing is changed.
+    /// Opens a private copy of the database in a folder, which stays unchanged.
     pub(super) fn open_copy(directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        // Who may not look into the folder is told so by its lock.
+        // The lock reports a folder that may not be looked into.
         let lock = lock::for_reading(directory)?;
         if !Self::exists(directory) {
             return Err(StoreError::None { directory: directory.to_owned() });
@@ -164,19 +168,19 @@ impl Db {
         // There is nothing to be written to a copy at the end.
         end.abandon();
         let file = File::open(copy.path().join("db")).map_err(not_opened)?;
-        // sled has its file open and reads no other: the copy is removed now, so that also a process that is killed leaves
-        // none behind.
+        // sled has the copy's file open and reads no other, so the copy is removed now: even a process that is killed
+        // leaves no copy behind.
         drop(copy);
         Ok(Self { sled, file: file.into(), lock: None, end })
     }
 
-    /// A table, made if there is none.
+    /// A table; made if there is none.
     pub(super) fn table(&self, name: &str) -> Result<Table, StoreError> {
         let tree = self.end.checked(self.sled.open_tree(name))?;
         Ok(Table { tree, end: Arc::clone(&self.end) })
     }
 
-    /// Makes everything written so far durable: it survives the power being cut after this returns.
+    /// Makes everything written so far durable: after this returns, it survives a power cut.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         let sync = || {
             fail::fail_point!("store::sync", |_| Err(io::Error::from_raw_os_error(5).into()));
@@ -192,8 +196,9 @@ impl Db {
     }
 }
 
-/// sled writes a snapshot under another name before it renames it, but takes one under that name for the latest when it
-/// opens, and fails when a death has cut it short. The one before it and the log still hold everything.
+/// Removes snapshots that sled had not finished. sled writes a snapshot under another name before it renames it, but
+/// takes that other name for the latest snapshot when it opens, and fails when a death has cut it short. The snapshot
+/// before it and the log still hold everything.
 fn remove_unfinished_snapshots(data: &Path) -> io::Result<()> {
     if !data.try_exists()? {
         return Ok(());
@@ -213,8 +218,8 @@ enum Damage {
     Data(String),
     /// The disk or the permissions are.
     Elsewhere(io::Error),
-    /// sled's own lock is taken. As we hold ours, it can only be by an earlier database of this process, whose last
-    /// thread has not ended yet.
+    /// sled's own lock is taken. This process holds the store's lock, so the holder can only be an earlier database of
+    /// this process, whose last thread has not ended yet.
     Locked(io::Error),
 }
 
@@ -223,7 +228,7 @@ fn open_sled(data: &Path, cache_bytes: u64) -> Result<sled::Db, Damage> {
         .path(data)
         .cache_capacity(cache_bytes)
         .segment_size(SEGMENT_BYTES)
-        // The committer flushes when there is something to acknowledge; nobody else needs to.
+        // The committer flushes when there is something to acknowledge; no other flush is needed.
         .flush_every_ms(None);
     for _ in 0..LOCK_ATTEMPTS {
         match open_once(&config) {
@@ -235,7 +240,7 @@ fn open_sled(data: &Path, cache_bytes: u64) -> Result<sled::Db, Damage> {
 }
 
 fn open_once(config: &sled::Config) -> Result<sled::Db, Damage> {
-    // A database cut short by a power failure can make sled panic as well as fail.
+    // A database that a power cut cut short can make sled panic as well as fail.
     match panics::catch(|| config.open()) {
         Ok(Ok(sled)) => Ok(sled),
         Ok(Err(sled::Error::Io(problem))) if problem.to_string().contains("lock") => Err(Damage::Locked(problem)),
@@ -290,8 +295,8 @@ impl Table {
         Ok(())
     }
 
-    /// Writes a value of any size, in parts if it is large. The first part goes last: until it is there, the value is the
-    /// earlier one, or none.
+    /// Writes a value of any size, in parts if it is large. The first part is written last: until then a reader finds
+    /// the earlier value, or no value.
     pub(super) fn put_parts(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let mut first = Encoder::default();
         first.unsigned(value.len() as u64);
@@ -315,7 +320,7 @@ impl Table {
             value.extend_from_slice(&bytes);
             part += 1;
         }
-        // What an earlier, longer value left behind may follow.
+        // Bytes of an earlier, longer value may follow.
         value.truncate(length);
         Ok(Some(value))
     }
@@ -366,7 +371,7 @@ impl From<sled::Error> for StoreError {
     fn from(problem: sled::Error) -> Self {
         match problem {
             sled::Error::Io(problem) => Self::Sync(problem),
-            // Some of its pages cannot be read; the others can.
+            // Some pages of sled cannot be read; the others can.
             sled::Error::Corruption { .. } => Self::Damaged,
             other => Self::Database(other.to_string()),
         }

@@ -1,4 +1,5 @@
-//! What a store was made with: its format, how it cuts time, and the sizes of its rings. It can be opened with no other.
+//! The settings that a store was made with: its format, how it cuts time, and the sizes of its rings. A store opens
+//! with these settings only.
 //!
 //! The record is in the database. A copy of it stands in a file beside the database, so that somebody who may not open the
 //! database, because he only looks or because a daemon has it open, can tell whether settings fit. Each stands in for the
@@ -19,9 +20,9 @@ const FILE: &str = "format";
 /// What can be told of a store without opening it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoreFit {
-    /// There is none: one will be made.
+    /// There is no store: a start will make one.
     NoStore,
-    /// It was made with these settings.
+    /// The store was made with these settings.
     Fits,
     /// The file that says so is not there or cannot be read, which keeps no start from telling.
     Unknown {
@@ -50,7 +51,7 @@ pub fn fit(settings: &StoreSettings) -> Result<StoreFit, StoreError> {
     }
 }
 
-/// Holds an open database against the settings, or notes them in a new one.
+/// Compares the settings that an open database was made with, or notes them in a new one.
 pub(super) fn check(progress: &Table, settings: &StoreSettings) -> Result<(), StoreError> {
     let stored = readable(progress.get(KEY))?;
     match &stored {

@@ -1,12 +1,12 @@
-//! Freeing the numbers of sensors that went silent, so that names that came once do not keep new ones out for ever.
+//! Frees the numbers of sensors that went silent, so that names which came once do not keep new names out for ever.
 //!
-//! It is done at the start of the daemon, while nobody holds a number. A sensor is silent when its last window lies before
-//! everything that the ring of windows still keeps, no record of the journal and no held reading is of it, and no run in
-//! the ledger has a verdict on it: so it has no model either, unless one that no run has met, and that one loses nothing by
-//! another number.
+//! This is done when the daemon starts, while no part of it holds a number. A sensor is silent when its last window
+//! lies before everything that the ring of windows still keeps, no journal record and no held reading is of it, and no
+//! run in the ledger has a verdict on it. Such a sensor has no model, except one that no run has met yet; that model
+//! loses nothing by a new number.
 //!
-//! All that is stored under the number goes before the number itself is free. What a cut leaves behind is a sensor without
-//! windows, which is freed the next time.
+//! Everything that is stored under a number is removed before the number itself is free. If a power cut comes between,
+//! a sensor without windows is left, which the next start frees.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -17,16 +17,16 @@ use crate::store::reader::{decode_head, number_of, readable};
 use crate::store::{ChunkId, Progress, Reader, Record, Store, StoreError, verdicts};
 use crate::telemetry::metrics;
 
-/// The most that a start frees.
+/// The most sensors that one start frees.
 const MAX_FREED: usize = 50_000;
-/// How often a start looks for verdicts, at most. With the bound above, it takes a few seconds on a slow disk.
+/// The most reads of verdicts in one start. With the bound above, this takes a few seconds on a slow disk.
 const MAX_LOOKS: usize = 500_000;
-/// How many are freed between two syncs: their rows stay far below what sled may write in one.
+/// How many sensors are freed between two syncs: their rows stay far below what sled may write in one.
 const BATCH: usize = 1_000;
 
 impl Store {
-    /// Frees the numbers of silent sensors when less than a tenth of `max_sensors` is left, the newest first: what came
-    /// in a flood came last. To be called before the journal is replayed.
+    /// Frees the numbers of silent sensors when less than a tenth of `max_sensors` is left. The newest go first,
+    /// because names of a flood came last. To be called before the journal is replayed.
     ///
     /// # Errors
     /// When the database refuses.
@@ -59,7 +59,7 @@ impl Store {
 }
 
 impl Reader {
-    /// Those of the sensors of which nothing stored speaks that is still wanted. None when that cannot be told.
+    /// The sensors among `sensors` that are silent. None of them when that cannot be told.
     fn silent(&self, sensors: &[SensorId]) -> Result<Vec<SensorId>, StoreError> {
         let Some(speaking) = self.speaking()? else { return Ok(Vec::new()) };
         let mut chunks = BTreeMap::<ChunkId, Vec<SensorId>>::new();
@@ -79,7 +79,7 @@ impl Reader {
                     Some(Some(Ok((_, verdicts)))) => {
                         sensors.retain(|sensor| verdicts.iter().all(|verdict| verdict.sensor != *sensor));
                     }
-                    // Nobody knows whose they are.
+                    // An entry that cannot be read may hold verdicts of any of these sensors.
                     Some(Some(Err(_))) | None => sensors.clear(),
                 }
             }
@@ -91,7 +91,8 @@ impl Reader {
         Ok(silent)
     }
 
-    /// The sensors with a window that the ring keeps, or with a reading in the journal. `None` when that cannot be told.
+    /// The sensors with a window that the ring keeps, or with a reading in the journal. `None` when that cannot be
+    /// told.
     fn speaking(&self) -> Result<Option<HashSet<SensorId>>, StoreError> {
         let Some(closed) = self.progress(Progress::Closed)? else { return Ok(None) };
         let oldest_kept = closed - self.settings.cut.window().times(i64::from(self.settings.windows));

@@ -1,11 +1,11 @@
 //! The journal: everything that changes the open windows, in the order in which it happened.
 //!
-//! A record holds either accepted readings of any sensors, or the closing of windows for all of them. What the open
-//! windows hold is a pure function of the journal and of the windows stored, which is all that recovery needs. Records
-//! are forgotten from the front, once every reading in them belongs to a window that is stored.
+//! A record holds either accepted readings of any sensors, or the closing of windows for all sensors. The content of
+//! the open windows is a pure function of the journal and of the windows stored, so recovery needs nothing else.
+//! Records are forgotten from the front, once every reading in them belongs to a window that is stored.
 //!
-//! A record that cannot be read costs its readings, or that closing: it is counted, and forgotten when it comes to the
-//! front. Its number tells that one is missing altogether.
+//! A record that cannot be read costs its readings, or its closing: it is counted, and forgotten when it comes to the
+//! front. Gaps in the records' numbers show records that are missing altogether.
 
 use std::collections::VecDeque;
 
@@ -27,17 +27,17 @@ pub enum Record {
     Closed(Timestamp),
 }
 
-/// The most readings of a record: even if none of them compresses it stays a value that is stored whole.
+/// The most readings of a record. Even if none of them compresses, the record is small enough to be stored whole.
 const MAX_READINGS: usize = 1_000;
 
-/// The units that times are counted in, in nanoseconds: the largest that loses nothing is taken.
+/// The units in which times are counted, in nanoseconds. A record uses the largest unit that loses nothing.
 const TIME_UNITS: [i64; 4] = [1_000_000_000, 1_000_000, 1_000, 1];
 
 #[derive(Debug)]
 pub(super) struct Journal {
     table: Table,
     unreadable: UnreadableEntries,
-    /// What is in the table: the records' keys, each with the latest time that it speaks of.
+    /// The records in the table: their keys, each with the latest time in the record.
     records: VecDeque<(u64, Timestamp)>,
     next: u64,
 }
@@ -48,8 +48,8 @@ impl Journal {
         Self { table, unreadable, records: VecDeque::new(), next: 0 }
     }
 
-    /// Hands every record to `each`, in order. To be called once, before anything is appended. There are no readings of
-    /// sensors whose numbers are not below `numbers`.
+    /// Hands every record to `each`, in order. To be called once, before anything is appended. Readings of sensors
+    /// whose numbers are not below `numbers` are damage, and dropped.
     pub(super) fn replay(&mut self, numbers: u32, mut each: impl FnMut(Record)) -> Result<(), StoreError> {
         for entry in self.table.iter() {
             let Some((key, value)) = readable(entry)? else {
@@ -68,7 +68,7 @@ impl Journal {
             }
             self.next = number.saturating_add(1);
             let mut record = decode(&value).ok();
-            // Without a time it stands in nobody's way.
+            // A record that cannot be read has no time, so it keeps no record from being forgotten.
             self.records.push_back((number, record.as_ref().map_or(Timestamp::MIN, latest)));
             let lost = match &mut record {
                 None => Some("what it holds"),
@@ -104,7 +104,7 @@ impl Journal {
         self.append(&encoder.into_bytes(), Timestamp::from_nanos(until.nanos().saturating_sub(1)))
     }
 
-    /// Forgets the records at the front that speak only of times before `closed`.
+    /// Forgets the records at the front that hold only times before `closed`.
     pub(super) fn forget_before(&mut self, closed: Timestamp) -> Result<(), StoreError> {
         while let Some(&(key, latest)) = self.records.front()
             && latest < closed
@@ -176,7 +176,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, Corrupt> {
     let mut decoder = Decoder::new(bytes);
     match decoder.unsigned()? {
         READINGS => {
-            // Every reading takes at least a byte of each column, so that no count can ask for more than the bytes hold.
+            // Every reading takes at least a byte of each column, so a count beyond the bytes is damage and allocates
+            // nothing.
             let count: usize = decoder.narrow()?;
             if count > bytes.len() {
                 return Err(Corrupt);

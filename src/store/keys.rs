@@ -7,13 +7,13 @@ use crate::store::Progress;
 pub(super) const LATENESS_KEY: &[u8] = b"lateness";
 pub(super) const SUBSCRIPTIONS_KEY: &[u8] = b"subscriptions";
 pub(super) const KEPT_PER_INTERVAL_KEY: &[u8] = b"kept_per_interval";
-/// How many numbers were given to sensors: a number whose row is lost stays taken.
+/// How many numbers were given to sensors. It is stored so that a number whose row is lost stays taken.
 pub(super) const NUMBERS_KEY: &[u8] = b"sensors";
 
-/// The place of a window in a ring of `slots`: places are used again, so that the files stay flat.
+/// The slot of a window in a ring of `slots`. Slots are used again, so that the files do not grow.
 pub(super) fn ring_slot(window: Window, slots: u32) -> u32 {
     let slot = window.index().rem_euclid(i64::from(slots.max(1)));
-    // The remainder of a division by a u32 is one.
+    // The remainder of a division by a u32 fits a u32.
     u32::try_from(slot).unwrap_or_default()
 }
 

@@ -1,7 +1,7 @@
-//! The lock of a store's folder: one process writes to the store, or any number make a copy of it to read.
+//! The lock of a store's folder: either one process writes to the store, or any number of processes copy it to read.
 //!
-//! The lock is the system's, on a file in the folder. Who only reads creates no such file and writes nothing into it: it
-//! belongs to the user that the daemon runs as.
+//! The lock is the system's, on a file in the folder that belongs to the user of the daemon. A process that only reads
+//! neither creates this file nor writes to it.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -19,8 +19,8 @@ const FILE: &str = "lock";
 const READERS_PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Locks a folder for the one process that writes to it, and makes it if there is none. Waits for those that are copying
-/// it.
+/// Locks a folder for the one process that writes to it; makes the folder if there is none. Waits for processes that
+/// copy the store.
 pub(super) fn for_writing(directory: &Path) -> Result<File, StoreError> {
     let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
     fs::create_dir_all(directory).map_err(in_directory)?;
@@ -50,8 +50,8 @@ pub(super) fn for_writing(directory: &Path) -> Result<File, StoreError> {
     Ok(file)
 }
 
-/// Locks a folder for a process that copies it: nobody writes to it until the lock is dropped. `None` when no process ever
-/// locked it, as in a folder that was copied without its lock.
+/// Locks a folder for a process that copies it: no process writes to it until the lock is dropped. `None` when no
+/// process ever locked it, as in a folder that was copied without its lock.
 pub(super) fn for_reading(directory: &Path) -> Result<Option<File>, StoreError> {
     let unreadable = |problem| StoreError::Unreadable { directory: directory.to_owned(), problem };
     let file = match side_file::open(&directory.join(FILE), File::options().read(true)) {
@@ -70,12 +70,13 @@ pub(super) fn is_in_use(directory: &Path) -> bool {
     matches!(for_reading(directory), Err(StoreError::InUse { .. }))
 }
 
-/// Lets it be known that the process that holds this lock takes signals for the store.
+/// Marks the process that holds this lock as one that takes signals for the store.
 ///
-/// What a process writes of itself says nothing of whether it still lives, or whether another has its number by now. So
-/// the number comes from the system, which gives that of who holds such a lock.
+/// A process number that was written into a file does not tell whether that process still lives, or whether another
+/// process has its number by now. So the number comes from the system, which tells the holder of such a lock.
 pub(super) fn take_signals(lock: &File) {
-    // Where a file cannot be locked so, nobody can be told, and no more than that.
+    // A failure is ignored: where a file cannot be locked in this way, commands cannot send signals, and nothing else
+    // suffers.
     let _ = fcntl_lock(lock, FlockOperation::NonBlockingLockExclusive);
 }
 
@@ -86,7 +87,7 @@ pub(super) fn signalled(directory: &Path) -> io::Result<Option<Pid>> {
         lock => lock?,
     };
     let held = fcntl_getlk(&lock, &Flock::from(FlockType::WriteLock))?;
-    // A process that cannot be seen from here has no number here, or none above zero.
+    // A process outside of our process namespace has no number here, or one that is not above zero.
     Ok(held.and_then(|held| held.pid).filter(|process| process.as_raw_nonzero().get() > 0))
 }
 

@@ -1,8 +1,8 @@
 //! The durable store.
 //!
 //! There is one [`Writer`], owned by one thread, and any number of [`Reader`]s. What the writer writes is durable, and
-//! may be acknowledged, when [`Writer::commit`] returns its [`Committed`]: the file that holds it was synced by then. A
-//! cut in between loses a tail of the writes, never one in their middle.
+//! may be acknowledged, when [`Writer::commit`] returns its [`Committed`]: the database file was synced by then. A
+//! power cut before that loses a tail of the writes, never one in their middle.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
@@ -17,7 +17,7 @@
 //! | `sessions` | client id | MQTT sessions that outlive their connections: when one was last used, roughly |
 //! | `progress` | name | how far closing, scoring, each sink and the ids of sensors are; the subscriptions at a broker |
 //!
-//! What becomes of an entry that cannot be read is said in `reader.rs`.
+//! `reader.rs` says what is lost with an entry that cannot be read.
 
 mod db;
 mod format;
@@ -67,17 +67,17 @@ pub struct StoreSettings {
     pub windows: u32,
     /// How many runs are kept, with their verdicts.
     pub runs: u32,
-    /// How many blocks of rejects are kept; a block holds those of one commit.
+    /// How many blocks of rejects are kept; a block holds the rejects of one commit.
     pub reject_blocks: u32,
-    /// How much of the database is cached in memory, in bytes. A wish: the database may take some more.
+    /// How many bytes of the database are cached in memory. It is no strict bound: the database may take some more.
     pub cache_bytes: u64,
     /// How event time is cut. A store belongs to one cut.
     pub cut: Cut,
 }
 
 impl StoreSettings {
-    /// What the rings of so many sensors come to on the disk when they are full, roughly: interval by interval some 30
-    /// bytes in a window and 10 in a verdict, and as much again for what the database has not tidied up yet.
+    /// The size of the full rings of `sensors` sensors on the disk, roughly: some 30 bytes an interval in a window and
+    /// 10 in a verdict, and as much again for what the database has not tidied up yet.
     pub fn bytes_of_rings(&self, sensors: u64) -> u64 {
         const REJECTS_A_BLOCK: u64 = 4 << 10;
         const BASE: u64 = 32 << 20;
@@ -90,13 +90,13 @@ impl StoreSettings {
     }
 }
 
-/// What a store takes up on the disk, as far as its folder can be read. Opens nothing.
+/// The size of a store on the disk; files that cannot be looked at count as empty. Opens nothing.
 pub fn bytes_there(directory: &Path) -> u64 {
     let files = std::fs::read_dir(directory.join("data")).into_iter().flatten().flatten();
     files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
 }
 
-/// The files of a store that whoever runs it must be able to write to, of those that are there. Opens nothing.
+/// The files of a store that exist and that the daemon's user must be able to write to. Opens nothing.
 pub fn files_there(directory: &Path) -> Vec<PathBuf> {
     let data = directory.join("data");
     let files = std::fs::read_dir(&data).into_iter().flatten().flatten().map(|file| file.path());
@@ -128,7 +128,7 @@ pub enum StoreError {
     Directory {
         /// The folder.
         directory: PathBuf,
-        /// What the system says.
+        /// The system's error.
         problem: std::io::Error,
     },
     /// Another process has the store open.
@@ -149,9 +149,9 @@ pub enum StoreError {
     OtherCut {
         /// The folder.
         directory: PathBuf,
-        /// What it was made with.
+        /// The settings it was made with.
         stored: Cut,
-        /// What is asked for.
+        /// The configured settings.
         configured: Cut,
     },
     /// The store was made with rings of other sizes.
@@ -161,9 +161,9 @@ pub enum StoreError {
         directory: PathBuf,
         /// Which ring.
         key: &'static str,
-        /// What it was made with.
+        /// The size it was made with.
         stored: u32,
-        /// What is asked for.
+        /// The configured size.
         configured: u32,
     },
     /// The folder cannot be read.
@@ -171,7 +171,7 @@ pub enum StoreError {
     Unreadable {
         /// The folder.
         directory: PathBuf,
-        /// What the system says.
+        /// The system's error.
         problem: io::Error,
     },
     /// There is no room for a copy of the store to read.
@@ -189,7 +189,7 @@ pub enum StoreError {
     NotCopied {
         /// Where the copy was to be.
         folder: PathBuf,
-        /// What the system says.
+        /// The system's error.
         problem: io::Error,
     },
     /// The store cannot be opened to read.
@@ -230,7 +230,7 @@ pub enum StoreError {
     /// The database refused.
     #[error("the database failed: {0}")]
     Database(String),
-    /// A stored value cannot be read, and there is no going on without it.
+    /// A stored value cannot be read, and the daemon cannot go on without it.
     #[error(
         "the store is damaged; the next start sets it aside and begins a new one, so put back a copy of its folder first if there is one"
     )]
@@ -238,7 +238,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether it lasts until a setting is changed, or what it names: another start ends in the same way.
+    /// Whether the error lasts until a setting, or what it names, is changed: another start ends in the same way.
     pub fn is_lasting(&self) -> bool {
         use io::ErrorKind::{InvalidInput, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
         match self {
@@ -248,7 +248,7 @@ impl StoreError {
             Self::Directory { problem, .. } => {
                 matches!(problem.kind(), InvalidInput | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
             }
-            // A store that is missing, in use, damaged, another user's or on a bad disk is not a matter of settings.
+            // A store that is missing, in use, damaged, another user's or on a bad disk is not mended by a setting.
             Self::InUse { .. }
             | Self::Unreadable { .. }
             | Self::BeingCopied { .. }
@@ -269,14 +269,14 @@ impl From<Corrupt> for StoreError {
     }
 }
 
-/// Proof that everything written before is on the disk. Only a commit makes one, and only one lets a source
+/// Proof that everything written before is on the disk. Only a commit makes one, and a source must have one to
 /// acknowledge.
 #[derive(Debug, Clone, Copy)]
 pub struct Committed(());
 
 #[cfg(test)]
 impl Committed {
-    /// For the tests of what waits for a commit.
+    /// A proof without a commit, for tests of code that waits for one.
     pub(crate) fn for_test() -> Self {
         Self(())
     }
@@ -285,9 +285,9 @@ impl Committed {
 /// An open store.
 #[derive(Debug)]
 pub struct Store {
-    /// The one who writes.
+    /// The writer.
     pub writer: Writer,
-    /// Those who read.
+    /// The reader.
     pub reader: Reader,
 }
 
@@ -305,7 +305,7 @@ struct Tables {
     progress: Table,
 }
 
-/// What the store keeps track of as a point in time.
+/// The points in time up to which work is done, as the store keeps them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Progress<'a> {
     /// The time before which windows are closed for all sensors.
@@ -360,15 +360,15 @@ pub fn signalled(directory: &Path) -> io::Result<Option<Pid>> {
 }
 
 impl Store {
-    /// Lets [`signalled`] find this process, until it ends. It should catch the signals by then.
+    /// Lets [`signalled`] find this process, until it ends. The process must catch the signals by then.
     pub fn take_signals(&self) {
         self.writer.take_signals();
     }
 
-    /// Opens the store, making it if there is none.
+    /// Opens the store; makes one if there is none.
     ///
     /// # Errors
-    /// When the folder cannot be used, another process has it, or it was made with other settings.
+    /// When the folder cannot be used, another process has it, or the store was made with other settings.
     pub fn open(settings: StoreSettings) -> Result<Self, StoreError> {
         let directory = settings.directory.clone();
         // The database would wait for the other end of a pipe.

@@ -1,8 +1,9 @@
 //! A private copy of the database's files, for commands that only read.
 //!
-//! sled writes into the folder that it opens: its settings, snapshots, the repair of a torn end. It also writes in place, so
-//! that links to the files would not protect them. So who only reads opens a copy. Where the file system can share blocks
-//! between files, the copy takes no room and no time; elsewhere it takes as much room as the database.
+//! sled writes into the folder that it opens: its settings, snapshots, the repair of a torn end. It also writes in
+//! place, so links to the files would not protect them. So a command that only reads opens a copy. Where the file
+//! system can share blocks between files, the copy takes no room and no time; elsewhere it takes as much room as the
+//! database.
 
 use std::fs::{self, File};
 use std::io;
@@ -31,7 +32,8 @@ pub(super) struct PrivateCopy {
 }
 
 impl PrivateCopy {
-    /// Copies the database in `data`, to which nobody may be writing. `directory` is the store's, for errors.
+    /// Copies the database in `data`; no process may write to it meanwhile. `directory` is the store's folder, for
+    /// errors.
     pub(super) fn of(data: &Path, directory: &Path) -> Result<Self, StoreError> {
         let beneath = temporary_folder();
         remove_leftovers(&beneath);
@@ -107,7 +109,8 @@ fn temporary_folder() -> PathBuf {
     }
 }
 
-/// The files of a database with their lengths, relative to its folder: sled keeps some of them in a folder of their own.
+/// The files of a database with their lengths, with paths relative to its folder: sled keeps some files in a folder
+/// below.
 fn files(data: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];

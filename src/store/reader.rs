@@ -1,15 +1,15 @@
 //! Reading from the store.
 //!
-//! An entry that cannot be read costs itself, and never what stands beside it. It is counted and named in the log
-//! (`unreadable.rs`), and whoever reads goes on without it:
+//! An entry that cannot be read costs only itself, and never the entries beside it. It is counted and named in the log
+//! (`unreadable.rs`), and the reader goes on without it:
 //!
 //! | what cannot be read | what is lost |
 //! | --- | --- |
-//! | a sensor's name | the name: nobody gets the number, and the sensor gets another when it sends again |
-//! | a sensor's head | where its closing and its deadband were: it goes on from the common closing |
-//! | a window | the window: a scoring that needs it fails, which is not held against the model, and no file is written |
+//! | a sensor's name | the name: its number stays taken, and the sensor gets another number when it sends again |
+//! | a sensor's head | its closing and its deadband's last value: the sensor goes on from the closing of all sensors |
+//! | a window | the window: a scoring that needs it fails, which is not counted against its model; no file is written |
 //! | a run | the run: it is not published, and is begun anew if it is still due |
-//! | a chunk of verdicts | the verdicts of its sensors in that run, unless the run goes on: then they are made again |
+//! | a chunk of verdicts | the verdicts of its sensors in that run; if the run goes on, they are made again |
 //! | rejects of a commit | those rejects |
 //! | a session | the session: its client is told that there is none |
 //! | how far closing or scoring is | nothing: the ledger's newest run tells it |
@@ -39,6 +39,8 @@ use crate::verdict::Verdict;
 use crate::window::{SensorHead, WindowBlock};
 
 /// Reads from the store. Cheap to clone.
+///
+/// Every read fails when the database refuses; where a read fails for another reason too, its own doc says so.
 #[derive(Clone, Debug)]
 pub struct Reader {
     pub(super) db: Db,
@@ -47,18 +49,18 @@ pub struct Reader {
     pub(super) unreadable: UnreadableEntries,
 }
 
-/// A sensor's intervals of a window that was closed, as far as the store has them.
+/// A sensor's intervals of a window that was closed, if the store still has them.
 #[derive(Clone, PartialEq, Debug)]
 pub enum StoredIntervals {
-    /// All of them. There are none when the window held no readings.
+    /// All intervals; none when the window held no readings.
     Kept(Vec<Interval>),
-    /// A later window has taken the place of this one in the ring: nobody knows what it held.
+    /// A later window has overwritten this one in the ring, so its content is not known.
     Overwritten,
     /// The entry is damaged.
     Unreadable,
 }
 
-/// More numbers of sensors than any configuration allows: what lies beyond is damage.
+/// More sensor numbers than any configuration allows: entries beyond it are damage.
 const MAX_NUMBERS: u32 = 1 << 25;
 
 impl Reader {
@@ -66,10 +68,7 @@ impl Reader {
         Self { db, tables, settings, unreadable }
     }
 
-    /// What each of the numbers stands for that were ever given to sensors, in their order.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// What each number stands for that was ever given to a sensor, in the order of the numbers.
     pub fn sensors(&self) -> Result<Vec<NumberedSensor>, StoreError> {
         let numbers = self.numbers()?;
         let mut sensors = vec![NumberedSensor::Unreadable; numbers as usize];
@@ -100,11 +99,8 @@ impl Reader {
         Ok(numbers.min(MAX_NUMBERS))
     }
 
-    /// The readings that wait for the clock, by the numbers that they are stored under. An entry that cannot be read costs
-    /// its own readings, and comes without any.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// The readings that wait for the clock, with the numbers under which they are stored. An entry that cannot be read
+    /// costs its own readings, and is returned with no readings.
     pub fn held(&self) -> Result<Vec<(u64, Vec<Reading>)>, StoreError> {
         let numbers = self.numbers()?;
         let mut held = Vec::new();
@@ -136,10 +132,7 @@ impl Reader {
         Ok(held)
     }
 
-    /// What outlives the windows of each sensor that has any.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// The heads of all sensors that have one: the facts that outlive a sensor's windows.
     pub fn heads(&self) -> Result<Vec<SensorHead>, StoreError> {
         let mut heads = Vec::new();
         for (number, value) in self.entries("heads", &self.tables.heads, self.numbers()?)? {
@@ -158,7 +151,7 @@ impl Reader {
     /// A sensor's window; `None` when it held no readings, or is no longer kept.
     ///
     /// # Errors
-    /// When the database refuses, or the window is damaged: then whoever needs it has failed.
+    /// When the database refuses, or the window is damaged.
     pub fn window(&self, sensor: SensorId, window: Window) -> Result<Option<WindowBlock>, StoreError> {
         match self.stored_window(sensor, window)? {
             Some(Some((start, block))) => Ok((start == window.start()).then_some(block)),
@@ -168,9 +161,6 @@ impl Reader {
     }
 
     /// A sensor's intervals of a window that was closed.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn intervals(&self, sensor: SensorId, window: Window) -> Result<StoredIntervals, StoreError> {
         let (start, block) = match self.stored_window(sensor, window)? {
             Some(Some(stored)) => stored,
@@ -192,7 +182,7 @@ impl Reader {
         })
     }
 
-    /// What is at a window's place in the ring, if anything, with the start of its window. `None` when it cannot be read.
+    /// The window in the ring's slot for `window`, if there is one, with its start. `None` when it cannot be read.
     #[expect(clippy::option_option, reason = "what is not there and what cannot be read are two things")]
     fn stored_window(
         &self,
@@ -217,11 +207,11 @@ impl Reader {
         self.unreadable.add("windows", &key, cost);
     }
 
-    /// The run of a window, if the ledger has it.
+    /// The run of a window; `None` when the ledger has none.
     ///
     /// # Errors
-    /// When the database refuses; [`Damaged`](StoreError::Damaged) when the entry cannot be read, so that nobody knows what
-    /// is stored of the run.
+    /// When the database refuses; [`Damaged`](StoreError::Damaged) when the entry cannot be read, because it is then
+    /// not known what is stored of the run.
     pub fn run(&self, window: Window) -> Result<Option<Run>, StoreError> {
         let slot = ring_slot(window, self.settings.runs);
         let run = match readable(self.tables.runs.get(&slot.to_be_bytes()))? {
@@ -236,9 +226,6 @@ impl Reader {
     }
 
     /// All runs in the ledger, the oldest first.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn runs(&self) -> Result<Vec<Run>, StoreError> {
         let entries = self.entries("runs", &self.tables.runs, self.settings.runs)?;
         let mut runs = Vec::new();
@@ -252,7 +239,7 @@ impl Reader {
         runs.sort_by_key(|run: &Run| run.window);
         let slots = self.settings.runs.max(1);
         for slot in unreadable {
-            // Which run it was follows from its place in the ring.
+            // The run's slot in the ring tells which window it had.
             match runs.last().map(|newest| newest.window) {
                 Some(newest) => self.add_run(slot, newest.earlier((ring_slot(newest, slots) + slots - slot) % slots)),
                 None => self.unreadable.add("runs", &slot.to_be_bytes(), "a run in the ledger"),
@@ -272,10 +259,7 @@ impl Reader {
         self.unreadable.add("runs", &slot.to_be_bytes(), cost);
     }
 
-    /// The verdicts of one chunk of a run; none when it is not stored, or cannot be read.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// The verdicts of one chunk of a run; none when the chunk is not stored or cannot be read.
     pub fn verdicts(&self, window: Window, chunk: ChunkId) -> Result<Vec<Verdict>, StoreError> {
         let key = chunk.key(ring_slot(window, self.settings.runs));
         let verdicts = match readable(self.tables.verdicts.get_parts(&key))? {
@@ -290,24 +274,18 @@ impl Reader {
     }
 
     /// The rejects of each commit that are kept, the oldest first.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn rejects(&self) -> Result<Vec<StoredRejects>, StoreError> {
         rejects::read(&self.tables.rejects, self.settings.reject_blocks, &self.unreadable)
     }
 
-    /// The client ids of all MQTT sessions that are remembered, each with its last use; `None` where an earlier version
-    /// wrote none.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// The client ids of all MQTT sessions that are remembered, each with its last use; `None` when an earlier version
+    /// wrote the session without a time.
     pub fn sessions(&self) -> Result<Vec<(String, Option<Timestamp>)>, StoreError> {
         let mut sessions = Vec::new();
         for entry in self.tables.sessions.iter() {
             match readable(entry)?.map(|(key, used)| (String::from_utf8(key), used)) {
                 Some((Ok(client), used)) => {
-                    // One whose time cannot be read is as old as one of an earlier version.
+                    // A session whose time cannot be read is treated like one of an earlier version.
                     let nanos = used.try_into().ok().map(i64::from_be_bytes);
                     sessions.push((client, nanos.map(Timestamp::from_nanos)));
                 }
@@ -318,10 +296,7 @@ impl Reader {
         Ok(sessions)
     }
 
-    /// The topic filters that a broker holds for us, as far as was noted.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// The topic filters that a broker holds for us, as noted last.
     pub fn subscriptions(&self) -> Result<Vec<String>, StoreError> {
         let filters = match readable(self.tables.progress.get_parts(SUBSCRIPTIONS_KEY))? {
             Some(None) => return Ok(Vec::new()),
@@ -335,9 +310,6 @@ impl Reader {
     }
 
     /// How far something is; `None` before it began.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn progress(&self, progress: Progress<'_>) -> Result<Option<Timestamp>, StoreError> {
         let key = progress_key(progress);
         let bytes = match readable(self.tables.progress.get(&key))? {
@@ -361,9 +333,6 @@ impl Reader {
     }
 
     /// The largest lateness under which readings in the journal were accepted.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn lateness(&self) -> Result<Span, StoreError> {
         let bytes = match readable(self.tables.progress.get(LATENESS_KEY))? {
             Some(None) => return Ok(Span::ZERO),
@@ -378,11 +347,8 @@ impl Reader {
         })
     }
 
-    /// How many readings an interval kept whole at most, when readings in the journal were accepted; `None` in a store
+    /// The most readings that an interval kept whole when the readings in the journal were accepted; `None` in a store
     /// that did not note it.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn kept_per_interval(&self) -> Result<Option<usize>, StoreError> {
         let kept = match readable(self.tables.progress.get(KEPT_PER_INTERVAL_KEY))? {
             Some(None) => return Ok(None),
@@ -396,15 +362,12 @@ impl Reader {
     }
 
     /// The size of the store on the disk, in bytes.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn size_bytes(&self) -> Result<u64, StoreError> {
         self.db.size_bytes()
     }
 
-    /// The entries of a table whose keys are the numbers below `count`, in their order. Where a part of the table cannot be
-    /// read, the entries behind it are looked for one by one.
+    /// The entries of a table whose keys are the numbers below `count`, in order. Where a part of the table cannot be
+    /// read, the entries behind it are looked up one by one.
     pub(super) fn entries(
         &self,
         name: &'static str,

@@ -1,4 +1,4 @@
-//! Rejects as they are stored: those of one commit in a block, the blocks in a ring.
+//! Rejects as they are stored: the rejects of one commit in a block, and the blocks in a ring.
 
 use crate::codec::{Corrupt, Decoder, Encoder};
 use crate::reading::Rejects;
@@ -10,9 +10,9 @@ use crate::time::Timestamp;
 /// The rejects of one commit as they were stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredRejects {
-    /// Those that were kept whole.
+    /// The rejects that were kept whole.
     pub kept: Vec<StoredReject>,
-    /// How many there were of each kind, those that were kept among them.
+    /// How many rejects there were of each kind, those that were kept included.
     pub counts: Vec<(String, u64)>,
 }
 
@@ -21,7 +21,7 @@ pub struct StoredRejects {
 pub struct StoredReject {
     /// When the input came in.
     pub received: Timestamp,
-    /// The topic or sensor that it came under.
+    /// The topic or sensor of the reject.
     pub origin: String,
     /// The kind of reason.
     pub kind: String,
@@ -88,7 +88,7 @@ pub(super) fn read(
     Ok(stored.into_iter().map(|(_, rejects)| rejects).collect())
 }
 
-/// The blocks in the order of their slots, which are filled from the first.
+/// The blocks in the order of their slots. Slots are filled from the first.
 fn blocks(table: &Table, slots: u32) -> Result<Vec<Vec<u8>>, StoreError> {
     let block = |slot: u64| match table.get_parts(&slot.to_be_bytes()) {
         Err(StoreError::Damaged) => Some(Ok(Vec::new())),

@@ -103,7 +103,7 @@ mod tests {
         let window = cut().window_of(Timestamp::default());
         let run = Run { window, scope: 1, settings: 2, closing: Closing::OnTime, state: RunState::Started };
         let bytes = encode(&run);
-        // It ended before the kind of closing and the time held, a byte each here.
+        // That version's entry ended before the kind of closing and the time held, which take a byte each here.
         assert_eq!(decode(cut(), &bytes[..bytes.len() - 2]), Ok(run));
     }
 }

@@ -1,4 +1,5 @@
-//! Damaged databases that were set aside: the daemon goes on without them, and says so until somebody has dealt with them.
+//! Damaged databases that were set aside: the daemon goes on without them, and each start and `check` name them until
+//! an operator has moved or removed them.
 
 use std::fmt;
 use std::fs;
@@ -9,12 +10,12 @@ use crate::store::{StoreError, side_file};
 use crate::time::Timestamp;
 
 const PREFIX: &str = "damaged-";
-/// The note that a database is to be set aside at the next start, with the reason.
+/// The file which notes that a database has to be set aside at the next start; it holds the reason.
 const CONDEMNED: &str = "damaged";
-/// The most that lie in a store's folder: each may be as large as the store.
+/// The most damaged databases in a store's folder: each may be as large as the store.
 const MAX: usize = 3;
 
-/// A damaged database that was set aside, so that the daemon could begin anew.
+/// A damaged database that was set aside, so that the daemon could begin a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
     /// Where it is now.
@@ -39,7 +40,7 @@ impl fmt::Display for SetAside {
 }
 
 impl SetAside {
-    /// When it was set aside, which its name tells.
+    /// When it was set aside; the folder's name tells it.
     fn time(&self) -> Option<Timestamp> {
         let name = self.directory.file_name()?.to_str()?.strip_prefix(PREFIX)?;
         let (date, time) = name.split_once('T')?;
@@ -50,7 +51,7 @@ impl SetAside {
     }
 }
 
-/// Those that lie in a store's folder, the oldest first.
+/// The databases that were set aside in a store's folder, the oldest first.
 pub(super) fn list(directory: &Path) -> io::Result<Vec<SetAside>> {
     let entries = match fs::read_dir(directory) {
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -68,7 +69,7 @@ pub(super) fn list(directory: &Path) -> io::Result<Vec<SetAside>> {
     Ok(found)
 }
 
-/// Moves a damaged database out of the way, if there is room for one more.
+/// Moves a damaged database out of the way. Errors: when as many as allowed were set aside already.
 pub(super) fn set_aside(data: &Path, directory: &Path, reason: &str) -> Result<(), StoreError> {
     let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
     if list(directory).map_err(in_directory)?.len() >= MAX {
@@ -84,14 +85,14 @@ pub(super) fn set_aside(data: &Path, directory: &Path, reason: &str) -> Result<(
     Ok(())
 }
 
-/// Notes that a database is damaged, so that the next start sets it aside. While it is open it cannot be.
+/// Notes that a database is damaged, so that the next start sets it aside. A database that is open cannot be set aside.
 pub(super) fn condemn(directory: &Path, reason: &str) {
     if let Err(problem) = side_file::write(&directory.join(CONDEMNED), reason.as_bytes()) {
         tracing::error!("it cannot be noted for the next start that the store is damaged: {problem}");
     }
 }
 
-/// Sets a database aside that was condemned.
+/// Sets a database aside if it is noted as damaged.
 pub(super) fn set_condemned_aside(data: &Path, directory: &Path) -> Result<(), StoreError> {
     let note = directory.join(CONDEMNED);
     let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
@@ -112,7 +113,7 @@ pub(super) fn set_condemned_aside(data: &Path, directory: &Path) -> Result<(), S
     fs::remove_file(&note).map_err(in_directory)
 }
 
-/// How much the files of a folder take. What cannot be seen counts nothing.
+/// The size of all files in a folder. A file that cannot be looked at counts as empty.
 fn size_bytes(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.metadata().ok()).filter(fs::Metadata::is_file).map(|file| file.len()).sum()

@@ -44,7 +44,7 @@ fn reading(hour: i64, value: f64) -> Reading {
     Reading { sensor: SensorId(1), time: Timestamp::default() + hours(hour), value }
 }
 
-/// What a new process finds.
+/// What a new process finds in the store.
 fn reopened(settings: &StoreSettings) -> (Store, Vec<Record>) {
     let mut store = Store::open(settings.clone()).unwrap();
     let mut records = vec![];
@@ -104,7 +104,7 @@ fn what_was_committed_is_there_after_a_restart() {
     assert_eq!(reader.progress(Progress::Scored).unwrap(), None);
 }
 
-/// What is stored of three chunks, one verdict each, under a window.
+/// How many verdicts are stored of each of three chunks, under a window.
 fn stored_chunks(reader: &Reader, index: i64) -> [usize; 3] {
     [1, 17, 33].map(|sensor| reader.verdicts(window(index), ChunkId::of(SensorId(sensor))).unwrap().len())
 }
@@ -116,12 +116,12 @@ fn a_run_that_begins_again_keeps_of_its_stored_chunks_those_that_count() {
     let run = Run { window: window(5), closing: Closing::OnTime, scope: 3, settings: 9, state: RunState::Started };
     let (mut store, _) = reopened(&settings);
     let put = |writer: &mut Writer, index, sensor| {
-        // So long that it is stored in parts.
+        // So long that the outcome is stored in parts.
         let outcome = Outcome::Failed { reason: "x".repeat(60_000) };
         let verdict = Verdict { sensor: SensorId(sensor), outcome };
         writer.put_verdicts(window(index), ChunkId::of(verdict.sensor), &[verdict]).unwrap();
     };
-    // A run of another window has its own place; that of window 1 had the place of window 5.
+    // A run of another window has a slot of its own in the ring; that of window 1 had the slot of window 5.
     for (index, sensor) in [(1, 33), (4, 1), (5, 1), (5, 17)] {
         put(&mut store.writer, index, sensor);
     }
@@ -228,7 +228,7 @@ fn damage(store: &Store, table: impl Fn(&Tables) -> &Table, key: &[u8]) {
     table.put(key, b"\xff\xff\xff").unwrap();
 }
 
-/// What `put_parts` keeps its first part under.
+/// The key under which `put_parts` keeps its first part.
 fn first_part(key: [u8; 8]) -> Vec<u8> {
     [&key[..], &[0, 0]].concat()
 }
@@ -331,7 +331,7 @@ fn a_store_with_bytes_that_have_changed_is_read_without_an_error_or_not_opened()
 
     let db = directory.path().join("data/db");
     let sound = std::fs::read(&db).unwrap();
-    // Most of the file is room that is not used yet.
+    // Most of the file is free room that is not used yet.
     let used: Vec<_> = (0..sound.len()).filter(|place| sound[*place] != 0).collect();
     let mut opened = 0;
     for round in 0..40 {

@@ -1,5 +1,5 @@
-//! Stored entries that cannot be read. Each costs itself: whoever reads goes on without it, and it is counted and named
-//! once.
+//! Stored entries that cannot be read. Each costs only itself: the reader goes on without it, and it is counted and
+//! named in the log once.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::telemetry::metrics;
 use crate::warn_limited;
 
-/// How many are told apart; further ones are passed over in silence.
+/// The most entries that are remembered; further ones are neither counted nor named.
 const MAX: usize = 10_000;
 
-/// The entries that were found so far. Clones share them.
+/// The entries that were found so far. Clones share the same entries.
 #[derive(Clone, Debug, Default)]
 pub(super) struct UnreadableEntries(Arc<Mutex<HashSet<EntryPlace>>>);
 
@@ -19,7 +19,8 @@ pub(super) struct UnreadableEntries(Arc<Mutex<HashSet<EntryPlace>>>);
 type EntryPlace = (&'static str, Vec<u8>);
 
 impl UnreadableEntries {
-    /// Counts an entry of a table, and says what it costs, unless it was found before.
+    /// Counts an entry of a table that cannot be read, and logs what is lost with it, unless the entry was found
+    /// before.
     pub(super) fn add(&self, table: &'static str, key: &[u8], cost: impl Display) {
         let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if found.len() < MAX && found.insert((table, key.to_vec())) {

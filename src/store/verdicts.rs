@@ -1,6 +1,6 @@
 //! Verdicts as they are stored: in chunks of neighbouring sensors, so that a run costs few, large values.
 //!
-//! What a chunk holds depends on the run alone, not on the order in which its verdicts came in: a run that was cut off
+//! The bytes of a chunk depend on the run alone, not on the order in which its verdicts came in: a run that was cut off
 //! and resumed stores the same bytes as one that was not.
 
 use std::collections::BTreeSet;
@@ -28,24 +28,24 @@ impl ChunkId {
         (u64::from(slot) << 32 | u64::from(self.0)).to_be_bytes()
     }
 
-    /// The chunk whose [`key`](Self::key) begins a key; `None` when it is too short for one.
+    /// The chunk whose [`key`](Self::key) begins `key`; `None` when `key` is too short for one.
     pub(super) fn of_key(key: &[u8]) -> Option<Self> {
         let (_, chunk) = key.first_chunk::<8>()?.split_last_chunk::<4>()?;
         Some(Self(u32::from_be_bytes(*chunk)))
     }
 }
 
-/// What becomes of the chunks that stand in a run's place in the ring when the run begins.
+/// What happens to the chunks that are stored in a run's slot of the ring when the run begins.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoredChunks {
-    /// None is of this run's window. They stay until they are overwritten, and are told apart by their window.
+    /// None of them is of this run's window. They stay until they are overwritten: each names its window.
     OfEarlierWindows,
-    /// The ledger knows a run of this window already: of its chunks these count, and all others go.
+    /// The ledger knows a run of this window already: these chunks of it count, and all others are removed.
     Keep(BTreeSet<ChunkId>),
 }
 
 const FORMAT: u64 = 2;
-/// It lacks what tells of a scored window's proof, score and explanation.
+/// This format lacks a scored window's proof, score and explanation.
 const FORMAT_WITHOUT_PROOF: u64 = 1;
 
 const NO_DATA: u64 = 0;
@@ -98,7 +98,7 @@ impl fmt::Display for ChunkId {
     }
 }
 
-/// The verdicts of a chunk, or none when the bytes are an earlier window's.
+/// The verdicts of a chunk; none when the bytes are of an earlier window.
 pub(super) fn decode(window: Window, chunk: ChunkId, bytes: &[u8]) -> Result<Vec<Verdict>, Corrupt> {
     let (start, verdicts) = decode_any(chunk, bytes)?;
     Ok(if start == window.start() { verdicts } else { Vec::new() })

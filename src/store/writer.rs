@@ -19,6 +19,8 @@ use crate::verdict::Verdict;
 use crate::window::{ClosedWindow, SensorHead};
 
 /// Writes to the store.
+///
+/// Every write fails when the database refuses; where one fails for another reason too, its own doc says so.
 #[derive(Debug)]
 pub struct Writer {
     db: Db,
@@ -28,7 +30,7 @@ pub struct Writer {
     settings: StoreSettings,
     /// How many numbers were given to sensors.
     numbers: u32,
-    /// The time before which windows are closed for all sensors, to be forgotten by the journal at the next commit.
+    /// The time before which windows are closed for all sensors. At the next commit the journal forgets up to it.
     closed: Option<Timestamp>,
     written: Written,
 }
@@ -49,7 +51,7 @@ impl Writer {
         settings: StoreSettings,
         numbers: u32,
     ) -> Self {
-        // What opening the store wrote is not durable yet.
+        // The entries that opening the store wrote are not durable yet.
         Self { db, tables, journal, rejects, settings, numbers, closed: None, written: Written::Something }
     }
 
@@ -66,9 +68,6 @@ impl Writer {
     }
 
     /// Writes down the names behind new sensor numbers.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn add_sensors(&mut self, sensors: &[(SensorId, SensorName)]) -> Result<(), StoreError> {
         for (id, name) in sensors {
             self.written = Written::Something;
@@ -86,9 +85,6 @@ impl Writer {
     }
 
     /// Appends accepted readings to the journal.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn append_readings(&mut self, readings: &[Reading]) -> Result<(), StoreError> {
         if readings.is_empty() {
             return Ok(());
@@ -97,30 +93,20 @@ impl Writer {
         self.journal.append_readings(readings)
     }
 
-    /// Stores readings that wait for the clock, at most a thousand of them, in the place of those stored under the same
-    /// number.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// Stores readings that wait for the clock, at most a thousand, in the place of those stored under the same number.
     pub fn put_held(&mut self, number: u64, readings: &[Reading]) -> Result<(), StoreError> {
         self.written = Written::Something;
         self.tables.held.put(&number.to_be_bytes(), &encode_readings(readings))
     }
 
-    /// Forgets readings that waited for the clock. Those of them that count are to be appended before.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// Forgets readings that waited for the clock. Those of them that count must be appended to the journal before.
     pub fn remove_held(&mut self, number: u64) -> Result<(), StoreError> {
         self.written = Written::Something;
         self.tables.held.remove(&number.to_be_bytes())
     }
 
-    /// Notes that the windows before `until` are closed for all sensors: in the journal, because it decides what is
-    /// late from there on, and as a progress. The windows themselves are to be put before the next commit.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// Notes that the windows before `until` are closed for all sensors: in the journal, because it decides which later
+    /// readings are late, and as a progress. The windows themselves must be put before the next commit.
     pub fn close(&mut self, until: Timestamp) -> Result<(), StoreError> {
         self.written = Written::Something;
         self.journal.append_closed(until)?;
@@ -129,9 +115,6 @@ impl Writer {
     }
 
     /// Stores a window that is over for one sensor, in the place of its oldest one.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn put_window(&mut self, closed: &ClosedWindow) -> Result<(), StoreError> {
         self.written = Written::Something;
         let SensorHead { sensor, closed: until, last_value } = closed.head;
@@ -144,21 +127,15 @@ impl Writer {
     }
 
     /// Writes a run into the ledger, in the place of the oldest one.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn put_run(&mut self, run: &Run) -> Result<(), StoreError> {
         self.written = Written::Something;
         let slot = ring_slot(run.window, self.settings.runs);
         self.tables.runs.put(&slot.to_be_bytes(), &runs::encode(run))
     }
 
-    /// Writes into the ledger that a run begins, and does away with what an earlier process stored of it and does not
-    /// count. Both take effect with the next commit; should that be cut short, the removals come first, so that no chunk
-    /// of an earlier scope or of other settings is found under the new entry.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// Writes into the ledger that a run begins, and removes the chunks that an earlier process stored of it and that
+    /// do not count. Both take effect with the next commit. The removals come first, so that a commit that is cut short
+    /// leaves no chunk of an earlier scope or of other settings under the new entry.
     pub fn begin_run(&mut self, run: &Run, stored: &StoredChunks) -> Result<(), StoreError> {
         if let StoredChunks::Keep(kept) = stored {
             self.written = Written::Something;
@@ -174,19 +151,13 @@ impl Writer {
     }
 
     /// Stores all verdicts of one chunk of a run, in the order of their sensors.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) -> Result<(), StoreError> {
         self.written = Written::Something;
         let key = chunk.key(ring_slot(window, self.settings.runs));
         self.tables.verdicts.put_parts(&key, &verdicts::encode(window, verdicts))
     }
 
-    /// Keeps rejects, in the place of the oldest ones.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// Keeps rejects, in the place of the oldest rejects.
     pub fn put_rejects(&mut self, rejects: &Rejects) -> Result<(), StoreError> {
         if rejects.kept().is_empty() {
             return Ok(());
@@ -196,27 +167,18 @@ impl Writer {
     }
 
     /// Remembers an MQTT session, and that it was used.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn put_session(&mut self, client: &str, used: Timestamp) -> Result<(), StoreError> {
         self.written = Written::Something;
         self.tables.sessions.put(client.as_bytes(), &used.nanos().to_be_bytes())
     }
 
     /// Forgets an MQTT session.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn remove_session(&mut self, client: &str) -> Result<(), StoreError> {
         self.written = Written::Something;
         self.tables.sessions.remove(client.as_bytes())
     }
 
     /// Notes the topic filters that a broker holds for us, in the place of those noted before.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn put_subscriptions(&mut self, filters: &[String]) -> Result<(), StoreError> {
         self.written = Written::Something;
         let mut encoder = Encoder::default();
@@ -226,28 +188,19 @@ impl Writer {
         self.tables.progress.put_parts(SUBSCRIPTIONS_KEY, &encoder.into_bytes())
     }
 
-    /// Notes how far something is.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// Notes how far something is done.
     pub fn put_progress(&mut self, progress: Progress<'_>, until: Timestamp) -> Result<(), StoreError> {
         self.written = Written::Something;
         self.tables.progress.put(&progress_key(progress), &until.nanos().to_be_bytes())
     }
 
     /// Notes the largest lateness under which readings in the journal were accepted.
-    ///
-    /// # Errors
-    /// When the database refuses.
     pub fn put_lateness(&mut self, lateness: Span) -> Result<(), StoreError> {
         self.written = Written::Something;
         self.tables.progress.put(LATENESS_KEY, &lateness.nanos().to_be_bytes())
     }
 
-    /// Notes how many readings an interval kept whole at most, when readings in the journal were accepted.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// Notes the most readings that an interval kept whole when the readings in the journal were accepted.
     pub fn put_kept_per_interval(&mut self, kept: usize) -> Result<(), StoreError> {
         self.written = Written::Something;
         self.tables.progress.put(KEPT_PER_INTERVAL_KEY, &(kept as u64).to_be_bytes())
@@ -256,8 +209,8 @@ impl Writer {
     /// Makes everything written so far durable.
     ///
     /// # Errors
-    /// When the disk or the database refuses. What was written since the last commit is then in doubt, and the process
-    /// should end: after a failed sync the operating system may have dropped the bytes.
+    /// When the disk or the database refuses. It is then in doubt whether the writes since the last commit are on the
+    /// disk, and the process should end: after a failed sync the operating system may have dropped the bytes.
     pub fn commit(&mut self) -> Result<Committed, StoreError> {
         if let Some(until) = self.closed {
             self.put_progress(Progress::Closed, until)?;
@@ -266,7 +219,7 @@ impl Writer {
             self.db.sync()?;
             self.written = Written::Nothing;
         }
-        // Only now are the windows durable that make the front of the journal dispensable.
+        // Only now are the windows durable whose readings the front of the journal holds, so that it can be forgotten.
         if let Some(until) = self.closed.take() {
             self.journal.forget_before(until)?;
             self.written = Written::Something;

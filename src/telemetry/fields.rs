@@ -1,5 +1,5 @@
-//! How the fields of an event are written in the log for people: as tracing writes them, but for characters that steer a
-//! terminal, and each event on its line.
+//! Writes the fields of an event in the log for people: as tracing does, but without characters that steer a terminal,
+//! and with each event on one line.
 
 use std::fmt::{self, Debug, Write};
 
@@ -42,7 +42,7 @@ impl Visitor<'_> {
 
 impl Visit for Visitor<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // What the `log` crate says of an event's place is in its metadata already.
+        // The fields of the `log` crate repeat what the event's metadata holds.
         if self.result.is_ok() && !field.name().starts_with("log.") {
             self.result = self.field(field.name(), value);
         }

@@ -1,7 +1,7 @@
-//! The journal of systemd: whether standard error leads there, and how a line tells it how urgent it is.
+//! The journal of systemd: whether standard error leads to it, and how a line tells it its priority.
 //!
-//! The journal notes the time of each line itself, and takes a number in angle brackets at its beginning as its priority
-//! (`sd-daemon(3)`), which `journalctl -p warning` and the colours of a terminal go by.
+//! The journal notes the time of each line itself. It takes a number in angle brackets at the beginning of a line as
+//! its priority (`sd-daemon(3)`), which `journalctl -p warning` and the colours of a terminal use.
 
 use std::env;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ pub enum Priority {
     Warning = 4,
     /// Something happened.
     Info = 6,
-    /// For whoever looks for a fault.
+    /// For a developer who looks for a fault.
     Debug = 7,
 }
 
@@ -35,8 +35,8 @@ impl From<&Level> for Priority {
     }
 }
 
-/// Whether standard error leads to the journal: it does if it is the stream that `JOURNAL_STREAM` names. The variable
-/// alone says little, as it is handed on to processes whose output goes elsewhere.
+/// Whether standard error leads to the journal, which is so when it is the stream that `JOURNAL_STREAM` names. The
+/// variable alone proves nothing, because child processes inherit it while their output may go elsewhere.
 pub fn is_standard_error() -> bool {
     env::var("JOURNAL_STREAM").is_ok_and(|named| is_stream(&named, io::stderr()))
 }
@@ -53,7 +53,8 @@ fn is_stream(named: &str, file: impl AsFd) -> bool {
     named.is_some_and(|named: (u64, u64)| Some(named) == stat)
 }
 
-/// Text with its priority at the beginning of each line: the journal takes each as an entry of its own.
+/// The text with its priority at the beginning of each line, because the journal takes each line as an entry of its
+/// own.
 pub fn marked(priority: Priority, text: &str) -> String {
     let number = priority as u8;
     text.lines().map(|line| format!("<{number}>{line}\n")).collect()
@@ -63,7 +64,7 @@ pub fn marked(priority: Priority, text: &str) -> String {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct JournalLines(pub(super) Style);
 
-/// The line of one event. It is written when it is dropped, whole, so that no other comes in between.
+/// The line of one event. It is written whole when this value is dropped, so that no other line comes in between.
 #[derive(Debug)]
 pub(super) struct JournalLine {
     priority: Priority,
@@ -97,7 +98,7 @@ impl Drop for JournalLine {
     fn drop(&mut self) {
         let mut line = Vec::new();
         let text = marked(self.priority, &String::from_utf8_lossy(&self.text));
-        // There is nowhere to say that the log cannot be written.
+        // A failure is ignored: there is no other place to report that the log cannot be written.
         let _ = PrintableWriter::new(&mut line, self.style).write_all(text.as_bytes());
         let _ = io::stderr().write_all(&line);
     }

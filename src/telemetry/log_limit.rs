@@ -1,9 +1,9 @@
-//! A bound on how often the outside world can make us log the same thing.
+//! Bounds how often events that the outside world causes are logged.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lets one line through in every [`LogLimit::INTERVAL`] and counts those in between.
+/// Lets one line through in every [`LogLimit::INTERVAL`], and counts the lines in between.
 #[derive(Debug, Default)]
 pub struct LogLimit(Mutex<State>);
 
@@ -22,7 +22,8 @@ impl LogLimit {
     /// The time between two lines.
     pub const INTERVAL: Duration = Duration::from_secs(10);
 
-    /// Whether a line may be logged now: if so, how many were held back since the last one.
+    /// Whether a line may be logged now: `Some` holds how many were held back since the last line, `None` holds it
+    /// back.
     pub fn admit(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last.is_some_and(|last| now.saturating_duration_since(last) < Self::INTERVAL) {
@@ -34,8 +35,8 @@ impl LogLimit {
     }
 }
 
-/// Logs a warning at most once in [`LogLimit::INTERVAL`] for each place in the code; the field `suppressed` says how many
-/// were held back since the last.
+/// Logs a warning at most once in [`LogLimit::INTERVAL`] for each place in the code. The field `suppressed` says how
+/// many were held back since the last one.
 #[macro_export]
 macro_rules! warn_limited {
     ($($arg:tt)*) => {{

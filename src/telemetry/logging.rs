@@ -1,5 +1,5 @@
-//! The log: to standard error, as text for people or as JSON for machines. Lines for the journal have its priorities, and
-//! leave the time to it.
+//! The log: to standard error, as text for people or as JSON for machines. Lines for the journal carry its priorities,
+//! and no time, because the journal notes that.
 
 use std::io::IsTerminal;
 
@@ -9,7 +9,7 @@ use super::fields::PrintableFields;
 use super::journal::{self, JournalLines};
 use crate::printable::{PrintableWriter, Style};
 
-/// What a log line looks like.
+/// The form of log lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
@@ -19,7 +19,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Directives that the log's filter cannot be made from.
+/// The directives cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the log level {level:?} cannot be read: {problem}; accepted are error, warn, info, debug, trace, and lists such as \"info,anomalyd::store=debug\""
@@ -32,9 +32,9 @@ pub struct LogError {
 /// Starts logging. `level` is a list of directives.
 ///
 /// # Errors
-/// When the directives make no sense.
+/// When the directives cannot be read.
 pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
-    // The cron scheduler tells its own start step by step; whoever wants that can name it.
+    // The cron scheduler logs each step of its own start; a user who wants these lines can name its target.
     let filter = EnvFilter::try_new(format!("tokio_cron_scheduler=warn,{level}"))
         .map_err(|error| LogError { level: level.to_owned(), problem: error.to_string() })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -59,7 +59,7 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
             }
         }
     };
-    // A second start, in one process, is a test's; the first one's log serves it.
+    // A second start within one process happens in tests only; the log of the first start serves both.
     drop(started);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! All metrics, each with its name and what it means. Nothing else names one.
+//! All metrics, each with its name and its meaning. Metrics are named in this file only.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,7 +45,7 @@ macro_rules! metrics {
     ($($ident:ident $name:literal $help:literal)*) => {
         $(#[doc = $help] pub static $ident: Metric = Metric::new($name, $help);)*
 
-        /// Every metric, for whoever shows them.
+        /// Every metric, in the order in which they are shown.
         pub static ALL: &[&Metric] = &[$(&$ident),*];
     };
 }
@@ -94,17 +94,17 @@ metrics! {
     PUBLISH_FAILURES "anomalyd_publish_failures_total" "Attempts to publish that failed and were tried again."
 }
 
-/// Inputs that were not accepted, by the kind of reason.
+/// Inputs that were not accepted, by the kind of their reason.
 pub static REJECTS: KindCounts =
     KindCounts::new("anomalyd_rejects_total", "Inputs that were not accepted, by the kind of reason.");
 
-/// Members of payloads that are no numbers, by what they are.
+/// Members of payloads that are not numbers, by their kind.
 pub static MEMBERS_PASSED_OVER: KindCounts = KindCounts::new(
     "anomalyd_members_passed_over_total",
     "Members of payloads that are no numbers, where a route takes all numbers (values), by what they are.",
 );
 
-/// A number that only grows, for each of some kinds.
+/// A set of numbers that only grow, one for each kind.
 #[derive(Debug)]
 pub struct KindCounts {
     name: &'static str,

@@ -1,4 +1,4 @@
-//! What the daemon says of itself.
+//! What the daemon reports of itself: log, metrics, and panics.
 
 mod fields;
 pub mod journal;

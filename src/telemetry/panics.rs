@@ -1,19 +1,19 @@
-//! Panics: where they are caught they become errors, in silence; anywhere else each is one line of the log.
+//! Panics: one that is caught becomes an error and prints nothing; any other is one line of the log.
 //!
-//! Rust prints a panic before anybody can catch it. Who reads a model file, or evaluates one, catches the panics of the
-//! libraries that do it, and says what happened as an error; the same on standard error would be a second, raw line.
+//! Rust prints a panic before it can be caught. Code that reads or evaluates a model catches the panics of libraries
+//! and reports them as errors; the raw print on standard error would repeat each of them.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What was said by a panic that was caught, in one line.
+/// The message of a panic that was caught, in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caught {
     /// Its message.
     pub message: String,
-    /// Where in the code it was, if [`install`] was called.
+    /// The place in the code; `None` when [`install`] was not called.
     pub place: Option<String>,
 }
 
@@ -25,16 +25,17 @@ impl fmt::Display for Caught {
 }
 
 thread_local! {
-    /// How many calls of [`catch`] this thread is in.
+    /// How many nested calls of [`catch`] this thread is in.
     static CATCHING: Cell<u32> = const { Cell::new(0) };
-    /// Where the last panic within them was.
+    /// The place of the last panic within these calls.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Does work, and catches its panic. What the work was changing may be half done: it must not be used any more.
+/// Does work, and catches its panic. Data that the work was changing may be half changed then, and must not be used any
+/// more.
 ///
 /// # Errors
-/// When it panics.
+/// When the work panics.
 pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Caught> {
     CATCHING.set(CATCHING.get() + 1);
     let done = catch_unwind(AssertUnwindSafe(work));
@@ -42,8 +43,8 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Caught> {
     done.map_err(|panic| Caught { message: one_line(message(&*panic)), place: PLACE.take() })
 }
 
-/// From now on, panics that are caught by [`catch`] print nothing, and all others are lines of the log. As long as there
-/// is no log, they are printed as ever.
+/// From this call on, panics that [`catch`] catches print nothing, and all others are lines of the log. Before there is
+/// a log, they are printed as usual.
 pub fn install() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -89,7 +90,8 @@ mod tests {
         assert_eq!(CATCHING.get(), 0);
     }
 
-    /// Not a test of its own: what the next test looks at, for the hook and the standard error are the process's.
+    /// Not a test of its own: the next test runs it in a process of its own, because hook and standard error belong to
+    /// the whole process.
     #[test]
     #[ignore = "run by the test below"]
     fn process_that_panics() {

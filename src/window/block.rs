@@ -1,4 +1,4 @@
-//! The block of a window: its closed intervals as few bytes, appended one by one.
+//! The block of a window: its closed intervals in few bytes, appended one by one.
 
 use crate::codec::{Corrupt, Decoder, Encoder};
 use crate::interval::{Cut, Interval, Window};
@@ -6,7 +6,7 @@ use crate::time::Timestamp;
 
 /// The intervals of one sensor's window, in the order of time, in the form in which they are stored.
 ///
-/// An interval takes some 3 bytes when it holds a single reading, and some 30 otherwise, where the struct takes 64.
+/// An interval takes some 3 bytes when it holds a single reading, and some 30 otherwise; the struct takes 64.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WindowBlock {
     bytes: Vec<u8>,
@@ -17,7 +17,7 @@ pub struct WindowBlock {
 pub struct BlockBuilder {
     window: Window,
     encoder: Encoder,
-    /// The place of the interval that comes next, if there is no gap.
+    /// The index of the next interval, if there is no gap.
     next: i64,
 }
 
@@ -32,12 +32,12 @@ impl BlockBuilder {
         Self { window, encoder, next: 0 }
     }
 
-    /// The window that it belongs to.
+    /// The window that the block belongs to.
     pub fn window(&self) -> Window {
         self.window
     }
 
-    /// Appends an interval, which comes after those that are there.
+    /// Appends an interval, which must come after those in the block.
     pub fn push(&mut self, interval: &Interval, cut: Cut) {
         let place = interval.start.since(self.window.start()).divide(cut.interval()).0;
         self.encoder.signed(place - self.next);
@@ -69,7 +69,7 @@ impl WindowBlock {
         &self.bytes
     }
 
-    /// When the window begins that the block belongs to.
+    /// The start of the window that the block belongs to.
     ///
     /// # Errors
     /// When the bytes are damaged.

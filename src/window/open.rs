@@ -16,20 +16,21 @@ pub struct WindowSettings {
     pub cut: Cut,
     /// How long after its end an interval still accepts readings, measured in the sensor's own event time.
     pub lateness: Span,
-    /// How many of an interval's newest readings are kept whole at least. Its oldest are folded, a chunk at a time.
+    /// At least this many of an interval's newest readings are kept whole. The oldest are folded, a chunk at a time.
     pub kept_per_interval: usize,
     /// The most readings that all open intervals keep whole together: a bound on memory, 16 bytes each.
     pub max_open_readings: usize,
 }
 
-/// What became of a reading.
+/// How a reading was judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Admission {
     /// It counts.
     Accepted,
     /// The same reading is there already.
     Repeated,
-    /// It is within the sensor's deadband, or out of order where a deadband asks for order.
+    /// Suppressed: the value is within the sensor's deadband, or the reading is out of order and the sensor has a
+    /// deadband.
     Suppressed,
     /// Another value is there for the same time, and stays.
     Conflict {
@@ -41,9 +42,9 @@ pub enum Admission {
         /// The sensor's watermark.
         watermark: Timestamp,
     },
-    /// It may be one of its interval's oldest readings, which are not kept whole any more.
+    /// The reading may be one of its interval's oldest readings, which are not kept whole any more.
     Indistinct {
-        /// The time of the newest of those.
+        /// The time of the newest reading that is not kept whole.
         until: Timestamp,
     },
     /// All open intervals together have no room for more.
@@ -55,16 +56,16 @@ pub enum Admission {
 pub struct ClosedWindow {
     /// Which window.
     pub window: Window,
-    /// What it held.
+    /// The window's intervals.
     pub block: WindowBlock,
-    /// What to remember of the sensor beyond it.
+    /// The facts about the sensor that outlive the window.
     pub head: SensorHead,
 }
 
-/// What outlives a sensor's closed windows, and is stored with the last of them.
+/// The facts that outlive a sensor's closed windows; stored with the last of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SensorHead {
-    /// Whose.
+    /// The sensor.
     pub sensor: SensorId,
     /// The end of the last window that is closed.
     pub closed: Timestamp,
@@ -91,14 +92,14 @@ struct OpenSensor {
     deadband: Deadband,
     /// Intervals that still accept readings, in the order of time.
     intervals: VecDeque<OpenInterval>,
-    /// Intervals that are closed while their window is not.
+    /// Intervals that are closed while their window is open.
     block: Option<BlockBuilder>,
 }
 
-/// Whether values close to the last one are passed over.
+/// Whether values close to the last one are suppressed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Deadband {
-    /// Not asked yet: it depends on the sensor's name.
+    /// Not looked up yet: the deadband depends on the sensor's name.
     Unknown,
     Off,
     Width(f64),
@@ -117,7 +118,7 @@ pub struct ReplayBounds {
 }
 
 impl OpenWindows {
-    /// No window is open, and every one before `closed` is over.
+    /// No window is open, and every window before `closed` is over.
     pub fn new(settings: WindowSettings, closed: Timestamp, heads: impl IntoIterator<Item = SensorHead>) -> Self {
         let mut windows = Self { settings, closed, sensors: Vec::new(), open_readings: 0 };
         for head in heads {
@@ -143,19 +144,19 @@ impl OpenWindows {
         self.open_readings
     }
 
-    /// The time for a reading of `sensor` that has none of its own and came in at `received`.
+    /// The time for a reading of `sensor` that has no time of its own and came in at `received`.
     ///
-    /// It is later than that of every reading of the sensor that counted, so that no two are taken for one, however many
-    /// come at once and whatever the clock does. What has only just come is never late: should the clock have gone back,
-    /// the time stands still, but for a nanosecond a reading, until the clock has caught up.
+    /// It is later than the time of every reading of the sensor that counted, so that no two readings are taken for
+    /// one, however many come at once and whatever the clock does. A reading that has only just come is never late:
+    /// after a step back of the clock, these times grow by a nanosecond a reading until the clock has caught up.
     pub fn arrival(&self, sensor: SensorId, received: Timestamp) -> Timestamp {
         let Some(sensor) = self.sensors.get(sensor.index()) else { return received.max(self.closed) };
         let behind_newest = sensor.newest.map_or(Timestamp::MIN, |(newest, _)| newest + NANOSECOND);
         received.max(behind_newest).max(sensor.watermark).max(self.closed)
     }
 
-    /// Takes in a reading. `deadband` tells the sensor's deadband and is asked once a sensor; windows that the reading
-    /// shows to be over are appended to `over`.
+    /// Judges a reading and takes it in. `deadband` returns the sensor's deadband and is called once a sensor. Windows
+    /// that the reading shows to be over are appended to `over`.
     pub fn admit(
         &mut self,
         reading: Reading,
@@ -174,8 +175,8 @@ impl OpenWindows {
             return Admission::Late { watermark };
         }
         if let (Deadband::Width(width), Some((newest, last))) = (sensor.deadband, sensor.newest) {
-            // What a deadband keeps depends on the order of arrival; so that a reading that is sent again meets the
-            // same judgement, only those in order can pass.
+            // Which readings a deadband suppresses depends on the order of arrival. Only readings in order can pass, so
+            // that a reading that is sent again is judged the same way.
             if reading.time <= newest && sensor.stored(reading.time).is_none() {
                 return Admission::Suppressed;
             }
@@ -198,15 +199,15 @@ impl OpenWindows {
         }
     }
 
-    /// Takes in a reading that was accepted earlier, from the journal, in the order in which it was accepted, under
-    /// bounds no wider than these.
+    /// Takes in a reading from the journal. Readings must come in the order in which they were accepted, and must have
+    /// been accepted under bounds no wider than `bounds`.
     pub fn replay(&mut self, reading: Reading, bounds: ReplayBounds, over: &mut Vec<ClosedWindow>) {
         let closed = self.closed;
-        // What was accepted stays accepted, whatever the bounds are now.
+        // A reading that was accepted stays accepted, whatever the bounds are now.
         let ReplayBounds { lateness, kept_per_interval } = bounds;
         let settings = WindowSettings { lateness, kept_per_interval, ..self.settings };
         let sensor = self.sensor(reading.sensor);
-        // Only a reading of a window that is stored already can be late here.
+        // Here a reading can be late only when its window is stored already.
         if reading.time >= sensor.watermark.max(closed)
             && let Insertion::Inserted { folded } = sensor.insert(reading, settings)
         {
@@ -271,7 +272,7 @@ impl OpenSensor {
 
     fn insert(&mut self, reading: Reading, settings: WindowSettings) -> Insertion {
         let start = settings.cut.interval_of(reading.time);
-        // Readings mostly come in order: the place is at the end, or near it.
+        // Readings mostly come in order: the position is at the end, or near it.
         let after = self.intervals.iter().rposition(|interval| interval.start() <= start).map_or(0, |place| place + 1);
         match after.checked_sub(1).map(|before| &mut self.intervals[before]) {
             Some(interval) if interval.start() == start => interval.insert(reading, settings.kept_per_interval),
@@ -282,7 +283,7 @@ impl OpenSensor {
         }
     }
 
-    /// Moves the watermark on behind a reading that counts. Returns how many readings were closed over.
+    /// Moves the watermark on behind a reading that counts. Returns how many whole readings the closed intervals held.
     fn advance(
         &mut self,
         reading: Reading,
@@ -300,7 +301,7 @@ impl OpenSensor {
         0
     }
 
-    /// Closes the intervals before the watermark. Returns how many readings they kept whole.
+    /// Closes the intervals before the watermark. Returns how many whole readings they held.
     fn close(
         &mut self,
         sensor: SensorId,
@@ -308,7 +309,7 @@ impl OpenSensor {
         settings: WindowSettings,
         over: &mut Vec<ClosedWindow>,
     ) -> usize {
-        // Whoever is ahead of the others stays there: a closed interval never opens again.
+        // A sensor whose watermark is further keeps it: a closed interval never opens again.
         let watermark = self.watermark.max(watermark);
         self.watermark = watermark;
         let mut closed_readings = 0;

@@ -1,5 +1,5 @@
-//! One interval that accepts readings: the newest of them whole, by time, and its oldest as aggregates once there are
-//! many.
+//! One interval that accepts readings. It keeps its newest readings whole, by time; when there are many, it keeps its
+//! oldest as aggregates only.
 
 use crate::interval::{Interval, RunningAggregate};
 use crate::reading::Reading;
@@ -9,24 +9,24 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(super) struct OpenInterval {
     start: Timestamp,
-    /// Its oldest readings, if they are not kept any more.
+    /// The oldest readings, if there were too many to keep.
     folded: Option<Box<FoldedReadings>>,
-    /// The others, in the order of their times.
+    /// The other readings, in the order of their times.
     readings: Vec<(Timestamp, f64)>,
 }
 
-/// What remains of readings that are not kept.
+/// The aggregates of readings that are not kept.
 #[derive(Debug)]
 struct FoldedReadings {
     aggregate: RunningAggregate,
-    /// The time of the newest of them.
+    /// The time of the newest of these readings.
     until: Timestamp,
 }
 
-/// What became of a reading within its interval.
+/// How a reading was taken in by its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Insertion {
-    /// It counts; so many older ones were folded for it and are kept no more.
+    /// The reading counts; this many older readings were folded for it and are not kept any more.
     Inserted {
         /// How many.
         folded: usize,
@@ -38,9 +38,9 @@ pub(super) enum Insertion {
         /// The value that stays.
         stored: f64,
     },
-    /// It is not newer than what was folded, so that it may be one of those.
+    /// The reading is not newer than the folded readings, so it may be one of them.
     Indistinct {
-        /// The time of the newest that was folded.
+        /// The time of the newest folded reading.
         until: Timestamp,
     },
 }
@@ -51,7 +51,7 @@ impl OpenInterval {
         Self { start, folded: None, readings: vec![(reading.time, reading.value)] }
     }
 
-    /// When it begins.
+    /// When the interval begins.
     pub(super) fn start(&self) -> Timestamp {
         self.start
     }
@@ -61,20 +61,20 @@ impl OpenInterval {
         self.readings.len()
     }
 
-    /// The value at a time, as far as readings are kept.
+    /// The value at a time; `None` when no whole reading of that time is kept.
     pub(super) fn stored(&self, time: Timestamp) -> Option<f64> {
         let place = self.readings.binary_search_by_key(&time, |(time, _)| *time).ok()?;
         Some(self.readings[place].1)
     }
 
-    /// Takes in a reading. With `keep` readings and a chunk, the oldest chunk is folded.
+    /// Takes in a reading. When the interval holds `keep` readings and a chunk, the oldest chunk is folded.
     pub(super) fn insert(&mut self, reading: Reading, keep: usize) -> Insertion {
         if let Some(folded) = &self.folded
             && reading.time <= folded.until
         {
             return Insertion::Indistinct { until: folded.until };
         }
-        // Readings mostly come in order: the place is at the end, or near it.
+        // Readings mostly come in order: the position is at the end, or near it.
         let place = self.readings.iter().rposition(|(time, _)| *time <= reading.time).map_or(0, |place| place + 1);
         if let Some((time, stored)) = place.checked_sub(1).map(|before| self.readings[before])
             && time == reading.time
@@ -86,11 +86,11 @@ impl OpenInterval {
         Insertion::Inserted { folded: self.fold(keep) }
     }
 
-    /// Folds whole chunks of the oldest readings, as long as `keep` are left. Returns how many readings that were.
+    /// Folds whole chunks of the oldest readings, as long as `keep` are left. Returns how many readings were folded.
     fn fold(&mut self, keep: usize) -> usize {
         const CHUNK: usize = RunningAggregate::CHUNK;
         let mut folded = 0;
-        // Whole chunks only: so the aggregates come out as if all readings had been kept.
+        // Only whole chunks are folded, so that the aggregates are the same as if all readings had been kept.
         while self.readings.len() >= keep.max(1).saturating_add(CHUNK) {
             let (chunk, until) = (&self.readings[..CHUNK], self.readings[CHUNK - 1].0);
             let before = self.folded.take().map_or_else(RunningAggregate::default, |folded| folded.aggregate);
@@ -103,7 +103,7 @@ impl OpenInterval {
         folded
     }
 
-    /// What its readings come to.
+    /// The interval's aggregates; `None` when it holds no readings.
     pub(super) fn close(self) -> Option<Interval> {
         let mut aggregate = self.folded.map_or_else(RunningAggregate::default, |folded| folded.aggregate);
         for chunk in self.readings.chunks(RunningAggregate::CHUNK) {
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(interval.close().map(|interval| interval.count), u32::try_from(chunk + 3).ok());
     }
 
-    /// Readings of times that are not in order, by less than so many places, some of them twice.
+    /// Readings whose times are out of order by less than `reach` positions, some of them twice.
     fn readings(reach: usize) -> impl Strategy<Value = Vec<Reading>> {
         (1..20_000_usize, any::<u64>()).prop_map(move |(count, seed)| {
             let random = |place: u64| (place ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29) >> 11;
@@ -178,7 +178,7 @@ mod tests {
             prop_assert_eq!(unbounded.close(), all);
         }
 
-        /// What was accepted under one bound is accepted under every larger one: so a replay loses nothing.
+        /// Every reading that one bound accepts is accepted by every larger bound, so that a replay loses nothing.
         #[test]
         fn what_a_bound_accepts_a_larger_one_accepts(readings in readings(2_000), keep in 1..1_000_usize, more in 0..1_000_usize) {
             let mut small = OpenInterval::new(Timestamp::default(), readings[0]);

@@ -148,7 +148,7 @@ fn what_is_stored_is_late_after_a_restart() {
     assert_eq!(admissions, [Admission::Late { watermark: at(60) }, Admission::Accepted]);
 }
 
-/// All windows of these readings, closed at the end, as they would be stored.
+/// All windows of these readings, closed at the end, as the store would hold them.
 fn closed(windows: &mut OpenWindows, readings: &[Reading]) -> Vec<WindowBlock> {
     let (_, mut over) = admit_all(windows, readings);
     windows.close_until(at(100_000), &mut over);
@@ -190,7 +190,7 @@ proptest! {
         prop_assert_eq!(closed(&mut open(30), &arrived), closed(&mut open(30), &in_order));
     }
 
-    /// A run that closes a window for all, early or late, never opens what a sensor's own readings had closed.
+    /// A run that closes a window for all sensors, early or late, never opens what a sensor's own readings had closed.
     #[test]
     fn closing_older_windows_on_the_way_changes_nothing(
         (_, arrived) in some_readings().prop_flat_map(|readings| shuffled_within(readings, 30)),
@@ -211,8 +211,8 @@ proptest! {
         prop_assert_eq!(blocks(over), undisturbed);
     }
 
-    /// The journal holds what was accepted. Whenever the daemon dies, and however far the windows had been stored,
-    /// replaying it leads to the same windows.
+    /// The journal holds the accepted readings. Whenever the daemon dies, and however many windows were stored by then,
+    /// replaying the journal leads to the same windows.
     #[test]
     fn replaying_what_was_accepted_gives_the_same_windows(
         (_, arrived) in some_readings().prop_flat_map(|readings| shuffled_within(readings, 45)),
@@ -233,7 +233,7 @@ proptest! {
         for (reading, _) in journal {
             after.replay(*reading, bounds, &mut finished);
         }
-        // The publisher sends again what was not acknowledged, and some of what was.
+        // The publisher sends again the readings that were not acknowledged, and some that were.
         let mut finished = blocks(finished);
         finished.extend(closed(&mut after, &arrived[crash.saturating_sub(20)..]));
         prop_assert_eq!(finished, undisturbed);

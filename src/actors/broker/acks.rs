@@ -17,7 +17,7 @@ impl Epoch {
 
 /// Acknowledgements of messages that came on one connection, in the order of the messages.
 ///
-/// Sent on another connection they would acknowledge other messages that have the same ids.
+/// On another connection they would acknowledge other messages with the same ids.
 #[derive(Debug)]
 pub(super) struct BrokerAcks {
     epoch: Epoch,
@@ -44,12 +44,13 @@ impl BrokerAcks {
         });
     }
 
-    /// About how much memory they take.
+    /// About how much memory the acknowledgements take.
     pub(super) fn size_bytes(&self) -> usize {
         self.acks.len() * size_of::<Ack>()
     }
 
-    /// The packets to send on the connection `now`, against proof that they may be sent: none when theirs is gone.
+    /// The packets to send on the connection `now`; none when the messages came on an earlier connection. `_proof`
+    /// shows that the messages are on the disk.
     pub(super) fn into_packets(self, now: Epoch, _proof: Committed) -> impl ExactSizeIterator<Item = Packet> {
         let acks = if self.epoch == now { self.acks } else { Vec::new() };
         acks.into_iter().map(|ack| match ack {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Pauses that double up to a bound, each shortened at random by up to a half so that many clients of one broker do not
-/// come back at the same time.
+/// Pauses that double up to a bound. Each is shortened at random by up to a half, so that many clients of one broker do
+/// not come back at the same time.
 #[derive(Debug)]
 pub(super) struct Backoff {
     min: Duration,
@@ -16,10 +16,10 @@ impl Backoff {
         Self { min, max, next: min }
     }
 
-    /// The pause after a connection that held for `lived`, zero if it was never made. `random` is from 0 to 1.
+    /// The pause after a connection that held for `lived`; zero if it was never made. `random` is from 0 to 1.
     ///
-    /// Only a connection that held for longer than the longest pause starts the pauses anew: one that the broker
-    /// accepts and drops at once must not be tried at full speed.
+    /// Only a connection that held for longer than the longest pause starts the pauses anew: a broker that accepts a
+    /// connection and drops it at once must not be tried at full speed.
     pub(super) fn after(&mut self, lived: Duration, random: f64) -> Duration {
         if lived > self.max {
             self.next = self.min;

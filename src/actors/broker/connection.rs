@@ -1,7 +1,7 @@
 //! A connection to the broker: the socket, the handshake, and the pings that keep it.
 //!
-//! Packets are written by rumqttc's codec and cut by our [`PacketReader`]; rumqttc's own event loop would end the
-//! connection at a message that is too large. The socket is the only thing here that knows what carries the bytes.
+//! Packets are written by rumqttc's codec and cut by our [`PacketReader`], because rumqttc's own event loop would end
+//! the connection at a message that is too large. Only the socket here knows what carries the bytes.
 
 use bytes::BytesMut;
 use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet};
@@ -19,7 +19,7 @@ use crate::ingest::session::SessionPresent;
 pub(super) struct Connection {
     stream: TcpStream,
     packets: PacketReader,
-    /// What is to be written.
+    /// The bytes that are still to be written.
     out: BytesMut,
     keep_alive: Duration,
     network_timeout: Duration,
@@ -27,8 +27,8 @@ pub(super) struct Connection {
     heard: Heard,
 }
 
-/// What the broker let us hear since the last ping. A message that takes long to arrive holds up the answer to the
-/// ping, so every byte counts as a sign of life.
+/// Whether bytes came from the broker since the last ping. A message that takes long to arrive holds up the answer to
+/// the ping, so every byte counts as a sign of life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heard {
     Something,
@@ -74,7 +74,7 @@ impl Connection {
         }
     }
 
-    /// What the broker sends next. Nothing is lost when the future is dropped before it is ready.
+    /// The next packet from the broker. No bytes are lost when the future is dropped before it is ready.
     pub(super) async fn next(&mut self) -> Result<Incoming, Failure> {
         loop {
             if let Some(incoming) = self.next_read()? {
@@ -102,7 +102,7 @@ impl Connection {
         }
     }
 
-    /// What the broker sent and was read from the socket already.
+    /// A packet that was read from the socket already; `None` when there is no whole one.
     pub(super) fn next_read(&mut self) -> Result<Option<Incoming>, PacketError> {
         self.packets.next()
     }
@@ -112,7 +112,7 @@ impl Connection {
         packet.write(&mut self.out, usize::MAX).map(|_| ()).map_err(PacketError::Control)
     }
 
-    /// Writes what is to be written. What is left when the future is dropped is written by the next call.
+    /// Writes the bytes that are still to be written. When the future is dropped, the next call writes the rest.
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
         if self.out.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Why the connection to the broker ended, in words that say what to do.
+//! Why the connection to the broker ended, in words that tell the operator what to do.
 
 use std::io;
 
@@ -46,7 +46,7 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::TimedOut => Self::Timeout,
-            // A broker that closes while something of ours is under way looks like this.
+            // This is also how it looks when a broker closes the connection while a packet of ours is under way.
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::ByBroker,
             _ => Self::Network(error),
         }

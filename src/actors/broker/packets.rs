@@ -1,8 +1,9 @@
-//! Packets out of the bytes that a broker sends. Pure: whoever reads the socket hands over the bytes.
+//! Cuts packets out of the bytes that a broker sends. Pure: the caller reads the socket and hands over the bytes.
 //!
-//! A message that is larger than accepted is passed over without being held in memory, and its topic, its id and its
-//! beginning remain: so it can be refused and acknowledged like any other that is not accepted. If the connection were
-//! closed instead, the broker would send the message again, first of all, on every connection to come.
+//! A message that is larger than accepted is passed over without being held in memory; its topic, its id and its
+//! beginning are kept. So it can be refused and acknowledged like any other message that is not accepted. If the
+//! connection were closed instead, the broker would send the message again, before all others, on every later
+//! connection.
 
 use bytes::{Buf, Bytes, BytesMut};
 use rumqttc::{Packet, mqttbytes};
@@ -10,7 +11,7 @@ use rumqttc::{Packet, mqttbytes};
 use crate::ingest::packet::{Delivery, PacketId, remaining_length};
 use crate::reading::Reject;
 
-/// What a broker sent.
+/// A packet from a broker.
 #[derive(Debug, PartialEq)]
 pub(super) enum Incoming {
     /// A message on a topic that we subscribed to.
@@ -26,16 +27,16 @@ pub(super) struct Message {
     pub(super) topic: Bytes,
     /// How it is to be acknowledged.
     pub(super) delivery: Delivery,
-    /// Whether the broker kept it from earlier.
+    /// Whether the broker kept the message from earlier.
     pub(super) retained: bool,
-    /// What it says.
+    /// The content.
     pub(super) payload: Payload,
 }
 
 /// What a message says.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) enum Payload {
-    /// All of it.
+    /// All bytes of it.
     Whole(Bytes),
     /// Its beginning: the packet is larger than accepted.
     TooLarge { beginning: Bytes, packet_bytes: usize },
@@ -50,7 +51,7 @@ impl Payload {
     }
 }
 
-/// Bytes that are no packet which a broker may send. What follows them cannot be read either.
+/// Bytes that are not a packet which a broker may send. What follows them cannot be read either.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PacketError {
     #[error("a packet's length is written in more than four bytes")]
@@ -91,8 +92,8 @@ impl PacketReader {
         Self { bytes: BytesMut::new(), max_packet_bytes, passing_over: None }
     }
 
-    /// Where further bytes are to be appended. Between two calls of [`next`](Self::next) that return `None` it grows
-    /// to one packet of the largest size accepted, or to a topic of the longest.
+    /// The buffer to which further bytes are appended. Between two calls of [`next`](Self::next) that return `None` it
+    /// grows at most to one packet of the largest size accepted, or to the longest topic.
     pub(super) fn bytes(&mut self) -> &mut BytesMut {
         &mut self.bytes
     }
@@ -133,7 +134,7 @@ impl PacketReader {
         Ok(Some(Incoming::Message(head.into_message(&packet, &header, payload))))
     }
 
-    /// Takes what is kept of a message that is too large, as soon as that is there.
+    /// Takes the kept parts of a message that is too large, as soon as they are there.
     fn pass_over(&mut self, header: &Header) -> Result<Option<Incoming>, PacketError> {
         let packet_bytes = header.bytes + header.remaining_bytes;
         let body = &self.bytes[header.bytes..];
@@ -174,7 +175,7 @@ impl Header {
     }
 }
 
-/// What stands before the payload in a PUBLISH (section 3.3.2).
+/// The fields before the payload in a PUBLISH (section 3.3.2).
 struct PublishHead {
     topic_bytes: usize,
     delivery: Delivery,
@@ -182,7 +183,7 @@ struct PublishHead {
 }
 
 impl PublishHead {
-    /// Reads it from what follows the fixed header; `None` when that is not all there.
+    /// Reads the fields from the bytes behind the fixed header; `None` when they are not all there.
     fn read(header: &Header, body: &[u8]) -> Result<Option<Self>, PacketError> {
         const TOO_SHORT: PacketError = PacketError::Publish("that is shorter than its topic");
         let id_bytes = if header.first & 6 == 0 { 0 } else { 2 };
@@ -243,7 +244,7 @@ mod tests {
         }
     }
 
-    /// What comes of bytes that arrive in pieces, and the most that was held.
+    /// What is read from bytes that arrive in pieces, and the most bytes that were held.
     fn read(pieces: &[&[u8]]) -> (Vec<Incoming>, usize) {
         let mut reader = PacketReader::new(MAX);
         let (mut read, mut most) = (Vec::new(), 0);

@@ -12,9 +12,9 @@ pub struct BrokerSettings {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// By what name the broker knows our session. It must be our own, and stay the same.
+    /// The name by which the broker knows our session. No other client may use it, and it must stay the same.
     pub client_id: String,
-    /// Who we say we are.
+    /// The user name and the password.
     pub login: Option<Login>,
     /// The longest time between two packets from us; whole seconds count.
     pub keep_alive: Duration,
@@ -24,12 +24,12 @@ pub struct BrokerSettings {
     pub subscriptions: Vec<String>,
     /// The largest packet accepted. A message whose packet is larger is refused, as a reject.
     pub max_packet_bytes: usize,
-    /// How much is gathered in memory while a commit is under way, in bytes. Beyond it QoS 0 messages are shed; at
-    /// twice as much we disconnect, so that the broker keeps the rest.
+    /// How many bytes are gathered in memory while a commit is under way. Beyond it QoS 0 messages are shed; at twice
+    /// as much we disconnect, so that the broker keeps the rest.
     pub max_gathered_bytes: usize,
     /// The shortest pause before we connect again.
     pub min_backoff: Duration,
-    /// The longest one.
+    /// The longest pause before a new attempt.
     pub max_backoff: Duration,
     /// How long the broker may take to answer, or to read what we send.
     pub network_timeout: Duration,
@@ -53,7 +53,7 @@ pub struct Secret(String);
 /// The quality of service of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubscriptionQos {
-    /// 0: what is under way when something fails is lost.
+    /// 0: messages that are under way when something fails are lost.
     AtMostOnce,
     /// 1: nothing is lost, some comes twice.
     AtLeastOnce,
@@ -73,7 +73,7 @@ pub enum BrokerError {
     /// Nothing to subscribe to.
     #[error("there is no [[mqtt.route]], so that there is nothing to subscribe to at the broker")]
     NoSubscriptions,
-    /// A topic filter that is none.
+    /// A text that is not a topic filter.
     #[error("'{0}' is no topic filter: '+' stands for one whole level, '#' for all that follow, at the end")]
     Filter(String),
     /// A keep-alive that MQTT cannot carry.
@@ -104,7 +104,7 @@ impl BrokerSettings {
         }
     }
 
-    /// Everything that MQTT cannot carry, or that would be taken silently for something else.
+    /// Errors: for settings that MQTT cannot carry, or that would be taken silently for something else.
     pub(super) fn validate(&self) -> Result<(), BrokerError> {
         if self.host.is_empty() {
             return Err(BrokerError::NoHost);
@@ -144,7 +144,7 @@ impl Secret {
         Self(text)
     }
 
-    /// The text, for whoever it is meant for.
+    /// The text, for the code that must have it.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,8 +1,8 @@
-//! Which topic filters the broker still holds for our session, and which of them nobody wants any more.
+//! Which topic filters the broker still holds for our session, and which of them are no longer wanted.
 //!
-//! The session outlives us: a route that is taken out of the configuration leaves a subscription behind, under which the
-//! broker goes on sending. So the filters are noted in the store, before the broker is asked for them and until it has
-//! given them up.
+//! The session outlives the process: after a route is taken out of the configuration, the broker still holds its
+//! subscription and goes on sending. So the filters are noted in the store, before the broker is asked for them and
+//! until it has given them up.
 
 use std::collections::BTreeSet;
 
@@ -15,24 +15,24 @@ pub(super) struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// Those of a source that begins with what was `noted` by the one before it.
+    /// The subscriptions of a source that wants `wanted`, after one that `noted` its own.
     pub(super) fn new(wanted: &[String], noted: Vec<String>) -> Self {
         let wanted: BTreeSet<_> = wanted.iter().cloned().collect();
         let noted: BTreeSet<_> = noted.into_iter().collect();
         Self { left_over: &noted - &wanted, wanted, noted }
     }
 
-    /// What the broker is to give up.
+    /// The filters that the broker has to give up.
     pub(super) fn left_over(&self) -> &BTreeSet<String> {
         &self.left_over
     }
 
-    /// The broker has given up, or never had, what is left over.
+    /// Notes that the broker has given up, or never had, the filters that were left over.
     pub(super) fn forget_left_over(&mut self) {
         self.left_over.clear();
     }
 
-    /// What is to be noted now, if that is something else than what was noted last.
+    /// The filters to note now; `None` when they are those that were noted last.
     pub(super) fn take_note(&mut self) -> Option<Vec<String>> {
         let held = &self.wanted | &self.left_over;
         (held != self.noted).then(|| {

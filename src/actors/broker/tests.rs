@@ -1,4 +1,4 @@
-//! The broker source against a broker played by the test, byte by byte, and against a real mosquitto.
+//! The broker source against a broker that the test plays, byte by byte, and against a real mosquitto.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use crate::actors::mosquitto::Mosquitto;
 use crate::actors::stop::StopTrigger;
 use crate::actors::test_committer::{PATIENCE, TestCommitter, decoders};
 
-/// Long enough for what must not happen to be seen if it does.
+/// Long enough for an event that must not happen to be seen if it does happen.
 const MOMENT: Duration = Duration::from_millis(50);
 
 fn settings(port: u16) -> BrokerSettings {
@@ -36,7 +36,7 @@ impl Running {
         Self::start_after(noted, settings)
     }
 
-    /// Starts a source after one that noted these filters.
+    /// Starts a source after an earlier one that noted these filters.
     fn start_after(noted: Vec<String>, settings: BrokerSettings) -> (Self, TestCommitter) {
         let (intake, committer) = TestCommitter::new(1 << 20);
         let broker = Broker::new(settings).unwrap();
@@ -284,7 +284,7 @@ fn a_refused_subscription_is_counted() {
     source.stop();
 }
 
-/// The filters that are noted next, which is committed.
+/// The filters that are noted next; the note is committed.
 fn next_note(committer: &TestCommitter) -> Vec<String> {
     match committer.0.recv_timeout(PATIENCE) {
         Ok(Submission::Subscriptions { filters, done }) => {
@@ -303,7 +303,7 @@ fn a_filter_that_no_route_has_any_more_is_given_up_by_the_broker_and_noted_until
     let mut peer = broker.accept(RESUMED);
     assert_eq!(peer.packet(), b"\xa2\x09\x00\x02\x00\x05old/#");
     drop(peer);
-    // It is asked again until it has answered.
+    // The source asks again on each connection until the broker has answered.
     let mut peer = broker.accept(RESUMED);
     assert_eq!(peer.packet(), b"\xa2\x09\x00\x02\x00\x05old/#");
     peer.send(b"\xb0\x02\x00\x02");
@@ -499,7 +499,7 @@ fn a_client_id_that_another_uses_is_counted_as_taken_over() {
 #[test]
 fn qos_0_is_shed_when_the_disk_does_not_keep_up_and_qos_1_is_left_to_the_broker() {
     let broker = PlayedBroker::new();
-    // What one acknowledgement takes is all that may be gathered.
+    // The acknowledgement of one message fills all that may be gathered.
     let settings = BrokerSettings { max_gathered_bytes: 4, ..settings(broker.port()) };
     let (source, committer) = Running::start(settings);
     let mut peer = broker.accept(NEW);
@@ -508,7 +508,7 @@ fn qos_0_is_shed_when_the_disk_does_not_keep_up_and_qos_1_is_left_to_the_broker(
     peer.publish(1, 2);
     peer.publish(0, 0);
     wait_until("a message is shed", || source.counters.shed.get() == 1);
-    // One write, for we may disconnect at the first of these messages.
+    // All in one write, because the source may disconnect at the first of these messages.
     let more: Vec<u8> = (3..9).flat_map(|id| [0x32, 8, 0, 3, b'a', b'/', b'b', 0, id, b'1']).collect();
     peer.send(&more);
     broker.accept(RESUMED);
@@ -622,7 +622,7 @@ fn qos_2_through_mosquitto_survives_a_restart_of_ours() {
     let settings = BrokerSettings { qos: SubscriptionQos::ExactlyOnce, ..settings(broker.port()) };
     let (source, committer) = Running::start(settings.clone());
     wait_until("the source is connected", || source.counters.connections_open() == 1);
-    // A first message proves that the subscription stands.
+    // A first message proves that the source has subscribed.
     broker.publish("plant/pump", "1");
     committer.next().commit();
     wait_until("the message is acknowledged", || source.counters.acks.get() == 1);

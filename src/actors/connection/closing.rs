@@ -80,7 +80,7 @@ impl Closing {
 }
 
 impl Closing {
-    /// Whether a device that does nothing wrong may end so.
+    /// Whether a connection of a device that does nothing wrong may end in this way.
     pub(crate) fn is_of_device(&self) -> bool {
         !matches!(self.kind(), CloseKind::Refused | CloseKind::Protocol | CloseKind::TooLarge | CloseKind::NoConnect)
     }

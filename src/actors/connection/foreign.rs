@@ -1,6 +1,6 @@
-//! Clients of other protocols that knock at the port for MQTT, told by their first bytes.
+//! Recognises clients of other protocols at the port for MQTT by their first bytes.
 
-/// Who knocks.
+/// A client of another protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Foreign {
     #[error(
@@ -20,7 +20,7 @@ const METHODS: [&[u8]; 9] =
     [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"PRI * HTTP/2"];
 
 impl Foreign {
-    /// Tells a client by its first bytes; `None` for one that is not known.
+    /// The protocol that begins with these bytes; `None` when it is not known.
     pub(crate) fn of(first: &[u8]) -> Option<Self> {
         match first {
             // A record of TLS's handshake, version 3.x.

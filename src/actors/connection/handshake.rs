@@ -1,5 +1,5 @@
-//! The beginning of a connection: a CONNECT is awaited and answered. Until then nobody knows who speaks, so that there is
-//! little memory and little time for it; whoever is refused is told why, as far as it understands that.
+//! The beginning of a connection: a CONNECT is awaited and answered. Until then the client is not known, so it gets
+//! little memory and little time. A client that is refused is told why, in a form that it understands if there is one.
 
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ impl Connection {
         Ok(Established { lease, client, lifetime, keep_alive: (!keep_alive.is_zero()).then_some(keep_alive) })
     }
 
-    /// Reads until the buffer begins with a whole packet, or with something that is none.
+    /// Reads until the buffer begins with a whole packet, or with bytes that are not a packet.
     async fn await_whole_packet(&mut self, max_bytes: usize) -> Result<(), Closing> {
         while let Ok(Decoded::Incomplete { .. }) = packet::decode(self.buffer.unread(), max_bytes) {
             self.fit_buffer().await?;
@@ -98,7 +98,7 @@ impl Connection {
         self.send().await
     }
 
-    /// Tells a client whose first packet is not accepted why, as far as it understands that.
+    /// Refuses a client whose first packet is not accepted, and tells it why if there is a form that it understands.
     async fn refuse_stranger<T>(&mut self, error: PacketError) -> Result<T, Closing> {
         let first = self.buffer.unread();
         if let Some(client) = packet::client_of_connect(first) {
@@ -118,7 +118,7 @@ impl Connection {
     }
 }
 
-/// The client's id, if it has one (section 3.1.3.1).
+/// The client's id; `None` when it has none (section 3.1.3.1).
 fn check_client<'a>(connect: &Connect<'a>) -> Result<Option<&'a str>, Closing> {
     match (connect.client, connect.session) {
         ("", CleanSession::Yes) => Ok(None),

@@ -9,7 +9,8 @@ use super::handshake::Established;
 use crate::actors::clients::ConnectedClient;
 use crate::actors::intake::SessionLifetime;
 
-/// Has a persistent session that is used without end remembered: it must not expire for lack of a new connection.
+/// Notes from time to time that a persistent session is in use: a session on a connection that lasts for long must not
+/// expire for lack of a new connection.
 pub(super) struct SessionUse<'a> {
     client: &'a str,
     /// `None` for a session that ends with its connection.
@@ -23,7 +24,7 @@ impl<'a> SessionUse<'a> {
         Self { client, timer: persistent.then(|| interval_at(Instant::now() + every, every)) }
     }
 
-    /// Waits until it is time to note that the session is in use.
+    /// Waits until the next note is due.
     pub(super) async fn goes_on(&mut self) -> &'a str {
         match &mut self.timer {
             Some(timer) => timer.tick().await,

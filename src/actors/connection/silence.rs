@@ -16,7 +16,7 @@ impl Silence {
         Self(limit.map(|limit| (limit, Box::pin(sleep(limit)))))
     }
 
-    /// Waits until the client may have been silent for too long; for ever when it may be.
+    /// Waits until the client may have been silent for too long; for ever when it may be silent without a bound.
     pub(super) async fn ended(&mut self) {
         match &mut self.0 {
             Some((_, timer)) => timer.as_mut().await,
@@ -24,7 +24,8 @@ impl Silence {
         }
     }
 
-    /// Whether it was, having last been heard at `heard`. If not, the timer starts anew from there.
+    /// Errors: when the client, last heard at `heard`, was silent for too long. Otherwise the timer starts anew from
+    /// `heard`.
     pub(super) fn check(&mut self, heard: Instant) -> Result<(), Closing> {
         if let Some((limit, timer)) = &mut self.0 {
             let end = heard + *limit;

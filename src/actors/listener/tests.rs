@@ -1,4 +1,4 @@
-//! The listener over real sockets: what it acknowledges and when, and what it does with the hostile.
+//! The listener over real sockets: what it acknowledges and when, and how it treats hostile clients.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -70,7 +70,7 @@ impl Running {
         Device(stream)
     }
 
-    /// Connects a client that commits need not know of.
+    /// Connects a client with a session that ends with its connection.
     fn connect(&self) -> Device {
         let mut device = self.dial();
         device.send(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00");
@@ -106,7 +106,7 @@ impl Device {
         assert_eq!(bytes, expected);
     }
 
-    /// Proves that nothing was written so far: what the device asks for now is what it gets first.
+    /// Proves that nothing was written so far: the answer to a ping is the first to come.
     fn expect_nothing(&mut self) {
         self.send(PINGREQ);
         self.expect(PINGRESP);
@@ -213,7 +213,7 @@ fn a_qos_2_message_is_taken_once_also_after_a_reconnect_within_the_session() {
     device.send(&publish_2(5));
     device.expect(b"\x50\x02\x00\x05");
     for connections in 1..=3 {
-        // The last connection is still there for the second, and gone for the others.
+        // The second connection is made while the first is open, and each further one after its predecessor was closed.
         let gone = if connections == 1 { None } else { Some(device) };
         drop(gone);
         device = listener.dial();
@@ -229,7 +229,7 @@ fn a_qos_2_message_is_taken_once_also_after_a_reconnect_within_the_session() {
     let mut device = listener.dial();
     device.send(CONNECT_PERSISTENT);
     device.expect(CONNACK_RESUMED);
-    // A release of what is not known is answered as well.
+    // The release of an id that is not known is answered as well.
     device.send(b"\x62\x02\x00\x05\x62\x02\x00\x09");
     device.expect(b"\x70\x02\x00\x05\x70\x02\x00\x09");
     device.send(&publish_2(5));
@@ -290,7 +290,8 @@ fn a_release_does_not_overtake_the_acknowledgement_that_it_should_have_waited_fo
     device.send(&[publish_2(5), b"\x62\x02\x00\x05".to_vec()].concat());
     let commit = committer.next();
     device.send(b"\x62\x02\x00\x06");
-    // It takes a place among the batches under way, so that a flood of releases is bounded like one of messages.
+    // The release takes a place among the batches under way, so that a flood of releases is bounded like one of
+    // messages.
     committer.next().commit();
     device.expect_nothing();
     commit.commit();
@@ -459,7 +460,7 @@ fn a_connect_too_large_is_refused_on_its_header_alone() {
     device.send(b"\x10\xff\x7f");
     device.expect_closed();
     listener.expect_closed(CloseKind::TooLarge, 1);
-    // A larger packet may come from whoever has introduced itself.
+    // A client that has sent its CONNECT may send a larger packet.
     let mut device = device_with_half_a_packet(&listener);
     device.send(&[b'1'; REST]);
     device.expect(&puback(9));
@@ -488,7 +489,7 @@ fn half_packets_take_no_more_memory_than_there_is_and_the_longest_waiting_makes_
         small.send(&publish_1(2));
         small.expect(&puback(2));
     }
-    // Whoever came last has what it needs.
+    // The device that came last gets the memory that it needs.
     let mut last = waiting.pop().unwrap();
     last.send(&[b'1'; REST]);
     last.expect(&puback(9));
@@ -500,7 +501,7 @@ fn an_address_whose_connections_fail_is_turned_away_and_the_others_are_served() 
     let listener = start_committing(ListenerSettings { addresses, ..settings() });
     for _ in 0..20 {
         let mut device = listener.dial();
-        // Whoever is turned away may be so before it has spoken.
+        // A client that is turned away may be cut off before it has sent anything: an error is ignored.
         let _ = device.0.write_all(b"GET / HTTP/1.1\r\n\r\n");
         device.expect_closed();
     }
@@ -535,7 +536,7 @@ fn a_connection_that_carries_nothing_is_probed() {
     let listener = start_committing(settings());
     let device = listener.connect();
     let local = device.0.local_addr().unwrap();
-    // In the kernel's table: the timer 02 is that of the keep-alive.
+    // In the kernel's table, timer 02 is the keep-alive timer.
     let ends = format!(":{:04X} 0100007F:{:04X} 01", listener.address.port(), local.port());
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let line = table.lines().find(|line| line.contains(&ends)).unwrap();
@@ -549,7 +550,7 @@ fn what_comes_is_not_decoded_before_there_is_room_for_it() {
     let mut second = listener.connect();
     first.send(&publish_1(1));
     let held = committer.next();
-    // A reject of which the text is kept takes 512 bytes of the intake: there is no room for another.
+    // A reject that is kept with its text takes 512 bytes of the intake: there is no room for another.
     second.send(&publish_1(2));
     assert!(committer.0.recv_timeout(Duration::from_millis(30)).is_err(), "a batch was decoded");
     assert_eq!(listener.counters.messages.get(), 1);

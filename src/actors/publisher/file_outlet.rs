@@ -33,7 +33,8 @@ impl Outlet for FileOutlet {
     }
 }
 
-/// Writes the files of one run. What cannot be read or written of a single sensor costs that sensor its file.
+/// Writes the files of one run. A sensor whose verdict cannot be read or written gets no file; the other sensors get
+/// theirs.
 fn write(published: &Published, settings: &FileSettings, window: Window) -> Result<OutletCount, PublishError> {
     let mut files = RunFiles::new(settings, published.cut, window);
     let mut count = OutletCount::default();
@@ -45,7 +46,7 @@ fn write(published: &Published, settings: &FileSettings, window: Window) -> Resu
             };
             let intervals = match published.intervals(window, verdict.sensor) {
                 Ok(Some(intervals)) => intervals,
-                // It left the ring, or cannot be read: that was said where it was found.
+                // The window left the ring, or cannot be read: the read has logged it.
                 Ok(None) => {
                     count.passed_over += 1;
                     continue;

@@ -20,7 +20,7 @@ use crate::warn_limited;
 /// How verdicts are published over MQTT.
 #[derive(Clone, Debug)]
 pub struct MqttOutletSettings {
-    /// The broker, and who we are to it.
+    /// How to reach the broker, and as which client.
     pub options: MqttOptions,
     /// The topic of a sensor's verdicts, with `{device}` and `{sensor}`.
     pub topic: String,
@@ -31,18 +31,18 @@ pub(super) struct MqttOutlet {
     settings: MqttOutletSettings,
 }
 
-/// How many messages are under way at once: more than the verdicts of a chunk.
+/// The most messages under way at once: more than the verdicts of a chunk.
 const IN_FLIGHT: u16 = 100;
 /// The largest packet. A verdict's message is far smaller.
 const MAX_PACKET_BYTES: usize = 1 << 20;
 /// How long the broker may take for an acknowledgement.
 const BROKER_PATIENCE: Duration = Duration::from_secs(30);
-/// How many connections a single message may cost before it is passed over.
+/// How many connections one message may cost before it is passed over.
 const ATTEMPTS: u32 = 3;
 /// A broker that refuses so many messages before it took any refuses us as a whole.
 const REFUSED_BEFORE_GIVING_UP: u64 = 10;
 
-/// A verdict as it is sent.
+/// A verdict in the form in which it is sent.
 struct VerdictPublish {
     topic: String,
     payload: String,
@@ -181,7 +181,7 @@ impl BrokerLine {
         })
     }
 
-    /// Takes leave. Everything is acknowledged: how the connection ends does not matter.
+    /// Disconnects. All messages are acknowledged, so how the connection ends does not matter.
     async fn leave(self) {
         let Some(OpenLine { client, mut events, .. }) = self.open else { return };
         if client.try_disconnect().is_err() {
@@ -198,7 +198,7 @@ impl BrokerLine {
 impl OpenLine {
     async fn publish(&mut self, messages: &[VerdictPublish]) -> Result<(), LineFailure> {
         for VerdictPublish { topic, payload } in messages {
-            // There are fewer messages than the channel holds, which is empty: there is room without polling.
+            // The channel is empty and holds more than all messages: there is room without polling.
             let sent = self.client.try_publish(topic, QoS::AtLeastOnce, true, payload.as_bytes());
             sent.map_err(|error| LineFailure::Away(error.to_string()))?;
         }
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_verdict_that_the_broker_refuses_is_passed_over_and_those_behind_it_go_out() {
-        // One is too large, one has a topic with a character that no text should hold.
+        // One message is too large, and the topic of another holds a character that no text should hold.
         let messages = [("a", 100), ("b", 3000), ("c", 100), ("d/\u{ffff}", 100), ("e", 100)];
         let Some(published) = publish_to_mosquitto(&[&messages]) else { return };
         assert_eq!(published, Ok(OutletCount { published: 3, passed_over: 2 }));

@@ -26,7 +26,7 @@ use crate::window::{BlockBuilder, ClosedWindow, SensorHead, WindowBlock, WindowS
 
 const MINUTE: Span = Span::from_secs(60);
 
-/// Far beyond the end of any test: whoever waits for it is waited for in vain.
+/// Far beyond the end of any test: it never passes.
 const LONG: Duration = Duration::from_secs(60);
 
 /// Short enough to be waited out twice.
@@ -58,7 +58,7 @@ impl Plant {
         Self::over(sensor, pause, |_| {})
     }
 
-    /// As [`new`](Self::new), over a store that something was done to.
+    /// As [`new`](Self::new), over a store that `prepare` has changed.
     fn over(sensor: &str, pause: Duration, prepare: impl FnOnce(&mut Store)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(StoreSettings {
@@ -138,7 +138,7 @@ impl Plant {
         fail::cfg(format!("sensor::{point} {}", self.name), &format!("1*{action}->off")).unwrap();
     }
 
-    /// What comes of the next window.
+    /// The tally of the next window.
     async fn score(&mut self) -> Tally {
         let window = self.window;
         self.window = cut().window_of(window.end());
@@ -157,7 +157,7 @@ impl Plant {
         self.change(vec![assign(&self.name)]).await;
     }
 
-    /// Scores windows until every pause that there may be has passed.
+    /// Scores windows until every possible pause has passed.
     async fn score_on(&mut self) {
         let began = Instant::now();
         while began.elapsed() < SHORT.mul_f64(2.5) {
@@ -167,7 +167,7 @@ impl Plant {
     }
 }
 
-/// A model that answers says that there is none.
+/// A model that answers says that there is no data.
 const NO_DATA: Tally =
     Tally { scored: 0, no_data: 1, too_little_data: 0, failed: 0, quarantined: 0, rows: 0, anomalies: 0 };
 

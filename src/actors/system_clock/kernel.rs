@@ -1,13 +1,13 @@
 //! What the kernel says of its clock: whether a time server, or another source of time, keeps it right.
 //!
 //! Every program that keeps a clock by NTP tells the kernel so: systemd-timesyncd, chrony, ntpd, busybox. The kernel
-//! takes it back when nobody has confirmed it for long, or when somebody sets the clock by hand.
+//! withdraws it when no program has confirmed it for long, or when the clock is set by hand.
 
 use std::path::Path;
 
 use crate::schedule::clock_trust::ClockSync;
 
-/// What systemd-timesyncd leaves behind when it has set the clock. Asked where the kernel may not be.
+/// A file that systemd-timesyncd makes when it has set the clock. It is looked for where the kernel may not be asked.
 const TIMESYNCD: &str = "/run/systemd/timesync/synchronized";
 
 /// Whether the system's clock is synchronised.
@@ -25,7 +25,7 @@ pub(super) fn clock_sync() -> ClockSync {
     }
 }
 
-/// The kernel's status bits of its clock; `None` when it may not be asked.
+/// The kernel's status bits of its clock; `None` when the kernel may not be asked.
 #[expect(unsafe_code, reason = "no crate that we build on wraps this call")]
 fn kernel_status() -> Option<i32> {
     // SAFETY: the structure holds numbers only, for which all bits zero are valid; with `modes` zero the kernel changes
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn the_kernel_answers_or_may_not_be_asked() {
-        // What it says is up to the machine that the test runs on.
+        // The answer depends on the machine that the test runs on.
         if let Some(status) = kernel_status() {
             assert_eq!(status & libc::STA_UNSYNC == 0, clock_sync() == ClockSync::Synchronised);
         }

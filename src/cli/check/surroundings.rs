@@ -1,5 +1,5 @@
-//! What a start meets on this machine besides its configuration: the store that is there, the room on its disk, the
-//! broker's password, and the sandbox of the service.
+//! What a start needs on this machine beside its configuration: a store that fits, room on its disk, the broker's
+//! password, and a sandbox of the service that allows the daemon its work.
 
 use std::fs::{self, File};
 use std::path::{self, Path};
@@ -12,10 +12,10 @@ use crate::config::connect::Password;
 use crate::daemon::settings::Settings;
 use crate::store::{self, StoreError, StoreFit};
 
-/// What a store needs to take in anything at all.
+/// The least free room with which a store can take in anything.
 const LEAST_ROOM: u64 = 64 << 20;
 
-/// Whether the store that is there opens with these settings, and its files can be written to.
+/// Checks that the store opens with these settings, and that its files can be written to.
 pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
     const KEY: &str = "store.directory";
     let directory = &settings.store.directory;
@@ -40,7 +40,7 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
     });
     if let Some(refused) = refused {
         let advice =
-            "whoever ran anomalyd on this store as another user left it: give all of it to one user by chown -R";
+            "anomalyd probably ran on this store as another user: give the whole store to one user by chown -R";
         findings.mistake(KEY, format!("{refused}; {advice}"));
     }
     match store::fit(&settings.store) {
@@ -63,7 +63,7 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-/// Whether what the rings come to has room on the disk.
+/// Checks that the disk has room for the full rings.
 pub(super) fn check_room(settings: &Settings, sensors: usize, findings: &mut Findings) {
     const KEY: &str = "store.directory";
     let directory = &settings.store.directory;
@@ -107,7 +107,7 @@ pub(super) fn check_broker(config: &Config, settings: &Settings, unit: Option<&U
         && let Some(loaded) = unit.and_then(|unit| unit.credential(file))
     {
         match loaded {
-            // systemd reads it, as root.
+            // systemd reads this file as root.
             Ok(source) => *file = source,
             Err(why) => return findings.mistake(KEY, why),
         }
@@ -133,7 +133,7 @@ pub(super) fn check_metrics(settings: &Settings, unit: Option<&Unit>, findings: 
     }
 }
 
-/// Whether the unit that runs this configuration lets the daemon do what it is told to.
+/// Checks that the unit which runs this configuration allows the daemon what the configuration asks of it.
 pub(super) fn check_unit(file: &Path, config: &Config, settings: &Settings, unit: &Unit, findings: &mut Findings) {
     if let Some(user) = unit.missing_user() {
         let advice = "install systemd/anomalyd.sysusers.conf as /etc/sysusers.d/anomalyd.conf and run systemd-sysusers";
@@ -185,7 +185,7 @@ pub(super) fn check_unit(file: &Path, config: &Config, settings: &Settings, unit
     }
 }
 
-/// The first port that takes no privilege.
+/// The lowest port that needs no privilege.
 fn first_free_port() -> u16 {
     let said = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").ok();
     said.and_then(|said| said.trim().parse().ok()).unwrap_or(1024)

@@ -1,5 +1,5 @@
-//! The systemd unit that runs the daemon: what its sandbox keeps from it, which somebody who checks as another user does
-//! not meet.
+//! The systemd unit that runs the daemon, and what its sandbox forbids. A user who runs `check` in a shell is not in
+//! that sandbox, so it has to be read from the unit.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,44 +8,44 @@ use std::path::{Path, PathBuf};
 
 /// The unit's name.
 const NAME: &str = "anomalyd.service";
-/// Where units are, those that win first.
+/// The folders that may hold the unit; the first that holds it wins.
 const FOLDERS: [&str; 4] = ["etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"];
-/// The file that the daemon reads when it is told none.
+/// The configuration that the daemon reads when none is given.
 const DEFAULT_CONFIG: &str = "/etc/anomalyd/config.toml";
 
-/// What a unit says that decides what the daemon may do.
+/// The settings of a unit that decide what the daemon may do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Unit {
     config: Option<PathBuf>,
     user: Option<User>,
-    /// The user that it names, who does not exist.
+    /// The name of the unit's user, when no such user exists.
     missing_user: Option<String>,
-    /// Folders that it may write to although all others are read-only.
+    /// Folders that the daemon may write to although all others are read-only.
     writable: Vec<PathBuf>,
-    /// Folders that are mounted into its view.
+    /// Folders that are mounted into the daemon's view of the file system.
     bound: Vec<PathBuf>,
-    /// Those of the writable folders that systemd makes and gives to the user.
+    /// The writable folders that systemd makes and gives to the user.
     made: Vec<PathBuf>,
     restrictions: BTreeSet<Restriction>,
     may_bind_low_ports: bool,
-    /// Credentials by their names, with the file that each is loaded from.
+    /// Credentials by their names, each with the file that it is loaded from.
     credentials: Vec<(String, PathBuf)>,
 }
 
-/// What the sandbox takes from the daemon.
+/// A restriction of the sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Restriction {
-    /// All folders are read-only but for those that are named.
+    /// All folders are read-only, except those that are named.
     ReadOnlySystem,
     /// Home folders are hidden.
     HiddenHome,
     /// Its temporary folders are its own.
     OwnTmp,
-    /// Its users are its own, and capabilities count among them alone.
+    /// The service has a user namespace of its own, and capabilities count only within it.
     OwnUsers,
 }
 
-/// Who the daemon runs as.
+/// The user that the daemon runs as.
 #[derive(Debug, PartialEq, Eq)]
 struct User {
     name: String,
@@ -56,14 +56,14 @@ struct User {
 /// What the daemon does with a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Access {
-    /// It reads what is there.
+    /// It reads the file or folder.
     Read,
-    /// It writes there, and makes the folder if it is missing.
+    /// It writes to the folder, and makes it if it is missing.
     Write,
 }
 
 impl Unit {
-    /// The unit that is installed below a root folder, if it runs the daemon with this configuration.
+    /// The unit that is installed below a root folder; `None` unless it runs the daemon with this configuration.
     pub(super) fn that_runs(config: &Path, root: &Path) -> Option<Self> {
         let folders = FOLDERS.map(|folder| root.join(folder));
         let mut texts = vec![folders.iter().find_map(|folder| fs::read_to_string(folder.join(NAME)).ok())?];
@@ -171,12 +171,12 @@ impl Unit {
         self.made.iter().any(|made| folder == made)
     }
 
-    /// The user that the unit names, if there is none of that name.
+    /// The name of the unit's user, when no such user exists.
     pub(super) fn missing_user(&self) -> Option<&str> {
         self.missing_user.as_deref()
     }
 
-    /// Why the daemon cannot do this with an absolute path, and what to do about it.
+    /// Why the daemon cannot access an absolute path in this way, and what to do about it; `None` when it can.
     pub(super) fn keeps_from(&self, path: &Path, access: Access) -> Option<String> {
         let shown = path.display();
         let is_below = |folders: &[PathBuf]| folders.iter().any(|folder| path.starts_with(folder));
@@ -220,8 +220,9 @@ impl Unit {
         ))
     }
 
-    /// The first of some files and folders that the service's user may not write to, and who that is. systemd gives folders
-    /// that it makes to the user, with all that is in them, but only when the folder itself is another's.
+    /// The first of these files and folders that the service's user may not write to, with the user's name. systemd
+    /// gives the folders that it makes to the user, with their content, but only when the folder itself has another
+    /// owner.
     pub(super) fn cannot_write_one_of<'p>(&self, paths: &'p [PathBuf]) -> Option<(&str, &'p Path)> {
         let user = self.user.as_ref()?;
         let refused =
@@ -229,7 +230,7 @@ impl Unit {
         refused.map(|path| (&*user.name, &**path))
     }
 
-    /// Why the daemon cannot listen on a port, and what to do about it.
+    /// Why the daemon cannot listen on a port, and what to do about it; `None` when it can.
     pub(super) fn keeps_from_port(&self, port: u16, first_free: u16) -> Option<String> {
         if port >= first_free || port == 0 || self.user.as_ref().is_none_or(|user| user.uid == 0) {
             return None;
@@ -246,7 +247,7 @@ impl Unit {
         ))
     }
 
-    /// The file behind a path that systemd makes for the service while it runs: `Err` says why there is none.
+    /// The source of a credential whose path systemd makes while the service runs; `Err` says why there is none.
     pub(super) fn credential(&self, path: &Path) -> Option<Result<PathBuf, String>> {
         let name = path.strip_prefix(Path::new("/run/credentials").join(NAME)).ok()?.to_str()?;
         let file = self.credentials.iter().rev().find(|(loaded, _)| loaded == name).map(|(_, file)| file.clone());
@@ -289,9 +290,10 @@ impl User {
         Some(Self { name: name.to_owned(), uid, gids: std::iter::once(gid).chain(others).collect() })
     }
 
-    /// The file or folder whose owner and mode do not let this user do this, if there is one.
+    /// The file or folder whose owner and mode deny the user this access; `None` when all allow it.
     fn lacks(&self, path: &Path, access: Access) -> Option<PathBuf> {
-        // Read, write, execute: what is asked of the last that exists, and of those on the way to it.
+        // The permissions needed (read, write, execute): on the last existing part of the path, and on the folders
+        // before it.
         let mut asked = match access {
             Access::Read if path.is_file() => 0o4,
             Access::Read => 0o5,
@@ -326,7 +328,7 @@ mod tests {
 
     const SHIPPED: &str = include_str!("../../../systemd/anomalyd.service");
 
-    /// A root folder with the shipped unit, its user, and what `systemctl edit` added.
+    /// A root folder with the shipped unit, its user, and the settings that `systemctl edit` added.
     fn root(added: &str) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         let units = root.path().join("etc/systemd/system");
@@ -377,7 +379,7 @@ mod tests {
         let root = root("");
         let folder = root.path().join("srv");
         fs::create_dir(&folder).unwrap();
-        // Of a folder in the system's temporary one, PrivateTmp= would be said first.
+        // Without this line, a folder in the system's temporary one would be reported for PrivateTmp= first.
         let added = format!("PrivateTmp=no\nReadWritePaths={}", folder.display());
         let mut unit = unit(&added);
         let kept = unit.keeps_from(&folder.join("store"), Access::Write).unwrap();

@@ -1,4 +1,4 @@
-//! What is known so far: the state that the screen shows and the summary ends with.
+//! The state of the demo, which the screen shows and from which the summary is made.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ use crate::time::{Span, Timestamp};
 /// The length of a window.
 pub const HOUR: Span = Span::from_secs(3600);
 
-/// What the daemon said of a sensor's window.
+/// What the daemon reported of a sensor's window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cell {
     /// Nothing yet.
     Pending,
     /// No minute was flagged.
     Healthy,
-    /// So many minutes were flagged, at least one of them during a fault.
+    /// This many minutes were flagged, at least one of them during a fault.
     Fault(usize),
     /// So many minutes were flagged, and nothing was wrong.
     FalseAlarm(usize),
@@ -41,40 +41,40 @@ impl Cell {
     }
 }
 
-/// A sensor's line: its windows, and all that was said of it.
+/// A sensor's line: its windows, and what was reported of them.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Whose.
+    /// The sensor.
     pub sensor: SensorName,
     /// A cell for each window.
     pub cells: Vec<Cell>,
 }
 
-/// A window, and how far the daemon is with it.
+/// A window, and the daemon's figures for it.
 #[derive(Clone, Debug)]
 pub struct Hour {
     /// When it begins.
     pub start: Timestamp,
-    /// The daemon's figures, once it is scored.
+    /// The daemon's figures; `None` until the window is scored.
     pub figures: Option<RunFigures>,
 }
 
-/// What is known so far.
+/// The state of the demo.
 #[derive(Debug)]
 pub struct Board {
     /// The windows to be scored.
     pub hours: Vec<Hour>,
     /// The sensors, device by device.
     pub rows: Vec<Row>,
-    /// What was injected.
+    /// The injected faults.
     pub faults: Vec<Fault>,
-    /// Everything that was read from the prediction files.
+    /// All verdicts that were read from the prediction files.
     pub verdicts: Verdicts,
-    /// The prediction files that should have been there.
+    /// The prediction files that are missing or cannot be read.
     pub unreadable: Vec<PredictionError>,
     /// The plant's clock.
     pub now: Timestamp,
-    /// What the devices sent.
+    /// How many messages the devices sent.
     pub progress: Progress,
 }
 
@@ -96,14 +96,15 @@ impl Board {
         }
     }
 
-    /// Takes in a run's figures. A run over another window, such as the one before the first reading, is no news.
+    /// Takes in a run's figures. A run over a window that is not on the board, such as the one before the first
+    /// reading, is ignored.
     pub fn scored(&mut self, figures: RunFigures) {
         if let Some(hour) = self.hours.iter_mut().find(|hour| hour.start == figures.window) {
             hour.figures = Some(figures);
         }
     }
 
-    /// Reads what was published of a window, from the daemon's folder of predictions.
+    /// Reads the verdicts of a window from the daemon's folder of predictions.
     pub fn published(&mut self, window: Timestamp, directory: &Path) {
         let Some(index) = self.hours.iter().position(|hour| hour.start == window) else { return };
         for row in &mut self.rows {
@@ -137,7 +138,7 @@ impl Board {
         self.rows.len() * self.hours.len()
     }
 
-    /// The fault that is present on a sensor now.
+    /// The fault that a sensor has at the present time of the plant.
     pub fn present_fault(&self, sensor: &SensorName) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.sensor == *sensor && fault.covers(self.now))
     }

@@ -1,4 +1,4 @@
-//! The daemon as a process of its own: started, listened to through its log, stopped, and never left behind.
+//! The daemon as a process of its own: it is started, followed by its log, stopped, and never left behind.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::time::Timestamp;
 
-/// What the daemon says that the demo waits for.
+/// An event in the daemon's log that the demo waits for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
     /// Devices can connect.
@@ -27,9 +27,9 @@ pub enum Event {
     Published(Timestamp),
     /// It has stopped in order.
     Stopped {
-        /// Readings that are durable and count.
+        /// How many readings are durable and count.
         accepted: u64,
-        /// Inputs that were refused.
+        /// How many inputs were refused.
         rejected: u64,
     },
 }
@@ -53,13 +53,13 @@ pub struct RunFigures {
 const TAIL_LINES: usize = 12;
 const MAX_LINE_BYTES: u64 = 64 << 10;
 
-/// How many events may wait. The reader thread waits for room, and the daemon's log behind it: a demo that reads
-/// nothing for so long has ended.
+/// The most events that may wait. When it is full, the thread that reads the log waits, and the daemon with it: a demo
+/// that takes no events for so long has ended.
 const EVENTS: usize = 256;
 
 const EXIT_POLL: Duration = Duration::from_millis(10);
 
-/// A running daemon. Dropped, it is killed.
+/// A running daemon. It is killed when this value is dropped.
 #[derive(Debug)]
 pub struct DaemonProcess {
     child: Child,
@@ -68,10 +68,10 @@ pub struct DaemonProcess {
 }
 
 impl DaemonProcess {
-    /// Starts this very program as a daemon.
+    /// Starts this program as a daemon.
     ///
     /// # Errors
-    /// When the system does not start it.
+    /// When the system cannot start it.
     pub fn start(config: &Path) -> io::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["--log-format", "json", "run", "--config"])
@@ -97,16 +97,16 @@ impl DaemonProcess {
 
     /// Asks the daemon to stop in order.
     pub fn terminate(&mut self) {
-        // The number of one that has ended already may be another's by now.
+        // The number of a process that has ended may belong to another process by now.
         if let Ok(None) = self.child.try_wait() {
             let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         }
     }
 
-    /// Waits for the end of the process; `None` when that takes longer than `within`.
+    /// Waits for the end of the process; `None` when it takes longer than `within`.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system cannot tell whether it has ended.
     pub async fn exit(&mut self, within: Duration) -> io::Result<Option<ExitStatus>> {
         let begin = Instant::now();
         loop {
@@ -125,7 +125,7 @@ impl DaemonProcess {
 
 impl Drop for DaemonProcess {
     fn drop(&mut self) {
-        // Errors mean that it has ended.
+        // An error means that the process has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -146,7 +146,7 @@ fn follow(stderr: ChildStderr, tail: &Mutex<VecDeque<String>>, events: &mpsc::Se
             tail.push_back(json.as_ref().map_or_else(|| text.trim_end().to_owned(), for_people));
         }
         if let Some(event) = json.as_ref().and_then(read_event) {
-            // A demo that has ended listens no more; the log is read on, so that the daemon never waits.
+            // A failure is ignored: when the demo has ended, the log is still read, so that the daemon never waits.
             let _ = events.blocking_send(event);
         }
         line.clear();
@@ -173,7 +173,7 @@ fn read_event(line: &Value) -> Option<Event> {
     }
 }
 
-/// A log line as the text format would have it: the level, the message, the fields.
+/// A log line as the text format writes it: the level, the message, the fields.
 fn for_people(line: &Value) -> String {
     let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut people = format!("{} {}", text("level"), text("message"));

@@ -1,5 +1,5 @@
-//! Shows the run as it goes: a table that is redrawn in place, or plain lines when nobody sits before a terminal, or before
-//! one that is too small.
+//! Shows the demo as it goes: a table that is redrawn in place; plain lines when the output is not a terminal, or one
+//! that is too small.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,7 +7,7 @@ use super::board::Board;
 use super::narration::Narration;
 use super::screen::{self, Colours};
 
-/// What a terminal is taken for that does not say how large it is.
+/// The size assumed for a terminal that does not tell its size.
 const USUAL_SIZE: (usize, usize) = (80, 24);
 
 const HIDE_CURSOR: &str = "\x1b[?25l";
@@ -28,7 +28,7 @@ enum Way {
 }
 
 impl<'a> Display<'a> {
-    /// The display that suits the standard output, which is what `out` writes to.
+    /// The display that suits standard output, to which `out` writes.
     pub fn new(out: &'a mut dyn Write, board: &Board) -> Self {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let way = if io::stdout().is_terminal() && set("TERM").is_some_and(|terminal| terminal != "dumb") {
@@ -40,10 +40,10 @@ impl<'a> Display<'a> {
         Self { out, way }
     }
 
-    /// Shows what has changed. On a terminal that has become too small for the table, lines go on from there.
+    /// Shows the changes. When the terminal has become too small for the table, lines go on from there.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the display cannot be written.
     pub fn show(&mut self, board: &Board) -> io::Result<()> {
         if let Way::Table(table) = &mut self.way {
             match table.frame(board, terminal_size()) {
@@ -72,12 +72,12 @@ impl<'a> Display<'a> {
 
 impl Drop for Display<'_> {
     fn drop(&mut self) {
-        // A terminal that is gone needs no cursor.
+        // A failure is ignored: a terminal that is gone needs no cursor.
         let _ = self.show_cursor().and_then(|()| self.out.flush());
     }
 }
 
-/// A table that is drawn over itself.
+/// A table that is redrawn in place.
 struct Table {
     colours: Colours,
     drawn: Option<Drawn>,
@@ -91,14 +91,14 @@ struct Drawn {
 }
 
 impl Table {
-    /// What draws the board on a terminal of this size, over what is there; `None` when the terminal is too small.
+    /// The text that draws the board in place on a terminal of this size; `None` when the terminal is too small.
     fn frame(&mut self, board: &Board, size: (usize, usize)) -> Option<String> {
         let lines = screen::render(board, size, self.colours)?;
-        // All in one write, and nothing cleared before it is overwritten: no flicker.
+        // The frame is one write, and each line is overwritten rather than cleared, so that the table does not flicker.
         let mut frame = HIDE_CURSOR.to_owned();
         match self.drawn {
             Some(drawn) if drawn.size == size => frame.push_str(&format!("\x1b[{}A\r", drawn.lines)),
-            // The terminal has wrapped or moved the lines: where they are now, nobody knows.
+            // The terminal has wrapped or moved the lines, so it is cleared: the old positions are not known.
             Some(_) => frame.push_str(CLEAR),
             None => {}
         }

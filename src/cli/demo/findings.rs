@@ -1,4 +1,4 @@
-//! What the daemon made of the faults: found, missed, and false alarms.
+//! How the daemon dealt with the faults: found, missed, and false alarms.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,16 +9,16 @@ use crate::time::{Span, Timestamp};
 /// The length of an interval: one verdict row each.
 pub const MINUTE: Span = Span::from_secs(60);
 
-/// The daemon's word on a minute of a sensor.
+/// The daemon's verdict on one minute of a sensor.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Minute {
-    /// When it begins.
+    /// When the minute begins.
     pub start: Timestamp,
-    /// What the model says.
+    /// The model's verdict.
     pub judgement: Judgement,
 }
 
-/// What a model says of a minute.
+/// A model's verdict on a minute.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Judgement {
     /// Nothing unusual.
@@ -27,29 +27,29 @@ pub enum Judgement {
     Flagged,
 }
 
-/// All that the daemon said of all sensors.
+/// The verdicts on all minutes of all sensors.
 pub type Verdicts = HashMap<SensorName, Vec<Minute>>;
 
-/// What became of a fault.
+/// Whether a fault was found.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Finding {
     /// The fault.
     pub fault: Fault,
     /// How many minutes it touches.
     pub minutes: usize,
-    /// How many of them were flagged, and how long after the fault began the first of these began; `None` when the
-    /// fault was missed.
+    /// How many of these minutes were flagged, and the time from the fault's beginning to the beginning of the first of
+    /// them; `None` when the fault was missed.
     pub flagged: Option<(usize, Span)>,
 }
 
-/// What the daemon found, beside what there was to find.
+/// The daemon's findings, compared with the injected faults.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Findings {
     /// Each fault, in the order in which they began.
     pub faults: Vec<Finding>,
     /// Minutes of all sensors that no fault touches.
     pub healthy: usize,
-    /// How many of them were flagged all the same, by sensor; only sensors with any.
+    /// How many of these minutes were flagged, by sensor; only sensors with such minutes.
     pub false_alarms: BTreeMap<SensorName, usize>,
 }
 

@@ -1,4 +1,5 @@
-//! What earlier demos left behind: each leaves its verdict files to be looked at, and the next one removes them.
+//! Folders of earlier demos: each demo leaves its verdict files for the user to look at, and the next demo removes
+//! them.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -8,11 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use super::workplace::{LOCK, PREDICTIONS, PREFIX};
 
-/// How long a folder has been as it is before it is taken for that of a demo that was killed: one that is being made is
-/// not locked yet.
+/// How long an unlocked folder must be unchanged to count as that of a demo that was killed: a folder that is being
+/// made is not locked yet.
 const ABANDONED_AFTER: Duration = Duration::from_secs(60);
 
-/// Removes the folders of this user's demos beside `own` that have ended. What cannot be removed stays: it does no harm.
+/// Removes the folders of this user's demos that have ended, beside `own`. A folder that cannot be removed stays: it
+/// does no harm.
 pub(super) fn remove_beside(own: &Path) {
     let Some(Ok(entries)) = own.parent().map(fs::read_dir) else { return };
     for entry in entries.flatten() {
@@ -24,7 +26,7 @@ pub(super) fn remove_beside(own: &Path) {
     }
 }
 
-/// Whether a folder is this user's, and no demo is at work in it.
+/// Whether a folder is this user's and its demo has ended.
 fn is_over(folder: &Path) -> io::Result<bool> {
     let metadata = folder.symlink_metadata()?;
     if !metadata.is_dir() || metadata.uid() != rustix::process::geteuid().as_raw() {
@@ -39,7 +41,7 @@ fn is_over(folder: &Path) -> io::Result<bool> {
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(error)) => Err(error),
         },
-        // What a demo that has ended leaves, and nothing else.
+        // A demo that has ended leaves exactly this content.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut names = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name()));
             Ok(matches!((names.next().transpose()?, names.next()), (Some(name), None) if name == PREDICTIONS))

@@ -1,9 +1,9 @@
 //! `anomalyd demo`: the whole job in one command.
 //!
-//! The [simulation] is published by the [plant] over real MQTT to the real daemon, which runs as a
-//! [process of its own](daemon_process) on a [temporary folder](workplace). What it found is [read](predictions) from
-//! the files that it publishes, gathered on a [board], [shown](display) as it comes, and [held against](findings) what
-//! was injected.
+//! The [simulation] is published by the [plant] over real MQTT to the real daemon, which runs as a [process of its
+//! own](daemon_process) on a [temporary folder](workplace). The verdicts are [read](predictions) from the daemon's
+//! prediction files, gathered on a [board], [shown](display) as they come, and [compared](findings) with the injected
+//! faults.
 
 pub mod board;
 pub mod daemon_process;
@@ -80,7 +80,7 @@ pub enum DemoError {
     DaemonEnded {
         /// With which status.
         how: String,
-        /// What it said last, a line each.
+        /// The daemon's last log lines.
         lines: String,
     },
     /// The daemon took no readings.
@@ -113,7 +113,7 @@ const REDRAW: Duration = Duration::from_millis(200);
 /// Runs the demo, and shows it on `out`, which is the standard output.
 ///
 /// # Errors
-/// When it does not come to its summary.
+/// When the demo cannot reach its summary.
 pub async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, DemoError> {
     let begin = Instant::now();
     let simulation = Simulation::new(args.seed);
@@ -122,7 +122,7 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, DemoError
     if keep == Keep::All {
         writeln!(out, "Everything is kept in {}.", shown(workplace.path()))?;
     }
-    // Before there is a daemon that could be left behind.
+    // Signals are caught before a daemon is started, so that none can be left behind.
     let mut interruption = Interruption::new().map_err(DemoError::System)?;
     let mut daemon = DaemonProcess::start(&workplace.config()).map_err(DemoError::System)?;
     let predictions = workplace.predictions();
@@ -140,7 +140,7 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, DemoError
     Ok(if summary.failures().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Has the plant publish, and shows what the daemon makes of it, until the last window is published.
+/// Lets the plant publish, and shows the daemon's results, until the last window is published.
 async fn watch(
     simulation: &Simulation,
     daemon: &mut DaemonProcess,
@@ -190,7 +190,7 @@ async fn watch(
     Ok((board, published))
 }
 
-/// The end of a daemon that nobody has stopped.
+/// The error for a daemon that ended by itself.
 async fn ended(daemon: &mut DaemonProcess) -> DemoError {
     let how = match daemon.exit(STOP_WITHIN).await {
         Ok(Some(status)) => format!("with {status}"),
@@ -211,7 +211,7 @@ async fn stop(daemon: &mut DaemonProcess) -> io::Result<DaemonEnd> {
             }
         }
     };
-    // When that takes too long, so does the exit.
+    // When the last words take too long, so does the exit; both are bounded.
     let _ = timeout(STOP_WITHIN, last_words).await;
     Ok(match (daemon.exit(EXIT_AFTER_LAST_WORDS).await?, counts) {
         (Some(status), Some((accepted, rejected))) if status.success() => DaemonEnd::Stopped { accepted, rejected },

@@ -13,7 +13,7 @@ macro_rules! model {
     }};
 }
 
-/// Every model: its file name, and what stands in the file.
+/// Every model: its file name, and the file's bytes.
 pub const MODELS: [(&str, &[u8]); SENSORS] = [
     model!("press-1", "temperature"),
     model!("press-1", "vibration"),

@@ -6,15 +6,15 @@ use super::simulation::Fault;
 use super::wording::{counted, grouped};
 use crate::time::Timestamp;
 
-/// Tells what is new since it was last asked.
+/// Tells the news since the last call.
 pub struct Narration {
     began: bool,
     told_hours: usize,
-    /// What the faults have still to come with, in the order of time.
+    /// The beginnings and ends of faults that are still to come, in the order of time.
     changes: Vec<Change>,
 }
 
-/// A fault that begins or ends: its place on the board.
+/// The beginning or end of a fault, by its index on the board.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Change {
     Begins(usize),
@@ -39,7 +39,7 @@ impl Narration {
         Self { began: false, told_hours: 0, changes }
     }
 
-    /// The lines that are new.
+    /// The lines for what is new.
     pub fn news(&mut self, board: &Board) -> Vec<String> {
         let mut lines = Vec::new();
         if !std::mem::replace(&mut self.began, true) {

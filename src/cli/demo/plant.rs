@@ -1,8 +1,8 @@
 //! Publishes the simulated plant: a real MQTT client for each device, all in step.
 //!
 //! **In step.** The daemon's clock is the latest reading of any device, and a reading may come five minutes behind it
-//! ([`LATENESS`]). So no device may run further ahead of what another has acknowledged: before each step of the plant,
-//! everyone waits until the slowest has few readings under way.
+//! ([`LATENESS`]). So no device may run further ahead than what the others have acknowledged: before each step of the
+//! plant, all devices wait until the slowest has few readings under way.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often the slowest device's acknowledgements are looked at.
 const POLL: Duration = Duration::from_millis(1);
 
-/// A device: what it publishes with, and how many of its readings may be under way.
+/// A device: its publisher, and how many of its readings may be under way.
 struct Device {
     name: String,
     publisher: Publisher,
@@ -69,10 +69,10 @@ impl Plant {
         Ok(Self { devices, now: Cell::new(start) })
     }
 
-    /// Publishes everything that the simulation measures, at [`SPEED`] at most.
+    /// Publishes all readings of the simulation, at [`SPEED`] at most.
     ///
     /// # Errors
-    /// When the daemon does not take it.
+    /// When the daemon does not accept them.
     pub async fn publish(&self, simulation: &Simulation) -> Result<(), PublishError> {
         let (start, _) = simulation.span();
         let begin = Instant::now();

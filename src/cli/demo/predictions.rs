@@ -1,4 +1,4 @@
-//! Reads the daemon's prediction files back: what it found is taken from where its users find it.
+//! Reads the daemon's prediction files, so that the demo sees what the daemon's users see.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::sensor::SensorName;
 use crate::sink::prediction::file_name;
 use crate::time::Timestamp;
 
-/// A prediction file that is not there or not as it should be.
+/// A prediction file that is missing or malformed.
 #[derive(Debug, thiserror::Error)]
 #[error("the prediction file {} cannot be read: {problem}", shown(path))]
 pub struct PredictionError {

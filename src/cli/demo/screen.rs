@@ -16,7 +16,7 @@ enum Style {
 }
 
 impl Style {
-    /// The terminal's code for it (ECMA-48, "select graphic rendition").
+    /// The terminal's code for the style (ECMA-48, "select graphic rendition").
     fn code(self) -> &'static str {
         match self {
             Self::Plain => "",
@@ -38,7 +38,7 @@ pub enum Colours {
     Off,
 }
 
-/// A line in pieces. Every character used is one column wide.
+/// A line in pieces, each with a style. Every character used is one column wide.
 #[derive(Default)]
 struct Line(Vec<(Style, String)>);
 
@@ -72,10 +72,10 @@ impl Line {
 const SENSOR_WIDTH: usize = 20;
 const CELL_WIDTH: usize = 6;
 
-/// Renders the board for a terminal of so many columns and rows, a string a line. Where there is little room, the legend
-/// and the empty lines are left out; `None` where not even every sensor's windows have room.
+/// Renders the board for a terminal of this size, a string a line. When there is little room, the legend and the empty
+/// lines are left out; `None` when there is no room for every sensor's windows.
 ///
-/// The last row stays empty: it is the cursor's.
+/// The last row stays empty for the cursor.
 pub fn render(board: &Board, (columns, rows): (usize, usize), colours: Colours) -> Option<Vec<String>> {
     let mut lines = header(board);
     lines.push(Line::default());

@@ -1,7 +1,7 @@
 //! A small plant, simulated: three devices with five sensors each, most of them healthy.
 //!
-//! Everything follows from a seed: two simulations of one seed give the same readings and the same faults. Nothing
-//! here knows MQTT, files or the wall clock.
+//! A seed decides everything: two simulations with one seed give the same readings and the same faults. Nothing here
+//! knows MQTT, files or the wall clock.
 //!
 //! # The healthy process
 //! A sensor reads every [`STEP`]
@@ -31,7 +31,7 @@ use crate::time::{Span, Timestamp};
 /// How often a sensor reads.
 pub const STEP: Span = Span::from_secs(10);
 
-/// How long the plant runs on in health after the last window, so that the readings' own clock passes it.
+/// How long the plant runs on without faults after the last window, so that the readings' clock passes its end.
 pub const AFTERMATH: Span = Span::from_secs(600);
 
 /// When every simulation begins: 2026-03-02T06:00:00Z, a Monday's early shift.
@@ -60,13 +60,13 @@ struct Profile {
     hourly: f64,
     wander: f64,
     noise: f64,
-    /// What the transducer can show. A broken one shows an end of it.
+    /// The range that the transducer can show. A broken transducer shows an end of it.
     range: (f64, f64),
-    /// The digits after the decimal point that it sends.
+    /// How many digits after the decimal point it sends.
     decimals: i32,
 }
 
-/// The plant. Devices in order, since all sensors of a device read at the same time.
+/// The plant, ordered by device, because all sensors of a device read at the same time.
 #[rustfmt::skip]
 const PLANT: [Profile; SENSORS] = [
     profile("press-1", "temperature", [ 62.0,  3.0,   0.30, 1.5,   0.40,  0.30 ], (-20.0, 150.0), 2), // °C, oil
@@ -110,17 +110,17 @@ impl Profile {
             + self.hourly * (TAU * seconds / HOUR_SECONDS).sin()
     }
 
-    /// What the device sends for a value.
+    /// The value as the device sends it.
     fn shown(&self, value: f64) -> f64 {
         let scale = 10_f64.powi(self.decimals);
         (value.clamp(self.range.0, self.range.1) * scale).round() / scale
     }
 }
 
-/// What is wrong with a sensor.
+/// A kind of fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultKind {
-    /// The value creeps away from the truth, until someone calibrates the sensor.
+    /// The value drifts away from the truth, until the sensor is calibrated.
     Drift,
     /// The value jumps for a minute or two.
     Spike,
@@ -161,28 +161,28 @@ impl fmt::Display for FaultKind {
 pub struct Fault {
     /// The faulty sensor.
     pub sensor: SensorName,
-    /// What is wrong with it.
+    /// The kind of the fault.
     pub kind: FaultKind,
     /// When it begins.
     pub from: Timestamp,
-    /// When it is over: the first moment of health.
+    /// When it is over: the first moment without it.
     pub until: Timestamp,
 }
 
 impl Fault {
-    /// Whether the sensor is faulty at this time.
+    /// Whether the sensor has the fault at this time.
     pub fn covers(&self, time: Timestamp) -> bool {
         self.from <= time && time < self.until
     }
 
-    /// Whether any of the time from `start` on, `length` long, is faulty: an interval that a fault touches is no false
-    /// alarm.
+    /// Whether the sensor has the fault at any time of the span from `start`, `length` long: a flagged interval in
+    /// which it has is no false alarm.
     pub fn touches(&self, start: Timestamp, length: Span) -> bool {
         start < self.until && self.from < start + length
     }
 }
 
-/// A fault as the process needs it.
+/// A fault in the form in which the process applies it.
 #[derive(Clone, Copy)]
 struct Disturbance {
     kind: FaultKind,
@@ -211,11 +211,11 @@ impl Disturbance {
 /// One simulated reading.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SimulatedReading {
-    /// Who measured.
+    /// The sensor that measured.
     pub sensor: SensorName,
     /// When.
     pub time: Timestamp,
-    /// What, rounded as the device rounds.
+    /// The value, rounded as the device rounds.
     pub value: f64,
 }
 
@@ -235,13 +235,13 @@ impl Simulation {
         Self { disturbances: plan_faults(seed), ..Self::healthy(seed) }
     }
 
-    /// The same plant without a fault. Its readings are those of [`Simulation::new`] wherever that is healthy.
+    /// The same plant without faults. Its readings equal those of [`Simulation::new`] wherever these have no fault.
     pub fn healthy(seed: u64) -> Self {
         Self::without_faults(seed, START, WATCHED)
     }
 
     fn without_faults(seed: u64, start: Timestamp, length: Span) -> Self {
-        // The names are constants that a test holds against the rules; a bad one would be left out, not panic.
+        // The names are constants, which a test checks; a bad name would be left out rather than panic.
         let sensors = PLANT.iter().filter_map(|profile| SensorName::new(profile.device, profile.sensor).ok()).collect();
         let end = start + length;
         Self { seed, sensors, disturbances: [None; SENSORS], start, end, last: end + AFTERMATH }
@@ -265,7 +265,7 @@ impl Simulation {
         faults
     }
 
-    /// The time that is watched: its start and its end, both on the hour. All faults lie within.
+    /// The span of time that is shown: its start and its end, both on the hour. All faults are within it.
     pub fn span(&self) -> (Timestamp, Timestamp) {
         (self.start, self.end)
     }
@@ -291,7 +291,7 @@ fn plan_faults(seed: u64) -> [Option<Disturbance>; SENSORS] {
     let mut plan = [None; SENSORS];
     for (kind, sensor) in FaultKind::ALL.into_iter().zip(order) {
         let duration = STEP.times(i64::from(rng.u32(kind.steps())));
-        // Some health before the first fault and after the last, for the eye that watches.
+        // The plant is healthy before the first fault and after the last, so that the user sees the difference.
         let (earliest, latest) = (Span::from_secs(1800), Span::from_secs(600));
         let (room, _) = (START + WATCHED - latest - duration).since(START + earliest).divide(STEP);
         let from = START + earliest + STEP.times(rng.i64(0..=room));
@@ -314,11 +314,11 @@ fn mix(seed: u64, stream: usize) -> u64 {
     seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(stream as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
-/// A sensor's process: what it carries from one step to the next.
+/// A sensor's process: the state that it carries from one step to the next.
 struct Process {
     profile: &'static Profile,
     health: Rng,
-    /// Apart from the healthy stream, so that a fault leaves no trace after its end.
+    /// A generator apart from that of the healthy value, so that a fault has no effect after its end.
     fault: Rng,
     wander: f64,
 }
@@ -387,7 +387,7 @@ impl Iterator for Readings<'_> {
 /// Writes a history of the healthy plant, the week before [`START`], for models to be trained on: CSV with the
 /// columns `TS,Device,Tag,Value`, a reading a line, in the order of time.
 ///
-/// # Errors
+/// When `out` cannot be written.
 /// When `out` does not take it.
 pub fn write_history(seed: u64, out: &mut impl Write) -> io::Result<()> {
     let week = Span::from_secs(7 * 86_400);

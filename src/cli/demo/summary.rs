@@ -1,4 +1,4 @@
-//! The end of a demo: what a stranger should know of the run, in numbers that come from it.
+//! The end of a demo: the numbers of the run, for a user who sees the daemon for the first time.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::cli::publish;
 use crate::printable::shown;
 use crate::time::Span;
 
-/// What the batch job takes for a sensor: it starts a Python process that reads a model and scores one window.
+/// The time that the batch job takes for a sensor: it starts a Python process that reads a model and scores one window.
 const BATCH_SECONDS: f64 = 1.0;
 
 /// How the daemon ended.
@@ -19,16 +19,16 @@ const BATCH_SECONDS: f64 = 1.0;
 pub enum DaemonEnd {
     /// In order, with its own counts.
     Stopped {
-        /// Readings that it has accepted.
+        /// How many readings it accepted.
         accepted: u64,
-        /// Inputs that it has refused.
+        /// How many inputs it refused.
         rejected: u64,
     },
     /// Otherwise; how.
     Badly(String),
 }
 
-/// All that came of a run.
+/// All results of a run.
 pub struct Summary {
     /// The verdicts.
     pub board: Board,
@@ -43,8 +43,8 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Why the demo has failed, a reason a line; empty when it did its job. Missed faults and false alarms are told and
-    /// do not count, unless nothing was found at all.
+    /// Why the demo has failed, a reason a line; empty when it has not. Missed faults and false alarms are reported but
+    /// do not count, unless no fault was found at all.
     pub fn failures(&self) -> Vec<String> {
         let mut failures = Vec::new();
         let sent = self.published.progress.sent;

@@ -10,7 +10,7 @@ use super::leftovers;
 use super::models::MODELS;
 use super::plant::{LATENESS, TOPIC};
 
-/// What is left of the folder at the end.
+/// How much of the folder stays at the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Keep {
     /// Everything, however the demo ends.
@@ -19,7 +19,7 @@ pub enum Keep {
     Predictions,
 }
 
-/// A temporary folder that holds all that a daemon needs.
+/// A temporary folder with everything that a daemon needs.
 #[derive(Debug)]
 pub struct Workplace {
     folder: TempDir,
@@ -30,7 +30,7 @@ pub struct Workplace {
 
 pub(super) const PREDICTIONS: &str = "predictions";
 
-/// What the names of folders begin with that the next demo removes, and of those that are kept.
+/// The beginning of the names of folders that the next demo removes; folders that are kept have another.
 pub(super) const PREFIX: &str = "anomalyd-demo-";
 const PREFIX_OF_KEPT: &str = "anomalyd-kept-demo-";
 
@@ -77,10 +77,11 @@ impl Workplace {
         self.path().join(PREDICTIONS)
     }
 
-    /// Removes what is not to be kept of a run that has prediction files to show, and what earlier ones left.
+    /// Removes everything but the files to keep of a run that has prediction files to show; removes the folders of
+    /// earlier demos.
     ///
     /// # Errors
-    /// When that fails.
+    /// When a file cannot be removed.
     pub fn finish(mut self) -> io::Result<()> {
         self.folder.disable_cleanup(true);
         leftovers::remove_beside(self.path());

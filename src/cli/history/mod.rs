@@ -1,4 +1,5 @@
-//! What the commands that read histories share: their options, the reading of several files, and the account of it.
+//! What the commands that read histories share: their options, the reading of several files, and the account of what
+//! was read.
 
 mod options;
 mod tally;
@@ -22,7 +23,7 @@ pub struct Histories {
     until: Option<Timestamp>,
     tally: Tally,
     bytes_total: u64,
-    /// Those of the files that were read to their end.
+    /// How many bytes the files had that were read to their end.
     bytes_behind: u64,
 }
 
@@ -32,22 +33,22 @@ pub enum HistoriesError {
     /// A file.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// The time from or until which it is read.
+    /// The time of --from or --until cannot be used.
     #[error("{option}: {problem}")]
     Bound {
         /// The option.
         option: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the time.
         problem: TimeError,
     },
 }
 
 impl Histories {
-    /// Opens the first file, and looks at the headers of the others: a mistake in the last shows before the first is
-    /// read.
+    /// Opens the first file, and reads the headers of the others, so that a mistake in the last shows before the first
+    /// is read.
     ///
     /// # Errors
-    /// When a file cannot be read, or its header does not say what is needed.
+    /// When a file cannot be read, or its header does not name the columns that are needed.
     pub fn open(files: &[PathBuf], options: &HistoryOptions) -> Result<Self, HistoriesError> {
         let settings = options.settings();
         let bound = |option, time: Option<AnyTime>| {
@@ -67,7 +68,7 @@ impl Histories {
     /// The next reading from --from on and before --until; `None` at the end.
     ///
     /// # Errors
-    /// When a file cannot be read on. Bad rows are counted instead.
+    /// When a file cannot be read on. Bad rows are counted and are no errors.
     pub fn read(&mut self) -> Result<Option<NamedReading>, HistoriesError> {
         while let Some(history) = &mut self.open {
             for reading in history.by_ref() {
@@ -89,7 +90,7 @@ impl Histories {
         Ok(None)
     }
 
-    /// What was read so far, and what came of it.
+    /// The account of what was read so far.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
@@ -104,13 +105,13 @@ impl Histories {
         self.bytes_behind + self.open.as_ref().map_or(0, History::bytes_read)
     }
 
-    /// How many bytes the files have, as far as that is known.
+    /// How many bytes the files have; the sizes that are not known count as zero.
     pub fn bytes_total(&self) -> u64 {
         self.bytes_total
     }
 }
 
-/// Whether a look at the header would take it away: of standard input, of a pipe.
+/// Whether the file can be read only once, as standard input and pipes: its header must not be read beforehand.
 fn can_be_read_once(file: &Path) -> bool {
     file == Path::new("-") || fs::metadata(file).is_ok_and(|metadata| !metadata.is_file())
 }

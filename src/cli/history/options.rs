@@ -58,7 +58,7 @@ pub struct HistoryOptions {
 }
 
 impl HistoryOptions {
-    /// What they say to the reader of histories.
+    /// The options as settings for the reader of histories.
     pub(super) fn settings(&self) -> HistorySettings {
         let written = match (&self.time_format, self.time_unit) {
             (Some(pattern), _) => Written::Pattern(pattern.clone()),
@@ -98,7 +98,7 @@ fn parse_unit(text: &str) -> Result<TimeUnit, UnitError> {
     }
 }
 
-/// Reads a time of one of the usual forms.
+/// Reads a time in one of the usual forms.
 pub(in crate::cli) fn parse_time(text: &str) -> Result<AnyTime, TimeError> {
     AnyTime::parse(text)
 }

@@ -2,20 +2,20 @@
 
 use crate::ingest::history::{History, HistoryError};
 
-/// What was read, and what came of it. Every row and every cell is in one of the counts.
+/// How much was read, and with what result. Every row and every cell is in one of the counts.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Tally {
     /// Readings from --from on and before --until.
     pub readings: u64,
-    /// Readings outside of these.
+    /// Readings outside of --from and --until.
     pub passed_over: u64,
-    /// Cells of wide tables that say that there is no value.
+    /// Cells of wide tables that hold no value.
     pub missing: u64,
-    /// Rows, and cells of wide tables, that are no readings.
+    /// Rows, and cells of wide tables, that could not be read.
     pub refused: u64,
-    /// The first few of those, with file, line and reason.
+    /// The first few of these, with file, line and reason.
     examples: Vec<String>,
-    /// What the first few files were taken for that are not plain.
+    /// The forms of the first few files that are not plain.
     forms: Vec<String>,
     more_forms: u64,
 }
@@ -24,7 +24,7 @@ impl Tally {
     /// How many refused rows, and how many files, are shown.
     const MAX_SHOWN: usize = 5;
 
-    /// Counts a row that is no reading.
+    /// Counts a row that could not be read.
     pub fn refuse(&mut self, error: &HistoryError) {
         self.refused += 1;
         if self.examples.len() < Self::MAX_SHOWN {
@@ -32,7 +32,7 @@ impl Tally {
         }
     }
 
-    /// Counts what a file that was read has counted itself.
+    /// Adds the counts of a file that was read to its end.
     pub(super) fn end_of_file(&mut self, history: &History) {
         self.missing += history.missing();
         let form = history.form();
@@ -46,7 +46,7 @@ impl Tally {
         }
     }
 
-    /// All that is worth a line of its own, beside the readings.
+    /// Everything beside the readings that deserves a line of its own.
     pub fn notes(&self) -> Vec<String> {
         let Self { passed_over, missing, refused, examples, forms, more_forms, .. } = self;
         let mut notes: Vec<String> = forms.iter().map(|form| format!("taken for: {form}")).collect();

@@ -1,4 +1,4 @@
-//! What stands before a model, in files of its own.
+//! Scalers and other transformers before a model, in files of their own.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ pub struct Before {
     pub before: Vec<PathBuf>,
 }
 
-/// Two scalers lie beside one model.
+/// Two scalers are beside one model.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{} and {} may both be the scaler before {}; remove one, or name the right one with --before",
@@ -33,7 +33,7 @@ pub struct TwoScalers {
 }
 
 impl Before {
-    /// The files before this model: those that are named, else the scaler beside it.
+    /// The files before this model: those that the options name, else the scaler beside it.
     pub(super) fn files(&self, model: &Path) -> Result<Vec<PathBuf>, TwoScalers> {
         match ScalerFile::beside(model).filter(|_| self.before.is_empty()) {
             None => Ok(self.before.clone()),

@@ -1,4 +1,4 @@
-//! `anomalyd model check`: a model's answers beside those that the library gave.
+//! `anomalyd model check`: compares a model's answers with those that the library gave.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ use crate::verdict::Label;
 pub struct Args {
     /// The model
     pub file: PathBuf,
-    /// What stands before it.
+    /// The files before the model.
     #[command(flatten)]
     pub before: Before,
     /// The rows: a table of text with a header; ',', ';', '|' or tabs between the fields, also packed by gzip; - is
@@ -79,7 +79,7 @@ pub enum CheckError {
     /// The model.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// It is not known what stands before the model.
+    /// Which file is before the model is not clear.
     #[error(transparent)]
     Before(#[from] TwoScalers),
     /// The file of rows.
@@ -101,16 +101,16 @@ pub enum CheckError {
     Output(#[from] io::Error),
 }
 
-/// Compares, and writes what came of it to `out`.
+/// Compares, and writes the result to `out`.
 ///
 /// # Errors
-/// When model or rows cannot be read, do not fit together, or something cannot be written.
+/// When model or rows cannot be read or do not fit together, or a file cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, CheckError> {
     let existing = Existing::from_flag(args.force);
     if let Some(path) = &args.write {
         check_free(path, existing)?;
     }
-    // The rows may be those that keep the model from work.
+    // The model is read without its proof, because these rows may be those that it fails.
     let before = args.before.files(&args.file)?;
     let model = Model::load_unproven(&before, &args.file, &args.limits.limits())?;
     let choose = |reader: &RowReader<RowsText>| match &args.features {
@@ -151,7 +151,7 @@ fn answers(features: &[String], rows: &AnsweredRows, found: &[Evaluation]) -> io
     csv.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
-/// As scikit-learn has it.
+/// The number that scikit-learn uses for the label.
 fn label_number(label: Label) -> i8 {
     match label {
         Label::Normal => 1,
@@ -159,7 +159,7 @@ fn label_number(label: Label) -> i8 {
     }
 }
 
-/// What came of it.
+/// The result of the comparison.
 struct Report<'a> {
     args: &'a Args,
     before: &'a [PathBuf],
@@ -174,20 +174,20 @@ impl Report<'_> {
         self.found.iter().filter(|evaluation| evaluation.label == Label::Anomaly).count()
     }
 
-    /// What is odd about the model, and about what it says of these rows.
+    /// What is odd about the model, and about its answers for these rows.
     fn warnings(&self, model: &Model) -> Vec<Warning> {
         let name = |feature: usize| self.features.get(feature).cloned().unwrap_or_default();
         let unscaled = model.unscaled(self.rows.values.view(), name).map(Warning::from);
         let mut warnings = model.warnings();
         if unscaled.is_some() {
-            // These rows show what the model alone makes likely.
+            // The rows prove what this warning only guesses from the model alone.
             warnings.retain(|warning| !matches!(warning, Warning::Standardised(_)));
         }
         let sample = Warning::of_sample(self.found.len(), self.anomalies());
         warnings.into_iter().chain(unscaled).chain(sample).collect()
     }
 
-    /// What was compared.
+    /// What was compared, in words.
     fn compared(&self) -> &'static str {
         match (&self.rows.decisions, &self.rows.labels) {
             (Some(_), Some(_)) => "decisions and labels",

@@ -26,7 +26,7 @@ pub struct Args {
     /// The file to write
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
-    /// What stands before it: part of the new file.
+    /// The files before the model, which become part of the new file.
     #[command(flatten)]
     pub before: Before,
     /// The detector's offset_, as scikit-learn has it: the lowest score that is normal, so minus the greatest error; of a
@@ -64,7 +64,7 @@ pub enum ConvertError {
     /// The model.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// It is not known what stands before the model.
+    /// Which file is before the model is not clear.
     #[error(transparent)]
     Before(#[from] TwoScalers),
     /// Not as many names as the model has features.
@@ -84,7 +84,7 @@ pub enum ConvertError {
     Output(#[from] io::Error),
 }
 
-/// Converts, and says on `out` what was written.
+/// Converts, and reports on `out` what was written.
 ///
 /// # Errors
 /// When the model cannot be read, calibrated, or written.
@@ -114,7 +114,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ConvertError> {
     }
     let written = new_file::write(&model, rows.as_ref().map(|rows| rows.view()), &args.output, existing, &limits)?;
     new_file::report(&args.output, &written, out)?;
-    // Our format has no room for a threshold that is not applied.
+    // Our format has no field for a threshold that is not applied.
     if let Some(threshold) = model.metadata().threshold.filter(|_| args.offset.is_none() && args.calibrate.is_none()) {
         writeln!(out, "warning: {}", Warning::Threshold { threshold })?;
     }

@@ -62,7 +62,7 @@ pub enum Kind {
     Robust,
 }
 
-/// What is usual of a column.
+/// How the usual values of a column are described.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
 pub enum Rule {
     /// Around the median, in median absolute deviations
@@ -84,7 +84,7 @@ pub enum FitError {
          --features"
     )]
     Readings(RowsFileError),
-    /// Nothing can be learnt from them.
+    /// No model can be trained on the rows.
     #[error(transparent)]
     Train(#[from] TrainError),
     /// The new file.
@@ -114,10 +114,10 @@ fn parse_components(text: &str) -> Result<Components, &'static str> {
         .ok_or("neither a number of components from 1 on, nor a share of the variance between 0 and 1")
 }
 
-/// Trains, and says on `out` what was written.
+/// Trains, and reports on `out` what was written.
 ///
 /// # Errors
-/// When the rows cannot be read, nothing can be learnt from them, or the file cannot be written.
+/// When the rows cannot be read, no model can be trained on them, or the file cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, FitError> {
     let existing = Existing::from_flag(args.force);
     check_free(&args.out, existing).map_err(NewFileError::from)?;

@@ -1,4 +1,4 @@
-//! `anomalyd model inspect`: what a model is.
+//! `anomalyd model inspect`: describes a model.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::printable::shown;
 pub struct Args {
     /// The model
     pub file: PathBuf,
-    /// What stands before it.
+    /// The files before the model.
     #[command(flatten)]
     pub before: Before,
     /// How the answer is written
@@ -36,7 +36,7 @@ pub enum InspectError {
     /// The file is not a model.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// It is not known what stands before the model.
+    /// Which file is before the model is not clear.
     #[error(transparent)]
     Before(#[from] TwoScalers),
     /// The output.
@@ -44,10 +44,10 @@ pub enum InspectError {
     Output(#[from] io::Error),
 }
 
-/// Reads the model, and writes what it is to `out`.
+/// Reads the model, and describes it on `out`.
 ///
 /// # Errors
-/// When the model cannot be read, or `out` not be written.
+/// When the model cannot be read, or `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, InspectError> {
     let limits = args.limits.limits();
     let before = args.before.files(&args.file)?;
@@ -56,7 +56,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, InspectError> {
             let proof = model.proof();
             (model, Ok(proof))
         }
-        // One that fails its proof is worth looking at all the more.
+        // A model that fails its proof is described too, because that is when a description is needed most.
         Err(error) => match *error.problem {
             ModelError::Proof(problem) => (Model::load_unproven(&before, &args.file, &limits)?, Err(problem)),
             _ => return Err(error.into()),
@@ -76,7 +76,7 @@ struct Files<'a> {
     before: &'a [PathBuf],
 }
 
-/// Whether the model gives the answers that are expected of it.
+/// Whether the model gives the expected answers.
 type Proven = Result<Proof, ProofError>;
 
 /// One line a fact, the facts in a column.

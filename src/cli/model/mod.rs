@@ -1,4 +1,4 @@
-//! `anomalyd model`: one model at a time. One file a command; the exit code 2 says that a command could not run.
+//! `anomalyd model`: commands on one model. One file a command; exit code 2 means that the command could not run.
 
 pub mod check;
 pub mod convert;
@@ -35,10 +35,10 @@ pub enum Output {
     Json,
 }
 
-/// Runs a command, and writes its answer to `out`.
+/// Runs a command, and writes its result to `out`.
 ///
 /// # Errors
-/// When it cannot run.
+/// When the command cannot run.
 pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match command {
         Command::Inspect(args) => Ok(inspect::run(args, out)?),

@@ -16,10 +16,10 @@ pub enum NewFileError {
     /// The model does not fit the format.
     #[error(transparent)]
     Format(#[from] own::WriteError),
-    /// What would be written cannot be read.
+    /// The bytes to write cannot be read back.
     #[error("what would be written cannot be read, so nothing was written: {0}")]
     Unreadable(#[from] ModelError),
-    /// What would be written is another model.
+    /// The bytes to write read back as another model.
     #[error("what would be written gives other answers than the model, so nothing was written")]
     Differs,
     /// The file.
@@ -27,8 +27,8 @@ pub enum NewFileError {
     Persist(#[from] PersistError),
 }
 
-/// Writes a model to a file, once its bytes are known to read back as the same model, with the same answers to the last
-/// bit on `rows` and on rows of our own. What was written, as it reads back.
+/// Writes a model to a file, after checking that the bytes read back as the same model, with the same answers to the
+/// last bit on `rows` and on test rows. Returns the model that was read back.
 pub(super) fn write(
     model: &Model,
     rows: Option<ArrayView2<'_, f64>>,
@@ -47,7 +47,7 @@ pub(super) fn write(
     Ok(read)
 }
 
-/// Says what was written, and what is odd about it.
+/// Reports what was written, and what is odd about it.
 pub(super) fn report(path: &Path, model: &Model, out: &mut dyn Write) -> io::Result<()> {
     let (path, features) = (shown(path), model.width());
     writeln!(out, "wrote {path}: {}, {features} features, hash {}", model.detector().name(), model.hash())?;
@@ -57,7 +57,7 @@ pub(super) fn report(path: &Path, model: &Model, out: &mut dyn Write) -> io::Res
     model.warnings().iter().try_for_each(|warning| writeln!(out, "warning: {warning}"))
 }
 
-/// Decision values to the bit, or why there are none, row by row.
+/// The decision values as bits, or the error, row by row.
 fn answers(model: &Model, rows: &ArrayView2<'_, f64>) -> Vec<Result<u64, String>> {
     let answer = |row| match model.evaluate(row) {
         Ok(evaluations) => Ok(evaluations.first().map_or(0, |evaluation| evaluation.decision.to_bits())),
@@ -66,7 +66,7 @@ fn answers(model: &Model, rows: &ArrayView2<'_, f64>) -> Vec<Result<u64, String>
     rows.axis_chunks_iter(ndarray::Axis(0), 1).map(answer).collect()
 }
 
-/// Rows of all sizes, the same ones every time.
+/// Test rows with values of all sizes; the same rows every time.
 fn probes(model: &Model) -> Array2<f64> {
     const SIZES: [f64; 6] = [0.0, 0.1, 1.0, 10.0, 1e3, 1e6];
     const EACH: usize = 8;

@@ -1,11 +1,11 @@
-//! Writing a file: all of it or none.
+//! Writes a file as a whole or not at all.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Whether a file that is there may be replaced.
+/// Whether an existing file may be replaced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Existing {
     Keep,
@@ -32,12 +32,12 @@ pub enum PersistError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         problem: io::Error,
     },
 }
 
-/// Complains of a file that is there before any work is done.
+/// Errors: when the file exists and must not be replaced. Called before any work is done.
 pub(super) fn check_free(path: &Path, existing: Existing) -> Result<(), PersistError> {
     match existing {
         Existing::Keep if path.exists() => Err(PersistError::Exists { path: path.to_owned() }),
@@ -45,11 +45,11 @@ pub(super) fn check_free(path: &Path, existing: Existing) -> Result<(), PersistE
     }
 }
 
-/// Writes beside, syncs, and renames: at no time is there half a file of that name.
+/// Writes a temporary file beside it, syncs that, and renames it, so that no half file ever has the name.
 pub(super) fn persist(bytes: &[u8], path: &Path, existing: Existing) -> Result<(), PersistError> {
     let write = || {
         let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        // The daemon may be another user: as readable as any file that one makes.
+        // The file gets the usual permissions, because the daemon may run as another user.
         let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;

@@ -1,4 +1,4 @@
-//! Rows from a file that a person names.
+//! Rows from a file that the user names.
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -13,15 +13,15 @@ use crate::printable::shown;
 pub struct RowsFileError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// What is wrong with the file.
     pub problem: RowsError,
 }
 
 /// The text of a file of rows.
 pub(super) type RowsText = Chain<Cursor<Vec<u8>>, BufReader<Source>>;
 
-/// Opens a file of rows, as histories are opened: packed by gzip or not, `-` being standard input. The header tells the
-/// separator.
+/// Opens a file of rows like a history: packed by gzip or not, `-` for standard input. The separator is recognised from
+/// the header.
 fn open(path: &Path) -> io::Result<(RowsText, Separator)> {
     /// How much is looked at for a header.
     const MOST: u64 = 1 << 20;
@@ -42,14 +42,14 @@ fn open(path: &Path) -> io::Result<(RowsText, Separator)> {
     Ok((Cursor::new(head).chain(source), separator))
 }
 
-/// Reads the features that `choose` chooses of a file's columns, with their names, and what is expected of the rows.
+/// Reads the columns of a file that `choose` returns as features, with their names, and the answers that are expected.
 pub(super) fn read(
     path: &Path,
     choose: impl FnOnce(&RowReader<RowsText>) -> Result<Vec<String>, RowsError>,
     decision: Option<&str>,
     label: Option<LabelColumn<'_>>,
 ) -> Result<(Vec<String>, AnsweredRows), RowsFileError> {
-    /// What a person names may be large: only what memory takes bounds it, 1 GiB of numbers.
+    /// A file that the user names may be large, so only memory is bounded: 1 GiB of numbers.
     const MOST_NUMBERS: usize = 1 << 27;
     let read = || {
         let limits =
@@ -63,7 +63,7 @@ pub(super) fn read(
     read().map_err(|problem| RowsFileError { path: path.to_owned(), problem })
 }
 
-/// The names as they are without the blanks around them.
+/// The names without blanks around them.
 pub(super) fn trimmed(names: &[String]) -> Vec<String> {
     names.iter().map(|name| name.trim().to_owned()).collect()
 }

@@ -1,4 +1,4 @@
-//! The task behind a publisher: it keeps a connection, sends, counts acknowledgements, and sends again.
+//! The task behind a publisher: it keeps a connection, sends messages, counts acknowledgements, and sends again.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use super::{Counters, MAX_PACKET_BYTES, Settings};
 /// How often the server is asked for a sign of life when nothing else moves.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// How long a write may take. A server that reads nothing for so long is as good as gone.
+/// How long a write may take. A server that reads nothing for so long counts as gone.
 const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// How many messages go out with one write, between two looks at what came in.
+/// The most messages that go out with one write, before incoming packets are read.
 const MAX_BATCH: usize = 256;
 
 const SHORTEST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
-/// The connection was not to be had for as long as the settings allow. Holds why.
+/// There was no connection for as long as the settings allow, for this reason.
 #[derive(Debug)]
 pub(super) struct GaveUp(pub(super) String);
 
@@ -35,7 +35,7 @@ pub(super) struct Driver {
     intake: Receiver<Publish>,
     unacknowledged: Unacknowledged,
     counters: Arc<Counters>,
-    /// Since when nothing gets through; `None` while it does.
+    /// The time since which no message gets through; `None` while messages do.
     stalled: Option<Instant>,
     attempts: u32,
 }
@@ -69,7 +69,7 @@ impl Driver {
                 Ok(mut connection) => match self.serve(&mut connection).await {
                     Ok(()) => return Ok(()),
                     Err(error) => {
-                        // Acknowledgements that came in together with the end still stand.
+                        // Acknowledgements that came in before the connection ended still count.
                         connection.state.events.drain(..).for_each(|event| self.note(&event));
                         error
                     }
@@ -91,13 +91,13 @@ impl Driver {
         }
     }
 
-    /// Uses one connection until it breaks, or there is nothing more to do.
+    /// Uses one connection until it breaks, or all work is done.
     async fn serve(&mut self, connection: &mut EventLoop) -> Result<(), ConnectionError> {
         if self.unacknowledged.is_empty() {
             self.note_progress();
         }
         // The server may have forgotten the session, and rumqttc would then forget the messages with it. This queue
-        // does not: whatever the server remembers, all that is unacknowledged goes out again, in its order.
+        // keeps them: whatever the server remembers, all unacknowledged messages go out again, in their order.
         let again: Vec<_> = self.unacknowledged.mark_for_resend().cloned().collect();
         self.counters.resent.fetch_add(again.len() as u64, Ordering::Relaxed);
         send(connection, again.iter()).await?;
@@ -105,8 +105,8 @@ impl Driver {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         while !self.is_done() {
             let room = self.unacknowledged.room().min(MAX_BATCH);
-            // Both branches may be dropped halfway: what the event loop has read stays in its state, and a message
-            // leaves the intake only with the branch that takes it.
+            // Either branch may be dropped before it ends: what the event loop has read stays in its state, and a
+            // message leaves the intake only in the branch that takes it.
             tokio::select! {
                 event = connection.poll() => self.note(&event?),
                 count = self.intake.recv_many(&mut batch, room), if room > 0 && !self.intake_ended() => {
@@ -115,7 +115,8 @@ impl Driver {
                 }
             }
         }
-        // Everything is acknowledged: a server that does not hear the goodbye only waits for the keep-alive.
+        // A failure is ignored: everything is acknowledged, and a server that misses the DISCONNECT only waits for the
+        // keep-alive.
         let _ = write(connection, Request::Disconnect(Disconnect)).await;
         let _ = flush(connection).await;
         Ok(())
@@ -147,12 +148,12 @@ impl Driver {
     async fn back_off(&mut self) {
         let longest = SHORTEST_BACKOFF.saturating_mul(1 << self.attempts.min(10)).min(LONGEST_BACKOFF);
         self.attempts = self.attempts.saturating_add(1);
-        // Half of it at random, so that many publishers do not return at the same moment.
+        // Half of the pause is random, so that many publishers do not return at the same moment.
         tokio::time::sleep(longest.mul_f64(0.5 + 0.5 * fastrand::f64())).await;
     }
 }
 
-/// Opens a connection. Each has an event loop of its own, so that nothing of an older one lives on in it.
+/// Opens a connection. Each connection has a new event loop, so that no state of an earlier one remains.
 async fn connect(settings: &Settings) -> Result<EventLoop, ConnectionError> {
     let mut options = MqttOptions::new(&settings.client_id, settings.server.host(), settings.server.port());
     options
@@ -162,7 +163,7 @@ async fn connect(settings: &Settings) -> Result<EventLoop, ConnectionError> {
         .set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
     let mut connection = EventLoop::new(options, 1);
     connection.network_options.set_tcp_nodelay(true);
-    // The first poll of an event loop connects, and ends with the server's consent.
+    // The first poll of an event loop connects, and ends when the server has accepted.
     connection.poll().await.map(|_| connection)
 }
 

@@ -8,7 +8,7 @@ use super::*;
 
 const MOSQUITTO: &str = "/usr/sbin/mosquitto";
 
-/// Mosquitto on a free port of this machine. Killed when dropped.
+/// A mosquitto on a free port of this machine. It is killed when this value is dropped.
 struct Mosquitto {
     folder: tempfile::TempDir,
     port: u16,
@@ -16,7 +16,7 @@ struct Mosquitto {
 }
 
 impl Mosquitto {
-    /// `None`, and a line that says so, where it is not installed.
+    /// `None`, with a printed line, when mosquitto is not installed.
     fn start() -> Option<Self> {
         if !Path::new(MOSQUITTO).exists() {
             println!("skipped: {MOSQUITTO} is not installed (apt-get install mosquitto)");
@@ -109,7 +109,7 @@ async fn a_port_without_a_server_is_an_error_that_names_it() {
     assert!(error.contains(&format!("mqtt://127.0.0.1:{port}")) && error.contains("refused"), "{error}");
 }
 
-/// A message as a server sees it.
+/// A message as a server received it.
 #[derive(Debug, PartialEq)]
 pub(in crate::cli) struct Seen {
     pub(in crate::cli) id: u16,
@@ -122,7 +122,7 @@ pub(in crate::cli) struct Seen {
 pub(in crate::cli) struct Connection(TcpStream);
 
 impl Connection {
-    /// Accepts a publisher, and says that its session is unknown.
+    /// Accepts a publisher, and answers that its session is not known.
     pub(in crate::cli) fn accept(listener: &TcpListener) -> Self {
         let mut connection = Self(listener.accept().unwrap().0);
         let (kind, _) = connection.packet();
@@ -176,7 +176,7 @@ async fn a_server_that_forgot_the_session_is_sent_all_that_it_did_not_acknowledg
         let first: Vec<_> = (0..4).map(|_| connection.message()).collect();
         connection.acknowledge(first[0].id);
         connection.acknowledge(first[2].id);
-        // Half a packet, and gone: nobody can know what of the last ones arrived.
+        // Half a packet, and then the end: it cannot be known which of the last messages arrived.
         connection.0.write_all(&[0x40]).unwrap();
         drop(connection);
         let mut connection = Connection::accept(&listener);
@@ -202,8 +202,8 @@ async fn a_server_that_forgot_the_session_is_sent_all_that_it_did_not_acknowledg
     assert_eq!(summary.progress, Progress { sent: 5, acknowledged: 5, resent: 2, reconnects: 1 });
 }
 
-/// Serves a publisher until it says goodbye, acknowledging as it likes and leaving when it likes. Returns the numbers
-/// that it acknowledged.
+/// Serves a publisher until it disconnects; acknowledges and closes connections at random. Returns the numbers that it
+/// acknowledged.
 fn unreliable_server(listener: &TcpListener, seed: u64) -> std::collections::BTreeSet<u32> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut acknowledged = std::collections::BTreeSet::new();
@@ -217,14 +217,15 @@ fn unreliable_server(listener: &TcpListener, seed: u64) -> std::collections::BTr
             assert!(latest.is_none_or(|latest| latest < number), "seed {seed}: {number} after {latest:?}");
             latest = Some(number);
             unacknowledged.push((message.id, number));
-            // Often enough that no window is ever left full: the publisher would rightly wait for ever.
+            // Often enough that the window is never left full, because the publisher would then wait for ever.
             if random.u8(0..4) == 0 || unacknowledged.len() == 16 {
                 for (id, number) in unacknowledged.drain(..) {
                     connection.acknowledge(id);
                     acknowledged.insert(number);
                 }
             }
-            // The end of the load is not followed by anything that would push the last acknowledgements out.
+            // After the end of the load, no further message comes that would cause the last acknowledgements to be
+            // sent.
             if number + 16 >= LOAD {
                 unacknowledged.drain(..).for_each(|(id, number)| {
                     connection.acknowledge(id);

@@ -1,4 +1,4 @@
-//! What was handed over for publishing and is not acknowledged yet.
+//! The messages that were handed over for publishing and are not acknowledged yet.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU16;
@@ -7,8 +7,8 @@ use rumqttc::Publish;
 
 /// Messages in the order in which they were handed over, each with its packet id.
 ///
-/// Ids go round from 1 to the size of the window. A message leaves from the front only, so an id is free again when
-/// its turn comes, even if the server acknowledges out of order.
+/// Ids go round from 1 to the size of the window. Messages leave from the front only, so an id is free again in its
+/// turn, even if the server acknowledges out of order.
 #[derive(Debug)]
 pub(super) struct Unacknowledged {
     entries: VecDeque<Entry>,
@@ -44,9 +44,9 @@ impl Unacknowledged {
         self.entries.push_back(Entry { publish, acknowledged: false });
     }
 
-    /// Notes an acknowledgement, and says whether it was the message's first.
+    /// Notes an acknowledgement. Returns whether it was the first for its message.
     pub(super) fn acknowledge(&mut self, id: u16) -> bool {
-        // Servers acknowledge in order: the first one looked at is nearly always the one.
+        // Servers acknowledge in order, so the search nearly always ends at the first entry.
         let entry = self.entries.iter_mut().find(|entry| entry.publish.pkid == id);
         let first = entry.is_some_and(|entry| !std::mem::replace(&mut entry.acknowledged, true));
         while self.entries.front().is_some_and(|entry| entry.acknowledged) {
@@ -60,7 +60,7 @@ impl Unacknowledged {
         self.entries.iter().skip(self.entries.len().saturating_sub(count)).map(|entry| &entry.publish)
     }
 
-    /// Marks all that is not acknowledged as sent before, and gives it in its order.
+    /// Marks all unacknowledged messages as sent before, and returns them in order.
     pub(super) fn mark_for_resend(&mut self) -> impl Iterator<Item = &Publish> {
         self.entries.iter_mut().filter(|entry| !entry.acknowledged).map(|entry| {
             entry.publish.dup = true;

@@ -26,12 +26,12 @@ pub enum ServerUrlError {
     /// No host.
     #[error("'{0}' names no host; write mqtt://host:port, such as mqtt://127.0.0.1:1883")]
     Host(String),
-    /// Something that is not a port.
+    /// The text after the host is not a port.
     #[error("'{port}' in '{url}' is not a port; a port is a number from 1 to 65535")]
     Port {
         /// The whole text.
         url: String,
-        /// What stands in the port's place.
+        /// That text.
         port: String,
     },
     /// Something after the port.

@@ -9,13 +9,13 @@ use crate::time::Timestamp;
 /// How fast a history is replayed.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Speed {
-    /// This many times as fast as it was; more than zero.
+    /// This many times as fast as the readings were measured; more than zero.
     Times(f64),
     /// As fast as the server acknowledges.
     Max,
 }
 
-/// A text that is no speed.
+/// A text that is not a speed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a speed; write a number above zero, such as 60 for an hour a minute, or max")]
 pub struct SpeedError(String);
@@ -43,9 +43,9 @@ impl fmt::Display for Speed {
 }
 
 impl Speed {
-    /// How long after the beginning of the replay a row of this time is due, the first row being due at once.
+    /// How long after the beginning of the replay a row of this time is due. The first row is due at once.
     ///
-    /// A row that is older than the first is due at once, too.
+    /// A row that is older than the first is also due at once.
     pub fn due(self, first: Timestamp, time: Timestamp) -> Duration {
         match self {
             Self::Max => Duration::ZERO,

@@ -1,4 +1,4 @@
-//! What a replay says at its end.
+//! The summary of a replay.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,25 +20,25 @@ pub enum Ending {
     Failed(String),
 }
 
-/// What came of a replay.
+/// The result of a replay.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Report {
-    /// Where it went.
+    /// The server that it went to.
     pub server: ServerUrl,
-    /// What was read.
+    /// The account of the files.
     pub history: Tally,
     /// Why no more was read.
     pub ending: Ending,
-    /// What was sent and acknowledged.
+    /// The counts of messages.
     pub published: Summary,
-    /// What a daemon by the system's clock will have rejected.
+    /// Readings that a daemon with the system's clock rejects for their times.
     pub times: StrangeTimes,
     /// How long it took, from the first reading to the last acknowledgement.
     pub took: Duration,
 }
 
 impl Report {
-    /// Whether all files were read, something in them was a reading, and all was acknowledged.
+    /// Whether all files were read, at least one reading was found, and all messages were acknowledged.
     pub fn is_complete(&self) -> bool {
         let sent_nothing_of_much = self.published.progress.sent == 0 && self.history.refused > 0;
         self.ending == Ending::EndOfFile && self.published.unacknowledged() == 0 && !sent_nothing_of_much

@@ -1,11 +1,11 @@
-//! Which of the readings a daemon would reject for their times, if it follows the system's clock.
+//! Which readings a daemon that follows the system's clock would reject for their times.
 
 use std::fmt;
 
 use crate::time::{Span, Timestamp};
 
-/// Counts readings that are too old or too far ahead when they are sent, for a daemon with `clock = "wall"` and no other
-/// settings than those that it comes with.
+/// Counts readings that are too old or too far ahead when they are sent, for a daemon with `clock = "wall"` and the
+/// default settings.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct StrangeTimes {
     late: u64,
@@ -14,13 +14,14 @@ pub struct StrangeTimes {
 }
 
 impl StrangeTimes {
-    /// How old a reading may be: its window is open for the default `window.length` at most, and the lateness is short.
+    /// How old a reading may be: the default `window.length`, for which a window is open at most; the lateness is
+    /// short.
     const OLDEST: Span = Span::from_secs(3600);
 
-    /// How far ahead it may be: the default `limits.max_ahead`.
+    /// How far ahead a reading may be: the default `limits.max_ahead`.
     const FURTHEST_AHEAD: Span = Span::from_secs(300);
 
-    /// Takes a reading into account that is sent now; says whether it is the first with a strange time.
+    /// Takes in a reading that is sent now. Returns whether it is the first with a strange time.
     pub fn note(&mut self, time: Timestamp, now: Timestamp) -> bool {
         let count = if time + Self::OLDEST < now {
             &mut self.late

@@ -1,9 +1,9 @@
-//! Closed windows, held until every sensor that a model reads has got there.
+//! Holds closed windows until every sensor that a model reads has closed the same window.
 //!
-//! The daemon closes a window for all sensors before it scores it. A history tells of a sensor's end of a window only by
-//! a later reading of that sensor, or by its own end; and it may have one file a sensor. So a model's window is scored
-//! when it is over for all sensors that the model reads, however far the others are by then: what is held until then,
-//! in the form in which it is stored, is bounded by the history alone.
+//! The daemon closes a window for all sensors before it scores it. In a history, a sensor's window is over when a later
+//! reading of that sensor comes, or when the history ends; and each sensor may have a file of its own. So a model's
+//! window is scored when it is over for all sensors that the model reads, however far the other sensors are by then.
+//! Windows are held in their stored form, and only the size of the history bounds how many.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::sensor::SensorId;
 use crate::time::Timestamp;
 use crate::window::{ClosedWindow, WindowBlock};
 
-/// Closed windows of all sensors, and what waits for them.
+/// The closed windows of all sensors, and the models that wait for them.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     sensors: Vec<Sensor>,
@@ -20,13 +20,13 @@ pub(super) struct Held {
 
 #[derive(Debug, Default)]
 struct Sensor {
-    /// The time before which its windows are over. The beginning of time before the first of them.
+    /// The time before which the sensor's windows are over; `None` before the first of them.
     closed: Option<Timestamp>,
-    /// Its windows that some model may still read.
+    /// The sensor's windows that some model may still read.
     blocks: BTreeMap<Window, WindowBlock>,
-    /// The sensors whose models read it.
+    /// The sensors whose models read this sensor.
     readers: Vec<SensorId>,
-    /// What its own model waits for.
+    /// What the sensor's own model waits for.
     model: Option<Waiting>,
 }
 
@@ -34,23 +34,23 @@ struct Sensor {
 #[derive(Clone, Debug)]
 struct Waiting {
     reads: Reads,
-    /// Windows that rows can be made for and that are not scored yet.
+    /// Windows for which rows can be made and that are not scored yet.
     windows: BTreeSet<Window>,
 }
 
-/// What a sensor's model reads.
+/// The sensors and windows that a sensor's model reads.
 #[derive(Clone, Debug)]
 pub(super) struct Reads {
-    /// All sensors whose windows must be over, the model's own among them.
+    /// All sensors whose windows must be over, including the model's own.
     pub(super) sensors: Vec<SensorId>,
-    /// Those for whose intervals rows are made.
+    /// The sensors for whose intervals rows are made.
     pub(super) base: Vec<SensorId>,
     /// How many windows before the scored one are read.
     pub(super) windows_back: u32,
 }
 
 impl Held {
-    /// Has the windows that a sensor's model reads be held for it.
+    /// Holds the windows that a sensor's model reads from here on.
     pub(super) fn wait(&mut self, model: SensorId, reads: Reads) {
         for sensor in &reads.sensors {
             self.sensor(*sensor).readers.push(model);
@@ -80,14 +80,15 @@ impl Held {
         readers
     }
 
-    /// Nothing more will come: all windows are over. Returns the sensors with models.
+    /// The history has ended, so all windows are over. Returns the sensors with models.
     pub(super) fn end(&mut self) -> Vec<SensorId> {
         self.sensors.iter_mut().for_each(|sensor| sensor.closed = Some(Timestamp::MAX));
         let sensors = (0..).map(SensorId).zip(&self.sensors);
         sensors.filter(|(_, sensor)| sensor.model.is_some()).map(|(id, _)| id).collect()
     }
 
-    /// Takes the earliest window that a sensor's model waits for, if it is over for all that the model reads.
+    /// Takes out the earliest window that a sensor's model waits for, if it is over for all sensors that the model
+    /// reads.
     pub(super) fn next(&mut self, model: SensorId) -> Option<Window> {
         let waiting = self.sensors.get(model.index())?.model.as_ref()?;
         let window = *waiting.windows.first()?;
@@ -98,12 +99,12 @@ impl Held {
         self.sensors.get_mut(model.index())?.model.as_mut()?.windows.pop_first()
     }
 
-    /// A sensor's window, if it held readings.
+    /// A sensor's window; `None` when it held no readings.
     pub(super) fn block(&self, sensor: SensorId, window: Window) -> Option<&WindowBlock> {
         self.sensors.get(sensor.index())?.blocks.get(&window)
     }
 
-    /// Lets go of what no model will read, of those that a sensor's model reads.
+    /// Drops the windows of sensors that a model reads and that no model will read any more.
     pub(super) fn forget(&mut self, model: SensorId) {
         let Some(waiting) = self.sensors.get(model.index()).and_then(|sensor| sensor.model.as_ref()) else { return };
         let sensors = waiting.reads.sensors.clone();
@@ -116,12 +117,12 @@ impl Held {
         }
         for id in sensors {
             let readers = self.sensors[id.index()].readers.iter();
-            // A model of which nothing is over yet may read all that is held.
+            // A model of which no window is over yet may read everything that is held.
             let needed = readers.map(|reader| needs.get(reader).copied().flatten()).collect::<Option<Vec<_>>>();
             let Some(needed) = needed else { continue };
             let is_needed = |window: Window| {
                 needed.iter().any(|(scored_until, back)| {
-                    // The last window that reads it.
+                    // The last window whose rows read this one.
                     let last = (0..*back).fold(window, |window, _| window.next());
                     last.end() > *scored_until
                 })
@@ -137,14 +138,15 @@ impl Held {
 
     /// The time before which no window of a model will be scored any more; `None` when none of its windows is over yet.
     ///
-    /// A window may be over for all that the model reads and still wait for its turn: the models that read the same
-    /// sensor are scored one after the other.
+    /// A window that is over for all sensors may still wait for its turn, because models that read the same sensors are
+    /// scored one after the other.
     fn scored_until(&self, waiting: &Waiting) -> Option<Timestamp> {
         let over = self.over(&waiting.reads)?;
         Some(waiting.windows.first().map_or(over, |first| over.min(first.start())))
     }
 
-    /// The time before which windows are over for all that a model reads; `None` when one of them had none yet.
+    /// The time before which windows are over for all sensors that a model reads; `None` when one of them has no closed
+    /// window.
     fn over(&self, reads: &Reads) -> Option<Timestamp> {
         let closed = reads.sensors.iter().map(|sensor| self.sensors.get(sensor.index())?.closed);
         closed.collect::<Option<Vec<_>>>()?.into_iter().min()
@@ -195,7 +197,7 @@ mod tests {
             assert_eq!(held.close(closed(OWN, index)), [OWN]);
             assert_eq!(held.next(OWN), None);
         }
-        // The other sensor had nothing in windows 1 and 2, and says so by its third.
+        // The other sensor had no readings in windows 1 and 2: its third window shows that.
         held.close(closed(OTHER, 2));
         assert_eq!([held.next(OWN), held.next(OWN), held.next(OWN)], [Some(window(1)), Some(window(2)), None]);
         assert_eq!(held.end(), [OWN]);

@@ -1,4 +1,4 @@
-//! What `score` says at its end.
+//! The report of `score`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::cli::history::Tally;
 use crate::model::Drift;
 use crate::sensor::SensorName;
 
-/// What came of scoring a history.
+/// The result of scoring a history.
 #[derive(Debug, Default)]
 pub struct Report {
     pub(super) out: PathBuf,
@@ -22,7 +22,7 @@ pub struct Report {
     /// Scalers before no model, in words.
     pub(super) passed_over: Vec<String>,
     pub(super) without_model: Vec<SensorName>,
-    /// Sensors that models read, and the history does not have.
+    /// Sensors that models read and the history does not have.
     pub(super) not_seen: Vec<SensorName>,
     pub(super) models_without_readings: usize,
     pub(super) windows: u64,
@@ -31,7 +31,7 @@ pub struct Report {
     pub(super) first_failed: Option<String>,
     /// The sensors with scored windows, the worst first once they are [sorted](Self::sort).
     pub(super) scored: Vec<(SensorName, SensorScore)>,
-    /// How many of them the table shows.
+    /// How many of these the table shows.
     table: usize,
     pub(super) scoring: Duration,
     pub(super) took: Duration,
@@ -42,7 +42,7 @@ impl Report {
         Self { out: out.to_owned(), table, ..Self::default() }
     }
 
-    /// Whether every model could be read, every window scored, and there was one at all.
+    /// Whether every model could be read, every window was scored, and there was at least one window.
     pub fn is_complete(&self) -> bool {
         self.broken.is_empty() && self.failed == 0 && self.windows > 0
     }
@@ -58,7 +58,7 @@ impl Report {
     }
 }
 
-/// How many lines of a kind are written, of those that may be as many as there are sensors.
+/// The most lines of a kind of which there may be as many as sensors.
 const MAX_LINES: usize = 20;
 
 /// Writes the first of many lines, and how many more there are.
@@ -75,7 +75,7 @@ fn write_some(
     }
 }
 
-/// A list of names, cut if it is long.
+/// A list of names; a long one is cut.
 struct Names<'a>(&'a [SensorName]);
 
 impl fmt::Display for Names<'_> {

@@ -8,13 +8,13 @@ use crate::sensor::SensorName;
 use crate::time::{Span, Timestamp};
 use crate::verdict::{Scored, significant};
 
-/// What came of scoring a sensor's windows.
+/// The results of a sensor's windows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SensorScore {
     pub(super) rows: usize,
     pub(super) anomalies: usize,
     worst: Option<Worst>,
-    /// How many windows were unlike the training, and in which words the first of them was.
+    /// How many windows were unlike the training data, and how the first of them was.
     drift: Option<(u64, Drift)>,
 }
 
@@ -22,13 +22,13 @@ pub(super) struct SensorScore {
 #[derive(Clone, Copy, Debug)]
 struct Worst {
     decision: f64,
-    /// How far it lies from the boundary, in the natural size of the model's decisions: below 0 is anomalous.
+    /// The worst decision in units of the model's natural size; below 0 is anomalous.
     distance: f64,
     at: Timestamp,
 }
 
 impl SensorScore {
-    /// How many rows it takes for a model that calls all of them an anomaly to be suspicious.
+    /// How many rows a sensor must have to be suspicious because its model calls all of them anomalies.
     const MIN_SUSPICIOUS: usize = 10;
 
     /// Takes in one more window.
@@ -52,27 +52,27 @@ impl SensorScore {
         self.anomalies == self.rows && self.rows >= Self::MIN_SUSPICIOUS
     }
 
-    /// In how many windows it was unlike the training, and what the first of them was.
+    /// How many windows were unlike the training data, and how the first of them was.
     pub(super) fn drift(&self) -> Option<&(u64, Drift)> {
         self.drift.as_ref()
     }
 
-    /// By what sensors are put in order: the lowest is the worst.
+    /// The number by which sensors are ordered: the lowest is the worst.
     pub(super) fn distance(&self) -> f64 {
         self.worst.map_or(f64::INFINITY, |worst| worst.distance)
     }
 }
 
-/// The first of the sensors, which are in order, and the count of the rest.
+/// The first of the ordered sensors, and the count of the rest.
 pub(super) struct Table<'a> {
     pub(super) sensors: &'a [(SensorName, SensorScore)],
-    /// How many lines it has at most.
+    /// The most lines.
     pub(super) max: usize,
 }
 
 /// How wide a line may be.
 const WIDTH: usize = 80;
-/// What all columns but the first and that of the time take, with the blanks between them.
+/// The width of all columns but the name and the time, with the blanks between them.
 const NUMBERS_WIDTH: usize = " 1234567 anomalies -0.000123  drift suspect".len() + " ".len();
 
 impl fmt::Display for Table<'_> {
@@ -114,7 +114,7 @@ impl fmt::Display for Table<'_> {
     }
 }
 
-/// A name without its middle, where it is too long: what tells names apart stands at their ends.
+/// A long name without its middle, because names mostly differ at their ends.
 fn shortened(name: &str, most: usize) -> String {
     let length = name.chars().count();
     if length <= most {

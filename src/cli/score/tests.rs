@@ -27,17 +27,17 @@ const INTERVAL: Span = Span::from_secs(10);
 const WINDOW: Span = Span::from_secs(60);
 const LATENESS: Span = Span::from_secs(5);
 
-/// The sensors of the history. Models may read one more, `c`, which is never heard of.
+/// The sensors of the history. Models may also read a sensor `c`, of which no reading comes.
 const SENSORS: [(&str, &str); 4] = [("p", "a"), ("p", "b"), ("q", "a"), ("q", "b")];
 
-/// Models, readings, and how both commands are asked to go about them.
+/// Models, readings, and the options for both commands.
 #[derive(Clone, Debug)]
 struct Case {
     /// The columns that each sensor's model names, if the sensor has a model.
     models: Vec<Option<Vec<String>>>,
-    /// What becomes of missing values, if the columns of the first model are given to all models.
+    /// The policy for missing values, when all models get the columns of the first.
     for_all: Option<&'static str>,
-    /// A sensor's place, a second and a value, in the order in which they arrive.
+    /// A sensor's index, a second and a value, in the order in which they arrive.
     readings: Vec<(usize, u32, f64)>,
     files: Files,
     min_intervals: u32,
@@ -59,7 +59,7 @@ fn column() -> impl Strategy<Value = String> {
     prop_oneof![12 => value, 1 => Just("hour sin".to_owned())]
 }
 
-/// What a sensor's readings are: a second, a value, and how much later than that it arrives, within the lateness.
+/// A sensor's readings: a second, a value, and by how much later it arrives, within the lateness.
 fn readings_of(sensor: usize) -> impl Strategy<Value = Vec<(u32, (usize, u32, f64))>> {
     let reading = (0..360_u32, 0..80_u8, 0..5_u32);
     let gap = (0..360_u32, 0..200_u32);
@@ -89,12 +89,12 @@ fn at(second: u32) -> Timestamp {
 }
 
 impl Case {
-    /// The columns that all models get, whatever their files say.
+    /// The columns that all models get in the place of their own; `None` when each has its own.
     fn columns_for_all(&self) -> Option<&[String]> {
         self.for_all.and(self.models.iter().flatten().next()).map(Vec::as_slice)
     }
 
-    /// Writes the models: each is trained on rows that have no more to do with the history than the size of its values.
+    /// Writes the models. Each is trained on random rows whose values have the size of the history's.
     fn write_models(&self, directory: &Path) {
         fs::create_dir(directory).unwrap();
         let mut random = fastrand::Rng::with_seed(7);
@@ -149,8 +149,8 @@ impl Case {
         joined(&[out])
     }
 
-    /// The prediction files of the daemon's own parts, by sensor: pipeline, store, plans, run, and file sink, driven as
-    /// its actors drive them.
+    /// The prediction files that the daemon's own parts make, by sensor: pipeline, store, plans, run, and file sink,
+    /// driven as the actors drive them.
     fn of_daemon(&self, directory: &Path, models: &Path) -> BTreeMap<String, String> {
         let cut = Cut::new(INTERVAL, WINDOW).unwrap();
         let store = Store::open(StoreSettings {
@@ -216,7 +216,7 @@ impl Case {
     }
 }
 
-/// The parts of a daemon that decide on its answers.
+/// The parts of a daemon that decide its verdicts.
 struct InProcess {
     pipeline: Pipeline,
     schedule: Schedule,
@@ -228,7 +228,7 @@ struct InProcess {
 }
 
 impl InProcess {
-    /// Takes in a history, and scores each window as it becomes due.
+    /// Takes in a history, and scores each window when it becomes due.
     fn take_in(&mut self, mut history: Batch) {
         let mut from = 0;
         while let BatchProgress::UpTo(place) = self.pipeline.take(&mut history, from).unwrap() {
@@ -277,7 +277,7 @@ impl InProcess {
     }
 }
 
-/// The prediction files of these directories, those of a sensor one after the other, as one file.
+/// The prediction files of these directories: the files of a sensor are joined to one.
 fn joined(directories: &[PathBuf]) -> BTreeMap<String, String> {
     let files = directories.iter().flat_map(|directory| fs::read_dir(directory).unwrap());
     let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
@@ -298,10 +298,10 @@ fn joined(directories: &[PathBuf]) -> BTreeMap<String, String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// Random: which of four sensors of two devices have a model; of which one to three columns each (own or of other
-    /// sensors, also of one that is never heard of, now or earlier); whether all models get the columns of the first, and
-    /// what becomes of missing values then; how few intervals do for a window; the readings of six windows, with a gap a
-    /// sensor, repeated and contradictory ones, out of order within the lateness; and whether the history is one file or
+    /// The case is random: which of four sensors of two devices have a model; its one to three columns (of its own or
+    /// other sensors, also of one without readings, now or earlier); whether all models get the columns of the first,
+    /// and the policy for missing values then; how many intervals a window needs; the readings of six windows, with
+    /// gaps, repetitions, contradictions, and out of order within the lateness; and whether the history is one file or
     /// one a sensor.
     #[test]
     fn score_and_the_daemon_give_the_same_files(case in case()) {

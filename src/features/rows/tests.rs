@@ -14,7 +14,7 @@ fn cut() -> Cut {
     Cut::new(Span::from_secs(60), Span::from_secs(60 * INTERVALS)).unwrap()
 }
 
-/// The window that is scored; those before it are 6 minutes long as well.
+/// The window that is scored. Earlier windows are 6 minutes long as well.
 fn window() -> Window {
     cut().window_of(Timestamp::parse("2018-08-28T06:00:00Z").unwrap())
 }
@@ -31,7 +31,7 @@ fn interval(place: i64, values: &[f64]) -> Interval {
     Interval::aggregate(minute(place), values.iter().copied()).unwrap()
 }
 
-/// Stores the readings, and reads back what the plan asks for. The own sensor is called `own`.
+/// Stores the readings, and reads the windows that the plan needs. The own sensor is called `own`.
 fn blocks(plan: &Plan, readings: &Readings<'_>) -> Blocks {
     let read = |sensor: Option<&str>, window: Window| {
         let Some(minutes) = readings.get(sensor.unwrap_or("own")) else { return Ok::<_, Infallible>(None) };
@@ -141,7 +141,7 @@ fn a_damaged_block_is_an_error() {
     assert_eq!(plan.rows(window(), &blocks, cut()), Err(Corrupt));
 }
 
-/// The value of a column, as its definition says it, without a plan.
+/// The value of a column, computed from its definition without a plan.
 fn by_definition(feature: &Feature, missing: MissingPolicy, place: i64, readings: &Readings<'_>) -> Option<f64> {
     let Feature::Sensor { sensor, aggregate, when } = feature else { panic!("not a sensor's") };
     let at = |place: i64| {

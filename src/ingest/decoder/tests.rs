@@ -171,7 +171,7 @@ fn a_time_without_a_zone_that_is_not_believed_is_told_with_the_zone_that_would_f
         panic!("{:?}", bench.batch.ahead)
     };
     assert!(!reason.to_string().contains("zone"), "{reason}");
-    // What is believed is told of later, when it turns out to be late.
+    // The assumed zone is kept with the reading: the pipeline names it if the reading turns out to be late.
     bench.send("object/p/x", r#"{"v":1,"t":"2018-08-28T22:00:03Z"}"#);
     bench.send("object/p/x", r#"{"v":1,"t":"2018-08-28T18:00:03"}"#);
     let zones: Vec<_> = (0..3).map(|place| bench.batch.zones.of(place).map(|zone| zone.to_string())).collect();

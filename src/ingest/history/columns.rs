@@ -1,4 +1,4 @@
-//! Which columns of a history hold what.
+//! Which columns of a history hold time, device, sensor and value.
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,7 +32,7 @@ impl Role {
         }
     }
 
-    /// The names by which a column is known that nobody named, the best first. Upper and lower case are one.
+    /// The names by which a column is recognised without an option, the best first. Case does not matter.
     pub(super) fn usual_names(self) -> &'static [&'static str] {
         match self {
             Self::Time => &["TS", "timestamp", "datetime", "time"],
@@ -43,13 +43,13 @@ impl Role {
         }
     }
 
-    /// Whether a column of this name is known without being named.
+    /// Whether a column of this name is recognised without an option.
     pub(super) fn is_usual(self, name: &str) -> bool {
         self.usual_names().iter().any(|usual| usual.eq_ignore_ascii_case(name))
     }
 }
 
-/// The names of a history's columns, where they are not the usual ones.
+/// The names of a history's columns, where these are not the usual names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
     /// The time.
@@ -113,21 +113,21 @@ pub(super) struct SensorColumn {
 }
 
 impl SensorColumn {
-    /// The column's name as the header has it, and the sensor's; `None` when the header has no such column.
+    /// The column's name as the header has it, and the sensor's name; `None` when the header has no such column.
     ///
-    /// `COLUMN` is both; `SENSOR=COLUMN` gives the sensor a name of its own.
+    /// `COLUMN` is both names; `SENSOR=COLUMN` gives the sensor a name of its own.
     pub(super) fn find(&self, has: impl Fn(&str) -> bool) -> Option<(&str, &str)> {
         let renamed = || self.text.split_once('=').map(|(sensor, column)| (column.trim(), sensor.trim()));
         if has(&self.text) { Some((&self.text, &self.text)) } else { renamed().filter(|(column, _)| has(column)) }
     }
 
-    /// As it was written.
+    /// The text as it was written.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 }
 
-/// The columns of a wide table that are sensors; the others are left out.
+/// The columns of a wide table that are sensors; other columns are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SensorColumns(pub(super) Vec<SensorColumn>);
 

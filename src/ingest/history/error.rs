@@ -1,5 +1,5 @@
-//! Why a history, or a part of it, could not be read. The words name the options of the commands that read histories:
-//! these are the same for all of them.
+//! Why a history, or a part of it, could not be read. The messages name options: these are the same for all commands
+//! that read histories.
 
 use std::io;
 use std::sync::Arc;
@@ -18,25 +18,25 @@ pub enum HistoryError {
     Read {
         /// The file.
         file: Arc<str>,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The header does not say what is needed.
+    /// The header does not name the columns that are needed.
     #[error("{file} {problem}")]
     Header {
         /// The file.
         file: Arc<str>,
-        /// What is wrong with it.
+        /// What is wrong with the header.
         problem: HeaderError,
     },
-    /// One row, or one cell of it, is bad. The next can be read.
+    /// One row, or one cell of it, is bad. The next row can be read.
     #[error("{file}:{line}: {reason}")]
     Row {
         /// The file.
         file: Arc<str>,
         /// The line on which the row begins.
         line: u64,
-        /// What is wrong with it.
+        /// What is wrong with the row.
         reason: RowError,
     },
 }
@@ -57,12 +57,12 @@ pub enum HeaderError {
     /// It is in another encoding.
     #[error("has a header that is not UTF-8 text; convert it, with: iconv -f WINDOWS-1252 -t UTF-8 FILE")]
     NotText,
-    /// A column that was named is not there.
+    /// The header has no column of a name that was given.
     #[error("has no column {column:?}; its header names {found}")]
     NoColumn {
-        /// The missing one.
+        /// The missing name.
         column: String,
-        /// Those that it has.
+        /// The columns that the header has.
         found: FoundColumns,
     },
     /// No column has a usual name.
@@ -71,16 +71,16 @@ pub enum HeaderError {
          {word}=NAME{or}"
     )]
     NoRole {
-        /// What is missing.
+        /// The missing role.
         word: &'static str,
-        /// How it is usually named.
+        /// The usual names of its column.
         usual: &'static str,
-        /// Those that it has.
+        /// The columns that the header has.
         found: FoundColumns,
         /// What else may be done.
         or: &'static str,
     },
-    /// Two columns have one name.
+    /// Two columns have the same name.
     #[error("has two columns {0:?}; give them names of their own")]
     Twice(String),
     /// A wide table without sensors.
@@ -95,12 +95,12 @@ pub enum HeaderError {
     /// Two columns are the same sensor.
     #[error("has two columns of the sensor {0}")]
     SameSensor(String),
-    /// A column that cannot be a sensor.
+    /// A column's name cannot be a sensor's name.
     #[error("has a column {column:?} that cannot be a sensor: {problem}; rename it with --sensors NAME=COLUMN")]
     Name {
         /// The column.
         column: String,
-        /// What is wrong with it.
+        /// What is wrong with the name.
         problem: SensorNameError,
     },
 }
@@ -113,7 +113,7 @@ impl HeaderError {
     }
 }
 
-/// The columns that a header has, fit for a terminal.
+/// The columns that a header has, made safe for a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundColumns(Vec<String>);
 
@@ -139,29 +139,29 @@ pub enum RowError {
     /// It is too short.
     #[error("the row ends before the column {0:?}")]
     Short(String),
-    /// It is too long: whatever stands in it is not where the header says.
+    /// The row has too many fields, so its fields may not belong to the header's columns.
     #[error("the row has {fields} fields, and the header {columns}; is there a separator within a value?")]
     Long {
-        /// How many it has.
+        /// How many fields it has.
         fields: usize,
         /// How many the header has.
         columns: usize,
     },
-    /// The time is none.
+    /// The time cannot be read.
     #[error(transparent)]
     Time(#[from] TimeError),
-    /// The value is none.
+    /// The value cannot be read.
     #[error(transparent)]
     Value(#[from] ValueError),
-    /// The value in a column of a wide table is none.
+    /// The value in a column of a wide table cannot be read.
     #[error("column {column:?}: {reason}")]
     Cell {
         /// The column.
         column: Arc<str>,
-        /// What is wrong with it.
+        /// What is wrong with the value.
         reason: ValueError,
     },
-    /// The name cannot be one.
+    /// The name cannot be a sensor's name.
     #[error(transparent)]
     Name(#[from] SensorNameError),
     /// Nothing names the device.

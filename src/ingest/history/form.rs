@@ -1,4 +1,4 @@
-//! What a history was taken for, in words: whatever was found rather than told can be found wrongly.
+//! The form of a history as it was recognised, in words, so that the user can see when it was recognised wrongly.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::preamble::Preamble;
 use super::separator::Separator;
 use crate::printable::Printable;
 
-/// What a history was taken for.
+/// The form that a history was recognised to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Form {
     /// The sensors of a wide table.
@@ -34,7 +34,7 @@ impl Form {
         Self { wide, separator: preamble.separator, decimal: decimal.cloned(), comments: preamble.comments, twofold }
     }
 
-    /// Whether it is a reading a row, with commas between the fields, and nothing was assumed.
+    /// Whether the history is a long table with commas between its fields, and nothing was assumed.
     pub fn is_plain(&self) -> bool {
         let Self { wide, separator, decimal, comments, twofold } = self;
         wide.is_none() && *separator == Separator::Comma && decimal.is_none() && *comments == 0 && *twofold == 0

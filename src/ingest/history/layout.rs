@@ -1,4 +1,4 @@
-//! Where a header says that times, names and values are: a long table, a reading a row; or a wide one, a column a sensor.
+//! Where times, names and values are, by the header: a long table has a reading a row, a wide table a column a sensor.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::sensor::SensorName;
 /// Where everything is.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// How many columns the header names, those at its end without a name left out.
+    /// How many columns the header names; columns without a name at its end do not count.
     pub(super) width: usize,
     pub(super) time: TimePlace,
     pub(super) device: Device,
@@ -25,9 +25,9 @@ pub(super) struct Layout {
 /// Where the time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TimePlace {
-    /// In one column.
+    /// The time is in one column.
     One(usize),
-    /// The day in one, the time of the day in another.
+    /// The day is in one column, the time of day in another.
     Two { date: usize, time: usize },
 }
 
@@ -42,12 +42,12 @@ pub(super) enum Device {
     InName,
 }
 
-/// What a row holds.
+/// What one row holds.
 #[derive(Debug)]
 pub(super) enum Shape {
     /// A reading.
     Long { sensor: Sensor, value: usize },
-    /// Many readings of one time.
+    /// Several readings of one time.
     Wide { cells: Vec<Cell>, left_out: Vec<String> },
 }
 
@@ -66,11 +66,11 @@ pub(super) struct Cell {
     pub(super) place: usize,
     /// Its name in the header.
     pub(super) column: Arc<str>,
-    /// Whose it is.
+    /// The sensor of the column.
     pub(super) sensor: CellSensor,
 }
 
-/// Whose a column of a wide table is.
+/// The sensor of a column of a wide table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CellSensor {
     /// Known from the header.
@@ -93,7 +93,7 @@ impl Layout {
         Ok(Self { width, time, device, shape })
     }
 
-    /// Whether rows of one time may stand together.
+    /// What it means when a row has the local time of the row before.
     pub(super) fn again(&self) -> Again {
         match (&self.shape, &self.device) {
             (Shape::Wide { .. }, Device::Constant(_) | Device::InName)
@@ -121,7 +121,7 @@ impl Header<'_> {
         if places.next().is_some() { Err(HeaderError::Twice(column.to_owned())) } else { Ok(place) }
     }
 
-    /// The column of a role: the one that was named, else the first that has a usual name.
+    /// The column of a role: the column that an option names, else the first that has a usual name.
     fn find(&self, role: Role, settings: &HistorySettings) -> Result<Option<usize>, HeaderError> {
         if let Some(column) = settings.columns.of(role) {
             return self.place(column).map(Some);
@@ -134,7 +134,7 @@ impl Header<'_> {
     fn time(&self, settings: &HistorySettings) -> Result<TimePlace, HeaderError> {
         let time = self.find(Role::Time, settings)?;
         let named = |column: &Option<String>| column.is_some();
-        // A day is looked for where it was named, and beside a time that is called no more than that.
+        // A column of days is looked for when an option names it, and beside a time column whose name is just "time".
         let bare = time.is_none_or(|place| self.0[place].eq_ignore_ascii_case("time"));
         let date = if named(&settings.columns.date) || bare && !named(&settings.columns.time) {
             self.find(Role::Date, settings)?
@@ -198,7 +198,8 @@ impl Header<'_> {
                 chosen.collect::<Result<Vec<_>, _>>()?
             }
             None => {
-                // A day beside a whole time is no sensor, nor is a device beside the one that was given.
+                // A column of days beside a whole time is no sensor, and neither is a column of devices when the device
+                // was given.
                 let may_be =
                     |name: &str| !name.is_empty() && !Role::Date.is_usual(name) && !Role::Device.is_usual(name);
                 let all = self.0.iter().enumerate().filter(|(place, name)| may_be(name) && !taken.contains(place));
@@ -224,7 +225,7 @@ impl Header<'_> {
     }
 }
 
-/// A column of a wide table, and whose it is.
+/// A column of a wide table, and its sensor.
 fn cell(place: usize, column: &str, sensor: &str, device: &Device) -> Result<Cell, HeaderError> {
     let refused = |problem| HeaderError::Name { column: column.to_owned(), problem };
     let sensor = match device {

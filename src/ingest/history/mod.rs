@@ -1,9 +1,9 @@
 //! History files: tables of readings as text, read in the order of the file, in memory that does not grow with it.
 //!
-//! A table is long (a reading a row) or wide (a time a row, a column a sensor). What its header and its first values
-//! tell need not be said: separator, decimal mark, shape. What was found so can be asked for ([`History::form`]), and
-//! everything can be said instead ([`HistorySettings`]). Of what is read nothing vanishes: it becomes a reading, an
-//! error with its line, or is counted as a missing value.
+//! A table is long (a reading a row) or wide (a time a row, a column a sensor). Separator, decimal mark and shape are
+//! recognised from the header and the first values; [`History::form`] tells what was recognised, and
+//! [`HistorySettings`] can give all of it instead. Nothing that is read vanishes: it becomes a reading or an error with
+//! its line, or is counted as a missing value.
 
 mod columns;
 mod error;
@@ -49,17 +49,17 @@ use crate::time::Timestamp;
 /// How a history is read. The default finds whatever can be found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HistorySettings {
-    /// The columns that have other names than usual.
+    /// The columns that do not have the usual names.
     pub columns: Columns,
     /// The device of all rows.
     pub device: Option<String>,
     /// The sensor of all rows.
     pub sensor: Option<String>,
-    /// The columns that are sensors: the table is wide.
+    /// The columns that are sensors; `Some` makes the table a wide one.
     pub sensors: Option<SensorColumns>,
-    /// What stands between the fields.
+    /// The character between fields.
     pub separator: Option<Separator>,
-    /// What parts a number's fraction.
+    /// The decimal mark.
     pub decimal: Option<Decimal>,
     /// How many lines stand before the header.
     pub skip_lines: u64,
@@ -70,19 +70,19 @@ pub struct HistorySettings {
 /// A reading of a history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedReading {
-    /// The line of its row in the file, from 1. After empty lines, the first of those.
+    /// The line of its row in the file, from 1; after empty lines, the first of these lines.
     pub line: u64,
-    /// Who measured.
+    /// The sensor that measured.
     pub sensor: SensorName,
     /// When.
     pub time: Timestamp,
-    /// What. Finite.
+    /// The value, which is finite.
     pub value: f64,
 }
 
 /// Reads a history, reading by reading.
 ///
-/// After an error that is not of one row it ends.
+/// It ends after an error that concerns more than one row.
 pub struct History {
     file: Arc<str>,
     rows: csv::Reader<Metered>,
@@ -102,7 +102,7 @@ pub struct History {
     ended: bool,
 }
 
-/// A row of a wide table, some of whose cells were read.
+/// A row of a wide table of which some cells were read.
 #[derive(Clone, Copy, Debug)]
 struct Cells {
     line: u64,
@@ -117,13 +117,14 @@ impl fmt::Debug for History {
 }
 
 impl History {
-    /// The longest row, in bytes: an opened quote that nothing closes would take the whole file.
+    /// The longest row, in bytes. Without this bound, an opened quote that is never closed would take in the whole
+    /// file.
     pub const MAX_ROW_BYTES: usize = 1 << 20;
 
     /// Opens a file; `-` is standard input.
     ///
     /// # Errors
-    /// When it cannot be read, or its header does not say what is needed.
+    /// When the file cannot be read, or its header does not name the columns that are needed.
     pub fn open(path: &Path, settings: &HistorySettings) -> Result<Self, HistoryError> {
         let is_stdin = path == Path::new("-");
         let name: Arc<str> = if is_stdin { "standard input".into() } else { shown(path).to_string().into() };
@@ -136,7 +137,7 @@ impl History {
     /// Reads a history that errors call `file`.
     ///
     /// # Errors
-    /// When it cannot be read, or its header does not say what is needed.
+    /// When the bytes cannot be read, or the header does not name the columns that are needed.
     pub fn new(file: impl Into<Arc<str>>, source: Source, settings: &HistorySettings) -> Result<Self, HistoryError> {
         let file = file.into();
         let failed = |source| HistoryError::Read { file: Arc::clone(&file), source };
@@ -152,8 +153,8 @@ impl History {
             return Err(refused(HeaderError::Empty));
         }
         let metered = Metered { source: preamble.before(text), left: Self::MAX_ROW_BYTES, total: 0 };
-        // With line feeds only as ends, the reader counts the lines of files that have carriage returns right. Those
-        // are blanks around the last field then.
+        // Only a line feed ends a row here, so that the reader counts the lines of files with carriage returns right. A
+        // carriage return is then a blank at the end of the last field.
         let mut rows = csv::ReaderBuilder::new()
             .flexible(true)
             .delimiter(preamble.separator.byte())
@@ -188,12 +189,13 @@ impl History {
         })
     }
 
-    /// What errors call it.
+    /// The name of the history in errors.
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// How many bytes were read so far, some of them ahead, and packed ones as they are: for a progress bar.
+    /// How many bytes were read so far, for a progress bar. Some of them are read ahead; packed bytes count as they
+    /// are.
     pub fn bytes_read(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
@@ -203,7 +205,7 @@ impl History {
         self.missing
     }
 
-    /// What it was taken for, as far as it was read.
+    /// The form of the history, as recognised in what was read so far.
     pub fn form(&self) -> Form {
         Form::new(&self.layout, &self.preamble, self.numbers.assumed(), self.times.twofold())
     }
@@ -219,7 +221,7 @@ impl History {
         }
     }
 
-    /// The reading of a row, or, of a wide table, the first one; `None` when it has none.
+    /// The reading of a row; in a wide table, the first reading; `None` when the row has none.
     fn row(&mut self, line: u64) -> Result<Option<NamedReading>, RowError> {
         let columns = self.layout.width;
         if self.record.len() > columns && self.record.iter().skip(columns).any(|field| !field.trim().is_empty()) {
@@ -258,7 +260,7 @@ impl History {
         }
     }
 
-    /// The next reading of the row of a wide table; `None` when it has no more.
+    /// The next reading of the current row of a wide table; `None` when the row has no more.
     fn next_cell(&mut self) -> Result<Option<NamedReading>, RowError> {
         let (Some(row), Shape::Wide { cells, .. }) = (&mut self.cells, &self.layout.shape) else { return Ok(None) };
         while let Some(Cell { place, column, sensor }) = cells.get(row.next) {
@@ -315,11 +317,11 @@ impl History {
     }
 }
 
-/// What an error takes away.
+/// What is lost by an error.
 enum Lost {
     /// A row, or a cell of it.
     Row(u64, RowError),
-    /// All that follows.
+    /// Everything from here on.
     Rest(io::Error),
 }
 
@@ -351,10 +353,10 @@ impl Iterator for History {
     }
 }
 
-/// A source that ends in an error when one row takes too much of it.
+/// A source that ends in an error when one row is too long.
 struct Metered {
     source: Chain<Cursor<Vec<u8>>, BufReader<Box<dyn Read + Send>>>,
-    /// What the present row may still take.
+    /// How many more bytes the current row may take.
     left: usize,
     total: u64,
 }

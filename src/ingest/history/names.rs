@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::sensor::{SensorName, SensorNameError};
 
-/// The names seen, so that a row of a known sensor allocates nothing.
+/// The names seen so far, so that a row of a known sensor allocates nothing.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     known: HashMap<String, SensorName>,
@@ -12,11 +12,11 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// More than these are forgotten and learned again.
+    /// With more than this many names, all are forgotten and learned again.
     const MAX_KNOWN: usize = 100_000;
 
     pub(super) fn get(&mut self, device: &str, sensor: &str) -> Result<SensorName, SensorNameError> {
-        // No name holds a control character, so that no two keys are alike.
+        // Names hold no control characters, so two names never give the same key.
         self.key.clear();
         self.key.push_str(device);
         self.key.push('\n');
@@ -33,8 +33,8 @@ impl Names {
     }
 }
 
-/// Device and sensor of a name that holds both, such as `press-1/vibration` or `press-1.vibration`: they part at the
-/// last slash, else at the last point.
+/// Device and sensor of a name that holds both, such as `press-1/vibration` or `press-1.vibration`. The name is split
+/// at the last slash; without a slash, at the last point.
 pub(super) fn part(name: &str) -> Option<(&str, &str)> {
     let parts = name.rsplit_once('/').or_else(|| name.rsplit_once('.'));
     parts.filter(|(device, sensor)| !device.is_empty() && !sensor.is_empty())

@@ -8,7 +8,7 @@ use crate::ingest::decimal::Decimal;
 /// Why a text is no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
-    /// It is no number, or not a finite one.
+    /// The text is not a number, or not a finite one.
     #[error("{0:?} is not a finite number")]
     NotFinite(String),
     /// A comma where the mark is a point.
@@ -44,7 +44,7 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// With a decimal mark, or with the one that the first fraction shows.
+    /// With the given decimal mark; `None` takes the mark from the first number with a fraction.
     pub(super) fn new(decimal: Option<Decimal>) -> Self {
         Self { decimal, assumed: None }
     }
@@ -67,7 +67,7 @@ impl Numbers {
         }
     }
 
-    /// A number that is none as it stands.
+    /// Reads a text that is not a number with a decimal point.
     fn with_comma(&mut self, text: &str, line: u64) -> Result<f64, ValueError> {
         let number = |text: &str| text.parse().ok().filter(|value: &f64| value.is_finite());
         let points = text.matches('.').count();
@@ -88,7 +88,7 @@ impl Numbers {
     }
 }
 
-/// A number without what may part it.
+/// The text without marks that may separate digits.
 fn without_marks(text: &str) -> String {
     text.replace(['.', ',', ' ', '\'', '’', '_', '\u{a0}', '\u{202f}'], "")
 }

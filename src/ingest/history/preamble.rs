@@ -1,24 +1,25 @@
-//! What stands before the rows of a table: lines to skip, comments, a spreadsheet's word on its separator, the header.
+//! What comes before the rows of a table: lines to skip, comments, the line in which Excel names the separator, the
+//! header.
 
 use std::io::{self, BufRead, Cursor, Read};
 
 use super::separator::Separator;
 
-/// The lines up to the header, and the first line of that.
+/// The lines before the header, and the first line of the header.
 #[derive(Debug)]
 pub(super) struct Preamble {
     /// How many lines stand before the header.
     pub(super) lines: u64,
-    /// How many of them were taken for comments, because they begin with `#`.
+    /// How many of these lines were taken for comments, because they begin with `#`.
     pub(super) comments: u64,
-    /// What separates the fields.
+    /// The separator of the fields.
     pub(super) separator: Separator,
-    /// The first line of the header, which is read once more, as a row: a quoted name may go on in the next line.
+    /// The first line of the header. It is read again as a row, because a quoted name may go on in the next line.
     pub(super) header: Vec<u8>,
 }
 
 impl Preamble {
-    /// Reads up to the header. The separator, when it is not given, is the one that shows most of it.
+    /// Reads up to the header. A separator that is not given is recognised from the header (`Separator::of_header`).
     pub(super) fn read(
         source: &mut impl BufRead,
         skip_lines: u64,
@@ -49,13 +50,13 @@ impl Preamble {
         Ok(preamble)
     }
 
-    /// The header and all that follows.
+    /// A reader of the header and everything behind it.
     pub(super) fn before<R: Read>(&mut self, rest: R) -> io::Chain<Cursor<Vec<u8>>, R> {
         Cursor::new(std::mem::take(&mut self.header)).chain(rest)
     }
 }
 
-/// The longest beginning of a header that is looked at.
+/// The longest part of a header that is used to recognise the separator.
 const LONGEST: u64 = 1 << 20;
 
 /// Reads a line, or the beginning of a very long one.
@@ -64,7 +65,7 @@ fn read_line(source: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> 
     Ok(source.take(LONGEST).read_until(b'\n', line)? > 0)
 }
 
-/// The separator in the line with which Excel tells itself how to read the file: `sep=;`.
+/// The separator in the line with which Excel notes how to read the file: `sep=;`.
 fn excels_word(line: &str) -> Option<Separator> {
     let word = line.trim_matches(['"', '\r', '\n']);
     word.get(..4).filter(|key| key.eq_ignore_ascii_case("sep="))?;

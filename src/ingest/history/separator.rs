@@ -1,11 +1,11 @@
-//! What stands between the fields of a row.
+//! The character between the fields of a row.
 
 use std::fmt;
 use std::str::FromStr;
 
 use csv::StringRecord;
 
-/// What stands between two fields.
+/// The character between two fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Separator {
     /// `,`
@@ -32,7 +32,7 @@ impl Separator {
         }
     }
 
-    /// The separator that makes most of a header: the one that shows a column that is wanted, then the one that makes
+    /// The separator that suits a header best: first one that gives a column that is wanted, then the one that gives
     /// most columns.
     pub fn of_header(header: &str, is_wanted: impl Fn(&str) -> bool) -> Self {
         let mut best = (Self::Comma, (false, 0));
@@ -45,7 +45,7 @@ impl Separator {
         best.0
     }
 
-    /// How often it stands outside of quotes.
+    /// How often the separator occurs outside of quotes.
     fn count(self, line: &str) -> usize {
         line.split('"').step_by(2).map(|unquoted| unquoted.matches(char::from(self.byte())).count()).sum()
     }

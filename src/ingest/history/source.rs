@@ -1,4 +1,5 @@
-//! The bytes of a table: from a file or standard input, unpacked and decoded to UTF-8 on the way, by what they are.
+//! The bytes of a table, from a file or standard input. They are unpacked and decoded to UTF-8 as their content
+//! requires.
 
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read};
@@ -10,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::utf16::{Endian, Utf16};
 
-/// Text that is read from the beginning to the end, in memory that does not grow with it.
+/// Text that is read from beginning to end, in memory that does not grow with its length.
 pub struct Source {
     text: BufReader<Box<dyn Read + Send>>,
     taken: Arc<AtomicU64>,
@@ -20,15 +21,15 @@ impl Source {
     /// Opens a file; `-` is standard input.
     ///
     /// # Errors
-    /// When it cannot be read, or holds no text.
+    /// When the file cannot be read, or holds no text.
     pub fn open(path: &Path) -> io::Result<Self> {
         if path == Path::new("-") { Self::new(io::stdin()) } else { Self::new(File::open(path)?) }
     }
 
-    /// Reads other bytes.
+    /// Reads bytes that are not from a file.
     ///
     /// # Errors
-    /// When they cannot be read, or are no text.
+    /// When the bytes cannot be read, or are not text.
     pub fn new(bytes: impl Read + Send + 'static) -> io::Result<Self> {
         let taken = Arc::new(AtomicU64::new(0));
         let (head, bytes) = peek(Counted { bytes, taken: Arc::clone(&taken) })?;
@@ -36,12 +37,12 @@ impl Source {
         Ok(Self { text: BufReader::with_capacity(BUFFER, text), taken })
     }
 
-    /// How many bytes were taken so far, some of them ahead and packed ones as they are: for a progress bar.
+    /// How many bytes were taken so far, for a progress bar. Some are taken ahead; packed bytes count as they are.
     pub fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// The text, by whole buffers where the reader has one as large.
+    /// The text. It is read in whole buffers if the caller's reader has a buffer as large.
     pub(super) fn into_text(self) -> (BufReader<Box<dyn Read + Send>>, Arc<AtomicU64>) {
         (self.text, self.taken)
     }
@@ -58,7 +59,7 @@ pub(super) const BUFFER: usize = 64 << 10;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// What people have instead of a table of text: how it begins, what it is, and what to do.
+/// Kinds of files that are given in the place of a table: their first bytes, what they are, and what to do.
 const OTHERS: &[(&[u8], &str)] = &[
     (GZIP, "it is packed by gzip twice; unpack it once"),
     (b"PK\x03\x04", "it is an Excel workbook or a zip archive; save the sheet as CSV, or unpack the archive"),
@@ -70,7 +71,7 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"SQLite format 3", "it is an SQLite database; export the table as CSV"),
 ];
 
-/// Decodes what was unpacked to UTF-8.
+/// Decodes unpacked bytes to UTF-8.
 fn decode(bytes: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     let (head, mut bytes) = peek(bytes)?;
     let refused = |reason: &str| io::Error::new(io::ErrorKind::InvalidData, reason);
@@ -97,14 +98,14 @@ fn decode(bytes: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>>
 /// A source from its first bytes on, which were looked at.
 type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
 
-/// The first bytes of a source, and all of it.
+/// The first bytes of a source, and a reader of the whole source.
 fn peek<R: Read>(mut source: R) -> io::Result<(Vec<u8>, Whole<R>)> {
     let mut head = Vec::new();
     source.by_ref().take(16).read_to_end(&mut head)?;
     Ok((head.clone(), Cursor::new(head).chain(source)))
 }
 
-/// Bytes that are counted.
+/// Counts the bytes that are read.
 struct Counted<R> {
     bytes: R,
     taken: Arc<AtomicU64>,

@@ -9,19 +9,19 @@ use crate::time::{Span, Timestamp};
 /// How the times of a history are written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TimeSettings {
-    /// The zone of times that name none.
+    /// The zone of times that name no zone.
     pub zone: Zone,
-    /// How they are written.
+    /// How times are written.
     pub written: Written,
 }
 
 /// How times are written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Written {
-    /// As ISO 8601 and RFC 3339 have it, or as a number since 1970 whose size tells the unit.
+    /// As ISO 8601 and RFC 3339, or as a number since 1970 whose size tells the unit.
     #[default]
     Usual,
-    /// As a number since 1970 of this unit.
+    /// As a number since 1970 in this unit.
     Number(TimeUnit),
     /// By a pattern.
     Pattern(Pattern),
@@ -30,7 +30,7 @@ pub enum Written {
 /// Why a text is no time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
-    /// It is none.
+    /// The text is not a time.
     #[error("{0:?} is not a time; written as 2018-08-28T23:00:05.000Z or 2018-08-28 23:00:05.000 it would be")]
     None(String),
     /// The year does not come first.
@@ -46,17 +46,17 @@ pub enum TimeError {
         /// The pattern if the month does.
         month: String,
     },
-    /// A number that may count anything.
+    /// The text is a number so small that its unit cannot be told.
     #[error(
         "{0:?} is too small to tell what it counts, before 1973 in any unit; --time-unit s takes it as seconds since 1970"
     )]
     Small(String),
-    /// A time without a number in it where one is expected.
+    /// A number was expected, and the text is not one.
     #[error("{text:?} is not a number of {unit} since 1970 in reach")]
     Number {
         /// The text.
         text: String,
-        /// What was expected.
+        /// The unit that was expected.
         unit: &'static str,
     },
     /// It is not of the pattern.
@@ -66,7 +66,7 @@ pub enum TimeError {
         text: String,
         /// The pattern.
         pattern: String,
-        /// What chrono says.
+        /// chrono's error.
         problem: chrono::ParseError,
     },
     /// Clocks were put ahead.
@@ -111,11 +111,11 @@ pub(super) enum Again {
 #[derive(Clone, Copy, Debug)]
 struct Last {
     time: Timestamp,
-    /// Of which hour it was taken, if that comes twice.
+    /// Which of the two hours was chosen; `None` when the hour does not come twice.
     pass: Option<Pass>,
 }
 
-/// Which of the two, of an hour that comes twice because clocks are put back.
+/// One of the two hours when an hour comes twice because clocks are put back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pass {
     First,
@@ -132,7 +132,7 @@ impl Times {
         self.twofold
     }
 
-    /// Reads a time. Rows of one time often stand together, so the last one is kept.
+    /// Reads a time. Rows of one time often follow each other, so the last time is kept and not parsed again.
     pub(super) fn read(&mut self, text: &str) -> Result<Timestamp, TimeError> {
         if let Some(last) = self.last
             && self.text == text
@@ -161,8 +161,8 @@ impl Times {
         Ok(last.time)
     }
 
-    /// Of which hour a time is that may be of two: of the one of the row before, until times go back by half an hour or
-    /// more, as they do where the second begins. Where the latest rows come first, all is the other way round.
+    /// Which of two hours a time is in. It is the hour of the row before, until times go back by half an hour or more,
+    /// as they do where the second hour begins. In a file with the latest rows first, the order is reversed.
     fn pass(&self, first: Timestamp, second: Timestamp) -> Pass {
         const BACK: Span = Span::from_secs(1_800);
         let (Some(Last { time: before, pass }), Some(beginning)) = (self.last, self.first) else { return Pass::First };
@@ -198,10 +198,10 @@ impl TimeSettings {
         }
     }
 
-    /// What a single time means: where an hour comes twice, the first of them.
+    /// The point in time of a single local time. Where an hour comes twice, it is in the first.
     ///
     /// # Errors
-    /// When the zone's clocks left it out.
+    /// When the zone's clocks skipped that time.
     pub fn place(&self, time: AnyTime) -> Result<Timestamp, TimeError> {
         match time {
             AnyTime::Exact(time) => Ok(time),
@@ -225,12 +225,12 @@ fn words(unit: TimeUnit) -> &'static str {
 }
 
 impl AnyTime {
-    /// Reads a time as ISO 8601 and RFC 3339 have it, with the liberties that exports take: a blank or nothing for the
-    /// `T`, a slash for the hyphen, single digits, no seconds, no time of the day at all, `UTC` for `Z`. Or a number since
-    /// 1970.
+    /// Reads a time as ISO 8601 and RFC 3339 write it, and as exports vary it: a blank or nothing in the place of `T`,
+    /// a slash in the place of the hyphen, single digits, no seconds, no time of day, `UTC` in the place of `Z`. Also
+    /// reads a number since 1970.
     ///
     /// # Errors
-    /// When it is no such time.
+    /// When the text is not such a time.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
         if let Some(time) = iso(text) {
             return time.map_err(|OutOfReach| TimeError::OutOfReach(cut(text)));
@@ -248,10 +248,10 @@ fn number(text: &str, unit: TimeUnit) -> Option<Timestamp> {
     text.contains(|c: char| c.is_ascii_digit()).then(|| of_number(text, unit))?
 }
 
-/// Below so many seconds a number may count from the beginning of a recording, or be a day such as 20180828.
+/// A number of fewer seconds may count from the beginning of a recording, or be a day such as 20180828.
 const SMALL: Span = Span::from_secs(100_000_000);
 
-/// What is wrong with a time whose year comes last.
+/// What is wrong with a time whose year comes last; `None` when the text is no such time.
 fn year_last(text: &str) -> Option<TimeError> {
     let mut rest = Rest(text.as_bytes());
     rest.number(1, 2)?;

@@ -9,11 +9,11 @@ pub(super) enum Endian {
     Big,
 }
 
-/// Reads UTF-16 as UTF-8, a block at a time. What is not UTF-16 becomes U+FFFD.
+/// Reads UTF-16 as UTF-8, a block at a time. Bytes that are not UTF-16 become U+FFFD.
 pub(super) struct Utf16<R> {
     source: R,
     endian: Endian,
-    /// Bytes that were read, and wait for those behind them: half a unit, or the first half of a pair.
+    /// Bytes that wait for the bytes behind them: half a unit, or the first half of a pair.
     rest: Vec<u8>,
     text: Vec<u8>,
     /// How much of the text was handed out.
@@ -38,7 +38,7 @@ impl<R: Read> Utf16<R> {
                 return Ok(());
             }
             if at_end && self.rest.len() % 2 == 1 {
-                // Half a unit: no unit is like this one alone, the first half of a pair.
+                // Half a unit at the end becomes U+FFFD: it is replaced by a lone first half of a pair.
                 self.rest.pop();
                 self.rest.extend(self.bytes_of(0xd800));
             }

@@ -10,7 +10,7 @@ const MAX_HEADER_BYTES: usize = 5;
 /// A packet longer than `max_bytes` is refused as soon as its header is there.
 ///
 /// # Errors
-/// When the bytes are not the beginning of a packet that is accepted.
+/// When the bytes do not begin with a packet that is accepted.
 pub fn decode(bytes: &[u8], max_bytes: usize) -> Result<Decoded<'_>, PacketError> {
     let [first, rest @ ..] = bytes else { return Ok(Decoded::Incomplete { needed: 2 }) };
     let kind = Kind::of(*first)?;
@@ -142,7 +142,7 @@ fn connect(mut body: Body<'_>) -> Result<Connect<'_>, PacketError> {
     let protocol = body.bytes()?;
     let level = body.byte()?;
     match (protocol, level) {
-        // MQTT 3.1 differs in nothing that a publisher sends.
+        // What a publisher sends is the same in MQTT 3.1.
         (b"MQTT", 4) | (b"MQIsdp", 3) => {}
         (b"MQTT" | b"MQIsdp", _) => return Err(PacketError::Version { level }),
         _ => return Err(PacketError::Protocol),
@@ -201,7 +201,7 @@ fn unsubscribe(mut body: Body<'_>) -> Result<Packet<'_>, PacketError> {
     Ok(Packet::Unsubscribe(id))
 }
 
-/// What follows a packet's fixed header, read from the front.
+/// The bytes behind a packet's fixed header, read from the front.
 struct Body<'a> {
     rest: &'a [u8],
     packet: &'static str,

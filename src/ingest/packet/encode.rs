@@ -12,7 +12,7 @@ pub enum ConnectCode {
     Resumed,
     /// Accepted; there is no earlier session.
     New,
-    /// Refused: this version of MQTT is not spoken here.
+    /// Refused: this version of MQTT is not supported.
     UnacceptableVersion,
     /// Refused: this client id is not accepted.
     IdentifierRejected,
@@ -32,7 +32,7 @@ pub const fn connack(code: ConnectCode) -> [u8; 4] {
     [0x20, 2, session_present, code]
 }
 
-/// The CONNACK that refuses a client of another version, in the form that it understands.
+/// The CONNACK that refuses a client of another version, in the form that this version has.
 pub const fn connack_of_other_version(level: u8) -> &'static [u8] {
     match level {
         // MQTT 5, section 3.2: no session, reason 0x84 (unsupported protocol version), no properties.

@@ -1,5 +1,5 @@
-//! MQTT 3.1.1 packets, as an endpoint for publishers meets them: what clients send is read in place over the bytes
-//! that came in, and what they are answered is a few fixed bytes. Nothing here allocates.
+//! MQTT 3.1.1 packets, as an endpoint for publishers needs them: packets from clients are read in place from the bytes
+//! that came in, and answers are a few fixed bytes. Nothing here allocates.
 //!
 //! Section numbers are those of MQTT 3.1.1 (OASIS standard, 2014).
 
@@ -15,7 +15,7 @@ pub use encode::{
 
 use std::num::NonZeroU16;
 
-/// What the beginning of the bytes that came in holds.
+/// What the bytes that came in begin with.
 #[derive(Debug, PartialEq)]
 pub enum Decoded<'a> {
     /// A whole packet.
@@ -25,9 +25,9 @@ pub enum Decoded<'a> {
         /// Its length in bytes, the header included.
         length: usize,
     },
-    /// The beginning of one.
+    /// The beginning of a packet.
     Incomplete {
-        /// How many bytes are needed before it is worth looking again, those that are there included.
+        /// How many bytes are needed before another attempt is useful, including those that are there.
         needed: usize,
     },
 }
@@ -56,7 +56,7 @@ pub enum Packet<'a> {
     Disconnect,
 }
 
-/// The id of a packet that is to be acknowledged. Never zero (section 2.3.1).
+/// The id by which a packet is acknowledged. Never zero (section 2.3.1).
 pub type PacketId = NonZeroU16;
 
 /// CONNECT (section 3.1).
@@ -97,7 +97,7 @@ pub struct Publish<'a> {
     pub topic: &'a str,
     /// The message.
     pub payload: &'a [u8],
-    /// How it is to be acknowledged.
+    /// How the message has to be acknowledged.
     pub delivery: Delivery,
     /// Whether a broker is to keep the message for later subscribers.
     pub retained: bool,
@@ -114,7 +114,7 @@ pub enum Delivery {
     ExactlyOnce(PacketId),
 }
 
-/// Why bytes are not a packet that is accepted. The connection must be closed (section 4.8).
+/// Why bytes are not a packet that is accepted. The connection must be closed then (section 4.8).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PacketError {
     /// The packet breaks the specification.
@@ -122,7 +122,7 @@ pub enum PacketError {
     Malformed {
         /// The packet's name.
         packet: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the packet.
         what: &'static str,
     },
     /// The remaining length takes more than four bytes.
@@ -136,13 +136,14 @@ pub enum PacketError {
         /// The largest accepted.
         max: usize,
     },
-    /// A packet type that no publisher sends.
+    /// The packet is of a type that no publisher sends.
     #[error("a packet of type {0}, which no publisher sends")]
     Unexpected(u8),
     /// CONNECT names another protocol.
     #[error("the protocol is not MQTT")]
     Protocol,
-    /// CONNECT asks for a version of MQTT that is not spoken here. It is answered before the connection is closed.
+    /// CONNECT asks for a version of MQTT that is not supported. The client is answered before the connection is
+    /// closed.
     #[error("the client asks for protocol level {level}; level 4, MQTT 3.1.1, is what is spoken here")]
     Version {
         /// The level: 5 for MQTT 5.

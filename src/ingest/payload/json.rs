@@ -24,8 +24,8 @@ pub(super) struct JsonReader<'t> {
 impl<'t> JsonReader<'t> {
     /// Reads a payload.
     ///
-    /// One that breaks off, or that has a name twice on the way to its readings, cannot be trusted in any part: it fails
-    /// as a whole. What is wrong within one reading concerns that reading.
+    /// A payload that breaks off, or that has a name twice on the way to its readings, fails as a whole: no part of it
+    /// can be trusted. A fault within one reading concerns only that reading.
     pub(super) fn read<'p>(self, text: &'p str, sink: &mut impl FnMut(Item<'t, 'p>)) -> Result<(), Fault<'t>> {
         match self.layout.each {
             Each::Object => {
@@ -66,7 +66,7 @@ impl<'t> JsonReader<'t> {
         }
     }
 
-    /// Hands over what was picked of one reading: one item, or one for every member where all numbers are taken.
+    /// Hands over what was picked of one reading: one item, or one a member when the route takes all numbers.
     fn reading<'p>(self, index: Option<usize>, picked: Picked<'p>, sink: &mut impl FnMut(Item<'t, 'p>)) {
         if picked.is_ambiguous() {
             return sink(Item::Fault { index, fault: Fault::Ambiguous });
@@ -87,7 +87,7 @@ impl<'t> JsonReader<'t> {
         Ok(PayloadReading { sensor, time, value })
     }
 
-    /// Hands over every member. Without a time, or without a number, there is one fault for all.
+    /// Hands over every member. When there is no time, or no number, it is one fault for all of them.
     fn all<'p>(
         self,
         at: &'t JsonPointer,
@@ -113,7 +113,7 @@ impl<'t> JsonReader<'t> {
 
     /// Hands over the rows of columns.
     fn columns<'p>(self, picked: &Picked<'p>, sink: &mut impl FnMut(Item<'t, 'p>)) -> Result<(), Fault<'t>> {
-        // `JsonLayout::new` lets no other columns pass.
+        // `JsonLayout::new` accepts columns only with a pointer to values and with times.
         let (ValueAt::Pointer(values_at), Some(times_at)) = (&self.layout.value, &self.layout.time) else {
             return Err(Fault::NoReading);
         };
@@ -181,7 +181,7 @@ impl<'t> JsonReader<'t> {
     }
 }
 
-/// Applies a seed to what lies at the pointer, and reads the document to its end.
+/// Applies a seed to the value at the pointer, and reads the document to its end.
 fn descend<'t, 'p>(at: &'t JsonPointer, text: &'p str, seed: impl DeserializeSeed<'p>) -> Result<(), Fault<'t>> {
     let mut document = serde_json::Deserializer::from_str(text);
     let mut seed = Some(seed);
@@ -230,7 +230,7 @@ impl<'de, F: FnMut(usize, Result<Picked<'de>, serde_json::Error>)> Container<'de
     }
 }
 
-/// Who measured the rows of columns.
+/// The sensors that measured the rows of columns.
 enum Names<'t, 'p> {
     InTopic,
     Same(Cow<'p, str>),
@@ -246,7 +246,7 @@ fn column<'t, 'p>(
     raw::elements(text).ok_or_else(|| Fault::Kind { what, at, kind: raw::kind(text), expected: "an array" })
 }
 
-/// A sensor's name: text, or a whole number as some devices count their sensors.
+/// A sensor's name: text, or a whole number, because some devices number their sensors.
 fn sensor<'t, 'p>(at: &'t JsonPointer, text: Option<&'p str>) -> Result<Cow<'p, str>, Fault<'t>> {
     let what = "sensor";
     let text = text.ok_or(Fault::Missing { what, at })?;

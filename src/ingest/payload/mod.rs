@@ -1,6 +1,7 @@
-//! Payloads: from a message's bytes to values, or to what is wrong with them.
+//! Payloads: from a message's bytes to values, or to the faults in them.
 //!
-//! Everything found is text of the payload until it is a number or a time; a reading costs no allocation.
+//! Whatever is found stays text of the payload until it becomes a number or a time, so that a reading costs no
+//! allocation.
 
 pub(super) mod json;
 mod non_finite;
@@ -19,34 +20,34 @@ use crate::ingest::payload::time::{PayloadTime, TimeFault};
 use crate::ingest::route::{JsonPointer, PayloadFormat};
 use crate::time::Timestamp;
 
-/// A reading as the payload has it.
+/// A reading as it is in the payload.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PayloadReading<'p> {
-    /// The sensor, when the payload names it.
+    /// The sensor; `None` when the payload does not name it.
     pub(super) sensor: Option<Cow<'p, str>>,
-    /// The time, when the payload has one.
+    /// The time; `None` when the payload has none.
     pub(super) time: Option<PayloadTime>,
     /// The value. It may be infinite, or NaN.
     pub(super) value: f64,
 }
 
-/// What a payload holds.
+/// One item of a payload.
 #[derive(Debug)]
 pub(super) enum Item<'t, 'p> {
     /// A reading.
     Reading(PayloadReading<'p>),
     /// A reading that cannot be read.
     Fault {
-        /// Which one it is, from 0, where there may be several.
+        /// Its index among several readings, from 0; `None` when there can be only one.
         index: Option<usize>,
         /// What is wrong with it.
         fault: Fault<'t>,
     },
-    /// A member that is no number, where all numbers are taken.
+    /// A member that is not a number, where the route takes all numbers.
     Member {
         /// Its name.
         name: Cow<'p, str>,
-        /// What it is.
+        /// What the member is.
         kind: MemberKind,
     },
 }
@@ -54,9 +55,10 @@ pub(super) enum Item<'t, 'p> {
 /// How a payload is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Care {
-    /// In one pass. What is wrong with the JSON of one reading fails the payload.
+    /// In one pass. A fault in the JSON of one reading fails the whole payload.
     Quick,
-    /// In several passes, so that what can be told of it costs one reading only: for what the quick way cannot read.
+    /// In several passes, for payloads that the quick way cannot read: a fault in one reading costs that reading only,
+    /// if the others can be told from it.
     Careful,
 }
 
@@ -91,13 +93,13 @@ pub(super) enum Fault<'t> {
     Ambiguous,
 }
 
-/// Reads a payload. Hands what it holds to `sink`: at least one reading or fault, unless it fails.
+/// Reads a payload, and hands each item to `sink`: at least one reading or fault, unless the payload fails as a whole.
 ///
-/// Bytes that firmware leaves around it are taken off: a byte order mark before it, NUL behind it. `received` is when it
-/// came in.
+/// Bytes that firmware leaves around the text are removed: a byte order mark before it, NUL behind it. `received` is
+/// the time at which the message came in.
 ///
 /// # Errors
-/// When the payload as a whole cannot be read. What was handed over before does not count then.
+/// When the payload as a whole cannot be read. Items that were handed over before do not count then.
 pub(super) fn read<'t>(
     format: &'t PayloadFormat,
     payload: &[u8],

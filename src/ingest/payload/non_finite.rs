@@ -1,11 +1,11 @@
-//! The literals that JSON does not know: `NaN` and `Infinity` as Python writes them, `nan` and `inf` as C does.
+//! Literals that JSON does not have: `NaN` and `Infinity` as Python writes them, `nan` and `inf` as C does.
 
 use std::borrow::Cow;
 
-/// The text with each such literal made a number of JSON: one that is too large for any finite value, and so is read as
-/// infinite, which no filter believes. Texts and keys stay as they are.
+/// The text with each such literal replaced by a JSON number that is too large for any finite value: it is read as
+/// infinite, and no filter accepts that. Strings and keys stay as they are.
 ///
-/// What is not finite costs its own reading then, where it would cost the whole payload.
+/// So a value that is not finite costs its own reading, rather than the whole payload.
 pub(super) fn spelled_out(text: &str) -> Cow<'_, str> {
     const TOO_LARGE: &str = "1e999";
     let bytes = text.as_bytes();
@@ -33,7 +33,7 @@ pub(super) fn spelled_out(text: &str) -> Cow<'_, str> {
     Cow::Owned(spelled)
 }
 
-/// The place behind the text that begins here.
+/// The position behind the string that begins at `quote`.
 fn end_of_text(bytes: &[u8], quote: usize) -> usize {
     let mut at = quote + 1;
     while let Some(byte) = bytes.get(at) {
@@ -46,7 +46,7 @@ fn end_of_text(bytes: &[u8], quote: usize) -> usize {
     bytes.len()
 }
 
-/// How long the literal is that begins here; 0 when there is none.
+/// The length of the literal that the bytes begin with; 0 when they begin with none.
 fn literal(bytes: &[u8]) -> usize {
     let begins = |word: &&[u8]| bytes.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     let found = [&b"infinity"[..], b"inf", b"nan"].into_iter().find(begins).map_or(0, <[u8]>::len);

@@ -16,7 +16,7 @@ pub(in crate::ingest) enum NumberFault {
     Point,
 }
 
-/// Reads a payload that is one number.
+/// Reads a payload that is just one number.
 pub(super) fn of_plain(text: &str, format: NumberFormat) -> Result<f64, NumberFault> {
     match text.strip_prefix('"').and_then(|inside| inside.strip_suffix('"')) {
         Some(inside) => of_text(inside, format),

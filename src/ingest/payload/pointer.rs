@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// A path into a JSON document: `/readings/0/value`, or nothing for the whole document (RFC 6901).
+/// A path into a JSON document, such as `/readings/0/value`; the empty path is the whole document (RFC 6901).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonPointer {
     text: String,
     steps: Vec<Step>,
 }
 
-/// One step down: to a member of an object, or to an element of an array when it is a number.
+/// One step down: to a member of an object, or to an element of an array when the step is a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) member: Box<str>,
@@ -22,7 +22,7 @@ pub enum PointerError {
     /// It does not begin at the document's root.
     #[error("the pointer {0:?} does not begin with '/'; write /{0}, or nothing for the whole document")]
     NoSlash(String),
-    /// A `~` that escapes nothing.
+    /// A `~` that is not followed by 0 or 1.
     #[error("the pointer {0:?} holds a '~' that is neither ~0 (for '~') nor ~1 (for '/')")]
     Escape(String),
     /// Too many steps.
@@ -47,7 +47,7 @@ impl JsonPointer {
     /// Reads a pointer.
     ///
     /// # Errors
-    /// When it does not follow RFC 6901, or is deeper than [`Self::MAX_STEPS`].
+    /// When the text does not follow RFC 6901, or is deeper than [`Self::MAX_STEPS`].
     pub fn parse(text: &str) -> Result<Self, PointerError> {
         if text.is_empty() {
             return Ok(Self::root());
@@ -69,7 +69,7 @@ impl JsonPointer {
         &self.text
     }
 
-    /// Whether this points to what holds `other`, or to the same.
+    /// Whether `other` points to the same value as this, or to a part of it.
     pub(in crate::ingest) fn holds(&self, other: &Self) -> bool {
         other.steps.starts_with(&self.steps)
     }

@@ -1,4 +1,4 @@
-//! Pieces of JSON text that are known to be valid.
+//! Pieces of JSON text that are known to be valid JSON.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ pub(super) fn is_number(text: &str) -> bool {
     text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }
 
-/// What it is, if it is no number.
+/// The kind of the value; `None` when it is a number.
 pub(super) fn member_kind(text: &str) -> Option<MemberKind> {
     match text.as_bytes().first()? {
         b'"' => Some(MemberKind::Text),
@@ -21,7 +21,7 @@ pub(super) fn member_kind(text: &str) -> Option<MemberKind> {
     }
 }
 
-/// What a person calls it.
+/// The kind of the value, as people call it.
 pub(super) fn kind(text: &str) -> &'static str {
     match member_kind(text) {
         Some(MemberKind::Text) => "text",
@@ -33,13 +33,13 @@ pub(super) fn kind(text: &str) -> &'static str {
     }
 }
 
-/// The string that the text stands for; `None` when it is no string, or not one of Unicode.
+/// The string that the text stands for; `None` when it is not a string, or not one of Unicode.
 pub(super) fn string(text: &str) -> Option<Cow<'_, str>> {
     let inside = text.strip_prefix('"')?.strip_suffix('"')?;
     if inside.contains('\\') { serde_json::from_str(text).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
 }
 
-/// The elements of an array; `None` when it is none.
+/// The elements of an array; `None` when the text is not an array.
 pub(super) fn elements(text: &str) -> Option<Elements<'_>> {
     let inside = text.strip_prefix('[')?.strip_suffix(']')?;
     let rest = if inside.trim_ascii().is_empty() { None } else { Some(inside) };
@@ -58,7 +58,7 @@ impl<'a> Iterator for Elements<'a> {
     fn next(&mut self) -> Option<&'a str> {
         let text = self.rest?;
         let bytes = text.as_bytes();
-        // Numbers hold nothing that hides a comma.
+        // A number holds no character that could hide a comma.
         let comma = match bytes.iter().position(|b| matches!(b, b',' | b'"' | b'[' | b'{')) {
             Some(at) if bytes[at] != b',' => comma(bytes),
             first => first,
@@ -72,7 +72,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// The first comma that is neither in a string nor in an array or object.
+/// The position of the first comma that is outside of strings, arrays and objects.
 fn comma(text: &[u8]) -> Option<usize> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (at, byte) in text.iter().enumerate() {

@@ -21,8 +21,8 @@ fn layout(at: &str, each: Each, value: &str, sensor: Option<&str>, time: Option<
     PayloadFormat::Json(JsonLayout::new(pointer(at), each, value, sensor.map(pointer), time).unwrap())
 }
 
-/// What was found, a line a reading as `sensor@nanos=value`, what is wrong with it, or `sensor is no number: kind`; and
-/// what is wrong with it all. As the decoder does it: with care when it cannot be read quickly.
+/// What a payload yields, a line an item: a reading as `sensor@nanos=value`, a fault in words, or `sensor is no number:
+/// kind`; `Err` with the fault of the whole payload. Like the decoder, it reads with care what cannot be read quickly.
 fn found(format: &PayloadFormat, payload: &str) -> Result<Vec<String>, String> {
     let attempt = |care| {
         let mut lines = Vec::new();
@@ -281,7 +281,7 @@ fn numbers_in_quotes_are_values_where_the_route_says_so() {
     assert_eq!(found(&PayloadFormat::Plain(comma), "\"21,5\"\r\n"), lines(&["=21.5"]));
 }
 
-/// The time of a payload under a route's settings, as UTC, or what is wrong with it; and whether the zone was assumed.
+/// The time of a payload under a route's settings, as UTC, or the fault in it; and whether the zone was assumed.
 fn time_as(form: TimeForm, zone: &str, written: &str) -> (String, bool) {
     let at = TimeAt { pointer: pointer("/t"), form, zone: zone.parse().unwrap() };
     let value = ValueAt::Pointer(pointer("/v"));
@@ -315,7 +315,7 @@ fn a_time_without_a_zone_is_of_the_zone_of_its_route() {
     }
     assert_eq!(usual("Europe/Berlin", "\"2018-07-01T12:00Z\""), exact("2018-07-01T12:00:00Z"));
     assert_eq!(usual("UTC", "\"1530446405250\""), exact("2018-07-01T12:00:05.250Z"));
-    // Clocks are put ahead, and back: of two hours it is the one nearer to the arrival.
+    // Clocks are put ahead, and back: of two possible times, the one nearer to the arrival is taken.
     let left_out =
         "the time at /t does not exist in Europe/Berlin, where clocks were put ahead; is it of another zone?";
     assert_eq!(usual("Europe/Berlin", "\"2018-03-25T02:30:00\""), exact(left_out));

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 pub(in crate::ingest) struct PayloadTime {
     /// It.
     pub(in crate::ingest) time: Timestamp,
-    /// The zone that was taken for it, if it names none.
+    /// The zone that was assumed; `None` when the time names one.
     pub(in crate::ingest) assumed: Option<Zone>,
 }
 
@@ -31,8 +31,8 @@ pub(in crate::ingest) enum TimeFault {
     LeftOut(Zone),
 }
 
-/// Reads a time that is a text of JSON, or a number where a pattern is expected, in a message that came in at `received`;
-/// `None` when it is neither.
+/// Reads a time that is a JSON string, or a number where a pattern is expected, in a message that came in at
+/// `received`; `None` when the text is neither.
 pub(super) fn of_json(at: &TimeAt, text: &str, received: Timestamp) -> Option<Result<PayloadTime, TimeFault>> {
     let exact = |time| PayloadTime { time, assumed: None };
     let string = if raw::is_number(text) { text.into() } else { raw::string(text)? };
@@ -65,13 +65,13 @@ pub(super) fn of_json(at: &TimeAt, text: &str, received: Timestamp) -> Option<Re
 }
 
 impl TimeUnit {
-    /// Below this many, a number counts seconds when the unit is told by its size: up to the year 5138.
+    /// A smaller number counts seconds when the unit is told by its size: up to the year 5138.
     const MAX_SECONDS: u64 = 100_000_000_000;
-    /// Below this many, milliseconds: from 1973 to 5138. Microseconds and nanoseconds go on in the same way.
+    /// A smaller number counts milliseconds: from 1973 to 5138. Microseconds and nanoseconds go on in the same way.
     const MAX_MILLISECONDS: u64 = 1_000 * Self::MAX_SECONDS;
     const MAX_MICROSECONDS: u64 = 1_000 * Self::MAX_MILLISECONDS;
 
-    /// The power of ten of nanoseconds that a number of this size counts.
+    /// The power of ten by which a number of this size is multiplied to give nanoseconds.
     fn power(self, size: u64) -> i32 {
         match self {
             Self::Auto if size < Self::MAX_SECONDS => 9,
@@ -85,10 +85,10 @@ impl TimeUnit {
     }
 }
 
-/// Reads a time written as a JSON number. Exact: what lies below the nanosecond is cut off, nothing else is lost, which
-/// a floating-point number of seconds would not allow.
+/// Reads a time that is a JSON number. Digits below the nanosecond are cut off; all others are exact, which they would
+/// not be in a floating-point number of seconds.
 ///
-/// `None` when it lies outside the years that a [`Timestamp`] reaches.
+/// `None` when the time is outside the years that a [`Timestamp`] reaches.
 pub(in crate::ingest) fn of_number(text: &str, unit: TimeUnit) -> Option<Timestamp> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(unsigned) => (true, unsigned),
@@ -100,7 +100,7 @@ pub(in crate::ingest) fn of_number(text: &str, unit: TimeUnit) -> Option<Timesta
     for (at, byte) in unsigned.bytes().enumerate() {
         match (byte, &mut behind_point) {
             (b'0'..=b'9', None) => digits = digits.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?,
-            // As many digits as a count of nanoseconds can have: more lie below the nanosecond.
+            // A count of nanoseconds has no more digits than this: further digits are below the nanosecond.
             (b'0'..=b'9', Some(_)) if digits >= ENOUGH => {}
             (b'0'..=b'9', Some(count)) => {
                 digits = 10 * digits + u64::from(byte - b'0');
@@ -124,7 +124,7 @@ pub(in crate::ingest) fn of_number(text: &str, unit: TimeUnit) -> Option<Timesta
 /// A number of this size has the 19 digits of the largest timestamp.
 const ENOUGH: u64 = 1_000_000_000_000_000_000;
 
-/// All that fit.
+/// All powers of ten that fit into 64 bits.
 const POWERS_OF_TEN: [u64; 20] = {
     let mut powers = [1; 20];
     let mut at = 1;

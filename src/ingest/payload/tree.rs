@@ -1,7 +1,7 @@
 //! The pointers of a layout as one tree, so that one pass over a document picks what all of them point to.
 //!
 //! What is picked stays a piece of the document's text: nothing is copied, numbers lose no digit, and a value that
-//! cannot be read concerns its own reading only. Whatever is not pointed to is skipped without recursion.
+//! cannot be read concerns only its own reading. Everything that no pointer leads to is skipped without recursion.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,14 +21,14 @@ pub(in crate::ingest) struct Tree {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Node {
-    /// What lies here. A leaf has no branches.
+    /// What a pointer that ends here is for. A leaf has no branches.
     leaf: Option<Leaf>,
     /// Whether the numbers among the members here are readings.
     all: bool,
     branches: Vec<(Step, usize)>,
 }
 
-/// What a pointer points to.
+/// What a pointer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ingest) enum Leaf {
     Value,
@@ -47,7 +47,7 @@ impl Leaf {
 }
 
 impl Tree {
-    /// A tree of pointers that lie apart. Below `all`, every number counts.
+    /// A tree of pointers of which none leads to a part of another. Below `all`, every number counts.
     pub(in crate::ingest) fn new(leaves: &[(Leaf, &JsonPointer)], all: Option<&JsonPointer>) -> Self {
         let mut tree = Self { nodes: vec![Node::default()] };
         for (leaf, pointer) in leaves {
@@ -76,7 +76,7 @@ impl Tree {
     }
 }
 
-/// What one reading's pointers point to, as JSON text.
+/// The JSON text to which the pointers of one reading lead.
 #[derive(Debug, Default)]
 pub(super) struct Picked<'de> {
     pub(super) value: Option<&'de str>,
@@ -84,9 +84,9 @@ pub(super) struct Picked<'de> {
     pub(super) time: Option<&'de str>,
     /// The members with their keys, where all numbers are taken.
     pub(super) members: Vec<(Cow<'de, str>, &'de str)>,
-    /// The nodes that were met, a bit each.
+    /// The nodes that were met, one bit each.
     met: u64,
-    /// Those that were met more than once.
+    /// The nodes that were met more than once.
     met_again: u64,
 }
 
@@ -102,7 +102,7 @@ impl<'de> Picked<'de> {
         self.met_again & bit == 0
     }
 
-    /// Whether an object has two members of a name that matters: which one is meant cannot be told.
+    /// Whether an object has two members with a name that matters, so that it cannot be told which is meant.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.met_again != 0
     }
@@ -116,7 +116,7 @@ impl<'de> Picked<'de> {
     }
 }
 
-/// Picks what a tree points to.
+/// Picks the text to which a tree's pointers lead.
 pub(super) struct Pick<'t, 'p, 'de> {
     tree: &'t Tree,
     node: usize,
@@ -142,7 +142,8 @@ impl<'de> DeserializeSeed<'de> for Pick<'_, '_, 'de> {
             (Some(leaf), _) => self.picked.set(leaf, <&RawValue>::deserialize(document)?.get()),
             (None, Care::Quick) => document.deserialize_any(Inside(self))?,
             (None, Care::Careful) => {
-                // A number that is too large for any float would fail the whole document, where it holds nothing.
+                // A number that is too large for any float would fail the whole document here, where no value is
+                // wanted.
                 let text = <&RawValue>::deserialize(document)?.get();
                 if text.starts_with(['{', '[']) {
                     let mut inner = serde_json::Deserializer::from_str(text);
@@ -234,7 +235,7 @@ impl<'de> Visitor<'de> for KeyOf<'_> {
     }
 }
 
-/// Goes down a pointer, and applies a seed to what lies there. The seed is left when nothing does.
+/// Follows a pointer, and applies a seed to the value there. The seed stays unused when there is no value.
 pub(super) struct Descend<'t, S> {
     pub(super) steps: &'t [Step],
     pub(super) seed: &'t mut Option<S>,
@@ -287,7 +288,7 @@ impl<'de, S: DeserializeSeed<'de>> Container<'de> for Descend<'_, S> {
     }
 }
 
-/// Whether a key is this one.
+/// Whether a key equals this text.
 struct Is<'t>(&'t str);
 
 impl<'de> DeserializeSeed<'de> for Is<'_> {
@@ -310,7 +311,7 @@ impl Visitor<'_> for Is<'_> {
     }
 }
 
-/// What is made of an object or an array; scalars hold nothing.
+/// What is made of an object or an array; a scalar has no parts.
 pub(super) trait Container<'de>: Sized {
     /// Takes an object.
     fn members<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {

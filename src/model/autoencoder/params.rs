@@ -13,13 +13,13 @@ const NAME: &str = "MLPRegressor";
 pub(in crate::model) struct Params {
     /// The layers, the first first.
     pub(in crate::model) layers: Vec<Layer>,
-    /// What the hidden layers do to their sums.
+    /// The function that hidden layers apply to their sums.
     pub(in crate::model) activation: Activation,
     /// Minus the greatest error that is normal.
     pub(in crate::model) offset: Option<f64>,
 }
 
-/// What a hidden layer does to each of its sums.
+/// A function that hidden layers apply to each of their sums.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::model) enum Activation {
     /// Nothing.
@@ -45,7 +45,7 @@ impl Activation {
         }
     }
 
-    /// The activation of that name.
+    /// The activation of this name; `None` when the name is not known.
     pub(in crate::model) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|activation| activation.name() == name)
     }
@@ -74,8 +74,8 @@ impl Autoencoder {
     /// A detector with these parameters.
     ///
     /// # Errors
-    /// When a number is not finite, a layer does not take what the one before it gives, or the last does not give as
-    /// many features as the first takes.
+    /// When a number is not finite, a layer does not fit the one before it, or the last layer does not give as many
+    /// features as the first takes.
     pub(in crate::model) fn new(params: Params) -> Result<Self, Invalid> {
         let Params { layers, activation, offset } = params;
         let weights = parameter(NAME, "coefs_");
@@ -96,7 +96,7 @@ impl Autoencoder {
         self.network.inputs()
     }
 
-    /// Minus the greatest error that is normal, if it is known.
+    /// Minus the greatest error that is normal; `None` when it is not known.
     pub fn offset(&self) -> Option<f64> {
         self.boundary.offset()
     }

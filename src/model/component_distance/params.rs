@@ -12,7 +12,7 @@ const NAME: &str = "PCA of pyod";
 pub(in crate::model) struct Params {
     /// The components that were selected: a row each, a column a feature.
     pub(in crate::model) components: Array2<f64>,
-    /// What the distance to each is divided by: its share of the variance, or 1.
+    /// The divisors of the distances: each component's share of the variance, or 1.
     pub(in crate::model) weights: Vec<f64>,
     /// Minus the greatest error that is normal.
     pub(in crate::model) offset: Option<f64>,
@@ -31,8 +31,8 @@ impl ComponentDistance {
     /// Checks the parameters.
     ///
     /// # Errors
-    /// When there is no component, a number is not finite, a weight is not above 0, there is not one for each component,
-    /// or every row would be an anomaly.
+    /// When there is no component, a number is not finite, a weight is not above 0, there is not one weight a
+    /// component, or every row would be an anomaly.
     pub(in crate::model) fn new(params: Params) -> Result<Self, Invalid> {
         let Params { components, weights, offset } = params;
         let of_components = parameter(NAME, "selected_components_");
@@ -47,7 +47,7 @@ impl ComponentDistance {
         Ok(Self { components, weights: weights.into(), boundary: Boundary::new(NAME, offset, 0.0)? })
     }
 
-    /// The parameters that this was made of.
+    /// The parameters from which this was made.
     pub(in crate::model) fn params(&self) -> Params {
         let shape = (self.weights.len(), self.width());
         Params {
@@ -57,7 +57,7 @@ impl ComponentDistance {
         }
     }
 
-    /// The same with another boundary, or none.
+    /// The same with another boundary; `None` removes it.
     ///
     /// # Errors
     /// When every row would be an anomaly.
@@ -75,7 +75,7 @@ impl ComponentDistance {
         self.components.len() / self.weights.len()
     }
 
-    /// Minus the greatest error that is normal, if it is known.
+    /// Minus the greatest error that is normal; `None` when it is not known.
     pub fn offset(&self) -> Option<f64> {
         self.boundary.offset()
     }

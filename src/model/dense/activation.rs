@@ -2,10 +2,10 @@
 
 use crate::model::vectors::Powers;
 
-/// From here on 1 + eˣ is eˣ, and below minus this eˣ is nothing beside 1.
+/// From here on 1 + eˣ equals eˣ in float64, and below its negative eˣ adds nothing to 1.
 const FAR: f64 = 700.0;
 
-/// What a layer does to each of its sums.
+/// A function that a layer applies to each of its sums.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(in crate::model) enum Activation {
     /// Nothing.
@@ -23,12 +23,13 @@ pub(in crate::model) enum Activation {
 }
 
 impl Activation {
-    /// The least value that it gives, if that is all it does: this much is done where the sums are.
+    /// The least value of the function when it does nothing but raise values to that: this is done while the sums are
+    /// in registers.
     pub(super) fn floor(self) -> f64 {
         if self == Self::Relu { 0.0 } else { f64::NEG_INFINITY }
     }
 
-    /// Applies what [`floor`](Self::floor) does not cover, to all values. NaN stays NaN, as with numpy.
+    /// Applies to all values what [`floor`](Self::floor) does not cover. NaN stays NaN, as with numpy.
     #[inline(always)]
     pub(super) fn apply<S: Powers>(self, simd: S, values: &mut [S::f64s]) {
         match self {
@@ -62,7 +63,7 @@ impl Activation {
     }
 }
 
-/// x from 0 on, and the other below.
+/// `x` where it is not below 0, and `other` elsewhere.
 #[inline(always)]
 fn below_zero<S: Powers>(simd: S, x: S::f64s, other: S::f64s) -> S::f64s {
     simd.select_f64s(simd.less_than_f64s(x, simd.splat_f64s(0.0)), other, x)

@@ -9,8 +9,8 @@ use super::params::{BLOCK, Block, Dense};
 use super::tile::Flow;
 use crate::model::vectors::{Instructions, Powers, Work};
 
-/// How many rows go through a layer before the next: few enough to stay in the nearest cache between the two, and enough
-/// that weights which do not stay there are read seldom. Whole tiles.
+/// How many rows go through a layer before the next: few enough to stay in the nearest cache between two layers, and
+/// enough that weights which do not stay there are read seldom. A whole number of tiles.
 const BATCH: usize = 12;
 
 /// The answer wanted for each row.
@@ -94,7 +94,7 @@ impl Pass<'_> {
     }
 }
 
-/// The mean of (x − x̂)², whose eight partial sums are the same on every machine.
+/// The mean of (x − x̂)². Its eight partial sums are the same on every machine.
 #[inline(always)]
 fn mean_square_error<S: Powers, const V: usize>(simd: S, row: &[f64], outputs: &[S::f64s]) -> f64 {
     let (blocks, rest) = row.as_chunks::<BLOCK>();
@@ -104,7 +104,7 @@ fn mean_square_error<S: Powers, const V: usize>(simd: S, row: &[f64], outputs: &
         add_squares(simd, Block(*block).vectors(simd), outputs, &mut sums);
     }
     if let Some(outputs) = outputs.get(blocks.len()) {
-        // What fills the block up differs from itself by nothing.
+        // The numbers that fill the block up equal themselves, so their difference is 0.
         let mut block = Block::of::<S, V>(outputs);
         block.0[..rest.len()].copy_from_slice(rest);
         add_squares(simd, block.vectors(simd), outputs, &mut sums);

@@ -1,7 +1,7 @@
 //! Networks of dense layers, evaluated in float64.
 //!
-//! Each layer gives a(x·W + b), and a is its activation. [`evaluate`] has the order in which rows go through the layers,
-//! [`tile`] the products, [`params`] the layers as they lie in memory.
+//! Each layer gives a(x·W + b), where a is its activation. [`evaluate`] has the order in which rows go through the
+//! layers, [`tile`] the products, [`params`] the layers' layout in memory.
 
 mod activation;
 mod evaluate;

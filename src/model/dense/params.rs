@@ -1,4 +1,4 @@
-//! The layers, and how they lie in memory.
+//! The layers, and their layout in memory.
 
 use ndarray::{Array1, Array2};
 use pulp::bytemuck::cast_slice;
@@ -7,7 +7,7 @@ use super::activation::Activation;
 use crate::model::invalid::{Invalid, Parameter};
 use crate::model::vectors::Powers;
 
-/// How many outputs lie side by side: a whole number of vectors on every machine.
+/// How many outputs are side by side: a whole number of vectors on every machine.
 pub(super) const BLOCK: usize = 8;
 
 /// One layer, as files hold it.
@@ -15,11 +15,11 @@ pub(super) const BLOCK: usize = 8;
 pub(in crate::model) struct Layer {
     /// A row an input, a column an output.
     pub(in crate::model) weights: Array2<f64>,
-    /// What is added to each output.
+    /// Added to each output.
     pub(in crate::model) biases: Array1<f64>,
 }
 
-/// The numbers of a block of outputs, where a vector of any machine can be read at once.
+/// The numbers of a block of outputs, aligned so that a vector of any machine can be read at once.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[repr(align(64))]
 pub(super) struct Block(pub(super) [f64; BLOCK]);
@@ -44,8 +44,8 @@ impl Block {
     }
 }
 
-/// One layer, laid out: for each block of outputs the biases, then the weights, input by input. Outputs that fill the last
-/// block up have weights of 0.
+/// One layer in its layout: for each block of outputs the biases, then the weights, input by input. Outputs that fill
+/// up the last block have weights of 0.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct LaidOut {
     pub(super) inputs: usize,
@@ -99,15 +99,15 @@ impl LaidOut {
 /// A chain of dense layers.
 #[derive(Clone, PartialEq, Debug)]
 pub(in crate::model) struct Dense {
-    /// At least one; each takes what the one before it gives.
+    /// At least one layer; each fits the one before it.
     pub(super) layers: Box<[LaidOut]>,
 }
 
 impl Dense {
-    /// A network of these layers, the first first.
+    /// A network of these layers, in this order.
     ///
     /// # Errors
-    /// When there is none, a number is not finite, or a layer does not take what the one before it gives; it names
+    /// When there is no layer, a number is not finite, or a layer does not fit the one before it. The error names
     /// `weights` or `biases`.
     pub(in crate::model) fn new(
         layers: &[(Layer, Activation)],
@@ -155,7 +155,7 @@ impl Dense {
         [self.inputs()].into_iter().chain(outputs).map(|width| width.to_string()).collect::<Vec<_>>().join("-")
     }
 
-    /// How many weights there are, those that fill blocks of outputs up counted.
+    /// How many weights there are, including those that fill up blocks.
     pub(in crate::model) fn weights(&self) -> usize {
         BLOCK * self.layers.iter().map(|layer| layer.numbers.len()).sum::<usize>()
     }

@@ -1,16 +1,16 @@
-//! The products: a few rows against a few blocks of outputs, all their sums in registers.
+//! The products: a few rows times a few blocks of outputs, with all their sums in registers.
 //!
-//! The outputs lie along the lanes, and a row's numbers are the same for all of them. So a sum is taken in the order of
-//! the inputs, beginning with the bias, whatever the instructions, the row's neighbours and their number.
+//! The outputs are along the lanes, and a row's numbers are the same for all of them. So a sum is taken in the order of
+//! the inputs, beginning with the bias, whatever the instructions, the neighbouring rows and their number.
 
 use super::params::{Block, LaidOut};
 use crate::model::vectors::Powers;
 
-/// The most rows of a tile. Together with four blocks of eight lanes, or one of twice four, their sums take most of the
-/// registers of a machine; and there are more of them than additions under way at once.
+/// The most rows of a tile. With four blocks of eight lanes, or one of twice four, their sums take most of a machine's
+/// registers, and there are more sums than additions under way at once.
 const ROWS: usize = 6;
 
-/// What goes in and out of a layer.
+/// The inputs and outputs of a layer.
 pub(super) struct Flow<'a, V> {
     /// The rows.
     pub(super) inputs: &'a [f64],
@@ -32,7 +32,7 @@ impl LaidOut {
         let mut at = 0;
         while at < blocks {
             let flow = Flow { inputs, stride, rows, outputs: &mut *outputs };
-            // Registers are for eight vectors at most beside a block that is one of them.
+            // The registers hold eight vectors at most beside a block that is one vector.
             at += match blocks - at {
                 4.. if V == 1 => self.columns::<S, 4, V>(simd, flow, at),
                 2 | 3 if V == 1 => self.columns::<S, 2, V>(simd, flow, at),
@@ -42,7 +42,7 @@ impl LaidOut {
         self.activation.apply(simd, outputs);
     }
 
-    /// Puts rows through `B` blocks of outputs, and says how many that are.
+    /// Puts rows through `B` blocks of outputs. Returns how many blocks that are.
     #[inline(always)]
     fn columns<S: Powers, const B: usize, const V: usize>(&self, simd: S, flow: Flow<'_, S::f64s>, at: usize) -> usize {
         let Flow { inputs, stride, rows, outputs } = flow;
@@ -58,7 +58,7 @@ impl LaidOut {
         B
     }
 
-    /// Puts `R` rows through `B` blocks of outputs, and says how many rows that are.
+    /// Puts `R` rows through `B` blocks of outputs. Returns how many rows that are.
     #[inline(always)]
     fn tile<S: Powers, const R: usize, const B: usize, const V: usize>(
         &self,
@@ -69,7 +69,7 @@ impl LaidOut {
         at: usize,
     ) -> usize {
         let count = self.inputs;
-        // Slices of one known length each: then nothing is checked in the loop.
+        // Slices of one known length, so that the loop checks no bounds.
         let mut rows = [&inputs[..0]; R];
         for (place, row) in rows.iter_mut().enumerate() {
             *row = &inputs[place * stride..][..count];

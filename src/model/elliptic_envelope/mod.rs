@@ -1,4 +1,4 @@
-//! Elliptic envelope: how far a row is from a robust centre, in the directions and the units of a robust covariance
+//! Elliptic envelope: the distance of a row from a robust centre, in the directions and units of a robust covariance
 //! (Rousseeuw, Van Driessen, *A fast algorithm for the minimum covariance determinant estimator*, Technometrics 41,
 //! 1999).
 //!

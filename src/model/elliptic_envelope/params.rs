@@ -14,9 +14,9 @@ pub(in crate::model) struct Params {
     pub(in crate::model) location: Vec<f64>,
     /// The inverse of the robust covariance, row by row.
     pub(in crate::model) precision: Vec<f64>,
-    /// What is subtracted from the negative squared distance: the negative one of the boundary.
+    /// Subtracted from the negative squared distance: the negative squared distance of the boundary.
     pub(in crate::model) offset: f64,
-    /// What decision values are made of distances.
+    /// From which distances decision values are made.
     pub(in crate::model) scale: Scale,
 }
 
@@ -72,7 +72,7 @@ impl EllipticEnvelope {
         Ok(Self { location: location.into(), precision: precision.into(), offset, scale })
     }
 
-    /// The parameters that this was made of.
+    /// The parameters from which this was made.
     pub(in crate::model) fn params(&self) -> Params {
         Params {
             location: self.location.to_vec(),
@@ -120,7 +120,7 @@ impl EllipticEnvelope {
         }
     }
 
-    /// The deviation of each feature where the others stay as they are.
+    /// The deviation of each feature while the others stay as they are.
     pub(in crate::model) fn deviations(&self) -> Vec<f64> {
         let width = self.location.len();
         (0..width).map(|feature| 1.0 / self.precision[feature * (width + 1)].sqrt()).collect()

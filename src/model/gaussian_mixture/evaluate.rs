@@ -5,7 +5,7 @@ use ndarray::{ArrayView1, ArrayView2};
 use super::params::{Covariance, GaussianMixture};
 
 impl GaussianMixture {
-    /// The decision values of rows of [`width`](Self::width) features: of an offset of 0 if there is none.
+    /// The decision values of rows of [`width`](Self::width) features. Without an offset, 0 is used.
     pub(in crate::model) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
         let mut scratch = Scratch { away: vec![0.0; self.width()], scores: vec![0.0; self.heights.len()] };
         let offset = self.offset.unwrap_or(0.0);
@@ -16,7 +16,8 @@ impl GaussianMixture {
     fn score(&self, row: ArrayView1<'_, f64>, Scratch { away, scores }: &mut Scratch) -> f64 {
         let means = self.means.chunks_exact(away.len());
         for (component, ((score, height), mean)) in scores.iter_mut().zip(&self.heights).zip(means).enumerate() {
-            // From differences: the squares that scikit-learn expands cancel where values are large beside their spread.
+            // Computed from differences: the squares that scikit-learn expands cancel when values are large beside
+            // their spread.
             away.iter_mut().zip(row).zip(mean).for_each(|((away, x), mean)| *away = x - mean);
             *score = height - 0.5 * self.square(component, away);
         }
@@ -76,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_score_is_the_logarithm_of_the_density() {
-        // In (1, 1) the second component is so far that it adds nothing.
+        // At (1, 1) the second component is so far away that it adds nothing.
         let squares = [1.0 + 2.5_f64.powi(2), 1.0 + 2.5_f64.powi(2), 5.0, 8.0];
         let determinants = [2.0_f64, 2.0, 2.0, 4.0];
         for ((params, square), determinant) in all().into_iter().zip(squares).zip(determinants) {

@@ -13,7 +13,7 @@ pub(in crate::model) struct Params {
     pub(in crate::model) weights: Vec<f64>,
     /// The mean of each component, a row each.
     pub(in crate::model) means: Array2<f64>,
-    /// What its directions and widths are.
+    /// How the components' directions and widths are described.
     pub(in crate::model) covariance: Covariance,
     /// The Cholesky factors of the precisions, as many rows and columns as [`Covariance::shape`] says.
     pub(in crate::model) cholesky: Array2<f64>,
@@ -21,16 +21,16 @@ pub(in crate::model) struct Params {
     pub(in crate::model) offset: Option<f64>,
 }
 
-/// What the components' directions and widths are.
+/// How the components' directions and widths are described.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Covariance {
-    /// Each component has its own: a matrix each, one below the other.
+    /// Each component has a covariance of its own: a matrix each, one below the other.
     Full,
-    /// All have the same: one matrix.
+    /// All components share one covariance matrix.
     Tied,
     /// Each has its own width in each feature: a row each.
     Diag,
-    /// Each has its own width, the same in all features: a row of one number each.
+    /// Each component has one width for all features: a row of one number each.
     Spherical,
 }
 
@@ -70,18 +70,18 @@ pub struct GaussianMixture {
     pub(super) covariance: Covariance,
     /// Row by row.
     pub(super) cholesky: Box<[f64]>,
-    /// What each component's score is on its mean.
+    /// The score of each component at its own mean.
     pub(super) heights: Box<[f64]>,
     pub(super) offset: Option<f64>,
     /// The likeliest score of a mean.
     peak: f64,
 }
 
-/// The additions that an exponential function takes as long as.
+/// How many additions take as long as one exponential function.
 const EXPONENTIAL: usize = 10;
 
-/// The most additions that finding out the likeliest of the means may take. Where there are more means than that, they are
-/// taken to lie so far apart that each is as likely as its own component makes it.
+/// The most additions that finding the likeliest mean may take. With more means than that, they are taken to be so far
+/// apart that each is as likely as its own component makes it.
 const MOST_ADDITIONS: usize = 20_000_000;
 
 impl GaussianMixture {
@@ -114,7 +114,7 @@ impl GaussianMixture {
         }
         cholesky.iter().try_for_each(|number| of_factors.finite(*number))?;
         let cholesky: Box<[f64]> = cholesky.iter().copied().collect();
-        // The numbers on the diagonals; all there are where nothing lies beside them.
+        // The numbers on the diagonals; these are all numbers when there are none beside the diagonal.
         let diagonal = |component: usize| -> Vec<f64> {
             match covariance {
                 Covariance::Full => {
@@ -152,7 +152,7 @@ impl GaussianMixture {
         Ok(Self { offset, peak, ..mixture })
     }
 
-    /// The parameters that this was made of.
+    /// The parameters from which this was made.
     pub(in crate::model) fn params(&self) -> Params {
         let (components, features) = (self.weights.len(), self.width());
         let matrix = |shape, numbers: &[f64]| Array2::from_shape_vec(shape, numbers.to_vec()).unwrap_or_default();
@@ -165,7 +165,7 @@ impl GaussianMixture {
         }
     }
 
-    /// The same with another boundary, or none.
+    /// The same with another boundary; `None` removes it.
     ///
     /// # Errors
     /// When the offset is not finite.
@@ -174,8 +174,8 @@ impl GaussianMixture {
         Ok(Self { offset, ..self.clone() })
     }
 
-    /// What a row takes: a product with each column of a factor, which lie apart in memory, for each component; then an
-    /// exponential function.
+    /// The cost of a row: for each component a product with each column of a factor, whose numbers are apart in memory,
+    /// then an exponential function.
     pub(in crate::model) fn products(&self) -> usize {
         let (components, features) = (self.weights.len(), self.width());
         let each = match self.covariance {
@@ -190,7 +190,7 @@ impl GaussianMixture {
         self.means.len() / self.weights.len()
     }
 
-    /// The lowest score that is normal, if it is known.
+    /// The lowest score that is normal; `None` when it is not known.
     pub fn offset(&self) -> Option<f64> {
         self.offset
     }
@@ -212,7 +212,7 @@ impl GaussianMixture {
         self.peak - self.offset.unwrap_or(0.0)
     }
 
-    /// The mean of the heaviest component: that of all may lie where no training row ever was.
+    /// The mean of the heaviest component: the mean of all may be where no training row ever was.
     pub(in crate::model) fn centre(&self) -> Option<Vec<f64>> {
         let components = self.means.chunks_exact(self.width()).zip(&self.weights);
         components.max_by(|a, b| a.1.total_cmp(b.1)).map(|(mean, _)| mean.to_vec())

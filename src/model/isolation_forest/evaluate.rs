@@ -5,8 +5,8 @@ use ndarray::{ArrayView2, Axis};
 use super::params::{ForestBoundary, IsolationForest, Packed, Tree};
 use crate::verdict::Label;
 
-/// How many rows go down a tree side by side. Each step waits for its node and its feature to come from memory;
-/// meanwhile the others go on.
+/// How many rows go down a tree side by side. Each step waits for its node and its feature to come from memory, and the
+/// other rows go on meanwhile.
 const LANES: usize = 12;
 
 impl IsolationForest {
@@ -16,7 +16,7 @@ impl IsolationForest {
     /// Each row's path lengths are summed in the order of the trees, so its value does not depend on its neighbours.
     pub(in crate::model) fn decide(&self, rows: ArrayView2<'_, f64>) -> Vec<f64> {
         let count = rows.nrows();
-        // Whole blocks: what fills the last one up is walked for nothing.
+        // Whole blocks: the rows that fill up the last block are walked in vain.
         let mut singles = Vec::with_capacity(count.next_multiple_of(LANES) * self.width);
         #[expect(clippy::cast_possible_truncation, reason = "scikit-learn compares in single precision")]
         singles.extend(rows.axis_iter(Axis(0)).flat_map(|row| row.into_iter().map(|x| *x as f32)));
@@ -60,7 +60,7 @@ impl IsolationForest {
         places
     }
 
-    /// Where a row goes from a node of a tree. From a leaf it goes nowhere.
+    /// The next node of a row behind a node of a tree. A leaf leads to itself.
     pub(super) fn next(&self, tree: &Tree, place: u32, row: &[f32]) -> u32 {
         let node = self.nodes[tree.start + place as usize];
         let x = row[node.feature(self.feature_bits)];
@@ -69,14 +69,14 @@ impl IsolationForest {
         if x.is_nan() && node.as_leaf().is_none() && !stays_left() { child + 1 } else { child }
     }
 
-    /// The decision value that goes with a sum of path lengths.
+    /// The decision value for a sum of path lengths.
     fn decision(&self, sum: f64) -> f64 {
-        // A forest of trees of one row knows no path lengths; scikit-learn takes their ratio for 1.
+        // A forest of trees of one row has no path lengths; scikit-learn takes their ratio as 1.
         let ratio = if self.denominator > 0.0 { sum / self.denominator } else { 1.0 };
         -(-ratio).exp2() - self.offset
     }
 
-    /// The label that goes with a decision value.
+    /// The label for a decision value.
     pub(in crate::model) fn label(&self, decision: f64) -> Label {
         let anomaly = match self.boundary {
             ForestBoundary::Below(level) => decision < level,

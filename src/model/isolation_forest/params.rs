@@ -1,4 +1,4 @@
-//! The parameters, and how they lie in memory.
+//! The parameters, and their layout in memory.
 
 use super::PathLength;
 use crate::model::invalid::{Invalid, parameter};
@@ -23,16 +23,16 @@ pub(in crate::model) struct Params {
     pub(in crate::model) boundary: ForestBoundary,
     /// How the rows of a leaf count.
     pub(in crate::model) path_length: PathLength,
-    /// What becomes of a row that lacks a number.
+    /// What happens to a row in which a number is missing.
     pub(in crate::model) missing: MissingNumbers,
 }
 
-/// What becomes of a row in which a number is NaN.
+/// What happens to a row in which a number is NaN.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MissingNumbers {
     /// It has no answer.
     Refused,
-    /// Each split says to which side it goes: scikit-learn from 1.6 on.
+    /// The row is answered, and each split says to which side it goes: scikit-learn from 1.6 on.
     Answered,
 }
 
@@ -49,7 +49,7 @@ pub(in crate::model) enum Node {
         left: u32,
         /// The node at the right.
         right: u32,
-        /// Whether a row whose feature is NaN goes left, where rows that lack numbers are answered.
+        /// Whether a row whose feature is NaN goes left; used when rows with missing numbers are answered.
         nan_left: bool,
     },
     /// The end of a path.
@@ -63,9 +63,9 @@ pub(in crate::model) enum Node {
 /// not zero.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ForestBoundary {
-    /// Those below.
+    /// Decision values below the boundary.
     Below(f64),
-    /// Those below, and the boundary itself: scikit-learn up to 0.19.
+    /// Decision values below the boundary, and the boundary itself: scikit-learn up to 0.19.
     AtOrBelow(f64),
 }
 
@@ -78,8 +78,7 @@ impl ForestBoundary {
     }
 }
 
-/// The largest number of single precision that is not above `threshold`: no number of single precision can tell the two
-/// apart.
+/// The largest float32 that is not above `threshold`: no float32 is between the two.
 pub(in crate::model) fn round_down(threshold: f64) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest, which is corrected")]
     let nearest = threshold as f32;
@@ -90,12 +89,12 @@ pub(in crate::model) fn round_down(threshold: f64) -> f32 {
 #[derive(Clone, PartialEq, Debug)]
 pub struct IsolationForest {
     pub(super) width: usize,
-    /// The nodes of all trees, tree by tree, each from its root down; siblings stand side by side.
+    /// The nodes of all trees, tree by tree, each from its root down; siblings are side by side.
     pub(super) nodes: Box<[Packed]>,
     pub(super) trees: Box<[Tree]>,
     /// The leaves of all trees: path length, and rows of the training.
     pub(super) leaves: Box<[Leaf]>,
-    /// Of each node, whether a row whose feature is NaN goes left. `None`: rows that lack numbers are refused.
+    /// Whether a row whose feature is NaN goes left, for each node. `None`: rows with missing numbers are refused.
     pub(super) nan_left: Option<Box<[bool]>>,
     /// How many bits of a packed node's place hold the feature.
     pub(super) feature_bits: u32,
@@ -109,12 +108,12 @@ pub struct IsolationForest {
 
 /// A node in eight bytes.
 ///
-/// A leaf leads to itself, so that a walk may take more steps than it needs: no x is above NaN, and NaN has room for the
-/// leaf's number.
+/// A leaf leads to itself, so that a walk may take more steps than it needs: no x is above NaN, and the NaN's bits have
+/// room for the leaf's number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Packed {
     threshold: u32,
-    /// The feature in the low bits, and above it the place of the left child among the tree's nodes.
+    /// The feature in the low bits, and above it the index of the left child among the tree's nodes.
     place: u32,
 }
 
@@ -134,12 +133,12 @@ impl Packed {
         (self.place & ((1 << feature_bits) - 1)) as usize
     }
 
-    /// Where a row goes from here: at the right when its feature is above the threshold.
+    /// The next node of a row: the right child when its feature is above the threshold.
     pub(super) fn child(self, x: f32, feature_bits: u32) -> u32 {
         (self.place >> feature_bits) + u32::from(x > f32::from_bits(self.threshold))
     }
 
-    /// The leaf's number, if it is one.
+    /// The leaf's number; `None` when the node is not a leaf.
     pub(super) fn as_leaf(self) -> Option<usize> {
         f32::from_bits(self.threshold).is_nan().then_some((self.threshold & !LEAF) as usize)
     }
@@ -169,8 +168,8 @@ impl IsolationForest {
     /// Checks the parameters, and lays them out for evaluation.
     ///
     /// # Errors
-    /// When there is no tree, one is not a tree (a node that two lead to, or none), a child, a feature or a count is out
-    /// of range, a threshold is NaN, or there are more than 2^19 nodes.
+    /// When there is no tree, the nodes of one are not a tree (two nodes lead to one, or no node does), a child, a
+    /// feature or a count is out of range, a threshold is NaN, or there are more than 2^19 nodes.
     pub(in crate::model) fn new(params: &Params) -> Result<Self, Invalid> {
         let Params { width, ref trees, max_samples, offset, boundary, path_length, missing } = *params;
         parameter(NAME, "offset_").finite(offset)?;
@@ -219,7 +218,7 @@ impl IsolationForest {
         })
     }
 
-    /// The parameters that this was made of, but for the order of the nodes.
+    /// The parameters from which this was made, apart from the order of the nodes.
     pub(in crate::model) fn params(&self) -> Params {
         let node = |place: usize| {
             let node = self.nodes[place];
@@ -244,7 +243,7 @@ impl IsolationForest {
         }
     }
 
-    /// The same with another boundary, on which its ties are decided as before.
+    /// The same with another boundary, on which ties are decided as before.
     ///
     /// # Errors
     /// When the offset is not finite, or above 0, where every row would be an anomaly.
@@ -267,7 +266,7 @@ impl IsolationForest {
         self.trees.len()
     }
 
-    /// How many steps a row goes down, in all trees together: each is walked as deep as it is.
+    /// How many steps a row goes down in all trees together: each tree counts with its full depth.
     pub(in crate::model) fn steps_down(&self) -> usize {
         self.trees.iter().map(|tree| tree.depth as usize + 1).sum()
     }
@@ -287,7 +286,7 @@ impl IsolationForest {
         Self { boundary: ForestBoundary::Below(self.boundary.level()), ..self }
     }
 
-    /// What becomes of a row that lacks a number.
+    /// What happens to a row in which a number is missing.
     pub fn missing(&self) -> MissingNumbers {
         if self.nan_left.is_some() { MissingNumbers::Answered } else { MissingNumbers::Refused }
     }
@@ -322,18 +321,18 @@ impl IsolationForest {
         size_of_val(&*self.nodes) + size_of_val(&*self.trees) + size_of_val(&*self.leaves) + nan_left
     }
 
-    /// The score on the boundary: a row of twice that is twice as strange.
+    /// The score of the boundary: a row with twice that score is twice as strange.
     pub(in crate::model) fn unit(&self) -> f64 {
         (self.offset + self.boundary.level()).abs()
     }
 }
 
-/// How many bits number this many things.
+/// How many bits a number up to `things` takes.
 fn bits(things: usize) -> u32 {
     usize::BITS - things.saturating_sub(1).leading_zeros()
 }
 
-/// The trees that are laid out so far.
+/// The trees whose layout is made.
 struct Layout {
     width: usize,
     feature_bits: u32,
@@ -344,7 +343,7 @@ struct Layout {
 }
 
 impl Layout {
-    /// Lays out a tree level by level, and finds out on the way whether it is one.
+    /// Makes the layout of a tree level by level, and checks on the way that it is a tree.
     fn add(&mut self, tree: &[Node]) -> Result<Tree, Invalid> {
         let index = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let wrong = |what: &str, found: u32, expected: String| {

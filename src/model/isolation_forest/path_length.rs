@@ -1,9 +1,10 @@
 //! How many splits more would isolate the rows of a leaf.
 
 /// c(n), the average path length of an unsuccessful search in a binary search tree of n rows, as successive versions of
-/// scikit-learn have it. A forest is evaluated by the rule of the version that trained it: its boundary came of that.
+/// scikit-learn compute it. A forest is evaluated by the rule of the version that trained it, because its boundary was
+/// set by that rule.
 ///
-/// A variant bears the version that the rule came with.
+/// A variant is named after the version that introduced the rule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PathLength {
     /// Up to 0.18: 2 (ln n + 0.5772156649) − 2 (n − 1) / n, and 1 for a single row.

@@ -24,7 +24,7 @@ fn forest(trees: Vec<Vec<Node>>) -> Params {
     }
 }
 
-/// A tree of some shape over two features: `choices` says of each node in turn whether it is split, and how.
+/// A tree of some shape over two features. `choices` says for each node in turn whether it is split, and how.
 fn grown(choices: &[(bool, u32, f32, u32)]) -> Vec<Node> {
     let mut nodes = vec![leaf(1)];
     for (next, (is_split, feature, threshold, samples)) in choices.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! The distance of each row.
 //!
-//! Each centre is held against a block of rows at once. What a row comes to does not depend on its neighbours.
+//! Each centre is compared with a block of rows at once. The result for a row does not depend on its neighbours.
 
 use ndarray::{ArrayView1, ArrayView2};
 
@@ -16,7 +16,7 @@ impl KmeansDistance {
     }
 }
 
-/// The distances of all rows, and what they decide.
+/// The distances of all rows, and the decision values made of them.
 struct Distances<'a> {
     kmeans: &'a KmeansDistance,
     rows: &'a [f64],

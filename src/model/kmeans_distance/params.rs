@@ -1,4 +1,4 @@
-//! The parameters, and how they lie in memory.
+//! The parameters, and their layout in memory.
 
 use ndarray::{Array2, ArrayView1, Axis};
 
@@ -50,7 +50,7 @@ impl KmeansDistance {
         self.centres.nrows()
     }
 
-    /// Minus the greatest error that is normal, if it is known.
+    /// Minus the greatest error that is normal; `None` when it is not known.
     pub fn offset(&self) -> Option<f64> {
         self.boundary.offset()
     }
@@ -76,7 +76,7 @@ impl KmeansDistance {
         self.boundary.unit()
     }
 
-    /// The centre that is nearest to the mean of all: the mean itself may lie where no training row ever was.
+    /// The centre nearest to the mean of all centres: that mean itself may be where no training row ever was.
     pub(in crate::model) fn centre(&self) -> Option<Vec<f64>> {
         let mean = self.centres.mean_axis(Axis(0))?;
         let distance = |centre: &ArrayView1<'_, f64>| super::evaluate::squared_distance(centre.view(), mean.view());

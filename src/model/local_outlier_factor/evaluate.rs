@@ -1,10 +1,10 @@
-//! The factor that comes of the nearest training rows.
+//! The factor, computed from the nearest training rows.
 
 use ndarray::ArrayView2;
 
 use super::params::LocalOutlierFactor;
 
-/// Keeps a density finite where all neighbours are the row itself, as in scikit-learn.
+/// Keeps a density finite when all neighbours equal the row, as in scikit-learn.
 const LEAST_DISTANCE: f64 = 1e-10;
 
 impl LocalOutlierFactor {

@@ -5,8 +5,8 @@
 //! (definition 5), its density lrd the inverse of their mean (definition 6), and its factor the mean of lrd(o) / lrd(row)
 //! (definition 7). The decision value is −factor − offset.
 //!
-//! Where several training rows are equally far, which of them count as the nearest decides the answer: rows with two
-//! decimals tie all the time. So the [search](super::neighbours) goes the way of scikit-learn's.
+//! When several training rows are equally far, the choice of those that count as nearest decides the answer; rows with
+//! two decimals tie all the time. So the [search](super::neighbours) chooses as scikit-learn's does.
 
 mod evaluate;
 mod params;

@@ -1,4 +1,4 @@
-//! The parameters, and how they lie in memory.
+//! The parameters, and their layout in memory.
 
 use ndarray::Array2;
 
@@ -14,11 +14,11 @@ pub(in crate::model) struct Params {
     pub(in crate::model) rows: Vec<f64>,
     /// The features of each; at least one.
     pub(in crate::model) width: usize,
-    /// How many levels of regions there are around the rows: the first around all of them, and each halved in the
-    /// next. With 1, every row is looked at.
+    /// How many levels of regions are around the rows: one region around all rows, and each region halved in the next
+    /// level. With 1, every row is looked at.
     pub(in crate::model) levels: u32,
-    /// The centres of the regions, a row each, if they are balls: else they are boxes. A centre is the mean of its rows,
-    /// to a last bit that goes with an order of them that no file keeps.
+    /// The centres of the regions, a row each, when the regions are balls; `None` when they are boxes. A centre is the
+    /// mean of its rows, but its last bit depends on an order of the rows that no file keeps.
     pub(in crate::model) centres: Option<Array2<f64>>,
     /// How many neighbours count.
     pub(in crate::model) neighbours: usize,
@@ -26,11 +26,11 @@ pub(in crate::model) struct Params {
     pub(in crate::model) reach: Vec<f64>,
     /// The local reachability density of each training row.
     pub(in crate::model) densities: Vec<f64>,
-    /// What is subtracted from the negative factor.
+    /// Subtracted from the negative factor.
     pub(in crate::model) offset: f64,
     /// How rows are apart.
     pub(in crate::model) metric: Metric,
-    /// Rows that are no further apart than this are the same: 0, unless a file keeps its numbers in single precision.
+    /// Rows that are not further apart than this count as equal: 0, unless the file keeps its numbers as float32.
     pub(in crate::model) resolution: f64,
 }
 
@@ -46,7 +46,7 @@ pub struct LocalOutlierFactor {
 }
 
 impl LocalOutlierFactor {
-    /// Lays the parameters out for evaluation.
+    /// Makes the layout of the parameters for evaluation.
     ///
     /// # Errors
     /// When a number is not finite, lengths do not agree, a distance is negative, a density or the power of the metric is
@@ -75,7 +75,7 @@ impl LocalOutlierFactor {
         Ok(Self { rows, neighbours, reach, densities, offset, resolution })
     }
 
-    /// The parameters that this was made of.
+    /// The parameters from which this was made.
     pub(in crate::model) fn params(&self) -> Params {
         Params {
             rows: self.rows.rows(),
@@ -105,12 +105,12 @@ impl LocalOutlierFactor {
         self.rows.width()
     }
 
-    /// How many rows it was trained on, all of which it keeps.
+    /// How many rows it was trained on; it keeps all of them.
     pub fn training_rows(&self) -> usize {
         self.reach.len()
     }
 
-    /// The training rows, as they are searched.
+    /// The training rows, in the order of the search.
     pub(in crate::model) fn searched(&self) -> &Neighbours {
         &self.rows
     }
@@ -125,7 +125,7 @@ impl LocalOutlierFactor {
         self.rows.metric()
     }
 
-    /// The training rows, a feature of all of them after the other.
+    /// The training rows by feature: the first feature of all rows, then the second.
     pub(in crate::model) fn columns(&self) -> impl Iterator<Item = &[f64]> {
         self.rows.columns()
     }

@@ -69,7 +69,7 @@ proptest! {
     ) {
         let rows = rows[..rows.len() / WIDTH * WIDTH].to_vec();
         let levels = levels.min((rows.len() / WIDTH).ilog2() + 1);
-        // Wherever the centres are: the balls are as wide as they must be.
+        // The centres may be anywhere: the balls are as wide as needed.
         let balls = (1 << levels) - 1;
         let of_centres = |centres: Vec<f64>| Array2::from_shape_vec((balls, WIDTH), centres[..balls * WIDTH].to_vec());
         let centres = centres.map(|centres| of_centres(centres).unwrap());

@@ -1,4 +1,4 @@
-//! The distances of the nearest training rows, and what comes of them.
+//! The distances to the nearest training rows, and the decision values made of them.
 
 use ndarray::ArrayView2;
 
@@ -20,7 +20,7 @@ impl NeighbourDistance {
 }
 
 impl Of {
-    /// Of distances in ascending order, at least one.
+    /// The error for distances in ascending order, of which there is at least one.
     fn these(self, distances: &[f64]) -> f64 {
         let count = distances.len();
         match self {
@@ -57,7 +57,7 @@ mod tests {
             let knn = NeighbourDistance::new(&params(neighbours, of)).unwrap();
             knn.decide(array![[2.0], [20.0]].view())
         };
-        // From 2 the nearest are 1, 2, 2 and 7 away; from 20 they are 11, 16, 19 and 20.
+        // The nearest rows of 2 are 1, 2, 2 and 7 away; those of 20 are 11, 16, 19 and 20 away.
         assert_eq!(decisions(3, Of::Largest), [3.0, -14.0]);
         assert_eq!(decisions(4, Of::Mean), [2.0, -11.5]);
         assert_eq!(decisions(3, Of::Median), [3.0, -11.0]);

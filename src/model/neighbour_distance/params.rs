@@ -1,4 +1,4 @@
-//! The parameters, and how they lie in memory.
+//! The parameters, and their layout in memory.
 
 use crate::model::boundary::Boundary;
 use crate::model::invalid::{Invalid, parameter};
@@ -9,15 +9,15 @@ const NAME: &str = "KNN";
 /// The parameters as files hold them.
 #[derive(Clone, PartialEq, Debug)]
 pub(in crate::model) struct Params {
-    /// The training rows, one after another. In the order of a tree, they are found faster.
+    /// The training rows, one after another. In the order of a tree they are found faster.
     pub(in crate::model) rows: Vec<f64>,
     /// The features of each; at least one.
     pub(in crate::model) width: usize,
-    /// How many levels of boxes there are around the rows: the first around all of them, and each halved in the next.
+    /// How many levels of boxes are around the rows: one box around all rows, and each box halved in the next level.
     pub(in crate::model) levels: u32,
     /// How many neighbours count.
     pub(in crate::model) neighbours: usize,
-    /// What of their distances.
+    /// Which of their distances is the error.
     pub(in crate::model) of: Of,
     /// How rows are apart.
     pub(in crate::model) metric: Metric,
@@ -25,10 +25,10 @@ pub(in crate::model) struct Params {
     pub(in crate::model) offset: Option<f64>,
 }
 
-/// What of the distances of the neighbours is a row's error.
+/// Which distance of a row's neighbours is its error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Of {
-    /// The largest: that of the last neighbour.
+    /// The largest: the distance of the last neighbour.
     Largest,
     /// Their mean.
     Mean,
@@ -57,7 +57,7 @@ pub struct NeighbourDistance {
 }
 
 impl NeighbourDistance {
-    /// Lays the parameters out for evaluation.
+    /// Makes the layout of the parameters for evaluation.
     ///
     /// # Errors
     /// When a number is not finite, lengths do not agree, the power of the metric is not above 0, there are fewer training
@@ -71,8 +71,7 @@ impl NeighbourDistance {
         Ok(Self { rows, neighbours, of, boundary: Boundary::new(NAME, offset, 0.0)? })
     }
 
-    /// The parameters that this was made of.
-    /// The training rows, a feature of all of them after the other.
+    /// The training rows by feature: the first feature of all rows, then the second.
     pub(in crate::model) fn columns(&self) -> impl Iterator<Item = &[f64]> {
         self.rows.columns()
     }
@@ -89,7 +88,7 @@ impl NeighbourDistance {
         }
     }
 
-    /// The same with another boundary, or none.
+    /// The same with another boundary; `None` removes it.
     ///
     /// # Errors
     /// When every row would be an anomaly.
@@ -97,7 +96,7 @@ impl NeighbourDistance {
         Ok(Self { boundary: Boundary::new(NAME, offset, 0.0)?, ..self.clone() })
     }
 
-    /// The training rows, as they are searched.
+    /// The training rows, in the order of the search.
     pub(in crate::model) fn searched(&self) -> &Neighbours {
         &self.rows
     }
@@ -111,7 +110,7 @@ impl NeighbourDistance {
         self.rows.width()
     }
 
-    /// Minus the greatest error that is normal, if it is known.
+    /// Minus the greatest error that is normal; `None` when it is not known.
     pub fn offset(&self) -> Option<f64> {
         self.boundary.offset()
     }

@@ -30,7 +30,7 @@ impl fmt::Display for Metric {
 }
 
 impl Metric {
-    /// Adds the difference in a feature to what is measured so far, which orders rows as their distances do.
+    /// Adds the difference in one feature to a measure, which orders rows as their distances do.
     #[inline]
     pub(super) fn add(self, measure: f64, difference: f64) -> f64 {
         match self {
@@ -41,17 +41,17 @@ impl Metric {
         }
     }
 
-    /// What is measured between two rows.
+    /// The measure between two rows.
     pub(in crate::model) fn measure(self, a: &[f64], b: &[f64]) -> f64 {
         a.iter().zip(b).fold(0.0, |sum, (a, b)| self.add(sum, a - b))
     }
 
-    /// What is measured where rows are so far apart.
+    /// The measure of rows that are this far apart.
     pub(super) fn measure_of(self, distance: f64) -> f64 {
         self.add(0.0, distance)
     }
 
-    /// The distance that goes with what was measured.
+    /// The distance for a measure.
     pub(in crate::model) fn distance(self, measure: f64) -> f64 {
         match self {
             Self::Euclidean => measure.sqrt(),

@@ -1,7 +1,7 @@
 //! The nearest training rows of a row.
 //!
-//! The search goes the way of scikit-learn's: the same boxes or balls around the rows, in the same order, into the same
-//! heap. Where several rows are equally far, that decides which of them count.
+//! The search works like scikit-learn's: the same boxes or balls around the rows, in the same order, into the same
+//! heap. When several rows are equally far, this decides which of them count.
 
 mod metric;
 mod nearest;

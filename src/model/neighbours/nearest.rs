@@ -1,10 +1,10 @@
 //! The nearest rows that were seen so far.
 
-/// A heap of the nearest rows, the farthest of them on top. Of two as far, which one has to go depends on the order in
-/// which they came, exactly as in scikit-learn's `heap_push`.
+/// A heap of the nearest rows, with the farthest on top. Of two equally far rows, the order in which they came decides
+/// which has to go, exactly as in scikit-learn's `heap_push`.
 #[derive(Debug)]
 pub(super) struct Nearest {
-    /// What their distances are measured by, and their places in the training.
+    /// The measures of their distances, and their indices among the training rows.
     rows: Vec<(f64, usize)>,
 }
 
@@ -27,7 +27,7 @@ impl Nearest {
         &self.rows
     }
 
-    /// Takes a row in that is nearer than the farthest, which has to go.
+    /// Takes in a row that is nearer than the farthest, which is removed.
     pub(super) fn push(&mut self, distance: f64, row: usize) {
         let rows = &mut self.rows[..];
         let mut place = 0;

@@ -1,4 +1,4 @@
-//! Regions around the training rows: those of scikit-learn's KDTree or BallTree, around rows that are in its order
+//! Regions around the training rows: the same as in scikit-learn's KDTree or BallTree. The rows are in its order
 //! already.
 
 use std::ops::Range;
@@ -7,7 +7,7 @@ use ndarray::Array2;
 
 use super::metric::Metric;
 
-/// Regions within regions: the one at `i` holds those at `2 i + 1` and `2 i + 2`, which halve its rows.
+/// Regions within regions: region `i` holds regions `2 i + 1` and `2 i + 2`, which halve its rows.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Regions {
     levels: u32,
@@ -19,7 +19,7 @@ pub(super) struct Regions {
 enum Shapes {
     /// Of each box the least of every feature, then the largest.
     Boxes(Box<[f64]>),
-    /// Of each ball its centre, and how far the farthest row is from it.
+    /// The centre of each ball, and how far its farthest row is from the centre.
     Balls { centres: Box<[f64]>, radii: Box<[f64]> },
 }
 
@@ -45,7 +45,7 @@ impl Regions {
         Self { levels, width, shapes: Shapes::Boxes(bounds.into()) }
     }
 
-    /// The balls around `rows`, whose centres are given: as wide as they must be.
+    /// The balls with given centres around `rows`: each is as wide as its rows need.
     pub(super) fn balls(rows: &[f64], centres: &Array2<f64>, levels: u32, metric: Metric) -> Self {
         let width = centres.ncols();
         let centres: Box<[f64]> = centres.iter().copied().collect();
@@ -61,7 +61,7 @@ impl Regions {
         self.levels
     }
 
-    /// The centres of the balls, a row each, if these are balls.
+    /// The centres of the balls, a row each; `None` when the regions are boxes.
     pub(super) fn centres(&self) -> Option<Array2<f64>> {
         match &self.shapes {
             Shapes::Boxes(_) => None,
@@ -78,15 +78,16 @@ impl Regions {
         }
     }
 
-    /// The two regions within a region, unless it is one of the last.
+    /// The two regions within a region; `None` for a region of the last level.
     pub(super) fn within(&self, place: usize) -> Option<[usize; 2]> {
         let last = 2 * place + 2;
         (last < Self::count(self.levels)).then_some([last - 1, last])
     }
 
-    /// The least that a row of a region can be away, measured as `metric` measures rows.
+    /// The least measure, by `metric`, that a row of the region can have from `row`.
     ///
-    /// scikit-learn's own steps: where regions are as far, the last bit says which of them comes first.
+    /// The steps are those of scikit-learn: when two regions are equally far, the last bit decides which is searched
+    /// first.
     pub(super) fn least(&self, place: usize, row: &[f64], metric: Metric) -> f64 {
         match &self.shapes {
             Shapes::Boxes(bounds) => {

@@ -1,4 +1,4 @@
-//! The training rows as they lie in memory, and the search among them.
+//! The training rows in their layout in memory, and the search among them.
 
 use std::ops::Range;
 
@@ -9,32 +9,32 @@ use super::nearest::Nearest;
 use super::regions::{Regions, halves};
 use crate::model::invalid::{Invalid, parameter};
 
-/// Training rows, and how they are to be searched.
+/// Training rows, and how they have to be searched.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::model) struct Layout<'p> {
     /// The rows, one after another, in the order of the search.
     pub(in crate::model) rows: &'p [f64],
     /// The features of each; at least one.
     pub(in crate::model) width: usize,
-    /// How many levels of regions there are around the rows: the first around all of them, and each halved in the
-    /// next. With 1, every row is looked at.
+    /// How many levels of regions are around the rows: one region around all rows, and each region halved in the next
+    /// level. With 1, every row is looked at.
     pub(in crate::model) levels: u32,
-    /// The centres of the regions, a row each, if they are balls: else they are boxes. A centre is the mean of its rows,
-    /// to a last bit that goes with an order of them that no file keeps.
+    /// The centres of the regions, a row each, when the regions are balls; `None` when they are boxes. A centre is the
+    /// mean of its rows, but its last bit depends on an order of the rows that no file keeps.
     pub(in crate::model) centres: Option<&'p Array2<f64>>,
     /// How rows are apart.
     pub(in crate::model) metric: Metric,
 }
 
-/// The most powers that are taken to find out how far the regions of a metric of powers reach: each takes some thirty
+/// The most powers that are computed to find how far the regions of a metric of powers reach: each takes some thirty
 /// nanoseconds.
 const MOST_POWERS: usize = 1 << 21;
 
 /// Training rows, laid out to be searched.
 #[derive(Clone, PartialEq, Debug)]
 pub(in crate::model) struct Neighbours {
-    /// The training rows by feature: the first feature of all of them, then the second, so that one instruction takes
-    /// the same feature of several.
+    /// The training rows by feature: the first feature of all rows, then the second, so that one instruction takes the
+    /// same feature of several rows.
     rows: Box<[f64]>,
     count: usize,
     width: usize,
@@ -43,11 +43,11 @@ pub(in crate::model) struct Neighbours {
 }
 
 impl Neighbours {
-    /// Lays the rows of the detector `of` out.
+    /// Makes the layout of the rows of the detector `of`.
     ///
     /// # Errors
-    /// When there is none, a number is not finite, lengths do not agree, there are too few rows for the regions, or the
-    /// power of the metric is not above 0.
+    /// When there is no row, a number is not finite, lengths do not agree, there are too few rows for the regions, or
+    /// the power of the metric is not above 0.
     pub(in crate::model) fn new(of: &'static str, layout: Layout<'_>) -> Result<Self, Invalid> {
         let Layout { rows, width, levels, centres, metric } = layout;
         let of_rows = parameter(of, "_fit_X");
@@ -90,7 +90,7 @@ impl Neighbours {
         (0..self.count).flat_map(|row| self.rows.iter().skip(row).step_by(self.count)).copied().collect()
     }
 
-    /// A feature of all rows after the other.
+    /// The rows by feature: the first feature of all rows, then the second.
     pub(in crate::model) fn columns(&self) -> impl Iterator<Item = &[f64]> {
         self.rows.chunks_exact(self.count)
     }
@@ -114,7 +114,7 @@ impl Neighbours {
         self.regions.levels()
     }
 
-    /// The centres of the regions, if they are balls.
+    /// The centres of the regions; `None` when the regions are boxes.
     pub(in crate::model) fn centres(&self) -> Option<Array2<f64>> {
         self.regions.centres()
     }
@@ -133,7 +133,7 @@ impl Neighbours {
         self.rows.chunks_exact(self.count).map(|values| values.iter().map(|x| x / count).sum()).collect()
     }
 
-    /// A search for so many of the nearest rows: at least one, and at most as many as there are.
+    /// A search for the nearest rows, `neighbours` of them: at least one, and at most as many as there are rows.
     pub(in crate::model) fn search(&self, neighbours: usize) -> Search<'_> {
         Search {
             among: self,
@@ -148,14 +148,13 @@ impl Neighbours {
 pub(in crate::model) struct Search<'n> {
     among: &'n Neighbours,
     row: Vec<f64>,
-    /// How far each training row is of the region that is looked into.
+    /// The measure of each training row of the region that is being searched.
     distances: Vec<f64>,
     nearest: Nearest,
 }
 
 impl Search<'_> {
-    /// The nearest training rows of a row, in no order: what their distances are [measured](Metric::distance) by, and
-    /// their places.
+    /// The nearest training rows of a row, in no order: their [measures](Metric::distance), and their indices.
     pub(in crate::model) fn nearest(&mut self, row: ArrayView1<'_, f64>) -> &[(f64, usize)] {
         self.row.iter_mut().zip(row).for_each(|(to, x)| *to = *x);
         self.nearest.clear();
@@ -163,7 +162,7 @@ impl Search<'_> {
         self.nearest.rows()
     }
 
-    /// Looks into a region, whose rows are at least `least` away: first into the nearer region of the two within.
+    /// Searches a region whose rows are at least `least` away; of the two regions within it, the nearer one first.
     fn within(&mut self, place: usize, least: f64, rows: Range<usize>) {
         let Neighbours { regions, metric, .. } = self.among;
         if least > self.nearest.farthest() {
@@ -192,7 +191,7 @@ impl Search<'_> {
         distances.fill(0.0);
         for (x, feature) in self.row.iter().zip(among.rows.chunks_exact(among.count)) {
             let both = distances.iter_mut().zip(&feature[rows.clone()]);
-            // A loop for each, so that each becomes one of vectors.
+            // A loop for each metric, so that the compiler vectorises each.
             match among.metric {
                 Metric::Euclidean => both.for_each(|(sum, y)| *sum = Metric::Euclidean.add(*sum, x - y)),
                 Metric::Manhattan => both.for_each(|(sum, y)| *sum = Metric::Manhattan.add(*sum, x - y)),

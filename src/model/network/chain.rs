@@ -1,8 +1,8 @@
-//! Programs that are nothing but a chain of dense layers: they are evaluated by [`dense`](crate::model::dense), which is
-//! made for them.
+//! Finds out whether a program is just a chain of dense layers: such programs are evaluated by
+//! [`dense`](crate::model::dense), which is faster.
 //!
-//! What is done to each number of a row by itself (scalers in front, biases, batch normalization) goes into the weights of
-//! the layer before it, or behind it.
+//! Steps on each number by itself (scalers in front, biases, batch normalization) are merged into the weights of the
+//! layer before or behind them.
 
 use ndarray::{Array1, Array2};
 
@@ -11,7 +11,7 @@ use super::operation::{Combination, Operand, Operation};
 use super::program::{Program, Step};
 use crate::model::dense::{Activation, Layer};
 
-/// The layers of a program, if it is a chain of them.
+/// The layers of a program; `None` when it is not a chain of layers.
 pub(super) fn layers(program: &Program) -> Option<Vec<(Layer, Activation)>> {
     let mut chain = Chain { layers: Vec::new(), last: None, pending: None, width: program.width };
     for (place, step) in program.steps.iter().enumerate() {
@@ -47,7 +47,7 @@ struct Affine {
 }
 
 impl<'p> Chain<'p> {
-    /// Takes the step that makes the value behind `place`; `None` for one that no dense layer does.
+    /// Takes in the step that makes the value behind `place`; `None` when no dense layer can do the step.
     fn follow(&mut self, place: usize, step: &'p Step) -> Option<()> {
         let before = |operand: &Operand| matches!(operand, Operand::Value(value) if *value == place);
         match &step.operation {
@@ -85,7 +85,7 @@ impl<'p> Chain<'p> {
         Some(())
     }
 
-    /// One number for each of a row; a single one counts for all.
+    /// One number for each of a row's; a single number is repeated.
     fn spread(&self, numbers: &[f64]) -> Option<Vec<f64>> {
         match numbers {
             [number] => Some(vec![*number; self.width]),
@@ -93,7 +93,8 @@ impl<'p> Chain<'p> {
         }
     }
 
-    /// Applies `affine` to each number: within the last layer, or before the next one if the last has its activation already.
+    /// Applies `affine` to each number: within the last layer, or before the next one if the last has its activation
+    /// already.
     fn transform(&mut self, affine: Affine) {
         let place = match &mut self.last {
             Some(Open { after, activation: Activation::Identity, .. }) if self.pending.is_none() => after,
@@ -144,7 +145,7 @@ enum Side {
     Second,
 }
 
-/// The scaling and shift that combining with a constant is.
+/// The scaling and shift that a combination with a constant amounts to.
 fn affine(combination: Combination, side: Side, numbers: Vec<f64>) -> Option<Affine> {
     let count = numbers.len();
     let (ones, zeros) = (vec![1.0; count], vec![0.0; count]);

@@ -1,4 +1,4 @@
-//! Evaluating rows: a block of them goes through one step after another.
+//! Evaluates rows: a block of rows goes through one step after another.
 
 use ndarray::ArrayView2;
 
@@ -67,7 +67,7 @@ impl<'a> Numbers<'a> {
 }
 
 impl Operation {
-    /// The numbers that it makes for a block of rows: `size` for each.
+    /// The numbers that the step makes for a block of rows: `size` a row.
     pub(super) fn run(&self, values: &[Vec<f64>], rows: usize, size: usize) -> Vec<f64> {
         let numbers = |operand| Numbers::of(operand, values, rows);
         let mut made = Vec::with_capacity(rows * size);
@@ -96,7 +96,8 @@ impl Operation {
                 let of = numbers(of);
                 made.resize(rows * size, 0.0);
                 let (inputs, outputs) = weights.dim();
-                // All rows by one line of weights before the next: a line is read once for them all.
+                // All rows are multiplied with one line of weights before the next, so that a line is read once for
+                // all.
                 for (input, line) in weights.rows().into_iter().enumerate() {
                     let Some(line) = line.to_slice() else { continue };
                     for (row, made) in made.chunks_exact_mut(size).enumerate() {

@@ -66,7 +66,7 @@ pub(in crate::model) enum Function {
 }
 
 impl Function {
-    /// The function of a number. NaN stays NaN, but where a comparison asks for it.
+    /// The function's value. NaN stays NaN, except where a comparison says otherwise.
     pub(super) fn of(self, x: f64) -> f64 {
         match self {
             Self::Abs => x.abs(),
@@ -113,7 +113,7 @@ impl Function {
         }
     }
 
-    /// The cost of one evaluation, in additions, about.
+    /// About how many additions one evaluation costs.
     pub(super) fn work(self) -> usize {
         match self {
             Self::Erf | Self::Gelu => 64,
@@ -136,7 +136,7 @@ impl Function {
 
     /// Where its values lie.
     pub(super) fn range(self, of: Interval) -> Interval {
-        // x below its height, 0 above it, and a little below 0 in between.
+        // The function is never above max(x, 0), and never below `least`, which it reaches for some x below 0.
         let dipping = |least: f64| Interval::new(if of.low >= 0.0 { 0.0 } else { least }, of.high.max(0.0));
         match self {
             Self::Abs => of.magnitude(),
@@ -157,7 +157,7 @@ impl Function {
             Self::Celu { alpha } | Self::Elu { alpha } if alpha > 0.0 => of.rising(|x| self.of(x)),
             Self::Selu { alpha, gamma } if alpha > 0.0 && gamma > 0.0 => of.rising(|x| self.of(x)),
             Self::LeakyRelu { slope } if slope > 0.0 => of.rising(|x| self.of(x)),
-            // What is below 0 comes out above it.
+            // With a slope of at most 0, a number below 0 becomes one of at least 0.
             Self::LeakyRelu { slope } => Interval::new(of.low.max(0.0), of.high.max(of.low * slope).max(0.0)),
             Self::HardSigmoid { .. } => Interval::new(0.0, 1.0),
             Self::Ceil
@@ -183,12 +183,12 @@ pub(super) fn truth(is: bool) -> f64 {
     f64::from(u8::from(is))
 }
 
-/// x from 0 on, and a function of it below.
+/// `x` where it is not below 0, and a function of it elsewhere.
 fn below_zero(x: f64, function: impl Fn(f64) -> f64) -> f64 {
     if x < 0.0 { function(x) } else { x }
 }
 
-/// Where the bounds cross, the upper one counts. NaN stays NaN.
+/// When the bounds cross, the upper one counts. NaN stays NaN.
 fn clip(x: f64, low: f64, high: f64) -> f64 {
     let x = if x < low { low } else { x };
     if x > high { high } else { x }
@@ -209,7 +209,7 @@ fn erf(x: f64) -> f64 {
     if x.is_nan() {
         return x;
     }
-    // From here on it is 1 to the last bit.
+    // From here on the function is 1 to the last bit.
     if x.abs() > 6.0 {
         return x.signum();
     }

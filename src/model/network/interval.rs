@@ -1,7 +1,7 @@
 //! The bounds of a number over all possible rows: interval arithmetic.
 //!
-//! The bounds need not be the closest, but no number lies beyond them, rounding aside. NaN is in none: a decision that is
-//! NaN is an error.
+//! The bounds need not be the closest, but no number is beyond them, apart from rounding. NaN is in no interval: a
+//! decision that is NaN is an error.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ impl Interval {
     /// Every number.
     pub(super) const ALL: Self = Self { low: f64::NEG_INFINITY, high: f64::INFINITY };
 
-    /// From one to the other. A bound that is not known (NaN) is none.
+    /// The numbers from one bound to the other. A bound that is not known (NaN) becomes infinite.
     pub(super) fn new(low: f64, high: f64) -> Self {
         Self {
             low: if low.is_nan() { f64::NEG_INFINITY } else { low },
@@ -69,18 +69,18 @@ impl Interval {
     pub(super) fn times(self, other: Self) -> Self {
         let mut product = Self { low: f64::INFINITY, high: f64::NEG_INFINITY };
         for (a, b) in [(self.low, other.low), (self.low, other.high), (self.high, other.low), (self.high, other.high)] {
-            // As large as may be, an infinite bound stands for finite numbers: times 0 they are 0.
+            // An infinite bound stands for numbers that are finite, however large: times 0 they are 0.
             let corner = if a.abs() <= 0.0 || b.abs() <= 0.0 { 0.0 } else { a * b };
             product = product.or(Self { low: corner, high: corner });
         }
         product
     }
 
-    /// 1 over its numbers; every number, where 0 is among them.
+    /// 1 over the interval's numbers; all numbers when 0 is among them.
     pub(super) fn reciprocal(self) -> Self {
         match self.low > 0.0 || self.high < 0.0 {
             true => Self { low: self.high.recip(), high: self.low.recip() },
-            // What is never negative stays so, however near to 0 it comes.
+            // Numbers that are never negative stay so, however near to 0 they come.
             false if self.low >= 0.0 => Self { low: 0.0, high: f64::INFINITY },
             false => Self::ALL,
         }

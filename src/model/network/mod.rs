@@ -1,10 +1,10 @@
 //! Neural networks: autoencoders and scoring networks, evaluated in float64.
 //!
-//! A network is a [`Program`](program): a short list of steps over the numbers of one row. One that is nothing but a
-//! [chain](chain) of dense layers is evaluated by [`dense`](super::dense), others [step by step](evaluate).
+//! A network is a [`Program`](program): a short list of steps over the numbers of one row. A program that is just a
+//! [chain](chain) of dense layers is evaluated by [`dense`](super::dense), all others [step by step](evaluate).
 //!
-//! An autoencoder is trained to give back what it is given, through a middle that is too narrow for all of it; what is
-//! like its training data comes back well, and what is not does not. As in scikit-learn, the decision value is a score
+//! An autoencoder is trained to give back its input through a middle that is too narrow for all of it. Input like its
+//! training data comes back nearly unchanged, other input does not. As in scikit-learn, the decision value is a score
 //! minus an offset, and negative means anomalous: see [`Output`].
 //!
 //! Source: Hinton and Salakhutdinov, "Reducing the Dimensionality of Data with Neural Networks", Science 313 (2006).

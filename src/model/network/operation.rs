@@ -1,4 +1,4 @@
-//! What a step of a program does to the numbers of a row.
+//! The operations that a step of a program does on the numbers of a row.
 
 use std::sync::Arc;
 
@@ -10,34 +10,34 @@ use super::interval::Interval;
 /// Where an operation takes its numbers.
 #[derive(Clone, Debug)]
 pub(in crate::model) enum Operand {
-    /// The numbers that this value holds for the row. The first value is the row itself.
+    /// The numbers of this value for the row. The first value is the row itself.
     Value(usize),
     /// The same for every row.
     Constant(Arc<[f64]>),
 }
 
-/// One step. Where several operands are taken number by number, a shorter one repeats.
+/// One step. When several operands are combined number by number, a shorter one is repeated.
 #[derive(Clone, Debug)]
 pub(in crate::model) enum Operation {
     /// A function of each number.
     Map(Function, Operand),
-    /// Two numbers become one.
+    /// Combines two numbers into one.
     Combine(Combination, Operand, Operand),
-    /// The numbers of the second where the first is true, and of the third elsewhere.
+    /// The numbers of the second operand where the first is true, and of the third elsewhere.
     Select(Operand, Operand, Operand),
-    /// Each run of numbers, as long as the matrix has rows, times the matrix.
+    /// Multiplies each run of numbers, as long as the matrix has rows, with the matrix.
     Multiply(Operand, Arc<Array2<f64>>),
-    /// The numbers of all, one after another.
+    /// The numbers of all operands, one after another.
     Join(Vec<Operand>),
     /// The numbers at these places.
     Pick(Operand, Arc<[u32]>),
-    /// Each run of so many numbers becomes one.
+    /// Folds each run of this many numbers into one.
     Fold(Fold, usize, Operand),
     /// Each run of so many numbers becomes another.
     Normalise(Norm, usize, Operand),
 }
 
-/// How two numbers become one. A truth is 1 or 0.
+/// How two numbers are combined into one. A truth value is 1 or 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::model) enum Combination {
     Add,
@@ -49,7 +49,7 @@ pub(in crate::model) enum Combination {
     Power,
     Least,
     Greatest,
-    /// The first from 0 on, and below that times the second.
+    /// The first number; times the second where it is below 0.
     Slope,
     Equal,
     Less,
@@ -59,7 +59,7 @@ pub(in crate::model) enum Combination {
     Xor,
 }
 
-/// How a run of numbers becomes one.
+/// How a run of numbers is folded into one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::model) enum Fold {
     Sum,
@@ -79,16 +79,16 @@ pub(in crate::model) enum Fold {
 /// How a run of numbers becomes another.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(in crate::model) enum Norm {
-    /// e to each, over the sum of them all.
+    /// e to the power of each number, over the sum of all these.
     Softmax,
-    /// The logarithm of that.
+    /// The logarithm of the softmax.
     LogSoftmax,
-    /// Less their mean, over the root of their variance and this.
+    /// Each number less the mean, over the root of the variance plus `epsilon`.
     Standardise { epsilon: f64 },
 }
 
 impl Operand {
-    /// The constant, if it is one.
+    /// The constant; `None` for a value that depends on the row.
     pub(in crate::model) fn constant(&self) -> Option<&Arc<[f64]>> {
         match self {
             Self::Value(_) => None,
@@ -126,7 +126,7 @@ impl Operation {
         }
     }
 
-    /// What it costs for a row to make `size` numbers, in additions that take as long, about.
+    /// About how many additions it costs a row to make `size` numbers.
     pub(in crate::model) fn work(&self, size: usize) -> usize {
         let each = match self {
             Self::Map(function, _) => function.work(),
@@ -154,7 +154,7 @@ impl Operation {
         constants.sum::<usize>() + own
     }
 
-    /// Where its numbers lie, if those that it takes lie in these ranges, in the order of its operands.
+    /// The interval of the result's numbers, given those of the operands, in their order.
     pub(super) fn range(&self, of: &[Interval]) -> Interval {
         match (self, of) {
             (Self::Map(function, _), [of]) => function.range(*of),
@@ -175,11 +175,11 @@ impl Operation {
     }
 }
 
-/// Where sums of numbers in this range lie, each times its weight.
+/// The interval of weighted sums of numbers in `of`.
 fn product(of: Interval, weights: &Array2<f64>) -> Interval {
     let mut all: Option<Interval> = None;
     for column in weights.columns() {
-        // What is weighed with a sign takes one bound, and the rest the other.
+        // A weight's sign decides which bound of the interval it takes for the upper sum, and which for the lower.
         let (mut up, mut down) = (0.0, 0.0);
         for weight in column {
             if *weight > 0.0 { up += weight } else { down += weight }

@@ -15,14 +15,14 @@ pub(super) const NAME: &str = "Network";
 pub enum Output {
     /// The row again: the score is minus the mean over the features of (x − x̂)².
     Reconstruction,
-    /// One number, and which of them are anomalous. Where high ones are, the score is minus the number.
+    /// One number, and which such numbers are anomalous. When high numbers are, the score is minus the number.
     Score(Anomalous),
 }
 
 /// On which side of the boundary rows are anomalous.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Anomalous {
-    /// Low numbers, as those of scikit-learn's `decision_function`.
+    /// Low numbers, like those of scikit-learn's `decision_function`.
     Low,
     /// High numbers: an error, or the probability of a failure.
     High,
@@ -48,7 +48,7 @@ impl Anomalous {
 }
 
 impl Output {
-    /// Which numbers that come out are anomalous: errors are, where they are high.
+    /// Which output numbers are anomalous; errors are anomalous when they are high.
     pub(super) fn anomalous(self) -> Anomalous {
         match self {
             Self::Reconstruction => Anomalous::High,
@@ -56,8 +56,8 @@ impl Output {
         }
     }
 
-    /// The offset of the score behind a boundary as files and people say it, or the other way round: a boundary of numbers
-    /// that are anomalous where they are high stands as it is, and has a minus sign as an offset.
+    /// Turns a boundary as files and users give it into an offset of the score, or the other way round. When high
+    /// numbers are anomalous, the two differ in their sign.
     fn turned(self, boundary: f64) -> f64 {
         match self {
             Self::Reconstruction | Self::Score(Anomalous::Low) => boundary,
@@ -66,7 +66,7 @@ impl Output {
     }
 }
 
-/// A network that was checked, and where its boundary lies.
+/// A network that was checked, and its boundary.
 #[derive(Debug)]
 pub(in crate::model) struct Params {
     /// The ONNX file.
@@ -75,7 +75,7 @@ pub(in crate::model) struct Params {
     pub(in crate::model) program: Program,
     /// The meaning of the output.
     pub(in crate::model) output: Output,
-    /// Where the boundary lies, as [`Network::boundary`] has it; `None` when it is to be set.
+    /// The boundary, as [`Network::boundary`] gives it; `None` when it is yet to be set.
     pub(in crate::model) offset: Option<f64>,
     /// How many weights there are.
     pub(in crate::model) weights: usize,
@@ -140,12 +140,12 @@ pub struct Network {
     pub(super) output: Output,
     /// The bounds of the output over all possible rows.
     range: Interval,
-    /// What is subtracted from the score.
+    /// Subtracted from the score.
     pub(super) offset: f64,
     weights: usize,
 }
 
-/// Two networks are one when their files are, and their boundaries.
+/// Two networks are equal when their files and their boundaries are.
 impl PartialEq for Network {
     fn eq(&self, other: &Self) -> bool {
         self.file == other.file && self.output == other.output && self.offset.total_cmp(&other.offset).is_eq()
@@ -153,11 +153,11 @@ impl PartialEq for Network {
 }
 
 impl Network {
-    /// Lays out what its evaluation needs, once for all rows.
+    /// Makes the layout that evaluation needs, once for all rows.
     ///
     /// # Errors
-    /// When the offset is not finite or of the wrong sign, when a row costs too much, or when what comes out is not what
-    /// the network is said to give.
+    /// When the offset is not finite or has the wrong sign, when a row costs too much, or when the output is not of the
+    /// kind that the network is said to give.
     pub(in crate::model) fn new(params: Params) -> Result<Self, NetworkError> {
         let Params { file, program, output, offset, weights } = params;
         let width = program.width;
@@ -189,7 +189,7 @@ impl Network {
         Ok(Self { file, runtime, width, output, range, offset, weights })
     }
 
-    /// The same network with another offset, or with none: its decision values are the scores then.
+    /// The same network with another offset. With `None` its decision values are the scores.
     ///
     /// # Errors
     /// When the offset is not finite or of the wrong sign.
@@ -200,7 +200,7 @@ impl Network {
         Ok(Self { offset: offset.unwrap_or(0.0), ..self.clone() })
     }
 
-    /// The offset that a boundary is, as files and people say it.
+    /// The offset for a boundary as files and users give it.
     pub(in crate::model) fn offset_of(&self, boundary: f64) -> f64 {
         self.output.turned(boundary)
     }
@@ -210,13 +210,13 @@ impl Network {
         self.width
     }
 
-    /// What the network gives.
+    /// The kind of the network's output.
     pub fn output(&self) -> Output {
         self.output
     }
 
-    /// Where the boundary lies: for a score, the number from which on it is anomalous; for an autoencoder the largest
-    /// error of a normal row, with a minus sign.
+    /// The boundary: for a score, the number from which on it is anomalous; for an autoencoder, minus the largest error
+    /// of a normal row.
     pub fn boundary(&self) -> f64 {
         self.output.turned(self.offset)
     }
@@ -226,13 +226,13 @@ impl Network {
         self.range
     }
 
-    /// The ONNX file that it was read from, with all that it holds.
+    /// The bytes of the ONNX file from which it was read.
     pub fn file(&self) -> &[u8] {
         &self.file
     }
 
-    /// What a row costs: the numbers of dense layers, of which several are multiplied and added at once, or additions one
-    /// by one.
+    /// The cost of a row: the numbers of dense layers, of which several are multiplied and added at once; or single
+    /// additions.
     pub(in crate::model) fn work(&self) -> NetworkWork {
         match &self.runtime {
             Runtime::Dense(layers) => NetworkWork::AtOnce(layers.weights()),
@@ -259,7 +259,7 @@ impl Network {
         parameters
     }
 
-    /// The weights count twice: in the file, and as they are laid out.
+    /// The weights count twice: in the file, and in the layout.
     pub(in crate::model) fn heap_bytes(&self) -> usize {
         let laid_out = match &self.runtime {
             Runtime::Dense(network) => network.heap_bytes(),

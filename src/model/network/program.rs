@@ -1,24 +1,24 @@
-//! A network as a short list of steps, each of which does something to the numbers of one row.
+//! A network as a short list of steps, each of which computes numbers from the numbers of one row.
 //!
-//! No step sees another row, so a row's answer cannot depend on its neighbours. What a step costs, in time and in memory,
-//! is known from its sizes before it is ever done.
+//! No step sees another row, so a row's answer cannot depend on its neighbours. The time and memory that a step takes
+//! are known from its sizes before it is run.
 
 use ndarray::{ArrayView2, Axis};
 
 use super::interval::Interval;
 use super::operation::{Operand, Operation};
 
-/// How many numbers are laid out at a time, about, for all rows that go through together: what stays in a near cache.
+/// About how many numbers are in memory at a time for all rows of a block: as many as stay in a near cache.
 const BLOCK_NUMBERS: usize = 1 << 16;
 
-/// The most rows that go through together: enough that weights are read seldom.
+/// The most rows of a block: enough that weights are read seldom.
 const BLOCK_ROWS: usize = 64;
 
-/// The most numbers that may be there at once for a row: 8 MiB.
+/// The most numbers in memory at once for one row: 8 MiB.
 pub(super) const MAX_NUMBERS: usize = 1 << 20;
 
-/// The most work that a row may make, in additions: what the weights of the largest file make that is accepted by default.
-/// A window of an hour of minutes takes a second of it at most.
+/// The most additions that a row may cost: as many as the weights of the largest file that is accepted by default cost.
+/// A window of sixty such rows takes a second at most.
 pub(super) const MAX_WORK: usize = 1 << 22;
 
 /// One step.
@@ -28,11 +28,11 @@ pub(super) struct Step {
     /// How many numbers it makes for a row.
     pub(super) size: usize,
     range: Interval,
-    /// The values that no later step reads, so that their memory is free.
+    /// The values that no later step reads, so that their memory can be freed.
     done_with: Vec<usize>,
 }
 
-/// Steps that make the numbers of one value after another.
+/// Steps, each of which makes the numbers of one value.
 #[derive(Clone, Debug)]
 pub(in crate::model) struct Program {
     /// How many features a row has.
@@ -43,12 +43,13 @@ pub(in crate::model) struct Program {
 }
 
 impl Program {
-    /// One that only holds rows of `width` features: the first value.
+    /// A program without steps: its only value is the row, with `width` features.
     pub(in crate::model) fn new(width: usize) -> Self {
         Self { width, steps: Vec::new(), peak: width }
     }
 
-    /// Adds a step that makes `size` numbers, and says where they are. What is the same for all rows is made at once.
+    /// Adds a step that makes `size` numbers, and returns their operand. A value that is the same for all rows is
+    /// computed at once.
     pub(in crate::model) fn push(&mut self, operation: Operation, size: usize) -> Operand {
         let operands = operation.operands();
         if operands.iter().all(|operand| operand.constant().is_some()) {
@@ -72,8 +73,8 @@ impl Program {
         self.steps.get(place.checked_sub(1)?)
     }
 
-    /// Leaves the steps away that are not needed for a value, which becomes the last one; `None` when it is the same for
-    /// all rows.
+    /// Removes the steps that are not needed for a value, which becomes the last one; `None` when the value is the same
+    /// for all rows.
     pub(in crate::model) fn ending_in(mut self, output: &Operand) -> Option<Self> {
         let Operand::Value(output) = *output else { return None };
         let mut needed = vec![false; self.steps.len() + 1];
@@ -158,7 +159,7 @@ impl Program {
     }
 }
 
-/// The most numbers of a row that are there at once, those that a step takes and makes counted together.
+/// The most numbers of a row in memory at once, the inputs and outputs of a step counted together.
 fn peak(width: usize, steps: &[Step]) -> usize {
     let mut sizes = vec![width];
     let (mut now, mut peak) = (width, width);

@@ -1,9 +1,9 @@
 //! The sums over the support vectors: the hot loop of the daemon.
 //!
-//! A block is a few registers of rows, a row a lane, feature by feature. Each support vector in turn is held against
-//! all of them: its numbers are the same for every lane, so they are read from memory one by one, as the file has them.
-//! The sum of a row is therefore taken in the order of the support vectors, as LIBSVM does, whatever the instructions,
-//! the row's neighbours and their number.
+//! A block is a few registers of rows, a row a lane, feature by feature. Each support vector in turn is compared with
+//! all of them: its numbers are the same for every lane, so they are read from memory one by one, in the order of the
+//! file. So a row's sum is taken in the order of the support vectors, as LIBSVM does, whatever the instructions, the
+//! neighbouring rows and their number.
 //!
 //! For the rbf kernel this takes, a support vector and a register of rows: a difference and a square for each of the W
 //! features, three to part whole powers from the rest, six for the polynomial, three for the power of two, one to
@@ -19,7 +19,8 @@ use super::params::OneClassSvm;
 use crate::model::vectors::{Instructions, Powers, REGISTERS, Work, fill};
 use crate::verdict::Label;
 
-/// The registers of rows in a block where there are four times as many for what is done with them.
+/// The most registers of rows in a block, on machines whose registers also have room for four times as many
+/// intermediates.
 const MOST_REGISTERS: usize = 2 * REGISTERS;
 
 impl OneClassSvm {
@@ -52,7 +53,7 @@ impl OneClassSvm {
         row.iter().zip(&self.direction).map(|(x, weight)| x * weight).sum::<f64>() + self.intercept
     }
 
-    /// The label that goes with a decision value.
+    /// The label for a decision value.
     pub(in crate::model) fn label(&self, decision: f64) -> Label {
         match self.tie {
             Label::Normal => Label::anomaly_below_zero(decision),
@@ -61,7 +62,7 @@ impl OneClassSvm {
         }
     }
 
-    /// The decision values of all rows, a block at a time. `sums` gives those of a block, feature by feature.
+    /// The decision values of all rows, a block at a time. `sums` computes the sums of a block from its features.
     #[inline(always)]
     fn decide_blocks<S: Powers>(&self, simd: S, width: usize, rows: &[f64], sums: impl Sums<S>) -> Vec<f64> {
         let mut decisions = vec![0.0; rows.len() / width];
@@ -114,8 +115,8 @@ impl OneClassSvm {
         sums.map(|sum| simd.add_f64s(sum, intercept))
     }
 
-    /// Whether all rows of a block are near every support vector: they are if they are near the farthest corner of the
-    /// box that holds these. Rounding keeps order, so no distance comes out larger than the one to that corner.
+    /// Whether all rows of a block are near every support vector. They are when they are near the farthest corner of
+    /// the box around the support vectors: rounding keeps order, so no distance is larger than the one to that corner.
     #[inline(always)]
     fn all_near<S: Powers, const R: usize>(&self, simd: S, block: &[S::f64s], near: Near) -> bool {
         let (features, _) = block.as_chunks::<R>();
@@ -133,7 +134,7 @@ impl OneClassSvm {
     }
 }
 
-/// What lies between the rows of a block and a support vector.
+/// The squared distance or the product of the rows of a block and a support vector.
 #[inline(always)]
 fn between<S: Powers, const R: usize>(
     simd: S,
@@ -203,7 +204,7 @@ struct Rbf<'a> {
 impl Work for Rbf<'_> {
     type Output = Vec<f64>;
 
-    /// With a width that the compiler knows, the loop over the features is gone.
+    /// With a width that the compiler knows, the loop over the features is unrolled.
     #[inline(always)]
     fn run<S: Powers>(self, simd: S) -> Vec<f64> {
         let Self { svm, rows, near } = self;

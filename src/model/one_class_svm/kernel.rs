@@ -1,4 +1,4 @@
-//! The kernels: what is done to the squared distance, or the product, of a row and a support vector.
+//! The kernels: functions of the squared distance, or the product, of a row and a support vector.
 
 use crate::model::vectors::{LARGEST, Powers, SIXTEENTHS};
 
@@ -44,17 +44,17 @@ impl Kernel {
 
 /// One term of the sum: from the distance or product of a row and a support vector.
 pub(super) trait Term: Copy {
-    /// What a row and a support vector come to, feature by feature, before [`add`](Self::add).
+    /// What is computed from a row and a support vector, feature by feature, before [`add`](Self::add).
     const BETWEEN: Between;
 
     /// Adds the kernel's value times the weight to a sum.
     fn add<S: Powers>(self, simd: S, between: S::f64s, weight: S::f64s, sum: S::f64s) -> S::f64s;
 }
 
-/// What lies between a row and a support vector.
+/// What is computed from a row and a support vector, feature by feature.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Between {
-    /// The squared distance, from differences: to expand the square would cancel on data that was not scaled.
+    /// The squared distance, computed from differences: the expanded square would cancel on data that was not scaled.
     SquaredDistance,
     /// The product.
     Product,
@@ -73,7 +73,7 @@ impl Near {
         Self { scale: (-gamma * SIXTEENTHS).max(-f64::MAX) }
     }
 
-    /// The largest squared distance that is near.
+    /// The largest squared distance that counts as near.
     pub(super) fn largest(self) -> f64 {
         (LARGEST / -self.scale).min(f64::MAX)
     }
@@ -90,7 +90,7 @@ impl Term for Near {
     }
 }
 
-/// The rbf kernel of rows that may be anywhere: what is not near counts as nothing.
+/// The rbf kernel of rows that may be anywhere: a support vector that is not near counts as 0.
 #[derive(Clone, Copy)]
 pub(super) struct Anywhere(pub(super) Near);
 

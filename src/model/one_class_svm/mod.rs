@@ -4,9 +4,9 @@
 //! *Estimating the support of a high-dimensional distribution*, Neural Computation 13, 2001, equation 3.10; b is −ρ).
 //! As in LIBSVM's `svm_predict_values`, a row is normal when f > 0, so a tie is an anomaly.
 //!
-//! The files in the order of the arithmetic: [`evaluate`] has the blocks of rows and the sums, [`kernel`] what is done
-//! to a distance or a product, and [`vectors`](super::vectors) the power of two in it and the choice of a machine's
-//! instructions.
+//! The files in the order of the arithmetic: [`evaluate`] has the blocks of rows and the sums, [`kernel`] the functions
+//! of a distance or a product, and [`vectors`](super::vectors) the power of two in these functions and the choice of a
+//! machine's instructions.
 
 mod evaluate;
 mod kernel;

@@ -1,4 +1,4 @@
-//! The parameters, and how they lie in memory.
+//! The parameters, and their layout in memory.
 
 use super::kernel::Kernel;
 use crate::model::invalid::{Invalid, parameter};
@@ -15,13 +15,13 @@ pub(in crate::model) struct Params {
     pub(in crate::model) width: usize,
     /// The weight of each support vector.
     pub(in crate::model) coefficients: Vec<f64>,
-    /// What is added to the weighted sum.
+    /// Added to the weighted sum.
     pub(in crate::model) intercept: f64,
     /// How a row is held against a support vector.
     pub(in crate::model) kernel: Kernel,
     /// The share of outliers that the training allowed.
     pub(in crate::model) nu: Option<f64>,
-    /// What a row on the boundary is: an anomaly for LIBSVM, normal for pyod.
+    /// The label of a row on the boundary: an anomaly for LIBSVM, normal for pyod.
     pub(in crate::model) tie: Label,
 }
 
@@ -83,7 +83,7 @@ pub struct OneClassSvm {
     pub(super) width: usize,
     pub(super) intercept: f64,
     pub(super) kernel: Kernel,
-    /// The box that holds the support vectors, for the rbf kernel.
+    /// The box around the support vectors, for the rbf kernel.
     pub(super) bounds: Box<[[f64; 2]]>,
     /// The weighted sum of the support vectors, for the linear kernel.
     pub(super) direction: Box<[f64]>,
@@ -147,7 +147,7 @@ impl OneClassSvm {
         &self.coefficients
     }
 
-    /// What is added to the weighted sum.
+    /// Added to the weighted sum.
     pub fn intercept(&self) -> f64 {
         self.intercept
     }
@@ -157,7 +157,7 @@ impl OneClassSvm {
         self.coefficients.len()
     }
 
-    /// The share of outliers that the training allowed, if the file says so.
+    /// The share of outliers that the training allowed; `None` when the file does not say.
     pub fn nu(&self) -> Option<f64> {
         self.nu
     }
@@ -198,8 +198,8 @@ impl OneClassSvm {
         numbers.into_iter().map(|numbers| size_of_val(&**numbers)).sum::<usize>() + size_of_val(&*self.bounds)
     }
 
-    /// Infinitely far from the training rows the rbf kernel's decision value is the intercept, and in the origin that of
-    /// the products is not far from it.
+    /// Infinitely far from the training rows, the decision value of the rbf kernel is the intercept; in the origin,
+    /// that of the product kernels is not far from it.
     pub(in crate::model) fn unit(&self) -> f64 {
         self.intercept.abs()
     }

@@ -1,7 +1,7 @@
 //! The error of each row.
 //!
-//! Each component is held against a block of rows at once, first to project it, then to bring it back. What a row comes
-//! to does not depend on its neighbours.
+//! Each component is multiplied with a block of rows at once, first to project the rows, then to bring them back. The
+//! result for a row does not depend on its neighbours.
 
 use ndarray::ArrayView2;
 
@@ -17,7 +17,7 @@ impl PcaReconstruction {
     }
 }
 
-/// The errors of all rows, and what they decide.
+/// The errors of all rows, and the decision values made of them.
 struct Errors<'a> {
     pca: &'a PcaReconstruction,
     rows: &'a [f64],
@@ -43,7 +43,7 @@ impl Work for Errors<'_> {
     }
 }
 
-/// The sums of the squared differences between rows and what comes back of them.
+/// The sums of the squared differences between rows and their reconstructions.
 #[inline(always)]
 fn squares<S: Powers>(
     simd: S,
@@ -96,7 +96,7 @@ mod tests {
     fn what_lies_in_the_components_is_normal_and_what_is_off_them_is_an_error() {
         let params = Params { mean: array![1.0, 1.0], components: array![[1.0, 0.0]], offset: Some(-2.0) };
         let pca = PcaReconstruction::new(params).unwrap();
-        // Off by 0, 1 and 4 in one feature of two: errors of 0, 0.5 and 8.
+        // Off by 0, 1 and 4 in one of two features: the errors are 0, 0.5 and 8.
         assert_eq!(pca.decide(array![[9.0, 1.0], [-3.0, 2.0], [1.0, 5.0]].view()), [2.0, 1.5, -6.0]);
         assert_eq!((pca.unit(), pca.centre()), (2.0, vec![1.0, 1.0]));
     }

@@ -1,4 +1,4 @@
-//! The parameters, and how they lie in memory.
+//! The parameters, and their layout in memory.
 
 use ndarray::{Array1, Array2};
 
@@ -54,7 +54,7 @@ impl PcaReconstruction {
         self.mean.len()
     }
 
-    /// Minus the greatest error that is normal, if it is known.
+    /// Minus the greatest error that is normal; `None` when it is not known.
     pub fn offset(&self) -> Option<f64> {
         self.boundary.offset()
     }

@@ -6,7 +6,7 @@ use smartcore::decomposition::pca::{PCA, PCAParameters};
 use super::params::Params;
 use crate::model::training::{Components, TrainError, guarded};
 
-/// Fits the components to standardised rows, more of them than features.
+/// Finds the components of standardised rows, of which there are more than features.
 pub(in crate::model) fn train(rows: &Array2<f64>, keep: Components) -> Result<Params, TrainError> {
     let width = rows.ncols();
     if width < 2 {
@@ -14,7 +14,8 @@ pub(in crate::model) fn train(rows: &Array2<f64>, keep: Components) -> Result<Pa
     }
     let mean = rows.mean_axis(Axis(0)).unwrap_or_default();
     let parameters = PCAParameters::default().with_n_components(width);
-    // As columns. It keeps the variances to itself, so they are computed again, and the order is made sure of.
+    // A column each. smartcore does not give the variances away, so they are computed again, and the components are
+    // sorted by them.
     let components = guarded("PCA", || PCA::fit(rows, parameters).map(|pca| pca.components().clone()))?;
     let scores = (rows - &mean).dot(&components);
     let variances = scores.map_axis(Axis(0), |scores| scores.dot(&scores)).to_vec();
@@ -29,7 +30,7 @@ pub(in crate::model) fn train(rows: &Array2<f64>, keep: Components) -> Result<Pa
                 *sum += variances[*component];
                 Some(*sum)
             });
-            // With all of them nothing would be left to be an error.
+            // With all components there would be no error left.
             so_far.take_while(|sum| *sum < share * whole).count().saturating_add(1).min(width - 1)
         }
     };

@@ -10,11 +10,11 @@ const NAME: &str = "ColumnTransformer";
 /// Steps for some of the features.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Branch {
-    /// Which features, counted from zero, in the order in which the steps take them.
+    /// The features that the steps take, counted from zero, in this order.
     pub columns: Vec<usize>,
-    /// What is done to them, in order; nothing, if they pass through.
+    /// The steps, in order; empty when the features pass through unchanged.
     pub steps: Vec<Step>,
-    /// What the result is multiplied by: 1 unless set otherwise.
+    /// The factor of the result: 1 unless set otherwise.
     pub weight: f64,
 }
 
@@ -23,7 +23,7 @@ impl Branch {
         self.steps.last().map_or(self.columns.len(), Step::output_width)
     }
 
-    /// Each step takes what the one before it gives.
+    /// Checks that each step fits the one before it.
     fn fits_together(&self) -> Result<(), Invalid> {
         let mut width = self.columns.len();
         for step in &self.steps {
@@ -47,8 +47,8 @@ pub struct ColumnTransformer {
 impl ColumnTransformer {
     /// Branches of rows of `width` features. A feature that none of them takes is left out.
     ///
-    /// # Errors
-    /// When a column is not there, steps do not fit together, a weight is not finite, or no feature or too many come out.
+    /// When a column is not there, steps do not fit together, a weight is not finite, or no feature or too many come
+    /// out.
     pub(in crate::model) fn new(width: usize, branches: Vec<Branch>) -> Result<Self, Invalid> {
         let columns = parameter(NAME, "columns");
         let mut output_width = 0_usize;
@@ -68,12 +68,12 @@ impl ColumnTransformer {
         Ok(Self { width, branches: branches.into() })
     }
 
-    /// How many features a row has that goes in.
+    /// The number of features of an input row.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// How many features a row has that comes out.
+    /// The number of features of an output row.
     pub fn output_width(&self) -> usize {
         self.branches.iter().map(Branch::output_width).sum()
     }
@@ -91,7 +91,7 @@ impl ColumnTransformer {
         size_of_val(&*self.branches) + self.branches.iter().map(of).sum::<usize>()
     }
 
-    /// What the branches know of their features. One that no branch takes may be anything: it moves nothing.
+    /// The centres that the branches know. A feature that no branch takes may be anything: it moves nothing.
     pub(super) fn centre(&self) -> Option<Vec<f64>> {
         self.assembled(0.0, centre)
     }
@@ -100,8 +100,8 @@ impl ColumnTransformer {
         self.assembled((f64::NEG_INFINITY, f64::INFINITY), usual)
     }
 
-    /// What the branches know of their features, `untaken` for one that no branch takes. All must be known: of two
-    /// branches with the same feature, by either.
+    /// What the branches know of their features; `untaken` for a feature that no branch takes. `None` when a feature is
+    /// not known; when two branches take the same feature, either may know it.
     fn assembled<T: Clone>(&self, untaken: T, of: impl Fn(&[Step]) -> Option<Vec<T>>) -> Option<Vec<T>> {
         let mut known = vec![None; self.width];
         let mut taken = vec![false; self.width];

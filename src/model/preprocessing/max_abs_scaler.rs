@@ -9,7 +9,7 @@ const NAME: &str = "MaxAbsScaler";
 /// The rule for values beyond the range seen in training.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Beyond {
-    /// They stay beyond it.
+    /// They stay outside of the range.
     Kept,
     /// They become the end of the range.
     Clipped,
@@ -23,7 +23,8 @@ pub struct MaxAbsScaler {
 }
 
 impl MaxAbsScaler {
-    /// A scaler that divides by `scale`, one number a feature: its largest magnitude in training, 1 where that was 0.
+    /// A scaler that divides by `scale`, which holds for each feature its largest magnitude in training, or 1 when that
+    /// was 0.
     ///
     /// # Errors
     /// When a number is not finite, or not above 0.
@@ -37,12 +38,12 @@ impl MaxAbsScaler {
         self.scale.len()
     }
 
-    /// What each feature is divided by.
+    /// The divisor of each feature.
     pub fn scale(&self) -> &[f64] {
         &self.scale
     }
 
-    /// What becomes of what lies beyond the range seen in training.
+    /// How values outside of the training's range are treated.
     pub fn beyond(&self) -> Beyond {
         self.beyond
     }
@@ -51,7 +52,7 @@ impl MaxAbsScaler {
         size_of_val(&*self.scale)
     }
 
-    /// An infinity stays one: clipped, it would pass for a reading at the edge of the range.
+    /// An infinity stays infinite: clipped, it would look like a reading at the end of the range.
     pub(super) fn apply(&self, mut rows: Array2<f64>) -> Array2<f64> {
         for mut row in rows.rows_mut() {
             for (x, scale) in row.iter_mut().zip(&self.scale) {

@@ -11,13 +11,13 @@ const NAME: &str = "MinMaxScaler";
 /// The parameters as files hold them.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Params {
-    /// What each feature is multiplied by.
+    /// The factor of each feature.
     pub scale: Vec<f64>,
-    /// What is then added to it.
+    /// Added to each feature after that.
     pub min: Vec<f64>,
-    /// What the result is held to, if it is.
+    /// The range to which results are clipped; `None` when they are not.
     pub clip: Option<(f64, f64)>,
-    /// The smallest and the largest that each feature was in training, if known.
+    /// The smallest and the largest value of each feature in training; `None` when not known.
     pub seen: Option<Vec<(f64, f64)>>,
 }
 
@@ -61,7 +61,7 @@ impl MinMaxScaler {
         })
     }
 
-    /// The parameters that it was made of.
+    /// The parameters from which this was made.
     pub fn params(&self) -> Params {
         Params {
             scale: self.scale.to_vec(),
@@ -76,7 +76,7 @@ impl MinMaxScaler {
         self.scale.len()
     }
 
-    /// The smallest and the largest that each feature was in training, if the file says so.
+    /// The smallest and the largest value of each feature in training; `None` when the file does not say.
     pub fn seen(&self) -> Option<&[(f64, f64)]> {
         self.seen.as_deref()
     }
@@ -85,7 +85,7 @@ impl MinMaxScaler {
         size_of_val(&*self.scale) + size_of_val(&*self.min) + self.seen.as_deref().map_or(0, size_of_val)
     }
 
-    /// An infinity stays one: clipped, it would pass for a reading at the edge of the range.
+    /// An infinity stays infinite: clipped, it would look like a reading at the end of the range.
     pub(super) fn apply(&self, mut rows: Array2<f64>) -> Array2<f64> {
         for mut row in rows.rows_mut() {
             for ((x, scale), min) in row.iter_mut().zip(&self.scale).zip(&self.min) {

@@ -1,8 +1,9 @@
 //! Preprocessing: the steps between a row and the detector.
 //!
-//! A step takes rows and gives rows, maybe of another width. Each row is taken by itself. NaN, a missing number, goes
-//! through, unless the step is there to replace it. Where scikit-learn's step refuses a row, NaN among what it takes or
-//! not, infinities come out, and an infinity never becomes a finite number: so no step hides a reading that cannot be.
+//! A step takes rows and gives rows, maybe of another width. Each row is computed by itself. NaN, a missing number,
+//! passes through, unless the step is there to replace it. When scikit-learn's step would refuse a row, infinities come
+//! out, whether or not NaN is among its numbers; and an infinity never becomes a finite number. So no step hides an
+//! impossible reading.
 
 mod column_transformer;
 mod function_transformer;
@@ -42,12 +43,12 @@ pub use simple_imputer::{MissingMarker, Replacement, SimpleImputer};
 pub use standard_scaler::StandardScaler;
 pub use variance_threshold::VarianceThreshold;
 
-/// The most features of a row that goes into a model, and that a step may make of fewer: neither is bounded by the size
-/// of a file.
+/// The most features of a row that goes into a model, and the most that a step may make of fewer: a file's size bounds
+/// neither.
 pub(super) const MAX_WIDTH: usize = 1 << 16;
 
-/// The most steps that a model may have, nested ones counted: a few values of a file can refer to each other so that there
-/// is no end of them.
+/// The most steps that a model may have, including nested ones: a few values of a file can refer to each other without
+/// end.
 pub(super) const MAX_STEPS: usize = 1_000;
 
 /// One step of preprocessing.
@@ -67,7 +68,7 @@ pub enum Step {
     QuantileTransformer(QuantileTransformer),
     /// Project on principal components.
     Pca(Pca),
-    /// Replace what is missing.
+    /// Replaces missing numbers.
     SimpleImputer(SimpleImputer),
     /// Multiply features.
     PolynomialFeatures(PolynomialFeatures),
@@ -75,7 +76,7 @@ pub enum Step {
     FunctionTransformer(FunctionTransformer),
     /// Hold against some of the training rows.
     Nystroem(Nystroem),
-    /// Leave out the features that hardly varied.
+    /// Leaves out features that hardly varied.
     VarianceThreshold(VarianceThreshold),
     /// Do different things to different features.
     ColumnTransformer(ColumnTransformer),
@@ -101,7 +102,7 @@ impl Step {
         }
     }
 
-    /// How many features a row has that goes in.
+    /// The number of features of an input row.
     pub fn width(&self) -> usize {
         match self {
             Self::StandardScaler(scaler) => scaler.width(),
@@ -120,7 +121,7 @@ impl Step {
         }
     }
 
-    /// How many features a row has that comes out.
+    /// The number of features of an output row.
     pub fn output_width(&self) -> usize {
         match self {
             Self::Pca(pca) => pca.components(),
@@ -139,7 +140,7 @@ impl Step {
         }
     }
 
-    /// The most features that a row comes to in it, on the way or at the end.
+    /// The most features that a row has within the step.
     pub fn widest(&self) -> usize {
         match self {
             Self::ColumnTransformer(transformer) => {
@@ -153,7 +154,7 @@ impl Step {
         }
     }
 
-    /// The memory that it takes beside itself, in bytes.
+    /// The bytes of memory that it takes beside its own struct.
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::StandardScaler(scaler) => scaler.heap_bytes(),
@@ -172,7 +173,7 @@ impl Step {
         }
     }
 
-    /// The middle of each feature that goes in, in its own unit, if the step knows it from training.
+    /// The middle of each input feature, in its own unit; `None` when the step does not know it from training.
     pub fn centre(&self) -> Option<Vec<f64>> {
         match self {
             Self::StandardScaler(scaler) => scaler.mean().map(<[f64]>::to_vec),
@@ -193,8 +194,7 @@ impl Step {
         }
     }
 
-    /// Between which two numbers each feature that goes in usually lies, in its own unit, if the step knows it from
-    /// training.
+    /// The usual range of each input feature, in its own unit; `None` when the step does not know it from training.
     pub fn usual(&self) -> Option<Vec<(f64, f64)>> {
         match self {
             Self::StandardScaler(scaler) => scaler.usual(),
@@ -232,7 +232,7 @@ impl Step {
         }
     }
 
-    /// Whether each feature that comes out was made of the one in its place that went in, and of nothing else.
+    /// Whether each output feature is made from the input feature in its place, and from no other.
     pub(super) fn keeps_places(&self) -> bool {
         match self {
             Self::StandardScaler(_)
@@ -251,7 +251,7 @@ impl Step {
         }
     }
 
-    /// Whether it brings each feature to a common scale: one such step is enough.
+    /// Whether the step brings all features to a common scale: one such step is enough.
     pub(super) fn scales(&self) -> bool {
         matches!(
             self,
@@ -264,7 +264,7 @@ impl Step {
         )
     }
 
-    /// Whether what comes out is what went in, each feature in its place and its unit, but for what was missing.
+    /// Whether each output feature equals the input feature in its place, in its unit, except for missing numbers.
     pub(super) fn keeps_units(&self) -> bool {
         matches!(self, Self::SimpleImputer(imputer) if imputer.keeps_features())
     }
@@ -275,18 +275,19 @@ fn refusing_nan(x: f64) -> f64 {
     if x.is_nan() { f64::INFINITY } else { x }
 }
 
-/// The middle of each feature that goes into the first of these steps: by the first step that knows it, while those
-/// before it leave features as they are.
+/// The middle of each input feature of these steps. It comes from the first step that knows it, if the steps before
+/// that leave features as they are.
 pub(super) fn centre(steps: &[Step]) -> Option<Vec<f64>> {
     known(steps, 0.0, Step::centre)
 }
 
-/// Between which two numbers each feature usually lies that goes into the first of these steps, alike.
+/// The usual range of each input feature of these steps, found in the same way.
 pub(super) fn usual(steps: &[Step]) -> Option<Vec<(f64, f64)>> {
     known(steps, (f64::NEG_INFINITY, f64::INFINITY), Step::usual)
 }
 
-/// What is known of each feature; `untaken` for a feature that a step leaves out, which no decision depends on.
+/// What is known of each input feature; `untaken` for a feature that a step leaves out, because no decision depends on
+/// it.
 fn known<T: Clone>(steps: &[Step], untaken: T, of: impl Fn(&Step) -> Option<Vec<T>>) -> Option<Vec<T>> {
     let (mut rest, mut left_out) = (steps, Vec::new());
     let known = loop {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::excessive_precision, reason = "the coefficients stand as the paper gives them")]
 
-/// The number below which a standard normal variable lies with probability `p`, for `p` from 1e-10 to 1 − 1e-10.
+/// The number below which a standard normal variable is with probability `p`, for `p` from 1e-10 to 1 − 1e-10.
 ///
 /// M. J. Wichura, "Algorithm AS 241: The Percentage Points of the Normal Distribution", Applied Statistics 37 (1988),
 /// pages 477-484, routine PPND16: about 16 digits. Its third region, beyond that range of `p`, is left out.
@@ -17,7 +17,7 @@ pub(super) fn quantile(p: f64) -> f64 {
     (polynomial(&C, r) / polynomial(&D, r)).copysign(q)
 }
 
-/// The polynomial of these coefficients, the constant one first.
+/// The value of the polynomial with these coefficients, of which the constant comes first.
 fn polynomial(coefficients: &[f64], x: f64) -> f64 {
     coefficients.iter().rev().fold(0.0, |sum, coefficient| sum * x + coefficient)
 }

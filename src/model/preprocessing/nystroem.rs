@@ -1,5 +1,5 @@
-//! Likeness to some of the training rows (Williams, Seeger, *Using the Nyström method to speed up kernel machines*,
-//! NIPS 2000): y = k · normalizationᵀ, where k is a row's kernel with each of these rows.
+//! Likeness to some training rows (Williams, Seeger, *Using the Nyström method to speed up kernel machines*, NIPS
+//! 2000): y = k · normalizationᵀ, where k holds a row's kernel with each of these training rows.
 
 use ndarray::{Array2, ArrayView1};
 
@@ -7,7 +7,7 @@ use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "Nystroem";
 
-/// How alike a row x and one of the training rows v are.
+/// How the likeness of a row x and a training row v is computed.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Likeness {
     /// exp(−γ · ‖x − v‖²).
@@ -45,9 +45,9 @@ pub enum Likeness {
 /// The parameters as files hold them.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Params {
-    /// The training rows that others are held against, a row each.
+    /// The training rows with which others are compared, a row each.
     pub components: Array2<f64>,
-    /// What is made of the kernels: a row a feature that comes out, a column a component.
+    /// Maps the kernels to the output: a row for each output feature, a column for each component.
     pub normalization: Array2<f64>,
     /// The kernel.
     pub likeness: Likeness,
@@ -101,7 +101,7 @@ impl Nystroem {
         Ok(Self { components: row_by_row(components), normalization: row_by_row(normalization), likeness })
     }
 
-    /// The parameters that it was made of.
+    /// The parameters from which this was made.
     pub fn params(&self) -> Params {
         Params {
             components: self.components.clone(),
@@ -110,12 +110,12 @@ impl Nystroem {
         }
     }
 
-    /// How many features a row has that goes in.
+    /// The number of features of an input row.
     pub fn width(&self) -> usize {
         self.components.ncols()
     }
 
-    /// How many features a row has that comes out.
+    /// The number of features of an output row.
     pub fn output_width(&self) -> usize {
         self.normalization.nrows()
     }
@@ -133,7 +133,7 @@ impl Nystroem {
         let mut out = Array2::zeros((rows.nrows(), self.output_width()));
         let mut kernels = vec![0.0; self.components.nrows()];
         for (row, mut out) in rows.rows().into_iter().zip(out.rows_mut()) {
-            // What is infinitely far would come to 0, as if it were a reading.
+            // An infinitely far row would give 0, as if it were a reading.
             if row.iter().any(|x| !x.is_finite()) {
                 out.fill(f64::INFINITY);
                 continue;
@@ -160,7 +160,7 @@ impl Likeness {
             Self::Poly { degree, gamma, coef0 } => (gamma * product(x, v) + coef0).powf(degree),
             Self::Sigmoid { gamma, coef0 } => (gamma * product(x, v) + coef0).tanh(),
             Self::Cosine => {
-                // As in scikit-learn, what has no direction is like nothing.
+                // As in scikit-learn, a row of zeros has no direction and is like no other.
                 let length = |row| match product(row, row).sqrt() {
                     0.0 => 1.0,
                     length => length,

@@ -12,9 +12,9 @@ const NAME: &str = "PCA";
 pub struct Params {
     /// The mean of each feature in training.
     pub mean: Vec<f64>,
-    /// The components, one after another, as long as the mean each.
+    /// The components, one after another; each is as long as the mean.
     pub components: Vec<f64>,
-    /// The variance along each component in training, if the projection is divided by its root.
+    /// The variance along each component in training, when the projection is divided by its root.
     pub whiten: Option<Vec<f64>>,
 }
 
@@ -54,7 +54,7 @@ impl Pca {
         Ok(Self { mean: mean.as_slice().into(), components, whiten: whiten.as_deref().map(Into::into) })
     }
 
-    /// The parameters that it was made of.
+    /// The parameters from which this was made.
     pub fn params(&self) -> Params {
         Params {
             mean: self.mean.to_vec(),
@@ -63,12 +63,12 @@ impl Pca {
         }
     }
 
-    /// How many features a row has that goes in.
+    /// The number of features of an input row.
     pub fn width(&self) -> usize {
         self.mean.len()
     }
 
-    /// How many components there are: the features of a row that comes out.
+    /// How many components there are: the number of features of an output row.
     pub fn components(&self) -> usize {
         self.components.nrows()
     }
@@ -78,7 +78,7 @@ impl Pca {
         &self.mean
     }
 
-    /// The weights of one component, and what its projection is divided by.
+    /// The weights of one component, and the divisor of its projection.
     pub(in crate::model) fn component(&self, component: usize) -> (ArrayView1<'_, f64>, f64) {
         let whiten = self.whiten.as_deref().map_or(1.0, |variances| deviation(variances[component]));
         (self.components.row(component), whiten)
@@ -90,7 +90,8 @@ impl Pca {
             + self.whiten.as_deref().map_or(0, size_of_val)
     }
 
-    /// Centres first, which newer scikit-learns do last: the same but for rounding, and exact far from zero.
+    /// Centres first, while newer scikit-learns centre last: the result is the same apart from rounding, and exact far
+    /// from zero.
     pub(super) fn apply(&self, mut rows: Array2<f64>) -> Array2<f64> {
         let mut projected = Array2::zeros((rows.nrows(), self.components()));
         for (mut row, mut out) in rows.rows_mut().into_iter().zip(projected.rows_mut()) {
@@ -107,7 +108,8 @@ impl Pca {
     }
 }
 
-/// The root of a variance. A component along which training did not vary would be divided by 0; scikit-learn's bound.
+/// The root of a variance, at least scikit-learn's bound: without it, a component along which training did not vary
+/// would be divided by 0.
 fn deviation(variance: f64) -> f64 {
     variance.sqrt().max(f64::EPSILON)
 }

@@ -10,9 +10,9 @@ const NAME: &str = "PolynomialFeatures";
 /// The parameters as files hold them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Params {
-    /// How many features a row has that goes in.
+    /// The number of features of an input row.
     pub width: usize,
-    /// The smallest degree of a product that comes out.
+    /// The smallest degree of the products in the output.
     pub min_degree: usize,
     /// The largest.
     pub max_degree: usize,
@@ -27,7 +27,7 @@ pub struct Params {
 pub struct PolynomialFeatures {
     params: Params,
     products: Box<[Product]>,
-    /// The first of the products that comes out; those before it are parts of others.
+    /// The first product in the output; earlier ones are only factors of others.
     first: usize,
 }
 
@@ -35,15 +35,15 @@ pub struct PolynomialFeatures {
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Product {
     feature: u16,
-    /// That product's place; `None` in a product of one feature.
+    /// The index of that product; `None` for a product of one feature.
     rest: Option<u16>,
 }
 
 impl PolynomialFeatures {
-    /// Lays the products out.
+    /// Makes the layout of the products.
     ///
     /// # Errors
-    /// When no product comes out, or too many do.
+    /// When there are no products in the output, or too many.
     pub(in crate::model) fn new(params: Params) -> Result<Self, Invalid> {
         let Params { width, min_degree, max_degree, interaction_only, include_bias } = params;
         let degree = parameter(NAME, "degree");
@@ -53,7 +53,7 @@ impl PolynomialFeatures {
         }
         let place = |place: usize| u16::try_from(place).map_err(|_| too_many());
         let mut products: Vec<Product> = Vec::new();
-        // Where each degree begins. With no degree below it there is nothing to multiply by.
+        // Where each degree begins. Below the first degree there is no product to multiply.
         let mut before = 0..0;
         let mut first = None;
         for current in 1..=max_degree {
@@ -89,22 +89,22 @@ impl PolynomialFeatures {
         Ok(Self { params, products: products.into(), first })
     }
 
-    /// The parameters that it was made of.
+    /// The parameters from which this was made.
     pub fn params(&self) -> Params {
         self.params
     }
 
-    /// How many features a row has that goes in.
+    /// The number of features of an input row.
     pub fn width(&self) -> usize {
         self.params.width
     }
 
-    /// How many features a row has that comes out.
+    /// The number of features of an output row.
     pub fn output_width(&self) -> usize {
         usize::from(self.params.include_bias) + self.products.len() - self.first
     }
 
-    /// How many products are taken; some may only be parts of others.
+    /// How many products are computed; some may only be factors of others.
     pub(in crate::model) fn products(&self) -> usize {
         self.products.len() + usize::from(self.params.include_bias)
     }
@@ -153,7 +153,7 @@ mod tests {
     fn interactions_take_a_feature_once() {
         let interactions = Params { interaction_only: true, max_degree: 3, ..SQUARES };
         assert_eq!(of(interactions), [1.0, 2.0, 3.0, 5.0, 6.0, 10.0, 15.0, 30.0]);
-        // There are no more features to multiply by, so this ends at once.
+        // There are no more features to multiply with, so this ends at once.
         assert_eq!(of(Params { max_degree: usize::MAX, ..interactions }), of(interactions));
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Box-Cox: G. E. P. Box and D. R. Cox, "An Analysis of Transformations", J. R. Statist. Soc. B 26 (1964), equation 1.
 //! Yeo-Johnson: I.-K. Yeo and R. A. Johnson, "A new family of power transformations to improve normality or symmetry",
-//! Biometrika 87 (2000), section 3. With `exp_m1` and `ln_1p`, as scipy has both, nothing is lost near 0; scikit-learn
-//! before 1.9 had its own Yeo-Johnson that rounds otherwise, which shows where a large power is scaled up again.
+//! Biometrika 87 (2000), section 3. With `exp_m1` and `ln_1p`, as in scipy, no digits are lost near 0. scikit-learn
+//! before 1.9 has its own Yeo-Johnson, which rounds otherwise; that shows when a large power is scaled up again.
 
 use ndarray::Array2;
 
@@ -19,7 +19,7 @@ pub enum Method {
     YeoJohnson,
     /// Of any number, rounded as scikit-learn before 1.9 does.
     YeoJohnsonByPower,
-    /// Of numbers above 0; no other is taken.
+    /// Only for numbers above 0.
     BoxCox,
 }
 
@@ -63,7 +63,7 @@ impl PowerTransformer {
         &self.lambdas
     }
 
-    /// What centres and scales the result, if anything does.
+    /// The scaler of the result; `None` when the result is not scaled.
     pub fn scaler(&self) -> Option<&StandardScaler> {
         self.scaler.as_ref()
     }
@@ -72,13 +72,14 @@ impl PowerTransformer {
         size_of_val(&*self.lambdas) + self.scaler.as_ref().map_or(0, StandardScaler::heap_bytes)
     }
 
-    /// The mean, which is known after the power, as it was before it.
+    /// The mean, which is known behind the power, turned back to the input's unit.
     pub(super) fn centre(&self) -> Option<Vec<f64>> {
         let mean = self.scaler.as_ref()?.mean()?;
         self.lambdas.iter().zip(mean).map(|(lambda, y)| self.method.inverse(*y, *lambda)).collect()
     }
 
-    /// The usual range, which is known after the power, as it was before it: the powers increase with their argument.
+    /// The usual range, which is known behind the power, turned back to the input's unit: powers increase with their
+    /// argument.
     pub(super) fn usual(&self) -> Option<Vec<(f64, f64)>> {
         let usual = self.scaler.as_ref()?.usual()?;
         let pairs = self.lambdas.iter().zip(usual);
@@ -109,7 +110,7 @@ impl Method {
     fn of(self, x: f64, lambda: f64) -> f64 {
         match self {
             Self::BoxCox => box_cox(x, lambda),
-            // The negative half is the positive one, mirrored, with the power mirrored at 1.
+            // The negative half mirrors the positive one, with the power mirrored at 1.
             Self::YeoJohnson | Self::YeoJohnsonByPower if x < 0.0 => -self.of(-x, 2.0 - lambda),
             Self::YeoJohnson | Self::YeoJohnsonByPower if lambda.abs() < f64::EPSILON => x.ln_1p(),
             Self::YeoJohnson => (lambda * x.ln_1p()).exp_m1() / lambda,
@@ -117,7 +118,7 @@ impl Method {
         }
     }
 
-    /// The number that comes to `y`, if one does.
+    /// The number whose power is `y`; `None` when there is none.
     fn inverse(self, y: f64, lambda: f64) -> Option<f64> {
         let inverse = |y: f64, lambda: f64| {
             if lambda.abs() < f64::EPSILON { y.exp_m1() } else { ((lambda * y).ln_1p() / lambda).exp_m1() }
@@ -133,7 +134,7 @@ impl Method {
 
 /// (x^λ − 1) / λ for x above 0.
 fn box_cox(x: f64, lambda: f64) -> f64 {
-    /// Below this the difference to the logarithm is lost to rounding; scipy's bound.
+    /// Below this power the difference to the logarithm is lost in rounding; scipy's bound.
     const ZERO: f64 = 1e-19;
     if x <= 0.0 {
         return f64::NEG_INFINITY;

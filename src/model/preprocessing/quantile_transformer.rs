@@ -1,4 +1,4 @@
-//! The place of each number among those of training: a uniform or a normal distribution comes out.
+//! Replaces each number by its rank in the training data: the output is uniformly or normally distributed.
 
 use ndarray::{Array2, s};
 
@@ -7,20 +7,20 @@ use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "QuantileTransformer";
 
-/// How close to its ends a probability may come: scikit-learn's `BOUNDS_THRESHOLD`.
+/// How close to 0 and 1 a probability may come: scikit-learn's `BOUNDS_THRESHOLD`.
 const THRESHOLD: f64 = 1e-7;
 
-/// As a share of a quantile, how far it may be below the one before it.
+/// How far below the quantile before it a quantile may be, as a share of it.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
-/// The distribution that comes out.
+/// The distribution of the output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Distribution {
     /// From 0 to 1, all alike.
     Uniform,
-    /// From 0 to 1, but held a ten-millionth away from both, as the normal one is: scikit-learn up to 0.20.
+    /// From 0 to 1, but kept a ten-millionth away from both, as the normal one is: scikit-learn up to 0.20.
     UniformWithin,
-    /// The standard normal one.
+    /// The standard normal distribution.
     Normal,
 }
 
@@ -31,9 +31,9 @@ pub struct Params {
     pub width: usize,
     /// The probabilities, ascending from 0 to 1.
     pub references: Vec<f64>,
-    /// The quantile of each feature at each probability: all features of the first, then of the second.
+    /// The quantile of each feature at each probability: all features at the first probability, then at the second.
     pub quantiles: Vec<f64>,
-    /// What comes out.
+    /// The distribution of the output.
     pub output: Distribution,
 }
 
@@ -41,7 +41,7 @@ pub struct Params {
 #[derive(Clone, PartialEq, Debug)]
 pub struct QuantileTransformer {
     references: Box<[f64]>,
-    /// By feature, so that the search for a number stays within one run.
+    /// By feature, so that the search for a number reads contiguous memory.
     quantiles: Array2<f64>,
     output: Distribution,
 }
@@ -50,8 +50,8 @@ impl QuantileTransformer {
     /// Checks the parameters.
     ///
     /// # Errors
-    /// When there are no quantiles, lengths do not agree, a number is not finite, or they do not ascend. By as much as
-    /// rounding does they may descend, as those of scikit-learn before 0.23 do: then the one before counts.
+    /// When there are no quantiles, lengths do not agree, a number is not finite, or the quantiles do not ascend. They
+    /// may descend by as much as rounding causes, as those of scikit-learn before 0.23 do: then the one before counts.
     pub(in crate::model) fn new(params: &Params) -> Result<Self, Invalid> {
         let Params { width, references, quantiles, output } = params;
         parameter(NAME, "references_").all_finite(references)?;
@@ -83,7 +83,7 @@ impl QuantileTransformer {
         Ok(Self { references: references.as_slice().into(), quantiles, output: *output })
     }
 
-    /// The parameters that it was made of.
+    /// The parameters from which this was made.
     pub fn params(&self) -> Params {
         Params {
             width: self.width(),
@@ -103,7 +103,7 @@ impl QuantileTransformer {
         self.references.len()
     }
 
-    /// What comes out.
+    /// The distribution of the output.
     pub fn output(&self) -> Distribution {
         self.output
     }
@@ -139,13 +139,14 @@ impl QuantileTransformer {
         rows
     }
 
-    /// NaN stays NaN, and an infinity stays one: it would pass for a reading at the end of the range.
+    /// NaN stays NaN, and an infinity stays infinite, because it would look like a reading at the end of the range.
     fn place(&self, x: f64, quantiles: &[f64]) -> f64 {
         let (Some(first), Some(last)) = (quantiles.first(), quantiles.last()) else { return x };
         if !x.is_finite() {
             return x;
         }
-        // Where a quantile repeats, the way up finds its last place and the way down its first: the middle counts.
+        // When a quantile repeats, the upward search finds its last place and the downward search its first: the middle
+        // counts.
         let between = || 0.5 * (upward(x, quantiles, &self.references) - downward(x, quantiles, &self.references));
         match self.output {
             Distribution::Uniform if x - first == 0.0 => 0.0,
@@ -161,7 +162,7 @@ impl QuantileTransformer {
                     between()
                 };
                 let probability = probability.clamp(margin, 1.0 - margin);
-                // The quantile function grows: to clip before it is to clip behind it.
+                // The quantile function never decreases, so clipping before it equals clipping behind it.
                 if self.output == Distribution::Normal { normal::quantile(probability) } else { probability }
             }
         }
@@ -172,7 +173,7 @@ impl QuantileTransformer {
 fn upward(x: f64, xs: &[f64], ys: &[f64]) -> f64 {
     let above = xs.partition_point(|known| *known <= x);
     match (above.checked_sub(1), xs.get(above)) {
-        // Between numbers that are next to each other the slope may be infinite.
+        // Between adjacent floats the slope may be infinite.
         (Some(below), Some(_)) if x - xs[below] == 0.0 => ys[below],
         (Some(below), Some(next)) => {
             let slope = (ys[above] - ys[below]) / (next - xs[below]);

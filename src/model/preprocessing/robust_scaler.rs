@@ -1,4 +1,5 @@
-//! Centring and scaling by what outliers do not move: z = (x − median) / (quantile range), feature by feature.
+//! Centring and scaling by statistics that outliers do not move: z = (x − median) / (quantile range), feature by
+//! feature.
 
 use ndarray::Array2;
 
@@ -12,8 +13,8 @@ const NAME: &str = "RobustScaler";
 pub struct RobustScaler(Shift);
 
 impl RobustScaler {
-    /// A scaler of rows of `width` features that subtracts `center` and divides by `scale`, one number a feature, where
-    /// given.
+    /// A scaler of rows with `width` features that subtracts `center` and divides by `scale`. Each of the two may be
+    /// absent, and has one number a feature.
     ///
     /// # Errors
     /// When there are too few or too many numbers, one is not finite, or a scale is not above 0.
@@ -30,13 +31,13 @@ impl RobustScaler {
         self.0.width
     }
 
-    /// What is subtracted from each feature: its median in training.
+    /// Subtracted from each feature: its median in training.
     pub fn center(&self) -> Option<&[f64]> {
         self.0.centre.as_deref()
     }
 
-    /// What each feature is then divided by: how far its quantiles lay apart, from the first to the third quarter unless
-    /// set otherwise.
+    /// The divisor of each feature after that: the distance of its quantiles, from the first to the third quartile
+    /// unless set otherwise.
     pub fn scale(&self) -> Option<&[f64]> {
         self.0.scale.as_deref()
     }

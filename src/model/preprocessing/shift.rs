@@ -1,10 +1,10 @@
-//! z = (x − centre) / scale, feature by feature: what several scalers come to.
+//! z = (x − centre) / scale, feature by feature: the arithmetic of several scalers.
 
 use ndarray::Array2;
 
 use crate::model::invalid::{Invalid, Parameter};
 
-/// What is subtracted from each feature, and what it is then divided by, each where given.
+/// What is subtracted from each feature, and its divisor after that; each may be absent.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Shift {
     pub(super) width: usize,
@@ -13,8 +13,8 @@ pub(super) struct Shift {
 }
 
 impl Shift {
-    /// Checks that there is one finite number a feature, and no scale that cannot be divided by. `names` are what centre
-    /// and scale are called.
+    /// Checks that there is one finite number a feature, and no scale by which nothing can be divided. `names` are the
+    /// names of centre and scale.
     pub(super) fn new(
         width: usize,
         centre: Option<Vec<f64>>,
@@ -37,13 +37,13 @@ impl Shift {
         [&self.centre, &self.scale].into_iter().flatten().map(|numbers| size_of_val(&**numbers)).sum()
     }
 
-    /// The centre, and `spread` scales to both sides of it.
+    /// The range from `spread` scales below the centre to `spread` scales above it.
     pub(super) fn around(&self, spread: f64) -> Option<Vec<(f64, f64)>> {
         let pairs = self.centre.as_deref()?.iter().zip(self.scale.as_deref()?);
         Some(pairs.map(|(centre, scale)| (centre - spread * scale, centre + spread * scale)).collect())
     }
 
-    /// Divides, as scikit-learn does: a multiplication by the inverse would round differently.
+    /// Divides, as scikit-learn does: a multiplication with the inverse would round otherwise.
     pub(super) fn apply(&self, mut rows: Array2<f64>) -> Array2<f64> {
         if let Some(centre) = &self.centre {
             by_feature(&mut rows, centre, |x, centre| *x -= centre);
@@ -55,7 +55,8 @@ impl Shift {
     }
 }
 
-/// Changes each number by that of its feature. With a width that the compiler knows, rows take no loop of their own.
+/// Changes each number by the number of its feature. With a width that the compiler knows, the loop over a row is
+/// unrolled.
 #[inline]
 fn by_feature(rows: &mut Array2<f64>, of_features: &[f64], change: impl Fn(&mut f64, f64) + Copy) {
     match (rows.as_slice_mut(), of_features) {

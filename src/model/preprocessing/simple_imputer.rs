@@ -1,4 +1,4 @@
-//! What is missing is replaced by a number of its feature, and said to be missing in features of its own if so set.
+//! Replaces missing numbers by a number of their feature. If so set, additional features say which were missing.
 
 use ndarray::Array2;
 
@@ -7,7 +7,7 @@ use crate::model::invalid::{Invalid, parameter};
 
 const NAME: &str = "SimpleImputer";
 
-/// What stands for a number that is missing.
+/// The marker of a missing number.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum MissingMarker {
     /// NaN.
@@ -17,7 +17,7 @@ pub enum MissingMarker {
 }
 
 impl MissingMarker {
-    /// Whether the same stands for what is missing.
+    /// Whether both mark the same numbers as missing.
     pub(in crate::model) fn is_same(self, other: Self) -> bool {
         match (self, other) {
             (Self::NaN, Self::NaN) => true,
@@ -26,7 +26,7 @@ impl MissingMarker {
         }
     }
 
-    /// What comes out for a number that is not replaced: NaN is none where another number stands for what is missing.
+    /// The output for a number that is not replaced. When NaN is not the marker, NaN becomes an infinity.
     fn keep(self, x: f64) -> f64 {
         match self {
             Self::NaN => x,
@@ -42,10 +42,10 @@ impl MissingMarker {
     }
 }
 
-/// Where the numbers come from that replace what is missing.
+/// The source of the numbers that replace missing ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Replacement {
-    /// From the middle of training: the mean, the median or the most frequent number of a feature.
+    /// The middle of the training data: a feature's mean, median or most frequent number.
     Middle,
     /// A constant that the model's author set.
     Constant,
@@ -54,13 +54,13 @@ pub enum Replacement {
 /// The parameters as files hold them.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Params {
-    /// What is replaced.
+    /// The marker of missing numbers.
     pub missing: MissingMarker,
     /// Where the replacements come from.
     pub strategy: Replacement,
-    /// What replaces it, one a feature. `None`: the feature had no numbers in training, and is left out.
+    /// The replacement of each feature. `None`: the feature had no numbers in training, and is left out.
     pub replacements: Vec<Option<f64>>,
-    /// The features of which it is said, behind all others, whether they were missing: 1 if so, 0 if not.
+    /// The features whose indicators follow all other features: 1 when the number was missing, 0 otherwise.
     pub indicators: Vec<usize>,
 }
 
@@ -77,7 +77,8 @@ impl SimpleImputer {
     /// Checks the parameters.
     ///
     /// # Errors
-    /// When a number is not finite, or indicators are of a feature that is not there, or in another order than features.
+    /// When a number is not finite, or indicators are of a feature that does not exist, or are not in the order of the
+    /// features.
     pub(in crate::model) fn new(params: Params) -> Result<Self, Invalid> {
         let Params { missing, strategy, replacements, indicators } = params;
         replacements.iter().flatten().try_for_each(|number| parameter(NAME, "statistics_").finite(*number))?;
@@ -94,7 +95,7 @@ impl SimpleImputer {
         Ok(Self { missing, strategy, replacements: replacements.into(), indicators: indicators.into() })
     }
 
-    /// The parameters that it was made of.
+    /// The parameters from which this was made.
     pub fn params(&self) -> Params {
         Params {
             missing: self.missing,
@@ -104,27 +105,27 @@ impl SimpleImputer {
         }
     }
 
-    /// How many features a row has that goes in.
+    /// The number of features of an input row.
     pub fn width(&self) -> usize {
         self.replacements.len()
     }
 
-    /// How many features a row has that comes out.
+    /// The number of features of an output row.
     pub fn output_width(&self) -> usize {
         self.replacements.iter().flatten().count() + self.indicators.len()
     }
 
-    /// What stands for a number that is missing.
+    /// The marker of missing numbers.
     pub fn missing(&self) -> MissingMarker {
         self.missing
     }
 
-    /// What replaces it. `None` for a feature that is left out.
+    /// The replacement of each feature; `None` for a feature that is left out.
     pub fn replacements(&self) -> &[Option<f64>] {
         &self.replacements
     }
 
-    /// Whether all features come out where they went in, and nothing else.
+    /// Whether all input features are in the output at their places, and no others.
     pub(super) fn keeps_features(&self) -> bool {
         self.output_width() == self.width() && self.indicators.is_empty()
     }
@@ -133,7 +134,7 @@ impl SimpleImputer {
         size_of_val(&*self.replacements) + size_of_val(&*self.indicators)
     }
 
-    /// The replacements, where they are the middle of training. A feature that is left out may be anything.
+    /// The replacements, when they are the middle of the training data. A feature that is left out may be anything.
     pub(super) fn centre(&self) -> Option<Vec<f64>> {
         let middle = || self.replacements.iter().map(|number| number.unwrap_or(0.0)).collect();
         (self.strategy == Replacement::Middle).then(middle)

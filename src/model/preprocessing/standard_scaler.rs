@@ -12,8 +12,8 @@ const NAME: &str = "StandardScaler";
 pub struct StandardScaler(Shift);
 
 impl StandardScaler {
-    /// A scaler of rows of `width` features that subtracts `mean` and divides by `scale`, one number a feature, where
-    /// given.
+    /// A scaler of rows with `width` features that subtracts `mean` and divides by `scale`. Each of the two may be
+    /// absent, and has one number a feature.
     ///
     /// # Errors
     /// When there are too few or too many numbers, one is not finite, or a scale is not above 0.
@@ -30,12 +30,12 @@ impl StandardScaler {
         self.0.width
     }
 
-    /// What is subtracted from each feature.
+    /// Subtracted from each feature.
     pub fn mean(&self) -> Option<&[f64]> {
         self.0.centre.as_deref()
     }
 
-    /// What each feature is then divided by: its standard deviation in training, 1 for one that did not vary.
+    /// The divisor of each feature after that: its standard deviation in training, or 1 when it did not vary.
     pub fn scale(&self) -> Option<&[f64]> {
         self.0.scale.as_deref()
     }

@@ -1,4 +1,4 @@
-//! What holds of every step.
+//! Properties of every step.
 
 use ndarray::{Array2, ArrayView1, Axis, array, concatenate};
 use proptest::prelude::*;
@@ -64,7 +64,7 @@ fn every_step() -> Vec<Step> {
 }
 
 fn bits(row: ArrayView1<'_, f64>) -> Vec<u64> {
-    // NaN has many forms, and which of them comes out means nothing.
+    // NaN has many bit patterns, and which of them comes out means nothing.
     row.iter().map(|x| if x.is_nan() { f64::NAN.to_bits() } else { x.to_bits() }).collect()
 }
 
@@ -103,7 +103,7 @@ fn an_infinity_never_becomes_a_finite_number() {
     for step in every_step() {
         for row in [array![[f64::INFINITY, f64::INFINITY]], array![[f64::NEG_INFINITY, f64::NEG_INFINITY]]] {
             let out = step.apply(row);
-            // The imputer says beside it that it is not missing, and of products one is the 1 of none.
+            // The imputer adds indicators, and one of the products is the constant 1, so these are finite.
             let finite = out.iter().filter(|x| x.is_finite()).count();
             let allowed = match step.name() {
                 "SimpleImputer" | "PolynomialFeatures" => 1,
@@ -140,7 +140,7 @@ fn an_imputer_leaves_what_is_usual_to_the_step_behind_it() {
     let scaler = Step::StandardScaler(StandardScaler::new(1, Some(vec![5.0]), Some(vec![1.0])).unwrap());
     let steps = [imputer(&[]), scaler.clone()];
     assert_eq!((centre(&steps), usual(&steps)), (Some(vec![5.0]), Some(vec![(3.0, 7.0)])));
-    // Behind a step that changes the features nothing is known of those that went in.
+    // Behind a step that changes the features, nothing is known of the input features.
     let log = Step::FunctionTransformer(FunctionTransformer::new(1, Function::Log));
     assert_eq!((centre(&[log, scaler.clone()]), usual(&[imputer(&[0]), scaler])), (None, None));
 }

@@ -1,4 +1,4 @@
-//! Leaving out the features that hardly varied in training.
+//! Leaves out the features that hardly varied in training.
 
 use ndarray::{Array2, Axis};
 
@@ -17,7 +17,7 @@ impl VarianceThreshold {
     /// Keeps these features of `width`, counted from zero.
     ///
     /// # Errors
-    /// When none is kept, one is not there, they do not ascend, or there are more than rows may have.
+    /// When no feature is kept, one does not exist, they do not ascend, or there are more than rows may have.
     pub(in crate::model) fn new(width: usize, kept: Vec<usize>) -> Result<Self, Invalid> {
         parameter(NAME, "n_features_in_").width(width)?;
         let features = parameter(NAME, "kept");
@@ -33,7 +33,7 @@ impl VarianceThreshold {
         Ok(Self { width, kept: kept.into() })
     }
 
-    /// How many features a row has that goes in.
+    /// The number of features of an input row.
     pub fn width(&self) -> usize {
         self.width
     }
@@ -47,7 +47,8 @@ impl VarianceThreshold {
         size_of_val(&*self.kept)
     }
 
-    /// What is known of the features that come out, for those that go in: `untaken` for one that is left out.
+    /// What is known of the input features, from what is known of the output features; `untaken` for one that is left
+    /// out.
     pub(super) fn spread<T: Clone>(&self, known: &[T], untaken: T) -> Vec<T> {
         let mut spread = vec![untaken; self.width];
         for (feature, known) in self.kept.iter().zip(known) {

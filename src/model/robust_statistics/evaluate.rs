@@ -1,10 +1,10 @@
-//! The error of each row: that of its strangest feature.
+//! The error of each row: the error of its strangest feature.
 
 use ndarray::{ArrayView1, ArrayView2};
 
 use super::params::{RobustStatistics, Rule};
 
-/// What makes a median absolute deviation a standard deviation, for normal data: 1 / Φ⁻¹(¾).
+/// The factor that makes a median absolute deviation a standard deviation, for normal data: 1 / Φ⁻¹(¾).
 const CONSISTENCY: f64 = 1.4826;
 
 impl RobustStatistics {
@@ -64,7 +64,7 @@ mod tests {
         let decisions = detector.decide(array![[0.1, 0.0], [0.7, 0.0], [0.3, 2.0], [0.0, 0.0], [0.3, 0.5]].view());
         let labels = [Label::Normal, Label::Normal, Label::Anomaly, Label::Anomaly, Label::Normal];
         assert_eq!(decisions.iter().copied().map(Label::anomaly_below_zero).collect::<Vec<_>>(), labels);
-        // As far above the range as half of it.
+        // As far above the range as half of its width.
         assert_eq!(decisions[2], -0.5);
         assert_eq!((detector.unit(), detector.centre()[1]), (0.5, 0.0));
     }

@@ -1,4 +1,4 @@
-//! Plain robust statistics: each feature against its own usual range, and the strangest feature decides.
+//! Plain robust statistics: each feature is compared with its own usual range, and the strangest feature decides.
 //!
 //! By the median absolute deviation a row's error is the greatest |x − median| / (1.4826 · MAD) of its features, where
 //! MAD is the median of |x − median| over the training rows and 1.4826 makes it a standard deviation for normal data.
@@ -6,7 +6,8 @@
 //! *Detecting outliers: do not use standard deviation around the mean, use absolute deviation around the median*,
 //! Journal of Experimental Social Psychology 49, 2013, advise 2.5 to 3.
 //!
-//! By quantiles it is how far the row lies outside [low, high], in units of that range: 0 on its edge, −½ in its middle.
+//! By quantiles, a row's error is how far it is outside [low, high], in units of that range: 0 on its edge, −½ in its
+//! middle.
 
 mod evaluate;
 mod params;

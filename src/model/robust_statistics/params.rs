@@ -1,4 +1,4 @@
-//! The parameters, and how they lie in memory.
+//! The parameters, and their layout in memory.
 
 use crate::model::boundary::Boundary;
 use crate::model::invalid::{Invalid, parameter};
@@ -8,13 +8,13 @@ const NAME: &str = "robust statistics";
 /// The parameters as files hold them.
 #[derive(Clone, PartialEq, Debug)]
 pub(in crate::model) struct Params {
-    /// What is usual.
+    /// How usual values are described.
     pub(in crate::model) rule: Rule,
     /// Minus the greatest error that is normal.
     pub(in crate::model) offset: Option<f64>,
 }
 
-/// What is usual of each feature: a number each.
+/// How the usual values of each feature are described: a number each.
 #[derive(Clone, PartialEq, Debug)]
 pub(in crate::model) enum Rule {
     /// Around the median.
@@ -26,9 +26,9 @@ pub(in crate::model) enum Rule {
     },
     /// Between two quantiles.
     Quantiles {
-        /// The lower ones.
+        /// The lower quantiles.
         low: Vec<f64>,
-        /// The higher ones, above the lower.
+        /// The upper quantiles, each above its lower one.
         high: Vec<f64>,
     },
 }
@@ -44,7 +44,7 @@ impl RobustStatistics {
     /// A detector with these parameters.
     ///
     /// # Errors
-    /// When a number is not finite, there are not as many of each, or a range is empty.
+    /// When a number is not finite, lengths do not agree, or a range is empty.
     pub(in crate::model) fn new(params: Params) -> Result<Self, Invalid> {
         let Params { rule, offset } = params;
         let (first, second) = match &rule {
@@ -77,7 +77,7 @@ impl RobustStatistics {
         each.len()
     }
 
-    /// Minus the greatest error that is normal, if it is known.
+    /// Minus the greatest error that is normal; `None` when it is not known.
     pub fn offset(&self) -> Option<f64> {
         self.boundary.offset()
     }

@@ -1,4 +1,4 @@
-//! What the detectors' own sums lose: n ε times the magnitude of their n terms.
+//! The rounding errors of the detectors' own sums: n ε times the magnitude of their n terms.
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
@@ -19,7 +19,7 @@ use crate::model::sgd_one_class_svm::SgdOneClassSvm;
 
 const EPSILON: f64 = f64::EPSILON;
 
-/// How far the decision values of rows as the detector sees them may be from those of another exact implementation.
+/// How far the decision values of rows, as the detector gets them, may be from those of another exact implementation.
 pub(super) fn rounding(detector: &Detector, rows: ArrayView2<'_, f64>) -> Vec<f64> {
     let of_rows = |of: &dyn Fn(ArrayView1<'_, f64>) -> f64| rows.rows().into_iter().map(of).collect();
     match detector {
@@ -53,7 +53,7 @@ pub(super) fn rounding(detector: &Detector, rows: ArrayView2<'_, f64>) -> Vec<f6
         Detector::IsolationForest(forest) => of_forest(forest, rows),
         // Its numbers are of single precision, and so is its tolerance.
         Detector::Network(_) => vec![0.0; rows.nrows()],
-        // Ours: there is no other implementation.
+        // The detector is our own: there is no other implementation.
         Detector::RobustStatistics(_) => vec![0.0; rows.nrows()],
     }
 }
@@ -110,7 +110,7 @@ fn of_envelope(params: &elliptic_envelope::Params, row: ArrayView1<'_, f64>) -> 
     }
 }
 
-/// Of a squared distance by scikit-learn's formula x² − 2 x·y + y²: it, and what is lost.
+/// A squared distance by scikit-learn's formula x² − 2 x·y + y², and its rounding error.
 pub(super) fn expanded(row: ArrayView1<'_, f64>, other: impl Iterator<Item = f64>) -> (f64, f64) {
     let (mut square, mut terms) = (0.0, 0.0);
     for (x, y) in row.iter().zip(other) {
@@ -131,9 +131,9 @@ fn of_centres(params: &kmeans_distance::Params, row: ArrayView1<'_, f64>) -> f64
     (nearest - least).max(most - nearest) + lost(0, nearest + params.offset.unwrap_or(0.0).abs())
 }
 
-/// The distances of a row from others, each with what is lost of it, the nearest first, each with its place.
+/// The distances of a row from other rows, the nearest first, each with its rounding error and its index.
 ///
-/// Through a tree they are sums of differences. Without one scikit-learn expands euclidean ones.
+/// Through a tree they are sums of differences. Without a tree, scikit-learn expands euclidean distances.
 fn nearest(
     row: ArrayView1<'_, f64>,
     others: &[f64],
@@ -163,7 +163,7 @@ fn of_neighbours(detector: &NeighbourDistance, rows: ArrayView2<'_, f64>) -> Vec
     let params = detector.params();
     let of_row = |row| {
         let nearest = nearest(row, &params.rows, params.metric, params.levels, params.neighbours);
-        // Whichever of them counts.
+        // The largest error, because any of these rows may be the one that counts.
         let (most, farthest) = nearest.iter().fold((0.0_f64, 0.0_f64), |(most, farthest), (_, distance, lost)| {
             (most.max(*lost), farthest.max(*distance))
         });
@@ -172,13 +172,13 @@ fn of_neighbours(detector: &NeighbourDistance, rows: ArrayView2<'_, f64>) -> Vec
     rows.rows().into_iter().map(of_row).collect()
 }
 
-/// Of the logarithm of a sum of exponentials no more is lost than of the most uncertain exponent.
+/// The error of the logarithm of a sum of exponentials is no larger than that of its most uncertain exponent.
 fn of_mixture(params: &gaussian_mixture::Params, row: ArrayView1<'_, f64>) -> f64 {
     let width = row.len();
     let of_component = |(component, mean): (usize, ArrayView1<'_, f64>)| {
         let away: Vec<f64> = row.iter().zip(&mean).map(|(x, mean)| x - mean).collect();
         let size: Vec<f64> = row.iter().zip(&mean).map(|(x, mean)| x.abs() + mean.abs()).collect();
-        // Rotated, each by itself; or expanded squares of numbers in their own widths.
+        // Either rotated differences, each by itself; or expanded squares, each in units of its own width.
         let rotated = |first: usize| {
             let of_column = |column: usize| {
                 let entries = || (0..width).map(|place| params.cholesky[[first + place, column]]);
@@ -214,7 +214,7 @@ fn of_factor(factor: &LocalOutlierFactor, rows: ArrayView2<'_, f64>) -> Vec<f64>
             lost_reach += lost / count;
             density += params.densities[place] / count;
         }
-        // A distance below the resolution of the file was any other below it, when the model was trained.
+        // A distance below the resolution of the file may have been any distance below it when the model was trained.
         density * (lost_reach + params.resolution + lost(params.neighbours, reached)) + lost(0, params.offset.abs())
     };
     rows.rows().into_iter().map(of_row).collect()
@@ -245,7 +245,8 @@ fn of_reconstruction(params: &pca_reconstruction::Params, row: ArrayView1<'_, f6
     errors / width as f64 + lost(0, params.offset.unwrap_or(0.0).abs())
 }
 
-/// What an autoencoder makes of a row is near to the row itself: how far its error moves tells what the difference loses.
+/// An autoencoder's reconstruction is near the row itself: how far the error moves with the row shows what the
+/// difference loses.
 fn of_network(network: &Autoencoder, rows: ArrayView2<'_, f64>) -> Vec<f64> {
     let decisions = network.decide(rows);
     let mut signs = Signs::new(1);
@@ -255,6 +256,6 @@ fn of_network(network: &Autoencoder, rows: ArrayView2<'_, f64>) -> Vec<f64> {
 }
 
 fn of_forest(forest: &IsolationForest, rows: ArrayView2<'_, f64>) -> Vec<f64> {
-    // 2^(−a / b): what the sum of all paths loses is lost of an exponent of about 1.
+    // 2^(−a / b): the rounding error of the sum of all paths is that of an exponent of about 1.
     vec![lost(forest.trees(), 1.0); rows.nrows()]
 }

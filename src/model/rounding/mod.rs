@@ -1,11 +1,12 @@
-//! What rounding may do to a decision value: how far apart two evaluations may be that differ in nothing but the order of
-//! their sums, or in which of two equal formulas they take.
+//! The rounding error of a decision value: how far apart two evaluations may be that differ only in the order of their
+//! sums, or in which of two equal formulas they use.
 //!
-//! A sum of n terms t in double precision is known to about n ε Σ|t|, whatever it comes to: where large terms cancel,
-//! nothing is left of a tolerance that is a share of the result. So each detector has the magnitude of the terms that it
-//! sums (`detectors`), and what the steps before it lose is followed by disturbing their results (`steps`).
+//! A sum of n terms t in double precision is known to about n ε Σ|t|, however small the sum is: when large terms
+//! cancel, the error may exceed any tolerance that is a share of the result. So the magnitude of the terms that each
+//! detector sums is computed (`detectors`), and the effect of errors in the steps before it is found by disturbing the
+//! steps' results (`steps`).
 //!
-//! It is no loosening: of a model whose terms do not cancel, what comes out is far below any tolerance.
+//! This does not weaken the comparison: for a model whose terms do not cancel, the error is far below any tolerance.
 
 mod detectors;
 mod steps;
@@ -14,17 +15,18 @@ use ndarray::{ArrayView2, Axis};
 
 use super::Model;
 
-/// How often the steps' results are disturbed, each time by other signs.
+/// How often the steps' results are disturbed, each time with other signs.
 const TRIALS: usize = 4;
 
-/// The trials do not find the worst case, but the order of its size; so the result is widened by this.
+/// The factor by which the result is widened: the trials find the size of the worst case, but not the worst case
+/// itself.
 const MARGIN: f64 = 4.0;
 
-/// Multiplications and additions that may be spent on it, about: a second of a small machine. Of rows beyond that nothing
-/// is known.
+/// About the most multiplications and additions that may be spent: a second of a small machine. For rows beyond that
+/// the error is not known.
 const MOST_WORK: usize = 1 << 30;
 
-/// Numbers laid out at a time, about: 8 MiB of them.
+/// About how many numbers are in memory at a time: 8 MiB of them.
 const BLOCK_NUMBERS: usize = 1 << 20;
 
 impl Model {
@@ -59,7 +61,7 @@ impl Model {
             }
             rounding.iter_mut().zip(moved).for_each(|(rounding, moved)| *rounding += MARGIN * moved);
         }
-        // Rows without an answer are refused before anybody asks.
+        // Rows without an answer are refused before this result is used.
         rounding.into_iter().map(|rounding| if rounding.is_finite() { rounding } else { 0.0 }).collect()
     }
 }

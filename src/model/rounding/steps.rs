@@ -1,13 +1,13 @@
-//! What the steps lose, and where it leads: their results, each moved by as much as rounding may move it.
+//! The rounding errors of steps, and their effect: the steps' results, each moved by as much as rounding may move it.
 //!
-//! Scalers and imputers do the same with each number in every implementation. What sums or takes powers does not.
+//! Scalers and imputers compute the same number in every implementation. Steps with sums or powers may not.
 
 use ndarray::{Array2, ArrayView1, Axis, concatenate};
 
 use super::detectors::{expanded, lost};
 use crate::model::preprocessing::{ColumnTransformer, Distribution, Likeness, Method, Pca, PowerTransformer, Step};
 
-/// The relative difference that functions of different libraries may have.
+/// The relative difference between the same functions of different libraries.
 const DIGITS: f64 = 16.0 * f64::EPSILON;
 
 /// Plus and minus, at random, but always the same.
@@ -44,7 +44,7 @@ pub(super) fn rounds(step: &Step) -> bool {
     }
 }
 
-/// What comes out of a step, each number moved one way or the other by what rounding may do to it.
+/// The output of a step, with each number moved up or down by as much as rounding may move it.
 pub(super) fn disturbed(step: &Step, rows: Array2<f64>, signs: &mut Signs) -> Array2<f64> {
     match step {
         Step::ColumnTransformer(columns) => branches(columns, &rows, signs),
@@ -89,11 +89,11 @@ fn branches(columns: &ColumnTransformer, rows: &Array2<f64>, signs: &mut Signs) 
     });
     let parts: Vec<_> = parts.collect();
     let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-    // The constructor has seen that something comes out; all branches have all rows.
+    // The constructor has checked that there is output; all branches have all rows.
     concatenate(Axis(1), &views).unwrap_or_default()
 }
 
-/// The likeness of a row and one of the training. scikit-learn expands the square of the distance.
+/// The likeness of a row and a training row. scikit-learn expands the square of the distance.
 fn of_kernel(likeness: Likeness, row: ArrayView1<'_, f64>, v: ArrayView1<'_, f64>) -> f64 {
     let width = row.len();
     let products = || row.iter().zip(v).map(|(x, v)| (x * v).abs()).sum::<f64>();
@@ -111,14 +111,14 @@ fn of_kernel(likeness: Likeness, row: ArrayView1<'_, f64>, v: ArrayView1<'_, f64
     }
 }
 
-/// x · component − mean · component, as newer versions of scikit-learn have it.
+/// x · component − mean · component, as newer versions of scikit-learn compute it.
 fn of_projection<'x>(pca: &Pca, component: usize, row: impl Iterator<Item = &'x f64>) -> f64 {
     let (weights, deviation) = pca.component(component);
     let terms: f64 = row.zip(pca.mean()).zip(weights).map(|((x, mean), w)| w.abs() * (x.abs() + mean.abs())).sum();
     (pca.width() + 2) as f64 * f64::EPSILON * terms / deviation
 }
 
-/// The power, before what centres and scales it.
+/// The power, before the result is centred and scaled.
 fn of_power(power: &PowerTransformer, feature: usize, y: f64) -> f64 {
     let of = |numbers: Option<&[f64]>, default: f64| {
         numbers.and_then(|numbers| numbers.get(feature)).copied().unwrap_or(default)

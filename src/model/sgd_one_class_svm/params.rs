@@ -41,7 +41,7 @@ impl SgdOneClassSvm {
     /// The same with another ρ.
     ///
     /// # Errors
-    /// When it is not finite.
+    /// When ρ is not finite.
     pub(in crate::model) fn with_offset(&self, offset: f64) -> Result<Self, Invalid> {
         parameter(NAME, "offset_").finite(offset)?;
         Ok(Self { offset, ..self.clone() })
@@ -57,12 +57,12 @@ impl SgdOneClassSvm {
         &self.coefficients
     }
 
-    /// What is subtracted from the weighted sum.
+    /// Subtracted from the weighted sum.
     pub fn offset(&self) -> f64 {
         self.offset
     }
 
-    /// The share of outliers that the training allowed, if the file says so.
+    /// The share of outliers that the training allowed; `None` when the file does not say.
     pub fn nu(&self) -> Option<f64> {
         self.nu
     }

@@ -1,4 +1,4 @@
-//! Rows in blocks: a row a lane, feature by feature, so that what a row is held against is the same number for all.
+//! Rows in blocks: a row a lane, feature by feature, so that a number that is compared with all rows is read once.
 
 use pulp::bytemuck::{cast_slice, cast_slice_mut};
 
@@ -7,7 +7,8 @@ use super::Powers;
 /// The registers of rows in a block: as many sums are under way at once.
 pub(in crate::model) const REGISTERS: usize = 4;
 
-/// The answer for each row of `width` numbers: `sums` takes the sums a block at a time, and `answer` turns a sum into its answer.
+/// The answer for each row of `width` numbers. `sums` computes the sums of a block at a time, and `answer` turns a sum
+/// into an answer.
 #[inline(always)]
 pub(in crate::model) fn by_block<S: Powers>(
     simd: S,
@@ -28,7 +29,7 @@ pub(in crate::model) fn by_block<S: Powers>(
     answers
 }
 
-/// Lays rows out by feature, `size` numbers each. Lanes without a row repeat the last one.
+/// Writes rows by feature, `size` numbers each. Lanes without a row repeat the last row.
 #[inline(always)]
 pub(in crate::model) fn fill(block: &mut [f64], size: usize, rows: &[f64], width: usize) {
     let taken = rows.len() / width;

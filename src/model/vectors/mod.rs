@@ -1,4 +1,4 @@
-//! Arithmetic on several numbers at once, with the instructions that a machine has for it.
+//! Arithmetic on several numbers at once, with the vector instructions of the machine.
 
 mod blocks;
 mod instructions;

@@ -1,4 +1,5 @@
-//! Powers of two for whole vectors of numbers, and what is made of them: the expensive part of kernels and activations.
+//! Powers of two for whole vectors of numbers, and functions made of them: the expensive part of kernels and
+//! activations.
 //!
 //! 2^(y/16) for real y is taken apart as in Tang, *Table-driven implementation of the exponential function in IEEE
 //! floating-point arithmetic*, ACM Transactions on Mathematical Software 15 (2), 1989: y = n + f with whole n and
@@ -7,16 +8,16 @@
 
 use pulp::{Simd, cast};
 
-/// Sixteenths of a power of two in one of e: 16 / ln 2.
+/// How many sixteenths of a power of two are in one power of e: 16 / ln 2.
 pub(in crate::model) const SIXTEENTHS: f64 = f64::from_bits(0x4037_1547_652b_82fe);
 
-/// The largest |y| of which 2^(y/16) is taken: what is smaller than 2^-1021 counts as nothing.
+/// The largest |y| for which 2^(y/16) is computed: results below 2^-1021 count as 0.
 pub(in crate::model) const LARGEST: f64 = 16.0 * 1021.0;
 
-/// Adding 1.5 · 2⁵² rounds to a whole number, which then stands in the lowest bits.
+/// Adding 1.5 · 2⁵² rounds to a whole number, whose bits are then the lowest ones.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
-/// q with 2^(f/16) = 1 + f·q(f), by interpolation in the Chebyshev nodes of |f| ≤ ½; off by 2⁻⁵⁶ at most.
+/// q with 2^(f/16) = 1 + f·q(f), by interpolation in the Chebyshev nodes of |f| ≤ ½; the error is at most 2⁻⁵⁶.
 const SERIES: [f64; 6] = [
     f64::from_bits(0x3fa6_2e42_fefa_39f3),
     f64::from_bits(0x3f4e_bfbd_ff82_c590),
@@ -26,8 +27,8 @@ const SERIES: [f64; 6] = [
     f64::from_bits(0x3da4_30a1_d08e_c681),
 ];
 
-/// The bits of 2^(j/16), less j where n's bits are going to be added: n = 16q + j is shifted as it is, and what j adds
-/// to the mantissa is taken off here.
+/// The bits of 2^(j/16), less j at the position where n's bits are added: n = 16q + j is shifted as a whole, so what j
+/// adds to the mantissa is subtracted here.
 const ROOTS: [u64; 16] = {
     let mut roots = [
         0x3ff0_0000_0000_0000,
@@ -58,9 +59,9 @@ const ROOTS: [u64; 16] = {
 /// From n's bits of whole powers to the exponent.
 const SHIFT: u32 = 48;
 
-/// Vectors of numbers that know the powers of two.
+/// Vectors of numbers that can compute powers of two.
 pub(in crate::model) trait Powers: Simd {
-    /// 2^(n/16), of a number that ends in the bits of n.
+    /// 2^(n/16) for a number whose lowest bits are those of n.
     fn power(self, ends_in_n: Self::f64s) -> Self::f64s;
 
     /// 2^(y/16) for y = s · scale, |y| ≤ [`LARGEST`], in parts.
@@ -85,7 +86,7 @@ pub(in crate::model) trait Powers: Simd {
         self.mul_add_e_f64s(self.mul_f64s(power, f), series, power)
     }
 
-    /// eˣ − 1, of x from −700 to 700; put together so that nothing cancels near zero.
+    /// eˣ − 1 for x from −700 to 700, computed so that nothing cancels near zero.
     #[inline(always)]
     fn exp_less_one(self, x: Self::f64s) -> Self::f64s {
         let Parts { power, f, series } = self.parts(x, self.splat_f64s(SIXTEENTHS));
@@ -104,14 +105,14 @@ pub(in crate::model) trait Powers: Simd {
         self.or_f64s(tanh, self.and_f64s(x, self.splat_f64s(-0.0)))
     }
 
-    /// x where it is not above the bound. NaN is not above, and goes through.
+    /// `x` where it is not above the bound, else the bound. NaN is not above it, and stays NaN.
     #[inline(always)]
     fn at_most(self, x: Self::f64s, bound: f64) -> Self::f64s {
         let bound = self.splat_f64s(bound);
         self.select_f64s(self.greater_than_f64s(x, bound), bound, x)
     }
 
-    /// x where it is not below the bound. NaN is not below, and goes through.
+    /// `x` where it is not below the bound, else the bound. NaN is not below it, and stays NaN.
     #[inline(always)]
     fn at_least(self, x: Self::f64s, bound: f64) -> Self::f64s {
         let bound = self.splat_f64s(bound);
@@ -119,8 +120,8 @@ pub(in crate::model) trait Powers: Simd {
     }
 }
 
-/// 2^(y/16) = `power` · (1 + `f` · `series`). It is left to the user how to put it together: e^y − 1 wants another
-/// order than e^y.
+/// 2^(y/16) = `power` · (1 + `f` · `series`), in parts: the caller multiplies them, because e^y − 1 needs another order
+/// than e^y.
 pub(in crate::model) struct Parts<S: Simd> {
     pub(in crate::model) power: S::f64s,
     pub(in crate::model) f: S::f64s,
@@ -129,7 +130,7 @@ pub(in crate::model) struct Parts<S: Simd> {
 
 #[cfg(target_arch = "x86_64")]
 impl Powers for pulp::x86::V4 {
-    /// The roots lie in two registers; the permutation takes the four lowest bits of each number and no others.
+    /// The roots are in two registers; the permutation takes the four lowest bits of each number and no others.
     #[inline(always)]
     fn power(self, ends_in_n: Self::f64s) -> Self::f64s {
         const HALVES: [[u64; 8]; 2] = cast(ROOTS);
@@ -162,7 +163,7 @@ impl Powers for pulp::Scalar512b {
     }
 }
 
-/// The bits of 2^(n/16), of bits that end in those of n.
+/// The bits of 2^(n/16), for bits whose lowest are those of n.
 #[inline(always)]
 fn power(n: u64) -> u64 {
     ROOTS[(n % 16) as usize].wrapping_add(n << SHIFT)

@@ -27,7 +27,7 @@ struct Gate {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Line {
     Away,
-    /// Since when, and when it was last heard of.
+    /// Connected since the first time, and last heard of at the second.
     Up(u64, u64),
 }
 
@@ -104,7 +104,7 @@ fn a_window_waits_for_a_source_that_is_away_and_for_what_it_kept() {
     assert_eq!(gate.look(50, Some(Line::Away), 0), ClosingDecision::Nothing);
     assert_eq!(gate.look(70, Some(Line::Away), 0), gate.hold(HoldReason::SourceAway, 370));
     assert_eq!(gate.look(100, Some(Line::Up(100, 100)), 0), gate.hold(HoldReason::SourceReturned, 370));
-    // What it kept comes, for longer than it takes to settle.
+    // The messages that it kept come, for longer than settling takes.
     assert_eq!(gate.look(119, Some(Line::Up(100, 119)), 7), gate.hold(HoldReason::SourceReturned, 370));
     assert_eq!(gate.look(138, Some(Line::Up(100, 138)), 7), gate.hold(HoldReason::SourceReturned, 370));
     assert_eq!(gate.look(139, Some(Line::Up(100, 139)), 7), close(120, Closing::Held(Span::from_secs(9))));
@@ -168,8 +168,8 @@ fn a_window_is_held_no_longer_than_can_be_caught_up_on() {
 }
 
 proptest! {
-    /// However a source comes and goes: a window that is not closed at the bound had everything that was told before its
-    /// end, and none stays open beyond the bound.
+    /// However a source comes and goes: a window that is not closed at the bound had all readings that were sent before
+    /// its end, and no window stays open beyond the bound.
     #[test]
     fn windows_are_closed_when_they_are_complete_or_at_the_bound(
         turns in proptest::collection::vec((1..200_u64, any::<bool>(), 0..40_u64), 1..40),
@@ -193,7 +193,7 @@ proptest! {
                 match gate.look(now, Some(line), 0) {
                     ClosingDecision::Close { until, closing: Closing::OnTime | Closing::Held(_) } => {
                         let Line::Up(since, heard) = line else {
-                            // What was complete when the line went away may be closed since.
+                            // A window that was complete when the line went away may have been closed since.
                             prop_assert!(secs(until) <= left);
                             continue;
                         };
@@ -214,8 +214,8 @@ proptest! {
         }
     }
 
-    /// Wherever the system's clock is set, and however often: no window is closed before its end in true time, as long as
-    /// no jump has lasted for so long that it is believed.
+    /// Wherever the system's clock is set, and however often: no window is closed before its end in true time, as long
+    /// as no jump has lasted long enough to be believed.
     #[test]
     fn no_window_is_closed_early_by_a_clock_that_is_not_believed(
         steps in proptest::collection::vec((1..200_u64, prop_oneof![Just(0_i64), -100_000..100_000_i64]), 1..60),
@@ -228,7 +228,7 @@ proptest! {
         let (mut elapsed, mut offset, mut closed) = (0, 0, at(begin).floor(MINUTE));
         for (secs, step) in steps {
             elapsed += secs;
-            // A step within the tolerance is none.
+            // A step within the tolerance does not count as a step.
             offset += if step.abs() > 5 { step } else { 0 };
             let true_time = at(begin + elapsed);
             let wall = Timestamp::from_nanos(true_time.nanos() + offset * 1_000_000_000);

@@ -34,7 +34,7 @@ fn good() -> Summary {
     }
 }
 
-/// Changes what the models said of a sensor.
+/// Changes the verdict on a sensor's minutes.
 fn judge(summary: &mut Summary, sensor: usize, judgement: Judgement) {
     let sensor = summary.board.rows[sensor].sensor.clone();
     for minute in summary.board.verdicts.get_mut(&sensor).unwrap() {

@@ -1,4 +1,4 @@
-//! Rows come out as the formula has them, whatever the instructions, the neighbours and their number.
+//! Rows give what the formula gives, whatever the instructions, the neighbouring rows and their number.
 
 use ndarray::{Array1, Array2, Axis};
 use proptest::prelude::*;
@@ -33,7 +33,8 @@ fn layer(inputs: usize, outputs: usize) -> impl Strategy<Value = (Layer, Activat
     })
 }
 
-/// Layers that give back as much as they take, and rows: every number of blocks, of rows in a tile, and several batches.
+/// Layers that give as many numbers as they take, and rows: every number of blocks, of rows in a tile, and several
+/// batches.
 fn case() -> impl Strategy<Value = (Layers, Array2<f64>)> {
     (1..70_usize, proptest::collection::vec(1..50_usize, 0..3), 1..30_usize).prop_flat_map(|(width, hidden, rows)| {
         let widths: Vec<_> = [width].into_iter().chain(hidden).chain([width]).collect();
@@ -57,7 +58,7 @@ fn activated(activation: Activation, x: f64) -> f64 {
     }
 }
 
-/// What a row comes to, number by number, and how large what was added up is: sizes without signs, since no activation is
+/// What a row gives, number by number, and the size of the summands: sizes without signs, because no activation is
 /// steeper than 1.
 fn plainly(layers: &[(Layer, Activation)], row: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let (mut values, mut sizes) = (row.to_vec(), row.iter().map(|x| x.abs()).collect::<Vec<_>>());
@@ -77,7 +78,7 @@ fn plainly(layers: &[(Layer, Activation)], row: &[f64]) -> (Vec<f64>, Vec<f64>) 
     (values, sizes)
 }
 
-/// What rounding may do: so many units in the last place of what is added up.
+/// The error that rounding may cause, in units in the last place of the sum of the summands' sizes.
 const UNITS: f64 = 64.0;
 
 proptest! {
@@ -116,7 +117,7 @@ proptest! {
         }
     }
 
-    /// So a window scored on one machine is the same on another.
+    /// This makes a window scored on one machine the same on another.
     #[test]
     fn all_instructions_agree_to_the_last_bit((layers, rows) in case()) {
         let network = dense(&layers).unwrap();
@@ -155,8 +156,8 @@ fn activations_are_exact_near_zero_and_far_out() {
             for (x, found) in xs.iter().zip(network.answers(instructions, rows.view(), Answer::Output)) {
                 let expected = activated(activation, *x);
                 let units = (found - expected).abs() / expected.abs().max(1e-280) / f64::EPSILON;
-                // eˣ − 1 begins with 1 taken from a rounded root of two. What is left may be 1/47 of the root, and then
-                // its rounding counts 47 times.
+                // eˣ − 1 begins with 1 subtracted from a rounded root of two. The rest may be as small as 1/47 of the
+                // root, and then the root's rounding counts 47 times.
                 assert!(units <= 16.0, "{activation:?} of {x} by {instructions:?}: {found} for {expected}");
             }
         }
@@ -168,7 +169,7 @@ fn no_row_comes_to_nothing() {
     let layer = Layer { weights: Array2::ones((3, 3)), biases: Array1::zeros(3) };
     let network = dense(&[(layer, Activation::Relu)]).unwrap();
     assert!(network.errors(Array2::zeros((0, 3)).view()).is_empty());
-    // What does not lie row after row in memory is read as it is meant.
+    // Rows that are not contiguous in memory are read correctly.
     let columns = Array2::from_shape_fn((3, 4), |(feature, row)| (feature + row) as f64);
     assert_eq!(network.errors(columns.t()), network.errors(columns.t().as_standard_layout().view()));
 }

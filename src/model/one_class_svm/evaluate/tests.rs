@@ -1,4 +1,4 @@
-//! The sums are those of LIBSVM, whatever the instructions, the neighbours and their number.
+//! The sums are those of LIBSVM, whatever the instructions, the neighbouring rows and their number.
 
 use ndarray::{Array2, Axis};
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ fn case() -> impl Strategy<Value = (Params, Array2<f64>)> {
     })
 }
 
-/// As LIBSVM's `k_function` has it.
+/// LIBSVM's `k_function`.
 fn plainly(kernel: Kernel, x: &[f64], v: &[f64]) -> f64 {
     let squares: f64 = x.iter().zip(v).map(|(x, v)| (x - v) * (x - v)).sum();
     let dot: f64 = x.iter().zip(v).map(|(x, v)| x * v).sum();
@@ -44,7 +44,7 @@ fn plainly(kernel: Kernel, x: &[f64], v: &[f64]) -> f64 {
     }
 }
 
-/// What rounding may do: so many units in the last place of the sum of what is added up, sizes without signs.
+/// The error that rounding may cause, in units in the last place of the sum of the summands' sizes.
 const UNITS: f64 = 64.0;
 
 fn size_of_terms(params: &Params, row: &[f64]) -> f64 {
@@ -113,7 +113,7 @@ proptest! {
         }
     }
 
-    /// So a window scored on one machine is the same on another.
+    /// This makes a window scored on one machine the same on another.
     #[test]
     fn all_instructions_agree_to_the_last_bit((params, rows) in case()) {
         let svm = OneClassSvm::new(params).unwrap();
@@ -155,7 +155,7 @@ fn the_rbf_kernel_is_exact_but_for_the_rounding_of_its_argument() {
         let mut worst: f64 = 0.0;
         for (x, found) in xs.iter().zip(found) {
             let exact = (-x * x).exp();
-            // The argument's own rounding makes as many units as it is large.
+            // The rounding of the argument alone makes an error of as many units as the argument is large.
             worst = worst.max((found - exact).abs() / exact / f64::EPSILON / (1.0 + x * x));
         }
         assert!(worst < 2.0, "{instructions:?}: {worst} units");
