@@ -367,10 +367,17 @@ fn part_key(key: &[u8], part: u16) -> Vec<u8> {
     [key, &part.to_be_bytes()].concat()
 }
 
+/// The system's error. sled passes it on in its debug form, which is not for people.
+fn of_system(problem: io::Error) -> io::Error {
+    let text = problem.to_string();
+    let code = text.split_once("Os { code: ").and_then(|(_, rest)| rest.split_once(',')?.0.parse().ok());
+    code.map_or(problem, io::Error::from_raw_os_error)
+}
+
 impl From<sled::Error> for StoreError {
     fn from(problem: sled::Error) -> Self {
         match problem {
-            sled::Error::Io(problem) => Self::Sync(problem),
+            sled::Error::Io(problem) => Self::Sync(of_system(problem)),
             // Some pages of sled cannot be read; the others can.
             sled::Error::Corruption { .. } => Self::Damaged,
             other => Self::Database(other.to_string()),
@@ -417,6 +424,15 @@ mod tests {
         let refused =
             around_damage(|_| [Err(StoreError::Database("no".to_owned())), Ok((vec![1], Vec::new()))].into_iter());
         assert_eq!(refused.count(), 1, "what is no damage ends it");
+    }
+
+    #[test]
+    fn what_the_system_refuses_is_told_in_its_words() {
+        let full = io::Error::from_raw_os_error(28);
+        let passed_on = io::Error::new(io::ErrorKind::StorageFull, format!("{full:?}"));
+        assert_eq!(StoreError::from(sled::Error::Io(passed_on)).to_string(), StoreError::Sync(full).to_string());
+        let other = StoreError::from(sled::Error::Io(io::Error::other("torn"))).to_string();
+        assert!(other.contains("torn"), "{other}");
     }
 
     #[test]
