@@ -1,12 +1,12 @@
-//! Searches for a key by halving the space of keys, for what sled's iterators do not do: they end at the first part that
-//! cannot be read, and reading backward brings a constant of a megabyte into the binary.
+//! Searches for a key by halving the space of keys. sled's iterators are no help here: they end at the first part that
+//! cannot be read, and to use them backward adds a constant of a megabyte to the binary.
 //!
-//! The first sixteen bytes of a key, the missing ones as zeros, are its number here. Keys in order have numbers in order.
+//! The number of a key is made of its first sixteen bytes, with zeros for missing ones. Keys in order have numbers in order.
 
-/// The first key of a table that is reached by going on forward from a key: where reading is possible again.
+/// The place where reading can go on behind a part of a table that cannot be read: the first key from which it can.
 ///
-/// `after` is the last key before a part that cannot be read, and `can_be_read_from` tells whether the entry at a key, or
-/// the first one behind it, can be read, which the end of the table can. `None` when nothing behind can be read.
+/// `after` is the last key before that part. `can_be_read_from` tells whether the first entry from a key on can be read,
+/// which is true at the end of the table. `None` when nothing behind the part can be read.
 pub(super) fn behind_damage(after: &[u8], mut can_be_read_from: impl FnMut(&[u8]) -> bool) -> Option<Vec<u8>> {
     let (mut unreadable, mut readable) = (number(after), u128::MAX);
     if !can_be_read_from(&start(readable)) {
