@@ -34,6 +34,7 @@ mod rejects;
 mod room;
 mod runs;
 mod set_aside;
+mod shedding;
 mod side_file;
 mod unreadable;
 mod verdicts;
@@ -52,6 +53,7 @@ pub use keeper::{Backlog, Kept, Ticket};
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
 pub use set_aside::SetAside;
+pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use verdicts::{ChunkId, StoredChunks};
 pub use writer::Writer;
 
@@ -61,6 +63,7 @@ use crate::store::db::{Db, Table};
 use crate::store::journal::Journal;
 use crate::store::rejects::RejectRing;
 use crate::store::unreadable::UnreadableEntries;
+use crate::time::Span;
 
 /// Where and how much is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +72,14 @@ pub struct StoreSettings {
     pub directory: PathBuf,
     /// How many windows are kept of each sensor.
     pub windows: u32,
-    /// How many runs are kept, with their verdicts.
+    /// How many runs are kept.
     pub runs: u32,
+    /// How many runs are kept with their verdicts; no more than `runs`.
+    pub verdict_runs: u32,
+    /// How long raw readings are kept; `None` when they are not.
+    pub keep_raw: Option<Span>,
+    /// When the store gives up what it could keep.
+    pub shed: ShedSettings,
     /// How many blocks of rejects are kept; a block holds the rejects of one commit.
     pub reject_blocks: u32,
     /// How many bytes of the database are cached in memory. It is no strict bound: the database may take some more.
@@ -87,7 +96,7 @@ impl StoreSettings {
         const BASE: u64 = 32 << 20;
         let intervals = u64::try_from(self.cut.intervals_per_window()).unwrap_or(0);
         let windows = u64::from(self.windows).saturating_mul(intervals.saturating_mul(30).saturating_add(50));
-        let verdicts = u64::from(self.runs).saturating_mul(intervals.saturating_mul(10).saturating_add(100));
+        let verdicts = u64::from(self.verdict_runs).saturating_mul(intervals.saturating_mul(10).saturating_add(100));
         let rejects = u64::from(self.reject_blocks) * REJECTS_A_BLOCK;
         let rings = sensors.saturating_mul(windows.saturating_add(verdicts)).saturating_add(rejects);
         rings.saturating_mul(2).saturating_add(BASE)
@@ -159,7 +168,7 @@ pub enum StoreError {
         configured: Cut,
     },
     /// The store was made with rings of other sizes.
-    #[error("the store {} was made with {key} = {stored}, and the configuration says {configured}; restore that, or choose a new store.directory", directory.display())]
+    #[error("the store {} was made with a ring of {stored} ({key}), and the configuration asks for one of {configured}; restore that, or choose a new store.directory", directory.display())]
     OtherRing {
         /// The folder.
         directory: PathBuf,
