@@ -19,6 +19,7 @@
 //!
 //! `reader.rs` says what is lost with an entry that cannot be read.
 
+mod contents;
 mod db;
 mod format;
 mod freeing;
@@ -26,6 +27,7 @@ mod journal;
 mod key_search;
 mod keys;
 mod lock;
+mod place;
 mod private_copy;
 mod reader;
 mod rejects;
@@ -34,6 +36,7 @@ mod set_aside;
 mod side_file;
 mod unreadable;
 mod verdicts;
+mod verify;
 mod writer;
 
 use std::fs::File;
@@ -45,10 +48,12 @@ use rustix::process::Pid;
 
 pub use format::{StoreFit, fit};
 pub use journal::Record;
+pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
 pub use set_aside::SetAside;
 pub use verdicts::{ChunkId, StoredChunks};
+pub use verify::{Checked, Finding, Remedy, verify};
 pub use writer::Writer;
 
 use crate::codec::Corrupt;
