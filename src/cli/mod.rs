@@ -10,6 +10,7 @@ pub mod publish;
 pub mod reload;
 pub mod replay;
 pub mod score;
+pub mod store;
 
 mod arguments;
 pub mod limits;

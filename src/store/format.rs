@@ -97,7 +97,7 @@ fn record(settings: &StoreSettings) -> Vec<u8> {
     encoder.into_bytes()
 }
 
-fn compare(record: &[u8], settings: &StoreSettings) -> Result<(), StoreError> {
+pub(super) fn compare(record: &[u8], settings: &StoreSettings) -> Result<(), StoreError> {
     let mut decoder = Decoder::new(record);
     let directory = settings.directory.clone();
     match decoder.unsigned()? {

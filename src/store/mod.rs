@@ -20,6 +20,7 @@
 //! `reader.rs` says what is lost with an entry that cannot be read.
 
 mod checksum;
+mod contents;
 mod db;
 mod format;
 mod freeing;
@@ -28,6 +29,7 @@ mod keeper;
 mod key_search;
 mod keys;
 mod lock;
+mod place;
 mod private_copy;
 mod reader;
 mod rejects;
@@ -38,6 +40,7 @@ mod shedding;
 mod side_file;
 mod unreadable;
 mod verdicts;
+mod verify;
 mod writer;
 
 use std::fs::File;
@@ -50,11 +53,13 @@ use rustix::process::Pid;
 pub use format::{StoreFit, fit};
 pub use journal::Record;
 pub use keeper::{Backlog, Kept, Ticket};
+pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
 pub use set_aside::SetAside;
 pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use verdicts::{ChunkId, StoredChunks};
+pub use verify::{Checked, Finding, Remedy, verify};
 pub use writer::Writer;
 
 use crate::codec::Corrupt;
