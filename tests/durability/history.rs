@@ -56,6 +56,34 @@ impl History {
         Self { settings, messages, sensors, last_end: name_of(end) }
     }
 
+    /// With so many further sensors, which have no models, all in one message at each step of time.
+    pub(crate) fn beside_a_crowd_of(mut self, sensors: usize) -> Self {
+        let mut rng = Rng::with_seed(1);
+        let mut last = String::new();
+        let mut messages = Vec::new();
+        for message in self.messages {
+            let time = json_time(&message.payload);
+            if time != last {
+                let readings = (0..sensors).map(|sensor| {
+                    let value = 1e6 * rng.f64();
+                    format!(r#"{{"sensor":"{sensor}","ts":"{time}","value":{value}}}"#)
+                });
+                let payload = format!("[{}]", readings.collect::<Vec<_>>().join(",")).into_bytes();
+                messages.push(Message { topic: "crowd/hall".to_owned(), payload });
+                last = time;
+            }
+            messages.push(message);
+        }
+        self.messages = messages;
+        let routes = r#"[
+            { topic = "plant/{device}/{sensor}" },
+            { topic = "crowd/{device}", each = "array", sensor = "/sensor" },
+        ]"#;
+        // Windows of many intervals are large.
+        self.settings = self.settings.with("mqtt.route", routes).with("window.interval", "\"10s\"");
+        self
+    }
+
     /// The numbers of all messages.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u16> + use<> {
         1..=u16::try_from(self.messages.len()).unwrap()
@@ -100,6 +128,12 @@ impl History {
         packet.extend(rest);
         packet
     }
+}
+
+/// The time in a payload.
+fn json_time(payload: &[u8]) -> String {
+    let payload: serde_json::Value = serde_json::from_slice(payload).unwrap();
+    payload["ts"].as_str().unwrap().to_owned()
 }
 
 /// A time as in the names of prediction files.
