@@ -20,6 +20,7 @@
 //! `reader.rs` says what is lost with an entry that cannot be read.
 
 mod db;
+mod export_reads;
 mod format;
 mod freeing;
 mod journal;
