@@ -22,6 +22,7 @@
 mod checksum;
 mod contents;
 mod db;
+mod export_reads;
 mod format;
 mod freeing;
 mod journal;
