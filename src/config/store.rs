@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::bytes::ByteSize;
 use super::reader::Section;
+use crate::verdict::VerdictRows;
 
 /// How much the store keeps, and where.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,8 @@ pub struct StoreSettings {
     pub windows: u32,
     /// How many runs are kept, with their verdicts.
     pub runs: u32,
+    /// Which decision values are kept of each scored window.
+    pub verdict_rows: VerdictRows,
     /// How many blocks of rejects are kept.
     pub rejects: u32,
     /// How much memory the store's page cache aims at.
@@ -25,6 +28,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> StoreSettings {
         directory: section.path("directory", "/var/lib/anomalyd/store"),
         windows: section.integer("windows", 32, 4..=10_000),
         runs: section.integer("runs", 168, 1..=100_000),
+        verdict_rows: section.choice("verdict_rows", [("worst", VerdictRows::Worst), ("all", VerdictRows::All)]),
         rejects: section.integer("rejects", 1024, 1..=1_000_000),
         cache: section.bytes("cache", ByteSize::from_mib(16), ByteSize::from_mib(1)..=ByteSize::from_mib(4096)),
     }

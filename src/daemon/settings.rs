@@ -110,6 +110,8 @@ impl Settings {
                 directory: store.directory.clone(),
                 windows: store.windows,
                 runs: store.runs,
+                verdict_runs: store.runs,
+                verdict_rows: store.verdict_rows,
                 reject_blocks: store.rejects,
                 cache_bytes: store.cache.bytes(),
                 cut,
@@ -229,8 +231,8 @@ impl Settings {
                 .into_iter()
                 .flatten()
                 .collect(),
-            // Half of the ring: runs that are stored meanwhile need the other half.
-            max_unpublished: self.cut.window().times(i64::from(self.store.windows / 2)),
+            // Half of the ring of windows: those that are stored meanwhile need the other half.
+            max_unpublished: u64::from(self.store.windows / 2),
             held: self.held,
         }
     }

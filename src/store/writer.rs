@@ -1,19 +1,19 @@
 //! Writing to the store.
 
+use std::collections::BTreeSet;
+
 use crate::codec::Encoder;
-use crate::interval::Window;
 use crate::reading::{Reading, Rejects};
-use crate::run::Run;
+use crate::run::{Run, RunId};
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
 use crate::store::journal::{Journal, encode_readings};
 use crate::store::keys::{
-    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
+    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
+    run_slot, window_key,
 };
 use crate::store::rejects::RejectRing;
-use crate::store::{
-    ChunkId, Committed, Progress, Record, StoreError, StoreSettings, StoredChunks, Tables, runs, verdicts,
-};
+use crate::store::{ChunkId, Committed, Progress, Record, StoreError, StoreSettings, Tables, runs, verdicts};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
 use crate::window::{ClosedWindow, SensorHead};
@@ -33,6 +33,15 @@ pub struct Writer {
     /// The time before which windows are closed for all sensors. At the next commit the journal forgets up to it.
     closed: Option<Timestamp>,
     written: Written,
+}
+
+/// What happens to the chunks that are stored in a run's slot of the ring when the run begins.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoredChunks {
+    /// None of them is of this run. They stay until they are overwritten: each names its run.
+    OfEarlierRuns,
+    /// The run was cut off: these chunks of it count, and all others are removed.
+    Keep(BTreeSet<ChunkId>),
 }
 
 /// Whether anything was written since the last commit.
@@ -129,17 +138,19 @@ impl Writer {
     /// Writes a run into the ledger, in the place of the oldest one.
     pub fn put_run(&mut self, run: &Run) -> Result<(), StoreError> {
         self.written = Written::Something;
-        let slot = ring_slot(run.window, self.settings.runs);
-        self.tables.runs.put(&slot.to_be_bytes(), &runs::encode(run))
+        let slot = run_slot(run.id, self.settings.runs);
+        self.tables.runs.put_parts(&slot.to_be_bytes(), &runs::encode(run))
     }
 
     /// Writes into the ledger that a run begins, and removes the chunks that an earlier process stored of it and that
-    /// do not count. Both take effect with the next commit. The removals come first, so that a commit that is cut short
-    /// leaves no chunk of an earlier scope or of other settings under the new entry.
+    /// do not count. Both take effect with the next commit. The id and the removals come first, so that a commit that is
+    /// cut short leaves no run whose id is given again, and no chunk of an earlier scope or of other settings under the
+    /// new entry.
     pub fn begin_run(&mut self, run: &Run, stored: &StoredChunks) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        self.tables.progress.put(NEXT_RUN_KEY, &run.id.next().0.to_be_bytes())?;
         if let StoredChunks::Keep(kept) = stored {
-            self.written = Written::Something;
-            let slot = ring_slot(run.window, self.settings.runs);
+            let slot = run_slot(run.id, self.settings.verdict_runs);
             for key in self.tables.verdicts.keys(&slot.to_be_bytes()) {
                 let key = key?;
                 if ChunkId::of_key(&key).is_none_or(|chunk| !kept.contains(&chunk)) {
@@ -151,10 +162,16 @@ impl Writer {
     }
 
     /// Stores all verdicts of one chunk of a run, in the order of their sensors.
-    pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) -> Result<(), StoreError> {
+    pub fn put_verdicts(&mut self, run: RunId, chunk: ChunkId, verdicts: &[Verdict]) -> Result<(), StoreError> {
         self.written = Written::Something;
-        let key = chunk.key(ring_slot(window, self.settings.runs));
-        self.tables.verdicts.put_parts(&key, &verdicts::encode(window, verdicts))
+        let key = chunk.key(run_slot(run, self.settings.verdict_runs));
+        self.tables.verdicts.put_parts(&key, &verdicts::encode(run, verdicts, self.settings.verdict_rows))
+    }
+
+    /// Notes the first run that a sink has not taken.
+    pub fn put_cursor(&mut self, sink: &str, next: RunId) -> Result<(), StoreError> {
+        self.written = Written::Something;
+        self.tables.progress.put(&cursor_key(sink), &next.0.to_be_bytes())
     }
 
     /// Keeps rejects, in the place of the oldest rejects.
@@ -189,9 +206,9 @@ impl Writer {
     }
 
     /// Notes how far something is done.
-    pub fn put_progress(&mut self, progress: Progress<'_>, until: Timestamp) -> Result<(), StoreError> {
+    pub fn put_progress(&mut self, progress: Progress, until: Timestamp) -> Result<(), StoreError> {
         self.written = Written::Something;
-        self.tables.progress.put(&progress_key(progress), &until.nanos().to_be_bytes())
+        self.tables.progress.put(progress_key(progress), &until.nanos().to_be_bytes())
     }
 
     /// Notes the largest lateness under which readings in the journal were accepted.
