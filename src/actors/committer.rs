@@ -21,9 +21,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use crate::actors::intake::{SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
-use crate::interval::Window;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
-use crate::run::Run;
+use crate::run::{Run, RunId};
 use crate::store::{Backlog, ChunkId, Committed, Kept, StoreError, StoredChunks, Ticket};
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
@@ -62,8 +61,8 @@ pub enum Command {
     },
     /// Store a chunk of a run's verdicts.
     PutVerdicts {
-        /// The run's window.
-        window: Window,
+        /// The run.
+        run: RunId,
         /// Which chunk.
         chunk: ChunkId,
         /// All its verdicts, in the order of their sensors.
@@ -76,12 +75,12 @@ pub enum Command {
         /// Told when giving up is durable.
         done: oneshot::Sender<Committed>,
     },
-    /// A sink has published everything before `until`.
+    /// A sink has taken every run before this one.
     Published {
         /// The sink.
         sink: &'static str,
-        /// The end of the last window published.
-        until: Timestamp,
+        /// The first run that it has not taken.
+        next: RunId,
         /// Told when it is durable.
         done: oneshot::Sender<Committed>,
     },
@@ -445,16 +444,16 @@ impl Committer {
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
-            Command::PutVerdicts { window, chunk, verdicts } => {
-                self.pipeline.put_verdicts(window, chunk, &verdicts);
+            Command::PutVerdicts { run, chunk, verdicts } => {
+                self.pipeline.put_verdicts(run, chunk, &verdicts);
             }
             Command::GiveUp { until, done } => {
                 self.pipeline.set_scored(until);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
-            Command::Published { sink, until, done } => {
-                self.pipeline.put_published(sink, until);
+            Command::Published { sink, next, done } => {
+                self.pipeline.put_cursor(sink, next);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
