@@ -4,6 +4,10 @@
 //! that are over go into the window store behind it, and one commit makes all of it durable. Only after the commit do
 //! the caller's acknowledgements leave, does the event clock move on, and do runs learn what may be scored. The
 //! pipeline has no thread and no clock of its own: its caller drives it, and tells it the time.
+//!
+//! A closing for all sensors takes effect at once, and its windows are finished in slices between the commits
+//! ([`Pipeline::close_slice`]), so that acknowledgements do not wait for all of them. It is done, and
+//! [`Position::closed`] moves on, with the commit that stores the last of these windows.
 
 mod clock_witness;
 mod held;
@@ -28,7 +32,9 @@ use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Span, Timestamp};
 use crate::verdict::Verdict;
-use crate::window::{Admission, ClosedWindow, OpenWindows, ReplayBounds, WindowSettings};
+use crate::window::{
+    Admission, ClosedWindow, ClosingProgress, ClosingSlice, OpenWindows, ReplayBounds, WindowSettings,
+};
 
 use clock_witness::ClockWitness;
 use held::{HeldJudgement, HeldReadings, StoredPiece};
@@ -64,7 +70,7 @@ pub struct PipelineSettings {
 /// Where the pipeline is in event time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Position {
-    /// The time before which windows are closed for all sensors.
+    /// The time before which windows are closed for all sensors, and stored.
     pub closed: Timestamp,
     /// The time before which windows are scored.
     pub scored: Timestamp,
@@ -125,6 +131,8 @@ pub struct Pipeline {
     appended: usize,
     over: Vec<ClosedWindow>,
     rejects: Rejects,
+    /// The time before which all windows are stored, as the store knows it.
+    stored: Timestamp,
 
     /// Limits the log lines on rejects, separately for each kind: many rejects of one kind must not hide another kind.
     reject_logs: HashMap<&'static str, LogLimit>,
@@ -162,8 +170,12 @@ impl Pipeline {
                     windows.replay(reading, bounds, &mut over);
                 }
             }
-            Record::Closed(until) => windows.close_until(until, &mut over),
+            Record::Closed(until) => windows.begin_closing(until, &mut over),
         })?;
+        // The first closing of all is finished here: its position tells the scheduler from when on windows count.
+        if windows.finished() == Timestamp::MIN {
+            windows.finish_closing(&mut over);
+        }
         // Under a smaller lateness than before, more intervals are closed: now, and not by the next reading only.
         windows.end_replay(&mut over);
         let is_replayed = writer.journal_records() > 0;
@@ -201,6 +213,7 @@ impl Pipeline {
             appended: 0,
             over,
             rejects: Rejects::default(),
+            stored: closed,
             reject_logs: HashMap::new(),
             held_logs: LogLimit::default(),
             shapes_told: ShapesTold::default(),
@@ -217,7 +230,7 @@ impl Pipeline {
     /// How far the pipeline is, as of the last commit.
     pub fn position(&self) -> Position {
         Position {
-            closed: self.windows.closed(),
+            closed: self.stored,
             scored: self.scored,
             pace: self.pace,
             behind: self.behind,
@@ -318,15 +331,17 @@ impl Pipeline {
         refused.into_iter().for_each(|(reading, reason)| self.reject(reading, reason));
     }
 
-    /// Closes every window that ends at `until` or before.
+    /// Closes every window that ends at `until` or before: what comes later for them is late. The first slice of these
+    /// windows is finished at once; [`close_slice`](Self::close_slice) finishes the others.
     pub fn close(&mut self, until: Timestamp) -> Result<(), StoreError> {
         if until <= self.windows.closed() {
             return Ok(());
         }
         // In the journal, a closing comes after the readings that were accepted before it.
         self.append_accepted()?;
-        self.writer.close(until)?;
-        self.windows.close_until(until, &mut self.over);
+        self.writer.append_closed(until)?;
+        self.windows.begin_closing(until, &mut self.over);
+        self.windows.close_slice(ClosingSlice::SHORT, &mut self.over);
         if self.scored == Timestamp::MIN {
             self.set_scored(until)?;
         }
@@ -334,8 +349,20 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Finishes some more windows of a closing. The next commit stores them.
+    pub fn close_slice(&mut self) -> ClosingProgress {
+        self.windows.close_slice(ClosingSlice::SHORT, &mut self.over)
+    }
+
+    /// Whether a closing is not stored yet: it needs more slices, or a commit.
+    pub fn is_closing(&self) -> bool {
+        self.stored < self.windows.closed()
+    }
+
     /// Nothing more will come: closes every window that has readings, and moves the event clock past them.
     pub fn end_history(&mut self) -> Result<(), StoreError> {
+        // What a closing has yet to finish is not open.
+        self.windows.finish_closing(&mut self.over);
         if self.windows.is_empty() || self.pace == Pace::Held {
             return Ok(());
         }
@@ -440,6 +467,10 @@ impl Pipeline {
         for window in &self.over {
             self.writer.put_window(window)?;
         }
+        let finished = self.windows.finished();
+        if finished > self.stored {
+            self.writer.put_closed(finished)?;
+        }
         for (number, piece) in self.held.changed() {
             match piece {
                 StoredPiece::Readings(readings) => self.writer.put_held(number, readings)?,
@@ -448,6 +479,7 @@ impl Pipeline {
         }
         self.writer.put_rejects(&self.rejects)?;
         let committed = self.writer.commit()?;
+        self.stored = finished;
 
         metrics::READINGS_ACCEPTED.add(std::mem::take(&mut self.appended) as u64);
         self.held.mark_stored();

@@ -10,8 +10,9 @@
 //! chunks of verdicts are queued.
 
 use std::thread;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use crate::actors::intake::{SessionPresent, Submission};
@@ -31,7 +32,7 @@ pub enum Command {
     Close {
         /// The end of the last window to close.
         until: Timestamp,
-        /// Told when the closing is durable.
+        /// Told when all these windows are stored.
         done: oneshot::Sender<Committed>,
     },
     /// No more readings will come: close what is open, unless readings have come meanwhile. Sent with an event clock
@@ -190,9 +191,20 @@ struct Parked {
 #[derive(Default)]
 struct Promises {
     committed: Vec<oneshot::Sender<Committed>>,
+    /// Closings, by the end of the last window to close. They are kept when the position has come there.
+    closings: Vec<(Timestamp, oneshot::Sender<Committed>)>,
     sessions: Vec<(oneshot::Sender<SessionPresent>, SessionPresent)>,
     /// The bytes of the intake that the commit gives back.
     permits: Vec<OwnedSemaphorePermit>,
+}
+
+/// What came to the committer first.
+enum Came {
+    /// A command; none when nobody is left to send one.
+    Command(Option<Command>),
+    /// A submission; none when all sources are gone.
+    Submission(Option<Submission>),
+    Nothing,
 }
 
 /// Whether the committer goes on.
@@ -216,6 +228,8 @@ impl Committer {
             if next == Next::Stop {
                 return Ok(());
             }
+            // Behind the promises, and before the next commit: no acknowledgement waits for more than a slice.
+            self.pipeline.close_slice();
         }
     }
 
@@ -225,34 +239,38 @@ impl Committer {
         // that it led to.
         let position = self.pipeline.position();
         self.position.send_if_modified(|last| std::mem::replace(last, position) != position);
-        self.promises.keep(committed);
+        self.promises.keep(committed, position.closed);
         Ok(())
     }
 
     /// Waits for something to do, and takes all that is there.
     fn gather(&mut self) -> Result<Next, StoreError> {
         let mut bytes = 0;
-        if self.parked.is_none() {
+        // With a closing under way there is something to commit in any case.
+        let patience = if self.pipeline.is_closing() { Duration::ZERO } else { Duration::MAX };
+        let came = if self.parked.is_none() {
             select! {
-                recv(self.commands) -> command => {
-                    let Ok(command) = command else { return Ok(Next::Stop) };
-                    match self.obey(command)? {
-                        Next::GoOn => {}
-                        end => return Ok(end),
-                    }
-                }
-                recv(self.submissions) -> submission => match submission {
-                    Ok(submission) => bytes += self.take(submission)?,
-                    // All sources are gone: from here on there are only commands.
-                    Err(_) => self.submissions = crossbeam_channel::never(),
-                },
+                recv(self.commands) -> command => Came::Command(command.ok()),
+                recv(self.submissions) -> submission => Came::Submission(submission.ok()),
+                default(patience) => Came::Nothing,
             }
         } else {
-            let Ok(command) = self.commands.recv() else { return Ok(Next::Stop) };
-            match self.obey(command)? {
+            match self.commands.recv_timeout(patience) {
+                Ok(command) => Came::Command(Some(command)),
+                Err(RecvTimeoutError::Disconnected) => Came::Command(None),
+                Err(RecvTimeoutError::Timeout) => Came::Nothing,
+            }
+        };
+        match came {
+            Came::Command(None) => return Ok(Next::Stop),
+            Came::Command(Some(command)) => match self.obey(command)? {
                 Next::GoOn => {}
                 end => return Ok(end),
-            }
+            },
+            // All sources are gone: from here on there are only commands.
+            Came::Submission(None) => self.submissions = crossbeam_channel::never(),
+            Came::Submission(Some(submission)) => bytes += self.take(submission)?,
+            Came::Nothing => {}
         }
         while let Ok(command) = self.commands.try_recv() {
             if self.obey(command)? == Next::Stop {
@@ -335,7 +353,7 @@ impl Committer {
                 // What waits for the clock must not become late by a closing that the same clock brought about.
                 self.pipeline.set_clock(self.clock.read());
                 self.pipeline.close(until)?;
-                self.promises.committed.push(done);
+                self.promises.closings.push((until, done));
             }
             // Batches that wait here or in the intake were not seen when the scheduler found that no more readings
             // come.
@@ -373,7 +391,12 @@ impl Committer {
 }
 
 impl Promises {
-    fn keep(&mut self, committed: Committed) {
+    /// Keeps all promises but those of closings behind `closed`.
+    fn keep(&mut self, committed: Committed, closed: Timestamp) {
+        for (_, done) in self.closings.extract_if(.., |(until, _)| *until <= closed) {
+            // A failure is ignored: the scheduler may have been stopped meanwhile.
+            let _ = done.send(committed);
+        }
         for done in self.committed.drain(..) {
             // A failure is ignored: a source that has ended acknowledges nothing.
             let _ = done.send(committed);

@@ -105,13 +105,17 @@ impl Writer {
         self.tables.held.remove(&number.to_be_bytes())
     }
 
-    /// Notes that the windows before `until` are closed for all sensors: in the journal, because it decides which later
-    /// readings are late, and as a progress. The windows themselves must be put before the next commit.
-    pub fn close(&mut self, until: Timestamp) -> Result<(), StoreError> {
+    /// Notes in the journal that the windows before `until` are closed for all sensors, because it decides which later
+    /// readings are late.
+    pub fn append_closed(&mut self, until: Timestamp) -> Result<(), StoreError> {
         self.written = Written::Something;
-        self.journal.append_closed(until)?;
+        self.journal.append_closed(until)
+    }
+
+    /// Notes that the windows before `until` were put, for all sensors. The next commit forgets the journal up to it.
+    pub fn put_closed(&mut self, until: Timestamp) -> Result<(), StoreError> {
         self.closed = Some(until);
-        Ok(())
+        self.put_progress(Progress::Closed, until)
     }
 
     /// Stores a window that is over for one sensor, in the place of its oldest one.
@@ -212,9 +216,6 @@ impl Writer {
     /// When the disk or the database refuses. It is then in doubt whether the writes since the last commit are on the
     /// disk, and the process should end: after a failed sync the operating system may have dropped the bytes.
     pub fn commit(&mut self) -> Result<Committed, StoreError> {
-        if let Some(until) = self.closed {
-            self.put_progress(Progress::Closed, until)?;
-        }
         if self.written == Written::Something {
             self.db.sync()?;
             self.written = Written::Nothing;
