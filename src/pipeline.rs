@@ -339,7 +339,7 @@ impl Pipeline {
         }
         // In the journal, a closing comes after the readings that were accepted before it.
         self.append_accepted()?;
-        self.writer.append_closed(until)?;
+        self.writer.close(until)?;
         self.windows.begin_closing(until, &mut self.over);
         self.windows.close_slice(ClosingSlice::SHORT, &mut self.over);
         if self.scored == Timestamp::MIN {
@@ -469,7 +469,7 @@ impl Pipeline {
         }
         let finished = self.windows.finished();
         if finished > self.stored {
-            self.writer.put_closed(finished)?;
+            self.writer.windows_put(finished)?;
         }
         for (number, piece) in self.held.changed() {
             match piece {

@@ -54,8 +54,8 @@ fn reopened(settings: &StoreSettings) -> (Store, Vec<Record>) {
 
 /// Notes that the windows before `until` are closed, and were put.
 fn close(writer: &mut Writer, until: Timestamp) {
-    writer.append_closed(until).unwrap();
-    writer.put_closed(until).unwrap();
+    writer.close(until).unwrap();
+    writer.windows_put(until).unwrap();
 }
 
 #[test]

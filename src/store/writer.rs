@@ -107,13 +107,13 @@ impl Writer {
 
     /// Notes in the journal that the windows before `until` are closed for all sensors, because it decides which later
     /// readings are late.
-    pub fn append_closed(&mut self, until: Timestamp) -> Result<(), StoreError> {
+    pub fn close(&mut self, until: Timestamp) -> Result<(), StoreError> {
         self.written = Written::Something;
         self.journal.append_closed(until)
     }
 
     /// Notes that the windows before `until` were put, for all sensors. The next commit forgets the journal up to it.
-    pub fn put_closed(&mut self, until: Timestamp) -> Result<(), StoreError> {
+    pub fn windows_put(&mut self, until: Timestamp) -> Result<(), StoreError> {
         self.closed = Some(until);
         self.put_progress(Progress::Closed, until)
     }
