@@ -19,6 +19,7 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 
 use crate::ingest::batch::{AheadReading, AheadSuspect, Batch};
+use crate::ingest::batch_account::BatchOutcome;
 use crate::ingest::passed_over::{PassedOver, Shape, ShapeNews, ShapesTold};
 use crate::ingest::session::{
     SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
@@ -268,8 +269,25 @@ impl Pipeline {
         self.judge_held();
     }
 
-    /// Takes in a batch from the reading at `from` on.
+    /// Takes in a batch from the reading at `from` on, and fills in its account.
     pub fn take(&mut self, batch: &mut Batch, from: usize) -> BatchProgress {
+        let Some(account) = batch.account.clone() else { return self.take_in(batch, from) };
+        let before = self.counted();
+        let progress = self.take_in(batch, from);
+        account.add(&self.counted().since(&before));
+        progress
+    }
+
+    /// What became of the readings since the last commit.
+    fn counted(&self) -> BatchOutcome {
+        BatchOutcome {
+            accepted: (self.appended + self.accepted.len()) as u64,
+            held: self.held.len() as u64,
+            rejected: self.rejects.counts().collect(),
+        }
+    }
+
+    fn take_in(&mut self, batch: &mut Batch, from: usize) -> BatchProgress {
         self.rejects.append(std::mem::take(&mut batch.rejects));
         self.count_passed_over(&std::mem::take(&mut batch.members_passed_over));
         metrics::MESSAGES_PASSED_OVER.add(std::mem::take(&mut batch.messages_passed_over));

@@ -8,7 +8,7 @@ use crate::interval::Cut;
 use crate::run::{Closing, RunState, Tally};
 use crate::schedule::clock_trust::ClockSync;
 use crate::sensor::SensorName;
-use crate::store::{Reader, StoreSettings};
+use crate::store::{Reader, ShedSettings, StoreSettings};
 use crate::time::{EventTime, Span};
 
 const MINUTE: Span = Span::from_secs(60);
@@ -79,6 +79,9 @@ fn process_of(directory: &Path, settings: PipelineSettings, sensors: u32) -> Pro
         directory: directory.to_owned(),
         windows: 200,
         runs: 200,
+        verdict_runs: 200,
+        keep_raw: None,
+        shed: ShedSettings::NEVER,
         reject_blocks: 10,
         cache_bytes: 1 << 20,
         cut: cut(),

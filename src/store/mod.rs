@@ -20,7 +20,9 @@
 //! `reader.rs` says what is lost with an entry that cannot be read.
 
 mod checksum;
+mod contents;
 mod db;
+mod export_reads;
 mod format;
 mod freeing;
 mod journal;
@@ -28,15 +30,18 @@ mod keeper;
 mod key_search;
 mod keys;
 mod lock;
+mod place;
 mod private_copy;
 mod reader;
 mod rejects;
 mod room;
 mod runs;
 mod set_aside;
+mod shedding;
 mod side_file;
 mod unreadable;
 mod verdicts;
+mod verify;
 mod writer;
 
 use std::fs::File;
@@ -49,10 +54,13 @@ use rustix::process::Pid;
 pub use format::{StoreFit, fit};
 pub use journal::Record;
 pub use keeper::{Backlog, Kept, Ticket};
+pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
 pub use set_aside::SetAside;
+pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use verdicts::{ChunkId, StoredChunks};
+pub use verify::{Checked, Finding, Remedy, verify};
 pub use writer::Writer;
 
 use crate::codec::Corrupt;
@@ -61,6 +69,7 @@ use crate::store::db::{Db, Table};
 use crate::store::journal::Journal;
 use crate::store::rejects::RejectRing;
 use crate::store::unreadable::UnreadableEntries;
+use crate::time::Span;
 
 /// Where and how much is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +78,14 @@ pub struct StoreSettings {
     pub directory: PathBuf,
     /// How many windows are kept of each sensor.
     pub windows: u32,
-    /// How many runs are kept, with their verdicts.
+    /// How many runs are kept.
     pub runs: u32,
+    /// How many runs are kept with their verdicts; no more than `runs`.
+    pub verdict_runs: u32,
+    /// How long raw readings are kept; `None` when they are not.
+    pub keep_raw: Option<Span>,
+    /// When the store gives up what it could keep.
+    pub shed: ShedSettings,
     /// How many blocks of rejects are kept; a block holds the rejects of one commit.
     pub reject_blocks: u32,
     /// How many bytes of the database are cached in memory. It is no strict bound: the database may take some more.
@@ -87,7 +102,7 @@ impl StoreSettings {
         const BASE: u64 = 32 << 20;
         let intervals = u64::try_from(self.cut.intervals_per_window()).unwrap_or(0);
         let windows = u64::from(self.windows).saturating_mul(intervals.saturating_mul(30).saturating_add(50));
-        let verdicts = u64::from(self.runs).saturating_mul(intervals.saturating_mul(10).saturating_add(100));
+        let verdicts = u64::from(self.verdict_runs).saturating_mul(intervals.saturating_mul(10).saturating_add(100));
         let rejects = u64::from(self.reject_blocks) * REJECTS_A_BLOCK;
         let rings = sensors.saturating_mul(windows.saturating_add(verdicts)).saturating_add(rejects);
         rings.saturating_mul(2).saturating_add(BASE)
@@ -159,7 +174,7 @@ pub enum StoreError {
         configured: Cut,
     },
     /// The store was made with rings of other sizes.
-    #[error("the store {} was made with {key} = {stored}, and the configuration says {configured}; restore that, or choose a new store.directory", directory.display())]
+    #[error("the store {} was made with a ring of {stored} ({key}), and the configuration asks for one of {configured}; restore that, or choose a new store.directory", directory.display())]
     OtherRing {
         /// The folder.
         directory: PathBuf,

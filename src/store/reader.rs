@@ -430,7 +430,7 @@ pub(super) fn decode_head(sensor: SensorId, bytes: &[u8]) -> Result<SensorHead, 
     Ok(SensorHead { sensor, closed: Timestamp::from_nanos(decoder.signed()?), last_value: decoder.float()? })
 }
 
-fn decode_sensor(bytes: &[u8]) -> Result<NumberedSensor, Corrupt> {
+pub(super) fn decode_sensor(bytes: &[u8]) -> Result<NumberedSensor, Corrupt> {
     if bytes.is_empty() {
         return Ok(NumberedSensor::Freed);
     }

@@ -97,7 +97,7 @@ fn blocks(table: &Table, slots: u32) -> Result<Vec<Vec<u8>>, StoreError> {
 }
 
 /// The rejects of a commit, with the number of their block.
-fn decode(block: &[u8]) -> Result<(u64, StoredRejects), Corrupt> {
+pub(super) fn decode(block: &[u8]) -> Result<(u64, StoredRejects), Corrupt> {
     let mut decoder = Decoder::new(block);
     let number = decoder.unsigned()?;
     let mut counts = Vec::new();

@@ -13,6 +13,9 @@ fn settings(directory: &std::path::Path) -> StoreSettings {
         directory: directory.to_owned(),
         windows: 4,
         runs: 4,
+        verdict_runs: 4,
+        keep_raw: None,
+        shed: ShedSettings::NEVER,
         reject_blocks: 3,
         cache_bytes: 1 << 20,
         cut: Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap(),
@@ -224,7 +227,7 @@ fn a_store_made_with_rings_of_other_sizes_is_refused() {
     assert!(matches!(read(settings.clone()), Err(StoreError::None { .. })));
     drop(Store::open(settings.clone()).unwrap());
     let error = read(StoreSettings { windows: 5, ..settings }).unwrap_err().to_string();
-    assert!(error.contains("store.windows = 4") && error.contains("says 5"), "{error}");
+    assert!(error.contains("a ring of 4 (store.keep_intervals)") && error.contains("one of 5"), "{error}");
 }
 
 #[test]

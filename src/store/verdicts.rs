@@ -27,6 +27,17 @@ impl ChunkId {
     pub(super) fn key(self, slot: u32) -> [u8; 8] {
         (u64::from(slot) << 32 | u64::from(self.0)).to_be_bytes()
     }
+
+    /// The first sensor whose verdicts are stored in the chunk.
+    pub(super) fn first(self) -> SensorId {
+        SensorId(self.0 << Self::SENSOR_BITS)
+    }
+
+    /// The chunk whose [`key`](Self::key) begins `key`; `None` when `key` is too short for one.
+    pub(super) fn of_key(key: &[u8]) -> Option<Self> {
+        let (_, chunk) = key.first_chunk::<8>()?.split_last_chunk::<4>()?;
+        Some(Self(u32::from_be_bytes(*chunk)))
+    }
 }
 
 /// What happens to the chunks that are stored in a run's slot of the ring when the run begins.

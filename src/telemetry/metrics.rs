@@ -70,6 +70,8 @@ metrics! {
     DISK_FULL "anomalyd_store_disk_full" "Whether the store waits for room on its disk: 1 while it does."
     INTAKE_WAITING_BYTES "anomalyd_intake_waiting_bytes" "Bytes taken in and not yet durable."
     STORE_BYTES "anomalyd_store_bytes" "The store's size on the disk."
+    SOCKET_REQUESTS "anomalyd_socket_requests_total" "Requests over the local socket."
+    LONG_ANSWERS "anomalyd_socket_long_answers" "Long answers over the local socket that go on, such as exports; socket.max_answers bounds them."
     ENTRIES_UNREADABLE "anomalyd_store_entries_unreadable_total" "Entries of the store that could not be read. Each costs itself; the log names it."
     STORES_SET_ASIDE "anomalyd_stores_set_aside" "Damaged stores that were set aside and lie in the store's folder."
     WINDOWS_STORED "anomalyd_windows_stored_total" "Windows of single sensors that were closed and stored."

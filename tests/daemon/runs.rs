@@ -13,7 +13,7 @@ use anomalyd::interval::Window;
 use anomalyd::reading::Reading;
 use anomalyd::run::{Closing, Run, RunState};
 use anomalyd::sensor::{SensorId, SensorName};
-use anomalyd::store::{ChunkId, Progress, Store, StoreSettings, StoredChunks};
+use anomalyd::store::{ChunkId, Progress, ShedSettings, Store, StoreSettings, StoredChunks};
 use anomalyd::time::{Span, Timestamp};
 use anomalyd::verdict::{Label, ModelHash, Outcome, Row, Scored, Verdict};
 
@@ -37,12 +37,15 @@ fn site(settings: impl Fn(Settings) -> Settings, before: impl Fn(&Config, Window
         fs::copy(model, site.path(&format!("models/model_m{sensor}_flow.pkl"))).unwrap();
     }
     let config = Config::read(&site.config()).unwrap();
-    let cut = config.window.cut;
+    let (cut, rings) = (config.window.cut, config.rings());
     let window = cut.window_of(Timestamp::parse(WINDOW).unwrap());
     let mut store = Store::open(StoreSettings {
         directory: config.store.directory.clone(),
-        windows: config.store.windows,
-        runs: config.store.runs,
+        windows: rings.windows,
+        runs: rings.runs,
+        verdict_runs: rings.verdict_runs,
+        keep_raw: None,
+        shed: ShedSettings::NEVER,
         reject_blocks: config.store.rejects,
         cache_bytes: 1 << 20,
         cut,

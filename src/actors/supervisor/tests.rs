@@ -20,7 +20,7 @@ use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
-use crate::store::{Store, StoreSettings};
+use crate::store::{ShedSettings, Store, StoreSettings};
 use crate::time::{Clock, Span};
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead, WindowBlock, WindowSettings};
 
@@ -65,6 +65,9 @@ impl Plant {
             directory: directory.path().to_owned(),
             windows: 100,
             runs: 100,
+            verdict_runs: 100,
+            keep_raw: None,
+            shed: ShedSettings::NEVER,
             reject_blocks: 1,
             cache_bytes: 1 << 20,
             cut: cut(),

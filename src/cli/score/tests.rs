@@ -20,7 +20,7 @@ use crate::run_in_progress::{RunInProgress, RunScope};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
 use crate::sink::files::{FileSettings, RunFiles};
-use crate::store::{Store, StoreSettings, StoredIntervals};
+use crate::store::{ShedSettings, Store, StoreSettings, StoredIntervals};
 use crate::time::{Clock, EventTime};
 
 const INTERVAL: Span = Span::from_secs(10);
@@ -157,6 +157,9 @@ impl Case {
             directory: directory.join("store"),
             windows: 20,
             runs: 20,
+            verdict_runs: 20,
+            keep_raw: None,
+            shed: ShedSettings::NEVER,
             reject_blocks: 1,
             cache_bytes: 1 << 20,
             cut,
