@@ -3,8 +3,12 @@
 //! A reading is first judged (is it late, repeated, contradictory?). What is accepted goes into the journal, windows
 //! and one commit makes it durable. Only after the commit do the caller's acknowledgements leave, and does the event clock
 //! move on. Windows that are over, runs and verdicts go to the database behind the commit, in that order: who waits for
-//! them waits for a [`Ticket`]. The
-//! pipeline has no thread and no clock of its own: its caller drives it, and tells it the time.
+//! them waits for a [`Ticket`]. The pipeline has no thread and no clock of its own: its caller drives it, and tells it the
+//! time.
+//!
+//! A closing for all sensors takes effect at once, and its windows are finished in slices between the commits
+//! ([`Pipeline::close_slice`]), so that acknowledgements do not wait for all of them. Its windows are
+//! put with the commit that hands over the last of them ([`Pipeline::windows_put`]).
 
 mod clock_witness;
 mod held;
@@ -33,7 +37,9 @@ use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Timestamp};
 use crate::verdict::Verdict;
-use crate::window::{Admission, ClosedWindow, OpenWindows, ReplayBounds, WindowSettings};
+use crate::window::{
+    Admission, ClosedWindow, ClosingProgress, ClosingSlice, OpenWindows, ReplayBounds, WindowSettings,
+};
 
 use clock_witness::ClockWitness;
 use held::{HeldJudgement, HeldReadings, StoredPiece};
@@ -87,7 +93,7 @@ pub struct PipelineSettings {
 /// Where the pipeline is in event time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Position {
-    /// The time before which windows are closed for all sensors.
+    /// The time before which windows are closed for all sensors: what comes for them is late. They may not be stored yet.
     pub closed: Timestamp,
     /// The time before which windows are scored, and their runs settled.
     pub scored: Timestamp,
@@ -156,6 +162,8 @@ pub struct Pipeline {
     appended: usize,
     over: Vec<ClosedWindow>,
     rejects: Rejects,
+    /// The time before which all windows are handed to the store.
+    put: Timestamp,
 
     /// Limits the log lines on rejects, separately for each kind: many rejects of one kind must not hide another kind.
     reject_logs: HashMap<&'static str, LogLimit>,
@@ -196,7 +204,7 @@ impl Pipeline {
             }
             Record::Closed(until) => {
                 first_closed.get_or_insert(until);
-                windows.close_until(until, &mut over);
+                windows.begin_closing(until, &mut over);
             }
         })?;
         // Under a smaller lateness than before, more intervals are closed: now, and not by the next reading only.
@@ -241,6 +249,7 @@ impl Pipeline {
             appended: 0,
             over,
             rejects: Rejects::default(),
+            put: closed,
             reject_logs: HashMap::new(),
             held_logs: LogLimit::default(),
             shapes_told: ShapesTold::default(),
@@ -253,7 +262,6 @@ impl Pipeline {
             pipeline.set_scored(first_closed.unwrap_or(pipeline.windows.closed()));
             pipeline.scored_settled = pipeline.scored;
         }
-        pipeline.writer.windows_put(pipeline.windows.closed());
         match pipeline.commit() {
             // The next commit writes it.
             Err(StoreError::DiskFull { .. }) => {}
@@ -385,7 +393,8 @@ impl Pipeline {
         refused.into_iter().for_each(|(reading, reason)| self.reject(reading, reason));
     }
 
-    /// Closes every window that ends at `until` or before.
+    /// Closes every window that ends at `until` or before: what comes later for them is late. The first slice of these
+    /// windows is finished at once; [`close_slice`](Self::close_slice) finishes the others.
     pub fn close(&mut self, until: Timestamp) {
         if until <= self.windows.closed() {
             return;
@@ -393,8 +402,8 @@ impl Pipeline {
         // In the journal, a closing comes after the readings that were accepted before it.
         self.append_accepted();
         self.writer.close(until);
-        self.windows.close_until(until, &mut self.over);
-        self.writer.windows_put(until);
+        self.windows.begin_closing(until, &mut self.over);
+        self.windows.close_slice(ClosingSlice::SHORT, &mut self.over);
         if self.scored == Timestamp::MIN {
             self.set_scored(until);
             // The journal's first closing says the same.
@@ -403,8 +412,25 @@ impl Pipeline {
         self.update_pace();
     }
 
+    /// Finishes some more windows of a closing. The next commit stores them.
+    pub fn close_slice(&mut self) -> ClosingProgress {
+        self.windows.close_slice(ClosingSlice::SHORT, &mut self.over)
+    }
+
+    /// Whether windows of a closing are not handed to the store yet: that needs more slices, or a commit.
+    pub fn is_closing(&self) -> bool {
+        self.put < self.windows.closed()
+    }
+
+    /// The time before which all windows are handed to the store, with the last commit.
+    pub fn windows_put(&self) -> Timestamp {
+        self.put
+    }
+
     /// Nothing more will come: closes every window that has readings, and moves the event clock past them.
     pub fn end_history(&mut self) {
+        // What a closing has yet to finish is not open.
+        self.windows.finish_closing(&mut self.over);
         if self.windows.is_empty() || self.pace == Pace::Held {
             return;
         }
@@ -499,6 +525,10 @@ impl Pipeline {
         for window in self.over.drain(..) {
             self.writer.put_window(&window);
         }
+        let finished = self.windows.finished();
+        if finished > self.put {
+            self.writer.windows_put(finished);
+        }
         for (number, piece) in self.held.changed() {
             match piece {
                 StoredPiece::Readings(readings) => self.writer.put_held(number, readings),
@@ -510,6 +540,7 @@ impl Pipeline {
         self.writer.put_rejects(&rejects);
         self.tell_of(&rejects);
         let committed = self.writer.commit()?;
+        self.put = finished;
         let last = self.scored_behind.back().map_or(self.scored_settled, |(_, scored)| *scored);
         if self.scored > last {
             self.scored_behind.push_back((self.writer.handed_over(), self.scored));

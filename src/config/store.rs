@@ -60,7 +60,9 @@ pub(super) fn replacement(key: &str) -> Option<&'static str> {
         "windows" => Some(
             "say with \"keep_intervals\" how long windows are kept: for windows = 32 of an hour each, keep_intervals = \"32h\"",
         ),
-        "runs" => Some("say with \"keep_runs\" how long runs are kept: for runs = 168 of an hour each, keep_runs = \"7d\""),
+        "runs" => {
+            Some("say with \"keep_runs\" how long runs are kept: for runs = 168 of an hour each, keep_runs = \"7d\"")
+        }
         _ => None,
     }
 }

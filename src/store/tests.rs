@@ -64,6 +64,12 @@ fn reopened(settings: &StoreSettings) -> (Store, Vec<Record>) {
     (store, records)
 }
 
+/// Notes that the windows before `until` are closed, and were put.
+fn close(writer: &mut Writer, until: Timestamp) {
+    writer.close(until);
+    writer.windows_put(until);
+}
+
 #[test]
 fn the_subscriptions_noted_last_are_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
@@ -156,8 +162,7 @@ fn the_journal_forgets_what_stored_windows_cover_and_no_more() {
     writer.append_readings(&[reading(1, 1.0)]);
     writer.append_readings(&[reading(1, 2.0), reading(2, 3.0)]);
     writer.append_readings(&[reading(1, 4.0)]);
-    writer.close(window(1).end());
-    writer.windows_put(window(1).end());
+    close(writer, window(1).end());
     writer.commit_and_settle();
     assert_eq!(writer.journal_records(), 3, "from the record that reaches beyond the closed window on");
     writer.commit_and_settle();
@@ -496,8 +501,7 @@ fn nobody_is_forgotten_while_it_cannot_be_told_who_is_silent() {
     let (mut store, _) = reopened(&settings(directory.path()));
     store.writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]);
     store.writer.put_held(7, &[reading(1, 1.0)]);
-    store.writer.close(window(9).end());
-    store.writer.windows_put(window(9).end());
+    close(&mut store.writer, window(9).end());
     store.writer.commit_and_settle();
     damage(&store, |tables| &tables.held, &7_u64.to_be_bytes());
     store.reader.held().unwrap();
@@ -539,8 +543,7 @@ fn a_record_of_the_journal_that_cannot_be_read_costs_its_readings_and_goes_in_it
         .collect();
     assert_eq!(values, [0.0, 2.0, 4.0]);
     assert_eq!(store.reader.unreadable.len(), 2, "the one that is missing is noticed too");
-    store.writer.close(window(1).end());
-    store.writer.windows_put(window(1).end());
+    close(&mut store.writer, window(1).end());
     store.writer.commit_and_settle();
     assert_eq!(store.writer.journal_records(), 0);
 }
@@ -580,7 +583,7 @@ fn silent_sensors_are_forgotten_when_hardly_any_numbers_are_left() {
     store.writer.put_run(&finished(8));
     store.writer.put_verdicts(RunId(8), ChunkId::of(SensorId(2)), &[verdict]);
     store.writer.append_readings(&[Reading { sensor: SensorId(3), ..reading(10, 1.0) }]);
-    store.writer.close(window(9).end());
+    close(&mut store.writer, window(9).end());
     store.writer.commit_and_settle();
 
     let known = |store: &Store| {

@@ -226,6 +226,7 @@ impl Writer {
         if let Some(until) = self.closed.take() {
             self.journal.forget_before(until, &mut self.behind);
         }
+        self.db.check_presence()?;
         Ok(Committed(()))
     }
 
