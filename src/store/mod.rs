@@ -22,6 +22,7 @@
 mod db;
 mod format;
 mod freeing;
+mod history;
 mod journal;
 mod key_search;
 mod keys;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use rustix::process::Pid;
 
 pub use format::{StoreFit, fit};
+pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
 pub use journal::Record;
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
