@@ -18,6 +18,7 @@ pub mod mqtt;
 pub mod publish;
 pub mod schedule;
 pub mod scoring;
+pub mod socket;
 pub mod stop;
 pub mod store;
 pub mod supervision;
@@ -83,6 +84,8 @@ pub struct Config {
     pub publish: publish::PublishSettings,
     /// `[metrics]`; `None` when no metrics are written.
     pub metrics: Option<metrics::MetricsSettings>,
+    /// `[socket]`.
+    pub socket: socket::SocketSettings,
     /// `[stop]`.
     pub stop: stop::StopSettings,
     /// `[log]`.
@@ -233,6 +236,7 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         supervision: root.section("supervision", supervision::read),
         publish: root.section("publish", publish::read),
         metrics: root.optional_section("metrics", metrics::read),
+        socket: root.section("socket", socket::read),
         stop: root.section("stop", stop::read),
         log: root.section("log", log::read),
     })

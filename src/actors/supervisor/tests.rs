@@ -183,7 +183,9 @@ fn a_window_that_cannot_be_read_fails_alone_and_is_not_held_against_the_model() 
             let bytes = [&sound[..], &[0xff; 3]].concat();
             let head = SensorHead { sensor: SensorId(0), closed: window.end(), last_value: 0.0 };
             let closed = ClosedWindow { window, block: WindowBlock::from_bytes(bytes), head };
-            store.writer.put_window(&closed).unwrap();
+            store.writer.put_window(&closed);
+            store.writer.commit().unwrap();
+            store.writer.settle().unwrap();
             window = cut().window_of(window.end());
         }
     };
