@@ -27,6 +27,7 @@ mod fields;
 mod format;
 mod freeing;
 mod from_disk;
+mod history;
 mod journal;
 mod keeper;
 mod key_search;
@@ -55,6 +56,7 @@ use std::sync::Arc;
 use rustix::process::Pid;
 
 pub use format::{StoreFit, fit};
+pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
 pub use journal::Record;
 pub use keeper::{Backlog, Kept, Ticket};
 pub use place::{StorePlace, StorePlaceError};
