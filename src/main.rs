@@ -10,7 +10,7 @@ use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anomalyd::cli::{check, demo, dump, exit_code, export, import, model, reload, replay, score};
+use anomalyd::cli::{check, demo, dump, exit_code, export, import, model, reload, replay, score, store};
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::printable::{PrintableWriter, Style, steers};
@@ -59,6 +59,8 @@ enum Command {
     Dump(dump::Args),
     Export(export::Args),
     Import(import::Args),
+    #[command(subcommand)]
+    Store(store::Command),
     #[command(subcommand)]
     Model(model::Command),
 }
@@ -177,6 +179,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Import(args) => {
             logging::start(log_format, "warn")?;
             Ok(import::run(&args, out)?)
+        }
+        Command::Store(command) => {
+            logging::start(log_format, "error")?;
+            store::run(&command, out)
         }
         Command::Model(command) => model::run(&command, out),
     }

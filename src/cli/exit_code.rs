@@ -60,7 +60,7 @@ mod tests {
             SensorDirectory::new(0, Vec::new()).intern(&SensorName::new("press-1", "flow").unwrap()).unwrap_err();
         let lasting = [
             code(StoreError::OtherCut { directory: store.clone(), stored: cut, configured: cut }),
-            code(StoreError::OtherRing { directory: store.clone(), key: "store.runs", stored: 1, configured: 2 }),
+            code(StoreError::OtherRing { directory: store.clone(), key: "store.keep_runs", stored: 1, configured: 2 }),
             code(StoreError::OtherFormat { directory: store, found: 2 }),
             code(directory(io::ErrorKind::PermissionDenied)),
             code(directory(io::ErrorKind::NotADirectory)),

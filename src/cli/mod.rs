@@ -12,6 +12,7 @@ pub mod publish;
 pub mod reload;
 pub mod replay;
 pub mod score;
+pub mod store;
 pub mod store_access;
 
 mod arguments;

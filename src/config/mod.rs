@@ -32,6 +32,7 @@ mod mentioned_keys_tests;
 mod mistake;
 mod path;
 mod reader;
+mod rings;
 mod route;
 mod rules;
 mod source;
@@ -42,6 +43,7 @@ mod without_effect;
 
 pub use mistake::{ConfigError, Mistake, Problem};
 pub use reader::Places;
+pub use rings::Rings;
 pub use rules::Warning;
 
 use std::io::Read;
@@ -199,8 +201,12 @@ impl Config {
     /// How many windows before a scored one the store is sure to have: the size of its ring less those that are early,
     /// open or caught up on.
     pub fn windows_back(&self) -> u32 {
-        let back = i64::from(self.store.windows) - rules::windows_needed(self);
-        u32::try_from(back).unwrap_or(0)
+        self.rings().windows.saturating_sub(rings::windows_needed(self))
+    }
+
+    /// The sizes of the store's rings.
+    pub fn rings(&self) -> Rings {
+        Rings::of(self)
     }
 
     /// The hash of the settings that verdicts depend on, which every run names.

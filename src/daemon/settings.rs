@@ -36,7 +36,7 @@ use crate::schedule::closing::ClosingSettings;
 use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
 use crate::sink::files::FileSettings;
-use crate::store::StoreSettings;
+use crate::store::{ShedSettings, StoreSettings};
 use crate::time::{Clock, EventTime, Span};
 use crate::window::WindowSettings;
 
@@ -76,7 +76,7 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn of(config: &Config) -> Self {
         let Config { store, mqtt, limits, window, schedule, models, scoring, supervision, publish, .. } = config;
-        let cut = window.cut;
+        let (cut, rings) = (window.cut, config.rings());
         let stop_deadline = config.stop.deadline.to_std();
         let sessions = sessions(mqtt.listen.as_ref());
         let schedule_of_runs =
@@ -111,8 +111,11 @@ impl Settings {
             times: limits.plausible_times(config.clock),
             store: StoreSettings {
                 directory: store.directory.clone(),
-                windows: store.windows,
-                runs: store.runs,
+                windows: rings.windows,
+                runs: rings.runs,
+                verdict_runs: rings.verdict_runs,
+                keep_raw: store.keep_raw,
+                shed: ShedSettings { max_bytes: store.max_size.bytes(), reserve_bytes: store.reserve.bytes() },
                 reject_blocks: store.rejects,
                 cache_bytes: store.cache.bytes(),
                 cut,

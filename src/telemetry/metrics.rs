@@ -66,6 +66,8 @@ metrics! {
     COMMITS "anomalyd_commits_total" "Group commits: each syncs the disk once."
     OPEN_READINGS "anomalyd_open_readings" "Readings in intervals that are not closed yet; limits.open_readings bounds them."
     JOURNAL_RECORDS "anomalyd_journal_records" "Records in the journal that stored windows do not cover yet."
+    STORE_BACKLOG_BYTES "anomalyd_store_backlog_bytes" "Bytes of windows, runs and verdicts that wait for the thread that writes the database."
+    DISK_FULL "anomalyd_store_disk_full" "Whether the store waits for room on its disk: 1 while it does."
     INTAKE_WAITING_BYTES "anomalyd_intake_waiting_bytes" "Bytes taken in and not yet durable."
     STORE_BYTES "anomalyd_store_bytes" "The store's size on the disk."
     SOCKET_REQUESTS "anomalyd_socket_requests_total" "Requests over the local socket."
