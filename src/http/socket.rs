@@ -125,7 +125,9 @@ pub(super) fn open(settings: &SocketSettings) -> Result<(UnixListener, SocketFil
         problem => refused(problem.into()),
     })?;
     let mut file = SocketFile { path: path.clone(), identity: FileIdentity::of(path).map_err(refused)? };
-    if let (Some(number), Some(group)) = (number, group) {
+    let own = fs::symlink_metadata(path).map_err(refused)?.gid();
+    // A sandbox that forbids any change of owners also forbids one that changes nothing.
+    if let (Some(number), Some(group)) = (number.filter(|number| *number != own), group) {
         let in_group = |problem| SocketError::Group { path: path.clone(), group: group.clone(), problem };
         chown(path, None, Some(number)).map_err(in_group)?;
     }
@@ -181,7 +183,10 @@ impl Address {
 }
 
 /// The number of a group that is named by its name or its number.
-fn number_of_group(group: &str) -> Result<u32, SocketError> {
+///
+/// # Errors
+/// When there is no group of that name.
+pub fn number_of_group(group: &str) -> Result<u32, SocketError> {
     if let Ok(number) = group.parse() {
         return Ok(number);
     }
