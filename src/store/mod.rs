@@ -25,6 +25,7 @@ mod db;
 mod export_reads;
 mod format;
 mod freeing;
+mod history;
 mod journal;
 mod keeper;
 mod key_search;
@@ -52,6 +53,7 @@ use std::sync::Arc;
 use rustix::process::Pid;
 
 pub use format::{StoreFit, fit};
+pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
 pub use journal::Record;
 pub use keeper::{Backlog, Kept, Ticket};
 pub use place::{StorePlace, StorePlaceError};
