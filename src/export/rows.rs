@@ -7,7 +7,7 @@ use crate::interval::{Cut, Interval};
 use crate::run::{Run, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::sink::message::explain;
-use crate::store::{ChunkId, Reader, StoreError, StoredIntervals, StoredRejects};
+use crate::store::{ChunkId, HistoryReading, Reader, StoreError, StoredIntervals, StoredRejects};
 use crate::time::Timestamp;
 use crate::verdict::{Outcome, Verdict};
 
@@ -44,8 +44,14 @@ impl Export<'_> {
         Ok(self.reader.sensors()?.into_iter().map(wanted).collect())
     }
 
-    /// The readings of the journal, in the order in which they were accepted.
+    /// The readings of the history, day by day and sensor by sensor, and then those of the journal, in the order in which
+    /// they were accepted.
     fn readings(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
+        let Selection { since, until, .. } = *self.selection;
+        for reading in self.reader.history().readings(since, until, |name| self.selection.takes_sensor(name))? {
+            let HistoryReading { sensor, time, value } = reading?;
+            rows.row(&reading_row(&sensor, time, value))?;
+        }
         let sensors = self.sensors()?;
         let mut failed = None;
         self.reader.journal_readings(&mut |readings| {

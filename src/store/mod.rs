@@ -169,7 +169,7 @@ pub enum StoreError {
         directory: PathBuf,
     },
     /// Commands that read it go on copying it.
-    #[error("the store {} is being copied by a command that reads it (anomalyd dump), and no longer waited for; let that one end, and start again", directory.display())]
+    #[error("the store {} is being copied by a command that reads it (such as anomalyd dump), and no longer waited for; let that one end, and start again", directory.display())]
     BeingCopied {
         /// The folder.
         directory: PathBuf,

@@ -55,7 +55,8 @@ impl BlockHeader {
         let checksum = u32::from_le_bytes(fields.array()?);
         let [content_bytes, content_checksum, count] =
             [fields.array()?, fields.array()?, fields.array()?].map(u32::from_le_bytes);
-        let [first, last] = [fields.array()?, fields.array()?].map(|bytes| Timestamp::from_nanos(i64::from_le_bytes(bytes)));
+        let [first, last] =
+            [fields.array()?, fields.array()?].map(|bytes| Timestamp::from_nanos(i64::from_le_bytes(bytes)));
         let [device, sensor] = fields.array::<2>()?.map(usize::from);
         let names = names.get(..device + sensor).ok_or(Corrupt)?;
         let header_bytes = FIXED_BYTES + names.len();
@@ -63,7 +64,8 @@ impl BlockHeader {
             return Err(Corrupt);
         }
         let (device, sensor) = names.split_at(device);
-        let [device, sensor] = [std::str::from_utf8(device), std::str::from_utf8(sensor)].map(|name| name.map_err(|_| Corrupt));
+        let [device, sensor] =
+            [std::str::from_utf8(device), std::str::from_utf8(sensor)].map(|name| name.map_err(|_| Corrupt));
         let sensor = Arc::new(SensorName::new(device?, sensor?).map_err(|_| Corrupt)?);
         let count = usize::try_from(count).map_err(|_| Corrupt)?;
         if count == 0 || count > MAX_READINGS || content_bytes > MAX_CONTENT || first > last {
@@ -108,8 +110,11 @@ impl BlockHeader {
             None => f64::from_bits(unordered(number)),
         };
         let time = |units| Timestamp::from_units(units, unit).ok_or(Corrupt);
-        let readings: Vec<_> =
-            times.into_iter().zip(numbers).map(|(units, number)| Ok((time(units)?, value(number)))).collect::<Result<_, _>>()?;
+        let readings: Vec<_> = times
+            .into_iter()
+            .zip(numbers)
+            .map(|(units, number)| Ok((time(units)?, value(number))))
+            .collect::<Result<_, _>>()?;
         let is_ascending = readings.windows(2).all(|pair| pair[0].0 < pair[1].0);
         let ends = (readings.first().map(|first| first.0), readings.last().map(|last| last.0));
         if is_ascending && ends == (Some(self.first), Some(self.last)) { Ok(readings) } else { Err(Corrupt) }
@@ -145,8 +150,8 @@ fn content(readings: &[TimedValue]) -> Vec<u8> {
     let times: Vec<_> = readings.iter().map(|(time, _)| time.nanos() / unit).collect();
     column::encode(&times, &mut encoder);
     let values = readings.iter().map(|(_, value)| *value);
-    let (scale, numbers) =
-        common_decimals(values.clone()).unwrap_or_else(|| (BITS, values.map(|value| ordered(value.to_bits())).collect()));
+    let (scale, numbers) = common_decimals(values.clone())
+        .unwrap_or_else(|| (BITS, values.map(|value| ordered(value.to_bits())).collect()));
     encoder.unsigned(scale);
     column::encode(&numbers, &mut encoder);
     encoder.into_bytes()
@@ -179,7 +184,7 @@ mod tests {
         let header = BlockHeader::decode(&bytes).unwrap();
         assert_eq!((*header.sensor).clone(), sensor());
         assert_eq!(header.bytes(), bytes.len() as u64);
-        let back = header.readings(&bytes[header.header_bytes()as usize..]).unwrap();
+        let back = header.readings(&bytes[header.header_bytes() as usize..]).unwrap();
         (bits(&back), bytes.len())
     }
 

@@ -90,7 +90,8 @@ impl History {
     /// When it cannot be listed, or what an interrupted merge left cannot be removed.
     pub fn open(store: &Path, settings: HistorySettings) -> Result<Self, StoreError> {
         let folder = store.join(FOLDER);
-        let days = Self::look(&folder).map_err(|problem| StoreError::Directory { directory: folder.clone(), problem })?;
+        let days =
+            Self::look(&folder).map_err(|problem| StoreError::Directory { directory: folder.clone(), problem })?;
         let history = Self {
             folder,
             settings,

@@ -60,7 +60,15 @@ impl HistoryReader {
             .collect();
         days.sort_unstable();
         days.dedup();
-        Ok(HistoryReadings { reader: self.clone(), from, until, wanted, days: days.into_iter(), day: None, sensor: None })
+        Ok(HistoryReadings {
+            reader: self.clone(),
+            from,
+            until,
+            wanted,
+            days: days.into_iter(),
+            day: None,
+            sensor: None,
+        })
     }
 
     /// How many damaged places were found so far. An export that met some is not whole.

@@ -132,7 +132,10 @@ fn a_sensor_keeps_its_readings_when_its_number_is_given_to_another() {
     history.take(&[reading(7, 6, 3.0)], |_| None).unwrap();
     history.sync().unwrap();
     tidy(&mut history, DAY);
-    assert_eq!(read(&folder), [("new/flow".to_owned(), 5, 2_f64.to_bits()), ("old/flow".to_owned(), 5, 1_f64.to_bits())]);
+    assert_eq!(
+        read(&folder),
+        [("new/flow".to_owned(), 5, 2_f64.to_bits()), ("old/flow".to_owned(), 5, 1_f64.to_bits())]
+    );
 }
 
 #[test]
@@ -262,7 +265,10 @@ enum Step {
 
 fn some_readings() -> impl Strategy<Value = Vec<(u32, i64, i8)>> {
     // Few times of few sensors, so that most come again.
-    proptest::collection::vec((0..4_u32, (0..3_i64, 0..60_i64).prop_map(|(day, place)| day * DAY + place * 7), any::<i8>()), 0..80)
+    proptest::collection::vec(
+        (0..4_u32, (0..3_i64, 0..60_i64).prop_map(|(day, place)| day * DAY + place * 7), any::<i8>()),
+        0..80,
+    )
 }
 
 proptest! {
