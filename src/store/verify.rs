@@ -462,4 +462,4 @@ impl Inspection<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
