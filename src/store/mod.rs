@@ -19,6 +19,9 @@
 //!
 //! `reader.rs` says what is lost with an entry that cannot be read.
 
+mod archive;
+mod backup;
+mod builder;
 mod checksum;
 mod contents;
 mod db;
@@ -37,12 +40,15 @@ mod place;
 mod presence;
 mod private_copy;
 mod reader;
+mod rebuild;
 mod rejects;
 mod room;
+mod repair;
 mod runs;
 mod set_aside;
 mod shedding;
 mod side_file;
+mod statistics;
 mod unreadable;
 mod verdicts;
 mod verify;
@@ -55,6 +61,8 @@ use std::sync::Arc;
 
 use rustix::process::Pid;
 
+pub use archive::{ArchiveContent, ArchiveError, ArchiveOrigin};
+pub use backup::{Backup, BackupError, Existing, Restored, back_up, restore};
 pub use format::{StoreFit, fit};
 pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
 pub use journal::Record;
@@ -62,8 +70,10 @@ pub use keeper::{Backlog, Kept, Ticket};
 pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
+pub use repair::{Repair, RepairError};
 pub use set_aside::SetAside;
 pub use shedding::{DiskUse, Relief, ShedSettings};
+pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
 pub use verdicts::ChunkId;
 pub use verify::{Checked, Finding, Remedy, verify};
 pub use writer::{StoredChunks, Writer};
@@ -241,6 +251,12 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A store was being put in the place of another, and the process died.
+    #[error("a new store was being put in the place of the one in {}, and was cut off; start the daemon, which completes that", directory.display())]
+    SwapCutOff {
+        /// The folder.
+        directory: PathBuf,
+    },
     /// There is no store.
     #[error("there is no store in {}; was anomalyd ever run with this configuration?", directory.display())]
     None {
@@ -306,6 +322,7 @@ impl StoreError {
             | Self::Unreadable { .. }
             | Self::BeingCopied { .. }
             | Self::None { .. }
+            | Self::SwapCutOff { .. }
             | Self::NoRoom { .. }
             | Self::NotCopied { .. }
             | Self::DamagedStore { .. }
@@ -426,6 +443,7 @@ impl Store {
         // The database would wait for the other end of a pipe.
         usable(&directory)?;
         let lock = Arc::new(lock::for_writing(&directory)?);
+        rebuild::complete(&directory)?;
         match Self::open_locked(settings.clone(), Arc::clone(&lock)) {
             Err(StoreError::Damaged) => {
                 set_aside::condemn(&directory, NO_FORMAT);
@@ -456,7 +474,15 @@ impl Store {
 /// When there is no store, it cannot be read, it is in use, there is no room for the copy, or it was made with other
 /// settings.
 pub fn read(settings: StoreSettings) -> Result<Reader, StoreError> {
+    if rebuild::is_pending(&settings.directory) {
+        return Err(StoreError::SwapCutOff { directory: settings.directory });
+    }
     let db = Db::open_copy(&settings.directory, settings.cache_bytes)?;
+    reader_of(db, settings)
+}
+
+/// The reader of a private copy.
+fn reader_of(db: Db, settings: StoreSettings) -> Result<Reader, StoreError> {
     let directory = settings.directory.clone();
     let tables = Tables::of(&db).and_then(|tables| format::check(&tables.progress, &settings).map(|()| tables));
     let tables = tables.map_err(|error| match error {

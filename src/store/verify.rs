@@ -460,4 +460,4 @@ impl Inspection<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -7,7 +7,7 @@ use crate::time::Span;
 use crate::verdict::{Outcome, Verdict};
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
 
-fn settings(directory: &std::path::Path) -> StoreSettings {
+pub(in crate::store) fn settings(directory: &std::path::Path) -> StoreSettings {
     StoreSettings {
         directory: directory.to_owned(),
         windows: 4,
@@ -22,13 +22,13 @@ fn settings(directory: &std::path::Path) -> StoreSettings {
     }
 }
 
-fn window(index: i64) -> Window {
+pub(in crate::store) fn window(index: i64) -> Window {
     let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
     cut.window_of(Timestamp::from_nanos(index * 3_600_000_000_000))
 }
 
 /// A store with an entry of each kind, and one of several parts.
-fn filled(directory: &std::path::Path) -> Store {
+pub(in crate::store) fn filled(directory: &std::path::Path) -> Store {
     let settings = settings(directory);
     let mut store = Store::open(settings.clone()).unwrap();
     let writer = &mut store.writer;
@@ -70,7 +70,7 @@ fn filled(directory: &std::path::Path) -> Store {
     store
 }
 
-fn findings(reader: &Reader) -> Vec<Finding> {
+pub(in crate::store) fn findings(reader: &Reader) -> Vec<Finding> {
     let mut findings = Vec::new();
     let add = &mut |finding| {
         findings.push(finding);
@@ -81,7 +81,7 @@ fn findings(reader: &Reader) -> Vec<Finding> {
     findings
 }
 
-fn entries(table: &Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(in crate::store) fn entries(table: &Table) -> Vec<(Vec<u8>, Vec<u8>)> {
     table.iter().map(|entry| entry.unwrap()).collect()
 }
 
