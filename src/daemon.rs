@@ -230,7 +230,7 @@ impl Daemon {
         let pipeline_settings = settings.pipeline(Arc::clone(&directory));
         let pipeline = Pipeline::recover(store, Arc::clone(&directory), pipeline_settings, clock.read())?;
         let (intake, submissions) = Intake::new(settings.intake_bytes);
-        let (commands, ended) = committer::start(pipeline, submissions, clock.clone())?;
+        let (commands, ended) = committer::start(pipeline, submissions, intake.heard(), settings.pace, clock.clone())?;
 
         let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
         let supervisor =

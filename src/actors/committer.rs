@@ -2,28 +2,37 @@
 //!
 //! It gathers what the sources submitted and what runs and sinks have to store, hands it to the [`Pipeline`], commits
 //! once for all of it, and only then keeps its promises. It is a thread rather than an actor because a commit blocks.
-//! It commits what is there and never waits for more: a broker with a small in-flight window sends nothing more before
-//! it has its acknowledgements.
+//! It commits what is there, and waits for more only as long as its [`pace`](CommitPace) says, which mostly is not at all:
+//! a broker with a small in-flight window sends nothing more before it has its acknowledgements. Nothing waits that a
+//! device or a part of the daemon stands still for: a session that is opened, a command, the end; nor do readings while a
+//! closing goes on, since there are commits anyway.
 //!
 //! Its queues: submissions are bounded by the bytes of the [`Intake`](crate::actors::intake::Intake). Commands come
 //! from the scheduler, the recorder and the publisher only; these wait for their answers, so that no more than a run's
 //! chunks of verdicts are queued.
 
+mod pace;
+
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
-use crate::actors::intake::{SessionPresent, Submission};
+use crate::actors::intake::{MessagesHeard, SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
 use crate::interval::Window;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::run::Run;
 use crate::store::{ChunkId, Committed, StoreError, StoredChunks};
-use crate::time::Timestamp;
+use crate::telemetry::metrics;
+use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
+
+pub use pace::{MAX_STRETCH, PaceSettings};
+
+use pace::{CommitPace, Gathered, PaceNews};
 
 /// What the committer is asked to do beyond taking in readings.
 #[derive(Debug)]
@@ -153,13 +162,25 @@ const MAX_COMMIT_BYTES: usize = 4 << 20;
 pub fn start(
     pipeline: Pipeline,
     submissions: Receiver<Submission>,
+    heard: MessagesHeard,
+    pace: PaceSettings,
     clock: SystemClock,
 ) -> std::io::Result<(Commands, Ended)> {
     let (sender, commands) = crossbeam_channel::unbounded();
     let (position, position_receiver) = watch::channel(pipeline.position());
     let (end, ended) = oneshot::channel();
-    let mut committer =
-        Committer { pipeline, submissions, commands, clock, position, parked: None, promises: Promises::default() };
+    let mut committer = Committer {
+        pace: CommitPace::new(pace, Instant::now()),
+        written: pipeline.journal_written_bytes(),
+        pipeline,
+        submissions,
+        commands,
+        heard,
+        clock,
+        position,
+        parked: None,
+        promises: Promises::default(),
+    };
     thread::Builder::new().name("committer".to_owned()).spawn(move || {
         // The result is sent before the committer is dropped: the drop closes the store, which may take long, and ends
         // the parts that wait for the store. A failure is ignored: no receiver is left while the daemon is being torn
@@ -173,6 +194,11 @@ struct Committer {
     pipeline: Pipeline,
     submissions: Receiver<Submission>,
     commands: Receiver<Command>,
+    /// The messages that sources have read, be they submitted yet or not.
+    heard: MessagesHeard,
+    pace: CommitPace,
+    /// How many bytes the commits have written.
+    written: u64,
     clock: SystemClock,
     position: watch::Sender<Position>,
     /// A batch whose readings wait for runs to end; nothing else is taken in before it.
@@ -194,6 +220,8 @@ struct Promises {
     /// Closings, by the end of the last window to close. They are kept when the position has come there.
     closings: Vec<(Timestamp, oneshot::Sender<Committed>)>,
     sessions: Vec<(oneshot::Sender<SessionPresent>, SessionPresent)>,
+    /// Whether somebody stands still until the commit: a device that opens a session, or a part of the daemon.
+    are_urgent: bool,
     /// The bytes of the intake that the commit gives back.
     permits: Vec<OwnedSemaphorePermit>,
 }
@@ -235,6 +263,16 @@ impl Committer {
 
     fn commit(&mut self) -> Result<(), StoreError> {
         let committed = self.pipeline.commit()?;
+        let written = self.pipeline.journal_written_bytes();
+        let by_this = written - std::mem::replace(&mut self.written, written);
+        if let Some(PaceNews::Stretches) = self.pace.committed(by_this, Instant::now()) {
+            tracing::warn!(
+                at_most = %Span::from(MAX_STRETCH),
+                "the commits of the last hour wrote more than store.daily_write_budget allows: acknowledgements wait for \
+                 company, so that fewer commits are needed (said once, until the savings of half an hour are back)"
+            );
+        }
+        metrics::COMMIT_DELAY.set(u64::try_from(self.pace.delay().as_micros()).unwrap_or(u64::MAX));
         // The position is sent before the promises are kept, so that a part whose promise is kept finds the position
         // that it led to.
         let position = self.pipeline.position();
@@ -272,21 +310,49 @@ impl Committer {
             Came::Submission(Some(submission)) => bytes += self.take(submission)?,
             Came::Nothing => {}
         }
-        while let Ok(command) = self.commands.try_recv() {
-            if self.obey(command)? == Next::Stop {
-                return Ok(Next::Stop);
+        let since = Instant::now();
+        loop {
+            while let Ok(command) = self.commands.try_recv() {
+                if self.obey(command)? == Next::Stop {
+                    return Ok(Next::Stop);
+                }
+            }
+            if let Some(parked) = self.parked.take() {
+                self.take_from(parked)?;
+            }
+            while self.parked.is_none()
+                && bytes < MAX_COMMIT_BYTES
+                && let Ok(submission) = self.submissions.try_recv()
+            {
+                bytes += self.take(submission)?;
+            }
+            let now = Instant::now();
+            self.pace.heard(self.heard.since_last(), now);
+            if self.is_urgent() {
+                return Ok(Next::GoOn);
+            }
+            let Some(until) = self.pace.wait_until(Gathered { since, bytes }, now) else { return Ok(Next::GoOn) };
+            select! {
+                recv(self.commands) -> command => match command {
+                    Ok(command) => match self.obey(command)? {
+                        Next::GoOn => return Ok(Next::GoOn),
+                        Next::Wait => {}
+                        Next::Stop => return Ok(Next::Stop),
+                    },
+                    Err(_) => return Ok(Next::Stop),
+                },
+                recv(self.submissions) -> submission => match submission {
+                    Ok(submission) => bytes += self.take(submission)?,
+                    Err(_) => self.submissions = crossbeam_channel::never(),
+                },
+                default(until.saturating_duration_since(now)) => {}
             }
         }
-        if let Some(parked) = self.parked.take() {
-            self.take_from(parked)?;
-        }
-        while self.parked.is_none()
-            && bytes < MAX_COMMIT_BYTES
-            && let Ok(submission) = self.submissions.try_recv()
-        {
-            bytes += self.take(submission)?;
-        }
-        Ok(Next::GoOn)
+    }
+
+    /// Whether something was taken in that the next commit must not wait with.
+    fn is_urgent(&self) -> bool {
+        self.promises.are_urgent || self.parked.is_some() || self.pipeline.is_closing()
     }
 
     fn take(&mut self, submission: Submission) -> Result<usize, StoreError> {
@@ -308,10 +374,12 @@ impl Committer {
             Submission::Session { client, now, lifetime, done } => {
                 let present = self.pipeline.open_session(&client, lifetime, now)?;
                 self.promises.sessions.push((done, present));
+                self.promises.are_urgent = true;
                 Ok(client.len())
             }
             Submission::Subscriptions { filters, done } => {
                 self.pipeline.put_subscriptions(&filters)?;
+                self.promises.are_urgent = true;
                 self.promises.committed.push(done);
                 Ok(filters.iter().map(String::len).sum())
             }
@@ -386,6 +454,7 @@ impl Committer {
             }
             Command::Stop => return Ok(Next::Stop),
         }
+        self.promises.are_urgent = true;
         Ok(Next::GoOn)
     }
 }
@@ -406,5 +475,6 @@ impl Promises {
             let _ = done.send(present);
         }
         self.permits.clear();
+        self.are_urgent = false;
     }
 }

@@ -187,6 +187,15 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
                       [publish.files] or [publish.mqtt]";
         warn("publish", advice.to_owned());
     }
+    if config.store.commit_delay > Span::ZERO && config.mqtt.connect.is_some() {
+        let advice = format!(
+            "acknowledgements to the broker wait up to {} for company, and a broker sends only so many messages before it has \
+             them (mosquitto 20): with few in flight that many get through in a delay; raise its max_inflight_messages, or \
+             leave this at 0 and rely on store.daily_write_budget",
+            config.store.commit_delay
+        );
+        warn("store.commit_delay", advice);
+    }
     if let Some(publish) = &config.publish.mqtt
         && let Some(filter) = config
             .mqtt

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::bytes::ByteSize;
 use super::reader::Section;
+use crate::time::Span;
 
 /// How much the store keeps, and where.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,10 @@ pub struct StoreSettings {
     pub rejects: u32,
     /// How much memory the store's page cache aims at.
     pub cache: ByteSize,
+    /// How long acknowledgements may wait for company, so that fewer commits are needed.
+    pub commit_delay: Span,
+    /// How much commits may write a day before they wait for company by themselves.
+    pub daily_write_budget: ByteSize,
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> StoreSettings {
@@ -27,5 +32,11 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> StoreSettings {
         runs: section.integer("runs", 168, 1..=100_000),
         rejects: section.integer("rejects", 1024, 1..=1_000_000),
         cache: section.bytes("cache", ByteSize::from_mib(16), ByteSize::from_mib(1)..=ByteSize::from_mib(4096)),
+        commit_delay: section.span("commit_delay", Span::ZERO, Span::ZERO..=Span::from_secs(10)),
+        daily_write_budget: section.bytes(
+            "daily_write_budget",
+            ByteSize::from_mib(1024),
+            ByteSize::from_mib(1)..=ByteSize::from_mib(1 << 20),
+        ),
     }
 }

@@ -40,12 +40,13 @@ pub(super) struct Journal {
     /// The records in the table: their keys, each with the latest time in the record.
     records: VecDeque<(u64, Timestamp)>,
     next: u64,
+    written_bytes: u64,
 }
 
 impl Journal {
     /// A journal whose records have yet to be replayed.
     pub(super) fn new(table: Table, unreadable: UnreadableEntries) -> Self {
-        Self { table, unreadable, records: VecDeque::new(), next: 0 }
+        Self { table, unreadable, records: VecDeque::new(), next: 0, written_bytes: 0 }
     }
 
     /// Hands every record to `each`, in order. To be called once, before anything is appended. Readings of sensors
@@ -120,8 +121,14 @@ impl Journal {
         self.records.len()
     }
 
+    /// How many bytes were appended since the start.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
     fn append(&mut self, bytes: &[u8], latest: Timestamp) -> Result<(), StoreError> {
         self.table.put(&self.next.to_be_bytes(), bytes)?;
+        self.written_bytes += bytes.len() as u64;
         self.records.push_back((self.next, latest));
         self.next += 1;
         Ok(())
