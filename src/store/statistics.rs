@@ -120,7 +120,9 @@ fn times(reader: &Reader, table: &str, key: &[u8], value: &[u8]) -> Vec<Timestam
         "windows" => WindowBlock::from_bytes(value.to_vec()).window_start().ok(),
         "heads" => Decoder::new(value).signed().ok().map(Timestamp::from_nanos),
         "runs" => runs::decode(reader.settings.cut, value).ok().map(|run| run.window.start()),
-        "verdicts" => ChunkId::of_key(key).and_then(|chunk| Some(verdicts::decode_any(chunk, value).ok()?.0)),
+        "verdicts" => ChunkId::of_key(key)
+            .and_then(|chunk| reader.run(verdicts::decode_any(chunk, value).ok()?.0).ok().flatten())
+            .map(|run| run.window.start()),
         "sessions" => value.try_into().ok().map(|nanos| Timestamp::from_nanos(i64::from_be_bytes(nanos))),
         "rejects" => {
             let rejects = rejects::decode(value).map(|(_, rejects)| rejects.kept).unwrap_or_default();

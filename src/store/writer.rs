@@ -275,6 +275,11 @@ impl Writer {
         Ok(())
     }
 
+    /// How many bytes were written into the journal since the start.
+    pub fn journal_written_bytes(&self) -> u64 {
+        self.journal.written_bytes()
+    }
+
     /// How many records the journal holds.
     pub fn journal_records(&self) -> usize {
         self.journal.len()
