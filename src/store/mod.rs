@@ -22,6 +22,7 @@
 mod db;
 mod format;
 mod freeing;
+#[cfg_attr(not(test), expect(dead_code, reason = "the writer moves to it in the next step"))]
 mod journal;
 mod key_search;
 mod keys;
@@ -32,6 +33,7 @@ mod rejects;
 mod runs;
 mod set_aside;
 mod side_file;
+mod table_journal;
 mod unreadable;
 mod verdicts;
 mod writer;
@@ -44,18 +46,18 @@ use std::sync::Arc;
 use rustix::process::Pid;
 
 pub use format::{StoreFit, fit};
-pub use journal::Record;
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
 pub use set_aside::SetAside;
+pub use table_journal::Record;
 pub use verdicts::{ChunkId, StoredChunks};
 pub use writer::Writer;
 
 use crate::codec::Corrupt;
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
-use crate::store::journal::Journal;
 use crate::store::rejects::RejectRing;
+use crate::store::table_journal::Journal;
 use crate::store::unreadable::UnreadableEntries;
 
 /// Where and how much is stored.
@@ -224,6 +226,31 @@ pub enum StoreError {
         /// The format found.
         found: u64,
     },
+    /// The journal needs another segment, and the disk has no room for it. Nothing was written and nothing is lost: the
+    /// commit can be tried again.
+    #[error("the disk has no room for another {needed} bytes of the journal in {}: {problem}; acknowledgements wait until there is room again", directory.display())]
+    DiskFull {
+        /// The journal's folder.
+        directory: PathBuf,
+        /// How many bytes it takes.
+        needed: u64,
+        /// The system's error.
+        problem: io::Error,
+    },
+    /// The store was deleted while it was open.
+    #[error("the store in {} was deleted while it was open, so nothing more can be acknowledged; start again, and a new store begins", directory.display())]
+    Gone {
+        /// The folder that is gone, or has lost a file.
+        directory: PathBuf,
+    },
+    /// A later version wrote into the journal what this version does not know.
+    #[error("the journal in {} holds {what}, which only a later version of anomalyd reads; run the version that wrote it, or choose a new store.directory", directory.display())]
+    NewerJournal {
+        /// The journal's folder.
+        directory: PathBuf,
+        /// What is not known.
+        what: String,
+    },
     /// The disk refused.
     #[error("the disk refused a write: {0}; is it full or worn out?")]
     Sync(std::io::Error),
@@ -242,9 +269,11 @@ impl StoreError {
     pub fn is_lasting(&self) -> bool {
         use io::ErrorKind::{InvalidInput, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
         match self {
-            Self::OtherCut { .. } | Self::OtherRing { .. } | Self::OtherFormat { .. } | Self::DamagedAgain { .. } => {
-                true
-            }
+            Self::OtherCut { .. }
+            | Self::OtherRing { .. }
+            | Self::OtherFormat { .. }
+            | Self::NewerJournal { .. }
+            | Self::DamagedAgain { .. } => true,
             Self::Directory { problem, .. } => {
                 matches!(problem.kind(), InvalidInput | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
             }
@@ -256,6 +285,8 @@ impl StoreError {
             | Self::NoRoom { .. }
             | Self::NotCopied { .. }
             | Self::DamagedStore { .. }
+            | Self::DiskFull { .. }
+            | Self::Gone { .. }
             | Self::Sync(_)
             | Self::Database(_)
             | Self::Damaged => false,

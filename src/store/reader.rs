@@ -28,10 +28,10 @@ use crate::reading::Reading;
 use crate::run::{Run, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::db::{Db, Table};
-use crate::store::journal::decode_readings;
 use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
 };
+use crate::store::table_journal::decode_readings;
 use crate::store::unreadable::UnreadableEntries;
 use crate::store::{ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, rejects, runs, verdicts};
 use crate::time::{Span, Timestamp};

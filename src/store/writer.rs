@@ -6,11 +6,11 @@ use crate::reading::{Reading, Rejects};
 use crate::run::Run;
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
-use crate::store::journal::{Journal, encode_readings};
 use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
 };
 use crate::store::rejects::RejectRing;
+use crate::store::table_journal::{Journal, encode_readings};
 use crate::store::{
     ChunkId, Committed, Progress, Record, StoreError, StoreSettings, StoredChunks, Tables, runs, verdicts,
 };
