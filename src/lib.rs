@@ -12,6 +12,7 @@ compile_error!("actors are restarted by catching their panics: build with panic 
 // The domain's words: everything below speaks them.
 pub mod codec;
 pub mod interval;
+pub mod number_set;
 pub mod printable;
 pub mod reading;
 pub mod run;
@@ -22,6 +23,7 @@ pub mod time;
 pub mod verdict;
 
 // Pure parts, and the store: each knows the words, and little of the others.
+pub mod export;
 pub mod features;
 pub mod ingest;
 pub mod model;
@@ -36,6 +38,7 @@ pub mod window;
 pub mod actors;
 pub mod config;
 pub mod daemon;
+pub mod http;
 pub mod pipeline;
 pub mod run_in_progress;
 

@@ -15,13 +15,14 @@ use crate::ingest::session::SessionSettings;
 use crate::interval::Cut;
 use crate::model::{Fingerprint, Limits, ModelFile};
 use crate::pipeline::{HeldSettings, Pipeline, PipelineSettings};
-use crate::run::{Closing, Tally};
+use crate::run::{Closing, Tally, Trigger};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
-use crate::store::{Store, StoreSettings};
+use crate::store::{ShedSettings, Store, StoreSettings};
 use crate::time::{Clock, Span};
+use crate::verdict::VerdictRows;
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead, WindowBlock, WindowSettings};
 
 const MINUTE: Span = Span::from_secs(60);
@@ -65,6 +66,10 @@ impl Plant {
             directory: directory.path().to_owned(),
             windows: 100,
             runs: 100,
+            verdict_runs: 100,
+            keep_raw: None,
+            shed: ShedSettings::NEVER,
+            verdict_rows: VerdictRows::Worst,
             reject_blocks: 1,
             cache_bytes: 1 << 20,
             cut: cut(),
@@ -97,7 +102,7 @@ impl Plant {
                 deadbands: Box::new(|_| None),
                 sessions: SessionSettings { max: 1, expiry: Span::MAX },
                 sinks: Vec::new(),
-                max_unpublished: MINUTE,
+                max_unpublished: 1,
                 held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },
             },
             clock.read(),
@@ -142,7 +147,7 @@ impl Plant {
     async fn score(&mut self) -> Tally {
         let window = self.window;
         self.window = cut().window_of(window.end());
-        self.recorder.send(ScoreRun { window, closing: Closing::OnTime }).await.unwrap().unwrap().tally
+        self.recorder.send(ScoreRun { window, trigger: Trigger::Schedule, closing: Closing::OnTime }).await.unwrap().unwrap().tally
     }
 
     async fn change(&self, changes: Vec<ModelChange>) {
@@ -180,7 +185,9 @@ fn a_window_that_cannot_be_read_fails_alone_and_is_not_held_against_the_model() 
             let bytes = [&sound[..], &[0xff; 3]].concat();
             let head = SensorHead { sensor: SensorId(0), closed: window.end(), last_value: 0.0 };
             let closed = ClosedWindow { window, block: WindowBlock::from_bytes(bytes), head };
-            store.writer.put_window(&closed).unwrap();
+            store.writer.put_window(&closed);
+            store.writer.commit().unwrap();
+            store.writer.settle().unwrap();
             window = cut().window_of(window.end());
         }
     };

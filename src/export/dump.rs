@@ -1,32 +1,15 @@
-//! `anomalyd dump`: writes what the store holds, for people and scripts. Works while no daemon has the store open.
+//! What `anomalyd dump` writes of a store: everything that it holds, as JSON, for people and scripts.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::config::Config;
-use crate::daemon::settings::Settings;
-use crate::interval::Window;
+use crate::interval::{Cut, Window};
 use crate::run::{Run, RunState};
-use crate::sensor::{NumberedSensor, SensorId, SensorName};
+use crate::sensor::{NumberedSensor, SensorName};
 use crate::sink::message::explain;
-use crate::store::{self, ChunkId, Reader, StoreError, StoredRejects};
-use crate::verdict::{Label, ModelHash, Outcome, Scored, Verdict};
-
-/// Writes what the store holds, as JSON, one object a line.
-///
-/// For a look at a gateway's verdicts after the fact, and for scripts. The daemon must not be running: it keeps the
-/// store to itself. What is read is a copy, in $TMPDIR or else in /var/tmp, and nothing in the store is changed.
-#[derive(clap::Args, Clone, Debug)]
-pub struct Args {
-    /// The configuration file
-    #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
-    pub config: PathBuf,
-    /// What to write
-    #[arg(value_enum)]
-    pub what: What,
-}
+use crate::store::{ChunkId, Reader, StoreError, StoredRejects};
+use crate::verdict::{Label, ModelHash, Outcome, Scored, Verdict, score};
 
 /// What to write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -54,10 +37,24 @@ pub enum DumpError {
     Output(#[from] io::Error),
 }
 
-impl DumpError {
-    /// Whether the error lasts until a setting, or what it names, is changed.
-    pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_lasting())
+impl What {
+    /// What can be written, by its name.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("runs", Self::Runs),
+        ("verdicts", Self::Verdicts),
+        ("models", Self::Models),
+        ("rejects", Self::Rejects),
+        ("sensors", Self::Sensors),
+    ];
+
+    /// What has this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, what)| what)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, what)| *what == self).map_or("", |(name, _)| name)
     }
 }
 
@@ -65,18 +62,17 @@ impl DumpError {
 ///
 /// # Errors
 /// When the store cannot be read, or `out` cannot be written.
-pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpError> {
-    let reader = store::read(Settings::of(config).store)?;
+pub fn write(what: What, reader: &Reader, cut: Cut, out: &mut dyn Write) -> Result<(), DumpError> {
     let sensors: Vec<_> = reader.sensors()?.into_iter().map(named).collect();
     match what {
         What::Runs => reader.runs()?.iter().try_for_each(|run| writeln!(out, "{}", run_line(run)))?,
         What::Verdicts => {
             for run in reader.runs()? {
-                write_verdicts(&reader, &sensors, run.window, config, out)?;
+                write_verdicts(reader, &sensors, &run, cut, out)?;
             }
         }
         What::Models => {
-            let times = sensors.iter().zip(times_at_work(&reader, sensors.len())?);
+            let times = sensors.iter().zip(times_at_work(reader, sensors.len())?);
             let times = times.filter_map(|(name, times)| Some((name.as_ref()?, times)));
             for (name, time) in times.flat_map(|(name, times)| times.into_iter().map(move |time| (name, time))) {
                 writeln!(out, "{}", time.line(name))?;
@@ -118,10 +114,15 @@ fn named(sensor: NumberedSensor) -> Option<SensorName> {
 
 fn run_line(run: &Run) -> serde_json::Value {
     let mut line = json!({
+        "run": run.id.0,
         "window_start": run.window.start().to_string(),
         "window_end": run.window.end().to_string(),
-        "scope": run.scope,
+        "group": run.group.as_str(),
+        "trigger": run.trigger.as_str(),
+        "revision": run.revision,
+        "scope": run.scope.len(),
         "settings": format!("{:016x}", run.settings),
+        "models": format!("{:016x}", run.models),
         "closed": run.closing.to_string(),
         "state": "started",
     });
@@ -138,24 +139,17 @@ fn run_line(run: &Run) -> serde_json::Value {
     line
 }
 
-/// The chunks that hold the verdicts of this many sensors.
-fn chunks(sensors: usize) -> Vec<ChunkId> {
-    let mut chunks: Vec<_> = (0..).map(SensorId).take(sensors).map(ChunkId::of).collect();
-    chunks.dedup();
-    chunks
-}
-
 fn write_verdicts(
     reader: &Reader,
     sensors: &[Option<SensorName>],
-    window: Window,
-    config: &Config,
+    run: &Run,
+    cut: Cut,
     out: &mut dyn Write,
 ) -> Result<(), DumpError> {
-    for chunk in chunks(sensors.len()) {
-        for verdict in reader.verdicts(window, chunk)? {
+    for chunk in ChunkId::of_scope(&run.scope) {
+        for verdict in reader.verdicts(run.id, chunk)? {
             let Some(Some(name)) = sensors.get(verdict.sensor.index()) else { continue };
-            writeln!(out, "{}", verdict_line(name, window, &verdict, config))?;
+            writeln!(out, "{}", verdict_line(name, run, &verdict, cut))?;
         }
     }
     Ok(())
@@ -187,9 +181,9 @@ impl AtWork {
 /// When which model was at work, by sensor, the earliest first.
 fn times_at_work(reader: &Reader, sensors: usize) -> Result<Vec<Vec<AtWork>>, StoreError> {
     let mut times: Vec<Vec<AtWork>> = (0..sensors).map(|_| Vec::new()).collect();
-    for Run { window, .. } in reader.runs()? {
-        for chunk in chunks(sensors) {
-            for verdict in reader.verdicts(window, chunk)? {
+    for Run { id, window, scope, .. } in reader.runs()? {
+        for chunk in ChunkId::of_scope(&scope) {
+            for verdict in reader.verdicts(id, chunk)? {
                 let (Outcome::Scored(scored), Some(times)) = (verdict.outcome, times.get_mut(verdict.sensor.index()))
                 else {
                     continue;
@@ -205,8 +199,11 @@ fn times_at_work(reader: &Reader, sensors: usize) -> Result<Vec<Vec<AtWork>>, St
     Ok(times)
 }
 
-fn verdict_line(name: &SensorName, window: Window, verdict: &Verdict, config: &Config) -> serde_json::Value {
+fn verdict_line(name: &SensorName, run: &Run, verdict: &Verdict, cut: Cut) -> serde_json::Value {
+    let window = run.window;
     let mut line = json!({
+        "run": run.id.0,
+        "revision": run.revision,
         "window_start": window.start().to_string(),
         "device": name.device(),
         "sensor": name.sensor(),
@@ -214,12 +211,15 @@ fn verdict_line(name: &SensorName, window: Window, verdict: &Verdict, config: &C
     });
     match &verdict.outcome {
         Outcome::Scored(scored) => {
-            let interval = config.window.cut.interval();
-            let rows = scored.rows.iter().map(|row| {
-                let start = window.start() + interval.times(i64::from(row.interval));
-                let mut line = json!({ "interval": start.to_string(), "anomaly": row.label == Label::Anomaly, "decision": row.decision });
-                if let Some(score) = scored.score(row) {
-                    line["score"] = json!(score);
+            let interval = cut.interval();
+            let rows = scored.rows.iter().map(|(place, label, decision)| {
+                let start = window.start() + interval.times(i64::from(place));
+                let mut line = json!({ "interval": start.to_string(), "anomaly": label == Label::Anomaly });
+                if let Some(decision) = decision {
+                    line["decision"] = json!(decision);
+                    if let Some(unit) = scored.unit {
+                        line["score"] = json!(score(decision, unit));
+                    }
                 }
                 line
             });
