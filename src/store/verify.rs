@@ -11,7 +11,7 @@ use crate::interval::Window;
 use crate::run::{Run, RunId, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::contents::{StoredValue, each_value, layout};
-use crate::store::journal::{decode, decode_readings};
+use crate::store::table_journal::{decode, decode_readings};
 use crate::store::keys::{KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, ring_slot, run_slot};
 use crate::store::place::StorePlace;
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};

@@ -9,7 +9,6 @@ use crate::reading::{Reading, Rejects};
 use crate::run::{Run, RunId};
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
-use crate::store::journal::{Journal, encode_readings};
 use crate::store::keeper::{Covered, Handover, Keeper};
 use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
@@ -17,6 +16,7 @@ use crate::store::keys::{
 };
 use crate::store::rejects::RejectRing;
 use crate::store::room::Room;
+use crate::store::table_journal::{Journal, encode_readings};
 use crate::store::{
     Backlog, ChunkId, Committed, Kept, Progress, Record, StoreError, StoreSettings, Tables, Ticket, checksum, runs,
     verdicts,
