@@ -14,10 +14,13 @@
 )]
 
 mod cuts;
+mod damage;
 mod disk;
 mod entry;
+mod faults;
 mod history;
 mod recorder;
+mod recovery;
 
 #[path = "../support/mod.rs"]
 mod support;
