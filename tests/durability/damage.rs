@@ -119,7 +119,11 @@ fn flip(store: &Path, rng: &mut Rng) -> String {
     list(store, &mut files);
     files.retain(|file| fs::metadata(file).unwrap().len() > 0);
     files.sort();
-    let file = rng.choice(&files).unwrap();
+    // Most of them where readings, windows and runs are.
+    let is_small = |file: &&PathBuf| fs::metadata(file).unwrap().len() < 4096;
+    let (notes, data): (Vec<_>, Vec<_>) = files.iter().partition(is_small);
+    let candidates = if rng.u8(..5) == 0 { notes } else { data };
+    let file = rng.choice(candidates).unwrap();
     let mut bytes = fs::read(file).unwrap();
     let used: Vec<usize> = (0..bytes.len()).filter(|place| bytes[*place] != 0).collect();
     let place = if rng.u8(..8) > 0 && !used.is_empty() { *rng.choice(&used).unwrap() } else { rng.usize(..bytes.len()) };

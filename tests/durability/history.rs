@@ -56,6 +56,12 @@ impl History {
         Self { settings, messages, sensors, last_end: name_of(end) }
     }
 
+    /// Messages of these payloads, all of one topic. What is scored is up to the settings.
+    pub(crate) fn of_payloads(settings: Settings, topic: &str, payloads: impl Iterator<Item = String>) -> Self {
+        let message = |payload: String| Message { topic: topic.to_owned(), payload: payload.into_bytes() };
+        Self { settings, messages: payloads.map(message).collect(), sensors: 0, last_end: String::new() }
+    }
+
     /// With so many further sensors, which have no models, all in one message at each step of time.
     pub(crate) fn beside_a_crowd_of(mut self, sensors: usize) -> Self {
         let mut rng = Rng::with_seed(1);

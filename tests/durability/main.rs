@@ -19,6 +19,7 @@ mod disk;
 mod entry;
 mod faults;
 mod history;
+mod model;
 mod recorder;
 mod recovery;
 
