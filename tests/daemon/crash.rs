@@ -60,7 +60,7 @@ fn shifts() -> u32 {
 
 /// Everything is kept, for the comparison.
 fn settings() -> Settings {
-    plant::settings().with("store.runs", "4096")
+    plant::settings().with("store.keep_runs", "\"680h\"")
 }
 
 /// How a daemon is killed.
