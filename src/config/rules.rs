@@ -96,7 +96,9 @@ fn rings(config: &Config, notes: &mut Notes<'_>) {
     }
     if let Some(keep) = store.keep_verdicts.filter(|keep| count(*keep, window) > config.rings().runs) {
         let runs = window.times(config.rings().runs.into());
-        let why = format!("verdicts cannot be kept for {keep}, as their runs are kept for {runs}; make store.keep_runs longer");
+        let why = format!(
+            "verdicts cannot be kept for {keep}, as their runs are kept for {runs}; make store.keep_runs longer"
+        );
         notes.rule(&["store.keep_verdicts", "store.keep_runs"], why);
     }
 }
@@ -108,7 +110,10 @@ fn features(config: &Config, notes: &mut Notes<'_>) {
         // With the name of a real sensor the rows can only become smaller.
         if let Err(why) = Plan::new(Arc::clone(features), "", bounds) {
             let [columns, missing] = ["columns", "missing"].map(|key| format!("features[{place}].{key}"));
-            notes.rule(&[&columns, &missing, "store.keep_intervals", "schedule.catch_up", "limits.max_ahead", "window"], why);
+            notes.rule(
+                &[&columns, &missing, "store.keep_intervals", "schedule.catch_up", "limits.max_ahead", "window"],
+                why,
+            );
         }
     }
 }

@@ -470,7 +470,9 @@ fn a_configuration_that_reads_nothing_is_refused() {
 fn a_rule_is_silent_about_values_that_are_mistaken_themselves() {
     assert_eq!(
         complaints("[store]\nkeep_intervals = \"3\"\n[schedule]\ncatch_up = 9999"),
-        ["2:18: store.keep_intervals: found \"3\"; accepted: a length of time such as \"500ms\", \"10s\" or \"1h30m\", from \"1s\" to \"36600d\""]
+        [
+            "2:18: store.keep_intervals: found \"3\"; accepted: a length of time such as \"500ms\", \"10s\" or \"1h30m\", from \"1s\" to \"36600d\""
+        ]
     );
 }
 
@@ -880,10 +882,14 @@ proptest! {
 
 #[test]
 fn the_ring_of_windows_must_hold_what_may_be_early_open_and_caught_up_on() {
-    let with = |windows| format!("[store]\nkeep_intervals = \"{windows}m\"\n[window]\nlength = \"1m\"\ninterval = \"1s\"");
+    let with =
+        |windows| format!("[store]\nkeep_intervals = \"{windows}m\"\n[window]\nlength = \"1m\"\ninterval = \"1s\"");
     assert!(parse(&format!("{}\n{LEAST}", with(30))).is_ok());
     let said = complaints(&with(29));
-    assert!(said[0].contains("room for 30 windows of 1m is needed") && said[0].contains("at least \"30m\""), "{said:?}");
+    assert!(
+        said[0].contains("room for 30 windows of 1m is needed") && said[0].contains("at least \"30m\""),
+        "{said:?}"
+    );
     let follows = "clock = \"event\"\n[store]\nkeep_intervals = \"25h\"";
     assert!(parse(&format!("{follows}\n{LEAST}")).is_ok(), "nothing is early there");
 }
@@ -939,7 +945,9 @@ fn every_mistake_in_features_is_told_at_its_own_place() {
 #[test]
 fn columns_may_look_back_as_far_as_windows_are_kept() {
     let looks = |back: u32, windows: u32| {
-        format!("[store]\nkeep_intervals = \"{windows}h\"\n[[features]]\nsensors = \"*\"\ncolumns = [\"mean lag {back}\"]")
+        format!(
+            "[store]\nkeep_intervals = \"{windows}h\"\n[[features]]\nsensors = \"*\"\ncolumns = [\"mean lag {back}\"]"
+        )
     };
     // One window that is early, one that is open, and 24 that are caught up on.
     assert!(parse(&format!("{}\n{LEAST}", looks(60, 27))).is_ok());

@@ -3,25 +3,74 @@
 /// One system call. Descriptors are those of the recorded process.
 #[derive(Debug)]
 pub(crate) enum Entry<'a> {
-    Open { descriptor: i64, flags: i64, folder: i64, path: &'a str },
-    Close { descriptor: i64 },
-    Duplicate { old: i64, new: i64 },
-    Write { descriptor: i64, offset: usize, bytes: &'a [u8] },
-    Truncate { descriptor: i64, length: usize },
+    Open {
+        descriptor: i64,
+        flags: i64,
+        folder: i64,
+        path: &'a str,
+    },
+    Close {
+        descriptor: i64,
+    },
+    Duplicate {
+        old: i64,
+        new: i64,
+    },
+    Write {
+        descriptor: i64,
+        offset: usize,
+        bytes: &'a [u8],
+    },
+    Truncate {
+        descriptor: i64,
+        length: usize,
+    },
     /// Space was allocated up to this length; the file grows to it unless `keeps_size`.
-    Allocate { descriptor: i64, keeps_size: bool, until: usize },
-    Rename { folder: i64, from: &'a str, to_folder: i64, to: &'a str },
-    Link { folder: i64, from: &'a str, to_folder: i64, to: &'a str },
-    Unlink { folder: i64, path: &'a str },
-    MakeFolder { folder: i64, path: &'a str },
+    Allocate {
+        descriptor: i64,
+        keeps_size: bool,
+        until: usize,
+    },
+    Rename {
+        folder: i64,
+        from: &'a str,
+        to_folder: i64,
+        to: &'a str,
+    },
+    Link {
+        folder: i64,
+        from: &'a str,
+        to_folder: i64,
+        to: &'a str,
+    },
+    Unlink {
+        folder: i64,
+        path: &'a str,
+    },
+    MakeFolder {
+        folder: i64,
+        path: &'a str,
+    },
     /// A sync begins.
-    SyncBegins { descriptor: i64, kind: SyncKind, number: i64 },
+    SyncBegins {
+        descriptor: i64,
+        kind: SyncKind,
+        number: i64,
+    },
     /// The sync with this number has ended, well or with an error.
-    SyncEnds { number: i64, is_good: bool },
+    SyncEnds {
+        number: i64,
+        is_good: bool,
+    },
     /// Bytes were sent to a device.
-    Sent { descriptor: i64, bytes: &'a [u8] },
+    Sent {
+        descriptor: i64,
+        bytes: &'a [u8],
+    },
     /// A call that changes files in a way that is not recorded.
-    Unknown { what: &'a str },
+    Unknown {
+        what: &'a str,
+    },
 }
 
 /// What a sync makes durable.
