@@ -35,7 +35,7 @@ use crate::actors::reporter::{Reported, report};
 use crate::actors::scheduler::{Scheduler, SchedulerSources, StopScheduling};
 use crate::actors::sensor::StoredWindows;
 use crate::actors::service_manager::{self, Course, Probed, keep_informed};
-use crate::actors::source::DecoderFactory;
+use crate::actors::source::{DecoderFactory, SourceCounters};
 use crate::actors::stop::{Stop, StopTrigger};
 use crate::actors::supervisor::SensorSupervisor;
 use crate::actors::system_clock::SystemClock;
@@ -43,6 +43,7 @@ use crate::actors::workers::Workers;
 use crate::config::Config;
 use crate::config::connect::PasswordError;
 use crate::daemon::settings::Settings;
+use crate::http::{self, Api};
 use crate::ingest::decoder::Decoder;
 use crate::ingest::topic_memory::TopicMemory;
 use crate::pipeline::Pipeline;
@@ -236,7 +237,9 @@ impl Daemon {
         let supervisor =
             SensorSupervisor::new(settings.sensors.clone(), windows.clone(), arbiters(settings.threads), scope).start();
         let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
-        let counters = listener.iter().map(Listener::counters).chain(broker.iter().map(Broker::counters)).collect();
+        let imports = Arc::new(SourceCounters::default());
+        let counters = listener.iter().map(Listener::counters).chain(broker.iter().map(Broker::counters));
+        let counters = counters.chain([Arc::clone(&imports)]).collect();
         let connection_threads = if listener.is_some() { arbiters(settings.threads) } else { Vec::new() };
         let way_in = SchedulerSources {
             counters,
@@ -282,6 +285,15 @@ impl Daemon {
         let decoders: DecoderFactory = Arc::new(move || {
             Decoder::new(Arc::clone(&routes), Arc::clone(&filters), times, Arc::clone(&directory), &topics)
         });
+        let api = Api {
+            store: settings.store.directory.clone(),
+            reader: reader.clone(),
+            cut: settings.cut,
+            intake: intake.clone(),
+            decoders: Arc::clone(&decoders),
+            imports,
+        };
+        background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));
         let (trigger, stop) = Stop::new();
         let mut sources = Vec::new();
         if let Some(reporter) = settings.reporter {

@@ -16,6 +16,9 @@ pub(in crate::store) fn settings(directory: &std::path::Path) -> StoreSettings {
         reject_blocks: 3,
         cache_bytes: 1 << 20,
         cut: Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap(),
+        verdict_runs: 4,
+        keep_raw: None,
+        shed: crate::store::ShedSettings::NEVER,
     }
 }
 
@@ -31,37 +34,37 @@ pub(in crate::store) fn filled(directory: &std::path::Path) -> Store {
     let writer = &mut store.writer;
     writer.replay_journal(|_| {}).unwrap();
     let names = [0, 1].map(|id| (SensorId(id), SensorName::new("press-1", &format!("flow-{id}")).unwrap()));
-    writer.add_sensors(&names).unwrap();
+    writer.add_sensors(&names);
     for (sensor, index) in [(0, 4), (0, 5), (1, 5)] {
         let window = window(index);
         let mut block = BlockBuilder::new(window);
         block.push(&Interval::aggregate(window.start(), [1.5, 2.5].into_iter()).unwrap(), settings.cut);
         let head = SensorHead { sensor: SensorId(sensor), closed: window.end(), last_value: 2.5 };
-        writer.put_window(&ClosedWindow { window, block: block.finish(), head }).unwrap();
+        writer.put_window(&ClosedWindow { window, block: block.finish(), head });
     }
     let verdict = |sensor, outcome| Verdict { sensor: SensorId(sensor), outcome };
     let verdicts = [verdict(0, Outcome::Failed { reason: "x".repeat(60_000) }), verdict(1, Outcome::NoData)];
     let mut tally = Tally::default();
     verdicts.iter().for_each(|verdict| tally.add(&verdict.outcome));
     let state = RunState::Finished(tally);
-    writer.put_run(&Run { window: window(5), scope: 2, settings: 9, closing: Closing::OnTime, state }).unwrap();
-    writer.put_verdicts(window(5), ChunkId::of(SensorId(0)), &verdicts).unwrap();
+    writer.put_run(&Run { window: window(5), scope: 2, settings: 9, closing: Closing::OnTime, state });
+    writer.put_verdicts(window(5), ChunkId::of(SensorId(0)), &verdicts);
     let reading = |time| Reading { sensor: SensorId(1), time, value: 1.0 };
-    writer.put_held(7, &[reading(window(9).start())]).unwrap();
-    writer.append_readings(&[reading(window(6).start())]).unwrap();
-    writer.close(window(6).start()).unwrap();
+    writer.put_held(7, &[reading(window(9).start())]);
+    writer.append_readings(&[reading(window(6).start())]);
+    writer.close(window(6).start());
     let mut rejects = Rejects::default();
     rejects.push(RejectReason::NoRoute.kind(), || {
         let (received, origin, excerpt) = (Timestamp::default(), "topic".to_owned(), "x".to_owned());
         Reject { received, origin, reason: RejectReason::NoRoute, excerpt }
     });
-    writer.put_rejects(&rejects).unwrap();
-    writer.put_session("press-1", window(5).end()).unwrap();
-    writer.put_subscriptions(&["plant/#".to_owned()]).unwrap();
-    writer.put_lateness(Span::from_secs(60)).unwrap();
-    writer.put_kept_per_interval(100).unwrap();
-    writer.put_progress(Progress::Scored, window(5).end()).unwrap();
-    writer.put_progress(Progress::Published { sink: "files" }, window(5).end()).unwrap();
+    writer.put_rejects(&rejects);
+    writer.put_session("press-1", window(5).end());
+    writer.put_subscriptions(&["plant/#".to_owned()]);
+    writer.put_lateness(Span::from_secs(60));
+    writer.put_kept_per_interval(100);
+    writer.put_progress(Progress::Scored, window(5).end());
+    writer.put_progress(Progress::Published { sink: "files" }, window(5).end());
     writer.commit().unwrap();
     store
 }
