@@ -6,8 +6,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The files of the domain's words.
-const DOMAIN: &[&str] =
-    &["codec", "interval", "printable", "reading", "run", "sensor", "sensor_pattern", "suggest", "time", "verdict"];
+const DOMAIN: &[&str] = &[
+    "codec",
+    "interval",
+    "number_set",
+    "printable",
+    "reading",
+    "run",
+    "sensor",
+    "sensor_pattern",
+    "suggest",
+    "time",
+    "verdict",
+];
 
 /// What knows everything, and is known by little.
 const ABOVE: &[&str] = &["crate::actors", "crate::cli", "crate::config", "crate::daemon", "crate::pipeline"];

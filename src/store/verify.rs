@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use crate::interval::Window;
-use crate::run::{Run, RunState, Tally};
+use crate::run::{Run, RunId, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::contents::{StoredValue, each_value, layout};
 use crate::store::journal::{decode, decode_readings};
-use crate::store::keys::{KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, ring_slot};
+use crate::store::keys::{KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, ring_slot, run_slot};
 use crate::store::place::StorePlace;
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
 use crate::store::{ChunkId, Progress, Reader, Record, StoreError, format, rejects, runs, verdicts};
@@ -267,7 +267,7 @@ impl Inspection<'_> {
 
     fn runs_and_verdicts(&mut self) -> Result<(), StoreError> {
         let settings = &self.reader.settings;
-        let (cut, slots) = (settings.cut, settings.runs);
+        let (cut, slots, verdict_slots) = (settings.cut, settings.runs, settings.verdict_runs);
         let mut ledger = BTreeMap::<u32, Run>::new();
         let cost = |_: &Self, _: &[u8]| "a run in the ledger, with its verdicts".to_owned();
         self.each_whole("runs", cost, |this, key, value| {
@@ -275,7 +275,7 @@ impl Inspection<'_> {
             let problem = match (number_of(key).filter(|slot| *slot < slots), runs::decode(cut, value)) {
                 (None, _) => "no run has such a key".to_owned(),
                 (_, Err(_)) => "the entry is damaged".to_owned(),
-                (Some(slot), Ok(run)) if ring_slot(run.window, slots) != slot => {
+                (Some(slot), Ok(run)) if run_slot(run.id, slots) != slot => {
                     format!("the entry is of the run of {}, which belongs elsewhere", run.window.start())
                 }
                 (Some(slot), Ok(run)) => {
@@ -285,27 +285,25 @@ impl Inspection<'_> {
             };
             this.add(place, problem, cost(this, key), Remedy::Repair);
         })?;
-        let mut tallies = HashMap::<u32, Tally>::new();
+        let mut tallies = HashMap::<RunId, Tally>::new();
         let cost = move |this: &Self, key: &[u8]| match (number_of(&key[..key.len().min(4)]), ChunkId::of_key(key)) {
             (Some(_), Some(chunk)) => format!("the verdicts {chunk} in one run ({})", this.called(chunk.first())),
             _ => "nothing: no verdicts have such a key".to_owned(),
         };
         self.each_whole("verdicts", cost, |this, key, value| {
             let place = StorePlace::entry("verdicts", key);
-            let slot = number_of(&key[..key.len().min(4)]).filter(|slot| *slot < slots);
+            let slot = number_of(&key[..key.len().min(4)]).filter(|slot| *slot < verdict_slots);
             let (Some(slot), Some(chunk), 8) = (slot, ChunkId::of_key(key), key.len()) else {
                 this.add(place, "no verdicts have such a key", "nothing", Remedy::Repair);
                 return;
             };
             let problem = match verdicts::decode_any(chunk, value) {
                 Err(_) => "the verdicts are damaged",
-                Ok((start, _)) if ring_slot(cut.window_of(start), slots) != slot => {
-                    "the verdicts are of a window that belongs elsewhere"
-                }
-                Ok((start, verdicts)) => {
-                    // Verdicts of earlier windows stay until they are overwritten.
-                    if ledger.get(&slot).is_some_and(|run| run.window.start() == start) {
-                        let tally = tallies.entry(slot).or_default();
+                Ok((run, _)) if run_slot(run, verdict_slots) != slot => "the verdicts are of a run that belongs elsewhere",
+                Ok((run, verdicts)) => {
+                    // Verdicts of earlier runs stay until they are overwritten.
+                    if ledger.get(&run_slot(run, slots)).is_some_and(|entry| entry.id == run) {
+                        let tally = tallies.entry(run).or_default();
                         verdicts.iter().for_each(|verdict| tally.add(&verdict.outcome));
                     }
                     match verdicts.iter().find(|verdict| !this.has_name(verdict.sensor)) {
@@ -318,12 +316,12 @@ impl Inspection<'_> {
         })?;
         for (slot, run) in ledger {
             let RunState::Finished(tally) = run.state else { continue };
-            let stored = tallies.remove(&slot).unwrap_or_default();
-            let is_still_there = readable(self.reader.run(run.window))?.flatten().is_some();
+            let stored = tallies.remove(&run.id).unwrap_or_default();
+            let is_still_there = readable(self.reader.run(run.id))?.flatten().is_some();
             let place = StorePlace::entry("runs", &slot.to_be_bytes());
             let (start, outcomes) = (run.window.start(), tally.outcomes());
-            if outcomes != run.scope {
-                let problem = format!("the run of {start} has {outcomes} outcomes, and {} sensors in scope", run.scope);
+            if outcomes as usize != run.scope.len() {
+                let problem = format!("the run of {start} has {outcomes} outcomes, and {} sensors in scope", run.scope.len());
                 self.add(place, problem, "nothing but the run's own numbers", Remedy::Repair);
             } else if stored != tally && is_still_there {
                 let count = stored.outcomes();
@@ -462,4 +460,4 @@ impl Inspection<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
