@@ -311,7 +311,9 @@ impl Inspection<'_> {
             };
             let problem = match verdicts::decode_any(chunk, value) {
                 Err(_) => "the verdicts are damaged",
-                Ok((run, _)) if run_slot(run, verdict_slots) != slot => "the verdicts are of a run that belongs elsewhere",
+                Ok((run, _)) if run_slot(run, verdict_slots) != slot => {
+                    "the verdicts are of a run that belongs elsewhere"
+                }
                 Ok((run, verdicts)) => {
                     // Verdicts of earlier runs stay until they are overwritten.
                     if ledger.get(&run_slot(run, slots)).is_some_and(|entry| entry.id == run) {
@@ -333,7 +335,8 @@ impl Inspection<'_> {
             let place = StorePlace::entry("runs", &slot.to_be_bytes());
             let (start, outcomes) = (run.window.start(), tally.outcomes());
             if outcomes as usize != run.scope.len() {
-                let problem = format!("the run of {start} has {outcomes} outcomes, and {} sensors in scope", run.scope.len());
+                let problem =
+                    format!("the run of {start} has {outcomes} outcomes, and {} sensors in scope", run.scope.len());
                 self.add(place, problem, "nothing but the run's own numbers", Remedy::Repair);
             } else if stored != tally && is_still_there {
                 let count = stored.outcomes();

@@ -149,7 +149,12 @@ impl Plant {
     async fn score(&mut self) -> Tally {
         let window = self.window;
         self.window = cut().window_of(window.end());
-        self.recorder.send(ScoreRun { window, trigger: Trigger::Schedule, closing: Closing::OnTime }).await.unwrap().unwrap().tally
+        self.recorder
+            .send(ScoreRun { window, trigger: Trigger::Schedule, closing: Closing::OnTime })
+            .await
+            .unwrap()
+            .unwrap()
+            .tally
     }
 
     async fn change(&self, changes: Vec<ModelChange>) {
