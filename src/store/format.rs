@@ -11,11 +11,20 @@ use crate::codec::{Decoder, Encoder};
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
 use crate::store::reader::readable;
-use crate::store::{StoreError, StoreSettings, side_file};
+use crate::store::{StoreError, StoreSettings, side_file, upgrade};
 
 pub(super) const FORMAT: u64 = 2;
 pub(super) const KEY: &[u8] = b"format";
-const FILE: &str = "format";
+pub(super) const FILE: &str = "format";
+
+/// What to do about a store of another format.
+pub(super) fn advice(found: u64) -> &'static str {
+    if found < FORMAT {
+        "start the daemon, or run anomalyd store upgrade, and it is brought up"
+    } else {
+        "run the version that made it or a later one, or choose a new store.directory"
+    }
+}
 
 /// What can be told of a store without opening it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +33,11 @@ pub enum StoreFit {
     NoStore,
     /// The store was made with these settings.
     Fits,
+    /// An earlier version made the store, and the next start brings it up to this version's format.
+    Earlier {
+        /// How many bytes a new store beside it may take.
+        needed: u64,
+    },
     /// The file that says so is not there or cannot be read, which keeps no start from telling.
     Unknown {
         /// Why it is not known.
@@ -44,6 +58,9 @@ pub fn fit(settings: &StoreSettings) -> Result<StoreFit, StoreError> {
     let unknown = |reason| Ok(StoreFit::Unknown { reason });
     match side_file::read(&path).map(|record| compare(&record, settings)) {
         Ok(Ok(())) => Ok(StoreFit::Fits),
+        Ok(Err(StoreError::OtherFormat { found: upgrade::EARLIER, .. })) => {
+            Ok(StoreFit::Earlier { needed: upgrade::needed_bytes(directory) })
+        }
         Ok(Err(StoreError::Damaged)) => unknown(format!("{} is damaged", path.display())),
         Ok(Err(other)) => Err(other),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => unknown("an earlier version wrote it".to_owned()),

@@ -52,6 +52,7 @@ mod side_file;
 mod statistics;
 mod table_journal;
 mod unreadable;
+mod upgrade;
 mod verdicts;
 mod verify;
 mod writer;
@@ -76,6 +77,7 @@ pub use set_aside::SetAside;
 pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
 pub use table_journal::Record;
+pub use upgrade::{Upgrade, Upgraded, upgrade};
 pub use verdicts::ChunkId;
 pub use verify::{Checked, Finding, Remedy, verify};
 pub use writer::{StoredChunks, Writer};
@@ -266,12 +268,22 @@ pub enum StoreError {
         directory: PathBuf,
     },
     /// The store was made by another version.
-    #[error("the store {} has format {found}, and this anomalyd reads format {}; run the version that made it, or choose a new store.directory", directory.display(), format::FORMAT)]
+    #[error("the store {} has format {found}, and this anomalyd reads format {}; {}", directory.display(), format::FORMAT, format::advice(*found))]
     OtherFormat {
         /// The folder.
         directory: PathBuf,
         /// The format found.
         found: u64,
+    },
+    /// There is no room for a new store beside the old one.
+    #[error("the store {} has to be written anew beside itself, which may take {needed} bytes, and {free} are free; nothing was changed: make room, and start again", directory.display())]
+    NoRoomBeside {
+        /// The folder.
+        directory: PathBuf,
+        /// How many bytes it may take.
+        needed: u64,
+        /// How many there are.
+        free: u64,
     },
     /// A later version wrote into the journal what this version does not know.
     #[error("the journal in {} holds {what}, which only a later version of anomalyd reads; run the version that wrote it, or choose a new store.directory", directory.display())]
@@ -336,6 +348,7 @@ impl StoreError {
             | Self::None { .. }
             | Self::SwapCutOff { .. }
             | Self::NoRoom { .. }
+            | Self::NoRoomBeside { .. }
             | Self::NotCopied { .. }
             | Self::DamagedStore { .. }
             | Self::Sync(_)
@@ -459,6 +472,12 @@ impl Store {
         match Self::open_locked(settings.clone(), Arc::clone(&lock)) {
             Err(StoreError::Damaged) => {
                 set_aside::condemn(&directory, NO_FORMAT);
+                Self::open_locked(settings, lock)
+            }
+            Err(StoreError::OtherFormat { found: upgrade::EARLIER, .. }) => {
+                tracing::info!("the store has the format of an earlier version, and is brought up to this one's");
+                let upgraded = upgrade::from_earlier(&settings, &lock)?;
+                tracing::info!("{upgraded}");
                 Self::open_locked(settings, lock)
             }
             opened => opened,

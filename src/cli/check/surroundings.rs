@@ -46,6 +46,14 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
     }
     match store::fit(&settings.store) {
         Ok(StoreFit::NoStore | StoreFit::Fits) => {}
+        Ok(StoreFit::Earlier { needed }) => findings.warn(
+            KEY,
+            format!(
+                "an earlier version made the store: the next start, or anomalyd store upgrade, writes it anew in this version's \
+                 format, keeps the old one beside it, and may take {} MiB of the disk",
+                needed.div_ceil(1 << 20)
+            ),
+        ),
         Ok(StoreFit::Unknown { reason }) => findings.warn(
             KEY,
             format!(
