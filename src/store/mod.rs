@@ -42,6 +42,7 @@ mod presence;
 mod private_copy;
 mod reader;
 mod rebuild;
+mod recut;
 mod rejects;
 mod repair;
 mod room;
@@ -71,6 +72,7 @@ pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, Histo
 pub use keeper::{Backlog, Kept, Ticket};
 pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
+pub use recut::{Recut, RecutPlan, plan as recut_plan, recut};
 pub use rejects::{StoredReject, StoredRejects};
 pub use repair::{Repair, RepairError};
 pub use set_aside::SetAside;
@@ -189,7 +191,7 @@ pub enum StoreError {
         directory: PathBuf,
     },
     /// The store was made with other settings.
-    #[error("the store {} was made with an interval of {} and a window of {}, and the configuration says {} and {}; restore those settings, or choose a new store.directory",
+    #[error("the store {} was made with an interval of {} and a window of {}, and the configuration says {} and {}; restore those settings, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory",
         directory.display(), stored.interval(), stored.window(), configured.interval(), configured.window())]
     OtherCut {
         /// The folder.
@@ -200,7 +202,7 @@ pub enum StoreError {
         configured: Cut,
     },
     /// The store was made with rings of other sizes.
-    #[error("the store {} was made with a ring of {stored} ({key}), and the configuration asks for one of {configured}; restore that, or choose a new store.directory", directory.display())]
+    #[error("the store {} was made with a ring of {stored} ({key}), and the configuration asks for one of {configured}; restore that, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory", directory.display())]
     OtherRing {
         /// The folder.
         directory: PathBuf,

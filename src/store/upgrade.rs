@@ -81,7 +81,10 @@ impl fmt::Display for Upgraded {
             format::FORMAT
         )?;
         if *outdated > 0 {
-            write!(f, "; {outdated} windows and runs are older than what is kept (store.keep_intervals, store.keep_runs)")?;
+            write!(
+                f,
+                "; {outdated} windows and runs are older than what is kept (store.keep_intervals, store.keep_runs)"
+            )?;
         }
         if *unreadable > 0 {
             write!(f, "; {unreadable} entries could not be read")?;
@@ -294,7 +297,8 @@ impl NewStore<'_> {
                 let Some((key, [0, 0])) = key.split_last_chunk::<2>() else { continue };
                 let chunk = ChunkId::of_key(key);
                 let stored = readable(table.get_parts(key))?.flatten();
-                let decoded = chunk.zip(stored).and_then(|(chunk, stored)| format_1::decode_verdicts(chunk, &stored).ok());
+                let decoded =
+                    chunk.zip(stored).and_then(|(chunk, stored)| format_1::decode_verdicts(chunk, &stored).ok());
                 let Some((chunk, (start, verdicts))) = chunk.zip(decoded) else {
                     self.upgraded.unreadable += 1;
                     continue;

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use crate::interval::{Cut, Window};
+use crate::interval::{Cut, Interval, Window};
 use crate::reading::Reading;
 use crate::sensor::SensorId;
 use crate::time::{Span, Timestamp};
@@ -160,6 +160,14 @@ impl OpenWindows {
             sensor.newest = Some((Timestamp::MIN, head.last_value));
         }
         windows
+    }
+
+    /// Takes up the intervals of a sensor that are stored although their window is open: the store was cut anew while the
+    /// window was. To be called before the replay. The intervals are of one window, in the order of time.
+    pub fn take_up(&mut self, sensor: SensorId, window: Window, intervals: &[Interval]) {
+        let cut = self.settings.cut;
+        let block = self.sensor(sensor).block.get_or_insert_with(|| BlockBuilder::new(window));
+        intervals.iter().for_each(|interval| block.push(interval, cut));
     }
 
     /// The time before which every reading is late, whether or not the windows before it are finished.

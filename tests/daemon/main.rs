@@ -20,6 +20,7 @@ mod golden;
 mod histories;
 mod hostile_mqtt;
 mod operations;
+mod recut;
 mod reload;
 mod runs;
 mod service;
@@ -27,6 +28,7 @@ mod slow_models;
 mod store;
 mod supervision;
 mod terminal;
+mod upgrade;
 mod watched;
 
 #[path = "../support/mod.rs"]
