@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use anomalyd::cli::demo::simulation::SimulatedReading;
+
 use crate::support::plant;
 use crate::support::settings::Settings;
 use crate::support::site::{Site, anomalyd};
@@ -31,7 +33,7 @@ fn intervals(site: &Site) -> BTreeMap<String, Vec<f64>> {
     rows.map(|row| (row[..4].join(","), row[4..].iter().filter_map(|number| number.parse().ok()).collect())).collect()
 }
 
-fn stop_after(site: &Site, readings: &[anomalyd::cli::demo::SimulatedReading], last_window: &str) {
+fn stop_after(site: &Site, readings: &[SimulatedReading], last_window: &str) {
     let mut daemon = site.start();
     plant::publish_all(site.port(), readings);
     daemon.wait_until_published("files", last_window);
@@ -42,10 +44,10 @@ fn stop_after(site: &Site, readings: &[anomalyd::cli::demo::SimulatedReading], l
 fn intervals_become_longer_and_the_open_window_goes_on() {
     let all = plant::readings(7);
     // The store is cut anew within a window of the new length.
-    let half = all.iter().position(|reading| reading.time.to_string() > "2026-03-02T02:47".to_owned()).unwrap();
+    let half = all.iter().position(|reading| reading.time.to_string() > "2026-03-02T08:47".to_owned()).unwrap();
 
     let site = Site::new(&plant::settings());
-    stop_after(&site, &all[..half], "2026-03-02T02:30:00Z");
+    stop_after(&site, &all[..half], "2026-03-02T08:20:00Z");
     site.configure(&longer());
     let (is_right, said) = command(&site, &["check"]);
     assert!(!is_right && said.contains("store.recut = true"), "{said}");
@@ -55,10 +57,10 @@ fn intervals_become_longer_and_the_open_window_goes_on() {
     site.configure(&longer().with("store.recut", "true"));
     let (is_right, said) = command(&site, &["check"]);
     assert!(is_right && said.contains("become intervals of 5m") && said.contains("old store is kept"), "{said}");
-    stop_after(&site, &all[half..], "2026-03-02T05:30:00Z");
+    stop_after(&site, &all[half..], "2026-03-02T11:00:00Z");
 
     let undisturbed = Site::new(&longer());
-    stop_after(&undisturbed, &all, "2026-03-02T05:30:00Z");
+    stop_after(&undisturbed, &all, "2026-03-02T11:00:00Z");
     let (found, wanted) = (intervals(&site), intervals(&undisturbed));
     assert!(wanted.len() > 200, "{}", wanted.len());
     assert_eq!(found.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());
@@ -81,7 +83,7 @@ fn intervals_become_longer_and_the_open_window_goes_on() {
 #[test]
 fn rings_of_other_sizes_keep_what_fits() {
     let site = Site::new(&plant::settings());
-    stop_after(&site, &plant::readings(7), "2026-03-02T05:50:00Z");
+    stop_after(&site, &plant::readings(7), "2026-03-02T11:40:00Z");
     let (runs, verdicts) = (site.dump("runs"), site.dump("verdicts"));
     let before = intervals(&site);
     // More room for windows, less for runs.
