@@ -209,7 +209,7 @@ impl Daemon {
         let listener = settings.listener.clone().map(Listener::bind).transpose()?;
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
 
-        let store = Store::open(settings.store.clone())?;
+        let mut store = Store::open(settings.store.clone())?;
         say_what_is_set_aside(&settings.store.directory);
         running_configuration::note(&settings.store.directory, config);
         store.take_signals();

@@ -7,7 +7,6 @@
 //! | table | key | value |
 //! | --- | --- | --- |
 //! | `sensors` | sensor id | name; nothing for an id that is free again |
-//! | `journal` | increasing number | accepted readings, or a closing ([`Record`]) |
 //! | `held` | number | readings from ahead of the clock that are not judged yet; judging one twice changes nothing |
 //! | `windows` | window number in the ring, sensor id | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
 //! | `heads` | sensor id | what outlives the sensor's windows ([`SensorHead`](crate::window::SensorHead)) |
@@ -26,6 +25,7 @@ mod export_reads;
 mod format;
 mod freeing;
 mod from_disk;
+mod held;
 mod journal;
 mod keeper;
 mod key_search;
@@ -35,6 +35,7 @@ mod place;
 mod presence;
 mod private_copy;
 mod reader;
+mod redo;
 mod rejects;
 mod room;
 mod runs;
@@ -54,7 +55,6 @@ use std::sync::Arc;
 use rustix::process::Pid;
 
 pub use format::{StoreFit, fit};
-pub use journal::Record;
 pub use keeper::{Backlog, Kept, Ticket};
 pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
@@ -63,14 +63,15 @@ pub use set_aside::SetAside;
 pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use verdicts::{ChunkId, StoredChunks};
 pub use verify::{Checked, Finding, Remedy, verify};
-pub use writer::Writer;
+pub use writer::{WindowRecord, Writer};
 
 use crate::codec::Corrupt;
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
-use crate::store::journal::Journal;
+use crate::store::journal::{Journal, JournalSettings};
 use crate::store::rejects::RejectRing;
 use crate::store::unreadable::UnreadableEntries;
+use crate::telemetry::metrics;
 use crate::time::Span;
 
 /// Where and how much is stored.
@@ -113,15 +114,16 @@ impl StoreSettings {
 
 /// The size of a store on the disk; files that cannot be looked at count as empty. Opens nothing.
 pub fn bytes_there(directory: &Path) -> u64 {
-    let files = std::fs::read_dir(directory.join("data")).into_iter().flatten().flatten();
+    let folders = [directory.join("data"), journal_folder(directory)].into_iter();
+    let files = folders.flat_map(std::fs::read_dir).flatten().flatten();
     files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
 }
 
 /// The files of a store that exist and that the daemon's user must be able to write to. Opens nothing.
 pub fn files_there(directory: &Path) -> Vec<PathBuf> {
-    let data = directory.join("data");
-    let files = std::fs::read_dir(&data).into_iter().flatten().flatten().map(|file| file.path());
-    let files = files.chain([directory.join("lock"), data.clone(), directory.to_owned()]);
+    let folders = [directory.join("data"), journal_folder(directory)];
+    let files = folders.iter().flat_map(std::fs::read_dir).flatten().flatten().map(|file| file.path());
+    let files = files.chain([directory.join("lock"), directory.to_owned()]).chain(folders.clone());
     files.filter(|file| file.exists()).collect()
 }
 
@@ -252,14 +254,22 @@ pub enum StoreError {
     #[error("the database failed: {0}")]
     Database(String),
     /// The disk is full. It passes: what was to be written is kept, and written by the next attempt.
-    #[error("the disk of the store {} is full: {needed} bytes are needed, and {free} are free; make room there", directory.display())]
+    #[error("the disk of the store {} is full, and {needed} bytes more are needed: {problem}; make room there", directory.display())]
     DiskFull {
         /// The folder.
         directory: PathBuf,
-        /// How many bytes must be free.
+        /// How many bytes the disk has to hold beyond what it holds.
         needed: u64,
-        /// How many are.
-        free: u64,
+        /// The system's error.
+        problem: io::Error,
+    },
+    /// The journal was written by a later version.
+    #[error("the journal {} holds {what}, which a later version of anomalyd wrote; run that version, or choose a new store.directory", directory.display())]
+    NewerJournal {
+        /// The journal's folder.
+        directory: PathBuf,
+        /// What is not known.
+        what: String,
     },
     /// The folder, or a file in it, was removed under the daemon.
     #[error("the store {} was removed, or its disk is gone, while anomalyd ran: nothing more is acknowledged; put it back, or start again to begin a new one", directory.display())]
@@ -285,9 +295,11 @@ impl StoreError {
     pub fn is_lasting(&self) -> bool {
         use io::ErrorKind::{InvalidInput, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
         match self {
-            Self::OtherCut { .. } | Self::OtherRing { .. } | Self::OtherFormat { .. } | Self::DamagedAgain { .. } => {
-                true
-            }
+            Self::OtherCut { .. }
+            | Self::OtherRing { .. }
+            | Self::OtherFormat { .. }
+            | Self::NewerJournal { .. }
+            | Self::DamagedAgain { .. } => true,
             Self::Directory { problem, .. } => {
                 matches!(problem.kind(), InvalidInput | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
             }
@@ -341,7 +353,6 @@ pub struct Store {
 #[derive(Clone, Debug)]
 struct Tables {
     sensors: Table,
-    journal: Table,
     held: Table,
     windows: Table,
     heads: Table,
@@ -436,7 +447,7 @@ impl Store {
         format::check(&tables.progress, &settings)?;
         format::keep_copy(&settings);
         let unreadable = UnreadableEntries::default();
-        let journal = Journal::new(tables.journal.clone(), unreadable.clone());
+        let journal = open_journal(&journal_folder(&settings.directory), &settings, &tables)?;
         let rejects = RejectRing::open(&tables.rejects, settings.reject_blocks)?;
         let reader = Reader::new(db.clone(), tables.clone(), settings.clone(), unreadable);
         let numbers = reader.numbers()?;
@@ -451,21 +462,41 @@ impl Store {
 /// When there is no store, it cannot be read, it is in use, there is no room for the copy, or it was made with other
 /// settings.
 pub fn read(settings: StoreSettings) -> Result<Reader, StoreError> {
-    let db = Db::open_copy(&settings.directory, settings.cache_bytes)?;
+    let (db, copy) = Db::open_copy(&settings.directory, settings.cache_bytes)?;
     let directory = settings.directory.clone();
     let tables = Tables::of(&db).and_then(|tables| format::check(&tables.progress, &settings).map(|()| tables));
     let tables = tables.map_err(|error| match error {
         StoreError::Damaged => StoreError::DamagedStore { directory, reason: NO_FORMAT.to_owned() },
         error => error,
     })?;
-    Ok(Reader::new(db, tables, settings, UnreadableEntries::default()))
+    open_journal(&journal_folder(copy.path()), &settings, &tables)?;
+    // sled has the copy's file open and reads no other.
+    copy.remove_database();
+    Ok(Reader::of_copy(db, tables, settings, copy))
+}
+
+/// Opens the journal in a folder, says what was found, and redoes in the small tables what it records.
+fn open_journal(folder: &Path, settings: &StoreSettings, tables: &Tables) -> Result<Journal, StoreError> {
+    let settled = redo::settled(tables)?;
+    let (mut journal, findings) = Journal::open(folder, JournalSettings { settled, ..JournalSettings::default() })?;
+    findings.lines().iter().for_each(|line| tracing::warn!("{line}"));
+    metrics::JOURNAL_RECORDS_LOST.add(findings.records_lost);
+    if findings.records > 0 {
+        tracing::info!(records = findings.records, through = findings.last.0, "the journal is read");
+    }
+    redo::redo(&mut journal, &findings, tables, settings)?;
+    Ok(journal)
+}
+
+/// Where the journal of a store lies.
+fn journal_folder(directory: &Path) -> PathBuf {
+    directory.join("journal")
 }
 
 impl Tables {
     fn of(db: &Db) -> Result<Self, StoreError> {
         Ok(Self {
             sensors: db.table("sensors")?,
-            journal: db.table("journal")?,
             held: db.table("held")?,
             windows: db.table("windows")?,
             heads: db.table("heads")?,
