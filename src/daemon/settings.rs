@@ -7,6 +7,7 @@ use std::time::Duration;
 use rumqttc::MqttOptions;
 
 use crate::actors::broker::BrokerSettings;
+use crate::actors::committer::PaceSettings;
 use crate::actors::listener::{AddressSettings, ListenerSettings};
 use crate::actors::model_loader::ModelDirectory;
 use crate::actors::publisher::{self, MqttOutletSettings};
@@ -56,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) filters: Arc<[FilterSettings]>,
     pub(crate) times: PlausibleTimes,
     pub(crate) store: StoreSettings,
+    pub(crate) pace: PaceSettings,
     pub(crate) models: ModelDirectory,
     pub(crate) features: Assigner,
     pub(crate) sensors: SensorSettings,
@@ -116,10 +118,12 @@ impl Settings {
                 verdict_runs: rings.verdict_runs,
                 keep_raw: store.keep_raw,
                 shed: ShedSettings { max_bytes: store.max_size.bytes(), reserve_bytes: store.reserve.bytes() },
+                verdict_rows: store.verdict_rows,
                 reject_blocks: store.rejects,
                 cache_bytes: store.cache.bytes(),
                 cut,
             },
+            pace: PaceSettings { delay: store.commit_delay.to_std(), daily_budget: store.daily_write_budget.bytes() },
             models: ModelDirectory {
                 directory: models.directory.clone(),
                 names: models.names.clone(),
@@ -236,8 +240,8 @@ impl Settings {
                 .into_iter()
                 .flatten()
                 .collect(),
-            // Half of the ring: runs that are stored meanwhile need the other half.
-            max_unpublished: self.cut.window().times(i64::from(self.store.windows / 2)),
+            // Half of the ring of windows: those that are stored meanwhile need the other half.
+            max_unpublished: u64::from(self.store.windows / 2),
             held: self.held,
         }
     }

@@ -18,12 +18,13 @@ use crate::codec::{Decoder, Encoder};
 use crate::store::presence::Presence;
 use crate::store::private_copy::PrivateCopy;
 use crate::store::{StoreError, from_disk, key_search, lock, set_aside};
+use crate::telemetry::metrics;
 use crate::telemetry::panics;
 
 /// A leaf holds up to 17 values and must stay below a quarter of a segment.
 const SEGMENT_BYTES: usize = 2 << 20;
 /// The largest value that is stored whole.
-const MAX_VALUE_BYTES: usize = 24 << 10;
+pub(super) const MAX_VALUE_BYTES: usize = 24 << 10;
 /// The most that sled is given between two syncs, in bytes of keys and values. Of more it may write into segments that it
 /// has freed since the last sync, and a power cut then loses what they held before.
 pub(super) const PORTION_BYTES: usize = 2 << 20;
@@ -164,15 +165,28 @@ impl Db {
     pub(super) fn open_copy(directory: &Path, cache_bytes: u64) -> Result<(Self, PrivateCopy), StoreError> {
         // The lock reports a folder that may not be looked into.
         let lock = lock::for_reading(directory)?;
-        if !Self::exists(directory) {
-            return Err(StoreError::None { directory: directory.to_owned() });
-        }
-        let copy = PrivateCopy::of(directory)?;
+        let copy = Self::copy(directory)?;
         if lock.is_none() && lock::for_reading(directory)?.is_some() {
             // Its first process began while the copy was made, and may have ended by now.
             return Err(StoreError::InUse { directory: directory.to_owned() });
         }
         drop(lock);
+        Self::of_copy(copy, directory, cache_bytes)
+    }
+
+    /// As [`open_copy`](Self::open_copy), for a process that holds the lock of the folder.
+    pub(super) fn open_locked_copy(directory: &Path, cache_bytes: u64) -> Result<(Self, PrivateCopy), StoreError> {
+        Self::of_copy(Self::copy(directory)?, directory, cache_bytes)
+    }
+
+    fn copy(directory: &Path) -> Result<PrivateCopy, StoreError> {
+        if !Self::exists(directory) {
+            return Err(StoreError::None { directory: directory.to_owned() });
+        }
+        PrivateCopy::of(directory)
+    }
+
+    fn of_copy(copy: PrivateCopy, directory: &Path, cache_bytes: u64) -> Result<(Self, PrivateCopy), StoreError> {
         let not_opened = |problem| StoreError::NotCopied { folder: copy.path().to_owned(), problem };
         let data = copy.path().join("data");
         remove_unfinished_snapshots(&data).map_err(not_opened)?;
@@ -204,6 +218,7 @@ impl Db {
         let sync = || {
             fail::fail_point!("store::sync", |_| Err(io::Error::from_raw_os_error(5).into()));
             self.sled.flush()?;
+            metrics::DATABASE_SYNCS.add(1);
             Ok(self.file.sync_data()?)
         };
         self.end.checked(sync())?;
