@@ -165,7 +165,7 @@ impl Writer {
     pub fn put_verdicts(&mut self, run: RunId, chunk: ChunkId, verdicts: &[Verdict]) -> Result<(), StoreError> {
         self.written = Written::Something;
         let key = chunk.key(run_slot(run, self.settings.verdict_runs));
-        self.tables.verdicts.put_parts(&key, &verdicts::encode(run, verdicts, self.settings.verdict_rows))
+        self.tables.verdicts.put_parts(&key, &verdicts::encode(run, chunk, verdicts, self.settings.verdict_rows))
     }
 
     /// Notes the first run that a sink has not taken.

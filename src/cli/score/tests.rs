@@ -159,7 +159,7 @@ impl Case {
             windows: 20,
             runs: 20,
             verdict_runs: 20,
-            verdict_rows: VerdictRows::Worst,
+            verdict_rows: VerdictRows::All,
             reject_blocks: 1,
             cache_bytes: 1 << 20,
             cut,
