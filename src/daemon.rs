@@ -46,8 +46,9 @@ use crate::daemon::settings::Settings;
 use crate::ingest::decoder::Decoder;
 use crate::ingest::topic_memory::TopicMemory;
 use crate::pipeline::Pipeline;
+use crate::rescoring::Rescorer;
 use crate::sensor::SensorDirectory;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, KeptModels, Store, StoreError};
 use crate::telemetry::metrics;
 use crate::time::Span;
 
@@ -215,7 +216,12 @@ impl Daemon {
         store.free_silent_sensors(settings.max_sensors)?;
         let reader = store.reader.clone();
         let directory = Arc::new(SensorDirectory::new(settings.max_sensors, reader.sensors()?));
+        let kept = KeptModels::open(&settings.store.directory, settings.kept_models_bytes);
+        let kept = kept.inspect_err(|problem| {
+            tracing::warn!("models are not kept, so that verdicts cannot be computed again once theirs is replaced: {problem}");
+        });
         let loader = ModelLoader {
+            kept: kept.ok().map(Arc::new),
             models: settings.models.clone(),
             features: settings.features.clone(),
             sensors: Arc::clone(&directory),
@@ -249,9 +255,16 @@ impl Daemon {
             schedule: settings.scheduler.schedule.clone(),
             clock: settings.scheduler.clock.clone(),
         };
+        let rescoring = settings.rescoring();
         let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
 
-        let published = Published { reader: reader.clone(), directory: Arc::clone(&directory), cut: settings.cut };
+        let rescorer = Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory));
+        let published = Published {
+            reader: reader.clone(),
+            directory: Arc::clone(&directory),
+            cut: settings.cut,
+            rescorer: Arc::new(rescorer),
+        };
         let mut background = Vec::new();
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));

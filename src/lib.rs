@@ -38,6 +38,7 @@ pub mod actors;
 pub mod config;
 pub mod daemon;
 pub mod pipeline;
+pub mod rescoring;
 pub mod run_in_progress;
 
 pub mod cli;

@@ -2,14 +2,16 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use crate::config::Config;
 use crate::daemon::settings::Settings;
 use crate::interval::Window;
+use crate::rescoring::Rescorer;
 use crate::run::{Run, RunState};
-use crate::sensor::{NumberedSensor, SensorName};
+use crate::sensor::{NumberedSensor, SensorDirectory, SensorName};
 use crate::sink::message::explain;
 use crate::store::{self, ChunkId, Reader, StoreError, StoredRejects};
 use crate::verdict::{Label, ModelHash, Outcome, Scored, Verdict, score};
@@ -66,13 +68,17 @@ impl DumpError {
 /// # Errors
 /// When the store cannot be read, or `out` cannot be written.
 pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpError> {
-    let reader = store::read(Settings::of(config).store)?;
+    let settings = Settings::of(config);
+    let rescoring = settings.rescoring();
+    let reader = store::read(settings.store)?;
     let sensors: Vec<_> = reader.sensors()?.into_iter().map(named).collect();
     match what {
         What::Runs => reader.runs()?.iter().try_for_each(|run| writeln!(out, "{}", run_line(run)))?,
         What::Verdicts => {
+            let directory = Arc::new(SensorDirectory::new(settings.max_sensors, reader.sensors()?));
+            let rescorer = Rescorer::new(rescoring, reader.clone(), directory);
             for run in reader.runs()? {
-                write_verdicts(&reader, &sensors, &run, config, out)?;
+                write_verdicts(&reader, &rescorer, &sensors, &run, config, out)?;
             }
         }
         What::Models => {
@@ -145,6 +151,7 @@ fn run_line(run: &Run) -> serde_json::Value {
 
 fn write_verdicts(
     reader: &Reader,
+    rescorer: &Rescorer,
     sensors: &[Option<SensorName>],
     run: &Run,
     config: &Config,
@@ -153,7 +160,7 @@ fn write_verdicts(
     for chunk in ChunkId::of_scope(&run.scope) {
         for verdict in reader.verdicts(run.id, chunk)? {
             let Some(Some(name)) = sensors.get(verdict.sensor.index()) else { continue };
-            writeln!(out, "{}", verdict_line(name, run, &verdict, config))?;
+            writeln!(out, "{}", verdict_line(name, run, verdict, rescorer, config)?)?;
         }
     }
     Ok(())
@@ -203,7 +210,13 @@ fn times_at_work(reader: &Reader, sensors: usize) -> Result<Vec<Vec<AtWork>>, St
     Ok(times)
 }
 
-fn verdict_line(name: &SensorName, run: &Run, verdict: &Verdict, config: &Config) -> serde_json::Value {
+fn verdict_line(
+    name: &SensorName,
+    run: &Run,
+    Verdict { sensor, mut outcome }: Verdict,
+    rescorer: &Rescorer,
+    config: &Config,
+) -> Result<serde_json::Value, StoreError> {
     let window = run.window;
     let mut line = json!({
         "run": run.id.0,
@@ -211,10 +224,14 @@ fn verdict_line(name: &SensorName, run: &Run, verdict: &Verdict, config: &Config
         "window_start": window.start().to_string(),
         "device": name.device(),
         "sensor": name.sensor(),
-        "outcome": verdict.outcome.kind(),
+        "outcome": outcome.kind(),
     });
-    match &verdict.outcome {
+    match &mut outcome {
         Outcome::Scored(scored) => {
+            match rescorer.rows(run, sensor, scored)? {
+                Ok(rows) => scored.rows = rows,
+                Err(problem) => line["decisions"] = json!(format!("only the worst are kept: {problem}")),
+            }
             let interval = config.window.cut.interval();
             let rows = scored.rows.iter().map(|(place, label, decision)| {
                 let start = window.start() + interval.times(i64::from(place));
@@ -241,5 +258,5 @@ fn verdict_line(name: &SensorName, run: &Run, verdict: &Verdict, config: &Config
         Outcome::Failed { reason } => line["reason"] = json!(reason),
         Outcome::NoData | Outcome::Quarantined => {}
     }
-    line
+    Ok(line)
 }

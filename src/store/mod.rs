@@ -25,6 +25,7 @@ mod format;
 mod freeing;
 mod journal;
 mod key_search;
+mod kept_models;
 mod keys;
 mod lock;
 mod private_copy;
@@ -46,6 +47,7 @@ use rustix::process::Pid;
 
 pub use format::{StoreFit, fit};
 pub use journal::Record;
+pub use kept_models::{Keeping, KeptModels, read_kept_model};
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
 pub use set_aside::SetAside;

@@ -69,6 +69,7 @@ metrics! {
     INTAKE_WAITING_BYTES "anomalyd_intake_waiting_bytes" "Bytes taken in and not yet durable."
     STORE_BYTES "anomalyd_store_bytes" "The store's size on the disk."
     ENTRIES_UNREADABLE "anomalyd_store_entries_unreadable_total" "Entries of the store that could not be read. Each costs itself; the log names it."
+    MODELS_KEPT_BYTES "anomalyd_store_models_kept_bytes" "The size of the models that are kept so that verdicts can be computed again; store.kept_models bounds it."
     STORES_SET_ASIDE "anomalyd_stores_set_aside" "Damaged stores that were set aside and lie in the store's folder."
     WINDOWS_STORED "anomalyd_windows_stored_total" "Windows of single sensors that were closed and stored."
     RUNS_FINISHED "anomalyd_runs_finished_total" "Runs in which every sensor in scope has its outcome."
