@@ -150,7 +150,7 @@ impl Published {
     fn first_finished(&self, sink: &str, cursor: Option<RunId>, next: RunId) -> Result<Option<Run>, StoreError> {
         let oldest = self.reader.oldest_run(next);
         if let Some(cursor) = cursor.filter(|cursor| *cursor < oldest) {
-            warn_limited!(sink, from = %cursor, until = %oldest, "runs with these ids cannot be published: they left the ring (store.runs)");
+            warn_limited!(sink, from = %cursor, until = %oldest, "runs with these ids cannot be published: they left the ring (store.keep_runs)");
         }
         for id in (cursor.unwrap_or(oldest).max(oldest).0..next.0).map(RunId) {
             match self.reader.run(id)? {
@@ -181,7 +181,7 @@ impl Published {
             StoredIntervals::Kept(intervals) => Some(intervals),
             StoredIntervals::Overwritten => {
                 let sensor = self.directory.name(sensor).map_or_else(String::new, |name| name.to_string());
-                warn_limited!(sensor, "a window left the ring before it was published; raise store.windows");
+                warn_limited!(sensor, "a window left the ring before it was published; raise store.keep_intervals");
                 None
             }
             // The store has said so.

@@ -1,11 +1,13 @@
 //! From the configuration to the settings of each part: the one place where the two meet.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::MqttOptions;
 
 use crate::actors::broker::BrokerSettings;
+use crate::actors::committer::PaceSettings;
 use crate::actors::listener::{AddressSettings, ListenerSettings};
 use crate::actors::model_loader::ModelDirectory;
 use crate::actors::publisher::{self, MqttOutletSettings};
@@ -20,6 +22,7 @@ use crate::config::listen::ListenSettings;
 use crate::config::schedule::EventIdle;
 use crate::config::{ClockSource, Config};
 use crate::features::{Assigner, Bounds};
+use crate::http::{ServerSettings, SocketSettings, default_paths};
 use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
 use crate::ingest::session::SessionSettings;
@@ -35,7 +38,7 @@ use crate::schedule::closing::ClosingSettings;
 use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
 use crate::sink::files::FileSettings;
-use crate::store::StoreSettings;
+use crate::store::{ShedSettings, StoreSettings};
 use crate::time::{Clock, EventTime, Span};
 use crate::window::WindowSettings;
 
@@ -55,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) filters: Arc<[FilterSettings]>,
     pub(crate) times: PlausibleTimes,
     pub(crate) store: StoreSettings,
+    pub(crate) pace: PaceSettings,
     pub(crate) models: ModelDirectory,
     pub(crate) features: Assigner,
     pub(crate) sensors: SensorSettings,
@@ -63,6 +67,7 @@ pub(crate) struct Settings {
     pub(crate) files: Option<FileSettings>,
     pub(crate) mqtt: Option<MqttOutletSettings>,
     pub(crate) reporter: Option<ReporterSettings>,
+    pub(crate) socket: ServerSettings,
     sessions: SessionSettings,
     windows: WindowSettings,
     held: HeldSettings,
@@ -76,7 +81,7 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn of(config: &Config) -> Self {
         let Config { store, mqtt, limits, window, schedule, models, scoring, supervision, publish, .. } = config;
-        let cut = window.cut;
+        let (cut, rings) = (window.cut, config.rings());
         let stop_deadline = config.stop.deadline.to_std();
         let sessions = sessions(mqtt.listen.as_ref());
         let schedule_of_runs =
@@ -111,14 +116,17 @@ impl Settings {
             times: limits.plausible_times(config.clock),
             store: StoreSettings {
                 directory: store.directory.clone(),
-                windows: store.windows,
-                runs: store.runs,
-                verdict_runs: store.runs,
+                windows: rings.windows,
+                runs: rings.runs,
+                verdict_runs: rings.verdict_runs,
+                keep_raw: store.keep_raw,
+                shed: ShedSettings { max_bytes: store.max_size.bytes(), reserve_bytes: store.reserve.bytes() },
                 verdict_rows: store.verdict_rows,
                 reject_blocks: store.rejects,
                 cache_bytes: store.cache.bytes(),
                 cut,
             },
+            pace: PaceSettings { delay: store.commit_delay.to_std(), daily_budget: store.daily_write_budget.bytes() },
             models: ModelDirectory {
                 directory: models.directory.clone(),
                 names: models.names.clone(),
@@ -201,6 +209,7 @@ impl Settings {
                 held_for: limits.held_for.to_std(),
             },
             kept_models_bytes: store.kept_models.bytes(),
+            socket: socket(config),
             settings_hash: config.settings_hash(),
             run_deadline: scoring.deadline.to_std(),
             max_anomalous: config.log.anomalies as usize,
@@ -259,6 +268,32 @@ impl Settings {
             interval: self.cut.interval(),
             max_anomalous: self.max_anomalous,
         }
+    }
+}
+
+/// The local socket. Its file is where the configuration says, else in the folder that the service's manager made for
+/// this process, else beside the store.
+fn socket(config: &Config) -> ServerSettings {
+    let socket = &config.socket;
+    let service = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from).filter(|folder| folder.is_dir());
+    let [of_service, beside_store] = default_paths(&config.store.directory, service.as_deref());
+    let otherwise = if service.is_some() { of_service } else { beside_store };
+    ServerSettings {
+        socket: SocketSettings {
+            path: socket.path.clone().unwrap_or(otherwise),
+            group: socket.group.clone(),
+            mode: socket.mode,
+        },
+        max_connections: socket.max_connections as usize,
+        max_answers: socket.max_answers as usize,
+    }
+}
+
+/// Where commands look for the socket of a daemon that has not noted it where they can read it.
+pub(crate) fn socket_places(config: &Config) -> Vec<PathBuf> {
+    match &config.socket.path {
+        Some(path) => vec![path.clone()],
+        None => default_paths(&config.store.directory, None).into(),
     }
 }
 

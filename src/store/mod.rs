@@ -9,7 +9,7 @@
 //! | `sensors` | sensor id | name; nothing for an id that is free again |
 //! | `journal` | increasing number | accepted readings, or a closing ([`Record`]) |
 //! | `held` | number | readings from ahead of the clock that are not judged yet; judging one twice changes nothing |
-//! | `windows` | sensor id, window number in the ring | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
+//! | `windows` | window number in the ring, sensor id | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
 //! | `heads` | sensor id | what outlives the sensor's windows ([`SensorHead`](crate::window::SensorHead)) |
 //! | `runs` | number of the run in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
 //! | `verdicts` | number of the run in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
@@ -19,23 +19,42 @@
 //!
 //! `reader.rs` says what is lost with an entry that cannot be read.
 
+mod archive;
+mod backup;
+mod builder;
+mod checksum;
+mod contents;
 mod db;
+mod export_reads;
 mod fields;
 mod format;
 mod freeing;
+mod from_disk;
+mod history;
+#[cfg_attr(not(test), expect(dead_code, reason = "the writer moves to it in the next step"))]
 mod journal;
+mod keeper;
 mod key_search;
 mod kept_models;
 mod keys;
 mod lock;
+mod place;
+mod presence;
 mod private_copy;
 mod reader;
+mod rebuild;
 mod rejects;
+mod room;
+mod repair;
 mod runs;
 mod set_aside;
+mod shedding;
 mod side_file;
+mod statistics;
+mod table_journal;
 mod unreadable;
 mod verdicts;
+mod verify;
 mod writer;
 
 use std::fs::File;
@@ -45,21 +64,31 @@ use std::sync::Arc;
 
 use rustix::process::Pid;
 
+pub use archive::{ArchiveContent, ArchiveError, ArchiveOrigin};
+pub use backup::{Backup, BackupError, Existing, Restored, back_up, restore};
 pub use format::{StoreFit, fit};
-pub use journal::Record;
+pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
+pub use keeper::{Backlog, Kept, Ticket};
 pub use kept_models::{Keeping, KeptModels, read_kept_model};
+pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
+pub use repair::{Repair, RepairError};
 pub use set_aside::SetAside;
+pub use shedding::{DiskUse, Relief, ShedSettings};
+pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
+pub use table_journal::Record;
 pub use verdicts::ChunkId;
+pub use verify::{Checked, Finding, Remedy, verify};
 pub use writer::{StoredChunks, Writer};
 
 use crate::codec::Corrupt;
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
-use crate::store::journal::Journal;
 use crate::store::rejects::RejectRing;
+use crate::store::table_journal::Journal;
 use crate::store::unreadable::UnreadableEntries;
+use crate::time::Span;
 use crate::verdict::VerdictRows;
 
 /// Where and how much is stored.
@@ -71,8 +100,12 @@ pub struct StoreSettings {
     pub windows: u32,
     /// How many runs are kept.
     pub runs: u32,
-    /// Of how many runs the verdicts are kept.
+    /// How many runs are kept with their verdicts; no more than `runs`.
     pub verdict_runs: u32,
+    /// How long raw readings are kept; `None` when they are not.
+    pub keep_raw: Option<Span>,
+    /// When the store gives up what it could keep.
+    pub shed: ShedSettings,
     /// Which decision values are kept.
     pub verdict_rows: VerdictRows,
     /// How many blocks of rejects are kept; a block holds the rejects of one commit.
@@ -150,7 +183,7 @@ pub enum StoreError {
         directory: PathBuf,
     },
     /// Commands that read it go on copying it.
-    #[error("the store {} is being copied by a command that reads it (anomalyd dump), and no longer waited for; let that one end, and start again", directory.display())]
+    #[error("the store {} is being copied by a command that reads it (such as anomalyd dump), and no longer waited for; let that one end, and start again", directory.display())]
     BeingCopied {
         /// The folder.
         directory: PathBuf,
@@ -167,7 +200,7 @@ pub enum StoreError {
         configured: Cut,
     },
     /// The store was made with rings of other sizes.
-    #[error("the store {} was made with {key} = {stored}, and the configuration says {configured}; restore that, or choose a new store.directory", directory.display())]
+    #[error("the store {} was made with a ring of {stored} ({key}), and the configuration asks for one of {configured}; restore that, or choose a new store.directory", directory.display())]
     OtherRing {
         /// The folder.
         directory: PathBuf,
@@ -222,6 +255,12 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A store was being put in the place of another, and the process died.
+    #[error("a new store was being put in the place of the one in {}, and was cut off; start the daemon, which completes that", directory.display())]
+    SwapCutOff {
+        /// The folder.
+        directory: PathBuf,
+    },
     /// There is no store.
     #[error("there is no store in {}; was anomalyd ever run with this configuration?", directory.display())]
     None {
@@ -236,12 +275,42 @@ pub enum StoreError {
         /// The format found.
         found: u64,
     },
+    /// A later version wrote into the journal what this version does not know.
+    #[error("the journal in {} holds {what}, which only a later version of anomalyd reads; run the version that wrote it, or choose a new store.directory", directory.display())]
+    NewerJournal {
+        /// The journal's folder.
+        directory: PathBuf,
+        /// What is not known.
+        what: String,
+    },
     /// The disk refused.
     #[error("the disk refused a write: {0}; is it full or worn out?")]
     Sync(std::io::Error),
     /// The database refused.
     #[error("the database failed: {0}")]
     Database(String),
+    /// The disk is full. It passes: what was to be written is kept, and written by the next attempt.
+    #[error("the disk of the store {} is full, and {needed} bytes more are needed: {problem}; make room there", directory.display())]
+    DiskFull {
+        /// The folder.
+        directory: PathBuf,
+        /// How many bytes the disk has to hold beyond what it holds.
+        needed: u64,
+        /// The system's error.
+        problem: io::Error,
+    },
+    /// The folder, or a file in it, was removed under the daemon.
+    #[error("the store {} was removed, or its disk is gone, while anomalyd ran: nothing more is acknowledged; put it back, or start again to begin a new one", directory.display())]
+    Gone {
+        /// The folder.
+        directory: PathBuf,
+    },
+    /// The system has no thread to give.
+    #[error("the system refused a thread for the store: {0}")]
+    Thread(io::Error),
+    /// The thread that writes the database has ended without an error.
+    #[error("the thread that writes the database died of a defect; nothing that was acknowledged is lost")]
+    KeeperDied,
     /// A stored value cannot be read, and the daemon cannot go on without it.
     #[error(
         "the store is damaged; the next start sets it aside and begins a new one, so put back a copy of its folder first if there is one"
@@ -254,9 +323,11 @@ impl StoreError {
     pub fn is_lasting(&self) -> bool {
         use io::ErrorKind::{InvalidInput, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
         match self {
-            Self::OtherCut { .. } | Self::OtherRing { .. } | Self::OtherFormat { .. } | Self::DamagedAgain { .. } => {
-                true
-            }
+            Self::OtherCut { .. }
+            | Self::OtherRing { .. }
+            | Self::OtherFormat { .. }
+            | Self::NewerJournal { .. }
+            | Self::DamagedAgain { .. } => true,
             Self::Directory { problem, .. } => {
                 matches!(problem.kind(), InvalidInput | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
             }
@@ -265,10 +336,15 @@ impl StoreError {
             | Self::Unreadable { .. }
             | Self::BeingCopied { .. }
             | Self::None { .. }
+            | Self::SwapCutOff { .. }
             | Self::NoRoom { .. }
             | Self::NotCopied { .. }
             | Self::DamagedStore { .. }
             | Self::Sync(_)
+            | Self::DiskFull { .. }
+            | Self::Gone { .. }
+            | Self::Thread(_)
+            | Self::KeeperDied
             | Self::Database(_)
             | Self::Damaged => false,
         }
@@ -381,6 +457,7 @@ impl Store {
         // The database would wait for the other end of a pipe.
         usable(&directory)?;
         let lock = Arc::new(lock::for_writing(&directory)?);
+        rebuild::complete(&directory)?;
         match Self::open_locked(settings.clone(), Arc::clone(&lock)) {
             Err(StoreError::Damaged) => {
                 set_aside::condemn(&directory, NO_FORMAT);
@@ -397,10 +474,10 @@ impl Store {
         format::keep_copy(&settings);
         let unreadable = UnreadableEntries::default();
         let journal = Journal::new(tables.journal.clone(), unreadable.clone());
-        let rejects = RejectRing::open(tables.rejects.clone(), settings.reject_blocks)?;
+        let rejects = RejectRing::open(&tables.rejects, settings.reject_blocks)?;
         let reader = Reader::new(db.clone(), tables.clone(), settings.clone(), unreadable);
         let numbers = reader.numbers()?;
-        let writer = Writer::new(db, tables, journal, rejects, settings, numbers);
+        let writer = Writer::new(db, tables, journal, rejects, settings, numbers)?;
         Ok(Self { writer, reader })
     }
 }
@@ -411,7 +488,15 @@ impl Store {
 /// When there is no store, it cannot be read, it is in use, there is no room for the copy, or it was made with other
 /// settings.
 pub fn read(settings: StoreSettings) -> Result<Reader, StoreError> {
+    if rebuild::is_pending(&settings.directory) {
+        return Err(StoreError::SwapCutOff { directory: settings.directory });
+    }
     let db = Db::open_copy(&settings.directory, settings.cache_bytes)?;
+    reader_of(db, settings)
+}
+
+/// The reader of a private copy.
+fn reader_of(db: Db, settings: StoreSettings) -> Result<Reader, StoreError> {
     let directory = settings.directory.clone();
     let tables = Tables::of(&db).and_then(|tables| format::check(&tables.progress, &settings).map(|()| tables));
     let tables = tables.map_err(|error| match error {

@@ -29,13 +29,15 @@ use crate::reading::Reading;
 use crate::run::{GroupName, Run, RunId, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::db::{Db, Table};
-use crate::store::journal::decode_readings;
 use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
     run_slot, window_key,
 };
+use crate::store::table_journal::decode_readings;
 use crate::store::unreadable::UnreadableEntries;
-use crate::store::{ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, rejects, runs, verdicts};
+use crate::store::{
+    ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, rejects, runs, verdicts,
+};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
 use crate::window::{SensorHead, WindowBlock};
@@ -194,7 +196,7 @@ impl Reader {
         let key = window_key(sensor, window, self.settings.windows);
         let block = match readable(self.tables.windows.get_parts(&key))? {
             Some(None) => return Ok(Some(None)),
-            block => block.flatten().map(WindowBlock::from_bytes),
+            block => block.flatten().and_then(|block| checksum::checked(&key, block).ok()).map(WindowBlock::from_bytes),
         };
         let stored = block.and_then(|block| Some((block.window_start().ok()?, block)));
         if stored.is_none() {
@@ -460,7 +462,7 @@ pub(super) fn decode_head(sensor: SensorId, bytes: &[u8]) -> Result<SensorHead, 
     Ok(SensorHead { sensor, closed: Timestamp::from_nanos(decoder.signed()?), last_value: decoder.float()? })
 }
 
-fn decode_sensor(bytes: &[u8]) -> Result<NumberedSensor, Corrupt> {
+pub(super) fn decode_sensor(bytes: &[u8]) -> Result<NumberedSensor, Corrupt> {
     if bytes.is_empty() {
         return Ok(NumberedSensor::Freed);
     }

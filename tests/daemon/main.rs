@@ -10,9 +10,11 @@
 
 mod acks;
 mod clocks;
+mod commit_pace;
 mod crash;
 mod demo;
 mod endpoint;
+mod exports;
 mod features;
 mod golden;
 mod histories;

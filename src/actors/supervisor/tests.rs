@@ -6,6 +6,7 @@ use actix_rt::{Arbiter, System, time::sleep};
 
 use super::*;
 use crate::actors::committer;
+use crate::actors::committer::PaceSettings;
 use crate::actors::intake::Intake;
 use crate::actors::recorder::{RecorderSettings, ScoreRun};
 use crate::actors::restart::RestartPolicy;
@@ -20,7 +21,7 @@ use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
-use crate::store::{Store, StoreSettings};
+use crate::store::{ShedSettings, Store, StoreSettings};
 use crate::time::{Clock, Span};
 use crate::verdict::VerdictRows;
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead, WindowBlock, WindowSettings};
@@ -67,6 +68,8 @@ impl Plant {
             windows: 100,
             runs: 100,
             verdict_runs: 100,
+            keep_raw: None,
+            shed: ShedSettings::NEVER,
             verdict_rows: VerdictRows::Worst,
             reject_blocks: 1,
             cache_bytes: 1 << 20,
@@ -105,8 +108,9 @@ impl Plant {
             },
             clock.read(),
         );
-        let (_, submissions) = Intake::new(1);
-        let (commands, _) = committer::start(pipeline.unwrap(), submissions, clock).unwrap();
+        let (intake, submissions) = Intake::new(1);
+        let pace = PaceSettings { delay: Duration::ZERO, daily_budget: u64::MAX };
+        let (commands, _) = committer::start(pipeline.unwrap(), submissions, intake.heard(), pace, clock).unwrap();
 
         let settings = SensorSettings {
             scoring: ScoringSettings { cut: cut(), min_intervals: 1 },
@@ -183,7 +187,9 @@ fn a_window_that_cannot_be_read_fails_alone_and_is_not_held_against_the_model() 
             let bytes = [&sound[..], &[0xff; 3]].concat();
             let head = SensorHead { sensor: SensorId(0), closed: window.end(), last_value: 0.0 };
             let closed = ClosedWindow { window, block: WindowBlock::from_bytes(bytes), head };
-            store.writer.put_window(&closed).unwrap();
+            store.writer.put_window(&closed);
+            store.writer.commit().unwrap();
+            store.writer.settle().unwrap();
             window = cut().window_of(window.end());
         }
     };

@@ -14,6 +14,7 @@ use crate::reading::Reading;
 use crate::sensor::SensorId;
 use crate::store::StoreError;
 use crate::store::db::Table;
+use crate::store::keeper::Handover;
 use crate::store::reader::readable;
 use crate::store::unreadable::UnreadableEntries;
 use crate::time::Timestamp;
@@ -40,12 +41,13 @@ pub(super) struct Journal {
     /// The records in the table: their keys, each with the latest time in the record.
     records: VecDeque<(u64, Timestamp)>,
     next: u64,
+    written_bytes: u64,
 }
 
 impl Journal {
     /// A journal whose records have yet to be replayed.
     pub(super) fn new(table: Table, unreadable: UnreadableEntries) -> Self {
-        Self { table, unreadable, records: VecDeque::new(), next: 0 }
+        Self { table, unreadable, records: VecDeque::new(), next: 0, written_bytes: 0 }
     }
 
     /// Hands every record to `each`, in order. To be called once, before anything is appended. Readings of sensors
@@ -88,31 +90,29 @@ impl Journal {
     }
 
     /// Appends readings, as one record or several.
-    pub(super) fn append_readings(&mut self, readings: &[Reading]) -> Result<(), StoreError> {
+    pub(super) fn append_readings(&mut self, readings: &[Reading], behind: &mut Handover) {
         for readings in readings.chunks(MAX_READINGS) {
             let latest = readings.iter().map(|reading| reading.time).max().unwrap_or(Timestamp::MIN);
-            self.append(&encode_readings(readings), latest)?;
+            self.append(encode_readings(readings), latest, behind);
         }
-        Ok(())
     }
 
     /// Appends that windows were closed.
-    pub(super) fn append_closed(&mut self, until: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn append_closed(&mut self, until: Timestamp, behind: &mut Handover) {
         let mut encoder = Encoder::default();
         encoder.unsigned(CLOSED);
         encoder.signed(until.nanos());
-        self.append(&encoder.into_bytes(), Timestamp::from_nanos(until.nanos().saturating_sub(1)))
+        self.append(encoder.into_bytes(), Timestamp::from_nanos(until.nanos().saturating_sub(1)), behind);
     }
 
     /// Forgets the records at the front that hold only times before `closed`.
-    pub(super) fn forget_before(&mut self, closed: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn forget_before(&mut self, closed: Timestamp, behind: &mut Handover) {
         while let Some(&(key, latest)) = self.records.front()
             && latest < closed
         {
-            self.table.remove(&key.to_be_bytes())?;
+            behind.remove(|tables| &tables.journal, &key.to_be_bytes());
             self.records.pop_front();
         }
-        Ok(())
     }
 
     /// How many records there are.
@@ -120,11 +120,16 @@ impl Journal {
         self.records.len()
     }
 
-    fn append(&mut self, bytes: &[u8], latest: Timestamp) -> Result<(), StoreError> {
-        self.table.put(&self.next.to_be_bytes(), bytes)?;
+    /// How many bytes were appended since the start.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
+    fn append(&mut self, bytes: Vec<u8>, latest: Timestamp, behind: &mut Handover) {
+        self.written_bytes += bytes.len() as u64;
+        behind.put(|tables| &tables.journal, &self.next.to_be_bytes(), bytes);
         self.records.push_back((self.next, latest));
         self.next += 1;
-        Ok(())
     }
 }
 
