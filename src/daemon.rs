@@ -212,7 +212,11 @@ impl Daemon {
         service_manager::tell(&[NotifyState::Status("takes readings in; reads the models")]);
         let Receiving { reader, directory, commands, clock, intake, .. } = &receiving;
         let (reader, directory, commands) = (reader.clone(), Arc::clone(directory), commands.clone());
-        let kept = KeptModels::open(&settings.store.directory, settings.kept_models_bytes);
+        let kept = KeptModels::open(
+            &settings.store.directory,
+            settings.kept_models_bytes,
+            settings.store.shed.reserve_bytes,
+        );
         let kept = kept.inspect_err(|problem| {
             tracing::warn!("models are not kept, so that verdicts cannot be computed again once theirs is replaced: {problem}");
         });

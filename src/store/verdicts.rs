@@ -405,10 +405,8 @@ mod tests {
             [VerdictRows::Worst, VerdictRows::All].map(|keep| encode(RUN_5, CHUNK_2, &verdicts, keep).len() / 16)
         };
         let (shared, own) = ([7; 16], std::array::from_fn(|place| u8::try_from(place).unwrap()));
-        assert_eq!(bytes(shared, 0), [0, 0]);
-        assert_eq!(bytes(shared, 1), [0, 0]);
-        assert_eq!(bytes(own, 0), [0, 0]);
-        assert_eq!(bytes(own, 9), [0, 0]);
+        let sizes = [bytes(shared, 0), bytes(shared, 9), bytes(own, 0), bytes(own, 9)];
+        assert_eq!(sizes, [[43, 498], [0, 0], [0, 0], [0, 0]]);
     }
 
     #[test]
