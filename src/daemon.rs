@@ -212,13 +212,12 @@ impl Daemon {
         service_manager::tell(&[NotifyState::Status("takes readings in; reads the models")]);
         let Receiving { reader, directory, commands, clock, intake, .. } = &receiving;
         let (reader, directory, commands) = (reader.clone(), Arc::clone(directory), commands.clone());
-        let kept = KeptModels::open(
-            &settings.store.directory,
-            settings.kept_models_bytes,
-            settings.store.shed.reserve_bytes,
-        );
+        let kept =
+            KeptModels::open(&settings.store.directory, settings.kept_models_bytes, settings.store.shed.reserve_bytes);
         let kept = kept.inspect_err(|problem| {
-            tracing::warn!("models are not kept, so that verdicts cannot be computed again once theirs is replaced: {problem}");
+            tracing::warn!(
+                "models are not kept, so that verdicts cannot be computed again once theirs is replaced: {problem}"
+            );
         });
         let loader = ModelLoader {
             kept: kept.ok().map(Arc::new),
@@ -283,7 +282,8 @@ impl Daemon {
                 .push(DaemonTask::start("file publisher", publish_files(published.clone(), files, commands.clone())));
         }
         if let Some(mqtt) = settings.mqtt {
-            background.push(DaemonTask::start("MQTT publisher", publish_mqtt(published.clone(), mqtt, commands.clone())));
+            background
+                .push(DaemonTask::start("MQTT publisher", publish_mqtt(published.clone(), mqtt, commands.clone())));
         }
         let api = Api {
             store: settings.store.directory.clone(),

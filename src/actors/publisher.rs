@@ -221,7 +221,8 @@ mod tests {
         let Store { mut writer, reader, .. } = store.unwrap();
         let finished = RunState::Finished(Tally::default());
         // Run 0 leaves the ring of four; run 2 was cut off, and so is run 4, which may go on.
-        for (id, state) in [(0, finished), (1, finished), (2, RunState::Started), (3, finished), (4, RunState::Started)] {
+        for (id, state) in [(0, finished), (1, finished), (2, RunState::Started), (3, finished), (4, RunState::Started)]
+        {
             let run = Run { state, ..Run::for_test(id, cut.window_of(Timestamp::default())) };
             writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
         }

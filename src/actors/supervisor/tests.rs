@@ -216,10 +216,12 @@ fn a_window_that_is_scored_again_gets_a_run_of_its_own_beside_the_first() {
         assert_eq!(plant.score().await, NO_DATA);
         let again = plant.score_window(first, Trigger::CatchUp).await;
         assert_eq!((again.id, again.revision, again.tally), (RunId(2), 1, NO_DATA));
-        let runs: Vec<_> = plant.reader.runs().unwrap().iter().map(|run| (run.id.0, run.revision, run.trigger)).collect();
+        let runs: Vec<_> =
+            plant.reader.runs().unwrap().iter().map(|run| (run.id.0, run.revision, run.trigger)).collect();
         let expected = [(0, 0, Trigger::Schedule), (1, 0, Trigger::Schedule), (2, 1, Trigger::CatchUp)];
         assert_eq!(runs, expected);
-        let kinds = [0, 2].map(|id| plant.reader.verdicts(RunId(id), ChunkId::of(SensorId(0))).unwrap()[0].outcome.kind());
+        let kinds =
+            [0, 2].map(|id| plant.reader.verdicts(RunId(id), ChunkId::of(SensorId(0))).unwrap()[0].outcome.kind());
         assert_eq!(kinds, ["failed", "no_data"], "what was said first stays");
     });
 }
