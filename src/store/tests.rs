@@ -586,8 +586,9 @@ fn silent_sensors_are_forgotten_when_hardly_any_numbers_are_left() {
         store.writer.put_window(&closed_window(sensor, index, 1.0));
     }
     let verdict = Verdict { sensor: SensorId(2), outcome: Outcome::NoData };
-    store.writer.put_run(&finished(8));
-    store.writer.put_verdicts(RunId(8), ChunkId::of(SensorId(2)), &[verdict]);
+    // Its slot in the ring of runs is not that of its window in the ring of windows.
+    store.writer.put_run(&Run { id: RunId(5), scope: [2].into_iter().collect(), ..finished(8) });
+    store.writer.put_verdicts(RunId(5), ChunkId::of(SensorId(2)), &[verdict]);
     store.writer.append_readings(&[Reading { sensor: SensorId(3), ..reading(10, 1.0) }]);
     close(&mut store.writer, window(9).end());
     store.writer.commit_and_settle();
