@@ -16,6 +16,7 @@
 
 mod decode;
 mod detectors;
+mod history;
 mod ingest;
 mod loading;
 mod scale;
@@ -46,9 +47,10 @@ impl Size {
 
 type Benchmark = (&'static str, fn(Size));
 
-const BENCHMARKS: [Benchmark; 7] = [
+const BENCHMARKS: [Benchmark; 8] = [
     ("decode", decode::run),
     ("detectors", detectors::run),
+    ("history", history::run),
     ("ingest", ingest::run),
     ("loading", loading::run),
     ("scale", scale::run),

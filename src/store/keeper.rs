@@ -19,10 +19,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
+use crate::reading::Reading;
+use crate::sensor::{SensorId, SensorName};
 use crate::store::db::{Db, PORTION_BYTES, Table};
 use crate::store::keys::SETTLED_KEY;
 use crate::store::room::Room;
-use crate::store::{Committed, StoreError, Tables};
+use crate::store::shedder::Shedder;
+use crate::store::unreadable::UnreadableEntries;
+use crate::store::{Committed, Reader, StoreError, StoreSettings, Tables};
 use crate::telemetry::metrics;
 use crate::time::Timestamp;
 
@@ -36,6 +40,8 @@ enum Operation {
     PutParts { table: TableOf, key: Vec<u8>, value: Vec<u8> },
     Remove { table: TableOf, key: Vec<u8> },
     RemoveOthers { table: TableOf, prefix: Vec<u8>, kept: BTreeSet<Vec<u8>> },
+    /// Goes to the raw history instead of the database.
+    KeepRaw { readings: Vec<Reading>, names: Vec<(SensorId, SensorName)> },
 }
 
 /// Changes that are handed to the keeper together, in their order.
@@ -130,6 +136,12 @@ impl Handover {
         self.push(bytes, Operation::RemoveOthers { table, prefix: prefix.to_vec(), kept });
     }
 
+    /// Keeps readings in the raw history; `names` has the names behind their numbers, in the order of the numbers. When
+    /// this is settled, the readings may be deleted elsewhere.
+    pub(super) fn keep_raw(&mut self, readings: Vec<Reading>, names: Vec<(SensorId, SensorName)>) {
+        self.push(readings.len() * size_of::<Reading>(), Operation::KeepRaw { readings, names });
+    }
+
     /// Has what is handed over settled as soon as it is applied.
     pub(super) fn settle_soon(&mut self) {
         self.is_awaited = true;
@@ -189,7 +201,20 @@ impl Shared {
 
 impl Keeper {
     /// Starts the thread.
-    pub(super) fn start(db: Db, tables: Tables, room: Room, covered: Covered) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        db: Db,
+        tables: Tables,
+        settings: &StoreSettings,
+        covered: Covered,
+    ) -> Result<Self, StoreError> {
+        let (tables_to_read, settings_to_read) = (tables.clone(), settings.clone());
+        let reader = Reader {
+            db: db.clone(),
+            tables: tables_to_read,
+            settings: settings_to_read,
+            unreadable: UnreadableEntries::default(),
+        };
+        let shedder = Shedder::open(reader)?;
         let (sender, handovers) = crossbeam_channel::unbounded();
         let (changed, news) = crossbeam_channel::bounded(1);
         let shared = Arc::new(Shared {
@@ -201,7 +226,8 @@ impl Keeper {
         let work = KeeperThread {
             db,
             tables,
-            room,
+            room: Room::of(settings),
+            shedder,
             handovers,
             ending: Ending(Arc::clone(&shared)),
             visible: Ticket::default(),
@@ -319,6 +345,7 @@ struct KeeperThread {
     db: Db,
     tables: Tables,
     room: Room,
+    shedder: Shedder,
     handovers: Receiver<(Ticket, Handover)>,
     /// The last handover that is applied whole, and what it covers.
     visible: Ticket,
@@ -347,15 +374,23 @@ impl KeeperThread {
     }
 
     fn keep(&mut self) -> Result<(), StoreError> {
+        let mut has_more_to_tidy = true;
         loop {
-            let patience =
-                self.unsettled_since.map_or(SETTLE_WITHIN, |since| SETTLE_WITHIN.saturating_sub(since.elapsed()));
+            let patience = if has_more_to_tidy {
+                Duration::ZERO
+            } else {
+                self.unsettled_since.map_or(SETTLE_WITHIN, |since| SETTLE_WITHIN.saturating_sub(since.elapsed()))
+            };
             match self.handovers.recv_timeout(patience) {
                 Ok((ticket, handover)) => {
                     if self.apply_all(ticket, handover)? == Next::Leave {
                         tracing::info!("what the database does not hold yet is left to the journal");
                         return Ok(());
                     }
+                    has_more_to_tidy = true;
+                }
+                Err(RecvTimeoutError::Timeout) if has_more_to_tidy => {
+                    has_more_to_tidy = self.shedder.tidy(self.covered.closed)?;
                 }
                 Err(RecvTimeoutError::Timeout) => self.settle_if_needed()?,
                 Err(RecvTimeoutError::Disconnected) => return self.settle_if_needed(),
@@ -399,7 +434,7 @@ impl KeeperThread {
             self.settle()?;
         }
         if self.db.given_bytes() == 0 {
-            while !self.room.is_there()? {
+            while !self.has_room()? {
                 if self.ending.0.stops.load(Ordering::Relaxed) {
                     return Ok(Next::Leave);
                 }
@@ -410,6 +445,7 @@ impl KeeperThread {
             Operation::Put { table, key, value } => table(&self.tables).put(&key, &value)?,
             Operation::PutParts { table, key, value } => table(&self.tables).put_parts(&key, &value)?,
             Operation::Remove { table, key } => table(&self.tables).remove(&key)?,
+            Operation::KeepRaw { readings, names } => self.shedder.keep(&readings, &names)?,
             Operation::RemoveOthers { table, prefix, kept } => {
                 let table = table(&self.tables);
                 for key in table.keys(&prefix) {
@@ -424,6 +460,17 @@ impl KeeperThread {
         Ok(Next::GoOn)
     }
 
+    /// Whether something may be written. What may be given up makes room first.
+    fn has_room(&mut self) -> Result<bool, StoreError> {
+        let has_room = self.shedder.make_room()?;
+        if has_room {
+            self.room.note_room();
+        } else {
+            self.room.note_full();
+        }
+        Ok(has_room)
+    }
+
     fn settle_if_needed(&mut self) -> Result<(), StoreError> {
         if self.unsettled_since.is_some() { self.settle() } else { Ok(()) }
     }
@@ -431,6 +478,7 @@ impl KeeperThread {
     /// Syncs the database. It says itself how much of the journal it holds then, so that the next start can tell whether
     /// it lost anything. The sync may come in the middle of a handover: that is covered by the next.
     fn settle(&mut self) -> Result<(), StoreError> {
+        self.shedder.sync()?;
         self.tables.progress.put(SETTLED_KEY, &self.covered.through.to_be_bytes())?;
         self.db.sync()?;
         self.db.check_presence()?;

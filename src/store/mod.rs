@@ -46,6 +46,7 @@ mod room;
 mod repair;
 mod runs;
 mod set_aside;
+mod shedder;
 mod shedding;
 mod side_file;
 mod statistics;

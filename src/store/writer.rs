@@ -16,7 +16,6 @@ use crate::store::keys::{
     run_slot, window_key,
 };
 use crate::store::rejects::RejectRing;
-use crate::store::room::Room;
 use crate::store::{
     Backlog, ChunkId, Committed, Kept, Progress, Record, StoreError, StoreSettings, Tables, Ticket, checksum, runs,
     verdicts,
@@ -63,9 +62,8 @@ impl Writer {
         settings: StoreSettings,
         numbers: u32,
     ) -> Result<Self, StoreError> {
-        let room = Room::on_disk_of(&settings.directory);
         let covered = Covered::default();
-        let keeper = Keeper::start(db.clone(), tables, room, covered)?;
+        let keeper = Keeper::start(db.clone(), tables, &settings, covered)?;
         Ok(Self { db, journal, rejects, settings, numbers, keeper, behind: Handover::default(), covered, closed: None })
     }
 
