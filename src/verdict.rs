@@ -203,8 +203,11 @@ impl WorstRows {
         };
         let in_order = worst.windows(2).all(|pair| Row::by_decision(&pair[0], &pair[1]).is_lt());
         let places_fit = intervals.last().is_none_or(|last| u16::try_from(last).is_ok());
-        (places_fit && in_order && anomalies.is_subset_of(&intervals) && worst.iter().all(fits))
-            .then_some(Self { intervals, anomalies, worst })
+        (places_fit && in_order && anomalies.is_subset_of(&intervals) && worst.iter().all(fits)).then_some(Self {
+            intervals,
+            anomalies,
+            worst,
+        })
     }
 
     /// The intervals that have a row, by their places in the window.

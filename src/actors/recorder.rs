@@ -354,7 +354,20 @@ impl RunReport {
     /// model calls about as many intervals an anomaly as it was trained to, so warnings of them would bury the other
     /// warnings.
     pub fn log(&self) {
-        let Self { id, trigger, revision, window, closing, tally, anomalous, more_anomalous, interval, resumed, scoring, total } = self;
+        let Self {
+            id,
+            trigger,
+            revision,
+            window,
+            closing,
+            tally,
+            anomalous,
+            more_anomalous,
+            interval,
+            resumed,
+            scoring,
+            total,
+        } = self;
         metrics::RUNS_FINISHED.add(1);
         metrics::VERDICTS_SCORED.add(u64::from(tally.scored));
         metrics::VERDICTS_FAILED.add(u64::from(tally.failed));

@@ -170,7 +170,9 @@ impl Export<'_> {
     }
 
     fn runs(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
-        for Run { id, window, group, trigger, revision, scope, settings, models, closing, state } in self.wanted_runs()? {
+        for Run { id, window, group, trigger, revision, scope, settings, models, closing, state } in
+            self.wanted_runs()?
+        {
             let (state, tally) = match state {
                 RunState::Started => ("started", None),
                 RunState::Finished(tally) => ("finished", Some(tally)),

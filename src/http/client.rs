@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::problem::ProblemBody;
 pub use super::routes::about::About;
 pub use super::routes::import::{ImportOutcome, ImportedReading};
+pub use super::routes::store::CheckLine;
 use super::server::NOTE;
 use super::socket;
 use crate::store;

@@ -115,9 +115,7 @@ fn score_what_is_due(process: &mut Process) {
     while let Some(due) = schedule.due(process.pipeline.position().scored, process.clock.now(), Timestamp::MAX) {
         process.pipeline.close(due.first.end());
         let state = RunState::Finished(Tally::default());
-        process
-            .pipeline
-            .put_run(&Run { state, ..Run::for_test(process.reader.next_run().unwrap().0, due.first) });
+        process.pipeline.put_run(&Run { state, ..Run::for_test(process.reader.next_run().unwrap().0, due.first) });
         process.pipeline.commit().unwrap();
     }
 }
@@ -156,11 +154,7 @@ fn with_an_event_clock_readings_wait_for_a_sink_that_is_too_far_behind() {
     let mut behind = batch(&[reading(125, 3.0)]);
     assert_eq!(process.pipeline.take(&mut behind, 0), BatchProgress::UpTo(0), "a run is due");
     score_what_is_due(&mut process);
-    assert_eq!(
-        process.pipeline.take(&mut behind, 0),
-        BatchProgress::UpTo(0),
-        "the sink has published nothing"
-    );
+    assert_eq!(process.pipeline.take(&mut behind, 0), BatchProgress::UpTo(0), "the sink has published nothing");
     process.pipeline.put_cursor("files", RunId(1));
     assert_eq!(process.pipeline.take(&mut behind, 0), BatchProgress::Whole);
 }

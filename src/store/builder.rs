@@ -4,12 +4,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::store::db::{Db, MAX_VALUE_BYTES};
+use crate::store::db::{Db, MAX_VALUE_BYTES, PORTION_BYTES};
 use crate::store::{StoreError, Tables};
 
-/// How much the database is given between two syncs: beyond some 4 MiB it uses places again that it has not made free
-/// durably.
-const UNSYNCED_BYTES: usize = 2 << 20;
 /// An entry takes more room than its bytes.
 const OVERHEAD_BYTES: usize = 64;
 /// How much of the new database is cached in memory.
@@ -42,7 +39,7 @@ impl DatabaseBuilder {
         };
         table.put(key, value)?;
         self.unsynced += key.len() + value.len() + OVERHEAD_BYTES;
-        if self.unsynced >= UNSYNCED_BYTES {
+        if self.unsynced >= PORTION_BYTES {
             self.db.sync()?;
             self.unsynced = 0;
         }

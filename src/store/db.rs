@@ -18,6 +18,7 @@ use crate::codec::{Decoder, Encoder};
 use crate::store::presence::Presence;
 use crate::store::private_copy::PrivateCopy;
 use crate::store::{StoreError, from_disk, key_search, lock, set_aside};
+use crate::telemetry::metrics;
 use crate::telemetry::panics;
 
 /// A leaf holds up to 17 values and must stay below a quarter of a segment.
@@ -218,6 +219,7 @@ impl Db {
         let sync = || {
             fail::fail_point!("store::sync", |_| Err(io::Error::from_raw_os_error(5).into()));
             self.sled.flush()?;
+            metrics::DATABASE_SYNCS.add(1);
             Ok(self.file.sync_data()?)
         };
         self.end.checked(sync())?;

@@ -31,6 +31,7 @@ mod format;
 mod freeing;
 mod from_disk;
 mod history;
+#[cfg_attr(not(test), expect(dead_code, reason = "the writer moves to it in the next step"))]
 mod journal;
 mod keeper;
 mod key_search;
@@ -42,14 +43,15 @@ mod private_copy;
 mod reader;
 mod rebuild;
 mod rejects;
-mod room;
 mod repair;
+mod room;
 mod runs;
 mod set_aside;
 mod shedder;
 mod shedding;
 mod side_file;
 mod statistics;
+mod table_journal;
 mod unreadable;
 mod verdicts;
 mod verify;
@@ -66,7 +68,6 @@ pub use archive::{ArchiveContent, ArchiveError, ArchiveOrigin};
 pub use backup::{Backup, BackupError, Existing, Restored, back_up, restore};
 pub use format::{StoreFit, fit};
 pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
-pub use journal::Record;
 pub use keeper::{Backlog, Kept, Ticket};
 pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
@@ -75,6 +76,7 @@ pub use repair::{Repair, RepairError};
 pub use set_aside::SetAside;
 pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
+pub use table_journal::Record;
 pub use verdicts::ChunkId;
 pub use verify::{Checked, Finding, Remedy, verify};
 pub use writer::{StoredChunks, Writer};
@@ -82,8 +84,8 @@ pub use writer::{StoredChunks, Writer};
 use crate::codec::Corrupt;
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
-use crate::store::journal::Journal;
 use crate::store::rejects::RejectRing;
+use crate::store::table_journal::Journal;
 use crate::store::unreadable::UnreadableEntries;
 use crate::time::Span;
 use crate::verdict::VerdictRows;
@@ -272,6 +274,14 @@ pub enum StoreError {
         /// The format found.
         found: u64,
     },
+    /// A later version wrote into the journal what this version does not know.
+    #[error("the journal in {} holds {what}, which only a later version of anomalyd reads; run the version that wrote it, or choose a new store.directory", directory.display())]
+    NewerJournal {
+        /// The journal's folder.
+        directory: PathBuf,
+        /// What is not known.
+        what: String,
+    },
     /// The disk refused.
     #[error("the disk refused a write: {0}; is it full or worn out?")]
     Sync(std::io::Error),
@@ -279,14 +289,14 @@ pub enum StoreError {
     #[error("the database failed: {0}")]
     Database(String),
     /// The disk is full. It passes: what was to be written is kept, and written by the next attempt.
-    #[error("the disk of the store {} is full: {needed} bytes are needed, and {free} are free; make room there", directory.display())]
+    #[error("the disk of the store {} is full, and {needed} bytes more are needed: {problem}; make room there", directory.display())]
     DiskFull {
         /// The folder.
         directory: PathBuf,
-        /// How many bytes must be free.
+        /// How many bytes the disk has to hold beyond what it holds.
         needed: u64,
-        /// How many are.
-        free: u64,
+        /// The system's error.
+        problem: io::Error,
     },
     /// The folder, or a file in it, was removed under the daemon.
     #[error("the store {} was removed, or its disk is gone, while anomalyd ran: nothing more is acknowledged; put it back, or start again to begin a new one", directory.display())]
@@ -312,9 +322,11 @@ impl StoreError {
     pub fn is_lasting(&self) -> bool {
         use io::ErrorKind::{InvalidInput, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
         match self {
-            Self::OtherCut { .. } | Self::OtherRing { .. } | Self::OtherFormat { .. } | Self::DamagedAgain { .. } => {
-                true
-            }
+            Self::OtherCut { .. }
+            | Self::OtherRing { .. }
+            | Self::OtherFormat { .. }
+            | Self::NewerJournal { .. }
+            | Self::DamagedAgain { .. } => true,
             Self::Directory { problem, .. } => {
                 matches!(problem.kind(), InvalidInput | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
             }

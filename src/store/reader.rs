@@ -29,11 +29,11 @@ use crate::reading::Reading;
 use crate::run::{GroupName, Run, RunId, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::db::{Db, Table};
-use crate::store::journal::decode_readings;
 use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
     run_slot, window_key,
 };
+use crate::store::table_journal::decode_readings;
 use crate::store::unreadable::UnreadableEntries;
 use crate::store::{
     ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, rejects, runs, verdicts,

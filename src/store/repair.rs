@@ -40,7 +40,7 @@ pub enum RepairError {
         /// Where.
         place: StorePlace,
         /// Why not.
-        reason: &'static str,
+        reason: String,
     },
 }
 
@@ -64,9 +64,10 @@ impl Repair {
         verify::<StoreError>(&reader, &mut |finding| {
             let is_named = places.contains(&finding.place);
             missed.remove(&finding.place);
-            match finding.remedy {
+            match &finding.remedy {
                 Remedy::Daemon(reason) if is_named => {
-                    not_needed = Some(RepairError::NotNeeded { place: finding.place.clone(), reason });
+                    let (place, reason) = (finding.place.clone(), reason.to_string());
+                    not_needed = Some(RepairError::NotNeeded { place, reason });
                 }
                 Remedy::Repair if is_named => mended.push(finding),
                 _ if finding.place.extent == PlaceExtent::Behind => left_out.push(finding),

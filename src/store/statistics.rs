@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::Decoder;
 use crate::store::contents::{StoredValue, each_value, layout};
-use crate::store::journal::{decode, decode_readings};
-use crate::store::{ChunkId, Reader, Record, StoreError, rejects, runs, verdicts};
+use crate::store::table_journal::{decode, decode_readings};
+use crate::store::{ChunkId, Reader, Record, StoreError, checksum, rejects, runs, verdicts};
 use crate::time::Timestamp;
 use crate::window::WindowBlock;
 
@@ -117,10 +117,15 @@ pub fn statistics(reader: &Reader, written: Option<WrittenStatistics>) -> Result
 fn times(reader: &Reader, table: &str, key: &[u8], value: &[u8]) -> Vec<Timestamp> {
     let of_readings = |readings: &[crate::reading::Reading]| readings.iter().map(|reading| reading.time).collect();
     let one = match table {
-        "windows" => WindowBlock::from_bytes(value.to_vec()).window_start().ok(),
+        "windows" => {
+            let block = checksum::checked(key, value.to_vec()).ok().map(WindowBlock::from_bytes);
+            block.and_then(|block| block.window_start().ok())
+        }
         "heads" => Decoder::new(value).signed().ok().map(Timestamp::from_nanos),
         "runs" => runs::decode(reader.settings.cut, value).ok().map(|run| run.window.start()),
-        "verdicts" => ChunkId::of_key(key).and_then(|chunk| Some(verdicts::decode_any(chunk, value).ok()?.0)),
+        "verdicts" => ChunkId::of_key(key)
+            .and_then(|chunk| reader.run(verdicts::decode_any(chunk, value).ok()?.0).ok().flatten())
+            .map(|run| run.window.start()),
         "sessions" => value.try_into().ok().map(|nanos| Timestamp::from_nanos(i64::from_be_bytes(nanos))),
         "rejects" => {
             let rejects = rejects::decode(value).map(|(_, rejects)| rejects.kept).unwrap_or_default();

@@ -15,7 +15,9 @@ use crate::number_set::NumberSet;
 use crate::run::RunId;
 use crate::sensor::SensorId;
 use crate::store::fields::{FieldWriter, Fields, number, put_field, unsealed};
-use crate::verdict::{Explanation, Label, ModelHash, Outcome, Row, Scored, ScoredRows, Verdict, VerdictRows, WorstRows};
+use crate::verdict::{
+    Explanation, Label, ModelHash, Outcome, Row, Scored, ScoredRows, Verdict, VerdictRows, WorstRows,
+};
 
 /// A chunk of a run: the verdicts of the sensors whose numbers share all but the last bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

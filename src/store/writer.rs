@@ -9,13 +9,13 @@ use crate::reading::{Reading, Rejects};
 use crate::run::{Run, RunId};
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
-use crate::store::journal::{Journal, encode_readings};
 use crate::store::keeper::{Covered, Handover, Keeper};
 use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
     run_slot, window_key,
 };
 use crate::store::rejects::RejectRing;
+use crate::store::table_journal::{Journal, encode_readings};
 use crate::store::{
     Backlog, ChunkId, Committed, Kept, Progress, Record, StoreError, StoreSettings, Tables, Ticket, checksum, runs,
     verdicts,
@@ -271,6 +271,11 @@ impl Writer {
     pub fn stop(&mut self) -> Result<(), StoreError> {
         self.keeper.stop()?;
         Ok(())
+    }
+
+    /// How many bytes were written into the journal since the start.
+    pub fn journal_written_bytes(&self) -> u64 {
+        self.journal.written_bytes()
     }
 
     /// How many records the journal holds.

@@ -10,6 +10,7 @@
 
 mod acks;
 mod clocks;
+mod commit_pace;
 mod crash;
 mod demo;
 mod endpoint;

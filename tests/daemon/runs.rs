@@ -104,7 +104,13 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
                 };
                 store.writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
                 let rows = vec![Row { interval: 0, label: Label::Anomaly, decision: -1.0 }];
-                let scored = Scored { model: ModelHash([1; 32]), proven: true, unit: None, rows: rows.into(), explanation: None };
+                let scored = Scored {
+                    model: ModelHash([1; 32]),
+                    proven: true,
+                    unit: None,
+                    rows: rows.into(),
+                    explanation: None,
+                };
                 for (sensors, outcome) in [
                     (0..16, Outcome::Scored(scored.clone())),
                     (16..32, Outcome::Scored(scored)),

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::cli::store_access::StoreAccess;
 use crate::config::Config;
-use crate::daemon::settings::Settings;
 use crate::store::{self, StoreStatistics, TableStatistics};
 
 /// Tells what takes how much of the disk, how far back each table goes, and how long the card lasts.
@@ -50,10 +50,12 @@ impl Endurance {
 /// # Errors
 /// When the store cannot be read, or `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
-    let settings = Settings::of(&Config::read(&args.config)?).store;
-    let directory = settings.directory.clone();
-    let statistics = store::statistics(&store::read(settings)?, None)?;
-    writeln!(out, "{}", directory.display())?;
+    let config = Config::read(&args.config)?;
+    let statistics = match StoreAccess::of(&config)? {
+        StoreAccess::Daemon(daemon) => daemon.get("/v1/store/stat")?.json()?,
+        StoreAccess::Copy(reader) => store::statistics(&reader, None)?,
+    };
+    writeln!(out, "{}", config.store.directory.display())?;
     Ok(write(&statistics, args.endurance, out)?)
 }
 
