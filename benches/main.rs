@@ -23,6 +23,7 @@ mod scale;
 mod score_command;
 mod scoring;
 mod support;
+mod year;
 
 use std::process::ExitCode;
 
@@ -47,7 +48,7 @@ impl Size {
 
 type Benchmark = (&'static str, fn(Size));
 
-const BENCHMARKS: [Benchmark; 8] = [
+const BENCHMARKS: [Benchmark; 9] = [
     ("decode", decode::run),
     ("detectors", detectors::run),
     ("history", history::run),
@@ -56,6 +57,7 @@ const BENCHMARKS: [Benchmark; 8] = [
     ("scale", scale::run),
     ("score_command", score_command::run),
     ("scoring", scoring::run),
+    ("year", year::run),
 ];
 
 fn main() -> ExitCode {

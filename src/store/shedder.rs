@@ -185,3 +185,114 @@ fn bytes_below(folder: &Path, depth: usize) -> u64 {
     });
     bytes.sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interval::{Cut, Window};
+    use crate::run::{Run, Tally};
+    use crate::store::{ChunkId, ShedSettings, Store, StoreSettings, StoredChunks};
+    use crate::time::Span;
+    use crate::verdict::{Outcome, Verdict, VerdictRows};
+
+    const DAY: i64 = 86_400_000_000_000;
+    const ALWAYS_TOO_LARGE: ShedSettings = ShedSettings { max_bytes: 0, reserve_bytes: 0 };
+
+    fn settings(directory: &Path, shed: ShedSettings) -> StoreSettings {
+        StoreSettings {
+            directory: directory.to_owned(),
+            windows: 4,
+            runs: 16,
+            verdict_runs: 16,
+            keep_raw: Some(Span::MAX),
+            shed,
+            verdict_rows: VerdictRows::Worst,
+            reject_blocks: 3,
+            cache_bytes: 1 << 20,
+            cut: cut(),
+        }
+    }
+
+    fn cut() -> Cut {
+        Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap()
+    }
+
+    fn window(index: i64) -> Window {
+        cut().window_of(Timestamp::default() + Span::from_secs(3600).times(index))
+    }
+
+    /// A store with runs 0 to 4, of which a sink has taken those before 3; run 1 is not over, and run 4 is the last.
+    fn store(directory: &Path) -> Store {
+        // The store itself sheds nothing here.
+        let mut store = Store::open(settings(directory, ShedSettings::NEVER)).unwrap();
+        store.writer.replay_journal(|_| {}).unwrap();
+        for id in 0..5 {
+            let state = if id == 1 { RunState::Started } else { RunState::Finished(Tally::default()) };
+            let window = window(i64::try_from(id).unwrap());
+            let run = Run { state, ..Run::for_test(id, window) };
+            store.writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
+            for sensor in [3, 40] {
+                let verdict = Verdict { sensor: SensorId(sensor), outcome: Outcome::NoData };
+                store.writer.put_verdicts(RunId(id), ChunkId::of(verdict.sensor), &[verdict]);
+            }
+        }
+        store.writer.put_cursor("files", RunId(3));
+        store.writer.commit().unwrap();
+        store.writer.settle().unwrap();
+        store
+    }
+
+    fn shedder(store: &Store, shed: ShedSettings) -> Shedder {
+        let mut reader = store.reader.clone();
+        reader.settings.shed = shed;
+        Shedder::open(reader).unwrap()
+    }
+
+    fn runs_with_verdicts(store: &Store) -> Vec<u64> {
+        let has = |id: &u64| !store.reader.verdicts(RunId(*id), ChunkId::of(SensorId(40))).unwrap().is_empty();
+        (0..5).filter(has).collect()
+    }
+
+    fn keep_days(shedder: &mut Shedder, days: i64) {
+        let names = [(SensorId(1), SensorName::new("press", "flow").unwrap())];
+        let time = |day: i64| Timestamp::from_nanos(day * DAY);
+        let readings: Vec<_> =
+            (0..days).map(|day| Reading { sensor: SensorId(1), time: time(day), value: 1.0 }).collect();
+        shedder.keep(&readings, &names).unwrap();
+        shedder.sync().unwrap();
+    }
+
+    #[test]
+    fn raw_days_go_first_then_the_verdicts_of_the_oldest_runs_that_are_over_and_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        let mut shedder = shedder(&store, ALWAYS_TOO_LARGE);
+        keep_days(&mut shedder, 3);
+        assert_eq!((shedder.history.days(), runs_with_verdicts(&store)), (3, vec![0, 1, 2, 3, 4]));
+        for left in [vec![1, 2, 3, 4], vec![1, 3, 4], vec![1, 3, 4]] {
+            assert!(shedder.make_room().unwrap(), "the disk has room");
+            assert_eq!((shedder.history.days(), runs_with_verdicts(&store)), (0, left));
+        }
+        assert_eq!(store.reader.runs().unwrap().len(), 5, "the ledger is whole");
+    }
+
+    #[test]
+    fn nothing_is_shed_while_there_is_room() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        let mut shedder = shedder(&store, ShedSettings { max_bytes: 1 << 40, reserve_bytes: 0 });
+        keep_days(&mut shedder, 3);
+        assert!(shedder.make_room().unwrap());
+        assert_eq!((shedder.history.days(), runs_with_verdicts(&store)), (3, vec![0, 1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn a_disk_that_stays_full_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        let mut shedder = shedder(&store, ShedSettings { max_bytes: u64::MAX, reserve_bytes: u64::MAX });
+        keep_days(&mut shedder, 2);
+        assert!(!shedder.make_room().unwrap());
+        assert_eq!((shedder.history.days(), runs_with_verdicts(&store)), (0, vec![0, 1, 2, 3, 4]));
+    }
+}
