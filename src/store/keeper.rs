@@ -19,9 +19,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::reading::Reading;
-use crate::sensor::{SensorId, SensorName};
 use crate::store::db::{Db, PORTION_BYTES, Table};
+use crate::store::journal::FreeableSegment;
 use crate::store::keys::SETTLED_KEY;
 use crate::store::room::Room;
 use crate::store::shedder::Shedder;
@@ -40,8 +39,6 @@ enum Operation {
     PutParts { table: TableOf, key: Vec<u8>, value: Vec<u8> },
     Remove { table: TableOf, key: Vec<u8> },
     RemoveOthers { table: TableOf, prefix: Vec<u8>, kept: BTreeSet<Vec<u8>> },
-    /// Goes to the raw history instead of the database.
-    KeepRaw { readings: Vec<Reading>, names: Vec<(SensorId, SensorName)> },
 }
 
 /// Changes that are handed to the keeper together, in their order.
@@ -50,6 +47,8 @@ pub(super) struct Handover {
     operations: Vec<Operation>,
     bytes: usize,
     covers: Covered,
+    /// A segment of the journal whose readings go to the raw history.
+    raw: Option<FreeableSegment>,
     /// Whether somebody waits for these changes to be settled.
     is_awaited: bool,
 }
@@ -136,12 +135,6 @@ impl Handover {
         self.push(bytes, Operation::RemoveOthers { table, prefix: prefix.to_vec(), kept });
     }
 
-    /// Keeps readings in the raw history; `names` has the names behind their numbers, in the order of the numbers. When
-    /// this is settled, the readings may be deleted elsewhere.
-    pub(super) fn keep_raw(&mut self, readings: Vec<Reading>, names: Vec<(SensorId, SensorName)>) {
-        self.push(readings.len() * size_of::<Reading>(), Operation::KeepRaw { readings, names });
-    }
-
     /// Has what is handed over settled as soon as it is applied.
     pub(super) fn settle_soon(&mut self) {
         self.is_awaited = true;
@@ -153,7 +146,7 @@ impl Handover {
     }
 
     fn is_empty(&self) -> bool {
-        self.operations.is_empty() && !self.is_awaited
+        self.operations.is_empty() && !self.is_awaited && self.raw.is_none()
     }
 }
 
@@ -182,6 +175,8 @@ struct Shared {
 struct KeeperState {
     kept: Kept,
     settled: Option<Covered>,
+    /// Segments of the journal whose readings are in the raw history.
+    kept_raw: Vec<FreeableSegment>,
     /// Why the thread ended, until somebody asked.
     failure: Option<StoreError>,
     has_ended: bool,
@@ -255,6 +250,17 @@ impl Keeper {
             Some(Ok(())) => Ok(()),
             Some(Err(_)) | None => Err(self.failure()),
         }
+    }
+
+    /// Has the readings of a segment kept in the raw history. [`take_kept_raw`](Self::take_kept_raw) gives it back when
+    /// they are.
+    pub(super) fn keep_raw(&mut self, segment: FreeableSegment) -> Result<(), StoreError> {
+        self.hand_over(Handover { raw: Some(segment), ..Handover::default() }, self.covered)
+    }
+
+    /// The segments whose readings are in the raw history, and survive a power cut there.
+    pub(super) fn take_kept_raw(&self) -> Vec<FreeableSegment> {
+        std::mem::take(&mut self.shared.state().kept_raw)
     }
 
     /// The ticket of what was handed over last.
@@ -410,6 +416,10 @@ impl KeeperThread {
                     return Ok(Next::Leave);
                 }
             }
+            if let Some(segment) = handover.raw {
+                self.shedder.keep(&segment)?;
+                self.ending.0.update(|state| state.kept_raw.push(segment));
+            }
             let left = self.ending.0.backlog_bytes.fetch_sub(bytes, Ordering::Relaxed) - bytes;
             metrics::STORE_BACKLOG_BYTES.set(left as u64);
             (self.visible, self.covered) = (ticket, covers);
@@ -445,7 +455,6 @@ impl KeeperThread {
             Operation::Put { table, key, value } => table(&self.tables).put(&key, &value)?,
             Operation::PutParts { table, key, value } => table(&self.tables).put_parts(&key, &value)?,
             Operation::Remove { table, key } => table(&self.tables).remove(&key)?,
-            Operation::KeepRaw { readings, names } => self.shedder.keep(&readings, &names)?,
             Operation::RemoveOthers { table, prefix, kept } => {
                 let table = table(&self.tables);
                 for key in table.keys(&prefix) {
@@ -478,7 +487,6 @@ impl KeeperThread {
     /// Syncs the database. It says itself how much of the journal it holds then, so that the next start can tell whether
     /// it lost anything. The sync may come in the middle of a handover: that is covered by the next.
     fn settle(&mut self) -> Result<(), StoreError> {
-        self.shedder.sync()?;
         self.tables.progress.put(SETTLED_KEY, &self.covered.through.to_be_bytes())?;
         self.db.sync()?;
         self.db.check_presence()?;

@@ -7,10 +7,11 @@ use std::path::Path;
 
 use crate::reading::Reading;
 use crate::run::{RunId, RunState};
-use crate::sensor::{SensorId, SensorName};
+use crate::sensor::{NumberedSensor, SensorId};
 use crate::store::history::{History, HistorySettings};
+use crate::store::journal::FreeableSegment;
 use crate::store::keys::{CURSOR_PREFIX, run_slot};
-use crate::store::reader::readable;
+use crate::store::reader::{decode_sensor, readable};
 use crate::store::room::free_bytes;
 use crate::store::{DiskUse, Reader, Relief, StoreError};
 use crate::telemetry::metrics;
@@ -53,11 +54,20 @@ impl Shedder {
         }
     }
 
-    /// Takes raw readings, each number with the name that it stands for.
-    pub(super) fn keep(&mut self, readings: &[Reading], names: &[(SensorId, SensorName)]) -> Result<(), StoreError> {
+    /// Keeps the readings of a segment of the journal: they survive a power cut then.
+    pub(super) fn keep(&mut self, segment: &FreeableSegment) -> Result<(), StoreError> {
+        segment.readings(|readings| self.take(readings))?;
+        self.sync()
+    }
+
+    fn take(&mut self, readings: &[Reading]) -> Result<(), StoreError> {
+        let sensors = &self.reader.tables.sensors;
         let name_of = |sensor: SensorId| {
-            let place = names.binary_search_by_key(&sensor, |(id, _)| *id).ok()?;
-            Some(names.get(place)?.1.clone())
+            let stored = sensors.get(&sensor.0.to_be_bytes()).ok()??;
+            match decode_sensor(&stored) {
+                Ok(NumberedSensor::Named(name)) => Some(name),
+                Ok(NumberedSensor::Freed | NumberedSensor::Unreadable) | Err(_) => None,
+            }
         };
         match self.history.take(readings, name_of) {
             Err(problem) if is_full(&problem) => self.sync(),
@@ -65,9 +75,9 @@ impl Shedder {
         }
     }
 
-    /// Syncs the raw readings that were taken. On a full disk older days go, and then what was taken itself: raw readings
-    /// are the first to be given up.
-    pub(super) fn sync(&mut self) -> Result<(), StoreError> {
+    /// Syncs what was taken. On a full disk older days go, and then what was taken itself: raw readings are the first to be
+    /// given up.
+    fn sync(&mut self) -> Result<(), StoreError> {
         loop {
             match self.history.sync() {
                 Err(problem) if is_full(&problem) => {
@@ -191,6 +201,7 @@ mod tests {
     use super::*;
     use crate::interval::{Cut, Window};
     use crate::run::{Run, Tally};
+    use crate::sensor::SensorName;
     use crate::store::{ChunkId, ShedSettings, Store, StoreSettings, StoredChunks};
     use crate::time::Span;
     use crate::verdict::{Outcome, Verdict, VerdictRows};
@@ -226,6 +237,7 @@ mod tests {
         // The store itself sheds nothing here.
         let mut store = Store::open(settings(directory, ShedSettings::NEVER)).unwrap();
         store.writer.replay_journal(|_| {}).unwrap();
+        store.writer.add_sensors(&[(SensorId(1), SensorName::new("press", "flow").unwrap())]);
         for id in 0..5 {
             let state = if id == 1 { RunState::Started } else { RunState::Finished(Tally::default()) };
             let window = window(i64::try_from(id).unwrap());
@@ -254,11 +266,10 @@ mod tests {
     }
 
     fn keep_days(shedder: &mut Shedder, days: i64) {
-        let names = [(SensorId(1), SensorName::new("press", "flow").unwrap())];
         let time = |day: i64| Timestamp::from_nanos(day * DAY);
         let readings: Vec<_> =
             (0..days).map(|day| Reading { sensor: SensorId(1), time: time(day), value: 1.0 }).collect();
-        shedder.keep(&readings, &names).unwrap();
+        shedder.take(&readings).unwrap();
         shedder.sync().unwrap();
     }
 
