@@ -166,7 +166,11 @@ fn speed(size: Size) {
             break;
         }
     }
-    println!("  merged when it is over      {:>9.2} M readings/s, {:.0} ms the longest slice", rate(began), longest * 1e3);
+    println!(
+        "  merged when it is over      {:>9.2} M readings/s, {:.0} ms the longest slice",
+        rate(began),
+        longest * 1e3
+    );
     let began = Instant::now();
     let found = HistoryReader::new(folder.path()).readings(Timestamp::MIN, Timestamp::MAX, |_| true).unwrap();
     assert_eq!(found.map(Result::unwrap).count(), readings.len());

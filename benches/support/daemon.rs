@@ -45,8 +45,10 @@ impl Daemon {
     pub(crate) fn start_with_store(directory: TempDir, settings: &str, store: &str) -> Self {
         let path = directory.path();
         fs::create_dir_all(path.join("models")).expect("a folder for models");
-        let folders =
-            format!("[store]\n{store}directory = \"{0}/store\"\n[models]\ndirectory = \"{0}/models\"\n", path.display());
+        let folders = format!(
+            "[store]\n{store}directory = \"{0}/store\"\n[models]\ndirectory = \"{0}/models\"\n",
+            path.display()
+        );
         fs::write(path.join("config.toml"), format!("{settings}\n{folders}")).expect("a configuration");
         // An earlier daemon's words are not this one's.
         let _ = fs::remove_file(path.join("log"));

@@ -23,11 +23,7 @@ pub(super) struct Room {
 
 impl Room {
     pub(super) fn of(settings: &StoreSettings) -> Self {
-        Self {
-            directory: settings.directory.clone(),
-            reserve_bytes: settings.shed.reserve_bytes,
-            full_since: None,
-        }
+        Self { directory: settings.directory.clone(), reserve_bytes: settings.shed.reserve_bytes, full_since: None }
     }
 
     /// Says that there is no room, if that was not said yet.
