@@ -48,6 +48,7 @@ mod repair;
 mod room;
 mod runs;
 mod set_aside;
+mod shedder;
 mod shedding;
 mod side_file;
 mod statistics;

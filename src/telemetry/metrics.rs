@@ -83,6 +83,7 @@ metrics! {
     HISTORY_OLDEST "anomalyd_history_oldest_seconds" "The start of the oldest day of raw history, in seconds since 1970."
     HISTORY_READINGS "anomalyd_history_readings_total" "Readings that were added to the raw history."
     HISTORY_NAMELESS "anomalyd_history_nameless_total" "Readings that were not added to the raw history, as the name of their sensor was lost."
+    HISTORY_GIVEN_UP "anomalyd_history_given_up_total" "Readings that were not added to the raw history, as the disk was full and no older day was left to give up."
     HISTORY_DAYS_SHED "anomalyd_history_days_shed_total" "Days of raw history that were given up before their time, as the store was too large or the disk nearly full."
     VERDICT_RUNS_SHED "anomalyd_verdict_runs_shed_total" "Runs whose verdicts were given up before their time, as the store was too large or the disk nearly full."
     SOCKET_REQUESTS "anomalyd_socket_requests_total" "Requests over the local socket."
