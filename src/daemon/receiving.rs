@@ -61,7 +61,7 @@ impl Receiving {
         {
             tracing::info!("{recut}");
         }
-        let store = Store::open(settings.store.clone())?;
+        let mut store = Store::open(settings.store.clone())?;
         say_what_is_set_aside(&settings.store.directory);
         note_configuration();
         store.take_signals();

@@ -313,7 +313,7 @@ impl NewStore<'_> {
                 if behind < with_verdicts {
                     let slot = run_slot(id, self.settings.verdict_runs);
                     // Their models may be gone, so nothing is left to be computed again.
-                    let chunk_bytes = verdicts::encode(id, &verdicts, VerdictRows::All);
+                    let chunk_bytes = verdicts::encode(id, chunk, &verdicts, VerdictRows::All);
                     self.database.put_parts("verdicts", &chunk.key(slot), &chunk_bytes)?;
                 }
             }
