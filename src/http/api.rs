@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::actors::intake::Intake;
-use crate::actors::source::{DecoderFactory, SourceCounters};
+use crate::actors::importer::Importer;
 use crate::interval::Cut;
 use crate::store::Reader;
 use crate::telemetry::metrics;
@@ -18,12 +17,8 @@ pub struct Api {
     pub reader: Reader,
     /// How event time is cut.
     pub cut: Cut,
-    /// Where readings go in.
-    pub intake: Intake,
-    /// Judges readings before they go in.
-    pub decoders: DecoderFactory,
-    /// Counts the readings that are imported: with an event clock, what comes is not at its end while there are more.
-    pub imports: Arc<SourceCounters>,
+    /// Where imported readings go in.
+    pub importer: Importer,
 }
 
 /// The long answers that go on.

@@ -9,6 +9,8 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use anomalyd::time::{Span, Timestamp};
+
 use crate::support::plant;
 use crate::support::settings::Settings;
 use crate::support::site::{Site, anomalyd};
@@ -134,7 +136,7 @@ fn an_export_of_readings_is_taken_in_by_another_daemon_and_again_changes_nothing
     let mut daemon = to.start();
     let first = import();
     assert!(first.status.success(), "{}", said(&first));
-    assert!(said(&first).contains("500 count and are on the daemon's disk"), "{}", said(&first));
+    assert!(said(&first).contains("500 count and are on the disk"), "{}", said(&first));
     // What was said to be on the disk is there after a kill.
     daemon.kill();
     let daemon = to.start();
@@ -144,6 +146,30 @@ fn an_export_of_readings_is_taken_in_by_another_daemon_and_again_changes_nothing
     assert!(again.contains("rejected      late ") && !again.contains("conflict"), "{again}");
     let rows = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(rows(&export(&to, &["readings"])), rows(&exported));
+    daemon.stop();
+}
+
+#[test]
+fn before_a_first_start_a_store_takes_a_history_and_later_it_is_late() {
+    let site = Site::new(&Settings::shipped().with_text("models.directory", plant::models()));
+    let file = site.path("history.csv");
+    let begin = Timestamp::now() - Span::from_secs(3 * 3600);
+    let mut text = "time,device,sensor,value\n".to_owned();
+    for minute in 0..60_u32 {
+        text.push_str(&format!("{},press,flow,{minute}\n", begin + Span::from_secs(60 * minute)));
+    }
+    fs::write(&file, text).unwrap();
+    let output = run(&site, &["import", file.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("60 count and are on the disk"), "{}", said(&output));
+    assert_eq!(export(&site, &["readings"]).lines().count(), 61);
+
+    let daemon = site.start();
+    eventually("the windows of the history are there", || {
+        (export(&site, &["intervals", "--sensor", "press/*"]).lines().count() == 61).then_some(())
+    });
+    let again = said(&run(&site, &["import", file.to_str().unwrap()]));
+    assert!(again.contains("rejected      late 60") && again.contains("before its daemon's first start"), "{again}");
     daemon.stop();
 }
 
@@ -180,9 +206,9 @@ fn site_with_a_long_answer() -> (Site, crate::support::daemon::Daemon) {
     let daemon = site.start();
     let file = site.path("history.csv");
     let mut text = "time,device,sensor,value\n".to_owned();
-    let day = anomalyd::time::Timestamp::parse("2026-03-02T06:00:00Z").unwrap();
+    let day = Timestamp::parse("2026-03-02T06:00:00Z").unwrap();
     for second in 0..60_000_u32 {
-        let time = day + anomalyd::time::Span::from_millis(second);
+        let time = day + Span::from_millis(second);
         text.push_str(&format!("{time},press,{},{second}\n", "a long name ".repeat(8)));
     }
     fs::write(&file, text).unwrap();
