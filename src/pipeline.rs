@@ -3,8 +3,12 @@
 //! A reading is first judged (is it late, repeated, contradictory?). What is accepted goes into the journal, windows
 //! and one commit makes it durable. Only after the commit do the caller's acknowledgements leave, and does the event clock
 //! move on. Windows that are over, runs and verdicts go to the database behind the commit, in that order: who waits for
-//! them waits for a [`Ticket`]. The
-//! pipeline has no thread and no clock of its own: its caller drives it, and tells it the time.
+//! them waits for a [`Ticket`]. The pipeline has no thread and no clock of its own: its caller drives it, and tells it the
+//! time.
+//!
+//! A closing for all sensors takes effect at once, and its windows are finished in slices between the commits
+//! ([`Pipeline::close_slice`]), so that acknowledgements do not wait for all of them. Its windows are
+//! put with the commit that hands over the last of them ([`Pipeline::windows_put`]).
 
 mod clock_witness;
 mod held;
@@ -21,25 +25,44 @@ use crate::ingest::session::{
     SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
 };
 use crate::ingest::zone::Zone;
-use crate::interval::Window;
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
-use crate::run::Run;
+use crate::run::{Run, RunId, RunState};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
-    Backlog, ChunkId, Committed, Kept, Progress, Record, Store, StoreError, StoredChunks, Ticket, Writer,
+    Backlog, ChunkId, Committed, Kept, Progress, Reader, Record, Store, StoreError, StoredChunks, Ticket, Writer,
 };
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
-use crate::time::{Clock, Span, Timestamp};
+use crate::time::{Clock, Timestamp};
 use crate::verdict::Verdict;
-use crate::window::{Admission, ClosedWindow, OpenWindows, ReplayBounds, WindowSettings};
+use crate::window::{
+    Admission, ClosedWindow, ClosingProgress, ClosingSlice, OpenWindows, ReplayBounds, WindowSettings,
+};
 
 use clock_witness::ClockWitness;
 use held::{HeldJudgement, HeldReadings, StoredPiece};
 
 pub use held::HeldSettings;
+
+/// How many runs are looked at for the last one that has ended: of those behind it, the newest was cut off, and some may
+/// be unreadable.
+const LAST_RUNS: u32 = 4;
+
+/// The time before which windows are scored. What counts is the later of the note of it and the last run that has ended:
+/// a crash may come between the two.
+fn scored(reader: &Reader) -> Result<Timestamp, StoreError> {
+    let noted = reader.progress(Progress::Scored)?.unwrap_or(Timestamp::MIN);
+    let mut before = reader.next_run()?;
+    for _ in 0..LAST_RUNS {
+        before = before.earlier(1);
+        if let Some(Run { state: RunState::Finished(_), window, .. }) = reader.run(before)? {
+            return Ok(noted.max(window.end()));
+        }
+    }
+    Ok(noted)
+}
 
 /// Tells a sensor's deadband.
 pub type Deadbands = Box<dyn Fn(SensorId) -> Option<f64> + Send>;
@@ -61,8 +84,8 @@ pub struct PipelineSettings {
     pub sessions: SessionSettings,
     /// The sinks that verdicts are published to.
     pub sinks: Vec<&'static str>,
-    /// How far a sink may be behind. With an event clock, readings wait for one that is further.
-    pub max_unpublished: Span,
+    /// By how many runs a sink may be behind. With an event clock, readings wait for one that is further.
+    pub max_unpublished: u64,
     /// How readings from ahead of the clock are held while the clock may be wrong.
     pub held: HeldSettings,
 }
@@ -70,10 +93,12 @@ pub struct PipelineSettings {
 /// Where the pipeline is in event time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Position {
-    /// The time before which windows are closed for all sensors.
+    /// The time before which windows are closed for all sensors: what comes for them is late. They may not be stored yet.
     pub closed: Timestamp,
     /// The time before which windows are scored, and their runs settled.
     pub scored: Timestamp,
+    /// The id of the run that begins next, once the last one has ended.
+    pub runs: RunId,
     /// Whether readings wait for runs that are due, or for a sink.
     pub pace: Pace,
     /// How many readings came for windows that were over by the wall clock and still open, since the start.
@@ -126,8 +151,10 @@ pub struct Pipeline {
     pace: Pace,
     /// The event time at which more may be due.
     pace_again: Timestamp,
-    /// The time before which each sink has published.
-    published: BTreeMap<&'static str, Timestamp>,
+    /// The id behind the last run that has ended.
+    runs: RunId,
+    /// The first run that each sink has not taken.
+    cursors: BTreeMap<&'static str, RunId>,
 
     // What the next commit writes.
     accepted: Vec<Reading>,
@@ -135,6 +162,8 @@ pub struct Pipeline {
     appended: usize,
     over: Vec<ClosedWindow>,
     rejects: Rejects,
+    /// The time before which all windows are handed to the store.
+    put: Timestamp,
 
     /// Limits the log lines on rejects, separately for each kind: many rejects of one kind must not hide another kind.
     reject_logs: HashMap<&'static str, LogLimit>,
@@ -156,7 +185,7 @@ impl Pipeline {
     ) -> Result<Self, StoreError> {
         let Store { mut writer, reader, .. } = store;
         let closed = reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
-        let scored = reader.progress(Progress::Scored)?.unwrap_or(Timestamp::MIN);
+        let scored = scored(&reader)?;
         let mut windows = OpenWindows::new(settings.windows, closed, reader.heads()?);
         // The journal may hold what only an earlier configuration accepts.
         let lateness = reader.lateness()?.max(settings.windows.lateness);
@@ -175,7 +204,7 @@ impl Pipeline {
             }
             Record::Closed(until) => {
                 first_closed.get_or_insert(until);
-                windows.close_until(until, &mut over);
+                windows.begin_closing(until, &mut over);
             }
         })?;
         // Under a smaller lateness than before, more intervals are closed: now, and not by the next reading only.
@@ -188,9 +217,11 @@ impl Pipeline {
             Timestamp::MIN => Timestamp::MIN,
             closed => closed + settings.windows.lateness,
         });
-        let mut published = BTreeMap::new();
+        let runs = reader.next_run()?;
+        let mut cursors = BTreeMap::new();
         for sink in settings.sinks.iter().copied() {
-            published.insert(sink, reader.progress(Progress::Published { sink })?.unwrap_or(scored));
+            // One that begins now is not waited for.
+            cursors.insert(sink, reader.cursor(sink)?.unwrap_or(runs));
         }
         let mut session_changes = Vec::new();
         let sessions = Sessions::new(settings.sessions, reader.sessions()?, clock.wall, &mut session_changes);
@@ -212,11 +243,13 @@ impl Pipeline {
             event_now,
             pace: Pace::Free,
             pace_again: Timestamp::MIN,
-            published,
+            runs,
+            cursors,
             accepted: Vec::new(),
             appended: 0,
             over,
             rejects: Rejects::default(),
+            put: closed,
             reject_logs: HashMap::new(),
             held_logs: LogLimit::default(),
             shapes_told: ShapesTold::default(),
@@ -229,7 +262,6 @@ impl Pipeline {
             pipeline.set_scored(first_closed.unwrap_or(pipeline.windows.closed()));
             pipeline.scored_settled = pipeline.scored;
         }
-        pipeline.writer.windows_put(pipeline.windows.closed());
         match pipeline.commit() {
             // The next commit writes it.
             Err(StoreError::DiskFull { .. }) => {}
@@ -244,6 +276,7 @@ impl Pipeline {
         Position {
             closed: self.windows.closed(),
             scored: self.scored_settled,
+            runs: self.runs,
             pace: self.pace,
             behind: self.behind,
             held: self.held.len(),
@@ -360,7 +393,8 @@ impl Pipeline {
         refused.into_iter().for_each(|(reading, reason)| self.reject(reading, reason));
     }
 
-    /// Closes every window that ends at `until` or before.
+    /// Closes every window that ends at `until` or before: what comes later for them is late. The first slice of these
+    /// windows is finished at once; [`close_slice`](Self::close_slice) finishes the others.
     pub fn close(&mut self, until: Timestamp) {
         if until <= self.windows.closed() {
             return;
@@ -368,8 +402,8 @@ impl Pipeline {
         // In the journal, a closing comes after the readings that were accepted before it.
         self.append_accepted();
         self.writer.close(until);
-        self.windows.close_until(until, &mut self.over);
-        self.writer.windows_put(until);
+        self.windows.begin_closing(until, &mut self.over);
+        self.windows.close_slice(ClosingSlice::SHORT, &mut self.over);
         if self.scored == Timestamp::MIN {
             self.set_scored(until);
             // The journal's first closing says the same.
@@ -378,8 +412,25 @@ impl Pipeline {
         self.update_pace();
     }
 
+    /// Finishes some more windows of a closing. The next commit stores them.
+    pub fn close_slice(&mut self) -> ClosingProgress {
+        self.windows.close_slice(ClosingSlice::SHORT, &mut self.over)
+    }
+
+    /// Whether windows of a closing are not handed to the store yet: that needs more slices, or a commit.
+    pub fn is_closing(&self) -> bool {
+        self.put < self.windows.closed()
+    }
+
+    /// The time before which all windows are handed to the store, with the last commit.
+    pub fn windows_put(&self) -> Timestamp {
+        self.put
+    }
+
     /// Nothing more will come: closes every window that has readings, and moves the event clock past them.
     pub fn end_history(&mut self) {
+        // What a closing has yet to finish is not open.
+        self.windows.finish_closing(&mut self.over);
         if self.windows.is_empty() || self.pace == Pace::Held {
             return;
         }
@@ -391,7 +442,8 @@ impl Pipeline {
     /// Writes a run into the ledger; a finished one moves on what counts as scored.
     pub fn put_run(&mut self, run: &Run) {
         self.writer.put_run(run);
-        if let crate::run::RunState::Finished(_) = run.state {
+        if let RunState::Finished(_) = run.state {
+            self.runs = self.runs.max(run.id.next());
             self.set_scored(run.window.end());
         }
     }
@@ -402,23 +454,20 @@ impl Pipeline {
     }
 
     /// Stores a chunk of a run's verdicts.
-    pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) {
+    pub fn put_verdicts(&mut self, run: RunId, chunk: ChunkId, verdicts: &[Verdict]) {
         self.write_names();
-        self.writer.put_verdicts(window, chunk, verdicts);
+        self.writer.put_verdicts(run, chunk, verdicts);
     }
 
-    /// Notes that a sink has published everything before `until`.
-    pub fn put_published(&mut self, sink: &'static str, until: Timestamp) {
-        self.published.insert(sink, until);
+    /// Notes the first run that a sink has not taken.
+    pub fn put_cursor(&mut self, sink: &'static str, next: RunId) {
+        self.cursors.insert(sink, next);
         self.update_pace();
-        self.writer.put_progress(Progress::Published { sink }, until);
+        self.writer.put_cursor(sink, next);
     }
 
     /// Moves on what counts as scored.
     pub fn set_scored(&mut self, until: Timestamp) {
-        if self.scored == Timestamp::MIN {
-            self.published.values_mut().for_each(|published| *published = until);
-        }
         self.scored = self.scored.max(until);
         self.update_pace();
         self.writer.put_progress(Progress::Scored, self.scored);
@@ -476,6 +525,10 @@ impl Pipeline {
         for window in self.over.drain(..) {
             self.writer.put_window(&window);
         }
+        let finished = self.windows.finished();
+        if finished > self.put {
+            self.writer.windows_put(finished);
+        }
         for (number, piece) in self.held.changed() {
             match piece {
                 StoredPiece::Readings(readings) => self.writer.put_held(number, readings),
@@ -487,6 +540,7 @@ impl Pipeline {
         self.writer.put_rejects(&rejects);
         self.tell_of(&rejects);
         let committed = self.writer.commit()?;
+        self.put = finished;
         let last = self.scored_behind.back().map_or(self.scored_settled, |(_, scored)| *scored);
         if self.scored > last {
             self.scored_behind.push_back((self.writer.handed_over(), self.scored));
@@ -606,8 +660,8 @@ impl Pipeline {
     fn update_pace(&mut self) {
         self.pace_again = self.settings.schedule.next_wake(self.event_now).unwrap_or(Timestamp::MAX);
         let due = || self.settings.schedule.due(self.scored, self.event_now, Timestamp::MAX).is_some();
-        let oldest_kept = self.scored - self.settings.max_unpublished;
-        let lags = || self.published.values().any(|published| *published < oldest_kept);
+        let oldest_kept = self.runs.earlier(self.settings.max_unpublished);
+        let lags = || self.cursors.values().any(|cursor| *cursor < oldest_kept);
         let follows = matches!(self.settings.clock, Clock::Event(_));
         self.pace = if follows && (due() || lags()) { Pace::Held } else { Pace::Free };
     }

@@ -21,9 +21,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use crate::actors::intake::{SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
-use crate::interval::Window;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
-use crate::run::Run;
+use crate::run::{Run, RunId};
 use crate::store::{Backlog, ChunkId, Committed, Kept, StoreError, StoredChunks, Ticket};
 use crate::time::Timestamp;
 use crate::verdict::Verdict;
@@ -62,8 +61,8 @@ pub enum Command {
     },
     /// Store a chunk of a run's verdicts.
     PutVerdicts {
-        /// The run's window.
-        window: Window,
+        /// The run.
+        run: RunId,
         /// Which chunk.
         chunk: ChunkId,
         /// All its verdicts, in the order of their sensors.
@@ -76,12 +75,12 @@ pub enum Command {
         /// Told when giving up is durable.
         done: oneshot::Sender<Committed>,
     },
-    /// A sink has published everything before `until`.
+    /// A sink has taken every run before this one.
     Published {
         /// The sink.
         sink: &'static str,
-        /// The end of the last window published.
-        until: Timestamp,
+        /// The first run that it has not taken.
+        next: RunId,
         /// Told when it is durable.
         done: oneshot::Sender<Committed>,
     },
@@ -217,8 +216,8 @@ struct Parked {
 struct Promises {
     /// Kept when the next commit returns.
     committed: Vec<oneshot::Sender<Committed>>,
-    /// Kept when readers see what the next commit hands over.
-    visible: Vec<oneshot::Sender<Committed>>,
+    /// Closings, by the end of the last window to close, until all these windows are handed over.
+    closings: Vec<(Timestamp, oneshot::Sender<Committed>)>,
     /// Kept when what the next commit hands over is settled.
     settled: Vec<oneshot::Sender<Committed>>,
     /// Promises of earlier commits, by the tickets that they wait for.
@@ -249,6 +248,10 @@ impl Committer {
             if self.commit()? == Next::Stop || next == Next::Stop {
                 return self.pipeline.stop();
             }
+            // Behind the promises, and before the next commit: no acknowledgement waits for more than a slice.
+            if self.may_close_slice() {
+                self.pipeline.close_slice();
+            }
         }
     }
 
@@ -264,10 +267,15 @@ impl Committer {
             }
         };
         self.tell_position();
-        self.promises.keep(committed, self.pipeline.handed_over());
+        self.promises.keep(committed, self.pipeline.windows_put(), self.pipeline.handed_over());
         // What was handed over may be kept already, or there may have been nothing.
         self.note_kept()?;
         Ok(Next::GoOn)
+    }
+
+    /// Whether more windows of a closing may be finished now: readings need the room of a larger backlog.
+    fn may_close_slice(&self) -> bool {
+        self.pipeline.is_closing() && self.pipeline.backlog() == Backlog::Little
     }
 
     /// Waits before a commit is tried again. Commands but probes wait too.
@@ -310,6 +318,8 @@ impl Committer {
             let never = crossbeam_channel::never();
             let takes_in = self.parked.is_none() && self.pipeline.backlog() != Backlog::Full;
             let submissions = if takes_in { &self.submissions } else { &never };
+            // With a closing under way there is something to commit in any case.
+            let patience = if self.may_close_slice() { Duration::ZERO } else { Duration::MAX };
             select! {
                 recv(self.commands) -> command => {
                     let Ok(command) = command else { return Ok(Next::Stop) };
@@ -327,6 +337,7 @@ impl Committer {
                     // All sources are gone: from here on there are only commands.
                     Err(_) => self.submissions = crossbeam_channel::never(),
                 },
+                default(patience) => {}
             }
         }
         while let Ok(command) = self.commands.try_recv() {
@@ -429,7 +440,7 @@ impl Committer {
                 // What waits for the clock must not become late by a closing that the same clock brought about.
                 self.pipeline.set_clock(self.clock.read());
                 self.pipeline.close(until);
-                self.promises.visible.push(done);
+                self.promises.closings.push((until, done));
             }
             // Batches that wait here or in the intake were not seen when the scheduler found that no more readings
             // come.
@@ -445,16 +456,16 @@ impl Committer {
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
-            Command::PutVerdicts { window, chunk, verdicts } => {
-                self.pipeline.put_verdicts(window, chunk, &verdicts);
+            Command::PutVerdicts { run, chunk, verdicts } => {
+                self.pipeline.put_verdicts(run, chunk, &verdicts);
             }
             Command::GiveUp { until, done } => {
                 self.pipeline.set_scored(until);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
-            Command::Published { sink, until, done } => {
-                self.pipeline.put_published(sink, until);
+            Command::Published { sink, next, done } => {
+                self.pipeline.put_cursor(sink, next);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
@@ -470,9 +481,11 @@ impl Committer {
 }
 
 impl Promises {
-    /// Keeps the promises of a commit that has handed over what it leaves to the keeper under `ticket`.
-    fn keep(&mut self, committed: Committed, ticket: Ticket) {
-        self.visible_behind.extend(self.visible.drain(..).map(|done| (ticket, done)));
+    /// Keeps the promises of a commit that has handed over what it leaves to the keeper under `ticket`, with all windows
+    /// before `put`.
+    fn keep(&mut self, committed: Committed, put: Timestamp, ticket: Ticket) {
+        let closings = self.closings.extract_if(.., |(until, _)| *until <= put);
+        self.visible_behind.extend(closings.map(|(_, done)| (ticket, done)));
         self.settled_behind.extend(self.settled.drain(..).map(|done| (ticket, done)));
         for done in self.committed.drain(..) {
             // A failure is ignored: a source that has ended acknowledges nothing.

@@ -63,6 +63,8 @@ const INTERVALS: &[Column] = &[
 ];
 
 const VERDICTS: &[Column] = &[
+    column("run", Integer),
+    column("revision", Integer),
     column("window_start", Time),
     column("window_end", Time),
     column("device", Text),
@@ -81,12 +83,17 @@ const VERDICTS: &[Column] = &[
 ];
 
 const RUNS: &[Column] = &[
+    column("run", Integer),
+    column("group", Text),
+    column("trigger", Text),
+    column("revision", Integer),
     column("window_start", Time),
     column("window_end", Time),
     column("state", Text),
     column("closed", Text),
     column("scope", Integer),
     column("settings", Text),
+    column("models", Text),
     column("scored", Integer),
     column("no_data", Integer),
     column("too_little_data", Integer),

@@ -129,3 +129,83 @@ pub fn write(
     rows::write(reader, cut, selection, &mut *writer)?;
     writer.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use ::parquet::file::reader::{FileReader, SerializedFileReader};
+    use ::parquet::record::Field;
+
+    use super::*;
+
+    /// Rows of runs, one with all cells and one with as few as there can be, and a text that needs care.
+    fn rows() -> [Vec<Cell<'static>>; 2] {
+        let time = |text: &str| Cell::Time(Timestamp::parse(text).unwrap());
+        let times = [time("2018-08-28T23:00:00Z"), time("2018-08-28T23:59:59.000000001Z")];
+        let texts = [Cell::Text("a \"b\", c\nd"), Cell::Text("")];
+        let whole = times.into_iter().chain(texts).chain([Cell::Integer(7), Cell::Text("ü")]);
+        let few = times.into_iter().chain(texts).chain([Cell::Missing; 9]);
+        [whole.chain((0..7).map(Cell::Integer)).collect(), few.collect()]
+    }
+
+    fn written(format: Format) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let columns = Table::Runs.columns();
+        let mut writer: Box<dyn RowWriter + '_> = match format {
+            Format::Csv => Box::new(csv::CsvWriter::new(columns, &mut bytes).unwrap()),
+            Format::Jsonl => Box::new(jsonl::JsonlWriter::new(columns, &mut bytes)),
+            Format::Parquet => Box::new(parquet::ParquetWriter::new(Table::Runs, &mut bytes).unwrap()),
+        };
+        rows().iter().for_each(|row| writer.row(row).unwrap());
+        writer.finish().unwrap();
+        bytes
+    }
+
+    #[test]
+    fn csv_can_be_read_back() {
+        let bytes = written(Format::Csv);
+        let mut reader = ::csv::Reader::from_reader(&bytes[..]);
+        assert_eq!(reader.headers().unwrap().len(), Table::Runs.columns().len());
+        let records: Vec<_> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(&records[0][1], "2018-08-28T23:59:59.000000001Z");
+        assert_eq!([&records[0][2], &records[0][4], &records[1][4]], ["a \"b\", c\nd", "7", ""]);
+    }
+
+    #[test]
+    fn json_lines_can_be_read_back() {
+        let bytes = written(Format::Jsonl);
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let rows: Vec<serde_json::Value> = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0]["window_start"], "2018-08-28T23:00:00Z");
+        assert_eq!([&rows[0]["state"], &rows[0]["settings"]], ["a \"b\", c\nd", "ü"]);
+        assert!(rows[1]["scored"].is_null() && rows[1].as_object().unwrap().len() == Table::Runs.columns().len());
+    }
+
+    #[test]
+    fn parquet_can_be_read_back() {
+        let reader = SerializedFileReader::new(bytes::Bytes::from(written(Format::Parquet))).unwrap();
+        let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+        let of = |row: usize, column: usize| rows[row].get_column_iter().nth(column).unwrap().1.clone();
+        assert_eq!(rows.len(), 2);
+        let Cell::Time(time) = self::rows()[0][1] else { panic!("no time") };
+        assert_eq!(of(0, 1), Field::Long(time.nanos()));
+        assert_eq!([of(0, 2), of(1, 3)], [Field::Str("a \"b\", c\nd".into()), Field::Str(String::new())]);
+        assert_eq!([of(0, 4), of(1, 4), of(1, 12)], [Field::Long(7), Field::Null, Field::Null]);
+    }
+
+    #[test]
+    fn the_memory_of_parquet_does_not_grow_with_the_table() {
+        let mut bytes = Vec::new();
+        let mut writer = parquet::ParquetWriter::new(Table::Readings, &mut bytes).unwrap();
+        for row in 0..200_000 {
+            let cells =
+                [Cell::Time(Timestamp::from_nanos(row)), Cell::Text("press-1"), Cell::Text("flow"), Cell::Number(1.5)];
+            writer.row(&cells).unwrap();
+        }
+        RowWriter::finish(Box::new(writer)).unwrap();
+        let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+        let groups: Vec<_> = reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+        assert_eq!(groups.iter().sum::<i64>(), 200_000);
+        assert!(groups.iter().all(|rows| *rows <= 65_536), "{groups:?}");
+    }
+}

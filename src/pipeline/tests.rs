@@ -5,11 +5,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::interval::Cut;
-use crate::run::{Closing, RunState, Tally};
+use crate::run::{Run, RunId, RunState, Tally};
 use crate::schedule::clock_trust::ClockSync;
 use crate::sensor::SensorName;
 use crate::store::{Reader, ShedSettings, StoreSettings};
 use crate::time::{EventTime, Span};
+use crate::verdict::VerdictRows;
 
 const MINUTE: Span = Span::from_secs(60);
 
@@ -33,14 +34,14 @@ fn settings(clock: Clock) -> PipelineSettings {
             cut: cut(),
             lateness: schedule.lateness,
             kept_per_interval: 1_000,
-            max_open_readings: 10_000,
+            max_open_readings: 20_000,
         },
         schedule,
         clock,
         deadbands: Box::new(|_| None),
         sessions: SessionSettings { max: 2, expiry: MINUTE },
         sinks: vec!["files"],
-        max_unpublished: MINUTE.times(1_000),
+        max_unpublished: 1_000,
         held: HeldSettings { max_ahead: None, max_readings: 100, held_for: Duration::from_secs(1_000) },
     }
 }
@@ -70,6 +71,11 @@ fn process(directory: &Path, clock: Clock) -> Process {
 }
 
 fn process_under(directory: &Path, settings: PipelineSettings) -> Process {
+    process_of(directory, settings, 1)
+}
+
+/// A process that knows so many sensors.
+fn process_of(directory: &Path, settings: PipelineSettings, sensors: u32) -> Process {
     let store = Store::open(StoreSettings {
         directory: directory.to_owned(),
         windows: 200,
@@ -77,14 +83,18 @@ fn process_under(directory: &Path, settings: PipelineSettings) -> Process {
         verdict_runs: 200,
         keep_raw: None,
         shed: ShedSettings::NEVER,
+        verdict_rows: VerdictRows::Worst,
         reject_blocks: 10,
         cache_bytes: 1 << 20,
         cut: cut(),
     })
     .unwrap();
     let reader = store.reader.clone();
-    let names = SensorDirectory::new(10, reader.sensors().unwrap());
+    let names = SensorDirectory::new(10.max(sensors as usize), reader.sensors().unwrap());
     names.intern(&SensorName::new("press", "a").unwrap()).unwrap();
+    for sensor in 1..sensors {
+        names.intern(&SensorName::new("press", &format!("a{sensor}")).unwrap()).unwrap();
+    }
     let clock = settings.clock.clone();
     let pipeline = Pipeline::recover(store, Arc::new(names), settings, clock_at(0, ClockSync::Unknown)).unwrap();
     Process { pipeline, reader, clock }
@@ -105,8 +115,8 @@ fn score_what_is_due(process: &mut Process) {
     while let Some(due) = schedule.due(process.pipeline.position().scored, process.clock.now(), Timestamp::MAX) {
         process.pipeline.close(due.first.end());
         let state = RunState::Finished(Tally::default());
-        process.pipeline.put_run(&Run { window: due.first, scope: 0, settings: 0, closing: Closing::OnTime, state });
-        process.pipeline.commit_and_settle();
+        process.pipeline.put_run(&Run { state, ..Run::for_test(process.reader.next_run().unwrap().0, due.first) });
+        process.pipeline.commit().unwrap();
     }
 }
 
@@ -131,7 +141,7 @@ fn with_an_event_clock_readings_wait_for_the_runs_that_they_make_due() {
     assert_eq!(process.pipeline.take(&mut batch, 2), BatchProgress::Whole);
     assert_eq!(
         process.pipeline.position(),
-        Position { closed: at(60), scored: at(60), pace: Pace::Free, behind: 0, held: 0 }
+        Position { closed: at(60), scored: at(60), runs: RunId(1), pace: Pace::Free, behind: 0, held: 0 }
     );
 }
 
@@ -139,13 +149,13 @@ fn with_an_event_clock_readings_wait_for_the_runs_that_they_make_due() {
 fn with_an_event_clock_readings_wait_for_a_sink_that_is_too_far_behind() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process(directory.path(), event_clock());
-    process.pipeline.settings.max_unpublished = MINUTE;
+    process.pipeline.settings.max_unpublished = 1;
     take_all(&mut process, &[reading(30, 1.0), reading(65, 2.0)]);
     let mut behind = batch(&[reading(125, 3.0)]);
     assert_eq!(process.pipeline.take(&mut behind, 0), BatchProgress::UpTo(0), "a run is due");
     score_what_is_due(&mut process);
     assert_eq!(process.pipeline.take(&mut behind, 0), BatchProgress::UpTo(0), "the sink has published nothing");
-    process.pipeline.put_published("files", at(60));
+    process.pipeline.put_cursor("files", RunId(1));
     assert_eq!(process.pipeline.take(&mut behind, 0), BatchProgress::Whole);
 }
 
@@ -168,6 +178,67 @@ fn the_end_of_a_history_closes_what_is_open() {
     process.pipeline.commit_and_settle();
     assert!(process.reader.window(SensorId(0), cut().window_of(at(0))).unwrap().is_some());
     assert_eq!((process.pipeline.position().closed, process.clock.now()), (at(60), at(65)));
+}
+
+/// More sensors than a slice of a closing takes.
+const MANY: u32 = 10_000;
+
+fn of_many_sensors(secs: i64) -> Vec<Reading> {
+    (0..MANY).map(|sensor| Reading { sensor: SensorId(sensor), ..reading(secs, f64::from(sensor)) }).collect()
+}
+
+fn are_stored(process: &Process, secs: i64) -> Vec<bool> {
+    let window = cut().window_of(at(secs));
+    (0..MANY).map(|sensor| process.reader.window(SensorId(sensor), window).unwrap().is_some()).collect()
+}
+
+#[test]
+fn a_closing_takes_effect_at_once_and_is_done_when_the_last_slice_is_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process_of(directory.path(), settings(Clock::Wall), MANY);
+    process.pipeline.take(&mut batch(&of_many_sensors(30)), 0);
+    process.pipeline.close(at(60));
+    process.pipeline.commit_and_settle();
+    assert_eq!((process.pipeline.position().closed, process.pipeline.windows_put()), (at(60), Timestamp::MIN));
+    let stored = are_stored(&process, 30);
+    assert!(stored.contains(&true) && stored.contains(&false));
+    // The last sensor has not had its turn. Its window is closed all the same, and is stored before the next reading.
+    let last = |secs| Reading { sensor: SensorId(MANY - 1), ..reading(secs, 7.0) };
+    process.pipeline.take(&mut batch(&[last(31), last(61)]), 0);
+    process.pipeline.commit_and_settle();
+    assert_eq!(reject_kinds(&process), ["late"]);
+    assert_eq!(are_stored(&process, 30).last(), Some(&true));
+    let mut slices = 0;
+    while process.pipeline.is_closing() {
+        process.pipeline.close_slice();
+        process.pipeline.commit_and_settle();
+        slices += 1;
+    }
+    assert!(slices > 1, "{slices}");
+    assert_eq!(process.pipeline.windows_put(), at(60));
+    assert!(!are_stored(&process, 30).contains(&false));
+}
+
+#[test]
+fn a_closing_that_a_crash_cut_off_is_gone_on_with() {
+    let directory = tempfile::tempdir().unwrap();
+    {
+        let mut process = process_of(directory.path(), settings(Clock::Wall), MANY);
+        process.pipeline.close(at(0));
+        process.pipeline.take(&mut batch(&of_many_sensors(30)), 0);
+        process.pipeline.close(at(60));
+        process.pipeline.commit_and_settle();
+    }
+    let mut process = process_of(directory.path(), settings(Clock::Wall), MANY);
+    assert_eq!((process.pipeline.position().closed, process.pipeline.windows_put()), (at(60), at(0)));
+    process.pipeline.take(&mut batch(&[reading(31, 7.0)]), 0);
+    while process.pipeline.is_closing() {
+        process.pipeline.close_slice();
+        process.pipeline.commit_and_settle();
+    }
+    assert_eq!(reject_kinds(&process), ["late"]);
+    assert_eq!(process.pipeline.windows_put(), at(60));
+    assert!(!are_stored(&process, 30).contains(&false));
 }
 
 #[test]

@@ -15,8 +15,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::codec::{Decoder, Encoder};
+use crate::store::presence::Presence;
 use crate::store::private_copy::PrivateCopy;
-use crate::store::{StoreError, key_search, lock, set_aside};
+use crate::store::{StoreError, from_disk, key_search, lock, set_aside};
 use crate::telemetry::panics;
 
 /// A leaf holds up to 17 values and must stay below a quarter of a segment.
@@ -39,6 +40,8 @@ pub(super) struct Db {
     given: Arc<AtomicUsize>,
     /// Held so that no second process opens the same folder. `None` for a private copy.
     lock: Option<Arc<File>>,
+    /// `None` for a private copy.
+    presence: Option<Arc<Presence>>,
     /// Dropped last.
     end: Arc<SledEnd>,
 }
@@ -126,6 +129,9 @@ impl Db {
         let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
         let data = directory.join("data");
         set_aside::set_condemned_aside(&data, directory)?;
+        if data.try_exists().map_err(in_directory)? {
+            from_disk::give_up_pages(&data).map_err(in_directory)?;
+        }
         remove_unfinished_snapshots(&data).map_err(in_directory)?;
         let sled = match open_sled(&data, cache_bytes) {
             Ok(sled) => sled,
@@ -148,7 +154,10 @@ impl Db {
         for path in [data.join("conf"), data.join("db"), data, directory.to_owned()] {
             File::open(&path).and_then(|file| file.sync_all()).map_err(in_directory)?;
         }
-        Ok(Self { sled, file: file.into(), given: Arc::default(), lock: Some(lock), end })
+        let file = Arc::new(file);
+        let files = vec![Arc::clone(&lock), Arc::clone(&file)];
+        let presence = Presence::of(directory, files).map_err(in_directory)?;
+        Ok(Self { sled, file, given: Arc::default(), lock: Some(lock), presence: Some(presence.into()), end })
     }
 
     /// Opens a private copy of the database in a folder, which stays unchanged.
@@ -190,7 +199,7 @@ impl Db {
         // sled has the copy's file open and reads no other, so the copy is removed now: even a process that is killed
         // leaves no copy behind.
         drop(copy);
-        Ok(Self { sled, file: file.into(), given: Arc::default(), lock: None, end })
+        Ok(Self { sled, file: file.into(), given: Arc::default(), lock: None, presence: None, end })
     }
 
     /// A table; made if there is none.
@@ -214,6 +223,18 @@ impl Db {
         self.end.checked(sync())?;
         self.given.store(0, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Checks that the store is where it was opened: whatever is promised must be found there.
+    ///
+    /// # Errors
+    /// When it was removed, or its disk is gone. Nothing more is written then.
+    pub(super) fn check_presence(&self) -> Result<(), StoreError> {
+        let check = self.presence.as_ref().map_or(Ok(()), |presence| presence.check());
+        if check.is_err() {
+            self.end.abandon();
+        }
+        check
     }
 
     /// Counts what sled is about to be given, and syncs before it is more than a portion.

@@ -11,11 +11,11 @@
 //! | `held` | number | readings from ahead of the clock that are not judged yet; judging one twice changes nothing |
 //! | `windows` | window number in the ring, sensor id | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
 //! | `heads` | sensor id | what outlives the sensor's windows ([`SensorHead`](crate::window::SensorHead)) |
-//! | `runs` | window number in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
-//! | `verdicts` | window number in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
+//! | `runs` | number of the run in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
+//! | `verdicts` | number of the run in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
 //! | `rejects` | number in the ring | the rejects of a commit |
 //! | `sessions` | client id | MQTT sessions that outlive their connections: when one was last used, roughly |
-//! | `progress` | name | how far closing, scoring, each sink and the ids of sensors are; the subscriptions at a broker |
+//! | `progress` | name | how far closing, scoring, each sink, and the ids of sensors and runs are; the subscriptions at a broker |
 //!
 //! `reader.rs` says what is lost with an entry that cannot be read.
 
@@ -26,14 +26,18 @@ mod checksum;
 mod contents;
 mod db;
 mod export_reads;
+mod fields;
 mod format;
 mod freeing;
+mod from_disk;
+mod history;
 mod journal;
 mod keeper;
 mod key_search;
 mod keys;
 mod lock;
 mod place;
+mod presence;
 mod private_copy;
 mod reader;
 mod rebuild;
@@ -60,6 +64,7 @@ use rustix::process::Pid;
 pub use archive::{ArchiveContent, ArchiveError, ArchiveOrigin};
 pub use backup::{Backup, BackupError, Existing, Restored, back_up, restore};
 pub use format::{StoreFit, fit};
+pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
 pub use journal::Record;
 pub use keeper::{Backlog, Kept, Ticket};
 pub use place::{StorePlace, StorePlaceError};
@@ -69,9 +74,9 @@ pub use repair::{Repair, RepairError};
 pub use set_aside::SetAside;
 pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
-pub use verdicts::{ChunkId, StoredChunks};
+pub use verdicts::ChunkId;
 pub use verify::{Checked, Finding, Remedy, verify};
-pub use writer::Writer;
+pub use writer::{StoredChunks, Writer};
 
 use crate::codec::Corrupt;
 use crate::interval::Cut;
@@ -80,6 +85,7 @@ use crate::store::journal::Journal;
 use crate::store::rejects::RejectRing;
 use crate::store::unreadable::UnreadableEntries;
 use crate::time::Span;
+use crate::verdict::VerdictRows;
 
 /// Where and how much is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +102,8 @@ pub struct StoreSettings {
     pub keep_raw: Option<Span>,
     /// When the store gives up what it could keep.
     pub shed: ShedSettings,
+    /// Which decision values are kept.
+    pub verdict_rows: VerdictRows,
     /// How many blocks of rejects are kept; a block holds the rejects of one commit.
     pub reject_blocks: u32,
     /// How many bytes of the database are cached in memory. It is no strict bound: the database may take some more.
@@ -105,14 +113,18 @@ pub struct StoreSettings {
 }
 
 impl StoreSettings {
-    /// The size of the full rings of `sensors` sensors on the disk, roughly: some 30 bytes an interval in a window and
-    /// 10 in a verdict, and as much again for what the database has not tidied up yet.
+    /// The size of the full rings of `sensors` sensors on the disk, roughly: some 30 bytes an interval in a window, 100 a
+    /// verdict and 8 for each decision value that it keeps, and as much again for what the database has not tidied up yet.
     pub fn bytes_of_rings(&self, sensors: u64) -> u64 {
         const REJECTS_A_BLOCK: u64 = 4 << 10;
         const BASE: u64 = 32 << 20;
         let intervals = u64::try_from(self.cut.intervals_per_window()).unwrap_or(0);
         let windows = u64::from(self.windows).saturating_mul(intervals.saturating_mul(30).saturating_add(50));
-        let verdicts = u64::from(self.verdict_runs).saturating_mul(intervals.saturating_mul(10).saturating_add(100));
+        let decisions = match self.verdict_rows {
+            VerdictRows::Worst => 0,
+            VerdictRows::All => intervals.saturating_mul(8),
+        };
+        let verdicts = u64::from(self.verdict_runs).saturating_mul(decisions.saturating_add(100));
         let rejects = u64::from(self.reject_blocks) * REJECTS_A_BLOCK;
         let rings = sensors.saturating_mul(windows.saturating_add(verdicts)).saturating_add(rejects);
         rings.saturating_mul(2).saturating_add(BASE)
@@ -167,7 +179,7 @@ pub enum StoreError {
         directory: PathBuf,
     },
     /// Commands that read it go on copying it.
-    #[error("the store {} is being copied by a command that reads it (anomalyd dump), and no longer waited for; let that one end, and start again", directory.display())]
+    #[error("the store {} is being copied by a command that reads it (such as anomalyd dump), and no longer waited for; let that one end, and start again", directory.display())]
     BeingCopied {
         /// The folder.
         directory: PathBuf,
@@ -369,16 +381,11 @@ struct Tables {
 
 /// The points in time up to which work is done, as the store keeps them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Progress<'a> {
+pub enum Progress {
     /// The time before which windows are closed for all sensors.
     Closed,
     /// The time before which windows are scored.
     Scored,
-    /// The time before which a sink has published the verdicts.
-    Published {
-        /// The sink.
-        sink: &'a str,
-    },
 }
 
 /// Why a store that could be opened is damaged all the same.

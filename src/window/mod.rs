@@ -12,7 +12,9 @@ mod open;
 mod open_interval;
 
 pub use block::{BlockBuilder, WindowBlock};
-pub use open::{Admission, ClosedWindow, OpenWindows, ReplayBounds, SensorHead, WindowSettings};
+pub use open::{
+    Admission, ClosedWindow, ClosingProgress, ClosingSlice, OpenWindows, ReplayBounds, SensorHead, WindowSettings,
+};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,9 @@
 //! The open windows of all sensors.
+//!
+//! A closing for all sensors is lazy. It takes effect at once: what comes later for the windows that it closes is late.
+//! The windows themselves are finished a slice of sensors at a time, so that no reading waits for all of them, and those
+//! of a sensor whose reading comes before its turn are finished before that reading is judged. So no judgement, and no
+//! window, depends on how far the closing has come.
 
 use std::collections::VecDeque;
 
@@ -77,8 +82,12 @@ pub struct SensorHead {
 #[derive(Debug)]
 pub struct OpenWindows {
     settings: WindowSettings,
-    /// The time before which every sensor's windows are closed.
+    /// The time before which every reading is late.
     closed: Timestamp,
+    /// The time before which the windows of every sensor are finished: that of the closing before, while one goes on.
+    finished: Timestamp,
+    /// The first sensor that the closing has not come to; none when no closing goes on.
+    unfinished_from: usize,
     sensors: Vec<OpenSensor>,
     /// How many readings all open intervals keep whole.
     open_readings: usize,
@@ -105,6 +114,29 @@ enum Deadband {
     Width(f64),
 }
 
+/// No closing goes on: every sensor's number is below this.
+const NO_CLOSING: usize = usize::MAX;
+
+/// How much of a closing is done at once: so many sensors are looked at and readings aggregated for them.
+#[derive(Clone, Copy, Debug)]
+pub struct ClosingSlice(pub usize);
+
+impl ClosingSlice {
+    /// What takes some milliseconds.
+    pub const SHORT: Self = Self(4_096);
+    /// All that is left.
+    const WHOLE: Self = Self(usize::MAX);
+}
+
+/// How far the closing has come that goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClosingProgress {
+    /// All windows before the time closed are finished.
+    Finished,
+    /// More slices are needed.
+    GoesOn,
+}
+
 /// The smallest step of time.
 const NANOSECOND: Span = Span::from_nanos(1);
 
@@ -120,7 +152,8 @@ pub struct ReplayBounds {
 impl OpenWindows {
     /// No window is open, and every window before `closed` is over.
     pub fn new(settings: WindowSettings, closed: Timestamp, heads: impl IntoIterator<Item = SensorHead>) -> Self {
-        let mut windows = Self { settings, closed, sensors: Vec::new(), open_readings: 0 };
+        let (finished, unfinished_from) = (closed, NO_CLOSING);
+        let mut windows = Self { settings, closed, finished, unfinished_from, sensors: Vec::new(), open_readings: 0 };
         for head in heads {
             let sensor = windows.sensor(head.sensor);
             sensor.watermark = head.closed;
@@ -129,12 +162,17 @@ impl OpenWindows {
         windows
     }
 
-    /// The time before which every sensor's windows are closed.
+    /// The time before which every reading is late, whether or not the windows before it are finished.
     pub fn closed(&self) -> Timestamp {
         self.closed
     }
 
-    /// Whether any sensor has readings in a window that is not over.
+    /// The time before which the windows of every sensor are finished.
+    pub fn finished(&self) -> Timestamp {
+        self.finished
+    }
+
+    /// Whether any sensor has readings in a window that is not finished.
     pub fn is_empty(&self) -> bool {
         self.sensors.iter().all(OpenSensor::is_empty)
     }
@@ -163,6 +201,11 @@ impl OpenWindows {
         deadband: impl FnOnce() -> Option<f64>,
         over: &mut Vec<ClosedWindow>,
     ) -> Admission {
+        self.finish_sensor(reading.sensor, over);
+        // A closing that goes on may yet make room. What is refused must not depend on how far it has come.
+        while self.open_readings >= self.settings.max_open_readings
+            && self.close_slice(ClosingSlice::SHORT, over) == ClosingProgress::GoesOn
+        {}
         let closed = self.closed;
         let settings = self.settings;
         let open_readings = self.open_readings;
@@ -202,6 +245,7 @@ impl OpenWindows {
     /// Takes in a reading from the journal. Readings must come in the order in which they were accepted, and must have
     /// been accepted under bounds no wider than `bounds`.
     pub fn replay(&mut self, reading: Reading, bounds: ReplayBounds, over: &mut Vec<ClosedWindow>) {
+        self.finish_sensor(reading.sensor, over);
         let closed = self.closed;
         // A reading that was accepted stays accepted, whatever the bounds are now.
         let ReplayBounds { lateness, kept_per_interval } = bounds;
@@ -228,16 +272,50 @@ impl OpenWindows {
         }
     }
 
-    /// Closes every window that ends at `until` or before, for all sensors.
+    /// Closes every window that ends at `until` or before, for all sensors, and finishes these windows.
     pub fn close_until(&mut self, until: Timestamp, over: &mut Vec<ClosedWindow>) {
-        if until <= self.closed {
-            return;
+        self.begin_closing(until, over);
+        self.finish_closing(over);
+    }
+
+    /// Closes every window that ends at `until` or before, for all sensors. [`close_slice`](Self::close_slice) finishes
+    /// the windows. A closing that goes on already is finished first.
+    pub fn begin_closing(&mut self, until: Timestamp, over: &mut Vec<ClosedWindow>) {
+        if until > self.closed {
+            self.finish_closing(over);
+            self.closed = until;
+            self.unfinished_from = 0;
         }
-        self.closed = until;
-        for (id, sensor) in (0..).map(SensorId).zip(&mut self.sensors) {
-            if !sensor.is_empty() {
-                self.open_readings -= sensor.close(id, until, self.settings, over);
+    }
+
+    /// Finishes the windows of some more sensors.
+    pub fn close_slice(&mut self, ClosingSlice(most): ClosingSlice, over: &mut Vec<ClosedWindow>) -> ClosingProgress {
+        let mut work = 0_usize;
+        while let Some(sensor) = self.sensors.get_mut(self.unfinished_from) {
+            if work >= most {
+                return ClosingProgress::GoesOn;
             }
+            let readings = sensor.finish(id_of(self.unfinished_from), self.closed, self.settings, over);
+            self.open_readings -= readings;
+            self.unfinished_from += 1;
+            work += 1 + readings;
+        }
+        self.unfinished_from = NO_CLOSING;
+        self.finished = self.closed;
+        ClosingProgress::Finished
+    }
+
+    /// Finishes the windows of all sensors that the closing has not come to.
+    pub fn finish_closing(&mut self, over: &mut Vec<ClosedWindow>) {
+        while self.close_slice(ClosingSlice::WHOLE, over) == ClosingProgress::GoesOn {}
+    }
+
+    /// Finishes the windows of a sensor before its turn.
+    fn finish_sensor(&mut self, id: SensorId, over: &mut Vec<ClosedWindow>) {
+        if id.index() >= self.unfinished_from
+            && let Some(sensor) = self.sensors.get_mut(id.index())
+        {
+            self.open_readings -= sensor.finish(id, self.closed, self.settings, over);
         }
     }
 
@@ -247,6 +325,12 @@ impl OpenWindows {
         }
         &mut self.sensors[id.index()]
     }
+}
+
+/// The number of the sensor in this place.
+fn id_of(place: usize) -> SensorId {
+    // Places are numbers of sensors, which have 32 bits.
+    SensorId(u32::try_from(place).unwrap_or(u32::MAX))
 }
 
 impl Default for OpenSensor {
@@ -264,6 +348,17 @@ impl Default for OpenSensor {
 impl OpenSensor {
     fn is_empty(&self) -> bool {
         self.intervals.is_empty() && self.block.is_none()
+    }
+
+    /// Finishes the windows before `closed`. Returns how many whole readings their intervals held.
+    fn finish(
+        &mut self,
+        id: SensorId,
+        closed: Timestamp,
+        settings: WindowSettings,
+        over: &mut Vec<ClosedWindow>,
+    ) -> usize {
+        if self.is_empty() { 0 } else { self.close(id, closed, settings, over) }
     }
 
     fn stored(&self, time: Timestamp) -> Option<f64> {

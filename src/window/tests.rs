@@ -239,3 +239,131 @@ proptest! {
         prop_assert_eq!(finished, undisturbed);
     }
 }
+
+const SENSORS: u32 = 12;
+
+/// What happens to open windows.
+#[derive(Clone, Debug)]
+enum Event {
+    Reading(Reading),
+    /// A closing for all sensors, so many seconds behind the newest reading.
+    Closing(i64),
+    /// So much of a closing that goes on is done.
+    Slice(usize),
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let reading = (0..SENSORS, -90_000..40_000_i64, 0..3_u8).prop_map(|(sensor, late_millis, value)| {
+        let time = Timestamp::from_nanos(late_millis * 1_000_000);
+        Event::Reading(Reading { sensor: SensorId(sensor), time, value: f64::from(value) })
+    });
+    let event = prop_oneof![8 => reading, 1 => (-30..90_i64).prop_map(Event::Closing), 3 => (1..6_usize).prop_map(Event::Slice)];
+    proptest::collection::vec(event, 1..200).prop_map(|mut events| {
+        // Time goes on by half a second an event.
+        for (place, event) in (0..).zip(&mut events) {
+            if let Event::Reading(reading) = event {
+                reading.time = reading.time + Span::from_nanos(500_000_000).times(place);
+            }
+        }
+        events
+    })
+}
+
+fn newest(events: &[Event]) -> Timestamp {
+    let times =
+        events.iter().filter_map(|event| if let Event::Reading(reading) = event { Some(reading.time) } else { None });
+    times.max().unwrap_or_default()
+}
+
+/// The windows of each sensor in their order, whatever the order of sensors.
+fn by_sensor(mut over: Vec<ClosedWindow>) -> Vec<ClosedWindow> {
+    over.sort_by_key(|closed| closed.head.sensor);
+    over
+}
+
+proptest! {
+    /// What is accepted and refused, and every window that comes of it, is the same however slowly closings are done.
+    #[test]
+    fn a_lazy_closing_judges_and_closes_like_one_that_is_done_at_once(
+        events in events(), max_open_readings in 20..120_usize,
+    ) {
+        let settings = WindowSettings { max_open_readings, ..settings(20) };
+        let (mut lazy, mut eager) = (OpenWindows::new(settings, Timestamp::MIN, []), OpenWindows::new(settings, Timestamp::MIN, []));
+        let (mut over_lazily, mut over_eagerly) = (vec![], vec![]);
+        for (place, event) in events.iter().enumerate() {
+            match event {
+                Event::Reading(reading) => {
+                    prop_assert_eq!(
+                        lazy.arrival(reading.sensor, reading.time), eager.arrival(reading.sensor, reading.time)
+                    );
+                    let judged = lazy.admit(*reading, || None, &mut over_lazily);
+                    prop_assert_eq!(judged, eager.admit(*reading, || None, &mut over_eagerly));
+                }
+                Event::Closing(behind) => {
+                    let until = (newest(&events[..place]) - Span::from_secs(20)).floor(Span::from_secs(60))
+                        - Span::from_secs(30).times(*behind / 30);
+                    lazy.begin_closing(until, &mut over_lazily);
+                    eager.close_until(until, &mut over_eagerly);
+                }
+                Event::Slice(work) => {
+                    lazy.close_slice(ClosingSlice(*work), &mut over_lazily);
+                }
+            }
+            prop_assert_eq!(lazy.closed(), eager.closed());
+            if lazy.finished() == lazy.closed() {
+                // All that is closed is there once the closing says that it is finished.
+                prop_assert_eq!(by_sensor(over_lazily.clone()), by_sensor(over_eagerly.clone()));
+                prop_assert_eq!(lazy.open_readings(), eager.open_readings());
+                prop_assert_eq!(lazy.is_empty(), eager.is_empty());
+            }
+        }
+        lazy.close_until(at(100_000), &mut over_lazily);
+        eager.close_until(at(100_000), &mut over_eagerly);
+        prop_assert_eq!(by_sensor(over_lazily), by_sensor(over_eagerly));
+    }
+
+    /// A process may end in the middle of a closing: the journal holds the readings that were accepted and the closings,
+    /// in their order, and some of the windows are stored.
+    #[test]
+    fn a_replay_that_comes_upon_a_closing_gives_the_same_windows(
+        events in events(), crash in any::<prop::sample::Index>(), stored in any::<prop::sample::Index>(),
+    ) {
+        let crash = crash.index(events.len() + 1);
+        let (mut before, mut over, mut journal) = (OpenWindows::new(settings(20), Timestamp::MIN, []), vec![], vec![]);
+        for (place, event) in events[..crash].iter().enumerate() {
+            match event {
+                Event::Reading(reading) => {
+                    if before.admit(*reading, || None, &mut over) == Admission::Accepted {
+                        journal.push(Ok(*reading));
+                    }
+                }
+                Event::Closing(_) => {
+                    let until = (newest(&events[..place]) - Span::from_secs(20)).floor(Span::from_secs(60));
+                    before.begin_closing(until, &mut over);
+                    journal.push(Err(until));
+                }
+                Event::Slice(work) => {
+                    before.close_slice(ClosingSlice(*work), &mut over);
+                }
+            }
+        }
+        let stored = over[..stored.index(over.len() + 1)].to_vec();
+        let finished = before.finished();
+        let closed = if stored.len() == over.len() { finished } else { Timestamp::MIN };
+
+        let mut after = OpenWindows::new(settings(20), closed, stored.iter().map(|window| window.head));
+        let bounds = ReplayBounds { lateness: Span::from_secs(20), kept_per_interval: 100 };
+        let mut replayed = stored;
+        for entry in journal {
+            match entry {
+                Ok(reading) => after.replay(reading, bounds, &mut replayed),
+                Err(until) => after.begin_closing(until, &mut replayed),
+            }
+        }
+        after.end_replay(&mut replayed);
+        prop_assert_eq!(after.closed(), before.closed());
+        before.close_until(at(100_000), &mut over);
+        after.close_until(at(100_000), &mut replayed);
+        prop_assert_eq!(by_sensor(replayed), by_sensor(over));
+    }
+}

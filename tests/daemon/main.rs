@@ -13,6 +13,7 @@ mod clocks;
 mod crash;
 mod demo;
 mod endpoint;
+mod exports;
 mod features;
 mod golden;
 mod histories;

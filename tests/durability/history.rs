@@ -49,8 +49,8 @@ impl History {
             })
             .collect();
         let settings = plant::settings()
-            .with("store.windows", "4")
-            .with("store.runs", "4")
+            .with("store.keep_intervals", "\"40m\"")
+            .with("store.keep_runs", "\"40m\"")
             .with("store.rejects", "4")
             .with("schedule.catch_up", "2");
         Self { settings, messages, sensors, last_end: name_of(end) }
