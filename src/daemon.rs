@@ -1,17 +1,18 @@
 //! The composition root: builds every part, starts them in order, and ends them in order.
 //!
-//! *Start*: steps that can be refused come first (ports, folders, the store). Then the journal is replayed, models get
-//! their actors, runs are resumed, and only then do sources open. *Stop*: the sources stop reading and get their last
+//! *Start*: steps that can be refused come first (ports, folders, the store). Then the journal is replayed and the sources
+//! open ([`Receiving`]): a device's first reading does not wait until all models are read. Then models get their actors,
+//! and runs are resumed. *Stop*: the sources stop reading and get their last
 //! acknowledgements, the run that goes on ends, and the committer writes what is there, all within the deadline of the
 //! configuration. A kill instead loses nothing that was acknowledged; it only leaves more work for the next start.
 
 pub(crate) mod descriptors;
+mod receiving;
 pub(crate) mod running_configuration;
 pub(crate) mod settings;
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use actix_rt::{Arbiter, ArbiterHandle};
@@ -20,35 +21,30 @@ use futures_util::future::{join_all, select_all};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+use tokio::sync::oneshot::error::RecvError;
 use tokio::task::JoinHandle;
 
 use crate::actors::broker::{Broker, BrokerError};
-use crate::actors::committer::{self, Command, Commands, Ended};
+use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::folder_watch::FolderWatch;
-use crate::actors::intake::Intake;
 use crate::actors::listener::{ListenError, Listener};
 use crate::actors::model_loader::{ModelLoader, StartError, aside};
 use crate::actors::model_watcher::watch_models;
 use crate::actors::publisher::{Published, publish_files, publish_mqtt};
 use crate::actors::recorder::Recorder;
-use crate::actors::reporter::{Reported, report};
 use crate::actors::scheduler::{Scheduler, SchedulerSources, StopScheduling};
 use crate::actors::sensor::StoredWindows;
 use crate::actors::service_manager::{self, Course, Probed, keep_informed};
-use crate::actors::source::{DecoderFactory, SourceCounters};
-use crate::actors::stop::{Stop, StopTrigger};
+use crate::actors::source::SourceCounters;
+use crate::actors::stop::StopTrigger;
 use crate::actors::supervisor::SensorSupervisor;
-use crate::actors::system_clock::SystemClock;
 use crate::actors::workers::Workers;
 use crate::config::Config;
 use crate::config::connect::PasswordError;
+use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
 use crate::http::{self, Api};
-use crate::ingest::decoder::Decoder;
-use crate::ingest::topic_memory::TopicMemory;
-use crate::pipeline::Pipeline;
-use crate::sensor::SensorDirectory;
-use crate::store::{self, Store, StoreError};
+use crate::store::StoreError;
 use crate::telemetry::metrics;
 use crate::time::Span;
 
@@ -209,13 +205,12 @@ impl Daemon {
         let listener = settings.listener.clone().map(Listener::bind).transpose()?;
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
 
-        let store = Store::open(settings.store.clone())?;
-        say_what_is_set_aside(&settings.store.directory);
-        running_configuration::note(&settings.store.directory, config);
-        store.take_signals();
-        store.free_silent_sensors(settings.max_sensors)?;
-        let reader = store.reader.clone();
-        let directory = Arc::new(SensorDirectory::new(settings.max_sensors, reader.sensors()?));
+        let note_configuration = || running_configuration::note(&config.store.directory, config);
+        let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration)?;
+        tracing::info!("readings are taken in; the models are being read");
+        service_manager::tell(&[NotifyState::Status("takes readings in; reads the models")]);
+        let Receiving { reader, directory, commands, clock, intake, .. } = &receiving;
+        let (reader, directory, commands) = (reader.clone(), Arc::clone(directory), commands.clone());
         let loader = ModelLoader {
             models: settings.models.clone(),
             features: settings.features.clone(),
@@ -223,30 +218,33 @@ impl Daemon {
             workers: Workers::on_all_cores(),
             folder_watch: FolderWatch::open(),
         };
+        let imports = Arc::new(SourceCounters::default());
+        let counters = receiving.counters.iter().map(|(_, counters)| Arc::clone(counters));
+        let way_in = SchedulerSources {
+            counters: counters.chain([Arc::clone(&imports)]).collect(),
+            link: receiving.link.clone(),
+            intake: intake.clone(),
+            threads: receiving.threads.clone(),
+        };
+        let clock = clock.clone();
         let reading = loader.clone();
-        let (scope, watch) = aside(move || reading.start()).await.ok_or(DaemonError::ModelLoader)??;
+        let models = tokio::select! {
+            models = aside(move || reading.start()) => models.ok_or(DaemonError::ModelLoader).and_then(|read| Ok(read?)),
+            ended = &mut receiving.ended => return Err(committers_word(ended)),
+        };
+        let (scope, watch) = match models {
+            Ok(models) => models,
+            Err(error) => {
+                receiving.end(settings.stop_deadline).await;
+                return Err(error);
+            }
+        };
         let of_runs = scope.iter().map(|scope| (scope.sensor, scope.model_hash())).collect();
-
-        let clock = SystemClock::new(settings.clock_trust);
-        let pipeline_settings = settings.pipeline(Arc::clone(&directory));
-        let pipeline = Pipeline::recover(store, Arc::clone(&directory), pipeline_settings, clock.read())?;
-        let (intake, submissions) = Intake::new(settings.intake_bytes);
-        let (commands, ended) = committer::start(pipeline, submissions, clock.clone())?;
 
         let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
         let supervisor =
             SensorSupervisor::new(settings.sensors.clone(), windows.clone(), arbiters(settings.threads), scope).start();
         let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
-        let imports = Arc::new(SourceCounters::default());
-        let counters = listener.iter().map(Listener::counters).chain(broker.iter().map(Broker::counters));
-        let counters = counters.chain([Arc::clone(&imports)]).collect();
-        let connection_threads = if listener.is_some() { arbiters(settings.threads) } else { Vec::new() };
-        let way_in = SchedulerSources {
-            counters,
-            link: broker.as_ref().map(Broker::link),
-            intake: intake.clone(),
-            threads: connection_threads.clone(),
-        };
         let course = Course {
             reader: reader.clone(),
             schedule: settings.scheduler.schedule.clone(),
@@ -254,8 +252,8 @@ impl Daemon {
         };
         let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
 
-        let published = Published { reader: reader.clone(), directory: Arc::clone(&directory), cut: settings.cut };
-        let mut background = Vec::new();
+        let published = Published { reader, directory, cut: settings.cut };
+        let Receiving { stop, sources, mut background, ended, intake, decoders, .. } = receiving;
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
         background.push(DaemonTask::start("model watcher", watcher));
@@ -273,50 +271,21 @@ impl Daemon {
                 .push(DaemonTask::start("file publisher", publish_files(published.clone(), files, commands.clone())));
         }
         if let Some(mqtt) = settings.mqtt {
-            background.push(DaemonTask::start("MQTT publisher", publish_mqtt(published, mqtt, commands.clone())));
+            background
+                .push(DaemonTask::start("MQTT publisher", publish_mqtt(published.clone(), mqtt, commands.clone())));
         }
-
-        let noted_subscriptions = reader.subscriptions().unwrap_or_else(|error| {
-            tracing::warn!("which subscriptions the broker holds cannot be read, so that none is given up: {error}");
-            Vec::new()
-        });
-        let (routes, filters, times) = (settings.routes, settings.filters, settings.times);
-        let topics = TopicMemory::new(settings.topic_memory_bytes);
-        let decoders: DecoderFactory = Arc::new(move || {
-            Decoder::new(Arc::clone(&routes), Arc::clone(&filters), times, Arc::clone(&directory), &topics)
-        });
         let api = Api {
             store: settings.store.directory.clone(),
-            reader: reader.clone(),
+            reader: published.reader.clone(),
+            started: Instant::now(),
             cut: settings.cut,
-            intake: intake.clone(),
-            decoders: Arc::clone(&decoders),
+            intake,
+            decoders,
             imports,
         };
         background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));
-        let (trigger, stop) = Stop::new();
-        let mut sources = Vec::new();
-        if let Some(reporter) = settings.reporter {
-            let listener = listener.as_ref().map(|listener| ("listener", listener.counters()));
-            let broker = broker.as_ref().map(|broker| ("broker", broker.counters()));
-            let reported =
-                Reported { sources: listener.into_iter().chain(broker).collect(), intake: intake.clone(), reader };
-            background.push(DaemonTask::start("reporter", report(reporter, reported)));
-        }
-        if let Some(listener) = listener {
-            let serve = listener.run(intake.clone(), Arc::clone(&decoders), connection_threads, stop.clone());
-            let serve = async move {
-                if let Err(error) = serve.await {
-                    tracing::error!("the listener failed: {error}");
-                }
-            };
-            sources.push(DaemonTask::start("listener", serve));
-        }
-        if let Some(broker) = broker {
-            sources.push(DaemonTask::start("broker's source", broker.run(intake, decoders, noted_subscriptions, stop)));
-        }
         Ok(Self {
-            stop: trigger,
+            stop,
             sources,
             background,
             scheduler,
@@ -349,10 +318,6 @@ impl Daemon {
             }
         };
         let dead_task = async { if ends.is_empty() { std::future::pending().await } else { select_all(ends).await.0 } };
-        let committers_word = |ended| match ended {
-            Ok(Err(error)) => DaemonError::Store(error),
-            Ok(Ok(())) | Err(_) => DaemonError::CommitterPanicked,
-        };
         let part = tokio::select! {
             ended = &mut self.ended => return committers_word(ended),
             name = dead_task => name,
@@ -396,13 +361,12 @@ impl Daemon {
     }
 }
 
-/// Logs an error for each store that was set aside: its data is missing in every answer until an operator deals with
-/// it.
-fn say_what_is_set_aside(directory: &Path) {
-    // A folder that can be opened but not listed is no error here: the next use of it reports the failure.
-    let aside = store::set_aside(directory).unwrap_or_default();
-    metrics::STORES_SET_ASIDE.set(aside.len() as u64);
-    aside.iter().for_each(|aside| tracing::warn!("{aside}"));
+/// Why the committer ended although nobody asked it to.
+fn committers_word(ended: Result<Result<(), StoreError>, RecvError>) -> DaemonError {
+    match ended {
+        Ok(Err(error)) => DaemonError::Store(error),
+        Ok(Ok(())) | Err(_) => DaemonError::CommitterPanicked,
+    }
 }
 
 fn arbiters(threads: usize) -> Vec<ArbiterHandle> {

@@ -271,6 +271,11 @@ impl Pipeline {
         Ok(pipeline)
     }
 
+    /// How many bytes commits have written into the journal since the start.
+    pub fn journal_written_bytes(&self) -> u64 {
+        self.writer.journal_written_bytes()
+    }
+
     /// How far the pipeline is, as of the last commit.
     pub fn position(&self) -> Position {
         Position {
@@ -551,6 +556,7 @@ impl Pipeline {
         metrics::SENSORS.set(self.directory.len() as u64);
         metrics::COMMITS.add(1);
         metrics::OPEN_READINGS.set(self.windows.open_readings() as u64);
+        metrics::JOURNAL_WRITTEN_BYTES.set(self.writer.journal_written_bytes());
         metrics::JOURNAL_RECORDS.set(self.writer.journal_records() as u64);
         if let Clock::Event(time) = &self.settings.clock {
             time.advance(self.event_now);

@@ -325,6 +325,7 @@ impl Subscriber {
             return Err(Failure::Overrun);
         }
         self.gathered.messages += 1;
+        self.intake.hear(1);
         self.gathered.acks.message(*delivery);
         if let Delivery::ExactlyOnce(id) = delivery
             && self.unreleased.is_repeated(*id, (&message.topic, &message.payload))

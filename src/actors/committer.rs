@@ -3,13 +3,17 @@
 //! It gathers what the sources submitted and what runs and sinks have to store, hands it to the [`Pipeline`], commits
 //! once for all of it, and only then keeps its promises. Promises on what the database holds are kept when the store's
 //! own thread has got so far, which reports to this one. It is a thread rather than an actor because a commit blocks.
-//! It commits what is there and never waits for more: a broker with a small in-flight window sends nothing more before
-//! it has its acknowledgements.
+//! It commits what is there, and waits for more only as long as its [`pace`](CommitPace) says, which mostly is not at all:
+//! a broker with a small in-flight window sends nothing more before it has its acknowledgements. Nothing waits that a
+//! device or a part of the daemon stands still for: a session that is opened, a command, the end; nor do readings while a
+//! closing goes on, since there are commits anyway.
 //!
 //! Its queues: submissions are bounded by the bytes of the [`Intake`](crate::actors::intake::Intake). Commands come
 //! from the scheduler, the recorder and the publisher only; these wait for their answers, so that no more than a run's
 //! chunks of verdicts are queued. What is handed to the database is bounded too ([`Backlog`]): where it is too much, runs
 //! wait first, and then the sources. At a full disk everything waits but the answers to probes.
+
+mod pace;
 
 use std::collections::VecDeque;
 use std::thread;
@@ -18,14 +22,19 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, select};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
-use crate::actors::intake::{SessionPresent, Submission};
+use crate::actors::intake::{MessagesHeard, SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::run::{Run, RunId};
 use crate::store::{Backlog, ChunkId, Committed, Kept, StoreError, StoredChunks, Ticket};
-use crate::time::Timestamp;
+use crate::telemetry::metrics;
+use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
+
+pub use pace::{MAX_STRETCH, PaceSettings};
+
+use pace::{CommitPace, Gathered, PaceNews};
 
 /// What the committer is asked to do beyond taking in readings.
 #[derive(Debug)]
@@ -164,6 +173,8 @@ const TRY_AGAIN: Duration = Duration::from_millis(500);
 pub fn start(
     pipeline: Pipeline,
     submissions: Receiver<Submission>,
+    heard: MessagesHeard,
+    pace: PaceSettings,
     clock: SystemClock,
 ) -> std::io::Result<(Commands, Ended)> {
     let (sender, commands) = crossbeam_channel::unbounded();
@@ -171,10 +182,13 @@ pub fn start(
     let (end, ended) = oneshot::channel();
     let mut committer = Committer {
         news: pipeline.news(),
+        pace: CommitPace::new(pace, Instant::now()),
+        written: pipeline.journal_written_bytes(),
         pipeline,
         submissions,
         commands,
         later: VecDeque::new(),
+        heard,
         clock,
         position,
         parked: None,
@@ -197,6 +211,11 @@ struct Committer {
     later: VecDeque<Command>,
     /// Says that the keeper of the store has got further, or has failed.
     news: Receiver<()>,
+    /// The messages that sources have read, be they submitted yet or not.
+    heard: MessagesHeard,
+    pace: CommitPace,
+    /// How many bytes the commits have written.
+    written: u64,
     clock: SystemClock,
     position: watch::Sender<Position>,
     /// A batch whose readings wait for runs to end; nothing else is taken in before it.
@@ -224,6 +243,8 @@ struct Promises {
     visible_behind: VecDeque<(Ticket, oneshot::Sender<Committed>)>,
     settled_behind: VecDeque<(Ticket, oneshot::Sender<Committed>)>,
     sessions: Vec<(oneshot::Sender<SessionPresent>, SessionPresent)>,
+    /// Whether somebody stands still until the commit: a device that opens a session, or a part of the daemon.
+    are_urgent: bool,
     /// The bytes of the intake that the commit gives back.
     permits: Vec<OwnedSemaphorePermit>,
 }
@@ -266,11 +287,26 @@ impl Committer {
                 committed => break committed?,
             }
         };
+        self.note_written();
         self.tell_position();
         self.promises.keep(committed, self.pipeline.windows_put(), self.pipeline.handed_over());
         // What was handed over may be kept already, or there may have been nothing.
         self.note_kept()?;
         Ok(Next::GoOn)
+    }
+
+    /// Tells the pace what the last commit wrote.
+    fn note_written(&mut self) {
+        let written = self.pipeline.journal_written_bytes();
+        let by_this = written - std::mem::replace(&mut self.written, written);
+        if let Some(PaceNews::Stretches) = self.pace.committed(by_this, Instant::now()) {
+            tracing::warn!(
+                at_most = %Span::from(MAX_STRETCH),
+                "the commits of the last hour wrote more than store.daily_write_budget allows: acknowledgements wait for \
+                 company, so that fewer commits are needed (said once, until the savings of half an hour are back)"
+            );
+        }
+        metrics::COMMIT_DELAY.set(u64::try_from(self.pace.delay().as_micros()).unwrap_or(u64::MAX));
     }
 
     /// Whether more windows of a closing may be finished now: readings need the room of a larger backlog.
@@ -316,7 +352,7 @@ impl Committer {
             }
         } else {
             let never = crossbeam_channel::never();
-            let takes_in = self.parked.is_none() && self.pipeline.backlog() != Backlog::Full;
+            let takes_in = self.takes_in();
             let submissions = if takes_in { &self.submissions } else { &never };
             // With a closing under way there is something to commit in any case.
             let patience = if self.may_close_slice() { Duration::ZERO } else { Duration::MAX };
@@ -340,22 +376,55 @@ impl Committer {
                 default(patience) => {}
             }
         }
-        while let Ok(command) = self.commands.try_recv() {
-            if self.obey_in_turn(command)? == Next::Stop {
-                return Ok(Next::Stop);
+        let since = Instant::now();
+        loop {
+            while let Ok(command) = self.commands.try_recv() {
+                if self.obey_in_turn(command)? == Next::Stop {
+                    return Ok(Next::Stop);
+                }
+            }
+            if let Some(parked) = self.parked.take() {
+                self.take_from(parked);
+            }
+            while self.takes_in()
+                && bytes < MAX_COMMIT_BYTES
+                && let Ok(submission) = self.submissions.try_recv()
+            {
+                bytes += self.take(submission);
+            }
+            let now = Instant::now();
+            self.pace.heard(self.heard.since_last(), now);
+            if self.is_urgent() {
+                return Ok(Next::GoOn);
+            }
+            let Some(until) = self.pace.wait_until(Gathered { since, bytes }, now) else { return Ok(Next::GoOn) };
+            select! {
+                recv(self.commands) -> command => match command {
+                    Ok(command) => match self.obey_in_turn(command)? {
+                        Next::GoOn => return Ok(Next::GoOn),
+                        Next::Wait => {}
+                        Next::Stop => return Ok(Next::Stop),
+                    },
+                    Err(_) => return Ok(Next::Stop),
+                },
+                recv(self.news) -> _ => self.note_kept()?,
+                recv(self.submissions) -> submission => match submission {
+                    Ok(submission) => bytes += self.take(submission),
+                    Err(_) => self.submissions = crossbeam_channel::never(),
+                },
+                default(until.saturating_duration_since(now)) => {}
             }
         }
-        if let Some(parked) = self.parked.take() {
-            self.take_from(parked);
-        }
-        while self.parked.is_none()
-            && self.pipeline.backlog() != Backlog::Full
-            && bytes < MAX_COMMIT_BYTES
-            && let Ok(submission) = self.submissions.try_recv()
-        {
-            bytes += self.take(submission);
-        }
-        Ok(Next::GoOn)
+    }
+
+    /// Whether readings may come in.
+    fn takes_in(&self) -> bool {
+        self.parked.is_none() && self.pipeline.backlog() != Backlog::Full
+    }
+
+    /// Whether something was taken in that the next commit must not wait with.
+    fn is_urgent(&self) -> bool {
+        self.promises.are_urgent || !self.takes_in() || self.pipeline.is_closing()
     }
 
     fn take(&mut self, submission: Submission) -> usize {
@@ -377,10 +446,12 @@ impl Committer {
             Submission::Session { client, now, lifetime, done } => {
                 let present = self.pipeline.open_session(&client, lifetime, now);
                 self.promises.sessions.push((done, present));
+                self.promises.are_urgent = true;
                 client.len()
             }
             Submission::Subscriptions { filters, done } => {
                 self.pipeline.put_subscriptions(&filters);
+                self.promises.are_urgent = true;
                 self.promises.committed.push(done);
                 filters.iter().map(String::len).sum()
             }
@@ -476,6 +547,7 @@ impl Committer {
             }
             Command::Stop => return Ok(Next::Stop),
         }
+        self.promises.are_urgent = true;
         Ok(Next::GoOn)
     }
 }
@@ -496,6 +568,7 @@ impl Promises {
             let _ = done.send(present);
         }
         self.permits.clear();
+        self.are_urgent = false;
     }
 
     /// Keeps the promises of earlier commits that the keeper has made true.

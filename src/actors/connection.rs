@@ -236,6 +236,7 @@ impl Connection {
             let room_bytes = room.as_ref().map_or(0, IntakeRoom::bytes);
             let ReadOutcome { batch, acks, messages, end } = self.take_packets(room_bytes);
             if messages > 0 || !acks.is_empty() {
+                self.shared.intake.hear(messages as u64);
                 // There must be no wait between the decoding of messages and their submission: what the decoder
                 // remembers of them is true only if they are stored.
                 let room = match room.take() {

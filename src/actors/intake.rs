@@ -21,8 +21,25 @@ pub struct Intake {
     submissions: Sender<Submission>,
     budget: Arc<Semaphore>,
     capacity_bytes: u32,
+    /// How many messages sources have read.
+    heard: Arc<AtomicU64>,
     /// How many sessions are being opened.
     opening: Arc<AtomicU64>,
+}
+
+/// How many messages sources have read, whether or not they could submit them yet.
+#[derive(Debug)]
+pub struct MessagesHeard {
+    total: Arc<AtomicU64>,
+    told: u64,
+}
+
+impl MessagesHeard {
+    /// How many since this was asked last.
+    pub fn since_last(&mut self) -> u64 {
+        let total = self.total.load(Ordering::Relaxed);
+        total - std::mem::replace(&mut self.told, total)
+    }
 }
 
 /// Counts a session as being opened, until this value is dropped.
@@ -142,7 +159,17 @@ impl Intake {
     pub fn new(capacity_bytes: u32) -> (Self, Receiver<Submission>) {
         let (submissions, receiver) = crossbeam_channel::unbounded();
         let budget = Arc::new(Semaphore::new(capacity_bytes as usize));
-        (Self { submissions, budget, capacity_bytes, opening: Arc::default() }, receiver)
+        (Self { submissions, budget, capacity_bytes, heard: Arc::default(), opening: Arc::default() }, receiver)
+    }
+
+    /// Notes that a source has read so many messages.
+    pub fn hear(&self, messages: u64) {
+        self.heard.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    /// The count of messages that sources have read, for whoever waits for more of them.
+    pub fn heard(&self) -> MessagesHeard {
+        MessagesHeard { total: Arc::clone(&self.heard), told: 0 }
     }
 
     /// How many bytes were handed over and are not durable yet.

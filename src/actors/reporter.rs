@@ -17,6 +17,7 @@ use tokio::io::AsyncWriteExt;
 use crate::actors::intake::Intake;
 use crate::actors::source::{CloseKind, SourceCounters};
 use crate::store::Reader;
+use crate::telemetry::disk;
 use crate::telemetry::metrics::{self, Exposition};
 use crate::warn_limited;
 
@@ -73,6 +74,7 @@ type Counted = (&'static str, &'static str, fn(&SourceCounters) -> u64);
 
 fn render(reported: &Reported) -> String {
     metrics::INTAKE_WAITING_BYTES.set(reported.intake.waiting_bytes());
+    metrics::DISK_WRITTEN_BYTES.set(disk::written_bytes().unwrap_or_default());
     metrics::STORE_BYTES.set(reported.reader.size_bytes().unwrap_or_default());
     let mut text = Exposition.to_string();
     let counted: [Counted; 9] = [

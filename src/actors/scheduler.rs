@@ -355,12 +355,7 @@ impl Actor for Scheduler {
                 let now = self.clock.read().believed;
                 self.closed = self.position.borrow().closed;
                 let closed = self.closed;
-                if closed == Timestamp::MIN {
-                    // The first start of all: windows count from here.
-                    let (done, _) = oneshot::channel();
-                    self.closed = self.settings.schedule.cut.window_of(now).start();
-                    self.commands.send(Command::Close { until: self.closed, done });
-                } else if closed > now {
+                if closed > now {
                     tracing::error!(
                         %closed,
                         %now,

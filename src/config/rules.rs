@@ -9,6 +9,7 @@ use super::reader::Notes;
 use super::rings::{Rings, count, max_ahead, windows_needed};
 use super::{ClockSource, Config, without_effect};
 use crate::features::{Bounds, FeatureSettings, Plan};
+use crate::time::Span;
 
 /// A setting that is accepted and probably not meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,6 +199,15 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
         let advice = "verdicts go nowhere: they are in the store, where anomalyd dump verdicts shows them; add \
                       [publish.files] or [publish.mqtt]";
         warn("publish", advice.to_owned());
+    }
+    if config.store.commit_delay > Span::ZERO && config.mqtt.connect.is_some() {
+        let advice = format!(
+            "acknowledgements to the broker wait up to {} for company, and a broker sends only so many messages before it has \
+             them (mosquitto 20): with few in flight that many get through in a delay; raise its max_inflight_messages, or \
+             leave this at 0 and rely on store.daily_write_budget",
+            config.store.commit_delay
+        );
+        warn("store.commit_delay", advice);
     }
     if let Some(publish) = &config.publish.mqtt
         && let Some(filter) = config

@@ -30,6 +30,10 @@ pub struct StoreSettings {
     pub rejects: u32,
     /// How much memory the store's page cache aims at.
     pub cache: ByteSize,
+    /// How long acknowledgements may wait for company, so that fewer commits are needed.
+    pub commit_delay: Span,
+    /// How much commits may write a day before they wait for company by themselves.
+    pub daily_write_budget: ByteSize,
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> StoreSettings {
@@ -51,6 +55,12 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> StoreSettings {
         verdict_rows: section.choice("verdict_rows", [("worst", VerdictRows::Worst), ("all", VerdictRows::All)]),
         rejects: section.integer("rejects", 1024, 1..=1_000_000),
         cache: section.bytes("cache", ByteSize::from_mib(16), ByteSize::from_mib(1)..=ByteSize::from_mib(4096)),
+        commit_delay: section.span("commit_delay", Span::ZERO, Span::ZERO..=Span::from_secs(10)),
+        daily_write_budget: section.bytes(
+            "daily_write_budget",
+            ByteSize::from_mib(1024),
+            ByteSize::from_mib(1)..=ByteSize::from_mib(1 << 20),
+        ),
     }
 }
 

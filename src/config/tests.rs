@@ -621,6 +621,9 @@ fn what_is_seldom_meant_is_warned_of() {
     assert_eq!(all(LEAST), ["publish"]);
     let warned = |text: &str| all(&format!("{text}\n[publish.files]\n"));
     assert_eq!(warned(LEAST), [] as [&str; 0]);
+    let broker = "[mqtt.connect]\nhost = \"broker\"\n[[mqtt.route]]\ntopic = \"{device}/{sensor}\"\n";
+    let delayed = format!("[store]\ncommit_delay = \"1s\"\n{broker}");
+    assert_eq!((warned(broker), warned(&delayed)), (vec![], vec!["store.commit_delay"]));
     let open = "[mqtt.listen]\naddress = \"0.0.0.0:1883\"\n[[mqtt.route]]\ntopic = \"{device}/{sensor}\"\n";
     assert_eq!(warned(open), ["mqtt.listen.address"]);
     assert_eq!(warned(&format!("[schedule]\ncron = \"0 */10 * * * *\"\n{LEAST}")), ["schedule.cron"]);

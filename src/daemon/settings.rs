@@ -7,6 +7,7 @@ use std::time::Duration;
 use rumqttc::MqttOptions;
 
 use crate::actors::broker::BrokerSettings;
+use crate::actors::committer::PaceSettings;
 use crate::actors::listener::{AddressSettings, ListenerSettings};
 use crate::actors::model_loader::ModelDirectory;
 use crate::actors::publisher::{self, MqttOutletSettings};
@@ -56,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) filters: Arc<[FilterSettings]>,
     pub(crate) times: PlausibleTimes,
     pub(crate) store: StoreSettings,
+    pub(crate) pace: PaceSettings,
     pub(crate) models: ModelDirectory,
     pub(crate) features: Assigner,
     pub(crate) sensors: SensorSettings,
@@ -121,6 +123,7 @@ impl Settings {
                 cache_bytes: store.cache.bytes(),
                 cut,
             },
+            pace: PaceSettings { delay: store.commit_delay.to_std(), daily_budget: store.daily_write_budget.bytes() },
             models: ModelDirectory {
                 directory: models.directory.clone(),
                 names: models.names.clone(),

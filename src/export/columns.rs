@@ -148,3 +148,24 @@ impl Table {
         matches!(self, Self::Readings | Self::Intervals | Self::Verdicts)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_lists_the_columns_of_each_table_in_their_order() {
+        let manual = include_str!("../../docs/operations.md");
+        for (name, table) in Table::ALL {
+            let start = format!("| `{name}` |");
+            let row = manual.lines().find(|line| line.starts_with(&start)).unwrap();
+            let mut rest = row.rsplit('|').nth(1).unwrap();
+            for column in table.columns() {
+                let quoted = format!("`{}`", column.name);
+                let at = rest.find(&quoted);
+                assert!(at.is_some(), "{name}: {quoted} is not where it belongs");
+                rest = &rest[at.unwrap() + quoted.len()..];
+            }
+        }
+    }
+}

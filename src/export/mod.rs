@@ -137,23 +137,25 @@ mod tests {
 
     use super::*;
 
-    /// Rows of runs, one with all cells and one with as few as there can be, and a text that needs care.
+    /// Rows of verdicts: one with all cells, and one with none. Texts need care.
     fn rows() -> [Vec<Cell<'static>>; 2] {
-        let time = |text: &str| Cell::Time(Timestamp::parse(text).unwrap());
-        let times = [time("2018-08-28T23:00:00Z"), time("2018-08-28T23:59:59.000000001Z")];
-        let texts = [Cell::Text("a \"b\", c\nd"), Cell::Text("")];
-        let whole = times.into_iter().chain(texts).chain([Cell::Integer(7), Cell::Text("ü")]);
-        let few = times.into_iter().chain(texts).chain([Cell::Missing; 9]);
-        [whole.chain((0..7).map(Cell::Integer)).collect(), few.collect()]
+        let whole = Table::Verdicts.columns().iter().map(|column| match column.kind {
+            ColumnKind::Text => Cell::Text("ü \"b\", c\nd"),
+            ColumnKind::Time => Cell::Time(Timestamp::parse("2018-08-28T23:59:59.000000001Z").unwrap()),
+            ColumnKind::Integer => Cell::Integer(-7),
+            ColumnKind::Number => Cell::Number(0.1),
+            ColumnKind::Flag => Cell::Flag(true),
+        });
+        [whole.collect(), Table::Verdicts.columns().iter().map(|_| Cell::Missing).collect()]
     }
 
     fn written(format: Format) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let columns = Table::Runs.columns();
+        let columns = Table::Verdicts.columns();
         let mut writer: Box<dyn RowWriter + '_> = match format {
             Format::Csv => Box::new(csv::CsvWriter::new(columns, &mut bytes).unwrap()),
             Format::Jsonl => Box::new(jsonl::JsonlWriter::new(columns, &mut bytes)),
-            Format::Parquet => Box::new(parquet::ParquetWriter::new(Table::Runs, &mut bytes).unwrap()),
+            Format::Parquet => Box::new(parquet::ParquetWriter::new(Table::Verdicts, &mut bytes).unwrap()),
         };
         rows().iter().for_each(|row| writer.row(row).unwrap());
         writer.finish().unwrap();
@@ -164,10 +166,20 @@ mod tests {
     fn csv_can_be_read_back() {
         let bytes = written(Format::Csv);
         let mut reader = ::csv::Reader::from_reader(&bytes[..]);
-        assert_eq!(reader.headers().unwrap().len(), Table::Runs.columns().len());
         let records: Vec<_> = reader.records().map(Result::unwrap).collect();
-        assert_eq!(&records[0][1], "2018-08-28T23:59:59.000000001Z");
-        assert_eq!([&records[0][2], &records[0][4], &records[1][4]], ["a \"b\", c\nd", "7", ""]);
+        for (place, column) in Table::Verdicts.columns().iter().enumerate() {
+            let expected = match column.kind {
+                ColumnKind::Text => "ü \"b\", c\nd",
+                ColumnKind::Time => "2018-08-28T23:59:59.000000001Z",
+                ColumnKind::Integer => "-7",
+                ColumnKind::Number => "0.1",
+                ColumnKind::Flag => "true",
+            };
+            assert_eq!(
+                [&reader.headers().unwrap()[place], &records[0][place], &records[1][place]],
+                [column.name, expected, ""]
+            );
+        }
     }
 
     #[test]
@@ -175,22 +187,34 @@ mod tests {
         let bytes = written(Format::Jsonl);
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let rows: Vec<serde_json::Value> = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
-        assert_eq!(rows.len(), 2);
-        assert_eq!(rows[0]["window_start"], "2018-08-28T23:00:00Z");
-        assert_eq!([&rows[0]["state"], &rows[0]["settings"]], ["a \"b\", c\nd", "ü"]);
-        assert!(rows[1]["scored"].is_null() && rows[1].as_object().unwrap().len() == Table::Runs.columns().len());
+        for column in Table::Verdicts.columns() {
+            let expected = match column.kind {
+                ColumnKind::Text => serde_json::json!("ü \"b\", c\nd"),
+                ColumnKind::Time => serde_json::json!("2018-08-28T23:59:59.000000001Z"),
+                ColumnKind::Integer => serde_json::json!(-7),
+                ColumnKind::Number => serde_json::json!(0.1),
+                ColumnKind::Flag => serde_json::json!(true),
+            };
+            assert_eq!([&rows[0][column.name], &rows[1][column.name]], [&expected, &serde_json::Value::Null]);
+        }
     }
 
     #[test]
     fn parquet_can_be_read_back() {
         let reader = SerializedFileReader::new(bytes::Bytes::from(written(Format::Parquet))).unwrap();
         let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
-        let of = |row: usize, column: usize| rows[row].get_column_iter().nth(column).unwrap().1.clone();
-        assert_eq!(rows.len(), 2);
-        let Cell::Time(time) = self::rows()[0][1] else { panic!("no time") };
-        assert_eq!(of(0, 1), Field::Long(time.nanos()));
-        assert_eq!([of(0, 2), of(1, 3)], [Field::Str("a \"b\", c\nd".into()), Field::Str(String::new())]);
-        assert_eq!([of(0, 4), of(1, 4), of(1, 12)], [Field::Long(7), Field::Null, Field::Null]);
+        for (place, column) in Table::Verdicts.columns().iter().enumerate() {
+            let expected = match column.kind {
+                ColumnKind::Text => Field::Str("ü \"b\", c\nd".to_owned()),
+                ColumnKind::Time => Field::Long(Timestamp::parse("2018-08-28T23:59:59.000000001Z").unwrap().nanos()),
+                ColumnKind::Integer => Field::Long(-7),
+                ColumnKind::Number => Field::Double(0.1),
+                ColumnKind::Flag => Field::Bool(true),
+            };
+            let found = [0, 1].map(|row: usize| rows[row].get_column_iter().nth(place).unwrap());
+            assert_eq!(found.map(|(name, _)| name.as_str()), [column.name; 2]);
+            assert_eq!(found.map(|(_, field)| field.clone()), [expected, Field::Null]);
+        }
     }
 
     #[test]

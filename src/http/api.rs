@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::actors::intake::Intake;
 use crate::actors::source::{DecoderFactory, SourceCounters};
@@ -18,6 +19,8 @@ pub struct Api {
     pub reader: Reader,
     /// How event time is cut.
     pub cut: Cut,
+    /// When the process began to write.
+    pub started: Instant,
     /// Where readings go in.
     pub intake: Intake,
     /// Judges readings before they go in.

@@ -15,9 +15,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::codec::{Decoder, Encoder};
+use crate::store::journal_pins::JournalPins;
 use crate::store::presence::Presence;
 use crate::store::private_copy::PrivateCopy;
 use crate::store::{StoreError, from_disk, key_search, lock, set_aside};
+use crate::telemetry::metrics;
 use crate::telemetry::panics;
 
 /// A leaf holds up to 17 values and must stay below a quarter of a segment.
@@ -42,6 +44,7 @@ pub(super) struct Db {
     lock: Option<Arc<File>>,
     /// `None` for a private copy.
     presence: Option<Arc<Presence>>,
+    pins: JournalPins,
     /// Dropped last.
     end: Arc<SledEnd>,
 }
@@ -119,6 +122,11 @@ impl Db {
         directory.join("data").join("db").exists()
     }
 
+    /// The pins that keep the journal whole.
+    pub(super) fn pins(&self) -> &JournalPins {
+        &self.pins
+    }
+
     /// Marks this process as the one that takes signals for the database.
     pub(super) fn take_signals(&self) {
         self.lock.iter().for_each(|file| lock::take_signals(file));
@@ -157,7 +165,15 @@ impl Db {
         let file = Arc::new(file);
         let files = vec![Arc::clone(&lock), Arc::clone(&file)];
         let presence = Presence::of(directory, files).map_err(in_directory)?;
-        Ok(Self { sled, file, given: Arc::default(), lock: Some(lock), presence: Some(presence.into()), end })
+        Ok(Self {
+            sled,
+            file,
+            given: Arc::default(),
+            lock: Some(lock),
+            presence: Some(presence.into()),
+            pins: JournalPins::default(),
+            end,
+        })
     }
 
     /// Opens a private copy of the database in a folder, which stays unchanged.
@@ -199,7 +215,15 @@ impl Db {
         // sled has the copy's file open and reads no other, so the copy is removed now: even a process that is killed
         // leaves no copy behind.
         drop(copy);
-        Ok(Self { sled, file: file.into(), given: Arc::default(), lock: None, presence: None, end })
+        Ok(Self {
+            sled,
+            file: file.into(),
+            given: Arc::default(),
+            lock: None,
+            presence: None,
+            pins: JournalPins::default(),
+            end,
+        })
     }
 
     /// A table; made if there is none.
@@ -218,6 +242,7 @@ impl Db {
         let sync = || {
             fail::fail_point!("store::sync", |_| Err(io::Error::from_raw_os_error(5).into()));
             self.sled.flush()?;
+            metrics::DATABASE_SYNCS.add(1);
             Ok(self.file.sync_data()?)
         };
         self.end.checked(sync())?;

@@ -29,14 +29,14 @@ use crate::reading::Reading;
 use crate::run::{GroupName, Run, RunId, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::db::{Db, Table};
-use crate::store::journal::decode_readings;
 use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
     run_slot, window_key,
 };
+use crate::store::table_journal::decode_readings;
 use crate::store::unreadable::UnreadableEntries;
 use crate::store::{
-    ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, rejects, runs, verdicts,
+    ChunkId, JournalPin, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, rejects, runs, verdicts,
 };
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -393,6 +393,12 @@ impl Reader {
             return Ok(None);
         };
         Ok(Some(usize::try_from(u64::from_be_bytes(kept)).unwrap_or(usize::MAX)))
+    }
+
+    /// Keeps the journal whole until the pin is dropped, so that what is read of the store and then of the journal lacks
+    /// nothing that was accepted before.
+    pub fn pin_journal(&self) -> JournalPin {
+        self.db.pins().pin()
     }
 
     /// The size of the store on the disk, in bytes.

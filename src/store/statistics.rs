@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::Decoder;
 use crate::run::RunId;
 use crate::store::contents::{StoredValue, each_value, layout};
-use crate::store::journal::{decode, decode_readings};
+use crate::store::table_journal::{decode, decode_readings};
 use crate::store::{ChunkId, Reader, Record, StoreError, checksum, rejects, runs, verdicts};
 use crate::time::Timestamp;
 use crate::window::WindowBlock;

@@ -9,7 +9,6 @@ use crate::reading::{Reading, Rejects};
 use crate::run::{Run, RunId};
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
-use crate::store::journal::{Journal, encode_readings};
 use crate::store::keeper::{Covered, Handover, Keeper};
 use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
@@ -17,6 +16,7 @@ use crate::store::keys::{
 };
 use crate::store::rejects::RejectRing;
 use crate::store::room::Room;
+use crate::store::table_journal::{Journal, encode_readings};
 use crate::store::{
     Backlog, ChunkId, Committed, Kept, Progress, Record, StoreError, StoreSettings, Tables, Ticket, checksum, runs,
     verdicts,
@@ -223,7 +223,9 @@ impl Writer {
         self.keeper.hand_over(std::mem::take(&mut self.behind), self.covered)?;
         self.keeper.wait()?;
         // Only now are the windows durable whose readings the front of the journal holds, so that it can be forgotten.
-        if let Some(until) = self.closed.take() {
+        if let Some(until) = self.closed.take()
+            && !self.db.pins().is_pinned()
+        {
             self.journal.forget_before(until, &mut self.behind);
         }
         self.db.check_presence()?;
@@ -273,6 +275,11 @@ impl Writer {
     pub fn stop(&mut self) -> Result<(), StoreError> {
         self.keeper.stop()?;
         Ok(())
+    }
+
+    /// How many bytes were written into the journal since the start.
+    pub fn journal_written_bytes(&self) -> u64 {
+        self.journal.written_bytes()
     }
 
     /// How many records the journal holds.

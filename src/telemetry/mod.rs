@@ -1,5 +1,6 @@
 //! What the daemon reports of itself: log, metrics, and panics.
 
+pub mod disk;
 mod fields;
 pub mod journal;
 pub mod log_limit;

@@ -247,6 +247,18 @@ fn an_answer_that_the_daemons_end_cuts_off_is_no_file() {
 }
 
 #[test]
+fn a_stop_waits_for_no_answer_and_tells_of_no_defect() {
+    let (site, mut daemon) = site_with_a_long_answer();
+    let mut idle = ask(&site, "/v1/export/readings?format=jsonl");
+    idle.read_exact(&mut [0; 15]).unwrap();
+    daemon.terminate();
+    let status = daemon.wait_until_ended();
+    assert!(status.success(), "{status}");
+    assert!(!daemon.text().contains("panicked"), "{}", daemon.text());
+    assert!(!socket(&site).exists());
+}
+
+#[test]
 fn the_socket_of_a_killed_daemon_is_replaced_and_a_live_one_is_not() {
     let site = Site::new(&settings());
     let mut daemon = site.start();

@@ -10,6 +10,7 @@
 
 mod acks;
 mod clocks;
+mod commit_pace;
 mod crash;
 mod demo;
 mod endpoint;
@@ -24,6 +25,7 @@ mod runs;
 mod service;
 mod slow_models;
 mod store;
+mod store_commands;
 mod supervision;
 mod terminal;
 mod watched;

@@ -3,12 +3,16 @@
 //! The daemon runs in the test's own process, so that fail points can hold it up. They are global: one test at a time.
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::device::Device;
+use crate::support::in_process::InProcess;
 use crate::support::settings::Settings;
 use crate::support::site::Site;
-use crate::support::{PATIENCE, alone, plant};
+use crate::support::{PATIENCE, alone, eventually, plant};
 use anomalyd::config::Config;
 use anomalyd::daemon::Daemon;
 use anomalyd::telemetry::metrics;
@@ -136,5 +140,29 @@ fn a_file_that_does_not_end_does_not_hold_up_the_check_which_says_what_to_do() {
     assert!(said.contains("model_pump-2_flow.pkl: was not read within 100ms; raise models.deadline"), "{said}");
     assert!(said.contains("1 usable model"), "{said}");
     crate::support::eventually("the thread ends", || (metrics::READERS_ABANDONED.get() == 0).then_some(()));
+    scenario.teardown();
+}
+
+#[test]
+fn a_reading_is_acknowledged_while_the_models_are_still_being_read() {
+    let _alone = alone();
+    let scenario = FailScenario::setup();
+    let held = Held::new();
+    held.site.configure(
+        &plant::settings().with("models.deadline", "\"1m\"").with_text("models.directory", held.site.path("models")),
+    );
+    fail::cfg(format!("model::load {HELD}"), "pause").unwrap();
+    thread::scope(|scope| {
+        let daemon = scope.spawn(|| InProcess::start(&held.site));
+        let device = eventually("the port is open", || TcpStream::connect(("127.0.0.1", held.site.port())).ok());
+        device.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut device = Device(device);
+        device.say(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04pump");
+        device.expect(b"\x20\x02\x00\x00");
+        device.publish("plant/pump-2/flow", br#"{"ts":"2026-03-02T06:00:00Z","value":145.5}"#);
+        assert!(!daemon.is_finished(), "the models were read already");
+        fail::remove(format!("model::load {HELD}"));
+        drop(daemon.join().unwrap());
+    });
     scenario.teardown();
 }

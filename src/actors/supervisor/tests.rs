@@ -6,6 +6,7 @@ use actix_rt::{Arbiter, System, time::sleep};
 
 use super::*;
 use crate::actors::committer;
+use crate::actors::committer::PaceSettings;
 use crate::actors::intake::Intake;
 use crate::actors::recorder::{RecorderSettings, ScoreRun};
 use crate::actors::restart::RestartPolicy;
@@ -107,8 +108,9 @@ impl Plant {
             },
             clock.read(),
         );
-        let (_, submissions) = Intake::new(1);
-        let (commands, _) = committer::start(pipeline.unwrap(), submissions, clock).unwrap();
+        let (intake, submissions) = Intake::new(1);
+        let pace = PaceSettings { delay: Duration::ZERO, daily_budget: u64::MAX };
+        let (commands, _) = committer::start(pipeline.unwrap(), submissions, intake.heard(), pace, clock).unwrap();
 
         let settings = SensorSettings {
             scoring: ScoringSettings { cut: cut(), min_intervals: 1 },

@@ -41,12 +41,13 @@ pub(super) struct Journal {
     /// The records in the table: their keys, each with the latest time in the record.
     records: VecDeque<(u64, Timestamp)>,
     next: u64,
+    written_bytes: u64,
 }
 
 impl Journal {
     /// A journal whose records have yet to be replayed.
     pub(super) fn new(table: Table, unreadable: UnreadableEntries) -> Self {
-        Self { table, unreadable, records: VecDeque::new(), next: 0 }
+        Self { table, unreadable, records: VecDeque::new(), next: 0, written_bytes: 0 }
     }
 
     /// Hands every record to `each`, in order. To be called once, before anything is appended. Readings of sensors
@@ -119,7 +120,13 @@ impl Journal {
         self.records.len()
     }
 
+    /// How many bytes were appended since the start.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
     fn append(&mut self, bytes: Vec<u8>, latest: Timestamp, behind: &mut Handover) {
+        self.written_bytes += bytes.len() as u64;
         behind.put(|tables| &tables.journal, &self.next.to_be_bytes(), bytes);
         self.records.push_back((self.next, latest));
         self.next += 1;
