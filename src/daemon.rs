@@ -13,7 +13,7 @@ pub(crate) mod running_configuration;
 pub(crate) mod settings;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use actix_rt::{Arbiter, ArbiterHandle};
@@ -279,6 +279,7 @@ impl Daemon {
         let api = Api {
             store: settings.store.directory.clone(),
             reader: published.reader.clone(),
+            started: Instant::now(),
             cut: settings.cut,
             importer: Importer::new(intake, decoders, imports),
         };

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::actors::importer::Importer;
 use crate::interval::Cut;
@@ -17,6 +18,8 @@ pub struct Api {
     pub reader: Reader,
     /// How event time is cut.
     pub cut: Cut,
+    /// When the process began to write.
+    pub started: Instant,
     /// Where imported readings go in.
     pub importer: Importer,
 }

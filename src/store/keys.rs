@@ -22,6 +22,8 @@ pub(super) fn run_slot(run: RunId, slots: u32) -> u32 {
     u32::try_from(run.0 % u64::from(slots.max(1))).unwrap_or_default()
 }
 
+pub(super) const CURSOR_PREFIX: &[u8] = b"cursor/";
+
 /// The key of the first run that a sink has not taken.
 pub(super) fn cursor_key(sink: &str) -> Vec<u8> {
     format!("cursor/{sink}").into_bytes()

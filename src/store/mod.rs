@@ -33,6 +33,7 @@ mod from_disk;
 mod history;
 #[cfg_attr(not(test), expect(dead_code, reason = "the writer moves to it in the next step"))]
 mod journal;
+mod journal_pins;
 mod keeper;
 mod key_search;
 mod keys;
@@ -64,9 +65,12 @@ use std::sync::Arc;
 use rustix::process::Pid;
 
 pub use archive::{ArchiveContent, ArchiveError, ArchiveOrigin};
-pub use backup::{Backup, BackupError, Existing, Restored, back_up, restore};
+pub use backup::{
+    Backup, BackupError, Existing, Restored, WriteArchiveError, back_up, receive, restore, write_archive,
+};
 pub use format::{StoreFit, fit};
 pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
+pub use journal_pins::JournalPin;
 pub use keeper::{Backlog, Kept, Ticket};
 pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};

@@ -36,7 +36,7 @@ use crate::store::keys::{
 use crate::store::table_journal::decode_readings;
 use crate::store::unreadable::UnreadableEntries;
 use crate::store::{
-    ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, rejects, runs, verdicts,
+    ChunkId, JournalPin, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, rejects, runs, verdicts,
 };
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -393,6 +393,12 @@ impl Reader {
             return Ok(None);
         };
         Ok(Some(usize::try_from(u64::from_be_bytes(kept)).unwrap_or(usize::MAX)))
+    }
+
+    /// Keeps the journal whole until the pin is dropped, so that what is read of the store and then of the journal lacks
+    /// nothing that was accepted before.
+    pub fn pin_journal(&self) -> JournalPin {
+        self.db.pins().pin()
     }
 
     /// The size of the store on the disk, in bytes.

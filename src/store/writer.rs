@@ -223,7 +223,9 @@ impl Writer {
         self.keeper.hand_over(std::mem::take(&mut self.behind), self.covered)?;
         self.keeper.wait()?;
         // Only now are the windows durable whose readings the front of the journal holds, so that it can be forgotten.
-        if let Some(until) = self.closed.take() {
+        if let Some(until) = self.closed.take()
+            && !self.db.pins().is_pinned()
+        {
             self.journal.forget_before(until, &mut self.behind);
         }
         self.db.check_presence()?;

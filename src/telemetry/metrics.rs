@@ -70,6 +70,7 @@ metrics! {
     DISK_WRITTEN_BYTES "anomalyd_disk_written_bytes_total" "Bytes that the kernel counts as written to disks by this process, in whole pages: journal, database, verdict files."
     OPEN_READINGS "anomalyd_open_readings" "Readings in intervals that are not closed yet; limits.open_readings bounds them."
     JOURNAL_RECORDS "anomalyd_journal_records" "Records in the journal that stored windows do not cover yet."
+    JOURNAL_PINS "anomalyd_journal_pins" "Copies of the store that are being made, such as backups: the journal frees nothing meanwhile."
     STORE_BACKLOG_BYTES "anomalyd_store_backlog_bytes" "Bytes of windows, runs and verdicts that wait for the thread that writes the database."
     DISK_FULL "anomalyd_store_disk_full" "Whether the store waits for room on its disk: 1 while it does."
     INTAKE_WAITING_BYTES "anomalyd_intake_waiting_bytes" "Bytes taken in and not yet durable."

@@ -366,6 +366,24 @@ fn a_daemon_without_a_socket_goes_on_and_says_why() {
 }
 
 #[test]
+fn further_connections_wait_for_those_before_them() {
+    let site = Site::new(&settings().with("socket.max_connections", "2"));
+    let daemon = site.start();
+    let silent = [(); 2].map(|()| UnixStream::connect(socket(&site)).unwrap());
+    let mut third = ask(&site, "/v1/about");
+    third.set_nonblocking(true).unwrap();
+    // What is acknowledged shows that the daemon goes on meanwhile.
+    plant::publish_all(site.port(), &plant::readings(7)[..100]);
+    assert_eq!(third.read(&mut [0; 1]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    third.set_nonblocking(false).unwrap();
+    drop(silent);
+    let mut answer = String::new();
+    let _ = third.read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    daemon.stop();
+}
+
+#[test]
 fn what_no_daemon_would_ask_is_refused_in_words() {
     let site = Site::new(&settings());
     let daemon = site.start();
@@ -381,12 +399,21 @@ fn what_no_daemon_would_ask_is_refused_in_words() {
         let _ = ask(&site, path).read_to_string(&mut answer);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(words), "{path}: {answer}");
     }
-    // A header without an end is given up, and one that is too long at once.
+    // A header that is too long is refused, and so is a body.
     let mut long = UnixStream::connect(socket(&site)).unwrap();
     long.set_read_timeout(Some(PATIENCE)).unwrap();
     let _ = long.write_all(format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(1 << 20)).as_bytes());
     let mut answer = String::new();
     let _ = long.read_to_string(&mut answer);
+    assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let mut large = UnixStream::connect(socket(&site)).unwrap();
+    large.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = "POST /v1/import HTTP/1.1\r\nhost: anomalyd\r\ncontent-length: 8388608\r\n\r\n";
+    large.write_all(head.as_bytes()).unwrap();
+    // The daemon may answer, and close, before it has all of it.
+    let _ = large.write_all(&vec![b' '; 8 << 20]);
+    let mut answer = String::new();
+    let _ = large.read_to_string(&mut answer);
     assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
     daemon.stop();
 }
