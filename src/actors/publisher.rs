@@ -24,6 +24,7 @@ use tokio::time::sleep;
 use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::interval::{Cut, Interval, Window};
 use crate::pipeline::Position;
+use crate::rescoring::Rescorer;
 use crate::run::{Run, RunId, RunState};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::sink::files::{FileError, FileSettings};
@@ -52,6 +53,8 @@ pub struct Published {
     pub directory: Arc<SensorDirectory>,
     /// The lengths of intervals and windows.
     pub cut: Cut,
+    /// Computes again what is not stored of verdicts.
+    pub rescorer: Arc<Rescorer>,
 }
 
 /// Why a run could not be published now.

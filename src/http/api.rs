@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::actors::intake::Intake;
 use crate::actors::source::{DecoderFactory, SourceCounters};
 use crate::interval::Cut;
+use crate::rescoring::Rescorer;
 use crate::store::Reader;
 use crate::telemetry::metrics;
 
@@ -17,6 +18,8 @@ pub struct Api {
     pub store: PathBuf,
     /// Reads the store.
     pub reader: Reader,
+    /// Computes again what is not stored of verdicts.
+    pub rescorer: Arc<Rescorer>,
     /// How event time is cut.
     pub cut: Cut,
     /// When the process began to write.

@@ -156,7 +156,7 @@ impl Writer {
     pub fn put_verdicts(&mut self, run: RunId, chunk: ChunkId, verdicts: &[Verdict]) {
         let key = chunk.key(run_slot(run, self.settings.verdict_runs));
         let rows = self.settings.verdict_rows;
-        self.behind.put_parts(|tables| &tables.verdicts, &key, verdicts::encode(run, verdicts, rows));
+        self.behind.put_parts(|tables| &tables.verdicts, &key, verdicts::encode(run, chunk, verdicts, rows));
     }
 
     /// Notes the first run that a sink has not taken.

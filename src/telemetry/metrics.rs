@@ -85,6 +85,7 @@ metrics! {
     SOCKET_REQUESTS "anomalyd_socket_requests_total" "Requests over the local socket."
     LONG_ANSWERS "anomalyd_socket_long_answers" "Long answers over the local socket that go on, such as exports; socket.max_answers bounds them."
     ENTRIES_UNREADABLE "anomalyd_store_entries_unreadable_total" "Entries of the store that could not be read. Each costs itself; the log names it."
+    MODELS_KEPT_BYTES "anomalyd_store_models_kept_bytes" "The size of the models that are kept so that verdicts can be computed again; store.kept_models bounds it."
     STORES_SET_ASIDE "anomalyd_stores_set_aside" "Damaged stores that were set aside and lie in the store's folder."
     WINDOWS_STORED "anomalyd_windows_stored_total" "Windows of single sensors that were closed and stored."
     RUNS_FINISHED "anomalyd_runs_finished_total" "Runs in which every sensor in scope has its outcome."
