@@ -214,7 +214,9 @@ impl Daemon {
         let (reader, directory, commands) = (reader.clone(), Arc::clone(directory), commands.clone());
         let kept = KeptModels::open(&settings.store.directory, settings.kept_models_bytes);
         let kept = kept.inspect_err(|problem| {
-            tracing::warn!("models are not kept, so that verdicts cannot be computed again once theirs is replaced: {problem}");
+            tracing::warn!(
+                "models are not kept, so that verdicts cannot be computed again once theirs is replaced: {problem}"
+            );
         });
         let loader = ModelLoader {
             kept: kept.ok().map(Arc::new),

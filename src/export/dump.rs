@@ -63,13 +63,7 @@ impl What {
 ///
 /// # Errors
 /// When the store cannot be read, or `out` cannot be written.
-pub fn write(
-    what: What,
-    reader: &Reader,
-    rescorer: &Rescorer,
-    cut: Cut,
-    out: &mut dyn Write,
-) -> Result<(), DumpError> {
+pub fn write(what: What, reader: &Reader, rescorer: &Rescorer, cut: Cut, out: &mut dyn Write) -> Result<(), DumpError> {
     let sensors: Vec<_> = reader.sensors()?.into_iter().map(named).collect();
     match what {
         What::Runs => reader.runs()?.iter().try_for_each(|run| writeln!(out, "{}", run_line(run)))?,

@@ -312,11 +312,10 @@ mod tests {
     fn a_model_without_room_beside_those_at_work_is_not_kept() {
         let store = tempfile::tempdir().unwrap();
         let kept = KeptModels::open(store.path(), 250).unwrap();
-        assert_eq!([keep(&kept, 0, 1), keep(&kept, 1, 2), keep(&kept, 2, 3)], [
-            Keeping::Kept,
-            Keeping::Kept,
-            Keeping::NoRoom
-        ]);
+        assert_eq!(
+            [keep(&kept, 0, 1), keep(&kept, 1, 2), keep(&kept, 2, 3)],
+            [Keeping::Kept, Keeping::Kept, Keeping::NoRoom]
+        );
         assert_eq!(there(store.path()), [1, 2]);
         kept.release(SensorId(0));
         assert_eq!(keep(&kept, 2, 3), Keeping::Kept);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::cli::store_access::{StoreAccess, StoreAccessError};
 use crate::config::Config;
-pub use crate::export::dump::What;
 use crate::daemon::settings::Settings;
+pub use crate::export::dump::What;
 use crate::export::dump::{self, DumpError};
 use crate::http::client::ClientError;
 use crate::rescoring::Rescorer;
