@@ -127,6 +127,13 @@ pub enum BackupError {
     },
 }
 
+impl BackupError {
+    /// Whether the error lasts until a setting, or what it names, is changed.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_lasting())
+    }
+}
+
 /// Backs up a store that no process writes to, into a folder that is empty or not there yet. Changes nothing in the store.
 ///
 /// # Errors
