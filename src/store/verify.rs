@@ -6,8 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::fs;
+use std::io;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::interval::Window;
 use crate::run::{Run, RunId, RunState, Tally};
@@ -18,10 +21,13 @@ use crate::store::keys::{
     CURSOR_PREFIX, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SETTLED_KEY, SUBSCRIPTIONS_KEY,
     ring_slot, run_slot,
 };
-use crate::store::place::StorePlace;
+use crate::store::place::{HISTORY, MODELS, StorePlace};
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
-use crate::store::{ChunkId, Progress, Reader, StoreError, checksum, format, rejects, runs, verdicts};
+use crate::store::{
+    ChunkId, HistoryReader, Progress, Reader, StoreError, checksum, format, read_kept_model, rejects, runs, verdicts,
+};
 use crate::time::Timestamp;
+use crate::verdict::ModelHash;
 use crate::window::WindowBlock;
 
 /// Something that is wrong in a store.
@@ -76,7 +82,7 @@ pub fn verify<'a, E: From<StoreError>>(
     each: &mut dyn FnMut(Finding) -> Result<(), E>,
 ) -> Result<Checked, E> {
     let mut inspection = Inspection { reader, names: Vec::new(), checked: Checked::default(), found: Vec::new() };
-    let steps: [fn(&mut Inspection<'a>) -> Result<(), StoreError>; 7] = [
+    let steps: [fn(&mut Inspection<'a>) -> Result<(), StoreError>; 9] = [
         Inspection::sensors,
         Inspection::windows_and_heads,
         Inspection::runs_and_verdicts,
@@ -84,6 +90,8 @@ pub fn verify<'a, E: From<StoreError>>(
         Inspection::sessions,
         Inspection::held,
         Inspection::progress,
+        Inspection::history,
+        Inspection::models,
     ];
     for step in steps {
         step(&mut inspection)?;
@@ -397,6 +405,49 @@ impl Inspection<'_> {
         })
     }
 
+    fn history(&mut self) -> Result<(), StoreError> {
+        let history = HistoryReader::new(&self.reader.settings.directory);
+        for reading in history.readings(Timestamp::MIN, Timestamp::MAX, |_| true)? {
+            reading?;
+            self.checked.entries += 1;
+        }
+        let damaged = history.unreadable();
+        if damaged > 0 {
+            let remedy =
+                Remedy::Daemon("exports leave the readings there out, and the damage goes with its day".into());
+            let problem = format!("{damaged} places in it cannot be read");
+            self.add(StorePlace::entry(HISTORY, &[]), problem, "the raw readings there", remedy);
+        }
+        Ok(())
+    }
+
+    /// A kept model of several files is named by the hashes of these, which only its reader can put together: of it, the
+    /// lengths are checked.
+    fn models(&mut self) -> Result<(), StoreError> {
+        let directory = &self.reader.settings.directory;
+        let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
+        let entries = match fs::read_dir(directory.join(MODELS)) {
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(unreadable)?,
+        };
+        for entry in entries {
+            let name = entry.map_err(unreadable)?.file_name();
+            let Some(hash) = name.to_str().and_then(hash_of) else { continue };
+            self.checked.entries += 1;
+            let problem = match read_kept_model(directory, hash).as_deref() {
+                None => "the kept model is cut short",
+                Some([file]) if Sha256::digest(file)[..] != hash.0 => {
+                    "the kept model is not the one that its name tells"
+                }
+                Some(_) => continue,
+            };
+            let cost = "the rows of its verdicts that are not stored, while no such model is at work";
+            let remedy = Remedy::Daemon("it is kept again when such a model is put to work".into());
+            self.add(StorePlace::entry(MODELS, hash.to_string().as_bytes()), problem, cost, remedy);
+        }
+        Ok(())
+    }
+
     fn progress(&mut self) -> Result<(), StoreError> {
         let mut cursors = Vec::new();
         let (mut scored, mut next_run, mut is_noted) = (None, RunId::default(), false);
@@ -458,6 +509,19 @@ impl Inspection<'_> {
         }
         Ok(())
     }
+}
+
+/// The hash that a file of a kept model is named by.
+fn hash_of(name: &str) -> Option<ModelHash> {
+    let mut hash = [0; 32];
+    let digits = name.as_bytes();
+    if digits.len() != 2 * hash.len() {
+        return None;
+    }
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(ModelHash(hash))
 }
 
 #[cfg(test)]
