@@ -26,6 +26,7 @@ mod runs;
 mod service;
 mod slow_models;
 mod store;
+mod store_commands;
 mod supervision;
 mod terminal;
 mod upgrade;
