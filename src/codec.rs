@@ -93,18 +93,37 @@ fn unfold(number: u64) -> i64 {
 }
 
 /// The digits and the number of decimals that give exactly this value.
-#[expect(clippy::cast_possible_truncation, reason = "a cast that does not fit saturates, and is then too long")]
 fn decimal(value: f64) -> Option<(i64, u64)> {
-    (0_u64..).zip(SCALES).find_map(|(scale, factor)| {
-        let scaled = value * factor;
-        // Rounds half away from zero by a cast: `round` would be a call on processors without SSE 4.1. Where the cast
-        // and `round` differ, no digits are exact anyway.
-        let digits = (scaled + 0.5_f64.copysign(scaled)) as i64;
-        // Both operands of the division are exact, so the quotient is the float nearest to the decimal. It is compared
-        // by its bits, because zero has a sign.
-        let exact = digits.unsigned_abs() <= MAX_DIGITS && (digits as f64 / factor).to_bits() == value.to_bits();
-        exact.then_some((digits, scale))
-    })
+    (0_u64..).zip(SCALES).find_map(|(scale, factor)| Some((exact_digits(value, factor)?, scale)))
+}
+
+/// The whole number which, divided by a power of ten, gives exactly this value.
+#[expect(clippy::cast_possible_truncation, reason = "a cast that does not fit saturates, and is then too long")]
+fn exact_digits(value: f64, factor: f64) -> Option<i64> {
+    let scaled = value * factor;
+    // Rounds half away from zero by a cast: `round` would be a call on processors without SSE 4.1. Where the cast
+    // and `round` differ, no digits are exact anyway.
+    let digits = (scaled + 0.5_f64.copysign(scaled)) as i64;
+    // Both operands of the division are exact, so the quotient is the float nearest to the decimal. It is compared
+    // by its bits, because zero has a sign.
+    let exact = digits.unsigned_abs() <= MAX_DIGITS && (digits as f64 / factor).to_bits() == value.to_bits();
+    exact.then_some(digits)
+}
+
+/// Values that are whole numbers of one decimal unit: the number of decimals, at most six, and the digits of each.
+/// `None` when a value has no such digits.
+pub fn common_decimals(values: impl Iterator<Item = f64> + Clone) -> Option<(u64, Vec<i64>)> {
+    let mut scale = 0;
+    for value in values.clone() {
+        scale = scale.max(decimal(value)?.1);
+    }
+    let digits = values.map(|value| exact_digits(value, decimal_factor(scale)?)).collect::<Option<_>>()?;
+    Some((scale, digits))
+}
+
+/// The power of ten that a number of decimals stands for: a value is its digits divided by it.
+pub fn decimal_factor(scale: u64) -> Option<f64> {
+    SCALES.get(usize::try_from(scale).ok()?).copied()
 }
 
 /// Reads what an [`Encoder`] wrote, in the same order.

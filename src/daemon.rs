@@ -35,6 +35,7 @@ use crate::actors::recorder::Recorder;
 use crate::actors::scheduler::{Scheduler, SchedulerSources, StopScheduling};
 use crate::actors::sensor::StoredWindows;
 use crate::actors::service_manager::{self, Course, Probed, keep_informed};
+use crate::actors::source::SourceCounters;
 use crate::actors::stop::StopTrigger;
 use crate::actors::supervisor::SensorSupervisor;
 use crate::actors::workers::Workers;
@@ -42,6 +43,7 @@ use crate::config::Config;
 use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
+use crate::http::{self, Api};
 use crate::store::StoreError;
 use crate::telemetry::metrics;
 use crate::time::Span;
@@ -207,8 +209,17 @@ impl Daemon {
         let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration)?;
         tracing::info!("readings are taken in; the models are being read");
         service_manager::tell(&[NotifyState::Status("takes readings in; reads the models")]);
-        let Receiving { reader, directory, commands, clock, intake, .. } = &receiving;
+        let Receiving { reader, directory, commands, clock, intake, decoders, .. } = &receiving;
         let (reader, directory, commands) = (reader.clone(), Arc::clone(directory), commands.clone());
+        let imports = Arc::new(SourceCounters::default());
+        let api = Api {
+            store: settings.store.directory.clone(),
+            reader: reader.clone(),
+            cut: settings.cut,
+            intake: intake.clone(),
+            decoders: Arc::clone(decoders),
+            imports: Arc::clone(&imports),
+        };
         let loader = ModelLoader {
             models: settings.models.clone(),
             features: settings.features.clone(),
@@ -217,7 +228,7 @@ impl Daemon {
             folder_watch: FolderWatch::open(),
         };
         let way_in = SchedulerSources {
-            counters: receiving.counters.iter().map(|(_, counters)| Arc::clone(counters)).collect(),
+            counters: receiving.counters.iter().map(|(_, counters)| Arc::clone(counters)).chain([imports]).collect(),
             link: receiving.link.clone(),
             intake: intake.clone(),
             threads: receiving.threads.clone(),
@@ -269,6 +280,7 @@ impl Daemon {
         if let Some(mqtt) = settings.mqtt {
             background.push(DaemonTask::start("MQTT publisher", publish_mqtt(published, mqtt, commands.clone())));
         }
+        background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));
         Ok(Self {
             stop,
             sources,

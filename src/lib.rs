@@ -22,6 +22,7 @@ pub mod time;
 pub mod verdict;
 
 // Pure parts, and the store: each knows the words, and little of the others.
+pub mod export;
 pub mod features;
 pub mod ingest;
 pub mod model;
@@ -36,6 +37,7 @@ pub mod window;
 pub mod actors;
 pub mod config;
 pub mod daemon;
+pub mod http;
 pub mod pipeline;
 pub mod run_in_progress;
 

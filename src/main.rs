@@ -10,7 +10,7 @@ use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anomalyd::cli::{check, demo, dump, exit_code, model, reload, replay, score};
+use anomalyd::cli::{check, demo, dump, exit_code, export, import, model, reload, replay, score, store};
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::printable::{PrintableWriter, Style, steers};
@@ -57,6 +57,10 @@ enum Command {
     Replay(replay::Args),
     Reload(reload::Args),
     Dump(dump::Args),
+    Export(export::Args),
+    Import(import::Args),
+    #[command(subcommand)]
+    Store(store::Command),
     #[command(subcommand)]
     Model(model::Command),
 }
@@ -166,6 +170,19 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             logging::start(log_format, "warn")?;
             dump::run(args.what, &Config::read(&args.config)?, out)?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Store(command) => {
+            logging::start(log_format, "error")?;
+            store::run(&command, out)
+        }
+        Command::Export(args) => {
+            logging::start(log_format, "warn")?;
+            export::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Import(args) => {
+            logging::start(log_format, "warn")?;
+            Ok(import::run(&args, out)?)
         }
         Command::Model(command) => model::run(&command, out),
     }

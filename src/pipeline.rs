@@ -1,21 +1,25 @@
 //! What a batch does to the windows and the store: the order of steps on which every guarantee rests.
 //!
 //! A reading is first judged (is it late, repeated, contradictory?). What is accepted goes into the journal, windows
-//! that are over go into the window store behind it, and one commit makes all of it durable. Only after the commit do
-//! the caller's acknowledgements leave, does the event clock move on, and do runs learn what may be scored. The
-//! pipeline has no thread and no clock of its own: its caller drives it, and tells it the time.
+//! and one commit makes it durable. Only after the commit do the caller's acknowledgements leave, and does the event clock
+//! move on. Windows that are over, runs and verdicts go to the database behind the commit, in that order: who waits for
+//! them waits for a [`Ticket`]. The pipeline has no thread and no clock of its own: its caller drives it, and tells it the
+//! time.
 //!
 //! A closing for all sensors takes effect at once, and its windows are finished in slices between the commits
-//! ([`Pipeline::close_slice`]), so that acknowledgements do not wait for all of them. It is done, and
-//! [`Position::closed`] moves on, with the commit that stores the last of these windows.
+//! ([`Pipeline::close_slice`]), so that acknowledgements do not wait for all of them. Its windows are
+//! put with the commit that hands over the last of them ([`Pipeline::windows_put`]).
 
 mod clock_witness;
 mod held;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use crossbeam_channel::Receiver;
+
 use crate::ingest::batch::{AheadReading, AheadSuspect, Batch};
+use crate::ingest::batch_account::BatchOutcome;
 use crate::ingest::passed_over::{PassedOver, Shape, ShapeNews, ShapesTold};
 use crate::ingest::session::{
     SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
@@ -27,7 +31,9 @@ use crate::run::Run;
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
-use crate::store::{ChunkId, Committed, Progress, Record, Store, StoreError, StoredChunks, Writer};
+use crate::store::{
+    Backlog, ChunkId, Committed, Kept, Progress, Record, Store, StoreError, StoredChunks, Ticket, Writer,
+};
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Span, Timestamp};
@@ -70,9 +76,9 @@ pub struct PipelineSettings {
 /// Where the pipeline is in event time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Position {
-    /// The time before which windows are closed for all sensors, and stored.
+    /// The time before which windows are closed for all sensors: what comes for them is late. They may not be stored yet.
     pub closed: Timestamp,
-    /// The time before which windows are scored.
+    /// The time before which windows are scored, and their runs settled.
     pub scored: Timestamp,
     /// Whether readings wait for runs that are due, or for a sink.
     pub pace: Pace,
@@ -102,7 +108,7 @@ pub enum Pace {
 
 /// Windows and store, and the order between them.
 ///
-/// Every step fails when the store refuses; where a step fails for another reason too, its own doc says so.
+/// Only a commit reaches the store, so that only it can fail.
 pub struct Pipeline {
     settings: PipelineSettings,
     directory: Arc<SensorDirectory>,
@@ -117,6 +123,10 @@ pub struct Pipeline {
     behind: u64,
     sessions: Sessions,
     scored: Timestamp,
+    /// What is scored, as far as it is settled.
+    scored_settled: Timestamp,
+    /// What is scored and not settled yet, by the tickets that it waits for.
+    scored_behind: VecDeque<(Ticket, Timestamp)>,
     /// The latest reading's time, where the clock follows the readings.
     event_now: Timestamp,
     pace: Pace,
@@ -131,8 +141,8 @@ pub struct Pipeline {
     appended: usize,
     over: Vec<ClosedWindow>,
     rejects: Rejects,
-    /// The time before which all windows are stored, as the store knows it.
-    stored: Timestamp,
+    /// The time before which all windows are handed to the store.
+    put: Timestamp,
 
     /// Limits the log lines on rejects, separately for each kind: many rejects of one kind must not hide another kind.
     reject_logs: HashMap<&'static str, LogLimit>,
@@ -163,6 +173,7 @@ impl Pipeline {
         let bounds = ReplayBounds { lateness, kept_per_interval };
         let mut over = Vec::new();
         let mut event_now = Timestamp::MIN;
+        let mut first_closed = None;
         writer.replay_journal(|record| match record {
             Record::Readings(readings) => {
                 for reading in readings {
@@ -170,17 +181,16 @@ impl Pipeline {
                     windows.replay(reading, bounds, &mut over);
                 }
             }
-            Record::Closed(until) => windows.begin_closing(until, &mut over),
+            Record::Closed(until) => {
+                first_closed.get_or_insert(until);
+                windows.begin_closing(until, &mut over);
+            }
         })?;
-        // The first closing of all is finished here: its position tells the scheduler from when on windows count.
-        if windows.finished() == Timestamp::MIN {
-            windows.finish_closing(&mut over);
-        }
         // Under a smaller lateness than before, more intervals are closed: now, and not by the next reading only.
         windows.end_replay(&mut over);
         let is_replayed = writer.journal_records() > 0;
-        writer.put_lateness(if is_replayed { lateness } else { settings.windows.lateness })?;
-        writer.put_kept_per_interval(if is_replayed { kept_per_interval } else { kept })?;
+        writer.put_lateness(if is_replayed { lateness } else { settings.windows.lateness });
+        writer.put_kept_per_interval(if is_replayed { kept_per_interval } else { kept });
         // The event clock has come at least so far: otherwise these windows would not be closed.
         event_now = event_now.max(match windows.closed() {
             Timestamp::MIN => Timestamp::MIN,
@@ -205,6 +215,8 @@ impl Pipeline {
             behind: 0,
             sessions,
             scored,
+            scored_settled: scored,
+            scored_behind: VecDeque::new(),
             event_now,
             pace: Pace::Free,
             pace_again: Timestamp::MIN,
@@ -213,16 +225,24 @@ impl Pipeline {
             appended: 0,
             over,
             rejects: Rejects::default(),
-            stored: closed,
+            put: closed,
             reject_logs: HashMap::new(),
             held_logs: LogLimit::default(),
             shapes_told: ShapesTold::default(),
         };
-        pipeline.write_sessions(session_changes)?;
+        pipeline.write_sessions(session_changes);
         if pipeline.scored == Timestamp::MIN && pipeline.windows.closed() != Timestamp::MIN {
-            pipeline.set_scored(pipeline.windows.closed())?;
+            // If nothing was settled since the first closing, the journal still has it: windows that were closed before it
+            // do not count as missed, and windows that were closed since do.
+            let first_closed = first_closed.filter(|_| closed == Timestamp::MIN);
+            pipeline.set_scored(first_closed.unwrap_or(pipeline.windows.closed()));
+            pipeline.scored_settled = pipeline.scored;
         }
-        pipeline.commit()?;
+        match pipeline.commit() {
+            // The next commit writes it.
+            Err(StoreError::DiskFull { .. }) => {}
+            committed => drop(committed?),
+        }
         pipeline.update_pace();
         Ok(pipeline)
     }
@@ -235,8 +255,8 @@ impl Pipeline {
     /// How far the pipeline is, as of the last commit.
     pub fn position(&self) -> Position {
         Position {
-            closed: self.stored,
-            scored: self.scored,
+            closed: self.windows.closed(),
+            scored: self.scored_settled,
             pace: self.pace,
             behind: self.behind,
             held: self.held.len(),
@@ -254,8 +274,25 @@ impl Pipeline {
         self.judge_held();
     }
 
-    /// Takes in a batch from the reading at `from` on.
-    pub fn take(&mut self, batch: &mut Batch, from: usize) -> Result<BatchProgress, StoreError> {
+    /// Takes in a batch from the reading at `from` on, and fills in its account.
+    pub fn take(&mut self, batch: &mut Batch, from: usize) -> BatchProgress {
+        let Some(account) = batch.account.clone() else { return self.take_in(batch, from) };
+        let before = self.counted();
+        let progress = self.take_in(batch, from);
+        account.add(&self.counted().since(&before));
+        progress
+    }
+
+    /// What became of the readings since the last commit.
+    fn counted(&self) -> BatchOutcome {
+        BatchOutcome {
+            accepted: (self.appended + self.accepted.len()) as u64,
+            held: self.held.len() as u64,
+            rejected: self.rejects.counts().collect(),
+        }
+    }
+
+    fn take_in(&mut self, batch: &mut Batch, from: usize) -> BatchProgress {
         self.rejects.append(std::mem::take(&mut batch.rejects));
         self.count_passed_over(&std::mem::take(&mut batch.members_passed_over));
         metrics::MESSAGES_PASSED_OVER.add(std::mem::take(&mut batch.messages_passed_over));
@@ -274,10 +311,10 @@ impl Pipeline {
                 self.witness.hear(reading.time);
             }
             if let Clock::Event(_) = self.settings.clock {
-                self.follow(reading.time)?;
+                self.follow(reading.time);
                 if self.pace == Pace::Held {
                     batch.ahead = ahead.collect();
-                    return Ok(BatchProgress::UpTo(place));
+                    return BatchProgress::UpTo(place);
                 }
             }
             if reading.time > believed && !is_arrival {
@@ -289,7 +326,7 @@ impl Pipeline {
             }
         }
         ahead.for_each(|ahead| self.take_ahead(ahead));
-        Ok(BatchProgress::Whole)
+        BatchProgress::Whole
     }
 
     /// While a jump of the clock is in doubt: the latest time that is not ahead of the time believed. A device may have
@@ -338,20 +375,21 @@ impl Pipeline {
 
     /// Closes every window that ends at `until` or before: what comes later for them is late. The first slice of these
     /// windows is finished at once; [`close_slice`](Self::close_slice) finishes the others.
-    pub fn close(&mut self, until: Timestamp) -> Result<(), StoreError> {
+    pub fn close(&mut self, until: Timestamp) {
         if until <= self.windows.closed() {
-            return Ok(());
+            return;
         }
         // In the journal, a closing comes after the readings that were accepted before it.
-        self.append_accepted()?;
-        self.writer.close(until)?;
+        self.append_accepted();
+        self.writer.close(until);
         self.windows.begin_closing(until, &mut self.over);
         self.windows.close_slice(ClosingSlice::SHORT, &mut self.over);
         if self.scored == Timestamp::MIN {
-            self.set_scored(until)?;
+            self.set_scored(until);
+            // The journal's first closing says the same.
+            self.scored_settled = until;
         }
         self.update_pace();
-        Ok(())
     }
 
     /// Finishes some more windows of a closing. The next commit stores them.
@@ -359,145 +397,205 @@ impl Pipeline {
         self.windows.close_slice(ClosingSlice::SHORT, &mut self.over)
     }
 
-    /// Whether a closing is not stored yet: it needs more slices, or a commit.
+    /// Whether windows of a closing are not handed to the store yet: that needs more slices, or a commit.
     pub fn is_closing(&self) -> bool {
-        self.stored < self.windows.closed()
+        self.put < self.windows.closed()
+    }
+
+    /// The time before which all windows are handed to the store, with the last commit.
+    pub fn windows_put(&self) -> Timestamp {
+        self.put
     }
 
     /// Nothing more will come: closes every window that has readings, and moves the event clock past them.
-    pub fn end_history(&mut self) -> Result<(), StoreError> {
+    pub fn end_history(&mut self) {
         // What a closing has yet to finish is not open.
         self.windows.finish_closing(&mut self.over);
         if self.windows.is_empty() || self.pace == Pace::Held {
-            return Ok(());
+            return;
         }
         let end = self.settings.windows.cut.window_of(self.event_now).end();
         self.event_now = end + self.settings.windows.lateness;
-        self.close(end)
+        self.close(end);
     }
 
     /// Writes a run into the ledger; a finished one moves on what counts as scored.
-    pub fn put_run(&mut self, run: &Run) -> Result<(), StoreError> {
-        self.writer.put_run(run)?;
+    pub fn put_run(&mut self, run: &Run) {
+        self.writer.put_run(run);
         if let crate::run::RunState::Finished(_) = run.state {
-            self.set_scored(run.window.end())?;
+            self.set_scored(run.window.end());
         }
-        Ok(())
     }
 
     /// Begins a run, or an interrupted one anew.
-    pub fn begin_run(&mut self, run: &Run, stored: &StoredChunks) -> Result<(), StoreError> {
-        self.writer.begin_run(run, stored)
+    pub fn begin_run(&mut self, run: &Run, stored: &StoredChunks) {
+        self.writer.begin_run(run, stored);
     }
 
     /// Stores a chunk of a run's verdicts.
-    pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) -> Result<(), StoreError> {
-        self.write_names()?;
-        self.writer.put_verdicts(window, chunk, verdicts)
+    pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) {
+        self.write_names();
+        self.writer.put_verdicts(window, chunk, verdicts);
     }
 
     /// Notes that a sink has published everything before `until`.
-    pub fn put_published(&mut self, sink: &'static str, until: Timestamp) -> Result<(), StoreError> {
+    pub fn put_published(&mut self, sink: &'static str, until: Timestamp) {
         self.published.insert(sink, until);
         self.update_pace();
-        self.writer.put_progress(Progress::Published { sink }, until)
+        self.writer.put_progress(Progress::Published { sink }, until);
     }
 
     /// Moves on what counts as scored.
-    pub fn set_scored(&mut self, until: Timestamp) -> Result<(), StoreError> {
+    pub fn set_scored(&mut self, until: Timestamp) {
         if self.scored == Timestamp::MIN {
             self.published.values_mut().for_each(|published| *published = until);
         }
         self.scored = self.scored.max(until);
         self.update_pace();
-        self.writer.put_progress(Progress::Scored, self.scored)
+        self.writer.put_progress(Progress::Scored, self.scored);
     }
 
     /// Remembers or forgets an MQTT session; tells whether an earlier one is taken up.
-    pub fn open_session(
-        &mut self,
-        client: &str,
-        lifetime: SessionLifetime,
-        now: SessionMoment,
-    ) -> Result<SessionPresent, StoreError> {
+    pub fn open_session(&mut self, client: &str, lifetime: SessionLifetime, now: SessionMoment) -> SessionPresent {
         let mut changes = Vec::new();
         let present = self.sessions.open(client, lifetime, now, &mut changes);
-        self.write_sessions(changes)?;
-        Ok(present)
+        self.write_sessions(changes);
+        present
     }
 
     /// Notes that an MQTT session is in use.
-    pub fn touch_session(&mut self, client: &str, now: SessionMoment) -> Result<(), StoreError> {
+    pub fn touch_session(&mut self, client: &str, now: SessionMoment) {
         let mut changes = Vec::new();
         self.sessions.touch(client, now, &mut changes);
-        self.write_sessions(changes)
+        self.write_sessions(changes);
     }
 
     /// Notes that the connection of an MQTT session has ended.
-    ///
-    /// # Errors
-    /// When the store refuses.
-    pub fn leave_session(&mut self, client: &str, now: SessionMoment) -> Result<(), StoreError> {
+    pub fn leave_session(&mut self, client: &str, now: SessionMoment) {
         let mut changes = Vec::new();
         self.sessions.leave(client, now, &mut changes);
-        self.write_sessions(changes)
+        self.write_sessions(changes);
     }
 
-    fn write_sessions(&mut self, changes: Vec<SessionChange>) -> Result<(), StoreError> {
+    fn write_sessions(&mut self, changes: Vec<SessionChange>) {
         for change in changes {
             match change {
-                SessionChange::Used(client, at) => self.writer.put_session(&client, at)?,
+                SessionChange::Used(client, at) => self.writer.put_session(&client, at),
                 SessionChange::Gone(client) => {
                     metrics::SESSIONS_FORGOTTEN.add(1);
-                    self.writer.remove_session(&client)?;
+                    self.writer.remove_session(&client);
                 }
             }
         }
         metrics::SESSIONS.set(self.sessions.len() as u64);
-        Ok(())
     }
 
     /// Notes which subscriptions a broker holds for us.
-    pub fn put_subscriptions(&mut self, filters: &[String]) -> Result<(), StoreError> {
-        self.writer.put_subscriptions(filters)
+    pub fn put_subscriptions(&mut self, filters: &[String]) {
+        self.writer.put_subscriptions(filters);
     }
 
-    /// Makes everything durable that was done since the last commit.
+    /// Makes everything durable that was taken in since the last commit, and has the keeper store what lies behind it.
     ///
     /// # Errors
-    /// When the store refuses. What was taken in since the last commit must then not be acknowledged, and the process
-    /// should end: the windows in memory are ahead of the disk.
+    /// When the store refuses. What was taken in since the last commit must then not be acknowledged. At a full disk
+    /// ([`StoreError::DiskFull`]) another commit goes on where this one failed; otherwise the process should end: the
+    /// windows in memory are ahead of the disk.
     pub fn commit(&mut self) -> Result<Committed, StoreError> {
-        self.append_accepted()?;
-        for window in &self.over {
-            self.writer.put_window(window)?;
+        self.append_accepted();
+        metrics::WINDOWS_STORED.add(self.over.len() as u64);
+        for window in self.over.drain(..) {
+            self.writer.put_window(&window);
         }
         let finished = self.windows.finished();
-        if finished > self.stored {
-            self.writer.windows_put(finished)?;
+        if finished > self.put {
+            self.writer.windows_put(finished);
         }
         for (number, piece) in self.held.changed() {
             match piece {
-                StoredPiece::Readings(readings) => self.writer.put_held(number, readings)?,
-                StoredPiece::Gone => self.writer.remove_held(number)?,
+                StoredPiece::Readings(readings) => self.writer.put_held(number, readings),
+                StoredPiece::Gone => self.writer.remove_held(number),
             }
         }
-        self.writer.put_rejects(&self.rejects)?;
+        self.held.mark_stored();
+        let rejects = std::mem::take(&mut self.rejects);
+        self.writer.put_rejects(&rejects);
+        self.tell_of(&rejects);
         let committed = self.writer.commit()?;
-        self.stored = finished;
+        self.put = finished;
+        let last = self.scored_behind.back().map_or(self.scored_settled, |(_, scored)| *scored);
+        if self.scored > last {
+            self.scored_behind.push_back((self.writer.handed_over(), self.scored));
+        }
 
         metrics::READINGS_ACCEPTED.add(std::mem::take(&mut self.appended) as u64);
-        self.held.mark_stored();
         metrics::READINGS_HELD.set(self.held.len() as u64);
         metrics::SENSORS.set(self.directory.len() as u64);
         metrics::COMMITS.add(1);
         metrics::OPEN_READINGS.set(self.windows.open_readings() as u64);
         metrics::JOURNAL_WRITTEN_BYTES.set(self.writer.journal_written_bytes());
         metrics::JOURNAL_RECORDS.set(self.writer.journal_records() as u64);
-        metrics::WINDOWS_STORED.add(self.over.len() as u64);
-        metrics::REJECTS.add(self.rejects.counts());
-        self.over.clear();
-        let rejects = std::mem::take(&mut self.rejects);
+        if let Clock::Event(time) = &self.settings.clock {
+            time.advance(self.event_now);
+        }
+        Ok(committed)
+    }
+
+    /// Has what the next commit hands to the keeper settled as soon as it is stored.
+    pub fn settle_soon(&mut self) {
+        self.writer.settle_soon();
+    }
+
+    /// The ticket of what the last commit handed to the keeper.
+    pub fn handed_over(&self) -> Ticket {
+        self.writer.handed_over()
+    }
+
+    /// How far the keeper is; the position moves on with it.
+    ///
+    /// # Errors
+    /// When the keeper has failed. The process should end.
+    pub fn kept(&mut self) -> Result<Kept, StoreError> {
+        let kept = self.writer.kept()?;
+        while let Some(&(ticket, scored)) = self.scored_behind.front()
+            && kept.settled(ticket).is_some()
+        {
+            self.scored_settled = scored;
+            self.scored_behind.pop_front();
+        }
+        Ok(kept)
+    }
+
+    /// Waits until everything that was committed is settled.
+    ///
+    /// # Errors
+    /// When the keeper has failed.
+    pub fn settle(&mut self) -> Result<(), StoreError> {
+        self.writer.settle()?;
+        self.kept().map(drop)
+    }
+
+    /// Holds a message when the keeper has got further, or has failed.
+    pub fn news(&self) -> Receiver<()> {
+        self.writer.news()
+    }
+
+    /// How much waits for the keeper.
+    pub fn backlog(&self) -> Backlog {
+        self.writer.backlog()
+    }
+
+    /// Ends the keeper, which settles what it was handed, or leaves it to the journal if that takes too long.
+    ///
+    /// # Errors
+    /// When the keeper has failed.
+    pub fn stop(&mut self) -> Result<(), StoreError> {
+        self.writer.stop()
+    }
+
+    /// Counts rejects, and logs them.
+    fn tell_of(&mut self, rejects: &Rejects) {
+        metrics::REJECTS.add(rejects.counts());
         for reject in rejects.kept() {
             let Reject { origin, reason, .. } = reject;
             let kind = reason.kind();
@@ -506,10 +604,6 @@ impl Pipeline {
             };
             tracing::warn!(origin, kind, suppressed, "rejected: {reason}");
         }
-        if let Clock::Event(time) = &self.settings.clock {
-            time.advance(self.event_now);
-        }
-        Ok(committed)
     }
 
     /// Counts the members that are no numbers, and tells of each shape once.
@@ -534,16 +628,16 @@ impl Pipeline {
     }
 
     /// Moves the event clock on, and closes what it passes.
-    fn follow(&mut self, time: Timestamp) -> Result<(), StoreError> {
+    fn follow(&mut self, time: Timestamp) {
         if time <= self.event_now {
-            return Ok(());
+            return;
         }
         self.event_now = time;
         if time >= self.pace_again {
             self.update_pace();
         }
         let over = self.settings.windows.cut.window_of(time - self.settings.windows.lateness).start();
-        self.close(over)
+        self.close(over);
     }
 
     fn update_pace(&mut self) {
@@ -594,16 +688,15 @@ impl Pipeline {
 
     /// Writes the names of new sensors. A power cut loses the end of what was written, so a name is written before the
     /// data that is stored under its number. Otherwise the next new sensor would get that number, and the data with it.
-    fn write_names(&mut self) -> Result<(), StoreError> {
-        self.writer.add_sensors(&self.directory.take_unsaved())
+    fn write_names(&mut self) {
+        self.writer.add_sensors(&self.directory.take_unsaved());
     }
 
-    fn append_accepted(&mut self) -> Result<(), StoreError> {
-        self.write_names()?;
-        self.writer.append_readings(&self.accepted)?;
+    fn append_accepted(&mut self) {
+        self.write_names();
+        self.writer.append_readings(&self.accepted);
         self.appended += self.accepted.len();
         self.accepted.clear();
-        Ok(())
     }
 }
 

@@ -1,7 +1,8 @@
 //! The committer: the one thread that writes to the disk.
 //!
 //! It gathers what the sources submitted and what runs and sinks have to store, hands it to the [`Pipeline`], commits
-//! once for all of it, and only then keeps its promises. It is a thread rather than an actor because a commit blocks.
+//! once for all of it, and only then keeps its promises. Promises on what the database holds are kept when the store's
+//! own thread has got so far, which reports to this one. It is a thread rather than an actor because a commit blocks.
 //! It commits what is there, and waits for more only as long as its [`pace`](CommitPace) says, which mostly is not at all:
 //! a broker with a small in-flight window sends nothing more before it has its acknowledgements. Nothing waits that a
 //! device or a part of the daemon stands still for: a session that is opened, a command, the end; nor do readings while a
@@ -9,14 +10,16 @@
 //!
 //! Its queues: submissions are bounded by the bytes of the [`Intake`](crate::actors::intake::Intake). Commands come
 //! from the scheduler, the recorder and the publisher only; these wait for their answers, so that no more than a run's
-//! chunks of verdicts are queued.
+//! chunks of verdicts are queued. What is handed to the database is bounded too ([`Backlog`]): where it is too much, runs
+//! wait first, and then the sources. At a full disk everything waits but the answers to probes.
 
 mod pace;
 
+use std::collections::VecDeque;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select};
+use crossbeam_channel::{Receiver, Sender, select};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use crate::actors::intake::{MessagesHeard, SessionPresent, Submission};
@@ -25,7 +28,7 @@ use crate::ingest::batch::Batch;
 use crate::interval::Window;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::run::Run;
-use crate::store::{ChunkId, Committed, StoreError, StoredChunks};
+use crate::store::{Backlog, ChunkId, Committed, Kept, StoreError, StoredChunks, Ticket};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -41,7 +44,7 @@ pub enum Command {
     Close {
         /// The end of the last window to close.
         until: Timestamp,
-        /// Told when all these windows are stored.
+        /// Told when the closing is durable, and readers see the windows.
         done: oneshot::Sender<Committed>,
     },
     /// No more readings will come: close what is open, unless readings have come meanwhile. Sent with an event clock
@@ -100,6 +103,13 @@ pub enum Command {
     Stop,
 }
 
+impl Command {
+    /// Whether it stores what may be large and can wait.
+    fn is_of_run(&self) -> bool {
+        matches!(self, Self::BeginRun { .. } | Self::PutRun { .. } | Self::PutVerdicts { .. })
+    }
+}
+
 /// The way to the committer for everything but readings.
 #[derive(Clone, Debug)]
 pub struct Commands {
@@ -154,6 +164,8 @@ pub type Ended = oneshot::Receiver<Result<(), StoreError>>;
 /// The most bytes of readings that one commit gathers. A commit takes one sync, however much is in it. Beyond this size
 /// the writing takes longer than the sync, and gathering more would only delay the first readings.
 const MAX_COMMIT_BYTES: usize = 4 << 20;
+/// How often a commit is tried again while the disk is full.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 /// Starts the committer.
 ///
@@ -172,9 +184,11 @@ pub fn start(
     let mut committer = Committer {
         pace: CommitPace::new(pace, Instant::now()),
         written: pipeline.journal_written_bytes(),
+        news: pipeline.news(),
         pipeline,
         submissions,
         commands,
+        later: VecDeque::new(),
         heard,
         clock,
         position,
@@ -199,6 +213,10 @@ struct Committer {
     pace: CommitPace,
     /// How many bytes the commits have written.
     written: u64,
+    /// Commands that came and wait for room, in their order.
+    later: VecDeque<Command>,
+    /// Says that the keeper of the store has got further, or has failed.
+    news: Receiver<()>,
     clock: SystemClock,
     position: watch::Sender<Position>,
     /// A batch whose readings wait for runs to end; nothing else is taken in before it.
@@ -213,26 +231,23 @@ struct Parked {
     permit: OwnedSemaphorePermit,
 }
 
-/// Promises that the next commit keeps when it returns.
+/// Promises that are not kept yet.
 #[derive(Default)]
 struct Promises {
+    /// Kept when the next commit returns.
     committed: Vec<oneshot::Sender<Committed>>,
-    /// Closings, by the end of the last window to close. They are kept when the position has come there.
+    /// Closings, by the end of the last window to close, until all these windows are handed over.
     closings: Vec<(Timestamp, oneshot::Sender<Committed>)>,
+    /// Kept when what the next commit hands over is settled.
+    settled: Vec<oneshot::Sender<Committed>>,
+    /// Promises of earlier commits, by the tickets that they wait for.
+    visible_behind: VecDeque<(Ticket, oneshot::Sender<Committed>)>,
+    settled_behind: VecDeque<(Ticket, oneshot::Sender<Committed>)>,
     sessions: Vec<(oneshot::Sender<SessionPresent>, SessionPresent)>,
     /// Whether somebody stands still until the commit: a device that opens a session, or a part of the daemon.
     are_urgent: bool,
     /// The bytes of the intake that the commit gives back.
     permits: Vec<OwnedSemaphorePermit>,
-}
-
-/// What came to the committer first.
-enum Came {
-    /// A command; none when nobody is left to send one.
-    Command(Option<Command>),
-    /// A submission; none when all sources are gone.
-    Submission(Option<Submission>),
-    Nothing,
 }
 
 /// Whether the committer goes on.
@@ -252,17 +267,36 @@ impl Committer {
             if next == Next::Wait {
                 continue;
             }
-            self.commit()?;
-            if next == Next::Stop {
-                return Ok(());
+            if self.commit()? == Next::Stop || next == Next::Stop {
+                return self.pipeline.stop();
             }
             // Behind the promises, and before the next commit: no acknowledgement waits for more than a slice.
-            self.pipeline.close_slice();
+            if self.may_close_slice() {
+                self.pipeline.close_slice();
+            }
         }
     }
 
-    fn commit(&mut self) -> Result<(), StoreError> {
-        let committed = self.pipeline.commit()?;
+    fn commit(&mut self) -> Result<Next, StoreError> {
+        let committed = loop {
+            match self.pipeline.commit() {
+                Err(StoreError::DiskFull { .. }) => {
+                    if self.wait_for_room()? == Next::Stop {
+                        return Ok(Next::Stop);
+                    }
+                }
+                committed => break committed?,
+            }
+        };
+        self.note_pace();
+        self.tell_position();
+        self.promises.keep(committed, self.pipeline.windows_put(), self.pipeline.handed_over());
+        // What was handed over may be kept already, or there may have been nothing.
+        self.note_kept()?;
+        Ok(Next::GoOn)
+    }
+
+    fn note_pace(&mut self) {
         let written = self.pipeline.journal_written_bytes();
         let by_this = written - std::mem::replace(&mut self.written, written);
         if let Some(PaceNews::Stretches) = self.pace.committed(by_this, Instant::now()) {
@@ -273,58 +307,92 @@ impl Committer {
             );
         }
         metrics::COMMIT_DELAY.set(u64::try_from(self.pace.delay().as_micros()).unwrap_or(u64::MAX));
-        // The position is sent before the promises are kept, so that a part whose promise is kept finds the position
-        // that it led to.
+    }
+
+    /// Whether more windows of a closing may be finished now: readings need the room of a larger backlog.
+    fn may_close_slice(&self) -> bool {
+        self.pipeline.is_closing() && self.pipeline.backlog() == Backlog::Little
+    }
+
+    /// Waits before a commit is tried again. Commands but probes wait too.
+    fn wait_for_room(&mut self) -> Result<Next, StoreError> {
+        let again = Instant::now() + TRY_AGAIN;
+        while let Ok(command) = self.commands.recv_deadline(again) {
+            match command {
+                Command::Probe { .. } => drop(self.obey(command)?),
+                Command::Stop => return Ok(Next::Stop),
+                command => self.later.push_back(command),
+            }
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// Keeps the promises that the keeper has made true.
+    fn note_kept(&mut self) -> Result<(), StoreError> {
+        let kept = self.pipeline.kept()?;
+        self.tell_position();
+        self.promises.keep_behind(kept);
+        Ok(())
+    }
+
+    /// The position is sent before promises are kept, so that a part whose promise is kept finds the position that it led
+    /// to.
+    fn tell_position(&self) {
         let position = self.pipeline.position();
         self.position.send_if_modified(|last| std::mem::replace(last, position) != position);
-        self.promises.keep(committed, position.closed);
-        Ok(())
     }
 
     /// Waits for something to do, and takes all that is there.
     fn gather(&mut self) -> Result<Next, StoreError> {
         let mut bytes = 0;
-        // With a closing under way there is something to commit in any case.
-        let patience = if self.pipeline.is_closing() { Duration::ZERO } else { Duration::MAX };
-        let came = if self.parked.is_none() {
-            select! {
-                recv(self.commands) -> command => Came::Command(command.ok()),
-                recv(self.submissions) -> submission => Came::Submission(submission.ok()),
-                default(patience) => Came::Nothing,
-            }
-        } else {
-            match self.commands.recv_timeout(patience) {
-                Ok(command) => Came::Command(Some(command)),
-                Err(RecvTimeoutError::Disconnected) => Came::Command(None),
-                Err(RecvTimeoutError::Timeout) => Came::Nothing,
-            }
-        };
-        match came {
-            Came::Command(None) => return Ok(Next::Stop),
-            Came::Command(Some(command)) => match self.obey(command)? {
+        if let Some(command) = self.take_later() {
+            match self.obey(command)? {
                 Next::GoOn => {}
                 end => return Ok(end),
-            },
-            // All sources are gone: from here on there are only commands.
-            Came::Submission(None) => self.submissions = crossbeam_channel::never(),
-            Came::Submission(Some(submission)) => bytes += self.take(submission)?,
-            Came::Nothing => {}
+            }
+        } else {
+            let never = crossbeam_channel::never();
+            let takes_in = self.parked.is_none() && self.pipeline.backlog() != Backlog::Full;
+            let submissions = if takes_in { &self.submissions } else { &never };
+            // With a closing under way there is something to commit in any case.
+            let patience = if self.may_close_slice() { Duration::ZERO } else { Duration::MAX };
+            select! {
+                recv(self.commands) -> command => {
+                    let Ok(command) = command else { return Ok(Next::Stop) };
+                    match self.obey_in_turn(command)? {
+                        Next::GoOn => {}
+                        end => return Ok(end),
+                    }
+                }
+                recv(self.news) -> _ => {
+                    self.note_kept()?;
+                    return Ok(Next::Wait);
+                }
+                recv(submissions) -> submission => match submission {
+                    Ok(submission) => bytes += self.take(submission),
+                    // All sources are gone: from here on there are only commands.
+                    Err(_) => self.submissions = crossbeam_channel::never(),
+                },
+                default(patience) => {}
+            }
         }
         let since = Instant::now();
+        let never = crossbeam_channel::never();
         loop {
             while let Ok(command) = self.commands.try_recv() {
-                if self.obey(command)? == Next::Stop {
+                if self.obey_in_turn(command)? == Next::Stop {
                     return Ok(Next::Stop);
                 }
             }
             if let Some(parked) = self.parked.take() {
-                self.take_from(parked)?;
+                self.take_from(parked);
             }
             while self.parked.is_none()
+                && self.pipeline.backlog() != Backlog::Full
                 && bytes < MAX_COMMIT_BYTES
                 && let Ok(submission) = self.submissions.try_recv()
             {
-                bytes += self.take(submission)?;
+                bytes += self.take(submission);
             }
             let now = Instant::now();
             self.pace.heard(self.heard.since_last(), now);
@@ -332,17 +400,19 @@ impl Committer {
                 return Ok(Next::GoOn);
             }
             let Some(until) = self.pace.wait_until(Gathered { since, bytes }, now) else { return Ok(Next::GoOn) };
+            let submissions = if self.pipeline.backlog() == Backlog::Full { &never } else { &self.submissions };
             select! {
-                recv(self.commands) -> command => match command {
-                    Ok(command) => match self.obey(command)? {
+                recv(self.commands) -> command => {
+                    let Ok(command) = command else { return Ok(Next::Stop) };
+                    match self.obey_in_turn(command)? {
                         Next::GoOn => return Ok(Next::GoOn),
                         Next::Wait => {}
                         Next::Stop => return Ok(Next::Stop),
-                    },
-                    Err(_) => return Ok(Next::Stop),
-                },
-                recv(self.submissions) -> submission => match submission {
-                    Ok(submission) => bytes += self.take(submission)?,
+                    }
+                }
+                recv(self.news) -> _ => self.note_kept()?,
+                recv(submissions) -> submission => match submission {
+                    Ok(submission) => bytes += self.take(submission),
                     Err(_) => self.submissions = crossbeam_channel::never(),
                 },
                 default(until.saturating_duration_since(now)) => {}
@@ -355,97 +425,118 @@ impl Committer {
         self.promises.are_urgent || self.parked.is_some() || self.pipeline.is_closing()
     }
 
-    fn take(&mut self, submission: Submission) -> Result<usize, StoreError> {
+    fn take(&mut self, submission: Submission) -> usize {
         self.pipeline.set_clock(self.clock.read());
         match submission {
             Submission::Batch { batch, done, permit } => {
                 let bytes = batch.size_bytes();
-                self.take_from(Parked { batch, from: 0, done, permit })?;
-                Ok(bytes)
+                self.take_from(Parked { batch, from: 0, done, permit });
+                bytes
             }
             Submission::SessionUse { client, now } => {
-                self.pipeline.touch_session(&client, now)?;
-                Ok(client.len())
+                self.pipeline.touch_session(&client, now);
+                client.len()
             }
             Submission::SessionLeft { client, now } => {
-                self.pipeline.leave_session(&client, now)?;
-                Ok(client.len())
+                self.pipeline.leave_session(&client, now);
+                client.len()
             }
             Submission::Session { client, now, lifetime, done } => {
-                let present = self.pipeline.open_session(&client, lifetime, now)?;
+                let present = self.pipeline.open_session(&client, lifetime, now);
                 self.promises.sessions.push((done, present));
                 self.promises.are_urgent = true;
-                Ok(client.len())
+                client.len()
             }
             Submission::Subscriptions { filters, done } => {
-                self.pipeline.put_subscriptions(&filters)?;
+                self.pipeline.put_subscriptions(&filters);
                 self.promises.are_urgent = true;
                 self.promises.committed.push(done);
-                Ok(filters.iter().map(String::len).sum())
+                filters.iter().map(String::len).sum()
             }
         }
     }
 
-    fn take_from(&mut self, mut waiting: Parked) -> Result<(), StoreError> {
-        match self.pipeline.take(&mut waiting.batch, waiting.from)? {
+    fn take_from(&mut self, mut waiting: Parked) {
+        match self.pipeline.take(&mut waiting.batch, waiting.from) {
             BatchProgress::Whole => {
                 self.promises.committed.push(waiting.done);
                 self.promises.permits.push(waiting.permit);
             }
             BatchProgress::UpTo(from) => self.parked = Some(Parked { from, ..waiting }),
         }
-        Ok(())
     }
 
     /// Takes in the batches that came before a closing and still wait: they must not become late by waiting.
-    fn take_waiting(&mut self) -> Result<(), StoreError> {
+    fn take_waiting(&mut self) -> Result<Next, StoreError> {
         let mut bytes = 0;
         for _ in 0..self.submissions.len() {
             if self.parked.is_some() {
                 break;
             }
             if bytes >= MAX_COMMIT_BYTES {
-                self.commit()?;
+                if self.commit()? == Next::Stop {
+                    return Ok(Next::Stop);
+                }
                 bytes = 0;
             }
             let Ok(submission) = self.submissions.try_recv() else { break };
-            bytes += self.take(submission)?;
+            bytes += self.take(submission);
         }
-        Ok(())
+        Ok(Next::GoOn)
+    }
+
+    /// The next of the commands that waited, if it waits no longer.
+    fn take_later(&mut self) -> Option<Command> {
+        let waits = self.later.front()?.is_of_run() && self.pipeline.backlog() != Backlog::Little;
+        if waits { None } else { self.later.pop_front() }
+    }
+
+    /// Obeys a command, or has it wait: while much waits for the database, a run does, so that readings find room.
+    fn obey_in_turn(&mut self, command: Command) -> Result<Next, StoreError> {
+        if command.is_of_run() && (!self.later.is_empty() || self.pipeline.backlog() != Backlog::Little) {
+            self.later.push_back(command);
+            return Ok(Next::Wait);
+        }
+        self.obey(command)
     }
 
     fn obey(&mut self, command: Command) -> Result<Next, StoreError> {
         match command {
             Command::Close { until, done } => {
-                self.take_waiting()?;
+                if self.take_waiting()? == Next::Stop {
+                    return Ok(Next::Stop);
+                }
                 // What waits for the clock must not become late by a closing that the same clock brought about.
                 self.pipeline.set_clock(self.clock.read());
-                self.pipeline.close(until)?;
+                self.pipeline.close(until);
                 self.promises.closings.push((until, done));
             }
             // Batches that wait here or in the intake were not seen when the scheduler found that no more readings
             // come.
             Command::EndHistory if self.parked.is_some() || !self.submissions.is_empty() => {}
-            Command::EndHistory => self.pipeline.end_history()?,
+            Command::EndHistory => self.pipeline.end_history(),
             Command::JudgeHeld { done } => {
                 self.pipeline.set_clock(self.clock.read());
                 self.promises.committed.push(done);
             }
-            Command::BeginRun { run, stored } => self.pipeline.begin_run(&run, &stored)?,
+            Command::BeginRun { run, stored } => self.pipeline.begin_run(&run, &stored),
             Command::PutRun { run, done } => {
-                self.pipeline.put_run(&run)?;
-                self.promises.committed.push(done);
+                self.pipeline.put_run(&run);
+                self.pipeline.settle_soon();
+                self.promises.settled.push(done);
             }
             Command::PutVerdicts { window, chunk, verdicts } => {
-                self.pipeline.put_verdicts(window, chunk, &verdicts)?;
+                self.pipeline.put_verdicts(window, chunk, &verdicts);
             }
             Command::GiveUp { until, done } => {
-                self.pipeline.set_scored(until)?;
-                self.promises.committed.push(done);
+                self.pipeline.set_scored(until);
+                self.pipeline.settle_soon();
+                self.promises.settled.push(done);
             }
             Command::Published { sink, until, done } => {
-                self.pipeline.put_published(sink, until)?;
-                self.promises.committed.push(done);
+                self.pipeline.put_published(sink, until);
+                self.pipeline.settle_soon();
+                self.promises.settled.push(done);
             }
             Command::Probe { done } => {
                 // A failure is ignored: the asker may have been stopped meanwhile.
@@ -460,12 +551,12 @@ impl Committer {
 }
 
 impl Promises {
-    /// Keeps all promises but those of closings behind `closed`.
-    fn keep(&mut self, committed: Committed, closed: Timestamp) {
-        for (_, done) in self.closings.extract_if(.., |(until, _)| *until <= closed) {
-            // A failure is ignored: the scheduler may have been stopped meanwhile.
-            let _ = done.send(committed);
-        }
+    /// Keeps the promises of a commit that has handed over what it leaves to the keeper under `ticket`, with all windows
+    /// before `put`.
+    fn keep(&mut self, committed: Committed, put: Timestamp, ticket: Ticket) {
+        let closings = self.closings.extract_if(.., |(until, _)| *until <= put);
+        self.visible_behind.extend(closings.map(|(_, done)| (ticket, done)));
+        self.settled_behind.extend(self.settled.drain(..).map(|done| (ticket, done)));
         for done in self.committed.drain(..) {
             // A failure is ignored: a source that has ended acknowledges nothing.
             let _ = done.send(committed);
@@ -476,5 +567,22 @@ impl Promises {
         }
         self.permits.clear();
         self.are_urgent = false;
+    }
+
+    /// Keeps the promises of earlier commits that the keeper has made true.
+    fn keep_behind(&mut self, kept: Kept) {
+        keep_while(&mut self.visible_behind, |ticket| kept.visible(ticket));
+        keep_while(&mut self.settled_behind, |ticket| kept.settled(ticket));
+    }
+}
+
+/// Keeps the promises in front as long as there is a proof for them.
+fn keep_while(
+    promises: &mut VecDeque<(Ticket, oneshot::Sender<Committed>)>,
+    proof: impl Fn(Ticket) -> Option<Committed>,
+) {
+    while let Some(committed) = promises.front().and_then(|(ticket, _)| proof(*ticket)) {
+        // A failure is ignored: whoever asked may have been stopped meanwhile.
+        promises.pop_front().map(|(_, done)| done.send(committed));
     }
 }

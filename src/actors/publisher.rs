@@ -148,7 +148,7 @@ impl Published {
         if let (Some(mark), Some(first)) = (mark, runs.first())
             && first.window.start() > mark
         {
-            warn_limited!(from = %mark, until = %first.window.start(), "runs in this time cannot be published: they were skipped, or left the ring (store.runs)");
+            warn_limited!(from = %mark, until = %first.window.start(), "runs in this time cannot be published: they were skipped, or left the ring (store.keep_runs)");
         }
         Ok(runs)
     }
@@ -176,7 +176,7 @@ impl Published {
             StoredIntervals::Kept(intervals) => Some(intervals),
             StoredIntervals::Overwritten => {
                 let sensor = self.directory.name(sensor).map_or_else(String::new, |name| name.to_string());
-                warn_limited!(sensor, "a window left the ring before it was published; raise store.windows");
+                warn_limited!(sensor, "a window left the ring before it was published; raise store.keep_intervals");
                 None
             }
             // The store has said so.

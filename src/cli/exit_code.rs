@@ -4,7 +4,9 @@
 //! failure: a configuration that is refused once is refused again. So that failure has a code of its own, which the
 //! unit names in `RestartPreventExitStatus`.
 
-use crate::cli::dump::DumpError;
+use crate::cli::dump::DumpCommandError;
+use crate::cli::export::ExportCommandError;
+use crate::cli::import::ImportError;
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
 use crate::telemetry::logging::LogError;
@@ -21,7 +23,9 @@ pub fn of(error: &anyhow::Error) -> u8 {
     let is_lasting = error.is::<ConfigError>()
         || error.is::<LogError>()
         || error.downcast_ref().is_some_and(DaemonError::is_lasting)
-        || error.downcast_ref().is_some_and(DumpError::is_lasting);
+        || error.downcast_ref().is_some_and(DumpCommandError::is_lasting)
+        || error.downcast_ref().is_some_and(ExportCommandError::is_lasting)
+        || error.downcast_ref().is_some_and(ImportError::is_lasting);
     if is_lasting { CONFIGURATION } else { FAILURE }
 }
 
@@ -56,7 +60,7 @@ mod tests {
             SensorDirectory::new(0, Vec::new()).intern(&SensorName::new("press-1", "flow").unwrap()).unwrap_err();
         let lasting = [
             code(StoreError::OtherCut { directory: store.clone(), stored: cut, configured: cut }),
-            code(StoreError::OtherRing { directory: store.clone(), key: "store.runs", stored: 1, configured: 2 }),
+            code(StoreError::OtherRing { directory: store.clone(), key: "store.keep_runs", stored: 1, configured: 2 }),
             code(StoreError::OtherFormat { directory: store, found: 2 }),
             code(directory(io::ErrorKind::PermissionDenied)),
             code(directory(io::ErrorKind::NotADirectory)),

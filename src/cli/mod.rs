@@ -4,12 +4,16 @@ pub mod check;
 pub mod demo;
 pub mod dump;
 pub mod exit_code;
+pub mod export;
 pub mod history;
+pub mod import;
 pub mod model;
 pub mod publish;
 pub mod reload;
 pub mod replay;
 pub mod score;
+pub mod store;
+pub mod store_access;
 
 mod arguments;
 pub mod limits;

@@ -48,7 +48,7 @@ pub struct Mistake {
     pub line: usize,
     /// The column in characters, counted from one.
     pub column: usize,
-    /// The key, such as `store.windows` or `mqtt.route[1].topic`; tables are counted from one. Empty when the file is
+    /// The key, such as `store.keep_runs` or `mqtt.route[1].topic`; tables are counted from one. Empty when the file is
     /// not TOML, because its keys are then uncertain.
     pub key: String,
     /// What is wrong.

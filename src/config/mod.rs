@@ -18,6 +18,7 @@ pub mod mqtt;
 pub mod publish;
 pub mod schedule;
 pub mod scoring;
+pub mod socket;
 pub mod stop;
 pub mod store;
 pub mod supervision;
@@ -31,6 +32,7 @@ mod mentioned_keys_tests;
 mod mistake;
 mod path;
 mod reader;
+mod rings;
 mod route;
 mod rules;
 mod source;
@@ -41,6 +43,7 @@ mod without_effect;
 
 pub use mistake::{ConfigError, Mistake, Problem};
 pub use reader::Places;
+pub use rings::Rings;
 pub use rules::Warning;
 
 use std::io::Read;
@@ -81,6 +84,8 @@ pub struct Config {
     pub publish: publish::PublishSettings,
     /// `[metrics]`; `None` when no metrics are written.
     pub metrics: Option<metrics::MetricsSettings>,
+    /// `[socket]`.
+    pub socket: socket::SocketSettings,
     /// `[stop]`.
     pub stop: stop::StopSettings,
     /// `[log]`.
@@ -196,8 +201,12 @@ impl Config {
     /// How many windows before a scored one the store is sure to have: the size of its ring less those that are early,
     /// open or caught up on.
     pub fn windows_back(&self) -> u32 {
-        let back = i64::from(self.store.windows) - rules::windows_needed(self);
-        u32::try_from(back).unwrap_or(0)
+        self.rings().windows.saturating_sub(rings::windows_needed(self))
+    }
+
+    /// The sizes of the store's rings.
+    pub fn rings(&self) -> Rings {
+        Rings::of(self)
     }
 
     /// The hash of the settings that verdicts depend on, which every run names.
@@ -227,6 +236,7 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         supervision: root.section("supervision", supervision::read),
         publish: root.section("publish", publish::read),
         metrics: root.optional_section("metrics", metrics::read),
+        socket: root.section("socket", socket::read),
         stop: root.section("stop", stop::read),
         log: root.section("log", log::read),
     })

@@ -127,6 +127,11 @@ impl<'t> Notes<'t> {
     }
 
     fn advice(&self, section: &str, key: &str) -> String {
+        if section == "store"
+            && let Some(replacement) = super::store::replacement(key)
+        {
+            return replacement.to_owned();
+        }
         let here = self.known.get(section).into_iter().flatten().copied();
         if let Some(meant) = nearest(key, here.clone()) {
             return format!("did you mean \"{meant}\"?");

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::reader::Notes;
+use super::rings::{Rings, count, max_ahead, windows_needed};
 use super::{ClockSource, Config, without_effect};
 use crate::features::{Bounds, FeatureSettings, Plan};
 use crate::time::Span;
@@ -27,7 +28,7 @@ impl fmt::Display for Warning {
 
 /// Notes the settings that contradict each other.
 pub(super) fn check(config: &Config, notes: &mut Notes<'_>) {
-    let Config { store, mqtt, window, schedule, scoring, .. } = config;
+    let Config { mqtt, window, scoring, .. } = config;
     if mqtt.listen.is_none() && mqtt.connect.is_none() {
         let why = "nothing takes readings in; add [mqtt.listen] for devices that connect to this daemon, \
                    or [mqtt.connect] for a broker";
@@ -51,24 +52,7 @@ pub(super) fn check(config: &Config, notes: &mut Notes<'_>) {
         let why = "verdicts are published over the connected broker, and there is none; add [mqtt.connect]";
         notes.rule(&["publish.mqtt", "mqtt.connect"], why);
     }
-    if schedule.catch_up >= store.windows {
-        let why = format!(
-            "{} missed windows cannot be scored when {} are kept; catch_up must be less than store.windows",
-            schedule.catch_up, store.windows
-        );
-        notes.rule(&["schedule.catch_up", "store.windows"], why);
-    }
-    if let Some(ahead) = max_ahead(config) {
-        let needed = windows_needed(config);
-        if needed > i64::from(store.windows) && schedule.catch_up < store.windows {
-            let why = format!(
-                "{} windows are too few: readings may be {ahead} ahead (limits.max_ahead) and {} missed windows are caught \
-                 up on (schedule.catch_up), which takes {needed}",
-                store.windows, schedule.catch_up
-            );
-            notes.rule(&["store.windows", "schedule.catch_up", "limits.max_ahead"], why);
-        }
-    }
+    rings(config, notes);
     let intervals = window.cut.intervals_per_window();
     if i64::from(scoring.min_intervals) > intervals {
         let why = format!("a window has {intervals} intervals and could never hold {}", scoring.min_intervals);
@@ -78,20 +62,46 @@ pub(super) fn check(config: &Config, notes: &mut Notes<'_>) {
     folders_apart(config, notes);
 }
 
-/// How far a reading may be ahead of the clock; `None` when no reading can be ahead.
-fn max_ahead(config: &Config) -> Option<Span> {
-    config.limits.max_ahead.filter(|_| config.clock == ClockSource::Wall)
-}
-
-/// How many windows the store needs a place for.
-pub(super) fn windows_needed(config: &Config) -> i64 {
-    // A sensor whose clock is ahead stores its windows early: they must not overwrite windows that are still due.
-    let early = max_ahead(config).map_or(0, |ahead| {
-        let (whole, even) = ahead.divide(config.window.cut.window());
-        whole + i64::from(!even)
-    });
-    // The windows that are early, the one that is open, and those that are caught up on.
-    early + 1 + i64::from(config.schedule.catch_up)
+/// The times that things are kept must hold what is still needed, and what the rings can hold.
+fn rings(config: &Config, notes: &mut Notes<'_>) {
+    let (store, window) = (&config.store, config.window.cut.window());
+    let (needed, catch_up) = (windows_needed(config), config.schedule.catch_up);
+    let kept = config.rings().windows;
+    if kept < needed {
+        let early = max_ahead(config).map_or_else(String::new, |ahead| {
+            format!(", and those that are early, as readings may be {ahead} ahead (limits.max_ahead)")
+        });
+        let remedy = match needed > Rings::MAX_WINDOWS {
+            true => format!("no more than {} can be kept, so catch up on fewer", Rings::MAX_WINDOWS),
+            false => format!("make it at least \"{}\"", window.times(needed.into())),
+        };
+        let why = format!(
+            "room for {needed} windows of {window} is needed: {catch_up} that are caught up on (schedule.catch_up), one that \
+             is open{early}; store.keep_intervals has room for {kept}; {remedy}"
+        );
+        notes.rule(&["store.keep_intervals", "schedule.catch_up", "limits.max_ahead"], why);
+    }
+    for (key, keep, max) in [
+        ("store.keep_intervals", store.keep_intervals, Rings::MAX_WINDOWS),
+        ("store.keep_runs", store.keep_runs, Rings::MAX_RUNS),
+        ("store.keep_verdicts", store.keep_verdicts, Rings::MAX_RUNS),
+    ] {
+        if let Some(keep) = keep.filter(|keep| count(*keep, window) > max) {
+            let why = format!(
+                "{keep} are {} windows of {window}, and at most {max} can be kept; make it at most \"{}\"",
+                count(keep, window),
+                window.times(max.into())
+            );
+            notes.rule(&[key, "window.length"], why);
+        }
+    }
+    if let Some(keep) = store.keep_verdicts.filter(|keep| count(*keep, window) > config.rings().runs) {
+        let runs = window.times(config.rings().runs.into());
+        let why = format!(
+            "verdicts cannot be kept for {keep}, as their runs are kept for {runs}; make store.keep_runs longer"
+        );
+        notes.rule(&["store.keep_verdicts", "store.keep_runs"], why);
+    }
 }
 
 /// The earlier windows that a model's rows need must still be stored, and a window's rows must fit into memory.
@@ -101,7 +111,10 @@ fn features(config: &Config, notes: &mut Notes<'_>) {
         // With the name of a real sensor the rows can only become smaller.
         if let Err(why) = Plan::new(Arc::clone(features), "", bounds) {
             let [columns, missing] = ["columns", "missing"].map(|key| format!("features[{place}].{key}"));
-            notes.rule(&[&columns, &missing, "store.windows", "schedule.catch_up", "limits.max_ahead", "window"], why);
+            notes.rule(
+                &[&columns, &missing, "store.keep_intervals", "schedule.catch_up", "limits.max_ahead", "window"],
+                why,
+            );
         }
     }
 }

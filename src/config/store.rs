@@ -11,10 +11,18 @@ use crate::time::Span;
 pub struct StoreSettings {
     /// The folder that holds it.
     pub directory: PathBuf,
-    /// How many windows are kept a sensor.
-    pub windows: u32,
-    /// How many runs are kept, with their verdicts.
-    pub runs: u32,
+    /// How long raw readings are kept; `None` when they are not.
+    pub keep_raw: Option<Span>,
+    /// How long the intervals of closed windows are kept; `None` when the default follows from other settings.
+    pub keep_intervals: Option<Span>,
+    /// How long verdicts are kept; `None` for as long as their runs.
+    pub keep_verdicts: Option<Span>,
+    /// How long runs are kept; `None` when the default follows from other settings.
+    pub keep_runs: Option<Span>,
+    /// How large the store may become before it gives up what it could keep.
+    pub max_size: ByteSize,
+    /// How much of the disk stays free for others.
+    pub reserve: ByteSize,
     /// How many blocks of rejects are kept.
     pub rejects: u32,
     /// How much memory the store's page cache aims at.
@@ -26,10 +34,21 @@ pub struct StoreSettings {
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> StoreSettings {
+    const HOUR: Span = Span::from_secs(3_600);
+    const LONGEST: Span = Span::from_secs(36_600 * 86_400);
+    const SHORTEST: Span = Span::from_secs(1);
     StoreSettings {
         directory: section.path("directory", "/var/lib/anomalyd/store"),
-        windows: section.integer("windows", 32, 4..=10_000),
-        runs: section.integer("runs", 168, 1..=100_000),
+        keep_raw: section.optional_span("keep_raw", HOUR..=LONGEST),
+        keep_intervals: section.optional_span("keep_intervals", SHORTEST..=LONGEST),
+        keep_verdicts: section.optional_span("keep_verdicts", SHORTEST..=LONGEST),
+        keep_runs: section.optional_span("keep_runs", SHORTEST..=LONGEST),
+        max_size: section.bytes(
+            "max_size",
+            ByteSize::from_mib(4 << 10),
+            ByteSize::from_mib(64)..=ByteSize::from_mib(16 << 20),
+        ),
+        reserve: section.bytes("reserve", ByteSize::from_mib(32), ByteSize::from_mib(4)..=ByteSize::from_mib(64 << 10)),
         rejects: section.integer("rejects", 1024, 1..=1_000_000),
         cache: section.bytes("cache", ByteSize::from_mib(16), ByteSize::from_mib(1)..=ByteSize::from_mib(4096)),
         commit_delay: section.span("commit_delay", Span::ZERO, Span::ZERO..=Span::from_secs(10)),
@@ -38,5 +57,18 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> StoreSettings {
             ByteSize::from_mib(1024),
             ByteSize::from_mib(1)..=ByteSize::from_mib(1 << 20),
         ),
+    }
+}
+
+/// What to write in the place of a key that earlier versions had.
+pub(super) fn replacement(key: &str) -> Option<&'static str> {
+    match key {
+        "windows" => Some(
+            "say with \"keep_intervals\" how long windows are kept: for windows = 32 of an hour each, keep_intervals = \"32h\"",
+        ),
+        "runs" => {
+            Some("say with \"keep_runs\" how long runs are kept: for runs = 168 of an hour each, keep_runs = \"7d\"")
+        }
+        _ => None,
     }
 }

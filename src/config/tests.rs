@@ -76,7 +76,10 @@ fn what_the_shipped_file_has_commented_out_are_the_defaults_or_examples() {
     without_examples.mqtt.routes.truncate(1);
     without_examples.filters.clear();
     without_examples.features.clear();
+    (without_examples.socket.path, without_examples.socket.group) = (None, None);
     without_examples.mqtt.connect.as_mut().unwrap().login = None;
+    assert_eq!(without_examples.rings(), bare.rings());
+    without_examples.store = bare.store.clone();
     assert_eq!(without_examples, bare);
 }
 
@@ -199,7 +202,7 @@ fn the_recipes_of_the_manual_are_configurations() {
 fn values_are_read_as_what_they_mean() {
     let config = with(concat!(
         "clock = \"event\"\n",
-        "store = { windows = 40, cache = \"64 MiB\" }\n",
+        "store = { keep_intervals = \"40h\", cache = \"64 MiB\" }\n",
         "limits = { intake = 1048576, latest = 2030-01-01T00:00:00Z }\n",
         "[window]\ninterval = \"5s\"\nlength = \"10m\"\nlateness = \"0s\"\n",
         "[schedule]\nevent_idle = \"never\"\n",
@@ -207,7 +210,7 @@ fn values_are_read_as_what_they_mean() {
         "[[filter]]\nsensors = \"*/a\"\nmin = -3\nmax = 1e3\n",
     ));
     assert_eq!(config.clock, ClockSource::Event);
-    assert_eq!((config.store.windows, config.store.cache), (40, ByteSize::from_mib(64)));
+    assert_eq!((config.rings().windows, config.store.cache), (240, ByteSize::from_mib(64)));
     assert_eq!(config.limits.intake, ByteSize::from_mib(1));
     assert_eq!(Some(config.limits.latest), Timestamp::parse("2030-01-01T00:00:00Z"));
     assert_eq!(config.window.cut.intervals_per_window(), 120);
@@ -234,13 +237,13 @@ fn nothing_is_ahead_of_the_event_clock() {
 fn a_value_that_is_not_accepted_says_what_is() {
     for (text, complaint) in [
         ("clock = \"moon\"", "1:9: clock: found \"moon\"; accepted: \"wall\" or \"event\""),
-        ("[store]\nwindows = 3", "2:11: store.windows: found 3; accepted: a whole number from 4 to 10000"),
+        ("[store]\nrejects = 0", "2:11: store.rejects: found 0; accepted: a whole number from 1 to 1000000"),
         (
-            "[store]\nwindows = 99999999999999999999",
-            "2:11: store.windows: found 99999999999999999999; accepted: a whole number from 4 to 10000",
+            "[store]\nrejects = 99999999999999999999",
+            "2:11: store.rejects: found 99999999999999999999; accepted: a whole number from 1 to 1000000",
         ),
-        ("[store]\nwindows = 24.5", "2:11: store.windows: found 24.5; accepted: a whole number from 4 to 10000"),
-        ("[store]\nwindows = true", "2:11: store.windows: found true; accepted: a whole number from 4 to 10000"),
+        ("[store]\nrejects = 24.5", "2:11: store.rejects: found 24.5; accepted: a whole number from 1 to 1000000"),
+        ("[store]\nrejects = true", "2:11: store.rejects: found true; accepted: a whole number from 1 to 1000000"),
         (
             "[store]\ndirectory = \"\"",
             "2:13: store.directory: found \"\": it is empty; accepted: a path such as \"/srv/anomalyd/store\", or one that begins at the folder of this file",
@@ -352,7 +355,7 @@ fn a_route_must_name_device_and_sensor_exactly_once() {
 #[test]
 fn an_unknown_key_comes_with_the_one_that_was_meant() {
     for (text, complaint) in [
-        ("[store]\nwindws = 24", "2:1: store.windws: unknown key; did you mean \"windows\"?"),
+        ("[store]\nrejcts = 24", "2:1: store.rejcts: unknown key; did you mean \"rejects\"?"),
         ("[strore]", "1:2: strore: unknown key; did you mean \"store\"?"),
         ("[store]\nlateness = \"5s\"", "2:1: store.lateness: unknown key; did you mean the \"lateness\" of [window]?"),
         (
@@ -419,12 +422,20 @@ fn rules_across_sections_name_both_sides() {
             "1:10: publish.mqtt: verdicts are published over the connected broker, and there is none; add [mqtt.connect]",
         ),
         (
-            "[schedule]\ncatch_up = 32",
-            "2:12: schedule.catch_up: 32 missed windows cannot be scored when 32 are kept; catch_up must be less than store.windows",
+            "[schedule]\ncatch_up = 9999",
+            "2:12: schedule.catch_up: room for 10001 windows of 1h is needed: 9999 that are caught up on (schedule.catch_up), one that is open, and those that are early, as readings may be 5m ahead (limits.max_ahead); store.keep_intervals has room for 10000; no more than 10000 can be kept, so catch up on fewer",
         ),
         (
-            "[store]\nwindows = 24",
-            "2:11: store.windows: 24 missed windows cannot be scored when 24 are kept; catch_up must be less than store.windows",
+            "[store]\nkeep_intervals = \"1d\"",
+            "2:18: store.keep_intervals: room for 26 windows of 1h is needed: 24 that are caught up on (schedule.catch_up), one that is open, and those that are early, as readings may be 5m ahead (limits.max_ahead); store.keep_intervals has room for 24; make it at least \"1d2h\"",
+        ),
+        (
+            "[store]\nkeep_intervals = \"600d\"",
+            "2:18: store.keep_intervals: 600d are 14400 windows of 1h, and at most 10000 can be kept; make it at most \"416d16h\"",
+        ),
+        (
+            "[store]\nkeep_verdicts = \"8d\"",
+            "2:17: store.keep_verdicts: verdicts cannot be kept for 8d, as their runs are kept for 7d; make store.keep_runs longer",
         ),
         (
             "[scoring]\ndeadline = \"10s\"\nsensor_deadline = \"11s\"",
@@ -458,8 +469,10 @@ fn a_configuration_that_reads_nothing_is_refused() {
 #[test]
 fn a_rule_is_silent_about_values_that_are_mistaken_themselves() {
     assert_eq!(
-        complaints("[store]\nwindows = 3\n[schedule]\ncatch_up = 2000"),
-        ["2:11: store.windows: found 3; accepted: a whole number from 4 to 10000"]
+        complaints("[store]\nkeep_intervals = \"3\"\n[schedule]\ncatch_up = 9999"),
+        [
+            "2:18: store.keep_intervals: found \"3\"; accepted: a length of time such as \"500ms\", \"10s\" or \"1h30m\", from \"1s\" to \"36600d\""
+        ]
     );
 }
 
@@ -477,7 +490,7 @@ fn a_schedule_is_read_with_seconds_and_must_fire() {
 
 #[test]
 fn every_mistake_is_told_at_once_in_the_order_of_the_file_with_its_line() {
-    let text = "clock = \"moon\"\n[store]\nwindws = 24\nruns = 0\n\n[window]\nlateness = \"2h\"\n[[mqtt.route]]\n";
+    let text = "clock = \"moon\"\n[store]\nrejcts = 24\ncache = 0\n\n[window]\nlateness = \"2h\"\n[[mqtt.route]]\n";
     let expected = "\
 5 mistakes in the configuration /etc/anomalyd/config.toml
 
@@ -485,13 +498,13 @@ fn every_mistake_is_told_at_once_in_the_order_of_the_file_with_its_line() {
      1 | clock = \"moon\"
        |         ^
 
-/etc/anomalyd/config.toml:3:1: store.windws: unknown key; did you mean \"windows\"?
-     3 | windws …
+/etc/anomalyd/config.toml:3:1: store.rejcts: unknown key; did you mean \"rejects\"?
+     3 | rejcts …
        | ^
 
-/etc/anomalyd/config.toml:4:8: store.runs: found 0; accepted: a whole number from 1 to 100000
-     4 | runs = 0
-       |        ^
+/etc/anomalyd/config.toml:4:9: store.cache: found 0; accepted: a size such as \"64 KiB\" or \"16 MiB\", from \"1 MiB\" to \"4 GiB\"
+     4 | cache = 0
+       |         ^
 
 /etc/anomalyd/config.toml:7:12: window.lateness: 2h is not shorter than a window of 1h; lateness must be less than length
      7 | lateness = \"2h\"
@@ -776,7 +789,7 @@ fn verdicts_that_come_back_to_the_daemon_are_warned_of() {
 fn the_settings_hash_covers_what_verdicts_depend_on_and_nothing_else() {
     let base = with("").settings_hash();
     for same in [
-        "[store]\ndirectory = \"elsewhere\"\nwindows = 100",
+        "[store]\ndirectory = \"elsewhere\"\nkeep_intervals = \"100h\"",
         "[models]\ndirectory = \"elsewhere\"",
         "[log]\nlevel = \"debug\"",
         "[publish.files]",
@@ -872,12 +885,38 @@ proptest! {
 
 #[test]
 fn the_ring_of_windows_must_hold_what_may_be_early_open_and_caught_up_on() {
-    let with = |windows| format!("[store]\nwindows = {windows}\n[window]\nlength = \"1m\"\ninterval = \"1s\"");
+    let with =
+        |windows| format!("[store]\nkeep_intervals = \"{windows}m\"\n[window]\nlength = \"1m\"\ninterval = \"1s\"");
     assert!(parse(&format!("{}\n{LEAST}", with(30))).is_ok());
     let said = complaints(&with(29));
-    assert!(said[0].contains("store.windows: 29 windows are too few") && said[0].contains("takes 30"), "{said:?}");
-    let follows = "clock = \"event\"\n[store]\nwindows = 25";
+    assert!(
+        said[0].contains("room for 30 windows of 1m is needed") && said[0].contains("at least \"30m\""),
+        "{said:?}"
+    );
+    let follows = "clock = \"event\"\n[store]\nkeep_intervals = \"25h\"";
     assert!(parse(&format!("{follows}\n{LEAST}")).is_ok(), "nothing is early there");
+}
+
+#[test]
+fn rings_are_as_large_as_the_times_say_and_never_too_small_by_default() {
+    let rings = |text: &str| {
+        let Rings { windows, runs, verdict_runs } = with(text).rings();
+        (windows, runs, verdict_runs)
+    };
+    assert_eq!(rings(""), (36, 168, 168));
+    assert_eq!(rings("[window]\nlength = \"1d\""), (32, 7, 7), "what is caught up on, and 6 to look back to");
+    assert_eq!(rings("[window]\nlength = \"1s\"\ninterval = \"1s\"\nlateness = \"0s\""), (10_000, 100_000, 100_000));
+    assert_eq!(rings("[store]\nkeep_intervals = \"29h1m\"\nkeep_runs = \"90m\""), (30, 2, 2));
+    assert_eq!(rings("[store]\nkeep_verdicts = \"1d\""), (36, 168, 24));
+}
+
+#[test]
+fn a_key_of_an_earlier_version_names_the_one_in_its_place() {
+    for (old, new) in [("windows = 32", "keep_intervals = \"32h\""), ("runs = 168", "keep_runs = \"7d\"")] {
+        let said = complaints(&format!("[store]\n{old}"));
+        assert!(said.len() == 1 && said[0].contains("unknown key; say with") && said[0].contains(new), "{said:?}");
+        with(&format!("[store]\n{new}"));
+    }
 }
 
 #[test]
@@ -909,7 +948,9 @@ fn every_mistake_in_features_is_told_at_its_own_place() {
 #[test]
 fn columns_may_look_back_as_far_as_windows_are_kept() {
     let looks = |back: u32, windows: u32| {
-        format!("[store]\nwindows = {windows}\n[[features]]\nsensors = \"*\"\ncolumns = [\"mean lag {back}\"]")
+        format!(
+            "[store]\nkeep_intervals = \"{windows}h\"\n[[features]]\nsensors = \"*\"\ncolumns = [\"mean lag {back}\"]"
+        )
     };
     // One window that is early, one that is open, and 24 that are caught up on.
     assert!(parse(&format!("{}\n{LEAST}", looks(60, 27))).is_ok());
@@ -923,7 +964,7 @@ fn columns_may_look_back_as_far_as_windows_are_kept() {
 fn a_schedule_that_leaves_windows_out_every_time_is_warned_of() {
     let warns = |cron: &str| {
         let text = format!(
-            "[store]\nwindows = 30\n[window]\nlength = \"1m\"\ninterval = \"1s\"\n[schedule]\ncron = \"{cron}\""
+            "[store]\nkeep_intervals = \"30m\"\n[window]\nlength = \"1m\"\ninterval = \"1s\"\n[schedule]\ncron = \"{cron}\""
         );
         let config = parse(&format!("{text}\n{LEAST}")).unwrap();
         config.warnings().iter().any(|warning| warning.advice.contains("never scored"))

@@ -31,6 +31,7 @@ pub(super) struct Receiving {
     pub(super) directory: Arc<SensorDirectory>,
     pub(super) clock: SystemClock,
     pub(super) intake: Intake,
+    pub(super) decoders: DecoderFactory,
     pub(super) commands: Commands,
     pub(super) ended: Ended,
     /// What each source counts, by the source's name.
@@ -111,7 +112,7 @@ impl Receiving {
             sources.push(DaemonTask::start("listener", serve));
         }
         if let Some(broker) = broker {
-            let serve = broker.run(intake.clone(), decoders, noted_subscriptions, stop);
+            let serve = broker.run(intake.clone(), Arc::clone(&decoders), noted_subscriptions, stop);
             sources.push(DaemonTask::start("broker's source", serve));
         }
         Ok(Self {
@@ -119,6 +120,7 @@ impl Receiving {
             directory,
             clock,
             intake,
+            decoders,
             commands,
             ended,
             counters,

@@ -1,5 +1,6 @@
 //! From the configuration to the settings of each part: the one place where the two meet.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::config::listen::ListenSettings;
 use crate::config::schedule::EventIdle;
 use crate::config::{ClockSource, Config};
 use crate::features::{Assigner, Bounds};
+use crate::http::{ServerSettings, SocketSettings, default_paths};
 use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
 use crate::ingest::session::SessionSettings;
@@ -35,7 +37,7 @@ use crate::schedule::closing::ClosingSettings;
 use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
 use crate::sink::files::FileSettings;
-use crate::store::StoreSettings;
+use crate::store::{ShedSettings, StoreSettings};
 use crate::time::{Clock, EventTime, Span};
 use crate::window::WindowSettings;
 
@@ -64,6 +66,7 @@ pub(crate) struct Settings {
     pub(crate) files: Option<FileSettings>,
     pub(crate) mqtt: Option<MqttOutletSettings>,
     pub(crate) reporter: Option<ReporterSettings>,
+    pub(crate) socket: ServerSettings,
     sessions: SessionSettings,
     windows: WindowSettings,
     held: HeldSettings,
@@ -75,7 +78,7 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn of(config: &Config) -> Self {
         let Config { store, mqtt, limits, window, schedule, models, scoring, supervision, publish, .. } = config;
-        let cut = window.cut;
+        let (cut, rings) = (window.cut, config.rings());
         let stop_deadline = config.stop.deadline.to_std();
         let sessions = sessions(mqtt.listen.as_ref());
         let schedule_of_runs =
@@ -110,8 +113,11 @@ impl Settings {
             times: limits.plausible_times(config.clock),
             store: StoreSettings {
                 directory: store.directory.clone(),
-                windows: store.windows,
-                runs: store.runs,
+                windows: rings.windows,
+                runs: rings.runs,
+                verdict_runs: rings.verdict_runs,
+                keep_raw: store.keep_raw,
+                shed: ShedSettings { max_bytes: store.max_size.bytes(), reserve_bytes: store.reserve.bytes() },
                 reject_blocks: store.rejects,
                 cache_bytes: store.cache.bytes(),
                 cut,
@@ -198,6 +204,7 @@ impl Settings {
                 max_readings: limits.held_readings as usize,
                 held_for: limits.held_for.to_std(),
             },
+            socket: socket(config),
             settings_hash: config.settings_hash(),
             run_deadline: scoring.deadline.to_std(),
             max_anomalous: config.log.anomalies as usize,
@@ -246,6 +253,32 @@ impl Settings {
             interval: self.cut.interval(),
             max_anomalous: self.max_anomalous,
         }
+    }
+}
+
+/// The local socket. Its file is where the configuration says, else in the folder that the service's manager made for
+/// this process, else beside the store.
+fn socket(config: &Config) -> ServerSettings {
+    let socket = &config.socket;
+    let service = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from).filter(|folder| folder.is_dir());
+    let [of_service, beside_store] = default_paths(&config.store.directory, service.as_deref());
+    let otherwise = if service.is_some() { of_service } else { beside_store };
+    ServerSettings {
+        socket: SocketSettings {
+            path: socket.path.clone().unwrap_or(otherwise),
+            group: socket.group.clone(),
+            mode: socket.mode,
+        },
+        max_connections: socket.max_connections as usize,
+        max_answers: socket.max_answers as usize,
+    }
+}
+
+/// Where commands look for the socket of a daemon that has not noted it where they can read it.
+pub(crate) fn socket_places(config: &Config) -> Vec<PathBuf> {
+    match &config.socket.path {
+        Some(path) => vec![path.clone()],
+        None => default_paths(&config.store.directory, None).into(),
     }
 }
 

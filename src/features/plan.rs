@@ -43,7 +43,7 @@ pub enum PlanError {
     /// They reach too far back.
     #[error(
         "the columns look {reach} intervals back, into {windows} earlier windows, and {kept} are sure to be there; look \
-         back less far, or raise store.windows"
+         back less far, or raise store.keep_intervals"
     )]
     Reach {
         /// How many intervals back.

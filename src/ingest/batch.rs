@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::ingest::assumed_zones::AssumedZones;
+use crate::ingest::batch_account::BatchAccount;
 use crate::ingest::passed_over::PassedOver;
 use crate::ingest::zone::Zone;
 use crate::reading::{Reading, RejectReason, Rejects};
@@ -25,6 +26,8 @@ pub struct Batch {
     pub members_passed_over: PassedOver,
     /// Messages that a broker kept from earlier, and that their routes skip.
     pub messages_passed_over: u64,
+    /// Where the source is told what became of its readings, if it asks.
+    pub account: Option<BatchAccount>,
 }
 
 /// A reading that is accepted except that it is too far ahead of the system's clock.

@@ -131,6 +131,25 @@ impl Decoder {
             self.memory.hold(0);
         }
     }
+
+    /// Adds a reading whose sensor is named outright, as in an import, or the reject that it becomes. `received` is the
+    /// wall clock's time of arrival.
+    pub fn take_named(
+        &mut self,
+        name: SensorName,
+        (time, value): (Timestamp, f64),
+        received: Timestamp,
+        batch: &mut Batch,
+    ) {
+        let mut sensor = Sensor { filter: self.admission.filters.of(&name), name, id: None };
+        let time = Some(PayloadTime { time, assumed: None });
+        if let Err((_, reason)) =
+            self.admission.pass(&mut sensor, &PayloadReading { sensor: None, time, value }, received, batch)
+        {
+            let (origin, excerpt) = (sensor.name.to_string(), value.to_string());
+            batch.rejects.push(reason.kind(), || Reject::of_payload(received, &origin, excerpt.as_bytes(), reason));
+        }
+    }
 }
 
 /// The bytes that a remembered name takes beside its text and its entry in the table: the sensor's two parts, and

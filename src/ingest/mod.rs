@@ -2,6 +2,7 @@
 
 pub mod assumed_zones;
 pub mod batch;
+pub mod batch_account;
 pub mod decimal;
 pub mod decoder;
 pub mod filter;

@@ -8,7 +8,7 @@ use crate::interval::Cut;
 use crate::run::{Closing, RunState, Tally};
 use crate::schedule::clock_trust::ClockSync;
 use crate::sensor::SensorName;
-use crate::store::{Reader, StoreSettings};
+use crate::store::{Reader, ShedSettings, StoreSettings};
 use crate::time::{EventTime, Span};
 
 const MINUTE: Span = Span::from_secs(60);
@@ -50,6 +50,14 @@ fn clock_at(secs: i64, sync: ClockSync) -> ClockReading {
     ClockReading { wall: at(secs), instant: Instant::now(), believed: at(secs), sync }
 }
 
+impl Pipeline {
+    /// Commits, and waits until all of it is in the database.
+    fn commit_and_settle(&mut self) {
+        self.commit().unwrap();
+        self.settle().unwrap();
+    }
+}
+
 /// A daemon's pipeline, as a process finds it.
 struct Process {
     pipeline: Pipeline,
@@ -71,6 +79,9 @@ fn process_of(directory: &Path, settings: PipelineSettings, sensors: u32) -> Pro
         directory: directory.to_owned(),
         windows: 200,
         runs: 200,
+        verdict_runs: 200,
+        keep_raw: None,
+        shed: ShedSettings::NEVER,
         reject_blocks: 10,
         cache_bytes: 1 << 20,
         cut: cut(),
@@ -97,27 +108,24 @@ fn batch(readings: &[Reading]) -> Batch {
 
 /// Does what the scheduler and the recorder do.
 fn score_what_is_due(process: &mut Process) {
-    process.pipeline.commit().unwrap();
+    process.pipeline.commit_and_settle();
     let schedule = settings(Clock::Wall).schedule;
     while let Some(due) = schedule.due(process.pipeline.position().scored, process.clock.now(), Timestamp::MAX) {
-        process.pipeline.close(due.first.end()).unwrap();
+        process.pipeline.close(due.first.end());
         let state = RunState::Finished(Tally::default());
-        process
-            .pipeline
-            .put_run(&Run { window: due.first, scope: 0, settings: 0, closing: Closing::OnTime, state })
-            .unwrap();
-        process.pipeline.commit().unwrap();
+        process.pipeline.put_run(&Run { window: due.first, scope: 0, settings: 0, closing: Closing::OnTime, state });
+        process.pipeline.commit_and_settle();
     }
 }
 
 fn take_all(process: &mut Process, readings: &[Reading]) {
     let mut batch = batch(readings);
     let mut from = 0;
-    while let BatchProgress::UpTo(place) = process.pipeline.take(&mut batch, from).unwrap() {
+    while let BatchProgress::UpTo(place) = process.pipeline.take(&mut batch, from) {
         from = place;
         score_what_is_due(process);
     }
-    process.pipeline.commit().unwrap();
+    process.pipeline.commit_and_settle();
 }
 
 #[test]
@@ -125,10 +133,10 @@ fn with_an_event_clock_readings_wait_for_the_runs_that_they_make_due() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process(directory.path(), event_clock());
     let mut batch = batch(&[reading(30, 1.0), reading(64, 2.0), reading(65, 3.0), reading(66, 4.0)]);
-    assert_eq!(process.pipeline.take(&mut batch, 0).unwrap(), BatchProgress::UpTo(2));
-    assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), BatchProgress::UpTo(2), "until the run has ended");
+    assert_eq!(process.pipeline.take(&mut batch, 0), BatchProgress::UpTo(2));
+    assert_eq!(process.pipeline.take(&mut batch, 2), BatchProgress::UpTo(2), "until the run has ended");
     score_what_is_due(&mut process);
-    assert_eq!(process.pipeline.take(&mut batch, 2).unwrap(), BatchProgress::Whole);
+    assert_eq!(process.pipeline.take(&mut batch, 2), BatchProgress::Whole);
     assert_eq!(
         process.pipeline.position(),
         Position { closed: at(60), scored: at(60), pace: Pace::Free, behind: 0, held: 0 }
@@ -142,24 +150,20 @@ fn with_an_event_clock_readings_wait_for_a_sink_that_is_too_far_behind() {
     process.pipeline.settings.max_unpublished = MINUTE;
     take_all(&mut process, &[reading(30, 1.0), reading(65, 2.0)]);
     let mut behind = batch(&[reading(125, 3.0)]);
-    assert_eq!(process.pipeline.take(&mut behind, 0).unwrap(), BatchProgress::UpTo(0), "a run is due");
+    assert_eq!(process.pipeline.take(&mut behind, 0), BatchProgress::UpTo(0), "a run is due");
     score_what_is_due(&mut process);
-    assert_eq!(
-        process.pipeline.take(&mut behind, 0).unwrap(),
-        BatchProgress::UpTo(0),
-        "the sink has published nothing"
-    );
-    process.pipeline.put_published("files", at(60)).unwrap();
-    assert_eq!(process.pipeline.take(&mut behind, 0).unwrap(), BatchProgress::Whole);
+    assert_eq!(process.pipeline.take(&mut behind, 0), BatchProgress::UpTo(0), "the sink has published nothing");
+    process.pipeline.put_published("files", at(60));
+    assert_eq!(process.pipeline.take(&mut behind, 0), BatchProgress::Whole);
 }
 
 #[test]
 fn an_event_clock_moves_on_only_when_what_moved_it_is_durable() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process(directory.path(), event_clock());
-    process.pipeline.take(&mut batch(&[reading(30, 1.0)]), 0).unwrap();
+    process.pipeline.take(&mut batch(&[reading(30, 1.0)]), 0);
     assert_eq!(process.clock.now(), Timestamp::MIN);
-    process.pipeline.commit().unwrap();
+    process.pipeline.commit_and_settle();
     assert_eq!(process.clock.now(), at(30));
 }
 
@@ -168,8 +172,8 @@ fn the_end_of_a_history_closes_what_is_open() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process(directory.path(), event_clock());
     take_all(&mut process, &[reading(30, 1.0)]);
-    process.pipeline.end_history().unwrap();
-    process.pipeline.commit().unwrap();
+    process.pipeline.end_history();
+    process.pipeline.commit_and_settle();
     assert!(process.reader.window(SensorId(0), cut().window_of(at(0))).unwrap().is_some());
     assert_eq!((process.pipeline.position().closed, process.clock.now()), (at(60), at(65)));
 }
@@ -190,26 +194,26 @@ fn are_stored(process: &Process, secs: i64) -> Vec<bool> {
 fn a_closing_takes_effect_at_once_and_is_done_when_the_last_slice_is_stored() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process_of(directory.path(), settings(Clock::Wall), MANY);
-    process.pipeline.take(&mut batch(&of_many_sensors(30)), 0).unwrap();
-    process.pipeline.close(at(60)).unwrap();
-    process.pipeline.commit().unwrap();
-    assert_eq!((process.pipeline.position().closed, process.pipeline.is_closing()), (Timestamp::MIN, true));
+    process.pipeline.take(&mut batch(&of_many_sensors(30)), 0);
+    process.pipeline.close(at(60));
+    process.pipeline.commit_and_settle();
+    assert_eq!((process.pipeline.position().closed, process.pipeline.windows_put()), (at(60), Timestamp::MIN));
     let stored = are_stored(&process, 30);
     assert!(stored.contains(&true) && stored.contains(&false));
     // The last sensor has not had its turn. Its window is closed all the same, and is stored before the next reading.
     let last = |secs| Reading { sensor: SensorId(MANY - 1), ..reading(secs, 7.0) };
-    process.pipeline.take(&mut batch(&[last(31), last(61)]), 0).unwrap();
-    process.pipeline.commit().unwrap();
+    process.pipeline.take(&mut batch(&[last(31), last(61)]), 0);
+    process.pipeline.commit_and_settle();
     assert_eq!(reject_kinds(&process), ["late"]);
     assert_eq!(are_stored(&process, 30).last(), Some(&true));
     let mut slices = 0;
     while process.pipeline.is_closing() {
         process.pipeline.close_slice();
-        process.pipeline.commit().unwrap();
+        process.pipeline.commit_and_settle();
         slices += 1;
     }
     assert!(slices > 1, "{slices}");
-    assert_eq!(process.pipeline.position().closed, at(60));
+    assert_eq!(process.pipeline.windows_put(), at(60));
     assert!(!are_stored(&process, 30).contains(&false));
 }
 
@@ -218,20 +222,20 @@ fn a_closing_that_a_crash_cut_off_is_gone_on_with() {
     let directory = tempfile::tempdir().unwrap();
     {
         let mut process = process_of(directory.path(), settings(Clock::Wall), MANY);
-        process.pipeline.close(at(0)).unwrap();
-        process.pipeline.take(&mut batch(&of_many_sensors(30)), 0).unwrap();
-        process.pipeline.close(at(60)).unwrap();
-        process.pipeline.commit().unwrap();
+        process.pipeline.close(at(0));
+        process.pipeline.take(&mut batch(&of_many_sensors(30)), 0);
+        process.pipeline.close(at(60));
+        process.pipeline.commit_and_settle();
     }
     let mut process = process_of(directory.path(), settings(Clock::Wall), MANY);
-    assert_eq!((process.pipeline.position().closed, process.pipeline.is_closing()), (at(0), true));
-    process.pipeline.take(&mut batch(&[reading(31, 7.0)]), 0).unwrap();
+    assert_eq!((process.pipeline.position().closed, process.pipeline.windows_put()), (at(60), at(0)));
+    process.pipeline.take(&mut batch(&[reading(31, 7.0)]), 0);
     while process.pipeline.is_closing() {
         process.pipeline.close_slice();
-        process.pipeline.commit().unwrap();
+        process.pipeline.commit_and_settle();
     }
     assert_eq!(reject_kinds(&process), ["late"]);
-    assert_eq!(process.pipeline.position().closed, at(60));
+    assert_eq!(process.pipeline.windows_put(), at(60));
     assert!(!are_stored(&process, 30).contains(&false));
 }
 
@@ -240,7 +244,7 @@ fn with_a_wall_clock_no_reading_moves_time_or_waits() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process(directory.path(), Clock::Wall);
     let readings: Vec<_> = (0..50).map(|minute| reading(minute * 60, 1.0)).collect();
-    assert_eq!(process.pipeline.take(&mut batch(&readings), 0).unwrap(), BatchProgress::Whole);
+    assert_eq!(process.pipeline.take(&mut batch(&readings), 0), BatchProgress::Whole);
     assert_eq!(process.pipeline.position().closed, Timestamp::MIN);
 }
 
@@ -259,17 +263,17 @@ fn readings_without_a_time_each_count_however_many_come_at_once_and_whatever_the
         // Each time in another process, which finds the clock there.
         let mut process = process(directory.path(), Clock::Wall);
         let values = [1.0, 2.0, 2.0, 3.0];
-        process.pipeline.take(&mut arrived(&values.map(|value| reading(clock, value))), 0).unwrap();
-        process.pipeline.commit().unwrap();
+        process.pipeline.take(&mut arrived(&values.map(|value| reading(clock, value))), 0);
+        process.pipeline.commit_and_settle();
         expected.extend(values);
     }
     let mut process = process(directory.path(), Clock::Wall);
     assert_eq!(process.pipeline.windows.open_readings(), expected.len());
-    process.pipeline.close(at(60)).unwrap();
-    process.pipeline.commit().unwrap();
+    process.pipeline.close(at(60));
+    process.pipeline.commit_and_settle();
     // The clock went back behind what is closed: what has only just come is not late.
-    process.pipeline.take(&mut arrived(&[reading(20, 7.0)]), 0).unwrap();
-    process.pipeline.commit().unwrap();
+    process.pipeline.take(&mut arrived(&[reading(20, 7.0)]), 0);
+    process.pipeline.commit_and_settle();
     assert_eq!(process.reader.rejects().unwrap().len(), 0);
     let block = process.reader.window(SensorId(0), cut().window_of(at(0))).unwrap().unwrap();
     let counts: Vec<_> = block.intervals(cut()).unwrap().iter().map(|interval| interval.count).collect();
@@ -285,8 +289,8 @@ fn readings_with_a_time_keep_it_beside_those_without() {
     batch.push(reading(29, 2.0));
     batch.push_arrived(reading(30, 3.0));
     batch.push(reading(29, 4.0));
-    process.pipeline.take(&mut batch, 0).unwrap();
-    process.pipeline.commit().unwrap();
+    process.pipeline.take(&mut batch, 0);
+    process.pipeline.commit_and_settle();
     assert_eq!(process.pipeline.windows.open_readings(), 3);
     assert_eq!(process.reader.rejects().unwrap()[0].kept[0].kind, "conflict");
 }
@@ -306,16 +310,16 @@ proptest! {
             let readings: Vec<_> = steps.iter().map(|step| { clock += step; reading(clock.max(0), 1.0) }).collect();
             count += readings.len();
             let running = process.as_mut().unwrap();
-            running.pipeline.take(&mut arrived(&readings), 0).unwrap();
-            running.pipeline.commit().unwrap();
+            running.pipeline.take(&mut arrived(&readings), 0);
+            running.pipeline.commit_and_settle();
             if ends {
                 drop(process.take());
                 process = Some(self::process(directory.path(), Clock::Wall));
             }
         }
         let mut process = process.unwrap();
-        process.pipeline.close(at(600)).unwrap();
-        process.pipeline.commit().unwrap();
+        process.pipeline.close(at(600));
+        process.pipeline.commit_and_settle();
         let windows = (0..10).filter_map(|minute| {
             process.reader.window(SensorId(0), cut().window_of(at(minute * 60))).unwrap()
         });
@@ -328,10 +332,10 @@ proptest! {
 fn late_and_contradictory_readings_are_kept_as_rejects() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process(directory.path(), Clock::Wall);
-    process.pipeline.close(at(60)).unwrap();
+    process.pipeline.close(at(60));
     let readings = [reading(59, 1.0), reading(70, 1.0), reading(70, 2.0), reading(70, 1.0)];
-    process.pipeline.take(&mut batch(&readings), 0).unwrap();
-    process.pipeline.commit().unwrap();
+    process.pipeline.take(&mut batch(&readings), 0);
+    process.pipeline.commit_and_settle();
     let rejects = process.reader.rejects().unwrap();
     let kinds: Vec<_> = rejects[0].kept.iter().map(|reject| (reject.origin.as_str(), reject.kind.as_str())).collect();
     assert_eq!(kinds, [("press/a", "late"), ("press/a", "conflict")]);
@@ -341,11 +345,11 @@ fn late_and_contradictory_readings_are_kept_as_rejects() {
 fn a_late_reading_whose_time_names_no_zone_is_told_with_the_zone_that_was_assumed() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process(directory.path(), Clock::Wall);
-    process.pipeline.close(at(60)).unwrap();
+    process.pipeline.close(at(60));
     let mut batch = batch(&[reading(58, 1.0), reading(59, 1.0)]);
     batch.zones.push(1, "Europe/Berlin".parse().unwrap());
-    process.pipeline.take(&mut batch, 0).unwrap();
-    process.pipeline.commit().unwrap();
+    process.pipeline.take(&mut batch, 0);
+    process.pipeline.commit_and_settle();
     let rejects = process.reader.rejects().unwrap();
     let reasons: Vec<_> = rejects[0].kept.iter().map(|reject| (reject.kind.as_str(), reject.reason.as_str())).collect();
     let late = |second| format!("its time 1970-01-01T00:00:{second}Z lies before the sensor's watermark");
@@ -372,8 +376,8 @@ fn a_replay_under_a_smaller_bound_on_intervals_loses_nothing() {
             take_all(&mut process, now);
             rest = later;
             if rest.is_empty() {
-                process.pipeline.close(at(60)).unwrap();
-                process.pipeline.commit().unwrap();
+                process.pipeline.close(at(60));
+                process.pipeline.commit_and_settle();
                 return stored(&process);
             }
         }
@@ -393,16 +397,16 @@ fn a_session_is_taken_up_after_a_restart_and_a_new_one_takes_the_place_of_the_ol
     {
         let mut process = process(directory.path(), Clock::Wall);
         for (secs, client) in [(1, "a"), (2, "b"), (3, "c")] {
-            assert_eq!(process.pipeline.open_session(client, Persistent, moment(secs)).unwrap(), SessionPresent::No);
-            process.pipeline.leave_session(client, moment(secs)).unwrap();
+            assert_eq!(process.pipeline.open_session(client, Persistent, moment(secs)), SessionPresent::No);
+            process.pipeline.leave_session(client, moment(secs));
         }
-        process.pipeline.touch_session("b", moment(20)).unwrap();
-        process.pipeline.commit().unwrap();
+        process.pipeline.touch_session("b", moment(20));
+        process.pipeline.commit_and_settle();
     }
     let mut process = process(directory.path(), Clock::Wall);
     let mut open = |client, lifetime, secs| {
-        let present = process.pipeline.open_session(client, lifetime, moment(secs)).unwrap();
-        process.pipeline.leave_session(client, moment(secs)).unwrap();
+        let present = process.pipeline.open_session(client, lifetime, moment(secs));
+        process.pipeline.leave_session(client, moment(secs));
         present
     };
     assert_eq!(open("c", Persistent, 30), SessionPresent::Yes);
@@ -433,7 +437,7 @@ fn take_at(process: &mut Process, clock: ClockReading, reading: Reading) {
         batch.readings.push(reading);
     }
     process.pipeline.set_clock(clock);
-    process.pipeline.take(&mut batch, 0).unwrap();
+    process.pipeline.take(&mut batch, 0);
 }
 
 fn reject_kinds(process: &Process) -> Vec<String> {
@@ -450,15 +454,15 @@ fn a_gateway_that_boots_behind_counts_what_came_before_its_clock_was_set() {
         for secs in 3_600..3_660 {
             take_at(&mut process, clock_at(secs - 3_600, Unsynchronised), reading(secs, 1.0));
         }
-        process.pipeline.commit().unwrap();
+        process.pipeline.commit_and_settle();
         assert_eq!(process.pipeline.position().held, 60);
     }
     let mut process = process_of_a_gateway(directory.path());
     assert_eq!(process.pipeline.position().held, 60);
     // The first reading after the clock is set comes behind those that waited for it: they are not late.
     take_at(&mut process, clock_at(3_670, Synchronised), reading(3_670, 1.0));
-    process.pipeline.close(at(3_660)).unwrap();
-    process.pipeline.commit().unwrap();
+    process.pipeline.close(at(3_660));
+    process.pipeline.commit_and_settle();
     assert_eq!(process.pipeline.position().held, 0);
     let window = process.reader.window(SensorId(0), cut().window_of(at(3_600))).unwrap().unwrap();
     assert_eq!(window.intervals(cut()).unwrap().iter().map(|interval| interval.count).sum::<u32>(), 60);
@@ -472,7 +476,7 @@ fn a_reading_from_ahead_of_a_synchronised_clock_is_refused_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process_of_a_gateway(directory.path());
     take_at(&mut process, clock_at(0, ClockSync::Synchronised), reading(11, 1.0));
-    process.pipeline.commit().unwrap();
+    process.pipeline.commit_and_settle();
     assert_eq!((process.pipeline.position().held, reject_kinds(&process)), (0, vec!["implausible_time".to_owned()]));
 }
 
@@ -487,8 +491,8 @@ fn what_is_stamped_by_a_clock_in_doubt_closes_no_interval_of_its_sensor() {
     let doubtful = ClockReading { wall: clock.wall + day, believed: at(101), ..clock };
     take_at(&mut process, doubtful, Reading { time: doubtful.wall, ..reading(0, 2.0) });
     take_at(&mut process, clock_at(102, ClockSync::Unsynchronised), reading(102, 3.0));
-    process.pipeline.close(at(120)).unwrap();
-    process.pipeline.commit().unwrap();
+    process.pipeline.close(at(120));
+    process.pipeline.commit_and_settle();
     let window = process.reader.window(SensorId(0), cut().window_of(at(100))).unwrap().unwrap();
     assert_eq!(window.intervals(cut()).unwrap()[0].count, 2);
     assert_eq!((process.pipeline.position().held, reject_kinds(&process)), (1, Vec::new()));
@@ -507,11 +511,11 @@ fn readings_without_a_time_each_count_by_the_time_believed_while_a_jump_of_the_c
     let at_once = [1.0, 1.0, 2.0].map(|value| Reading { time: jumped, ..reading(0, value) });
     let mut batch = arrived(&[reading(100, 1.0)]);
     at_once.iter().for_each(|reading| batch.push_arrived(*reading));
-    process.pipeline.take(&mut batch, 0).unwrap();
+    process.pipeline.take(&mut batch, 0);
     process.pipeline.set_clock(clock_at(102, ClockSync::Synchronised));
-    process.pipeline.take(&mut arrived(&[reading(102, 3.0)]), 0).unwrap();
-    process.pipeline.close(at(120)).unwrap();
-    process.pipeline.commit().unwrap();
+    process.pipeline.take(&mut arrived(&[reading(102, 3.0)]), 0);
+    process.pipeline.close(at(120));
+    process.pipeline.commit_and_settle();
     let window = process.reader.window(SensorId(0), cut().window_of(at(100))).unwrap().unwrap();
     assert_eq!(window.intervals(cut()).unwrap()[0].count, 5);
     assert_eq!((process.pipeline.position().held, reject_kinds(&process)), (0, Vec::new()));
@@ -527,9 +531,9 @@ fn a_clock_that_is_set_right_while_readings_wait_for_the_disk_refuses_none_of_th
     batch.push_ahead(reading(3_600, 1.0), why(at(3_600)), AheadSuspect::Clock);
     batch.push(reading(3_620, 1.0));
     process.pipeline.set_clock(clock_at(3_621, ClockSync::Synchronised));
-    process.pipeline.take(&mut batch, 0).unwrap();
-    process.pipeline.close(at(3_660)).unwrap();
-    process.pipeline.commit().unwrap();
+    process.pipeline.take(&mut batch, 0);
+    process.pipeline.close(at(3_660));
+    process.pipeline.commit_and_settle();
     let count = |secs| {
         let window = process.reader.window(SensorId(0), cut().window_of(at(secs))).unwrap().unwrap();
         window.intervals(cut()).unwrap().iter().map(|interval| interval.count).sum::<u32>()
@@ -549,11 +553,11 @@ fn a_reading_a_zone_ahead_is_refused_where_others_bear_the_clock_out_and_held_wh
         batch
     };
     process.pipeline.set_clock(clock_at(30, ClockSync::Unsynchronised));
-    process.pipeline.take(&mut ahead(3_630), 0).unwrap();
+    process.pipeline.take(&mut ahead(3_630), 0);
     assert_eq!(process.pipeline.position().held, 1);
-    process.pipeline.take(&mut batch(&[reading(30, 1.0)]), 0).unwrap();
-    process.pipeline.take(&mut ahead(3_631), 0).unwrap();
-    process.pipeline.commit().unwrap();
+    process.pipeline.take(&mut batch(&[reading(30, 1.0)]), 0);
+    process.pipeline.take(&mut ahead(3_631), 0);
+    process.pipeline.commit_and_settle();
     assert_eq!((process.pipeline.position().held, reject_kinds(&process)), (1, vec!["implausible_time".to_owned()]));
 }
 
@@ -575,8 +579,8 @@ fn after_the_lateness_was_made_smaller_a_crash_changes_nothing_of_what_is_late()
             running = process(5);
         }
         take_all(&mut running, &[reading(25, 1.0), reading(35, 1.0)]);
-        running.pipeline.close(at(60)).unwrap();
-        running.pipeline.commit().unwrap();
+        running.pipeline.close(at(60));
+        running.pipeline.commit_and_settle();
         (stored(&running), reject_kinds(&running))
     };
     assert_eq!(late(false).1, ["late"]);
@@ -620,8 +624,8 @@ proptest! {
         let undisturbed = {
             let mut process = process(undisturbed.path(), event_clock());
             take_all(&mut process, &readings);
-            process.pipeline.end_history().unwrap();
-            process.pipeline.commit().unwrap();
+            process.pipeline.end_history();
+            process.pipeline.commit_and_settle();
             stored(&process)
         };
 
@@ -638,15 +642,15 @@ proptest! {
             // The process ends with a batch half taken in; or wholly, but before the acknowledgement left.
             let rest = &readings[acknowledged..];
             let half = &rest[..rest.len().min(batch_size)];
-            process.pipeline.take(&mut batch(half), 0).unwrap();
+            process.pipeline.take(&mut batch(half), 0);
             if committed {
-                process.pipeline.commit().unwrap();
+                process.pipeline.commit_and_settle();
             }
         }
         let mut process = process(directory.path(), event_clock());
         take_all(&mut process, &readings[acknowledged..]);
-        process.pipeline.end_history().unwrap();
-        process.pipeline.commit().unwrap();
+        process.pipeline.end_history();
+        process.pipeline.commit_and_settle();
         prop_assert_eq!(stored(&process), undisturbed);
     }
 
@@ -678,18 +682,18 @@ proptest! {
                 take_at(&mut process, clock(place), *reading);
                 if let Some(committed) = ends.get(&place) {
                     if *committed {
-                        process.pipeline.commit().unwrap();
+                        process.pipeline.commit_and_settle();
                     }
                     drop(process);
                     process = process_of_a_gateway(directory.path());
                     // It was not acknowledged: it comes again.
                     take_at(&mut process, clock(place), *reading);
                 }
-                process.pipeline.commit().unwrap();
+                process.pipeline.commit_and_settle();
             }
             process.pipeline.set_clock(clock_at(now, ClockSync::Synchronised));
-            process.pipeline.close(at(now + 60)).unwrap();
-            process.pipeline.commit().unwrap();
+            process.pipeline.close(at(now + 60));
+            process.pipeline.commit_and_settle();
             (stored(&process), process.pipeline.position().held, reject_kinds(&process))
         };
         let (undisturbed, held, rejected) = run(&BTreeMap::new());

@@ -1,16 +1,17 @@
 //! The database underneath: the only file that knows it is sled.
 //!
-//! Four facts about sled 0.34 shape this file. Its `flush` survives the death of the process, but neither commits file
+//! Five facts about sled 0.34 shape this file. Its `flush` survives the death of the process, but neither commits file
 //! metadata nor empties the drive's cache, so a commit here also syncs the database file. A value beyond a quarter of a
 //! segment goes into a file of its own, which sled never syncs, so values are kept far below that size, and large ones
-//! are stored in parts. sled writes into the folder that it opens, so commands that only read open a copy. And its
+//! are stored in parts. It may write into segments that it freed since the last
+//! sync, so what it is given between two syncs is bounded, here and for everybody. sled writes into the folder that it opens, so commands that only read open a copy. And its
 //! `Drop` writes, and panics when the disk refuses, so after a failure `Drop` is not run.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::codec::{Decoder, Encoder};
@@ -23,6 +24,9 @@ use crate::telemetry::panics;
 const SEGMENT_BYTES: usize = 2 << 20;
 /// The largest value that is stored whole.
 const MAX_VALUE_BYTES: usize = 24 << 10;
+/// The most that sled is given between two syncs, in bytes of keys and values. Of more it may write into segments that it
+/// has freed since the last sync, and a power cut then loses what they held before.
+pub(super) const PORTION_BYTES: usize = 2 << 20;
 const LOCK_ATTEMPTS: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
@@ -32,6 +36,8 @@ pub(super) struct Db {
     sled: sled::Db,
     /// The file that sled appends to; a commit syncs it.
     file: Arc<File>,
+    /// How many bytes of keys and values were written since the last sync.
+    given: Arc<AtomicUsize>,
     /// Held so that no second process opens the same folder. `None` for a private copy.
     lock: Option<Arc<File>>,
     /// Dropped last.
@@ -143,7 +149,7 @@ impl Db {
         for path in [data.join("conf"), data.join("db"), data, directory.to_owned()] {
             File::open(&path).and_then(|file| file.sync_all()).map_err(in_directory)?;
         }
-        Ok(Self { sled, file: file.into(), lock: Some(lock), end })
+        Ok(Self { sled, file: file.into(), given: Arc::default(), lock: Some(lock), end })
     }
 
     /// Opens a private copy of the database in a folder, which stays unchanged.
@@ -172,13 +178,18 @@ impl Db {
         // sled has the copy's file open and reads no other, so the copy is removed now: even a process that is killed
         // leaves no copy behind.
         drop(copy);
-        Ok(Self { sled, file: file.into(), lock: None, end })
+        Ok(Self { sled, file: file.into(), given: Arc::default(), lock: None, end })
     }
 
     /// A table; made if there is none.
     pub(super) fn table(&self, name: &str) -> Result<Table, StoreError> {
         let tree = self.end.checked(self.sled.open_tree(name))?;
-        Ok(Table { tree, end: Arc::clone(&self.end) })
+        Ok(Table { tree, db: self.clone() })
+    }
+
+    /// How many bytes of keys and values were written since the last sync.
+    pub(super) fn given_bytes(&self) -> usize {
+        self.given.load(Ordering::Relaxed)
     }
 
     /// Makes everything written so far durable: after this returns, it survives a power cut.
@@ -189,7 +200,18 @@ impl Db {
             metrics::DATABASE_SYNCS.add(1);
             Ok(self.file.sync_data()?)
         };
-        self.end.checked(sync())
+        self.end.checked(sync())?;
+        self.given.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Counts what sled is about to be given, and syncs before it is more than a portion.
+    fn give(&self, bytes: usize) -> Result<(), StoreError> {
+        if self.given_bytes() + bytes > PORTION_BYTES {
+            self.sync()?;
+        }
+        self.given.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The size of the database on the disk, in bytes.
@@ -257,19 +279,26 @@ fn open_once(config: &sled::Config) -> Result<sled::Db, Damage> {
 pub(super) struct Table {
     tree: sled::Tree,
     /// Dropped last.
-    end: Arc<SledEnd>,
+    db: Db,
 }
 
 impl Table {
+    /// How many bytes [`put_parts`](Self::put_parts) adds to a key.
+    pub(super) const PART_BYTES: usize = size_of::<u16>();
+
+    fn end(&self) -> &Arc<SledEnd> {
+        &self.db.end
+    }
+
     /// The value at a key.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.end.read(self.tree.get(key))?.map(|value| value.to_vec()))
+        Ok(self.end().read(self.tree.get(key))?.map(|value| value.to_vec()))
     }
 
     /// The last key.
     pub(super) fn last_key(&self) -> Result<Option<Vec<u8>>, StoreError> {
         key_search::last(|from| {
-            let first = self.end.read(self.tree.range(from..).next().transpose())?;
+            let first = self.end().read(self.tree.range(from..).next().transpose())?;
             Ok(first.map(|(key, _)| key.to_vec()))
         })
     }
@@ -277,24 +306,23 @@ impl Table {
     /// Writes a value, which is not durable before the next [`Db::sync`].
     pub(super) fn put(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         debug_assert!(value.len() <= MAX_VALUE_BYTES, "{} bytes at once", value.len());
-        self.end.written(self.tree.insert(key, value))?;
+        self.db.give(key.len() + value.len())?;
+        self.end().written(self.tree.insert(key, value))?;
         Ok(())
     }
 
     /// Removes a key.
     pub(super) fn remove(&self, key: &[u8]) -> Result<(), StoreError> {
-        self.end.written(self.tree.remove(key))?;
+        self.db.give(key.len())?;
+        self.end().written(self.tree.remove(key))?;
         Ok(())
     }
 
     /// Removes all keys that begin so, or none of them if not all can be read.
     pub(super) fn remove_all(&self, prefix: &[u8]) -> Result<(), StoreError> {
-        let keys = self.tree.scan_prefix(prefix).keys().map(|key| self.end.read(key));
+        let keys = self.tree.scan_prefix(prefix).keys().map(|key| self.end().read(key));
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
-        for key in keys {
-            self.end.written(self.tree.remove(key))?;
-        }
-        Ok(())
+        keys.iter().try_for_each(|key| self.remove(key))
     }
 
     /// Writes a value of any size, in parts if it is large. The first part is written last: until then a reader finds
@@ -330,13 +358,13 @@ impl Table {
     /// All keys that begin so, in their order, for those who remove them: a part that cannot be read cannot be written to
     /// either.
     pub(super) fn keys(&self, prefix: &[u8]) -> impl Iterator<Item = Result<Vec<u8>, StoreError>> + use<> {
-        let end = Arc::clone(&self.end);
+        let end = Arc::clone(self.end());
         self.tree.scan_prefix(prefix).keys().map(move |key| Ok(end.written(key)?.to_vec()))
     }
 
     /// All keys and values, in the order of the keys. A part that cannot be read is told of once, and left out.
     pub(super) fn iter(&self) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
-        let (tree, end) = (self.tree.clone(), Arc::clone(&self.end));
+        let (tree, end) = (self.tree.clone(), Arc::clone(self.end()));
         around_damage(move |from| {
             let end = Arc::clone(&end);
             tree.range(from..).map(move |found| end.read(found).map(|(key, value)| (key.to_vec(), value.to_vec())))

@@ -13,7 +13,7 @@ use crate::store::db::{Db, Table};
 use crate::store::reader::readable;
 use crate::store::{StoreError, StoreSettings, side_file};
 
-pub(super) const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 2;
 pub(super) const KEY: &[u8] = b"format";
 const FILE: &str = "format";
 
@@ -97,7 +97,7 @@ fn record(settings: &StoreSettings) -> Vec<u8> {
     encoder.into_bytes()
 }
 
-fn compare(record: &[u8], settings: &StoreSettings) -> Result<(), StoreError> {
+pub(super) fn compare(record: &[u8], settings: &StoreSettings) -> Result<(), StoreError> {
     let mut decoder = Decoder::new(record);
     let directory = settings.directory.clone();
     match decoder.unsigned()? {
@@ -110,7 +110,7 @@ fn compare(record: &[u8], settings: &StoreSettings) -> Result<(), StoreError> {
         return Err(StoreError::OtherCut { directory, stored, configured: settings.cut });
     }
     // The place of a window depends on the size of its ring.
-    for (key, configured) in [("store.windows", settings.windows), ("store.runs", settings.runs)] {
+    for (key, configured) in [("store.keep_intervals", settings.windows), ("store.keep_runs", settings.runs)] {
         let stored = decoder.narrow()?;
         if stored != configured {
             return Err(StoreError::OtherRing { directory, key, stored, configured });

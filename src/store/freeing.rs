@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::sensor::{NumberedSensor, SensorId};
 use crate::store::journal::{decode, decode_readings};
-use crate::store::keys::ring_slot;
+use crate::store::keys::{ring_slot, window_key_in_slot};
 use crate::store::reader::{decode_head, number_of, readable};
 use crate::store::{ChunkId, Progress, Reader, Record, Store, StoreError, verdicts};
 use crate::telemetry::metrics;
@@ -124,7 +124,12 @@ impl Reader {
     /// Removes what is stored under a number, and then its name.
     fn free(&self, sensor: SensorId) -> Result<(), StoreError> {
         let key = sensor.0.to_be_bytes();
-        self.tables.windows.remove_all(&key)?;
+        // Without a head it has no windows.
+        if self.tables.heads.get(&key)?.is_some() {
+            for slot in 0..self.settings.windows.max(1) {
+                self.tables.windows.remove_all(&window_key_in_slot(sensor, slot))?;
+            }
+        }
         self.tables.heads.remove(&key)?;
         self.tables.sensors.put(&key, &[])
     }

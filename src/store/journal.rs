@@ -14,6 +14,7 @@ use crate::reading::Reading;
 use crate::sensor::SensorId;
 use crate::store::StoreError;
 use crate::store::db::Table;
+use crate::store::keeper::Handover;
 use crate::store::reader::readable;
 use crate::store::unreadable::UnreadableEntries;
 use crate::time::Timestamp;
@@ -89,31 +90,29 @@ impl Journal {
     }
 
     /// Appends readings, as one record or several.
-    pub(super) fn append_readings(&mut self, readings: &[Reading]) -> Result<(), StoreError> {
+    pub(super) fn append_readings(&mut self, readings: &[Reading], behind: &mut Handover) {
         for readings in readings.chunks(MAX_READINGS) {
             let latest = readings.iter().map(|reading| reading.time).max().unwrap_or(Timestamp::MIN);
-            self.append(&encode_readings(readings), latest)?;
+            self.append(encode_readings(readings), latest, behind);
         }
-        Ok(())
     }
 
     /// Appends that windows were closed.
-    pub(super) fn append_closed(&mut self, until: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn append_closed(&mut self, until: Timestamp, behind: &mut Handover) {
         let mut encoder = Encoder::default();
         encoder.unsigned(CLOSED);
         encoder.signed(until.nanos());
-        self.append(&encoder.into_bytes(), Timestamp::from_nanos(until.nanos().saturating_sub(1)))
+        self.append(encoder.into_bytes(), Timestamp::from_nanos(until.nanos().saturating_sub(1)), behind);
     }
 
     /// Forgets the records at the front that hold only times before `closed`.
-    pub(super) fn forget_before(&mut self, closed: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn forget_before(&mut self, closed: Timestamp, behind: &mut Handover) {
         while let Some(&(key, latest)) = self.records.front()
             && latest < closed
         {
-            self.table.remove(&key.to_be_bytes())?;
+            behind.remove(|tables| &tables.journal, &key.to_be_bytes());
             self.records.pop_front();
         }
-        Ok(())
     }
 
     /// How many records there are.
@@ -126,12 +125,11 @@ impl Journal {
         self.written_bytes
     }
 
-    fn append(&mut self, bytes: &[u8], latest: Timestamp) -> Result<(), StoreError> {
-        self.table.put(&self.next.to_be_bytes(), bytes)?;
+    fn append(&mut self, bytes: Vec<u8>, latest: Timestamp, behind: &mut Handover) {
         self.written_bytes += bytes.len() as u64;
+        behind.put(|tables| &tables.journal, &self.next.to_be_bytes(), bytes);
         self.records.push_back((self.next, latest));
         self.next += 1;
-        Ok(())
     }
 }
 

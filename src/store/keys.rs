@@ -4,6 +4,8 @@ use crate::interval::Window;
 use crate::sensor::SensorId;
 use crate::store::Progress;
 
+/// The last record of the journal that the database holds, as far as it is told by the database itself.
+pub(super) const SETTLED_KEY: &[u8] = b"settled";
 pub(super) const LATENESS_KEY: &[u8] = b"lateness";
 pub(super) const SUBSCRIPTIONS_KEY: &[u8] = b"subscriptions";
 pub(super) const KEPT_PER_INTERVAL_KEY: &[u8] = b"kept_per_interval";
@@ -17,8 +19,14 @@ pub(super) fn ring_slot(window: Window, slots: u32) -> u32 {
     u32::try_from(slot).unwrap_or_default()
 }
 
+/// The windows of a slot are neighbours, so that a closing for all sensors writes one run of entries, whatever lies in
+/// the other slots.
 pub(super) fn window_key(sensor: SensorId, window: Window, slots: u32) -> [u8; 8] {
-    (u64::from(sensor.0) << 32 | u64::from(ring_slot(window, slots))).to_be_bytes()
+    window_key_in_slot(sensor, ring_slot(window, slots))
+}
+
+pub(super) fn window_key_in_slot(sensor: SensorId, slot: u32) -> [u8; 8] {
+    (u64::from(slot) << 32 | u64::from(sensor.0)).to_be_bytes()
 }
 
 pub(super) fn progress_key(progress: Progress<'_>) -> Vec<u8> {

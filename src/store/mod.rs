@@ -9,7 +9,7 @@
 //! | `sensors` | sensor id | name; nothing for an id that is free again |
 //! | `journal` | increasing number | accepted readings, or a closing ([`Record`]) |
 //! | `held` | number | readings from ahead of the clock that are not judged yet; judging one twice changes nothing |
-//! | `windows` | sensor id, window number in the ring | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
+//! | `windows` | window number in the ring, sensor id | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
 //! | `heads` | sensor id | what outlives the sensor's windows ([`SensorHead`](crate::window::SensorHead)) |
 //! | `runs` | window number in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
 //! | `verdicts` | window number in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
@@ -19,21 +19,29 @@
 //!
 //! `reader.rs` says what is lost with an entry that cannot be read.
 
+mod checksum;
+mod contents;
 mod db;
+mod export_reads;
 mod format;
 mod freeing;
 mod journal;
+mod keeper;
 mod key_search;
 mod keys;
 mod lock;
+mod place;
 mod private_copy;
 mod reader;
 mod rejects;
+mod room;
 mod runs;
 mod set_aside;
+mod shedding;
 mod side_file;
 mod unreadable;
 mod verdicts;
+mod verify;
 mod writer;
 
 use std::fs::File;
@@ -45,10 +53,14 @@ use rustix::process::Pid;
 
 pub use format::{StoreFit, fit};
 pub use journal::Record;
+pub use keeper::{Backlog, Kept, Ticket};
+pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
 pub use set_aside::SetAside;
+pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use verdicts::{ChunkId, StoredChunks};
+pub use verify::{Checked, Finding, Remedy, verify};
 pub use writer::Writer;
 
 use crate::codec::Corrupt;
@@ -57,6 +69,7 @@ use crate::store::db::{Db, Table};
 use crate::store::journal::Journal;
 use crate::store::rejects::RejectRing;
 use crate::store::unreadable::UnreadableEntries;
+use crate::time::Span;
 
 /// Where and how much is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +78,14 @@ pub struct StoreSettings {
     pub directory: PathBuf,
     /// How many windows are kept of each sensor.
     pub windows: u32,
-    /// How many runs are kept, with their verdicts.
+    /// How many runs are kept.
     pub runs: u32,
+    /// How many runs are kept with their verdicts; no more than `runs`.
+    pub verdict_runs: u32,
+    /// How long raw readings are kept; `None` when they are not.
+    pub keep_raw: Option<Span>,
+    /// When the store gives up what it could keep.
+    pub shed: ShedSettings,
     /// How many blocks of rejects are kept; a block holds the rejects of one commit.
     pub reject_blocks: u32,
     /// How many bytes of the database are cached in memory. It is no strict bound: the database may take some more.
@@ -83,7 +102,7 @@ impl StoreSettings {
         const BASE: u64 = 32 << 20;
         let intervals = u64::try_from(self.cut.intervals_per_window()).unwrap_or(0);
         let windows = u64::from(self.windows).saturating_mul(intervals.saturating_mul(30).saturating_add(50));
-        let verdicts = u64::from(self.runs).saturating_mul(intervals.saturating_mul(10).saturating_add(100));
+        let verdicts = u64::from(self.verdict_runs).saturating_mul(intervals.saturating_mul(10).saturating_add(100));
         let rejects = u64::from(self.reject_blocks) * REJECTS_A_BLOCK;
         let rings = sensors.saturating_mul(windows.saturating_add(verdicts)).saturating_add(rejects);
         rings.saturating_mul(2).saturating_add(BASE)
@@ -155,7 +174,7 @@ pub enum StoreError {
         configured: Cut,
     },
     /// The store was made with rings of other sizes.
-    #[error("the store {} was made with {key} = {stored}, and the configuration says {configured}; restore that, or choose a new store.directory", directory.display())]
+    #[error("the store {} was made with a ring of {stored} ({key}), and the configuration asks for one of {configured}; restore that, or choose a new store.directory", directory.display())]
     OtherRing {
         /// The folder.
         directory: PathBuf,
@@ -230,6 +249,28 @@ pub enum StoreError {
     /// The database refused.
     #[error("the database failed: {0}")]
     Database(String),
+    /// The disk is full. It passes: what was to be written is kept, and written by the next attempt.
+    #[error("the disk of the store {} is full: {needed} bytes are needed, and {free} are free; make room there", directory.display())]
+    DiskFull {
+        /// The folder.
+        directory: PathBuf,
+        /// How many bytes must be free.
+        needed: u64,
+        /// How many are.
+        free: u64,
+    },
+    /// The folder, or a file in it, was removed under the daemon.
+    #[error("the store {} was removed, or its disk is gone, while anomalyd ran: nothing more is acknowledged; put it back, or start again to begin a new one", directory.display())]
+    Gone {
+        /// The folder.
+        directory: PathBuf,
+    },
+    /// The system has no thread to give.
+    #[error("the system refused a thread for the store: {0}")]
+    Thread(io::Error),
+    /// The thread that writes the database has ended without an error.
+    #[error("the thread that writes the database died of a defect; nothing that was acknowledged is lost")]
+    KeeperDied,
     /// A stored value cannot be read, and the daemon cannot go on without it.
     #[error(
         "the store is damaged; the next start sets it aside and begins a new one, so put back a copy of its folder first if there is one"
@@ -257,6 +298,10 @@ impl StoreError {
             | Self::NotCopied { .. }
             | Self::DamagedStore { .. }
             | Self::Sync(_)
+            | Self::DiskFull { .. }
+            | Self::Gone { .. }
+            | Self::Thread(_)
+            | Self::KeeperDied
             | Self::Database(_)
             | Self::Damaged => false,
         }
@@ -390,10 +435,10 @@ impl Store {
         format::keep_copy(&settings);
         let unreadable = UnreadableEntries::default();
         let journal = Journal::new(tables.journal.clone(), unreadable.clone());
-        let rejects = RejectRing::open(tables.rejects.clone(), settings.reject_blocks)?;
+        let rejects = RejectRing::open(&tables.rejects, settings.reject_blocks)?;
         let reader = Reader::new(db.clone(), tables.clone(), settings.clone(), unreadable);
         let numbers = reader.numbers()?;
-        let writer = Writer::new(db, tables, journal, rejects, settings, numbers);
+        let writer = Writer::new(db, tables, journal, rejects, settings, numbers)?;
         Ok(Self { writer, reader })
     }
 }

@@ -33,7 +33,9 @@ use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
 };
 use crate::store::unreadable::UnreadableEntries;
-use crate::store::{ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, rejects, runs, verdicts};
+use crate::store::{
+    ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, rejects, runs, verdicts,
+};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
 use crate::window::{SensorHead, WindowBlock};
@@ -192,7 +194,7 @@ impl Reader {
         let key = window_key(sensor, window, self.settings.windows);
         let block = match readable(self.tables.windows.get_parts(&key))? {
             Some(None) => return Ok(Some(None)),
-            block => block.flatten().map(WindowBlock::from_bytes),
+            block => block.flatten().and_then(|block| checksum::checked(&key, block).ok()).map(WindowBlock::from_bytes),
         };
         let stored = block.and_then(|block| Some((block.window_start().ok()?, block)));
         if stored.is_none() {
@@ -428,7 +430,7 @@ pub(super) fn decode_head(sensor: SensorId, bytes: &[u8]) -> Result<SensorHead, 
     Ok(SensorHead { sensor, closed: Timestamp::from_nanos(decoder.signed()?), last_value: decoder.float()? })
 }
 
-fn decode_sensor(bytes: &[u8]) -> Result<NumberedSensor, Corrupt> {
+pub(super) fn decode_sensor(bytes: &[u8]) -> Result<NumberedSensor, Corrupt> {
     if bytes.is_empty() {
         return Ok(NumberedSensor::Freed);
     }

@@ -33,23 +33,23 @@ pub struct StoredReject {
 
 #[derive(Debug)]
 pub(super) struct RejectRing {
-    table: Table,
     slots: u64,
     next: u64,
 }
 
 impl RejectRing {
-    pub(super) fn open(table: Table, slots: u32) -> Result<Self, StoreError> {
+    pub(super) fn open(table: &Table, slots: u32) -> Result<Self, StoreError> {
         let mut next = 0;
-        for block in blocks(&table, slots)? {
+        for block in blocks(table, slots)? {
             // A block that a crash cut short is overwritten when its turn comes. No number comes near the last one.
             let number = Decoder::new(&block).unsigned().ok().filter(|number| *number < u64::MAX / 2);
             next = next.max(number.map_or(0, |number| number + 1));
         }
-        Ok(Self { table, slots: u64::from(slots.max(1)), next })
+        Ok(Self { slots: u64::from(slots.max(1)), next })
     }
 
-    pub(super) fn append(&mut self, rejects: &Rejects) -> Result<(), StoreError> {
+    /// The next block, and the slot that it goes to.
+    pub(super) fn block(&mut self, rejects: &Rejects) -> (u64, Vec<u8>) {
         let mut encoder = Encoder::default();
         encoder.unsigned(self.next);
         encoder.unsigned(rejects.counts().count() as u64);
@@ -65,9 +65,8 @@ impl RejectRing {
             }
         }
         let slot = self.next % self.slots;
-        self.table.put_parts(&slot.to_be_bytes(), &encoder.into_bytes())?;
         self.next += 1;
-        Ok(())
+        (slot, encoder.into_bytes())
     }
 }
 
@@ -98,7 +97,7 @@ fn blocks(table: &Table, slots: u32) -> Result<Vec<Vec<u8>>, StoreError> {
 }
 
 /// The rejects of a commit, with the number of their block.
-fn decode(block: &[u8]) -> Result<(u64, StoredRejects), Corrupt> {
+pub(super) fn decode(block: &[u8]) -> Result<(u64, StoredRejects), Corrupt> {
     let mut decoder = Decoder::new(block);
     let number = decoder.unsigned()?;
     let mut counts = Vec::new();

@@ -13,6 +13,9 @@ fn settings(directory: &std::path::Path) -> StoreSettings {
         directory: directory.to_owned(),
         windows: 4,
         runs: 4,
+        verdict_runs: 4,
+        keep_raw: None,
+        shed: ShedSettings::NEVER,
         reject_blocks: 3,
         cache_bytes: 1 << 20,
         cut: Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap(),
@@ -44,6 +47,14 @@ fn reading(hour: i64, value: f64) -> Reading {
     Reading { sensor: SensorId(1), time: Timestamp::default() + hours(hour), value }
 }
 
+impl Writer {
+    /// Commits, and waits until all of it is in the database.
+    fn commit_and_settle(&mut self) {
+        self.commit().unwrap();
+        self.settle().unwrap();
+    }
+}
+
 /// What a new process finds in the store.
 fn reopened(settings: &StoreSettings) -> (Store, Vec<Record>) {
     let mut store = Store::open(settings.clone()).unwrap();
@@ -54,8 +65,8 @@ fn reopened(settings: &StoreSettings) -> (Store, Vec<Record>) {
 
 /// Notes that the windows before `until` are closed, and were put.
 fn close(writer: &mut Writer, until: Timestamp) {
-    writer.close(until).unwrap();
-    writer.windows_put(until).unwrap();
+    writer.close(until);
+    writer.windows_put(until);
 }
 
 #[test]
@@ -65,8 +76,8 @@ fn the_subscriptions_noted_last_are_there_after_a_restart() {
     let many = (0..2_000).map(|number| format!("plant/of-a-name-that-is-long/{number}/+")).collect();
     for noted in [vec![], vec!["plant/+/+".to_owned(), "old/#".to_owned()], many, vec!["plant/+/+".to_owned()]] {
         let (mut store, _) = reopened(&settings);
-        store.writer.put_subscriptions(&noted).unwrap();
-        store.writer.commit().unwrap();
+        store.writer.put_subscriptions(&noted);
+        store.writer.commit_and_settle();
         drop(store);
         assert_eq!(reopened(&settings).0.reader.subscriptions().unwrap(), noted);
     }
@@ -87,14 +98,14 @@ fn what_was_committed_is_there_after_a_restart() {
     {
         let (mut store, _) = reopened(&settings);
         let writer = &mut store.writer;
-        writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]).unwrap();
-        writer.append_readings(&[reading(5, 1.5)]).unwrap();
-        writer.put_window(&closed_window(0, 4, 2.5)).unwrap();
-        writer.put_run(&run).unwrap();
-        writer.put_verdicts(window(5), ChunkId::of(SensorId(17)), std::slice::from_ref(&verdict)).unwrap();
-        writer.put_session("press-1", window(5).end()).unwrap();
-        writer.put_progress(Progress::Published { sink: "files" }, window(5).end()).unwrap();
-        writer.commit().unwrap();
+        writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]);
+        writer.append_readings(&[reading(5, 1.5)]);
+        writer.put_window(&closed_window(0, 4, 2.5));
+        writer.put_run(&run);
+        writer.put_verdicts(window(5), ChunkId::of(SensorId(17)), std::slice::from_ref(&verdict));
+        writer.put_session("press-1", window(5).end());
+        writer.put_progress(Progress::Published { sink: "files" }, window(5).end());
+        writer.commit_and_settle();
     }
     let (store, records) = reopened(&settings);
     let reader = &store.reader;
@@ -125,18 +136,19 @@ fn a_run_that_begins_again_keeps_of_its_stored_chunks_those_that_count() {
         // So long that the outcome is stored in parts.
         let outcome = Outcome::Failed { reason: "x".repeat(60_000) };
         let verdict = Verdict { sensor: SensorId(sensor), outcome };
-        writer.put_verdicts(window(index), ChunkId::of(verdict.sensor), &[verdict]).unwrap();
+        writer.put_verdicts(window(index), ChunkId::of(verdict.sensor), &[verdict]);
     };
     // A run of another window has a slot of its own in the ring; that of window 1 had the slot of window 5.
     for (index, sensor) in [(1, 33), (4, 1), (5, 1), (5, 17)] {
         put(&mut store.writer, index, sensor);
     }
-    store.writer.begin_run(&run, &StoredChunks::OfEarlierWindows).unwrap();
+    store.writer.begin_run(&run, &StoredChunks::OfEarlierWindows);
+    store.writer.commit_and_settle();
     assert_eq!([1, 4, 5].map(|index| stored_chunks(&store.reader, index)), [[0, 0, 1], [1, 0, 0], [1, 1, 0]]);
 
     let kept = [ChunkId::of(SensorId(17))].into();
-    store.writer.begin_run(&run, &StoredChunks::Keep(kept)).unwrap();
-    store.writer.commit().unwrap();
+    store.writer.begin_run(&run, &StoredChunks::Keep(kept));
+    store.writer.commit_and_settle();
     drop(store);
     let (store, _) = reopened(&settings);
     assert_eq!([1, 4, 5].map(|index| stored_chunks(&store.reader, index)), [[0, 0, 0], [1, 0, 0], [0, 1, 0]]);
@@ -149,14 +161,14 @@ fn the_journal_forgets_what_stored_windows_cover_and_no_more() {
     let settings = settings(directory.path());
     let (mut store, _) = reopened(&settings);
     let writer = &mut store.writer;
-    writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]).unwrap();
-    writer.append_readings(&[reading(1, 1.0)]).unwrap();
-    writer.append_readings(&[reading(1, 2.0), reading(2, 3.0)]).unwrap();
-    writer.append_readings(&[reading(1, 4.0)]).unwrap();
+    writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]);
+    writer.append_readings(&[reading(1, 1.0)]);
+    writer.append_readings(&[reading(1, 2.0), reading(2, 3.0)]);
+    writer.append_readings(&[reading(1, 4.0)]);
     close(writer, window(1).end());
-    writer.commit().unwrap();
+    writer.commit_and_settle();
     assert_eq!(writer.journal_records(), 3, "from the record that reaches beyond the closed window on");
-    writer.commit().unwrap();
+    writer.commit_and_settle();
     drop(store);
 
     let (store, records) = reopened(&settings);
@@ -170,8 +182,9 @@ fn the_ring_gives_the_place_of_an_old_window_to_a_new_one() {
     let directory = tempfile::tempdir().unwrap();
     let (mut store, _) = reopened(&settings(directory.path()));
     for index in 0..6 {
-        store.writer.put_window(&closed_window(0, index, index as f64)).unwrap();
+        store.writer.put_window(&closed_window(0, index, index as f64));
     }
+    store.writer.commit_and_settle();
     let kept: Vec<_> =
         (0..7).filter(|index| store.reader.window(SensorId(0), window(*index)).unwrap().is_some()).collect();
     assert_eq!(kept, [2, 3, 4, 5]);
@@ -190,8 +203,8 @@ fn rejects_are_kept_up_to_the_bound_the_oldest_going_first() {
         let mut rejects = Rejects::default();
         let reason = RejectReason::Payload(format!("number {number}"));
         rejects.push(reason.kind(), || Reject::of_payload(Timestamp::default(), "plant/x", b"oops\n", reason));
-        store.writer.put_rejects(&rejects).unwrap();
-        store.writer.commit().unwrap();
+        store.writer.put_rejects(&rejects);
+        store.writer.commit_and_settle();
     }
     let (store, _) = reopened(&settings);
     let stored = store.reader.rejects().unwrap();
@@ -214,7 +227,7 @@ fn a_store_made_with_rings_of_other_sizes_is_refused() {
     assert!(matches!(read(settings.clone()), Err(StoreError::None { .. })));
     drop(Store::open(settings.clone()).unwrap());
     let error = read(StoreSettings { windows: 5, ..settings }).unwrap_err().to_string();
-    assert!(error.contains("store.windows = 4") && error.contains("says 5"), "{error}");
+    assert!(error.contains("a ring of 4 (store.keep_intervals)") && error.contains("one of 5"), "{error}");
 }
 
 #[test]
@@ -263,21 +276,21 @@ fn an_entry_that_cannot_be_read_costs_itself_alone() {
     let (mut store, _) = reopened(&settings(directory.path()));
     let verdict = |sensor| Verdict { sensor: SensorId(sensor), outcome: Outcome::NoData };
     let writer = &mut store.writer;
-    writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b")), (SensorId(2), name("c"))]).unwrap();
+    writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b")), (SensorId(2), name("c"))]);
     for sensor in 0..3 {
-        writer.put_window(&closed_window(sensor, 4, 2.5)).unwrap();
+        writer.put_window(&closed_window(sensor, 4, 2.5));
     }
     for index in 4..7 {
-        writer.put_run(&finished(index)).unwrap();
-        writer.put_verdicts(window(index), ChunkId::of(SensorId(0)), &[verdict(0), verdict(1)]).unwrap();
-        writer.put_verdicts(window(index), ChunkId::of(SensorId(16)), &[verdict(16)]).unwrap();
+        writer.put_run(&finished(index));
+        writer.put_verdicts(window(index), ChunkId::of(SensorId(0)), &[verdict(0), verdict(1)]);
+        writer.put_verdicts(window(index), ChunkId::of(SensorId(16)), &[verdict(16)]);
     }
     let progresses = [Progress::Closed, Progress::Scored, Progress::Published { sink: "files" }];
     for progress in progresses {
-        writer.put_progress(progress, window(6).end()).unwrap();
+        writer.put_progress(progress, window(6).end());
     }
-    writer.put_lateness(Span::from_secs(7)).unwrap();
-    writer.commit().unwrap();
+    writer.put_lateness(Span::from_secs(7));
+    writer.commit_and_settle();
 
     let reader = &store.reader;
     damage(&store, |tables| &tables.sensors, &1_u32.to_be_bytes());
@@ -321,18 +334,18 @@ fn a_store_with_bytes_that_have_changed_is_read_without_an_error_or_not_opened()
     let settings = settings(directory.path());
     let (mut store, _) = reopened(&settings);
     for number in 0..40_u32 {
-        store.writer.add_sensors(&[(SensorId(number), name(&format!("s{number}")))]).unwrap();
-        store.writer.put_window(&closed_window(number, 4, 2.5)).unwrap();
-        store.writer.append_readings(&[Reading { sensor: SensorId(number), ..reading(5, 1.5) }]).unwrap();
-        store.writer.put_session(&format!("client-{number}"), Timestamp::MIN).unwrap();
+        store.writer.add_sensors(&[(SensorId(number), name(&format!("s{number}")))]);
+        store.writer.put_window(&closed_window(number, 4, 2.5));
+        store.writer.append_readings(&[Reading { sensor: SensorId(number), ..reading(5, 1.5) }]);
+        store.writer.put_session(&format!("client-{number}"), Timestamp::MIN);
         let index = i64::from(number % 4);
-        store.writer.put_run(&finished(index)).unwrap();
+        store.writer.put_run(&finished(index));
         let verdict = Verdict { sensor: SensorId(number), outcome: Outcome::NoData };
-        store.writer.put_verdicts(window(index), ChunkId::of(SensorId(number)), &[verdict]).unwrap();
-        store.writer.commit().unwrap();
+        store.writer.put_verdicts(window(index), ChunkId::of(SensorId(number)), &[verdict]);
+        store.writer.commit_and_settle();
     }
-    store.writer.put_progress(Progress::Closed, window(3).end()).unwrap();
-    store.writer.commit().unwrap();
+    store.writer.put_progress(Progress::Closed, window(3).end());
+    store.writer.commit_and_settle();
     drop(store);
 
     let db = directory.path().join("data/db");
@@ -377,7 +390,7 @@ fn a_store_that_does_not_say_what_it_was_made_with_is_set_aside_by_a_start_alone
     let settings = settings(directory.path());
     let (mut store, _) = reopened(&settings);
     damage(&store, |tables| &tables.progress, format::KEY);
-    store.writer.commit().unwrap();
+    store.writer.commit_and_settle();
     drop(store);
     std::fs::remove_file(directory.path().join("format")).unwrap();
     assert!(matches!(read(settings.clone()), Err(StoreError::DamagedStore { .. })));
@@ -392,8 +405,8 @@ fn what_a_store_was_made_with_is_known_as_long_as_the_entry_or_its_copy_can_be_r
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
     let (mut store, _) = reopened(&settings);
-    store.writer.add_sensors(&[(SensorId(0), name("a"))]).unwrap();
-    store.writer.commit().unwrap();
+    store.writer.add_sensors(&[(SensorId(0), name("a"))]);
+    store.writer.commit_and_settle();
     let other = StoreSettings { windows: 5, ..settings.clone() };
     for damaged in [true, false] {
         match damaged {
@@ -453,9 +466,10 @@ fn whatever_stands_in_the_place_of_a_file_beside_the_store_is_neither_waited_for
 fn readings_held_of_a_number_that_nobody_has_are_no_other_sensors() {
     let directory = tempfile::tempdir().unwrap();
     let (mut store, _) = reopened(&settings(directory.path()));
-    store.writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]).unwrap();
+    store.writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]);
     let beyond = Reading { sensor: SensorId(2), ..reading(1, 2.0) };
-    store.writer.put_held(7, &[reading(1, 1.0), beyond]).unwrap();
+    store.writer.put_held(7, &[reading(1, 1.0), beyond]);
+    store.writer.commit_and_settle();
     assert_eq!(store.reader.held().unwrap(), [(7, vec![reading(1, 1.0)])]);
     assert_eq!(store.reader.unreadable.len(), 1);
 }
@@ -468,13 +482,14 @@ fn a_number_of_rejects_that_no_store_can_have_stops_nothing() {
     let mut block = crate::codec::Encoder::default();
     block.unsigned(u64::MAX);
     store.reader.tables.rejects.put_parts(&0_u64.to_be_bytes(), &block.into_bytes()).unwrap();
-    store.writer.commit().unwrap();
+    store.writer.commit_and_settle();
     drop(store);
     let (mut store, _) = reopened(&settings);
     let mut rejects = Rejects::default();
     let reason = RejectReason::NoRoute;
     rejects.push(reason.kind(), || Reject::of_payload(Timestamp::default(), "plant/x", b"oops", reason));
-    store.writer.put_rejects(&rejects).unwrap();
+    store.writer.put_rejects(&rejects);
+    store.writer.commit_and_settle();
     assert_eq!(store.reader.rejects().unwrap().len(), 1);
 }
 
@@ -482,10 +497,10 @@ fn a_number_of_rejects_that_no_store_can_have_stops_nothing() {
 fn nobody_is_forgotten_while_it_cannot_be_told_who_is_silent() {
     let directory = tempfile::tempdir().unwrap();
     let (mut store, _) = reopened(&settings(directory.path()));
-    store.writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]).unwrap();
-    store.writer.put_held(7, &[reading(1, 1.0)]).unwrap();
+    store.writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]);
+    store.writer.put_held(7, &[reading(1, 1.0)]);
     close(&mut store.writer, window(9).end());
-    store.writer.commit().unwrap();
+    store.writer.commit_and_settle();
     damage(&store, |tables| &tables.held, &7_u64.to_be_bytes());
     store.reader.held().unwrap();
     store.free_silent_sensors(2).unwrap();
@@ -497,7 +512,8 @@ fn verdicts_of_another_chunk_are_not_taken_for_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let (mut store, _) = reopened(&settings(directory.path()));
     let verdict = Verdict { sensor: SensorId(16), outcome: Outcome::NoData };
-    store.writer.put_verdicts(window(1), ChunkId::of(SensorId(0)), &[verdict]).unwrap();
+    store.writer.put_verdicts(window(1), ChunkId::of(SensorId(0)), &[verdict]);
+    store.writer.commit_and_settle();
     assert_eq!(store.reader.verdicts(window(1), ChunkId::of(SensorId(0))).unwrap(), []);
 }
 
@@ -506,11 +522,11 @@ fn a_record_of_the_journal_that_cannot_be_read_costs_its_readings_and_goes_in_it
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
     let (mut store, _) = reopened(&settings);
-    store.writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]).unwrap();
+    store.writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]);
     for value in 0..5 {
-        store.writer.append_readings(&[reading(1, f64::from(value))]).unwrap();
+        store.writer.append_readings(&[reading(1, f64::from(value))]);
     }
-    store.writer.commit().unwrap();
+    store.writer.commit_and_settle();
     let journal = store.reader.tables.journal.clone();
     journal.put(&1_u64.to_be_bytes(), b"\xff\xff").unwrap();
     journal.remove(&3_u64.to_be_bytes()).unwrap();
@@ -527,7 +543,7 @@ fn a_record_of_the_journal_that_cannot_be_read_costs_its_readings_and_goes_in_it
     assert_eq!(values, [0.0, 2.0, 4.0]);
     assert_eq!(store.reader.unreadable.len(), 2, "the one that is missing is noticed too");
     close(&mut store.writer, window(1).end());
-    store.writer.commit().unwrap();
+    store.writer.commit_and_settle();
     assert_eq!(store.writer.journal_records(), 0);
 }
 
@@ -538,8 +554,8 @@ fn a_number_whose_row_is_lost_is_no_other_sensors() {
     let (mut store, _) = reopened(&settings);
     let names = ["a", "b", "c", "d"].map(name);
     let numbered: Vec<_> = (0..).map(SensorId).zip(names).collect();
-    store.writer.add_sensors(&numbered).unwrap();
-    store.writer.commit().unwrap();
+    store.writer.add_sensors(&numbered);
+    store.writer.commit_and_settle();
     for number in [1_u32, 3] {
         store.reader.tables.sensors.remove(&number.to_be_bytes()).unwrap();
     }
@@ -558,16 +574,16 @@ fn silent_sensors_are_forgotten_when_hardly_any_numbers_are_left() {
     let (mut store, _) = reopened(&settings);
     let names = ["silent", "speaks", "has a verdict", "in the journal", "never stored"].map(name);
     let numbered: Vec<_> = (0..).map(SensorId).zip(names).collect();
-    store.writer.add_sensors(&numbered).unwrap();
+    store.writer.add_sensors(&numbered);
     for (sensor, index) in [(0, 2), (0, 5), (1, 9), (2, 5)] {
-        store.writer.put_window(&closed_window(sensor, index, 1.0)).unwrap();
+        store.writer.put_window(&closed_window(sensor, index, 1.0));
     }
     let verdict = Verdict { sensor: SensorId(2), outcome: Outcome::NoData };
-    store.writer.put_run(&finished(8)).unwrap();
-    store.writer.put_verdicts(window(8), ChunkId::of(SensorId(2)), &[verdict]).unwrap();
-    store.writer.append_readings(&[Reading { sensor: SensorId(3), ..reading(10, 1.0) }]).unwrap();
+    store.writer.put_run(&finished(8));
+    store.writer.put_verdicts(window(8), ChunkId::of(SensorId(2)), &[verdict]);
+    store.writer.append_readings(&[Reading { sensor: SensorId(3), ..reading(10, 1.0) }]);
     close(&mut store.writer, window(9).end());
-    store.writer.commit().unwrap();
+    store.writer.commit_and_settle();
 
     let known = |store: &Store| {
         let sensors = store.reader.sensors().unwrap();
@@ -581,7 +597,8 @@ fn silent_sensors_are_forgotten_when_hardly_any_numbers_are_left() {
 
     let (mut store, _) = reopened(&settings);
     assert_eq!(known(&store), [false, true, true, true, false]);
-    store.writer.add_sensors(&[(SensorId(0), name("new"))]).unwrap();
+    store.writer.add_sensors(&[(SensorId(0), name("new"))]);
+    store.writer.commit_and_settle();
     assert_eq!(store.reader.sensors().unwrap()[0], named("new"));
     assert_eq!(store.reader.window(SensorId(0), window(5)).unwrap(), None, "what was the other's is not the new one's");
     assert!(store.reader.heads().unwrap().iter().all(|head| head.sensor != SensorId(0)));

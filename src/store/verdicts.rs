@@ -28,6 +28,11 @@ impl ChunkId {
         (u64::from(slot) << 32 | u64::from(self.0)).to_be_bytes()
     }
 
+    /// The first sensor whose verdicts are stored in the chunk.
+    pub(super) fn first(self) -> SensorId {
+        SensorId(self.0 << Self::SENSOR_BITS)
+    }
+
     /// The chunk whose [`key`](Self::key) begins `key`; `None` when `key` is too short for one.
     pub(super) fn of_key(key: &[u8]) -> Option<Self> {
         let (_, chunk) = key.first_chunk::<8>()?.split_last_chunk::<4>()?;

@@ -1,5 +1,7 @@
 //! Writing to the store.
 
+use crossbeam_channel::Receiver;
+
 use crate::codec::Encoder;
 use crate::interval::Window;
 use crate::reading::{Reading, Rejects};
@@ -7,12 +9,15 @@ use crate::run::Run;
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
 use crate::store::journal::{Journal, encode_readings};
+use crate::store::keeper::{Covered, Handover, Keeper};
 use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
 };
 use crate::store::rejects::RejectRing;
+use crate::store::room::Room;
 use crate::store::{
-    ChunkId, Committed, Progress, Record, StoreError, StoreSettings, StoredChunks, Tables, runs, verdicts,
+    Backlog, ChunkId, Committed, Kept, Progress, Record, StoreError, StoreSettings, StoredChunks, Tables, Ticket,
+    checksum, runs, verdicts,
 };
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -20,26 +25,22 @@ use crate::window::{ClosedWindow, SensorHead};
 
 /// Writes to the store.
 ///
-/// Every write fails when the database refuses; where one fails for another reason too, its own doc says so.
+/// A write is noted in memory first. [`commit`](Self::commit) makes what must be durable so, and hands the rest to the
+/// keeper, which stores it behind the promises (`keeper.rs`).
 #[derive(Debug)]
 pub struct Writer {
     db: Db,
-    tables: Tables,
     journal: Journal,
     rejects: RejectRing,
     settings: StoreSettings,
     /// How many numbers were given to sensors.
     numbers: u32,
-    /// The time before which windows are closed for all sensors. At the next commit the journal forgets up to it.
+    keeper: Keeper,
+    /// What the next commit hands to the keeper.
+    behind: Handover,
+    covered: Covered,
+    /// The time before which windows are put. At the next commit the journal forgets up to it.
     closed: Option<Timestamp>,
-    written: Written,
-}
-
-/// Whether anything was written since the last commit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Written {
-    Nothing,
-    Something,
 }
 
 impl Writer {
@@ -50,9 +51,11 @@ impl Writer {
         rejects: RejectRing,
         settings: StoreSettings,
         numbers: u32,
-    ) -> Self {
-        // The entries that opening the store wrote are not durable yet.
-        Self { db, tables, journal, rejects, settings, numbers, closed: None, written: Written::Something }
+    ) -> Result<Self, StoreError> {
+        let room = Room::on_disk_of(&settings.directory);
+        let covered = Covered::default();
+        let keeper = Keeper::start(db.clone(), tables, room, covered)?;
+        Ok(Self { db, journal, rejects, settings, numbers, keeper, behind: Handover::default(), covered, closed: None })
     }
 
     pub(super) fn take_signals(&self) {
@@ -68,162 +71,142 @@ impl Writer {
     }
 
     /// Writes down the names behind new sensor numbers.
-    pub fn add_sensors(&mut self, sensors: &[(SensorId, SensorName)]) -> Result<(), StoreError> {
+    pub fn add_sensors(&mut self, sensors: &[(SensorId, SensorName)]) {
         for (id, name) in sensors {
-            self.written = Written::Something;
             let mut encoder = Encoder::default();
             encoder.blob(name.device().as_bytes());
             encoder.blob(name.sensor().as_bytes());
-            self.tables.sensors.put(&id.0.to_be_bytes(), &encoder.into_bytes())?;
+            self.behind.put(|tables| &tables.sensors, &id.0.to_be_bytes(), encoder.into_bytes());
         }
         let numbers = sensors.iter().map(|(id, _)| id.0.saturating_add(1)).max().unwrap_or(0);
         if numbers > self.numbers {
             self.numbers = numbers;
-            self.tables.progress.put(NUMBERS_KEY, &numbers.to_be_bytes())?;
+            self.behind.put(|tables| &tables.progress, NUMBERS_KEY, numbers.to_be_bytes().to_vec());
         }
-        Ok(())
     }
 
     /// Appends accepted readings to the journal.
-    pub fn append_readings(&mut self, readings: &[Reading]) -> Result<(), StoreError> {
-        if readings.is_empty() {
-            return Ok(());
-        }
-        self.written = Written::Something;
-        self.journal.append_readings(readings)
+    pub fn append_readings(&mut self, readings: &[Reading]) {
+        self.journal.append_readings(readings, &mut self.behind);
     }
 
     /// Stores readings that wait for the clock, at most a thousand, in the place of those stored under the same number.
-    pub fn put_held(&mut self, number: u64, readings: &[Reading]) -> Result<(), StoreError> {
-        self.written = Written::Something;
-        self.tables.held.put(&number.to_be_bytes(), &encode_readings(readings))
+    pub fn put_held(&mut self, number: u64, readings: &[Reading]) {
+        self.behind.put(|tables| &tables.held, &number.to_be_bytes(), encode_readings(readings));
     }
 
     /// Forgets readings that waited for the clock. Those of them that count must be appended to the journal before.
-    pub fn remove_held(&mut self, number: u64) -> Result<(), StoreError> {
-        self.written = Written::Something;
-        self.tables.held.remove(&number.to_be_bytes())
+    pub fn remove_held(&mut self, number: u64) {
+        self.behind.remove(|tables| &tables.held, &number.to_be_bytes());
     }
 
-    /// Notes in the journal that the windows before `until` are closed for all sensors, because it decides which later
-    /// readings are late.
-    pub fn close(&mut self, until: Timestamp) -> Result<(), StoreError> {
-        self.written = Written::Something;
-        self.journal.append_closed(until)
+    /// Appends to the journal that the windows before `until` are closed for all sensors: it decides which later readings
+    /// are late.
+    pub fn close(&mut self, until: Timestamp) {
+        self.journal.append_closed(until, &mut self.behind);
     }
 
-    /// Notes that the windows before `until` were put, for all sensors. The next commit forgets the journal up to it.
-    pub fn windows_put(&mut self, until: Timestamp) -> Result<(), StoreError> {
+    /// Notes that the windows before `until` were put for all sensors, so that the journal may forget their readings.
+    pub fn windows_put(&mut self, until: Timestamp) {
         self.closed = Some(until);
-        self.put_progress(Progress::Closed, until)
     }
 
     /// Stores a window that is over for one sensor, in the place of its oldest one.
-    pub fn put_window(&mut self, closed: &ClosedWindow) -> Result<(), StoreError> {
-        self.written = Written::Something;
+    pub fn put_window(&mut self, closed: &ClosedWindow) {
         let SensorHead { sensor, closed: until, last_value } = closed.head;
         let key = window_key(sensor, closed.window, self.settings.windows);
-        self.tables.windows.put_parts(&key, closed.block.as_bytes())?;
+        self.behind.put_parts(|tables| &tables.windows, &key, checksum::around(&key, closed.block.as_bytes()));
         let mut encoder = Encoder::default();
         encoder.signed(until.nanos());
         encoder.float(last_value);
-        self.tables.heads.put(&sensor.0.to_be_bytes(), &encoder.into_bytes())
+        self.behind.put(|tables| &tables.heads, &sensor.0.to_be_bytes(), encoder.into_bytes());
     }
 
     /// Writes a run into the ledger, in the place of the oldest one.
-    pub fn put_run(&mut self, run: &Run) -> Result<(), StoreError> {
-        self.written = Written::Something;
+    pub fn put_run(&mut self, run: &Run) {
         let slot = ring_slot(run.window, self.settings.runs);
-        self.tables.runs.put(&slot.to_be_bytes(), &runs::encode(run))
+        self.behind.put(|tables| &tables.runs, &slot.to_be_bytes(), runs::encode(run));
     }
 
     /// Writes into the ledger that a run begins, and removes the chunks that an earlier process stored of it and that
-    /// do not count. Both take effect with the next commit. The removals come first, so that a commit that is cut short
-    /// leaves no chunk of an earlier scope or of other settings under the new entry.
-    pub fn begin_run(&mut self, run: &Run, stored: &StoredChunks) -> Result<(), StoreError> {
+    /// do not count. The removals come first, so that a power cut leaves no chunk of an earlier scope or of other settings
+    /// under the new entry.
+    pub fn begin_run(&mut self, run: &Run, stored: &StoredChunks) {
         if let StoredChunks::Keep(kept) = stored {
-            self.written = Written::Something;
             let slot = ring_slot(run.window, self.settings.runs);
-            for key in self.tables.verdicts.keys(&slot.to_be_bytes()) {
-                let key = key?;
-                if ChunkId::of_key(&key).is_none_or(|chunk| !kept.contains(&chunk)) {
-                    self.tables.verdicts.remove(&key)?;
-                }
-            }
+            let kept = kept.iter().map(|chunk| chunk.key(slot).to_vec()).collect();
+            self.behind.remove_others(|tables| &tables.verdicts, &slot.to_be_bytes(), kept);
         }
-        self.put_run(run)
+        self.put_run(run);
     }
 
     /// Stores all verdicts of one chunk of a run, in the order of their sensors.
-    pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) -> Result<(), StoreError> {
-        self.written = Written::Something;
+    pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) {
         let key = chunk.key(ring_slot(window, self.settings.runs));
-        self.tables.verdicts.put_parts(&key, &verdicts::encode(window, verdicts))
+        self.behind.put_parts(|tables| &tables.verdicts, &key, verdicts::encode(window, verdicts));
     }
 
     /// Keeps rejects, in the place of the oldest rejects.
-    pub fn put_rejects(&mut self, rejects: &Rejects) -> Result<(), StoreError> {
+    pub fn put_rejects(&mut self, rejects: &Rejects) {
         if rejects.kept().is_empty() {
-            return Ok(());
+            return;
         }
-        self.written = Written::Something;
-        self.rejects.append(rejects)
+        let (slot, block) = self.rejects.block(rejects);
+        self.behind.put_parts(|tables| &tables.rejects, &slot.to_be_bytes(), block);
     }
 
     /// Remembers an MQTT session, and that it was used.
-    pub fn put_session(&mut self, client: &str, used: Timestamp) -> Result<(), StoreError> {
-        self.written = Written::Something;
-        self.tables.sessions.put(client.as_bytes(), &used.nanos().to_be_bytes())
+    pub fn put_session(&mut self, client: &str, used: Timestamp) {
+        self.behind.put(|tables| &tables.sessions, client.as_bytes(), used.nanos().to_be_bytes().to_vec());
     }
 
     /// Forgets an MQTT session.
-    pub fn remove_session(&mut self, client: &str) -> Result<(), StoreError> {
-        self.written = Written::Something;
-        self.tables.sessions.remove(client.as_bytes())
+    pub fn remove_session(&mut self, client: &str) {
+        self.behind.remove(|tables| &tables.sessions, client.as_bytes());
     }
 
     /// Notes the topic filters that a broker holds for us, in the place of those noted before.
-    pub fn put_subscriptions(&mut self, filters: &[String]) -> Result<(), StoreError> {
-        self.written = Written::Something;
+    pub fn put_subscriptions(&mut self, filters: &[String]) {
         let mut encoder = Encoder::default();
         for filter in filters {
             encoder.blob(filter.as_bytes());
         }
-        self.tables.progress.put_parts(SUBSCRIPTIONS_KEY, &encoder.into_bytes())
+        self.behind.put_parts(|tables| &tables.progress, SUBSCRIPTIONS_KEY, encoder.into_bytes());
     }
 
     /// Notes how far something is done.
-    pub fn put_progress(&mut self, progress: Progress<'_>, until: Timestamp) -> Result<(), StoreError> {
-        self.written = Written::Something;
-        self.tables.progress.put(&progress_key(progress), &until.nanos().to_be_bytes())
+    pub fn put_progress(&mut self, progress: Progress<'_>, until: Timestamp) {
+        let value = until.nanos().to_be_bytes().to_vec();
+        self.behind.put(|tables| &tables.progress, &progress_key(progress), value);
     }
 
     /// Notes the largest lateness under which readings in the journal were accepted.
-    pub fn put_lateness(&mut self, lateness: Span) -> Result<(), StoreError> {
-        self.written = Written::Something;
-        self.tables.progress.put(LATENESS_KEY, &lateness.nanos().to_be_bytes())
+    pub fn put_lateness(&mut self, lateness: Span) {
+        self.behind.put(|tables| &tables.progress, LATENESS_KEY, lateness.nanos().to_be_bytes().to_vec());
     }
 
     /// Notes the most readings that an interval kept whole when the readings in the journal were accepted.
-    pub fn put_kept_per_interval(&mut self, kept: usize) -> Result<(), StoreError> {
-        self.written = Written::Something;
-        self.tables.progress.put(KEPT_PER_INTERVAL_KEY, &(kept as u64).to_be_bytes())
+    pub fn put_kept_per_interval(&mut self, kept: usize) {
+        let kept = (kept as u64).to_be_bytes().to_vec();
+        self.behind.put(|tables| &tables.progress, KEPT_PER_INTERVAL_KEY, kept);
     }
 
-    /// Makes everything written so far durable.
+    /// Makes what was written to the journal so far durable, and hands the rest to the keeper.
     ///
     /// # Errors
-    /// When the disk or the database refuses. It is then in doubt whether the writes since the last commit are on the
-    /// disk, and the process should end: after a failed sync the operating system may have dropped the bytes.
+    /// When the disk or the database refuses, also earlier, behind a promise. It is then in doubt whether the writes since
+    /// the last commit are on the disk, and the process should end: after a failed sync the operating system may have
+    /// dropped the bytes.
     pub fn commit(&mut self) -> Result<Committed, StoreError> {
-        if self.written == Written::Something {
-            self.db.sync()?;
-            self.written = Written::Nothing;
+        if let Some(until) = self.closed {
+            self.put_progress(Progress::Closed, until);
+            self.covered.closed = until;
         }
+        self.keeper.hand_over(std::mem::take(&mut self.behind), self.covered)?;
+        self.keeper.wait()?;
         // Only now are the windows durable whose readings the front of the journal holds, so that it can be forgotten.
         if let Some(until) = self.closed.take() {
-            self.journal.forget_before(until)?;
-            self.written = Written::Something;
+            self.journal.forget_before(until, &mut self.behind);
         }
         Ok(Committed(()))
     }
@@ -231,6 +214,51 @@ impl Writer {
     /// How many bytes were written into the journal since the start.
     pub fn journal_written_bytes(&self) -> u64 {
         self.journal.written_bytes()
+    }
+
+    /// Has what the next commit hands to the keeper settled as soon as it is stored.
+    pub fn settle_soon(&mut self) {
+        self.behind.settle_soon();
+    }
+
+    /// The ticket under which the last commit handed over what is stored behind the promises.
+    pub fn handed_over(&self) -> Ticket {
+        self.keeper.last()
+    }
+
+    /// How far the keeper is.
+    ///
+    /// # Errors
+    /// When the keeper has failed. The process should end.
+    pub fn kept(&mut self) -> Result<Kept, StoreError> {
+        Ok(self.keeper.kept()?.0)
+    }
+
+    /// Holds a message when the keeper has got further, or has failed.
+    pub fn news(&self) -> Receiver<()> {
+        self.keeper.news()
+    }
+
+    /// How much waits for the keeper.
+    pub fn backlog(&self) -> Backlog {
+        self.keeper.backlog()
+    }
+
+    /// Waits until everything that was committed is settled.
+    ///
+    /// # Errors
+    /// When the keeper has failed.
+    pub fn settle(&mut self) -> Result<(), StoreError> {
+        self.keeper.wait()
+    }
+
+    /// Ends the keeper: what was handed over is settled, or left to the journal if that takes too long.
+    ///
+    /// # Errors
+    /// When the keeper has failed.
+    pub fn stop(&mut self) -> Result<(), StoreError> {
+        self.keeper.stop()?;
+        Ok(())
     }
 
     /// How many records the journal holds.

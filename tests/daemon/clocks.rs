@@ -30,7 +30,7 @@ fn wall_settings(models: &tempfile::TempDir) -> Settings {
         .with("window.lateness", "\"200ms\"")
         .with("schedule.cron", "\"*/4 * * * * *\"")
         .with("schedule.settle", "\"1s\"")
-        .with("store.windows", "200")
+        .with("store.keep_intervals", "\"800s\"")
         .with_text("models.directory", models.path())
 }
 

@@ -2,13 +2,13 @@
 //!
 //! `ANOMALYD_KILLS` sets how often each daemon is killed, `ANOMALYD_SEED` repeats a run.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::at_once;
 use crate::support::daemon::Daemon;
+use crate::support::legacy::Legacy;
 use crate::support::mosquitto::Mosquitto;
 use crate::support::plant;
 use crate::support::settings::Settings;
@@ -23,55 +23,24 @@ const WINDOWS: usize = 36;
 /// The readings of a window, each a message.
 const READINGS_PER_WINDOW: u64 = 900;
 
-/// What a daemon leaves behind.
-#[derive(PartialEq)]
-struct Legacy {
-    verdicts: String,
-    runs: String,
-    rejects: String,
-    predictions: BTreeMap<String, String>,
+/// Waits for the last window, and takes what the daemon leaves.
+fn legacy_of(site: &Site, daemon: Daemon, shifts: u32) -> Legacy {
+    site.wait_for_predictions(15, &plant::last_window_end(shifts));
+    Legacy::of(site, daemon)
 }
 
-impl Legacy {
-    /// Waits for the last window, stops the daemon in order, and reads what it left.
-    fn of(site: &Site, daemon: Daemon, shifts: u32) -> Self {
-        site.wait_for_predictions(15, &plant::last_window_end(shifts));
-        daemon.stop();
-        let [verdicts, runs, rejects] = ["verdicts", "runs", "rejects"].map(|what| site.dump(what));
-        Self { verdicts, runs, rejects, predictions: site.predictions() }
-    }
-
-    /// That of a daemon that nothing happened to.
-    fn undisturbed(readings: &[SimulatedReading], shifts: u32) -> Self {
-        let site = Site::new(&settings());
-        let daemon = site.start();
-        plant::publish_all(site.port(), readings);
-        let legacy = Self::of(&site, daemon, shifts);
-        let windows = WINDOWS * usize::try_from(shifts).unwrap();
-        // The first reading leaves room for late ones in the window before it, which gets a run without data.
-        assert_eq!(legacy.runs.lines().count(), 1 + windows, "{}", legacy.runs);
-        assert_eq!(legacy.predictions.len(), windows * 15);
-        assert_eq!(legacy.rejects, "");
-        legacy
-    }
-
-    fn assert_equals(&self, undisturbed: &Self) {
-        // What is sent again after its window has closed is told apart from a first arrival no more. It must be the only
-        // kind, and the verdicts show that nothing was missed for it.
-        assert!(self.rejects.lines().all(|line| line.contains("\"kind\":\"late\"")), "{}", self.rejects);
-        for (name, [found, expected]) in
-            [("runs", [&self.runs, &undisturbed.runs]), ("verdicts", [&self.verdicts, &undisturbed.verdicts])]
-        {
-            assert_eq!(found.lines().count(), expected.lines().count(), "{name}");
-            for (found, expected) in found.lines().zip(expected.lines()) {
-                assert_eq!(found, expected, "{name}");
-            }
-        }
-        assert!(self.predictions.keys().eq(undisturbed.predictions.keys()), "{:?}", self.predictions.keys());
-        for (name, found) in &self.predictions {
-            assert_eq!(found, &undisturbed.predictions[name], "{name}");
-        }
-    }
+/// What a daemon leaves that nothing happened to.
+fn undisturbed(readings: &[SimulatedReading], shifts: u32) -> Legacy {
+    let site = Site::new(&settings());
+    let daemon = site.start();
+    plant::publish_all(site.port(), readings);
+    let legacy = legacy_of(&site, daemon, shifts);
+    let windows = WINDOWS * usize::try_from(shifts).unwrap();
+    // The first reading leaves room for late ones in the window before it, which gets a run without data.
+    assert_eq!(legacy.runs.lines().count(), 1 + windows, "{}", legacy.runs);
+    assert_eq!(legacy.predictions.len(), windows * 15);
+    assert_eq!(legacy.rejects, "");
+    legacy
 }
 
 fn seed() -> u64 {
@@ -91,7 +60,7 @@ fn shifts() -> u32 {
 
 /// Everything is kept, for the comparison.
 fn settings() -> Settings {
-    plant::settings().with("store.runs", "4096")
+    plant::settings().with("store.keep_runs", "\"680h\"")
 }
 
 /// How a daemon is killed.
@@ -209,7 +178,7 @@ fn a_daemon_with_a_listener_that_is_killed_again_and_again_says_what_an_undistur
     let readings = plant::readings_of(PLANT_SEED, shifts());
     let site = Site::new(&settings());
     let daemon = publish_under_kills(&site, Server::Daemon, site.port(), &readings, seed());
-    Legacy::of(&site, daemon, shifts()).assert_equals(&Legacy::undisturbed(&readings, shifts()));
+    legacy_of(&site, daemon, shifts()).assert_equals(&undisturbed(&readings, shifts()));
 }
 
 #[test]
@@ -223,7 +192,7 @@ fn a_daemon_behind_a_broker_that_is_killed_again_and_again_says_what_an_undistur
     first.wait_for("subscribed", |line| line["message"] == "subscribed");
     first.stop();
     let daemon = publish_under_kills(&site, Server::Broker, broker.port(), &readings, seed());
-    Legacy::of(&site, daemon, shifts()).assert_equals(&Legacy::undisturbed(&readings, shifts()));
+    legacy_of(&site, daemon, shifts()).assert_equals(&undisturbed(&readings, shifts()));
 }
 
 #[test]
@@ -247,7 +216,7 @@ fn sigterm_under_load_ends_in_order_within_the_deadline_and_loses_nothing() {
         }
         device.join().unwrap();
     });
-    Legacy::of(&site, daemon, 1).assert_equals(&Legacy::undisturbed(&readings, 1));
+    legacy_of(&site, daemon, 1).assert_equals(&undisturbed(&readings, 1));
 }
 
 #[test]

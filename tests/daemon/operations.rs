@@ -111,7 +111,9 @@ fn a_store_that_was_made_with_other_settings_is_found_by_the_check_also_while_a_
     let store = site.path("store");
     let said = check(&site);
     assert!(said.contains("no mistakes"), "{said}");
-    for (key, value) in [("store.windows", "65"), ("store.runs", "301"), ("window.length", "\"20m\"")] {
+    for (key, value) in
+        [("store.keep_intervals", "\"11h\""), ("store.keep_runs", "\"50h\""), ("window.length", "\"20m\"")]
+    {
         site.configure(&plant::settings().with(key, value));
         check_finds(&site, &[&format!("mistake: {key}: the store"), store.to_str().unwrap()]);
     }
@@ -146,7 +148,7 @@ fn check(site: &Site) -> String {
 
 #[test]
 fn a_store_that_will_not_fit_on_the_disk_is_warned_of() {
-    let settings = plant::settings().with("store.windows", "10000").with("store.runs", "100000");
+    let settings = plant::settings().with("store.keep_intervals", "\"3333d\"").with("store.keep_runs", "\"33333d\"");
     let site = Site::new(&settings.with("window.interval", "\"1s\"").with("window.length", "\"8h\""));
     let said = check(&site);
     assert!(said.contains("warning: store.directory: the store in") && said.contains("for 15 sensors"), "{said}");

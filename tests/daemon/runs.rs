@@ -13,7 +13,7 @@ use anomalyd::interval::Window;
 use anomalyd::reading::Reading;
 use anomalyd::run::{Closing, Run, RunState};
 use anomalyd::sensor::{SensorId, SensorName};
-use anomalyd::store::{ChunkId, Progress, Store, StoreSettings, StoredChunks};
+use anomalyd::store::{ChunkId, Progress, ShedSettings, Store, StoreSettings, StoredChunks};
 use anomalyd::time::{Span, Timestamp};
 use anomalyd::verdict::{Label, ModelHash, Outcome, Row, Scored, Verdict};
 
@@ -37,12 +37,15 @@ fn site(settings: impl Fn(Settings) -> Settings, before: impl Fn(&Config, Window
         fs::copy(model, site.path(&format!("models/model_m{sensor}_flow.pkl"))).unwrap();
     }
     let config = Config::read(&site.config()).unwrap();
-    let cut = config.window.cut;
+    let (cut, rings) = (config.window.cut, config.rings());
     let window = cut.window_of(Timestamp::parse(WINDOW).unwrap());
     let mut store = Store::open(StoreSettings {
         directory: config.store.directory.clone(),
-        windows: config.store.windows,
-        runs: config.store.runs,
+        windows: rings.windows,
+        runs: rings.runs,
+        verdict_runs: rings.verdict_runs,
+        keep_raw: None,
+        shed: ShedSettings::NEVER,
         reject_blocks: config.store.rejects,
         cache_bytes: 1 << 20,
         cut,
@@ -50,7 +53,7 @@ fn site(settings: impl Fn(Settings) -> Settings, before: impl Fn(&Config, Window
     .unwrap();
     let names: Vec<_> =
         (0..SENSORS).map(|id| (SensorId(id), SensorName::new(&format!("m{id}"), "flow").unwrap())).collect();
-    store.writer.add_sensors(&names).unwrap();
+    store.writer.add_sensors(&names);
     let readings = (0..WITH_READINGS).flat_map(|sensor| {
         (0..30).map(move |minute| Reading {
             sensor: SensorId(sensor),
@@ -60,8 +63,8 @@ fn site(settings: impl Fn(Settings) -> Settings, before: impl Fn(&Config, Window
     });
     // The event clock of the daemon follows this one, and makes the window due.
     let next = Reading { sensor: SensorId(0), time: window.end() + config.window.lateness, value: 0.0 };
-    store.writer.append_readings(&readings.chain([next]).collect::<Vec<_>>()).unwrap();
-    store.writer.put_progress(Progress::Scored, window.start()).unwrap();
+    store.writer.append_readings(&readings.chain([next]).collect::<Vec<_>>());
+    store.writer.put_progress(Progress::Scored, window.start());
     before(&config, window, &mut store);
     store.writer.commit().unwrap();
     site
@@ -87,7 +90,7 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
             |config, window, store| {
                 let settings = config.settings_hash() ^ other_settings;
                 let run = Run { window, closing: Closing::OnTime, scope: SENSORS, settings, state: RunState::Started };
-                store.writer.begin_run(&run, &StoredChunks::OfEarlierWindows).unwrap();
+                store.writer.begin_run(&run, &StoredChunks::OfEarlierWindows);
                 let rows = vec![Row { interval: 0, label: Label::Anomaly, decision: -1.0 }];
                 let scored = Scored { model: ModelHash([1; 32]), proven: true, unit: None, rows, explanation: None };
                 for (sensors, outcome) in [
@@ -97,7 +100,7 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
                 ] {
                     let chunk = ChunkId::of(SensorId(sensors.start));
                     let verdict = |sensor| Verdict { sensor: SensorId(sensor), outcome: outcome.clone() };
-                    store.writer.put_verdicts(window, chunk, &sensors.map(verdict).collect::<Vec<_>>()).unwrap();
+                    store.writer.put_verdicts(window, chunk, &sensors.map(verdict).collect::<Vec<_>>());
                 }
             },
         );

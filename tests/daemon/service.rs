@@ -161,7 +161,7 @@ fn a_line_for_the_journal_has_a_priority_and_no_time() {
 
 #[test]
 fn an_error_for_the_journal_has_its_priority_on_every_line() {
-    let site = Site::new(&plant::settings().with("store.windows", "3").with("store.runs", "0"));
+    let site = Site::new(&plant::settings().with("store.rejects", "0").with("store.cache", "0"));
     let log = log_of(&site, &[], true);
     assert!(log.starts_with("<3>anomalyd: 2 mistakes in the configuration"), "{log}");
     assert!(log.lines().count() > 4 && log.lines().all(|line| line.starts_with("<3>")), "{log}");

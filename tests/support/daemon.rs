@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -21,9 +21,15 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts a daemon, and does not wait until it is ready.
     pub(crate) fn spawn(config: &Path) -> Self {
+        Self::spawn_with(config, &[])
+    }
+
+    /// Starts a daemon with these variables in its environment, and does not wait until it is ready.
+    pub(crate) fn spawn_with(config: &Path, environment: &[(&str, PathBuf)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_anomalyd"))
             .args(["--log-format", "json", "run", "--config"])
             .arg(config)
+            .envs(environment.iter().cloned())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

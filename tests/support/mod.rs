@@ -5,6 +5,7 @@
 pub(crate) mod daemon;
 pub(crate) mod device;
 pub(crate) mod in_process;
+pub(crate) mod legacy;
 pub(crate) mod line;
 pub(crate) mod mosquitto;
 pub(crate) mod plant;

@@ -21,7 +21,7 @@ pub(crate) fn settings() -> Settings {
         .with("window.length", "\"10m\"")
         .with("schedule.cron", "\"0 */10 * * * *\"")
         .with("schedule.event_idle", "\"never\"")
-        .with("store.windows", "64")
+        .with("store.keep_intervals", "\"640m\"")
         .with("publish.files.decisions", "true")
         .with_text("models.directory", models())
 }

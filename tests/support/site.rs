@@ -89,6 +89,11 @@ impl Site {
         });
     }
 
+    /// As [`predictions`](Self::predictions), or none while there is no such directory.
+    pub(crate) fn predictions_so_far(&self) -> BTreeMap<String, String> {
+        if self.predictions_directory().exists() { self.predictions() } else { BTreeMap::new() }
+    }
+
     /// All files below the directory of predictions with their content.
     pub(crate) fn predictions(&self) -> BTreeMap<String, String> {
         files(&self.predictions_directory())
@@ -100,7 +105,9 @@ fn files(directory: &Path) -> BTreeMap<String, String> {
     let days = fs::read_dir(directory).unwrap().map(|day| day.unwrap().path());
     days.flat_map(|day| fs::read_dir(day).unwrap())
         .map(|file| file.unwrap().path())
-        .map(|file| (file.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(file).unwrap()))
+        // Files come and go while a daemon publishes.
+        .filter_map(|file| Some((file.file_name()?.to_str()?.to_owned(), fs::read(&file).ok()?)))
+        .map(|(name, bytes)| (name, String::from_utf8_lossy(&bytes).into_owned()))
         .collect()
 }
 

@@ -21,7 +21,7 @@ use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
-use crate::store::{Store, StoreSettings};
+use crate::store::{ShedSettings, Store, StoreSettings};
 use crate::time::{Clock, Span};
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead, WindowBlock, WindowSettings};
 
@@ -66,6 +66,9 @@ impl Plant {
             directory: directory.path().to_owned(),
             windows: 100,
             runs: 100,
+            verdict_runs: 100,
+            keep_raw: None,
+            shed: ShedSettings::NEVER,
             reject_blocks: 1,
             cache_bytes: 1 << 20,
             cut: cut(),
@@ -182,7 +185,9 @@ fn a_window_that_cannot_be_read_fails_alone_and_is_not_held_against_the_model() 
             let bytes = [&sound[..], &[0xff; 3]].concat();
             let head = SensorHead { sensor: SensorId(0), closed: window.end(), last_value: 0.0 };
             let closed = ClosedWindow { window, block: WindowBlock::from_bytes(bytes), head };
-            store.writer.put_window(&closed).unwrap();
+            store.writer.put_window(&closed);
+            store.writer.commit().unwrap();
+            store.writer.settle().unwrap();
             window = cut().window_of(window.end());
         }
     };

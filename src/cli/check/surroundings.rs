@@ -48,7 +48,7 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
         Ok(StoreFit::Unknown { reason }) => findings.warn(
             KEY,
             format!(
-                "whether the store that is there fits window.interval, window.length, store.windows and store.runs \
+                "whether the store that is there fits window.interval, window.length, store.keep_intervals and store.keep_runs \
                  cannot be told: {reason}; the next start tells"
             ),
         ),
@@ -88,7 +88,7 @@ pub(super) fn check_room(settings: &Settings, sensors: usize, findings: &mut Fin
             KEY,
             format!(
                 "the store in {shown} may come to some {wanted_mib} MiB for {sensors} sensors, has {there_mib} MiB now, and its \
-                 disk has {free_mib} MiB free; keep less (store.windows, store.runs), or give it a larger disk"
+                 disk has {free_mib} MiB free; keep less (store.keep_intervals, store.keep_verdicts), or give it a larger disk"
             ),
         );
     }

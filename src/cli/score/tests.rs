@@ -20,7 +20,7 @@ use crate::run_in_progress::{RunInProgress, RunScope};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
 use crate::sink::files::{FileSettings, RunFiles};
-use crate::store::{Store, StoreSettings, StoredIntervals};
+use crate::store::{ShedSettings, Store, StoreSettings, StoredIntervals};
 use crate::time::{Clock, EventTime};
 
 const INTERVAL: Span = Span::from_secs(10);
@@ -157,6 +157,9 @@ impl Case {
             directory: directory.join("store"),
             windows: 20,
             runs: 20,
+            verdict_runs: 20,
+            keep_raw: None,
+            shed: ShedSettings::NEVER,
             reject_blocks: 1,
             cache_bytes: 1 << 20,
             cut,
@@ -231,20 +234,25 @@ impl InProcess {
     /// Takes in a history, and scores each window when it becomes due.
     fn take_in(&mut self, mut history: Batch) {
         let mut from = 0;
-        while let BatchProgress::UpTo(place) = self.pipeline.take(&mut history, from).unwrap() {
+        while let BatchProgress::UpTo(place) = self.pipeline.take(&mut history, from) {
             from = place;
             self.score_what_is_due();
         }
         self.score_what_is_due();
-        self.pipeline.end_history().unwrap();
+        self.pipeline.end_history();
         self.score_what_is_due();
     }
 
-    fn score_what_is_due(&mut self) {
+    fn commit(&mut self) {
         self.pipeline.commit().unwrap();
+        self.pipeline.settle().unwrap();
+    }
+
+    fn score_what_is_due(&mut self) {
+        self.commit();
         while let Some(due) = self.schedule.due(self.pipeline.position().scored, self.clock.now(), Timestamp::MAX) {
-            self.pipeline.close(due.first.end()).unwrap();
-            self.pipeline.commit().unwrap();
+            self.pipeline.close(due.first.end());
+            self.commit();
             self.score(due.first);
             self.publish(due.first);
         }
@@ -259,11 +267,12 @@ impl InProcess {
             let blocks = self.windows.read(assignment, window).unwrap();
             let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring).unwrap();
             if let Some(chunk) = run.take(window, sensor, judgement.outcome) {
-                self.pipeline.put_verdicts(window, chunk.id, &chunk.verdicts).unwrap();
+                self.pipeline.put_verdicts(window, chunk.id, &chunk.verdicts);
             }
         }
         let state = RunState::Finished(run.tally());
-        self.pipeline.put_run(&Run { window, closing: Closing::OnTime, scope: 0, settings: 0, state }).unwrap();
+        self.pipeline.put_run(&Run { window, closing: Closing::OnTime, scope: 0, settings: 0, state });
+        self.commit();
     }
 
     fn publish(&self, window: Window) {

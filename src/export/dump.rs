@@ -1,32 +1,15 @@
-//! `anomalyd dump`: writes what the store holds, for people and scripts. Works while no daemon has the store open.
+//! What `anomalyd dump` writes of a store: everything that it holds, as JSON, for people and scripts.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::config::Config;
-use crate::daemon::settings::Settings;
-use crate::interval::Window;
+use crate::interval::{Cut, Window};
 use crate::run::{Run, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::sink::message::explain;
-use crate::store::{self, ChunkId, Reader, StoreError, StoredRejects};
+use crate::store::{ChunkId, Reader, StoreError, StoredRejects};
 use crate::verdict::{Label, ModelHash, Outcome, Scored, Verdict};
-
-/// Writes what the store holds, as JSON, one object a line.
-///
-/// For a look at a gateway's verdicts after the fact, and for scripts. The daemon must not be running: it keeps the
-/// store to itself. What is read is a copy, in $TMPDIR or else in /var/tmp, and nothing in the store is changed.
-#[derive(clap::Args, Clone, Debug)]
-pub struct Args {
-    /// The configuration file
-    #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
-    pub config: PathBuf,
-    /// What to write
-    #[arg(value_enum)]
-    pub what: What,
-}
 
 /// What to write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -54,10 +37,24 @@ pub enum DumpError {
     Output(#[from] io::Error),
 }
 
-impl DumpError {
-    /// Whether the error lasts until a setting, or what it names, is changed.
-    pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_lasting())
+impl What {
+    /// What can be written, by its name.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("runs", Self::Runs),
+        ("verdicts", Self::Verdicts),
+        ("models", Self::Models),
+        ("rejects", Self::Rejects),
+        ("sensors", Self::Sensors),
+    ];
+
+    /// What has this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, what)| what)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, what)| *what == self).map_or("", |(name, _)| name)
     }
 }
 
@@ -65,18 +62,17 @@ impl DumpError {
 ///
 /// # Errors
 /// When the store cannot be read, or `out` cannot be written.
-pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpError> {
-    let reader = store::read(Settings::of(config).store)?;
+pub fn write(what: What, reader: &Reader, cut: Cut, out: &mut dyn Write) -> Result<(), DumpError> {
     let sensors: Vec<_> = reader.sensors()?.into_iter().map(named).collect();
     match what {
         What::Runs => reader.runs()?.iter().try_for_each(|run| writeln!(out, "{}", run_line(run)))?,
         What::Verdicts => {
             for run in reader.runs()? {
-                write_verdicts(&reader, &sensors, run.window, config, out)?;
+                write_verdicts(reader, &sensors, run.window, cut, out)?;
             }
         }
         What::Models => {
-            let times = sensors.iter().zip(times_at_work(&reader, sensors.len())?);
+            let times = sensors.iter().zip(times_at_work(reader, sensors.len())?);
             let times = times.filter_map(|(name, times)| Some((name.as_ref()?, times)));
             for (name, time) in times.flat_map(|(name, times)| times.into_iter().map(move |time| (name, time))) {
                 writeln!(out, "{}", time.line(name))?;
@@ -149,13 +145,13 @@ fn write_verdicts(
     reader: &Reader,
     sensors: &[Option<SensorName>],
     window: Window,
-    config: &Config,
+    cut: Cut,
     out: &mut dyn Write,
 ) -> Result<(), DumpError> {
     for chunk in chunks(sensors.len()) {
         for verdict in reader.verdicts(window, chunk)? {
             let Some(Some(name)) = sensors.get(verdict.sensor.index()) else { continue };
-            writeln!(out, "{}", verdict_line(name, window, &verdict, config))?;
+            writeln!(out, "{}", verdict_line(name, window, &verdict, cut))?;
         }
     }
     Ok(())
@@ -205,7 +201,7 @@ fn times_at_work(reader: &Reader, sensors: usize) -> Result<Vec<Vec<AtWork>>, St
     Ok(times)
 }
 
-fn verdict_line(name: &SensorName, window: Window, verdict: &Verdict, config: &Config) -> serde_json::Value {
+fn verdict_line(name: &SensorName, window: Window, verdict: &Verdict, cut: Cut) -> serde_json::Value {
     let mut line = json!({
         "window_start": window.start().to_string(),
         "device": name.device(),
@@ -214,7 +210,7 @@ fn verdict_line(name: &SensorName, window: Window, verdict: &Verdict, config: &C
     });
     match &verdict.outcome {
         Outcome::Scored(scored) => {
-            let interval = config.window.cut.interval();
+            let interval = cut.interval();
             let rows = scored.rows.iter().map(|row| {
                 let start = window.start() + interval.times(i64::from(row.interval));
                 let mut line = json!({ "interval": start.to_string(), "anomaly": row.label == Label::Anomaly, "decision": row.decision });

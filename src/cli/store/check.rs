@@ -1,0 +1,49 @@
+//! `anomalyd store check`: looks at every entry of the store, and says what is wrong.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::cli::exit_code;
+use crate::config::Config;
+use crate::daemon::settings::Settings;
+use crate::store::{self, Checked, StoreError};
+
+/// Looks at every entry of the store, and at whether they agree with each other. Changes nothing.
+///
+/// Each finding is a line: where it is, what is wrong, what it costs, and what to do. The exit code is 0 when the store
+/// is sound, and 1 when something is wrong with it.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
+    pub config: PathBuf,
+}
+
+/// Why the store could not be looked at.
+#[derive(Debug, thiserror::Error)]
+enum CheckError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Looks at the store, and writes what is wrong to `out`.
+///
+/// # Errors
+/// When the store cannot be looked at, or `out` cannot be written.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let settings = Settings::of(&Config::read(&args.config)?).store;
+    let directory = settings.directory.clone();
+    let reader = store::read(settings)?;
+    let Checked { entries, findings } =
+        store::verify::<CheckError>(&reader, &mut |finding| Ok(writeln!(out, "{finding}")?))?;
+    let directory = directory.display();
+    match findings {
+        0 => writeln!(out, "{directory}: the store is sound, {entries} entries were looked at")?,
+        1 => writeln!(out, "{directory}: 1 finding, {entries} entries were looked at")?,
+        more => writeln!(out, "{directory}: {more} findings, {entries} entries were looked at")?,
+    }
+    Ok(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::from(exit_code::FAILURE) })
+}

@@ -1,0 +1,61 @@
+//! How many windows, runs and runs with verdicts the store has room for: the configured times, counted in windows.
+
+use super::{ClockSource, Config};
+use crate::time::Span;
+
+/// The sizes of the store's rings. The oldest entry of a full ring is overwritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rings {
+    /// How many windows are kept of each sensor.
+    pub windows: u32,
+    /// How many runs are kept.
+    pub runs: u32,
+    /// How many runs are kept with their verdicts.
+    pub verdict_runs: u32,
+}
+
+impl Rings {
+    /// The most windows of a sensor.
+    pub const MAX_WINDOWS: u32 = 10_000;
+    /// The most runs.
+    pub const MAX_RUNS: u32 = 100_000;
+
+    const DEFAULT_INTERVALS: Span = Span::from_secs(36 * 3_600);
+    const DEFAULT_RUNS: Span = Span::from_secs(7 * 86_400);
+    /// How many windows are kept by default beyond those that must be: models may look back into them.
+    const TO_LOOK_BACK: u32 = 6;
+
+    /// The rings of a configuration. One that the rules refuse gets the nearest that are possible.
+    pub(super) fn of(config: &Config) -> Self {
+        let (store, window) = (&config.store, config.window.cut.window());
+        let windows = store.keep_intervals.map_or_else(
+            || {
+                let least = windows_needed(config).saturating_add(Self::TO_LOOK_BACK);
+                count(Self::DEFAULT_INTERVALS, window).max(least)
+            },
+            |keep| count(keep, window),
+        );
+        let runs = count(store.keep_runs.unwrap_or(Self::DEFAULT_RUNS), window).clamp(1, Self::MAX_RUNS);
+        let verdict_runs = store.keep_verdicts.map_or(runs, |keep| count(keep, window).clamp(1, runs));
+        Self { windows: windows.clamp(1, Self::MAX_WINDOWS), runs, verdict_runs }
+    }
+}
+
+/// How many windows it takes to reach back as long as `keep`.
+pub(super) fn count(keep: Span, window: Span) -> u32 {
+    let (whole, even) = keep.divide(window);
+    u32::try_from(whole + i64::from(!even)).unwrap_or(u32::MAX)
+}
+
+/// How far a reading may be ahead of the clock; `None` when no reading can be ahead.
+pub(super) fn max_ahead(config: &Config) -> Option<Span> {
+    config.limits.max_ahead.filter(|_| config.clock == ClockSource::Wall)
+}
+
+/// How many windows the store must have room for: those that are early, the one that is open, and those that are caught
+/// up on.
+pub(super) fn windows_needed(config: &Config) -> u32 {
+    // A sensor whose clock is ahead stores its windows early: they must not overwrite windows that are still due.
+    let early = max_ahead(config).map_or(0, |ahead| count(ahead, config.window.cut.window()));
+    early.saturating_add(1).saturating_add(config.schedule.catch_up)
+}

@@ -1,0 +1,232 @@
+//! The rows of each table, from the store.
+
+use std::ops::ControlFlow;
+
+use super::{Cell, ExportError, RowWriter, Selection, Table};
+use crate::interval::{Cut, Interval};
+use crate::run::{Run, RunState};
+use crate::sensor::{NumberedSensor, SensorId, SensorName};
+use crate::sink::message::explain;
+use crate::store::{ChunkId, Reader, StoreError, StoredIntervals, StoredRejects};
+use crate::time::Timestamp;
+use crate::verdict::{Outcome, Verdict};
+
+/// Writes the rows that a selection takes.
+pub(super) fn write(
+    reader: &Reader,
+    cut: Cut,
+    selection: &Selection,
+    rows: &mut dyn RowWriter,
+) -> Result<(), ExportError> {
+    let export = Export { reader, cut, selection };
+    match selection.table {
+        Table::Readings => export.readings(rows),
+        Table::Intervals => export.intervals(rows),
+        Table::Verdicts => export.verdicts(rows),
+        Table::Runs => export.runs(rows),
+        Table::Rejects => export.rejects(rows),
+    }
+}
+
+struct Export<'a> {
+    reader: &'a Reader,
+    cut: Cut,
+    selection: &'a Selection,
+}
+
+impl Export<'_> {
+    /// The sensors by their numbers, where they are wanted.
+    fn sensors(&self) -> Result<Vec<Option<SensorName>>, StoreError> {
+        let wanted = |sensor| match sensor {
+            NumberedSensor::Named(name) => Some(name).filter(|name| self.selection.takes_sensor(name)),
+            NumberedSensor::Freed | NumberedSensor::Unreadable => None,
+        };
+        Ok(self.reader.sensors()?.into_iter().map(wanted).collect())
+    }
+
+    /// The readings of the journal, in the order in which they were accepted.
+    fn readings(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
+        let sensors = self.sensors()?;
+        let mut failed = None;
+        self.reader.journal_readings(&mut |readings| {
+            for reading in readings.iter().filter(|reading| self.selection.takes(reading.time)) {
+                let Some(Some(name)) = sensors.get(reading.sensor.index()) else { continue };
+                if let Err(error) = rows.row(&reading_row(name, reading.time, reading.value)) {
+                    failed = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// The intervals, window by window, and within a window sensor by sensor.
+    fn intervals(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
+        let sensors = self.sensors()?;
+        let length = self.cut.interval();
+        for window in self.reader.stored_windows()? {
+            if window.end() <= self.selection.since || window.start() >= self.selection.until {
+                continue;
+            }
+            for (number, name) in (0..).zip(&sensors) {
+                let Some(name) = name else { continue };
+                let StoredIntervals::Kept(intervals) = self.reader.intervals(SensorId(number), window)? else {
+                    continue;
+                };
+                for interval in intervals.iter().filter(|interval| self.selection.takes(interval.start)) {
+                    let Interval { start, count, mean, min, max, standard_deviation, first, last } = *interval;
+                    rows.row(&[
+                        Cell::Time(start),
+                        Cell::Time(start + length),
+                        Cell::Text(name.device()),
+                        Cell::Text(name.sensor()),
+                        count.into(),
+                        Cell::Number(mean),
+                        Cell::Number(min),
+                        Cell::Number(max),
+                        Cell::Number(standard_deviation),
+                        Cell::Number(first),
+                        Cell::Number(last),
+                    ])?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The runs whose windows are wanted, the oldest first.
+    fn wanted_runs(&self) -> Result<impl Iterator<Item = Run>, StoreError> {
+        let runs = self.reader.runs()?;
+        Ok(runs.into_iter().filter(|run| self.selection.takes(run.window.start())))
+    }
+
+    fn verdicts(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
+        let sensors = self.sensors()?;
+        let mut chunks: Vec<_> = (0..).map(SensorId).take(sensors.len()).map(ChunkId::of).collect();
+        chunks.dedup();
+        for run in self.wanted_runs()? {
+            for chunk in &chunks {
+                for verdict in self.reader.verdicts(run.window, *chunk)? {
+                    let Some(Some(name)) = sensors.get(verdict.sensor.index()) else { continue };
+                    self.verdict(&run, name, &verdict, rows)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn verdict(
+        &self,
+        run: &Run,
+        name: &SensorName,
+        verdict: &Verdict,
+        rows: &mut dyn RowWriter,
+    ) -> Result<(), ExportError> {
+        let Run { window, settings, .. } = run;
+        let settings = format!("{settings:016x}");
+        let scored = match &verdict.outcome {
+            Outcome::Scored(scored) => Some(scored),
+            _ => None,
+        };
+        let reason = match &verdict.outcome {
+            Outcome::Failed { reason } => Some(reason.clone()),
+            Outcome::TooLittleData { intervals, needed } => {
+                Some(format!("rows for {intervals} intervals, {needed} are needed"))
+            }
+            _ => None,
+        };
+        let worst = scored.and_then(|scored| scored.worst());
+        let interval = self.cut.interval();
+        let explanation = scored.and_then(|scored| scored.explanation.as_ref());
+        let explanation = explanation.map(|explanation| explain(explanation, *window, interval));
+        let model = scored.map(|scored| scored.model.to_string());
+        let score = scored.zip(worst).and_then(|(scored, worst)| scored.score(worst));
+        let count = |count: usize| Cell::from(count as u64);
+        let start_of = |place: u16| Cell::Time(window.start() + interval.times(place.into()));
+        rows.row(&[
+            Cell::Time(window.start()),
+            Cell::Time(window.end()),
+            Cell::Text(name.device()),
+            Cell::Text(name.sensor()),
+            Cell::Text(verdict.outcome.kind()),
+            scored.map_or(Cell::Missing, |scored| count(scored.rows.len())),
+            scored.map_or(Cell::Missing, |scored| count(scored.anomalies())),
+            score.map_or(Cell::Missing, Cell::Number),
+            worst.map_or(Cell::Missing, |worst| start_of(worst.interval)),
+            worst.map_or(Cell::Missing, |worst| Cell::Number(worst.decision)),
+            explanation.as_deref().into(),
+            reason.as_deref().into(),
+            model.as_deref().into(),
+            scored.map_or(Cell::Missing, |scored| Cell::Flag(scored.proven)),
+            Cell::Text(&settings),
+        ])
+    }
+
+    fn runs(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
+        for Run { window, scope, settings, closing, state } in self.wanted_runs()? {
+            let (state, tally) = match state {
+                RunState::Started => ("started", None),
+                RunState::Finished(tally) => ("finished", Some(tally)),
+            };
+            let [settings, closing] = [format!("{settings:016x}"), closing.to_string()];
+            let small =
+                |count: fn(&crate::run::Tally) -> u32| tally.map_or(Cell::Missing, |tally| count(&tally).into());
+            let large =
+                |count: fn(&crate::run::Tally) -> u64| tally.map_or(Cell::Missing, |tally| count(&tally).into());
+            rows.row(&[
+                Cell::Time(window.start()),
+                Cell::Time(window.end()),
+                Cell::Text(state),
+                Cell::Text(&closing),
+                scope.into(),
+                Cell::Text(&settings),
+                small(|tally| tally.scored),
+                small(|tally| tally.no_data),
+                small(|tally| tally.too_little_data),
+                small(|tally| tally.failed),
+                small(|tally| tally.quarantined),
+                large(|tally| tally.rows),
+                large(|tally| tally.anomalies),
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// The rejects. Of those that were not kept whole there is a row a kind, with their number and the time of the last
+    /// one that was.
+    fn rejects(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
+        for StoredRejects { kept, mut counts } in self.reader.rejects()? {
+            let Some(received) = kept.last().map(|reject| reject.received) else { continue };
+            for reject in &kept {
+                let of_kind = counts.iter_mut().find(|(kind, _)| *kind == reject.kind);
+                of_kind.into_iter().for_each(|(_, count)| *count = count.saturating_sub(1));
+                if self.selection.takes(reject.received) {
+                    rows.row(&[
+                        Cell::Time(reject.received),
+                        Cell::Text(&reject.kind),
+                        Cell::Integer(1),
+                        Cell::Text(&reject.origin),
+                        Cell::Text(&reject.reason),
+                        Cell::Text(&reject.excerpt),
+                    ])?;
+                }
+            }
+            for (kind, count) in counts.iter().filter(|(_, count)| *count > 0 && self.selection.takes(received)) {
+                rows.row(&[
+                    Cell::Time(received),
+                    Cell::Text(kind),
+                    (*count).into(),
+                    Cell::Missing,
+                    Cell::Missing,
+                    Cell::Missing,
+                ])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn reading_row(name: &SensorName, time: Timestamp, value: f64) -> [Cell<'_>; 4] {
+    [Cell::Time(time), Cell::Text(name.device()), Cell::Text(name.sensor()), Cell::Number(value)]
+}

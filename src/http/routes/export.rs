@@ -1,0 +1,60 @@
+//! `GET /v1/export/TABLE?format=…&sensor=…&since=…&until=…`: a table, for other programs.
+//!
+//! `format` is csv, jsonl or parquet, `sensor` a pattern such as `press-1/*`; `since` and `until` are times as RFC 3339
+//! has them. All but the format may be left out.
+
+use axum::Router;
+use axum::extract::{Extension, Path, Query, State};
+use axum::response::Response;
+use axum::routing::get;
+use serde::Deserialize;
+
+use super::Shared;
+use crate::export::{self, Format, Selection, Table};
+use crate::http::problem::Problem;
+use crate::http::server::PeerProcess;
+use crate::http::streamed::streamed;
+use crate::sensor_pattern::SensorPattern;
+use crate::time::Timestamp;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new().route("/v1/export/{table}", get(answer))
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    format: String,
+    sensor: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+}
+
+async fn answer(
+    State(Shared { api, answers }): State<Shared>,
+    Extension(PeerProcess(process)): Extension<PeerProcess>,
+    Path(table): Path<String>,
+    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(wanted) = wanted.map_err(|refused| Problem::of_request(refused.body_text()))?;
+    let (selection, format) = selected(&table, &wanted)?;
+    let permit = answers.begin(process)?;
+    Ok(streamed(permit, format.media_type(), move |out| export::write(&api.reader, api.cut, &selection, format, out)))
+}
+
+fn selected(table: &str, wanted: &Wanted) -> Result<(Selection, Format), Problem> {
+    let tables = Table::ALL.map(|(name, _)| name).join(", ");
+    let table = Table::parse(table).ok_or_else(|| Problem::of_request(format!("no {table} here, but {tables}")))?;
+    let formats = Format::ALL.map(|(name, _)| name).join(", ");
+    let format = Format::parse(&wanted.format)
+        .ok_or_else(|| Problem::of_request(format!("format={} is none of {formats}", wanted.format)))?;
+    let sensors = wanted.sensor.as_deref().map(SensorPattern::parse).transpose().map_err(Problem::of_request)?;
+    let time = |name: &str, text: &Option<String>, otherwise| match text {
+        None => Ok(otherwise),
+        Some(text) => Timestamp::parse(text)
+            .ok_or_else(|| Problem::of_request(format!("{name}={text} is not a time such as 2018-08-28T23:00:05Z"))),
+    };
+    let since = time("since", &wanted.since, Timestamp::MIN)?;
+    let until = time("until", &wanted.until, Timestamp::MAX)?;
+    Ok((Selection { table, sensors, since, until }, format))
+}

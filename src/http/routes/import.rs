@@ -1,0 +1,99 @@
+//! `POST /v1/import`: takes in readings, as if devices had sent them. The body has a reading a line,
+//! `{"time":"2018-08-28T23:00:05Z","device":"press-1","sensor":"flow","value":10.16}`, as an export has.
+//!
+//! The answer comes when the readings are on the disk, and says what became of them. Filters, lateness and limits are
+//! those of live readings, and so are the rejects. No route is asked, as the sensor is named outright.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use http_body_util::{BodyExt, Limited};
+use serde::{Deserialize, Serialize};
+
+use super::Shared;
+use crate::http::MAX_BODY_BYTES;
+use crate::http::problem::Problem;
+use crate::ingest::batch::Batch;
+use crate::ingest::batch_account::BatchAccount;
+use crate::reading::Reading;
+use crate::sensor::SensorName;
+use crate::time::Timestamp;
+
+/// How long a client may take for its body.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+
+/// A reading of a body.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ImportedReading {
+    /// When it was measured, as RFC 3339 has it.
+    pub time: String,
+    /// The device.
+    pub device: String,
+    /// The sensor.
+    pub sensor: String,
+    /// The value, in the sensor's own unit.
+    pub value: f64,
+}
+
+/// What became of the readings of a request.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ImportOutcome {
+    /// Readings that count, and are on the disk.
+    pub accepted: u64,
+    /// Readings that were there already, or that a deadband passed over.
+    pub passed_over: u64,
+    /// Readings that wait until it is known whether the clock is right.
+    pub held: u64,
+    /// Readings that were not accepted, by the kind of reason.
+    pub rejected: BTreeMap<String, u64>,
+}
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new().route("/v1/import", post(import))
+}
+
+async fn import(State(Shared { api, .. }): State<Shared>, body: Body) -> Result<Json<ImportOutcome>, Problem> {
+    let body = tokio::time::timeout(BODY_WITHIN, Limited::new(body, MAX_BODY_BYTES).collect()).await;
+    let body = body.map_err(|_| Problem::of_request("the body did not come within 30 seconds"))?;
+    let body = body.map_err(|problem| Problem::of_request(format!("the body cannot be read: {problem}")))?.to_bytes();
+    let readings = parse(&body)?;
+    let count = readings.len();
+    // Room is asked for before there are readings: that is how the intake bounds the memory.
+    let room = api.intake.room(count.saturating_mul(size_of::<Reading>())).await.map_err(Problem::not_now)?;
+    let account = BatchAccount::default();
+    let mut batch = Batch { account: Some(account.clone()), ..Batch::default() };
+    let mut decoder = (api.decoders)();
+    let received = Timestamp::now();
+    for (name, time, value) in readings {
+        decoder.take_named(name, (time, value), received, &mut batch);
+    }
+    api.imports.messages.add(count as u64);
+    let promise = room.submit(batch).map_err(Problem::not_now)?;
+    promise.await.map_err(|_| Problem::not_now("the readings could not be stored; the daemon's log says why"))?;
+    let outcome = account.outcome();
+    let rejected: BTreeMap<String, u64> =
+        outcome.rejected.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect();
+    let told = outcome.accepted + outcome.held + rejected.values().sum::<u64>();
+    let passed_over = (count as u64).saturating_sub(told);
+    Ok(Json(ImportOutcome { accepted: outcome.accepted, passed_over, held: outcome.held, rejected }))
+}
+
+/// The readings of a body; an error names the line.
+fn parse(body: &Bytes) -> Result<Vec<(SensorName, Timestamp, f64)>, Problem> {
+    let lines = (1..).zip(body.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty());
+    lines
+        .map(|(number, line)| {
+            let in_line = |problem: &dyn std::fmt::Display| Problem::of_request(format!("line {number}: {problem}"));
+            let ImportedReading { time, device, sensor, value } =
+                serde_json::from_slice(line).map_err(|problem| in_line(&problem))?;
+            let name = SensorName::new(&device, &sensor).map_err(|problem| in_line(&problem))?;
+            let time = Timestamp::parse(&time)
+                .ok_or_else(|| in_line(&format!("{time} is not a time such as 2018-08-28T23:00:05Z")))?;
+            Ok((name, time, value))
+        })
+        .collect()
+}

@@ -1,0 +1,87 @@
+//! Long answers: passed on while they are made, at the pace of their reader.
+//!
+//! A blocking thread writes the answer into pieces, and waits while a few of them are not taken. An answer that fails
+//! breaks the connection off, so that no reader takes a part for the whole; the log says why.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{self, Sender};
+
+use super::api::AnswerPermit;
+
+/// How large a piece is.
+const PIECE_BYTES: usize = 64 << 10;
+/// How many pieces wait for the reader.
+const PIECES: usize = 4;
+/// How long a reader may take nothing.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
+
+/// An answer that `write` makes, on a thread that may block.
+pub(super) fn streamed<E: Error + Send + Sync + 'static>(
+    permit: AnswerPermit,
+    content_type: &'static str,
+    write: impl FnOnce(&mut PieceWriter) -> Result<(), E> + Send + 'static,
+) -> Response {
+    let (sender, mut pieces) = mpsc::channel(PIECES);
+    let mut writer = PieceWriter { piece: Vec::new(), sender, runtime: Handle::current() };
+    tokio::task::spawn_blocking(move || {
+        let written = write(&mut writer).map_err(io::Error::other).and_then(|()| writer.flush());
+        if let Err(problem) = written {
+            if problem.kind() == io::ErrorKind::BrokenPipe {
+                tracing::info!("a long answer over the local socket was broken off: {problem}");
+            } else {
+                tracing::warn!("a long answer over the local socket was broken off: {problem}");
+            }
+            // A failure is ignored: the reader may be gone.
+            let _ = writer.send(Err(problem));
+        }
+        drop(permit);
+    });
+    let body = Body::from_stream(stream::poll_fn(move |context| pieces.poll_recv(context)));
+    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+/// Writes an answer piece by piece.
+pub(super) struct PieceWriter {
+    piece: Vec<u8>,
+    sender: Sender<io::Result<Bytes>>,
+    runtime: Handle,
+}
+
+impl PieceWriter {
+    /// Passes a piece on, waiting for the reader.
+    fn send(&self, piece: io::Result<Bytes>) -> io::Result<()> {
+        let gone = |words: &str| io::Error::new(io::ErrorKind::BrokenPipe, words);
+        match self.runtime.block_on(async { tokio::time::timeout(STALLED_AFTER, self.sender.send(piece)).await }) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(gone("its reader has gone")),
+            Err(_) => Err(gone("its reader has taken nothing for a minute")),
+        }
+    }
+}
+
+impl Write for PieceWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.len().min(PIECE_BYTES - self.piece.len());
+        self.piece.extend_from_slice(&bytes[..taken]);
+        if self.piece.len() >= PIECE_BYTES {
+            self.flush()?;
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let piece = std::mem::take(&mut self.piece);
+        self.send(Ok(piece.into()))
+    }
+}

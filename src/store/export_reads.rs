@@ -1,0 +1,38 @@
+//! What only exports read: the readings that are not in a closed window yet, and which windows there are.
+
+use std::ops::ControlFlow;
+
+use crate::interval::Window;
+use crate::reading::Reading;
+use crate::store::journal::{Record, decode};
+use crate::store::reader::readable;
+use crate::store::{Progress, Reader, StoreError};
+use crate::time::{Span, Timestamp};
+
+impl Reader {
+    /// Hands over the accepted readings that are still in the journal, in its order, until `each` breaks. Beside a
+    /// daemon at work, what comes meanwhile may be handed over or not.
+    pub fn journal_readings(&self, each: &mut dyn FnMut(&[Reading]) -> ControlFlow<()>) -> Result<(), StoreError> {
+        for entry in self.tables.journal.iter() {
+            // What cannot be read was told by the start that replayed it.
+            let Some((_, value)) = readable(entry)? else { continue };
+            if let Ok(Record::Readings(readings)) = decode(&value)
+                && each(&readings).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The windows that the store can have of any sensor, the oldest first.
+    pub fn stored_windows(&self) -> Result<Vec<Window>, StoreError> {
+        let closed = self.progress(Progress::Closed)?;
+        let closed = self.heads()?.iter().map(|head| head.closed).chain(closed).max().unwrap_or(Timestamp::MIN);
+        if closed == Timestamp::MIN {
+            return Ok(Vec::new());
+        }
+        let newest = self.settings.cut.window_of(closed - Span::from_nanos(1));
+        Ok((0..self.settings.windows).rev().map(|back| newest.earlier(back)).collect())
+    }
+}

@@ -1,0 +1,444 @@
+//! The keeper: the one thread that writes to the database.
+//!
+//! What must be durable before a promise is kept stands in the journal. The keeper stores what lies behind that: the
+//! windows that are over, what the small tables hold, runs and verdicts. It applies what it is handed in order, so that
+//! readers see a window before anything that was handed over later. It syncs the database when a portion is full
+//! ([`PORTION_BYTES`]), when somebody waits for it, and otherwise after [`SETTLE_WITHIN`]: what is not synced yet is in
+//! the journal, or belongs to a run that is taken up again.
+//!
+//! *Visible* is what readers see. *Settled* is what the database holds after a power cut too.
+//!
+//! Memory: what is handed over and not applied yet is counted in bytes ([`Backlog`]). The caller hands over runs only
+//! while the backlog is little, and readings only while it is not full, so that a slow or full disk slows the sources.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use crate::store::db::{Db, PORTION_BYTES, Table};
+use crate::store::keys::SETTLED_KEY;
+use crate::store::room::Room;
+use crate::store::{Committed, StoreError, Tables};
+use crate::telemetry::metrics;
+use crate::time::Timestamp;
+
+/// One of the tables.
+pub(super) type TableOf = fn(&Tables) -> &Table;
+
+/// A change of the database.
+#[derive(Debug)]
+enum Operation {
+    Put { table: TableOf, key: Vec<u8>, value: Vec<u8> },
+    PutParts { table: TableOf, key: Vec<u8>, value: Vec<u8> },
+    Remove { table: TableOf, key: Vec<u8> },
+    RemoveOthers { table: TableOf, prefix: Vec<u8>, kept: BTreeSet<Vec<u8>> },
+}
+
+/// Changes that are handed to the keeper together, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Handover {
+    operations: Vec<Operation>,
+    bytes: usize,
+    covers: Covered,
+    /// Whether somebody waits for these changes to be settled.
+    is_awaited: bool,
+}
+
+/// How far the journal is covered by what was handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Covered {
+    /// Every record up to this one is applied, as far as the database holds what it says.
+    pub(super) through: u64,
+    /// The windows of every reading before this time are stored.
+    pub(super) closed: Timestamp,
+}
+
+impl Default for Covered {
+    fn default() -> Self {
+        Self { through: 0, closed: Timestamp::MIN }
+    }
+}
+
+/// Counts what is handed to the keeper: a later handover has a higher ticket.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Ticket(u64);
+
+/// How far the keeper is.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Kept {
+    visible: Ticket,
+    settled: Ticket,
+}
+
+impl Kept {
+    /// A proof once readers see everything that was handed over with this ticket and before. What of it must survive a
+    /// power cut is in the journal.
+    pub fn visible(self, ticket: Ticket) -> Option<Committed> {
+        (self.visible >= ticket).then_some(Committed(()))
+    }
+
+    /// A proof once everything that was handed over with this ticket and before survives a power cut.
+    pub fn settled(self, ticket: Ticket) -> Option<Committed> {
+        (self.settled >= ticket).then_some(Committed(()))
+    }
+}
+
+/// How much was handed over and is not applied yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Backlog {
+    /// Anything may be handed over.
+    Little,
+    /// Nothing of a run should be handed over, nor windows that can wait: what comes in needs the room that is left.
+    Much,
+    /// Nothing more should be handed over.
+    Full,
+}
+
+/// From here on the backlog is more than little.
+const MUCH_BYTES: usize = 8 << 20;
+const FULL_BYTES: usize = 2 * MUCH_BYTES;
+/// How long changes that nobody waits for may be unsettled. Each sync wears the disk.
+const SETTLE_WITHIN: Duration = Duration::from_secs(600);
+/// How often a full disk is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How long a stop waits for what is still to be applied: the journal has it, or its run is taken up again.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+impl Handover {
+    /// Puts a value.
+    pub(super) fn put(&mut self, table: TableOf, key: &[u8], value: Vec<u8>) {
+        self.push(key.len() + value.len(), Operation::Put { table, key: key.to_vec(), value });
+    }
+
+    /// Puts a value of any size, in parts if it is large.
+    pub(super) fn put_parts(&mut self, table: TableOf, key: &[u8], value: Vec<u8>) {
+        self.push(key.len() + value.len(), Operation::PutParts { table, key: key.to_vec(), value });
+    }
+
+    /// Removes a value.
+    pub(super) fn remove(&mut self, table: TableOf, key: &[u8]) {
+        self.push(key.len(), Operation::Remove { table, key: key.to_vec() });
+    }
+
+    /// Removes the values whose keys begin with `prefix`, but for those that are put in parts under a key in `kept`.
+    pub(super) fn remove_others(&mut self, table: TableOf, prefix: &[u8], kept: BTreeSet<Vec<u8>>) {
+        let bytes = kept.iter().map(Vec::len).sum();
+        self.push(bytes, Operation::RemoveOthers { table, prefix: prefix.to_vec(), kept });
+    }
+
+    /// Has what is handed over settled as soon as it is applied.
+    pub(super) fn settle_soon(&mut self) {
+        self.is_awaited = true;
+    }
+
+    fn push(&mut self, bytes: usize, operation: Operation) {
+        self.bytes += bytes + size_of::<Operation>();
+        self.operations.push(operation);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.operations.is_empty() && !self.is_awaited
+    }
+}
+
+/// The way to the keeper's thread. When this is dropped, the thread settles what it was handed, and ends.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    sender: Option<Sender<(Ticket, Handover)>>,
+    shared: Arc<Shared>,
+    news: Receiver<()>,
+    last: Ticket,
+    covered: Covered,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What both sides look at.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<KeeperState>,
+    /// Holds a message when the state has changed. Full is as good as one message.
+    changed: Sender<()>,
+    backlog_bytes: AtomicUsize,
+    stops: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct KeeperState {
+    kept: Kept,
+    settled: Option<Covered>,
+    /// Why the thread ended, until somebody asked.
+    failure: Option<StoreError>,
+    has_ended: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, KeeperState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn update(&self, change: impl FnOnce(&mut KeeperState)) {
+        change(&mut self.state());
+        // A failure is ignored: a message that is there already says the same.
+        let _ = self.changed.try_send(());
+    }
+}
+
+impl Keeper {
+    /// Starts the thread.
+    pub(super) fn start(db: Db, tables: Tables, room: Room, covered: Covered) -> Result<Self, StoreError> {
+        let (sender, handovers) = crossbeam_channel::unbounded();
+        let (changed, news) = crossbeam_channel::bounded(1);
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            changed,
+            backlog_bytes: AtomicUsize::new(0),
+            stops: AtomicBool::new(false),
+        });
+        let work = KeeperThread {
+            db,
+            tables,
+            room,
+            handovers,
+            ending: Ending(Arc::clone(&shared)),
+            visible: Ticket::default(),
+            covered,
+            unsettled_since: None,
+            stop_at: None,
+        };
+        let thread = thread::Builder::new().name("keeper".to_owned()).spawn(move || work.run());
+        let thread = thread.map_err(StoreError::Thread)?;
+        Ok(Self { sender: Some(sender), shared, news, last: Ticket::default(), covered, thread: Some(thread) })
+    }
+
+    /// Hands changes over, which are covered up to `covered` of the journal, if there are any. Never waits.
+    pub(super) fn hand_over(&mut self, mut handover: Handover, covered: Covered) -> Result<(), StoreError> {
+        if handover.is_empty() && covered.closed == self.covered.closed {
+            return Ok(());
+        }
+        self.covered = covered;
+        handover.covers = covered;
+        self.last.0 += 1;
+        let waiting = self.shared.backlog_bytes.fetch_add(handover.bytes, Ordering::Relaxed) + handover.bytes;
+        metrics::STORE_BACKLOG_BYTES.set(waiting as u64);
+        let sent = self.sender.as_ref().map(|sender| sender.send((self.last, handover)));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) | None => Err(self.failure()),
+        }
+    }
+
+    /// The ticket of what was handed over last.
+    pub(super) fn last(&self) -> Ticket {
+        self.last
+    }
+
+    /// How far the thread is, and what of the journal is settled.
+    pub(super) fn kept(&self) -> Result<(Kept, Option<Covered>), StoreError> {
+        let state = self.shared.state();
+        if state.has_ended {
+            drop(state);
+            return Err(self.failure());
+        }
+        Ok((state.kept, state.settled))
+    }
+
+    /// Holds a message when the thread has got further, or has failed.
+    pub(super) fn news(&self) -> Receiver<()> {
+        self.news.clone()
+    }
+
+    pub(super) fn backlog(&self) -> Backlog {
+        match self.shared.backlog_bytes.load(Ordering::Relaxed) {
+            ..MUCH_BYTES => Backlog::Little,
+            MUCH_BYTES..FULL_BYTES => Backlog::Much,
+            FULL_BYTES.. => Backlog::Full,
+        }
+    }
+
+    /// Waits until everything that was handed over is settled.
+    pub(super) fn wait(&mut self) -> Result<(), StoreError> {
+        let mut handover = Handover::default();
+        handover.settle_soon();
+        self.hand_over(handover, self.covered)?;
+        while self.kept()?.0.settled < self.last {
+            // It cannot fail: both ends are here.
+            let _ = self.news.recv();
+        }
+        Ok(())
+    }
+
+    /// Ends the thread when it has settled what it was handed, or left that to the journal.
+    pub(super) fn stop(&mut self) -> Result<Option<Covered>, StoreError> {
+        self.end();
+        let mut state = self.shared.state();
+        match state.failure.take() {
+            Some(failure) => Err(failure),
+            None => Ok(state.settled),
+        }
+    }
+
+    fn end(&mut self) {
+        self.shared.stops.store(true, Ordering::Relaxed);
+        self.sender = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic has been noted as its failure.
+            let _ = thread.join();
+        }
+    }
+
+    fn failure(&self) -> StoreError {
+        self.shared.state().failure.take().unwrap_or(StoreError::KeeperDied)
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Notes the end of the thread, also when it panics.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.update(|state| {
+            state.has_ended = true;
+            if thread::panicking() {
+                state.failure.get_or_insert(StoreError::KeeperDied);
+            }
+        });
+    }
+}
+
+struct KeeperThread {
+    db: Db,
+    tables: Tables,
+    room: Room,
+    handovers: Receiver<(Ticket, Handover)>,
+    /// The last handover that is applied whole, and what it covers.
+    visible: Ticket,
+    covered: Covered,
+    /// Since when something is applied and not settled.
+    unsettled_since: Option<Instant>,
+    /// When a stop leaves the rest to the journal.
+    stop_at: Option<Instant>,
+    /// Dropped last: whoever learns of the end finds the database closed by this thread.
+    ending: Ending,
+}
+
+/// Whether the thread goes on.
+#[derive(PartialEq, Eq)]
+enum Next {
+    GoOn,
+    /// A stop does not wait for a disk that has no room.
+    Leave,
+}
+
+impl KeeperThread {
+    fn run(mut self) {
+        if let Err(problem) = self.keep() {
+            self.ending.0.state().failure = Some(problem);
+        }
+    }
+
+    fn keep(&mut self) -> Result<(), StoreError> {
+        loop {
+            let patience =
+                self.unsettled_since.map_or(SETTLE_WITHIN, |since| SETTLE_WITHIN.saturating_sub(since.elapsed()));
+            match self.handovers.recv_timeout(patience) {
+                Ok((ticket, handover)) => {
+                    if self.apply_all(ticket, handover)? == Next::Leave {
+                        tracing::info!("what the database does not hold yet is left to the journal");
+                        return Ok(());
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.settle_if_needed()?,
+                Err(RecvTimeoutError::Disconnected) => return self.settle_if_needed(),
+            }
+        }
+    }
+
+    /// Applies a handover and those that came meanwhile, and settles them if one of them is awaited: one sync for all.
+    fn apply_all(&mut self, ticket: Ticket, handover: Handover) -> Result<Next, StoreError> {
+        let mut is_awaited = false;
+        let mut next = Some((ticket, handover));
+        while let Some((ticket, handover)) = next {
+            is_awaited |= handover.is_awaited;
+            let (bytes, covers) = (handover.bytes, handover.covers);
+            for operation in handover.operations {
+                if self.apply(operation)? == Next::Leave {
+                    return Ok(Next::Leave);
+                }
+            }
+            let left = self.ending.0.backlog_bytes.fetch_sub(bytes, Ordering::Relaxed) - bytes;
+            metrics::STORE_BACKLOG_BYTES.set(left as u64);
+            (self.visible, self.covered) = (ticket, covers);
+            self.unsettled_since.get_or_insert_with(Instant::now);
+            self.ending.0.update(|state| state.kept.visible = ticket);
+            next = self.handovers.try_recv().ok();
+        }
+        if is_awaited {
+            self.settle()?;
+        }
+        Ok(Next::GoOn)
+    }
+
+    fn apply(&mut self, operation: Operation) -> Result<Next, StoreError> {
+        if self.ending.0.stops.load(Ordering::Relaxed) {
+            let now = Instant::now();
+            if now >= *self.stop_at.get_or_insert(now + STOP_WITHIN) {
+                return Ok(Next::Leave);
+            }
+        }
+        if self.db.given_bytes() >= PORTION_BYTES {
+            self.settle()?;
+        }
+        if self.db.given_bytes() == 0 {
+            while !self.room.is_there()? {
+                if self.ending.0.stops.load(Ordering::Relaxed) {
+                    return Ok(Next::Leave);
+                }
+                thread::sleep(LOOK_AGAIN);
+            }
+        }
+        match operation {
+            Operation::Put { table, key, value } => table(&self.tables).put(&key, &value)?,
+            Operation::PutParts { table, key, value } => table(&self.tables).put_parts(&key, &value)?,
+            Operation::Remove { table, key } => table(&self.tables).remove(&key)?,
+            Operation::RemoveOthers { table, prefix, kept } => {
+                let table = table(&self.tables);
+                for key in table.keys(&prefix) {
+                    let key = key?;
+                    let whole = key.get(..key.len().saturating_sub(Table::PART_BYTES)).unwrap_or_default();
+                    if !kept.contains(whole) {
+                        table.remove(&key)?;
+                    }
+                }
+            }
+        }
+        Ok(Next::GoOn)
+    }
+
+    fn settle_if_needed(&mut self) -> Result<(), StoreError> {
+        if self.unsettled_since.is_some() { self.settle() } else { Ok(()) }
+    }
+
+    /// Syncs the database. It says itself how much of the journal it holds then, so that the next start can tell whether
+    /// it lost anything. The sync may come in the middle of a handover: that is covered by the next.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        self.tables.progress.put(SETTLED_KEY, &self.covered.through.to_be_bytes())?;
+        self.db.sync()?;
+        self.unsettled_since = None;
+        let (ticket, covered) = (self.visible, self.covered);
+        self.ending.0.update(|state| {
+            state.kept.settled = ticket;
+            state.settled = Some(covered);
+        });
+        Ok(())
+    }
+}

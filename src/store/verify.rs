@@ -1,0 +1,465 @@
+//! Checks every entry of a store, and that the entries agree with each other. Changes nothing.
+//!
+//! It may run beside a daemon that goes on writing. What is written later is therefore read later: windows before the
+//! heads that must know of them, how far publishing is before how far closing is; and a run whose verdicts do not agree
+//! with it is looked at again, because its place in the ring may have been taken meanwhile.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use crate::interval::Window;
+use crate::run::{Run, RunState, Tally};
+use crate::sensor::{NumberedSensor, SensorId, SensorName};
+use crate::store::contents::{StoredValue, each_value, layout};
+use crate::store::journal::{decode, decode_readings};
+use crate::store::keys::{KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, ring_slot};
+use crate::store::place::StorePlace;
+use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
+use crate::store::{ChunkId, Progress, Reader, Record, StoreError, format, rejects, runs, verdicts};
+use crate::time::Timestamp;
+use crate::window::WindowBlock;
+
+/// Something that is wrong in a store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// Where.
+    pub place: StorePlace,
+    /// What is wrong there.
+    pub problem: String,
+    /// What is lost with it.
+    pub cost: String,
+    /// What mends it.
+    pub remedy: Remedy,
+}
+
+/// What mends a finding.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remedy {
+    /// `store repair`, which leaves the place out.
+    Repair,
+    /// The daemon, for this reason.
+    Daemon(&'static str),
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, problem, cost, remedy } = self;
+        write!(f, "{place}: {problem}; this costs {cost}; ")?;
+        match remedy {
+            Remedy::Repair => write!(f, "anomalyd store repair {place} removes it"),
+            Remedy::Daemon(reason) => write!(f, "nothing need be done: {reason}"),
+        }
+    }
+}
+
+/// How much was looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Checked {
+    /// How many entries.
+    pub entries: u64,
+    /// How many things were found to be wrong.
+    pub findings: u64,
+}
+
+/// Looks at everything in a store, and hands each thing that is wrong to `each`.
+///
+/// # Errors
+/// When the disk refuses, or `each` does.
+pub fn verify<'a, E: From<StoreError>>(
+    reader: &'a Reader,
+    each: &mut dyn FnMut(Finding) -> Result<(), E>,
+) -> Result<Checked, E> {
+    let mut inspection = Inspection { reader, names: Vec::new(), checked: Checked::default(), found: Vec::new() };
+    let steps: [fn(&mut Inspection<'a>) -> Result<(), StoreError>; 8] = [
+        Inspection::sensors,
+        Inspection::windows_and_heads,
+        Inspection::runs_and_verdicts,
+        Inspection::rejects,
+        Inspection::sessions,
+        Inspection::held,
+        Inspection::journal,
+        Inspection::progress,
+    ];
+    for step in steps {
+        step(&mut inspection)?;
+        for finding in inspection.found.drain(..) {
+            inspection.checked.findings += 1;
+            each(finding)?;
+        }
+    }
+    Ok(inspection.checked)
+}
+
+struct Inspection<'a> {
+    reader: &'a Reader,
+    /// By the sensors' numbers.
+    names: Vec<NumberedSensor>,
+    checked: Checked,
+    /// What the step at work found: no more than there are entries in a table.
+    found: Vec<Finding>,
+}
+
+impl Inspection<'_> {
+    fn add(&mut self, place: StorePlace, problem: impl Into<String>, cost: impl Into<String>, remedy: Remedy) {
+        self.found.push(Finding { place, problem: problem.into(), cost: cost.into(), remedy });
+    }
+
+    /// Hands each whole value of a table to `each`, and notes what is not whole. `cost` says what is lost with an entry.
+    fn each_whole(
+        &mut self,
+        name: &'static str,
+        cost: impl Fn(&Self, &[u8]) -> String,
+        mut each: impl FnMut(&mut Self, &[u8], &[u8]),
+    ) -> Result<(), StoreError> {
+        let tables = self.reader.tables.named();
+        let Some((_, table)) = tables.into_iter().find(|(table, _)| *table == name) else { return Ok(()) };
+        each_value(table, layout(name), |value| {
+            self.checked.entries += 1;
+            match value {
+                StoredValue::Whole(key, value) => each(self, &key, &value),
+                StoredValue::Incomplete(key) => {
+                    let cost = cost(self, &key);
+                    self.add(StorePlace::entry(name, &key), "parts of the entry are missing", cost, Remedy::Repair);
+                }
+                StoredValue::Unreadable(key) => self.add(
+                    StorePlace::behind(name, &key),
+                    "the database cannot read some entries behind this place",
+                    "these entries",
+                    Remedy::Repair,
+                ),
+            }
+        })
+    }
+
+    /// What people call a sensor.
+    fn called(&self, sensor: SensorId) -> String {
+        match self.names.get(sensor.index()) {
+            Some(NumberedSensor::Named(name)) => name.to_string(),
+            _ => format!("sensor number {}", sensor.0),
+        }
+    }
+
+    fn has_name(&self, sensor: SensorId) -> bool {
+        matches!(self.names.get(sensor.index()), Some(NumberedSensor::Named(_)))
+    }
+
+    fn sensors(&mut self) -> Result<(), StoreError> {
+        let numbers = self.reader.numbers()?;
+        self.names = vec![NumberedSensor::Unreadable; numbers as usize];
+        let mut earlier = HashMap::<SensorName, u32>::new();
+        let cost = |_: &Self, key: &[u8]| match number_of(key) {
+            Some(number) => format!("the name of sensor number {number}"),
+            None => "nothing: no sensor has such a key".to_owned(),
+        };
+        let mut lacking = vec![true; numbers as usize];
+        self.each_whole("sensors", cost, |this, key, value| {
+            let place = StorePlace::entry("sensors", key);
+            let Some(number) = number_of(key).filter(|number| *number < numbers) else {
+                this.add(place, "no sensor has such a number", "nothing", Remedy::Repair);
+                return;
+            };
+            lacking[number as usize] = false;
+            match decode_sensor(value) {
+                Ok(sensor) => {
+                    if let NumberedSensor::Named(name) = &sensor
+                        && let Some(other) = earlier.insert(name.clone(), number)
+                    {
+                        let problem = format!("{name} has a second number, besides {other}");
+                        this.add(place, problem, "what is stored under one of the two numbers", Remedy::Repair);
+                    }
+                    this.names[number as usize] = sensor;
+                }
+                Err(_) => this.add(place, "the entry is damaged", cost(this, key), Remedy::Repair),
+            }
+        })?;
+        for (number, _) in (0_u32..).zip(lacking).filter(|(_, lacking)| *lacking) {
+            let place = StorePlace::entry("sensors", &number.to_be_bytes());
+            let cost = format!("what is stored of sensor number {number}, whose name nothing else tells");
+            let remedy = Remedy::Daemon("the number stays taken, and the sensor gets another when it sends again");
+            self.add(place, "the name of a number that was given is missing", cost, remedy);
+        }
+        Ok(())
+    }
+
+    fn windows_and_heads(&mut self) -> Result<(), StoreError> {
+        let cut = self.reader.settings.cut;
+        let slots = self.reader.settings.windows;
+        let mut newest = HashMap::<SensorId, Window>::new();
+        let sensor_and_slot = |key: &[u8]| {
+            let (sensor, slot) = key.split_first_chunk::<4>()?;
+            Some((SensorId(u32::from_be_bytes(*sensor)), number_of(slot)?))
+        };
+        let cost = move |this: &Self, key: &[u8]| match sensor_and_slot(key) {
+            Some((sensor, _)) => format!("a window of {}", this.called(sensor)),
+            None => "nothing: no window has such a key".to_owned(),
+        };
+        self.each_whole("windows", cost, |this, key, value| {
+            let block = WindowBlock::from_bytes(value.to_vec());
+            let window = block.window_start().ok().map(|start| (start, cut.window_of(start)));
+            let problem = match (sensor_and_slot(key), window) {
+                (None, _) => "no window has such a key",
+                (_, None) => "the block is damaged",
+                (_, Some((start, window))) if window.start() != start => "the block begins where no window begins",
+                (Some((_, slot)), Some((_, window))) if ring_slot(window, slots) != slot => {
+                    "the block is of a window that belongs elsewhere"
+                }
+                _ if block.intervals(cut).is_err() => "the block is damaged",
+                (Some((sensor, _)), Some((_, window))) => {
+                    let newest = newest.entry(sensor).or_insert(window);
+                    *newest = (*newest).max(window);
+                    if this.has_name(sensor) {
+                        return;
+                    }
+                    "its sensor has no name"
+                }
+            };
+            let cost = match (sensor_and_slot(key), window) {
+                (Some((sensor, _)), Some((start, _))) => format!("the window {start} of {}", this.called(sensor)),
+                _ => cost(this, key),
+            };
+            this.add(StorePlace::entry("windows", key), problem, cost, Remedy::Repair);
+        })?;
+        let cost = |this: &Self, key: &[u8]| match number_of(key) {
+            Some(number) => format!("where the windows of {} were", this.called(SensorId(number))),
+            None => "nothing: no sensor has such a key".to_owned(),
+        };
+        self.each_whole("heads", cost, |this, key, value| {
+            let place = StorePlace::entry("heads", key);
+            let Some(sensor) = number_of(key).map(SensorId).filter(|sensor| sensor.index() < this.names.len()) else {
+                this.add(place, "no sensor has such a number", "nothing", Remedy::Repair);
+                return;
+            };
+            let window = newest.remove(&sensor);
+            match (decode_head(sensor, value), window) {
+                (Err(_), _) => this.add(place, "the entry is damaged", cost(this, key), Remedy::Repair),
+                (Ok(head), Some(window)) if head.closed < window.end() => {
+                    let name = this.called(sensor);
+                    let problem = format!(
+                        "{name} is said to be closed until {}, and its window {} is stored",
+                        head.closed,
+                        window.start()
+                    );
+                    let cost = format!("readings of {name} that come twice may count twice");
+                    this.add(place, problem, cost, Remedy::Repair);
+                }
+                (Ok(_), _) => {}
+            }
+        })?;
+        for (sensor, window) in newest {
+            // A sensor without a name was told of with its windows.
+            if self.has_name(sensor) {
+                let problem = format!(
+                    "nothing says until when {} is closed, and its window {} is stored",
+                    self.called(sensor),
+                    window.start()
+                );
+                let remedy = Remedy::Daemon("the sensor goes on from the closing of all sensors");
+                self.add(
+                    StorePlace::entry("heads", &sensor.0.to_be_bytes()),
+                    problem,
+                    "its deadband's last value",
+                    remedy,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn runs_and_verdicts(&mut self) -> Result<(), StoreError> {
+        let settings = &self.reader.settings;
+        let (cut, slots) = (settings.cut, settings.runs);
+        let mut ledger = BTreeMap::<u32, Run>::new();
+        let cost = |_: &Self, _: &[u8]| "a run in the ledger, with its verdicts".to_owned();
+        self.each_whole("runs", cost, |this, key, value| {
+            let place = StorePlace::entry("runs", key);
+            let problem = match (number_of(key).filter(|slot| *slot < slots), runs::decode(cut, value)) {
+                (None, _) => "no run has such a key".to_owned(),
+                (_, Err(_)) => "the entry is damaged".to_owned(),
+                (Some(slot), Ok(run)) if ring_slot(run.window, slots) != slot => {
+                    format!("the entry is of the run of {}, which belongs elsewhere", run.window.start())
+                }
+                (Some(slot), Ok(run)) => {
+                    ledger.insert(slot, run);
+                    return;
+                }
+            };
+            this.add(place, problem, cost(this, key), Remedy::Repair);
+        })?;
+        let mut tallies = HashMap::<u32, Tally>::new();
+        let cost = move |this: &Self, key: &[u8]| match (number_of(&key[..key.len().min(4)]), ChunkId::of_key(key)) {
+            (Some(_), Some(chunk)) => format!("the verdicts {chunk} in one run ({})", this.called(chunk.first())),
+            _ => "nothing: no verdicts have such a key".to_owned(),
+        };
+        self.each_whole("verdicts", cost, |this, key, value| {
+            let place = StorePlace::entry("verdicts", key);
+            let slot = number_of(&key[..key.len().min(4)]).filter(|slot| *slot < slots);
+            let (Some(slot), Some(chunk), 8) = (slot, ChunkId::of_key(key), key.len()) else {
+                this.add(place, "no verdicts have such a key", "nothing", Remedy::Repair);
+                return;
+            };
+            let problem = match verdicts::decode_any(chunk, value) {
+                Err(_) => "the verdicts are damaged",
+                Ok((start, _)) if ring_slot(cut.window_of(start), slots) != slot => {
+                    "the verdicts are of a window that belongs elsewhere"
+                }
+                Ok((start, verdicts)) => {
+                    // Verdicts of earlier windows stay until they are overwritten.
+                    if ledger.get(&slot).is_some_and(|run| run.window.start() == start) {
+                        let tally = tallies.entry(slot).or_default();
+                        verdicts.iter().for_each(|verdict| tally.add(&verdict.outcome));
+                    }
+                    match verdicts.iter().find(|verdict| !this.has_name(verdict.sensor)) {
+                        Some(_) => "one of its sensors has no name",
+                        None => return,
+                    }
+                }
+            };
+            this.add(place, problem, cost(this, key), Remedy::Repair);
+        })?;
+        for (slot, run) in ledger {
+            let RunState::Finished(tally) = run.state else { continue };
+            let stored = tallies.remove(&slot).unwrap_or_default();
+            let is_still_there = readable(self.reader.run(run.window))?.flatten().is_some();
+            let place = StorePlace::entry("runs", &slot.to_be_bytes());
+            let (start, outcomes) = (run.window.start(), tally.outcomes());
+            if outcomes != run.scope {
+                let problem = format!("the run of {start} has {outcomes} outcomes, and {} sensors in scope", run.scope);
+                self.add(place, problem, "nothing but the run's own numbers", Remedy::Repair);
+            } else if stored != tally && is_still_there {
+                let count = stored.outcomes();
+                let problem = match count == outcomes {
+                    true => format!("the verdicts of the run of {start} are others than it counted"),
+                    false => format!("the run of {start} gave {outcomes} verdicts, and {count} are stored"),
+                };
+                let remedy = Remedy::Daemon("the verdicts that are there stay; removing the run would lose these too");
+                self.add(place, problem, "the verdicts that are missing", remedy);
+            }
+        }
+        Ok(())
+    }
+
+    fn rejects(&mut self) -> Result<(), StoreError> {
+        let slots = u64::from(self.reader.settings.reject_blocks.max(1));
+        let cost = |_: &Self, _: &[u8]| "the rejects of a commit".to_owned();
+        self.each_whole("rejects", cost, |this, key, value| {
+            let slot = <[u8; 8]>::try_from(key).map(u64::from_be_bytes);
+            let problem = match (slot, rejects::decode(value)) {
+                (Err(_), _) => "no rejects have such a key",
+                (_, Err(_)) => "the entry is damaged",
+                (Ok(slot), Ok((number, _))) if number % slots != slot => "the entry belongs elsewhere",
+                _ => return,
+            };
+            let remedy = Remedy::Daemon("its place is used again");
+            this.add(StorePlace::entry("rejects", key), problem, cost(this, key), remedy);
+        })
+    }
+
+    fn sessions(&mut self) -> Result<(), StoreError> {
+        let cost = |_: &Self, _: &[u8]| "a session: its client is told that there is none".to_owned();
+        self.each_whole("sessions", cost, |this, key, value| {
+            let is_sound = std::str::from_utf8(key).is_ok() && matches!(value.len(), 0 | 8);
+            if !is_sound {
+                this.add(StorePlace::entry("sessions", key), "the entry is damaged", cost(this, key), Remedy::Repair);
+            }
+        })
+    }
+
+    fn held(&mut self) -> Result<(), StoreError> {
+        let cost = |_: &Self, _: &[u8]| "readings that waited for the clock".to_owned();
+        self.each_whole("held", cost, |this, key, value| {
+            let problem = match decode_readings(value) {
+                _ if key.len() != 8 => "no readings have such a key",
+                Err(_) => "the readings are damaged",
+                Ok(readings) if !readings.iter().all(|reading| this.has_name(reading.sensor)) => {
+                    "some of the readings are of a sensor without a name"
+                }
+                Ok(_) => return,
+            };
+            this.add(StorePlace::entry("held", key), problem, cost(this, key), Remedy::Repair);
+        })
+    }
+
+    fn journal(&mut self) -> Result<(), StoreError> {
+        let cost = |_: &Self, _: &[u8]| "a record, with the readings in it".to_owned();
+        let mut next = None;
+        let mut closed = Timestamp::MIN;
+        self.each_whole("journal", cost, |this, key, value| {
+            let place = StorePlace::entry("journal", key);
+            let Ok(number) = <[u8; 8]>::try_from(key).map(u64::from_be_bytes) else {
+                this.add(place, "no record has such a key", cost(this, key), Remedy::Repair);
+                return;
+            };
+            let forgotten = Remedy::Daemon("the journal forgets the place when the windows around it are stored");
+            if let Some(next) = next.filter(|next| *next < number) {
+                let problem = format!("{} records before this one are missing", number - next);
+                this.add(place.clone(), problem, "the readings in them", forgotten);
+            }
+            next = Some(number.saturating_add(1));
+            match decode(value) {
+                Err(_) => this.add(place, "the record is damaged", cost(this, key), Remedy::Repair),
+                Ok(Record::Closed(until)) if until < closed => {
+                    let problem = format!("windows are closed until {until} after they were closed until {closed}");
+                    this.add(place, problem, "nothing", forgotten);
+                }
+                Ok(Record::Closed(until)) => closed = until,
+                Ok(Record::Readings(readings)) => {
+                    let nameless = readings.iter().filter(|reading| !this.has_name(reading.sensor)).count();
+                    if nameless > 0 {
+                        let cost = format!("{nameless} readings");
+                        this.add(place, "the record has readings of sensors without a name", cost, forgotten);
+                    }
+                }
+            }
+        })
+    }
+
+    fn progress(&mut self) -> Result<(), StoreError> {
+        let mut published = Vec::new();
+        let (mut scored, mut is_noted) = (None, false);
+        let cost = |_: &Self, _: &[u8]| "nothing: it is told from elsewhere".to_owned();
+        self.each_whole("progress", cost, |this, key, value| {
+            let place = StorePlace::entry("progress", key);
+            let time = <[u8; 8]>::try_from(value).ok().map(|nanos| Timestamp::from_nanos(i64::from_be_bytes(nanos)));
+            let is_sound = match key {
+                b"closed" => time.is_some(),
+                b"scored" => {
+                    scored = time;
+                    time.is_some()
+                }
+                LATENESS_KEY | KEPT_PER_INTERVAL_KEY => value.len() == 8,
+                NUMBERS_KEY => number_of(value).is_some(),
+                format::KEY => {
+                    is_noted = true;
+                    format::compare(value, &this.reader.settings).is_ok()
+                }
+                key if key.starts_with(SUBSCRIPTIONS_KEY) => true,
+                key if key.starts_with(b"published/") => {
+                    published.extend(time.map(|time| (place.clone(), time)));
+                    time.is_some()
+                }
+                _ => {
+                    this.add(place, "no version that this one knows writes such an entry", "nothing", Remedy::Repair);
+                    return;
+                }
+            };
+            if !is_sound {
+                this.add(place, "the entry is damaged", cost(this, key), Remedy::Repair);
+            }
+        })?;
+        if !is_noted {
+            let remedy = Remedy::Daemon("the next start writes it anew from its copy beside the database");
+            let place = StorePlace::entry("progress", format::KEY);
+            self.add(place, "the entry that says what the store was made with is missing", "nothing", remedy);
+        }
+        let Some(closed) = self.reader.progress(Progress::Closed)? else { return Ok(()) };
+        published.extend(scored.map(|scored| (StorePlace::entry("progress", b"scored"), scored)));
+        for (place, time) in published.into_iter().filter(|(_, time)| *time > closed) {
+            let problem = format!("this is said to be done until {time}, and windows are closed until {closed} only");
+            self.add(place, problem, "runs up to that time, which are not made or not published", Remedy::Repair);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

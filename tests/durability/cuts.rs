@@ -1,0 +1,241 @@
+//! The power fails. At any point of what the daemon wrote, the disk may hold less than it was told; the daemon is started
+//! on that, the device sends again what was not acknowledged and nothing else, and everything is as if nothing had
+//! happened.
+
+use std::env;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use super::disk::{Disk, NameRule};
+use super::entry::{Entry, entries, entries as parse};
+use super::history::{History, acknowledged};
+use super::recorder::Recorder;
+use super::support::daemon::Daemon;
+use super::support::legacy::Legacy;
+use super::support::site::Site;
+
+/// How many cuts a test makes.
+fn cuts() -> usize {
+    env::var("ANOMALYD_CUTS").map_or(12, |cuts| cuts.parse().unwrap())
+}
+
+fn seed() -> u64 {
+    let seed = env::var("ANOMALYD_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("ANOMALYD_SEED={seed}");
+    seed
+}
+
+/// What a daemon did that was recorded until its power was cut.
+struct InterruptedRecording {
+    before: Disk,
+    log: Vec<u8>,
+}
+
+/// What a recorded daemon did, and what it left.
+struct Recording {
+    /// The disk before its start.
+    before: Disk,
+    log: Vec<u8>,
+    legacy: Legacy,
+}
+
+impl Recording {
+    /// Records a daemon that takes in some of these messages, and is killed.
+    fn interrupted(history: &History, site: &Site, numbers: &[u16], rng: &mut Rng) -> InterruptedRecording {
+        let before = Disk::of(&site.path(""));
+        let mut recorder = Recorder::new();
+        let mut daemon = recorder.spawn(site);
+        daemon.wait_until_ready();
+        assert!(history.send(site.port(), &numbers[..rng.usize(..=numbers.len())], 40, rng));
+        daemon.kill();
+        InterruptedRecording { before, log: recorder.read_log() }
+    }
+
+    /// Records a daemon that takes in these messages of a history, and has all of it scored.
+    fn of(history: &History, site: &Site, numbers: &[u16], at_most_at_once: usize, rng: &mut Rng) -> Self {
+        let before = Disk::of(&site.path(""));
+        let mut recorder = Recorder::new();
+        let daemon = recorder.spawn(site);
+        assert!(history.send(site.port(), numbers, at_most_at_once, rng));
+        site.wait_for_predictions(history.sensors, &history.last_end);
+        let legacy = leave(site, daemon);
+        let recording = Self { before, log: recorder.read_log(), legacy };
+        recording.assert_complete(site);
+        recording
+    }
+
+    /// Every change was recorded: what follows from the entries is what is there.
+    fn assert_complete(&self, site: &Site) {
+        let mut disk = self.before.clone();
+        entries(&self.log).iter().for_each(|entry| disk.apply(entry));
+        let rebuilt = tempfile::tempdir().unwrap();
+        disk.write_cached(rebuilt.path());
+        let comparison = std::process::Command::new("diff").arg("-r").arg(rebuilt.path()).arg(site.path("")).output();
+        let comparison = comparison.unwrap();
+        assert!(comparison.status.success(), "{}", String::from_utf8_lossy(&comparison.stdout));
+    }
+
+    /// Chooses cuts: half of them anywhere, half of them right behind a sync, a change of names or an acknowledgement.
+    /// Calls `then` with the disk as it is at each, and with the entries before it.
+    fn cut(&self, count: usize, rng: &mut Rng, mut then: impl FnMut(&Disk, &[Entry<'_>], &mut Rng)) {
+        let entries = entries(&self.log);
+        let is_turn = |place: &usize| {
+            let is_data = matches!(entries[*place], Entry::Write { .. } | Entry::Open { .. } | Entry::Close { .. });
+            !is_data
+        };
+        let turns: Vec<usize> = (0..entries.len()).filter(is_turn).collect();
+        let mut places: Vec<usize> = (0..count)
+            .map(|place| match place % 2 {
+                0 => rng.usize(..=entries.len()),
+                _ => *rng.choice(&turns).unwrap() + rng.usize(0..2),
+            })
+            .collect();
+        places.sort_unstable();
+        let mut disk = self.before.clone();
+        let mut applied = 0;
+        for place in places {
+            entries[applied..place].iter().for_each(|entry| disk.apply(entry));
+            applied = place;
+            then(&disk, &entries[..place], rng);
+        }
+    }
+}
+
+/// Stops a daemon and takes what it leaves. It must have met nothing that is wrong.
+fn leave(site: &Site, daemon: Daemon) -> Legacy {
+    let said = daemon.text();
+    assert!(!said.contains("panicked") && !said.contains("\"level\":\"ERROR\""), "{said}");
+    let legacy = Legacy::of(site, daemon);
+    let names = fs::read_dir(site.path("store")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.into_iter().all(|name| !name.to_str().unwrap().starts_with("damaged")), "{said}");
+    legacy
+}
+
+/// Waits until a daemon that took in the rest of a history has published what an undisturbed daemon publishes, and
+/// compares all that it leaves.
+fn assert_recovers(site: &Site, mut daemon: Daemon, undisturbed: &Legacy) {
+    const ATTEMPTS: u64 = 2;
+    for attempt in 1..=ATTEMPTS {
+        let end = Instant::now() + Duration::from_secs(12 / attempt);
+        while site.predictions_so_far() != undisturbed.predictions && Instant::now() < end {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let legacy = leave(site, daemon);
+        // Files may be there that the daemon did not write yet when it was told to stop.
+        if attempt == ATTEMPTS || legacy.is_that_of(undisturbed) {
+            return legacy.assert_equals(undisturbed);
+        }
+        daemon = site.start();
+    }
+}
+
+/// A site whose disk holds what it may hold after a cut.
+fn site_after_cut(history: &History, disk: &Disk, rng: &mut Rng) -> (Site, NameRule) {
+    let site = Site::new(&history.settings);
+    let rule = if rng.u8(..3) == 0 { NameRule::ByFolder } else { NameRule::Journalled };
+    fs::remove_file(site.config()).unwrap();
+    disk.image(rule, rng, &site.path(""));
+    site.configure(&history.settings);
+    (site, rule)
+}
+
+/// How tests of cuts ended.
+#[derive(Default)]
+struct Tally {
+    cuts: usize,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    /// Makes one test, and goes on whatever comes of it.
+    fn count(&mut self, what: String, test: impl FnOnce()) {
+        self.cuts += 1;
+        if catch_unwind(AssertUnwindSafe(test)).is_err() {
+            println!("FAILED: {what}");
+            self.failures.push(what);
+        }
+    }
+
+    fn assert_none_failed(&self) {
+        println!("{} cuts, {} of them failed", self.cuts, self.failures.len());
+        assert!(self.failures.is_empty(), "{} of {} cuts: {:#?}", self.failures.len(), self.cuts, self.failures);
+    }
+}
+
+/// Cuts the power at `cuts` points of a daemon's life that begins on a new disk.
+fn cut_and_recover(history: &History, at_most_at_once: usize, cuts: usize) {
+    let mut rng = Rng::with_seed(seed());
+    let site = Site::new(&history.settings);
+    let all: Vec<u16> = history.numbers().collect();
+    let recording = Recording::of(history, &site, &all, at_most_at_once, &mut rng);
+    let mut tally = Tally::default();
+    recording.cut(cuts, &mut rng, |disk, entries, rng| {
+        let (site, rule) = site_after_cut(history, disk, rng);
+        let rest = history.without(&acknowledged(entries));
+        let what = format!("before entry {}, {} to send again, names {rule:?}", entries.len(), rest.len());
+        tally.count(what, || {
+            let daemon = site.spawn();
+            assert!(history.send(site.port(), &rest, 200, rng));
+            assert_recovers(&site, daemon, &recording.legacy);
+        });
+    });
+    tally.assert_none_failed();
+}
+
+#[test]
+fn at_the_first_start_and_the_first_readings() {
+    let mut history = History::of_plant(3, 1);
+    // One window, most of which comes in one message after the other.
+    history.messages.truncate(190);
+    cut_and_recover(&history, 2, cuts());
+}
+
+#[test]
+fn while_windows_close_and_runs_are_scored_and_rings_wrap() {
+    cut_and_recover(&History::of_plant(3, 7), 40, cuts());
+}
+
+#[test]
+fn while_a_commit_holds_the_windows_of_many_sensors() {
+    cut_and_recover(&History::of_plant(3, 4).beside_a_crowd_of(2_000), 40, cuts() / 2);
+}
+
+#[test]
+fn while_a_daemon_recovers_from_a_cut_that_came_while_one_recovered() {
+    let history = History::of_plant(3, 5);
+    let mut rng = Rng::with_seed(seed());
+    let site = Site::new(&history.settings);
+    let all: Vec<u16> = history.numbers().collect();
+    let first = Recording::of(&history, &site, &all, 40, &mut rng);
+    let mut tally = Tally::default();
+    // Each first cut is followed by a second, and that by a third.
+    first.cut(cuts().div_ceil(2), &mut rng, |disk, entries, rng| {
+        let mut known = acknowledged(entries);
+        let (mut site, rule) = site_after_cut(&history, disk, rng);
+        let mut what = format!("before entry {}, names {rule:?}", entries.len());
+        for _ in 0..2 {
+            let rest = history.without(&known);
+            let again = Recording::interrupted(&history, &site, &rest, rng);
+            let entries = parse(&again.log);
+            // Soon after the start, where recovery is.
+            let place = rng.usize(..=entries.len()) * rng.usize(0..=4) / 4;
+            let mut disk = again.before.clone();
+            entries[..place].iter().for_each(|entry| disk.apply(entry));
+            known.extend(acknowledged(&entries[..place]));
+            let (next, rule) = site_after_cut(&history, &disk, rng);
+            site = next;
+            what += &format!(", then before entry {place}, names {rule:?}");
+        }
+        let rest = history.without(&known);
+        tally.count(what, || {
+            let daemon = site.spawn();
+            assert!(history.send(site.port(), &rest, 200, rng));
+            assert_recovers(&site, daemon, &first.legacy);
+        });
+    });
+    tally.assert_none_failed();
+}
