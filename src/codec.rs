@@ -213,9 +213,17 @@ impl<'a> Decoder<'a> {
     /// When the bytes end before that.
     pub fn blob(&mut self) -> Result<&'a [u8], Corrupt> {
         let length = self.narrow()?;
-        let (blob, rest) = self.bytes.split_at_checked(length).ok_or(Corrupt)?;
+        self.slice(length)
+    }
+
+    /// Reads `length` bytes.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn slice(&mut self, length: usize) -> Result<&'a [u8], Corrupt> {
+        let (slice, rest) = self.bytes.split_at_checked(length).ok_or(Corrupt)?;
         self.bytes = rest;
-        Ok(blob)
+        Ok(slice)
     }
 
     /// Reads text written as a blob.

@@ -209,17 +209,8 @@ impl Daemon {
         let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration)?;
         tracing::info!("readings are taken in; the models are being read");
         service_manager::tell(&[NotifyState::Status("takes readings in; reads the models")]);
-        let Receiving { reader, directory, commands, clock, intake, decoders, .. } = &receiving;
+        let Receiving { reader, directory, commands, clock, intake, .. } = &receiving;
         let (reader, directory, commands) = (reader.clone(), Arc::clone(directory), commands.clone());
-        let imports = Arc::new(SourceCounters::default());
-        let api = Api {
-            store: settings.store.directory.clone(),
-            reader: reader.clone(),
-            cut: settings.cut,
-            intake: intake.clone(),
-            decoders: Arc::clone(decoders),
-            imports: Arc::clone(&imports),
-        };
         let loader = ModelLoader {
             models: settings.models.clone(),
             features: settings.features.clone(),
@@ -227,8 +218,10 @@ impl Daemon {
             workers: Workers::on_all_cores(),
             folder_watch: FolderWatch::open(),
         };
+        let imports = Arc::new(SourceCounters::default());
+        let counters = receiving.counters.iter().map(|(_, counters)| Arc::clone(counters));
         let way_in = SchedulerSources {
-            counters: receiving.counters.iter().map(|(_, counters)| Arc::clone(counters)).chain([imports]).collect(),
+            counters: counters.chain([Arc::clone(&imports)]).collect(),
             link: receiving.link.clone(),
             intake: intake.clone(),
             threads: receiving.threads.clone(),
@@ -260,7 +253,7 @@ impl Daemon {
         let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
 
         let published = Published { reader, directory, cut: settings.cut };
-        let Receiving { stop, sources, mut background, ended, .. } = receiving;
+        let Receiving { stop, sources, mut background, ended, intake, decoders, .. } = receiving;
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
         background.push(DaemonTask::start("model watcher", watcher));
@@ -278,8 +271,16 @@ impl Daemon {
                 .push(DaemonTask::start("file publisher", publish_files(published.clone(), files, commands.clone())));
         }
         if let Some(mqtt) = settings.mqtt {
-            background.push(DaemonTask::start("MQTT publisher", publish_mqtt(published, mqtt, commands.clone())));
+            background.push(DaemonTask::start("MQTT publisher", publish_mqtt(published.clone(), mqtt, commands.clone())));
         }
+        let api = Api {
+            store: settings.store.directory.clone(),
+            reader: published.reader.clone(),
+            cut: settings.cut,
+            intake,
+            decoders,
+            imports,
+        };
         background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));
         Ok(Self {
             stop,

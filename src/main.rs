@@ -171,10 +171,6 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             dump::run(args.what, &Config::read(&args.config)?, out)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Store(command) => {
-            logging::start(log_format, "error")?;
-            store::run(&command, out)
-        }
         Command::Export(args) => {
             logging::start(log_format, "warn")?;
             export::run(&args)?;
@@ -183,6 +179,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Import(args) => {
             logging::start(log_format, "warn")?;
             Ok(import::run(&args, out)?)
+        }
+        Command::Store(command) => {
+            logging::start(log_format, "error")?;
+            store::run(&command, out)
         }
         Command::Model(command) => model::run(&command, out),
     }

@@ -25,18 +25,17 @@ use crate::ingest::session::{
     SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
 };
 use crate::ingest::zone::Zone;
-use crate::interval::Window;
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
-use crate::run::Run;
+use crate::run::{Run, RunId, RunState};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
-    Backlog, ChunkId, Committed, Kept, Progress, Record, Store, StoreError, StoredChunks, Ticket, Writer,
+    Backlog, ChunkId, Committed, Kept, Progress, Reader, Record, Store, StoreError, StoredChunks, Ticket, Writer,
 };
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
-use crate::time::{Clock, Span, Timestamp};
+use crate::time::{Clock, Timestamp};
 use crate::verdict::Verdict;
 use crate::window::{
     Admission, ClosedWindow, ClosingProgress, ClosingSlice, OpenWindows, ReplayBounds, WindowSettings,
@@ -46,6 +45,24 @@ use clock_witness::ClockWitness;
 use held::{HeldJudgement, HeldReadings, StoredPiece};
 
 pub use held::HeldSettings;
+
+/// How many runs are looked at for the last one that has ended: of those behind it, the newest was cut off, and some may
+/// be unreadable.
+const LAST_RUNS: u32 = 4;
+
+/// The time before which windows are scored. What counts is the later of the note of it and the last run that has ended:
+/// a crash may come between the two.
+fn scored(reader: &Reader) -> Result<Timestamp, StoreError> {
+    let noted = reader.progress(Progress::Scored)?.unwrap_or(Timestamp::MIN);
+    let mut before = reader.next_run()?;
+    for _ in 0..LAST_RUNS {
+        before = before.earlier(1);
+        if let Some(Run { state: RunState::Finished(_), window, .. }) = reader.run(before)? {
+            return Ok(noted.max(window.end()));
+        }
+    }
+    Ok(noted)
+}
 
 /// Tells a sensor's deadband.
 pub type Deadbands = Box<dyn Fn(SensorId) -> Option<f64> + Send>;
@@ -67,8 +84,8 @@ pub struct PipelineSettings {
     pub sessions: SessionSettings,
     /// The sinks that verdicts are published to.
     pub sinks: Vec<&'static str>,
-    /// How far a sink may be behind. With an event clock, readings wait for one that is further.
-    pub max_unpublished: Span,
+    /// By how many runs a sink may be behind. With an event clock, readings wait for one that is further.
+    pub max_unpublished: u64,
     /// How readings from ahead of the clock are held while the clock may be wrong.
     pub held: HeldSettings,
 }
@@ -80,6 +97,8 @@ pub struct Position {
     pub closed: Timestamp,
     /// The time before which windows are scored, and their runs settled.
     pub scored: Timestamp,
+    /// The id of the run that begins next, once the last one has ended.
+    pub runs: RunId,
     /// Whether readings wait for runs that are due, or for a sink.
     pub pace: Pace,
     /// How many readings came for windows that were over by the wall clock and still open, since the start.
@@ -132,8 +151,10 @@ pub struct Pipeline {
     pace: Pace,
     /// The event time at which more may be due.
     pace_again: Timestamp,
-    /// The time before which each sink has published.
-    published: BTreeMap<&'static str, Timestamp>,
+    /// The id behind the last run that has ended.
+    runs: RunId,
+    /// The first run that each sink has not taken.
+    cursors: BTreeMap<&'static str, RunId>,
 
     // What the next commit writes.
     accepted: Vec<Reading>,
@@ -164,7 +185,7 @@ impl Pipeline {
     ) -> Result<Self, StoreError> {
         let Store { mut writer, reader, .. } = store;
         let closed = reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
-        let scored = reader.progress(Progress::Scored)?.unwrap_or(Timestamp::MIN);
+        let scored = scored(&reader)?;
         let mut windows = OpenWindows::new(settings.windows, closed, reader.heads()?);
         // The journal may hold what only an earlier configuration accepts.
         let lateness = reader.lateness()?.max(settings.windows.lateness);
@@ -196,9 +217,11 @@ impl Pipeline {
             Timestamp::MIN => Timestamp::MIN,
             closed => closed + settings.windows.lateness,
         });
-        let mut published = BTreeMap::new();
+        let runs = reader.next_run()?;
+        let mut cursors = BTreeMap::new();
         for sink in settings.sinks.iter().copied() {
-            published.insert(sink, reader.progress(Progress::Published { sink })?.unwrap_or(scored));
+            // One that begins now is not waited for.
+            cursors.insert(sink, reader.cursor(sink)?.unwrap_or(runs));
         }
         let mut session_changes = Vec::new();
         let sessions = Sessions::new(settings.sessions, reader.sessions()?, clock.wall, &mut session_changes);
@@ -220,7 +243,8 @@ impl Pipeline {
             event_now,
             pace: Pace::Free,
             pace_again: Timestamp::MIN,
-            published,
+            runs,
+            cursors,
             accepted: Vec::new(),
             appended: 0,
             over,
@@ -257,6 +281,7 @@ impl Pipeline {
         Position {
             closed: self.windows.closed(),
             scored: self.scored_settled,
+            runs: self.runs,
             pace: self.pace,
             behind: self.behind,
             held: self.held.len(),
@@ -422,7 +447,8 @@ impl Pipeline {
     /// Writes a run into the ledger; a finished one moves on what counts as scored.
     pub fn put_run(&mut self, run: &Run) {
         self.writer.put_run(run);
-        if let crate::run::RunState::Finished(_) = run.state {
+        if let RunState::Finished(_) = run.state {
+            self.runs = self.runs.max(run.id.next());
             self.set_scored(run.window.end());
         }
     }
@@ -433,23 +459,20 @@ impl Pipeline {
     }
 
     /// Stores a chunk of a run's verdicts.
-    pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) {
+    pub fn put_verdicts(&mut self, run: RunId, chunk: ChunkId, verdicts: &[Verdict]) {
         self.write_names();
-        self.writer.put_verdicts(window, chunk, verdicts);
+        self.writer.put_verdicts(run, chunk, verdicts);
     }
 
-    /// Notes that a sink has published everything before `until`.
-    pub fn put_published(&mut self, sink: &'static str, until: Timestamp) {
-        self.published.insert(sink, until);
+    /// Notes the first run that a sink has not taken.
+    pub fn put_cursor(&mut self, sink: &'static str, next: RunId) {
+        self.cursors.insert(sink, next);
         self.update_pace();
-        self.writer.put_progress(Progress::Published { sink }, until);
+        self.writer.put_cursor(sink, next);
     }
 
     /// Moves on what counts as scored.
     pub fn set_scored(&mut self, until: Timestamp) {
-        if self.scored == Timestamp::MIN {
-            self.published.values_mut().for_each(|published| *published = until);
-        }
         self.scored = self.scored.max(until);
         self.update_pace();
         self.writer.put_progress(Progress::Scored, self.scored);
@@ -643,8 +666,8 @@ impl Pipeline {
     fn update_pace(&mut self) {
         self.pace_again = self.settings.schedule.next_wake(self.event_now).unwrap_or(Timestamp::MAX);
         let due = || self.settings.schedule.due(self.scored, self.event_now, Timestamp::MAX).is_some();
-        let oldest_kept = self.scored - self.settings.max_unpublished;
-        let lags = || self.published.values().any(|published| *published < oldest_kept);
+        let oldest_kept = self.runs.earlier(self.settings.max_unpublished);
+        let lags = || self.cursors.values().any(|cursor| *cursor < oldest_kept);
         let follows = matches!(self.settings.clock, Clock::Event(_));
         self.pace = if follows && (due() || lags()) { Pace::Held } else { Pace::Free };
     }

@@ -1,29 +1,151 @@
-//! Runs: one scheduled scoring of all models over one window.
+//! Runs: each is one scoring of the models of a group over one window.
 
 use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
 
 use crate::interval::Window;
+use crate::number_set::NumberSet;
+use crate::sensor::SensorId;
 use crate::time::Span;
+use crate::verdict::ModelHash;
 
-/// A run as the ledger knows it. There is one run a window.
+/// A run's identity. Later runs have larger ids, and no id is given twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct RunId(pub u64);
+
+impl RunId {
+    /// The id of the run that begins next.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The id of so many runs earlier; the first id when there were not so many.
+    pub fn earlier(self, runs: u64) -> Self {
+        Self(self.0.saturating_sub(runs))
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A run as the ledger knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Run {
+    /// Its identity.
+    pub id: RunId,
     /// The window that it scores.
     pub window: Window,
-    /// The sensors in its scope: how many have a model.
-    pub scope: u32,
+    /// Whose models it scores.
+    pub group: GroupName,
+    /// Why it began.
+    pub trigger: Trigger,
+    /// How many runs of the same group and window ended before it. The verdicts of a later revision stand beside those of
+    /// the earlier ones, and replace none.
+    pub revision: u32,
+    /// The numbers of the sensors in its scope: those that have a model.
+    pub scope: NumberSet,
     /// The hash of the settings that verdicts depend on, so that each names them.
     pub settings: u64,
+    /// The hash of the models in its scope, see [`models_hash`].
+    pub models: u64,
     /// How its window was closed.
     pub closing: Closing,
     /// How far it is.
     pub state: RunState,
 }
 
+#[cfg(test)]
+impl Run {
+    /// A run that has begun, of no sensor, with this id.
+    pub(crate) fn for_test(id: u64, window: Window) -> Self {
+        Self {
+            id: RunId(id),
+            window,
+            group: GroupName::default(),
+            trigger: Trigger::Schedule,
+            revision: 0,
+            scope: NumberSet::default(),
+            settings: 0,
+            models: 0,
+            closing: Closing::OnTime,
+            state: RunState::Started,
+        }
+    }
+}
+
+/// Why a run began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trigger {
+    /// The schedule's firing that covers its window.
+    Schedule,
+    /// A later firing: at that of its window the daemon was down, or the window was held open.
+    CatchUp,
+}
+
+impl Trigger {
+    /// A short word for it, the same in logs and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::CatchUp => "catch-up",
+        }
+    }
+}
+
+/// The name of a group of sensors that share window and schedule.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct GroupName(Arc<str>);
+
+impl GroupName {
+    /// The longest name, in bytes.
+    pub const MAX_BYTES: usize = 64;
+
+    /// Names a group; `None` when the name is empty or too long.
+    pub fn new(name: &str) -> Option<Self> {
+        (1..=Self::MAX_BYTES).contains(&name.len()).then(|| Self(name.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for GroupName {
+    /// The group of all sensors.
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
+impl fmt::Display for GroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The hash of the models in a scope, given in the order of their sensors' numbers: the first eight bytes, little-endian,
+/// of the SHA-256 of each sensor's number, a byte that says whether its file can be used, and its model's hash.
+pub fn models_hash(models: impl Iterator<Item = (SensorId, Option<ModelHash>)>) -> u64 {
+    let mut hasher = Sha256::new();
+    for (sensor, model) in models {
+        hasher.update(sensor.0.to_le_bytes());
+        hasher.update([u8::from(model.is_some())]);
+        hasher.update(model.map_or([0; 32], |model| model.0));
+    }
+    let digest = hasher.finalize();
+    digest.iter().take(8).rev().fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
+}
+
 /// How a window was closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Closing {
-    /// Closed when it was over. Runs of earlier versions have this value too: those versions did not note it.
+    /// Closed when it was over.
     #[default]
     OnTime,
     /// Held open for that long because a source was away or had just come back; then the window was complete.

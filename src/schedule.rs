@@ -13,6 +13,7 @@ pub mod idle;
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
@@ -137,6 +138,14 @@ impl Schedule {
         Some(Due { first: self.cut.window_of(oldest), count, skipped })
     }
 
+    /// Whether an earlier firing than that which makes a window due at `now` has covered it already: nobody scored it
+    /// then.
+    pub fn is_missed(&self, window: Window, now: Timestamp) -> bool {
+        let firing = self.cron.last_until(now - self.lateness);
+        let earlier = firing.and_then(|firing| self.cron.last_until(firing - Span::from(Duration::from_nanos(1))));
+        earlier.is_some_and(|earlier| earlier >= window.end())
+    }
+
     /// When something may be due next, after `now`.
     pub fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
         self.cron.next_after(now - self.lateness).map(|firing| firing + self.lateness)
@@ -192,6 +201,19 @@ mod tests {
         let daily = schedule("0 0 6 * * *");
         assert_eq!(due(&daily, "2026-03-01 06:00", "2026-03-02 05:59:00Z"), None);
         assert_eq!(due(&daily, "2026-03-01 06:00", "2026-03-02 06:01:00Z"), Some(("06:00".into(), 24, 0)));
+    }
+
+    #[test]
+    fn a_window_was_missed_when_an_earlier_firing_has_covered_it() {
+        let missed = |cron, window, now| schedule(cron).is_missed(schedule(cron).cut.window_of(at(window)), at(now));
+        let hourly = "0 0 * * * *";
+        assert!(!missed(hourly, "2026-03-01 10:00", "2026-03-01 11:00:30Z"));
+        assert!(!missed(hourly, "2026-03-01 10:00", "2026-03-01 12:00:29Z"));
+        assert!(missed(hourly, "2026-03-01 10:00", "2026-03-01 12:00:30Z"));
+        // All windows of a day are due at once.
+        let daily = "0 0 6 * * *";
+        assert!(!missed(daily, "2026-03-01 06:00", "2026-03-02 06:01:00Z"));
+        assert!(missed(daily, "2026-03-01 05:00", "2026-03-02 06:01:00Z"));
     }
 
     #[test]

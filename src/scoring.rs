@@ -84,7 +84,7 @@ pub fn score(
 /// Why the worst row is an anomaly; `None` when it is no anomaly.
 fn explain(model: &Model, plan: &Plan, values: &Array2<f64>, scored: &Scored) -> Option<Explanation> {
     let worst = scored.worst().filter(|worst| worst.label == Label::Anomaly)?;
-    let place = scored.rows.iter().position(|row| row.interval == worst.interval)?;
+    let place = scored.rows.iter().position(|(interval, ..)| interval == worst.interval)?;
     let cause = model.explain(values.row(place))?;
     let feature = name(plan, cause.feature);
     Some(Explanation { interval: worst.interval, feature, value: cause.value, usual: cause.usual })

@@ -1,7 +1,9 @@
 //! Verdicts: the results of scoring one window with one model.
 
+use std::cmp::Ordering;
 use std::fmt;
 
+use crate::number_set::NumberSet;
 use crate::sensor::SensorId;
 
 /// What a detector says of one row.
@@ -100,8 +102,8 @@ pub struct Scored {
     /// The natural size of the model's decision values, above 0: what [`score`] takes. Verdicts that were stored before
     /// scores were known have none.
     pub unit: Option<f64>,
-    /// The rows, in the order of time.
-    pub rows: Vec<Row>,
+    /// Its rows.
+    pub rows: ScoredRows,
     /// What moved the worst row's decision most; `None` unless that row is an anomaly and the model knows the usual
     /// values.
     pub explanation: Option<Explanation>,
@@ -110,12 +112,12 @@ pub struct Scored {
 impl Scored {
     /// How many rows are anomalies.
     pub fn anomalies(&self) -> usize {
-        self.rows.iter().filter(|row| row.label == Label::Anomaly).count()
+        self.rows.anomalies()
     }
 
     /// The row with the lowest decision value, the first of equals.
     pub fn worst(&self) -> Option<&Row> {
-        self.rows.iter().min_by(|a, b| a.decision.total_cmp(&b.decision))
+        self.rows.worst()
     }
 
     /// How strange a row is, from 0 to 1; see [`score`].
@@ -158,6 +160,164 @@ pub fn significant(number: f64) -> String {
     }
 }
 
+/// The rows of a scored window: one for each interval that one could be made for, in the order of time.
+///
+/// A scoring gives every row. The store keeps of most windows what cannot be computed again cheaply, and what is asked for
+/// often: all labels, and the decision values of the worst rows.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ScoredRows {
+    /// Every row, with its decision value.
+    All(Vec<Row>),
+    /// The labels of all rows, and the decision values of some.
+    Worst(WorstRows),
+}
+
+/// Which decision values of a scored window are stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum VerdictRows {
+    /// Those of the worst rows. The others can be computed again while the window and its model are kept.
+    #[default]
+    Worst,
+    /// Those of all rows.
+    All,
+}
+
+/// The labels of all rows of a scored window, and the worst rows.
+#[derive(Clone, PartialEq, Debug)]
+pub struct WorstRows {
+    /// The intervals that have a row, by their places in the window.
+    intervals: NumberSet,
+    /// Those of them whose rows are anomalies.
+    anomalies: NumberSet,
+    /// The rows with the lowest decision values, the lowest first, and of equals the first.
+    worst: Vec<Row>,
+}
+
+impl WorstRows {
+    /// The rows of a window. `None` when they contradict each other: an anomaly or a worst row of an interval without a
+    /// row, a label that is not that of the interval, or worst rows out of order.
+    pub fn new(intervals: NumberSet, anomalies: NumberSet, worst: Vec<Row>) -> Option<Self> {
+        let fits = |row: &Row| {
+            let place = u32::from(row.interval);
+            intervals.contains(place) && anomalies.contains(place) == (row.label == Label::Anomaly)
+        };
+        let in_order = worst.windows(2).all(|pair| Row::by_decision(&pair[0], &pair[1]).is_lt());
+        let places_fit = intervals.last().is_none_or(|last| u16::try_from(last).is_ok());
+        (places_fit && in_order && anomalies.is_subset_of(&intervals) && worst.iter().all(fits)).then_some(Self {
+            intervals,
+            anomalies,
+            worst,
+        })
+    }
+
+    /// The intervals that have a row, by their places in the window.
+    pub fn intervals(&self) -> &NumberSet {
+        &self.intervals
+    }
+
+    /// Those of them whose rows are anomalies.
+    pub fn anomalies(&self) -> &NumberSet {
+        &self.anomalies
+    }
+
+    /// The rows with the lowest decision values, the lowest first.
+    pub fn worst(&self) -> &[Row] {
+        &self.worst
+    }
+}
+
+impl ScoredRows {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::All(rows) => rows.len(),
+            Self::Worst(rows) => rows.intervals.len(),
+        }
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many rows are anomalies.
+    pub fn anomalies(&self) -> usize {
+        match self {
+            Self::All(rows) => rows.iter().filter(|row| row.label == Label::Anomaly).count(),
+            Self::Worst(rows) => rows.anomalies.len(),
+        }
+    }
+
+    /// The row with the lowest decision value, the first of equals.
+    pub fn worst(&self) -> Option<&Row> {
+        match self {
+            Self::All(rows) => rows.iter().min_by(|a, b| Row::by_decision(a, b)),
+            Self::Worst(rows) => rows.worst.first(),
+        }
+    }
+
+    /// Each row's interval and label, and its decision value if that is there.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, Label, Option<f64>)> {
+        let (all, labels) = match self {
+            Self::All(rows) => (Some(rows.iter().map(|row| (row.interval, row.label, Some(row.decision)))), None),
+            Self::Worst(rows) => {
+                let each = rows.intervals.iter().map(|place| {
+                    let label = if rows.anomalies.contains(place) { Label::Anomaly } else { Label::Normal };
+                    let interval = u16::try_from(place).unwrap_or(u16::MAX);
+                    let known = rows.worst.iter().find(|row| row.interval == interval);
+                    (interval, label, known.map(|row| row.decision))
+                });
+                (None, Some(each))
+            }
+        };
+        all.into_iter().flatten().chain(labels.into_iter().flatten())
+    }
+
+    /// The labels of all rows, and the decision values of at most so many of the worst.
+    #[must_use]
+    pub fn worst_only(&self, most: usize) -> WorstRows {
+        let rows = match self {
+            Self::All(rows) => rows,
+            Self::Worst(rows) => return rows.clone(),
+        };
+        let places = |rows: &mut dyn Iterator<Item = &Row>| rows.map(|row| u32::from(row.interval)).collect();
+        let intervals = places(&mut rows.iter());
+        let anomalies = places(&mut rows.iter().filter(|row| row.label == Label::Anomaly));
+        let mut worst = rows.clone();
+        worst.sort_unstable_by(Row::by_decision);
+        worst.truncate(most);
+        WorstRows { intervals, anomalies, worst }
+    }
+
+    /// Whether these rows, every one of them, are those of which `kept` says what the store kept.
+    pub fn bear_out(&self, kept: &Self) -> bool {
+        match kept {
+            Self::All(_) => self == kept,
+            Self::Worst(kept) => {
+                let own = self.worst_only(kept.worst.len());
+                let bits = |rows: &WorstRows| rows.worst.iter().map(|row| row.decision.to_bits()).collect::<Vec<_>>();
+                let same_worst = own.worst.iter().map(|row| row.interval).eq(kept.worst.iter().map(|row| row.interval));
+                own.intervals == kept.intervals
+                    && own.anomalies == kept.anomalies
+                    && same_worst
+                    && bits(&own) == bits(kept)
+            }
+        }
+    }
+}
+
+impl From<Vec<Row>> for ScoredRows {
+    fn from(rows: Vec<Row>) -> Self {
+        Self::All(rows)
+    }
+}
+
+impl FromIterator<Row> for ScoredRows {
+    fn from_iter<I: IntoIterator<Item = Row>>(rows: I) -> Self {
+        Self::All(rows.into_iter().collect())
+    }
+}
+
 /// What a model says of one interval.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Row {
@@ -167,6 +327,13 @@ pub struct Row {
     pub label: Label,
     /// The decision value, as scikit-learn's `decision_function` gives it: negative means anomalous.
     pub decision: f64,
+}
+
+impl Row {
+    /// The order of rows by their decision values, the lowest first, and of equals by their intervals.
+    fn by_decision(a: &Self, b: &Self) -> Ordering {
+        a.decision.total_cmp(&b.decision).then(a.interval.cmp(&b.interval))
+    }
 }
 
 #[cfg(test)]

@@ -25,9 +25,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use crate::actors::intake::{MessagesHeard, SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
-use crate::interval::Window;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
-use crate::run::Run;
+use crate::run::{Run, RunId};
 use crate::store::{Backlog, ChunkId, Committed, Kept, StoreError, StoredChunks, Ticket};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
@@ -71,8 +70,8 @@ pub enum Command {
     },
     /// Store a chunk of a run's verdicts.
     PutVerdicts {
-        /// The run's window.
-        window: Window,
+        /// The run.
+        run: RunId,
         /// Which chunk.
         chunk: ChunkId,
         /// All its verdicts, in the order of their sensors.
@@ -85,12 +84,12 @@ pub enum Command {
         /// Told when giving up is durable.
         done: oneshot::Sender<Committed>,
     },
-    /// A sink has published everything before `until`.
+    /// A sink has taken every run before this one.
     Published {
         /// The sink.
         sink: &'static str,
-        /// The end of the last window published.
-        until: Timestamp,
+        /// The first run that it has not taken.
+        next: RunId,
         /// Told when it is durable.
         done: oneshot::Sender<Committed>,
     },
@@ -182,9 +181,9 @@ pub fn start(
     let (position, position_receiver) = watch::channel(pipeline.position());
     let (end, ended) = oneshot::channel();
     let mut committer = Committer {
+        news: pipeline.news(),
         pace: CommitPace::new(pace, Instant::now()),
         written: pipeline.journal_written_bytes(),
-        news: pipeline.news(),
         pipeline,
         submissions,
         commands,
@@ -208,15 +207,15 @@ struct Committer {
     pipeline: Pipeline,
     submissions: Receiver<Submission>,
     commands: Receiver<Command>,
+    /// Commands that came and wait for room, in their order.
+    later: VecDeque<Command>,
+    /// Says that the keeper of the store has got further, or has failed.
+    news: Receiver<()>,
     /// The messages that sources have read, be they submitted yet or not.
     heard: MessagesHeard,
     pace: CommitPace,
     /// How many bytes the commits have written.
     written: u64,
-    /// Commands that came and wait for room, in their order.
-    later: VecDeque<Command>,
-    /// Says that the keeper of the store has got further, or has failed.
-    news: Receiver<()>,
     clock: SystemClock,
     position: watch::Sender<Position>,
     /// A batch whose readings wait for runs to end; nothing else is taken in before it.
@@ -288,7 +287,7 @@ impl Committer {
                 committed => break committed?,
             }
         };
-        self.note_pace();
+        self.note_written();
         self.tell_position();
         self.promises.keep(committed, self.pipeline.windows_put(), self.pipeline.handed_over());
         // What was handed over may be kept already, or there may have been nothing.
@@ -296,7 +295,8 @@ impl Committer {
         Ok(Next::GoOn)
     }
 
-    fn note_pace(&mut self) {
+    /// Tells the pace what the last commit wrote.
+    fn note_written(&mut self) {
         let written = self.pipeline.journal_written_bytes();
         let by_this = written - std::mem::replace(&mut self.written, written);
         if let Some(PaceNews::Stretches) = self.pace.committed(by_this, Instant::now()) {
@@ -352,7 +352,7 @@ impl Committer {
             }
         } else {
             let never = crossbeam_channel::never();
-            let takes_in = self.parked.is_none() && self.pipeline.backlog() != Backlog::Full;
+            let takes_in = self.takes_in();
             let submissions = if takes_in { &self.submissions } else { &never };
             // With a closing under way there is something to commit in any case.
             let patience = if self.may_close_slice() { Duration::ZERO } else { Duration::MAX };
@@ -377,7 +377,6 @@ impl Committer {
             }
         }
         let since = Instant::now();
-        let never = crossbeam_channel::never();
         loop {
             while let Ok(command) = self.commands.try_recv() {
                 if self.obey_in_turn(command)? == Next::Stop {
@@ -387,8 +386,7 @@ impl Committer {
             if let Some(parked) = self.parked.take() {
                 self.take_from(parked);
             }
-            while self.parked.is_none()
-                && self.pipeline.backlog() != Backlog::Full
+            while self.takes_in()
                 && bytes < MAX_COMMIT_BYTES
                 && let Ok(submission) = self.submissions.try_recv()
             {
@@ -400,18 +398,17 @@ impl Committer {
                 return Ok(Next::GoOn);
             }
             let Some(until) = self.pace.wait_until(Gathered { since, bytes }, now) else { return Ok(Next::GoOn) };
-            let submissions = if self.pipeline.backlog() == Backlog::Full { &never } else { &self.submissions };
             select! {
-                recv(self.commands) -> command => {
-                    let Ok(command) = command else { return Ok(Next::Stop) };
-                    match self.obey_in_turn(command)? {
+                recv(self.commands) -> command => match command {
+                    Ok(command) => match self.obey_in_turn(command)? {
                         Next::GoOn => return Ok(Next::GoOn),
                         Next::Wait => {}
                         Next::Stop => return Ok(Next::Stop),
-                    }
-                }
+                    },
+                    Err(_) => return Ok(Next::Stop),
+                },
                 recv(self.news) -> _ => self.note_kept()?,
-                recv(submissions) -> submission => match submission {
+                recv(self.submissions) -> submission => match submission {
                     Ok(submission) => bytes += self.take(submission),
                     Err(_) => self.submissions = crossbeam_channel::never(),
                 },
@@ -420,9 +417,14 @@ impl Committer {
         }
     }
 
+    /// Whether readings may come in.
+    fn takes_in(&self) -> bool {
+        self.parked.is_none() && self.pipeline.backlog() != Backlog::Full
+    }
+
     /// Whether something was taken in that the next commit must not wait with.
     fn is_urgent(&self) -> bool {
-        self.promises.are_urgent || self.parked.is_some() || self.pipeline.is_closing()
+        self.promises.are_urgent || !self.takes_in() || self.pipeline.is_closing()
     }
 
     fn take(&mut self, submission: Submission) -> usize {
@@ -525,16 +527,16 @@ impl Committer {
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
-            Command::PutVerdicts { window, chunk, verdicts } => {
-                self.pipeline.put_verdicts(window, chunk, &verdicts);
+            Command::PutVerdicts { run, chunk, verdicts } => {
+                self.pipeline.put_verdicts(run, chunk, &verdicts);
             }
             Command::GiveUp { until, done } => {
                 self.pipeline.set_scored(until);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
-            Command::Published { sink, until, done } => {
-                self.pipeline.put_published(sink, until);
+            Command::Published { sink, next, done } => {
+                self.pipeline.put_cursor(sink, next);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }

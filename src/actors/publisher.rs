@@ -1,9 +1,12 @@
 //! The publisher: tells each sink's outlet which finished runs are due, and notes how far each sink is.
 //!
-//! There is no queue: a sink has to publish the finished runs in the ledger behind its own mark. The mark moves on,
+//! There is no queue: a sink has to publish the finished runs in the ledger from its own cursor on. The cursor moves on,
 //! durably, when the sink has taken a run. A sink that fails is tried again for ever, and a crash repeats at most the
 //! run that was under way; both sinks can take the same run twice. A sink that lags behind until its runs leave the
 //! ring loses them, and the log says so.
+//!
+//! Runs do not overlap, and only the newest run can go on after it was cut off. So a run that has not ended is waited for
+//! when it is the newest, and passed over when others follow it.
 //!
 //! A verdict that a sink cannot take must not hold up the others: while an outlet takes other verdicts, it passes over
 //! the one that it cannot take, and counts it.
@@ -11,7 +14,6 @@
 mod file_outlet;
 mod mqtt_outlet;
 
-use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +24,11 @@ use tokio::time::sleep;
 use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::interval::{Cut, Interval, Window};
 use crate::pipeline::Position;
-use crate::run::{Run, RunState};
+use crate::run::{Run, RunId, RunState};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::sink::files::{FileError, FileSettings};
-use crate::store::{ChunkId, Progress, Reader, StoreError, StoredIntervals};
+use crate::store::{ChunkId, Reader, StoreError, StoredIntervals};
 use crate::telemetry::metrics;
-use crate::time::Timestamp;
 use crate::verdict::Verdict;
 use crate::warn_limited;
 use file_outlet::FileOutlet;
@@ -68,7 +69,7 @@ enum PublishError {
 
 /// Takes a run's verdicts.
 trait Outlet {
-    async fn take(&mut self, published: &Published, window: Window) -> Result<OutletCount, PublishError>;
+    async fn take(&mut self, published: &Published, run: &Run) -> Result<OutletCount, PublishError>;
 }
 
 /// How many of a run's verdicts an outlet took and passed over.
@@ -126,41 +127,42 @@ async fn publish_due(
     published: &Published,
     commands: &Commands,
 ) -> Result<(), PublishError> {
-    let mark = published.reader.progress(Progress::Published { sink })?;
-    for run in published.runs_after(mark)? {
-        let OutletCount { published: verdicts, passed_over } = outlet.take(published, run.window).await?;
+    let next = published.reader.next_run()?;
+    let mut cursor = published.reader.cursor(sink)?;
+    while let Some(run) = published.first_finished(sink, cursor, next)? {
+        let OutletCount { published: verdicts, passed_over } = outlet.take(published, &run).await?;
         metrics::PUBLISHED.add(verdicts);
         metrics::PASSED_OVER.add(passed_over);
-        let until = run.window.end();
-        tracing::info!(sink, window = %run.window.start(), verdicts, passed_over, "run published");
-        commands.commit(|done| Command::Published { sink, until, done }).await?;
+        let Run { id, window, revision, .. } = run;
+        tracing::info!(sink, window = %window.start(), run = %id, revision, verdicts, passed_over, "run published");
+        let next = id.next();
+        commands.commit(|done| Command::Published { sink, next, done }).await?;
+        cursor = Some(next);
     }
     Ok(())
 }
 
 impl Published {
-    /// The finished runs behind `mark`, the oldest first.
-    fn runs_after(&self, mark: Option<Timestamp>) -> Result<Vec<Run>, StoreError> {
-        let mut runs = self.reader.runs()?;
-        runs.retain(|run| {
-            matches!(run.state, RunState::Finished(_)) && mark.is_none_or(|mark| run.window.start() >= mark)
-        });
-        if let (Some(mark), Some(first)) = (mark, runs.first())
-            && first.window.start() > mark
-        {
-            warn_limited!(from = %mark, until = %first.window.start(), "runs in this time cannot be published: they were skipped, or left the ring (store.keep_runs)");
+    /// The first run from `cursor` on, and before `next`, that has ended.
+    fn first_finished(&self, sink: &str, cursor: Option<RunId>, next: RunId) -> Result<Option<Run>, StoreError> {
+        let oldest = self.reader.oldest_run(next);
+        if let Some(cursor) = cursor.filter(|cursor| *cursor < oldest) {
+            warn_limited!(sink, from = %cursor, until = %oldest, "runs with these ids cannot be published: they left the ring (store.keep_runs)");
         }
-        Ok(runs)
+        for id in (cursor.unwrap_or(oldest).max(oldest).0..next.0).map(RunId) {
+            match self.reader.run(id)? {
+                Some(run) if matches!(run.state, RunState::Finished(_)) => return Ok(Some(run)),
+                Some(_) | None => {}
+            }
+        }
+        Ok(None)
     }
 
     /// The verdicts of a run, chunk by chunk, because a run over all sensors need not fit into memory.
-    fn chunks(&self, window: Window) -> impl Iterator<Item = Result<Vec<Outgoing>, StoreError>> {
-        // All sensors are asked for, because models come and go. A sensor without a model has no verdict, so that
-        // nothing is read for it.
-        let numbers = u32::try_from(self.directory.numbers()).unwrap_or(u32::MAX);
-        let chunks: BTreeSet<ChunkId> = (0..numbers).map(|id| ChunkId::of(SensorId(id))).collect();
-        chunks.into_iter().map(move |chunk| {
-            let verdicts = self.reader.verdicts(window, chunk)?;
+    fn chunks(&self, run: &Run) -> impl Iterator<Item = Result<Vec<Outgoing>, StoreError>> {
+        let id = run.id;
+        ChunkId::of_scope(&run.scope).into_iter().map(move |chunk| {
+            let verdicts = self.reader.verdicts(id, chunk)?;
             Ok(verdicts.into_iter().filter_map(|verdict| self.outgoing(verdict)).collect())
         })
     }

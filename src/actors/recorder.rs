@@ -1,12 +1,17 @@
 //! The recorder: gathers the outcomes of a run, stores them, and ends the run.
 //!
 //! A run's verdicts are stored chunk by chunk as chunks become complete (`run_in_progress.rs` knows which are). The
-//! ledger says `finished` in the commit behind the last chunk. A run that was cut off is resumed: chunks that were
-//! stored under the same settings, sensors and models are not scored again, and every other chunk of the run is removed
-//! in the commit that begins it again. At the run's deadline each missing outcome becomes `failed`, so that every run
+//! ledger says `finished` in the commit behind the last chunk.
+//!
+//! Runs do not overlap, so that only the newest run in the ledger can have been cut off and still be wanted. It is resumed
+//! under its id: chunks that were stored under the same settings, sensors and models are not scored again, and every other
+//! chunk of the run is removed in the commit that begins it again. That holds when its settings have changed as well: what
+//! was stored of it was neither complete nor published, so that nobody is told anything else than before. A window whose run
+//! has ended gets another run with a new id, the next revision, which leaves the verdicts of the first as they are.
+//!
+//! At the run's deadline each missing outcome becomes `failed`, so that every run
 //! ends and gives every sensor in scope exactly one outcome.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +22,7 @@ use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::actors::sensor::StoredWindows;
 use crate::actors::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::interval::Window;
-use crate::run::{Closing, Run, RunState, Tally};
+use crate::run::{Closing, GroupName, Run, RunId, RunState, Tally, Trigger, models_hash};
 use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::sink::message::explain;
@@ -32,6 +37,8 @@ use crate::verdict::Outcome;
 pub struct ScoreRun {
     /// Which window.
     pub window: Window,
+    /// Why it is scored.
+    pub trigger: Trigger,
     /// How the window was closed.
     pub closing: Closing,
 }
@@ -51,6 +58,12 @@ pub struct Scoring {
 /// How a run went.
 #[derive(Clone, Debug)]
 pub struct RunReport {
+    /// Its id.
+    pub id: RunId,
+    /// Why it began.
+    pub trigger: Trigger,
+    /// How many runs over the same window ended before it.
+    pub revision: u32,
     /// The window that the run scored.
     pub window: Window,
     /// How the window was closed.
@@ -122,6 +135,48 @@ struct Current {
     report: oneshot::Sender<Result<RunReport, RunError>>,
 }
 
+/// What the ledger knows of earlier runs over a window.
+enum Predecessor {
+    /// The last of them was cut off, and no other run began after it.
+    CutOff(Run),
+    /// None of them goes on; so many have ended.
+    Over { ended: u32 },
+}
+
+impl Predecessor {
+    fn of(reader: &Reader, window: Window) -> Result<Self, StoreError> {
+        let Some(run) = reader.run_of(&GroupName::default(), window)? else { return Ok(Self::Over { ended: 0 }) };
+        Ok(match run.state {
+            RunState::Finished(_) => Self::Over { ended: run.revision.saturating_add(1) },
+            RunState::Started if run.id.next() == reader.next_run()? => Self::CutOff(run),
+            // Nothing of it was published, and nothing will be.
+            RunState::Started => Self::Over { ended: run.revision },
+        })
+    }
+
+    /// The run that comes now.
+    fn successor(&self, score: &ScoreRun, reader: &Reader, settings: &RecorderSettings) -> Result<Run, StoreError> {
+        let RecorderSettings { scope, settings_hash, .. } = settings;
+        let (id, trigger, revision, closing) = match self {
+            // The process that began it closed its window as well.
+            Self::CutOff(run) => (run.id, run.trigger, run.revision, run.closing),
+            Self::Over { ended } => (reader.next_run()?, score.trigger, *ended, score.closing),
+        };
+        Ok(Run {
+            id,
+            window: score.window,
+            group: GroupName::default(),
+            trigger,
+            revision,
+            scope: scope.keys().map(|sensor| sensor.0).collect(),
+            settings: *settings_hash,
+            models: models_hash(scope.iter().map(|(sensor, model)| (*sensor, *model))),
+            closing,
+            state: RunState::Started,
+        })
+    }
+}
+
 impl Recorder {
     /// A recorder that writes through the committer.
     pub fn new(
@@ -140,31 +195,21 @@ impl Recorder {
         report: oneshot::Sender<Result<RunReport, RunError>>,
         context: &mut Context<Self>,
     ) -> Result<(), RunError> {
-        let ScoreRun { window, closing } = *score;
         let RecorderSettings { ref scope, settings_hash, deadline, max_anomalous, .. } = self.settings;
-        let before = self.reader.run(window);
-        let run = Run {
-            window,
-            // An earlier process that began the run closed its window as well.
-            closing: before.as_ref().ok().and_then(Option::as_ref).map_or(closing, |before| before.closing),
-            scope: u32::try_from(scope.len()).unwrap_or(u32::MAX),
-            settings: settings_hash,
-            state: RunState::Started,
-        };
+        let before = Predecessor::of(&self.reader, score.window)?;
+        let run = before.successor(score, &self.reader, &self.settings)?;
+        let window = run.window;
         let began = Instant::now();
         let mut progress = RunInProgress::new(window, scope, max_anomalous, began);
         let stored = match before {
-            Ok(None) => StoredChunks::OfEarlierWindows,
-            Ok(Some(before)) => {
+            Predecessor::CutOff(before) => {
                 // Verdicts made under other settings are made again.
-                if before.state == RunState::Started && before.settings == settings_hash {
-                    progress.take_over(scope, |chunk| self.reader.verdicts(window, chunk))?;
+                if before.settings == settings_hash {
+                    progress.take_over(scope, |chunk| self.reader.verdicts(run.id, chunk))?;
                 }
                 StoredChunks::Keep(progress.taken_over().clone())
             }
-            // An entry that cannot be read does not say which chunks count: all of the run is scored again.
-            Err(StoreError::Damaged) => StoredChunks::Keep(BTreeSet::new()),
-            Err(error) => return Err(error.into()),
+            Predecessor::Over { .. } => StoredChunks::OfEarlierRuns,
         };
         self.commands.send(Command::BeginRun { run: run.clone(), stored });
         let (sensors, recorder) = (progress.unanswered(), context.address());
@@ -198,9 +243,9 @@ impl Recorder {
 
     fn take(&mut self, Scoring { window, sensor, outcome }: Scoring, context: &mut Context<Self>) {
         // An answer that comes after its run has ended meets the next run, or no run.
-        let Some(Current { progress, .. }) = &mut self.current else { return };
+        let Some(Current { run, progress, .. }) = &mut self.current else { return };
         let Some(CompleteChunk { id, verdicts }) = progress.take(window, sensor, outcome) else { return };
-        self.commands.send(Command::PutVerdicts { window, chunk: id, verdicts });
+        self.commands.send(Command::PutVerdicts { run: run.id, chunk: id, verdicts });
         if progress.is_over() {
             self.finish(context);
         }
@@ -228,6 +273,9 @@ impl Recorder {
         let most = progress.most_anomalous();
         let named = |found: AnomalousSensor| Some((self.directory.name(found.sensor)?, found));
         RunReport {
+            id: run.id,
+            trigger: run.trigger,
+            revision: run.revision,
             window: progress.window(),
             closing: run.closing,
             tally: progress.tally(),
@@ -306,7 +354,20 @@ impl RunReport {
     /// model calls about as many intervals an anomaly as it was trained to, so warnings of them would bury the other
     /// warnings.
     pub fn log(&self) {
-        let Self { window, closing, tally, anomalous, more_anomalous, interval, resumed, scoring, total } = self;
+        let Self {
+            id,
+            trigger,
+            revision,
+            window,
+            closing,
+            tally,
+            anomalous,
+            more_anomalous,
+            interval,
+            resumed,
+            scoring,
+            total,
+        } = self;
         metrics::RUNS_FINISHED.add(1);
         metrics::VERDICTS_SCORED.add(u64::from(tally.scored));
         metrics::VERDICTS_FAILED.add(u64::from(tally.failed));
@@ -336,6 +397,9 @@ impl RunReport {
         }
         tracing::info!(
             window = %window.start(),
+            run = %id,
+            trigger = trigger.as_str(),
+            revision,
             closed = %closing,
             scored = tally.scored,
             anomalies = tally.anomalies,

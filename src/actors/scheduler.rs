@@ -23,7 +23,7 @@ use crate::actors::source::{SourceCounters, SourceLink};
 use crate::actors::system_clock::SystemClock;
 use crate::interval::Window;
 use crate::pipeline::Position;
-use crate::run::Closing;
+use crate::run::{Closing, Trigger};
 use crate::schedule::closing::{ClosingDecision, ClosingGate, ClosingSettings, HoldReason};
 use crate::schedule::idle::{History, IdleWatch, SourceActivity, Waits};
 use crate::schedule::{Due, Schedule};
@@ -148,7 +148,9 @@ impl Scheduler {
         let Some(due) = self.settings.schedule.due(scored, now, closable) else { return };
         self.state = SchedulerState::Running;
         let closing = self.closing_of(due.first);
-        let run = score_first(due, closing, self.commands.clone(), self.recorder.clone());
+        let is_missed = self.settings.schedule.is_missed(due.first, now);
+        let trigger = if is_missed { Trigger::CatchUp } else { Trigger::Schedule };
+        let run = score_first(due, trigger, closing, self.commands.clone(), self.recorder.clone());
         context.spawn(run.into_actor(self).map(|result, scheduler, context| {
             if let Some(idle) = &mut scheduler.idle {
                 idle.restart(Instant::now());
@@ -324,7 +326,13 @@ async fn look_around() {
 }
 
 /// Scores the oldest window that is due.
-async fn score_first(due: Due, closing: Closing, commands: Commands, recorder: Addr<Recorder>) -> Result<(), RunError> {
+async fn score_first(
+    due: Due,
+    trigger: Trigger,
+    closing: Closing,
+    commands: Commands,
+    recorder: Addr<Recorder>,
+) -> Result<(), RunError> {
     let Due { first: window, skipped, .. } = due;
     if skipped > 0 {
         metrics::WINDOWS_SKIPPED.add(skipped);
@@ -332,7 +340,7 @@ async fn score_first(due: Due, closing: Closing, commands: Commands, recorder: A
         commands.commit(|done| Command::GiveUp { until: window.start(), done }).await?;
     }
     commands.commit(|done| Command::Close { until: window.end(), done }).await?;
-    let report = recorder.send(ScoreRun { window, closing }).await.map_err(|_| CommitterStopped)??;
+    let report = recorder.send(ScoreRun { window, trigger, closing }).await.map_err(|_| CommitterStopped)??;
     report.log();
     Ok(())
 }

@@ -16,9 +16,9 @@ use crate::actors::liveness::{Answers, Liveness, ProbedPart};
 use crate::actors::recorder::Recorder;
 use crate::actors::scheduler::Scheduler;
 use crate::actors::supervisor::SensorSupervisor;
-use crate::run::{Run, RunState};
+use crate::run::{GroupName, Run, RunState};
 use crate::schedule::Schedule;
-use crate::store::{Reader, StoreError};
+use crate::store::Reader;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Timestamp};
 
@@ -152,7 +152,7 @@ impl Course {
             return "no run yet".to_owned();
         }
         let window = self.schedule.cut.window_of(scored).earlier(1);
-        match self.reader.run(window) {
+        match self.reader.run_of(&GroupName::default(), window) {
             Ok(Some(Run { state: RunState::Finished(tally), .. })) => format!(
                 "last run {} to {}: {} scored, {} failed, {} anomalies",
                 window.start(),
@@ -162,8 +162,6 @@ impl Course {
                 tally.anomalies
             ),
             Ok(_) => "no run yet".to_owned(),
-            // It costs itself, and no more is to be done about it.
-            Err(StoreError::Damaged) => "the last run cannot be read".to_owned(),
             Err(error) => format!("the last run cannot be read: {error}"),
         }
     }

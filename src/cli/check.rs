@@ -24,7 +24,7 @@ use crate::printable::shown;
 use crate::sensor::SensorName;
 use crate::store;
 use crate::telemetry::journal::{self, Priority, marked};
-use surroundings::{check_broker, check_metrics, check_room, check_store, check_unit};
+use surroundings::{check_broker, check_metrics, check_room, check_socket, check_store, check_unit};
 use unit::Unit;
 
 /// Checks the configuration, the models, the folders and the ports, and names every mistake at once.
@@ -79,6 +79,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
     }
     if is_sound("metrics") {
         check_metrics(&settings, unit.as_ref(), &mut findings);
+    }
+    if is_sound("socket") {
+        check_socket(&config, unit.as_ref(), &mut findings);
     }
     if let Some(files) = &settings.files
         && is_sound("publish.files.directory")

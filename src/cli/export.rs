@@ -134,6 +134,13 @@ pub fn run(args: &Args) -> Result<(), ExportCommandError> {
         return Err(ExportCommandError::NoSensors(args.table.name()));
     }
     let config = Config::read(&args.config)?;
+    if args.table == Table::Readings && config.store.keep_raw.is_none() {
+        // A failure is ignored: the note is no part of the export.
+        let _ = writeln!(
+            io::stderr(),
+            "note: raw readings are not kept (store.keep_raw is off), so only those are there that no stored window holds"
+        );
+    }
     let now = Timestamp::now();
     let selection = Selection {
         table: args.table,

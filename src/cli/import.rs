@@ -17,8 +17,8 @@ use crate::ingest::history::NamedReading;
 ///
 /// The readings are judged as live ones are: filters, lateness, limits and the clock decide, and what is not accepted is
 /// a reject. So a daemon with clock = "wall" takes a sensor's history only before its windows of that time are closed,
-/// and by that before its first run; one with clock = "event" and a store of its own scores the history, too. What is
-/// there already counts once, so an import that broke off is repeated whole.
+/// and by that before its first run; one with clock = "event" and a store of its own scores the history, too. Nothing
+/// counts twice, so an import that broke off is repeated whole: what is there already is passed over, or late.
 ///
 /// The readings go over the local socket, not over MQTT: no route and no topic is needed, each answer says that they are
 /// on the disk, and the summary says what became of them. To test routes and devices, use `anomalyd replay`. The exit
@@ -55,7 +55,9 @@ pub enum ImportError {
         directory: PathBuf,
     },
     /// The import broke off.
-    #[error("{done}\nthe import broke off: {problem}; run it again, what is there already counts once")]
+    #[error(
+        "{done}\nthe import broke off: {problem}; run it again, as nothing counts twice: what is there already is passed over, or late"
+    )]
     BrokenOff {
         /// What was done.
         done: Box<Report>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::bytes::ByteSize;
 use super::reader::Section;
 use crate::time::Span;
+use crate::verdict::VerdictRows;
 
 /// How much the store keeps, and where.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub struct StoreSettings {
     pub max_size: ByteSize,
     /// How much of the disk stays free for others.
     pub reserve: ByteSize,
+    /// Which decision values are kept of each scored window.
+    pub verdict_rows: VerdictRows,
     /// How many blocks of rejects are kept.
     pub rejects: u32,
     /// How much memory the store's page cache aims at.
@@ -49,6 +52,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> StoreSettings {
             ByteSize::from_mib(64)..=ByteSize::from_mib(16 << 20),
         ),
         reserve: section.bytes("reserve", ByteSize::from_mib(32), ByteSize::from_mib(4)..=ByteSize::from_mib(64 << 10)),
+        verdict_rows: section.choice("verdict_rows", [("worst", VerdictRows::Worst), ("all", VerdictRows::All)]),
         rejects: section.integer("rejects", 1024, 1..=1_000_000),
         cache: section.bytes("cache", ByteSize::from_mib(16), ByteSize::from_mib(1)..=ByteSize::from_mib(4096)),
         commit_delay: section.span("commit_delay", Span::ZERO, Span::ZERO..=Span::from_secs(10)),

@@ -118,6 +118,7 @@ impl Settings {
                 verdict_runs: rings.verdict_runs,
                 keep_raw: store.keep_raw,
                 shed: ShedSettings { max_bytes: store.max_size.bytes(), reserve_bytes: store.reserve.bytes() },
+                verdict_rows: store.verdict_rows,
                 reject_blocks: store.rejects,
                 cache_bytes: store.cache.bytes(),
                 cut,
@@ -239,8 +240,8 @@ impl Settings {
                 .into_iter()
                 .flatten()
                 .collect(),
-            // Half of the ring: runs that are stored meanwhile need the other half.
-            max_unpublished: self.cut.window().times(i64::from(self.store.windows / 2)),
+            // Half of the ring of windows: those that are stored meanwhile need the other half.
+            max_unpublished: u64::from(self.store.windows / 2),
             held: self.held,
         }
     }

@@ -63,6 +63,8 @@ const INTERVALS: &[Column] = &[
 ];
 
 const VERDICTS: &[Column] = &[
+    column("run", Integer),
+    column("revision", Integer),
     column("window_start", Time),
     column("window_end", Time),
     column("device", Text),
@@ -81,12 +83,17 @@ const VERDICTS: &[Column] = &[
 ];
 
 const RUNS: &[Column] = &[
+    column("run", Integer),
+    column("group", Text),
+    column("trigger", Text),
+    column("revision", Integer),
     column("window_start", Time),
     column("window_end", Time),
     column("state", Text),
     column("closed", Text),
     column("scope", Integer),
     column("settings", Text),
+    column("models", Text),
     column("scored", Integer),
     column("no_data", Integer),
     column("too_little_data", Integer),
@@ -139,5 +146,26 @@ impl Table {
     /// Whether its rows are of single sensors.
     pub fn is_by_sensor(self) -> bool {
         matches!(self, Self::Readings | Self::Intervals | Self::Verdicts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_lists_the_columns_of_each_table_in_their_order() {
+        let manual = include_str!("../../docs/operations.md");
+        for (name, table) in Table::ALL {
+            let start = format!("| `{name}` |");
+            let row = manual.lines().find(|line| line.starts_with(&start)).unwrap();
+            let mut rest = row.rsplit('|').nth(1).unwrap();
+            for column in table.columns() {
+                let quoted = format!("`{}`", column.name);
+                let at = rest.find(&quoted);
+                assert!(at.is_some(), "{name}: {quoted} is not where it belongs");
+                rest = &rest[at.unwrap() + quoted.len()..];
+            }
+        }
     }
 }

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::interval::{Cut, Window};
 use crate::run::{Run, RunState};
-use crate::sensor::{NumberedSensor, SensorId, SensorName};
+use crate::sensor::{NumberedSensor, SensorName};
 use crate::sink::message::explain;
 use crate::store::{ChunkId, Reader, StoreError, StoredRejects};
-use crate::verdict::{Label, ModelHash, Outcome, Scored, Verdict};
+use crate::verdict::{Label, ModelHash, Outcome, Scored, Verdict, score};
 
 /// What to write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -68,7 +68,7 @@ pub fn write(what: What, reader: &Reader, cut: Cut, out: &mut dyn Write) -> Resu
         What::Runs => reader.runs()?.iter().try_for_each(|run| writeln!(out, "{}", run_line(run)))?,
         What::Verdicts => {
             for run in reader.runs()? {
-                write_verdicts(reader, &sensors, run.window, cut, out)?;
+                write_verdicts(reader, &sensors, &run, cut, out)?;
             }
         }
         What::Models => {
@@ -114,10 +114,15 @@ fn named(sensor: NumberedSensor) -> Option<SensorName> {
 
 fn run_line(run: &Run) -> serde_json::Value {
     let mut line = json!({
+        "run": run.id.0,
         "window_start": run.window.start().to_string(),
         "window_end": run.window.end().to_string(),
-        "scope": run.scope,
+        "group": run.group.as_str(),
+        "trigger": run.trigger.as_str(),
+        "revision": run.revision,
+        "scope": run.scope.len(),
         "settings": format!("{:016x}", run.settings),
+        "models": format!("{:016x}", run.models),
         "closed": run.closing.to_string(),
         "state": "started",
     });
@@ -134,24 +139,17 @@ fn run_line(run: &Run) -> serde_json::Value {
     line
 }
 
-/// The chunks that hold the verdicts of this many sensors.
-fn chunks(sensors: usize) -> Vec<ChunkId> {
-    let mut chunks: Vec<_> = (0..).map(SensorId).take(sensors).map(ChunkId::of).collect();
-    chunks.dedup();
-    chunks
-}
-
 fn write_verdicts(
     reader: &Reader,
     sensors: &[Option<SensorName>],
-    window: Window,
+    run: &Run,
     cut: Cut,
     out: &mut dyn Write,
 ) -> Result<(), DumpError> {
-    for chunk in chunks(sensors.len()) {
-        for verdict in reader.verdicts(window, chunk)? {
+    for chunk in ChunkId::of_scope(&run.scope) {
+        for verdict in reader.verdicts(run.id, chunk)? {
             let Some(Some(name)) = sensors.get(verdict.sensor.index()) else { continue };
-            writeln!(out, "{}", verdict_line(name, window, &verdict, cut))?;
+            writeln!(out, "{}", verdict_line(name, run, &verdict, cut))?;
         }
     }
     Ok(())
@@ -183,9 +181,9 @@ impl AtWork {
 /// When which model was at work, by sensor, the earliest first.
 fn times_at_work(reader: &Reader, sensors: usize) -> Result<Vec<Vec<AtWork>>, StoreError> {
     let mut times: Vec<Vec<AtWork>> = (0..sensors).map(|_| Vec::new()).collect();
-    for Run { window, .. } in reader.runs()? {
-        for chunk in chunks(sensors) {
-            for verdict in reader.verdicts(window, chunk)? {
+    for Run { id, window, scope, .. } in reader.runs()? {
+        for chunk in ChunkId::of_scope(&scope) {
+            for verdict in reader.verdicts(id, chunk)? {
                 let (Outcome::Scored(scored), Some(times)) = (verdict.outcome, times.get_mut(verdict.sensor.index()))
                 else {
                     continue;
@@ -201,8 +199,11 @@ fn times_at_work(reader: &Reader, sensors: usize) -> Result<Vec<Vec<AtWork>>, St
     Ok(times)
 }
 
-fn verdict_line(name: &SensorName, window: Window, verdict: &Verdict, cut: Cut) -> serde_json::Value {
+fn verdict_line(name: &SensorName, run: &Run, verdict: &Verdict, cut: Cut) -> serde_json::Value {
+    let window = run.window;
     let mut line = json!({
+        "run": run.id.0,
+        "revision": run.revision,
         "window_start": window.start().to_string(),
         "device": name.device(),
         "sensor": name.sensor(),
@@ -211,11 +212,14 @@ fn verdict_line(name: &SensorName, window: Window, verdict: &Verdict, cut: Cut) 
     match &verdict.outcome {
         Outcome::Scored(scored) => {
             let interval = cut.interval();
-            let rows = scored.rows.iter().map(|row| {
-                let start = window.start() + interval.times(i64::from(row.interval));
-                let mut line = json!({ "interval": start.to_string(), "anomaly": row.label == Label::Anomaly, "decision": row.decision });
-                if let Some(score) = scored.score(row) {
-                    line["score"] = json!(score);
+            let rows = scored.rows.iter().map(|(place, label, decision)| {
+                let start = window.start() + interval.times(i64::from(place));
+                let mut line = json!({ "interval": start.to_string(), "anomaly": label == Label::Anomaly });
+                if let Some(decision) = decision {
+                    line["decision"] = json!(decision);
+                    if let Some(unit) = scored.unit {
+                        line["score"] = json!(score(decision, unit));
+                    }
                 }
                 line
             });

@@ -129,3 +129,107 @@ pub fn write(
     rows::write(reader, cut, selection, &mut *writer)?;
     writer.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use ::parquet::file::reader::{FileReader, SerializedFileReader};
+    use ::parquet::record::Field;
+
+    use super::*;
+
+    /// Rows of verdicts: one with all cells, and one with none. Texts need care.
+    fn rows() -> [Vec<Cell<'static>>; 2] {
+        let whole = Table::Verdicts.columns().iter().map(|column| match column.kind {
+            ColumnKind::Text => Cell::Text("ü \"b\", c\nd"),
+            ColumnKind::Time => Cell::Time(Timestamp::parse("2018-08-28T23:59:59.000000001Z").unwrap()),
+            ColumnKind::Integer => Cell::Integer(-7),
+            ColumnKind::Number => Cell::Number(0.1),
+            ColumnKind::Flag => Cell::Flag(true),
+        });
+        [whole.collect(), Table::Verdicts.columns().iter().map(|_| Cell::Missing).collect()]
+    }
+
+    fn written(format: Format) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let columns = Table::Verdicts.columns();
+        let mut writer: Box<dyn RowWriter + '_> = match format {
+            Format::Csv => Box::new(csv::CsvWriter::new(columns, &mut bytes).unwrap()),
+            Format::Jsonl => Box::new(jsonl::JsonlWriter::new(columns, &mut bytes)),
+            Format::Parquet => Box::new(parquet::ParquetWriter::new(Table::Verdicts, &mut bytes).unwrap()),
+        };
+        rows().iter().for_each(|row| writer.row(row).unwrap());
+        writer.finish().unwrap();
+        bytes
+    }
+
+    #[test]
+    fn csv_can_be_read_back() {
+        let bytes = written(Format::Csv);
+        let mut reader = ::csv::Reader::from_reader(&bytes[..]);
+        let records: Vec<_> = reader.records().map(Result::unwrap).collect();
+        for (place, column) in Table::Verdicts.columns().iter().enumerate() {
+            let expected = match column.kind {
+                ColumnKind::Text => "ü \"b\", c\nd",
+                ColumnKind::Time => "2018-08-28T23:59:59.000000001Z",
+                ColumnKind::Integer => "-7",
+                ColumnKind::Number => "0.1",
+                ColumnKind::Flag => "true",
+            };
+            assert_eq!(
+                [&reader.headers().unwrap()[place], &records[0][place], &records[1][place]],
+                [column.name, expected, ""]
+            );
+        }
+    }
+
+    #[test]
+    fn json_lines_can_be_read_back() {
+        let bytes = written(Format::Jsonl);
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let rows: Vec<serde_json::Value> = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
+        for column in Table::Verdicts.columns() {
+            let expected = match column.kind {
+                ColumnKind::Text => serde_json::json!("ü \"b\", c\nd"),
+                ColumnKind::Time => serde_json::json!("2018-08-28T23:59:59.000000001Z"),
+                ColumnKind::Integer => serde_json::json!(-7),
+                ColumnKind::Number => serde_json::json!(0.1),
+                ColumnKind::Flag => serde_json::json!(true),
+            };
+            assert_eq!([&rows[0][column.name], &rows[1][column.name]], [&expected, &serde_json::Value::Null]);
+        }
+    }
+
+    #[test]
+    fn parquet_can_be_read_back() {
+        let reader = SerializedFileReader::new(bytes::Bytes::from(written(Format::Parquet))).unwrap();
+        let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+        for (place, column) in Table::Verdicts.columns().iter().enumerate() {
+            let expected = match column.kind {
+                ColumnKind::Text => Field::Str("ü \"b\", c\nd".to_owned()),
+                ColumnKind::Time => Field::Long(Timestamp::parse("2018-08-28T23:59:59.000000001Z").unwrap().nanos()),
+                ColumnKind::Integer => Field::Long(-7),
+                ColumnKind::Number => Field::Double(0.1),
+                ColumnKind::Flag => Field::Bool(true),
+            };
+            let found = [0, 1].map(|row: usize| rows[row].get_column_iter().nth(place).unwrap());
+            assert_eq!(found.map(|(name, _)| name.as_str()), [column.name; 2]);
+            assert_eq!(found.map(|(_, field)| field.clone()), [expected, Field::Null]);
+        }
+    }
+
+    #[test]
+    fn the_memory_of_parquet_does_not_grow_with_the_table() {
+        let mut bytes = Vec::new();
+        let mut writer = parquet::ParquetWriter::new(Table::Readings, &mut bytes).unwrap();
+        for row in 0..200_000 {
+            let cells =
+                [Cell::Time(Timestamp::from_nanos(row)), Cell::Text("press-1"), Cell::Text("flow"), Cell::Number(1.5)];
+            writer.row(&cells).unwrap();
+        }
+        RowWriter::finish(Box::new(writer)).unwrap();
+        let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+        let groups: Vec<_> = reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+        assert_eq!(groups.iter().sum::<i64>(), 200_000);
+        assert!(groups.iter().all(|rows| *rows <= 65_536), "{groups:?}");
+    }
+}

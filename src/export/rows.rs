@@ -7,7 +7,7 @@ use crate::interval::{Cut, Interval};
 use crate::run::{Run, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::sink::message::explain;
-use crate::store::{ChunkId, Reader, StoreError, StoredIntervals, StoredRejects};
+use crate::store::{ChunkId, HistoryReading, Reader, StoreError, StoredIntervals, StoredRejects};
 use crate::time::Timestamp;
 use crate::verdict::{Outcome, Verdict};
 
@@ -44,8 +44,14 @@ impl Export<'_> {
         Ok(self.reader.sensors()?.into_iter().map(wanted).collect())
     }
 
-    /// The readings of the journal, in the order in which they were accepted.
+    /// The readings of the history, day by day and sensor by sensor, and then those of the journal, in the order in which
+    /// they were accepted.
     fn readings(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
+        let Selection { since, until, .. } = *self.selection;
+        for reading in self.reader.history().readings(since, until, |name| self.selection.takes_sensor(name))? {
+            let HistoryReading { sensor, time, value } = reading?;
+            rows.row(&reading_row(&sensor, time, value))?;
+        }
         let sensors = self.sensors()?;
         let mut failed = None;
         self.reader.journal_readings(&mut |readings| {
@@ -103,11 +109,9 @@ impl Export<'_> {
 
     fn verdicts(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
         let sensors = self.sensors()?;
-        let mut chunks: Vec<_> = (0..).map(SensorId).take(sensors.len()).map(ChunkId::of).collect();
-        chunks.dedup();
         for run in self.wanted_runs()? {
-            for chunk in &chunks {
-                for verdict in self.reader.verdicts(run.window, *chunk)? {
+            for chunk in ChunkId::of_scope(&run.scope) {
+                for verdict in self.reader.verdicts(run.id, chunk)? {
                     let Some(Some(name)) = sensors.get(verdict.sensor.index()) else { continue };
                     self.verdict(&run, name, &verdict, rows)?;
                 }
@@ -123,7 +127,7 @@ impl Export<'_> {
         verdict: &Verdict,
         rows: &mut dyn RowWriter,
     ) -> Result<(), ExportError> {
-        let Run { window, settings, .. } = run;
+        let Run { id, window, revision, settings, .. } = run;
         let settings = format!("{settings:016x}");
         let scored = match &verdict.outcome {
             Outcome::Scored(scored) => Some(scored),
@@ -145,6 +149,8 @@ impl Export<'_> {
         let count = |count: usize| Cell::from(count as u64);
         let start_of = |place: u16| Cell::Time(window.start() + interval.times(place.into()));
         rows.row(&[
+            id.0.into(),
+            (*revision).into(),
             Cell::Time(window.start()),
             Cell::Time(window.end()),
             Cell::Text(name.device()),
@@ -164,23 +170,31 @@ impl Export<'_> {
     }
 
     fn runs(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
-        for Run { window, scope, settings, closing, state } in self.wanted_runs()? {
+        for Run { id, window, group, trigger, revision, scope, settings, models, closing, state } in
+            self.wanted_runs()?
+        {
             let (state, tally) = match state {
                 RunState::Started => ("started", None),
                 RunState::Finished(tally) => ("finished", Some(tally)),
             };
-            let [settings, closing] = [format!("{settings:016x}"), closing.to_string()];
+            let [settings, models] = [settings, models].map(|hash| format!("{hash:016x}"));
+            let closing = closing.to_string();
             let small =
                 |count: fn(&crate::run::Tally) -> u32| tally.map_or(Cell::Missing, |tally| count(&tally).into());
             let large =
                 |count: fn(&crate::run::Tally) -> u64| tally.map_or(Cell::Missing, |tally| count(&tally).into());
             rows.row(&[
+                id.0.into(),
+                Cell::Text(group.as_str()),
+                Cell::Text(trigger.as_str()),
+                revision.into(),
                 Cell::Time(window.start()),
                 Cell::Time(window.end()),
                 Cell::Text(state),
                 Cell::Text(&closing),
-                scope.into(),
+                Cell::from(scope.len() as u64),
                 Cell::Text(&settings),
+                Cell::Text(&models),
                 small(|tally| tally.scored),
                 small(|tally| tally.no_data),
                 small(|tally| tally.too_little_data),

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::problem::ProblemBody;
 pub use super::routes::about::About;
 pub use super::routes::import::{ImportOutcome, ImportedReading};
+pub use super::routes::store::CheckLine;
 use super::server::NOTE;
 use super::socket;
 use crate::store;
@@ -68,6 +69,8 @@ pub struct Answer<'a> {
 
 /// How long a daemon may take to begin its answer. One under load is slow, not dead.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// The same for readings that it takes in: with an event clock they wait for the runs that they make due.
+const TAKEN_IN_WITHIN: Duration = Duration::from_secs(3600);
 /// The largest answer that is read whole.
 const MAX_ANSWER_BYTES: u64 = 1 << 20;
 
@@ -116,7 +119,7 @@ impl DaemonClient {
     /// # Errors
     /// When the daemon cannot be asked, or refuses.
     pub fn get(&self, path: &str) -> Result<Answer<'_>, ClientError> {
-        self.ask(Method::GET, path, Bytes::new())
+        self.ask(Method::GET, path, Bytes::new(), ANSWER_WITHIN)
     }
 
     /// Sends a body of JSON, or of JSON lines.
@@ -124,13 +127,13 @@ impl DaemonClient {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn post(&self, path: &str, body: Vec<u8>) -> Result<Answer<'_>, ClientError> {
-        self.ask(Method::POST, path, body.into())
+        self.ask(Method::POST, path, body.into(), TAKEN_IN_WITHIN)
     }
 
-    fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Answer<'_>, ClientError> {
+    fn ask(&self, method: Method, path: &str, body: Bytes, within: Duration) -> Result<Answer<'_>, ClientError> {
         let (response, connection) = self.runtime.block_on(async {
-            let late = || self.lost(io::Error::new(io::ErrorKind::TimedOut, "no answer within a minute"));
-            tokio::time::timeout(ANSWER_WITHIN, self.send(method, path, body)).await.unwrap_or_else(|_| Err(late()))
+            let late = || self.lost(io::Error::new(io::ErrorKind::TimedOut, "no answer came in time"));
+            tokio::time::timeout(within, self.send(method, path, body)).await.unwrap_or_else(|_| Err(late()))
         })?;
         let status = response.status();
         let answer = Answer { client: self, body: response.into_body(), piece: Bytes::new(), connection };

@@ -23,7 +23,7 @@ mod streamed;
 
 pub use api::Api;
 pub use server::{ServerSettings, serve};
-pub use socket::{SocketError, SocketSettings, default_paths};
+pub use socket::{SocketError, SocketSettings, default_paths, number_of_group};
 
 /// The largest body of a request.
 pub const MAX_BODY_BYTES: usize = 4 << 20;

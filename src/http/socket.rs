@@ -81,12 +81,28 @@ pub fn default_paths(store: &Path, service: Option<&Path>) -> [PathBuf; 2] {
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    inode: (u64, u64),
+    identity: FileIdentity,
+}
+
+/// Tells a file from others that had or will have its name. The number of an inode is used again, so the time of the
+/// inode's last change is a part of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct FileIdentity {
+    device: u64,
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl FileIdentity {
+    fn of(path: &Path) -> io::Result<Self> {
+        let file = fs::symlink_metadata(path)?;
+        Ok(Self { device: file.dev(), inode: file.ino(), changed: (file.ctime(), file.ctime_nsec()) })
+    }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if inode(&self.path).is_ok_and(|inode| inode == self.inode) {
+        if FileIdentity::of(&self.path).is_ok_and(|identity| identity == self.identity) {
             // What is left behind is replaced at the next start.
             let _ = fs::remove_file(&self.path);
         }
@@ -108,12 +124,15 @@ pub(super) fn open(settings: &SocketSettings) -> Result<(UnixListener, SocketFil
         rustix::io::Errno::ADDRINUSE => SocketError::InUse { path: path.clone() },
         problem => refused(problem.into()),
     })?;
-    let file = SocketFile { path: path.clone(), inode: inode(path).map_err(refused)? };
-    if let (Some(number), Some(group)) = (number, group) {
+    let mut file = SocketFile { path: path.clone(), identity: FileIdentity::of(path).map_err(refused)? };
+    let own = fs::symlink_metadata(path).map_err(refused)?.gid();
+    // A sandbox that forbids any change of owners also forbids one that changes nothing.
+    if let (Some(number), Some(group)) = (number.filter(|number| *number != own), group) {
         let in_group = |problem| SocketError::Group { path: path.clone(), group: group.clone(), problem };
         chown(path, None, Some(number)).map_err(in_group)?;
     }
     fs::set_permissions(path, fs::Permissions::from_mode(*mode)).map_err(refused)?;
+    file.identity = FileIdentity::of(path).map_err(refused)?;
     // Nobody can connect before this: the file has its group and its mode first.
     rustix::net::listen(&socket, BACKLOG).map_err(|problem| refused(problem.into()))?;
     Ok((UnixListener::from(socket), file))
@@ -163,12 +182,11 @@ impl Address {
     }
 }
 
-fn inode(path: &Path) -> io::Result<(u64, u64)> {
-    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
-}
-
 /// The number of a group that is named by its name or its number.
-fn number_of_group(group: &str) -> Result<u32, SocketError> {
+///
+/// # Errors
+/// When there is no group of that name.
+pub fn number_of_group(group: &str) -> Result<u32, SocketError> {
     if let Ok(number) = group.parse() {
         return Ok(number);
     }

@@ -5,13 +5,14 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Sender};
 
 use super::api::AnswerPermit;
@@ -22,6 +23,8 @@ const PIECE_BYTES: usize = 64 << 10;
 const PIECES: usize = 4;
 /// How long a reader may take nothing.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
+/// The pause before a piece is offered again, at first and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(32)];
 
 /// An answer that `write` makes, on a thread that may block.
 pub(super) fn streamed<E: Error + Send + Sync + 'static>(
@@ -30,7 +33,7 @@ pub(super) fn streamed<E: Error + Send + Sync + 'static>(
     write: impl FnOnce(&mut PieceWriter) -> Result<(), E> + Send + 'static,
 ) -> Response {
     let (sender, mut pieces) = mpsc::channel(PIECES);
-    let mut writer = PieceWriter { piece: Vec::new(), sender, runtime: Handle::current() };
+    let mut writer = PieceWriter { piece: Vec::new(), sender };
     tokio::task::spawn_blocking(move || {
         let written = write(&mut writer).map_err(io::Error::other).and_then(|()| writer.flush());
         if let Err(problem) = written {
@@ -52,17 +55,25 @@ pub(super) fn streamed<E: Error + Send + Sync + 'static>(
 pub(super) struct PieceWriter {
     piece: Vec<u8>,
     sender: Sender<io::Result<Bytes>>,
-    runtime: Handle,
 }
 
 impl PieceWriter {
-    /// Passes a piece on, waiting for the reader.
-    fn send(&self, piece: io::Result<Bytes>) -> io::Result<()> {
-        let gone = |words: &str| io::Error::new(io::ErrorKind::BrokenPipe, words);
-        match self.runtime.block_on(async { tokio::time::timeout(STALLED_AFTER, self.sender.send(piece)).await }) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(gone("its reader has gone")),
-            Err(_) => Err(gone("its reader has taken nothing for a minute")),
+    /// Passes a piece on, waiting for the reader. The wait needs no runtime, which may be shut down meanwhile.
+    fn send(&self, mut piece: io::Result<Bytes>) -> io::Result<()> {
+        let gone = |words: &str| Err(io::Error::new(io::ErrorKind::BrokenPipe, words));
+        let begin = Instant::now();
+        let [mut pause, longest] = PAUSES;
+        loop {
+            piece = match self.sender.try_send(piece) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Closed(_)) => return gone("its reader has gone"),
+                Err(TrySendError::Full(_)) if begin.elapsed() > STALLED_AFTER => {
+                    return gone("its reader has taken nothing for a minute");
+                }
+                Err(TrySendError::Full(piece)) => piece,
+            };
+            thread::sleep(pause);
+            pause = (pause * 2).min(longest);
         }
     }
 }

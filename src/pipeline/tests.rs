@@ -5,11 +5,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::interval::Cut;
-use crate::run::{Closing, RunState, Tally};
+use crate::run::{Run, RunId, RunState, Tally};
 use crate::schedule::clock_trust::ClockSync;
 use crate::sensor::SensorName;
 use crate::store::{Reader, ShedSettings, StoreSettings};
 use crate::time::{EventTime, Span};
+use crate::verdict::VerdictRows;
 
 const MINUTE: Span = Span::from_secs(60);
 
@@ -40,7 +41,7 @@ fn settings(clock: Clock) -> PipelineSettings {
         deadbands: Box::new(|_| None),
         sessions: SessionSettings { max: 2, expiry: MINUTE },
         sinks: vec!["files"],
-        max_unpublished: MINUTE.times(1_000),
+        max_unpublished: 1_000,
         held: HeldSettings { max_ahead: None, max_readings: 100, held_for: Duration::from_secs(1_000) },
     }
 }
@@ -82,6 +83,7 @@ fn process_of(directory: &Path, settings: PipelineSettings, sensors: u32) -> Pro
         verdict_runs: 200,
         keep_raw: None,
         shed: ShedSettings::NEVER,
+        verdict_rows: VerdictRows::Worst,
         reject_blocks: 10,
         cache_bytes: 1 << 20,
         cut: cut(),
@@ -113,8 +115,8 @@ fn score_what_is_due(process: &mut Process) {
     while let Some(due) = schedule.due(process.pipeline.position().scored, process.clock.now(), Timestamp::MAX) {
         process.pipeline.close(due.first.end());
         let state = RunState::Finished(Tally::default());
-        process.pipeline.put_run(&Run { window: due.first, scope: 0, settings: 0, closing: Closing::OnTime, state });
-        process.pipeline.commit_and_settle();
+        process.pipeline.put_run(&Run { state, ..Run::for_test(process.reader.next_run().unwrap().0, due.first) });
+        process.pipeline.commit().unwrap();
     }
 }
 
@@ -139,7 +141,7 @@ fn with_an_event_clock_readings_wait_for_the_runs_that_they_make_due() {
     assert_eq!(process.pipeline.take(&mut batch, 2), BatchProgress::Whole);
     assert_eq!(
         process.pipeline.position(),
-        Position { closed: at(60), scored: at(60), pace: Pace::Free, behind: 0, held: 0 }
+        Position { closed: at(60), scored: at(60), runs: RunId(1), pace: Pace::Free, behind: 0, held: 0 }
     );
 }
 
@@ -147,13 +149,13 @@ fn with_an_event_clock_readings_wait_for_the_runs_that_they_make_due() {
 fn with_an_event_clock_readings_wait_for_a_sink_that_is_too_far_behind() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process(directory.path(), event_clock());
-    process.pipeline.settings.max_unpublished = MINUTE;
+    process.pipeline.settings.max_unpublished = 1;
     take_all(&mut process, &[reading(30, 1.0), reading(65, 2.0)]);
     let mut behind = batch(&[reading(125, 3.0)]);
     assert_eq!(process.pipeline.take(&mut behind, 0), BatchProgress::UpTo(0), "a run is due");
     score_what_is_due(&mut process);
     assert_eq!(process.pipeline.take(&mut behind, 0), BatchProgress::UpTo(0), "the sink has published nothing");
-    process.pipeline.put_published("files", at(60));
+    process.pipeline.put_cursor("files", RunId(1));
     assert_eq!(process.pipeline.take(&mut behind, 0), BatchProgress::Whole);
 }
 

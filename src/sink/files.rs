@@ -70,10 +70,10 @@ enum FolderState {
 const TEMPORARY_NAME: &str = "writing.part";
 
 impl<'a> RunFiles<'a> {
-    /// Files for the run over `window`, in the directory of the day on which the window ends.
-    pub fn new(settings: &'a FileSettings, cut: Cut, window: Window) -> Self {
+    /// Files for the run of this revision over `window`, in the directory of the day on which the window ends.
+    pub fn new(settings: &'a FileSettings, cut: Cut, window: Window, revision: u32) -> Self {
         let directory = settings.directory.join(day(window.end()));
-        Self { settings, cut, window, directory, state: FolderState::Unmade, names: FileNames::default() }
+        Self { settings, cut, window, directory, state: FolderState::Unmade, names: FileNames::of_revision(revision) }
     }
 
     /// Writes one sensor's file.
@@ -183,10 +183,10 @@ mod tests {
     fn publish(settings: &FileSettings, at: &str, sensors: &[(&str, &str)]) {
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
         let window = cut.window_of(Timestamp::parse(at).unwrap());
-        let mut files = RunFiles::new(settings, cut, window);
+        let mut files = RunFiles::new(settings, cut, window, 0);
         for (device, sensor) in sensors {
             let interval = Interval::aggregate(window.start(), [1.5].into_iter()).unwrap();
-            let rows = vec![Row { interval: 0, label: Label::Normal, decision: 1.0 }];
+            let rows = vec![Row { interval: 0, label: Label::Normal, decision: 1.0 }].into();
             let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None };
             let written = files.write(&SensorName::new(device, sensor).unwrap(), &[interval], &scored);
             assert!(matches!(written, Ok(()) | Err(FileError::Name { .. })), "{written:?}");
@@ -238,8 +238,8 @@ mod tests {
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
         let window = cut.window_of(Timestamp::parse("2018-08-29 02:30").unwrap());
         let scored =
-            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: Vec::new(), explanation: None };
-        let written = RunFiles::new(&settings, cut, window).write(&SensorName::new("1", "4").unwrap(), &[], &scored);
+            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: Vec::new().into(), explanation: None };
+        let written = RunFiles::new(&settings, cut, window, 0).write(&SensorName::new("1", "4").unwrap(), &[], &scored);
         assert!(matches!(written, Err(FileError::Folder { .. })), "{written:?}");
     }
 
@@ -250,8 +250,8 @@ mod tests {
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
         let window = cut.window_of(Timestamp::parse("2018-08-29 02:30").unwrap());
         let scored =
-            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: Vec::new(), explanation: None };
-        let mut files = RunFiles::new(&settings, cut, window);
+            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: Vec::new().into(), explanation: None };
+        let mut files = RunFiles::new(&settings, cut, window, 0);
         files.keep_name(&SensorName::new("a_b", "c").unwrap());
         files.write(&SensorName::new("a", "b_c").unwrap(), &[], &scored).unwrap();
         files.finish().unwrap();

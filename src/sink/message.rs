@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::interval::Window;
+use crate::run::Run;
 use crate::sensor::{self, SensorName};
 use crate::time::Span;
 use crate::verdict::{Explanation, Outcome, Verdict, significant};
@@ -17,6 +18,10 @@ use crate::verdict::{Explanation, Outcome, Verdict, significant};
 struct VerdictMessage<'a> {
     device: &'a str,
     sensor: &'a str,
+    /// The id of the run.
+    run: u64,
+    /// How many runs over the same window ended before it.
+    revision: u32,
     window_start: String,
     window_end: String,
     outcome: &'static str,
@@ -72,7 +77,8 @@ pub fn verdict_topic(template: &str, name: &SensorName) -> String {
 }
 
 /// The message for one verdict.
-pub fn verdict_message(sensor: &SensorName, window: Window, interval: Span, verdict: &Verdict) -> String {
+pub fn verdict_message(sensor: &SensorName, run: &Run, interval: Span, verdict: &Verdict) -> String {
+    let window = run.window;
     let scored = match &verdict.outcome {
         Outcome::Scored(scored) => scored.worst().map(|worst| ScoredMessage {
             intervals: scored.rows.len(),
@@ -96,6 +102,8 @@ pub fn verdict_message(sensor: &SensorName, window: Window, interval: Span, verd
     let message = VerdictMessage {
         device: sensor.device(),
         sensor: sensor.sensor(),
+        run: run.id.0,
+        revision: run.revision,
         window_start: window.start().to_string(),
         window_end: window.end().to_string(),
         outcome: verdict.outcome.kind(),
@@ -136,10 +144,10 @@ mod tests {
 
     fn message(outcome: Outcome) -> serde_json::Value {
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
-        let window = cut.window_of(Timestamp::parse("2018-08-28 23:10").unwrap());
+        let run = Run::for_test(7, cut.window_of(Timestamp::parse("2018-08-28 23:10").unwrap()));
         let verdict = Verdict { sensor: SensorId(0), outcome };
         let sensor = SensorName::new("press-1", "vibration").unwrap();
-        serde_json::from_str(&verdict_message(&sensor, window, cut.interval(), &verdict)).unwrap()
+        serde_json::from_str(&verdict_message(&sensor, &run, cut.interval(), &verdict)).unwrap()
     }
 
     #[test]
@@ -152,12 +160,13 @@ mod tests {
             model: ModelHash([171; 32]),
             proven: true,
             unit: Some(0.25),
-            rows,
+            rows: rows.into(),
             explanation: Some(explanation),
         };
         let message = message(Outcome::Scored(scored));
         assert_eq!(message["device"], "press-1");
         assert_eq!(message["window_start"], "2018-08-28T23:00:00Z");
+        assert_eq!((message["run"].as_u64(), message["revision"].as_u64()), (Some(7), Some(0)));
         assert_eq!(message["outcome"], "scored");
         assert_eq!((message["intervals"].as_u64(), message["anomalies"].as_u64()), (Some(2), Some(1)));
         assert_eq!(message["worst_interval"], "2018-08-28T23:42:00Z");

@@ -44,15 +44,16 @@ impl<W: Write> PredictionWriter<W> {
     }
 
     /// Writes the rows of a scored window. A prediction is 1 for an anomaly and 0 otherwise. `intervals` are those of
-    /// the sensor itself. A row that was made of other sensors alone has no such interval, and its value is left empty.
+    /// the sensor itself. A row that was made of other sensors alone has no such interval, and its value is left empty. So is
+    /// a decision value that is not there.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&mut self, window: Window, interval: Span, intervals: &[Interval], scored: &Scored) -> io::Result<()> {
         let means: HashMap<Timestamp, f64> = intervals.iter().map(|interval| (interval.start, interval.mean)).collect();
-        for row in &scored.rows {
-            let start = window.start() + interval.times(i64::from(row.interval));
-            let prediction = if row.label == Label::Anomaly { "1" } else { "0" };
+        for (place, label, decision) in scored.rows.iter() {
+            let start = window.start() + interval.times(i64::from(place));
+            let prediction = if label == Label::Anomaly { "1" } else { "0" };
             let mut record = vec![
                 format_time(start),
                 cell(self.sensor.device()).into_owned(),
@@ -61,7 +62,7 @@ impl<W: Write> PredictionWriter<W> {
                 prediction.to_owned(),
             ];
             if self.decisions == Decisions::Include {
-                record.push(format!("{:?}", row.decision));
+                record.push(decision.map_or_else(String::new, |decision| format!("{decision:?}")));
             }
             self.csv.write_record(&record)?;
         }
@@ -98,6 +99,11 @@ fn format_time(time: Timestamp) -> String {
 /// The name of a prediction file: `preds_{device}_{sensor}_{yymmddHHMMSS}.csv`; the time is the end of the scored
 /// window. Characters with a meaning in file systems are replaced by `%` and their number.
 pub fn file_name(sensor: &SensorName, end: Timestamp) -> String {
+    revision_name(sensor, end, 0)
+}
+
+/// As [`file_name`]. Later revisions of a run have `.r` and their number behind the time, so that they overwrite no file.
+fn revision_name(sensor: &SensorName, end: Timestamp, revision: u32) -> String {
     let mut name = format!("{}_{}", escape(sensor.device()), escape(sensor.sensor()));
     if name.len() > MAX_NAME_BYTES {
         // Not of `device/sensor`, which several pairs of names may make.
@@ -115,20 +121,27 @@ pub fn file_name(sensor: &SensorName, end: Timestamp) -> String {
             .collect::<String>()
             + &hash;
     }
-    format!("preds_{name}_{}.csv", end.format("%y%m%d%H%M%S"))
+    let revision = if revision == 0 { String::new() } else { format!(".r{revision}") };
+    format!("preds_{name}_{}{revision}.csv", end.format("%y%m%d%H%M%S"))
 }
 
 /// Gives each sensor a file name of its own, because the names of two sensors may give the same file name (`a_b/c` and
 /// `a/b_c`).
 #[derive(Debug, Default)]
 pub struct FileNames {
+    revision: u32,
     taken: HashSet<String>,
 }
 
 impl FileNames {
+    /// Names for the files of a run of this revision.
+    pub fn of_revision(revision: u32) -> Self {
+        Self { revision, taken: HashSet::new() }
+    }
+
     /// The name of a sensor's file, with a number when another sensor has that name.
     pub fn give(&mut self, sensor: &SensorName, end: Timestamp) -> String {
-        let name = file_name(sensor, end);
+        let name = revision_name(sensor, end, self.revision);
         let stem = name.strip_suffix(".csv").unwrap_or(&name);
         let numbered = |number: u32| if number == 1 { name.clone() } else { format!("{stem}-{number}.csv") };
         let free = (1..).map(numbered).find(|name| !self.taken.contains(name)).unwrap_or_default();
@@ -160,7 +173,7 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::interval::Cut;
-    use crate::verdict::{ModelHash, Row};
+    use crate::verdict::{ModelHash, Row, ScoredRows};
 
     fn window() -> Window {
         let cut = Cut::new(Span::from_secs(5), Span::from_secs(3600)).unwrap();
@@ -174,7 +187,8 @@ mod tests {
         let start = window().start() + Span::from_secs(5);
         let interval = Interval::aggregate(start, [14.0].into_iter()).unwrap();
         let rows = vec![Row { interval: 1, label: Label::Anomaly, decision: -2.5e-10 }];
-        let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None };
+        let scored =
+            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: rows.into(), explanation: None };
         writer.write(window(), Span::from_secs(5), &[interval], &scored).unwrap();
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         assert_eq!(text, "TS,Device,Tag,Val,Prediction,Decision\n2018-08-28 23:00:05.000,1,4,14.0,1,-2.5e-10\n");
@@ -185,10 +199,25 @@ mod tests {
         let mut writer =
             PredictionWriter::new(Vec::new(), SensorName::new("1", "4").unwrap(), Decisions::Omit).unwrap();
         let rows = vec![Row { interval: 1, label: Label::Normal, decision: 1.0 }];
-        let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None };
+        let scored =
+            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: rows.into(), explanation: None };
         writer.write(window(), Span::from_secs(5), &[], &scored).unwrap();
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         assert_eq!(text, "TS,Device,Tag,Val,Prediction\n2018-08-28 23:00:05.000,1,4,,0\n");
+    }
+
+    #[test]
+    fn a_decision_value_that_is_not_kept_is_left_empty_and_predictions_are_whole() {
+        let mut writer =
+            PredictionWriter::new(Vec::new(), SensorName::new("1", "4").unwrap(), Decisions::Include).unwrap();
+        let row = |interval, decision| Row { interval, label: Label::anomaly_below_zero(decision), decision };
+        let rows = ScoredRows::All(vec![row(1, -0.5), row(2, 0.25), row(3, -1.5)]);
+        let rows = ScoredRows::Worst(rows.worst_only(1));
+        let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None };
+        writer.write(window(), Span::from_secs(5), &[], &scored).unwrap();
+        let text = String::from_utf8(writer.finish().unwrap()).unwrap();
+        let rows: Vec<_> = text.lines().skip(1).map(|line| line.rsplit(',').take(2).collect::<Vec<_>>()).collect();
+        assert_eq!(rows, [["", "1"], ["", "0"], ["-1.5", "1"]]);
     }
 
     #[test]
@@ -207,7 +236,8 @@ mod tests {
         let names = SensorName::new("=HYPERLINK(\"x\")", "-5V").unwrap();
         let mut writer = PredictionWriter::new(Vec::new(), names, Decisions::Omit).unwrap();
         let rows = vec![Row { interval: 1, label: Label::Normal, decision: 1.0 }];
-        let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None };
+        let scored =
+            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: rows.into(), explanation: None };
         writer.write(window(), Span::from_secs(5), &[], &scored).unwrap();
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         assert!(text.ends_with(",\"'=HYPERLINK(\"\"x\"\")\",'-5V,,0\n"), "{text}");
@@ -226,6 +256,8 @@ mod tests {
         let end = window().end();
         let name = |device, sensor| file_name(&SensorName::new(device, sensor).unwrap(), end);
         assert_eq!(name("1", "4"), "preds_1_4_180829000000.csv");
+        let sensor = SensorName::new("1", "4").unwrap();
+        assert_eq!(revision_name(&sensor, end, 2), "preds_1_4_180829000000.r2.csv");
         let long = |count| file_name(&SensorName::new(&"é".repeat(64), &"/".repeat(count)).unwrap(), end);
         assert!(long(128).len() <= 255 && long(128) != long(127), "{}", long(128));
         assert_eq!(name("../line", "a/b\\c"), "preds_..%2Fline_a%2Fb%5Cc_180829000000.csv");

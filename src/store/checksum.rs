@@ -3,6 +3,9 @@
 
 use crate::codec::Corrupt;
 
+/// How many bytes the checksum takes before its value.
+pub(super) const BYTES: usize = 4;
+
 /// A value with the CRC-32 of its key and itself before it.
 pub(super) fn around(key: &[u8], value: &[u8]) -> Vec<u8> {
     [&of(key, value).to_le_bytes(), value].concat()

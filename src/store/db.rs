@@ -15,15 +15,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::codec::{Decoder, Encoder};
+use crate::store::presence::Presence;
 use crate::store::private_copy::PrivateCopy;
-use crate::store::{StoreError, key_search, lock, set_aside};
+use crate::store::{StoreError, from_disk, key_search, lock, set_aside};
 use crate::telemetry::metrics;
 use crate::telemetry::panics;
 
 /// A leaf holds up to 17 values and must stay below a quarter of a segment.
 const SEGMENT_BYTES: usize = 2 << 20;
 /// The largest value that is stored whole.
-const MAX_VALUE_BYTES: usize = 24 << 10;
+pub(super) const MAX_VALUE_BYTES: usize = 24 << 10;
 /// The most that sled is given between two syncs, in bytes of keys and values. Of more it may write into segments that it
 /// has freed since the last sync, and a power cut then loses what they held before.
 pub(super) const PORTION_BYTES: usize = 2 << 20;
@@ -40,6 +41,8 @@ pub(super) struct Db {
     given: Arc<AtomicUsize>,
     /// Held so that no second process opens the same folder. `None` for a private copy.
     lock: Option<Arc<File>>,
+    /// `None` for a private copy.
+    presence: Option<Arc<Presence>>,
     /// Dropped last.
     end: Arc<SledEnd>,
 }
@@ -127,6 +130,9 @@ impl Db {
         let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
         let data = directory.join("data");
         set_aside::set_condemned_aside(&data, directory)?;
+        if data.try_exists().map_err(in_directory)? {
+            from_disk::give_up_pages(&data).map_err(in_directory)?;
+        }
         remove_unfinished_snapshots(&data).map_err(in_directory)?;
         let sled = match open_sled(&data, cache_bytes) {
             Ok(sled) => sled,
@@ -149,22 +155,38 @@ impl Db {
         for path in [data.join("conf"), data.join("db"), data, directory.to_owned()] {
             File::open(&path).and_then(|file| file.sync_all()).map_err(in_directory)?;
         }
-        Ok(Self { sled, file: file.into(), given: Arc::default(), lock: Some(lock), end })
+        let file = Arc::new(file);
+        let files = vec![Arc::clone(&lock), Arc::clone(&file)];
+        let presence = Presence::of(directory, files).map_err(in_directory)?;
+        Ok(Self { sled, file, given: Arc::default(), lock: Some(lock), presence: Some(presence.into()), end })
     }
 
     /// Opens a private copy of the database in a folder, which stays unchanged.
     pub(super) fn open_copy(directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         // The lock reports a folder that may not be looked into.
         let lock = lock::for_reading(directory)?;
-        if !Self::exists(directory) {
-            return Err(StoreError::None { directory: directory.to_owned() });
-        }
-        let copy = PrivateCopy::of(&directory.join("data"), directory)?;
+        let copy = Self::copy(directory)?;
         if lock.is_none() && lock::for_reading(directory)?.is_some() {
             // Its first process began while the copy was made, and may have ended by now.
             return Err(StoreError::InUse { directory: directory.to_owned() });
         }
         drop(lock);
+        Self::of_copy(copy, directory, cache_bytes)
+    }
+
+    /// As [`open_copy`](Self::open_copy), for a process that holds the lock of the folder.
+    pub(super) fn open_locked_copy(directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        Self::of_copy(Self::copy(directory)?, directory, cache_bytes)
+    }
+
+    fn copy(directory: &Path) -> Result<PrivateCopy, StoreError> {
+        if !Self::exists(directory) {
+            return Err(StoreError::None { directory: directory.to_owned() });
+        }
+        PrivateCopy::of(&directory.join("data"), directory)
+    }
+
+    fn of_copy(copy: PrivateCopy, directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         let not_opened = |problem| StoreError::NotCopied { folder: copy.path().to_owned(), problem };
         remove_unfinished_snapshots(copy.path()).map_err(not_opened)?;
         let sled = open_sled(copy.path(), cache_bytes).map_err(|damage| match damage {
@@ -178,7 +200,7 @@ impl Db {
         // sled has the copy's file open and reads no other, so the copy is removed now: even a process that is killed
         // leaves no copy behind.
         drop(copy);
-        Ok(Self { sled, file: file.into(), given: Arc::default(), lock: None, end })
+        Ok(Self { sled, file: file.into(), given: Arc::default(), lock: None, presence: None, end })
     }
 
     /// A table; made if there is none.
@@ -203,6 +225,18 @@ impl Db {
         self.end.checked(sync())?;
         self.given.store(0, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Checks that the store is where it was opened: whatever is promised must be found there.
+    ///
+    /// # Errors
+    /// When it was removed, or its disk is gone. Nothing more is written then.
+    pub(super) fn check_presence(&self) -> Result<(), StoreError> {
+        let check = self.presence.as_ref().map_or(Ok(()), |presence| presence.check());
+        if check.is_err() {
+            self.end.abandon();
+        }
+        check
     }
 
     /// Counts what sled is about to be given, and syncs before it is more than a portion.

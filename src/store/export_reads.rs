@@ -1,15 +1,20 @@
-//! What only exports read: the readings that are not in a closed window yet, and which windows there are.
+//! What only exports read: raw readings, in the history and in the journal, and which windows there are.
 
 use std::ops::ControlFlow;
 
 use crate::interval::Window;
 use crate::reading::Reading;
-use crate::store::journal::{Record, decode};
+use crate::store::table_journal::{Record, decode};
 use crate::store::reader::readable;
-use crate::store::{Progress, Reader, StoreError};
+use crate::store::{HistoryReader, Progress, Reader, StoreError};
 use crate::time::{Span, Timestamp};
 
 impl Reader {
+    /// Reads the raw readings that the journal holds no more, as far as they are kept.
+    pub fn history(&self) -> HistoryReader {
+        HistoryReader::new(&self.settings.directory)
+    }
+
     /// Hands over the accepted readings that are still in the journal, in its order, until `each` breaks. Beside a
     /// daemon at work, what comes meanwhile may be handed over or not.
     pub fn journal_readings(&self, each: &mut dyn FnMut(&[Reading]) -> ControlFlow<()>) -> Result<(), StoreError> {

@@ -87,7 +87,7 @@ pub(super) fn keep_copy(settings: &StoreSettings) {
     }
 }
 
-fn record(settings: &StoreSettings) -> Vec<u8> {
+pub(super) fn record(settings: &StoreSettings) -> Vec<u8> {
     let mut encoder = Encoder::default();
     encoder.unsigned(FORMAT);
     encoder.signed(settings.cut.interval().nanos());

@@ -11,9 +11,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::sensor::{NumberedSensor, SensorId};
-use crate::store::journal::{decode, decode_readings};
 use crate::store::keys::{ring_slot, window_key_in_slot};
 use crate::store::reader::{decode_head, number_of, readable};
+use crate::store::table_journal::{decode, decode_readings};
 use crate::store::{ChunkId, Progress, Reader, Record, Store, StoreError, verdicts};
 use crate::telemetry::metrics;
 

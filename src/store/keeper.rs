@@ -433,6 +433,7 @@ impl KeeperThread {
     fn settle(&mut self) -> Result<(), StoreError> {
         self.tables.progress.put(SETTLED_KEY, &self.covered.through.to_be_bytes())?;
         self.db.sync()?;
+        self.db.check_presence()?;
         self.unsettled_since = None;
         let (ticket, covered) = (self.visible, self.covered);
         self.ending.0.update(|state| {

@@ -1,6 +1,7 @@
 //! The keys under which things are stored.
 
 use crate::interval::Window;
+use crate::run::RunId;
 use crate::sensor::SensorId;
 use crate::store::Progress;
 
@@ -11,6 +12,20 @@ pub(super) const SUBSCRIPTIONS_KEY: &[u8] = b"subscriptions";
 pub(super) const KEPT_PER_INTERVAL_KEY: &[u8] = b"kept_per_interval";
 /// How many numbers were given to sensors. It is stored so that a number whose row is lost stays taken.
 pub(super) const NUMBERS_KEY: &[u8] = b"sensors";
+
+/// The id of the next run.
+pub(super) const NEXT_RUN_KEY: &[u8] = b"next_run";
+
+/// The slot of a run in a ring of `slots`.
+pub(super) fn run_slot(run: RunId, slots: u32) -> u32 {
+    // The remainder of a division by a u32 fits a u32.
+    u32::try_from(run.0 % u64::from(slots.max(1))).unwrap_or_default()
+}
+
+/// The key of the first run that a sink has not taken.
+pub(super) fn cursor_key(sink: &str) -> Vec<u8> {
+    format!("cursor/{sink}").into_bytes()
+}
 
 /// The slot of a window in a ring of `slots`. Slots are used again, so that the files do not grow.
 pub(super) fn ring_slot(window: Window, slots: u32) -> u32 {
@@ -29,10 +44,9 @@ pub(super) fn window_key_in_slot(sensor: SensorId, slot: u32) -> [u8; 8] {
     (u64::from(slot) << 32 | u64::from(sensor.0)).to_be_bytes()
 }
 
-pub(super) fn progress_key(progress: Progress<'_>) -> Vec<u8> {
+pub(super) fn progress_key(progress: Progress) -> &'static [u8] {
     match progress {
-        Progress::Closed => b"closed".to_vec(),
-        Progress::Scored => b"scored".to_vec(),
-        Progress::Published { sink } => format!("published/{sink}").into_bytes(),
+        Progress::Closed => b"closed",
+        Progress::Scored => b"scored",
     }
 }

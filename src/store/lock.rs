@@ -3,7 +3,7 @@
 //! The lock is the system's, on a file in the folder that belongs to the user of the daemon. A process that only reads
 //! neither creates this file nor writes to it.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 use std::thread;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{Flock, FlockType, Pid, fcntl_getlk};
 
-use crate::store::{StoreError, side_file};
+use crate::store::{StoreError, from_disk, side_file};
 
 const FILE: &str = "lock";
 /// How long a start waits for commands that copy the store.
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// copy the store.
 pub(super) fn for_writing(directory: &Path) -> Result<File, StoreError> {
     let in_directory = |problem| StoreError::Directory { directory: directory.to_owned(), problem };
-    fs::create_dir_all(directory).map_err(in_directory)?;
+    from_disk::make_folder(directory).map_err(in_directory)?;
     let path = directory.join(FILE);
     let options = &mut File::options();
     let mut file = side_file::open(&path, options.create(true).truncate(false).write(true)).map_err(in_directory)?;

@@ -11,34 +11,46 @@
 //! | `held` | number | readings from ahead of the clock that are not judged yet; judging one twice changes nothing |
 //! | `windows` | window number in the ring, sensor id | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
 //! | `heads` | sensor id | what outlives the sensor's windows ([`SensorHead`](crate::window::SensorHead)) |
-//! | `runs` | window number in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
-//! | `verdicts` | window number in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
+//! | `runs` | number of the run in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
+//! | `verdicts` | number of the run in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
 //! | `rejects` | number in the ring | the rejects of a commit |
 //! | `sessions` | client id | MQTT sessions that outlive their connections: when one was last used, roughly |
-//! | `progress` | name | how far closing, scoring, each sink and the ids of sensors are; the subscriptions at a broker |
+//! | `progress` | name | how far closing, scoring, each sink, and the ids of sensors and runs are; the subscriptions at a broker |
 //!
 //! `reader.rs` says what is lost with an entry that cannot be read.
 
+mod archive;
+mod backup;
+mod builder;
 mod checksum;
 mod contents;
 mod db;
 mod export_reads;
+mod fields;
 mod format;
 mod freeing;
+mod from_disk;
+mod history;
+#[cfg_attr(not(test), expect(dead_code, reason = "the writer moves to it in the next step"))]
 mod journal;
 mod keeper;
 mod key_search;
 mod keys;
 mod lock;
 mod place;
+mod presence;
 mod private_copy;
 mod reader;
+mod rebuild;
 mod rejects;
+mod repair;
 mod room;
 mod runs;
 mod set_aside;
 mod shedding;
 mod side_file;
+mod statistics;
+mod table_journal;
 mod unreadable;
 mod verdicts;
 mod verify;
@@ -51,25 +63,31 @@ use std::sync::Arc;
 
 use rustix::process::Pid;
 
+pub use archive::{ArchiveContent, ArchiveError, ArchiveOrigin};
+pub use backup::{Backup, BackupError, Existing, Restored, back_up, restore};
 pub use format::{StoreFit, fit};
-pub use journal::Record;
+pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
 pub use keeper::{Backlog, Kept, Ticket};
 pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
+pub use repair::{Repair, RepairError};
 pub use set_aside::SetAside;
 pub use shedding::{DiskUse, Relief, ShedSettings};
-pub use verdicts::{ChunkId, StoredChunks};
+pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
+pub use table_journal::Record;
+pub use verdicts::ChunkId;
 pub use verify::{Checked, Finding, Remedy, verify};
-pub use writer::Writer;
+pub use writer::{StoredChunks, Writer};
 
 use crate::codec::Corrupt;
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
-use crate::store::journal::Journal;
 use crate::store::rejects::RejectRing;
+use crate::store::table_journal::Journal;
 use crate::store::unreadable::UnreadableEntries;
 use crate::time::Span;
+use crate::verdict::VerdictRows;
 
 /// Where and how much is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +104,8 @@ pub struct StoreSettings {
     pub keep_raw: Option<Span>,
     /// When the store gives up what it could keep.
     pub shed: ShedSettings,
+    /// Which decision values are kept.
+    pub verdict_rows: VerdictRows,
     /// How many blocks of rejects are kept; a block holds the rejects of one commit.
     pub reject_blocks: u32,
     /// How many bytes of the database are cached in memory. It is no strict bound: the database may take some more.
@@ -95,14 +115,18 @@ pub struct StoreSettings {
 }
 
 impl StoreSettings {
-    /// The size of the full rings of `sensors` sensors on the disk, roughly: some 30 bytes an interval in a window and
-    /// 10 in a verdict, and as much again for what the database has not tidied up yet.
+    /// The size of the full rings of `sensors` sensors on the disk, roughly: some 30 bytes an interval in a window, 100 a
+    /// verdict and 8 for each decision value that it keeps, and as much again for what the database has not tidied up yet.
     pub fn bytes_of_rings(&self, sensors: u64) -> u64 {
         const REJECTS_A_BLOCK: u64 = 4 << 10;
         const BASE: u64 = 32 << 20;
         let intervals = u64::try_from(self.cut.intervals_per_window()).unwrap_or(0);
         let windows = u64::from(self.windows).saturating_mul(intervals.saturating_mul(30).saturating_add(50));
-        let verdicts = u64::from(self.verdict_runs).saturating_mul(intervals.saturating_mul(10).saturating_add(100));
+        let decisions = match self.verdict_rows {
+            VerdictRows::Worst => 0,
+            VerdictRows::All => intervals.saturating_mul(8),
+        };
+        let verdicts = u64::from(self.verdict_runs).saturating_mul(decisions.saturating_add(100));
         let rejects = u64::from(self.reject_blocks) * REJECTS_A_BLOCK;
         let rings = sensors.saturating_mul(windows.saturating_add(verdicts)).saturating_add(rejects);
         rings.saturating_mul(2).saturating_add(BASE)
@@ -157,7 +181,7 @@ pub enum StoreError {
         directory: PathBuf,
     },
     /// Commands that read it go on copying it.
-    #[error("the store {} is being copied by a command that reads it (anomalyd dump), and no longer waited for; let that one end, and start again", directory.display())]
+    #[error("the store {} is being copied by a command that reads it (such as anomalyd dump), and no longer waited for; let that one end, and start again", directory.display())]
     BeingCopied {
         /// The folder.
         directory: PathBuf,
@@ -229,6 +253,12 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A store was being put in the place of another, and the process died.
+    #[error("a new store was being put in the place of the one in {}, and was cut off; start the daemon, which completes that", directory.display())]
+    SwapCutOff {
+        /// The folder.
+        directory: PathBuf,
+    },
     /// There is no store.
     #[error("there is no store in {}; was anomalyd ever run with this configuration?", directory.display())]
     None {
@@ -243,6 +273,14 @@ pub enum StoreError {
         /// The format found.
         found: u64,
     },
+    /// A later version wrote into the journal what this version does not know.
+    #[error("the journal in {} holds {what}, which only a later version of anomalyd reads; run the version that wrote it, or choose a new store.directory", directory.display())]
+    NewerJournal {
+        /// The journal's folder.
+        directory: PathBuf,
+        /// What is not known.
+        what: String,
+    },
     /// The disk refused.
     #[error("the disk refused a write: {0}; is it full or worn out?")]
     Sync(std::io::Error),
@@ -250,14 +288,14 @@ pub enum StoreError {
     #[error("the database failed: {0}")]
     Database(String),
     /// The disk is full. It passes: what was to be written is kept, and written by the next attempt.
-    #[error("the disk of the store {} is full: {needed} bytes are needed, and {free} are free; make room there", directory.display())]
+    #[error("the disk of the store {} is full, and {needed} bytes more are needed: {problem}; make room there", directory.display())]
     DiskFull {
         /// The folder.
         directory: PathBuf,
-        /// How many bytes must be free.
+        /// How many bytes the disk has to hold beyond what it holds.
         needed: u64,
-        /// How many are.
-        free: u64,
+        /// The system's error.
+        problem: io::Error,
     },
     /// The folder, or a file in it, was removed under the daemon.
     #[error("the store {} was removed, or its disk is gone, while anomalyd ran: nothing more is acknowledged; put it back, or start again to begin a new one", directory.display())]
@@ -283,9 +321,11 @@ impl StoreError {
     pub fn is_lasting(&self) -> bool {
         use io::ErrorKind::{InvalidInput, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
         match self {
-            Self::OtherCut { .. } | Self::OtherRing { .. } | Self::OtherFormat { .. } | Self::DamagedAgain { .. } => {
-                true
-            }
+            Self::OtherCut { .. }
+            | Self::OtherRing { .. }
+            | Self::OtherFormat { .. }
+            | Self::NewerJournal { .. }
+            | Self::DamagedAgain { .. } => true,
             Self::Directory { problem, .. } => {
                 matches!(problem.kind(), InvalidInput | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
             }
@@ -294,6 +334,7 @@ impl StoreError {
             | Self::Unreadable { .. }
             | Self::BeingCopied { .. }
             | Self::None { .. }
+            | Self::SwapCutOff { .. }
             | Self::NoRoom { .. }
             | Self::NotCopied { .. }
             | Self::DamagedStore { .. }
@@ -352,16 +393,11 @@ struct Tables {
 
 /// The points in time up to which work is done, as the store keeps them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Progress<'a> {
+pub enum Progress {
     /// The time before which windows are closed for all sensors.
     Closed,
     /// The time before which windows are scored.
     Scored,
-    /// The time before which a sink has published the verdicts.
-    Published {
-        /// The sink.
-        sink: &'a str,
-    },
 }
 
 /// Why a store that could be opened is damaged all the same.
@@ -419,6 +455,7 @@ impl Store {
         // The database would wait for the other end of a pipe.
         usable(&directory)?;
         let lock = Arc::new(lock::for_writing(&directory)?);
+        rebuild::complete(&directory)?;
         match Self::open_locked(settings.clone(), Arc::clone(&lock)) {
             Err(StoreError::Damaged) => {
                 set_aside::condemn(&directory, NO_FORMAT);
@@ -449,7 +486,15 @@ impl Store {
 /// When there is no store, it cannot be read, it is in use, there is no room for the copy, or it was made with other
 /// settings.
 pub fn read(settings: StoreSettings) -> Result<Reader, StoreError> {
+    if rebuild::is_pending(&settings.directory) {
+        return Err(StoreError::SwapCutOff { directory: settings.directory });
+    }
     let db = Db::open_copy(&settings.directory, settings.cache_bytes)?;
+    reader_of(db, settings)
+}
+
+/// The reader of a private copy.
+fn reader_of(db: Db, settings: StoreSettings) -> Result<Reader, StoreError> {
     let directory = settings.directory.clone();
     let tables = Tables::of(&db).and_then(|tables| format::check(&tables.progress, &settings).map(|()| tables));
     let tables = tables.map_err(|error| match error {

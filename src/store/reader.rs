@@ -8,12 +8,13 @@
 //! | a sensor's name | the name: its number stays taken, and the sensor gets another number when it sends again |
 //! | a sensor's head | its closing and its deadband's last value: the sensor goes on from the closing of all sensors |
 //! | a window | the window: a scoring that needs it fails, which is not counted against its model; no file is written |
-//! | a run | the run: it is not published, and is begun anew if it is still due |
+//! | a run | the run: it is not published, and its window gets another run if it is still due |
 //! | a chunk of verdicts | the verdicts of its sensors in that run; if the run goes on, they are made again |
 //! | rejects of a commit | those rejects |
 //! | a session | the session: its client is told that there is none |
 //! | how far closing or scoring is | nothing: the ledger's newest run tells it |
 //! | how far a sink is | nothing: what is in the ledger is published again |
+//! | the id of the next run | nothing: the ledger's newest run tells it |
 //! | the journal's lateness, and how many readings an interval kept | nothing: the most is assumed |
 //! | readings that wait for the clock | those that were stored together |
 //! | the subscriptions at a broker | nothing: those of removed routes are not taken back |
@@ -25,13 +26,14 @@ use std::time::Duration;
 use crate::codec::{Corrupt, Decoder};
 use crate::interval::{Interval, Window};
 use crate::reading::Reading;
-use crate::run::{Run, RunState};
+use crate::run::{GroupName, Run, RunId, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::db::{Db, Table};
-use crate::store::journal::decode_readings;
 use crate::store::keys::{
-    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
+    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
+    run_slot, window_key,
 };
+use crate::store::table_journal::decode_readings;
 use crate::store::unreadable::UnreadableEntries;
 use crate::store::{
     ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, rejects, runs, verdicts,
@@ -209,70 +211,101 @@ impl Reader {
         self.unreadable.add("windows", &key, cost);
     }
 
-    /// The run of a window; `None` when the ledger has none.
-    ///
-    /// # Errors
-    /// When the database refuses; [`Damaged`](StoreError::Damaged) when the entry cannot be read, because it is then
-    /// not known what is stored of the run.
-    pub fn run(&self, window: Window) -> Result<Option<Run>, StoreError> {
-        let slot = ring_slot(window, self.settings.runs);
-        let run = match readable(self.tables.runs.get(&slot.to_be_bytes()))? {
-            Some(None) => return Ok(None),
-            bytes => bytes.flatten().and_then(|bytes| self.decode_run(slot, &bytes)),
-        };
-        let Some(run) = run else {
-            self.add_run(slot, window);
-            return Err(StoreError::Damaged);
-        };
-        Ok((run.window == window).then_some(run))
+    /// The id of the run that begins next. All earlier runs have smaller ids.
+    pub fn next_run(&self) -> Result<RunId, StoreError> {
+        let noted = readable(self.tables.progress.get(NEXT_RUN_KEY))?;
+        match noted.as_ref().and_then(Option::as_ref).and_then(|bytes| bytes.as_slice().try_into().ok()) {
+            Some(id) => return Ok(RunId(u64::from_be_bytes(id))),
+            None if noted == Some(None) => {}
+            None => {
+                let cost = "the id of the next run, which the ledger of runs tells instead";
+                self.unreadable.add("progress", NEXT_RUN_KEY, cost);
+            }
+        }
+        let mut next = RunId::default();
+        for slot in 0..self.settings.runs {
+            next = next.max(self.run_in(slot)?.map_or(next, |run| run.id.next()));
+        }
+        Ok(next)
+    }
+
+    /// A run; `None` when the ledger has none of this id, or it cannot be read.
+    pub fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
+        let run = self.run_in(run_slot(id, self.settings.runs))?;
+        Ok(run.filter(|run| run.id == id))
     }
 
     /// All runs in the ledger, the oldest first.
     pub fn runs(&self) -> Result<Vec<Run>, StoreError> {
-        let entries = self.entries("runs", &self.tables.runs, self.settings.runs)?;
-        let mut runs = Vec::new();
-        let mut unreadable = Vec::new();
-        for (slot, bytes) in entries {
-            match self.decode_run(slot, &bytes) {
-                Some(run) => runs.push(run),
-                None => unreadable.push(slot),
-            }
-        }
-        runs.sort_by_key(|run: &Run| run.window);
-        let slots = self.settings.runs.max(1);
-        for slot in unreadable {
-            // The run's slot in the ring tells which window it had.
-            match runs.last().map(|newest| newest.window) {
-                Some(newest) => self.add_run(slot, newest.earlier((ring_slot(newest, slots) + slots - slot) % slots)),
-                None => self.unreadable.add("runs", &slot.to_be_bytes(), "a run in the ledger"),
-            }
-        }
-        Ok(runs)
+        let next = self.next_run()?;
+        let ids = self.ids_before(next).map(|id| self.run(id).transpose());
+        ids.flatten().collect()
     }
 
-    fn decode_run(&self, slot: u32, bytes: &[u8]) -> Option<Run> {
-        let run = runs::decode(self.settings.cut, bytes).ok()?;
+    /// The last run of a group over a window; `None` when the ledger has none.
+    pub fn run_of(&self, group: &GroupName, window: Window) -> Result<Option<Run>, StoreError> {
+        let next = self.next_run()?;
+        for id in self.ids_before(next).rev() {
+            match self.run(id)? {
+                Some(run) if run.group == *group && run.window == window => return Ok(Some(run)),
+                // The first runs of a group's windows follow each other as the windows do.
+                Some(run) if run.group == *group && run.revision == 0 && run.window < window => break,
+                Some(_) | None => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The id of the oldest run that the ledger's ring has room for, when the next run has this id.
+    pub fn oldest_run(&self, next: RunId) -> RunId {
+        next.earlier(self.settings.runs.into())
+    }
+
+    /// The ids that the ledger's ring has room for, when the next run has this id.
+    fn ids_before(&self, next: RunId) -> impl DoubleEndedIterator<Item = RunId> + use<> {
+        (self.oldest_run(next).0..next.0).map(RunId)
+    }
+
+    /// The run in a slot of the ring.
+    fn run_in(&self, slot: u32) -> Result<Option<Run>, StoreError> {
+        let key = slot.to_be_bytes();
+        let run = match readable(self.tables.runs.get_parts(&key))? {
+            Some(None) => return Ok(None),
+            bytes => bytes.flatten().and_then(|bytes| runs::decode(self.settings.cut, &bytes).ok()),
+        };
         // A run in another's place would be published in its stead.
-        (ring_slot(run.window, self.settings.runs) == slot).then_some(run)
-    }
-
-    fn add_run(&self, slot: u32, window: Window) {
-        let cost = format!("the run of {} in the ledger, which is not published", window.start());
-        self.unreadable.add("runs", &slot.to_be_bytes(), cost);
+        let run = run.filter(|run| run_slot(run.id, self.settings.runs) == slot);
+        if run.is_none() {
+            self.unreadable.add("runs", &key, format!("a run in the ledger (slot {slot}), which is not published"));
+        }
+        Ok(run)
     }
 
     /// The verdicts of one chunk of a run; none when the chunk is not stored or cannot be read.
-    pub fn verdicts(&self, window: Window, chunk: ChunkId) -> Result<Vec<Verdict>, StoreError> {
-        let key = chunk.key(ring_slot(window, self.settings.runs));
+    pub fn verdicts(&self, run: RunId, chunk: ChunkId) -> Result<Vec<Verdict>, StoreError> {
+        let key = chunk.key(run_slot(run, self.settings.verdict_runs));
         let verdicts = match readable(self.tables.verdicts.get_parts(&key))? {
             Some(None) => return Ok(Vec::new()),
-            bytes => bytes.flatten().and_then(|bytes| verdicts::decode(window, chunk, &bytes).ok()),
+            bytes => bytes.flatten().and_then(|bytes| verdicts::decode(run, chunk, &bytes).ok()),
         };
         if verdicts.is_none() {
-            let cost = format!("verdicts of the run of {} (chunk {chunk})", window.start());
-            self.unreadable.add("verdicts", &key, cost);
+            self.unreadable.add("verdicts", &key, format!("verdicts of run {run} (chunk {chunk})"));
         }
         Ok(verdicts.unwrap_or_default())
+    }
+
+    /// The first run that a sink has not taken; `None` before it took any, or when that cannot be read.
+    pub fn cursor(&self, sink: &str) -> Result<Option<RunId>, StoreError> {
+        let key = cursor_key(sink);
+        let bytes = match readable(self.tables.progress.get(&key))? {
+            Some(None) => return Ok(None),
+            bytes => bytes.flatten().and_then(|bytes| bytes.try_into().ok()),
+        };
+        if bytes.is_none() {
+            let cost = format!("which runs the sink {sink} has taken, which are all published again");
+            self.unreadable.add("progress", &key, cost);
+        }
+        Ok(bytes.map(|id| RunId(u64::from_be_bytes(id))))
     }
 
     /// The rejects of each commit that are kept, the oldest first.
@@ -312,26 +345,25 @@ impl Reader {
     }
 
     /// How far something is; `None` before it began.
-    pub fn progress(&self, progress: Progress<'_>) -> Result<Option<Timestamp>, StoreError> {
+    pub fn progress(&self, progress: Progress) -> Result<Option<Timestamp>, StoreError> {
         let key = progress_key(progress);
-        let bytes = match readable(self.tables.progress.get(&key))? {
+        let bytes = match readable(self.tables.progress.get(key))? {
             Some(None) => return Ok(None),
             bytes => bytes.flatten().and_then(|bytes| bytes.try_into().ok()),
         };
         if let Some(nanos) = bytes {
             return Ok(Some(Timestamp::from_nanos(i64::from_be_bytes(nanos))));
         }
-        let cost = format!("how far \"{}\" is, which the ledger of runs tells instead", String::from_utf8_lossy(&key));
-        self.unreadable.add("progress", &key, cost);
+        let cost = format!("how far \"{}\" is, which the ledger of runs tells instead", String::from_utf8_lossy(key));
+        self.unreadable.add("progress", key, cost);
         let runs = self.runs()?;
         let is_finished = |run: &&Run| matches!(run.state, RunState::Finished(_));
-        let run = match progress {
+        let latest = match progress {
             // A run begins when all windows before its end are closed.
-            Progress::Closed => runs.last(),
-            Progress::Scored => runs.iter().rfind(is_finished),
-            Progress::Published { .. } => None,
+            Progress::Closed => runs.iter().map(|run| run.window).max(),
+            Progress::Scored => runs.iter().filter(is_finished).map(|run| run.window).max(),
         };
-        Ok(run.map(|run| run.window.end()))
+        Ok(latest.map(Window::end))
     }
 
     /// The largest lateness under which readings in the journal were accepted.

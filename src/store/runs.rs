@@ -1,72 +1,112 @@
-//! The run ledger: one entry a run, in a ring.
+//! The run ledger: one entry a run, in a ring, in the slot of its id.
 
 use crate::codec::{Corrupt, Decoder, Encoder};
 use crate::interval::Cut;
-use crate::run::{Closing, Run, RunState, Tally};
+use crate::number_set::NumberSet;
+use crate::run::{Closing, GroupName, Run, RunId, RunState, Tally, Trigger};
+use crate::store::fields::{FieldWriter, number, unsealed};
 use crate::time::{Span, Timestamp};
 
-const FORMAT: u64 = 1;
-const STARTED: u64 = 0;
-const FINISHED: u64 = 1;
+const FORMAT: u64 = 2;
+
+const ID: u64 = 1;
+const WINDOW: u64 = 2;
+const GROUP: u64 = 3;
+const TRIGGER: u64 = 4;
+const REVISION: u64 = 5;
+const SCOPE: u64 = 6;
+const SETTINGS: u64 = 7;
+const MODELS: u64 = 8;
+const CLOSING: u64 = 9;
+/// Only a run that has ended has this field.
+const TALLY: u64 = 10;
+
+const SCHEDULE: u64 = 0;
+const CATCH_UP: u64 = 1;
+
 const ON_TIME: u64 = 0;
 const HELD: u64 = 1;
 const AT_BOUND: u64 = 2;
 
 pub(super) fn encode(run: &Run) -> Vec<u8> {
-    let mut encoder = Encoder::default();
-    encoder.unsigned(FORMAT);
-    encoder.signed(run.window.start().nanos());
-    encoder.unsigned(u64::from(run.scope));
-    encoder.unsigned(run.settings);
-    match run.state {
-        RunState::Started => encoder.unsigned(STARTED),
-        RunState::Finished(tally) => {
-            encoder.unsigned(FINISHED);
-            let Tally { scored, no_data, too_little_data, failed, quarantined, rows, anomalies } = tally;
-            for count in [scored, no_data, too_little_data, failed, quarantined] {
-                encoder.unsigned(u64::from(count));
+    let mut fields = FieldWriter::new(FORMAT);
+    fields.number(ID, run.id.0);
+    fields.field(WINDOW, &run.window.start().nanos().to_le_bytes());
+    fields.field(GROUP, run.group.as_str().as_bytes());
+    let trigger = match run.trigger {
+        Trigger::Schedule => SCHEDULE,
+        Trigger::CatchUp => CATCH_UP,
+    };
+    fields.number(TRIGGER, trigger);
+    fields.number(REVISION, u64::from(run.revision));
+    fields.field(SCOPE, &run.scope.encode());
+    fields.field(SETTINGS, &run.settings.to_le_bytes());
+    fields.field(MODELS, &run.models.to_le_bytes());
+    fields.field(CLOSING, &encode_closing(run.closing));
+    if let RunState::Finished(tally) = run.state {
+        fields.field(TALLY, &encode_tally(tally));
+    }
+    fields.sealed()
+}
+
+pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
+    let (mut id, mut window, mut group, mut trigger, mut scope) = (None, None, None, None, None);
+    let (mut revision, mut settings, mut models, mut closing) = (0, None, None, Closing::OnTime);
+    let mut state = RunState::Started;
+    for field in unsealed(bytes, FORMAT)? {
+        let (tag, value) = field?;
+        match tag {
+            ID => id = Some(RunId(number(value)?)),
+            WINDOW => window = Some(cut.window_of(Timestamp::from_nanos(i64::from_le_bytes(array(value)?)))),
+            GROUP => group = GroupName::new(std::str::from_utf8(value).map_err(|_| Corrupt)?),
+            TRIGGER => {
+                trigger = match number(value)? {
+                    SCHEDULE => Some(Trigger::Schedule),
+                    CATCH_UP => Some(Trigger::CatchUp),
+                    _ => None,
+                };
             }
-            encoder.unsigned(rows);
-            encoder.unsigned(anomalies);
+            REVISION => revision = number(value)?,
+            SCOPE => scope = Some(NumberSet::decode(value)?),
+            SETTINGS => settings = Some(u64::from_le_bytes(array(value)?)),
+            MODELS => models = Some(u64::from_le_bytes(array(value)?)),
+            CLOSING => closing = decode_closing(value)?,
+            TALLY => state = RunState::Finished(decode_tally(value)?),
+            _ => {}
         }
     }
-    // At the end, where earlier versions do not look.
-    let (kind, held) = match run.closing {
+    Ok(Run {
+        id: id.ok_or(Corrupt)?,
+        window: window.ok_or(Corrupt)?,
+        group: group.ok_or(Corrupt)?,
+        trigger: trigger.ok_or(Corrupt)?,
+        revision,
+        scope: scope.ok_or(Corrupt)?,
+        settings: settings.ok_or(Corrupt)?,
+        models: models.ok_or(Corrupt)?,
+        closing,
+        state,
+    })
+}
+
+fn array<const N: usize>(value: &[u8]) -> Result<[u8; N], Corrupt> {
+    value.try_into().map_err(|_| Corrupt)
+}
+
+fn encode_closing(closing: Closing) -> Vec<u8> {
+    let (kind, held) = match closing {
         Closing::OnTime => (ON_TIME, Span::ZERO),
         Closing::Held(held) => (HELD, held),
         Closing::AtBound(held) => (AT_BOUND, held),
     };
+    let mut encoder = Encoder::default();
     encoder.unsigned(kind);
     encoder.signed(held.nanos());
     encoder.into_bytes()
 }
 
-pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
-    let mut decoder = Decoder::new(bytes);
-    if decoder.unsigned()? != FORMAT {
-        return Err(Corrupt);
-    }
-    let window = cut.window_of(Timestamp::from_nanos(decoder.signed()?));
-    let scope = decoder.narrow()?;
-    let settings = decoder.unsigned()?;
-    let state = match decoder.unsigned()? {
-        STARTED => RunState::Started,
-        FINISHED => RunState::Finished(Tally {
-            scored: decoder.narrow()?,
-            no_data: decoder.narrow()?,
-            too_little_data: decoder.narrow()?,
-            failed: decoder.narrow()?,
-            quarantined: decoder.narrow()?,
-            rows: decoder.unsigned()?,
-            anomalies: decoder.unsigned()?,
-        }),
-        _ => return Err(Corrupt),
-    };
-    let closing = if decoder.is_at_end() { Closing::OnTime } else { decode_closing(&mut decoder)? };
-    Ok(Run { window, scope, settings, closing, state })
-}
-
-fn decode_closing(decoder: &mut Decoder<'_>) -> Result<Closing, Corrupt> {
+fn decode_closing(value: &[u8]) -> Result<Closing, Corrupt> {
+    let mut decoder = Decoder::new(value);
     let (kind, held) = (decoder.unsigned()?, decoder.span()?);
     match kind {
         ON_TIME => Ok(Closing::OnTime),
@@ -76,34 +116,107 @@ fn decode_closing(decoder: &mut Decoder<'_>) -> Result<Closing, Corrupt> {
     }
 }
 
+fn encode_tally(tally: Tally) -> Vec<u8> {
+    let Tally { scored, no_data, too_little_data, failed, quarantined, rows, anomalies } = tally;
+    let mut encoder = Encoder::default();
+    for count in [scored, no_data, too_little_data, failed, quarantined] {
+        encoder.unsigned(u64::from(count));
+    }
+    encoder.unsigned(rows);
+    encoder.unsigned(anomalies);
+    encoder.into_bytes()
+}
+
+fn decode_tally(value: &[u8]) -> Result<Tally, Corrupt> {
+    let mut decoder = Decoder::new(value);
+    Ok(Tally {
+        scored: decoder.narrow()?,
+        no_data: decoder.narrow()?,
+        too_little_data: decoder.narrow()?,
+        failed: decoder.narrow()?,
+        quarantined: decoder.narrow()?,
+        rows: decoder.unsigned()?,
+        anomalies: decoder.unsigned()?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn cut() -> Cut {
         Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap()
     }
 
+    fn run(closing: Closing, state: RunState) -> Run {
+        Run {
+            id: RunId(u64::MAX - 1),
+            window: cut().window_of(Timestamp::from_nanos(7_200_000_000_000)),
+            group: GroupName::new("line 3").unwrap(),
+            trigger: Trigger::CatchUp,
+            revision: 2,
+            scope: [0, 1, 2, 900].into_iter().collect(),
+            settings: u64::MAX,
+            models: 7,
+            closing,
+            state,
+        }
+    }
+
     #[test]
     fn a_run_comes_back_started_and_finished() {
-        let cut = cut();
-        let window = cut.window_of(Timestamp::from_nanos(7_200_000_000_000));
         let tally = Tally { scored: 1, no_data: 2, failed: 300, rows: 60, anomalies: 7, ..Tally::default() };
         for state in [RunState::Started, RunState::Finished(tally)] {
             for closing in [Closing::OnTime, Closing::Held(Span::from_secs(7)), Closing::AtBound(Span::from_secs(3600))]
             {
-                let run = Run { window, scope: 303, settings: u64::MAX, closing, state };
-                assert_eq!(decode(cut, &encode(&run)), Ok(run));
+                let run = run(closing, state);
+                assert_eq!(decode(cut(), &encode(&run)), Ok(run));
             }
         }
     }
 
     #[test]
-    fn a_run_of_an_earlier_version_was_closed_on_time() {
-        let window = cut().window_of(Timestamp::default());
-        let run = Run { window, scope: 1, settings: 2, closing: Closing::OnTime, state: RunState::Started };
-        let bytes = encode(&run);
-        // That version's entry ended before the kind of closing and the time held, which take a byte each here.
-        assert_eq!(decode(cut(), &bytes[..bytes.len() - 2]), Ok(run));
+    fn a_field_of_a_later_version_is_passed_over() {
+        let run = run(Closing::OnTime, RunState::Started);
+        let mut extended = FieldWriter::new(FORMAT);
+        extended.field(99, b"of a later version");
+        for field in unsealed(&encode(&run), FORMAT).unwrap() {
+            let (tag, value) = field.unwrap();
+            extended.field(tag, value);
+        }
+        assert_eq!(decode(cut(), &extended.sealed()), Ok(run));
+    }
+
+    #[test]
+    fn an_entry_without_its_window_is_no_run() {
+        let mut without = FieldWriter::new(FORMAT);
+        for field in unsealed(&encode(&run(Closing::OnTime, RunState::Started)), FORMAT).unwrap() {
+            let (tag, value) = field.unwrap();
+            if tag != WINDOW {
+                without.field(tag, value);
+            }
+        }
+        assert_eq!(decode(cut(), &without.sealed()), Err(Corrupt));
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_run_is_never_taken_for_one(place in any::<prop::sample::Index>(), bit in 0..8_u32) {
+            let mut bytes = encode(&run(Closing::OnTime, RunState::Finished(Tally::default())));
+            let place = place.index(bytes.len());
+            bytes[place] ^= 1 << bit;
+            prop_assert_eq!(decode(cut(), &bytes), Err(Corrupt));
+        }
+
+        #[test]
+        fn any_bytes_under_a_right_checksum_are_a_run_or_an_error(
+            fields in proptest::collection::vec((0..12_u64, proptest::collection::vec(any::<u8>(), 0..20)), 0..14),
+        ) {
+            let mut writer = FieldWriter::new(FORMAT);
+            fields.iter().for_each(|(tag, value)| writer.field(*tag, value));
+            let _ = decode(cut(), &writer.sealed());
+        }
     }
 }

@@ -1,11 +1,11 @@
 use super::*;
 use crate::interval::{Interval, Window};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
-use crate::run::{Closing, Run, RunState, Tally};
+use crate::run::{GroupName, Run, RunId, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
-use crate::store::keys::{LATENESS_KEY, progress_key, ring_slot, window_key};
+use crate::store::keys::{LATENESS_KEY, NEXT_RUN_KEY, cursor_key, progress_key, run_slot, window_key};
 use crate::time::{Span, Timestamp};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Outcome, Verdict, VerdictRows};
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
 
 fn settings(directory: &std::path::Path) -> StoreSettings {
@@ -16,6 +16,7 @@ fn settings(directory: &std::path::Path) -> StoreSettings {
         verdict_runs: 4,
         keep_raw: None,
         shed: ShedSettings::NEVER,
+        verdict_rows: VerdictRows::Worst,
         reject_blocks: 3,
         cache_bytes: 1 << 20,
         cut: Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap(),
@@ -87,13 +88,7 @@ fn the_subscriptions_noted_last_are_there_after_a_restart() {
 fn what_was_committed_is_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
-    let run = Run {
-        window: window(5),
-        scope: 1,
-        settings: 9,
-        closing: Closing::OnTime,
-        state: RunState::Finished(Tally::default()),
-    };
+    let run = finished(5);
     let verdict = Verdict { sensor: SensorId(17), outcome: Outcome::NoData };
     {
         let (mut store, _) = reopened(&settings);
@@ -102,9 +97,9 @@ fn what_was_committed_is_there_after_a_restart() {
         writer.append_readings(&[reading(5, 1.5)]);
         writer.put_window(&closed_window(0, 4, 2.5));
         writer.put_run(&run);
-        writer.put_verdicts(window(5), ChunkId::of(SensorId(17)), std::slice::from_ref(&verdict));
+        writer.put_verdicts(RunId(5), ChunkId::of(SensorId(17)), std::slice::from_ref(&verdict));
         writer.put_session("press-1", window(5).end());
-        writer.put_progress(Progress::Published { sink: "files" }, window(5).end());
+        writer.put_cursor("files", RunId(6));
         writer.commit_and_settle();
     }
     let (store, records) = reopened(&settings);
@@ -113,46 +108,48 @@ fn what_was_committed_is_there_after_a_restart() {
     assert_eq!(reader.sensors().unwrap(), [named("a"), named("b")]);
     assert_eq!(reader.heads().unwrap(), [closed_window(0, 4, 2.5).head]);
     assert_eq!(reader.window(SensorId(0), window(4)).unwrap(), Some(closed_window(0, 4, 2.5).block));
-    assert_eq!(reader.run(window(5)).unwrap(), Some(run.clone()));
+    assert_eq!(reader.run(RunId(5)).unwrap(), Some(run.clone()));
+    assert_eq!(reader.run_of(&GroupName::default(), window(5)).unwrap(), Some(run.clone()));
+    assert_eq!(reader.run_of(&GroupName::default(), window(4)).unwrap(), None);
     assert_eq!(reader.runs().unwrap(), [run]);
-    assert_eq!(reader.verdicts(window(5), ChunkId::of(SensorId(17))).unwrap(), [verdict]);
+    assert_eq!(reader.next_run().unwrap(), RunId(6));
+    assert_eq!(reader.verdicts(RunId(5), ChunkId::of(SensorId(17))).unwrap(), [verdict]);
     assert_eq!(reader.sessions().unwrap(), [("press-1".to_owned(), Some(window(5).end()))]);
-    assert_eq!(reader.progress(Progress::Published { sink: "files" }).unwrap(), Some(window(5).end()));
+    assert_eq!((reader.cursor("files").unwrap(), reader.cursor("mqtt").unwrap()), (Some(RunId(6)), None));
     assert_eq!(reader.progress(Progress::Scored).unwrap(), None);
 }
 
-/// How many verdicts are stored of each of three chunks, under a window.
-fn stored_chunks(reader: &Reader, index: i64) -> [usize; 3] {
-    [1, 17, 33].map(|sensor| reader.verdicts(window(index), ChunkId::of(SensorId(sensor))).unwrap().len())
+/// How many verdicts are stored of each of three chunks, under a run.
+fn stored_chunks(reader: &Reader, id: u64) -> [usize; 3] {
+    [1, 17, 33].map(|sensor| reader.verdicts(RunId(id), ChunkId::of(SensorId(sensor))).unwrap().len())
 }
 
 #[test]
 fn a_run_that_begins_again_keeps_of_its_stored_chunks_those_that_count() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
-    let run = Run { window: window(5), closing: Closing::OnTime, scope: 3, settings: 9, state: RunState::Started };
+    let run = Run { state: RunState::Started, ..finished(5) };
     let (mut store, _) = reopened(&settings);
-    let put = |writer: &mut Writer, index, sensor| {
+    let put = |writer: &mut Writer, id, sensor| {
         // So long that the outcome is stored in parts.
         let outcome = Outcome::Failed { reason: "x".repeat(60_000) };
         let verdict = Verdict { sensor: SensorId(sensor), outcome };
-        writer.put_verdicts(window(index), ChunkId::of(verdict.sensor), &[verdict]);
+        writer.put_verdicts(RunId(id), ChunkId::of(verdict.sensor), &[verdict]);
     };
-    // A run of another window has a slot of its own in the ring; that of window 1 had the slot of window 5.
-    for (index, sensor) in [(1, 33), (4, 1), (5, 1), (5, 17)] {
-        put(&mut store.writer, index, sensor);
+    // Another run has a slot of its own in the ring; run 1 had the slot of run 5.
+    for (id, sensor) in [(1, 33), (4, 1), (5, 1), (5, 17)] {
+        put(&mut store.writer, id, sensor);
     }
-    store.writer.begin_run(&run, &StoredChunks::OfEarlierWindows);
-    store.writer.commit_and_settle();
-    assert_eq!([1, 4, 5].map(|index| stored_chunks(&store.reader, index)), [[0, 0, 1], [1, 0, 0], [1, 1, 0]]);
+    store.writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
+    assert_eq!([1, 4, 5].map(|id| stored_chunks(&store.reader, id)), [[0, 0, 1], [1, 0, 0], [1, 1, 0]]);
 
     let kept = [ChunkId::of(SensorId(17))].into();
     store.writer.begin_run(&run, &StoredChunks::Keep(kept));
     store.writer.commit_and_settle();
     drop(store);
     let (store, _) = reopened(&settings);
-    assert_eq!([1, 4, 5].map(|index| stored_chunks(&store.reader, index)), [[0, 0, 0], [1, 0, 0], [0, 1, 0]]);
-    assert_eq!(store.reader.run(window(5)).unwrap(), Some(run));
+    assert_eq!([1, 4, 5].map(|id| stored_chunks(&store.reader, id)), [[0, 0, 0], [1, 0, 0], [0, 1, 0]]);
+    assert_eq!(store.reader.run(RunId(5)).unwrap(), Some(run));
 }
 
 #[test]
@@ -252,13 +249,13 @@ fn first_part(key: [u8; 8]) -> Vec<u8> {
     [&key[..], &[0, 0]].concat()
 }
 
-fn finished(index: i64) -> Run {
+/// The run over a window, which has the window's number as its id.
+fn finished(index: u32) -> Run {
     Run {
-        window: window(index),
-        closing: Closing::OnTime,
-        scope: 1,
+        scope: [17].into_iter().collect(),
         settings: 9,
         state: RunState::Finished(Tally::default()),
+        ..Run::for_test(index.into(), window(index.into()))
     }
 }
 
@@ -281,11 +278,12 @@ fn an_entry_that_cannot_be_read_costs_itself_alone() {
         writer.put_window(&closed_window(sensor, 4, 2.5));
     }
     for index in 4..7 {
-        writer.put_run(&finished(index));
-        writer.put_verdicts(window(index), ChunkId::of(SensorId(0)), &[verdict(0), verdict(1)]);
-        writer.put_verdicts(window(index), ChunkId::of(SensorId(16)), &[verdict(16)]);
+        writer.begin_run(&finished(index), &StoredChunks::OfEarlierRuns);
+        writer.put_verdicts(RunId(index.into()), ChunkId::of(SensorId(0)), &[verdict(0), verdict(1)]);
+        writer.put_verdicts(RunId(index.into()), ChunkId::of(SensorId(16)), &[verdict(16)]);
     }
-    let progresses = [Progress::Closed, Progress::Scored, Progress::Published { sink: "files" }];
+    writer.put_cursor("files", RunId(6));
+    let progresses = [Progress::Closed, Progress::Scored];
     for progress in progresses {
         writer.put_progress(progress, window(6).end());
     }
@@ -305,27 +303,31 @@ fn an_entry_that_cannot_be_read_costs_itself_alone() {
     assert_eq!(reader.intervals(SensorId(1), window(4)).unwrap(), StoredIntervals::Unreadable);
     assert!(reader.window(SensorId(2), window(4)).unwrap().is_some());
 
-    damage(&store, |tables| &tables.runs, &ring_slot(window(5), 4).to_be_bytes());
+    damage(&store, |tables| &tables.runs, &[&run_slot(RunId(5), 4).to_be_bytes()[..], &[0, 0]].concat());
     assert_eq!(reader.runs().unwrap(), [finished(4), finished(6)]);
-    assert!(matches!(reader.run(window(5)), Err(StoreError::Damaged)), "what is stored of it is made again");
+    assert_eq!(reader.run(RunId(5)).unwrap(), None, "its window gets another run");
 
-    damage(&store, |tables| &tables.verdicts, &first_part(ChunkId::of(SensorId(0)).key(ring_slot(window(6), 4))));
-    assert_eq!(reader.verdicts(window(6), ChunkId::of(SensorId(0))).unwrap(), []);
-    assert_eq!(reader.verdicts(window(6), ChunkId::of(SensorId(16))).unwrap(), [verdict(16)]);
-    assert_eq!(reader.verdicts(window(4), ChunkId::of(SensorId(0))).unwrap().len(), 2);
+    damage(&store, |tables| &tables.verdicts, &first_part(ChunkId::of(SensorId(0)).key(run_slot(RunId(6), 4))));
+    assert_eq!(reader.verdicts(RunId(6), ChunkId::of(SensorId(0))).unwrap(), []);
+    assert_eq!(reader.verdicts(RunId(6), ChunkId::of(SensorId(16))).unwrap(), [verdict(16)]);
+    assert_eq!(reader.verdicts(RunId(4), ChunkId::of(SensorId(0))).unwrap().len(), 2);
 
     for progress in progresses {
-        damage(&store, |tables| &tables.progress, &progress_key(progress));
+        damage(&store, |tables| &tables.progress, progress_key(progress));
     }
-    let read: Vec<_> = progresses.iter().map(|progress| reader.progress(*progress).unwrap()).collect();
-    assert_eq!(read, [Some(window(6).end()), Some(window(6).end()), None], "the ledger tells, and a sink begins again");
+    let read = progresses.map(|progress| reader.progress(progress).unwrap());
+    assert_eq!(read, [Some(window(6).end()); 2], "the ledger tells");
+    damage(&store, |tables| &tables.progress, &cursor_key("files"));
+    assert_eq!(reader.cursor("files").unwrap(), None, "the sink begins again");
+    damage(&store, |tables| &tables.progress, NEXT_RUN_KEY);
+    assert_eq!(reader.next_run().unwrap(), RunId(7), "no id is given again");
 
     damage(&store, |tables| &tables.progress, LATENESS_KEY);
     assert_eq!(reader.lateness().unwrap(), hours(4));
 
-    assert_eq!(reader.unreadable.len(), 9);
+    assert_eq!(reader.unreadable.len(), 10);
     reader.runs().unwrap();
-    assert_eq!(reader.unreadable.len(), 9, "each is counted once");
+    assert_eq!(reader.unreadable.len(), 10, "each is counted once");
 }
 
 #[test]
@@ -338,10 +340,10 @@ fn a_store_with_bytes_that_have_changed_is_read_without_an_error_or_not_opened()
         store.writer.put_window(&closed_window(number, 4, 2.5));
         store.writer.append_readings(&[Reading { sensor: SensorId(number), ..reading(5, 1.5) }]);
         store.writer.put_session(&format!("client-{number}"), Timestamp::MIN);
-        let index = i64::from(number % 4);
+        let index = number % 4;
         store.writer.put_run(&finished(index));
         let verdict = Verdict { sensor: SensorId(number), outcome: Outcome::NoData };
-        store.writer.put_verdicts(window(index), ChunkId::of(SensorId(number)), &[verdict]);
+        store.writer.put_verdicts(RunId(index.into()), ChunkId::of(SensorId(number)), &[verdict]);
         store.writer.commit_and_settle();
     }
     store.writer.put_progress(Progress::Closed, window(3).end());
@@ -377,8 +379,8 @@ fn a_store_with_bytes_that_have_changed_is_read_without_an_error_or_not_opened()
         reader.rejects().unwrap();
         reader.progress(Progress::Closed).unwrap();
         for run in reader.runs().unwrap() {
-            reader.run(run.window).unwrap();
-            reader.verdicts(run.window, ChunkId::of(SensorId(0))).unwrap();
+            reader.run_of(&run.group, run.window).unwrap();
+            reader.verdicts(run.id, ChunkId::of(SensorId(0))).unwrap();
         }
     }
     assert!(opened > 0, "not one could be opened");
@@ -512,9 +514,8 @@ fn verdicts_of_another_chunk_are_not_taken_for_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let (mut store, _) = reopened(&settings(directory.path()));
     let verdict = Verdict { sensor: SensorId(16), outcome: Outcome::NoData };
-    store.writer.put_verdicts(window(1), ChunkId::of(SensorId(0)), &[verdict]);
-    store.writer.commit_and_settle();
-    assert_eq!(store.reader.verdicts(window(1), ChunkId::of(SensorId(0))).unwrap(), []);
+    store.writer.put_verdicts(RunId(1), ChunkId::of(SensorId(0)), &[verdict]);
+    assert_eq!(store.reader.verdicts(RunId(1), ChunkId::of(SensorId(0))).unwrap(), []);
 }
 
 #[test]
@@ -580,7 +581,7 @@ fn silent_sensors_are_forgotten_when_hardly_any_numbers_are_left() {
     }
     let verdict = Verdict { sensor: SensorId(2), outcome: Outcome::NoData };
     store.writer.put_run(&finished(8));
-    store.writer.put_verdicts(window(8), ChunkId::of(SensorId(2)), &[verdict]);
+    store.writer.put_verdicts(RunId(8), ChunkId::of(SensorId(2)), &[verdict]);
     store.writer.append_readings(&[Reading { sensor: SensorId(3), ..reading(10, 1.0) }]);
     close(&mut store.writer, window(9).end());
     store.writer.commit_and_settle();

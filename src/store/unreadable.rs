@@ -30,7 +30,6 @@ impl UnreadableEntries {
     }
 
     /// How many were found.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }

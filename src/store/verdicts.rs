@@ -2,15 +2,22 @@
 //!
 //! The bytes of a chunk depend on the run alone, not on the order in which its verdicts came in: a run that was cut off
 //! and resumed stores the same bytes as one that was not.
+//!
+//! A chunk is made of fields (`fields.rs`), and names its run, because the slots of the ring are used again. What verdicts
+//! share is there once: the models that gave them. A scored window keeps the intervals that have a row, those of them that
+//! are anomalies, the worst rows with their decision values, and the explanation: some 50 bytes. The decision values of the
+//! other rows can be computed again; [`VerdictRows::All`] keeps them too.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::codec::{Corrupt, Decoder, Encoder};
-use crate::interval::Window;
+use crate::number_set::NumberSet;
+use crate::run::RunId;
 use crate::sensor::SensorId;
-use crate::time::Timestamp;
-use crate::verdict::{Explanation, Label, ModelHash, Outcome, Row, Scored, Verdict};
+use crate::store::fields::{FieldWriter, Fields, number, put_field, unsealed};
+use crate::verdict::{
+    Explanation, Label, ModelHash, Outcome, Row, Scored, ScoredRows, Verdict, VerdictRows, WorstRows,
+};
 
 /// A chunk of a run: the verdicts of the sensors whose numbers share all but the last bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -18,10 +25,18 @@ pub struct ChunkId(u32);
 
 impl ChunkId {
     const SENSOR_BITS: u32 = 4;
+    const SENSORS: u32 = 1 << Self::SENSOR_BITS;
 
     /// The chunk that a sensor's verdicts are stored in.
     pub fn of(sensor: SensorId) -> Self {
         Self(sensor.0 >> Self::SENSOR_BITS)
+    }
+
+    /// The chunks that hold the verdicts of these sensors, in order.
+    pub fn of_scope(sensors: &NumberSet) -> Vec<Self> {
+        let mut chunks: Vec<_> = sensors.iter().map(|sensor| Self::of(SensorId(sensor))).collect();
+        chunks.dedup();
+        chunks
     }
 
     pub(super) fn key(self, slot: u32) -> [u8; 8] {
@@ -40,60 +55,127 @@ impl ChunkId {
     }
 }
 
-/// What happens to the chunks that are stored in a run's slot of the ring when the run begins.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum StoredChunks {
-    /// None of them is of this run's window. They stay until they are overwritten: each names its window.
-    OfEarlierWindows,
-    /// The ledger knows a run of this window already: these chunks of it count, and all others are removed.
-    Keep(BTreeSet<ChunkId>),
+const FORMAT: u64 = 3;
+
+/// How many of the worst rows of a window are stored with their decision values.
+const WORST_ROWS: usize = 3;
+
+// The fields of a chunk.
+const RUN: u64 = 1;
+/// A model that gave some of the chunk's verdicts, which name it by its place among these fields.
+const MODEL: u64 = 2;
+const VERDICT: u64 = 3;
+
+// The fields of a verdict. One of the first five says what the outcome is.
+const NO_DATA: u64 = 1;
+const TOO_LITTLE_DATA: u64 = 2;
+const FAILED: u64 = 3;
+const QUARANTINED: u64 = 4;
+const SCORED_BY: u64 = 5;
+const INTERVALS: u64 = 6;
+/// Left out when no row is an anomaly.
+const ANOMALIES: u64 = 7;
+const WORST: u64 = 8;
+/// The decision values of all rows, in the place of the worst ones.
+const DECISIONS: u64 = 9;
+const EXPLANATION: u64 = 10;
+
+/// What a scored window says of its model.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct ModelFacts {
+    hash: ModelHash,
+    proven: bool,
+    unit: Option<f64>,
 }
 
-const FORMAT: u64 = 2;
-/// This format lacks a scored window's proof, score and explanation.
-const FORMAT_WITHOUT_PROOF: u64 = 1;
+impl ModelFacts {
+    fn of(verdict: &Verdict) -> Option<Self> {
+        let Outcome::Scored(Scored { model, proven, unit, .. }) = &verdict.outcome else { return None };
+        Some(Self { hash: *model, proven: *proven, unit: *unit })
+    }
 
-const NO_DATA: u64 = 0;
-const TOO_LITTLE_DATA: u64 = 1;
-const FAILED: u64 = 2;
-const QUARANTINED: u64 = 3;
-const SCORED: u64 = 4;
+    fn encode(self) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        encoder.raw(&self.hash.0);
+        encoder.unsigned(u64::from(self.proven));
+        self.unit.iter().for_each(|unit| encoder.raw(&unit.to_le_bytes()));
+        encoder.into_bytes()
+    }
 
-pub(super) fn encode(window: Window, verdicts: &[Verdict]) -> Vec<u8> {
-    let mut encoder = Encoder::default();
-    encoder.unsigned(FORMAT);
-    encoder.signed(window.start().nanos());
+    fn decode(value: &[u8]) -> Result<Self, Corrupt> {
+        let mut decoder = Decoder::new(value);
+        let (hash, proven) = (ModelHash(decoder.array()?), decode_bool(&mut decoder)?);
+        let unit = if decoder.is_at_end() { None } else { Some(f64::from_le_bytes(decoder.array()?)) };
+        Ok(Self { hash, proven, unit })
+    }
+}
+
+/// The bytes of a chunk. The verdicts are in the order of their sensors.
+pub(super) fn encode(run: RunId, verdicts: &[Verdict], keep: VerdictRows) -> Vec<u8> {
+    let mut fields = FieldWriter::new(FORMAT);
+    fields.number(RUN, run.0);
+    let mut models: Vec<ModelFacts> = Vec::new();
+    for facts in verdicts.iter().filter_map(ModelFacts::of) {
+        if !models.contains(&facts) {
+            fields.field(MODEL, &facts.encode());
+            models.push(facts);
+        }
+    }
     for verdict in verdicts {
-        encoder.unsigned(u64::from(verdict.sensor.0));
-        match &verdict.outcome {
-            Outcome::NoData => encoder.unsigned(NO_DATA),
-            Outcome::TooLittleData { intervals, needed } => {
-                encoder.unsigned(TOO_LITTLE_DATA);
+        let facts = ModelFacts::of(verdict);
+        let model = models.iter().position(|model| Some(*model) == facts).unwrap_or_default();
+        fields.field(VERDICT, &encode_verdict(verdict, model as u64, keep));
+    }
+    fields.sealed()
+}
+
+fn encode_verdict(Verdict { sensor, outcome }: &Verdict, model: u64, keep: VerdictRows) -> Vec<u8> {
+    let value = |write: &dyn Fn(&mut Encoder)| {
+        let mut encoder = Encoder::default();
+        write(&mut encoder);
+        encoder.into_bytes()
+    };
+    let mut encoder = Encoder::default();
+    encoder.unsigned(u64::from(sensor.0 % ChunkId::SENSORS));
+    let mut put = |tag, value: &[u8]| put_field(&mut encoder, tag, value);
+    match outcome {
+        Outcome::NoData => put(NO_DATA, &[]),
+        Outcome::TooLittleData { intervals, needed } => {
+            let counts = value(&|encoder| {
                 encoder.unsigned(u64::from(*intervals));
                 encoder.unsigned(u64::from(*needed));
+            });
+            put(TOO_LITTLE_DATA, &counts);
+        }
+        Outcome::Failed { reason } => put(FAILED, reason.as_bytes()),
+        Outcome::Quarantined => put(QUARANTINED, &[]),
+        Outcome::Scored(Scored { rows, explanation, .. }) => {
+            put(SCORED_BY, &value(&|encoder| encoder.unsigned(model)));
+            let worst = rows.worst_only(WORST_ROWS);
+            put(INTERVALS, &worst.intervals().encode());
+            if !worst.anomalies().is_empty() {
+                put(ANOMALIES, &worst.anomalies().encode());
             }
-            Outcome::Failed { reason } => {
-                encoder.unsigned(FAILED);
-                encoder.blob(reason.as_bytes());
-            }
-            Outcome::Quarantined => encoder.unsigned(QUARANTINED),
-            Outcome::Scored(Scored { model, proven, unit, rows, explanation }) => {
-                encoder.unsigned(SCORED);
-                encoder.raw(&model.0);
-                encoder.unsigned(u64::from(*proven));
-                encoder.unsigned(u64::from(unit.is_some()));
-                unit.iter().for_each(|unit| encoder.raw(&unit.to_le_bytes()));
-                encoder.unsigned(rows.len() as u64);
-                for row in rows {
-                    let anomaly = u64::from(row.label == Label::Anomaly);
-                    encoder.unsigned(u64::from(row.interval) << 1 | anomaly);
-                    encoder.raw(&row.decision.to_le_bytes());
+            match (keep, rows) {
+                (VerdictRows::All, ScoredRows::All(rows)) => {
+                    let decisions: Vec<u8> = rows.iter().flat_map(|row| row.decision.to_le_bytes()).collect();
+                    put(DECISIONS, &decisions);
                 }
-                encode_explanation(&mut encoder, explanation.as_ref());
+                _ => put(WORST, &value(&|encoder| encode_rows(encoder, worst.worst()))),
+            }
+            if let Some(explanation) = explanation {
+                put(EXPLANATION, &value(&|encoder| encode_explanation(encoder, explanation)));
             }
         }
     }
     encoder.into_bytes()
+}
+
+fn encode_rows(encoder: &mut Encoder, rows: &[Row]) {
+    for row in rows {
+        encoder.unsigned(u64::from(row.interval));
+        encoder.raw(&row.decision.to_le_bytes());
+    }
 }
 
 impl fmt::Display for ChunkId {
@@ -103,79 +185,125 @@ impl fmt::Display for ChunkId {
     }
 }
 
-/// The verdicts of a chunk; none when the bytes are of an earlier window.
-pub(super) fn decode(window: Window, chunk: ChunkId, bytes: &[u8]) -> Result<Vec<Verdict>, Corrupt> {
-    let (start, verdicts) = decode_any(chunk, bytes)?;
-    Ok(if start == window.start() { verdicts } else { Vec::new() })
+/// The verdicts of a chunk; none when the bytes are of another run.
+pub(super) fn decode(run: RunId, chunk: ChunkId, bytes: &[u8]) -> Result<Vec<Verdict>, Corrupt> {
+    let (stored, verdicts) = decode_any(chunk, bytes)?;
+    Ok(if stored == run { verdicts } else { Vec::new() })
 }
 
-/// The verdicts of a chunk, and the start of their window.
-pub(super) fn decode_any(chunk: ChunkId, bytes: &[u8]) -> Result<(Timestamp, Vec<Verdict>), Corrupt> {
-    let mut decoder = Decoder::new(bytes);
-    let with_proof = match decoder.unsigned()? {
-        FORMAT => true,
-        FORMAT_WITHOUT_PROOF => false,
-        _ => return Err(Corrupt),
-    };
-    let start = Timestamp::from_nanos(decoder.signed()?);
-    let mut verdicts = Vec::new();
-    while !decoder.is_at_end() {
-        let sensor = SensorId(decoder.narrow()?);
-        // The chunk's own sensors, or the verdict would count for another.
-        if ChunkId::of(sensor) != chunk {
-            return Err(Corrupt);
-        }
-        let outcome = match decoder.unsigned()? {
-            NO_DATA => Outcome::NoData,
-            TOO_LITTLE_DATA => Outcome::TooLittleData { intervals: decoder.narrow()?, needed: decoder.narrow()? },
-            FAILED => Outcome::Failed { reason: decoder.text()?.to_owned() },
-            QUARANTINED => Outcome::Quarantined,
-            SCORED => {
-                let model = ModelHash(decoder.array()?);
-                let proven = with_proof && decode_bool(&mut decoder)?;
-                let has_unit = with_proof && decode_bool(&mut decoder)?;
-                let unit = has_unit.then(|| decoder.array().map(f64::from_le_bytes)).transpose()?;
-                let mut rows = Vec::new();
-                for _ in 0..decoder.unsigned()? {
-                    let place_and_label = decoder.unsigned()?;
-                    let label = if place_and_label & 1 == 1 { Label::Anomaly } else { Label::Normal };
-                    let interval = u16::try_from(place_and_label >> 1).map_err(|_| Corrupt)?;
-                    rows.push(Row { interval, label, decision: f64::from_le_bytes(decoder.array()?) });
+/// The verdicts of a chunk, and their run.
+pub(super) fn decode_any(chunk: ChunkId, bytes: &[u8]) -> Result<(RunId, Vec<Verdict>), Corrupt> {
+    let (mut run, mut models, mut verdicts) = (None, Vec::new(), Vec::<Verdict>::new());
+    for field in unsealed(bytes, FORMAT)? {
+        let (tag, value) = field?;
+        match tag {
+            RUN => run = Some(RunId(number(value)?)),
+            MODEL => models.push(ModelFacts::decode(value)?),
+            VERDICT => {
+                let Some(verdict) = decode_verdict(chunk, value, &models)? else { continue };
+                if verdicts.last().is_some_and(|last| last.sensor >= verdict.sensor) {
+                    return Err(Corrupt);
                 }
-                let explanation = if with_proof { decode_explanation(&mut decoder)? } else { None };
-                Outcome::Scored(Scored { model, proven, unit, rows, explanation })
+                verdicts.push(verdict);
             }
-            _ => return Err(Corrupt),
-        };
-        verdicts.push(Verdict { sensor, outcome });
+            _ => {}
+        }
     }
-    Ok((start, verdicts))
+    Ok((run.ok_or(Corrupt)?, verdicts))
 }
 
-fn encode_explanation(encoder: &mut Encoder, explanation: Option<&Explanation>) {
-    encoder.unsigned(u64::from(explanation.is_some()));
-    let Some(Explanation { interval, feature, value, usual }) = explanation else { return };
+/// A verdict; `None` when it has an outcome of a later version.
+fn decode_verdict(chunk: ChunkId, value: &[u8], models: &[ModelFacts]) -> Result<Option<Verdict>, Corrupt> {
+    let mut decoder = Decoder::new(value);
+    let place = decoder.narrow::<u32>().ok().filter(|place| *place < ChunkId::SENSORS).ok_or(Corrupt)?;
+    let sensor = SensorId(chunk.0 << ChunkId::SENSOR_BITS | place);
+    let (mut outcome, mut model, mut explanation) = (None, None, None);
+    let mut rows = StoredRows::default();
+    for field in Fields::within(decoder.rest()) {
+        let (tag, value) = field?;
+        match tag {
+            NO_DATA => outcome = Some(Outcome::NoData),
+            TOO_LITTLE_DATA => {
+                let mut counts = Decoder::new(value);
+                outcome = Some(Outcome::TooLittleData { intervals: counts.narrow()?, needed: counts.narrow()? });
+            }
+            FAILED => {
+                let reason = std::str::from_utf8(value).map_err(|_| Corrupt)?.to_owned();
+                outcome = Some(Outcome::Failed { reason });
+            }
+            QUARANTINED => outcome = Some(Outcome::Quarantined),
+            SCORED_BY => model = Some(models.get(number::<usize>(value)?).ok_or(Corrupt)?),
+            INTERVALS => rows.intervals = NumberSet::decode(value)?,
+            ANOMALIES => rows.anomalies = NumberSet::decode(value)?,
+            WORST => rows.worst = value,
+            DECISIONS => rows.decisions = Some(value),
+            EXPLANATION => explanation = Some(decode_explanation(value)?),
+            _ => {}
+        }
+    }
+    if let Some(ModelFacts { hash, proven, unit }) = model.copied() {
+        let rows = rows.decode()?;
+        outcome = Some(Outcome::Scored(Scored { model: hash, proven, unit, rows, explanation }));
+    }
+    Ok(outcome.map(|outcome| Verdict { sensor, outcome }))
+}
+
+/// The fields of a scored window's rows.
+#[derive(Default)]
+struct StoredRows<'a> {
+    intervals: NumberSet,
+    anomalies: NumberSet,
+    worst: &'a [u8],
+    decisions: Option<&'a [u8]>,
+}
+
+impl StoredRows<'_> {
+    fn decode(self) -> Result<ScoredRows, Corrupt> {
+        let Self { intervals, anomalies, worst, decisions } = self;
+        let row = |interval: u16, decision| {
+            let is_anomaly = anomalies.contains(u32::from(interval));
+            Row { interval, label: if is_anomaly { Label::Anomaly } else { Label::Normal }, decision }
+        };
+        let mut rows = Vec::new();
+        if let Some(decisions) = decisions {
+            let (decisions, rest) = decisions.as_chunks::<8>();
+            if decisions.len() != intervals.len() || !rest.is_empty() || !anomalies.is_subset_of(&intervals) {
+                return Err(Corrupt);
+            }
+            for (place, decision) in intervals.iter().zip(decisions) {
+                rows.push(row(u16::try_from(place).map_err(|_| Corrupt)?, f64::from_le_bytes(*decision)));
+            }
+            return Ok(rows.into());
+        }
+        let mut worst = Decoder::new(worst);
+        while !worst.is_at_end() {
+            rows.push(row(worst.narrow()?, f64::from_le_bytes(worst.array()?)));
+        }
+        let kept = WorstRows::new(intervals, anomalies, rows).ok_or(Corrupt)?;
+        if kept.worst().len() < kept.intervals().len() {
+            return Ok(ScoredRows::Worst(kept));
+        }
+        let mut rows = kept.worst().to_vec();
+        rows.sort_unstable_by_key(|row| row.interval);
+        Ok(rows.into())
+    }
+}
+
+fn encode_explanation(encoder: &mut Encoder, explanation: &Explanation) {
+    let Explanation { interval, feature, value, usual } = explanation;
     encoder.unsigned(u64::from(*interval));
     encoder.blob(feature.as_bytes());
-    encoder.raw(&value.to_le_bytes());
-    encoder.unsigned(u64::from(usual.is_some()));
+    encoder.float(*value);
     for bound in usual.iter().flat_map(|(low, high)| [low, high]) {
-        encoder.raw(&bound.to_le_bytes());
+        encoder.float(*bound);
     }
 }
 
-fn decode_explanation(decoder: &mut Decoder<'_>) -> Result<Option<Explanation>, Corrupt> {
-    if !decode_bool(decoder)? {
-        return Ok(None);
-    }
-    let interval = u16::try_from(decoder.unsigned()?).map_err(|_| Corrupt)?;
-    let feature = decoder.text()?.to_owned();
-    let value = f64::from_le_bytes(decoder.array()?);
-    let usual = match decode_bool(decoder)? {
-        true => Some((f64::from_le_bytes(decoder.array()?), f64::from_le_bytes(decoder.array()?))),
-        false => None,
-    };
-    Ok(Some(Explanation { interval, feature, value, usual }))
+fn decode_explanation(value: &[u8]) -> Result<Explanation, Corrupt> {
+    let mut decoder = Decoder::new(value);
+    let (interval, feature, value) = (decoder.narrow()?, decoder.text()?.to_owned(), decoder.float()?);
+    let usual = if decoder.is_at_end() { None } else { Some((decoder.float()?, decoder.float()?)) };
+    Ok(Explanation { interval, feature, value, usual })
 }
 
 fn decode_bool(decoder: &mut Decoder<'_>) -> Result<bool, Corrupt> {
@@ -191,79 +319,141 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::interval::Cut;
-    use crate::time::Span;
 
-    const CHUNK: ChunkId = ChunkId(0);
+    const CHUNK: ChunkId = ChunkId(2);
+    const RUN_5: RunId = RunId(5);
 
-    fn window(index: i64) -> Window {
-        let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
-        cut.window_of(Timestamp::from_nanos(index * 3_600_000_000_000))
+    fn scored(model: u8, rows: Vec<Row>) -> Scored {
+        let worst = ScoredRows::from(rows.clone()).worst().copied();
+        let explanation = worst.filter(|worst| worst.label == Label::Anomaly).map(|worst| Explanation {
+            interval: worst.interval,
+            feature: "vibration.std".to_owned(),
+            value: 4.1,
+            usual: Some((0.2, 0.9)),
+        });
+        let unit = Some(0.123_456_789);
+        Scored { model: ModelHash([model; 32]), proven: true, unit, rows: rows.into(), explanation }
+    }
+
+    /// Sixty rows, of which so many are anomalies.
+    fn rows(anomalies: u16) -> Vec<Row> {
+        let row = |interval| {
+            let decision = f64::from(interval * 37 % 60).mul_add(0.1, 0.05) - f64::from(anomalies) * 0.1;
+            Row { interval, label: Label::anomaly_below_zero(decision), decision }
+        };
+        (0..60).map(row).collect()
     }
 
     fn verdicts() -> Vec<Verdict> {
-        let row = |interval, label, decision| Row { interval, label, decision };
-        let scored = Scored {
-            model: ModelHash([7; 32]),
-            proven: true,
-            unit: Some(0.125),
-            rows: vec![row(0, Label::Normal, 0.5), row(59, Label::Anomaly, -1e-300)],
-            explanation: Some(Explanation {
-                interval: 59,
-                feature: "vibration.std".to_owned(),
-                value: 4.1,
-                usual: Some((0.2, 0.9)),
-            }),
-        };
         let outcomes = [
             Outcome::NoData,
             Outcome::TooLittleData { intervals: 3, needed: 10 },
             Outcome::Failed { reason: "row 3 is infinite".into() },
             Outcome::Quarantined,
-            Outcome::Scored(scored),
+            Outcome::Scored(scored(7, rows(0))),
+            Outcome::Scored(scored(7, rows(9))),
+            Outcome::Scored(scored(8, rows(60)[..2].to_vec())),
+            Outcome::Scored(Scored { unit: None, explanation: None, ..scored(7, Vec::new()) }),
         ];
-        (0..).map(SensorId).zip(outcomes).map(|(sensor, outcome)| Verdict { sensor, outcome }).collect()
+        (32..).map(SensorId).zip(outcomes).map(|(sensor, outcome)| Verdict { sensor, outcome }).collect()
+    }
+
+    /// Verdicts as they are stored: with the worst rows alone.
+    fn with_worst_rows(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
+        for verdict in &mut verdicts {
+            if let Outcome::Scored(Scored { rows, .. }) = &mut verdict.outcome
+                && rows.len() > WORST_ROWS
+            {
+                *rows = ScoredRows::Worst(rows.worst_only(WORST_ROWS));
+            }
+        }
+        verdicts
     }
 
     #[test]
     fn every_kind_of_verdict_comes_back() {
-        let bytes = encode(window(5), &verdicts());
-        assert_eq!(decode(window(5), CHUNK, &bytes), Ok(verdicts()));
+        let bytes = encode(RUN_5, &verdicts(), VerdictRows::All);
+        assert_eq!(decode(RUN_5, CHUNK, &bytes), Ok(verdicts()));
+        let bytes = encode(RUN_5, &verdicts(), VerdictRows::Worst);
+        assert_eq!(decode(RUN_5, CHUNK, &bytes), Ok(with_worst_rows(verdicts())));
+        assert_eq!(encode(RUN_5, &with_worst_rows(verdicts()), VerdictRows::Worst), bytes);
     }
 
     #[test]
-    fn a_chunk_that_was_stored_before_there_were_proofs_is_read() {
-        let mut bytes = Encoder::default();
-        bytes.unsigned(FORMAT_WITHOUT_PROOF);
-        bytes.signed(window(5).start().nanos());
-        for sensor in [3_u64, 9] {
-            bytes.unsigned(sensor);
-            bytes.unsigned(SCORED);
-            bytes.raw(&[7; 32]);
-            bytes.unsigned(1);
-            bytes.unsigned(59 << 1 | 1);
-            bytes.raw(&(-0.5_f64).to_le_bytes());
+    fn what_is_kept_of_a_window_is_borne_out_by_its_own_rows_alone() {
+        let kept = ScoredRows::Worst(ScoredRows::from(rows(9)).worst_only(WORST_ROWS));
+        assert!(ScoredRows::from(rows(9)).bear_out(&kept));
+        let mut other = rows(9);
+        let worst = other.iter_mut().min_by(|a, b| a.decision.total_cmp(&b.decision)).unwrap();
+        worst.decision = worst.decision.next_up();
+        assert!(!ScoredRows::from(other).bear_out(&kept));
+        assert!(!ScoredRows::from(rows(8)).bear_out(&kept));
+        assert!(!ScoredRows::from(rows(9)[1..].to_vec()).bear_out(&kept));
+    }
+
+    #[test]
+    fn a_verdict_over_sixty_rows_takes_some_sixty_bytes() {
+        let bytes = |models: [u8; 16], anomalies| {
+            let verdict = |(place, model)| Verdict {
+                sensor: SensorId(32 + place),
+                outcome: Outcome::Scored(scored(model, rows(anomalies))),
+            };
+            let verdicts: Vec<_> = (0_u32..).zip(models).map(verdict).collect();
+            [VerdictRows::Worst, VerdictRows::All].map(|keep| encode(RUN_5, &verdicts, keep).len() / 16)
+        };
+        let (shared, own) = ([7; 16], std::array::from_fn(|place| u8::try_from(place).unwrap()));
+        assert_eq!(bytes(shared, 0), [0, 0]);
+        assert_eq!(bytes(shared, 1), [0, 0]);
+        assert_eq!(bytes(own, 0), [0, 0]);
+        assert_eq!(bytes(own, 9), [0, 0]);
+    }
+
+    #[test]
+    fn a_chunk_of_an_earlier_run_is_not_taken_for_a_later_one() {
+        let bytes = encode(RUN_5, &verdicts(), VerdictRows::Worst);
+        assert_eq!(decode(RunId(6), CHUNK, &bytes), Ok(vec![]));
+    }
+
+    #[test]
+    fn fields_of_a_later_version_are_passed_over() {
+        let mut extended = FieldWriter::new(FORMAT);
+        for field in unsealed(&encode(RUN_5, &verdicts(), VerdictRows::Worst), FORMAT).unwrap() {
+            let (tag, value) = field.unwrap();
+            let mut value = value.to_vec();
+            if tag == VERDICT {
+                let mut encoder = Encoder::after(value);
+                put_field(&mut encoder, 77, b"of a later version");
+                value = encoder.into_bytes();
+            }
+            extended.field(tag, &value);
+            extended.field(99, b"as well");
         }
-        let rows = vec![Row { interval: 59, label: Label::Anomaly, decision: -0.5 }];
-        let scored = Scored { model: ModelHash([7; 32]), proven: false, unit: None, rows, explanation: None };
-        let expected =
-            [3, 9].map(|sensor| Verdict { sensor: SensorId(sensor), outcome: Outcome::Scored(scored.clone()) });
-        assert_eq!(decode(window(5), CHUNK, &bytes.into_bytes()), Ok(expected.to_vec()));
-        assert_eq!(decode(window(5), CHUNK, &encode(window(5), &expected)), Ok(expected.to_vec()));
-    }
-
-    #[test]
-    fn a_chunk_of_an_earlier_window_is_not_taken_for_a_later_one() {
-        assert_eq!(decode(window(6), CHUNK, &encode(window(5), &verdicts())), Ok(vec![]));
+        assert_eq!(decode(RUN_5, CHUNK, &extended.sealed()), Ok(with_worst_rows(verdicts())));
     }
 
     proptest! {
         #[test]
-        fn damaged_bytes_decode_or_fail_without_panic(place in 0..70_usize, byte in any::<u8>()) {
-            let mut bytes = encode(window(5), &verdicts());
-            let place = place % bytes.len();
+        fn a_flipped_bit_is_found(place in any::<prop::sample::Index>(), bit in 0..8_u32) {
+            let mut bytes = encode(RUN_5, &verdicts(), VerdictRows::Worst);
+            let place = place.index(bytes.len());
+            bytes[place] ^= 1 << bit;
+            prop_assert_eq!(decode(RUN_5, CHUNK, &bytes), Err(Corrupt));
+        }
+
+        /// Under a right checksum, as somebody who means harm would write it.
+        #[test]
+        fn any_fields_are_verdicts_or_an_error(
+            place in any::<prop::sample::Index>(), byte in any::<u8>(), keep in any::<bool>(),
+        ) {
+            let keep = if keep { VerdictRows::All } else { VerdictRows::Worst };
+            let mut bytes = encode(RUN_5, &verdicts(), keep);
+            bytes.truncate(bytes.len() - 4);
+            let place = place.index(bytes.len());
             bytes[place] = byte;
-            let _ = decode(window(5), CHUNK, &bytes);
+            bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+            if let Ok((_, verdicts)) = decode_any(CHUNK, &bytes) {
+                prop_assert!(verdicts.len() <= ChunkId::SENSORS as usize);
+            }
         }
     }
 }

@@ -7,20 +7,24 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::interval::Window;
-use crate::run::{Run, RunState, Tally};
+use crate::run::{Run, RunId, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::contents::{StoredValue, each_value, layout};
-use crate::store::journal::{decode, decode_readings};
-use crate::store::keys::{KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, ring_slot};
+use crate::store::keys::{
+    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SETTLED_KEY, SUBSCRIPTIONS_KEY, ring_slot, run_slot,
+};
+use crate::store::table_journal::{decode, decode_readings};
 use crate::store::place::StorePlace;
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
-use crate::store::{ChunkId, Progress, Reader, Record, StoreError, format, rejects, runs, verdicts};
+use crate::store::{ChunkId, Progress, Reader, Record, StoreError, checksum, format, rejects, runs, verdicts};
 use crate::time::Timestamp;
 use crate::window::WindowBlock;
 
 /// Something that is wrong in a store.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Finding {
     /// Where.
     pub place: StorePlace,
@@ -33,12 +37,13 @@ pub struct Finding {
 }
 
 /// What mends a finding.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Remedy {
     /// `store repair`, which leaves the place out.
     Repair,
     /// The daemon, for this reason.
-    Daemon(&'static str),
+    Daemon(String),
 }
 
 impl fmt::Display for Finding {
@@ -53,7 +58,7 @@ impl fmt::Display for Finding {
 }
 
 /// How much was looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Checked {
     /// How many entries.
     pub entries: u64,
@@ -175,7 +180,8 @@ impl Inspection<'_> {
         for (number, _) in (0_u32..).zip(lacking).filter(|(_, lacking)| *lacking) {
             let place = StorePlace::entry("sensors", &number.to_be_bytes());
             let cost = format!("what is stored of sensor number {number}, whose name nothing else tells");
-            let remedy = Remedy::Daemon("the number stays taken, and the sensor gets another when it sends again");
+            let remedy =
+                Remedy::Daemon("the number stays taken, and the sensor gets another when it sends again".into());
             self.add(place, "the name of a number that was given is missing", cost, remedy);
         }
         Ok(())
@@ -184,20 +190,23 @@ impl Inspection<'_> {
     fn windows_and_heads(&mut self) -> Result<(), StoreError> {
         let cut = self.reader.settings.cut;
         let slots = self.reader.settings.windows;
+        let closed = self.reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
         let mut newest = HashMap::<SensorId, Window>::new();
         let sensor_and_slot = |key: &[u8]| {
-            let (sensor, slot) = key.split_first_chunk::<4>()?;
-            Some((SensorId(u32::from_be_bytes(*sensor)), number_of(slot)?))
+            let (slot, sensor) = key.split_first_chunk::<4>()?;
+            Some((SensorId(number_of(sensor)?), u32::from_be_bytes(*slot)))
         };
         let cost = move |this: &Self, key: &[u8]| match sensor_and_slot(key) {
             Some((sensor, _)) => format!("a window of {}", this.called(sensor)),
             None => "nothing: no window has such a key".to_owned(),
         };
         self.each_whole("windows", cost, |this, key, value| {
-            let block = WindowBlock::from_bytes(value.to_vec());
+            let is_checked = checksum::checked(key, value.to_vec()).is_ok();
+            let block = WindowBlock::from_bytes(value.get(checksum::BYTES..).unwrap_or_default().to_vec());
             let window = block.window_start().ok().map(|start| (start, cut.window_of(start)));
             let problem = match (sensor_and_slot(key), window) {
                 (None, _) => "no window has such a key",
+                _ if !is_checked => "the block's checksum is wrong: it is damaged, or another's",
                 (_, None) => "the block is damaged",
                 (_, Some((start, window))) if window.start() != start => "the block begins where no window begins",
                 (Some((_, slot)), Some((_, window))) if ring_slot(window, slots) != slot => {
@@ -205,8 +214,11 @@ impl Inspection<'_> {
                 }
                 _ if block.intervals(cut).is_err() => "the block is damaged",
                 (Some((sensor, _)), Some((_, window))) => {
-                    let newest = newest.entry(sensor).or_insert(window);
-                    *newest = (*newest).max(window);
+                    // What was stored behind the last closing of all sensors is stored again from the journal.
+                    if window.end() <= closed {
+                        let newest = newest.entry(sensor).or_insert(window);
+                        *newest = (*newest).max(window);
+                    }
                     if this.has_name(sensor) {
                         return;
                     }
@@ -253,7 +265,7 @@ impl Inspection<'_> {
                     self.called(sensor),
                     window.start()
                 );
-                let remedy = Remedy::Daemon("the sensor goes on from the closing of all sensors");
+                let remedy = Remedy::Daemon("the sensor goes on from the closing of all sensors".into());
                 self.add(
                     StorePlace::entry("heads", &sensor.0.to_be_bytes()),
                     problem,
@@ -267,7 +279,7 @@ impl Inspection<'_> {
 
     fn runs_and_verdicts(&mut self) -> Result<(), StoreError> {
         let settings = &self.reader.settings;
-        let (cut, slots) = (settings.cut, settings.runs);
+        let (cut, slots, verdict_slots) = (settings.cut, settings.runs, settings.verdict_runs);
         let mut ledger = BTreeMap::<u32, Run>::new();
         let cost = |_: &Self, _: &[u8]| "a run in the ledger, with its verdicts".to_owned();
         self.each_whole("runs", cost, |this, key, value| {
@@ -275,7 +287,7 @@ impl Inspection<'_> {
             let problem = match (number_of(key).filter(|slot| *slot < slots), runs::decode(cut, value)) {
                 (None, _) => "no run has such a key".to_owned(),
                 (_, Err(_)) => "the entry is damaged".to_owned(),
-                (Some(slot), Ok(run)) if ring_slot(run.window, slots) != slot => {
+                (Some(slot), Ok(run)) if run_slot(run.id, slots) != slot => {
                     format!("the entry is of the run of {}, which belongs elsewhere", run.window.start())
                 }
                 (Some(slot), Ok(run)) => {
@@ -285,27 +297,27 @@ impl Inspection<'_> {
             };
             this.add(place, problem, cost(this, key), Remedy::Repair);
         })?;
-        let mut tallies = HashMap::<u32, Tally>::new();
+        let mut tallies = HashMap::<RunId, Tally>::new();
         let cost = move |this: &Self, key: &[u8]| match (number_of(&key[..key.len().min(4)]), ChunkId::of_key(key)) {
             (Some(_), Some(chunk)) => format!("the verdicts {chunk} in one run ({})", this.called(chunk.first())),
             _ => "nothing: no verdicts have such a key".to_owned(),
         };
         self.each_whole("verdicts", cost, |this, key, value| {
             let place = StorePlace::entry("verdicts", key);
-            let slot = number_of(&key[..key.len().min(4)]).filter(|slot| *slot < slots);
+            let slot = number_of(&key[..key.len().min(4)]).filter(|slot| *slot < verdict_slots);
             let (Some(slot), Some(chunk), 8) = (slot, ChunkId::of_key(key), key.len()) else {
                 this.add(place, "no verdicts have such a key", "nothing", Remedy::Repair);
                 return;
             };
             let problem = match verdicts::decode_any(chunk, value) {
                 Err(_) => "the verdicts are damaged",
-                Ok((start, _)) if ring_slot(cut.window_of(start), slots) != slot => {
-                    "the verdicts are of a window that belongs elsewhere"
+                Ok((run, _)) if run_slot(run, verdict_slots) != slot => {
+                    "the verdicts are of a run that belongs elsewhere"
                 }
-                Ok((start, verdicts)) => {
-                    // Verdicts of earlier windows stay until they are overwritten.
-                    if ledger.get(&slot).is_some_and(|run| run.window.start() == start) {
-                        let tally = tallies.entry(slot).or_default();
+                Ok((run, verdicts)) => {
+                    // Verdicts of earlier runs stay until they are overwritten.
+                    if ledger.get(&run_slot(run, slots)).is_some_and(|entry| entry.id == run) {
+                        let tally = tallies.entry(run).or_default();
                         verdicts.iter().for_each(|verdict| tally.add(&verdict.outcome));
                     }
                     match verdicts.iter().find(|verdict| !this.has_name(verdict.sensor)) {
@@ -318,12 +330,13 @@ impl Inspection<'_> {
         })?;
         for (slot, run) in ledger {
             let RunState::Finished(tally) = run.state else { continue };
-            let stored = tallies.remove(&slot).unwrap_or_default();
-            let is_still_there = readable(self.reader.run(run.window))?.flatten().is_some();
+            let stored = tallies.remove(&run.id).unwrap_or_default();
+            let is_still_there = readable(self.reader.run(run.id))?.flatten().is_some();
             let place = StorePlace::entry("runs", &slot.to_be_bytes());
             let (start, outcomes) = (run.window.start(), tally.outcomes());
-            if outcomes != run.scope {
-                let problem = format!("the run of {start} has {outcomes} outcomes, and {} sensors in scope", run.scope);
+            if outcomes as usize != run.scope.len() {
+                let problem =
+                    format!("the run of {start} has {outcomes} outcomes, and {} sensors in scope", run.scope.len());
                 self.add(place, problem, "nothing but the run's own numbers", Remedy::Repair);
             } else if stored != tally && is_still_there {
                 let count = stored.outcomes();
@@ -331,7 +344,8 @@ impl Inspection<'_> {
                     true => format!("the verdicts of the run of {start} are others than it counted"),
                     false => format!("the run of {start} gave {outcomes} verdicts, and {count} are stored"),
                 };
-                let remedy = Remedy::Daemon("the verdicts that are there stay; removing the run would lose these too");
+                let remedy =
+                    Remedy::Daemon("the verdicts that are there stay; removing the run would lose these too".into());
                 self.add(place, problem, "the verdicts that are missing", remedy);
             }
         }
@@ -349,7 +363,7 @@ impl Inspection<'_> {
                 (Ok(slot), Ok((number, _))) if number % slots != slot => "the entry belongs elsewhere",
                 _ => return,
             };
-            let remedy = Remedy::Daemon("its place is used again");
+            let remedy = Remedy::Daemon("its place is used again".into());
             this.add(StorePlace::entry("rejects", key), problem, cost(this, key), remedy);
         })
     }
@@ -389,10 +403,11 @@ impl Inspection<'_> {
                 this.add(place, "no record has such a key", cost(this, key), Remedy::Repair);
                 return;
             };
-            let forgotten = Remedy::Daemon("the journal forgets the place when the windows around it are stored");
+            let forgotten =
+                Remedy::Daemon("the journal forgets the place when the windows around it are stored".into());
             if let Some(next) = next.filter(|next| *next < number) {
                 let problem = format!("{} records before this one are missing", number - next);
-                this.add(place.clone(), problem, "the readings in them", forgotten);
+                this.add(place.clone(), problem, "the readings in them", forgotten.clone());
             }
             next = Some(number.saturating_add(1));
             match decode(value) {
@@ -426,7 +441,7 @@ impl Inspection<'_> {
                     scored = time;
                     time.is_some()
                 }
-                LATENESS_KEY | KEPT_PER_INTERVAL_KEY => value.len() == 8,
+                LATENESS_KEY | KEPT_PER_INTERVAL_KEY | SETTLED_KEY => value.len() == 8,
                 NUMBERS_KEY => number_of(value).is_some(),
                 format::KEY => {
                     is_noted = true;
@@ -447,7 +462,7 @@ impl Inspection<'_> {
             }
         })?;
         if !is_noted {
-            let remedy = Remedy::Daemon("the next start writes it anew from its copy beside the database");
+            let remedy = Remedy::Daemon("the next start writes it anew from its copy beside the database".into());
             let place = StorePlace::entry("progress", format::KEY);
             self.add(place, "the entry that says what the store was made with is missing", "nothing", remedy);
         }
@@ -462,4 +477,4 @@ impl Inspection<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,23 +1,25 @@
 //! Writing to the store.
 
+use std::collections::BTreeSet;
+
 use crossbeam_channel::Receiver;
 
 use crate::codec::Encoder;
-use crate::interval::Window;
 use crate::reading::{Reading, Rejects};
-use crate::run::Run;
+use crate::run::{Run, RunId};
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
-use crate::store::journal::{Journal, encode_readings};
 use crate::store::keeper::{Covered, Handover, Keeper};
 use crate::store::keys::{
-    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, progress_key, ring_slot, window_key,
+    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
+    run_slot, window_key,
 };
 use crate::store::rejects::RejectRing;
 use crate::store::room::Room;
+use crate::store::table_journal::{Journal, encode_readings};
 use crate::store::{
-    Backlog, ChunkId, Committed, Kept, Progress, Record, StoreError, StoreSettings, StoredChunks, Tables, Ticket,
-    checksum, runs, verdicts,
+    Backlog, ChunkId, Committed, Kept, Progress, Record, StoreError, StoreSettings, Tables, Ticket, checksum, runs,
+    verdicts,
 };
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -41,6 +43,15 @@ pub struct Writer {
     covered: Covered,
     /// The time before which windows are put. At the next commit the journal forgets up to it.
     closed: Option<Timestamp>,
+}
+
+/// What happens to the chunks that are stored in a run's slot of the ring when the run begins.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoredChunks {
+    /// None of them is of this run. They stay until they are overwritten: each names its run.
+    OfEarlierRuns,
+    /// The run was cut off: these chunks of it count, and all others are removed.
+    Keep(BTreeSet<ChunkId>),
 }
 
 impl Writer {
@@ -124,16 +135,17 @@ impl Writer {
 
     /// Writes a run into the ledger, in the place of the oldest one.
     pub fn put_run(&mut self, run: &Run) {
-        let slot = ring_slot(run.window, self.settings.runs);
-        self.behind.put(|tables| &tables.runs, &slot.to_be_bytes(), runs::encode(run));
+        let slot = run_slot(run.id, self.settings.runs);
+        self.behind.put_parts(|tables| &tables.runs, &slot.to_be_bytes(), runs::encode(run));
     }
 
     /// Writes into the ledger that a run begins, and removes the chunks that an earlier process stored of it and that
-    /// do not count. The removals come first, so that a power cut leaves no chunk of an earlier scope or of other settings
-    /// under the new entry.
+    /// do not count. The id and the removals come first, so that a power cut leaves no run whose id is given again, and no
+    /// chunk of an earlier scope or of other settings under the new entry.
     pub fn begin_run(&mut self, run: &Run, stored: &StoredChunks) {
+        self.behind.put(|tables| &tables.progress, NEXT_RUN_KEY, run.id.next().0.to_be_bytes().to_vec());
         if let StoredChunks::Keep(kept) = stored {
-            let slot = ring_slot(run.window, self.settings.runs);
+            let slot = run_slot(run.id, self.settings.verdict_runs);
             let kept = kept.iter().map(|chunk| chunk.key(slot).to_vec()).collect();
             self.behind.remove_others(|tables| &tables.verdicts, &slot.to_be_bytes(), kept);
         }
@@ -141,9 +153,15 @@ impl Writer {
     }
 
     /// Stores all verdicts of one chunk of a run, in the order of their sensors.
-    pub fn put_verdicts(&mut self, window: Window, chunk: ChunkId, verdicts: &[Verdict]) {
-        let key = chunk.key(ring_slot(window, self.settings.runs));
-        self.behind.put_parts(|tables| &tables.verdicts, &key, verdicts::encode(window, verdicts));
+    pub fn put_verdicts(&mut self, run: RunId, chunk: ChunkId, verdicts: &[Verdict]) {
+        let key = chunk.key(run_slot(run, self.settings.verdict_runs));
+        let rows = self.settings.verdict_rows;
+        self.behind.put_parts(|tables| &tables.verdicts, &key, verdicts::encode(run, verdicts, rows));
+    }
+
+    /// Notes the first run that a sink has not taken.
+    pub fn put_cursor(&mut self, sink: &str, next: RunId) {
+        self.behind.put(|tables| &tables.progress, &cursor_key(sink), next.0.to_be_bytes().to_vec());
     }
 
     /// Keeps rejects, in the place of the oldest rejects.
@@ -175,9 +193,9 @@ impl Writer {
     }
 
     /// Notes how far something is done.
-    pub fn put_progress(&mut self, progress: Progress<'_>, until: Timestamp) {
+    pub fn put_progress(&mut self, progress: Progress, until: Timestamp) {
         let value = until.nanos().to_be_bytes().to_vec();
-        self.behind.put(|tables| &tables.progress, &progress_key(progress), value);
+        self.behind.put(|tables| &tables.progress, progress_key(progress), value);
     }
 
     /// Notes the largest lateness under which readings in the journal were accepted.
@@ -208,12 +226,8 @@ impl Writer {
         if let Some(until) = self.closed.take() {
             self.journal.forget_before(until, &mut self.behind);
         }
+        self.db.check_presence()?;
         Ok(Committed(()))
-    }
-
-    /// How many bytes were written into the journal since the start.
-    pub fn journal_written_bytes(&self) -> u64 {
-        self.journal.written_bytes()
     }
 
     /// Has what the next commit hands to the keeper settled as soon as it is stored.
@@ -259,6 +273,11 @@ impl Writer {
     pub fn stop(&mut self) -> Result<(), StoreError> {
         self.keeper.stop()?;
         Ok(())
+    }
+
+    /// How many bytes were written into the journal since the start.
+    pub fn journal_written_bytes(&self) -> u64 {
+        self.journal.written_bytes()
     }
 
     /// How many records the journal holds.

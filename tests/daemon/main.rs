@@ -14,6 +14,7 @@ mod commit_pace;
 mod crash;
 mod demo;
 mod endpoint;
+mod exports;
 mod features;
 mod golden;
 mod histories;

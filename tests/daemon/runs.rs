@@ -11,7 +11,7 @@ use crate::support::site::Site;
 use anomalyd::config::Config;
 use anomalyd::interval::Window;
 use anomalyd::reading::Reading;
-use anomalyd::run::{Closing, Run, RunState};
+use anomalyd::run::{Closing, GroupName, Run, RunId, RunState, Trigger};
 use anomalyd::sensor::{SensorId, SensorName};
 use anomalyd::store::{ChunkId, Progress, ShedSettings, Store, StoreSettings, StoredChunks};
 use anomalyd::time::{Span, Timestamp};
@@ -46,6 +46,7 @@ fn site(settings: impl Fn(Settings) -> Settings, before: impl Fn(&Config, Window
         verdict_runs: rings.verdict_runs,
         keep_raw: None,
         shed: ShedSettings::NEVER,
+        verdict_rows: config.store.verdict_rows,
         reject_blocks: config.store.rejects,
         cache_bytes: 1 << 20,
         cut,
@@ -89,10 +90,27 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
             |settings| settings,
             |config, window, store| {
                 let settings = config.settings_hash() ^ other_settings;
-                let run = Run { window, closing: Closing::OnTime, scope: SENSORS, settings, state: RunState::Started };
-                store.writer.begin_run(&run, &StoredChunks::OfEarlierWindows);
+                let run = Run {
+                    id: RunId::default(),
+                    window,
+                    group: GroupName::default(),
+                    trigger: Trigger::Schedule,
+                    revision: 0,
+                    scope: (0..SENSORS).collect(),
+                    settings,
+                    models: 0,
+                    closing: Closing::OnTime,
+                    state: RunState::Started,
+                };
+                store.writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
                 let rows = vec![Row { interval: 0, label: Label::Anomaly, decision: -1.0 }];
-                let scored = Scored { model: ModelHash([1; 32]), proven: true, unit: None, rows, explanation: None };
+                let scored = Scored {
+                    model: ModelHash([1; 32]),
+                    proven: true,
+                    unit: None,
+                    rows: rows.into(),
+                    explanation: None,
+                };
                 for (sensors, outcome) in [
                     (0..16, Outcome::Scored(scored.clone())),
                     (16..32, Outcome::Scored(scored)),
@@ -100,7 +118,7 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
                 ] {
                     let chunk = ChunkId::of(SensorId(sensors.start));
                     let verdict = |sensor| Verdict { sensor: SensorId(sensor), outcome: outcome.clone() };
-                    store.writer.put_verdicts(window, chunk, &sensors.map(verdict).collect::<Vec<_>>());
+                    store.writer.put_verdicts(run.id, chunk, &sensors.map(verdict).collect::<Vec<_>>());
                 }
             },
         );

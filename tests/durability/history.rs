@@ -49,11 +49,17 @@ impl History {
             })
             .collect();
         let settings = plant::settings()
-            .with("store.windows", "4")
-            .with("store.runs", "4")
+            .with("store.keep_intervals", "\"40m\"")
+            .with("store.keep_runs", "\"40m\"")
             .with("store.rejects", "4")
             .with("schedule.catch_up", "2");
         Self { settings, messages, sensors, last_end: name_of(end) }
+    }
+
+    /// Messages of these payloads, all of one topic. What is scored is up to the settings.
+    pub(crate) fn of_payloads(settings: Settings, topic: &str, payloads: impl Iterator<Item = String>) -> Self {
+        let message = |payload: String| Message { topic: topic.to_owned(), payload: payload.into_bytes() };
+        Self { settings, messages: payloads.map(message).collect(), sensors: 0, last_end: String::new() }
     }
 
     /// With so many further sensors, which have no models, all in one message at each step of time.
@@ -97,21 +103,32 @@ impl History {
     /// Sends messages with these numbers, as many at once as the dice say, and waits until they are acknowledged. False
     /// when the connection ends before.
     pub(crate) fn send(&self, port: u16, numbers: &[u16], at_most_at_once: usize, rng: &mut Rng) -> bool {
+        self.send_and_count(port, numbers, at_most_at_once, rng) == numbers.len()
+    }
+
+    /// As [`send`](Self::send): how many of the messages were acknowledged when the connection ended.
+    pub(crate) fn send_and_count(&self, port: u16, numbers: &[u16], at_most_at_once: usize, rng: &mut Rng) -> usize {
         let mut stream = at_once("the daemon listens", || TcpStream::connect(("127.0.0.1", port)).ok());
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        let mut rest = numbers;
         let mut answer = [0; 4];
         let connect = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04oven";
         let mut is_whole = stream.write_all(connect).and_then(|()| stream.read_exact(&mut answer)).is_ok();
-        while is_whole && !rest.is_empty() {
-            let (burst, later) = rest.split_at(rng.usize(1..=at_most_at_once.min(rest.len())));
+        let mut acknowledged = 0;
+        while is_whole && acknowledged < numbers.len() {
+            let rest = &numbers[acknowledged..];
+            let burst = &rest[..rng.usize(1..=at_most_at_once.min(rest.len()))];
             let packets: Vec<u8> = burst.iter().flat_map(|number| self.packet(*number)).collect();
-            let mut answers = vec![0; 4 * burst.len()];
-            is_whole = stream.write_all(&packets).and_then(|()| stream.read_exact(&mut answers)).is_ok();
-            rest = later;
+            is_whole = stream.write_all(&packets).is_ok();
+            for number in burst {
+                is_whole = is_whole && stream.read_exact(&mut answer).is_ok();
+                if is_whole {
+                    assert_eq!(answer, [[0x40, 2], number.to_be_bytes()].concat()[..]);
+                    acknowledged += 1;
+                }
+            }
         }
-        is_whole
+        acknowledged
     }
 
     fn packet(&self, number: u16) -> Vec<u8> {

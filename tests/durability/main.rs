@@ -14,10 +14,14 @@
 )]
 
 mod cuts;
+mod damage;
 mod disk;
 mod entry;
+mod faults;
 mod history;
+mod model;
 mod recorder;
+mod recovery;
 
 #[path = "../support/mod.rs"]
 mod support;

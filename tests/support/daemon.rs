@@ -110,6 +110,15 @@ impl Daemon {
         self.signal("TERM");
     }
 
+    /// Whether it has ended. Its log is complete then.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let has_ended = self.process.try_wait().unwrap().is_some();
+        if has_ended {
+            self.join_reader();
+        }
+        has_ended
+    }
+
     /// Waits until it has ended by itself; its log is complete then.
     pub(crate) fn wait_until_ended(&mut self) -> ExitStatus {
         let status = eventually("the daemon ends", || self.process.try_wait().unwrap());

@@ -1,7 +1,7 @@
 //! The outlet to prediction files.
 
 use super::{Outgoing, Outlet, OutletCount, PublishError, Published};
-use crate::interval::Window;
+use crate::run::Run;
 use crate::sink::files::{FileError, FileSettings, RunFiles};
 use crate::store::StoreError;
 use crate::telemetry::panics;
@@ -20,9 +20,9 @@ impl FileOutlet {
 }
 
 impl Outlet for FileOutlet {
-    async fn take(&mut self, published: &Published, window: Window) -> Result<OutletCount, PublishError> {
-        let (published, settings) = (published.clone(), self.settings.clone());
-        let write = move || panics::catch(|| write(&published, &settings, window));
+    async fn take(&mut self, published: &Published, run: &Run) -> Result<OutletCount, PublishError> {
+        let (published, settings, run) = (published.clone(), self.settings.clone(), run.clone());
+        let write = move || panics::catch(|| write(&published, &settings, &run));
         let written = tokio::task::spawn_blocking(write).await;
         let panicked = |what: String| PublishError::Store(StoreError::Database(format!("publishing panicked: {what}")));
         match written {
@@ -35,10 +35,11 @@ impl Outlet for FileOutlet {
 
 /// Writes the files of one run. A sensor whose verdict cannot be read or written gets no file; the other sensors get
 /// theirs.
-fn write(published: &Published, settings: &FileSettings, window: Window) -> Result<OutletCount, PublishError> {
-    let mut files = RunFiles::new(settings, published.cut, window);
+fn write(published: &Published, settings: &FileSettings, run: &Run) -> Result<OutletCount, PublishError> {
+    let window = run.window;
+    let mut files = RunFiles::new(settings, published.cut, window, run.revision);
     let mut count = OutletCount::default();
-    for chunk in published.chunks(window) {
+    for chunk in published.chunks(run) {
         for Outgoing { sensor, verdict } in chunk? {
             let Outcome::Scored(scored) = &verdict.outcome else {
                 files.keep_name(&sensor);

@@ -12,7 +12,7 @@ use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOpti
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{Outgoing, Outlet, OutletCount, PublishError, Published, RETRY_MIN};
-use crate::interval::Window;
+use crate::run::Run;
 use crate::sink::message::{verdict_message, verdict_topic};
 use crate::store::StoreError;
 use crate::warn_limited;
@@ -57,12 +57,12 @@ impl MqttOutlet {
 }
 
 impl Outlet for MqttOutlet {
-    async fn take(&mut self, published: &Published, window: Window) -> Result<OutletCount, PublishError> {
+    async fn take(&mut self, published: &Published, run: &Run) -> Result<OutletCount, PublishError> {
         let mut line = BrokerLine::new(&self.settings.options);
-        let chunks = published.chunks(window).map(|chunk| {
+        let chunks = published.chunks(run).map(|chunk| {
             let message = |Outgoing { sensor, verdict }: Outgoing| VerdictPublish {
                 topic: verdict_topic(&self.settings.topic, &sensor),
-                payload: verdict_message(&sensor, window, published.cut.interval(), &verdict),
+                payload: verdict_message(&sensor, run, published.cut.interval(), &verdict),
             };
             Ok(chunk?.into_iter().map(message).collect())
         });

@@ -16,13 +16,14 @@ use crate::ingest::session::SessionSettings;
 use crate::interval::Cut;
 use crate::model::{Fingerprint, Limits, ModelFile};
 use crate::pipeline::{HeldSettings, Pipeline, PipelineSettings};
-use crate::run::{Closing, Tally};
+use crate::run::{Closing, Tally, Trigger};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
 use crate::store::{ShedSettings, Store, StoreSettings};
 use crate::time::{Clock, Span};
+use crate::verdict::VerdictRows;
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead, WindowBlock, WindowSettings};
 
 const MINUTE: Span = Span::from_secs(60);
@@ -69,6 +70,7 @@ impl Plant {
             verdict_runs: 100,
             keep_raw: None,
             shed: ShedSettings::NEVER,
+            verdict_rows: VerdictRows::Worst,
             reject_blocks: 1,
             cache_bytes: 1 << 20,
             cut: cut(),
@@ -101,7 +103,7 @@ impl Plant {
                 deadbands: Box::new(|_| None),
                 sessions: SessionSettings { max: 1, expiry: Span::MAX },
                 sinks: Vec::new(),
-                max_unpublished: MINUTE,
+                max_unpublished: 1,
                 held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },
             },
             clock.read(),
@@ -147,7 +149,12 @@ impl Plant {
     async fn score(&mut self) -> Tally {
         let window = self.window;
         self.window = cut().window_of(window.end());
-        self.recorder.send(ScoreRun { window, closing: Closing::OnTime }).await.unwrap().unwrap().tally
+        self.recorder
+            .send(ScoreRun { window, trigger: Trigger::Schedule, closing: Closing::OnTime })
+            .await
+            .unwrap()
+            .unwrap()
+            .tally
     }
 
     async fn change(&self, changes: Vec<ModelChange>) {

@@ -10,6 +10,7 @@ use crate::actors::broker::Broker;
 use crate::config::Config;
 use crate::config::connect::Password;
 use crate::daemon::settings::Settings;
+use crate::http;
 use crate::store::{self, StoreError, StoreFit};
 
 /// The least free room with which a store can take in anything.
@@ -128,6 +129,22 @@ pub(super) fn check_metrics(settings: &Settings, unit: Option<&Unit>, findings: 
         // It is there as long as the service runs.
     } else if !folder.is_dir() {
         findings.warn(KEY, format!("there is no folder {}; the daemon makes none for the metrics", folder.display()));
+    } else if let Some(why) = unwritable(folder) {
+        findings.warn(KEY, why);
+    }
+}
+
+/// Whether the local socket can be made. The daemon starts without.
+pub(super) fn check_socket(config: &Config, unit: Option<&Unit>, findings: &mut Findings) {
+    if let Some(Err(error)) = config.socket.group.as_deref().map(http::number_of_group) {
+        findings.warn("socket.group", error);
+    }
+    let Some(folder) = config.socket.path.as_deref().and_then(Path::parent) else { return };
+    const KEY: &str = "socket.path";
+    if unit.is_some_and(|unit| unit.makes(folder)) {
+        // It is there as long as the service runs.
+    } else if !folder.is_dir() {
+        findings.warn(KEY, format!("there is no folder {}; the daemon makes none for its socket", folder.display()));
     } else if let Some(why) = unwritable(folder) {
         findings.warn(KEY, why);
     }

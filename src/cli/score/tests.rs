@@ -15,13 +15,14 @@ use crate::ingest::session::SessionSettings;
 use crate::model::formats::own;
 use crate::model::{Contamination, Limits, Training, TrainingMethod, train};
 use crate::pipeline::{BatchProgress, HeldSettings, Pipeline, PipelineSettings};
-use crate::run::{Closing, Run, RunState};
+use crate::run::{Run, RunId, RunState};
 use crate::run_in_progress::{RunInProgress, RunScope};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
 use crate::sink::files::{FileSettings, RunFiles};
 use crate::store::{ShedSettings, Store, StoreSettings, StoredIntervals};
 use crate::time::{Clock, EventTime};
+use crate::verdict::VerdictRows;
 
 const INTERVAL: Span = Span::from_secs(10);
 const WINDOW: Span = Span::from_secs(60);
@@ -160,6 +161,7 @@ impl Case {
             verdict_runs: 20,
             keep_raw: None,
             shed: ShedSettings::NEVER,
+            verdict_rows: VerdictRows::Worst,
             reject_blocks: 1,
             cache_bytes: 1 << 20,
             cut,
@@ -195,7 +197,7 @@ impl Case {
                 deadbands: Box::new(|_| None),
                 sessions: SessionSettings { max: 1, expiry: Span::MAX },
                 sinks: Vec::new(),
-                max_unpublished: WINDOW.times(10),
+                max_unpublished: 10,
                 held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },
             },
             ClockReading { wall: at(0), instant: Instant::now(), believed: at(0), sync: ClockSync::Unknown },
@@ -253,12 +255,13 @@ impl InProcess {
         while let Some(due) = self.schedule.due(self.pipeline.position().scored, self.clock.now(), Timestamp::MAX) {
             self.pipeline.close(due.first.end());
             self.commit();
-            self.score(due.first);
-            self.publish(due.first);
+            let id = self.score(due.first);
+            self.publish(id, due.first);
         }
     }
 
-    fn score(&mut self, window: Window) {
+    fn score(&mut self, window: Window) -> RunId {
+        let id = self.windows.reader.next_run().unwrap();
         let of_run = |assignment: &Assignment| (assignment.sensor, Some(assignment.model.hash()));
         let scope: RunScope = self.assignments.values().map(of_run).collect();
         let mut run = RunInProgress::new(window, &scope, 0, Instant::now());
@@ -267,18 +270,19 @@ impl InProcess {
             let blocks = self.windows.read(assignment, window).unwrap();
             let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring).unwrap();
             if let Some(chunk) = run.take(window, sensor, judgement.outcome) {
-                self.pipeline.put_verdicts(window, chunk.id, &chunk.verdicts);
+                self.pipeline.put_verdicts(id, chunk.id, &chunk.verdicts);
             }
         }
         let state = RunState::Finished(run.tally());
-        self.pipeline.put_run(&Run { window, closing: Closing::OnTime, scope: 0, settings: 0, state });
+        self.pipeline.put_run(&Run { state, ..Run::for_test(id.0, window) });
         self.commit();
+        id
     }
 
-    fn publish(&self, window: Window) {
+    fn publish(&self, id: RunId, window: Window) {
         let StoredWindows { reader, directory } = &self.windows;
-        let mut files = RunFiles::new(&self.files, self.scoring.cut, window);
-        for verdict in reader.verdicts(window, crate::store::ChunkId::of(SensorId(0))).unwrap() {
+        let mut files = RunFiles::new(&self.files, self.scoring.cut, window, 0);
+        for verdict in reader.verdicts(id, crate::store::ChunkId::of(SensorId(0))).unwrap() {
             let Outcome::Scored(scored) = &verdict.outcome else { continue };
             let StoredIntervals::Kept(intervals) = reader.intervals(verdict.sensor, window).unwrap() else { panic!() };
             files.write(&directory.name(verdict.sensor).unwrap(), &intervals, scored).unwrap();

@@ -1,12 +1,13 @@
 //! `anomalyd store check`: looks at every entry of the store, and says what is wrong.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::cli::exit_code;
+use crate::cli::store_access::StoreAccess;
 use crate::config::Config;
-use crate::daemon::settings::Settings;
+use crate::http::client::CheckLine;
 use crate::store::{self, Checked, StoreError};
 
 /// Looks at every entry of the store, and at whether they agree with each other. Changes nothing.
@@ -25,7 +26,7 @@ pub struct Args {
 enum CheckError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("cannot write: {0}")]
+    #[error(transparent)]
     Output(#[from] io::Error),
 }
 
@@ -34,16 +35,29 @@ enum CheckError {
 /// # Errors
 /// When the store cannot be looked at, or `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let settings = Settings::of(&Config::read(&args.config)?).store;
-    let directory = settings.directory.clone();
-    let reader = store::read(settings)?;
-    let Checked { entries, findings } =
-        store::verify::<CheckError>(&reader, &mut |finding| Ok(writeln!(out, "{finding}")?))?;
-    let directory = directory.display();
+    let config = Config::read(&args.config)?;
+    let Checked { entries, findings } = match StoreAccess::of(&config)? {
+        StoreAccess::Daemon(daemon) => pass_on(daemon.get("/v1/store/check")?, out)?,
+        StoreAccess::Copy(reader) => {
+            store::verify::<CheckError>(&reader, &mut |finding| Ok(writeln!(out, "{finding}")?))?
+        }
+    };
+    let directory = config.store.directory.display();
     match findings {
         0 => writeln!(out, "{directory}: the store is sound, {entries} entries were looked at")?,
         1 => writeln!(out, "{directory}: 1 finding, {entries} entries were looked at")?,
         more => writeln!(out, "{directory}: {more} findings, {entries} entries were looked at")?,
     }
     Ok(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::from(exit_code::FAILURE) })
+}
+
+/// Writes the findings of a daemon as they come.
+fn pass_on(answer: impl Read, out: &mut dyn Write) -> io::Result<Checked> {
+    for line in BufReader::new(answer).lines() {
+        match serde_json::from_str(&line?)? {
+            CheckLine::Finding(finding) => writeln!(out, "{finding}")?,
+            CheckLine::Checked(checked) => return Ok(checked),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the daemon's answer has no end"))
 }

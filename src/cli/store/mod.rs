@@ -1,6 +1,10 @@
 //! `anomalyd store`: commands that look after the store. One file a command.
 
+pub mod backup;
 pub mod check;
+pub mod repair;
+pub mod restore;
+pub mod stat;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,7 +13,11 @@ use std::process::ExitCode;
 #[derive(clap::Subcommand, Clone, Debug)]
 #[expect(missing_docs, reason = "the commands' own arguments carry their help")]
 pub enum Command {
+    Stat(stat::Args),
     Check(check::Args),
+    Repair(repair::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
 }
 
 /// Runs a command, and writes its result to `out`.
@@ -18,6 +26,11 @@ pub enum Command {
 /// When the command cannot run.
 pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Check(args) => check::run(args, out),
+        Command::Stat(args) => stat::run(args, out)?,
+        Command::Check(args) => return check::run(args, out),
+        Command::Repair(args) => repair::run(args, out)?,
+        Command::Backup(args) => backup::run(args, out)?,
+        Command::Restore(args) => restore::run(args, out)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@ pub(super) mod about;
 mod dump;
 mod export;
 pub(super) mod import;
+pub(super) mod store;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub(super) fn router(api: Arc<Api>, answers: Arc<LongAnswers>) -> Router {
         .merge(dump::routes())
         .merge(export::routes())
         .merge(import::routes())
+        .merge(store::routes())
         .fallback(async |uri: Uri| Problem::nothing_here(uri.path()))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Shared { api, answers })

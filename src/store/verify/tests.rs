@@ -1,14 +1,13 @@
 use super::*;
 use crate::interval::{Cut, Interval};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
-use crate::run::Closing;
 use crate::store::db::Table;
 use crate::store::{Store, StoreSettings};
 use crate::time::Span;
 use crate::verdict::{Outcome, Verdict};
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
 
-fn settings(directory: &std::path::Path) -> StoreSettings {
+pub(in crate::store) fn settings(directory: &std::path::Path) -> StoreSettings {
     StoreSettings {
         directory: directory.to_owned(),
         windows: 4,
@@ -17,18 +16,19 @@ fn settings(directory: &std::path::Path) -> StoreSettings {
         cache_bytes: 1 << 20,
         cut: Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap(),
         verdict_runs: 4,
+        verdict_rows: crate::verdict::VerdictRows::Worst,
         keep_raw: None,
         shed: crate::store::ShedSettings::NEVER,
     }
 }
 
-fn window(index: i64) -> Window {
+pub(in crate::store) fn window(index: i64) -> Window {
     let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
     cut.window_of(Timestamp::from_nanos(index * 3_600_000_000_000))
 }
 
 /// A store with an entry of each kind, and one of several parts.
-fn filled(directory: &std::path::Path) -> Store {
+pub(in crate::store) fn filled(directory: &std::path::Path) -> Store {
     let settings = settings(directory);
     let mut store = Store::open(settings.clone()).unwrap();
     let writer = &mut store.writer;
@@ -47,8 +47,8 @@ fn filled(directory: &std::path::Path) -> Store {
     let mut tally = Tally::default();
     verdicts.iter().for_each(|verdict| tally.add(&verdict.outcome));
     let state = RunState::Finished(tally);
-    writer.put_run(&Run { window: window(5), scope: 2, settings: 9, closing: Closing::OnTime, state });
-    writer.put_verdicts(window(5), ChunkId::of(SensorId(0)), &verdicts);
+    writer.put_run(&Run { scope: (0..2).collect(), state, ..Run::for_test(5, window(5)) });
+    writer.put_verdicts(RunId(5), ChunkId::of(SensorId(0)), &verdicts);
     let reading = |time| Reading { sensor: SensorId(1), time, value: 1.0 };
     writer.put_held(7, &[reading(window(9).start())]);
     writer.append_readings(&[reading(window(6).start())]);
@@ -64,12 +64,13 @@ fn filled(directory: &std::path::Path) -> Store {
     writer.put_lateness(Span::from_secs(60));
     writer.put_kept_per_interval(100);
     writer.put_progress(Progress::Scored, window(5).end());
-    writer.put_progress(Progress::Published { sink: "files" }, window(5).end());
+    writer.put_cursor("files", RunId(6));
     writer.commit().unwrap();
+    writer.settle().unwrap();
     store
 }
 
-fn findings(reader: &Reader) -> Vec<Finding> {
+pub(in crate::store) fn findings(reader: &Reader) -> Vec<Finding> {
     let mut findings = Vec::new();
     let add = &mut |finding| {
         findings.push(finding);
@@ -80,7 +81,7 @@ fn findings(reader: &Reader) -> Vec<Finding> {
     findings
 }
 
-fn entries(table: &Table) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(in crate::store) fn entries(table: &Table) -> Vec<(Vec<u8>, Vec<u8>)> {
     table.iter().map(|entry| entry.unwrap()).collect()
 }
 

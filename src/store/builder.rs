@@ -1,0 +1,53 @@
+//! Writes a new database, entry by entry, from what is read elsewhere.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::store::db::{Db, MAX_VALUE_BYTES, PORTION_BYTES};
+use crate::store::{StoreError, Tables};
+
+/// An entry takes more room than its bytes.
+const OVERHEAD_BYTES: usize = 64;
+/// How much of the new database is cached in memory.
+const CACHE_BYTES: u64 = 16 << 20;
+
+/// A new database in the making.
+#[derive(Debug)]
+pub(super) struct DatabaseBuilder {
+    db: Db,
+    tables: Tables,
+    unsynced: usize,
+}
+
+impl DatabaseBuilder {
+    /// Makes a database in a folder that has none. `lock` is that of the store's folder, held until the end.
+    pub(super) fn begin(folder: &Path, lock: Arc<File>) -> Result<Self, StoreError> {
+        let db = Db::open(folder, CACHE_BYTES, lock)?;
+        let tables = Tables::of(&db)?;
+        Ok(Self { db, tables, unsynced: 0 })
+    }
+
+    /// Writes an entry as it was read.
+    ///
+    /// # Errors
+    /// When there is no such table, or the entry is larger than any of ours.
+    pub(super) fn put(&mut self, table: &str, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let table = self.tables.named().into_iter().find(|(name, _)| *name == table);
+        let Some((_, table)) = table.filter(|_| value.len() <= MAX_VALUE_BYTES && key.len() <= MAX_VALUE_BYTES) else {
+            return Err(StoreError::Damaged);
+        };
+        table.put(key, value)?;
+        self.unsynced += key.len() + value.len() + OVERHEAD_BYTES;
+        if self.unsynced >= PORTION_BYTES {
+            self.db.sync()?;
+            self.unsynced = 0;
+        }
+        Ok(())
+    }
+
+    /// Closes the database, with everything on the disk.
+    pub(super) fn finish(self) -> Result<(), StoreError> {
+        self.db.sync()
+    }
+}
