@@ -14,9 +14,12 @@
     reason = "a view of an array is a reference, and its users have it as a value"
 )]
 
+mod closing;
 mod decode;
 mod detectors;
+mod flash;
 mod ingest;
+mod latency;
 mod loading;
 mod scale;
 mod score_command;
@@ -46,10 +49,13 @@ impl Size {
 
 type Benchmark = (&'static str, fn(Size));
 
-const BENCHMARKS: [Benchmark; 7] = [
+const BENCHMARKS: [Benchmark; 10] = [
+    ("closing", closing::run),
     ("decode", decode::run),
     ("detectors", detectors::run),
+    ("flash", flash::run),
     ("ingest", ingest::run),
+    ("latency", latency::run),
     ("loading", loading::run),
     ("scale", scale::run),
     ("score_command", score_command::run),

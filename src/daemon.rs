@@ -271,7 +271,8 @@ impl Daemon {
                 .push(DaemonTask::start("file publisher", publish_files(published.clone(), files, commands.clone())));
         }
         if let Some(mqtt) = settings.mqtt {
-            background.push(DaemonTask::start("MQTT publisher", publish_mqtt(published.clone(), mqtt, commands.clone())));
+            background
+                .push(DaemonTask::start("MQTT publisher", publish_mqtt(published.clone(), mqtt, commands.clone())));
         }
         let api = Api {
             store: settings.store.directory.clone(),

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use crate::interval::Window;
 use crate::reading::Reading;
-use crate::store::table_journal::{Record, decode};
 use crate::store::reader::readable;
+use crate::store::table_journal::{Record, decode};
 use crate::store::{HistoryReader, Progress, Reader, StoreError};
 use crate::time::{Span, Timestamp};
 

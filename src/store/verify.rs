@@ -16,9 +16,9 @@ use crate::store::contents::{StoredValue, each_value, layout};
 use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SETTLED_KEY, SUBSCRIPTIONS_KEY, ring_slot, run_slot,
 };
-use crate::store::table_journal::{decode, decode_readings};
 use crate::store::place::StorePlace;
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
+use crate::store::table_journal::{decode, decode_readings};
 use crate::store::{ChunkId, Progress, Reader, Record, StoreError, checksum, format, rejects, runs, verdicts};
 use crate::time::Timestamp;
 use crate::window::WindowBlock;

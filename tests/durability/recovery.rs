@@ -86,4 +86,3 @@ impl Tally {
         assert!(self.failures.is_empty(), "{} of {} cuts: {:#?}", self.failures.len(), self.cuts, self.failures);
     }
 }
-
