@@ -25,7 +25,7 @@ length = "10s"
 interval = "1s"
 lateness = "1s"
 [limits]
-max_ahead = "2h"
+max_ahead = "20s"
 [[mqtt.route]]
 topic = "array/{device}"
 format = "json"
