@@ -53,7 +53,7 @@ pub(crate) fn run(size: Size) {
     let windows = size.of(WINDOWS + 2, 2);
     let folder = directory();
     let settings = clock("event", "0 0 0 1 1 *", &folder) + &listen;
-    let daemon = Daemon::start_keeping(folder, &settings, "2m");
+    let daemon = Daemon::start_with_store(folder, &settings, "keep_intervals = \"2m\"\n");
     daemon.await_ready();
     // An hour ago, so that the wall clock is past all of it.
     let ago = (now() / WINDOW - 360) * WINDOW;
@@ -64,7 +64,7 @@ pub(crate) fn run(size: Size) {
     println!("{sensors} sensors, a ring of {windows} windows that is full, {RATE} messages/s beside; milliseconds");
 
     let settings = clock("wall", "*/10 * * * * *", &folder) + &listen;
-    let daemon = Daemon::start_keeping(folder, &settings, "2m");
+    let daemon = Daemon::start_with_store(folder, &settings, "keep_intervals = \"2m\"\n");
     daemon.await_ready();
     // What the fill left open is closed first.
     await_second(1);

@@ -166,7 +166,7 @@ fn start(clock: &str, store: &str) -> (Daemon, u16) {
          [metrics]\nfile = \"{}\"\nevery = \"1s\"\n{ROUTE}",
         folder.path().join("metrics.prom").display()
     );
-    let daemon = Daemon::start_storing(folder, &settings, store);
+    let daemon = Daemon::start_with_store(folder, &settings, store);
     daemon.await_ready();
     (daemon, port)
 }

@@ -18,6 +18,7 @@ mod closing;
 mod decode;
 mod detectors;
 mod flash;
+mod history;
 mod ingest;
 mod latency;
 mod loading;
@@ -25,6 +26,7 @@ mod scale;
 mod score_command;
 mod scoring;
 mod support;
+mod year;
 
 use std::process::ExitCode;
 
@@ -49,17 +51,19 @@ impl Size {
 
 type Benchmark = (&'static str, fn(Size));
 
-const BENCHMARKS: [Benchmark; 10] = [
+const BENCHMARKS: [Benchmark; 12] = [
     ("closing", closing::run),
     ("decode", decode::run),
     ("detectors", detectors::run),
     ("flash", flash::run),
+    ("history", history::run),
     ("ingest", ingest::run),
     ("latency", latency::run),
     ("loading", loading::run),
     ("scale", scale::run),
     ("score_command", score_command::run),
     ("scoring", scoring::run),
+    ("year", year::run),
 ];
 
 fn main() -> ExitCode {

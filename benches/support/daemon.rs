@@ -38,20 +38,15 @@ pub(crate) fn await_port(port: u16) {
 impl Daemon {
     /// Starts a daemon with this configuration, to which its folders are added, over what the directory holds.
     pub(crate) fn start(directory: TempDir, settings: &str) -> Self {
-        Self::start_storing(directory, settings, "")
+        Self::start_with_store(directory, settings, "")
     }
 
-    /// Starts one that keeps intervals for so long.
-    pub(crate) fn start_keeping(directory: TempDir, settings: &str, keep: &str) -> Self {
-        Self::start_storing(directory, settings, &format!("keep_intervals = \"{keep}\"\n"))
-    }
-
-    /// Starts one with more settings of the store.
-    pub(crate) fn start_storing(directory: TempDir, settings: &str, store: &str) -> Self {
+    /// As [`start`](Self::start), with further keys of the store.
+    pub(crate) fn start_with_store(directory: TempDir, settings: &str, store: &str) -> Self {
         let path = directory.path();
         fs::create_dir_all(path.join("models")).expect("a folder for models");
         let folders = format!(
-            "[store]\ndirectory = \"{0}/store\"\n{store}[models]\ndirectory = \"{0}/models\"\n",
+            "[store]\n{store}directory = \"{0}/store\"\n[models]\ndirectory = \"{0}/models\"\n",
             path.display()
         );
         fs::write(path.join("config.toml"), format!("{settings}\n{folders}")).expect("a configuration");
@@ -94,6 +89,11 @@ impl Daemon {
         let text = fs::read_to_string(self.directory.path().join("metrics.prom")).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0.0, |number| number.parse().expect("a number"))
+    }
+
+    /// The folder that holds its own.
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
     }
 
     pub(crate) fn log(&self) -> String {

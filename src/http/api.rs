@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::actors::intake::Intake;
 use crate::actors::source::{DecoderFactory, SourceCounters};
 use crate::interval::Cut;
+use crate::rescoring::Rescorer;
 use crate::store::Reader;
 use crate::telemetry::metrics;
 
@@ -16,6 +17,8 @@ pub struct Api {
     pub store: PathBuf,
     /// Reads the store.
     pub reader: Reader,
+    /// Computes again what is not stored of verdicts.
+    pub rescorer: Arc<Rescorer>,
     /// How event time is cut.
     pub cut: Cut,
     /// Where readings go in.
