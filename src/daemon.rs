@@ -7,12 +7,13 @@
 //! configuration. A kill instead loses nothing that was acknowledged; it only leaves more work for the next start.
 
 pub(crate) mod descriptors;
+pub(crate) mod import_before_start;
 mod receiving;
 pub(crate) mod running_configuration;
 pub(crate) mod settings;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use actix_rt::{Arbiter, ArbiterHandle};
@@ -27,6 +28,7 @@ use tokio::task::JoinHandle;
 use crate::actors::broker::{Broker, BrokerError};
 use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::folder_watch::FolderWatch;
+use crate::actors::importer::Importer;
 use crate::actors::listener::{ListenError, Listener};
 use crate::actors::model_loader::{ModelLoader, StartError, aside};
 use crate::actors::model_watcher::watch_models;
@@ -289,10 +291,9 @@ impl Daemon {
             store: settings.store.directory.clone(),
             reader: published.reader.clone(),
             rescorer,
+            started: Instant::now(),
             cut: settings.cut,
-            intake,
-            decoders,
-            imports,
+            importer: Importer::new(intake, decoders, imports),
         };
         background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));
         Ok(Self {

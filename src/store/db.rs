@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::codec::{Decoder, Encoder};
+use crate::store::journal_pins::JournalPins;
 use crate::store::presence::Presence;
 use crate::store::private_copy::PrivateCopy;
 use crate::store::{StoreError, from_disk, key_search, lock, set_aside};
@@ -43,6 +44,7 @@ pub(super) struct Db {
     lock: Option<Arc<File>>,
     /// `None` for a private copy.
     presence: Option<Arc<Presence>>,
+    pins: JournalPins,
     /// Dropped last.
     end: Arc<SledEnd>,
 }
@@ -120,6 +122,11 @@ impl Db {
         directory.join("data").join("db").exists()
     }
 
+    /// The pins that keep the journal whole.
+    pub(super) fn pins(&self) -> &JournalPins {
+        &self.pins
+    }
+
     /// Marks this process as the one that takes signals for the database.
     pub(super) fn take_signals(&self) {
         self.lock.iter().for_each(|file| lock::take_signals(file));
@@ -158,7 +165,15 @@ impl Db {
         let file = Arc::new(file);
         let files = vec![Arc::clone(&lock), Arc::clone(&file)];
         let presence = Presence::of(directory, files).map_err(in_directory)?;
-        Ok(Self { sled, file, given: Arc::default(), lock: Some(lock), presence: Some(presence.into()), end })
+        Ok(Self {
+            sled,
+            file,
+            given: Arc::default(),
+            lock: Some(lock),
+            presence: Some(presence.into()),
+            pins: JournalPins::default(),
+            end,
+        })
     }
 
     /// Opens a private copy of the database in a folder, which stays unchanged. With it comes the copy of the journal.
@@ -198,7 +213,15 @@ impl Db {
         // There is nothing to be written to a copy at the end.
         end.abandon();
         let file = File::open(data.join("db")).map_err(not_opened)?;
-        let db = Self { sled, file: file.into(), given: Arc::default(), lock: None, presence: None, end };
+        let db = Self {
+            sled,
+            file: file.into(),
+            given: Arc::default(),
+            lock: None,
+            presence: None,
+            pins: JournalPins::default(),
+            end,
+        };
         Ok((db, copy))
     }
 

@@ -32,6 +32,7 @@ mod from_disk;
 mod held;
 mod history;
 mod journal;
+mod journal_pins;
 mod keeper;
 mod kept_models;
 mod key_search;
@@ -65,9 +66,12 @@ use std::sync::Arc;
 use rustix::process::Pid;
 
 pub use archive::{ArchiveContent, ArchiveError, ArchiveOrigin};
-pub use backup::{Backup, BackupError, Existing, Restored, back_up, restore};
+pub use backup::{
+    Backup, BackupError, Existing, Restored, WriteArchiveError, back_up, receive, restore, write_archive,
+};
 pub use format::{StoreFit, fit};
 pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
+pub use journal_pins::JournalPin;
 pub use keeper::{Backlog, Kept, Ticket};
 pub use kept_models::{Keeping, KeptModels, read_kept_model};
 pub use place::{StorePlace, StorePlaceError};

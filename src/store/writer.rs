@@ -321,7 +321,9 @@ impl Writer {
         if let Some(Covered { through, closed }) = settled.filter(|_| settled != self.settled) {
             self.settled = settled;
             self.journal.settled(RecordNumber(through), closed)?;
-            while let Some(segment) = self.journal.freeable() {
+            while !self.db.pins().is_pinned()
+                && let Some(segment) = self.journal.freeable()
+            {
                 self.journal.free(segment)?;
             }
         }

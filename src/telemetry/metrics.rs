@@ -72,6 +72,7 @@ metrics! {
     JOURNAL_RECORDS "anomalyd_journal_records" "Records in the journal; its oldest segment goes when stored windows cover it."
     JOURNAL_BYTES "anomalyd_journal_bytes" "The size of the journal on the disk."
     JOURNAL_SYNCS "anomalyd_journal_syncs_total" "How often the disk was asked to sync the journal."
+    JOURNAL_PINS "anomalyd_journal_pins" "Copies of the store that are being made, such as backups: the journal frees nothing meanwhile."
     JOURNAL_RECORDS_LOST "anomalyd_journal_records_lost_total" "Records of the journal that were damaged or missing at the start; the log names them."
     SETTLED_RECORDS_LOST "anomalyd_store_settled_records_lost_total" "Records of the journal whose effects the database had stored and did not hold at the start; the log says what was put back."
     STORE_BACKLOG_BYTES "anomalyd_store_backlog_bytes" "Bytes of windows, runs and verdicts that wait for the thread that writes the database."
