@@ -175,7 +175,7 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
                 0 => Death::Starting(up_to(&mut rng, Duration::from_millis(30))),
                 1 => Death::Working(before + rng.u64(1..=share), up_to(&mut rng, server.jitter())),
                 2 => Death::Publishing(up_to(&mut rng, Duration::from_millis(5))),
-                _ => Death::BackingUp(up_to(&mut rng, Duration::from_millis(60))),
+                _ => Death::BackingUp(up_to(&mut rng, Duration::from_millis(300))),
             };
             let mut backup = None;
             match death {
