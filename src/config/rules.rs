@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::reader::Notes;
 use super::rings::{Rings, count, max_ahead, windows_needed};
 use super::{ClockSource, Config, without_effect};
-use crate::time::Span;
 use crate::features::{Bounds, FeatureSettings, Plan};
+use crate::time::Span;
 
 /// A setting that is accepted and probably not meant.
 #[derive(Debug, Clone, PartialEq, Eq)]

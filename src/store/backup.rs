@@ -142,7 +142,7 @@ pub fn back_up(settings: StoreSettings, folder: &Path) -> Result<Backup, BackupE
         let received = receive(input, folder);
         match writer.join() {
             // The reading end says only that nothing more came.
-            Ok(Err(WriteError::Store(error))) => Err(error.into()),
+            Ok(Err(WriteArchiveError::Store(error))) => Err(error.into()),
             Ok(_) => received,
             Err(_) => Err(in_folder(folder, io::Error::other("the thread that reads the store panicked"))),
         }
@@ -155,26 +155,32 @@ fn in_folder(folder: &Path, problem: io::Error) -> BackupError {
 
 /// Why an archive could not be written.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WriteError {
+pub enum WriteArchiveError {
+    /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Where the archive goes.
     #[error("{0}")]
     Output(io::Error),
 }
 
-/// Writes an archive of a store. Entries that cannot be read are left out.
-fn write_archive(reader: &Reader, out: impl Write) -> Result<ArchiveContent, WriteError> {
+/// Writes an archive of a store, which a daemon may go on writing. Entries that cannot be read are left out.
+///
+/// # Errors
+/// When the store cannot be read, or `out` cannot be written.
+pub fn write_archive(reader: &Reader, out: impl Write) -> Result<ArchiveContent, WriteArchiveError> {
     let origin = ArchiveOrigin {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         made: Timestamp::now(),
         settings: format::record(&reader.settings),
     };
-    let mut archive =
-        ArchiveWriter::begin(BufWriter::with_capacity(BUFFER_BYTES, out), &origin).map_err(WriteError::Output)?;
+    let mut archive = ArchiveWriter::begin(BufWriter::with_capacity(BUFFER_BYTES, out), &origin)
+        .map_err(WriteArchiveError::Output)?;
+    let _pin = reader.pin_journal();
     for (name, table) in reader.tables.named() {
         for entry in table.iter() {
             match entry {
-                Ok((key, value)) => archive.entry(name, &key, &value).map_err(WriteError::Output)?,
+                Ok((key, value)) => archive.entry(name, &key, &value).map_err(WriteArchiveError::Output)?,
                 // `store check` tells of it.
                 Err(StoreError::Damaged) => {}
                 Err(other) => return Err(other.into()),
@@ -185,14 +191,18 @@ fn write_archive(reader: &Reader, out: impl Write) -> Result<ArchiveContent, Wri
     let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
     for folder in FOLDERS {
         for path in files_below(directory, Path::new(folder), MAX_DEPTH).map_err(unreadable)? {
-            let mut file = side_file::open(&directory.join(&path), File::options().read(true)).map_err(unreadable)?;
+            let mut file = match side_file::open(&directory.join(&path), File::options().read(true)) {
+                // The daemon has removed it since.
+                Err(problem) if problem.kind() == io::ErrorKind::NotFound => continue,
+                file => file.map_err(unreadable)?,
+            };
             // Names in these folders are ours, and ASCII.
             if let Some(path) = path.to_str() {
-                archive.file(path, &mut file, u64::MAX).map_err(WriteError::Output)?;
+                archive.file(path, &mut file, u64::MAX).map_err(WriteArchiveError::Output)?;
             }
         }
     }
-    archive.finish().map_err(WriteError::Output)
+    archive.finish().map_err(WriteArchiveError::Output)
 }
 
 /// The files in a folder below `directory`, by their paths from there, in the order of their names.
@@ -220,7 +230,7 @@ fn files_below(directory: &Path, folder: &Path, depth: usize) -> io::Result<Vec<
 ///
 /// # Errors
 /// When the folder cannot be written to, or the archive does not come whole.
-pub(crate) fn receive(input: impl Read, folder: &Path) -> Result<Backup, BackupError> {
+pub fn receive(input: impl Read, folder: &Path) -> Result<Backup, BackupError> {
     let in_folder = |problem| in_folder(folder, problem);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(in_folder)?;
     for entry in fs::read_dir(folder).map_err(in_folder)? {

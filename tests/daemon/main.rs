@@ -25,6 +25,7 @@ mod runs;
 mod service;
 mod slow_models;
 mod store;
+mod store_commands;
 mod supervision;
 mod terminal;
 mod watched;

@@ -100,8 +100,8 @@ fn consequence(history: &History, site: &Site, rest: &[u16], undisturbed: &Legac
         let dumps = [dump("verdicts"), dump("runs")];
         let is_told_by_dump = dumps.iter().any(|output| !output.stderr.is_empty() || !output.status.success());
         let texts = dumps.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        let is_same =
-            texts == [undisturbed.verdicts.clone(), undisturbed.runs.clone()] && site.predictions() == undisturbed.predictions;
+        let is_same = texts == [undisturbed.verdicts.clone(), undisturbed.runs.clone()]
+            && site.predictions() == undisturbed.predictions;
         return match (is_same, is_told_at_the_end || is_told_by_dump) {
             (true, _) => Consequence::Harmless,
             (false, true) => Consequence::Told,
@@ -146,7 +146,8 @@ fn flip(store: &Path, rng: &mut Rng) -> String {
     let file = rng.choice(candidates).unwrap();
     let mut bytes = fs::read(file).unwrap();
     let used: Vec<usize> = (0..bytes.len()).filter(|place| bytes[*place] != 0).collect();
-    let place = if rng.u8(..8) > 0 && !used.is_empty() { *rng.choice(&used).unwrap() } else { rng.usize(..bytes.len()) };
+    let place =
+        if rng.u8(..8) > 0 && !used.is_empty() { *rng.choice(&used).unwrap() } else { rng.usize(..bytes.len()) };
     let bit = rng.u8(..8);
     bytes[place] ^= 1 << bit;
     fs::write(file, bytes).unwrap();

@@ -89,4 +89,3 @@ impl Tally {
         assert!(self.failures.is_empty(), "{} of {} cuts: {:#?}", self.failures.len(), self.cuts, self.failures);
     }
 }
-
