@@ -288,6 +288,7 @@ impl Daemon {
             store: settings.store.directory.clone(),
             reader: published.reader.clone(),
             started: Instant::now(),
+            commands: commands.clone(),
             rescorer,
             cut: settings.cut,
             intake,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::actors::committer::Commands;
 use crate::actors::intake::Intake;
 use crate::actors::source::{DecoderFactory, SourceCounters};
 use crate::interval::Cut;
@@ -24,6 +25,8 @@ pub struct Api {
     pub cut: Cut,
     /// When the process began to write.
     pub started: Instant,
+    /// The way to who writes the store.
+    pub commands: Commands,
     /// Where readings go in.
     pub intake: Intake,
     /// Judges readings before they go in.

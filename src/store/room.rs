@@ -27,29 +27,38 @@ impl Room {
         Self { directory: directory.to_owned(), full_since: None }
     }
 
-    /// Whether something may be written. Says so once when there is no room, and once when there is room again.
+    /// Whether something may be written.
     pub(super) fn is_there(&mut self) -> Result<bool, StoreError> {
-        let free = free_bytes(&self.directory)?;
-        match (free >= RESERVE_BYTES, self.full_since) {
-            (true, Some(since)) => {
-                let waited = Span::from(Duration::from_secs(since.elapsed().as_secs()));
-                tracing::info!(free, "there is room on the disk again: the store goes on after {waited}");
-                self.full_since = None;
-                metrics::DISK_FULL.set(0);
-            }
-            (false, None) => {
-                let (since, needed) = (Timestamp::now(), RESERVE_BYTES);
-                tracing::error!(
-                    directory = %self.directory.display(), free, needed, %since,
-                    "the disk is full: the store waits, and nothing is lost or acknowledged meanwhile; it goes on by itself \
-                     when there is room"
-                );
-                self.full_since = Some(Instant::now());
-                metrics::DISK_FULL.set(1);
-            }
-            (true, None) | (false, Some(_)) => {}
+        let is_there = free_bytes(&self.directory)? >= RESERVE_BYTES;
+        if is_there {
+            self.note_room()
+        } else {
+            self.note_full()
         }
-        Ok(self.full_since.is_none())
+        Ok(is_there)
+    }
+
+    /// Says that there is no room, if that was not said yet.
+    pub(super) fn note_full(&mut self) {
+        if self.full_since.is_none() {
+            let (free, needed) = (free_bytes(&self.directory).unwrap_or(0), RESERVE_BYTES);
+            tracing::error!(
+                directory = %self.directory.display(), free, needed, since = %Timestamp::now(),
+                "the disk is full: the store waits, and nothing is lost or acknowledged meanwhile; it goes on by itself when \
+                 there is room"
+            );
+            self.full_since = Some(Instant::now());
+            metrics::DISK_FULL.add(1);
+        }
+    }
+
+    /// Says that there is room again, if there was none.
+    pub(super) fn note_room(&mut self) {
+        if let Some(since) = self.full_since.take() {
+            let waited = Span::from(Duration::from_secs(since.elapsed().as_secs()));
+            tracing::info!("there is room on the disk again: the store goes on after {waited}");
+            metrics::DISK_FULL.subtract(1);
+        }
     }
 }
 
