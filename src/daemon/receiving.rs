@@ -56,7 +56,12 @@ impl Receiving {
         broker: Option<Broker>,
         note_configuration: impl FnOnce(),
     ) -> Result<Self, DaemonError> {
-        let store = Store::open(settings.store.clone())?;
+        if settings.recuts
+            && let Some(recut) = store::recut(&settings.store)?
+        {
+            tracing::info!("{recut}");
+        }
+        let mut store = Store::open(settings.store.clone())?;
         say_what_is_set_aside(&settings.store.directory);
         note_configuration();
         store.take_signals();

@@ -1,9 +1,11 @@
 //! Backups: a store as one archive in a folder, with a manifest that says it is complete, and a store made of one.
 //!
 //! An archive is read from a store in an order that makes it consistent also when a daemon goes on writing: first the
-//! tables, each that speaks of others before these, and the journal last. What the daemon wrote between is in the journal,
-//! which it keeps whole meanwhile, and the first start on the restored store replays it.
+//! tables, each that speaks of others before these, and then the journal. What the daemon wrote between is in the journal,
+//! which it keeps whole meanwhile, and the first start on the restored store replays it. Runs are not in the journal, so
+//! those that began or ended meanwhile are copied once more behind it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -14,8 +16,11 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::run::{RunId, RunState};
 use crate::store::archive::{self, ArchiveContent, ArchiveError, ArchiveItem, ArchiveOrigin, ArchiveWriter};
 use crate::store::builder::DatabaseBuilder;
+use crate::store::db::Table;
+use crate::store::keys::{NEXT_RUN_KEY, run_slot};
 use crate::store::rebuild::{self, Rebuild};
 use crate::store::{Reader, StoreError, StoreSettings, format, lock, side_file};
 use crate::time::Timestamp;
@@ -127,6 +132,13 @@ pub enum BackupError {
     },
 }
 
+impl BackupError {
+    /// Whether the error lasts until a setting, or what it names, is changed.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_lasting())
+    }
+}
+
 /// Backs up a store that no process writes to, into a folder that is empty or not there yet. Changes nothing in the store.
 ///
 /// # Errors
@@ -142,7 +154,7 @@ pub fn back_up(settings: StoreSettings, folder: &Path) -> Result<Backup, BackupE
         let received = receive(input, folder);
         match writer.join() {
             // The reading end says only that nothing more came.
-            Ok(Err(WriteError::Store(error))) => Err(error.into()),
+            Ok(Err(WriteArchiveError::Store(error))) => Err(error.into()),
             Ok(_) => received,
             Err(_) => Err(in_folder(folder, io::Error::other("the thread that reads the store panicked"))),
         }
@@ -155,44 +167,99 @@ fn in_folder(folder: &Path, problem: io::Error) -> BackupError {
 
 /// Why an archive could not be written.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WriteError {
+pub enum WriteArchiveError {
+    /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Where the archive goes.
     #[error("{0}")]
     Output(io::Error),
 }
 
-/// Writes an archive of a store. Entries that cannot be read are left out.
-fn write_archive(reader: &Reader, out: impl Write) -> Result<ArchiveContent, WriteError> {
+/// Writes an archive of a store, which a daemon may go on writing. Entries that cannot be read are left out.
+///
+/// # Errors
+/// When the store cannot be read, or `out` cannot be written.
+pub fn write_archive(reader: &Reader, out: impl Write) -> Result<ArchiveContent, WriteArchiveError> {
     let origin = ArchiveOrigin {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         made: Timestamp::now(),
         settings: format::record(&reader.settings),
     };
-    let mut archive =
-        ArchiveWriter::begin(BufWriter::with_capacity(BUFFER_BYTES, out), &origin).map_err(WriteError::Output)?;
+    let mut archive = ArchiveWriter::begin(BufWriter::with_capacity(BUFFER_BYTES, out), &origin)
+        .map_err(WriteArchiveError::Output)?;
+    let _pin = reader.pin_journal();
+    let later_runs = first_later_run(reader)?;
     for (name, table) in reader.tables.named() {
-        for entry in table.iter() {
-            match entry {
-                Ok((key, value)) => archive.entry(name, &key, &value).map_err(WriteError::Output)?,
-                // `store check` tells of it.
-                Err(StoreError::Damaged) => {}
-                Err(other) => return Err(other.into()),
-            }
-        }
+        write_entries(&mut archive, name, table, |_| true)?;
     }
     let directory = &reader.settings.directory;
     let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
     for folder in FOLDERS {
         for path in files_below(directory, Path::new(folder), MAX_DEPTH).map_err(unreadable)? {
-            let mut file = side_file::open(&directory.join(&path), File::options().read(true)).map_err(unreadable)?;
+            let mut file = match side_file::open(&directory.join(&path), File::options().read(true)) {
+                // The daemon has removed it since.
+                Err(problem) if problem.kind() == io::ErrorKind::NotFound => continue,
+                file => file.map_err(unreadable)?,
+            };
             // Names in these folders are ours, and ASCII.
             if let Some(path) = path.to_str() {
-                archive.file(path, &mut file, u64::MAX).map_err(WriteError::Output)?;
+                archive.file(path, &mut file, u64::MAX).map_err(WriteArchiveError::Output)?;
             }
         }
     }
-    archive.finish().map_err(WriteError::Output)
+    write_later_runs(&mut archive, reader, later_runs)?;
+    archive.finish().map_err(WriteArchiveError::Output)
+}
+
+/// Writes the entries of a table whose keys are wanted. Those that cannot be read are left out: `store check` tells of
+/// them.
+fn write_entries(
+    archive: &mut ArchiveWriter<impl Write>,
+    name: &str,
+    table: &Table,
+    is_wanted: impl Fn(&[u8]) -> bool,
+) -> Result<(), WriteArchiveError> {
+    for entry in table.iter() {
+        match entry {
+            Ok((key, value)) if is_wanted(&key) => {
+                archive.entry(name, &key, &value).map_err(WriteArchiveError::Output)?;
+            }
+            Ok(_) | Err(StoreError::Damaged) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The first run that a copy of the ledger that begins now may not have as it will be.
+fn first_later_run(reader: &Reader) -> Result<RunId, StoreError> {
+    let runs = reader.runs()?;
+    let unfinished = runs.iter().find(|run| run.state == RunState::Started).map(|run| run.id);
+    unfinished.map_or_else(|| reader.next_run(), Ok)
+}
+
+/// Writes once more what belongs to runs from `first` on. The journal, which was copied since, may say that their windows
+/// are scored, and it does not hold the runs. What is written later counts.
+fn write_later_runs(
+    archive: &mut ArchiveWriter<impl Write>,
+    reader: &Reader,
+    first: RunId,
+) -> Result<(), WriteArchiveError> {
+    let next = reader.next_run()?;
+    if next <= first {
+        return Ok(());
+    }
+    let slots = |ring: u32| -> BTreeSet<[u8; 4]> {
+        let runs = (first.0..next.0).take(ring as usize);
+        runs.map(|run| run_slot(RunId(run), ring).to_be_bytes()).collect()
+    };
+    let (runs, verdicts) = (slots(reader.settings.runs), slots(reader.settings.verdict_runs));
+    let is_of = |slots: &BTreeSet<[u8; 4]>, key: &[u8]| key.first_chunk().is_some_and(|slot| slots.contains(slot));
+    write_entries(archive, "runs", &reader.tables.runs, |key| is_of(&runs, key))?;
+    write_entries(archive, "verdicts", &reader.tables.verdicts, |key| is_of(&verdicts, key))?;
+    // No id may be given twice.
+    write_entries(archive, "progress", &reader.tables.progress, |key| key == NEXT_RUN_KEY)
 }
 
 /// The files in a folder below `directory`, by their paths from there, in the order of their names.
@@ -220,7 +287,7 @@ fn files_below(directory: &Path, folder: &Path, depth: usize) -> io::Result<Vec<
 ///
 /// # Errors
 /// When the folder cannot be written to, or the archive does not come whole.
-pub(crate) fn receive(input: impl Read, folder: &Path) -> Result<Backup, BackupError> {
+pub fn receive(input: impl Read, folder: &Path) -> Result<Backup, BackupError> {
     let in_folder = |problem| in_folder(folder, problem);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(in_folder)?;
     for entry in fs::read_dir(folder).map_err(in_folder)? {

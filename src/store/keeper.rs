@@ -202,13 +202,7 @@ impl Keeper {
         settings: &StoreSettings,
         covered: Covered,
     ) -> Result<Self, StoreError> {
-        let (tables_to_read, settings_to_read) = (tables.clone(), settings.clone());
-        let reader = Reader {
-            db: db.clone(),
-            tables: tables_to_read,
-            settings: settings_to_read,
-            unreadable: UnreadableEntries::default(),
-        };
+        let reader = Reader::new(db.clone(), tables.clone(), settings.clone(), UnreadableEntries::default());
         let shedder = Shedder::open(reader)?;
         let (sender, handovers) = crossbeam_channel::unbounded();
         let (changed, news) = crossbeam_channel::bounded(1);

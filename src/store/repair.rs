@@ -44,6 +44,13 @@ pub enum RepairError {
     },
 }
 
+impl RepairError {
+    /// Whether the error lasts until a setting, or what it names, is changed.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_lasting())
+    }
+}
+
 impl Repair {
     /// Finds out what a repair of these places would do. Changes nothing, and keeps every other process from the store
     /// until it is dropped.
@@ -57,7 +64,8 @@ impl Repair {
         }
         let lock = Arc::new(lock::for_writing(&directory)?);
         rebuild::complete(&directory)?;
-        let reader = reader_of(Db::open_locked_copy(&directory, settings.cache_bytes)?, settings)?;
+        let (db, copy) = Db::open_locked_copy(&directory, settings.cache_bytes)?;
+        let reader = reader_of(db, copy, settings)?;
         let (mut mended, mut left_out, mut staying) = (Vec::new(), Vec::new(), Vec::new());
         let mut missed: BTreeSet<_> = places.iter().collect();
         let mut not_needed = None;

@@ -6,21 +6,28 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::fs;
+use std::io;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::interval::Window;
 use crate::run::{Run, RunId, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::contents::{StoredValue, each_value, layout};
+use crate::store::held::decode_readings;
 use crate::store::keys::{
-    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SETTLED_KEY, SUBSCRIPTIONS_KEY, ring_slot, run_slot,
+    CURSOR_PREFIX, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SETTLED_KEY, SUBSCRIPTIONS_KEY,
+    ring_slot, run_slot,
 };
-use crate::store::table_journal::{decode, decode_readings};
-use crate::store::place::StorePlace;
+use crate::store::place::{HISTORY, MODELS, StorePlace};
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
-use crate::store::{ChunkId, Progress, Reader, Record, StoreError, checksum, format, rejects, runs, verdicts};
+use crate::store::{
+    ChunkId, HistoryReader, Progress, Reader, StoreError, checksum, format, read_kept_model, rejects, runs, verdicts,
+};
 use crate::time::Timestamp;
+use crate::verdict::ModelHash;
 use crate::window::WindowBlock;
 
 /// Something that is wrong in a store.
@@ -75,15 +82,16 @@ pub fn verify<'a, E: From<StoreError>>(
     each: &mut dyn FnMut(Finding) -> Result<(), E>,
 ) -> Result<Checked, E> {
     let mut inspection = Inspection { reader, names: Vec::new(), checked: Checked::default(), found: Vec::new() };
-    let steps: [fn(&mut Inspection<'a>) -> Result<(), StoreError>; 8] = [
+    let steps: [fn(&mut Inspection<'a>) -> Result<(), StoreError>; 9] = [
         Inspection::sensors,
         Inspection::windows_and_heads,
         Inspection::runs_and_verdicts,
         Inspection::rejects,
         Inspection::sessions,
         Inspection::held,
-        Inspection::journal,
         Inspection::progress,
+        Inspection::history,
+        Inspection::models,
     ];
     for step in steps {
         step(&mut inspection)?;
@@ -297,7 +305,7 @@ impl Inspection<'_> {
             };
             this.add(place, problem, cost(this, key), Remedy::Repair);
         })?;
-        let mut tallies = HashMap::<RunId, Tally>::new();
+        let mut tallies = BTreeMap::<RunId, Tally>::new();
         let cost = move |this: &Self, key: &[u8]| match (number_of(&key[..key.len().min(4)]), ChunkId::of_key(key)) {
             (Some(_), Some(chunk)) => format!("the verdicts {chunk} in one run ({})", this.called(chunk.first())),
             _ => "nothing: no verdicts have such a key".to_owned(),
@@ -316,9 +324,10 @@ impl Inspection<'_> {
                 }
                 Ok((run, verdicts)) => {
                     // Verdicts of earlier runs stay until they are overwritten.
-                    if ledger.get(&run_slot(run, slots)).is_some_and(|entry| entry.id == run) {
+                    if let Some(Run { scope, .. }) = ledger.get(&run_slot(run, slots)).filter(|entry| entry.id == run) {
                         let tally = tallies.entry(run).or_default();
-                        verdicts.iter().for_each(|verdict| tally.add(&verdict.outcome));
+                        let in_scope = verdicts.iter().filter(|verdict| scope.contains(verdict.sensor.0));
+                        in_scope.for_each(|verdict| tally.add(&verdict.outcome));
                     }
                     match verdicts.iter().find(|verdict| !this.has_name(verdict.sensor)) {
                         Some(_) => "one of its sensors has no name",
@@ -328,7 +337,10 @@ impl Inspection<'_> {
             };
             this.add(place, problem, cost(this, key), Remedy::Repair);
         })?;
-        for (slot, run) in ledger {
+        // Verdicts go before their runs, the oldest first: when their ring is smaller, and when there is no room.
+        let oldest_kept = tallies.keys().next().copied().unwrap_or_default();
+        let oldest_kept = oldest_kept.max(self.reader.next_run()?.earlier(verdict_slots.into()));
+        for (slot, run) in ledger.into_iter().filter(|(_, run)| run.id >= oldest_kept) {
             let RunState::Finished(tally) = run.state else { continue };
             let stored = tallies.remove(&run.id).unwrap_or_default();
             let is_still_there = readable(self.reader.run(run.id))?.flatten().is_some();
@@ -393,48 +405,57 @@ impl Inspection<'_> {
         })
     }
 
-    fn journal(&mut self) -> Result<(), StoreError> {
-        let cost = |_: &Self, _: &[u8]| "a record, with the readings in it".to_owned();
-        let mut next = None;
-        let mut closed = Timestamp::MIN;
-        self.each_whole("journal", cost, |this, key, value| {
-            let place = StorePlace::entry("journal", key);
-            let Ok(number) = <[u8; 8]>::try_from(key).map(u64::from_be_bytes) else {
-                this.add(place, "no record has such a key", cost(this, key), Remedy::Repair);
-                return;
+    fn history(&mut self) -> Result<(), StoreError> {
+        let history = HistoryReader::new(&self.reader.settings.directory);
+        for reading in history.readings(Timestamp::MIN, Timestamp::MAX, |_| true)? {
+            reading?;
+            self.checked.entries += 1;
+        }
+        let damaged = history.unreadable();
+        if damaged > 0 {
+            let remedy =
+                Remedy::Daemon("exports leave the readings there out, and the damage goes with its day".into());
+            let problem = format!("{damaged} places in it cannot be read");
+            self.add(StorePlace::entry(HISTORY, &[]), problem, "the raw readings there", remedy);
+        }
+        Ok(())
+    }
+
+    /// A kept model of several files is named by the hashes of these, which only its reader can put together: of it, the
+    /// lengths are checked.
+    fn models(&mut self) -> Result<(), StoreError> {
+        let directory = &self.reader.settings.directory;
+        let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
+        let entries = match fs::read_dir(directory.join(MODELS)) {
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(unreadable)?,
+        };
+        for entry in entries {
+            let name = entry.map_err(unreadable)?.file_name();
+            let Some(hash) = name.to_str().and_then(hash_of) else { continue };
+            self.checked.entries += 1;
+            let problem = match read_kept_model(directory, hash).as_deref() {
+                None => "the kept model is cut short",
+                Some([file]) if Sha256::digest(file)[..] != hash.0 => {
+                    "the kept model is not the one that its name tells"
+                }
+                Some(_) => continue,
             };
-            let forgotten =
-                Remedy::Daemon("the journal forgets the place when the windows around it are stored".into());
-            if let Some(next) = next.filter(|next| *next < number) {
-                let problem = format!("{} records before this one are missing", number - next);
-                this.add(place.clone(), problem, "the readings in them", forgotten.clone());
-            }
-            next = Some(number.saturating_add(1));
-            match decode(value) {
-                Err(_) => this.add(place, "the record is damaged", cost(this, key), Remedy::Repair),
-                Ok(Record::Closed(until)) if until < closed => {
-                    let problem = format!("windows are closed until {until} after they were closed until {closed}");
-                    this.add(place, problem, "nothing", forgotten);
-                }
-                Ok(Record::Closed(until)) => closed = until,
-                Ok(Record::Readings(readings)) => {
-                    let nameless = readings.iter().filter(|reading| !this.has_name(reading.sensor)).count();
-                    if nameless > 0 {
-                        let cost = format!("{nameless} readings");
-                        this.add(place, "the record has readings of sensors without a name", cost, forgotten);
-                    }
-                }
-            }
-        })
+            let cost = "the rows of its verdicts that are not stored, while no such model is at work";
+            let remedy = Remedy::Daemon("it is kept again when such a model is put to work".into());
+            self.add(StorePlace::entry(MODELS, hash.to_string().as_bytes()), problem, cost, remedy);
+        }
+        Ok(())
     }
 
     fn progress(&mut self) -> Result<(), StoreError> {
-        let mut published = Vec::new();
-        let (mut scored, mut is_noted) = (None, false);
+        let mut cursors = Vec::new();
+        let (mut scored, mut next_run, mut is_noted) = (None, RunId::default(), false);
         let cost = |_: &Self, _: &[u8]| "nothing: it is told from elsewhere".to_owned();
         self.each_whole("progress", cost, |this, key, value| {
             let place = StorePlace::entry("progress", key);
-            let time = <[u8; 8]>::try_from(value).ok().map(|nanos| Timestamp::from_nanos(i64::from_be_bytes(nanos)));
+            let number = <[u8; 8]>::try_from(value).ok().map(u64::from_be_bytes);
+            let time = number.map(|nanos| Timestamp::from_nanos(nanos.cast_signed()));
             let is_sound = match key {
                 b"closed" => time.is_some(),
                 b"scored" => {
@@ -448,9 +469,13 @@ impl Inspection<'_> {
                     format::compare(value, &this.reader.settings).is_ok()
                 }
                 key if key.starts_with(SUBSCRIPTIONS_KEY) => true,
-                key if key.starts_with(b"published/") => {
-                    published.extend(time.map(|time| (place.clone(), time)));
-                    time.is_some()
+                NEXT_RUN_KEY => {
+                    next_run = RunId(number.unwrap_or_default());
+                    number.is_some()
+                }
+                key if key.starts_with(CURSOR_PREFIX) => {
+                    cursors.extend(number.map(|next| (place.clone(), RunId(next))));
+                    number.is_some()
                 }
                 _ => {
                     this.add(place, "no version that this one knows writes such an entry", "nothing", Remedy::Repair);
@@ -466,14 +491,37 @@ impl Inspection<'_> {
             let place = StorePlace::entry("progress", format::KEY);
             self.add(place, "the entry that says what the store was made with is missing", "nothing", remedy);
         }
-        let Some(closed) = self.reader.progress(Progress::Closed)? else { return Ok(()) };
-        published.extend(scored.map(|scored| (StorePlace::entry("progress", b"scored"), scored)));
-        for (place, time) in published.into_iter().filter(|(_, time)| *time > closed) {
-            let problem = format!("this is said to be done until {time}, and windows are closed until {closed} only");
-            self.add(place, problem, "runs up to that time, which are not made or not published", Remedy::Repair);
+        // Runs that began since are later than what was noted before.
+        let next_run = next_run.max(self.reader.next_run()?);
+        for (place, cursor) in cursors.into_iter().filter(|(_, cursor)| *cursor > next_run) {
+            let problem =
+                format!("all runs before run {cursor} are said to be published, and the next run is {next_run}");
+            self.add(place, problem, "the runs between, which would not be published", Remedy::Repair);
+        }
+        let closed = self.reader.progress(Progress::Closed)?;
+        if let (Some(scored), Some(closed)) = (scored, closed)
+            && scored > closed
+        {
+            let problem =
+                format!("windows are said to be scored until {scored}, and they are closed until {closed} only");
+            let place = StorePlace::entry("progress", b"scored");
+            self.add(place, problem, "the runs between, which would not be made", Remedy::Repair);
         }
         Ok(())
     }
+}
+
+/// The hash that a file of a kept model is named by.
+fn hash_of(name: &str) -> Option<ModelHash> {
+    let mut hash = [0; 32];
+    let digits = name.as_bytes();
+    if digits.len() != 2 * hash.len() {
+        return None;
+    }
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(ModelHash(hash))
 }
 
 #[cfg(test)]

@@ -44,8 +44,22 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
             "anomalyd probably ran on this store as another user: give the whole store to one user by chown -R";
         findings.mistake(KEY, format!("{refused}; {advice}"));
     }
+    if settings.recuts
+        && let Some(plan) = store::recut_plan(&settings.store)
+    {
+        findings.warn(plan.key(), format!("at the next start {plan} (store.recut)"));
+        return;
+    }
     match store::fit(&settings.store) {
         Ok(StoreFit::NoStore | StoreFit::Fits) => {}
+        Ok(StoreFit::Earlier { needed }) => findings.warn(
+            KEY,
+            format!(
+                "an earlier version made the store: the next start, or anomalyd store upgrade, writes it anew in this version's \
+                 format, keeps the old one beside it, and may take {} MiB of the disk",
+                needed.div_ceil(1 << 20)
+            ),
+        ),
         Ok(StoreFit::Unknown { reason }) => findings.warn(
             KEY,
             format!(

@@ -2,7 +2,7 @@ use super::*;
 use crate::interval::{Cut, Interval};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::store::db::Table;
-use crate::store::{Store, StoreSettings};
+use crate::store::{Store, StoreSettings, StoredChunks};
 use crate::time::Span;
 use crate::verdict::{Outcome, Verdict};
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
@@ -47,12 +47,15 @@ pub(in crate::store) fn filled(directory: &std::path::Path) -> Store {
     let mut tally = Tally::default();
     verdicts.iter().for_each(|verdict| tally.add(&verdict.outcome));
     let state = RunState::Finished(tally);
-    writer.put_run(&Run { scope: (0..2).collect(), state, ..Run::for_test(5, window(5)) });
+    let run = Run { scope: (0..2).collect(), ..Run::for_test(5, window(5)) };
+    writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
+    writer.put_run(&Run { state, ..run });
     writer.put_verdicts(RunId(5), ChunkId::of(SensorId(0)), &verdicts);
     let reading = |time| Reading { sensor: SensorId(1), time, value: 1.0 };
     writer.put_held(7, &[reading(window(9).start())]);
     writer.append_readings(&[reading(window(6).start())]);
     writer.close(window(6).start());
+    writer.windows_put(window(6).start());
     let mut rejects = Rejects::default();
     rejects.push(RejectReason::NoRoute.kind(), || {
         let (received, origin, excerpt) = (Timestamp::default(), "topic".to_owned(), "x".to_owned());
@@ -132,7 +135,7 @@ fn an_entry_that_others_speak_of_is_missed() {
     assert!(verdicts.contains("parts of the entry are missing"), "{verdicts}");
     assert!(said("heads", &[0, 0, 0, 1]).contains("nothing says until when press-1/flow-1 is closed"));
     let name = said("sensors", &[0, 0, 0, 1]);
-    for place in ["sensors/00000001", "windows/0000000100000001", "held/", "journal/", "verdicts/"] {
+    for place in ["sensors/00000001", "windows/0000000100000001", "held/", "verdicts/"] {
         assert!(name.contains(place), "{place} is not in {name}");
     }
     assert!(said("progress", b"format").contains("what the store was made with is missing"));
@@ -159,4 +162,31 @@ fn what_is_stored_in_anothers_place_is_found() {
         }
     }
     assert_eq!(findings(&store.reader), []);
+}
+
+#[test]
+fn a_kept_model_that_is_not_what_its_name_tells_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = filled(directory.path());
+    let folder = directory.path().join("models");
+    fs::create_dir_all(&folder).unwrap();
+    let model = b"a model";
+    let hash = ModelHash(Sha256::digest(model).into());
+    let mut file = crate::codec::Encoder::default();
+    file.unsigned(1);
+    file.blob(model);
+    let whole = file.into_bytes();
+    let path = folder.join(hash.to_string());
+    fs::write(&path, &whole).unwrap();
+    fs::write(folder.join("writing"), "what a kill left").unwrap();
+    assert_eq!(findings(&store.reader), []);
+    for at in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        for damaged in [&flipped[..], &whole[..at]] {
+            fs::write(&path, damaged).unwrap();
+            let [found] = &findings(&store.reader)[..] else { panic!("byte {at} is damaged silently") };
+            assert_eq!(found.place.to_string(), format!("models/{hash}"));
+        }
+    }
 }
