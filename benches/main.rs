@@ -16,12 +16,14 @@
 
 mod decode;
 mod detectors;
+mod history;
 mod ingest;
 mod loading;
 mod scale;
 mod score_command;
 mod scoring;
 mod support;
+mod year;
 
 use std::process::ExitCode;
 
@@ -46,14 +48,16 @@ impl Size {
 
 type Benchmark = (&'static str, fn(Size));
 
-const BENCHMARKS: [Benchmark; 7] = [
+const BENCHMARKS: [Benchmark; 9] = [
     ("decode", decode::run),
     ("detectors", detectors::run),
+    ("history", history::run),
     ("ingest", ingest::run),
     ("loading", loading::run),
     ("scale", scale::run),
     ("score_command", score_command::run),
     ("scoring", scoring::run),
+    ("year", year::run),
 ];
 
 fn main() -> ExitCode {

@@ -46,7 +46,8 @@ use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
 use crate::http::{self, Api};
-use crate::store::StoreError;
+use crate::rescoring::Rescorer;
+use crate::store::{KeptModels, StoreError};
 use crate::telemetry::metrics;
 use crate::time::Span;
 
@@ -213,7 +214,15 @@ impl Daemon {
         service_manager::tell(&[NotifyState::Status("takes readings in; reads the models")]);
         let Receiving { reader, directory, commands, clock, intake, .. } = &receiving;
         let (reader, directory, commands) = (reader.clone(), Arc::clone(directory), commands.clone());
+        let kept =
+            KeptModels::open(&settings.store.directory, settings.kept_models_bytes, settings.store.shed.reserve_bytes);
+        let kept = kept.inspect_err(|problem| {
+            tracing::warn!(
+                "models are not kept, so that verdicts cannot be computed again once theirs is replaced: {problem}"
+            );
+        });
         let loader = ModelLoader {
+            kept: kept.ok().map(Arc::new),
             models: settings.models.clone(),
             features: settings.features.clone(),
             sensors: Arc::clone(&directory),
@@ -252,9 +261,11 @@ impl Daemon {
             schedule: settings.scheduler.schedule.clone(),
             clock: settings.scheduler.clock.clone(),
         };
+        let rescoring = settings.rescoring();
         let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
 
-        let published = Published { reader, directory, cut: settings.cut };
+        let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
+        let published = Published { reader, directory, cut: settings.cut, rescorer: Arc::clone(&rescorer) };
         let Receiving { stop, sources, mut background, ended, intake, decoders, .. } = receiving;
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
@@ -279,6 +290,7 @@ impl Daemon {
         let api = Api {
             store: settings.store.directory.clone(),
             reader: published.reader.clone(),
+            rescorer,
             started: Instant::now(),
             cut: settings.cut,
             importer: Importer::new(intake, decoders, imports),

@@ -31,7 +31,7 @@ use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
-    Backlog, ChunkId, Committed, Kept, Progress, Reader, Record, Store, StoreError, StoredChunks, Ticket, Writer,
+    Backlog, ChunkId, Committed, Kept, Progress, Reader, Store, StoreError, StoredChunks, Ticket, WindowRecord, Writer,
 };
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
@@ -195,21 +195,22 @@ impl Pipeline {
         let mut over = Vec::new();
         let mut event_now = Timestamp::MIN;
         let mut first_closed = None;
+        let mut is_replayed = false;
         writer.replay_journal(|record| match record {
-            Record::Readings(readings) => {
+            WindowRecord::Readings(readings) => {
+                is_replayed |= !readings.is_empty();
                 for reading in readings {
                     event_now = event_now.max(reading.time);
                     windows.replay(reading, bounds, &mut over);
                 }
             }
-            Record::Closed(until) => {
+            WindowRecord::Closed(until) => {
                 first_closed.get_or_insert(until);
                 windows.begin_closing(until, &mut over);
             }
         })?;
         // Under a smaller lateness than before, more intervals are closed: now, and not by the next reading only.
         windows.end_replay(&mut over);
-        let is_replayed = writer.journal_records() > 0;
         writer.put_lateness(if is_replayed { lateness } else { settings.windows.lateness });
         writer.put_kept_per_interval(if is_replayed { kept_per_interval } else { kept });
         // The event clock has come at least so far: otherwise these windows would not be closed.
@@ -557,7 +558,6 @@ impl Pipeline {
         metrics::COMMITS.add(1);
         metrics::OPEN_READINGS.set(self.windows.open_readings() as u64);
         metrics::JOURNAL_WRITTEN_BYTES.set(self.writer.journal_written_bytes());
-        metrics::JOURNAL_RECORDS.set(self.writer.journal_records() as u64);
         if let Clock::Event(time) = &self.settings.clock {
             time.advance(self.event_now);
         }

@@ -56,7 +56,7 @@ impl Receiving {
         broker: Option<Broker>,
         note_configuration: impl FnOnce(),
     ) -> Result<Self, DaemonError> {
-        let store = Store::open(settings.store.clone())?;
+        let mut store = Store::open(settings.store.clone())?;
         say_what_is_set_aside(&settings.store.directory);
         note_configuration();
         store.take_signals();

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::actors::importer::Importer;
 use crate::interval::Cut;
+use crate::rescoring::Rescorer;
 use crate::store::Reader;
 use crate::telemetry::metrics;
 
@@ -16,6 +17,8 @@ pub struct Api {
     pub store: PathBuf,
     /// Reads the store.
     pub reader: Reader,
+    /// Computes again what is not stored of verdicts.
+    pub rescorer: Arc<Rescorer>,
     /// How event time is cut.
     pub cut: Cut,
     /// When the process began to write.

@@ -176,8 +176,8 @@ impl Db {
         })
     }
 
-    /// Opens a private copy of the database in a folder, which stays unchanged.
-    pub(super) fn open_copy(directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+    /// Opens a private copy of the database in a folder, which stays unchanged. With it comes the copy of the journal.
+    pub(super) fn open_copy(directory: &Path, cache_bytes: u64) -> Result<(Self, PrivateCopy), StoreError> {
         // The lock reports a folder that may not be looked into.
         let lock = lock::for_reading(directory)?;
         let copy = Self::copy(directory)?;
@@ -190,7 +190,7 @@ impl Db {
     }
 
     /// As [`open_copy`](Self::open_copy), for a process that holds the lock of the folder.
-    pub(super) fn open_locked_copy(directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+    pub(super) fn open_locked_copy(directory: &Path, cache_bytes: u64) -> Result<(Self, PrivateCopy), StoreError> {
         Self::of_copy(Self::copy(directory)?, directory, cache_bytes)
     }
 
@@ -198,24 +198,22 @@ impl Db {
         if !Self::exists(directory) {
             return Err(StoreError::None { directory: directory.to_owned() });
         }
-        PrivateCopy::of(&directory.join("data"), directory)
+        PrivateCopy::of(directory)
     }
 
-    fn of_copy(copy: PrivateCopy, directory: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+    fn of_copy(copy: PrivateCopy, directory: &Path, cache_bytes: u64) -> Result<(Self, PrivateCopy), StoreError> {
         let not_opened = |problem| StoreError::NotCopied { folder: copy.path().to_owned(), problem };
-        remove_unfinished_snapshots(copy.path()).map_err(not_opened)?;
-        let sled = open_sled(copy.path(), cache_bytes).map_err(|damage| match damage {
+        let data = copy.path().join("data");
+        remove_unfinished_snapshots(&data).map_err(not_opened)?;
+        let sled = open_sled(&data, cache_bytes).map_err(|damage| match damage {
             Damage::Elsewhere(problem) | Damage::Locked(problem) => not_opened(problem),
             Damage::Data(reason) => StoreError::DamagedStore { directory: directory.to_owned(), reason },
         })?;
         let (end, sled) = SledEnd::of(sled, None);
         // There is nothing to be written to a copy at the end.
         end.abandon();
-        let file = File::open(copy.path().join("db")).map_err(not_opened)?;
-        // sled has the copy's file open and reads no other, so the copy is removed now: even a process that is killed
-        // leaves no copy behind.
-        drop(copy);
-        Ok(Self {
+        let file = File::open(data.join("db")).map_err(not_opened)?;
+        let db = Self {
             sled,
             file: file.into(),
             given: Arc::default(),
@@ -223,7 +221,8 @@ impl Db {
             presence: None,
             pins: JournalPins::default(),
             end,
-        })
+        };
+        Ok((db, copy))
     }
 
     /// A table; made if there is none.

@@ -4,8 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::interval::Window;
 use crate::reading::Reading;
-use crate::store::reader::readable;
-use crate::store::table_journal::{Record, decode};
+use crate::store::journal::{self, Record};
 use crate::store::{HistoryReader, Progress, Reader, StoreError};
 use crate::time::{Span, Timestamp};
 
@@ -18,15 +17,13 @@ impl Reader {
     /// Hands over the accepted readings that are still in the journal, in its order, until `each` breaks. Beside a
     /// daemon at work, what comes meanwhile may be handed over or not.
     pub fn journal_readings(&self, each: &mut dyn FnMut(&[Reading]) -> ControlFlow<()>) -> Result<(), StoreError> {
-        for entry in self.tables.journal.iter() {
-            // What cannot be read was told by the start that replayed it.
-            let Some((_, value)) = readable(entry)? else { continue };
-            if let Ok(Record::Readings(readings)) = decode(&value)
-                && each(&readings).is_break()
-            {
-                break;
+        let mut flow = ControlFlow::Continue(());
+        // What cannot be read was told by the start that replayed it.
+        journal::inspect(&self.journal, |_, record| {
+            if let (ControlFlow::Continue(()), Record::Readings(readings)) = (flow, record) {
+                flow = each(&readings);
             }
-        }
+        })?;
         Ok(())
     }
 

@@ -2,25 +2,24 @@
 //!
 //! This is done when the daemon starts, while no part of it holds a number. A sensor is silent when its last window
 //! lies before everything that the ring of windows still keeps, no journal record and no held reading is of it, and no
-//! run in the ledger has a verdict on it. Such a sensor has no model, except one that no run has met yet; that model
+//! run in the ledger has it in its scope. Such a sensor has no model, except one that no run has met yet; that model
 //! loses nothing by a new number.
 //!
-//! Everything that is stored under a number is removed before the number itself is free. If a power cut comes between,
-//! a sensor without windows is left, which the next start frees.
+//! Everything that is stored under a number is removed, and that is synced, before the journal says that the number is
+//! free. If a power cut comes between, a sensor without windows is left, which the next start frees.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use crate::sensor::{NumberedSensor, SensorId};
-use crate::store::keys::{ring_slot, window_key_in_slot};
+use crate::store::held::decode_readings;
+use crate::store::journal::{Record, RecordRef};
+use crate::store::keys::window_key_in_slot;
 use crate::store::reader::{decode_head, number_of, readable};
-use crate::store::table_journal::{decode, decode_readings};
-use crate::store::{ChunkId, Progress, Reader, Record, Store, StoreError, verdicts};
+use crate::store::{Progress, Reader, Store, StoreError, Tables};
 use crate::telemetry::metrics;
 
 /// The most sensors that one start frees.
 const MAX_FREED: usize = 50_000;
-/// The most reads of verdicts in one start. With the bound above, this takes a few seconds on a slow disk.
-const MAX_LOOKS: usize = 500_000;
 /// How many sensors are freed between two syncs: their rows stay far below what sled may write in one.
 const BATCH: usize = 1_000;
 
@@ -30,7 +29,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database refuses.
-    pub fn free_silent_sensors(&self, max_sensors: usize) -> Result<(), StoreError> {
+    pub fn free_silent_sensors(&mut self, max_sensors: usize) -> Result<(), StoreError> {
         let sensors = self.reader.sensors()?;
         let known: Vec<_> = (0..)
             .map(SensorId)
@@ -41,13 +40,29 @@ impl Store {
         if known.len() < max_sensors - max_sensors / 10 {
             return Ok(());
         }
+        let mut speaking = HashSet::new();
+        self.writer.journal.replay_windows(|_, record| {
+            if let Record::Readings(readings) = record {
+                speaking.extend(readings.iter().map(|reading| reading.sensor));
+            }
+        })?;
+        let Self { writer, reader } = self;
         let mut freed = 0_u64;
-        for batch in self.reader.silent(&known)?.chunks(BATCH) {
+        for batch in reader.silent(&known, speaking)?.chunks(BATCH) {
+            let mut silent = Vec::new();
             for sensor in batch {
                 // One with windows that cannot be read keeps its number: to give it away is not worth the store.
-                freed += u64::from(readable(self.reader.free(*sensor))?.is_some());
+                if readable(reader.tables.remove_windows(*sensor, reader.settings.windows))?.is_some() {
+                    silent.push(*sensor);
+                }
             }
-            self.reader.db.sync()?;
+            reader.db.sync()?;
+            writer.journal.append(&RecordRef::SensorsFreed(&silent))?;
+            writer.journal.commit()?;
+            for sensor in &silent {
+                reader.tables.sensors.put(&sensor.0.to_be_bytes(), &[])?;
+            }
+            freed += silent.len() as u64;
         }
         if freed > 0 {
             metrics::SENSORS_FREED.add(freed);
@@ -60,56 +75,25 @@ impl Store {
 
 impl Reader {
     /// The sensors among `sensors` that are silent. None of them when that cannot be told.
-    fn silent(&self, sensors: &[SensorId]) -> Result<Vec<SensorId>, StoreError> {
-        let Some(speaking) = self.speaking()? else { return Ok(Vec::new()) };
-        let mut chunks = BTreeMap::<ChunkId, Vec<SensorId>>::new();
-        for sensor in sensors.iter().filter(|sensor| !speaking.contains(sensor)) {
-            chunks.entry(ChunkId::of(*sensor)).or_default().push(*sensor);
-        }
-        let runs = if chunks.is_empty() { Vec::new() } else { self.runs()? };
-        let max_chunks = (MAX_LOOKS / runs.len().max(1)).max(1);
-        let mut silent = Vec::new();
-        for (chunk, mut sensors) in chunks.into_iter().rev().take(max_chunks) {
-            for run in &runs {
-                let key = chunk.key(ring_slot(run.window, self.settings.runs));
-                match readable(self.tables.verdicts.get_parts(&key))?
-                    .map(|bytes| bytes.map(|bytes| verdicts::decode_any(chunk, &bytes)))
-                {
-                    Some(None) => {}
-                    Some(Some(Ok((_, verdicts)))) => {
-                        sensors.retain(|sensor| verdicts.iter().all(|verdict| verdict.sensor != *sensor));
-                    }
-                    // An entry that cannot be read may hold verdicts of any of these sensors.
-                    Some(Some(Err(_))) | None => sensors.clear(),
-                }
-            }
-            silent.append(&mut sensors);
-            if silent.len() >= MAX_FREED {
-                break;
-            }
-        }
-        Ok(silent)
+    fn silent(&self, sensors: &[SensorId], in_journal: HashSet<SensorId>) -> Result<Vec<SensorId>, StoreError> {
+        let Some(speaking) = self.speaking(in_journal)? else { return Ok(Vec::new()) };
+        let runs = self.runs()?;
+        let in_scope = |sensor: &SensorId| runs.iter().any(|run| run.scope.contains(sensor.0));
+        let silent = sensors.iter().rev().filter(|sensor| !speaking.contains(sensor) && !in_scope(sensor));
+        Ok(silent.take(MAX_FREED).copied().collect())
     }
 
-    /// The sensors with a window that the ring keeps, or with a reading in the journal. `None` when that cannot be
-    /// told.
-    fn speaking(&self) -> Result<Option<HashSet<SensorId>>, StoreError> {
+    /// The sensors with a window that the ring keeps, or with a reading that is held or in the journal. `None` when that
+    /// cannot be told.
+    fn speaking(&self, mut speaking: HashSet<SensorId>) -> Result<Option<HashSet<SensorId>>, StoreError> {
         let Some(closed) = self.progress(Progress::Closed)? else { return Ok(None) };
         let oldest_kept = closed - self.settings.cut.window().times(i64::from(self.settings.windows));
-        let mut speaking = HashSet::new();
         for entry in self.tables.heads.iter() {
             let Some((key, head)) = readable(entry)? else { return Ok(None) };
             // Nobody's.
             let Some(sensor) = number_of(&key).map(SensorId) else { continue };
             if !decode_head(sensor, &head).is_ok_and(|head| head.closed <= oldest_kept) {
                 speaking.insert(sensor);
-            }
-        }
-        for entry in self.tables.journal.iter() {
-            match readable(entry)?.and_then(|(_, record)| decode(&record).ok()) {
-                Some(Record::Readings(readings)) => speaking.extend(readings.iter().map(|reading| reading.sensor)),
-                Some(_) => {}
-                None => return Ok(None),
             }
         }
         for entry in self.tables.held.iter() {
@@ -120,17 +104,19 @@ impl Reader {
         }
         Ok(Some(speaking))
     }
+}
 
-    /// Removes what is stored under a number, and then its name.
-    fn free(&self, sensor: SensorId) -> Result<(), StoreError> {
+impl Tables {
+    /// Removes the windows of a sensor, and its head.
+    pub(super) fn remove_windows(&self, sensor: SensorId, slots: u32) -> Result<(), StoreError> {
         let key = sensor.0.to_be_bytes();
         // Without a head it has no windows.
-        if self.tables.heads.get(&key)?.is_some() {
-            for slot in 0..self.settings.windows.max(1) {
-                self.tables.windows.remove_all(&window_key_in_slot(sensor, slot))?;
+        if self.heads.get(&key)?.is_some() {
+            for slot in 0..slots.max(1) {
+                self.windows.remove_all(&window_key_in_slot(sensor, slot))?;
             }
+            self.heads.remove(&key)?;
         }
-        self.tables.heads.remove(&key)?;
-        self.tables.sensors.put(&key, &[])
+        Ok(())
     }
 }

@@ -7,7 +7,6 @@
 //! | table | key | value |
 //! | --- | --- | --- |
 //! | `sensors` | sensor id | name; nothing for an id that is free again |
-//! | `journal` | increasing number | accepted readings, or a closing ([`Record`]) |
 //! | `held` | number | readings from ahead of the clock that are not judged yet; judging one twice changes nothing |
 //! | `windows` | window number in the ring, sensor id | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
 //! | `heads` | sensor id | what outlives the sensor's windows ([`SensorHead`](crate::window::SensorHead)) |
@@ -30,11 +29,12 @@ mod fields;
 mod format;
 mod freeing;
 mod from_disk;
+mod held;
 mod history;
-#[cfg_attr(not(test), expect(dead_code, reason = "the writer moves to it in the next step"))]
 mod journal;
 mod journal_pins;
 mod keeper;
+mod kept_models;
 mod key_search;
 mod keys;
 mod lock;
@@ -43,15 +43,16 @@ mod presence;
 mod private_copy;
 mod reader;
 mod rebuild;
+mod redo;
 mod rejects;
 mod repair;
 mod room;
 mod runs;
 mod set_aside;
+mod shedder;
 mod shedding;
 mod side_file;
 mod statistics;
-mod table_journal;
 mod unreadable;
 mod verdicts;
 mod verify;
@@ -72,6 +73,7 @@ pub use format::{StoreFit, fit};
 pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
 pub use journal_pins::JournalPin;
 pub use keeper::{Backlog, Kept, Ticket};
+pub use kept_models::{Keeping, KeptModels, read_kept_model};
 pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
 pub use rejects::{StoredReject, StoredRejects};
@@ -79,17 +81,18 @@ pub use repair::{Repair, RepairError};
 pub use set_aside::SetAside;
 pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
-pub use table_journal::Record;
 pub use verdicts::ChunkId;
 pub use verify::{Checked, Finding, Remedy, verify};
-pub use writer::{StoredChunks, Writer};
+pub use writer::{StoredChunks, WindowRecord, Writer};
 
 use crate::codec::Corrupt;
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
+use crate::store::journal::{Journal, JournalFindings, JournalSettings};
+use crate::store::private_copy::PrivateCopy;
 use crate::store::rejects::RejectRing;
-use crate::store::table_journal::Journal;
 use crate::store::unreadable::UnreadableEntries;
+use crate::telemetry::metrics;
 use crate::time::Span;
 use crate::verdict::VerdictRows;
 
@@ -139,15 +142,16 @@ impl StoreSettings {
 
 /// The size of a store on the disk; files that cannot be looked at count as empty. Opens nothing.
 pub fn bytes_there(directory: &Path) -> u64 {
-    let files = std::fs::read_dir(directory.join("data")).into_iter().flatten().flatten();
+    let folders = [directory.join("data"), journal_folder(directory)].into_iter();
+    let files = folders.flat_map(std::fs::read_dir).flatten().flatten();
     files.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
 }
 
 /// The files of a store that exist and that the daemon's user must be able to write to. Opens nothing.
 pub fn files_there(directory: &Path) -> Vec<PathBuf> {
-    let data = directory.join("data");
-    let files = std::fs::read_dir(&data).into_iter().flatten().flatten().map(|file| file.path());
-    let files = files.chain([directory.join("lock"), data.clone(), directory.to_owned()]);
+    let folders = [directory.join("data"), journal_folder(directory)];
+    let files = folders.iter().flat_map(std::fs::read_dir).flatten().flatten().map(|file| file.path());
+    let files = files.chain([directory.join("lock"), directory.to_owned()]).chain(folders.clone());
     files.filter(|file| file.exists()).collect()
 }
 
@@ -384,7 +388,6 @@ pub struct Store {
 #[derive(Clone, Debug)]
 struct Tables {
     sensors: Table,
-    journal: Table,
     held: Table,
     windows: Table,
     heads: Table,
@@ -475,7 +478,8 @@ impl Store {
         format::check(&tables.progress, &settings)?;
         format::keep_copy(&settings);
         let unreadable = UnreadableEntries::default();
-        let journal = Journal::new(tables.journal.clone(), unreadable.clone());
+        let (journal, findings) = open_journal(&journal_folder(&settings.directory), &settings, &tables)?;
+        tell_of(&findings);
         let rejects = RejectRing::open(&tables.rejects, settings.reject_blocks)?;
         let reader = Reader::new(db.clone(), tables.clone(), settings.clone(), unreadable);
         let numbers = reader.numbers()?;
@@ -493,26 +497,56 @@ pub fn read(settings: StoreSettings) -> Result<Reader, StoreError> {
     if rebuild::is_pending(&settings.directory) {
         return Err(StoreError::SwapCutOff { directory: settings.directory });
     }
-    let db = Db::open_copy(&settings.directory, settings.cache_bytes)?;
-    reader_of(db, settings)
+    let (db, copy) = Db::open_copy(&settings.directory, settings.cache_bytes)?;
+    reader_of(db, copy, settings)
 }
 
 /// The reader of a private copy.
-fn reader_of(db: Db, settings: StoreSettings) -> Result<Reader, StoreError> {
+fn reader_of(db: Db, copy: PrivateCopy, settings: StoreSettings) -> Result<Reader, StoreError> {
     let directory = settings.directory.clone();
     let tables = Tables::of(&db).and_then(|tables| format::check(&tables.progress, &settings).map(|()| tables));
     let tables = tables.map_err(|error| match error {
         StoreError::Damaged => StoreError::DamagedStore { directory, reason: NO_FORMAT.to_owned() },
         error => error,
     })?;
-    Ok(Reader::new(db, tables, settings, UnreadableEntries::default()))
+    open_journal(&journal_folder(copy.path()), &settings, &tables)?;
+    // sled has the copy's file open and reads no other.
+    copy.remove_database();
+    Ok(Reader::of_copy(db, tables, settings, copy))
+}
+
+/// Opens the journal in a folder, and redoes in the small tables what it records.
+fn open_journal(
+    folder: &Path,
+    settings: &StoreSettings,
+    tables: &Tables,
+) -> Result<(Journal, JournalFindings), StoreError> {
+    let settled = redo::settled(tables)?;
+    let (mut journal, findings) = Journal::open(folder, JournalSettings { settled, ..JournalSettings::default() })?;
+    redo::redo(&mut journal, &findings, tables, settings)?;
+    Ok((journal, findings))
+}
+
+/// Tells what a start found in the journal.
+fn tell_of(findings: &JournalFindings) {
+    metrics::JOURNAL_RECORDS_LOST.add(findings.records_lost);
+    for line in findings.lines() {
+        tracing::error!("{line}");
+    }
+    if findings.last.0 > 0 {
+        tracing::info!(records = findings.records, last = findings.last.0, "the journal is read up to its last record");
+    }
+}
+
+/// Where the journal of a store lies.
+fn journal_folder(directory: &Path) -> PathBuf {
+    directory.join("journal")
 }
 
 impl Tables {
     fn of(db: &Db) -> Result<Self, StoreError> {
         Ok(Self {
             sensors: db.table("sensors")?,
-            journal: db.table("journal")?,
             held: db.table("held")?,
             windows: db.table("windows")?,
             heads: db.table("heads")?,

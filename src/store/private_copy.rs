@@ -1,4 +1,4 @@
-//! A private copy of the database's files, for commands that only read.
+//! A private copy of the files of the database and of the journal, for commands that only read.
 //!
 //! sled writes into the folder that it opens: its settings, snapshots, the repair of a torn end. It also writes in
 //! place, so links to the files would not protect them. So a command that only reads opens a copy. Where the file
@@ -23,8 +23,11 @@ const MARGIN_BYTES: u64 = 16 << 20;
 const PREFIX: &str = "anomalyd-copy-";
 /// The file in such a folder that is locked as long as somebody copies.
 const LOCK: &str = "copy.lock";
+const DATABASE: &str = "data";
+const JOURNAL: &str = "journal";
 
 /// A folder with copies, which is removed when this is dropped.
+#[derive(Debug)]
 pub(super) struct PrivateCopy {
     folder: TempDir,
     /// Lets others tell that this copy is no leftover.
@@ -32,9 +35,8 @@ pub(super) struct PrivateCopy {
 }
 
 impl PrivateCopy {
-    /// Copies the database in `data`; no process may write to it meanwhile. `directory` is the store's folder, for
-    /// errors.
-    pub(super) fn of(data: &Path, directory: &Path) -> Result<Self, StoreError> {
+    /// Copies the database and the journal of a store; no process may write to them meanwhile.
+    pub(super) fn of(directory: &Path) -> Result<Self, StoreError> {
         let beneath = temporary_folder();
         remove_leftovers(&beneath);
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&beneath);
@@ -43,14 +45,14 @@ impl PrivateCopy {
         let lock = File::create_new(folder.path().join(LOCK)).map_err(not_copied)?;
         lock.lock().map_err(not_copied)?;
         let unreadable = |problem| StoreError::Unreadable { directory: directory.to_owned(), problem };
-        let files = files(data).map_err(unreadable)?;
+        let files = files(directory).map_err(unreadable)?;
         let mut needed = MARGIN_BYTES;
         for (_, length) in &files {
             needed = needed.saturating_add(*length);
         }
         let no_room = |needed, free| StoreError::NoRoom { folder: beneath.clone(), needed, free };
         for (path, length) in files {
-            let source = File::open(data.join(&path)).map_err(unreadable)?;
+            let source = File::open(directory.join(&path)).map_err(unreadable)?;
             let target = folder.path().join(&path);
             if let Some(parent) = target.parent() {
                 fs::create_dir_all(parent).map_err(not_copied)?;
@@ -76,8 +78,16 @@ impl PrivateCopy {
         Ok(Self { folder, _lock: lock })
     }
 
+    /// The folder that stands for the store's.
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Removes the copy of the database, whose one file must be open by then: even a process that is killed leaves no
+    /// more behind than the journal's copy.
+    pub(super) fn remove_database(&self) {
+        // What cannot be removed now is removed at the end.
+        let _ = fs::remove_dir_all(self.path().join(DATABASE));
     }
 }
 
@@ -109,18 +119,19 @@ fn temporary_folder() -> PathBuf {
     }
 }
 
-/// The files of a database with their lengths, with paths relative to its folder: sled keeps some files in a folder
-/// below.
-fn files(data: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
+/// The files of database and journal with their lengths, with paths relative to the store's folder: sled keeps some files
+/// in a folder below its own.
+fn files(directory: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
     let mut found = Vec::new();
-    let mut folders = vec![PathBuf::new()];
+    let mut folders = vec![PathBuf::from(DATABASE)];
+    folders.extend(directory.join(JOURNAL).is_dir().then(|| PathBuf::from(JOURNAL)));
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(data.join(&folder))? {
+        for entry in fs::read_dir(directory.join(&folder))? {
             let path = folder.join(entry?.file_name());
-            let metadata = fs::metadata(data.join(&path))?;
+            let metadata = fs::metadata(directory.join(&path))?;
             if metadata.is_file() {
                 found.push((path, metadata.len()));
-            } else if metadata.is_dir() && folder == Path::new("") {
+            } else if metadata.is_dir() && folder == Path::new(DATABASE) {
                 folders.push(path);
             }
         }

@@ -21,6 +21,8 @@
 //! | what the store was made with | nothing: its copy beside the database tells (`format.rs`) |
 //! | a record of the journal | its readings, see `journal.rs` |
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::{Corrupt, Decoder};
@@ -29,14 +31,16 @@ use crate::reading::Reading;
 use crate::run::{GroupName, Run, RunId, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::db::{Db, Table};
+use crate::store::held::decode_readings;
 use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
     run_slot, window_key,
 };
-use crate::store::table_journal::decode_readings;
+use crate::store::private_copy::PrivateCopy;
 use crate::store::unreadable::UnreadableEntries;
 use crate::store::{
-    ChunkId, JournalPin, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, rejects, runs, verdicts,
+    ChunkId, JournalPin, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, journal_folder, rejects,
+    runs, verdicts,
 };
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -51,6 +55,10 @@ pub struct Reader {
     pub(super) tables: Tables,
     pub(super) settings: StoreSettings,
     pub(super) unreadable: UnreadableEntries,
+    /// The journal's folder.
+    pub(super) journal: PathBuf,
+    /// Kept as long as somebody reads from it.
+    _copy: Option<Arc<PrivateCopy>>,
 }
 
 /// A sensor's intervals of a window that was closed, if the store still has them.
@@ -69,7 +77,14 @@ const MAX_NUMBERS: u32 = 1 << 25;
 
 impl Reader {
     pub(super) fn new(db: Db, tables: Tables, settings: StoreSettings, unreadable: UnreadableEntries) -> Self {
-        Self { db, tables, settings, unreadable }
+        let journal = journal_folder(&settings.directory);
+        Self { db, tables, settings, unreadable, journal, _copy: None }
+    }
+
+    /// Reads from a private copy.
+    pub(super) fn of_copy(db: Db, tables: Tables, settings: StoreSettings, copy: PrivateCopy) -> Self {
+        let journal = journal_folder(copy.path());
+        Self { journal, _copy: Some(copy.into()), ..Self::new(db, tables, settings, UnreadableEntries::default()) }
     }
 
     /// What each number stands for that was ever given to a sensor, in the order of the numbers.

@@ -31,9 +31,13 @@ pub struct StoredReject {
     pub excerpt: String,
 }
 
+/// The key of a block, by its number.
+pub(super) fn block_key(number: u64, slots: u32) -> [u8; 8] {
+    (number % u64::from(slots.max(1))).to_be_bytes()
+}
+
 #[derive(Debug)]
 pub(super) struct RejectRing {
-    slots: u64,
     next: u64,
 }
 
@@ -45,10 +49,10 @@ impl RejectRing {
             let number = Decoder::new(&block).unsigned().ok().filter(|number| *number < u64::MAX / 2);
             next = next.max(number.map_or(0, |number| number + 1));
         }
-        Ok(Self { slots: u64::from(slots.max(1)), next })
+        Ok(Self { next })
     }
 
-    /// The next block, and the slot that it goes to.
+    /// The next block, with its number.
     pub(super) fn block(&mut self, rejects: &Rejects) -> (u64, Vec<u8>) {
         let mut encoder = Encoder::default();
         encoder.unsigned(self.next);
@@ -64,9 +68,9 @@ impl RejectRing {
                 encoder.blob(text.as_bytes());
             }
         }
-        let slot = self.next % self.slots;
+        let number = self.next;
         self.next += 1;
-        (slot, encoder.into_bytes())
+        (number, encoder.into_bytes())
     }
 }
 

@@ -57,7 +57,8 @@ impl Repair {
         }
         let lock = Arc::new(lock::for_writing(&directory)?);
         rebuild::complete(&directory)?;
-        let reader = reader_of(Db::open_locked_copy(&directory, settings.cache_bytes)?, settings)?;
+        let (db, copy) = Db::open_locked_copy(&directory, settings.cache_bytes)?;
+        let reader = reader_of(db, copy, settings)?;
         let (mut mended, mut left_out, mut staying) = (Vec::new(), Vec::new(), Vec::new());
         let mut missed: BTreeSet<_> = places.iter().collect();
         let mut not_needed = None;

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::codec::Decoder;
 use crate::run::RunId;
 use crate::store::contents::{StoredValue, each_value, layout};
-use crate::store::table_journal::{decode, decode_readings};
-use crate::store::{ChunkId, Reader, Record, StoreError, checksum, rejects, runs, verdicts};
+use crate::store::held::decode_readings;
+use crate::store::{ChunkId, Reader, StoreError, checksum, rejects, runs, verdicts};
 use crate::time::Timestamp;
 use crate::window::WindowBlock;
 
@@ -142,10 +142,6 @@ fn times(
             return rejects.iter().map(|reject| reject.received).collect();
         }
         "held" => return decode_readings(value).map(|readings| of_readings(&readings)).unwrap_or_default(),
-        "journal" => match decode(value) {
-            Ok(Record::Readings(readings)) => return of_readings(&readings),
-            Ok(Record::Closed(_)) | Err(_) => None,
-        },
         _ => None,
     };
     one.into_iter().collect()

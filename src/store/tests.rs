@@ -4,6 +4,7 @@ use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::run::{GroupName, Run, RunId, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::keys::{LATENESS_KEY, NEXT_RUN_KEY, cursor_key, progress_key, run_slot, window_key};
+use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 use crate::verdict::{Outcome, Verdict, VerdictRows};
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
@@ -57,7 +58,7 @@ impl Writer {
 }
 
 /// What a new process finds in the store.
-fn reopened(settings: &StoreSettings) -> (Store, Vec<Record>) {
+fn reopened(settings: &StoreSettings) -> (Store, Vec<WindowRecord>) {
     let mut store = Store::open(settings.clone()).unwrap();
     let mut records = vec![];
     store.writer.replay_journal(|record| records.push(record)).unwrap();
@@ -104,7 +105,7 @@ fn what_was_committed_is_there_after_a_restart() {
     }
     let (store, records) = reopened(&settings);
     let reader = &store.reader;
-    assert_eq!(records, [Record::Readings(vec![reading(5, 1.5)])]);
+    assert_eq!(records, [WindowRecord::Readings(vec![reading(5, 1.5)])]);
     assert_eq!(reader.sensors().unwrap(), [named("a"), named("b")]);
     assert_eq!(reader.heads().unwrap(), [closed_window(0, 4, 2.5).head]);
     assert_eq!(reader.window(SensorId(0), window(4)).unwrap(), Some(closed_window(0, 4, 2.5).block));
@@ -152,26 +153,113 @@ fn a_run_that_begins_again_keeps_of_its_stored_chunks_those_that_count() {
     assert_eq!(store.reader.run(RunId(5)).unwrap(), Some(run));
 }
 
+/// Copies the files of a folder.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap().map(Result::unwrap).filter(|file| file.path().is_file()) {
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
 #[test]
-fn the_journal_forgets_what_stored_windows_cover_and_no_more() {
+fn what_the_database_has_lost_is_noticed_and_put_back_from_the_journal() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(directory.path());
     let (mut store, _) = reopened(&settings);
+    store.writer.add_sensors(&[(SensorId(0), name("a"))]);
+    store.writer.commit_and_settle();
+    drop(store);
+    let [data, earlier] = ["data", "earlier"].map(|folder| directory.path().join(folder));
+    copy(&data, &earlier);
+
+    let (mut store, _) = reopened(&settings);
+    let mut rejects = Rejects::default();
+    let reason = RejectReason::NoRoute;
+    rejects.push(reason.kind(), || Reject::of_payload(Timestamp::default(), "plant/x", b"oops", reason));
     let writer = &mut store.writer;
-    writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]);
-    writer.append_readings(&[reading(1, 1.0)]);
-    writer.append_readings(&[reading(1, 2.0), reading(2, 3.0)]);
-    writer.append_readings(&[reading(1, 4.0)]);
+    writer.add_sensors(&[(SensorId(1), name("b"))]);
+    writer.append_readings(&[reading(1, 1.0), reading(2, 3.0)]);
+    writer.put_held(7, &[reading(9, 1.0)]);
+    writer.put_held(8, &[reading(9, 2.0)]);
+    writer.remove_held(8);
+    writer.put_session("press-1", window(5).end());
+    writer.put_rejects(&rejects);
+    writer.put_subscriptions(&["plant/#".to_owned()]);
+    writer.put_lateness(Span::from_secs(7));
     close(writer, window(1).end());
     writer.commit_and_settle();
-    assert_eq!(writer.journal_records(), 3, "from the record that reaches beyond the closed window on");
+    // The journal learns of a settling, and says so with the next commit.
+    writer.kept().unwrap();
     writer.commit_and_settle();
     drop(store);
 
+    let lost = metrics::SETTLED_RECORDS_LOST.get();
+    std::fs::remove_dir_all(&data).unwrap();
+    copy(&earlier, &data);
     let (store, records) = reopened(&settings);
-    assert_eq!(records[0], Record::Readings(vec![reading(1, 2.0), reading(2, 3.0)]));
-    assert_eq!(records[2], Record::Closed(window(1).end()));
-    assert_eq!(store.reader.progress(Progress::Closed).unwrap(), Some(window(1).end()));
+    assert!(metrics::SETTLED_RECORDS_LOST.get() > lost);
+    let reader = &store.reader;
+    assert_eq!(reader.sensors().unwrap(), [named("a"), named("b")]);
+    assert_eq!(reader.held().unwrap(), [(7, vec![reading(9, 1.0)])]);
+    assert_eq!(reader.sessions().unwrap(), [("press-1".to_owned(), Some(window(5).end()))]);
+    assert_eq!(reader.rejects().unwrap().len(), 1);
+    assert_eq!(reader.subscriptions().unwrap(), ["plant/#"]);
+    assert_eq!(reader.lateness().unwrap(), Span::from_secs(7));
+    let readings = WindowRecord::Readings(vec![reading(1, 1.0), reading(2, 3.0)]);
+    assert_eq!(records, [readings, WindowRecord::Closed(window(1).end())]);
+}
+
+#[test]
+fn what_was_committed_and_is_in_the_journal_alone_is_read_from_a_copy_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    drop(reopened(&settings));
+    let [data, earlier] = ["data", "earlier"].map(|folder| directory.path().join(folder));
+    copy(&data, &earlier);
+    let (mut store, _) = reopened(&settings);
+    store.writer.add_sensors(&[(SensorId(0), name("a"))]);
+    store.writer.append_readings(&[Reading { sensor: SensorId(0), ..reading(1, 1.0) }]);
+    store.writer.commit().unwrap();
+    drop(store);
+    std::fs::remove_dir_all(&data).unwrap();
+    copy(&earlier, &data);
+    let reader = read(settings).unwrap();
+    assert_eq!(reader.sensors().unwrap(), [named("a")]);
+    let mut count = 0;
+    reader
+        .journal_readings(&mut |readings| {
+            count += readings.len();
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(count, 1);
+}
+
+#[test]
+fn readings_of_a_number_whose_name_is_lost_are_dropped_and_become_no_other_sensors() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    store.writer.append_readings(&[reading(1, 1.0)]);
+    store.writer.commit_and_settle();
+    drop(store);
+    assert_eq!(reopened(&settings).1, [WindowRecord::Readings(vec![])]);
+}
+
+#[test]
+fn nothing_is_promised_once_the_store_was_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    store.writer.append_readings(&[reading(1, 1.0)]);
+    std::fs::rename(directory.path().join("journal"), directory.path().join("elsewhere")).unwrap();
+    std::fs::remove_dir_all(directory.path().join("elsewhere")).unwrap();
+    assert!(matches!(store.writer.commit(), Err(StoreError::Gone { .. })));
+
+    let (mut store, _) = reopened(&StoreSettings { directory: directory.path().join("other"), ..settings });
+    store.writer.put_session("press-1", Timestamp::MIN);
+    std::fs::remove_dir_all(directory.path().join("other")).unwrap();
+    assert!(matches!(store.writer.commit(), Err(StoreError::Gone { .. })));
 }
 
 #[test]
@@ -513,39 +601,15 @@ fn nobody_is_forgotten_while_it_cannot_be_told_who_is_silent() {
 fn verdicts_of_another_chunk_are_not_taken_for_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let (mut store, _) = reopened(&settings(directory.path()));
+    let [own, other] = [0, 16].map(|sensor| ChunkId::of(SensorId(sensor)));
     let verdict = Verdict { sensor: SensorId(16), outcome: Outcome::NoData };
-    store.writer.put_verdicts(RunId(1), ChunkId::of(SensorId(0)), &[verdict]);
-    assert_eq!(store.reader.verdicts(RunId(1), ChunkId::of(SensorId(0))).unwrap(), []);
-}
-
-#[test]
-fn a_record_of_the_journal_that_cannot_be_read_costs_its_readings_and_goes_in_its_turn() {
-    let directory = tempfile::tempdir().unwrap();
-    let settings = settings(directory.path());
-    let (mut store, _) = reopened(&settings);
-    store.writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]);
-    for value in 0..5 {
-        store.writer.append_readings(&[reading(1, f64::from(value))]);
-    }
-    store.writer.commit_and_settle();
-    let journal = store.reader.tables.journal.clone();
-    journal.put(&1_u64.to_be_bytes(), b"\xff\xff").unwrap();
-    journal.remove(&3_u64.to_be_bytes()).unwrap();
-    drop((store, journal));
-
-    let (mut store, records) = reopened(&settings);
-    let values: Vec<_> = records
-        .iter()
-        .flat_map(|record| match record {
-            Record::Readings(readings) => readings.iter().map(|reading| reading.value).collect(),
-            Record::Closed(_) => vec![],
-        })
-        .collect();
-    assert_eq!(values, [0.0, 2.0, 4.0]);
-    assert_eq!(store.reader.unreadable.len(), 2, "the one that is missing is noticed too");
-    close(&mut store.writer, window(1).end());
-    store.writer.commit_and_settle();
-    assert_eq!(store.writer.journal_records(), 0);
+    store.writer.put_verdicts(RunId(1), other, &[verdict]);
+    store.writer.commit().unwrap();
+    let verdicts = &store.reader.tables.verdicts;
+    let chunk = verdicts.get_parts(&other.key(1)).unwrap().unwrap();
+    verdicts.put_parts(&own.key(1), &chunk).unwrap();
+    assert_eq!(store.reader.verdicts(RunId(1), other).unwrap().len(), 1);
+    assert_eq!(store.reader.verdicts(RunId(1), own).unwrap(), []);
 }
 
 #[test]
@@ -580,8 +644,9 @@ fn silent_sensors_are_forgotten_when_hardly_any_numbers_are_left() {
         store.writer.put_window(&closed_window(sensor, index, 1.0));
     }
     let verdict = Verdict { sensor: SensorId(2), outcome: Outcome::NoData };
-    store.writer.put_run(&finished(8));
-    store.writer.put_verdicts(RunId(8), ChunkId::of(SensorId(2)), &[verdict]);
+    // Its slot in the ring of runs is not that of its window in the ring of windows.
+    store.writer.put_run(&Run { id: RunId(5), scope: [2].into_iter().collect(), ..finished(8) });
+    store.writer.put_verdicts(RunId(5), ChunkId::of(SensorId(2)), &[verdict]);
     store.writer.append_readings(&[Reading { sensor: SensorId(3), ..reading(10, 1.0) }]);
     close(&mut store.writer, window(9).end());
     store.writer.commit_and_settle();

@@ -13,14 +13,14 @@ use crate::interval::Window;
 use crate::run::{Run, RunId, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::contents::{StoredValue, each_value, layout};
+use crate::store::held::decode_readings;
 use crate::store::keys::{
     CURSOR_PREFIX, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SETTLED_KEY, SUBSCRIPTIONS_KEY,
     ring_slot, run_slot,
 };
 use crate::store::place::StorePlace;
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
-use crate::store::table_journal::{decode, decode_readings};
-use crate::store::{ChunkId, Progress, Reader, Record, StoreError, checksum, format, rejects, runs, verdicts};
+use crate::store::{ChunkId, Progress, Reader, StoreError, checksum, format, rejects, runs, verdicts};
 use crate::time::Timestamp;
 use crate::window::WindowBlock;
 
@@ -76,14 +76,13 @@ pub fn verify<'a, E: From<StoreError>>(
     each: &mut dyn FnMut(Finding) -> Result<(), E>,
 ) -> Result<Checked, E> {
     let mut inspection = Inspection { reader, names: Vec::new(), checked: Checked::default(), found: Vec::new() };
-    let steps: [fn(&mut Inspection<'a>) -> Result<(), StoreError>; 8] = [
+    let steps: [fn(&mut Inspection<'a>) -> Result<(), StoreError>; 7] = [
         Inspection::sensors,
         Inspection::windows_and_heads,
         Inspection::runs_and_verdicts,
         Inspection::rejects,
         Inspection::sessions,
         Inspection::held,
-        Inspection::journal,
         Inspection::progress,
     ];
     for step in steps {
@@ -395,41 +394,6 @@ impl Inspection<'_> {
                 Ok(_) => return,
             };
             this.add(StorePlace::entry("held", key), problem, cost(this, key), Remedy::Repair);
-        })
-    }
-
-    fn journal(&mut self) -> Result<(), StoreError> {
-        let cost = |_: &Self, _: &[u8]| "a record, with the readings in it".to_owned();
-        let mut next = None;
-        let mut closed = Timestamp::MIN;
-        self.each_whole("journal", cost, |this, key, value| {
-            let place = StorePlace::entry("journal", key);
-            let Ok(number) = <[u8; 8]>::try_from(key).map(u64::from_be_bytes) else {
-                this.add(place, "no record has such a key", cost(this, key), Remedy::Repair);
-                return;
-            };
-            let forgotten =
-                Remedy::Daemon("the journal forgets the place when the windows around it are stored".into());
-            if let Some(next) = next.filter(|next| *next < number) {
-                let problem = format!("{} records before this one are missing", number - next);
-                this.add(place.clone(), problem, "the readings in them", forgotten.clone());
-            }
-            next = Some(number.saturating_add(1));
-            match decode(value) {
-                Err(_) => this.add(place, "the record is damaged", cost(this, key), Remedy::Repair),
-                Ok(Record::Closed(until)) if until < closed => {
-                    let problem = format!("windows are closed until {until} after they were closed until {closed}");
-                    this.add(place, problem, "nothing", forgotten);
-                }
-                Ok(Record::Closed(until)) => closed = until,
-                Ok(Record::Readings(readings)) => {
-                    let nameless = readings.iter().filter(|reading| !this.has_name(reading.sensor)).count();
-                    if nameless > 0 {
-                        let cost = format!("{nameless} readings");
-                        this.add(place, "the record has readings of sensors without a name", cost, forgotten);
-                    }
-                }
-            }
         })
     }
 

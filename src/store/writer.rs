@@ -9,18 +9,19 @@ use crate::reading::{Reading, Rejects};
 use crate::run::{Run, RunId};
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
+use crate::store::held::encode_readings;
+use crate::store::journal::{Journal, Record, RecordNumber, RecordRef};
 use crate::store::keeper::{Covered, Handover, Keeper};
 use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
     run_slot, window_key,
 };
-use crate::store::rejects::RejectRing;
+use crate::store::rejects::{self, RejectRing};
 use crate::store::room::Room;
-use crate::store::table_journal::{Journal, encode_readings};
 use crate::store::{
-    Backlog, ChunkId, Committed, Kept, Progress, Record, StoreError, StoreSettings, Tables, Ticket, checksum, runs,
-    verdicts,
+    Backlog, ChunkId, Committed, Kept, Progress, StoreError, StoreSettings, Tables, Ticket, checksum, runs, verdicts,
 };
+use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
 use crate::window::{ClosedWindow, SensorHead};
@@ -32,7 +33,7 @@ use crate::window::{ClosedWindow, SensorHead};
 #[derive(Debug)]
 pub struct Writer {
     db: Db,
-    journal: Journal,
+    pub(super) journal: Journal,
     rejects: RejectRing,
     settings: StoreSettings,
     /// How many numbers were given to sensors.
@@ -41,8 +42,20 @@ pub struct Writer {
     /// What the next commit hands to the keeper.
     behind: Handover,
     covered: Covered,
-    /// The time before which windows are put. At the next commit the journal forgets up to it.
-    closed: Option<Timestamp>,
+    /// What the keeper has settled, as far as the journal was told.
+    settled: Option<Covered>,
+    room: Room,
+    /// Why a record could not be appended.
+    refused: Option<StoreError>,
+}
+
+/// What the open windows are made of, as the journal has it.
+#[derive(Clone, PartialEq, Debug)]
+pub enum WindowRecord {
+    /// Readings that were accepted, in their order.
+    Readings(Vec<Reading>),
+    /// Every window that ends at this time or before was closed for all sensors.
+    Closed(Timestamp),
 }
 
 /// What happens to the chunks that are stored in a run's slot of the ring when the run begins.
@@ -63,31 +76,71 @@ impl Writer {
         settings: StoreSettings,
         numbers: u32,
     ) -> Result<Self, StoreError> {
-        let room = Room::on_disk_of(&settings.directory);
-        let covered = Covered::default();
-        let keeper = Keeper::start(db.clone(), tables, room, covered)?;
-        Ok(Self { db, journal, rejects, settings, numbers, keeper, behind: Handover::default(), covered, closed: None })
+        let room = Room::of(&settings);
+        let covered = Covered { through: journal.last_committed().0, ..Covered::default() };
+        let keeper = Keeper::start(db.clone(), tables, &settings, covered)?;
+        Ok(Self {
+            db,
+            journal,
+            rejects,
+            settings,
+            numbers,
+            keeper,
+            behind: Handover::default(),
+            covered,
+            settled: None,
+            room,
+            refused: None,
+        })
     }
 
     pub(super) fn take_signals(&self) {
         self.db.take_signals();
     }
 
-    /// Hands every record of the journal to `each`, in order. To be called once, before anything is written.
+    /// Hands every record of which windows are made to `each`, in order. To be called once, before anything is written.
+    /// Readings of numbers that no sensor has are dropped, and counted as lost.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn replay_journal(&mut self, each: impl FnMut(Record)) -> Result<(), StoreError> {
-        self.journal.replay(self.numbers, each)
+    pub fn replay_journal(&mut self, mut each: impl FnMut(WindowRecord)) -> Result<(), StoreError> {
+        let numbers = self.numbers;
+        let mut nameless = 0;
+        let undecoded = self.journal.replay_windows(|_, record| match record {
+            Record::Readings(mut readings) => {
+                let before = readings.len();
+                readings.retain(|reading| reading.sensor.0 < numbers);
+                nameless += before - readings.len();
+                each(WindowRecord::Readings(readings));
+            }
+            Record::Closed(until) => each(WindowRecord::Closed(until)),
+            _ => {}
+        })?;
+        metrics::JOURNAL_RECORDS_LOST.add(undecoded);
+        if undecoded > 0 {
+            tracing::error!(undecoded, "records of the journal cannot be read, and what they held is lost");
+        }
+        if nameless > 0 {
+            tracing::error!(nameless, "readings in the journal are of sensors without a name, and are lost");
+        }
+        Ok(())
+    }
+
+    /// Appends a record to the journal, in memory. The next commit tells of a failure.
+    fn append(&mut self, record: &RecordRef<'_>) {
+        if let Err(problem) = self.journal.append(record) {
+            self.refused.get_or_insert(problem);
+        }
     }
 
     /// Writes down the names behind new sensor numbers.
     pub fn add_sensors(&mut self, sensors: &[(SensorId, SensorName)]) {
+        if sensors.is_empty() {
+            return;
+        }
+        self.append(&RecordRef::Sensors(sensors));
         for (id, name) in sensors {
-            let mut encoder = Encoder::default();
-            encoder.blob(name.device().as_bytes());
-            encoder.blob(name.sensor().as_bytes());
-            self.behind.put(|tables| &tables.sensors, &id.0.to_be_bytes(), encoder.into_bytes());
+            self.behind.put(|tables| &tables.sensors, &id.0.to_be_bytes(), sensor_row(name));
         }
         let numbers = sensors.iter().map(|(id, _)| id.0.saturating_add(1)).max().unwrap_or(0);
         if numbers > self.numbers {
@@ -98,28 +151,33 @@ impl Writer {
 
     /// Appends accepted readings to the journal.
     pub fn append_readings(&mut self, readings: &[Reading]) {
-        self.journal.append_readings(readings, &mut self.behind);
+        if !readings.is_empty() {
+            self.append(&RecordRef::Readings(readings));
+        }
     }
 
     /// Stores readings that wait for the clock, at most a thousand, in the place of those stored under the same number.
     pub fn put_held(&mut self, number: u64, readings: &[Reading]) {
+        self.append(&RecordRef::HeldPut { number, readings });
         self.behind.put(|tables| &tables.held, &number.to_be_bytes(), encode_readings(readings));
     }
 
     /// Forgets readings that waited for the clock. Those of them that count must be appended to the journal before.
     pub fn remove_held(&mut self, number: u64) {
+        self.append(&RecordRef::HeldRemoved { number });
         self.behind.remove(|tables| &tables.held, &number.to_be_bytes());
     }
 
     /// Appends to the journal that the windows before `until` are closed for all sensors: it decides which later readings
     /// are late.
     pub fn close(&mut self, until: Timestamp) {
-        self.journal.append_closed(until, &mut self.behind);
+        self.append(&RecordRef::Closed(until));
     }
 
     /// Notes that the windows before `until` were put for all sensors, so that the journal may forget their readings.
     pub fn windows_put(&mut self, until: Timestamp) {
-        self.closed = Some(until);
+        self.put_progress(Progress::Closed, until);
+        self.covered.closed = until;
     }
 
     /// Stores a window that is over for one sensor, in the place of its oldest one.
@@ -156,7 +214,7 @@ impl Writer {
     pub fn put_verdicts(&mut self, run: RunId, chunk: ChunkId, verdicts: &[Verdict]) {
         let key = chunk.key(run_slot(run, self.settings.verdict_runs));
         let rows = self.settings.verdict_rows;
-        self.behind.put_parts(|tables| &tables.verdicts, &key, verdicts::encode(run, verdicts, rows));
+        self.behind.put_parts(|tables| &tables.verdicts, &key, verdicts::encode(run, chunk, verdicts, rows));
     }
 
     /// Notes the first run that a sink has not taken.
@@ -169,17 +227,21 @@ impl Writer {
         if rejects.kept().is_empty() {
             return;
         }
-        let (slot, block) = self.rejects.block(rejects);
-        self.behind.put_parts(|tables| &tables.rejects, &slot.to_be_bytes(), block);
+        let (number, block) = self.rejects.block(rejects);
+        self.append(&RecordRef::Rejects { number, block: &block });
+        let key = rejects::block_key(number, self.settings.reject_blocks);
+        self.behind.put_parts(|tables| &tables.rejects, &key, block);
     }
 
     /// Remembers an MQTT session, and that it was used.
     pub fn put_session(&mut self, client: &str, used: Timestamp) {
+        self.append(&RecordRef::SessionPut { client, used });
         self.behind.put(|tables| &tables.sessions, client.as_bytes(), used.nanos().to_be_bytes().to_vec());
     }
 
     /// Forgets an MQTT session.
     pub fn remove_session(&mut self, client: &str) {
+        self.append(&RecordRef::SessionRemoved { client });
         self.behind.remove(|tables| &tables.sessions, client.as_bytes());
     }
 
@@ -189,7 +251,9 @@ impl Writer {
         for filter in filters {
             encoder.blob(filter.as_bytes());
         }
-        self.behind.put_parts(|tables| &tables.progress, SUBSCRIPTIONS_KEY, encoder.into_bytes());
+        let filters = encoder.into_bytes();
+        self.append(&RecordRef::Progress { key: SUBSCRIPTIONS_KEY, value: &filters });
+        self.behind.put_parts(|tables| &tables.progress, SUBSCRIPTIONS_KEY, filters);
     }
 
     /// Notes how far something is done.
@@ -200,13 +264,17 @@ impl Writer {
 
     /// Notes the largest lateness under which readings in the journal were accepted.
     pub fn put_lateness(&mut self, lateness: Span) {
-        self.behind.put(|tables| &tables.progress, LATENESS_KEY, lateness.nanos().to_be_bytes().to_vec());
+        self.put_bound(LATENESS_KEY, lateness.nanos().to_be_bytes());
     }
 
     /// Notes the most readings that an interval kept whole when the readings in the journal were accepted.
     pub fn put_kept_per_interval(&mut self, kept: usize) {
-        let kept = (kept as u64).to_be_bytes().to_vec();
-        self.behind.put(|tables| &tables.progress, KEPT_PER_INTERVAL_KEY, kept);
+        self.put_bound(KEPT_PER_INTERVAL_KEY, (kept as u64).to_be_bytes());
+    }
+
+    fn put_bound(&mut self, key: &[u8], bound: [u8; 8]) {
+        self.append(&RecordRef::Progress { key, value: &bound });
+        self.behind.put(|tables| &tables.progress, key, bound.to_vec());
     }
 
     /// Makes what was written to the journal so far durable, and hands the rest to the keeper.
@@ -216,19 +284,21 @@ impl Writer {
     /// the last commit are on the disk, and the process should end: after a failed sync the operating system may have
     /// dropped the bytes.
     pub fn commit(&mut self) -> Result<Committed, StoreError> {
-        if let Some(until) = self.closed {
-            self.put_progress(Progress::Closed, until);
-            self.covered.closed = until;
+        if let Some(refused) = self.refused.take() {
+            return Err(refused);
         }
-        self.keeper.hand_over(std::mem::take(&mut self.behind), self.covered)?;
-        self.keeper.wait()?;
-        // Only now are the windows durable whose readings the front of the journal holds, so that it can be forgotten.
-        if let Some(until) = self.closed.take()
-            && !self.db.pins().is_pinned()
-        {
-            self.journal.forget_before(until, &mut self.behind);
+        let syncs = self.journal.syncs();
+        let committed = self.journal.commit();
+        if let Err(StoreError::DiskFull { .. }) = &committed {
+            self.room.note_full();
         }
+        self.covered.through = committed?.0;
+        self.room.note_room();
         self.db.check_presence()?;
+        self.keeper.hand_over(std::mem::take(&mut self.behind), self.covered)?;
+        metrics::JOURNAL_SYNCS.add(self.journal.syncs() - syncs);
+        metrics::JOURNAL_RECORDS.set(self.journal.records());
+        metrics::JOURNAL_BYTES.set(self.journal.bytes());
         Ok(Committed(()))
     }
 
@@ -242,12 +312,22 @@ impl Writer {
         self.keeper.last()
     }
 
-    /// How far the keeper is.
+    /// How far the keeper is. The journal learns what is settled, and frees the segments that are needed no more.
     ///
     /// # Errors
     /// When the keeper has failed. The process should end.
     pub fn kept(&mut self) -> Result<Kept, StoreError> {
-        Ok(self.keeper.kept()?.0)
+        let (kept, settled) = self.keeper.kept()?;
+        if let Some(Covered { through, closed }) = settled.filter(|_| settled != self.settled) {
+            self.settled = settled;
+            self.journal.settled(RecordNumber(through), closed)?;
+            while !self.db.pins().is_pinned()
+                && let Some(segment) = self.journal.freeable()
+            {
+                self.journal.free(segment)?;
+            }
+        }
+        Ok(kept)
     }
 
     /// Holds a message when the keeper has got further, or has failed.
@@ -277,13 +357,16 @@ impl Writer {
         Ok(())
     }
 
-    /// How many bytes were written into the journal since the start.
+    /// How many bytes were written to the journal since the start.
     pub fn journal_written_bytes(&self) -> u64 {
         self.journal.written_bytes()
     }
+}
 
-    /// How many records the journal holds.
-    pub fn journal_records(&self) -> usize {
-        self.journal.len()
-    }
+/// A sensor's name, as the table has it.
+pub(super) fn sensor_row(name: &SensorName) -> Vec<u8> {
+    let mut encoder = Encoder::default();
+    encoder.blob(name.device().as_bytes());
+    encoder.blob(name.sensor().as_bytes());
+    encoder.into_bytes()
 }

@@ -48,14 +48,14 @@ fn a_device_gets_its_puback_when_the_disk_has_its_reading_and_not_before() {
     let daemon = InProcess::start(&site);
     let mut device = connect(site.port());
 
-    fail::cfg("store::sync", "pause").unwrap();
+    fail::cfg("store::journal_sync", "pause").unwrap();
     device.write_all(&publish()).unwrap();
     device.set_read_timeout(Some(SILENCE)).unwrap();
     let mut byte = [0];
     let silence = device.read(&mut byte).unwrap_err();
     assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock, "{silence}");
 
-    fail::remove("store::sync");
+    fail::remove("store::journal_sync");
     device.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut puback = [0; 4];
     device.read_exact(&mut puback).unwrap();
@@ -129,13 +129,13 @@ fn a_broker_gets_its_puback_when_the_disk_has_the_reading_and_not_before() {
 
     let heard = line.heard();
     let before = line.said(0).len();
-    fail::cfg("store::sync", "pause").unwrap();
+    fail::cfg("store::journal_sync", "pause").unwrap();
     plant::publish_all(broker.port(), &readings[1..2]);
     eventually("the reading has come", || (line.heard() > heard).then_some(()));
     thread::sleep(SILENCE);
     assert_eq!(line.said(before), b"");
 
-    fail::remove("store::sync");
+    fail::remove("store::journal_sync");
     let said = eventually("the acknowledgement", || Some(line.said(before)).filter(|said| said.len() >= 4));
     assert!(is_puback(&said), "{said:?}");
     drop(daemon);

@@ -281,20 +281,20 @@ fn a_history_is_not_over_while_its_readings_wait_for_the_disk() {
         while metrics::READINGS_ACCEPTED.get() < accepted + 20 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        fail::cfg("store::sync", "pause").unwrap();
+        fail::cfg("store::journal_sync", "pause").unwrap();
         plant::publish(&publisher, second).await;
         // As long as the disk takes, nothing is acknowledged.
         tokio::time::sleep(LONGER_THAN_IDLE).await;
-        fail::remove("store::sync");
+        fail::remove("store::journal_sync");
         plant::publish(&publisher, &third[..20]).await;
         plant::drain(publisher).await;
     });
     // So it is for one who connects meanwhile.
-    fail::cfg("store::sync", "pause").unwrap();
+    fail::cfg("store::journal_sync", "pause").unwrap();
     let late_comer = third[20..40].to_vec();
     let publisher = thread::spawn(move || plant::publish_all(port, &late_comer));
     thread::sleep(LONGER_THAN_IDLE);
-    fail::remove("store::sync");
+    fail::remove("store::journal_sync");
     publisher.join().unwrap();
     // And for one whose thread does not come to read what it sent.
     fail::cfg("connection::read", "1*off->1*sleep(3000)->off").unwrap();

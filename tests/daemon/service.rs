@@ -234,7 +234,7 @@ fn process_whose_commits_can_be_held() {
     let _scenario = FailScenario::setup();
     thread::spawn(move || {
         eventually("commits are to be held", || hold.exists().then_some(()));
-        fail::cfg("store::sync", "pause").unwrap();
+        fail::cfg("store::journal_sync", "pause").unwrap();
     });
     let config = Config::read(&config).unwrap();
     actix_rt::System::new().block_on(anomalyd::daemon::run(&config)).unwrap();

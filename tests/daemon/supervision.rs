@@ -285,7 +285,7 @@ fn when_the_committer_dies_the_last_word_is_about_it_and_not_about_a_part_that_w
         let port = site.port();
         let failure = actix_rt::System::new().block_on(async {
             let mut daemon = Daemon::start(&config).await.unwrap();
-            fail::cfg("store::sync", "panic").unwrap();
+            fail::cfg("store::journal_sync", "panic").unwrap();
             // Opening a session is the first thing to be committed.
             let failure = tokio::select! {
                 failure = daemon.failure() => failure,

@@ -76,6 +76,21 @@ pub(super) fn check_room(settings: &Settings, sensors: usize, findings: &mut Fin
     let wanted = settings.store.bytes_of_rings(sensors as u64);
     let shown = directory.display();
     let [free_mib, wanted_mib, there_mib] = [free, wanted, there].map(|bytes| bytes >> 20);
+    let max = settings.store.shed.max_bytes;
+    if wanted > max {
+        let base = settings.store.bytes_of_rings(0);
+        let each = wanted.saturating_sub(base) / (sensors as u64).max(1);
+        let fit = max.saturating_sub(base) / each.max(1);
+        findings.warn(
+            "store.max_size",
+            format!(
+                "the store may come to some {wanted_mib} MiB for {sensors} sensors, and {} MiB are allowed, which are enough \
+                 for some {fit}; raw readings and old verdicts would be given up early: allow more, or keep less \
+                 (store.keep_intervals, store.keep_verdicts)",
+                max >> 20
+            ),
+        );
+    }
     if free < LEAST_ROOM {
         findings.mistake(
             KEY,
