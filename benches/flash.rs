@@ -114,6 +114,8 @@ impl Wear {
 
 fn row(plant: &Plant, pacing: &Pacing, closing: &Wear) {
     let (daemon, port) = start("wall", pacing.store);
+    // The first commit makes the journal's first file, which is used again and again afterwards.
+    load::run(&[lone(plant, 1)], port, 1);
     if pacing.used_up {
         use_up(&daemon, port);
     }
