@@ -515,7 +515,9 @@ fn open_journal(
     tables: &Tables,
 ) -> Result<(Journal, JournalFindings), StoreError> {
     let settled = redo::settled(tables)?;
-    let (mut journal, findings) = Journal::open(folder, JournalSettings { settled, ..JournalSettings::default() })?;
+    // Tests open many stores.
+    let segment_bytes = if cfg!(test) { 64 << 10 } else { JournalSettings::default().segment_bytes };
+    let (mut journal, findings) = Journal::open(folder, JournalSettings { settled, segment_bytes })?;
     redo::redo(&mut journal, &findings, tables, settings)?;
     Ok((journal, findings))
 }
