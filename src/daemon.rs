@@ -7,12 +7,13 @@
 //! configuration. A kill instead loses nothing that was acknowledged; it only leaves more work for the next start.
 
 pub(crate) mod descriptors;
+pub(crate) mod import_before_start;
 mod receiving;
 pub(crate) mod running_configuration;
 pub(crate) mod settings;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use actix_rt::{Arbiter, ArbiterHandle};
@@ -27,6 +28,7 @@ use tokio::task::JoinHandle;
 use crate::actors::broker::{Broker, BrokerError};
 use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::folder_watch::FolderWatch;
+use crate::actors::importer::Importer;
 use crate::actors::listener::{ListenError, Listener};
 use crate::actors::model_loader::{ModelLoader, StartError, aside};
 use crate::actors::model_watcher::watch_models;
@@ -44,7 +46,8 @@ use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
 use crate::http::{self, Api};
-use crate::store::StoreError;
+use crate::rescoring::Rescorer;
+use crate::store::{KeptModels, StoreError};
 use crate::telemetry::metrics;
 use crate::time::Span;
 
@@ -211,7 +214,15 @@ impl Daemon {
         service_manager::tell(&[NotifyState::Status("takes readings in; reads the models")]);
         let Receiving { reader, directory, commands, clock, intake, .. } = &receiving;
         let (reader, directory, commands) = (reader.clone(), Arc::clone(directory), commands.clone());
+        let kept =
+            KeptModels::open(&settings.store.directory, settings.kept_models_bytes, settings.store.shed.reserve_bytes);
+        let kept = kept.inspect_err(|problem| {
+            tracing::warn!(
+                "models are not kept, so that verdicts cannot be computed again once theirs is replaced: {problem}"
+            );
+        });
         let loader = ModelLoader {
+            kept: kept.ok().map(Arc::new),
             models: settings.models.clone(),
             features: settings.features.clone(),
             sensors: Arc::clone(&directory),
@@ -250,9 +261,11 @@ impl Daemon {
             schedule: settings.scheduler.schedule.clone(),
             clock: settings.scheduler.clock.clone(),
         };
+        let rescoring = settings.rescoring();
         let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
 
-        let published = Published { reader, directory, cut: settings.cut };
+        let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
+        let published = Published { reader, directory, cut: settings.cut, rescorer: Arc::clone(&rescorer) };
         let Receiving { stop, sources, mut background, ended, intake, decoders, .. } = receiving;
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
@@ -277,10 +290,11 @@ impl Daemon {
         let api = Api {
             store: settings.store.directory.clone(),
             reader: published.reader.clone(),
+            commands: commands.clone(),
+            rescorer,
+            started: Instant::now(),
             cut: settings.cut,
-            intake,
-            decoders,
-            imports,
+            importer: Importer::new(intake, decoders, imports),
         };
         background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));
         Ok(Self {

@@ -40,6 +40,7 @@ pub mod config;
 pub mod daemon;
 pub mod http;
 pub mod pipeline;
+pub mod rescoring;
 pub mod run_in_progress;
 
 pub mod cli;

@@ -16,10 +16,11 @@ use crate::actors::workers::{Abandoned, Undone, Workers};
 use crate::features::Assigner;
 use crate::model::{
     Catalog, CatalogError, Changes, Entry, EntryError, FolderLinks, Limits, Listing, ModelFile, NameTemplates,
-    ScalersAlone, Survey,
+    ScalersAlone, Survey, hash_of_parts, parts,
 };
 use crate::printable::shown;
-use crate::sensor::{DirectoryFull, SensorDirectory, SensorName};
+use crate::sensor::{DirectoryFull, SensorDirectory, SensorId, SensorName};
+use crate::store::{Keeping, KeptModels};
 use crate::telemetry::metrics;
 use crate::warn_limited;
 
@@ -49,6 +50,8 @@ pub struct ModelLoader {
     pub features: Assigner,
     /// The sensors' numbers.
     pub sensors: Arc<SensorDirectory>,
+    /// Keeps the models that are put to work, for when their files are replaced; `None` when none can be kept.
+    pub kept: Option<Arc<KeptModels>>,
     /// The threads that read.
     pub workers: Workers,
     /// Reports when there is something to look at.
@@ -218,7 +221,11 @@ impl ModelLoader {
     /// Reads files of sensors that have their numbers.
     pub fn load(&self, files: Vec<(SensorName, ModelFile)>) -> Loaded {
         let (features, sensors) = (self.features.clone(), Arc::clone(&self.sensors));
+        let (kept, limits) = (self.kept.clone(), self.models.limits);
         let then = move |entry: Entry| {
+            if let (Some(kept), Some(sensor)) = (&kept, sensors.find(&entry.sensor)) {
+                keep(kept, sensor, &entry, &limits);
+            }
             let passing = entry.model.as_ref().is_err_and(EntryError::may_pass).then(|| entry.sensor.clone());
             (sensors.find(&entry.sensor).map(|sensor| Scope::of(entry, sensor, &features)), passing)
         };
@@ -284,6 +291,24 @@ impl ModelLoader {
         self.look_through(|ModelDirectory { directory, names, limits, .. }, enter| {
             Listing::read_some(directory, names, limits.files, &|_| true, enter)
         })
+    }
+}
+
+/// Keeps a model that was read. It works as well if it cannot be kept.
+fn keep(kept: &KeptModels, sensor: SensorId, entry: &Entry, limits: &Limits) {
+    let Ok(model) = &entry.model else { return };
+    let parts = || {
+        let parts = parts(entry.scaler.as_slice(), &entry.path, limits).map_err(io::Error::other)?;
+        let is_same = hash_of_parts(&parts) == model.hash();
+        if is_same { Ok(parts) } else { Err(io::Error::other("its file has changed since it was read")) }
+    };
+    match kept.keep(sensor, model.hash(), parts) {
+        Ok(Keeping::Kept) => {}
+        Ok(Keeping::NoRoom) => warn_limited!(
+            "not all models at work are kept (store.kept_models, store.reserve): of the windows that the others score, the decision values that \
+             are not stored cannot be computed again"
+        ),
+        Err(problem) => warn_limited!(sensor = %entry.sensor, "the model is not kept: {problem}"),
     }
 }
 

@@ -235,6 +235,9 @@ impl Watcher {
         let mut news = ModelNews::default();
         let removed: Vec<_> = remove.iter().filter_map(|name| self.loader.sensors.find(name)).collect();
         if !removed.is_empty() {
+            if let Some(kept) = &self.loader.kept {
+                removed.iter().for_each(|sensor| kept.release(*sensor));
+            }
             let changes = removed.into_iter().map(ModelChange::Remove).collect();
             news = self.change(changes, news).await?;
         }

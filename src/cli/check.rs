@@ -267,7 +267,7 @@ struct Tried {
 
 impl Checked {
     fn of(entry: Entry, features: &Assigner) -> Self {
-        let Entry { sensor, path, model, alternative } = entry;
+        let Entry { sensor, path, model, alternative, scaler: _ } = entry;
         let tried = model.map_err(|error| error.to_string()).and_then(|model| {
             let tried = || Tried {
                 warnings: model.warnings(),

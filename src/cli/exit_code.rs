@@ -7,8 +7,10 @@
 use crate::cli::dump::DumpCommandError;
 use crate::cli::export::ExportCommandError;
 use crate::cli::import::ImportError;
+use crate::cli::store_access::StoreAccessError;
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
+use crate::store::{BackupError, RepairError};
 use crate::telemetry::logging::LogError;
 
 /// The command failed, or its answer is no.
@@ -25,7 +27,10 @@ pub fn of(error: &anyhow::Error) -> u8 {
         || error.downcast_ref().is_some_and(DaemonError::is_lasting)
         || error.downcast_ref().is_some_and(DumpCommandError::is_lasting)
         || error.downcast_ref().is_some_and(ExportCommandError::is_lasting)
-        || error.downcast_ref().is_some_and(ImportError::is_lasting);
+        || error.downcast_ref().is_some_and(ImportError::is_lasting)
+        || error.downcast_ref().is_some_and(StoreAccessError::is_lasting)
+        || error.downcast_ref().is_some_and(BackupError::is_lasting)
+        || error.downcast_ref().is_some_and(RepairError::is_lasting);
     if is_lasting { CONFIGURATION } else { FAILURE }
 }
 

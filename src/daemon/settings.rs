@@ -30,6 +30,7 @@ use crate::ingest::subscription::subscriptions;
 use crate::interval::Cut;
 use crate::model::Limits;
 use crate::pipeline::{HeldSettings, PipelineSettings};
+use crate::rescoring::RescoringSettings;
 use crate::run_in_progress::RunScope;
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
@@ -57,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) filters: Arc<[FilterSettings]>,
     pub(crate) times: PlausibleTimes,
     pub(crate) store: StoreSettings,
+    /// Whether a store that was made with other settings is written anew.
+    pub(crate) recuts: bool,
     pub(crate) pace: PaceSettings,
     pub(crate) models: ModelDirectory,
     pub(crate) features: Assigner,
@@ -70,6 +73,8 @@ pub(crate) struct Settings {
     sessions: SessionSettings,
     windows: WindowSettings,
     held: HeldSettings,
+    /// How much of models that gave verdicts is kept.
+    pub(crate) kept_models_bytes: u64,
     settings_hash: u64,
     run_deadline: Duration,
     max_anomalous: usize,
@@ -123,6 +128,7 @@ impl Settings {
                 cache_bytes: store.cache.bytes(),
                 cut,
             },
+            recuts: store.recut,
             pace: PaceSettings { delay: store.commit_delay.to_std(), daily_budget: store.daily_write_budget.bytes() },
             models: ModelDirectory {
                 directory: models.directory.clone(),
@@ -205,6 +211,7 @@ impl Settings {
                 max_readings: limits.held_readings as usize,
                 held_for: limits.held_for.to_std(),
             },
+            kept_models_bytes: store.kept_models.bytes(),
             socket: socket(config),
             settings_hash: config.settings_hash(),
             run_deadline: scoring.deadline.to_std(),
@@ -243,6 +250,16 @@ impl Settings {
             // Half of the ring of windows: those that are stored meanwhile need the other half.
             max_unpublished: u64::from(self.store.windows / 2),
             held: self.held,
+        }
+    }
+
+    pub(crate) fn rescoring(&self) -> RescoringSettings {
+        RescoringSettings {
+            store: self.store.directory.clone(),
+            limits: self.models.limits,
+            features: self.features.clone(),
+            scoring: self.sensors.scoring,
+            settings_hash: self.settings_hash,
         }
     }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::json;
 
 use crate::interval::{Cut, Window};
+use crate::rescoring::Rescorer;
 use crate::run::{Run, RunState};
 use crate::sensor::{NumberedSensor, SensorName};
 use crate::sink::message::explain;
@@ -62,13 +63,13 @@ impl What {
 ///
 /// # Errors
 /// When the store cannot be read, or `out` cannot be written.
-pub fn write(what: What, reader: &Reader, cut: Cut, out: &mut dyn Write) -> Result<(), DumpError> {
+pub fn write(what: What, reader: &Reader, rescorer: &Rescorer, cut: Cut, out: &mut dyn Write) -> Result<(), DumpError> {
     let sensors: Vec<_> = reader.sensors()?.into_iter().map(named).collect();
     match what {
         What::Runs => reader.runs()?.iter().try_for_each(|run| writeln!(out, "{}", run_line(run)))?,
         What::Verdicts => {
             for run in reader.runs()? {
-                write_verdicts(reader, &sensors, &run, cut, out)?;
+                write_verdicts(reader, rescorer, &sensors, &run, cut, out)?;
             }
         }
         What::Models => {
@@ -141,6 +142,7 @@ fn run_line(run: &Run) -> serde_json::Value {
 
 fn write_verdicts(
     reader: &Reader,
+    rescorer: &Rescorer,
     sensors: &[Option<SensorName>],
     run: &Run,
     cut: Cut,
@@ -149,7 +151,7 @@ fn write_verdicts(
     for chunk in ChunkId::of_scope(&run.scope) {
         for verdict in reader.verdicts(run.id, chunk)? {
             let Some(Some(name)) = sensors.get(verdict.sensor.index()) else { continue };
-            writeln!(out, "{}", verdict_line(name, run, &verdict, cut))?;
+            writeln!(out, "{}", verdict_line(name, run, verdict, rescorer, cut)?)?;
         }
     }
     Ok(())
@@ -199,7 +201,13 @@ fn times_at_work(reader: &Reader, sensors: usize) -> Result<Vec<Vec<AtWork>>, St
     Ok(times)
 }
 
-fn verdict_line(name: &SensorName, run: &Run, verdict: &Verdict, cut: Cut) -> serde_json::Value {
+fn verdict_line(
+    name: &SensorName,
+    run: &Run,
+    Verdict { sensor, mut outcome }: Verdict,
+    rescorer: &Rescorer,
+    cut: Cut,
+) -> Result<serde_json::Value, StoreError> {
     let window = run.window;
     let mut line = json!({
         "run": run.id.0,
@@ -207,10 +215,14 @@ fn verdict_line(name: &SensorName, run: &Run, verdict: &Verdict, cut: Cut) -> se
         "window_start": window.start().to_string(),
         "device": name.device(),
         "sensor": name.sensor(),
-        "outcome": verdict.outcome.kind(),
+        "outcome": outcome.kind(),
     });
-    match &verdict.outcome {
+    match &mut outcome {
         Outcome::Scored(scored) => {
+            match rescorer.rows(run, sensor, scored)? {
+                Ok(rows) => scored.rows = rows,
+                Err(problem) => line["decisions"] = json!(format!("only the worst are kept: {problem}")),
+            }
             let interval = cut.interval();
             let rows = scored.rows.iter().map(|(place, label, decision)| {
                 let start = window.start() + interval.times(i64::from(place));
@@ -237,5 +249,5 @@ fn verdict_line(name: &SensorName, run: &Run, verdict: &Verdict, cut: Cut) -> se
         Outcome::Failed { reason } => line["reason"] = json!(reason),
         Outcome::NoData | Outcome::Quarantined => {}
     }
-    line
+    Ok(line)
 }

@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use crate::actors::intake::Intake;
-use crate::actors::source::{DecoderFactory, SourceCounters};
+use crate::actors::committer::Commands;
+use crate::actors::importer::Importer;
 use crate::interval::Cut;
+use crate::rescoring::Rescorer;
 use crate::store::Reader;
 use crate::telemetry::metrics;
 
@@ -16,14 +18,16 @@ pub struct Api {
     pub store: PathBuf,
     /// Reads the store.
     pub reader: Reader,
+    /// Computes again what is not stored of verdicts.
+    pub rescorer: Arc<Rescorer>,
     /// How event time is cut.
     pub cut: Cut,
-    /// Where readings go in.
-    pub intake: Intake,
-    /// Judges readings before they go in.
-    pub decoders: DecoderFactory,
-    /// Counts the readings that are imported: with an event clock, what comes is not at its end while there are more.
-    pub imports: Arc<SourceCounters>,
+    /// When the process began to write.
+    pub started: Instant,
+    /// The way to who writes the store.
+    pub commands: Commands,
+    /// Where imported readings go in.
+    pub importer: Importer,
 }
 
 /// The long answers that go on.

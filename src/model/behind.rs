@@ -67,6 +67,20 @@ pub enum BehindError {
     },
 }
 
+/// The hash of a model that is made of these files, the model's own last, see [`Model::behind`].
+pub fn hash_of_parts(parts: &[Vec<u8>]) -> ModelHash {
+    let hashes: Vec<_> = parts.iter().map(|part| ModelHash(Sha256::digest(part).into())).collect();
+    of_hashes(&hashes)
+}
+
+fn of_hashes(hashes: &[ModelHash]) -> ModelHash {
+    if let [alone] = hashes {
+        return *alone;
+    }
+    let lines: String = hashes.iter().map(|hash| format!("{hash}\n")).collect();
+    ModelHash(Sha256::digest(lines).into())
+}
+
 impl Model {
     /// This model behind the transformers of these files. A row goes through them in this order.
     ///
@@ -76,20 +90,37 @@ impl Model {
     /// # Errors
     /// When a file cannot be read or holds no transformer, or they do not fit each other. The error names the file.
     pub fn behind(self, before: &[PathBuf], limits: &Limits) -> Result<Self, BehindError> {
+        let files = before.iter().map(|path| (path.as_path(), read_bounded(path, limits)));
+        self.behind_files(files, limits)
+    }
+
+    /// Reads a model from the bytes of the files that make it, the model's own last, as [`parts`](super::parts) gives them.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read) and [`behind`](Self::behind).
+    pub fn read_parts(parts: &[Vec<u8>], limits: &Limits) -> Result<Self, ModelError> {
+        let (own, before) = parts.split_last().ok_or(ModelError::NotAFile)?;
+        let before = before.iter().map(|bytes| (Path::new("the kept file"), Ok(bytes)));
+        Ok(Self::read(own, limits)?.behind_files(before, limits)?)
+    }
+
+    fn behind_files<'a, B: AsRef<[u8]>>(
+        self,
+        before: impl DoubleEndedIterator<Item = (&'a Path, Result<B, ModelError>)>,
+        limits: &Limits,
+    ) -> Result<Self, BehindError> {
         let mut hashes = vec![self.hash];
         let mut model = self;
-        for path in before.iter().rev() {
+        for (path, bytes) in before.rev() {
             let unreadable =
-                |problem: ModelError| BehindError::Unreadable { path: path.clone(), problem: problem.into() };
-            let bytes = read_bounded(path, limits).map_err(unreadable)?;
-            let transformer = formats::read_transformer(&bytes, model.width(), limits).map_err(unreadable)?;
-            hashes.push(ModelHash(Sha256::digest(&bytes).into()));
+                |problem: ModelError| BehindError::Unreadable { path: path.to_owned(), problem: problem.into() };
+            let bytes = bytes.map_err(unreadable)?;
+            let transformer = formats::read_transformer(bytes.as_ref(), model.width(), limits).map_err(unreadable)?;
+            hashes.push(ModelHash(Sha256::digest(bytes.as_ref()).into()));
             model = model.behind_one(transformer, path)?;
         }
-        if hashes.len() > 1 {
-            let lines: String = hashes.iter().rev().map(|hash| format!("{hash}\n")).collect();
-            model.hash = ModelHash(Sha256::digest(lines).into());
-        }
+        hashes.reverse();
+        model.hash = of_hashes(&hashes);
         Ok(model)
     }
 

@@ -23,6 +23,8 @@ pub struct Entry {
     pub sensor: SensorName,
     /// The file; the first one if there are several.
     pub path: PathBuf,
+    /// The file of the scaler before the model, if it is one of its own.
+    pub scaler: Option<PathBuf>,
     /// The model, or why the file is not usable as one.
     pub model: Result<Model, EntryError>,
     /// Another sensor that the file name may name.
@@ -115,14 +117,14 @@ impl Entry {
                 loaded.map_err(EntryError::from)
             }
         };
-        Self { sensor, path, model, alternative }
+        Self { sensor, path, scaler, model, alternative }
     }
 
     /// A sensor whose file was not read, because of a problem that is not the file's.
     pub fn not_read(sensor: SensorName, file: ModelFile, problem: impl ToString) -> Self {
         let ModelFile { path, alternative, .. } = file;
         let model = Err(EntryError::NotRead { path: path.clone(), problem: problem.to_string() });
-        Self { sensor, path, model, alternative }
+        Self { sensor, path, scaler: None, model, alternative }
     }
 }
 

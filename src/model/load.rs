@@ -155,6 +155,15 @@ impl Model {
     }
 }
 
+/// The bytes of the files that make a model, in the order in which a row goes through them, the model's own last. Numbers
+/// that a file keeps in another file are in it.
+///
+/// # Errors
+/// When a file cannot be read, or is too large.
+pub fn parts(before: &[PathBuf], path: &Path, limits: &Limits) -> Result<Vec<Vec<u8>>, ModelError> {
+    before.iter().map(PathBuf::as_path).chain([path]).map(|path| read_bounded(path, limits)).collect()
+}
+
 /// Checks that each step fits the one before it, and that the first takes no more features than rows may have.
 fn fit_together(preprocessing: &[Step], detector: &Detector) -> Result<(), ModelError> {
     let takes =

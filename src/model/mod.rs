@@ -63,7 +63,7 @@ use std::path::Path;
 use ndarray::{ArrayView2, Axis, CowArray};
 
 pub use self::autoencoder::Autoencoder;
-pub use self::behind::BehindError;
+pub use self::behind::{BehindError, hash_of_parts};
 pub use self::calibration::{CalibrateError, Contamination, ContaminationError};
 pub use self::catalog::{Catalog, Entry, EntryError};
 pub use self::changes::{Changes, Due};
@@ -82,6 +82,7 @@ pub use self::isolation_forest::{ForestBoundary, IsolationForest, MissingNumbers
 pub use self::kmeans_distance::KmeansDistance;
 pub use self::limits::{Exceeded, Limits};
 pub use self::listing::{CatalogError, Ignored, IgnoredReason, Listing, ModelFile, ScalerFile, ScalersAlone};
+pub use self::load::parts;
 pub use self::local_outlier_factor::LocalOutlierFactor;
 pub use self::model_folder::FolderLinks;
 pub use self::name_template::{NameTemplate, NameTemplateError};

@@ -1,9 +1,11 @@
 //! Backups: a store as one archive in a folder, with a manifest that says it is complete, and a store made of one.
 //!
 //! An archive is read from a store in an order that makes it consistent also when a daemon goes on writing: first the
-//! tables, each that speaks of others before these, and the journal last. What the daemon wrote between is in the journal,
-//! which it keeps whole meanwhile, and the first start on the restored store replays it.
+//! tables, each that speaks of others before these, and then the journal. What the daemon wrote between is in the journal,
+//! which it keeps whole meanwhile, and the first start on the restored store replays it. Runs are not in the journal, so
+//! those that began or ended meanwhile are copied once more behind it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -14,18 +16,23 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::run::{RunId, RunState};
 use crate::store::archive::{self, ArchiveContent, ArchiveError, ArchiveItem, ArchiveOrigin, ArchiveWriter};
 use crate::store::builder::DatabaseBuilder;
+use crate::store::db::Table;
+use crate::store::journal::{self, RecordNumber};
+use crate::store::keys::{NEXT_RUN_KEY, SETTLED_KEY, run_slot};
 use crate::store::rebuild::{self, Rebuild};
-use crate::store::{Reader, StoreError, StoreSettings, format, lock, side_file};
+use crate::store::{JournalExtent, Reader, StoreError, StoreSettings, format, lock, side_file};
 use crate::time::Timestamp;
 
 const ARCHIVE: &str = "store.archive";
 const ARCHIVE_IN_THE_MAKING: &str = "store.archive.part";
 const MANIFEST: &str = "manifest.json";
 const MANIFEST_FORMAT: u64 = 1;
-/// The folders beside the database whose files are copied, the journal last.
-const FOLDERS: [&str; 3] = ["history", "models", "journal"];
+/// The folders beside the database whose files are copied before the journal.
+const SIDE_FOLDERS: [&str; 2] = ["history", "models"];
+const JOURNAL: &str = "journal";
 /// Folders within these are that deep at most.
 const MAX_DEPTH: usize = 4;
 const BUFFER_BYTES: usize = 1 << 20;
@@ -127,6 +134,13 @@ pub enum BackupError {
     },
 }
 
+impl BackupError {
+    /// Whether the error lasts until a setting, or what it names, is changed.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_lasting())
+    }
+}
+
 /// Backs up a store that no process writes to, into a folder that is empty or not there yet. Changes nothing in the store.
 ///
 /// # Errors
@@ -136,13 +150,15 @@ pub fn back_up(settings: StoreSettings, folder: &Path) -> Result<Backup, BackupE
     // The files beside the database are read where they are, so no process may write until the end.
     let _lock = lock::for_reading(&directory)?;
     let reader = super::read(settings)?;
+    let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
+    let journal = journal_at_rest(&directory).map_err(unreadable)?;
     let (input, output) = io::pipe().map_err(|problem| in_folder(folder, problem))?;
     thread::scope(|scope| {
-        let writer = scope.spawn(|| write_archive(&reader, output));
+        let writer = scope.spawn(|| write_archive(&reader, || Some(journal), output));
         let received = receive(input, folder);
         match writer.join() {
             // The reading end says only that nothing more came.
-            Ok(Err(WriteError::Store(error))) => Err(error.into()),
+            Ok(Err(WriteArchiveError::Store(error))) => Err(error.into()),
             Ok(_) => received,
             Err(_) => Err(in_folder(folder, io::Error::other("the thread that reads the store panicked"))),
         }
@@ -155,44 +171,127 @@ fn in_folder(folder: &Path, problem: io::Error) -> BackupError {
 
 /// Why an archive could not be written.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WriteError {
+pub enum WriteArchiveError {
+    /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Where the archive goes.
     #[error("{0}")]
     Output(io::Error),
+    /// The daemon ends.
+    #[error("the daemon ends; take the backup again")]
+    Ending,
 }
 
-/// Writes an archive of a store. Entries that cannot be read are left out.
-fn write_archive(reader: &Reader, out: impl Write) -> Result<ArchiveContent, WriteError> {
+/// Writes an archive of a store, which a daemon may go on writing. Entries that cannot be read are left out. `journal`
+/// tells which files hold the journal, at the time when it is called; `None` when the daemon ends.
+///
+/// # Errors
+/// When the store cannot be read, or `out` cannot be written.
+pub fn write_archive(
+    reader: &Reader,
+    journal: impl FnOnce() -> Option<Vec<JournalExtent>>,
+    out: impl Write,
+) -> Result<ArchiveContent, WriteArchiveError> {
     let origin = ArchiveOrigin {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         made: Timestamp::now(),
         settings: format::record(&reader.settings),
     };
-    let mut archive =
-        ArchiveWriter::begin(BufWriter::with_capacity(BUFFER_BYTES, out), &origin).map_err(WriteError::Output)?;
+    let mut archive = ArchiveWriter::begin(BufWriter::with_capacity(BUFFER_BYTES, out), &origin)
+        .map_err(WriteArchiveError::Output)?;
+    let _pin = reader.pin_journal();
+    let later_runs = first_later_run(reader)?;
     for (name, table) in reader.tables.named() {
-        for entry in table.iter() {
-            match entry {
-                Ok((key, value)) => archive.entry(name, &key, &value).map_err(WriteError::Output)?,
-                // `store check` tells of it.
-                Err(StoreError::Damaged) => {}
-                Err(other) => return Err(other.into()),
-            }
-        }
+        write_entries(&mut archive, name, table, |_| true)?;
     }
     let directory = &reader.settings.directory;
     let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
-    for folder in FOLDERS {
+    for folder in SIDE_FOLDERS {
         for path in files_below(directory, Path::new(folder), MAX_DEPTH).map_err(unreadable)? {
-            let mut file = side_file::open(&directory.join(&path), File::options().read(true)).map_err(unreadable)?;
-            // Names in these folders are ours, and ASCII.
-            if let Some(path) = path.to_str() {
-                archive.file(path, &mut file, u64::MAX).map_err(WriteError::Output)?;
-            }
+            write_file(&mut archive, directory, &path, u64::MAX)?;
         }
     }
-    archive.finish().map_err(WriteError::Output)
+    for JournalExtent { path, committed_bytes } in journal().ok_or(WriteArchiveError::Ending)? {
+        let path = path.strip_prefix(directory).unwrap_or(&path);
+        write_file(&mut archive, directory, path, committed_bytes)?;
+    }
+    write_later_runs(&mut archive, reader, later_runs)?;
+    archive.finish().map_err(WriteArchiveError::Output)
+}
+
+/// Writes the entries of a table whose keys are wanted. Those that cannot be read are left out: `store check` tells of
+/// them.
+fn write_entries(
+    archive: &mut ArchiveWriter<impl Write>,
+    name: &str,
+    table: &Table,
+    is_wanted: impl Fn(&[u8]) -> bool,
+) -> Result<(), WriteArchiveError> {
+    for entry in table.iter() {
+        match entry {
+            Ok((key, value)) if is_wanted(&key) => {
+                archive.entry(name, &key, &value).map_err(WriteArchiveError::Output)?;
+            }
+            Ok(_) | Err(StoreError::Damaged) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The first run that a copy of the ledger that begins now may not have as it will be.
+fn first_later_run(reader: &Reader) -> Result<RunId, StoreError> {
+    let runs = reader.runs()?;
+    let unfinished = runs.iter().find(|run| run.state == RunState::Started).map(|run| run.id);
+    unfinished.map_or_else(|| reader.next_run(), Ok)
+}
+
+/// Writes once more what belongs to runs from `first` on. The journal, which was copied since, may say that their windows
+/// are scored, and it does not hold the runs. What is written later counts.
+fn write_later_runs(
+    archive: &mut ArchiveWriter<impl Write>,
+    reader: &Reader,
+    first: RunId,
+) -> Result<(), WriteArchiveError> {
+    let next = reader.next_run()?;
+    if next <= first {
+        return Ok(());
+    }
+    let slots = |ring: u32| -> BTreeSet<[u8; 4]> {
+        let runs = (first.0..next.0).take(ring as usize);
+        runs.map(|run| run_slot(RunId(run), ring).to_be_bytes()).collect()
+    };
+    let (runs, verdicts) = (slots(reader.settings.runs), slots(reader.settings.verdict_runs));
+    let is_of = |slots: &BTreeSet<[u8; 4]>, key: &[u8]| key.first_chunk().is_some_and(|slot| slots.contains(slot));
+    write_entries(archive, "runs", &reader.tables.runs, |key| is_of(&runs, key))?;
+    write_entries(archive, "verdicts", &reader.tables.verdicts, |key| is_of(&verdicts, key))?;
+    // No id may be given twice.
+    write_entries(archive, "progress", &reader.tables.progress, |key| key == NEXT_RUN_KEY)
+}
+
+/// Writes the beginning of a file, unless the daemon has removed it since it was listed.
+fn write_file(
+    archive: &mut ArchiveWriter<impl Write>,
+    directory: &Path,
+    path: &Path,
+    bytes: u64,
+) -> Result<(), WriteArchiveError> {
+    let unreadable = |problem| StoreError::Unreadable { directory: directory.to_owned(), problem };
+    let mut file = match side_file::open(&directory.join(path), File::options().read(true)) {
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file.map_err(unreadable)?,
+    };
+    // Names in these folders are ours, and ASCII.
+    path.to_str().map_or(Ok(()), |path| archive.file(path, &mut file, bytes)).map_err(WriteArchiveError::Output)
+}
+
+/// The files of a journal that no process writes to.
+fn journal_at_rest(directory: &Path) -> io::Result<Vec<JournalExtent>> {
+    let mut files = files_below(directory, Path::new(JOURNAL), 0)?;
+    // Spare files hold nothing.
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "segment"));
+    Ok(files.into_iter().map(|file| JournalExtent { path: directory.join(file), committed_bytes: u64::MAX }).collect())
 }
 
 /// The files in a folder below `directory`, by their paths from there, in the order of their names.
@@ -220,7 +319,7 @@ fn files_below(directory: &Path, folder: &Path, depth: usize) -> io::Result<Vec<
 ///
 /// # Errors
 /// When the folder cannot be written to, or the archive does not come whole.
-pub(crate) fn receive(input: impl Read, folder: &Path) -> Result<Backup, BackupError> {
+pub fn receive(input: impl Read, folder: &Path) -> Result<Backup, BackupError> {
     let in_folder = |problem| in_folder(folder, problem);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(in_folder)?;
     for entry in fs::read_dir(folder).map_err(in_folder)? {
@@ -300,11 +399,23 @@ pub fn restore(folder: &Path, settings: &StoreSettings, existing: Existing) -> R
     let mut database = DatabaseBuilder::begin(&new, Arc::clone(&lock))?;
     let refused = |problem| StoreError::Directory { directory: directory.clone(), problem };
     let mut files = FilesBuilder { folder: new.clone(), open: None };
+    let mut copied_through = RecordNumber::default();
     let add = |item: ArchiveItem<'_>| match item {
-        ArchiveItem::Entry { table, key, value } => Ok(database.put(table, key, value)?),
+        ArchiveItem::Entry { table, key, value } => {
+            if (table, key) == ("progress", SETTLED_KEY) {
+                copied_through = RecordNumber(value.try_into().map_or(0, u64::from_be_bytes));
+            }
+            Ok(database.put(table, key, value)?)
+        }
         ArchiveItem::FileBytes { path, offset, bytes } => Ok(files.put(path, offset, bytes).map_err(refused)?),
     };
     read_archive(folder, |_| Ok(()), add)?;
+    // What the journal says of the database holds for the one that was copied first, table by table. What was stored
+    // since is in the journal, whole.
+    let settled = journal::inspect(&new.join(JOURNAL), |_, _| {})?.settled;
+    if let Some((settled, _)) = settled.filter(|(settled, _)| *settled > copied_through) {
+        database.put("progress", SETTLED_KEY, &settled.0.to_be_bytes())?;
+    }
     database.finish()?;
     format::keep_copy(&StoreSettings { directory: new, ..settings.clone() });
     let replaced = rebuild.finish(&rebuild::PIECES)?;
@@ -379,7 +490,7 @@ struct FilesBuilder {
 impl FilesBuilder {
     fn put(&mut self, path: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let path = self.folder.join(path);
-        let is_ours = FOLDERS.iter().any(|folder| path.starts_with(self.folder.join(folder)));
+        let is_ours = SIDE_FOLDERS.iter().chain([&JOURNAL]).any(|folder| path.starts_with(self.folder.join(folder)));
         if !is_ours {
             let problem = format!("the backup has a file that no store has: {}", path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, problem));

@@ -31,7 +31,7 @@ impl Tables {
 
 pub(super) fn layout(table: &str) -> ValueLayout {
     match table {
-        "windows" | "verdicts" | "rejects" => ValueLayout::Parts,
+        "windows" | "runs" | "verdicts" | "rejects" => ValueLayout::Parts,
         _ => ValueLayout::Whole,
     }
 }

@@ -7,6 +7,7 @@
 //! sync, so what it is given between two syncs is bounded, here and for everybody. sled writes into the folder that it opens, so commands that only read open a copy. And its
 //! `Drop` writes, and panics when the disk refuses, so after a failure `Drop` is not run.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::codec::{Decoder, Encoder};
+use crate::store::journal_pins::JournalPins;
 use crate::store::presence::Presence;
 use crate::store::private_copy::PrivateCopy;
 use crate::store::{StoreError, from_disk, key_search, lock, set_aside};
@@ -43,6 +45,7 @@ pub(super) struct Db {
     lock: Option<Arc<File>>,
     /// `None` for a private copy.
     presence: Option<Arc<Presence>>,
+    pins: JournalPins,
     /// Dropped last.
     end: Arc<SledEnd>,
 }
@@ -120,6 +123,16 @@ impl Db {
         directory.join("data").join("db").exists()
     }
 
+    /// Whether this is the database of a daemon, which goes on writing, rather than a copy.
+    pub(super) fn is_written(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// The pins that keep the journal whole.
+    pub(super) fn pins(&self) -> &JournalPins {
+        &self.pins
+    }
+
     /// Marks this process as the one that takes signals for the database.
     pub(super) fn take_signals(&self) {
         self.lock.iter().for_each(|file| lock::take_signals(file));
@@ -158,7 +171,15 @@ impl Db {
         let file = Arc::new(file);
         let files = vec![Arc::clone(&lock), Arc::clone(&file)];
         let presence = Presence::of(directory, files).map_err(in_directory)?;
-        Ok(Self { sled, file, given: Arc::default(), lock: Some(lock), presence: Some(presence.into()), end })
+        Ok(Self {
+            sled,
+            file,
+            given: Arc::default(),
+            lock: Some(lock),
+            presence: Some(presence.into()),
+            pins: JournalPins::default(),
+            end,
+        })
     }
 
     /// Opens a private copy of the database in a folder, which stays unchanged. With it comes the copy of the journal.
@@ -198,7 +219,15 @@ impl Db {
         // There is nothing to be written to a copy at the end.
         end.abandon();
         let file = File::open(data.join("db")).map_err(not_opened)?;
-        let db = Self { sled, file: file.into(), given: Arc::default(), lock: None, presence: None, end };
+        let db = Self {
+            sled,
+            file: file.into(),
+            given: Arc::default(),
+            lock: None,
+            presence: None,
+            pins: JournalPins::default(),
+            end,
+        };
         Ok((db, copy))
     }
 
@@ -361,14 +390,7 @@ impl Table {
     /// Writes a value of any size, in parts if it is large. The first part is written last: until then a reader finds
     /// the earlier value, or no value.
     pub(super) fn put_parts(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let mut first = Encoder::default();
-        first.unsigned(value.len() as u64);
-        let (beginning, rest) = value.split_at(value.len().min(MAX_VALUE_BYTES - first.len()));
-        first.raw(beginning);
-        for (part, bytes) in (1..).zip(rest.chunks(MAX_VALUE_BYTES)) {
-            self.put(&part_key(key, part), bytes)?;
-        }
-        self.put(&part_key(key, 0), &first.into_bytes())
+        parts(key, value).try_for_each(|(key, bytes)| self.put(&key, &bytes))
     }
 
     /// Reads a value that [`put_parts`](Self::put_parts) wrote.
@@ -424,6 +446,17 @@ fn around_damage<E: Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>>>(
         }
         Some(entry)
     })
+}
+
+/// The entries that a value of any size is stored as, the first part last.
+pub(super) fn parts<'a>(key: &'a [u8], value: &'a [u8]) -> impl Iterator<Item = (Vec<u8>, Cow<'a, [u8]>)> {
+    let mut first = Encoder::default();
+    first.unsigned(value.len() as u64);
+    let (beginning, rest) = value.split_at(value.len().min(MAX_VALUE_BYTES - first.len()));
+    first.raw(beginning);
+    let later = (1..).zip(rest.chunks(MAX_VALUE_BYTES));
+    let later = later.map(move |(part, bytes)| (part_key(key, part), Cow::Borrowed(bytes)));
+    later.chain(std::iter::once((part_key(key, 0), Cow::Owned(first.into_bytes()))))
 }
 
 fn part_key(key: &[u8], part: u16) -> Vec<u8> {

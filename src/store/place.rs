@@ -34,9 +34,13 @@ pub(super) enum PlaceExtent {
 #[error("{0:?} is no place in a store; give one as anomalyd store check writes it, such as windows/0000000500000007")]
 pub struct StorePlaceError(String);
 
+/// What is no table: the journal, whose places are the numbers of its records; and folders, whose places are files.
+pub(super) const JOURNAL: &str = "journal";
+pub(super) const HISTORY: &str = "history";
+pub(super) const MODELS: &str = "models";
 const BEHIND: &str = "behind:";
 /// The tables whose keys are texts.
-const TEXT_KEYS: [&str; 2] = ["sessions", "progress"];
+const TEXT_KEYS: [&str; 4] = ["sessions", "progress", HISTORY, MODELS];
 
 impl StorePlace {
     pub(super) fn entry(table: &'static str, key: &[u8]) -> Self {
@@ -90,7 +94,7 @@ impl FromStr for StorePlace {
 
 fn parse(text: &str) -> Option<StorePlace> {
     let (table, key) = text.split_once('/')?;
-    let table = Tables::NAMES.into_iter().find(|name| *name == table)?;
+    let table = Tables::NAMES.into_iter().chain([JOURNAL, HISTORY, MODELS]).find(|name| *name == table)?;
     let (extent, key) = match key.strip_prefix(BEHIND) {
         Some(key) => (PlaceExtent::Behind, key),
         None => (PlaceExtent::Entry, key),

@@ -39,8 +39,8 @@ use crate::store::keys::{
 use crate::store::private_copy::PrivateCopy;
 use crate::store::unreadable::UnreadableEntries;
 use crate::store::{
-    ChunkId, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, journal_folder, rejects, runs,
-    verdicts,
+    ChunkId, JournalPin, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, journal_folder, rejects,
+    runs, verdicts,
 };
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -408,6 +408,12 @@ impl Reader {
             return Ok(None);
         };
         Ok(Some(usize::try_from(u64::from_be_bytes(kept)).unwrap_or(usize::MAX)))
+    }
+
+    /// Keeps the journal whole until the pin is dropped, so that what is read of the store and then of the journal lacks
+    /// nothing that was accepted before.
+    pub fn pin_journal(&self) -> JournalPin {
+        self.db.pins().pin()
     }
 
     /// The size of the store on the disk, in bytes.

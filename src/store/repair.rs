@@ -44,6 +44,13 @@ pub enum RepairError {
     },
 }
 
+impl RepairError {
+    /// Whether the error lasts until a setting, or what it names, is changed.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_lasting())
+    }
+}
+
 impl Repair {
     /// Finds out what a repair of these places would do. Changes nothing, and keeps every other process from the store
     /// until it is dropped.

@@ -1,5 +1,6 @@
 //! What a store takes of the disk, and how far back each part of it goes.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -9,6 +10,7 @@ use rustix::fs::statvfs;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::Decoder;
+use crate::run::RunId;
 use crate::store::contents::{StoredValue, each_value, layout};
 use crate::store::held::decode_readings;
 use crate::store::{ChunkId, Reader, StoreError, checksum, rejects, runs, verdicts};
@@ -91,13 +93,14 @@ pub fn statistics(reader: &Reader, written: Option<WrittenStatistics>) -> Result
     let directory = &reader.settings.directory;
     let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
     let disk = statvfs(directory).map_err(|problem| unreadable(problem.into()))?;
+    let windows = reader.runs()?.into_iter().map(|run| (run.id, run.window.start())).collect();
     let tables = reader.tables.named().into_iter().map(|(name, table)| {
         let mut counted = TableStatistics { name: name.to_owned(), entries: 0, bytes: 0, oldest: None, newest: None };
         each_value(table, layout(name), |value| {
             if let StoredValue::Whole(key, value) = value {
                 counted.entries += 1;
                 counted.bytes += (key.len() + value.len()) as u64;
-                for time in times(reader, name, &key, &value) {
+                for time in times(reader, &windows, name, &key, &value) {
                     counted.oldest = Some(counted.oldest.map_or(time, |oldest| oldest.min(time)));
                     counted.newest = counted.newest.max(Some(time));
                 }
@@ -113,8 +116,14 @@ pub fn statistics(reader: &Reader, written: Option<WrittenStatistics>) -> Result
     })
 }
 
-/// The times that an entry is of; none when it cannot be read.
-fn times(reader: &Reader, table: &str, key: &[u8], value: &[u8]) -> Vec<Timestamp> {
+/// The times that an entry is of; none when it cannot be read. `windows` are those of the runs.
+fn times(
+    reader: &Reader,
+    windows: &HashMap<RunId, Timestamp>,
+    table: &str,
+    key: &[u8],
+    value: &[u8],
+) -> Vec<Timestamp> {
     let of_readings = |readings: &[crate::reading::Reading]| readings.iter().map(|reading| reading.time).collect();
     let one = match table {
         "windows" => {
@@ -123,9 +132,10 @@ fn times(reader: &Reader, table: &str, key: &[u8], value: &[u8]) -> Vec<Timestam
         }
         "heads" => Decoder::new(value).signed().ok().map(Timestamp::from_nanos),
         "runs" => runs::decode(reader.settings.cut, value).ok().map(|run| run.window.start()),
-        "verdicts" => ChunkId::of_key(key)
-            .and_then(|chunk| reader.run(verdicts::decode_any(chunk, value).ok()?.0).ok().flatten())
-            .map(|run| run.window.start()),
+        "verdicts" => {
+            let run = ChunkId::of_key(key).and_then(|chunk| Some(verdicts::decode_any(chunk, value).ok()?.0));
+            run.and_then(|run| windows.get(&run).copied())
+        }
         "sessions" => value.try_into().ok().map(|nanos| Timestamp::from_nanos(i64::from_be_bytes(nanos))),
         "rejects" => {
             let rejects = rejects::decode(value).map(|(_, rejects)| rejects.kept).unwrap_or_default();

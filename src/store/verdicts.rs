@@ -65,6 +65,7 @@ const RUN: u64 = 1;
 /// A model that gave some of the chunk's verdicts, which name it by its place among these fields.
 const MODEL: u64 = 2;
 const VERDICT: u64 = 3;
+const CHUNK: u64 = 4;
 
 // The fields of a verdict. One of the first five says what the outcome is.
 const NO_DATA: u64 = 1;
@@ -111,9 +112,10 @@ impl ModelFacts {
 }
 
 /// The bytes of a chunk. The verdicts are in the order of their sensors.
-pub(super) fn encode(run: RunId, verdicts: &[Verdict], keep: VerdictRows) -> Vec<u8> {
+pub(super) fn encode(run: RunId, chunk: ChunkId, verdicts: &[Verdict], keep: VerdictRows) -> Vec<u8> {
     let mut fields = FieldWriter::new(FORMAT);
     fields.number(RUN, run.0);
+    fields.number(CHUNK, chunk.0.into());
     let mut models: Vec<ModelFacts> = Vec::new();
     for facts in verdicts.iter().filter_map(ModelFacts::of) {
         if !models.contains(&facts) {
@@ -198,6 +200,9 @@ pub(super) fn decode_any(chunk: ChunkId, bytes: &[u8]) -> Result<(RunId, Vec<Ver
         let (tag, value) = field?;
         match tag {
             RUN => run = Some(RunId(number(value)?)),
+            // The chunk's own sensors, or the verdicts would count for others.
+            CHUNK if ChunkId(number(value)?) == chunk => {}
+            CHUNK => return Err(Corrupt),
             MODEL => models.push(ModelFacts::decode(value)?),
             VERDICT => {
                 let Some(verdict) = decode_verdict(chunk, value, &models)? else { continue };
@@ -320,7 +325,7 @@ mod tests {
 
     use super::*;
 
-    const CHUNK: ChunkId = ChunkId(2);
+    const CHUNK_2: ChunkId = ChunkId(2);
     const RUN_5: RunId = RunId(5);
 
     fn scored(model: u8, rows: Vec<Row>) -> Scored {
@@ -372,11 +377,11 @@ mod tests {
 
     #[test]
     fn every_kind_of_verdict_comes_back() {
-        let bytes = encode(RUN_5, &verdicts(), VerdictRows::All);
-        assert_eq!(decode(RUN_5, CHUNK, &bytes), Ok(verdicts()));
-        let bytes = encode(RUN_5, &verdicts(), VerdictRows::Worst);
-        assert_eq!(decode(RUN_5, CHUNK, &bytes), Ok(with_worst_rows(verdicts())));
-        assert_eq!(encode(RUN_5, &with_worst_rows(verdicts()), VerdictRows::Worst), bytes);
+        let bytes = encode(RUN_5, CHUNK_2, &verdicts(), VerdictRows::All);
+        assert_eq!(decode(RUN_5, CHUNK_2, &bytes), Ok(verdicts()));
+        let bytes = encode(RUN_5, CHUNK_2, &verdicts(), VerdictRows::Worst);
+        assert_eq!(decode(RUN_5, CHUNK_2, &bytes), Ok(with_worst_rows(verdicts())));
+        assert_eq!(encode(RUN_5, CHUNK_2, &with_worst_rows(verdicts()), VerdictRows::Worst), bytes);
     }
 
     #[test]
@@ -399,25 +404,27 @@ mod tests {
                 outcome: Outcome::Scored(scored(model, rows(anomalies))),
             };
             let verdicts: Vec<_> = (0_u32..).zip(models).map(verdict).collect();
-            [VerdictRows::Worst, VerdictRows::All].map(|keep| encode(RUN_5, &verdicts, keep).len() / 16)
+            [VerdictRows::Worst, VerdictRows::All].map(|keep| encode(RUN_5, CHUNK_2, &verdicts, keep).len() / 16)
         };
         let (shared, own) = ([7; 16], std::array::from_fn(|place| u8::try_from(place).unwrap()));
-        assert_eq!(bytes(shared, 0), [0, 0]);
-        assert_eq!(bytes(shared, 1), [0, 0]);
-        assert_eq!(bytes(own, 0), [0, 0]);
-        assert_eq!(bytes(own, 9), [0, 0]);
+        let sizes = [bytes(shared, 0), bytes(shared, 9), bytes(own, 0), bytes(own, 9)];
+        // With a model that all sensors of the chunk share, and with one each: without anomalies, and with nine.
+        let at_most = [[43, 498], [78, 533], [84, 539], [119, 574]];
+        let is_within = |(size, most): (&[usize; 2], &[usize; 2])| size[0] <= most[0] && size[1] <= most[1];
+        assert!(sizes.iter().zip(&at_most).all(is_within), "{sizes:?}");
+        println!("{sizes:?}");
     }
 
     #[test]
     fn a_chunk_of_an_earlier_run_is_not_taken_for_a_later_one() {
-        let bytes = encode(RUN_5, &verdicts(), VerdictRows::Worst);
-        assert_eq!(decode(RunId(6), CHUNK, &bytes), Ok(vec![]));
+        let bytes = encode(RUN_5, CHUNK_2, &verdicts(), VerdictRows::Worst);
+        assert_eq!(decode(RunId(6), CHUNK_2, &bytes), Ok(vec![]));
     }
 
     #[test]
     fn fields_of_a_later_version_are_passed_over() {
         let mut extended = FieldWriter::new(FORMAT);
-        for field in unsealed(&encode(RUN_5, &verdicts(), VerdictRows::Worst), FORMAT).unwrap() {
+        for field in unsealed(&encode(RUN_5, CHUNK_2, &verdicts(), VerdictRows::Worst), FORMAT).unwrap() {
             let (tag, value) = field.unwrap();
             let mut value = value.to_vec();
             if tag == VERDICT {
@@ -428,16 +435,16 @@ mod tests {
             extended.field(tag, &value);
             extended.field(99, b"as well");
         }
-        assert_eq!(decode(RUN_5, CHUNK, &extended.sealed()), Ok(with_worst_rows(verdicts())));
+        assert_eq!(decode(RUN_5, CHUNK_2, &extended.sealed()), Ok(with_worst_rows(verdicts())));
     }
 
     proptest! {
         #[test]
         fn a_flipped_bit_is_found(place in any::<prop::sample::Index>(), bit in 0..8_u32) {
-            let mut bytes = encode(RUN_5, &verdicts(), VerdictRows::Worst);
+            let mut bytes = encode(RUN_5, CHUNK_2, &verdicts(), VerdictRows::Worst);
             let place = place.index(bytes.len());
             bytes[place] ^= 1 << bit;
-            prop_assert_eq!(decode(RUN_5, CHUNK, &bytes), Err(Corrupt));
+            prop_assert_eq!(decode(RUN_5, CHUNK_2, &bytes), Err(Corrupt));
         }
 
         /// Under a right checksum, as somebody who means harm would write it.
@@ -446,12 +453,12 @@ mod tests {
             place in any::<prop::sample::Index>(), byte in any::<u8>(), keep in any::<bool>(),
         ) {
             let keep = if keep { VerdictRows::All } else { VerdictRows::Worst };
-            let mut bytes = encode(RUN_5, &verdicts(), keep);
+            let mut bytes = encode(RUN_5, CHUNK_2, &verdicts(), keep);
             bytes.truncate(bytes.len() - 4);
             let place = place.index(bytes.len());
             bytes[place] = byte;
             bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-            if let Ok((_, verdicts)) = decode_any(CHUNK, &bytes) {
+            if let Ok((_, verdicts)) = decode_any(CHUNK_2, &bytes) {
                 prop_assert!(verdicts.len() <= ChunkId::SENSORS as usize);
             }
         }

@@ -4,23 +4,32 @@
 //! heads that must know of them, how far publishing is before how far closing is; and a run whose verdicts do not agree
 //! with it is looked at again, because its place in the ring may have been taken meanwhile.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::fs;
+use std::io;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::interval::Window;
 use crate::run::{Run, RunId, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::contents::{StoredValue, each_value, layout};
 use crate::store::held::decode_readings;
+use crate::store::journal::{self, Record, RecordNumber, TornTail};
 use crate::store::keys::{
-    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SETTLED_KEY, SUBSCRIPTIONS_KEY, ring_slot, run_slot,
+    CURSOR_PREFIX, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SETTLED_KEY, SUBSCRIPTIONS_KEY,
+    ring_slot, run_slot,
 };
-use crate::store::place::StorePlace;
+use crate::store::place::{HISTORY, JOURNAL, MODELS, StorePlace};
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
-use crate::store::{ChunkId, Progress, Reader, StoreError, checksum, format, rejects, runs, verdicts};
+use crate::store::{
+    ChunkId, HistoryReader, Progress, Reader, StoreError, checksum, format, journal_folder, read_kept_model, redo,
+    rejects, runs, verdicts,
+};
 use crate::time::Timestamp;
+use crate::verdict::ModelHash;
 use crate::window::WindowBlock;
 
 /// Something that is wrong in a store.
@@ -75,14 +84,17 @@ pub fn verify<'a, E: From<StoreError>>(
     each: &mut dyn FnMut(Finding) -> Result<(), E>,
 ) -> Result<Checked, E> {
     let mut inspection = Inspection { reader, names: Vec::new(), checked: Checked::default(), found: Vec::new() };
-    let steps: [fn(&mut Inspection<'a>) -> Result<(), StoreError>; 7] = [
+    let steps: [fn(&mut Inspection<'a>) -> Result<(), StoreError>; 10] = [
         Inspection::sensors,
         Inspection::windows_and_heads,
         Inspection::runs_and_verdicts,
         Inspection::rejects,
         Inspection::sessions,
         Inspection::held,
+        Inspection::journal,
         Inspection::progress,
+        Inspection::history,
+        Inspection::models,
     ];
     for step in steps {
         step(&mut inspection)?;
@@ -296,7 +308,7 @@ impl Inspection<'_> {
             };
             this.add(place, problem, cost(this, key), Remedy::Repair);
         })?;
-        let mut tallies = HashMap::<RunId, Tally>::new();
+        let mut tallies = BTreeMap::<RunId, Tally>::new();
         let cost = move |this: &Self, key: &[u8]| match (number_of(&key[..key.len().min(4)]), ChunkId::of_key(key)) {
             (Some(_), Some(chunk)) => format!("the verdicts {chunk} in one run ({})", this.called(chunk.first())),
             _ => "nothing: no verdicts have such a key".to_owned(),
@@ -315,9 +327,10 @@ impl Inspection<'_> {
                 }
                 Ok((run, verdicts)) => {
                     // Verdicts of earlier runs stay until they are overwritten.
-                    if ledger.get(&run_slot(run, slots)).is_some_and(|entry| entry.id == run) {
+                    if let Some(Run { scope, .. }) = ledger.get(&run_slot(run, slots)).filter(|entry| entry.id == run) {
                         let tally = tallies.entry(run).or_default();
-                        verdicts.iter().for_each(|verdict| tally.add(&verdict.outcome));
+                        let in_scope = verdicts.iter().filter(|verdict| scope.contains(verdict.sensor.0));
+                        in_scope.for_each(|verdict| tally.add(&verdict.outcome));
                     }
                     match verdicts.iter().find(|verdict| !this.has_name(verdict.sensor)) {
                         Some(_) => "one of its sensors has no name",
@@ -327,7 +340,10 @@ impl Inspection<'_> {
             };
             this.add(place, problem, cost(this, key), Remedy::Repair);
         })?;
-        for (slot, run) in ledger {
+        // Verdicts go before their runs, the oldest first: when their ring is smaller, and when there is no room.
+        let oldest_kept = tallies.keys().next().copied().unwrap_or_default();
+        let oldest_kept = oldest_kept.max(self.reader.next_run()?.earlier(verdict_slots.into()));
+        for (slot, run) in ledger.into_iter().filter(|(_, run)| run.id >= oldest_kept) {
             let RunState::Finished(tally) = run.state else { continue };
             let stored = tallies.remove(&run.id).unwrap_or_default();
             let is_still_there = readable(self.reader.run(run.id))?.flatten().is_some();
@@ -392,13 +408,121 @@ impl Inspection<'_> {
         })
     }
 
+    fn journal(&mut self) -> Result<(), StoreError> {
+        let reader = self.reader;
+        let folder = journal_folder(&reader.settings.directory);
+        if !folder.exists() {
+            return Ok(());
+        }
+        // Beside a daemon, the end of the journal changes while it is read. What is lost before the end that a first look
+        // finds is lost.
+        let _pin = reader.pin_journal();
+        let end = reader.db.is_written().then(|| journal::inspect(&folder, |_, _| {})).transpose()?;
+        let is_before_end = |number: RecordNumber| end.as_ref().is_none_or(|end| number <= end.last);
+        let (mut named, mut closed) = (HashSet::new(), Timestamp::MIN);
+        let findings = journal::inspect(&folder, |number, record| {
+            self.checked.entries += 1;
+            let place = StorePlace::entry(JOURNAL, &number.0.to_be_bytes());
+            match record {
+                Record::Sensors(sensors) => named.extend(sensors.into_iter().map(|(sensor, _)| sensor)),
+                Record::Closed(until) if until < closed => {
+                    let problem = format!("windows are closed until {until} after they were closed until {closed}");
+                    self.add(place, problem, "nothing", forgotten());
+                }
+                Record::Closed(until) => closed = until,
+                Record::Readings(readings) | Record::HeldPut { readings, .. } => {
+                    let is_nameless = |sensor: SensorId| !self.has_name(sensor) && !named.contains(&sensor);
+                    let nameless = readings.iter().filter(|reading| is_nameless(reading.sensor)).count();
+                    if nameless > 0 {
+                        let cost = format!("{nameless} readings");
+                        self.add(place, "the record has readings of sensors without a name", cost, forgotten());
+                    }
+                }
+                _ => {}
+            }
+        })?;
+        let held = redo::settled(&reader.tables)?;
+        if let Some((must, _)) = findings.settled.filter(|(must, _)| *must > held && end.is_none()) {
+            let problem = format!(
+                "the database holds what follows from the journal up to record {held}, and once held it up to record {must}"
+            );
+            let cost = "windows, names and runs that were stored last, but for what the journal still has";
+            let remedy = Remedy::Daemon("the next start puts back what the journal has; see to the disk".into());
+            self.add(StorePlace::entry("progress", SETTLED_KEY), problem, cost, remedy);
+        }
+        for loss in findings.losses.iter().filter(|loss| is_before_end(loss.first)) {
+            let place = StorePlace::entry(JOURNAL, &loss.first.0.to_be_bytes());
+            self.add(place, loss.to_string(), "the readings in them whose windows are not stored", forgotten());
+        }
+        if let (Some(TornTail { bytes, .. }), None) = (&findings.torn, &end) {
+            let problem = format!("the last commit is not whole, of which there are {bytes} bytes");
+            let cost = "nothing that was acknowledged, if a crash or a power cut was the last that happened here";
+            let remedy = Remedy::Daemon("the next start cuts it off".into());
+            let next = findings.last.0.saturating_add(1);
+            self.add(StorePlace::entry(JOURNAL, &next.to_be_bytes()), problem, cost, remedy);
+        }
+        for segment in &findings.damaged_headers {
+            let problem = format!("the header of segment {segment} is damaged");
+            self.add(StorePlace::entry(JOURNAL, &segment.0.to_be_bytes()), problem, "nothing", forgotten());
+        }
+        if findings.unreadable_bytes > 0 {
+            let problem = format!("the disk cannot read {} bytes of it", findings.unreadable_bytes);
+            self.add(StorePlace::entry(JOURNAL, &[]), problem, "the records there; see to the disk", forgotten());
+        }
+        Ok(())
+    }
+
+    fn history(&mut self) -> Result<(), StoreError> {
+        let history = HistoryReader::new(&self.reader.settings.directory);
+        for reading in history.readings(Timestamp::MIN, Timestamp::MAX, |_| true)? {
+            reading?;
+            self.checked.entries += 1;
+        }
+        let damaged = history.unreadable();
+        if damaged > 0 {
+            let remedy =
+                Remedy::Daemon("exports leave the readings there out, and the damage goes with its day".into());
+            let problem = format!("{damaged} places in it cannot be read");
+            self.add(StorePlace::entry(HISTORY, &[]), problem, "the raw readings there", remedy);
+        }
+        Ok(())
+    }
+
+    /// A kept model of several files is named by the hashes of these, which only its reader can put together: of it, the
+    /// lengths are checked.
+    fn models(&mut self) -> Result<(), StoreError> {
+        let directory = &self.reader.settings.directory;
+        let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
+        let entries = match fs::read_dir(directory.join(MODELS)) {
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(unreadable)?,
+        };
+        for entry in entries {
+            let name = entry.map_err(unreadable)?.file_name();
+            let Some(hash) = name.to_str().and_then(hash_of) else { continue };
+            self.checked.entries += 1;
+            let problem = match read_kept_model(directory, hash).as_deref() {
+                None => "the kept model is cut short",
+                Some([file]) if Sha256::digest(file)[..] != hash.0 => {
+                    "the kept model is not the one that its name tells"
+                }
+                Some(_) => continue,
+            };
+            let cost = "the rows of its verdicts that are not stored, while no such model is at work";
+            let remedy = Remedy::Daemon("it is kept again when such a model is put to work".into());
+            self.add(StorePlace::entry(MODELS, hash.to_string().as_bytes()), problem, cost, remedy);
+        }
+        Ok(())
+    }
+
     fn progress(&mut self) -> Result<(), StoreError> {
-        let mut published = Vec::new();
-        let (mut scored, mut is_noted) = (None, false);
+        let mut cursors = Vec::new();
+        let (mut scored, mut next_run, mut is_noted) = (None, RunId::default(), false);
         let cost = |_: &Self, _: &[u8]| "nothing: it is told from elsewhere".to_owned();
         self.each_whole("progress", cost, |this, key, value| {
             let place = StorePlace::entry("progress", key);
-            let time = <[u8; 8]>::try_from(value).ok().map(|nanos| Timestamp::from_nanos(i64::from_be_bytes(nanos)));
+            let number = <[u8; 8]>::try_from(value).ok().map(u64::from_be_bytes);
+            let time = number.map(|nanos| Timestamp::from_nanos(nanos.cast_signed()));
             let is_sound = match key {
                 b"closed" => time.is_some(),
                 b"scored" => {
@@ -412,9 +536,13 @@ impl Inspection<'_> {
                     format::compare(value, &this.reader.settings).is_ok()
                 }
                 key if key.starts_with(SUBSCRIPTIONS_KEY) => true,
-                key if key.starts_with(b"published/") => {
-                    published.extend(time.map(|time| (place.clone(), time)));
-                    time.is_some()
+                NEXT_RUN_KEY => {
+                    next_run = RunId(number.unwrap_or_default());
+                    number.is_some()
+                }
+                key if key.starts_with(CURSOR_PREFIX) => {
+                    cursors.extend(number.map(|next| (place.clone(), RunId(next))));
+                    number.is_some()
                 }
                 _ => {
                     this.add(place, "no version that this one knows writes such an entry", "nothing", Remedy::Repair);
@@ -430,14 +558,43 @@ impl Inspection<'_> {
             let place = StorePlace::entry("progress", format::KEY);
             self.add(place, "the entry that says what the store was made with is missing", "nothing", remedy);
         }
-        let Some(closed) = self.reader.progress(Progress::Closed)? else { return Ok(()) };
-        published.extend(scored.map(|scored| (StorePlace::entry("progress", b"scored"), scored)));
-        for (place, time) in published.into_iter().filter(|(_, time)| *time > closed) {
-            let problem = format!("this is said to be done until {time}, and windows are closed until {closed} only");
-            self.add(place, problem, "runs up to that time, which are not made or not published", Remedy::Repair);
+        // Runs that began since are later than what was noted before.
+        let next_run = next_run.max(self.reader.next_run()?);
+        for (place, cursor) in cursors.into_iter().filter(|(_, cursor)| *cursor > next_run) {
+            let problem =
+                format!("all runs before run {cursor} are said to be published, and the next run is {next_run}");
+            self.add(place, problem, "the runs between, which would not be published", Remedy::Repair);
+        }
+        let closed = self.reader.progress(Progress::Closed)?;
+        if let (Some(scored), Some(closed)) = (scored, closed)
+            && scored > closed
+        {
+            let problem =
+                format!("windows are said to be scored until {scored}, and they are closed until {closed} only");
+            let place = StorePlace::entry("progress", b"scored");
+            self.add(place, problem, "the runs between, which would not be made", Remedy::Repair);
         }
         Ok(())
     }
+}
+
+/// The hash that a file of a kept model is named by.
+fn hash_of(name: &str) -> Option<ModelHash> {
+    let mut hash = [0; 32];
+    let digits = name.as_bytes();
+    if digits.len() != 2 * hash.len() {
+        return None;
+    }
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(ModelHash(hash))
+}
+
+fn forgotten() -> Remedy {
+    Remedy::Daemon(
+        "the start goes on without it, and the journal forgets the place when the windows around it are stored".into(),
+    )
 }
 
 #[cfg(test)]

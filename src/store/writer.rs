@@ -19,7 +19,8 @@ use crate::store::keys::{
 use crate::store::rejects::{self, RejectRing};
 use crate::store::room::Room;
 use crate::store::{
-    Backlog, ChunkId, Committed, Kept, Progress, StoreError, StoreSettings, Tables, Ticket, checksum, runs, verdicts,
+    Backlog, ChunkId, Committed, JournalExtent, Kept, Progress, StoreError, StoreSettings, Tables, Ticket, checksum,
+    runs, verdicts,
 };
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
@@ -76,9 +77,9 @@ impl Writer {
         settings: StoreSettings,
         numbers: u32,
     ) -> Result<Self, StoreError> {
-        let room = Room::on_disk_of(&settings.directory);
+        let room = Room::of(&settings);
         let covered = Covered { through: journal.last_committed().0, ..Covered::default() };
-        let keeper = Keeper::start(db.clone(), tables, Room::on_disk_of(&settings.directory), covered)?;
+        let keeper = Keeper::start(db.clone(), tables, &settings, covered)?;
         Ok(Self {
             db,
             journal,
@@ -214,7 +215,7 @@ impl Writer {
     pub fn put_verdicts(&mut self, run: RunId, chunk: ChunkId, verdicts: &[Verdict]) {
         let key = chunk.key(run_slot(run, self.settings.verdict_runs));
         let rows = self.settings.verdict_rows;
-        self.behind.put_parts(|tables| &tables.verdicts, &key, verdicts::encode(run, verdicts, rows));
+        self.behind.put_parts(|tables| &tables.verdicts, &key, verdicts::encode(run, chunk, verdicts, rows));
     }
 
     /// Notes the first run that a sink has not taken.
@@ -321,7 +322,9 @@ impl Writer {
         if let Some(Covered { through, closed }) = settled.filter(|_| settled != self.settled) {
             self.settled = settled;
             self.journal.settled(RecordNumber(through), closed)?;
-            while let Some(segment) = self.journal.freeable() {
+            while !self.db.pins().is_pinned()
+                && let Some(segment) = self.journal.freeable()
+            {
                 self.journal.free(segment)?;
             }
         }
@@ -353,6 +356,12 @@ impl Writer {
     pub fn stop(&mut self) -> Result<(), StoreError> {
         self.keeper.stop()?;
         Ok(())
+    }
+
+    /// The files of the journal, with what of them is committed.
+    pub fn journal_extents(&self) -> Vec<JournalExtent> {
+        let extents = self.journal.extents().into_iter();
+        extents.map(|(path, committed_bytes)| JournalExtent { path, committed_bytes }).collect()
     }
 
     /// How many bytes were written to the journal since the start.

@@ -20,13 +20,16 @@ mod golden;
 mod histories;
 mod hostile_mqtt;
 mod operations;
+mod recut;
 mod reload;
 mod runs;
 mod service;
 mod slow_models;
 mod store;
+mod store_commands;
 mod supervision;
 mod terminal;
+mod upgrade;
 mod watched;
 
 #[path = "../support/mod.rs"]

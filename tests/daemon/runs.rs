@@ -130,6 +130,58 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
     }
 }
 
+/// The lines of `dump verdicts` that say why rows have no decision value, without the reason's values.
+fn reasons(site: &Site) -> Vec<bool> {
+    let lines = site.dump("verdicts");
+    let scored = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let scored = scored.filter(|verdict| verdict["outcome"] == "scored");
+    scored
+        .map(|verdict| {
+            let known = |row: &serde_json::Value| row["decision"].is_f64();
+            let rows = verdict["rows"].as_array().unwrap();
+            assert!(rows.iter().any(known) && rows.iter().all(|row| row["anomaly"] == true), "{verdict}");
+            assert_eq!(verdict["decisions"].is_string(), !rows.iter().all(known), "{verdict}");
+            verdict["decisions"].as_str().is_some_and(|reason| reason.contains("only the worst are kept"))
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_not_stored_of_a_verdict_is_computed_again_bit_for_bit() {
+    let with_decisions = |rows: &'static str| {
+        site(
+            move |settings| settings.with("publish.files.decisions", "true").with_text("store.verdict_rows", rows),
+            |_, _, _| {},
+        )
+    };
+    let all = redone(&with_decisions("all"));
+    let site = with_decisions("worst");
+    let worst = redone(&site);
+    assert_eq!(worst.0, all.0);
+    assert_eq!(worst.2, all.2);
+    assert_eq!(reasons(&site), [false; 8]);
+
+    // The files are written over in place, as `cp` does it, and other models are at work.
+    for sensor in IN_SCOPE {
+        let model = site.path(&format!("models/model_m{sensor}_flow.pkl"));
+        let other = format!("{}/tests/samples/p4_bare_1d.pkl", env!("CARGO_MANIFEST_DIR"));
+        fs::write(model, fs::read(other).unwrap()).unwrap();
+    }
+    assert_eq!(site.dump("verdicts"), all.0);
+    let daemon = site.start();
+    daemon.stop();
+    assert_eq!(site.dump("verdicts"), all.0);
+
+    // Under other settings a verdict might be another: what is stored of it is told, and that this is not all.
+    let config = fs::read_to_string(site.config()).unwrap();
+    fs::write(site.config(), format!("{config}\n[[filter]]\nsensors = \"**\"\nmax = 1e9\n")).unwrap();
+    assert_eq!(reasons(&site), [true; 8]);
+    fs::write(site.config(), config).unwrap();
+    assert_eq!(reasons(&site), [false; 8]);
+    fs::remove_dir_all(site.path("store/models")).unwrap();
+    assert_eq!(reasons(&site), [true; 8]);
+}
+
 #[test]
 fn the_log_names_as_many_anomalous_sensors_as_it_may_with_what_stands_out_and_counts_the_rest() {
     let site = site(|settings| settings.with("log.anomalies", "3"), |_, _, _| {});

@@ -89,9 +89,11 @@ fn what_only_reads_changes_nothing_in_the_store() {
         assert_eq!(output.stdout.is_empty(), what == "rejects", "{output:?}");
         assert_eq!(seen(&store), before, "dump {what}");
     }
-    let checked = run(&site, &["check"]);
-    assert!(checked.status.success(), "{}", said(&checked));
-    assert_eq!(seen(&store), before, "check");
+    for command in [&["check"][..], &["store", "check"], &["store", "stat"]] {
+        let checked = run(&site, command);
+        assert!(checked.status.success(), "{}", said(&checked));
+        assert_eq!(seen(&store), before, "{command:?}");
+    }
     assert!(said(&run(&site, &["reload"])).contains("no daemon runs"));
     assert_eq!(seen(&store), before, "reload");
 }

@@ -3,9 +3,10 @@
 use super::{Outgoing, Outlet, OutletCount, PublishError, Published};
 use crate::run::Run;
 use crate::sink::files::{FileError, FileSettings, RunFiles};
+use crate::sink::prediction::Decisions;
 use crate::store::StoreError;
 use crate::telemetry::panics;
-use crate::verdict::Outcome;
+use crate::verdict::{Outcome, Verdict};
 use crate::warn_limited;
 
 /// Writes the prediction files of runs.
@@ -41,11 +42,21 @@ fn write(published: &Published, settings: &FileSettings, run: &Run) -> Result<Ou
     let mut count = OutletCount::default();
     for chunk in published.chunks(run) {
         for Outgoing { sensor, verdict } in chunk? {
-            let Outcome::Scored(scored) = &verdict.outcome else {
+            let Verdict { sensor: number, outcome: Outcome::Scored(mut scored) } = verdict else {
                 files.keep_name(&sensor);
                 continue;
             };
-            let intervals = match published.intervals(window, verdict.sensor) {
+            if settings.decisions == Decisions::Include {
+                match published.rescorer.rows(run, number, &scored)? {
+                    Ok(rows) => scored.rows = rows,
+                    Err(problem) => warn_limited!(
+                        %sensor,
+                        window = %window.start(),
+                        "only the worst decision values of a prediction file are known (store.verdict_rows): {problem}"
+                    ),
+                }
+            }
+            let intervals = match published.intervals(window, number) {
                 Ok(Some(intervals)) => intervals,
                 // The window left the ring, or cannot be read: the read has logged it.
                 Ok(None) => {
@@ -54,7 +65,7 @@ fn write(published: &Published, settings: &FileSettings, run: &Run) -> Result<Ou
                 }
                 Err(error) => return Err(error.into()),
             };
-            match files.write(&sensor, &intervals, scored) {
+            match files.write(&sensor, &intervals, &scored) {
                 Ok(()) => count.published += 1,
                 Err(error @ FileError::Name { .. }) => {
                     warn_limited!(%sensor, "a prediction file is left out, the others are written: {error}");

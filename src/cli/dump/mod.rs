@@ -2,12 +2,17 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::cli::store_access::{StoreAccess, StoreAccessError};
 use crate::config::Config;
+use crate::daemon::settings::Settings;
 pub use crate::export::dump::What;
 use crate::export::dump::{self, DumpError};
 use crate::http::client::ClientError;
+use crate::rescoring::Rescorer;
+use crate::sensor::SensorDirectory;
+use crate::store::Reader;
 
 /// Writes what the store holds, as JSON, one object a line.
 ///
@@ -56,7 +61,13 @@ pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpC
         StoreAccess::Daemon(daemon) => {
             io::copy(&mut daemon.get(&format!("/v1/dump/{}", what.name()))?, out)?;
         }
-        StoreAccess::Copy(reader) => dump::write(what, &reader, config.window.cut, out)?,
+        StoreAccess::Copy(reader) => {
+            let settings = Settings::of(config);
+            let sensors = reader.sensors().map_err(DumpError::from)?;
+            let sensors = Arc::new(SensorDirectory::new(settings.max_sensors, sensors));
+            let rescorer = Rescorer::new(settings.rescoring(), Reader::clone(&reader), sensors);
+            dump::write(what, &reader, &rescorer, config.window.cut, out)?;
+        }
     }
     Ok(())
 }

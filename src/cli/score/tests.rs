@@ -161,7 +161,7 @@ impl Case {
             verdict_runs: 20,
             keep_raw: None,
             shed: ShedSettings::NEVER,
-            verdict_rows: VerdictRows::Worst,
+            verdict_rows: VerdictRows::All,
             reject_blocks: 1,
             cache_bytes: 1 << 20,
             cut,

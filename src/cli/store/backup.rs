@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::cli::store_access;
 use crate::config::Config;
 use crate::daemon::settings::Settings;
 use crate::store::{self, Backup};
@@ -25,8 +26,12 @@ pub struct Args {
 /// # Errors
 /// When the store cannot be read, or the folder cannot be written to.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
-    let settings = Settings::of(&Config::read(&args.config)?).store;
-    let Backup { entries, file_bytes, archive_bytes, .. } = store::back_up(settings, &args.folder)?;
+    let config = Config::read(&args.config)?;
+    let backup = match store_access::daemon(&config)? {
+        Some(daemon) => store::receive(daemon.get("/v1/store/backup")?, &args.folder)?,
+        None => store::back_up(Settings::of(&config).store, &args.folder)?,
+    };
+    let Backup { entries, file_bytes, archive_bytes, .. } = backup;
     let folder = args.folder.display();
     writeln!(
         out,

@@ -27,7 +27,7 @@ async fn answer(
     let permit = answers.begin(process)?;
     Ok(streamed(permit, "application/jsonl", move |out| {
         let mut out = BufWriter::new(out);
-        dump::write(what, &api.reader, api.cut, &mut out)?;
+        dump::write(what, &api.reader, &api.rescorer, api.cut, &mut out)?;
         out.flush().map_err(DumpError::from)
     }))
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::interval::{Cut, Interval};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::store::db::Table;
-use crate::store::{Store, StoreSettings};
+use crate::store::{Store, StoreSettings, StoredChunks};
 use crate::time::Span;
 use crate::verdict::{Outcome, Verdict};
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
@@ -47,12 +47,15 @@ pub(in crate::store) fn filled(directory: &std::path::Path) -> Store {
     let mut tally = Tally::default();
     verdicts.iter().for_each(|verdict| tally.add(&verdict.outcome));
     let state = RunState::Finished(tally);
-    writer.put_run(&Run { scope: (0..2).collect(), state, ..Run::for_test(5, window(5)) });
+    let run = Run { scope: (0..2).collect(), ..Run::for_test(5, window(5)) };
+    writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
+    writer.put_run(&Run { state, ..run });
     writer.put_verdicts(RunId(5), ChunkId::of(SensorId(0)), &verdicts);
     let reading = |time| Reading { sensor: SensorId(1), time, value: 1.0 };
     writer.put_held(7, &[reading(window(9).start())]);
     writer.append_readings(&[reading(window(6).start())]);
     writer.close(window(6).start());
+    writer.windows_put(window(6).start());
     let mut rejects = Rejects::default();
     rejects.push(RejectReason::NoRoute.kind(), || {
         let (received, origin, excerpt) = (Timestamp::default(), "topic".to_owned(), "x".to_owned());
@@ -159,4 +162,49 @@ fn what_is_stored_in_anothers_place_is_found() {
         }
     }
     assert_eq!(findings(&store.reader), []);
+}
+
+#[test]
+fn a_kept_model_that_is_not_what_its_name_tells_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = filled(directory.path());
+    let folder = directory.path().join("models");
+    fs::create_dir_all(&folder).unwrap();
+    let model = b"a model";
+    let hash = ModelHash(Sha256::digest(model).into());
+    let mut file = crate::codec::Encoder::default();
+    file.unsigned(1);
+    file.blob(model);
+    let whole = file.into_bytes();
+    let path = folder.join(hash.to_string());
+    fs::write(&path, &whole).unwrap();
+    fs::write(folder.join("writing"), "what a kill left").unwrap();
+    assert_eq!(findings(&store.reader), []);
+    for at in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        for damaged in [&flipped[..], &whole[..at]] {
+            fs::write(&path, damaged).unwrap();
+            let [found] = &findings(&store.reader)[..] else { panic!("byte {at} is damaged silently") };
+            assert_eq!(found.place.to_string(), format!("models/{hash}"));
+        }
+    }
+}
+
+#[test]
+fn damage_of_the_journal_is_found_at_its_records() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(filled(directory.path()));
+    let sound = || crate::store::read(settings(directory.path())).unwrap();
+    assert_eq!(findings(&sound()), []);
+    let folder = directory.path().join("journal");
+    let mut files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let segment = files.find(|file| file.extension().is_some_and(|ending| ending == "segment")).unwrap();
+    let whole = fs::read(&segment).unwrap();
+    let mut damaged = whole.clone();
+    let middle = whole.iter().rposition(|byte| *byte != 0).unwrap() / 2;
+    damaged[middle] ^= 1;
+    fs::write(&segment, damaged).unwrap();
+    let found = findings(&sound());
+    assert!(found.iter().any(|finding| finding.place.to_string().starts_with("journal/")), "{found:?}");
 }

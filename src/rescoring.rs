@@ -1,0 +1,163 @@
+//! Computing again what is not stored of a verdict: the decision values of all rows of a scored window.
+//!
+//! A verdict is a pure function of its window, its model and the settings. So they come out as they were, bit for bit, as
+//! long as the store keeps the windows that the model read, the model is kept (`store/kept_models.rs`), and the settings
+//! are those of the run. What comes out is compared with what was stored: all labels, and the decision values of the worst
+//! rows.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::features::{Assigner, Blocks, Plan};
+use crate::model::{Limits, Model, guarded};
+use crate::run::Run;
+use crate::scoring::{Judgement, ScoringSettings, score};
+use crate::sensor::{SensorDirectory, SensorId};
+use crate::store::{Reader, StoreError, read_kept_model};
+use crate::verdict::{ModelHash, Outcome, Scored, ScoredRows};
+
+/// What verdicts depend on, and where it is kept.
+#[derive(Clone, Debug)]
+pub struct RescoringSettings {
+    /// The store's folder, beside whose database the models are.
+    pub store: PathBuf,
+    /// The bounds on reading a model.
+    pub limits: Limits,
+    /// Decides what a model's columns are.
+    pub features: Assigner,
+    /// As for the first scoring.
+    pub scoring: ScoringSettings,
+    /// The hash of all settings that verdicts depend on.
+    pub settings_hash: u64,
+}
+
+/// Computes rows again.
+#[derive(Debug)]
+pub struct Rescorer {
+    settings: RescoringSettings,
+    reader: Reader,
+    sensors: Arc<SensorDirectory>,
+    /// The models that were read last.
+    models: Mutex<ModelCache>,
+}
+
+/// Why the rows of a window cannot be computed again. What is stored of its verdict is all there is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RescoringError {
+    /// The settings have changed.
+    #[error("it was given under other settings ({stored:016x}) than today's ({configured:016x})")]
+    OtherSettings {
+        /// The hash of the settings then.
+        stored: u64,
+        /// And now.
+        configured: u64,
+    },
+    /// The model is gone.
+    #[error("its model {0} is no longer kept (store.kept_models)")]
+    ModelGone(ModelHash),
+    /// The model cannot be used.
+    #[error("its model {hash} is kept, and cannot be used: {problem}")]
+    ModelUnusable {
+        /// Which.
+        hash: ModelHash,
+        /// Why.
+        problem: String,
+    },
+    /// What came out is something else.
+    #[error("the windows that its rows were made of are no longer all kept")]
+    WindowsGone,
+}
+
+#[derive(Debug, Default)]
+struct ModelCache {
+    models: HashMap<(ModelHash, SensorId), Arc<(Model, Arc<Plan>)>>,
+    bytes: usize,
+}
+
+impl ModelCache {
+    /// The bytes of the files of the models in it. They are all forgotten when there are more.
+    const MAX_BYTES: usize = 16 << 20;
+    const MAX_MODELS: usize = 256;
+}
+
+impl Rescorer {
+    /// One that reads from a store.
+    pub fn new(settings: RescoringSettings, reader: Reader, sensors: Arc<SensorDirectory>) -> Self {
+        Self { settings, reader, sensors, models: Mutex::default() }
+    }
+
+    /// All rows of a scored window, as its run computed them; those that are stored, if these are all.
+    ///
+    /// # Errors
+    /// When the store refuses. Inside: when they cannot be computed again.
+    pub fn rows(
+        &self,
+        run: &Run,
+        sensor: SensorId,
+        scored: &Scored,
+    ) -> Result<Result<ScoredRows, RescoringError>, StoreError> {
+        if let ScoredRows::All(_) = scored.rows {
+            return Ok(Ok(scored.rows.clone()));
+        }
+        let (stored, configured) = (run.settings, self.settings.settings_hash);
+        if stored != configured {
+            return Ok(Err(RescoringError::OtherSettings { stored, configured }));
+        }
+        let model = match self.model(sensor, scored.model) {
+            Ok(model) => model,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let (model, plan) = &*model;
+        let blocks = Blocks::read(plan, run.window, |source, window| match self.source(sensor, source) {
+            Some(sensor) => self.reader.window(sensor, window),
+            None => Ok(None),
+        });
+        let blocks = match blocks {
+            Err(StoreError::Damaged) => return Ok(Err(RescoringError::WindowsGone)),
+            blocks => blocks?,
+        };
+        Ok(match score(model, plan, run.window, &blocks, self.settings.scoring) {
+            Ok(Judgement { outcome: Outcome::Scored(again), .. }) if again.rows.bear_out(&scored.rows) => {
+                Ok(again.rows)
+            }
+            _ => Err(RescoringError::WindowsGone),
+        })
+    }
+
+    /// The number of a source of a model's rows; `None` is the model's own sensor.
+    fn source(&self, own: SensorId, source: Option<&str>) -> Option<SensorId> {
+        match source {
+            None => Some(own),
+            Some(other) => self.sensors.find(&self.sensors.name(own)?.sibling(other).ok()?),
+        }
+    }
+
+    /// A kept model with its plan for a sensor.
+    fn model(&self, sensor: SensorId, hash: ModelHash) -> Result<Arc<(Model, Arc<Plan>)>, RescoringError> {
+        let mut cache = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = cache.models.get(&(hash, sensor)) {
+            return Ok(Arc::clone(model));
+        }
+        let gone = || RescoringError::ModelGone(hash);
+        let unusable = |problem: String| RescoringError::ModelUnusable { hash, problem };
+        let files = read_kept_model(&self.settings.store, hash).ok_or_else(gone)?;
+        let name = self.sensors.name(sensor).ok_or_else(gone)?;
+        let read = guarded(|| {
+            let model = Model::read_parts(&files, &self.settings.limits).map_err(|problem| problem.to_string())?;
+            if model.hash() != hash {
+                return Err("its bytes have changed".to_owned());
+            }
+            let plan = self.settings.features.assign(&name, &model).map_err(|problem| problem.to_string())?;
+            Ok((model, plan))
+        });
+        let model = Arc::new(read.map_err(|panic| unusable(panic.to_string()))?.map_err(unusable)?);
+        let bytes = files.iter().map(Vec::len).sum::<usize>();
+        if cache.bytes + bytes > ModelCache::MAX_BYTES || cache.models.len() >= ModelCache::MAX_MODELS {
+            *cache = ModelCache::default();
+        }
+        cache.bytes += bytes;
+        cache.models.insert((hash, sensor), Arc::clone(&model));
+        Ok(model)
+    }
+}
