@@ -142,6 +142,7 @@ fn a_run_that_begins_again_keeps_of_its_stored_chunks_those_that_count() {
         put(&mut store.writer, id, sensor);
     }
     store.writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
+    store.writer.commit_and_settle();
     assert_eq!([1, 4, 5].map(|id| stored_chunks(&store.reader, id)), [[0, 0, 1], [1, 0, 0], [1, 1, 0]]);
 
     let kept = [ChunkId::of(SensorId(17))].into();
@@ -625,6 +626,8 @@ fn a_number_whose_row_is_lost_is_no_other_sensors() {
         store.reader.tables.sensors.remove(&number.to_be_bytes()).unwrap();
     }
     drop(store);
+    // The journal would put them back.
+    std::fs::remove_dir_all(directory.path().join("journal")).unwrap();
 
     let (store, _) = reopened(&settings);
     let lost = NumberedSensor::Unreadable;
