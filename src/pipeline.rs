@@ -98,7 +98,7 @@ pub struct Position {
     pub closed: Timestamp,
     /// The time before which windows are scored, and their runs settled.
     pub scored: Timestamp,
-    /// The id of the run that begins next, once the last one has ended.
+    /// The id of the run that begins next, once the last one has ended and is settled.
     pub runs: RunId,
     /// Whether readings wait for runs that are due, or for a sink.
     pub pace: Pace,
@@ -145,8 +145,10 @@ pub struct Pipeline {
     scored: Timestamp,
     /// What is scored, as far as it is settled.
     scored_settled: Timestamp,
-    /// What is scored and not settled yet, by the tickets that it waits for.
-    scored_behind: VecDeque<(Ticket, Timestamp)>,
+    /// The run behind the last one that has ended, as far as that is settled.
+    runs_settled: RunId,
+    /// What is scored, and the run behind it, by the tickets that they wait for to be settled.
+    scored_behind: VecDeque<(Ticket, Timestamp, RunId)>,
     /// The latest reading's time, where the clock follows the readings.
     event_now: Timestamp,
     pace: Pace,
@@ -252,6 +254,7 @@ impl Pipeline {
             sessions,
             scored,
             scored_settled: scored,
+            runs_settled: runs,
             scored_behind: VecDeque::new(),
             event_now,
             pace: Pace::Free,
@@ -299,7 +302,7 @@ impl Pipeline {
         Position {
             closed: self.windows.closed(),
             scored: self.scored_settled,
-            runs: self.runs,
+            runs: self.runs_settled,
             pace: self.pace,
             behind: self.behind,
             held: self.held.len(),
@@ -564,9 +567,10 @@ impl Pipeline {
         self.tell_of(&rejects);
         let committed = self.writer.commit()?;
         self.put = finished;
-        let last = self.scored_behind.back().map_or(self.scored_settled, |(_, scored)| *scored);
-        if self.scored > last {
-            self.scored_behind.push_back((self.writer.handed_over(), self.scored));
+        let settled = (self.scored_settled, self.runs_settled);
+        let last = self.scored_behind.back().map_or(settled, |(_, scored, runs)| (*scored, *runs));
+        if last != (self.scored, self.runs) {
+            self.scored_behind.push_back((self.writer.handed_over(), self.scored, self.runs));
         }
 
         metrics::READINGS_ACCEPTED.add(std::mem::take(&mut self.appended) as u64);
@@ -597,10 +601,10 @@ impl Pipeline {
     /// When the keeper has failed. The process should end.
     pub fn kept(&mut self) -> Result<Kept, StoreError> {
         let kept = self.writer.kept()?;
-        while let Some(&(ticket, scored)) = self.scored_behind.front()
+        while let Some(&(ticket, scored, runs)) = self.scored_behind.front()
             && kept.settled(ticket).is_some()
         {
-            self.scored_settled = scored;
+            (self.scored_settled, self.runs_settled) = (scored, runs);
             self.scored_behind.pop_front();
         }
         Ok(kept)

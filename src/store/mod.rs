@@ -1,8 +1,10 @@
 //! The durable store.
 //!
-//! There is one [`Writer`], owned by one thread, and any number of [`Reader`]s. What the writer writes is durable, and
-//! may be acknowledged, when [`Writer::commit`] returns its [`Committed`]: the database file was synced by then. A
-//! power cut before that loses a tail of the writes, never one in their middle.
+//! There is one [`Writer`], owned by one thread, and any number of [`Reader`]s. What must be durable before a promise is
+//! kept goes into the journal (`journal/`): [`Writer::commit`] returns its [`Committed`] when that was synced. After a
+//! power cut a commit is there whole, or not at all. The database follows: the keeper (`keeper.rs`) stores what lies behind
+//! the promises, and whoever waits for that waits for a [`Ticket`]. At a start the small tables are redone from the journal
+//! (`redo.rs`), and the open windows are made from it.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
@@ -543,7 +545,9 @@ fn open_journal(
     tables: &Tables,
 ) -> Result<(Journal, JournalFindings), StoreError> {
     let settled = redo::settled(tables)?;
-    let (mut journal, findings) = Journal::open(folder, JournalSettings { settled, ..JournalSettings::default() })?;
+    // Tests open many stores.
+    let segment_bytes = if cfg!(test) { 64 << 10 } else { JournalSettings::default().segment_bytes };
+    let (mut journal, findings) = Journal::open(folder, JournalSettings { settled, segment_bytes })?;
     redo::redo(&mut journal, &findings, tables, settings)?;
     Ok((journal, findings))
 }

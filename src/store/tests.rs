@@ -626,6 +626,8 @@ fn a_number_whose_row_is_lost_is_no_other_sensors() {
         store.reader.tables.sensors.remove(&number.to_be_bytes()).unwrap();
     }
     drop(store);
+    // The journal would put them back.
+    std::fs::remove_dir_all(directory.path().join("journal")).unwrap();
 
     let (store, _) = reopened(&settings);
     let lost = NumberedSensor::Unreadable;
