@@ -198,11 +198,13 @@ fn bytes_below(folder: &Path, depth: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::interval::{Cut, Window};
     use crate::run::{Run, Tally};
     use crate::sensor::SensorName;
-    use crate::store::{ChunkId, ShedSettings, Store, StoreSettings, StoredChunks};
+    use crate::store::{ChunkId, ShedSettings, Store, StoreSettings, StoredChunks, WindowRecord};
     use crate::time::Span;
     use crate::verdict::{Outcome, Verdict, VerdictRows};
 
@@ -305,5 +307,51 @@ mod tests {
         keep_days(&mut shedder, 2);
         assert!(!shedder.make_room().unwrap());
         assert_eq!((shedder.history.days(), runs_with_verdicts(&store)), (0, vec![0, 1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn what_the_journal_frees_is_in_the_raw_history_by_then() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Store::open(settings(directory.path(), ShedSettings::NEVER)).unwrap();
+        store.writer.replay_journal(|_| {}).unwrap();
+        let mut random = fastrand::Rng::with_seed(1);
+        let sensors = [(SensorId(0), "flow"), (SensorId(1), "heat")];
+        let sensors = sensors.map(|(id, name)| (id, SensorName::new("press", name).unwrap()));
+        store.writer.add_sensors(&sensors);
+        let (mut time, mut given) = (0, 0);
+        // Some segments of values that do not compress.
+        for commit in 1..=600 {
+            let mut next = || {
+                time += 1_000_000_007;
+                Reading { sensor: SensorId(random.u32(0..2)), time: Timestamp::from_nanos(time), value: random.f64() }
+            };
+            let readings: Vec<_> = (0..1_000).map(|_| next()).collect();
+            given += readings.len();
+            store.writer.append_readings(&readings);
+            if commit % 50 == 0 {
+                let closed = Timestamp::from_nanos(time + 1);
+                store.writer.close(closed);
+                store.writer.windows_put(closed);
+            }
+            store.writer.commit().unwrap();
+            if commit % 50 == 0 {
+                store.writer.settle().unwrap();
+                store.writer.kept().unwrap();
+            }
+        }
+        drop(store);
+        let mut store = Store::open(settings(directory.path(), ShedSettings::NEVER)).unwrap();
+        let mut journal = Vec::new();
+        let each = |record| {
+            if let WindowRecord::Readings(readings) = record {
+                journal.extend(readings.iter().map(|reading| reading.time));
+            }
+        };
+        store.writer.replay_journal(each).unwrap();
+        let history = store.reader.history().readings(Timestamp::MIN, Timestamp::MAX, |_| true).unwrap();
+        let history: Vec<_> = history.map(|reading| reading.unwrap().time).collect();
+        let all: BTreeSet<_> = journal.iter().chain(&history).copied().collect();
+        assert_eq!(all.len(), given, "{} in the journal, {} in the history", journal.len(), history.len());
+        assert!(history.len() > given / 3 && journal.len() < given, "{} of {given} are in the history", history.len());
     }
 }

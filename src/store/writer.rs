@@ -45,6 +45,8 @@ pub struct Writer {
     covered: Covered,
     /// What the keeper has settled, as far as the journal was told.
     settled: Option<Covered>,
+    /// Whether the keeper has a segment of the journal whose readings it puts into the raw history.
+    is_keeping_raw: bool,
     room: Room,
     /// Why a record could not be appended.
     refused: Option<StoreError>,
@@ -90,6 +92,7 @@ impl Writer {
             behind: Handover::default(),
             covered,
             settled: None,
+            is_keeping_raw: false,
             room,
             refused: None,
         })
@@ -322,13 +325,32 @@ impl Writer {
         if let Some(Covered { through, closed }) = settled.filter(|_| settled != self.settled) {
             self.settled = settled;
             self.journal.settled(RecordNumber(through), closed)?;
-            while !self.db.pins().is_pinned()
-                && let Some(segment) = self.journal.freeable()
-            {
+        }
+        self.free_segments()?;
+        Ok(kept)
+    }
+
+    /// Frees the segments of the journal that are needed no more. Where raw readings are kept, those of a segment go to the
+    /// history first: the keeper's thread has one segment at a time for that.
+    fn free_segments(&mut self) -> Result<(), StoreError> {
+        if self.db.pins().is_pinned() {
+            return Ok(());
+        }
+        for segment in self.keeper.take_kept_raw() {
+            self.is_keeping_raw = false;
+            self.journal.free(segment)?;
+        }
+        while !self.is_keeping_raw
+            && let Some(segment) = self.journal.freeable()
+        {
+            if self.settings.keep_raw.is_some() {
+                self.is_keeping_raw = true;
+                self.keeper.keep_raw(segment)?;
+            } else {
                 self.journal.free(segment)?;
             }
         }
-        Ok(kept)
+        Ok(())
     }
 
     /// Holds a message when the keeper has got further, or has failed.
