@@ -7,6 +7,7 @@
 //! configuration. A kill instead loses nothing that was acknowledged; it only leaves more work for the next start.
 
 pub(crate) mod descriptors;
+pub(crate) mod import_before_start;
 mod receiving;
 pub(crate) mod running_configuration;
 pub(crate) mod settings;
@@ -27,6 +28,7 @@ use tokio::task::JoinHandle;
 use crate::actors::broker::{Broker, BrokerError};
 use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::folder_watch::FolderWatch;
+use crate::actors::importer::Importer;
 use crate::actors::listener::{ListenError, Listener};
 use crate::actors::model_loader::{ModelLoader, StartError, aside};
 use crate::actors::model_watcher::watch_models;
@@ -212,7 +214,8 @@ impl Daemon {
         service_manager::tell(&[NotifyState::Status("takes readings in; reads the models")]);
         let Receiving { reader, directory, commands, clock, intake, .. } = &receiving;
         let (reader, directory, commands) = (reader.clone(), Arc::clone(directory), commands.clone());
-        let kept = KeptModels::open(&settings.store.directory, settings.kept_models_bytes);
+        let kept =
+            KeptModels::open(&settings.store.directory, settings.kept_models_bytes, settings.store.shed.reserve_bytes);
         let kept = kept.inspect_err(|problem| {
             tracing::warn!(
                 "models are not kept, so that verdicts cannot be computed again once theirs is replaced: {problem}"
@@ -287,13 +290,11 @@ impl Daemon {
         let api = Api {
             store: settings.store.directory.clone(),
             reader: published.reader.clone(),
-            started: Instant::now(),
             commands: commands.clone(),
             rescorer,
+            started: Instant::now(),
             cut: settings.cut,
-            intake,
-            decoders,
-            imports,
+            importer: Importer::new(intake, decoders, imports),
         };
         background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));
         Ok(Self {

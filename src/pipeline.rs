@@ -31,8 +31,8 @@ use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
-    Backlog, ChunkId, Committed, JournalExtent, Kept, Progress, Reader, Store, StoreError, StoredChunks, Ticket,
-    WindowRecord, Writer,
+    Backlog, ChunkId, Committed, JournalExtent, Kept, Progress, Reader, Store, StoreError, StoredChunks,
+    StoredIntervals, Ticket, WindowRecord, Writer,
 };
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
@@ -187,7 +187,18 @@ impl Pipeline {
         let Store { mut writer, reader, .. } = store;
         let closed = reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
         let scored = scored(&reader)?;
-        let mut windows = OpenWindows::new(settings.windows, closed, reader.heads()?);
+        let heads = reader.heads()?;
+        let mut windows = OpenWindows::new(settings.windows, closed, heads.iter().copied());
+        for head in heads {
+            // Only a store that was cut anew has windows that are closed in part.
+            let window = settings.windows.cut.window_of(head.closed);
+            if window.start() < head.closed
+                && let StoredIntervals::Kept(intervals) = reader.intervals(head.sensor, window)?
+                && !intervals.is_empty()
+            {
+                windows.take_up(head.sensor, window, &intervals);
+            }
+        }
         // The journal may hold what only an earlier configuration accepts.
         let lateness = reader.lateness()?.max(settings.windows.lateness);
         let kept = settings.windows.kept_per_interval;

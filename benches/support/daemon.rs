@@ -38,10 +38,17 @@ pub(crate) fn await_port(port: u16) {
 impl Daemon {
     /// Starts a daemon with this configuration, to which its folders are added, over what the directory holds.
     pub(crate) fn start(directory: TempDir, settings: &str) -> Self {
+        Self::start_with_store(directory, settings, "")
+    }
+
+    /// As [`start`](Self::start), with further keys of the store.
+    pub(crate) fn start_with_store(directory: TempDir, settings: &str, store: &str) -> Self {
         let path = directory.path();
         fs::create_dir_all(path.join("models")).expect("a folder for models");
-        let folders =
-            format!("[store]\ndirectory = \"{0}/store\"\n[models]\ndirectory = \"{0}/models\"\n", path.display());
+        let folders = format!(
+            "[store]\n{store}directory = \"{0}/store\"\n[models]\ndirectory = \"{0}/models\"\n",
+            path.display()
+        );
         fs::write(path.join("config.toml"), format!("{settings}\n{folders}")).expect("a configuration");
         // An earlier daemon's words are not this one's.
         let _ = fs::remove_file(path.join("log"));
@@ -75,6 +82,18 @@ impl Daemon {
             assert!(Instant::now() < end, "the daemon does not say {words:?}:\n{log}");
             sleep(Duration::from_millis(1));
         }
+    }
+
+    /// What a metric says, of a daemon that writes metrics into `metrics.prom` in its folder.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let text = fs::read_to_string(self.directory.path().join("metrics.prom")).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |number| number.parse().expect("a number"))
+    }
+
+    /// The folder that holds its own.
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
     }
 
     pub(crate) fn log(&self) -> String {

@@ -9,6 +9,7 @@ pub mod at_work;
 pub mod broker;
 pub mod committer;
 pub mod folder_watch;
+pub mod importer;
 pub mod intake;
 pub mod listener;
 pub mod liveness;

@@ -305,7 +305,7 @@ fn keep(kept: &KeptModels, sensor: SensorId, entry: &Entry, limits: &Limits) {
     match kept.keep(sensor, model.hash(), parts) {
         Ok(Keeping::Kept) => {}
         Ok(Keeping::NoRoom) => warn_limited!(
-            "not all models at work are kept (store.kept_models): of the windows that the others score, the decision values that \
+            "not all models at work are kept (store.kept_models, store.reserve): of the windows that the others score, the decision values that \
              are not stored cannot be computed again"
         ),
         Err(problem) => warn_limited!(sensor = %entry.sensor, "the model is not kept: {problem}"),

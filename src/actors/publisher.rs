@@ -189,3 +189,60 @@ impl Published {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::{Assigner, Bounds};
+    use crate::model::Limits;
+    use crate::rescoring::RescoringSettings;
+    use crate::run::Tally;
+    use crate::scoring::ScoringSettings;
+    use crate::store::{ShedSettings, Store, StoreSettings, StoredChunks};
+    use crate::time::{Span, Timestamp};
+    use crate::verdict::VerdictRows;
+
+    #[test]
+    fn a_sink_goes_on_from_its_cursor_passes_over_what_was_cut_off_and_waits_for_the_newest_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
+        let store = Store::open(StoreSettings {
+            directory: folder.path().to_owned(),
+            windows: 4,
+            runs: 4,
+            verdict_runs: 4,
+            verdict_rows: VerdictRows::Worst,
+            keep_raw: None,
+            shed: ShedSettings::NEVER,
+            reject_blocks: 1,
+            cache_bytes: 1 << 20,
+            cut,
+        });
+        let Store { mut writer, reader, .. } = store.unwrap();
+        let finished = RunState::Finished(Tally::default());
+        // Run 0 leaves the ring of four; run 2 was cut off, and so is run 4, which may go on.
+        for (id, state) in [(0, finished), (1, finished), (2, RunState::Started), (3, finished), (4, RunState::Started)]
+        {
+            let run = Run { state, ..Run::for_test(id, cut.window_of(Timestamp::default())) };
+            writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
+        }
+        writer.commit().unwrap();
+        writer.settle().unwrap();
+        let sensors = Arc::new(SensorDirectory::new(1, Vec::new()));
+        let settings = RescoringSettings {
+            store: folder.path().to_owned(),
+            limits: Limits::default(),
+            features: Assigner::new([].into(), Bounds { cut, windows_back: 0 }),
+            scoring: ScoringSettings { cut, min_intervals: 1 },
+            settings_hash: 0,
+        };
+        let rescorer = Arc::new(Rescorer::new(settings, reader.clone(), Arc::clone(&sensors)));
+        let published = Published { reader, directory: sensors, cut, rescorer };
+        let next = published.reader.next_run().unwrap();
+        let first = |cursor| published.first_finished("files", cursor, next).unwrap().map(|run| run.id);
+        assert_eq!(next, RunId(5));
+        assert_eq!([None, Some(RunId(0)), Some(RunId(1))].map(first), [Some(RunId(1)); 3]);
+        assert_eq!([Some(RunId(2)), Some(RunId(3))].map(first), [Some(RunId(3)); 2]);
+        assert_eq!([Some(RunId(4)), Some(RunId(5))].map(first), [None; 2]);
+    }
+}

@@ -1,4 +1,4 @@
-//! `anomalyd import`: has the running daemon take in a history, through the same judgement as live readings.
+//! `anomalyd import`: takes in a history, through the same judgement as live readings.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -6,23 +6,31 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::runtime::Runtime;
 
+use crate::actors::importer::{Importer, ImporterError};
 use crate::cli::history::{Histories, HistoriesError, HistoryOptions, Tally};
 use crate::cli::store_access;
-use crate::config::{Config, ConfigError};
+use crate::config::{ClockSource, Config, ConfigError};
+use crate::daemon::DaemonError;
+use crate::daemon::import_before_start::ImportBeforeStart;
 use crate::http::client::{ClientError, DaemonClient, ImportOutcome, ImportedReading};
 use crate::ingest::history::NamedReading;
+use crate::sensor::SensorName;
+use crate::time::Timestamp;
 
-/// Has the running daemon take in history files.
+/// Takes history files into the store.
 ///
-/// The readings are judged as live ones are: filters, lateness, limits and the clock decide, and what is not accepted is
-/// a reject. So a daemon with clock = "wall" takes a sensor's history only before its windows of that time are closed,
-/// and by that before its first run; one with clock = "event" and a store of its own scores the history, too. Nothing
-/// counts twice, so an import that broke off is repeated whole: what is there already is passed over, or late.
+/// A daemon that runs takes them in over its local socket, and judges them as it judges live readings: filters, lateness,
+/// limits and the clock decide, and what is not accepted is a reject. One with clock = "wall" has closed the windows of
+/// the past with its first start, so a history is late for it. Before the first start, with no daemon running, the
+/// history goes into the new store: its windows are there then, and are not scored. To have a history scored, let a
+/// daemon with clock = "event" and a store of its own take it in.
 ///
-/// The readings go over the local socket, not over MQTT: no route and no topic is needed, each answer says that they are
-/// on the disk, and the summary says what became of them. To test routes and devices, use `anomalyd replay`. The exit
-/// code is 0 when every reading counts or was there already, else 1.
+/// No route and no topic is needed, an answer says that the readings are on the disk, and the summary says what became
+/// of them. To test routes and devices, use `anomalyd replay`. Nothing counts twice, so an import that broke off is
+/// repeated whole: what is there already is passed over, or late. The exit code is 0 when every reading counts or was
+/// there already, else 1.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The history: tables of text with a header, a reading a row or a column a sensor, also packed by gzip, such as
@@ -48,8 +56,14 @@ pub enum ImportError {
     /// The daemon.
     #[error(transparent)]
     Daemon(#[from] ClientError),
-    /// No daemon takes anything in.
-    #[error("no daemon runs on the store {}; start one, as it is the daemon that judges what it takes in", directory.display())]
+    /// The store cannot take anything in.
+    #[error(transparent)]
+    Store(#[from] DaemonError),
+    /// The readings could not be stored.
+    #[error(transparent)]
+    Importer(#[from] ImporterError),
+    /// With an event clock, readings wait for runs, and no daemon makes any.
+    #[error("no daemon runs on the store {}; start one, as with clock = \"event\" readings wait for the runs that they make due", directory.display())]
     NoDaemon {
         /// The store.
         directory: PathBuf,
@@ -72,12 +86,28 @@ pub enum ImportError {
 impl ImportError {
     /// Whether the error lasts until a setting, or what it names, is changed.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::Config(_))
+        match self {
+            Self::Config(_) => true,
+            Self::Store(error) => error.is_lasting(),
+            _ => false,
+        }
     }
 }
 
-/// How many readings go in at once: one commit of the daemon, and far below the largest body.
-const AT_ONCE: usize = 5_000;
+/// About how many bytes of readings go in at once: half of the largest body.
+const BYTES_AT_ONCE: usize = 2 << 20;
+/// The most readings that go in at once.
+const AT_ONCE: usize = 20_000;
+
+/// Who takes the readings in.
+enum Taker {
+    Daemon(DaemonClient),
+    /// No daemon runs.
+    Store {
+        runtime: Runtime,
+        importer: Importer,
+    },
+}
 
 /// What became of an import.
 #[derive(Clone, Debug, Default)]
@@ -110,7 +140,7 @@ impl fmt::Display for Report {
         for note in history.notes() {
             write!(f, "\n              {note}")?;
         }
-        write!(f, "\ntaken in      {accepted} count and are on the daemon's disk")?;
+        write!(f, "\ntaken in      {accepted} count and are on the disk")?;
         if *passed_over > 0 {
             write!(f, "\npassed over   {passed_over} were there already, or differ by less than a deadband")?;
         }
@@ -124,8 +154,8 @@ impl fmt::Display for Report {
         if rejected.contains_key("late") {
             write!(
                 f,
-                "\n              late: the daemon has closed the windows of that time; a store takes a history before its \
-                 first run, or with clock = \"event\""
+                "\n              late: the windows of that time are closed; a store takes a history before its daemon's first \
+                 start, or with clock = \"event\""
             )?;
         }
         Ok(())
@@ -139,13 +169,27 @@ impl fmt::Display for Report {
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ImportError> {
     let config = Config::read(&args.config)?;
     let mut histories = Histories::open(&args.files, &args.history)?;
-    let daemon = store_access::daemon(&config)?;
-    let daemon = daemon.ok_or_else(|| ImportError::NoDaemon { directory: config.store.directory.clone() })?;
+    let mut parts = None;
+    let taker = match store_access::daemon(&config)? {
+        Some(daemon) => Taker::Daemon(daemon),
+        None if config.clock == ClockSource::Event => {
+            return Err(ImportError::NoDaemon { directory: config.store.directory });
+        }
+        None => {
+            let (begun, importer) = ImportBeforeStart::begin(&config)?;
+            parts = Some(begun);
+            Taker::Store { runtime: tokio::runtime::Builder::new_current_thread().build()?, importer }
+        }
+    };
     let line = progress_line(histories.bytes_total());
     let mut report = Report::default();
-    let imported = import_all(&mut histories, &daemon, &mut report, &line);
+    let mut imported = import_all(&mut histories, &taker, &mut report, &line);
     line.finish_and_clear();
     report.history = histories.into_tally();
+    if let (Some(parts), Taker::Store { runtime, .. }) = (parts, &taker) {
+        // An error of the store is the cause of all others.
+        imported = runtime.block_on(parts.end()).map_err(ImportError::from).and(imported);
+    }
     if let Err(problem) = imported {
         return Err(ImportError::BrokenOff { done: Box::new(report), problem: Box::new(problem) });
     }
@@ -155,28 +199,45 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ImportError> {
 
 fn import_all(
     histories: &mut Histories,
-    daemon: &DaemonClient,
+    taker: &Taker,
     report: &mut Report,
     line: &ProgressBar,
 ) -> Result<(), ImportError> {
     loop {
-        let mut body = Vec::new();
-        let mut count = 0;
-        while count < AT_ONCE
+        let mut readings = Vec::new();
+        let mut bytes = 0;
+        while readings.len() < AT_ONCE
+            && bytes < BYTES_AT_ONCE
             && let Some(NamedReading { sensor, time, value, .. }) = histories.read()?
         {
-            let (device, sensor) = (sensor.device().to_owned(), sensor.sensor().to_owned());
-            let reading = ImportedReading { time: time.to_string(), device, sensor, value };
-            serde_json::to_writer(&mut body, &reading).map_err(io::Error::from)?;
-            body.push(b'\n');
-            count += 1;
+            // What stands around the names in a line of JSON is no longer than this.
+            bytes += sensor.device().len() + sensor.sensor().len() + 128;
+            readings.push((sensor, time, value));
         }
-        if count == 0 {
+        if readings.is_empty() {
             return Ok(());
         }
-        report.add(daemon.post("/v1/import", body)?.json()?);
+        report.add(taker.take_in(readings)?);
         line.set_position(histories.bytes_read());
         line.set_message(format!("{} taken in", report.outcome.accepted));
+    }
+}
+
+impl Taker {
+    fn take_in(&self, readings: Vec<(SensorName, Timestamp, f64)>) -> Result<ImportOutcome, ImportError> {
+        match self {
+            Self::Daemon(daemon) => {
+                let mut body = Vec::new();
+                for (sensor, time, value) in readings {
+                    let (device, sensor) = (sensor.device().to_owned(), sensor.sensor().to_owned());
+                    let reading = ImportedReading { time: time.to_string(), device, sensor, value };
+                    serde_json::to_writer(&mut body, &reading).map_err(io::Error::from)?;
+                    body.push(b'\n');
+                }
+                Ok(daemon.post("/v1/import", body)?.json()?)
+            }
+            Self::Store { runtime, importer } => Ok(runtime.block_on(importer.take_in(readings))?.into()),
+        }
     }
 }
 
@@ -201,6 +262,6 @@ mod tests {
         let text = report.to_string();
         assert!(text.contains("taken in      2 count"), "{text}");
         assert!(text.contains("passed over   1 were there already"), "{text}");
-        assert!(text.contains("rejected      late 3") && text.contains("before its first run"), "{text}");
+        assert!(text.contains("rejected      late 3") && text.contains("before its daemon's first start"), "{text}");
     }
 }

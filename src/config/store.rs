@@ -30,6 +30,8 @@ pub struct StoreSettings {
     pub kept_models: ByteSize,
     /// How many blocks of rejects are kept.
     pub rejects: u32,
+    /// Whether a store that was made with another interval, window or ring is written anew.
+    pub recut: bool,
     /// How much memory the store's page cache aims at.
     pub cache: ByteSize,
     /// How long acknowledgements may wait for company, so that fewer commits are needed.
@@ -61,6 +63,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> StoreSettings {
             ByteSize::from_mib(0)..=ByteSize::from_mib(1 << 20),
         ),
         rejects: section.integer("rejects", 1024, 1..=1_000_000),
+        recut: section.take("recut", "true or false", |value| value.as_bool()) == Some(true),
         cache: section.bytes("cache", ByteSize::from_mib(16), ByteSize::from_mib(1)..=ByteSize::from_mib(4096)),
         commit_delay: section.span("commit_delay", Span::ZERO, Span::ZERO..=Span::from_secs(10)),
         daily_write_budget: section.bytes(

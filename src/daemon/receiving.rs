@@ -56,6 +56,11 @@ impl Receiving {
         broker: Option<Broker>,
         note_configuration: impl FnOnce(),
     ) -> Result<Self, DaemonError> {
+        if settings.recuts
+            && let Some(recut) = store::recut(&settings.store)?
+        {
+            tracing::info!("{recut}");
+        }
         let mut store = Store::open(settings.store.clone())?;
         say_what_is_set_aside(&settings.store.directory);
         note_configuration();

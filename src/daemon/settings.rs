@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) filters: Arc<[FilterSettings]>,
     pub(crate) times: PlausibleTimes,
     pub(crate) store: StoreSettings,
+    /// Whether a store that was made with other settings is written anew.
+    pub(crate) recuts: bool,
     pub(crate) pace: PaceSettings,
     pub(crate) models: ModelDirectory,
     pub(crate) features: Assigner,
@@ -126,6 +128,7 @@ impl Settings {
                 cache_bytes: store.cache.bytes(),
                 cut,
             },
+            recuts: store.recut,
             pace: PaceSettings { delay: store.commit_delay.to_std(), daily_budget: store.daily_write_budget.bytes() },
             models: ModelDirectory {
                 directory: models.directory.clone(),

@@ -47,6 +47,8 @@ impl Export<'_> {
     /// The readings of the history, day by day and sensor by sensor, and then those of the journal, in the order in which
     /// they were accepted.
     fn readings(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
+        // What leaves the journal goes into the history, of which that part may have been read already.
+        let _pin = self.reader.pin_journal();
         let Selection { since, until, .. } = *self.selection;
         for reading in self.reader.history().readings(since, until, |name| self.selection.takes_sensor(name))? {
             let HistoryReading { sensor, time, value } = reading?;

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::actors::committer::Commands;
-use crate::actors::intake::Intake;
-use crate::actors::source::{DecoderFactory, SourceCounters};
+use crate::actors::importer::Importer;
 use crate::interval::Cut;
 use crate::rescoring::Rescorer;
 use crate::store::Reader;
@@ -27,12 +26,8 @@ pub struct Api {
     pub started: Instant,
     /// The way to who writes the store.
     pub commands: Commands,
-    /// Where readings go in.
-    pub intake: Intake,
-    /// Judges readings before they go in.
-    pub decoders: DecoderFactory,
-    /// Counts the readings that are imported: with an event clock, what comes is not at its end while there are more.
-    pub imports: Arc<SourceCounters>,
+    /// Where imported readings go in.
+    pub importer: Importer,
 }
 
 /// The long answers that go on.

@@ -155,7 +155,10 @@ impl DaemonClient {
             UnixStream::from_std(connection)
         });
         let connected = connected.map_err(|problem| match problem.kind() {
-            io::ErrorKind::PermissionDenied => ClientError::Forbidden { path: self.path.clone() },
+            // Where the folder may not be looked into, nobody knows whether there is a socket.
+            io::ErrorKind::PermissionDenied if self.path.symlink_metadata().is_ok() => {
+                ClientError::Forbidden { path: self.path.clone() }
+            }
             _ => self.lost(problem),
         })?;
         let lost = |problem: hyper::Error| self.lost(io::Error::other(problem));
@@ -225,9 +228,10 @@ pub fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Whether nobody listens.
+/// Whether nobody listens, as far as can be seen.
 fn is_absence(problem: &io::Error) -> bool {
-    matches!(problem.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory)
+    use io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound, PermissionDenied};
+    matches!(problem.kind(), ConnectionRefused | NotADirectory | NotFound | PermissionDenied)
 }
 
 /// Whether two paths are of one folder. Whoever may not look into the folder's parent compares the words.

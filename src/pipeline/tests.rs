@@ -116,7 +116,7 @@ fn score_what_is_due(process: &mut Process) {
         process.pipeline.close(due.first.end());
         let state = RunState::Finished(Tally::default());
         process.pipeline.put_run(&Run { state, ..Run::for_test(process.reader.next_run().unwrap().0, due.first) });
-        process.pipeline.commit().unwrap();
+        process.pipeline.commit_and_settle();
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::store::db::{Db, MAX_VALUE_BYTES, PORTION_BYTES};
+use crate::store::db::{Db, MAX_VALUE_BYTES, PORTION_BYTES, parts};
 use crate::store::{StoreError, Tables};
 
 /// An entry takes more room than its bytes.
@@ -44,6 +44,14 @@ impl DatabaseBuilder {
             self.unsynced = 0;
         }
         Ok(())
+    }
+
+    /// Writes a value of any size, see [`Table::put_parts`](crate::store::db::Table::put_parts).
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub(super) fn put_parts(&mut self, table: &str, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        parts(key, value).try_for_each(|(key, bytes)| self.put(table, &key, &bytes))
     }
 
     /// Closes the database, with everything on the disk.

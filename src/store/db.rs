@@ -7,6 +7,7 @@
 //! sync, so what it is given between two syncs is bounded, here and for everybody. sled writes into the folder that it opens, so commands that only read open a copy. And its
 //! `Drop` writes, and panics when the disk refuses, so after a failure `Drop` is not run.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -389,14 +390,7 @@ impl Table {
     /// Writes a value of any size, in parts if it is large. The first part is written last: until then a reader finds
     /// the earlier value, or no value.
     pub(super) fn put_parts(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let mut first = Encoder::default();
-        first.unsigned(value.len() as u64);
-        let (beginning, rest) = value.split_at(value.len().min(MAX_VALUE_BYTES - first.len()));
-        first.raw(beginning);
-        for (part, bytes) in (1..).zip(rest.chunks(MAX_VALUE_BYTES)) {
-            self.put(&part_key(key, part), bytes)?;
-        }
-        self.put(&part_key(key, 0), &first.into_bytes())
+        parts(key, value).try_for_each(|(key, bytes)| self.put(&key, &bytes))
     }
 
     /// Reads a value that [`put_parts`](Self::put_parts) wrote.
@@ -452,6 +446,17 @@ fn around_damage<E: Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>>>(
         }
         Some(entry)
     })
+}
+
+/// The entries that a value of any size is stored as, the first part last.
+pub(super) fn parts<'a>(key: &'a [u8], value: &'a [u8]) -> impl Iterator<Item = (Vec<u8>, Cow<'a, [u8]>)> {
+    let mut first = Encoder::default();
+    first.unsigned(value.len() as u64);
+    let (beginning, rest) = value.split_at(value.len().min(MAX_VALUE_BYTES - first.len()));
+    first.raw(beginning);
+    let later = (1..).zip(rest.chunks(MAX_VALUE_BYTES));
+    let later = later.map(move |(part, bytes)| (part_key(key, part), Cow::Borrowed(bytes)));
+    later.chain(std::iter::once((part_key(key, 0), Cow::Owned(first.into_bytes()))))
 }
 
 fn part_key(key: &[u8], part: u16) -> Vec<u8> {

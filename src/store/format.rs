@@ -11,11 +11,20 @@ use crate::codec::{Decoder, Encoder};
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
 use crate::store::reader::readable;
-use crate::store::{StoreError, StoreSettings, side_file};
+use crate::store::{StoreError, StoreSettings, side_file, upgrade};
 
 pub(super) const FORMAT: u64 = 2;
 pub(super) const KEY: &[u8] = b"format";
-const FILE: &str = "format";
+pub(super) const FILE: &str = "format";
+
+/// What to do about a store of another format.
+pub(super) fn advice(found: u64) -> &'static str {
+    if found < FORMAT {
+        "start the daemon, or run anomalyd store upgrade, and it is brought up"
+    } else {
+        "run the version that made it or a later one, or choose a new store.directory"
+    }
+}
 
 /// What can be told of a store without opening it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +33,11 @@ pub enum StoreFit {
     NoStore,
     /// The store was made with these settings.
     Fits,
+    /// An earlier version made the store, and the next start brings it up to this version's format.
+    Earlier {
+        /// How many bytes a new store beside it may take.
+        needed: u64,
+    },
     /// The file that says so is not there or cannot be read, which keeps no start from telling.
     Unknown {
         /// Why it is not known.
@@ -44,6 +58,9 @@ pub fn fit(settings: &StoreSettings) -> Result<StoreFit, StoreError> {
     let unknown = |reason| Ok(StoreFit::Unknown { reason });
     match side_file::read(&path).map(|record| compare(&record, settings)) {
         Ok(Ok(())) => Ok(StoreFit::Fits),
+        Ok(Err(StoreError::OtherFormat { found: upgrade::EARLIER, .. })) => {
+            Ok(StoreFit::Earlier { needed: upgrade::needed_bytes(directory) })
+        }
         Ok(Err(StoreError::Damaged)) => unknown(format!("{} is damaged", path.display())),
         Ok(Err(other)) => Err(other),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => unknown("an earlier version wrote it".to_owned()),
@@ -88,33 +105,69 @@ pub(super) fn keep_copy(settings: &StoreSettings) {
 }
 
 pub(super) fn record(settings: &StoreSettings) -> Vec<u8> {
+    let StoredSettings { cut, windows, runs, verdict_runs } = StoredSettings::of(settings);
     let mut encoder = Encoder::default();
     encoder.unsigned(FORMAT);
-    encoder.signed(settings.cut.interval().nanos());
-    encoder.signed(settings.cut.window().nanos());
-    encoder.unsigned(u64::from(settings.windows));
-    encoder.unsigned(u64::from(settings.runs));
+    encoder.signed(cut.interval().nanos());
+    encoder.signed(cut.window().nanos());
+    for ring in [windows, runs, verdict_runs] {
+        encoder.unsigned(u64::from(ring));
+    }
     encoder.into_bytes()
 }
 
-pub(super) fn compare(record: &[u8], settings: &StoreSettings) -> Result<(), StoreError> {
-    let mut decoder = Decoder::new(record);
-    let directory = settings.directory.clone();
-    match decoder.unsigned()? {
-        FORMAT => {}
-        found => return Err(StoreError::OtherFormat { directory, found }),
+/// The settings that decide under which keys things lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct StoredSettings {
+    pub(super) cut: Cut,
+    pub(super) windows: u32,
+    pub(super) runs: u32,
+    pub(super) verdict_runs: u32,
+}
+
+impl StoredSettings {
+    /// Those of a configuration.
+    pub(super) fn of(settings: &StoreSettings) -> Self {
+        let StoreSettings { cut, windows, runs, verdict_runs, .. } = *settings;
+        Self { cut, windows, runs, verdict_runs }
     }
-    let [interval, window] = [decoder.span()?, decoder.span()?];
-    let stored = Cut::new(interval, window).map_err(|_| StoreError::Damaged)?;
-    if stored != settings.cut {
-        return Err(StoreError::OtherCut { directory, stored, configured: settings.cut });
-    }
-    // The place of a window depends on the size of its ring.
-    for (key, configured) in [("store.keep_intervals", settings.windows), ("store.keep_runs", settings.runs)] {
-        let stored = decoder.narrow()?;
-        if stored != configured {
-            return Err(StoreError::OtherRing { directory, key, stored, configured });
+
+    /// Those in a record.
+    pub(super) fn read(record: &[u8], settings: &StoreSettings) -> Result<Self, StoreError> {
+        let mut decoder = Decoder::new(record);
+        match decoder.unsigned()? {
+            FORMAT => {}
+            found => return Err(StoreError::OtherFormat { directory: settings.directory.clone(), found }),
         }
+        let [interval, window] = [decoder.span()?, decoder.span()?];
+        let cut = Cut::new(interval, window).map_err(|_| StoreError::Damaged)?;
+        let [windows, runs] = [decoder.narrow()?, decoder.narrow()?];
+        // The first records of this format lack it.
+        let verdict_runs = if decoder.is_at_end() { runs } else { decoder.narrow()? };
+        Ok(Self { cut, windows, runs, verdict_runs })
     }
-    Ok(())
+
+    /// A configuration that has these settings.
+    pub(super) fn apply(self, settings: &StoreSettings) -> StoreSettings {
+        let Self { cut, windows, runs, verdict_runs } = self;
+        StoreSettings { cut, windows, runs, verdict_runs, ..settings.clone() }
+    }
+}
+
+pub(super) fn compare(record: &[u8], settings: &StoreSettings) -> Result<(), StoreError> {
+    let directory = settings.directory.clone();
+    let (stored, configured) = (StoredSettings::read(record, settings)?, StoredSettings::of(settings));
+    if stored.cut != configured.cut {
+        return Err(StoreError::OtherCut { directory, stored: stored.cut, configured: configured.cut });
+    }
+    // The place of a window, and of a run, depends on the size of its ring.
+    let rings = [
+        ("store.keep_intervals", stored.windows, configured.windows),
+        ("store.keep_runs", stored.runs, configured.runs),
+        ("store.keep_verdicts", stored.verdict_runs, configured.verdict_runs),
+    ];
+    match rings.into_iter().find(|(_, stored, configured)| stored != configured) {
+        Some((key, stored, configured)) => Err(StoreError::OtherRing { directory, key, stored, configured }),
+        None => Ok(()),
+    }
 }

@@ -2,26 +2,24 @@
 //!
 //! This is done when the daemon starts, while no part of it holds a number. A sensor is silent when its last window
 //! lies before everything that the ring of windows still keeps, no journal record and no held reading is of it, and no
-//! run in the ledger has a verdict on it. Such a sensor has no model, except one that no run has met yet; that model
+//! run in the ledger has it in its scope. Such a sensor has no model, except one that no run has met yet; that model
 //! loses nothing by a new number.
 //!
 //! Everything that is stored under a number is removed, and that is synced, before the journal says that the number is
 //! free. If a power cut comes between, a sensor without windows is left, which the next start frees.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use crate::sensor::{NumberedSensor, SensorId};
 use crate::store::held::decode_readings;
 use crate::store::journal::{Record, RecordRef};
-use crate::store::keys::{ring_slot, window_key_in_slot};
+use crate::store::keys::window_key_in_slot;
 use crate::store::reader::{decode_head, number_of, readable};
-use crate::store::{ChunkId, Progress, Reader, Store, StoreError, Tables, verdicts};
+use crate::store::{Progress, Reader, Store, StoreError, Tables};
 use crate::telemetry::metrics;
 
 /// The most sensors that one start frees.
 const MAX_FREED: usize = 50_000;
-/// The most reads of verdicts in one start. With the bound above, this takes a few seconds on a slow disk.
-const MAX_LOOKS: usize = 500_000;
 /// How many sensors are freed between two syncs: their rows stay far below what sled may write in one.
 const BATCH: usize = 1_000;
 
@@ -79,33 +77,10 @@ impl Reader {
     /// The sensors among `sensors` that are silent. None of them when that cannot be told.
     fn silent(&self, sensors: &[SensorId], in_journal: HashSet<SensorId>) -> Result<Vec<SensorId>, StoreError> {
         let Some(speaking) = self.speaking(in_journal)? else { return Ok(Vec::new()) };
-        let mut chunks = BTreeMap::<ChunkId, Vec<SensorId>>::new();
-        for sensor in sensors.iter().filter(|sensor| !speaking.contains(sensor)) {
-            chunks.entry(ChunkId::of(*sensor)).or_default().push(*sensor);
-        }
-        let runs = if chunks.is_empty() { Vec::new() } else { self.runs()? };
-        let max_chunks = (MAX_LOOKS / runs.len().max(1)).max(1);
-        let mut silent = Vec::new();
-        for (chunk, mut sensors) in chunks.into_iter().rev().take(max_chunks) {
-            for run in &runs {
-                let key = chunk.key(ring_slot(run.window, self.settings.runs));
-                match readable(self.tables.verdicts.get_parts(&key))?
-                    .map(|bytes| bytes.map(|bytes| verdicts::decode_any(chunk, &bytes)))
-                {
-                    Some(None) => {}
-                    Some(Some(Ok((_, verdicts)))) => {
-                        sensors.retain(|sensor| verdicts.iter().all(|verdict| verdict.sensor != *sensor));
-                    }
-                    // An entry that cannot be read may hold verdicts of any of these sensors.
-                    Some(Some(Err(_))) | None => sensors.clear(),
-                }
-            }
-            silent.append(&mut sensors);
-            if silent.len() >= MAX_FREED {
-                break;
-            }
-        }
-        Ok(silent)
+        let runs = self.runs()?;
+        let in_scope = |sensor: &SensorId| runs.iter().any(|run| run.scope.contains(sensor.0));
+        let silent = sensors.iter().rev().filter(|sensor| !speaking.contains(sensor) && !in_scope(sensor));
+        Ok(silent.take(MAX_FREED).copied().collect())
     }
 
     /// The sensors with a window that the ring keeps, or with a reading that is held or in the journal. `None` when that

@@ -20,9 +20,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::store::db::{Db, PORTION_BYTES, Table};
+use crate::store::journal::FreeableSegment;
 use crate::store::keys::SETTLED_KEY;
 use crate::store::room::Room;
-use crate::store::{Committed, StoreError, Tables};
+use crate::store::shedder::Shedder;
+use crate::store::unreadable::UnreadableEntries;
+use crate::store::{Committed, Reader, StoreError, StoreSettings, Tables};
 use crate::telemetry::metrics;
 use crate::time::Timestamp;
 
@@ -44,6 +47,8 @@ pub(super) struct Handover {
     operations: Vec<Operation>,
     bytes: usize,
     covers: Covered,
+    /// A segment of the journal whose readings go to the raw history.
+    raw: Option<FreeableSegment>,
     /// Whether somebody waits for these changes to be settled.
     is_awaited: bool,
 }
@@ -141,7 +146,7 @@ impl Handover {
     }
 
     fn is_empty(&self) -> bool {
-        self.operations.is_empty() && !self.is_awaited
+        self.operations.is_empty() && !self.is_awaited && self.raw.is_none()
     }
 }
 
@@ -170,6 +175,8 @@ struct Shared {
 struct KeeperState {
     kept: Kept,
     settled: Option<Covered>,
+    /// Segments of the journal whose readings are in the raw history.
+    kept_raw: Vec<FreeableSegment>,
     /// Why the thread ended, until somebody asked.
     failure: Option<StoreError>,
     has_ended: bool,
@@ -189,7 +196,14 @@ impl Shared {
 
 impl Keeper {
     /// Starts the thread.
-    pub(super) fn start(db: Db, tables: Tables, room: Room, covered: Covered) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        db: Db,
+        tables: Tables,
+        settings: &StoreSettings,
+        covered: Covered,
+    ) -> Result<Self, StoreError> {
+        let reader = Reader::new(db.clone(), tables.clone(), settings.clone(), UnreadableEntries::default());
+        let shedder = Shedder::open(reader)?;
         let (sender, handovers) = crossbeam_channel::unbounded();
         let (changed, news) = crossbeam_channel::bounded(1);
         let shared = Arc::new(Shared {
@@ -201,7 +215,8 @@ impl Keeper {
         let work = KeeperThread {
             db,
             tables,
-            room,
+            room: Room::of(settings),
+            shedder,
             handovers,
             ending: Ending(Arc::clone(&shared)),
             visible: Ticket::default(),
@@ -229,6 +244,17 @@ impl Keeper {
             Some(Ok(())) => Ok(()),
             Some(Err(_)) | None => Err(self.failure()),
         }
+    }
+
+    /// Has the readings of a segment kept in the raw history. [`take_kept_raw`](Self::take_kept_raw) gives it back when
+    /// they are.
+    pub(super) fn keep_raw(&mut self, segment: FreeableSegment) -> Result<(), StoreError> {
+        self.hand_over(Handover { raw: Some(segment), ..Handover::default() }, self.covered)
+    }
+
+    /// The segments whose readings are in the raw history, and survive a power cut there.
+    pub(super) fn take_kept_raw(&self) -> Vec<FreeableSegment> {
+        std::mem::take(&mut self.shared.state().kept_raw)
     }
 
     /// The ticket of what was handed over last.
@@ -319,6 +345,7 @@ struct KeeperThread {
     db: Db,
     tables: Tables,
     room: Room,
+    shedder: Shedder,
     handovers: Receiver<(Ticket, Handover)>,
     /// The last handover that is applied whole, and what it covers.
     visible: Ticket,
@@ -347,15 +374,23 @@ impl KeeperThread {
     }
 
     fn keep(&mut self) -> Result<(), StoreError> {
+        let mut has_more_to_tidy = true;
         loop {
-            let patience =
-                self.unsettled_since.map_or(SETTLE_WITHIN, |since| SETTLE_WITHIN.saturating_sub(since.elapsed()));
+            let patience = if has_more_to_tidy {
+                Duration::ZERO
+            } else {
+                self.unsettled_since.map_or(SETTLE_WITHIN, |since| SETTLE_WITHIN.saturating_sub(since.elapsed()))
+            };
             match self.handovers.recv_timeout(patience) {
                 Ok((ticket, handover)) => {
                     if self.apply_all(ticket, handover)? == Next::Leave {
                         tracing::info!("what the database does not hold yet is left to the journal");
                         return Ok(());
                     }
+                    has_more_to_tidy = true;
+                }
+                Err(RecvTimeoutError::Timeout) if has_more_to_tidy => {
+                    has_more_to_tidy = self.shedder.tidy(self.covered.closed)?;
                 }
                 Err(RecvTimeoutError::Timeout) => self.settle_if_needed()?,
                 Err(RecvTimeoutError::Disconnected) => return self.settle_if_needed(),
@@ -374,6 +409,10 @@ impl KeeperThread {
                 if self.apply(operation)? == Next::Leave {
                     return Ok(Next::Leave);
                 }
+            }
+            if let Some(segment) = handover.raw {
+                self.shedder.keep(&segment)?;
+                self.ending.0.update(|state| state.kept_raw.push(segment));
             }
             let left = self.ending.0.backlog_bytes.fetch_sub(bytes, Ordering::Relaxed) - bytes;
             metrics::STORE_BACKLOG_BYTES.set(left as u64);
@@ -399,7 +438,7 @@ impl KeeperThread {
             self.settle()?;
         }
         if self.db.given_bytes() == 0 {
-            while !self.room.is_there()? {
+            while !self.has_room()? {
                 if self.ending.0.stops.load(Ordering::Relaxed) {
                     return Ok(Next::Leave);
                 }
@@ -422,6 +461,17 @@ impl KeeperThread {
             }
         }
         Ok(Next::GoOn)
+    }
+
+    /// Whether something may be written. What may be given up makes room first.
+    fn has_room(&mut self) -> Result<bool, StoreError> {
+        let has_room = self.shedder.make_room()?;
+        if has_room {
+            self.room.note_room();
+        } else {
+            self.room.note_full();
+        }
+        Ok(has_room)
     }
 
     fn settle_if_needed(&mut self) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 //! after the model's file was replaced.
 //!
 //! They lie beside the database in `models/`, a file a model, named by the model's hash. A file holds copies of all files
-//! that make the model, each behind its length. A link would not do: a file that is written over in place would take its
+//! that make the model, behind their number, and each behind its length. A link would not do: a file that is written over in place would take its
 //! link along. Copies are not synced: what a file holds is believed when its hash is right, which whoever reads it as a
 //! model checks, and a copy that a power cut cut short is made again when the model is put to work again.
 //!
@@ -15,7 +15,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, statvfs, utimensat};
 
 use crate::codec::{Decoder, Encoder};
 use crate::sensor::SensorId;
@@ -27,8 +27,8 @@ use crate::verdict::ModelHash;
 const FOLDER: &str = "models";
 /// Under which every file is written.
 const TEMPORARY_NAME: &str = "writing";
-/// The most bytes that a length takes.
-const MAX_LENGTH_BYTES: u64 = 10;
+/// The most bytes that a number takes.
+const MAX_NUMBER_BYTES: u64 = 10;
 /// The most files.
 const MAX_FILES: usize = 1 << 17;
 
@@ -37,6 +37,8 @@ const MAX_FILES: usize = 1 << 17;
 pub struct KeptModels {
     folder: PathBuf,
     max_bytes: u64,
+    /// How much of the disk stays free.
+    reserve_bytes: u64,
     files: Mutex<KeptFiles>,
 }
 
@@ -45,7 +47,7 @@ pub struct KeptModels {
 pub enum Keeping {
     /// It is.
     Kept,
-    /// There is no room beside the models that are at work.
+    /// There is no room beside the models that are at work, or on the disk.
     NoRoom,
 }
 
@@ -72,16 +74,22 @@ struct KeptFile {
 /// Whether a file is as long as the lengths in it say.
 fn is_whole(path: &Path) -> io::Result<bool> {
     let mut file = side_file::open(path, File::options().read(true))?;
-    let (length, mut at) = (file.metadata()?.len(), 0_u64);
-    while at < length {
-        let mut header = Vec::new();
-        Read::by_ref(&mut file).take(MAX_LENGTH_BYTES).read_to_end(&mut header)?;
-        let mut decoder = Decoder::new(&header);
-        let Ok(part) = decoder.unsigned() else { return Ok(false) };
-        at = at.saturating_add((header.len() - decoder.rest().len()) as u64).saturating_add(part);
+    let length = file.metadata()?.len();
+    // The number at a place, and the place behind it.
+    let mut number = |at: u64| -> io::Result<Option<(u64, u64)>> {
+        let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(at))?;
+        Read::by_ref(&mut file).take(MAX_NUMBER_BYTES).read_to_end(&mut bytes)?;
+        let mut decoder = Decoder::new(&bytes);
+        let number = decoder.unsigned().ok();
+        Ok(number.map(|number| (number, at.saturating_add((bytes.len() - decoder.rest().len()) as u64))))
+    };
+    let Some((parts, mut at)) = number(0)? else { return Ok(false) };
+    for _ in 0..parts {
+        let Some((part, behind)) = number(at)? else { return Ok(false) };
+        at = behind.saturating_add(part);
     }
-    Ok(length > 0 && at == length)
+    Ok(at == length)
 }
 
 /// The files that make a kept model, in the order in which they were given. `None` when the model is not kept, or its file
@@ -92,18 +100,19 @@ pub fn read_kept_model(store: &Path, hash: ModelHash) -> Option<Vec<Vec<u8>>> {
     side_file::open(&path, File::options().read(true)).ok()?.read_to_end(&mut bytes).ok()?;
     let mut decoder = Decoder::new(&bytes);
     let mut parts = Vec::new();
-    while !decoder.is_at_end() {
+    for _ in 0..decoder.unsigned().ok()? {
         parts.push(decoder.blob().ok()?.to_vec());
     }
-    Some(parts)
+    decoder.is_at_end().then_some(parts)
 }
 
 impl KeptModels {
-    /// The models kept beside the store in a folder, at most so many bytes of them.
+    /// The models kept beside the store in a folder, at most so many bytes of them, and none for which less than the
+    /// reserve would be free on the disk.
     ///
     /// # Errors
     /// When the folder of kept models cannot be made or looked into.
-    pub fn open(store: &Path, max_bytes: u64) -> io::Result<Self> {
+    pub fn open(store: &Path, max_bytes: u64, reserve_bytes: u64) -> io::Result<Self> {
         let folder = store.join(FOLDER);
         fs::create_dir_all(&folder)?;
         let mut found = Vec::new();
@@ -119,7 +128,7 @@ impl KeptModels {
         for (_, hash, bytes) in found {
             files.insert(hash, bytes);
         }
-        let kept = Self { folder, max_bytes, files: Mutex::new(files) };
+        let kept = Self { folder, max_bytes, reserve_bytes, files: Mutex::new(files) };
         kept.with_files(|files| kept.make_room(files));
         Ok(kept)
     }
@@ -142,13 +151,19 @@ impl KeptModels {
         if self.with_files(|files| files.put_to_work(sensor, hash)) {
             return Ok(Keeping::Kept);
         }
-        let mut encoder = Encoder::default();
-        parts()?.iter().for_each(|part| encoder.blob(part));
+        let (parts, mut encoder) = (parts()?, Encoder::default());
+        encoder.unsigned(parts.len() as u64);
+        parts.iter().for_each(|part| encoder.blob(part));
         let file = encoder.into_bytes();
         // Under the lock, because all files are written under one name.
         self.with_files(|files| {
             if files.put_to_work(sensor, hash) {
                 return Ok(Keeping::Kept);
+            }
+            let disk = statvfs(&self.folder).map_err(io::Error::from)?;
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            if free < self.reserve_bytes.saturating_add(file.len() as u64) {
+                return Ok(Keeping::NoRoom);
             }
             let temporary = self.folder.join(TEMPORARY_NAME);
             // What has the name may be a link to somewhere else.
@@ -271,11 +286,11 @@ mod tests {
     #[test]
     fn a_model_is_there_after_it_was_replaced_and_after_a_restart() {
         let store = tempfile::tempdir().unwrap();
-        let kept = KeptModels::open(store.path(), 1_000).unwrap();
+        let kept = KeptModels::open(store.path(), 1_000, 0).unwrap();
         keep(&kept, 0, 1);
         keep(&kept, 0, 2);
         drop(kept);
-        let kept = KeptModels::open(store.path(), 1_000).unwrap();
+        let kept = KeptModels::open(store.path(), 1_000, 0).unwrap();
         assert_eq!(read_kept_model(store.path(), hash(1)), Some(vec![vec![1; 60], vec![1; 40]]));
         let not_asked = || -> io::Result<_> { panic!("it is there") };
         assert_eq!(kept.keep(SensorId(5), hash(2), not_asked).unwrap(), Keeping::Kept);
@@ -285,11 +300,11 @@ mod tests {
     #[test]
     fn a_copy_that_was_cut_short_is_made_again() {
         let store = tempfile::tempdir().unwrap();
-        keep(&KeptModels::open(store.path(), 1_000).unwrap(), 0, 1);
+        keep(&KeptModels::open(store.path(), 1_000, 0).unwrap(), 0, 1);
         let path = store.path().join(FOLDER).join(hash(1).to_string());
-        for length in [0, 1, 61, 80, 101] {
+        for length in [0, 1, 2, 62, 80, 102] {
             File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
-            keep(&KeptModels::open(store.path(), 1_000).unwrap(), 0, 1);
+            keep(&KeptModels::open(store.path(), 1_000, 0).unwrap(), 0, 1);
             assert_eq!(read_kept_model(store.path(), hash(1)), Some(vec![vec![1; 60], vec![1; 40]]), "{length}");
         }
     }
@@ -297,7 +312,7 @@ mod tests {
     #[test]
     fn those_whose_work_ended_first_go_first_and_those_at_work_stay() {
         let store = tempfile::tempdir().unwrap();
-        let kept = KeptModels::open(store.path(), 350).unwrap();
+        let kept = KeptModels::open(store.path(), 350, 0).unwrap();
         keep(&kept, 0, 1);
         for model in [2, 3, 4, 5] {
             assert_eq!(keep(&kept, 1, model), Keeping::Kept);
@@ -311,7 +326,7 @@ mod tests {
     #[test]
     fn a_model_without_room_beside_those_at_work_is_not_kept() {
         let store = tempfile::tempdir().unwrap();
-        let kept = KeptModels::open(store.path(), 250).unwrap();
+        let kept = KeptModels::open(store.path(), 250, 0).unwrap();
         assert_eq!(
             [keep(&kept, 0, 1), keep(&kept, 1, 2), keep(&kept, 2, 3)],
             [Keeping::Kept, Keeping::Kept, Keeping::NoRoom]
@@ -321,8 +336,10 @@ mod tests {
         assert_eq!(keep(&kept, 2, 3), Keeping::Kept);
         assert_eq!(there(store.path()), [2, 3]);
         drop(kept);
-        KeptModels::open(store.path(), 120).unwrap();
+        KeptModels::open(store.path(), 120, 0).unwrap();
         assert_eq!(there(store.path()).len(), 1, "a smaller bound holds from the start on");
+        let kept = KeptModels::open(store.path(), 250, u64::MAX / 2).unwrap();
+        assert_eq!(keep(&kept, 0, 4), Keeping::NoRoom, "the disk has no so large reserve");
     }
 
     #[test]
@@ -331,7 +348,7 @@ mod tests {
         let folder = store.path().join(FOLDER);
         fs::create_dir_all(folder.join(hash(3).to_string())).unwrap();
         fs::write(folder.join("notes"), b"mine").unwrap();
-        let kept = KeptModels::open(store.path(), 0).unwrap();
+        let kept = KeptModels::open(store.path(), 0, 0).unwrap();
         assert_eq!(keep(&kept, 0, 1), Keeping::NoRoom);
         assert!(folder.join("notes").exists());
         assert_eq!(there(store.path()), [0; 0]);

@@ -22,11 +22,12 @@ pub(super) fn run_slot(run: RunId, slots: u32) -> u32 {
     u32::try_from(run.0 % u64::from(slots.max(1))).unwrap_or_default()
 }
 
+/// How the keys of [`cursor_key`] begin.
 pub(super) const CURSOR_PREFIX: &[u8] = b"cursor/";
 
 /// The key of the first run that a sink has not taken.
 pub(super) fn cursor_key(sink: &str) -> Vec<u8> {
-    format!("cursor/{sink}").into_bytes()
+    [CURSOR_PREFIX, sink.as_bytes()].concat()
 }
 
 /// The slot of a window in a ring of `slots`. Slots are used again, so that the files do not grow.

@@ -43,16 +43,19 @@ mod presence;
 mod private_copy;
 mod reader;
 mod rebuild;
+mod recut;
 mod redo;
 mod rejects;
 mod repair;
 mod room;
 mod runs;
 mod set_aside;
+mod shedder;
 mod shedding;
 mod side_file;
 mod statistics;
 mod unreadable;
+mod upgrade;
 mod verdicts;
 mod verify;
 mod writer;
@@ -75,11 +78,13 @@ pub use keeper::{Backlog, Kept, Ticket};
 pub use kept_models::{Keeping, KeptModels, read_kept_model};
 pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
+pub use recut::{Recut, RecutPlan, plan as recut_plan, recut};
 pub use rejects::{StoredReject, StoredRejects};
 pub use repair::{Repair, RepairError};
 pub use set_aside::SetAside;
 pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
+pub use upgrade::{Upgrade, Upgraded, upgrade};
 pub use verdicts::ChunkId;
 pub use verify::{Checked, Finding, Remedy, verify};
 pub use writer::{StoredChunks, WindowRecord, Writer};
@@ -194,7 +199,7 @@ pub enum StoreError {
         directory: PathBuf,
     },
     /// The store was made with other settings.
-    #[error("the store {} was made with an interval of {} and a window of {}, and the configuration says {} and {}; restore those settings, or choose a new store.directory",
+    #[error("the store {} was made with an interval of {} and a window of {}, and the configuration says {} and {}; restore those settings, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory",
         directory.display(), stored.interval(), stored.window(), configured.interval(), configured.window())]
     OtherCut {
         /// The folder.
@@ -205,7 +210,7 @@ pub enum StoreError {
         configured: Cut,
     },
     /// The store was made with rings of other sizes.
-    #[error("the store {} was made with a ring of {stored} ({key}), and the configuration asks for one of {configured}; restore that, or choose a new store.directory", directory.display())]
+    #[error("the store {} was made with a ring of {stored} ({key}), and the configuration asks for one of {configured}; restore that, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory", directory.display())]
     OtherRing {
         /// The folder.
         directory: PathBuf,
@@ -273,12 +278,22 @@ pub enum StoreError {
         directory: PathBuf,
     },
     /// The store was made by another version.
-    #[error("the store {} has format {found}, and this anomalyd reads format {}; run the version that made it, or choose a new store.directory", directory.display(), format::FORMAT)]
+    #[error("the store {} has format {found}, and this anomalyd reads format {}; {}", directory.display(), format::FORMAT, format::advice(*found))]
     OtherFormat {
         /// The folder.
         directory: PathBuf,
         /// The format found.
         found: u64,
+    },
+    /// There is no room for a new store beside the old one.
+    #[error("the store {} has to be written anew beside itself, which may take {needed} bytes, and {free} are free; nothing was changed: make room, and start again", directory.display())]
+    NoRoomBeside {
+        /// The folder.
+        directory: PathBuf,
+        /// How many bytes it may take.
+        needed: u64,
+        /// How many there are.
+        free: u64,
     },
     /// A later version wrote into the journal what this version does not know.
     #[error("the journal in {} holds {what}, which only a later version of anomalyd reads; run the version that wrote it, or choose a new store.directory", directory.display())]
@@ -343,6 +358,7 @@ impl StoreError {
             | Self::None { .. }
             | Self::SwapCutOff { .. }
             | Self::NoRoom { .. }
+            | Self::NoRoomBeside { .. }
             | Self::NotCopied { .. }
             | Self::DamagedStore { .. }
             | Self::Sync(_)
@@ -465,6 +481,12 @@ impl Store {
         match Self::open_locked(settings.clone(), Arc::clone(&lock)) {
             Err(StoreError::Damaged) => {
                 set_aside::condemn(&directory, NO_FORMAT);
+                Self::open_locked(settings, lock)
+            }
+            Err(StoreError::OtherFormat { found: upgrade::EARLIER, .. }) => {
+                tracing::info!("the store has the format of an earlier version, and is brought up to this one's");
+                let upgraded = upgrade::from_earlier(&settings, &lock)?;
+                tracing::info!("{upgraded}");
                 Self::open_locked(settings, lock)
             }
             opened => opened,

@@ -6,42 +6,30 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::statvfs;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreSettings};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 
-/// The room that must be free before anything is written. A portion that the database is given grows to several times its
-/// size on the disk, and the database also writes snapshots.
-pub(super) const RESERVE_BYTES: u64 = 32 << 20;
-
-/// The room on a store's disk.
+/// Says that a store's disk is full, and that it is not any more.
 #[derive(Debug)]
 pub(super) struct Room {
     directory: PathBuf,
+    /// What is to stay free (`store.reserve`). A portion that the database is given grows to several times its size on the
+    /// disk, and the database also writes snapshots.
+    reserve_bytes: u64,
     /// Since when there is none.
     full_since: Option<Instant>,
 }
 
 impl Room {
-    pub(super) fn on_disk_of(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), full_since: None }
-    }
-
-    /// Whether something may be written.
-    pub(super) fn is_there(&mut self) -> Result<bool, StoreError> {
-        let is_there = free_bytes(&self.directory)? >= RESERVE_BYTES;
-        if is_there {
-            self.note_room()
-        } else {
-            self.note_full()
-        }
-        Ok(is_there)
+    pub(super) fn of(settings: &StoreSettings) -> Self {
+        Self { directory: settings.directory.clone(), reserve_bytes: settings.shed.reserve_bytes, full_since: None }
     }
 
     /// Says that there is no room, if that was not said yet.
     pub(super) fn note_full(&mut self) {
         if self.full_since.is_none() {
-            let (free, needed) = (free_bytes(&self.directory).unwrap_or(0), RESERVE_BYTES);
+            let (free, needed) = (free_bytes(&self.directory).unwrap_or(0), self.reserve_bytes);
             tracing::error!(
                 directory = %self.directory.display(), free, needed, since = %Timestamp::now(),
                 "the disk is full: the store waits, and nothing is lost or acknowledged meanwhile; it goes on by itself when \

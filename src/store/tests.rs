@@ -601,9 +601,15 @@ fn nobody_is_forgotten_while_it_cannot_be_told_who_is_silent() {
 fn verdicts_of_another_chunk_are_not_taken_for_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let (mut store, _) = reopened(&settings(directory.path()));
+    let [own, other] = [0, 16].map(|sensor| ChunkId::of(SensorId(sensor)));
     let verdict = Verdict { sensor: SensorId(16), outcome: Outcome::NoData };
-    store.writer.put_verdicts(RunId(1), ChunkId::of(SensorId(0)), &[verdict]);
-    assert_eq!(store.reader.verdicts(RunId(1), ChunkId::of(SensorId(0))).unwrap(), []);
+    store.writer.put_verdicts(RunId(1), other, &[verdict]);
+    store.writer.commit().unwrap();
+    let verdicts = &store.reader.tables.verdicts;
+    let chunk = verdicts.get_parts(&other.key(1)).unwrap().unwrap();
+    verdicts.put_parts(&own.key(1), &chunk).unwrap();
+    assert_eq!(store.reader.verdicts(RunId(1), other).unwrap().len(), 1);
+    assert_eq!(store.reader.verdicts(RunId(1), own).unwrap(), []);
 }
 
 #[test]
@@ -638,8 +644,9 @@ fn silent_sensors_are_forgotten_when_hardly_any_numbers_are_left() {
         store.writer.put_window(&closed_window(sensor, index, 1.0));
     }
     let verdict = Verdict { sensor: SensorId(2), outcome: Outcome::NoData };
-    store.writer.put_run(&finished(8));
-    store.writer.put_verdicts(RunId(8), ChunkId::of(SensorId(2)), &[verdict]);
+    // Its slot in the ring of runs is not that of its window in the ring of windows.
+    store.writer.put_run(&Run { id: RunId(5), scope: [2].into_iter().collect(), ..finished(8) });
+    store.writer.put_verdicts(RunId(5), ChunkId::of(SensorId(2)), &[verdict]);
     store.writer.append_readings(&[Reading { sensor: SensorId(3), ..reading(10, 1.0) }]);
     close(&mut store.writer, window(9).end());
     store.writer.commit_and_settle();

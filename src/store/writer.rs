@@ -77,9 +77,9 @@ impl Writer {
         settings: StoreSettings,
         numbers: u32,
     ) -> Result<Self, StoreError> {
-        let room = Room::on_disk_of(&settings.directory);
+        let room = Room::of(&settings);
         let covered = Covered { through: journal.last_committed().0, ..Covered::default() };
-        let keeper = Keeper::start(db.clone(), tables, Room::on_disk_of(&settings.directory), covered)?;
+        let keeper = Keeper::start(db.clone(), tables, &settings, covered)?;
         Ok(Self {
             db,
             journal,

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use crate::interval::{Cut, Window};
+use crate::interval::{Cut, Interval, Window};
 use crate::reading::Reading;
 use crate::sensor::SensorId;
 use crate::time::{Span, Timestamp};
@@ -101,6 +101,8 @@ struct OpenSensor {
     deadband: Deadband,
     /// Intervals that still accept readings, in the order of time.
     intervals: VecDeque<OpenInterval>,
+    /// An empty list for the next interval: that of the last one that was closed.
+    spare: Vec<(Timestamp, f64)>,
     /// Intervals that are closed while their window is open.
     block: Option<BlockBuilder>,
 }
@@ -160,6 +162,14 @@ impl OpenWindows {
             sensor.newest = Some((Timestamp::MIN, head.last_value));
         }
         windows
+    }
+
+    /// Takes up the intervals of a sensor that are stored although their window is open: the store was cut anew while the
+    /// window was. To be called before the replay. The intervals are of one window, in the order of time.
+    pub fn take_up(&mut self, sensor: SensorId, window: Window, intervals: &[Interval]) {
+        let cut = self.settings.cut;
+        let block = self.sensor(sensor).block.get_or_insert_with(|| BlockBuilder::new(window));
+        intervals.iter().for_each(|interval| block.push(interval, cut));
     }
 
     /// The time before which every reading is late, whether or not the windows before it are finished.
@@ -340,6 +350,7 @@ impl Default for OpenSensor {
             newest: None,
             deadband: Deadband::Unknown,
             intervals: VecDeque::new(),
+            spare: Vec::new(),
             block: None,
         }
     }
@@ -372,7 +383,13 @@ impl OpenSensor {
         match after.checked_sub(1).map(|before| &mut self.intervals[before]) {
             Some(interval) if interval.start() == start => interval.insert(reading, settings.kept_per_interval),
             _ => {
-                self.intervals.insert(after, OpenInterval::new(start, reading));
+                let interval = OpenInterval::new(start, reading, std::mem::take(&mut self.spare));
+                // Inserting at the end is several times as slow as pushing there.
+                if after == self.intervals.len() {
+                    self.intervals.push_back(interval);
+                } else {
+                    self.intervals.insert(after, interval);
+                }
                 Insertion::Inserted { folded: 0 }
             }
         }
@@ -411,7 +428,7 @@ impl OpenSensor {
         while self.intervals.front().is_some_and(|interval| interval.start() < watermark) {
             let Some(interval) = self.intervals.pop_front() else { break };
             closed_readings += interval.kept();
-            let Some(interval) = interval.close() else { continue };
+            let Some(interval) = interval.close(&mut self.spare) else { continue };
             let window = settings.cut.window_of(interval.start);
             if self.block.as_ref().is_some_and(|block| block.window() != window) {
                 self.finish_block(sensor, over);

@@ -9,6 +9,8 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use anomalyd::time::{Span, Timestamp};
+
 use crate::support::plant;
 use crate::support::settings::Settings;
 use crate::support::site::{Site, anomalyd};
@@ -134,7 +136,7 @@ fn an_export_of_readings_is_taken_in_by_another_daemon_and_again_changes_nothing
     let mut daemon = to.start();
     let first = import();
     assert!(first.status.success(), "{}", said(&first));
-    assert!(said(&first).contains("500 count and are on the daemon's disk"), "{}", said(&first));
+    assert!(said(&first).contains("500 count and are on the disk"), "{}", said(&first));
     // What was said to be on the disk is there after a kill.
     daemon.kill();
     let daemon = to.start();
@@ -144,6 +146,30 @@ fn an_export_of_readings_is_taken_in_by_another_daemon_and_again_changes_nothing
     assert!(again.contains("rejected      late ") && !again.contains("conflict"), "{again}");
     let rows = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(rows(&export(&to, &["readings"])), rows(&exported));
+    daemon.stop();
+}
+
+#[test]
+fn before_a_first_start_a_store_takes_a_history_and_later_it_is_late() {
+    let site = Site::new(&Settings::shipped().with_text("models.directory", plant::models()));
+    let file = site.path("history.csv");
+    let begin = Timestamp::now() - Span::from_secs(3 * 3600);
+    let mut text = "time,device,sensor,value\n".to_owned();
+    for minute in 0..60_u32 {
+        text.push_str(&format!("{},press,flow,{minute}\n", begin + Span::from_secs(60 * minute)));
+    }
+    fs::write(&file, text).unwrap();
+    let output = run(&site, &["import", file.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("60 count and are on the disk"), "{}", said(&output));
+    assert_eq!(export(&site, &["readings"]).lines().count(), 61);
+
+    let daemon = site.start();
+    eventually("the windows of the history are there", || {
+        (export(&site, &["intervals", "--sensor", "press/*"]).lines().count() == 61).then_some(())
+    });
+    let again = said(&run(&site, &["import", file.to_str().unwrap()]));
+    assert!(again.contains("rejected      late 60") && again.contains("before its daemon's first start"), "{again}");
     daemon.stop();
 }
 
@@ -180,9 +206,9 @@ fn site_with_a_long_answer() -> (Site, crate::support::daemon::Daemon) {
     let daemon = site.start();
     let file = site.path("history.csv");
     let mut text = "time,device,sensor,value\n".to_owned();
-    let day = anomalyd::time::Timestamp::parse("2026-03-02T06:00:00Z").unwrap();
+    let day = Timestamp::parse("2026-03-02T06:00:00Z").unwrap();
     for second in 0..60_000_u32 {
-        let time = day + anomalyd::time::Span::from_millis(second);
+        let time = day + Span::from_millis(second);
         text.push_str(&format!("{time},press,{},{second}\n", "a long name ".repeat(8)));
     }
     fs::write(&file, text).unwrap();
@@ -340,6 +366,24 @@ fn a_daemon_without_a_socket_goes_on_and_says_why() {
 }
 
 #[test]
+fn further_connections_wait_for_those_before_them() {
+    let site = Site::new(&settings().with("socket.max_connections", "2"));
+    let daemon = site.start();
+    let silent = [(); 2].map(|()| UnixStream::connect(socket(&site)).unwrap());
+    let mut third = ask(&site, "/v1/about");
+    third.set_nonblocking(true).unwrap();
+    // What is acknowledged shows that the daemon goes on meanwhile.
+    plant::publish_all(site.port(), &plant::readings(7)[..100]);
+    assert_eq!(third.read(&mut [0; 1]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    third.set_nonblocking(false).unwrap();
+    drop(silent);
+    let mut answer = String::new();
+    let _ = third.read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    daemon.stop();
+}
+
+#[test]
 fn what_no_daemon_would_ask_is_refused_in_words() {
     let site = Site::new(&settings());
     let daemon = site.start();
@@ -355,12 +399,21 @@ fn what_no_daemon_would_ask_is_refused_in_words() {
         let _ = ask(&site, path).read_to_string(&mut answer);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(words), "{path}: {answer}");
     }
-    // A header without an end is given up, and one that is too long at once.
+    // A header that is too long is refused, and so is a body.
     let mut long = UnixStream::connect(socket(&site)).unwrap();
     long.set_read_timeout(Some(PATIENCE)).unwrap();
     let _ = long.write_all(format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(1 << 20)).as_bytes());
     let mut answer = String::new();
     let _ = long.read_to_string(&mut answer);
+    assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let mut large = UnixStream::connect(socket(&site)).unwrap();
+    large.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = "POST /v1/import HTTP/1.1\r\nhost: anomalyd\r\ncontent-length: 8388608\r\n\r\n";
+    large.write_all(head.as_bytes()).unwrap();
+    // The daemon may answer, and close, before it has all of it.
+    let _ = large.write_all(&vec![b' '; 8 << 20]);
+    let mut answer = String::new();
+    let _ = large.read_to_string(&mut answer);
     assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
     daemon.stop();
 }

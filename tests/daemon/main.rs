@@ -20,6 +20,7 @@ mod golden;
 mod histories;
 mod hostile_mqtt;
 mod operations;
+mod recut;
 mod reload;
 mod runs;
 mod service;
@@ -28,6 +29,7 @@ mod store;
 mod store_commands;
 mod supervision;
 mod terminal;
+mod upgrade;
 mod watched;
 
 #[path = "../support/mod.rs"]

@@ -152,6 +152,7 @@ fn a_store_that_will_not_fit_on_the_disk_is_warned_of() {
     let site = Site::new(&settings.with("window.interval", "\"1s\"").with("window.length", "\"8h\""));
     let said = check(&site);
     assert!(said.contains("warning: store.directory: the store in") && said.contains("for 15 sensors"), "{said}");
+    assert!(said.contains("warning: store.max_size: the store may come to some"), "{said}");
 }
 
 #[test]

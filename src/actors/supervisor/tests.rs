@@ -8,7 +8,7 @@ use super::*;
 use crate::actors::committer;
 use crate::actors::committer::PaceSettings;
 use crate::actors::intake::Intake;
-use crate::actors::recorder::{RecorderSettings, ScoreRun};
+use crate::actors::recorder::{RecorderSettings, RunReport, ScoreRun};
 use crate::actors::restart::RestartPolicy;
 use crate::actors::system_clock::SystemClock;
 use crate::features::Bounds;
@@ -16,12 +16,12 @@ use crate::ingest::session::SessionSettings;
 use crate::interval::Cut;
 use crate::model::{Fingerprint, Limits, ModelFile};
 use crate::pipeline::{HeldSettings, Pipeline, PipelineSettings};
-use crate::run::{Closing, Tally, Trigger};
+use crate::run::{Closing, RunId, Tally, Trigger};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
-use crate::store::{ShedSettings, Store, StoreSettings};
+use crate::store::{ChunkId, Reader, ShedSettings, Store, StoreSettings};
 use crate::time::{Clock, Span};
 use crate::verdict::VerdictRows;
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead, WindowBlock, WindowSettings};
@@ -49,6 +49,7 @@ fn assign(name: &SensorName) -> ModelChange {
 /// A supervisor of one sensor, and a recorder that has no readings of it scored.
 struct Plant {
     name: SensorName,
+    reader: Reader,
     recorder: Addr<Recorder>,
     window: Window,
     _directory: tempfile::TempDir,
@@ -118,7 +119,7 @@ impl Plant {
             deadline: LONG,
             suspicious_after: 3,
         };
-        let windows = StoredWindows { reader, directory: names };
+        let windows = StoredWindows { reader: reader.clone(), directory: names };
         let ModelChange::Assign(scope) = assign(&name) else { unreachable!() };
         let of_run = [(SensorId(0), scope.model_hash())].into();
         let arbiters = vec![Arbiter::current()];
@@ -132,7 +133,7 @@ impl Plant {
         };
         let recorder = Recorder::new(settings, windows, commands, supervisor).start();
         let window = cut().window_of(crate::time::Timestamp::default());
-        Self { name, recorder, window, _directory: directory }
+        Self { name, reader, recorder, window, _directory: directory }
     }
 
     /// Runs a test in a system of its own.
@@ -149,12 +150,11 @@ impl Plant {
     async fn score(&mut self) -> Tally {
         let window = self.window;
         self.window = cut().window_of(window.end());
-        self.recorder
-            .send(ScoreRun { window, trigger: Trigger::Schedule, closing: Closing::OnTime })
-            .await
-            .unwrap()
-            .unwrap()
-            .tally
+        self.score_window(window, Trigger::Schedule).await.tally
+    }
+
+    async fn score_window(&self, window: Window, trigger: Trigger) -> RunReport {
+        self.recorder.send(ScoreRun { window, trigger, closing: Closing::OnTime }).await.unwrap().unwrap()
     }
 
     async fn change(&self, changes: Vec<ModelChange>) {
@@ -204,6 +204,25 @@ fn a_window_that_cannot_be_read_fails_alone_and_is_not_held_against_the_model() 
             assert_eq!(plant.score().await.failed, 1);
         }
         assert_eq!(plant.score().await, NO_DATA, "neither in a pause nor quarantined");
+    });
+}
+
+#[test]
+fn a_window_that_is_scored_again_gets_a_run_of_its_own_beside_the_first() {
+    Plant::run("scored again", SHORT, |mut plant| async move {
+        let first = plant.window;
+        plant.fail("score", "return(out of tea)");
+        assert_eq!(plant.score().await.failed, 1);
+        assert_eq!(plant.score().await, NO_DATA);
+        let again = plant.score_window(first, Trigger::CatchUp).await;
+        assert_eq!((again.id, again.revision, again.tally), (RunId(2), 1, NO_DATA));
+        let runs: Vec<_> =
+            plant.reader.runs().unwrap().iter().map(|run| (run.id.0, run.revision, run.trigger)).collect();
+        let expected = [(0, 0, Trigger::Schedule), (1, 0, Trigger::Schedule), (2, 1, Trigger::CatchUp)];
+        assert_eq!(runs, expected);
+        let kinds =
+            [0, 2].map(|id| plant.reader.verdicts(RunId(id), ChunkId::of(SensorId(0))).unwrap()[0].outcome.kind());
+        assert_eq!(kinds, ["failed", "no_data"], "what was said first stays");
     });
 }
 

@@ -44,8 +44,22 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
             "anomalyd probably ran on this store as another user: give the whole store to one user by chown -R";
         findings.mistake(KEY, format!("{refused}; {advice}"));
     }
+    if settings.recuts
+        && let Some(plan) = store::recut_plan(&settings.store)
+    {
+        findings.warn(plan.key(), format!("at the next start {plan} (store.recut)"));
+        return;
+    }
     match store::fit(&settings.store) {
         Ok(StoreFit::NoStore | StoreFit::Fits) => {}
+        Ok(StoreFit::Earlier { needed }) => findings.warn(
+            KEY,
+            format!(
+                "an earlier version made the store: the next start, or anomalyd store upgrade, writes it anew in this version's \
+                 format, keeps the old one beside it, and may take {} MiB of the disk",
+                needed.div_ceil(1 << 20)
+            ),
+        ),
         Ok(StoreFit::Unknown { reason }) => findings.warn(
             KEY,
             format!(
@@ -76,6 +90,21 @@ pub(super) fn check_room(settings: &Settings, sensors: usize, findings: &mut Fin
     let wanted = settings.store.bytes_of_rings(sensors as u64);
     let shown = directory.display();
     let [free_mib, wanted_mib, there_mib] = [free, wanted, there].map(|bytes| bytes >> 20);
+    let max = settings.store.shed.max_bytes;
+    if wanted > max {
+        let base = settings.store.bytes_of_rings(0);
+        let each = wanted.saturating_sub(base) / (sensors as u64).max(1);
+        let fit = max.saturating_sub(base) / each.max(1);
+        findings.warn(
+            "store.max_size",
+            format!(
+                "the store may come to some {wanted_mib} MiB for {sensors} sensors, and {} MiB are allowed, which are enough \
+                 for some {fit}; raw readings and old verdicts would be given up early: allow more, or keep less \
+                 (store.keep_intervals, store.keep_verdicts)",
+                max >> 20
+            ),
+        );
+    }
     if free < LEAST_ROOM {
         findings.mistake(
             KEY,

@@ -5,6 +5,7 @@ pub mod check;
 pub mod repair;
 pub mod restore;
 pub mod stat;
+pub mod upgrade;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ pub enum Command {
     Repair(repair::Args),
     Backup(backup::Args),
     Restore(restore::Args),
+    Upgrade(upgrade::Args),
 }
 
 /// Runs a command, and writes its result to `out`.
@@ -31,6 +33,7 @@ pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Repair(args) => repair::run(args, out)?,
         Command::Backup(args) => backup::run(args, out)?,
         Command::Restore(args) => restore::run(args, out)?,
+        Command::Upgrade(args) => upgrade::run(args, out)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,11 +15,9 @@ use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
 
 use super::Shared;
+use crate::actors::importer::Imported;
 use crate::http::MAX_BODY_BYTES;
 use crate::http::problem::Problem;
-use crate::ingest::batch::Batch;
-use crate::ingest::batch_account::BatchAccount;
-use crate::reading::Reading;
 use crate::sensor::SensorName;
 use crate::time::Timestamp;
 
@@ -61,25 +59,15 @@ async fn import(State(Shared { api, .. }): State<Shared>, body: Body) -> Result<
     let body = body.map_err(|_| Problem::of_request("the body did not come within 30 seconds"))?;
     let body = body.map_err(|problem| Problem::of_request(format!("the body cannot be read: {problem}")))?.to_bytes();
     let readings = parse(&body)?;
-    let count = readings.len();
-    // Room is asked for before there are readings: that is how the intake bounds the memory.
-    let room = api.intake.room(count.saturating_mul(size_of::<Reading>())).await.map_err(Problem::not_now)?;
-    let account = BatchAccount::default();
-    let mut batch = Batch { account: Some(account.clone()), ..Batch::default() };
-    let mut decoder = (api.decoders)();
-    let received = Timestamp::now();
-    for (name, time, value) in readings {
-        decoder.take_named(name, (time, value), received, &mut batch);
+    let imported = api.importer.take_in(readings).await.map_err(Problem::not_now)?;
+    Ok(Json(imported.into()))
+}
+
+impl From<Imported> for ImportOutcome {
+    fn from(Imported { accepted, passed_over, held, rejected }: Imported) -> Self {
+        let rejected = rejected.into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect();
+        Self { accepted, passed_over, held, rejected }
     }
-    api.imports.messages.add(count as u64);
-    let promise = room.submit(batch).map_err(Problem::not_now)?;
-    promise.await.map_err(|_| Problem::not_now("the readings could not be stored; the daemon's log says why"))?;
-    let outcome = account.outcome();
-    let rejected: BTreeMap<String, u64> =
-        outcome.rejected.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect();
-    let told = outcome.accepted + outcome.held + rejected.values().sum::<u64>();
-    let passed_over = (count as u64).saturating_sub(told);
-    Ok(Json(ImportOutcome { accepted: outcome.accepted, passed_over, held: outcome.held, rejected }))
 }
 
 /// The readings of a body; an error names the line.

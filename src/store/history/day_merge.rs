@@ -16,9 +16,9 @@ use crate::store::history::merge::{DayBlocks, SensorReadings};
 use crate::store::unreadable::UnreadableEntries;
 
 /// How many readings a slice takes: some milliseconds.
-const READINGS_A_SLICE: usize = 1 << 16;
+const READINGS_A_SLICE: usize = 1 << 15;
 /// How many sensors a slice takes at the most.
-const SENSORS_A_SLICE: usize = 1 << 10;
+const SENSORS_A_SLICE: usize = 1 << 8;
 
 /// A day that is being written anew.
 #[derive(Debug)]

@@ -190,6 +190,16 @@ impl History {
         Ok(Some(bytes))
     }
 
+    /// Gives up what was taken and could not be written and synced.
+    pub fn give_up_unwritten(&mut self) {
+        metrics::HISTORY_GIVEN_UP.add(self.gathered.len() as u64);
+        self.gathered = Vec::new();
+        self.names = HashMap::new();
+        for day in std::mem::take(&mut self.unsynced).into_keys() {
+            self.days.entry(day).or_default().has_whole_end = false;
+        }
+    }
+
     /// How many bytes it takes on the disk.
     pub fn bytes(&self) -> u64 {
         self.days.values().map(|bytes| bytes.merged + bytes.open).sum()
