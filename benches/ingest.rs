@@ -94,10 +94,14 @@ pub(crate) fn run(size: Size) {
     let mut subscriber = Vec::new();
     let mut through = Vec::new();
     let messages = size.of(200_000, 6_400);
-    for _ in 0..rounds {
+    // In turn, and more often than the others: single rounds differ by more than the two do.
+    let turns = size.of(5, 1);
+    for _ in 0..turns {
         subscriber.push(backlog(messages, &mut |port| Drain::Library(subscribe(port))));
         through.push(backlog(messages, &mut |port| Drain::Daemon(connect(port))));
     }
+    let spread = |rates: &[f64]| rates.iter().map(|rate| format!("{rate:.0}")).collect::<Vec<_>>().join(", ");
+    println!("{turns} turns: the library {}; the daemon {}", spread(&subscriber), spread(&through));
     let (subscriber, through) = (middle(subscriber), middle(through));
     println!("{:<44} {subscriber:>12.0}", "backlog in mosquitto, the library only acks");
     println!("{:<44} {through:>12.0}", "backlog in mosquitto, the daemon, durable");
@@ -144,7 +148,7 @@ impl Round {
         let before = process.usage();
         let took = load::run(devices, port, window);
         let after = process.usage();
-        let usage = Usage { cpu: after.cpu - before.cpu, written: after.written - before.written };
+        let usage = after.since(before);
         let peak = process.peak_resident().expect("the daemon lives");
         drop(daemon.end());
         Self { took, usage, peak }

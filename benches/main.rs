@@ -14,10 +14,13 @@
     reason = "a view of an array is a reference, and its users have it as a value"
 )]
 
+mod closing;
 mod decode;
 mod detectors;
+mod flash;
 mod history;
 mod ingest;
+mod latency;
 mod loading;
 mod scale;
 mod score_command;
@@ -48,11 +51,14 @@ impl Size {
 
 type Benchmark = (&'static str, fn(Size));
 
-const BENCHMARKS: [Benchmark; 9] = [
+const BENCHMARKS: [Benchmark; 12] = [
+    ("closing", closing::run),
     ("decode", decode::run),
     ("detectors", detectors::run),
+    ("flash", flash::run),
     ("history", history::run),
     ("ingest", ingest::run),
+    ("latency", latency::run),
     ("loading", loading::run),
     ("scale", scale::run),
     ("score_command", score_command::run),

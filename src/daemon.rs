@@ -290,6 +290,7 @@ impl Daemon {
         let api = Api {
             store: settings.store.directory.clone(),
             reader: published.reader.clone(),
+            commands: commands.clone(),
             rescorer,
             started: Instant::now(),
             cut: settings.cut,

@@ -31,8 +31,8 @@ use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
-    Backlog, ChunkId, Committed, Kept, Progress, Reader, Store, StoreError, StoredChunks, StoredIntervals, Ticket,
-    WindowRecord, Writer,
+    Backlog, ChunkId, Committed, JournalExtent, Kept, Progress, Reader, Store, StoreError, StoredChunks,
+    StoredIntervals, Ticket, WindowRecord, Writer,
 };
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
@@ -282,6 +282,11 @@ impl Pipeline {
         }
         pipeline.update_pace();
         Ok(pipeline)
+    }
+
+    /// The files of the journal, with what of them is committed.
+    pub fn journal_extents(&self) -> Vec<JournalExtent> {
+        self.writer.journal_extents()
     }
 
     /// How many bytes commits have written into the journal since the start.

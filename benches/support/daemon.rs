@@ -84,6 +84,13 @@ impl Daemon {
         }
     }
 
+    /// What a metric says, of a daemon that writes metrics into `metrics.prom` in its folder.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let text = fs::read_to_string(self.directory.path().join("metrics.prom")).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |number| number.parse().expect("a number"))
+    }
+
     /// The folder that holds its own.
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()

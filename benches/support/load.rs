@@ -6,7 +6,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::Barrier;
+use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,46 @@ impl Device {
         stream
     }
 
+    /// Sends each message when it is due, from `phase` of a message's time on. Returns how long each waited.
+    fn pace(&self, mut stream: &TcpStream, rate: f64, phase: f64) -> Vec<Duration> {
+        let (sent_at, due) = mpsc::channel();
+        let mut reading = stream.try_clone().expect("a descriptor");
+        let messages = self.messages();
+        let acknowledged = thread::spawn(move || {
+            let mut waits = Vec::with_capacity(messages);
+            let mut buffer = vec![0; 64 << 10];
+            let mut partial = 0;
+            while waits.len() < messages {
+                let read = reading.read(&mut buffer[partial..]).expect("the connection stays open");
+                assert_ne!(read, 0, "the connection was closed");
+                let (now, filled) = (Instant::now(), partial + read);
+                for ack in buffer[..filled].chunks_exact(4) {
+                    assert_eq!((ack[0], &ack[2..]), (0x40, packet_id(waits.len()).as_slice()), "not the next PUBACK");
+                    let sent: Instant = due.recv().expect("it was sent");
+                    waits.push(now.duration_since(sent));
+                }
+                partial = filled % 4;
+                buffer.copy_within(filled - partial..filled, 0);
+            }
+            waits
+        });
+        let began = Instant::now();
+        let mut sent = 0;
+        while sent < messages {
+            let next = began + Duration::from_secs_f64((sent as f64 + phase) / rate);
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+            let due = ((began.elapsed().as_secs_f64() * rate - phase) as usize + 1).clamp(sent + 1, messages);
+            let start = if sent == 0 { 0 } else { self.ends[sent - 1] };
+            let now = Instant::now();
+            for _ in sent..due {
+                sent_at.send(now).expect("somebody reads");
+            }
+            stream.write_all(&self.bytes[start..self.ends[due - 1]]).expect("the connection stays open");
+            sent = due;
+        }
+        acknowledged.join().expect("a device that is content")
+    }
+
     /// Sends all, with at most `window` messages unacknowledged.
     fn send(&self, mut stream: &TcpStream, window: usize) {
         let (mut sent, mut acknowledged) = (0, 0);
@@ -75,6 +115,35 @@ impl Device {
             buffer.copy_within(filled - partial..filled, 0);
         }
     }
+}
+
+/// Lets each device send so many messages a second, whether or not they are acknowledged, and returns how long each
+/// message waited for its acknowledgement, the shortest waits first.
+pub(crate) fn paced(devices: &[Device], port: u16, rate_of_each: f64) -> Vec<Duration> {
+    let connected = Barrier::new(devices.len());
+    let mut waits: Vec<_> = thread::scope(|scope| {
+        let paced: Vec<_> = devices
+            .iter()
+            .enumerate()
+            .map(|(place, device)| {
+                let connected = &connected;
+                let phase = place as f64 / devices.len() as f64;
+                scope.spawn(move || {
+                    let stream = device.connect(port);
+                    connected.wait();
+                    device.pace(&stream, rate_of_each, phase)
+                })
+            })
+            .collect();
+        paced.into_iter().flat_map(|device| device.join().expect("a device that is content")).collect()
+    });
+    waits.sort_unstable();
+    waits
+}
+
+/// The wait that this share of all waits, which are in order, does not exceed.
+pub(crate) fn percentile(waits: &[Duration], share: f64) -> Duration {
+    waits[((waits.len() as f64 * share) as usize).min(waits.len() - 1)]
 }
 
 /// Lets all devices connect, then all send, and returns how long it took until the last acknowledgement.

@@ -13,6 +13,15 @@ pub(crate) struct Usage {
     pub(crate) cpu: Duration,
     /// Bytes that went towards a disk.
     pub(crate) written: u64,
+    /// Bytes that came from a disk, and not from the page cache.
+    pub(crate) read: u64,
+}
+
+impl Usage {
+    /// What was used since `before`.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self { cpu: self.cpu - before.cpu, written: self.written - before.written, read: self.read - before.read }
+    }
 }
 
 /// The kernel counts processor time in hundredths of a second, on every machine that Linux runs on today.
@@ -25,8 +34,9 @@ impl Process {
         let fields: Vec<&str> = stat.rsplit_once(')').expect("a name in stat").1.split_whitespace().collect();
         let ticks = |at: usize| fields[at].parse::<f64>().expect("a number of ticks");
         let cpu = Duration::from_secs_f64((ticks(11) + ticks(12)) / TICKS_PER_SECOND);
-        let written = self.read("io").and_then(|io| number_behind(&io, "write_bytes:"));
-        Usage { cpu, written: written.expect("the process is ours") }
+        let io = self.read("io").expect("the process is ours");
+        let number = |label| number_behind(&io, label).expect("a number of bytes");
+        Usage { cpu, written: number("write_bytes:"), read: number("read_bytes:") }
     }
 
     /// Resident memory now, in bytes; `None` when the process has ended.

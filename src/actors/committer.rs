@@ -27,7 +27,7 @@ use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::run::{Run, RunId};
-use crate::store::{Backlog, ChunkId, Committed, Kept, StoreError, StoredChunks, Ticket};
+use crate::store::{Backlog, ChunkId, Committed, JournalExtent, Kept, StoreError, StoredChunks, Ticket};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -98,6 +98,11 @@ pub enum Command {
         /// Told in its turn, behind whatever goes on.
         done: oneshot::Sender<()>,
     },
+    /// Tell which files hold the journal, and up to which byte they hold committed records.
+    JournalExtents {
+        /// Told in its turn, between two commits.
+        done: oneshot::Sender<Vec<JournalExtent>>,
+    },
     /// Commit what is there, and end.
     Stop,
 }
@@ -149,6 +154,16 @@ impl Commands {
         let (done, answered) = oneshot::channel();
         self.send(Command::Probe { done });
         answered.await.map_err(|_| CommitterStopped)
+    }
+
+    /// Which files hold the journal, and up to which byte they hold committed records. Blocks.
+    ///
+    /// # Errors
+    /// When the committer is gone.
+    pub fn journal_extents(&self) -> Result<Vec<JournalExtent>, CommitterStopped> {
+        let (done, extents) = oneshot::channel();
+        self.send(Command::JournalExtents { done });
+        extents.blocking_recv().map_err(|_| CommitterStopped)
     }
 
     /// Where the pipeline is, and when it moves on.
@@ -543,6 +558,11 @@ impl Committer {
             Command::Probe { done } => {
                 // A failure is ignored: the asker may have been stopped meanwhile.
                 let _ = done.send(());
+                return Ok(Next::Wait);
+            }
+            Command::JournalExtents { done } => {
+                // A failure is ignored: the asker may have been stopped meanwhile.
+                let _ = done.send(self.pipeline.journal_extents());
                 return Ok(Next::Wait);
             }
             Command::Stop => return Ok(Next::Stop),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::actors::committer::Commands;
 use crate::actors::importer::Importer;
 use crate::interval::Cut;
 use crate::rescoring::Rescorer;
@@ -23,6 +24,8 @@ pub struct Api {
     pub cut: Cut,
     /// When the process began to write.
     pub started: Instant,
+    /// The way to who writes the store.
+    pub commands: Commands,
     /// Where imported readings go in.
     pub importer: Importer,
 }

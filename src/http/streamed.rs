@@ -33,17 +33,17 @@ pub(super) fn streamed<E: Error + Send + Sync + 'static>(
     write: impl FnOnce(&mut PieceWriter) -> Result<(), E> + Send + 'static,
 ) -> Response {
     let (sender, mut pieces) = mpsc::channel(PIECES);
-    let mut writer = PieceWriter { piece: Vec::new(), sender };
+    let mut writer = PieceWriter { piece: Vec::new(), sender, reader_is_gone: false };
     tokio::task::spawn_blocking(move || {
         let written = write(&mut writer).map_err(io::Error::other).and_then(|()| writer.flush());
         if let Err(problem) = written {
-            if problem.kind() == io::ErrorKind::BrokenPipe {
+            if writer.reader_is_gone {
                 tracing::info!("a long answer over the local socket was broken off: {problem}");
             } else {
                 tracing::warn!("a long answer over the local socket was broken off: {problem}");
+                // A failure is ignored: the reader may go meanwhile.
+                let _ = writer.send(Err(problem));
             }
-            // A failure is ignored: the reader may be gone.
-            let _ = writer.send(Err(problem));
         }
         drop(permit);
     });
@@ -55,26 +55,31 @@ pub(super) fn streamed<E: Error + Send + Sync + 'static>(
 pub(super) struct PieceWriter {
     piece: Vec<u8>,
     sender: Sender<io::Result<Bytes>>,
+    reader_is_gone: bool,
 }
 
 impl PieceWriter {
     /// Passes a piece on, waiting for the reader. The wait needs no runtime, which may be shut down meanwhile.
-    fn send(&self, mut piece: io::Result<Bytes>) -> io::Result<()> {
-        let gone = |words: &str| Err(io::Error::new(io::ErrorKind::BrokenPipe, words));
+    fn send(&mut self, mut piece: io::Result<Bytes>) -> io::Result<()> {
         let begin = Instant::now();
         let [mut pause, longest] = PAUSES;
         loop {
             piece = match self.sender.try_send(piece) {
                 Ok(()) => return Ok(()),
-                Err(TrySendError::Closed(_)) => return gone("its reader has gone"),
+                Err(TrySendError::Closed(_)) => return self.give_up("its reader has gone"),
                 Err(TrySendError::Full(_)) if begin.elapsed() > STALLED_AFTER => {
-                    return gone("its reader has taken nothing for a minute");
+                    return self.give_up("its reader has taken nothing for a minute");
                 }
                 Err(TrySendError::Full(piece)) => piece,
             };
             thread::sleep(pause);
             pause = (pause * 2).min(longest);
         }
+    }
+
+    fn give_up(&mut self, why: &str) -> io::Result<()> {
+        self.reader_is_gone = true;
+        Err(io::Error::new(io::ErrorKind::BrokenPipe, why))
     }
 }
 

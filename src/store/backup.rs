@@ -20,17 +20,19 @@ use crate::run::{RunId, RunState};
 use crate::store::archive::{self, ArchiveContent, ArchiveError, ArchiveItem, ArchiveOrigin, ArchiveWriter};
 use crate::store::builder::DatabaseBuilder;
 use crate::store::db::Table;
-use crate::store::keys::{NEXT_RUN_KEY, run_slot};
+use crate::store::journal::{self, RecordNumber};
+use crate::store::keys::{NEXT_RUN_KEY, SETTLED_KEY, run_slot};
 use crate::store::rebuild::{self, Rebuild};
-use crate::store::{Reader, StoreError, StoreSettings, format, lock, side_file};
+use crate::store::{JournalExtent, Reader, StoreError, StoreSettings, format, lock, side_file};
 use crate::time::Timestamp;
 
 const ARCHIVE: &str = "store.archive";
 const ARCHIVE_IN_THE_MAKING: &str = "store.archive.part";
 const MANIFEST: &str = "manifest.json";
 const MANIFEST_FORMAT: u64 = 1;
-/// The folders beside the database whose files are copied, the journal last.
-const FOLDERS: [&str; 3] = ["history", "models", "journal"];
+/// The folders beside the database whose files are copied before the journal.
+const SIDE_FOLDERS: [&str; 2] = ["history", "models"];
+const JOURNAL: &str = "journal";
 /// Folders within these are that deep at most.
 const MAX_DEPTH: usize = 4;
 const BUFFER_BYTES: usize = 1 << 20;
@@ -148,9 +150,11 @@ pub fn back_up(settings: StoreSettings, folder: &Path) -> Result<Backup, BackupE
     // The files beside the database are read where they are, so no process may write until the end.
     let _lock = lock::for_reading(&directory)?;
     let reader = super::read(settings)?;
+    let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
+    let journal = journal_at_rest(&directory).map_err(unreadable)?;
     let (input, output) = io::pipe().map_err(|problem| in_folder(folder, problem))?;
     thread::scope(|scope| {
-        let writer = scope.spawn(|| write_archive(&reader, output));
+        let writer = scope.spawn(|| write_archive(&reader, || Some(journal), output));
         let received = receive(input, folder);
         match writer.join() {
             // The reading end says only that nothing more came.
@@ -174,13 +178,21 @@ pub enum WriteArchiveError {
     /// Where the archive goes.
     #[error("{0}")]
     Output(io::Error),
+    /// The daemon ends.
+    #[error("the daemon ends; take the backup again")]
+    Ending,
 }
 
-/// Writes an archive of a store, which a daemon may go on writing. Entries that cannot be read are left out.
+/// Writes an archive of a store, which a daemon may go on writing. Entries that cannot be read are left out. `journal`
+/// tells which files hold the journal, at the time when it is called; `None` when the daemon ends.
 ///
 /// # Errors
 /// When the store cannot be read, or `out` cannot be written.
-pub fn write_archive(reader: &Reader, out: impl Write) -> Result<ArchiveContent, WriteArchiveError> {
+pub fn write_archive(
+    reader: &Reader,
+    journal: impl FnOnce() -> Option<Vec<JournalExtent>>,
+    out: impl Write,
+) -> Result<ArchiveContent, WriteArchiveError> {
     let origin = ArchiveOrigin {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         made: Timestamp::now(),
@@ -195,18 +207,14 @@ pub fn write_archive(reader: &Reader, out: impl Write) -> Result<ArchiveContent,
     }
     let directory = &reader.settings.directory;
     let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
-    for folder in FOLDERS {
+    for folder in SIDE_FOLDERS {
         for path in files_below(directory, Path::new(folder), MAX_DEPTH).map_err(unreadable)? {
-            let mut file = match side_file::open(&directory.join(&path), File::options().read(true)) {
-                // The daemon has removed it since.
-                Err(problem) if problem.kind() == io::ErrorKind::NotFound => continue,
-                file => file.map_err(unreadable)?,
-            };
-            // Names in these folders are ours, and ASCII.
-            if let Some(path) = path.to_str() {
-                archive.file(path, &mut file, u64::MAX).map_err(WriteArchiveError::Output)?;
-            }
+            write_file(&mut archive, directory, &path, u64::MAX)?;
         }
+    }
+    for JournalExtent { path, committed_bytes } in journal().ok_or(WriteArchiveError::Ending)? {
+        let path = path.strip_prefix(directory).unwrap_or(&path);
+        write_file(&mut archive, directory, path, committed_bytes)?;
     }
     write_later_runs(&mut archive, reader, later_runs)?;
     archive.finish().map_err(WriteArchiveError::Output)
@@ -260,6 +268,30 @@ fn write_later_runs(
     write_entries(archive, "verdicts", &reader.tables.verdicts, |key| is_of(&verdicts, key))?;
     // No id may be given twice.
     write_entries(archive, "progress", &reader.tables.progress, |key| key == NEXT_RUN_KEY)
+}
+
+/// Writes the beginning of a file, unless the daemon has removed it since it was listed.
+fn write_file(
+    archive: &mut ArchiveWriter<impl Write>,
+    directory: &Path,
+    path: &Path,
+    bytes: u64,
+) -> Result<(), WriteArchiveError> {
+    let unreadable = |problem| StoreError::Unreadable { directory: directory.to_owned(), problem };
+    let mut file = match side_file::open(&directory.join(path), File::options().read(true)) {
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file.map_err(unreadable)?,
+    };
+    // Names in these folders are ours, and ASCII.
+    path.to_str().map_or(Ok(()), |path| archive.file(path, &mut file, bytes)).map_err(WriteArchiveError::Output)
+}
+
+/// The files of a journal that no process writes to.
+fn journal_at_rest(directory: &Path) -> io::Result<Vec<JournalExtent>> {
+    let mut files = files_below(directory, Path::new(JOURNAL), 0)?;
+    // Spare files hold nothing.
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "segment"));
+    Ok(files.into_iter().map(|file| JournalExtent { path: directory.join(file), committed_bytes: u64::MAX }).collect())
 }
 
 /// The files in a folder below `directory`, by their paths from there, in the order of their names.
@@ -367,11 +399,23 @@ pub fn restore(folder: &Path, settings: &StoreSettings, existing: Existing) -> R
     let mut database = DatabaseBuilder::begin(&new, Arc::clone(&lock))?;
     let refused = |problem| StoreError::Directory { directory: directory.clone(), problem };
     let mut files = FilesBuilder { folder: new.clone(), open: None };
+    let mut copied_through = RecordNumber::default();
     let add = |item: ArchiveItem<'_>| match item {
-        ArchiveItem::Entry { table, key, value } => Ok(database.put(table, key, value)?),
+        ArchiveItem::Entry { table, key, value } => {
+            if (table, key) == ("progress", SETTLED_KEY) {
+                copied_through = RecordNumber(value.try_into().map_or(0, u64::from_be_bytes));
+            }
+            Ok(database.put(table, key, value)?)
+        }
         ArchiveItem::FileBytes { path, offset, bytes } => Ok(files.put(path, offset, bytes).map_err(refused)?),
     };
     read_archive(folder, |_| Ok(()), add)?;
+    // What the journal says of the database holds for the one that was copied first, table by table. What was stored
+    // since is in the journal, whole.
+    let settled = journal::inspect(&new.join(JOURNAL), |_, _| {})?.settled;
+    if let Some((settled, _)) = settled.filter(|(settled, _)| *settled > copied_through) {
+        database.put("progress", SETTLED_KEY, &settled.0.to_be_bytes())?;
+    }
     database.finish()?;
     format::keep_copy(&StoreSettings { directory: new, ..settings.clone() });
     let replaced = rebuild.finish(&rebuild::PIECES)?;
@@ -446,7 +490,7 @@ struct FilesBuilder {
 impl FilesBuilder {
     fn put(&mut self, path: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let path = self.folder.join(path);
-        let is_ours = FOLDERS.iter().any(|folder| path.starts_with(self.folder.join(folder)));
+        let is_ours = SIDE_FOLDERS.iter().chain([&JOURNAL]).any(|folder| path.starts_with(self.folder.join(folder)));
         if !is_ours {
             let problem = format!("the backup has a file that no store has: {}", path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, problem));

@@ -123,6 +123,11 @@ impl Db {
         directory.join("data").join("db").exists()
     }
 
+    /// Whether this is the database of a daemon, which goes on writing, rather than a copy.
+    pub(super) fn is_written(&self) -> bool {
+        self.lock.is_some()
+    }
+
     /// The pins that keep the journal whole.
     pub(super) fn pins(&self) -> &JournalPins {
         &self.pins

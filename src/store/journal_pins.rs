@@ -1,10 +1,20 @@
 //! Pins of the journal: while somebody copies a store beside its daemon, no part of the journal is freed. What the copy of
 //! the database lacks, because it was written later, is then in the copy of the journal.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::telemetry::metrics;
+
+/// A file of the journal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JournalExtent {
+    /// The file.
+    pub path: PathBuf,
+    /// How many bytes from its beginning hold committed records.
+    pub committed_bytes: u64,
+}
 
 /// How many pins there are. Clones count the same pins.
 #[derive(Clone, Debug, Default)]

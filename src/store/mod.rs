@@ -73,7 +73,7 @@ pub use backup::{
 };
 pub use format::{StoreFit, fit};
 pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
-pub use journal_pins::JournalPin;
+pub use journal_pins::{JournalExtent, JournalPin};
 pub use keeper::{Backlog, Kept, Ticket};
 pub use kept_models::{Keeping, KeptModels, read_kept_model};
 pub use place::{StorePlace, StorePlaceError};

@@ -4,7 +4,7 @@
 //! heads that must know of them, how far publishing is before how far closing is; and a run whose verdicts do not agree
 //! with it is looked at again, because its place in the ring may have been taken meanwhile.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -17,14 +17,16 @@ use crate::run::{Run, RunId, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::contents::{StoredValue, each_value, layout};
 use crate::store::held::decode_readings;
+use crate::store::journal::{self, Record, RecordNumber, TornTail};
 use crate::store::keys::{
     CURSOR_PREFIX, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SETTLED_KEY, SUBSCRIPTIONS_KEY,
     ring_slot, run_slot,
 };
-use crate::store::place::{HISTORY, MODELS, StorePlace};
+use crate::store::place::{HISTORY, JOURNAL, MODELS, StorePlace};
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
 use crate::store::{
-    ChunkId, HistoryReader, Progress, Reader, StoreError, checksum, format, read_kept_model, rejects, runs, verdicts,
+    ChunkId, HistoryReader, Progress, Reader, StoreError, checksum, format, journal_folder, read_kept_model, redo,
+    rejects, runs, verdicts,
 };
 use crate::time::Timestamp;
 use crate::verdict::ModelHash;
@@ -82,13 +84,14 @@ pub fn verify<'a, E: From<StoreError>>(
     each: &mut dyn FnMut(Finding) -> Result<(), E>,
 ) -> Result<Checked, E> {
     let mut inspection = Inspection { reader, names: Vec::new(), checked: Checked::default(), found: Vec::new() };
-    let steps: [fn(&mut Inspection<'a>) -> Result<(), StoreError>; 9] = [
+    let steps: [fn(&mut Inspection<'a>) -> Result<(), StoreError>; 10] = [
         Inspection::sensors,
         Inspection::windows_and_heads,
         Inspection::runs_and_verdicts,
         Inspection::rejects,
         Inspection::sessions,
         Inspection::held,
+        Inspection::journal,
         Inspection::progress,
         Inspection::history,
         Inspection::models,
@@ -405,6 +408,70 @@ impl Inspection<'_> {
         })
     }
 
+    fn journal(&mut self) -> Result<(), StoreError> {
+        let reader = self.reader;
+        let folder = journal_folder(&reader.settings.directory);
+        if !folder.exists() {
+            return Ok(());
+        }
+        // Beside a daemon, the end of the journal changes while it is read. What is lost before the end that a first look
+        // finds is lost.
+        let _pin = reader.pin_journal();
+        let end = reader.db.is_written().then(|| journal::inspect(&folder, |_, _| {})).transpose()?;
+        let is_before_end = |number: RecordNumber| end.as_ref().is_none_or(|end| number <= end.last);
+        let (mut named, mut closed) = (HashSet::new(), Timestamp::MIN);
+        let findings = journal::inspect(&folder, |number, record| {
+            self.checked.entries += 1;
+            let place = StorePlace::entry(JOURNAL, &number.0.to_be_bytes());
+            match record {
+                Record::Sensors(sensors) => named.extend(sensors.into_iter().map(|(sensor, _)| sensor)),
+                Record::Closed(until) if until < closed => {
+                    let problem = format!("windows are closed until {until} after they were closed until {closed}");
+                    self.add(place, problem, "nothing", forgotten());
+                }
+                Record::Closed(until) => closed = until,
+                Record::Readings(readings) | Record::HeldPut { readings, .. } => {
+                    let is_nameless = |sensor: SensorId| !self.has_name(sensor) && !named.contains(&sensor);
+                    let nameless = readings.iter().filter(|reading| is_nameless(reading.sensor)).count();
+                    if nameless > 0 {
+                        let cost = format!("{nameless} readings");
+                        self.add(place, "the record has readings of sensors without a name", cost, forgotten());
+                    }
+                }
+                _ => {}
+            }
+        })?;
+        let held = redo::settled(&reader.tables)?;
+        if let Some((must, _)) = findings.settled.filter(|(must, _)| *must > held && end.is_none()) {
+            let problem = format!(
+                "the database holds what follows from the journal up to record {held}, and once held it up to record {must}"
+            );
+            let cost = "windows, names and runs that were stored last, but for what the journal still has";
+            let remedy = Remedy::Daemon("the next start puts back what the journal has; see to the disk".into());
+            self.add(StorePlace::entry("progress", SETTLED_KEY), problem, cost, remedy);
+        }
+        for loss in findings.losses.iter().filter(|loss| is_before_end(loss.first)) {
+            let place = StorePlace::entry(JOURNAL, &loss.first.0.to_be_bytes());
+            self.add(place, loss.to_string(), "the readings in them whose windows are not stored", forgotten());
+        }
+        if let (Some(TornTail { bytes, .. }), None) = (&findings.torn, &end) {
+            let problem = format!("the last commit is not whole, of which there are {bytes} bytes");
+            let cost = "nothing that was acknowledged, if a crash or a power cut was the last that happened here";
+            let remedy = Remedy::Daemon("the next start cuts it off".into());
+            let next = findings.last.0.saturating_add(1);
+            self.add(StorePlace::entry(JOURNAL, &next.to_be_bytes()), problem, cost, remedy);
+        }
+        for segment in &findings.damaged_headers {
+            let problem = format!("the header of segment {segment} is damaged");
+            self.add(StorePlace::entry(JOURNAL, &segment.0.to_be_bytes()), problem, "nothing", forgotten());
+        }
+        if findings.unreadable_bytes > 0 {
+            let problem = format!("the disk cannot read {} bytes of it", findings.unreadable_bytes);
+            self.add(StorePlace::entry(JOURNAL, &[]), problem, "the records there; see to the disk", forgotten());
+        }
+        Ok(())
+    }
+
     fn history(&mut self) -> Result<(), StoreError> {
         let history = HistoryReader::new(&self.reader.settings.directory);
         for reading in history.readings(Timestamp::MIN, Timestamp::MAX, |_| true)? {
@@ -522,6 +589,12 @@ fn hash_of(name: &str) -> Option<ModelHash> {
         *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
     }
     Some(ModelHash(hash))
+}
+
+fn forgotten() -> Remedy {
+    Remedy::Daemon(
+        "the start goes on without it, and the journal forgets the place when the windows around it are stored".into(),
+    )
 }
 
 #[cfg(test)]

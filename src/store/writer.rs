@@ -19,7 +19,8 @@ use crate::store::keys::{
 use crate::store::rejects::{self, RejectRing};
 use crate::store::room::Room;
 use crate::store::{
-    Backlog, ChunkId, Committed, Kept, Progress, StoreError, StoreSettings, Tables, Ticket, checksum, runs, verdicts,
+    Backlog, ChunkId, Committed, JournalExtent, Kept, Progress, StoreError, StoreSettings, Tables, Ticket, checksum,
+    runs, verdicts,
 };
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
@@ -355,6 +356,12 @@ impl Writer {
     pub fn stop(&mut self) -> Result<(), StoreError> {
         self.keeper.stop()?;
         Ok(())
+    }
+
+    /// The files of the journal, with what of them is committed.
+    pub fn journal_extents(&self) -> Vec<JournalExtent> {
+        let extents = self.journal.extents().into_iter();
+        extents.map(|(path, committed_bytes)| JournalExtent { path, committed_bytes }).collect()
     }
 
     /// How many bytes were written to the journal since the start.

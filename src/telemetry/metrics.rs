@@ -65,7 +65,7 @@ metrics! {
     SENSORS_FREED "anomalyd_sensors_freed_total" "Sensors that were forgotten, as they went silent and limits.sensors was nearly reached."
     COMMITS "anomalyd_commits_total" "Group commits: each syncs the disk once."
     COMMIT_DELAY "anomalyd_commit_delay_microseconds" "How long a commit may wait for company now: store.commit_delay, or more when store.daily_write_budget is used up."
-    JOURNAL_WRITTEN_BYTES "anomalyd_journal_written_bytes_total" "Bytes that commits wrote into the journal's files. The disk gets more: a commit's first and last page are written whole."
+    JOURNAL_WRITTEN_BYTES "anomalyd_journal_written_bytes_total" "Bytes that commits wrote into the journal's files, in whole pages."
     DATABASE_SYNCS "anomalyd_database_syncs_total" "Syncs of the database's file."
     DISK_WRITTEN_BYTES "anomalyd_disk_written_bytes_total" "Bytes that the kernel counts as written to disks by this process, in whole pages: journal, database, verdict files."
     OPEN_READINGS "anomalyd_open_readings" "Readings in intervals that are not closed yet; limits.open_readings bounds them."

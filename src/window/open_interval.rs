@@ -15,6 +15,9 @@ pub(super) struct OpenInterval {
     readings: Vec<(Timestamp, f64)>,
 }
 
+/// The longest list that waits for a sensor's next interval, in readings: longer ones are given back.
+const MAX_SPARE: usize = 64;
+
 /// The aggregates of readings that are not kept.
 #[derive(Debug)]
 struct FoldedReadings {
@@ -46,9 +49,13 @@ pub(super) enum Insertion {
 }
 
 impl OpenInterval {
-    /// An interval with its first reading.
-    pub(super) fn new(start: Timestamp, reading: Reading) -> Self {
-        Self { start, folded: None, readings: vec![(reading.time, reading.value)] }
+    /// An interval with its first reading, which uses an empty list.
+    pub(super) fn new(start: Timestamp, reading: Reading, mut empty: Vec<(Timestamp, f64)>) -> Self {
+        if empty.capacity() == 0 {
+            empty.reserve_exact(1);
+        }
+        empty.push((reading.time, reading.value));
+        Self { start, folded: None, readings: empty }
     }
 
     /// When the interval begins.
@@ -82,7 +89,12 @@ impl OpenInterval {
             let same = stored.to_bits() == reading.value.to_bits();
             return if same { Insertion::Repeated } else { Insertion::Conflict { stored } };
         }
-        self.readings.insert(place, (reading.time, reading.value));
+        let entry = (reading.time, reading.value);
+        if place == self.readings.len() {
+            self.readings.push(entry)
+        } else {
+            self.readings.insert(place, entry)
+        }
         Insertion::Inserted { folded: self.fold(keep) }
     }
 
@@ -103,11 +115,15 @@ impl OpenInterval {
         folded
     }
 
-    /// The interval's aggregates; `None` when it holds no readings.
-    pub(super) fn close(self) -> Option<Interval> {
+    /// The interval's aggregates; `None` when it holds no readings. Leaves its list in `spare`, empty, if it is short.
+    pub(super) fn close(mut self, spare: &mut Vec<(Timestamp, f64)>) -> Option<Interval> {
         let mut aggregate = self.folded.map_or_else(RunningAggregate::default, |folded| folded.aggregate);
         for chunk in self.readings.chunks(RunningAggregate::CHUNK) {
             aggregate.add(chunk.iter().map(|(_, value)| *value));
+        }
+        if self.readings.capacity() <= MAX_SPARE {
+            self.readings.clear();
+            *spare = self.readings;
         }
         aggregate.interval(self.start)
     }
@@ -125,7 +141,7 @@ mod tests {
     }
 
     fn interval_of(readings: &[Reading], keep: usize) -> (OpenInterval, Vec<Insertion>) {
-        let mut interval = OpenInterval::new(Timestamp::default(), readings[0]);
+        let mut interval = OpenInterval::new(Timestamp::default(), readings[0], Vec::new());
         let insertions = readings[1..].iter().map(|reading| interval.insert(*reading, keep)).collect();
         (interval, insertions)
     }
@@ -144,7 +160,7 @@ mod tests {
         assert_eq!(interval.insert(reading(2 * chunk + 1, 5.0), 2), Insertion::Inserted { folded: 0 });
         assert_eq!(interval.insert(reading(2 * chunk + 2, 1.0), 2), Insertion::Repeated);
         assert_eq!(interval.insert(reading(2 * chunk + 2, 7.0), 2), Insertion::Conflict { stored: 1.0 });
-        assert_eq!(interval.close().map(|interval| interval.count), u32::try_from(chunk + 3).ok());
+        assert_eq!(interval.close(&mut Vec::new()).map(|interval| interval.count), u32::try_from(chunk + 3).ok());
     }
 
     /// Readings whose times are out of order by less than `reach` positions, some of them twice.
@@ -174,15 +190,15 @@ mod tests {
             let mut in_order = readings.clone();
             in_order.sort_by_key(|reading| reading.time);
             let all = Interval::aggregate(Timestamp::default(), in_order.iter().map(|reading| reading.value));
-            prop_assert_eq!(folding.close(), all);
-            prop_assert_eq!(unbounded.close(), all);
+            prop_assert_eq!(folding.close(&mut Vec::new()), all);
+            prop_assert_eq!(unbounded.close(&mut Vec::new()), all);
         }
 
         /// Every reading that one bound accepts is accepted by every larger bound, so that a replay loses nothing.
         #[test]
         fn what_a_bound_accepts_a_larger_one_accepts(readings in readings(2_000), keep in 1..1_000_usize, more in 0..1_000_usize) {
-            let mut small = OpenInterval::new(Timestamp::default(), readings[0]);
-            let mut large = OpenInterval::new(Timestamp::default(), readings[0]);
+            let mut small = OpenInterval::new(Timestamp::default(), readings[0], Vec::new());
+            let mut large = OpenInterval::new(Timestamp::default(), readings[0], Vec::new());
             for reading in &readings[1..] {
                 if let Insertion::Inserted { .. } = small.insert(*reading, keep) {
                     let in_large = large.insert(*reading, keep + more);
@@ -190,7 +206,7 @@ mod tests {
                     prop_assert!(is_inserted, "{:?}", in_large);
                 }
             }
-            prop_assert_eq!(small.close(), large.close());
+            prop_assert_eq!(small.close(&mut Vec::new()), large.close(&mut Vec::new()));
         }
     }
 }

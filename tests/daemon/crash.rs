@@ -3,6 +3,8 @@
 //! `ANOMALYD_KILLS` sets how often each daemon is killed, `ANOMALYD_SEED` repeats a run.
 
 use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -58,9 +60,9 @@ fn shifts() -> u32 {
     1 + u32::try_from(kills() / 10).unwrap()
 }
 
-/// Everything is kept, for the comparison.
+/// All runs are kept, for the comparison; intervals and raw readings are not.
 fn settings() -> Settings {
-    plant::settings().with("store.keep_runs", "\"680h\"")
+    plant::settings().with("store.keep_runs", "\"680h\"").with("store.keep_raw", "\"1d\"")
 }
 
 /// How a daemon is killed.
@@ -72,6 +74,8 @@ enum Death {
     Working(u64, Duration),
     /// So soon after a run has finished: its verdicts are on their way to the sinks.
     Publishing(Duration),
+    /// So soon after a backup of its store was begun.
+    BackingUp(Duration),
 }
 
 /// Whom the device publishes to.
@@ -110,6 +114,40 @@ impl Server {
     }
 }
 
+/// A backup that goes on while its daemon is killed.
+struct Backup {
+    folder: PathBuf,
+    command: Child,
+}
+
+impl Backup {
+    fn begin(site: &Site, number: u64) -> Self {
+        let folder = site.path(&format!("backup-{number}"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_anomalyd"));
+        command.args(["store", "backup", "--config"]).arg(site.config()).arg(&folder);
+        let command = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        Self { folder, command }
+    }
+
+    /// Waits for its end. Whether it is complete; then a sound store can be made of it. What is not complete must be
+    /// refused.
+    fn is_whole_or_none(mut self) -> bool {
+        let is_complete = self.command.wait().unwrap().success();
+        let restored = Site::new(&settings());
+        let run = |arguments: &[&str], last: Option<&Path>| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_anomalyd"));
+            command.args(arguments).arg("--config").arg(restored.config()).args(last).output().unwrap()
+        };
+        let restore = run(&["store", "restore"], Some(&self.folder));
+        assert_eq!(restore.status.success(), is_complete, "{}", String::from_utf8_lossy(&restore.stderr));
+        if is_complete {
+            let check = run(&["store", "check"], None);
+            assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+        }
+        is_complete
+    }
+}
+
 /// A random while up to `longest`.
 fn up_to(rng: &mut Rng, longest: Duration) -> Duration {
     longest.mul_f64(rng.f64())
@@ -121,6 +159,7 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
     let (kills, total) = (kills(), readings.len() as u64);
     let [mut starting, mut working, mut busy] = [0; 3];
     let mut earlier_runs = 0;
+    let mut backups = 0;
     let mut daemon = site.start();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let publisher = runtime.block_on(plant::connect(port));
@@ -132,11 +171,13 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
             let before = done(&daemon);
             // A share of what is left, so that there is work for those who come after.
             let share = (total.saturating_sub(before) * 3 / 2 / (left + 1)).max(1);
-            let death = match rng.u8(0..3) {
+            let death = match rng.u8(0..4) {
                 0 => Death::Starting(up_to(&mut rng, Duration::from_millis(30))),
                 1 => Death::Working(before + rng.u64(1..=share), up_to(&mut rng, server.jitter())),
-                _ => Death::Publishing(up_to(&mut rng, Duration::from_millis(5))),
+                2 => Death::Publishing(up_to(&mut rng, Duration::from_millis(5))),
+                _ => Death::BackingUp(up_to(&mut rng, Duration::from_millis(300))),
             };
+            let mut backup = None;
             match death {
                 Death::Starting(while_) => thread::sleep(while_),
                 Death::Working(target, while_) => {
@@ -147,9 +188,15 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
                     at_once("a run", || (daemon.said("run finished") > 0).then_some(()));
                     thread::sleep(while_);
                 }
+                Death::BackingUp(while_) => {
+                    daemon.wait_until_ready();
+                    backup = Some(Backup::begin(site, left));
+                    thread::sleep(while_);
+                }
             }
             let at_the_end = publisher.progress();
             daemon.kill();
+            backups += usize::from(backup.is_some_and(|backup| backup.is_whole_or_none()));
             earlier_runs = runs(&daemon);
             match death {
                 Death::Starting(_) => starting += usize::from(daemon.said("ready") == 0),
@@ -162,7 +209,7 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
         }
         println!(
             "killed {kills} times: {working} at work, {busy} of them with work left; {starting} before they were \
-             ready; {:?}",
+             ready; {backups} backups were complete; {:?}",
             publisher.progress()
         );
         // How many depends on how fast the machine is for each of three processes just then.

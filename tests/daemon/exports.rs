@@ -249,6 +249,8 @@ fn a_client_that_takes_nothing_or_is_killed_holds_up_nobody() {
         let output = run(&site, &["export", "readings"]);
         output.status.success().then(|| assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 60_101))
     });
+    assert!(daemon.text().contains("broken off: cannot write: its reader has gone"), "{}", daemon.text());
+    assert!(!daemon.text().contains("WARN"), "{}", daemon.text());
     daemon.stop();
 }
 

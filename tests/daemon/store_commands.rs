@@ -1,7 +1,8 @@
 //! `anomalyd store`: what it says of a store, beside a daemon and without one, and a store that was backed up and
 //! restored.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,6 +62,40 @@ fn a_sound_store_is_called_sound_and_told_of_with_and_without_a_daemon() {
     let (code, said) = store(&site, &["stat", "--endurance", "8 TiB"]);
     assert_eq!(code, Some(2));
     assert!(said.contains("as 30 TB or 800 GB"), "{said}");
+}
+
+#[test]
+fn a_store_with_flipped_bits_is_called_damaged_or_reads_as_before() {
+    let site = site_with_a_store();
+    let tables = ["runs", "verdicts", "sensors"];
+    let before = tables.map(|what| site.dump(what));
+    let journal = fs::read_dir(site.path("store/journal")).unwrap().map(|file| file.unwrap().path());
+    let segments = journal.filter(|file| file.extension().is_some_and(|ending| ending == "segment"));
+    // What of a segment holds records is at its beginning.
+    let files = segments.map(|file| (file, 4096)).chain([(site.path("store/data/db"), u64::MAX)]).collect::<Vec<_>>();
+    for (path, length) in files {
+        let length = fs::metadata(&path).unwrap().len().min(length);
+        let mut found = 0;
+        for place in 0..8 {
+            let at = length * (2 * place + 1) / 16;
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, at).unwrap();
+            file.write_all_at(&[byte[0] ^ 8], at).unwrap();
+            let (code, said) = store(&site, &["check"]);
+            match code {
+                Some(0) => {
+                    let now = tables.map(|what| site.dump(what));
+                    assert_eq!(now, before, "byte {at} of {} is damaged silently", path.display());
+                }
+                Some(1) => found += 1,
+                other => panic!("{other:?}: {said}"),
+            }
+            file.write_all_at(&byte, at).unwrap();
+        }
+        println!("{found} of 8 were found in {}", path.display());
+    }
+    assert!(well(&site, &["check"]).contains("the store is sound"));
 }
 
 #[test]

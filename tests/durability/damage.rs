@@ -13,15 +13,16 @@ use fastrand::Rng;
 use super::history::History;
 use super::recovery::{leave, seed};
 use super::support::daemon::Daemon;
+use super::support::eventually;
 use super::support::legacy::Legacy;
-use super::support::site::Site;
+use super::support::site::{Site, anomalyd};
 
 /// What came of a flipped bit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Consequence {
     /// The answers are those of an undisturbed daemon.
     Harmless,
-    /// They are others, or the daemon does not start, and the log says why.
+    /// `store check` finds it; or the answers are others, or the daemon does not start, and the log says why.
     Told,
     /// They are others, and nothing says so.
     Silent,
@@ -46,12 +47,21 @@ fn a_bit_that_flips_at_rest_is_found_or_does_no_harm() {
     assert!(history.send(original.port(), early, 40, &mut rng));
     daemon.kill();
 
-    let mut found: Vec<(Consequence, String)> = Vec::new();
-    for _ in 0..flips {
+    let copy_of_original = || {
         let site = Site::new(&history.settings);
         for folder in ["store", "predictions"] {
             copy(&original.path(folder), &site.path(folder));
         }
+        site
+    };
+    // Whatever is told after a bit was flipped is not told before.
+    let sound = copy_of_original();
+    assert_eq!(check(&sound), Ok(()));
+    assert_eq!(consequence(&history, &sound, late, &undisturbed, &mut rng), Consequence::Harmless);
+
+    let mut found: Vec<(Consequence, String)> = Vec::new();
+    for _ in 0..flips {
+        let site = copy_of_original();
         let what = flip(&site.path("store"), &mut rng);
         let consequence = consequence(&history, &site, late, &undisturbed, &mut rng);
         println!("{consequence:?}: {what}");
@@ -70,6 +80,9 @@ fn a_bit_that_flips_at_rest_is_found_or_does_no_harm() {
 
 /// Starts a daemon on a damaged store, sends the rest of a history, and compares what comes of it.
 fn consequence(history: &History, site: &Site, rest: &[u16], undisturbed: &Legacy, rng: &mut Rng) -> Consequence {
+    if check(site).is_err() {
+        return Consequence::Told;
+    }
     let mut daemon = site.spawn();
     let is_up = wait_until_up_or_ended(&mut daemon);
     if is_up && history.send(site.port(), rest, 200, rng) {
@@ -83,7 +96,7 @@ fn consequence(history: &History, site: &Site, rest: &[u16], undisturbed: &Legac
         daemon.terminate();
         daemon.wait_until_ended();
         let is_told_at_the_end = is_told(&daemon);
-        let dump = |what| super::support::site::anomalyd(&["dump", "--config", site.config().to_str().unwrap(), what]);
+        let dump = |what| anomalyd(&["dump", "--config", site.config().to_str().unwrap(), what]);
         let dumps = [dump("verdicts"), dump("runs")];
         let is_told_by_dump = dumps.iter().any(|output| !output.stderr.is_empty() || !output.status.success());
         let texts = dumps.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
@@ -99,8 +112,15 @@ fn consequence(history: &History, site: &Site, rest: &[u16], undisturbed: &Legac
     if is_told(&daemon) || daemon.text().contains("store") { Consequence::Told } else { Consequence::Silent }
 }
 
+/// What `store check` finds.
+fn check(site: &Site) -> Result<(), String> {
+    let output = anomalyd(&["store", "check", "--config", site.config().to_str().unwrap()]);
+    let said = [output.stdout, output.stderr].concat();
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&said).into_owned()) }
+}
+
 fn wait_until_up_or_ended(daemon: &mut Daemon) -> bool {
-    super::support::eventually("the daemon is ready or ends", || {
+    eventually("the daemon is ready or ends", || {
         if daemon.said("ready") > 0 {
             return Some(true);
         }
@@ -136,7 +156,11 @@ fn flip(store: &Path, rng: &mut Rng) -> String {
 
 fn list(folder: &Path, into: &mut Vec<PathBuf>) {
     for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if path.is_dir() { list(&path, into) } else { into.push(path) }
+        if path.is_dir() {
+            list(&path, into);
+        } else if path.is_file() {
+            into.push(path);
+        }
     }
 }
 

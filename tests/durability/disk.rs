@@ -117,7 +117,12 @@ impl Disk {
 
     fn load(&mut self, path: &Path, folder: usize) {
         for found in fs::read_dir(path).unwrap().map(Result::unwrap) {
-            let is_folder = found.file_type().unwrap().is_dir();
+            let kind = found.file_type().unwrap();
+            if !kind.is_dir() && !kind.is_file() {
+                // A killed daemon leaves its socket.
+                continue;
+            }
+            let is_folder = kind.is_dir();
             let inode = self.inodes.len();
             self.inodes.push(if is_folder {
                 Inode::Folder

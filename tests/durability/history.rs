@@ -51,6 +51,7 @@ impl History {
         let settings = plant::settings()
             .with("store.keep_intervals", "\"40m\"")
             .with("store.keep_runs", "\"40m\"")
+            .with("store.keep_raw", "\"1d\"")
             .with("store.rejects", "4")
             .with("schedule.catch_up", "2");
         Self { settings, messages, sensors, last_end: name_of(end) }

@@ -28,7 +28,7 @@ pub struct PaceSettings {
 /// The longest delay that comes by itself.
 pub const MAX_STRETCH: Duration = Duration::from_secs(1);
 
-/// What a commit writes beside its content: it begins and ends within pages, which are written whole.
+/// What a commit writes beside its content: the page in which it ends is written whole, and again by the next.
 const PAGE_BYTES: f64 = 4096.0;
 
 /// A commit with so many bytes of readings in memory waits no longer: its own page is small beside it.
@@ -69,7 +69,7 @@ pub(super) struct CommitPace {
     now: Instant,
     /// Bytes of the budget that were saved up; negative when more was written.
     savings: f64,
-    /// Bytes a second that commits write beside their own pages.
+    /// Bytes a second that commits write beside a page each.
     content_rate: f64,
     /// Seconds between two messages, usually.
     gap: f64,
@@ -109,7 +109,7 @@ impl CommitPace {
         (until > now).then_some(until)
     }
 
-    /// Notes a commit that wrote so many bytes.
+    /// Notes a commit that wrote so many bytes, in whole pages.
     pub(super) fn committed(&mut self, bytes: u64, now: Instant) -> Option<PaceNews> {
         let passed = now.saturating_duration_since(self.now).as_secs_f64();
         self.now = self.now.max(now);
@@ -117,8 +117,8 @@ impl CommitPace {
         self.content_rate *= (-passed / RATE_SECONDS).exp();
         if bytes > 0 {
             // What is owed is bounded as well, so that it does not take days to forget a busy one.
-            self.savings = (self.savings - bytes as f64 - PAGE_BYTES).max(-self.most_savings() * LOW_SAVINGS);
-            self.content_rate += bytes as f64 / RATE_SECONDS;
+            self.savings = (self.savings - bytes as f64).max(-self.most_savings() * LOW_SAVINGS);
+            self.content_rate += (bytes as f64 - PAGE_BYTES).max(0.0) / RATE_SECONDS;
         }
         if self.savings >= self.most_savings() / 2.0 {
             self.is_told = false;
@@ -162,8 +162,10 @@ mod tests {
 
     const GIB: u64 = 1 << 30;
     const READING_BYTES: usize = 24;
-    /// What a lone reading takes in the journal, roughly.
-    const FRAME_BYTES: u64 = 60;
+    /// What a commit of so many readings writes, roughly.
+    fn written(messages: u64) -> u64 {
+        (60 + 12 * messages) / 4_096 * 4_096 + 4_096
+    }
 
     /// What a simulated time came to.
     #[derive(Debug, PartialEq)]
@@ -202,10 +204,10 @@ mod tests {
             }
             outcome.longest_wait = outcome.longest_wait.max(now - gathered.since);
             now += SYNC;
-            let bytes = FRAME_BYTES + 12 * messages;
+            let bytes = written(messages);
             outcome.news += usize::from(pace.committed(bytes, now).is_some());
             outcome.commits += 1;
-            outcome.bytes += bytes as f64 + PAGE_BYTES;
+            outcome.bytes += bytes as f64;
             outcome.messages += messages;
         }
         outcome
@@ -244,11 +246,11 @@ mod tests {
         let start = Instant::now();
         let mut pace = CommitPace::new(DEFAULT, start);
         for time in busy {
-            pace.committed(FRAME_BYTES, start + time);
+            pace.committed(written(1), start + time);
         }
         assert!(pace.delay() > Duration::from_millis(100), "{:?}", pace.delay());
         for time in quiet {
-            pace.committed(FRAME_BYTES, start + time);
+            pace.committed(written(1), start + time);
         }
         assert_eq!(pace.delay(), Duration::ZERO);
     }
@@ -291,7 +293,7 @@ mod tests {
                 now = until;
             }
             now += SYNC;
-            pace.committed(FRAME_BYTES, now);
+            pace.committed(written(20), now);
             commits += 1;
         }
         assert!(commits > 10_000, "{commits} commits in a minute");

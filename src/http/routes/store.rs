@@ -64,7 +64,7 @@ async fn backup(
     let permit = answers.begin(process)?;
     Ok(streamed(permit, "application/octet-stream", move |out| {
         tracing::info!("a backup begins; the journal is kept whole until it ends");
-        let content = store::write_archive(&api.reader, out)?;
+        let content = store::write_archive(&api.reader, || api.commands.journal_extents().ok(), out)?;
         tracing::info!(entries = content.entries, "the backup has ended");
         Ok::<_, WriteArchiveError>(())
     }))
@@ -86,7 +86,7 @@ async fn check(
 
 /// What the process has written since it began to count; `None` where the kernel does not count it.
 fn written(since: Instant) -> Option<WrittenStatistics> {
-    let syncs = metrics::DATABASE_SYNCS.get();
+    let syncs = metrics::DATABASE_SYNCS.get() + metrics::JOURNAL_SYNCS.get();
     Some(WrittenStatistics { seconds: since.elapsed().as_secs_f64(), bytes: disk::written_bytes()?, syncs })
 }
 

@@ -190,3 +190,21 @@ fn a_kept_model_that_is_not_what_its_name_tells_is_found() {
         }
     }
 }
+
+#[test]
+fn damage_of_the_journal_is_found_at_its_records() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(filled(directory.path()));
+    let sound = || crate::store::read(settings(directory.path())).unwrap();
+    assert_eq!(findings(&sound()), []);
+    let folder = directory.path().join("journal");
+    let mut files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let segment = files.find(|file| file.extension().is_some_and(|ending| ending == "segment")).unwrap();
+    let whole = fs::read(&segment).unwrap();
+    let mut damaged = whole.clone();
+    let middle = whole.iter().rposition(|byte| *byte != 0).unwrap() / 2;
+    damaged[middle] ^= 1;
+    fs::write(&segment, damaged).unwrap();
+    let found = findings(&sound());
+    assert!(found.iter().any(|finding| finding.place.to_string().starts_with("journal/")), "{found:?}");
+}
