@@ -42,7 +42,7 @@ use recovery::{Frames, NewerContent, Recovery, SegmentRecords};
 use segment::{HEADER_BYTES, OpenSegment, SegmentFolder};
 
 pub(in crate::store) use record::{Record, RecordRef};
-pub(in crate::store) use recovery::JournalFindings;
+pub(in crate::store) use recovery::{JournalFindings, TornTail};
 
 /// The size of a segment. A commit of the largest size takes one or two. A gateway with a few sensors fills one in a day
 /// or two, and has zeroed no more than that.

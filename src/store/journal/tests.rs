@@ -5,9 +5,9 @@ use std::os::unix::fs::FileExt;
 
 use proptest::prelude::*;
 
+use super::recovery::{JournalLoss, LossCause};
 use super::*;
 use crate::sensor::{SensorId, SensorName};
-use recovery::{JournalLoss, LossCause};
 
 /// Small, so that a few records fill a segment.
 const SEGMENT: usize = 1_024;
