@@ -42,7 +42,7 @@ use recovery::{Frames, NewerContent, Recovery, SegmentRecords};
 use segment::{HEADER_BYTES, OpenSegment, SegmentFolder};
 
 pub(in crate::store) use record::{Record, RecordRef};
-pub(in crate::store) use recovery::{JournalFindings, JournalLoss, LossCause, TornTail};
+pub(in crate::store) use recovery::{JournalFindings, TornTail};
 
 /// The size of a segment. A commit of the largest size takes one or two. A gateway with a few sensors fills one in a day
 /// or two, and has zeroed no more than that.
@@ -125,8 +125,6 @@ pub(in crate::store) struct Journal {
     settled_before: Option<Settled>,
     /// How many of the first segments go with the next commit.
     freeing: usize,
-    /// Whether segments stay although they are free, because somebody copies them.
-    is_pinned: bool,
     /// Whether the disk has refused a write or a sync: nothing more is written then.
     has_failed: bool,
     codec: ReadingsCodec,
@@ -227,7 +225,6 @@ impl Journal {
             settled: None,
             settled_before: None,
             freeing: 0,
-            is_pinned: false,
             has_failed: false,
             codec: ReadingsCodec::default(),
             written_bytes: 0,
@@ -524,7 +521,7 @@ impl Journal {
         let is_active = self.freeing + 1 == self.segments.len();
         let is_settled = records.last <= through && records.latest < closed;
         let path = self.folder.segment_path(records.number);
-        (is_settled && !is_active && !self.is_pinned).then_some(FreeableSegment { path, records })
+        (is_settled && !is_active).then_some(FreeableSegment { path, records })
     }
 
     /// Frees a segment. Its file goes after the next commit, which records that.
@@ -543,9 +540,6 @@ impl Journal {
     }
 
     fn remove_freed(&mut self) {
-        if self.is_pinned {
-            return;
-        }
         for _ in 0..std::mem::take(&mut self.freeing) {
             let Some(segment) = self.segments.pop_front() else { return };
             self.retire(segment.number);
@@ -560,16 +554,6 @@ impl Journal {
         } else if self.folder.retire(number).is_ok() {
             self.spares.push(number);
         }
-    }
-
-    /// Keeps all segments as they are, while somebody copies them, until [`unpin`](Self::unpin).
-    pub(in crate::store) fn pin(&mut self) {
-        self.is_pinned = true;
-    }
-
-    /// Segments can be freed again.
-    pub(in crate::store) fn unpin(&mut self) {
-        self.is_pinned = false;
     }
 
     /// The files with the committed records, each with how many of its bytes hold them.
