@@ -97,11 +97,10 @@ fn consequence(history: &History, site: &Site, rest: &[u16], undisturbed: &Legac
         daemon.wait_until_ended();
         let is_told_at_the_end = is_told(&daemon);
         let dump = |what| anomalyd(&["dump", "--config", site.config().to_str().unwrap(), what]);
-        let dumps = [dump("verdicts"), dump("runs")];
+        let dumps = ["verdicts", "runs", "rejects"].map(dump);
         let is_told_by_dump = dumps.iter().any(|output| !output.stderr.is_empty() || !output.status.success());
-        let texts = dumps.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        let is_same = texts == [undisturbed.verdicts.clone(), undisturbed.runs.clone()]
-            && site.predictions() == undisturbed.predictions;
+        let [verdicts, runs, rejects] = dumps.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let is_same = Legacy { verdicts, runs, rejects, predictions: site.predictions() }.is_that_of(undisturbed);
         return match (is_same, is_told_at_the_end || is_told_by_dump) {
             (true, _) => Consequence::Harmless,
             (false, true) => Consequence::Told,
