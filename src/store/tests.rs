@@ -605,7 +605,7 @@ fn verdicts_of_another_chunk_are_not_taken_for_its_own() {
     let [own, other] = [0, 16].map(|sensor| ChunkId::of(SensorId(sensor)));
     let verdict = Verdict { sensor: SensorId(16), outcome: Outcome::NoData };
     store.writer.put_verdicts(RunId(1), other, &[verdict]);
-    store.writer.commit().unwrap();
+    store.writer.commit_and_settle();
     let verdicts = &store.reader.tables.verdicts;
     let chunk = verdicts.get_parts(&other.key(1)).unwrap().unwrap();
     verdicts.put_parts(&own.key(1), &chunk).unwrap();
