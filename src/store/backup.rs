@@ -26,8 +26,8 @@ use crate::store::rebuild::{self, Rebuild};
 use crate::store::{JournalExtent, Reader, StoreError, StoreSettings, format, lock, side_file};
 use crate::time::Timestamp;
 
-const ARCHIVE: &str = "store.archive";
-const ARCHIVE_IN_THE_MAKING: &str = "store.archive.part";
+const ARCHIVE: &str = "archive";
+const ARCHIVE_IN_THE_MAKING: &str = "archive.part";
 const MANIFEST: &str = "manifest.json";
 const MANIFEST_FORMAT: u64 = 1;
 /// The folders beside the database whose files are copied before the journal.
