@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::statvfs;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::Decoder;
 use crate::run::RunId;
 use crate::store::contents::{StoredValue, each_value, layout};
+use crate::store::disk_space::{bytes_on_disk, free_bytes};
 use crate::store::held::decode_readings;
 use crate::store::{ChunkId, Reader, StoreError, checksum, rejects, runs, verdicts};
 use crate::time::Timestamp;
@@ -92,7 +91,7 @@ impl WrittenStatistics {
 pub fn statistics(reader: &Reader, written: Option<WrittenStatistics>) -> Result<StoreStatistics, StoreError> {
     let directory = &reader.settings.directory;
     let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
-    let disk = statvfs(directory).map_err(|problem| unreadable(problem.into()))?;
+    let free_bytes = free_bytes(directory).map_err(unreadable)?;
     let windows = reader.runs()?.into_iter().map(|run| (run.id, run.window.start())).collect();
     let tables = reader.tables.named().into_iter().map(|(name, table)| {
         let mut counted = TableStatistics { name: name.to_owned(), entries: 0, bytes: 0, oldest: None, newest: None };
@@ -111,7 +110,7 @@ pub fn statistics(reader: &Reader, written: Option<WrittenStatistics>) -> Result
     Ok(StoreStatistics {
         tables: tables.collect::<Result<_, StoreError>>()?,
         pieces: pieces(directory).map_err(unreadable)?,
-        free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+        free_bytes,
         written,
     })
 }
@@ -157,18 +156,6 @@ fn pieces(directory: &Path) -> io::Result<Vec<PieceStatistics>> {
     }
     pieces.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
     Ok(pieces)
-}
-
-/// How much of the disk a file or a folder takes. What is removed meanwhile takes nothing.
-fn bytes_on_disk(path: &Path) -> u64 {
-    const BLOCK_BYTES: u64 = 512;
-    let Ok(metadata) = fs::symlink_metadata(path) else { return 0 };
-    let own = metadata.blocks() * BLOCK_BYTES;
-    if !metadata.is_dir() {
-        return own;
-    }
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    own + entries.map(|entry| bytes_on_disk(&entry.path())).sum::<u64>()
 }
 
 /// Times as their nanoseconds.

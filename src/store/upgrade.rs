@@ -13,8 +13,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::statvfs;
-
 use crate::codec::Decoder;
 use crate::interval::{Cut, Window};
 use crate::run::{GroupName, Run, RunId, Trigger, models_hash};
@@ -27,7 +25,8 @@ use crate::store::keys::{NEXT_RUN_KEY, cursor_key, run_slot, window_key};
 use crate::store::reader::readable;
 use crate::store::rebuild::{self, Rebuild};
 use crate::store::{
-    ChunkId, StoreError, StoreSettings, bytes_there, checksum, format, lock, runs, side_file, usable, verdicts,
+    ChunkId, StoreError, StoreSettings, bytes_there, checksum, format, free_bytes, lock, runs, side_file, usable,
+    verdicts,
 };
 use crate::time::Timestamp;
 use crate::verdict::{Outcome, VerdictRows};
@@ -133,9 +132,9 @@ pub(super) fn needed_bytes(directory: &Path) -> u64 {
 
 /// Makes sure that there is room for a new store beside the old one.
 pub(super) fn check_room(directory: &Path) -> Result<(), StoreError> {
-    let disk = statvfs(directory)
-        .map_err(|problem| StoreError::Directory { directory: directory.to_owned(), problem: problem.into() })?;
-    let (needed, free) = (needed_bytes(directory), disk.f_bavail.saturating_mul(disk.f_frsize));
+    let free = free_bytes(directory);
+    let free = free.map_err(|problem| StoreError::Directory { directory: directory.to_owned(), problem })?;
+    let needed = needed_bytes(directory);
     if free < needed {
         return Err(StoreError::NoRoomBeside { directory: directory.to_owned(), needed, free });
     }
