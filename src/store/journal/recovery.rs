@@ -206,11 +206,11 @@ pub(super) struct Recovery {
     next_place: Option<(SegmentNumber, usize)>,
     /// Where the first frame was.
     first_place: Option<(SegmentNumber, usize)>,
-    /// Up to here everything stays, whatever comes.
+    /// The last record that stays whatever follows: its commit is whole, or a later commit was found.
     kept_through: RecordNumber,
     /// Where the last frame that stays ends.
     kept_end: Option<(SegmentNumber, usize)>,
-    /// The commit behind that, of which it is not known yet whether it stays.
+    /// The commit behind that record. It is not known yet whether it stays.
     open: OpenCommit,
     settled: Vec<(RecordNumber, RecordNumber, Timestamp)>,
     freed: Vec<(RecordNumber, RecordNumber)>,
@@ -228,7 +228,7 @@ struct OpenCommit {
 }
 
 impl OpenCommit {
-    /// What a commit leaves behind that was ended.
+    /// No commit is open.
     fn none() -> Self {
         Self::default()
     }
