@@ -36,12 +36,30 @@ pub(super) type TableOf = fn(&Tables) -> &Table;
 /// A change of the database.
 #[derive(Debug)]
 enum Operation {
-    Put { table: TableOf, key: Vec<u8>, value: Vec<u8> },
+    Put {
+        table: TableOf,
+        key: Vec<u8>,
+        value: Vec<u8>,
+    },
     /// Puts a row of the table of sensors, and into the copy beside the database.
-    PutName { key: Vec<u8>, row: Vec<u8> },
-    PutParts { table: TableOf, key: Vec<u8>, value: Vec<u8> },
-    Remove { table: TableOf, key: Vec<u8> },
-    RemoveOthers { table: TableOf, prefix: Vec<u8>, kept: BTreeSet<Vec<u8>> },
+    PutName {
+        key: Vec<u8>,
+        row: Vec<u8>,
+    },
+    PutParts {
+        table: TableOf,
+        key: Vec<u8>,
+        value: Vec<u8>,
+    },
+    Remove {
+        table: TableOf,
+        key: Vec<u8>,
+    },
+    RemoveOthers {
+        table: TableOf,
+        prefix: Vec<u8>,
+        kept: BTreeSet<Vec<u8>>,
+    },
 }
 
 impl Operation {

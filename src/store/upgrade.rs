@@ -331,7 +331,9 @@ impl NewStore<'_> {
                 revision: 0,
                 scope: models.iter().map(|(sensor, _)| sensor.0).collect(),
                 settings: run.settings,
-                models: models_hash(models.into_iter().filter_map(|(sensor, model)| Some((self.names.get(&sensor)?.clone(), model)))),
+                models: models_hash(
+                    models.into_iter().filter_map(|(sensor, model)| Some((self.names.get(&sensor)?.clone(), model))),
+                ),
                 closing: run.closing,
                 state: run.state,
             };

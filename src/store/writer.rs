@@ -17,8 +17,8 @@ use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
     run_slot, window_key,
 };
-use crate::store::rejects::{self, RejectRing};
 use crate::store::reader::readable;
+use crate::store::rejects::{self, RejectRing};
 use crate::store::room::Room;
 use crate::store::{
     Backlog, ChunkId, Committed, JournalExtent, Kept, Progress, StoreError, StoreSettings, Tables, Ticket, checksum,
