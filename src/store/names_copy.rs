@@ -94,7 +94,7 @@ impl NamesCopy {
             Ok(bytes) => {
                 let (rows, entries_end) = rows_in(&bytes);
                 let bytes_needed: usize = rows.values().map(|row| HEADER_BYTES + row.len()).sum();
-                entries_end == bytes.len() && bytes.len() == bytes_needed && rows == self.rows()?
+                entries_end == bytes.len() && bytes.len() == bytes_needed && self.rows(rows.clone())? == rows
             }
             Err(_) => false,
         };
@@ -108,22 +108,27 @@ impl NamesCopy {
     /// Writes the copy anew, and reports what the disk said.
     fn write_anew(&mut self) -> Result<io::Result<()>, StoreError> {
         let mut bytes = Vec::new();
-        self.rows()?.iter().for_each(|(number, row)| append(&mut bytes, *number, row));
         let path = self.directory.join(FILE);
+        let before = read_file(&path).map(|bytes| rows_in(&bytes).0).unwrap_or_default();
+        self.rows(before)?.iter().for_each(|(number, row)| append(&mut bytes, *number, row));
         let written = side_file::write(&path, &bytes).and_then(|()| File::open(&self.directory)?.sync_all());
         Ok(written.and_then(|()| side_file::open(&path, File::options().write(true))).map(|file| {
             self.state = CopyState::Good { file, end: bytes.len() as u64 };
         }))
     }
 
-    fn rows(&self) -> Result<Rows, StoreError> {
-        let mut rows = Rows::new();
+    /// What the copy should say that says `rows`: what the table says, and where that cannot be read, what it said.
+    fn rows(&self, mut rows: Rows) -> Result<Rows, StoreError> {
         for entry in self.sensors.iter() {
             if let Some((key, row)) = readable(entry)?
                 && let Some(number) = number_of(&key)
-                && !row.is_empty()
             {
-                rows.insert(number, row);
+                // An empty row is that of a number that is free.
+                if row.is_empty() {
+                    rows.remove(&number)
+                } else {
+                    rows.insert(number, row)
+                };
             }
         }
         Ok(rows)
