@@ -356,6 +356,8 @@ impl Daemon {
     }
 
     async fn stop_in_order(self) -> Result<(), DaemonError> {
+        // What is left then is for the last sync of the database.
+        let leave_at = Instant::now() + self.stop_deadline.mul_f64(0.85);
         self.stop.stop();
         // With an event clock, readings may wait for the run that goes on. A part that takes too long is not waited
         // for: the last commit needs its share of the time.
@@ -368,7 +370,7 @@ impl Daemon {
         for part in self.background {
             part.task.abort();
         }
-        self.commands.send(Command::Stop);
+        self.commands.send(Command::Stop { leave_at });
         match self.ended.await {
             Ok(result) => Ok(result?),
             Err(_) => Err(DaemonError::CommitterPanicked),

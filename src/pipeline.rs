@@ -15,6 +15,7 @@ mod held;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
@@ -223,6 +224,13 @@ impl Pipeline {
                 windows.begin_closing(until, &mut over);
             }
         })?;
+        // A database that was lost with all that it held may leave no closing in the journal: what comes for the windows
+        // before stays late.
+        let must_be_closed = writer.must_be_closed();
+        if must_be_closed > windows.closed() {
+            first_closed.get_or_insert(must_be_closed);
+            windows.begin_closing(must_be_closed, &mut over);
+        }
         // Under a smaller lateness than before, more intervals are closed: now, and not by the next reading only.
         windows.end_replay(&mut over);
         writer.put_lateness(if is_replayed { lateness } else { settings.windows.lateness });
@@ -629,12 +637,12 @@ impl Pipeline {
         self.writer.backlog()
     }
 
-    /// Ends the keeper, which settles what it was handed, or leaves it to the journal if that takes too long.
+    /// Ends the keeper, which settles what it was handed. What is not stored at `leave_at` is left to the journal.
     ///
     /// # Errors
     /// When the keeper has failed.
-    pub fn stop(&mut self) -> Result<(), StoreError> {
-        self.writer.stop()
+    pub fn stop(&mut self, leave_at: Instant) -> Result<(), StoreError> {
+        self.writer.stop(leave_at)
     }
 
     /// Counts rejects, and logs them.

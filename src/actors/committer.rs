@@ -106,7 +106,10 @@ pub enum Command {
         done: oneshot::Sender<Vec<JournalExtent>>,
     },
     /// Commit what is there, and end.
-    Stop,
+    Stop {
+        /// When what the database does not hold yet is left to the journal.
+        leave_at: Instant,
+    },
 }
 
 impl Command {
@@ -210,6 +213,7 @@ pub fn start(
         position,
         parked: None,
         promises: Promises::default(),
+        leave_at: None,
     };
     thread::Builder::new().name("committer".to_owned()).spawn(move || {
         // The result is sent before the committer is dropped: the drop closes the store, which may take long, and ends
@@ -238,6 +242,8 @@ struct Committer {
     /// A batch whose readings wait for runs to end; nothing else is taken in before it.
     parked: Option<Parked>,
     promises: Promises,
+    /// When a stop leaves to the journal what the database does not hold yet; none before there is a stop.
+    leave_at: Option<Instant>,
 }
 
 struct Parked {
@@ -284,7 +290,7 @@ impl Committer {
                 continue;
             }
             if self.commit()? == Next::Stop || next == Next::Stop {
-                return self.pipeline.stop();
+                return self.pipeline.stop(self.leave_at.unwrap_or_else(Instant::now));
             }
             // Behind the promises, and before the next commit: no acknowledgement waits for more than a slice.
             if self.may_close_slice() {
@@ -337,7 +343,7 @@ impl Committer {
         while let Ok(command) = self.commands.recv_deadline(again) {
             match command {
                 Command::Probe { .. } => _ = self.obey(command)?,
-                Command::Stop => return Ok(Next::Stop),
+                Command::Stop { .. } => return self.obey(command),
                 command => self.later.push_back(command),
             }
         }
@@ -567,7 +573,10 @@ impl Committer {
                 let _ = done.send(self.pipeline.journal_extents());
                 return Ok(Next::Wait);
             }
-            Command::Stop => return Ok(Next::Stop),
+            Command::Stop { leave_at } => {
+                self.leave_at = Some(leave_at);
+                return Ok(Next::Stop);
+            }
         }
         self.promises.are_urgent = true;
         Ok(Next::GoOn)

@@ -29,7 +29,7 @@ use crate::sink::message::explain;
 use crate::store::{Reader, StoreError, StoredChunks};
 use crate::telemetry::metrics;
 use crate::time::Span;
-use crate::verdict::Outcome;
+use crate::verdict::{ModelHash, Outcome};
 
 /// Scores a window: begins its run, or resumes it. Answered when the run has ended and is durable.
 #[derive(Debug, Message)]
@@ -155,8 +155,15 @@ impl Predecessor {
     }
 
     /// The run that comes now.
-    fn successor(&self, score: &ScoreRun, reader: &Reader, settings: &RecorderSettings) -> Result<Run, StoreError> {
+    fn successor(
+        &self,
+        score: &ScoreRun,
+        reader: &Reader,
+        directory: &SensorDirectory,
+        settings: &RecorderSettings,
+    ) -> Result<Run, StoreError> {
         let RecorderSettings { scope, settings_hash, .. } = settings;
+        let named = |(sensor, model): (&SensorId, &Option<ModelHash>)| Some((directory.name(*sensor)?, *model));
         let (id, trigger, revision, closing) = match self {
             // The process that began it closed its window as well.
             Self::CutOff(run) => (run.id, run.trigger, run.revision, run.closing),
@@ -170,7 +177,7 @@ impl Predecessor {
             revision,
             scope: scope.keys().map(|sensor| sensor.0).collect(),
             settings: *settings_hash,
-            models: models_hash(scope.iter().map(|(sensor, model)| (*sensor, *model))),
+            models: models_hash(scope.iter().filter_map(named)),
             closing,
             state: RunState::Started,
         })
@@ -197,7 +204,7 @@ impl Recorder {
     ) -> Result<(), RunError> {
         let RecorderSettings { ref scope, settings_hash, deadline, max_anomalous, .. } = self.settings;
         let before = Predecessor::of(&self.reader, score.window)?;
-        let run = before.successor(score, &self.reader, &self.settings)?;
+        let run = before.successor(score, &self.reader, &self.directory, &self.settings)?;
         let window = run.window;
         let began = Instant::now();
         let mut progress = RunInProgress::new(window, scope, max_anomalous, began);

@@ -42,6 +42,7 @@ mod kept_models;
 mod key_search;
 mod keys;
 mod lock;
+mod names_copy;
 mod place;
 mod presence;
 mod private_copy;
@@ -103,7 +104,7 @@ use crate::store::private_copy::PrivateCopy;
 use crate::store::rejects::RejectRing;
 use crate::store::unreadable::UnreadableEntries;
 use crate::telemetry::metrics;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::verdict::VerdictRows;
 
 /// Where and how much is stored.
@@ -307,7 +308,8 @@ impl Store {
         let rejects = RejectRing::open(&tables.rejects, settings.reject_blocks)?;
         let reader = Reader::new(db.clone(), tables.clone(), settings.clone(), unreadable);
         let numbers = reader.numbers()?;
-        let writer = Writer::new(db, tables, journal, rejects, settings, numbers)?;
+        let must_be_closed = findings.settled.map_or(Timestamp::MIN, |(_, closed)| closed);
+        let writer = Writer::new(db, tables, journal, rejects, settings, numbers, must_be_closed)?;
         Ok(Self { writer, reader })
     }
 }
