@@ -32,7 +32,7 @@ use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
-    Backlog, ChunkId, Committed, JournalExtent, Kept, Progress, Reader, Store, StoreError, StoredChunks,
+    Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, Reader, Store, StoreError, StoredChunks,
     StoredIntervals, Ticket, WindowRecord, Writer,
 };
 use crate::telemetry::log_limit::LogLimit;
@@ -607,7 +607,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the keeper has failed. The process should end.
-    pub fn kept(&mut self) -> Result<Kept, StoreError> {
+    pub fn kept(&mut self) -> Result<KeeperProgress, StoreError> {
         let kept = self.writer.kept()?;
         while let Some(&(ticket, scored, runs)) = self.scored_behind.front()
             && kept.settled(ticket).is_some()

@@ -29,7 +29,7 @@ use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::run::{Run, RunId};
-use crate::store::{Backlog, ChunkId, Committed, JournalExtent, Kept, StoreError, StoredChunks, Ticket};
+use crate::store::{Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, StoreError, StoredChunks, Ticket};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -603,7 +603,7 @@ impl Promises {
     }
 
     /// Keeps the promises of earlier commits that the keeper has made true.
-    fn keep_behind(&mut self, kept: Kept) {
+    fn keep_behind(&mut self, kept: KeeperProgress) {
         keep_while(&mut self.visible_behind, |ticket| kept.visible(ticket));
         keep_while(&mut self.settled_behind, |ticket| kept.settled(ticket));
     }

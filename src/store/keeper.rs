@@ -63,7 +63,7 @@ enum Operation {
 }
 
 impl Operation {
-    /// The most bytes that the database is given, but for a removal of others, whose keys are few.
+    /// The most bytes that the database is given by it. A removal of others counts as nothing, because it has few keys.
     fn bytes(&self) -> usize {
         match self {
             Self::Put { key, value, .. } | Self::PutName { key, row: value } => key.len() + value.len(),
@@ -110,12 +110,12 @@ pub struct Ticket(u64);
 
 /// How far the keeper is.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Kept {
+pub struct KeeperProgress {
     visible: Ticket,
     settled: Ticket,
 }
 
-impl Kept {
+impl KeeperProgress {
     /// A proof once readers see everything that was handed over with this ticket and before. What of it must survive a
     /// power cut is in the journal.
     pub fn visible(self, ticket: Ticket) -> Option<Committed> {
@@ -216,7 +216,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct KeeperState {
-    kept: Kept,
+    kept: KeeperProgress,
     settled: Option<Covered>,
     /// Segments of the journal whose readings are in the raw history.
     kept_raw: Vec<FreeableSegment>,
@@ -303,7 +303,7 @@ impl Keeper {
     }
 
     /// How far the thread is, and what of the journal is settled.
-    pub(super) fn kept(&self) -> Result<(Kept, Option<Covered>), StoreError> {
+    pub(super) fn kept(&self) -> Result<(KeeperProgress, Option<Covered>), StoreError> {
         let state = self.shared.state();
         if state.has_ended {
             drop(state);

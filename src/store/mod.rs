@@ -82,7 +82,7 @@ pub use error::StoreError;
 pub use format::{StoreFit, fit};
 pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
 pub use journal_pins::{JournalExtent, JournalPin};
-pub use keeper::{Backlog, Kept, Ticket};
+pub use keeper::{Backlog, KeeperProgress, Ticket};
 pub use kept_models::{Keeping, KeptModels, read_kept_model};
 pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
