@@ -260,6 +260,7 @@ impl Keeper {
             db,
             tables,
             room: Room::of(settings),
+            has_room: false,
             shedder,
             handovers,
             ending: Ending(Arc::clone(&shared)),
@@ -387,6 +388,8 @@ struct KeeperThread {
     tables: Tables,
     names: NamesCopy,
     room: Room,
+    /// Whether there was room for the portion that the database is given.
+    has_room: bool,
     shedder: Shedder,
     handovers: Receiver<(Ticket, Handover)>,
     /// The last handover that is applied whole, and what it covers.
@@ -475,13 +478,14 @@ impl KeeperThread {
         if self.db.given_bytes() + operation.bytes() > PORTION_BYTES {
             self.settle()?;
         }
-        if self.db.given_bytes() == 0 {
-            while !self.has_room()? {
+        if !self.has_room {
+            while !self.look_for_room()? {
                 if self.ending.0.stop_at.get().is_some() {
                     return Ok(Next::Leave);
                 }
                 thread::sleep(LOOK_AGAIN);
             }
+            self.has_room = true;
         }
         match operation {
             Operation::Put { table, key, value } => table(&self.tables).put(&key, &value)?,
@@ -506,7 +510,7 @@ impl KeeperThread {
     }
 
     /// Whether something may be written. What may be given up makes room first.
-    fn has_room(&mut self) -> Result<bool, StoreError> {
+    fn look_for_room(&mut self) -> Result<bool, StoreError> {
         let has_room = self.shedder.make_room()?;
         if has_room {
             self.room.note_room();
@@ -528,6 +532,7 @@ impl KeeperThread {
         self.db.sync()?;
         self.db.check_presence()?;
         self.unsettled_since = None;
+        self.has_room = false;
         let (ticket, covered) = (self.visible, self.covered);
         self.ending.0.update(|state| {
             state.kept.settled = ticket;

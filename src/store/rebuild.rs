@@ -24,7 +24,7 @@ const PLAN: &str = "plan";
 const ASIDE_PREFIX: &str = "replaced-";
 
 /// What a store consists of, by the names in its folder. The lock stays, and so do stores that were set aside.
-pub(super) const PIECES: [&str; 6] = ["data", "journal", "history", "models", "format", "damaged"];
+pub(super) const PIECES: [&str; 7] = ["data", "names", "journal", "history", "models", "format", "damaged"];
 
 /// A store in the making. Its maker holds the lock of the store's folder.
 #[derive(Debug)]
@@ -246,11 +246,11 @@ mod tests {
     fn assert_new(directory: &Path) {
         let of = |folder: &Path| PIECES.map(|piece| read(folder, piece));
         let [old, new] = ["old", "new"].map(|text| Some(text.to_owned()));
-        assert_eq!(of(directory), [new.clone(), new.clone(), None, old.clone(), new, None]);
+        assert_eq!(of(directory), [new.clone(), None, new.clone(), None, old.clone(), new, None]);
         let mut others: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         others.retain(|path| !PIECES.iter().any(|piece| path.ends_with(piece)));
         let [aside] = &others[..] else { panic!("{others:?}") };
-        assert_eq!(of(aside), [old.clone(), None, old.clone(), None, old, None]);
+        assert_eq!(of(aside), [old.clone(), None, None, old.clone(), None, old, None]);
     }
 
     #[test]
