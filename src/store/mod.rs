@@ -75,6 +75,8 @@ pub use backup::{
 };
 pub use format::{StoreFit, fit};
 pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
+#[doc(hidden)]
+pub use journal::go_through_segment;
 pub use journal_pins::{JournalExtent, JournalPin};
 pub use keeper::{Backlog, Kept, Ticket};
 pub use kept_models::{Keeping, KeptModels, read_kept_model};
@@ -83,7 +85,7 @@ pub use reader::{Reader, StoredIntervals};
 pub use recut::{Recut, RecutPlan, plan as recut_plan, recut};
 pub use rejects::{StoredReject, StoredRejects};
 pub use repair::{Repair, RepairError};
-pub use set_aside::SetAside;
+pub use set_aside::{AsideCause, SetAside};
 pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
 pub use upgrade::{Upgrade, Upgraded, upgrade};
@@ -267,6 +269,14 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A store is to be made anew, and others were before it, of which the earlier ones were kept.
+    #[error("the store {} would be written anew, and the store before it be kept, but {times} are kept there already (replaced-…), and each may be as large as the store; move them elsewhere or remove them, and start again", directory.display())]
+    ReplacedAgain {
+        /// The folder.
+        directory: PathBuf,
+        /// How many were kept.
+        times: usize,
+    },
     /// A store was being put in the place of another, and the process died.
     #[error("a new store was being put in the place of the one in {}, and was cut off; start the daemon, which completes that", directory.display())]
     SwapCutOff {
@@ -349,7 +359,8 @@ impl StoreError {
             | Self::OtherRing { .. }
             | Self::OtherFormat { .. }
             | Self::NewerJournal { .. }
-            | Self::DamagedAgain { .. } => true,
+            | Self::DamagedAgain { .. }
+            | Self::ReplacedAgain { .. } => true,
             Self::Directory { problem, .. } => {
                 matches!(problem.kind(), InvalidInput | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
             }
@@ -432,12 +443,20 @@ pub fn is_in_use(directory: &Path) -> bool {
     lock::is_in_use(directory)
 }
 
-/// The damaged stores that were set aside in a folder and are still there, the oldest first.
+/// The stores that were damaged or replaced and set aside in a folder, and are still there.
 ///
 /// # Errors
 /// When the folder cannot be looked into.
 pub fn set_aside(directory: &Path) -> io::Result<Vec<SetAside>> {
     set_aside::list(directory)
+}
+
+/// Whether a store in a folder can be made anew: the one before is kept then, and few of these are.
+///
+/// # Errors
+/// When as many are there as may be.
+pub fn check_replaced(directory: &Path) -> Result<(), StoreError> {
+    set_aside::check_replaced(directory)
 }
 
 /// A note of a few words beside a store, as it was written last.
