@@ -335,8 +335,11 @@ mod tests {
             }
             store.writer.commit().unwrap();
             if commit % 50 == 0 {
-                store.writer.settle().unwrap();
-                store.writer.kept().unwrap();
+                // The history takes one segment at a time.
+                for _ in 0..20 {
+                    store.writer.settle().unwrap();
+                    store.writer.kept().unwrap();
+                }
             }
         }
         drop(store);

@@ -84,7 +84,8 @@ pub fn verify<'a, E: From<StoreError>>(
     each: &mut dyn FnMut(Finding) -> Result<(), E>,
 ) -> Result<Checked, E> {
     let mut inspection = Inspection { reader, names: Vec::new(), checked: Checked::default(), found: Vec::new() };
-    let steps: [fn(&mut Inspection<'a>) -> Result<(), StoreError>; 10] = [
+    type Step<'a> = fn(&mut Inspection<'a>) -> Result<(), StoreError>;
+    let steps: [Step<'a>; 10] = [
         Inspection::sensors,
         Inspection::windows_and_heads,
         Inspection::runs_and_verdicts,

@@ -78,6 +78,7 @@ pub(in crate::store) struct TornTail {
 
 impl JournalFindings {
     /// Whether everything that was ever acknowledged is there, as far as the journal can tell.
+    #[cfg(test)]
     pub(in crate::store) fn is_whole(&self) -> bool {
         self.records_lost == 0 && self.torn.is_none() && self.damaged_headers.is_empty() && self.unreadable_bytes == 0
     }
