@@ -97,6 +97,14 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A store is to be made anew, and the stores before earlier ones were kept.
+    #[error("the store {} would be made anew and the one before it be kept, but {times} are kept there already (replaced-…), and each may be as large as the store; move them elsewhere or remove them, and try again", directory.display())]
+    ReplacedAgain {
+        /// The folder.
+        directory: PathBuf,
+        /// How many are kept.
+        times: usize,
+    },
     /// A store was being put in the place of another, and the process died.
     #[error("a new store was being put in the place of the one in {}, and was cut off; start the daemon, which completes that", directory.display())]
     SwapCutOff {
@@ -179,7 +187,8 @@ impl StoreError {
             | Self::OtherRing { .. }
             | Self::OtherFormat { .. }
             | Self::NewerJournal { .. }
-            | Self::DamagedAgain { .. } => true,
+            | Self::DamagedAgain { .. }
+            | Self::ReplacedAgain { .. } => true,
             Self::Directory { problem, .. } => {
                 matches!(problem.kind(), InvalidInput | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
             }

@@ -81,6 +81,8 @@ pub use disk_space::free_bytes;
 pub use error::StoreError;
 pub use format::{StoreFit, fit};
 pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
+#[doc(hidden)]
+pub use journal::go_through_segment;
 pub use journal_pins::{JournalExtent, JournalPin};
 pub use keeper::{Backlog, KeeperProgress, Ticket};
 pub use kept_models::{Keeping, KeptModels, read_kept_model};
@@ -89,7 +91,7 @@ pub use reader::{Reader, StoredIntervals};
 pub use recut::{Recut, RecutPlan, plan as recut_plan, recut};
 pub use rejects::{StoredReject, StoredRejects};
 pub use repair::{Repair, RepairError};
-pub use set_aside::SetAside;
+pub use set_aside::{AsideCause, SetAside};
 pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
 pub use upgrade::{Upgrade, Upgraded, upgrade};
@@ -234,12 +236,20 @@ pub fn is_in_use(directory: &Path) -> bool {
     lock::is_in_use(directory)
 }
 
-/// The damaged stores that were set aside in a folder and are still there, the oldest first.
+/// The stores that were damaged or replaced and set aside in a folder, and are still there.
 ///
 /// # Errors
 /// When the folder cannot be looked into.
 pub fn set_aside(directory: &Path) -> io::Result<Vec<SetAside>> {
     set_aside::list(directory)
+}
+
+/// Whether a store in a folder can be made anew: the one before is kept then, and few of these are.
+///
+/// # Errors
+/// When as many are there as may be.
+pub fn check_replaced(directory: &Path) -> Result<(), StoreError> {
+    set_aside::check_replaced(directory)
 }
 
 /// A note of a few words beside a store, as it was written last.

@@ -136,10 +136,11 @@ pub(super) fn check_room(directory: &Path) -> Result<(), StoreError> {
     let free = free_bytes(directory);
     let free = free.map_err(|problem| StoreError::Directory { directory: directory.to_owned(), problem })?;
     let needed = needed_bytes(directory);
-    if free < needed {
-        return Err(StoreError::NoRoomBeside { directory: directory.to_owned(), needed, free });
-    }
-    Ok(())
+    let refused = |free| Err(StoreError::NoRoomBeside { directory: directory.to_owned(), needed, free });
+    fail::fail_point!(&format!("store::room_beside {}", directory.display()), |free| refused(
+        free.and_then(|free| free.parse().ok()).unwrap_or(0)
+    ));
+    if free < needed { refused(free) } else { Ok(()) }
 }
 
 /// Brings a store of the earlier format up. The caller holds the lock, and has nothing of the store open.

@@ -48,18 +48,22 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
         && let Some(plan) = store::recut_plan(&settings.store)
     {
         findings.warn(plan.key(), format!("at the next start {plan} (store.recut)"));
+        check_replaced(directory, findings);
         return;
     }
     match store::fit(&settings.store) {
         Ok(StoreFit::NoStore | StoreFit::Fits) => {}
-        Ok(StoreFit::Earlier { needed }) => findings.warn(
-            KEY,
-            format!(
-                "an earlier version made the store: the next start, or anomalyd store upgrade, writes it anew in this version's \
-                 format, keeps the old one beside it, and may take {} MiB of the disk",
-                needed.div_ceil(1 << 20)
-            ),
-        ),
+        Ok(StoreFit::Earlier { needed }) => {
+            findings.warn(
+                KEY,
+                format!(
+                    "an earlier version made the store: the next start, or anomalyd store upgrade, writes it anew in this \
+                     version's format, keeps the old one beside it, and may take {} MiB of the disk",
+                    needed.div_ceil(1 << 20)
+                ),
+            );
+            check_replaced(directory, findings);
+        }
         Ok(StoreFit::Unknown { reason }) => findings.warn(
             KEY,
             format!(
@@ -75,6 +79,13 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
             },
             error,
         ),
+    }
+}
+
+/// Checks that a store which is to be made anew will be: few of those that were replaced are kept.
+fn check_replaced(directory: &Path, findings: &mut Findings) {
+    if let Err(problem) = store::check_replaced(directory) {
+        findings.mistake("store.directory", problem);
     }
 }
 

@@ -17,7 +17,9 @@
 //! | `record.rs` | what is recorded |
 //! | `readings.rs`, `columns.rs` | readings in few bytes |
 //! | `recovery.rs` | what a start finds |
+//! | `any_bytes.rs` | what holds of any bytes, for the fuzz target |
 
+mod any_bytes;
 mod columns;
 mod frame;
 mod readings;
@@ -41,6 +43,7 @@ use record::RecordKind;
 use recovery::{Frames, NewerContent, Recovery, SegmentRecords};
 use segment::{HEADER_BYTES, OpenSegment, SegmentFolder};
 
+pub use any_bytes::go_through_segment;
 pub(in crate::store) use record::{Record, RecordRef};
 pub(in crate::store) use recovery::{JournalFindings, TornTail};
 
@@ -211,11 +214,13 @@ impl Journal {
         let findings = recovered.findings;
         let last = findings.last.max(settings.settled).max(recovered.freed_before.before());
         let highest = files.segments.iter().chain(&files.spares).max().copied().unwrap_or_default();
+        let mut spares = files.spares;
+        spares.retain(|spare| folder.keep_spare(*spare, settings.segment_bytes));
         let mut journal = Self {
             segments: recovered.segments.into(),
             active: None,
             ready: VecDeque::new(),
-            spares: files.spares,
+            spares,
             next_segment: SegmentNumber(highest.0.saturating_add(1)),
             segment_bytes: settings.segment_bytes,
             pending: Vec::new(),
@@ -546,10 +551,10 @@ impl Journal {
         }
     }
 
-    /// Makes a segment a spare file, or removes it when there are enough of them. A failure is ignored: the next start
+    /// Makes a segment a spare file, or removes it when there are enough of them or it is of another size. A failure is ignored: the next start
     /// does it.
     fn retire(&mut self, number: SegmentNumber) {
-        if self.spares.len() >= MAX_SPARES {
+        if self.spares.len() >= MAX_SPARES || !self.folder.is_of_size(number, self.segment_bytes) {
             let _ = self.folder.remove(number);
         } else if self.folder.retire(number).is_ok() {
             self.spares.push(number);

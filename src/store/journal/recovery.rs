@@ -35,6 +35,8 @@ pub(in crate::store) struct JournalFindings {
     pub(in crate::store) losses: Vec<JournalLoss>,
     /// How many records were lost, those that are not listed included.
     pub(in crate::store) records_lost: u64,
+    /// In how many places, those that are not listed included.
+    pub(in crate::store) places_lost: u64,
     /// The commit at the end that is not whole.
     pub(in crate::store) torn: Option<TornTail>,
     /// Segments whose headers are damaged, which costs nothing.
@@ -81,11 +83,17 @@ impl JournalFindings {
         self.records_lost == 0 && self.torn.is_none() && self.damaged_headers.is_empty() && self.unreadable_bytes == 0
     }
 
-    /// What was found, in sentences for the log.
+    /// What was found, in sentences for the log: one for each kind of finding, because damage is told at each start until
+    /// its segment is freed.
     pub(in crate::store) fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<_> = self.losses.iter().map(ToString::to_string).collect();
-        if self.losses.len() == MAX_LISTED {
-            lines.push(format!("in all, {} records of the journal are lost", self.records_lost));
+        let mut lines = Vec::new();
+        if let [loss, more @ ..] = &self.losses[..] {
+            let mut line = loss.to_string();
+            if !more.is_empty() {
+                let (places, all) = (self.places_lost - 1, self.records_lost);
+                line.push_str(&format!("; with {places} more such places, {all} records of the journal are lost"));
+            }
+            lines.push(line);
         }
         if let Some(TornTail { bytes, records }) = self.torn {
             lines.push(format!(
@@ -95,8 +103,11 @@ impl JournalFindings {
                 self.last
             ));
         }
-        for segment in &self.damaged_headers {
-            lines.push(format!("the header of the journal's segment {segment} is damaged, which costs no record"));
+        if let [segment, more @ ..] = &self.damaged_headers[..] {
+            let others = if more.is_empty() { String::new() } else { format!(" (and {} more)", more.len()) };
+            lines.push(format!(
+                "the header of the journal's segment {segment}{others} is damaged, which costs no record"
+            ));
         }
         if self.unreadable_bytes > 0 {
             lines.push(format!("the disk cannot read {} bytes of the journal; see to the disk", self.unreadable_bytes));
@@ -198,6 +209,8 @@ impl Iterator for Frames<'_> {
 /// Goes through the segments in their order.
 pub(super) struct Recovery {
     findings: JournalFindings,
+    /// What is missing among what stays.
+    losses: Vec<JournalLoss>,
     segments: Vec<SegmentRecords>,
     /// The number that the next record should have.
     next: RecordNumber,
@@ -243,6 +256,7 @@ impl Recovery {
     pub(super) fn new() -> Self {
         Self {
             findings: JournalFindings::default(),
+            losses: Vec::new(),
             segments: Vec::new(),
             next: RecordNumber(1),
             before: None,
@@ -346,7 +360,7 @@ impl Recovery {
     fn keep(&mut self, through: RecordNumber) {
         let open = std::mem::replace(&mut self.open, OpenCommit::none());
         self.findings.records += open.records;
-        open.losses.into_iter().for_each(|loss| self.findings.add(loss));
+        self.losses.extend(open.losses);
         self.kept_through = through;
         self.kept_end = self.segments.last().map(|segment| (segment.number, segment.end));
     }
@@ -390,6 +404,11 @@ impl Recovery {
         {
             segment.end = end;
         }
+        // Of segments that were freed together, a power cut may have left some: what is missing between them was freed.
+        self.losses.retain(|loss| loss.last >= freed_before);
+        for loss in &mut self.losses {
+            loss.first = loss.first.max(freed_before);
+        }
         let first = self.segments.first().map_or(through.next(), |segment| segment.first);
         if first > freed_before {
             let last = first.before();
@@ -399,12 +418,14 @@ impl Recovery {
                 }
                 _ => LossCause::Missing,
             };
-            self.findings.add(JournalLoss { first: freed_before, last, cause });
-            self.findings.losses.sort_by_key(|loss| loss.first);
+            self.losses.insert(0, JournalLoss { first: freed_before, last, cause });
         }
         if settled > through {
             let first = through.next().max(freed_before);
-            self.findings.add(JournalLoss { first, last: settled, cause: LossCause::Missing });
+            self.losses.push(JournalLoss { first, last: settled, cause: LossCause::Missing });
+        }
+        for loss in std::mem::take(&mut self.losses) {
+            self.findings.add(loss);
         }
         self.findings.segments = self.segments.len();
         self.findings.last = through;
@@ -420,7 +441,9 @@ impl Recovery {
 
 impl JournalFindings {
     fn add(&mut self, loss: JournalLoss) {
-        self.records_lost += loss.last.0.saturating_sub(loss.first.0) + 1;
+        let records = loss.last.0.saturating_sub(loss.first.0).saturating_add(1);
+        self.records_lost = self.records_lost.saturating_add(records);
+        self.places_lost += 1;
         if self.losses.len() < MAX_LISTED {
             self.losses.push(loss);
         }
