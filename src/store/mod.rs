@@ -90,7 +90,7 @@ pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
 pub use upgrade::{Upgrade, Upgraded, upgrade};
 pub use verdicts::ChunkId;
-pub use verify::{Checked, Finding, Remedy, verify};
+pub use verify::{Checked, CheckedPart, Finding, Remedy, verify};
 pub use writer::{StoredChunks, WindowRecord, Writer};
 
 use crate::interval::Cut;

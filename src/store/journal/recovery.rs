@@ -107,16 +107,21 @@ impl JournalFindings {
 impl fmt::Display for JournalLoss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { first, last, cause } = self;
+        let (records, are, they) = if first == last {
+            (format!("record {first}"), "is", "it")
+        } else {
+            (format!("records {first} to {last}"), "are", "they")
+        };
         match cause {
             LossCause::Damaged { segment, offset } => write!(
                 f,
-                "records {first} to {last} of the journal are damaged (segment {segment}, byte {offset}): what they held is \
-                 lost, and nothing else is"
+                "{records} of the journal {are} damaged (segment {segment}, byte {offset}): what {they} held is lost, unless \
+                 its windows were stored, and nothing else is"
             ),
             LossCause::Missing => write!(
                 f,
-                "records {first} to {last} of the journal are missing, with the files that held them: what they held is lost, \
-                 unless its windows were stored"
+                "{records} of the journal {are} missing, with the files that held them: what {they} held is lost, unless its \
+                 windows were stored"
             ),
         }
     }
