@@ -69,9 +69,12 @@ pub enum RescoringError {
     WindowsGone,
 }
 
+/// A model, and how its rows are made.
+type PlannedModel = Arc<(Model, Arc<Plan>)>;
+
 #[derive(Debug, Default)]
 struct ModelCache {
-    models: HashMap<(ModelHash, SensorId), Arc<(Model, Arc<Plan>)>>,
+    models: HashMap<(ModelHash, SensorId), PlannedModel>,
     bytes: usize,
 }
 

@@ -334,7 +334,7 @@ impl Committer {
         let again = Instant::now() + TRY_AGAIN;
         while let Ok(command) = self.commands.recv_deadline(again) {
             match command {
-                Command::Probe { .. } => drop(self.obey(command)?),
+                Command::Probe { .. } => _ = self.obey(command)?,
                 Command::Stop => return Ok(Next::Stop),
                 command => self.later.push_back(command),
             }

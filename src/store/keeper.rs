@@ -239,11 +239,8 @@ impl Keeper {
         self.last.0 += 1;
         let waiting = self.shared.backlog_bytes.fetch_add(handover.bytes, Ordering::Relaxed) + handover.bytes;
         metrics::STORE_BACKLOG_BYTES.set(waiting as u64);
-        let sent = self.sender.as_ref().map(|sender| sender.send((self.last, handover)));
-        match sent {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) | None => Err(self.failure()),
-        }
+        let is_sent = self.sender.as_ref().is_some_and(|sender| sender.send((self.last, handover)).is_ok());
+        if is_sent { Ok(()) } else { Err(self.failure()) }
     }
 
     /// Has the readings of a segment kept in the raw history. [`take_kept_raw`](Self::take_kept_raw) gives it back when

@@ -338,7 +338,7 @@ impl Writer {
         }
         for segment in self.keeper.take_kept_raw() {
             self.is_keeping_raw = false;
-            self.journal.free(segment)?;
+            self.journal.free(&segment)?;
         }
         while !self.is_keeping_raw
             && let Some(segment) = self.journal.freeable()
@@ -347,7 +347,7 @@ impl Writer {
                 self.is_keeping_raw = true;
                 self.keeper.keep_raw(segment)?;
             } else {
-                self.journal.free(segment)?;
+                self.journal.free(&segment)?;
             }
         }
         Ok(())

@@ -44,7 +44,7 @@ fn stop_after(site: &Site, readings: &[SimulatedReading], last_window: &str) {
 fn intervals_become_longer_and_the_open_window_goes_on() {
     let all = plant::readings(7);
     // The store is cut anew within a window of the new length.
-    let half = all.iter().position(|reading| reading.time.to_string() > "2026-03-02T08:47".to_owned()).unwrap();
+    let half = all.iter().position(|reading| reading.time.to_string().as_str() > "2026-03-02T08:47").unwrap();
 
     let site = Site::new(&plant::settings());
     stop_after(&site, &all[..half], "2026-03-02T08:20:00Z");
@@ -66,7 +66,7 @@ fn intervals_become_longer_and_the_open_window_goes_on() {
     assert_eq!(found.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());
     for (interval, numbers) in &wanted {
         for (found, wanted) in found[interval].iter().zip(numbers) {
-            assert!((found - wanted).abs() <= 1e-9 * (1.0 + wanted.abs()), "{interval}: {:?} {numbers:?}", found);
+            assert!((found - wanted).abs() <= 1e-9 * (1.0 + wanted.abs()), "{interval}: {found:?} {numbers:?}");
         }
     }
 

@@ -19,6 +19,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -136,12 +137,12 @@ impl History {
             return Ok(());
         }
         for reading in readings {
-            if !self.names.contains_key(&reading.sensor) {
+            if let Entry::Vacant(unknown) = self.names.entry(reading.sensor) {
                 let Some(name) = name_of(reading.sensor) else {
                     metrics::HISTORY_NAMELESS.add(1);
                     continue;
                 };
-                self.names.insert(reading.sensor, name);
+                unknown.insert(name);
             }
             self.gathered.push(*reading);
         }

@@ -202,7 +202,7 @@ impl Journal {
         let files = folder.files()?;
         folder.remove_parts(&files)?;
         let mut recovery = Recovery::new();
-        let newer = |content| newer(&folder, content);
+        let newer = |content| newer(&folder, &content);
         for number in &files.segments {
             let segment = folder.read_from_disk(*number)?;
             recovery.segment(*number, &segment.bytes, segment.unreadable).map_err(newer)?;
@@ -528,8 +528,8 @@ impl Journal {
     ///
     /// # Errors
     /// As [`append`](Self::append).
-    pub(in crate::store) fn free(&mut self, segment: FreeableSegment) -> Result<(), StoreError> {
-        let FreeableSegment { records, .. } = segment;
+    pub(in crate::store) fn free(&mut self, segment: &FreeableSegment) -> Result<(), StoreError> {
+        let records = segment.records;
         let is_next = self.segments.get(self.freeing).is_some_and(|next| next.number == records.number);
         if !is_next {
             return Ok(());
@@ -572,11 +572,6 @@ impl Journal {
         self.segments.iter().map(|segment| segment.last.0 - segment.first.0 + 1).sum()
     }
 
-    /// How many segments hold records.
-    pub(in crate::store) fn segments(&self) -> usize {
-        self.segments.len()
-    }
-
     /// The last record that was committed.
     pub(in crate::store) fn last_committed(&self) -> RecordNumber {
         self.last_committed
@@ -604,7 +599,7 @@ pub(in crate::store) fn inspect(
 ) -> Result<JournalFindings, StoreError> {
     let folder = SegmentFolder::open(path)?;
     let mut recovery = Recovery::new();
-    let newer = |content| newer(&folder, content);
+    let newer = |content| newer(&folder, &content);
     for number in &folder.files()?.segments {
         let segment = folder.read(*number)?;
         recovery.segment(*number, &segment.bytes, segment.unreadable).map_err(newer)?;
@@ -623,7 +618,7 @@ pub(in crate::store) fn inspect(
     Ok(recovered.findings)
 }
 
-fn newer(folder: &SegmentFolder, content: NewerContent) -> StoreError {
+fn newer(folder: &SegmentFolder, content: &NewerContent) -> StoreError {
     let what = match content {
         NewerContent::Format(format) => format!("a segment of format {format}"),
         NewerContent::Record { number, kind } => format!("record {number} of kind {kind}"),

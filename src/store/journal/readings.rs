@@ -353,6 +353,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::cast_possible_truncation, reason = "that is what a sensor of single precision does")]
     fn floats_of_single_precision_take_their_own_bits_only() {
         let mut readings = plant(100, 1_000, |place| place);
         readings.iter_mut().for_each(|reading| reading.value = f64::from(reading.value as f32));

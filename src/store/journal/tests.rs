@@ -148,7 +148,7 @@ fn a_flipped_bit_anywhere_costs_at_most_its_commit_and_is_told() {
             flip(&damaged.path().join(name), bit);
             let (mut journal, findings) = open(damaged.path());
             assert!(!findings.is_whole(), "bit {bit} of {name:?} passed unnoticed");
-            assert!(!findings.lines().is_empty());
+            assert!(!findings.lines().is_empty() || findings.torn_line().is_some());
             let kept = replayed(&mut journal);
             let lost: Vec<_> =
                 all.iter().filter(|record| !kept.contains(record)).map(|(number, _)| number - 1).collect();
@@ -183,14 +183,14 @@ fn a_missing_segment_is_told_with_its_records() {
     let folder = tempfile::tempdir().unwrap();
     let all = filled(folder.path(), 40);
     let files = segments(folder.path());
-    for gone in 0..files.len() {
+    for gone in &files {
         let copy = copied(folder.path());
-        fs::remove_file(copy.path().join(files[gone].file_name().unwrap())).unwrap();
+        fs::remove_file(copy.path().join(gone.file_name().unwrap())).unwrap();
         let (mut journal, findings) = open_settled(copy.path(), 80);
         let kept = replayed(&mut journal);
         assert_eq!(findings.losses.len(), 1, "{findings:?}");
         assert_eq!(findings.losses[0].cause, LossCause::Missing);
-        assert_eq!(findings.records_lost as usize, all.len() - kept.len(), "segment {gone}");
+        assert_eq!(findings.records_lost, (all.len() - kept.len()) as u64, "{}", gone.display());
         append(&mut journal, &readings(0, 1));
         assert_eq!(journal.commit().unwrap(), RecordNumber(81), "a number is never given twice");
     }
@@ -202,7 +202,7 @@ fn a_segment_is_freed_one_settling_after_its_windows_were_stored_and_used_again(
     filled(folder.path(), 40);
     let (mut journal, _) = open(folder.path());
     replayed(&mut journal);
-    let before = journal.segments();
+    let before = journal.segments.len();
     let end = Timestamp::MAX;
     journal.settled(RecordNumber(80), end).unwrap();
     journal.commit().unwrap();
@@ -217,12 +217,12 @@ fn a_segment_is_freed_one_settling_after_its_windows_were_stored_and_used_again(
                 Ok(())
             })
             .unwrap();
-        journal.free(segment).unwrap();
+        journal.free(&segment).unwrap();
     }
-    assert_eq!(journal.segments(), before, "before the commit all are there");
+    assert_eq!(journal.segments.len(), before, "before the commit all are there");
     assert_eq!(segments(folder.path()).len(), before);
     journal.commit().unwrap();
-    assert_eq!((journal.segments(), segments(folder.path()).len()), (1, 1));
+    assert_eq!((journal.segments.len(), segments(folder.path()).len()), (1, 1));
     assert!(passed_on >= 1_000, "{passed_on}");
     let files = || fs::read_dir(folder.path()).unwrap().count();
     let made = files();
@@ -412,7 +412,7 @@ proptest! {
                 Step::Free => {
                     while let Some(segment) = journal.freeable() {
                         let before = RecordNumber(segment.records.last.0 + 1);
-                        journal.free(segment).unwrap();
+                        journal.free(&segment).unwrap();
                         appended.push(Record::Freed { before });
                     }
                 }
