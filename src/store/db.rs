@@ -335,6 +335,10 @@ fn open_once(config: &sled::Config) -> Result<sled::Db, Damage> {
         Ok(Ok(sled)) => Ok(sled),
         Ok(Err(sled::Error::Io(problem))) if problem.to_string().contains("lock") => Err(Damage::Locked(problem)),
         Ok(Err(sled::Error::Io(problem))) => Err(Damage::Elsewhere(problem)),
+        // Its own words name neither the file nor what is wrong with it.
+        Ok(Err(sled::Error::Corruption { .. })) => {
+            Err(Damage::Data("a part of its file data/db does not fit the rest".to_owned()))
+        }
         Ok(Err(other)) => Err(Damage::Data(other.to_string())),
         Err(panic) => Err(Damage::Data(format!("reading it made the database panic: {panic}"))),
     }

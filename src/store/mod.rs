@@ -96,7 +96,7 @@ pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
 pub use upgrade::{Upgrade, Upgraded, upgrade};
 pub use verdicts::ChunkId;
-pub use verify::{Checked, Finding, Remedy, verify};
+pub use verify::{Checked, CheckedPart, Finding, Remedy, verify};
 pub use writer::{StoredChunks, WindowRecord, Writer};
 
 use crate::interval::Cut;
@@ -370,6 +370,9 @@ fn tell_of(findings: &JournalFindings) {
     metrics::JOURNAL_RECORDS_LOST.add(findings.records_lost);
     for line in findings.lines() {
         tracing::error!("{line}");
+    }
+    if let Some(line) = findings.torn_line() {
+        tracing::warn!("{line}");
     }
     if findings.last.0 > 0 {
         tracing::info!(records = findings.records, last = findings.last.0, "the journal is read up to its last record");

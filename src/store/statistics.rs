@@ -12,7 +12,8 @@ use crate::run::RunId;
 use crate::store::contents::{StoredValue, each_value, layout};
 use crate::store::disk_space::{bytes_on_disk, free_bytes};
 use crate::store::held::decode_readings;
-use crate::store::{ChunkId, Reader, StoreError, checksum, rejects, runs, verdicts};
+use crate::store::place::HISTORY;
+use crate::store::{ChunkId, HistoryReader, Reader, StoreError, checksum, rejects, runs, verdicts};
 use crate::time::Timestamp;
 use crate::window::WindowBlock;
 
@@ -23,7 +24,7 @@ pub struct StoreStatistics {
     pub pieces: Vec<PieceStatistics>,
     /// How many bytes more the file system has for the store.
     pub free_bytes: u64,
-    /// The tables of the database.
+    /// The tables of the database, and the days of raw readings.
     pub tables: Vec<TableStatistics>,
     /// What was written; `None` when no daemon counts it.
     pub written: Option<WrittenStatistics>,
@@ -67,6 +68,10 @@ pub struct WrittenStatistics {
 }
 
 impl WrittenStatistics {
+    /// For how long it must be counted before it tells what is written a day: a start writes more than the rest of the
+    /// day.
+    pub const ENOUGH_SECONDS: f64 = 600.0;
+
     /// How many bytes this is a day; `None` when it was not counted for long enough to tell.
     pub fn bytes_a_day(&self) -> Option<f64> {
         self.a_day(self.bytes)
@@ -79,8 +84,7 @@ impl WrittenStatistics {
 
     fn a_day(&self, count: u64) -> Option<f64> {
         const SECONDS_A_DAY: f64 = 86_400.0;
-        const ENOUGH_SECONDS: f64 = 60.0;
-        (self.seconds >= ENOUGH_SECONDS).then(|| count as f64 / self.seconds * SECONDS_A_DAY)
+        (self.seconds >= Self::ENOUGH_SECONDS).then(|| count as f64 / self.seconds * SECONDS_A_DAY)
     }
 }
 
@@ -107,12 +111,16 @@ pub fn statistics(reader: &Reader, written: Option<WrittenStatistics>) -> Result
         })?;
         Ok(counted)
     });
-    Ok(StoreStatistics {
-        tables: tables.collect::<Result<_, StoreError>>()?,
-        pieces: pieces(directory).map_err(unreadable)?,
-        free_bytes,
-        written,
-    })
+    let mut tables = tables.collect::<Result<Vec<_>, StoreError>>()?;
+    let days = HistoryReader::new(directory).days()?;
+    tables.push(TableStatistics {
+        name: "raw days".to_owned(),
+        entries: days.len() as u64,
+        bytes: bytes_on_disk(&directory.join(HISTORY)),
+        oldest: days.first().copied(),
+        newest: days.last().copied(),
+    });
+    Ok(StoreStatistics { tables, pieces: pieces(directory).map_err(unreadable)?, free_bytes, written })
 }
 
 /// The times that an entry is of; none when it cannot be read. `windows` are those of the runs.
@@ -182,7 +190,7 @@ mod tests {
         let of = |seconds, bytes| WrittenStatistics { seconds, bytes, syncs: bytes / 10 };
         assert_eq!(of(3_600.0, 1_000).bytes_a_day(), Some(24_000.0));
         assert_eq!(of(3_600.0, 1_000).syncs_a_day(), Some(2_400.0));
-        assert_eq!(of(59.0, 1_000).bytes_a_day(), None, "a start writes more than the rest of the day");
+        assert_eq!(of(599.0, 1_000).bytes_a_day(), None, "a start writes more than the rest of the day");
     }
 
     #[test]

@@ -73,6 +73,9 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
         ),
         Err(error) => findings.mistake(
             match &error {
+                StoreError::OtherCut { stored, configured, .. } if stored.interval() != configured.interval() => {
+                    "window.interval"
+                }
                 StoreError::OtherCut { .. } => "window.length",
                 StoreError::OtherRing { key, .. } => key,
                 _ => KEY,
