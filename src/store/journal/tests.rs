@@ -440,6 +440,21 @@ fn a_lone_reading_takes_one_page_and_less_than_a_hundred_bytes() {
 }
 
 #[test]
+fn commits_that_fill_segments_write_their_content_and_no_zeros_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(folder.path(), JournalSettings::default()).unwrap();
+    for commit in 0..4 {
+        for record in 0..8 {
+            append(&mut journal, &readings((commit * 8 + record) * 4_000, 4_000));
+        }
+        journal.commit().unwrap();
+    }
+    let content: u64 = journal.extents().iter().map(|(_, end)| end).sum();
+    assert!(content > 4 * BULK_BYTES as u64);
+    assert!(journal.written_bytes() < content + 5 * PAGE_BYTES as u64, "{} of {content}", journal.written_bytes());
+}
+
+#[test]
 fn what_is_no_segment_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 2);
