@@ -2,16 +2,16 @@
 //! after the model's file was replaced.
 //!
 //! They lie beside the database in `models/`, a file a model, named by the model's hash. A file holds copies of all files
-//! that make the model, behind their number, and each behind its length. A link would not do: a file that is written over in place would take its
-//! link along. Copies are not synced: what a file holds is believed when its hash is right, which whoever reads it as a
-//! model checks, and a copy that a power cut cut short is made again when the model is put to work again.
+//! that make the model, behind their number, and each behind its length. A link would not do: a file that is written over
+//! in place would take its link along. Copies are not synced: a checksum stands before them, and a copy that a power cut
+//! has torn is made again when the model is put to work again.
 //!
 //! Models that are at work stay. Of the others, those whose work ended first go first, when the files together are larger
 //! than the bound, or too many.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -19,7 +19,7 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, statvfs, utimens
 
 use crate::codec::{Decoder, Encoder};
 use crate::sensor::SensorId;
-use crate::store::side_file;
+use crate::store::{checksum, side_file};
 use crate::telemetry::metrics;
 use crate::verdict::ModelHash;
 
@@ -27,8 +27,6 @@ use crate::verdict::ModelHash;
 const FOLDER: &str = "models";
 /// Under which every file is written.
 const TEMPORARY_NAME: &str = "writing";
-/// The most bytes that a number takes.
-const MAX_NUMBER_BYTES: u64 = 10;
 /// The most files.
 const MAX_FILES: usize = 1 << 17;
 
@@ -71,34 +69,17 @@ struct KeptFile {
     last_use: u64,
 }
 
-/// Whether a file is as long as the lengths in it say.
-fn is_whole(path: &Path) -> io::Result<bool> {
-    let mut file = side_file::open(path, File::options().read(true))?;
-    let length = file.metadata()?.len();
-    // The number at a place, and the place behind it.
-    let mut number = |at: u64| -> io::Result<Option<(u64, u64)>> {
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(at))?;
-        Read::by_ref(&mut file).take(MAX_NUMBER_BYTES).read_to_end(&mut bytes)?;
-        let mut decoder = Decoder::new(&bytes);
-        let number = decoder.unsigned().ok();
-        Ok(number.map(|number| (number, at.saturating_add((bytes.len() - decoder.rest().len()) as u64))))
-    };
-    let Some((parts, mut at)) = number(0)? else { return Ok(false) };
-    for _ in 0..parts {
-        let Some((part, behind)) = number(at)? else { return Ok(false) };
-        at = behind.saturating_add(part);
-    }
-    Ok(at == length)
+/// The files that make a kept model, in the order in which they were given. `None` when the model is not kept, or its file
+/// is not as it was written, or cannot be read.
+pub fn read_kept_model(store: &Path, hash: ModelHash) -> Option<Vec<Vec<u8>>> {
+    read(&store.join(FOLDER).join(hash.to_string()), hash)
 }
 
-/// The files that make a kept model, in the order in which they were given. `None` when the model is not kept, or its file
-/// is not as it was written: where it was changed in its length, or it cannot be read.
-pub fn read_kept_model(store: &Path, hash: ModelHash) -> Option<Vec<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    let path = store.join(FOLDER).join(hash.to_string());
-    side_file::open(&path, File::options().read(true)).ok()?.read_to_end(&mut bytes).ok()?;
-    let mut decoder = Decoder::new(&bytes);
+fn read(path: &Path, hash: ModelHash) -> Option<Vec<Vec<u8>>> {
+    let mut stored = Vec::new();
+    side_file::open(path, File::options().read(true)).ok()?.read_to_end(&mut stored).ok()?;
+    let parts = checksum::checked(&hash.0, stored).ok()?;
+    let mut decoder = Decoder::new(&parts);
     let mut parts = Vec::new();
     for _ in 0..decoder.unsigned().ok()? {
         parts.push(decoder.blob().ok()?.to_vec());
@@ -145,7 +126,7 @@ impl KeptModels {
         parts: impl FnOnce() -> Result<Vec<Vec<u8>>, E>,
     ) -> Result<Keeping, E> {
         self.release(sensor);
-        if !is_whole(&self.path(hash)).unwrap_or(false) {
+        if read(&self.path(hash), hash).is_none() {
             self.with_files(|files| files.remove(hash));
         }
         if self.with_files(|files| files.put_to_work(sensor, hash)) {
@@ -154,7 +135,7 @@ impl KeptModels {
         let (parts, mut encoder) = (parts()?, Encoder::default());
         encoder.unsigned(parts.len() as u64);
         parts.iter().for_each(|part| encoder.blob(part));
-        let file = encoder.into_bytes();
+        let file = checksum::around(&hash.0, &encoder.into_bytes());
         // Under the lock, because all files are written under one name.
         self.with_files(|files| {
             if files.put_to_work(sensor, hash) {
@@ -302,11 +283,24 @@ mod tests {
         let store = tempfile::tempdir().unwrap();
         keep(&KeptModels::open(store.path(), 1_000, 0).unwrap(), 0, 1);
         let path = store.path().join(FOLDER).join(hash(1).to_string());
-        for length in [0, 1, 2, 62, 80, 102] {
+        for length in [0, 1, 4, 66, 84, 106] {
             File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
             keep(&KeptModels::open(store.path(), 1_000, 0).unwrap(), 0, 1);
             assert_eq!(read_kept_model(store.path(), hash(1)), Some(vec![vec![1; 60], vec![1; 40]]), "{length}");
         }
+    }
+
+    #[test]
+    fn a_copy_that_was_torn_within_is_made_again() {
+        let store = tempfile::tempdir().unwrap();
+        keep(&KeptModels::open(store.path(), 1_000, 0).unwrap(), 0, 1);
+        let path = store.path().join(FOLDER).join(hash(1).to_string());
+        let mut torn = fs::read(&path).unwrap();
+        torn[30..40].fill(0);
+        fs::write(&path, torn).unwrap();
+        assert_eq!(read_kept_model(store.path(), hash(1)), None);
+        keep(&KeptModels::open(store.path(), 1_000, 0).unwrap(), 0, 1);
+        assert_eq!(read_kept_model(store.path(), hash(1)), Some(vec![vec![1; 60], vec![1; 40]]));
     }
 
     #[test]

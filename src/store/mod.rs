@@ -358,6 +358,9 @@ fn tell_of(findings: &JournalFindings) {
     for line in findings.lines() {
         tracing::error!("{line}");
     }
+    if let Some(line) = findings.torn_line() {
+        tracing::warn!("{line}");
+    }
     if findings.last.0 > 0 {
         tracing::info!(records = findings.records, last = findings.last.0, "the journal is read up to its last record");
     }

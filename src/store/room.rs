@@ -26,6 +26,11 @@ impl Room {
         Self { directory: settings.directory.clone(), reserve_bytes: settings.shed.reserve_bytes, full_since: None }
     }
 
+    /// Whether a portion that was begun can be written out: a part of what is to stay free is enough for that.
+    pub(super) fn is_enough_to_sync(&self) -> Result<bool, StoreError> {
+        Ok(free_bytes(&self.directory)? >= self.reserve_bytes / 4)
+    }
+
     /// Says that there is no room, if that was not said yet.
     pub(super) fn note_full(&mut self) {
         if self.full_since.is_none() {

@@ -81,19 +81,22 @@ impl JournalFindings {
         self.records_lost == 0 && self.torn.is_none() && self.damaged_headers.is_empty() && self.unreadable_bytes == 0
     }
 
-    /// What was found, in sentences for the log.
+    /// What a power cut leaves, in a sentence for the log. It costs nothing that was acknowledged.
+    pub(in crate::store) fn torn_line(&self) -> Option<String> {
+        let TornTail { bytes, records } = self.torn?;
+        Some(format!(
+            "the journal ends with a commit that is not whole ({bytes} bytes, {records} of its records are), and it is cut off \
+             behind record {}: the power went before that commit was on the disk, so nothing in it was acknowledged; or the \
+             disk has damaged it since",
+            self.last
+        ))
+    }
+
+    /// The damage that was found, in sentences for the log.
     pub(in crate::store) fn lines(&self) -> Vec<String> {
         let mut lines: Vec<_> = self.losses.iter().map(ToString::to_string).collect();
         if self.losses.len() == MAX_LISTED {
             lines.push(format!("in all, {} records of the journal are lost", self.records_lost));
-        }
-        if let Some(TornTail { bytes, records }) = self.torn {
-            lines.push(format!(
-                "the journal ends with a commit that is not whole ({bytes} bytes, {records} of its records are), and it is cut \
-                 off behind record {}: the power went before that commit was on the disk, so nothing in it was \
-                 acknowledged; or the disk has damaged it since",
-                self.last
-            ));
         }
         for segment in &self.damaged_headers {
             lines.push(format!("the header of the journal's segment {segment} is damaged, which costs no record"));
