@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
@@ -139,12 +139,13 @@ impl Receiving {
 
     /// Ends these parts when the others cannot start: the sources get their last acknowledgements, within the deadline.
     pub(super) async fn end(self, deadline: Duration) {
+        let leave_at = Instant::now() + deadline.mul_f64(0.85);
         self.stop.stop();
         self.background.into_iter().for_each(|part| part.task.abort());
         let sources = futures_util::future::join_all(self.sources.into_iter().map(|part| part.task));
         // What a connection cannot send in this time is sent again by its device.
         let _ = tokio::time::timeout(deadline.mul_f64(0.7), sources).await;
-        self.commands.send(Command::Stop);
+        self.commands.send(Command::Stop { leave_at });
         let _ = tokio::time::timeout(deadline.mul_f64(0.3), self.ended).await;
     }
 }

@@ -42,7 +42,7 @@ pub enum StoreError {
         configured: Cut,
     },
     /// The store was made with rings of other sizes.
-    #[error("the store {} was made with a ring of {stored} ({key}), and the configuration asks for one of {configured}; restore that, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory", directory.display())]
+    #[error("the store {} was made for the last {stored} {} ({key}), and the configuration asks for the last {configured}; restore that, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory", directory.display(), if *key == "store.keep_intervals" { "windows" } else { "runs" })]
     OtherRing {
         /// The folder.
         directory: PathBuf,

@@ -22,7 +22,7 @@ const READY: &str = "rebuilt";
 const PLAN: &str = "plan";
 
 /// What a store consists of, by the names in its folder. The lock stays, and so do stores that were set aside.
-pub(super) const PIECES: [&str; 6] = ["data", "journal", "history", "models", "format", "damaged"];
+pub(super) const PIECES: [&str; 7] = ["data", "names", "journal", "history", "models", "format", "damaged"];
 
 /// A store in the making. Its maker holds the lock of the store's folder.
 #[derive(Debug)]
@@ -248,11 +248,11 @@ mod tests {
     fn assert_new(directory: &Path) {
         let of = |folder: &Path| PIECES.map(|piece| read(folder, piece));
         let [old, new] = ["old", "new"].map(|text| Some(text.to_owned()));
-        assert_eq!(of(directory), [new.clone(), new.clone(), None, old.clone(), new, None]);
+        assert_eq!(of(directory), [new.clone(), None, new.clone(), None, old.clone(), new, None]);
         let mut others: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         others.retain(|path| !PIECES.iter().any(|piece| path.ends_with(piece)));
         let [aside] = &others[..] else { panic!("{others:?}") };
-        assert_eq!(of(aside), [old.clone(), None, old.clone(), None, old, None]);
+        assert_eq!(of(aside), [old.clone(), None, None, old.clone(), None, old, None]);
     }
 
     #[test]

@@ -73,6 +73,9 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
         ),
         Err(error) => findings.mistake(
             match &error {
+                StoreError::OtherCut { stored, configured, .. } if stored.interval() != configured.interval() => {
+                    "window.interval"
+                }
                 StoreError::OtherCut { .. } => "window.length",
                 StoreError::OtherRing { key, .. } => key,
                 _ => KEY,
@@ -95,8 +98,7 @@ pub(super) fn check_room(settings: &Settings, sensors: usize, findings: &mut Fin
     let directory = &settings.store.directory;
     let existing = directory.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("."));
     let existing = if existing == Path::new("") { Path::new(".") } else { existing };
-    let Ok(disk) = rustix::fs::statvfs(existing) else { return };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let Ok(free) = store::free_bytes(existing) else { return };
     let there = store::bytes_there(directory);
     let wanted = settings.store.bytes_of_rings(sensors as u64);
     let shown = directory.display();

@@ -83,8 +83,19 @@ impl JournalFindings {
         self.records_lost == 0 && self.torn.is_none() && self.damaged_headers.is_empty() && self.unreadable_bytes == 0
     }
 
-    /// What was found, in sentences for the log: one for each kind of finding, because damage is told at each start until
-    /// its segment is freed.
+    /// What a crash or a power cut left at the end, in a sentence for the log.
+    pub(in crate::store) fn torn_line(&self) -> Option<String> {
+        let TornTail { bytes, records } = self.torn?;
+        Some(format!(
+            "the journal ends with a commit that is not whole ({bytes} bytes, {records} of its records are), and it is cut off \
+             behind record {}: a crash or a power cut came before that commit was on the disk, so nothing in it was \
+             acknowledged; only if the daemon was stopped in order last, the disk has damaged it",
+            self.last
+        ))
+    }
+
+    /// What was found to be wrong, in sentences for the log: one for each kind of finding, because damage is told at each
+    /// start until its segment is freed.
     pub(in crate::store) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if let [loss, more @ ..] = &self.losses[..] {
@@ -94,14 +105,6 @@ impl JournalFindings {
                 line.push_str(&format!("; with {places} more such places, {all} records of the journal are lost"));
             }
             lines.push(line);
-        }
-        if let Some(TornTail { bytes, records }) = self.torn {
-            lines.push(format!(
-                "the journal ends with a commit that is not whole ({bytes} bytes, {records} of its records are), and it is cut \
-                 off behind record {}: the power went before that commit was on the disk, so nothing in it was \
-                 acknowledged; or the disk has damaged it since",
-                self.last
-            ));
         }
         if let [segment, more @ ..] = &self.damaged_headers[..] {
             let others = if more.is_empty() { String::new() } else { format!(" (and {} more)", more.len()) };
@@ -119,16 +122,21 @@ impl JournalFindings {
 impl fmt::Display for JournalLoss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { first, last, cause } = self;
+        let (records, are, they) = if first == last {
+            (format!("record {first}"), "is", "it")
+        } else {
+            (format!("records {first} to {last}"), "are", "they")
+        };
         match cause {
             LossCause::Damaged { segment, offset } => write!(
                 f,
-                "records {first} to {last} of the journal are damaged (segment {segment}, byte {offset}): what they held is \
-                 lost, and nothing else is"
+                "{records} of the journal {are} damaged (segment {segment}, byte {offset}): what {they} held is lost, unless \
+                 its windows were stored, and nothing else is"
             ),
             LossCause::Missing => write!(
                 f,
-                "records {first} to {last} of the journal are missing, with the files that held them: what they held is lost, \
-                 unless its windows were stored"
+                "{records} of the journal {are} missing, with the files that held them: what {they} held is lost, unless its \
+                 windows were stored"
             ),
         }
     }
@@ -220,11 +228,11 @@ pub(super) struct Recovery {
     next_place: Option<(SegmentNumber, usize)>,
     /// Where the first frame was.
     first_place: Option<(SegmentNumber, usize)>,
-    /// Up to here everything stays, whatever comes.
+    /// The last record that stays whatever follows: its commit is whole, or a later commit was found.
     kept_through: RecordNumber,
     /// Where the last frame that stays ends.
     kept_end: Option<(SegmentNumber, usize)>,
-    /// The commit behind that, of which it is not known yet whether it stays.
+    /// The commit behind that record. It is not known yet whether it stays.
     open: OpenCommit,
     settled: Vec<(RecordNumber, RecordNumber, Timestamp)>,
     freed: Vec<(RecordNumber, RecordNumber)>,
@@ -242,7 +250,7 @@ struct OpenCommit {
 }
 
 impl OpenCommit {
-    /// What a commit leaves behind that was ended.
+    /// No commit is open.
     fn none() -> Self {
         Self::default()
     }
