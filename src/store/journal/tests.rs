@@ -271,10 +271,10 @@ fn a_commit_without_room_writes_nothing_and_is_made_when_there_is_room() {
     fail::cfg(&no_room, "return").unwrap();
     // Each is larger than what is left of the segment.
     for attempt in 0..3 {
-        let record = Record::Progress { key: b"large".to_vec(), value: vec![attempt; 700] };
+        let record = Record::Progress { key: b"large".to_vec(), value: vec![attempt; 900] };
         append(&mut journal, &record);
         all.push((all.len() as u64 + 1, record));
-        assert!(matches!(journal.commit(), Err(StoreError::DiskFull { .. })));
+        assert!(matches!(journal.commit(), Err(StoreError::DiskFull { .. })), "{attempt}");
         assert_eq!((on_disk() == before, journal.last_committed()), (true, RecordNumber(6)), "nothing is promised");
         assert_eq!(open(folder.path()).1.last, RecordNumber(6));
     }
