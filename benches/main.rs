@@ -13,6 +13,11 @@
     clippy::needless_pass_by_value,
     reason = "a view of an array is a reference, and its users have it as a value"
 )]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "rates and lengths of stretches are small numbers above zero"
+)]
 
 mod closing;
 mod decode;

@@ -2,9 +2,11 @@
 //!
 //! *Start*: steps that can be refused come first (ports, folders, the store). Then the journal is replayed and the sources
 //! open ([`Receiving`]): a device's first reading does not wait until all models are read. Then models get their actors,
-//! and runs are resumed. *Stop*: the sources stop reading and get their last
-//! acknowledgements, the run that goes on ends, and the committer writes what is there, all within the deadline of the
-//! configuration. A kill instead loses nothing that was acknowledged; it only leaves more work for the next start.
+//! and runs are resumed.
+//!
+//! *Stop*: the sources stop reading and get their last acknowledgements, the run that goes on ends, and the committer
+//! writes what is there, all within the deadline of the configuration. A kill instead loses nothing that was acknowledged;
+//! it only leaves more work for the next start.
 
 pub(crate) mod descriptors;
 pub(crate) mod import_before_start;
@@ -354,6 +356,8 @@ impl Daemon {
     }
 
     async fn stop_in_order(self) -> Result<(), DaemonError> {
+        // What is left then is for the last sync of the database.
+        let leave_at = Instant::now() + self.stop_deadline.mul_f64(0.85);
         self.stop.stop();
         // With an event clock, readings may wait for the run that goes on. A part that takes too long is not waited
         // for: the last commit needs its share of the time.
@@ -366,7 +370,7 @@ impl Daemon {
         for part in self.background {
             part.task.abort();
         }
-        self.commands.send(Command::Stop);
+        self.commands.send(Command::Stop { leave_at });
         match self.ended.await {
             Ok(result) => Ok(result?),
             Err(_) => Err(DaemonError::CommitterPanicked),

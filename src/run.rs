@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::interval::Window;
 use crate::number_set::NumberSet;
-use crate::sensor::SensorId;
+use crate::sensor::SensorName;
 use crate::time::Span;
 use crate::verdict::ModelHash;
 
@@ -83,7 +83,7 @@ impl Run {
 pub enum Trigger {
     /// The schedule's firing that covers its window.
     Schedule,
-    /// A later firing: at that of its window the daemon was down, or the window was held open.
+    /// A later firing, because the daemon was down at its window's own, or the window was still held open.
     CatchUp,
 }
 
@@ -129,12 +129,18 @@ impl fmt::Display for GroupName {
     }
 }
 
-/// The hash of the models in a scope, given in the order of their sensors' numbers: the first eight bytes, little-endian,
-/// of the SHA-256 of each sensor's number, a byte that says whether its file can be used, and its model's hash.
-pub fn models_hash(models: impl Iterator<Item = (SensorId, Option<ModelHash>)>) -> u64 {
+/// The hash of the models in a scope: the first eight bytes, little-endian, of the SHA-256 over the sensors in the order of
+/// their names, each with its device and its sensor, both ended by a zero, a byte that says whether its file can be used,
+/// and its model's hash. Numbers are not in it, because they depend on which sensor became known first.
+pub fn models_hash(models: impl Iterator<Item = (SensorName, Option<ModelHash>)>) -> u64 {
+    let mut models: Vec<_> = models.collect();
+    models.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     let mut hasher = Sha256::new();
     for (sensor, model) in models {
-        hasher.update(sensor.0.to_le_bytes());
+        for part in [sensor.device(), sensor.sensor()] {
+            hasher.update(part.as_bytes());
+            hasher.update([0]);
+        }
         hasher.update([u8::from(model.is_some())]);
         hasher.update(model.map_or([0; 32], |model| model.0));
     }
@@ -213,5 +219,20 @@ impl Tally {
     /// How many outcomes were counted.
     pub fn outcomes(&self) -> u32 {
         self.scored + self.no_data + self.too_little_data + self.failed + self.quarantined
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_models_depends_on_names_and_not_on_who_was_known_first() {
+        let name = |sensor: &str| SensorName::new("press", sensor).unwrap();
+        let (flow, heat) = ((name("flow"), Some(ModelHash([1; 32]))), (name("heat"), None));
+        let hash = models_hash([flow.clone(), heat.clone()].into_iter());
+        assert_eq!(models_hash([heat.clone(), flow.clone()].into_iter()), hash);
+        assert_ne!(models_hash([(name("flown"), flow.1), heat.clone()].into_iter()), hash);
+        assert_ne!(models_hash([(flow.0, Some(ModelHash([2; 32]))), heat].into_iter()), hash);
     }
 }

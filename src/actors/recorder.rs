@@ -1,16 +1,16 @@
 //! The recorder: gathers the outcomes of a run, stores them, and ends the run.
 //!
 //! A run's verdicts are stored chunk by chunk as chunks become complete (`run_in_progress.rs` knows which are). The
-//! ledger says `finished` in the commit behind the last chunk.
+//! ledger says `finished` behind the last chunk.
 //!
 //! Runs do not overlap, so that only the newest run in the ledger can have been cut off and still be wanted. It is resumed
 //! under its id: chunks that were stored under the same settings, sensors and models are not scored again, and every other
-//! chunk of the run is removed in the commit that begins it again. That holds when its settings have changed as well: what
-//! was stored of it was neither complete nor published, so that nobody is told anything else than before. A window whose run
-//! has ended gets another run with a new id, the next revision, which leaves the verdicts of the first as they are.
+//! chunk of the run is removed before it goes on. That holds when its settings have changed as well: what was stored of it
+//! was neither complete nor published, so nobody has seen it. A window whose run has ended gets another run with a new id,
+//! the next revision, which leaves the verdicts of the first as they are.
 //!
-//! At the run's deadline each missing outcome becomes `failed`, so that every run
-//! ends and gives every sensor in scope exactly one outcome.
+//! At the run's deadline each missing outcome becomes `failed`, so that every run ends and gives every sensor in scope
+//! exactly one outcome.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ use crate::sink::message::explain;
 use crate::store::{Reader, StoreError, StoredChunks};
 use crate::telemetry::metrics;
 use crate::time::Span;
-use crate::verdict::Outcome;
+use crate::verdict::{ModelHash, Outcome};
 
 /// Scores a window: begins its run, or resumes it. Answered when the run has ended and is durable.
 #[derive(Debug, Message)]
@@ -155,8 +155,15 @@ impl Predecessor {
     }
 
     /// The run that comes now.
-    fn successor(&self, score: &ScoreRun, reader: &Reader, settings: &RecorderSettings) -> Result<Run, StoreError> {
+    fn successor(
+        &self,
+        score: &ScoreRun,
+        reader: &Reader,
+        directory: &SensorDirectory,
+        settings: &RecorderSettings,
+    ) -> Result<Run, StoreError> {
         let RecorderSettings { scope, settings_hash, .. } = settings;
+        let named = |(sensor, model): (&SensorId, &Option<ModelHash>)| Some((directory.name(*sensor)?, *model));
         let (id, trigger, revision, closing) = match self {
             // The process that began it closed its window as well.
             Self::CutOff(run) => (run.id, run.trigger, run.revision, run.closing),
@@ -170,7 +177,7 @@ impl Predecessor {
             revision,
             scope: scope.keys().map(|sensor| sensor.0).collect(),
             settings: *settings_hash,
-            models: models_hash(scope.iter().map(|(sensor, model)| (*sensor, *model))),
+            models: models_hash(scope.iter().filter_map(named)),
             closing,
             state: RunState::Started,
         })
@@ -197,7 +204,7 @@ impl Recorder {
     ) -> Result<(), RunError> {
         let RecorderSettings { ref scope, settings_hash, deadline, max_anomalous, .. } = self.settings;
         let before = Predecessor::of(&self.reader, score.window)?;
-        let run = before.successor(score, &self.reader, &self.settings)?;
+        let run = before.successor(score, &self.reader, &self.directory, &self.settings)?;
         let window = run.window;
         let began = Instant::now();
         let mut progress = RunInProgress::new(window, scope, max_anomalous, began);

@@ -5,6 +5,7 @@
 //! fits into an empty store before the daemon's first start, and into no other.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::DaemonError;
 use super::settings::Settings;
@@ -19,6 +20,9 @@ use crate::ingest::topic_memory::TopicMemory;
 use crate::pipeline::Pipeline;
 use crate::sensor::SensorDirectory;
 use crate::store::Store;
+
+/// How long an import that has ended waits for the database. The journal has what is not in it then.
+const STORE_WITHIN: Duration = Duration::from_secs(60);
 
 /// The parts of a daemon that an import needs, at work.
 pub(crate) struct ImportBeforeStart {
@@ -54,7 +58,7 @@ impl ImportBeforeStart {
     /// # Errors
     /// When the last commit fails.
     pub(crate) async fn end(self) -> Result<(), DaemonError> {
-        self.commands.send(Command::Stop);
+        self.commands.send(Command::Stop { leave_at: Instant::now() + STORE_WITHIN });
         match self.ended.await {
             Ok(result) => Ok(result?),
             Err(_) => Err(DaemonError::CommitterPanicked),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
@@ -21,7 +21,7 @@ use crate::ingest::decoder::Decoder;
 use crate::ingest::topic_memory::TopicMemory;
 use crate::pipeline::Pipeline;
 use crate::sensor::SensorDirectory;
-use crate::store::{self, Reader, Store};
+use crate::store::{self, AsideCause, Reader, Store};
 use crate::telemetry::metrics;
 use crate::time::{Clock, Timestamp};
 
@@ -139,21 +139,24 @@ impl Receiving {
 
     /// Ends these parts when the others cannot start: the sources get their last acknowledgements, within the deadline.
     pub(super) async fn end(self, deadline: Duration) {
+        let leave_at = Instant::now() + deadline.mul_f64(0.85);
         self.stop.stop();
         self.background.into_iter().for_each(|part| part.task.abort());
         let sources = futures_util::future::join_all(self.sources.into_iter().map(|part| part.task));
         // What a connection cannot send in this time is sent again by its device.
         let _ = tokio::time::timeout(deadline.mul_f64(0.7), sources).await;
-        self.commands.send(Command::Stop);
+        self.commands.send(Command::Stop { leave_at });
         let _ = tokio::time::timeout(deadline.mul_f64(0.3), self.ended).await;
     }
 }
 
-/// Logs an error for each store that was set aside: its data is missing in every answer until an operator deals with
-/// it.
+/// Warns of each store that was set aside: it takes room, and its data is missing in every answer, until an operator deals
+/// with it.
 fn say_what_is_set_aside(directory: &Path) {
     // A folder that can be opened but not listed is no error here: the next use of it reports the failure.
     let aside = store::set_aside(directory).unwrap_or_default();
-    metrics::STORES_SET_ASIDE.set(aside.len() as u64);
+    let of_cause = |cause| aside.iter().filter(|aside| aside.cause == cause).count() as u64;
+    metrics::STORES_SET_ASIDE.set(of_cause(AsideCause::Damaged));
+    metrics::STORES_REPLACED.set(of_cause(AsideCause::Replaced));
     aside.iter().for_each(|aside| tracing::warn!("{aside}"));
 }

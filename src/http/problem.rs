@@ -22,13 +22,13 @@ pub(super) struct ProblemBody {
 
 impl Problem {
     /// The request cannot be answered as it is.
-    pub(super) fn of_request(words: impl ToString) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, words: words.to_string() }
+    pub(super) fn of_request(words: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, words: words.into() }
     }
 
     /// The daemon cannot answer now.
-    pub(super) fn not_now(words: impl ToString) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, words: words.to_string() }
+    pub(super) fn not_now(words: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, words: words.into() }
     }
 
     /// There is nothing under this path.

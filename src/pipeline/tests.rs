@@ -703,3 +703,24 @@ proptest! {
         prop_assert_eq!(run(&ends).0, undisturbed);
     }
 }
+
+#[test]
+fn what_was_late_stays_late_when_the_database_is_lost_and_the_journal_has_no_closing_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut before = process(directory.path(), Clock::Wall);
+    take_all(&mut before, &[reading(10, 1.0)]);
+    before.pipeline.close(at(60));
+    before.pipeline.commit_and_settle();
+    let first_segment = |process: &Process| process.pipeline.journal_extents()[0].path.clone();
+    let beginning = first_segment(&before);
+    while first_segment(&before) == beginning {
+        (0..500).for_each(|secs| before.pipeline.writer.put_session("press", at(secs)));
+        before.pipeline.commit_and_settle();
+    }
+    drop(before);
+    std::fs::remove_dir_all(directory.path().join("data")).unwrap();
+    let mut after = process(directory.path(), Clock::Wall);
+    assert_eq!(after.pipeline.position().closed, at(60));
+    take_all(&mut after, &[reading(20, 2.0)]);
+    assert_eq!(reject_kinds(&after), ["late"]);
+}

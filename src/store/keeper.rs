@@ -12,16 +12,17 @@
 //! while the backlog is little, and readings only while it is not full, so that a slow or full disk slows the sources.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::store::db::{Db, PORTION_BYTES, Table};
+use crate::store::db::{Db, MAX_VALUE_BYTES, PORTION_BYTES, Table};
 use crate::store::journal::FreeableSegment;
 use crate::store::keys::SETTLED_KEY;
+use crate::store::names_copy::NamesCopy;
 use crate::store::room::Room;
 use crate::store::shedder::Shedder;
 use crate::store::unreadable::UnreadableEntries;
@@ -35,10 +36,45 @@ pub(super) type TableOf = fn(&Tables) -> &Table;
 /// A change of the database.
 #[derive(Debug)]
 enum Operation {
-    Put { table: TableOf, key: Vec<u8>, value: Vec<u8> },
-    PutParts { table: TableOf, key: Vec<u8>, value: Vec<u8> },
-    Remove { table: TableOf, key: Vec<u8> },
-    RemoveOthers { table: TableOf, prefix: Vec<u8>, kept: BTreeSet<Vec<u8>> },
+    Put {
+        table: TableOf,
+        key: Vec<u8>,
+        value: Vec<u8>,
+    },
+    /// Puts a row of the table of sensors, and into the copy beside the database.
+    PutName {
+        key: Vec<u8>,
+        row: Vec<u8>,
+    },
+    PutParts {
+        table: TableOf,
+        key: Vec<u8>,
+        value: Vec<u8>,
+    },
+    Remove {
+        table: TableOf,
+        key: Vec<u8>,
+    },
+    RemoveOthers {
+        table: TableOf,
+        prefix: Vec<u8>,
+        kept: BTreeSet<Vec<u8>>,
+    },
+}
+
+impl Operation {
+    /// The most bytes that the database is given by it. A removal of others counts as nothing, because it has few keys.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Put { key, value, .. } | Self::PutName { key, row: value } => key.len() + value.len(),
+            Self::PutParts { key, value, .. } => {
+                let parts = value.len() / MAX_VALUE_BYTES + 1;
+                value.len() + parts * (key.len() + Table::PART_BYTES) + size_of::<u64>() + 1
+            }
+            Self::Remove { key, .. } => key.len(),
+            Self::RemoveOthers { .. } => 0,
+        }
+    }
 }
 
 /// Changes that are handed to the keeper together, in their order.
@@ -74,12 +110,12 @@ pub struct Ticket(u64);
 
 /// How far the keeper is.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Kept {
+pub struct KeeperProgress {
     visible: Ticket,
     settled: Ticket,
 }
 
-impl Kept {
+impl KeeperProgress {
     /// A proof once readers see everything that was handed over with this ticket and before. What of it must survive a
     /// power cut is in the journal.
     pub fn visible(self, ticket: Ticket) -> Option<Committed> {
@@ -110,13 +146,19 @@ const FULL_BYTES: usize = 2 * MUCH_BYTES;
 const SETTLE_WITHIN: Duration = Duration::from_secs(600);
 /// How often a full disk is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// How long a stop waits for what is still to be applied: the journal has it, or its run is taken up again.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// How long a keeper that is dropped goes on with what is still to be applied: the journal has it, or its run is taken up
+/// again.
+const DROP_WITHIN: Duration = Duration::from_secs(5);
 
 impl Handover {
     /// Puts a value.
     pub(super) fn put(&mut self, table: TableOf, key: &[u8], value: Vec<u8>) {
         self.push(key.len() + value.len(), Operation::Put { table, key: key.to_vec(), value });
+    }
+
+    /// Puts the name of a sensor.
+    pub(super) fn put_name(&mut self, key: &[u8], row: Vec<u8>) {
+        self.push(key.len() + row.len(), Operation::PutName { key: key.to_vec(), row });
     }
 
     /// Puts a value of any size, in parts if it is large.
@@ -168,12 +210,13 @@ struct Shared {
     /// Holds a message when the state has changed. Full is as good as one message.
     changed: Sender<()>,
     backlog_bytes: AtomicUsize,
-    stops: AtomicBool,
+    /// When the thread leaves the rest to the journal, once it is to stop.
+    stop_at: OnceLock<Instant>,
 }
 
 #[derive(Debug, Default)]
 struct KeeperState {
-    kept: Kept,
+    kept: KeeperProgress,
     settled: Option<Covered>,
     /// Segments of the journal whose readings are in the raw history.
     kept_raw: Vec<FreeableSegment>,
@@ -210,19 +253,20 @@ impl Keeper {
             state: Mutex::default(),
             changed,
             backlog_bytes: AtomicUsize::new(0),
-            stops: AtomicBool::new(false),
+            stop_at: OnceLock::new(),
         });
         let work = KeeperThread {
+            names: NamesCopy::of(&settings.directory, tables.sensors.clone()),
             db,
             tables,
             room: Room::of(settings),
+            has_room: false,
             shedder,
             handovers,
             ending: Ending(Arc::clone(&shared)),
             visible: Ticket::default(),
             covered,
             unsettled_since: None,
-            stop_at: None,
         };
         let thread = thread::Builder::new().name("keeper".to_owned()).spawn(move || work.run());
         let thread = thread.map_err(StoreError::Thread)?;
@@ -239,11 +283,8 @@ impl Keeper {
         self.last.0 += 1;
         let waiting = self.shared.backlog_bytes.fetch_add(handover.bytes, Ordering::Relaxed) + handover.bytes;
         metrics::STORE_BACKLOG_BYTES.set(waiting as u64);
-        let sent = self.sender.as_ref().map(|sender| sender.send((self.last, handover)));
-        match sent {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) | None => Err(self.failure()),
-        }
+        let is_sent = self.sender.as_ref().is_some_and(|sender| sender.send((self.last, handover)).is_ok());
+        if is_sent { Ok(()) } else { Err(self.failure()) }
     }
 
     /// Has the readings of a segment kept in the raw history. [`take_kept_raw`](Self::take_kept_raw) gives it back when
@@ -263,7 +304,7 @@ impl Keeper {
     }
 
     /// How far the thread is, and what of the journal is settled.
-    pub(super) fn kept(&self) -> Result<(Kept, Option<Covered>), StoreError> {
+    pub(super) fn kept(&self) -> Result<(KeeperProgress, Option<Covered>), StoreError> {
         let state = self.shared.state();
         if state.has_ended {
             drop(state);
@@ -297,9 +338,9 @@ impl Keeper {
         Ok(())
     }
 
-    /// Ends the thread when it has settled what it was handed, or left that to the journal.
-    pub(super) fn stop(&mut self) -> Result<Option<Covered>, StoreError> {
-        self.end();
+    /// Ends the thread when it has settled what it was handed. What it has not stored at `leave_at` is left to the journal.
+    pub(super) fn stop(&mut self, leave_at: Instant) -> Result<Option<Covered>, StoreError> {
+        self.end(leave_at);
         let mut state = self.shared.state();
         match state.failure.take() {
             Some(failure) => Err(failure),
@@ -307,8 +348,9 @@ impl Keeper {
         }
     }
 
-    fn end(&mut self) {
-        self.shared.stops.store(true, Ordering::Relaxed);
+    fn end(&mut self, leave_at: Instant) {
+        // A failure is ignored: the thread was told before.
+        let _ = self.shared.stop_at.set(leave_at);
         self.sender = None;
         if let Some(thread) = self.thread.take() {
             // A panic has been noted as its failure.
@@ -323,7 +365,7 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.end();
+        self.end(Instant::now() + DROP_WITHIN);
     }
 }
 
@@ -344,7 +386,10 @@ impl Drop for Ending {
 struct KeeperThread {
     db: Db,
     tables: Tables,
+    names: NamesCopy,
     room: Room,
+    /// Whether there was room for the portion that the database is given.
+    has_room: bool,
     shedder: Shedder,
     handovers: Receiver<(Ticket, Handover)>,
     /// The last handover that is applied whole, and what it covers.
@@ -352,8 +397,6 @@ struct KeeperThread {
     covered: Covered,
     /// Since when something is applied and not settled.
     unsettled_since: Option<Instant>,
-    /// When a stop leaves the rest to the journal.
-    stop_at: Option<Instant>,
     /// Dropped last: whoever learns of the end finds the database closed by this thread.
     ending: Ending,
 }
@@ -428,25 +471,28 @@ impl KeeperThread {
     }
 
     fn apply(&mut self, operation: Operation) -> Result<Next, StoreError> {
-        if self.ending.0.stops.load(Ordering::Relaxed) {
-            let now = Instant::now();
-            if now >= *self.stop_at.get_or_insert(now + STOP_WITHIN) {
-                return Ok(Next::Leave);
-            }
+        if self.ending.0.stop_at.get().is_some_and(|stop_at| Instant::now() >= *stop_at) {
+            return Ok(Next::Leave);
         }
-        if self.db.given_bytes() >= PORTION_BYTES {
+        // The database itself would sync before it is given more than a portion, but looks at no room.
+        if self.db.given_bytes() + operation.bytes() > PORTION_BYTES {
             self.settle()?;
         }
-        if self.db.given_bytes() == 0 {
-            while !self.has_room()? {
-                if self.ending.0.stops.load(Ordering::Relaxed) {
+        if !self.has_room {
+            while !self.look_for_room()? {
+                if self.ending.0.stop_at.get().is_some() {
                     return Ok(Next::Leave);
                 }
                 thread::sleep(LOOK_AGAIN);
             }
+            self.has_room = true;
         }
         match operation {
             Operation::Put { table, key, value } => table(&self.tables).put(&key, &value)?,
+            Operation::PutName { key, row } => {
+                self.names.note(&key, &row);
+                self.tables.sensors.put(&key, &row)?;
+            }
             Operation::PutParts { table, key, value } => table(&self.tables).put_parts(&key, &value)?,
             Operation::Remove { table, key } => table(&self.tables).remove(&key)?,
             Operation::RemoveOthers { table, prefix, kept } => {
@@ -464,7 +510,7 @@ impl KeeperThread {
     }
 
     /// Whether something may be written. What may be given up makes room first.
-    fn has_room(&mut self) -> Result<bool, StoreError> {
+    fn look_for_room(&mut self) -> Result<bool, StoreError> {
         let has_room = self.shedder.make_room()?;
         if has_room {
             self.room.note_room();
@@ -481,10 +527,12 @@ impl KeeperThread {
     /// Syncs the database. It says itself how much of the journal it holds then, so that the next start can tell whether
     /// it lost anything. The sync may come in the middle of a handover: that is covered by the next.
     fn settle(&mut self) -> Result<(), StoreError> {
+        self.names.sync()?;
         self.tables.progress.put(SETTLED_KEY, &self.covered.through.to_be_bytes())?;
         self.db.sync()?;
         self.db.check_presence()?;
         self.unsettled_since = None;
+        self.has_room = false;
         let (ticket, covered) = (self.visible, self.covered);
         self.ending.0.update(|state| {
             state.kept.settled = ticket;

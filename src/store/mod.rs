@@ -1,22 +1,22 @@
 //! The durable store.
 //!
 //! There is one [`Writer`], owned by one thread, and any number of [`Reader`]s. What must be durable before a promise is
-//! kept goes into the journal (`journal/`): [`Writer::commit`] returns its [`Committed`] when that was synced. After a
-//! power cut a commit is there whole, or not at all. The database follows: the keeper (`keeper.rs`) stores what lies behind
-//! the promises, and whoever waits for that waits for a [`Ticket`]. At a start the small tables are redone from the journal
-//! (`redo.rs`), and the open windows are made from it.
+//! kept goes into the journal (`journal/`): [`Writer::commit`] syncs it and returns a [`Committed`]. After a power cut a
+//! commit is there whole, or not at all. Everything else is handed to the keeper (`keeper.rs`), which writes the database
+//! behind the promises; a part that has to wait for the database waits for a [`Ticket`]. At a start the small tables are
+//! redone from the journal (`redo.rs`), and the pipeline makes the open windows from it.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
 //! | `sensors` | sensor id | name; nothing for an id that is free again |
 //! | `held` | number | readings from ahead of the clock that are not judged yet; judging one twice changes nothing |
-//! | `windows` | window number in the ring, sensor id | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
-//! | `heads` | sensor id | what outlives the sensor's windows ([`SensorHead`](crate::window::SensorHead)) |
-//! | `runs` | number of the run in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
-//! | `verdicts` | number of the run in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
-//! | `rejects` | number in the ring | the rejects of a commit |
+//! | `windows` | slot of the window in the ring, sensor id | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
+//! | `heads` | sensor id | until when the sensor is closed, and its deadband's last value ([`SensorHead`](crate::window::SensorHead)) |
+//! | `runs` | slot of the run's id in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
+//! | `verdicts` | slot of the run's id in its own ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
+//! | `rejects` | slot in the ring | the rejects of a commit |
 //! | `sessions` | client id | MQTT sessions that outlive their connections: when one was last used, roughly |
-//! | `progress` | name | how far closing, scoring, each sink, and the ids of sensors and runs are; the subscriptions at a broker |
+//! | `progress` | name | how far closing and scoring are; each sink's cursor; the next ids of sensors and runs; what is settled; the bounds under which readings were accepted; the subscriptions at a broker; what the store was made with |
 //!
 //! `reader.rs` says what is lost with an entry that cannot be read.
 
@@ -26,6 +26,8 @@ mod builder;
 mod checksum;
 mod contents;
 mod db;
+mod disk_space;
+mod error;
 mod export_reads;
 mod fields;
 mod format;
@@ -40,6 +42,7 @@ mod kept_models;
 mod key_search;
 mod keys;
 mod lock;
+mod names_copy;
 mod place;
 mod presence;
 mod private_copy;
@@ -50,6 +53,7 @@ mod redo;
 mod rejects;
 mod repair;
 mod room;
+mod run_reads;
 mod runs;
 mod set_aside;
 mod shedder;
@@ -73,25 +77,28 @@ pub use archive::{ArchiveContent, ArchiveError, ArchiveOrigin};
 pub use backup::{
     Backup, BackupError, Existing, Restored, WriteArchiveError, back_up, receive, restore, write_archive,
 };
+pub use disk_space::free_bytes;
+pub use error::StoreError;
 pub use format::{StoreFit, fit};
 pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
+#[doc(hidden)]
+pub use journal::go_through_segment;
 pub use journal_pins::{JournalExtent, JournalPin};
-pub use keeper::{Backlog, Kept, Ticket};
+pub use keeper::{Backlog, KeeperProgress, Ticket};
 pub use kept_models::{Keeping, KeptModels, read_kept_model};
 pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
 pub use recut::{Recut, RecutPlan, plan as recut_plan, recut};
 pub use rejects::{StoredReject, StoredRejects};
 pub use repair::{Repair, RepairError};
-pub use set_aside::SetAside;
+pub use set_aside::{AsideCause, SetAside};
 pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
 pub use upgrade::{Upgrade, Upgraded, upgrade};
 pub use verdicts::ChunkId;
-pub use verify::{Checked, Finding, Remedy, verify};
+pub use verify::{Checked, CheckedPart, Finding, Remedy, verify};
 pub use writer::{StoredChunks, WindowRecord, Writer};
 
-use crate::codec::Corrupt;
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
 use crate::store::journal::{Journal, JournalFindings, JournalSettings};
@@ -99,7 +106,7 @@ use crate::store::private_copy::PrivateCopy;
 use crate::store::rejects::RejectRing;
 use crate::store::unreadable::UnreadableEntries;
 use crate::telemetry::metrics;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::verdict::VerdictRows;
 
 /// Where and how much is stored.
@@ -161,10 +168,10 @@ pub fn files_there(directory: &Path) -> Vec<PathBuf> {
     files.filter(|file| file.exists()).collect()
 }
 
-/// Whether what has the names of the store's files are files. Opens them, and no more.
+/// Makes sure that what has the names of the store's files are files. Opens them, and no more.
 ///
 /// # Errors
-/// When one of them is something else, which a start refuses.
+/// When one of them is something else, such as a link or a pipe: a start refuses that.
 pub fn usable(directory: &Path) -> Result<(), StoreError> {
     for file in ["lock", "data/conf", "data/db"] {
         match side_file::open(&directory.join(file), File::options().read(true)) {
@@ -175,209 +182,6 @@ pub fn usable(directory: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-/// Why the store could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The folder cannot be used.
-    #[error("the store's folder {} cannot be used: {problem}; it must be a folder that anomalyd may write to (store.directory)", directory.display())]
-    Directory {
-        /// The folder.
-        directory: PathBuf,
-        /// The system's error.
-        problem: std::io::Error,
-    },
-    /// Another process has the store open.
-    #[error("the store {} is in use by another anomalyd; stop that one first, or give this one its own store.directory", directory.display())]
-    InUse {
-        /// The folder.
-        directory: PathBuf,
-    },
-    /// Commands that read it go on copying it.
-    #[error("the store {} is being copied by a command that reads it (such as anomalyd dump), and no longer waited for; let that one end, and start again", directory.display())]
-    BeingCopied {
-        /// The folder.
-        directory: PathBuf,
-    },
-    /// The store was made with other settings.
-    #[error("the store {} was made with an interval of {} and a window of {}, and the configuration says {} and {}; restore those settings, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory",
-        directory.display(), stored.interval(), stored.window(), configured.interval(), configured.window())]
-    OtherCut {
-        /// The folder.
-        directory: PathBuf,
-        /// The settings it was made with.
-        stored: Cut,
-        /// The configured settings.
-        configured: Cut,
-    },
-    /// The store was made with rings of other sizes.
-    #[error("the store {} was made with a ring of {stored} ({key}), and the configuration asks for one of {configured}; restore that, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory", directory.display())]
-    OtherRing {
-        /// The folder.
-        directory: PathBuf,
-        /// Which ring.
-        key: &'static str,
-        /// The size it was made with.
-        stored: u32,
-        /// The configured size.
-        configured: u32,
-    },
-    /// The folder cannot be read.
-    #[error("the store {} cannot be read: {problem}; be root, or the user that anomalyd runs as", directory.display())]
-    Unreadable {
-        /// The folder.
-        directory: PathBuf,
-        /// The system's error.
-        problem: io::Error,
-    },
-    /// There is no room for a copy of the store to read.
-    #[error("a store is read from a copy, which needs {needed} bytes in {}, and {free} are free there; have TMPDIR name a folder with more room", folder.display())]
-    NoRoom {
-        /// Where the copy was to be.
-        folder: PathBuf,
-        /// How many bytes it takes.
-        needed: u64,
-        /// How many there are.
-        free: u64,
-    },
-    /// No copy of the store could be made to read.
-    #[error("a store is read from a copy, which cannot be made in {}: {problem}; have TMPDIR name a folder that can be written to", folder.display())]
-    NotCopied {
-        /// Where the copy was to be.
-        folder: PathBuf,
-        /// The system's error.
-        problem: io::Error,
-    },
-    /// The store cannot be opened to read.
-    #[error("the store {} is damaged, and nothing in it was changed: {reason}; the next start of the daemon sets it aside and begins a new one, so put back a copy of it first if there is one", directory.display())]
-    DamagedStore {
-        /// The folder.
-        directory: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The store is damaged, as were others before it.
-    #[error("the store {} is damaged: {reason}; it is not set aside as {times} damaged ones lie there already (damaged-…); see to the disk, move them elsewhere or remove them, and start again", directory.display())]
-    DamagedAgain {
-        /// The folder.
-        directory: PathBuf,
-        /// How many were set aside.
-        times: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A store was being put in the place of another, and the process died.
-    #[error("a new store was being put in the place of the one in {}, and was cut off; start the daemon, which completes that", directory.display())]
-    SwapCutOff {
-        /// The folder.
-        directory: PathBuf,
-    },
-    /// There is no store.
-    #[error("there is no store in {}; was anomalyd ever run with this configuration?", directory.display())]
-    None {
-        /// The folder.
-        directory: PathBuf,
-    },
-    /// The store was made by another version.
-    #[error("the store {} has format {found}, and this anomalyd reads format {}; {}", directory.display(), format::FORMAT, format::advice(*found))]
-    OtherFormat {
-        /// The folder.
-        directory: PathBuf,
-        /// The format found.
-        found: u64,
-    },
-    /// There is no room for a new store beside the old one.
-    #[error("the store {} has to be written anew beside itself, which may take {needed} bytes, and {free} are free; nothing was changed: make room, and start again", directory.display())]
-    NoRoomBeside {
-        /// The folder.
-        directory: PathBuf,
-        /// How many bytes it may take.
-        needed: u64,
-        /// How many there are.
-        free: u64,
-    },
-    /// A later version wrote into the journal what this version does not know.
-    #[error("the journal in {} holds {what}, which only a later version of anomalyd reads; run the version that wrote it, or choose a new store.directory", directory.display())]
-    NewerJournal {
-        /// The journal's folder.
-        directory: PathBuf,
-        /// What is not known.
-        what: String,
-    },
-    /// The disk refused.
-    #[error("the disk refused a write: {0}; is it full or worn out?")]
-    Sync(std::io::Error),
-    /// The database refused.
-    #[error("the database failed: {0}")]
-    Database(String),
-    /// The disk is full. It passes: what was to be written is kept, and written by the next attempt.
-    #[error("the disk of the store {} is full, and {needed} bytes more are needed: {problem}; make room there", directory.display())]
-    DiskFull {
-        /// The folder.
-        directory: PathBuf,
-        /// How many bytes the disk has to hold beyond what it holds.
-        needed: u64,
-        /// The system's error.
-        problem: io::Error,
-    },
-    /// The folder, or a file in it, was removed under the daemon.
-    #[error("the store {} was removed, or its disk is gone, while anomalyd ran: nothing more is acknowledged; put it back, or start again to begin a new one", directory.display())]
-    Gone {
-        /// The folder.
-        directory: PathBuf,
-    },
-    /// The system has no thread to give.
-    #[error("the system refused a thread for the store: {0}")]
-    Thread(io::Error),
-    /// The thread that writes the database has ended without an error.
-    #[error("the thread that writes the database died of a defect; nothing that was acknowledged is lost")]
-    KeeperDied,
-    /// A stored value cannot be read, and the daemon cannot go on without it.
-    #[error(
-        "the store is damaged; the next start sets it aside and begins a new one, so put back a copy of its folder first if there is one"
-    )]
-    Damaged,
-}
-
-impl StoreError {
-    /// Whether the error lasts until a setting, or what it names, is changed: another start ends in the same way.
-    pub fn is_lasting(&self) -> bool {
-        use io::ErrorKind::{InvalidInput, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
-        match self {
-            Self::OtherCut { .. }
-            | Self::OtherRing { .. }
-            | Self::OtherFormat { .. }
-            | Self::NewerJournal { .. }
-            | Self::DamagedAgain { .. } => true,
-            Self::Directory { problem, .. } => {
-                matches!(problem.kind(), InvalidInput | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
-            }
-            // A store that is missing, in use, damaged, another user's or on a bad disk is not mended by a setting.
-            Self::InUse { .. }
-            | Self::Unreadable { .. }
-            | Self::BeingCopied { .. }
-            | Self::None { .. }
-            | Self::SwapCutOff { .. }
-            | Self::NoRoom { .. }
-            | Self::NoRoomBeside { .. }
-            | Self::NotCopied { .. }
-            | Self::DamagedStore { .. }
-            | Self::Sync(_)
-            | Self::DiskFull { .. }
-            | Self::Gone { .. }
-            | Self::Thread(_)
-            | Self::KeeperDied
-            | Self::Database(_)
-            | Self::Damaged => false,
-        }
-    }
-}
-
-impl From<Corrupt> for StoreError {
-    fn from(_: Corrupt) -> Self {
-        Self::Damaged
-    }
 }
 
 /// Proof that everything written before is on the disk. Only a commit makes one, and a source must have one to
@@ -424,7 +228,7 @@ pub enum Progress {
     Scored,
 }
 
-/// Why a store that could be opened is damaged all the same.
+/// Why a store counts as damaged although its database opens.
 const NO_FORMAT: &str = "the entry that says what it was made with cannot be read";
 
 /// Whether a process has the store in a folder open.
@@ -432,12 +236,20 @@ pub fn is_in_use(directory: &Path) -> bool {
     lock::is_in_use(directory)
 }
 
-/// The damaged stores that were set aside in a folder and are still there, the oldest first.
+/// The stores that were damaged or replaced and set aside in a folder, and are still there.
 ///
 /// # Errors
 /// When the folder cannot be looked into.
 pub fn set_aside(directory: &Path) -> io::Result<Vec<SetAside>> {
     set_aside::list(directory)
+}
+
+/// Whether a store in a folder can be made anew: the one before is kept then, and few of these are.
+///
+/// # Errors
+/// When as many are there as may be.
+pub fn check_replaced(directory: &Path) -> Result<(), StoreError> {
+    set_aside::check_replaced(directory)
 }
 
 /// A note of a few words beside a store, as it was written last.
@@ -506,7 +318,8 @@ impl Store {
         let rejects = RejectRing::open(&tables.rejects, settings.reject_blocks)?;
         let reader = Reader::new(db.clone(), tables.clone(), settings.clone(), unreadable);
         let numbers = reader.numbers()?;
-        let writer = Writer::new(db, tables, journal, rejects, settings, numbers)?;
+        let must_be_closed = findings.settled.map_or(Timestamp::MIN, |(_, closed)| closed);
+        let writer = Writer::new(db, tables, journal, rejects, settings, numbers, must_be_closed)?;
         Ok(Self { writer, reader })
     }
 }
@@ -557,6 +370,9 @@ fn tell_of(findings: &JournalFindings) {
     metrics::JOURNAL_RECORDS_LOST.add(findings.records_lost);
     for line in findings.lines() {
         tracing::error!("{line}");
+    }
+    if let Some(line) = findings.torn_line() {
+        tracing::warn!("{line}");
     }
     if findings.last.0 > 0 {
         tracing::info!(records = findings.records, last = findings.last.0, "the journal is read up to its last record");

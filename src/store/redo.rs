@@ -15,8 +15,10 @@ use crate::store::keeper::TableOf;
 use crate::store::keys::{NUMBERS_KEY, SETTLED_KEY, SUBSCRIPTIONS_KEY};
 use crate::store::reader::{number_of, readable};
 use crate::store::writer::sensor_row;
-use crate::store::{StoreError, StoreSettings, Tables, rejects};
+use crate::store::{StoreError, StoreSettings, Tables, names_copy, rejects};
 use crate::telemetry::metrics;
+
+const SENSORS: &str = "sensors";
 
 /// What an entry is to hold.
 enum EntryContent {
@@ -32,8 +34,6 @@ struct Redone {
     entries: BTreeMap<(&'static str, Vec<u8>), (TableOf, EntryContent)>,
     /// How many numbers were given to sensors, as far as the records tell.
     numbers: u32,
-    /// The sensors that were freed by records whose effects the database may not hold.
-    freed: Vec<SensorId>,
 }
 
 /// The last record whose effects the database holds, as it says itself; zero for none.
@@ -52,9 +52,16 @@ pub(super) fn redo(
 ) -> Result<(), StoreError> {
     let held = settled(tables)?;
     let mut redone = Redone::default();
-    let undecoded = journal.replay_tables(|number, record| redone.take(number, record, held, settings))?;
+    let lost = findings.settled.filter(|(must, _)| *must > held);
+    if lost.is_some() {
+        // Names that the journal has recorded and forgotten. It has those that came since.
+        for (number, row) in names_copy::read(&settings.directory) {
+            redone.note_sensor(SensorId(number), row);
+        }
+    }
+    let undecoded = journal.replay_tables(|_, record| redone.take(record, settings))?;
     metrics::JOURNAL_RECORDS_LOST.add(undecoded);
-    if let Some((must, _)) = findings.settled.filter(|(must, _)| *must > held) {
+    if let Some((must, _)) = lost {
         metrics::SETTLED_RECORDS_LOST.add(must.0 - held.0);
         tracing::error!(
             "the database has lost what it once held: it holds what follows from the journal up to record {held}, and held it \
@@ -74,22 +81,16 @@ pub(super) fn redo(
 }
 
 impl Redone {
-    fn take(&mut self, number: RecordNumber, record: Record, held: RecordNumber, settings: &StoreSettings) {
+    fn take(&mut self, record: Record, settings: &StoreSettings) {
         match record {
             Record::Sensors(sensors) => {
                 for (sensor, name) in sensors {
-                    self.numbers = self.numbers.max(sensor.0.saturating_add(1));
-                    let row = EntryContent::Whole(sensor_row(&name));
-                    self.note("sensors", |tables| &tables.sensors, sensor.0.to_be_bytes(), row);
+                    self.note_sensor(sensor, sensor_row(&name));
                 }
             }
             Record::SensorsFreed(sensors) => {
                 for sensor in sensors {
-                    if number > held {
-                        self.freed.push(sensor);
-                    }
-                    let row = EntryContent::Whole(Vec::new());
-                    self.note("sensors", |tables| &tables.sensors, sensor.0.to_be_bytes(), row);
+                    self.note_sensor(sensor, Vec::new());
                 }
             }
             Record::SessionPut { client, used } => {
@@ -120,16 +121,26 @@ impl Redone {
         }
     }
 
+    fn note_sensor(&mut self, sensor: SensorId, row: Vec<u8>) {
+        self.numbers = self.numbers.max(sensor.0.saturating_add(1));
+        self.note(SENSORS, |tables| &tables.sensors, sensor.0.to_be_bytes(), EntryContent::Whole(row));
+    }
+
     fn note(&mut self, name: &'static str, table: TableOf, key: impl Into<Vec<u8>>, content: EntryContent) {
         self.entries.insert((name, key.into()), (table, content));
     }
 
     fn write(self, tables: &Tables, settings: &StoreSettings) -> Result<(), StoreError> {
-        for sensor in self.freed {
-            tables.remove_windows(sensor, settings.windows)?;
-        }
-        for ((_, key), (table, content)) in self.entries {
+        for ((name, key), (table, content)) in self.entries {
             let table = table(tables);
+            if let (SENSORS, EntryContent::Whole(row), Some(number)) = (name, &content, number_of(&key)) {
+                let before = readable(table.get(&key))?.flatten().unwrap_or_default();
+                // The name is of before the number was freed, and so are the windows under it: those of the new sensor
+                // are stored behind its name.
+                if !before.is_empty() && before != *row {
+                    tables.remove_windows(SensorId(number), settings.windows)?;
+                }
+            }
             match content {
                 EntryContent::Whole(value) if readable(table.get(&key))?.flatten().as_ref() != Some(&value) => {
                     table.put(&key, &value)?;

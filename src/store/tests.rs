@@ -3,7 +3,8 @@ use crate::interval::{Interval, Window};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::run::{GroupName, Run, RunId, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
-use crate::store::keys::{LATENESS_KEY, NEXT_RUN_KEY, cursor_key, progress_key, run_slot, window_key};
+use crate::store::journal::RecordRef;
+use crate::store::keys::{LATENESS_KEY, NEXT_RUN_KEY, SETTLED_KEY, cursor_key, progress_key, run_slot, window_key};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 use crate::verdict::{Outcome, Verdict, VerdictRows};
@@ -672,4 +673,109 @@ fn silent_sensors_are_forgotten_when_hardly_any_numbers_are_left() {
     assert_eq!(store.reader.window(SensorId(0), window(5)).unwrap(), None, "what was the other's is not the new one's");
     assert!(store.reader.heads().unwrap().iter().all(|head| head.sensor != SensorId(0)));
     assert!(store.reader.window(SensorId(1), window(9)).unwrap().is_some());
+}
+
+/// Writes until the journal has freed the segment with its first records; the windows before `hour` are closed then.
+fn forget_the_first_records(writer: &mut Writer, mut hour: i64) -> i64 {
+    let first = |writer: &Writer| writer.journal_extents()[0].path.clone();
+    let beginning = first(writer);
+    while first(writer) == beginning {
+        let time = |place: i64| Timestamp::default() + hours(hour) + Span::from_nanos(1_000_003).times(place);
+        // Values that do not compress.
+        let value = |place: i64| (place as f64 * 0.37 + hour as f64).sin();
+        let readings = (0..8_000).map(|place| Reading { sensor: SensorId(1), time: time(place), value: value(place) });
+        writer.append_readings(&readings.collect::<Vec<_>>());
+        hour += 1;
+        close(writer, Timestamp::default() + hours(hour));
+        writer.commit_and_settle();
+        writer.kept().unwrap();
+    }
+    hour
+}
+
+#[test]
+fn readings_of_open_windows_outlive_the_loss_of_the_whole_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    store.writer.add_sensors(&[(SensorId(0), name("a")), (SensorId(1), name("b"))]);
+    store.writer.commit().unwrap();
+    let hour = forget_the_first_records(&mut store.writer, 0);
+    // This name is in the journal only.
+    store.writer.add_sensors(&[(SensorId(2), name("c"))]);
+    let open: Vec<_> = [0, 1, 2].map(|sensor| Reading { sensor: SensorId(sensor), ..reading(hour, 1.5) }).into();
+    store.writer.append_readings(&open);
+    store.writer.commit().unwrap();
+    drop(store);
+    std::fs::remove_dir_all(directory.path().join("data")).unwrap();
+    let lost = metrics::SETTLED_RECORDS_LOST.get();
+    let (store, records) = reopened(&settings);
+    assert!(metrics::SETTLED_RECORDS_LOST.get() > lost, "the loss is noticed");
+    assert_eq!(records.last(), Some(&WindowRecord::Readings(open)));
+    assert_eq!(store.reader.sensors().unwrap(), [named("a"), named("b"), named("c")]);
+    assert_eq!(store.writer.must_be_closed(), Timestamp::default() + hours(hour));
+}
+
+#[test]
+fn windows_of_a_number_that_was_given_again_outlive_a_start_that_redoes_the_freeing() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    store.writer.add_sensors(&[(SensorId(0), name("old"))]);
+    store.writer.put_window(&closed_window(0, 1, 1.0));
+    store.writer.commit_and_settle();
+    // What a freeing does: the windows go first, and the record of it comes behind.
+    store.reader.tables.remove_windows(SensorId(0), settings.windows).unwrap();
+    store.writer.journal.append(&RecordRef::SensorsFreed(&[SensorId(0)])).unwrap();
+    store.writer.add_sensors(&[(SensorId(0), name("new"))]);
+    store.writer.put_window(&closed_window(0, 2, 2.0));
+    store.writer.commit_and_settle();
+    // A crash came when the database had all of it, and had not yet said so.
+    store.reader.tables.progress.put(SETTLED_KEY, &1_u64.to_be_bytes()).unwrap();
+    store.reader.db.sync().unwrap();
+    drop(store);
+    let (store, _) = reopened(&settings);
+    assert_eq!(store.reader.sensors().unwrap(), [named("new")]);
+    assert_eq!(store.reader.heads().unwrap(), [closed_window(0, 2, 2.0).head]);
+    assert_eq!(store.reader.window(SensorId(0), window(2)).unwrap(), Some(closed_window(0, 2, 2.0).block));
+}
+
+#[test]
+fn windows_of_before_a_freeing_go_with_a_database_that_went_back_behind_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    store.writer.add_sensors(&[(SensorId(0), name("old"))]);
+    store.writer.put_window(&closed_window(0, 1, 1.0));
+    store.writer.commit_and_settle();
+    store.writer.journal.append(&RecordRef::SensorsFreed(&[SensorId(0)])).unwrap();
+    store.writer.journal.append(&RecordRef::Sensors(&[(SensorId(0), name("new"))])).unwrap();
+    store.writer.commit().unwrap();
+    drop(store);
+    let (store, _) = reopened(&settings);
+    assert_eq!((store.reader.sensors().unwrap(), store.reader.heads().unwrap()), (vec![named("new")], vec![]));
+}
+
+#[test]
+fn a_database_without_room_fills_the_backlog_and_a_stop_leaves_it_to_the_journal() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let full = ShedSettings { max_bytes: u64::MAX, reserve_bytes: u64::MAX };
+    let (mut store, _) = reopened(&StoreSettings { shed: full, ..settings.clone() });
+    store.writer.put_session("press-1", window(5).end());
+    let mut backlogs = vec![];
+    for _ in 0..20 {
+        // A commit waits for no room in the database.
+        store.writer.put_subscriptions(&["x".repeat(900_000)]);
+        store.writer.commit().unwrap();
+        backlogs.push(store.writer.backlog());
+        backlogs.dedup();
+    }
+    assert_eq!(backlogs, [Backlog::Little, Backlog::Much, Backlog::Full]);
+    assert_eq!(store.reader.sessions().unwrap(), [], "the database was given nothing");
+    store.writer.stop(std::time::Instant::now() + std::time::Duration::from_secs(3_600)).unwrap();
+    drop(store);
+    let (store, _) = reopened(&settings);
+    assert_eq!(store.reader.sessions().unwrap(), [("press-1".to_owned(), Some(window(5).end()))]);
+    assert_eq!(store.reader.subscriptions().unwrap(), ["x".repeat(900_000)]);
 }

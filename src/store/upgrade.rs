@@ -8,26 +8,26 @@
 
 mod format_1;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::statvfs;
-
 use crate::codec::Decoder;
 use crate::interval::{Cut, Window};
 use crate::run::{GroupName, Run, RunId, Trigger, models_hash};
-use crate::sensor::SensorId;
+use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::builder::DatabaseBuilder;
 use crate::store::contents::{StoredValue, ValueLayout, each_value};
 use crate::store::db::{Db, Table};
 use crate::store::journal::{Journal, JournalSettings, RecordRef};
 use crate::store::keys::{NEXT_RUN_KEY, cursor_key, run_slot, window_key};
-use crate::store::reader::readable;
+use crate::store::reader::{decode_sensor, number_of, readable};
 use crate::store::rebuild::{self, Rebuild};
 use crate::store::{
-    ChunkId, StoreError, StoreSettings, bytes_there, checksum, format, lock, runs, side_file, usable, verdicts,
+    ChunkId, StoreError, StoreSettings, bytes_there, checksum, format, free_bytes, lock, runs, side_file, usable,
+    verdicts,
 };
 use crate::time::Timestamp;
 use crate::verdict::{Outcome, VerdictRows};
@@ -133,13 +133,14 @@ pub(super) fn needed_bytes(directory: &Path) -> u64 {
 
 /// Makes sure that there is room for a new store beside the old one.
 pub(super) fn check_room(directory: &Path) -> Result<(), StoreError> {
-    let disk = statvfs(directory)
-        .map_err(|problem| StoreError::Directory { directory: directory.to_owned(), problem: problem.into() })?;
-    let (needed, free) = (needed_bytes(directory), disk.f_bavail.saturating_mul(disk.f_frsize));
-    if free < needed {
-        return Err(StoreError::NoRoomBeside { directory: directory.to_owned(), needed, free });
-    }
-    Ok(())
+    let free = free_bytes(directory);
+    let free = free.map_err(|problem| StoreError::Directory { directory: directory.to_owned(), problem })?;
+    let needed = needed_bytes(directory);
+    let refused = |free| Err(StoreError::NoRoomBeside { directory: directory.to_owned(), needed, free });
+    fail::fail_point!(&format!("store::room_beside {}", directory.display()), |free| refused(
+        free.and_then(|free| free.parse().ok()).unwrap_or(0)
+    ));
+    if free < needed { refused(free) } else { Ok(()) }
 }
 
 /// Brings a store of the earlier format up. The caller holds the lock, and has nothing of the store open.
@@ -153,6 +154,7 @@ pub(super) fn from_earlier(settings: &StoreSettings, lock: &Arc<File>) -> Result
         database: DatabaseBuilder::begin(&folder, Arc::clone(lock))?,
         settings,
         upgraded: Upgraded::default(),
+        names: HashMap::new(),
     };
     for table in ["heads", "sessions", "held", "rejects"] {
         new.copy(table, &old.db.table(table)?)?;
@@ -195,6 +197,7 @@ struct NewStore<'a> {
     database: DatabaseBuilder,
     settings: &'a StoreSettings,
     upgraded: Upgraded,
+    names: HashMap<SensorId, SensorName>,
 }
 
 impl NewStore<'_> {
@@ -214,6 +217,9 @@ impl NewStore<'_> {
             match readable(entry)? {
                 Some((key, value)) => {
                     self.upgraded.sensors += u64::from(!value.is_empty());
+                    if let (Some(number), Ok(NumberedSensor::Named(name))) = (number_of(&key), decode_sensor(&value)) {
+                        self.names.insert(SensorId(number), name);
+                    }
                     self.database.put("sensors", &key, &value)?;
                 }
                 None => self.upgraded.unreadable += 1,
@@ -325,7 +331,9 @@ impl NewStore<'_> {
                 revision: 0,
                 scope: models.iter().map(|(sensor, _)| sensor.0).collect(),
                 settings: run.settings,
-                models: models_hash(models.into_iter()),
+                models: models_hash(
+                    models.into_iter().filter_map(|(sensor, model)| Some((self.names.get(&sensor)?.clone(), model))),
+                ),
                 closing: run.closing,
                 state: run.state,
             };

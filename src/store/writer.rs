@@ -1,6 +1,7 @@
 //! Writing to the store.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
@@ -16,11 +17,12 @@ use crate::store::keys::{
     KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
     run_slot, window_key,
 };
+use crate::store::reader::readable;
 use crate::store::rejects::{self, RejectRing};
 use crate::store::room::Room;
 use crate::store::{
-    Backlog, ChunkId, Committed, JournalExtent, Kept, Progress, StoreError, StoreSettings, Tables, Ticket, checksum,
-    runs, verdicts,
+    Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, StoreError, StoreSettings, Tables, Ticket,
+    checksum, runs, verdicts,
 };
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
@@ -39,6 +41,8 @@ pub struct Writer {
     settings: StoreSettings,
     /// How many numbers were given to sensors.
     numbers: u32,
+    /// The time before which the database once held all windows, as the journal has it.
+    must_be_closed: Timestamp,
     keeper: Keeper,
     /// What the next commit hands to the keeper.
     behind: Handover,
@@ -78,9 +82,13 @@ impl Writer {
         rejects: RejectRing,
         settings: StoreSettings,
         numbers: u32,
+        must_be_closed: Timestamp,
     ) -> Result<Self, StoreError> {
         let room = Room::of(&settings);
-        let covered = Covered { through: journal.last_committed().0, ..Covered::default() };
+        let closed = readable(tables.progress.get(progress_key(Progress::Closed)))?.flatten();
+        let closed = closed.and_then(|closed| closed.try_into().ok()).map(i64::from_be_bytes);
+        let closed = closed.map_or(Timestamp::MIN, Timestamp::from_nanos);
+        let covered = Covered { through: journal.last_committed().0, closed };
         let keeper = Keeper::start(db.clone(), tables, &settings, covered)?;
         Ok(Self {
             db,
@@ -88,6 +96,7 @@ impl Writer {
             rejects,
             settings,
             numbers,
+            must_be_closed,
             keeper,
             behind: Handover::default(),
             covered,
@@ -130,6 +139,11 @@ impl Writer {
         Ok(())
     }
 
+    /// The time before which windows were closed for all sensors, also if the database has lost that.
+    pub fn must_be_closed(&self) -> Timestamp {
+        self.must_be_closed
+    }
+
     /// Appends a record to the journal, in memory. The next commit tells of a failure.
     fn append(&mut self, record: &RecordRef<'_>) {
         if let Err(problem) = self.journal.append(record) {
@@ -144,7 +158,7 @@ impl Writer {
         }
         self.append(&RecordRef::Sensors(sensors));
         for (id, name) in sensors {
-            self.behind.put(|tables| &tables.sensors, &id.0.to_be_bytes(), sensor_row(name));
+            self.behind.put_name(&id.0.to_be_bytes(), sensor_row(name));
         }
         let numbers = sensors.iter().map(|(id, _)| id.0.saturating_add(1)).max().unwrap_or(0);
         if numbers > self.numbers {
@@ -178,7 +192,8 @@ impl Writer {
         self.append(&RecordRef::Closed(until));
     }
 
-    /// Notes that the windows before `until` were put for all sensors, so that the journal may forget their readings.
+    /// Notes that the windows before `until` were put for all sensors, so that the journal may free the segments with
+    /// their readings.
     pub fn windows_put(&mut self, until: Timestamp) {
         self.put_progress(Progress::Closed, until);
         self.covered.closed = until;
@@ -320,7 +335,7 @@ impl Writer {
     ///
     /// # Errors
     /// When the keeper has failed. The process should end.
-    pub fn kept(&mut self) -> Result<Kept, StoreError> {
+    pub fn kept(&mut self) -> Result<KeeperProgress, StoreError> {
         let (kept, settled) = self.keeper.kept()?;
         if let Some(Covered { through, closed }) = settled.filter(|_| settled != self.settled) {
             self.settled = settled;
@@ -338,7 +353,7 @@ impl Writer {
         }
         for segment in self.keeper.take_kept_raw() {
             self.is_keeping_raw = false;
-            self.journal.free(segment)?;
+            self.journal.free(&segment)?;
         }
         while !self.is_keeping_raw
             && let Some(segment) = self.journal.freeable()
@@ -347,7 +362,7 @@ impl Writer {
                 self.is_keeping_raw = true;
                 self.keeper.keep_raw(segment)?;
             } else {
-                self.journal.free(segment)?;
+                self.journal.free(&segment)?;
             }
         }
         Ok(())
@@ -371,12 +386,12 @@ impl Writer {
         self.keeper.wait()
     }
 
-    /// Ends the keeper: what was handed over is settled, or left to the journal if that takes too long.
+    /// Ends the keeper: what was handed over is settled. What is not stored at `leave_at` is left to the journal.
     ///
     /// # Errors
     /// When the keeper has failed.
-    pub fn stop(&mut self) -> Result<(), StoreError> {
-        self.keeper.stop()?;
+    pub fn stop(&mut self, leave_at: Instant) -> Result<(), StoreError> {
+        self.keeper.stop(leave_at)?;
         Ok(())
     }
 

@@ -91,9 +91,9 @@ impl OpenInterval {
         }
         let entry = (reading.time, reading.value);
         if place == self.readings.len() {
-            self.readings.push(entry)
+            self.readings.push(entry);
         } else {
-            self.readings.insert(place, entry)
+            self.readings.insert(place, entry);
         }
         Insertion::Inserted { folded: self.fold(keep) }
     }

@@ -64,6 +64,34 @@ fn a_device_gets_its_puback_when_the_disk_has_its_reading_and_not_before() {
     scenario.teardown();
 }
 
+#[test]
+fn a_journal_without_room_holds_the_puback_back_and_goes_on_by_itself() {
+    let _alone = alone();
+    let scenario = FailScenario::setup();
+    fail::cfg("store::journal_room", "return").unwrap();
+    let site = Site::new(&settings());
+    let daemon = InProcess::start(&site);
+    let mut device = TcpStream::connect(("127.0.0.1", site.port())).unwrap();
+    device.write_all(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04pump").unwrap();
+    device.write_all(&publish()).unwrap();
+    device.set_read_timeout(Some(SILENCE)).unwrap();
+    let mut heard = Vec::new();
+    let silence = device.read_to_end(&mut heard).unwrap_err();
+    assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock, "{silence}");
+    assert!(!heard.contains(&0x40), "{heard:?}");
+
+    fail::remove("store::journal_room");
+    device.set_read_timeout(Some(PATIENCE)).unwrap();
+    let puback = *b"\x40\x02\x00\x07";
+    while !heard.ends_with(&puback) {
+        let mut byte = [0];
+        device.read_exact(&mut byte).unwrap();
+        heard.push(byte[0]);
+    }
+    drop(daemon);
+    scenario.teardown();
+}
+
 /// Stands between a client and its broker, and records what the client says and how much it hears.
 struct Line {
     port: u16,

@@ -131,7 +131,7 @@ impl Backup {
 
     /// Waits for its end. Whether it is complete; then a sound store can be made of it. What is not complete must be
     /// refused.
-    fn is_whole_or_none(mut self) -> bool {
+    fn ends_whole_or_not_at_all(mut self) -> bool {
         let is_complete = self.command.wait().unwrap().success();
         let restored = Site::new(&settings());
         let run = |arguments: &[&str], last: Option<&Path>| {
@@ -196,7 +196,7 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
             }
             let at_the_end = publisher.progress();
             daemon.kill();
-            backups += usize::from(backup.is_some_and(|backup| backup.is_whole_or_none()));
+            backups += usize::from(backup.is_some_and(|backup| backup.ends_whole_or_not_at_all()));
             earlier_runs = runs(&daemon);
             match death {
                 Death::Starting(_) => starting += usize::from(daemon.said("ready") == 0),

@@ -48,7 +48,12 @@ fn selected(table: &str, wanted: &Wanted) -> Result<(Selection, Format), Problem
     let formats = Format::ALL.map(|(name, _)| name).join(", ");
     let format = Format::parse(&wanted.format)
         .ok_or_else(|| Problem::of_request(format!("format={} is none of {formats}", wanted.format)))?;
-    let sensors = wanted.sensor.as_deref().map(SensorPattern::parse).transpose().map_err(Problem::of_request)?;
+    let sensors = wanted
+        .sensor
+        .as_deref()
+        .map(SensorPattern::parse)
+        .transpose()
+        .map_err(|problem| Problem::of_request(problem.to_string()))?;
     let time = |name: &str, text: &Option<String>, otherwise| match text {
         None => Ok(otherwise),
         Some(text) => Timestamp::parse(text)

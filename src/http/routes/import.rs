@@ -59,7 +59,7 @@ async fn import(State(Shared { api, .. }): State<Shared>, body: Body) -> Result<
     let body = body.map_err(|_| Problem::of_request("the body did not come within 30 seconds"))?;
     let body = body.map_err(|problem| Problem::of_request(format!("the body cannot be read: {problem}")))?.to_bytes();
     let readings = parse(&body)?;
-    let imported = api.importer.take_in(readings).await.map_err(Problem::not_now)?;
+    let imported = api.importer.take_in(readings).await.map_err(|problem| Problem::not_now(problem.to_string()))?;
     Ok(Json(imported.into()))
 }
 

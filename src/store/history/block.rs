@@ -169,6 +169,7 @@ fn unordered(number: i64) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "blocks of a test are small")]
 mod tests {
     use proptest::prelude::*;
 

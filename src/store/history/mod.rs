@@ -19,6 +19,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -90,8 +91,16 @@ impl History {
     /// When it cannot be listed, or what an interrupted merge left cannot be removed.
     pub fn open(store: &Path, settings: HistorySettings) -> Result<Self, StoreError> {
         let folder = store.join(FOLDER);
-        let days =
-            Self::look(&folder).map_err(|problem| StoreError::Directory { directory: folder.clone(), problem })?;
+        let look = || {
+            let days = Self::look(&folder)?;
+            // An earlier process may have been killed before it had synced the names that it made.
+            if folder.exists() {
+                sync_folder(&folder)?;
+                sync_folder(store)?;
+            }
+            Ok(days)
+        };
+        let days = look().map_err(|problem| StoreError::Directory { directory: folder.clone(), problem })?;
         let history = Self {
             folder,
             settings,
@@ -136,12 +145,12 @@ impl History {
             return Ok(());
         }
         for reading in readings {
-            if !self.names.contains_key(&reading.sensor) {
+            if let Entry::Vacant(unknown) = self.names.entry(reading.sensor) {
                 let Some(name) = name_of(reading.sensor) else {
                     metrics::HISTORY_NAMELESS.add(1);
                     continue;
                 };
-                self.names.insert(reading.sensor, name);
+                unknown.insert(name);
             }
             self.gathered.push(*reading);
         }

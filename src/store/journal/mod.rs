@@ -17,7 +17,9 @@
 //! | `record.rs` | what is recorded |
 //! | `readings.rs`, `columns.rs` | readings in few bytes |
 //! | `recovery.rs` | what a start finds |
+//! | `any_bytes.rs` | what holds of any bytes, for the fuzz target |
 
+mod any_bytes;
 mod columns;
 mod frame;
 mod readings;
@@ -41,6 +43,7 @@ use record::RecordKind;
 use recovery::{Frames, NewerContent, Recovery, SegmentRecords};
 use segment::{HEADER_BYTES, OpenSegment, SegmentFolder, SpareBlocks};
 
+pub use any_bytes::go_through_segment;
 pub(in crate::store) use record::{Record, RecordRef};
 pub(in crate::store) use recovery::{JournalFindings, TornTail};
 
@@ -204,7 +207,7 @@ impl Journal {
         let files = folder.files()?;
         folder.remove_parts(&files)?;
         let mut recovery = Recovery::new();
-        let newer = |content| newer(&folder, content);
+        let newer = |content| newer(&folder, &content);
         for number in &files.segments {
             let segment = folder.read_from_disk(*number)?;
             recovery.segment(*number, &segment.bytes, segment.unreadable).map_err(newer)?;
@@ -213,11 +216,13 @@ impl Journal {
         let findings = recovered.findings;
         let last = findings.last.max(settings.settled).max(recovered.freed_before.before());
         let highest = files.segments.iter().chain(&files.spares).max().copied().unwrap_or_default();
+        let mut spares = files.spares;
+        spares.retain(|spare| folder.keep_spare(*spare, settings.segment_bytes));
         let mut journal = Self {
             segments: recovered.segments.into(),
             active: None,
             ready: VecDeque::new(),
-            spares: files.spares,
+            spares,
             next_segment: SegmentNumber(highest.0.saturating_add(1)),
             segment_bytes: settings.segment_bytes,
             pending: Vec::new(),
@@ -530,8 +535,8 @@ impl Journal {
     ///
     /// # Errors
     /// As [`append`](Self::append).
-    pub(in crate::store) fn free(&mut self, segment: FreeableSegment) -> Result<(), StoreError> {
-        let FreeableSegment { records, .. } = segment;
+    pub(in crate::store) fn free(&mut self, segment: &FreeableSegment) -> Result<(), StoreError> {
+        let records = segment.records;
         let is_next = self.segments.get(self.freeing).is_some_and(|next| next.number == records.number);
         if !is_next {
             return Ok(());
@@ -548,10 +553,10 @@ impl Journal {
         }
     }
 
-    /// Makes a segment a spare file, or removes it when there are enough of them. A failure is ignored: the next start
+    /// Makes a segment a spare file, or removes it when there are enough of them or it is of another size. A failure is ignored: the next start
     /// does it.
     fn retire(&mut self, number: SegmentNumber) {
-        if self.spares.len() >= MAX_SPARES {
+        if self.spares.len() >= MAX_SPARES || !self.folder.is_of_size(number, self.segment_bytes) {
             let _ = self.folder.remove(number);
         } else if self.folder.retire(number).is_ok() {
             self.spares.push(number);
@@ -572,11 +577,6 @@ impl Journal {
     /// How many records they hold.
     pub(in crate::store) fn records(&self) -> u64 {
         self.segments.iter().map(|segment| segment.last.0 - segment.first.0 + 1).sum()
-    }
-
-    /// How many segments hold records.
-    pub(in crate::store) fn segments(&self) -> usize {
-        self.segments.len()
     }
 
     /// The last record that was committed.
@@ -606,7 +606,7 @@ pub(in crate::store) fn inspect(
 ) -> Result<JournalFindings, StoreError> {
     let folder = SegmentFolder::open(path)?;
     let mut recovery = Recovery::new();
-    let newer = |content| newer(&folder, content);
+    let newer = |content| newer(&folder, &content);
     for number in &folder.files()?.segments {
         let segment = folder.read(*number)?;
         recovery.segment(*number, &segment.bytes, segment.unreadable).map_err(newer)?;
@@ -625,7 +625,7 @@ pub(in crate::store) fn inspect(
     Ok(recovered.findings)
 }
 
-fn newer(folder: &SegmentFolder, content: NewerContent) -> StoreError {
+fn newer(folder: &SegmentFolder, content: &NewerContent) -> StoreError {
     let what = match content {
         NewerContent::Format(format) => format!("a segment of format {format}"),
         NewerContent::Record { number, kind } => format!("record {number} of kind {kind}"),

@@ -29,6 +29,8 @@ use crate::store::journal::{RecordNumber, SegmentNumber};
 
 /// The largest file that is read as a segment. Other versions may make other sizes.
 const MAX_SEGMENT_BYTES: u64 = 64 << 20;
+/// The largest number of a segment that is believed.
+const MAX_SEGMENT_NUMBER: u64 = 1 << 60;
 /// How much is read at once.
 const PIECE_BYTES: usize = 256 << 10;
 /// How much is zeroed at once. Linux keeps pages in groups as large as the read or write that brought them in, and takes
@@ -130,7 +132,11 @@ impl SegmentFileKind {
 
     fn of(path: &Path) -> Option<(Self, SegmentNumber)> {
         let stem = path.file_stem()?.to_str().filter(|stem| stem.len() == 16)?;
+        // Written in one way only; and no journal counts that far, so that numbers behind it never overflow.
         let number = SegmentNumber(u64::from_str_radix(stem, 16).ok()?);
+        if number.0 > MAX_SEGMENT_NUMBER || number.to_string() != stem {
+            return None;
+        }
         let kind = [Self::Segment, Self::Spare, Self::Part].into_iter();
         let kind = kind.into_iter().find(|kind| path.extension().is_some_and(|ending| ending == kind.ending()))?;
         Some((kind, number))
@@ -307,11 +313,17 @@ impl SegmentFolder {
         &self,
         spares_and_segments: &[(SegmentNumber, SegmentNumber)],
     ) -> Result<Vec<OpenSegment>, StoreError> {
-        for (spare, segment) in spares_and_segments {
+        let rename = |(spare, segment): &(SegmentNumber, SegmentNumber)| {
             fs::rename(self.path_of(SegmentFileKind::Spare, *spare), self.segment_path(*segment))
-                .map_err(|problem| self.write_failure(problem, 0))?;
+        };
+        let named = spares_and_segments.iter().try_for_each(rename).and_then(|()| self.folder.sync_all());
+        if let Err(problem) = named {
+            // A full disk may refuse a name too. The next attempt finds the spare files where they were.
+            for (spare, segment) in spares_and_segments {
+                let _ = fs::rename(self.segment_path(*segment), self.path_of(SegmentFileKind::Spare, *spare));
+            }
+            return Err(self.write_failure(problem, 0));
         }
-        self.folder.sync_all().map_err(|problem| self.write_failure(problem, 0))?;
         spares_and_segments.iter().map(|(_, segment)| self.open_segment(*segment, 0)).collect()
     }
 
@@ -320,9 +332,25 @@ impl SegmentFolder {
         fs::rename(self.segment_path(number), self.path_of(SegmentFileKind::Spare, number))
     }
 
+    /// Whether a segment's file is as large as a new one: a backup has no more of it than its records.
+    pub(super) fn is_of_size(&self, number: SegmentNumber, size: usize) -> bool {
+        is_of_size(&self.segment_path(number), size)
+    }
+
     /// Removes a segment.
     pub(super) fn remove(&self, number: SegmentNumber) -> io::Result<()> {
         fs::remove_file(self.segment_path(number))
+    }
+
+    /// Removes a spare file if it is not as large as a new segment; returns whether it stays.
+    pub(super) fn keep_spare(&self, number: SegmentNumber, size: usize) -> bool {
+        let path = self.path_of(SegmentFileKind::Spare, number);
+        let fits = is_of_size(&path, size);
+        if !fits {
+            // A file that stays is found again by the next start.
+            let _ = fs::remove_file(path);
+        }
+        fits
     }
 
     /// Whether the folder was deleted.
@@ -346,9 +374,15 @@ impl SegmentFolder {
     }
 }
 
+fn is_of_size(path: &Path, size: usize) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| file.len() == size as u64)
+}
+
 /// Makes a file of zeros whose blocks are all allocated. Returns how many bytes were written.
 fn make_file(path: &Path, size: usize, blocks: SpareBlocks) -> io::Result<u64> {
-    fail::fail_point!("store::journal_room", |_| Err(io::Error::from_raw_os_error(28)));
+    fail::fail_point!(&format!("store::journal_room {}", path.parent().unwrap_or(path).display()), |_| Err(
+        Errno::NOSPC.into()
+    ));
     let mut file = File::options().write(true).create(true).truncate(true).open(path)?;
     let is_allocated = match fallocate(file.as_fd(), FallocateFlags::empty(), 0, size as u64) {
         Ok(()) => true,
