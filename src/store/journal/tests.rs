@@ -454,6 +454,36 @@ fn commits_that_fill_segments_write_their_content_and_no_zeros_before_it() {
     assert!(journal.written_bytes() < content + 5 * PAGE_BYTES as u64, "{} of {content}", journal.written_bytes());
 }
 
+/// What the kernel counts as written by this thread; nothing where it does not count.
+fn kernel_written_bytes() -> u64 {
+    let counts = fs::read_to_string("/proc/thread-self/io").unwrap_or_default();
+    let written = counts.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+    written.map_or(0, |bytes| bytes.parse().unwrap())
+}
+
+/// Linux takes all pages that it keeps together for written when one of them is.
+#[test]
+fn a_small_commit_counts_as_one_page_also_after_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    // So many that a start reads far ahead.
+    let (mut journal, _) = Journal::open(folder.path(), JournalSettings::default()).unwrap();
+    for commit in 0..30 {
+        append(&mut journal, &readings(commit * 4_000, 4_000));
+        journal.commit().unwrap();
+    }
+    for _ in 0..2 {
+        let [counted, kernel] = [journal.written_bytes(), kernel_written_bytes()];
+        for second in 0..20 {
+            append(&mut journal, &readings(second, 1));
+            journal.commit().unwrap();
+        }
+        let [counted, kernel] = [journal.written_bytes() - counted, kernel_written_bytes() - kernel];
+        assert!(kernel <= 2 * counted, "{kernel} of {counted}");
+        drop(journal);
+        (journal, _) = Journal::open(folder.path(), JournalSettings::default()).unwrap();
+    }
+}
+
 #[test]
 fn what_is_no_segment_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
