@@ -2,6 +2,8 @@
 //! on that, the device sends again what was not acknowledged and nothing else, and everything is as if nothing had
 //! happened.
 
+use std::fs;
+
 use fastrand::Rng;
 
 use super::disk::Disk;
@@ -170,6 +172,8 @@ fn while_a_store_of_the_first_format_is_brought_up() {
     let history = History::of_payloads(format_1::settings(), "", std::iter::empty());
     let mut rng = Rng::with_seed(seed());
     let site = format_1::unpacked();
+    // None of its runs is published again.
+    fs::create_dir_all(site.path("predictions")).unwrap();
     let before = Disk::of(&site.path(""));
     let mut recorder = Recorder::new();
     let wait_for_a_run = |daemon: &mut Daemon| {
