@@ -259,8 +259,7 @@ impl Journal {
                 .next()
                 .is_some();
         if remnants {
-            let zeros = vec![0; bytes.len().saturating_sub(newest.end)];
-            let cut = active.write(newest.end, &zeros).and_then(|()| active.sync());
+            let cut = active.zero_from(newest.end).and_then(|()| active.sync());
             cut.map_err(|problem| self.folder.write_failure(problem, 0))?;
         }
         self.active = Some(active);

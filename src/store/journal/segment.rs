@@ -102,6 +102,13 @@ impl OpenSegment {
         self.file.write_all_at(bytes, offset as u64)
     }
 
+    /// Fills the file with zeros from `offset` on.
+    pub(super) fn zero_from(&self, offset: usize) -> io::Result<()> {
+        (offset..self.capacity)
+            .step_by(ZEROED_BYTES)
+            .try_for_each(|at| self.write(at, &[0; ZEROED_BYTES][..ZEROED_BYTES.min(self.capacity - at)]))
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
         fail::fail_point!("store::journal_sync", |_| Err(io::Error::from_raw_os_error(5)));
         self.file.sync_data()
