@@ -241,6 +241,11 @@ impl Db {
         Ok(Table { tree, db: self.clone() })
     }
 
+    /// Has the database end as it is on the disk: what it was given since the last sync is not written.
+    pub(super) fn abandon(&self) {
+        self.end.abandon();
+    }
+
     /// How many bytes of keys and values were written since the last sync.
     pub(super) fn given_bytes(&self) -> usize {
         self.given.load(Ordering::Relaxed)

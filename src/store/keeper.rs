@@ -424,19 +424,24 @@ impl KeeperThread {
             } else {
                 self.unsettled_since.map_or(SETTLE_WITHIN, |since| SETTLE_WITHIN.saturating_sub(since.elapsed()))
             };
-            match self.handovers.recv_timeout(patience) {
+            let handed_over = self.handovers.recv_timeout(patience);
+            let is_last = matches!(handed_over, Err(RecvTimeoutError::Disconnected));
+            let next = match handed_over {
                 Ok((ticket, handover)) => {
-                    if self.apply_all(ticket, handover)? == Next::Leave {
-                        tracing::info!("what the database does not hold yet is left to the journal");
-                        return Ok(());
-                    }
                     has_more_to_tidy = true;
+                    self.apply_all(ticket, handover)?
                 }
                 Err(RecvTimeoutError::Timeout) if has_more_to_tidy => {
                     has_more_to_tidy = self.shedder.tidy(self.covered.closed)?;
+                    Next::GoOn
                 }
-                Err(RecvTimeoutError::Timeout) => self.settle_if_needed()?,
-                Err(RecvTimeoutError::Disconnected) => return self.settle_if_needed(),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.settle_if_needed()?,
+            };
+            if next == Next::Leave {
+                tracing::info!("what the database does not hold yet is left to the journal");
+            }
+            if is_last || next == Next::Leave {
+                return Ok(());
             }
         }
     }
@@ -464,10 +469,7 @@ impl KeeperThread {
             self.ending.0.update(|state| state.kept.visible = ticket);
             next = self.handovers.try_recv().ok();
         }
-        if is_awaited {
-            self.settle()?;
-        }
-        Ok(Next::GoOn)
+        if is_awaited { self.settle() } else { Ok(Next::GoOn) }
     }
 
     fn apply(&mut self, operation: Operation) -> Result<Next, StoreError> {
@@ -475,8 +477,8 @@ impl KeeperThread {
             return Ok(Next::Leave);
         }
         // The database itself would sync before it is given more than a portion, but looks at no room.
-        if self.db.given_bytes() + operation.bytes() > PORTION_BYTES {
-            self.settle()?;
+        if self.db.given_bytes() + operation.bytes() > PORTION_BYTES && self.settle()? == Next::Leave {
+            return Ok(Next::Leave);
         }
         if !self.has_room {
             while !self.look_for_room()? {
@@ -520,13 +522,21 @@ impl KeeperThread {
         Ok(has_room)
     }
 
-    fn settle_if_needed(&mut self) -> Result<(), StoreError> {
-        if self.unsettled_since.is_some() { self.settle() } else { Ok(()) }
+    fn settle_if_needed(&mut self) -> Result<Next, StoreError> {
+        if self.unsettled_since.is_some() { self.settle() } else { Ok(Next::GoOn) }
     }
 
     /// Syncs the database. It says itself how much of the journal it holds then, so that the next start can tell whether
-    /// it lost anything. The sync may come in the middle of a handover: that is covered by the next.
-    fn settle(&mut self) -> Result<(), StoreError> {
+    /// it lost anything. The sync may come in the middle of a handover: that is covered by the next. The disk may have become
+    /// full since the portion was begun: then it waits, as the database does not survive a write without room.
+    fn settle(&mut self) -> Result<Next, StoreError> {
+        while !self.room.is_enough_to_sync()? && !self.look_for_room()? {
+            if self.ending.0.stop_at.get().is_some() {
+                self.db.abandon();
+                return Ok(Next::Leave);
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
         self.names.sync()?;
         self.tables.progress.put(SETTLED_KEY, &self.covered.through.to_be_bytes())?;
         self.db.sync()?;
@@ -538,6 +548,6 @@ impl KeeperThread {
             state.kept.settled = ticket;
             state.settled = Some(covered);
         });
-        Ok(())
+        Ok(Next::GoOn)
     }
 }

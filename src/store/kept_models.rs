@@ -2,16 +2,16 @@
 //! after the model's file was replaced.
 //!
 //! They lie beside the database in `models/`, a file a model, named by the model's hash. A file holds the number of files
-//! that make the model, then the length and a copy of each. It holds copies rather than links, because a model's file that is
-//! written over in place would change its link too. Copies are not synced: the reader of a model checks its hash, and a copy
-//! that a power cut shortened is made again when the model is put to work again.
+//! that make the model, then the length and a copy of each, and a checksum. It holds copies rather than links, because a
+//! model's file that is written over in place would change its link too. Copies are not synced: a copy that a power cut has
+//! torn fails its checksum, and is made again when the model is put to work again.
 //!
 //! Models that are at work stay. Of the others, those whose work ended first are removed first, when the files together are
 //! larger than the bound, or too many.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -20,7 +20,7 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 use crate::codec::{Decoder, Encoder};
 use crate::sensor::SensorId;
 use crate::store::disk_space::free_bytes;
-use crate::store::side_file;
+use crate::store::{checksum, side_file};
 use crate::telemetry::metrics;
 use crate::verdict::ModelHash;
 
@@ -28,8 +28,6 @@ use crate::verdict::ModelHash;
 const FOLDER: &str = "models";
 /// The name under which a file is written, before it gets its own.
 const TEMPORARY_NAME: &str = "writing";
-/// The most bytes that a number takes.
-const MAX_NUMBER_BYTES: u64 = 10;
 /// The most files in the folder.
 const MAX_FILES: usize = 1 << 17;
 
@@ -72,34 +70,17 @@ struct KeptFile {
     last_use: u64,
 }
 
-/// Whether a file is as long as the lengths in it say.
-fn is_whole(path: &Path) -> io::Result<bool> {
-    let mut file = side_file::open(path, File::options().read(true))?;
-    let length = file.metadata()?.len();
-    // The number at a place, and the place behind it.
-    let mut number = |at: u64| -> io::Result<Option<(u64, u64)>> {
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(at))?;
-        Read::by_ref(&mut file).take(MAX_NUMBER_BYTES).read_to_end(&mut bytes)?;
-        let mut decoder = Decoder::new(&bytes);
-        let number = decoder.unsigned().ok();
-        Ok(number.map(|number| (number, at.saturating_add((bytes.len() - decoder.rest().len()) as u64))))
-    };
-    let Some((parts, mut at)) = number(0)? else { return Ok(false) };
-    for _ in 0..parts {
-        let Some((part, behind)) = number(at)? else { return Ok(false) };
-        at = behind.saturating_add(part);
-    }
-    Ok(at == length)
+/// The files that make a kept model, in the order in which they were given. `None` when the model is not kept, or its file
+/// is not as it was written, or cannot be read.
+pub fn read_kept_model(store: &Path, hash: ModelHash) -> Option<Vec<Vec<u8>>> {
+    read(&store.join(FOLDER).join(hash.to_string()), hash)
 }
 
-/// The files that make a kept model, in the order in which they were given. `None` when the model is not kept, or its file
-/// cannot be read or has another length than it was written with.
-pub fn read_kept_model(store: &Path, hash: ModelHash) -> Option<Vec<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    let path = store.join(FOLDER).join(hash.to_string());
-    side_file::open(&path, File::options().read(true)).ok()?.read_to_end(&mut bytes).ok()?;
-    let mut decoder = Decoder::new(&bytes);
+fn read(path: &Path, hash: ModelHash) -> Option<Vec<Vec<u8>>> {
+    let mut stored = Vec::new();
+    side_file::open(path, File::options().read(true)).ok()?.read_to_end(&mut stored).ok()?;
+    let parts = checksum::checked(&hash.0, stored).ok()?;
+    let mut decoder = Decoder::new(&parts);
     let mut parts = Vec::new();
     for _ in 0..decoder.unsigned().ok()? {
         parts.push(decoder.blob().ok()?.to_vec());
@@ -146,7 +127,7 @@ impl KeptModels {
         parts: impl FnOnce() -> Result<Vec<Vec<u8>>, E>,
     ) -> Result<Keeping, E> {
         self.release(sensor);
-        if !is_whole(&self.path(hash)).unwrap_or(false) {
+        if read(&self.path(hash), hash).is_none() {
             self.with_files(|files| files.remove(hash));
         }
         if self.with_files(|files| files.put_to_work(sensor, hash)) {
@@ -155,7 +136,7 @@ impl KeptModels {
         let (parts, mut encoder) = (parts()?, Encoder::default());
         encoder.unsigned(parts.len() as u64);
         parts.iter().for_each(|part| encoder.blob(part));
-        let file = encoder.into_bytes();
+        let file = checksum::around(&hash.0, &encoder.into_bytes());
         // Under the lock, because all files are written under one name.
         self.with_files(|files| {
             if files.put_to_work(sensor, hash) {
@@ -301,11 +282,24 @@ mod tests {
         let store = tempfile::tempdir().unwrap();
         keep(&KeptModels::open(store.path(), 1_000, 0).unwrap(), 0, 1);
         let path = store.path().join(FOLDER).join(hash(1).to_string());
-        for length in [0, 1, 2, 62, 80, 102] {
+        for length in [0, 1, 4, 66, 84, 106] {
             File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
             keep(&KeptModels::open(store.path(), 1_000, 0).unwrap(), 0, 1);
             assert_eq!(read_kept_model(store.path(), hash(1)), Some(vec![vec![1; 60], vec![1; 40]]), "{length}");
         }
+    }
+
+    #[test]
+    fn a_copy_that_was_torn_within_is_made_again() {
+        let store = tempfile::tempdir().unwrap();
+        keep(&KeptModels::open(store.path(), 1_000, 0).unwrap(), 0, 1);
+        let path = store.path().join(FOLDER).join(hash(1).to_string());
+        let mut torn = fs::read(&path).unwrap();
+        torn[30..40].fill(0);
+        fs::write(&path, torn).unwrap();
+        assert_eq!(read_kept_model(store.path(), hash(1)), None);
+        keep(&KeptModels::open(store.path(), 1_000, 0).unwrap(), 0, 1);
+        assert_eq!(read_kept_model(store.path(), hash(1)), Some(vec![vec![1; 60], vec![1; 40]]));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::store::StoreSettings;
 use crate::store::disk_space::free_bytes;
+use crate::store::{StoreError, StoreSettings};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 
@@ -21,6 +21,11 @@ pub(super) struct Room {
 impl Room {
     pub(super) fn of(settings: &StoreSettings) -> Self {
         Self { directory: settings.directory.clone(), reserve_bytes: settings.shed.reserve_bytes, full_since: None }
+    }
+
+    /// Whether a portion that was begun can be written out: a part of what is to stay free is enough for that.
+    pub(super) fn is_enough_to_sync(&self) -> Result<bool, StoreError> {
+        Ok(free_bytes(&self.directory).map_err(StoreError::Sync)? >= self.reserve_bytes / 4)
     }
 
     /// Says that there is no room, if that was not said yet.

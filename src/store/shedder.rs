@@ -327,7 +327,7 @@ mod tests {
             store.writer.commit().unwrap();
             if commit % 50 == 0 {
                 // The keeper has one segment at a time for the history, and the next at its news.
-                for _ in store.writer.journal.extents() {
+                for _ in 0..store.writer.journal_extents().len() {
                     store.writer.settle().unwrap();
                     store.writer.kept().unwrap();
                 }

@@ -536,7 +536,7 @@ impl Inspection<'_> {
     }
 
     /// A kept model of several files is named by the hashes of these, which only its reader can put together: of it, the
-    /// lengths are checked.
+    /// checksum is checked.
     fn models(&mut self) -> Result<(), StoreError> {
         let directory = &self.reader.settings.directory;
         let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
@@ -549,7 +549,7 @@ impl Inspection<'_> {
             let Some(hash) = name.to_str().and_then(hash_of) else { continue };
             self.entries += 1;
             let problem = match read_kept_model(directory, hash).as_deref() {
-                None => "the kept model is cut short",
+                None => "the kept model is torn or damaged",
                 Some([file]) if Sha256::digest(file)[..] != hash.0 => {
                     "the kept model is not the one that its name tells"
                 }

@@ -2,6 +2,8 @@
 //! on that, the device sends again what was not acknowledged and nothing else, and everything is as if nothing had
 //! happened.
 
+use std::fs;
+
 use fastrand::Rng;
 
 use super::disk::Disk;
@@ -9,6 +11,8 @@ use super::entry::{Entry, entries, entries as parse};
 use super::history::{History, acknowledged};
 use super::recorder::Recorder;
 use super::recovery::{Tally, assert_recovers, cuts, leave, seed, site_after_cut};
+use super::support::daemon::Daemon;
+use super::support::format_1;
 use super::support::legacy::Legacy;
 use super::support::site::Site;
 
@@ -157,6 +161,39 @@ fn while_a_daemon_recovers_from_a_cut_that_came_while_one_recovered() {
             let daemon = site.spawn();
             assert!(history.send(site.port(), &rest, 200, rng));
             assert_recovers(&site, daemon, &first.legacy);
+        });
+    });
+    tally.assert_none_failed();
+}
+
+/// Before the cut or after it, the store becomes what it becomes undisturbed.
+#[test]
+fn while_a_store_of_the_first_format_is_brought_up() {
+    let history = History::of_payloads(format_1::settings(), "", std::iter::empty());
+    let mut rng = Rng::with_seed(seed());
+    let site = format_1::unpacked();
+    // None of its runs is published again.
+    fs::create_dir_all(site.path("predictions")).unwrap();
+    let before = Disk::of(&site.path(""));
+    let mut recorder = Recorder::new();
+    let wait_for_a_run = |daemon: &mut Daemon| {
+        daemon.wait_for("a run", |line| line["message"] == "run finished");
+    };
+    let mut daemon = recorder.spawn(&site);
+    wait_for_a_run(&mut daemon);
+    let legacy = leave(&site, daemon);
+    let recording = Recording { before, log: recorder.read_log(), legacy };
+    recording.assert_complete(&site);
+    let counted = format_1::counted(&site);
+    let mut tally = Tally::default();
+    recording.cut(cuts(), &mut rng, |disk, entries, rng| {
+        let (site, rule) = site_after_cut(&history, disk, rng);
+        tally.count(format!("before entry {}, names {rule:?}", entries.len()), || {
+            let mut daemon = site.start();
+            wait_for_a_run(&mut daemon);
+            leave(&site, daemon);
+            format_1::assert_same_answers(&site);
+            assert_eq!(format_1::counted(&site), counted);
         });
     });
     tally.assert_none_failed();

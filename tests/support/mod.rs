@@ -4,6 +4,7 @@
 
 pub(crate) mod daemon;
 pub(crate) mod device;
+pub(crate) mod format_1;
 pub(crate) mod in_process;
 pub(crate) mod legacy;
 pub(crate) mod line;

@@ -41,7 +41,7 @@ use frame::CommitPlace;
 use readings::{MAX_READINGS, ReadingsCodec};
 use record::RecordKind;
 use recovery::{Frames, NewerContent, Recovery, SegmentRecords};
-use segment::{HEADER_BYTES, OpenSegment, SegmentFolder};
+use segment::{HEADER_BYTES, OpenSegment, SegmentFolder, SpareBlocks};
 
 pub use any_bytes::go_through_segment;
 pub(in crate::store) use record::{Record, RecordRef};
@@ -54,6 +54,8 @@ const SEGMENT_BYTES: usize = 2 << 20;
 const MAX_SENSORS: usize = 1_000;
 /// The most spare files that are kept, two megabytes each. What a busy hour needs beyond them is made anew.
 const MAX_SPARES: usize = 8;
+/// A commit of this size needs no zeros in the segment that it begins: they would be more bytes than they save.
+const BULK_BYTES: usize = 64 << 10;
 /// What the disk writes at least.
 const PAGE_BYTES: usize = 4 << 10;
 
@@ -469,9 +471,9 @@ impl Journal {
     /// Has at least so many segments ready.
     fn make_ready(&mut self, count: usize) -> Result<(), StoreError> {
         let missing = count.saturating_sub(self.ready.len());
+        let blocks = if self.pending.len() < BULK_BYTES { SpareBlocks::Zeroed } else { SpareBlocks::Allocated };
         while self.spares.len() < missing {
-            self.folder.make_spare(self.next_segment, self.segment_bytes)?;
-            self.written_bytes += self.segment_bytes as u64;
+            self.written_bytes += self.folder.make_spare(self.next_segment, self.segment_bytes, blocks)?;
             self.syncs += 2;
             self.spares.push(self.next_segment);
             self.next_segment.0 += 1;

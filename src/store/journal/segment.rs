@@ -1,8 +1,9 @@
 //! The files of the journal: segments, and spare files that become segments.
 //!
 //! A file is allocated, filled with zeros and synced, with its folder, before it is used: from then on a sync of it
-//! writes data only, and no data of the file system itself. A segment that is no longer needed becomes a spare file, and
-//! a segment again under a new name. Its old bytes stay, because the number of a segment is in the checksum of its
+//! writes data only, and no data of the file system itself. Under a load that fills segments faster than they become
+//! free, files are allocated only ([`SpareBlocks::Allocated`]). A segment that is no longer needed becomes a spare file,
+//! and a segment again under a new name. Its old bytes stay, because the number of a segment is in the checksum of its
 //! frames.
 //!
 //! | file | what |
@@ -30,8 +31,11 @@ use crate::store::journal::{RecordNumber, SegmentNumber};
 const MAX_SEGMENT_BYTES: u64 = 64 << 20;
 /// The largest number of a segment that is believed.
 const MAX_SEGMENT_NUMBER: u64 = 1 << 60;
-/// How much is read, and zeroed, at once.
+/// How much is read at once.
 const PIECE_BYTES: usize = 256 << 10;
+/// How much is zeroed at once. Linux keeps pages in groups as large as the read or write that brought them in, and takes
+/// the whole group for written when a byte in it is: with larger pieces, a lone reading would count as 256 KiB.
+const ZEROED_BYTES: usize = 4 << 10;
 
 pub(super) const HEADER_BYTES: usize = 32;
 const MAGIC: &[u8; 8] = b"anomalyJ";
@@ -147,6 +151,16 @@ pub(super) struct SegmentFiles {
     parts: Vec<SegmentNumber>,
 }
 
+/// What is done to the blocks of a new file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum SpareBlocks {
+    /// They are written once: a later sync of a few bytes in them writes these bytes only.
+    Zeroed,
+    /// They are the file's, and read as zeros. The first sync of each also writes what the file system notes of it, which
+    /// is little beside a large commit; zeros would be as many bytes again.
+    Allocated,
+}
+
 /// The bytes of a segment, as the disk has them.
 #[derive(Debug)]
 pub(super) struct SegmentBytes {
@@ -235,6 +249,8 @@ impl SegmentFolder {
             }
             _ => {}
         }
+        // Pages that are read one by one are kept one by one: see ZEROED_BYTES. It is a hint, and may be refused.
+        let _ = fadvise(&file, 0, None, Advice::Random);
         self.read_file(&file)
     }
 
@@ -269,15 +285,21 @@ impl SegmentFolder {
         Ok(OpenSegment { number, end, capacity: usize::try_from(length).unwrap_or(0), file })
     }
 
-    /// Makes a spare file of `size` bytes, durably.
+    /// Makes a spare file of `size` bytes, durably. Returns how many bytes were written to it.
     ///
     /// # Errors
     /// [`StoreError::DiskFull`] when there is no room for it, and nothing of it is left then.
-    pub(super) fn make_spare(&self, number: SegmentNumber, size: usize) -> Result<(), StoreError> {
+    pub(super) fn make_spare(
+        &self,
+        number: SegmentNumber,
+        size: usize,
+        blocks: SpareBlocks,
+    ) -> Result<u64, StoreError> {
         let part = self.path_of(SegmentFileKind::Part, number);
-        let made = make_zeroed(&part, size).and_then(|()| {
+        let made = make_file(&part, size, blocks).and_then(|written| {
             fs::rename(&part, self.path_of(SegmentFileKind::Spare, number))?;
-            self.folder.sync_all()
+            self.folder.sync_all()?;
+            Ok(written)
         });
         made.map_err(|problem| {
             // What cannot be removed now is removed by the next start.
@@ -356,22 +378,27 @@ fn is_of_size(path: &Path, size: usize) -> bool {
     fs::symlink_metadata(path).is_ok_and(|file| file.len() == size as u64)
 }
 
-/// Makes a file of zeros whose blocks are all allocated, and written once.
-fn make_zeroed(path: &Path, size: usize) -> io::Result<()> {
+/// Makes a file of zeros whose blocks are all allocated. Returns how many bytes were written.
+fn make_file(path: &Path, size: usize, blocks: SpareBlocks) -> io::Result<u64> {
     fail::fail_point!(&format!("store::journal_room {}", path.parent().unwrap_or(path).display()), |_| Err(
         Errno::NOSPC.into()
     ));
     let mut file = File::options().write(true).create(true).truncate(true).open(path)?;
-    match fallocate(file.as_fd(), FallocateFlags::empty(), 0, size as u64) {
+    let is_allocated = match fallocate(file.as_fd(), FallocateFlags::empty(), 0, size as u64) {
+        Ok(()) => true,
         // Where that is not known, the zeros allocate.
-        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => false,
         Err(problem) => return Err(problem.into()),
+    };
+    let mut written = 0;
+    if blocks == SpareBlocks::Zeroed || !is_allocated {
+        for at in (0..size).step_by(ZEROED_BYTES) {
+            file.write_all(&[0; ZEROED_BYTES][..ZEROED_BYTES.min(size - at)])?;
+        }
+        written = size as u64;
     }
-    let zeros = vec![0; PIECE_BYTES.min(size)];
-    for at in (0..size).step_by(PIECE_BYTES) {
-        file.write_all(&zeros[..PIECE_BYTES.min(size - at)])?;
-    }
-    file.sync_all()
+    file.sync_all()?;
+    Ok(written)
 }
 
 /// Reads what can be read of a piece, block by block; returns how many bytes cannot.
