@@ -1,7 +1,7 @@
 //! The composition root: builds every part, starts them in order, and ends them in order.
 //!
 //! *Start*: steps that can be refused come first (ports, folders, the store). Then the journal is replayed and the sources
-//! open ([`Receiving`]): a device's first reading does not wait until all models are read. Then models get their actors,
+//! open (`receiving.rs`): a device's first reading does not wait until all models are read. Then models get their actors,
 //! and runs are resumed.
 //!
 //! *Stop*: the sources stop reading and get their last acknowledgements, the run that goes on ends, and the committer

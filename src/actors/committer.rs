@@ -5,7 +5,7 @@
 //! which is a thread of its own, reports that it has got so far. The committer is a thread rather than an actor because a
 //! commit blocks.
 //!
-//! It commits what is there. It waits for more only as long as its [`pace`](CommitPace) says, which mostly is not at all:
+//! It commits what is there. It waits for more only as long as its pace (`pace.rs`) says, which mostly is not at all:
 //! a broker with a small in-flight window sends nothing more before it has its acknowledgements. A commit does not wait
 //! when a device or a part of the daemon stands still for it (a session that is opened, a command, the end), nor while a
 //! closing goes on, because there are commits anyway.

@@ -1,11 +1,11 @@
 //! A copy of the sensors' names beside the database. It is read when the database is lost: the readings in the journal have
 //! numbers, and most names were recorded in segments that are freed since.
 //!
-//! The file `names` holds entries, one behind the other: the CRC-32 of all that follows, the sensor's number (four bytes), the length of its
-//! row (two bytes), all little-endian, and the row as the table of sensors has it. The last entry of a number counts. A new
-//! name is appended, and synced before the database is: so the copy holds every name whose record may be gone from the journal.
-//! What is damaged costs the entries in it. The first sync of a process compares the copy with the table, and writes it
-//! anew if it says anything else.
+//! The file `names` holds entries, one behind the other: the CRC-32 of all that follows, the sensor's number (four bytes),
+//! the length of its row (two bytes), all little-endian, and the row as the table of sensors has it. The last entry of a
+//! number counts. A new name is appended, and synced before the database is: so the copy holds every name whose record may
+//! be gone from the journal. What is damaged costs the entries in it. The first sync of a process compares the copy with the
+//! table, and writes it anew if it says anything else.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -117,7 +117,7 @@ impl NamesCopy {
         }))
     }
 
-    /// What the copy should say that says `rows`: what the table says, and where that cannot be read, what it said.
+    /// What a copy that says `rows` should say: what the table says, and of numbers that cannot be read there, what it said.
     fn rows(&self, mut rows: Rows) -> Result<Rows, StoreError> {
         for entry in self.sensors.iter() {
             if let Some((key, row)) = readable(entry)?

@@ -552,8 +552,8 @@ impl Journal {
         }
     }
 
-    /// Makes a segment a spare file, or removes it when there are enough of them or it is of another size. A failure is ignored: the next start
-    /// does it.
+    /// Makes a segment a spare file, or removes it when there are enough of them or it is of another size. A failure is
+    /// ignored: the next start does it.
     fn retire(&mut self, number: SegmentNumber) {
         if self.spares.len() >= MAX_SPARES || !self.folder.is_of_size(number, self.segment_bytes) {
             let _ = self.folder.remove(number);
