@@ -36,11 +36,12 @@ value = "/v"
 time = "/ts"
 "#;
 
-/// A plant whose sensors each send a message of one reading at this pace, spread evenly over time.
+/// A plant whose sensors each send a message of one reading at this pace, spread evenly over time or all at once.
 struct Plant {
     name: &'static str,
     sensors: usize,
     every_seconds: f64,
+    at_once: bool,
     /// How long a stretch is measured.
     stretch: f64,
 }
@@ -65,13 +66,28 @@ pub(crate) fn run(size: Size) {
             name: "15 sensors, a reading a minute",
             sensors: 15,
             every_seconds: 60.0,
+            at_once: false,
             stretch: size.of(120.0, 0.5),
         },
-        Plant { name: "15 sensors, a reading a second", sensors: 15, every_seconds: 1.0, stretch: size.of(30.0, 0.5) },
+        Plant {
+            name: "15 sensors, a minute, all at once",
+            sensors: 15,
+            every_seconds: 60.0,
+            at_once: true,
+            stretch: size.of(120.0, 0.5),
+        },
+        Plant {
+            name: "15 sensors, a reading a second",
+            sensors: 15,
+            every_seconds: 1.0,
+            at_once: false,
+            stretch: size.of(30.0, 0.5),
+        },
         Plant {
             name: "1,000 sensors, a reading a second",
             sensors: 1_000,
             every_seconds: 1.0,
+            at_once: false,
             stretch: size.of(30.0, 0.2),
         },
     ];
@@ -123,7 +139,17 @@ fn row(plant: &Plant, pacing: &Pacing, closing: &Wear) {
     let before = wear(&daemon);
     let began = Instant::now();
     let rate = plant.sensors as f64 / plant.every_seconds;
-    load::paced(&[lone(plant, (rate * plant.stretch).ceil().max(1.0) as usize)], port, rate);
+    let messages = (rate * plant.stretch).ceil().max(1.0) as usize;
+    if plant.at_once {
+        for round in 0..messages.div_ceil(plant.sensors) {
+            let due = began + Duration::from_secs_f64(round as f64 * plant.every_seconds);
+            sleep(due.saturating_duration_since(Instant::now()));
+            load::run(&[lone(plant, plant.sensors)], port, plant.sensors);
+        }
+        sleep((began + Duration::from_secs_f64(plant.stretch)).saturating_duration_since(Instant::now()));
+    } else {
+        load::paced(&[lone(plant, messages)], port, rate);
+    }
     let seconds = began.elapsed().as_secs_f64().max(plant.stretch);
     settle();
     let stretch = wear(&daemon).since(&before);

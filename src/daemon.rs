@@ -2,9 +2,11 @@
 //!
 //! *Start*: steps that can be refused come first (ports, folders, the store). Then the journal is replayed and the sources
 //! open ([`Receiving`]): a device's first reading does not wait until all models are read. Then models get their actors,
-//! and runs are resumed. *Stop*: the sources stop reading and get their last
-//! acknowledgements, the run that goes on ends, and the committer writes what is there, all within the deadline of the
-//! configuration. A kill instead loses nothing that was acknowledged; it only leaves more work for the next start.
+//! and runs are resumed.
+//!
+//! *Stop*: the sources stop reading and get their last acknowledgements, the run that goes on ends, and the committer
+//! writes what is there, all within the deadline of the configuration. A kill instead loses nothing that was acknowledged;
+//! it only leaves more work for the next start.
 
 pub(crate) mod descriptors;
 pub(crate) mod import_before_start;

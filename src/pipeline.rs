@@ -1,14 +1,14 @@
 //! What a batch does to the windows and the store: the order of steps on which every guarantee rests.
 //!
-//! A reading is first judged (is it late, repeated, contradictory?). What is accepted goes into the journal, windows
-//! and one commit makes it durable. Only after the commit do the caller's acknowledgements leave, and does the event clock
-//! move on. Windows that are over, runs and verdicts go to the database behind the commit, in that order: who waits for
-//! them waits for a [`Ticket`]. The pipeline has no thread and no clock of its own: its caller drives it, and tells it the
-//! time.
+//! A reading is first judged (is it late, repeated, contradictory?). What is accepted goes into the open windows and into
+//! the journal, and one commit makes it durable. Only after the commit do the caller's acknowledgements leave, and does the
+//! event clock move on. Windows that are over, runs and verdicts go to the database behind the commit, in the order in which
+//! they came; a part that has to wait for them waits for a [`Ticket`]. The pipeline has no thread and no clock of its own:
+//! its caller drives it, and tells it the time.
 //!
-//! A closing for all sensors takes effect at once, and its windows are finished in slices between the commits
-//! ([`Pipeline::close_slice`]), so that acknowledgements do not wait for all of them. Its windows are
-//! put with the commit that hands over the last of them ([`Pipeline::windows_put`]).
+//! A closing for all sensors takes effect at once. Its windows are finished in slices between the commits
+//! ([`Pipeline::close_slice`]), so that acknowledgements do not wait for all of them. All of them are handed over when the
+//! commit behind the last slice has returned ([`Pipeline::windows_put`]).
 
 mod clock_witness;
 mod held;
@@ -32,7 +32,7 @@ use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
-    Backlog, ChunkId, Committed, JournalExtent, Kept, Progress, Reader, Store, StoreError, StoredChunks,
+    Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, Reader, Store, StoreError, StoredChunks,
     StoredIntervals, Ticket, WindowRecord, Writer,
 };
 use crate::telemetry::log_limit::LogLimit;
@@ -607,7 +607,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the keeper has failed. The process should end.
-    pub fn kept(&mut self) -> Result<Kept, StoreError> {
+    pub fn kept(&mut self) -> Result<KeeperProgress, StoreError> {
         let kept = self.writer.kept()?;
         while let Some(&(ticket, scored, runs)) = self.scored_behind.front()
             && kept.settled(ticket).is_some()

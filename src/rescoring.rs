@@ -45,26 +45,26 @@ pub struct Rescorer {
 /// Why the rows of a window cannot be computed again. What is stored of its verdict is all there is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RescoringError {
-    /// The settings have changed.
+    /// The settings that verdicts depend on have changed since.
     #[error("it was given under other settings ({stored:016x}) than today's ({configured:016x})")]
     OtherSettings {
-        /// The hash of the settings then.
+        /// The hash of the settings when the verdict was given.
         stored: u64,
-        /// And now.
+        /// The hash of the settings now.
         configured: u64,
     },
-    /// The model is gone.
+    /// The model is not kept any more.
     #[error("its model {0} is no longer kept (store.kept_models)")]
     ModelGone(ModelHash),
-    /// The model cannot be used.
+    /// The model is kept, and cannot be read or used.
     #[error("its model {hash} is kept, and cannot be used: {problem}")]
     ModelUnusable {
-        /// Which.
+        /// The model's hash.
         hash: ModelHash,
-        /// Why.
+        /// What is wrong with it.
         problem: String,
     },
-    /// What came out is something else.
+    /// A window is gone from the ring, or what came out is not what the store kept of the verdict.
     #[error("the windows that its rows were made of are no longer all kept")]
     WindowsGone,
 }
@@ -79,13 +79,13 @@ struct ModelCache {
 }
 
 impl ModelCache {
-    /// The bytes of the files of the models in it. They are all forgotten when there are more.
+    /// The most bytes of model files. A model that does not fit empties the cache first.
     const MAX_BYTES: usize = 16 << 20;
     const MAX_MODELS: usize = 256;
 }
 
 impl Rescorer {
-    /// One that reads from a store.
+    /// A rescorer that reads windows from `reader`, and names of sensors from `sensors`.
     pub fn new(settings: RescoringSettings, reader: Reader, sensors: Arc<SensorDirectory>) -> Self {
         Self { settings, reader, sensors, models: Mutex::default() }
     }
@@ -93,7 +93,7 @@ impl Rescorer {
     /// All rows of a scored window, as its run computed them; those that are stored, if these are all.
     ///
     /// # Errors
-    /// When the store refuses. Inside: when they cannot be computed again.
+    /// The outer error: the store cannot be read. The inner one: the rows cannot be computed again, and why.
     pub fn rows(
         &self,
         run: &Run,

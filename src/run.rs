@@ -83,7 +83,7 @@ impl Run {
 pub enum Trigger {
     /// The schedule's firing that covers its window.
     Schedule,
-    /// A later firing: at that of its window the daemon was down, or the window was held open.
+    /// A later firing, because the daemon was down at its window's own, or the window was still held open.
     CatchUp,
 }
 

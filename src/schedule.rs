@@ -138,8 +138,7 @@ impl Schedule {
         Some(Due { first: self.cut.window_of(oldest), count, skipped })
     }
 
-    /// Whether an earlier firing than that which makes a window due at `now` has covered it already: nobody scored it
-    /// then.
+    /// Whether a window that is due at `now` was due at an earlier firing already, and nobody scored it then.
     pub fn is_missed(&self, window: Window, now: Timestamp) -> bool {
         let firing = self.cron.last_until(now - self.lateness);
         let earlier = firing.and_then(|firing| self.cron.last_until(firing - Span::from(Duration::from_nanos(1))));

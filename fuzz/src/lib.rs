@@ -77,6 +77,11 @@ pub fn expect_csv(bytes: &[u8]) {
     }
 }
 
+/// A segment of the store's journal: as it is, and with its numbers and checksums put right.
+pub fn journal_segment(bytes: &[u8]) {
+    anomalyd::store::go_through_segment(bytes);
+}
+
 /// What features, what becomes of those that are missing, and names of models are written as.
 pub fn features(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };

@@ -1,12 +1,14 @@
-//! The committer: the one thread that writes to the disk.
+//! The committer: the one thread that writes the journal.
 //!
 //! It gathers what the sources submitted and what runs and sinks have to store, hands it to the [`Pipeline`], commits
-//! once for all of it, and only then keeps its promises. Promises on what the database holds are kept when the store's
-//! own thread has got so far, which reports to this one. It is a thread rather than an actor because a commit blocks.
-//! It commits what is there, and waits for more only as long as its [`pace`](CommitPace) says, which mostly is not at all:
-//! a broker with a small in-flight window sends nothing more before it has its acknowledgements. Nothing waits that a
-//! device or a part of the daemon stands still for: a session that is opened, a command, the end; nor do readings while a
-//! closing goes on, since there are commits anyway.
+//! once for all of it, and only then keeps its promises. A promise about the database is kept when the store's keeper,
+//! which is a thread of its own, reports that it has got so far. The committer is a thread rather than an actor because a
+//! commit blocks.
+//!
+//! It commits what is there. It waits for more only as long as its [`pace`](CommitPace) says, which mostly is not at all:
+//! a broker with a small in-flight window sends nothing more before it has its acknowledgements. A commit does not wait
+//! when a device or a part of the daemon stands still for it (a session that is opened, a command, the end), nor while a
+//! closing goes on, because there are commits anyway.
 //!
 //! Its queues: submissions are bounded by the bytes of the [`Intake`](crate::actors::intake::Intake). Commands come
 //! from the scheduler, the recorder and the publisher only; these wait for their answers, so that no more than a run's
@@ -27,7 +29,7 @@ use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::run::{Run, RunId};
-use crate::store::{Backlog, ChunkId, Committed, JournalExtent, Kept, StoreError, StoredChunks, Ticket};
+use crate::store::{Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, StoreError, StoredChunks, Ticket};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
@@ -601,7 +603,7 @@ impl Promises {
     }
 
     /// Keeps the promises of earlier commits that the keeper has made true.
-    fn keep_behind(&mut self, kept: Kept) {
+    fn keep_behind(&mut self, kept: KeeperProgress) {
         keep_while(&mut self.visible_behind, |ticket| kept.visible(ticket));
         keep_while(&mut self.settled_behind, |ticket| kept.settled(ticket));
     }

@@ -1,16 +1,16 @@
 //! The recorder: gathers the outcomes of a run, stores them, and ends the run.
 //!
 //! A run's verdicts are stored chunk by chunk as chunks become complete (`run_in_progress.rs` knows which are). The
-//! ledger says `finished` in the commit behind the last chunk.
+//! ledger says `finished` behind the last chunk.
 //!
 //! Runs do not overlap, so that only the newest run in the ledger can have been cut off and still be wanted. It is resumed
 //! under its id: chunks that were stored under the same settings, sensors and models are not scored again, and every other
-//! chunk of the run is removed in the commit that begins it again. That holds when its settings have changed as well: what
-//! was stored of it was neither complete nor published, so that nobody is told anything else than before. A window whose run
-//! has ended gets another run with a new id, the next revision, which leaves the verdicts of the first as they are.
+//! chunk of the run is removed before it goes on. That holds when its settings have changed as well: what was stored of it
+//! was neither complete nor published, so nobody has seen it. A window whose run has ended gets another run with a new id,
+//! the next revision, which leaves the verdicts of the first as they are.
 //!
-//! At the run's deadline each missing outcome becomes `failed`, so that every run
-//! ends and gives every sensor in scope exactly one outcome.
+//! At the run's deadline each missing outcome becomes `failed`, so that every run ends and gives every sensor in scope
+//! exactly one outcome.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -10,7 +10,7 @@ use crate::cli::import::ImportError;
 use crate::cli::store_access::StoreAccessError;
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
-use crate::store::{BackupError, RepairError};
+use crate::store::{BackupError, RepairError, StoreError};
 use crate::telemetry::logging::LogError;
 
 /// The command failed, or its answer is no.
@@ -29,6 +29,7 @@ pub fn of(error: &anyhow::Error) -> u8 {
         || error.downcast_ref().is_some_and(ExportCommandError::is_lasting)
         || error.downcast_ref().is_some_and(ImportError::is_lasting)
         || error.downcast_ref().is_some_and(StoreAccessError::is_lasting)
+        || error.downcast_ref().is_some_and(StoreError::is_lasting)
         || error.downcast_ref().is_some_and(BackupError::is_lasting)
         || error.downcast_ref().is_some_and(RepairError::is_lasting);
     if is_lasting { CONFIGURATION } else { FAILURE }
@@ -46,7 +47,6 @@ mod tests {
     use crate::interval::Cut;
     use crate::model::CatalogError;
     use crate::sensor::{SensorDirectory, SensorName};
-    use crate::store::StoreError;
     use crate::time::Span;
 
     fn code(error: impl Into<DaemonError>) -> u8 {
@@ -66,6 +66,7 @@ mod tests {
         let lasting = [
             code(StoreError::OtherCut { directory: store.clone(), stored: cut, configured: cut }),
             code(StoreError::OtherRing { directory: store.clone(), key: "store.keep_runs", stored: 1, configured: 2 }),
+            of(&StoreError::OtherFormat { directory: store.clone(), found: 2 }.into()),
             code(StoreError::OtherFormat { directory: store, found: 2 }),
             code(directory(io::ErrorKind::PermissionDenied)),
             code(directory(io::ErrorKind::NotADirectory)),
@@ -75,7 +76,7 @@ mod tests {
             code(StartError::from(CatalogError::TooMany { path: PathBuf::from("/models"), max: 1 })),
             code(StartError::from(full)),
         ];
-        assert_eq!(lasting, [CONFIGURATION; 10]);
+        assert_eq!(lasting, [CONFIGURATION; 11]);
     }
 
     #[test]

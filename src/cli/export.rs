@@ -72,6 +72,16 @@ pub enum ExportCommandError {
     /// A pattern for a table without sensors.
     #[error("--sensor chooses among sensors, and {0} are not of single sensors; leave it out")]
     NoSensors(&'static str),
+    /// No time lies between the bounds.
+    #[error(
+        "--since is {since} and --until is {until}, so that no time lies between them; give an earlier --since or a later --until"
+    )]
+    NoTime {
+        /// The earliest time.
+        since: Timestamp,
+        /// The time before which rows lie.
+        until: Timestamp,
+    },
     /// Parquet for people.
     #[error("Parquet is nothing to read on a terminal; name a file with --output, or write into a pipe")]
     Terminal,
@@ -102,16 +112,18 @@ fn parse_pattern(text: &str) -> Result<SensorPattern, PatternError> {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum BoundError {
-    #[error(transparent)]
-    Time(#[from] TimeError),
-    #[error("not a length of time; write -30m, -24h or -7d for that long ago")]
-    Ago,
+#[error("not a time; write 2018-08-28T23:00:00Z, 2018-08-28 (UTC), or -30m, -24h or -7d for that long ago")]
+struct BoundError;
+
+impl From<TimeError> for BoundError {
+    fn from(_: TimeError) -> Self {
+        Self
+    }
 }
 
 fn parse_bound(text: &str) -> Result<TimeBound, BoundError> {
     match text.strip_prefix('-') {
-        Some(ago) => Span::parse(ago).map(TimeBound::Ago).ok_or(BoundError::Ago),
+        Some(ago) => Span::parse(ago).map(TimeBound::Ago).ok_or(BoundError),
         None => Ok(TimeBound::At(TimeSettings::default().place(AnyTime::parse(text)?)?)),
     }
 }
@@ -142,12 +154,12 @@ pub fn run(args: &Args) -> Result<(), ExportCommandError> {
         );
     }
     let now = Timestamp::now();
-    let selection = Selection {
-        table: args.table,
-        sensors: args.sensor.clone(),
-        since: args.since.map_or(Timestamp::MIN, |bound| bound.time(now)),
-        until: args.until.map_or(Timestamp::MAX, |bound| bound.time(now)),
-    };
+    let since = args.since.map_or(Timestamp::MIN, |bound| bound.time(now));
+    let until = args.until.map_or(Timestamp::MAX, |bound| bound.time(now));
+    if since >= until {
+        return Err(ExportCommandError::NoTime { since, until });
+    }
+    let selection = Selection { table: args.table, sensors: args.sensor.clone(), since, until };
     let format = args.format();
     let source = Source { access: StoreAccess::of(&config)?, config: &config, selection: &selection, format };
     match &args.output {

@@ -21,7 +21,7 @@ use crate::ingest::decoder::Decoder;
 use crate::ingest::topic_memory::TopicMemory;
 use crate::pipeline::Pipeline;
 use crate::sensor::SensorDirectory;
-use crate::store::{self, Reader, Store};
+use crate::store::{self, AsideCause, Reader, Store};
 use crate::telemetry::metrics;
 use crate::time::{Clock, Timestamp};
 
@@ -150,11 +150,13 @@ impl Receiving {
     }
 }
 
-/// Logs an error for each store that was set aside: its data is missing in every answer until an operator deals with
-/// it.
+/// Warns of each store that was set aside: it takes room, and its data is missing in every answer, until an operator deals
+/// with it.
 fn say_what_is_set_aside(directory: &Path) {
     // A folder that can be opened but not listed is no error here: the next use of it reports the failure.
     let aside = store::set_aside(directory).unwrap_or_default();
-    metrics::STORES_SET_ASIDE.set(aside.len() as u64);
+    let of_cause = |cause| aside.iter().filter(|aside| aside.cause == cause).count() as u64;
+    metrics::STORES_SET_ASIDE.set(of_cause(AsideCause::Damaged));
+    metrics::STORES_REPLACED.set(of_cause(AsideCause::Replaced));
     aside.iter().for_each(|aside| tracing::warn!("{aside}"));
 }

@@ -1,6 +1,6 @@
 //! What the store holds as tables, for other programs: readings, intervals, verdicts, runs and rejects.
 //!
-//! `columns.rs` says which columns each table has, `rows.rs` makes the rows from a [`Reader`], and `csv.rs`,
+//! `columns.rs` says which columns each table has, `rows.rs` and `readings.rs` make the rows from a [`Reader`], and `csv.rs`,
 //! `jsonl.rs` and `parquet.rs` write them. Rows are made one at a time and go out as they are made, so the memory does
 //! not grow with the table. The daemon and the commands have this one way to write a table.
 //!
@@ -11,6 +11,7 @@ mod csv;
 pub mod dump;
 mod jsonl;
 mod parquet;
+mod readings;
 mod rows;
 mod selection;
 

@@ -1,14 +1,11 @@
 //! The rows of each table, from the store.
 
-use std::ops::ControlFlow;
-
-use super::{Cell, ExportError, RowWriter, Selection, Table};
+use super::{Cell, ExportError, RowWriter, Selection, Table, readings};
 use crate::interval::{Cut, Interval};
 use crate::run::{Run, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::sink::message::explain;
-use crate::store::{ChunkId, HistoryReading, Reader, StoreError, StoredIntervals, StoredRejects};
-use crate::time::Timestamp;
+use crate::store::{ChunkId, Reader, StoreError, StoredIntervals, StoredRejects};
 use crate::verdict::{Outcome, Verdict};
 
 /// Writes the rows that a selection takes.
@@ -20,7 +17,7 @@ pub(super) fn write(
 ) -> Result<(), ExportError> {
     let export = Export { reader, cut, selection };
     match selection.table {
-        Table::Readings => export.readings(rows),
+        Table::Readings => readings::write(reader, selection, &export.sensors()?, rows),
         Table::Intervals => export.intervals(rows),
         Table::Verdicts => export.verdicts(rows),
         Table::Runs => export.runs(rows),
@@ -42,31 +39,6 @@ impl Export<'_> {
             NumberedSensor::Freed | NumberedSensor::Unreadable => None,
         };
         Ok(self.reader.sensors()?.into_iter().map(wanted).collect())
-    }
-
-    /// The readings of the history, day by day and sensor by sensor, and then those of the journal, in the order in which
-    /// they were accepted.
-    fn readings(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
-        // What leaves the journal goes into the history, of which that part may have been read already.
-        let _pin = self.reader.pin_journal();
-        let Selection { since, until, .. } = *self.selection;
-        for reading in self.reader.history().readings(since, until, |name| self.selection.takes_sensor(name))? {
-            let HistoryReading { sensor, time, value } = reading?;
-            rows.row(&reading_row(&sensor, time, value))?;
-        }
-        let sensors = self.sensors()?;
-        let mut failed = None;
-        self.reader.journal_readings(&mut |readings| {
-            for reading in readings.iter().filter(|reading| self.selection.takes(reading.time)) {
-                let Some(Some(name)) = sensors.get(reading.sensor.index()) else { continue };
-                if let Err(error) = rows.row(&reading_row(name, reading.time, reading.value)) {
-                    failed = Some(error);
-                    return ControlFlow::Break(());
-                }
-            }
-            ControlFlow::Continue(())
-        })?;
-        failed.map_or(Ok(()), Err)
     }
 
     /// The intervals, window by window, and within a window sensor by sensor.
@@ -241,8 +213,4 @@ impl Export<'_> {
         }
         Ok(())
     }
-}
-
-fn reading_row(name: &SensorName, time: Timestamp, value: f64) -> [Cell<'_>; 4] {
-    [Cell::Time(time), Cell::Text(name.device()), Cell::Text(name.sensor()), Cell::Number(value)]
 }

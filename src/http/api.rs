@@ -22,11 +22,11 @@ pub struct Api {
     pub rescorer: Arc<Rescorer>,
     /// How event time is cut.
     pub cut: Cut,
-    /// When the process began to write.
+    /// When the process began to count what it writes.
     pub started: Instant,
-    /// The way to who writes the store.
+    /// The commands of the committer.
     pub commands: Commands,
-    /// Where imported readings go in.
+    /// Takes imported readings in.
     pub importer: Importer,
 }
 

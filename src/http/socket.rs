@@ -52,7 +52,7 @@ pub enum SocketError {
         group: String,
     },
     /// The file cannot be given to the group.
-    #[error("{} cannot be given to the group {group}: {problem}; the daemon's user must be a member of it (socket.group)", path.display())]
+    #[error("{} cannot be given to the group {group}: {problem}; the daemon's user must be a member of it, and the service's unit must allow it, as docs/operations.md shows (socket.group)", path.display())]
     Group {
         /// The file.
         path: PathBuf,

@@ -19,11 +19,11 @@ use crate::time::Timestamp;
 
 const FORMAT: u64 = 1;
 const HEADER_BYTES: usize = 9;
-/// A frame is written when it has so many bytes.
+/// The size at which a frame of entries is written, in bytes.
 const FRAME_BYTES: usize = 256 << 10;
-/// No frame has more: the last entry of a frame may go beyond what is aimed at.
+/// The largest frame, in bytes: the last entry of a frame may go beyond the size at which it is written.
 const MAX_FRAME_BYTES: usize = FRAME_BYTES + (128 << 10);
-/// No path of a file in a store is as long.
+/// The longest path of a file in a store, in bytes.
 const MAX_PATH_BYTES: usize = 1 << 10;
 
 const BEGIN: u8 = 1;
@@ -179,8 +179,8 @@ pub(super) enum ArchiveItem<'a> {
     FileBytes { path: &'a str, offset: u64, bytes: &'a [u8] },
 }
 
-/// Reads an archive to its end. Everything before is handed to `each`, which may return an error of its own: who makes
-/// something of it must throw that away when this fails.
+/// Reads an archive to its end, and hands what it holds to `each`, which may return an error of its own. When this fails,
+/// the caller must throw away what it has made of the archive so far.
 pub(super) fn read<E: From<ArchiveError>>(
     input: impl Read,
     begin: impl FnOnce(&ArchiveOrigin) -> Result<(), E>,

@@ -24,7 +24,7 @@ use crate::store::journal::{self, RecordNumber};
 use crate::store::keys::{NEXT_RUN_KEY, SETTLED_KEY, run_slot};
 use crate::store::rebuild::{self, Rebuild};
 use crate::store::{JournalExtent, Reader, StoreError, StoreSettings, format, lock, side_file};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 const ARCHIVE: &str = "archive";
 const ARCHIVE_IN_THE_MAKING: &str = "archive.part";
@@ -195,7 +195,7 @@ pub fn write_archive(
 ) -> Result<ArchiveContent, WriteArchiveError> {
     let origin = ArchiveOrigin {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        made: Timestamp::now(),
+        made: Timestamp::now().floor(Span::from_secs(1)),
         settings: format::record(&reader.settings),
     };
     let mut archive = ArchiveWriter::begin(BufWriter::with_capacity(BUFFER_BYTES, out), &origin)
@@ -438,7 +438,9 @@ fn verified(folder: &Path, settings: &StoreSettings) -> Result<Backup, BackupErr
     if (length, hexadecimal(&hash.finalize())) != (backup.archive_bytes, backup.archive_sha256.clone()) {
         return Err(damaged("its archive is not the one that its manifest describes"));
     }
-    let compare = |origin: &ArchiveOrigin| Ok(format::compare(&origin.settings, settings)?);
+    // What does not fit is the store in the backup.
+    let configured = StoreSettings { directory: folder.to_owned(), ..settings.clone() };
+    let compare = |origin: &ArchiveOrigin| Ok(format::compare(&origin.settings, &configured)?);
     let (origin, content) = read_archive(folder, compare, |_| Ok(()))?;
     if backup != Backup::of(origin, content, length, backup.archive_sha256.clone()) {
         return Err(damaged("its archive does not hold what its manifest says"));

@@ -4,11 +4,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::store::db::{Db, MAX_VALUE_BYTES, PORTION_BYTES, parts};
+use crate::store::db::{Db, MAX_VALUE_BYTES, parts};
 use crate::store::{StoreError, Tables};
 
-/// An entry takes more room than its bytes.
-const OVERHEAD_BYTES: usize = 64;
 /// How much of the new database is cached in memory.
 const CACHE_BYTES: u64 = 16 << 20;
 
@@ -17,7 +15,6 @@ const CACHE_BYTES: u64 = 16 << 20;
 pub(super) struct DatabaseBuilder {
     db: Db,
     tables: Tables,
-    unsynced: usize,
 }
 
 impl DatabaseBuilder {
@@ -25,10 +22,10 @@ impl DatabaseBuilder {
     pub(super) fn begin(folder: &Path, lock: Arc<File>) -> Result<Self, StoreError> {
         let db = Db::open(folder, CACHE_BYTES, lock)?;
         let tables = Tables::of(&db)?;
-        Ok(Self { db, tables, unsynced: 0 })
+        Ok(Self { db, tables })
     }
 
-    /// Writes an entry as it was read.
+    /// Writes an entry as it was read. The table syncs after each portion.
     ///
     /// # Errors
     /// When there is no such table, or the entry is larger than any of ours.
@@ -37,13 +34,7 @@ impl DatabaseBuilder {
         let Some((_, table)) = table.filter(|_| value.len() <= MAX_VALUE_BYTES && key.len() <= MAX_VALUE_BYTES) else {
             return Err(StoreError::Damaged);
         };
-        table.put(key, value)?;
-        self.unsynced += key.len() + value.len() + OVERHEAD_BYTES;
-        if self.unsynced >= PORTION_BYTES {
-            self.db.sync()?;
-            self.unsynced = 0;
-        }
-        Ok(())
+        table.put(key, value)
     }
 
     /// Writes a value of any size, see [`Table::put_parts`](crate::store::db::Table::put_parts).

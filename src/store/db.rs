@@ -1,11 +1,15 @@
 //! The database underneath: the only file that knows it is sled.
 //!
-//! Five facts about sled 0.34 shape this file. Its `flush` survives the death of the process, but neither commits file
-//! metadata nor empties the drive's cache, so a commit here also syncs the database file. A value beyond a quarter of a
-//! segment goes into a file of its own, which sled never syncs, so values are kept far below that size, and large ones
-//! are stored in parts. It may write into segments that it freed since the last
-//! sync, so what it is given between two syncs is bounded, here and for everybody. sled writes into the folder that it opens, so commands that only read open a copy. And its
-//! `Drop` writes, and panics when the disk refuses, so after a failure `Drop` is not run.
+//! Five facts about sled 0.34 shape this file:
+//!
+//! - What its `flush` wrote survives the death of the process. It neither commits the file's metadata nor empties the
+//!   drive's cache, so [`Db::sync`] also syncs the database file.
+//! - A value beyond a quarter of a segment goes into a file of its own, which sled never syncs. So values are kept far below
+//!   that size, and large ones are stored in parts.
+//! - sled may write into segments that it freed since the last sync. So what it is given between two syncs is bounded, here
+//!   and for everybody ([`PORTION_BYTES`]).
+//! - It writes into the folder that it opens. So commands that only read open a copy.
+//! - Its `Drop` writes, and panics when the disk refuses. So `Drop` is not run after a failure.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -37,7 +41,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug)]
 pub(super) struct Db {
     sled: sled::Db,
-    /// The file that sled appends to; a commit syncs it.
+    /// The file that sled writes to; [`sync`](Self::sync) syncs it.
     file: Arc<File>,
     /// How many bytes of keys and values were written since the last sync.
     given: Arc<AtomicUsize>,
@@ -319,7 +323,7 @@ fn open_sled(data: &Path, cache_bytes: u64) -> Result<sled::Db, Damage> {
         .path(data)
         .cache_capacity(cache_bytes)
         .segment_size(SEGMENT_BYTES)
-        // The committer flushes when there is something to acknowledge; no other flush is needed.
+        // The keeper syncs when a portion is full or somebody waits; no other flush is needed.
         .flush_every_ms(None);
     for _ in 0..LOCK_ATTEMPTS {
         match open_once(&config) {
@@ -336,6 +340,10 @@ fn open_once(config: &sled::Config) -> Result<sled::Db, Damage> {
         Ok(Ok(sled)) => Ok(sled),
         Ok(Err(sled::Error::Io(problem))) if problem.to_string().contains("lock") => Err(Damage::Locked(problem)),
         Ok(Err(sled::Error::Io(problem))) => Err(Damage::Elsewhere(problem)),
+        // Its own words name neither the file nor what is wrong with it.
+        Ok(Err(sled::Error::Corruption { .. })) => {
+            Err(Damage::Data("a part of its file data/db does not fit the rest".to_owned()))
+        }
         Ok(Err(other)) => Err(Damage::Data(other.to_string())),
         Err(panic) => Err(Damage::Data(format!("reading it made the database panic: {panic}"))),
     }

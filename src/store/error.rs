@@ -42,7 +42,7 @@ pub enum StoreError {
         configured: Cut,
     },
     /// The store was made with rings of other sizes.
-    #[error("the store {} was made with a ring of {stored} ({key}), and the configuration asks for one of {configured}; restore that, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory", directory.display())]
+    #[error("the store {} was made for the last {stored} {} ({key}), and the configuration asks for the last {configured}; restore that, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory", directory.display(), if *key == "store.keep_intervals" { "windows" } else { "runs" })]
     OtherRing {
         /// The folder.
         directory: PathBuf,
@@ -96,6 +96,14 @@ pub enum StoreError {
         times: usize,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A store is to be made anew, and the stores before earlier ones were kept.
+    #[error("the store {} would be made anew and the one before it be kept, but {times} are kept there already (replaced-…), and each may be as large as the store; move them elsewhere or remove them, and try again", directory.display())]
+    ReplacedAgain {
+        /// The folder.
+        directory: PathBuf,
+        /// How many are kept.
+        times: usize,
     },
     /// A store was being put in the place of another, and the process died.
     #[error("a new store was being put in the place of the one in {}, and was cut off; start the daemon, which completes that", directory.display())]
@@ -179,7 +187,8 @@ impl StoreError {
             | Self::OtherRing { .. }
             | Self::OtherFormat { .. }
             | Self::NewerJournal { .. }
-            | Self::DamagedAgain { .. } => true,
+            | Self::DamagedAgain { .. }
+            | Self::ReplacedAgain { .. } => true,
             Self::Directory { problem, .. } => {
                 matches!(problem.kind(), InvalidInput | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
             }

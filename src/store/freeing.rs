@@ -20,7 +20,7 @@ use crate::telemetry::metrics;
 
 /// The most sensors that one start frees.
 const MAX_FREED: usize = 50_000;
-/// How many sensors are freed between two syncs: their rows stay far below what sled may write in one.
+/// How many sensors are freed between two syncs.
 const BATCH: usize = 1_000;
 
 impl Store {
@@ -90,7 +90,7 @@ impl Reader {
         let oldest_kept = closed - self.settings.cut.window().times(i64::from(self.settings.windows));
         for entry in self.tables.heads.iter() {
             let Some((key, head)) = readable(entry)? else { return Ok(None) };
-            // Nobody's.
+            // A key that is no number belongs to no sensor.
             let Some(sensor) = number_of(&key).map(SensorId) else { continue };
             if !decode_head(sensor, &head).is_ok_and(|head| head.closed <= oldest_kept) {
                 speaking.insert(sensor);

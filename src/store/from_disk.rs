@@ -32,7 +32,7 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     let folder = std::path::absolute(folder)?;
     let missing = folder.ancestors().take_while(|above| !above.exists()).count();
     fs::create_dir_all(&folder)?;
-    // The folder itself may have been made just before us: its name is synced in any case.
+    // Another process may have made the folder just before: its name is synced in any case.
     for above in folder.ancestors().take(missing.max(1) + 1) {
         match File::open(above) {
             Ok(above) => above.sync_all()?,

@@ -31,8 +31,8 @@ impl JournalPins {
         JournalPin(self.clone())
     }
 
-    /// Whether nothing may be freed. What is freed just before a pin has its windows in the database, where whoever pins
-    /// reads them later.
+    /// Whether nothing may be freed. A segment that is freed just before a pin is no loss: its windows are in the database,
+    /// which is copied after the pin.
     pub(super) fn is_pinned(&self) -> bool {
         self.0.load(Ordering::SeqCst) > 0
     }

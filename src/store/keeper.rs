@@ -63,7 +63,7 @@ enum Operation {
 }
 
 impl Operation {
-    /// The most bytes that the database is given, but for a removal of others, whose keys are few.
+    /// The most bytes that the database is given by it. A removal of others counts as nothing, because it has few keys.
     fn bytes(&self) -> usize {
         match self {
             Self::Put { key, value, .. } | Self::PutName { key, row: value } => key.len() + value.len(),
@@ -110,12 +110,12 @@ pub struct Ticket(u64);
 
 /// How far the keeper is.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Kept {
+pub struct KeeperProgress {
     visible: Ticket,
     settled: Ticket,
 }
 
-impl Kept {
+impl KeeperProgress {
     /// A proof once readers see everything that was handed over with this ticket and before. What of it must survive a
     /// power cut is in the journal.
     pub fn visible(self, ticket: Ticket) -> Option<Committed> {
@@ -216,7 +216,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct KeeperState {
-    kept: Kept,
+    kept: KeeperProgress,
     settled: Option<Covered>,
     /// Segments of the journal whose readings are in the raw history.
     kept_raw: Vec<FreeableSegment>,
@@ -260,6 +260,7 @@ impl Keeper {
             db,
             tables,
             room: Room::of(settings),
+            has_room: false,
             shedder,
             handovers,
             ending: Ending(Arc::clone(&shared)),
@@ -303,7 +304,7 @@ impl Keeper {
     }
 
     /// How far the thread is, and what of the journal is settled.
-    pub(super) fn kept(&self) -> Result<(Kept, Option<Covered>), StoreError> {
+    pub(super) fn kept(&self) -> Result<(KeeperProgress, Option<Covered>), StoreError> {
         let state = self.shared.state();
         if state.has_ended {
             drop(state);
@@ -387,6 +388,8 @@ struct KeeperThread {
     tables: Tables,
     names: NamesCopy,
     room: Room,
+    /// Whether there was room for the portion that the database is given.
+    has_room: bool,
     shedder: Shedder,
     handovers: Receiver<(Ticket, Handover)>,
     /// The last handover that is applied whole, and what it covers.
@@ -477,11 +480,14 @@ impl KeeperThread {
         if self.db.given_bytes() + operation.bytes() > PORTION_BYTES && self.settle()? == Next::Leave {
             return Ok(Next::Leave);
         }
-        while self.db.given_bytes() == 0 && !self.has_room()? {
-            if self.ending.0.stop_at.get().is_some() {
-                return Ok(Next::Leave);
+        if !self.has_room {
+            while !self.look_for_room()? {
+                if self.ending.0.stop_at.get().is_some() {
+                    return Ok(Next::Leave);
+                }
+                thread::sleep(LOOK_AGAIN);
             }
-            thread::sleep(LOOK_AGAIN);
+            self.has_room = true;
         }
         match operation {
             Operation::Put { table, key, value } => table(&self.tables).put(&key, &value)?,
@@ -506,7 +512,7 @@ impl KeeperThread {
     }
 
     /// Whether something may be written. What may be given up makes room first.
-    fn has_room(&mut self) -> Result<bool, StoreError> {
+    fn look_for_room(&mut self) -> Result<bool, StoreError> {
         let has_room = self.shedder.make_room()?;
         if has_room {
             self.room.note_room();
@@ -524,7 +530,7 @@ impl KeeperThread {
     /// it lost anything. The sync may come in the middle of a handover: that is covered by the next. The disk may have become
     /// full since the portion was begun: then it waits, as the database does not survive a write without room.
     fn settle(&mut self) -> Result<Next, StoreError> {
-        while !self.room.is_enough_to_sync()? && !self.has_room()? {
+        while !self.room.is_enough_to_sync()? && !self.look_for_room()? {
             if self.ending.0.stop_at.get().is_some() {
                 self.db.abandon();
                 return Ok(Next::Leave);
@@ -536,6 +542,7 @@ impl KeeperThread {
         self.db.sync()?;
         self.db.check_presence()?;
         self.unsettled_since = None;
+        self.has_room = false;
         let (ticket, covered) = (self.visible, self.covered);
         self.ending.0.update(|state| {
             state.kept.settled = ticket;

@@ -1,13 +1,13 @@
 //! Kept models: the files of models that gave verdicts, so that what is not stored of a verdict can be computed again
 //! after the model's file was replaced.
 //!
-//! They lie beside the database in `models/`, a file a model, named by the model's hash. A file holds copies of all files
-//! that make the model, behind their number, and each behind its length. A link would not do: a file that is written over
-//! in place would take its link along. Copies are not synced: a checksum stands before them, and a copy that a power cut
-//! has torn is made again when the model is put to work again.
+//! They lie beside the database in `models/`, a file a model, named by the model's hash. A file holds the number of files
+//! that make the model, then the length and a copy of each. It holds copies rather than links, because a model's file that is
+//! written over in place would change its link too. Copies are not synced: a checksum stands before them, and a copy that a
+//! power cut has torn is made again when the model is put to work again.
 //!
-//! Models that are at work stay. Of the others, those whose work ended first go first, when the files together are larger
-//! than the bound, or too many.
+//! Models that are at work stay. Of the others, those whose work ended first are removed first, when the files together are
+//! larger than the bound, or too many.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
@@ -15,19 +15,20 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, statvfs, utimensat};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 
 use crate::codec::{Decoder, Encoder};
 use crate::sensor::SensorId;
+use crate::store::disk_space::free_bytes;
 use crate::store::{checksum, side_file};
 use crate::telemetry::metrics;
 use crate::verdict::ModelHash;
 
 /// The folder's name in that of the store.
 const FOLDER: &str = "models";
-/// Under which every file is written.
+/// The name under which a file is written, before it gets its own.
 const TEMPORARY_NAME: &str = "writing";
-/// The most files.
+/// The most files in the folder.
 const MAX_FILES: usize = 1 << 17;
 
 /// The models that are kept. One process has them.
@@ -43,7 +44,7 @@ pub struct KeptModels {
 /// Whether a model is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Keeping {
-    /// It is.
+    /// A copy of it is there.
     Kept,
     /// There is no room beside the models that are at work, or on the disk.
     NoRoom,
@@ -54,7 +55,7 @@ struct KeptFiles {
     files: HashMap<ModelHash, KeptFile>,
     /// The models at work.
     at_work: HashMap<SensorId, ModelHash>,
-    /// The others, in the order in which they go.
+    /// The models that are not at work, in the order in which they are removed.
     idle: BTreeSet<(u64, ModelHash)>,
     bytes: u64,
     /// Counted up with every use, to order the uses.
@@ -141,9 +142,7 @@ impl KeptModels {
             if files.put_to_work(sensor, hash) {
                 return Ok(Keeping::Kept);
             }
-            let disk = statvfs(&self.folder).map_err(io::Error::from)?;
-            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-            if free < self.reserve_bytes.saturating_add(file.len() as u64) {
+            if free_bytes(&self.folder)? < self.reserve_bytes.saturating_add(file.len() as u64) {
                 return Ok(Keeping::NoRoom);
             }
             let temporary = self.folder.join(TEMPORARY_NAME);

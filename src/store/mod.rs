@@ -1,22 +1,22 @@
 //! The durable store.
 //!
 //! There is one [`Writer`], owned by one thread, and any number of [`Reader`]s. What must be durable before a promise is
-//! kept goes into the journal (`journal/`): [`Writer::commit`] returns its [`Committed`] when that was synced. After a
-//! power cut a commit is there whole, or not at all. The database follows: the keeper (`keeper.rs`) stores what lies behind
-//! the promises, and whoever waits for that waits for a [`Ticket`]. At a start the small tables are redone from the journal
-//! (`redo.rs`), and the open windows are made from it.
+//! kept goes into the journal (`journal/`): [`Writer::commit`] syncs it and returns a [`Committed`]. After a power cut a
+//! commit is there whole, or not at all. Everything else is handed to the keeper (`keeper.rs`), which writes the database
+//! behind the promises; a part that has to wait for the database waits for a [`Ticket`]. At a start the small tables are
+//! redone from the journal (`redo.rs`), and the pipeline makes the open windows from it.
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
 //! | `sensors` | sensor id | name; nothing for an id that is free again |
 //! | `held` | number | readings from ahead of the clock that are not judged yet; judging one twice changes nothing |
-//! | `windows` | window number in the ring, sensor id | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
-//! | `heads` | sensor id | what outlives the sensor's windows ([`SensorHead`](crate::window::SensorHead)) |
-//! | `runs` | number of the run in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
-//! | `verdicts` | number of the run in the ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
-//! | `rejects` | number in the ring | the rejects of a commit |
+//! | `windows` | slot of the window in the ring, sensor id | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
+//! | `heads` | sensor id | until when the sensor is closed, and its deadband's last value ([`SensorHead`](crate::window::SensorHead)) |
+//! | `runs` | slot of the run's id in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
+//! | `verdicts` | slot of the run's id in its own ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
+//! | `rejects` | slot in the ring | the rejects of a commit |
 //! | `sessions` | client id | MQTT sessions that outlive their connections: when one was last used, roughly |
-//! | `progress` | name | how far closing, scoring, each sink, and the ids of sensors and runs are; the subscriptions at a broker |
+//! | `progress` | name | how far closing and scoring are; each sink's cursor; the next ids of sensors and runs; what is settled; the bounds under which readings were accepted; the subscriptions at a broker; what the store was made with |
 //!
 //! `reader.rs` says what is lost with an entry that cannot be read.
 
@@ -26,6 +26,7 @@ mod builder;
 mod checksum;
 mod contents;
 mod db;
+mod disk_space;
 mod error;
 mod export_reads;
 mod fields;
@@ -52,6 +53,7 @@ mod redo;
 mod rejects;
 mod repair;
 mod room;
+mod run_reads;
 mod runs;
 mod set_aside;
 mod shedder;
@@ -75,23 +77,26 @@ pub use archive::{ArchiveContent, ArchiveError, ArchiveOrigin};
 pub use backup::{
     Backup, BackupError, Existing, Restored, WriteArchiveError, back_up, receive, restore, write_archive,
 };
+pub use disk_space::free_bytes;
 pub use error::StoreError;
 pub use format::{StoreFit, fit};
 pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};
+#[doc(hidden)]
+pub use journal::go_through_segment;
 pub use journal_pins::{JournalExtent, JournalPin};
-pub use keeper::{Backlog, Kept, Ticket};
+pub use keeper::{Backlog, KeeperProgress, Ticket};
 pub use kept_models::{Keeping, KeptModels, read_kept_model};
 pub use place::{StorePlace, StorePlaceError};
 pub use reader::{Reader, StoredIntervals};
 pub use recut::{Recut, RecutPlan, plan as recut_plan, recut};
 pub use rejects::{StoredReject, StoredRejects};
 pub use repair::{Repair, RepairError};
-pub use set_aside::SetAside;
+pub use set_aside::{AsideCause, SetAside};
 pub use shedding::{DiskUse, Relief, ShedSettings};
 pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
 pub use upgrade::{Upgrade, Upgraded, upgrade};
 pub use verdicts::ChunkId;
-pub use verify::{Checked, Finding, Remedy, verify};
+pub use verify::{Checked, CheckedPart, Finding, Remedy, verify};
 pub use writer::{StoredChunks, WindowRecord, Writer};
 
 use crate::interval::Cut;
@@ -163,10 +168,10 @@ pub fn files_there(directory: &Path) -> Vec<PathBuf> {
     files.filter(|file| file.exists()).collect()
 }
 
-/// Whether what has the names of the store's files are files. Opens them, and no more.
+/// Makes sure that what has the names of the store's files are files. Opens them, and no more.
 ///
 /// # Errors
-/// When one of them is something else, which a start refuses.
+/// When one of them is something else, such as a link or a pipe: a start refuses that.
 pub fn usable(directory: &Path) -> Result<(), StoreError> {
     for file in ["lock", "data/conf", "data/db"] {
         match side_file::open(&directory.join(file), File::options().read(true)) {
@@ -223,7 +228,7 @@ pub enum Progress {
     Scored,
 }
 
-/// Why a store that could be opened is damaged all the same.
+/// Why a store counts as damaged although its database opens.
 const NO_FORMAT: &str = "the entry that says what it was made with cannot be read";
 
 /// Whether a process has the store in a folder open.
@@ -231,12 +236,20 @@ pub fn is_in_use(directory: &Path) -> bool {
     lock::is_in_use(directory)
 }
 
-/// The damaged stores that were set aside in a folder and are still there, the oldest first.
+/// The stores that were damaged or replaced and set aside in a folder, and are still there.
 ///
 /// # Errors
 /// When the folder cannot be looked into.
 pub fn set_aside(directory: &Path) -> io::Result<Vec<SetAside>> {
     set_aside::list(directory)
+}
+
+/// Whether a store in a folder can be made anew: the one before is kept then, and few of these are.
+///
+/// # Errors
+/// When as many are there as may be.
+pub fn check_replaced(directory: &Path) -> Result<(), StoreError> {
+    set_aside::check_replaced(directory)
 }
 
 /// A note of a few words beside a store, as it was written last.

@@ -1,9 +1,9 @@
-//! A copy of the sensors' names beside the database, for the day on which the database is lost: the readings in the journal
-//! have numbers, and most names were recorded before the journal's oldest segment.
+//! A copy of the sensors' names beside the database. It is read when the database is lost: the readings in the journal have
+//! numbers, and most names were recorded in segments that are freed since.
 //!
-//! The file `names` is a row of entries: the CRC-32 of all that follows, the sensor's number (four bytes), the length of its
+//! The file `names` holds entries, one behind the other: the CRC-32 of all that follows, the sensor's number (four bytes), the length of its
 //! row (two bytes), all little-endian, and the row as the table of sensors has it. The last entry of a number counts. A new
-//! name is appended, and synced before the database is: so the copy holds every name that the journal may have forgotten.
+//! name is appended, and synced before the database is: so the copy holds every name whose record may be gone from the journal.
 //! What is damaged costs the entries in it. The first sync of a process compares the copy with the table, and writes it
 //! anew if it says anything else.
 

@@ -10,10 +10,11 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{fstatvfs, ioctl_ficlone};
+use rustix::fs::ioctl_ficlone;
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
+use crate::store::disk_space::{free_bytes, is_full};
 use crate::store::{StoreError, side_file};
 
 /// Room that must be left for what sled writes into its copy.
@@ -59,17 +60,12 @@ impl PrivateCopy {
             }
             let target = File::create_new(target).map_err(not_copied)?;
             if ioctl_ficlone(&target, &source).is_err() {
-                let free = fstatvfs(&target).map_err(|problem| not_copied(problem.into()))?;
-                let free = free.f_bavail.saturating_mul(free.f_frsize);
+                let free = free_bytes(folder.path()).map_err(not_copied)?;
                 if needed > free {
                     return Err(no_room(needed, free));
                 }
                 match io::copy(&mut &source, &mut &target) {
-                    Err(problem)
-                        if matches!(problem.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
-                    {
-                        return Err(no_room(needed, free));
-                    }
+                    Err(problem) if is_full(&problem) => return Err(no_room(needed, free)),
                     copied => copied.map_err(not_copied)?,
                 };
             }

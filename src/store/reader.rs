@@ -13,13 +13,16 @@
 //! | rejects of a commit | those rejects |
 //! | a session | the session: its client is told that there is none |
 //! | how far closing or scoring is | nothing: the ledger's newest run tells it |
-//! | how far a sink is | nothing: what is in the ledger is published again |
+//! | a sink's cursor | nothing: what is in the ledger is published again |
 //! | the id of the next run | nothing: the ledger's newest run tells it |
 //! | the journal's lateness, and how many readings an interval kept | nothing: the most is assumed |
 //! | readings that wait for the clock | those that were stored together |
 //! | the subscriptions at a broker | nothing: those of removed routes are not taken back |
 //! | what the store was made with | nothing: its copy beside the database tells (`format.rs`) |
-//! | a record of the journal | its readings, see `journal.rs` |
+//! | what the database says is settled | nothing: the start says that the database lost something, and redoes the journal |
+//! | a record of the journal | what it records, and nothing of other records (`journal/recovery.rs`) |
+//! | a block of the raw history | its readings (`history/block_file.rs`) |
+//! | a kept model | decision values that are not stored: they cannot be computed again (`rescoring.rs`) |
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,22 +31,19 @@ use std::time::Duration;
 use crate::codec::{Corrupt, Decoder};
 use crate::interval::{Interval, Window};
 use crate::reading::Reading;
-use crate::run::{GroupName, Run, RunId, RunState};
+use crate::run::{Run, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::db::{Db, Table};
 use crate::store::held::decode_readings;
 use crate::store::keys::{
-    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
-    run_slot, window_key,
+    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, progress_key, window_key,
 };
 use crate::store::private_copy::PrivateCopy;
 use crate::store::unreadable::UnreadableEntries;
 use crate::store::{
-    ChunkId, JournalPin, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, journal_folder, rejects,
-    runs, verdicts,
+    JournalPin, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, journal_folder, rejects,
 };
 use crate::time::{Span, Timestamp};
-use crate::verdict::Verdict;
 use crate::window::{SensorHead, WindowBlock};
 
 /// Reads from the store. Cheap to clone.
@@ -224,103 +224,6 @@ impl Reader {
         let key = window_key(sensor, window, self.settings.windows);
         let cost = format!("the window {} of sensor number {}", window.start(), sensor.0);
         self.unreadable.add("windows", &key, cost);
-    }
-
-    /// The id of the run that begins next. All earlier runs have smaller ids.
-    pub fn next_run(&self) -> Result<RunId, StoreError> {
-        let noted = readable(self.tables.progress.get(NEXT_RUN_KEY))?;
-        match noted.as_ref().and_then(Option::as_ref).and_then(|bytes| bytes.as_slice().try_into().ok()) {
-            Some(id) => return Ok(RunId(u64::from_be_bytes(id))),
-            None if noted == Some(None) => {}
-            None => {
-                let cost = "the id of the next run, which the ledger of runs tells instead";
-                self.unreadable.add("progress", NEXT_RUN_KEY, cost);
-            }
-        }
-        let mut next = RunId::default();
-        for slot in 0..self.settings.runs {
-            next = next.max(self.run_in(slot)?.map_or(next, |run| run.id.next()));
-        }
-        Ok(next)
-    }
-
-    /// A run; `None` when the ledger has none of this id, or it cannot be read.
-    pub fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
-        let run = self.run_in(run_slot(id, self.settings.runs))?;
-        Ok(run.filter(|run| run.id == id))
-    }
-
-    /// All runs in the ledger, the oldest first.
-    pub fn runs(&self) -> Result<Vec<Run>, StoreError> {
-        let next = self.next_run()?;
-        let ids = self.ids_before(next).map(|id| self.run(id).transpose());
-        ids.flatten().collect()
-    }
-
-    /// The last run of a group over a window; `None` when the ledger has none.
-    pub fn run_of(&self, group: &GroupName, window: Window) -> Result<Option<Run>, StoreError> {
-        let next = self.next_run()?;
-        for id in self.ids_before(next).rev() {
-            match self.run(id)? {
-                Some(run) if run.group == *group && run.window == window => return Ok(Some(run)),
-                // The first runs of a group's windows follow each other as the windows do.
-                Some(run) if run.group == *group && run.revision == 0 && run.window < window => break,
-                Some(_) | None => {}
-            }
-        }
-        Ok(None)
-    }
-
-    /// The id of the oldest run that the ledger's ring has room for, when the next run has this id.
-    pub fn oldest_run(&self, next: RunId) -> RunId {
-        next.earlier(self.settings.runs.into())
-    }
-
-    /// The ids that the ledger's ring has room for, when the next run has this id.
-    fn ids_before(&self, next: RunId) -> impl DoubleEndedIterator<Item = RunId> + use<> {
-        (self.oldest_run(next).0..next.0).map(RunId)
-    }
-
-    /// The run in a slot of the ring.
-    fn run_in(&self, slot: u32) -> Result<Option<Run>, StoreError> {
-        let key = slot.to_be_bytes();
-        let run = match readable(self.tables.runs.get_parts(&key))? {
-            Some(None) => return Ok(None),
-            bytes => bytes.flatten().and_then(|bytes| runs::decode(self.settings.cut, &bytes).ok()),
-        };
-        // A run in another's place would be published in its stead.
-        let run = run.filter(|run| run_slot(run.id, self.settings.runs) == slot);
-        if run.is_none() {
-            self.unreadable.add("runs", &key, format!("a run in the ledger (slot {slot}), which is not published"));
-        }
-        Ok(run)
-    }
-
-    /// The verdicts of one chunk of a run; none when the chunk is not stored or cannot be read.
-    pub fn verdicts(&self, run: RunId, chunk: ChunkId) -> Result<Vec<Verdict>, StoreError> {
-        let key = chunk.key(run_slot(run, self.settings.verdict_runs));
-        let verdicts = match readable(self.tables.verdicts.get_parts(&key))? {
-            Some(None) => return Ok(Vec::new()),
-            bytes => bytes.flatten().and_then(|bytes| verdicts::decode(run, chunk, &bytes).ok()),
-        };
-        if verdicts.is_none() {
-            self.unreadable.add("verdicts", &key, format!("verdicts of run {run} (chunk {chunk})"));
-        }
-        Ok(verdicts.unwrap_or_default())
-    }
-
-    /// The first run that a sink has not taken; `None` before it took any, or when that cannot be read.
-    pub fn cursor(&self, sink: &str) -> Result<Option<RunId>, StoreError> {
-        let key = cursor_key(sink);
-        let bytes = match readable(self.tables.progress.get(&key))? {
-            Some(None) => return Ok(None),
-            bytes => bytes.flatten().and_then(|bytes| bytes.try_into().ok()),
-        };
-        if bytes.is_none() {
-            let cost = format!("which runs the sink {sink} has taken, which are all published again");
-            self.unreadable.add("progress", &key, cost);
-        }
-        Ok(bytes.map(|id| RunId(u64::from_be_bytes(id))))
     }
 
     /// The rejects of each commit that are kept, the oldest first.

@@ -4,7 +4,7 @@
 //! `rebuild` in the store's folder. When all of it is on the disk, `rebuild` is renamed to `rebuilt`: before this the old
 //! store is whole, and what is in `rebuild` is thrown away; after this the new store is whole, and the rest of the swap
 //! is done, at the next start if a crash came between. The old store goes to a folder `replaced-` and the time, and is
-//! kept until an operator removes it.
+//! kept until an operator removes it (`set_aside.rs`).
 
 use std::fs::{self, File};
 use std::io;
@@ -13,18 +13,16 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-use crate::store::StoreError;
-use crate::store::side_file;
-use crate::time::Timestamp;
+use crate::store::set_aside::{self, AsideCause};
+use crate::store::{StoreError, side_file};
 
 const IN_THE_MAKING: &str = "rebuild";
 const READY: &str = "rebuilt";
 /// The file in the new store that says what is swapped, and where the old store goes.
 const PLAN: &str = "plan";
-const ASIDE_PREFIX: &str = "replaced-";
 
 /// What a store consists of, by the names in its folder. The lock stays, and so do stores that were set aside.
-pub(super) const PIECES: [&str; 6] = ["data", "journal", "history", "models", "format", "damaged"];
+pub(super) const PIECES: [&str; 7] = ["data", "names", "journal", "history", "models", "format", "damaged"];
 
 /// A store in the making. Its maker holds the lock of the store's folder.
 #[derive(Debug)]
@@ -34,8 +32,12 @@ pub(super) struct Rebuild {
 
 impl Rebuild {
     /// Begins a new store for the store's folder `directory`, in an empty folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or as many replaced stores lie in it as may.
     pub(super) fn begin(directory: &Path) -> Result<Self, StoreError> {
         complete(directory)?;
+        set_aside::check_replaced(directory)?;
         fs::create_dir(directory.join(IN_THE_MAKING)).map_err(refused(directory))?;
         Ok(Self { directory: directory.to_owned() })
     }
@@ -54,7 +56,7 @@ impl Rebuild {
         let refused = refused(&directory);
         let folder = directory.join(IN_THE_MAKING);
         let has = |folder: &Path, piece: &str| fs::symlink_metadata(folder.join(piece)).is_ok();
-        let aside = format!("{ASIDE_PREFIX}{}", Timestamp::now().format("%Y%m%dT%H%M%S%3f"));
+        let aside = AsideCause::Replaced.name_of_now();
         let mut plan = format!("aside {aside}\n");
         for piece in PIECES.into_iter().filter(|piece| replaced.contains(piece)) {
             let deed = if has(&folder, piece) { "replace" } else { "remove" };
@@ -104,7 +106,7 @@ fn carry_out(plan: &[u8], directory: &Path) -> io::Result<()> {
     let ready = directory.join(READY);
     let plan = SwapPlan::read(plan).ok_or_else(|| {
         let problem = format!(
-            "{} is damaged; the new store is in {}, the old one beside it or in a folder {ASIDE_PREFIX}…: move the one \
+            "{} is damaged; the new store is in {}, the old one beside it or in a folder replaced-…: move the one \
              that is wanted into the store's folder by hand",
             ready.join(PLAN).display(),
             ready.display()
@@ -116,7 +118,7 @@ fn carry_out(plan: &[u8], directory: &Path) -> io::Result<()> {
         if directory.join(piece).try_exists()? {
             match fs::create_dir(&aside) {
                 Err(problem) if problem.kind() != io::ErrorKind::AlreadyExists => return Err(problem),
-                _ => {}
+                _ => sync_folder(directory)?,
             }
             fs::rename(directory.join(piece), aside.join(piece))?;
             sync_folder(&aside)?;
@@ -151,7 +153,7 @@ impl<'a> SwapPlan<'a> {
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut lines = std::str::from_utf8(bytes).ok()?.lines();
         let aside = lines.next()?.strip_prefix("aside ")?;
-        let time = aside.strip_prefix(ASIDE_PREFIX)?;
+        let time = AsideCause::Replaced.time_in(aside)?;
         if time.is_empty() || !time.chars().all(|character| character.is_ascii_alphanumeric()) {
             return None;
         }
@@ -246,11 +248,11 @@ mod tests {
     fn assert_new(directory: &Path) {
         let of = |folder: &Path| PIECES.map(|piece| read(folder, piece));
         let [old, new] = ["old", "new"].map(|text| Some(text.to_owned()));
-        assert_eq!(of(directory), [new.clone(), new.clone(), None, old.clone(), new, None]);
+        assert_eq!(of(directory), [new.clone(), None, new.clone(), None, old.clone(), new, None]);
         let mut others: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         others.retain(|path| !PIECES.iter().any(|piece| path.ends_with(piece)));
         let [aside] = &others[..] else { panic!("{others:?}") };
-        assert_eq!(of(aside), [old.clone(), None, old.clone(), None, old, None]);
+        assert_eq!(of(aside), [old.clone(), None, None, old.clone(), None, old, None]);
     }
 
     #[test]

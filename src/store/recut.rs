@@ -87,16 +87,22 @@ impl fmt::Display for RecutPlan {
         match self.windows() {
             WindowsPlan::Kept => {
                 f.write_str(
-                    "the store is written anew in rings of the new sizes: what fits in them stays, the newest first",
+                    "the store is written anew for the new times: what lies within them stays, the newest first",
                 )?;
             }
-            WindowsPlan::Regrouped => write!(
-                f,
-                "the store's intervals of {} become intervals of {interval}, and its windows of {} become windows of {window}; \
-                 its runs and verdicts are of the old windows and stay in the old store only",
-                old.interval(),
-                old.window()
-            )?,
+            WindowsPlan::Regrouped => {
+                f.write_str("the store's ")?;
+                if old.interval() != interval {
+                    write!(f, "intervals of {} become intervals of {interval}", old.interval())?;
+                }
+                if old.interval() != interval && old.window() != window {
+                    f.write_str(", and its ")?;
+                }
+                if old.window() != window {
+                    write!(f, "windows of {} become windows of {window}", old.window())?;
+                }
+                f.write_str("; its runs and verdicts are of the old windows and stay in the old store only")?;
+            }
             WindowsPlan::Left => write!(
                 f,
                 "the store's intervals of {} in windows of {} cannot become intervals of {interval}: its windows, runs and \

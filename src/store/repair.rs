@@ -10,7 +10,7 @@ use crate::store::contents::{ValueLayout, layout};
 use crate::store::db::Db;
 use crate::store::place::PlaceExtent;
 use crate::store::rebuild::{self, Rebuild};
-use crate::store::{Finding, Reader, Remedy, StoreError, StorePlace, StoreSettings, lock, reader_of, verify};
+use crate::store::{Finding, Reader, StoreError, StorePlace, StoreSettings, lock, reader_of, verify};
 
 /// A repair that can be made.
 #[derive(Debug)]
@@ -72,12 +72,12 @@ impl Repair {
         verify::<StoreError>(&reader, &mut |finding| {
             let is_named = places.contains(&finding.place);
             missed.remove(&finding.place);
-            match &finding.remedy {
-                Remedy::Daemon(reason) if is_named => {
-                    let (place, reason) = (finding.place.clone(), reason.to_string());
+            match finding.remedy.reason() {
+                Some(reason) if is_named => {
+                    let (place, reason) = (finding.place.clone(), reason.to_owned());
                     not_needed = Some(RepairError::NotNeeded { place, reason });
                 }
-                Remedy::Repair if is_named => mended.push(finding),
+                None if is_named => mended.push(finding),
                 _ if finding.place.extent == PlaceExtent::Behind => left_out.push(finding),
                 _ => staying.push(finding),
             }

@@ -1,21 +1,18 @@
-//! Room on the disk: it is looked at before the database is given anything, since the database does not survive a disk
-//! that is full in the middle of a write.
+//! Tells of a full disk: once when the store begins to wait for room, and once when it goes on.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rustix::fs::statvfs;
-
 use crate::store::{StoreError, StoreSettings};
+use crate::store::disk_space::free_bytes;
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 
-/// Says that a store's disk is full, and that it is not any more.
+/// Whether a store has room on its disk, as far as the log was told.
 #[derive(Debug)]
 pub(super) struct Room {
     directory: PathBuf,
-    /// What is to stay free (`store.reserve`). A portion that the database is given grows to several times its size on the
-    /// disk, and the database also writes snapshots.
+    /// How many bytes stay free (`store.reserve`).
     reserve_bytes: u64,
     /// Since when there is none.
     full_since: Option<Instant>,
@@ -28,7 +25,7 @@ impl Room {
 
     /// Whether a portion that was begun can be written out: a part of what is to stay free is enough for that.
     pub(super) fn is_enough_to_sync(&self) -> Result<bool, StoreError> {
-        Ok(free_bytes(&self.directory)? >= self.reserve_bytes / 4)
+        Ok(free_bytes(&self.directory).map_err(StoreError::Sync)? >= self.reserve_bytes / 4)
     }
 
     /// Says that there is no room, if that was not said yet.
@@ -53,10 +50,4 @@ impl Room {
             metrics::DISK_FULL.subtract(1);
         }
     }
-}
-
-/// How many bytes are free for us on the disk of a folder.
-pub(super) fn free_bytes(directory: &Path) -> Result<u64, StoreError> {
-    let disk = statvfs(directory).map_err(|problem| StoreError::Sync(problem.into()))?;
-    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

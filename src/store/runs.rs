@@ -9,6 +9,9 @@ use crate::time::{Span, Timestamp};
 
 const FORMAT: u64 = 2;
 
+/// More numbers than any store gives to sensors: a few damaged bytes may stand for a scope of billions.
+const MAX_SENSORS: u32 = 1 << 26;
+
 const ID: u64 = 1;
 const WINDOW: u64 = 2;
 const GROUP: u64 = 3;
@@ -67,7 +70,10 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
                 };
             }
             REVISION => revision = number(value)?,
-            SCOPE => scope = Some(NumberSet::decode(value)?),
+            SCOPE => {
+                let sensors = NumberSet::decode(value)?;
+                scope = Some(sensors).filter(|sensors| sensors.last().is_none_or(|last| last < MAX_SENSORS));
+            }
             SETTINGS => settings = Some(u64::from_le_bytes(array(value)?)),
             MODELS => models = Some(u64::from_le_bytes(array(value)?)),
             CLOSING => closing = decode_closing(value)?,
@@ -187,6 +193,15 @@ mod tests {
             extended.field(tag, value);
         }
         assert_eq!(decode(cut(), &extended.sealed()), Ok(run));
+    }
+
+    #[test]
+    fn a_scope_of_billions_in_a_few_bytes_is_no_run() {
+        for last in [0, MAX_SENSORS - 1, MAX_SENSORS, u32::MAX] {
+            let mut run = run(Closing::OnTime, RunState::Started);
+            run.scope = [last].into_iter().collect();
+            assert_eq!(decode(cut(), &encode(&run)).is_ok(), last < MAX_SENSORS, "{last}");
+        }
     }
 
     #[test]

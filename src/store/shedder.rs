@@ -1,18 +1,14 @@
 //! Makes room before the database is given a portion, in the order that `shedding.rs` decides, and keeps the raw history.
 //! It belongs to the keeper's thread.
 
-use std::fs;
-use std::io;
-use std::path::Path;
-
 use crate::reading::Reading;
 use crate::run::{RunId, RunState};
 use crate::sensor::{NumberedSensor, SensorId};
+use crate::store::disk_space::{bytes_on_disk, free_bytes, is_full};
 use crate::store::history::{History, HistorySettings};
 use crate::store::journal::FreeableSegment;
 use crate::store::keys::{CURSOR_PREFIX, run_slot};
 use crate::store::reader::{decode_sensor, readable};
-use crate::store::room::free_bytes;
 use crate::store::{DiskUse, Reader, Relief, StoreError};
 use crate::telemetry::metrics;
 use crate::time::Timestamp;
@@ -70,7 +66,7 @@ impl Shedder {
             }
         };
         match self.history.take(readings, name_of) {
-            Err(problem) if is_full(&problem) => self.sync(),
+            Err(StoreError::Sync(problem)) if is_full(&problem) => self.sync(),
             taken => taken,
         }
     }
@@ -80,7 +76,7 @@ impl Shedder {
     fn sync(&mut self) -> Result<(), StoreError> {
         loop {
             match self.history.sync() {
-                Err(problem) if is_full(&problem) => {
+                Err(StoreError::Sync(problem)) if is_full(&problem) => {
                     if !self.shed_history_day()? {
                         warn_limited!("raw readings are not kept, as the disk is full: {problem}");
                         self.history.give_up_unwritten();
@@ -96,7 +92,7 @@ impl Shedder {
     pub(super) fn tidy(&mut self, closed: Timestamp) -> Result<bool, StoreError> {
         match self.history.tidy(closed) {
             // A day that is over needs room once more to be written anew. It stays as it is until then.
-            Err(problem) if is_full(&problem) => Ok(false),
+            Err(StoreError::Sync(problem)) if is_full(&problem) => Ok(false),
             tidied => tidied,
         }
     }
@@ -118,8 +114,8 @@ impl Shedder {
     fn disk_use(&self, oldest_verdicts: Option<RunId>) -> Result<DiskUse, StoreError> {
         let directory = &self.reader.settings.directory;
         Ok(DiskUse {
-            free_bytes: free_bytes(directory)?,
-            store_bytes: bytes_below(directory, 2),
+            free_bytes: free_bytes(directory).map_err(StoreError::Sync)?,
+            store_bytes: bytes_on_disk(directory),
             history_days: self.history.days(),
             verdict_runs: usize::from(oldest_verdicts.is_some()),
         })
@@ -175,30 +171,10 @@ impl Shedder {
     }
 }
 
-/// Whether there was no room.
-fn is_full(problem: &StoreError) -> bool {
-    use io::ErrorKind::{QuotaExceeded, StorageFull};
-    matches!(problem, StoreError::Sync(problem) if matches!(problem.kind(), QuotaExceeded | StorageFull))
-}
-
-/// The bytes that the files in a folder take on the disk, and those in its folders, `depth` deep.
-fn bytes_below(folder: &Path, depth: usize) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let bytes = entries.filter_map(|entry| {
-        let metadata = entry.metadata().ok()?;
-        match metadata.is_dir() {
-            true if depth > 0 => Some(bytes_below(&entry.path(), depth - 1)),
-            true => None,
-            false => Some(metadata.blocks() * 512),
-        }
-    });
-    bytes.sum()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::path::Path;
 
     use super::*;
     use crate::interval::{Cut, Window};
@@ -351,7 +327,7 @@ mod tests {
             store.writer.commit().unwrap();
             if commit % 50 == 0 {
                 // The keeper has one segment at a time for the history, and the next at its news.
-                for _ in 0..store.writer.journal.segments() {
+                for _ in 0..store.writer.journal_extents().len() {
                     store.writer.settle().unwrap();
                     store.writer.kept().unwrap();
                 }

@@ -18,7 +18,7 @@ pub struct ShedSettings {
 pub struct DiskUse {
     /// Bytes of the disk that are free to us.
     pub free_bytes: u64,
-    /// Bytes that the store takes: database, journal, history and models.
+    /// Bytes that the store's folder takes: database, journal, history, models, and stores that were set aside.
     pub store_bytes: u64,
     /// Days of raw history.
     pub history_days: usize,

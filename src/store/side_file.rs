@@ -41,8 +41,8 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes a file whole: it is there as it was before, or as it is to be. Whatever has its name is replaced, but for a
-/// folder.
+/// Writes a file whole, durably: it is there as it was before, or as it is to be. Whatever has its name is replaced, but
+/// for a folder.
 ///
 /// # Errors
 /// When the system refuses.
@@ -55,7 +55,17 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create_new(&partial)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&partial, path)
+    fs::rename(&partial, path)?;
+    sync_names(path)
+}
+
+/// Makes durable what was done to the name of a file: that it was made, renamed or removed.
+///
+/// # Errors
+/// When the system refuses.
+pub(super) fn sync_names(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 fn not_regular(path: &Path) -> io::Error {

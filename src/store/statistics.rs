@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::statvfs;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::Decoder;
 use crate::run::RunId;
 use crate::store::contents::{StoredValue, each_value, layout};
+use crate::store::disk_space::{bytes_on_disk, free_bytes};
 use crate::store::held::decode_readings;
-use crate::store::{ChunkId, Reader, StoreError, checksum, rejects, runs, verdicts};
+use crate::store::place::HISTORY;
+use crate::store::{ChunkId, HistoryReader, Reader, StoreError, checksum, rejects, runs, verdicts};
 use crate::time::Timestamp;
 use crate::window::WindowBlock;
 
@@ -24,7 +24,7 @@ pub struct StoreStatistics {
     pub pieces: Vec<PieceStatistics>,
     /// How many bytes more the file system has for the store.
     pub free_bytes: u64,
-    /// The tables of the database.
+    /// The tables of the database, and the days of raw readings.
     pub tables: Vec<TableStatistics>,
     /// What was written; `None` when no daemon counts it.
     pub written: Option<WrittenStatistics>,
@@ -68,6 +68,10 @@ pub struct WrittenStatistics {
 }
 
 impl WrittenStatistics {
+    /// For how long it must be counted before it tells what is written a day: a start writes more than the rest of the
+    /// day.
+    pub const ENOUGH_SECONDS: f64 = 600.0;
+
     /// How many bytes this is a day; `None` when it was not counted for long enough to tell.
     pub fn bytes_a_day(&self) -> Option<f64> {
         self.a_day(self.bytes)
@@ -80,8 +84,7 @@ impl WrittenStatistics {
 
     fn a_day(&self, count: u64) -> Option<f64> {
         const SECONDS_A_DAY: f64 = 86_400.0;
-        const ENOUGH_SECONDS: f64 = 60.0;
-        (self.seconds >= ENOUGH_SECONDS).then(|| count as f64 / self.seconds * SECONDS_A_DAY)
+        (self.seconds >= Self::ENOUGH_SECONDS).then(|| count as f64 / self.seconds * SECONDS_A_DAY)
     }
 }
 
@@ -92,7 +95,7 @@ impl WrittenStatistics {
 pub fn statistics(reader: &Reader, written: Option<WrittenStatistics>) -> Result<StoreStatistics, StoreError> {
     let directory = &reader.settings.directory;
     let unreadable = |problem| StoreError::Unreadable { directory: directory.clone(), problem };
-    let disk = statvfs(directory).map_err(|problem| unreadable(problem.into()))?;
+    let free_bytes = free_bytes(directory).map_err(unreadable)?;
     let windows = reader.runs()?.into_iter().map(|run| (run.id, run.window.start())).collect();
     let tables = reader.tables.named().into_iter().map(|(name, table)| {
         let mut counted = TableStatistics { name: name.to_owned(), entries: 0, bytes: 0, oldest: None, newest: None };
@@ -108,12 +111,16 @@ pub fn statistics(reader: &Reader, written: Option<WrittenStatistics>) -> Result
         })?;
         Ok(counted)
     });
-    Ok(StoreStatistics {
-        tables: tables.collect::<Result<_, StoreError>>()?,
-        pieces: pieces(directory).map_err(unreadable)?,
-        free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
-        written,
-    })
+    let mut tables = tables.collect::<Result<Vec<_>, StoreError>>()?;
+    let days = HistoryReader::new(directory).days()?;
+    tables.push(TableStatistics {
+        name: "raw days".to_owned(),
+        entries: days.len() as u64,
+        bytes: bytes_on_disk(&directory.join(HISTORY)),
+        oldest: days.first().copied(),
+        newest: days.last().copied(),
+    });
+    Ok(StoreStatistics { tables, pieces: pieces(directory).map_err(unreadable)?, free_bytes, written })
 }
 
 /// The times that an entry is of; none when it cannot be read. `windows` are those of the runs.
@@ -159,18 +166,6 @@ fn pieces(directory: &Path) -> io::Result<Vec<PieceStatistics>> {
     Ok(pieces)
 }
 
-/// How much of the disk a file or a folder takes. What is removed meanwhile takes nothing.
-fn bytes_on_disk(path: &Path) -> u64 {
-    const BLOCK_BYTES: u64 = 512;
-    let Ok(metadata) = fs::symlink_metadata(path) else { return 0 };
-    let own = metadata.blocks() * BLOCK_BYTES;
-    if !metadata.is_dir() {
-        return own;
-    }
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    own + entries.map(|entry| bytes_on_disk(&entry.path())).sum::<u64>()
-}
-
 /// Times as their nanoseconds.
 mod nanoseconds {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -195,7 +190,7 @@ mod tests {
         let of = |seconds, bytes| WrittenStatistics { seconds, bytes, syncs: bytes / 10 };
         assert_eq!(of(3_600.0, 1_000).bytes_a_day(), Some(24_000.0));
         assert_eq!(of(3_600.0, 1_000).syncs_a_day(), Some(2_400.0));
-        assert_eq!(of(59.0, 1_000).bytes_a_day(), None, "a start writes more than the rest of the day");
+        assert_eq!(of(599.0, 1_000).bytes_a_day(), None, "a start writes more than the rest of the day");
     }
 
     #[test]

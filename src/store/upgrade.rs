@@ -14,8 +14,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::statvfs;
-
 use crate::codec::Decoder;
 use crate::interval::{Cut, Window};
 use crate::run::{GroupName, Run, RunId, Trigger, models_hash};
@@ -28,7 +26,8 @@ use crate::store::keys::{NEXT_RUN_KEY, cursor_key, run_slot, window_key};
 use crate::store::reader::{decode_sensor, number_of, readable};
 use crate::store::rebuild::{self, Rebuild};
 use crate::store::{
-    ChunkId, StoreError, StoreSettings, bytes_there, checksum, format, lock, runs, side_file, usable, verdicts,
+    ChunkId, StoreError, StoreSettings, bytes_there, checksum, format, free_bytes, lock, runs, side_file, usable,
+    verdicts,
 };
 use crate::time::Timestamp;
 use crate::verdict::{Outcome, VerdictRows};
@@ -134,13 +133,14 @@ pub(super) fn needed_bytes(directory: &Path) -> u64 {
 
 /// Makes sure that there is room for a new store beside the old one.
 pub(super) fn check_room(directory: &Path) -> Result<(), StoreError> {
-    let disk = statvfs(directory)
-        .map_err(|problem| StoreError::Directory { directory: directory.to_owned(), problem: problem.into() })?;
-    let (needed, free) = (needed_bytes(directory), disk.f_bavail.saturating_mul(disk.f_frsize));
-    if free < needed {
-        return Err(StoreError::NoRoomBeside { directory: directory.to_owned(), needed, free });
-    }
-    Ok(())
+    let free = free_bytes(directory);
+    let free = free.map_err(|problem| StoreError::Directory { directory: directory.to_owned(), problem })?;
+    let needed = needed_bytes(directory);
+    let refused = |free| Err(StoreError::NoRoomBeside { directory: directory.to_owned(), needed, free });
+    fail::fail_point!(&format!("store::room_beside {}", directory.display()), |free| refused(
+        free.and_then(|free| free.parse().ok()).unwrap_or(0)
+    ));
+    if free < needed { refused(free) } else { Ok(()) }
 }
 
 /// Brings a store of the earlier format up. The caller holds the lock, and has nothing of the store open.

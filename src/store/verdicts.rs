@@ -34,8 +34,12 @@ impl ChunkId {
 
     /// The chunks that hold the verdicts of these sensors, in order.
     pub fn of_scope(sensors: &NumberSet) -> Vec<Self> {
-        let mut chunks: Vec<_> = sensors.iter().map(|sensor| Self::of(SensorId(sensor))).collect();
-        chunks.dedup();
+        let mut chunks: Vec<Self> = Vec::new();
+        for chunk in sensors.iter().map(|sensor| Self::of(SensorId(sensor))) {
+            if chunks.last() != Some(&chunk) {
+                chunks.push(chunk);
+            }
+        }
         chunks
     }
 

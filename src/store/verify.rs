@@ -53,26 +53,58 @@ pub enum Remedy {
     Repair,
     /// The daemon, for this reason.
     Daemon(String),
+    /// Nothing is to be mended: a crash leaves the store like this, and a start goes on from it.
+    AsAfterCrash,
+}
+
+impl Remedy {
+    /// Why nothing need be done; `None` when something has to be.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Repair => None,
+            Self::Daemon(reason) => Some(reason),
+            Self::AsAfterCrash => Some("the next start cuts it off"),
+        }
+    }
+}
+
+impl Finding {
+    /// Whether this is no damage: a crash leaves the store like this.
+    pub fn is_remark(&self) -> bool {
+        self.remedy == Remedy::AsAfterCrash
+    }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { place, problem, cost, remedy } = self;
-        write!(f, "{place}: {problem}; this costs {cost}; ")?;
-        match remedy {
-            Remedy::Repair => write!(f, "anomalyd store repair {place} removes it"),
-            Remedy::Daemon(reason) => write!(f, "nothing need be done: {reason}"),
+        let remark = if self.is_remark() { "remark: " } else { "" };
+        write!(f, "{place}: {remark}{problem}; this costs {cost}; ")?;
+        match remedy.reason() {
+            None => write!(f, "anomalyd store repair {place} removes it"),
+            Some(reason) => write!(f, "nothing need be done: {reason}"),
         }
     }
 }
 
 /// How much was looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Checked {
-    /// How many entries.
-    pub entries: u64,
+    /// The parts of the store, in the order in which they were looked at.
+    pub parts: Vec<CheckedPart>,
     /// How many things were found to be wrong.
     pub findings: u64,
+    /// How many things are worth a remark, and not wrong.
+    pub remarks: u64,
+}
+
+/// A part of a store that was looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CheckedPart {
+    /// What its entries are.
+    pub name: String,
+    /// How many there are.
+    pub entries: u64,
 }
 
 /// Looks at everything in a store, and hands each thing that is wrong to `each`.
@@ -83,35 +115,38 @@ pub fn verify<'a, E: From<StoreError>>(
     reader: &'a Reader,
     each: &mut dyn FnMut(Finding) -> Result<(), E>,
 ) -> Result<Checked, E> {
-    let mut inspection = Inspection { reader, names: Vec::new(), checked: Checked::default(), found: Vec::new() };
     type Step<'a> = fn(&mut Inspection<'a>) -> Result<(), StoreError>;
-    let steps: [Step<'a>; 10] = [
-        Inspection::sensors,
-        Inspection::windows_and_heads,
-        Inspection::runs_and_verdicts,
-        Inspection::rejects,
-        Inspection::sessions,
-        Inspection::held,
-        Inspection::journal,
-        Inspection::progress,
-        Inspection::history,
-        Inspection::models,
+    let mut inspection = Inspection { reader, names: Vec::new(), entries: 0, found: Vec::new() };
+    let mut checked = Checked::default();
+    let steps: [(&str, Step<'a>); 10] = [
+        ("sensors", Inspection::sensors),
+        ("windows and heads", Inspection::windows_and_heads),
+        ("runs and blocks of verdicts", Inspection::runs_and_verdicts),
+        ("blocks of rejects", Inspection::rejects),
+        ("sessions", Inspection::sessions),
+        ("blocks of held readings", Inspection::held),
+        ("journal records", Inspection::journal),
+        ("notes of progress", Inspection::progress),
+        ("raw readings", Inspection::history),
+        ("kept models", Inspection::models),
     ];
-    for step in steps {
+    for (name, step) in steps {
         step(&mut inspection)?;
+        checked.parts.push(CheckedPart { name: name.to_owned(), entries: std::mem::take(&mut inspection.entries) });
         for finding in inspection.found.drain(..) {
-            inspection.checked.findings += 1;
+            *(if finding.is_remark() { &mut checked.remarks } else { &mut checked.findings }) += 1;
             each(finding)?;
         }
     }
-    Ok(inspection.checked)
+    Ok(checked)
 }
 
 struct Inspection<'a> {
     reader: &'a Reader,
     /// By the sensors' numbers.
     names: Vec<NumberedSensor>,
-    checked: Checked,
+    /// How many entries the step at work has looked at.
+    entries: u64,
     /// What the step at work found: no more than there are entries in a table.
     found: Vec<Finding>,
 }
@@ -131,7 +166,7 @@ impl Inspection<'_> {
         let tables = self.reader.tables.named();
         let Some((_, table)) = tables.into_iter().find(|(table, _)| *table == name) else { return Ok(()) };
         each_value(table, layout(name), |value| {
-            self.checked.entries += 1;
+            self.entries += 1;
             match value {
                 StoredValue::Whole(key, value) => each(self, &key, &value),
                 StoredValue::Incomplete(key) => {
@@ -422,7 +457,7 @@ impl Inspection<'_> {
         let is_before_end = |number: RecordNumber| end.as_ref().is_none_or(|end| number <= end.last);
         let (mut named, mut closed) = (HashSet::new(), Timestamp::MIN);
         let findings = journal::inspect(&folder, |number, record| {
-            self.checked.entries += 1;
+            self.entries += 1;
             let place = StorePlace::entry(JOURNAL, &number.0.to_be_bytes());
             match record {
                 Record::Sensors(sensors) => named.extend(sensors.into_iter().map(|(sensor, _)| sensor)),
@@ -456,11 +491,22 @@ impl Inspection<'_> {
             self.add(place, loss.to_string(), "the readings in them whose windows are not stored", forgotten());
         }
         if let (Some(TornTail { bytes, .. }), None) = (&findings.torn, &end) {
-            let problem = format!("the last commit is not whole, of which there are {bytes} bytes");
-            let cost = "nothing that was acknowledged, if a crash or a power cut was the last that happened here";
-            let remedy = Remedy::Daemon("the next start cuts it off".into());
-            let next = findings.last.0.saturating_add(1);
-            self.add(StorePlace::entry(JOURNAL, &next.to_be_bytes()), problem, cost, remedy);
+            let place = StorePlace::entry(JOURNAL, &findings.last.0.saturating_add(1).to_be_bytes());
+            if held > findings.last {
+                let problem = format!(
+                    "the journal ends in the middle of a commit behind record {}, and the database holds what follows from \
+                     it up to record {held}",
+                    findings.last
+                );
+                let cost = "the readings behind it whose windows are not stored; see to the disk";
+                self.add(place, problem, cost, Remedy::Daemon("the next start goes on behind it".into()));
+            } else {
+                let problem = format!(
+                    "the last commit is not whole ({bytes} bytes of it are there), as a crash or a power cut leaves it"
+                );
+                let cost = "nothing that was acknowledged, unless the daemon was stopped in order last";
+                self.add(place, problem, cost, Remedy::AsAfterCrash);
+            }
         }
         for segment in &findings.damaged_headers {
             let problem = format!("the header of segment {segment} is damaged");
@@ -477,7 +523,7 @@ impl Inspection<'_> {
         let history = HistoryReader::new(&self.reader.settings.directory);
         for reading in history.readings(Timestamp::MIN, Timestamp::MAX, |_| true)? {
             reading?;
-            self.checked.entries += 1;
+            self.entries += 1;
         }
         let damaged = history.unreadable();
         if damaged > 0 {
@@ -501,7 +547,7 @@ impl Inspection<'_> {
         for entry in entries {
             let name = entry.map_err(unreadable)?.file_name();
             let Some(hash) = name.to_str().and_then(hash_of) else { continue };
-            self.checked.entries += 1;
+            self.entries += 1;
             let problem = match read_kept_model(directory, hash).as_deref() {
                 None => "the kept model is torn or damaged",
                 Some([file]) if Sha256::digest(file)[..] != hash.0 => {

@@ -21,8 +21,8 @@ use crate::store::reader::readable;
 use crate::store::rejects::{self, RejectRing};
 use crate::store::room::Room;
 use crate::store::{
-    Backlog, ChunkId, Committed, JournalExtent, Kept, Progress, StoreError, StoreSettings, Tables, Ticket, checksum,
-    runs, verdicts,
+    Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, StoreError, StoreSettings, Tables, Ticket,
+    checksum, runs, verdicts,
 };
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
@@ -192,7 +192,8 @@ impl Writer {
         self.append(&RecordRef::Closed(until));
     }
 
-    /// Notes that the windows before `until` were put for all sensors, so that the journal may forget their readings.
+    /// Notes that the windows before `until` were put for all sensors, so that the journal may free the segments with
+    /// their readings.
     pub fn windows_put(&mut self, until: Timestamp) {
         self.put_progress(Progress::Closed, until);
         self.covered.closed = until;
@@ -334,7 +335,7 @@ impl Writer {
     ///
     /// # Errors
     /// When the keeper has failed. The process should end.
-    pub fn kept(&mut self) -> Result<Kept, StoreError> {
+    pub fn kept(&mut self) -> Result<KeeperProgress, StoreError> {
         let (kept, settled) = self.keeper.kept()?;
         if let Some(Covered { through, closed }) = settled.filter(|_| settled != self.settled) {
             self.settled = settled;

@@ -92,6 +92,7 @@ metrics! {
     ENTRIES_UNREADABLE "anomalyd_store_entries_unreadable_total" "Entries of the store that could not be read. Each costs itself; the log names it."
     MODELS_KEPT_BYTES "anomalyd_store_models_kept_bytes" "The size of the models that are kept so that verdicts can be computed again; store.kept_models bounds it."
     STORES_SET_ASIDE "anomalyd_stores_set_aside" "Damaged stores that were set aside and lie in the store's folder."
+    STORES_REPLACED "anomalyd_stores_replaced" "Stores that were replaced by one made anew and lie in the store's folder."
     WINDOWS_STORED "anomalyd_windows_stored_total" "Windows of single sensors that were closed and stored."
     RUNS_FINISHED "anomalyd_runs_finished_total" "Runs in which every sensor in scope has its outcome."
     WINDOWS_SKIPPED "anomalyd_windows_skipped_total" "Windows that were never scored, because more had been missed than schedule.catch_up."

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use anomalyd::cli::demo::simulation::SimulatedReading;
 
@@ -101,4 +104,43 @@ fn rings_of_other_sizes_keep_what_fits() {
     let kept = site.dump("verdicts").lines().count();
     assert!(kept > 10, "{kept}");
     assert_eq!(last(&site.dump("verdicts"), kept), last(&verdicts, kept));
+}
+
+#[test]
+fn a_recut_that_is_killed_anywhere_leaves_the_old_store_or_the_new_one() {
+    let site = Site::new(&plant::settings());
+    stop_after(&site, &plant::readings(7), "2026-03-02T11:40:00Z");
+    let before = intervals(&site);
+    let undisturbed = Site::new(&longer().with("store.recut", "true"));
+    let copied = Command::new("cp").arg("-r").arg(site.path("store")).arg(undisturbed.path("store")).status().unwrap();
+    assert!(copied.success());
+    undisturbed.start().stop();
+    let after = intervals(&undisturbed);
+    assert!(!after.is_empty() && after != before);
+
+    site.configure(&longer().with("store.recut", "true"));
+    // Later each time, until one comes to its end.
+    for attempt in 1_u32.. {
+        let mut start = Command::new(env!("CARGO_BIN_EXE_anomalyd"));
+        start.args(["run", "--config"]).arg(site.config()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut start = start.spawn().unwrap();
+        thread::sleep(Duration::from_millis(20) * attempt);
+        start.kill().unwrap();
+        start.wait().unwrap();
+        let (is_new, said) = command(&site, &["export", "intervals", "--format", "csv"]);
+        if is_new {
+            break;
+        }
+        let is_pending = said.contains("was cut off");
+        assert!(is_pending || said.contains("was made with an interval of 1m"), "{attempt}: {said}");
+        if !is_pending {
+            site.configure(&plant::settings());
+            assert_eq!(intervals(&site), before, "{attempt}");
+            site.configure(&longer().with("store.recut", "true"));
+        }
+    }
+    assert_eq!(intervals(&site), after);
+    site.start().stop();
+    assert_eq!(intervals(&site), after);
+    assert!(command(&site, &["store", "check"]).0);
 }

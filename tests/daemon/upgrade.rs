@@ -1,6 +1,9 @@
 //! A store that an earlier version made is opened by this one, and gives the same answers.
 
 use std::fs;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use crate::support::format_1::{assert_same_answers, command, counted, settings, unpacked};
 use crate::support::site::anomalyd;
@@ -52,4 +55,34 @@ fn a_store_that_does_not_fit_is_refused_and_left_as_it_is() {
     site.configure(&settings());
     command(&site, &["store", "upgrade"]);
     assert_same_answers(&site);
+}
+
+#[test]
+fn an_upgrade_that_is_killed_anywhere_leaves_the_old_store_or_the_new_one() {
+    let site = unpacked();
+    let config = site.config();
+    // Later each time, until one comes to its end.
+    for attempt in 1_u32.. {
+        let mut upgrade = Command::new(env!("CARGO_BIN_EXE_anomalyd"));
+        upgrade.args(["store", "upgrade", "--config"]).arg(&config).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut upgrade = upgrade.spawn().unwrap();
+        thread::sleep(Duration::from_millis(10) * attempt);
+        if upgrade.try_wait().unwrap().is_some() {
+            break;
+        }
+        upgrade.kill().unwrap();
+        upgrade.wait().unwrap();
+        let dump = anomalyd(&["dump", "sensors", "--config", config.to_str().unwrap()]);
+        let said = String::from_utf8_lossy(&dump.stderr).into_owned();
+        match dump.status.success() {
+            true => assert_same_answers(&site),
+            false => assert!(said.contains("has format 1") || said.contains("was cut off"), "{attempt}: {said}"),
+        }
+    }
+    assert_same_answers(&site);
+    assert!(command(&site, &["store", "upgrade"]).contains("already"));
+    command(&site, &["store", "check"]);
+    let folders: Vec<_> = fs::read_dir(site.path("store")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let of = |prefix: &str| folders.iter().filter(|name| name.to_str().unwrap().starts_with(prefix)).count();
+    assert_eq!((of("replaced-"), of("rebuil")), (1, 0), "{folders:?}");
 }

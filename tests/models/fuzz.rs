@@ -45,7 +45,7 @@ macro_rules! targets {
     };
 }
 
-targets! { pickle joblib joblib_compressed skops skops_parts onnx libsvm own expect_csv features }
+targets! { pickle joblib joblib_compressed skops skops_parts onnx libsvm own expect_csv features journal_segment }
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(name)

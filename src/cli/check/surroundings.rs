@@ -48,18 +48,22 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
         && let Some(plan) = store::recut_plan(&settings.store)
     {
         findings.warn(plan.key(), format!("at the next start {plan} (store.recut)"));
+        check_replaced(directory, findings);
         return;
     }
     match store::fit(&settings.store) {
         Ok(StoreFit::NoStore | StoreFit::Fits) => {}
-        Ok(StoreFit::Earlier { needed }) => findings.warn(
-            KEY,
-            format!(
-                "an earlier version made the store: the next start, or anomalyd store upgrade, writes it anew in this version's \
-                 format, keeps the old one beside it, and may take {} MiB of the disk",
-                needed.div_ceil(1 << 20)
-            ),
-        ),
+        Ok(StoreFit::Earlier { needed }) => {
+            findings.warn(
+                KEY,
+                format!(
+                    "an earlier version made the store: the next start, or anomalyd store upgrade, writes it anew in this \
+                     version's format, keeps the old one beside it, and may take {} MiB of the disk",
+                    needed.div_ceil(1 << 20)
+                ),
+            );
+            check_replaced(directory, findings);
+        }
         Ok(StoreFit::Unknown { reason }) => findings.warn(
             KEY,
             format!(
@@ -69,6 +73,9 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
         ),
         Err(error) => findings.mistake(
             match &error {
+                StoreError::OtherCut { stored, configured, .. } if stored.interval() != configured.interval() => {
+                    "window.interval"
+                }
                 StoreError::OtherCut { .. } => "window.length",
                 StoreError::OtherRing { key, .. } => key,
                 _ => KEY,
@@ -78,14 +85,20 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
     }
 }
 
+/// Checks that a store which is to be made anew will be: few of those that were replaced are kept.
+fn check_replaced(directory: &Path, findings: &mut Findings) {
+    if let Err(problem) = store::check_replaced(directory) {
+        findings.mistake("store.directory", problem);
+    }
+}
+
 /// Checks that the disk has room for the full rings.
 pub(super) fn check_room(settings: &Settings, sensors: usize, findings: &mut Findings) {
     const KEY: &str = "store.directory";
     let directory = &settings.store.directory;
     let existing = directory.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("."));
     let existing = if existing == Path::new("") { Path::new(".") } else { existing };
-    let Ok(disk) = rustix::fs::statvfs(existing) else { return };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let Ok(free) = store::free_bytes(existing) else { return };
     let there = store::bytes_there(directory);
     let wanted = settings.store.bytes_of_rings(sensors as u64);
     let shown = directory.display();

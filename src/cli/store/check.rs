@@ -12,8 +12,9 @@ use crate::store::{self, Checked, StoreError};
 
 /// Looks at every entry of the store, and at whether they agree with each other. Changes nothing.
 ///
-/// Each finding is a line: where it is, what is wrong, what it costs, and what to do. The exit code is 0 when the store
-/// is sound, and 1 when something is wrong with it.
+/// Each finding is a line: where it is, what is wrong, what it costs, and what to do. What a crash leaves and the next
+/// start deals with is a remark. The last line tells what was looked at. The exit code is 0 when the store is sound, also
+/// with remarks, and 1 when something is wrong with it.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The configuration file
@@ -36,19 +37,29 @@ enum CheckError {
 /// When the store cannot be looked at, or `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = Config::read(&args.config)?;
-    let Checked { entries, findings } = match StoreAccess::of(&config)? {
+    let Checked { parts, findings, remarks } = match StoreAccess::of(&config)? {
         StoreAccess::Daemon(daemon) => pass_on(daemon.get("/v1/store/check")?, out)?,
         StoreAccess::Copy(reader) => {
             store::verify::<CheckError>(&reader, &mut |finding| Ok(writeln!(out, "{finding}")?))?
         }
     };
     let directory = config.store.directory.display();
-    match findings {
-        0 => writeln!(out, "{directory}: the store is sound, {entries} entries were looked at")?,
-        1 => writeln!(out, "{directory}: 1 finding, {entries} entries were looked at")?,
-        more => writeln!(out, "{directory}: {more} findings, {entries} entries were looked at")?,
+    match (findings, remarks) {
+        (0, 0) => write!(out, "{directory}: the store is sound")?,
+        (0, _) => write!(out, "{directory}: the store is sound, with {}", counted(remarks, "remark"))?,
+        (_, 0) => write!(out, "{directory}: {}", counted(findings, "finding"))?,
+        _ => write!(out, "{directory}: {} and {}", counted(findings, "finding"), counted(remarks, "remark"))?,
     }
+    let parts: Vec<_> =
+        parts.iter().filter(|part| part.entries > 0).map(|part| format!("{} {}", part.entries, part.name)).collect();
+    let parts = if parts.is_empty() { "nothing, for it is empty".to_owned() } else { parts.join(", ") };
+    writeln!(out, "\nlooked at: {parts}")?;
     Ok(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::from(exit_code::FAILURE) })
+}
+
+/// A count of things.
+fn counted(count: u64, name: &str) -> String {
+    if count == 1 { format!("1 {name}") } else { format!("{count} {name}s") }
 }
 
 /// Writes the findings of a daemon as they come.

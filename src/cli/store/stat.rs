@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use crate::cli::store_access::StoreAccess;
 use crate::config::Config;
-use crate::store::{self, StoreStatistics, TableStatistics};
+use crate::store::{self, StoreStatistics, TableStatistics, WrittenStatistics};
+use crate::time::Span;
+
+const SECOND: Span = Span::from_secs(1);
 
 /// Tells what takes how much of the disk, how far back each table goes, and how long the card lasts.
 ///
@@ -64,11 +67,13 @@ fn write(statistics: &StoreStatistics, Endurance(endurance): Endurance, out: &mu
     for piece in pieces {
         writeln!(out, "{:>12}  {}", size(piece.bytes as f64), piece.name)?;
     }
+    let total: u64 = pieces.iter().map(|piece| piece.bytes).sum();
+    writeln!(out, "{:>12}  in all", size(total as f64))?;
     writeln!(out, "{:>12}  free on this disk", size(*free_bytes as f64))?;
     writeln!(out, "\n{:<10} {:>12} {:>12}  {:<24} newest", "table", "entries", "size", "oldest")?;
     for TableStatistics { name, entries, bytes, oldest, newest } in tables {
         let [oldest, newest] =
-            [oldest, newest].map(|time| time.map_or_else(|| "-".to_owned(), |time| time.to_string()));
+            [oldest, newest].map(|time| time.map_or_else(|| "-".to_owned(), |time| time.floor(SECOND).to_string()));
         writeln!(out, "{name:<10} {entries:>12} {:>12}  {oldest:<24} {newest}", size(*bytes as f64))?;
     }
     writeln!(out)?;
@@ -76,11 +81,24 @@ fn write(statistics: &StoreStatistics, Endurance(endurance): Endurance, out: &mu
         return writeln!(out, "what is written a day is counted by the daemon; ask while it runs");
     };
     let (Some(bytes), Some(syncs)) = (written.bytes_a_day(), written.syncs_a_day()) else {
-        let seconds = written.seconds;
-        return writeln!(out, "the daemon has counted for {seconds:.0} s what it writes; ask again after a minute");
+        return writeln!(
+            out,
+            "written since the daemon's start {:.0} s ago: {} and {} syncs; ask again after {} minutes for what that is a day",
+            written.seconds,
+            size(written.bytes as f64),
+            written.syncs,
+            WrittenStatistics::ENOUGH_SECONDS / 60.0
+        );
     };
-    let hours = written.seconds / 3600.0;
-    writeln!(out, "written: {} and {syncs:.0} syncs a day, as counted over {hours:.1} h", size(bytes))?;
+    let counted = match written.seconds {
+        seconds if seconds < 7_200.0 => format!("{:.0} minutes", seconds / 60.0),
+        seconds => format!("{:.1} hours", seconds / 3600.0),
+    };
+    writeln!(
+        out,
+        "written: {} and {syncs:.0} syncs a day, as counted over the {counted} since the daemon's start",
+        size(bytes)
+    )?;
     let years = endurance / bytes.max(1.0) / 365.25;
     let years = if years < 1_000.0 { format!("{years:.1} years") } else { "more than 1000 years".to_owned() };
     let rating = endurance / 1e12;
@@ -101,7 +119,6 @@ fn size(bytes: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::WrittenStatistics;
 
     #[test]
     fn an_endurance_is_read_as_makers_write_it() {
@@ -126,7 +143,8 @@ mod tests {
         let said = text(written(3_600.0, 1_000_000_000));
         assert!(said.contains("2400 syncs a day") && said.contains("30 TB lasts 3.4 years"), "{said}");
         assert!(text(written(3_600.0, 1)).contains("more than 1000 years"));
-        assert!(text(written(3.0, 1)).contains("ask again after a minute"));
+        let said = text(written(3.0, 2_048));
+        assert!(said.contains("3 s ago: 2.0 KiB and 100 syncs; ask again after 10 minutes"), "{said}");
         assert!(text(None).contains("ask while it runs"));
     }
 }

@@ -91,8 +91,16 @@ impl History {
     /// When it cannot be listed, or what an interrupted merge left cannot be removed.
     pub fn open(store: &Path, settings: HistorySettings) -> Result<Self, StoreError> {
         let folder = store.join(FOLDER);
-        let days =
-            Self::look(&folder).map_err(|problem| StoreError::Directory { directory: folder.clone(), problem })?;
+        let look = || {
+            let days = Self::look(&folder)?;
+            // An earlier process may have been killed before it had synced the names that it made.
+            if folder.exists() {
+                sync_folder(&folder)?;
+                sync_folder(store)?;
+            }
+            Ok(days)
+        };
+        let days = look().map_err(|problem| StoreError::Directory { directory: folder.clone(), problem })?;
         let history = Self {
             folder,
             settings,

@@ -71,6 +71,15 @@ impl HistoryReader {
         })
     }
 
+    /// The beginnings of the days that it has, the oldest first.
+    pub(in crate::store) fn days(&self) -> Result<Vec<Timestamp>, StoreError> {
+        let files = day::list(&self.folder).map_err(|problem| self.unreadable_folder(problem))?;
+        let mut days: Vec<_> = files.into_iter().map(|(day, _)| day.start()).collect();
+        days.sort_unstable();
+        days.dedup();
+        Ok(days)
+    }
+
     /// How many damaged places were found so far. An export that met some is not whole.
     pub fn unreadable(&self) -> usize {
         self.unreadable.len()

@@ -19,6 +19,9 @@ pub(super) const HEADER_BYTES: usize = 16;
 /// The largest record. Its frame fits every segment.
 pub(super) const MAX_RECORD_BYTES: usize = 1 << 20;
 
+/// How often a search for a frame may read all bytes of a segment.
+const MAX_READ: usize = 64;
+
 const LENGTH_MASK: u32 = (1 << 24) - 1;
 const FIRST_OF_COMMIT: u32 = 1 << 24;
 const LAST_OF_COMMIT: u32 = 1 << 25;
@@ -95,18 +98,26 @@ pub(super) fn at(segment: SegmentNumber, bytes: &[u8], offset: usize) -> Option<
     Some(Frame { number, place, record: start..start + length })
 }
 
-/// The first frame at `from` or behind it whose number is one of `numbers`, with its offset.
+/// The first frame at `from` or behind it whose number is one of `numbers`, with its offset. Bytes may look like many
+/// beginnings of frames: the search ends when it has read the segment so often as [`MAX_READ`] says.
 pub(super) fn find(
     segment: SegmentNumber,
     bytes: &[u8],
     from: usize,
     numbers: &Range<RecordNumber>,
 ) -> Option<(usize, Frame)> {
-    (from..bytes.len().saturating_sub(HEADER_BYTES)).find_map(|offset| {
+    let mut left = bytes.len().saturating_mul(MAX_READ);
+    for offset in from..bytes.len().saturating_sub(HEADER_BYTES) {
         // Only this is looked at for most bytes.
-        number(&bytes[offset..]).filter(|number| numbers.contains(number))?;
-        Some((offset, at(segment, bytes, offset)?))
-    })
+        if number(&bytes[offset..]).is_some_and(|number| numbers.contains(&number)) {
+            if let Some(frame) = at(segment, bytes, offset) {
+                return Some((offset, frame));
+            }
+            let length = length(&bytes[offset..]).filter(|length| *length <= bytes.len() - offset);
+            left = left.checked_sub(length.unwrap_or(0))?;
+        }
+    }
+    None
 }
 
 /// Whether the bytes at `offset` were written as the frame of `number`, whole or in part, and do not hold it any more.

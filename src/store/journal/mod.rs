@@ -17,7 +17,9 @@
 //! | `record.rs` | what is recorded |
 //! | `readings.rs`, `columns.rs` | readings in few bytes |
 //! | `recovery.rs` | what a start finds |
+//! | `any_bytes.rs` | what holds of any bytes, for the fuzz target |
 
+mod any_bytes;
 mod columns;
 mod frame;
 mod readings;
@@ -39,8 +41,9 @@ use frame::CommitPlace;
 use readings::{MAX_READINGS, ReadingsCodec};
 use record::RecordKind;
 use recovery::{Frames, NewerContent, Recovery, SegmentRecords};
-use segment::{HEADER_BYTES, OpenSegment, SegmentFolder};
+use segment::{HEADER_BYTES, OpenSegment, SegmentFolder, SpareBlocks};
 
+pub use any_bytes::go_through_segment;
 pub(in crate::store) use record::{Record, RecordRef};
 pub(in crate::store) use recovery::{JournalFindings, TornTail};
 
@@ -51,6 +54,8 @@ const SEGMENT_BYTES: usize = 2 << 20;
 const MAX_SENSORS: usize = 1_000;
 /// The most spare files that are kept, two megabytes each. What a busy hour needs beyond them is made anew.
 const MAX_SPARES: usize = 8;
+/// A commit of this size needs no zeros in the segment that it begins: they would be more bytes than they save.
+const BULK_BYTES: usize = 64 << 10;
 /// What the disk writes at least.
 const PAGE_BYTES: usize = 4 << 10;
 
@@ -211,11 +216,13 @@ impl Journal {
         let findings = recovered.findings;
         let last = findings.last.max(settings.settled).max(recovered.freed_before.before());
         let highest = files.segments.iter().chain(&files.spares).max().copied().unwrap_or_default();
+        let mut spares = files.spares;
+        spares.retain(|spare| folder.keep_spare(*spare, settings.segment_bytes));
         let mut journal = Self {
             segments: recovered.segments.into(),
             active: None,
             ready: VecDeque::new(),
-            spares: files.spares,
+            spares,
             next_segment: SegmentNumber(highest.0.saturating_add(1)),
             segment_bytes: settings.segment_bytes,
             pending: Vec::new(),
@@ -464,9 +471,9 @@ impl Journal {
     /// Has at least so many segments ready.
     fn make_ready(&mut self, count: usize) -> Result<(), StoreError> {
         let missing = count.saturating_sub(self.ready.len());
+        let blocks = if self.pending.len() < BULK_BYTES { SpareBlocks::Zeroed } else { SpareBlocks::Allocated };
         while self.spares.len() < missing {
-            self.folder.make_spare(self.next_segment, self.segment_bytes)?;
-            self.written_bytes += self.segment_bytes as u64;
+            self.written_bytes += self.folder.make_spare(self.next_segment, self.segment_bytes, blocks)?;
             self.syncs += 2;
             self.spares.push(self.next_segment);
             self.next_segment.0 += 1;
@@ -546,10 +553,10 @@ impl Journal {
         }
     }
 
-    /// Makes a segment a spare file, or removes it when there are enough of them. A failure is ignored: the next start
+    /// Makes a segment a spare file, or removes it when there are enough of them or it is of another size. A failure is ignored: the next start
     /// does it.
     fn retire(&mut self, number: SegmentNumber) {
-        if self.spares.len() >= MAX_SPARES {
+        if self.spares.len() >= MAX_SPARES || !self.folder.is_of_size(number, self.segment_bytes) {
             let _ = self.folder.remove(number);
         } else if self.folder.retire(number).is_ok() {
             self.spares.push(number);

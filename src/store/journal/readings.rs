@@ -329,6 +329,46 @@ mod tests {
             .collect()
     }
 
+    /// Prints what a reading takes in commits of a thousand: time to write and to read it, and bytes.
+    #[test]
+    #[ignore = "it measures: cargo test --release --lib journal::readings -- --ignored --nocapture"]
+    fn what_a_reading_takes() {
+        const COMMITS: u32 = 5;
+        let floats = |count| {
+            let mut random = fastrand::Rng::with_seed(1);
+            let mut readings = plant(300, count, |place| place);
+            for reading in &mut readings {
+                (reading.sensor, reading.value) = (SensorId(random.u32(0..300)), 1.0 + random.f64());
+            }
+            readings
+        };
+        for (what, readings) in [
+            ("1,000 sensors, two decimals", plant(1_000, COMMITS * 1_000, |place| place)),
+            ("15 sensors, two decimals", plant(15, COMMITS * 1_000, |place| place * 7 % 15)),
+            ("300 sensors in any order, all digits of a float", floats(COMMITS * 1_000)),
+        ] {
+            let mut codec = ReadingsCodec::default();
+            let (mut writing, mut reading, mut bytes) = (f64::INFINITY, f64::INFINITY, 0);
+            // The least of many short rounds: the machine does other things too.
+            for _ in 0..400 {
+                let began = std::time::Instant::now();
+                let write = |commit: &[Reading]| {
+                    let mut encoder = Encoder::default();
+                    codec.write(&mut encoder, commit);
+                    encoder.into_bytes()
+                };
+                let commits: Vec<_> = readings.chunks(1_000).map(write).collect();
+                writing = writing.min(began.elapsed().as_nanos() as f64 / readings.len() as f64);
+                let (began, mut read) = (std::time::Instant::now(), Vec::new());
+                commits.iter().for_each(|commit| codec.read(&mut Decoder::new(commit), &mut read).unwrap());
+                reading = reading.min(began.elapsed().as_nanos() as f64 / readings.len() as f64);
+                bytes = commits.iter().map(Vec::len).sum();
+            }
+            let bytes = bytes as f64 / readings.len() as f64;
+            println!("{what}: {writing:.1} ns to write, {reading:.1} ns to read, {bytes:.2} bytes");
+        }
+    }
+
     #[test]
     fn a_reading_of_a_plant_takes_less_than_four_bytes_in_a_commit_of_a_thousand() {
         let shuffled = |place: u32| (place * 7_919 + 13) % 1_000;

@@ -249,7 +249,6 @@ pub(super) fn decode(bytes: &[u8], readings_codec: &mut ReadingsCodec) -> Result
     Ok(Some(record))
 }
 
-#[cfg(test)]
 impl Record {
     /// The same record, to append it.
     pub(super) fn as_record_ref(&self) -> RecordRef<'_> {
@@ -275,6 +274,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::journal::tests::one_of_each_kind;
 
     fn encoded(record: &Record) -> Vec<u8> {
         let mut encoder = Encoder::default();
@@ -284,26 +284,6 @@ mod tests {
 
     fn decoded(bytes: &[u8]) -> Result<Option<Record>, Corrupt> {
         decode(bytes, &mut ReadingsCodec::default())
-    }
-
-    fn one_of_each_kind() -> Vec<Record> {
-        let time = Timestamp::from_nanos(-5);
-        let readings = vec![Reading { sensor: SensorId(7), time, value: 2.5 }];
-        let name = SensorName::new("device", "sensor").unwrap();
-        vec![
-            Record::Readings(readings.clone()),
-            Record::Closed(time),
-            Record::Sensors(vec![(SensorId(7), name)]),
-            Record::SensorsFreed(vec![SensorId(8)]),
-            Record::SessionPut { client: "client".to_owned(), used: time },
-            Record::SessionRemoved { client: "client".to_owned() },
-            Record::HeldPut { number: 3, readings },
-            Record::HeldRemoved { number: 3 },
-            Record::Rejects { number: 9, block: vec![1, 2] },
-            Record::Progress { key: b"key".to_vec(), value: b"value".to_vec() },
-            Record::Settled { through: RecordNumber(4), closed: time },
-            Record::Freed { before: RecordNumber(2) },
-        ]
     }
 
     #[test]

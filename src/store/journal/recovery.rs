@@ -35,6 +35,8 @@ pub(in crate::store) struct JournalFindings {
     pub(in crate::store) losses: Vec<JournalLoss>,
     /// How many records were lost, those that are not listed included.
     pub(in crate::store) records_lost: u64,
+    /// In how many places, those that are not listed included.
+    pub(in crate::store) places_lost: u64,
     /// The commit at the end that is not whole.
     pub(in crate::store) torn: Option<TornTail>,
     /// Segments whose headers are damaged, which costs nothing.
@@ -81,25 +83,34 @@ impl JournalFindings {
         self.records_lost == 0 && self.torn.is_none() && self.damaged_headers.is_empty() && self.unreadable_bytes == 0
     }
 
-    /// What a power cut leaves, in a sentence for the log. It costs nothing that was acknowledged.
+    /// What a crash or a power cut left at the end, in a sentence for the log.
     pub(in crate::store) fn torn_line(&self) -> Option<String> {
         let TornTail { bytes, records } = self.torn?;
         Some(format!(
             "the journal ends with a commit that is not whole ({bytes} bytes, {records} of its records are), and it is cut off \
-             behind record {}: the power went before that commit was on the disk, so nothing in it was acknowledged; or the \
-             disk has damaged it since",
+             behind record {}: a crash or a power cut came before that commit was on the disk, so nothing in it was \
+             acknowledged; only if the daemon was stopped in order last, the disk has damaged it",
             self.last
         ))
     }
 
-    /// The damage that was found, in sentences for the log.
+    /// What was found to be wrong, in sentences for the log: one for each kind of finding, because damage is told at each
+    /// start until its segment is freed.
     pub(in crate::store) fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<_> = self.losses.iter().map(ToString::to_string).collect();
-        if self.losses.len() == MAX_LISTED {
-            lines.push(format!("in all, {} records of the journal are lost", self.records_lost));
+        let mut lines = Vec::new();
+        if let [loss, more @ ..] = &self.losses[..] {
+            let mut line = loss.to_string();
+            if !more.is_empty() {
+                let (places, all) = (self.places_lost - 1, self.records_lost);
+                line.push_str(&format!("; with {places} more such places, {all} records of the journal are lost"));
+            }
+            lines.push(line);
         }
-        for segment in &self.damaged_headers {
-            lines.push(format!("the header of the journal's segment {segment} is damaged, which costs no record"));
+        if let [segment, more @ ..] = &self.damaged_headers[..] {
+            let others = if more.is_empty() { String::new() } else { format!(" (and {} more)", more.len()) };
+            lines.push(format!(
+                "the header of the journal's segment {segment}{others} is damaged, which costs no record"
+            ));
         }
         if self.unreadable_bytes > 0 {
             lines.push(format!("the disk cannot read {} bytes of the journal; see to the disk", self.unreadable_bytes));
@@ -111,16 +122,21 @@ impl JournalFindings {
 impl fmt::Display for JournalLoss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { first, last, cause } = self;
+        let (records, are, they) = if first == last {
+            (format!("record {first}"), "is", "it")
+        } else {
+            (format!("records {first} to {last}"), "are", "they")
+        };
         match cause {
             LossCause::Damaged { segment, offset } => write!(
                 f,
-                "records {first} to {last} of the journal are damaged (segment {segment}, byte {offset}): what they held is \
-                 lost, and nothing else is"
+                "{records} of the journal {are} damaged (segment {segment}, byte {offset}): what {they} held is lost, unless \
+                 its windows were stored, and nothing else is"
             ),
             LossCause::Missing => write!(
                 f,
-                "records {first} to {last} of the journal are missing, with the files that held them: what they held is lost, \
-                 unless its windows were stored"
+                "{records} of the journal {are} missing, with the files that held them: what {they} held is lost, unless its \
+                 windows were stored"
             ),
         }
     }
@@ -201,6 +217,8 @@ impl Iterator for Frames<'_> {
 /// Goes through the segments in their order.
 pub(super) struct Recovery {
     findings: JournalFindings,
+    /// What is missing among what stays.
+    losses: Vec<JournalLoss>,
     segments: Vec<SegmentRecords>,
     /// The number that the next record should have.
     next: RecordNumber,
@@ -210,11 +228,11 @@ pub(super) struct Recovery {
     next_place: Option<(SegmentNumber, usize)>,
     /// Where the first frame was.
     first_place: Option<(SegmentNumber, usize)>,
-    /// Up to here everything stays, whatever comes.
+    /// The last record that stays whatever follows: its commit is whole, or a later commit was found.
     kept_through: RecordNumber,
     /// Where the last frame that stays ends.
     kept_end: Option<(SegmentNumber, usize)>,
-    /// The commit behind that, of which it is not known yet whether it stays.
+    /// The commit behind that record. It is not known yet whether it stays.
     open: OpenCommit,
     settled: Vec<(RecordNumber, RecordNumber, Timestamp)>,
     freed: Vec<(RecordNumber, RecordNumber)>,
@@ -232,7 +250,7 @@ struct OpenCommit {
 }
 
 impl OpenCommit {
-    /// What a commit leaves behind that was ended.
+    /// No commit is open.
     fn none() -> Self {
         Self::default()
     }
@@ -246,6 +264,7 @@ impl Recovery {
     pub(super) fn new() -> Self {
         Self {
             findings: JournalFindings::default(),
+            losses: Vec::new(),
             segments: Vec::new(),
             next: RecordNumber(1),
             before: None,
@@ -349,7 +368,7 @@ impl Recovery {
     fn keep(&mut self, through: RecordNumber) {
         let open = std::mem::replace(&mut self.open, OpenCommit::none());
         self.findings.records += open.records;
-        open.losses.into_iter().for_each(|loss| self.findings.add(loss));
+        self.losses.extend(open.losses);
         self.kept_through = through;
         self.kept_end = self.segments.last().map(|segment| (segment.number, segment.end));
     }
@@ -393,6 +412,11 @@ impl Recovery {
         {
             segment.end = end;
         }
+        // Of segments that were freed together, a power cut may have left some: what is missing between them was freed.
+        self.losses.retain(|loss| loss.last >= freed_before);
+        for loss in &mut self.losses {
+            loss.first = loss.first.max(freed_before);
+        }
         let first = self.segments.first().map_or(through.next(), |segment| segment.first);
         if first > freed_before {
             let last = first.before();
@@ -402,12 +426,14 @@ impl Recovery {
                 }
                 _ => LossCause::Missing,
             };
-            self.findings.add(JournalLoss { first: freed_before, last, cause });
-            self.findings.losses.sort_by_key(|loss| loss.first);
+            self.losses.insert(0, JournalLoss { first: freed_before, last, cause });
         }
         if settled > through {
             let first = through.next().max(freed_before);
-            self.findings.add(JournalLoss { first, last: settled, cause: LossCause::Missing });
+            self.losses.push(JournalLoss { first, last: settled, cause: LossCause::Missing });
+        }
+        for loss in std::mem::take(&mut self.losses) {
+            self.findings.add(loss);
         }
         self.findings.segments = self.segments.len();
         self.findings.last = through;
@@ -423,7 +449,9 @@ impl Recovery {
 
 impl JournalFindings {
     fn add(&mut self, loss: JournalLoss) {
-        self.records_lost += loss.last.0.saturating_sub(loss.first.0) + 1;
+        let records = loss.last.0.saturating_sub(loss.first.0).saturating_add(1);
+        self.records_lost = self.records_lost.saturating_add(records);
+        self.places_lost += 1;
         if self.losses.len() < MAX_LISTED {
             self.losses.push(loss);
         }

@@ -1,8 +1,9 @@
 //! The files of the journal: segments, and spare files that become segments.
 //!
 //! A file is allocated, filled with zeros and synced, with its folder, before it is used: from then on a sync of it
-//! writes data only, and no data of the file system itself. A segment that is no longer needed becomes a spare file, and
-//! a segment again under a new name. Its old bytes stay, because the number of a segment is in the checksum of its
+//! writes data only, and no data of the file system itself. Under a load that fills segments faster than they become
+//! free, files are allocated only ([`SpareBlocks::Allocated`]). A segment that is no longer needed becomes a spare file,
+//! and a segment again under a new name. Its old bytes stay, because the number of a segment is in the checksum of its
 //! frames.
 //!
 //! | file | what |
@@ -28,6 +29,8 @@ use crate::store::journal::{RecordNumber, SegmentNumber};
 
 /// The largest file that is read as a segment. Other versions may make other sizes.
 const MAX_SEGMENT_BYTES: u64 = 64 << 20;
+/// The largest number of a segment that is believed.
+const MAX_SEGMENT_NUMBER: u64 = 1 << 60;
 /// How much is read, and zeroed, at once.
 const PIECE_BYTES: usize = 256 << 10;
 
@@ -126,7 +129,11 @@ impl SegmentFileKind {
 
     fn of(path: &Path) -> Option<(Self, SegmentNumber)> {
         let stem = path.file_stem()?.to_str().filter(|stem| stem.len() == 16)?;
+        // Written in one way only; and no journal counts that far, so that numbers behind it never overflow.
         let number = SegmentNumber(u64::from_str_radix(stem, 16).ok()?);
+        if number.0 > MAX_SEGMENT_NUMBER || number.to_string() != stem {
+            return None;
+        }
         let kind = [Self::Segment, Self::Spare, Self::Part].into_iter();
         let kind = kind.into_iter().find(|kind| path.extension().is_some_and(|ending| ending == kind.ending()))?;
         Some((kind, number))
@@ -139,6 +146,16 @@ pub(super) struct SegmentFiles {
     pub(super) segments: Vec<SegmentNumber>,
     pub(super) spares: Vec<SegmentNumber>,
     parts: Vec<SegmentNumber>,
+}
+
+/// What is done to the blocks of a new file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum SpareBlocks {
+    /// They are written once: a later sync of a few bytes in them writes these bytes only.
+    Zeroed,
+    /// They are the file's, and read as zeros. The first sync of each also writes what the file system notes of it, which
+    /// is little beside a large commit; zeros would be as many bytes again.
+    Allocated,
 }
 
 /// The bytes of a segment, as the disk has them.
@@ -263,15 +280,21 @@ impl SegmentFolder {
         Ok(OpenSegment { number, end, capacity: usize::try_from(length).unwrap_or(0), file })
     }
 
-    /// Makes a spare file of `size` bytes, durably.
+    /// Makes a spare file of `size` bytes, durably. Returns how many bytes were written to it.
     ///
     /// # Errors
     /// [`StoreError::DiskFull`] when there is no room for it, and nothing of it is left then.
-    pub(super) fn make_spare(&self, number: SegmentNumber, size: usize) -> Result<(), StoreError> {
+    pub(super) fn make_spare(
+        &self,
+        number: SegmentNumber,
+        size: usize,
+        blocks: SpareBlocks,
+    ) -> Result<u64, StoreError> {
         let part = self.path_of(SegmentFileKind::Part, number);
-        let made = make_zeroed(&part, size).and_then(|()| {
+        let made = make_file(&part, size, blocks).and_then(|written| {
             fs::rename(&part, self.path_of(SegmentFileKind::Spare, number))?;
-            self.folder.sync_all()
+            self.folder.sync_all()?;
+            Ok(written)
         });
         made.map_err(|problem| {
             // What cannot be removed now is removed by the next start.
@@ -285,11 +308,17 @@ impl SegmentFolder {
         &self,
         spares_and_segments: &[(SegmentNumber, SegmentNumber)],
     ) -> Result<Vec<OpenSegment>, StoreError> {
-        for (spare, segment) in spares_and_segments {
+        let rename = |(spare, segment): &(SegmentNumber, SegmentNumber)| {
             fs::rename(self.path_of(SegmentFileKind::Spare, *spare), self.segment_path(*segment))
-                .map_err(|problem| self.write_failure(problem, 0))?;
+        };
+        let named = spares_and_segments.iter().try_for_each(rename).and_then(|()| self.folder.sync_all());
+        if let Err(problem) = named {
+            // A full disk may refuse a name too. The next attempt finds the spare files where they were.
+            for (spare, segment) in spares_and_segments {
+                let _ = fs::rename(self.segment_path(*segment), self.path_of(SegmentFileKind::Spare, *spare));
+            }
+            return Err(self.write_failure(problem, 0));
         }
-        self.folder.sync_all().map_err(|problem| self.write_failure(problem, 0))?;
         spares_and_segments.iter().map(|(_, segment)| self.open_segment(*segment, 0)).collect()
     }
 
@@ -298,9 +327,25 @@ impl SegmentFolder {
         fs::rename(self.segment_path(number), self.path_of(SegmentFileKind::Spare, number))
     }
 
+    /// Whether a segment's file is as large as a new one: a backup has no more of it than its records.
+    pub(super) fn is_of_size(&self, number: SegmentNumber, size: usize) -> bool {
+        is_of_size(&self.segment_path(number), size)
+    }
+
     /// Removes a segment.
     pub(super) fn remove(&self, number: SegmentNumber) -> io::Result<()> {
         fs::remove_file(self.segment_path(number))
+    }
+
+    /// Removes a spare file if it is not as large as a new segment; returns whether it stays.
+    pub(super) fn keep_spare(&self, number: SegmentNumber, size: usize) -> bool {
+        let path = self.path_of(SegmentFileKind::Spare, number);
+        let fits = is_of_size(&path, size);
+        if !fits {
+            // A file that stays is found again by the next start.
+            let _ = fs::remove_file(path);
+        }
+        fits
     }
 
     /// Whether the folder was deleted.
@@ -324,20 +369,32 @@ impl SegmentFolder {
     }
 }
 
-/// Makes a file of zeros whose blocks are all allocated, and written once.
-fn make_zeroed(path: &Path, size: usize) -> io::Result<()> {
-    fail::fail_point!("store::journal_room", |_| Err(io::Error::from_raw_os_error(28)));
+fn is_of_size(path: &Path, size: usize) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| file.len() == size as u64)
+}
+
+/// Makes a file of zeros whose blocks are all allocated. Returns how many bytes were written.
+fn make_file(path: &Path, size: usize, blocks: SpareBlocks) -> io::Result<u64> {
+    fail::fail_point!(&format!("store::journal_room {}", path.parent().unwrap_or(path).display()), |_| Err(
+        Errno::NOSPC.into()
+    ));
     let mut file = File::options().write(true).create(true).truncate(true).open(path)?;
-    match fallocate(file.as_fd(), FallocateFlags::empty(), 0, size as u64) {
+    let is_allocated = match fallocate(file.as_fd(), FallocateFlags::empty(), 0, size as u64) {
+        Ok(()) => true,
         // Where that is not known, the zeros allocate.
-        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => false,
         Err(problem) => return Err(problem.into()),
+    };
+    let mut written = 0;
+    if blocks == SpareBlocks::Zeroed || !is_allocated {
+        let zeros = vec![0; PIECE_BYTES.min(size)];
+        for at in (0..size).step_by(PIECE_BYTES) {
+            file.write_all(&zeros[..PIECE_BYTES.min(size - at)])?;
+        }
+        written = size as u64;
     }
-    let zeros = vec![0; PIECE_BYTES.min(size)];
-    for at in (0..size).step_by(PIECE_BYTES) {
-        file.write_all(&zeros[..PIECE_BYTES.min(size - at)])?;
-    }
-    file.sync_all()
+    file.sync_all()?;
+    Ok(written)
 }
 
 /// Reads what can be read of a piece, block by block; returns how many bytes cannot.

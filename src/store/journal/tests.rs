@@ -46,6 +46,27 @@ fn replayed(journal: &mut Journal) -> Vec<(u64, Record)> {
     records
 }
 
+/// A record of each kind.
+pub(super) fn one_of_each_kind() -> Vec<Record> {
+    let time = Timestamp::from_nanos(-5);
+    let readings = vec![Reading { sensor: SensorId(7), time, value: 2.5 }];
+    let name = SensorName::new("device", "sensor").unwrap();
+    vec![
+        Record::Readings(readings.clone()),
+        Record::Closed(time),
+        Record::Sensors(vec![(SensorId(7), name)]),
+        Record::SensorsFreed(vec![SensorId(8)]),
+        Record::SessionPut { client: "client".to_owned(), used: time },
+        Record::SessionRemoved { client: "client".to_owned() },
+        Record::HeldPut { number: 3, readings },
+        Record::HeldRemoved { number: 3 },
+        Record::Rejects { number: 9, block: vec![1, 2] },
+        Record::Progress { key: b"key".to_vec(), value: b"value".to_vec() },
+        Record::Settled { through: RecordNumber(4), closed: time },
+        Record::Freed { before: RecordNumber(2) },
+    ]
+}
+
 fn append(journal: &mut Journal, record: &Record) {
     journal.append(&record.as_record_ref()).unwrap();
 }
@@ -148,7 +169,7 @@ fn a_flipped_bit_anywhere_costs_at_most_its_commit_and_is_told() {
             flip(&damaged.path().join(name), bit);
             let (mut journal, findings) = open(damaged.path());
             assert!(!findings.is_whole(), "bit {bit} of {name:?} passed unnoticed");
-            assert!(!findings.lines().is_empty());
+            assert!(!findings.lines().is_empty() || findings.torn_line().is_some());
             let kept = replayed(&mut journal);
             let lost: Vec<_> =
                 all.iter().filter(|record| !kept.contains(record)).map(|(number, _)| number - 1).collect();
@@ -240,6 +261,105 @@ fn a_segment_is_freed_one_settling_after_its_windows_were_stored_and_used_again(
 }
 
 #[test]
+fn a_commit_without_room_writes_nothing_and_is_made_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = filled(folder.path(), 3);
+    let (mut journal, _) = open(folder.path());
+    let on_disk = || segments(folder.path()).iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>();
+    let before = on_disk();
+    let no_room = format!("store::journal_room {}", folder.path().display());
+    fail::cfg(&no_room, "return").unwrap();
+    // Each is larger than what is left of the segment.
+    for attempt in 0..3 {
+        let record = Record::Progress { key: b"large".to_vec(), value: vec![attempt; 700] };
+        append(&mut journal, &record);
+        all.push((all.len() as u64 + 1, record));
+        assert!(matches!(journal.commit(), Err(StoreError::DiskFull { .. })));
+        assert_eq!((on_disk() == before, journal.last_committed()), (true, RecordNumber(6)), "nothing is promised");
+        assert_eq!(open(folder.path()).1.last, RecordNumber(6));
+    }
+    fail::remove(&no_room);
+    assert_eq!(journal.commit().unwrap(), RecordNumber(9));
+    drop(journal);
+    let (mut journal, findings) = open(folder.path());
+    assert!(findings.is_whole(), "{findings:?}");
+    assert_eq!(replayed(&mut journal), all);
+}
+
+#[test]
+fn damage_in_many_places_is_told_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 14);
+    // Every other record of the first segment.
+    let first = &segments(folder.path())[0];
+    let bytes = fs::read(first).unwrap();
+    let mut at = HEADER_BYTES;
+    let mut damaged = 0;
+    while let Some(length) = frame::at(SegmentNumber(2), &bytes, at).map(|frame| frame.record.end - at) {
+        if damaged % 2 == 1 {
+            flip(first, (at + 5) as u64 * 8);
+        }
+        (at, damaged) = (at + length, damaged + 1);
+    }
+    let (_, findings) = open(folder.path());
+    assert!(damaged > 5 && findings.places_lost > 2, "{damaged} {findings:?}");
+    let [line] = &findings.lines()[..] else { panic!("{:?}", findings.lines()) };
+    assert!(line.starts_with("records 2 to 2 of the journal are damaged"), "{line}");
+    assert!(line.contains(&format!("{} more such places", findings.places_lost - 1)), "{line}");
+}
+
+#[test]
+fn what_a_power_cut_left_of_segments_that_were_freed_together_is_no_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 40);
+    let before = segments(folder.path());
+    let (mut journal, _) = open(folder.path());
+    replayed(&mut journal);
+    for _ in 0..2 {
+        journal.settled(RecordNumber(80), Timestamp::MAX).unwrap();
+        journal.commit().unwrap();
+    }
+    let saved = copied(folder.path());
+    while let Some(segment) = journal.freeable() {
+        journal.free(&segment).unwrap();
+    }
+    journal.commit().unwrap();
+    drop(journal);
+    // Of their new names, not all came to the disk.
+    for path in before[..before.len() - 1].iter().step_by(2) {
+        let name = path.file_name().unwrap();
+        fs::copy(saved.path().join(name), folder.path().join(name)).unwrap();
+    }
+    let (mut journal, findings) = open(folder.path());
+    assert!(findings.is_whole(), "{findings:?}");
+    assert!(replayed(&mut journal).iter().all(|(number, _)| *number > 70));
+    assert_eq!(journal.segments.len(), 1);
+}
+
+#[test]
+fn a_file_of_another_size_becomes_no_segment() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 40);
+    // A backup has no more of a segment than its records.
+    for (path, end) in open(folder.path()).0.extents() {
+        fs::File::options().write(true).open(path).unwrap().set_len(end).unwrap();
+    }
+    fs::write(folder.path().join("00000000000000aa.spare"), "short").unwrap();
+    let (mut journal, _) = open(folder.path());
+    replayed(&mut journal);
+    for _ in 0..2 {
+        journal.settled(RecordNumber(80), Timestamp::MAX).unwrap();
+        journal.commit().unwrap();
+    }
+    while let Some(segment) = journal.freeable() {
+        journal.free(&segment).unwrap();
+    }
+    journal.commit().unwrap();
+    let sizes = || fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
+    assert!(sizes().all(|size| size == SEGMENT as u64), "{:?}", sizes().collect::<Vec<_>>());
+}
+
+#[test]
 fn a_segment_with_open_windows_stays() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 40);
@@ -317,6 +437,21 @@ fn a_lone_reading_takes_one_page_and_less_than_a_hundred_bytes() {
     journal.commit().unwrap();
     assert_eq!((journal.written_bytes() - before, journal.syncs() - syncs), (4_096, 1));
     assert!(journal.extents()[0].1 - end < 50, "{}", journal.extents()[0].1 - end);
+}
+
+#[test]
+fn commits_that_fill_segments_write_their_content_and_no_zeros_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(folder.path(), JournalSettings::default()).unwrap();
+    for commit in 0..4 {
+        for record in 0..8 {
+            append(&mut journal, &readings((commit * 8 + record) * 4_000, 4_000));
+        }
+        journal.commit().unwrap();
+    }
+    let content: u64 = journal.extents().iter().map(|(_, end)| end).sum();
+    assert!(content > 4 * BULK_BYTES as u64);
+    assert!(journal.written_bytes() < content + 5 * PAGE_BYTES as u64, "{} of {content}", journal.written_bytes());
 }
 
 #[test]

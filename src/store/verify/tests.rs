@@ -80,7 +80,7 @@ pub(in crate::store) fn findings(reader: &Reader) -> Vec<Finding> {
         Ok::<_, StoreError>(())
     };
     let checked = verify(reader, add).unwrap();
-    assert_eq!(checked.findings, findings.len() as u64);
+    assert_eq!(checked.findings + checked.remarks, findings.len() as u64);
     findings
 }
 
@@ -207,4 +207,26 @@ fn damage_of_the_journal_is_found_at_its_records() {
     fs::write(&segment, damaged).unwrap();
     let found = findings(&sound());
     assert!(found.iter().any(|finding| finding.place.to_string().starts_with("journal/")), "{found:?}");
+    assert!(!found.iter().any(Finding::is_remark), "{found:?}");
+}
+
+#[test]
+fn a_last_commit_that_a_crash_cut_off_is_a_remark_and_no_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = filled(directory.path());
+    store.writer.append_readings(&[Reading { sensor: SensorId(1), time: window(7).start(), value: 2.0 }]);
+    store.writer.commit().unwrap();
+    drop(store);
+    let folder = directory.path().join("journal");
+    let mut files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let segment = files.find(|file| file.extension().is_some_and(|ending| ending == "segment")).unwrap();
+    let mut cut = fs::read(&segment).unwrap();
+    let end = cut.iter().rposition(|byte| *byte != 0).unwrap();
+    cut[end - 3..=end].fill(0);
+    fs::write(&segment, cut).unwrap();
+    let reader = crate::store::read(settings(directory.path())).unwrap();
+    let found = findings(&reader);
+    assert!(found.len() == 1 && found[0].is_remark(), "{found:?}");
+    let text = found[0].to_string();
+    assert!(text.contains("remark: the last commit is not whole") && text.contains("nothing need be done"), "{text}");
 }

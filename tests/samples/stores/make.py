@@ -5,7 +5,8 @@
 The store holds closed windows, finished runs, an open journal, rejects, a session and readings that wait for the clock
 (where the system's clock is not synchronised). Later versions must open it and give the same answers: see
 tests/daemon/upgrade.rs. A sample is made once, by the last version that writes its format, and never changed. The
-configuration is that of format 1: later formats have other keys for what is kept.
+configuration is that of format 1: later formats have other keys for what is kept. The sample of format 1 is older than
+the present form of this script: its two readings from ahead of the clock came 0.2 s one after the other.
 """
 
 import datetime

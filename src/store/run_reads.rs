@@ -1,0 +1,107 @@
+//! Reading runs from the ledger, their verdicts, and how far each sink is with them.
+
+use crate::interval::Window;
+use crate::run::{GroupName, Run, RunId};
+use crate::store::keys::{NEXT_RUN_KEY, cursor_key, run_slot};
+use crate::store::reader::readable;
+use crate::store::{ChunkId, Reader, StoreError, runs, verdicts};
+use crate::verdict::Verdict;
+
+impl Reader {
+    /// The id of the run that begins next. All earlier runs have smaller ids.
+    pub fn next_run(&self) -> Result<RunId, StoreError> {
+        let noted = readable(self.tables.progress.get(NEXT_RUN_KEY))?;
+        match noted.as_ref().and_then(Option::as_ref).and_then(|bytes| bytes.as_slice().try_into().ok()) {
+            Some(id) => return Ok(RunId(u64::from_be_bytes(id))),
+            None if noted == Some(None) => {}
+            None => {
+                let cost = "the id of the next run, which the ledger of runs tells instead";
+                self.unreadable.add("progress", NEXT_RUN_KEY, cost);
+            }
+        }
+        let mut next = RunId::default();
+        for slot in 0..self.settings.runs {
+            next = next.max(self.run_in(slot)?.map_or(next, |run| run.id.next()));
+        }
+        Ok(next)
+    }
+
+    /// A run; `None` when the ledger has none of this id, or it cannot be read.
+    pub fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
+        let run = self.run_in(run_slot(id, self.settings.runs))?;
+        Ok(run.filter(|run| run.id == id))
+    }
+
+    /// All runs in the ledger, the oldest first.
+    pub fn runs(&self) -> Result<Vec<Run>, StoreError> {
+        let next = self.next_run()?;
+        let ids = self.ids_before(next).map(|id| self.run(id).transpose());
+        ids.flatten().collect()
+    }
+
+    /// The last run of a group over a window; `None` when the ledger has none.
+    pub fn run_of(&self, group: &GroupName, window: Window) -> Result<Option<Run>, StoreError> {
+        let next = self.next_run()?;
+        for id in self.ids_before(next).rev() {
+            match self.run(id)? {
+                Some(run) if run.group == *group && run.window == window => return Ok(Some(run)),
+                // The first runs of a group's windows follow each other as the windows do.
+                Some(run) if run.group == *group && run.revision == 0 && run.window < window => break,
+                Some(_) | None => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The id of the oldest run that the ledger's ring has room for, when the next run has this id.
+    pub fn oldest_run(&self, next: RunId) -> RunId {
+        next.earlier(self.settings.runs.into())
+    }
+
+    /// The ids that the ledger's ring has room for, when the next run has this id.
+    fn ids_before(&self, next: RunId) -> impl DoubleEndedIterator<Item = RunId> + use<> {
+        (self.oldest_run(next).0..next.0).map(RunId)
+    }
+
+    /// The run in a slot of the ring.
+    fn run_in(&self, slot: u32) -> Result<Option<Run>, StoreError> {
+        let key = slot.to_be_bytes();
+        let run = match readable(self.tables.runs.get_parts(&key))? {
+            Some(None) => return Ok(None),
+            bytes => bytes.flatten().and_then(|bytes| runs::decode(self.settings.cut, &bytes).ok()),
+        };
+        // A run in another's place would be published in its stead.
+        let run = run.filter(|run| run_slot(run.id, self.settings.runs) == slot);
+        if run.is_none() {
+            self.unreadable.add("runs", &key, format!("a run in the ledger (slot {slot}), which is not published"));
+        }
+        Ok(run)
+    }
+
+    /// The verdicts of one chunk of a run; none when the chunk is not stored or cannot be read.
+    pub fn verdicts(&self, run: RunId, chunk: ChunkId) -> Result<Vec<Verdict>, StoreError> {
+        let key = chunk.key(run_slot(run, self.settings.verdict_runs));
+        let verdicts = match readable(self.tables.verdicts.get_parts(&key))? {
+            Some(None) => return Ok(Vec::new()),
+            bytes => bytes.flatten().and_then(|bytes| verdicts::decode(run, chunk, &bytes).ok()),
+        };
+        if verdicts.is_none() {
+            self.unreadable.add("verdicts", &key, format!("verdicts of run {run} (chunk {chunk})"));
+        }
+        Ok(verdicts.unwrap_or_default())
+    }
+
+    /// The first run that a sink has not taken; `None` before it took any, or when that cannot be read.
+    pub fn cursor(&self, sink: &str) -> Result<Option<RunId>, StoreError> {
+        let key = cursor_key(sink);
+        let bytes = match readable(self.tables.progress.get(&key))? {
+            Some(None) => return Ok(None),
+            bytes => bytes.flatten().and_then(|bytes| bytes.try_into().ok()),
+        };
+        if bytes.is_none() {
+            let cost = format!("which runs the sink {sink} has taken, which are all published again");
+            self.unreadable.add("progress", &key, cost);
+        }
+        Ok(bytes.map(|id| RunId(u64::from_be_bytes(id))))
+    }
+}
