@@ -32,7 +32,13 @@ pub fn of(error: &anyhow::Error) -> u8 {
         || error.downcast_ref().is_some_and(StoreError::is_lasting)
         || error.downcast_ref().is_some_and(BackupError::is_lasting)
         || error.downcast_ref().is_some_and(RepairError::is_lasting);
-    if is_lasting { CONFIGURATION } else { FAILURE }
+    match error.downcast_ref() {
+        Some(ExportCommandError::NoSensors(_) | ExportCommandError::NoTime { .. } | ExportCommandError::Terminal) => {
+            USAGE
+        }
+        _ if is_lasting => CONFIGURATION,
+        _ => FAILURE,
+    }
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use tempfile::NamedTempFile;
 
+use crate::cli::progress;
 use crate::cli::store_access::{StoreAccess, StoreAccessError};
 use crate::config::{Config, ConfigError};
 use crate::export::{self, ExportError, Format, Selection, Table};
@@ -215,7 +215,7 @@ impl Source<'_> {
         out: &mut (dyn Write + Send),
         of_output: &dyn Fn(io::Error) -> ExportCommandError,
     ) -> Result<(), ExportCommandError> {
-        let mut out = Shown { out, line: progress_line() };
+        let mut out = Shown { out, line: progress::bytes_line("written") };
         match &self.access {
             StoreAccess::Daemon(daemon) => {
                 let mut answer = daemon.get(&self.request())?;
@@ -245,14 +245,6 @@ impl Source<'_> {
         }
         request
     }
-}
-
-/// The line on a terminal that shows how much was written.
-fn progress_line() -> ProgressBar {
-    let style = ProgressStyle::with_template("{elapsed_precise} {spinner} {bytes} written, {bytes_per_sec}");
-    let line = ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    line.enable_steady_tick(Duration::from_millis(200));
-    line
 }
 
 /// Writes, and shows how much was written. The line vanishes at the end.

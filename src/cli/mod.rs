@@ -17,3 +17,4 @@ pub mod store_access;
 
 mod arguments;
 pub mod limits;
+mod progress;

@@ -2,9 +2,9 @@
 //! after the model's file was replaced.
 //!
 //! They lie beside the database in `models/`, a file a model, named by the model's hash. A file holds the number of files
-//! that make the model, then the length and a copy of each. It holds copies rather than links, because a model's file that is
-//! written over in place would change its link too. Copies are not synced: a checksum stands before them, and a copy that a
-//! power cut has torn is made again when the model is put to work again.
+//! that make the model, then the length and a copy of each, and a checksum. It holds copies rather than links, because a
+//! model's file that is written over in place would change its link too. Copies are not synced: a copy that a power cut has
+//! torn fails its checksum, and is made again when the model is put to work again.
 //!
 //! Models that are at work stay. Of the others, those whose work ended first are removed first, when the files together are
 //! larger than the bound, or too many.

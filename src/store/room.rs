@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::store::{StoreError, StoreSettings};
 use crate::store::disk_space::free_bytes;
+use crate::store::{StoreError, StoreSettings};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::store::disk_space::bytes_on_disk;
 use crate::store::{StoreError, side_file};
 use crate::time::Timestamp;
 
@@ -102,7 +103,7 @@ pub(super) fn list(directory: &Path) -> io::Result<Vec<SetAside>> {
         let cause =
             AsideCause::ALL.into_iter().find(is_of).filter(|_| entry.file_type().is_ok_and(|kind| kind.is_dir()));
         if let Some(cause) = cause {
-            found.push(SetAside { cause, bytes: size_bytes(&entry.path()), directory: entry.path() });
+            found.push(SetAside { cause, bytes: bytes_on_disk(&entry.path()), directory: entry.path() });
         }
     }
     found.sort_by(|a, b| a.directory.cmp(&b.directory));
@@ -166,15 +167,4 @@ pub(super) fn set_condemned_aside(data: &Path, directory: &Path) -> Result<(), S
     }
     // A note that came back after a power cut would set the new database aside.
     fs::remove_file(&note).and_then(|()| side_file::sync_names(&note)).map_err(in_directory)
-}
-
-/// The size of all files in a folder, and in those within it. What cannot be looked at counts as empty.
-fn size_bytes(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let size = |entry: fs::DirEntry| match entry.file_type() {
-        Ok(kind) if kind.is_dir() => size_bytes(&entry.path()),
-        Ok(kind) if kind.is_file() => entry.metadata().map_or(0, |file| file.len()),
-        _ => 0,
-    };
-    entries.map(size).sum()
 }

@@ -97,6 +97,9 @@ fn a_selection_takes_what_it_says() {
     assert_eq!(rows(&["--since", "-1h"]), Vec::<String>::new());
     let refused = run(&site, &["export", "runs", "--sensor", "a/b"]);
     assert!(said(&refused).contains("are not of single sensors"), "{}", said(&refused));
+    let refused = run(&site, &["export", "runs", "--since", "2026-03-03", "--until", "2026-03-02"]);
+    assert!(said(&refused).contains("no time lies between them"), "{}", said(&refused));
+    assert_eq!(refused.status.code(), Some(2));
     daemon.stop();
 }
 

@@ -111,9 +111,12 @@ fn a_store_that_was_made_with_other_settings_is_found_by_the_check_also_while_a_
     let store = site.path("store");
     let said = check(&site);
     assert!(said.contains("no mistakes"), "{said}");
-    for (key, value) in
-        [("store.keep_intervals", "\"11h\""), ("store.keep_runs", "\"50h\""), ("window.length", "\"20m\"")]
-    {
+    for (key, value) in [
+        ("store.keep_intervals", "\"11h\""),
+        ("store.keep_runs", "\"50h\""),
+        ("window.interval", "\"2m\""),
+        ("window.length", "\"20m\""),
+    ] {
         site.configure(&plant::settings().with(key, value));
         check_finds(&site, &[&format!("mistake: {key}: the store"), store.to_str().unwrap()]);
     }

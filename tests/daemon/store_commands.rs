@@ -54,7 +54,8 @@ fn text(path: &Path) -> &str {
 #[test]
 fn a_sound_store_is_called_sound_and_told_of_with_and_without_a_daemon() {
     let site = site_with_a_store();
-    assert!(well(&site, &["check"]).contains("the store is sound"));
+    let said = well(&site, &["check"]);
+    assert!(said.contains("the store is sound\nlooked at: ") && said.contains(" journal records"), "{said}");
     let stat = well(&site, &["stat", "--endurance", "8 TB"]);
     for word in ["data", "2026-03-02T06:00:00Z", "ask while it runs"] {
         assert!(stat.contains(word), "{word} is not in {stat}");
@@ -96,6 +97,24 @@ fn a_store_with_flipped_bits_is_called_damaged_or_reads_as_before() {
         println!("{found} of 8 were found in {}", path.display());
     }
     assert!(well(&site, &["check"]).contains("the store is sound"));
+}
+
+/// A power cut leaves a commit in the journal that is not whole. That is no damage, and the next start goes on from it.
+#[test]
+fn a_commit_that_was_cut_off_is_a_remark() {
+    let site = site_with_a_store();
+    let journal = fs::read_dir(site.path("store/journal")).unwrap().map(|file| file.unwrap().path());
+    let segment = journal.filter(|file| file.extension().is_some_and(|ending| ending == "segment")).max().unwrap();
+    let mut bytes = fs::read(&segment).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[end - 3..=end].fill(0);
+    fs::write(&segment, bytes).unwrap();
+    let said = well(&site, &["check"]);
+    assert!(said.contains("remark: the last commit is not whole") && said.contains("sound, with 1 remark"), "{said}");
+    let daemon = site.start();
+    daemon.stop();
+    let said = well(&site, &["check"]);
+    assert!(said.contains("the store is sound\n"), "{said}");
 }
 
 #[test]

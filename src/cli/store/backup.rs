@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::cli::store_access;
+use crate::cli::{progress, store_access};
 use crate::config::Config;
 use crate::daemon::settings::Settings;
 use crate::store::{self, Backup};
@@ -27,10 +27,19 @@ pub struct Args {
 /// When the store cannot be read, or the folder cannot be written to.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = Config::read(&args.config)?;
-    let backup = match store_access::daemon(&config)? {
-        Some(daemon) => store::receive(daemon.get("/v1/store/backup")?, &args.folder)?,
-        None => store::back_up(Settings::of(&config).store, &args.folder)?,
+    let (backup, line) = match store_access::daemon(&config)? {
+        Some(daemon) => {
+            let answer = daemon.get("/v1/store/backup")?;
+            let line = progress::bytes_line("copied");
+            (store::receive(line.wrap_read(answer), &args.folder), line)
+        }
+        None => {
+            let line = progress::waiting_line("copying the store");
+            (store::back_up(Settings::of(&config).store, &args.folder), line)
+        }
     };
+    line.finish_and_clear();
+    let backup = backup?;
     let Backup { entries, file_bytes, archive_bytes, .. } = backup;
     let folder = args.folder.display();
     writeln!(

@@ -4,11 +4,11 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::cli::exit_code;
 use crate::cli::store_access::StoreAccess;
+use crate::cli::{exit_code, progress};
 use crate::config::Config;
 use crate::http::client::CheckLine;
-use crate::store::{self, Checked, StoreError};
+use crate::store::{self, Checked, Finding, StoreError};
 
 /// Looks at every entry of the store, and at whether they agree with each other. Changes nothing.
 ///
@@ -37,12 +37,17 @@ enum CheckError {
 /// When the store cannot be looked at, or `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let config = Config::read(&args.config)?;
-    let Checked { parts, findings, remarks } = match StoreAccess::of(&config)? {
-        StoreAccess::Daemon(daemon) => pass_on(daemon.get("/v1/store/check")?, out)?,
+    let access = StoreAccess::of(&config)?;
+    let line = progress::waiting_line("looking at every entry");
+    let each = &mut |finding| line.suspend(|| writeln!(out, "{finding}"));
+    let checked = match &access {
+        StoreAccess::Daemon(daemon) => pass_on(daemon.get("/v1/store/check")?, each).map_err(anyhow::Error::from),
         StoreAccess::Copy(reader) => {
-            store::verify::<CheckError>(&reader, &mut |finding| Ok(writeln!(out, "{finding}")?))?
+            store::verify::<CheckError>(reader, &mut |finding| Ok(each(finding)?)).map_err(anyhow::Error::from)
         }
     };
+    line.finish_and_clear();
+    let Checked { parts, findings, remarks } = checked?;
     let directory = config.store.directory.display();
     match (findings, remarks) {
         (0, 0) => write!(out, "{directory}: the store is sound")?,
@@ -62,11 +67,11 @@ fn counted(count: u64, name: &str) -> String {
     if count == 1 { format!("1 {name}") } else { format!("{count} {name}s") }
 }
 
-/// Writes the findings of a daemon as they come.
-fn pass_on(answer: impl Read, out: &mut dyn Write) -> io::Result<Checked> {
+/// Passes the findings of a daemon on as they come.
+fn pass_on(answer: impl Read, each: &mut dyn FnMut(Finding) -> io::Result<()>) -> io::Result<Checked> {
     for line in BufReader::new(answer).lines() {
         match serde_json::from_str(&line?)? {
-            CheckLine::Finding(finding) => writeln!(out, "{finding}")?,
+            CheckLine::Finding(finding) => each(finding)?,
             CheckLine::Checked(checked) => return Ok(checked),
         }
     }

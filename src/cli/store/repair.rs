@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::cli::progress;
 use crate::config::Config;
 use crate::daemon::settings::Settings;
 use crate::store::{Finding, Repair, StorePlace};
@@ -30,7 +31,10 @@ pub struct Args {
 /// When the store cannot be read or written, is in use, or nothing is to be repaired at one of the places.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
     let settings = Settings::of(&Config::read(&args.config)?).store;
-    let repair = Repair::plan(settings, &args.places)?;
+    let line = progress::waiting_line("looking at the store");
+    let repair = Repair::plan(settings, &args.places);
+    line.finish_and_clear();
+    let repair = repair?;
     for Finding { place, problem, cost, .. } in &repair.mended {
         writeln!(out, "{place} is removed ({problem}); lost: {cost}")?;
     }
@@ -44,7 +48,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
         writeln!(out, "nothing was changed; --yes does it, and keeps the store as it is now beside the new one")?;
         return Ok(());
     }
-    if let Some(replaced) = repair.make()? {
+    let line = progress::waiting_line("writing the store anew");
+    let made = repair.make();
+    line.finish_and_clear();
+    if let Some(replaced) = made? {
         let replaced = replaced.display();
         writeln!(out, "done; the store as it was is in {replaced}; remove it when it is not wanted any more")?;
     }

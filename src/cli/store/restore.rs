@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::cli::progress;
 use crate::config::Config;
 use crate::daemon::settings::Settings;
 use crate::store::{self, Existing, Restored};
@@ -30,7 +31,10 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
     let settings = Settings::of(&Config::read(&args.config)?).store;
     let existing = if args.replace { Existing::SetAside } else { Existing::Keep };
-    let Restored { backup, replaced } = store::restore(&args.folder, &settings, existing)?;
+    let line = progress::waiting_line("verifying the backup, and restoring it");
+    let restored = store::restore(&args.folder, &settings, existing);
+    line.finish_and_clear();
+    let Restored { backup, replaced } = restored?;
     let directory = settings.directory.display();
     writeln!(out, "{directory}: restored as it was at {}, {} entries", backup.made, backup.entries)?;
     if let Some(replaced) = replaced {

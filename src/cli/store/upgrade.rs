@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::cli::progress;
 use crate::config::Config;
 use crate::daemon::settings::Settings;
 use crate::store::{self, Upgrade};
@@ -25,7 +26,10 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
     let settings = Settings::of(&Config::read(&args.config)?).store;
     let directory = settings.directory.display();
-    match store::upgrade(&settings)? {
+    let line = progress::waiting_line("bringing the store up");
+    let upgrade = store::upgrade(&settings);
+    line.finish_and_clear();
+    match upgrade? {
         Upgrade::NoStore => writeln!(out, "{directory}: there is no store")?,
         Upgrade::UpToDate => writeln!(out, "{directory}: the store has this version's format already")?,
         Upgrade::Done(upgraded) => writeln!(out, "{directory}: {upgraded}")?,

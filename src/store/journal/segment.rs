@@ -31,8 +31,11 @@ use crate::store::journal::{RecordNumber, SegmentNumber};
 const MAX_SEGMENT_BYTES: u64 = 64 << 20;
 /// The largest number of a segment that is believed.
 const MAX_SEGMENT_NUMBER: u64 = 1 << 60;
-/// How much is read, and zeroed, at once.
+/// How much is read at once.
 const PIECE_BYTES: usize = 256 << 10;
+/// How much is zeroed at once. Linux keeps pages in groups as large as the read or write that brought them in, and takes
+/// the whole group for written when a byte in it is: with larger pieces, a lone reading would count as 256 KiB.
+const ZEROED_BYTES: usize = 4 << 10;
 
 pub(super) const HEADER_BYTES: usize = 32;
 const MAGIC: &[u8; 8] = b"anomalyJ";
@@ -246,6 +249,8 @@ impl SegmentFolder {
             }
             _ => {}
         }
+        // Pages that are read one by one are kept one by one: see ZEROED_BYTES. It is a hint, and may be refused.
+        let _ = fadvise(&file, 0, None, Advice::Random);
         self.read_file(&file)
     }
 
@@ -387,9 +392,8 @@ fn make_file(path: &Path, size: usize, blocks: SpareBlocks) -> io::Result<u64> {
     };
     let mut written = 0;
     if blocks == SpareBlocks::Zeroed || !is_allocated {
-        let zeros = vec![0; PIECE_BYTES.min(size)];
-        for at in (0..size).step_by(PIECE_BYTES) {
-            file.write_all(&zeros[..PIECE_BYTES.min(size - at)])?;
+        for at in (0..size).step_by(ZEROED_BYTES) {
+            file.write_all(&[0; ZEROED_BYTES][..ZEROED_BYTES.min(size - at)])?;
         }
         written = size as u64;
     }

@@ -271,10 +271,10 @@ fn a_commit_without_room_writes_nothing_and_is_made_when_there_is_room() {
     fail::cfg(&no_room, "return").unwrap();
     // Each is larger than what is left of the segment.
     for attempt in 0..3 {
-        let record = Record::Progress { key: b"large".to_vec(), value: vec![attempt; 700] };
+        let record = Record::Progress { key: b"large".to_vec(), value: vec![attempt; 900] };
         append(&mut journal, &record);
         all.push((all.len() as u64 + 1, record));
-        assert!(matches!(journal.commit(), Err(StoreError::DiskFull { .. })));
+        assert!(matches!(journal.commit(), Err(StoreError::DiskFull { .. })), "{attempt}");
         assert_eq!((on_disk() == before, journal.last_committed()), (true, RecordNumber(6)), "nothing is promised");
         assert_eq!(open(folder.path()).1.last, RecordNumber(6));
     }
@@ -452,6 +452,36 @@ fn commits_that_fill_segments_write_their_content_and_no_zeros_before_it() {
     let content: u64 = journal.extents().iter().map(|(_, end)| end).sum();
     assert!(content > 4 * BULK_BYTES as u64);
     assert!(journal.written_bytes() < content + 5 * PAGE_BYTES as u64, "{} of {content}", journal.written_bytes());
+}
+
+/// What the kernel counts as written by this thread; nothing where it does not count.
+fn kernel_written_bytes() -> u64 {
+    let counts = fs::read_to_string("/proc/thread-self/io").unwrap_or_default();
+    let written = counts.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+    written.map_or(0, |bytes| bytes.parse().unwrap())
+}
+
+/// Linux takes all pages that it keeps together for written when one of them is.
+#[test]
+fn a_small_commit_counts_as_one_page_also_after_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    // So many that a start reads far ahead.
+    let (mut journal, _) = Journal::open(folder.path(), JournalSettings::default()).unwrap();
+    for commit in 0..30 {
+        append(&mut journal, &readings(commit * 4_000, 4_000));
+        journal.commit().unwrap();
+    }
+    for _ in 0..2 {
+        let [counted, kernel] = [journal.written_bytes(), kernel_written_bytes()];
+        for second in 0..20 {
+            append(&mut journal, &readings(second, 1));
+            journal.commit().unwrap();
+        }
+        let [counted, kernel] = [journal.written_bytes() - counted, kernel_written_bytes() - kernel];
+        assert!(kernel <= 2 * counted, "{kernel} of {counted}");
+        drop(journal);
+        (journal, _) = Journal::open(folder.path(), JournalSettings::default()).unwrap();
+    }
 }
 
 #[test]
