@@ -186,7 +186,7 @@ fn while_a_store_of_the_first_format_is_brought_up() {
     recording.assert_complete(&site);
     let counted = format_1::counted(&site);
     let mut tally = Tally::default();
-    recording.cut(cuts(), &mut rng, |disk, entries, rng| {
+    recording.cut(cuts().div_ceil(3), &mut rng, |disk, entries, rng| {
         let (site, rule) = site_after_cut(&history, disk, rng);
         tally.count(format!("before entry {}, names {rule:?}", entries.len()), || {
             let mut daemon = site.start();

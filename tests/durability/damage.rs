@@ -30,7 +30,7 @@ enum Consequence {
 
 #[test]
 fn a_bit_that_flips_at_rest_is_found_or_does_no_harm() {
-    let flips: usize = env::var("ANOMALYD_FLIPS").map_or(12, |flips| flips.parse().unwrap());
+    let flips: usize = env::var("ANOMALYD_FLIPS").map_or(8, |flips| flips.parse().unwrap());
     let history = History::of_plant(3, 4);
     let mut rng = Rng::with_seed(seed());
     let all: Vec<u16> = history.numbers().collect();

@@ -189,7 +189,7 @@ fn means_under_deaths(
 
 #[test]
 fn daemons_that_die_publish_what_a_plain_implementation_of_the_policies_computes() {
-    let cases: usize = env::var("ANOMALYD_MODEL_CASES").map_or(8, |cases| cases.parse().unwrap());
+    let cases: usize = env::var("ANOMALYD_MODEL_CASES").map_or(6, |cases| cases.parse().unwrap());
     let seed = seed();
     let mut tally = Tally::default();
     for case in 0..cases {

@@ -18,7 +18,7 @@ use super::support::site::Site;
 
 /// How many cuts a test makes.
 pub(crate) fn cuts() -> usize {
-    env::var("ANOMALYD_CUTS").map_or(12, |cuts| cuts.parse().unwrap())
+    env::var("ANOMALYD_CUTS").map_or(6, |cuts| cuts.parse().unwrap())
 }
 
 pub(crate) fn seed() -> u64 {
