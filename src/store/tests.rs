@@ -314,7 +314,7 @@ fn a_store_made_with_rings_of_other_sizes_is_refused() {
     assert!(matches!(read(settings.clone()), Err(StoreError::None { .. })));
     drop(Store::open(settings.clone()).unwrap());
     let error = read(StoreSettings { windows: 5, ..settings }).unwrap_err().to_string();
-    assert!(error.contains("a ring of 4 (store.keep_intervals)") && error.contains("one of 5"), "{error}");
+    assert!(error.contains("the last 4 windows (store.keep_intervals)") && error.contains("the last 5"), "{error}");
 }
 
 #[test]

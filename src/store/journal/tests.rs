@@ -444,8 +444,8 @@ fn commits_that_fill_segments_write_their_content_and_no_zeros_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let (mut journal, _) = Journal::open(folder.path(), JournalSettings::default()).unwrap();
     for commit in 0..4 {
-        for record in 0..12 {
-            append(&mut journal, &readings((commit * 12 + record) * 4_000, 4_000));
+        for record in 0..60 {
+            append(&mut journal, &readings((commit * 60 + record) * 4_000, 4_000));
         }
         journal.commit().unwrap();
     }

@@ -175,7 +175,7 @@ fn a_kept_model_that_is_not_what_its_name_tells_is_found() {
     let mut file = crate::codec::Encoder::default();
     file.unsigned(1);
     file.blob(model);
-    let whole = file.into_bytes();
+    let whole = checksum::around(&hash.0, &file.into_bytes());
     let path = folder.join(hash.to_string());
     fs::write(&path, &whole).unwrap();
     fs::write(folder.join("writing"), "what a kill left").unwrap();
