@@ -68,8 +68,9 @@ fn a_device_gets_its_puback_when_the_disk_has_its_reading_and_not_before() {
 fn a_journal_without_room_holds_the_puback_back_and_goes_on_by_itself() {
     let _alone = alone();
     let scenario = FailScenario::setup();
-    fail::cfg("store::journal_room", "return").unwrap();
     let site = Site::new(&settings());
+    let no_room = format!("store::journal_room {}", site.path("store/journal").display());
+    fail::cfg(&no_room, "return").unwrap();
     let daemon = InProcess::start(&site);
     let mut device = TcpStream::connect(("127.0.0.1", site.port())).unwrap();
     device.write_all(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04pump").unwrap();
@@ -80,7 +81,7 @@ fn a_journal_without_room_holds_the_puback_back_and_goes_on_by_itself() {
     assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock, "{silence}");
     assert!(!heard.contains(&0x40), "{heard:?}");
 
-    fail::remove("store::journal_room");
+    fail::remove(no_room);
     device.set_read_timeout(Some(PATIENCE)).unwrap();
     let puback = *b"\x40\x02\x00\x07";
     while !heard.ends_with(&puback) {
