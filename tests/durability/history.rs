@@ -109,7 +109,18 @@ impl History {
 
     /// As [`send`](Self::send): how many of the messages were acknowledged when the connection ended.
     pub(crate) fn send_and_count(&self, port: u16, numbers: &[u16], at_most_at_once: usize, rng: &mut Rng) -> usize {
-        let mut stream = at_once("the daemon listens", || TcpStream::connect(("127.0.0.1", port)).ok());
+        let stream = at_once("the daemon listens", || TcpStream::connect(("127.0.0.1", port)).ok());
+        self.send_over(stream, numbers, at_most_at_once, rng)
+    }
+
+    /// As [`send_and_count`](Self::send_and_count), over a connection that is there.
+    pub(crate) fn send_over(
+        &self,
+        mut stream: TcpStream,
+        numbers: &[u16],
+        at_most_at_once: usize,
+        rng: &mut Rng,
+    ) -> usize {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         let mut answer = [0; 4];
