@@ -14,6 +14,8 @@ use crate::support::daemon::{Daemon, directory, free_port};
 use crate::support::load::{self, Device, percentile};
 
 const CONNECTIONS: usize = 4;
+/// So much that no acknowledgement waits for company.
+const BUDGET: &str = "daily_write_budget = \"1024 GiB\"\n";
 /// More syncs a second than this come back to back.
 const MOST_SYNCS: f64 = 1_000.0;
 
@@ -58,7 +60,8 @@ fn both(waits: &[Duration]) -> String {
 
 fn through_daemon(devices: &[Device], rate: f64) -> Vec<Duration> {
     let port = free_port();
-    let daemon = Daemon::start(directory(), &format!("{SETTINGS}[mqtt.listen]\naddress = \"127.0.0.1:{port}\"\n"));
+    let settings = format!("{SETTINGS}[mqtt.listen]\naddress = \"127.0.0.1:{port}\"\n");
+    let daemon = Daemon::start_with_store(directory(), &settings, BUDGET);
     daemon.await_ready();
     let waits = load::paced(devices, port, rate / CONNECTIONS as f64);
     drop(daemon.end());
