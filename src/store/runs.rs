@@ -76,8 +76,8 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
             }
             SETTINGS => settings = Some(u64::from_le_bytes(array(value)?)),
             MODELS => models = Some(u64::from_le_bytes(array(value)?)),
-            CLOSING => closing = decode_closing(value)?,
-            TALLY => state = RunState::Finished(decode_tally(value)?),
+            CLOSING => closing = read_closing(&mut Decoder::new(value))?,
+            TALLY => state = RunState::Finished(read_tally(&mut Decoder::new(value))?),
             _ => {}
         }
     }
@@ -111,8 +111,8 @@ fn encode_closing(closing: Closing) -> Vec<u8> {
     encoder.into_bytes()
 }
 
-fn decode_closing(value: &[u8]) -> Result<Closing, Corrupt> {
-    let mut decoder = Decoder::new(value);
+/// Reads how a window was closed; stores of every format have it so.
+pub(super) fn read_closing(decoder: &mut Decoder<'_>) -> Result<Closing, Corrupt> {
     let (kind, held) = (decoder.unsigned()?, decoder.span()?);
     match kind {
         ON_TIME => Ok(Closing::OnTime),
@@ -133,8 +133,8 @@ fn encode_tally(tally: Tally) -> Vec<u8> {
     encoder.into_bytes()
 }
 
-fn decode_tally(value: &[u8]) -> Result<Tally, Corrupt> {
-    let mut decoder = Decoder::new(value);
+/// Reads the counts of a run; stores of every format have them so.
+pub(super) fn read_tally(decoder: &mut Decoder<'_>) -> Result<Tally, Corrupt> {
     Ok(Tally {
         scored: decoder.narrow()?,
         no_data: decoder.narrow()?,

@@ -86,21 +86,21 @@ enum Server {
 }
 
 impl Server {
-    /// How many messages the daemons are done with, when they have finished so many runs.
-    fn done(self, progress: Progress, runs: u64) -> u64 {
+    /// How many messages the daemons are done with.
+    fn done(self, progress: Progress, site: &Site) -> u64 {
         match self {
             Self::Daemon => progress.acknowledged,
-            // What a broker acknowledges says nothing about us.
-            Self::Broker => runs * READINGS_PER_WINDOW,
+            // What a broker acknowledges says nothing about us; nor does the log, which a kill cuts off.
+            Self::Broker => site.windows_with_predictions() as u64 * READINGS_PER_WINDOW,
         }
     }
 
     /// Whether the daemon has work: a message that it owes an acknowledgement, or behind a broker messages that still
-    /// come, or make more runs due than have finished.
-    fn keeps_busy(self, progress: Progress, total: u64, runs: u64) -> bool {
+    /// come, or make more runs due than have left their predictions.
+    fn keeps_busy(self, progress: Progress, total: u64, done: u64) -> bool {
         match self {
             Self::Daemon => progress.sent > progress.acknowledged,
-            Self::Broker => progress.acknowledged < total || progress.acknowledged > (runs + 2) * READINGS_PER_WINDOW,
+            Self::Broker => progress.acknowledged < total || progress.acknowledged > done + 2 * READINGS_PER_WINDOW,
         }
     }
 
@@ -158,7 +158,6 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
     let mut rng = Rng::with_seed(seed);
     let (kills, total) = (kills(), readings.len() as u64);
     let [mut starting, mut working, mut busy] = [0; 3];
-    let mut earlier_runs = 0;
     let mut backups = 0;
     let mut daemon = site.start();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -166,9 +165,10 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
     thread::scope(|scope| {
         let device = scope.spawn(|| runtime.block_on(plant::publish(&publisher, readings)));
         for left in (1..=kills as u64).rev() {
-            let runs = |daemon: &Daemon| earlier_runs + daemon.said("run finished") as u64;
-            let done = |daemon: &Daemon| server.done(publisher.progress(), runs(daemon));
-            let before = done(&daemon);
+            let done = || server.done(publisher.progress(), site);
+            // Those who were before may have done it all.
+            let nothing_is_left = || site.windows_with_predictions() as u64 * READINGS_PER_WINDOW >= total;
+            let before = done();
             // A share of what is left, so that there is work for those who come after.
             let share = (total.saturating_sub(before) * 3 / 2 / (left + 1)).max(1);
             let death = match rng.u8(0..4) {
@@ -181,11 +181,11 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
             match death {
                 Death::Starting(while_) => thread::sleep(while_),
                 Death::Working(target, while_) => {
-                    at_once("more is done", || (done(&daemon) >= target).then_some(()));
+                    at_once("more is done", || (done() >= target || nothing_is_left()).then_some(()));
                     thread::sleep(while_);
                 }
                 Death::Publishing(while_) => {
-                    at_once("a run", || (daemon.said("run finished") > 0).then_some(()));
+                    at_once("a run", || (daemon.said("run finished") > 0 || nothing_is_left()).then_some(()));
                     thread::sleep(while_);
                 }
                 Death::BackingUp(while_) => {
@@ -197,12 +197,11 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
             let at_the_end = publisher.progress();
             daemon.kill();
             backups += usize::from(backup.is_some_and(|backup| backup.ends_whole_or_not_at_all()));
-            earlier_runs = runs(&daemon);
             match death {
                 Death::Starting(_) => starting += usize::from(daemon.said("ready") == 0),
                 _ => {
                     working += 1;
-                    busy += usize::from(server.keeps_busy(at_the_end, total, earlier_runs));
+                    busy += usize::from(server.keeps_busy(at_the_end, total, done()));
                 }
             }
             daemon = site.spawn();

@@ -1,6 +1,6 @@
 //! A place for a daemon: a temporary folder with its configuration, its store and its prediction files, and a port.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -80,13 +80,25 @@ impl Site {
     pub(crate) fn wait_for_predictions(&self, count: usize, end: &str) {
         let ending = format!("_{end}.csv");
         eventually(&format!("{count} prediction files up to {end}"), || {
-            let days = fs::read_dir(self.predictions_directory()).ok()?;
-            let files = days.filter_map(|day| fs::read_dir(day.ok()?.path()).ok()).flatten();
-            let written = files.filter(|file| {
-                file.as_ref().is_ok_and(|file| file.file_name().to_str().is_some_and(|name| name.ends_with(&ending)))
-            });
+            let written = self.prediction_names().into_iter().filter(|name| name.ends_with(&ending));
             (written.count() == count).then_some(())
         });
+    }
+
+    /// The windows that prediction files are there of, whichever daemon wrote them.
+    pub(crate) fn windows_with_predictions(&self) -> usize {
+        let names = self.prediction_names();
+        names.iter().filter_map(|name| name.rsplit_once('_')).map(|(_, end)| end).collect::<BTreeSet<_>>().len()
+    }
+
+    /// The names of the prediction files so far.
+    fn prediction_names(&self) -> Vec<String> {
+        let Ok(days) = fs::read_dir(self.predictions_directory()) else { return Vec::new() };
+        let files = days.filter_map(|day| fs::read_dir(day.ok()?.path()).ok()).flatten();
+        files
+            .filter_map(|file| file.ok()?.file_name().into_string().ok())
+            .filter(|name| name.ends_with(".csv"))
+            .collect()
     }
 
     /// As [`predictions`](Self::predictions), or none while there is no such directory.

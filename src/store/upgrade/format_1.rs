@@ -7,9 +7,11 @@
 use crate::codec::{Corrupt, Decoder};
 use crate::interval::{Cut, Window};
 use crate::reading::Reading;
-use crate::run::{Closing, RunState, Tally};
+use crate::run::{Closing, RunState};
 use crate::sensor::SensorId;
 use crate::store::ChunkId;
+use crate::store::held::decode_readings;
+use crate::store::runs::{read_closing, read_tally};
 use crate::time::Timestamp;
 use crate::verdict::{Explanation, Label, ModelHash, Outcome, Row, Scored, ScoredRows, Verdict};
 
@@ -43,35 +45,11 @@ pub(super) enum OldRecord {
 
 /// Reads a record of the journal.
 pub(super) fn decode_record(bytes: &[u8]) -> Result<OldRecord, Corrupt> {
-    const TIME_UNITS: [i64; 4] = [1_000_000_000, 1_000_000, 1_000, 1];
     let mut decoder = Decoder::new(bytes);
     match decoder.unsigned()? {
-        0 => {
-            // Every reading takes at least a byte of each column.
-            let count: usize = decoder.narrow()?;
-            if count > bytes.len() {
-                return Err(Corrupt);
-            }
-            let unit = *TIME_UNITS.get(decoder.narrow::<usize>()?).ok_or(Corrupt)?;
-            let mut readings = Vec::with_capacity(count);
-            let mut id = 0_i64;
-            for _ in 0..count {
-                id = id.checked_add(decoder.signed()?).ok_or(Corrupt)?;
-                let sensor = SensorId(u32::try_from(id).map_err(|_| Corrupt)?);
-                readings.push(Reading { sensor, time: Timestamp::default(), value: 0.0 });
-            }
-            let mut time = 0_i64;
-            for reading in &mut readings {
-                time = time.wrapping_add(decoder.signed()?);
-                reading.time = Timestamp::from_units(time, unit).ok_or(Corrupt)?;
-            }
-            for reading in &mut readings {
-                reading.value = decoder.float()?;
-            }
-            Ok(OldRecord::Readings(readings))
-        }
         1 => Ok(OldRecord::Closed(Timestamp::from_nanos(decoder.signed()?))),
-        _ => Err(Corrupt),
+        // Readings were written as those are that wait for the clock.
+        _ => decode_readings(bytes).map(OldRecord::Readings),
     }
 }
 
@@ -94,29 +72,11 @@ pub(super) fn decode_run(cut: Cut, bytes: &[u8]) -> Result<OldRun, Corrupt> {
     let settings = decoder.unsigned()?;
     let state = match decoder.unsigned()? {
         0 => RunState::Started,
-        1 => RunState::Finished(Tally {
-            scored: decoder.narrow()?,
-            no_data: decoder.narrow()?,
-            too_little_data: decoder.narrow()?,
-            failed: decoder.narrow()?,
-            quarantined: decoder.narrow()?,
-            rows: decoder.unsigned()?,
-            anomalies: decoder.unsigned()?,
-        }),
+        1 => RunState::Finished(read_tally(&mut decoder)?),
         _ => return Err(Corrupt),
     };
-    let closing = if decoder.is_at_end() { Closing::OnTime } else { decode_closing(&mut decoder)? };
+    let closing = if decoder.is_at_end() { Closing::OnTime } else { read_closing(&mut decoder)? };
     Ok(OldRun { window, settings, closing, state })
-}
-
-fn decode_closing(decoder: &mut Decoder<'_>) -> Result<Closing, Corrupt> {
-    let (kind, held) = (decoder.unsigned()?, decoder.span()?);
-    match kind {
-        0 => Ok(Closing::OnTime),
-        1 => Ok(Closing::Held(held)),
-        2 => Ok(Closing::AtBound(held)),
-        _ => Err(Corrupt),
-    }
 }
 
 /// The verdicts of a chunk, and the start of their window.
