@@ -48,10 +48,12 @@ use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
 use crate::http::{self, Api};
+use crate::live::Live;
+use crate::overview::Overview;
 use crate::rescoring::Rescorer;
 use crate::store::{KeptModels, StoreError};
 use crate::telemetry::metrics;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 /// Why the daemon did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -264,6 +266,8 @@ impl Daemon {
             clock: settings.scheduler.clock.clone(),
         };
         let rescoring = settings.rescoring();
+        let (schedule, schedule_clock) = (course.schedule.clone(), course.clock.clone());
+        let live = Arc::new(Live::default());
         let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
@@ -291,11 +295,18 @@ impl Daemon {
         }
         let api = Api {
             store: settings.store.directory.clone(),
-            reader: published.reader.clone(),
+            overview: Overview {
+                reader: published.reader.clone(),
+                rescorer,
+                sensors: Arc::clone(&published.directory),
+                live,
+                cut: settings.cut,
+                schedule,
+                clock: schedule_clock,
+                started: Timestamp::now(),
+            },
             commands: commands.clone(),
-            rescorer,
             started: Instant::now(),
-            cut: settings.cut,
             importer: Importer::new(intake, decoders, imports),
         };
         background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));

@@ -9,7 +9,8 @@
 #[cfg(panic = "abort")]
 compile_error!("actors are restarted by catching their panics: build with panic = \"unwind\"");
 
-// The domain's words: everything below speaks them.
+// The domain's words: everything below speaks them. `answers` are those of the API.
+pub mod answers;
 pub mod codec;
 pub mod interval;
 pub mod number_set;
@@ -39,6 +40,8 @@ pub mod actors;
 pub mod config;
 pub mod daemon;
 pub mod http;
+pub mod live;
+pub mod overview;
 pub mod pipeline;
 pub mod rescoring;
 pub mod run_in_progress;

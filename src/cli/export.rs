@@ -235,7 +235,7 @@ impl Source<'_> {
     /// The question to the daemon.
     fn request(&self) -> String {
         let Selection { table, sensors, since, until } = self.selection;
-        let mut request = format!("/v1/export/{}?format={}", table.name(), self.format.name());
+        let mut request = format!("/api/v1/export/{}?format={}", table.name(), self.format.name());
         let bounds = [("since", *since, Timestamp::MIN), ("until", *until, Timestamp::MAX)];
         for (name, time, _) in bounds.into_iter().filter(|(_, time, open)| time != open) {
             request.push_str(&format!("&{name}={}", quoted(&time.to_string())));

@@ -234,7 +234,7 @@ impl Taker {
                     serde_json::to_writer(&mut body, &reading).map_err(io::Error::from)?;
                     body.push(b'\n');
                 }
-                Ok(daemon.post("/v1/import", body)?.json()?)
+                Ok(daemon.post("/api/v1/import", body)?.json()?)
             }
             Self::Store { runtime, importer } => Ok(runtime.block_on(importer.take_in(readings))?.into()),
         }

@@ -7,21 +7,15 @@ use std::time::Instant;
 
 use crate::actors::committer::Commands;
 use crate::actors::importer::Importer;
-use crate::interval::Cut;
-use crate::rescoring::Rescorer;
-use crate::store::Reader;
+use crate::overview::Overview;
 use crate::telemetry::metrics;
 
 /// What the answers are made from.
 pub struct Api {
     /// The folder of the store: a command looks for the daemon that has this store.
     pub store: PathBuf,
-    /// Reads the store.
-    pub reader: Reader,
-    /// Computes again what is not stored of verdicts.
-    pub rescorer: Arc<Rescorer>,
-    /// How event time is cut.
-    pub cut: Cut,
+    /// Knows the answers that are read from the store, and from what the running parts show.
+    pub overview: Overview,
     /// When the process began to count what it writes.
     pub started: Instant,
     /// The commands of the committer.

@@ -104,7 +104,7 @@ impl DaemonClient {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(in_connection)?;
         let about = About { version: String::new(), process: 0, store: String::new() };
         let mut client = Self { path: path.to_owned(), runtime, about };
-        let about = client.get("/v1/about")?.json()?;
+        let about = client.get("/api/v1/about")?.json()?;
         client.about = about;
         Ok(client)
     }
@@ -140,8 +140,8 @@ impl DaemonClient {
         if status == StatusCode::OK {
             return Ok(answer);
         }
-        let ProblemBody { problem } = answer.json()?;
-        Err(ClientError::Refused(problem))
+        let ProblemBody { detail, .. } = answer.json()?;
+        Err(ClientError::Refused(detail))
     }
 
     async fn send(

@@ -1,9 +1,10 @@
-//! An answer that says why there is no other: `{"problem": "..."}`.
+//! An answer that says why there is no other, as RFC 9457 has it.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::api::Busy;
 
@@ -14,10 +15,15 @@ pub(super) struct Problem {
     words: String,
 }
 
-/// The body of such an answer.
-#[derive(Serialize, Deserialize, Debug)]
+/// The body of such an answer (RFC 9457, section 3.1).
+#[derive(Serialize, Deserialize, ToSchema, Debug)]
 pub(super) struct ProblemBody {
-    pub(super) problem: String,
+    /// The status' own words.
+    pub(super) title: String,
+    /// The status.
+    pub(super) status: u16,
+    /// What is wrong, and what to do.
+    pub(super) detail: String,
 }
 
 impl Problem {
@@ -29,6 +35,17 @@ impl Problem {
     /// The daemon cannot answer now.
     pub(super) fn not_now(words: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, words: words.into() }
+    }
+
+    /// What was asked for is not there.
+    pub(super) fn not_there(words: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, words: words.into() }
+    }
+
+    /// The answer could not be made, of a defect.
+    pub(super) fn defect() -> Self {
+        let words = "the answer could not be made, of a defect; the daemon's log has it";
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, words: words.to_owned() }
     }
 
     /// There is nothing under this path.
@@ -46,6 +63,8 @@ impl From<Busy> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        (self.status, Json(ProblemBody { problem: self.words })).into_response()
+        let title = self.status.canonical_reason().unwrap_or_default().to_owned();
+        let body = ProblemBody { title, status: self.status.as_u16(), detail: self.words };
+        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response()
     }
 }

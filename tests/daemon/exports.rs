@@ -223,7 +223,7 @@ fn site_with_a_long_answer() -> (Site, crate::support::daemon::Daemon) {
 #[test]
 fn a_client_that_takes_nothing_or_is_killed_holds_up_nobody() {
     let (site, daemon) = site_with_a_long_answer();
-    let mut idle = ask(&site, "/v1/export/readings?format=jsonl");
+    let mut idle = ask(&site, "/api/v1/export/readings?format=jsonl");
     let mut beginning = [0; 15];
     idle.read_exact(&mut beginning).unwrap();
     assert_eq!(&beginning, b"HTTP/1.1 200 OK");
@@ -231,7 +231,7 @@ fn a_client_that_takes_nothing_or_is_killed_holds_up_nobody() {
     let refused = run(&site, &["export", "readings"]);
     assert!(said(&refused).contains("socket.max_answers"), "{}", said(&refused));
     let mut about = String::new();
-    let _ = ask(&site, "/v1/about").read_to_string(&mut about);
+    let _ = ask(&site, "/api/v1/about").read_to_string(&mut about);
     assert!(about.contains(site.path("store").to_str().unwrap()), "{about}");
     plant::publish_all(site.port(), &plant::readings(7)[..100]);
     drop(idle);
@@ -280,7 +280,7 @@ fn an_answer_that_the_daemons_end_cuts_off_is_no_file() {
 #[test]
 fn a_stop_waits_for_no_answer_and_tells_of_no_defect() {
     let (site, mut daemon) = site_with_a_long_answer();
-    let mut idle = ask(&site, "/v1/export/readings?format=jsonl");
+    let mut idle = ask(&site, "/api/v1/export/readings?format=jsonl");
     idle.read_exact(&mut [0; 15]).unwrap();
     daemon.terminate();
     let status = daemon.wait_until_ended();
@@ -375,7 +375,7 @@ fn further_connections_wait_for_those_before_them() {
     let site = Site::new(&settings().with("socket.max_connections", "2"));
     let daemon = site.start();
     let silent = [(); 2].map(|()| UnixStream::connect(socket(&site)).unwrap());
-    let mut third = ask(&site, "/v1/about");
+    let mut third = ask(&site, "/api/v1/about");
     third.set_nonblocking(true).unwrap();
     // What is acknowledged shows that the daemon goes on meanwhile.
     plant::publish_all(site.port(), &plant::readings(7)[..100]);
@@ -393,12 +393,12 @@ fn what_no_daemon_would_ask_is_refused_in_words() {
     let site = Site::new(&settings());
     let daemon = site.start();
     for (path, status, words) in [
-        ("/v1/nothing", "404", "nothing is answered under /v1/nothing"),
-        ("/v1/dump/secrets", "400", "no secrets here, but runs"),
-        ("/v1/export/readings", "400", "format"),
-        ("/v1/export/readings?format=xml", "400", "is none of csv, jsonl, parquet"),
-        ("/v1/export/readings?format=csv&since=noon", "400", "since=noon is not a time"),
-        ("/v1/export/readings?format=csv&sensor=x", "400", "fits no sensor"),
+        ("/api/v1/nothing", "404", "nothing is answered under /api/v1/nothing"),
+        ("/api/v1/dump/secrets", "400", "no secrets here, but runs"),
+        ("/api/v1/export/readings", "400", "format"),
+        ("/api/v1/export/readings?format=xml", "400", "is none of csv, jsonl, parquet"),
+        ("/api/v1/export/readings?format=csv&since=noon", "400", "since=noon is not a time"),
+        ("/api/v1/export/readings?format=csv&sensor=x", "400", "fits no sensor"),
     ] {
         let mut answer = String::new();
         let _ = ask(&site, path).read_to_string(&mut answer);
@@ -413,7 +413,7 @@ fn what_no_daemon_would_ask_is_refused_in_words() {
     assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
     let mut large = UnixStream::connect(socket(&site)).unwrap();
     large.set_read_timeout(Some(PATIENCE)).unwrap();
-    let head = "POST /v1/import HTTP/1.1\r\nhost: anomalyd\r\ncontent-length: 8388608\r\n\r\n";
+    let head = "POST /api/v1/import HTTP/1.1\r\nhost: anomalyd\r\ncontent-length: 8388608\r\n\r\n";
     large.write_all(head.as_bytes()).unwrap();
     // The daemon may answer, and close, before it has all of it.
     let _ = large.write_all(&vec![b' '; 8 << 20]);

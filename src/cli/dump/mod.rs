@@ -59,7 +59,7 @@ impl DumpCommandError {
 pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpCommandError> {
     match StoreAccess::of(config)? {
         StoreAccess::Daemon(daemon) => {
-            io::copy(&mut daemon.get(&format!("/v1/dump/{}", what.name()))?, out)?;
+            io::copy(&mut daemon.get(&format!("/api/v1/dump/{}", what.name()))?, out)?;
         }
         StoreAccess::Copy(reader) => {
             let settings = Settings::of(config);

@@ -29,7 +29,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = Config::read(&args.config)?;
     let (backup, line) = match store_access::daemon(&config)? {
         Some(daemon) => {
-            let answer = daemon.get("/v1/store/backup")?;
+            let answer = daemon.get("/api/v1/store/backup")?;
             let line = progress::bytes_line("copied");
             (store::receive(line.wrap_read(answer), &args.folder), line)
         }

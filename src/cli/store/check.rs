@@ -41,7 +41,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let line = progress::waiting_line("looking at every entry");
     let each = &mut |finding| line.suspend(|| writeln!(out, "{finding}"));
     let checked = match &access {
-        StoreAccess::Daemon(daemon) => pass_on(daemon.get("/v1/store/check")?, each).map_err(anyhow::Error::from),
+        StoreAccess::Daemon(daemon) => pass_on(daemon.get("/api/v1/store/check")?, each).map_err(anyhow::Error::from),
         StoreAccess::Copy(reader) => {
             store::verify::<CheckError>(reader, &mut |finding| Ok(each(finding)?)).map_err(anyhow::Error::from)
         }

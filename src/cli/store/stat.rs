@@ -55,7 +55,7 @@ impl Endurance {
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = Config::read(&args.config)?;
     let statistics = match StoreAccess::of(&config)? {
-        StoreAccess::Daemon(daemon) => daemon.get("/v1/store/stat")?.json()?,
+        StoreAccess::Daemon(daemon) => daemon.get("/api/v1/store/stat")?.json()?,
         StoreAccess::Copy(reader) => store::statistics(&reader, None)?,
     };
     writeln!(out, "{}", config.store.directory.display())?;

@@ -1,14 +1,16 @@
-//! `GET /v1/about`: which daemon this is.
+//! `GET /api/v1/about`: which daemon this is.
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Shared;
 
 /// Which daemon answers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct About {
     /// The version of the program.
     pub version: String,
@@ -18,10 +20,12 @@ pub struct About {
     pub store: String,
 }
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/v1/about", get(about))
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(about))
 }
 
+/// Which daemon answers: a command looks for the one that has its store.
+#[utoipa::path(get, path = "/api/v1/about", tag = "daemon", responses((status = 200, body = About)))]
 async fn about(State(shared): State<Shared>) -> Json<About> {
     Json(About {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,11 +1,11 @@
-//! `GET /v1/dump/WHAT`: what `anomalyd dump` writes.
+//! `GET /api/v1/dump/WHAT`: what `anomalyd dump` writes.
 
 use std::io::{BufWriter, Write};
 
-use axum::Router;
 use axum::extract::{Extension, Path, State};
 use axum::response::Response;
-use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Shared;
 use crate::export::dump::{self, DumpError, What};
@@ -13,10 +13,19 @@ use crate::http::problem::Problem;
 use crate::http::server::PeerProcess;
 use crate::http::streamed::streamed;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/v1/dump/{what}", get(answer))
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(answer))
 }
 
+/// What the store holds of one kind, a line of JSON each.
+#[utoipa::path(
+    get,
+    operation_id = "dump",
+    path = "/api/v1/dump/{what}",
+    tag = "history",
+    params(("what" = String, Path, description = "runs, verdicts, intervals, rejects or sensors")),
+    responses((status = 200, content_type = "application/jsonl", body = String))
+)]
 async fn answer(
     State(Shared { api, answers }): State<Shared>,
     Extension(PeerProcess(process)): Extension<PeerProcess>,
@@ -27,7 +36,8 @@ async fn answer(
     let permit = answers.begin(process)?;
     Ok(streamed(permit, "application/jsonl", move |out| {
         let mut out = BufWriter::new(out);
-        dump::write(what, &api.reader, &api.rescorer, api.cut, &mut out)?;
+        let overview = &api.overview;
+        dump::write(what, &overview.reader, &overview.rescorer, overview.cut, &mut out)?;
         out.flush().map_err(DumpError::from)
     }))
 }

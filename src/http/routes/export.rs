@@ -1,13 +1,14 @@
-//! `GET /v1/export/TABLE?format=…&sensor=…&since=…&until=…`: a table, for other programs.
+//! `GET /api/v1/export/TABLE?format=…&sensor=…&since=…&until=…`: a table, for other programs.
 //!
 //! `format` is csv, jsonl or parquet, `sensor` a pattern such as `press-1/*`; `since` and `until` are times as RFC 3339
 //! has them. All but the format may be left out.
 
-use axum::Router;
 use axum::extract::{Extension, Path, Query, State};
 use axum::response::Response;
-use axum::routing::get;
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Shared;
 use crate::export::{self, Format, Selection, Table};
@@ -17,19 +18,32 @@ use crate::http::streamed::streamed;
 use crate::sensor_pattern::SensorPattern;
 use crate::time::Timestamp;
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/v1/export/{table}", get(answer))
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(answer))
 }
 
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, IntoParams, Debug)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
+    /// `csv`, `jsonl` or `parquet`.
     format: String,
+    /// A pattern of sensors such as `press-1/*`.
     sensor: Option<String>,
+    /// The first time, as RFC 3339 has it.
     since: Option<String>,
+    /// The time before which it ends.
     until: Option<String>,
 }
 
+/// A table, for other programs.
+#[utoipa::path(
+    get,
+    operation_id = "export",
+    path = "/api/v1/export/{table}",
+    tag = "history",
+    params(("table" = String, Path, description = "readings, intervals, verdicts, runs or rejects"), Wanted),
+    responses((status = 200, content_type = "text/csv", body = String))
+)]
 async fn answer(
     State(Shared { api, answers }): State<Shared>,
     Extension(PeerProcess(process)): Extension<PeerProcess>,
@@ -39,7 +53,9 @@ async fn answer(
     let Query(wanted) = wanted.map_err(|refused| Problem::of_request(refused.body_text()))?;
     let (selection, format) = selected(&table, &wanted)?;
     let permit = answers.begin(process)?;
-    Ok(streamed(permit, format.media_type(), move |out| export::write(&api.reader, api.cut, &selection, format, out)))
+    Ok(streamed(permit, format.media_type(), move |out| {
+        export::write(&api.overview.reader, api.overview.cut, &selection, format, out)
+    }))
 }
 
 fn selected(table: &str, wanted: &Wanted) -> Result<(Selection, Format), Problem> {

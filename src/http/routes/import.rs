@@ -1,4 +1,4 @@
-//! `POST /v1/import`: takes in readings, as if devices had sent them. The body has a reading a line,
+//! `POST /api/v1/import`: takes in readings, as if devices had sent them. The body has a reading a line,
 //! `{"time":"2018-08-28T23:00:05Z","device":"press-1","sensor":"flow","value":10.16}`, as an export has.
 //!
 //! The answer comes when the readings are on the disk, and says what became of them. Filters, lateness and limits are
@@ -7,12 +7,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::routing::post;
-use axum::{Json, Router};
 use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Shared;
 use crate::actors::importer::Imported;
@@ -38,7 +40,7 @@ pub struct ImportedReading {
 }
 
 /// What became of the readings of a request.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct ImportOutcome {
     /// Readings that count, and are on the disk.
     pub accepted: u64,
@@ -50,10 +52,18 @@ pub struct ImportOutcome {
     pub rejected: BTreeMap<String, u64>,
 }
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/v1/import", post(import))
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(import))
 }
 
+/// Takes in readings, a line of JSON each.
+#[utoipa::path(
+    post,
+    path = "/api/v1/import",
+    tag = "history",
+    request_body(content_type = "application/jsonl", content = String),
+    responses((status = 200, body = ImportOutcome))
+)]
 async fn import(State(Shared { api, .. }): State<Shared>, body: Body) -> Result<Json<ImportOutcome>, Problem> {
     let body = tokio::time::timeout(BODY_WITHIN, Limited::new(body, MAX_BODY_BYTES).collect()).await;
     let body = body.map_err(|_| Problem::of_request("the body did not come within 30 seconds"))?;

@@ -1,17 +1,17 @@
-//! `GET /v1/store/…`: what the commands that look after the store ask a running daemon.
+//! `GET /api/v1/store/…`: what the commands that look after the store ask a running daemon.
 //!
-//! `/v1/store/stat` answers with [`StoreStatistics`](store::StoreStatistics) as JSON. `/v1/store/check` answers with a
-//! line of JSON for each finding, and a last one that tells how much was looked at ([`CheckLine`]). `/v1/store/backup` answers
+//! `/api/v1/store/stat` answers with [`StoreStatistics`](store::StoreStatistics) as JSON. `/api/v1/store/check` answers with a
+//! line of JSON for each finding, and a last one that tells how much was looked at ([`CheckLine`]). `/api/v1/store/backup` answers
 //! with an archive of the store.
 
 use std::io::{self, BufWriter, Write};
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::{Extension, State};
 use axum::response::Response;
-use axum::routing::get;
 use serde::{Deserialize, Serialize};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Shared;
 use crate::http::problem::Problem;
@@ -39,24 +39,30 @@ enum AnswerError {
     Output(#[from] io::Error),
 }
 
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/v1/store/stat", get(stat))
-        .route("/v1/store/check", get(check))
-        .route("/v1/store/backup", get(backup))
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(stat)).routes(routes!(check)).routes(routes!(backup))
 }
 
+/// What takes how much in the store, and how the card wears.
+#[utoipa::path(get, path = "/api/v1/store/stat", tag = "store", responses((status = 200, body = serde_json::Value)))]
 async fn stat(
     State(Shared { api, answers }): State<Shared>,
     Extension(PeerProcess(process)): Extension<PeerProcess>,
 ) -> Result<Response, Problem> {
     let permit = answers.begin(process)?;
     Ok(streamed(permit, "application/json", move |out| {
-        let statistics = store::statistics(&api.reader, written(api.started))?;
+        let statistics = store::statistics(&api.overview.reader, written(api.started))?;
         write_line(&mut BufWriter::new(out), &statistics)
     }))
 }
 
+/// An archive of the store.
+#[utoipa::path(
+    get,
+    path = "/api/v1/store/backup",
+    tag = "store",
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>))
+)]
 async fn backup(
     State(Shared { api, answers }): State<Shared>,
     Extension(PeerProcess(process)): Extension<PeerProcess>,
@@ -64,12 +70,19 @@ async fn backup(
     let permit = answers.begin(process)?;
     Ok(streamed(permit, "application/octet-stream", move |out| {
         tracing::info!("a backup begins; the journal is kept whole until it ends");
-        let content = store::write_archive(&api.reader, || api.commands.journal_extents().ok(), out)?;
+        let content = store::write_archive(&api.overview.reader, || api.commands.journal_extents().ok(), out)?;
         tracing::info!(entries = content.entries, "the backup has ended");
         Ok::<_, WriteArchiveError>(())
     }))
 }
 
+/// Looks at every checksum of the store: a line of JSON a finding, and one at the end.
+#[utoipa::path(
+    get,
+    path = "/api/v1/store/check",
+    tag = "store",
+    responses((status = 200, content_type = "application/jsonl", body = String))
+)]
 async fn check(
     State(Shared { api, answers }): State<Shared>,
     Extension(PeerProcess(process)): Extension<PeerProcess>,
@@ -77,7 +90,7 @@ async fn check(
     let permit = answers.begin(process)?;
     Ok(streamed(permit, "application/jsonl", move |out| {
         let mut out = BufWriter::new(out);
-        let checked = store::verify::<AnswerError>(&api.reader, &mut |finding| {
+        let checked = store::verify::<AnswerError>(&api.overview.reader, &mut |finding| {
             write_line(&mut out, &CheckLine::Finding(finding))
         })?;
         write_line(&mut out, &CheckLine::Checked(checked))

@@ -1,0 +1,50 @@
+//! What happens, as it happens: each is one server-sent event, whose name is the kind.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::models::Model;
+use super::rejects::Reject;
+use super::runs::Run;
+use super::verdicts::Verdict;
+use crate::time::Timestamp;
+
+/// Something that happened.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// A reading counts, and is on the disk.
+    Reading {
+        /// `device/sensor`.
+        sensor: String,
+        /// Its time.
+        time: Timestamp,
+        /// Its value.
+        value: f64,
+    },
+    /// A verdict was stored.
+    Verdict {
+        /// The verdict.
+        verdict: Verdict,
+    },
+    /// A run began or ended.
+    Run {
+        /// The run.
+        run: Run,
+    },
+    /// An input was not accepted.
+    Reject {
+        /// The reject.
+        reject: Reject,
+    },
+    /// A model was put to work, refused or taken off.
+    Model {
+        /// The model; what is known of it now.
+        model: Model,
+    },
+    /// The listener came slower than the events: so many were passed over.
+    Missed {
+        /// How many.
+        events: u64,
+    },
+}

@@ -1,0 +1,27 @@
+//! What the running parts show of themselves, for the API to read: the newest reading of each sensor, who is connected,
+//! which models are at work, and what happens as it happens.
+//!
+//! Those who write here are on the hot path: no write waits for a reader, and all that is kept is bounded.
+
+mod activity;
+mod connections;
+mod events;
+mod models;
+
+pub use activity::Activity;
+pub use connections::ConnectionBook;
+pub use events::{Events, Happening, Listening};
+pub use models::{ModelBook, ModelEntry};
+
+/// What the running parts show of themselves.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// The newest reading of each sensor.
+    pub activity: Activity,
+    /// Who is connected, and who failed to.
+    pub connections: ConnectionBook,
+    /// The models, at work or not.
+    pub models: ModelBook,
+    /// What happens, as it happens.
+    pub events: Events,
+}

@@ -1,0 +1,35 @@
+//! What an operator wants to know, computed from the store and from what the running parts show: the answers of the API.
+//!
+//! Each file adds one group of questions to [`Overview`]. Reads of the store may block; the API asks on threads of its
+//! own.
+
+use std::sync::Arc;
+
+use crate::interval::Cut;
+use crate::live::Live;
+use crate::rescoring::Rescorer;
+use crate::schedule::Schedule;
+use crate::sensor::SensorDirectory;
+use crate::store::Reader;
+use crate::time::{Clock, Timestamp};
+
+/// Knows where the answers come from.
+#[derive(Clone)]
+pub struct Overview {
+    /// Reads the store.
+    pub reader: Reader,
+    /// Computes again what is not stored of verdicts.
+    pub rescorer: Arc<Rescorer>,
+    /// The names of the sensors.
+    pub sensors: Arc<SensorDirectory>,
+    /// What the running parts show.
+    pub live: Arc<Live>,
+    /// How event time is cut.
+    pub cut: Cut,
+    /// When runs are due.
+    pub schedule: Schedule,
+    /// The clock that the daemon goes by.
+    pub clock: Clock,
+    /// Since when it runs.
+    pub started: Timestamp,
+}
