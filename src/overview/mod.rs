@@ -3,6 +3,14 @@
 //! Each file adds one group of questions to [`Overview`]. Reads of the store may block; the API asks on threads of its
 //! own.
 
+mod scores;
+mod series;
+mod time_range;
+mod verdicts;
+
+pub use time_range::{RangeTooLong, TimeRange};
+pub use verdicts::{VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer, outcome_answer, verdict_answer};
+
 use std::sync::Arc;
 
 use crate::interval::Cut;
