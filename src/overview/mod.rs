@@ -3,6 +3,13 @@
 //! Each file adds one group of questions to [`Overview`]. Reads of the store may block; the API asks on threads of its
 //! own.
 
+mod run_scores;
+mod score_code;
+mod sensor_index;
+
+pub use run_scores::{RunScores, ScoredWindow, ScoredWindows, VerdictSummary};
+pub use sensor_index::{SensorIndex, SortedSensors};
+
 use std::sync::Arc;
 
 use crate::interval::Cut;
@@ -22,6 +29,10 @@ pub struct Overview {
     pub rescorer: Arc<Rescorer>,
     /// The names of the sensors.
     pub sensors: Arc<SensorDirectory>,
+    /// The sensors in the order of their names.
+    pub index: Arc<SensorIndex>,
+    /// What finished runs said of them.
+    pub scores: Arc<RunScores>,
     /// What the running parts show.
     pub live: Arc<Live>,
     /// How event time is cut.
