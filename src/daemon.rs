@@ -49,7 +49,7 @@ use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
 use crate::http::{self, Api};
 use crate::live::Live;
-use crate::overview::Overview;
+use crate::overview::{Overview, RunScores};
 use crate::rescoring::Rescorer;
 use crate::store::{KeptModels, StoreError};
 use crate::telemetry::metrics;
@@ -299,6 +299,9 @@ impl Daemon {
                 reader: published.reader.clone(),
                 rescorer,
                 sensors: Arc::clone(&published.directory),
+                index: Arc::default(),
+                scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
+                states: Arc::default(),
                 live,
                 cut: settings.cut,
                 schedule,

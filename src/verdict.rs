@@ -92,6 +92,40 @@ impl Outcome {
             Self::Quarantined => "quarantined",
         }
     }
+
+    /// What it comes to, without its rows.
+    pub fn summary(&self) -> OutcomeSummary {
+        match self {
+            Self::Scored(scored) => OutcomeSummary::Scored {
+                is_anomalous: scored.anomalies() > 0,
+                score: scored.worst().and_then(|worst| scored.score(worst)),
+            },
+            Self::NoData => OutcomeSummary::NoData,
+            Self::TooLittleData { .. } => OutcomeSummary::TooLittleData,
+            Self::Failed { .. } => OutcomeSummary::Failed,
+            Self::Quarantined => OutcomeSummary::Quarantined,
+        }
+    }
+}
+
+/// What an [`Outcome`] comes to: enough to colour the window of a sensor.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum OutcomeSummary {
+    /// The window was scored.
+    Scored {
+        /// Whether a row is an anomaly.
+        is_anomalous: bool,
+        /// How strange the worst row is, see [`score`]; `None` without rows, and where it was not stored.
+        score: Option<f64>,
+    },
+    /// The window holds no readings of the sensor.
+    NoData,
+    /// It holds too few.
+    TooLittleData,
+    /// The scoring failed.
+    Failed,
+    /// The model is not tried any more.
+    Quarantined,
 }
 
 /// A scored window: one row for each interval that one could be made for.

@@ -3,13 +3,24 @@
 //! Each file adds one group of questions to [`Overview`]. Reads of the store may block; the API asks on threads of its
 //! own.
 
+mod run_scores;
+mod score_code;
 mod scores;
+mod sensor_index;
+mod sensor_states;
+mod sensors;
 mod series;
 mod time_range;
 mod verdicts;
 
+pub use run_scores::{RunScores, ScoredWindow, ScoredWindows, VerdictSummary};
+pub use sensor_index::{SensorIndex, SortedSensors};
+pub use sensor_states::StateMemory;
+pub use sensors::{SensorCursor, SensorSelection};
 pub use time_range::{RangeTooLong, TimeRange};
-pub use verdicts::{VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer, outcome_answer, verdict_answer};
+pub use verdicts::{
+    VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer, outcome_answer, verdict_answer,
+};
 
 use std::sync::Arc;
 
@@ -30,6 +41,12 @@ pub struct Overview {
     pub rescorer: Arc<Rescorer>,
     /// The names of the sensors.
     pub sensors: Arc<SensorDirectory>,
+    /// The sensors in the order of their names.
+    pub index: Arc<SensorIndex>,
+    /// What finished runs said of them.
+    pub scores: Arc<RunScores>,
+    /// The states of the sensors as they were a moment ago.
+    pub states: Arc<StateMemory>,
     /// What the running parts show.
     pub live: Arc<Live>,
     /// How event time is cut.

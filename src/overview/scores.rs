@@ -51,7 +51,9 @@ impl Overview {
             let Some(verdict) = verdict_of(&self.reader, run.id, sensor)? else { continue };
             let Outcome::Scored(mut scored) = verdict.outcome else { continue };
             let problem = if place < not_computed {
-                Some(format!("one answer computes the decision values of {MOST_COMPUTED} windows again; ask for a shorter range"))
+                Some(format!(
+                    "one answer computes the decision values of {MOST_COMPUTED} windows again; ask for a shorter range"
+                ))
             } else {
                 match self.rescorer.rows(run, sensor, &scored)? {
                     Ok(rows) => {

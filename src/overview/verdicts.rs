@@ -113,7 +113,7 @@ impl Overview {
     ) -> Result<List<answers::Verdict>, StoreError> {
         let chosen = self.chosen(&wanted.sensors);
         let next_run = self.reader.next_run()?;
-        let oldest = self.reader.oldest_run(next_run);
+        let oldest = self.reader.oldest_run_with_verdicts(next_run);
         let newest = after.map_or(next_run.0, |cursor| cursor.run.0.saturating_add(1).min(next_run.0));
         let mut reads_left = MOST_READ;
         let mut items = Vec::new();
@@ -175,7 +175,9 @@ fn go_on_at(items: Vec<answers::Verdict>, next: VerdictCursor) -> List<answers::
 /// The chunks of a run that hold verdicts of chosen sensors whose numbers are not below `first`, in order.
 fn chunks_of(run: &Run, chosen: Option<&[u32]>, first: u32) -> Vec<ChunkId> {
     let mut chunks = match chosen {
-        None => run.scope.iter().filter(|number| *number >= first).map(|number| ChunkId::of(SensorId(number))).collect(),
+        None => {
+            run.scope.iter().filter(|number| *number >= first).map(|number| ChunkId::of(SensorId(number))).collect()
+        }
         Some(chosen) => {
             let chosen = chosen.iter().filter(|number| **number >= first && run.scope.contains(**number));
             chosen.map(|number| ChunkId::of(SensorId(*number))).collect::<Vec<_>>()
@@ -212,7 +214,8 @@ pub fn verdict_answer(sensor: String, run: &Run, interval: Span, verdict: &Verdi
         intervals: scored.map_or(0, |scored| small(scored.rows.len())),
         anomalies: small(anomalies(&verdict.outcome)),
         anomalous: scored.map_or_else(Vec::new, |scored| anomalous_spans(&scored.rows, window, interval)),
-        worst: worst.map(|row| WorstRow { time: interval_start(window, interval, row.interval), decision: row.decision }),
+        worst: worst
+            .map(|row| WorstRow { time: interval_start(window, interval, row.interval), decision: row.decision }),
         score: scored.zip(worst).and_then(|(scored, worst)| scored.score(worst)),
         explanation: scored
             .and_then(|scored| scored.explanation.as_ref())
@@ -232,11 +235,7 @@ pub fn outcome_answer(outcome: &verdict::Outcome) -> answers::Outcome {
 }
 
 /// An explanation in the words of the API.
-pub fn explanation_answer(
-    explanation: &verdict::Explanation,
-    window: Window,
-    interval: Span,
-) -> answers::Explanation {
+pub fn explanation_answer(explanation: &verdict::Explanation, window: Window, interval: Span) -> answers::Explanation {
     // JSON has no number for what is missing.
     let finite = |number: f64| number.is_finite().then_some(number);
     answers::Explanation {

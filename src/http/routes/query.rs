@@ -62,11 +62,7 @@ fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
 }
 
 /// The sensor of a device and a sensor in the path.
-pub(super) fn known_sensor(
-    overview: &Overview,
-    device: &str,
-    sensor: &str,
-) -> Result<(SensorName, SensorId), Problem> {
+pub(super) fn known_sensor(overview: &Overview, device: &str, sensor: &str) -> Result<(SensorName, SensorId), Problem> {
     let name = SensorName::new(device, sensor).map_err(|problem| Problem::not_there(problem.to_string()))?;
     let number = overview.sensors.find(&name).ok_or_else(|| Problem::not_there(unknown(overview, &name)))?;
     Ok((name, number))

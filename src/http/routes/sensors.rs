@@ -12,9 +12,7 @@ use super::query::{Asked, asked, known_sensor, limit, pattern, time_range};
 use super::verdicts::cursor;
 use crate::answers::{List, Scores, Sensor, SensorDetail, SensorState, Series, Verdict};
 use crate::http::problem::{Problem, ProblemBody};
-use crate::overview::{
-    RangeTooLong, SensorCursor, SensorSelection, VerdictSelection, WantedAnomalies, WantedSensors,
-};
+use crate::overview::{RangeTooLong, SensorCursor, SensorSelection, VerdictSelection, WantedAnomalies, WantedSensors};
 
 /// How many points a series has when the question does not say.
 const DEFAULT_WIDTH: u32 = 800;

@@ -49,10 +49,7 @@ struct WantedVerdicts {
         (status = 400, body = ProblemBody, content_type = "application/problem+json")
     )
 )]
-async fn verdicts(
-    State(shared): State<Shared>,
-    wanted: Asked<WantedVerdicts>,
-) -> Result<Json<List<Verdict>>, Problem> {
+async fn verdicts(State(shared): State<Shared>, wanted: Asked<WantedVerdicts>) -> Result<Json<List<Verdict>>, Problem> {
     let wanted = asked(wanted)?;
     let overview = &shared.api.overview;
     let sensors = pattern(wanted.pattern.as_deref())?.map_or(WantedSensors::All, WantedSensors::Fitting);
