@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::interval::Cut;
-use crate::live::Live;
+use crate::live::{Live, Questions};
 use crate::rescoring::Rescorer;
 use crate::schedule::Schedule;
 use crate::sensor::SensorDirectory;
@@ -24,6 +24,8 @@ pub struct Overview {
     pub sensors: Arc<SensorDirectory>,
     /// What the running parts show.
     pub live: Arc<Live>,
+    /// What the running parts are asked.
+    pub questions: Questions,
     /// How event time is cut.
     pub cut: Cut,
     /// When runs are due.
