@@ -25,7 +25,7 @@ pub use verdicts::{
 use std::sync::Arc;
 
 use crate::interval::Cut;
-use crate::live::Live;
+use crate::live::{Live, Questions};
 use crate::rescoring::Rescorer;
 use crate::schedule::Schedule;
 use crate::sensor::SensorDirectory;
@@ -49,6 +49,8 @@ pub struct Overview {
     pub states: Arc<StateMemory>,
     /// What the running parts show.
     pub live: Arc<Live>,
+    /// What the running parts are asked.
+    pub questions: Questions,
     /// How event time is cut.
     pub cut: Cut,
     /// When runs are due.
