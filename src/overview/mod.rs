@@ -3,6 +3,17 @@
 //! Each file adds one group of questions to [`Overview`]. Reads of the store may block; the API asks on threads of its
 //! own.
 
+mod disk;
+mod health_facts;
+mod lately;
+mod models;
+mod remembered;
+mod runs;
+mod schedule;
+mod sinks;
+mod status;
+mod surroundings;
+
 use std::sync::Arc;
 
 use crate::interval::Cut;
@@ -12,6 +23,14 @@ use crate::schedule::Schedule;
 use crate::sensor::SensorDirectory;
 use crate::store::Reader;
 use crate::time::{Clock, Timestamp};
+
+pub use disk::DiskSample;
+pub use health_facts::HealthFacts;
+pub use lately::Lately;
+pub use models::{ModelSelection, model_answer};
+pub use runs::{OutcomeSelection, RunSelection, run_answer};
+pub use status::RememberedStatus;
+pub use surroundings::Surroundings;
 
 /// Knows where the answers come from.
 #[derive(Clone)]
@@ -32,4 +51,6 @@ pub struct Overview {
     pub clock: Clock,
     /// Since when it runs.
     pub started: Timestamp,
+    /// What the answers need to know of the daemon around them.
+    pub surroundings: Arc<Surroundings>,
 }
