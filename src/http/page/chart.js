@@ -32,12 +32,14 @@ export function chart(root, options) {
       width: Math.max(root.clientWidth, 200),
       height: options.height,
       legend: { show: false },
-      padding: [10, 10, 0, 0],
+      padding: [10, 24, 0, 0],
       cursor: {
         sync: { key: options.sync, setSeries: false },
         drag: { x: true, y: false, setScale: false },
         points: { size: 7, fill: () => colour('--series-1'), stroke: () => colour('--panel'), width: 2 },
         y: false,
+        // Only the mean has a point below the cursor.
+        dataIdx: (_, seriesIndex, index) => (seriesIndex === 1 || seriesIndex === 2 ? null : index),
       },
       scales: {
         x: { time: true, range: () => range },
@@ -50,7 +52,7 @@ export function chart(root, options) {
           size: options.hasTimes === false ? 8 : 38,
           values: options.hasTimes === false ? (_, splits) => splits.map(() => '') : (_, splits) => axisTimes(splits),
         },
-        { ...axisStyle(), size: AXIS_WIDTH, space: 34, values: (_, splits) => splits.map(number) },
+        { ...axisStyle(), size: AXIS_WIDTH, space: options.height < 150 ? 20 : 34, values: (_, splits) => splits.map(number) },
       ],
       series: [
         {},

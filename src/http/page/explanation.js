@@ -17,7 +17,7 @@ export function verdictWords(verdict) {
   if (verdict.explanation && verdict.anomalies > 0) return explanationElement(verdict.explanation);
   if (verdict.outcome === 'scored') {
     const anomalies = verdict.anomalies === 0 ? 'no anomaly' : verdict.anomalies === 1 ? 'one anomaly' : `${verdict.anomalies} anomalies`;
-    return h('span', {}, `${anomalies} in ${verdict.intervals} intervals`);
+    return h('span', { class: 'muted' }, `${anomalies} in ${verdict.intervals} intervals`);
   }
   return h('span', {}, verdict.reason ?? OUTCOME_WORDS[verdict.outcome]);
 }

@@ -7,9 +7,9 @@ import { timeElement } from './time.js';
 
 export const MODEL_STATES = {
   at_work: ['at work', 'healthy'],
-  at_work_newer_refused: ['at work; a newer file was refused', 'warning'],
+  at_work_newer_refused: ['at work, newer refused', 'warning'],
   quarantined: ['not tried any more', 'failed'],
-  unusable: ['file cannot be used', 'failed'],
+  unusable: ['cannot be used', 'failed'],
 };
 
 /** Whether a model was proven, in words. */

@@ -15,13 +15,13 @@ export const title = 'Models';
 const RELOAD_TAKES = 1500;
 
 export function view(root, { query, setQuery }) {
-  let text = query.get('filter') ?? '';
+  let text = query.get('pattern') ?? '';
   let state = query.get('state') ?? '';
   let timer;
   const result = resultNote();
   const list = pagedList({
     label: 'Models',
-    columns: [['State'], ['Sensor'], ['Detector'], ['Proof'], ['At work since'], ['What is odd'], ['More']],
+    columns: [['State'], ['Sensor', 'nowrap'], ['Detector', 'nowrap'], ['Proof'], ['At work since'], ['What is odd'], ['More', 'nowrap']],
     key: (model) => model.sensor,
     rowClass: (model) => MODEL_STATES[model.state]?.[1] ?? null,
     row: (model) => [
@@ -54,7 +54,7 @@ export function view(root, { query, setQuery }) {
     heading('Models', operatorButton('Reload', reload)), result.element,
     h('section', { class: 'panel', 'aria-label': 'Models' },
       h('div', { class: 'toolbar' },
-        filterBox('Filter models', (words) => { text = words; setQuery({ filter: words }); list.reload(); }, { value: text, placeholder: 'flow, press-1/*, …' }), states),
+        filterBox('Filter models', (words) => { text = words; setQuery({ pattern: words }); list.reload(); }, { value: text, placeholder: 'flow, press-1/*, …' }), states),
       list.element));
   list.reload();
   const stop = listen(['model'], null, () => { clearTimeout(timer); timer = setTimeout(() => list.refresh(), 1000); });
@@ -62,7 +62,7 @@ export function view(root, { query, setQuery }) {
 }
 
 function proofBadge(isProven) {
-  if (isProven === null) return h('span', { class: 'muted' }, 'no expected answers');
+  if (isProven === null) return h('span', { class: 'muted', title: 'There is no file with expected answers beside it.' }, 'not proven');
   return h('span', { class: 'badge' }, stateShape(isProven ? 'ok' : 'failed'), isProven ? 'proven' : 'other answers');
 }
 

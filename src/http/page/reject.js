@@ -10,14 +10,14 @@ import { timeElement } from './time.js';
 /** The panel of a reject. */
 export function rejectPanel(reject) {
   const note = resultNote();
-  const result = h('div', { 'aria-live': 'polite' });
+  const result = h('section', { class: 'panel', 'aria-live': 'polite', 'aria-label': 'What becomes of it', hidden: true });
   let isReplayed = reject.is_replayed === true;
 
   async function test() {
     try {
       const answer = await post(`rejects/${encodeURIComponent(reject.id)}/test`);
       note.element.replaceChildren();
-      replace(result, h('h2', {}, 'What would become of it now'), routeTest(answer.result));
+      show('What would become of it now', answer.result);
     } catch (problem) {
       note.sayProblem(problem);
     }
@@ -30,10 +30,15 @@ export function rejectPanel(reject) {
       const answer = await post(`rejects/${encodeURIComponent(reject.id)}/replay${isReplayed ? '?again=true' : ''}`);
       isReplayed = true;
       note.say('It was replayed.');
-      replace(result, h('h2', {}, 'What became of it'), routeTest(answer.result));
+      show('What became of it', answer.result);
     } catch (problem) {
       note.sayProblem(problem);
     }
+  }
+
+  function show(words, test) {
+    result.hidden = false;
+    replace(result, h('h2', {}, words), routeTest(test));
   }
 
   const canBeTested = reject.payload !== null || Boolean(reject.reading);

@@ -17,7 +17,7 @@ export function view(root, { path, query, setQuery }) {
   const chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'Kinds' });
   const list = pagedList({
     label: 'Rejects',
-    columns: [['Received'], ['Kind'], ['From'], ['Why, and what would be accepted'], ['Input']],
+    columns: [['Received'], ['Kind', 'nowrap'], ['From', 'nowrap'], ['Why, and what would be accepted'], ['Input']],
     key: (reject) => reject.id,
     text: (reject) => `${reject.origin} ${reject.kind} ${reject.reason} ${reject.excerpt}`,
     row: (reject) => [

@@ -1,12 +1,13 @@
 // One sensor: what it measured, what its model said of it and why, with the other sensors of its device beneath.
 
 import { address, get, listen, poll, sensorPath, splitSensor } from './api.js';
-import { emptyNote, h, heading, problemNote, replace } from './elements.js';
+import { emptyNote, h, problemNote, replace } from './elements.js';
 import { explanationElement, verdictWords } from './explanation.js';
 import { fact } from './facts.js';
 import { number } from './format.js';
 import { modelFacts } from './model_facts.js';
 import { rangeBar } from './range_bar.js';
+import { link } from './router.js';
 import { seriesTable } from './series_table.js';
 import { chosen, iso, lastOf, panned, queryOf, rangeOf, zoomed } from './series_range.js';
 import { sensorPlot } from './sensor_plot.js';
@@ -43,7 +44,7 @@ export function view(root, { path, query, setQuery }) {
   const ranges = rangeBar({ choose: (next) => choose(next), zoom: (factor) => choose(zoomed(range, factor)), pan: (share) => choose(panned(range, share)), last: (words) => choose(lastOf(words, end())) });
   const own = h('div', { class: 'plot' });
   const table = h('div', { hidden: true });
-  const charts = h('section', { class: 'panel charts', tabindex: '0', 'aria-label': `Chart of ${name}. Plus and minus zoom, the arrow keys move, Shift and an arrow key moves the cursor, comma and full stop go to the anomaly before and behind, T shows the table.` }, ranges.element, own, table);
+  const charts = h('section', { class: 'panel charts', tabindex: '0', 'aria-label': `Chart of ${name}. Plus and minus zoom, the arrow keys move, Shift and an arrow key moves the cursor, comma and full stop go to the anomaly before and behind, T shows the table.` }, ranges.element, own, table, legend());
   const neighbours = h('section', { class: 'panel neighbours', 'aria-label': `Other sensors of ${device}` });
   const verdictList = h('section', { class: 'panel', 'aria-label': 'Verdicts' });
   const modelPanel = h('section', { class: 'panel', 'aria-label': 'Model' });
@@ -51,8 +52,8 @@ export function view(root, { path, query, setQuery }) {
 
   replace(root,
     h('nav', { class: 'crumbs', 'aria-label': 'Where this is' },
-      h('a', { href: '#/sensors' }, 'Sensors'), ' / ', h('a', { href: `#/sensors?filter=${encodeURIComponent(`${device}/`)}` }, device)),
-    heading(name, badge, tableButton, csv),
+      h('a', { href: '#/sensors' }, 'Sensors'), ' / ', h('a', { href: link('sensors', { pattern: `${device}/*` }) }, device)),
+    h('div', { class: 'heading' }, h('h1', {}, name), badge, h('div', { class: 'actions' }, tableButton, csv)),
     reason, facts,
     h('div', { class: 'sensor-columns' },
       h('div', { class: 'sensor-main' }, charts, neighbours),
@@ -166,7 +167,7 @@ export function view(root, { path, query, setQuery }) {
 
   async function openNeighbour(place) {
     const other = place.dataset.sensor;
-    const plot = sensorPlot(place.lastElementChild, other, { height: 96, ribbonHeight: 12, sync, hasTimes: false, zoomed: drag });
+    const plot = sensorPlot(place.lastElementChild, other, { height: 104, ribbonHeight: 12, sync, hasTimes: false, zoomed: drag });
     plot.setWindow(detail.window_seconds);
     plots.set(other, plot);
     plot.load(range);
@@ -290,4 +291,10 @@ export function view(root, { path, query, setQuery }) {
     for (const close of closing) close();
     for (const plot of plots.values()) plot.close();
   };
+}
+
+function legend() {
+  const entry = (kind, words) => h('li', {}, h('span', { class: `key ${kind}`, 'aria-hidden': 'true' }), words);
+  return h('ul', { class: 'legend', 'aria-label': 'Legend' },
+    entry('mean', 'mean'), entry('band', 'lowest to highest'), entry('usual', 'usual mean, as in training'), entry('anomaly', 'anomaly'), entry('open', 'still open from here'), entry('scale', 'score 0 to 1'));
 }

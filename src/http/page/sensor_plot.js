@@ -96,10 +96,10 @@ export function sensorPlot(root, name, options) {
     const at = index === null ? null : pointAt(index);
     if (!at) return replace(readout, ' ');
     replace(readout,
-      timeElement(new Date(series.time[at.i] * 1000).toISOString(), 'full'),
+      options.hasTimes !== false && timeElement(series.time[at.i], 'full'),
       h('span', {}, 'mean ', h('b', {}, number(series.mean[at.i]))),
       h('span', { class: 'muted' }, `${number(series.min[at.i])} to ${number(series.max[at.i])}`),
-      h('span', { class: 'muted' }, `${series.count[at.i]} readings`),
+      options.hasTimes !== false && h('span', { class: 'muted' }, `${series.count[at.i]} readings`),
       at.score !== null && h('span', { class: at.isAnomaly ? 'bad-words' : 'muted' }, `score ${at.score.toFixed(2)}${at.isAnomaly ? ', anomaly' : ''}`));
   }
 

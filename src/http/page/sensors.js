@@ -12,13 +12,13 @@ import { timeElement } from './time.js';
 export const title = 'Sensors';
 
 export function view(root, { query, setQuery }) {
-  let text = query.get('filter') ?? '';
+  let text = query.get('pattern') ?? '';
   let state = STATES.includes(query.get('state')) ? query.get('state') : null;
   const chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'States' });
 
   const list = pagedList({
     label: 'Sensors',
-    columns: [['State'], ['Sensor'], ['Value', 'number'], ['Last seen'], ['State since'], ['Score', 'number'], ['What its model says']],
+    columns: [['State'], ['Sensor', 'nowrap'], ['Value', 'number'], ['Last seen'], ['State since'], ['Score', 'number'], ['What its model says']],
     key: (sensor) => sensor.name,
     rowClass: (sensor) => sensor.state,
     row: (sensor) => [
@@ -55,7 +55,7 @@ export function view(root, { query, setQuery }) {
   replace(root,
     heading('Sensors'),
     h('div', { class: 'toolbar' },
-      filterBox('Filter sensors', (words) => { text = words; setQuery({ filter: words }); list.reload(); }, { value: text, placeholder: 'flow, press-1/*, …' }),
+      filterBox('Filter sensors', (words) => { text = words; setQuery({ pattern: words }); list.reload(); }, { value: text, placeholder: 'flow, press-1/*, …' }),
       chips),
     h('section', { class: 'panel', 'aria-label': 'Sensors' }, list.element));
   list.reload();

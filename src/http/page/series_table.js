@@ -16,7 +16,7 @@ export function seriesTable(sensor, series, scores) {
     const own = verdictOf(series.time[i]);
     rows.push(
       h('tr', { class: own.isAnomaly ? 'anomalous' : null },
-        h('th', { scope: 'row' }, timeElement(new Date(series.time[i] * 1000).toISOString(), 'full')),
+        h('th', { scope: 'row' }, timeElement(series.time[i], 'full')),
         h('td', { class: 'number' }, number(series.mean[i])),
         h('td', { class: 'number' }, number(series.min[i])),
         h('td', { class: 'number' }, number(series.max[i])),

@@ -109,6 +109,6 @@ function exportPanel() {
     h('h2', {}, 'Export'),
     h('form', { class: 'export-form', onsubmit: submitted },
       h('label', {}, 'Table', table), h('label', {}, 'Format', format), h('label', {}, 'Sensors', sensor),
-      h('label', {}, 'From', since), h('label', {}, 'to', until),
+      h('label', {}, 'From', since), h('label', {}, 'Until', until),
       h('button', { type: 'submit', class: 'primary' }, 'Download')));
 }
