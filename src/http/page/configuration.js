@@ -2,7 +2,7 @@
 
 import { get, poll } from './api.js';
 import { filterBox, h, heading, problemNote, replace } from './elements.js';
-import { fact } from './facts.js';
+import { fact } from './fact_list.js';
 import { stateShape } from './states.js';
 import { timeElement } from './time.js';
 
@@ -44,7 +44,7 @@ export function view(root) {
     replace(state,
       h('p', { class: 'server-state' }, stateShape(shape), h('b', {}, words)),
       answer.differences.length > 0 && h('ul', { class: 'differences code' }, answer.differences.map((line) => h('li', {}, line))),
-      h('dl', { class: 'facts' }, fact('File', h('span', { class: 'code' }, answer.file)), fact('Read', timeElement(answer.read, 'full'))));
+      h('dl', { class: 'fact-list' }, fact('File', h('span', { class: 'code' }, answer.file)), fact('Read', timeElement(answer.read, 'full'))));
     const isSame = configuration?.text === answer.text;
     configuration = answer;
     if (!isSame) showText();
@@ -53,7 +53,7 @@ export function view(root) {
   const asking = new AbortController();
   get('version', {}, asking.signal).then((version) => replace(release,
     h('h2', {}, 'Release'),
-    h('dl', { class: 'facts' },
+    h('dl', { class: 'fact-list' },
       fact('Version', version.version), fact('Process', String(version.process)), fact('Runs as', version.user),
       fact('Store', h('span', { class: 'code' }, version.store)),
       each('Listens', version.listens), each('Connects to', version.connects), each('Reads', version.reads), each('Writes', version.writes))),

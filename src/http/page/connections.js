@@ -2,7 +2,7 @@
 
 import { get, poll } from './api.js';
 import { emptyNote, filterBox, h, heading, problemNote, replace } from './elements.js';
-import { fact } from './facts.js';
+import { fact } from './fact_list.js';
 import { count } from './format.js';
 import { stateShape } from './states.js';
 import { timeElement } from './time.js';
@@ -54,7 +54,7 @@ function server(words, one, off) {
       h('p', { class: 'server-state' }, stateShape(one.is_up ? 'ok' : 'failed'), h('b', {}, one.is_up ? 'reachable' : 'not reachable'),
         one.since && h('span', { class: 'muted' }, ' since ', timeElement(one.since, 'short'))),
       one.problem && h('p', { class: 'bad-words' }, one.problem),
-      h('dl', { class: 'facts' }, fact('Address', h('span', { class: 'code' }, one.address)), fact('Messages since the start', count(one.messages))),
+      h('dl', { class: 'fact-list' }, fact('Address', h('span', { class: 'code' }, one.address)), fact('Messages since the start', count(one.messages))),
     ]);
 }
 

@@ -45,7 +45,7 @@ export function bytes(value) {
     rest /= 1000;
     index += 1;
   }
-  return `${rest >= 99.5 || index === 0 ? Math.round(rest) : rest.toPrecision(2)} ${units[index]}`;
+  return `${rest >= 99.5 || index === 0 ? Math.round(rest) : Number(rest.toPrecision(2))} ${units[index]}`;
 }
 
 /** A rate: `1,250`, `12.4`, `0.3`. */

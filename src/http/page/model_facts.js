@@ -1,7 +1,7 @@
 // What is known of a model, as it stands beside a sensor and in the list of models.
 
 import { emptyNote, h } from './elements.js';
-import { fact } from './facts.js';
+import { fact } from './fact_list.js';
 import { number } from './format.js';
 import { timeElement } from './time.js';
 

@@ -2,7 +2,7 @@
 
 import { post } from './api.js';
 import { confirmation, h, replace } from './elements.js';
-import { fact } from './facts.js';
+import { fact } from './fact_list.js';
 import { operatorButton, resultNote } from './operator.js';
 import { routeTest } from './route_test.js';
 import { timeElement } from './time.js';
@@ -45,7 +45,7 @@ export function rejectPanel(reject) {
   return [
     h('p', { class: 'reason is-now' }, reject.reason),
     h('section', { class: 'panel', 'aria-label': 'The input' },
-      h('dl', { class: 'facts' },
+      h('dl', { class: 'fact-list' },
         fact('Received', timeElement(reject.received, 'full')),
         fact('Kind', reject.kind.replaceAll('_', ' ')),
         fact('From', h('span', { class: 'code' }, reject.topic ?? reject.origin)),

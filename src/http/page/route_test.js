@@ -2,7 +2,7 @@
 
 import { post } from './api.js';
 import { h, problemNote, replace } from './elements.js';
-import { fact } from './facts.js';
+import { fact } from './fact_list.js';
 import { number } from './format.js';
 import { stateShape } from './states.js';
 import { timeElement } from './time.js';
@@ -15,7 +15,7 @@ const JUDGEMENTS = {
 export function routeTest(test) {
   return h('div', { class: 'route-test' },
     h('p', { class: 'route-words' }, test.words),
-    h('dl', { class: 'facts' },
+    h('dl', { class: 'fact-list' },
       fact('Topic', h('span', { class: 'code' }, test.topic)),
       fact('Route', test.route ? h('span', {}, h('span', { class: 'code' }, test.route), h('span', { class: 'muted' }, ` route ${test.number}`)) : 'none takes it'),
       fact('Format', test.format ?? '–')),

@@ -3,7 +3,7 @@
 import { get, poll, sensorPath } from './api.js';
 import { filterBox, h, heading, problemNote, replace } from './elements.js';
 import { OUTCOME_WORDS } from './explanation.js';
-import { fact } from './facts.js';
+import { fact } from './fact_list.js';
 import { count, score } from './format.js';
 import { pagedList } from './paged_list.js';
 import { closingWords, OUTCOMES, runStateBadge } from './run_facts.js';
@@ -17,7 +17,7 @@ export function view(root, { path: [id], query, setQuery }) {
   let outcome = OUTCOMES.some(([, member]) => member === query.get('outcome')) ? query.get('outcome') : null;
   let run = null;
   const state = h('span', {});
-  const facts = h('dl', { class: 'facts' });
+  const facts = h('dl', { class: 'fact-list' });
   const chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'Outcomes' });
   const list = pagedList({
     label: `Outcomes of run ${id}`,

@@ -2,7 +2,7 @@
 
 import { get, listen, poll } from './api.js';
 import { filterBox, h, heading, problemNote, replace } from './elements.js';
-import { fact } from './facts.js';
+import { fact } from './fact_list.js';
 import { count, counted } from './format.js';
 import { pagedList } from './paged_list.js';
 import { closingWords, runStateBadge, tallyBar } from './run_facts.js';
@@ -45,7 +45,7 @@ export function view(root) {
 function scheduleFacts(schedule) {
   const [next, ...later] = schedule.next;
   return [
-    h('dl', { class: 'facts' },
+    h('dl', { class: 'fact-list' },
       fact('Next run', next ? h('span', {}, timeElement(next.at, 'short'), h('span', { class: 'muted' }, ` ${agoWords(next.at)}`)) : 'when the readings of a window are complete'),
       fact('Schedule', h('span', {}, h('span', { class: 'code' }, schedule.cron), h('span', { class: 'muted' }, ` ${schedule.zone}`))),
       fact('Window', span(schedule.window_seconds)),

@@ -3,7 +3,7 @@
 import { address, get, listen, poll, sensorPath, splitSensor } from './api.js';
 import { emptyNote, h, problemNote, replace } from './elements.js';
 import { explanationElement, verdictWords } from './explanation.js';
-import { fact } from './facts.js';
+import { fact } from './fact_list.js';
 import { number } from './format.js';
 import { modelFacts } from './model_facts.js';
 import { rangeBar } from './range_bar.js';
@@ -39,7 +39,7 @@ export function view(root, { path, query, setQuery }) {
   const badge = h('span', {});
   const tableButton = h('button', { class: 'quiet', type: 'button', 'aria-pressed': 'false', onclick: toggleTable }, 'Table');
   const csv = h('a', { class: 'button quiet', download: `${device}-${sensor}.csv` }, 'CSV');
-  const facts = h('dl', { class: 'facts' });
+  const facts = h('dl', { class: 'fact-list' });
   const reason = h('div', {});
   const ranges = rangeBar({ choose: (next) => choose(next), zoom: (factor) => choose(zoomed(range, factor)), pan: (share) => choose(panned(range, share)), last: (words) => choose(lastOf(words, end())) });
   const own = h('div', { class: 'plot' });

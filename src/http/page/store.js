@@ -2,7 +2,7 @@
 
 import { address, get, poll } from './api.js';
 import { h, heading, problemNote, replace } from './elements.js';
-import { fact } from './facts.js';
+import { fact } from './fact_list.js';
 import { bytes, count, share } from './format.js';
 import { operatorButton } from './operator.js';
 import { rfc3339, timeElement } from './time.js';
@@ -55,7 +55,7 @@ function diskFacts(disk) {
   return [
     meter('Store', disk.store_bytes, disk.store_max_bytes, 'of what it may take (store.max_size)'),
     used !== null && meter('Disk', used, disk.total_bytes, 'in use by all programs'),
-    h('dl', { class: 'facts' },
+    h('dl', { class: 'fact-list' },
       fact('Free', bytes(disk.free_bytes)),
       fact('Full', disk.full_at ? timeElement(disk.full_at, 'full') : 'not at this pace'),
       fact('Written a day', disk.written_bytes_per_day === null ? 'known after ten minutes' : bytes(disk.written_bytes_per_day))),

@@ -6,11 +6,11 @@ const BESIDE = 6;
 
 /**
  * Fills a scroller. `row(index)` makes a row's element; `onSight(first, end)` is told which rows are in sight, so that
- * they can be fetched. The list grows no higher than the scroller's max-height.
+ * they can be fetched. `above` is the height of what sticks to the scroller's top, such as an axis.
  */
-export function virtualRows(scroller, { rowHeight, count, row, onSight = () => {}, role = null }) {
+export function virtualRows(scroller, { rowHeight, count, row, onSight = () => {}, above = 0 }) {
   const elements = new Map();
-  const sizer = h('div', { class: 'virtual', role });
+  const sizer = h('div', { class: 'virtual' });
   scroller.append(sizer);
   let total = 0;
   let frame = 0;
@@ -71,7 +71,16 @@ export function virtualRows(scroller, { rowHeight, count, row, onSight = () => {
   setCount(count);
 
   return {
+    sizer,
     setCount,
+    /** Changes the height of all rows. */
+    setRowHeight(height) {
+      if (height === rowHeight) return;
+      rowHeight = height;
+      for (const element of elements.values()) element.remove();
+      elements.clear();
+      setCount(total);
+    },
     /** Makes the rows in sight anew. `keepFocus` finds in a new row what shall have the focus that its old one had. */
     refresh(keepFocus = (element) => element) {
       for (const [index, element] of [...elements]) {
@@ -88,7 +97,9 @@ export function virtualRows(scroller, { rowHeight, count, row, onSight = () => {
     reveal(index) {
       const top = index * rowHeight;
       if (top < scroller.scrollTop) scroller.scrollTop = top;
-      else if (top + rowHeight > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = top + rowHeight - scroller.clientHeight;
+      else if (above + top + rowHeight > scroller.scrollTop + scroller.clientHeight) {
+        scroller.scrollTop = above + top + rowHeight - scroller.clientHeight;
+      }
       place();
       return elements.get(index);
     },
