@@ -21,7 +21,7 @@ export function view(root, { path: [id], query, setQuery }) {
   const chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'Outcomes' });
   const list = pagedList({
     label: `Outcomes of run ${id}`,
-    columns: [['Sensor'], ['Outcome'], ['Score', 'number'], ['Anomalies', 'number'], ['Why not']],
+    columns: [['Sensor'], ['Outcome'], ['Score', 'number'], ['Anomalies', 'number'], ['Why not', 'wide']],
     key: (one) => one.sensor,
     text: (one) => `${one.sensor} ${one.reason ?? ''} ${OUTCOME_WORDS[one.outcome]}`,
     rowClass: (one) => (one.anomalies > 0 ? 'anomalous' : ROW_STATES[one.outcome]),

@@ -294,7 +294,7 @@ export function view(root, { path, query, setQuery }) {
 }
 
 function legend() {
-  const entry = (kind, words) => h('li', {}, h('span', { class: `key ${kind}`, 'aria-hidden': 'true' }), words);
-  return h('ul', { class: 'legend', 'aria-label': 'Legend' },
+  const entry = (kind, words) => h('li', {}, h('span', { class: `chart-key ${kind}`, 'aria-hidden': 'true' }), words);
+  return h('ul', { class: 'chart-legend', 'aria-label': 'Legend' },
     entry('mean', 'mean'), entry('band', 'lowest to highest'), entry('usual', 'usual mean, as in training'), entry('anomaly', 'anomaly'), entry('open', 'still open from here'), entry('scale', 'score 0 to 1'));
 }
