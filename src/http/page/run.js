@@ -30,7 +30,7 @@ export function view(root, { path: [id], query, setQuery }) {
       OUTCOME_WORDS[one.outcome] ?? one.outcome,
       score(one.score),
       one.outcome === 'scored' ? count(one.anomalies) : '–',
-      one.reason ?? '',
+      one.reason,
     ],
     ask: (after, signal) => get(`runs/${encodeURIComponent(id)}/outcomes`, { outcome, after, limit: 200 }, signal),
     empty: () => (outcome ? 'No sensor has this outcome.' : 'No sensor has an outcome yet.'),

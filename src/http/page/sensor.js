@@ -204,9 +204,9 @@ export function view(root, { path, query, setQuery }) {
     charts.scrollIntoView({ block: 'nearest' });
   }
 
-  /** The verdict with an anomaly that is next to the middle of the range, later or earlier. */
+  /** The anomalous window next to the middle of the range, later or earlier; from the last hours, the newest. */
   function goToAnomaly(isLater) {
-    const middle = (range.since + range.until) / 2;
+    const middle = range.name ? range.until : (range.since + range.until) / 2;
     const anomalies = verdicts.filter((verdict) => verdict.anomalies > 0);
     const center = ({ window }) => (Date.parse(window.start) + Date.parse(window.end)) / 2000;
     const found = isLater
