@@ -6,6 +6,8 @@
 mod run_scores;
 mod score_code;
 mod sensor_index;
+#[cfg(test)]
+mod test_runs;
 
 pub use run_scores::{RunScores, ScoredWindow, ScoredWindows, VerdictSummary};
 pub use sensor_index::{SensorIndex, SortedSensors};
