@@ -16,8 +16,12 @@ pub struct ModelBook {
 /// The model of a sensor.
 #[derive(Clone, Debug)]
 pub struct ModelEntry {
+    /// The sensor's file, below the folder of models; the newest one, where that cannot be used.
+    pub file: Option<String>,
     /// The model at work; `None` when no file of the sensor could be used yet.
     pub model: Option<Arc<Model>>,
+    /// The name of its detector, such as `one_class_svm`.
+    pub detector: Option<String>,
     /// The names of the columns that it reads.
     pub features: Vec<String>,
     /// Since when that model is at work.

@@ -15,7 +15,7 @@ pub use sensor_index::{SensorIndex, SortedSensors};
 use std::sync::Arc;
 
 use crate::interval::Cut;
-use crate::live::Live;
+use crate::live::{Live, Questions};
 use crate::rescoring::Rescorer;
 use crate::schedule::Schedule;
 use crate::sensor::SensorDirectory;
@@ -37,6 +37,8 @@ pub struct Overview {
     pub scores: Arc<RunScores>,
     /// What the running parts show.
     pub live: Arc<Live>,
+    /// What the running parts are asked.
+    pub questions: Questions,
     /// How event time is cut.
     pub cut: Cut,
     /// When runs are due.
