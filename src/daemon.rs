@@ -304,6 +304,7 @@ impl Daemon {
                 sensors: Arc::clone(&published.directory),
                 index: Arc::default(),
                 scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
+                states: Arc::default(),
                 live,
                 questions,
                 cut: settings.cut,

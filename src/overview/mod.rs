@@ -5,12 +5,24 @@
 
 mod run_scores;
 mod score_code;
+mod scores;
 mod sensor_index;
+mod sensor_states;
+mod sensors;
+mod series;
 #[cfg(test)]
 mod test_runs;
+mod time_range;
+mod verdicts;
 
 pub use run_scores::{RunScores, ScoredWindow, ScoredWindows, VerdictSummary};
 pub use sensor_index::{SensorIndex, SortedSensors};
+pub use sensor_states::StateMemory;
+pub use sensors::{SensorCursor, SensorSelection};
+pub use time_range::{RangeTooLong, TimeRange};
+pub use verdicts::{
+    VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer, outcome_answer, verdict_answer,
+};
 
 use std::sync::Arc;
 
@@ -35,6 +47,8 @@ pub struct Overview {
     pub index: Arc<SensorIndex>,
     /// What finished runs said of them.
     pub scores: Arc<RunScores>,
+    /// The states of the sensors as they were a moment ago.
+    pub states: Arc<StateMemory>,
     /// What the running parts show.
     pub live: Arc<Live>,
     /// What the running parts are asked.

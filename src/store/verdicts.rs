@@ -49,7 +49,7 @@ impl ChunkId {
     }
 
     /// The first sensor whose verdicts are stored in the chunk.
-    pub(super) fn first(self) -> SensorId {
+    pub fn first(self) -> SensorId {
         SensorId(self.0 << Self::SENSOR_BITS)
     }
 

@@ -6,7 +6,10 @@ mod document;
 mod dump;
 mod export;
 pub(super) mod import;
+mod query;
+mod sensors;
 pub(super) mod store;
+mod verdicts;
 
 use std::sync::Arc;
 
@@ -47,7 +50,9 @@ pub(super) fn router(api: Arc<Api>, answers: Arc<LongAnswers>) -> Router {
         .merge(dump::routes())
         .merge(export::routes())
         .merge(import::routes())
+        .merge(sensors::routes())
         .merge(store::routes())
+        .merge(verdicts::routes())
         .split_for_parts();
     router
         .merge(document::routes(document))
