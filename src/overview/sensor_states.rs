@@ -156,9 +156,15 @@ impl Overview {
         let numbers = u32::try_from(self.sensors.numbers()).unwrap_or(u32::MAX);
         let mut by_number = vec![None; numbers as usize];
         let mut worst = Vec::new();
+        let mut models = vec![ModelFact::None; numbers as usize];
+        self.live.models.for_each(|sensor, entry| {
+            if let Some(model) = models.get_mut(sensor.index()) {
+                *model = ModelFact::of(Some(entry));
+            }
+        });
         for (_, sensor) in &self.index.sorted(&self.sensors).sensors {
-            let entry = self.live.models.of(*sensor);
-            let facts = self.facts(*sensor, ModelFact::of(entry.as_ref()), &scored, now);
+            let model = models.get(sensor.index()).copied().unwrap_or(ModelFact::None);
+            let facts = self.facts(*sensor, model, &scored, now);
             let state = state_of(facts);
             counts.known += 1;
             counts.with_model += u64::from(facts.model != ModelFact::None);
@@ -194,7 +200,7 @@ impl Overview {
     fn speech(&self, sensor: SensorId, now: Timestamp) -> Speech {
         let window = self.cut.window();
         let is_silent = match (self.live.activity.newest(sensor), &self.clock) {
-            (Some((time, _)), _) => time < now - window,
+            (Some(newest), _) => newest.time < now - window,
             // One that never sent is silent when the daemon has listened for that long.
             (None, Clock::Wall) => self.started < now - window,
             (None, Clock::Event(_)) => false,
@@ -204,7 +210,10 @@ impl Overview {
 
     /// Now, as the daemon believes.
     pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
+        match &self.clock {
+            Clock::Wall => self.questions.clock().believed,
+            Clock::Event(time) => time.get(),
+        }
     }
 }
 

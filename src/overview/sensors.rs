@@ -9,11 +9,12 @@ use super::sensor_states::{ModelFact, VerdictClass, WINDOWS_BACK, state_of};
 use super::series::seconds;
 use super::verdicts::verdict_of;
 use crate::answers::{self, List, SensorDetail, SensorState};
+use crate::live::{NewestReading, Origin};
 use crate::run::{Run, RunId};
 use crate::sensor::{SensorId, SensorName};
 use crate::sensor_pattern::SensorPattern;
-use crate::store::{Progress, StoreError};
-use crate::time::Timestamp;
+use crate::store::{Progress, StoreError, StoredIntervals};
+use crate::time::{Span, Timestamp};
 
 /// The most neighbours that are told of a sensor.
 const MOST_NEIGHBOURS: usize = 1000;
@@ -108,6 +109,12 @@ impl Overview {
 
     /// The time before which a sensor's intervals are closed.
     fn watermark(&self, sensor: SensorId) -> Result<Option<Timestamp>, StoreError> {
+        let open = self.questions.open_window(sensor).map(|open| open.watermark);
+        Ok(self.closed_until(sensor)?.max(open.filter(|watermark| *watermark > Timestamp::MIN)))
+    }
+
+    /// The time before which a sensor's windows are closed, as the store says.
+    pub(super) fn closed_until(&self, sensor: SensorId) -> Result<Option<Timestamp>, StoreError> {
         let head = self.reader.head(sensor)?.map(|head| head.closed);
         Ok(head.max(self.reader.progress(Progress::Closed)?))
     }
@@ -136,7 +143,7 @@ impl SensorAnswers<'_> {
         let facts = overview.facts(sensor, ModelFact::of(entry.as_ref()), &self.scored, self.now);
         let state = state_of(facts);
         let newest = overview.live.activity.newest(sensor);
-        let last_seen = newest.map(|(time, _)| time);
+        let (last_seen, last_value) = self.last_seen(sensor, newest)?;
         let last = self.scored.windows.last().and_then(|window| window.run_of(sensor));
         let verdict = match last {
             Some(run) => self.verdict(run, sensor)?,
@@ -157,9 +164,28 @@ impl SensorAnswers<'_> {
             state,
             since,
             last_seen,
-            last_value: newest.map(|(_, value)| value),
+            last_value,
             has_model: facts.model != ModelFact::None,
             verdict,
+        })
+    }
+
+    /// The time and value of a sensor's newest reading. Of one from before the start the store has the interval.
+    fn last_seen(
+        &self,
+        sensor: SensorId,
+        newest: Option<NewestReading>,
+    ) -> Result<(Option<Timestamp>, Option<f64>), StoreError> {
+        let Some(NewestReading { time, value, origin }) = newest else { return Ok((None, None)) };
+        if origin != Origin::Head {
+            return Ok((Some(time), Some(value)));
+        }
+        let window = self.overview.cut.window_of(time - Span::from_nanos(1));
+        Ok(match self.overview.reader.intervals(sensor, window)? {
+            StoredIntervals::Kept(intervals) => {
+                intervals.last().map_or((Some(time), None), |last| (Some(last.start), Some(last.last)))
+            }
+            StoredIntervals::Overwritten | StoredIntervals::Unreadable => (Some(time), None),
         })
     }
 

@@ -34,16 +34,24 @@ impl Overview {
         range: TimeRange,
         width: u32,
     ) -> Result<Series, StoreError> {
+        // Asked before the store is read: a window that is closed meanwhile is then found in the store, or in both.
+        let is_closed = self.closed_until(sensor)?.is_some_and(|closed| range.until <= closed);
+        let open = if is_closed { None } else { self.questions.open_window(sensor) };
         let mut points = Downsampler::new(range, self.cut.interval(), width);
         let mut forgotten = Vec::new();
+        let mut stored_until = None;
         for window in range.windows(self.cut) {
             match self.reader.intervals(sensor, window)? {
                 StoredIntervals::Kept(intervals) => {
+                    stored_until = intervals.last().map(|last| last.start).or(stored_until);
                     intervals.iter().filter(|interval| range.holds(interval.start)).for_each(|kept| points.add(kept));
                 }
                 StoredIntervals::Overwritten | StoredIntervals::Unreadable => forgotten.push(window.start()),
             }
         }
+        let open = open.map_or_else(Vec::new, |open| open.intervals);
+        let is_new = |interval: &&Interval| Some(interval.start) > stored_until && range.holds(interval.start);
+        open.iter().filter(is_new).for_each(|interval| points.add(interval));
         Ok(points.series(name.to_string(), range, forgotten))
     }
 }
