@@ -13,16 +13,20 @@ mod series;
 #[cfg(test)]
 mod test_runs;
 mod time_range;
+mod timeline;
 mod verdicts;
+mod whole_windows;
 
 pub use run_scores::{RunScores, ScoredWindow, ScoredWindows, VerdictSummary};
 pub use sensor_index::{SensorIndex, SortedSensors};
 pub use sensor_states::StateMemory;
 pub use sensors::{SensorCursor, SensorSelection};
 pub use time_range::{RangeTooLong, TimeRange};
+pub use timeline::{RowKind, RowOrder, TimelineSelection};
 pub use verdicts::{
     VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer, outcome_answer, verdict_answer,
 };
+pub use whole_windows::AskedRange;
 
 use std::sync::Arc;
 
