@@ -13,6 +13,7 @@ pub(crate) mod import_before_start;
 mod receiving;
 pub(crate) mod running_configuration;
 pub(crate) mod settings;
+mod surroundings;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -142,6 +143,9 @@ impl DaemonTask {
 /// How often the actors are checked: a task reports its end by itself, an actor's address has to be asked.
 const ROUNDS: Duration = Duration::from_secs(1);
 
+/// How often the counts of the last minutes are noted.
+const COUNTED_EVERY: Duration = Duration::from_secs(60);
+
 /// How long the daemon waits for the committer's error after another part has ended.
 const COMMITTERS_WORD: Duration = Duration::from_secs(2);
 
@@ -245,6 +249,7 @@ impl Daemon {
             threads: receiving.threads.clone(),
         };
         let clock = clock.clone();
+        let surroundings = Arc::new(surroundings::surroundings(config, &settings, clock.clone()));
         let reading = loader.clone();
         let models = tokio::select! {
             models = aside(move || reading.start()) => models.ok_or(DaemonError::ModelLoader).and_then(|read| Ok(read?)),
@@ -296,24 +301,34 @@ impl Daemon {
             background
                 .push(DaemonTask::start("MQTT publisher", publish_mqtt(published.clone(), mqtt, commands.clone())));
         }
+        let overview = Overview {
+            reader: published.reader.clone(),
+            rescorer,
+            sensors: Arc::clone(&published.directory),
+            index: Arc::default(),
+            scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
+            states: Arc::default(),
+            live,
+            questions,
+            cut: settings.cut,
+            schedule,
+            clock: schedule_clock,
+            started: Timestamp::now(),
+            surroundings,
+        };
+        let counted = overview.clone();
+        background.push(DaemonTask::start("counts of the last minutes", async move {
+            loop {
+                counted.note_counts();
+                tokio::time::sleep(COUNTED_EVERY).await;
+            }
+        }));
         let api = Api {
             store: settings.store.directory.clone(),
-            overview: Overview {
-                reader: published.reader.clone(),
-                rescorer,
-                sensors: Arc::clone(&published.directory),
-                index: Arc::default(),
-                scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
-                states: Arc::default(),
-                live,
-                questions,
-                cut: settings.cut,
-                schedule,
-                clock: schedule_clock,
-                started: Timestamp::now(),
-            },
+            overview,
             commands: commands.clone(),
             started: Instant::now(),
+            look_at_models: Arc::clone(&look_at_models),
             importer: Importer::new(intake, decoders, imports),
         };
         background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));

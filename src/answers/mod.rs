@@ -24,7 +24,7 @@ pub use events::Event;
 pub use models::{Model, ModelState, UsualRange};
 pub use rejects::{Payload, Reject, RejectKind, RejectTest, Rejects};
 pub use routes::{JudgedReading, Judgement, RouteTest, TestedMessage};
-pub use runs::{Run, RunOutcome, RunState, Schedule, Tally};
+pub use runs::{MissedWindows, Run, RunOutcome, RunState, Schedule, Tally};
 pub use sensors::{Sensor, SensorCounts, SensorDetail, SensorState};
 pub use series::{Scores, Series};
 pub use status::{Clock, Disk, Health, NextRun, Problem, ProblemKind, Severity, Sink, SinkState, Status};

@@ -6,6 +6,7 @@
 use super::Overview;
 use super::run_scores::ScoredWindow;
 use super::score_code::ScoreCode;
+use super::sensor_index::SortedSensors;
 use super::whole_windows::AskedRange;
 use crate::answers::{Cell, SensorState, Timeline, TimelineRow};
 use crate::interval::Window;
@@ -58,6 +59,9 @@ const MOST_CELLS: usize = 50_000;
 /// The name of the row that stands for all sensors.
 const PLANT: &str = "plant";
 
+/// What finished runs said of a window; `None` when there was none.
+type Column = Option<ScoredWindow>;
+
 /// The sensors of a row.
 type RowSensors<'a> = &'a [&'a (SensorName, SensorId)];
 
@@ -69,37 +73,10 @@ impl Overview {
     /// When the store cannot be read.
     pub fn timeline(&self, selection: &TimelineSelection) -> Result<Timeline, StoreError> {
         let windows = self.whole_windows(selection.range, MOST_COLUMNS)?;
-        let (scored, windows) = self.scored(&windows)?;
-        let states = self.state_of_sensors()?;
-        let state_of = |(_, sensor): &(SensorName, SensorId)| {
-            states.get(sensor.index()).copied().flatten().unwrap_or(SensorState::NoModel)
-        };
-        let sorted = self.index.sorted(&self.sensors);
-        let sensors: Vec<_> = match &selection.pattern {
-            None => sorted.sensors.iter().collect(),
-            Some(pattern) => sorted.sensors.iter().filter(|(name, _)| pattern.fits(&name.to_string())).collect(),
-        };
-        let mut rows: Vec<(SensorState, RowSensors<'_>)> = rows_of(selection.rows, &sensors)
-            .map(|row| (row.iter().map(|sensor| state_of(sensor)).min().unwrap_or(SensorState::NoModel), row))
-            .collect();
-        if selection.order == RowOrder::Worst {
-            // The sort is stable, and the rows are in the order of their names.
-            rows.sort_by_key(|(state, _)| *state);
-        }
-        let limit = selection.limit.min((MOST_CELLS / windows.len().max(1)).max(1));
-        let shown = rows.iter().skip(selection.offset).take(limit).map(|(state, sensors)| TimelineRow {
-            name: row_name(selection.rows, sensors),
-            sensors: sensors.len() as u64,
-            state: *state,
-            cells: scored.iter().map(|window| cell(window.as_ref(), sensors)).collect(),
-        });
-        Ok(Timeline {
-            rows: shown.collect(),
-            total: rows.len() as u64,
-            offset: selection.offset as u64,
-            window_seconds: self.cut.window().to_std().as_secs_f64(),
-            windows,
-        })
+        let (columns, windows) = self.columns(&windows)?;
+        let (rows, total) = page(selection, &self.index.sorted(&self.sensors), &self.state_of_sensors()?, &columns);
+        let window_seconds = self.cut.window().to_std().as_secs_f64();
+        Ok(Timeline { windows, window_seconds, total: total as u64, offset: selection.offset as u64, rows })
     }
 
     /// The windows of a range that are over; see [`AskedRange::windows`].
@@ -110,7 +87,7 @@ impl Overview {
 
     /// What runs said of each of these windows, which follow each other, and their starts; of the newest if not all of
     /// that fits into memory.
-    fn scored(&self, windows: &[Window]) -> Result<(Vec<Option<ScoredWindow>>, Vec<Timestamp>), StoreError> {
+    fn columns(&self, windows: &[Window]) -> Result<(Vec<Column>, Vec<Timestamp>), StoreError> {
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return Ok(Default::default()) };
         let scored = self.scores.between(&self.reader, first.start(), last.end())?;
         let since = scored.complete_since.unwrap_or(first.start());
@@ -118,6 +95,36 @@ impl Overview {
         let shown = windows.iter().filter(|window| window.start() >= since);
         Ok(shown.map(|window| (found.next_if(|found| found.window == *window), window.start())).unzip())
     }
+}
+
+/// The rows that are wanted, and how many there are in all. States are by the sensors' numbers.
+fn page(
+    selection: &TimelineSelection,
+    sorted: &SortedSensors,
+    states: &[Option<SensorState>],
+    columns: &[Column],
+) -> (Vec<TimelineRow>, usize) {
+    let state_of = |(_, sensor): &&(SensorName, SensorId)| {
+        states.get(sensor.index()).copied().flatten().unwrap_or(SensorState::NoModel)
+    };
+    let worst = |row: RowSensors<'_>| row.iter().map(state_of).min().unwrap_or(SensorState::NoModel);
+    let sensors: Vec<_> = match &selection.pattern {
+        None => sorted.sensors.iter().collect(),
+        Some(pattern) => sorted.sensors.iter().filter(|(name, _)| pattern.fits(&name.to_string())).collect(),
+    };
+    let mut rows: Vec<RowSensors<'_>> = rows_of(selection.rows, &sensors).collect();
+    if selection.order == RowOrder::Worst {
+        // The sort is stable, and the rows are in the order of their names.
+        rows.sort_by_cached_key(|row| worst(row));
+    }
+    let limit = selection.limit.min((MOST_CELLS / columns.len().max(1)).max(1));
+    let shown = rows.iter().skip(selection.offset).take(limit).map(|row| TimelineRow {
+        name: row_name(selection.rows, row),
+        sensors: row.len() as u64,
+        state: worst(row),
+        cells: columns.iter().map(|column| cell(column.as_ref(), row)).collect(),
+    });
+    (shown.collect(), rows.len())
 }
 
 /// The sensors of each row; `sensors` are in the order of their names.
@@ -151,4 +158,100 @@ fn cell(window: Option<&ScoredWindow>, sensors: RowSensors<'_>) -> Cell {
     }
     cell.score = highest.summary().and_then(|summary| summary.score).map(|score| (score * 1e3).round() / 1e3);
     cell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overview::run_scores::RunScores;
+    use crate::overview::sensor_index::SensorIndex;
+    use crate::overview::test_runs::{RunStore, hour, scored};
+    use crate::sensor::SensorDirectory;
+    use crate::verdict::Outcome;
+
+    const ALL: TimelineSelection = TimelineSelection {
+        rows: RowKind::Sensor,
+        pattern: None,
+        range: AskedRange { since: None, until: None },
+        order: RowOrder::Name,
+        offset: 0,
+        limit: 100,
+    };
+
+    /// A plant of two presses with two sensors each, and an oven with one: what runs said in hours 3 and 5, hour 4
+    /// without a run, and the states now.
+    fn shown(selection: &TimelineSelection) -> (Vec<String>, usize) {
+        let names =
+            [("press-2", "flow"), ("press-1", "flow"), ("press-1", "heat"), ("press-2", "heat"), ("oven", "heat")];
+        let directory = SensorDirectory::new(9, vec![]);
+        for (device, sensor) in names {
+            directory.intern(&SensorName::new(device, sensor).unwrap()).unwrap();
+        }
+        let mut store = RunStore::new(9);
+        let (usual, strange) = (scored(&[], 1.0), scored(&[7], -5.0));
+        store.finish(1, hour(3), vec![(0, usual.clone()), (1, strange), (2, usual.clone()), (3, Outcome::Quarantined)]);
+        let failed = Outcome::Failed { reason: "a row is infinite".to_owned() };
+        store.finish(2, hour(5), vec![(0, usual), (1, Outcome::NoData), (2, failed)]);
+        let scores = RunScores::new(1 << 20);
+        let said = scores.between(store.reader(), Timestamp::MIN, Timestamp::MAX).unwrap();
+        let [third, fifth] = said.windows.try_into().unwrap();
+        let states = [SensorState::Healthy, SensorState::Sparse, SensorState::Anomalous, SensorState::Healthy];
+        let sorted = SensorIndex::default().sorted(&directory);
+        let (rows, total) = page(selection, &sorted, &states.map(Some), &[Some(third), None, Some(fifth)]);
+        let cell = |Cell { score, anomalous, scored, failed }: &Cell| {
+            let score = score.map_or("-".to_owned(), |score| score.to_string());
+            format!("{score} {anomalous}/{scored}+{failed}")
+        };
+        let row = |TimelineRow { name, sensors, state, cells }: &TimelineRow| {
+            let cells = cells.iter().map(cell).collect::<Vec<_>>().join(" | ");
+            format!("{name} ({sensors} {state:?}) {cells}")
+        };
+        (rows.iter().map(row).collect(), total)
+    }
+
+    #[test]
+    fn a_row_of_a_sensor_says_what_each_run_said() {
+        let rows = [
+            "oven/heat (1 NoModel) - 0/0+0 | - 0/0+0 | - 0/0+0",
+            "press-1/flow (1 Sparse) 1 1/1+0 | - 0/0+0 | - 0/0+0",
+            "press-1/heat (1 Anomalous) 0.016 0/1+0 | - 0/0+0 | - 0/0+1",
+            "press-2/flow (1 Healthy) 0.016 0/1+0 | - 0/0+0 | 0.016 0/1+0",
+            "press-2/heat (1 Healthy) - 0/0+1 | - 0/0+0 | - 0/0+0",
+        ];
+        assert_eq!(shown(&ALL), (rows.map(str::to_owned).to_vec(), 5));
+    }
+
+    #[test]
+    fn a_row_of_a_device_or_of_the_plant_sums_its_sensors_up() {
+        let devices = [
+            "oven (1 NoModel) - 0/0+0 | - 0/0+0 | - 0/0+0",
+            "press-1 (2 Anomalous) 1 1/2+0 | - 0/0+0 | - 0/0+1",
+            "press-2 (2 Healthy) 0.016 0/1+1 | - 0/0+0 | 0.016 0/1+0",
+        ];
+        let by_device = TimelineSelection { rows: RowKind::Device, ..ALL };
+        assert_eq!(shown(&by_device), (devices.map(str::to_owned).to_vec(), 3));
+        let plant = TimelineSelection { rows: RowKind::Plant, ..ALL };
+        let all = "plant (5 Anomalous) 1 1/3+1 | - 0/0+0 | 0.016 0/1+1";
+        assert_eq!(shown(&plant), (vec![all.to_owned()], 1));
+        let some = SensorPattern::parse("*/heat").unwrap();
+        let heat = "plant (3 Anomalous) 0.016 0/1+1 | - 0/0+0 | - 0/0+1";
+        assert_eq!(shown(&TimelineSelection { pattern: Some(some), ..plant }), (vec![heat.to_owned()], 1));
+    }
+
+    #[test]
+    fn a_page_is_a_part_of_the_rows_in_their_order() {
+        let names = |selection: TimelineSelection| {
+            let (rows, total) = shown(&selection);
+            let names: Vec<_> = rows.iter().map(|row| row.split_once(' ').unwrap().0.to_owned()).collect();
+            (names.join(" "), total)
+        };
+        let page = |offset, limit| names(TimelineSelection { offset, limit, ..ALL });
+        assert_eq!(page(1, 2), ("press-1/flow press-1/heat".to_owned(), 5));
+        assert_eq!(page(4, 2), ("press-2/heat".to_owned(), 5));
+        assert_eq!(page(9, 2), (String::new(), 5));
+        let worst = TimelineSelection { rows: RowKind::Device, order: RowOrder::Worst, ..ALL };
+        assert_eq!(names(worst), ("press-1 press-2 oven".to_owned(), 3));
+        let none = TimelineSelection { pattern: Some(SensorPattern::parse("mill/*").unwrap()), ..ALL };
+        assert_eq!(names(none), (String::new(), 0));
+    }
 }

@@ -25,7 +25,8 @@ impl AskedRange {
         let until = self.until.unwrap_or(over).min(over);
         let last = cut.window_of(until - Span::from_nanos(1));
         let last = if last.end() > over { last.earlier(1) } else { last };
-        let first = cut.window_of(self.since.unwrap_or(until - DAY)).max(oldest).max(last.earlier(most.saturating_sub(1)));
+        let first =
+            cut.window_of(self.since.unwrap_or(until - DAY)).max(oldest).max(last.earlier(most.saturating_sub(1)));
         let windows = std::iter::successors(Some(first), |window| Some(window.next()));
         windows.take_while(|window| *window <= last).take(most as usize).collect()
     }

@@ -2,14 +2,20 @@
 //! OpenAPI document where it is written.
 
 pub(super) mod about;
+mod configuration;
 mod document;
 mod dump;
 mod export;
 pub(super) mod import;
+mod models;
 mod query;
+mod runs;
+mod schedule;
 mod sensors;
+mod status;
 pub(super) mod store;
 mod verdicts;
+mod version;
 
 use std::sync::Arc;
 
@@ -47,12 +53,18 @@ impl Shared {
 pub(super) fn router(api: Arc<Api>, answers: Arc<LongAnswers>) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(document::head())
         .merge(about::routes())
+        .merge(configuration::routes())
         .merge(dump::routes())
         .merge(export::routes())
         .merge(import::routes())
+        .merge(models::routes())
+        .merge(runs::routes())
+        .merge(schedule::routes())
         .merge(sensors::routes())
+        .merge(status::routes())
         .merge(store::routes())
         .merge(verdicts::routes())
+        .merge(version::routes())
         .split_for_parts();
     router
         .merge(document::routes(document))
