@@ -14,6 +14,7 @@ mod schedule;
 mod sensors;
 mod status;
 pub(super) mod store;
+mod timeline;
 mod verdicts;
 mod version;
 
@@ -63,6 +64,7 @@ pub(super) fn router(api: Arc<Api>, answers: Arc<LongAnswers>) -> Router {
         .merge(sensors::routes())
         .merge(status::routes())
         .merge(store::routes())
+        .merge(timeline::routes())
         .merge(verdicts::routes())
         .merge(version::routes())
         .split_for_parts();
