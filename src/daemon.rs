@@ -43,14 +43,16 @@ use crate::actors::service_manager::{self, Course, Probed, keep_informed};
 use crate::actors::source::SourceCounters;
 use crate::actors::stop::StopTrigger;
 use crate::actors::supervisor::SensorSupervisor;
+use crate::actors::system_clock::SystemClock;
 use crate::actors::workers::Workers;
 use crate::config::Config;
 use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
 use crate::http::{self, Api};
-use crate::live::Live;
-use crate::overview::Overview;
+use crate::interval::Cut;
+use crate::live::{Live, OpenWindow, Questions};
+use crate::overview::{Overview, RunScores};
 use crate::rescoring::Rescorer;
 use crate::store::{KeptModels, StoreError};
 use crate::telemetry::metrics;
@@ -216,8 +218,9 @@ impl Daemon {
         let listener = settings.listener.clone().map(Listener::bind).transpose()?;
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
 
+        let live = Arc::new(Live::default());
         let note_configuration = || running_configuration::note(&config.store.directory, config);
-        let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration)?;
+        let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration, &live)?;
         tracing::info!("readings are taken in; the models are being read");
         service_manager::tell(&[NotifyState::Status("takes readings in; reads the models")]);
         let Receiving { reader, directory, commands, clock, intake, .. } = &receiving;
@@ -246,7 +249,7 @@ impl Daemon {
             threads: receiving.threads.clone(),
         };
         let clock = clock.clone();
-        let surroundings = Arc::new(surroundings::surroundings(config, &settings, clock.clone()));
+        let surroundings = Arc::new(surroundings::surroundings(config, &settings));
         let reading = loader.clone();
         let models = tokio::select! {
             models = aside(move || reading.start()) => models.ok_or(DaemonError::ModelLoader).and_then(|read| Ok(read?)),
@@ -272,7 +275,7 @@ impl Daemon {
         };
         let rescoring = settings.rescoring();
         let (schedule, schedule_clock) = (course.schedule.clone(), course.clock.clone());
-        let live = Arc::new(Live::default());
+        let questions = questions(&commands, &clock, settings.cut);
         let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
@@ -302,7 +305,11 @@ impl Daemon {
             reader: published.reader.clone(),
             rescorer,
             sensors: Arc::clone(&published.directory),
+            index: Arc::default(),
+            scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
+            states: Arc::default(),
             live,
+            questions,
             cut: settings.cut,
             schedule,
             clock: schedule_clock,
@@ -410,6 +417,17 @@ fn committers_word(ended: Result<Result<(), StoreError>, RecvError>) -> DaemonEr
         Ok(Err(error)) => DaemonError::Store(error),
         Ok(Ok(())) | Err(_) => DaemonError::CommitterPanicked,
     }
+}
+
+/// What the API asks of the committer and of the clocks.
+fn questions(commands: &Commands, clock: &SystemClock, cut: Cut) -> Questions {
+    let (commands, clock) = (commands.clone(), clock.clone());
+    let open_window = move |sensor| {
+        let copy = commands.open_window(sensor)?;
+        let watermark = copy.watermark;
+        Some(OpenWindow { watermark, intervals: copy.intervals(cut).ok()? })
+    };
+    Questions::new(open_window, move || clock.read())
 }
 
 fn arbiters(threads: usize) -> Vec<ArbiterHandle> {

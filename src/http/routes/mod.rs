@@ -8,10 +8,13 @@ mod dump;
 mod export;
 pub(super) mod import;
 mod models;
+mod query;
 mod runs;
 mod schedule;
+mod sensors;
 mod status;
 pub(super) mod store;
+mod verdicts;
 mod version;
 
 use std::sync::Arc;
@@ -57,8 +60,10 @@ pub(super) fn router(api: Arc<Api>, answers: Arc<LongAnswers>) -> Router {
         .merge(models::routes())
         .merge(runs::routes())
         .merge(schedule::routes())
+        .merge(sensors::routes())
         .merge(status::routes())
         .merge(store::routes())
+        .merge(verdicts::routes())
         .merge(version::routes())
         .split_for_parts();
     router
