@@ -97,7 +97,7 @@ impl Overview {
         let watermark = self.watermark(sensor)?;
         Ok(SensorDetail {
             sensor: self.sensor_answers()?.sensor(name, sensor)?,
-            model: None,
+            model: self.model_answer(sensor),
             neighbours: of_device(&sorted.sensors),
             interval_seconds: seconds(self.cut.interval()),
             window_seconds: seconds(self.cut.window()),
