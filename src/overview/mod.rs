@@ -46,7 +46,8 @@ pub use status::RememberedStatus;
 pub use surroundings::Surroundings;
 pub use time_range::{RangeTooLong, TimeRange};
 pub use verdicts::{
-    VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer, outcome_answer, verdict_answer,
+    StoredVerdicts, VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer,
+    outcome_answer, verdict_answer,
 };
 
 /// Knows where the answers come from.
