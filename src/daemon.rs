@@ -13,6 +13,7 @@ pub(crate) mod import_before_start;
 mod receiving;
 pub(crate) mod running_configuration;
 pub(crate) mod settings;
+mod surroundings;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,10 +49,10 @@ use crate::config::Config;
 use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
-use crate::http::{self, Api};
+use crate::http::{self, Api, Port, PortError};
 use crate::interval::Cut;
 use crate::live::{Live, OpenWindow, Questions};
-use crate::overview::Overview;
+use crate::overview::{Overview, RunScores};
 use crate::rescoring::Rescorer;
 use crate::store::{KeptModels, StoreError};
 use crate::telemetry::metrics;
@@ -63,6 +64,9 @@ pub enum DaemonError {
     /// The listener's port.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The port of the page and the API.
+    #[error(transparent)]
+    Port(#[from] PortError),
     /// The broker's settings.
     #[error(transparent)]
     Broker(#[from] BrokerError),
@@ -100,6 +104,7 @@ impl DaemonError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::Listen(error) => error.is_lasting(),
+            Self::Port(error) => error.is_lasting(),
             Self::Broker(_) | Self::Password(_) => true,
             Self::Store(error) => error.is_lasting(),
             Self::Models(error) => error.is_lasting(),
@@ -141,6 +146,9 @@ impl DaemonTask {
 
 /// How often the actors are checked: a task reports its end by itself, an actor's address has to be asked.
 const ROUNDS: Duration = Duration::from_secs(1);
+
+/// How often the counts of the last minutes are noted.
+const COUNTED_EVERY: Duration = Duration::from_secs(60);
 
 /// How long the daemon waits for the committer's error after another part has ended.
 const COMMITTERS_WORD: Duration = Duration::from_secs(2);
@@ -213,6 +221,7 @@ impl Daemon {
         settings.listener.iter().for_each(|listener| descriptors::provide(listener.max_connections));
         let listener = settings.listener.clone().map(Listener::bind).transpose()?;
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
+        let port = settings.port.as_ref().map(Port::open).transpose()?;
 
         let live = Arc::new(Live::default());
         let note_configuration = || running_configuration::note(&config.store.directory, config);
@@ -245,6 +254,7 @@ impl Daemon {
             threads: receiving.threads.clone(),
         };
         let clock = clock.clone();
+        let surroundings = Arc::new(surroundings::surroundings(config, &settings, clock.clone()));
         let reading = loader.clone();
         let models = tokio::select! {
             models = aside(move || reading.start()) => models.ok_or(DaemonError::ModelLoader).and_then(|read| Ok(read?)),
@@ -302,23 +312,40 @@ impl Daemon {
             background
                 .push(DaemonTask::start("MQTT publisher", publish_mqtt(published.clone(), mqtt, commands.clone())));
         }
+        let overview = Overview {
+            reader: published.reader.clone(),
+            rescorer,
+            sensors: Arc::clone(&published.directory),
+            index: Arc::default(),
+            scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
+            states: Arc::default(),
+            live,
+            questions,
+            cut: settings.cut,
+            schedule,
+            clock: schedule_clock,
+            started: Timestamp::now(),
+            surroundings,
+        };
+        let counted = overview.clone();
+        background.push(DaemonTask::start("counts of the last minutes", async move {
+            loop {
+                counted.note_counts();
+                tokio::time::sleep(COUNTED_EVERY).await;
+            }
+        }));
         let api = Api {
             store: settings.store.directory.clone(),
-            overview: Overview {
-                reader: published.reader.clone(),
-                rescorer,
-                sensors: Arc::clone(&published.directory),
-                live,
-                questions,
-                cut: settings.cut,
-                schedule,
-                clock: schedule_clock,
-                started: Timestamp::now(),
-            },
+            overview,
             commands: commands.clone(),
             started: Instant::now(),
+            look_at_models: Arc::clone(&look_at_models),
             importer: Importer::new(intake, decoders, imports),
         };
+        let api = Arc::new(api);
+        if let Some(port) = port {
+            background.push(DaemonTask::start("HTTP port", port.serve(Arc::clone(&api))));
+        }
         background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));
         Ok(Self {
             stop,

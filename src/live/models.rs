@@ -68,6 +68,12 @@ impl ModelBook {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&sensor).cloned()
     }
 
+    /// Shows the entry of each sensor that has a model file, in order. Nothing changes meanwhile, so `see` must be quick.
+    pub fn for_each(&self, mut see: impl FnMut(SensorId, &ModelEntry)) {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().for_each(|(sensor, entry)| see(*sensor, entry));
+    }
+
     /// The numbers of all sensors that have a model file, in order.
     pub fn sensors(&self) -> Vec<SensorId> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
