@@ -4,6 +4,7 @@
 //! own.
 
 mod disk;
+mod events;
 mod health_facts;
 mod lately;
 mod models;
@@ -34,6 +35,7 @@ use crate::store::Reader;
 use crate::time::{Clock, Timestamp};
 
 pub use disk::DiskSample;
+pub use events::{EventFilter, WordedEvents};
 pub use health_facts::HealthFacts;
 pub use lately::Lately;
 pub use models::{ModelSelection, model_answer};

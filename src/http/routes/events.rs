@@ -62,8 +62,7 @@ async fn events(State(shared): State<Shared>, wanted: Asked<Wanted>) -> Result<R
     let kinds = kinds(wanted.kinds.as_deref())?;
     let filter = EventFilter::new(query::pattern(wanted.pattern.as_deref())?);
     let listening = shared.api.overview.live.events.listen(kinds);
-    let listening =
-        listening.map_err(|full| Problem::of_status(StatusCode::TOO_MANY_REQUESTS, full.to_string()))?;
+    let listening = listening.map_err(|full| Problem::of_status(StatusCode::TOO_MANY_REQUESTS, full.to_string()))?;
     let stream = EventStream { api: shared.api, listening, filter, pace: EventPace::default() };
     // The first comment has the header sent at once.
     let begin = stream::once(async { Ok(Bytes::from_static(b": what happens from now on\n\n")) });

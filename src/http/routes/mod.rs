@@ -4,19 +4,21 @@
 
 pub(super) mod about;
 mod configuration;
+mod connections;
 mod document;
 mod dump;
+mod events;
 mod export;
 mod health;
 pub(super) mod import;
+mod login;
 mod models;
+mod page;
 mod query;
 mod runs;
 mod schedule;
 mod sensors;
 mod status;
-mod login;
-mod page;
 pub(super) mod store;
 mod verdicts;
 mod version;
@@ -85,7 +87,9 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
     let groups = OpenApiRouter::new()
         .merge(about::routes())
         .merge(configuration::routes())
+        .merge(connections::routes())
         .merge(dump::routes())
+        .merge(events::routes())
         .merge(export::routes())
         .merge(import::routes())
         .merge(login::routes_of_viewers())
