@@ -20,6 +20,7 @@ mod golden;
 mod histories;
 mod hostile_mqtt;
 mod operations;
+mod port;
 mod recut;
 mod reload;
 mod runs;
