@@ -19,6 +19,7 @@ mod features;
 mod golden;
 mod histories;
 mod hostile_mqtt;
+mod openapi;
 mod operations;
 mod port;
 mod recut;
