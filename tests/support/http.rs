@@ -58,6 +58,15 @@ impl Http {
         self.ask("POST", path, &headers, body.to_string().as_bytes())
     }
 
+    /// Begins an answer that has no end, such as that of events: its status and headers.
+    pub(crate) fn begin(&self, path: &str) -> Answer {
+        let request = format!("GET {path} HTTP/1.1\r\nconnection: close\r\nhost: localhost\r\n\r\n");
+        match self {
+            Self::Port(port) => begin(TcpStream::connect(("127.0.0.1", *port)).unwrap(), request.as_bytes()),
+            Self::Socket(path) => begin(UnixStream::connect(path).unwrap(), request.as_bytes()),
+        }
+    }
+
     /// Asks, and reads the whole answer. A `host` among the headers takes the place of the right one.
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
@@ -84,6 +93,21 @@ impl Http {
     }
 }
 
+/// Sends a request over a connection, and reads the answer until its header has come; the whole of one that fails.
+fn begin(mut stream: impl Read + Write, request: &[u8]) -> Answer {
+    stream.write_all(request).unwrap();
+    let mut bytes = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let count = stream.read(&mut piece).unwrap();
+        bytes.extend_from_slice(&piece[..count]);
+        let is_good = bytes.starts_with(b"HTTP/1.1 200");
+        if count == 0 || is_good && bytes.windows(4).any(|four| four == b"\r\n\r\n") {
+            return Answer::parse(&bytes);
+        }
+    }
+}
+
 /// Sends a request over a connection that ends with its answer.
 pub(crate) fn exchange(mut stream: impl Read + Write, request: &[u8]) -> Answer {
     // A server that refuses a request need not read all of it.
@@ -106,7 +130,8 @@ impl Answer {
             .collect();
         let body = &bytes[end + 4..];
         let is_chunked = headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked");
-        Self { status, headers, body: if is_chunked { joined(body) } else { body.to_vec() } }
+        let is_endless = headers.get("content-type").is_some_and(|media_type| media_type == "text/event-stream");
+        Self { status, headers, body: if is_chunked && !is_endless { joined(body) } else { body.to_vec() } }
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
