@@ -48,6 +48,7 @@ use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
 use crate::http::{self, Api};
+use crate::ingest::trial::MessageTrial;
 use crate::live::Live;
 use crate::overview::Overview;
 use crate::rescoring::Rescorer;
@@ -300,6 +301,11 @@ impl Daemon {
                 rescorer,
                 sensors: Arc::clone(&published.directory),
                 live,
+                messages: MessageTrial::new(
+                    Arc::clone(&settings.routes),
+                    Arc::clone(&settings.filters),
+                    settings.times,
+                ),
                 cut: settings.cut,
                 schedule,
                 clock: schedule_clock,

@@ -11,6 +11,7 @@
 //! commit behind the last slice has returned ([`Pipeline::windows_put`]).
 
 mod clock_witness;
+mod forecast;
 mod held;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -26,7 +27,7 @@ use crate::ingest::session::{
     SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
 };
 use crate::ingest::zone::Zone;
-use crate::reading::{Reading, Reject, RejectReason, Rejects};
+use crate::reading::{Reading, Reject, RejectReason, RejectScope, RejectedReading, Rejects};
 use crate::run::{Run, RunId, RunState};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
@@ -350,6 +351,9 @@ impl Pipeline {
         self.rejects.append(std::mem::take(&mut batch.rejects));
         self.count_passed_over(&std::mem::take(&mut batch.members_passed_over));
         metrics::MESSAGES_PASSED_OVER.add(std::mem::take(&mut batch.messages_passed_over));
+        if let Some(reject) = batch.replayed.take() {
+            self.writer.put_replayed(reject);
+        }
         let believed = self.believed_until();
         let mut ahead = std::mem::take(&mut batch.ahead).into_iter().peekable();
         let mut is_arrival = batch.arrivals.in_order();
@@ -705,13 +709,25 @@ impl Pipeline {
     fn admit(&mut self, reading: Reading, zone: Option<Zone>) {
         let Reading { sensor, time, value } = reading;
         let deadbands = &self.settings.deadbands;
-        let reason = match self.windows.admit(reading, || deadbands(sensor), &mut self.over) {
+        match self.windows.admit(reading, || deadbands(sensor), &mut self.over) {
             Admission::Accepted => {
                 self.behind += u64::from(time < self.over_by_clock);
-                return self.accepted.push(reading);
+                self.accepted.push(reading);
             }
-            Admission::Repeated => return metrics::READINGS_REPEATED.add(1),
-            Admission::Suppressed => return metrics::READINGS_SUPPRESSED.add(1),
+            Admission::Repeated => metrics::READINGS_REPEATED.add(1),
+            Admission::Suppressed => metrics::READINGS_SUPPRESSED.add(1),
+            refused => {
+                if let Some(reason) = self.refusal(refused, time, value, zone) {
+                    self.reject(reading, reason);
+                }
+            }
+        }
+    }
+
+    /// Why a reading does not count that was judged so; `None` when it is no reject.
+    fn refusal(&self, admission: Admission, time: Timestamp, value: f64, zone: Option<Zone>) -> Option<RejectReason> {
+        Some(match admission {
+            Admission::Accepted | Admission::Repeated | Admission::Suppressed => return None,
             Admission::Conflict { stored } => RejectReason::Conflict { time, value, stored },
             Admission::Late { watermark } => {
                 let late = RejectReason::Late { time, watermark };
@@ -723,18 +739,23 @@ impl Pipeline {
             }
             Admission::Indistinct { until } => RejectReason::IntervalFull { time, until },
             Admission::MemoryFull => RejectReason::MemoryFull { max: self.settings.windows.max_open_readings },
-        };
-        self.reject(reading, reason);
+        })
     }
 
     fn reject(&mut self, reading: Reading, reason: RejectReason) {
-        let Reading { sensor, value, .. } = reading;
+        let Reading { sensor, time, value } = reading;
         let (directory, received) = (&self.directory, self.clock.wall);
-        self.rejects.push(reason.kind(), || Reject {
-            received,
-            origin: directory.name(sensor).map_or_else(String::new, |name| name.to_string()),
-            excerpt: value.to_string(),
-            reason,
+        self.rejects.push(reason.kind(), || {
+            let name = directory.name(sensor);
+            Reject {
+                received,
+                origin: name.as_ref().map_or_else(String::new, ToString::to_string),
+                excerpt: value.to_string(),
+                reason,
+                message: None,
+                scope: RejectScope::Reading,
+                reading: name.map(|sensor| RejectedReading { sensor, time, value }),
+            }
         });
     }
 

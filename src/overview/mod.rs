@@ -3,8 +3,12 @@
 //! Each file adds one group of questions to [`Overview`]. Reads of the store may block; the API asks on threads of its
 //! own.
 
+mod rejects;
+mod route_test;
+
 use std::sync::Arc;
 
+use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
 use crate::live::Live;
 use crate::rescoring::Rescorer;
@@ -12,6 +16,9 @@ use crate::schedule::Schedule;
 use crate::sensor::SensorDirectory;
 use crate::store::Reader;
 use crate::time::{Clock, Timestamp};
+
+pub use rejects::{NoInput, RejectQuery, RejectTrial, list_rejects, reject_answer};
+pub use route_test::{Fate, RouteTester};
 
 /// Knows where the answers come from.
 #[derive(Clone)]
@@ -24,6 +31,8 @@ pub struct Overview {
     pub sensors: Arc<SensorDirectory>,
     /// What the running parts show.
     pub live: Arc<Live>,
+    /// Tells what the configuration makes of a message.
+    pub messages: MessageTrial,
     /// How event time is cut.
     pub cut: Cut,
     /// When runs are due.

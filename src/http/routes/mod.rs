@@ -6,6 +6,8 @@ mod document;
 mod dump;
 mod export;
 pub(super) mod import;
+mod rejects;
+mod routes_test;
 pub(super) mod store;
 
 use std::sync::Arc;
@@ -47,6 +49,8 @@ pub(super) fn router(api: Arc<Api>, answers: Arc<LongAnswers>) -> Router {
         .merge(dump::routes())
         .merge(export::routes())
         .merge(import::routes())
+        .merge(rejects::routes())
+        .merge(routes_test::routes())
         .merge(store::routes())
         .split_for_parts();
     router
