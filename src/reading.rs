@@ -120,7 +120,7 @@ pub enum RejectReason {
     #[error("the value is not finite")]
     NotFinite,
     /// Outside the range that the filter accepts.
-    #[error("{value} is outside the accepted range {min} to {max}")]
+    #[error("{value} {}", out_of(*min, *max))]
     OutOfRange {
         /// The value.
         value: f64,
@@ -223,6 +223,17 @@ pub enum RejectReason {
     /// No room for another sensor.
     #[error("{0}")]
     TooManySensors(String),
+}
+
+/// Which range a value is outside of. A filter may leave an end of it open.
+fn out_of(min: f64, max: f64) -> String {
+    if min == f64::MIN {
+        format!("is above the highest accepted value {max}")
+    } else if max == f64::MAX {
+        format!("is below the lowest accepted value {min}")
+    } else {
+        format!("is outside the accepted range {min} to {max}")
+    }
 }
 
 impl RejectReason {

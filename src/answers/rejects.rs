@@ -48,6 +48,10 @@ pub struct Reject {
     pub payload: Option<Payload>,
     /// The reading, when one had been decoded: it can be tested and replayed without its message, too.
     pub reading: Option<RejectedReading>,
+    /// Whether it is one reading of its message; others of the message may count.
+    pub is_partial: bool,
+    /// Whether a broker kept the message from earlier.
+    pub is_retained: bool,
     /// Whether it was replayed, and taken in. It is replayed again only if that is asked for; nothing counts twice then.
     pub is_replayed: bool,
 }

@@ -112,6 +112,8 @@ pub fn reject_answer(id: &str, reject: &StoredReject, trial: &MessageTrial) -> R
             time: reading.time,
             value: reading.value,
         }),
+        is_partial: reject.scope == RejectScope::Reading,
+        is_retained: message.as_ref().is_some_and(|message| message.is_retained),
         is_replayed: *is_replayed,
     }
 }
