@@ -13,6 +13,7 @@ pub(crate) mod import_before_start;
 mod receiving;
 pub(crate) mod running_configuration;
 pub(crate) mod settings;
+mod surroundings;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,15 +43,17 @@ use crate::actors::service_manager::{self, Course, Probed, keep_informed};
 use crate::actors::source::SourceCounters;
 use crate::actors::stop::StopTrigger;
 use crate::actors::supervisor::SensorSupervisor;
+use crate::actors::system_clock::SystemClock;
 use crate::actors::workers::Workers;
 use crate::config::Config;
 use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
-use crate::http::{self, Api};
+use crate::http::{self, Api, Port, PortError};
 use crate::ingest::trial::MessageTrial;
-use crate::live::Live;
-use crate::overview::Overview;
+use crate::interval::Cut;
+use crate::live::{Live, OpenWindow, Questions};
+use crate::overview::{Overview, RunScores};
 use crate::rescoring::Rescorer;
 use crate::store::{KeptModels, StoreError};
 use crate::telemetry::metrics;
@@ -62,6 +65,9 @@ pub enum DaemonError {
     /// The listener's port.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The port of the page and the API.
+    #[error(transparent)]
+    Port(#[from] PortError),
     /// The broker's settings.
     #[error(transparent)]
     Broker(#[from] BrokerError),
@@ -99,6 +105,7 @@ impl DaemonError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::Listen(error) => error.is_lasting(),
+            Self::Port(error) => error.is_lasting(),
             Self::Broker(_) | Self::Password(_) => true,
             Self::Store(error) => error.is_lasting(),
             Self::Models(error) => error.is_lasting(),
@@ -140,6 +147,9 @@ impl DaemonTask {
 
 /// How often the actors are checked: a task reports its end by itself, an actor's address has to be asked.
 const ROUNDS: Duration = Duration::from_secs(1);
+
+/// How often the counts of the last minutes are noted.
+const COUNTED_EVERY: Duration = Duration::from_secs(60);
 
 /// How long the daemon waits for the committer's error after another part has ended.
 const COMMITTERS_WORD: Duration = Duration::from_secs(2);
@@ -212,9 +222,11 @@ impl Daemon {
         settings.listener.iter().for_each(|listener| descriptors::provide(listener.max_connections));
         let listener = settings.listener.clone().map(Listener::bind).transpose()?;
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
+        let port = settings.port.as_ref().map(Port::open).transpose()?;
 
+        let live = Arc::new(Live::default());
         let note_configuration = || running_configuration::note(&config.store.directory, config);
-        let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration)?;
+        let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration, &live)?;
         tracing::info!("readings are taken in; the models are being read");
         service_manager::tell(&[NotifyState::Status("takes readings in; reads the models")]);
         let Receiving { reader, directory, commands, clock, intake, .. } = &receiving;
@@ -243,6 +255,7 @@ impl Daemon {
             threads: receiving.threads.clone(),
         };
         let clock = clock.clone();
+        let surroundings = Arc::new(surroundings::surroundings(config, &settings, clock.clone()));
         let reading = loader.clone();
         let models = tokio::select! {
             models = aside(move || reading.start()) => models.ok_or(DaemonError::ModelLoader).and_then(|read| Ok(read?)),
@@ -268,7 +281,7 @@ impl Daemon {
         };
         let rescoring = settings.rescoring();
         let (schedule, schedule_clock) = (course.schedule.clone(), course.clock.clone());
-        let live = Arc::new(Live::default());
+        let questions = questions(&commands, &clock, settings.cut);
         let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
@@ -294,27 +307,41 @@ impl Daemon {
             background
                 .push(DaemonTask::start("MQTT publisher", publish_mqtt(published.clone(), mqtt, commands.clone())));
         }
+        let overview = Overview {
+            reader: published.reader.clone(),
+            rescorer,
+            sensors: Arc::clone(&published.directory),
+            index: Arc::default(),
+            scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
+            states: Arc::default(),
+            live,
+            questions,
+            messages: MessageTrial::new(Arc::clone(&settings.routes), Arc::clone(&settings.filters), settings.times),
+            cut: settings.cut,
+            schedule,
+            clock: schedule_clock,
+            started: Timestamp::now(),
+            surroundings,
+        };
+        let counted = overview.clone();
+        background.push(DaemonTask::start("counts of the last minutes", async move {
+            loop {
+                counted.note_counts();
+                tokio::time::sleep(COUNTED_EVERY).await;
+            }
+        }));
         let api = Api {
             store: settings.store.directory.clone(),
-            overview: Overview {
-                reader: published.reader.clone(),
-                rescorer,
-                sensors: Arc::clone(&published.directory),
-                live,
-                messages: MessageTrial::new(
-                    Arc::clone(&settings.routes),
-                    Arc::clone(&settings.filters),
-                    settings.times,
-                ),
-                cut: settings.cut,
-                schedule,
-                clock: schedule_clock,
-                started: Timestamp::now(),
-            },
+            overview,
             commands: commands.clone(),
             started: Instant::now(),
+            look_at_models: Arc::clone(&look_at_models),
             importer: Importer::new(intake, decoders, imports),
         };
+        let api = Arc::new(api);
+        if let Some(port) = port {
+            background.push(DaemonTask::start("HTTP port", port.serve(Arc::clone(&api))));
+        }
         background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));
         Ok(Self {
             stop,
@@ -401,6 +428,17 @@ fn committers_word(ended: Result<Result<(), StoreError>, RecvError>) -> DaemonEr
         Ok(Err(error)) => DaemonError::Store(error),
         Ok(Ok(())) | Err(_) => DaemonError::CommitterPanicked,
     }
+}
+
+/// What the API asks of the committer and of the clocks.
+fn questions(commands: &Commands, clock: &SystemClock, cut: Cut) -> Questions {
+    let (commands, clock) = (commands.clone(), clock.clone());
+    let open_window = move |sensor| {
+        let copy = commands.open_window(sensor)?;
+        let watermark = copy.watermark;
+        Some(OpenWindow { watermark, intervals: copy.intervals(cut).ok()? })
+    };
+    Questions::new(open_window, move || clock.read())
 }
 
 fn arbiters(threads: usize) -> Vec<ArbiterHandle> {

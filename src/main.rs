@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{
-    check, demo, dump, exit_code, export, import, model, rejects, reload, replay, route_test, score, store,
+    check, demo, dump, exit_code, export, import, model, rejects, reload, replay, route_test, score, store, token,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -65,6 +65,7 @@ enum Command {
     Test(route_test::Args),
     #[command(subcommand)]
     Store(store::Command),
+    Token(token::Args),
     #[command(subcommand)]
     Model(model::Command),
 }
@@ -197,6 +198,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Store(command) => {
             logging::start(log_format, "error")?;
             store::run(&command, out)
+        }
+        Command::Token(args) => {
+            token::run(&args, out)?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Model(command) => model::run(&command, out),
     }

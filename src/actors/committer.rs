@@ -11,18 +11,19 @@
 //! closing goes on, because there are commits anyway.
 //!
 //! Its queues: submissions are bounded by the bytes of the [`Intake`](crate::actors::intake::Intake). Commands come
-//! from the scheduler, the recorder and the publisher only; these wait for their answers, so that no more than a run's
-//! chunks of verdicts are queued. What is handed to the database is bounded too ([`Backlog`]): where it is too much, runs
-//! wait first, and then the sources. At a full disk everything waits but the answers to probes.
+//! from the scheduler, the recorder and the publisher; these wait for their answers, so that no more than a run's
+//! chunks of verdicts are queued. Requests ask about open windows, so many at a time. What is handed to the database is bounded too ([`Backlog`]): where it is too much, runs
+//! wait first, and then the sources. At a full disk everything waits but the answers to probes and to questions.
 
 mod pace;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, select};
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::actors::intake::{MessagesHeard, SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
@@ -31,10 +32,12 @@ use crate::ingest::trial::TriedReading;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::reading::Forecast;
 use crate::run::{Run, RunId};
+use crate::sensor::SensorId;
 use crate::store::{Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, StoreError, StoredChunks, Ticket};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
+use crate::window::OpenCopy;
 
 pub use pace::{MAX_STRETCH, PaceSettings};
 
@@ -114,6 +117,15 @@ pub enum Command {
         /// Told in its turn.
         done: oneshot::Sender<Vec<Forecast>>,
     },
+    /// Tell what is open of a sensor, and write nothing.
+    CopyOpenWindow {
+        /// The sensor.
+        sensor: SensorId,
+        /// Told in its turn.
+        done: Sender<OpenCopy>,
+        /// One of the few questions that may wait.
+        permit: OwnedSemaphorePermit,
+    },
     /// Commit what is there, and end.
     Stop {
         /// When what the database does not hold yet is left to the journal.
@@ -133,7 +145,14 @@ impl Command {
 pub struct Commands {
     sender: Sender<Command>,
     position: watch::Receiver<Position>,
+    /// The questions that may wait for an answer.
+    questions: Arc<Semaphore>,
 }
+
+/// The most questions about open windows that wait at a time: what answering them takes from the intake is bounded.
+const MAX_QUESTIONS: usize = 8;
+/// How long an answer to such a question is awaited.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// The committer has ended, so nothing can be made durable any more.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -190,6 +209,15 @@ impl Commands {
         forecast.await.map_err(|_| CommitterStopped)
     }
 
+    /// What is open of a sensor. Blocks for a second at the most; `None` when the committer does not come to it by then, or
+    /// as many questions wait as may.
+    pub fn open_window(&self, sensor: SensorId) -> Option<OpenCopy> {
+        let permit = Arc::clone(&self.questions).try_acquire_owned().ok()?;
+        let (done, answer) = crossbeam_channel::bounded(1);
+        self.send(Command::CopyOpenWindow { sensor, done, permit });
+        answer.recv_timeout(ANSWER_WITHIN).ok()
+    }
+
     /// Where the pipeline is, and when it moves on.
     pub fn position(&self) -> watch::Receiver<Position> {
         self.position.clone()
@@ -240,7 +268,8 @@ pub fn start(
         // down.
         let _ = end.send(committer.run());
     })?;
-    Ok((Commands { sender, position: position_receiver }, ended))
+    let questions = Arc::new(Semaphore::new(MAX_QUESTIONS));
+    Ok((Commands { sender, position: position_receiver, questions }, ended))
 }
 
 struct Committer {
@@ -361,7 +390,9 @@ impl Committer {
         let again = Instant::now() + TRY_AGAIN;
         while let Ok(command) = self.commands.recv_deadline(again) {
             match command {
-                Command::Probe { .. } | Command::Forecast { .. } => _ = self.obey(command)?,
+                Command::Probe { .. } | Command::Forecast { .. } | Command::CopyOpenWindow { .. } => {
+                    _ = self.obey(command)?;
+                }
                 Command::Stop { .. } => return self.obey(command),
                 command => self.later.push_back(command),
             }
@@ -595,6 +626,12 @@ impl Committer {
             Command::Forecast { readings, done } => {
                 // A failure is ignored: the asker may have gone meanwhile.
                 let _ = done.send(self.pipeline.forecast(&readings));
+                return Ok(Next::Wait);
+            }
+            Command::CopyOpenWindow { sensor, done, permit } => {
+                // A failure is ignored: the asker may have given up.
+                let _ = done.send(self.pipeline.open_copy(sensor));
+                drop(permit);
                 return Ok(Next::Wait);
             }
             Command::Stop { leave_at } => {

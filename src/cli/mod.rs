@@ -16,6 +16,7 @@ pub mod route_test;
 pub mod score;
 pub mod store;
 pub mod store_access;
+pub mod token;
 
 mod arguments;
 pub mod limits;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::answers::{Judgement, Payload, Reject, RejectTest, Rejects};
+use crate::answers::{Payload, Reject, RejectTest, Rejects};
 use crate::cli::exit_code;
 use crate::cli::route_test::{is_taken_in, offline_tester, offline_trial, write_test};
 use crate::cli::store_access::{StoreAccess, StoreAccessError};

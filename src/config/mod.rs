@@ -9,6 +9,7 @@
 pub mod backoff;
 pub mod bytes;
 pub mod connect;
+pub mod http;
 pub mod limits;
 pub mod listen;
 pub mod log;
@@ -30,6 +31,7 @@ mod hash;
 #[cfg(test)]
 mod mentioned_keys_tests;
 mod mistake;
+mod origin;
 mod path;
 mod reader;
 mod rings;
@@ -42,6 +44,7 @@ mod tests;
 mod without_effect;
 
 pub use mistake::{ConfigError, Mistake, Problem};
+pub use origin::Origin;
 pub use reader::Places;
 pub use rings::Rings;
 pub use rules::Warning;
@@ -84,12 +87,16 @@ pub struct Config {
     pub publish: publish::PublishSettings,
     /// `[metrics]`; `None` when no metrics are written.
     pub metrics: Option<metrics::MetricsSettings>,
+    /// `[http]`.
+    pub http: http::HttpSettings,
     /// `[socket]`.
     pub socket: socket::SocketSettings,
     /// `[stop]`.
     pub stop: stop::StopSettings,
     /// `[log]`.
     pub log: log::LogSettings,
+    /// Where all this comes from.
+    pub origin: Origin,
 }
 
 /// Which clock the daemon goes by.
@@ -182,7 +189,7 @@ impl Config {
             if let Some(config) = &config {
                 rules::check(config, &mut notes);
             }
-            config
+            config.map(|config| Config { origin: Origin::new(&absolute, text), ..config })
         } else {
             errors.iter().for_each(|error| notes.syntax(error));
             None
@@ -236,8 +243,10 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         supervision: root.section("supervision", supervision::read),
         publish: root.section("publish", publish::read),
         metrics: root.optional_section("metrics", metrics::read),
+        http: root.section("http", http::read),
         socket: root.section("socket", socket::read),
         stop: root.section("stop", stop::read),
         log: root.section("log", log::read),
+        origin: Origin::default(),
     })
 }

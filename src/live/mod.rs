@@ -7,11 +7,13 @@ mod activity;
 mod connections;
 mod events;
 mod models;
+mod questions;
 
-pub use activity::Activity;
+pub use activity::{Activity, NewestReading, Origin};
 pub use connections::ConnectionBook;
 pub use events::{Events, Happening, Listening};
 pub use models::{ModelBook, ModelEntry};
+pub use questions::{OpenWindow, Questions};
 
 /// What the running parts show of themselves.
 #[derive(Debug, Default)]

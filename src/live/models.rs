@@ -16,8 +16,12 @@ pub struct ModelBook {
 /// The model of a sensor.
 #[derive(Clone, Debug)]
 pub struct ModelEntry {
+    /// The sensor's file, below the folder of models; the newest one, where that cannot be used.
+    pub file: Option<String>,
     /// The model at work; `None` when no file of the sensor could be used yet.
     pub model: Option<Arc<Model>>,
+    /// The name of its detector, such as `one_class_svm`.
+    pub detector: Option<String>,
     /// The names of the columns that it reads.
     pub features: Vec<String>,
     /// Since when that model is at work.
@@ -44,6 +48,12 @@ impl ModelBook {
     /// A sensor's model.
     pub fn of(&self, sensor: SensorId) -> Option<ModelEntry> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&sensor).cloned()
+    }
+
+    /// Shows the entry of each sensor that has a model file, in order. Nothing changes meanwhile, so `see` must be quick.
+    pub fn for_each(&self, mut see: impl FnMut(SensorId, &ModelEntry)) {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().for_each(|(sensor, entry)| see(*sensor, entry));
     }
 
     /// The numbers of all sensors that have a model file, in order.

@@ -106,6 +106,7 @@ impl Plant {
                 sinks: Vec::new(),
                 max_unpublished: 1,
                 held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },
+                live: Arc::default(),
             },
             clock.read(),
         );

@@ -199,6 +199,7 @@ impl Case {
                 sinks: Vec::new(),
                 max_unpublished: 10,
                 held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },
+                live: Arc::default(),
             },
             ClockReading { wall: at(0), instant: Instant::now(), believed: at(0), sync: ClockSync::Unknown },
         );

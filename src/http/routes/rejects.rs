@@ -1,15 +1,15 @@
 //! `GET /api/v1/rejects…`: the inputs that were not accepted; `POST …/test` and `…/replay`: what becomes of one now.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Shared;
+use super::query::{self, Asked, asked};
 use super::routes_test::forecast;
+use super::{Shared, operators_only};
 use crate::actors::importer::Imported;
 use crate::answers::{JudgedBy, Judgement, Reject, RejectTest, Rejects};
 use crate::http::problem::{Problem, ProblemBody};
@@ -19,13 +19,12 @@ use crate::store::StoredReject;
 use crate::time::Timestamp;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(one)).routes(routes!(test)).routes(routes!(replay))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(one))
+        .routes(routes!(test))
+        .merge(operators_only(OpenApiRouter::new().routes(routes!(replay))))
 }
-
-/// The most rejects of one answer.
-const MOST: usize = 1000;
-/// How many there are if nobody says.
-const USUAL: usize = 100;
 
 #[derive(Deserialize, IntoParams, Debug)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +35,7 @@ struct Wanted {
     after: Option<String>,
     /// How many at most.
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
+    limit: Option<u32>,
 }
 
 #[derive(Deserialize, IntoParams, Debug)]
@@ -59,16 +58,10 @@ struct Again {
         (status = 400, description = "the request cannot be answered as it is", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-async fn list(
-    State(shared): State<Shared>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Json<Rejects>, Problem> {
-    let Query(Wanted { kind, after, limit }) = wanted.map_err(|refused| Problem::of_request(refused.body_text()))?;
+async fn list(State(shared): State<Shared>, wanted: Asked<Wanted>) -> Result<Json<Rejects>, Problem> {
+    let Wanted { kind, after, limit } = asked(wanted)?;
     let after = after.as_deref().map(parse_id).transpose()?;
-    let limit = limit.unwrap_or(USUAL);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::of_request(format!("limit={limit} is not from 1 to {MOST}")));
-    }
+    let limit = query::limit(limit)?;
     let query = RejectQuery { kind, after, limit };
     shared.read(move |overview| overview.rejects(&query)).await.map(Json)
 }
@@ -132,9 +125,9 @@ async fn test(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Js
 async fn replay(
     State(shared): State<Shared>,
     Path(id): Path<String>,
-    again: Result<Query<Again>, QueryRejection>,
+    again: Asked<Again>,
 ) -> Result<Json<RejectTest>, Problem> {
-    let Query(Again { again }) = again.map_err(|refused| Problem::of_request(refused.body_text()))?;
+    let Again { again } = asked(again)?;
     let (id, stored) = find(&shared, &id).await?;
     if stored.is_replayed && !again {
         let words = format!("the reject {id} was replayed already; ask with again=true to replay it once more");
