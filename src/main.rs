@@ -10,7 +10,13 @@ use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+<<<<<<< HEAD
 use anomalyd::cli::{check, demo, dump, exit_code, export, import, model, reload, replay, score, store, token};
+=======
+use anomalyd::cli::{
+    check, demo, dump, exit_code, export, import, model, reload, replay, score, sensors, show, store, verdicts,
+};
+>>>>>>> sensors
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::printable::{PrintableWriter, Style, steers};
@@ -58,6 +64,17 @@ enum Command {
     Reload(reload::Args),
     Dump(dump::Args),
     Export(export::Args),
+    Status(status::Args),
+    Top(top::Args),
+    Sensors(sensors::Args),
+    Show(show::Args),
+    Verdicts(verdicts::Args),
+    Runs(runs::Args),
+    Schedule(schedule::Args),
+    Models(models::Args),
+    Connections(connections::Args),
+    Configuration(configuration::Args),
+    Version(version::Args),
     Import(import::Args),
     #[command(subcommand)]
     Store(store::Command),
@@ -175,6 +192,47 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Export(args) => {
             logging::start(log_format, "warn")?;
             export::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Status(args) => status::run(&args),
+        Command::Top(args) => {
+            top::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Sensors(args) => {
+            sensors::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show(args) => {
+            show::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Verdicts(args) => {
+            verdicts::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Runs(args) => {
+            runs::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Schedule(args) => {
+            schedule::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Models(args) => {
+            models::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Connections(args) => {
+            connections::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Configuration(args) => {
+            configuration::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Version(args) => {
+            version::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Import(args) => {
