@@ -25,6 +25,8 @@ mod surroundings;
 mod test_runs;
 mod time_range;
 mod timeline;
+mod together;
+mod unusual;
 mod verdicts;
 mod whole_windows;
 
@@ -52,6 +54,7 @@ pub use status::RememberedStatus;
 pub use surroundings::Surroundings;
 pub use time_range::{RangeTooLong, TimeRange};
 pub use timeline::{RowKind, RowOrder, TimelineSelection};
+pub use unusual::UnusualSelection;
 pub use verdicts::{
     VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer, outcome_answer, verdict_answer,
 };

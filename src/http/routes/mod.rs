@@ -15,6 +15,7 @@ mod sensors;
 mod status;
 pub(super) mod store;
 mod timeline;
+mod unusual;
 mod verdicts;
 mod version;
 
@@ -65,6 +66,7 @@ pub(super) fn router(api: Arc<Api>, answers: Arc<LongAnswers>) -> Router {
         .merge(status::routes())
         .merge(store::routes())
         .merge(timeline::routes())
+        .merge(unusual::routes())
         .merge(verdicts::routes())
         .merge(version::routes())
         .split_for_parts();
