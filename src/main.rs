@@ -10,7 +10,9 @@ use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anomalyd::cli::{check, demo, dump, exit_code, export, import, model, reload, replay, score, store};
+use anomalyd::cli::{
+    check, demo, dump, exit_code, export, import, model, reload, replay, score, sensors, show, store, token, verdicts,
+};
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::printable::{PrintableWriter, Style, steers};
@@ -58,9 +60,13 @@ enum Command {
     Reload(reload::Args),
     Dump(dump::Args),
     Export(export::Args),
+    Sensors(sensors::Args),
+    Show(show::Args),
+    Verdicts(verdicts::Args),
     Import(import::Args),
     #[command(subcommand)]
     Store(store::Command),
+    Token(token::Args),
     #[command(subcommand)]
     Model(model::Command),
 }
@@ -176,6 +182,18 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             export::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Sensors(args) => {
+            sensors::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show(args) => {
+            show::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Verdicts(args) => {
+            verdicts::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Import(args) => {
             logging::start(log_format, "warn")?;
             Ok(import::run(&args, out)?)
@@ -183,6 +201,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Store(command) => {
             logging::start(log_format, "error")?;
             store::run(&command, out)
+        }
+        Command::Token(args) => {
+            token::run(&args, out)?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Model(command) => model::run(&command, out),
     }
