@@ -53,7 +53,8 @@ pub use surroundings::Surroundings;
 pub use time_range::{RangeTooLong, TimeRange};
 pub use timeline::{RowKind, RowOrder, TimelineSelection};
 pub use verdicts::{
-    VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer, outcome_answer, verdict_answer,
+    StoredVerdicts, VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer,
+    outcome_answer, verdict_answer,
 };
 pub use whole_windows::AskedRange;
 
