@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::codec::{Corrupt, Decoder, Encoder};
-use crate::reading::{RejectId, RejectScope, RejectedMessage, RejectedReading, Rejects};
+use crate::reading::{Reject, RejectId, RejectScope, RejectedMessage, RejectedReading, Rejects};
 use crate::store::StoreError;
 use crate::store::db::Table;
 use crate::store::keys::REPLAYED_PREFIX;
@@ -54,6 +54,23 @@ pub struct StoredReject {
     pub reading: Option<RejectedReading>,
     /// Whether it was replayed, and taken in.
     pub is_replayed: bool,
+}
+
+impl StoredReject {
+    /// A reject as it will be stored.
+    pub fn of(reject: &Reject) -> Self {
+        Self {
+            received: reject.received,
+            origin: reject.origin.clone(),
+            kind: reject.reason.kind().to_owned(),
+            reason: reject.reason.to_string(),
+            excerpt: reject.excerpt.clone(),
+            message: reject.message.clone(),
+            scope: reject.scope,
+            reading: reject.reading.clone(),
+            is_replayed: false,
+        }
+    }
 }
 
 /// The key of a block, by its number.

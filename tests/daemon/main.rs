@@ -9,6 +9,7 @@
 )]
 
 mod acks;
+mod api_rejects;
 mod clocks;
 mod commit_pace;
 mod crash;
