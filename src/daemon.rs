@@ -50,6 +50,7 @@ use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
 use crate::http::{self, Api, Port, PortError};
+use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
 use crate::live::{Live, OpenWindow, Questions};
 use crate::overview::{Overview, RunScores};
@@ -322,6 +323,7 @@ impl Daemon {
             states: Arc::default(),
             live: Arc::clone(&live),
             questions,
+            messages: MessageTrial::new(Arc::clone(&settings.routes), Arc::clone(&settings.filters), settings.times),
             cut: settings.cut,
             schedule,
             clock: schedule_clock,

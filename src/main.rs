@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{
-    check, demo, dump, exit_code, export, import, model, reload, replay, score, sensors, show, store, tail, token,
-    verdicts,
+    check, demo, dump, exit_code, export, import, model, rejects, reload, replay, route_test, score, sensors, show,
+    store, tail, token, verdicts,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -66,6 +66,8 @@ enum Command {
     Verdicts(verdicts::Args),
     Tail(tail::Args),
     Import(import::Args),
+    Rejects(rejects::Args),
+    Test(route_test::Args),
     #[command(subcommand)]
     Store(store::Command),
     Token(token::Args),
@@ -125,6 +127,8 @@ fn say_panic(panic: &PanicHookInfo<'_>) {
 fn style(command: &Command) -> Style {
     match command {
         Command::Dump(_) => Style::Json,
+        Command::Rejects(args) if args.is_json() => Style::Json,
+        Command::Test(args) if args.json => Style::Json,
         Command::Model(model::Command::Inspect(args)) if args.output == model::Output::Json => Style::Json,
         Command::Model(model::Command::Check(args)) if args.output == model::Output::Json => Style::Json,
         _ => Style::Text,
@@ -203,6 +207,14 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Import(args) => {
             logging::start(log_format, "warn")?;
             Ok(import::run(&args, out)?)
+        }
+        Command::Rejects(args) => {
+            logging::start(log_format, "warn")?;
+            Ok(rejects::run(&args, out)?)
+        }
+        Command::Test(args) => {
+            logging::start(log_format, "warn")?;
+            Ok(route_test::run(&args, out)?)
         }
         Command::Store(command) => {
             logging::start(log_format, "error")?;

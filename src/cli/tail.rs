@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn a_line_has_the_kind_the_time_and_what_happened_and_no_escapes_from_outside() {
-        let reading = Event::Reading { sensor: "press-1/\u{1b}[2Jflow".to_owned(), time: Timestamp::default(), value: 1.5 };
+        let reading =
+            Event::Reading { sensor: "press-1/\u{1b}[2Jflow".to_owned(), time: Timestamp::default(), value: 1.5 };
         let line = worded(&reading, Colours::None);
         assert!(line.starts_with("reading 1970-01-01T00:00:00Z press-1/") && line.ends_with("flow 1.5"), "{line}");
         assert!(!line.contains('\u{1b}'), "{line}");
