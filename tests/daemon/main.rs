@@ -21,6 +21,7 @@ mod features;
 mod golden;
 mod histories;
 mod hostile_mqtt;
+mod live;
 mod operations;
 mod recut;
 mod reload;
