@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{
-    check, demo, dump, exit_code, export, import, model, reload, replay, score, sensors, show, store, verdicts,
+    check, demo, dump, exit_code, export, import, model, reload, replay, score, sensors, show, store, token, verdicts,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -66,6 +66,7 @@ enum Command {
     Import(import::Args),
     #[command(subcommand)]
     Store(store::Command),
+    Token(token::Args),
     #[command(subcommand)]
     Model(model::Command),
 }
@@ -200,6 +201,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Store(command) => {
             logging::start(log_format, "error")?;
             store::run(&command, out)
+        }
+        Command::Token(args) => {
+            token::run(&args, out)?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Model(command) => model::run(&command, out),
     }

@@ -16,6 +16,7 @@ pub mod sensors;
 pub mod show;
 pub mod store;
 pub mod store_access;
+pub mod token;
 pub mod verdicts;
 
 mod arguments;

@@ -20,8 +20,12 @@ mod series;
 mod sinks;
 mod status;
 mod surroundings;
+#[cfg(test)]
+mod test_runs;
 mod time_range;
+mod timeline;
 mod verdicts;
+mod whole_windows;
 
 use std::sync::Arc;
 
@@ -45,10 +49,12 @@ pub use sensors::{SensorCursor, SensorSelection};
 pub use status::RememberedStatus;
 pub use surroundings::Surroundings;
 pub use time_range::{RangeTooLong, TimeRange};
+pub use timeline::{RowKind, RowOrder, TimelineSelection};
 pub use verdicts::{
     StoredVerdicts, VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer,
     outcome_answer, verdict_answer,
 };
+pub use whole_windows::AskedRange;
 
 /// Knows where the answers come from.
 #[derive(Clone)]

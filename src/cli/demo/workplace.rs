@@ -108,6 +108,9 @@ clock = "event"
 [store]
 directory = "store"
 
+[http]
+listen = "off"
+
 [mqtt.listen]
 address = "127.0.0.1:{port}"
 
