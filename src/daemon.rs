@@ -130,6 +130,7 @@ pub struct Daemon {
     commands: Commands,
     ended: Ended,
     look_at_models: Arc<Notify>,
+    live: Arc<Live>,
     stop_deadline: Duration,
 }
 
@@ -271,8 +272,14 @@ impl Daemon {
         let of_runs = scope.iter().map(|scope| (scope.sensor, scope.model_hash())).collect();
 
         let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
-        let supervisor =
-            SensorSupervisor::new(settings.sensors.clone(), windows.clone(), arbiters(settings.threads), scope).start();
+        let supervisor = SensorSupervisor::new(
+            settings.sensors.clone(),
+            windows.clone(),
+            arbiters(settings.threads),
+            scope,
+            Arc::clone(&live),
+        )
+        .start();
         let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
         let course = Course {
             reader: reader.clone(),
@@ -314,7 +321,7 @@ impl Daemon {
             index: Arc::default(),
             scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
             states: Arc::default(),
-            live,
+            live: Arc::clone(&live),
             questions,
             messages: MessageTrial::new(Arc::clone(&settings.routes), Arc::clone(&settings.filters), settings.times),
             cut: settings.cut,
@@ -353,6 +360,7 @@ impl Daemon {
             commands,
             ended,
             look_at_models,
+            live,
             stop_deadline: settings.stop_deadline,
         })
     }
@@ -411,6 +419,8 @@ impl Daemon {
         if tokio::time::timeout(self.stop_deadline.mul_f64(0.7), sources_and_run).await.is_err() {
             tracing::warn!("a connection or a run did not end in time and is cut off; it goes on at the next start");
         }
+        // Those who listen see the end of the run, and then their own.
+        self.live.events.close();
         for part in self.background {
             part.task.abort();
         }

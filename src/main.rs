@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{
-    check, demo, dump, exit_code, export, import, model, rejects, reload, replay, route_test, score, store, token,
+    check, demo, dump, exit_code, export, import, model, rejects, reload, replay, route_test, score, sensors, show,
+    store, tail, token, verdicts,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -60,6 +61,10 @@ enum Command {
     Reload(reload::Args),
     Dump(dump::Args),
     Export(export::Args),
+    Sensors(sensors::Args),
+    Show(show::Args),
+    Verdicts(verdicts::Args),
+    Tail(tail::Args),
     Import(import::Args),
     Rejects(rejects::Args),
     Test(route_test::Args),
@@ -181,6 +186,22 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Export(args) => {
             logging::start(log_format, "warn")?;
             export::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Sensors(args) => {
+            sensors::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show(args) => {
+            show::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Verdicts(args) => {
+            verdicts::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Tail(args) => {
+            tail::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Import(args) => {

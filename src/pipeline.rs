@@ -27,15 +27,15 @@ use crate::ingest::session::{
     SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
 };
 use crate::ingest::zone::Zone;
-use crate::live::{Live, NewestReading, Origin};
-use crate::reading::{Reading, Reject, RejectReason, RejectScope, RejectedReading, Rejects};
+use crate::live::{EventKind, Events, Happening, Live, NewestReading, Origin};
+use crate::reading::{Reading, Reject, RejectId, RejectReason, RejectScope, RejectedReading, Rejects};
 use crate::run::{Run, RunId, RunState};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
     Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, Reader, Store, StoreError, StoredChunks,
-    StoredIntervals, Ticket, WindowRecord, Writer,
+    StoredIntervals, StoredReject, Ticket, WindowRecord, Writer,
 };
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
@@ -594,8 +594,8 @@ impl Pipeline {
         }
         self.held.mark_stored();
         let rejects = std::mem::take(&mut self.rejects);
-        self.writer.put_rejects(&rejects);
-        self.tell_of(&rejects);
+        let block = self.writer.put_rejects(&rejects);
+        self.tell_of(&rejects, block);
         let committed = self.writer.commit()?;
         self.put = finished;
         let settled = (self.scored_settled, self.runs_settled);
@@ -605,7 +605,9 @@ impl Pipeline {
         }
 
         metrics::READINGS_ACCEPTED.add(self.accepted.len() as u64);
-        self.settings.live.activity.note(&self.accepted, self.clock.wall, self.clock.instant);
+        let Live { activity, events, .. } = &*self.settings.live;
+        activity.note(&self.accepted, self.clock.wall, self.clock.instant);
+        events.tell_readings(&self.accepted);
         self.accepted.clear();
         self.appended = 0;
         metrics::READINGS_HELD.set(self.held.len() as u64);
@@ -617,6 +619,11 @@ impl Pipeline {
             time.advance(self.event_now);
         }
         Ok(committed)
+    }
+
+    /// Where it tells what happens.
+    pub fn events(&self) -> Arc<Events> {
+        Arc::clone(&self.settings.live.events)
     }
 
     /// Has what the next commit hands to the keeper settled as soon as it is stored.
@@ -671,9 +678,14 @@ impl Pipeline {
         self.writer.stop(leave_at)
     }
 
-    /// Counts rejects, and logs them.
-    fn tell_of(&mut self, rejects: &Rejects) {
+    /// Counts rejects, tells those who listen of them, and logs them. `block` is the number under which they are stored.
+    fn tell_of(&mut self, rejects: &Rejects, block: Option<u64>) {
         metrics::REJECTS.add(rejects.counts());
+        if let Some(block) = block {
+            let ids = (0..).map(|place| RejectId { block, place });
+            let stored = rejects.kept().iter().map(StoredReject::of);
+            self.settings.live.events.tell(EventKind::Reject, || Happening::Rejects(ids.zip(stored).collect()));
+        }
         for reject in rejects.kept() {
             let Reject { origin, reason, .. } = reject;
             let kind = reason.kind();

@@ -241,15 +241,16 @@ impl Writer {
         self.behind.put(|tables| &tables.progress, &cursor_key(sink), next.0.to_be_bytes().to_vec());
     }
 
-    /// Keeps rejects, in the place of the oldest rejects.
-    pub fn put_rejects(&mut self, rejects: &Rejects) {
+    /// Keeps rejects, in the place of the oldest rejects. Returns the number of their block; `None` when none is kept whole.
+    pub fn put_rejects(&mut self, rejects: &Rejects) -> Option<u64> {
         if rejects.kept().is_empty() {
-            return;
+            return None;
         }
         let (number, block) = self.rejects.block(rejects);
         self.append(&RecordRef::Rejects { number, block: &block });
         let key = rejects::block_key(number, self.settings.reject_blocks);
         self.behind.put_parts(|tables| &tables.rejects, &key, block);
+        Some(number)
     }
 
     /// Notes that a reject was replayed, if it is still kept.

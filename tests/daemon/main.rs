@@ -10,6 +10,7 @@
 
 mod acks;
 mod api_rejects;
+mod api_sensors;
 mod clocks;
 mod commit_pace;
 mod crash;

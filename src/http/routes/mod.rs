@@ -4,8 +4,10 @@
 
 pub(super) mod about;
 mod configuration;
+mod connections;
 mod document;
 mod dump;
+mod events;
 mod export;
 mod health;
 pub(super) mod import;
@@ -87,7 +89,9 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
     let groups = OpenApiRouter::new()
         .merge(about::routes())
         .merge(configuration::routes())
+        .merge(connections::routes())
         .merge(dump::routes())
+        .merge(events::routes())
         .merge(export::routes())
         .merge(import::routes())
         .merge(rejects::routes())

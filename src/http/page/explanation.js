@@ -1,0 +1,31 @@
+// Why a verdict is what it is, in words, with the time in the viewer's zone.
+
+import { h } from './elements.js';
+import { number } from './format.js';
+import { timeElement } from './time.js';
+
+/** "vibration std 4.1 at 13:42, usually 0.2 to 0.9". */
+export function explanationElement({ words, time, feature, value, usual_low: low, usual_high: high }) {
+  if (value === null) return h('span', { class: 'explanation', title: `${words} (UTC)` }, words);
+  const usual = low === null || high === null ? '' : `, usually ${number(low)} to ${number(high)}`;
+  return h('span', { class: 'explanation', title: `${words} (UTC)` },
+    h('b', {}, `${feature.replaceAll('.', ' ')} ${number(value)}`), ' at ', timeElement(time, 'clock'), usual);
+}
+
+/** What a verdict says, in one line. */
+export function verdictWords(verdict) {
+  if (verdict.explanation && verdict.anomalies > 0) return explanationElement(verdict.explanation);
+  if (verdict.outcome === 'scored') {
+    const anomalies = verdict.anomalies === 0 ? 'no anomaly' : verdict.anomalies === 1 ? 'one anomaly' : `${verdict.anomalies} anomalies`;
+    return h('span', { class: 'muted' }, `${anomalies} in ${verdict.intervals} intervals`);
+  }
+  return h('span', {}, verdict.reason ?? OUTCOME_WORDS[verdict.outcome]);
+}
+
+export const OUTCOME_WORDS = {
+  scored: 'scored',
+  no_data: 'no readings',
+  too_little_data: 'too few readings',
+  failed: 'scoring failed',
+  quarantined: 'model not tried any more',
+};

@@ -1,0 +1,73 @@
+// The models: which are at work, since when, whether they are proven, and what is odd about them.
+
+import { get, listen, post, sensorPath } from './api.js';
+import { confirmation, filterBox, h, heading, replace } from './elements.js';
+import { MODEL_STATES, modelFacts } from './model_facts.js';
+import { operatorButton, resultNote } from './operator.js';
+import { pagedList } from './paged_list.js';
+import { patternOf } from './sensor_filter.js';
+import { stateShape } from './states.js';
+import { timeElement } from './time.js';
+
+export const title = 'Models';
+
+/** A reload reads all files; the list is asked again when most will have been read. */
+const RELOAD_TAKES = 1500;
+
+export function view(root, { query, setQuery }) {
+  let text = query.get('pattern') ?? '';
+  let state = query.get('state') ?? '';
+  let timer;
+  const result = resultNote();
+  const list = pagedList({
+    label: 'Models',
+    columns: [['State'], ['Sensor', 'nowrap'], ['Detector', 'nowrap'], ['Proof'], ['At work since'], ['What is odd', 'wide'], ['More', 'nowrap wide']],
+    key: (model) => model.sensor,
+    rowClass: (model) => MODEL_STATES[model.state]?.[1] ?? null,
+    row: (model) => [
+      h('span', { class: 'badge' }, stateShape(MODEL_STATES[model.state]?.[1]), MODEL_STATES[model.state]?.[0] ?? model.state),
+      h('a', { href: `#/${sensorPath(model.sensor)}` }, model.sensor),
+      model.detector?.replaceAll('_', ' ') ?? '–',
+      proofBadge(model.is_proven),
+      model.since ? timeElement(model.since, 'short') : '–',
+      oddities(model),
+      h('details', {}, h('summary', { 'aria-label': `More of the model of ${model.sensor}` }, 'Details'), modelFacts(model)),
+    ],
+    ask: (after, signal) => get('models', { pattern: patternOf(text), state, after, limit: 100 }, signal),
+    empty: () => (text || state ? 'No model fits. Change the filter.' : 'There are no models. Put model files into the folder of models; see the configuration for where it is.'),
+  });
+
+  async function reload() {
+    if (!(await confirmation('Read the folder of models again? Changed models go to work at once.', 'Reload'))) return;
+    try {
+      await post('models/reload');
+      result.say('The models are being read again. The list shows what came of it.');
+      timer = setTimeout(() => list.refresh(), RELOAD_TAKES);
+    } catch (problem) {
+      result.sayProblem(problem);
+    }
+  }
+
+  const states = h('select', { 'aria-label': 'State', onchange: () => { state = states.value; setQuery({ state }); list.reload(); } },
+    h('option', { value: '' }, 'All states'), Object.entries(MODEL_STATES).map(([value, [words]]) => h('option', { value, selected: value === state }, words)));
+  replace(root,
+    heading('Models', operatorButton('Reload', reload)), result.element,
+    h('section', { class: 'panel', 'aria-label': 'Models' },
+      h('div', { class: 'toolbar' },
+        filterBox('Filter models', (words) => { text = words; setQuery({ pattern: words }); list.reload(); }, { value: text, placeholder: 'flow, press-1/*, …' }), states),
+      list.element));
+  list.reload();
+  const stop = listen(['model'], null, () => { clearTimeout(timer); timer = setTimeout(() => list.refresh(), 1000); });
+  return () => { clearTimeout(timer); stop(); list.close(); };
+}
+
+function proofBadge(isProven) {
+  if (isProven === null) return h('span', { class: 'muted', title: 'There is no file with expected answers beside it.' }, 'not proven');
+  return h('span', { class: 'badge' }, stateShape(isProven ? 'ok' : 'failed'), isProven ? 'proven' : 'other answers');
+}
+
+function oddities(model) {
+  const words = [model.problem, ...model.warnings].filter(Boolean);
+  if (words.length === 0) return h('span', { class: 'muted' }, 'nothing');
+  return h('ul', { class: 'warnings' }, words.map((one) => h('li', {}, one)));
+}

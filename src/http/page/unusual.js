@@ -1,0 +1,189 @@
+// The view Most unusual: in a range of time that one marks, which sensors were the most unusual, what began together, and
+// which devices it concerns.
+
+import { ApiProblem, get } from './api.js';
+import { sensorAddress } from './banner.js';
+import { choice, emptyNote, h, heading, problemNote, replace, setText, setVariables } from './elements.js';
+import { count, counted, number, score as scoreWords, share } from './format.js';
+import { rangeStrip } from './range_strip.js';
+import { link } from './router.js';
+import { drawShares } from './strip.js';
+import { scoreStep } from './theme.js';
+import { clockWords, daemonNow, dateOf, dayWords, isUtcHere, noteDaemonTime, rfc3339, shortWords, span, timeElement, utcClock } from './time.js';
+
+export const title = 'Most unusual';
+
+const SHOWN = [['24', '24 h'], ['72', '3 days'], ['168', '7 days'], ['720', '30 days']];
+const SENSORS = 50;
+const DEVICES_AT_ONCE = 12;
+
+export function view(root, { query, setQuery }) {
+  const ending = new AbortController();
+  let hours = SHOWN.some(([value]) => value === query.get('hours')) ? query.get('hours') : '24';
+  let asked = null;
+  let isAllDevices = false;
+
+  const strip = rangeStrip(chosen);
+  const words = h('p', { class: 'range-words', role: 'status' });
+  const results = h('div', { class: 'results' });
+  replace(root, heading('Most unusual', choice('Shown', SHOWN, hours, (value) => {
+    hours = value;
+    setQuery({ hours, since: null, until: null });
+    begin();
+  })),
+  h('section', { class: 'panel strip-panel', 'aria-label': 'Range of time' },
+    h('p', { class: 'muted' }, 'Mark a range with the mouse, or move its ends with the arrow keys. A bar is a window: its height is the share of sensors that were anomalous, its colour the highest score.'),
+    strip.element, words),
+  results);
+
+  async function begin() {
+    try {
+      noteDaemonTime((await get('status', null, ending.signal)).now);
+      const since = new Date(Math.floor((daemonNow() - hours * 3600e3) / 3600e3) * 3600e3);
+      const answer = await get('timeline', { by: 'plant', since: rfc3339(since) }, ending.signal);
+      const windows = answer.windows.map((start) => dateOf(start).getTime());
+      if (windows.length === 0) {
+        replace(results, emptyNote('No window has been scored in this time. The view Runs says when the next one is due.'));
+        return;
+      }
+      const cells = answer.rows[0]?.cells ?? windows.map(() => ({ score: null, anomalous: 0, scored: 0, failed: 0 }));
+      const length = answer.window_seconds * 1000;
+      strip.show(windows, length, cells, rangeFrom(windows, length));
+      ask(strip.range());
+    } catch (problem) {
+      showProblem(problem);
+    }
+  }
+
+  function rangeFrom(windows, length) {
+    const since = Date.parse(query.get('since') ?? '');
+    const until = Date.parse(query.get('until') ?? '');
+    const end = windows[windows.length - 1] + length;
+    return Number.isFinite(since) && Number.isFinite(until) ? [since, until] : [windows[0], end];
+  }
+
+  function chosen([since, until]) {
+    query.set('since', rfc3339(new Date(since)));
+    query.set('until', rfc3339(new Date(until)));
+    setQuery({ since: query.get('since'), until: query.get('until') });
+    ask([since, until]);
+  }
+
+  async function ask([since, until]) {
+    const own = {};
+    asked = own;
+    setText(words, rangeWords(since, until));
+    results.classList.add('is-asking');
+    try {
+      const answer = await get('unusual', { since: rfc3339(new Date(since)), until: rfc3339(new Date(until)), limit: SENSORS }, ending.signal);
+      if (asked === own) show(answer);
+    } catch (problem) {
+      if (asked === own) showProblem(problem);
+    }
+    if (asked === own) results.classList.remove('is-asking');
+  }
+
+  function show(answer) {
+    isAllDevices = false;
+    const devices = h('section', { class: 'panel', 'aria-labelledby': 'shares-title' });
+    replace(results,
+      h('section', { class: 'panel ranking', 'aria-labelledby': 'ranking-title' },
+        h('div', { class: 'heading' }, h('h2', { id: 'ranking-title' }, 'Sensors, the most unusual first')),
+        answer.sensors.length === 0 ? emptyNote('No sensor was scored in this range.') : ranking(answer)),
+      h('div', { class: 'beside' },
+        h('section', { class: 'panel', 'aria-labelledby': 'together-title' },
+          h('div', { class: 'heading' }, h('h2', { id: 'together-title' }, 'Changed together')), together(answer)),
+        devices));
+    showDevices(devices, answer.devices);
+  }
+
+  function showDevices(panel, devices) {
+    const shown = isAllDevices ? devices : devices.slice(0, DEVICES_AT_ONCE);
+    replace(panel,
+      h('div', { class: 'heading' }, h('h2', { id: 'shares-title' }, 'Devices'), h('span', { class: 'muted' }, 'share of unusual sensors')),
+      devices.length === 0 ? emptyNote('No device was scored in this range.') : h('ul', { class: 'shares' }, shown.map(deviceShare)),
+      shown.length < devices.length && h('button', {
+        class: 'quiet', type: 'button', onclick: () => { isAllDevices = true; showDevices(panel, devices); },
+      }, `All ${count(devices.length)} devices`));
+    for (const canvas of panel.querySelectorAll('canvas')) drawShares(canvas, devices[Number(canvas.dataset.device)].share);
+  }
+
+  function showProblem(problem) {
+    if (problem.name === 'AbortError') return;
+    if (!(problem instanceof ApiProblem)) console.error(problem);
+    replace(results, problemNote(problem));
+  }
+
+  const repaint = () => strip.draw();
+  document.addEventListener('theme', repaint, { signal: ending.signal });
+  begin();
+  return () => {
+    ending.abort();
+    strip.close();
+  };
+}
+
+function rangeWords(since, until) {
+  const beside = isUtcHere(since) ? ' UTC' : ` (${utcClock(new Date(since))} to ${utcClock(new Date(until))})`;
+  const isOneDay = new Date(since).toDateString() === new Date(until).toDateString();
+  const end = isOneDay ? clockWords(new Date(until)) : `${dayWords(new Date(until))} ${clockWords(new Date(until))}`;
+  return `${dayWords(new Date(since))} ${clockWords(new Date(since))} to ${end}${beside}, ${span((until - since) / 1000)}`;
+}
+
+function ranking({ sensors }) {
+  return h('ol', { class: 'ranked' }, sensors.map((entry, place) => {
+    const seen = entry.first && {
+      since: rfc3339(new Date(dateOf(entry.first) - 3600e3)), until: rfc3339(new Date(dateOf(entry.last).getTime() + 3600e3)),
+    };
+    return h('li', { class: entry.anomalies > 0 ? 'anomalous' : '' },
+      h('span', { class: 'place muted' }, String(place + 1)),
+      h('div', { class: 'what' },
+        h('a', { href: sensorAddress(entry.sensor, seen) }, entry.sensor),
+        entry.explanation && h('p', null, explanationWords(entry.explanation)),
+        h('p', { class: 'muted' }, when(entry))),
+      scoreBar(entry.score));
+  }));
+}
+
+function when({ anomalies, intervals, first, last }) {
+  if (anomalies === 0) return `no anomaly in ${counted(intervals, 'interval')}`;
+  const isOneDay = dateOf(first).toDateString() === dateOf(last).toDateString();
+  const times = first === last
+    ? [' at ', timeElement(first)] : [' between ', timeElement(first), ' and ', timeElement(last, isOneDay ? 'clock' : 'short')];
+  return [`${count(anomalies)} of ${counted(intervals, 'interval')} anomalous`, times];
+}
+
+/** What moved a decision, with its time in the viewer's zone. */
+export function explanationWords({ feature, value, time, usual_low: low, usual_high: high }) {
+  const usual = low === null || high === null ? '' : `, usually ${number(low)} to ${number(high)}`;
+  return [h('b', null, `${feature.replace('.', ' ')} ${value === null ? 'missing' : number(value)}`), ' at ', timeElement(time), usual];
+}
+
+function scoreBar(score) {
+  const bar = h('div', { class: 'gauge', 'aria-hidden': 'true' }, h('div', { class: `step-${scoreStep(score ?? 0)}` }));
+  setVariables(bar, { '--part': `${((score ?? 0) * 100).toFixed(0)}%` });
+  return h('div', { class: 'score' }, h('span', { class: 'visually-hidden' }, 'score '), h('span', { class: 'figure' }, scoreWords(score)), bar);
+}
+
+function together({ together: sets }) {
+  if (sets.length === 0) return h('p', { class: 'muted' }, 'No anomalies of two sensors or more began together.');
+  return h('ul', { class: 'together' }, sets.map(({ time, sensors }) => h('li', null,
+    h('p', null, h('b', null, counted(sensors.length, 'sensor')), ' from ', timeElement(time), ' on, in this order'),
+    h('ol', null, sensors.map((sensor) => h('li', null, h('a', { class: 'chip', href: sensorAddress(sensor, around(time)) }, sensor)))))));
+}
+
+function around(time) {
+  const at = dateOf(time).getTime();
+  return { since: rfc3339(new Date(at - 3600e3)), until: rfc3339(new Date(at + 2 * 3600e3)) };
+}
+
+function deviceShare({ device, sensors, unusual, share: shares, windows }, place) {
+  const last = shares.length - 1;
+  const now = shares[last] ?? null;
+  const words = `${device}: ${count(unusual)} of ${counted(sensors, 'sensor')} in the range; in its last window${windows[last] ? ` from ${shortWords(windows[last])}` : ''} ${now === null ? 'none scored' : share(now)}`;
+  return h('li', { title: words },
+    h('a', { href: link('sensors', { pattern: `${device}/*` }) }, device),
+    h('span', { class: 'number' }, `${count(unusual)} of ${count(sensors)}`),
+    h('canvas', { role: 'img', 'aria-label': words, 'data-device': place }),
+    h('span', { class: 'number' }, now === null ? '–' : share(now), h('span', { class: 'muted' }, ' last')));
+}
