@@ -68,7 +68,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> HttpSettings {
         );
         section.rule(&["listen", "token_file"], why);
     }
-    let max_connections = section.integer("max_connections", 64, 4..=4096);
+    let max_connections = section.integer("max_connections", 128, 4..=4096);
     // A quarter is left for other addresses.
     let per_address = max_connections - max_connections / 4;
     HttpSettings {
@@ -78,7 +78,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> HttpSettings {
         host_names: host_names(section),
         max_connections,
         max_connections_per_address: section.integer("max_connections_per_address", per_address, 1..=4096),
-        max_requests_per_second: section.integer("max_requests_per_second", 100, 1..=100_000),
+        max_requests_per_second: section.integer("max_requests_per_second", 500, 1..=100_000),
         max_failed_logins_per_minute: section.integer("max_failed_logins_per_minute", 10, 1..=10_000),
         max_sessions: section.integer("max_sessions", 256, 1..=65_535),
         max_request: section.bytes("max_request", ByteSize::from_mib(1), ByteSize::from_kib(4)..=ByteSize::from_mib(4)),
