@@ -13,6 +13,7 @@ pub(crate) mod import_before_start;
 mod receiving;
 pub(crate) mod running_configuration;
 pub(crate) mod settings;
+mod surroundings;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,14 +43,16 @@ use crate::actors::service_manager::{self, Course, Probed, keep_informed};
 use crate::actors::source::SourceCounters;
 use crate::actors::stop::StopTrigger;
 use crate::actors::supervisor::SensorSupervisor;
+use crate::actors::system_clock::SystemClock;
 use crate::actors::workers::Workers;
 use crate::config::Config;
 use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
 use crate::http::{self, Api, Port, PortError};
-use crate::live::Live;
-use crate::overview::Overview;
+use crate::interval::Cut;
+use crate::live::{Live, OpenWindow, Questions};
+use crate::overview::{Overview, RunScores};
 use crate::rescoring::Rescorer;
 use crate::store::{KeptModels, StoreError};
 use crate::telemetry::metrics;
@@ -144,6 +147,9 @@ impl DaemonTask {
 /// How often the actors are checked: a task reports its end by itself, an actor's address has to be asked.
 const ROUNDS: Duration = Duration::from_secs(1);
 
+/// How often the counts of the last minutes are noted.
+const COUNTED_EVERY: Duration = Duration::from_secs(60);
+
 /// How long the daemon waits for the committer's error after another part has ended.
 const COMMITTERS_WORD: Duration = Duration::from_secs(2);
 
@@ -217,8 +223,9 @@ impl Daemon {
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
         let port = settings.port.as_ref().map(Port::open).transpose()?;
 
+        let live = Arc::new(Live::default());
         let note_configuration = || running_configuration::note(&config.store.directory, config);
-        let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration)?;
+        let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration, &live)?;
         tracing::info!("readings are taken in; the models are being read");
         service_manager::tell(&[NotifyState::Status("takes readings in; reads the models")]);
         let Receiving { reader, directory, commands, clock, intake, .. } = &receiving;
@@ -247,6 +254,7 @@ impl Daemon {
             threads: receiving.threads.clone(),
         };
         let clock = clock.clone();
+        let surroundings = Arc::new(surroundings::surroundings(config, &settings, clock.clone()));
         let reading = loader.clone();
         let models = tokio::select! {
             models = aside(move || reading.start()) => models.ok_or(DaemonError::ModelLoader).and_then(|read| Ok(read?)),
@@ -262,8 +270,14 @@ impl Daemon {
         let of_runs = scope.iter().map(|scope| (scope.sensor, scope.model_hash())).collect();
 
         let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
-        let supervisor =
-            SensorSupervisor::new(settings.sensors.clone(), windows.clone(), arbiters(settings.threads), scope).start();
+        let supervisor = SensorSupervisor::new(
+            settings.sensors.clone(),
+            windows.clone(),
+            arbiters(settings.threads),
+            scope,
+            Arc::clone(&live),
+        )
+        .start();
         let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
         let course = Course {
             reader: reader.clone(),
@@ -272,7 +286,7 @@ impl Daemon {
         };
         let rescoring = settings.rescoring();
         let (schedule, schedule_clock) = (course.schedule.clone(), course.clock.clone());
-        let live = Arc::new(Live::default());
+        let questions = questions(&commands, &clock, settings.cut);
         let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
@@ -298,20 +312,34 @@ impl Daemon {
             background
                 .push(DaemonTask::start("MQTT publisher", publish_mqtt(published.clone(), mqtt, commands.clone())));
         }
+        let overview = Overview {
+            reader: published.reader.clone(),
+            rescorer,
+            sensors: Arc::clone(&published.directory),
+            index: Arc::default(),
+            scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
+            states: Arc::default(),
+            live,
+            questions,
+            cut: settings.cut,
+            schedule,
+            clock: schedule_clock,
+            started: Timestamp::now(),
+            surroundings,
+        };
+        let counted = overview.clone();
+        background.push(DaemonTask::start("counts of the last minutes", async move {
+            loop {
+                counted.note_counts();
+                tokio::time::sleep(COUNTED_EVERY).await;
+            }
+        }));
         let api = Api {
             store: settings.store.directory.clone(),
-            overview: Overview {
-                reader: published.reader.clone(),
-                rescorer,
-                sensors: Arc::clone(&published.directory),
-                live,
-                cut: settings.cut,
-                schedule,
-                clock: schedule_clock,
-                started: Timestamp::now(),
-            },
+            overview,
             commands: commands.clone(),
             started: Instant::now(),
+            look_at_models: Arc::clone(&look_at_models),
             importer: Importer::new(intake, decoders, imports),
         };
         let api = Arc::new(api);
@@ -404,6 +432,17 @@ fn committers_word(ended: Result<Result<(), StoreError>, RecvError>) -> DaemonEr
         Ok(Err(error)) => DaemonError::Store(error),
         Ok(Ok(())) | Err(_) => DaemonError::CommitterPanicked,
     }
+}
+
+/// What the API asks of the committer and of the clocks.
+fn questions(commands: &Commands, clock: &SystemClock, cut: Cut) -> Questions {
+    let (commands, clock) = (commands.clone(), clock.clone());
+    let open_window = move |sensor| {
+        let copy = commands.open_window(sensor)?;
+        let watermark = copy.watermark;
+        Some(OpenWindow { watermark, intervals: copy.intervals(cut).ok()? })
+    };
+    Questions::new(open_window, move || clock.read())
 }
 
 fn arbiters(threads: usize) -> Vec<ArbiterHandle> {

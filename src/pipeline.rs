@@ -26,6 +26,7 @@ use crate::ingest::session::{
     SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
 };
 use crate::ingest::zone::Zone;
+use crate::live::{EventKind, Events, Happening, Live, NewestReading, Origin};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::run::{Run, RunId, RunState};
 use crate::schedule::Schedule;
@@ -33,14 +34,15 @@ use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
     Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, Reader, Store, StoreError, StoredChunks,
-    StoredIntervals, Ticket, WindowRecord, Writer,
+    StoredIntervals, StoredReject, Ticket, WindowRecord, Writer,
 };
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Timestamp};
 use crate::verdict::Verdict;
 use crate::window::{
-    Admission, ClosedWindow, ClosingProgress, ClosingSlice, OpenWindows, ReplayBounds, WindowSettings,
+    Admission, ClosedWindow, ClosingProgress, ClosingSlice, OpenCopy, OpenWindows, ReplayBounds, SensorHead,
+    WindowSettings,
 };
 
 use clock_witness::ClockWitness;
@@ -69,6 +71,9 @@ fn scored(reader: &Reader) -> Result<Timestamp, StoreError> {
 /// Tells a sensor's deadband.
 pub type Deadbands = Box<dyn Fn(SensorId) -> Option<f64> + Send>;
 
+/// The most readings that are summarised for a copy of a sensor's open window.
+const MAX_SUMMARISED: usize = 1 << 18;
+
 /// The most readings of an interval that could be configured in versions whose stores did not note that bound.
 const KEPT_BEFORE_IT_WAS_NOTED: usize = 1_000_000;
 
@@ -90,6 +95,8 @@ pub struct PipelineSettings {
     pub max_unpublished: u64,
     /// How readings from ahead of the clock are held while the clock may be wrong.
     pub held: HeldSettings,
+    /// Where it shows which readings count.
+    pub live: Arc<Live>,
 }
 
 /// Where the pipeline is in event time.
@@ -162,7 +169,7 @@ pub struct Pipeline {
 
     // What the next commit writes.
     accepted: Vec<Reading>,
-    /// How many accepted readings are in the journal since the last commit.
+    /// How many of the accepted readings are in the journal, though not on the disk yet.
     appended: usize,
     over: Vec<ClosedWindow>,
     rejects: Rejects,
@@ -192,6 +199,10 @@ impl Pipeline {
         let scored = scored(&reader)?;
         let heads = reader.heads()?;
         let mut windows = OpenWindows::new(settings.windows, closed, heads.iter().copied());
+        for SensorHead { sensor, closed, last_value } in heads.iter().copied() {
+            let newest = NewestReading { time: closed, value: last_value, origin: Origin::Head };
+            settings.live.activity.seed(sensor, newest);
+        }
         for head in heads {
             // Only a store that was cut anew has windows that are closed in part.
             let window = settings.windows.cut.window_of(head.closed);
@@ -230,6 +241,9 @@ impl Pipeline {
         if must_be_closed > windows.closed() {
             first_closed.get_or_insert(must_be_closed);
             windows.begin_closing(must_be_closed, &mut over);
+        }
+        for (sensor, time, value) in windows.newest().filter(|(_, time, _)| *time > Timestamp::MIN) {
+            settings.live.activity.seed(sensor, NewestReading { time, value, origin: Origin::Replayed });
         }
         // Under a smaller lateness than before, more intervals are closed: now, and not by the next reading only.
         windows.end_replay(&mut over);
@@ -305,6 +319,11 @@ impl Pipeline {
         self.writer.journal_written_bytes()
     }
 
+    /// A copy of what is open of a sensor, made in some hundred microseconds at the most.
+    pub fn open_copy(&self, sensor: SensorId) -> OpenCopy {
+        self.windows.copy_of(sensor, MAX_SUMMARISED)
+    }
+
     /// How far the pipeline is, as of the last commit.
     pub fn position(&self) -> Position {
         Position {
@@ -340,7 +359,7 @@ impl Pipeline {
     /// What became of the readings since the last commit.
     fn counted(&self) -> BatchOutcome {
         BatchOutcome {
-            accepted: (self.appended + self.accepted.len()) as u64,
+            accepted: self.accepted.len() as u64,
             held: self.held.len() as u64,
             rejected: self.rejects.counts().collect(),
         }
@@ -581,7 +600,12 @@ impl Pipeline {
             self.scored_behind.push_back((self.writer.handed_over(), self.scored, self.runs));
         }
 
-        metrics::READINGS_ACCEPTED.add(std::mem::take(&mut self.appended) as u64);
+        metrics::READINGS_ACCEPTED.add(self.accepted.len() as u64);
+        let Live { activity, events, .. } = &*self.settings.live;
+        activity.note(&self.accepted, self.clock.wall, self.clock.instant);
+        events.tell_readings(&self.accepted);
+        self.accepted.clear();
+        self.appended = 0;
         metrics::READINGS_HELD.set(self.held.len() as u64);
         metrics::SENSORS.set(self.directory.len() as u64);
         metrics::COMMITS.add(1);
@@ -591,6 +615,11 @@ impl Pipeline {
             time.advance(self.event_now);
         }
         Ok(committed)
+    }
+
+    /// Where it tells what happens.
+    pub fn events(&self) -> Arc<Events> {
+        Arc::clone(&self.settings.live.events)
     }
 
     /// Has what the next commit hands to the keeper settled as soon as it is stored.
@@ -645,9 +674,13 @@ impl Pipeline {
         self.writer.stop(leave_at)
     }
 
-    /// Counts rejects, and logs them.
+    /// Counts rejects, tells those who listen of them, and logs them.
     fn tell_of(&mut self, rejects: &Rejects) {
         metrics::REJECTS.add(rejects.counts());
+        self.settings
+            .live
+            .events
+            .tell(EventKind::Reject, || Happening::Rejects(rejects.kept().iter().map(StoredReject::of).collect()));
         for reject in rejects.kept() {
             let Reject { origin, reason, .. } = reject;
             let kind = reason.kind();
@@ -746,9 +779,8 @@ impl Pipeline {
 
     fn append_accepted(&mut self) {
         self.write_names();
-        self.writer.append_readings(&self.accepted);
-        self.appended += self.accepted.len();
-        self.accepted.clear();
+        self.writer.append_readings(&self.accepted[self.appended..]);
+        self.appended = self.accepted.len();
     }
 }
 

@@ -236,6 +236,13 @@ impl SensorDirectory {
         self.read().by_id.get(id.index())?.clone()
     }
 
+    /// All sensors that are known, in the order of their numbers.
+    pub fn all(&self) -> Vec<(SensorId, SensorName)> {
+        let names = self.read();
+        let numbered = (0..).map(SensorId).zip(&names.by_id);
+        numbered.filter_map(|(id, name)| Some((id, name.clone()?))).collect()
+    }
+
     /// How many sensors are known.
     pub fn len(&self) -> usize {
         self.read().by_name.len()
@@ -322,6 +329,8 @@ mod tests {
         assert_eq!(ids, [1, 4, 0, 3, 5]);
         assert_eq!((directory.name(SensorId(2)), directory.len(), directory.numbers()), (None, 5, 6));
         assert_eq!(directory.take_unsaved().len(), 3);
+        let all = directory.all().into_iter().map(|(id, name)| format!("{} {}", id.0, name.sensor()));
+        assert_eq!(all.collect::<Vec<_>>(), ["0 c", "1 a", "3 d", "4 b", "5 e"]);
     }
 
     #[test]

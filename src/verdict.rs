@@ -3,8 +3,10 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use crate::interval::Window;
 use crate::number_set::NumberSet;
 use crate::sensor::SensorId;
+use crate::time::Span;
 
 /// What a detector says of one row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,6 +92,40 @@ impl Outcome {
             Self::Quarantined => "quarantined",
         }
     }
+
+    /// What it comes to, without its rows.
+    pub fn summary(&self) -> OutcomeSummary {
+        match self {
+            Self::Scored(scored) => OutcomeSummary::Scored {
+                is_anomalous: scored.anomalies() > 0,
+                score: scored.worst().and_then(|worst| scored.score(worst)),
+            },
+            Self::NoData => OutcomeSummary::NoData,
+            Self::TooLittleData { .. } => OutcomeSummary::TooLittleData,
+            Self::Failed { .. } => OutcomeSummary::Failed,
+            Self::Quarantined => OutcomeSummary::Quarantined,
+        }
+    }
+}
+
+/// What an [`Outcome`] comes to: enough to colour the window of a sensor.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum OutcomeSummary {
+    /// The window was scored.
+    Scored {
+        /// Whether a row is an anomaly.
+        is_anomalous: bool,
+        /// How strange the worst row is, see [`score`]; `None` without rows, and where it was not stored.
+        score: Option<f64>,
+    },
+    /// The window holds no readings of the sensor.
+    NoData,
+    /// It holds too few.
+    TooLittleData,
+    /// The scoring failed.
+    Failed,
+    /// The model is not tried any more.
+    Quarantined,
 }
 
 /// A scored window: one row for each interval that one could be made for.
@@ -146,6 +182,26 @@ pub struct Explanation {
     pub value: f64,
     /// The range of the feature's values in the training data; `None` when the model does not know it.
     pub usual: Option<(f64, f64)>,
+}
+
+impl Explanation {
+    /// The explanation in words: `vibration std 4.1 at 13:42, usually 0.2 to 0.9`. The time is UTC, with seconds when
+    /// intervals are not whole minutes. A value that is within its usual range, and odd only beside the other values, is
+    /// described so.
+    pub fn words(&self, window: Window, interval: Span) -> String {
+        let Self { interval: place, feature, value, usual } = self;
+        let start = window.start() + interval.times(i64::from(*place));
+        let minutes = start.nanos() % 60_000_000_000 == 0;
+        let time = start.format(if minutes { "%H:%M" } else { "%H:%M:%S" });
+        let feature = feature.replace('.', " ");
+        let number = *value;
+        let value = if number.is_finite() { significant(number) } else { "missing".to_owned() };
+        let usual = usual.map(|(low, high)| {
+            let within = if (low..=high).contains(&number) { "within its usual" } else { "usually" };
+            format!(", {within} {} to {}", significant(low), significant(high))
+        });
+        format!("{feature} {value} at {time}{}", usual.unwrap_or_default())
+    }
 }
 
 /// Writes a number with three significant digits, as people read it: `4.1`, `0.00213`, `1.5e9`.
@@ -341,6 +397,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::interval::Cut;
+    use crate::time::Timestamp;
 
     #[test]
     fn a_decision_below_zero_is_an_anomaly_and_a_tie_is_normal() {
@@ -356,6 +414,21 @@ mod tests {
             assert_eq!(significant(number), words);
         }
         assert_eq!([significant(-1e-300), significant(f64::NAN)], ["-1e-300", "NaN"]);
+    }
+
+    #[test]
+    fn an_explanation_is_a_few_words_with_few_digits() {
+        let explained = |seconds, value, usual| {
+            let cut = Cut::new(Span::from_secs(seconds), Span::from_secs(3600)).unwrap();
+            let window = cut.window_of(Timestamp::parse("2018-08-28 13:00").unwrap());
+            let explanation = Explanation { interval: 42, feature: "mean".into(), value, usual };
+            explanation.words(window, cut.interval())
+        };
+        let usual = Some((-0.000_213_999, 12.345_678));
+        assert_eq!(explained(60, 123.456, usual), "mean 123 at 13:42, usually -0.000214 to 12.3");
+        assert_eq!(explained(60, 12.0, usual), "mean 12 at 13:42, within its usual -0.000214 to 12.3");
+        assert_eq!(explained(60, -2.5e9, None), "mean -2.5e9 at 13:42");
+        assert_eq!(explained(5, f64::NAN, None), "mean missing at 13:03:30");
     }
 
     #[test]

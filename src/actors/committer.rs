@@ -11,32 +11,37 @@
 //! closing goes on, because there are commits anyway.
 //!
 //! Its queues: submissions are bounded by the bytes of the [`Intake`](crate::actors::intake::Intake). Commands come
-//! from the scheduler, the recorder and the publisher only; these wait for their answers, so that no more than a run's
-//! chunks of verdicts are queued. What is handed to the database is bounded too ([`Backlog`]): where it is too much, runs
-//! wait first, and then the sources. At a full disk everything waits but the answers to probes.
+//! from the scheduler, the recorder and the publisher; these wait for their answers, so that no more than a run's
+//! chunks of verdicts are queued. Requests ask about open windows, so many at a time. What is handed to the database is bounded too ([`Backlog`]): where it is too much, runs
+//! wait first, and then the sources. At a full disk everything waits but the answers to probes and to questions.
 
 mod pace;
+mod stored_events;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, select};
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::actors::intake::{MessagesHeard, SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::run::{Run, RunId};
+use crate::sensor::SensorId;
 use crate::store::{Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, StoreError, StoredChunks, Ticket};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
+use crate::window::OpenCopy;
 
 pub use pace::{MAX_STRETCH, PaceSettings};
 
 use pace::{CommitPace, Gathered, PaceNews};
+use stored_events::StoredEvents;
 
 /// What the committer is asked to do beyond taking in readings.
 #[derive(Debug)]
@@ -105,6 +110,15 @@ pub enum Command {
         /// Told in its turn, between two commits.
         done: oneshot::Sender<Vec<JournalExtent>>,
     },
+    /// Tell what is open of a sensor, and write nothing.
+    CopyOpenWindow {
+        /// The sensor.
+        sensor: SensorId,
+        /// Told in its turn.
+        done: Sender<OpenCopy>,
+        /// One of the few questions that may wait.
+        permit: OwnedSemaphorePermit,
+    },
     /// Commit what is there, and end.
     Stop {
         /// When what the database does not hold yet is left to the journal.
@@ -124,7 +138,14 @@ impl Command {
 pub struct Commands {
     sender: Sender<Command>,
     position: watch::Receiver<Position>,
+    /// The questions that may wait for an answer.
+    questions: Arc<Semaphore>,
 }
+
+/// The most questions about open windows that wait at a time: what answering them takes from the intake is bounded.
+const MAX_QUESTIONS: usize = 8;
+/// How long an answer to such a question is awaited.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// The committer has ended, so nothing can be made durable any more.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -171,6 +192,15 @@ impl Commands {
         extents.blocking_recv().map_err(|_| CommitterStopped)
     }
 
+    /// What is open of a sensor. Blocks for a second at the most; `None` when the committer does not come to it by then, or
+    /// as many questions wait as may.
+    pub fn open_window(&self, sensor: SensorId) -> Option<OpenCopy> {
+        let permit = Arc::clone(&self.questions).try_acquire_owned().ok()?;
+        let (done, answer) = crossbeam_channel::bounded(1);
+        self.send(Command::CopyOpenWindow { sensor, done, permit });
+        answer.recv_timeout(ANSWER_WITHIN).ok()
+    }
+
     /// Where the pipeline is, and when it moves on.
     pub fn position(&self) -> watch::Receiver<Position> {
         self.position.clone()
@@ -202,6 +232,7 @@ pub fn start(
     let (end, ended) = oneshot::channel();
     let mut committer = Committer {
         news: pipeline.news(),
+        stored_events: StoredEvents::new(pipeline.events()),
         pace: CommitPace::new(pace, Instant::now()),
         written: pipeline.journal_written_bytes(),
         pipeline,
@@ -221,7 +252,8 @@ pub fn start(
         // down.
         let _ = end.send(committer.run());
     })?;
-    Ok((Commands { sender, position: position_receiver }, ended))
+    let questions = Arc::new(Semaphore::new(MAX_QUESTIONS));
+    Ok((Commands { sender, position: position_receiver, questions }, ended))
 }
 
 struct Committer {
@@ -242,6 +274,7 @@ struct Committer {
     /// A batch whose readings wait for runs to end; nothing else is taken in before it.
     parked: Option<Parked>,
     promises: Promises,
+    stored_events: StoredEvents,
     /// When a stop leaves to the journal what the database does not hold yet; none before there is a stop.
     leave_at: Option<Instant>,
 }
@@ -313,6 +346,7 @@ impl Committer {
         self.note_written();
         self.tell_position();
         self.promises.keep(committed, self.pipeline.windows_put(), self.pipeline.handed_over());
+        self.stored_events.handed_over(self.pipeline.handed_over());
         // What was handed over may be kept already, or there may have been nothing.
         self.note_kept()?;
         Ok(Next::GoOn)
@@ -342,7 +376,7 @@ impl Committer {
         let again = Instant::now() + TRY_AGAIN;
         while let Ok(command) = self.commands.recv_deadline(again) {
             match command {
-                Command::Probe { .. } => _ = self.obey(command)?,
+                Command::Probe { .. } | Command::CopyOpenWindow { .. } => _ = self.obey(command)?,
                 Command::Stop { .. } => return self.obey(command),
                 command => self.later.push_back(command),
             }
@@ -355,6 +389,7 @@ impl Committer {
         let kept = self.pipeline.kept()?;
         self.tell_position();
         self.promises.keep_behind(kept);
+        self.stored_events.tell(|ticket| kept.visible(ticket).is_some());
         Ok(())
     }
 
@@ -544,14 +579,19 @@ impl Committer {
                 self.pipeline.set_clock(self.clock.read());
                 self.promises.committed.push(done);
             }
-            Command::BeginRun { run, stored } => self.pipeline.begin_run(&run, &stored),
+            Command::BeginRun { run, stored } => {
+                self.pipeline.begin_run(&run, &stored);
+                self.stored_events.begin_run(run);
+            }
             Command::PutRun { run, done } => {
                 self.pipeline.put_run(&run);
+                self.stored_events.end_run(run);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
             Command::PutVerdicts { run, chunk, verdicts } => {
                 self.pipeline.put_verdicts(run, chunk, &verdicts);
+                self.stored_events.verdicts(run, verdicts);
             }
             Command::GiveUp { until, done } => {
                 self.pipeline.set_scored(until);
@@ -571,6 +611,12 @@ impl Committer {
             Command::JournalExtents { done } => {
                 // A failure is ignored: the asker may have been stopped meanwhile.
                 let _ = done.send(self.pipeline.journal_extents());
+                return Ok(Next::Wait);
+            }
+            Command::CopyOpenWindow { sensor, done, permit } => {
+                // A failure is ignored: the asker may have given up.
+                let _ = done.send(self.pipeline.open_copy(sensor));
+                drop(permit);
                 return Ok(Next::Wait);
             }
             Command::Stop { leave_at } => {

@@ -25,7 +25,6 @@ use crate::interval::Window;
 use crate::run::{Closing, GroupName, Run, RunId, RunState, Tally, Trigger, models_hash};
 use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
-use crate::sink::message::explain;
 use crate::store::{Reader, StoreError, StoredChunks};
 use crate::telemetry::metrics;
 use crate::time::Span;
@@ -382,7 +381,7 @@ impl RunReport {
         for (sensor, found) in anomalous {
             let AnomalousSensor { anomalies, rows, worst, score, explanation, .. } = found;
             let worst_interval = window.start() + interval.times(i64::from(worst.interval));
-            let explanation = explanation.as_ref().map(|explanation| explain(explanation, *window, *interval));
+            let explanation = explanation.as_ref().map(|explanation| explanation.words(*window, *interval));
             tracing::info!(
                 %sensor,
                 window = %window.start(),

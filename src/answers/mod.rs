@@ -26,7 +26,7 @@ pub use models::{Model, ModelState, UsualRange};
 pub use rejects::{Payload, Reject, RejectKind, RejectTest, Rejects};
 pub use role::{Me, Role};
 pub use routes::{JudgedReading, Judgement, RouteTest, TestedMessage};
-pub use runs::{Run, RunOutcome, RunState, Schedule, Tally};
+pub use runs::{MissedWindows, Run, RunOutcome, RunState, Schedule, Tally};
 pub use sensors::{Sensor, SensorCounts, SensorDetail, SensorState};
 pub use series::{Scores, Series};
 pub use status::{Clock, Disk, Health, NextRun, Problem, ProblemKind, Severity, Sink, SinkState, Status};

@@ -38,10 +38,12 @@ pub struct Run {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// It goes on, or was cut off by the end of the process and is resumed.
+    /// It goes on, or goes on at the daemon's next start.
     Started,
     /// Every sensor in scope has its outcome.
     Finished,
+    /// It began and never ended: its window got another run, or was given up.
+    CutOff,
 }
 
 /// How the outcomes of a run are spread.
@@ -97,6 +99,17 @@ pub struct Schedule {
     pub scored_until: Option<Timestamp>,
     /// The next runs, at most ten; none when the readings decide.
     pub next: Vec<NextRun>,
-    /// Windows of the ledger's time that no run has scored, and why, as far as that is known.
-    pub missed: Vec<Span>,
+    /// Windows of the ledger's time that no run has scored, neighbours together, the newest first.
+    pub missed: Vec<MissedWindows>,
+}
+
+/// Neighbouring windows that no run has scored.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MissedWindows {
+    /// From the start of the first to the end of the last.
+    pub span: Span,
+    /// How many there are.
+    pub windows: u64,
+    /// Why, as far as that is known.
+    pub words: String,
 }

@@ -137,7 +137,7 @@ pub struct Clock {
 pub struct NextRun {
     /// When it begins.
     pub at: Timestamp,
-    /// The window that it scores.
+    /// The window that it scores; from the first to the last when several are due together.
     pub window: Span,
 }
 

@@ -31,6 +31,7 @@ mod hash;
 #[cfg(test)]
 mod mentioned_keys_tests;
 mod mistake;
+mod origin;
 mod path;
 mod reader;
 mod rings;
@@ -43,6 +44,7 @@ mod tests;
 mod without_effect;
 
 pub use mistake::{ConfigError, Mistake, Problem};
+pub use origin::Origin;
 pub use reader::Places;
 pub use rings::Rings;
 pub use rules::Warning;
@@ -93,6 +95,8 @@ pub struct Config {
     pub stop: stop::StopSettings,
     /// `[log]`.
     pub log: log::LogSettings,
+    /// Where all this comes from.
+    pub origin: Origin,
 }
 
 /// Which clock the daemon goes by.
@@ -185,7 +189,7 @@ impl Config {
             if let Some(config) = &config {
                 rules::check(config, &mut notes);
             }
-            config
+            config.map(|config| Config { origin: Origin::new(&absolute, text), ..config })
         } else {
             errors.iter().for_each(|error| notes.syntax(error));
             None
@@ -243,5 +247,6 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         socket: root.section("socket", socket::read),
         stop: root.section("stop", stop::read),
         log: root.section("log", log::read),
+        origin: Origin::default(),
     })
 }

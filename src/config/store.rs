@@ -69,7 +69,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> StoreSettings {
         daily_write_budget: section.bytes(
             "daily_write_budget",
             ByteSize::from_mib(1024),
-            ByteSize::from_mib(1)..=ByteSize::from_mib(1 << 20),
+            ByteSize::from_mib(1)..=ByteSize::from_mib(1 << 30),
         ),
     }
 }

@@ -40,8 +40,9 @@ impl ImportBeforeStart {
         let store = Store::open(settings.store.clone())?;
         let directory = Arc::new(SensorDirectory::new(settings.max_sensors, store.reader.sensors()?));
         let clock = SystemClock::new(settings.clock_trust);
-        let pipeline =
-            Pipeline::recover(store, Arc::clone(&directory), settings.pipeline(Arc::clone(&directory)), clock.read())?;
+        // Nobody looks at what an import shows of itself.
+        let of_pipeline = settings.pipeline(Arc::clone(&directory), Arc::default());
+        let pipeline = Pipeline::recover(store, Arc::clone(&directory), of_pipeline, clock.read())?;
         let (intake, submissions) = Intake::new(settings.intake_bytes);
         let (commands, ended) = committer::start(pipeline, submissions, intake.heard(), settings.pace, clock)?;
         let (routes, filters, times) = (settings.routes, settings.filters, settings.times);

@@ -19,6 +19,7 @@ use crate::actors::stop::{Stop, StopTrigger};
 use crate::actors::system_clock::SystemClock;
 use crate::ingest::decoder::Decoder;
 use crate::ingest::topic_memory::TopicMemory;
+use crate::live::Live;
 use crate::pipeline::Pipeline;
 use crate::sensor::SensorDirectory;
 use crate::store::{self, AsideCause, Reader, Store};
@@ -55,6 +56,7 @@ impl Receiving {
         listener: Option<Listener>,
         broker: Option<Broker>,
         note_configuration: impl FnOnce(),
+        live: &Arc<Live>,
     ) -> Result<Self, DaemonError> {
         if settings.recuts
             && let Some(recut) = store::recut(&settings.store)?
@@ -69,7 +71,7 @@ impl Receiving {
         let reader = store.reader.clone();
         let directory = Arc::new(SensorDirectory::new(settings.max_sensors, reader.sensors()?));
         let clock = SystemClock::new(settings.clock_trust);
-        let pipeline_settings = settings.pipeline(Arc::clone(&directory));
+        let pipeline_settings = settings.pipeline(Arc::clone(&directory), Arc::clone(live));
         let pipeline = Pipeline::recover(store, Arc::clone(&directory), pipeline_settings, clock.read())?;
         let is_first_start = pipeline.position().closed == Timestamp::MIN;
         let (intake, submissions) = Intake::new(settings.intake_bytes);
@@ -108,7 +110,13 @@ impl Receiving {
         let (trigger, stop) = Stop::new();
         let mut sources = Vec::new();
         if let Some(listener) = listener {
-            let serve = listener.run(intake.clone(), Arc::clone(&decoders), threads.clone(), stop.clone());
+            let serve = listener.run(
+                intake.clone(),
+                Arc::clone(&decoders),
+                threads.clone(),
+                Arc::clone(&live.connections),
+                stop.clone(),
+            );
             let serve = async move {
                 if let Err(error) = serve.await {
                     tracing::error!("the listener failed: {error}");
@@ -117,7 +125,13 @@ impl Receiving {
             sources.push(DaemonTask::start("listener", serve));
         }
         if let Some(broker) = broker {
-            let serve = broker.run(intake.clone(), Arc::clone(&decoders), noted_subscriptions, stop);
+            let serve = broker.run(
+                intake.clone(),
+                Arc::clone(&decoders),
+                noted_subscriptions,
+                Arc::clone(&live.connections),
+                stop,
+            );
             sources.push(DaemonTask::start("broker's source", serve));
         }
         Ok(Self {

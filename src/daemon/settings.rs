@@ -29,6 +29,7 @@ use crate::ingest::route::RouteSettings;
 use crate::ingest::session::SessionSettings;
 use crate::ingest::subscription::subscriptions;
 use crate::interval::Cut;
+use crate::live::Live;
 use crate::model::Limits;
 use crate::pipeline::{HeldSettings, PipelineSettings};
 use crate::rescoring::RescoringSettings;
@@ -239,7 +240,7 @@ impl Settings {
         Ok(())
     }
 
-    pub(crate) fn pipeline(&self, directory: Arc<SensorDirectory>) -> PipelineSettings {
+    pub(crate) fn pipeline(&self, directory: Arc<SensorDirectory>, live: Arc<Live>) -> PipelineSettings {
         let filters = Filters::new(Arc::clone(&self.filters));
         PipelineSettings {
             windows: self.windows,
@@ -254,6 +255,7 @@ impl Settings {
             // Half of the ring of windows: those that are stored meanwhile need the other half.
             max_unpublished: u64::from(self.store.windows / 2),
             held: self.held,
+            live,
         }
     }
 

@@ -8,7 +8,6 @@ use crate::interval::{Cut, Window};
 use crate::rescoring::Rescorer;
 use crate::run::{Run, RunState};
 use crate::sensor::{NumberedSensor, SensorName};
-use crate::sink::message::explain;
 use crate::store::{ChunkId, Reader, StoreError, StoredRejects};
 use crate::verdict::{Label, ModelHash, Outcome, Scored, Verdict, score};
 
@@ -238,7 +237,7 @@ fn verdict_line(
             line["model"] = json!(scored.model.to_string());
             line["proven"] = json!(scored.proven);
             if let Some(explanation) = &scored.explanation {
-                line["explanation"] = json!(explain(explanation, window, interval));
+                line["explanation"] = json!(explanation.words(window, interval));
             }
             line["rows"] = rows.collect();
         }

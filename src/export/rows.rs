@@ -4,7 +4,6 @@ use super::{Cell, ExportError, RowWriter, Selection, Table, readings};
 use crate::interval::{Cut, Interval};
 use crate::run::{Run, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
-use crate::sink::message::explain;
 use crate::store::{ChunkId, Reader, StoreError, StoredIntervals, StoredRejects};
 use crate::verdict::{Outcome, Verdict};
 
@@ -117,7 +116,7 @@ impl Export<'_> {
         let worst = scored.and_then(|scored| scored.worst());
         let interval = self.cut.interval();
         let explanation = scored.and_then(|scored| scored.explanation.as_ref());
-        let explanation = explanation.map(|explanation| explain(explanation, *window, interval));
+        let explanation = explanation.map(|explanation| explanation.words(*window, interval));
         let model = scored.map(|scored| scored.model.to_string());
         let score = scored.zip(worst).and_then(|(scored, worst)| scored.score(worst));
         let count = |count: usize| Cell::from(count as u64);

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use tokio::sync::Notify;
+
 use super::peer::Peer;
 use crate::actors::committer::Commands;
 use crate::actors::importer::Importer;
@@ -21,6 +23,8 @@ pub struct Api {
     pub started: Instant,
     /// The commands of the committer.
     pub commands: Commands,
+    /// Told to look at the model files at once.
+    pub look_at_models: Arc<Notify>,
     /// Takes imported readings in.
     pub importer: Importer,
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::{Method, Request, Response, StatusCode, header};
+use axum::http::{Method, Request, Response, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -137,7 +137,7 @@ impl DaemonClient {
         })?;
         let status = response.status();
         let answer = Answer { client: self, body: response.into_body(), piece: Bytes::new(), connection };
-        if status == StatusCode::OK {
+        if status.is_success() {
             return Ok(answer);
         }
         let ProblemBody { detail, .. } = answer.json()?;

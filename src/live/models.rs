@@ -16,6 +16,8 @@ pub struct ModelBook {
 /// The model of a sensor.
 #[derive(Clone, Debug)]
 pub struct ModelEntry {
+    /// The sensor's file, below the folder of models; the newest one, where that cannot be used.
+    pub file: Option<String>,
     /// The model at work; `None` when no file of the sensor could be used yet.
     pub model: Option<Arc<Model>>,
     /// The names of the columns that it reads.
@@ -36,14 +38,40 @@ impl ModelBook {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(sensor, entry);
     }
 
-    /// Forgets a sensor whose file is gone.
-    pub fn remove(&self, sensor: SensorId) {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&sensor);
+    /// Forgets a sensor whose file is gone; returns what was known.
+    pub fn remove(&self, sensor: SensorId) -> Option<ModelEntry> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&sensor)
+    }
+
+    /// Notes that a sensor's newest file cannot be used, and that the model before stays at work. Returns what is known
+    /// then.
+    pub fn refuse(&self, sensor: SensorId, file: Option<String>, problem: String) -> Option<ModelEntry> {
+        self.change(sensor, |entry| (entry.file, entry.problem) = (file, Some(problem)))
+    }
+
+    /// Notes that a sensor's model failed too often; not if another model has taken its place. Returns what is known then.
+    pub fn quarantine(&self, sensor: SensorId, failed: &Arc<Model>) -> Option<ModelEntry> {
+        let is_same = |entry: &ModelEntry| entry.model.as_ref().is_some_and(|model| Arc::ptr_eq(model, failed));
+        self.of(sensor).filter(is_same)?;
+        self.change(sensor, |entry| entry.is_quarantined |= is_same(entry))
+    }
+
+    fn change(&self, sensor: SensorId, change: impl FnOnce(&mut ModelEntry)) -> Option<ModelEntry> {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get_mut(&sensor)?;
+        change(entry);
+        Some(entry.clone())
     }
 
     /// A sensor's model.
     pub fn of(&self, sensor: SensorId) -> Option<ModelEntry> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(&sensor).cloned()
+    }
+
+    /// Shows the entry of each sensor that has a model file, in order. Nothing changes meanwhile, so `see` must be quick.
+    pub fn for_each(&self, mut see: impl FnMut(SensorId, &ModelEntry)) {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().for_each(|(sensor, entry)| see(*sensor, entry));
     }
 
     /// The numbers of all sensors that have a model file, in order.

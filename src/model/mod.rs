@@ -186,6 +186,12 @@ impl Model {
         crate::verdict::score(decision, self.detector.unit())
     }
 
+    /// The usual range of each feature in the training rows, lowest and highest, in the order of the features; `None` when
+    /// the model does not know it.
+    pub fn usual_ranges(&self) -> Option<Vec<(f64, f64)>> {
+        usual::Usual::of(self)?.ranges
+    }
+
     /// What is odd about the model, although it can be evaluated.
     pub fn warnings(&self) -> Vec<Warning> {
         Warning::of(self)

@@ -3,15 +3,57 @@
 //! Each file adds one group of questions to [`Overview`]. Reads of the store may block; the API asks on threads of its
 //! own.
 
+mod disk;
+mod health_facts;
+mod lately;
+mod models;
+mod remembered;
+mod run_scores;
+mod runs;
+mod schedule;
+mod score_code;
+mod scores;
+mod sensor_index;
+mod sensor_states;
+mod sensors;
+mod series;
+mod sinks;
+mod status;
+mod surroundings;
+#[cfg(test)]
+mod test_runs;
+mod time_range;
+mod timeline;
+mod verdicts;
+mod whole_windows;
+
 use std::sync::Arc;
 
 use crate::interval::Cut;
-use crate::live::Live;
+use crate::live::{Live, Questions};
 use crate::rescoring::Rescorer;
 use crate::schedule::Schedule;
 use crate::sensor::SensorDirectory;
 use crate::store::Reader;
 use crate::time::{Clock, Timestamp};
+
+pub use disk::DiskSample;
+pub use health_facts::HealthFacts;
+pub use lately::Lately;
+pub use models::{ModelSelection, model_answer};
+pub use run_scores::{RunScores, ScoredWindow, ScoredWindows, VerdictSummary};
+pub use runs::{OutcomeSelection, RunSelection, run_answer};
+pub use sensor_index::{SensorIndex, SortedSensors};
+pub use sensor_states::StateMemory;
+pub use sensors::{SensorCursor, SensorSelection};
+pub use status::RememberedStatus;
+pub use surroundings::Surroundings;
+pub use time_range::{RangeTooLong, TimeRange};
+pub use timeline::{RowKind, RowOrder, TimelineSelection};
+pub use verdicts::{
+    VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer, outcome_answer, verdict_answer,
+};
+pub use whole_windows::AskedRange;
 
 /// Knows where the answers come from.
 #[derive(Clone)]
@@ -22,8 +64,16 @@ pub struct Overview {
     pub rescorer: Arc<Rescorer>,
     /// The names of the sensors.
     pub sensors: Arc<SensorDirectory>,
+    /// The sensors in the order of their names.
+    pub index: Arc<SensorIndex>,
+    /// What finished runs said of them.
+    pub scores: Arc<RunScores>,
+    /// The states of the sensors as they were a moment ago.
+    pub states: Arc<StateMemory>,
     /// What the running parts show.
     pub live: Arc<Live>,
+    /// What the running parts are asked.
+    pub questions: Questions,
     /// How event time is cut.
     pub cut: Cut,
     /// When runs are due.
@@ -32,4 +82,6 @@ pub struct Overview {
     pub clock: Clock,
     /// Since when it runs.
     pub started: Timestamp,
+    /// What the answers need to know of the daemon around them.
+    pub surroundings: Arc<Surroundings>,
 }

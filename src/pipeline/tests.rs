@@ -43,6 +43,7 @@ fn settings(clock: Clock) -> PipelineSettings {
         sinks: vec!["files"],
         max_unpublished: 1_000,
         held: HeldSettings { max_ahead: None, max_readings: 100, held_for: Duration::from_secs(1_000) },
+        live: Arc::default(),
     }
 }
 

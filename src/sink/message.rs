@@ -7,11 +7,10 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::interval::Window;
 use crate::run::Run;
 use crate::sensor::{self, SensorName};
 use crate::time::Span;
-use crate::verdict::{Explanation, Outcome, Verdict, significant};
+use crate::verdict::{Outcome, Verdict};
 
 /// A verdict as its readers get it.
 #[derive(Serialize)]
@@ -89,7 +88,7 @@ pub fn verdict_message(sensor: &SensorName, run: &Run, interval: Span, verdict: 
             explanation: scored
                 .explanation
                 .as_ref()
-                .map(|explanation| cut(&explain(explanation, window, interval)).into_owned()),
+                .map(|explanation| cut(&explanation.words(window, interval)).into_owned()),
             model: scored.model.to_string(),
             proven: scored.proven,
         }),
@@ -114,24 +113,6 @@ pub fn verdict_message(sensor: &SensorName, run: &Run, interval: Span, verdict: 
     serde_json::to_string(&message).unwrap_or_default()
 }
 
-/// An explanation in words: `vibration std 4.1 at 13:42, usually 0.2 to 0.9`. The time is UTC, with seconds when
-/// intervals are not whole minutes. A value that is within its usual range, and odd only beside the other values, is
-/// described so.
-pub fn explain(explanation: &Explanation, window: Window, interval: Span) -> String {
-    let Explanation { interval: place, feature, value, usual } = explanation;
-    let start = window.start() + interval.times(i64::from(*place));
-    let minutes = start.nanos() % 60_000_000_000 == 0;
-    let time = start.format(if minutes { "%H:%M" } else { "%H:%M:%S" });
-    let feature = feature.replace('.', " ");
-    let number = *value;
-    let value = if number.is_finite() { significant(number) } else { "missing".to_owned() };
-    let usual = usual.map(|(low, high)| {
-        let within = if (low..=high).contains(&number) { "within its usual" } else { "usually" };
-        format!(", {within} {} to {}", significant(low), significant(high))
-    });
-    format!("{feature} {value} at {time}{}", usual.unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -140,7 +121,7 @@ mod tests {
     use crate::interval::Cut;
     use crate::sensor::SensorId;
     use crate::time::Timestamp;
-    use crate::verdict::{Label, ModelHash, Row, Scored};
+    use crate::verdict::{Explanation, Label, ModelHash, Row, Scored};
 
     fn message(outcome: Outcome) -> serde_json::Value {
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
@@ -174,21 +155,6 @@ mod tests {
         assert!((message["score"].as_f64().unwrap() - 0.982).abs() < 1e-3);
         assert_eq!(message["explanation"], "vibration std 4.1 at 23:42, usually 0.2 to 0.9");
         assert_eq!((&message["model"], &message["proven"]), (&"ab".repeat(32).into(), &true.into()));
-    }
-
-    #[test]
-    fn an_explanation_is_a_few_words_with_few_digits() {
-        let explained = |seconds, value, usual| {
-            let cut = Cut::new(Span::from_secs(seconds), Span::from_secs(3600)).unwrap();
-            let window = cut.window_of(Timestamp::parse("2018-08-28 13:00").unwrap());
-            let explanation = Explanation { interval: 42, feature: "mean".into(), value, usual };
-            explain(&explanation, window, cut.interval())
-        };
-        let usual = Some((-0.000_213_999, 12.345_678));
-        assert_eq!(explained(60, 123.456, usual), "mean 123 at 13:42, usually -0.000214 to 12.3");
-        assert_eq!(explained(60, 12.0, usual), "mean 12 at 13:42, within its usual -0.000214 to 12.3");
-        assert_eq!(explained(60, -2.5e9, None), "mean -2.5e9 at 13:42");
-        assert_eq!(explained(5, f64::NAN, None), "mean missing at 13:03:30");
     }
 
     #[test]

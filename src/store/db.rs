@@ -430,6 +430,24 @@ impl Table {
         self.tree.scan_prefix(prefix).keys().map(move |key| Ok(end.written(key)?.to_vec()))
     }
 
+    /// Hands over the values that [`put_parts`](Self::put_parts) wrote under keys that begin so, in the order of their keys.
+    ///
+    /// # Errors
+    /// At the first part that cannot be read: what lies behind it is not handed over.
+    pub(super) fn scan_parts(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), StoreError> {
+        for entry in self.tree.scan_prefix(prefix) {
+            let (key, first) = self.end().read(entry)?;
+            let Some(key) = key.strip_suffix(&0_u16.to_be_bytes()) else { continue };
+            let mut decoder = Decoder::new(&first);
+            let length: usize = decoder.narrow()?;
+            match decoder.rest().get(..length) {
+                Some(value) => each(key, value),
+                None => each(key, &self.get_parts(key)?.unwrap_or_default()),
+            }
+        }
+        Ok(())
+    }
+
     /// All keys and values, in the order of the keys. A part that cannot be read is told of once, and left out.
     pub(super) fn iter(&self) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<> {
         let (tree, end) = (self.tree.clone(), Arc::clone(self.end()));
@@ -552,9 +570,14 @@ mod tests {
         for size in [200_000, 100_000, 24_576, 24_575, 1, 0] {
             let value: Vec<u8> = (0..=250).cycle().take(size).collect();
             table.put_parts(b"key", &value).unwrap();
-            assert_eq!(table.get_parts(b"key").unwrap(), Some(value), "{size}");
+            assert_eq!(table.get_parts(b"key").unwrap(), Some(value.clone()), "{size}");
+            table.put_parts(b"kez", b"behind").unwrap();
+            table.put_parts(b"other", b"begins otherwise").unwrap();
+            let mut scanned = Vec::new();
+            table.scan_parts(b"ke", &mut |key, value| scanned.push((key.to_vec(), value.to_vec()))).unwrap();
+            assert_eq!(scanned, [(b"key".to_vec(), value), (b"kez".to_vec(), b"behind".to_vec())], "{size}");
         }
-        assert_eq!(table.get_parts(b"other").unwrap(), None);
+        assert_eq!(table.get_parts(b"none").unwrap(), None);
     }
 
     #[test]

@@ -16,9 +16,18 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
+/// How many bytes the disk of a file or folder holds in all.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn total_bytes(path: &Path) -> io::Result<u64> {
+    let disk = statvfs(path)?;
+    Ok(disk.f_blocks.saturating_mul(disk.f_frsize))
+}
+
 /// How many bytes of the disk a file takes, or a folder with all that is in it. Links are not followed. What cannot be
 /// looked at, because it was removed meanwhile, takes nothing.
-pub(super) fn bytes_on_disk(path: &Path) -> u64 {
+pub fn bytes_on_disk(path: &Path) -> u64 {
     const BLOCK_BYTES: u64 = 512;
     let Ok(metadata) = fs::symlink_metadata(path) else { return 0 };
     let own = metadata.blocks() * BLOCK_BYTES;

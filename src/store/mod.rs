@@ -77,7 +77,7 @@ pub use archive::{ArchiveContent, ArchiveError, ArchiveOrigin};
 pub use backup::{
     Backup, BackupError, Existing, Restored, WriteArchiveError, back_up, receive, restore, write_archive,
 };
-pub use disk_space::free_bytes;
+pub use disk_space::{bytes_on_disk, free_bytes, total_bytes};
 pub use error::StoreError;
 pub use format::{StoreFit, fit};
 pub use history::{History, HistoryReader, HistoryReading, HistoryReadings, HistorySettings};

@@ -167,6 +167,17 @@ impl Reader {
         Ok(heads)
     }
 
+    /// The head of a sensor; `None` when it has none, or when that cannot be read.
+    pub fn head(&self, sensor: SensorId) -> Result<Option<SensorHead>, StoreError> {
+        let bytes = readable(self.tables.heads.get(&sensor.0.to_be_bytes()))?.flatten();
+        Ok(bytes.and_then(|bytes| decode_head(sensor, &bytes).ok()))
+    }
+
+    /// How many windows are kept of each sensor.
+    pub fn ring_windows(&self) -> u32 {
+        self.settings.windows
+    }
+
     /// A sensor's window; `None` when it held no readings, or is no longer kept.
     ///
     /// # Errors

@@ -2,10 +2,11 @@
 
 use crate::interval::Window;
 use crate::run::{GroupName, Run, RunId};
+use crate::sensor::SensorId;
 use crate::store::keys::{NEXT_RUN_KEY, cursor_key, run_slot};
 use crate::store::reader::readable;
 use crate::store::{ChunkId, Reader, StoreError, runs, verdicts};
-use crate::verdict::Verdict;
+use crate::verdict::{OutcomeSummary, Verdict};
 
 impl Reader {
     /// The id of the run that begins next. All earlier runs have smaller ids.
@@ -89,6 +90,35 @@ impl Reader {
             self.unreadable.add("verdicts", &key, format!("verdicts of run {run} (chunk {chunk})"));
         }
         Ok(verdicts.unwrap_or_default())
+    }
+
+    /// The id of the oldest run whose verdicts the ring has room for, when the next run has this id.
+    pub fn oldest_run_with_verdicts(&self, next: RunId) -> RunId {
+        next.earlier(self.settings.verdict_runs.into())
+    }
+
+    /// Hands over what each stored verdict of a run comes to, without its rows. A sensor may be handed over twice. Chunks
+    /// that are not stored any more, or cannot be read, are left out.
+    pub fn verdict_summaries(
+        &self,
+        run: &Run,
+        each: &mut dyn FnMut(SensorId, OutcomeSummary),
+    ) -> Result<(), StoreError> {
+        let slot = run_slot(run.id, self.settings.verdict_runs);
+        let scan = self.tables.verdicts.scan_parts(&slot.to_be_bytes(), &mut |key, bytes| {
+            let Some(chunk) = ChunkId::of_key(key) else { return };
+            if verdicts::summaries(run.id, chunk, bytes, each).is_err() {
+                self.unreadable.add("verdicts", key, format!("verdicts of run {} (chunk {chunk})", run.id));
+            }
+        });
+        if readable(scan)?.is_none() {
+            for chunk in ChunkId::of_scope(&run.scope) {
+                for Verdict { sensor, outcome } in self.verdicts(run.id, chunk)? {
+                    each(sensor, outcome.summary());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The first run that a sink has not taken; `None` before it took any, or when that cannot be read.

@@ -401,6 +401,12 @@ fn an_entry_that_cannot_be_read_costs_itself_alone() {
     assert_eq!(reader.verdicts(RunId(6), ChunkId::of(SensorId(0))).unwrap(), []);
     assert_eq!(reader.verdicts(RunId(6), ChunkId::of(SensorId(16))).unwrap(), [verdict(16)]);
     assert_eq!(reader.verdicts(RunId(4), ChunkId::of(SensorId(0))).unwrap().len(), 2);
+    let summed_up = |index| {
+        let mut sensors = Vec::new();
+        reader.verdict_summaries(&finished(index), &mut |sensor, _| sensors.push(sensor.0)).unwrap();
+        sensors
+    };
+    assert_eq!((summed_up(6), summed_up(4)), (vec![16], vec![0, 1, 16]));
 
     for progress in progresses {
         damage(&store, |tables| &tables.progress, progress_key(progress));

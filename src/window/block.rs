@@ -52,6 +52,11 @@ impl BlockBuilder {
         }
     }
 
+    /// The block as it is so far.
+    pub fn so_far(&self) -> WindowBlock {
+        WindowBlock { bytes: self.encoder.clone().into_bytes() }
+    }
+
     /// The finished block.
     pub fn finish(self) -> WindowBlock {
         WindowBlock { bytes: self.encoder.into_bytes() }

@@ -9,12 +9,14 @@
 
 mod block;
 mod open;
+mod open_copy;
 mod open_interval;
 
 pub use block::{BlockBuilder, WindowBlock};
 pub use open::{
     Admission, ClosedWindow, ClosingProgress, ClosingSlice, OpenWindows, ReplayBounds, SensorHead, WindowSettings,
 };
+pub use open_copy::OpenCopy;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use crate::reading::Reading;
 use crate::sensor::SensorId;
 use crate::time::{Span, Timestamp};
 use crate::window::block::{BlockBuilder, WindowBlock};
+use crate::window::open_copy::OpenCopy;
 use crate::window::open_interval::{Insertion, OpenInterval};
 
 /// How readings become windows.
@@ -190,6 +191,24 @@ impl OpenWindows {
     /// How many readings all open intervals keep whole.
     pub fn open_readings(&self) -> usize {
         self.open_readings
+    }
+
+    /// A copy of what is open of a sensor, in which at most so many readings are summarised; see [`OpenCopy`].
+    pub fn copy_of(&self, sensor: SensorId, max_readings: usize) -> OpenCopy {
+        match self.sensors.get(sensor.index()) {
+            Some(sensor) => {
+                let block = sensor.block.as_ref().map(BlockBuilder::so_far);
+                OpenCopy::new(sensor.watermark.max(self.closed), block, &sensor.intervals, max_readings)
+            }
+            None => OpenCopy::empty(self.closed),
+        }
+    }
+
+    /// The newest reading of each sensor that has one, by its time. A sensor of which only earlier windows are known has
+    /// the last value, and [`Timestamp::MIN`] for its time.
+    pub fn newest(&self) -> impl Iterator<Item = (SensorId, Timestamp, f64)> + '_ {
+        let known = self.sensors.iter().enumerate();
+        known.filter_map(|(place, sensor)| sensor.newest.map(|(time, value)| (id_of(place), time, value)))
     }
 
     /// The time for a reading of `sensor` that has no time of its own and came in at `received`.

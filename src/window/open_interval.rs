@@ -115,18 +115,30 @@ impl OpenInterval {
         folded
     }
 
+    /// The interval's aggregates as they are so far.
+    pub(super) fn so_far(&self) -> Option<Interval> {
+        let folded = self.folded.as_ref().map_or_else(RunningAggregate::default, |folded| folded.aggregate);
+        aggregated(folded, &self.readings).interval(self.start)
+    }
+
     /// The interval's aggregates; `None` when it holds no readings. Leaves its list in `spare`, empty, if it is short.
     pub(super) fn close(mut self, spare: &mut Vec<(Timestamp, f64)>) -> Option<Interval> {
-        let mut aggregate = self.folded.map_or_else(RunningAggregate::default, |folded| folded.aggregate);
-        for chunk in self.readings.chunks(RunningAggregate::CHUNK) {
-            aggregate.add(chunk.iter().map(|(_, value)| *value));
-        }
+        let folded = self.folded.map_or_else(RunningAggregate::default, |folded| folded.aggregate);
+        let aggregate = aggregated(folded, &self.readings);
         if self.readings.capacity() <= MAX_SPARE {
             self.readings.clear();
             *spare = self.readings;
         }
         aggregate.interval(self.start)
     }
+}
+
+/// The aggregates of readings that come after those that are folded.
+fn aggregated(mut folded: RunningAggregate, readings: &[(Timestamp, f64)]) -> RunningAggregate {
+    for chunk in readings.chunks(RunningAggregate::CHUNK) {
+        folded.add(chunk.iter().map(|(_, value)| *value));
+    }
+    folded
 }
 
 #[cfg(test)]
@@ -190,6 +202,7 @@ mod tests {
             let mut in_order = readings.clone();
             in_order.sort_by_key(|reading| reading.time);
             let all = Interval::aggregate(Timestamp::default(), in_order.iter().map(|reading| reading.value));
+            prop_assert_eq!(folding.so_far(), all);
             prop_assert_eq!(folding.close(&mut Vec::new()), all);
             prop_assert_eq!(unbounded.close(&mut Vec::new()), all);
         }

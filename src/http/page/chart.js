@@ -174,7 +174,7 @@ export function chart(root, options) {
       plot.setCursor({
         left: plot.valToPos(times[index], 'x'),
         top: means[index] === null ? 0 : plot.valToPos(means[index], 'y'),
-      });
+      }, true, true);
     },
     /** Where the plot is in `root`, in pixels. */
     plot() {

@@ -63,5 +63,5 @@ function table(label, columns, entries, row, empty) {
   return h('div', { class: 'scroller', tabindex: '0', role: 'region', 'aria-label': label },
     h('table', { class: 'list cards' },
       h('thead', {}, h('tr', {}, columns.map((words) => h('th', { scope: 'col' }, words)))),
-      h('tbody', {}, entries.map((entry) => h('tr', {}, row(entry).map((cell, i) => h('td', { 'data-label': columns[i] }, cell)))))));
+      h('tbody', {}, entries.map((entry) => h('tr', {}, row(entry).map((cell, i) => h('td', { 'data-label': columns[i], class: columns[i].startsWith('Why') ? 'wide' : null }, cell)))))));
 }

@@ -21,7 +21,7 @@ export function view(root, { query, setQuery }) {
   const result = resultNote();
   const list = pagedList({
     label: 'Models',
-    columns: [['State'], ['Sensor', 'nowrap'], ['Detector', 'nowrap'], ['Proof'], ['At work since'], ['What is odd'], ['More', 'nowrap']],
+    columns: [['State'], ['Sensor', 'nowrap'], ['Detector', 'nowrap'], ['Proof'], ['At work since'], ['What is odd', 'wide'], ['More', 'nowrap wide']],
     key: (model) => model.sensor,
     rowClass: (model) => MODEL_STATES[model.state]?.[1] ?? null,
     row: (model) => [

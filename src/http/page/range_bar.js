@@ -15,7 +15,7 @@ export function rangeBar(on) {
     h('form', { onsubmit: submitted },
       h('label', {}, 'From', from), h('label', {}, 'to', to),
       h('button', { type: 'submit', class: 'primary' }, 'Show')));
-  const shown = h('p', { class: 'range-words muted' });
+  const shown = h('p', { class: 'range-said muted' });
   const element = h('div', { class: 'range-bar' },
     h('div', { class: 'choice', role: 'group', 'aria-label': 'Range of time' }, buttons),
     own,

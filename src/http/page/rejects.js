@@ -17,7 +17,7 @@ export function view(root, { path, query, setQuery }) {
   const chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'Kinds' });
   const list = pagedList({
     label: 'Rejects',
-    columns: [['Received'], ['Kind', 'nowrap'], ['From', 'nowrap'], ['Why, and what would be accepted'], ['Input']],
+    columns: [['Received'], ['Kind', 'nowrap'], ['From', 'nowrap wide'], ['Why, and what would be accepted', 'wide'], ['Input', 'wide']],
     key: (reject) => reject.id,
     text: (reject) => `${reject.origin} ${reject.kind} ${reject.reason} ${reject.excerpt}`,
     row: (reject) => [

@@ -34,7 +34,7 @@ function readingRow(reading) {
     h('td', { 'data-label': 'Sensor' }, reading.sensor),
     h('td', { 'data-label': 'Time' }, timeElement(reading.time, 'full')),
     h('td', { 'data-label': 'Value' }, number(reading.value)),
-    h('td', { 'data-label': 'Why' }, reading.reason ?? ''));
+    h('td', { 'data-label': 'Why', class: 'wide' }, reading.reason));
 }
 
 function lines(words, entries) {

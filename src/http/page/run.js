@@ -21,7 +21,7 @@ export function view(root, { path: [id], query, setQuery }) {
   const chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'Outcomes' });
   const list = pagedList({
     label: `Outcomes of run ${id}`,
-    columns: [['Sensor'], ['Outcome'], ['Score', 'number'], ['Anomalies', 'number'], ['Why not']],
+    columns: [['Sensor'], ['Outcome'], ['Score', 'number'], ['Anomalies', 'number'], ['Why not', 'wide']],
     key: (one) => one.sensor,
     text: (one) => `${one.sensor} ${one.reason ?? ''} ${OUTCOME_WORDS[one.outcome]}`,
     rowClass: (one) => (one.anomalies > 0 ? 'anomalous' : ROW_STATES[one.outcome]),
@@ -30,7 +30,7 @@ export function view(root, { path: [id], query, setQuery }) {
       OUTCOME_WORDS[one.outcome] ?? one.outcome,
       score(one.score),
       one.outcome === 'scored' ? count(one.anomalies) : '–',
-      one.reason ?? '',
+      one.reason,
     ],
     ask: (after, signal) => get(`runs/${encodeURIComponent(id)}/outcomes`, { outcome, after, limit: 200 }, signal),
     empty: () => (outcome ? 'No sensor has this outcome.' : 'No sensor has an outcome yet.'),

@@ -14,7 +14,7 @@ export function view(root) {
   const schedule = h('section', { class: 'panel', 'aria-label': 'Schedule' });
   const list = pagedList({
     label: 'Runs',
-    columns: [['Run', 'number'], ['Window'], ['State'], ['Why'], ['Outcomes of sensors'], ['Anomalies', 'number'], ['Closed']],
+    columns: [['Run', 'number'], ['Window'], ['State'], ['Why'], ['Outcomes of sensors', 'wide'], ['Anomalies', 'number'], ['Closed']],
     key: (run) => String(run.id),
     text: (run) => `${run.id} ${run.window.start} ${run.window.end} ${run.state} ${run.trigger} ${run.closing} ${run.group} ${clockWords(run.window.start)}`,
     row: (run) => [
@@ -33,7 +33,7 @@ export function view(root) {
     heading('Runs'),
     schedule,
     h('section', { class: 'panel', 'aria-label': 'Runs' },
-      h('div', { class: 'toolbar' }, filterBox('Filter runs', list.filter, { placeholder: 'catch-up, 2026-03-02T13, …' })),
+      h('div', { class: 'toolbar' }, filterBox('Filter runs', list.filter, { placeholder: 'catch-up, 13:00, …' })),
       list.element));
   list.reload();
   const closeSchedule = poll(30, (signal) => get('schedule', {}, signal), (answer) => replace(schedule, scheduleFacts(answer)),

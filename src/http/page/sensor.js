@@ -204,9 +204,9 @@ export function view(root, { path, query, setQuery }) {
     charts.scrollIntoView({ block: 'nearest' });
   }
 
-  /** The verdict with an anomaly that is next to the middle of the range, later or earlier. */
+  /** The anomalous window next to the middle of the range, later or earlier; from the last hours, the newest. */
   function goToAnomaly(isLater) {
-    const middle = (range.since + range.until) / 2;
+    const middle = range.name ? range.until : (range.since + range.until) / 2;
     const anomalies = verdicts.filter((verdict) => verdict.anomalies > 0);
     const center = ({ window }) => (Date.parse(window.start) + Date.parse(window.end)) / 2000;
     const found = isLater
@@ -294,7 +294,7 @@ export function view(root, { path, query, setQuery }) {
 }
 
 function legend() {
-  const entry = (kind, words) => h('li', {}, h('span', { class: `key ${kind}`, 'aria-hidden': 'true' }), words);
-  return h('ul', { class: 'legend', 'aria-label': 'Legend' },
+  const entry = (kind, words) => h('li', {}, h('span', { class: `chart-key ${kind}`, 'aria-hidden': 'true' }), words);
+  return h('ul', { class: 'chart-legend', 'aria-label': 'Legend' },
     entry('mean', 'mean'), entry('band', 'lowest to highest'), entry('usual', 'usual mean, as in training'), entry('anomaly', 'anomaly'), entry('open', 'still open from here'), entry('scale', 'score 0 to 1'));
 }

@@ -14,7 +14,7 @@ import { timeElement } from './time.js';
  * Returns `load(range)` → a promise, `describe({ model, watermark })`, `setWindow(seconds)`, `step(points)`, `content()`, `close()`.
  */
 export function sensorPlot(root, name, options) {
-  const readout = h('p', { class: 'readout' });
+  const readout = h('p', { class: 'plot-readout' });
   const chartRoot = h('div', { class: 'chart' });
   const ribbonRoot = h('div', { class: 'ribbon' });
   const note = h('div', { class: 'plot-note' });

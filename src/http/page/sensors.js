@@ -18,7 +18,7 @@ export function view(root, { query, setQuery }) {
 
   const list = pagedList({
     label: 'Sensors',
-    columns: [['State'], ['Sensor', 'nowrap'], ['Value', 'number'], ['Last seen'], ['State since'], ['Score', 'number'], ['What its model says']],
+    columns: [['State'], ['Sensor', 'nowrap'], ['Value', 'number'], ['Last seen'], ['State since'], ['Score', 'number'], ['What its model says', 'wide']],
     key: (sensor) => sensor.name,
     rowClass: (sensor) => sensor.state,
     row: (sensor) => [

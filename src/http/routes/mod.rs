@@ -3,14 +3,23 @@
 //! [`operators_only`].
 
 pub(super) mod about;
+mod configuration;
 mod document;
 mod dump;
 mod export;
 mod health;
 pub(super) mod import;
 mod login;
+mod models;
 mod page;
+mod query;
+mod runs;
+mod schedule;
+mod sensors;
+mod status;
 pub(super) mod store;
+mod verdicts;
+mod version;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,11 +84,19 @@ impl Shared {
 pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
     let groups = OpenApiRouter::new()
         .merge(about::routes())
+        .merge(configuration::routes())
         .merge(dump::routes())
         .merge(export::routes())
         .merge(import::routes())
         .merge(login::routes_of_viewers())
-        .merge(store::routes());
+        .merge(models::routes())
+        .merge(runs::routes())
+        .merge(schedule::routes())
+        .merge(sensors::routes())
+        .merge(status::routes())
+        .merge(store::routes())
+        .merge(verdicts::routes())
+        .merge(version::routes());
     let (router, description) = OpenApiRouter::with_openapi(document::head())
         .merge(for_viewers(groups))
         .merge(login::routes())

@@ -1,0 +1,190 @@
+//! Where a configuration comes from: its file and the text that was read, of which nobody sees the secrets.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+
+use super::source::{announces_secret, public_part};
+
+/// The file that a configuration was read from, and its text.
+///
+/// Two configurations that say the same are equal, wherever they come from: so all origins are equal, and look the same.
+#[derive(Clone, Default)]
+pub struct Origin {
+    file: PathBuf,
+    text: String,
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Origin")
+    }
+}
+
+impl Origin {
+    pub(super) fn new(file: &Path, text: &str) -> Self {
+        Self { file: file.to_owned(), text: text.to_owned() }
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The text as it was read, with `"…"` in the place of each secret. A comment ends at the first word that may announce
+    /// a secret.
+    pub fn public_text(&self) -> String {
+        let mut secrets = Vec::new();
+        let (root, _) = DeTable::parse_recoverable(&self.text);
+        find_secrets(root.get_ref(), &mut secrets);
+        secrets.sort_by_key(|place| place.start);
+        let mut shown = String::new();
+        let mut end = 0;
+        for place in secrets.into_iter().filter(|place| place.start < place.end) {
+            let Some(before) = self.text.get(end..place.start) else { continue };
+            shown.push_str(before);
+            shown.push_str("\"…\"");
+            end = place.end;
+        }
+        shown.push_str(self.text.get(end..).unwrap_or_default());
+        shown.split_inclusive('\n').map(with_public_comment).collect()
+    }
+
+    /// What another text says otherwise, a line each: the key, what is in force, and what the other says.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let [mut in_force, in_file] = [self, other].map(|origin| values(&origin.text));
+        let mut lines = Vec::new();
+        for (key, value) in &in_file {
+            match in_force.remove(key) {
+                Some(before) if before == *value => {}
+                _ if is_secret(key) => lines.push(format!("{key}: another secret in the file")),
+                Some(before) => lines.push(format!("{key}: {before} in force, {value} in the file")),
+                None => lines.push(format!("{key}: its default in force, {value} in the file")),
+            }
+        }
+        for (key, before) in in_force {
+            let before = if is_secret(&key) { "a secret".to_owned() } else { before };
+            lines.push(format!("{key}: {before} in force, no longer in the file"));
+        }
+        lines
+    }
+}
+
+/// Whether the value of a key, such as `mqtt.connect.password`, may be a secret, or part of one.
+fn is_secret(key: &str) -> bool {
+    key.split(['.', '[']).any(announces_secret)
+}
+
+/// The places of all values that may be secrets.
+fn find_secrets(table: &DeTable<'_>, secrets: &mut Vec<Range<usize>>) {
+    for (key, value) in table {
+        if announces_secret(key.get_ref()) {
+            secrets.push(value.span());
+            continue;
+        }
+        let tables: Vec<_> = match value.get_ref() {
+            DeValue::Table(table) => vec![table],
+            DeValue::Array(items) => items.iter().filter_map(|item| item.get_ref().as_table()).collect(),
+            _ => Vec::new(),
+        };
+        tables.into_iter().for_each(|table| find_secrets(table, secrets));
+    }
+}
+
+/// A line whose comment ends at the first word that may announce a secret.
+fn with_public_comment(line: &str) -> String {
+    let mut quote = None;
+    let begin = line.char_indices().find(|(_, c)| {
+        match quote {
+            Some(open) if open == *c => quote = None,
+            None if matches!(c, '"' | '\'') => quote = Some(*c),
+            _ => {}
+        }
+        quote.is_none() && *c == '#'
+    });
+    let Some((begin, _)) = begin else { return line.to_owned() };
+    let (code, comment) = line.split_at(begin);
+    match public_part(comment) {
+        shown if shown.len() < comment.trim_end().len() => format!("{code}{shown} …\n"),
+        _ => line.to_owned(),
+    }
+}
+
+/// All values of a text by their keys, such as `mqtt.route[1].topic`, as TOML writes them.
+fn values(text: &str) -> BTreeMap<String, String> {
+    fn collect(prefix: &str, table: &Table, values: &mut BTreeMap<String, String>) {
+        for (key, value) in table {
+            let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            match value {
+                Value::Table(table) => collect(&key, table, values),
+                Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_table) => {
+                    for (number, table) in (1..).zip(items.iter().filter_map(Value::as_table)) {
+                        collect(&format!("{key}[{number}]"), table, values);
+                    }
+                }
+                value => {
+                    values.insert(key, value.to_string());
+                }
+            }
+        }
+    }
+    let mut all = BTreeMap::new();
+    if let Ok(table) = text.parse() {
+        collect("", &table, &mut all);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(text: &str) -> Origin {
+        Origin::new(Path::new("config.toml"), text)
+    }
+
+    #[test]
+    fn the_text_is_shown_with_its_comments_and_without_its_secrets() {
+        let text = "# The plant.\n[mqtt.connect]\nhost = \"broker\" # of line 3\nusername = \"a\"\npassword = \"hunter2\" # it was 'hunter1'\n# password = \"hunter0\"\npassword_file = \"p\"\n";
+        let shown = origin(text).public_text();
+        assert_eq!(
+            shown,
+            "# The plant.\n[mqtt.connect]\nhost = \"broker\" # of line 3\nusername = \"a\"\npassword = \"…\" # it was 'hunter1'\n# password …\npassword_file = \"p\"\n"
+        );
+        for text in [
+            "connect = { username = \"a\", password = 'hunter2' }",
+            "[[a]]\nsecret = [\"hunter2\",\n\"hunter2\"]\nb = 1\n",
+            "password = \"\"\"\nhunter2\n\"\"\"\n",
+            "[tokens]\na = \"hunter2\"\nb = 2\n",
+        ] {
+            let shown = origin(text).public_text();
+            assert!(!shown.contains("hunter") && shown.contains('…'), "{shown}");
+        }
+    }
+
+    #[test]
+    fn differences_name_key_and_both_values_and_no_secret() {
+        let before = "[window]\nlength = \"1h\"\n[mqtt.connect]\npassword = \"hunter2\"\n[[mqtt.route]]\ntopic = \"a/{sensor}\"\n";
+        let after = "[mqtt.connect]\npassword = \"hunter3\"\nqos = 2\n[[mqtt.route]]\ntopic = \"b/{sensor}\"\n";
+        assert_eq!(
+            origin(before).differences(&origin(after)),
+            [
+                "mqtt.connect.password: another secret in the file",
+                "mqtt.connect.qos: its default in force, 2 in the file",
+                "mqtt.route[1].topic: \"a/{sensor}\" in force, \"b/{sensor}\" in the file",
+                "window.length: \"1h\" in force, no longer in the file",
+            ]
+        );
+        assert_eq!(origin(before).differences(&origin(&format!("# more\n{before}"))), [""; 0]);
+    }
+}

@@ -1,0 +1,113 @@
+//! `GET /api/v1/runs…`: the ledger of runs, and what each run says of each sensor.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Shared;
+use crate::answers::{List, Outcome, Run, RunOutcome};
+use crate::http::problem::Problem;
+use crate::overview::{OutcomeSelection, RunSelection};
+use crate::run::RunId;
+use crate::sensor::SensorId;
+
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(runs)).routes(routes!(run)).routes(routes!(outcomes))
+}
+
+#[derive(Deserialize, IntoParams, Debug)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct WantedRuns {
+    /// The `next` of the list before.
+    after: Option<String>,
+    /// How many at most, 1 to 1000; 100 if it is left out.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+#[derive(Deserialize, IntoParams, Debug)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct WantedOutcomes {
+    /// Only outcomes of this kind.
+    outcome: Option<Outcome>,
+    /// The `next` of the list before.
+    after: Option<String>,
+    /// How many at most, 1 to 1000; 100 if it is left out.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+/// The runs of the ledger, the newest first.
+#[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(WantedRuns), responses((status = 200, body = List<Run>)))]
+async fn runs(
+    State(shared): State<Shared>,
+    wanted: Result<Query<WantedRuns>, QueryRejection>,
+) -> Result<Json<List<Run>>, Problem> {
+    let Query(wanted) = wanted.map_err(|refused| Problem::of_request(refused.body_text()))?;
+    let before = wanted.after.as_deref().map(run_id).transpose()?;
+    let selection = RunSelection { before, limit: list_limit(wanted.limit)? };
+    Ok(Json(shared.read(move |overview| overview.runs(selection)).await?))
+}
+
+/// A run.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}",
+    tag = "runs",
+    params(("id" = String, Path, description = "the id of a run, a number")),
+    responses((status = 200, body = Run))
+)]
+async fn run(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<Run>, Problem> {
+    let id = run_id(&id)?;
+    let run = shared.read(move |overview| overview.run(id)).await?;
+    Ok(Json(run.ok_or_else(|| no_run(id))?))
+}
+
+/// What a run says of each sensor in its scope.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/outcomes",
+    tag = "runs",
+    params(("id" = String, Path, description = "the id of a run, a number"), WantedOutcomes),
+    responses((status = 200, body = List<RunOutcome>))
+)]
+async fn outcomes(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    wanted: Result<Query<WantedOutcomes>, QueryRejection>,
+) -> Result<Json<List<RunOutcome>>, Problem> {
+    let Query(wanted) = wanted.map_err(|refused| Problem::of_request(refused.body_text()))?;
+    let id = run_id(&id)?;
+    let after = wanted.after.as_deref().map(|text| cursor(text).map(SensorId)).transpose()?;
+    let selection = OutcomeSelection { outcome: wanted.outcome, after, limit: list_limit(wanted.limit)? };
+    let outcomes = shared.read(move |overview| overview.run_outcomes(id, selection)).await?;
+    Ok(Json(outcomes.ok_or_else(|| no_run(id))?))
+}
+
+fn run_id(text: &str) -> Result<RunId, Problem> {
+    text.parse()
+        .map(RunId)
+        .map_err(|_| Problem::of_request(format!("{text} is not the id of a run, which is a number")))
+}
+
+fn cursor(text: &str) -> Result<u32, Problem> {
+    text.parse().map_err(|_| Problem::of_request(format!("after={text} is not the next of an earlier list")))
+}
+
+fn no_run(id: RunId) -> Problem {
+    Problem::not_there(format!("the ledger has no run {id}; /api/v1/runs lists those that it has"))
+}
+
+/// How many entries a list may have.
+pub(super) fn list_limit(limit: Option<u32>) -> Result<usize, Problem> {
+    match limit.unwrap_or(100) {
+        limit @ 1..=1000 => Ok(limit as usize),
+        limit => Err(Problem::of_request(format!("limit={limit} is not accepted; accepted: 1 to 1000"))),
+    }
+}

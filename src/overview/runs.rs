@@ -1,0 +1,161 @@
+//! The ledger of runs, and what each run says of each sensor.
+
+use super::Overview;
+use crate::answers::{self, List, RunOutcome, RunState, Span};
+use crate::run::{self, Run, RunId};
+use crate::sensor::SensorId;
+use crate::store::{ChunkId, StoreError};
+use crate::verdict::{self, Outcome};
+
+/// Which runs of the ledger a list shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RunSelection {
+    /// Only runs that began before this one.
+    pub before: Option<RunId>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// Which outcomes of a run a list shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutcomeSelection {
+    /// Only outcomes of this kind.
+    pub outcome: Option<answers::Outcome>,
+    /// Only sensors with a larger number than this.
+    pub after: Option<SensorId>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+impl Overview {
+    /// The runs of the ledger, the newest first.
+    pub fn runs(&self, selection: RunSelection) -> Result<List<answers::Run>, StoreError> {
+        let next = self.reader.next_run()?;
+        let oldest = self.reader.oldest_run(next);
+        let before = selection.before.map_or(next, |before| before.min(next));
+        let mut items = Vec::new();
+        for id in (oldest.0..before.0).rev().map(RunId) {
+            let Some(run) = self.reader.run(id)? else { continue };
+            if items.len() == selection.limit {
+                let after = items.last().map(|last: &answers::Run| last.id.to_string());
+                return Ok(List { items, next: after, total: None });
+            }
+            items.push(run_answer(&run, next));
+        }
+        Ok(List { items, next: None, total: None })
+    }
+
+    /// A run; `None` when the ledger does not have it.
+    pub fn run(&self, id: RunId) -> Result<Option<answers::Run>, StoreError> {
+        let next = self.reader.next_run()?;
+        Ok(self.reader.run(id)?.map(|run| run_answer(&run, next)))
+    }
+
+    /// What a run says of the sensors in its scope, as far as its verdicts are stored, in the order in which the sensors
+    /// became known. `None` when the ledger does not have the run.
+    pub fn run_outcomes(&self, id: RunId, selection: OutcomeSelection) -> Result<Option<List<RunOutcome>>, StoreError> {
+        let Some(run) = self.reader.run(id)? else { return Ok(None) };
+        let first = selection.after.map(|SensorId(after)| SensorId(after.saturating_add(1)));
+        let chunks = ChunkId::of_scope(&run.scope).into_iter();
+        let mut items = Vec::new();
+        let mut last = None;
+        for chunk in chunks.filter(|chunk| first.is_none_or(|first| *chunk >= ChunkId::of(first))) {
+            for verdict in self.reader.verdicts(run.id, chunk)? {
+                let is_selected = first.is_none_or(|first| verdict.sensor >= first)
+                    && selection.outcome.is_none_or(|outcome| outcome == outcome_kind(&verdict.outcome));
+                let Some(name) = is_selected.then(|| self.sensors.name(verdict.sensor)).flatten() else { continue };
+                if items.len() == selection.limit {
+                    return Ok(Some(List { items, next: last, total: None }));
+                }
+                last = Some(verdict.sensor.0.to_string());
+                items.push(run_outcome(name.to_string(), &verdict.outcome));
+            }
+        }
+        Ok(Some(List { items, next: None, total: None }))
+    }
+}
+
+/// A run of the ledger, when the next run has the id `next`. Runs do not overlap, so only the newest run can be one that
+/// goes on.
+pub fn run_answer(run: &Run, next: RunId) -> answers::Run {
+    let (state, tally) = match run.state {
+        run::RunState::Finished(tally) => (RunState::Finished, Some(tally_answer(tally))),
+        run::RunState::Started if run.id.next() >= next => (RunState::Started, None),
+        run::RunState::Started => (RunState::CutOff, None),
+    };
+    answers::Run {
+        id: run.id.0,
+        window: Span { start: run.window.start(), end: run.window.end() },
+        group: run.group.to_string(),
+        trigger: run.trigger.as_str().to_owned(),
+        revision: run.revision,
+        sensors: run.scope.len() as u64,
+        closing: run.closing.to_string(),
+        state,
+        tally,
+        settings: format!("{:016x}", run.settings),
+        models: format!("{:016x}", run.models),
+    }
+}
+
+fn tally_answer(tally: run::Tally) -> answers::Tally {
+    let run::Tally { scored, no_data, too_little_data, failed, quarantined, rows, anomalies } = tally;
+    answers::Tally { scored, no_data, too_little_data, failed, quarantined, rows, anomalies }
+}
+
+fn run_outcome(sensor: String, outcome: &Outcome) -> RunOutcome {
+    let (reason, anomalies, score) = match outcome {
+        Outcome::Scored(scored) => {
+            let anomalies = u32::try_from(scored.anomalies()).unwrap_or(u32::MAX);
+            (None, anomalies, scored.worst().and_then(|worst| scored.score(worst)))
+        }
+        outcome => (reason(outcome), 0, None),
+    };
+    RunOutcome { sensor, outcome: outcome_kind(outcome), reason, anomalies, score }
+}
+
+fn outcome_kind(outcome: &Outcome) -> answers::Outcome {
+    match outcome {
+        Outcome::Scored(_) => answers::Outcome::Scored,
+        Outcome::NoData => answers::Outcome::NoData,
+        Outcome::TooLittleData { .. } => answers::Outcome::TooLittleData,
+        Outcome::Failed { .. } => answers::Outcome::Failed,
+        Outcome::Quarantined => answers::Outcome::Quarantined,
+    }
+}
+
+/// Why a window was not scored, in words; `None` when it was.
+fn reason(outcome: &verdict::Outcome) -> Option<String> {
+    Some(match outcome {
+        Outcome::Scored(_) => return None,
+        Outcome::NoData => "the window has no readings".to_owned(),
+        Outcome::TooLittleData { intervals, needed } => {
+            format!("rows can be made of {intervals} intervals, and {needed} are needed (scoring.min_intervals)")
+        }
+        Outcome::Failed { reason } => reason.clone(),
+        Outcome::Quarantined => {
+            "the model failed too often and is not tried any more; give it another file, or restart the daemon"
+                .to_owned()
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interval::Cut;
+    use crate::time::{self, Timestamp};
+
+    fn started(id: u64) -> Run {
+        let cut = Cut::new(time::Span::from_secs(60), time::Span::from_secs(3600)).unwrap();
+        Run::for_test(id, cut.window_of(Timestamp::from_nanos(0)))
+    }
+
+    #[test]
+    fn only_the_newest_run_can_go_on() {
+        assert_eq!(run_answer(&started(7), RunId(8)).state, RunState::Started);
+        assert_eq!(run_answer(&started(6), RunId(8)).state, RunState::CutOff);
+        let finished = Run { state: run::RunState::Finished(run::Tally::default()), ..started(6) };
+        assert_eq!(run_answer(&finished, RunId(8)).state, RunState::Finished);
+    }
+}

@@ -1,0 +1,296 @@
+//! Verdicts: in the words of the API, and lists of them, the newest first.
+//!
+//! A list reads the ledger backwards and of each run only the chunks of the sensors that are wanted. What one answer reads
+//! is bounded; a selective question gets a short page, and goes on behind it.
+
+use super::Overview;
+use super::time_range::TimeRange;
+use crate::answers::{self, List, WorstRow};
+use crate::interval::Window;
+use crate::run::{Run, RunId, RunState};
+use crate::sensor::SensorId;
+use crate::sensor_pattern::SensorPattern;
+use crate::store::{ChunkId, Reader, StoreError};
+use crate::time::{Span, Timestamp};
+use crate::verdict::{self, Label, Scored, ScoredRows, Verdict};
+
+/// The most spans of anomalies that one verdict tells; a window may have thousands of intervals.
+const MOST_SPANS: usize = 200;
+
+/// The most runs and chunks that one answer reads.
+const MOST_READ: usize = 20_000;
+
+/// Which verdicts are wanted.
+#[derive(Clone, Debug)]
+pub struct VerdictSelection {
+    /// The sensors.
+    pub sensors: WantedSensors,
+    /// Their windows have a part in this range.
+    pub range: TimeRange,
+    /// Only those with this outcome.
+    pub outcome: Option<answers::Outcome>,
+    /// Which scored windows.
+    pub anomalies: WantedAnomalies,
+}
+
+/// Whose verdicts are wanted.
+#[derive(Clone, Debug)]
+pub enum WantedSensors {
+    /// Those of all sensors.
+    All,
+    /// Those of one.
+    One(SensorId),
+    /// Those of the sensors that fit a pattern.
+    Fitting(SensorPattern),
+}
+
+/// Whether verdicts without anomalies are wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WantedAnomalies {
+    /// Verdicts with and without anomalies.
+    Any,
+    /// Only verdicts with anomalies.
+    Some,
+}
+
+/// A place in a list of verdicts: behind the verdict of a sensor in a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VerdictCursor {
+    run: RunId,
+    /// The numbers below this one are behind us; sensors of a run come in the order of their numbers.
+    next: u32,
+}
+
+impl VerdictCursor {
+    /// Reads what [`Display`](std::fmt::Display) writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (run, next) = text.split_once('-')?;
+        Some(Self { run: RunId(run.parse().ok()?), next: next.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for VerdictCursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.run, self.next)
+    }
+}
+
+impl VerdictSelection {
+    /// Whether a run may have verdicts that are wanted: it is over, and its window lies in the range.
+    fn takes_run(&self, run: &Run) -> bool {
+        let RunState::Finished(tally) = run.state else { return false };
+        let count_of = |outcome| match outcome {
+            answers::Outcome::Scored => tally.scored,
+            answers::Outcome::NoData => tally.no_data,
+            answers::Outcome::TooLittleData => tally.too_little_data,
+            answers::Outcome::Failed => tally.failed,
+            answers::Outcome::Quarantined => tally.quarantined,
+        };
+        self.range.overlaps(run.window)
+            && self.outcome.is_none_or(|outcome| count_of(outcome) > 0)
+            && (self.anomalies == WantedAnomalies::Any || tally.anomalies > 0)
+    }
+
+    fn takes(&self, verdict: &Verdict) -> bool {
+        self.outcome.is_none_or(|outcome| outcome_answer(&verdict.outcome) == outcome)
+            && (self.anomalies == WantedAnomalies::Any || anomalies(&verdict.outcome) > 0)
+    }
+}
+
+impl Overview {
+    /// Verdicts of finished runs: of the newest run first, and within a run in the order of the sensors' numbers.
+    ///
+    /// A page may be shorter than `limit` although more verdicts follow, because one answer reads a bounded part of the
+    /// store; [`List::next`] then says where to go on.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn verdicts(
+        &self,
+        wanted: &VerdictSelection,
+        after: Option<VerdictCursor>,
+        limit: usize,
+    ) -> Result<List<answers::Verdict>, StoreError> {
+        let chosen = self.chosen(&wanted.sensors);
+        let next_run = self.reader.next_run()?;
+        let oldest = self.reader.oldest_run_with_verdicts(next_run);
+        let newest = after.map_or(next_run.0, |cursor| cursor.run.0.saturating_add(1).min(next_run.0));
+        let mut reads_left = MOST_READ;
+        let mut items = Vec::new();
+        for id in (oldest.0..newest).rev().map(RunId) {
+            let first = after.filter(|cursor| cursor.run == id).map_or(0, |cursor| cursor.next);
+            let Some(left) = reads_left.checked_sub(1) else {
+                return Ok(go_on_at(items, VerdictCursor { run: id, next: first }));
+            };
+            reads_left = left;
+            let Some(run) = self.reader.run(id)?.filter(|run| wanted.takes_run(run)) else { continue };
+            for chunk in chunks_of(&run, chosen.as_deref(), first) {
+                let Some(left) = reads_left.checked_sub(1) else {
+                    return Ok(go_on_at(items, VerdictCursor { run: id, next: chunk.first().0.max(first) }));
+                };
+                reads_left = left;
+                for verdict in self.reader.verdicts(id, chunk)? {
+                    let number = verdict.sensor.0;
+                    let is_chosen = chosen.as_ref().is_none_or(|chosen| chosen.binary_search(&number).is_ok());
+                    if number < first || !is_chosen || !wanted.takes(&verdict) {
+                        continue;
+                    }
+                    if items.len() >= limit {
+                        return Ok(go_on_at(items, VerdictCursor { run: id, next: number }));
+                    }
+                    items.extend(self.verdict_answer(&run, &verdict));
+                }
+            }
+        }
+        Ok(List { items, next: None, total: None })
+    }
+
+    /// The numbers of the sensors that are wanted, in order; `None` for all.
+    fn chosen(&self, wanted: &WantedSensors) -> Option<Vec<u32>> {
+        match wanted {
+            WantedSensors::All => None,
+            WantedSensors::One(sensor) => Some(vec![sensor.0]),
+            WantedSensors::Fitting(pattern) => {
+                let numbers = 0..u32::try_from(self.sensors.numbers()).unwrap_or(u32::MAX);
+                let fits = |number: &u32| {
+                    self.sensors.name(SensorId(*number)).is_some_and(|name| pattern.fits(&name.to_string()))
+                };
+                Some(numbers.filter(fits).collect())
+            }
+        }
+    }
+
+    /// A verdict in the words of the API; `None` when its sensor has no name any more.
+    pub fn verdict_answer(&self, run: &Run, verdict: &Verdict) -> Option<answers::Verdict> {
+        let sensor = self.sensors.name(verdict.sensor)?.to_string();
+        Some(verdict_answer(sensor, run, self.cut.interval(), verdict))
+    }
+}
+
+/// A page that is followed by others.
+fn go_on_at(items: Vec<answers::Verdict>, next: VerdictCursor) -> List<answers::Verdict> {
+    List { items, next: Some(next.to_string()), total: None }
+}
+
+/// The chunks of a run that hold verdicts of chosen sensors whose numbers are not below `first`, in order.
+fn chunks_of(run: &Run, chosen: Option<&[u32]>, first: u32) -> Vec<ChunkId> {
+    let mut chunks = match chosen {
+        None => {
+            run.scope.iter().filter(|number| *number >= first).map(|number| ChunkId::of(SensorId(number))).collect()
+        }
+        Some(chosen) => {
+            let chosen = chosen.iter().filter(|number| **number >= first && run.scope.contains(**number));
+            chosen.map(|number| ChunkId::of(SensorId(*number))).collect::<Vec<_>>()
+        }
+    };
+    chunks.dedup();
+    chunks
+}
+
+/// The verdict of a sensor in a run; `None` when none is stored.
+pub(super) fn verdict_of(reader: &Reader, run: RunId, sensor: SensorId) -> Result<Option<Verdict>, StoreError> {
+    let verdicts = reader.verdicts(run, ChunkId::of(sensor))?;
+    Ok(verdicts.into_iter().find(|verdict| verdict.sensor == sensor))
+}
+
+/// A verdict in the words of the API.
+pub fn verdict_answer(sensor: String, run: &Run, interval: Span, verdict: &Verdict) -> answers::Verdict {
+    let window = run.window;
+    let scored = match &verdict.outcome {
+        verdict::Outcome::Scored(scored) => Some(scored),
+        _ => None,
+    };
+    let worst = scored.and_then(Scored::worst);
+    let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    answers::Verdict {
+        sensor,
+        run: run.id.0,
+        revision: run.revision,
+        window: span_of(window),
+        outcome: outcome_answer(&verdict.outcome),
+        reason: reason(&verdict.outcome),
+        model: scored.map(|scored| scored.model.to_string()),
+        is_proven: scored.map(|scored| scored.proven),
+        intervals: scored.map_or(0, |scored| small(scored.rows.len())),
+        anomalies: small(anomalies(&verdict.outcome)),
+        anomalous: scored.map_or_else(Vec::new, |scored| anomalous_spans(&scored.rows, window, interval)),
+        worst: worst
+            .map(|row| WorstRow { time: interval_start(window, interval, row.interval), decision: row.decision }),
+        score: scored.zip(worst).and_then(|(scored, worst)| scored.score(worst)),
+        explanation: scored
+            .and_then(|scored| scored.explanation.as_ref())
+            .map(|explanation| explanation_answer(explanation, window, interval)),
+    }
+}
+
+/// An outcome in the words of the API.
+pub fn outcome_answer(outcome: &verdict::Outcome) -> answers::Outcome {
+    match outcome {
+        verdict::Outcome::Scored(_) => answers::Outcome::Scored,
+        verdict::Outcome::NoData => answers::Outcome::NoData,
+        verdict::Outcome::TooLittleData { .. } => answers::Outcome::TooLittleData,
+        verdict::Outcome::Failed { .. } => answers::Outcome::Failed,
+        verdict::Outcome::Quarantined => answers::Outcome::Quarantined,
+    }
+}
+
+/// An explanation in the words of the API.
+pub fn explanation_answer(explanation: &verdict::Explanation, window: Window, interval: Span) -> answers::Explanation {
+    // JSON has no number for what is missing.
+    let finite = |number: f64| number.is_finite().then_some(number);
+    answers::Explanation {
+        words: explanation.words(window, interval),
+        time: interval_start(window, interval, explanation.interval),
+        feature: explanation.feature.clone(),
+        value: finite(explanation.value),
+        usual_low: explanation.usual.and_then(|(low, _)| finite(low)),
+        usual_high: explanation.usual.and_then(|(_, high)| finite(high)),
+    }
+}
+
+/// Why a window was not scored, if it was not.
+fn reason(outcome: &verdict::Outcome) -> Option<String> {
+    match outcome {
+        verdict::Outcome::Scored(_) => None,
+        verdict::Outcome::NoData => Some("the window holds no readings of the sensor".to_owned()),
+        verdict::Outcome::TooLittleData { intervals, needed } => {
+            Some(format!("rows can be made for {intervals} intervals, and {needed} are needed"))
+        }
+        verdict::Outcome::Failed { reason } => Some(reason.clone()),
+        verdict::Outcome::Quarantined => {
+            Some("the model failed so often that it is not tried any more until its file changes".to_owned())
+        }
+    }
+}
+
+fn anomalies(outcome: &verdict::Outcome) -> usize {
+    match outcome {
+        verdict::Outcome::Scored(scored) => scored.anomalies(),
+        _ => 0,
+    }
+}
+
+/// The anomalies of a window, neighbouring intervals as one span; the first [`MOST_SPANS`].
+fn anomalous_spans(rows: &ScoredRows, window: Window, interval: Span) -> Vec<answers::Span> {
+    let mut spans: Vec<answers::Span> = Vec::new();
+    let anomalies = rows.iter().filter(|(_, label, _)| *label == Label::Anomaly);
+    for start in anomalies.map(|(place, ..)| interval_start(window, interval, place)) {
+        let end = start + interval;
+        let is_full = spans.len() == MOST_SPANS;
+        match spans.last_mut() {
+            Some(last) if last.end == start => last.end = end,
+            _ if is_full => break,
+            _ => spans.push(answers::Span { start, end }),
+        }
+    }
+    spans
+}
+
+pub(super) fn interval_start(window: Window, interval: Span, place: u16) -> Timestamp {
+    window.start() + interval.times(i64::from(place))
+}
+
+/// A window as a span of time.
+pub(super) fn span_of(window: Window) -> answers::Span {
+    answers::Span { start: window.start(), end: window.end() }
+}
