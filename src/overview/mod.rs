@@ -4,6 +4,7 @@
 //! own.
 
 mod disk;
+mod health;
 mod health_facts;
 mod lately;
 mod models;
@@ -38,6 +39,7 @@ use crate::store::Reader;
 use crate::time::{Clock, Timestamp};
 
 pub use disk::DiskSample;
+pub use health::health;
 pub use health_facts::HealthFacts;
 pub use lately::Lately;
 pub use models::{ModelSelection, model_answer};

@@ -18,6 +18,7 @@ mod schedule;
 mod sensors;
 mod status;
 pub(super) mod store;
+mod timeline;
 mod verdicts;
 mod version;
 
@@ -95,6 +96,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(sensors::routes())
         .merge(status::routes())
         .merge(store::routes())
+        .merge(timeline::routes())
         .merge(verdicts::routes())
         .merge(version::routes());
     let (router, description) = OpenApiRouter::with_openapi(document::head())
