@@ -50,6 +50,7 @@ use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
 use crate::http::{self, Api, Port, PortError};
+use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
 use crate::live::{Live, OpenWindow, Questions};
 use crate::overview::{Overview, RunScores};
@@ -254,7 +255,7 @@ impl Daemon {
             threads: receiving.threads.clone(),
         };
         let clock = clock.clone();
-        let surroundings = Arc::new(surroundings::surroundings(config, &settings, clock.clone()));
+        let surroundings = Arc::new(surroundings::surroundings(config, &settings));
         let reading = loader.clone();
         let models = tokio::select! {
             models = aside(move || reading.start()) => models.ok_or(DaemonError::ModelLoader).and_then(|read| Ok(read?)),
@@ -321,6 +322,7 @@ impl Daemon {
             states: Arc::default(),
             live,
             questions,
+            messages: MessageTrial::new(Arc::clone(&settings.routes), Arc::clone(&settings.filters), settings.times),
             cut: settings.cut,
             schedule,
             clock: schedule_clock,

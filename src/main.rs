@@ -10,7 +10,10 @@ use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anomalyd::cli::{check, demo, dump, exit_code, export, import, model, reload, replay, score, store, token};
+use anomalyd::cli::{
+    check, configuration, connections, demo, dump, exit_code, export, import, model, models, rejects, reload, replay,
+    route_test, runs, schedule, score, sensors, show, status, store, token, top, verdicts, version,
+};
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::printable::{PrintableWriter, Style, steers};
@@ -58,7 +61,20 @@ enum Command {
     Reload(reload::Args),
     Dump(dump::Args),
     Export(export::Args),
+    Status(status::Args),
+    Top(top::Args),
+    Sensors(sensors::Args),
+    Show(show::Args),
+    Verdicts(verdicts::Args),
+    Runs(runs::Args),
+    Schedule(schedule::Args),
+    Models(models::Args),
+    Connections(connections::Args),
+    Configuration(configuration::Args),
+    Version(version::Args),
     Import(import::Args),
+    Rejects(rejects::Args),
+    Test(route_test::Args),
     #[command(subcommand)]
     Store(store::Command),
     Token(token::Args),
@@ -118,6 +134,8 @@ fn say_panic(panic: &PanicHookInfo<'_>) {
 fn style(command: &Command) -> Style {
     match command {
         Command::Dump(_) => Style::Json,
+        Command::Rejects(args) if args.is_json() => Style::Json,
+        Command::Test(args) if args.json => Style::Json,
         Command::Model(model::Command::Inspect(args)) if args.output == model::Output::Json => Style::Json,
         Command::Model(model::Command::Check(args)) if args.output == model::Output::Json => Style::Json,
         _ => Style::Text,
@@ -177,9 +195,58 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             export::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Status(args) => status::run(&args),
+        Command::Top(args) => {
+            top::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Sensors(args) => {
+            sensors::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show(args) => {
+            show::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Verdicts(args) => {
+            verdicts::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Runs(args) => {
+            runs::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Schedule(args) => {
+            schedule::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Models(args) => {
+            models::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Connections(args) => {
+            connections::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Configuration(args) => {
+            configuration::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Version(args) => {
+            version::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Import(args) => {
             logging::start(log_format, "warn")?;
             Ok(import::run(&args, out)?)
+        }
+        Command::Rejects(args) => {
+            logging::start(log_format, "warn")?;
+            Ok(rejects::run(&args, out)?)
+        }
+        Command::Test(args) => {
+            logging::start(log_format, "warn")?;
+            Ok(route_test::run(&args, out)?)
         }
         Command::Store(command) => {
             logging::start(log_format, "error")?;

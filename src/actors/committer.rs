@@ -29,7 +29,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use crate::actors::intake::{MessagesHeard, SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
+use crate::ingest::trial::TriedReading;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
+use crate::reading::Forecast;
 use crate::run::{Run, RunId};
 use crate::sensor::SensorId;
 use crate::store::{Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, StoreError, StoredChunks, Ticket};
@@ -109,6 +111,13 @@ pub enum Command {
     JournalExtents {
         /// Told in its turn, between two commits.
         done: oneshot::Sender<Vec<JournalExtent>>,
+    },
+    /// Tell what would become of readings, and change nothing.
+    Forecast {
+        /// The readings.
+        readings: Vec<TriedReading>,
+        /// Told in its turn.
+        done: oneshot::Sender<Vec<Forecast>>,
     },
     /// Tell what is open of a sensor, and write nothing.
     CopyOpenWindow {
@@ -190,6 +199,16 @@ impl Commands {
         let (done, extents) = oneshot::channel();
         self.send(Command::JournalExtents { done });
         extents.blocking_recv().map_err(|_| CommitterStopped)
+    }
+
+    /// What would become of each reading, if it came alone now.
+    ///
+    /// # Errors
+    /// When the committer is gone.
+    pub async fn forecast(&self, readings: Vec<TriedReading>) -> Result<Vec<Forecast>, CommitterStopped> {
+        let (done, forecast) = oneshot::channel();
+        self.send(Command::Forecast { readings, done });
+        forecast.await.map_err(|_| CommitterStopped)
     }
 
     /// What is open of a sensor. Blocks for a second at the most; `None` when the committer does not come to it by then, or
@@ -371,12 +390,14 @@ impl Committer {
         self.pipeline.is_closing() && self.pipeline.backlog() == Backlog::Little
     }
 
-    /// Waits before a commit is tried again. Commands but probes wait too.
+    /// Waits before a commit is tried again. Commands that write something wait too.
     fn wait_for_room(&mut self) -> Result<Next, StoreError> {
         let again = Instant::now() + TRY_AGAIN;
         while let Ok(command) = self.commands.recv_deadline(again) {
             match command {
-                Command::Probe { .. } | Command::CopyOpenWindow { .. } => _ = self.obey(command)?,
+                Command::Probe { .. } | Command::Forecast { .. } | Command::CopyOpenWindow { .. } => {
+                    _ = self.obey(command)?;
+                }
                 Command::Stop { .. } => return self.obey(command),
                 command => self.later.push_back(command),
             }
@@ -611,6 +632,11 @@ impl Committer {
             Command::JournalExtents { done } => {
                 // A failure is ignored: the asker may have been stopped meanwhile.
                 let _ = done.send(self.pipeline.journal_extents());
+                return Ok(Next::Wait);
+            }
+            Command::Forecast { readings, done } => {
+                // A failure is ignored: the asker may have gone meanwhile.
+                let _ = done.send(self.pipeline.forecast(&readings));
                 return Ok(Next::Wait);
             }
             Command::CopyOpenWindow { sensor, done, permit } => {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::live::ModelEntry;
-use crate::reading::Reading;
+use crate::reading::{Reading, RejectId};
 use crate::run::Run;
 use crate::sensor::SensorId;
 use crate::store::StoredReject;
@@ -30,7 +30,7 @@ pub enum Happening {
     /// A run began or ended.
     Run(Arc<Run>),
     /// Inputs were not accepted.
-    Rejects(Arc<[StoredReject]>),
+    Rejects(Arc<[(RejectId, StoredReject)]>),
     /// What is known of a sensor's model changed: what is known now.
     Model(SensorId, Arc<ModelEntry>),
 }
