@@ -49,7 +49,7 @@ use crate::config::Config;
 use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
-use crate::http::{self, Api};
+use crate::http::{self, Api, Port, PortError};
 use crate::interval::Cut;
 use crate::live::{Live, OpenWindow, Questions};
 use crate::overview::{Overview, RunScores};
@@ -64,6 +64,9 @@ pub enum DaemonError {
     /// The listener's port.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The port of the page and the API.
+    #[error(transparent)]
+    Port(#[from] PortError),
     /// The broker's settings.
     #[error(transparent)]
     Broker(#[from] BrokerError),
@@ -101,6 +104,7 @@ impl DaemonError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::Listen(error) => error.is_lasting(),
+            Self::Port(error) => error.is_lasting(),
             Self::Broker(_) | Self::Password(_) => true,
             Self::Store(error) => error.is_lasting(),
             Self::Models(error) => error.is_lasting(),
@@ -217,6 +221,7 @@ impl Daemon {
         settings.listener.iter().for_each(|listener| descriptors::provide(listener.max_connections));
         let listener = settings.listener.clone().map(Listener::bind).transpose()?;
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
+        let port = settings.port.as_ref().map(Port::open).transpose()?;
 
         let live = Arc::new(Live::default());
         let note_configuration = || running_configuration::note(&config.store.directory, config);
@@ -331,6 +336,10 @@ impl Daemon {
             look_at_models: Arc::clone(&look_at_models),
             importer: Importer::new(intake, decoders, imports),
         };
+        let api = Arc::new(api);
+        if let Some(port) = port {
+            background.push(DaemonTask::start("HTTP port", port.serve(Arc::clone(&api))));
+        }
         background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));
         Ok(Self {
             stop,

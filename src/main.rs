@@ -10,7 +10,7 @@ use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anomalyd::cli::{check, demo, dump, exit_code, export, import, model, reload, replay, score, store};
+use anomalyd::cli::{check, demo, dump, exit_code, export, import, model, reload, replay, score, store, token};
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::printable::{PrintableWriter, Style, steers};
@@ -61,6 +61,7 @@ enum Command {
     Import(import::Args),
     #[command(subcommand)]
     Store(store::Command),
+    Token(token::Args),
     #[command(subcommand)]
     Model(model::Command),
 }
@@ -183,6 +184,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Store(command) => {
             logging::start(log_format, "error")?;
             store::run(&command, out)
+        }
+        Command::Token(args) => {
+            token::run(&args, out)?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Model(command) => model::run(&command, out),
     }

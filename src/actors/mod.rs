@@ -30,7 +30,7 @@ pub mod system_clock;
 pub mod workers;
 
 mod acks;
-mod addresses;
+pub(crate) mod addresses;
 mod clients;
 mod connection;
 mod connection_memory;

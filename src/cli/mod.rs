@@ -14,6 +14,7 @@ pub mod replay;
 pub mod score;
 pub mod store;
 pub mod store_access;
+pub mod token;
 
 mod arguments;
 pub mod limits;

@@ -9,6 +9,7 @@
 pub mod backoff;
 pub mod bytes;
 pub mod connect;
+pub mod http;
 pub mod limits;
 pub mod listen;
 pub mod log;
@@ -86,6 +87,8 @@ pub struct Config {
     pub publish: publish::PublishSettings,
     /// `[metrics]`; `None` when no metrics are written.
     pub metrics: Option<metrics::MetricsSettings>,
+    /// `[http]`.
+    pub http: http::HttpSettings,
     /// `[socket]`.
     pub socket: socket::SocketSettings,
     /// `[stop]`.
@@ -240,6 +243,7 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         supervision: root.section("supervision", supervision::read),
         publish: root.section("publish", publish::read),
         metrics: root.optional_section("metrics", metrics::read),
+        http: root.section("http", http::read),
         socket: root.section("socket", socket::read),
         stop: root.section("stop", stop::read),
         log: root.section("log", log::read),

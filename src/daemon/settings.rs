@@ -17,12 +17,13 @@ use crate::actors::restart::RestartPolicy;
 use crate::actors::scheduler::SchedulerSettings;
 use crate::actors::sensor::SensorSettings;
 use crate::config::connect::{ConnectSettings, PasswordError};
+use crate::config::http::{HttpSettings, TlsFiles};
 use crate::config::limits::LimitSettings;
 use crate::config::listen::ListenSettings;
 use crate::config::schedule::EventIdle;
 use crate::config::{ClockSource, Config};
 use crate::features::{Assigner, Bounds};
-use crate::http::{ServerSettings, SocketSettings, default_paths};
+use crate::http::{GateSettings, PortSettings, ServerSettings, SocketSettings, TlsSettings, default_paths};
 use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
 use crate::ingest::session::SessionSettings;
@@ -71,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) mqtt: Option<MqttOutletSettings>,
     pub(crate) reporter: Option<ReporterSettings>,
     pub(crate) socket: ServerSettings,
+    /// The port of the page and the API; `None` when it is off.
+    pub(crate) port: Option<PortSettings>,
     sessions: SessionSettings,
     windows: WindowSettings,
     held: HeldSettings,
@@ -214,6 +217,7 @@ impl Settings {
             },
             kept_models_bytes: store.kept_models.bytes(),
             socket: socket(config),
+            port: port(&config.http),
             settings_hash: config.settings_hash(),
             run_deadline: scoring.deadline.to_std(),
             max_anomalous: config.log.anomalies as usize,
@@ -292,6 +296,27 @@ fn socket(config: &Config) -> ServerSettings {
         max_connections: socket.max_connections as usize,
         max_answers: socket.max_answers as usize,
     }
+}
+
+/// The port of the page and the API.
+fn port(http: &HttpSettings) -> Option<PortSettings> {
+    let tls = http.tls.clone().map(|TlsFiles { certificate, key }| TlsSettings { certificate, key });
+    Some(PortSettings {
+        address: http.listen?,
+        tls,
+        token_file: http.token_file.clone(),
+        gate: GateSettings {
+            host_names: http.host_names.clone(),
+            max_requests_per_second: http.max_requests_per_second,
+            max_failed_logins_per_minute: http.max_failed_logins_per_minute,
+            max_sessions: http.max_sessions as usize,
+            max_request_bytes: http.max_request.saturating_usize(),
+        },
+        max_connections: http.max_connections,
+        max_connections_per_address: http.max_connections_per_address,
+        max_reads: http.max_reads as usize,
+        max_answers: http.max_answers as usize,
+    })
 }
 
 /// Where commands look for the socket of a daemon that has not noted it where they can read it.

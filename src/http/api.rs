@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::peer::Peer;
 use crate::actors::committer::Commands;
 use crate::actors::importer::Importer;
 use crate::overview::Overview;
-use crate::telemetry::metrics;
+use crate::telemetry::metrics::Metric;
 
 /// What the answers are made from.
 pub struct Api {
@@ -28,70 +29,74 @@ pub struct Api {
     pub importer: Importer,
 }
 
-/// The long answers that go on.
+/// The long answers that go on over the socket, or over the port.
 #[derive(Debug)]
 pub(super) struct LongAnswers {
     max: usize,
-    /// The processes that they go to.
-    processes: Mutex<HashSet<Option<i32>>>,
+    /// The key that bounds them.
+    key: &'static str,
+    gauge: &'static Metric,
+    peers: Mutex<HashSet<Peer>>,
 }
 
 /// The right to one long answer, until this is dropped.
 #[derive(Debug)]
 pub(super) struct AnswerPermit {
     answers: Arc<LongAnswers>,
-    process: Option<i32>,
+    peer: Peer,
 }
 
 /// Why there is no long answer now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(super) enum Busy {
-    #[error("another long answer to this process goes on; wait for its end")]
-    SameProcess,
-    #[error("{max} long answers go on, the most at once (socket.max_answers); wait for the end of one")]
-    Full { max: usize },
+    #[error("another long answer to this client goes on; wait for its end")]
+    SameClient,
+    #[error("{max} long answers go on, the most at once ({key}); wait for the end of one")]
+    Full { max: usize, key: &'static str },
 }
 
 impl LongAnswers {
-    pub(super) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { max, processes: Mutex::default() })
+    pub(super) fn new(max: usize, key: &'static str, gauge: &'static Metric) -> Arc<Self> {
+        Arc::new(Self { max, key, gauge, peers: Mutex::default() })
     }
 
-    /// Begins a long answer to a process.
-    pub(super) fn begin(self: &Arc<Self>, process: Option<i32>) -> Result<AnswerPermit, Busy> {
-        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
-        if processes.len() >= self.max {
-            return Err(Busy::Full { max: self.max });
+    /// Begins a long answer.
+    pub(super) fn begin(self: &Arc<Self>, peer: Peer) -> Result<AnswerPermit, Busy> {
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if peers.len() >= self.max {
+            return Err(Busy::Full { max: self.max, key: self.key });
         }
-        if !processes.insert(process) {
-            return Err(Busy::SameProcess);
+        if !peers.insert(peer) {
+            return Err(Busy::SameClient);
         }
-        metrics::LONG_ANSWERS.set(processes.len() as u64);
-        Ok(AnswerPermit { answers: Arc::clone(self), process })
+        self.gauge.set(peers.len() as u64);
+        Ok(AnswerPermit { answers: Arc::clone(self), peer })
     }
 }
 
 impl Drop for AnswerPermit {
     fn drop(&mut self) {
-        let mut processes = self.answers.processes.lock().unwrap_or_else(PoisonError::into_inner);
-        processes.remove(&self.process);
-        metrics::LONG_ANSWERS.set(processes.len() as u64);
+        let mut peers = self.answers.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        peers.remove(&self.peer);
+        self.answers.gauge.set(peers.len() as u64);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::metrics;
 
     #[test]
-    fn a_process_has_one_long_answer_and_all_together_have_so_many() {
-        let answers = LongAnswers::new(2);
-        let first = answers.begin(Some(1)).unwrap();
-        assert_eq!(answers.begin(Some(1)).unwrap_err(), Busy::SameProcess);
-        let second = answers.begin(Some(2)).unwrap();
-        assert_eq!(answers.begin(Some(3)).unwrap_err(), Busy::Full { max: 2 });
-        drop(first);
-        let _third = answers.begin(Some(1)).unwrap();
-        drop(second);
+    fn a_client_has_one_long_answer_and_all_together_have_so_many() {
+        let answers = LongAnswers::new(2, "socket.max_answers", &metrics::LONG_ANSWERS);
+        let [first, second, third] = [1, 2, 3].map(|process| Peer::Process(Some(process)));
+        let permit = answers.begin(first).unwrap();
+        assert_eq!(answers.begin(first).unwrap_err(), Busy::SameClient);
+        let other = answers.begin(second).unwrap();
+        assert_eq!(answers.begin(third).unwrap_err(), Busy::Full { max: 2, key: "socket.max_answers" });
+        drop(permit);
+        let _third = answers.begin(first).unwrap();
+        drop(other);
     }
 }

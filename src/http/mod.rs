@@ -15,15 +15,33 @@
 
 mod api;
 pub mod client;
+mod connection;
+mod gate;
+mod host_names;
+mod page_files;
+mod peer;
+mod port;
 mod problem;
+mod representation;
+mod request_rate;
+mod roles;
 mod routes;
+mod security_headers;
 mod server;
+mod sessions;
 mod socket;
+mod stall;
 mod streamed;
+mod tls;
+mod tokens;
 
 pub use api::Api;
+pub use gate::GateSettings;
+pub use port::{Port, PortError, PortSettings, try_port};
 pub use server::{ServerSettings, serve};
 pub use socket::{SocketError, SocketSettings, default_paths, number_of_group};
+pub use tls::TlsSettings;
+pub use tokens::{NewToken, new_token};
 
 /// The largest body of a request.
 pub const MAX_BODY_BYTES: usize = 4 << 20;

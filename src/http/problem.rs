@@ -1,12 +1,15 @@
 //! An answer that says why there is no other, as RFC 9457 has it.
 
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::api::Busy;
+
+/// The media type of a problem (RFC 9457, section 3).
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -48,6 +51,26 @@ impl Problem {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, words: words.to_owned() }
     }
 
+    /// The asker is not known.
+    pub(super) fn unknown_asker(words: impl Into<String>) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, words: words.into() }
+    }
+
+    /// The asker may not do this.
+    pub(super) fn forbidden(words: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, words: words.into() }
+    }
+
+    /// The asker comes too often.
+    pub(super) fn too_often(words: impl Into<String>) -> Self {
+        Self { status: StatusCode::TOO_MANY_REQUESTS, words: words.into() }
+    }
+
+    /// Any other status.
+    pub(super) fn of_status(status: StatusCode, words: impl Into<String>) -> Self {
+        Self { status, words: words.into() }
+    }
+
     /// There is nothing under this path.
     pub(super) fn nothing_here(path: &str) -> Self {
         let words = format!("nothing is answered under {path}; is the command of another version than the daemon?");
@@ -65,6 +88,16 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or_default().to_owned();
         let body = ProblemBody { title, status: self.status.as_u16(), detail: self.words };
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response()
+        let mut response = (self.status, [(header::CONTENT_TYPE, MEDIA_TYPE)], Json(body)).into_response();
+        let extra = match self.status {
+            // RFC 9110, section 15.5.2.
+            StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                Some((header::RETRY_AFTER, HeaderValue::from_static("2")))
+            }
+            _ => None,
+        };
+        response.headers_mut().extend(extra);
+        response
     }
 }

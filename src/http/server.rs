@@ -10,16 +10,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Extension;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::api::{Api, LongAnswers};
-use super::routes;
+use super::connection::{self, Answers, Requests, yield_to_others};
+use super::peer::Peer;
+use super::routes::{self, Shared};
 use super::socket::{self, SocketFile, SocketSettings};
 use crate::store;
 use crate::telemetry::metrics;
@@ -38,23 +34,16 @@ pub struct ServerSettings {
 /// The note beside the store that says where the socket of the daemon is that has it.
 pub(super) const NOTE: &str = "socket";
 
-/// How long a client may take for the header of its request.
-const HEADER_WITHIN: Duration = Duration::from_secs(10);
 /// How long until a socket that could not be made is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// The wait after the system refused to accept a connection, as for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Threads beside those of long answers, for what blocks for a moment.
+/// Threads beside those of reads and long answers, for what blocks for a moment.
 const SPARE_THREADS: usize = 2;
-
-/// The process of a connection's other end, if the system tells.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PeerProcess(pub(super) Option<i32>);
 
 /// Serves the socket for as long as the returned future is polled. The socket is open when this returns, if it can be
 /// made.
-pub fn serve(settings: ServerSettings, api: Api) -> impl Future<Output = ()> {
-    let api = Arc::new(api);
+pub fn serve(settings: ServerSettings, api: Arc<Api>) -> impl Future<Output = ()> {
     let mut attempt = Serving::start(&settings, &api);
     if let Err(problem) = &attempt {
         tracing::error!("commands cannot reach this daemon; it goes on without, and tries again: {problem}");
@@ -99,17 +88,24 @@ impl Serving {
         }
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = oneshot::channel();
-        let router = routes::router(Arc::clone(api), LongAnswers::new(settings.max_answers));
+        let shared = Shared {
+            api: Arc::clone(api),
+            answers: LongAnswers::new(settings.max_answers, "socket.max_answers", &metrics::LONG_ANSWERS),
+            reads: Arc::new(Semaphore::new(settings.max_answers)),
+        };
+        let answers = Answers::all(routes::router(shared, None));
         let max_connections = settings.max_connections;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(settings.max_answers + SPARE_THREADS)
+            .max_blocking_threads(settings.max_answers * 2 + SPARE_THREADS)
+            .on_thread_start(yield_to_others)
             .thread_name("long answer")
             .build()?;
         thread::Builder::new().name("local socket".to_owned()).spawn(move || {
+            yield_to_others();
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, router, max_connections) => {}
+                    () = accept(listener, answers, max_connections) => {}
                     _ = stopped => {}
                 }
             });
@@ -128,7 +124,7 @@ impl Serving {
 }
 
 /// Accepts connections, and serves each in a task of its own, so that a panic costs one answer.
-async fn accept(listener: UnixListener, router: Router, max_connections: usize) {
+async fn accept(listener: UnixListener, answers: Answers, max_connections: usize) {
     let listener = match tokio::net::UnixListener::from_std(listener) {
         Ok(listener) => listener,
         Err(problem) => return tracing::error!("the local socket cannot be served: {problem}"),
@@ -140,9 +136,10 @@ async fn accept(listener: UnixListener, router: Router, max_connections: usize) 
         match listener.accept().await {
             Ok((connection, _)) => {
                 metrics::SOCKET_REQUESTS.add(1);
-                let router = router.clone();
+                let answers = answers.clone();
+                let peer = Peer::Process(connection.peer_cred().ok().and_then(|peer| peer.pid()));
                 tokio::spawn(async move {
-                    serve_one(connection, router).await;
+                    connection::serve(connection, peer, answers, Requests::One).await;
                     drop(slot);
                 });
             }
@@ -151,21 +148,5 @@ async fn accept(listener: UnixListener, router: Router, max_connections: usize) 
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
-}
-
-/// Answers the one request of a connection.
-async fn serve_one(connection: UnixStream, router: Router) {
-    let process = PeerProcess(connection.peer_cred().ok().and_then(|peer| peer.pid()));
-    let service = TowerToHyperService::new(router.layer(Extension(process)));
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_WITHIN)
-        .keep_alive(false)
-        .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(connection), service)
-        .await;
-    if let Err(problem) = served {
-        tracing::debug!("a connection to the local socket ended early: {problem}");
     }
 }

@@ -9,10 +9,10 @@ use toml::{Table, Value};
 pub(crate) struct Settings(Table);
 
 impl Settings {
-    /// The shipped `config.toml`.
+    /// The shipped `config.toml`, without the port of the API: daemons of several tests run at once.
     pub(crate) fn shipped() -> Self {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml");
-        Self(std::fs::read_to_string(file).unwrap().parse().unwrap())
+        Self(std::fs::read_to_string(file).unwrap().parse().unwrap()).with("http.listen", "\"off\"")
     }
 
     /// Sets a key such as `window.interval` to a value in TOML, such as `"5s"` with its quotes.

@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use super::Shared;
 use crate::export::dump::{self, DumpError, What};
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
-use crate::http::server::PeerProcess;
 use crate::http::streamed::streamed;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
@@ -27,13 +27,13 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     responses((status = 200, content_type = "application/jsonl", body = String))
 )]
 async fn answer(
-    State(Shared { api, answers }): State<Shared>,
-    Extension(PeerProcess(process)): Extension<PeerProcess>,
+    State(Shared { api, answers, .. }): State<Shared>,
+    Extension(peer): Extension<Peer>,
     Path(what): Path<String>,
 ) -> Result<Response, Problem> {
     let names = What::ALL.map(|(name, _)| name).join(", ");
     let what = What::parse(&what).ok_or_else(|| Problem::of_request(format!("no {what} here, but {names}")))?;
-    let permit = answers.begin(process)?;
+    let permit = answers.begin(peer)?;
     Ok(streamed(permit, "application/jsonl", move |out| {
         let mut out = BufWriter::new(out);
         let overview = &api.overview;

@@ -12,8 +12,8 @@ use utoipa_axum::routes;
 
 use super::Shared;
 use crate::export::{self, Format, Selection, Table};
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
-use crate::http::server::PeerProcess;
 use crate::http::streamed::streamed;
 use crate::sensor_pattern::SensorPattern;
 use crate::time::Timestamp;
@@ -45,14 +45,14 @@ struct Wanted {
     responses((status = 200, content_type = "text/csv", body = String))
 )]
 async fn answer(
-    State(Shared { api, answers }): State<Shared>,
-    Extension(PeerProcess(process)): Extension<PeerProcess>,
+    State(Shared { api, answers, .. }): State<Shared>,
+    Extension(peer): Extension<Peer>,
     Path(table): Path<String>,
     wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(wanted) = wanted.map_err(|refused| Problem::of_request(refused.body_text()))?;
     let (selection, format) = selected(&table, &wanted)?;
-    let permit = answers.begin(process)?;
+    let permit = answers.begin(peer)?;
     Ok(streamed(permit, format.media_type(), move |out| {
         export::write(&api.overview.reader, api.overview.cut, &selection, format, out)
     }))

@@ -5,26 +5,20 @@
 //! those of live readings, and so are the rejects. No route is asked, as the sensor is named outright.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
-use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Shared;
+use super::{Shared, operators_only};
 use crate::actors::importer::Imported;
-use crate::http::MAX_BODY_BYTES;
 use crate::http::problem::Problem;
 use crate::sensor::SensorName;
 use crate::time::Timestamp;
-
-/// How long a client may take for its body.
-const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// A reading of a body.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -53,7 +47,7 @@ pub struct ImportOutcome {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(import))
+    operators_only(OpenApiRouter::new().routes(routes!(import)))
 }
 
 /// Takes in readings, a line of JSON each.
@@ -64,10 +58,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     request_body(content_type = "application/jsonl", content = String),
     responses((status = 200, body = ImportOutcome))
 )]
-async fn import(State(Shared { api, .. }): State<Shared>, body: Body) -> Result<Json<ImportOutcome>, Problem> {
-    let body = tokio::time::timeout(BODY_WITHIN, Limited::new(body, MAX_BODY_BYTES).collect()).await;
-    let body = body.map_err(|_| Problem::of_request("the body did not come within 30 seconds"))?;
-    let body = body.map_err(|problem| Problem::of_request(format!("the body cannot be read: {problem}")))?.to_bytes();
+async fn import(State(Shared { api, .. }): State<Shared>, body: Bytes) -> Result<Json<ImportOutcome>, Problem> {
     let readings = parse(&body)?;
     let imported = api.importer.take_in(readings).await.map_err(|problem| Problem::not_now(problem.to_string()))?;
     Ok(Json(imported.into()))

@@ -1,11 +1,13 @@
 //! The answers, a file for each group. A group has a `routes()`, which [`router`] merges; each answer is described for the
-//! OpenAPI document where it is written.
+//! OpenAPI document where it is written. Viewers may ask for all of them, but for those that a group puts into
+//! [`operators_only`].
 
 pub(super) mod about;
 mod configuration;
 mod document;
 mod dump;
 mod export;
+mod health;
 pub(super) mod import;
 mod models;
 mod query;
@@ -13,50 +15,80 @@ mod runs;
 mod schedule;
 mod sensors;
 mod status;
+mod login;
+mod page;
 pub(super) mod store;
 mod verdicts;
 mod version;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::Uri;
+use axum::extract::{DefaultBodyLimit, Extension};
+use axum::http::{StatusCode, Uri};
+use axum::middleware::{from_fn, from_fn_with_state};
+use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::MAX_BODY_BYTES;
 use super::api::{Api, LongAnswers};
+use super::gate::{self, Gate};
 use super::problem::Problem;
+use super::roles::for_viewers;
+use super::{representation, security_headers};
 use crate::overview::Overview;
 use crate::store::StoreError;
+use crate::telemetry::metrics;
+
+pub(super) use super::roles::operators_only;
+
+/// How long a question may wait until those before it are answered.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// What every answer can use.
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) api: Arc<Api>,
     pub(super) answers: Arc<LongAnswers>,
+    /// The right to read the store.
+    pub(super) reads: Arc<Semaphore>,
 }
 
 impl Shared {
-    /// Asks the overview on a thread that may block.
+    /// Asks the overview on a thread that may block. Only so many questions are asked at once; the others wait.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Overview) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
+        let waited = tokio::time::timeout(READ_WITHIN, Arc::clone(&self.reads).acquire_owned()).await;
+        let Ok(Ok(permit)) = waited else {
+            metrics::HTTP_READS_REFUSED.add(1);
+            return Err(Problem::not_now("the questions before this one take too long; ask again later"));
+        };
+        metrics::HTTP_READS.add(1);
         let api = Arc::clone(&self.api);
-        let answer = tokio::task::spawn_blocking(move || question(&api.overview)).await;
+        // A question that was begun goes on when its asker has gone, and keeps its right until it ends.
+        let answer = tokio::task::spawn_blocking(move || {
+            let answer = question(&api.overview);
+            drop(permit);
+            answer
+        })
+        .await;
+        metrics::HTTP_READS.subtract(1);
         answer.map_err(|_| Problem::defect())?.map_err(|problem| Problem::not_now(problem.to_string()))
     }
 }
 
-/// All answers.
-pub(super) fn router(api: Arc<Api>, answers: Arc<LongAnswers>) -> Router {
-    let (router, document) = OpenApiRouter::with_openapi(document::head())
+/// All answers, behind a gate; `None` for the local socket, whose file decides who connects.
+pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
+    let groups = OpenApiRouter::new()
         .merge(about::routes())
         .merge(configuration::routes())
         .merge(dump::routes())
         .merge(export::routes())
         .merge(import::routes())
+        .merge(login::routes_of_viewers())
         .merge(models::routes())
         .merge(runs::routes())
         .merge(schedule::routes())
@@ -64,11 +96,35 @@ pub(super) fn router(api: Arc<Api>, answers: Arc<LongAnswers>) -> Router {
         .merge(status::routes())
         .merge(store::routes())
         .merge(verdicts::routes())
-        .merge(version::routes())
+        .merge(version::routes());
+    let (router, description) = OpenApiRouter::with_openapi(document::head())
+        .merge(for_viewers(groups))
+        .merge(login::routes())
+        .merge(health::routes())
         .split_for_parts();
-    router
-        .merge(document::routes(document))
+    let router = router
+        .merge(document::routes(description))
+        .merge(page::routes())
         .fallback(async |uri: Uri| Problem::nothing_here(uri.path()))
+        .with_state(shared);
+    guarded(router, gate)
+}
+
+/// The answers while the daemon starts.
+pub(super) fn at_start(gate: Arc<Gate>) -> Router {
+    guarded(health::routes_at_start(), Some(gate))
+}
+
+/// What every answer goes through, from the outside in.
+fn guarded(router: Router, gate: Option<Arc<Gate>>) -> Router {
+    router
+        .method_not_allowed_fallback(async || {
+            let words = "this path is not asked in this way; the document /api/v1/openapi.json says how";
+            Problem::of_status(StatusCode::METHOD_NOT_ALLOWED, words)
+        })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Shared { api, answers })
+        .layer(Extension(gate.clone()))
+        .layer(from_fn_with_state(gate, gate::admit))
+        .layer(from_fn(representation::negotiate))
+        .layer(from_fn(security_headers::add))
 }

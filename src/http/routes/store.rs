@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Shared;
+use super::{Shared, operators_only};
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
-use crate::http::server::PeerProcess;
 use crate::http::streamed::streamed;
 use crate::store::{self, Checked, Finding, StoreError, WriteArchiveError, WrittenStatistics};
 use crate::telemetry::{disk, metrics};
@@ -40,16 +40,18 @@ enum AnswerError {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(stat)).routes(routes!(check)).routes(routes!(backup))
+    // A backup holds everything, and keeps the journal from freeing anything meanwhile.
+    let backup = operators_only(OpenApiRouter::new().routes(routes!(backup)));
+    OpenApiRouter::new().routes(routes!(stat)).routes(routes!(check)).merge(backup)
 }
 
 /// What takes how much in the store, and how the card wears.
 #[utoipa::path(get, path = "/api/v1/store/stat", tag = "store", responses((status = 200, body = serde_json::Value)))]
 async fn stat(
-    State(Shared { api, answers }): State<Shared>,
-    Extension(PeerProcess(process)): Extension<PeerProcess>,
+    State(Shared { api, answers, .. }): State<Shared>,
+    Extension(peer): Extension<Peer>,
 ) -> Result<Response, Problem> {
-    let permit = answers.begin(process)?;
+    let permit = answers.begin(peer)?;
     Ok(streamed(permit, "application/json", move |out| {
         let statistics = store::statistics(&api.overview.reader, written(api.started))?;
         write_line(&mut BufWriter::new(out), &statistics)
@@ -64,10 +66,10 @@ async fn stat(
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>))
 )]
 async fn backup(
-    State(Shared { api, answers }): State<Shared>,
-    Extension(PeerProcess(process)): Extension<PeerProcess>,
+    State(Shared { api, answers, .. }): State<Shared>,
+    Extension(peer): Extension<Peer>,
 ) -> Result<Response, Problem> {
-    let permit = answers.begin(process)?;
+    let permit = answers.begin(peer)?;
     Ok(streamed(permit, "application/octet-stream", move |out| {
         tracing::info!("a backup begins; the journal is kept whole until it ends");
         let content = store::write_archive(&api.overview.reader, || api.commands.journal_extents().ok(), out)?;
@@ -84,10 +86,10 @@ async fn backup(
     responses((status = 200, content_type = "application/jsonl", body = String))
 )]
 async fn check(
-    State(Shared { api, answers }): State<Shared>,
-    Extension(PeerProcess(process)): Extension<PeerProcess>,
+    State(Shared { api, answers, .. }): State<Shared>,
+    Extension(peer): Extension<Peer>,
 ) -> Result<Response, Problem> {
-    let permit = answers.begin(process)?;
+    let permit = answers.begin(peer)?;
     Ok(streamed(permit, "application/jsonl", move |out| {
         let mut out = BufWriter::new(out);
         let checked = store::verify::<AnswerError>(&api.overview.reader, &mut |finding| {
