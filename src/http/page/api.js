@@ -137,11 +137,26 @@ export function poll(seconds, question, show, showProblem = () => {}) {
   return close;
 }
 
-/** Events as they happen: `kinds` such as ['run', 'model']. The browser connects again by itself. */
+/**
+ * Events as they happen: `kinds` such as ['run', 'model']. The browser connects again by itself. A hidden tab does not
+ * listen: a browser has few connections to a host, for all of its tabs.
+ */
 export function listen(kinds, pattern, onEvent) {
-  const source = new EventSource(address('events', { kinds: kinds.join(','), pattern }));
-  for (const kind of [...kinds, 'missed']) {
-    source.addEventListener(kind, (event) => onEvent(JSON.parse(event.data)));
-  }
-  return () => source.close();
+  const ending = new AbortController();
+  let source = null;
+  const follow = () => {
+    source?.close();
+    source = null;
+    if (document.hidden || ending.signal.aborted) return;
+    source = new EventSource(address('events', { kinds: kinds.join(','), pattern }));
+    for (const kind of [...kinds, 'missed']) {
+      source.addEventListener(kind, (event) => onEvent(JSON.parse(event.data)));
+    }
+  };
+  document.addEventListener('visibilitychange', follow, { signal: ending.signal });
+  follow();
+  return () => {
+    ending.abort();
+    source?.close();
+  };
 }

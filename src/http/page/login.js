@@ -4,11 +4,20 @@ const form = document.getElementById("login");
 const token = document.getElementById("token");
 const problem = document.getElementById("problem");
 
+// The choice of light or dark, as theme.js keeps it.
+const theme = localStorage.getItem("anomalyd-theme");
+if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+
+function say(words) {
+  problem.textContent = words;
+  problem.hidden = words === "";
+}
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  problem.textContent = "";
+  say("");
   try {
-    const answer = await fetch("/api/v1/login", {
+    const answer = await fetch("api/v1/login", {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ token: token.value.trim() }),
@@ -17,9 +26,9 @@ form.addEventListener("submit", async (event) => {
       location.reload();
       return;
     }
-    problem.textContent = (await answer.json()).detail;
+    say((await answer.json()).detail);
   } catch {
-    problem.textContent = "The daemon does not answer. Is it running?";
+    say("The daemon does not answer. Is it running?");
   }
   token.select();
 });

@@ -1,7 +1,6 @@
-// The shell around the views: navigation, theme, keys and the login.
+// The shell around the views: navigation, theme and keys.
 
 import { post, me } from './api.js';
-import { beginLogin } from './login.js';
 import { beginRouting } from './router.js';
 import { beginShortcuts, showShortcuts } from './shortcuts.js';
 import { beginTheme, nextTheme, themeChoice } from './theme.js';
@@ -44,12 +43,14 @@ logout.addEventListener('click', async () => {
   await post('logout').catch(() => {});
   location.reload();
 });
+// Who is not known any more gets the page to log in in the place of this one, under the same address.
+document.addEventListener('login-needed', () => location.reload(), { once: true });
+
 async function showRole() {
-  const { role, is_local: isLocal } = await me().catch(() => ({}));
-  logout.hidden = !role || isLocal === true;
-  if (role) document.body.dataset.role = role;
+  const { role, name } = await me();
+  document.body.dataset.role = role;
+  logout.hidden = !name;
 }
 
-beginLogin(document.getElementById('main'), showRole);
 beginRouting(document.getElementById('main'));
-showRole();
+showRole().catch(() => {});

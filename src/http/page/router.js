@@ -32,12 +32,6 @@ export function beginRouting(element) {
   show(false);
 }
 
-/** Shows the view again from the beginning, as after a login. */
-export function reload() {
-  shown = null;
-  show(false);
-}
-
 /** The address of a view: `link('sensors/press-1/flow', { since })`. Parts are encoded already. */
 export function link(path, query) {
   const asked = new URLSearchParams();

@@ -147,7 +147,9 @@ function ranking({ sensors }) {
 
 function when({ anomalies, intervals, first, last }) {
   if (anomalies === 0) return `no anomaly in ${counted(intervals, 'interval')}`;
-  const times = first === last ? [' at ', timeElement(first)] : [' between ', timeElement(first), ' and ', timeElement(last)];
+  const isOneDay = dateOf(first).toDateString() === dateOf(last).toDateString();
+  const times = first === last
+    ? [' at ', timeElement(first)] : [' between ', timeElement(first), ' and ', timeElement(last, isOneDay ? 'clock' : 'short')];
   return [`${count(anomalies)} of ${counted(intervals, 'interval')} anomalous`, times];
 }
 
@@ -158,7 +160,7 @@ export function explanationWords({ feature, value, time, usual_low: low, usual_h
 }
 
 function scoreBar(score) {
-  const bar = h('div', { class: 'bar', 'aria-hidden': 'true' }, h('div', { class: `step-${scoreStep(score ?? 0)}` }));
+  const bar = h('div', { class: 'gauge', 'aria-hidden': 'true' }, h('div', { class: `step-${scoreStep(score ?? 0)}` }));
   setVariables(bar, { '--part': `${((score ?? 0) * 100).toFixed(0)}%` });
   return h('div', { class: 'score' }, h('span', { class: 'visually-hidden' }, 'score '), h('span', { class: 'figure' }, scoreWords(score)), bar);
 }
