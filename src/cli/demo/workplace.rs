@@ -117,9 +117,6 @@ directory = "{STORE}"
 [http]
 listen = "127.0.0.1:{port}"
 
-[http]
-listen = "off"
-
 [mqtt.listen]
 address = "127.0.0.1:0"
 
