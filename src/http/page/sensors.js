@@ -57,7 +57,7 @@ export function view(root, { query, setQuery }) {
     h('div', { class: 'toolbar' },
       filterBox('Filter sensors', (words) => { text = words; setQuery({ pattern: words }); list.reload(); }, { value: text, placeholder: 'flow, press-1/*, …' }),
       chips),
-    h('section', { class: 'panel', 'aria-label': 'Sensors' }, list.element));
+    h('div', { class: 'panel' }, list.element));
   list.reload();
   const close = poll(10, (signal) => get('status', {}, signal), (status) => { showChips(status.sensors); list.refresh(); });
   return () => { close(); list.close(); };
