@@ -270,8 +270,14 @@ impl Daemon {
         let of_runs = scope.iter().map(|scope| (scope.sensor, scope.model_hash())).collect();
 
         let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
-        let supervisor =
-            SensorSupervisor::new(settings.sensors.clone(), windows.clone(), arbiters(settings.threads), scope).start();
+        let supervisor = SensorSupervisor::new(
+            settings.sensors.clone(),
+            windows.clone(),
+            arbiters(settings.threads),
+            scope,
+            Arc::clone(&live),
+        )
+        .start();
         let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
         let course = Course {
             reader: reader.clone(),

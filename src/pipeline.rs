@@ -26,7 +26,7 @@ use crate::ingest::session::{
     SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
 };
 use crate::ingest::zone::Zone;
-use crate::live::{Live, NewestReading, Origin};
+use crate::live::{EventKind, Events, Happening, Live, NewestReading, Origin};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::run::{Run, RunId, RunState};
 use crate::schedule::Schedule;
@@ -34,7 +34,7 @@ use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
     Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, Reader, Store, StoreError, StoredChunks,
-    StoredIntervals, Ticket, WindowRecord, Writer,
+    StoredIntervals, StoredReject, Ticket, WindowRecord, Writer,
 };
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
@@ -601,7 +601,9 @@ impl Pipeline {
         }
 
         metrics::READINGS_ACCEPTED.add(self.accepted.len() as u64);
-        self.settings.live.activity.note(&self.accepted, self.clock.wall, self.clock.instant);
+        let Live { activity, events, .. } = &*self.settings.live;
+        activity.note(&self.accepted, self.clock.wall, self.clock.instant);
+        events.tell_readings(&self.accepted);
         self.accepted.clear();
         self.appended = 0;
         metrics::READINGS_HELD.set(self.held.len() as u64);
@@ -613,6 +615,11 @@ impl Pipeline {
             time.advance(self.event_now);
         }
         Ok(committed)
+    }
+
+    /// Where it tells what happens.
+    pub fn events(&self) -> Arc<Events> {
+        Arc::clone(&self.settings.live.events)
     }
 
     /// Has what the next commit hands to the keeper settled as soon as it is stored.
@@ -667,9 +674,13 @@ impl Pipeline {
         self.writer.stop(leave_at)
     }
 
-    /// Counts rejects, and logs them.
+    /// Counts rejects, tells those who listen of them, and logs them.
     fn tell_of(&mut self, rejects: &Rejects) {
         metrics::REJECTS.add(rejects.counts());
+        self.settings
+            .live
+            .events
+            .tell(EventKind::Reject, || Happening::Rejects(rejects.kept().iter().map(StoredReject::of).collect()));
         for reject in rejects.kept() {
             let Reject { origin, reason, .. } = reject;
             let kind = reason.kind();

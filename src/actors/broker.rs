@@ -48,6 +48,7 @@ use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{self, Decoder};
 use crate::ingest::packet::{Delivery, PacketId};
 use crate::ingest::session::SessionPresent;
+use crate::live::ConnectionBook;
 use crate::reading::{Reject, RejectReason};
 use crate::store::Committed;
 use crate::telemetry::log_limit::LogLimit;
@@ -93,10 +94,20 @@ impl Broker {
     /// Connects, and connects again whenever the connection is lost, until a stop is asked for. At a stop, commits
     /// under way are awaited and acknowledged, and the broker is taken leave of.
     ///
-    /// `noted` are the topic filters that the broker holds for us, as the process before noted them.
-    pub async fn run(self, intake: Intake, decoders: DecoderFactory, noted: Vec<String>, stop: Stop) {
+    /// `noted` are the topic filters that the broker holds for us, as the process before noted them. Whether the broker is
+    /// there is noted in the book.
+    pub async fn run(
+        self,
+        intake: Intake,
+        decoders: DecoderFactory,
+        noted: Vec<String>,
+        book: Arc<ConnectionBook>,
+        stop: Stop,
+    ) {
         let drain_timeout = self.settings.drain_timeout;
-        let mut subscriber = Subscriber::new(self, intake, decoders(), noted);
+        let (address, counters) = (format!("{}:{}", self.settings.host, self.settings.port), self.counters());
+        book.broker_is_sought(address, move || counters.messages.get(), Timestamp::now());
+        let mut subscriber = Subscriber::new(self, intake, decoders(), noted, book);
         // Noted before the subscriptions are asked for: the broker must never hold more filters than are noted.
         tokio::select! {
             () = stop.requested() => return,
@@ -114,6 +125,7 @@ struct Subscriber {
     settings: BrokerSettings,
     counters: Arc<SourceCounters>,
     link: Arc<SourceLink>,
+    book: Arc<ConnectionBook>,
     intake: Intake,
     decoder: Decoder,
     subscriptions: Subscriptions,
@@ -149,7 +161,7 @@ impl Gathered {
 }
 
 impl Subscriber {
-    fn new(broker: Broker, intake: Intake, decoder: Decoder, noted: Vec<String>) -> Self {
+    fn new(broker: Broker, intake: Intake, decoder: Decoder, noted: Vec<String>, book: Arc<ConnectionBook>) -> Self {
         let Broker { settings, counters, link } = broker;
         Self {
             backoff: Backoff::new(settings.min_backoff, settings.max_backoff),
@@ -158,6 +170,7 @@ impl Subscriber {
             settings,
             counters,
             link,
+            book,
             intake,
             decoder,
             line: Line::Down { again: tokio::time::Instant::now() },
@@ -201,6 +214,7 @@ impl Subscriber {
             LineEvent::Opened(connection, session) => {
                 self.line = Line::Up { connection, since: now };
                 self.link.connected(now);
+                self.book.broker_is_up(Timestamp::now());
                 self.counters.connections_opened.add(1);
                 let resumed = session == SessionPresent::Yes;
                 if !resumed {
@@ -410,6 +424,17 @@ impl Subscriber {
         self.line = Line::Down { again: tokio::time::Instant::now() + pause };
         let (host, port, kind) = (&self.settings.host, self.settings.port, kind.name());
         let pause = Span::from(pause).rounded();
+        self.book.broker_is_down(
+            match taken_over {
+                Some(_) => format!(
+                    "{failure}, again and again soon after it had accepted us: most likely another client uses our id {}; \
+                     give every daemon a mqtt.connect.client_id of its own",
+                    self.settings.client_id
+                ),
+                None => failure.with_advice(),
+            },
+            Timestamp::now(),
+        );
         if let Some(count) = taken_over {
             if self.suspicions.admit(Instant::now()).is_some() {
                 let client_id = &self.settings.client_id;

@@ -16,6 +16,7 @@
 //! wait first, and then the sources. At a full disk everything waits but the answers to probes and to questions.
 
 mod pace;
+mod stored_events;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ use crate::window::OpenCopy;
 pub use pace::{MAX_STRETCH, PaceSettings};
 
 use pace::{CommitPace, Gathered, PaceNews};
+use stored_events::StoredEvents;
 
 /// What the committer is asked to do beyond taking in readings.
 #[derive(Debug)]
@@ -230,6 +232,7 @@ pub fn start(
     let (end, ended) = oneshot::channel();
     let mut committer = Committer {
         news: pipeline.news(),
+        stored_events: StoredEvents::new(pipeline.events()),
         pace: CommitPace::new(pace, Instant::now()),
         written: pipeline.journal_written_bytes(),
         pipeline,
@@ -271,6 +274,7 @@ struct Committer {
     /// A batch whose readings wait for runs to end; nothing else is taken in before it.
     parked: Option<Parked>,
     promises: Promises,
+    stored_events: StoredEvents,
     /// When a stop leaves to the journal what the database does not hold yet; none before there is a stop.
     leave_at: Option<Instant>,
 }
@@ -342,6 +346,7 @@ impl Committer {
         self.note_written();
         self.tell_position();
         self.promises.keep(committed, self.pipeline.windows_put(), self.pipeline.handed_over());
+        self.stored_events.handed_over(self.pipeline.handed_over());
         // What was handed over may be kept already, or there may have been nothing.
         self.note_kept()?;
         Ok(Next::GoOn)
@@ -384,6 +389,7 @@ impl Committer {
         let kept = self.pipeline.kept()?;
         self.tell_position();
         self.promises.keep_behind(kept);
+        self.stored_events.tell(|ticket| kept.visible(ticket).is_some());
         Ok(())
     }
 
@@ -573,14 +579,19 @@ impl Committer {
                 self.pipeline.set_clock(self.clock.read());
                 self.promises.committed.push(done);
             }
-            Command::BeginRun { run, stored } => self.pipeline.begin_run(&run, &stored),
+            Command::BeginRun { run, stored } => {
+                self.pipeline.begin_run(&run, &stored);
+                self.stored_events.begin_run(run);
+            }
             Command::PutRun { run, done } => {
                 self.pipeline.put_run(&run);
+                self.stored_events.end_run(run);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
             Command::PutVerdicts { run, chunk, verdicts } => {
                 self.pipeline.put_verdicts(run, chunk, &verdicts);
+                self.stored_events.verdicts(run, verdicts);
             }
             Command::GiveUp { until, done } => {
                 self.pipeline.set_scored(until);

@@ -25,6 +25,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ use crate::actors::unreleased_messages::UnreleasedMessages;
 use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{Decoder, Message};
 use crate::ingest::packet::{self, Decoded, Delivery, PINGRESP, Packet, Publish};
+use crate::live::ShownConnection;
 use crate::reading::Reading;
 use crate::store::Committed;
 use crate::time::Timestamp;
@@ -64,6 +66,9 @@ pub(crate) struct Connection {
     stream: TcpStream,
     /// The client's id; empty until it is known.
     client: String,
+    peer: SocketAddr,
+    /// Where its messages are shown; absent until its CONNECT is accepted.
+    shown: Option<ShownConnection>,
     shared: Arc<Shared>,
     decoder: Decoder,
     buffer: ReadBuffer,
@@ -78,12 +83,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) -> Self {
         let decoder = (shared.decoders)();
         let memory = shared.memory.share(std::time::Instant::now());
         Self {
             stream,
             client: String::new(),
+            peer,
+            shown: None,
             shared,
             decoder,
             buffer: ReadBuffer::new(),
@@ -107,6 +114,7 @@ impl Connection {
         let introduced = handshake.is_ok();
         let closing = match handshake {
             Ok(established) => {
+                self.shown = Some(shared.book.enter(&self.client, self.peer, Timestamp::now()));
                 let exchanged = tokio::select! {
                     biased;
                     () = evicted(established.client.as_ref()) => Err(Closing::TakenOver),
@@ -323,6 +331,9 @@ impl Connection {
             self.memory.progressed(std::time::Instant::now());
         }
         self.shared.counters.messages.add_len(taken.messages);
+        if let Some(shown) = &self.shown {
+            shown.note(taken.messages, received);
+        }
         self.shared.counters.repeated.add(repeated);
         taken
     }

@@ -30,7 +30,9 @@ use crate::actors::connection_memory::ConnectionMemory;
 use crate::actors::intake::Intake;
 use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters};
 use crate::actors::stop::Stop;
+use crate::live::ConnectionBook;
 use crate::telemetry::log_limit::LogLimit;
+use crate::time::Timestamp;
 
 pub use crate::actors::addresses::AddressSettings;
 
@@ -140,6 +142,7 @@ pub(crate) struct Shared {
     pub(crate) intake: Intake,
     pub(crate) decoders: DecoderFactory,
     pub(crate) counters: Arc<SourceCounters>,
+    pub(crate) book: Arc<ConnectionBook>,
     pub(crate) clients: Arc<Clients>,
     pub(crate) memory: Arc<ConnectionMemory>,
     addresses: Mutex<Addresses>,
@@ -183,7 +186,8 @@ impl Listener {
         Arc::clone(&self.counters)
     }
 
-    /// Serves devices until a stop is asked for; then waits until the connections have ended or their time is up.
+    /// Serves devices until a stop is asked for; then waits until the connections have ended or their time is up. Who is
+    /// connected, and who failed to, is noted in the book.
     ///
     /// Connections are spread over `arbiters`; without any they run on the current thread, which must then be able to
     /// run local tasks.
@@ -195,11 +199,14 @@ impl Listener {
         intake: Intake,
         decoders: DecoderFactory,
         arbiters: Vec<ArbiterHandle>,
+        book: Arc<ConnectionBook>,
         stop: Stop,
     ) -> Result<(), ListenError> {
         let address = self.address;
         let listener = TcpListener::from_std(self.socket).map_err(|source| ListenError::Other { address, source })?;
         let (max_connections, drain_timeout) = (self.settings.max_connections, self.settings.drain_timeout);
+        let counters = Arc::clone(&self.counters);
+        book.listener_is_up(address, move || counters.messages.get(), Timestamp::now());
         let shared = Arc::new(Shared {
             memory: Arc::new(ConnectionMemory::new(self.settings.memory_bytes, PACKET_PATIENCE)),
             addresses: Mutex::new(Addresses::new(self.settings.addresses)),
@@ -207,6 +214,7 @@ impl Listener {
             intake,
             decoders,
             counters: self.counters,
+            book,
             clients: Arc::default(),
             stop,
             notices: Notices::default(),
@@ -251,27 +259,32 @@ async fn accept(listener: &TcpListener, arbiters: &[ArbiterHandle], places: &Arc
         };
         let Ok(permit) = Arc::clone(places).try_acquire_owned() else {
             shared.counters.connections_refused.add(1);
+            let what = "too many connections; raise mqtt.listen.max_connections if they are wanted";
+            shared.book.failed(peer.ip(), "max_connections", "", what.to_owned(), Timestamp::now());
             if let Some(suppressed) = refusals.admit(Instant::now()) {
-                warn!(%peer, suppressed, "too many connections; raise mqtt.listen.max_connections if they are wanted");
+                warn!(%peer, suppressed, "{what}");
             }
             continue;
         };
         if let Err(reason) = shared.addresses().admit(peer.ip(), Instant::now()) {
             shared.counters.addresses_turned_away.add(1);
             let [too_many, failing] = &addresses_turned_away;
-            let (limit, what) = match reason {
+            let (limit, kind, what) = match reason {
                 TurnedAway::TooMany => (
                     too_many,
+                    "max_connections_per_address",
                     "too many connections from one address; raise mqtt.listen.max_connections_per_address if so many \
                      devices share it",
                 ),
                 TurnedAway::Failing => (
                     failing,
+                    "max_failures_per_minute",
                     "too many connections of one address failed (no CONNECT came, or it was refused, or a packet broke a \
                      rule): it is turned away for a while; see what runs there, or raise \
                      mqtt.listen.max_failures_per_minute",
                 ),
             };
+            shared.book.failed(peer.ip(), kind, "", what.to_owned(), Timestamp::now());
             if let Some(suppressed) = limit.admit(Instant::now()) {
                 warn!(%peer, suppressed, "{what}");
             }
@@ -316,7 +329,7 @@ async fn serve(stream: TcpStream, mut slot: ConnectionSlot) {
     if let Err(error) = keep_alive(&stream, slot.shared.settings.tcp_keep_alive) {
         return slot.ended(&Closing::Network(error).into());
     }
-    let ended = Connection::new(stream, Arc::clone(&slot.shared)).serve().await;
+    let ended = Connection::new(stream, slot.peer, Arc::clone(&slot.shared)).serve().await;
     slot.ended(&ended);
 }
 
@@ -359,8 +372,10 @@ impl ConnectionSlot {
         }
         let peer = self.peer;
         if matches!(self.kind, CloseKind::ByPeer | CloseKind::Stopping) {
-            debug!(%peer, client, "connection closed: {closing}");
-        } else if let Some(suppressed) = self
+            return debug!(%peer, client, "connection closed: {closing}");
+        }
+        self.shared.book.failed(peer.ip(), self.kind.name(), client, closing.with_advice(), Timestamp::now());
+        if let Some(suppressed) = self
             .kind
             .place()
             .and_then(|place| self.shared.closings.get(place))
@@ -374,6 +389,10 @@ impl ConnectionSlot {
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.shared.counters.count_closed(self.kind);
+        if self.kind == CloseKind::Defect {
+            let reason = "its task died of a defect; the daemon's log has it".to_owned();
+            self.shared.book.failed(self.peer.ip(), self.kind.name(), "", reason, Timestamp::now());
+        }
         self.shared.addresses().ended(self.peer.ip(), self.conduct, Instant::now());
     }
 }

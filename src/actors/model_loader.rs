@@ -221,13 +221,13 @@ impl ModelLoader {
     /// Reads files of sensors that have their numbers.
     pub fn load(&self, files: Vec<(SensorName, ModelFile)>) -> Loaded {
         let (features, sensors) = (self.features.clone(), Arc::clone(&self.sensors));
-        let (kept, limits) = (self.kept.clone(), self.models.limits);
+        let (kept, limits, directory) = (self.kept.clone(), self.models.limits, self.models.directory.clone());
         let then = move |entry: Entry| {
             if let (Some(kept), Some(sensor)) = (&kept, sensors.find(&entry.sensor)) {
                 keep(kept, sensor, &entry, &limits);
             }
             let passing = entry.model.as_ref().is_err_and(EntryError::may_pass).then(|| entry.sensor.clone());
-            (sensors.find(&entry.sensor).map(|sensor| Scope::of(entry, sensor, &features)), passing)
+            (sensors.find(&entry.sensor).map(|sensor| Scope::of(entry, sensor, &features, &directory)), passing)
         };
         let mut loaded = Loaded::default();
         read_each(&self.workers, files, self.models.load_bounds(), then, |name, (scope, passing), undone| {

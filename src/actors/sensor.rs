@@ -23,6 +23,7 @@ use crate::actors::restart::{Restart, RestartPolicy};
 use crate::actors::supervisor::{Generation, SensorDied, SensorSupervisor};
 use crate::features::{Blocks, Plan};
 use crate::interval::Window;
+use crate::live::{EventKind, Happening, Live};
 use crate::model::{Drift, Model};
 use crate::scoring::{Judgement, ScoreError, ScoringSettings, Suspicion, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
@@ -72,6 +73,8 @@ pub struct Assignment {
     pub generation: Generation,
     /// How often scoring failed in a row. Outlives the actor.
     pub failures: Arc<AtomicU32>,
+    /// Where the model is shown.
+    pub live: Arc<Live>,
 }
 
 /// The count of failures of an assignment that is over.
@@ -100,6 +103,10 @@ impl Assignment {
         if is && !was {
             metrics::ACTORS_QUARANTINED.add(1);
             tracing::error!(sensor = %self.name, "the model is quarantined until the next start, or another model file");
+            let Live { models, events, .. } = &*self.live;
+            if let Some(entry) = models.quarantine(self.sensor, &self.model) {
+                events.tell(EventKind::Model, || Happening::Model(self.sensor, entry.into()));
+            }
         }
     }
 }

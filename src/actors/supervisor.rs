@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::iter;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -21,10 +22,12 @@ use crate::actors::restart::Restart;
 use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings, StoredWindows, rounded};
 use crate::features::{Assigner, Plan};
 use crate::interval::Window;
+use crate::live::{EventKind, Happening, Live, ModelEntry};
 use crate::model::{Entry, EntryError, Model, Warning, guarded};
 use crate::printable::shown;
 use crate::sensor::{SensorId, SensorName};
 use crate::telemetry::metrics;
+use crate::time::Timestamp;
 use crate::verdict::{ModelHash, Outcome};
 
 /// A sensor that has a model file.
@@ -34,6 +37,8 @@ pub struct Scope {
     pub sensor: SensorId,
     /// Its name.
     pub name: SensorName,
+    /// Its file, below the folder of models.
+    pub file: Option<String>,
     /// The model and how its rows are made, or why there is none.
     pub model: Result<(Arc<Model>, Arc<Plan>), Unusable>,
     /// What is odd about the model.
@@ -50,14 +55,30 @@ pub struct Unusable {
 }
 
 impl Scope {
+    /// What is shown of the sensor's model from now on.
+    fn entry(&self) -> ModelEntry {
+        let model = self.model.as_ref().ok();
+        let columns = model.map(|(_, plan)| plan.features().columns());
+        ModelEntry {
+            file: self.file.clone(),
+            features: columns.into_iter().flatten().map(ToString::to_string).collect(),
+            model: model.map(|(model, _)| Arc::clone(model)),
+            since: Timestamp::now(),
+            warnings: self.warnings.clone(),
+            problem: self.model.as_ref().err().map(|unusable| unusable.reason.clone()),
+            is_quarantined: false,
+        }
+    }
+
     /// The hash of the sensor's model; `None` when there is none.
     pub fn model_hash(&self) -> Option<ModelHash> {
         self.model.as_ref().ok().map(|(model, _)| model.hash())
     }
 
-    /// The result of reading a sensor's file.
-    pub fn of(entry: Entry, sensor: SensorId, features: &Assigner) -> Self {
+    /// The result of reading a sensor's file below the folder `models`.
+    pub fn of(entry: Entry, sensor: SensorId, features: &Assigner, models: &Path) -> Self {
         let Entry { sensor: name, path, model, .. } = entry;
+        let file = path.strip_prefix(models).ok().map(|file| file.to_string_lossy().into_owned());
         // The model is evaluated here, for the first time if it has no proof.
         let unusable = |error: &EntryError| Unusable { kind: error.kind(), reason: error.to_string() };
         let tried = model.map_err(|error| unusable(&error)).and_then(|model| {
@@ -71,8 +92,8 @@ impl Scope {
             Ok((Arc::new(model), plan, warnings))
         });
         match tried {
-            Ok((model, plan, warnings)) => Self { sensor, name, model: Ok((model, plan)), warnings },
-            Err(unusable) => Self { sensor, name, model: Err(unusable), warnings: Vec::new() },
+            Ok((model, plan, warnings)) => Self { sensor, name, file, model: Ok((model, plan)), warnings },
+            Err(unusable) => Self { sensor, name, file, model: Err(unusable), warnings: Vec::new() },
         }
     }
 }
@@ -154,6 +175,8 @@ pub struct SensorSupervisor {
     /// One thread a core; the actors are spread over them.
     threads: Vec<(ArbiterHandle, AtWork)>,
     scope: Vec<Scope>,
+    /// Where the models are shown.
+    live: Arc<Live>,
     sensors: BTreeMap<SensorId, ActorSlot>,
     /// That of the latest assignment.
     generation: Generation,
@@ -179,18 +202,20 @@ impl ActorSlot {
 }
 
 impl SensorSupervisor {
-    /// A parent for the actors of all sensors in scope.
+    /// A parent for the actors of all sensors in scope. It shows their models in `live`.
     pub fn new(
         settings: SensorSettings,
         windows: StoredWindows,
         arbiters: Vec<ArbiterHandle>,
         scope: Vec<Scope>,
+        live: Arc<Live>,
     ) -> Self {
         Self {
             settings: settings.into(),
             windows,
             threads: arbiters.into_iter().map(|arbiter| (arbiter, AtWork::default())).collect(),
             scope,
+            live,
             sensors: BTreeMap::new(),
             generation: Generation::default(),
         }
@@ -223,12 +248,15 @@ impl Actor for SensorSupervisor {
 }
 
 impl SensorSupervisor {
-    fn begin(&mut self, Scope { sensor, name, model, .. }: Scope, context: &Context<Self>) {
+    fn begin(&mut self, scope: Scope, context: &Context<Self>) {
+        self.show(scope.sensor, scope.entry());
+        let Scope { sensor, name, model, .. } = scope;
         let place = match model {
             Ok((model, plan)) => {
                 self.generation.0 += 1;
                 let (generation, failures) = (self.generation, Arc::new(AtomicU32::new(0)));
-                self.place(Assignment { sensor, name, model, plan, generation, failures }, context)
+                let live = Arc::clone(&self.live);
+                self.place(Assignment { sensor, name, model, plan, generation, failures, live }, context)
             }
             Err(unusable) => ActorSlot::Broken(unusable.reason),
         };
@@ -246,6 +274,10 @@ impl SensorSupervisor {
             (Err(unusable), Some(_)) => {
                 metrics::MODELS_REFUSED.add(1);
                 news.refused(name, unusable);
+                let Live { models, events, .. } = &*self.live;
+                if let Some(entry) = models.refuse(scope.sensor, scope.file, unusable.reason.clone()) {
+                    events.tell(EventKind::Model, || Happening::Model(scope.sensor, entry.into()));
+                }
                 return;
             }
             (Err(unusable), None) => news.broken(name, unusable),
@@ -259,6 +291,23 @@ impl SensorSupervisor {
             }
         }
         self.begin(scope, context);
+    }
+
+    /// Shows what is known of a sensor's model.
+    fn show(&self, sensor: SensorId, entry: ModelEntry) {
+        let Live { models, events, .. } = &*self.live;
+        models.set(sensor, entry.clone());
+        events.tell(EventKind::Model, || Happening::Model(sensor, entry.into()));
+    }
+
+    /// Shows that a sensor's file is gone.
+    fn show_gone(&self, sensor: SensorId) {
+        let Live { models, events, .. } = &*self.live;
+        if let Some(entry) = models.remove(sensor) {
+            let problem = Some("its file is gone, and it is at work no more".to_owned());
+            let entry = ModelEntry { model: None, problem, ..entry };
+            events.tell(EventKind::Model, || Happening::Model(sensor, entry.into()));
+        }
     }
 
     fn count(&self) {
@@ -276,6 +325,7 @@ impl Handler<ChangeModels> for SensorSupervisor {
             match change {
                 ModelChange::Assign(scope) => self.replace(scope, &mut news, context),
                 ModelChange::Remove(sensor) => {
+                    self.show_gone(sensor);
                     // The sensor's actor ends when no address of it is left.
                     if let Some(assignment) = self.sensors.remove(&sensor).as_ref().and_then(ActorSlot::assignment) {
                         assignment.retire(&self.settings.restart);

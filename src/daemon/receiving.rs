@@ -110,7 +110,13 @@ impl Receiving {
         let (trigger, stop) = Stop::new();
         let mut sources = Vec::new();
         if let Some(listener) = listener {
-            let serve = listener.run(intake.clone(), Arc::clone(&decoders), threads.clone(), stop.clone());
+            let serve = listener.run(
+                intake.clone(),
+                Arc::clone(&decoders),
+                threads.clone(),
+                Arc::clone(&live.connections),
+                stop.clone(),
+            );
             let serve = async move {
                 if let Err(error) = serve.await {
                     tracing::error!("the listener failed: {error}");
@@ -119,7 +125,13 @@ impl Receiving {
             sources.push(DaemonTask::start("listener", serve));
         }
         if let Some(broker) = broker {
-            let serve = broker.run(intake.clone(), Arc::clone(&decoders), noted_subscriptions, stop);
+            let serve = broker.run(
+                intake.clone(),
+                Arc::clone(&decoders),
+                noted_subscriptions,
+                Arc::clone(&live.connections),
+                stop,
+            );
             sources.push(DaemonTask::start("broker's source", serve));
         }
         Ok(Self {

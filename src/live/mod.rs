@@ -3,6 +3,8 @@
 //!
 //! Those who write here are on the hot path: no write waits for a reader, and all that is kept is bounded.
 
+use std::sync::Arc;
+
 mod activity;
 mod connections;
 mod events;
@@ -10,8 +12,8 @@ mod models;
 mod questions;
 
 pub use activity::{Activity, NewestReading, Origin};
-pub use connections::ConnectionBook;
-pub use events::{Events, Happening, Listening};
+pub use connections::{ConnectionBook, ShownConnection};
+pub use events::{EventKind, Events, Happening, Listening, TooManyListeners};
 pub use models::{ModelBook, ModelEntry};
 pub use questions::{OpenWindow, Questions};
 
@@ -21,9 +23,9 @@ pub struct Live {
     /// The newest reading of each sensor.
     pub activity: Activity,
     /// Who is connected, and who failed to.
-    pub connections: ConnectionBook,
+    pub connections: Arc<ConnectionBook>,
     /// The models, at work or not.
     pub models: ModelBook,
     /// What happens, as it happens.
-    pub events: Events,
+    pub events: Arc<Events>,
 }

@@ -20,8 +20,6 @@ pub struct ModelEntry {
     pub file: Option<String>,
     /// The model at work; `None` when no file of the sensor could be used yet.
     pub model: Option<Arc<Model>>,
-    /// The name of its detector, such as `one_class_svm`.
-    pub detector: Option<String>,
     /// The names of the columns that it reads.
     pub features: Vec<String>,
     /// Since when that model is at work.
@@ -40,9 +38,29 @@ impl ModelBook {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(sensor, entry);
     }
 
-    /// Forgets a sensor whose file is gone.
-    pub fn remove(&self, sensor: SensorId) {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&sensor);
+    /// Forgets a sensor whose file is gone; returns what was known.
+    pub fn remove(&self, sensor: SensorId) -> Option<ModelEntry> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&sensor)
+    }
+
+    /// Notes that a sensor's newest file cannot be used, and that the model before stays at work. Returns what is known
+    /// then.
+    pub fn refuse(&self, sensor: SensorId, file: Option<String>, problem: String) -> Option<ModelEntry> {
+        self.change(sensor, |entry| (entry.file, entry.problem) = (file, Some(problem)))
+    }
+
+    /// Notes that a sensor's model failed too often; not if another model has taken its place. Returns what is known then.
+    pub fn quarantine(&self, sensor: SensorId, failed: &Arc<Model>) -> Option<ModelEntry> {
+        let is_same = |entry: &ModelEntry| entry.model.as_ref().is_some_and(|model| Arc::ptr_eq(model, failed));
+        self.of(sensor).filter(is_same)?;
+        self.change(sensor, |entry| entry.is_quarantined |= is_same(entry))
+    }
+
+    fn change(&self, sensor: SensorId, change: impl FnOnce(&mut ModelEntry)) -> Option<ModelEntry> {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get_mut(&sensor)?;
+        change(entry);
+        Some(entry.clone())
     }
 
     /// A sensor's model.

@@ -4,6 +4,7 @@
 //! own.
 
 mod disk;
+mod health;
 mod health_facts;
 mod lately;
 mod models;
@@ -20,8 +21,12 @@ mod series;
 mod sinks;
 mod status;
 mod surroundings;
+#[cfg(test)]
+mod test_runs;
 mod time_range;
+mod timeline;
 mod verdicts;
+mod whole_windows;
 
 use std::sync::Arc;
 
@@ -34,6 +39,7 @@ use crate::store::Reader;
 use crate::time::{Clock, Timestamp};
 
 pub use disk::DiskSample;
+pub use health::health;
 pub use health_facts::HealthFacts;
 pub use lately::Lately;
 pub use models::{ModelSelection, model_answer};
@@ -45,9 +51,11 @@ pub use sensors::{SensorCursor, SensorSelection};
 pub use status::RememberedStatus;
 pub use surroundings::Surroundings;
 pub use time_range::{RangeTooLong, TimeRange};
+pub use timeline::{RowKind, RowOrder, TimelineSelection};
 pub use verdicts::{
     VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer, outcome_answer, verdict_answer,
 };
+pub use whole_windows::AskedRange;
 
 /// Knows where the answers come from.
 #[derive(Clone)]

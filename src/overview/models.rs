@@ -46,7 +46,7 @@ impl Overview {
 
 /// What is known of a sensor's model.
 pub fn model_answer(sensor: String, entry: ModelEntry) -> answers::Model {
-    let ModelEntry { file, model, detector, features, since, warnings, problem, is_quarantined } = entry;
+    let ModelEntry { file, model, features, since, warnings, problem, is_quarantined } = entry;
     let state = match (&model, &problem) {
         (None, _) => ModelState::Unusable,
         _ if is_quarantined => ModelState::Quarantined,
@@ -60,7 +60,7 @@ pub fn model_answer(sensor: String, entry: ModelEntry) -> answers::Model {
         problem,
         file,
         hash: model.as_ref().map(|model| model.hash().to_string()),
-        detector,
+        detector: model.as_ref().map(|model| model.detector().name().to_owned()),
         since: model.as_ref().map(|_| since),
         is_proven: model.as_ref().and_then(|model| model.proof().is_held().then_some(true)),
         warnings: warnings.iter().map(ToString::to_string).collect(),

@@ -70,6 +70,8 @@ struct RememberedRun {
 pub struct ScoredWindows {
     /// Those that a run has scored, the oldest first.
     pub windows: Vec<ScoredWindow>,
+    /// The start of the oldest of them when older ones did not fit; `None` when all that was asked for is there.
+    pub complete_since: Option<Timestamp>,
 }
 
 /// What finished runs said of a window.
@@ -90,6 +92,14 @@ enum Wanted {
     Newest(usize),
 }
 
+/// The runs that a question reads.
+#[derive(Default)]
+struct Choice {
+    /// Each with its window, the newest window first.
+    runs: Vec<(Window, RunId)>,
+    complete_since: Option<Timestamp>,
+}
+
 impl RunScores {
     /// How much memory it takes when the configuration does not say.
     pub const DEFAULT_BYTES: usize = 24 << 20;
@@ -100,7 +110,7 @@ impl RunScores {
     }
 
     /// What finished runs said of the windows that begin from `since` on and before `until`; of those the newest that
-    /// fit into the memory together.
+    /// fit into the memory together, see [`ScoredWindows::complete_since`].
     pub fn between(&self, reader: &Reader, since: Timestamp, until: Timestamp) -> Result<ScoredWindows, StoreError> {
         self.read(reader, Wanted::Between(since, until))
     }
@@ -120,7 +130,7 @@ impl RunScores {
 
     fn read(&self, reader: &Reader, wanted: Wanted) -> Result<ScoredWindows, StoreError> {
         self.learn_runs(reader)?;
-        let wanted = lock(&self.memory).wanted(wanted, self.max_bytes);
+        let Choice { runs: wanted, complete_since } = lock(&self.memory).choose(wanted, self.max_bytes);
         let mut windows: BTreeMap<Window, Vec<(RunId, RunCodes)>> = BTreeMap::new();
         for (window, run) in wanted {
             if let Some(codes) = self.codes(reader, run)? {
@@ -131,7 +141,7 @@ impl RunScores {
             runs.sort_unstable_by_key(|(run, _)| std::cmp::Reverse(*run));
             ScoredWindow { window, runs }
         });
-        Ok(ScoredWindows { windows: windows.collect() })
+        Ok(ScoredWindows { windows: windows.collect(), complete_since })
     }
 
     /// Takes the runs that have finished since the last question into the ledger, and those that are gone out of it.
@@ -185,7 +195,7 @@ impl LedgerEntry {
 
 impl Memory {
     /// The runs of the windows that are wanted, as far as their codes fit into so many bytes, the newest window first.
-    fn wanted(&self, wanted: Wanted, max_bytes: usize) -> Vec<(Window, RunId)> {
+    fn choose(&self, wanted: Wanted, max_bytes: usize) -> Choice {
         let is_wanted = |window: Window| match wanted {
             Wanted::Between(since, until) => since <= window.start() && window.start() < until,
             Wanted::Newest(_) => true,
@@ -199,15 +209,16 @@ impl Memory {
             Wanted::Newest(most) => most,
         };
         let mut bytes = 0;
-        let mut runs = Vec::new();
+        let mut choice = Choice::default();
         for (window, ids) in by_window.into_iter().rev().take(most) {
             bytes += ids.iter().filter_map(|id| self.ledger.get(id)).map(|entry| bytes_of(entry.codes)).sum::<usize>();
-            if bytes > max_bytes && !runs.is_empty() {
+            if let (true, Some((oldest, _))) = (bytes > max_bytes, choice.runs.last()) {
+                choice.complete_since = Some(oldest.start());
                 break;
             }
-            runs.extend(ids.into_iter().map(|id| (window, id)));
+            choice.runs.extend(ids.into_iter().map(|id| (window, id)));
         }
-        runs
+        choice
     }
 
     fn remembered(&mut self, id: RunId) -> Option<RunCodes> {
@@ -279,4 +290,131 @@ fn bytes_of(codes: usize) -> usize {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A thread that panicked has left every value whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overview::test_runs::{RunStore, hour, scored};
+    use crate::verdict;
+
+    /// The scores of the first sensors in each window, in hundredths; `x` for one that was not scored.
+    fn shown(scored: &ScoredWindows) -> Vec<String> {
+        let sensor = |window: &ScoredWindow, sensor| match window.of(SensorId(sensor)) {
+            None => "-".to_owned(),
+            Some(VerdictSummary { score: Some(score), .. }) => format!("{:.0}", score * 100.0),
+            Some(VerdictSummary { score: None, .. }) => "x".to_owned(),
+        };
+        let window = |window: &ScoredWindow| {
+            let sensors = (0..3).map(|number| sensor(window, number)).collect::<Vec<_>>().join(" ");
+            format!("{} {sensors}", window.window.start().format("%H"))
+        };
+        scored.windows.iter().map(window).collect()
+    }
+
+    fn all(scores: &RunScores, store: &RunStore) -> Vec<String> {
+        shown(&scores.between(store.reader(), Timestamp::MIN, Timestamp::MAX).unwrap())
+    }
+
+    fn strange() -> verdict::Outcome {
+        scored(&[7], -5.0)
+    }
+
+    fn usual() -> verdict::Outcome {
+        scored(&[], 1.0)
+    }
+
+    #[test]
+    fn each_window_says_what_its_runs_said() {
+        let mut store = RunStore::new(9);
+        store.finish(1, hour(3), vec![(0, usual()), (1, strange()), (20, strange())]);
+        store.finish(2, hour(4), vec![(0, verdict::Outcome::NoData), (2, usual())]);
+        let scores = RunScores::new(1 << 20);
+        let read = scores.between(store.reader(), Timestamp::MIN, Timestamp::MAX).unwrap();
+        assert_eq!(shown(&read), ["03 2 100 -", "04 x - 2"]);
+        assert!(read.windows[0].of(SensorId(20)).unwrap().is_anomalous);
+        assert_eq!(read.windows[0].of(SensorId(99)), None);
+        let (last, summary) = read.last_of(SensorId(1)).unwrap();
+        assert_eq!((last, summary.outcome, summary.is_anomalous), (hour(3), Outcome::Scored, true));
+        assert_eq!(read.windows[1].run_of(SensorId(0)), Some(RunId(2)));
+        let early = scores.between(store.reader(), hour(3).start(), hour(4).start()).unwrap();
+        assert_eq!((shown(&early), early.complete_since), (vec!["03 2 100 -".to_owned()], None));
+        assert_eq!(shown(&scores.newest(store.reader(), 1).unwrap()), ["04 x - 2"]);
+        assert_eq!(scores.extent(store.reader()).unwrap(), Some((hour(3), hour(4))));
+    }
+
+    #[test]
+    fn a_later_run_over_a_window_counts_instead_of_the_earlier_one() {
+        let mut store = RunStore::new(9);
+        store.finish(1, hour(3), vec![(0, strange()), (1, strange())]);
+        let scores = RunScores::new(1 << 20);
+        assert_eq!(all(&scores, &store), ["03 100 100 -"]);
+        store.finish(2, hour(4), vec![(0, usual())]);
+        store.finish(3, hour(3), vec![(0, usual())]);
+        assert_eq!(all(&scores, &store), ["03 2 100 -", "04 2 - -"], "of sensor 1 the later run says nothing");
+    }
+
+    #[test]
+    fn a_run_counts_when_it_has_ended_and_is_read_once() {
+        let mut store = RunStore::new(9);
+        store.begin(1, hour(3), vec![(0, usual())]);
+        let scores = RunScores::new(1 << 20);
+        assert_eq!(all(&scores, &store), Vec::<String>::new());
+        store.finish(1, hour(3), vec![(0, usual())]);
+        assert_eq!(all(&scores, &store), ["03 2 - -"]);
+        // No daemon writes over a finished run. Whoever did would not be heard.
+        store.finish(1, hour(3), vec![(0, strange())]);
+        assert_eq!(all(&scores, &store), ["03 2 - -"]);
+    }
+
+    #[test]
+    fn a_run_that_left_the_ring_is_forgotten() {
+        let mut store = RunStore::new(2);
+        let scores = RunScores::new(1 << 20);
+        for number in 1..5 {
+            store.finish(number.into(), hour(number), vec![(0, usual())]);
+            scores.newest(store.reader(), 9).unwrap();
+        }
+        assert_eq!(all(&scores, &store), ["03 2 - -", "04 2 - -"]);
+        assert_eq!(lock(&scores.memory).bytes, 2 * bytes_of(1));
+    }
+
+    #[test]
+    fn what_does_not_fit_makes_room_and_what_is_beyond_the_bound_is_left_out() {
+        let mut store = RunStore::new(9);
+        for number in 1..5 {
+            store.finish(number.into(), hour(number), vec![(0, usual())]);
+        }
+        let scores = RunScores::new(2 * bytes_of(1));
+        let read = scores.between(store.reader(), hour(1).start(), hour(5).start()).unwrap();
+        assert_eq!(
+            (shown(&read), read.complete_since),
+            (vec!["03 2 - -".into(), "04 2 - -".into()], Some(hour(3).start()))
+        );
+        let read = scores.between(store.reader(), hour(1).start(), hour(3).start()).unwrap();
+        assert_eq!((shown(&read), read.complete_since), (vec!["01 2 - -".into(), "02 2 - -".into()], None));
+        assert_eq!(lock(&scores.memory).bytes, 2 * bytes_of(1));
+        let scores = RunScores::new(0);
+        let read = scores.between(store.reader(), hour(1).start(), hour(5).start()).unwrap();
+        assert_eq!(shown(&read), ["04 2 - -"], "one window is always answered");
+        assert_eq!(lock(&scores.memory).bytes, 0);
+    }
+
+    #[test]
+    fn many_questions_at_once_get_the_same_answer() {
+        let mut store = RunStore::new(9);
+        for number in 1..9 {
+            store.finish(number.into(), hour(number), vec![(0, usual()), (1, strange())]);
+        }
+        for max_bytes in [1 << 20, 3 * bytes_of(2)] {
+            let scores = RunScores::new(max_bytes);
+            let alone = all(&RunScores::new(max_bytes), &store);
+            std::thread::scope(|threads| {
+                let ask = || all(&scores, &store);
+                let asking: Vec<_> = (0..8).map(|_| threads.spawn(ask)).collect();
+                asking.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), alone));
+            });
+            assert!(lock(&scores.memory).bytes <= max_bytes);
+        }
+    }
 }

@@ -43,6 +43,21 @@ impl ScoreCode {
         })
     }
 
+    /// Whether the window was scored.
+    pub(super) fn is_scored(self) -> bool {
+        self.0 >= NORMAL
+    }
+
+    /// Whether it was scored, and has an anomaly.
+    pub(super) fn is_anomalous(self) -> bool {
+        self.0 >= LOWEST_ANOMALOUS || self.0 == ANOMALOUS
+    }
+
+    /// Whether it could not be scored although it should have been.
+    pub(super) fn is_failure(self) -> bool {
+        matches!(self.0, FAILED | QUARANTINED)
+    }
+
     /// What it stands for; `None` when nothing was said.
     pub(super) fn summary(self) -> Option<VerdictSummary> {
         let unscored = |outcome| VerdictSummary { outcome, is_anomalous: false, score: None };
@@ -96,9 +111,13 @@ mod tests {
         ];
         for (summary, outcome) in cases {
             let expected = VerdictSummary { outcome, is_anomalous: false, score: None };
-            assert_eq!(ScoreCode::of(summary).summary(), Some(expected));
+            let code = ScoreCode::of(summary);
+            assert_eq!(code.summary(), Some(expected));
+            let is_failure = matches!(outcome, Outcome::Failed | Outcome::Quarantined);
+            assert_eq!((code.is_scored(), code.is_anomalous(), code.is_failure()), (false, false, is_failure));
         }
         assert_eq!(ScoreCode::default().summary(), None);
+        assert!(!ScoreCode::default().is_scored() && !ScoreCode::default().is_failure());
         for is_anomalous in [false, true] {
             let expected = VerdictSummary { outcome: Outcome::Scored, is_anomalous, score: None };
             assert_eq!(scored(is_anomalous, None), Some(expected));
@@ -118,7 +137,9 @@ mod tests {
         fn a_score_comes_back_to_within_half_a_step_on_its_own_side(half in 0.0..=0.5_f64, is_anomalous in any::<bool>()) {
             let score = if is_anomalous { 0.5 + half } else { half };
             let back = scored(is_anomalous, Some(score)).unwrap();
-            prop_assert_eq!(back.is_anomalous, is_anomalous);
+            let code = ScoreCode::of(OutcomeSummary::Scored { is_anomalous, score: Some(score) });
+            prop_assert_eq!((back.is_anomalous, code.is_anomalous()), (is_anomalous, is_anomalous));
+            prop_assert!(code.is_scored() && !code.is_failure());
             prop_assert!((f64::from(back.score.unwrap()) - score).abs() <= 1.0 / 492.0 + 1e-6);
         }
 

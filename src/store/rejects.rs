@@ -1,7 +1,7 @@
 //! Rejects as they are stored: the rejects of one commit in a block, and the blocks in a ring.
 
 use crate::codec::{Corrupt, Decoder, Encoder};
-use crate::reading::Rejects;
+use crate::reading::{Reject, Rejects};
 use crate::store::StoreError;
 use crate::store::db::Table;
 use crate::store::unreadable::UnreadableEntries;
@@ -29,6 +29,19 @@ pub struct StoredReject {
     pub reason: String,
     /// The beginning of the input.
     pub excerpt: String,
+}
+
+impl StoredReject {
+    /// A reject as it will be stored.
+    pub fn of(Reject { received, origin, reason, excerpt }: &Reject) -> Self {
+        Self {
+            received: *received,
+            origin: origin.clone(),
+            kind: reason.kind().to_owned(),
+            reason: reason.to_string(),
+            excerpt: excerpt.clone(),
+        }
+    }
 }
 
 /// The key of a block, by its number.

@@ -30,6 +30,20 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Why, and what to do.
+    pub(super) fn with_advice(&self) -> String {
+        let advice = match self {
+            Self::Refused(_) | Self::Overrun => return self.to_string(),
+            Self::Timeout | Self::KeepAlive | Self::Network(_) => {
+                "see whether it runs, and whether mqtt.connect.host and port are right"
+            }
+            Self::ByBroker => "its log says why",
+            Self::NotCommitted(_) => "the daemon's log says why",
+            Self::Protocol(_) => "see whether mqtt.connect.host and port are those of an MQTT broker, without TLS",
+        };
+        format!("{self}; {advice}")
+    }
+
     pub(super) fn kind(&self) -> CloseKind {
         match self {
             Self::Refused(_) => CloseKind::Refused,

@@ -44,7 +44,7 @@ impl Running {
         let (trigger, stop) = Stop::new();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(broker.run(intake, decoders(), noted, stop));
+            runtime.block_on(broker.run(intake, decoders(), noted, Arc::default(), stop));
         });
         (Self { counters, link, trigger, thread }, committer)
     }
@@ -525,7 +525,7 @@ fn a_flood_is_handed_over_when_as_much_is_gathered_as_may_be_though_there_is_mor
     let (_trigger, stop) = Stop::new();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(source.run(intake, decoders(), filters(&["plant/+"]), stop));
+        runtime.block_on(source.run(intake, decoders(), filters(&["plant/+"]), Arc::default(), stop));
     });
     let mut peer = broker.accept(NEW);
     // One write, which is read at once: no message may be shed before the disk was asked to take any.
@@ -543,7 +543,7 @@ fn an_empty_topic_is_a_reject_and_acknowledged() {
     let (_trigger, stop) = Stop::new();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(source.run(intake, decoders(), filters(&["plant/+"]), stop));
+        runtime.block_on(source.run(intake, decoders(), filters(&["plant/+"]), Arc::default(), stop));
     });
     let mut peer = broker.accept(NEW);
     peer.send(b"\x32\x05\x00\x00\x00\x071");

@@ -61,6 +61,39 @@ impl From<IntakeClosed> for Closing {
 }
 
 impl Closing {
+    /// Why, and what to do.
+    pub(crate) fn with_advice(&self) -> String {
+        match self.advice() {
+            Some(advice) => format!("{self}; {advice}"),
+            None => self.to_string(),
+        }
+    }
+
+    /// What to do, where the reason alone does not say it.
+    fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Network(_) => "see the device's power and network",
+            Self::NoConnect(_) => "see what runs there; raise that if it is a device on a slow line",
+            Self::Packet(PacketError::Version { .. }) => "set the device to MQTT 3.1.1",
+            Self::Packet(PacketError::TooLarge { .. }) => "let the device send smaller messages, or raise that",
+            Self::NotConnect | Self::SecondConnect | Self::Packet(_) => {
+                "see what runs there; a device that does this needs another MQTT library, or a newer one"
+            }
+            Self::ClientId(_) => "give the device a shorter one",
+            Self::KeepAlive(_) => "see the device's power and network, or have it promise a longer keep-alive",
+            Self::SlowReader(_) => "see the device's network",
+            Self::NotCommitted(_) => "the daemon's log says why; the device sends the messages again",
+            Self::Disconnect
+            | Self::EndOfStream
+            | Self::ConnectTooLarge { .. }
+            | Self::Foreign(_)
+            | Self::NoClientId
+            | Self::TakenOver
+            | Self::Memory
+            | Self::Stopping => return None,
+        })
+    }
+
     pub(crate) fn kind(&self) -> CloseKind {
         match self {
             Self::Disconnect | Self::EndOfStream => CloseKind::ByPeer,

@@ -43,7 +43,12 @@ fn assign(name: &SensorName) -> ModelChange {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p2_scale_1d.pkl");
     let file = ModelFile { path, alternative: None, second: None, scaler: None, fingerprint: Fingerprint::default() };
     let assigner = Assigner::new([].into(), Bounds { cut: cut(), windows_back: 2 });
-    ModelChange::Assign(Scope::of(Entry::load(name.clone(), file, &Limits::default()), SensorId(0), &assigner))
+    ModelChange::Assign(Scope::of(
+        Entry::load(name.clone(), file, &Limits::default()),
+        SensorId(0),
+        &assigner,
+        Path::new(""),
+    ))
 }
 
 /// A supervisor of one sensor, and a recorder that has no readings of it scored.
@@ -82,6 +87,7 @@ impl Plant {
         let name = SensorName::new("press", sensor).unwrap();
         let names = Arc::new(SensorDirectory::new(1, Vec::new()));
         assert_eq!(names.intern(&name).unwrap(), SensorId(0));
+        let live = Arc::new(Live::default());
         let clock =
             SystemClock::new(ClockTrustSettings { tolerance: Span::from_secs(5), patience: Duration::from_secs(600) });
         let pipeline = Pipeline::recover(
@@ -106,7 +112,7 @@ impl Plant {
                 sinks: Vec::new(),
                 max_unpublished: 1,
                 held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },
-                live: Arc::default(),
+                live: Arc::clone(&live),
             },
             clock.read(),
         );
@@ -124,7 +130,8 @@ impl Plant {
         let ModelChange::Assign(scope) = assign(&name) else { unreachable!() };
         let of_run = [(SensorId(0), scope.model_hash())].into();
         let arbiters = vec![Arbiter::current()];
-        let supervisor = SensorSupervisor::new(settings, windows.clone(), arbiters, vec![scope]).start();
+        let supervisor =
+            SensorSupervisor::new(settings, windows.clone(), arbiters, vec![scope], Arc::clone(&live)).start();
         let settings = RecorderSettings {
             scope: of_run,
             settings_hash: 0,

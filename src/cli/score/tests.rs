@@ -182,8 +182,8 @@ impl Case {
             let (sensor, model) = (names.intern(&entry.sensor).unwrap(), entry.model.unwrap());
             let plan = assigner.assign(&entry.sensor, &model).unwrap();
             let (name, model) = (entry.sensor, Arc::new(model));
-            let (generation, failures) = (Default::default(), Default::default());
-            assignments.insert(sensor, Assignment { sensor, name, model, plan, generation, failures });
+            let (generation, failures, live) = (Default::default(), Default::default(), Default::default());
+            assignments.insert(sensor, Assignment { sensor, name, model, plan, generation, failures, live });
         }
         let schedule = Schedule { cron: "0 * * * * *".parse().unwrap(), cut, lateness: LATENESS, catch_up: 100 };
         let clock = Clock::Event(EventTime::default());

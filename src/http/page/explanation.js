@@ -4,12 +4,12 @@ import { h } from './elements.js';
 import { number } from './format.js';
 import { timeElement } from './time.js';
 
-/** "vibration std 4.1 at 13:42, usually 0.2 to 0.9". */
-export function explanationElement({ words, time, feature, value, usual_low: low, usual_high: high }) {
+/** "vibration std 4.1 at 13:42, usually 0.2 to 0.9"; with the style `short`, with its day when that is not today. */
+export function explanationElement({ words, time, feature, value, usual_low: low, usual_high: high }, style = 'clock') {
   if (value === null) return h('span', { class: 'explanation', title: `${words} (UTC)` }, words);
   const usual = low === null || high === null ? '' : `, usually ${number(low)} to ${number(high)}`;
   return h('span', { class: 'explanation', title: `${words} (UTC)` },
-    h('b', {}, `${feature.replaceAll('.', ' ')} ${number(value)}`), ' at ', timeElement(time, 'clock'), usual);
+    h('b', {}, `${feature.replaceAll('.', ' ')} ${number(value)}`), ' at ', timeElement(time, style), usual);
 }
 
 /** What a verdict says, in one line. */

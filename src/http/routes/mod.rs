@@ -9,15 +9,16 @@ mod dump;
 mod export;
 mod health;
 pub(super) mod import;
+mod login;
 mod models;
+mod page;
 mod query;
 mod runs;
 mod schedule;
 mod sensors;
 mod status;
-mod login;
-mod page;
 pub(super) mod store;
+mod timeline;
 mod verdicts;
 mod version;
 
@@ -95,6 +96,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(sensors::routes())
         .merge(status::routes())
         .merge(store::routes())
+        .merge(timeline::routes())
         .merge(verdicts::routes())
         .merge(version::routes());
     let (router, description) = OpenApiRouter::with_openapi(document::head())
