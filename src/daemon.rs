@@ -254,7 +254,7 @@ impl Daemon {
             threads: receiving.threads.clone(),
         };
         let clock = clock.clone();
-        let surroundings = Arc::new(surroundings::surroundings(config, &settings, clock.clone()));
+        let surroundings = Arc::new(surroundings::surroundings(config, &settings));
         let reading = loader.clone();
         let models = tokio::select! {
             models = aside(move || reading.start()) => models.ok_or(DaemonError::ModelLoader).and_then(|read| Ok(read?)),

@@ -10,7 +10,9 @@ use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anomalyd::cli::{check, demo, dump, exit_code, export, import, model, reload, replay, score, store, token};
+use anomalyd::cli::{
+    check, demo, dump, exit_code, export, import, model, reload, replay, score, sensors, show, store, token, verdicts,
+};
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::printable::{PrintableWriter, Style, steers};
@@ -58,6 +60,9 @@ enum Command {
     Reload(reload::Args),
     Dump(dump::Args),
     Export(export::Args),
+    Sensors(sensors::Args),
+    Show(show::Args),
+    Verdicts(verdicts::Args),
     Import(import::Args),
     #[command(subcommand)]
     Store(store::Command),
@@ -175,6 +180,18 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Export(args) => {
             logging::start(log_format, "warn")?;
             export::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Sensors(args) => {
+            sensors::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show(args) => {
+            show::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Verdicts(args) => {
+            verdicts::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Import(args) => {

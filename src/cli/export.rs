@@ -9,13 +9,13 @@ use tempfile::NamedTempFile;
 
 use crate::cli::progress;
 use crate::cli::store_access::{StoreAccess, StoreAccessError};
+use crate::cli::time_bound::{TimeBound, parse_bound};
 use crate::config::{Config, ConfigError};
 use crate::export::{self, ExportError, Format, Selection, Table};
 use crate::http::client::{ClientError, quoted};
-use crate::ingest::history::{AnyTime, TimeError, TimeSettings};
 use crate::printable::{PrintableWriter, Style, shown};
 use crate::sensor_pattern::{PatternError, SensorPattern};
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// Writes a table of what the store holds, as CSV, JSON lines or Parquet.
 ///
@@ -45,13 +45,6 @@ pub struct Args {
     /// The file to write, which is there whole or not at all; standard output, if left out
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-}
-
-/// A time, or how long ago it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TimeBound {
-    At(Timestamp),
-    Ago(Span),
 }
 
 /// Why a table was not exported.
@@ -109,32 +102,6 @@ impl ExportCommandError {
 
 fn parse_pattern(text: &str) -> Result<SensorPattern, PatternError> {
     SensorPattern::parse(text)
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("not a time; write 2018-08-28T23:00:00Z, 2018-08-28 (UTC), or -30m, -24h or -7d for that long ago")]
-struct BoundError;
-
-impl From<TimeError> for BoundError {
-    fn from(_: TimeError) -> Self {
-        Self
-    }
-}
-
-fn parse_bound(text: &str) -> Result<TimeBound, BoundError> {
-    match text.strip_prefix('-') {
-        Some(ago) => Span::parse(ago).map(TimeBound::Ago).ok_or(BoundError),
-        None => Ok(TimeBound::At(TimeSettings::default().place(AnyTime::parse(text)?)?)),
-    }
-}
-
-impl TimeBound {
-    fn time(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(time) => time,
-            Self::Ago(span) => now - span,
-        }
-    }
 }
 
 /// Exports.
@@ -268,21 +235,5 @@ impl Write for Shown<'_> {
 impl Drop for Shown<'_> {
     fn drop(&mut self) {
         self.line.finish_and_clear();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bound_is_a_time_a_day_or_how_long_ago() {
-        let at = |text: &str| TimeBound::At(Timestamp::parse(text).unwrap());
-        assert_eq!(parse_bound("2018-08-28T23:00:00Z").unwrap(), at("2018-08-28T23:00:00Z"));
-        assert_eq!(parse_bound("2018-08-28").unwrap(), at("2018-08-28T00:00:00Z"));
-        assert_eq!(parse_bound("-24h").unwrap(), TimeBound::Ago(Span::from_secs(86_400)));
-        for wrong in ["-24", "yesterday", "-", ""] {
-            assert!(parse_bound(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -12,10 +12,16 @@ pub mod publish;
 pub mod reload;
 pub mod replay;
 pub mod score;
+pub mod sensors;
+pub mod show;
 pub mod store;
 pub mod store_access;
 pub mod token;
+pub mod verdicts;
 
 mod arguments;
 pub mod limits;
 mod progress;
+mod sparkline;
+pub mod table;
+pub mod time_bound;

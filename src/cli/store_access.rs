@@ -33,6 +33,15 @@ pub enum StoreAccessError {
         /// The store.
         directory: PathBuf,
     },
+    /// No daemon has the store, and only a daemon knows the answer.
+    #[error(
+        "no daemon runs on the store {}; start one, as by `systemctl start anomalyd` or `anomalyd run`, and ask again",
+        directory.display()
+    )]
+    NotRunning {
+        /// The store.
+        directory: PathBuf,
+    },
 }
 
 impl StoreAccessError {
@@ -63,6 +72,16 @@ impl StoreAccess {
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// The daemon that has the store of a configuration, for a command that only it can answer.
+pub(crate) fn running_daemon(config: &Config) -> Result<DaemonClient, StoreAccessError> {
+    let directory = Settings::of(config).store.directory;
+    match daemon(config)? {
+        Some(daemon) => Ok(daemon),
+        None if store::is_in_use(&directory) => Err(StoreAccessError::NotListening { directory }),
+        None => Err(StoreAccessError::NotRunning { directory }),
     }
 }
 

@@ -4,6 +4,7 @@
 //! own.
 
 mod disk;
+mod events;
 mod health;
 mod health_facts;
 mod lately;
@@ -39,6 +40,7 @@ use crate::store::Reader;
 use crate::time::{Clock, Timestamp};
 
 pub use disk::DiskSample;
+pub use events::{EventFilter, WordedEvents};
 pub use health::health;
 pub use health_facts::HealthFacts;
 pub use lately::Lately;
@@ -53,7 +55,8 @@ pub use surroundings::Surroundings;
 pub use time_range::{RangeTooLong, TimeRange};
 pub use timeline::{RowKind, RowOrder, TimelineSelection};
 pub use verdicts::{
-    VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer, outcome_answer, verdict_answer,
+    StoredVerdicts, VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer,
+    outcome_answer, verdict_answer,
 };
 pub use whole_windows::AskedRange;
 

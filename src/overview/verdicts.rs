@@ -8,7 +8,7 @@ use super::time_range::TimeRange;
 use crate::answers::{self, List, WorstRow};
 use crate::interval::Window;
 use crate::run::{Run, RunId, RunState};
-use crate::sensor::SensorId;
+use crate::sensor::{SensorDirectory, SensorId};
 use crate::sensor_pattern::SensorPattern;
 use crate::store::{ChunkId, Reader, StoreError};
 use crate::time::{Span, Timestamp};
@@ -97,7 +97,30 @@ impl VerdictSelection {
     }
 }
 
+/// The verdicts of a store.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredVerdicts<'a> {
+    /// Reads the store.
+    pub reader: &'a Reader,
+    /// The names of its sensors.
+    pub sensors: &'a SensorDirectory,
+    /// How long an interval is.
+    pub interval: Span,
+}
+
 impl Overview {
+    /// The verdicts of the store.
+    pub fn stored_verdicts(&self) -> StoredVerdicts<'_> {
+        StoredVerdicts { reader: &self.reader, sensors: &self.sensors, interval: self.cut.interval() }
+    }
+
+    /// A verdict in the words of the API; `None` when its sensor has no name any more.
+    pub fn verdict_answer(&self, run: &Run, verdict: &Verdict) -> Option<answers::Verdict> {
+        self.stored_verdicts().answer(run, verdict)
+    }
+}
+
+impl StoredVerdicts<'_> {
     /// Verdicts of finished runs: of the newest run first, and within a run in the order of the sensors' numbers.
     ///
     /// A page may be shorter than `limit` although more verdicts follow, because one answer reads a bounded part of the
@@ -105,7 +128,7 @@ impl Overview {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn verdicts(
+    pub fn list(
         &self,
         wanted: &VerdictSelection,
         after: Option<VerdictCursor>,
@@ -138,7 +161,7 @@ impl Overview {
                     if items.len() >= limit {
                         return Ok(go_on_at(items, VerdictCursor { run: id, next: number }));
                     }
-                    items.extend(self.verdict_answer(&run, &verdict));
+                    items.extend(self.answer(&run, &verdict));
                 }
             }
         }
@@ -161,9 +184,9 @@ impl Overview {
     }
 
     /// A verdict in the words of the API; `None` when its sensor has no name any more.
-    pub fn verdict_answer(&self, run: &Run, verdict: &Verdict) -> Option<answers::Verdict> {
+    fn answer(&self, run: &Run, verdict: &Verdict) -> Option<answers::Verdict> {
         let sensor = self.sensors.name(verdict.sensor)?.to_string();
-        Some(verdict_answer(sensor, run, self.cut.interval(), verdict))
+        Some(verdict_answer(sensor, run, self.interval, verdict))
     }
 }
 

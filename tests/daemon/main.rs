@@ -9,6 +9,7 @@
 )]
 
 mod acks;
+mod api_sensors;
 mod clocks;
 mod commit_pace;
 mod crash;
@@ -19,7 +20,9 @@ mod features;
 mod golden;
 mod histories;
 mod hostile_mqtt;
+mod openapi;
 mod operations;
+mod port;
 mod recut;
 mod reload;
 mod runs;

@@ -89,7 +89,7 @@ export function view(root, { path, query, setQuery }) {
     ownPlot.describe(detail);
     if (isFirst) {
       showNeighbours();
-      choose(rangeOf(query, end()), true);
+      showFirst();
       closing.push(follow());
     } else if (range.name) {
       choose(lastOf(range.name, end()), true);
@@ -109,7 +109,7 @@ export function view(root, { path, query, setQuery }) {
     if (!worst) return replace(reason);
     replace(reason, h('p', { class: `reason ${isAnomalous ? 'is-now' : 'is-past'}` },
       h('span', { class: 'muted' }, isAnomalous ? 'Why: ' : 'Last anomaly: '),
-      explanationElement(worst.explanation), ' ',
+      explanationElement(worst.explanation, name), ' ',
       h('span', { class: 'muted' }, timeElement(worst.explanation.time, 'date')), ' ',
       h('button', { class: 'quiet small', type: 'button', onclick: () => goTo(worst) }, 'Show it')));
   }
@@ -191,6 +191,15 @@ export function view(root, { path, query, setQuery }) {
     isLoading = true;
     await Promise.all([...plots.values()].map((plot) => plot.load(range)));
     isLoading = false;
+  }
+
+  /** The range of the address; or the last day, and less of it when only its end has readings. */
+  async function showFirst() {
+    await choose(rangeOf(query, end()), true);
+    const first = ownPlot.content().series?.time[0];
+    const isAsked = ['range', 'since', 'until'].some((key) => query.has(key));
+    const isEndOnly = first > range.until - (range.until - range.since) / 3;
+    if (!isAsked && isEndOnly && range.name) choose(lastOf('6h', end()), true);
   }
 
   function drag(since, until) {

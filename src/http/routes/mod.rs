@@ -4,8 +4,10 @@
 
 pub(super) mod about;
 mod configuration;
+mod connections;
 mod document;
 mod dump;
+mod events;
 mod export;
 mod health;
 pub(super) mod import;
@@ -43,6 +45,8 @@ use crate::store::StoreError;
 use crate::telemetry::metrics;
 
 pub(super) use super::roles::operators_only;
+use document::Description;
+pub(super) use document::problem;
 
 /// How long a question may wait until those before it are answered.
 const READ_WITHIN: Duration = Duration::from_secs(10);
@@ -86,7 +90,10 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
     let groups = OpenApiRouter::new()
         .merge(about::routes())
         .merge(configuration::routes())
+        .merge(connections::routes())
+        .merge(document::routes())
         .merge(dump::routes())
+        .merge(events::routes())
         .merge(export::routes())
         .merge(import::routes())
         .merge(login::routes_of_viewers())
@@ -105,7 +112,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(health::routes())
         .split_for_parts();
     let router = router
-        .merge(document::routes(description))
+        .layer(Extension(Description::of(description)))
         .merge(page::routes())
         .fallback(async |uri: Uri| Problem::nothing_here(uri.path()))
         .with_state(shared);

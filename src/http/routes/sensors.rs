@@ -225,5 +225,5 @@ async fn verdicts(
         anomalies: WantedAnomalies::Any,
     };
     let (after, limit) = (cursor(wanted.after.as_deref())?, limit(wanted.limit)?);
-    shared.read(move |overview| overview.verdicts(&selection, after, limit)).await.map(Json)
+    shared.read(move |overview| overview.stored_verdicts().list(&selection, after, limit)).await.map(Json)
 }

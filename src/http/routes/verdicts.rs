@@ -60,7 +60,7 @@ async fn verdicts(State(shared): State<Shared>, wanted: Asked<WantedVerdicts>) -
         anomalies: if wanted.anomalous { WantedAnomalies::Some } else { WantedAnomalies::Any },
     };
     let (after, limit) = (cursor(wanted.after.as_deref())?, limit(wanted.limit)?);
-    shared.read(move |overview| overview.verdicts(&selection, after, limit)).await.map(Json)
+    shared.read(move |overview| overview.stored_verdicts().list(&selection, after, limit)).await.map(Json)
 }
 
 /// Reads the `next` of a page of verdicts.
