@@ -5,8 +5,10 @@ import { h } from './elements.js';
 import { number } from './format.js';
 import { timeElement } from './time.js';
 
-/** "vibration std 4.1 at 13:42, usually 0.2 to 0.9"; with the style `short`, with its day when that is not today. */
-export function explanationElement({ words, time, feature, value, usual_low: low, usual_high: high }, style = 'clock') {
+/**
+ * "vibration std 4.1 at 13:42, usually 0.2 to 0.9"; a feature without a sensor is of `sensor` itself; with the style `short`, with its day when that is not today.
+ */
+export function explanationElement({ words, time, feature, value, usual_low: low, usual_high: high }, sensor, style = 'clock') {
   if (value === null) return h('span', { class: 'explanation', title: `${words} (UTC)` }, words);
   const name = feature.includes('.') ? feature.replace('.', ' ') : `${splitSensor(sensor).sensor} ${feature}`;
   const usual = low === null || high === null ? '' : `, usually ${number(low)} to ${number(high)}`;
