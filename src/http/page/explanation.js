@@ -6,7 +6,8 @@ import { number } from './format.js';
 import { timeElement } from './time.js';
 
 /**
- * "vibration std 4.1 at 13:42, usually 0.2 to 0.9"; a feature without a sensor is of `sensor` itself; with the style `short`, with its day when that is not today.
+ * "vibration std 4.1 at 13:42, usually 0.2 to 0.9". A feature without a sensor is of `sensor` itself. With the style `short`
+ * the time has its day when that is not today.
  */
 export function explanationElement({ words, time, feature, value, usual_low: low, usual_high: high }, sensor, style = 'clock') {
   if (value === null) return h('span', { class: 'explanation', title: `${words} (UTC)` }, words);
