@@ -18,6 +18,8 @@ export const title = 'Sensor';
 
 const NEIGHBOURS_AT_FIRST = 6;
 const VERDICTS = 50;
+const KEYS = 'Plus and minus zoom, the arrow keys move, Shift and an arrow key moves the cursor, comma and full stop go to '
+  + 'the anomaly before and behind, 0 goes to the last day, T shows the table.';
 /** The open window is drawn anew at most so often, in milliseconds, the neighbours more seldom. */
 const OWN_PACE = 2000;
 const NEIGHBOURS_PACE = 10000;
@@ -41,10 +43,16 @@ export function view(root, { path, query, setQuery }) {
   const csv = h('a', { class: 'button quiet', download: `${device}-${sensor}.csv` }, 'CSV');
   const facts = h('dl', { class: 'fact-list' });
   const reason = h('div', {});
-  const ranges = rangeBar({ choose: (next) => choose(next), zoom: (factor) => choose(zoomed(range, factor)), pan: (share) => choose(panned(range, share)), last: (words) => choose(lastOf(words, end())) });
+  const ranges = rangeBar({
+    choose: (next) => choose(next),
+    last: (words) => choose(lastOf(words, end())),
+    zoom: (factor) => choose(zoomed(range, factor)),
+    pan: (share) => choose(panned(range, share)),
+  });
   const own = h('div', { class: 'plot' });
   const table = h('div', { hidden: true });
-  const charts = h('section', { class: 'panel charts', tabindex: '0', 'aria-label': `Chart of ${name}. Plus and minus zoom, the arrow keys move, Shift and an arrow key moves the cursor, comma and full stop go to the anomaly before and behind, T shows the table.` }, ranges.element, own, table, legend());
+  const charts = h('section', { class: 'panel charts', tabindex: '0', 'aria-label': `Chart of ${name}. ${KEYS}` },
+    ranges.element, own, table, legend());
   const neighbours = h('section', { class: 'panel neighbours', 'aria-label': `Other sensors of ${device}` });
   const verdictList = h('section', { class: 'panel', 'aria-label': 'Verdicts' });
   const modelPanel = h('section', { class: 'panel', 'aria-label': 'Model' });
@@ -116,7 +124,8 @@ export function view(root, { path, query, setQuery }) {
 
   function showFacts() {
     replace(facts,
-      fact('Last value', h('b', { class: 'big' }, number(detail.last_value)), detail.last_value === null && h('span', { class: 'muted' }, ' none since the start')),
+      fact('Last value', h('b', { class: 'big' }, number(detail.last_value)),
+        detail.last_value === null && h('span', { class: 'muted' }, ' none since the start')),
       fact('Last seen', timeElement(detail.last_seen, isEventTime ? 'full' : 'ago')),
       fact('State since', detail.since ? timeElement(detail.since, 'full') : '–'),
       fact('Closed until', detail.watermark ? timeElement(detail.watermark, 'full') : '–'),
@@ -125,14 +134,16 @@ export function view(root, { path, query, setQuery }) {
 
   function showVerdicts() {
     if (verdicts.length === 0) {
-      return replace(verdictList, h('h2', {}, 'Verdicts'), emptyNote(detail.has_model ? 'No window was scored yet.' : 'This sensor has no model, so nothing is said of it.'));
+      return replace(verdictList, h('h2', {}, 'Verdicts'),
+        emptyNote(detail.has_model ? 'No window was scored yet.' : 'This sensor has no model, so nothing is said of it.'));
     }
     const focused = [...verdictList.querySelectorAll('button')].indexOf(document.activeElement);
     replace(verdictList, h('h2', {}, 'Verdicts'),
       h('ol', { class: 'verdicts', onkeydown: verdictKeyed }, verdicts.map((verdict) =>
         h('li', { class: verdict.anomalies > 0 ? 'anomalous' : verdict.outcome },
           h('button', { type: 'button', class: 'verdict', onclick: () => goTo(verdict) },
-            h('span', { class: 'verdict-time' }, timeElement(verdict.window.start, 'short'), verdict.score !== null && h('span', { class: 'number' }, verdict.score.toFixed(2))),
+            h('span', { class: 'verdict-time' }, timeElement(verdict.window.start, 'short'),
+              verdict.score !== null && h('span', { class: 'number' }, verdict.score.toFixed(2))),
             h('span', { class: 'verdict-words' }, verdictWords(verdict)))))));
     if (focused >= 0) verdictList.querySelectorAll('button')[focused]?.focus();
   }
@@ -226,7 +237,8 @@ export function view(root, { path, query, setQuery }) {
   }
 
   function keyed(event) {
-    if (!range || event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, select, textarea, dialog, nav, .scroller, .verdicts')) return;
+    if (!range || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest('input, select, textarea, dialog, nav, .scroller, .verdicts')) return;
     const actions = {
       '+': () => choose(zoomed(range, 0.5)),
       '=': () => choose(zoomed(range, 0.5)),
@@ -305,5 +317,6 @@ export function view(root, { path, query, setQuery }) {
 function legend() {
   const entry = (kind, words) => h('li', {}, h('span', { class: `chart-key ${kind}`, 'aria-hidden': 'true' }), words);
   return h('ul', { class: 'chart-legend', 'aria-label': 'Legend' },
-    entry('mean', 'mean'), entry('band', 'lowest to highest'), entry('usual', 'usual mean, as in training'), entry('anomaly', 'anomaly'), entry('open', 'still open from here'), entry('scale', 'score 0 to 1'));
+    entry('mean', 'mean'), entry('band', 'lowest to highest'), entry('usual', 'usual mean, as in training'),
+    entry('anomaly', 'anomaly'), entry('open', 'still open from here'), entry('scale', 'score 0 to 1'));
 }
