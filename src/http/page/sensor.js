@@ -84,6 +84,7 @@ export function view(root, { path, query, setQuery }) {
 
   function showDetail({ answer, status, list }) {
     const isFirst = detail === null;
+    const hasNewScores = list.items[0]?.run !== verdicts[0]?.run;
     detail = answer;
     verdicts = list.items;
     noteDaemonTime(status.now);
@@ -99,8 +100,8 @@ export function view(root, { path, query, setQuery }) {
       showNeighbours();
       showFirst();
       closing.push(follow());
-    } else if (range.name) {
-      choose(lastOf(range.name, end()), true);
+    } else {
+      advance({ hasNewScores, isForAll: true });
     }
   }
 
@@ -278,22 +279,23 @@ export function view(root, { path, query, setQuery }) {
     if (isTableShown && series) replace(table, seriesTable(name, series, scores));
   }
 
-  /** Draws the open window anew while readings come, when the range goes up to now. */
+  /** Brings the charts up to now, when the range goes up to now. */
+  function advance({ hasNewScores, isForAll }) {
+    if (document.hidden || isLoading || !range?.name) return;
+    range = lastOf(range.name, end());
+    for (const [other, plot] of plots) if (isForAll || other === name) plot.load(range, { hasNewScores });
+  }
+
+  /** Draws the open window anew while readings come; scores come with verdicts alone. */
   function follow() {
-    let [ownDue, othersDue, timer] = [0, 0, null];
+    let [othersDue, timer, hasNewScores] = [0, null, false];
     const later = () => {
       timer ??= setTimeout(() => {
         timer = null;
-        if (document.hidden || isLoading || !range.name) return;
-        const next = lastOf(range.name, end());
-        range = next;
-        const now = performance.now();
-        if (now >= ownDue) ownPlot.load(next);
-        if (now >= othersDue) {
-          othersDue = now + NEIGHBOURS_PACE;
-          for (const [other, plot] of plots) if (other !== name) plot.load(next);
-        }
-        ownDue = now + OWN_PACE - 100;
+        const isForAll = hasNewScores || performance.now() >= othersDue;
+        if (isForAll) othersDue = performance.now() + NEIGHBOURS_PACE;
+        advance({ hasNewScores, isForAll });
+        hasNewScores = false;
       }, OWN_PACE);
     };
     const stop = listen(['reading', 'verdict'], `${device}/*`, (event) => {
@@ -302,6 +304,7 @@ export function view(root, { path, query, setQuery }) {
         detail.last_value = event.value;
         showFacts();
       }
+      hasNewScores ||= event.kind === 'verdict';
       later();
     });
     return () => { clearTimeout(timer); stop(); };
