@@ -9,8 +9,10 @@
 )]
 
 mod browser;
+mod lists;
 mod now;
 mod screenshots;
+mod sensor;
 mod unusual;
 mod views;
 mod watched_plant;

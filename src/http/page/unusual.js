@@ -140,7 +140,7 @@ function ranking({ sensors }) {
       h('span', { class: 'place muted' }, String(place + 1)),
       h('div', { class: 'what' },
         h('a', { href: sensorAddress(entry.sensor, seen) }, entry.sensor),
-        entry.explanation && h('p', null, explanationElement(entry.explanation, 'short')),
+        entry.explanation && h('p', null, explanationElement(entry.explanation, entry.sensor, 'short')),
         h('p', { class: 'muted' }, when(entry))),
       scoreBar(entry.score));
   }));
