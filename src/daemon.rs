@@ -130,6 +130,7 @@ pub struct Daemon {
     commands: Commands,
     ended: Ended,
     look_at_models: Arc<Notify>,
+    live: Arc<Live>,
     stop_deadline: Duration,
 }
 
@@ -320,7 +321,7 @@ impl Daemon {
             index: Arc::default(),
             scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
             states: Arc::default(),
-            live,
+            live: Arc::clone(&live),
             questions,
             messages: MessageTrial::new(Arc::clone(&settings.routes), Arc::clone(&settings.filters), settings.times),
             cut: settings.cut,
@@ -359,6 +360,7 @@ impl Daemon {
             commands,
             ended,
             look_at_models,
+            live,
             stop_deadline: settings.stop_deadline,
         })
     }
@@ -417,6 +419,8 @@ impl Daemon {
         if tokio::time::timeout(self.stop_deadline.mul_f64(0.7), sources_and_run).await.is_err() {
             tracing::warn!("a connection or a run did not end in time and is cut off; it goes on at the next start");
         }
+        // Those who listen see the end of the run, and then their own.
+        self.live.events.close();
         for part in self.background {
             part.task.abort();
         }

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use anomalyd::cli::{
     check, configuration, connections, demo, dump, exit_code, export, import, model, models, rejects, reload, replay,
-    route_test, runs, schedule, score, sensors, show, status, store, token, top, verdicts, version,
+    route_test, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts, version,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -72,6 +72,7 @@ enum Command {
     Connections(connections::Args),
     Configuration(configuration::Args),
     Version(version::Args),
+    Tail(tail::Args),
     Import(import::Args),
     Rejects(rejects::Args),
     Test(route_test::Args),
@@ -234,6 +235,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Version(args) => {
             version::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Tail(args) => {
+            tail::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Import(args) => {

@@ -678,15 +678,13 @@ impl Pipeline {
         self.writer.stop(leave_at)
     }
 
-    /// Counts rejects, tells those who listen of them, and logs them. Those that are kept are in a block of this number.
+    /// Counts rejects, tells those who listen of them, and logs them. `block` is the number under which they are stored.
     fn tell_of(&mut self, rejects: &Rejects, block: Option<u64>) {
         metrics::REJECTS.add(rejects.counts());
         if let Some(block) = block {
-            let with_id = |(place, reject)| (RejectId { block, place }, StoredReject::of(reject));
-            self.settings
-                .live
-                .events
-                .tell(EventKind::Reject, || Happening::Rejects((0..).zip(rejects.kept()).map(with_id).collect()));
+            let ids = (0..).map(|place| RejectId { block, place });
+            let stored = rejects.kept().iter().map(StoredReject::of);
+            self.settings.live.events.tell(EventKind::Reject, || Happening::Rejects(ids.zip(stored).collect()));
         }
         for reject in rejects.kept() {
             let Reject { origin, reason, .. } = reject;

@@ -118,6 +118,8 @@ pub enum Command {
         readings: Vec<TriedReading>,
         /// Told in its turn.
         done: oneshot::Sender<Vec<Forecast>>,
+        /// One of the few questions that may wait.
+        permit: OwnedSemaphorePermit,
     },
     /// Tell what is open of a sensor, and write nothing.
     CopyOpenWindow {
@@ -205,10 +207,16 @@ impl Commands {
     ///
     /// # Errors
     /// When the committer is gone.
-    pub async fn forecast(&self, readings: Vec<TriedReading>) -> Result<Vec<Forecast>, CommitterStopped> {
-        let (done, forecast) = oneshot::channel();
-        self.send(Command::Forecast { readings, done });
-        forecast.await.map_err(|_| CommitterStopped)
+    pub async fn forecast(&self, readings: &[TriedReading]) -> Result<Vec<Forecast>, CommitterStopped> {
+        let mut forecasts = Vec::with_capacity(readings.len());
+        // Few at a time, so that no acknowledgement waits for a message of many readings.
+        for readings in readings.chunks(FORECAST_AT_ONCE) {
+            let permit = Arc::clone(&self.questions).acquire_owned().await.map_err(|_| CommitterStopped)?;
+            let (done, forecast) = oneshot::channel();
+            self.send(Command::Forecast { readings: readings.to_vec(), done, permit });
+            forecasts.extend(forecast.await.map_err(|_| CommitterStopped)?);
+        }
+        Ok(forecasts)
     }
 
     /// What is open of a sensor. Blocks for a second at the most; `None` when the committer does not come to it by then, or
@@ -232,6 +240,8 @@ pub type Ended = oneshot::Receiver<Result<(), StoreError>>;
 /// The most bytes of readings that one commit gathers. A commit takes one sync, however much is in it. Beyond this size
 /// the writing takes longer than the sync, and gathering more would only delay the first readings.
 const MAX_COMMIT_BYTES: usize = 4 << 20;
+/// How many readings are forecast between two commits.
+const FORECAST_AT_ONCE: usize = 256;
 /// How often a commit is tried again while the disk is full.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
@@ -634,9 +644,10 @@ impl Committer {
                 let _ = done.send(self.pipeline.journal_extents());
                 return Ok(Next::Wait);
             }
-            Command::Forecast { readings, done } => {
+            Command::Forecast { readings, done, permit } => {
                 // A failure is ignored: the asker may have gone meanwhile.
                 let _ = done.send(self.pipeline.forecast(&readings));
+                drop(permit);
                 return Ok(Next::Wait);
             }
             Command::CopyOpenWindow { sensor, done, permit } => {

@@ -24,6 +24,7 @@ pub mod show;
 pub mod status;
 pub mod store;
 pub mod store_access;
+pub mod tail;
 pub mod token;
 pub mod top;
 pub mod verdicts;

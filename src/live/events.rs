@@ -29,7 +29,7 @@ pub enum Happening {
     Verdicts(Arc<Run>, Arc<[Verdict]>),
     /// A run began or ended.
     Run(Arc<Run>),
-    /// Inputs were not accepted.
+    /// Inputs were not accepted; each is kept under its id.
     Rejects(Arc<[(RejectId, StoredReject)]>),
     /// What is known of a sensor's model changed: what is known now.
     Model(SensorId, Arc<ModelEntry>),

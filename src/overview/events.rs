@@ -1,7 +1,6 @@
 //! What happens, in the words of the API: only what a listener wants is put into words.
 
-use super::rejects::reject_answer;
-use super::{Overview, model_answer, run_answer};
+use super::{Overview, model_answer, reject_answer, run_answer};
 use crate::answers::Event;
 use crate::live::Happening;
 use crate::reading::Reading;
@@ -55,7 +54,9 @@ impl EventFilter {
 
     /// Whether a reject is wanted: its sensor or its topic fits.
     fn wants_reject(&self, reject: &StoredReject) -> bool {
-        self.pattern.as_ref().is_none_or(|pattern| pattern.fits(&reject.origin))
+        let Some(pattern) = &self.pattern else { return true };
+        let of_sensor = reject.reading.as_ref().is_some_and(|reading| pattern.fits(&reading.sensor.to_string()));
+        of_sensor || pattern.fits(&reject.origin)
     }
 }
 

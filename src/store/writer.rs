@@ -241,7 +241,7 @@ impl Writer {
         self.behind.put(|tables| &tables.progress, &cursor_key(sink), next.0.to_be_bytes().to_vec());
     }
 
-    /// Keeps rejects, in the place of the oldest rejects. The number of their block, if any is kept.
+    /// Keeps rejects, in the place of the oldest rejects. Returns the number of their block; `None` when none is kept whole.
     pub fn put_rejects(&mut self, rejects: &Rejects) -> Option<u64> {
         if rejects.kept().is_empty() {
             return None;

@@ -101,7 +101,7 @@ async fn one(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Jso
 async fn test(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<RejectTest>, Problem> {
     let (id, stored) = find(&shared, &id).await?;
     let trial = tried(&shared, id, stored).await?;
-    let fates = forecast(&shared, trial.chosen()).await?;
+    let fates = forecast(&shared, &trial.chosen()).await?;
     Ok(Json(answer(&shared, id, &trial, fates)))
 }
 
@@ -135,7 +135,7 @@ async fn replay(
     }
     let trial = tried(&shared, id, stored).await?;
     let chosen = trial.chosen();
-    let mut fates = forecast(&shared, chosen.clone()).await?;
+    let mut fates = forecast(&shared, &chosen).await?;
     // What would be rejected again is the same reject, and need not be stored once more.
     let taken: Vec<_> = (0..fates.len()).filter(|place| fates[*place].judgement != Judgement::Rejected).collect();
     let readings = taken.iter().map(|place| &chosen[*place]);

@@ -41,13 +41,13 @@ async fn test(
             Ok((topic, tried))
         })
         .await?;
-    let fates = forecast(&shared, tried.readings.clone()).await?;
+    let fates = forecast(&shared, &tried.readings).await?;
     let tester = RouteTester { trial: &shared.api.overview.messages, judged_by: JudgedBy::Daemon };
     Ok(Json(tester.of_message(&topic, &tried, fates)))
 }
 
 /// What would become of each reading, as the daemon judges it.
-pub(super) async fn forecast(shared: &Shared, readings: Vec<TriedReading>) -> Result<Vec<Fate>, Problem> {
+pub(super) async fn forecast(shared: &Shared, readings: &[TriedReading]) -> Result<Vec<Fate>, Problem> {
     let forecasts = shared.api.commands.forecast(readings).await;
     let forecasts = forecasts.map_err(|problem| Problem::not_now(problem.to_string()))?;
     Ok(forecasts.iter().map(Fate::forecast).collect())

@@ -250,17 +250,7 @@ mod tests {
     }
 
     fn stored(rejects: &Rejects, number: u64) -> StoredRejects {
-        let kept = rejects.kept().iter().cloned().map(|reject| StoredReject {
-            received: reject.received,
-            kind: reject.reason.kind().to_owned(),
-            reason: reject.reason.to_string(),
-            origin: reject.origin,
-            excerpt: reject.excerpt,
-            message: reject.message,
-            scope: reject.scope,
-            reading: reject.reading,
-            is_replayed: false,
-        });
+        let kept = rejects.kept().iter().map(StoredReject::of);
         let counts = rejects.counts().map(|(kind, count)| (kind.to_owned(), count)).collect();
         StoredRejects { number, kept: kept.collect(), counts }
     }
