@@ -15,12 +15,15 @@ mod login;
 mod models;
 mod page;
 mod query;
+mod rejects;
+mod routes_test;
 mod runs;
 mod schedule;
 mod sensors;
 mod status;
 pub(super) mod store;
 mod timeline;
+mod unusual;
 mod verdicts;
 mod version;
 
@@ -96,6 +99,8 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(events::routes())
         .merge(export::routes())
         .merge(import::routes())
+        .merge(rejects::routes())
+        .merge(routes_test::routes())
         .merge(login::routes_of_viewers())
         .merge(models::routes())
         .merge(runs::routes())
@@ -104,6 +109,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(status::routes())
         .merge(store::routes())
         .merge(timeline::routes())
+        .merge(unusual::routes())
         .merge(verdicts::routes())
         .merge(version::routes());
     let (router, description) = OpenApiRouter::with_openapi(document::head())
