@@ -100,3 +100,27 @@ fn the_series_comes_as_csv() {
     let lines: Vec<_> = csv.as_str().unwrap().lines().collect();
     assert!(lines.len() > 100 && lines[0].contains("mean"), "{:?}", &lines[..2]);
 }
+
+#[test]
+fn a_gap_stays_a_gap_neighbouring_anomalies_are_one_span_and_a_pixel_shows_its_highest_score() {
+    let Some(browser) = Browser::start() else { return };
+    let plant = WatchedPlant::start();
+    browser.open(&plant.view("store"));
+    browser.wait_for_element("main h1");
+    let script = "Promise.all(['chart', 'sensor_plot', 'score_ribbon'].map((name) => import(`./page/${name}.js`)))
+        .then(([{ columns }, { joined }, { ribbonColumns }]) => {
+            const series = { step_seconds: 60, time: [0, 60, 300], mean: [1, 2, 3], min: [0, 1, 2], max: [2, 3, 4] };
+            const scores = { interval_seconds: 60, time: [0, 60, 120], score: [0.2, 0.9, null], anomaly: [false, true, false] };
+            window.drawn = { columns: columns({ series }), spans: joined([60, 120, 300], 60), ribbon: ribbonColumns(scores, [0, 240], 2) };
+        })";
+    browser.run(script, Vec::new());
+    let drawn = browser.wait_for("what is drawn", "return window.drawn");
+    assert_eq!(drawn["columns"][0], json!([30, 90, 150, 330]), "the middle of each point, and one of the gap");
+    assert_eq!(drawn["columns"][3], json!([1, 2, null, 3]));
+    assert_eq!(drawn["spans"], json!([[60, 180], [300, 360]]));
+    let ribbon = json!([
+        { "left": 0, "width": 1, "score": 0.9, "isAnomaly": true },
+        { "left": 1, "width": 1, "score": null, "isAnomaly": false },
+    ]);
+    assert_eq!(drawn["ribbon"], ribbon);
+}
