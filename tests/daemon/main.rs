@@ -10,6 +10,7 @@
 
 mod acks;
 mod api_sensors;
+mod api_timeline;
 mod clocks;
 mod commit_pace;
 mod crash;
