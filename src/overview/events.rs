@@ -1,7 +1,7 @@
 //! What happens, in the words of the API: only what a listener wants is put into words.
 
-use super::{Overview, model_answer, run_answer};
-use crate::answers::{Event, Reject};
+use super::{Overview, model_answer, reject_answer, run_answer};
+use crate::answers::Event;
 use crate::live::Happening;
 use crate::reading::Reading;
 use crate::sensor::SensorId;
@@ -54,7 +54,9 @@ impl EventFilter {
 
     /// Whether a reject is wanted: its sensor or its topic fits.
     fn wants_reject(&self, reject: &StoredReject) -> bool {
-        self.pattern.as_ref().is_none_or(|pattern| pattern.fits(&reject.origin))
+        let Some(pattern) = &self.pattern else { return true };
+        let of_sensor = reject.reading.as_ref().is_some_and(|reading| pattern.fits(&reading.sensor.to_string()));
+        of_sensor || pattern.fits(&reject.origin)
     }
 }
 
@@ -77,8 +79,10 @@ impl Overview {
                 worded([run].into_iter(), most, |run| Some(Event::Run { run: run_answer(run, run.id.next()) }))
             }
             Happening::Rejects(rejects) => {
-                let wanted = rejects.iter().filter(|reject| filter.wants_reject(reject));
-                worded(wanted, most, |reject| Some(Event::Reject { reject: reject_answer(reject) }))
+                let wanted = rejects.iter().filter(|(_, reject)| filter.wants_reject(reject));
+                worded(wanted, most, |(id, reject)| {
+                    Some(Event::Reject { reject: reject_answer(&id.to_string(), reject, &self.messages) })
+                })
             }
             Happening::Model(sensor, entry) => {
                 let wanted = Some(sensor).filter(|sensor| filter.wants(self, **sensor));
@@ -95,16 +99,4 @@ impl Overview {
 fn worded<T>(mut wanted: impl Iterator<Item = T>, most: usize, words: impl Fn(T) -> Option<Event>) -> WordedEvents {
     let events = wanted.by_ref().take(most).filter_map(words).collect();
     WordedEvents { events, left_out: wanted.count() as u64 }
-}
-
-fn reject_answer(StoredReject { received, origin, kind, reason, excerpt }: &StoredReject) -> Reject {
-    Reject {
-        id: String::new(),
-        received: *received,
-        origin: origin.clone(),
-        kind: kind.clone(),
-        reason: reason.clone(),
-        excerpt: excerpt.clone(),
-        payload: None,
-    }
 }

@@ -9,7 +9,9 @@ mod health;
 mod health_facts;
 mod lately;
 mod models;
+mod rejects;
 mod remembered;
+mod route_test;
 mod run_scores;
 mod runs;
 mod schedule;
@@ -33,6 +35,7 @@ mod whole_windows;
 
 use std::sync::Arc;
 
+use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
 use crate::live::{Live, Questions};
 use crate::rescoring::Rescorer;
@@ -47,6 +50,8 @@ pub use health::health;
 pub use health_facts::HealthFacts;
 pub use lately::Lately;
 pub use models::{ModelSelection, model_answer};
+pub use rejects::{NoInput, RejectQuery, RejectTrial, list_rejects, reject_answer};
+pub use route_test::{Fate, RouteTester};
 pub use run_scores::{RunScores, ScoredWindow, ScoredWindows, VerdictSummary};
 pub use runs::{OutcomeSelection, RunSelection, run_answer};
 pub use sensor_index::{SensorIndex, SortedSensors};
@@ -80,6 +85,8 @@ pub struct Overview {
     pub states: Arc<StateMemory>,
     /// What the running parts show.
     pub live: Arc<Live>,
+    /// Tells what the configuration makes of a message.
+    pub messages: MessageTrial,
     /// What the running parts are asked.
     pub questions: Questions,
     /// How event time is cut.

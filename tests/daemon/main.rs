@@ -9,6 +9,7 @@
 )]
 
 mod acks;
+mod api_rejects;
 mod api_sensors;
 mod api_timeline;
 mod clocks;
@@ -21,6 +22,7 @@ mod features;
 mod golden;
 mod histories;
 mod hostile_mqtt;
+mod live;
 mod openapi;
 mod operations;
 mod port;

@@ -60,7 +60,10 @@ impl Description {
         let paths = self.document["paths"].as_object().unwrap();
         let of_path = |(path, methods): (&String, &Value)| {
             let methods = methods.as_object().unwrap().clone();
-            methods.into_iter().map(|(method, description)| Operation { method, path: path.clone(), description }).collect()
+            methods
+                .into_iter()
+                .map(|(method, description)| Operation { method, path: path.clone(), description })
+                .collect()
         };
         paths.iter().flat_map::<Vec<_>, _>(of_path).collect()
     }
@@ -82,21 +85,22 @@ impl Description {
         let (status, wildcard) = (answer.status.to_string(), format!("{}XX", answer.status / 100));
         let described = responses.get(&status).map(|found| (status, found));
         let described = described.or_else(|| responses.get(&wildcard).map(|found| (wildcard, found)));
-        let (status, described) = described.unwrap_or_else(|| panic!("{} is not described: {asked}: {answer:?}", answer.status));
+        let (status, described) =
+            described.unwrap_or_else(|| panic!("{} is not described: {asked}: {answer:?}", answer.status));
         let media_type = answer.header("content-type").split(';').next().unwrap().to_owned();
         if media_type.is_empty() {
             assert!(answer.body.is_empty(), "content of no type: {asked}: {answer:?}");
             return;
         }
         let content = &self.resolved(described)["content"];
-        let schema = content.get(&media_type).unwrap_or_else(|| panic!("{media_type} is not described: {asked}: {content}"));
+        let schema =
+            content.get(&media_type).unwrap_or_else(|| panic!("{media_type} is not described: {asked}: {content}"));
         if !media_type.ends_with("json") {
             return;
         }
         let key = format!("{} {} {status} {media_type}", operation.method, operation.path);
         let schema = json!({"allOf": [schema["schema"]], "components": self.document["components"]});
-        let validator =
-            self.validators.entry(key).or_insert_with(|| jsonschema::draft202012::new(&schema).unwrap());
+        let validator = self.validators.entry(key).or_insert_with(|| jsonschema::draft202012::new(&schema).unwrap());
         let body = answer.json();
         let problems: Vec<String> =
             validator.iter_errors(&body).map(|problem| format!("{}: {problem}", problem.instance_path())).collect();
@@ -192,7 +196,8 @@ fn body(description: &Description, schema: &Value, depth: usize) -> BoxedStrateg
         return junk.boxed();
     }
     let of = |schema: &Value| body(description, schema, depth - 1);
-    let choices = ["oneOf", "anyOf", "enum"].into_iter().find_map(|key| schema[key].as_array().map(|found| (key, found)));
+    let choices =
+        ["oneOf", "anyOf", "enum"].into_iter().find_map(|key| schema[key].as_array().map(|found| (key, found)));
     let types = schema["type"].to_string();
     let fitting = if let Some((key, choices)) = choices {
         let each = choices.iter().map(|choice| if key == "enum" { Just(choice.clone()).boxed() } else { of(choice) });
@@ -289,7 +294,10 @@ fn every_operation_has_a_name_of_its_own_its_problems_and_says_who_may_ask() {
     for Operation { method, path, description: operation } in description.operations() {
         assert!(names.insert(operation["operationId"].as_str().unwrap().to_owned()), "{method} {path}");
         for status in ["4XX", "5XX"] {
-            assert!(operation["responses"][status]["content"]["application/problem+json"].is_object(), "{method} {path}");
+            assert!(
+                operation["responses"][status]["content"]["application/problem+json"].is_object(),
+                "{method} {path}"
+            );
         }
         let is_open = ["/healthz", "/readyz", "/api/v1/login", "/api/v1/logout"].contains(&&*path);
         assert_eq!(operation["security"].is_array(), !is_open, "{method} {path}");
@@ -298,7 +306,9 @@ fn every_operation_has_a_name_of_its_own_its_problems_and_says_who_may_ask() {
     }
     let mut references = Vec::new();
     collect_references(&description.document, &mut references);
-    references.iter().for_each(|reference| assert!(description.document.pointer(&reference[1..]).is_some(), "{reference}"));
+    references
+        .iter()
+        .for_each(|reference| assert!(description.document.pointer(&reference[1..]).is_some(), "{reference}"));
     daemon.stop();
 }
 

@@ -129,7 +129,8 @@ fn a_browser_logs_in_by_a_cookie_that_no_script_reads_and_logs_out() {
 
 #[test]
 fn an_address_that_tries_many_tokens_has_to_wait_and_those_who_are_logged_in_go_on() {
-    let (_site, daemon, port, [viewer, _]) = start_with_tokens(settings().with("http.max_failed_logins_per_minute", "3"));
+    let (_site, daemon, port, [viewer, _]) =
+        start_with_tokens(settings().with("http.max_failed_logins_per_minute", "3"));
     let login = |token: &str| port.post_json("/api/v1/login", &[], &json!({"token": token}));
     let session = login(&viewer).header("set-cookie").split(';').next().unwrap().to_owned();
     let tried: Vec<u16> = (0..4).map(|_| login("wrong").status).collect();
@@ -196,8 +197,7 @@ fn clients_that_are_too_many_too_quick_or_too_large_are_refused_and_the_socket_a
     let statuses: Vec<u16> = (0..60).map(|_| port.get("/healthz").status).collect();
     assert!(statuses.contains(&429) && statuses[0] == 200, "{statuses:?}");
     // Three connections that say nothing take all that an address may have.
-    let mut silent: Vec<TcpStream> =
-        (0..3).map(|_| TcpStream::connect(("127.0.0.1", port.port())).unwrap()).collect();
+    let mut silent: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(("127.0.0.1", port.port())).unwrap()).collect();
     silent.iter_mut().for_each(|silent| silent.write_all(b"GET / HTTP/1.1\r\n").unwrap());
     eventually("a further connection is closed at once", || {
         let mut further = TcpStream::connect(("127.0.0.1", port.port())).ok()?;
@@ -219,9 +219,8 @@ fn clients_that_are_too_many_too_quick_or_too_large_are_refused_and_the_socket_a
 fn with_tls_a_client_that_trusts_the_certificate_is_answered_and_one_without_tls_is_not() {
     let sample = |name: &str| format!("{}/tests/samples/tls/{name}", env!("CARGO_MANIFEST_DIR"));
     let (certificate, key) = (sample("certificate.pem"), sample("key.pem"));
-    let (_site, daemon, port, [viewer, _]) = start_with_tokens(
-        settings().with_text("http.certificate_file", &certificate).with_text("http.key_file", &key),
-    );
+    let (_site, daemon, port, [viewer, _]) =
+        start_with_tokens(settings().with_text("http.certificate_file", &certificate).with_text("http.key_file", &key));
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&certificate).unwrap()).unwrap();
     let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));

@@ -54,7 +54,8 @@ impl Http {
     }
 
     pub(crate) fn post_json(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
-        let headers: Vec<_> = [("content-type", "application/json")].into_iter().chain(headers.iter().copied()).collect();
+        let headers: Vec<_> =
+            [("content-type", "application/json")].into_iter().chain(headers.iter().copied()).collect();
         self.ask("POST", path, &headers, body.to_string().as_bytes())
     }
 

@@ -15,6 +15,8 @@ mod login;
 mod models;
 mod page;
 mod query;
+mod rejects;
+mod routes_test;
 mod runs;
 mod schedule;
 mod sensors;
@@ -97,6 +99,8 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(events::routes())
         .merge(export::routes())
         .merge(import::routes())
+        .merge(rejects::routes())
+        .merge(routes_test::routes())
         .merge(login::routes_of_viewers())
         .merge(models::routes())
         .merge(runs::routes())
