@@ -320,7 +320,7 @@ impl Daemon {
             rescorer,
             sensors: Arc::clone(&published.directory),
             index: Arc::default(),
-            scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
+            scores: Arc::new(RunScores::new(settings.timeline_bytes)),
             states: Arc::default(),
             live: Arc::clone(&live),
             questions,

@@ -33,6 +33,8 @@ pub struct HttpSettings {
     pub max_reads: u32,
     /// How many long answers may go on at once.
     pub max_answers: u32,
+    /// How much of what finished runs said is kept in memory.
+    pub timeline_memory: ByteSize,
 }
 
 /// The files of TLS.
@@ -84,6 +86,11 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> HttpSettings {
         max_request: section.bytes("max_request", ByteSize::from_mib(1), ByteSize::from_kib(4)..=ByteSize::from_mib(4)),
         max_reads: section.integer("max_reads", 2, 1..=64),
         max_answers: section.integer("max_answers", 2, 1..=64),
+        timeline_memory: section.bytes(
+            "timeline_memory",
+            ByteSize::from_mib(24),
+            ByteSize::from_mib(1)..=ByteSize::from_mib(1024),
+        ),
     }
 }
 
