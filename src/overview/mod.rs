@@ -5,6 +5,7 @@
 
 mod disk;
 mod events;
+mod health;
 mod health_facts;
 mod lately;
 mod models;
@@ -43,6 +44,7 @@ use crate::time::{Clock, Timestamp};
 
 pub use disk::DiskSample;
 pub use events::{EventFilter, WordedEvents};
+pub use health::health;
 pub use health_facts::HealthFacts;
 pub use lately::Lately;
 pub use models::{ModelSelection, model_answer};

@@ -22,6 +22,7 @@ mod schedule;
 mod sensors;
 mod status;
 pub(super) mod store;
+mod timeline;
 mod verdicts;
 mod version;
 
@@ -46,6 +47,8 @@ use crate::store::StoreError;
 use crate::telemetry::metrics;
 
 pub(super) use super::roles::operators_only;
+use document::Description;
+pub(super) use document::problem;
 
 /// How long a question may wait until those before it are answered.
 const READ_WITHIN: Duration = Duration::from_secs(10);
@@ -90,6 +93,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(about::routes())
         .merge(configuration::routes())
         .merge(connections::routes())
+        .merge(document::routes())
         .merge(dump::routes())
         .merge(events::routes())
         .merge(export::routes())
@@ -103,6 +107,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(sensors::routes())
         .merge(status::routes())
         .merge(store::routes())
+        .merge(timeline::routes())
         .merge(verdicts::routes())
         .merge(version::routes());
     let (router, description) = OpenApiRouter::with_openapi(document::head())
@@ -111,7 +116,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(health::routes())
         .split_for_parts();
     let router = router
-        .merge(document::routes(description))
+        .layer(Extension(Description::of(description)))
         .merge(page::routes())
         .fallback(async |uri: Uri| Problem::nothing_here(uri.path()))
         .with_state(shared);
