@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{
-    check, demo, dump, exit_code, export, import, model, rejects, reload, replay, route_test, score, sensors, show,
-    store, tail, token, verdicts,
+    check, configuration, connections, demo, dump, exit_code, export, import, model, models, rejects, reload, replay,
+    route_test, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts, version,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -61,9 +61,17 @@ enum Command {
     Reload(reload::Args),
     Dump(dump::Args),
     Export(export::Args),
+    Status(status::Args),
+    Top(top::Args),
     Sensors(sensors::Args),
     Show(show::Args),
     Verdicts(verdicts::Args),
+    Runs(runs::Args),
+    Schedule(schedule::Args),
+    Models(models::Args),
+    Connections(connections::Args),
+    Configuration(configuration::Args),
+    Version(version::Args),
     Tail(tail::Args),
     Import(import::Args),
     Rejects(rejects::Args),
@@ -188,6 +196,11 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             export::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Status(args) => status::run(&args),
+        Command::Top(args) => {
+            top::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Sensors(args) => {
             sensors::run(&args)?;
             Ok(ExitCode::SUCCESS)
@@ -198,6 +211,30 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Verdicts(args) => {
             verdicts::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Runs(args) => {
+            runs::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Schedule(args) => {
+            schedule::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Models(args) => {
+            models::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Connections(args) => {
+            connections::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Configuration(args) => {
+            configuration::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Version(args) => {
+            version::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Tail(args) => {

@@ -28,6 +28,8 @@ mod surroundings;
 mod test_runs;
 mod time_range;
 mod timeline;
+mod together;
+mod unusual;
 mod verdicts;
 mod whole_windows;
 
@@ -59,6 +61,7 @@ pub use status::RememberedStatus;
 pub use surroundings::Surroundings;
 pub use time_range::{RangeTooLong, TimeRange};
 pub use timeline::{RowKind, RowOrder, TimelineSelection};
+pub use unusual::UnusualSelection;
 pub use verdicts::{
     StoredVerdicts, VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer,
     outcome_answer, verdict_answer,

@@ -8,7 +8,7 @@ use super::lately::Counts;
 use super::models::TroubledModels;
 use super::remembered::Remembered;
 use super::runs::run_answer;
-use super::{HealthFacts, Overview};
+use super::{HealthFacts, Overview, health};
 use crate::answers::{Clock, ConfigurationState, Disk, Health, Run, Sensor, Severity, Status};
 use crate::run::{RunId, RunState};
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
@@ -61,7 +61,7 @@ impl Overview {
         let scored_until = self.reader.progress(Progress::Scored)?;
         let counts = counts();
         let (sensors, unhealthy) = self.sensor_states()?;
-        let status = Status {
+        let mut status = Status {
             health: Health { severity: Severity::Ok, sentence: String::new(), problems: Vec::new() },
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
@@ -79,7 +79,7 @@ impl Overview {
             sinks: self.sinks(next)?,
             disk,
         };
-        let _facts = self.health_facts(&status, unhealthy, configuration);
+        status.health = health(&self.health_facts(&status, unhealthy, configuration));
         Ok(status)
     }
 

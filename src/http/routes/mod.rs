@@ -23,6 +23,7 @@ mod sensors;
 mod status;
 pub(super) mod store;
 mod timeline;
+mod unusual;
 mod verdicts;
 mod version;
 
@@ -108,6 +109,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(status::routes())
         .merge(store::routes())
         .merge(timeline::routes())
+        .merge(unusual::routes())
         .merge(verdicts::routes())
         .merge(version::routes());
     let (router, description) = OpenApiRouter::with_openapi(document::head())
