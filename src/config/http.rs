@@ -35,6 +35,8 @@ pub struct HttpSettings {
     pub max_answers: u32,
     /// How much of what finished runs said is kept in memory.
     pub timeline_memory: ByteSize,
+    /// How many pages and commands may listen to events at once, over the local socket as well.
+    pub max_listeners: u32,
 }
 
 /// The files of TLS.
@@ -91,6 +93,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> HttpSettings {
             ByteSize::from_mib(24),
             ByteSize::from_mib(1)..=ByteSize::from_mib(1024),
         ),
+        max_listeners: section.integer("max_listeners", 32, 1..=1024),
     }
 }
 

@@ -99,7 +99,7 @@ metrics! {
     HTTP_LONG_ANSWERS "anomalyd_http_long_answers" "Long answers over that port that go on, such as exports; http.max_answers bounds them."
     HTTP_READS "anomalyd_http_reads" "Answers that are being read from the store; http.max_reads bounds them."
     HTTP_READS_REFUSED "anomalyd_http_reads_refused_total" "Questions that were refused, as those before them took too long."
-    EVENT_LISTENERS "anomalyd_event_listeners" "Pages and commands that listen to what happens as it happens; 32 may."
+    EVENT_LISTENERS "anomalyd_event_listeners" "Pages and commands that listen to what happens as it happens; http.max_listeners bounds them."
     EVENTS_MISSED "anomalyd_events_missed_total" "Events that a page or a command missed because it took them more slowly than they came."
     FAILED_CONNECTIONS_FORGOTTEN "anomalyd_failed_connections_forgotten_total" "Entries of the list of failed connections that gave way to newer ones."
     TIMELINE_BYTES "anomalyd_timeline_bytes" "What is remembered of finished runs, in bytes; http.timeline_memory bounds it."
