@@ -9,6 +9,7 @@
 )]
 
 mod acks;
+mod api_state;
 mod api_sensors;
 mod clocks;
 mod commit_pace;
