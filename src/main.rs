@@ -10,13 +10,10 @@ use std::panic::PanicHookInfo;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-<<<<<<< HEAD
-use anomalyd::cli::{check, demo, dump, exit_code, export, import, model, reload, replay, score, store, token};
-=======
 use anomalyd::cli::{
-    check, demo, dump, exit_code, export, import, model, reload, replay, score, sensors, show, store, verdicts,
+    check, configuration, connections, demo, dump, exit_code, export, import, model, models, rejects, reload, replay,
+    route_test, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts, version,
 };
->>>>>>> sensors
 use anomalyd::config::Config;
 use anomalyd::daemon;
 use anomalyd::printable::{PrintableWriter, Style, steers};
@@ -75,7 +72,10 @@ enum Command {
     Connections(connections::Args),
     Configuration(configuration::Args),
     Version(version::Args),
+    Tail(tail::Args),
     Import(import::Args),
+    Rejects(rejects::Args),
+    Test(route_test::Args),
     #[command(subcommand)]
     Store(store::Command),
     Token(token::Args),
@@ -135,6 +135,8 @@ fn say_panic(panic: &PanicHookInfo<'_>) {
 fn style(command: &Command) -> Style {
     match command {
         Command::Dump(_) => Style::Json,
+        Command::Rejects(args) if args.is_json() => Style::Json,
+        Command::Test(args) if args.json => Style::Json,
         Command::Model(model::Command::Inspect(args)) if args.output == model::Output::Json => Style::Json,
         Command::Model(model::Command::Check(args)) if args.output == model::Output::Json => Style::Json,
         _ => Style::Text,
@@ -235,9 +237,21 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             version::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Tail(args) => {
+            tail::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Import(args) => {
             logging::start(log_format, "warn")?;
             Ok(import::run(&args, out)?)
+        }
+        Command::Rejects(args) => {
+            logging::start(log_format, "warn")?;
+            Ok(rejects::run(&args, out)?)
+        }
+        Command::Test(args) => {
+            logging::start(log_format, "warn")?;
+            Ok(route_test::run(&args, out)?)
         }
         Command::Store(command) => {
             logging::start(log_format, "error")?;

@@ -86,13 +86,23 @@ impl Plant {
         minutes
     }
 
+    /// The verdicts of all windows with readings.
     fn dumped_verdicts(&self) -> Vec<Value> {
-        self.site.dump("verdicts").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let lines = self.site.dump("verdicts");
+        let verdicts = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        verdicts.filter(|verdict| verdict["window_start"].as_str() >= Some("2026-03-02T06:00:00Z")).collect()
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
         let config = self.site.config();
         anomalyd(&[arguments, &["--config", config.to_str().unwrap()]].concat())
+    }
+
+    /// What a command writes.
+    fn said(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 
@@ -109,7 +119,22 @@ fn the_api_says_of_sensors_what_their_readings_and_verdicts_say() {
     verdicts_are_those_of_the_store(&plant);
     scores_are_those_of_the_runs(&plant);
     what_cannot_be_answered_is_refused_in_words(&plant);
-    plant.daemon.stop();
+    commands_show_what_the_api_says(&plant);
+    let anomalous = ["verdicts", "--anomalous", "--json", "--since", "2026-03-02"];
+    let beside = plant.said(&anomalous);
+    let Plant { site, daemon, .. } = plant;
+    daemon.stop();
+    let config = site.config();
+    let alone = |arguments: &[&str]| anomalyd(&[arguments, &["--config", config.to_str().unwrap()]].concat());
+    let without = alone(&anomalous);
+    assert_eq!(String::from_utf8(without.stdout).unwrap(), beside, "the store of a stopped daemon says the same");
+    assert!(String::from_utf8(without.stderr).unwrap().contains("no daemon runs; this is what its store holds"));
+    for arguments in [vec!["sensors"], vec!["show", "press-1/flow"]] {
+        let refused = alone(&arguments);
+        let words = String::from_utf8(refused.stderr).unwrap();
+        assert!(words.contains("no daemon runs on the store") && words.contains("start one, as by"), "{words}");
+        assert_eq!(refused.status.code(), Some(1));
+    }
 }
 
 fn sensors_are_listed_by_name_with_their_states(plant: &Plant) {
@@ -282,4 +307,39 @@ fn what_cannot_be_answered_is_refused_in_words(plant: &Plant) {
         let refusal = plant.refusal(path);
         assert!(refusal.contains(words), "{path}: {refusal}");
     }
+}
+
+fn commands_show_what_the_api_says(plant: &Plant) {
+    let table = plant.said(&["sensors"]);
+    assert_eq!(table.lines().count(), 18, "{table}");
+    assert!(table.starts_with("sensor") && !table.contains('\x1b'), "{table}");
+    let silent = plant.said(&["sensors", "press-1/*", "--state", "silent"]);
+    assert!(silent.lines().nth(1).unwrap().starts_with("press-1/spare  silent  2026-03-02 06:00"), "{silent}");
+    assert_eq!(plant.said(&["sensors", "nobody/*"]), "no sensor fits\n");
+    let lines = plant.said(&["sensors", "--json"]);
+    let sensors: Vec<Sensor> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(sensors, plant.get::<List<Sensor>>("sensors").items);
+
+    let shown = plant.said(&["show", "pump-2/flow"]);
+    let flow: SensorDetail = plant.get("sensors/pump-2/flow");
+    let verdict = flow.sensor.verdict.unwrap();
+    assert!(shown.starts_with("pump-2/flow  anomalous since 2026-03-02 11:0"), "{shown}");
+    for words in [&*verdict.explanation.unwrap().words, "10 of 10 intervals are anomalies", "▁", "█", "highest 300"]
+    {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    assert!(shown.contains("pressure healthy"), "the other sensors of the device: {shown}");
+    assert!(shown.contains(&flow.model.unwrap().hash.unwrap()[..12]), "{shown}");
+    let unknown = plant.run(&["show", "pump-2/flwo"]);
+    let words = String::from_utf8(unknown.stderr).unwrap();
+    assert!(words.contains("did you mean pump-2/flow?"), "{words}");
+
+    let lines = plant.said(&["verdicts", "--json", "--anomalous", "--limit", "150"]);
+    let verdicts: Vec<Verdict> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(verdicts, plant.pages::<Verdict>(&format!("verdicts?{SHIFT}&anomalous=true"), 100));
+    let table = plant.said(&["verdicts", "pump-2/*", "--limit", "3"]);
+    assert_eq!(table.lines().count(), 4, "{table}");
+    assert!(table.contains("2026-03-02 11:10  pump-2/"), "{table}");
+    let none = plant.said(&["verdicts", "--outcome", "failed"]);
+    assert!(none.starts_with("no verdict fits"), "{none}");
 }

@@ -9,8 +9,9 @@
 )]
 
 mod acks;
-mod api_state;
+mod api_rejects;
 mod api_sensors;
+mod api_state;
 mod clocks;
 mod commit_pace;
 mod crash;
@@ -21,7 +22,10 @@ mod features;
 mod golden;
 mod histories;
 mod hostile_mqtt;
+mod live;
+mod openapi;
 mod operations;
+mod port;
 mod recut;
 mod reload;
 mod runs;

@@ -9,13 +9,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::query::Asked;
-use super::{Shared, query};
+use super::{Shared, operators_only, query};
 use crate::answers::{List, Model, ModelState};
 use crate::http::problem::Problem;
 use crate::overview::ModelSelection;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(models)).routes(routes!(reload))
+    let reload = operators_only(OpenApiRouter::new().routes(routes!(reload)));
+    OpenApiRouter::new().routes(routes!(models)).merge(reload)
 }
 
 #[derive(Deserialize, IntoParams, Debug)]
