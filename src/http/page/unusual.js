@@ -3,13 +3,12 @@
 
 import { ApiProblem, get } from './api.js';
 import { sensorAddress } from './banner.js';
-import { choice, emptyNote, h, heading, problemNote, replace, setText, setVariables } from './elements.js';
-import { explanationElement } from './explanation.js';
-import { count, counted, score as scoreWords, share } from './format.js';
+import { choice, emptyNote, h, heading, problemNote, replace, setText } from './elements.js';
+import { count, counted, share } from './format.js';
 import { rangeStrip } from './range_strip.js';
+import { rankedSensors } from './ranked_sensors.js';
 import { link } from './router.js';
 import { drawShares } from './strip.js';
-import { scoreStep } from './theme.js';
 import { clockWords, daemonNow, dateOf, dayWords, isUtcHere, noteDaemonTime, rfc3339, shortWords, span, timeElement, utcClock } from './time.js';
 
 export const title = 'Most unusual';
@@ -90,7 +89,7 @@ export function view(root, { query, setQuery }) {
     replace(results,
       h('section', { class: 'panel ranking', 'aria-labelledby': 'ranking-title' },
         h('div', { class: 'heading' }, h('h2', { id: 'ranking-title' }, 'Sensors, the most unusual first')),
-        answer.sensors.length === 0 ? emptyNote('No sensor was scored in this range.') : ranking(answer)),
+        answer.sensors.length === 0 ? emptyNote('No sensor was scored in this range.') : rankedSensors(answer.sensors)),
       h('div', { class: 'beside' },
         h('section', { class: 'panel', 'aria-labelledby': 'together-title' },
           h('div', { class: 'heading' }, h('h2', { id: 'together-title' }, 'Changed together')), together(answer)),
@@ -129,35 +128,6 @@ function rangeWords(since, until) {
   const isOneDay = new Date(since).toDateString() === new Date(until).toDateString();
   const end = isOneDay ? clockWords(new Date(until)) : `${dayWords(new Date(until))} ${clockWords(new Date(until))}`;
   return `${dayWords(new Date(since))} ${clockWords(new Date(since))} to ${end}${beside}, ${span((until - since) / 1000)}`;
-}
-
-function ranking({ sensors }) {
-  return h('ol', { class: 'ranked' }, sensors.map((entry, place) => {
-    const seen = entry.first && {
-      since: rfc3339(new Date(dateOf(entry.first) - 3600e3)), until: rfc3339(new Date(dateOf(entry.last).getTime() + 3600e3)),
-    };
-    return h('li', { class: entry.anomalies > 0 ? 'anomalous' : '' },
-      h('span', { class: 'place muted' }, String(place + 1)),
-      h('div', { class: 'what' },
-        h('a', { href: sensorAddress(entry.sensor, seen) }, entry.sensor),
-        entry.explanation && h('p', null, explanationElement(entry.explanation, entry.sensor, 'short')),
-        h('p', { class: 'muted' }, when(entry))),
-      scoreBar(entry.score));
-  }));
-}
-
-function when({ anomalies, intervals, first, last }) {
-  if (anomalies === 0) return `no anomaly in ${counted(intervals, 'interval')}`;
-  const isOneDay = dateOf(first).toDateString() === dateOf(last).toDateString();
-  const times = first === last
-    ? [' at ', timeElement(first)] : [' between ', timeElement(first), ' and ', timeElement(last, isOneDay ? 'clock' : 'short')];
-  return [`${count(anomalies)} of ${counted(intervals, 'interval')} anomalous`, times];
-}
-
-function scoreBar(score) {
-  const bar = h('div', { class: 'gauge', 'aria-hidden': 'true' }, h('div', { class: `step-${scoreStep(score ?? 0)}` }));
-  setVariables(bar, { '--part': `${((score ?? 0) * 100).toFixed(0)}%` });
-  return h('div', { class: 'score' }, h('span', { class: 'visually-hidden' }, 'score '), h('span', { class: 'figure' }, scoreWords(score)), bar);
 }
 
 function together({ together: sets }) {
