@@ -87,7 +87,8 @@ async function read(response) {
   try {
     answer = text ? JSON.parse(text) : null;
   } catch {
-    throw new ApiProblem(response.status, `The daemon answers something else than expected (${response.status}). Reload the page: it may have been updated.`);
+    const words = `The daemon answers something else than expected (${response.status})`;
+    throw new ApiProblem(response.status, `${words}. Reload the page: the daemon may be of another version now.`);
   }
   if (response.ok) return answer;
   if (response.status === 401) document.dispatchEvent(new CustomEvent('login-needed'));

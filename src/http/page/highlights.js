@@ -10,7 +10,8 @@ const SHOWN = 5;
 export function highlights() {
   const list = h('div', { class: 'list-of-highlights' });
   const element = h('section', { class: 'panel highlights', 'aria-labelledby': 'highlights-title' },
-    h('div', { class: 'heading' }, h('h2', { id: 'highlights-title' }, 'Most unusual'), h('span', { class: 'muted' }, 'of the last 24 hours'),
+    h('div', { class: 'heading' },
+      h('h2', { id: 'highlights-title' }, 'Most unusual'), h('span', { class: 'muted' }, 'of the last 24 hours'),
       h('a', { class: 'actions', href: '#/unusual' }, 'All')),
     list);
   let shown = null;

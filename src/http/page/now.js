@@ -36,8 +36,8 @@ export function view(root, { query, setQuery }) {
     root.classList.add('is-stale');
     parts.banner.showProblem(problem);
   });
-  const rows = poll(ROWS_SECONDS, (signal) => Promise.all([parts.tiles.refresh(signal), parts.timeline.refresh(signal)]), () => {},
-    (problem) => parts.timeline.showProblem(problem));
+  const refreshRows = (signal) => Promise.all([parts.tiles.refresh(signal), parts.timeline.refresh(signal)]);
+  const rows = poll(ROWS_SECONDS, refreshRows, () => {}, (problem) => parts.timeline.showProblem(problem));
   const unusual = poll(HIGHLIGHTS_SECONDS, (signal) => parts.highlights.refresh(signal), () => {});
   // "3 s ago" grows between two answers.
   const tick = setInterval(() => {

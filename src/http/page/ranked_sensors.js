@@ -34,5 +34,6 @@ function when({ anomalies, intervals, first, last }) {
 function scoreBar(score) {
   const bar = h('div', { class: 'gauge', 'aria-hidden': 'true' }, h('div', { class: `step-${scoreStep(score ?? 0)}` }));
   setVariables(bar, { '--part': `${((score ?? 0) * 100).toFixed(0)}%` });
-  return h('div', { class: 'score' }, h('span', { class: 'visually-hidden' }, 'score '), h('span', { class: 'figure' }, scoreWords(score)), bar);
+  return h('div', { class: 'score' },
+    h('span', { class: 'visually-hidden' }, 'score '), h('span', { class: 'figure' }, scoreWords(score)), bar);
 }
