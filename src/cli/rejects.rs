@@ -149,7 +149,7 @@ impl RejectsError {
 }
 
 /// How many rejects are asked for at once: with their messages they are an answer that is read whole.
-const AT_ONCE: usize = 20;
+const AT_ONCE: usize = 8;
 
 impl Args {
     /// Whether the output is JSON.

@@ -137,7 +137,9 @@ fn facts(status: &Status, version: &Version) -> Vec<(&'static str, String)> {
     };
     let next = status.next_run.as_ref().map_or_else(
         || "when the readings say so".to_owned(),
-        |next| format!("{} (in {}), of {}", second(next.at), ago(now, next.at), window(next.window.start, next.window.end)),
+        |next| {
+            format!("{} (in {}), of {}", second(next.at), ago(now, next.at), window(next.window.start, next.window.end))
+        },
     );
     let mut facts = vec![
         ("daemon", process),
@@ -149,7 +151,8 @@ fn facts(status: &Status, version: &Version) -> Vec<(&'static str, String)> {
     facts.extend(status.running.as_ref().map(|run| ("running", run_words(run))));
     facts.push(("next run", next));
     if status.windows_skipped > 0 {
-        facts.push(("skipped", format!("{} windows since the start, for too many were missed", status.windows_skipped)));
+        facts
+            .push(("skipped", format!("{} windows since the start, for too many were missed", status.windows_skipped)));
     }
     facts.extend(status.sinks.iter().map(|sink| ("sink", sink_words(sink))));
     facts.push(("disk", disk(status)));
@@ -297,7 +300,12 @@ mod tests {
             version: "0.1.0".to_owned(),
             started: at("2026-03-01 08:00"),
             now: at("2026-03-01 10:37:30"),
-            clock: Clock { source: "wall".to_owned(), is_trusted: false, held_readings: 7, words: "doubted".to_owned() },
+            clock: Clock {
+                source: "wall".to_owned(),
+                is_trusted: false,
+                held_readings: 7,
+                words: "doubted".to_owned(),
+            },
             sensors: SensorCounts { known: 15, with_model: 15, silent: 1, healthy: 14, ..SensorCounts::default() },
             readings: 1_234,
             readings_per_second: 12.34,

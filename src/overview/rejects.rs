@@ -12,7 +12,8 @@ use super::route_test::{Fate, RouteTester, why_no_route};
 use crate::answers::{Judgement, Payload, Reject, RejectKind, RejectedReading, Rejects, RouteTest};
 use crate::ingest::decoder::Message;
 use crate::ingest::trial::{MessageTrial, TimeSource, TriedMessage, TriedReading};
-use crate::reading::{RejectId, RejectReason, RejectScope};
+use crate::reading::{RejectId, RejectReason, RejectScope, Rejects as RejectsOfMessage};
+use crate::sensor::SensorName;
 use crate::store::{Reader, StoreError, StoredReject};
 use crate::time::Timestamp;
 
@@ -146,6 +147,9 @@ impl RejectTrial {
                 reading.name == rejected.sensor && (reading.time_source == TimeSource::Reading || is_same_value)
             }
         };
+        if let Some(rejected) = &reject.reading {
+            tried.rejects = about(&rejected.sensor, &tried.rejects);
+        }
         let places = tried.readings.iter().enumerate();
         let chosen = places.filter(|(_, reading)| is_chosen(reading)).map(|(place, _)| place).collect();
         for reading in &mut tried.readings {
@@ -166,10 +170,112 @@ impl RejectTrial {
             || Fate::because(Judgement::PassedOver, "it is another reading of the message, judged when that came");
         let places = 0..self.tried.readings.len();
         let fates = places.map(|place| of_chosen.remove(&place).unwrap_or_else(other)).collect();
-        if self.has_message {
+        let mut answer = if self.has_message {
             tester.of_message(&self.origin, &self.tried, fates)
         } else {
             tester.of_reading(&self.origin, &self.tried, fates)
+        };
+        if self.chosen.is_empty() && answer.rejects.is_empty() {
+            let why = if self.tried.is_skipped {
+                "a broker kept the message from earlier, and its route has retained = \"skip\""
+            } else {
+                "under the routes of today the message holds no reading that was rejected and can be told from those that count"
+            };
+            answer.rejects.push(why.to_owned());
         }
+        answer
+    }
+}
+
+/// Of what is rejected of a message, what concerns a sensor, or the message as a whole.
+fn about(sensor: &SensorName, rejects: &RejectsOfMessage) -> RejectsOfMessage {
+    let mut about = RejectsOfMessage::default();
+    for reject in rejects.kept() {
+        if reject.reading.as_ref().is_none_or(|reading| reading.sensor == *sensor) {
+            about.push(reject.reason.kind(), || reject.clone());
+        }
+    }
+    about
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::answers::JudgedBy;
+    use crate::ingest::filter::PlausibleTimes;
+    use crate::ingest::route::{
+        Each, JsonLayout, JsonPointer, PayloadFormat, Retained, RouteSettings, TimeAt, TimeUnit, TopicTemplate, ValueAt,
+    };
+    use crate::reading::RejectedMessage;
+    use crate::time::Span;
+
+    const ID: RejectId = RejectId { block: 7, place: 1 };
+
+    /// A trial whose one route takes all numbers of a device, with a time at `/ts` or with that of arrival.
+    fn trial(has_time: bool) -> MessageTrial {
+        let pointer = |text| JsonPointer::parse(text).unwrap();
+        let time = has_time.then(|| TimeAt::usual(pointer("/ts"), TimeUnit::Auto));
+        let all = JsonLayout::new(JsonPointer::root(), Each::Object, ValueAt::All(pointer("")), None, time).unwrap();
+        let topic = TopicTemplate::parse("all/{device}").unwrap();
+        let route = RouteSettings::new(topic, PayloadFormat::Json(all), Retained::Accept).unwrap();
+        let times = PlausibleTimes { earliest: Timestamp::MIN, latest: Timestamp::MAX, max_ahead: None };
+        MessageTrial::new([route].into(), [].into(), times)
+    }
+
+    fn at(secs: u32) -> Timestamp {
+        Timestamp::default() + Span::from_secs(secs)
+    }
+
+    fn reject(payload: &str, scope: RejectScope, reading: Option<(&str, f64)>) -> StoredReject {
+        let message = RejectedMessage { topic: "all/press".into(), payload: payload.into(), is_retained: false };
+        let sensor = |name| SensorName::new("press", name).unwrap();
+        StoredReject {
+            received: at(50),
+            origin: "all/press".into(),
+            kind: "payload".into(),
+            reason: "x".into(),
+            excerpt: payload.into(),
+            message: Some(Arc::new(message)),
+            scope,
+            reading: reading.map(|(name, value)| crate::reading::RejectedReading {
+                sensor: sensor(name),
+                time: at(50),
+                value,
+            }),
+            is_replayed: false,
+        }
+    }
+
+    fn chosen(reject: &StoredReject, has_time: bool) -> Vec<(String, Timestamp)> {
+        let trial = RejectTrial::new(ID, reject, &trial(has_time), at(900)).unwrap();
+        trial.chosen().iter().map(|reading| (reading.name.sensor().to_owned(), reading.time)).collect()
+    }
+
+    #[test]
+    fn what_did_not_count_is_tried_again_and_nothing_else_with_the_time_at_which_it_came() {
+        let payload = r#"{"a": 1, "b": 2}"#;
+        let whole = reject(payload, RejectScope::Message, None);
+        assert_eq!(chosen(&whole, false), [("a".to_owned(), at(50)), ("b".to_owned(), at(50))]);
+        let one = reject(payload, RejectScope::Reading, Some(("b", 2.0)));
+        assert_eq!(chosen(&one, false), [("b".to_owned(), at(50))]);
+        let other_value = reject(payload, RejectScope::Reading, Some(("b", 3.0)));
+        assert_eq!(chosen(&other_value, false), [], "it cannot be told from one that counted");
+        assert_eq!(chosen(&reject(payload, RejectScope::Reading, None), false), []);
+        let timed = reject(r#"{"ts": 60, "a": 1, "b": 2}"#, RejectScope::Reading, Some(("b", 2.0)));
+        assert_eq!(chosen(&timed, true), [("b".to_owned(), at(60))]);
+    }
+
+    #[test]
+    fn a_reject_of_which_nothing_is_left_to_try_says_so() {
+        let gone = reject(r#"{"a": 1}"#, RejectScope::Reading, Some(("b", 2.0)));
+        let messages = trial(false);
+        let trial = RejectTrial::new(ID, &gone, &messages, at(900)).unwrap();
+        let answer = trial.answer(RouteTester { trial: &messages, judged_by: JudgedBy::Daemon }, Vec::new());
+        assert!(answer.rejects[0].contains("holds no reading that was rejected"), "{answer:?}");
+        assert_eq!(answer.readings[0].judgement, Judgement::PassedOver);
+        let without = StoredReject { message: None, reading: None, ..gone };
+        assert_eq!(RejectTrial::new(ID, &without, &messages, at(900)), Err(NoInput(ID)));
     }
 }

@@ -27,7 +27,8 @@ fn run(site: &Site, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 fn lines(said: &str) -> Vec<Value> {
-    said.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{said}"))).collect()
+    let lines = said.lines().filter(|line| line.starts_with('{'));
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{said}"))).collect()
 }
 
 /// The rejects of a kind, the newest first.
@@ -62,7 +63,7 @@ fn reject_each(site: &Site) {
     device.publish("plant/press-1/pressure", &reading("06:00:20", 5000.0));
     device.publish("plant/press-1/flow", &reading("06:00:00", 3.0));
     device.publish("plant/press-1/flow", b"{\"ts\": \"1999-01-01T00:00:00Z\", \"value\": 2}");
-    device.publish("plant/+/flow", &reading("06:00:30", 1.0));
+    device.publish("plant//flow", &reading("06:00:30", 1.0));
 }
 
 #[test]
@@ -79,7 +80,7 @@ fn rejects_of_every_kind_say_why_and_those_that_a_mended_configuration_takes_cou
         "5000 is above the highest accepted value 1000",
         "3 contradicts 1, stored for the same time",
         "is outside the accepted span",
-        "control characters, '+' and '#' are not accepted",
+        "the topic names no sensor: the device name is empty",
     ] {
         assert!(said.contains(words), "{words} is not in {said}");
     }

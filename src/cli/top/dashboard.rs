@@ -128,9 +128,9 @@ impl Dashboard {
         let score = |sensor: &Sensor| sensor.verdict.as_ref().and_then(|verdict| verdict.score).unwrap_or(0.0);
         self.sensors.sort_by(|a, b| a.name.cmp(&b.name));
         match self.order {
-            Order::Unusual => self
-                .sensors
-                .sort_by(|a, b| a.state.cmp(&b.state).then_with(|| score(b).total_cmp(&score(a)))),
+            Order::Unusual => {
+                self.sensors.sort_by(|a, b| a.state.cmp(&b.state).then_with(|| score(b).total_cmp(&score(a))))
+            }
             Order::Name => {}
             Order::LastSeen => self.sensors.sort_by_key(|sensor| Reverse(sensor.last_seen)),
         }

@@ -68,7 +68,10 @@ fn draw_head(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
     let sentence = Printable(&status.health.sentence).to_string();
     let mut lines = vec![Line::from(vec![Span::styled(word, style(tint)), Span::raw("  "), Span::raw(sentence)])];
     lines.extend(facts(status).into_iter().map(|(label, text)| {
-        Line::from(vec![Span::styled(format!("{label:<10}"), style(Tint::Faint)), Span::raw(Printable(text).to_string())])
+        Line::from(vec![
+            Span::styled(format!("{label:<10}"), style(Tint::Faint)),
+            Span::raw(Printable(text).to_string()),
+        ])
     }));
     frame.render_widget(Paragraph::new(lines), area);
 }
@@ -225,7 +228,11 @@ fn draw_series(frame: &mut Frame<'_>, series: &Series, range: Rect, area: Rect) 
         }
     }
     let bars = sums.into_iter().map(|(sum, count)| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the height, from 0 to 1")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of the height, from 0 to 1"
+        )]
         let height = |mean: f64| (mean.clamp(0.0, 1.0) * (HEIGHTS - 1) as f64) as u64 + 1;
         SparklineBar::from((count > 0).then(|| height(sum / f64::from(count.max(1)))))
     });
@@ -280,8 +287,8 @@ mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
-    use super::super::dashboard::tests::{dashboard, sensor};
     use super::super::dashboard::Key;
+    use super::super::dashboard::tests::{dashboard, sensor};
     use super::super::feed::News;
     use super::*;
     use crate::answers::{SensorDetail, SensorState};

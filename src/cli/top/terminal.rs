@@ -1,8 +1,8 @@
 //! Takes the terminal over, and gives it back however the command ends: in order, by an error, a panic or a signal.
 
 use std::io::{self, Stdout};
-use std::sync::mpsc::Sender;
 use std::sync::Once;
+use std::sync::mpsc::Sender;
 use std::thread;
 
 use ratatui::Terminal;

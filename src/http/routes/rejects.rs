@@ -55,7 +55,7 @@ struct Again {
     params(Wanted),
     responses(
         (status = 200, body = Rejects),
-        (status = 400, description = "the request cannot be answered as it is", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 async fn list(State(shared): State<Shared>, wanted: Asked<Wanted>) -> Result<Json<Rejects>, Problem> {
@@ -75,8 +75,8 @@ async fn list(State(shared): State<Shared>, wanted: Asked<Wanted>) -> Result<Jso
     params(("id" = String, Path, description = "its id, such as 1042-3")),
     responses(
         (status = 200, body = Reject),
-        (status = 400, description = "the request cannot be answered as it is", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "no such reject is kept", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 async fn one(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<Reject>, Problem> {
@@ -93,9 +93,9 @@ async fn one(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Jso
     params(("id" = String, Path, description = "its id, such as 1042-3")),
     responses(
         (status = 200, body = RejectTest),
-        (status = 400, description = "the request cannot be answered as it is", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "no such reject is kept", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "its message is not kept", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 async fn test(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<RejectTest>, Problem> {
@@ -117,9 +117,9 @@ async fn test(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Js
     params(("id" = String, Path, description = "its id, such as 1042-3"), Again),
     responses(
         (status = 200, body = RejectTest),
-        (status = 400, description = "the request cannot be answered as it is", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "no such reject is kept", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "it was replayed already, or its message is not kept", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 400, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 async fn replay(

@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     path = "/api/v1/routes/test",
     tag = "rejects",
     request_body = TestedMessage,
-    responses((status = 200, body = RouteTest), (status = 400, description = "the request cannot be answered as it is", body = ProblemBody, content_type = "application/problem+json"))
+    responses((status = 200, body = RouteTest), (status = 400, body = ProblemBody, content_type = "application/problem+json"))
 )]
 async fn test(
     State(shared): State<Shared>,
