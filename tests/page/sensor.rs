@@ -78,12 +78,9 @@ fn a_range_is_chosen_by_the_mouse_and_by_keys_for_all_charts_at_once() {
     browser.wait_for("the last day", "return location.hash.includes('range=24h')");
     browser.press_character(',');
     browser.wait_for("the anomaly", "return location.hash.includes('since=') && document.querySelectorAll('.uplot').length > 1");
-    let script = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft', shiftKey: true, bubbles: true }))";
-    browser.run(script, Vec::new());
-    browser.wait_for(
-        "a value below the cursor in two charts",
-        "return [...document.querySelectorAll('.plot-readout b')].length > 1",
-    );
+    let script = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft', shiftKey: true, bubbles: true }));
+        return document.querySelectorAll('.plot-readout b').length > 1";
+    browser.wait_for("a value below the cursor in two charts", script);
     assert_eq!(browser.console(), Vec::<String>::new());
 }
 
