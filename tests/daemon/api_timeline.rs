@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::support::plant;
 use crate::support::site::Site;
 
-/// The whole day: the plant's windows begin from 06:00 to 11:50.
-const DAY: &str = "since=2026-03-02T00:00:00Z&until=2026-03-03T00:00:00Z";
+/// The whole morning: the windows of the plant begin from 06:00 to 11:50.
+const MORNING: &str = "since=2026-03-02T00:00:00Z&until=2026-03-02T12:00:00Z";
 const WINDOWS: usize = 36;
 
 /// What the verdicts of a window of a sensor say.
@@ -80,13 +80,13 @@ fn the_timeline_and_the_most_unusual_are_what_the_verdicts_say() {
     assert_eq!(verdicts.len(), WINDOWS);
     let sensors: BTreeSet<&String> = verdicts.values().flat_map(BTreeMap::keys).collect();
 
-    let by_sensor: Timeline = get(&site, &format!("timeline?by=sensor&{DAY}"));
+    let by_sensor: Timeline = get(&site, &format!("timeline?by=sensor&{MORNING}"));
     assert!(by_sensor.windows.iter().eq(verdicts.keys()));
     assert_eq!((by_sensor.window_seconds, by_sensor.offset), (600.0, 0));
     assert_eq!(by_sensor.total as usize, sensors.len());
     assert_eq!(names(&by_sensor.rows), sensors.iter().map(|name| name.as_str()).collect::<Vec<_>>());
-    let devices: Timeline = get(&site, &format!("timeline?{DAY}"));
-    let plant: Timeline = get(&site, &format!("timeline?by=plant&{DAY}"));
+    let devices: Timeline = get(&site, &format!("timeline?{MORNING}"));
+    let plant: Timeline = get(&site, &format!("timeline?by=plant&{MORNING}"));
     assert_eq!(names(&plant.rows), ["plant"]);
     for (rows, kind) in [(&by_sensor.rows, "sensor"), (&devices.rows, "device"), (&plant.rows, "plant")] {
         for row in rows {
@@ -104,20 +104,20 @@ fn the_timeline_and_the_most_unusual_are_what_the_verdicts_say() {
     what_cannot_be_answered_is_refused(&site);
 
     // A new process reads the same of the store.
-    let unusual: Unusual = get(&site, &format!("unusual?{DAY}"));
+    let unusual: Unusual = get(&site, &format!("unusual?{MORNING}"));
     daemon.stop();
     let daemon = site.start();
-    let again: Timeline = get(&site, &format!("timeline?by=sensor&{DAY}"));
+    let again: Timeline = get(&site, &format!("timeline?by=sensor&{MORNING}"));
     let cells = |timeline: Timeline| timeline.rows.into_iter().map(|row| row.cells).collect::<Vec<_>>();
     assert_eq!((again.windows.clone(), cells(again)), (by_sensor.windows.clone(), cells(by_sensor)));
-    assert_eq!(get::<Unusual>(&site, &format!("unusual?{DAY}")), unusual);
+    assert_eq!(get::<Unusual>(&site, &format!("unusual?{MORNING}")), unusual);
     daemon.stop();
 }
 
 fn parts_of_the_timeline_are_parts_of_it(site: &Site, by_sensor: &Timeline, devices: &Timeline) {
-    let page: Timeline = get(site, &format!("timeline?by=sensor&{DAY}&offset=3&limit=4"));
+    let page: Timeline = get(site, &format!("timeline?by=sensor&{MORNING}&offset=3&limit=4"));
     assert_eq!((page.offset, page.total, &page.rows[..]), (3, by_sensor.total, &by_sensor.rows[3..7]));
-    let behind: Timeline = get(site, &format!("timeline?by=sensor&{DAY}&offset=4000"));
+    let behind: Timeline = get(site, &format!("timeline?by=sensor&{MORNING}&offset=4000"));
     assert_eq!((behind.rows.len(), behind.total), (0, by_sensor.total));
 
     let two_hours: Timeline =
@@ -126,14 +126,14 @@ fn parts_of_the_timeline_are_parts_of_it(site: &Site, by_sensor: &Timeline, devi
     assert_eq!(two_hours.rows[0].cells, by_sensor.rows[0].cells[6..18]);
 
     let device = &devices.rows[0].name;
-    let of_device: Timeline = get(site, &format!("timeline?by=sensor&{DAY}&pattern={device}/*"));
+    let of_device: Timeline = get(site, &format!("timeline?by=sensor&{MORNING}&pattern={device}/*"));
     assert_eq!(of_device.total, devices.rows[0].sensors);
     assert!(of_device.rows.iter().all(|row| row.name.starts_with(&format!("{device}/"))));
 
     let mut worst_first: Vec<(SensorState, &str)> =
         by_sensor.rows.iter().map(|row| (row.state, row.name.as_str())).collect();
     worst_first.sort();
-    let worst: Timeline = get(site, &format!("timeline?by=sensor&order=worst&{DAY}"));
+    let worst: Timeline = get(site, &format!("timeline?by=sensor&order=worst&{MORNING}"));
     assert_eq!(names(&worst.rows), worst_first.iter().map(|(_, name)| *name).collect::<Vec<_>>());
 
     // The event clock has passed the last window by ten minutes, so the last day is all of it.
@@ -142,7 +142,7 @@ fn parts_of_the_timeline_are_parts_of_it(site: &Site, by_sensor: &Timeline, devi
 }
 
 fn the_most_unusual_is_ranked(site: &Site, verdicts: &Verdicts) {
-    let unusual: Unusual = get(site, &format!("unusual?{DAY}"));
+    let unusual: Unusual = get(site, &format!("unusual?{MORNING}"));
     let minutes = Span::from_secs(600).times(WINDOWS as i64);
     assert_eq!(unusual.range.end, unusual.range.start + minutes);
     for told in &unusual.sensors {
@@ -179,7 +179,7 @@ fn the_most_unusual_is_ranked(site: &Site, verdicts: &Verdicts) {
             assert!((f64::from(share.unwrap()) - anomalous as f64 / own.len() as f64).abs() < 1e-3);
         }
     }
-    let few: Unusual = get(site, &format!("unusual?{DAY}&limit=1"));
+    let few: Unusual = get(site, &format!("unusual?{MORNING}&limit=1"));
     assert_eq!((few.sensors.len(), few.devices.len()), (1, 1));
     assert!(few.sensors[0].score.unwrap() > unusual.sensors[0].score.unwrap() - 0.005);
     let before: Unusual = get(site, "unusual?since=2026-03-01T00:00:00Z&until=2026-03-01T06:00:00Z");
