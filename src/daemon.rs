@@ -50,6 +50,7 @@ use crate::config::connect::PasswordError;
 use crate::daemon::receiving::Receiving;
 use crate::daemon::settings::Settings;
 use crate::http::{self, Api, Port, PortError};
+use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
 use crate::live::{Live, OpenWindow, Questions};
 use crate::overview::{Overview, RunScores};
@@ -129,6 +130,7 @@ pub struct Daemon {
     commands: Commands,
     ended: Ended,
     look_at_models: Arc<Notify>,
+    live: Arc<Live>,
     stop_deadline: Duration,
 }
 
@@ -254,7 +256,7 @@ impl Daemon {
             threads: receiving.threads.clone(),
         };
         let clock = clock.clone();
-        let surroundings = Arc::new(surroundings::surroundings(config, &settings, clock.clone()));
+        let surroundings = Arc::new(surroundings::surroundings(config, &settings));
         let reading = loader.clone();
         let models = tokio::select! {
             models = aside(move || reading.start()) => models.ok_or(DaemonError::ModelLoader).and_then(|read| Ok(read?)),
@@ -319,8 +321,9 @@ impl Daemon {
             index: Arc::default(),
             scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
             states: Arc::default(),
-            live,
+            live: Arc::clone(&live),
             questions,
+            messages: MessageTrial::new(Arc::clone(&settings.routes), Arc::clone(&settings.filters), settings.times),
             cut: settings.cut,
             schedule,
             clock: schedule_clock,
@@ -357,6 +360,7 @@ impl Daemon {
             commands,
             ended,
             look_at_models,
+            live,
             stop_deadline: settings.stop_deadline,
         })
     }
@@ -415,6 +419,8 @@ impl Daemon {
         if tokio::time::timeout(self.stop_deadline.mul_f64(0.7), sources_and_run).await.is_err() {
             tracing::warn!("a connection or a run did not end in time and is cut off; it goes on at the next start");
         }
+        // Those who listen see the end of the run, and then their own.
+        self.live.events.close();
         for part in self.background {
             part.task.abort();
         }

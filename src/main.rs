@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{
-    check, demo, dump, exit_code, export, import, model, reload, replay, score, sensors, show, store, token, verdicts,
+    check, configuration, connections, demo, dump, exit_code, export, import, model, models, rejects, reload, replay,
+    route_test, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts, version,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -60,10 +61,21 @@ enum Command {
     Reload(reload::Args),
     Dump(dump::Args),
     Export(export::Args),
+    Status(status::Args),
+    Top(top::Args),
     Sensors(sensors::Args),
     Show(show::Args),
     Verdicts(verdicts::Args),
+    Runs(runs::Args),
+    Schedule(schedule::Args),
+    Models(models::Args),
+    Connections(connections::Args),
+    Configuration(configuration::Args),
+    Version(version::Args),
+    Tail(tail::Args),
     Import(import::Args),
+    Rejects(rejects::Args),
+    Test(route_test::Args),
     #[command(subcommand)]
     Store(store::Command),
     Token(token::Args),
@@ -123,6 +135,8 @@ fn say_panic(panic: &PanicHookInfo<'_>) {
 fn style(command: &Command) -> Style {
     match command {
         Command::Dump(_) => Style::Json,
+        Command::Rejects(args) if args.is_json() => Style::Json,
+        Command::Test(args) if args.json => Style::Json,
         Command::Model(model::Command::Inspect(args)) if args.output == model::Output::Json => Style::Json,
         Command::Model(model::Command::Check(args)) if args.output == model::Output::Json => Style::Json,
         _ => Style::Text,
@@ -182,6 +196,11 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             export::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Status(args) => status::run(&args),
+        Command::Top(args) => {
+            top::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Sensors(args) => {
             sensors::run(&args)?;
             Ok(ExitCode::SUCCESS)
@@ -194,9 +213,45 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             verdicts::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Runs(args) => {
+            runs::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Schedule(args) => {
+            schedule::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Models(args) => {
+            models::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Connections(args) => {
+            connections::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Configuration(args) => {
+            configuration::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Version(args) => {
+            version::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Tail(args) => {
+            tail::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Import(args) => {
             logging::start(log_format, "warn")?;
             Ok(import::run(&args, out)?)
+        }
+        Command::Rejects(args) => {
+            logging::start(log_format, "warn")?;
+            Ok(rejects::run(&args, out)?)
+        }
+        Command::Test(args) => {
+            logging::start(log_format, "warn")?;
+            Ok(route_test::run(&args, out)?)
         }
         Command::Store(command) => {
             logging::start(log_format, "error")?;

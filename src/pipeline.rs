@@ -11,6 +11,7 @@
 //! commit behind the last slice has returned ([`Pipeline::windows_put`]).
 
 mod clock_witness;
+mod forecast;
 mod held;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -27,7 +28,7 @@ use crate::ingest::session::{
 };
 use crate::ingest::zone::Zone;
 use crate::live::{EventKind, Events, Happening, Live, NewestReading, Origin};
-use crate::reading::{Reading, Reject, RejectReason, Rejects};
+use crate::reading::{Reading, Reject, RejectId, RejectReason, RejectScope, RejectedReading, Rejects};
 use crate::run::{Run, RunId, RunState};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
@@ -369,6 +370,9 @@ impl Pipeline {
         self.rejects.append(std::mem::take(&mut batch.rejects));
         self.count_passed_over(&std::mem::take(&mut batch.members_passed_over));
         metrics::MESSAGES_PASSED_OVER.add(std::mem::take(&mut batch.messages_passed_over));
+        if let Some(reject) = batch.replayed.take() {
+            self.writer.put_replayed(reject);
+        }
         let believed = self.believed_until();
         let mut ahead = std::mem::take(&mut batch.ahead).into_iter().peekable();
         let mut is_arrival = batch.arrivals.in_order();
@@ -590,8 +594,8 @@ impl Pipeline {
         }
         self.held.mark_stored();
         let rejects = std::mem::take(&mut self.rejects);
-        self.writer.put_rejects(&rejects);
-        self.tell_of(&rejects);
+        let block = self.writer.put_rejects(&rejects);
+        self.tell_of(&rejects, block);
         let committed = self.writer.commit()?;
         self.put = finished;
         let settled = (self.scored_settled, self.runs_settled);
@@ -674,13 +678,14 @@ impl Pipeline {
         self.writer.stop(leave_at)
     }
 
-    /// Counts rejects, tells those who listen of them, and logs them.
-    fn tell_of(&mut self, rejects: &Rejects) {
+    /// Counts rejects, tells those who listen of them, and logs them. `block` is the number under which they are stored.
+    fn tell_of(&mut self, rejects: &Rejects, block: Option<u64>) {
         metrics::REJECTS.add(rejects.counts());
-        self.settings
-            .live
-            .events
-            .tell(EventKind::Reject, || Happening::Rejects(rejects.kept().iter().map(StoredReject::of).collect()));
+        if let Some(block) = block {
+            let ids = (0..).map(|place| RejectId { block, place });
+            let stored = rejects.kept().iter().map(StoredReject::of);
+            self.settings.live.events.tell(EventKind::Reject, || Happening::Rejects(ids.zip(stored).collect()));
+        }
         for reject in rejects.kept() {
             let Reject { origin, reason, .. } = reject;
             let kind = reason.kind();
@@ -738,13 +743,25 @@ impl Pipeline {
     fn admit(&mut self, reading: Reading, zone: Option<Zone>) {
         let Reading { sensor, time, value } = reading;
         let deadbands = &self.settings.deadbands;
-        let reason = match self.windows.admit(reading, || deadbands(sensor), &mut self.over) {
+        match self.windows.admit(reading, || deadbands(sensor), &mut self.over) {
             Admission::Accepted => {
                 self.behind += u64::from(time < self.over_by_clock);
-                return self.accepted.push(reading);
+                self.accepted.push(reading);
             }
-            Admission::Repeated => return metrics::READINGS_REPEATED.add(1),
-            Admission::Suppressed => return metrics::READINGS_SUPPRESSED.add(1),
+            Admission::Repeated => metrics::READINGS_REPEATED.add(1),
+            Admission::Suppressed => metrics::READINGS_SUPPRESSED.add(1),
+            refused => {
+                if let Some(reason) = self.refusal(refused, time, value, zone) {
+                    self.reject(reading, reason);
+                }
+            }
+        }
+    }
+
+    /// Why a reading does not count that was judged so; `None` when it is no reject.
+    fn refusal(&self, admission: Admission, time: Timestamp, value: f64, zone: Option<Zone>) -> Option<RejectReason> {
+        Some(match admission {
+            Admission::Accepted | Admission::Repeated | Admission::Suppressed => return None,
             Admission::Conflict { stored } => RejectReason::Conflict { time, value, stored },
             Admission::Late { watermark } => {
                 let late = RejectReason::Late { time, watermark };
@@ -756,18 +773,23 @@ impl Pipeline {
             }
             Admission::Indistinct { until } => RejectReason::IntervalFull { time, until },
             Admission::MemoryFull => RejectReason::MemoryFull { max: self.settings.windows.max_open_readings },
-        };
-        self.reject(reading, reason);
+        })
     }
 
     fn reject(&mut self, reading: Reading, reason: RejectReason) {
-        let Reading { sensor, value, .. } = reading;
+        let Reading { sensor, time, value } = reading;
         let (directory, received) = (&self.directory, self.clock.wall);
-        self.rejects.push(reason.kind(), || Reject {
-            received,
-            origin: directory.name(sensor).map_or_else(String::new, |name| name.to_string()),
-            excerpt: value.to_string(),
-            reason,
+        self.rejects.push(reason.kind(), || {
+            let name = directory.name(sensor);
+            Reject {
+                received,
+                origin: name.as_ref().map_or_else(String::new, ToString::to_string),
+                excerpt: value.to_string(),
+                reason,
+                message: None,
+                scope: RejectScope::Reading,
+                reading: name.map(|sensor| RejectedReading { sensor, time, value }),
+            }
         });
     }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use crate::sensor::SensorId;
+use crate::sensor::{SensorId, SensorName};
 use crate::time::{Span, Timestamp};
 
 /// One value that one sensor measured at one time. The value is finite.
@@ -28,6 +29,55 @@ pub struct Reject {
     pub reason: RejectReason,
     /// The beginning of the input, for a person to look at.
     pub excerpt: String,
+    /// The message, where it is kept whole.
+    pub message: Option<Arc<RejectedMessage>>,
+    /// How much of the message was not accepted.
+    pub scope: RejectScope,
+    /// The reading, where one had been decoded.
+    pub reading: Option<RejectedReading>,
+}
+
+/// A message that was not accepted, or not all of it: it can be tested and replayed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RejectedMessage {
+    /// Its topic.
+    pub topic: String,
+    /// Its payload.
+    pub payload: Vec<u8>,
+    /// Whether a broker kept it from earlier.
+    pub is_retained: bool,
+}
+
+/// A decoded reading that was not accepted. Its value is finite.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RejectedReading {
+    /// The sensor.
+    pub sensor: SensorName,
+    /// Its time; that of its arrival if it has none of its own.
+    pub time: Timestamp,
+    /// Its value.
+    pub value: f64,
+}
+
+/// How much of a message was not accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RejectScope {
+    /// All of it.
+    Message,
+    /// One reading; other readings of the message may count.
+    Reading,
+}
+
+impl RejectedMessage {
+    /// How many bytes topic and payload have.
+    pub fn len(&self) -> usize {
+        self.topic.len() + self.payload.len()
+    }
+
+    /// Whether topic and payload are empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 impl Reject {
@@ -40,7 +90,7 @@ impl Reject {
         let excerpt =
             String::from_utf8_lossy(beginning).chars().map(|c| if c.is_control() { '·' } else { c }).collect();
         let origin = topic.chars().take(2 * crate::sensor::SensorName::MAX_PART_BYTES).collect();
-        Self { received, origin, reason, excerpt }
+        Self { received, origin, reason, excerpt, message: None, scope: RejectScope::Message, reading: None }
     }
 }
 
@@ -70,7 +120,7 @@ pub enum RejectReason {
     #[error("the value is not finite")]
     NotFinite,
     /// Outside the range that the filter accepts.
-    #[error("{value} is outside the accepted range {min} to {max}")]
+    #[error("{value} {}", out_of(*min, *max))]
     OutOfRange {
         /// The value.
         value: f64,
@@ -175,6 +225,17 @@ pub enum RejectReason {
     TooManySensors(String),
 }
 
+/// Which range a value is outside of. A filter may leave an end of it open.
+fn out_of(min: f64, max: f64) -> String {
+    if min == f64::MIN {
+        format!("is above the highest accepted value {max}")
+    } else if max == f64::MAX {
+        format!("is below the lowest accepted value {min}")
+    } else {
+        format!("is outside the accepted range {min} to {max}")
+    }
+}
+
 impl RejectReason {
     /// A short word for the kind of reason, the same in metrics, logs and the store.
     pub fn kind(&self) -> &'static str {
@@ -208,12 +269,55 @@ impl fmt::Display for Reject {
     }
 }
 
-/// The rejects of one commit: every one counted by its kind, the first few kept whole.
+/// What would become of a reading.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Forecast {
+    /// It counts.
+    Accepted,
+    /// It is there already.
+    Repeated,
+    /// The sensor's deadband suppresses it.
+    Suppressed,
+    /// It waits until it is known whether the clock is right.
+    Held,
+    /// It does not count.
+    Rejected(RejectReason),
+}
+
+/// Which reject: written `block-place`, such as `1042-3`. It is the same for as long as the reject is kept.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RejectId {
+    /// The number of its block.
+    pub block: u64,
+    /// Its place in the block.
+    pub place: u32,
+}
+
+impl RejectId {
+    /// Reads an id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (block, place) = text.split_once('-')?;
+        let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        (is_digits(block) && is_digits(place)).then_some(())?;
+        Some(Self { block: block.parse().ok()?, place: place.parse().ok()? })
+    }
+}
+
+impl fmt::Display for RejectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.block, self.place)
+    }
+}
+
+/// The rejects of one commit: every one counted by its kind, the first few kept whole, and of these the first few with
+/// their messages.
 ///
 /// A flood of bad input costs counters, not memory and not disk.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Rejects {
     kept: Vec<Reject>,
+    /// How many bytes the messages of these have.
+    message_bytes: usize,
     /// How many rejects are kept already in the list that these will be appended to.
     kept_before: usize,
     counts: BTreeMap<&'static str, u64>,
@@ -222,6 +326,8 @@ pub struct Rejects {
 impl Rejects {
     /// How many are kept whole.
     pub const MAX_KEPT: usize = 32;
+    /// How many bytes their messages have at most, all together.
+    pub const MAX_MESSAGE_BYTES: usize = 16 << 10;
 
     /// The rejects of one message. They are appended later to a list that keeps `kept_before` already, or dropped.
     pub fn of_message(kept_before: usize) -> Self {
@@ -237,17 +343,37 @@ impl Rejects {
     pub fn push(&mut self, kind: &'static str, reject: impl FnOnce() -> Reject) {
         *self.counts.entry(kind).or_default() += 1;
         if self.kept_so_far() < Self::MAX_KEPT {
-            self.kept.push(reject());
+            self.keep(reject());
         }
+    }
+
+    /// Keeps a reject, with its message if there is room for it. The rejects of one message share it.
+    fn keep(&mut self, mut reject: Reject) {
+        if let Some(message) = &reject.message {
+            let before = self.kept.last().and_then(|before| before.message.as_ref());
+            if let Some(before) = before.filter(|before| before == &message) {
+                reject.message = Some(Arc::clone(before));
+            } else if self.message_bytes + message.len() <= Self::MAX_MESSAGE_BYTES {
+                self.message_bytes += message.len();
+            } else {
+                reject.message = None;
+            }
+        }
+        self.kept.push(reject);
     }
 
     /// Takes over the rejects of `other`.
     pub fn append(&mut self, other: Self) {
         let room = Self::MAX_KEPT.saturating_sub(self.kept_so_far());
-        self.kept.extend(other.kept.into_iter().take(room));
+        other.kept.into_iter().take(room).for_each(|reject| self.keep(reject));
         for (kind, count) in other.counts {
             *self.counts.entry(kind).or_default() += count;
         }
+    }
+
+    /// How many bytes the messages of the rejects have that are kept.
+    pub fn message_bytes(&self) -> usize {
+        self.message_bytes
     }
 
     /// The rejects that are kept whole.
@@ -268,5 +394,56 @@ impl Rejects {
     /// Whether there were none.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rejects(payloads: &[Vec<u8>]) -> Rejects {
+        let mut rejects = Rejects::default();
+        for payload in payloads {
+            rejects.push("no_route", || {
+                let message = RejectedMessage { topic: "t".into(), payload: payload.clone(), is_retained: false };
+                let message = Some(Arc::new(message));
+                Reject { message, ..Reject::of_payload(Timestamp::default(), "t", payload, RejectReason::NoRoute) }
+            });
+        }
+        rejects
+    }
+
+    fn bytes_held(rejects: &Rejects) -> usize {
+        let mut held: Vec<_> = rejects.kept().iter().filter_map(|reject| reject.message.as_ref()).collect();
+        held.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        held.into_iter().map(|message| message.len()).sum()
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_the_messages_stay_within_their_bound(
+            payloads in prop::collection::vec(prop::collection::vec(0..2_u8, 0..3).prop_flat_map(|head| {
+                (0..9_000_usize).prop_map(move |length| [head.clone(), vec![7; length]].concat())
+            }), 0..60),
+            cut in 0..60_usize,
+        ) {
+            let (front, back) = payloads.split_at(cut.min(payloads.len()));
+            let mut all = rejects(front);
+            all.append(rejects(back));
+            prop_assert_eq!(all.total(), payloads.len() as u64);
+            prop_assert!(all.kept().len() <= Rejects::MAX_KEPT);
+            prop_assert!(all.message_bytes() <= Rejects::MAX_MESSAGE_BYTES);
+            prop_assert_eq!(bytes_held(&all), all.message_bytes());
+        }
+    }
+
+    #[test]
+    fn the_rejects_of_one_message_share_it() {
+        let rejects =
+            rejects(&[vec![1; 4_000], vec![1; 4_000], vec![1; 4_000], vec![1; 4_000], vec![1; 4_000], vec![2]]);
+        assert!(rejects.kept().iter().all(|reject| reject.message.is_some()));
+        assert_eq!(rejects.message_bytes(), 4_001 + 2);
     }
 }

@@ -226,6 +226,18 @@ impl SensorDirectory {
         Ok(id)
     }
 
+    /// The number that [`intern`](Self::intern) would find; `None` when it would give a new one.
+    ///
+    /// # Errors
+    /// When there is no room for another sensor.
+    pub fn would_intern(&self, name: &SensorName) -> Result<Option<SensorId>, DirectoryFull> {
+        let names = self.read();
+        match names.by_name.get(name) {
+            None if names.by_name.len() >= self.max_sensors => Err(DirectoryFull { max_sensors: self.max_sensors }),
+            known => Ok(known.copied()),
+        }
+    }
+
     /// The number of a sensor that is known.
     pub fn find(&self, name: &SensorName) -> Option<SensorId> {
         self.read().by_name.get(name).copied()

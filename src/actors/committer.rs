@@ -29,7 +29,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use crate::actors::intake::{MessagesHeard, SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
+use crate::ingest::trial::TriedReading;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
+use crate::reading::Forecast;
 use crate::run::{Run, RunId};
 use crate::sensor::SensorId;
 use crate::store::{Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, StoreError, StoredChunks, Ticket};
@@ -109,6 +111,15 @@ pub enum Command {
     JournalExtents {
         /// Told in its turn, between two commits.
         done: oneshot::Sender<Vec<JournalExtent>>,
+    },
+    /// Tell what would become of readings, and change nothing.
+    Forecast {
+        /// The readings.
+        readings: Vec<TriedReading>,
+        /// Told in its turn.
+        done: oneshot::Sender<Vec<Forecast>>,
+        /// One of the few questions that may wait.
+        permit: OwnedSemaphorePermit,
     },
     /// Tell what is open of a sensor, and write nothing.
     CopyOpenWindow {
@@ -192,6 +203,22 @@ impl Commands {
         extents.blocking_recv().map_err(|_| CommitterStopped)
     }
 
+    /// What would become of each reading, if it came alone now.
+    ///
+    /// # Errors
+    /// When the committer is gone.
+    pub async fn forecast(&self, readings: &[TriedReading]) -> Result<Vec<Forecast>, CommitterStopped> {
+        let mut forecasts = Vec::with_capacity(readings.len());
+        // Few at a time, so that no acknowledgement waits for a message of many readings.
+        for readings in readings.chunks(FORECAST_AT_ONCE) {
+            let permit = Arc::clone(&self.questions).acquire_owned().await.map_err(|_| CommitterStopped)?;
+            let (done, forecast) = oneshot::channel();
+            self.send(Command::Forecast { readings: readings.to_vec(), done, permit });
+            forecasts.extend(forecast.await.map_err(|_| CommitterStopped)?);
+        }
+        Ok(forecasts)
+    }
+
     /// What is open of a sensor. Blocks for a second at the most; `None` when the committer does not come to it by then, or
     /// as many questions wait as may.
     pub fn open_window(&self, sensor: SensorId) -> Option<OpenCopy> {
@@ -213,6 +240,8 @@ pub type Ended = oneshot::Receiver<Result<(), StoreError>>;
 /// The most bytes of readings that one commit gathers. A commit takes one sync, however much is in it. Beyond this size
 /// the writing takes longer than the sync, and gathering more would only delay the first readings.
 const MAX_COMMIT_BYTES: usize = 4 << 20;
+/// How many readings are forecast between two commits.
+const FORECAST_AT_ONCE: usize = 256;
 /// How often a commit is tried again while the disk is full.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
@@ -371,12 +400,14 @@ impl Committer {
         self.pipeline.is_closing() && self.pipeline.backlog() == Backlog::Little
     }
 
-    /// Waits before a commit is tried again. Commands but probes wait too.
+    /// Waits before a commit is tried again. Commands that write something wait too.
     fn wait_for_room(&mut self) -> Result<Next, StoreError> {
         let again = Instant::now() + TRY_AGAIN;
         while let Ok(command) = self.commands.recv_deadline(again) {
             match command {
-                Command::Probe { .. } | Command::CopyOpenWindow { .. } => _ = self.obey(command)?,
+                Command::Probe { .. } | Command::Forecast { .. } | Command::CopyOpenWindow { .. } => {
+                    _ = self.obey(command)?;
+                }
                 Command::Stop { .. } => return self.obey(command),
                 command => self.later.push_back(command),
             }
@@ -611,6 +642,12 @@ impl Committer {
             Command::JournalExtents { done } => {
                 // A failure is ignored: the asker may have been stopped meanwhile.
                 let _ = done.send(self.pipeline.journal_extents());
+                return Ok(Next::Wait);
+            }
+            Command::Forecast { readings, done, permit } => {
+                // A failure is ignored: the asker may have gone meanwhile.
+                let _ = done.send(self.pipeline.forecast(&readings));
+                drop(permit);
                 return Ok(Next::Wait);
             }
             Command::CopyOpenWindow { sensor, done, permit } => {

@@ -3,6 +3,7 @@
 //! `overview/` computes these values, `http/` serves them and describes them in OpenAPI, and `cli/` shows them. Times are
 //! RFC 3339 in UTC; lengths of time are in seconds; a number that is not known is `null`.
 
+mod base64;
 mod configuration;
 mod connections;
 mod events;
@@ -23,9 +24,9 @@ pub use configuration::{Configuration, ConfigurationState, Version};
 pub use connections::{Connection, Connections, FailedConnections, Server};
 pub use events::Event;
 pub use models::{Model, ModelState, UsualRange};
-pub use rejects::{Payload, Reject, RejectKind, RejectTest, Rejects};
+pub use rejects::{Payload, Reject, RejectKind, RejectTest, RejectedReading, Rejects};
 pub use role::{Me, Role};
-pub use routes::{JudgedReading, Judgement, RouteTest, TestedMessage};
+pub use routes::{JudgedBy, JudgedReading, Judgement, RouteTest, TestedMessage};
 pub use runs::{MissedWindows, Run, RunOutcome, RunState, Schedule, Tally};
 pub use sensors::{Sensor, SensorCounts, SensorDetail, SensorState};
 pub use series::{Scores, Series};

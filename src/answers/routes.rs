@@ -36,8 +36,20 @@ pub struct RouteTest {
     pub passed_over: Vec<String>,
     /// Why the whole message, or parts of it, are rejected: with what would have been accepted.
     pub rejects: Vec<String>,
+    /// Who judged the readings.
+    pub judged_by: JudgedBy,
     /// In one sentence.
     pub words: String,
+}
+
+/// Who judged the readings of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JudgedBy {
+    /// The daemon: all of it.
+    Daemon,
+    /// The configuration alone: lateness, repeats and deadbands depend on what came before, and were not judged.
+    Configuration,
 }
 
 /// A reading of a message, and what is said of it.

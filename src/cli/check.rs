@@ -1,5 +1,6 @@
 //! `anomalyd check`: finds everything that would make a start fail, all at once.
 
+mod port;
 mod surroundings;
 mod unit;
 
@@ -24,6 +25,7 @@ use crate::printable::shown;
 use crate::sensor::SensorName;
 use crate::store;
 use crate::telemetry::journal::{self, Priority, marked};
+use port::check_port;
 use surroundings::{check_broker, check_metrics, check_room, check_socket, check_store, check_unit};
 use unit::Unit;
 
@@ -82,6 +84,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
     }
     if is_sound("socket") {
         check_socket(&config, unit.as_ref(), &mut findings);
+    }
+    if is_sound("http") {
+        check_port(&settings, unit.as_ref(), &mut findings);
     }
     if let Some(files) = &settings.files
         && is_sound("publish.files.directory")

@@ -7,6 +7,8 @@
 use crate::cli::dump::DumpCommandError;
 use crate::cli::export::ExportCommandError;
 use crate::cli::import::ImportError;
+use crate::cli::rejects::RejectsError;
+use crate::cli::route_test::RouteTestError;
 use crate::cli::store_access::StoreAccessError;
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
@@ -29,6 +31,8 @@ pub fn of(error: &anyhow::Error) -> u8 {
         || error.downcast_ref().is_some_and(ExportCommandError::is_lasting)
         || error.downcast_ref().is_some_and(ImportError::is_lasting)
         || error.downcast_ref().is_some_and(StoreAccessError::is_lasting)
+        || error.downcast_ref().is_some_and(RejectsError::is_lasting)
+        || error.downcast_ref().is_some_and(RouteTestError::is_lasting)
         || error.downcast_ref().is_some_and(StoreError::is_lasting)
         || error.downcast_ref().is_some_and(BackupError::is_lasting)
         || error.downcast_ref().is_some_and(RepairError::is_lasting);

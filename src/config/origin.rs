@@ -46,7 +46,7 @@ impl Origin {
     pub fn public_text(&self) -> String {
         let mut secrets = Vec::new();
         let (root, _) = DeTable::parse_recoverable(&self.text);
-        find_secrets(root.get_ref(), &mut secrets);
+        find_secrets(&self.text, root.get_ref(), false, &mut secrets);
         secrets.sort_by_key(|place| place.start);
         let mut shown = String::new();
         let mut end = 0;
@@ -85,19 +85,25 @@ fn is_secret(key: &str) -> bool {
     key.split(['.', '[']).any(announces_secret)
 }
 
-/// The places of all values that may be secrets.
-fn find_secrets(table: &DeTable<'_>, secrets: &mut Vec<Range<usize>>) {
+/// The places of all values that may be secrets: those below a key that announces one.
+fn find_secrets(text: &str, table: &DeTable<'_>, is_below_secret: bool, secrets: &mut Vec<Range<usize>>) {
+    // The place of a table in a value holds all of it; that of one with a header, or with dotted keys, does not.
+    let is_inline = |place: Range<usize>| text.get(place).is_some_and(|value| value.starts_with('{'));
     for (key, value) in table {
-        if announces_secret(key.get_ref()) {
-            secrets.push(value.span());
-            continue;
+        let is_secret = is_below_secret || announces_secret(key.get_ref());
+        match value.get_ref() {
+            DeValue::Table(table) if !(is_secret && is_inline(value.span())) => {
+                find_secrets(text, table, is_secret, secrets);
+            }
+            DeValue::Array(items)
+                if !is_secret || items.iter().any(|item| item.get_ref().is_table() && !is_inline(item.span())) =>
+            {
+                let tables = items.iter().filter_map(|item| item.get_ref().as_table());
+                tables.for_each(|table| find_secrets(text, table, is_secret, secrets));
+            }
+            _ if is_secret => secrets.push(value.span()),
+            _ => {}
         }
-        let tables: Vec<_> = match value.get_ref() {
-            DeValue::Table(table) => vec![table],
-            DeValue::Array(items) => items.iter().filter_map(|item| item.get_ref().as_table()).collect(),
-            _ => Vec::new(),
-        };
-        tables.into_iter().for_each(|table| find_secrets(table, secrets));
     }
 }
 
@@ -166,6 +172,8 @@ mod tests {
             "[[a]]\nsecret = [\"hunter2\",\n\"hunter2\"]\nb = 1\n",
             "password = \"\"\"\nhunter2\n\"\"\"\n",
             "[tokens]\na = \"hunter2\"\nb = 2\n",
+            "[[token]]\na = \"hunter2\"\n[[token]]\na = \"hunter3\"\n",
+            "token.a = \"hunter2\"\n",
         ] {
             let shown = origin(text).public_text();
             assert!(!shown.contains("hunter") && shown.contains('…'), "{shown}");

@@ -185,6 +185,15 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
         );
         warn("mqtt.listen.address", advice);
     }
+    if let Some(address) = config.http.listen.filter(|address| !address.ip().is_loopback())
+        && config.http.tls.is_none()
+    {
+        let advice = format!(
+            "{address} can be reached from the network, and tokens go there unencrypted, for all to read on the way; add TLS \
+             (http.certificate_file, http.key_file), or listen on 127.0.0.1 behind a proxy that has it"
+        );
+        warn("http.listen", advice);
+    }
     if let Some(listen) = &config.mqtt.listen
         && listen.max_packet.bytes().saturating_mul(2) > config.limits.connections.bytes()
     {

@@ -30,6 +30,8 @@ pub struct StoreSettings {
     pub kept_models: ByteSize,
     /// How many blocks of rejects are kept.
     pub rejects: u32,
+    /// How long a rejected message may be, topic and payload together, to be kept whole.
+    pub rejected_message: ByteSize,
     /// Whether a store that was made with another interval, window or ring is written anew.
     pub recut: bool,
     /// How much memory the store's page cache aims at.
@@ -63,6 +65,11 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> StoreSettings {
             ByteSize::from_mib(0)..=ByteSize::from_mib(1 << 20),
         ),
         rejects: section.integer("rejects", 1024, 1..=1_000_000),
+        rejected_message: section.bytes(
+            "rejected_message",
+            ByteSize::from_kib(4),
+            ByteSize::from_kib(0)..=ByteSize::from_kib(16),
+        ),
         recut: section.take("recut", "true or false", |value| value.as_bool()) == Some(true),
         cache: section.bytes("cache", ByteSize::from_mib(16), ByteSize::from_mib(1)..=ByteSize::from_mib(4096)),
         commit_delay: section.span("commit_delay", Span::ZERO, Span::ZERO..=Span::from_secs(10)),

@@ -742,7 +742,7 @@ fn misspelt_parts_of_the_log_are_warned_of() {
         ),
         ("anomalyd::store::jurnal=debug", "did you mean anomalyd::store::journal?"),
         ("info,anomalid=debug", "log.level: \"anomalid\" is no part of the daemon: its parts begin with anomalyd"),
-        ("anomalyd::something_else[span]=debug", "the parts are codec, "),
+        ("anomalyd::something_else[span]=debug", "the parts are answers, codec, "),
     ] {
         let said = warned(level);
         assert!(said.len() == 1 && said[0].contains(says), "{level}: {said:?}");

@@ -91,9 +91,11 @@ impl Receiving {
         });
         let (routes, filters, times) = (Arc::clone(&settings.routes), Arc::clone(&settings.filters), settings.times);
         let topics = TopicMemory::new(settings.topic_memory_bytes);
+        let kept_message_bytes = settings.kept_message_bytes;
         let names = Arc::clone(&directory);
         let decoders: DecoderFactory = Arc::new(move || {
             Decoder::new(Arc::clone(&routes), Arc::clone(&filters), times, Arc::clone(&names), &topics)
+                .keeping_messages(kept_message_bytes)
         });
         let counters: Vec<_> = listener
             .iter()

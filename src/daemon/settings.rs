@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) routes: Arc<[RouteSettings]>,
     pub(crate) filters: Arc<[FilterSettings]>,
     pub(crate) times: PlausibleTimes,
+    /// How long a message may be to be kept with its reject.
+    pub(crate) kept_message_bytes: usize,
     pub(crate) store: StoreSettings,
     /// Whether a store that was made with other settings is written anew.
     pub(crate) recuts: bool,
@@ -120,6 +122,7 @@ impl Settings {
             routes: mqtt.routes.clone().into(),
             filters: config.filters.clone().into(),
             times: limits.plausible_times(config.clock),
+            kept_message_bytes: store.rejected_message.saturating_usize(),
             store: StoreSettings {
                 directory: store.directory.clone(),
                 windows: rings.windows,

@@ -6,14 +6,13 @@ use std::time::Instant;
 
 use super::settings::Settings;
 use crate::actors::publisher;
-use crate::actors::system_clock::SystemClock;
 use crate::answers::{Configuration, ConfigurationState, Version};
 use crate::config::{Config, ConfigError};
 use crate::overview::{DiskSample, RememberedStatus, Surroundings};
 use crate::time::Timestamp;
 
 /// What the answers need to know.
-pub(super) fn surroundings(config: &Config, settings: &Settings, clock: SystemClock) -> Surroundings {
+pub(super) fn surroundings(config: &Config, settings: &Settings) -> Surroundings {
     let (in_force, read) = (config.clone(), Timestamp::now());
     Surroundings {
         store: settings.store.directory.clone(),
@@ -24,7 +23,6 @@ pub(super) fn surroundings(config: &Config, settings: &Settings, clock: SystemCl
             .collect(),
         started: Instant::now(),
         disk_at_start: DiskSample::of(&settings.store.directory),
-        clock: Box::new(move || clock.read()),
         configuration: Box::new(move || configuration(&in_force, read)),
         version: version(config, settings),
         lately: Mutex::default(),

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::json;
 
 use crate::interval::{Cut, Window};
+use crate::reading::RejectId;
 use crate::rescoring::Rescorer;
 use crate::run::{Run, RunState};
 use crate::sensor::{NumberedSensor, SensorName};
@@ -79,10 +80,11 @@ pub fn write(what: What, reader: &Reader, rescorer: &Rescorer, cut: Cut, out: &m
             }
         }
         What::Rejects => {
-            for StoredRejects { kept, mut counts } in reader.rejects()? {
-                for reject in kept {
+            for StoredRejects { number, kept, mut counts } in reader.rejects()? {
+                for (place, reject) in (0..).zip(kept) {
                     let received = reject.received.to_string();
-                    let line = json!({ "received": received, "origin": reject.origin, "kind": reject.kind,
+                    let id = RejectId { block: number, place }.to_string();
+                    let line = json!({ "id": id, "received": received, "origin": reject.origin, "kind": reject.kind,
                         "reason": reject.reason, "excerpt": reject.excerpt });
                     writeln!(out, "{line}")?;
                     counts

@@ -183,7 +183,7 @@ impl Export<'_> {
     /// The rejects. Of those that were not kept whole there is a row a kind, with their number and the time of the last
     /// one that was.
     fn rejects(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
-        for StoredRejects { kept, mut counts } in self.reader.rejects()? {
+        for StoredRejects { kept, mut counts, .. } in self.reader.rejects()? {
             let Some(received) = kept.last().map(|reject| reject.received) else { continue };
             for reject in &kept {
                 let of_kind = counts.iter_mut().find(|(kind, _)| *kind == reject.kind);

@@ -168,8 +168,11 @@ impl DaemonClient {
             // An error of the connection is the error of its body, too.
             let _ = connection.await;
         });
-        let request =
-            Request::builder().method(method).uri(path).header(header::HOST, "anomalyd").body(Full::new(body));
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "anomalyd");
+        if !body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request.body(Full::new(body));
         let request = request.map_err(|problem| self.lost(io::Error::other(problem)))?;
         Ok((sender.send_request(request).await.map_err(lost)?, connection))
     }

@@ -45,6 +45,11 @@ impl Problem {
         Self { status: StatusCode::NOT_FOUND, words: words.into() }
     }
 
+    /// What is asked for does not go together with how things are.
+    pub(super) fn conflict(words: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, words: words.into() }
+    }
+
     /// The answer could not be made, of a defect.
     pub(super) fn defect() -> Self {
         let words = "the answer could not be made, of a defect; the daemon's log has it";

@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -25,7 +25,8 @@ const MAX_ERROR_BYTES: u64 = 4096;
 
 /// Tags and compresses an answer.
 pub(super) async fn negotiate(request: Request, next: Next) -> Response {
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    // The answer to HEAD has no content here that could be tagged.
+    let is_read = *request.method() == Method::GET;
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
     let takes_gzip = accepts_gzip(request.headers());
     let response = next.run(request).await;
@@ -77,7 +78,7 @@ async fn as_problem(response: Response) -> Response {
     let is_short = response.body().size_hint().upper().is_some_and(|bytes| bytes <= MAX_ERROR_BYTES);
     let words = match is_short {
         true => response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
-        false => Default::default(),
+        false => Bytes::new(),
     };
     let words = String::from_utf8_lossy(&words);
     let words = if words.is_empty() { status.canonical_reason().unwrap_or("the request failed") } else { &*words };

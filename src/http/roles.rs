@@ -4,14 +4,14 @@
 use axum::extract::{Extension, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use utoipa::openapi::Paths;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{Paths, Response as Description};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::gate::Caller;
 use super::problem::Problem;
-use super::routes::Shared;
+use super::routes::{Shared, problem};
 use crate::answers::Role;
 
 /// The names of the ways to say who one is, in the OpenAPI document.
@@ -20,10 +20,10 @@ pub(super) const SCHEMES: [&str; 2] = ["token", "session"];
 /// Routes that only operators may use. They are put inside those of the viewers.
 pub(super) fn operators_only(router: OpenApiRouter<Shared>) -> OpenApiRouter<Shared> {
     let mut router = router.route_layer(from_fn_with_state(Role::Operator, require));
-    for operation in operations(&mut router.get_openapi_mut().paths) {
+    for (_, operation) in operations(&mut router.get_openapi_mut().paths) {
         let words = operation.description.take().unwrap_or_default();
         operation.description = Some(format!("{words}\n\nOperators only.").trim_start().to_owned());
-        let refused = Description::new("The asker is a viewer; this is for operators.");
+        let refused = problem("The asker is a viewer; this is for operators.");
         operation.responses.responses.insert("403".to_owned(), refused.into());
     }
     router
@@ -32,19 +32,21 @@ pub(super) fn operators_only(router: OpenApiRouter<Shared>) -> OpenApiRouter<Sha
 /// Routes that viewers may use, and operators too.
 pub(super) fn for_viewers(router: OpenApiRouter<Shared>) -> OpenApiRouter<Shared> {
     let mut router = router.route_layer(from_fn_with_state(Role::Viewer, require));
-    for operation in operations(&mut router.get_openapi_mut().paths) {
+    for (_, operation) in operations(&mut router.get_openapi_mut().paths) {
         let none: [&str; 0] = [];
         operation.security = Some(SCHEMES.map(|scheme| SecurityRequirement::new(scheme, none)).into());
-        let unknown = Description::new("The asker has no token, where one is needed.");
+        let unknown = problem("The asker has no token, where one is needed.");
         operation.responses.responses.insert("401".to_owned(), unknown.into());
     }
     router
 }
 
-/// All operations of a document.
-pub(super) fn operations(paths: &mut Paths) -> impl Iterator<Item = &mut Operation> {
+/// All operations of a document, each with whether it only reads.
+pub(super) fn operations(paths: &mut Paths) -> impl Iterator<Item = (bool, &mut Operation)> {
     paths.paths.values_mut().flat_map(|path| {
-        [&mut path.get, &mut path.post, &mut path.put, &mut path.delete, &mut path.patch].into_iter().flatten()
+        let reads = path.get.as_mut().map(|operation| (true, operation));
+        let others = [&mut path.post, &mut path.put, &mut path.delete, &mut path.patch];
+        reads.into_iter().chain(others.into_iter().flatten().map(|operation| (false, operation)))
     })
 }
 

@@ -6,7 +6,7 @@ use crate::ingest::assumed_zones::AssumedZones;
 use crate::ingest::batch_account::BatchAccount;
 use crate::ingest::passed_over::PassedOver;
 use crate::ingest::zone::Zone;
-use crate::reading::{Reading, RejectReason, Rejects};
+use crate::reading::{Reading, RejectId, RejectReason, Rejects};
 
 /// Decoded messages of one source: the unit that is made durable, and then acknowledged.
 #[derive(Debug, Default, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Batch {
     pub members_passed_over: PassedOver,
     /// Messages that a broker kept from earlier, and that their routes skip.
     pub messages_passed_over: u64,
+    /// The reject whose replay ends with this batch.
+    pub replayed: Option<RejectId>,
     /// Where the source is told what became of its readings, if it asks.
     pub account: Option<BatchAccount>,
 }
@@ -87,12 +89,13 @@ impl Batch {
 
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
-        self.readings.is_empty() && self.rejects.is_empty() && self.ahead.is_empty()
+        self.readings.is_empty() && self.rejects.is_empty() && self.ahead.is_empty() && self.replayed.is_none()
     }
 
     /// About how many bytes of memory it takes.
     pub fn size_bytes(&self) -> usize {
-        let told = self.rejects.kept().len() * Self::REJECT_BYTES + self.members_passed_over.size_bytes();
+        let of_rejects = self.rejects.kept().len() * Self::REJECT_BYTES + self.rejects.message_bytes();
+        let told = of_rejects + self.members_passed_over.size_bytes();
         self.readings.len() * size_of::<Reading>()
             + self.ahead.len() * size_of::<AheadReading>()
             + self.arrivals.0.len() * size_of::<Range<usize>>()

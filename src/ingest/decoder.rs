@@ -15,7 +15,7 @@ use crate::ingest::payload::time::PayloadTime;
 use crate::ingest::payload::{self, Care, Fault, Item, PayloadReading};
 use crate::ingest::route::{Retained, RouteSettings};
 use crate::ingest::topic_memory::{TopicMemory, TopicShare};
-use crate::reading::{Reading, Reject, RejectReason, Rejects};
+use crate::reading::{Reading, Reject, RejectReason, RejectScope, RejectedMessage, RejectedReading, Rejects};
 use crate::sensor::{SensorDirectory, SensorId, SensorName, SensorNameError};
 use crate::time::Timestamp;
 
@@ -51,6 +51,8 @@ struct Admission {
     filters: Filters,
     times: PlausibleTimes,
     directory: Arc<SensorDirectory>,
+    /// How long a message may be to be kept with its reject.
+    kept_message_bytes: usize,
 }
 
 /// A topic that is remembered, with its route and its sensors.
@@ -92,8 +94,15 @@ impl Decoder {
         directory: Arc<SensorDirectory>,
         memory: &Arc<TopicMemory>,
     ) -> Self {
-        let admission = Admission { filters: Filters::new(filters), times, directory };
+        let admission = Admission { filters: Filters::new(filters), times, directory, kept_message_bytes: 0 };
         Self { routes, admission, topics: HashMap::new(), memory_bytes: 0, memory: memory.share() }
+    }
+
+    /// The same decoder, which keeps with their rejects the messages whose topic and payload have no more than `bytes`.
+    #[must_use]
+    pub fn keeping_messages(mut self, bytes: usize) -> Self {
+        self.admission.kept_message_bytes = bytes;
+        self
     }
 
     /// Adds the message's readings and rejects to the batch. `received` is the wall clock's time of arrival.
@@ -103,7 +112,13 @@ impl Decoder {
             Some(topic) => topic,
             None => match Topic::find(&self.routes, &self.admission.filters, message.topic) {
                 Ok(topic) => new.insert(topic),
-                Err(reason) => return refuse(&mut batch.rejects, message, received, message.topic, reason),
+                Err(reason) => {
+                    let kept = self.admission.kept(message);
+                    return batch.rejects.push(reason.kind(), || Reject {
+                        message: kept(),
+                        ..Reject::of_payload(received, message.topic, message.payload, reason)
+                    });
+                }
             },
         };
         let route = &self.routes[topic.route];
@@ -117,7 +132,8 @@ impl Decoder {
             read = topic.read(route, Care::Careful, message, received, admission, batch, memory_bytes);
         }
         if let Err(fault) = read {
-            refuse_payload(&mut batch.rejects, message, received, || fault.to_string());
+            let kept = self.admission.kept(message);
+            refuse_payload(&mut batch.rejects, message, received, RejectScope::Message, kept, || fault.to_string());
         }
         if let Some(topic) = new
             && topic.is_known()
@@ -143,11 +159,15 @@ impl Decoder {
     ) {
         let mut sensor = Sensor { filter: self.admission.filters.of(&name), name, id: None };
         let time = Some(PayloadTime { time, assumed: None });
-        if let Err((_, reason)) =
+        if let Err((reading, reason)) =
             self.admission.pass(&mut sensor, &PayloadReading { sensor: None, time, value }, received, batch)
         {
             let (origin, excerpt) = (sensor.name.to_string(), value.to_string());
-            batch.rejects.push(reason.kind(), || Reject::of_payload(received, &origin, excerpt.as_bytes(), reason));
+            batch.rejects.push(reason.kind(), || Reject {
+                scope: RejectScope::Reading,
+                reading,
+                ..Reject::of_payload(received, &origin, excerpt.as_bytes(), reason)
+            });
         }
     }
 }
@@ -190,13 +210,23 @@ impl Topic {
         let source = &mut self.source;
         let read = payload::read(route.payload(), message.payload, care, received, &mut |item| match item {
             Item::Reading(found) => {
-                if let Err((origin, reason)) = admission.admit(source, &found, received, batch, memory_bytes) {
-                    let origin = origin.as_deref().unwrap_or(message.topic);
-                    refuse(of_message(&mut rejects, kept_before), message, received, origin, reason);
+                if let Err((reading, reason)) = admission.admit(source, &found, received, batch, memory_bytes) {
+                    of_message(&mut rejects, kept_before).push(reason.kind(), || {
+                        let sensor = reading.as_ref().map(|reading| reading.sensor.to_string());
+                        let origin = sensor.as_deref().unwrap_or(message.topic);
+                        Reject {
+                            message: admission.kept(message)(),
+                            scope: RejectScope::Reading,
+                            reading: reading.filter(|reading| reading.value.is_finite()),
+                            ..Reject::of_payload(received, origin, message.payload, reason)
+                        }
+                    });
                 }
             }
             Item::Fault { index, fault } => {
-                refuse_payload(of_message(&mut rejects, kept_before), message, received, || match index {
+                let rejects = of_message(&mut rejects, kept_before);
+                let scope = if index.is_some() { RejectScope::Reading } else { RejectScope::Message };
+                refuse_payload(rejects, message, received, scope, admission.kept(message), || match index {
                     Some(index) => format!("reading {index}: {fault}"),
                     None => fault.to_string(),
                 });
@@ -236,10 +266,25 @@ impl Sensor {
     }
 }
 
-/// Why a reading was refused, and the sensor's name if it has one.
-type Refused = (Option<String>, RejectReason);
+/// Why a reading was refused, and the reading if its sensor has a name.
+type Refused = (Option<RejectedReading>, RejectReason);
 
 impl Admission {
+    /// Makes what is kept of a message with its reject.
+    fn kept(&self, message: Message<'_>) -> impl FnOnce() -> Option<Arc<RejectedMessage>> {
+        let Message { topic, payload, retained } = message;
+        let is_kept = topic.len() + payload.len() <= self.kept_message_bytes;
+        move || {
+            is_kept.then(|| {
+                Arc::new(RejectedMessage {
+                    topic: topic.to_owned(),
+                    payload: payload.to_owned(),
+                    is_retained: retained,
+                })
+            })
+        }
+    }
+
     /// Adds a reading to the batch if it is accepted. Only then its sensor gets a number.
     fn admit(
         &self,
@@ -296,7 +341,9 @@ impl Admission {
                 .inspect(|id| sensor.id = Some(*id))
                 .map_err(|full| RejectReason::TooManySensors(full.to_string())),
         });
-        let sensor = id.map_err(|reason| (Some(sensor.name.to_string()), reason))?;
+        let sensor = id.map_err(|reason| {
+            (Some(RejectedReading { sensor: sensor.name.clone(), time, value: found.value }), reason)
+        })?;
         let reading = Reading { sensor, time, value: found.value };
         match (ahead, found.time, assumed) {
             (Some(reason), _, Some(zone)) if zone.seems_wrong(time, received) => {
@@ -320,15 +367,21 @@ fn of_message(rejects: &mut Option<Rejects>, kept_before: usize) -> &mut Rejects
     rejects.get_or_insert_with(|| Rejects::of_message(kept_before))
 }
 
-fn refuse(rejects: &mut Rejects, message: Message<'_>, received: Timestamp, origin: &str, reason: RejectReason) {
-    rejects.push(reason.kind(), || Reject::of_payload(received, origin, message.payload, reason));
-}
-
-/// Like [`refuse`], but makes the words of the reason only when the reject is kept, because bad payloads come in
-/// floods.
-fn refuse_payload(rejects: &mut Rejects, message: Message<'_>, received: Timestamp, words: impl FnOnce() -> String) {
+/// Makes the words of the reason only when the reject is kept, because bad payloads come in floods.
+fn refuse_payload(
+    rejects: &mut Rejects,
+    message: Message<'_>,
+    received: Timestamp,
+    scope: RejectScope,
+    kept: impl FnOnce() -> Option<Arc<RejectedMessage>>,
+    words: impl FnOnce() -> String,
+) {
     let kind = RejectReason::Payload(String::new()).kind();
-    rejects.push(kind, || Reject::of_payload(received, message.topic, message.payload, RejectReason::Payload(words())));
+    rejects.push(kind, || Reject {
+        message: kept(),
+        scope,
+        ..Reject::of_payload(received, message.topic, message.payload, RejectReason::Payload(words()))
+    });
 }
 
 #[cfg(test)]

@@ -15,5 +15,6 @@ pub mod session;
 pub mod subscription;
 pub mod topic;
 pub mod topic_memory;
+pub mod trial;
 pub mod written_time;
 pub mod zone;

@@ -1,9 +1,13 @@
 //! Topic templates: which topics a route takes, and which of their levels name the device and the sensor.
 
+mod misfit;
+
 use std::fmt;
 
 use crate::sensor::SensorName;
 use crate::sensor_pattern::{NameShape, Slashes};
+
+pub use misfit::TopicMisfit;
 
 /// A topic with placeholders: `plant/{device}/{sensor}`.
 ///

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::live::ModelEntry;
-use crate::reading::Reading;
+use crate::reading::{Reading, RejectId};
 use crate::run::Run;
 use crate::sensor::SensorId;
 use crate::store::StoredReject;
@@ -29,8 +29,8 @@ pub enum Happening {
     Verdicts(Arc<Run>, Arc<[Verdict]>),
     /// A run began or ended.
     Run(Arc<Run>),
-    /// Inputs were not accepted.
-    Rejects(Arc<[StoredReject]>),
+    /// Inputs were not accepted; each is kept under its id.
+    Rejects(Arc<[(RejectId, StoredReject)]>),
     /// What is known of a sensor's model changed: what is known now.
     Model(SensorId, Arc<ModelEntry>),
 }

@@ -4,10 +4,14 @@
 //! own.
 
 mod disk;
+mod events;
+mod health;
 mod health_facts;
 mod lately;
 mod models;
+mod rejects;
 mod remembered;
+mod route_test;
 mod run_scores;
 mod runs;
 mod schedule;
@@ -24,11 +28,14 @@ mod surroundings;
 mod test_runs;
 mod time_range;
 mod timeline;
+mod together;
+mod unusual;
 mod verdicts;
 mod whole_windows;
 
 use std::sync::Arc;
 
+use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
 use crate::live::{Live, Questions};
 use crate::rescoring::Rescorer;
@@ -38,9 +45,13 @@ use crate::store::Reader;
 use crate::time::{Clock, Timestamp};
 
 pub use disk::DiskSample;
+pub use events::{EventFilter, WordedEvents};
+pub use health::health;
 pub use health_facts::HealthFacts;
 pub use lately::Lately;
 pub use models::{ModelSelection, model_answer};
+pub use rejects::{NoInput, RejectQuery, RejectTrial, list_rejects, reject_answer};
+pub use route_test::{Fate, RouteTester};
 pub use run_scores::{RunScores, ScoredWindow, ScoredWindows, VerdictSummary};
 pub use runs::{OutcomeSelection, RunSelection, run_answer};
 pub use sensor_index::{SensorIndex, SortedSensors};
@@ -50,6 +61,7 @@ pub use status::RememberedStatus;
 pub use surroundings::Surroundings;
 pub use time_range::{RangeTooLong, TimeRange};
 pub use timeline::{RowKind, RowOrder, TimelineSelection};
+pub use unusual::UnusualSelection;
 pub use verdicts::{
     StoredVerdicts, VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors, explanation_answer,
     outcome_answer, verdict_answer,
@@ -73,6 +85,8 @@ pub struct Overview {
     pub states: Arc<StateMemory>,
     /// What the running parts show.
     pub live: Arc<Live>,
+    /// Tells what the configuration makes of a message.
+    pub messages: MessageTrial,
     /// What the running parts are asked.
     pub questions: Questions,
     /// How event time is cut.

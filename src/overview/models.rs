@@ -3,6 +3,7 @@
 use super::Overview;
 use crate::answers::{self, List, ModelState, UsualRange};
 use crate::live::ModelEntry;
+use crate::model::Model;
 use crate::sensor::SensorId;
 use crate::sensor_pattern::SensorPattern;
 
@@ -22,20 +23,41 @@ pub struct ModelSelection {
 impl Overview {
     /// The models of all sensors that have a model file, in the order of the sensors' names.
     pub fn models(&self, selection: &ModelSelection) -> List<answers::Model> {
-        let named = self.live.models.sensors().into_iter().filter_map(|id| Some((self.sensors.name(id)?, id)));
-        let mut named: Vec<_> = named
-            .filter(|(name, _)| selection.sensors.as_ref().is_none_or(|pattern| pattern.fits(&name.to_string())))
-            .map(|(name, id)| (name.to_string(), id))
-            .collect();
+        let mut of_state = Vec::new();
+        self.live.models.for_each(|sensor, entry| {
+            if selection.state.is_none_or(|state| model_state(entry) == state) {
+                of_state.push(sensor);
+            }
+        });
+        let named = of_state.into_iter().filter_map(|id| Some((self.sensors.name(id)?.to_string(), id)));
+        let mut named: Vec<_> =
+            named.filter(|(name, _)| selection.sensors.as_ref().is_none_or(|pattern| pattern.fits(name))).collect();
         named.sort_unstable();
-        let all = named.into_iter().filter_map(|(name, id)| Some(model_answer(name, self.live.models.of(id)?)));
-        let selected: Vec<_> = all.filter(|model| selection.state.is_none_or(|state| model.state == state)).collect();
-        let total = Some(selected.len() as u64);
-        let mut rest =
-            selected.into_iter().filter(|model| selection.after.as_ref().is_none_or(|at| model.sensor > *at));
-        let items: Vec<_> = rest.by_ref().take(selection.limit).collect();
-        let next = rest.next().and_then(|_| Some(items.last()?.sensor.clone()));
-        List { items, next, total }
+        let total = Some(named.len() as u64);
+        let first = named.partition_point(|(name, _)| selection.after.as_ref().is_some_and(|after| name <= after));
+        let rest = &named[first..];
+        let page = rest.iter().take(selection.limit);
+        let next = (rest.len() > selection.limit).then(|| page.clone().last().map(|(name, _)| name.clone())).flatten();
+        let items = page.filter_map(|(name, id)| Some(model_answer(name.clone(), self.live.models.of(*id)?)));
+        List { items: items.collect(), next, total }
+    }
+
+    /// Sensors whose models are in trouble, at most `most` of each kind.
+    pub(super) fn troubled_models(&self, most: usize) -> TroubledModels {
+        let (mut quarantined, mut unusable) = (Vec::new(), Vec::new());
+        self.live.models.for_each(|sensor, entry| {
+            if entry.is_quarantined && quarantined.len() < most {
+                quarantined.push(sensor);
+            }
+            if let Some(problem) = entry.problem.as_ref().filter(|_| unusable.len() < most) {
+                unusable.push((sensor, problem.clone()));
+            }
+        });
+        let name = |sensor| self.sensors.name(sensor).map(|name| name.to_string());
+        TroubledModels {
+            quarantined: quarantined.into_iter().filter_map(name).collect(),
+            unusable: unusable.into_iter().filter_map(|(sensor, problem)| Some((name(sensor)?, problem))).collect(),
+        }
     }
 
     /// The model of a sensor; `None` when it has no model file.
@@ -44,25 +66,39 @@ impl Overview {
     }
 }
 
-/// What is known of a sensor's model.
-pub fn model_answer(sensor: String, entry: ModelEntry) -> answers::Model {
-    let ModelEntry { file, model, features, since, warnings, problem, is_quarantined } = entry;
-    let state = match (&model, &problem) {
+/// Sensors, as `device/sensor`, whose models are in trouble.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct TroubledModels {
+    /// Those whose models failed too often.
+    pub(super) quarantined: Vec<String>,
+    /// Those whose newest model file cannot be used, each with the reason.
+    pub(super) unusable: Vec<(String, String)>,
+}
+
+fn model_state(entry: &ModelEntry) -> ModelState {
+    match (&entry.model, &entry.problem) {
         (None, _) => ModelState::Unusable,
-        _ if is_quarantined => ModelState::Quarantined,
+        _ if entry.is_quarantined => ModelState::Quarantined,
         (Some(_), Some(_)) => ModelState::AtWorkNewerRefused,
         (Some(_), None) => ModelState::AtWork,
-    };
-    let usual = model.as_ref().and_then(|model| model.usual_ranges()).unwrap_or_default();
+    }
+}
+
+/// What is known of a sensor's model.
+pub fn model_answer(sensor: String, entry: ModelEntry) -> answers::Model {
+    let state = model_state(&entry);
+    let ModelEntry { file, model, features, since, warnings, problem, .. } = entry;
+    let model = model.as_deref();
+    let usual = model.and_then(Model::usual_ranges).unwrap_or_default();
     answers::Model {
         sensor,
         state,
         problem,
         file,
-        hash: model.as_ref().map(|model| model.hash().to_string()),
-        detector: model.as_ref().map(|model| model.detector().name().to_owned()),
-        since: model.as_ref().map(|_| since),
-        is_proven: model.as_ref().and_then(|model| model.proof().is_held().then_some(true)),
+        hash: model.map(|model| model.hash().to_string()),
+        detector: model.map(|model| model.detector().name().to_owned()),
+        since: model.map(|_| since),
+        is_proven: model.and_then(|model| model.proof().is_held().then_some(true)),
         warnings: warnings.iter().map(ToString::to_string).collect(),
         usual: (features.iter().cloned().zip(usual))
             .map(|(feature, (low, high))| UsualRange { feature, low, high })

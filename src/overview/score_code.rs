@@ -53,6 +53,11 @@ impl ScoreCode {
         self.0 >= LOWEST_ANOMALOUS || self.0 == ANOMALOUS
     }
 
+    /// The code by which scored windows are ranked: one that was anomalous when scores were not stored is on the boundary.
+    pub(super) fn or_boundary(self) -> Self {
+        if self.0 == ANOMALOUS { Self(LOWEST_ANOMALOUS) } else { self }
+    }
+
     /// Whether it could not be scored although it should have been.
     pub(super) fn is_failure(self) -> bool {
         matches!(self.0, FAILED | QUARANTINED)

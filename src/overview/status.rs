@@ -5,10 +5,11 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::lately::Counts;
+use super::models::TroubledModels;
 use super::remembered::Remembered;
 use super::runs::run_answer;
-use super::{HealthFacts, ModelSelection, Overview};
-use crate::answers::{Clock, ConfigurationState, Disk, Health, ModelState, Run, Severity, Status};
+use super::{HealthFacts, Overview, health};
+use crate::answers::{Clock, ConfigurationState, Disk, Health, Run, Sensor, Severity, Status};
 use crate::run::{RunId, RunState};
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
 use crate::store::{Progress, StoreError};
@@ -59,13 +60,14 @@ impl Overview {
         };
         let scored_until = self.reader.progress(Progress::Scored)?;
         let counts = counts();
-        let status = Status {
+        let (sensors, unhealthy) = self.sensor_states()?;
+        let mut status = Status {
             health: Health { severity: Severity::Ok, sentence: String::new(), problems: Vec::new() },
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
             now,
             clock: self.clock_answer(),
-            sensors: Default::default(),
+            sensors,
             readings: counts.readings,
             readings_per_second: self.live.activity.readings_per_second(),
             last_reading: self.live.activity.last_accepted(),
@@ -77,21 +79,19 @@ impl Overview {
             sinks: self.sinks(next)?,
             disk,
         };
-        let _facts = self.health_facts(&status, configuration);
+        status.health = health(&self.health_facts(&status, unhealthy, configuration));
         Ok(status)
     }
 
-    fn health_facts(&self, status: &Status, configuration: ConfigurationState) -> HealthFacts {
+    fn health_facts(&self, status: &Status, unhealthy: Vec<Sensor>, configuration: ConfigurationState) -> HealthFacts {
         let lately = self.surroundings.lately.lock().unwrap_or_else(PoisonError::into_inner);
         let lately = lately.since(Instant::now(), counts());
-        let models =
-            |state| self.models(&ModelSelection { state: Some(state), limit: SENSORS_TOLD, ..Default::default() });
-        let refused = [ModelState::Unusable, ModelState::AtWorkNewerRefused].map(|state| models(state).items);
+        let TroubledModels { quarantined, unusable } = self.troubled_models(SENSORS_TOLD);
         HealthFacts {
             now: status.now,
             started: status.started,
             sensors: status.sensors,
-            unhealthy: Vec::new(),
+            unhealthy,
             clock: status.clock.clone(),
             broker: self.live.connections.list(0).broker,
             last_run: status.last_run.clone(),
@@ -101,12 +101,8 @@ impl Overview {
             windows_skipped: status.windows_skipped,
             readings_lately: lately.readings,
             rejects_lately: lately.rejects,
-            quarantined: models(ModelState::Quarantined).items.into_iter().map(|model| model.sensor).collect(),
-            unusable_models: refused
-                .into_iter()
-                .flatten()
-                .map(|model| (model.sensor, model.problem.unwrap_or_default()))
-                .collect(),
+            quarantined,
+            unusable_models: unusable,
             configuration,
             entries_lost: metrics::ENTRIES_UNREADABLE.get() + metrics::JOURNAL_RECORDS_LOST.get(),
             stores_set_aside: metrics::STORES_SET_ASIDE.get(),
@@ -139,7 +135,7 @@ impl Overview {
                 words: "the time of the latest reading (clock = \"event\")".to_owned(),
             },
             time::Clock::Wall => {
-                let reading = (self.surroundings.clock)();
+                let reading = self.questions.clock();
                 Clock {
                     source: "wall".to_owned(),
                     is_trusted: !reading.is_in_doubt(),

@@ -9,7 +9,6 @@ use super::disk::DiskSample;
 use super::lately::Lately;
 use super::status::RememberedStatus;
 use crate::answers::{Configuration, Version};
-use crate::schedule::clock_trust::ClockReading;
 
 /// What the answers need to know of the daemon around them.
 pub struct Surroundings {
@@ -23,8 +22,6 @@ pub struct Surroundings {
     pub started: Instant,
     /// How full the disk was then.
     pub disk_at_start: Option<DiskSample>,
-    /// Asks what the system's clock says, and whether it is believed.
-    pub clock: Box<dyn Fn() -> ClockReading + Send + Sync>,
     /// Compares the configuration's file with what is in force. Reads the file.
     pub configuration: Box<dyn Fn() -> Configuration + Send + Sync>,
     /// Which release this is, what it listens on and what it may touch.
@@ -38,5 +35,40 @@ pub struct Surroundings {
 impl fmt::Debug for Surroundings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Surroundings").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl Surroundings {
+    /// Those of a store in this folder, with nothing around it.
+    pub(crate) fn for_test(store: PathBuf) -> Self {
+        let configuration = || Configuration {
+            file: "config.toml".to_owned(),
+            read: crate::time::Timestamp::MIN,
+            state: crate::answers::ConfigurationState::InForce,
+            differences: Vec::new(),
+            text: String::new(),
+        };
+        let version = Version {
+            version: String::new(),
+            process: 0,
+            user: String::new(),
+            store: store.display().to_string(),
+            listens: Vec::new(),
+            connects: Vec::new(),
+            reads: Vec::new(),
+            writes: Vec::new(),
+        };
+        Self {
+            store,
+            store_max_bytes: 0,
+            sinks: Vec::new(),
+            started: Instant::now(),
+            disk_at_start: None,
+            configuration: Box::new(configuration),
+            version,
+            lately: Mutex::default(),
+            remembered: Mutex::default(),
+        }
     }
 }

@@ -725,3 +725,55 @@ fn what_was_late_stays_late_when_the_database_is_lost_and_the_journal_has_no_clo
     take_all(&mut after, &[reading(20, 2.0)]);
     assert_eq!(reject_kinds(&after), ["late"]);
 }
+
+#[test]
+fn the_newest_reading_of_a_sensor_is_known_after_its_commit_and_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let start = || {
+        let live = Arc::new(Live::default());
+        let settings = PipelineSettings { live: Arc::clone(&live), ..settings(Clock::Wall) };
+        (process_of(directory.path(), settings, 2), live)
+    };
+    let newest =
+        |live: &Live, sensor| live.activity.newest(SensorId(sensor)).map(|newest| (newest.time, newest.origin));
+    let of_other = |secs| Reading { sensor: SensorId(1), ..reading(secs, 7.0) };
+    let (mut process, live) = start();
+    process.pipeline.take(&mut batch(&[reading(10, 1.0), of_other(11)]), 0);
+    assert_eq!(newest(&live, 0), None, "it may be lost yet");
+    process.pipeline.commit_and_settle();
+    let arrived = Origin::Live { arrived: at(0) };
+    assert_eq!((newest(&live, 0), newest(&live, 1)), (Some((at(10), arrived)), Some((at(11), arrived))));
+    process.pipeline.take(&mut batch(&[of_other(70)]), 0);
+    process.pipeline.close(at(60));
+    process.pipeline.commit_and_settle();
+    drop(process);
+    let (process, live) = start();
+    assert_eq!(newest(&live, 1), Some((at(70), Origin::Replayed)));
+    let (time, origin) = newest(&live, 0).unwrap();
+    assert!([(at(60), Origin::Head), (at(10), Origin::Replayed)].contains(&(time, origin)), "{time} {origin:?}");
+    assert_eq!(live.activity.last_accepted(), None);
+    drop(process);
+}
+
+#[test]
+fn readings_are_told_of_when_they_are_on_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let live = Arc::new(Live::default());
+    let settings = PipelineSettings { live: Arc::clone(&live), ..settings(Clock::Wall) };
+    let mut process = process_of(directory.path(), settings, 1);
+    let mut listening = live.events.listen(vec![EventKind::Reading, EventKind::Reject]).unwrap();
+    let mut next = || futures_util::FutureExt::now_or_never(listening.next());
+    process.pipeline.take(&mut batch(&[reading(10, 1.0), reading(10, 2.0), reading(11, 1.0)]), 0);
+    assert!(next().is_none());
+    process.pipeline.commit().unwrap();
+    let (mut readings, mut rejects) = (Vec::new(), Vec::new());
+    while let Some(Some(Ok(happening))) = next() {
+        match happening {
+            Happening::Readings(told) => readings.extend_from_slice(&told),
+            Happening::Rejects(told) => rejects.extend(told.iter().map(|(id, reject)| (*id, reject.kind.clone()))),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(readings, [reading(10, 1.0), reading(11, 1.0)]);
+    assert_eq!(rejects, [(RejectId { block: 0, place: 0 }, "conflict".to_owned())]);
+}

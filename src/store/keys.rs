@@ -25,6 +25,9 @@ pub(super) fn run_slot(run: RunId, slots: u32) -> u32 {
 /// How the keys of [`cursor_key`] begin.
 pub(super) const CURSOR_PREFIX: &[u8] = b"cursor/";
 
+/// How the keys of the notes begin that say which rejects were replayed.
+pub(super) const REPLAYED_PREFIX: &[u8] = b"replayed/";
+
 /// The key of the first run that a sink has not taken.
 pub(super) fn cursor_key(sink: &str) -> Vec<u8> {
     [CURSOR_PREFIX, sink.as_bytes()].concat()

@@ -138,7 +138,7 @@ impl StoreSettings {
     /// The size of the full rings of `sensors` sensors on the disk, roughly: some 30 bytes an interval in a window, 100 a
     /// verdict and 8 for each decision value that it keeps, and as much again for what the database has not tidied up yet.
     pub fn bytes_of_rings(&self, sensors: u64) -> u64 {
-        const REJECTS_A_BLOCK: u64 = 4 << 10;
+        const REJECTS_A_BLOCK: u64 = 8 << 10;
         const BASE: u64 = 32 << 20;
         let intervals = u64::try_from(self.cut.intervals_per_window()).unwrap_or(0);
         let windows = u64::from(self.windows).saturating_mul(intervals.saturating_mul(30).saturating_add(50));
@@ -315,7 +315,7 @@ impl Store {
         let unreadable = UnreadableEntries::default();
         let (journal, findings) = open_journal(&journal_folder(&settings.directory), &settings, &tables)?;
         tell_of(&findings);
-        let rejects = RejectRing::open(&tables.rejects, settings.reject_blocks)?;
+        let rejects = RejectRing::open(&tables.rejects, &tables.progress, settings.reject_blocks)?;
         let reader = Reader::new(db.clone(), tables.clone(), settings.clone(), unreadable);
         let numbers = reader.numbers()?;
         let must_be_closed = findings.settled.map_or(Timestamp::MIN, |(_, closed)| closed);

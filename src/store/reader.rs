@@ -11,6 +11,7 @@
 //! | a run | the run: it is not published, and its window gets another run if it is still due |
 //! | a chunk of verdicts | the verdicts of its sensors in that run; if the run goes on, they are made again |
 //! | rejects of a commit | those rejects |
+//! | which rejects of a commit were replayed | nothing: what is replayed again counts nothing twice |
 //! | a session | the session: its client is told that there is none |
 //! | how far closing or scoring is | nothing: the ledger's newest run tells it |
 //! | a sink's cursor | nothing: what is in the ledger is published again |
@@ -30,7 +31,7 @@ use std::time::Duration;
 
 use crate::codec::{Corrupt, Decoder};
 use crate::interval::{Interval, Window};
-use crate::reading::Reading;
+use crate::reading::{Reading, RejectId};
 use crate::run::{Run, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::db::{Db, Table};
@@ -41,7 +42,8 @@ use crate::store::keys::{
 use crate::store::private_copy::PrivateCopy;
 use crate::store::unreadable::UnreadableEntries;
 use crate::store::{
-    JournalPin, Progress, StoreError, StoreSettings, StoredRejects, Tables, checksum, journal_folder, rejects,
+    JournalPin, Progress, StoreError, StoreSettings, StoredReject, StoredRejects, Tables, checksum, journal_folder,
+    rejects,
 };
 use crate::time::{Span, Timestamp};
 use crate::window::{SensorHead, WindowBlock};
@@ -239,7 +241,21 @@ impl Reader {
 
     /// The rejects of each commit that are kept, the oldest first.
     pub fn rejects(&self) -> Result<Vec<StoredRejects>, StoreError> {
-        rejects::read(&self.tables.rejects, self.settings.reject_blocks, &self.unreadable)
+        let Tables { rejects, progress, .. } = &self.tables;
+        rejects::read(rejects, progress, self.settings.reject_blocks, &self.unreadable)
+    }
+
+    /// Hands over the rejects of each commit that are kept, in no order of time: all together may be more than should be in
+    /// memory at once.
+    pub fn for_each_reject_block(&self, each: &mut dyn FnMut(StoredRejects)) -> Result<(), StoreError> {
+        let Tables { rejects, progress, .. } = &self.tables;
+        rejects::for_each_block(rejects, progress, self.settings.reject_blocks, &self.unreadable, each)
+    }
+
+    /// One reject; `None` when it is not kept, or not any more.
+    pub fn reject(&self, id: RejectId) -> Result<Option<StoredReject>, StoreError> {
+        let Tables { rejects, progress, .. } = &self.tables;
+        rejects::read_one(rejects, progress, self.settings.reject_blocks, id)
     }
 
     /// The client ids of all MQTT sessions that are remembered, each with its last use; `None` when an earlier version

@@ -145,7 +145,7 @@ fn times(
         }
         "sessions" => value.try_into().ok().map(|nanos| Timestamp::from_nanos(i64::from_be_bytes(nanos))),
         "rejects" => {
-            let rejects = rejects::decode(value).map(|(_, rejects)| rejects.kept).unwrap_or_default();
+            let rejects = rejects::decode(value).map(|rejects| rejects.kept).unwrap_or_default();
             return rejects.iter().map(|reject| reject.received).collect();
         }
         "held" => return decode_readings(value).map(|readings| of_readings(&readings)).unwrap_or_default(),

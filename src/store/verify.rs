@@ -19,8 +19,8 @@ use crate::store::contents::{StoredValue, each_value, layout};
 use crate::store::held::decode_readings;
 use crate::store::journal::{self, Record, RecordNumber, TornTail};
 use crate::store::keys::{
-    CURSOR_PREFIX, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SETTLED_KEY, SUBSCRIPTIONS_KEY,
-    ring_slot, run_slot,
+    CURSOR_PREFIX, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, REPLAYED_PREFIX, SETTLED_KEY,
+    SUBSCRIPTIONS_KEY, ring_slot, run_slot,
 };
 use crate::store::place::{HISTORY, JOURNAL, MODELS, StorePlace};
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
@@ -411,7 +411,7 @@ impl Inspection<'_> {
             let problem = match (slot, rejects::decode(value)) {
                 (Err(_), _) => "no rejects have such a key",
                 (_, Err(_)) => "the entry is damaged",
-                (Ok(slot), Ok((number, _))) if number % slots != slot => "the entry belongs elsewhere",
+                (Ok(slot), Ok(block)) if block.number % slots != slot => "the entry belongs elsewhere",
                 _ => return,
             };
             let remedy = Remedy::Daemon("its place is used again".into());
@@ -583,6 +583,7 @@ impl Inspection<'_> {
                     format::compare(value, &this.reader.settings).is_ok()
                 }
                 key if key.starts_with(SUBSCRIPTIONS_KEY) => true,
+                key if key.starts_with(REPLAYED_PREFIX) => rejects::ReplayedPlaces::decode(value).is_ok(),
                 NEXT_RUN_KEY => {
                     next_run = RunId(number.unwrap_or_default());
                     number.is_some()

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 
 use crate::codec::Encoder;
-use crate::reading::{Reading, Rejects};
+use crate::reading::{Reading, RejectId, Rejects};
 use crate::run::{Run, RunId};
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
@@ -241,15 +241,24 @@ impl Writer {
         self.behind.put(|tables| &tables.progress, &cursor_key(sink), next.0.to_be_bytes().to_vec());
     }
 
-    /// Keeps rejects, in the place of the oldest rejects.
-    pub fn put_rejects(&mut self, rejects: &Rejects) {
+    /// Keeps rejects, in the place of the oldest rejects. Returns the number of their block; `None` when none is kept whole.
+    pub fn put_rejects(&mut self, rejects: &Rejects) -> Option<u64> {
         if rejects.kept().is_empty() {
-            return;
+            return None;
         }
         let (number, block) = self.rejects.block(rejects);
         self.append(&RecordRef::Rejects { number, block: &block });
         let key = rejects::block_key(number, self.settings.reject_blocks);
         self.behind.put_parts(|tables| &tables.rejects, &key, block);
+        Some(number)
+    }
+
+    /// Notes that a reject was replayed, if it is still kept.
+    pub fn put_replayed(&mut self, id: RejectId) {
+        if let Some((key, value)) = self.rejects.note_replayed(id) {
+            self.append(&RecordRef::Progress { key: &key, value: &value });
+            self.behind.put(|tables| &tables.progress, &key, value);
+        }
     }
 
     /// Remembers an MQTT session, and that it was used.

@@ -5,6 +5,8 @@
 //! of a sensor whose reading comes before its turn are finished before that reading is judged. So no judgement, and no
 //! window, depends on how far the closing has come.
 
+mod forecast;
+
 use std::collections::VecDeque;
 
 use crate::interval::{Cut, Interval, Window};

@@ -74,12 +74,15 @@ impl OpenInterval {
         Some(self.readings[place].1)
     }
 
-    /// Takes in a reading. When the interval holds `keep` readings and a chunk, the oldest chunk is folded.
-    pub(super) fn insert(&mut self, reading: Reading, keep: usize) -> Insertion {
+    /// Where a reading would stand among those that are kept whole.
+    ///
+    /// # Errors
+    /// How it is taken in instead, when it would not be inserted.
+    pub(super) fn place(&self, reading: Reading) -> Result<usize, Insertion> {
         if let Some(folded) = &self.folded
             && reading.time <= folded.until
         {
-            return Insertion::Indistinct { until: folded.until };
+            return Err(Insertion::Indistinct { until: folded.until });
         }
         // Readings mostly come in order: the position is at the end, or near it.
         let place = self.readings.iter().rposition(|(time, _)| *time <= reading.time).map_or(0, |place| place + 1);
@@ -87,8 +90,17 @@ impl OpenInterval {
             && time == reading.time
         {
             let same = stored.to_bits() == reading.value.to_bits();
-            return if same { Insertion::Repeated } else { Insertion::Conflict { stored } };
+            return Err(if same { Insertion::Repeated } else { Insertion::Conflict { stored } });
         }
+        Ok(place)
+    }
+
+    /// Takes in a reading. When the interval holds `keep` readings and a chunk, the oldest chunk is folded.
+    pub(super) fn insert(&mut self, reading: Reading, keep: usize) -> Insertion {
+        let place = match self.place(reading) {
+            Ok(place) => place,
+            Err(instead) => return instead,
+        };
         let entry = (reading.time, reading.value);
         if place == self.readings.len() {
             self.readings.push(entry);

@@ -9,6 +9,7 @@
 )]
 
 mod acks;
+mod api_rejects;
 mod api_sensors;
 mod clocks;
 mod commit_pace;
@@ -20,7 +21,10 @@ mod features;
 mod golden;
 mod histories;
 mod hostile_mqtt;
+mod live;
+mod openapi;
 mod operations;
+mod port;
 mod recut;
 mod reload;
 mod runs;

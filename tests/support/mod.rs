@@ -5,6 +5,7 @@
 pub(crate) mod daemon;
 pub(crate) mod device;
 pub(crate) mod format_1;
+pub(crate) mod http;
 pub(crate) mod in_process;
 pub(crate) mod legacy;
 pub(crate) mod line;

@@ -39,6 +39,17 @@ impl Settings {
         self
     }
 
+    /// Without a key such as `store.keep_raw`.
+    pub(crate) fn without_key(mut self, key: &str) -> Self {
+        let (sections, last) = key.rsplit_once('.').unwrap_or(("", key));
+        let mut table = &mut self.0;
+        for section in sections.split('.').filter(|section| !section.is_empty()) {
+            table = table[section].as_table_mut().unwrap();
+        }
+        table.remove(last);
+        self
+    }
+
     /// The text of the file.
     pub(crate) fn text(&self) -> String {
         self.0.to_string()

@@ -56,6 +56,7 @@ struct Plant {
     name: SensorName,
     reader: Reader,
     recorder: Addr<Recorder>,
+    live: Arc<Live>,
     window: Window,
     _directory: tempfile::TempDir,
 }
@@ -141,7 +142,7 @@ impl Plant {
         };
         let recorder = Recorder::new(settings, windows, commands, supervisor).start();
         let window = cut().window_of(crate::time::Timestamp::default());
-        Self { name, reader, recorder, window, _directory: directory }
+        Self { name, reader, recorder, live, window, _directory: directory }
     }
 
     /// Runs a test in a system of its own.
@@ -271,5 +272,26 @@ fn a_new_model_does_not_wait_until_a_dead_actor_is_replaced() {
         assert_eq!(plant.score().await.failed, 1);
         plant.change(vec![assign(&plant.name)]).await;
         assert_eq!(plant.score().await, NO_DATA);
+    });
+}
+
+#[test]
+fn a_model_is_shown_as_quarantined_until_another_takes_its_place() {
+    Plant::run("shown", Duration::ZERO, |mut plant| async move {
+        let shown = |plant: &Plant| plant.live.models.of(SensorId(0)).unwrap();
+        let first = shown(&plant);
+        assert!(first.model.is_some() && !first.is_quarantined && first.problem.is_none());
+        assert_eq!(first.features, ["mean"]);
+        for _ in 0..3 {
+            assert!(!shown(&plant).is_quarantined);
+            plant.fail("score", "return(out of tea)");
+            assert_eq!(plant.score().await.failed, 1);
+        }
+        assert!(shown(&plant).is_quarantined);
+        assert_eq!(plant.score().await.quarantined, 1);
+        plant.change(vec![assign(&plant.name)]).await;
+        assert!(!shown(&plant).is_quarantined && shown(&plant).since > first.since);
+        plant.change(vec![ModelChange::Remove(SensorId(0))]).await;
+        assert!(plant.live.models.of(SensorId(0)).is_none());
     });
 }

@@ -245,7 +245,7 @@ pub(super) fn check_unit(file: &Path, config: &Config, settings: &Settings, unit
 }
 
 /// The lowest port that needs no privilege.
-fn first_free_port() -> u16 {
+pub(super) fn first_free_port() -> u16 {
     let said = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").ok();
     said.and_then(|said| said.trim().parse().ok()).unwrap_or(1024)
 }

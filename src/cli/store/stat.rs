@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::cli::size::size;
 use crate::cli::store_access::StoreAccess;
 use crate::config::Config;
 use crate::store::{self, StoreStatistics, TableStatistics, WrittenStatistics};
@@ -107,13 +108,6 @@ fn write(statistics: &StoreStatistics, Endurance(endurance): Endurance, out: &mu
         "a card that may be written with {rating} TB lasts {years} at this, if it writes no more than it is given \
          (cards write more when writes are small; --endurance names another card)"
     )
-}
-
-/// A size for people.
-fn size(bytes: f64) -> String {
-    let units = [("GiB", 3), ("MiB", 2), ("KiB", 1)];
-    let unit = units.into_iter().map(|(name, power)| (name, 1024_f64.powi(power))).find(|(_, unit)| bytes >= *unit);
-    unit.map_or_else(|| format!("{bytes:.0} B"), |(name, unit)| format!("{:.1} {name}", bytes / unit))
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@
 
 pub(super) mod about;
 mod configuration;
+mod connections;
 mod document;
 mod dump;
+mod events;
 mod export;
 mod health;
 pub(super) mod import;
@@ -13,11 +15,15 @@ mod login;
 mod models;
 mod page;
 mod query;
+mod rejects;
+mod routes_test;
 mod runs;
 mod schedule;
 mod sensors;
 mod status;
 pub(super) mod store;
+mod timeline;
+mod unusual;
 mod verdicts;
 mod version;
 
@@ -42,6 +48,8 @@ use crate::store::StoreError;
 use crate::telemetry::metrics;
 
 pub(super) use super::roles::operators_only;
+use document::Description;
+pub(super) use document::problem;
 
 /// How long a question may wait until those before it are answered.
 const READ_WITHIN: Duration = Duration::from_secs(10);
@@ -85,9 +93,14 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
     let groups = OpenApiRouter::new()
         .merge(about::routes())
         .merge(configuration::routes())
+        .merge(connections::routes())
+        .merge(document::routes())
         .merge(dump::routes())
+        .merge(events::routes())
         .merge(export::routes())
         .merge(import::routes())
+        .merge(rejects::routes())
+        .merge(routes_test::routes())
         .merge(login::routes_of_viewers())
         .merge(models::routes())
         .merge(runs::routes())
@@ -95,6 +108,8 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(sensors::routes())
         .merge(status::routes())
         .merge(store::routes())
+        .merge(timeline::routes())
+        .merge(unusual::routes())
         .merge(verdicts::routes())
         .merge(version::routes());
     let (router, description) = OpenApiRouter::with_openapi(document::head())
@@ -103,7 +118,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(health::routes())
         .split_for_parts();
     let router = router
-        .merge(document::routes(description))
+        .layer(Extension(Description::of(description)))
         .merge(page::routes())
         .fallback(async |uri: Uri| Problem::nothing_here(uri.path()))
         .with_state(shared);

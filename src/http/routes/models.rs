@@ -1,23 +1,22 @@
 //! `GET /api/v1/models`: the models, at work or not; `POST /api/v1/models/reload`: look at the model files at once.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Shared;
-use super::runs::list_limit;
+use super::query::Asked;
+use super::{Shared, operators_only, query};
 use crate::answers::{List, Model, ModelState};
 use crate::http::problem::Problem;
 use crate::overview::ModelSelection;
-use crate::sensor_pattern::SensorPattern;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(models)).routes(routes!(reload))
+    let reload = operators_only(OpenApiRouter::new().routes(routes!(reload)));
+    OpenApiRouter::new().routes(routes!(models)).merge(reload)
 }
 
 #[derive(Deserialize, IntoParams, Debug)]
@@ -37,15 +36,11 @@ struct Wanted {
 
 /// The models of all sensors that have a model file, in the order of the sensors' names.
 #[utoipa::path(get, path = "/api/v1/models", tag = "models", params(Wanted), responses((status = 200, body = List<Model>)))]
-async fn models(
-    State(shared): State<Shared>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Json<List<Model>>, Problem> {
-    let Query(wanted) = wanted.map_err(|refused| Problem::of_request(refused.body_text()))?;
-    let sensors = wanted.pattern.as_deref().map(SensorPattern::parse).transpose();
-    let sensors = sensors.map_err(|problem| Problem::of_request(problem.to_string()))?;
+async fn models(State(shared): State<Shared>, wanted: Asked<Wanted>) -> Result<Json<List<Model>>, Problem> {
+    let wanted = query::asked(wanted)?;
+    let sensors = query::pattern(wanted.pattern.as_deref())?;
     let selection =
-        ModelSelection { sensors, state: wanted.state, after: wanted.after, limit: list_limit(wanted.limit)? };
+        ModelSelection { sensors, state: wanted.state, after: wanted.after, limit: query::limit(wanted.limit)? };
     Ok(Json(shared.read(move |overview| Ok(overview.models(&selection))).await?))
 }
 

@@ -5,7 +5,7 @@ use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 
 use crate::http::problem::Problem;
-use crate::overview::{Overview, TimeRange};
+use crate::overview::{AskedRange, Overview, TimeRange};
 use crate::sensor::{SensorId, SensorName};
 use crate::sensor_pattern::SensorPattern;
 use crate::suggest;
@@ -50,10 +50,23 @@ pub(super) fn time_range(overview: &Overview, since: Option<&str>, until: Option
     };
     let since = since.map_or(Ok(until - DEFAULT_RANGE), |text| time("since", text))?;
     if since >= until {
-        let words = format!("since is {since} and until is {until}, so that no time lies between them");
-        return Err(Problem::of_request(words));
+        return Err(no_time_between(since, until));
     }
     Ok(TimeRange { since, until })
+}
+
+/// Reads a range of time that leaves to the answer what was not said.
+pub(super) fn asked_range(since: Option<&str>, until: Option<&str>) -> Result<AskedRange, Problem> {
+    let since = since.map(|text| time("since", text)).transpose()?;
+    let until = until.map(|text| time("until", text)).transpose()?;
+    match (since, until) {
+        (Some(since), Some(until)) if since >= until => Err(no_time_between(since, until)),
+        _ => Ok(AskedRange { since, until }),
+    }
+}
+
+fn no_time_between(since: Timestamp, until: Timestamp) -> Problem {
+    Problem::of_request(format!("since is {since} and until is {until}, so that no time lies between them"))
 }
 
 fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {

@@ -1,14 +1,14 @@
 //! `GET /api/v1/runs…`: the ledger of runs, and what each run says of each sensor.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Shared;
+use super::query::Asked;
+use super::{Shared, query};
 use crate::answers::{List, Outcome, Run, RunOutcome};
 use crate::http::problem::Problem;
 use crate::overview::{OutcomeSelection, RunSelection};
@@ -45,13 +45,10 @@ struct WantedOutcomes {
 
 /// The runs of the ledger, the newest first.
 #[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(WantedRuns), responses((status = 200, body = List<Run>)))]
-async fn runs(
-    State(shared): State<Shared>,
-    wanted: Result<Query<WantedRuns>, QueryRejection>,
-) -> Result<Json<List<Run>>, Problem> {
-    let Query(wanted) = wanted.map_err(|refused| Problem::of_request(refused.body_text()))?;
+async fn runs(State(shared): State<Shared>, wanted: Asked<WantedRuns>) -> Result<Json<List<Run>>, Problem> {
+    let wanted = query::asked(wanted)?;
     let before = wanted.after.as_deref().map(run_id).transpose()?;
-    let selection = RunSelection { before, limit: list_limit(wanted.limit)? };
+    let selection = RunSelection { before, limit: query::limit(wanted.limit)? };
     Ok(Json(shared.read(move |overview| overview.runs(selection)).await?))
 }
 
@@ -80,12 +77,12 @@ async fn run(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Jso
 async fn outcomes(
     State(shared): State<Shared>,
     Path(id): Path<String>,
-    wanted: Result<Query<WantedOutcomes>, QueryRejection>,
+    wanted: Asked<WantedOutcomes>,
 ) -> Result<Json<List<RunOutcome>>, Problem> {
-    let Query(wanted) = wanted.map_err(|refused| Problem::of_request(refused.body_text()))?;
+    let wanted = query::asked(wanted)?;
     let id = run_id(&id)?;
     let after = wanted.after.as_deref().map(|text| cursor(text).map(SensorId)).transpose()?;
-    let selection = OutcomeSelection { outcome: wanted.outcome, after, limit: list_limit(wanted.limit)? };
+    let selection = OutcomeSelection { outcome: wanted.outcome, after, limit: query::limit(wanted.limit)? };
     let outcomes = shared.read(move |overview| overview.run_outcomes(id, selection)).await?;
     Ok(Json(outcomes.ok_or_else(|| no_run(id))?))
 }
@@ -102,12 +99,4 @@ fn cursor(text: &str) -> Result<u32, Problem> {
 
 fn no_run(id: RunId) -> Problem {
     Problem::not_there(format!("the ledger has no run {id}; /api/v1/runs lists those that it has"))
-}
-
-/// How many entries a list may have.
-pub(super) fn list_limit(limit: Option<u32>) -> Result<usize, Problem> {
-    match limit.unwrap_or(100) {
-        limit @ 1..=1000 => Ok(limit as usize),
-        limit => Err(Problem::of_request(format!("limit={limit} is not accepted; accepted: 1 to 1000"))),
-    }
 }

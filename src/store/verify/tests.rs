@@ -59,7 +59,7 @@ pub(in crate::store) fn filled(directory: &std::path::Path) -> Store {
     let mut rejects = Rejects::default();
     rejects.push(RejectReason::NoRoute.kind(), || {
         let (received, origin, excerpt) = (Timestamp::default(), "topic".to_owned(), "x".to_owned());
-        Reject { received, origin, reason: RejectReason::NoRoute, excerpt }
+        Reject { excerpt, ..Reject::of_payload(received, &origin, b"", RejectReason::NoRoute) }
     });
     writer.put_rejects(&rejects);
     writer.put_session("press-1", window(5).end());
