@@ -104,7 +104,7 @@ fn what_happens_is_told_in_its_order_to_those_who_listen() {
     let mut verdicts = 0;
     let ended = all.wait_for("its end", |event| match event {
         Event::Verdict { verdict } => {
-            assert_eq!((verdict.run, verdict.outcome), (1, Outcome::Scored));
+            assert_eq!((verdict.run, verdict.outcome), (0, Outcome::Scored));
             verdicts += 1;
             false
         }
@@ -115,8 +115,8 @@ fn what_happens_is_told_in_its_order_to_those_who_listen() {
         matches!(&ended, Event::Run { run } if run.state == RunState::Finished && run.tally.is_some()),
         "{ended:?}"
     );
-    assert!(people.line().contains("run 1 begins"));
-    assert!(people.line().contains("run 1 has ended: 15 of 15 sensors scored"));
+    assert!(people.line().contains("run 0 begins"));
+    assert!(people.line().contains("run 0 has ended: 15 of 15 sensors scored"));
 
     let fitting = window.iter().filter(|reading| reading.sensor.to_string().starts_with("pump-2/f"));
     for reading in fitting {
