@@ -102,6 +102,7 @@ metrics! {
     EVENT_LISTENERS "anomalyd_event_listeners" "Pages and commands that listen to what happens as it happens; http.max_listeners bounds them."
     EVENTS_MISSED "anomalyd_events_missed_total" "Events that a page or a command missed because it took them more slowly than they came."
     FAILED_CONNECTIONS_FORGOTTEN "anomalyd_failed_connections_forgotten_total" "Entries of the list of failed connections that gave way to newer ones."
+    TIMELINE_BYTES "anomalyd_timeline_bytes" "What is remembered of finished runs, in bytes; http.timeline_memory bounds it."
     ENTRIES_UNREADABLE "anomalyd_store_entries_unreadable_total" "Entries of the store that could not be read. Each costs itself; the log names it."
     MODELS_KEPT_BYTES "anomalyd_store_models_kept_bytes" "The size of the models that are kept so that verdicts can be computed again; store.kept_models bounds it."
     STORES_SET_ASIDE "anomalyd_stores_set_aside" "Damaged stores that were set aside and lie in the store's folder."
