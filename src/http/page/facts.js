@@ -32,8 +32,10 @@ export function facts() {
 
   function tick() {
     if (!status) return;
+    // When a reading came is told by the system's clock, also where the readings decide what time it is.
+    const now = status.clock.source === 'event' ? new Date() : daemonNow();
     const { last_reading: last, running, last_run: ended, next_run: next } = status;
-    cells.readings.tell(rate(status.readings_per_second), last ? `last one ${agoWords(last)}; ${count(status.readings)} since the start` : 'none since the start');
+    cells.readings.tell(rate(status.readings_per_second), last ? `last one ${agoWords(last, now)}; ${count(status.readings)} since the start` : 'none since the start');
     if (ended) {
       const { tally } = ended;
       cells.last.tell(`${shortWords(ended.window.start)} – ${clockWords(ended.window.end)}`, tally && lastWords(ended, tally));

@@ -21,6 +21,9 @@ export function view(root, { query, setQuery }) {
   const status = poll(STATUS_SECONDS, (signal) => get('status', null, signal), (answer) => {
     noteDaemonTime(answer.now);
     root.classList.remove('is-stale');
+    // In a row of tabs the title is all that shows.
+    const problems = answer.health.problems.length;
+    document.title = `${problems > 0 ? `(${problems}) ` : ''}${title} – anomalyd`;
     parts.banner.show(answer);
     parts.facts.show(answer);
     parts.tiles.showCounts(answer.sensors);

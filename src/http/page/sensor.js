@@ -18,6 +18,8 @@ export const title = 'Sensor';
 
 const NEIGHBOURS_AT_FIRST = 6;
 const VERDICTS = 50;
+const KEYS = 'Plus and minus zoom, the arrow keys move, Shift and an arrow key moves the cursor, comma and full stop go to '
+  + 'the anomaly before and behind, 0 goes to the last day, T shows the table.';
 /** The open window is drawn anew at most so often, in milliseconds, the neighbours more seldom. */
 const OWN_PACE = 2000;
 const NEIGHBOURS_PACE = 10000;
@@ -41,10 +43,16 @@ export function view(root, { path, query, setQuery }) {
   const csv = h('a', { class: 'button quiet', download: `${device}-${sensor}.csv` }, 'CSV');
   const facts = h('dl', { class: 'fact-list' });
   const reason = h('div', {});
-  const ranges = rangeBar({ choose: (next) => choose(next), zoom: (factor) => choose(zoomed(range, factor)), pan: (share) => choose(panned(range, share)), last: (words) => choose(lastOf(words, end())) });
+  const ranges = rangeBar({
+    choose: (next) => choose(next),
+    last: (words) => choose(lastOf(words, end())),
+    zoom: (factor) => choose(zoomed(range, factor)),
+    pan: (share) => choose(panned(range, share)),
+  });
   const own = h('div', { class: 'plot' });
   const table = h('div', { hidden: true });
-  const charts = h('section', { class: 'panel charts', tabindex: '0', 'aria-label': `Chart of ${name}. Plus and minus zoom, the arrow keys move, Shift and an arrow key moves the cursor, comma and full stop go to the anomaly before and behind, T shows the table.` }, ranges.element, own, table, legend());
+  const charts = h('section', { class: 'panel charts', tabindex: '0', 'aria-label': `Chart of ${name}. ${KEYS}` },
+    ranges.element, own, table, legend());
   const neighbours = h('section', { class: 'panel neighbours', 'aria-label': `Other sensors of ${device}` });
   const verdictList = h('section', { class: 'panel', 'aria-label': 'Verdicts' });
   const modelPanel = h('section', { class: 'panel', 'aria-label': 'Model' });
@@ -76,6 +84,7 @@ export function view(root, { path, query, setQuery }) {
 
   function showDetail({ answer, status, list }) {
     const isFirst = detail === null;
+    const hasNewScores = list.items[0]?.run !== verdicts[0]?.run;
     detail = answer;
     verdicts = list.items;
     noteDaemonTime(status.now);
@@ -89,10 +98,10 @@ export function view(root, { path, query, setQuery }) {
     ownPlot.describe(detail);
     if (isFirst) {
       showNeighbours();
-      choose(rangeOf(query, end()), true);
+      showFirst();
       closing.push(follow());
-    } else if (range.name) {
-      choose(lastOf(range.name, end()), true);
+    } else {
+      advance({ hasNewScores, isForAll: true });
     }
   }
 
@@ -109,14 +118,15 @@ export function view(root, { path, query, setQuery }) {
     if (!worst) return replace(reason);
     replace(reason, h('p', { class: `reason ${isAnomalous ? 'is-now' : 'is-past'}` },
       h('span', { class: 'muted' }, isAnomalous ? 'Why: ' : 'Last anomaly: '),
-      explanationElement(worst.explanation), ' ',
+      explanationElement(worst.explanation, name), ' ',
       h('span', { class: 'muted' }, timeElement(worst.explanation.time, 'date')), ' ',
       h('button', { class: 'quiet small', type: 'button', onclick: () => goTo(worst) }, 'Show it')));
   }
 
   function showFacts() {
     replace(facts,
-      fact('Last value', h('b', { class: 'big' }, number(detail.last_value)), detail.last_value === null && h('span', { class: 'muted' }, ' none since the start')),
+      fact('Last value', h('b', { class: 'big' }, number(detail.last_value)),
+        detail.last_value === null && h('span', { class: 'muted' }, ' none since the start')),
       fact('Last seen', timeElement(detail.last_seen, isEventTime ? 'full' : 'ago')),
       fact('State since', detail.since ? timeElement(detail.since, 'full') : '–'),
       fact('Closed until', detail.watermark ? timeElement(detail.watermark, 'full') : '–'),
@@ -125,14 +135,16 @@ export function view(root, { path, query, setQuery }) {
 
   function showVerdicts() {
     if (verdicts.length === 0) {
-      return replace(verdictList, h('h2', {}, 'Verdicts'), emptyNote(detail.has_model ? 'No window was scored yet.' : 'This sensor has no model, so nothing is said of it.'));
+      return replace(verdictList, h('h2', {}, 'Verdicts'),
+        emptyNote(detail.has_model ? 'No window was scored yet.' : 'This sensor has no model, so nothing is said of it.'));
     }
     const focused = [...verdictList.querySelectorAll('button')].indexOf(document.activeElement);
     replace(verdictList, h('h2', {}, 'Verdicts'),
       h('ol', { class: 'verdicts', onkeydown: verdictKeyed }, verdicts.map((verdict) =>
         h('li', { class: verdict.anomalies > 0 ? 'anomalous' : verdict.outcome },
           h('button', { type: 'button', class: 'verdict', onclick: () => goTo(verdict) },
-            h('span', { class: 'verdict-time' }, timeElement(verdict.window.start, 'short'), verdict.score !== null && h('span', { class: 'number' }, verdict.score.toFixed(2))),
+            h('span', { class: 'verdict-time' }, timeElement(verdict.window.start, 'short'),
+              verdict.score !== null && h('span', { class: 'number' }, verdict.score.toFixed(2))),
             h('span', { class: 'verdict-words' }, verdictWords(verdict)))))));
     if (focused >= 0) verdictList.querySelectorAll('button')[focused]?.focus();
   }
@@ -193,6 +205,15 @@ export function view(root, { path, query, setQuery }) {
     isLoading = false;
   }
 
+  /** The range of the address; or the last day, and less of it when only its end has readings. */
+  async function showFirst() {
+    await choose(rangeOf(query, end()), true);
+    const first = ownPlot.content().series?.time[0];
+    const isAsked = ['range', 'since', 'until'].some((key) => query.has(key));
+    const isEndOnly = first > range.until - (range.until - range.since) / 3;
+    if (!isAsked && isEndOnly && range.name) choose(lastOf('6h', end()), true);
+  }
+
   function drag(since, until) {
     choose(chosen(since, until));
   }
@@ -217,7 +238,8 @@ export function view(root, { path, query, setQuery }) {
   }
 
   function keyed(event) {
-    if (!range || event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, select, textarea, dialog, nav, .scroller, .verdicts')) return;
+    if (!range || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest('input, select, textarea, dialog, nav, .scroller, .verdicts')) return;
     const actions = {
       '+': () => choose(zoomed(range, 0.5)),
       '=': () => choose(zoomed(range, 0.5)),
@@ -257,22 +279,23 @@ export function view(root, { path, query, setQuery }) {
     if (isTableShown && series) replace(table, seriesTable(name, series, scores));
   }
 
-  /** Draws the open window anew while readings come, when the range goes up to now. */
+  /** Brings the charts up to now, when the range goes up to now. */
+  function advance({ hasNewScores, isForAll }) {
+    if (document.hidden || isLoading || !range?.name) return;
+    range = lastOf(range.name, end());
+    for (const [other, plot] of plots) if (isForAll || other === name) plot.load(range, { hasNewScores });
+  }
+
+  /** Draws the open window anew while readings come; scores come with verdicts alone. */
   function follow() {
-    let [ownDue, othersDue, timer] = [0, 0, null];
+    let [othersDue, timer, hasNewScores] = [0, null, false];
     const later = () => {
       timer ??= setTimeout(() => {
         timer = null;
-        if (document.hidden || isLoading || !range.name) return;
-        const next = lastOf(range.name, end());
-        range = next;
-        const now = performance.now();
-        if (now >= ownDue) ownPlot.load(next);
-        if (now >= othersDue) {
-          othersDue = now + NEIGHBOURS_PACE;
-          for (const [other, plot] of plots) if (other !== name) plot.load(next);
-        }
-        ownDue = now + OWN_PACE - 100;
+        const isForAll = hasNewScores || performance.now() >= othersDue;
+        if (isForAll) othersDue = performance.now() + NEIGHBOURS_PACE;
+        advance({ hasNewScores, isForAll });
+        hasNewScores = false;
       }, OWN_PACE);
     };
     const stop = listen(['reading', 'verdict'], `${device}/*`, (event) => {
@@ -281,6 +304,7 @@ export function view(root, { path, query, setQuery }) {
         detail.last_value = event.value;
         showFacts();
       }
+      hasNewScores ||= event.kind === 'verdict';
       later();
     });
     return () => { clearTimeout(timer); stop(); };
@@ -296,5 +320,6 @@ export function view(root, { path, query, setQuery }) {
 function legend() {
   const entry = (kind, words) => h('li', {}, h('span', { class: `chart-key ${kind}`, 'aria-hidden': 'true' }), words);
   return h('ul', { class: 'chart-legend', 'aria-label': 'Legend' },
-    entry('mean', 'mean'), entry('band', 'lowest to highest'), entry('usual', 'usual mean, as in training'), entry('anomaly', 'anomaly'), entry('open', 'still open from here'), entry('scale', 'score 0 to 1'));
+    entry('mean', 'mean'), entry('band', 'lowest to highest'), entry('usual', 'usual mean, as in training'),
+    entry('anomaly', 'anomaly'), entry('open', 'still open from here'), entry('scale', 'score 0 to 1'));
 }

@@ -11,7 +11,7 @@ import { timeElement } from './time.js';
 /**
  * Builds the plot of `name` in `root`. `options`: `height`, `ribbonHeight`, `sync`, `hasTimes`, `zoomed(since, until)`,
  * `shown({ series, scores })` after each answer.
- * Returns `load(range)` → a promise, `describe({ model, watermark })`, `setWindow(seconds)`, `step(points)`, `content()`, `close()`.
+ * Returns `load(range, { hasNewScores })` → a promise; without new scores, those that are there stay; `describe({ model, watermark })`, `setWindow(seconds)`, `step(points)`, `content()`, `close()`.
  */
 export function sensorPlot(root, name, options) {
   const readout = h('p', { class: 'plot-readout' });
@@ -41,7 +41,7 @@ export function sensorPlot(root, name, options) {
   const ribbon = scoreRibbon(ribbonRoot, { height: options.ribbonHeight, plot: () => plot.plot() });
   showReadout(null);
 
-  async function load(range) {
+  async function load(range, { hasNewScores = true } = {}) {
     asking?.abort();
     asking = new AbortController();
     const { signal } = asking;
@@ -51,7 +51,7 @@ export function sensorPlot(root, name, options) {
     const width = Math.min(Math.max(Math.round(chartRoot.clientWidth), 200), 2000);
     try {
       // The scores may have to be computed again, so the series does not wait for them.
-      const scoresComing = get(`${sensorPath(name)}/scores`, times, signal);
+      const scoresComing = hasNewScores || !scores ? get(`${sensorPath(name)}/scores`, times, signal) : Promise.resolve(scores);
       scoresComing.catch(() => {});
       series = await get(`${sensorPath(name)}/series`, { ...times, width }, signal);
       show();

@@ -79,7 +79,8 @@ export function hourLabels(windows, windowSeconds, width) {
     const isDay = at.getHours() === 0 && at.getMinutes() === 0;
     labels.push({ part, isDay, words: isDay ? at.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric' }) : clockWords(at) });
   });
-  return labels.filter(({ part }) => part <= 1 - LABEL_WIDTH / 2 / width);
+  // The last one must not be cut off.
+  return labels.filter(({ part }) => part * width + LABEL_WIDTH * 0.75 <= width);
 }
 
 /** Draws shares from 0 to 1 as bars of full width, a window each. */

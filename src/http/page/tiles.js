@@ -16,8 +16,8 @@ export function tiles() {
   const counts = h('div', { class: 'counts' });
   const grid = h('div', { class: 'scroller tile-grid', role: 'group', 'aria-label': 'Devices', onkeydown: move, onfocusin: note });
   const element = h('section', { class: 'panel', 'aria-labelledby': 'devices-title' },
-    h('div', { class: 'heading' }, h('h2', { id: 'devices-title' }, 'Devices'), counts), grid);
-  const rows = new TimelineRows(() => ({ by: 'device' }), changed);
+    h('div', { class: 'heading' }, h('h2', { id: 'devices-title' }, 'Devices'), h('span', { class: 'muted' }, 'the worst first'), counts), grid);
+  const rows = new TimelineRows(() => ({ by: 'device', order: 'worst' }), changed);
   let size = LARGE;
   let columns = 1;
   let current = 0;

@@ -133,10 +133,12 @@ export function timeline(query, setQuery) {
   }
 
   function drawAxis() {
-    const labels = hourLabels(rows.windows, rows.windowSeconds, (scroller.clientWidth || 800) * 0.8);
-    replace(axis, h('div'), h('div', { class: 'labels' }, labels.map(({ part, words, isDay }) => h('span', {
+    const room = h('div', { class: 'labels' });
+    replace(axis, h('div'), room);
+    const labels = hourLabels(rows.windows, rows.windowSeconds, room.clientWidth || 800);
+    replace(room, labels.map(({ part, words, isDay }) => h('span', {
       class: isDay ? 'day' : '', vars: { '--at': `${(part * 100).toFixed(3)}%` },
-    }, words))));
+    }, words)));
   }
 
   function cellWords(row, column) {

@@ -4,7 +4,8 @@
 import { ApiProblem, get } from './api.js';
 import { sensorAddress } from './banner.js';
 import { choice, emptyNote, h, heading, problemNote, replace, setText, setVariables } from './elements.js';
-import { count, counted, number, score as scoreWords, share } from './format.js';
+import { explanationElement } from './explanation.js';
+import { count, counted, score as scoreWords, share } from './format.js';
 import { rangeStrip } from './range_strip.js';
 import { link } from './router.js';
 import { drawShares } from './strip.js';
@@ -139,7 +140,7 @@ function ranking({ sensors }) {
       h('span', { class: 'place muted' }, String(place + 1)),
       h('div', { class: 'what' },
         h('a', { href: sensorAddress(entry.sensor, seen) }, entry.sensor),
-        entry.explanation && h('p', null, explanationWords(entry.explanation)),
+        entry.explanation && h('p', null, explanationElement(entry.explanation, entry.sensor, 'short')),
         h('p', { class: 'muted' }, when(entry))),
       scoreBar(entry.score));
   }));
@@ -151,12 +152,6 @@ function when({ anomalies, intervals, first, last }) {
   const times = first === last
     ? [' at ', timeElement(first)] : [' between ', timeElement(first), ' and ', timeElement(last, isOneDay ? 'clock' : 'short')];
   return [`${count(anomalies)} of ${counted(intervals, 'interval')} anomalous`, times];
-}
-
-/** What moved a decision, with its time in the viewer's zone. */
-export function explanationWords({ feature, value, time, usual_low: low, usual_high: high }) {
-  const usual = low === null || high === null ? '' : `, usually ${number(low)} to ${number(high)}`;
-  return [h('b', null, `${feature.replace('.', ' ')} ${value === null ? 'missing' : number(value)}`), ' at ', timeElement(time), usual];
 }
 
 function scoreBar(score) {
