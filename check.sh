@@ -89,6 +89,9 @@ fi
 say "$(cargo --version)"
 install cc gcc libc6-dev
 install git git
+# The tests of the page drive a browser.
+install chromium chromium
+install chromedriver chromium-driver
 install mosquitto_pub mosquitto-clients
 install mosquitto_sub mosquitto-clients
 if ! command -v mosquitto >/dev/null; then

@@ -226,7 +226,7 @@ impl Daemon {
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
         let port = settings.port.as_ref().map(Port::open).transpose()?;
 
-        let live = Arc::new(Live::default());
+        let live = Arc::new(Live::new(config.http.max_listeners as usize));
         let note_configuration = || running_configuration::note(&config.store.directory, config);
         let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration, &live)?;
         tracing::info!("readings are taken in; the models are being read");
@@ -320,7 +320,7 @@ impl Daemon {
             rescorer,
             sensors: Arc::clone(&published.directory),
             index: Arc::default(),
-            scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
+            scores: Arc::new(RunScores::new(settings.timeline_bytes)),
             states: Arc::default(),
             live: Arc::clone(&live),
             questions,

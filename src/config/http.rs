@@ -33,6 +33,10 @@ pub struct HttpSettings {
     pub max_reads: u32,
     /// How many long answers may go on at once.
     pub max_answers: u32,
+    /// How much of what finished runs said is kept in memory.
+    pub timeline_memory: ByteSize,
+    /// How many pages and commands may listen to events at once, over the local socket as well.
+    pub max_listeners: u32,
 }
 
 /// The files of TLS.
@@ -84,6 +88,12 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> HttpSettings {
         max_request: section.bytes("max_request", ByteSize::from_mib(1), ByteSize::from_kib(4)..=ByteSize::from_mib(4)),
         max_reads: section.integer("max_reads", 2, 1..=64),
         max_answers: section.integer("max_answers", 2, 1..=64),
+        timeline_memory: section.bytes(
+            "timeline_memory",
+            ByteSize::from_mib(24),
+            ByteSize::from_mib(1)..=ByteSize::from_mib(1024),
+        ),
+        max_listeners: section.integer("max_listeners", 32, 1..=1024),
     }
 }
 

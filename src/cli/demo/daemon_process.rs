@@ -21,6 +21,8 @@ use crate::time::Timestamp;
 pub enum Event {
     /// Devices can connect.
     Listening(SocketAddr),
+    /// Browsers can.
+    PageServed(SocketAddr),
     /// A window was scored.
     Scored(RunFigures),
     /// A window's verdicts stand in files.
@@ -56,6 +58,9 @@ const MAX_LINE_BYTES: u64 = 64 << 10;
 /// The most events that may wait. When it is full, the thread that reads the log waits, and the daemon with it: a demo
 /// that takes no events for so long has ended.
 const EVENTS: usize = 256;
+
+/// How the line begins that tells the address of the page.
+const PAGE_SERVED: &str = "the page and the API are served on ";
 
 const EXIT_POLL: Duration = Duration::from_millis(10);
 
@@ -160,6 +165,7 @@ fn read_event(line: &Value) -> Option<Event> {
     let window = || text("window").and_then(Timestamp::parse);
     match text("message")? {
         "listening for devices" => Some(Event::Listening(text("address")?.parse().ok()?)),
+        message if message.starts_with(PAGE_SERVED) => Some(Event::PageServed(text("address")?.parse().ok()?)),
         "run finished" => Some(Event::Scored(RunFigures {
             window: window()?,
             scored: number("scored")?,
@@ -196,6 +202,9 @@ mod tests {
     fn the_lines_that_the_demo_waits_for_are_understood() {
         let listening = json!({"level": "INFO", "message": "listening for devices", "address": "127.0.0.1:34567"});
         assert_eq!(read_event(&listening), Some(Event::Listening("127.0.0.1:34567".parse().unwrap())));
+        let served =
+            json!({"message": "the page and the API are served on http://127.0.0.1:8080", "address": "127.0.0.1:8080"});
+        assert_eq!(read_event(&served), Some(Event::PageServed("127.0.0.1:8080".parse().unwrap())));
         let published = json!({"message": "run published", "sink": "files", "window": "2026-03-02T06:00:00Z"});
         let window = Timestamp::parse("2026-03-02T06:00:00Z").unwrap();
         assert_eq!(read_event(&published), Some(Event::Published(window)));

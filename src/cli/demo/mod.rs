@@ -3,7 +3,7 @@
 //! The [simulation] is published by the [plant] over real MQTT to the real daemon, which runs as a [process of its
 //! own](daemon_process) on a [temporary folder](workplace). The verdicts are [read](predictions) from the daemon's
 //! prediction files, gathered on a [board], [shown](display) as they come, and [compared](findings) with the injected
-//! faults.
+//! faults. The daemon's page shows the same in a browser, and stays [up](page_open) for a user who wants to look around.
 
 pub mod board;
 pub mod daemon_process;
@@ -12,6 +12,7 @@ pub mod findings;
 mod leftovers;
 pub mod models;
 pub mod narration;
+mod page_open;
 pub mod plant;
 pub mod predictions;
 pub mod screen;
@@ -21,6 +22,7 @@ mod wording;
 pub mod workplace;
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -51,14 +53,17 @@ use crate::printable::shown;
 /// injected: faults found and missed, false alarms, readings, how long scoring took, and where the verdict files are. The
 /// next demo removes them.
 ///
+/// The page of the daemon shows the plant in a browser meanwhile; its address is printed first. With --keep it stays up
+/// after the summary.
+///
 /// Nothing needs to be installed or configured, and nothing listens beyond this machine. The exit code is 0 when every
 /// reading was acknowledged and accepted, every hour of every sensor scored, and a fault found, else 1.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// The port of this machine at which the daemon listens for the devices; 0 takes a free one
+    /// The port of this machine on which a browser finds the page; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
-    /// Keep the whole folder, also from the next demo: configuration, models and store as well as the verdict files
+    /// Leave the daemon and its page up after the summary, until Ctrl-C, and keep the whole folder, also from the next demo
     #[arg(long)]
     keep: bool,
     /// The number that decides the readings and the faults: another one is another day
@@ -131,13 +136,44 @@ pub async fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, DemoError
         () = interruption.came() => Ok(Err(DemoError::Interrupted)),
     };
     let last_lines = daemon.last_lines().join("\n  ");
-    let end = stop(&mut daemon).await.map_err(DemoError::System)?;
-    let (board, published) = watched.map_err(|_| DemoError::TooLong(LIMIT, last_lines))??;
+    let took = begin.elapsed();
+    let mut kept_up = None;
+    if let (Keep::All, Ok(Ok(_))) = (keep, &watched) {
+        kept_up = Some(page_open::counts(workplace.store()).await);
+    }
+    let end = match kept_up {
+        Some(counts) => counts,
+        None => stop(&mut daemon).await.map_err(DemoError::System)?,
+    };
+    let Watched { board, published, page } = watched.map_err(|_| DemoError::TooLong(LIMIT, last_lines))??;
 
-    let summary = Summary { board, published, daemon: end, predictions, took: begin.elapsed() };
+    let summary = Summary { board, published, daemon: end, predictions, took };
+    let mut failures = summary.failures();
+    if keep == Keep::All {
+        write!(out, "\n{summary}\nThe page stays at http://{page}/ until Ctrl-C.\n")?;
+        out.flush()?;
+        tokio::select! {
+            error = page_open::watch(&mut daemon) => return Err(error),
+            () = interruption.came() => {}
+        }
+        if let DaemonEnd::Badly(how) = stop(&mut daemon).await.map_err(DemoError::System)? {
+            writeln!(out, "{how}")?;
+            failures.push(how);
+        }
+    }
     workplace.finish().map_err(DemoError::Folder)?;
-    write!(out, "\n{summary}")?;
-    Ok(if summary.failures().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if keep == Keep::Predictions {
+        write!(out, "\n{summary}")?;
+    }
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was seen of a plant.
+struct Watched {
+    board: Board,
+    published: publish::Summary,
+    /// Where the page is.
+    page: SocketAddr,
 }
 
 /// Lets the plant publish, and shows the daemon's results, until the last window is published.
@@ -146,14 +182,20 @@ async fn watch(
     daemon: &mut DaemonProcess,
     predictions: &Path,
     out: &mut dyn Write,
-) -> Result<(Board, publish::Summary), DemoError> {
-    let address = loop {
+) -> Result<Watched, DemoError> {
+    let (mut devices, mut browsers) = (None, None);
+    let (address, page) = loop {
+        if let (Some(address), Some(page)) = (devices, browsers) {
+            break (address, page);
+        }
         match daemon.event().await {
-            Some(Event::Listening(address)) => break address,
+            Some(Event::Listening(address)) => devices = Some(address),
+            Some(Event::PageServed(address)) => browsers = Some(address),
             Some(_) => {}
             None => return Err(ended(daemon).await),
         }
     };
+    writeln!(out, "The page is at http://{page}/ for as long as the daemon runs.")?;
     writeln!(out, "The plant publishes to its daemon at mqtt://{address}. Ctrl-C stops both.\n")?;
     let plant = Plant::connect(simulation, address).await?;
     let mut board = Board::new(simulation);
@@ -187,7 +229,7 @@ async fn watch(
     board.progress = published.progress;
     display.show(&board)?;
     drop(display);
-    Ok((board, published))
+    Ok(Watched { board, published, page })
 }
 
 /// The error for a daemon that ended by itself.

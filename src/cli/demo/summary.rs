@@ -14,11 +14,18 @@ use crate::time::Span;
 /// The time that the batch job takes for a sensor: it starts a Python process that reads a model and scores one window.
 const BATCH_SECONDS: f64 = 1.0;
 
-/// How the daemon ended.
+/// How the daemon ended, or that it is still up.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DaemonEnd {
     /// In order, with its own counts.
     Stopped {
+        /// How many readings it accepted.
+        accepted: u64,
+        /// How many inputs it refused.
+        rejected: u64,
+    },
+    /// Not yet: it stays up for the user, with its counts until now.
+    StillUp {
         /// How many readings it accepted.
         accepted: u64,
         /// How many inputs it refused.
@@ -34,7 +41,7 @@ pub struct Summary {
     pub board: Board,
     /// The devices' own counts.
     pub published: publish::Summary,
-    /// How the daemon ended.
+    /// How the daemon ended, or that it is still up.
     pub daemon: DaemonEnd,
     /// Where its prediction files are.
     pub predictions: PathBuf,
@@ -54,10 +61,10 @@ impl Summary {
             failures.push(format!("{missing} of {} not acknowledged: {reason}", grouped(sent)));
         }
         match &self.daemon {
-            DaemonEnd::Stopped { accepted, .. } if *accepted != sent => {
+            DaemonEnd::Stopped { accepted, .. } | DaemonEnd::StillUp { accepted, .. } if *accepted != sent => {
                 failures.push(format!("{} readings were sent, and {} accepted", grouped(sent), grouped(*accepted)));
             }
-            DaemonEnd::Stopped { .. } => {}
+            DaemonEnd::Stopped { .. } | DaemonEnd::StillUp { .. } => {}
             DaemonEnd::Badly(how) => failures.push(how.clone()),
         }
         for hour in &self.board.hours {
@@ -117,7 +124,7 @@ impl Summary {
         let (sent, acknowledged) = (grouped(progress.sent), grouped(progress.acknowledged));
         write!(f, "Readings: {sent} published, {acknowledged} acknowledged")?;
         match self.daemon {
-            DaemonEnd::Stopped { accepted, rejected } => {
+            DaemonEnd::Stopped { accepted, rejected } | DaemonEnd::StillUp { accepted, rejected } => {
                 writeln!(f, ", {} accepted, {rejected} rejected", grouped(accepted))?;
             }
             DaemonEnd::Badly(_) => writeln!(f, "; what the daemon accepted is not known")?,

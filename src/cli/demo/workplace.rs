@@ -29,6 +29,7 @@ pub struct Workplace {
 }
 
 pub(super) const PREDICTIONS: &str = "predictions";
+const STORE: &str = "store";
 
 /// The beginning of the names of folders that the next demo removes; folders that are kept have another.
 pub(super) const PREFIX: &str = "anomalyd-demo-";
@@ -38,7 +39,7 @@ const PREFIX_OF_KEPT: &str = "anomalyd-kept-demo-";
 pub(super) const LOCK: &str = "lock";
 
 impl Workplace {
-    /// Makes the folder, with a configuration for a daemon that listens on `port` of this machine; 0 is a free one.
+    /// Makes the folder, with a configuration for a daemon whose page is on `port` of this machine; 0 is a free one.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -70,6 +71,11 @@ impl Workplace {
     /// The daemon's configuration.
     pub fn config(&self) -> PathBuf {
         self.path().join("config.toml")
+    }
+
+    /// The daemon's store.
+    pub fn store(&self) -> PathBuf {
+        self.path().join(STORE)
     }
 
     /// Where the daemon puts its prediction files.
@@ -106,13 +112,13 @@ fn config_text(port: u16) -> String {
 clock = "event"
 
 [store]
-directory = "store"
+directory = "{STORE}"
 
 [http]
-listen = "off"
+listen = "127.0.0.1:{port}"
 
 [mqtt.listen]
-address = "127.0.0.1:{port}"
+address = "127.0.0.1:0"
 
 [[mqtt.route]]
 topic = "{TOPIC}"

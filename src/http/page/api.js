@@ -2,6 +2,7 @@
 
 const BASE = 'api/v1/';
 const REMEMBERED = 200;
+const LISTEN_AGAIN_AFTER = 30_000;
 
 /** Why there is no answer, in words for a person. */
 export class ApiProblem extends Error {
@@ -87,7 +88,8 @@ async function read(response) {
   try {
     answer = text ? JSON.parse(text) : null;
   } catch {
-    throw new ApiProblem(response.status, `The daemon answers something else than expected (${response.status}). Reload the page: it may have been updated.`);
+    const words = `The daemon answers something else than expected (${response.status})`;
+    throw new ApiProblem(response.status, `${words}. Reload the page: the daemon may be of another version now.`);
   }
   if (response.ok) return answer;
   if (response.status === 401) document.dispatchEvent(new CustomEvent('login-needed'));
@@ -144,7 +146,9 @@ export function poll(seconds, question, show, showProblem = () => {}) {
 export function listen(kinds, pattern, onEvent) {
   const ending = new AbortController();
   let source = null;
+  let timer;
   const follow = () => {
+    clearTimeout(timer);
     source?.close();
     source = null;
     if (document.hidden || ending.signal.aborted) return;
@@ -152,11 +156,16 @@ export function listen(kinds, pattern, onEvent) {
     for (const kind of [...kinds, 'missed']) {
       source.addEventListener(kind, (event) => onEvent(JSON.parse(event.data)));
     }
+    // It does so after a broken connection only, not after a refusal such as that of a daemon that starts.
+    source.addEventListener('error', ({ target }) => {
+      if (target.readyState === EventSource.CLOSED) timer = setTimeout(follow, LISTEN_AGAIN_AFTER);
+    });
   };
   document.addEventListener('visibilitychange', follow, { signal: ending.signal });
   follow();
   return () => {
     ending.abort();
+    clearTimeout(timer);
     source?.close();
   };
 }

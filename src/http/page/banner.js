@@ -48,9 +48,13 @@ export function banner() {
   function drawProblems(all) {
     const shown = isAllShown ? all : all.slice(0, SHOWN_AT_ONCE);
     const more = all.length - shown.length;
-    replace(problems, shown.map(problem), more > 0 && h('li', { class: 'more' }, h('button', {
-      type: 'button', class: 'quiet', onclick: () => { isAllShown = true; drawProblems(all); problems.querySelector('a')?.focus(); },
-    }, `${more} more`)));
+    const showAll = () => {
+      isAllShown = true;
+      drawProblems(all);
+      problems.querySelector('a')?.focus();
+    };
+    replace(problems, shown.map(problem),
+      more > 0 && h('li', null, h('button', { type: 'button', class: 'quiet', onclick: showAll }, `${more} more`)));
   }
 
   function showProblem(problem) {

@@ -42,8 +42,8 @@ export function view(root) {
   replace(root,
     heading('Connections', filterBox('Filter connections', (words) => { wanted = words.toLowerCase(); show(); }, { placeholder: 'client, address, reason' })),
     servers,
-    h('section', { class: 'panel', 'aria-label': 'Failed connections' }, failed),
-    h('section', { class: 'panel', 'aria-label': 'Connected devices' }, connected));
+    h('div', { class: 'panel' }, failed),
+    h('div', { class: 'panel' }, connected));
   return poll(5, (signal) => get('connections', {}, signal), (next) => { answer = next; show(); }, (problem) => { if (!answer) replace(servers, problemNote(problem)); });
 }
 

@@ -86,7 +86,11 @@ export function choice(label, choices, chosen, onChoice) {
 /** Asks before something is done: true when it shall be. */
 export function confirmation(question, action) {
   return new Promise((resolve) => {
-    const dialog = h('dialog', { 'aria-label': question, onclose: () => { dialog.remove(); resolve(dialog.returnValue === 'yes'); } },
+    const closed = () => {
+      dialog.remove();
+      resolve(dialog.returnValue === 'yes');
+    };
+    const dialog = h('dialog', { 'aria-label': question, onclose: closed },
       h('form', { method: 'dialog' },
         h('p', null, question),
         h('div', { class: 'actions' },

@@ -1,20 +1,25 @@
 // Why a verdict is what it is, in words, with the time in the viewer's zone.
 
+import { splitSensor } from './api.js';
 import { h } from './elements.js';
 import { number } from './format.js';
 import { timeElement } from './time.js';
 
-/** "vibration std 4.1 at 13:42, usually 0.2 to 0.9". */
-export function explanationElement({ words, time, feature, value, usual_low: low, usual_high: high }) {
+/**
+ * "vibration std 4.1 at 13:42, usually 0.2 to 0.9". A feature without a sensor is of `sensor` itself. With the style `short`
+ * the time has its day when that is not today.
+ */
+export function explanationElement({ words, time, feature, value, usual_low: low, usual_high: high }, sensor, style = 'clock') {
   if (value === null) return h('span', { class: 'explanation', title: `${words} (UTC)` }, words);
+  const name = feature.includes('.') ? feature.replace('.', ' ') : `${splitSensor(sensor).sensor} ${feature}`;
   const usual = low === null || high === null ? '' : `, usually ${number(low)} to ${number(high)}`;
   return h('span', { class: 'explanation', title: `${words} (UTC)` },
-    h('b', {}, `${feature.replaceAll('.', ' ')} ${number(value)}`), ' at ', timeElement(time, 'clock'), usual);
+    h('b', {}, `${name} ${number(value)}`), ' at ', timeElement(time, style), usual);
 }
 
 /** What a verdict says, in one line. */
 export function verdictWords(verdict) {
-  if (verdict.explanation && verdict.anomalies > 0) return explanationElement(verdict.explanation);
+  if (verdict.explanation && verdict.anomalies > 0) return explanationElement(verdict.explanation, verdict.sensor);
   if (verdict.outcome === 'scored') {
     const anomalies = verdict.anomalies === 0 ? 'no anomaly' : verdict.anomalies === 1 ? 'one anomaly' : `${verdict.anomalies} anomalies`;
     return h('span', { class: 'muted' }, `${anomalies} in ${verdict.intervals} intervals`);

@@ -13,7 +13,8 @@ export function facts() {
     readings: cell('Readings a second'), last: cell('Last run', 'runs'), next: cell('Next run', 'runs'),
     sinks: cell('Sinks'), disk: cell('Store', 'store'), clock: cell('Clock'), rejects: cell('Rejects', 'rejects'),
   };
-  const element = h('section', { class: 'panel facts', 'aria-label': 'What the daemon does' }, Object.values(cells).map((one) => one.element));
+  const element = h('section', { class: 'panel facts', 'aria-label': 'What the daemon does' },
+    Object.values(cells).map((one) => one.element));
   const rates = [];
   let status = null;
 
@@ -32,17 +33,25 @@ export function facts() {
 
   function tick() {
     if (!status) return;
+    // When a reading came is told by the system's clock, also where the readings decide what time it is.
+    const now = status.clock.source === 'event' ? new Date() : daemonNow();
     const { last_reading: last, running, last_run: ended, next_run: next } = status;
-    cells.readings.tell(rate(status.readings_per_second), last ? `last one ${agoWords(last)}; ${count(status.readings)} since the start` : 'none since the start');
+    cells.readings.tell(rate(status.readings_per_second),
+      last ? `last one ${agoWords(last, now)}; ${count(status.readings)} since the start` : 'none since the start');
     if (ended) {
       const { tally } = ended;
       cells.last.tell(`${shortWords(ended.window.start)} – ${clockWords(ended.window.end)}`, tally && lastWords(ended, tally));
     } else {
       cells.last.tell('none yet', 'no window has been scored');
     }
-    if (running) cells.next.tell('running', `${counted(running.sensors, 'sensor')}, the window up to ${shortWords(running.window.end)}`);
-    else if (next) cells.next.tell(dateOf(next.at) <= daemonNow() ? 'due' : agoWords(next.at), `at ${shortWords(next.at)}${isUtcHere() ? ' UTC' : ` (${utcClock(next.at)})`}`);
-    else cells.next.tell('by the readings', 'a window is scored when the readings have passed its end');
+    if (running) {
+      cells.next.tell('running', `${counted(running.sensors, 'sensor')}, the window up to ${shortWords(running.window.end)}`);
+    } else if (next) {
+      const beside = isUtcHere() ? ' UTC' : ` (${utcClock(next.at)})`;
+      cells.next.tell(dateOf(next.at) <= daemonNow() ? 'due' : agoWords(next.at), `at ${shortWords(next.at)}${beside}`);
+    } else {
+      cells.next.tell('by the readings', 'a window is scored when the readings have passed its end');
+    }
   }
 
   return { element, show, tick };
@@ -57,10 +66,13 @@ function showSinks(cell, sinks) {
   if (sinks.length === 0) return cell.tell('none', 'verdicts are kept in the store only');
   const behind = sinks.filter((sink) => sink.runs_behind > 0);
   cell.tell(behind.length === 0 ? 'up to date' : `${behind.length} behind`, null);
-  replace(cell.extra, h('ul', { class: 'sinks' }, sinks.map((sink) => h('li', null,
-    stateShape(sink.state === 'behind' ? 'warning' : 'ok'), sink.name,
-    h('span', { class: 'muted', title: sink.taken_until && `it has all up to ${shortWords(sink.taken_until)} (${utcClock(sink.taken_until)})` },
-      sink.runs_behind > 0 ? ` ${counted(sink.runs_behind, 'run')} behind` : ' up to date')))));
+  replace(cell.extra, h('ul', { class: 'sinks' }, sinks.map(sinkLine)));
+}
+
+function sinkLine({ name, state, runs_behind: behind, taken_until: until }) {
+  const title = until && `it has all up to ${shortWords(until)} (${utcClock(until)})`;
+  return h('li', null, stateShape(state === 'behind' ? 'warning' : 'ok'), name,
+    h('span', { class: 'muted', title }, behind > 0 ? ` ${counted(behind, 'run')} behind` : ' up to date'));
 }
 
 function showDisk(cell, disk) {
@@ -78,7 +90,8 @@ function cell(words, place) {
   const value = h('dd', { class: 'value' }, '–');
   const beside = h('dd', { class: 'beside muted' });
   const extra = h('dd', { class: 'extra' });
-  const element = h('dl', { class: 'fact' }, h('dt', null, place ? h('a', { href: `#/${place}` }, words) : words), value, extra, beside);
+  const element = h('dl', { class: 'fact' },
+    h('dt', null, place ? h('a', { href: `#/${place}` }, words) : words), value, extra, beside);
   return {
     element, extra,
     tell(figure, detail) {
@@ -89,11 +102,15 @@ function cell(words, place) {
 }
 
 /** The course of a figure, without an axis: from 0 to its highest. */
-export function sparkline(values) {
+function sparkline(values) {
   const [width, height] = [120, 22];
   const highest = Math.max(...values, 1e-9);
   const step = width / (KEPT_RATES - 1);
-  const points = values.map((value, index) => `${(width - (values.length - 1 - index) * step).toFixed(1)},${(height - 1 - (value / highest) * (height - 3)).toFixed(1)}`);
+  const points = values.map((value, index) => {
+    const x = width - (values.length - 1 - index) * step;
+    const y = height - 1 - (value / highest) * (height - 3);
+    return `${x.toFixed(1)},${y.toFixed(1)}`;
+  });
   return s('svg', { class: 'sparkline', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
     s('polyline', { points: points.join(' ') }));
 }

@@ -31,7 +31,7 @@ export function view(root, { query, setQuery }) {
       proofBadge(model.is_proven),
       model.since ? timeElement(model.since, 'short') : '–',
       oddities(model),
-      h('details', {}, h('summary', { 'aria-label': `More of the model of ${model.sensor}` }, 'Details'), modelFacts(model)),
+      h('details', {}, h('summary', {}, 'Details', h('span', { class: 'visually-hidden' }, ` of the model of ${model.sensor}`)), modelFacts(model)),
     ],
     ask: (after, signal) => get('models', { pattern: patternOf(text), state, after, limit: 100 }, signal),
     empty: () => (text || state ? 'No model fits. Change the filter.' : 'There are no models. Put model files into the folder of models; see the configuration for where it is.'),
@@ -52,7 +52,7 @@ export function view(root, { query, setQuery }) {
     h('option', { value: '' }, 'All states'), Object.entries(MODEL_STATES).map(([value, [words]]) => h('option', { value, selected: value === state }, words)));
   replace(root,
     heading('Models', operatorButton('Reload', reload)), result.element,
-    h('section', { class: 'panel', 'aria-label': 'Models' },
+    h('div', { class: 'panel' },
       h('div', { class: 'toolbar' },
         filterBox('Filter models', (words) => { text = words; setQuery({ pattern: words }); list.reload(); }, { value: text, placeholder: 'flow, press-1/*, …' }), states),
       list.element));

@@ -10,7 +10,7 @@ export function rangeBar(on) {
     h('button', { type: 'button', 'aria-pressed': 'false', 'data-range': name, onclick: () => on.last(name) }, words));
   const from = h('input', { type: 'datetime-local', step: '1', required: true });
   const to = h('input', { type: 'datetime-local', step: '1', required: true });
-  const own = h('details', { class: 'own-range' },
+  const own = h('details', { class: 'own-range', onkeydown: closeByEscape },
     h('summary', {}, 'Range'),
     h('form', { onsubmit: submitted },
       h('label', {}, 'From', from), h('label', {}, 'to', to),
@@ -23,6 +23,12 @@ export function rangeBar(on) {
       button('←', 'Earlier', () => on.pan(-0.5)), button('−', 'Zoom out', () => on.zoom(2)),
       button('+', 'Zoom in', () => on.zoom(0.5)), button('→', 'Later', () => on.pan(0.5))),
     shown);
+
+  function closeByEscape(event) {
+    if (event.key !== 'Escape' || !own.open) return;
+    own.open = false;
+    own.firstElementChild.focus();
+  }
 
   function submitted(event) {
     event.preventDefault();

@@ -24,8 +24,9 @@ export function rangeStrip(onChange) {
   const ends = ['Start of the range', 'End of the range'].map((words, index) => h('div', {
     class: 'end', role: 'slider', tabindex: 0, 'aria-label': words, 'data-end': index, onkeydown: (event) => moveEnd(index, event),
   }));
-  const bars = h('div', { class: 'bars', onpointerdown: press, onpointermove: drag, onpointerup: release, onpointercancel: release, ondblclick: markAll },
-    canvas, marked, ends);
+  const bars = h('div', {
+    class: 'bars', onpointerdown: press, onpointermove: drag, onpointerup: release, onpointercancel: release, ondblclick: markAll,
+  }, canvas, marked, ends);
   const hint = h('p', { class: 'hint muted' });
   const element = h('div', { class: 'range-strip' }, bars, labels, hint);
   const resized = new ResizeObserver(draw);
@@ -61,7 +62,8 @@ export function rangeStrip(onChange) {
       context.fillStyle = colour(`--score-${scoreStep(cell.score ?? 0)}`);
       context.fillRect(left, height - tall, wide, tall);
     });
-    replace(labels, hourLabels(windows.map((start) => rfc3339(new Date(start))), length / 1000, width).map(({ part, words, isDay }) => h('span', {
+    const starts = windows.map((start) => rfc3339(new Date(start)));
+    replace(labels, hourLabels(starts, length / 1000, width).map(({ part, words, isDay }) => h('span', {
       class: isDay ? 'day' : '', vars: { '--at': `${(part * 100).toFixed(3)}%` },
     }, words)));
   }
@@ -99,9 +101,11 @@ export function rangeStrip(onChange) {
     if (windows.length === 0) return;
     const at = windowAt(event);
     if (dragged !== null) mark(dragged.other, at);
-    const cell = cells[at];
+    const { scored, anomalous, score } = cells[at];
     const start = new Date(windows[at]);
-    hint.textContent = `${shortWords(start)} (${utcClock(start)}): ${cell.scored === 0 ? 'nothing was scored' : `${cell.anomalous} of ${counted(cell.scored, 'sensor')} anomalous (${share(cell.anomalous / cell.scored)}), highest score ${scoreWords(cell.score)}`}`;
+    const words = scored === 0 ? 'nothing was scored'
+      : `${anomalous} of ${counted(scored, 'sensor')} anomalous (${share(anomalous / scored)}), highest score ${scoreWords(score)}`;
+    hint.textContent = `${shortWords(start)} (${utcClock(start)}): ${words}`;
   }
 
   function release(event) {
@@ -124,7 +128,9 @@ export function rangeStrip(onChange) {
 
   let telling;
   function moveEnd(index, event) {
-    const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 6, PageDown: -6, Home: -Infinity, End: Infinity };
+    const steps = {
+      ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 6, PageDown: -6, Home: -Infinity, End: Infinity,
+    };
     const step = steps[event.key];
     if (step === undefined || windows.length === 0) return;
     event.preventDefault();

@@ -3,6 +3,7 @@
 import { post } from './api.js';
 import { confirmation, h, replace } from './elements.js';
 import { fact } from './fact_list.js';
+import { number } from './format.js';
 import { operatorButton, resultNote } from './operator.js';
 import { routeTest } from './route_test.js';
 import { timeElement } from './time.js';
@@ -29,7 +30,7 @@ export function rejectPanel(reject) {
     try {
       const answer = await post(`rejects/${encodeURIComponent(reject.id)}/replay${isReplayed ? '?again=true' : ''}`);
       isReplayed = true;
-      note.say('It was replayed.');
+      note.say(`It was replayed. ${answer.result.words}`);
       show('What became of it', answer.result);
     } catch (problem) {
       note.sayProblem(problem);
@@ -49,6 +50,9 @@ export function rejectPanel(reject) {
         fact('Received', timeElement(reject.received, 'full')),
         fact('Kind', reject.kind.replaceAll('_', ' ')),
         fact('From', h('span', { class: 'code' }, reject.topic ?? reject.origin)),
+        reject.reading && fact('Reading', `${reject.reading.sensor} ${number(reject.reading.value)} of `, timeElement(reject.reading.time, 'full')),
+        reject.is_partial && fact('Part', 'one reading of its message; others may count'),
+        reject.is_retained && fact('Retained', 'a broker kept it from earlier'),
         fact('Replayed', isReplayed ? 'yes' : 'no')),
       h('pre', { class: 'payload', tabindex: '0', 'aria-label': 'Input' }, payloadText(reject)),
       canBeTested

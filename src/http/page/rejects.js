@@ -48,7 +48,7 @@ export function view(root, { path, query, setQuery }) {
 
   replace(root,
     heading('Rejects'),
-    h('section', { class: 'panel', 'aria-label': 'Rejects' },
+    h('div', { class: 'panel' },
       h('div', { class: 'toolbar' }, filterBox('Filter rejects', list.filter, { placeholder: 'topic, reason, …' }), chips),
       list.element),
     h('section', { class: 'panel' }, h('details', { class: 'route-tester' },

@@ -24,7 +24,8 @@ export function routeTest(test) {
         h('thead', {}, h('tr', {}, ['What becomes of it', 'Sensor', 'Time', 'Value', 'Why'].map((words) => h('th', { scope: 'col' }, words)))),
         h('tbody', {}, test.readings.map(readingRow)))),
     lines('Rejected', test.rejects),
-    lines('Passed over', test.passed_over));
+    lines('Passed over', test.passed_over),
+    test.judged_by === 'configuration' && h('p', { class: 'muted' }, 'Judged by the configuration alone: lateness, repeats and deadbands depend on what came before.'));
 }
 
 function readingRow(reading) {

@@ -91,7 +91,8 @@ async function show(isByUser) {
   scrollTo(0, 0);
   if (!module) {
     document.title = 'anomalyd';
-    replace(root, h('h1', null, 'No such view'), h('p', null, 'The address names no view of this page. ', h('a', { href: '#/now' }, 'Go to Now'), '.'));
+    replace(root, h('h1', null, 'No such view'),
+      h('p', null, 'The address names no view of this page. ', h('a', { href: '#/now' }, 'Go to Now'), '.'));
     return;
   }
   document.title = `${path.length > 0 ? path.join('/') : module.title} – anomalyd`;

@@ -82,7 +82,7 @@ export function view(root, { path: [id], query, setQuery }) {
   replace(root,
     h('nav', { class: 'crumbs', 'aria-label': 'Where this is' }, h('a', { href: '#/runs' }, 'Runs')),
     heading(`Run ${id}`, state), facts,
-    h('section', { class: 'panel', 'aria-label': 'Outcomes' },
+    h('div', { class: 'panel' },
       h('div', { class: 'toolbar' }, filterBox('Filter sensors', list.filter), chips), list.element));
   const close = poll(5, async (signal) => (run?.state === 'finished' ? run : get(`runs/${encodeURIComponent(id)}`, {}, signal)),
     (answer) => { if (answer !== run) show(answer); }, (problem) => { if (!run) replace(facts, problemNote(problem)); });

@@ -32,7 +32,7 @@ export function view(root) {
   replace(root,
     heading('Runs'),
     schedule,
-    h('section', { class: 'panel', 'aria-label': 'Runs' },
+    h('div', { class: 'panel' },
       h('div', { class: 'toolbar' }, filterBox('Filter runs', list.filter, { placeholder: 'catch-up, 13:00, …' })),
       list.element));
   list.reload();

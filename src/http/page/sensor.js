@@ -18,6 +18,8 @@ export const title = 'Sensor';
 
 const NEIGHBOURS_AT_FIRST = 6;
 const VERDICTS = 50;
+const KEYS = 'Plus and minus zoom, the arrow keys move, Shift and an arrow key moves the cursor, comma and full stop go to '
+  + 'the anomaly before and behind, 0 goes to the last day, T shows the table.';
 /** The open window is drawn anew at most so often, in milliseconds, the neighbours more seldom. */
 const OWN_PACE = 2000;
 const NEIGHBOURS_PACE = 10000;
@@ -40,30 +42,41 @@ export function view(root, { path, query, setQuery }) {
   const tableButton = h('button', { class: 'quiet', type: 'button', 'aria-pressed': 'false', onclick: toggleTable }, 'Table');
   const csv = h('a', { class: 'button quiet', download: `${device}-${sensor}.csv` }, 'CSV');
   const facts = h('dl', { class: 'fact-list' });
-  const reason = h('div', {});
-  const ranges = rangeBar({ choose: (next) => choose(next), zoom: (factor) => choose(zoomed(range, factor)), pan: (share) => choose(panned(range, share)), last: (words) => choose(lastOf(words, end())) });
+  const reason = h('div', { class: 'reasons' });
+  const ranges = rangeBar({
+    choose: (next) => choose(next),
+    last: (words) => choose(lastOf(words, end())),
+    zoom: (factor) => choose(zoomed(range, factor)),
+    pan: (share) => choose(panned(range, share)),
+  });
   const own = h('div', { class: 'plot' });
   const table = h('div', { hidden: true });
-  const charts = h('section', { class: 'panel charts', tabindex: '0', 'aria-label': `Chart of ${name}. Plus and minus zoom, the arrow keys move, Shift and an arrow key moves the cursor, comma and full stop go to the anomaly before and behind, T shows the table.` }, ranges.element, own, table, legend());
+  const charts = h('section', { class: 'panel charts', tabindex: '0', 'aria-label': `Chart of ${name}. ${KEYS}` },
+    ranges.element, own, table, legend());
   const neighbours = h('section', { class: 'panel neighbours', 'aria-label': `Other sensors of ${device}` });
   const verdictList = h('section', { class: 'panel', 'aria-label': 'Verdicts' });
   const modelPanel = h('section', { class: 'panel', 'aria-label': 'Model' });
   const announced = h('p', { class: 'visually-hidden', 'aria-live': 'polite' });
 
+  const actions = h('div', { class: 'actions' }, tableButton, csv);
+  const columns = h('div', { class: 'sensor-columns' },
+    h('div', { class: 'sensor-main' }, charts, neighbours),
+    h('div', { class: 'sensor-side' }, verdictList, modelPanel));
   replace(root,
     h('nav', { class: 'crumbs', 'aria-label': 'Where this is' },
       h('a', { href: '#/sensors' }, 'Sensors'), ' / ', h('a', { href: link('sensors', { pattern: `${device}/*` }) }, device)),
-    h('div', { class: 'heading' }, h('h1', {}, name), badge, h('div', { class: 'actions' }, tableButton, csv)),
+    h('div', { class: 'heading' }, h('h1', {}, name), badge, actions),
     reason, facts,
-    h('div', { class: 'sensor-columns' },
-      h('div', { class: 'sensor-main' }, charts, neighbours),
-      h('div', { class: 'sensor-side' }, verdictList, modelPanel)),
-    announced);
+    columns, announced);
 
   const ownPlot = sensorPlot(own, name, { height: 260, ribbonHeight: 26, sync, zoomed: drag, shown: showTable });
   plots.set(name, ownPlot);
   document.addEventListener('keydown', keyed, { signal: ending.signal });
-  closing.push(poll(15, ask, showDetail, (problem) => { if (!detail) replace(reason, problemNote(problem)); }));
+  closing.push(poll(15, ask, showDetail, (problem) => {
+    if (detail) return;
+    replace(reason, problemNote(problem));
+    [actions.hidden, columns.hidden] = [true, true];
+  }));
 
   async function ask(signal) {
     const [answer, status, list] = await Promise.all([
@@ -76,7 +89,9 @@ export function view(root, { path, query, setQuery }) {
 
   function showDetail({ answer, status, list }) {
     const isFirst = detail === null;
+    const hasNewScores = list.items[0]?.run !== verdicts[0]?.run;
     detail = answer;
+    [actions.hidden, columns.hidden] = [false, false];
     verdicts = list.items;
     noteDaemonTime(status.now);
     isEventTime = status.clock.source === 'event';
@@ -89,10 +104,10 @@ export function view(root, { path, query, setQuery }) {
     ownPlot.describe(detail);
     if (isFirst) {
       showNeighbours();
-      choose(rangeOf(query, end()), true);
+      showFirst();
       closing.push(follow());
-    } else if (range.name) {
-      choose(lastOf(range.name, end()), true);
+    } else {
+      advance({ hasNewScores, isForAll: true });
     }
   }
 
@@ -106,17 +121,17 @@ export function view(root, { path, query, setQuery }) {
     const last = detail.verdict;
     const isAnomalous = last && last.anomalies > 0 && last.explanation;
     const worst = isAnomalous ? last : verdicts.find((verdict) => verdict.anomalies > 0 && verdict.explanation);
-    if (!worst) return replace(reason);
-    replace(reason, h('p', { class: `reason ${isAnomalous ? 'is-now' : 'is-past'}` },
+    replace(reason, stateReason(detail), worst && h('p', { class: `reason ${isAnomalous ? 'is-now' : 'is-past'}` },
       h('span', { class: 'muted' }, isAnomalous ? 'Why: ' : 'Last anomaly: '),
-      explanationElement(worst.explanation), ' ',
+      explanationElement(worst.explanation, name), ' ',
       h('span', { class: 'muted' }, timeElement(worst.explanation.time, 'date')), ' ',
       h('button', { class: 'quiet small', type: 'button', onclick: () => goTo(worst) }, 'Show it')));
   }
 
   function showFacts() {
     replace(facts,
-      fact('Last value', h('b', { class: 'big' }, number(detail.last_value)), detail.last_value === null && h('span', { class: 'muted' }, ' none since the start')),
+      fact('Last value', h('b', { class: 'big' }, number(detail.last_value)),
+        detail.last_value === null && h('span', { class: 'muted' }, ' none since the start')),
       fact('Last seen', timeElement(detail.last_seen, isEventTime ? 'full' : 'ago')),
       fact('State since', detail.since ? timeElement(detail.since, 'full') : '–'),
       fact('Closed until', detail.watermark ? timeElement(detail.watermark, 'full') : '–'),
@@ -125,14 +140,16 @@ export function view(root, { path, query, setQuery }) {
 
   function showVerdicts() {
     if (verdicts.length === 0) {
-      return replace(verdictList, h('h2', {}, 'Verdicts'), emptyNote(detail.has_model ? 'No window was scored yet.' : 'This sensor has no model, so nothing is said of it.'));
+      return replace(verdictList, h('h2', {}, 'Verdicts'),
+        emptyNote(detail.has_model ? 'No window was scored yet.' : 'This sensor has no model, so nothing is said of it.'));
     }
     const focused = [...verdictList.querySelectorAll('button')].indexOf(document.activeElement);
     replace(verdictList, h('h2', {}, 'Verdicts'),
       h('ol', { class: 'verdicts', onkeydown: verdictKeyed }, verdicts.map((verdict) =>
         h('li', { class: verdict.anomalies > 0 ? 'anomalous' : verdict.outcome },
           h('button', { type: 'button', class: 'verdict', onclick: () => goTo(verdict) },
-            h('span', { class: 'verdict-time' }, timeElement(verdict.window.start, 'short'), verdict.score !== null && h('span', { class: 'number' }, verdict.score.toFixed(2))),
+            h('span', { class: 'verdict-time' }, timeElement(verdict.window.start, 'short'),
+              verdict.score !== null && h('span', { class: 'number' }, verdict.score.toFixed(2))),
             h('span', { class: 'verdict-words' }, verdictWords(verdict)))))));
     if (focused >= 0) verdictList.querySelectorAll('button')[focused]?.focus();
   }
@@ -193,6 +210,15 @@ export function view(root, { path, query, setQuery }) {
     isLoading = false;
   }
 
+  /** The range of the address; or the last day, and less of it when only its end has readings. */
+  async function showFirst() {
+    await choose(rangeOf(query, end()), true);
+    const first = ownPlot.content().series?.time[0];
+    const isAsked = ['range', 'since', 'until'].some((key) => query.has(key));
+    const isEndOnly = first > range.until - (range.until - range.since) / 3;
+    if (!isAsked && isEndOnly && range.name) choose(lastOf('6h', end()), true);
+  }
+
   function drag(since, until) {
     choose(chosen(since, until));
   }
@@ -217,7 +243,8 @@ export function view(root, { path, query, setQuery }) {
   }
 
   function keyed(event) {
-    if (!range || event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, select, textarea, dialog, nav, .scroller, .verdicts')) return;
+    if (!range || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest('input, select, textarea, dialog, nav, .scroller, .verdicts')) return;
     const actions = {
       '+': () => choose(zoomed(range, 0.5)),
       '=': () => choose(zoomed(range, 0.5)),
@@ -257,22 +284,23 @@ export function view(root, { path, query, setQuery }) {
     if (isTableShown && series) replace(table, seriesTable(name, series, scores));
   }
 
-  /** Draws the open window anew while readings come, when the range goes up to now. */
+  /** Brings the charts up to now, when the range goes up to now. */
+  function advance({ hasNewScores, isForAll }) {
+    if (document.hidden || isLoading || !range?.name) return;
+    range = lastOf(range.name, end());
+    for (const [other, plot] of plots) if (isForAll || other === name) plot.load(range, { hasNewScores });
+  }
+
+  /** Draws the open window anew while readings come; scores come with verdicts alone. */
   function follow() {
-    let [ownDue, othersDue, timer] = [0, 0, null];
+    let [othersDue, timer, hasNewScores] = [0, null, false];
     const later = () => {
       timer ??= setTimeout(() => {
         timer = null;
-        if (document.hidden || isLoading || !range.name) return;
-        const next = lastOf(range.name, end());
-        range = next;
-        const now = performance.now();
-        if (now >= ownDue) ownPlot.load(next);
-        if (now >= othersDue) {
-          othersDue = now + NEIGHBOURS_PACE;
-          for (const [other, plot] of plots) if (other !== name) plot.load(next);
-        }
-        ownDue = now + OWN_PACE - 100;
+        const isForAll = hasNewScores || performance.now() >= othersDue;
+        if (isForAll) othersDue = performance.now() + NEIGHBOURS_PACE;
+        advance({ hasNewScores, isForAll });
+        hasNewScores = false;
       }, OWN_PACE);
     };
     const stop = listen(['reading', 'verdict'], `${device}/*`, (event) => {
@@ -281,6 +309,7 @@ export function view(root, { path, query, setQuery }) {
         detail.last_value = event.value;
         showFacts();
       }
+      hasNewScores ||= event.kind === 'verdict';
       later();
     });
     return () => { clearTimeout(timer); stop(); };
@@ -293,8 +322,19 @@ export function view(root, { path, query, setQuery }) {
   };
 }
 
+/** Why nothing is said of a sensor now, when that is so. */
+function stateReason({ state, last_seen: lastSeen, verdict }) {
+  if (state === 'silent') {
+    return h('p', { class: 'reason is-doubtful' }, h('span', { class: 'muted' }, 'Silent: '),
+      lastSeen ? ['it has sent nothing since ', timeElement(lastSeen, 'full')] : 'it has sent nothing that is known');
+  }
+  if (state !== 'failed' && state !== 'sparse') return null;
+  return verdict?.reason && h('p', { class: 'reason is-doubtful' }, h('span', { class: 'muted' }, 'Not scored: '), verdict.reason);
+}
+
 function legend() {
   const entry = (kind, words) => h('li', {}, h('span', { class: `chart-key ${kind}`, 'aria-hidden': 'true' }), words);
   return h('ul', { class: 'chart-legend', 'aria-label': 'Legend' },
-    entry('mean', 'mean'), entry('band', 'lowest to highest'), entry('usual', 'usual mean, as in training'), entry('anomaly', 'anomaly'), entry('open', 'still open from here'), entry('scale', 'score 0 to 1'));
+    entry('mean', 'mean'), entry('band', 'lowest to highest'), entry('usual', 'usual mean, as in training'),
+    entry('anomaly', 'anomaly'), entry('open', 'still open from here'), entry('scale', 'score 0 to 1'));
 }

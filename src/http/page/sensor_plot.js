@@ -11,7 +11,7 @@ import { timeElement } from './time.js';
 /**
  * Builds the plot of `name` in `root`. `options`: `height`, `ribbonHeight`, `sync`, `hasTimes`, `zoomed(since, until)`,
  * `shown({ series, scores })` after each answer.
- * Returns `load(range)` → a promise, `describe({ model, watermark })`, `setWindow(seconds)`, `step(points)`, `content()`, `close()`.
+ * Returns `load(range, { hasNewScores })` → a promise; without new scores, those that are there stay; `describe({ model, watermark })`, `setWindow(seconds)`, `step(points)`, `content()`, `close()`.
  */
 export function sensorPlot(root, name, options) {
   const readout = h('p', { class: 'plot-readout' });
@@ -23,6 +23,7 @@ export function sensorPlot(root, name, options) {
   let usual = null;
   let windowSeconds = 3600;
   let openSince = null;
+  let width = 800;
   let series = null;
   let scores = null;
   let asking = null;
@@ -41,17 +42,18 @@ export function sensorPlot(root, name, options) {
   const ribbon = scoreRibbon(ribbonRoot, { height: options.ribbonHeight, plot: () => plot.plot() });
   showReadout(null);
 
-  async function load(range) {
+  async function load(range, { hasNewScores = true } = {}) {
     asking?.abort();
     asking = new AbortController();
     const { signal } = asking;
     plot.frame(range.since, range.until);
     ribbon.frame(range.since, range.until);
     const times = { since: iso(range.since), until: iso(range.until) };
-    const width = Math.min(Math.max(Math.round(chartRoot.clientWidth), 200), 2000);
+    // A chart that is hidden behind its table has no width.
+    width = Math.min(Math.round(chartRoot.clientWidth) || width, 2000);
     try {
       // The scores may have to be computed again, so the series does not wait for them.
-      const scoresComing = get(`${sensorPath(name)}/scores`, times, signal);
+      const scoresComing = hasNewScores || !scores ? get(`${sensorPath(name)}/scores`, times, signal) : Promise.resolve(scores);
       scoresComing.catch(() => {});
       series = await get(`${sensorPath(name)}/series`, { ...times, width }, signal);
       show();
@@ -74,7 +76,7 @@ export function sensorPlot(root, name, options) {
       openSince,
     });
     if (scores) ribbon.show(scores);
-    showReadout(null);
+    showReadout(plot.index());
     options.shown?.({ series, scores });
   }
 

@@ -7,7 +7,7 @@ import { count, number, score } from './format.js';
 import { pagedList } from './paged_list.js';
 import { patternOf } from './sensor_filter.js';
 import { STATES, stateBadge, stateShape, stateWords } from './states.js';
-import { timeElement } from './time.js';
+import { noteDaemonTime, timeElement } from './time.js';
 
 export const title = 'Sensors';
 
@@ -57,8 +57,15 @@ export function view(root, { query, setQuery }) {
     h('div', { class: 'toolbar' },
       filterBox('Filter sensors', (words) => { text = words; setQuery({ pattern: words }); list.reload(); }, { value: text, placeholder: 'flow, press-1/*, …' }),
       chips),
-    h('section', { class: 'panel', 'aria-label': 'Sensors' }, list.element));
-  list.reload();
-  const close = poll(10, (signal) => get('status', {}, signal), (status) => { showChips(status.sensors); list.refresh(); });
+    h('div', { class: 'panel' }, list.element));
+  let isFirst = true;
+  // The status tells the daemon's time, by which "ago" is counted.
+  const close = poll(10, (signal) => get('status', {}, signal), (status) => {
+    noteDaemonTime(status.now);
+    showChips(status.sensors);
+    if (isFirst) list.reload();
+    else list.refresh();
+    isFirst = false;
+  }, () => { if (isFirst) list.reload(); });
   return () => { close(); list.close(); };
 }

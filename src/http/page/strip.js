@@ -18,7 +18,10 @@ export function fitted(canvas) {
   return { context, width, height };
 }
 
-/** Draws the cells of a row: the score as colour; a bar along the foot where there was an anomaly; hatched where scoring failed. */
+/**
+ * Draws the cells of a row: the score as colour; a bar along the foot where there was an anomaly; hatched where scoring
+ * failed.
+ */
 export function drawStrip(canvas, cells) {
   const fit = fitted(canvas);
   if (!fit || cells.length === 0) return;
@@ -77,9 +80,11 @@ export function hourLabels(windows, windowSeconds, width) {
     const at = new Date(date.getTime() + (number * step - local) * 3600e3);
     const part = (index + (number * step - local) / (windowSeconds / 3600)) / windows.length;
     const isDay = at.getHours() === 0 && at.getMinutes() === 0;
-    labels.push({ part, isDay, words: isDay ? at.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric' }) : clockWords(at) });
+    const words = isDay ? at.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric' }) : clockWords(at);
+    labels.push({ part, isDay, words });
   });
-  return labels.filter(({ part }) => part <= 1 - LABEL_WIDTH / 2 / width);
+  // The last one must not be cut off.
+  return labels.filter(({ part }) => part * width + LABEL_WIDTH * 0.75 <= width);
 }
 
 /** Draws shares from 0 to 1 as bars of full width, a window each. */

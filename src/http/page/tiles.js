@@ -14,10 +14,14 @@ const LARGE_UP_TO = 60;
 /** The panel of tiles. */
 export function tiles() {
   const counts = h('div', { class: 'counts' });
-  const grid = h('div', { class: 'scroller tile-grid', role: 'group', 'aria-label': 'Devices', onkeydown: move, onfocusin: note });
+  const grid = h('div', {
+    class: 'scroller tile-grid', role: 'group', 'aria-label': 'Devices', onkeydown: move, onfocusin: note,
+  });
   const element = h('section', { class: 'panel', 'aria-labelledby': 'devices-title' },
-    h('div', { class: 'heading' }, h('h2', { id: 'devices-title' }, 'Devices'), counts), grid);
-  const rows = new TimelineRows(() => ({ by: 'device' }), changed);
+    h('div', { class: 'heading' },
+      h('h2', { id: 'devices-title' }, 'Devices'), h('span', { class: 'muted' }, 'the worst first'), counts),
+    grid);
+  const rows = new TimelineRows(() => ({ by: 'device', order: 'worst' }), changed);
   let size = LARGE;
   let columns = 1;
   let current = 0;
@@ -55,7 +59,11 @@ export function tiles() {
   function tile(index) {
     const row = rows.at(index);
     const tabindex = index === current ? 0 : -1;
-    if (!row) return h('a', { class: 'tile is-coming', href: '#/sensors', 'data-tile': index, tabindex, 'aria-label': 'not fetched yet' });
+    if (!row) {
+      return h('a', {
+        class: 'tile is-coming', href: '#/sensors', 'data-tile': index, tabindex, 'aria-label': 'not fetched yet',
+      });
+    }
     const words = row.state === 'healthy' ? counted(row.sensors, 'sensor') : stateWords(row.state);
     return h('a', {
       class: `tile ${row.state}`, href: link('sensors', { pattern: `${row.name}/*` }), 'data-tile': index, tabindex,

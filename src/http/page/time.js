@@ -80,9 +80,9 @@ export function daemonNow() {
   return new Date(Date.now() + ahead);
 }
 
-/** `3 m ago`, `in 12 s`. */
-export function agoWords(time) {
-  const seconds = (daemonNow() - dateOf(time)) / 1000;
+/** `3 m ago`, `in 12 s`, by the daemon's clock unless another time is now. */
+export function agoWords(time, now = daemonNow()) {
+  const seconds = (now - dateOf(time)) / 1000;
   const words = span(Math.abs(seconds)).split(' ').slice(0, Math.abs(seconds) < 3600 ? 2 : 4).join(' ');
   if (Math.abs(seconds) < 1) return 'now';
   return seconds < 0 ? `in ${words}` : `${words} ago`;

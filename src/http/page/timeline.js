@@ -35,9 +35,9 @@ export function timeline(query, setQuery) {
     h('div', { class: 'heading' },
       h('h2', { id: 'timeline-title' }, 'Anomaly timeline'), total,
       h('div', { class: 'actions' },
-        filterBox('Filter sensors', (text) => { filter = text; setQuery({ filter }); begin(); }, { value: filter, placeholder: 'press-1/*' }),
-        choice('Rows', [['device', 'Devices'], ['sensor', 'Sensors']], by, (value) => { by = value; setQuery({ by }); begin(); }),
-        choice('Range', RANGES, hours, (value) => { hours = value; setQuery({ hours }); begin(); }))),
+        filterBox('Filter sensors', (text) => choose({ filter: text }), { value: filter, placeholder: 'press-1/*' }),
+        choice('Rows', [['device', 'Devices'], ['sensor', 'Sensors']], by, (value) => choose({ by: value })),
+        choice('Range', RANGES, hours, (value) => choose({ hours: value })))),
     note, scroller, legend(), readout);
 
   const rows = new TimelineRows(() => ({ by, pattern: pattern(filter), ...range() }), changed);
@@ -66,7 +66,9 @@ export function timeline(query, setQuery) {
     return { since: rfc3339(new Date(Math.floor(since / 3600e3) * 3600e3)) };
   }
 
-  function begin() {
+  function choose(chosen) {
+    ({ by = by, hours = hours, filter = filter } = chosen);
+    setQuery(chosen);
     rows.forget();
     expanded.clear();
     scroller.scrollTop = 0;
@@ -77,7 +79,8 @@ export function timeline(query, setQuery) {
   function changed() {
     note.hidden = rows.total > 0;
     if (rows.total === 0) {
-      setText(note, filter ? 'No sensor fits the filter. * stands for any characters: press-1/*.' : 'No device is known yet. Devices show as soon as a reading of theirs counts.');
+      setText(note, filter ? 'No sensor fits the filter. * stands for any characters: press-1/*.'
+        : 'No device is known yet. Devices show as soon as a reading of theirs counts.');
     }
     setText(total, rows.total > 0 ? counted(rows.total, by) : '');
     grid.setAttribute('aria-rowcount', String(length()));
@@ -116,15 +119,21 @@ export function timeline(query, setQuery) {
     const name = row ? (isInner ? row.name.slice(row.name.lastIndexOf('/') + 1) : row.name) : '…';
     const place = row && (canExpand ? `#/sensors?pattern=${encodeURIComponent(`${row.name}/*`)}` : sensorAddress(row.name));
     const canvas = h('canvas');
-    const strip = h('div', { class: 'strip', role: 'gridcell', tabindex: isCurrent && current.column >= 0 ? 0 : -1, 'data-row': position }, canvas);
+    const tabindex = (isHere) => (isCurrent && isHere ? 0 : -1);
+    const strip = h('div', {
+      class: 'strip', role: 'gridcell', tabindex: tabindex(current.column >= 0), 'data-row': position,
+    }, canvas);
     const header = h('div', { class: 'row-name', role: 'rowheader' },
       canExpand && h('button', {
         class: 'expand', type: 'button', tabindex: -1, 'aria-expanded': String(expanded.has(index)),
         'aria-label': `Sensors of ${name}`, 'data-expand': index,
       }),
-      h('a', { href: place || '#/sensors', tabindex: isCurrent && current.column < 0 ? 0 : -1, title: row && `${row.name}: ${stateWords(row.state)}` },
-        row && stateShape(row.state), h('span', null, name)));
-    const element = h('div', { class: isInner ? 'timeline-row inner' : 'timeline-row', role: 'row', 'aria-rowindex': position + 1 }, header, strip);
+      h('a', {
+        href: place || '#/sensors', tabindex: tabindex(current.column < 0), title: row && `${row.name}: ${stateWords(row.state)}`,
+      }, row && stateShape(row.state), h('span', null, name)));
+    const element = h('div', {
+      class: isInner ? 'timeline-row inner' : 'timeline-row', role: 'row', 'aria-rowindex': position + 1,
+    }, header, strip);
     if (row) {
       strip.setAttribute('aria-label', cellWords(row, Math.max(0, current.column)));
       requestAnimationFrame(() => drawStrip(canvas, row.cells));
@@ -133,10 +142,12 @@ export function timeline(query, setQuery) {
   }
 
   function drawAxis() {
-    const labels = hourLabels(rows.windows, rows.windowSeconds, (scroller.clientWidth || 800) * 0.8);
-    replace(axis, h('div'), h('div', { class: 'labels' }, labels.map(({ part, words, isDay }) => h('span', {
+    const room = h('div', { class: 'labels' });
+    replace(axis, h('div'), room);
+    const labels = hourLabels(rows.windows, rows.windowSeconds, room.clientWidth || 800);
+    replace(room, labels.map(({ part, words, isDay }) => h('span', {
       class: isDay ? 'day' : '', vars: { '--at': `${(part * 100).toFixed(3)}%` },
-    }, words))));
+    }, words)));
   }
 
   function cellWords(row, column) {
@@ -178,7 +189,8 @@ export function timeline(query, setQuery) {
 
   function columnAt(strip, event) {
     const box = strip.getBoundingClientRect();
-    return Math.max(0, Math.min(rows.windows.length - 1, Math.floor(((event.clientX - box.left) / box.width) * rows.windows.length)));
+    const column = Math.floor(((event.clientX - box.left) / box.width) * rows.windows.length);
+    return Math.max(0, Math.min(rows.windows.length - 1, column));
   }
 
   function point(strip, event) {
@@ -250,8 +262,8 @@ export function timeline(query, setQuery) {
         return showProblem(problem);
       }
     }
-    const position = index + [...expanded].filter(([other]) => other < index).reduce((sum, [, entry]) => sum + entry.rows.length, 0);
-    current.row = position;
+    const above = [...expanded].filter(([other]) => other < index);
+    current.row = above.reduce((sum, [, entry]) => sum + entry.rows.length, index);
     changed();
   }
 
@@ -314,7 +326,9 @@ function judgement({ sensors }, { score, anomalous, scored, failed }) {
   const failure = failed > 0 ? `, ${sensors === 1 ? 'scoring failed' : `${count(failed)} could not be scored`}` : '';
   if (scored === 0) return failed > 0 ? failure.slice(2) : 'nothing was scored';
   if (sensors === 1) return `score ${scoreWords(score)}, ${anomalous > 0 ? 'anomalous' : 'usual'}`;
-  return `${anomalous > 0 ? `${count(anomalous)} of ${counted(scored, 'sensor')} anomalous` : `all of ${counted(scored, 'sensor')} usual`}, highest score ${scoreWords(score)}${failure}`;
+  const all = counted(scored, 'sensor');
+  const words = anomalous > 0 ? `${count(anomalous)} of ${all} anomalous` : `all of ${all} usual`;
+  return `${words}, highest score ${scoreWords(score)}${failure}`;
 }
 
 // Sensors are named device/sensor; a word without stars is looked for anywhere.
@@ -326,7 +340,8 @@ function pattern(filter) {
 function legend() {
   const steps = Array.from({ length: 8 }, (_, step) => h('i', { class: `step-${step}` }));
   return h('p', { class: 'legend muted' },
-    h('span', null, 'Score'), h('span', { class: 'scale', 'aria-hidden': 'true' }, steps), h('span', null, '0 usual – above 0.5 an anomaly – 1'),
+    h('span', null, 'Score'), h('span', { class: 'scale', 'aria-hidden': 'true' }, steps),
+    h('span', null, '0 usual – above 0.5 an anomaly – 1'),
     h('span', { class: 'key' }, h('i', { class: 'anomalous' }), 'anomaly'),
     h('span', { class: 'key' }, h('i', { class: 'failed' }), 'not scored'),
     h('span', { class: 'key' }, h('i', { class: 'nothing' }), 'nothing to score'));

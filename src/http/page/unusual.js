@@ -3,13 +3,15 @@
 
 import { ApiProblem, get } from './api.js';
 import { sensorAddress } from './banner.js';
-import { choice, emptyNote, h, heading, problemNote, replace, setText, setVariables } from './elements.js';
-import { count, counted, number, score as scoreWords, share } from './format.js';
+import { choice, emptyNote, h, heading, problemNote, replace, setText } from './elements.js';
+import { count, counted, share } from './format.js';
 import { rangeStrip } from './range_strip.js';
+import { rankedSensors } from './ranked_sensors.js';
 import { link } from './router.js';
 import { drawShares } from './strip.js';
-import { scoreStep } from './theme.js';
-import { clockWords, daemonNow, dateOf, dayWords, isUtcHere, noteDaemonTime, rfc3339, shortWords, span, timeElement, utcClock } from './time.js';
+import {
+  clockWords, daemonNow, dateOf, dayWords, isUtcHere, noteDaemonTime, rfc3339, shortWords, span, timeElement, utcClock,
+} from './time.js';
 
 export const title = 'Most unusual';
 
@@ -32,7 +34,8 @@ export function view(root, { query, setQuery }) {
     begin();
   })),
   h('section', { class: 'panel strip-panel', 'aria-label': 'Range of time' },
-    h('p', { class: 'muted' }, 'Mark a range with the mouse, or move its ends with the arrow keys. A bar is a window: its height is the share of sensors that were anomalous, its colour the highest score.'),
+    h('p', { class: 'muted' }, 'Mark a range with the mouse, or move its ends with the arrow keys. A bar is a window: its height ',
+      'is the share of sensors that were anomalous, its colour the highest score.'),
     strip.element, words),
   results);
 
@@ -75,7 +78,8 @@ export function view(root, { query, setQuery }) {
     setText(words, rangeWords(since, until));
     results.classList.add('is-asking');
     try {
-      const answer = await get('unusual', { since: rfc3339(new Date(since)), until: rfc3339(new Date(until)), limit: SENSORS }, ending.signal);
+      const range = { since: rfc3339(new Date(since)), until: rfc3339(new Date(until)) };
+      const answer = await get('unusual', { ...range, limit: SENSORS }, ending.signal);
       if (asked === own) show(answer);
     } catch (problem) {
       if (asked === own) showProblem(problem);
@@ -89,7 +93,7 @@ export function view(root, { query, setQuery }) {
     replace(results,
       h('section', { class: 'panel ranking', 'aria-labelledby': 'ranking-title' },
         h('div', { class: 'heading' }, h('h2', { id: 'ranking-title' }, 'Sensors, the most unusual first')),
-        answer.sensors.length === 0 ? emptyNote('No sensor was scored in this range.') : ranking(answer)),
+        answer.sensors.length === 0 ? emptyNote('No sensor was scored in this range.') : rankedSensors(answer.sensors)),
       h('div', { class: 'beside' },
         h('section', { class: 'panel', 'aria-labelledby': 'together-title' },
           h('div', { class: 'heading' }, h('h2', { id: 'together-title' }, 'Changed together')), together(answer)),
@@ -100,8 +104,10 @@ export function view(root, { query, setQuery }) {
   function showDevices(panel, devices) {
     const shown = isAllDevices ? devices : devices.slice(0, DEVICES_AT_ONCE);
     replace(panel,
-      h('div', { class: 'heading' }, h('h2', { id: 'shares-title' }, 'Devices'), h('span', { class: 'muted' }, 'share of unusual sensors')),
-      devices.length === 0 ? emptyNote('No device was scored in this range.') : h('ul', { class: 'shares' }, shown.map(deviceShare)),
+      h('div', { class: 'heading' },
+        h('h2', { id: 'shares-title' }, 'Devices'), h('span', { class: 'muted' }, 'share of unusual sensors')),
+      devices.length === 0 ? emptyNote('No device was scored in this range.')
+        : h('ul', { class: 'shares' }, shown.map(deviceShare)),
       shown.length < devices.length && h('button', {
         class: 'quiet', type: 'button', onclick: () => { isAllDevices = true; showDevices(panel, devices); },
       }, `All ${count(devices.length)} devices`));
@@ -130,46 +136,12 @@ function rangeWords(since, until) {
   return `${dayWords(new Date(since))} ${clockWords(new Date(since))} to ${end}${beside}, ${span((until - since) / 1000)}`;
 }
 
-function ranking({ sensors }) {
-  return h('ol', { class: 'ranked' }, sensors.map((entry, place) => {
-    const seen = entry.first && {
-      since: rfc3339(new Date(dateOf(entry.first) - 3600e3)), until: rfc3339(new Date(dateOf(entry.last).getTime() + 3600e3)),
-    };
-    return h('li', { class: entry.anomalies > 0 ? 'anomalous' : '' },
-      h('span', { class: 'place muted' }, String(place + 1)),
-      h('div', { class: 'what' },
-        h('a', { href: sensorAddress(entry.sensor, seen) }, entry.sensor),
-        entry.explanation && h('p', null, explanationWords(entry.explanation)),
-        h('p', { class: 'muted' }, when(entry))),
-      scoreBar(entry.score));
-  }));
-}
-
-function when({ anomalies, intervals, first, last }) {
-  if (anomalies === 0) return `no anomaly in ${counted(intervals, 'interval')}`;
-  const isOneDay = dateOf(first).toDateString() === dateOf(last).toDateString();
-  const times = first === last
-    ? [' at ', timeElement(first)] : [' between ', timeElement(first), ' and ', timeElement(last, isOneDay ? 'clock' : 'short')];
-  return [`${count(anomalies)} of ${counted(intervals, 'interval')} anomalous`, times];
-}
-
-/** What moved a decision, with its time in the viewer's zone. */
-export function explanationWords({ feature, value, time, usual_low: low, usual_high: high }) {
-  const usual = low === null || high === null ? '' : `, usually ${number(low)} to ${number(high)}`;
-  return [h('b', null, `${feature.replace('.', ' ')} ${value === null ? 'missing' : number(value)}`), ' at ', timeElement(time), usual];
-}
-
-function scoreBar(score) {
-  const bar = h('div', { class: 'gauge', 'aria-hidden': 'true' }, h('div', { class: `step-${scoreStep(score ?? 0)}` }));
-  setVariables(bar, { '--part': `${((score ?? 0) * 100).toFixed(0)}%` });
-  return h('div', { class: 'score' }, h('span', { class: 'visually-hidden' }, 'score '), h('span', { class: 'figure' }, scoreWords(score)), bar);
-}
-
 function together({ together: sets }) {
   if (sets.length === 0) return h('p', { class: 'muted' }, 'No anomalies of two sensors or more began together.');
   return h('ul', { class: 'together' }, sets.map(({ time, sensors }) => h('li', null,
     h('p', null, h('b', null, counted(sensors.length, 'sensor')), ' from ', timeElement(time), ' on, in this order'),
-    h('ol', null, sensors.map((sensor) => h('li', null, h('a', { class: 'chip', href: sensorAddress(sensor, around(time)) }, sensor)))))));
+    h('ol', null, sensors.map((sensor) => h('li', null,
+      h('a', { class: 'chip', href: sensorAddress(sensor, around(time)) }, sensor)))))));
 }
 
 function around(time) {
@@ -180,7 +152,8 @@ function around(time) {
 function deviceShare({ device, sensors, unusual, share: shares, windows }, place) {
   const last = shares.length - 1;
   const now = shares[last] ?? null;
-  const words = `${device}: ${count(unusual)} of ${counted(sensors, 'sensor')} in the range; in its last window${windows[last] ? ` from ${shortWords(windows[last])}` : ''} ${now === null ? 'none scored' : share(now)}`;
+  const lastWindow = windows[last] ? `in the window from ${shortWords(windows[last])}` : 'in the last window';
+  const words = `${device}: ${count(unusual)} of ${counted(sensors, 'sensor')} in the range; ${lastWindow} ${now === null ? 'none scored' : share(now)}`;
   return h('li', { title: words },
     h('a', { href: link('sensors', { pattern: `${device}/*` }) }, device),
     h('span', { class: 'number' }, `${count(unusual)} of ${count(sensors)}`),

@@ -1,0 +1,63 @@
+//! The view Now.
+
+use fantoccini::key::Key;
+use serde_json::json;
+
+use crate::browser::Browser;
+use crate::watched_plant::WatchedPlant;
+
+#[test]
+fn now_says_in_words_how_the_plant_is_and_leads_to_what_is_wrong() {
+    let Some(browser) = Browser::start() else { return };
+    let mut plant = WatchedPlant::start();
+    browser.open(&plant.view("now"));
+
+    let sentence = browser.wait_for(
+        "the banner",
+        "const e = document.querySelector('.sentence'); return /sensors/.test(e?.textContent) && e.textContent",
+    );
+    assert!(sentence.as_str().unwrap().contains("of 15 sensors"), "{sentence}");
+    let tiles = browser.wait_for("a tile a device", "const t = [...document.querySelectorAll('.tile .name')]; return t.length === 3 && t.map((e) => e.textContent).sort()");
+    assert_eq!(tiles, json!(["oven-3", "press-1", "pump-2"]));
+
+    // The first of the problems leads to its sensor, and the keyboard goes there too.
+    let place = browser.wait_for(
+        "a problem with its sensor",
+        "return document.querySelector('.problems a[href^=\"#/sensors/\"]')?.hash",
+    );
+    browser.run("document.querySelector('.problems a[href^=\"#/sensors/\"]').focus()", Vec::new());
+    browser.press(Key::Enter);
+    browser.wait_for("the sensor's view", &format!("return location.hash === {place}"));
+    assert_eq!(browser.console(), Vec::<String>::new());
+
+    // Whoever looks at a page without a daemon is told.
+    browser.open(&plant.view("now"));
+    browser.wait_for_element(".tile .name");
+    plant.kill();
+    let words = browser.wait_for_element(".banner .stale");
+    assert!(words.starts_with("Not updated since"), "{words}");
+}
+
+#[test]
+fn the_timeline_opens_a_device_and_leads_to_the_sensor_and_its_hour() {
+    let Some(browser) = Browser::start() else { return };
+    let plant = WatchedPlant::start();
+    browser.open(&plant.view("now"));
+    browser.wait_for("three rows", "return document.querySelectorAll('.timeline-row .shape').length === 3");
+
+    // By the keyboard alone: from the filter to the rows, down to press-1, and open it.
+    browser.run("document.querySelector('.strip[tabindex=\"0\"]').focus()", Vec::new());
+    browser.press(Key::Down);
+    browser.press_character(' ');
+    let rows = browser.wait_for("the sensors of press-1", "const r = [...document.querySelectorAll('.timeline-row')]; return r.length === 8 && r.map((e) => e.innerText.trim())");
+    assert_eq!(rows, json!(["oven-3", "press-1", "current", "flow", "pressure", "temperature", "vibration", "pump-2"]));
+
+    // The cell that has the focus is told in words, and Enter goes to the sensor with the hour around it.
+    browser.press(Key::Down);
+    browser.press(Key::Left);
+    let words = browser.wait_for_element(".readout");
+    assert!(words.starts_with("press-1/current") && words.contains("UTC") && words.contains("score"), "{words}");
+    browser.press(Key::Enter);
+    browser.wait_for("the sensor at that time", "return location.hash.startsWith('#/sensors/press-1/current?since=')");
+    assert_eq!(browser.console(), Vec::<String>::new());
+}
