@@ -14,7 +14,10 @@ fn open_anomalous(browser: &Browser, plant: &WatchedPlant) -> String {
     browser.run(script, Vec::new());
     let sensor = browser.wait_for("a sensor with anomalies", "return window.anomalous").as_str().unwrap().to_owned();
     browser.open(&plant.view(&format!("sensors/{sensor}")));
-    browser.wait_for("the series", "return document.querySelector('.range-said')?.textContent && document.querySelectorAll('.uplot').length > 1");
+    browser.wait_for(
+        "the series",
+        "return document.querySelector('.range-said')?.textContent && document.querySelectorAll('.uplot').length > 1",
+    );
     sensor
 }
 
@@ -38,8 +41,12 @@ fn a_sensor_says_why_it_is_unusual_and_shows_series_score_verdicts_neighbours_an
 
     let why = browser.wait_for_element(".reason");
     assert!(why.contains(own) && why.contains("usually"), "{why}");
-    browser.wait_for("a verdict with the same words", "return document.querySelector('.verdicts .anomalous .explanation')");
-    let neighbours = browser.run("return [...document.querySelectorAll('.neighbour')].map((e) => e.dataset.sensor)", Vec::new());
+    browser.wait_for(
+        "a verdict with the same words",
+        "return document.querySelector('.verdicts .anomalous .explanation')",
+    );
+    let neighbours =
+        browser.run("return [...document.querySelectorAll('.neighbour')].map((e) => e.dataset.sensor)", Vec::new());
     assert_eq!(neighbours.as_array().unwrap().len(), 4, "{neighbours}");
     assert!(neighbours[0].as_str().unwrap().starts_with(&format!("{device}/")));
 
@@ -53,7 +60,10 @@ fn a_sensor_says_why_it_is_unusual_and_shows_series_score_verdicts_neighbours_an
     browser.run("document.body.focus()", Vec::new());
     browser.press_character('t');
     browser.wait_for("the table", "return document.querySelectorAll('.series-table tbody tr').length > 100");
-    browser.wait_for("an anomaly in it", "return document.querySelector('.series-table tr.anomalous')?.textContent.includes('anomaly')");
+    browser.wait_for(
+        "an anomaly in it",
+        "return document.querySelector('.series-table tr.anomalous')?.textContent.includes('anomaly')",
+    );
     assert_eq!(browser.console(), Vec::<String>::new());
 }
 
@@ -71,13 +81,19 @@ fn a_range_is_chosen_by_the_mouse_and_by_keys_for_all_charts_at_once() {
     assert!((length(&nearer) - length(&dragged) / 2.0).abs() < 2.0, "{dragged} {nearer}");
     browser.press(Key::Left);
     let earlier = range(&browser);
-    assert!(earlier[0].as_f64() < nearer[0].as_f64() && (length(&earlier) - length(&nearer)).abs() < 2.0, "{nearer} {earlier}");
+    assert!(
+        earlier[0].as_f64() < nearer[0].as_f64() && (length(&earlier) - length(&nearer)).abs() < 2.0,
+        "{nearer} {earlier}"
+    );
 
     // The newest anomaly, from its verdict; the cursor then stands in all charts at one time.
     browser.press_character('0');
     browser.wait_for("the last day", "return location.hash.includes('range=24h')");
     browser.press_character(',');
-    browser.wait_for("the anomaly", "return location.hash.includes('since=') && document.querySelectorAll('.uplot').length > 1");
+    browser.wait_for(
+        "the anomaly",
+        "return location.hash.includes('since=') && document.querySelectorAll('.uplot').length > 1",
+    );
     let script = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft', shiftKey: true, bubbles: true }))";
     browser.run(script, Vec::new());
     browser.wait_for(
