@@ -14,7 +14,7 @@ use crate::support::daemon::{Daemon, directory, free_port};
 use crate::support::load::{self, Device};
 use crate::support::process::Usage;
 
-const DEVICES: usize = 64;
+pub(crate) const DEVICES: usize = 64;
 const SENSORS: usize = 100;
 /// Messages of one reading that a connection keeps unacknowledged.
 const WINDOW: usize = 2_000;
@@ -22,7 +22,7 @@ const WINDOW: usize = 2_000;
 const LARGE_WINDOW: usize = 200;
 
 /// No run comes due, and the readings are believed although they run ahead.
-const SETTINGS: &str = r#"
+pub(crate) const SETTINGS: &str = r#"
 clock = "wall"
 [schedule]
 cron = "0 0 0 1 1 *"
@@ -31,7 +31,7 @@ max_ahead = "2h"
 readings_per_interval = 100000
 "#;
 
-const ROUTES: &str = r#"
+pub(crate) const ROUTES: &str = r#"
 [[mqtt.route]]
 topic = "plant/{device}/{sensor}"
 format = "json"
@@ -54,7 +54,7 @@ time = "/ts"
 
 /// A kind of load.
 #[derive(Clone, Copy)]
-enum Load {
+pub(crate) enum Load {
     /// One reading a message, its time in milliseconds.
     Millis,
     /// One reading a message, its time in RFC 3339.
@@ -211,14 +211,14 @@ fn connect(port: u16) -> Daemon {
     Daemon::start(directory(), &sections)
 }
 
-fn middle(rounds: impl IntoIterator<Item = f64>) -> f64 {
+pub(crate) fn middle(rounds: impl IntoIterator<Item = f64>) -> f64 {
     let mut rounds: Vec<_> = rounds.into_iter().collect();
     rounds.sort_by(f64::total_cmp);
     rounds[rounds.len() / 2]
 }
 
 /// Devices that send this many messages together: readings a second apart, from now on.
-fn devices(load: Load, messages: usize) -> Vec<Device> {
+pub(crate) fn devices(load: Load, messages: usize) -> Vec<Device> {
     let start = anomalyd::time::Timestamp::now().nanos() / 1_000_000_000;
     (0..DEVICES).map(|device| encode(load, device, messages / DEVICES, start)).collect()
 }
@@ -273,6 +273,6 @@ fn value(seed: usize) -> f64 {
     f64::from(u32::try_from(seed * 7919 % 4000).expect("few")) / 100.0
 }
 
-fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }

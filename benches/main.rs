@@ -20,6 +20,7 @@
 )]
 
 mod closing;
+mod cockpit;
 mod decode;
 mod detectors;
 mod flash;
@@ -27,6 +28,7 @@ mod history;
 mod ingest;
 mod latency;
 mod loading;
+mod overview;
 mod scale;
 mod score_command;
 mod scoring;
@@ -56,8 +58,9 @@ impl Size {
 
 type Benchmark = (&'static str, fn(Size));
 
-const BENCHMARKS: [Benchmark; 12] = [
+const BENCHMARKS: [Benchmark; 14] = [
     ("closing", closing::run),
+    ("cockpit", cockpit::run),
     ("decode", decode::run),
     ("detectors", detectors::run),
     ("flash", flash::run),
@@ -65,6 +68,7 @@ const BENCHMARKS: [Benchmark; 12] = [
     ("ingest", ingest::run),
     ("latency", latency::run),
     ("loading", loading::run),
+    ("overview", overview::run),
     ("scale", scale::run),
     ("score_command", score_command::run),
     ("scoring", scoring::run),

@@ -220,12 +220,13 @@ impl Daemon {
     pub async fn start(config: &Config) -> Result<Self, DaemonError> {
         let mut settings = Settings::of(config);
         settings.log_in(config)?;
-        settings.listener.iter().for_each(|listener| descriptors::provide(listener.max_connections));
+        let devices = settings.listener.as_ref().map_or(0, |listener| listener.max_connections);
+        descriptors::provide(devices, settings.port.as_ref().map_or(0, |port| port.max_connections));
         let listener = settings.listener.clone().map(Listener::bind).transpose()?;
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
         let port = settings.port.as_ref().map(Port::open).transpose()?;
 
-        let live = Arc::new(Live::default());
+        let live = Arc::new(Live::new(config.http.max_listeners as usize));
         let note_configuration = || running_configuration::note(&config.store.directory, config);
         let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration, &live)?;
         tracing::info!("readings are taken in; the models are being read");
@@ -319,7 +320,7 @@ impl Daemon {
             rescorer,
             sensors: Arc::clone(&published.directory),
             index: Arc::default(),
-            scores: Arc::new(RunScores::new(RunScores::DEFAULT_BYTES)),
+            scores: Arc::new(RunScores::new(settings.timeline_bytes)),
             states: Arc::default(),
             live: Arc::clone(&live),
             questions,

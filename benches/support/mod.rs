@@ -4,6 +4,7 @@ pub(crate) mod broker;
 pub(crate) mod daemon;
 pub(crate) mod load;
 pub(crate) mod pace;
+pub(crate) mod page;
 pub(crate) mod process;
 pub(crate) mod python;
 pub(crate) mod results;

@@ -37,7 +37,7 @@ pub struct Verdict {
     pub intervals: u32,
     /// Those that are anomalies.
     pub anomalies: u32,
-    /// The anomalies, neighbouring intervals as one span.
+    /// The anomalies, neighbouring intervals as one span; the first 200.
     pub anomalous: Vec<Span>,
     /// The interval with the lowest decision value.
     pub worst: Option<WorstRow>,

@@ -148,7 +148,7 @@ impl Screen<'_> {
         };
         let step = Span::from_millis(1).times((series.step_seconds * 1e3) as i64);
         let words = format!(
-            "{} to {} UTC, {step} a mark; lowest {} at {}, highest {} at {}",
+            "{} to {} UTC, {step} a mark; lowest {} around {}, highest {} around {}",
             minute(series.since),
             minute(series.until),
             significant(series.min[lowest]),

@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// The next line; `None` when the daemon has ended, in order or not.
-fn next_line(events: &mut impl BufRead) -> Option<String> {
+pub(crate) fn next_line(events: &mut impl BufRead) -> Option<String> {
     let mut line = String::new();
     match events.take(MAX_LINE_BYTES).read_line(&mut line) {
         Ok(1..) if line.ends_with('\n') => {

@@ -8,9 +8,9 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 /// What is open besides the devices' connections: the store, threads, models that are read, files of verdicts.
 const BESIDE_CONNECTIONS: u64 = 128;
 
-/// Raises how many may be open as far as that takes and the system allows, and says so if it is not enough.
-pub(crate) fn provide(max_connections: u32) {
-    let needed = BESIDE_CONNECTIONS.saturating_add(u64::from(max_connections));
+/// Raises how many may be open as far as so many devices and clients of the port take, and the system allows, and says so if it is not enough.
+pub(crate) fn provide(devices: u32, clients: u32) {
+    let needed = BESIDE_CONNECTIONS + u64::from(devices) + u64::from(clients);
     // What cannot be told is left as it is.
     let Some((current, maximum)) = fs::read_to_string("/proc/self/limits").ok().and_then(|text| limits(&text)) else {
         return;
@@ -22,8 +22,9 @@ pub(crate) fn provide(max_connections: u32) {
     let may_open = if setrlimit(Resource::Nofile, raised).is_ok() { needed.min(maximum) } else { current };
     if may_open < needed {
         tracing::warn!(
-            "{max_connections} devices may connect (mqtt.listen.max_connections), and this process may open {may_open} files \
-             and connections in all: raise that to {needed} (ulimit -n, or LimitNOFILE= of the unit), or lower the other"
+            "{devices} devices may connect (mqtt.listen.max_connections) and {clients} clients of the page and the API \
+             (http.max_connections), and this process may open {may_open} files and connections in all: raise that \
+             to {needed} (ulimit -n, or LimitNOFILE= of the unit), or lower the others"
         );
     }
 }

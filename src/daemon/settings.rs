@@ -76,6 +76,8 @@ pub(crate) struct Settings {
     pub(crate) socket: ServerSettings,
     /// The port of the page and the API; `None` when it is off.
     pub(crate) port: Option<PortSettings>,
+    /// How much of what finished runs said is kept in memory.
+    pub(crate) timeline_bytes: usize,
     sessions: SessionSettings,
     windows: WindowSettings,
     held: HeldSettings,
@@ -221,6 +223,7 @@ impl Settings {
             kept_models_bytes: store.kept_models.bytes(),
             socket: socket(config),
             port: port(&config.http),
+            timeline_bytes: config.http.timeline_memory.saturating_usize(),
             settings_hash: config.settings_hash(),
             run_deadline: scoring.deadline.to_std(),
             max_anomalous: config.log.anomalies as usize,

@@ -50,10 +50,13 @@ fn configuration(in_force: &Config, read: Timestamp) -> Configuration {
 
 /// Which release this is, what it listens on and what it may touch.
 fn version(config: &Config, settings: &Settings) -> Version {
-    let Config { store, mqtt, models, publish, metrics, .. } = config;
+    let Config { store, mqtt, models, publish, metrics, http, .. } = config;
     let folder = |path: &Path| path.display().to_string();
     let listener = mqtt.listen.as_ref().map(|listen| format!("MQTT on {}", listen.address));
     let socket = format!("commands on the socket {}", settings.socket.socket.path.display());
+    let scheme = if http.tls.is_some() { "HTTPS" } else { "HTTP" };
+    let port = http.listen.map(|address| format!("{scheme} on {address}"));
+    let token_file = http.token_file.as_deref().map(folder);
     let broker = mqtt.connect.as_ref().map(|connect| format!("the MQTT broker at {}:{}", connect.host, connect.port));
     let files = publish.files.as_ref().map(|files| folder(&files.directory));
     let metrics = metrics.as_ref().map(|metrics| folder(&metrics.file));
@@ -62,9 +65,9 @@ fn version(config: &Config, settings: &Settings) -> Version {
         process: std::process::id(),
         user: user(),
         store: folder(&store.directory),
-        listens: listener.into_iter().chain([socket]).collect(),
+        listens: listener.into_iter().chain(port).chain([socket]).collect(),
         connects: broker.into_iter().collect(),
-        reads: vec![folder(config.origin.file()), folder(&models.directory)],
+        reads: [folder(config.origin.file()), folder(&models.directory)].into_iter().chain(token_file).collect(),
         writes: std::iter::once(folder(&store.directory)).chain(files).chain(metrics).collect(),
     }
 }

@@ -38,14 +38,9 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// All answers at once.
-    pub(super) fn all(router: Router) -> Self {
-        Self { at_first: router, then: Arc::default() }
-    }
-
-    /// The answers of a start, until [`open`](Self::open).
+    /// These answers, until [`open`](Self::open) gives others.
     pub(super) fn at_first(router: Router) -> Self {
-        Self::all(router)
+        Self { at_first: router, then: Arc::default() }
     }
 
     /// From now on these are the answers.

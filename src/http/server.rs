@@ -93,7 +93,7 @@ impl Serving {
             answers: LongAnswers::new(settings.max_answers, "socket.max_answers", &metrics::LONG_ANSWERS),
             reads: Arc::new(Semaphore::new(settings.max_answers)),
         };
-        let answers = Answers::all(routes::router(shared, None));
+        let answers = Answers::at_first(routes::router(shared, None));
         let max_connections = settings.max_connections;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

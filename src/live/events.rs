@@ -81,6 +81,7 @@ pub struct Events {
     listening: [AtomicUsize; EventKind::ALL.len()],
     state: Mutex<EventState>,
     told: Notify,
+    max_listeners: usize,
 }
 
 #[derive(Debug)]
@@ -104,25 +105,29 @@ pub struct Listening {
 /// As many listen as may.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "{} listen to what happens, the most at once; end one of them, such as an open page or a tail",
-    Events::MAX_LISTENERS
+    "{max} listen to what happens, the most at once (http.max_listeners); end one of them, such as an open page or a tail"
 )]
-pub struct TooManyListeners;
+pub struct TooManyListeners {
+    max: usize,
+}
 
 /// The most readings that are told at once: a larger commit is told in parts, so that the oldest can give way.
 const MAX_READINGS: usize = 4096;
 
 impl Default for Events {
+    /// Events that as many listen to as are configured by default.
     fn default() -> Self {
-        let rings = EventKind::ALL.map(|(_, kind)| EventRing::new(kind.max_bytes()));
-        let state = EventState { rings, happenings: 0, listeners: 0, is_closed: false };
-        Self { listening: Default::default(), state: Mutex::new(state), told: Notify::new() }
+        Self::new(32)
     }
 }
 
 impl Events {
-    /// How many may listen at once.
-    pub const MAX_LISTENERS: usize = 32;
+    /// Events that at most so many listen to at once.
+    pub fn new(max_listeners: usize) -> Self {
+        let rings = EventKind::ALL.map(|(_, kind)| EventRing::new(kind.max_bytes()));
+        let state = EventState { rings, happenings: 0, listeners: 0, is_closed: false };
+        Self { listening: Default::default(), state: Mutex::new(state), told: Notify::new(), max_listeners }
+    }
 
     /// Whether anybody listens to a kind.
     pub fn is_heard(&self, kind: EventKind) -> bool {
@@ -162,8 +167,8 @@ impl Events {
     /// When as many listen as may.
     pub fn listen(self: &Arc<Self>, kinds: Vec<EventKind>) -> Result<Listening, TooManyListeners> {
         let mut state = self.state();
-        if state.listeners >= Self::MAX_LISTENERS {
-            return Err(TooManyListeners);
+        if state.listeners >= self.max_listeners {
+            return Err(TooManyListeners { max: self.max_listeners });
         }
         state.listeners += 1;
         metrics::EVENT_LISTENERS.set(state.listeners as u64);
@@ -342,10 +347,9 @@ mod tests {
 
     #[test]
     fn so_many_listen_and_no_more() {
-        let events = Arc::new(Events::default());
-        let mut all: Vec<_> =
-            (0..Events::MAX_LISTENERS).map(|_| events.listen(vec![EventKind::Run]).unwrap()).collect();
-        assert_eq!(events.listen(vec![EventKind::Run]).unwrap_err(), TooManyListeners);
+        let events = Arc::new(Events::new(5));
+        let mut all: Vec<_> = (0..5).map(|_| events.listen(vec![EventKind::Run]).unwrap()).collect();
+        assert_eq!(events.listen(vec![EventKind::Run]).unwrap_err(), TooManyListeners { max: 5 });
         all.pop();
         assert!(events.listen(vec![EventKind::Run]).is_ok());
     }

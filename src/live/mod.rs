@@ -29,3 +29,10 @@ pub struct Live {
     /// What happens, as it happens.
     pub events: Arc<Events>,
 }
+
+impl Live {
+    /// Nothing is shown yet, and at most so many listen to events.
+    pub fn new(max_listeners: usize) -> Self {
+        Self { events: Arc::new(Events::new(max_listeners)), ..Self::default() }
+    }
+}

@@ -17,6 +17,7 @@ use crate::overview::score_code::ScoreCode;
 use crate::run::{Run, RunId, RunState};
 use crate::sensor::SensorId;
 use crate::store::{Reader, StoreError};
+use crate::telemetry::metrics;
 use crate::time::Timestamp;
 
 /// What a run said of a window of a sensor.
@@ -101,9 +102,6 @@ struct Choice {
 }
 
 impl RunScores {
-    /// How much memory it takes when the configuration does not say.
-    pub const DEFAULT_BYTES: usize = 24 << 20;
-
     /// Remembers runs within so many bytes.
     pub fn new(max_bytes: usize) -> Self {
         Self { max_bytes, memory: Mutex::default(), reading: Mutex::default() }
@@ -240,6 +238,7 @@ impl Memory {
             self.bytes += bytes;
             self.codes.insert(id, RememberedRun { codes, last_used: self.question });
         }
+        metrics::TIMELINE_BYTES.set(self.bytes as u64);
     }
 
     fn forget(&mut self, id: RunId) {

@@ -8,7 +8,7 @@ use super::time_range::{RangeTooLong, TimeRange};
 use super::verdicts::{interval_start, verdict_of};
 use crate::answers::Scores;
 use crate::interval::{Cut, Window};
-use crate::run::{Run, RunState};
+use crate::run::{Run, RunId, RunState};
 use crate::sensor::{SensorId, SensorName};
 use crate::store::StoreError;
 use crate::verdict::{Label, Outcome, Scored, score};
@@ -74,9 +74,13 @@ impl Overview {
         let is_wanted = |run: &Run| {
             matches!(run.state, RunState::Finished(_)) && range.overlaps(run.window) && run.scope.contains(sensor.0)
         };
-        // Later runs have larger ids, and take the place of earlier ones over the same window.
-        let runs = self.reader.runs()?.into_iter().filter(is_wanted);
-        Ok(runs.map(|run| (run.window, run)).collect())
+        let next = self.reader.next_run()?;
+        let mut runs = BTreeMap::new();
+        for id in (self.reader.oldest_run_with_verdicts(next).0..next.0).map(RunId) {
+            // Later runs have larger ids, and take the place of earlier ones over the same window.
+            runs.extend(self.reader.run(id)?.filter(is_wanted).map(|run| (run.window, run)));
+        }
+        Ok(runs)
     }
 
     fn add(&self, scores: &mut Scores, window: Window, scored: &Scored, range: TimeRange) {

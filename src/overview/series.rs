@@ -5,7 +5,7 @@ use super::time_range::{RangeTooLong, TimeRange};
 use crate::answers::Series;
 use crate::interval::{Cut, Interval};
 use crate::sensor::{SensorId, SensorName};
-use crate::store::{StoreError, StoredIntervals};
+use crate::store::{Reader, StoreError, StoredIntervals};
 use crate::time::{Span, Timestamp};
 
 /// The most windows that one answer reads.
@@ -38,21 +38,11 @@ impl Overview {
         let is_closed = self.closed_until(sensor)?.is_some_and(|closed| range.until <= closed);
         let open = if is_closed { None } else { self.questions.open_window(sensor) };
         let mut points = Downsampler::new(range, self.cut.interval(), width);
-        let mut forgotten = Vec::new();
-        let mut stored_until = None;
-        for window in range.windows(self.cut) {
-            match self.reader.intervals(sensor, window)? {
-                StoredIntervals::Kept(intervals) => {
-                    stored_until = intervals.last().map(|last| last.start).or(stored_until);
-                    intervals.iter().filter(|interval| range.holds(interval.start)).for_each(|kept| points.add(kept));
-                }
-                StoredIntervals::Overwritten | StoredIntervals::Unreadable => forgotten.push(window.start()),
-            }
-        }
+        let stored = points.add_stored(&self.reader, self.cut, sensor, range)?;
         let open = open.map_or_else(Vec::new, |open| open.intervals);
-        let is_new = |interval: &&Interval| Some(interval.start) > stored_until && range.holds(interval.start);
+        let is_new = |interval: &&Interval| Some(interval.start) > stored.until && range.holds(interval.start);
         open.iter().filter(is_new).for_each(|interval| points.add(interval));
-        Ok(points.series(name.to_string(), range, forgotten))
+        Ok(points.series(name.to_string(), range, stored.forgotten))
     }
 }
 
@@ -65,6 +55,15 @@ struct Downsampler {
     step: Span,
     /// The points that have readings, in the order of time.
     points: Vec<Point>,
+}
+
+/// What the store had of a series.
+#[derive(Debug, Default)]
+struct StoredPart {
+    /// The start of its last interval.
+    until: Option<Timestamp>,
+    /// The starts of windows that are not kept any more, or cannot be read.
+    forgotten: Vec<Timestamp>,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -86,6 +85,27 @@ impl Downsampler {
         let width = i64::from(width.max(1));
         let step = interval.times((intervals / width + i64::from(intervals % width > 0)).max(1));
         Self { start, step, points: Vec::new() }
+    }
+
+    /// Adds the intervals of closed windows.
+    fn add_stored(
+        &mut self,
+        reader: &Reader,
+        cut: Cut,
+        sensor: SensorId,
+        range: TimeRange,
+    ) -> Result<StoredPart, StoreError> {
+        let mut stored = StoredPart::default();
+        for window in range.windows(cut) {
+            match reader.intervals(sensor, window)? {
+                StoredIntervals::Kept(intervals) => {
+                    stored.until = intervals.last().map(|last| last.start).or(stored.until);
+                    intervals.iter().filter(|interval| range.holds(interval.start)).for_each(|kept| self.add(kept));
+                }
+                StoredIntervals::Overwritten | StoredIntervals::Unreadable => stored.forgotten.push(window.start()),
+            }
+        }
+        Ok(stored)
     }
 
     /// Adds the interval that follows in time.
@@ -142,6 +162,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::overview::test_runs::{RunStore, cut, hour};
 
     const MINUTE: Span = Span::from_secs(60);
 
@@ -175,6 +196,25 @@ mod tests {
         let range = TimeRange { since: at(0) + Span::from_secs(30), until: at(10) + Span::from_secs(30) };
         let minutes: Vec<_> = (1..=10).map(|minute| interval(minute, &[1.0])).collect();
         assert!(series_of(range, 10, &minutes).time.len() <= 10);
+    }
+
+    #[test]
+    fn windows_that_a_later_one_has_overwritten_are_told_and_empty_ones_are_gaps() {
+        let mut runs = RunStore::new(4);
+        // The ring has four slots: hour 5 takes that of hour 1.
+        for (number, value) in [(1, 1.0), (2, 2.0), (5, 5.0)] {
+            runs.close(3, hour(number), value);
+        }
+        let range = TimeRange { since: hour(0).start(), until: hour(6).start() };
+        let mut points = Downsampler::new(range, MINUTE, 1000);
+        let stored = points.add_stored(runs.reader(), cut(), SensorId(3), range).unwrap();
+        assert_eq!((stored.forgotten, stored.until), (vec![hour(1).start()], Some(hour(5).start())));
+        let series = points.series("press/flow".to_owned(), range, Vec::new());
+        assert_eq!((series.mean, series.count), (vec![2.0, 5.0], vec![1, 1]));
+        let within = TimeRange { since: hour(2).start() + MINUTE, ..range };
+        let mut points = Downsampler::new(within, MINUTE, 1000);
+        points.add_stored(runs.reader(), cut(), SensorId(3), within).unwrap();
+        assert_eq!(points.points.len(), 1, "what begins before the range is not in it");
     }
 
     proptest! {

@@ -2,13 +2,14 @@
 
 use tempfile::TempDir;
 
-use crate::interval::{Cut, Window};
+use crate::interval::{Cut, Interval, Window};
 use crate::number_set::NumberSet;
 use crate::run::{Run, RunState, Tally};
 use crate::sensor::SensorId;
 use crate::store::{ChunkId, Reader, ShedSettings, Store, StoreSettings, StoredChunks};
 use crate::time::{Span, Timestamp};
 use crate::verdict::{Explanation, Label, ModelHash, Outcome, Row, Scored, Verdict, VerdictRows};
+use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
 
 /// A store whose runs are written by hand. Its windows are hours, its intervals minutes.
 pub(super) struct RunStore {
@@ -73,7 +74,20 @@ impl RunStore {
 
     /// Stores a run over an hour that has ended.
     pub(super) fn finish(&mut self, id: u64, window: Window, outcomes: Outcomes) {
-        self.put(Run { state: RunState::Finished(Tally::default()), ..Run::for_test(id, window) }, outcomes);
+        let mut tally = Tally::default();
+        outcomes.iter().for_each(|(_, outcome)| tally.add(outcome));
+        self.put(Run { state: RunState::Finished(tally), ..Run::for_test(id, window) }, outcomes);
+    }
+
+    /// Stores the closed window of a sensor in an hour: a reading of this value at its start.
+    pub(super) fn close(&mut self, sensor: u32, window: Window, value: f64) {
+        let mut block = BlockBuilder::new(window);
+        block.push(&Interval::aggregate(window.start(), [value].into_iter()).unwrap(), cut());
+        let head = SensorHead { sensor: SensorId(sensor), closed: window.end(), last_value: value };
+        let writer = &mut self.store.writer;
+        writer.put_window(&ClosedWindow { window, block: block.finish(), head });
+        writer.commit().unwrap();
+        writer.settle().unwrap();
     }
 
     /// Stores a run over an hour that goes on.

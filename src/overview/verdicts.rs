@@ -134,11 +134,21 @@ impl StoredVerdicts<'_> {
         after: Option<VerdictCursor>,
         limit: usize,
     ) -> Result<List<answers::Verdict>, StoreError> {
+        self.list_within(MOST_READ, wanted, after, limit)
+    }
+
+    fn list_within(
+        &self,
+        most_read: usize,
+        wanted: &VerdictSelection,
+        after: Option<VerdictCursor>,
+        limit: usize,
+    ) -> Result<List<answers::Verdict>, StoreError> {
         let chosen = self.chosen(&wanted.sensors);
         let next_run = self.reader.next_run()?;
         let oldest = self.reader.oldest_run_with_verdicts(next_run);
         let newest = after.map_or(next_run.0, |cursor| cursor.run.0.saturating_add(1).min(next_run.0));
-        let mut reads_left = MOST_READ;
+        let mut reads_left = most_read;
         let mut items = Vec::new();
         for id in (oldest.0..newest).rev().map(RunId) {
             let first = after.filter(|cursor| cursor.run == id).map_or(0, |cursor| cursor.next);
@@ -316,4 +326,127 @@ pub(super) fn interval_start(window: Window, interval: Span, place: u16) -> Time
 /// A window as a span of time.
 pub(super) fn span_of(window: Window) -> answers::Span {
     answers::Span { start: window.start(), end: window.end() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overview::test_runs::{RunStore, cut, hour, scored};
+    use crate::sensor::SensorName;
+    use crate::verdict::Row;
+
+    /// Sensors in three chunks, in four hours; the third run goes on.
+    fn store() -> (RunStore, SensorDirectory) {
+        let sensors = SensorDirectory::new(100, vec![]);
+        for number in 0..40 {
+            let device = if number % 2 == 0 { "even" } else { "odd" };
+            sensors.intern(&SensorName::new(device, &format!("s{number:02}")).unwrap()).unwrap();
+        }
+        let mut runs = RunStore::new(10);
+        for run in 1..=4_u32 {
+            let outcome = |sensor: u32| match (sensor + run) % 4 {
+                0 => scored(&[3, 4, 5, 50], -0.5),
+                1 => verdict::Outcome::NoData,
+                _ => scored(&[], 1.0),
+            };
+            let outcomes = [0, 1, 5, 15, 16, 17, 39].map(|sensor| (sensor, outcome(sensor))).to_vec();
+            match run {
+                3 => runs.begin(run.into(), hour(run), outcomes),
+                _ => runs.finish(run.into(), hour(run), outcomes),
+            }
+        }
+        (runs, sensors)
+    }
+
+    fn all() -> VerdictSelection {
+        VerdictSelection {
+            sensors: WantedSensors::All,
+            range: TimeRange { since: hour(0).start(), until: hour(9).start() },
+            outcome: None,
+            anomalies: WantedAnomalies::Any,
+        }
+    }
+
+    /// All pages, each of which reads and has so much at the most.
+    fn pages(wanted: &VerdictSelection, most_read: usize, limit: usize) -> Vec<answers::Verdict> {
+        let (runs, sensors) = store();
+        let stored = StoredVerdicts { reader: runs.reader(), sensors: &sensors, interval: cut().interval() };
+        let (mut items, mut after) = (Vec::new(), None);
+        for _ in 0..200 {
+            let page = stored.list_within(most_read, wanted, after, limit).unwrap();
+            assert!(page.items.len() <= limit);
+            items.extend(page.items);
+            after = page.next.map(|next| VerdictCursor::parse(&next).unwrap());
+            if after.is_none() {
+                return items;
+            }
+        }
+        panic!("the list has no end");
+    }
+
+    #[test]
+    fn finished_runs_are_listed_the_newest_first_whatever_a_page_has_and_reads() {
+        let whole = pages(&all(), MOST_READ, 1000);
+        let places: Vec<_> = whole.iter().map(|verdict| (verdict.run, &verdict.sensor[..])).collect();
+        let names = ["even/s00", "odd/s01", "odd/s05", "odd/s15", "even/s16", "odd/s17", "odd/s39"];
+        let expected: Vec<_> = [4, 2, 1].iter().flat_map(|run| names.map(|name| (*run, name))).collect();
+        assert_eq!(places, expected);
+        for (most_read, limit) in [(MOST_READ, 1), (MOST_READ, 3), (2, 1000), (3, 2), (5, 7)] {
+            assert_eq!(pages(&all(), most_read, limit), whole, "{most_read} read, {limit} a page");
+        }
+    }
+
+    #[test]
+    fn a_selection_takes_what_it_says() {
+        let whole = pages(&all(), MOST_READ, 1000);
+        let kept =
+            |keep: &dyn Fn(&answers::Verdict) -> bool| whole.iter().filter(|v| keep(v)).cloned().collect::<Vec<_>>();
+        let anomalous = VerdictSelection { anomalies: WantedAnomalies::Some, ..all() };
+        assert_eq!(pages(&anomalous, 4, 2), kept(&|verdict| verdict.anomalies > 0));
+        let silent = VerdictSelection { outcome: Some(answers::Outcome::NoData), ..all() };
+        assert_eq!(pages(&silent, 4, 2), kept(&|verdict| verdict.outcome == answers::Outcome::NoData));
+        let odd = WantedSensors::Fitting(SensorPattern::parse("odd/*").unwrap());
+        let odd = VerdictSelection { sensors: odd, ..all() };
+        assert_eq!(pages(&odd, 4, 2), kept(&|verdict| verdict.sensor.starts_with("odd/")));
+        let one = VerdictSelection { sensors: WantedSensors::One(SensorId(16)), ..all() };
+        assert_eq!(pages(&one, 4, 2), kept(&|verdict| verdict.sensor == "even/s16"));
+        let range = TimeRange { since: hour(2).start(), until: hour(4).start() };
+        assert_eq!(pages(&VerdictSelection { range, ..all() }, 4, 2), kept(&|verdict| verdict.run == 2));
+    }
+
+    #[test]
+    fn a_verdict_tells_its_anomalies_as_spans_and_why() {
+        let whole = pages(&all(), MOST_READ, 1000);
+        let verdict = whole.iter().find(|verdict| verdict.run == 4 && verdict.sensor == "even/s00").unwrap();
+        let at = |minute: u32| hour(4).start() + Span::from_secs(60 * minute);
+        let span = |start, end| answers::Span { start: at(start), end: at(end) };
+        assert_eq!(verdict.anomalous, [span(3, 6), span(50, 51)]);
+        assert_eq!((verdict.intervals, verdict.anomalies), (60, 4));
+        assert_eq!(verdict.worst, Some(WorstRow { time: at(3), decision: -0.5 }));
+        let explanation = verdict.explanation.as_ref().unwrap();
+        assert_eq!((&*explanation.words, explanation.time), ("flow mean -0.5 at 04:03, usually 0.2 to 0.9", at(3)));
+        let silent = whole.iter().find(|verdict| verdict.outcome == answers::Outcome::NoData).unwrap();
+        assert_eq!(silent.reason.as_deref(), Some("the window holds no readings of the sensor"));
+    }
+
+    #[test]
+    fn spans_of_anomalies_are_bounded() {
+        let rows: ScoredRows = (0..2 * 300)
+            .map(|interval| Row {
+                interval,
+                label: if interval % 2 == 0 { Label::Anomaly } else { Label::Normal },
+                decision: -1.0,
+            })
+            .collect();
+        assert_eq!(anomalous_spans(&rows, hour(1), Span::from_secs(1)).len(), MOST_SPANS);
+    }
+
+    #[test]
+    fn a_cursor_can_be_read_back() {
+        let cursor = VerdictCursor { run: RunId(u64::MAX), next: 7 };
+        assert_eq!(VerdictCursor::parse(&cursor.to_string()), Some(cursor));
+        for text in ["", "7", "7-", "-7", "7-x", "7-4294967296"] {
+            assert_eq!(VerdictCursor::parse(text), None, "{text}");
+        }
+    }
 }

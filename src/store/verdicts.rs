@@ -286,7 +286,7 @@ pub(super) fn summaries(
             _ => {}
         }
     }
-    Ok(())
+    stored.map(|_| ()).ok_or(Corrupt)
 }
 
 /// What a verdict comes to; `None` when it has an outcome of a later version.

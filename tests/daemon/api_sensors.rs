@@ -324,7 +324,8 @@ fn commands_show_what_the_api_says(plant: &Plant) {
     let flow: SensorDetail = plant.get("sensors/pump-2/flow");
     let verdict = flow.sensor.verdict.unwrap();
     assert!(shown.starts_with("pump-2/flow  anomalous since 2026-03-02 11:0"), "{shown}");
-    for words in [&*verdict.explanation.unwrap().words, "10 of 10 intervals are anomalies", "▁", "█", "highest 300"]
+    for words in
+        [&*verdict.explanation.unwrap().words, "10 of 10 intervals are anomalies", "▁", "█", "highest 300 around"]
     {
         assert!(shown.contains(words), "{words}: {shown}");
     }

@@ -96,7 +96,7 @@ fn a_demo_that_is_kept_leaves_its_page_up_until_ctrl_c_and_its_folder_for_good()
     kill_process(Pid::from_child(&demo.0), Signal::INT).unwrap();
     assert!(demo.0.wait().unwrap().success());
     assert!(TcpStream::connect(address).is_err(), "the daemon has stopped");
-    let [folder] = entries(temporary.path()).try_into().unwrap();
+    let [folder]: [PathBuf; 1] = entries(temporary.path()).try_into().unwrap();
     assert!(folder.join("store").is_dir() && folder.join("config.toml").is_file());
 }
 

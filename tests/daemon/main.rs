@@ -11,6 +11,8 @@
 mod acks;
 mod api_rejects;
 mod api_sensors;
+mod api_state;
+mod api_timeline;
 mod clocks;
 mod commit_pace;
 mod crash;

@@ -4,16 +4,19 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::thread;
 
+use fail::FailScenario;
 use serde_json::json;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::ring};
 
 use crate::support::daemon::Daemon;
 use crate::support::http::{Http, exchange};
+use crate::support::in_process::InProcess;
 use crate::support::settings::Settings;
-use crate::support::site::{Site, anomalyd};
-use crate::support::{PATIENCE, eventually, plant};
+use crate::support::site::{Site, anomalyd, free_port};
+use crate::support::{PATIENCE, alone, eventually, plant};
 
 fn settings() -> Settings {
     plant::settings().with("http.listen", "\"127.0.0.1:0\"")
@@ -72,6 +75,48 @@ fn without_tokens_everybody_here_may_look_and_only_the_socket_may_change_things(
     }
     assert_eq!(socket.ask("POST", "/api/v1/import", &[], READING).json()["accepted"], 1);
     daemon.stop();
+}
+
+#[test]
+fn the_threads_of_the_port_yield_to_those_that_take_readings_in() {
+    let (_site, daemon, port, _) = start(&settings());
+    assert_eq!(port.get("/api/v1/dump/sensors").status, 200);
+    let threads = fs::read_dir(format!("/proc/{}/task", daemon.id())).unwrap().filter_map(|thread| {
+        let stat = fs::read_to_string(thread.unwrap().path().join("stat")).ok()?;
+        let (head, fields) = stat.rsplit_once(") ")?;
+        // The nineteenth field, where the name is the second (proc_pid_stat(5)).
+        Some((head.split_once('(')?.1.to_owned(), fields.split(' ').nth(16)?.parse::<i32>().ok()?))
+    });
+    let threads: Vec<(String, i32)> = threads.collect();
+    for name in ["http port", "http read", "local socket"] {
+        let own: Vec<i32> = threads.iter().filter(|(thread, _)| thread == name).map(|(_, nice)| *nice).collect();
+        assert!(!own.is_empty() && own.iter().all(|nice| *nice >= 10), "{name}: {threads:?}");
+    }
+    assert!(threads.iter().any(|(name, nice)| name == "committer" && *nice == 0), "{threads:?}");
+    daemon.stop();
+}
+
+#[test]
+fn a_daemon_that_reads_its_models_is_alive_and_not_ready() {
+    let _alone = alone();
+    let scenario = FailScenario::setup();
+    let listen = free_port();
+    let settings = plant::settings().with("models.deadline", "\"60s\"");
+    let site = Site::new(&settings.with_text("http.listen", format!("127.0.0.1:{listen}")));
+    fail::cfg("model::load press-1/flow", "pause").unwrap();
+    thread::scope(|scope| {
+        let daemon = scope.spawn(|| InProcess::start(&site));
+        let port = Http::Port(listen);
+        eventually("the port is open", || TcpStream::connect(("127.0.0.1", listen)).ok());
+        let starting = port.get("/readyz");
+        assert_eq!((starting.status, port.get("/healthz").status), (503, 200));
+        assert!(starting.detail().contains("the daemon starts"), "{starting:?}");
+        assert_eq!(port.get("/api/v1/me").status, 503);
+        fail::remove("model::load press-1/flow");
+        let _daemon = daemon.join().unwrap();
+        assert_eq!((port.get("/readyz").status, port.get("/api/v1/me").status), (200, 200));
+    });
+    scenario.teardown();
 }
 
 #[test]

@@ -55,7 +55,9 @@ impl Browser {
         };
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = lines
-            .find_map(|line| line.ok()?.rsplit_once("successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok())
+            .find_map(|line| {
+                line.ok()?.rsplit_once("successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
+            })
             .expect("chromedriver says on which port it listens");
         // It would wait for ever if nobody read what else it says.
         thread::spawn(move || lines.for_each(drop));
@@ -143,9 +145,8 @@ impl Browser {
 
     /// The same for a key with a character on it.
     pub(crate) fn press_character(&self, value: char) {
-        let stroke = KeyActions::new("keyboard".to_owned())
-            .then(KeyAction::Down { value })
-            .then(KeyAction::Up { value });
+        let stroke =
+            KeyActions::new("keyboard".to_owned()).then(KeyAction::Down { value }).then(KeyAction::Up { value });
         self.runtime.block_on(self.client().perform_actions(stroke)).unwrap();
     }
 

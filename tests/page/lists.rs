@@ -19,9 +19,15 @@ fn sensors_are_filtered_as_one_types_and_the_address_keeps_the_filter() {
     browser.open(&plant.view("sensors"));
     browser.wait_for("all sensors", "return document.querySelectorAll('tbody tr').length === 15");
     type_filter(&browser, "flow");
-    browser.wait_for("those with flow", "return document.querySelectorAll('tbody tr').length === 3 && location.hash === '#/sensors?pattern=flow'");
+    browser.wait_for(
+        "those with flow",
+        "return document.querySelectorAll('tbody tr').length === 3 && location.hash === '#/sensors?pattern=flow'",
+    );
     browser.open(&plant.view("sensors?pattern=press-1%2F*"));
-    let shown = browser.wait_for("one device", "const r = [...document.querySelectorAll('tbody a')]; return r.length === 5 && r.map((e) => e.textContent)");
+    let shown = browser.wait_for(
+        "one device",
+        "const r = [...document.querySelectorAll('tbody a')]; return r.length === 5 && r.map((e) => e.textContent)",
+    );
     assert_eq!(shown[0], json!("press-1/current"));
     assert_eq!(browser.console(), Vec::<String>::new());
 }
@@ -37,7 +43,10 @@ fn runs_lead_to_their_outcomes_and_these_to_the_sensor_in_that_window() {
     type_filter(&browser, "vibration");
     browser.wait_for("those of vibration", "return document.querySelectorAll('tbody tr').length === 3");
     browser.run("document.querySelector('tbody a').click()", Vec::new());
-    browser.wait_for("the sensor in the run's window", "return /^#\\/sensors\\/[^/]+\\/vibration\\?since=/.test(location.hash)");
+    browser.wait_for(
+        "the sensor in the run's window",
+        "return /^#\\/sensors\\/[^/]+\\/vibration\\?since=/.test(location.hash)",
+    );
     assert_eq!(browser.console(), Vec::<String>::new());
 }
 
@@ -82,7 +91,10 @@ fn the_configuration_in_force_is_searched_and_every_checksum_of_the_store_looked
     );
     browser.open(&plant.view("store"));
     browser.wait_for("the tables", "return document.querySelectorAll('tbody tr').length > 5");
-    browser.run("[...document.querySelectorAll('button')].find((b) => b.textContent.includes('checksum')).click()", Vec::new());
+    browser.run(
+        "[...document.querySelectorAll('button')].find((b) => b.textContent.includes('checksum')).click()",
+        Vec::new(),
+    );
     let words = browser.wait_for_element(".note.done");
     assert!(words.starts_with("All ") && words.ends_with(" are sound."), "{words}");
     assert_eq!(browser.console(), Vec::<String>::new());

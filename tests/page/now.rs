@@ -12,7 +12,10 @@ fn now_says_in_words_how_the_plant_is_and_leads_to_what_is_wrong() {
     let mut plant = WatchedPlant::start();
     browser.open(&plant.view("now"));
 
-    let sentence = browser.wait_for("the banner", "const e = document.querySelector('.sentence'); return /sensors/.test(e?.textContent) && e.textContent");
+    let sentence = browser.wait_for(
+        "the banner",
+        "const e = document.querySelector('.sentence'); return /sensors/.test(e?.textContent) && e.textContent",
+    );
     assert!(sentence.as_str().unwrap().contains("15 sensors"), "{sentence}");
     let tiles = browser.wait_for("a tile a device", "const t = [...document.querySelectorAll('.tile .name')]; return t.length === 3 && t.map((e) => e.textContent).sort()");
     assert_eq!(tiles, json!(["oven-3", "press-1", "pump-2"]));

@@ -14,7 +14,10 @@ fn open_anomalous(browser: &Browser, plant: &WatchedPlant) -> String {
     browser.run(script, Vec::new());
     let sensor = browser.wait_for("a sensor with anomalies", "return window.anomalous").as_str().unwrap().to_owned();
     browser.open(&plant.view(&format!("sensors/{sensor}")));
-    browser.wait_for("the series", "return document.querySelector('.range-said')?.textContent && document.querySelectorAll('.uplot').length > 1");
+    browser.wait_for(
+        "the series",
+        "return document.querySelector('.range-said')?.textContent && document.querySelectorAll('.uplot').length > 1",
+    );
     sensor
 }
 
@@ -38,8 +41,12 @@ fn a_sensor_says_why_it_is_unusual_and_shows_series_score_verdicts_neighbours_an
 
     let why = browser.wait_for_element(".reason");
     assert!(why.contains(own) && why.contains("usually"), "{why}");
-    browser.wait_for("a verdict with the same words", "return document.querySelector('.verdicts .anomalous .explanation')");
-    let neighbours = browser.run("return [...document.querySelectorAll('.neighbour')].map((e) => e.dataset.sensor)", Vec::new());
+    browser.wait_for(
+        "a verdict with the same words",
+        "return document.querySelector('.verdicts .anomalous .explanation')",
+    );
+    let neighbours =
+        browser.run("return [...document.querySelectorAll('.neighbour')].map((e) => e.dataset.sensor)", Vec::new());
     assert_eq!(neighbours.as_array().unwrap().len(), 4, "{neighbours}");
     assert!(neighbours[0].as_str().unwrap().starts_with(&format!("{device}/")));
 
@@ -53,7 +60,10 @@ fn a_sensor_says_why_it_is_unusual_and_shows_series_score_verdicts_neighbours_an
     browser.run("document.body.focus()", Vec::new());
     browser.press_character('t');
     browser.wait_for("the table", "return document.querySelectorAll('.series-table tbody tr').length > 100");
-    browser.wait_for("an anomaly in it", "return document.querySelector('.series-table tr.anomalous')?.textContent.includes('anomaly')");
+    browser.wait_for(
+        "an anomaly in it",
+        "return document.querySelector('.series-table tr.anomalous')?.textContent.includes('anomaly')",
+    );
     assert_eq!(browser.console(), Vec::<String>::new());
 }
 
@@ -71,19 +81,22 @@ fn a_range_is_chosen_by_the_mouse_and_by_keys_for_all_charts_at_once() {
     assert!((length(&nearer) - length(&dragged) / 2.0).abs() < 2.0, "{dragged} {nearer}");
     browser.press(Key::Left);
     let earlier = range(&browser);
-    assert!(earlier[0].as_f64() < nearer[0].as_f64() && (length(&earlier) - length(&nearer)).abs() < 2.0, "{nearer} {earlier}");
+    assert!(
+        earlier[0].as_f64() < nearer[0].as_f64() && (length(&earlier) - length(&nearer)).abs() < 2.0,
+        "{nearer} {earlier}"
+    );
 
     // The newest anomaly, from its verdict; the cursor then stands in all charts at one time.
     browser.press_character('0');
     browser.wait_for("the last day", "return location.hash.includes('range=24h')");
     browser.press_character(',');
-    browser.wait_for("the anomaly", "return location.hash.includes('since=') && document.querySelectorAll('.uplot').length > 1");
-    let script = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft', shiftKey: true, bubbles: true }))";
-    browser.run(script, Vec::new());
     browser.wait_for(
-        "a value below the cursor in two charts",
-        "return [...document.querySelectorAll('.plot-readout b')].length > 1",
+        "the anomaly",
+        "return location.hash.includes('since=') && document.querySelectorAll('.uplot').length > 1",
     );
+    let script = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft', shiftKey: true, bubbles: true }));
+        return document.querySelectorAll('.plot-readout b').length > 1";
+    browser.wait_for("a value below the cursor in two charts", script);
     assert_eq!(browser.console(), Vec::<String>::new());
 }
 
@@ -99,4 +112,28 @@ fn the_series_comes_as_csv() {
     let csv = browser.wait_for("the file", "return window.csv");
     let lines: Vec<_> = csv.as_str().unwrap().lines().collect();
     assert!(lines.len() > 100 && lines[0].contains("mean"), "{:?}", &lines[..2]);
+}
+
+#[test]
+fn a_gap_stays_a_gap_neighbouring_anomalies_are_one_span_and_a_pixel_shows_its_highest_score() {
+    let Some(browser) = Browser::start() else { return };
+    let plant = WatchedPlant::start();
+    browser.open(&plant.view("store"));
+    browser.wait_for_element("main h1");
+    let script = "Promise.all(['chart', 'sensor_plot', 'score_ribbon'].map((name) => import(`./page/${name}.js`)))
+        .then(([{ columns }, { joined }, { ribbonColumns }]) => {
+            const series = { step_seconds: 60, time: [0, 60, 300], mean: [1, 2, 3], min: [0, 1, 2], max: [2, 3, 4] };
+            const scores = { interval_seconds: 60, time: [0, 60, 120], score: [0.2, 0.9, null], anomaly: [false, true, false] };
+            window.drawn = { columns: columns({ series }), spans: joined([60, 120, 300], 60), ribbon: ribbonColumns(scores, [0, 240], 2) };
+        })";
+    browser.run(script, Vec::new());
+    let drawn = browser.wait_for("what is drawn", "return window.drawn");
+    assert_eq!(drawn["columns"][0], json!([30, 90, 150, 330]), "the middle of each point, and one of the gap");
+    assert_eq!(drawn["columns"][3], json!([1, 2, null, 3]));
+    assert_eq!(drawn["spans"], json!([[60, 180], [300, 360]]));
+    let ribbon = json!([
+        { "left": 0, "width": 1, "score": 0.9, "isAnomaly": true },
+        { "left": 1, "width": 1, "score": null, "isAnomaly": false },
+    ]);
+    assert_eq!(drawn["ribbon"], ribbon);
 }

@@ -14,7 +14,8 @@ fn a_range_that_is_marked_ranks_its_sensors_with_the_reason_for_each() {
     assert!(first.contains('/') && first.contains("usually"), "a sensor, and why: {first}");
 
     browser.drag(".bars", 0.55, 0.95);
-    let marked = browser.wait_for("the range in the address", "return location.hash.includes('since=') && location.hash");
+    let marked =
+        browser.wait_for("the range in the address", "return location.hash.includes('since=') && location.hash");
     browser.run("document.querySelector('.end').focus()", Vec::new());
     browser.press(Key::Left);
     browser.wait_for("the range that the key moved", &format!("return location.hash !== {marked}"));

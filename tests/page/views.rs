@@ -30,11 +30,19 @@ fn every_view_is_without_errors_accessible_in_reach_of_the_keyboard_and_fits_a_p
             browser.open(&plant.view(name));
             browser.wait_for_element(filled);
             let mut add = |kind: &str, found: Vec<String>| {
-                problems.extend(found.into_iter().map(|found| format!("{name}, {width} wide, {scheme}: {kind}: {found}")));
+                problems
+                    .extend(found.into_iter().map(|found| format!("{name}, {width} wide, {scheme}: {kind}: {found}")));
             };
             add("axe", browser.accessibility_problems());
             add("not in reach of Tab", browser.unreached_by_tab());
-            add("too wide", Some(browser.overflow()).filter(|pixels| *pixels > 0).map(|pixels| pixels.to_string()).into_iter().collect());
+            add(
+                "too wide",
+                Some(browser.overflow())
+                    .filter(|pixels| *pixels > 0)
+                    .map(|pixels| pixels.to_string())
+                    .into_iter()
+                    .collect(),
+            );
             add("console", browser.console());
         }
     }

@@ -202,7 +202,8 @@ mod tests {
     fn the_lines_that_the_demo_waits_for_are_understood() {
         let listening = json!({"level": "INFO", "message": "listening for devices", "address": "127.0.0.1:34567"});
         assert_eq!(read_event(&listening), Some(Event::Listening("127.0.0.1:34567".parse().unwrap())));
-        let served = json!({"message": "the page and the API are served on http://127.0.0.1:8080", "address": "127.0.0.1:8080"});
+        let served =
+            json!({"message": "the page and the API are served on http://127.0.0.1:8080", "address": "127.0.0.1:8080"});
         assert_eq!(read_event(&served), Some(Event::PageServed("127.0.0.1:8080".parse().unwrap())));
         let published = json!({"message": "run published", "sink": "files", "window": "2026-03-02T06:00:00Z"});
         let window = Timestamp::parse("2026-03-02T06:00:00Z").unwrap();

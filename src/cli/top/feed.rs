@@ -1,6 +1,6 @@
 //! Asks the daemon, on threads of their own: one asks for the state every second, one listens to what happens.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufReader};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use crate::cli::pages::each_entry;
 use crate::cli::sensors::said;
 use crate::cli::status::run_words;
 use crate::cli::store_access::{StoreAccessError, running_daemon};
+use crate::cli::tail::next_line;
 use crate::config::Config;
 use crate::http::client::{ClientError, DaemonClient, quoted};
 use crate::printable::Printable;
@@ -51,8 +52,6 @@ enum AskError {
     Access(#[from] StoreAccessError),
     #[error(transparent)]
     Client(#[from] ClientError),
-    #[error("{0}")]
-    Connection(#[from] io::Error),
 }
 
 /// How often the state is asked for.
@@ -151,28 +150,40 @@ fn sensor(daemon: &DaemonClient, name: &str) -> Result<ShownSensor, AskError> {
 
 fn listen(config: &Config, inputs: &Sender<Input>) {
     loop {
-        // The other thread tells why a daemon does not answer.
-        if listen_once(config, inputs).is_err_and(|error| matches!(error, AskError::Connection(_)))
-            && !tell(inputs, News::Happened(Timestamp::now(), "the daemon's events ended; listening again".to_owned()))
-        {
-            return;
+        // Why a daemon does not answer is told by the other thread.
+        match listen_once(config, inputs) {
+            Ok(Heard::NoScreen) => return,
+            Ok(Heard::End) => {
+                let words = "the daemon tells no more events; listening again".to_owned();
+                if !tell(inputs, News::Happened(Timestamp::now(), words)) {
+                    return;
+                }
+            }
+            Err(_) => {}
         }
         thread::sleep(AGAIN_AFTER);
     }
 }
 
-fn listen_once(config: &Config, inputs: &Sender<Input>) -> Result<(), AskError> {
+/// Why no more events are heard.
+enum Heard {
+    /// The daemon ended them.
+    End,
+    /// The screen is gone.
+    NoScreen,
+}
+
+fn listen_once(config: &Config, inputs: &Sender<Input>) -> Result<Heard, AskError> {
     let daemon = running_daemon(config)?;
-    let events = BufReader::new(daemon.get("/api/v1/events?kinds=verdict,run,reject,model")?);
-    for line in events.lines() {
-        let line = line?;
+    let mut events = BufReader::new(daemon.get("/api/v1/events?kinds=verdict,run,reject,model")?);
+    while let Some(line) = next_line(&mut events) {
         let event = line.strip_prefix("data:").and_then(|data| serde_json::from_str(data).ok());
         let Some(words) = event.as_ref().and_then(words_of) else { continue };
         if !tell(inputs, News::Happened(Timestamp::now(), Printable(words).to_string())) {
-            break;
+            return Ok(Heard::NoScreen);
         }
     }
-    Ok(())
+    Ok(Heard::End)
 }
 
 /// What happened, in words; `None` when it is not worth a line.

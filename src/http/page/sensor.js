@@ -42,7 +42,7 @@ export function view(root, { path, query, setQuery }) {
   const tableButton = h('button', { class: 'quiet', type: 'button', 'aria-pressed': 'false', onclick: toggleTable }, 'Table');
   const csv = h('a', { class: 'button quiet', download: `${device}-${sensor}.csv` }, 'CSV');
   const facts = h('dl', { class: 'fact-list' });
-  const reason = h('div', {});
+  const reason = h('div', { class: 'reasons' });
   const ranges = rangeBar({
     choose: (next) => choose(next),
     last: (words) => choose(lastOf(words, end())),
@@ -58,20 +58,25 @@ export function view(root, { path, query, setQuery }) {
   const modelPanel = h('section', { class: 'panel', 'aria-label': 'Model' });
   const announced = h('p', { class: 'visually-hidden', 'aria-live': 'polite' });
 
+  const actions = h('div', { class: 'actions' }, tableButton, csv);
+  const columns = h('div', { class: 'sensor-columns' },
+    h('div', { class: 'sensor-main' }, charts, neighbours),
+    h('div', { class: 'sensor-side' }, verdictList, modelPanel));
   replace(root,
     h('nav', { class: 'crumbs', 'aria-label': 'Where this is' },
       h('a', { href: '#/sensors' }, 'Sensors'), ' / ', h('a', { href: link('sensors', { pattern: `${device}/*` }) }, device)),
-    h('div', { class: 'heading' }, h('h1', {}, name), badge, h('div', { class: 'actions' }, tableButton, csv)),
+    h('div', { class: 'heading' }, h('h1', {}, name), badge, actions),
     reason, facts,
-    h('div', { class: 'sensor-columns' },
-      h('div', { class: 'sensor-main' }, charts, neighbours),
-      h('div', { class: 'sensor-side' }, verdictList, modelPanel)),
-    announced);
+    columns, announced);
 
   const ownPlot = sensorPlot(own, name, { height: 260, ribbonHeight: 26, sync, zoomed: drag, shown: showTable });
   plots.set(name, ownPlot);
   document.addEventListener('keydown', keyed, { signal: ending.signal });
-  closing.push(poll(15, ask, showDetail, (problem) => { if (!detail) replace(reason, problemNote(problem)); }));
+  closing.push(poll(15, ask, showDetail, (problem) => {
+    if (detail) return;
+    replace(reason, problemNote(problem));
+    [actions.hidden, columns.hidden] = [true, true];
+  }));
 
   async function ask(signal) {
     const [answer, status, list] = await Promise.all([
@@ -86,6 +91,7 @@ export function view(root, { path, query, setQuery }) {
     const isFirst = detail === null;
     const hasNewScores = list.items[0]?.run !== verdicts[0]?.run;
     detail = answer;
+    [actions.hidden, columns.hidden] = [false, false];
     verdicts = list.items;
     noteDaemonTime(status.now);
     isEventTime = status.clock.source === 'event';
@@ -115,8 +121,7 @@ export function view(root, { path, query, setQuery }) {
     const last = detail.verdict;
     const isAnomalous = last && last.anomalies > 0 && last.explanation;
     const worst = isAnomalous ? last : verdicts.find((verdict) => verdict.anomalies > 0 && verdict.explanation);
-    if (!worst) return replace(reason);
-    replace(reason, h('p', { class: `reason ${isAnomalous ? 'is-now' : 'is-past'}` },
+    replace(reason, stateReason(detail), worst && h('p', { class: `reason ${isAnomalous ? 'is-now' : 'is-past'}` },
       h('span', { class: 'muted' }, isAnomalous ? 'Why: ' : 'Last anomaly: '),
       explanationElement(worst.explanation, name), ' ',
       h('span', { class: 'muted' }, timeElement(worst.explanation.time, 'date')), ' ',
@@ -315,6 +320,16 @@ export function view(root, { path, query, setQuery }) {
     for (const close of closing) close();
     for (const plot of plots.values()) plot.close();
   };
+}
+
+/** Why nothing is said of a sensor now, when that is so. */
+function stateReason({ state, last_seen: lastSeen, verdict }) {
+  if (state === 'silent') {
+    return h('p', { class: 'reason is-doubtful' }, h('span', { class: 'muted' }, 'Silent: '),
+      lastSeen ? ['it has sent nothing since ', timeElement(lastSeen, 'full')] : 'it has sent nothing that is known');
+  }
+  if (state !== 'failed' && state !== 'sparse') return null;
+  return verdict?.reason && h('p', { class: 'reason is-doubtful' }, h('span', { class: 'muted' }, 'Not scored: '), verdict.reason);
 }
 
 function legend() {

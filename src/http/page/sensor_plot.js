@@ -23,6 +23,7 @@ export function sensorPlot(root, name, options) {
   let usual = null;
   let windowSeconds = 3600;
   let openSince = null;
+  let width = 800;
   let series = null;
   let scores = null;
   let asking = null;
@@ -48,7 +49,8 @@ export function sensorPlot(root, name, options) {
     plot.frame(range.since, range.until);
     ribbon.frame(range.since, range.until);
     const times = { since: iso(range.since), until: iso(range.until) };
-    const width = Math.min(Math.max(Math.round(chartRoot.clientWidth), 200), 2000);
+    // A chart that is hidden behind its table has no width.
+    width = Math.min(Math.round(chartRoot.clientWidth) || width, 2000);
     try {
       // The scores may have to be computed again, so the series does not wait for them.
       const scoresComing = hasNewScores || !scores ? get(`${sensorPath(name)}/scores`, times, signal) : Promise.resolve(scores);
@@ -74,7 +76,7 @@ export function sensorPlot(root, name, options) {
       openSince,
     });
     if (scores) ribbon.show(scores);
-    showReadout(null);
+    showReadout(plot.index());
     options.shown?.({ series, scores });
   }
 

@@ -10,6 +10,8 @@ const OTHERS = [
   ['/', 'Filter the list, where there is one'], ['← ↑ → ↓', 'Move in the tiles and in the timeline'],
   ['Home End', 'The first and the last of the row'], ['Enter', 'Go to what is marked'],
   ['Space', 'Show the sensors of a device in the timeline'], ['Esc', 'Close a dialog or the menu'], ['?', 'This list'],
+  ['+ −', 'A sensor: zoom'], ['← →', 'A sensor: earlier and later; with Shift, move the cursor'],
+  [', .', 'A sensor: the anomaly before and behind'], ['0', 'A sensor: the last day'], ['t', 'A sensor: as a table'],
 ];
 const FOLLOWS_WITHIN = 1200;
 

@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 #[derive(Deserialize, IntoParams, Debug)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Wanted {
     /// `csv`, `jsonl` or `parquet`.
     format: String,
@@ -42,7 +43,11 @@ struct Wanted {
     path = "/api/v1/export/{table}",
     tag = "history",
     params(("table" = String, Path, description = "readings, intervals, verdicts, runs or rejects"), Wanted),
-    responses((status = 200, content_type = "text/csv", body = String))
+    responses((status = 200, description = "The table.", content(
+        (String = "text/csv"),
+        (String = "application/jsonl"),
+        (Vec<u8> = "application/vnd.apache.parquet"),
+    )))
 )]
 async fn answer(
     State(Shared { api, answers, .. }): State<Shared>,

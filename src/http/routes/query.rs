@@ -21,7 +21,7 @@ const MAX_LIMIT: u32 = 1000;
 /// How far back a range goes that has no beginning.
 const DEFAULT_RANGE: Span = Span::from_secs(86_400);
 /// How many sensors are looked through for one whose name is like a misspelt one.
-const MAX_SUGGESTED_FROM: usize = 10_000;
+const MAX_SUGGESTED_FROM: usize = 2_000;
 
 /// The parameters.
 pub(super) fn asked<T>(asked: Asked<T>) -> Result<T, Problem> {

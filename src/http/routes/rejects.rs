@@ -28,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 #[derive(Deserialize, IntoParams, Debug)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Wanted {
     /// Only those of this kind, such as `no_route`.
     kind: Option<String>,
@@ -40,6 +41,7 @@ struct Wanted {
 
 #[derive(Deserialize, IntoParams, Debug)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Again {
     /// Whether a reject is replayed that was taken in by an earlier replay.
     #[serde(default)]

@@ -36,6 +36,7 @@ impl From<RangeTooLong> for Problem {
 
 #[derive(Deserialize, IntoParams, Debug)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct SelectedSensors {
     /// A pattern of sensors such as `press-1/*`.
     pattern: Option<String>,
@@ -50,6 +51,7 @@ struct SelectedSensors {
 
 #[derive(Deserialize, IntoParams, Debug)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct SeriesRange {
     /// Where it begins, as RFC 3339 has it; a day before `until` when left out.
     since: Option<String>,
@@ -62,6 +64,7 @@ struct SeriesRange {
 
 #[derive(Deserialize, IntoParams, Debug)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct ScoresRange {
     /// Where it begins, as RFC 3339 has it; a day before `until` when left out.
     since: Option<String>,
@@ -71,6 +74,7 @@ struct ScoresRange {
 
 #[derive(Deserialize, IntoParams, Debug)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct VerdictsOfSensor {
     /// Windows that end behind this time, as RFC 3339 has it; a day before `until` when left out.
     since: Option<String>,

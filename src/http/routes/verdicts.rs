@@ -19,6 +19,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 
 #[derive(Deserialize, IntoParams, Debug)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct WantedVerdicts {
     /// A pattern of sensors such as `press-1/*`.
     pattern: Option<String>,

@@ -1,0 +1,49 @@
+//! How fast messages are taken in while ten pages are open, beside the same daemon without a page, alternately in the same
+//! run: a page asks for the status every two seconds and for its rows every ten, and listens to what happens. The load and
+//! the pages share the machine with what is measured. Run with `cargo bench -- cockpit`.
+
+use crate::Size;
+use crate::ingest::{self, Load};
+use crate::support::daemon::{Daemon, directory, free_port};
+use crate::support::load::{self, Device};
+use crate::support::page;
+
+const PAGES: usize = 10;
+/// Messages of one reading that a connection keeps unacknowledged.
+const WINDOW: usize = 2_000;
+
+pub(crate) fn run(size: Size) {
+    let devices = ingest::devices(Load::Millis, size.of(9_000_000, 6_400));
+    let turns = size.of(7, 1);
+    println!("{} connections, QoS 1, {} cores shared with the load and the pages", ingest::DEVICES, ingest::cores());
+    let (mut alone, mut with_pages) = (Vec::new(), Vec::new());
+    for turn in 0..turns {
+        // Whatever drifts meets both alike.
+        for pages in if turn % 2 == 0 { [0, PAGES] } else { [PAGES, 0] } {
+            let (rate, answers) = taken_in(&devices, pages);
+            println!("  {pages:>2} pages {rate:>12.0} messages/s {answers:>6} answers to pages");
+            if pages == 0 { alone.push(rate) } else { with_pages.push(rate) }
+        }
+    }
+    let (alone, with_pages) = (ingest::middle(alone), ingest::middle(with_pages));
+    println!("no page, median of {turns}         {alone:>12.0} messages/s");
+    println!("{PAGES} pages, median of {turns}        {with_pages:>12.0} messages/s");
+    println!("with pages beside without: {:.3} x (budget 0.98 x)", with_pages / alone);
+}
+
+/// Messages a second that a fresh daemon takes in while so many pages are open, and how many answers they got.
+fn taken_in(devices: &[Device], pages: usize) -> (f64, usize) {
+    let [mqtt, http] = [free_port(), free_port()];
+    let settings = format!(
+        "{}[http]\nlisten = \"127.0.0.1:{http}\"\nmax_requests_per_second = 1000\n[mqtt.listen]\naddress = \
+         \"127.0.0.1:{mqtt}\"\n{}",
+        ingest::SETTINGS,
+        ingest::ROUTES
+    );
+    let daemon = Daemon::start(directory(), &settings);
+    daemon.await_ready();
+    let (took, answers) = page::while_open(pages, http, "d1", || load::run(devices, mqtt, WINDOW));
+    drop(daemon.end());
+    let messages: usize = devices.iter().map(Device::messages).sum();
+    (messages as f64 / took.as_secs_f64(), answers)
+}
