@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::source::{announces_secret, public_part};
+use super::source::announces_secret;
 
 /// The file that a configuration was read from, and its text.
 ///
@@ -41,8 +41,8 @@ impl Origin {
         &self.file
     }
 
-    /// The text as it was read, with `"…"` in the place of each secret. A comment ends at the first word that may announce
-    /// a secret.
+    /// The text as it was read, with `"…"` in the place of each secret, and `# …` in that of each comment on a line
+    /// that names one.
     pub fn public_text(&self) -> String {
         let mut secrets = Vec::new();
         let (root, _) = DeTable::parse_recoverable(&self.text);
@@ -107,7 +107,7 @@ fn find_secrets(text: &str, table: &DeTable<'_>, is_below_secret: bool, secrets:
     }
 }
 
-/// A line whose comment ends at the first word that may announce a secret.
+/// A line without its comment, if the line says anything of a secret.
 fn with_public_comment(line: &str) -> String {
     let mut quote = None;
     let begin = line.char_indices().find(|(_, c)| {
@@ -118,12 +118,17 @@ fn with_public_comment(line: &str) -> String {
         }
         quote.is_none() && *c == '#'
     });
-    let Some((begin, _)) = begin else { return line.to_owned() };
-    let (code, comment) = line.split_at(begin);
-    match public_part(comment) {
-        shown if shown.len() < comment.trim_end().len() => format!("{code}{shown} …\n"),
-        _ => line.to_owned(),
+    let (code, comment) = line.split_at(begin.map_or(line.len(), |(begin, _)| begin));
+    if comment.is_empty() || !names_secret(line) {
+        return line.to_owned();
     }
+    let end = if line.ends_with('\n') { "\n" } else { "" };
+    format!("{code}# …{end}")
+}
+
+/// Whether a word of a text may announce a secret.
+fn names_secret(text: &str) -> bool {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).any(announces_secret)
 }
 
 /// All values of a text by their keys, such as `mqtt.route[1].topic`, as TOML writes them.
@@ -165,7 +170,7 @@ mod tests {
         let shown = origin(text).public_text();
         assert_eq!(
             shown,
-            "# The plant.\n[mqtt.connect]\nhost = \"broker\" # of line 3\nusername = \"a\"\npassword = \"…\" # it was 'hunter1'\n# password …\npassword_file = \"p\"\n"
+            "# The plant.\n[mqtt.connect]\nhost = \"broker\" # of line 3\nusername = \"a\"\npassword = \"…\" # …\n# …\npassword_file = \"p\"\n"
         );
         for text in [
             "connect = { username = \"a\", password = 'hunter2' }",

@@ -57,7 +57,7 @@ impl<'t> Source<'t> {
 }
 
 /// The line up to the end of the first word that may announce a secret.
-pub(super) fn public_part(line: &str) -> &str {
+fn public_part(line: &str) -> &str {
     let mut end = 0;
     for word in line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')) {
         end += word.len();

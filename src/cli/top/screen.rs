@@ -44,7 +44,8 @@ fn style(tint: Tint) -> Style {
 
 /// Draws the screen.
 pub(super) fn draw(frame: &mut Frame<'_>, dashboard: &mut Dashboard) {
-    let happened = if frame.area().height >= HIGH { HAPPENED } else { 0 };
+    let has_happened = !dashboard.happened.is_empty();
+    let happened = if has_happened && frame.area().height >= HIGH { HAPPENED } else { 0 };
     let head = head_lines(dashboard, frame.area().width);
     let rows = [Constraint::Length(head), Constraint::Min(3), Constraint::Length(happened), Constraint::Length(1)];
     let [head, body, below, foot] = Layout::vertical(rows).areas(frame.area());
