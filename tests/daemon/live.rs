@@ -57,7 +57,7 @@ impl Tail {
         serde_json::from_str(&line).unwrap_or_else(|problem| panic!("{line}: {problem}"))
     }
 
-    fn wait_for(&self, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
+    fn wait_for(&self, what: &str, mut wanted: impl FnMut(&Event) -> bool) -> Event {
         loop {
             let event = self.event();
             assert!(!matches!(event, Event::Missed { .. }), "{event:?} while waiting for {what}");

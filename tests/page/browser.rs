@@ -173,8 +173,7 @@ impl Browser {
     pub(crate) fn console(&self) -> Vec<String> {
         let log = self.runtime.block_on(self.client().issue_cmd(ChromeCommand("se/log", json!({ "type": "browser" }))));
         let lines = log.unwrap();
-        let severe =
-            lines.as_array().unwrap().iter().filter(|line| line["level"] != "INFO" && line["level"] != "DEBUG");
+        let severe = lines.as_array().unwrap().iter().filter(|line| line["level"] == "SEVERE");
         severe.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
     }
 

@@ -16,18 +16,18 @@ fn now_says_in_words_how_the_plant_is_and_leads_to_what_is_wrong() {
         "the banner",
         "const e = document.querySelector('.sentence'); return /sensors/.test(e?.textContent) && e.textContent",
     );
-    assert!(sentence.as_str().unwrap().contains("of 15 sensors"), "{sentence}");
+    assert!(sentence.as_str().unwrap().contains("15 sensors"), "{sentence}");
     let tiles = browser.wait_for("a tile a device", "const t = [...document.querySelectorAll('.tile .name')]; return t.length === 3 && t.map((e) => e.textContent).sort()");
     assert_eq!(tiles, json!(["oven-3", "press-1", "pump-2"]));
 
-    // The first of the problems leads to its sensor, and the keyboard goes there too.
-    let place = browser.wait_for(
-        "a problem with its sensor",
-        "return document.querySelector('.problems a[href^=\"#/sensors/\"]')?.hash",
-    );
-    browser.run("document.querySelector('.problems a[href^=\"#/sensors/\"]').focus()", Vec::new());
+    // The most unusual sensor has its reason, and Enter on it goes there.
+    let reason = browser.wait_for_element(".highlights .explanation");
+    assert!(reason.contains("usually"), "{reason}");
+    browser.run("document.querySelector('.highlights .ranked a').focus()", Vec::new());
+    let place = browser.run("return document.activeElement.hash", Vec::new());
     browser.press(Key::Enter);
     browser.wait_for("the sensor's view", &format!("return location.hash === {place}"));
+    browser.wait_for_element("main h1");
     assert_eq!(browser.console(), Vec::<String>::new());
 
     // Whoever looks at a page without a daemon is told.

@@ -12,7 +12,7 @@ use crate::watched_plant::WatchedPlant;
 #[ignore = "it writes into docs/screenshots"]
 fn pictures_of_every_view() {
     let Some(browser) = Browser::start() else { return };
-    let plant = WatchedPlant::start();
+    let plant = WatchedPlant::start_in_trouble();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/screenshots");
     let photograph = |view: &str, filled: &str, file: &str, width, scheme| {
         browser.see_as(width, 900, scheme);

@@ -8,7 +8,7 @@ use crate::watched_plant::WatchedPlant;
 pub(crate) const VIEWS: [(&str, &str); 11] = [
     ("now", ".timeline-row .shape"),
     ("sensors", "main h1"),
-    ("sensors/press-1/flow", "main h1"),
+    ("sensors/pump-2/flow", "main h1"),
     ("unusual", ".ranked li"),
     ("runs", "main h1"),
     ("runs/1", "main h1"),

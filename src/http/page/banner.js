@@ -80,7 +80,8 @@ function problem({ kind, severity, words, since, sensor }) {
   const place = sensor ? sensorAddress(sensor) : PLACES[kind];
   return h('li', null, stateShape(severity),
     h('span', null, place ? h('a', { href: place }, words) : words,
-      since && h('span', { class: 'muted' }, ' since ', timeElement(since), ` (${agoWords(since)})`)));
+      // The words say since when in UTC; this is the viewer's time.
+      since && h('span', { class: 'muted' }, ' ', timeElement(since), `, ${agoWords(since)}`)));
 }
 
 /** The address of a sensor's view. */

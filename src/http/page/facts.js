@@ -80,7 +80,7 @@ function showDisk(cell, disk) {
   const pace = disk.written_bytes_per_day === null ? null : `${bytes(disk.written_bytes_per_day)} written a day`;
   const full = disk.full_at ? `full in ${span((dateOf(disk.full_at) - daemonNow()) / 1000)} at this pace` : null;
   const free = disk.free_bytes === null ? null : `${bytes(disk.free_bytes)} free on the disk`;
-  cell.tell(`${bytes(disk.store_bytes)} of ${bytes(disk.store_max_bytes)}`, [full, free, pace].filter(Boolean).join(', '));
+  cell.tell(bytes(disk.store_bytes), [`of ${bytes(disk.store_max_bytes)}`, full, free, pace].filter(Boolean).join(', '));
   const meter = h('div', { class: 'meter', 'aria-hidden': 'true' }, h('div'));
   setVariables(meter, { '--part': `${Math.min(100, used * 100).toFixed(1)}%` });
   replace(cell.extra, meter);

@@ -21,7 +21,7 @@ export function view(root, { query, setQuery }) {
   };
   replace(root, h('h1', { class: 'visually-hidden' }, 'Now'),
     parts.banner.element, parts.facts.element,
-    h('div', { class: 'side-by-side' }, parts.tiles.element, parts.highlights.element), parts.timeline.element);
+    h('div', { class: 'plant' }, parts.tiles.element, parts.highlights.element, parts.timeline.element));
 
   const status = poll(STATUS_SECONDS, (signal) => get('status', null, signal), (answer) => {
     noteDaemonTime(answer.now);

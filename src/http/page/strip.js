@@ -66,7 +66,8 @@ function hatch(context, left, wide, height) {
 export function hourLabels(windows, windowSeconds, width) {
   if (windows.length === 0) return [];
   const hours = (windows.length * windowSeconds) / 3600;
-  const step = STEPS_HOURS.find((candidate) => (hours / candidate) * LABEL_WIDTH <= width) ?? 168;
+  const fits = (step) => step * 3600 >= windowSeconds && (hours / step) * LABEL_WIDTH <= width;
+  const step = STEPS_HOURS.find(fits) ?? 168;
   const labels = [];
   let last = null;
   windows.forEach((window, index) => {

@@ -17,7 +17,7 @@ export function tiles() {
   const grid = h('div', {
     class: 'scroller tile-grid', role: 'group', 'aria-label': 'Devices', onkeydown: move, onfocusin: note,
   });
-  const element = h('section', { class: 'panel', 'aria-labelledby': 'devices-title' },
+  const element = h('section', { class: 'panel tiles', 'aria-labelledby': 'devices-title' },
     h('div', { class: 'heading' },
       h('h2', { id: 'devices-title' }, 'Devices'), h('span', { class: 'muted' }, 'the worst first'), counts),
     grid);
