@@ -34,8 +34,8 @@ export function view(root, { query, setQuery }) {
     begin();
   })),
   h('section', { class: 'panel strip-panel', 'aria-label': 'Range of time' },
-    h('p', { class: 'muted' }, 'Mark a range with the mouse, or move its ends with the arrow keys. A bar is a window: its height ',
-      'is the share of sensors that were anomalous, its colour the highest score.'),
+    h('p', { class: 'muted' }, 'Mark a range with the mouse, or move its ends with the arrow keys. A bar is a window: the taller it is, ',
+      'the more sensors were anomalous; its colour is the highest score.'),
     strip.element, words),
   results);
 

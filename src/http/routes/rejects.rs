@@ -68,7 +68,7 @@ async fn list(State(shared): State<Shared>, wanted: Asked<Wanted>) -> Result<Jso
     shared.read(move |overview| overview.rejects(&query)).await.map(Json)
 }
 
-/// One reject.
+/// One reject, with what was sent where it is kept.
 #[utoipa::path(
     get,
     operation_id = "reject",

@@ -52,7 +52,7 @@ async fn runs(State(shared): State<Shared>, wanted: Asked<WantedRuns>) -> Result
     Ok(Json(shared.read(move |overview| overview.runs(selection)).await?))
 }
 
-/// A run.
+/// One run: its window, how far it is, and how its outcomes are spread.
 #[utoipa::path(
     get,
     path = "/api/v1/runs/{id}",
