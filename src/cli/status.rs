@@ -332,7 +332,7 @@ mod tests {
                 free_bytes: Some(5 << 30),
                 total_bytes: Some(8 << 30),
                 written_bytes_per_day: None,
-                full_at: Some(at("2027-01-02")),
+                full_at: Some(at("2027-01-02 00:00")),
             },
         }
     }
