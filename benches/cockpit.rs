@@ -19,7 +19,8 @@ pub(crate) fn run(size: Size) {
     let (mut alone, mut with_pages) = (Vec::new(), Vec::new());
     for turn in 0..turns {
         // Whatever drifts meets both alike.
-        for pages in if turn % 2 == 0 { [0, PAGES] } else { [PAGES, 0] } {
+        let order = if turn % 2 == 0 { [0, PAGES] } else { [PAGES, 0] };
+        for pages in order {
             let (rate, answers) = taken_in(&devices, pages);
             println!("  {pages:>2} pages {rate:>12.0} messages/s {answers:>6} answers to pages");
             if pages == 0 { alone.push(rate) } else { with_pages.push(rate) }

@@ -236,7 +236,8 @@ fn list(args: &ListArgs, out: &mut dyn Write) -> Result<(), RejectsError> {
         let kinds = kinds.iter().filter(|kind| args.kind.as_ref().is_none_or(|wanted| *wanted == kind.kind));
         let kinds: Vec<_> = kinds.map(|kind| format!("{} {}", kind.count, kind.kind)).collect();
         if kinds.is_empty() {
-            writeln!(out, "no rejects are kept")?;
+            let of_kind = args.kind.as_ref().map_or_else(String::new, |kind| format!(" of the kind {kind}"));
+            writeln!(out, "no rejects{of_kind} are kept")?;
         } else {
             writeln!(out, "in all    {}, counted in what is kept", kinds.join(", "))?;
         }

@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let Schedule { cron, zone, catch_up, .. } = &schedule;
     writeln!(
         out,
-        "\"{cron}\" ({zone}): windows of {}, each {} after its end; at most {catch_up} missed ones are caught up on",
+        "\"{cron}\" ({zone}): windows of {}, each {} after a firing; of missed windows, the last {catch_up} are scored too",
         span(schedule.window_seconds),
         span(schedule.lateness_seconds),
     )?;

@@ -54,11 +54,15 @@ pub struct SensorArgumentError(String);
 /// # Errors
 /// When no daemon answers, it knows no such sensor, or standard output cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    // A device's name may hold slashes; one in the name of a sensor has to be looked for in the list.
-    let Some((device, sensor)) = args.sensor.rsplit_once('/') else {
+    let Some(split) = args.sensor.rsplit_once('/') else {
         return Err(SensorArgumentError(args.sensor.clone()).into());
     };
     let daemon = running_daemon(&Config::read(&args.config)?)?;
+    // Device and sensor may both hold slashes, and the daemon knows where the one ends.
+    let question = format!("/api/v1/sensors?pattern={}&limit=1", quoted(&args.sensor));
+    let named =
+        daemon.get(&question)?.json::<List<Sensor>>()?.items.into_iter().find(|found| found.name == args.sensor);
+    let (device, sensor) = named.as_ref().map_or(split, |found| (&*found.device, &*found.sensor));
     let path = format!("/api/v1/sensors/{}/{}", quoted(device), quoted(sensor));
     let detail: SensorDetail = daemon.get(&path)?.json()?;
     let seen = detail.sensor.last_seen;

@@ -108,7 +108,9 @@ fn write(status: &Status, version: &Version, colours: Colours, out: &mut dyn Wri
 }
 
 fn problem_words(problem: &Problem) -> String {
-    let since = problem.since.map_or_else(String::new, |since| format!(" (since {})", second(since)));
+    // The words of some problems tell it themselves.
+    let since = problem.since.filter(|_| !problem.words.contains(" since "));
+    let since = since.map_or_else(String::new, |since| format!(" (since {})", second(since)));
     format!("{}{since}", problem.words)
 }
 

@@ -137,20 +137,22 @@ impl Gate {
         Ok(holder.map_or(Caller::Stranger, Caller::Known))
     }
 
-    /// The holder of a token. An address that comes with many wrong ones has to wait.
+    /// The holder of a token. A right one is never refused: a script with an old token must not shut out the others behind
+    /// its address, and nobody guesses 256 bits. Wrong ones are counted, and soon cost no more than a refusal.
     fn log_in(&self, tokens: &TokenBook, token: &str, address: IpAddr, now: Instant) -> Result<Holder, Problem> {
+        if let Some(holder) = tokens.holder(TokenHash::of(token), now) {
+            return Ok(holder);
+        }
+        metrics::HTTP_LOGINS_FAILED.add(1);
         let mut logins = lock(&self.logins);
         if logins.admit(address, now).is_err() {
             let words =
                 "too many tokens from this address were nobody's; wait a minute (http.max_failed_logins_per_minute)";
             return Err(Problem::too_often(words));
         }
-        let holder = tokens.holder(TokenHash::of(token), now);
-        logins.ended(address, if holder.is_some() { Conduct::Good } else { Conduct::Failed }, now);
-        holder.ok_or_else(|| {
-            metrics::HTTP_LOGINS_FAILED.add(1);
-            Problem::unknown_asker("this token is nobody's; the file of http.token_file has those that are in force")
-        })
+        logins.ended(address, Conduct::Failed, now);
+        let words = "this token is nobody's; the file of http.token_file has those that are in force";
+        Err(Problem::unknown_asker(words))
     }
 
     /// Begins a session of a browser: the holder of its token, and the cookie.

@@ -15,7 +15,7 @@ struct Finding {
 }
 
 /// The longest name of a sensor in the sentence, in characters; of a longer one the end is left out.
-const LONGEST_NAME: usize = 48;
+const LONGEST_NAME: usize = 28;
 /// How many sensors the words of a problem name.
 const MOST_NAMED: usize = 3;
 /// A disk that will be full within this time is a problem.
@@ -60,7 +60,9 @@ pub fn health(facts: &HealthFacts) -> Health {
 /// first.
 fn sentence(sensors: SensorCounts, findings: &[Finding]) -> String {
     let healthy = healthy(sensors);
-    let Some((worst, others)) = findings.split_first() else { return capital(&healthy) };
+    let Some((worst, others)) = findings.split_first() else {
+        return capital(&format!("{healthy}{}", others_than_healthy(sensors)));
+    };
     let more = match others.len() {
         0 => String::new(),
         1 => "; 1 more problem".to_owned(),
@@ -75,7 +77,7 @@ fn sentence(sensors: SensorCounts, findings: &[Finding]) -> String {
 
 /// How many of the sensors with a model are healthy.
 fn healthy(counts: SensorCounts) -> String {
-    let SensorCounts { known, with_model, healthy, waiting, sparse, .. } = counts;
+    let SensorCounts { known, with_model, healthy, waiting, .. } = counts;
     match (known, with_model) {
         (0, _) => return "no sensor has sent a reading yet".to_owned(),
         (1, 0) => return "the one sensor has no model".to_owned(),
@@ -89,21 +91,26 @@ fn healthy(counts: SensorCounts) -> String {
             _ => format!("all {} sensors{of} wait for their first run", grouped(waiting)),
         };
     }
-    let words = match (healthy, with_model) {
+    match (healthy, with_model) {
         (1, 1) => format!("the one sensor{of} is healthy"),
         (0, 1) => format!("the one sensor{of} is not healthy"),
         (0, _) => format!("none of {} sensors{of} is healthy", grouped(with_model)),
         (1, _) => format!("1 of {} sensors{of} is healthy", grouped(with_model)),
         _ if healthy == with_model => format!("all {} sensors{of} are healthy", grouped(healthy)),
         _ => format!("{} of {} sensors{of} are healthy", grouped(healthy), grouped(with_model)),
-    };
-    // These are no problems, and would leave the reader to wonder where the others are.
+    }
+}
+
+/// Where the other sensors are when there is no problem: they have too few readings, or no verdict yet.
+fn others_than_healthy(SensorCounts { with_model, sparse, waiting, .. }: SensorCounts) -> String {
     let has = |count| if count == 1 { "has" } else { "have" };
     let waits = |count| if count == 1 { "waits" } else { "wait" };
     match (sparse, waiting) {
-        (0, 0) => words,
-        (_, 0) => format!("{words}, {} {} too few readings", grouped(sparse), has(sparse)),
-        _ => format!("{words}, {} {} for a first run", grouped(waiting), waits(waiting)),
+        (0, 0) => String::new(),
+        (_, 0) => format!(", {} {} too few readings", grouped(sparse), has(sparse)),
+        // That all wait was said.
+        _ if waiting == with_model => String::new(),
+        _ => format!(", {} {} for a first run", grouped(waiting), waits(waiting)),
     }
 }
 
@@ -197,7 +204,7 @@ fn disk(facts: &HealthFacts) -> Option<Finding> {
     }
     let full_at = facts.disk.full_at.filter(|full_at| *full_at < facts.now + FULL_SOON)?;
     let severity = if full_at < facts.now + FULL_AT_ONCE { Severity::Error } else { Severity::Warning };
-    let short = format!("the disk will be full at {}", moment(full_at, facts.now));
+    let short = format!("the disk will be full by {}", moment(full_at, facts.now));
     let words = format!("{short} at the pace of now; make room on it, or lower store.max_size");
     Some(plain(ProblemKind::DiskNearlyFull, severity, words, &short))
 }
@@ -359,7 +366,7 @@ fn sensors_in_words(count: u64) -> String {
 fn moment(time: Timestamp, now: Timestamp) -> String {
     let distance = now.since(time).max(time.since(now));
     let is_near = distance < Span::from_secs(20 * 3600);
-    time.format(if is_near { "%H:%M UTC" } else { "%H:%M UTC on %-d %B %Y" })
+    time.format(if is_near { "%H:%M UTC" } else { "%-d %b %H:%M UTC" })
 }
 
 /// A name of which the sentence has room.

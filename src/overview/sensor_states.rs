@@ -19,7 +19,7 @@ pub(super) struct SensorFacts {
     pub(super) verdict: Option<VerdictClass>,
     /// Its model.
     pub(super) model: ModelFact,
-    /// Whether its newest reading came before, or since, the last window's length of time.
+    /// Whether it sends.
     pub(super) speech: Speech,
 }
 

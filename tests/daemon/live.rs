@@ -16,6 +16,9 @@ use crate::support::settings::Settings;
 use crate::support::site::{Site, anomalyd};
 use crate::support::{PATIENCE, eventually, plant};
 
+/// The start of the first window that has readings.
+const FIRST_WINDOW: &str = "2026-03-02T06:00:00Z";
+
 const CONNECT: &[u8] = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x00\x00\x04pump";
 
 fn get<T: DeserializeOwned>(site: &Site, path: &str) -> T {
@@ -57,7 +60,7 @@ impl Tail {
         serde_json::from_str(&line).unwrap_or_else(|problem| panic!("{line}: {problem}"))
     }
 
-    fn wait_for(&self, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
+    fn wait_for(&self, what: &str, mut wanted: impl FnMut(&Event) -> bool) -> Event {
         loop {
             let event = self.event();
             assert!(!matches!(event, Event::Missed { .. }), "{event:?} while waiting for {what}");
@@ -99,24 +102,27 @@ fn what_happens_is_told_in_its_order_to_those_who_listen() {
     let window = &readings[..60 * 15 + 200];
     plant::publish_all(site.port(), window);
 
-    let begun = all.wait_for("a run that begins", |event| matches!(event, Event::Run { .. }));
-    assert!(matches!(&begun, Event::Run { run } if run.state == RunState::Started && run.sensors == 15), "{begun:?}");
+    let of_first_window =
+        |event: &Event| matches!(event, Event::Run { run } if run.window.start.to_string() == FIRST_WINDOW);
+    let begun = all.wait_for("the run over the first window", of_first_window);
+    let Event::Run { run: begun } = begun else { unreachable!() };
+    assert_eq!((begun.state, begun.sensors), (RunState::Started, 15));
     let mut verdicts = 0;
-    let ended = all.wait_for("its end", |event| match event {
-        Event::Verdict { verdict } => {
-            assert_eq!((verdict.run, verdict.outcome), (0, Outcome::Scored));
+    let ended = all.wait_for("its end", |event| {
+        if let Event::Verdict { verdict } = event {
+            assert_eq!((verdict.run, verdict.outcome), (begun.id, Outcome::Scored));
             verdicts += 1;
-            false
         }
-        event => matches!(event, Event::Run { .. }),
+        of_first_window(event)
     });
     assert_eq!(verdicts, 15, "every verdict comes before the end of its run");
     assert!(
         matches!(&ended, Event::Run { run } if run.state == RunState::Finished && run.tally.is_some()),
         "{ended:?}"
     );
-    assert!(people.line().contains("run 0 begins"));
-    assert!(people.line().contains("run 0 has ended: 15 of 15 sensors scored"));
+    let said = |words: &str| while !people.line().contains(words) {};
+    said(&format!("{FIRST_WINDOW} run {} begins", begun.id));
+    said(&format!("{FIRST_WINDOW} run {} has ended: 15 of 15 sensors scored", begun.id));
 
     let fitting = window.iter().filter(|reading| reading.sensor.to_string().starts_with("pump-2/f"));
     for reading in fitting {

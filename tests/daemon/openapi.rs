@@ -26,7 +26,7 @@ const HINTS: [(&str, &[&str]); 12] = [
     ("pattern", &["press-1/*", "*", "*/flow"]),
     ("since", &["2026-03-02T06:00:00Z", "2026-03-02T07:00:00+01:00"]),
     ("until", &["2026-03-02T08:00:00Z", "2026-03-03T00:00:00Z"]),
-    ("what", &["runs", "verdicts", "intervals", "rejects", "sensors"]),
+    ("what", &["runs", "verdicts", "models", "rejects", "sensors"]),
     ("table", &["readings", "intervals", "verdicts", "runs", "rejects"]),
     ("format", &["csv", "jsonl", "parquet"]),
     ("limit", &["1", "1000"]),
@@ -178,7 +178,7 @@ fn text(name: &str, schema: &Value) -> BoxedStrategy<String> {
     } else {
         "[a-z0-9/*-]{1,12}".boxed()
     };
-    prop_oneof![3 => fitting, 1 => junk].boxed()
+    prop_oneof![8 => fitting, 1 => junk].boxed()
 }
 
 /// Values of a schema, as JSON: such as fit mostly, and some that do not.

@@ -173,7 +173,7 @@ fn a_browser_logs_in_by_a_cookie_that_no_script_reads_and_logs_out() {
 }
 
 #[test]
-fn an_address_that_tries_many_tokens_has_to_wait_and_those_who_are_logged_in_go_on() {
+fn an_address_that_tries_many_tokens_has_to_wait_and_those_with_a_right_one_come_in() {
     let (_site, daemon, port, [viewer, _]) =
         start_with_tokens(settings().with("http.max_failed_logins_per_minute", "3"));
     let login = |token: &str| port.post_json("/api/v1/login", &[], &json!({"token": token}));
@@ -182,6 +182,7 @@ fn an_address_that_tries_many_tokens_has_to_wait_and_those_who_are_logged_in_go_
     assert_eq!(tried, [401, 401, 401, 429]);
     assert_eq!(port.get_with("/api/v1/me", &[("authorization", &bearer("wrong"))]).status, 429);
     assert_eq!(port.get_with("/api/v1/me", &[("cookie", &session)]).status, 200);
+    assert_eq!(port.get_with("/api/v1/me", &[("authorization", &bearer(&viewer))]).status, 200);
     daemon.stop();
 }
 

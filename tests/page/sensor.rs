@@ -52,7 +52,9 @@ fn a_sensor_says_why_it_is_unusual_and_shows_series_score_verdicts_neighbours_an
 
     // What is painted: an anomaly's colour in the ribbon.
     let script = "const canvas = document.querySelector('.ribbon canvas'); if (!canvas?.width) return false;
-        const { data } = canvas.getContext('2d').getImageData(0, canvas.height / 2, canvas.width, 1);
+        const row = new OffscreenCanvas(canvas.width, 1).getContext('2d', { willReadFrequently: true });
+        row.drawImage(canvas, 0, -canvas.height / 2);
+        const { data } = row.getImageData(0, 0, canvas.width, 1);
         for (let i = 0; i < data.length; i += 4) if (data[i] > 100 && data[i + 2] < 80) return true;
         return false";
     browser.wait_for("an anomaly in the ribbon", script);

@@ -279,6 +279,8 @@ fn a_new_model_does_not_wait_until_a_dead_actor_is_replaced() {
 fn a_model_is_shown_as_quarantined_until_another_takes_its_place() {
     Plant::run("shown", Duration::ZERO, |mut plant| async move {
         let shown = |plant: &Plant| plant.live.models.of(SensorId(0)).unwrap();
+        // An answer shows that the supervisor has begun.
+        assert_eq!(plant.score().await, NO_DATA);
         let first = shown(&plant);
         assert!(first.model.is_some() && !first.is_quarantined && first.problem.is_none());
         assert_eq!(first.features, ["mean"]);

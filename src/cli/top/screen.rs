@@ -8,17 +8,21 @@ use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Sparkline, SparklineB
 
 use super::dashboard::{Dashboard, View};
 use super::feed::ShownSensor;
-use crate::answers::{Sensor, Series, Severity, SinkState, Status};
+use crate::answers::{Run, Sensor, Series, Severity, SinkState, Status};
 use crate::cli::sensors::{minute, said, state_word};
 use crate::cli::size::size;
-use crate::cli::status::{run_words, second};
+use crate::cli::status::{second, window};
 use crate::cli::table::Tint;
 use crate::printable::Printable;
 use crate::time::Timestamp;
 use crate::verdict::significant;
 
-/// The lines at the top.
-const HEAD: u16 = 5;
+/// The lines at the top below the sentence.
+const FACTS: u16 = 4;
+/// The most lines of the sentence.
+const SENTENCE: u16 = 2;
+/// From this width on there is room for whole times.
+const WIDE: u16 = 100;
 /// The lines of what happened, on a screen that is high enough for them.
 const HAPPENED: u16 = 6;
 /// From this height on there is room for what happened.
@@ -41,7 +45,8 @@ fn style(tint: Tint) -> Style {
 /// Draws the screen.
 pub(super) fn draw(frame: &mut Frame<'_>, dashboard: &mut Dashboard) {
     let happened = if frame.area().height >= HIGH { HAPPENED } else { 0 };
-    let rows = [Constraint::Length(HEAD), Constraint::Min(3), Constraint::Length(happened), Constraint::Length(1)];
+    let head = head_lines(dashboard, frame.area().width);
+    let rows = [Constraint::Length(head), Constraint::Min(3), Constraint::Length(happened), Constraint::Length(1)];
     let [head, body, below, foot] = Layout::vertical(rows).areas(frame.area());
     draw_head(frame, dashboard, head);
     if dashboard.view == View::Sensor {
@@ -56,6 +61,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, dashboard: &mut Dashboard) {
     }
 }
 
+/// How many lines the top takes: a long sentence takes two.
+fn head_lines(dashboard: &Dashboard, width: u16) -> u16 {
+    let sentence =
+        dashboard.status.as_ref().map_or(0, |status| status.health.sentence.chars().count() + "warning  ".len());
+    FACTS + if sentence > usize::from(width) { SENTENCE } else { 1 }
+}
+
 fn draw_head(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
     let Some(status) = &dashboard.status else {
         return frame.render_widget(Paragraph::new("asking the daemon …"), area);
@@ -66,49 +78,63 @@ fn draw_head(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
         Severity::Error => ("error", Tint::Bad),
     };
     let sentence = Printable(&status.health.sentence).to_string();
-    let mut lines = vec![Line::from(vec![Span::styled(word, style(tint)), Span::raw("  "), Span::raw(sentence)])];
-    lines.extend(facts(status).into_iter().map(|(label, text)| {
+    let sentence = Line::from(vec![Span::styled(word, style(tint)), Span::raw("  "), Span::raw(sentence)]);
+    let lines = facts(status).map(|(label, text)| {
         Line::from(vec![
             Span::styled(format!("{label:<10}"), style(Tint::Faint)),
             Span::raw(Printable(text).to_string()),
         ])
-    }));
-    frame.render_widget(Paragraph::new(lines), area);
+    });
+    let [above, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(FACTS)]).areas(area);
+    frame.render_widget(Paragraph::new(sentence).wrap(Wrap { trim: true }), above);
+    frame.render_widget(Paragraph::new(lines.to_vec()), below);
 }
 
 /// The lines below the sentence.
 fn facts(status: &Status) -> [(&'static str, String); 4] {
     let next = status.next_run.as_ref().map_or_else(
-        || "the next one when the readings say so".to_owned(),
-        |next| format!("the next one at {}", second(next.at)),
+        || "when the readings say so".to_owned(),
+        |next| format!("{}, of {}", second(next.at), window(next.window.start, next.window.end)),
     );
-    let run = match (&status.running, &status.last_run) {
-        (Some(run), _) => format!("{} goes on", run_words(run)),
-        (None, Some(run)) => run_words(run),
-        (None, None) => "none yet".to_owned(),
+    let (label, run) = match (&status.running, &status.last_run) {
+        (Some(run), _) => ("running", run_in_short(run)),
+        (None, Some(run)) => ("last run", run_in_short(run)),
+        (None, None) => ("last run", "none yet".to_owned()),
     };
     let disk = &status.disk;
     let free = disk.free_bytes.map_or_else(String::new, |free| format!(", {} free", size(free as f64)));
-    let sinks: String = status
-        .sinks
-        .iter()
-        .map(|sink| match sink.state {
-            SinkState::UpToDate => format!("; {} up to date", sink.name),
-            SinkState::Behind => format!("; {} {} runs behind", sink.name, sink.runs_behind),
-        })
-        .collect();
+    let sinks = status.sinks.iter().map(|sink| match sink.state {
+        SinkState::UpToDate => format!("; {} up to date", sink.name),
+        SinkState::Behind => format!("; {} {} runs behind", sink.name, sink.runs_behind),
+    });
+    let sinks: String = sinks.collect();
     [
         (
             "readings",
             format!(
-                "{:.1} a second, {} since the start, {} rejected; {next}",
-                status.readings_per_second, status.readings, status.rejects
+                "{:.1} a second, {} in all, {} rejected; at {}",
+                status.readings_per_second,
+                status.readings,
+                status.rejects,
+                status.now.format("%F %T UTC")
             ),
         ),
-        ("last run", run),
+        (label, run),
+        ("next run", next),
         ("store", format!("{} of {}{free}{sinks}", size(disk.store_bytes as f64), size(disk.store_max_bytes as f64))),
-        ("now", format!("{} by the daemon's clock ({})", second(status.now), status.clock.source)),
     ]
+}
+
+/// A run, in less than a line.
+fn run_in_short(run: &Run) -> String {
+    let of = format!("run {} of {}", run.id, window(run.window.start, run.window.end));
+    match &run.tally {
+        Some(tally) => {
+            let failed = tally.failed + tally.quarantined;
+            format!("{of}: {} scored, {failed} failed, {} anomalies", tally.scored, tally.anomalies)
+        }
+        None => of,
+    }
 }
 
 fn draw_list(frame: &mut Frame<'_>, dashboard: &mut Dashboard, area: Rect) {
@@ -119,16 +145,20 @@ fn draw_list(frame: &mut Frame<'_>, dashboard: &mut Dashboard, area: Rect) {
     let place = dashboard.place();
     // Only the rows around the selection are made.
     let first = place.saturating_sub(dashboard.page);
-    let rows = listed.iter().skip(first).take(2 * dashboard.page + 1).map(|sensor| row(sensor));
+    let drawn: Vec<_> = listed.iter().skip(first).take(2 * dashboard.page + 1).copied().collect();
+    let times = if area.width < WIDE { Times::Short } else { Times::Whole };
+    let longest = drawn.iter().map(|sensor| sensor.name.chars().count()).max().unwrap_or(0);
+    let name = u16::try_from(longest).unwrap_or(u16::MAX).min(area.width * 2 / 5);
     let widths = [
-        Constraint::Fill(2),
+        Constraint::Length(name),
         Constraint::Length(9),
-        Constraint::Length(16),
-        Constraint::Length(10),
+        Constraint::Length(times.width()),
+        Constraint::Length(8),
         Constraint::Length(5),
-        Constraint::Fill(3),
+        Constraint::Fill(1),
     ];
-    let head = Row::new(["sensor", "state", "last seen (UTC)", "value", "score", "last verdict"]);
+    let rows = drawn.into_iter().map(|sensor| row(sensor, times));
+    let head = Row::new(["sensor", "state", times.heading(), "value", "score", "last verdict"]);
     let table = Table::new(rows, widths)
         .header(head.style(style(Tint::Faint)))
         .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED))
@@ -137,13 +167,45 @@ fn draw_list(frame: &mut Frame<'_>, dashboard: &mut Dashboard, area: Rect) {
     frame.render_stateful_widget(table, area, &mut state);
 }
 
-fn row(sensor: &Sensor) -> Row<'static> {
+/// How a time is written in the list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Times {
+    /// Without the year.
+    Short,
+    /// With it.
+    Whole,
+}
+
+impl Times {
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Short => "seen (UTC)",
+            Self::Whole => "last seen (UTC)",
+        }
+    }
+
+    fn width(self) -> u16 {
+        match self {
+            Self::Short => 11,
+            Self::Whole => 16,
+        }
+    }
+
+    fn write(self, time: Timestamp) -> String {
+        match self {
+            Self::Short => time.format("%m-%d %H:%M"),
+            Self::Whole => minute(time),
+        }
+    }
+}
+
+fn row(sensor: &Sensor, times: Times) -> Row<'static> {
     let (word, tint) = state_word(sensor.state);
     let verdict = sensor.verdict.as_ref();
     Row::new([
         Cell::new(Printable(&sensor.name).to_string()),
         Cell::new(word).style(style(tint)),
-        Cell::new(sensor.last_seen.map_or_else(String::new, minute)),
+        Cell::new(sensor.last_seen.map_or_else(String::new, |seen| times.write(seen))),
         Cell::new(sensor.last_value.map_or_else(String::new, significant)),
         Cell::new(verdict.and_then(|verdict| verdict.score).map_or_else(String::new, |score| format!("{score:.2}"))),
         Cell::new(verdict.map_or_else(String::new, |verdict| Printable(said(verdict)).to_string())),
@@ -174,7 +236,7 @@ fn draw_sensor(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
         let score = verdict.score.map_or_else(String::new, |score| format!("score {score:.2}, "));
         let words = Printable(said(verdict)).to_string();
         lines.push(Line::from(vec![label("verdict"), Span::raw(score), Span::styled(words, style(tint))]));
-        let window = crate::cli::status::window(verdict.window.start, verdict.window.end);
+        let window = window(verdict.window.start, verdict.window.end);
         let count = format!("{} of {} intervals anomalous, {window}", verdict.anomalies, verdict.intervals);
         lines.push(Line::from(vec![label(""), Span::raw(count)]));
     }
@@ -187,9 +249,12 @@ fn draw_sensor(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
             lines.push(Line::from(vec![label(""), Span::styled(words, style(Tint::Warning))]));
         }
     }
-    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX);
-    let [text, range, line] =
-        Layout::vertical([Constraint::Max(height), Constraint::Length(2), Constraint::Max(8)]).areas(inside);
+    // Long lines are wrapped.
+    let width = usize::from(inside.width.max(1));
+    let height: usize = lines.iter().map(|line| line.width().div_ceil(width).max(1)).sum();
+    let text = Constraint::Length(u16::try_from(height).unwrap_or(u16::MAX).min(inside.height));
+    let [text, range, below] = Layout::vertical([text, Constraint::Length(2), Constraint::Fill(1)]).areas(inside);
+    let line = Rect { height: below.height.min(CHART), ..below };
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), text);
     draw_series(frame, series, range, line);
 }
@@ -227,18 +292,22 @@ fn draw_series(frame: &mut Frame<'_>, series: &Series, range: Rect, area: Rect) 
             *count += 1;
         }
     }
+    // The lowest mean has a mark too: without one, it would look like a gap.
+    let lowest = HEIGHTS / (8 * u64::from(area.height.max(1))) + 1;
     let bars = sums.into_iter().map(|(sum, count)| {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a share of the height, from 0 to 1"
         )]
-        let height = |mean: f64| (mean.clamp(0.0, 1.0) * (HEIGHTS - 1) as f64) as u64 + 1;
+        let height = |mean: f64| (mean.clamp(0.0, 1.0) * (HEIGHTS - lowest) as f64) as u64 + lowest;
         SparklineBar::from((count > 0).then(|| height(sum / f64::from(count.max(1)))))
     });
     frame.render_widget(Sparkline::default().data(bars).max(HEIGHTS).style(style(Tint::Good)), area);
 }
 
+/// The most lines of a sensor's chart.
+const CHART: u16 = 10;
 /// How finely heights are told apart.
 const HEIGHTS: u64 = 1_000;
 
@@ -350,7 +419,8 @@ mod tests {
     fn every_view_fits_every_size() {
         for (width, height) in [(1, 1), (10, 3), (80, 24), (200, 50), (300, 5)] {
             for view in [View::List, View::Filter, View::Sensor, View::Help] {
-                let mut dashboard = Dashboard { view, ..dashboard() };
+                let mut dashboard = dashboard();
+                dashboard.view = view;
                 drawn(&mut dashboard, width, height);
             }
         }

@@ -23,7 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     operation_id = "dump",
     path = "/api/v1/dump/{what}",
     tag = "history",
-    params(("what" = String, Path, description = "runs, verdicts, intervals, rejects or sensors")),
+    params(("what" = String, Path, description = "What is wanted", pattern = "^(runs|verdicts|models|rejects|sensors)$")),
     responses((status = 200, content_type = "application/jsonl", body = String))
 )]
 async fn answer(

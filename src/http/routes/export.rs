@@ -27,12 +27,15 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[into_params(parameter_in = Query)]
 struct Wanted {
     /// `csv`, `jsonl` or `parquet`.
+    #[param(pattern = "^(csv|jsonl|parquet)$")]
     format: String,
     /// A pattern of sensors such as `press-1/*`.
     sensor: Option<String>,
     /// The first time, as RFC 3339 has it.
+    #[param(format = DateTime)]
     since: Option<String>,
     /// The time before which it ends.
+    #[param(format = DateTime)]
     until: Option<String>,
 }
 
@@ -42,7 +45,10 @@ struct Wanted {
     operation_id = "export",
     path = "/api/v1/export/{table}",
     tag = "history",
-    params(("table" = String, Path, description = "readings, intervals, verdicts, runs or rejects"), Wanted),
+    params(
+        ("table" = String, Path, description = "Which table", pattern = "^(readings|intervals|verdicts|runs|rejects)$"),
+        Wanted,
+    ),
     responses((status = 200, description = "The table.", content(
         (String = "text/csv"),
         (String = "application/jsonl"),

@@ -55,7 +55,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     post,
     path = "/api/v1/import",
     tag = "history",
-    request_body(content_type = "application/jsonl", content = String),
+    request_body(content_type = "application/jsonl", content = Option<String>),
     responses((status = 200, body = ImportOutcome))
 )]
 async fn import(State(Shared { api, .. }): State<Shared>, body: Bytes) -> Result<Json<ImportOutcome>, Problem> {

@@ -68,13 +68,13 @@ async fn list(State(shared): State<Shared>, wanted: Asked<Wanted>) -> Result<Jso
     shared.read(move |overview| overview.rejects(&query)).await.map(Json)
 }
 
-/// One reject.
+/// One reject, with what was sent where it is kept.
 #[utoipa::path(
     get,
     operation_id = "reject",
     path = "/api/v1/rejects/{id}",
     tag = "rejects",
-    params(("id" = String, Path, description = "its id, such as 1042-3")),
+    params(("id" = String, Path, description = "its id, such as 1042-3", pattern = "^[0-9]{1,9}-[0-9]{1,4}$")),
     responses(
         (status = 200, body = Reject),
         (status = 400, body = ProblemBody, content_type = "application/problem+json"),
@@ -92,7 +92,7 @@ async fn one(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Jso
     operation_id = "test_reject",
     path = "/api/v1/rejects/{id}/test",
     tag = "rejects",
-    params(("id" = String, Path, description = "its id, such as 1042-3")),
+    params(("id" = String, Path, description = "its id, such as 1042-3", pattern = "^[0-9]{1,9}-[0-9]{1,4}$")),
     responses(
         (status = 200, body = RejectTest),
         (status = 400, body = ProblemBody, content_type = "application/problem+json"),
@@ -116,7 +116,7 @@ async fn test(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Js
     operation_id = "replay_reject",
     path = "/api/v1/rejects/{id}/replay",
     tag = "rejects",
-    params(("id" = String, Path, description = "its id, such as 1042-3"), Again),
+    params(("id" = String, Path, description = "its id, such as 1042-3", pattern = "^[0-9]{1,9}-[0-9]{1,4}$"), Again),
     responses(
         (status = 200, body = RejectTest),
         (status = 400, body = ProblemBody, content_type = "application/problem+json"),

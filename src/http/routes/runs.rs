@@ -52,12 +52,12 @@ async fn runs(State(shared): State<Shared>, wanted: Asked<WantedRuns>) -> Result
     Ok(Json(shared.read(move |overview| overview.runs(selection)).await?))
 }
 
-/// A run.
+/// One run: its window, how far it is, and how its outcomes are spread.
 #[utoipa::path(
     get,
     path = "/api/v1/runs/{id}",
     tag = "runs",
-    params(("id" = String, Path, description = "the id of a run, a number")),
+    params(("id" = String, Path, description = "the id of a run, a number", pattern = "^[0-9]{1,18}$")),
     responses((status = 200, body = Run))
 )]
 async fn run(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<Run>, Problem> {
@@ -71,7 +71,7 @@ async fn run(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Jso
     get,
     path = "/api/v1/runs/{id}/outcomes",
     tag = "runs",
-    params(("id" = String, Path, description = "the id of a run, a number"), WantedOutcomes),
+    params(("id" = String, Path, description = "the id of a run, a number", pattern = "^[0-9]{1,18}$"), WantedOutcomes),
     responses((status = 200, body = List<RunOutcome>))
 )]
 async fn outcomes(

@@ -54,8 +54,10 @@ struct SelectedSensors {
 #[into_params(parameter_in = Query)]
 struct SeriesRange {
     /// Where it begins, as RFC 3339 has it; a day before `until` when left out.
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Where it ends; now when left out.
+    #[param(format = DateTime)]
     until: Option<String>,
     /// How many points at most.
     #[param(minimum = 1, maximum = 4000)]
@@ -67,8 +69,10 @@ struct SeriesRange {
 #[into_params(parameter_in = Query)]
 struct ScoresRange {
     /// Where it begins, as RFC 3339 has it; a day before `until` when left out.
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Where it ends; now when left out.
+    #[param(format = DateTime)]
     until: Option<String>,
 }
 
@@ -77,8 +81,10 @@ struct ScoresRange {
 #[into_params(parameter_in = Query)]
 struct VerdictsOfSensor {
     /// Windows that end behind this time, as RFC 3339 has it; a day before `until` when left out.
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Windows that begin before this time; now when left out.
+    #[param(format = DateTime)]
     until: Option<String>,
     /// The `next` of the page before.
     after: Option<String>,

@@ -28,8 +28,10 @@ struct WantedTimeline {
     /// Only the sensors of a pattern such as `press-1/*`.
     pattern: Option<String>,
     /// Where the columns begin, as RFC 3339 has it; a day before `until` when left out.
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Where they end; now when left out.
+    #[param(format = DateTime)]
     until: Option<String>,
     /// Which row comes first.
     #[serde(default)]

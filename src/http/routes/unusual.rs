@@ -22,8 +22,10 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[into_params(parameter_in = Query)]
 struct WantedRange {
     /// Where the range begins, as RFC 3339 has it; a day before `until` when left out.
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Where it ends; now when left out.
+    #[param(format = DateTime)]
     until: Option<String>,
     /// How many sensors, sets of sensors, and devices at most.
     #[param(minimum = 1, maximum = 1000)]

@@ -24,8 +24,10 @@ struct WantedVerdicts {
     /// A pattern of sensors such as `press-1/*`.
     pattern: Option<String>,
     /// Windows that end behind this time, as RFC 3339 has it; a day before `until` when left out.
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Windows that begin before this time; now when left out.
+    #[param(format = DateTime)]
     until: Option<String>,
     /// Only verdicts with this outcome.
     outcome: Option<Outcome>,
