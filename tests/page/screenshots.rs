@@ -15,7 +15,7 @@ fn pictures_of_every_view() {
     let plant = WatchedPlant::start_in_trouble();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/screenshots");
     let photograph = |view: &str, filled: &str, file: &str, width, scheme| {
-        browser.see_as(width, 900, scheme);
+        browser.see_as(width, 830, scheme);
         browser.open(&plant.view(view));
         browser.wait_for_element(filled);
         // Charts are drawn when their answers have come, one after the other.
@@ -27,9 +27,9 @@ fn pictures_of_every_view() {
             None => name.to_owned(),
             Some((kind, _)) => kind.trim_end_matches('s').to_owned(),
         };
-        photograph(name, filled, &file, 1280, "light");
+        photograph(name, filled, &file, 1180, "light");
     }
     let (now, filled) = VIEWS[0];
-    photograph(now, filled, "now-dark", 1280, "dark");
+    photograph(now, filled, "now-dark", 1180, "dark");
     photograph(now, filled, "now-phone", 360, "light");
 }
