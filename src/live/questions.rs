@@ -46,19 +46,6 @@ impl Questions {
     }
 }
 
-#[cfg(test)]
-impl Questions {
-    /// Nobody answers, and the system's clock is right.
-    pub(crate) fn none() -> Self {
-        let clock = || {
-            let wall = Timestamp::now();
-            let sync = crate::schedule::clock_trust::ClockSync::Synchronised;
-            ClockReading { wall, instant: std::time::Instant::now(), believed: wall, sync }
-        };
-        Self::new(|_| None, clock)
-    }
-}
-
 impl fmt::Debug for Questions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Questions").finish_non_exhaustive()

@@ -37,38 +37,3 @@ impl fmt::Debug for Surroundings {
         f.debug_struct("Surroundings").field("store", &self.store).finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-impl Surroundings {
-    /// Those of a store in this folder, with nothing around it.
-    pub(crate) fn for_test(store: PathBuf) -> Self {
-        let configuration = || Configuration {
-            file: "config.toml".to_owned(),
-            read: crate::time::Timestamp::MIN,
-            state: crate::answers::ConfigurationState::InForce,
-            differences: Vec::new(),
-            text: String::new(),
-        };
-        let version = Version {
-            version: String::new(),
-            process: 0,
-            user: String::new(),
-            store: store.display().to_string(),
-            listens: Vec::new(),
-            connects: Vec::new(),
-            reads: Vec::new(),
-            writes: Vec::new(),
-        };
-        Self {
-            store,
-            store_max_bytes: 0,
-            sinks: Vec::new(),
-            started: Instant::now(),
-            disk_at_start: None,
-            configuration: Box::new(configuration),
-            version,
-            lately: Mutex::default(),
-            remembered: Mutex::default(),
-        }
-    }
-}
