@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::tests::keys_known;
 
 /// Endings of file names, which look like keys: `models.md`.
-const ENDINGS: [&str; 8] = ["rs", "md", "toml", "csv", "py", "txt", "svg", "service"];
+const ENDINGS: [&str; 10] = ["rs", "md", "toml", "csv", "py", "txt", "svg", "service", "js", "css"];
 
 /// A file that an example loads; its name looks like a key.
 const FILE: &str = "mqtt.password";
