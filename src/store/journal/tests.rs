@@ -590,8 +590,9 @@ proptest! {
                             journal.commit().unwrap();
                         }
                         drop(journal);
-                        // Files that the commit began hold what comes to the disk of it; what it removed was not needed.
+                        // Files that the commit began hold what comes to the disk of it.
                         let mut sector = 0;
+                        let mut is_whole = true;
                         for path in segments(path) {
                             let after = fs::read(&path).unwrap();
                             let old = before.iter().position(|(old, _)| *old == path);
@@ -601,10 +602,15 @@ proptest! {
                                 if new != old {
                                     let is_there = sectors >> (sector % 64) & 1 == 1;
                                     sector += 1;
+                                    is_whole &= is_there;
                                     mixed[at * 512..at * 512 + new.len()].copy_from_slice(if is_there { new } else { old });
                                 }
                             }
                             fs::write(&path, mixed).unwrap();
+                        }
+                        // Files are removed behind the sync of the commit that says so.
+                        for ((path, _), bytes) in before.iter().zip(saved).filter(|((path, _), _)| !is_whole && !path.exists()) {
+                            fs::write(path, bytes).unwrap();
                         }
                     } else {
                         drop(journal);
