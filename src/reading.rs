@@ -227,9 +227,10 @@ pub enum RejectReason {
 
 /// Which range a value is outside of. A filter may leave an end of it open.
 fn out_of(min: f64, max: f64) -> String {
-    if min == f64::MIN {
+    // No number is beyond these.
+    if min <= f64::MIN {
         format!("is above the highest accepted value {max}")
-    } else if max == f64::MAX {
+    } else if max >= f64::MAX {
         format!("is below the lowest accepted value {min}")
     } else {
         format!("is outside the accepted range {min} to {max}")

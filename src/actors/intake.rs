@@ -60,6 +60,7 @@ impl Drop for Opening<'_> {
 
 /// A request from a source to the committer.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all submissions are batches")]
 pub enum Submission {
     /// Readings and rejects to be made durable.
     Batch {

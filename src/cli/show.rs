@@ -148,9 +148,9 @@ impl Screen<'_> {
         self.line("values", &sparkline(series, MARKS))?;
         let time = |place: usize| {
             let nanos = series.time.get(place).map_or(0.0, |seconds| seconds * 1e9);
-            Timestamp::from_nanos(nanos as i64).format("%H:%M")
+            Timestamp::from_nanos(whole(nanos)).format("%H:%M")
         };
-        let step = Span::from_millis(1).times((series.step_seconds * 1e3) as i64);
+        let step = Span::from_millis(1).times(whole(series.step_seconds * 1e3));
         let words = format!(
             "{} to {} UTC, {step} a mark; lowest {} around {}, highest {} around {}",
             minute(series.since),
@@ -229,4 +229,9 @@ impl Screen<'_> {
         }
         Ok(())
     }
+}
+/// The whole number of a time in the answers, which are far from what does not fit.
+#[expect(clippy::cast_possible_truncation, reason = "what does not fit becomes the nearest that does")]
+fn whole(number: f64) -> i64 {
+    number as i64
 }

@@ -7,6 +7,11 @@ const MARKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'
 
 /// A mark for each step of a series, as high as its mean among all; a space where there are no readings. At most `width`
 /// marks, the last of them.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "places and heights are small numbers, none below zero"
+)]
 pub(crate) fn sparkline(series: &Series, width: usize) -> String {
     let since = series.since.nanos() as f64 / 1e9;
     let finite = |fold: fn(f64, f64) -> f64, from: f64| series.mean.iter().copied().fold(from, fold);

@@ -44,7 +44,7 @@ const NO_DAEMON: u8 = 3;
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = Config::read(&args.config)?;
     loop {
-        let severity = match running_daemon(&config).and_then(|daemon| Ok(tell(args, &daemon))) {
+        let severity = match running_daemon(&config).map(|daemon| tell(args, &daemon)) {
             Ok(told) => match told {
                 Ok(severity) => severity,
                 Err(error) if error.is::<ClientError>() => return no_daemon(&error),

@@ -126,6 +126,7 @@ impl Slots {
     }
 
     /// The number of the list, the place in it, and the size of the list.
+    #[expect(clippy::cast_possible_truncation, reason = "numbers of sensors have 32 bits, and so has a usize at least")]
     fn place(sensor: SensorId) -> (usize, usize, usize) {
         let number = u64::from(sensor.0) + (1 << FIRST_LIST);
         let size = 1 << number.ilog2();
@@ -240,7 +241,7 @@ mod tests {
         fn every_number_has_a_slot_of_its_own(number in any::<u32>()) {
             let (list, place, size) = Slots::place(SensorId(number));
             prop_assert!(list < LISTS && place < size);
-            let before: u64 = (0..list).map(|list| 1_u64 << (list as u32 + FIRST_LIST)).sum();
+            let before: u64 = (FIRST_LIST..).take(list).map(|list| 1_u64 << list).sum();
             prop_assert_eq!(before + place as u64, u64::from(number));
         }
     }

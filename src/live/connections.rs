@@ -18,10 +18,12 @@ pub struct ConnectionBook {
     listener: Mutex<Option<ServerEntry>>,
     broker: Mutex<Option<ServerEntry>>,
     /// By client id; the number tells apart clients without one.
-    connected: Mutex<BTreeMap<(Arc<str>, u64), Arc<ConnectionCounts>>>,
+    connected: Mutex<Connected>,
     connections: AtomicU64,
     failed: Mutex<FailureLog>,
 }
+
+type Connected = BTreeMap<(Arc<str>, u64), Arc<ConnectionCounts>>;
 
 /// An MQTT endpoint, ours or a broker's.
 struct ServerEntry {

@@ -342,7 +342,7 @@ mod tests {
             }
         }
         assert_eq!((missed + taken, models), (1_000_000, 1));
-        assert!(taken as usize * size_of::<Reading>() <= 8 << 20 && taken > 300_000, "{taken}");
+        assert!(taken * size_of::<Reading>() as u64 <= 8 << 20 && taken > 300_000, "{taken}");
     }
 
     #[test]

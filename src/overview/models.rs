@@ -37,7 +37,8 @@ impl Overview {
         let first = named.partition_point(|(name, _)| selection.after.as_ref().is_some_and(|after| name <= after));
         let rest = &named[first..];
         let page = rest.iter().take(selection.limit);
-        let next = (rest.len() > selection.limit).then(|| page.clone().last().map(|(name, _)| name.clone())).flatten();
+        let next =
+            (rest.len() > selection.limit).then(|| page.clone().next_back().map(|(name, _)| name.clone())).flatten();
         let items = page.filter_map(|(name, id)| Some(model_answer(name.clone(), self.live.models.of(*id)?)));
         List { items: items.collect(), next, total }
     }

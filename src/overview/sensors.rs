@@ -1,6 +1,7 @@
 //! The sensors: a list in the order of their names, and all about one.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use super::Overview;
@@ -205,10 +206,11 @@ impl SensorAnswers<'_> {
     /// What a run said of a sensor.
     fn verdict(&mut self, id: RunId, sensor: SensorId) -> Result<Option<answers::Verdict>, StoreError> {
         let reader = &self.overview.reader;
-        if !self.runs.contains_key(&id) {
-            self.runs.insert(id, reader.run(id)?);
-        }
-        let Some(Some(run)) = self.runs.get(&id) else { return Ok(None) };
+        let run = match self.runs.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(reader.run(id)?),
+        };
+        let Some(run) = run else { return Ok(None) };
         let verdict = verdict_of(reader, id, sensor)?;
         Ok(verdict.and_then(|verdict| self.overview.verdict_answer(run, &verdict)))
     }

@@ -87,7 +87,7 @@ fn the_timeline_and_the_most_unusual_are_what_the_verdicts_say() {
     let by_sensor: Timeline = get(&site, &format!("timeline?by=sensor&{MORNING}"));
     assert!(by_sensor.windows.iter().eq(verdicts.keys()));
     assert_eq!((by_sensor.window_seconds, by_sensor.offset), (600.0, 0));
-    assert_eq!(by_sensor.total as usize, sensors.len());
+    assert_eq!(by_sensor.total, sensors.len() as u64);
     assert_eq!(names(&by_sensor.rows), sensors.iter().map(|name| name.as_str()).collect::<Vec<_>>());
     let devices: Timeline = get(&site, &format!("timeline?{MORNING}"));
     let plant: Timeline = get(&site, &format!("timeline?by=plant&{MORNING}"));
@@ -99,7 +99,7 @@ fn the_timeline_and_the_most_unusual_are_what_the_verdicts_say() {
                 "device" => sensor.rsplit_once('/').unwrap().0 == row.name,
                 _ => true,
             };
-            assert_eq!(row.sensors as usize, sensors.iter().filter(|sensor| fits(sensor)).count());
+            assert_eq!(row.sensors, sensors.iter().filter(|sensor| fits(sensor)).count() as u64);
             row.cells.iter().zip(verdicts.values()).for_each(|(cell, said)| check_cell(cell, said, fits));
         }
     }
@@ -154,7 +154,7 @@ fn the_most_unusual_is_ranked(site: &Site, verdicts: &Verdicts) {
     for told in &unusual.sensors {
         let said: Vec<&Said> = verdicts.values().filter_map(|window| window.get(&told.sensor)).collect();
         let anomalies: Vec<Timestamp> = said.iter().flat_map(|said| said.anomalies.iter().copied()).collect();
-        assert_eq!(told.anomalies as usize, anomalies.len(), "{told:?}");
+        assert_eq!(told.anomalies, anomalies.len() as u64, "{told:?}");
         assert_eq!(told.intervals, said.iter().map(|said| said.rows).sum::<u64>());
         assert_eq!((told.first, told.last), (anomalies.first().copied(), anomalies.last().copied()));
         let highest = said.iter().map(|said| said.score).fold(0.0, f64::max);

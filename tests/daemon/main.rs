@@ -7,6 +7,7 @@
     clippy::print_stdout,
     reason = "a test says what is wrong by failing"
 )]
+#![allow(clippy::float_cmp, reason = "what was sent is told as it was sent")]
 
 mod acks;
 mod api_rejects;

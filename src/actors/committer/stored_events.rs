@@ -58,8 +58,10 @@ impl StoredEvents {
 
     /// Tells what readers see.
     pub(super) fn tell(&mut self, is_visible: impl Fn(Ticket) -> bool) {
-        while let Some((_, kind, happening)) = self.behind.pop_front_if(|(ticket, ..)| is_visible(*ticket)) {
-            self.events.tell(kind, || happening);
+        while self.behind.front().is_some_and(|(ticket, ..)| is_visible(*ticket)) {
+            if let Some((_, kind, happening)) = self.behind.pop_front() {
+                self.events.tell(kind, || happening);
+            }
         }
     }
 }

@@ -129,7 +129,7 @@ impl Dashboard {
         self.sensors.sort_by(|a, b| a.name.cmp(&b.name));
         match self.order {
             Order::Unusual => {
-                self.sensors.sort_by(|a, b| a.state.cmp(&b.state).then_with(|| score(b).total_cmp(&score(a))))
+                self.sensors.sort_by(|a, b| a.state.cmp(&b.state).then_with(|| score(b).total_cmp(&score(a))));
             }
             Order::Name => {}
             Order::LastSeen => self.sensors.sort_by_key(|sensor| Reverse(sensor.last_seen)),

@@ -5,7 +5,7 @@ use std::time::Instant;
 /// Over how many seconds it is measured.
 const SECONDS: u64 = 10;
 /// A count for each of these seconds, and for the one that goes on.
-const COUNTS: usize = SECONDS as usize + 1;
+const COUNTS: usize = 11;
 
 /// Counts readings by the second.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl ReadingPace {
 }
 
 fn place(second: u64) -> usize {
-    (second % COUNTS as u64) as usize
+    usize::try_from(second % COUNTS as u64).unwrap_or_default()
 }
 
 #[cfg(test)]
