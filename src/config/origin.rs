@@ -110,8 +110,13 @@ fn find_secrets(text: &str, table: &DeTable<'_>, is_below_secret: bool, secrets:
 /// A line without its comment, if the line says anything of a secret.
 fn with_public_comment(line: &str) -> String {
     let mut quote = None;
+    let mut is_escaped = false;
     let begin = line.char_indices().find(|(_, c)| {
+        if std::mem::take(&mut is_escaped) {
+            return false;
+        }
         match quote {
+            Some('"') if *c == '\\' => is_escaped = true,
             Some(open) if open == *c => quote = None,
             None if matches!(c, '"' | '\'') => quote = Some(*c),
             _ => {}
@@ -167,6 +172,8 @@ mod tests {
     #[test]
     fn the_text_is_shown_with_its_comments_and_without_its_secrets() {
         let text = "# The plant.\n[mqtt.connect]\nhost = \"broker\" # of line 3\nusername = \"a\"\npassword = \"hunter2\" # it was 'hunter1'\n# password = \"hunter0\"\npassword_file = \"p\"\n";
+        let escaped = origin("a = \"b\\\" c\" # the password is hunter2").public_text();
+        assert_eq!(escaped, "a = \"b\\\" c\" # …");
         let shown = origin(text).public_text();
         assert_eq!(
             shown,

@@ -158,7 +158,9 @@ impl Port {
     /// Gives all answers from now on, for as long as the returned future is polled.
     pub fn serve(self, api: Arc<Api>) -> impl Future<Output = ()> {
         let Self { gate, answers, reads, long_answers, _stop, ended } = self;
-        answers.open(routes::router(Shared { api, answers: long_answers, reads }, Some(gate)));
+        // Further connections are closed at once, so that nobody waits for a listener to end.
+        let listeners = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+        answers.open(routes::router(Shared { api, answers: long_answers, reads, listeners }, Some(gate)));
         async move {
             let _stop = _stop;
             // A sender that is dropped is an end too.

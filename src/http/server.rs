@@ -92,6 +92,8 @@ impl Serving {
             api: Arc::clone(api),
             answers: LongAnswers::new(settings.max_answers, "socket.max_answers", &metrics::LONG_ANSWERS),
             reads: Arc::new(Semaphore::new(settings.max_answers)),
+            // Further connections wait without a word: half of them are kept for commands that end.
+            listeners: Arc::new(Semaphore::new(settings.max_connections / 2)),
         };
         let answers = Answers::at_first(routes::router(shared, None));
         let max_connections = settings.max_connections;

@@ -84,8 +84,11 @@ impl Overview {
     }
 
     fn health_facts(&self, status: &Status, unhealthy: Vec<Sensor>, configuration: ConfigurationState) -> HealthFacts {
-        let lately = self.surroundings.lately.lock().unwrap_or_else(PoisonError::into_inner);
-        let lately = lately.since(Instant::now(), counts());
+        // Not held any longer: the daemon's own threads note counts.
+        let lately = {
+            let noted = self.surroundings.lately.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.since(Instant::now(), counts())
+        };
         let TroubledModels { quarantined, unusable } = self.troubled_models(SENSORS_TOLD);
         HealthFacts {
             now: status.now,

@@ -16,6 +16,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -61,9 +62,14 @@ async fn events(State(shared): State<Shared>, wanted: Asked<Wanted>) -> Result<R
     let wanted = query::asked(wanted)?;
     let kinds = kinds(wanted.kinds.as_deref())?;
     let filter = EventFilter::new(query::pattern(wanted.pattern.as_deref())?);
+    let slot = shared.listeners.try_acquire_owned().map_err(|_| {
+        let words = "half of the connections of the local socket listen to what happens, the most at once \
+                     (socket.max_connections); end one of them, such as a tail or a top";
+        Problem::of_status(StatusCode::TOO_MANY_REQUESTS, words)
+    })?;
     let listening = shared.api.overview.live.events.listen(kinds);
     let listening = listening.map_err(|full| Problem::of_status(StatusCode::TOO_MANY_REQUESTS, full.to_string()))?;
-    let stream = EventStream { api: shared.api, listening, filter, pace: EventPace::default() };
+    let stream = EventStream { api: shared.api, listening, filter, pace: EventPace::default(), _slot: slot };
     // The first comment has the header sent at once.
     let begin = stream::once(async { Ok(Bytes::from_static(b": what happens from now on\n\n")) });
     let rest = stream::unfold(stream, async |mut stream| Some((Ok::<_, Infallible>(stream.next().await?), stream)));
@@ -94,6 +100,8 @@ struct EventStream {
     listening: Listening,
     filter: EventFilter,
     pace: EventPace,
+    /// Its connection is one of those that may be kept for listeners.
+    _slot: OwnedSemaphorePermit,
 }
 
 impl EventStream {

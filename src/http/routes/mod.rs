@@ -34,7 +34,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::MAX_BODY_BYTES;
@@ -61,6 +61,26 @@ pub(super) struct Shared {
     pub(super) answers: Arc<LongAnswers>,
     /// The right to read the store.
     pub(super) reads: Arc<Semaphore>,
+    /// The right to listen to what happens. A listener keeps its connection, and must leave some to those who ask.
+    pub(super) listeners: Arc<Semaphore>,
+}
+
+/// The right to one read of the store. It is counted until the read ends, also when its asker has gone before.
+struct ReadPermit {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl ReadPermit {
+    fn of(permit: OwnedSemaphorePermit) -> Self {
+        metrics::HTTP_READS.add(1);
+        Self { _permit: permit }
+    }
+}
+
+impl Drop for ReadPermit {
+    fn drop(&mut self) {
+        metrics::HTTP_READS.subtract(1);
+    }
 }
 
 impl Shared {
@@ -74,7 +94,7 @@ impl Shared {
             metrics::HTTP_READS_REFUSED.add(1);
             return Err(Problem::not_now("the questions before this one take too long; ask again later"));
         };
-        metrics::HTTP_READS.add(1);
+        let permit = ReadPermit::of(permit);
         let api = Arc::clone(&self.api);
         // A question that was begun goes on when its asker has gone, and keeps its right until it ends.
         let answer = tokio::task::spawn_blocking(move || {
@@ -83,7 +103,6 @@ impl Shared {
             answer
         })
         .await;
-        metrics::HTTP_READS.subtract(1);
         answer.map_err(|_| Problem::defect())?.map_err(|problem| Problem::not_now(problem.to_string()))
     }
 }

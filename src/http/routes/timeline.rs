@@ -39,6 +39,7 @@ struct WantedTimeline {
     order: Order,
     /// How many rows are passed over.
     #[serde(default)]
+    #[param(maximum = 2_147_483_647)]
     offset: u32,
     /// How many rows at most.
     #[param(minimum = 1, maximum = 1000)]
