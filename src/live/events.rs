@@ -200,11 +200,14 @@ impl Happening {
             }
             Self::Run(run) => (EventKind::Run, 1, size_of_val(&**run) + 8 * run.scope.len()),
             Self::Rejects(rejects) => (EventKind::Reject, rejects.len() as u64, rejects.len() * REJECT_BYTES),
-            Self::Model(..) => (EventKind::Model, 1, size_of::<ModelEntry>()),
+            // Each keeps a model in memory, which may be replaced by now.
+            Self::Model(..) => (EventKind::Model, 1, MODEL_BYTES),
         }
     }
 }
 
+/// About how many bytes a model holds.
+const MODEL_BYTES: usize = 16 << 10;
 /// About how many bytes a reject holds.
 const REJECT_BYTES: usize = 1 << 10;
 

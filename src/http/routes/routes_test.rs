@@ -1,5 +1,7 @@
 //! `POST /api/v1/routes/test`: what would become of a message.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -46,9 +48,13 @@ async fn test(
     Ok(Json(tester.of_message(&topic, &tried, fates)))
 }
 
+/// How long the committer may take for its judgement.
+const FORECAST_WITHIN: Duration = Duration::from_secs(10);
+
 /// What would become of each reading, as the daemon judges it.
 pub(super) async fn forecast(shared: &Shared, readings: &[TriedReading]) -> Result<Vec<Fate>, Problem> {
-    let forecasts = shared.api.commands.forecast(readings).await;
-    let forecasts = forecasts.map_err(|problem| Problem::not_now(problem.to_string()))?;
+    let forecasts = tokio::time::timeout(FORECAST_WITHIN, shared.api.commands.forecast(readings)).await;
+    let late = |_| Problem::not_now("the readings were not judged within ten seconds: the disk is slow, or full");
+    let forecasts = forecasts.map_err(late)?.map_err(|problem| Problem::not_now(problem.to_string()))?;
     Ok(forecasts.iter().map(Fate::forecast).collect())
 }
