@@ -24,6 +24,9 @@ pub struct Sensor {
     pub last_seen: Option<Timestamp>,
     /// The value of that reading; `null` when it came before the start.
     pub last_value: Option<f64>,
+    /// How long after its own time that reading came, negative when it came before it: what the device's clock is behind,
+    /// or how late the reading was sent. `null` when it came before the start, or when the readings are the clock.
+    pub lag_seconds: Option<f64>,
     /// Whether it has a model.
     pub has_model: bool,
     /// Its last verdict.

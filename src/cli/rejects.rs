@@ -32,6 +32,8 @@ pub struct Args {
 
 #[derive(clap::Subcommand, Clone, Debug)]
 enum Command {
+    /// Lists those that are kept, the newest first, as without a further word
+    List(ListArgs),
     /// Shows one reject, with its whole message
     Show(OneArgs),
     /// Tells what would become of a reject now, and takes nothing in
@@ -156,6 +158,7 @@ impl Args {
     pub fn is_json(&self) -> bool {
         let common = match &self.command {
             None => &self.list.common,
+            Some(Command::List(args)) => &args.common,
             Some(Command::Show(args)) => &args.common,
             Some(Command::Test(args)) => &args.common,
             Some(Command::Replay(args)) => &args.common,
@@ -171,6 +174,7 @@ impl Args {
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, RejectsError> {
     match &args.command {
         None => list(&args.list, out).map(|()| ExitCode::SUCCESS),
+        Some(Command::List(args)) => list(args, out).map(|()| ExitCode::SUCCESS),
         Some(Command::Show(args)) => show(args, out).map(|()| ExitCode::SUCCESS),
         Some(Command::Test(args)) => test(args, out),
         Some(Command::Replay(args)) => replay(args, out),

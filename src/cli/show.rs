@@ -97,6 +97,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(screen.write(&detail, &series, &neighbours)?)
 }
 
+/// A device's clock that is further off than this is told of, in seconds.
+const CLOCK_OFF: f64 = 60.0;
+
+/// What to say of a device's clock when its newest reading came so many seconds after its own time.
+fn clock_words(lag: f64) -> Option<String> {
+    let by = Span::from_secs(1).times(whole(lag.abs()));
+    if lag > CLOCK_OFF {
+        return Some(format!("it came {by} after its time: the device's clock is behind, or it sends late"));
+    }
+    (lag < -CLOCK_OFF).then(|| format!("it came {by} before its time: the device's clock is ahead; set it right"))
+}
+
 /// Lines with a heading at the left.
 struct Screen<'a> {
     colours: Colours,
@@ -118,6 +130,10 @@ impl Screen<'_> {
         match sensor.last_seen {
             Some(seen) => self.line("last reading", &format!("{value}{} UTC", seen.format("%Y-%m-%d %H:%M:%S")))?,
             None => self.line("last reading", "none is known")?,
+        }
+        if let Some(words) = sensor.lag_seconds.and_then(clock_words) {
+            let words = self.colours.paint(Tint::Warning, &words);
+            self.line("", &words)?;
         }
         self.values(series)?;
         match &sensor.verdict {
@@ -230,8 +246,23 @@ impl Screen<'_> {
         Ok(())
     }
 }
+
 /// The whole number of a time in the answers, which are far from what does not fit.
 #[expect(clippy::cast_possible_truncation, reason = "what does not fit becomes the nearest that does")]
 fn whole(number: f64) -> i64 {
     number as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_clock_is_told_of_when_it_is_off_by_more_than_a_minute() {
+        for lag in [-60.0, 0.0, 2.5, 60.0] {
+            assert_eq!(clock_words(lag), None);
+        }
+        assert!(clock_words(-61.0).unwrap().contains("clock is ahead"));
+        assert!(clock_words(125.0).unwrap().contains("clock is behind"));
+    }
 }

@@ -15,7 +15,7 @@ use crate::run::{Run, RunId};
 use crate::sensor::{SensorId, SensorName};
 use crate::sensor_pattern::SensorPattern;
 use crate::store::{Progress, StoreError, StoredIntervals};
-use crate::time::{Span, Timestamp};
+use crate::time::{Clock, Span, Timestamp};
 
 /// The most neighbours that are told of a sensor.
 const MOST_NEIGHBOURS: usize = 1000;
@@ -166,6 +166,7 @@ impl SensorAnswers<'_> {
             since,
             last_seen,
             last_value,
+            lag_seconds: newest.and_then(|newest| lag(newest, &overview.clock)).map(seconds),
             has_model: facts.model != ModelFact::None,
             verdict,
         })
@@ -216,9 +217,27 @@ impl SensorAnswers<'_> {
     }
 }
 
+/// How long after its own time a reading came; `None` when that says nothing of the device's clock.
+fn lag(NewestReading { time, origin, .. }: NewestReading, clock: &Clock) -> Option<Span> {
+    match (origin, clock) {
+        (Origin::Live { arrived }, Clock::Wall) => Some(arrived.since(time)),
+        (Origin::Live { .. }, Clock::Event(_)) | (Origin::Replayed | Origin::Head, _) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_clock_is_judged_by_readings_that_came_live() {
+        let at = |seconds| Timestamp::default() + Span::from_secs(seconds);
+        let of = |origin| lag(NewestReading { time: at(100), value: 1.0, origin }, &Clock::Wall).map(seconds);
+        assert_eq!(of(Origin::Live { arrived: at(103) }), Some(3.0));
+        assert_eq!(of(Origin::Live { arrived: at(10) }), Some(-90.0));
+        assert_eq!(of(Origin::Replayed), None);
+        assert_eq!(of(Origin::Head), None);
+    }
 
     #[test]
     fn a_place_in_the_list_can_be_read_back_whatever_the_name_holds() {

@@ -287,6 +287,7 @@ pub(super) mod tests {
             since: Some(at(0)),
             last_seen: Some(at(59)),
             last_value: Some(4.125),
+            lag_seconds: None,
             has_model: true,
             verdict,
         }

@@ -132,7 +132,7 @@ export function view(root, { path, query, setQuery }) {
     replace(facts,
       fact('Last value', h('b', { class: 'big' }, number(detail.last_value)),
         detail.last_value === null && h('span', { class: 'muted' }, ' none since the start')),
-      fact('Last seen', timeElement(detail.last_seen, isEventTime ? 'full' : 'ago')),
+      fact('Last seen', timeElement(detail.last_seen, isEventTime ? 'full' : 'ago'), clockNote(detail.lag_seconds)),
       fact('State since', detail.since ? timeElement(detail.since, 'full') : '–'),
       fact('Closed until', detail.watermark ? timeElement(detail.watermark, 'full') : '–'),
       fact('Stored since', detail.oldest ? timeElement(detail.oldest, 'short') : '–'));
@@ -307,6 +307,7 @@ export function view(root, { path, query, setQuery }) {
       if (event.kind === 'reading' && event.sensor === name) {
         detail.last_seen = event.time;
         detail.last_value = event.value;
+        // The event does not say when it came; the next look at the sensor does.
         showFacts();
       }
       hasNewScores ||= event.kind === 'verdict';
@@ -320,6 +321,18 @@ export function view(root, { path, query, setQuery }) {
     for (const close of closing) close();
     for (const plot of plots.values()) plot.close();
   };
+}
+
+/** A device's clock that is off by more than this is told of. */
+const CLOCK_OFF_SECONDS = 60;
+
+/** What the newest reading's delay says of the device's clock. */
+function clockNote(lag) {
+  if (lag === null || Math.abs(lag) <= CLOCK_OFF_SECONDS) return false;
+  const by = `${number(Math.round(Math.abs(lag)))} s`;
+  return h('span', { class: 'muted' }, lag > 0
+    ? ` It came ${by} after its time: the device's clock is behind, or it sends late.`
+    : ` It came ${by} before its time: the device's clock is ahead.`);
 }
 
 /** Why nothing is said of a sensor now, when that is so. */

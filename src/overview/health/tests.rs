@@ -54,6 +54,7 @@ fn sensor(name: &str, state: SensorState) -> Sensor {
         since,
         last_seen: since,
         last_value: None,
+        lag_seconds: None,
         has_model: true,
         verdict: None,
     }
