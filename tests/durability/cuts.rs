@@ -14,7 +14,7 @@ use super::recovery::{Tally, assert_recovers, cuts, leave, seed, site_after_cut}
 use super::support::daemon::Daemon;
 use super::support::format_1;
 use super::support::legacy::Legacy;
-use super::support::site::Site;
+use super::support::site::{Site, anomalyd};
 
 /// What a daemon did that was recorded until its power was cut.
 struct InterruptedRecording {
@@ -95,13 +95,18 @@ impl Recording {
 /// Cuts the power at `cuts` points of a daemon's life that begins on a new disk.
 fn cut_and_recover(history: &History, at_most_at_once: usize, cuts: usize) {
     let mut rng = Rng::with_seed(seed());
-    let site = Site::new(&history.settings);
     let all: Vec<u16> = history.numbers().collect();
-    let recording = Recording::of(history, &site, &all, at_most_at_once, &mut rng);
+    cut_and_recover_on(Site::new(&history.settings), history, &all, at_most_at_once, cuts, &mut rng);
+}
+
+/// Cuts the power at `cuts` points of a daemon's life on a disk that may hold what it was sent before `rest`.
+fn cut_and_recover_on(site: Site, history: &History, rest: &[u16], at_most_at_once: usize, cuts: usize, rng: &mut Rng) {
+    let recording = Recording::of(history, &site, rest, at_most_at_once, rng);
     let mut tally = Tally::default();
-    recording.cut(cuts, &mut rng, |disk, entries, rng| {
+    recording.cut(cuts, rng, |disk, entries, rng| {
         let (site, rule) = site_after_cut(history, disk, rng);
-        let rest = history.without(&acknowledged(entries));
+        let known = acknowledged(entries);
+        let rest: Vec<u16> = rest.iter().copied().filter(|number| !known.contains(number)).collect();
         let what = format!("before entry {}, {} to send again, names {rule:?}", entries.len(), rest.len());
         tally.count(what, || {
             let daemon = site.spawn();
@@ -120,6 +125,20 @@ fn at_the_first_start_and_the_first_readings() {
     cut_and_recover(&history, 2, cuts());
 }
 
+/// Nothing but readings, each in a message of its own and most in a commit of their own, on a store with a past.
+#[test]
+fn while_readings_come_steadily() {
+    let history = History::of_plant(3, 3);
+    let mut rng = Rng::with_seed(seed());
+    let all: Vec<u16> = history.numbers().collect();
+    let (early, late) = all.split_at(all.len() * 5 / 8);
+    let site = Site::new(&history.settings);
+    let daemon = site.spawn();
+    assert!(history.send(site.port(), early, 40, &mut rng));
+    leave(&site, daemon);
+    cut_and_recover_on(site, &history, late, 1, cuts(), &mut rng);
+}
+
 #[test]
 fn while_windows_close_and_runs_are_scored_and_rings_wrap() {
     cut_and_recover(&History::of_plant(3, 7), 40, cuts());
@@ -127,7 +146,7 @@ fn while_windows_close_and_runs_are_scored_and_rings_wrap() {
 
 #[test]
 fn while_a_commit_holds_the_windows_of_many_sensors() {
-    cut_and_recover(&History::of_plant(3, 4).beside_a_crowd_of(2_000), 40, cuts() / 2);
+    cut_and_recover(&History::of_plant(3, 4).beside_a_crowd_of(4_000), 40, cuts() / 2);
 }
 
 #[test]
@@ -197,4 +216,94 @@ fn while_a_store_of_the_first_format_is_brought_up() {
         });
     });
     tally.assert_none_failed();
+}
+
+/// Before the cut or after it, the store becomes what it becomes undisturbed.
+#[test]
+fn while_a_store_is_cut_anew() {
+    let mut history = History::of_plant(3, 4);
+    let mut rng = Rng::with_seed(seed());
+    let site = site_with(&history, &mut rng);
+    history.settings = history
+        .settings
+        .with("store.recut", "true")
+        .with("store.keep_intervals", "\"80m\"")
+        .with("window.interval", "\"2m\"")
+        .with("window.length", "\"20m\"")
+        .with("schedule.cron", "\"0 */20 * * * *\"");
+    site.configure(&history.settings);
+    let before = Disk::of(&site.path(""));
+    let mut recorder = Recorder::new();
+    let mut daemon = recorder.spawn(&site);
+    daemon.wait_until_ready();
+    let legacy = leave(&site, daemon);
+    let recording = Recording { before, log: recorder.read_log(), legacy };
+    let intervals = exported_intervals(&site);
+    assert!(intervals.lines().count() > 10, "{intervals}");
+    let mut tally = Tally::default();
+    recording.cut(cuts().div_ceil(3), &mut rng, |disk, entries, rng| {
+        let (site, rule) = site_after_cut(&history, disk, rng);
+        tally.count(format!("before entry {}, names {rule:?}", entries.len()), || {
+            leave(&site, site.start());
+            assert_eq!(exported_intervals(&site), intervals);
+        });
+    });
+    tally.assert_none_failed();
+}
+
+/// After the cut there is no store, and it can be restored; or there is one, which the next start completes.
+#[test]
+fn while_a_backup_is_restored() {
+    let history = History::of_plant(3, 4);
+    let mut rng = Rng::with_seed(seed());
+    let original = site_with(&history, &mut rng);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let backup = elsewhere.path().join("backup");
+    let run = |site: &Site, arguments: &[&str]| {
+        let config = site.config();
+        anomalyd(&[arguments, &["--config", config.to_str().unwrap()]].concat())
+    };
+    let backup = backup.to_str().unwrap();
+    assert!(run(&original, &["store", "backup", backup]).status.success());
+    let verdicts = original.dump("verdicts");
+
+    let site = Site::new(&history.settings);
+    // None of its runs is published again.
+    fs::create_dir_all(site.path("predictions")).unwrap();
+    let before = Disk::of(&site.path(""));
+    let mut recorder = Recorder::new();
+    let restored = recorder.run(&site, &["store", "restore", backup]);
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    assert_eq!(site.dump("verdicts"), verdicts);
+    let legacy = leave(&site, site.start());
+    let recording = Recording { before, log: recorder.read_log(), legacy };
+    let mut tally = Tally::default();
+    recording.cut(cuts().div_ceil(3), &mut rng, |disk, entries, rng| {
+        let (site, rule) = site_after_cut(&history, disk, rng);
+        tally.count(format!("before entry {}, names {rule:?}", entries.len()), || {
+            let again = run(&site, &["store", "restore", backup]);
+            let says = String::from_utf8_lossy(&again.stderr);
+            assert!(again.status.success() || says.contains("there is a store in"), "{says}");
+            leave(&site, site.start());
+            assert_eq!(site.dump("verdicts"), verdicts);
+        });
+    });
+    tally.assert_none_failed();
+}
+
+/// A site whose store holds the whole of a history, and whose daemon has stopped.
+fn site_with(history: &History, rng: &mut Rng) -> Site {
+    let site = Site::new(&history.settings);
+    let daemon = site.spawn();
+    assert!(history.send(site.port(), &history.numbers().collect::<Vec<_>>(), 40, rng));
+    site.wait_for_predictions(history.sensors, &history.last_end);
+    leave(&site, daemon);
+    site
+}
+
+fn exported_intervals(site: &Site) -> String {
+    let config = site.config();
+    let output = anomalyd(&["export", "intervals", "--format", "csv", "--config", config.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }

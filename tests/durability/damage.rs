@@ -2,6 +2,7 @@
 //!
 //! `ANOMALYD_FLIPS` sets how many bits.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,9 +29,13 @@ enum Consequence {
     Silent,
 }
 
+fn flips() -> usize {
+    env::var("ANOMALYD_FLIPS").map_or(8, |flips| flips.parse().unwrap())
+}
+
 #[test]
 fn a_bit_that_flips_at_rest_is_found_or_does_no_harm() {
-    let flips: usize = env::var("ANOMALYD_FLIPS").map_or(8, |flips| flips.parse().unwrap());
+    let flips = flips();
     let history = History::of_plant(3, 4);
     let mut rng = Rng::with_seed(seed());
     let all: Vec<u16> = history.numbers().collect();
@@ -75,6 +80,44 @@ fn a_bit_that_flips_at_rest_is_found_or_does_no_harm() {
         count(Consequence::Silent)
     );
     let silent: Vec<_> = found.iter().filter(|(consequence, _)| *consequence == Consequence::Silent).collect();
+    assert!(silent.is_empty(), "{silent:#?}");
+}
+
+#[test]
+fn a_bit_that_flips_in_the_raw_history_is_found_or_does_no_harm() {
+    let mut history = History::of_plant(3, 4).beside_a_crowd_of(2_000).and_on_the_next_day();
+    history.settings = history.settings.with("store.keep_raw", "\"7d\"");
+    let mut rng = Rng::with_seed(seed());
+    let original = Site::new(&history.settings);
+    let daemon = original.spawn();
+    assert!(history.send(original.port(), &history.numbers().collect::<Vec<_>>(), 40, &mut rng));
+    let history_of = |site: &Site| {
+        let mut files = Vec::new();
+        list(&site.path("store/history"), &mut files);
+        files.iter().filter_map(|file| Some(file.extension()?.to_str()?.to_owned())).collect::<BTreeSet<_>>()
+    };
+    eventually("readings in the history", || history_of(&original).contains("open").then_some(()));
+    leave(&original, daemon);
+    // The next daemon merges the day that is over, once it has synced what it freed.
+    let daemon = original.start();
+    eventually("a day that is merged", || history_of(&original).contains("merged").then_some(()));
+    leave(&original, daemon);
+    let export = |site: &Site| {
+        let config = site.config();
+        let output = anomalyd(&["export", "readings", "--format", "csv", "--config", config.to_str().unwrap()]);
+        (output.status.success() && output.stderr.is_empty()).then_some(output.stdout)
+    };
+    let readings = export(&original).unwrap();
+    let silent: Vec<_> = (0..flips().div_ceil(4))
+        .filter_map(|_| {
+            let site = Site::new(&history.settings);
+            copy(&original.path("store"), &site.path("store"));
+            let what = flip(&site.path("store/history"), &mut rng);
+            let is_silent = check(&site).is_ok() && export(&site).is_some_and(|found| found != readings);
+            println!("{}: {what}", if is_silent { "silent" } else { "harmless or told of" });
+            is_silent.then_some(what)
+        })
+        .collect();
     assert!(silent.is_empty(), "{silent:#?}");
 }
 

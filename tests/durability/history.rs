@@ -91,6 +91,22 @@ impl History {
         self
     }
 
+    /// And the same again on the next day.
+    pub(crate) fn and_on_the_next_day(mut self) -> Self {
+        let next_day = |message: &Message| {
+            let payload = String::from_utf8(message.payload.clone()).unwrap();
+            let [date, next] = [0, 1].map(|days| {
+                let time =
+                    Timestamp::parse(&json_time_of_first(&payload)).unwrap() + Span::from_secs(86_400).times(days);
+                time.format("%Y-%m-%d")
+            });
+            Message { topic: message.topic.clone(), payload: payload.replace(&date, &next).into_bytes() }
+        };
+        let again: Vec<_> = self.messages.iter().map(next_day).collect();
+        self.messages.extend(again);
+        self
+    }
+
     /// The numbers of all messages.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u16> + use<> {
         1..=u16::try_from(self.messages.len()).unwrap()
@@ -157,6 +173,12 @@ impl History {
         packet.extend(rest);
         packet
     }
+}
+
+/// The time of the first reading of a payload.
+fn json_time_of_first(payload: &str) -> String {
+    let payload: serde_json::Value = serde_json::from_str(payload).unwrap();
+    payload.get(0).unwrap_or(&payload)["ts"].as_str().unwrap().to_owned()
 }
 
 /// The time in a payload.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
@@ -49,6 +49,16 @@ impl Recorder {
 
     /// Starts a daemon that is recorded in a new log, and does not wait until it is ready.
     pub(crate) fn spawn(&mut self, site: &Site) -> Daemon {
+        Daemon::spawn_with(&site.config(), &self.environment(site))
+    }
+
+    /// Runs another command for a site to its end, recorded in a new log.
+    pub(crate) fn run(&mut self, site: &Site, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_anomalyd"));
+        command.args(arguments).arg("--config").arg(site.config()).envs(self.environment(site)).output().unwrap()
+    }
+
+    fn environment(&mut self, site: &Site) -> Vec<(&'static str, PathBuf)> {
         self.logs += 1;
         let mut environment = vec![
             ("LD_PRELOAD", library().to_owned()),
@@ -63,10 +73,10 @@ impl Recorder {
         if self.shadow().exists() {
             environment.push(("RECORDER_SHADOW", self.shadow()));
         }
-        Daemon::spawn_with(&site.config(), &environment)
+        environment
     }
 
-    /// The entries of the last daemon so far.
+    /// The entries of the last process so far.
     pub(crate) fn read_log(&self) -> Vec<u8> {
         fs::read(self.log()).unwrap()
     }
