@@ -166,7 +166,7 @@ impl SensorAnswers<'_> {
             since,
             last_seen,
             last_value,
-            lag_seconds: newest.and_then(|newest| lag(newest, &overview.clock)).map(seconds),
+            lag_seconds: newest.and_then(|newest| lag(newest, &overview.clock)),
             has_model: facts.model != ModelFact::None,
             verdict,
         })
@@ -217,10 +217,10 @@ impl SensorAnswers<'_> {
     }
 }
 
-/// How long after its own time a reading came; `None` when that says nothing of the device's clock.
-fn lag(NewestReading { time, origin, .. }: NewestReading, clock: &Clock) -> Option<Span> {
+/// How many seconds after its own time a reading came; `None` when that says nothing of the device's clock.
+fn lag(NewestReading { time, origin, .. }: NewestReading, clock: &Clock) -> Option<f64> {
     match (origin, clock) {
-        (Origin::Live { arrived }, Clock::Wall) => Some(arrived.since(time)),
+        (Origin::Live { arrived }, Clock::Wall) => Some(arrived.nanos().saturating_sub(time.nanos()) as f64 / 1e9),
         (Origin::Live { .. }, Clock::Event(_)) | (Origin::Replayed | Origin::Head, _) => None,
     }
 }
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_device_clock_is_judged_by_readings_that_came_live() {
         let at = |seconds| Timestamp::default() + Span::from_secs(seconds);
-        let of = |origin| lag(NewestReading { time: at(100), value: 1.0, origin }, &Clock::Wall).map(seconds);
+        let of = |origin| lag(NewestReading { time: at(100), value: 1.0, origin }, &Clock::Wall);
         assert_eq!(of(Origin::Live { arrived: at(103) }), Some(3.0));
         assert_eq!(of(Origin::Live { arrived: at(10) }), Some(-90.0));
         assert_eq!(of(Origin::Replayed), None);

@@ -96,12 +96,19 @@ impl Recording {
 fn cut_and_recover(history: &History, at_most_at_once: usize, cuts: usize) {
     let mut rng = Rng::with_seed(seed());
     let all: Vec<u16> = history.numbers().collect();
-    cut_and_recover_on(Site::new(&history.settings), history, &all, at_most_at_once, cuts, &mut rng);
+    cut_and_recover_on(&Site::new(&history.settings), history, &all, at_most_at_once, cuts, &mut rng);
 }
 
 /// Cuts the power at `cuts` points of a daemon's life on a disk that may hold what it was sent before `rest`.
-fn cut_and_recover_on(site: Site, history: &History, rest: &[u16], at_most_at_once: usize, cuts: usize, rng: &mut Rng) {
-    let recording = Recording::of(history, &site, rest, at_most_at_once, rng);
+fn cut_and_recover_on(
+    site: &Site,
+    history: &History,
+    rest: &[u16],
+    at_most_at_once: usize,
+    cuts: usize,
+    rng: &mut Rng,
+) {
+    let recording = Recording::of(history, site, rest, at_most_at_once, rng);
     let mut tally = Tally::default();
     recording.cut(cuts, rng, |disk, entries, rng| {
         let (site, rule) = site_after_cut(history, disk, rng);
@@ -136,7 +143,7 @@ fn while_readings_come_steadily() {
     let daemon = site.spawn();
     assert!(history.send(site.port(), early, 40, &mut rng));
     leave(&site, daemon);
-    cut_and_recover_on(site, &history, late, 1, cuts(), &mut rng);
+    cut_and_recover_on(&site, &history, late, 1, cuts(), &mut rng);
 }
 
 #[test]
