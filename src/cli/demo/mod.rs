@@ -3,7 +3,7 @@
 //! The [simulation] is published by the [plant] over real MQTT to the real daemon, which runs as a [process of its
 //! own](daemon_process) on a [temporary folder](workplace). The verdicts are [read](predictions) from the daemon's
 //! prediction files, gathered on a [board], [shown](display) as they come, and [compared](findings) with the injected
-//! faults. The daemon's page shows the same in a browser, and stays [up](page_open) for a user who wants to look around.
+//! faults. The daemon's page shows the same in a browser, and stays up (`page_open.rs`) for a user who wants to look around.
 
 pub mod board;
 pub mod daemon_process;
