@@ -236,7 +236,6 @@ pub fn verdict_answer(sensor: String, run: &Run, interval: Span, verdict: &Verdi
     let worst = scored.and_then(Scored::worst);
     let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     answers::Verdict {
-        sensor,
         run: run.id.0,
         revision: run.revision,
         window: span_of(window),
@@ -252,7 +251,8 @@ pub fn verdict_answer(sensor: String, run: &Run, interval: Span, verdict: &Verdi
         score: scored.zip(worst).and_then(|(scored, worst)| scored.score(worst)),
         explanation: scored
             .and_then(|scored| scored.explanation.as_ref())
-            .map(|explanation| explanation_answer(explanation, window, interval)),
+            .map(|explanation| explanation_answer(&sensor, explanation, window, interval)),
+        sensor,
     }
 }
 
@@ -267,12 +267,21 @@ pub fn outcome_answer(outcome: &verdict::Outcome) -> answers::Outcome {
     }
 }
 
-/// An explanation in the words of the API.
-pub fn explanation_answer(explanation: &verdict::Explanation, window: Window, interval: Span) -> answers::Explanation {
+/// An explanation in the words of the API, of a sensor's verdict. A feature without a sensor's name is of that sensor, and
+/// its words name it, as they also stand where no sensor is in view.
+pub fn explanation_answer(
+    sensor: &str,
+    explanation: &verdict::Explanation,
+    window: Window,
+    interval: Span,
+) -> answers::Explanation {
+    let words = explanation.words(window, interval);
+    let own = sensor.rsplit_once('/').map_or(sensor, |(_, own)| own);
+    let words = if explanation.feature.contains('.') { words } else { format!("{own} {words}") };
     // JSON has no number for what is missing.
     let finite = |number: f64| number.is_finite().then_some(number);
     answers::Explanation {
-        words: explanation.words(window, interval),
+        words,
         time: interval_start(window, interval, explanation.interval),
         feature: explanation.feature.clone(),
         value: finite(explanation.value),
@@ -412,6 +421,15 @@ mod tests {
         assert_eq!(pages(&one, 4, 2), kept(&|verdict| verdict.sensor == "even/s16"));
         let range = TimeRange { since: hour(2).start(), until: hour(4).start() };
         assert_eq!(pages(&VerdictSelection { range, ..all() }, 4, 2), kept(&|verdict| verdict.run == 2));
+    }
+
+    #[test]
+    fn the_words_of_an_explanation_name_the_sensor_once() {
+        for (feature, words) in [("mean", "flow mean 7 at 04:03"), ("heat.std", "heat std 7 at 04:03")] {
+            let explanation = verdict::Explanation { interval: 3, feature: feature.into(), value: 7.0, usual: None };
+            let answer = explanation_answer("press-1/flow", &explanation, hour(4), Span::from_secs(60));
+            assert_eq!((&*answer.words, &*answer.feature), (words, feature));
+        }
     }
 
     #[test]
