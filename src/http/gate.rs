@@ -68,9 +68,18 @@ pub(super) enum Caller {
     /// Somebody who needs no token.
     Anybody(Role),
     /// Somebody with a token.
-    Known(Holder),
+    Known(Holder, Credential),
     /// Somebody without a token, where one is needed.
     Stranger,
+}
+
+/// What somebody showed to come in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Credential {
+    /// A token.
+    Token(TokenHash),
+    /// The id of a session.
+    Session(String),
 }
 
 impl Caller {
@@ -78,7 +87,7 @@ impl Caller {
     pub(super) fn role(&self) -> Option<Role> {
         match self {
             Self::Anybody(role) => Some(*role),
-            Self::Known(holder) => Some(holder.role),
+            Self::Known(holder, _) => Some(holder.role),
             Self::Stranger => None,
         }
     }
@@ -123,18 +132,38 @@ impl Gate {
                 "this machine is not known under the name in Host; use its address, or add the name to http.host_names";
             return Err(Problem::of_status(StatusCode::MISDIRECTED_REQUEST, words));
         }
-        if !request.method.is_safe() && is_of_another_site(&request.headers, host) {
+        let is_followed_link = request.method.is_safe() && is_navigation(&request.headers);
+        if is_of_another_site(&request.headers, host) && !is_followed_link {
             return Err(Problem::forbidden(
-                "the request comes from a page of another site, and such pages change nothing here",
+                "the request comes from a page of another site; such pages may link here, and nothing else",
             ));
         }
         let Some(tokens) = &self.tokens else { return Ok(Caller::Anybody(Role::Viewer)) };
         if let Some(token) = bearer(&request.headers)? {
-            return self.log_in(tokens, token, address, now).map(Caller::Known);
+            let credential = Credential::Token(TokenHash::of(token));
+            return self.log_in(tokens, token, address, now).map(|holder| Caller::Known(holder, credential));
         }
-        let session = self.session_id(&request.headers).and_then(|id| lock(&self.sessions).token(id, now));
-        let holder = session.and_then(|token| tokens.holder(token, now));
-        Ok(holder.map_or(Caller::Stranger, Caller::Known))
+        let session = self.session_id(&request.headers).map(|id| Credential::Session(id.to_owned()));
+        let known = session.and_then(|session| Some(Caller::Known(self.holder(tokens, &session, now)?, session)));
+        Ok(known.unwrap_or(Caller::Stranger))
+    }
+
+    /// Who has a credential, if it is still good.
+    fn holder(&self, tokens: &TokenBook, credential: &Credential, now: Instant) -> Option<Holder> {
+        let token = match credential {
+            Credential::Token(token) => *token,
+            Credential::Session(id) => lock(&self.sessions).token(id, now)?,
+        };
+        tokens.holder(token, now)
+    }
+
+    /// Whether somebody who came in may stay: their session has not ended, and their token was not taken back.
+    pub(super) fn still_admits(&self, caller: &Caller) -> bool {
+        match (caller, &self.tokens) {
+            (Caller::Known(_, credential), Some(tokens)) => self.holder(tokens, credential, Instant::now()).is_some(),
+            (Caller::Known(..) | Caller::Stranger, _) => false,
+            (Caller::Anybody(_), _) => true,
+        }
     }
 
     /// The holder of a token. A right one is never refused: a script with an old token must not shut out the others behind
@@ -211,6 +240,12 @@ fn is_of_another_site(headers: &HeaderMap, host: &str) -> bool {
         .get(header::ORIGIN)
         .is_some_and(|origin| !origin.to_str().is_ok_and(|origin| is_same_origin(origin, host)));
     by_fetch || by_origin
+}
+
+/// Whether a browser asks for what it shows next, and not for a part of a page.
+fn is_navigation(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
+        && headers.get("sec-fetch-dest").is_some_and(|destination| destination == "document")
 }
 
 /// Lets a request in, or not; behind it every request has its [`Caller`], and its body is there whole.

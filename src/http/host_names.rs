@@ -44,7 +44,7 @@ fn without_port(host: &str) -> Option<&str> {
     }
 }
 
-/// Whether what a page sends as `Origin` is this host: a page of another site may not change anything here, though the
+/// Whether what a page sends as `Origin` is this host: a page of another site may ask for nothing here, though the
 /// browser would send our cookie along.
 pub(super) fn is_same_origin(origin: &str, host: &str) -> bool {
     let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));

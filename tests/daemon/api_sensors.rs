@@ -246,8 +246,9 @@ fn verdicts_are_those_of_the_store(plant: &Plant) {
             minutes.collect::<Vec<_>>(),
             anomalous.iter().map(|row| row["interval"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         );
-        let words = verdict.explanation.as_ref().map(|explanation| &*explanation.words);
-        assert_eq!(words, stored["explanation"].as_str());
+        let words = verdict.explanation.as_ref().map(|explanation| explanation.words.clone());
+        let own = verdict.sensor.rsplit_once('/').unwrap().1;
+        assert_eq!(words, stored["explanation"].as_str().map(|words| format!("{own} {words}")));
     }
     let anomalous: Vec<Verdict> = plant.pages(&format!("verdicts?{SHIFT}&anomalous=true"), 7);
     assert!(!anomalous.is_empty());

@@ -45,13 +45,14 @@ fn verdicts(site: &Site) -> Verdicts {
         let window = verdicts.entry(time(&line["window_start"])).or_default();
         // Before the first readings there is nothing to score.
         let Some(rows) = line["rows"].as_array() else { continue };
+        let own = line["sensor"].as_str().unwrap();
         let said = Said {
             score: rows.iter().map(|row| row["score"].as_f64().unwrap()).fold(0.0, f64::max),
             rows: rows.len() as u64,
             anomalies: rows.iter().filter(|row| row["anomaly"] == true).map(|row| time(&row["interval"])).collect(),
-            explanation: line["explanation"].as_str().map(str::to_owned),
+            explanation: line["explanation"].as_str().map(|words| format!("{own} {words}")),
         };
-        let sensor = format!("{}/{}", line["device"].as_str().unwrap(), line["sensor"].as_str().unwrap());
+        let sensor = format!("{}/{own}", line["device"].as_str().unwrap());
         window.insert(sensor, said);
     }
     verdicts

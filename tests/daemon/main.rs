@@ -37,6 +37,7 @@ mod store;
 mod store_commands;
 mod supervision;
 mod terminal;
+mod top;
 mod upgrade;
 mod watched;
 

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, pem::PemObject
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::ring};
 
 use crate::support::daemon::Daemon;
-use crate::support::http::{Http, exchange};
+use crate::support::http::{Http, exchange, make_token};
 use crate::support::in_process::InProcess;
 use crate::support::settings::Settings;
 use crate::support::site::{Site, anomalyd, free_port};
@@ -31,15 +31,6 @@ fn start(settings: &Settings) -> (Site, Daemon, Http, Http) {
     (site, daemon, port, socket)
 }
 
-/// A token of that role, and its line, as the command makes them.
-fn token(name: &str, role: &str) -> (String, String) {
-    let made = anomalyd(&["token", name, "--role", role]);
-    assert!(made.status.success(), "{made:?}");
-    let said = String::from_utf8(made.stdout).unwrap();
-    let word = |start: &str| said.lines().map(str::trim).find(|line| line.starts_with(start)).unwrap().to_owned();
-    (word("anomalyd_"), word(name))
-}
-
 /// Settings with a file of tokens, which is to be written beside them.
 fn with_tokens(settings: Settings) -> Settings {
     settings.with("http.token_file", "\"tokens\"")
@@ -48,7 +39,7 @@ fn with_tokens(settings: Settings) -> Settings {
 /// A daemon with a viewer and an operator, whose tokens these are.
 fn start_with_tokens(settings: Settings) -> (Site, Daemon, Http, [String; 2]) {
     let site = Site::new(&with_tokens(settings));
-    let [(viewer, first), (operator, second)] = [token("vera", "viewer"), token("otto", "operator")];
+    let [(viewer, first), (operator, second)] = [make_token("vera", "viewer"), make_token("otto", "operator")];
     fs::write(site.path("tokens"), format!("{first}\n{second}\n")).unwrap();
     let mut daemon = site.start();
     let port = Http::of(&mut daemon);
@@ -165,10 +156,22 @@ fn a_browser_logs_in_by_a_cookie_that_no_script_reads_and_logs_out() {
     let with_session = [("cookie", &*cookies)];
     assert_eq!(port.get_with("/api/v1/me", &with_session).json()["name"], "vera");
     assert!(!port.get_with("/", &with_session).text().contains("Log in"));
+    let mut listening = TcpStream::connect(("127.0.0.1", port.port())).unwrap();
+    listening.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(
+        listening,
+        "GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\ncookie: {cookies}\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut begin = [0; 15];
+    listening.read_exact(&mut begin).unwrap();
+    assert_eq!(&begin, b"HTTP/1.1 200 OK");
     let logout = port.ask("POST", "/api/v1/logout", &with_session, b"");
     assert_eq!(logout.status, 204);
     assert!(logout.header("set-cookie").contains("Max-Age=0"), "{logout:?}");
     assert_eq!(port.get_with("/api/v1/me", &with_session).status, 401);
+    // What it began to listen to ends too.
+    listening.read_to_end(&mut Vec::new()).unwrap();
     daemon.stop();
 }
 
@@ -195,7 +198,14 @@ fn a_page_of_another_site_reads_nothing_and_changes_nothing() {
     for header in [("origin", "http://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
         let refused = port.ask("POST", "/api/v1/logout", &[header], b"");
         assert_eq!(refused.status, 403, "{header:?}");
+        // Nor may a picture in it have the daemon work.
+        assert_eq!(port.get_with("/api/v1/timeline", &[header]).status, 403, "{header:?}");
     }
+    let link = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    assert_eq!(port.get_with("/", &link).status, 200);
+    let frame = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
+    assert_eq!(port.get_with("/", &frame).status, 403);
+    assert_eq!(port.ask("POST", "/api/v1/logout", &link, b"").status, 403);
     let own = [("origin", "http://localhost"), ("sec-fetch-site", "same-origin")];
     assert_eq!(port.ask("POST", "/api/v1/logout", &own, b"").status, 204);
     // No answer, not even a refusal, may be framed, guessed at or read by others.
@@ -322,7 +332,7 @@ fn the_check_says_who_may_come_in_and_that_tokens_go_over_the_network_unencrypte
     assert!(found.contains("http.listen") && found.contains("anomalyd token NAME"), "{found}");
 
     let site = Site::new(&with_tokens(open));
-    fs::write(site.path("tokens"), token("vera", "viewer").1).unwrap();
+    fs::write(site.path("tokens"), make_token("vera", "viewer").1).unwrap();
     let (code, found) = check(&site);
     assert_eq!(code, Some(0), "{found}");
     assert!(found.contains("warning: http.listen") && found.contains("unencrypted"), "{found}");

@@ -184,8 +184,8 @@ fn flip(store: &Path, rng: &mut Rng) -> String {
     // Most of them where readings, windows and runs are.
     let is_small = |file: &&PathBuf| fs::metadata(file).unwrap().len() < 4096;
     let (notes, data): (Vec<_>, Vec<_>) = files.iter().partition(is_small);
-    let candidates = if rng.u8(..5) == 0 { notes } else { data };
-    let file = rng.choice(candidates).unwrap();
+    let [wanted, other] = if rng.u8(..5) == 0 { [notes, data] } else { [data, notes] };
+    let file = rng.choice(if wanted.is_empty() { other } else { wanted }).unwrap();
     let mut bytes = fs::read(file).unwrap();
     let used: Vec<usize> = (0..bytes.len()).filter(|place| bytes[*place] != 0).collect();
     let place =

@@ -11,6 +11,7 @@
 mod browser;
 mod lists;
 mod now;
+mod operator;
 mod screenshots;
 mod sensor;
 mod unusual;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::daemon::Daemon;
+use super::site::anomalyd;
 use super::{PATIENCE, eventually};
 
 /// Where a daemon answers.
@@ -92,6 +93,15 @@ impl Http {
             }
         }
     }
+}
+
+/// A token of that role, and its line, as the command makes them.
+pub(crate) fn make_token(name: &str, role: &str) -> (String, String) {
+    let made = anomalyd(&["token", name, "--role", role]);
+    assert!(made.status.success(), "{made:?}");
+    let said = String::from_utf8(made.stdout).unwrap();
+    let word = |start: &str| said.lines().map(str::trim).find(|line| line.starts_with(start)).unwrap().to_owned();
+    (word("anomalyd_"), word(name))
 }
 
 /// Sends a request over a connection, and reads the answer until its header has come; the whole of one that fails.

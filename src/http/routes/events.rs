@@ -1,7 +1,8 @@
 //! `GET /api/v1/events`: what happens, as it happens, as server-sent events (WHATWG HTML, section 9.2).
 //!
 //! A listener gets so many events a second at the most, and `missed` for the rest: putting millions into words would take
-//! the processor from those that take readings in. One that takes nothing is given up with its connection.
+//! the processor from those that take readings in. One that takes nothing is given up with its connection, and one whose
+//! session has ended, or whose token was taken back, is told no more.
 
 mod pace;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -25,13 +26,16 @@ use super::query::Asked;
 use super::{Shared, query};
 use crate::answers::Event;
 use crate::http::api::Api;
+use crate::http::gate::{Caller, Gate};
 use crate::http::problem::Problem;
 use crate::live::{EventKind, Listening};
 use crate::overview::EventFilter;
 use pace::EventPace;
 
 /// How long nothing is said before a comment shows that the connection lives.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often it is asked whether a listener may still listen.
+const EXAMINE_EVERY: Duration = HEARTBEAT;
 /// How long until it is said that events were withheld, when nothing else is said.
 const SAY_WITHHELD: Duration = Duration::from_secs(1);
 
@@ -50,7 +54,8 @@ struct Wanted {
 }
 
 /// What happens from now on. Each event has its kind for its name; `missed` tells how many were passed over for a listener
-/// that is too slow. Of the rejects of one commit, the first are told. The answer ends when the daemon stops.
+/// that is too slow. Of the rejects of one commit, the first are told. The answer ends when the daemon stops, and when
+/// the asker logs out or loses the token.
 #[utoipa::path(
     get,
     path = "/api/v1/events",
@@ -58,7 +63,12 @@ struct Wanted {
     params(Wanted),
     responses((status = 200, content_type = "text/event-stream", body = Event))
 )]
-async fn events(State(shared): State<Shared>, wanted: Asked<Wanted>) -> Result<Response, Problem> {
+async fn events(
+    State(shared): State<Shared>,
+    Extension(gate): Extension<Option<Arc<Gate>>>,
+    Extension(caller): Extension<Caller>,
+    wanted: Asked<Wanted>,
+) -> Result<Response, Problem> {
     let wanted = query::asked(wanted)?;
     let kinds = kinds(wanted.kinds.as_deref())?;
     let filter = EventFilter::new(query::pattern(wanted.pattern.as_deref())?);
@@ -69,7 +79,14 @@ async fn events(State(shared): State<Shared>, wanted: Asked<Wanted>) -> Result<R
     })?;
     let listening = shared.api.overview.live.events.listen(kinds);
     let listening = listening.map_err(|full| Problem::of_status(StatusCode::TOO_MANY_REQUESTS, full.to_string()))?;
-    let stream = EventStream { api: shared.api, listening, filter, pace: EventPace::default(), _slot: slot };
+    let stream = EventStream {
+        api: shared.api,
+        listening,
+        filter,
+        pace: EventPace::default(),
+        right: ListeningRight { gate, caller, examined: Instant::now() },
+        _slot: slot,
+    };
     // The first comment has the header sent at once.
     let begin = stream::once(async { Ok(Bytes::from_static(b": what happens from now on\n\n")) });
     let rest = stream::unfold(stream, async |mut stream| Some((Ok::<_, Infallible>(stream.next().await?), stream)));
@@ -100,17 +117,37 @@ struct EventStream {
     listening: Listening,
     filter: EventFilter,
     pace: EventPace,
+    right: ListeningRight,
     /// Its connection is one of those that may be kept for listeners.
     _slot: OwnedSemaphorePermit,
 }
 
+/// The right of somebody to listen, which may end before they do.
+struct ListeningRight {
+    gate: Option<Arc<Gate>>,
+    caller: Caller,
+    examined: Instant,
+}
+
+impl ListeningRight {
+    /// Whether it still stands, as of [`EXAMINE_EVERY`] ago at most.
+    fn stands(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.examined) < EXAMINE_EVERY {
+            return true;
+        }
+        self.examined = now;
+        self.gate.as_ref().is_none_or(|gate| gate.still_admits(&self.caller))
+    }
+}
+
 impl EventStream {
-    /// What is said next; `None` when the daemon stops.
+    /// What is said next; `None` when the daemon stops, or the right to listen ends.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             let patience = if self.pace.is_withholding() { SAY_WITHHELD } else { HEARTBEAT };
             let mut said = String::new();
             match tokio::time::timeout(patience, self.listening.next()).await {
+                _ if !self.right.stands(Instant::now()) => return None,
                 Err(_) if patience == HEARTBEAT => said.push_str(": nothing happens\n\n"),
                 Err(_) => {}
                 Ok(None) => return None,

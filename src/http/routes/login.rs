@@ -76,7 +76,7 @@ async fn logout(Extension(gate): Extension<GateOfRequest>, headers: HeaderMap) -
 async fn me(Extension(caller): Extension<Caller>) -> Result<Json<Me>, Problem> {
     let role = caller.role().ok_or_else(Problem::defect)?;
     let name = match caller {
-        Caller::Known(holder) => Some(holder.name.to_string()),
+        Caller::Known(holder, _) => Some(holder.name.to_string()),
         Caller::Anybody(_) | Caller::Stranger => None,
     };
     Ok(Json(Me { role, name }))

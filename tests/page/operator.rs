@@ -1,0 +1,86 @@
+//! What an operator does on the page: each action has its button, asks before it changes something, and says what came of it.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::browser::Browser;
+use crate::support::device::Device;
+use crate::support::http::make_token;
+use crate::support::settings::Settings;
+use crate::support::site::{Site, free_port};
+use crate::support::{eventually, plant};
+
+const CONNECT: &[u8] = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x00\x00\x02d1";
+const PAYLOAD: &[u8] = br#"{"ts":"2026-03-02T06:00:00Z","value":1}"#;
+
+/// Clicks the button that has these words.
+fn click(browser: &Browser, words: &str) {
+    browser.wait_for(
+        words,
+        &format!(
+            "const button = [...document.querySelectorAll('button')].find((b) => b.textContent === {words:?} && !b.disabled
+                 && b.checkVisibility());
+             button?.click(); return Boolean(button)"
+        ),
+    );
+}
+
+/// Says yes to a question.
+fn agree(browser: &Browser) {
+    browser.wait_for("a question", "return Boolean(document.querySelector('dialog[open]'))");
+    browser.run("document.querySelector('dialog[open] .primary').click()", Vec::new());
+}
+
+/// A site whose daemon has rejected a message that its configuration takes from now on.
+fn mended_site(settings: &Settings) -> Site {
+    let site = Site::new(&plant::settings());
+    let daemon = site.start();
+    Device::connect(site.port(), CONNECT).publish("Plant/press-9/flow", PAYLOAD);
+    daemon.stop();
+    site.configure(settings);
+    site
+}
+
+#[test]
+fn an_operator_logs_in_has_the_models_read_again_and_takes_a_reject_in_after_all() {
+    let Some(browser) = Browser::start() else { return };
+    let port = free_port();
+    let settings = plant::settings()
+        .with("mqtt.route", "[{ topic = \"Plant/{device}/{sensor}\" }]")
+        .with("http.listen", &format!("\"127.0.0.1:{port}\""))
+        .with("http.token_file", "\"tokens\"");
+    let site = mended_site(&settings);
+    let (token, line) = make_token("otto", "operator");
+    fs::write(site.path("tokens"), line).unwrap();
+    let mut daemon = site.start();
+    let view = |name: &str| format!("http://127.0.0.1:{port}/#/{name}");
+
+    browser.open(&view("models"));
+    browser.wait_for_element("#token");
+    browser.run(
+        "document.querySelector('#token').value = arguments[0]; document.querySelector('#login').requestSubmit()",
+        vec![json!(token)],
+    );
+    browser.wait_for("the models", "return document.querySelectorAll('tbody tr').length === 15");
+    click(&browser, "Reload");
+    agree(&browser);
+    assert!(browser.wait_for_element(".note.done").starts_with("The models are being read again."));
+
+    browser.open(&view("rejects"));
+    browser.wait_for("the reject", "return document.querySelectorAll('tbody tr').length === 1");
+    browser.run("document.querySelector('tbody a').click()", Vec::new());
+    click(&browser, "Test again");
+    let words = browser.wait_for_element(".route-test");
+    assert!(words.contains("press-9/flow"), "{words}");
+    click(&browser, "Replay");
+    agree(&browser);
+    let words = browser.wait_for_element(".note.done");
+    assert!(words.starts_with("It was replayed."), "{words}");
+    browser.open(&view("sensors?pattern=press-9%2Fflow"));
+    browser.wait_for("its sensor", "return document.querySelectorAll('tbody tr').length === 1");
+
+    assert_eq!(browser.console(), Vec::<String>::new());
+    eventually("the reload is in the log", || daemon.text().contains("otto").then_some(()));
+    daemon.kill();
+}
