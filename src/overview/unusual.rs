@@ -176,9 +176,8 @@ impl Course<'_> {
         let score = scored.worst().and_then(|worst| scored.score(worst));
         if score > self.score || (score == self.score && self.explanation.is_none()) {
             let explanation = scored.explanation.as_ref();
-            let name = self.name.to_string();
-            self.explanation =
-                explanation.map(|explanation| explanation_answer(&name, explanation, window, cut.interval()));
+            self.explanation = explanation
+                .map(|explanation| explanation_answer(&self.name.to_string(), explanation, window, cut.interval()));
         }
         self.score = match (self.score, score) {
             (Some(before), Some(score)) => Some(before.max(score)),

@@ -6,14 +6,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::device::Device;
+use crate::support::device::{CONNECT, Device};
 use crate::support::eventually;
 use crate::support::plant;
 use crate::support::settings::Settings;
 use crate::support::site::{Site, anomalyd};
-
-/// CONNECT of a client that keeps no session.
-const CONNECT: &[u8] = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x00\x00\x02d1";
 
 fn settings() -> Settings {
     plant::settings().with("filter", "[{ sensors = \"*/pressure\", max = 1000.0 }]")

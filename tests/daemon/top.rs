@@ -5,11 +5,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::support::device::Device;
+use crate::support::device::{CONNECT, Device};
 use crate::support::site::Site;
 use crate::support::{eventually, plant};
 
-const CONNECT: &[u8] = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x00\x00\x02d1";
 /// What a terminal is told to show another screen, and to go back to the one before (xterm, private mode 1049).
 const OTHER_SCREEN: &str = "\x1b[?1049h";
 const SCREEN_BEFORE: &str = "\x1b[?1049l";
@@ -65,7 +64,6 @@ fn top_shows_the_plant_answers_keys_and_gives_the_terminal_back() {
     let seen = top.wait_for("press-9/flow", 0);
     top.press("?");
     let seen = top.wait_for("quit", seen);
-    top.press("q");
     top.press("q");
     top.wait_for(SCREEN_BEFORE, seen);
     let status = eventually("top ends", || top.process.try_wait().unwrap());

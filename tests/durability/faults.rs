@@ -108,10 +108,10 @@ fn refuses_for_a_while(faults: Faults) {
     }
     assert!(!daemon.text().contains("panicked"), "{}", daemon.text());
     println!("{taken} of {} acknowledged; {}", late.len(), complaints(&daemon).join("\n"));
-    // The daemon notes what it sent once the device may have it; and the end of its connection may cost the device some.
-    let log = eventually("what the device got is noted", || {
+    // The daemon notes what it sent when the device may have it already.
+    let log = eventually("what the device got is noted, and nothing else", || {
         let log = recorder.read_log();
-        (acknowledged(&entries(&log)).len() >= early.len() + taken).then_some(log)
+        (acknowledged(&entries(&log)).len() == early.len() + taken).then_some(log)
     });
     let entries = entries(&log);
     drop(daemon);

@@ -5,13 +5,12 @@ use std::fs;
 use serde_json::json;
 
 use crate::browser::Browser;
-use crate::support::device::Device;
+use crate::support::device::{CONNECT, Device};
 use crate::support::http::make_token;
+use crate::support::plant;
 use crate::support::settings::Settings;
 use crate::support::site::{Site, free_port};
-use crate::support::{eventually, plant};
 
-const CONNECT: &[u8] = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x00\x00\x02d1";
 const PAYLOAD: &[u8] = br#"{"ts":"2026-03-02T06:00:00Z","value":1}"#;
 
 /// Clicks the button that has these words.
@@ -81,6 +80,6 @@ fn an_operator_logs_in_has_the_models_read_again_and_takes_a_reject_in_after_all
     browser.wait_for("its sensor", "return document.querySelectorAll('tbody tr').length === 1");
 
     assert_eq!(browser.console(), Vec::<String>::new());
-    eventually("the reload is in the log", || daemon.text().contains("otto").then_some(()));
+    assert!(daemon.text().contains("otto"), "who logs in is in the log");
     daemon.kill();
 }

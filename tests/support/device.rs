@@ -5,6 +5,9 @@ use std::net::TcpStream;
 
 use super::PATIENCE;
 
+/// CONNECT of a device that keeps no session.
+pub(crate) const CONNECT: &[u8] = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x00\x00\x02d1";
+
 /// A device's connection.
 pub(crate) struct Device(pub(crate) TcpStream);
 
