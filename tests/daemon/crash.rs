@@ -37,10 +37,9 @@ fn undisturbed(readings: &[SimulatedReading], shifts: u32) -> Legacy {
     let daemon = site.start();
     plant::publish_all(site.port(), readings);
     let legacy = legacy_of(&site, daemon, shifts);
-    let windows = WINDOWS * usize::try_from(shifts).unwrap();
     // The first reading leaves room for late ones in the window before it, which gets a run without data.
-    assert_eq!(legacy.runs.lines().count(), 1 + windows, "{}", legacy.runs);
-    assert_eq!(legacy.predictions.len(), windows * 15);
+    assert_eq!(legacy.runs.lines().count(), 1 + windows(shifts), "{}", legacy.runs);
+    assert_eq!(legacy.predictions.len(), windows(shifts) * 15);
     assert_eq!(legacy.rejects, "");
     legacy
 }
@@ -58,6 +57,11 @@ fn kills() -> usize {
 /// So many shifts that every daemon gets a few windows before it is killed.
 fn shifts() -> u32 {
     1 + u32::try_from(kills() / 10).unwrap()
+}
+
+/// The windows of so many shifts.
+fn windows(shifts: u32) -> usize {
+    WINDOWS * usize::try_from(shifts).unwrap()
 }
 
 /// All runs are kept, for the comparison; intervals and raw readings are not.
@@ -167,7 +171,7 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
         for left in (1..=kills as u64).rev() {
             let done = || server.done(publisher.progress(), site);
             // Those who were before may have done it all.
-            let nothing_is_left = || site.windows_with_predictions() as u64 * READINGS_PER_WINDOW >= total;
+            let nothing_is_left = || site.windows_with_predictions() >= windows(shifts());
             let before = done();
             // A share of what is left, so that there is work for those who come after.
             let share = (total.saturating_sub(before) * 3 / 2 / (left + 1)).max(1);

@@ -19,16 +19,16 @@ fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/stores/format-1").join(name)
 }
 
-/// Where that store lies, with today's words for its settings.
+/// Where that store lies, with today's words for its settings; but its clock was that of the wall. A wall's clock would
+/// pass over more windows than are kept, as the sample grows old.
 pub(crate) fn settings() -> Settings {
     plant::settings()
-        .with("clock", "\"wall\"")
         .with("window.interval", "\"1s\"")
         .with("window.length", "\"5s\"")
         .with("window.lateness", "\"1s\"")
         .with("schedule.cron", "\"*/5 * * * * *\"")
         .with("schedule.catch_up", "2")
-        .with("schedule.settle", "\"1s\"")
+        .with("schedule.event_idle", "\"1s\"")
         .with("limits.max_ahead", "\"5s\"")
 }
 
