@@ -220,6 +220,8 @@ fn publish_under_kills(site: &Site, server: Server, port: u16, readings: &[Simul
         device.join().unwrap();
     });
     runtime.block_on(plant::drain(publisher));
+    // Those who were killed may have left it nothing to do, and before it is ready it does not stop in order.
+    daemon.wait_until_ready();
     daemon
 }
 
