@@ -1,12 +1,19 @@
 //! How long acknowledgements wait while the windows of many sensors are closed, on a ring of windows that is full: the
 //! real daemon, a steady load beside the closing, and the same load beside none. Run with `cargo bench -- closing`;
 //! `ANOMALYD_BENCH_SENSORS` sets another number.
+//!
+//! A disk that others use too stands still now and then, for longer than a closing may hold anything back. So a bare loop
+//! of appends and `fdatasync` goes on beside the daemon, on the same disk: a wait that it has too is the disk's.
 
 use std::fmt::Write as _;
-use std::thread::sleep;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, sleep};
 use std::time::Duration;
 
 use crate::Size;
+use crate::support::bare_disk;
 use crate::support::daemon::{Daemon, directory, free_port};
 use crate::support::load::{self, Device, percentile};
 use anomalyd::time::Timestamp;
@@ -68,12 +75,15 @@ pub(crate) fn run(size: Size) {
     daemon.await_ready();
     // What the fill left open is closed first.
     await_second(1);
-    let still = beside(port, size.of(12.0, 1.0));
+    // Nor does the disk write back what the fill left to it.
+    Command::new("sync").status().expect("the command sync");
+    let elsewhere = directory();
+    let still = beside(port, size.of(12.0, 1.0), elsewhere.path());
     print("no closing", &still);
     await_second(1);
     let before = daemon.metric("anomalyd_windows_stored_total");
     load::run(&readings(sensors, now()), port, 64);
-    let closing = beside(port, size.of(20.0, 12.0));
+    let closing = beside(port, size.of(20.0, 12.0), elsewhere.path());
     print("closing", &closing);
     sleep(Duration::from_secs(2));
     let stored = daemon.metric("anomalyd_windows_stored_total") - before;
@@ -82,9 +92,18 @@ pub(crate) fn run(size: Size) {
     drop(daemon.end());
 }
 
-fn print(what: &str, waits: &[Duration]) {
-    let millis = |share| percentile(waits, share).as_secs_f64() * 1e3;
-    println!("{what:<12} median {:>7.2}   99 % {:>7.2}   longest {:>7.2}", millis(0.5), millis(0.99), millis(1.0));
+/// How long each write waited, the shortest first, over the same time.
+struct Waits {
+    daemon: Vec<Duration>,
+    bare: Vec<Duration>,
+}
+
+fn print(what: &str, waits: &Waits) {
+    for (who, waits) in [("daemon", &waits.daemon), ("bare fdatasync", &waits.bare)] {
+        let millis = |share| percentile(waits, share).as_secs_f64() * 1e3;
+        let (half, most, longest) = (millis(0.5), millis(0.99), millis(1.0));
+        println!("{what:<11} {who:<15} median {half:>7.2}   99 % {most:>7.2}   longest {longest:>7.2}");
+    }
 }
 
 fn now() -> i64 {
@@ -98,8 +117,18 @@ fn await_second(second: i64) {
     }
 }
 
-/// A steady load of a sensor of its own.
-fn beside(port: u16, seconds: f64) -> Vec<Duration> {
+/// A steady load of a sensor of its own, and the bare loop in `folder`.
+fn beside(port: u16, seconds: f64, folder: &Path) -> Waits {
+    let ends = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let bare = scope.spawn(|| bare_disk::pace(folder, RATE, |_| !ends.load(Ordering::Relaxed)));
+        let daemon = load(port, seconds);
+        ends.store(true, Ordering::Relaxed);
+        Waits { daemon, bare: bare.join().expect("the loop ended") }
+    })
+}
+
+fn load(port: u16, seconds: f64) -> Vec<Duration> {
     let start = Timestamp::now().nanos() / 1_000_000;
     let mut device = Device::new("beside".to_owned());
     for message in 0..(RATE * seconds) as i64 {

@@ -6,13 +6,10 @@
 //! in each of them (which a loop that times only its calls would not show). They take turns, and the medians of their
 //! rounds count, because a disk that others use too stands still now and then.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::Size;
+use crate::support::bare_disk;
 use crate::support::broker::Mosquitto;
 use crate::support::daemon::{Daemon, directory, free_port};
 use crate::support::load::{self, Device, percentile};
@@ -84,7 +81,8 @@ fn round(rate: f64, seconds: f64) -> Round {
     let folder = directory();
     let broker =
         Mosquitto::start(folder.path()).map(|broker| load::paced(&devices, broker.port, rate / CONNECTIONS as f64));
-    let bare = bare(folder.path(), rate, seconds);
+    let records = (rate * seconds) as usize;
+    let bare = bare_disk::pace(folder.path(), rate, |written| written < records);
     Round { daemon, broker, bare }
 }
 
@@ -95,30 +93,6 @@ fn through_daemon(devices: &[Device], rate: f64) -> Vec<Duration> {
     daemon.await_ready();
     let waits = load::paced(devices, port, rate / CONNECTIONS as f64);
     drop(daemon.end());
-    waits
-}
-
-/// The waits of small records that are appended to a file that is there and zeroed, all that are due at once, and synced:
-/// the least that a durable commit takes.
-fn bare(folder: &Path, rate: f64, seconds: f64) -> Vec<Duration> {
-    const RECORD: usize = 64;
-    const BYTES: usize = 4 << 20;
-    let file = File::create(folder.join("bare")).expect("a file");
-    file.write_all_at(&vec![0; BYTES], 0).and_then(|()| file.sync_all()).expect("room on the disk");
-    let messages = (rate * seconds) as usize;
-    let mut waits = Vec::with_capacity(messages);
-    let began = Instant::now();
-    let due_at = |message: usize| began + Duration::from_secs_f64(message as f64 / rate);
-    while waits.len() < messages {
-        thread::sleep(due_at(waits.len()).saturating_duration_since(Instant::now()));
-        let due = ((began.elapsed().as_secs_f64() * rate) as usize + 1).clamp(waits.len() + 1, messages);
-        let records = vec![7; RECORD * (due - waits.len())];
-        let offset = waits.len() * RECORD % (BYTES - records.len());
-        file.write_all_at(&records, offset as u64).and_then(|()| file.sync_data()).expect("a disk at work");
-        let durable = Instant::now();
-        waits.extend((waits.len()..due).map(|message| durable.saturating_duration_since(due_at(message))));
-    }
-    waits.sort_unstable();
     waits
 }
 

@@ -1,5 +1,6 @@
 //! What the benchmarks share: the daemon as a child process, load, other libraries, timing.
 
+pub(crate) mod bare_disk;
 pub(crate) mod broker;
 pub(crate) mod daemon;
 pub(crate) mod load;
