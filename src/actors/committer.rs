@@ -10,7 +10,7 @@
 //! when a device or a part of the daemon stands still for it (a session that is opened, a command, the end), nor while a
 //! closing goes on, because there are commits anyway.
 //!
-//! Its queues: submissions are bounded by the bytes of the [`Intake`](crate::actors::intake::Intake). Commands come
+//! Its queues: submissions are bounded by the bytes of the [`Intake`](crate::actors::sources::intake::Intake). Commands come
 //! from the scheduler, the recorder and the publisher; these wait for their answers, so that no more than a run's
 //! chunks of verdicts are queued. Requests ask about open windows, so many at a time. What is handed to the database is bounded too ([`Backlog`]): where it is too much, runs
 //! wait first, and then the sources. At a full disk everything waits but the answers to probes and to questions.
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, select};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
-use crate::actors::intake::{MessagesHeard, SessionPresent, Submission};
+use crate::actors::sources::intake::{MessagesHeard, SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
 use crate::ingest::batch::Batch;
 use crate::ingest::trial::TriedReading;

@@ -13,9 +13,9 @@ use sd_notify::NotifyState;
 
 use crate::actors::committer::Commands;
 use crate::actors::liveness::{Answers, Liveness, ProbedPart};
-use crate::actors::recorder::Recorder;
-use crate::actors::scheduler::Scheduler;
-use crate::actors::supervisor::SensorSupervisor;
+use crate::actors::scoring::recorder::Recorder;
+use crate::actors::scoring::scheduler::Scheduler;
+use crate::actors::scoring::supervisor::SensorSupervisor;
 use crate::run::{GroupName, Run, RunState};
 use crate::schedule::Schedule;
 use crate::store::Reader;

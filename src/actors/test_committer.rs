@@ -8,8 +8,8 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::actors::intake::{Intake, SessionLifetime, SessionPresent, Submission};
-use crate::actors::source::DecoderFactory;
+use crate::actors::sources::intake::{Intake, SessionLifetime, SessionPresent, Submission};
+use crate::actors::sources::source::DecoderFactory;
 use crate::ingest::decoder::Decoder;
 use crate::ingest::filter::PlausibleTimes;
 use crate::ingest::topic_memory::TopicMemory;

@@ -13,9 +13,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::actors::listener::{ListenError, Listener};
-use crate::actors::model_loader::read_each;
-use crate::actors::workers::Workers;
+use crate::actors::scoring::model_loader::read_each;
+use crate::actors::scoring::workers::Workers;
+use crate::actors::sources::listener::{ListenError, Listener};
 use crate::cli::exit_code;
 use crate::config::{Config, Places};
 use crate::daemon::settings::Settings;

@@ -51,9 +51,9 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::actors::broker::BrokerError;
-    use crate::actors::listener::ListenError;
-    use crate::actors::model_loader::StartError;
+    use crate::actors::scoring::model_loader::StartError;
+    use crate::actors::sources::broker::BrokerError;
+    use crate::actors::sources::listener::ListenError;
     use crate::interval::Cut;
     use crate::model::CatalogError;
     use crate::sensor::{SensorDirectory, SensorName};

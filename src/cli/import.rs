@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::runtime::Runtime;
 
-use crate::actors::importer::{Importer, ImporterError};
+use crate::actors::sources::importer::{Importer, ImporterError};
 use crate::cli::history::{Histories, HistoriesError, HistoryOptions, Tally};
 use crate::cli::store_access;
 use crate::config::{ClockSource, Config, ConfigError};

@@ -18,7 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use self::held::{Held, Reads};
 pub use self::report::Report;
 use self::table::SensorScore;
-use crate::actors::model_loader::{LoadBounds, read_catalog};
+use crate::actors::scoring::model_loader::{LoadBounds, read_catalog};
 use crate::cli::arguments::{parse_features, parse_missing, parse_span};
 use crate::cli::history::{Histories, HistoriesError, HistoryOptions};
 use crate::cli::limits::LimitArgs;

@@ -7,7 +7,7 @@ use super::backoff::{self, BackoffSettings};
 use super::bytes::ByteSize;
 use super::listen::PACKET_SIZES;
 use super::reader::Section;
-use crate::actors::broker::{Login, Secret, SubscriptionQos};
+use crate::actors::sources::broker::{Login, Secret, SubscriptionQos};
 use crate::time::Span;
 
 /// The broker, and the client that we are to it.

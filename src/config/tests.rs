@@ -752,7 +752,7 @@ fn misspelt_parts_of_the_log_are_warned_of() {
         "info",
         "info,anomalyd=debug",
         "anomalyd::store=debug",
-        "anomalyd::actors::broker=trace,rumqttc=debug",
+        "anomalyd::actors::sources::broker=trace,rumqttc=debug",
         "anomalyd::store::journal::any=debug",
         "anomalyd::sto=debug",
         "[span]=debug",

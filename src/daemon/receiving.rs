@@ -9,12 +9,12 @@ use tokio::sync::oneshot;
 
 use super::settings::Settings;
 use super::{DaemonError, DaemonTask, arbiters};
-use crate::actors::broker::Broker;
 use crate::actors::committer::{self, Command, Commands, Ended};
-use crate::actors::intake::Intake;
-use crate::actors::listener::Listener;
-use crate::actors::reporter::{Reported, report};
-use crate::actors::source::{DecoderFactory, SourceCounters, SourceLink};
+use crate::actors::outlets::reporter::{Reported, report};
+use crate::actors::sources::broker::Broker;
+use crate::actors::sources::intake::Intake;
+use crate::actors::sources::listener::Listener;
+use crate::actors::sources::source::{DecoderFactory, SourceCounters, SourceLink};
 use crate::actors::stop::{Stop, StopTrigger};
 use crate::actors::system_clock::SystemClock;
 use crate::ingest::decoder::Decoder;

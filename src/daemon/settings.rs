@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use rumqttc::MqttOptions;
 
-use crate::actors::broker::BrokerSettings;
 use crate::actors::committer::PaceSettings;
-use crate::actors::listener::{AddressSettings, ListenerSettings};
-use crate::actors::model_loader::ModelDirectory;
-use crate::actors::publisher::{self, MqttOutletSettings};
-use crate::actors::recorder::RecorderSettings;
-use crate::actors::reporter::ReporterSettings;
-use crate::actors::restart::RestartPolicy;
-use crate::actors::scheduler::SchedulerSettings;
-use crate::actors::sensor::SensorSettings;
+use crate::actors::outlets::publisher::{self, MqttOutletSettings};
+use crate::actors::outlets::reporter::ReporterSettings;
+use crate::actors::scoring::model_loader::ModelDirectory;
+use crate::actors::scoring::recorder::RecorderSettings;
+use crate::actors::scoring::restart::RestartPolicy;
+use crate::actors::scoring::scheduler::SchedulerSettings;
+use crate::actors::scoring::sensor::SensorSettings;
+use crate::actors::sources::broker::BrokerSettings;
+use crate::actors::sources::listener::{AddressSettings, ListenerSettings};
 use crate::config::connect::{ConnectSettings, PasswordError};
 use crate::config::http::{HttpSettings, TlsFiles};
 use crate::config::limits::LimitSettings;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use super::settings::Settings;
-use crate::actors::publisher;
+use crate::actors::outlets::publisher;
 use crate::answers::{Configuration, ConfigurationState, Version};
 use crate::config::{Config, ConfigError};
 use crate::overview::{DiskSample, RememberedStatus, Surroundings};

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::peer::Peer;
 use crate::actors::committer::Commands;
-use crate::actors::importer::Importer;
+use crate::actors::sources::importer::Importer;
 use crate::overview::Overview;
 use crate::telemetry::metrics::Metric;
 

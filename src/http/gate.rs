@@ -19,7 +19,7 @@ use super::problem::Problem;
 use super::request_rate::RequestRate;
 use super::sessions::Sessions;
 use super::tokens::{Holder, TokenBook, TokenHash, random_hex};
-use crate::actors::addresses::{AddressSettings, Addresses, Conduct};
+use crate::actors::sources::addresses::{AddressSettings, Addresses, Conduct};
 use crate::answers::Role;
 use crate::telemetry::metrics;
 

@@ -19,7 +19,7 @@ use super::peer::Peer;
 use super::routes::{self, Shared};
 use super::tls::{self, TlsError, TlsSettings};
 use super::tokens::{TokenBook, TokenFileError};
-use crate::actors::addresses::{AddressSettings, Addresses, Conduct};
+use crate::actors::sources::addresses::{AddressSettings, Addresses, Conduct};
 use crate::telemetry::metrics;
 
 /// How the port is served.

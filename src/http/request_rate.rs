@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::actors::addresses::network;
+use crate::actors::sources::addresses::network;
 
 /// The requests of each address.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::path::{self, Path};
 
 use super::unit::{Access, Unit};
 use super::{Findings, unwritable};
-use crate::actors::broker::Broker;
+use crate::actors::sources::broker::Broker;
 use crate::config::Config;
 use crate::config::connect::Password;
 use crate::daemon::settings::Settings;

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::actors::sensor::{Assignment, StoredWindows};
+use crate::actors::scoring::assignment::Assignment;
+use crate::actors::scoring::sensor::StoredWindows;
 use crate::ingest::batch::Batch;
 use crate::ingest::session::SessionSettings;
 use crate::model::formats::own;

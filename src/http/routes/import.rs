@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Shared, operators_only};
-use crate::actors::importer::Imported;
+use crate::actors::sources::importer::Imported;
 use crate::http::problem::Problem;
 use crate::sensor::SensorName;
 use crate::time::Timestamp;

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::query::{self, Asked, asked};
 use super::routes_test::forecast;
 use super::{Shared, operators_only};
-use crate::actors::importer::Imported;
+use crate::actors::sources::importer::Imported;
 use crate::answers::{JudgedBy, Judgement, Reject, RejectTest, Rejects};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::overview::{Fate, RejectQuery, RejectTrial, RouteTester, reject_answer};

@@ -19,8 +19,8 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
-use crate::actors::sensor::StoredWindows;
-use crate::actors::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
+use crate::actors::scoring::sensor::{Scoring, StoredWindows};
+use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::interval::Window;
 use crate::run::{Closing, GroupName, Run, RunId, RunState, Tally, Trigger, models_hash};
 use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope};
@@ -40,18 +40,6 @@ pub struct ScoreRun {
     pub trigger: Trigger,
     /// How the window was closed.
     pub closing: Closing,
-}
-
-/// The outcome of a window for one sensor, from the sensor's actor or a part that answers for it.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Scoring {
-    /// Which window.
-    pub window: Window,
-    /// The sensor.
-    pub sensor: SensorId,
-    /// The outcome.
-    pub outcome: Outcome,
 }
 
 /// How a run went.
@@ -218,8 +206,8 @@ impl Recorder {
             Predecessor::Over { .. } => StoredChunks::OfEarlierRuns,
         };
         self.commands.send(Command::BeginRun { run: run.clone(), stored });
-        let (sensors, recorder) = (progress.unanswered(), context.address());
-        self.sensors.do_send(Broadcast { window, sensors, deadline: began + deadline, recorder });
+        let (sensors, outcomes) = (progress.unanswered(), context.address().recipient());
+        self.sensors.do_send(Broadcast { window, sensors, deadline: began + deadline, outcomes });
         let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(window, context));
         let is_over = progress.is_over();
         self.current = Some(Current { run, progress, scored: Duration::ZERO, deadline, report });

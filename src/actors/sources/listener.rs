@@ -13,8 +13,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actix_rt::ArbiterHandle;
@@ -23,70 +22,22 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, error, info, warn};
 
-use crate::actors::addresses::{Addresses, Conduct, TurnedAway};
-use crate::actors::clients::Clients;
-use crate::actors::connection::{Closing, Connection, Ended};
-use crate::actors::connection_memory::ConnectionMemory;
-use crate::actors::intake::Intake;
-use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters};
+use crate::actors::sources::addresses::{Addresses, Conduct, TurnedAway};
+use crate::actors::sources::connection::{Closing, Connection, Ended};
+use crate::actors::sources::connection_memory::ConnectionMemory;
+use crate::actors::sources::intake::Intake;
+use crate::actors::sources::listener_context::{ListenerContext, Notices};
+use crate::actors::sources::source::{CloseKind, DecoderFactory, SourceCounters};
 use crate::actors::stop::Stop;
 use crate::live::ConnectionBook;
 use crate::telemetry::log_limit::LogLimit;
 use crate::time::Timestamp;
 
-pub use crate::actors::addresses::AddressSettings;
+pub use crate::actors::sources::addresses::AddressSettings;
+pub use crate::actors::sources::listener_context::ListenerSettings;
 
 #[cfg(test)]
 mod tests;
-
-/// How the listener listens, and its bounds.
-#[derive(Clone, Debug)]
-pub struct ListenerSettings {
-    /// The address on which devices connect. Port 0 takes a free port.
-    pub address: SocketAddr,
-    /// The most connections at a time.
-    pub max_connections: u32,
-    /// The bounds on one address.
-    pub addresses: AddressSettings,
-    /// The bytes that all connections together may hold for incomplete packets, beyond a small buffer each.
-    pub memory_bytes: usize,
-    /// The largest CONNECT accepted. It is small because the client is not known yet.
-    pub max_connect_bytes: usize,
-    /// The largest packet accepted, header included.
-    pub max_packet_bytes: usize,
-    /// The most batches of a connection that are being made durable at a time; at least 1.
-    pub max_outstanding_batches: usize,
-    /// How long a client may take to send its CONNECT.
-    pub connect_timeout: Duration,
-    /// How long a client may take to read an answer.
-    pub write_timeout: Duration,
-    /// How long a connection may carry nothing before the other side is probed, and after that before it is given up.
-    pub tcp_keep_alive: Duration,
-    /// How often a session that is in use is noted.
-    pub session_touch: Duration,
-    /// How long connections may wait for commits when the daemon stops.
-    pub drain_timeout: Duration,
-}
-
-impl ListenerSettings {
-    /// The defaults, at an address.
-    pub fn at(address: SocketAddr) -> Self {
-        Self {
-            address,
-            max_connections: 1024,
-            addresses: AddressSettings { max_connections: 1024, max_failures_per_minute: 600 },
-            memory_bytes: 48 << 20,
-            max_connect_bytes: 16 << 10,
-            max_packet_bytes: 1 << 20,
-            max_outstanding_batches: 16,
-            connect_timeout: Duration::from_secs(10),
-            write_timeout: Duration::from_secs(10),
-            tcp_keep_alive: Duration::from_secs(60),
-            session_touch: Duration::from_secs(600),
-            drain_timeout: Duration::from_secs(5),
-        }
-    }
-}
 
 /// Why the listener could not listen.
 #[derive(Debug, thiserror::Error)]
@@ -134,27 +85,6 @@ pub struct Listener {
     address: SocketAddr,
     settings: ListenerSettings,
     counters: Arc<SourceCounters>,
-}
-
-/// What all connections of a listener share.
-pub(crate) struct Shared {
-    pub(crate) settings: ListenerSettings,
-    pub(crate) intake: Intake,
-    pub(crate) decoders: DecoderFactory,
-    pub(crate) counters: Arc<SourceCounters>,
-    pub(crate) book: Arc<ConnectionBook>,
-    pub(crate) clients: Arc<Clients>,
-    pub(crate) memory: Arc<ConnectionMemory>,
-    addresses: Mutex<Addresses>,
-    pub(crate) stop: Stop,
-    pub(crate) notices: Notices,
-    closings: [LogLimit; CloseKind::ALL.len()],
-}
-
-impl Shared {
-    fn addresses(&self) -> MutexGuard<'_, Addresses> {
-        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Listener {
@@ -207,7 +137,7 @@ impl Listener {
         let (max_connections, drain_timeout) = (self.settings.max_connections, self.settings.drain_timeout);
         let counters = Arc::clone(&self.counters);
         book.listener_is_up(address, move || counters.messages.get(), Timestamp::now());
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ListenerContext {
             memory: Arc::new(ConnectionMemory::new(self.settings.memory_bytes, PACKET_PATIENCE)),
             addresses: Mutex::new(Addresses::new(self.settings.addresses)),
             settings: self.settings,
@@ -241,7 +171,12 @@ impl Listener {
 const PACKET_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Accepts connections for ever.
-async fn accept(listener: &TcpListener, arbiters: &[ArbiterHandle], places: &Arc<Semaphore>, shared: &Arc<Shared>) {
+async fn accept(
+    listener: &TcpListener,
+    arbiters: &[ArbiterHandle],
+    places: &Arc<Semaphore>,
+    shared: &Arc<ListenerContext>,
+) {
     let failures = LogLimit::default();
     let refusals = LogLimit::default();
     let addresses_turned_away = [LogLimit::default(), LogLimit::default()];
@@ -350,7 +285,7 @@ const KEEP_ALIVE_PROBES: u32 = 4;
 
 /// One of the connections that may be open. Counts how the connection ended when it is dropped.
 struct ConnectionSlot {
-    shared: Arc<Shared>,
+    shared: Arc<ListenerContext>,
     peer: SocketAddr,
     kind: CloseKind,
     conduct: Conduct,
@@ -358,7 +293,7 @@ struct ConnectionSlot {
 }
 
 impl ConnectionSlot {
-    fn new(permit: OwnedSemaphorePermit, shared: Arc<Shared>, peer: SocketAddr) -> Self {
+    fn new(permit: OwnedSemaphorePermit, shared: Arc<ListenerContext>, peer: SocketAddr) -> Self {
         shared.counters.connections_opened.add(1);
         // A slot that is dropped before its end was noted belongs to a task that panicked.
         Self { shared, peer, kind: CloseKind::Defect, conduct: Conduct::Failed, _permit: permit }
@@ -394,26 +329,5 @@ impl Drop for ConnectionSlot {
             self.shared.book.failed(self.peer.ip(), self.kind.name(), "", reason, Timestamp::now());
         }
         self.shared.addresses().ended(self.peer.ip(), self.conduct, Instant::now());
-    }
-}
-
-/// Notices that a listener logs once in its life.
-#[derive(Debug, Default)]
-pub(crate) struct Notices {
-    subscribe: AtomicBool,
-    will: AtomicBool,
-}
-
-impl Notices {
-    pub(crate) fn subscribe(&self) {
-        if !self.subscribe.swap(true, Ordering::Relaxed) {
-            warn!("a client subscribed and was refused: this endpoint takes messages and gives none (said once)");
-        }
-    }
-
-    pub(crate) fn will(&self, client: &str) {
-        if !self.will.swap(true, Ordering::Relaxed) {
-            warn!(client, "a client left a will, which is ignored: there are no subscribers to receive it (said once)");
-        }
     }
 }

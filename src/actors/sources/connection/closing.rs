@@ -3,9 +3,9 @@
 use std::io;
 
 use super::Foreign;
-use crate::actors::acks::NotCommitted;
-use crate::actors::intake::IntakeClosed;
-use crate::actors::source::CloseKind;
+use crate::actors::sources::acks::NotCommitted;
+use crate::actors::sources::intake::IntakeClosed;
+use crate::actors::sources::source::CloseKind;
 use crate::ingest::packet::PacketError;
 use crate::time::Span;
 

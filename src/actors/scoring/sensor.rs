@@ -12,19 +12,17 @@
 //! and a scoring that takes longer than one sensor may is a failure, even if it ends with a verdict.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
-use crate::actors::at_work::{AtWork, Worked};
-use crate::actors::recorder::{Recorder, Scoring};
-use crate::actors::restart::{Restart, RestartPolicy};
-use crate::actors::supervisor::{Generation, SensorDied, SensorSupervisor};
-use crate::features::{Blocks, Plan};
+use crate::actors::scoring::assignment::{Assignment, Generation};
+use crate::actors::scoring::at_work::{AtWork, Worked};
+use crate::actors::scoring::restart::{Restart, RestartPolicy};
+use crate::features::Blocks;
 use crate::interval::Window;
-use crate::live::{EventKind, Happening, Live};
-use crate::model::{Drift, Model};
+use crate::model::Drift;
 use crate::scoring::{Judgement, ScoreError, ScoringSettings, Suspicion, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError};
@@ -33,7 +31,7 @@ use crate::time::Span;
 use crate::verdict::Outcome;
 use crate::warn_limited;
 
-/// Asks for one window to be scored. The outcome goes to the recorder.
+/// Asks for one window to be scored. Answered by a [`Scoring`].
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct ScoreWindow {
@@ -41,8 +39,31 @@ pub struct ScoreWindow {
     pub window: Window,
     /// The run's deadline: after it the recorder takes no outcome.
     pub deadline: Instant,
-    /// The recorder, which takes the outcome.
-    pub recorder: Addr<Recorder>,
+    /// Who takes the outcome.
+    pub outcomes: Recipient<Scoring>,
+}
+
+/// The outcome of a window for one sensor: the answer to [`ScoreWindow`], of the sensor's actor or of a part that answers
+/// for it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Scoring {
+    /// Which window.
+    pub window: Window,
+    /// The sensor.
+    pub sensor: SensorId,
+    /// The outcome.
+    pub outcome: Outcome,
+}
+
+/// A sensor's actor is gone. Its guard tells the parent.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SensorDied {
+    /// The sensor.
+    pub sensor: SensorId,
+    /// The assignment that the actor was made for.
+    pub generation: Generation,
 }
 
 /// What all sensor actors share.
@@ -56,59 +77,6 @@ pub struct SensorSettings {
     pub deadline: Duration,
     /// After how many windows of nothing but anomalies a model is reported.
     pub suspicious_after: u32,
-}
-
-/// Which sensor, and with which model.
-#[derive(Clone, Debug)]
-pub struct Assignment {
-    /// The sensor's number.
-    pub sensor: SensorId,
-    /// Its name.
-    pub name: SensorName,
-    /// Its model.
-    pub model: Arc<Model>,
-    /// How the model's rows are made.
-    pub plan: Arc<Plan>,
-    /// Tells this assignment from the sensor's assignments before and after it.
-    pub generation: Generation,
-    /// How often scoring failed in a row. Outlives the actor.
-    pub failures: Arc<AtomicU32>,
-    /// Where the model is shown.
-    pub live: Arc<Live>,
-}
-
-/// The count of failures of an assignment that is over.
-const RETIRED: u32 = u32::MAX;
-
-impl Assignment {
-    /// Ends the assignment: its failures do not count any more, nor those that its actor has yet to notice.
-    pub(super) fn retire(&self, policy: &RestartPolicy) {
-        let failures = self.failures.swap(RETIRED, Ordering::Relaxed);
-        if failures != RETIRED && policy.after(failures, 0.0) == Restart::Quarantine {
-            metrics::ACTORS_QUARANTINED.subtract(1);
-        }
-    }
-
-    /// Changes the count of failures in a row and returns the count before; `None` when the assignment is over.
-    fn change_failures(&self, change: impl Fn(u32) -> u32) -> Option<u32> {
-        let change = |failures| (failures != RETIRED).then(|| change(failures));
-        self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).ok()
-    }
-
-    /// Counts a failure, and logs it when the sensor is quarantined by it.
-    pub(super) fn count_failure(&self, policy: &RestartPolicy) {
-        let counted = |failures: u32| failures.saturating_add(1).min(RETIRED - 1);
-        let Some(before) = self.change_failures(counted) else { return };
-        let [was, is] = [before, counted(before)].map(|failures| policy.after(failures, 0.0) == Restart::Quarantine);
-        if is && !was {
-            metrics::ACTORS_QUARANTINED.add(1);
-            tracing::error!(sensor = %self.name, "the model is quarantined until the next start, or another model file");
-            let Live { models, events, .. } = &*self.live;
-            if let Some(entry) = models.quarantine(self.sensor, &self.model) {
-                events.tell(EventKind::Model, || Happening::Model(self.sensor, entry.into()));
-            }
-        }
-    }
 }
 
 /// Where sensor actors find the windows of their own sensor and of others.
@@ -178,7 +146,7 @@ impl SensorActor {
         settings: Arc<SensorSettings>,
         windows: StoredWindows,
         at_work: AtWork,
-        parent: Addr<SensorSupervisor>,
+        parent: Recipient<SensorDied>,
     ) -> Self {
         let suspicion = Suspicion::new(settings.suspicious_after);
         let guard = Guard { assignment, policy: settings.restart, parent, at_work: None };
@@ -323,7 +291,7 @@ impl Handler<ScoreWindow> for SensorActor {
         }
         let sensor = self.assignment().sensor;
         let window = message.window;
-        self.guard.at_work = Some((window, message.recorder));
+        self.guard.at_work = Some((window, message.outcomes));
         fail::fail_point!(&format!("sensor::handle {}", self.assignment().name));
 
         let failures = self.assignment().failures.load(Ordering::Relaxed);
@@ -332,8 +300,8 @@ impl Handler<ScoreWindow> for SensorActor {
             Restart::After(_) => self.score_in_time(window, context),
         };
         self.watch(&outcome);
-        if let Some((_, recorder)) = self.guard.at_work.take() {
-            recorder.do_send(Scoring { window, sensor, outcome });
+        if let Some((_, outcomes)) = self.guard.at_work.take() {
+            outcomes.do_send(Scoring { window, sensor, outcome });
         }
     }
 }
@@ -348,17 +316,17 @@ pub(super) fn rounded(took: Duration) -> Span {
 struct Guard {
     assignment: Assignment,
     policy: RestartPolicy,
-    parent: Addr<SensorSupervisor>,
-    at_work: Option<(Window, Addr<Recorder>)>,
+    parent: Recipient<SensorDied>,
+    at_work: Option<(Window, Recipient<Scoring>)>,
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         let Assignment { sensor, generation, .. } = self.assignment;
-        if let Some((window, recorder)) = self.at_work.take() {
+        if let Some((window, outcomes)) = self.at_work.take() {
             self.assignment.count_failure(&self.policy);
             let outcome = Outcome::Failed { reason: "the sensor's actor panicked".to_owned() };
-            recorder.do_send(Scoring { window, sensor, outcome });
+            outcomes.do_send(Scoring { window, sensor, outcome });
         }
         // Actors also end when the daemon stops or a model is replaced: the parent ignores the message then.
         self.parent.do_send(SensorDied { sensor, generation });

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-use crate::actors::unreleased_messages::UnreleasedMessages;
+use crate::actors::sources::unreleased_messages::UnreleasedMessages;
 
 /// The clients that are connected, by their ids, and the unreleased QoS 2 messages of clients that are not.
 #[derive(Debug, Default)]

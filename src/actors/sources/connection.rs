@@ -33,13 +33,13 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::actors::acks::{DeviceAcks, Held, NotCommitted};
-use crate::actors::clients::ConnectedClient;
-use crate::actors::connection_memory::MemoryShare;
-use crate::actors::intake::{IntakeRoom, SessionLifetime};
-use crate::actors::listener::Shared;
-use crate::actors::read_buffer::{ReadBuffer, Resize};
-use crate::actors::unreleased_messages::UnreleasedMessages;
+use crate::actors::sources::acks::{DeviceAcks, Held, NotCommitted};
+use crate::actors::sources::clients::ConnectedClient;
+use crate::actors::sources::connection_memory::MemoryShare;
+use crate::actors::sources::intake::{IntakeRoom, SessionLifetime};
+use crate::actors::sources::listener_context::ListenerContext;
+use crate::actors::sources::read_buffer::{ReadBuffer, Resize};
+use crate::actors::sources::unreleased_messages::UnreleasedMessages;
 use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{Decoder, Message};
 use crate::ingest::packet::{self, Decoded, Delivery, PINGRESP, Packet, Publish};
@@ -69,7 +69,7 @@ pub(crate) struct Connection {
     peer: SocketAddr,
     /// Where its messages are shown; absent until its CONNECT is accepted.
     shown: Option<ShownConnection>,
-    shared: Arc<Shared>,
+    shared: Arc<ListenerContext>,
     decoder: Decoder,
     buffer: ReadBuffer,
     memory: MemoryShare,
@@ -83,7 +83,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(stream: TcpStream, peer: SocketAddr, shared: Arc<ListenerContext>) -> Self {
         let decoder = (shared.decoders)();
         let memory = shared.memory.share(std::time::Instant::now());
         Self {

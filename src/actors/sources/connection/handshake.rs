@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use super::foreign::Foreign;
 use super::{Closing, Connection};
-use crate::actors::clients::ConnectedClient;
-use crate::actors::intake::{SessionLease, SessionLifetime, SessionPresent};
+use crate::actors::sources::clients::ConnectedClient;
+use crate::actors::sources::intake::{SessionLease, SessionLifetime, SessionPresent};
 use crate::ingest::packet::{self, CleanSession, Connect, ConnectCode, Decoded, Packet, PacketError, Will};
 
 /// The longest client id accepted. The standard demands 23.

@@ -15,11 +15,11 @@ use actix::Addr;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, sleep_until};
 
-use crate::actors::folder_watch::FolderEvents;
-use crate::actors::model_loader::{Loaded, Look, LookError, ModelLoader, Watch, Watching, aside};
-use crate::actors::model_news::ModelNews;
-use crate::actors::recorder::Recorder;
-use crate::actors::supervisor::{ChangeModels, ModelChange, Scope};
+use crate::actors::scoring::folder_watch::FolderEvents;
+use crate::actors::scoring::model_loader::{Loaded, Look, LookError, ModelLoader, Watch, Watching, aside};
+use crate::actors::scoring::model_news::ModelNews;
+use crate::actors::scoring::recorder::Recorder;
+use crate::actors::scoring::supervisor::{ChangeModels, ModelChange, Scope};
 use crate::model::{Due, Listing, ModelFile, ScalersAlone, Survey};
 use crate::sensor::SensorName;
 use crate::time::Span;

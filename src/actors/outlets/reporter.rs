@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
-use crate::actors::intake::Intake;
-use crate::actors::source::{CloseKind, SourceCounters};
+use crate::actors::sources::intake::Intake;
+use crate::actors::sources::source::{CloseKind, SourceCounters};
 use crate::store::Reader;
 use crate::telemetry::disk;
 use crate::telemetry::metrics::{self, Exposition};

@@ -39,11 +39,11 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::actors::acks::{Held, NotCommitted};
-use crate::actors::intake::Intake;
-use crate::actors::source::{CloseKind, DecoderFactory, SourceCounters, SourceLink};
+use crate::actors::sources::acks::{Held, NotCommitted};
+use crate::actors::sources::intake::Intake;
+use crate::actors::sources::source::{CloseKind, DecoderFactory, SourceCounters, SourceLink};
+use crate::actors::sources::unreleased_messages::UnreleasedMessages;
 use crate::actors::stop::Stop;
-use crate::actors::unreleased_messages::UnreleasedMessages;
 use crate::ingest::batch::Batch;
 use crate::ingest::decoder::{self, Decoder};
 use crate::ingest::packet::{Delivery, PacketId};

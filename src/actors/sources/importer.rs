@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::actors::intake::{Intake, IntakeClosed, Promise};
-use crate::actors::source::{DecoderFactory, SourceCounters};
+use crate::actors::sources::intake::{Intake, IntakeClosed, Promise};
+use crate::actors::sources::source::{DecoderFactory, SourceCounters};
 use crate::ingest::batch::Batch;
 use crate::ingest::batch_account::{BatchAccount, BatchOutcome};
 use crate::reading::{Reading, RejectId};

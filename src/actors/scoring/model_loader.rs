@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::actors::folder_watch::{FolderWatch, Unwatched};
-use crate::actors::model_news::ModelNews;
-use crate::actors::supervisor::Scope;
-use crate::actors::workers::{Abandoned, Undone, Workers};
+use crate::actors::scoring::folder_watch::{FolderWatch, Unwatched};
+use crate::actors::scoring::model_news::ModelNews;
+use crate::actors::scoring::supervisor::Scope;
+use crate::actors::scoring::workers::{Abandoned, Undone, Workers};
 use crate::features::Assigner;
 use crate::model::{
     Catalog, CatalogError, Changes, Entry, EntryError, FolderLinks, Limits, Listing, ModelFile, NameTemplates,

@@ -17,9 +17,9 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
-use crate::actors::intake::Intake;
-use crate::actors::recorder::{Recorder, RunError, ScoreRun};
-use crate::actors::source::{SourceCounters, SourceLink};
+use crate::actors::scoring::recorder::{Recorder, RunError, ScoreRun};
+use crate::actors::sources::intake::Intake;
+use crate::actors::sources::source::{SourceCounters, SourceLink};
 use crate::actors::system_clock::SystemClock;
 use crate::interval::Window;
 use crate::pipeline::Position;

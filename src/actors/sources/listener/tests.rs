@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use rumqttc::{Client, Event, MqttOptions, Outgoing, QoS};
 
 use super::*;
-use crate::actors::intake::{SessionLifetime, SessionPresent};
+use crate::actors::sources::intake::{SessionLifetime, SessionPresent};
 use crate::actors::stop::StopTrigger;
 use crate::actors::test_committer::{PATIENCE, TestCommitter, decoders};
 
@@ -316,7 +316,7 @@ fn the_store_decides_whether_a_session_is_present() {
 
 #[test]
 fn a_persistent_session_is_leased_for_as_long_as_its_connection_lasts() {
-    use crate::actors::intake::Submission;
+    use crate::actors::sources::intake::Submission;
     let (listener, committer) = start(settings(), 1 << 20);
     let mut device = listener.dial();
     device.send(CONNECT_PERSISTENT);

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::actors::supervisor::Generation;
+use crate::actors::scoring::assignment::Generation;
 use crate::sensor::SensorId;
 
 /// What one thread is scoring.

@@ -5,8 +5,8 @@ use std::io;
 use rumqttc::ConnectReturnCode;
 
 use super::packets::PacketError;
-use crate::actors::acks::NotCommitted;
-use crate::actors::source::CloseKind;
+use crate::actors::sources::acks::NotCommitted;
+use crate::actors::sources::source::CloseKind;
 
 /// Why there is no connection to the broker, or no longer.
 #[derive(Debug, thiserror::Error)]

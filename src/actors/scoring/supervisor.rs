@@ -15,11 +15,13 @@ use actix::prelude::*;
 use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
-use crate::actors::at_work::{AtWork, Work};
-use crate::actors::model_news::ModelNews;
-use crate::actors::recorder::{Recorder, Scoring};
-use crate::actors::restart::Restart;
-use crate::actors::sensor::{Assignment, ScoreWindow, SensorActor, SensorSettings, StoredWindows, rounded};
+use crate::actors::scoring::assignment::{Assignment, Generation};
+use crate::actors::scoring::at_work::{AtWork, Work};
+use crate::actors::scoring::model_news::ModelNews;
+use crate::actors::scoring::restart::Restart;
+use crate::actors::scoring::sensor::{
+    ScoreWindow, Scoring, SensorActor, SensorDied, SensorSettings, StoredWindows, rounded,
+};
 use crate::features::{Assigner, Plan};
 use crate::interval::Window;
 use crate::live::{EventKind, Happening, Live, ModelEntry};
@@ -108,8 +110,8 @@ pub struct Broadcast {
     pub sensors: Vec<SensorId>,
     /// The run's deadline: after it the recorder takes no outcome.
     pub deadline: Instant,
-    /// The recorder, which takes the outcomes.
-    pub recorder: Addr<Recorder>,
+    /// Who takes the outcomes.
+    pub outcomes: Recipient<Scoring>,
 }
 
 /// Puts new models to work in the place of older ones, and takes models off. Sent between two runs.
@@ -152,21 +154,6 @@ impl ModelChange {
         }
     }
 }
-
-/// A sensor's actor is gone. Sent by the actor's guard.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct SensorDied {
-    /// The sensor.
-    pub sensor: SensorId,
-    /// The assignment that the actor was made for.
-    pub generation: Generation,
-}
-
-/// Tells a sensor's assignments apart. An actor may outlive its assignment by a pause or a long scoring, and a timer
-/// may as well: their messages must not affect the next assignment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Generation(u64);
 
 /// The parent of all sensor actors.
 pub struct SensorSupervisor {
@@ -224,7 +211,8 @@ impl SensorSupervisor {
     fn place(&self, assignment: Assignment, context: &Context<Self>) -> ActorSlot {
         let (arbiter, at_work) = &self.threads[self.thread_of(assignment.sensor)];
         let (settings, windows) = (Arc::clone(&self.settings), self.windows.clone());
-        let actor = SensorActor::new(assignment.clone(), settings, windows, at_work.clone(), context.address());
+        let actor =
+            SensorActor::new(assignment.clone(), settings, windows, at_work.clone(), context.address().recipient());
         ActorSlot::Alive(Supervisor::start_in_arbiter(arbiter, move |_| actor), assignment)
     }
 }
@@ -253,7 +241,7 @@ impl SensorSupervisor {
         let Scope { sensor, name, model, .. } = scope;
         let place = match model {
             Ok((model, plan)) => {
-                self.generation.0 += 1;
+                self.generation = self.generation.next();
                 let (generation, failures) = (self.generation, Arc::new(AtomicU32::new(0)));
                 let live = Arc::clone(&self.live);
                 self.place(Assignment { sensor, name, model, plan, generation, failures, live }, context)
@@ -345,18 +333,18 @@ impl Handler<Broadcast> for SensorSupervisor {
     type Result = ();
 
     fn handle(&mut self, broadcast: Broadcast, _: &mut Context<Self>) {
-        let Broadcast { window, sensors, deadline, recorder } = broadcast;
+        let Broadcast { window, sensors, deadline, outcomes } = broadcast;
         for sensor in sensors {
             let reason = match self.sensors.get(&sensor) {
                 Some(ActorSlot::Alive(actor, _)) => {
-                    actor.do_send(ScoreWindow { window, deadline, recorder: recorder.clone() });
+                    actor.do_send(ScoreWindow { window, deadline, outcomes: outcomes.clone() });
                     continue;
                 }
                 Some(ActorSlot::Dead(_)) => "the sensor's actor is being restarted".to_owned(),
                 Some(ActorSlot::Broken(reason)) => reason.clone(),
                 None => "the sensor has no model".to_owned(),
             };
-            recorder.do_send(Scoring { window, sensor, outcome: Outcome::Failed { reason } });
+            outcomes.do_send(Scoring { window, sensor, outcome: Outcome::Failed { reason } });
         }
     }
 }

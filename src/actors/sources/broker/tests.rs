@@ -6,8 +6,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::*;
-use crate::actors::intake::Submission;
 use crate::actors::mosquitto::Mosquitto;
+use crate::actors::sources::intake::Submission;
 use crate::actors::stop::StopTrigger;
 use crate::actors::test_committer::{PATIENCE, TestCommitter, decoders};
 

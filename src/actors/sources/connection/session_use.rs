@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, Interval, interval_at};
 
 use super::handshake::Established;
-use crate::actors::clients::ConnectedClient;
-use crate::actors::intake::SessionLifetime;
+use crate::actors::sources::clients::ConnectedClient;
+use crate::actors::sources::intake::SessionLifetime;
 
 /// Notes from time to time that a persistent session is in use: a session on a connection that lasts for long must not
 /// expire for lack of a new connection.

@@ -3,7 +3,7 @@
 //! The types enforce the rule that nothing is acknowledged before it is durable: acknowledgements can be collected at
 //! any time, but become bytes to send only against a [`Committed`], and only a commit makes a [`Committed`].
 
-use crate::actors::intake::Promise;
+use crate::actors::sources::intake::Promise;
 use crate::ingest::packet::{Delivery, PacketId, puback, pubcomp, pubrec};
 use crate::store::Committed;
 

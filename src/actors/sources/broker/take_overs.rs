@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::actors::source::CloseKind;
+use crate::actors::sources::source::CloseKind;
 
 /// Counts connections that the broker accepted and soon closed.
 #[derive(Debug)]

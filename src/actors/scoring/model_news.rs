@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::actors::supervisor::Unusable;
+use crate::actors::scoring::supervisor::Unusable;
 use crate::model::Warning;
 use crate::sensor::SensorName;
 use crate::verdict::ModelHash;

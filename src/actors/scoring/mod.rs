@@ -1,0 +1,18 @@
+//! What scores.
+//!
+//! The [`scheduler`] finds what is due and has the [`recorder`] begin a run; the [`supervisor`] passes it on to the
+//! [`sensor`] actors, one an [`assignment`] of a model, and makes new ones of those that die ([`restart`]). Models come from a folder: the
+//! [`model_watcher`] notices what changes there, and the [`model_loader`] reads it, on [`workers`] of its own.
+
+pub mod assignment;
+pub mod at_work;
+pub mod folder_watch;
+pub mod model_loader;
+pub mod model_news;
+pub mod model_watcher;
+pub mod recorder;
+pub mod restart;
+pub mod scheduler;
+pub mod sensor;
+pub mod supervisor;
+pub mod workers;
