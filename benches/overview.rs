@@ -7,7 +7,7 @@ use std::fs;
 use std::time::Instant;
 
 use anomalyd::config::Config;
-use anomalyd::run::{Closing, GroupName, Run, RunId, RunState, Tally, Trigger};
+use anomalyd::run::{Closing, GroupName, Run, RunCourse, RunId, RunState, Tally, Trigger};
 use anomalyd::sensor::{SensorId, SensorName};
 use anomalyd::store::{ChunkId, Reader, ShedSettings, Store, StoreSettings, StoredChunks};
 use anomalyd::time::{Span, Timestamp};
@@ -135,6 +135,7 @@ fn fill(folder: &TempDir, sensors: u32, runs: u32) -> Reader {
             models: 0,
             closing: Closing::OnTime,
             state: RunState::Started,
+            course: RunCourse::default(),
         };
         store.writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
         let verdicts: Vec<Verdict> = (0..sensors).map(|sensor| verdict(sensor, &mut random)).collect();

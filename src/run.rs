@@ -1,5 +1,7 @@
 //! Runs: each is one scoring of the models of a group over one window.
 
+mod course;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use crate::number_set::NumberSet;
 use crate::sensor::SensorName;
 use crate::time::Span;
 use crate::verdict::ModelHash;
+
+pub use course::{PartTimes, RunCourse, RunRequest, ScoringTime, SlowSensor};
 
 /// A run's identity. Later runs have larger ids, and no id is given twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -57,6 +61,8 @@ pub struct Run {
     pub closing: Closing,
     /// How far it is.
     pub state: RunState,
+    /// When it took place, who asked for it, and what took its time.
+    pub course: RunCourse,
 }
 
 #[cfg(test)]
@@ -74,6 +80,7 @@ impl Run {
             models: 0,
             closing: Closing::OnTime,
             state: RunState::Started,
+            course: RunCourse::default(),
         }
     }
 }
@@ -85,6 +92,9 @@ pub enum Trigger {
     Schedule,
     /// A later firing, because the daemon was down at its window's own, or the window was still held open.
     CatchUp,
+    /// An operator's command: a window that is over is scored again, with the models of today. It says nothing of which
+    /// windows are due.
+    Command,
 }
 
 impl Trigger {
@@ -93,6 +103,7 @@ impl Trigger {
         match self {
             Self::Schedule => "schedule",
             Self::CatchUp => "catch-up",
+            Self::Command => "command",
         }
     }
 }

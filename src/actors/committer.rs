@@ -77,6 +77,11 @@ pub enum Command {
         /// Told when the run is durable, and with it all verdicts sent before.
         done: oneshot::Sender<Committed>,
     },
+    /// Write a run that has ended once more, with what became known since.
+    NoteRun {
+        /// The run.
+        run: Run,
+    },
     /// Store a chunk of a run's verdicts.
     PutVerdicts {
         /// The run.
@@ -140,7 +145,7 @@ pub enum Command {
 impl Command {
     /// Whether it stores what may be large and can wait.
     fn is_of_run(&self) -> bool {
-        matches!(self, Self::BeginRun { .. } | Self::PutRun { .. } | Self::PutVerdicts { .. })
+        matches!(self, Self::BeginRun { .. } | Self::PutRun { .. } | Self::NoteRun { .. } | Self::PutVerdicts { .. })
     }
 }
 
@@ -620,6 +625,7 @@ impl Committer {
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
+            Command::NoteRun { run } => self.pipeline.put_run(&run),
             Command::PutVerdicts { run, chunk, verdicts } => {
                 self.pipeline.put_verdicts(run, chunk, &verdicts);
                 self.stored_events.verdicts(run, verdicts);

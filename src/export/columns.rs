@@ -101,6 +101,9 @@ const RUNS: &[Column] = &[
     column("quarantined", Integer),
     column("rows", Integer),
     column("anomalies", Integer),
+    column("begun", Time),
+    column("ended", Time),
+    column("request", Text),
 ];
 
 const REJECTS: &[Column] = &[

@@ -2,7 +2,7 @@
 
 use super::{Cell, ExportError, RowWriter, Selection, Table, readings};
 use crate::interval::{Cut, Interval};
-use crate::run::{Run, RunState};
+use crate::run::{Run, RunRequest, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::{ChunkId, Reader, StoreError, StoredIntervals, StoredRejects};
 use crate::verdict::{Outcome, Verdict};
@@ -143,7 +143,7 @@ impl Export<'_> {
     }
 
     fn runs(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
-        for Run { id, window, group, trigger, revision, scope, settings, models, closing, state } in
+        for Run { id, window, group, trigger, revision, scope, settings, models, closing, state, course } in
             self.wanted_runs()?
         {
             let (state, tally) = match state {
@@ -175,6 +175,9 @@ impl Export<'_> {
                 small(|tally| tally.quarantined),
                 large(|tally| tally.rows),
                 large(|tally| tally.anomalies),
+                course.begun.map_or(Cell::Missing, Cell::Time),
+                course.ended.map_or(Cell::Missing, Cell::Time),
+                course.request.as_ref().map(RunRequest::as_str).into(),
             ])?;
         }
         Ok(())

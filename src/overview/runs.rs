@@ -5,6 +5,7 @@ use crate::answers::{self, List, RunOutcome, RunState, Span};
 use crate::run::{self, Run, RunId};
 use crate::sensor::SensorId;
 use crate::store::{ChunkId, StoreError};
+use crate::time;
 use crate::verdict::{self, Outcome};
 
 /// Which runs of the ledger a list shows.
@@ -48,7 +49,22 @@ impl Overview {
     /// A run; `None` when the ledger does not have it.
     pub fn run(&self, id: RunId) -> Result<Option<answers::Run>, StoreError> {
         let next = self.reader.next_run()?;
-        Ok(self.reader.run(id)?.map(|run| run_answer(&run, next)))
+        Ok(self.reader.run(id)?.map(|run| answers::Run { slowest: self.slowest(&run), ..run_answer(&run, next) }))
+    }
+
+    /// The sensors that took longest in a run.
+    fn slowest(&self, run: &Run) -> Vec<answers::SlowSensor> {
+        let slowest = run.course.slowest.iter();
+        slowest
+            .filter_map(|slow| {
+                let [read_seconds, score_seconds] = [slow.took.read, slow.took.score].map(seconds);
+                Some(answers::SlowSensor {
+                    sensor: self.sensors.name(slow.sensor)?.to_string(),
+                    read_seconds,
+                    score_seconds,
+                })
+            })
+            .collect()
     }
 
     /// What a run says of the sensors in its scope, as far as its verdicts are stored, in the order in which the sensors
@@ -76,7 +92,7 @@ impl Overview {
 }
 
 /// A run of the ledger, when the next run has the id `next`. Runs do not overlap, so only the newest run can be one that
-/// goes on.
+/// goes on. Its slowest sensors are left out.
 pub fn run_answer(run: &Run, next: RunId) -> answers::Run {
     let (state, tally) = match run.state {
         run::RunState::Finished(tally) => (RunState::Finished, Some(tally_answer(tally))),
@@ -95,7 +111,26 @@ pub fn run_answer(run: &Run, next: RunId) -> answers::Run {
         tally,
         settings: format!("{:016x}", run.settings),
         models: format!("{:016x}", run.models),
+        begun: run.course.begun,
+        ended: run.course.ended,
+        request: run.course.request.as_ref().map(|request| request.as_str().to_owned()),
+        times: run.course.times.map(times_answer),
+        slowest: Vec::new(),
     }
+}
+
+fn times_answer(times: run::PartTimes) -> answers::RunTimes {
+    let run::PartTimes { read, score, until_last_outcome, store } = times;
+    answers::RunTimes {
+        read_seconds: seconds(read),
+        score_seconds: seconds(score),
+        until_last_outcome_seconds: seconds(until_last_outcome),
+        store_seconds: store.map(seconds),
+    }
+}
+
+fn seconds(span: time::Span) -> f64 {
+    span.to_std().as_secs_f64()
 }
 
 fn tally_answer(tally: run::Tally) -> answers::Tally {
@@ -144,7 +179,7 @@ fn reason(outcome: &verdict::Outcome) -> Option<String> {
 mod tests {
     use super::*;
     use crate::interval::Cut;
-    use crate::time::{self, Timestamp};
+    use crate::time::Timestamp;
 
     fn started(id: u64) -> Run {
         let cut = Cut::new(time::Span::from_secs(60), time::Span::from_secs(3600)).unwrap();

@@ -53,6 +53,7 @@ mod redo;
 mod rejects;
 mod repair;
 mod room;
+mod run_course;
 mod run_reads;
 mod runs;
 mod set_aside;

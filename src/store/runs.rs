@@ -3,8 +3,9 @@
 use crate::codec::{Corrupt, Decoder, Encoder};
 use crate::interval::Cut;
 use crate::number_set::NumberSet;
-use crate::run::{Closing, GroupName, Run, RunId, RunState, Tally, Trigger};
+use crate::run::{Closing, GroupName, Run, RunCourse, RunId, RunState, Tally, Trigger};
 use crate::store::fields::{FieldWriter, number, unsealed};
+use crate::store::run_course;
 use crate::time::{Span, Timestamp};
 
 const FORMAT: u64 = 2;
@@ -26,6 +27,7 @@ const TALLY: u64 = 10;
 
 const SCHEDULE: u64 = 0;
 const CATCH_UP: u64 = 1;
+const COMMAND: u64 = 2;
 
 const ON_TIME: u64 = 0;
 const HELD: u64 = 1;
@@ -39,6 +41,7 @@ pub(super) fn encode(run: &Run) -> Vec<u8> {
     let trigger = match run.trigger {
         Trigger::Schedule => SCHEDULE,
         Trigger::CatchUp => CATCH_UP,
+        Trigger::Command => COMMAND,
     };
     fields.number(TRIGGER, trigger);
     fields.number(REVISION, u64::from(run.revision));
@@ -49,6 +52,7 @@ pub(super) fn encode(run: &Run) -> Vec<u8> {
     if let RunState::Finished(tally) = run.state {
         fields.field(TALLY, &encode_tally(tally));
     }
+    run_course::put(&mut fields, &run.course);
     fields.sealed()
 }
 
@@ -56,6 +60,7 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
     let (mut id, mut window, mut group, mut trigger, mut scope) = (None, None, None, None, None);
     let (mut revision, mut settings, mut models, mut closing) = (0, None, None, Closing::OnTime);
     let mut state = RunState::Started;
+    let mut course = RunCourse::default();
     for field in unsealed(bytes, FORMAT)? {
         let (tag, value) = field?;
         match tag {
@@ -66,6 +71,7 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
                 trigger = match number(value)? {
                     SCHEDULE => Some(Trigger::Schedule),
                     CATCH_UP => Some(Trigger::CatchUp),
+                    COMMAND => Some(Trigger::Command),
                     _ => None,
                 };
             }
@@ -78,7 +84,7 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
             MODELS => models = Some(u64::from_le_bytes(array(value)?)),
             CLOSING => closing = read_closing(&mut Decoder::new(value))?,
             TALLY => state = RunState::Finished(read_tally(&mut Decoder::new(value))?),
-            _ => {}
+            tag => run_course::take(&mut course, tag, value)?,
         }
     }
     Ok(Run {
@@ -92,6 +98,7 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
         models: models.ok_or(Corrupt)?,
         closing,
         state,
+        course,
     })
 }
 
@@ -168,6 +175,7 @@ mod tests {
             models: 7,
             closing,
             state,
+            course: RunCourse::default(),
         }
     }
 
@@ -227,7 +235,7 @@ mod tests {
 
         #[test]
         fn any_bytes_under_a_right_checksum_are_a_run_or_an_error(
-            fields in proptest::collection::vec((0..12_u64, proptest::collection::vec(any::<u8>(), 0..20)), 0..14),
+            fields in proptest::collection::vec((0..20_u64, proptest::collection::vec(any::<u8>(), 0..20)), 0..14),
         ) {
             let mut writer = FieldWriter::new(FORMAT);
             fields.iter().for_each(|(tag, value)| writer.field(*tag, value));

@@ -11,7 +11,7 @@ use crate::support::site::Site;
 use anomalyd::config::Config;
 use anomalyd::interval::Window;
 use anomalyd::reading::Reading;
-use anomalyd::run::{Closing, GroupName, Run, RunId, RunState, Trigger};
+use anomalyd::run::{Closing, GroupName, Run, RunCourse, RunId, RunState, Trigger};
 use anomalyd::sensor::{SensorId, SensorName};
 use anomalyd::store::{ChunkId, Progress, ShedSettings, Store, StoreSettings, StoredChunks};
 use anomalyd::time::{Span, Timestamp};
@@ -101,6 +101,7 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
                     models: 0,
                     closing: Closing::OnTime,
                     state: RunState::Started,
+                    course: RunCourse::default(),
                 };
                 store.writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
                 let rows = vec![Row { interval: 0, label: Label::Anomaly, decision: -1.0 }];

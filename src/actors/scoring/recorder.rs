@@ -22,12 +22,12 @@ use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::actors::scoring::sensor::{Scoring, StoredWindows};
 use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::interval::Window;
-use crate::run::{Closing, GroupName, Run, RunId, RunState, Tally, Trigger, models_hash};
-use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope};
+use crate::run::{Closing, GroupName, Run, RunCourse, RunId, RunState, ScoringTime, Tally, Trigger, models_hash};
+use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope, TimesInProgress};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError, StoredChunks};
 use crate::telemetry::metrics;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::verdict::{ModelHash, Outcome};
 
 /// Scores a window: begins its run, or resumes it. Answered when the run has ended and is durable.
@@ -116,6 +116,7 @@ pub struct Recorder {
 struct Current {
     run: Run,
     progress: RunInProgress,
+    times: TimesInProgress,
     /// From the broadcast to the last outcome.
     scored: Duration,
     deadline: SpawnHandle,
@@ -151,10 +152,11 @@ impl Predecessor {
     ) -> Result<Run, StoreError> {
         let RecorderSettings { scope, settings_hash, .. } = settings;
         let named = |(sensor, model): (&SensorId, &Option<ModelHash>)| Some((directory.name(*sensor)?, *model));
-        let (id, trigger, revision, closing) = match self {
+        let begun = RunCourse { begun: Some(Timestamp::now()), ..RunCourse::default() };
+        let (id, trigger, revision, closing, course) = match self {
             // The process that began it closed its window as well.
-            Self::CutOff(run) => (run.id, run.trigger, run.revision, run.closing),
-            Self::Over { ended } => (reader.next_run()?, score.trigger, *ended, score.closing),
+            Self::CutOff(run) => (run.id, run.trigger, run.revision, run.closing, run.course.clone()),
+            Self::Over { ended } => (reader.next_run()?, score.trigger, *ended, score.closing, begun),
         };
         Ok(Run {
             id,
@@ -167,6 +169,7 @@ impl Predecessor {
             models: models_hash(scope.iter().filter_map(named)),
             closing,
             state: RunState::Started,
+            course,
         })
     }
 }
@@ -210,7 +213,14 @@ impl Recorder {
         self.sensors.do_send(Broadcast { window, sensors, deadline: began + deadline, outcomes });
         let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(window, context));
         let is_over = progress.is_over();
-        self.current = Some(Current { run, progress, scored: Duration::ZERO, deadline, report });
+        self.current = Some(Current {
+            run,
+            progress,
+            times: TimesInProgress::default(),
+            scored: Duration::ZERO,
+            deadline,
+            report,
+        });
         if is_over {
             self.finish(context);
         }
@@ -225,7 +235,8 @@ impl Recorder {
         let reasons = self.sensors.send(Overdue { window, missing: missing.clone() }).into_actor(self);
         context.spawn(reasons.map(move |reasons, recorder, context| {
             let mut fail = |sensor, reason| {
-                recorder.take(Scoring { window, sensor, outcome: Outcome::Failed { reason } }, context);
+                let outcome = Outcome::Failed { reason };
+                recorder.take(Scoring { window, sensor, outcome, took: ScoringTime::default() }, context);
             };
             for (sensor, reason) in reasons.into_iter().flatten() {
                 fail(sensor, reason);
@@ -235,9 +246,12 @@ impl Recorder {
         }));
     }
 
-    fn take(&mut self, Scoring { window, sensor, outcome }: Scoring, context: &mut Context<Self>) {
+    fn take(&mut self, Scoring { window, sensor, outcome, took }: Scoring, context: &mut Context<Self>) {
         // An answer that comes after its run has ended meets the next run, or no run.
-        let Some(Current { run, progress, .. }) = &mut self.current else { return };
+        let Some(Current { run, progress, times, .. }) = &mut self.current else { return };
+        if window == progress.window() {
+            times.observe(sensor, took);
+        }
         let Some(CompleteChunk { id, verdicts }) = progress.take(window, sensor, outcome) else { return };
         self.commands.send(Command::PutVerdicts { run: run.id, chunk: id, verdicts });
         if progress.is_over() {
@@ -249,11 +263,18 @@ impl Recorder {
         let Some(current) = &mut self.current else { return };
         current.scored = current.progress.elapsed(Instant::now());
         context.cancel_future(current.deadline);
-        let run = Run { state: RunState::Finished(current.progress.tally()), ..current.run.clone() };
-        let commands = self.commands.clone();
+        current.run.state = RunState::Finished(current.progress.tally());
+        let course = &mut current.run.course;
+        course.ended = Some(Timestamp::now());
+        course.times = Some(current.times.parts(current.scored.into()));
+        course.slowest = current.times.slowest();
+        let (run, commands) = (current.run.clone(), self.commands.clone());
         let finished = async move { commands.commit(|done| Command::PutRun { run, done }).await };
         context.spawn(finished.into_actor(self).map(|committed, recorder, _| {
-            let Some(current) = recorder.current.take() else { return };
+            let Some(mut current) = recorder.current.take() else { return };
+            if committed.is_ok() {
+                recorder.note_storing(&mut current);
+            }
             for changes in std::mem::take(&mut recorder.waiting) {
                 recorder.change(changes);
             }
@@ -261,6 +282,15 @@ impl Recorder {
             // A failure is ignored: the asker may have been stopped meanwhile.
             let _ = current.report.send(committed.map(|_| report).map_err(RunError::from));
         }));
+    }
+
+    /// Notes in the ledger how long it took until the run was durable, which is known only now.
+    fn note_storing(&self, current: &mut Current) {
+        let total = current.progress.elapsed(Instant::now());
+        if let Some(times) = &mut current.run.course.times {
+            times.store = Some(total.saturating_sub(current.scored).into());
+            self.commands.send(Command::NoteRun { run: current.run.clone() });
+        }
     }
 
     fn report(&self, Current { run, progress, scored, .. }: &Current) -> RunReport {

@@ -23,6 +23,7 @@ use crate::actors::scoring::restart::{Restart, RestartPolicy};
 use crate::features::Blocks;
 use crate::interval::Window;
 use crate::model::Drift;
+use crate::run::ScoringTime;
 use crate::scoring::{Judgement, ScoreError, ScoringSettings, Suspicion, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError};
@@ -54,6 +55,8 @@ pub struct Scoring {
     pub sensor: SensorId,
     /// The outcome.
     pub outcome: Outcome,
+    /// How long it took; nothing when nobody has scored.
+    pub took: ScoringTime,
 }
 
 /// A sensor's actor is gone. Its guard tells the parent.
@@ -157,13 +160,17 @@ impl SensorActor {
         &self.guard.assignment
     }
 
-    fn score(&self, window: Window) -> Result<Judgement, String> {
+    /// Scores a window, and tells how long reading took.
+    fn score(&self, window: Window) -> (Result<Judgement, String>, Duration) {
+        let (began, mut read) = (Instant::now(), Duration::ZERO);
         let Assignment { model, plan, .. } = self.assignment();
         let attempt = || {
             fail::fail_point!(&format!("sensor::score {}", self.assignment().name), |error| Err(
                 error.unwrap_or_default()
             ));
-            let blocks = match self.windows.read(self.assignment(), window) {
+            let blocks = self.windows.read(self.assignment(), window);
+            read = began.elapsed();
+            let blocks = match blocks {
                 // The model is not at fault, and may score the next window.
                 Err(StoreError::Damaged) => return Ok(unreadable()),
                 blocks => blocks.map_err(|error| error.to_string())?,
@@ -176,7 +183,8 @@ impl SensorActor {
                 judged => judged.map_err(|error| error.to_string()),
             }
         };
-        panics::catch(attempt).unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")))
+        let judged = panics::catch(attempt).unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")));
+        (judged, read)
     }
 
     /// Why a scoring was too slow; `None` when it was not.
@@ -192,18 +200,19 @@ impl SensorActor {
     }
 
     /// Scores a window, and answers a failure.
-    fn score_in_time(&mut self, window: Window, context: &mut Context<Self>) -> Outcome {
+    fn score_in_time(&mut self, window: Window, context: &mut Context<Self>) -> (Outcome, ScoringTime) {
         let at_work = self.at_work.clone();
         let working = at_work.begin(self.assignment().sensor, self.assignment().generation);
-        let scored = self.score(window);
+        let (scored, read) = self.score(window);
         let worked = working.end();
+        let took = ScoringTime { read: read.into(), score: worked.took.saturating_sub(read).into() };
         let failed = match (scored, self.too_slow(worked)) {
             (Ok(Judgement { outcome, drift }), None) => {
                 self.assignment().change_failures(|_| 0);
                 if matches!(outcome, Outcome::Scored(_)) {
                     self.watch_drift(drift.as_ref());
                 }
-                return outcome;
+                return (outcome, took);
             }
             // To begin anew makes nothing faster.
             (Ok(_), Some(slow)) => slow,
@@ -217,7 +226,7 @@ impl SensorActor {
             tracing::error!(sensor = %self.assignment().name, "scoring failed: {failed}");
             self.assignment().count_failure(&self.settings.restart);
         }
-        Outcome::Failed { reason: failed }
+        (Outcome::Failed { reason: failed }, took)
     }
 
     /// Reports windows unlike the training.
@@ -295,13 +304,13 @@ impl Handler<ScoreWindow> for SensorActor {
         fail::fail_point!(&format!("sensor::handle {}", self.assignment().name));
 
         let failures = self.assignment().failures.load(Ordering::Relaxed);
-        let outcome = match self.settings.restart.after(failures, 0.0) {
-            Restart::Quarantine => Outcome::Quarantined,
+        let (outcome, took) = match self.settings.restart.after(failures, 0.0) {
+            Restart::Quarantine => (Outcome::Quarantined, ScoringTime::default()),
             Restart::After(_) => self.score_in_time(window, context),
         };
         self.watch(&outcome);
         if let Some((_, outcomes)) = self.guard.at_work.take() {
-            outcomes.do_send(Scoring { window, sensor, outcome });
+            outcomes.do_send(Scoring { window, sensor, outcome, took });
         }
     }
 }
@@ -326,7 +335,7 @@ impl Drop for Guard {
         if let Some((window, outcomes)) = self.at_work.take() {
             self.assignment.count_failure(&self.policy);
             let outcome = Outcome::Failed { reason: "the sensor's actor panicked".to_owned() };
-            outcomes.do_send(Scoring { window, sensor, outcome });
+            outcomes.do_send(Scoring { window, sensor, outcome, took: ScoringTime::default() });
         }
         // Actors also end when the daemon stops or a model is replaced: the parent ignores the message then.
         self.parent.do_send(SensorDied { sensor, generation });

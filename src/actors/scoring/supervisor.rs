@@ -27,6 +27,7 @@ use crate::interval::Window;
 use crate::live::{EventKind, Happening, Live, ModelEntry};
 use crate::model::{Entry, EntryError, Model, Warning, guarded};
 use crate::printable::shown;
+use crate::run::ScoringTime;
 use crate::sensor::{SensorId, SensorName};
 use crate::telemetry::metrics;
 use crate::time::Timestamp;
@@ -344,7 +345,8 @@ impl Handler<Broadcast> for SensorSupervisor {
                 Some(ActorSlot::Broken(reason)) => reason.clone(),
                 None => "the sensor has no model".to_owned(),
             };
-            outcomes.do_send(Scoring { window, sensor, outcome: Outcome::Failed { reason } });
+            let outcome = Outcome::Failed { reason };
+            outcomes.do_send(Scoring { window, sensor, outcome, took: ScoringTime::default() });
         }
     }
 }

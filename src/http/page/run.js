@@ -6,7 +6,7 @@ import { OUTCOME_WORDS } from './explanation.js';
 import { fact } from './fact_list.js';
 import { count, score } from './format.js';
 import { pagedList } from './paged_list.js';
-import { closingWords, OUTCOMES, runStateBadge } from './run_facts.js';
+import { closingWords, OUTCOMES, runStateBadge, runTimes, slowestSensors } from './run_facts.js';
 import { timeElement } from './time.js';
 
 export const title = 'Run';
@@ -69,6 +69,11 @@ export function view(root, { path: [id], query, setQuery }) {
     replace(facts,
       fact('Window', h('span', {}, timeElement(run.window.start, 'full'), ' to ', timeElement(run.window.end, 'full'))),
       fact('Why', `${run.trigger.replace('-', ' ')}${run.revision > 0 ? `; ${run.revision} before it over the same window` : ''}`),
+      run.request && fact('Asked for', run.request),
+      fact('Began', run.begun ? timeElement(run.begun, 'full') : 'not known: an earlier version wrote it'),
+      run.ended && fact('Ended', timeElement(run.ended, 'full')),
+      run.times && fact('Took', runTimes(run.times)),
+      run.slowest.length > 0 && fact('Slowest', slowestSensors(run)),
       fact('Closed', closingWords(run)),
       fact('Sensors', count(run.sensors)),
       run.tally && fact('Rows', `${count(run.tally.rows)}, of which ${count(run.tally.anomalies)} are anomalies`),
