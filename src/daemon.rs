@@ -30,6 +30,7 @@ use tokio::task::JoinHandle;
 
 use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::outlets::publisher::{Published, publish_files, publish_mqtt};
+use crate::actors::scoring::commanded::CommandedRuns;
 use crate::actors::scoring::folder_watch::FolderWatch;
 use crate::actors::scoring::model_loader::{ModelLoader, StartError, aside};
 use crate::actors::scoring::model_watcher::watch_models;
@@ -226,7 +227,7 @@ impl Daemon {
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
         let port = settings.port.as_ref().map(Port::open).transpose()?;
 
-        let live = Arc::new(Live::new(config.http.max_listeners as usize));
+        let live = Arc::new(Live::new(config.http.max_listeners as usize, config.scoring.max_orders as usize));
         let note_configuration = || running_configuration::note(&config.store.directory, config);
         let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration, &live)?;
         tracing::info!("readings are taken in; the models are being read");
@@ -290,7 +291,9 @@ impl Daemon {
         let rescoring = settings.rescoring();
         let (schedule, schedule_clock) = (course.schedule.clone(), course.clock.clone());
         let questions = questions(&commands, &clock, settings.cut);
-        let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
+        let commanded = CommandedRuns { live: Arc::clone(&live), reader: reader.clone() };
+        let scheduler =
+            Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone(), commanded).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
         let published = Published { reader, directory, cut: settings.cut, rescorer: Arc::clone(&rescorer) };

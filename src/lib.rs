@@ -45,5 +45,6 @@ pub mod overview;
 pub mod pipeline;
 pub mod rescoring;
 pub mod run_in_progress;
+pub mod run_order;
 
 pub mod cli;

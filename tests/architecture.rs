@@ -38,7 +38,7 @@ const RULES: &[Rule] = &[
         of: &["features", "model", "store", "window", "scoring", "schedule", "run_in_progress"],
         forbidden: &["rumqttc", "actix", "hyper", "axum"],
     },
-    Rule { of: &["rescoring", "run_in_progress"], forbidden: ABOVE },
+    Rule { of: &["rescoring", "run_in_progress", "run_order"], forbidden: ABOVE },
     Rule { of: &["ingest", "sink"], forbidden: &["actix", "crate::store"] },
     Rule { of: &["features"], forbidden: &["crate::ingest", "crate::store", "crate::sink", "crate::scoring"] },
     Rule {

@@ -51,10 +51,11 @@ pub use rules::Warning;
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use crate::features::FeatureSettings;
+use crate::features::{Bounds, FeatureSettings, Plan};
 use crate::ingest::filter::FilterSettings;
 use reader::{Notes, Section};
 
@@ -209,6 +210,16 @@ impl Config {
     /// open or caught up on.
     pub fn windows_back(&self) -> u32 {
         self.rings().windows.saturating_sub(rings::windows_needed(self))
+    }
+
+    /// How many of the windows that are closed can be scored again: those that the store is sure to have, less those that
+    /// models look back to.
+    pub fn windows_to_score_again(&self) -> u32 {
+        let bounds = Bounds { cut: self.window.cut, windows_back: self.windows_back() };
+        let plans =
+            self.features.iter().filter_map(|features| Plan::new(Arc::clone(&features.features), "", bounds).ok());
+        let looked_back = plans.map(|plan| plan.windows_back()).max().unwrap_or(0);
+        (self.windows_back() + self.schedule.catch_up).saturating_sub(looked_back).max(1)
     }
 
     /// The sizes of the store's rings.

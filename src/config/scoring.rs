@@ -13,6 +13,8 @@ pub struct ScoringSettings {
     pub sensor_deadline: Span,
     /// How many intervals of a window must hold readings for it to be scored.
     pub min_intervals: u32,
+    /// How many orders of operators may wait or go on at once.
+    pub max_orders: u32,
     /// After this many windows in a row, with every row an anomaly, a model is reported as suspicious.
     pub suspicious_after: u32,
 }
@@ -33,6 +35,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
         deadline,
         sensor_deadline,
         min_intervals: section.integer("min_intervals", 1, 1..=most),
+        max_orders: section.integer("max_orders", 8, 1..=100),
         suspicious_after: section.integer("suspicious_after", 3, 1..=10_000),
     }
 }

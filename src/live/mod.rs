@@ -10,12 +10,14 @@ mod connections;
 mod events;
 mod models;
 mod questions;
+mod run_orders;
 
 pub use activity::{Activity, NewestReading, Origin};
 pub use connections::{ConnectionBook, ShownConnection};
 pub use events::{EventKind, Events, Happening, Listening, TooManyListeners};
 pub use models::{ModelBook, ModelEntry};
 pub use questions::{OpenWindow, Questions};
+pub use run_orders::{OrderEntry, OrderState, OrderedWindow, RunOrders, TooManyOrders, WindowProgress};
 
 /// What the running parts show of themselves.
 #[derive(Debug, Default)]
@@ -28,11 +30,14 @@ pub struct Live {
     pub models: ModelBook,
     /// What happens, as it happens.
     pub events: Arc<Events>,
+    /// What operators have asked to be scored again.
+    pub orders: RunOrders,
 }
 
 impl Live {
-    /// Nothing is shown yet, and at most so many listen to events.
-    pub fn new(max_listeners: usize) -> Self {
-        Self { events: Arc::new(Events::new(max_listeners)), ..Self::default() }
+    /// Nothing is shown yet; at most so many listen to events, and at most so many orders wait.
+    pub fn new(max_listeners: usize, max_orders: usize) -> Self {
+        let events = Arc::new(Events::new(max_listeners));
+        Self { events, orders: RunOrders::new(max_orders), ..Self::default() }
     }
 }

@@ -133,7 +133,7 @@ fn seconds(span: time::Span) -> f64 {
     span.to_std().as_secs_f64()
 }
 
-fn tally_answer(tally: run::Tally) -> answers::Tally {
+pub(super) fn tally_answer(tally: run::Tally) -> answers::Tally {
     let run::Tally { scored, no_data, too_little_data, failed, quarantined, rows, anomalies } = tally;
     answers::Tally { scored, no_data, too_little_data, failed, quarantined, rows, anomalies }
 }

@@ -6,6 +6,7 @@
 
 pub mod assignment;
 pub mod at_work;
+pub mod commanded;
 pub mod folder_watch;
 pub mod model_loader;
 pub mod model_news;

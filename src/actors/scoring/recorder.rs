@@ -12,6 +12,8 @@
 //! At the run's deadline each missing outcome becomes `failed`, so that every run ends and gives every sensor in scope
 //! exactly one outcome.
 
+mod commanded;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,11 +26,16 @@ use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, N
 use crate::interval::Window;
 use crate::run::{Closing, GroupName, Run, RunCourse, RunId, RunState, ScoringTime, Tally, Trigger, models_hash};
 use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope, TimesInProgress};
+use crate::run_order::OrderedSensors;
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError, StoredChunks};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 use crate::verdict::{ModelHash, Outcome};
+
+pub use commanded::{CommandedNews, ScoreAgain};
+
+use commanded::Commanded;
 
 /// Scores a window: begins its run, or resumes it. Answered when the run has ended and is durable.
 #[derive(Debug, Message)]
@@ -83,6 +90,9 @@ pub enum RunError {
     /// Another run goes on.
     #[error("another run goes on")]
     Busy,
+    /// An order is about sensors of which none has a model now.
+    #[error("no sensor with a model fits {0}")]
+    NobodyFits(OrderedSensors),
 }
 
 /// The recorder's settings.
@@ -120,6 +130,8 @@ struct Current {
     /// From the broadcast to the last outcome.
     scored: Duration,
     deadline: SpawnHandle,
+    /// What is special about it when an operator has asked for it.
+    commanded: Option<Commanded>,
     report: oneshot::Sender<Result<RunReport, RunError>>,
 }
 
@@ -192,12 +204,10 @@ impl Recorder {
         report: oneshot::Sender<Result<RunReport, RunError>>,
         context: &mut Context<Self>,
     ) -> Result<(), RunError> {
-        let RecorderSettings { ref scope, settings_hash, deadline, max_anomalous, .. } = self.settings;
+        let RecorderSettings { ref scope, settings_hash, max_anomalous, .. } = self.settings;
         let before = Predecessor::of(&self.reader, score.window)?;
         let run = before.successor(score, &self.reader, &self.directory, &self.settings)?;
-        let window = run.window;
-        let began = Instant::now();
-        let mut progress = RunInProgress::new(window, scope, max_anomalous, began);
+        let mut progress = RunInProgress::new(run.window, scope, max_anomalous, Instant::now());
         let stored = match before {
             Predecessor::CutOff(before) => {
                 // Verdicts made under other settings are made again.
@@ -209,22 +219,29 @@ impl Recorder {
             Predecessor::Over { .. } => StoredChunks::OfEarlierRuns,
         };
         self.commands.send(Command::BeginRun { run: run.clone(), stored });
+        self.broadcast(run, progress, None, report, context);
+        Ok(())
+    }
+
+    /// Has those sensors of a run scored that have no outcome yet.
+    fn broadcast(
+        &mut self,
+        run: Run,
+        progress: RunInProgress,
+        commanded: Option<Commanded>,
+        report: oneshot::Sender<Result<RunReport, RunError>>,
+        context: &mut Context<Self>,
+    ) {
+        let (window, deadline) = (run.window, self.settings.deadline);
         let (sensors, outcomes) = (progress.unanswered(), context.address().recipient());
-        self.sensors.do_send(Broadcast { window, sensors, deadline: began + deadline, outcomes });
+        self.sensors.do_send(Broadcast { window, sensors, deadline: Instant::now() + deadline, outcomes });
         let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(window, context));
         let is_over = progress.is_over();
-        self.current = Some(Current {
-            run,
-            progress,
-            times: TimesInProgress::default(),
-            scored: Duration::ZERO,
-            deadline,
-            report,
-        });
+        let (times, scored) = (TimesInProgress::default(), Duration::ZERO);
+        self.current = Some(Current { run, progress, times, scored, deadline, commanded, report });
         if is_over {
             self.finish(context);
         }
-        Ok(())
     }
 
     /// Whatever is missing at the deadline has failed.
@@ -248,12 +265,18 @@ impl Recorder {
 
     fn take(&mut self, Scoring { window, sensor, outcome, took }: Scoring, context: &mut Context<Self>) {
         // An answer that comes after its run has ended meets the next run, or no run.
-        let Some(Current { run, progress, times, .. }) = &mut self.current else { return };
+        let Some(Current { run, progress, times, commanded, .. }) = &mut self.current else { return };
         if window == progress.window() {
             times.observe(sensor, took);
         }
-        let Some(CompleteChunk { id, verdicts }) = progress.take(window, sensor, outcome) else { return };
-        self.commands.send(Command::PutVerdicts { run: run.id, chunk: id, verdicts });
+        let Some(chunk) = progress.take(window, sensor, outcome) else { return };
+        if let Some(commanded) = commanded {
+            commanded.tell(&chunk);
+        }
+        if Commanded::is_stored(commanded.as_ref()) {
+            let CompleteChunk { id, verdicts } = chunk;
+            self.commands.send(Command::PutVerdicts { run: run.id, chunk: id, verdicts });
+        }
         if progress.is_over() {
             self.finish(context);
         }
@@ -269,10 +292,16 @@ impl Recorder {
         course.times = Some(current.times.parts(current.scored.into()));
         course.slowest = current.times.slowest();
         let (run, commands) = (current.run.clone(), self.commands.clone());
-        let finished = async move { commands.commit(|done| Command::PutRun { run, done }).await };
-        context.spawn(finished.into_actor(self).map(|committed, recorder, _| {
+        let is_stored = Commanded::is_stored(current.commanded.as_ref());
+        let finished = async move {
+            if is_stored {
+                commands.commit(|done| Command::PutRun { run, done }).await?;
+            }
+            Ok(())
+        };
+        context.spawn(finished.into_actor(self).map(move |committed, recorder, _| {
             let Some(mut current) = recorder.current.take() else { return };
-            if committed.is_ok() {
+            if committed.is_ok() && is_stored {
                 recorder.note_storing(&mut current);
             }
             for changes in std::mem::take(&mut recorder.waiting) {
@@ -280,7 +309,7 @@ impl Recorder {
             }
             let report = recorder.report(&current);
             // A failure is ignored: the asker may have been stopped meanwhile.
-            let _ = current.report.send(committed.map(|_| report).map_err(RunError::from));
+            let _ = current.report.send(committed.map(|()| report).map_err(RunError::Committer));
         }));
     }
 

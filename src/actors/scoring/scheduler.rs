@@ -17,6 +17,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
+use crate::actors::scoring::commanded::CommandedRuns;
 use crate::actors::scoring::recorder::{Recorder, RunError, ScoreRun};
 use crate::actors::sources::intake::Intake;
 use crate::actors::sources::source::{SourceCounters, SourceLink};
@@ -73,6 +74,8 @@ pub struct Scheduler {
     clock: SystemClock,
     commands: Commands,
     recorder: Addr<Recorder>,
+    /// What operators have asked for.
+    commanded: CommandedRuns,
     position: watch::Receiver<Position>,
     state: SchedulerState,
     gate: ClosingGate,
@@ -112,6 +115,7 @@ impl Scheduler {
         clock: SystemClock,
         commands: Commands,
         recorder: Addr<Recorder>,
+        commanded: CommandedRuns,
     ) -> Self {
         let position = commands.position();
         let now = Instant::now();
@@ -123,6 +127,7 @@ impl Scheduler {
             clock,
             commands,
             recorder,
+            commanded,
             position,
             state: SchedulerState::Waiting,
             holding: false,
@@ -145,7 +150,10 @@ impl Scheduler {
             Clock::Event(_) => (self.settings.clock.now(), Timestamp::MAX),
         };
         let scored = self.position.borrow().scored;
-        let Some(due) = self.settings.schedule.due(scored, now, closable) else { return };
+        let Some(due) = self.settings.schedule.due(scored, now, closable) else {
+            self.start_commanded(context);
+            return;
+        };
         self.state = SchedulerState::Running;
         let closing = self.closing_of(due.first);
         let is_missed = self.settings.schedule.is_missed(due.first, now);
@@ -163,6 +171,21 @@ impl Scheduler {
                 // Other windows that are due follow.
                 Ok(()) => scheduler.start_due(context),
                 Err(error) => tracing::error!("the run did not end: {error}"),
+            }
+        }));
+    }
+
+    /// Has the next window scored that an operator has asked for. Then it is looked again for runs that are due.
+    fn start_commanded(&mut self, context: &mut Context<Self>) {
+        let Some(ordered) = self.commanded.orders().next_window() else { return };
+        self.state = SchedulerState::Running;
+        let (commanded, recorder) = (self.commanded.clone(), self.recorder.clone());
+        let scored = async move { commanded.score(ordered, recorder).await };
+        context.spawn(scored.into_actor(self).map(|(), scheduler, context| {
+            scheduler.ended.notify_waiters();
+            if scheduler.state == SchedulerState::Running {
+                scheduler.state = SchedulerState::Waiting;
+                scheduler.start_due(context);
             }
         }));
     }
@@ -350,6 +373,14 @@ impl Actor for Scheduler {
 
     fn started(&mut self, context: &mut Context<Self>) {
         context.run_interval(WATCHDOG, |scheduler, context| scheduler.start_due(context));
+        let (live, scheduler) = (Arc::clone(&self.commanded.live), context.address());
+        let follow_orders = async move {
+            loop {
+                live.orders.added().await;
+                scheduler.do_send(Wake);
+            }
+        };
+        context.spawn(follow_orders.into_actor(self));
         match self.settings.clock {
             Clock::Wall => {
                 let now = self.clock.read().believed;
