@@ -90,7 +90,7 @@ fn the_description_says_what_one_may_ask_without_a_token() {
 fn a_range_may_reach_beyond_all_times_that_there_are() {
     let (_site, daemon, port, _) = start(&settings());
     let asked = "/api/v1/verdicts?since=0679-01-01T00:00:00Z&until=3729-01-01T00:00:00Z";
-    assert_eq!(port.get(asked).json()["total"], 0);
+    assert_eq!(port.get(asked).json()["items"], json!([]));
     daemon.stop();
 }
 
