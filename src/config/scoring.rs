@@ -2,6 +2,7 @@
 
 use super::reader::Section;
 use crate::interval::Cut;
+use crate::scoring::ProofPolicy;
 use crate::time::Span;
 
 /// When windows are scored, and how long that may take.
@@ -13,6 +14,8 @@ pub struct ScoringSettings {
     pub sensor_deadline: Span,
     /// How many intervals of a window must hold readings for it to be scored.
     pub min_intervals: u32,
+    /// Whether models that are not proven are scored.
+    pub proof: ProofPolicy,
     /// How many orders of operators may wait or go on at once.
     pub max_orders: u32,
     /// After this many windows in a row, with every row an anomaly, a model is reported as suspicious.
@@ -35,6 +38,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
         deadline,
         sensor_deadline,
         min_intervals: section.integer("min_intervals", 1, 1..=most),
+        proof: section.choice("proof", [("optional", ProofPolicy::Optional), ("required", ProofPolicy::Required)]),
         max_orders: section.integer("max_orders", 8, 1..=100),
         suspicious_after: section.integer("suspicious_after", 3, 1..=10_000),
     }

@@ -75,7 +75,7 @@ fn row(run: &Run) -> [TableCell; 10] {
         RunState::CutOff => ("cut off", Tint::Bad),
     };
     let tally = run.tally.unwrap_or_default();
-    let failed = tally.failed + tally.quarantined;
+    let failed = tally.not_scored();
     let tinted = |count: u64, tint| TableCell::tinted(count.to_string(), if count > 0 { tint } else { Tint::None });
     [
         run.id.to_string().into(),

@@ -93,6 +93,8 @@ fn outcome_word(outcome: Outcome, anomalies: u32) -> (&'static str, Tint) {
         Outcome::NoData => ("no readings", Tint::Warning),
         Outcome::TooLittleData => ("too few", Tint::Warning),
         Outcome::Failed => ("failed", Tint::Bad),
+        Outcome::TimedOut => ("timed out", Tint::Bad),
         Outcome::Quarantined => ("quarantined", Tint::Bad),
+        Outcome::Unproven => ("not proven", Tint::Bad),
     }
 }
