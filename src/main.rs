@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use anomalyd::cli::{
     check, configuration, connections, demo, dump, exit_code, export, import, model, models, rejects, reload, replay,
-    route_test, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts, version,
+    route_test, run_now, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts, version,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -67,6 +67,7 @@ enum Command {
     Show(show::Args),
     Verdicts(verdicts::Args),
     Runs(runs::Args),
+    RunNow(run_now::Args),
     Schedule(schedule::Args),
     Models(models::Args),
     Connections(connections::Args),
@@ -217,6 +218,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             runs::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::RunNow(args) => run_now::run(&args),
         Command::Schedule(args) => {
             schedule::run(&args)?;
             Ok(ExitCode::SUCCESS)

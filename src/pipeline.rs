@@ -31,7 +31,7 @@ use crossbeam_channel::Receiver;
 use crate::ingest::session::{SessionSettings, Sessions};
 use crate::live::{Events, Live};
 use crate::reading::{Reading, Rejects};
-use crate::run::{Run, RunId, RunState};
+use crate::run::{Run, RunId, RunLog, RunState};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
@@ -231,6 +231,11 @@ impl Pipeline {
             self.runs.end_run(run.id);
             self.set_scored(run.window.end());
         }
+    }
+
+    /// Stores what was logged of a run.
+    pub fn put_run_log(&mut self, run: RunId, log: &RunLog) {
+        self.writer.put_run_log(run, log);
     }
 
     /// Begins a run, or an interrupted one anew.

@@ -1,6 +1,7 @@
 //! Runs: each is one scoring of the models of a group over one window.
 
 mod course;
+mod log;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::time::Span;
 use crate::verdict::ModelHash;
 
 pub use course::{PartTimes, RunCourse, RunRequest, ScoringTime, SlowSensor};
+pub use log::{LogLine, RunLog, Urgency};
 
 /// A run's identity. Later runs have larger ids, and no id is given twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

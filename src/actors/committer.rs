@@ -32,7 +32,7 @@ use crate::ingest::batch::Batch;
 use crate::ingest::trial::TriedReading;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::reading::Forecast;
-use crate::run::{Run, RunId};
+use crate::run::{Run, RunId, RunLog};
 use crate::sensor::SensorId;
 use crate::store::{Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, StoreError, StoredChunks, Ticket};
 use crate::telemetry::metrics;
@@ -77,10 +77,12 @@ pub enum Command {
         /// Told when the run is durable, and with it all verdicts sent before.
         done: oneshot::Sender<Committed>,
     },
-    /// Write a run that has ended once more, with what became known since.
+    /// Write a run that has ended once more, with what became known since, and what was logged of it.
     NoteRun {
         /// The run.
         run: Run,
+        /// Its log.
+        log: RunLog,
     },
     /// Store a chunk of a run's verdicts.
     PutVerdicts {
@@ -625,7 +627,10 @@ impl Committer {
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
-            Command::NoteRun { run } => self.pipeline.put_run(&run),
+            Command::NoteRun { run, log } => {
+                self.pipeline.put_run(&run);
+                self.pipeline.put_run_log(run.id, &log);
+            }
             Command::PutVerdicts { run, chunk, verdicts } => {
                 self.pipeline.put_verdicts(run, chunk, &verdicts);
                 self.stored_events.verdicts(run, verdicts);

@@ -29,7 +29,9 @@ pub use rejects::{Payload, Reject, RejectKind, RejectTest, RejectedReading, Reje
 pub use role::{Me, Role};
 pub use routes::{JudgedBy, JudgedReading, Judgement, RouteTest, TestedMessage};
 pub use run_orders::{ChangedSensor, Comparison, NewRunOrder, OrderState, OrderedWindow, RunOrder};
-pub use runs::{MissedWindows, Run, RunOutcome, RunState, RunTimes, Schedule, SlowSensor, Tally};
+pub use runs::{
+    LogLine, MissedWindows, Run, RunLog, RunOutcome, RunState, RunTimes, Schedule, SlowSensor, Tally, Urgency,
+};
 pub use sensors::{Sensor, SensorCounts, SensorDetail, SensorState};
 pub use series::{Scores, Series};
 pub use status::{Clock, Disk, Health, NextRun, Problem, ProblemKind, Severity, Sink, SinkState, Status};

@@ -64,6 +64,40 @@ impl RunTimes {
     }
 }
 
+/// What was logged of a run while it went on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RunLog {
+    /// The lines, in their order.
+    pub lines: Vec<LogLine>,
+    /// How many lines of the whole log were not kept (`store.run_log`).
+    pub left_out: u64,
+}
+
+/// One line.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LogLine {
+    /// When it was logged, by the system's clock.
+    pub at: Timestamp,
+    /// How urgent it is.
+    pub urgency: Urgency,
+    /// The sensor that it is about, as `device/sensor`.
+    pub sensor: Option<String>,
+    /// What happened, with the values that belong to it.
+    pub text: String,
+}
+
+/// How urgent a line of a log is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// Something failed.
+    Error,
+    /// Something is odd.
+    Warning,
+    /// Something happened.
+    Info,
+}
+
 /// How long one sensor took in a run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SlowSensor {

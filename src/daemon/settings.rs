@@ -86,6 +86,8 @@ pub(crate) struct Settings {
     settings_hash: u64,
     run_deadline: Duration,
     max_anomalous: usize,
+    /// How much of what is logged of a run is kept.
+    run_log_bytes: usize,
 }
 
 impl Settings {
@@ -228,6 +230,7 @@ impl Settings {
             settings_hash: config.settings_hash(),
             run_deadline: scoring.deadline.to_std(),
             max_anomalous: config.log.anomalies as usize,
+            run_log_bytes: store.run_log.saturating_usize(),
         }
     }
 
@@ -283,6 +286,7 @@ impl Settings {
             deadline: self.run_deadline,
             interval: self.cut.interval(),
             max_anomalous: self.max_anomalous,
+            log_bytes: self.run_log_bytes,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::verdicts::{outcome_answer, reason};
 use crate::answers::{self, List, RunOutcome, RunState, Span};
 use crate::run::{self, Run, RunId};
 use crate::sensor::SensorId;
+use crate::sensor_pattern::SensorPattern;
 use crate::store::{ChunkId, StoreError};
 use crate::time;
 use crate::verdict::Outcome;
@@ -51,6 +52,25 @@ impl Overview {
     pub fn run(&self, id: RunId) -> Result<Option<answers::Run>, StoreError> {
         let next = self.reader.next_run()?;
         Ok(self.reader.run(id)?.map(|run| answers::Run { slowest: self.slowest(&run), ..run_answer(&run, next) }))
+    }
+
+    /// What was logged of a run, of all that it did or of sensors that fit a pattern. `None` when no log of it is stored.
+    pub fn run_log(&self, id: RunId, pattern: Option<&SensorPattern>) -> Result<Option<answers::RunLog>, StoreError> {
+        let Some(run::RunLog { lines, left_out }) = self.reader.run_log(id)? else { return Ok(None) };
+        let fits = |line: &run::LogLine| match (pattern, &line.sensor) {
+            (None, _) => true,
+            (Some(pattern), Some(sensor)) => pattern.fits(sensor),
+            (Some(_), None) => false,
+        };
+        let lines = lines.into_iter().filter(fits).map(|run::LogLine { at, urgency, sensor, text }| {
+            let urgency = match urgency {
+                run::Urgency::Error => answers::Urgency::Error,
+                run::Urgency::Warning => answers::Urgency::Warning,
+                run::Urgency::Info => answers::Urgency::Info,
+            };
+            answers::LogLine { at, urgency, sensor, text }
+        });
+        Ok(Some(answers::RunLog { lines: lines.collect(), left_out }))
     }
 
     /// The sensors that took longest in a run.

@@ -13,6 +13,7 @@
 //! | `windows` | slot of the window in the ring, sensor id | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
 //! | `heads` | sensor id | until when the sensor is closed, and its deadband's last value ([`SensorHead`](crate::window::SensorHead)) |
 //! | `runs` | slot of the run's id in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
+//! | `run_logs` | slot of the run's id in the ring of verdicts | what was logged of the run ([`RunLog`](crate::run::RunLog)) |
 //! | `verdicts` | slot of the run's id in its own ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
 //! | `rejects` | slot in the ring | the rejects of a commit |
 //! | `sessions` | client id | MQTT sessions that outlive their connections: when one was last used, roughly |
@@ -54,6 +55,7 @@ mod rejects;
 mod repair;
 mod room;
 mod run_course;
+mod run_logs;
 mod run_reads;
 mod runs;
 mod set_aside;
@@ -214,6 +216,7 @@ struct Tables {
     windows: Table,
     heads: Table,
     runs: Table,
+    run_logs: Table,
     verdicts: Table,
     rejects: Table,
     sessions: Table,
@@ -393,6 +396,7 @@ impl Tables {
             windows: db.table("windows")?,
             heads: db.table("heads")?,
             runs: db.table("runs")?,
+            run_logs: db.table("run_logs")?,
             verdicts: db.table("verdicts")?,
             rejects: db.table("rejects")?,
             sessions: db.table("sessions")?,

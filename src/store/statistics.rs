@@ -13,7 +13,7 @@ use crate::store::contents::{StoredValue, each_value, layout};
 use crate::store::disk_space::{bytes_on_disk, free_bytes};
 use crate::store::held::decode_readings;
 use crate::store::place::HISTORY;
-use crate::store::{ChunkId, HistoryReader, Reader, StoreError, checksum, rejects, runs, verdicts};
+use crate::store::{ChunkId, HistoryReader, Reader, StoreError, checksum, rejects, run_logs, runs, verdicts};
 use crate::time::Timestamp;
 use crate::window::WindowBlock;
 
@@ -139,6 +139,7 @@ fn times(
         }
         "heads" => Decoder::new(value).signed().ok().map(Timestamp::from_nanos),
         "runs" => runs::decode(reader.settings.cut, value).ok().map(|run| run.window.start()),
+        "run_logs" => run_logs::decode(value).ok().and_then(|(run, _)| windows.get(&run).copied()),
         "verdicts" => {
             let run = ChunkId::of_key(key).and_then(|chunk| Some(verdicts::decode_any(chunk, value).ok()?.0));
             run.and_then(|run| windows.get(&run).copied())

@@ -109,6 +109,7 @@ metrics! {
     STORES_REPLACED "anomalyd_stores_replaced" "Stores that were replaced by one made anew and lie in the store's folder."
     WINDOWS_STORED "anomalyd_windows_stored_total" "Windows of single sensors that were closed and stored."
     RUN_ORDERS "anomalyd_run_orders" "Orders of operators (anomalyd run-now) that wait or go on; scoring.max_orders bounds them."
+    RUN_LOG_LINES_LEFT_OUT "anomalyd_run_log_lines_left_out_total" "Lines that did not fit into the log that is kept of a run; store.run_log bounds it."
     RUNS_FINISHED "anomalyd_runs_finished_total" "Runs in which every sensor in scope has its outcome."
     WINDOWS_SKIPPED "anomalyd_windows_skipped_total" "Windows that were never scored, because more had been missed than schedule.catch_up."
     VERDICTS_SCORED "anomalyd_verdicts_scored_total" "Verdicts of windows that were scored."

@@ -30,6 +30,7 @@ mod operations;
 mod port;
 mod recut;
 mod reload;
+mod run_now;
 mod runs;
 mod service;
 mod slow_models;

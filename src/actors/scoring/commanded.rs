@@ -90,7 +90,6 @@ impl CommandedRuns {
         if order.keeping == VerdictKeeping::DryRun {
             return Ok(None);
         }
-        report.log();
         Ok(Some(report.id))
     }
 

@@ -24,12 +24,14 @@ use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::actors::scoring::sensor::{Scoring, StoredWindows};
 use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::interval::Window;
-use crate::run::{Closing, GroupName, Run, RunCourse, RunId, RunState, ScoringTime, Tally, Trigger, models_hash};
+use crate::run::{
+    Closing, GroupName, Run, RunCourse, RunId, RunRequest, RunState, ScoringTime, Tally, Trigger, models_hash,
+};
 use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope, TimesInProgress};
 use crate::run_order::OrderedSensors;
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError, StoredChunks};
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, run_log};
 use crate::time::{Span, Timestamp};
 use crate::verdict::{ModelHash, Outcome};
 
@@ -108,6 +110,8 @@ pub struct RecorderSettings {
     pub interval: Span,
     /// How many sensors with anomalies a run names in the log.
     pub max_anomalous: usize,
+    /// How many bytes of what is logged of a run are kept with it.
+    pub log_bytes: usize,
 }
 
 /// Gathers the outcomes of a run.
@@ -233,6 +237,16 @@ impl Recorder {
         context: &mut Context<Self>,
     ) {
         let (window, deadline) = (run.window, self.settings.deadline);
+        run_log::begin(self.settings.log_bytes);
+        tracing::info!(
+            run = %run.id,
+            window = %window.start(),
+            trigger = run.trigger.as_str(),
+            sensors = run.scope.len(),
+            resumed = progress.resumed(),
+            request = run.course.request.as_ref().map(RunRequest::as_str),
+            "run begins"
+        );
         let (sensors, outcomes) = (progress.unanswered(), context.address().recipient());
         self.sensors.do_send(Broadcast { window, sensors, deadline: Instant::now() + deadline, outcomes });
         let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(window, context));
@@ -300,25 +314,26 @@ impl Recorder {
         };
         context.spawn(finished.into_actor(self).map(move |committed, recorder, _| {
             let Some(mut current) = recorder.current.take() else { return };
-            if committed.is_ok() && is_stored {
-                recorder.note_storing(&mut current);
-            }
             for changes in std::mem::take(&mut recorder.waiting) {
                 recorder.change(changes);
             }
             let report = recorder.report(&current);
+            if committed.is_ok() && is_stored {
+                report.log();
+                recorder.note_end(&mut current);
+            }
             // A failure is ignored: the asker may have been stopped meanwhile.
             let _ = current.report.send(committed.map(|()| report).map_err(RunError::Committer));
         }));
     }
 
-    /// Notes in the ledger how long it took until the run was durable, which is known only now.
-    fn note_storing(&self, current: &mut Current) {
+    /// Notes in the store how long it took until the run was durable, which is known only now, and what was logged of it.
+    fn note_end(&self, current: &mut Current) {
         let total = current.progress.elapsed(Instant::now());
         if let Some(times) = &mut current.run.course.times {
             times.store = Some(total.saturating_sub(current.scored).into());
-            self.commands.send(Command::NoteRun { run: current.run.clone() });
         }
+        self.commands.send(Command::NoteRun { run: current.run.clone(), log: run_log::end() });
     }
 
     fn report(&self, Current { run, progress, scored, .. }: &Current) -> RunReport {

@@ -363,8 +363,7 @@ async fn score_first(
         commands.commit(|done| Command::GiveUp { until: window.start(), done }).await?;
     }
     commands.commit(|done| Command::Close { until: window.end(), done }).await?;
-    let report = recorder.send(ScoreRun { window, trigger, closing }).await.map_err(|_| CommitterStopped)??;
-    report.log();
+    recorder.send(ScoreRun { window, trigger, closing }).await.map_err(|_| CommitterStopped)??;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use crate::time::Span;
 
 /// Lists the newest runs, and the windows that no run has scored, with the reason.
 #[derive(clap::Args, Clone, Debug)]
-pub(super) struct Args {
+pub(super) struct ListArgs {
     /// How many of the newest runs
     #[arg(long, value_name = "COUNT", default_value_t = 24)]
     last: usize,
@@ -20,7 +20,7 @@ pub(super) struct Args {
     common: Common,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+pub(super) fn run(args: &ListArgs) -> anyhow::Result<()> {
     let daemon = args.common.daemon()?;
     if args.common.json {
         let mut out = Output::json();

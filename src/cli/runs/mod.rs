@@ -1,6 +1,7 @@
 //! `anomalyd runs`: the runs, which of them were missed, cut off or late, and all that is known of one.
 
 mod list;
+mod log;
 mod show;
 
 use std::path::PathBuf;
@@ -19,14 +20,15 @@ pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    list: list::Args,
+    list: list::ListArgs,
 }
 
 // The commands' own arguments carry their help.
 #[derive(clap::Subcommand, Clone, Debug)]
 enum Command {
-    List(list::Args),
-    Show(show::Args),
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+    Log(log::LogArgs),
 }
 
 /// How a command about runs answers, and whom it asks.
@@ -55,5 +57,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         None => list::run(&args.list),
         Some(Command::List(args)) => list::run(args),
         Some(Command::Show(args)) => show::run(args),
+        Some(Command::Log(args)) => log::run(args),
     }
 }

@@ -12,14 +12,14 @@ use crate::printable::Printable;
 
 /// Tells of one run: why and when it took place, how long each part took, and what it said of each sensor.
 #[derive(clap::Args, Clone, Debug)]
-pub(super) struct Args {
+pub(super) struct ShowArgs {
     /// The run
     id: u64,
     #[command(flatten)]
     common: Common,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+pub(super) fn run(args: &ShowArgs) -> anyhow::Result<()> {
     let (daemon, id) = (args.common.daemon()?, args.id);
     let outcomes = format!("/api/v1/runs/{id}/outcomes");
     if args.common.json {

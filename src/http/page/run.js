@@ -6,6 +6,7 @@ import { OUTCOME_WORDS } from './explanation.js';
 import { fact } from './fact_list.js';
 import { count, score } from './format.js';
 import { pagedList } from './paged_list.js';
+import { runLog } from './run_log.js';
 import { closingWords, OUTCOMES, runStateBadge, runTimes, slowestSensors } from './run_facts.js';
 import { timeElement } from './time.js';
 
@@ -90,7 +91,8 @@ export function view(root, { path: [id], query, setQuery }) {
     h('nav', { class: 'crumbs', 'aria-label': 'Where this is' }, h('a', { href: '#/runs' }, 'Runs')),
     heading(`Run ${id}`, state), facts,
     h('div', { class: 'panel' },
-      h('div', { class: 'toolbar' }, filterBox('Filter sensors', list.filter), chips), list.element));
+      h('div', { class: 'toolbar' }, filterBox('Filter sensors', list.filter), chips), list.element),
+    runLog(id));
   const close = poll(5, async (signal) => (run?.state === 'finished' ? run : get(`runs/${encodeURIComponent(id)}`, {}, signal)),
     (answer) => { if (answer !== run) show(answer); }, (problem) => { if (!run) replace(facts, problemNote(problem)); });
   return () => { close(); list.close(); };

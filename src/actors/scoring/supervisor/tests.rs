@@ -140,6 +140,7 @@ impl Plant {
             deadline: 20 * SHORT,
             interval: cut().interval(),
             max_anomalous: 1,
+            log_bytes: 1 << 10,
         };
         let recorder = Recorder::new(settings, windows, commands, supervisor).start();
         let window = cut().window_of(crate::time::Timestamp::default());
