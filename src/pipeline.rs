@@ -26,7 +26,7 @@ use crate::ingest::passed_over::{PassedOver, Shape, ShapeNews, ShapesTold};
 use crate::ingest::session::{
     SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
 };
-use crate::ingest::zone::Zone;
+use crate::zone::Zone;
 use crate::live::{EventKind, Events, Happening, Live, NewestReading, Origin};
 use crate::reading::{Reading, Reject, RejectId, RejectReason, RejectScope, RejectedReading, Rejects};
 use crate::run::{Run, RunId, RunState};
@@ -34,7 +34,7 @@ use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
-    Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, Reader, Store, StoreError, StoredChunks,
+    Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, Store, StoreError, StoredChunks,
     StoredIntervals, StoredReject, Ticket, WindowRecord, Writer,
 };
 use crate::telemetry::log_limit::LogLimit;
@@ -50,24 +50,6 @@ use clock_witness::ClockWitness;
 use held::{HeldJudgement, HeldReadings, StoredPiece};
 
 pub use held::HeldSettings;
-
-/// How many runs are looked at for the last one that has ended: of those behind it, the newest was cut off, and some may
-/// be unreadable.
-const LAST_RUNS: u32 = 4;
-
-/// The time before which windows are scored. What counts is the later of the note of it and the last run that has ended:
-/// a crash may come between the two.
-fn scored(reader: &Reader) -> Result<Timestamp, StoreError> {
-    let noted = reader.progress(Progress::Scored)?.unwrap_or(Timestamp::MIN);
-    let mut before = reader.next_run()?;
-    for _ in 0..LAST_RUNS {
-        before = before.earlier(1);
-        if let Some(Run { state: RunState::Finished(_), window, .. }) = reader.run(before)? {
-            return Ok(noted.max(window.end()));
-        }
-    }
-    Ok(noted)
-}
 
 /// Tells a sensor's deadband.
 pub type Deadbands = Box<dyn Fn(SensorId) -> Option<f64> + Send>;
@@ -197,7 +179,8 @@ impl Pipeline {
     ) -> Result<Self, StoreError> {
         let Store { mut writer, reader, .. } = store;
         let closed = reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
-        let scored = scored(&reader)?;
+        // A crash may come between a run and this note. The scheduler reads the ledger, and catches up on the note.
+        let scored = reader.progress(Progress::Scored)?.unwrap_or(Timestamp::MIN);
         let heads = reader.heads()?;
         let mut windows = OpenWindows::new(settings.windows, closed, heads.iter().copied());
         for SensorHead { sensor, closed, last_value } in heads.iter().copied() {
@@ -496,12 +479,15 @@ impl Pipeline {
         self.close(end);
     }
 
-    /// Writes a run into the ledger; a finished one moves on what counts as scored.
-    pub fn put_run(&mut self, run: &Run) {
+    /// Writes a run into the ledger. With a finished one, all before `done_until` counts as scored; `None` when that stays
+    /// as it is.
+    pub fn put_run(&mut self, run: &Run, done_until: Option<Timestamp>) {
         self.writer.put_run(run);
         if let RunState::Finished(_) = run.state {
             self.runs = self.runs.max(run.id.next());
-            self.set_scored(run.window.end());
+            if let Some(until) = done_until {
+                self.set_scored(until);
+            }
         }
     }
 

@@ -18,6 +18,7 @@ const DOMAIN: &[&str] = &[
     "suggest",
     "time",
     "verdict",
+    "zone",
 ];
 
 /// What knows everything, and is known by little.

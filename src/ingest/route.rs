@@ -5,7 +5,7 @@ pub use crate::ingest::payload::pointer::{JsonPointer, PointerError};
 use crate::ingest::payload::tree::{Leaf, Tree};
 pub use crate::ingest::topic::{TopicError, TopicTemplate};
 use crate::ingest::written_time::Pattern;
-use crate::ingest::zone::Zone;
+use crate::zone::Zone;
 use crate::sensor_pattern::NameShape;
 
 /// One `[[mqtt.route]]`: which messages it takes, and how it reads them. It names the sensor of every reading that it

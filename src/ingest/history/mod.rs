@@ -41,7 +41,7 @@ use self::times::Times;
 pub use self::times::{TimeError, TimeSettings, Written};
 pub use crate::ingest::decimal::{Decimal, DecimalError};
 pub use crate::ingest::written_time::{AnyTime, Pattern, PatternError};
-pub use crate::ingest::zone::{Zone, ZoneError};
+pub use crate::zone::{Zone, ZoneError};
 use crate::printable::shown;
 use crate::sensor::SensorName;
 use crate::time::Timestamp;

@@ -3,7 +3,7 @@
 use crate::ingest::payload::time::of_number;
 use crate::ingest::route::TimeUnit;
 use crate::ingest::written_time::{AnyTime, Mismatch, OutOfReach, Pattern, Rest, iso};
-use crate::ingest::zone::{Meaning, Zone};
+use crate::zone::{Meaning, Zone};
 use crate::time::{Span, Timestamp};
 
 /// How the times of a history are written.

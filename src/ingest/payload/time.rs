@@ -3,7 +3,7 @@
 use crate::ingest::payload::raw;
 use crate::ingest::route::{TimeAt, TimeForm, TimeUnit};
 use crate::ingest::written_time::{AnyTime, Mismatch, OutOfReach, iso};
-use crate::ingest::zone::{Meaning, Zone, nearer};
+use crate::zone::{Meaning, Zone, nearer};
 use crate::time::Timestamp;
 
 /// The time of a reading.
