@@ -9,6 +9,7 @@ use crate::ingest::filter::FilterSettings;
 use crate::ingest::route::{
     Each, NumberFormat, PayloadFormat, Quotes, Retained, RouteSettings, TimeForm, TimeUnit, ValueAt,
 };
+use crate::scoring::ProofPolicy;
 use crate::zone::Zone;
 
 /// Hashes values in a form that is the same on every machine: numbers little-endian, texts and lists after their
@@ -33,6 +34,10 @@ pub(super) fn settings_hash(config: &Config) -> u64 {
     canonical.integer(config.window.cut.window().nanos());
     canonical.integer(config.window.lateness.nanos());
     canonical.integer(config.scoring.min_intervals.into());
+    // Left out when it is optional, as it was before it could be required.
+    if config.scoring.proof == ProofPolicy::Required {
+        canonical.text("proof required");
+    }
     // Left out when there are no features: a configuration without them keeps the hash that it had before features
     // existed.
     if !config.features.is_empty() {

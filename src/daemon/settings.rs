@@ -174,6 +174,7 @@ impl Settings {
                     quarantine_after: supervision.quarantine_after,
                 },
                 deadline: scoring.sensor_deadline.to_std(),
+                proof: scoring.proof,
                 suspicious_after: scoring.suspicious_after,
             },
             schedule: schedule_of_runs,
