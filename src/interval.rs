@@ -334,9 +334,19 @@ impl WindowGrid {
         Window { start: end - self.cut.window, length: self.cut.window }
     }
 
+    /// The first window that ends after `time`.
+    pub fn first_ending_after(self, time: Timestamp) -> Window {
+        self.after(self.last_ending(time))
+    }
+
     /// The window that ends a hop later.
     pub fn after(self, window: Window) -> Window {
         Window { start: window.start + self.hop, ..window }
+    }
+
+    /// The window that ends so many hops earlier.
+    pub fn before(self, window: Window, hops: u32) -> Window {
+        Window { start: window.start - self.hop.times(hops.into()), ..window }
     }
 }
 

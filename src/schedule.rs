@@ -221,7 +221,8 @@ mod tests {
 
     #[test]
     fn a_window_was_missed_when_an_earlier_firing_has_covered_it() {
-        let missed = |cron, window, now| schedule(cron).is_missed(schedule(cron).windows.cut().window_of(at(window)), at(now));
+        let missed =
+            |cron, window, now| schedule(cron).is_missed(schedule(cron).windows.cut().window_of(at(window)), at(now));
         let hourly = "0 0 * * * *";
         assert!(!missed(hourly, "2026-03-01 10:00", "2026-03-01 11:00:30Z"));
         assert!(!missed(hourly, "2026-03-01 10:00", "2026-03-01 12:00:29Z"));

@@ -5,13 +5,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::run::{Run, RunId, RunState};
+use crate::run::RunId;
 use crate::store::{Progress, Reader, StoreError, Ticket};
 use crate::time::Timestamp;
-
-/// How many runs are looked at for the last one that has ended: of those behind it, the newest was cut off, and some may
-/// be unreadable.
-const LAST_RUNS: u32 = 4;
 
 /// What is scored, and the run behind the last one that has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

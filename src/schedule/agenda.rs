@@ -352,7 +352,8 @@ impl GroupAgenda {
         let covered = firing.min(closable);
         let before = self.schedule.firing_before(firing).unwrap_or(Timestamp::MIN);
         let first = |from: Timestamp, until: Timestamp| {
-            let ends = std::iter::successors(Some(self.end_after(from.max(self.mark))), |end| Some(self.end_after(*end)));
+            let ends =
+                std::iter::successors(Some(self.end_after(from.max(self.mark))), |end| Some(self.end_after(*end)));
             ends.take_while(|end| *end <= until).find(|end| !self.done.contains(end))
         };
         DueWindows { first_live: first(before, covered), first_missed: first(self.mark, covered.min(before)) }

@@ -176,12 +176,26 @@ mod tests {
 
     #[test]
     fn a_pattern_that_makes_no_sense_says_what_is_expected() {
-        for text in ["", "hourly", "@reboot", "* * * *", "0 0 0 * * * *", "61 0 * * * *", "0 0 30 2 *", "every", "every 0s", "every day"] {
+        for text in [
+            "",
+            "hourly",
+            "@reboot",
+            "* * * *",
+            "0 0 0 * * * *",
+            "61 0 * * * *",
+            "0 0 30 2 *",
+            "every",
+            "every 0s",
+            "every day",
+        ] {
             let error = text.parse::<Pattern>().unwrap_err().to_string();
             assert!(!error.is_empty() && error.len() < 200, "{error}");
         }
         assert_eq!("* ".repeat(300).parse::<Pattern>().unwrap_err().to_string(), "it has more than 256 characters");
-        assert_eq!("hourly".parse::<Pattern>().unwrap_err().to_string(), "it has 1 field, and five or six are expected");
+        assert_eq!(
+            "hourly".parse::<Pattern>().unwrap_err().to_string(),
+            "it has 1 field, and five or six are expected"
+        );
     }
 
     #[test]

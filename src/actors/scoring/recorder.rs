@@ -213,7 +213,8 @@ impl Recorder {
         self.sensors.do_send(Broadcast { window, sensors, deadline: began + deadline, outcomes });
         let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(window, context));
         let is_over = progress.is_over();
-        self.current = Some(Current { run, done_until: score.done_until, progress, scored: Duration::ZERO, deadline, report });
+        self.current =
+            Some(Current { run, done_until: score.done_until, progress, scored: Duration::ZERO, deadline, report });
         if is_over {
             self.finish(context);
         }

@@ -163,7 +163,9 @@ impl Scheduler {
         let step = loop {
             match self.agenda.next(now, closable) {
                 Some(AgendaStep::GiveUp(given_up)) => tell(&given_up),
-                Some(AgendaStep::Mark { group, until }) => break mark(group, until, self.commands.clone()).boxed_local(),
+                Some(AgendaStep::Mark { group, until }) => {
+                    break mark(group, until, self.commands.clone()).boxed_local();
+                }
                 Some(AgendaStep::Run(run)) => {
                     let closing = self.closing_of(&run);
                     break score(run, closing, self.commands.clone(), self.recorder.clone()).boxed_local();

@@ -41,7 +41,11 @@ fn words(step: Option<AgendaStep>) -> String {
         Some(AgendaStep::Mark { group, until }) => format!("{group} mark {}", until.format("%d %H:%M")),
         Some(AgendaStep::GiveUp(given_up)) => {
             let GivenUp { group, first_end, last_end, windows, why, .. } = given_up;
-            format!("{group} gives up {windows}: {} to {}, {why}", first_end.format("%d %H:%M"), last_end.format("%d %H:%M"))
+            format!(
+                "{group} gives up {windows}: {} to {}, {why}",
+                first_end.format("%d %H:%M"),
+                last_end.format("%d %H:%M")
+            )
         }
         Some(AgendaStep::Run(DueRun { group, window, trigger, done_until })) => {
             let trigger = trigger.as_str();
@@ -94,11 +98,8 @@ fn history_is_scored_in_its_own_order() {
     let mut agenda = Agenda::new(Order::OldestFirst, vec![plan("a", hourly()), plan("b", hourly())]);
     agenda.note_mark(&name("a"), at("01 11:00"));
     agenda.note_mark(&name("b"), at("01 10:00"));
-    let expected = [
-        "b 01 11:00 catch-up mark 01 11:00",
-        "a 01 12:00 schedule mark 01 12:00",
-        "b 01 12:00 schedule mark 01 12:00",
-    ];
+    let expected =
+        ["b 01 11:00 catch-up mark 01 11:00", "a 01 12:00 schedule mark 01 12:00", "b 01 12:00 schedule mark 01 12:00"];
     assert_eq!(steps(&mut agenda, at("01 12:00"), 9), expected);
 }
 
@@ -201,7 +202,10 @@ fn a_firing_of_many_windows_is_scored_to_its_end_before_the_one_that_waits() {
     let Some(AgendaStep::Run(run)) = agenda.next(at("01 06:00"), Timestamp::MAX) else { panic!() };
     agenda.ended(&run, at("02 07:00"));
     let steps = steps(&mut agenda, at("02 07:00"), 99);
-    assert_eq!(steps[0], "a gives up 1: 01 06:00 to 01 06:00, more windows were missed than are caught up on (schedule.catch_up = 24)");
+    assert_eq!(
+        steps[0],
+        "a gives up 1: 01 06:00 to 01 06:00, more windows were missed than are caught up on (schedule.catch_up = 24)"
+    );
     assert_eq!(steps.len(), 2 + 24);
 }
 
@@ -244,8 +248,7 @@ impl Simulation {
     fn new(plans: Vec<GroupPlan>, now: Timestamp) -> Self {
         let marks = plans.iter().map(|plan| (plan.name.clone(), now)).collect();
         let agenda = Agenda::new(Order::LiveFirst, plans.clone());
-        let mut simulation =
-            Self { plans, agenda, ledger: Vec::new(), marks, fates: BTreeMap::new(), now };
+        let mut simulation = Self { plans, agenda, ledger: Vec::new(), marks, fates: BTreeMap::new(), now };
         simulation.restart();
         simulation
     }
@@ -270,7 +273,8 @@ impl Simulation {
             AgendaStep::GiveUp(GivenUp { group, first_end, last_end, windows, .. }) => {
                 let plan = self.plans.iter().find(|plan| plan.name == group).unwrap();
                 let hop = plan.schedule.windows.hop();
-                let ends = std::iter::successors(Some(first_end), |end| Some(*end + hop)).take_while(|end| *end <= last_end);
+                let ends =
+                    std::iter::successors(Some(first_end), |end| Some(*end + hop)).take_while(|end| *end <= last_end);
                 let undone: Vec<_> = ends.filter(|end| !self.fates.contains_key(&(group.clone(), *end))).collect();
                 assert_eq!(undone.len() as u64, windows);
                 undone.into_iter().for_each(|end| self.settle(&group, end, Fate::GivenUp));
@@ -364,14 +368,25 @@ fn two_groups_in_different_zones_live_through_a_year_with_both_changes_of_daylig
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// Time passes, and all that is due is scored, each run taking so many seconds.
-    Pass { minutes: u32, run_seconds: u32 },
+    Pass {
+        minutes: u32,
+        run_seconds: u32,
+    },
     /// Windows up to so many minutes ago may be closed only; one thing is done.
-    Hold { minutes: u32 },
-    StepAhead { minutes: u32 },
-    StepBack { minutes: u32 },
+    Hold {
+        minutes: u32,
+    },
+    StepAhead {
+        minutes: u32,
+    },
+    StepBack {
+        minutes: u32,
+    },
     /// The process is killed in the middle of the next run.
     Kill,
-    Restart { minutes: u32 },
+    Restart {
+        minutes: u32,
+    },
 }
 
 fn event() -> impl Strategy<Value = Event> {
