@@ -21,7 +21,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
-use crate::actors::scoring::sensor::{Scoring, StoredWindows};
+use crate::actors::scoring::evaluation::{Scoring, StoredWindows};
 use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::interval::Window;
 use crate::run::{
@@ -49,6 +49,8 @@ pub struct ScoreRun {
     pub trigger: Trigger,
     /// How the window was closed.
     pub closing: Closing,
+    /// All before this is scored once the run has ended; `None` when that stays as it is.
+    pub done_until: Option<Timestamp>,
 }
 
 /// How a run went.
@@ -129,6 +131,7 @@ pub struct Recorder {
 /// The run that goes on.
 struct Current {
     run: Run,
+    done_until: Option<Timestamp>,
     progress: RunInProgress,
     times: TimesInProgress,
     /// From the broadcast to the last outcome.
@@ -223,7 +226,7 @@ impl Recorder {
             Predecessor::Over { .. } => StoredChunks::OfEarlierRuns,
         };
         self.commands.send(Command::BeginRun { run: run.clone(), stored });
-        self.broadcast(run, progress, None, report, context);
+        self.broadcast(run, score.done_until, progress, None, report, context);
         Ok(())
     }
 
@@ -231,6 +234,7 @@ impl Recorder {
     fn broadcast(
         &mut self,
         run: Run,
+        done_until: Option<Timestamp>,
         progress: RunInProgress,
         commanded: Option<Commanded>,
         report: oneshot::Sender<Result<RunReport, RunError>>,
@@ -248,11 +252,12 @@ impl Recorder {
             "run begins"
         );
         let (sensors, outcomes) = (progress.unanswered(), context.address().recipient());
-        self.sensors.do_send(Broadcast { window, sensors, deadline: Instant::now() + deadline, outcomes });
+        let (trigger, until) = (run.trigger, Instant::now() + deadline);
+        self.sensors.do_send(Broadcast { window, trigger, sensors, deadline: until, outcomes });
         let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(window, context));
         let is_over = progress.is_over();
         let (times, scored) = (TimesInProgress::default(), Duration::ZERO);
-        self.current = Some(Current { run, progress, times, scored, deadline, commanded, report });
+        self.current = Some(Current { run, done_until, progress, times, scored, deadline, commanded, report });
         if is_over {
             self.finish(context);
         }
@@ -304,11 +309,11 @@ impl Recorder {
         course.ended = Some(Timestamp::now());
         course.times = Some(current.times.parts(current.scored.into()));
         course.slowest = current.times.slowest();
-        let (run, commands) = (current.run.clone(), self.commands.clone());
+        let (run, commands, done_until) = (current.run.clone(), self.commands.clone(), current.done_until);
         let is_stored = Commanded::is_stored(current.commanded.as_ref());
         let finished = async move {
             if is_stored {
-                commands.commit(|done| Command::PutRun { run, done }).await?;
+                commands.commit(|done| Command::PutRun { run, done_until, done }).await?;
             }
             Ok(())
         };

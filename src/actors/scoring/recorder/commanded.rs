@@ -104,7 +104,7 @@ impl Recorder {
             self.commands.send(Command::BeginRun { run: run.clone(), stored: StoredChunks::OfEarlierRuns });
         }
         let progress = RunInProgress::new(window, &scope, self.settings.max_anomalous, Instant::now());
-        self.broadcast(run, progress, Some(commanded), report, context);
+        self.broadcast(run, None, progress, Some(commanded), report, context);
         Ok(())
     }
 }
