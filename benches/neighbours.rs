@@ -231,7 +231,9 @@ fn bare_loop(
                 {
                     let blocks =
                         Blocks::read(plan, window, |_, window| windows.reader.window(SensorId(number), window));
-                    black_box(score(model, plan, window, &blocks.expect("a window"), settings).expect("an outcome"));
+                    black_box(
+                        score(model, plan, window, &blocks.expect("a window"), settings, None).expect("an outcome"),
+                    );
                 }
             });
         }

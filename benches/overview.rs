@@ -186,7 +186,14 @@ fn verdict(sensor: u32, random: &mut fastrand::Rng) -> Verdict {
         value: 4.1,
         usual: Some((0.2, 0.9)),
     });
-    let scored = Scored { model: ModelHash([7; 32]), proven: true, unit: Some(0.5), rows: rows.into(), explanation };
+    let scored = Scored {
+        model: ModelHash([7; 32]),
+        proven: true,
+        unit: Some(0.5),
+        boundary: None,
+        rows: rows.into(),
+        explanation,
+    };
     Verdict { sensor: SensorId(sensor), outcome: Outcome::Scored(scored) }
 }
 

@@ -123,6 +123,6 @@ fn whole(model: &Model, means: &[f64], size: Size) -> Seconds {
     let plan = Plan::new(Arc::default(), "sensor", Bounds { cut, windows_back: 1 }).expect("a plan");
     timed(size, || {
         let blocks = Blocks::read(&plan, window, |_, _| Ok::<_, Infallible>(Some(block.clone()))).expect("blocks");
-        black_box(score(model, &plan, window, black_box(&blocks), settings).expect("an outcome"));
+        black_box(score(model, &plan, window, black_box(&blocks), settings, None).expect("an outcome"));
     })
 }

@@ -18,6 +18,7 @@ pub mod number_set;
 pub mod printable;
 pub mod reading;
 pub mod run;
+pub mod sensitivity;
 pub mod sensor;
 pub mod sensor_pattern;
 mod suggest;

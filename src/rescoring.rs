@@ -13,6 +13,7 @@ use crate::features::{Assigner, Blocks, Plan};
 use crate::model::{Limits, Model, guarded};
 use crate::run::Run;
 use crate::scoring::{Judgement, ScoringSettings, score};
+use crate::sensitivity::Sensitivities;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{Reader, StoreError, read_kept_model};
 use crate::verdict::{ModelHash, Outcome, Scored, ScoredRows};
@@ -28,6 +29,8 @@ pub struct RescoringSettings {
     pub features: Assigner,
     /// As for the first scoring.
     pub scoring: ScoringSettings,
+    /// From which score on intervals are anomalies.
+    pub sensitivities: Sensitivities,
     /// The hash of all settings that verdicts depend on.
     pub settings_hash: u64,
 }
@@ -120,7 +123,8 @@ impl Rescorer {
             Err(StoreError::Damaged) => return Ok(Err(RescoringError::WindowsGone)),
             blocks => blocks?,
         };
-        Ok(match score(model, plan, run.window, &blocks, self.settings.scoring) {
+        let boundary = self.sensors.name(sensor).and_then(|name| self.settings.sensitivities.of(&name));
+        Ok(match score(model, plan, run.window, &blocks, self.settings.scoring, boundary) {
             Ok(Judgement { outcome: Outcome::Scored(again), .. }) if again.rows.bear_out(&scored.rows) => {
                 Ok(again.rows)
             }

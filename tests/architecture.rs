@@ -14,6 +14,7 @@ const DOMAIN: &[&str] = &[
     "printable",
     "reading",
     "run",
+    "sensitivity",
     "sensor",
     "sensor_pattern",
     "suggest",

@@ -10,6 +10,7 @@ use crate::ingest::route::{
     Each, NumberFormat, PayloadFormat, Quotes, Retained, RouteSettings, TimeForm, TimeUnit, ValueAt,
 };
 use crate::scoring::ProofPolicy;
+use crate::sensitivity::SensitivitySettings;
 use crate::zone::Zone;
 
 /// Hashes values in a form that is the same on every machine: numbers little-endian, texts and lists after their
@@ -43,6 +44,14 @@ pub(super) fn settings_hash(config: &Config) -> u64 {
     if !config.features.is_empty() {
         canonical.text("features");
         canonical.list(&config.features, Canonical::features);
+    }
+    // Left out as well when there are none.
+    if !config.sensitivities.is_empty() {
+        canonical.text("sensitivity");
+        canonical.list(&config.sensitivities, |canonical, SensitivitySettings { sensors, score }| {
+            canonical.text(&sensors.to_string());
+            canonical.float(score.get());
+        });
     }
     let digest = canonical.0.finalize();
     digest.iter().take(8).rev().fold(0, |hash, byte| (hash << 8) | u64::from(*byte))

@@ -37,6 +37,7 @@ mod reader;
 mod rings;
 mod route;
 mod rules;
+mod sensitivity;
 mod source;
 mod template;
 #[cfg(test)]
@@ -57,6 +58,7 @@ use toml::de::DeTable;
 
 use crate::features::{Bounds, FeatureSettings, Plan};
 use crate::ingest::filter::FilterSettings;
+use crate::sensitivity::SensitivitySettings;
 use reader::{Notes, Section};
 
 /// Everything that can be configured, checked. Paths are absolute.
@@ -72,6 +74,8 @@ pub struct Config {
     pub filters: Vec<FilterSettings>,
     /// Each `[[features]]`, in the order of the file.
     pub features: Vec<FeatureSettings>,
+    /// Each `[[sensitivity]]`, in the order of the file.
+    pub sensitivities: Vec<SensitivitySettings>,
     /// `[limits]`.
     pub limits: limits::LimitSettings,
     /// `[window]`.
@@ -246,6 +250,7 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         mqtt: root.section("mqtt", mqtt::read),
         filters: root.tables("filter", filter::read),
         features: root.tables("features", features::read),
+        sensitivities: root.tables("sensitivity", sensitivity::read),
         limits: root.section("limits", |section| limits::read(section, clock)),
         window: root.section("window", window::read)?,
         schedule: root.section("schedule", schedule::read)?,

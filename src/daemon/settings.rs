@@ -41,6 +41,7 @@ use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::schedule::closing::ClosingSettings;
 use crate::scoring::ScoringSettings;
+use crate::sensitivity::Sensitivities;
 use crate::sensor::SensorDirectory;
 use crate::sink::files::FileSettings;
 use crate::store::{ShedSettings, StoreSettings};
@@ -172,6 +173,7 @@ impl Settings {
             ),
             sensors: SensorSettings {
                 scoring: ScoringSettings { cut, min_intervals: scoring.min_intervals },
+                sensitivities: Sensitivities::new(config.sensitivities.clone().into()),
                 supervision: SupervisionPolicy {
                     backoff_min: supervision.backoff.min.to_std(),
                     backoff_max: supervision.backoff.max.to_std(),
@@ -293,6 +295,7 @@ impl Settings {
             limits: self.models.limits,
             features: self.features.clone(),
             scoring: self.sensors.scoring,
+            sensitivities: self.sensors.sensitivities.clone(),
             settings_hash: self.settings_hash,
         }
     }

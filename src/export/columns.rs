@@ -80,6 +80,7 @@ const VERDICTS: &[Column] = &[
     column("model", Text),
     column("proven", Flag),
     column("settings", Text),
+    column("anomaly_score", Number),
 ];
 
 const RUNS: &[Column] = &[

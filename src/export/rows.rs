@@ -138,6 +138,7 @@ impl Export<'_> {
             model.as_deref().into(),
             scored.map_or(Cell::Missing, |scored| Cell::Flag(scored.proven)),
             Cell::Text(&settings),
+            scored.and_then(|scored| scored.boundary).map_or(Cell::Missing, |boundary| Cell::Number(boundary.get())),
         ])
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Overview;
 use crate::answers::{self, MissedWindows, NextRun, Span};
 use crate::interval::Cut;
-use crate::run::{Run, RunState};
+use crate::run::{Run, RunState, Trigger};
 use crate::schedule::Schedule;
 use crate::store::{Progress, StoreError};
 use crate::time::{Clock, Timestamp};
@@ -66,13 +66,15 @@ fn next_runs(schedule: &Schedule, scored_until: Option<Timestamp>, now: Timestam
 fn missed(runs: &[Run], cut: Cut, scored_until: Timestamp, catch_up: u32) -> Vec<MissedWindows> {
     let mut finished = BTreeMap::new();
     let mut cut_off = BTreeMap::new();
-    for run in runs {
+    // A run by command may be of some sensors only.
+    for run in runs.iter().filter(|run| run.trigger != Trigger::Command) {
         match run.state {
             RunState::Finished(_) => finished.insert(run.window.index(), run),
             RunState::Started => cut_off.insert(run.window.index(), run),
         };
     }
-    let Some(oldest) = runs.iter().map(|run| run.window.index()).min() else { return Vec::new() };
+    let due = runs.iter().filter(|run| run.trigger != Trigger::Command);
+    let Some(oldest) = due.map(|run| run.window.index()).min() else { return Vec::new() };
     let done = std::iter::once(oldest - 1).chain(finished.keys().copied());
     let ends = finished.keys().copied().chain([cut.window_of(scored_until).index()]);
     let gaps = done.zip(ends).map(|(before, behind)| (before + 1, behind)).filter(|(first, behind)| first < behind);

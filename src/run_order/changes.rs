@@ -111,7 +111,14 @@ mod tests {
             Row { interval, label: Label::anomaly_below_zero(decision), decision }
         };
         let rows = (0..20).map(row).collect();
-        Outcome::Scored(Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None })
+        Outcome::Scored(Scored {
+            model: ModelHash([0; 32]),
+            proven: false,
+            unit: None,
+            boundary: None,
+            rows,
+            explanation: None,
+        })
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use std::fs;
 
 use anomalyd::answers::{NewRunOrder, OrderState, Run, RunOrder};
 use anomalyd::http::client::{ClientError, DaemonClient};
-use anomalyd::time::Timestamp;
+use anomalyd::time::{Span, Timestamp};
 
 use crate::support::daemon::Daemon;
 use crate::support::settings::Settings;
@@ -13,8 +13,8 @@ use crate::support::site::{Site, anomalyd};
 use crate::support::{eventually, plant};
 
 const PER_WINDOW: usize = 60 * 15;
-/// A model that calls everything an anomaly that is not near a few thousandths.
-const OTHER_MODEL: &str = "tests/samples/p2_scale_1d.pkl";
+/// The model of a sensor with values of another size: it calls those of a flow anomalies.
+const OTHER_MODEL: &str = "examples/demo/models/model_press-1_temperature.pkl";
 
 /// A daemon that has scored so many windows of the plant, with models of its own.
 fn plant_with_windows(windows: usize) -> (Site, Daemon) {
@@ -43,7 +43,9 @@ fn publish(site: &Site, from: usize, until: usize) {
         &readings[from * PER_WINDOW..(until * PER_WINDOW + PER_WINDOW / 2).min(readings.len())],
     );
     let daemon = client(site);
-    eventually("the windows are scored", || (scheduled(&daemon).len() >= until).then_some(()));
+    let last =
+        Timestamp::parse("2026-03-02T06:00:00Z").unwrap() + Span::from_secs(600).times(i64::try_from(until).unwrap());
+    eventually("the windows are scored", || scheduled(&daemon).iter().any(|run| run.window.end == last).then_some(()));
 }
 
 fn client(site: &Site) -> DaemonClient {
@@ -246,4 +248,34 @@ fn what_cannot_be_scored_again_is_refused_with_what_can() {
     daemon.stop();
     let (said, succeeded) = run_now(&site, &[]);
     assert!(!succeeded && said.contains("no daemon runs on the store"), "{said}");
+}
+
+#[test]
+fn a_shifted_threshold_makes_anomalies_and_each_verdict_says_by_which_score() {
+    let (site, daemon) = plant_with_windows(4);
+    daemon.stop();
+    let shift = "[{ sensors = \"press-1/*\", score = 0.01 }, { sensors = \"*/flow\", score = 0.99 }]";
+    site.configure(&settings(&site).with("sensitivity", shift));
+    let daemon = site.start();
+    let window = ["--window", "2026-03-02T06:00..2026-03-02T06:40"];
+    let done = run_now_json(&site, &window);
+    assert!(done.comparison.new > 0, "{done:?}");
+    let changed: Vec<_> = done.comparison.most_changed.iter().filter(|changed| changed.new > 0).collect();
+    assert!(changed.iter().all(|changed| changed.sensor.starts_with("press-1/")), "{changed:?}");
+    let client = client(&site);
+    let score = |sensor: &str| {
+        let path = format!("/api/v1/verdicts?pattern={sensor}&since=2026-03-02T06:00:00Z&until=2026-03-02T06:10:00Z");
+        let list: serde_json::Value = client.get(&path).unwrap().json().unwrap();
+        list["items"][0]["anomaly_score"].clone()
+    };
+    assert_eq!(score("press-1%2Fflow"), 0.01, "the first section that fits counts");
+    assert_eq!(score("oven-3%2Fflow"), 0.99);
+    assert!(score("oven-3%2Fpressure").is_null());
+    let said = site.dump("verdicts");
+    assert!(said.contains("\"anomaly_score\":0.01"), "a verdict says by which score it was given");
+    assert!(
+        !said.contains("only the worst are kept: the windows"),
+        "its rows are computed again under the same threshold"
+    );
+    daemon.stop();
 }

@@ -109,6 +109,7 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
                     model: ModelHash([1; 32]),
                     proven: true,
                     unit: None,
+                    boundary: None,
                     rows: rows.into(),
                     explanation: None,
                 };

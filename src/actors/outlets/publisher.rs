@@ -198,6 +198,7 @@ mod tests {
     use crate::rescoring::RescoringSettings;
     use crate::run::Tally;
     use crate::scoring::ScoringSettings;
+    use crate::sensitivity::Sensitivities;
     use crate::store::{ShedSettings, Store, StoreSettings, StoredChunks};
     use crate::time::{Span, Timestamp};
     use crate::verdict::VerdictRows;
@@ -234,6 +235,7 @@ mod tests {
             limits: Limits::default(),
             features: Assigner::new([].into(), Bounds { cut, windows_back: 0 }),
             scoring: ScoringSettings { cut, min_intervals: 1 },
+            sensitivities: Sensitivities::default(),
             settings_hash: 0,
         };
         let rescorer = Arc::new(Rescorer::new(settings, reader.clone(), Arc::clone(&sensors)));

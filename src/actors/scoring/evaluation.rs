@@ -16,6 +16,7 @@ use crate::features::Blocks;
 use crate::interval::Window;
 use crate::run::{ScoringTime, Trigger};
 use crate::scoring::{Judgement, ScoreError, ScoringSettings, score};
+use crate::sensitivity::Sensitivities;
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError};
 use crate::supervision::FailureKind;
@@ -137,6 +138,8 @@ pub struct Evaluated {
 pub struct Evaluator {
     /// The settings that verdicts depend on.
     pub scoring: ScoringSettings,
+    /// From which score on intervals are anomalies.
+    pub sensitivities: Sensitivities,
     /// Where windows are found.
     pub windows: StoredWindows,
 }
@@ -155,7 +158,8 @@ impl Evaluator {
                 Err(StoreError::Damaged) => return Ok(unreadable()),
                 blocks => blocks.map_err(|error| error.to_string())?,
             };
-            match score(model, plan, window, &blocks, self.scoring) {
+            let boundary = self.sensitivities.of(&assignment.name);
+            match score(model, plan, window, &blocks, self.scoring, boundary) {
                 Err(ScoreError::Window(_)) => {
                     self.windows.name_unreadable(assignment, window);
                     Ok(unreadable())

@@ -29,6 +29,7 @@ use crate::model::{Entry, EntryError, Model, Warning, guarded};
 use crate::printable::shown;
 use crate::run::Trigger;
 use crate::scoring::{ProofPolicy, ScoringSettings};
+use crate::sensitivity::Sensitivities;
 use crate::sensor::{SensorId, SensorName};
 use crate::supervision::{Consequence, FailureKind, SupervisionPolicy};
 use crate::telemetry::metrics;
@@ -40,6 +41,8 @@ use crate::verdict::{ModelHash, Outcome};
 pub struct SensorSettings {
     /// The settings that verdicts depend on.
     pub scoring: ScoringSettings,
+    /// From which score on intervals are anomalies.
+    pub sensitivities: Sensitivities,
     /// How failures are answered.
     pub supervision: SupervisionPolicy,
     /// How many actors are started again in a second, at the most.
@@ -289,7 +292,9 @@ impl Actor for SensorSupervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        let evaluator = Evaluator { scoring: self.settings.scoring, windows: self.windows.clone() };
+        let SensorSettings { scoring, sensitivities, .. } = &self.settings;
+        let evaluator =
+            Evaluator { scoring: *scoring, sensitivities: sensitivities.clone(), windows: self.windows.clone() };
         match EvaluatorPool::start(self.settings.evaluators, evaluator, context.address().recipient()) {
             Ok(pool) => self.evaluators = Some(pool),
             Err(error) => {

@@ -271,7 +271,7 @@ impl InProcess {
         for sensor in run.unanswered() {
             let assignment = &self.assignments[&sensor];
             let blocks = self.windows.read(assignment, window).unwrap();
-            let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring).unwrap();
+            let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring, None).unwrap();
             if let Some(chunk) = run.take(window, sensor, judgement.outcome) {
                 self.pipeline.put_verdicts(id, chunk.id, &chunk.verdicts);
             }

@@ -19,6 +19,7 @@ use crate::run::{Closing, RunId, Tally, Trigger};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::{ProofPolicy, ScoringSettings};
+use crate::sensitivity::Sensitivities;
 use crate::sensor::SensorDirectory;
 use crate::store::{ChunkId, Reader, ShedSettings, Store, StoreSettings};
 use crate::supervision::{Standing, SupervisionPolicy};
@@ -119,6 +120,7 @@ impl Plant {
 
         let settings = SensorSettings {
             scoring: ScoringSettings { cut: cut(), min_intervals: 1 },
+            sensitivities: Sensitivities::default(),
             supervision: SupervisionPolicy {
                 backoff_min: pause,
                 backoff_max: pause,
