@@ -53,7 +53,7 @@ use crate::http::{self, Api, Port, PortError};
 use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
 use crate::live::{Live, OpenWindow, Questions};
-use crate::overview::{Overview, RunScores};
+use crate::overview::{Overview, RunScores, SensorIndex};
 use crate::rescoring::Rescorer;
 use crate::store::{KeptModels, StoreError};
 use crate::telemetry::metrics;
@@ -293,7 +293,7 @@ impl Daemon {
         let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
-        let published = Published { reader, directory, cut: settings.cut, rescorer: Arc::clone(&rescorer) };
+        let published = Published { reader, directory, rescorer: Arc::clone(&rescorer) };
         let Receiving { stop, sources, mut background, ended, intake, decoders, .. } = receiving;
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
@@ -319,13 +319,14 @@ impl Daemon {
             reader: published.reader.clone(),
             rescorer,
             sensors: Arc::clone(&published.directory),
-            index: Arc::default(),
+            index: Arc::new(SensorIndex::new(settings.groups.clone())),
             scores: Arc::new(RunScores::new(settings.timeline_bytes)),
             states: Arc::default(),
             live: Arc::clone(&live),
             questions,
             messages: MessageTrial::new(Arc::clone(&settings.routes), Arc::clone(&settings.filters), settings.times),
-            cut: settings.cut,
+            base: settings.cut,
+            groups: settings.groups,
             schedule,
             clock: schedule_clock,
             started: Timestamp::now(),

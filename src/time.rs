@@ -142,6 +142,15 @@ impl Span {
         (self.0 / part.0, self.0 % part.0 == 0)
     }
 
+    /// The longest span of which both are whole multiples; of zero and another span, the other.
+    pub fn common_divisor(self, other: Self) -> Self {
+        let (mut a, mut b) = (self.0, other.0);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        Self(a)
+    }
+
     /// This span `count` times over.
     pub fn times(self, count: i64) -> Self {
         Self(self.0.saturating_mul(count.max(0)))

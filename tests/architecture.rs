@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// The files of the domain's words.
 const DOMAIN: &[&str] = &[
     "codec",
+    "group",
     "interval",
     "number_set",
     "printable",

@@ -30,12 +30,23 @@ pub enum EventIdle {
     Never,
 }
 
+/// Reads the schedule of a group, of which every key that is not written is as `above`.
+pub(super) fn read_of_group(section: &mut Section<'_, '_>, above: &ScheduleSettings) -> ScheduleSettings {
+    let cron = section.parsed("cron", ACCEPTED_CRON, str::parse);
+    ScheduleSettings {
+        cron: cron.unwrap_or_else(|| above.cron.clone()),
+        catch_up: section.integer("catch_up", above.catch_up, 0..=9_999),
+        ..above.clone()
+    }
+}
+
+const ACCEPTED_CRON: &str =
+    "six fields (second minute hour day month weekday) such as \"0 0 * * * *\" for every full hour, in UTC";
+
 const EVERY_HOUR: &str = "0 0 * * * *";
 
 /// Always `Some`: a value with a mistake is replaced by the default.
 pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ScheduleSettings> {
-    let accepted =
-        "six fields (second minute hour day month weekday) such as \"0 0 * * * *\" for every full hour, in UTC";
     let idle_range = Span::from_millis(10)..=Span::from_secs(86_400);
     let event_idle = section.take("event_idle", format!("\"never\" or {}", accepted_span(&idle_range)), |value| {
         match value.as_str()? {
@@ -44,7 +55,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<ScheduleSettings> {
         }
     });
     Some(ScheduleSettings {
-        cron: section.parsed("cron", accepted, str::parse).or_else(|| EVERY_HOUR.parse().ok())?,
+        cron: section.parsed("cron", ACCEPTED_CRON, str::parse).or_else(|| EVERY_HOUR.parse().ok())?,
         catch_up: section.integer("catch_up", 24, 0..=9_999),
         settle: section.span("settle", Span::from_secs(30), Span::ZERO..=Span::from_secs(3600)),
         hold: section.span("hold", Span::from_secs(3600), Span::ZERO..=Span::from_secs(30 * 86_400)),

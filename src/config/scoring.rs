@@ -21,9 +21,18 @@ pub struct ScoringSettings {
 const SENSORS_SHARE: u32 = 20;
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
-    let deadline = section.span("deadline", Span::from_secs(300), Span::from_millis(100)..=Span::from_secs(86_400));
+    let deadline = section.span("deadline", Span::from_secs(300), DEADLINES);
+    let share = Span::from(deadline.to_std() / SENSORS_SHARE);
+    read_over(section, ScoringSettings { deadline, sensor_deadline: share, min_intervals: 1, suspicious_after: 3 })
+}
+
+const DEADLINES: std::ops::RangeInclusive<Span> = Span::from_millis(100)..=Span::from_secs(86_400);
+
+/// Reads a section of which every key that is not written is as `above`.
+pub(super) fn read_over(section: &mut Section<'_, '_>, above: ScoringSettings) -> ScoringSettings {
+    let deadline = section.span("deadline", above.deadline, DEADLINES);
     let shares = Span::from_millis(5)..=Span::from_secs(86_400);
-    let sensor_deadline = section.span("sensor_deadline", Span::from(deadline.to_std() / SENSORS_SHARE), shares);
+    let sensor_deadline = section.span("sensor_deadline", above.sensor_deadline, shares);
     if sensor_deadline > deadline {
         let why = format!("{sensor_deadline} for one sensor is more than {deadline} for the whole run");
         section.rule(&["sensor_deadline", "deadline"], why);
@@ -32,7 +41,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
     ScoringSettings {
         deadline,
         sensor_deadline,
-        min_intervals: section.integer("min_intervals", 1, 1..=most),
-        suspicious_after: section.integer("suspicious_after", 3, 1..=10_000),
+        min_intervals: section.integer("min_intervals", above.min_intervals, 1..=most),
+        suspicious_after: section.integer("suspicious_after", above.suspicious_after, 1..=10_000),
     }
 }

@@ -13,9 +13,17 @@ pub struct SupervisionSettings {
     pub quarantine_after: u32,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>) -> SupervisionSettings {
+impl Default for SupervisionSettings {
+    fn default() -> Self {
+        let backoff = BackoffSettings { min: Span::from_secs(1), max: Span::from_secs(60) };
+        Self { backoff, quarantine_after: 5 }
+    }
+}
+
+/// Reads a section of which every key that is not written is as `above`.
+pub(super) fn read(section: &mut Section<'_, '_>, above: SupervisionSettings) -> SupervisionSettings {
     SupervisionSettings {
-        backoff: backoff::read(section, Span::from_secs(1), Span::from_secs(60)),
-        quarantine_after: section.integer("quarantine_after", 5, 1..=1_000),
+        backoff: backoff::read(section, above.backoff.min, above.backoff.max),
+        quarantine_after: section.integer("quarantine_after", above.quarantine_after, 1..=1_000),
     }
 }

@@ -10,19 +10,22 @@ use crate::actors::committer::PaceSettings;
 use crate::actors::outlets::publisher::{self, MqttOutletSettings};
 use crate::actors::outlets::reporter::ReporterSettings;
 use crate::actors::scoring::model_loader::ModelDirectory;
-use crate::actors::scoring::recorder::RecorderSettings;
+use crate::actors::scoring::recorder::{RecorderSettings, RunRules};
 use crate::actors::scoring::restart::RestartPolicy;
 use crate::actors::scoring::scheduler::SchedulerSettings;
 use crate::actors::scoring::sensor::SensorSettings;
 use crate::actors::sources::broker::BrokerSettings;
 use crate::actors::sources::listener::{AddressSettings, ListenerSettings};
 use crate::config::connect::{ConnectSettings, PasswordError};
+use crate::config::group::GroupSettings;
 use crate::config::http::{HttpSettings, TlsFiles};
 use crate::config::limits::LimitSettings;
 use crate::config::listen::ListenSettings;
 use crate::config::schedule::EventIdle;
+use crate::config::supervision::SupervisionSettings;
 use crate::config::{ClockSource, Config};
 use crate::features::{Assigner, Bounds};
+use crate::group::{ByGroup, Groups};
 use crate::http::{GateSettings, PortSettings, ServerSettings, SocketSettings, TlsSettings, default_paths};
 use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
@@ -32,7 +35,7 @@ use crate::interval::Cut;
 use crate::live::Live;
 use crate::model::Limits;
 use crate::pipeline::{HeldSettings, PipelineSettings};
-use crate::rescoring::RescoringSettings;
+use crate::rescoring::{GroupRescoring, RescoringSettings};
 use crate::run_in_progress::RunScope;
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
@@ -67,7 +70,7 @@ pub(crate) struct Settings {
     pub(crate) pace: PaceSettings,
     pub(crate) models: ModelDirectory,
     pub(crate) features: Assigner,
-    pub(crate) sensors: SensorSettings,
+    pub(crate) sensors: ByGroup<Arc<SensorSettings>>,
     pub(crate) scheduler: SchedulerSettings,
     pub(crate) clock_trust: ClockTrustSettings,
     pub(crate) files: Option<FileSettings>,
@@ -83,15 +86,23 @@ pub(crate) struct Settings {
     held: HeldSettings,
     /// How much of models that gave verdicts is kept.
     pub(crate) kept_models_bytes: u64,
-    settings_hash: u64,
-    run_deadline: Duration,
+    pub(crate) groups: Groups,
+    rules: ByGroup<GroupRules>,
     max_anomalous: usize,
+}
+
+/// What the runs of a group go by.
+struct GroupRules {
+    scoring: ScoringSettings,
+    settings_hash: u64,
+    deadline: Duration,
 }
 
 impl Settings {
     pub(crate) fn of(config: &Config) -> Self {
-        let Config { store, mqtt, limits, window, schedule, models, scoring, supervision, publish, .. } = config;
-        let (cut, rings) = (window.cut, config.rings());
+        let Config { store, mqtt, limits, window, schedule, models, publish, .. } = config;
+        let (cut, rings) = (config.base_cut(), config.rings());
+        let groups = config.rules_by_group();
         let stop_deadline = config.stop.deadline.to_std();
         let sessions = sessions(mqtt.listen.as_ref());
         let schedule_of_runs =
@@ -156,20 +167,8 @@ impl Settings {
                 look_every: models.look_every.to_std(),
                 settle: models.settle.to_std(),
             },
-            features: Assigner::new(
-                config.features.clone().into(),
-                Bounds { cut, windows_back: config.windows_back() },
-            ),
-            sensors: SensorSettings {
-                scoring: ScoringSettings { cut, min_intervals: scoring.min_intervals },
-                restart: RestartPolicy {
-                    backoff_min: supervision.backoff.min.to_std(),
-                    backoff_max: supervision.backoff.max.to_std(),
-                    quarantine_after: supervision.quarantine_after,
-                },
-                deadline: scoring.sensor_deadline.to_std(),
-                suspicious_after: scoring.suspicious_after,
-            },
+            features: assigner(config),
+            sensors: groups.map(|group| Arc::new(sensors(group, cut))),
             scheduler: SchedulerSettings {
                 schedule: schedule_of_runs,
                 clock: match config.clock {
@@ -224,8 +223,8 @@ impl Settings {
             socket: socket(config),
             port: port(&config.http),
             timeline_bytes: config.http.timeline_memory.saturating_usize(),
-            settings_hash: config.settings_hash(),
-            run_deadline: scoring.deadline.to_std(),
+            groups: groups.groups().clone(),
+            rules: groups.map(|group| rules(config, group)),
             max_anomalous: config.log.anomalies as usize,
         }
     }
@@ -270,20 +269,57 @@ impl Settings {
             store: self.store.directory.clone(),
             limits: self.models.limits,
             features: self.features.clone(),
-            scoring: self.sensors.scoring,
-            settings_hash: self.settings_hash,
+            groups: self.rules.map(GroupRules::rescoring),
         }
     }
 
     pub(crate) fn recorder(&self, scope: RunScope) -> RecorderSettings {
-        RecorderSettings {
-            scope,
-            settings_hash: self.settings_hash,
-            deadline: self.run_deadline,
-            interval: self.cut.interval(),
-            max_anomalous: self.max_anomalous,
-        }
+        RecorderSettings { rules: self.rules.map(GroupRules::of_runs), scope, max_anomalous: self.max_anomalous }
     }
+}
+
+impl GroupRules {
+    fn rescoring(&self) -> GroupRescoring {
+        GroupRescoring { scoring: self.scoring, settings_hash: self.settings_hash }
+    }
+
+    fn of_runs(&self) -> RunRules {
+        let Self { scoring, settings_hash, deadline } = *self;
+        RunRules { settings_hash, deadline, interval: scoring.interval }
+    }
+}
+
+fn rules(config: &Config, group: &GroupSettings) -> GroupRules {
+    GroupRules {
+        scoring: scoring(group, config.base_cut()),
+        settings_hash: config.settings_hash(group),
+        deadline: group.scoring.deadline.to_std(),
+    }
+}
+
+fn scoring(group: &GroupSettings, base: Cut) -> ScoringSettings {
+    ScoringSettings { interval: group.grid.interval(), base, min_intervals: group.scoring.min_intervals }
+}
+
+/// What the actors of a group's sensors go by.
+fn sensors(group: &GroupSettings, base: Cut) -> SensorSettings {
+    let SupervisionSettings { backoff, quarantine_after } = group.supervision;
+    SensorSettings {
+        scoring: scoring(group, base),
+        restart: RestartPolicy {
+            backoff_min: backoff.min.to_std(),
+            backoff_max: backoff.max.to_std(),
+            quarantine_after,
+        },
+        deadline: group.scoring.sensor_deadline.to_std(),
+        suspicious_after: group.scoring.suspicious_after,
+    }
+}
+
+/// Decides which features each model gets, within the bounds of its sensor's group.
+fn assigner(config: &Config) -> Assigner {
+    let bounds = |group: &GroupSettings| Bounds { cut: group.grid.cut(), windows_back: config.windows_back(group) };
+    Assigner::of_groups(config.features.clone().into(), &config.rules_by_group().map(bounds))
 }
 
 /// The local socket. Its file is where the configuration says, else in the folder that the service's manager made for

@@ -64,6 +64,7 @@ mod unreadable;
 mod upgrade;
 mod verdicts;
 mod verify;
+mod window_reads;
 mod writer;
 
 use std::fs::File;

@@ -16,7 +16,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::interval::{Cut, Interval, Window};
+use crate::interval::{Cut, Interval, IntervalFolder, Window};
 use crate::run::RunId;
 use crate::sensor::SensorId;
 use crate::store::builder::DatabaseBuilder;
@@ -306,10 +306,11 @@ impl NewStore<'_> {
 /// The windows that a sensor's intervals make under another cut, in the order of time. The intervals are in that order,
 /// and the new interval is a whole number of old ones.
 fn regrouped(intervals: &[Interval], old: Cut, new: Cut) -> Vec<(Window, WindowBlock)> {
+    debug_assert!(new.interval().divide(old.interval()).1);
+    let mut folder = IntervalFolder::new(new.interval());
+    intervals.iter().for_each(|interval| folder.push(interval));
     let mut blocks: Vec<(Window, BlockBuilder)> = Vec::new();
-    let same_interval = |a: &Interval, b: &Interval| new.interval_of(a.start) == new.interval_of(b.start);
-    for parts in intervals.chunk_by(same_interval) {
-        let Some(whole) = merged(parts, new.interval_of(parts[0].start)) else { continue };
+    for whole in folder.finish() {
         let window = new.window_of(whole.start);
         if blocks.last().is_none_or(|(last, _)| *last != window) {
             blocks.push((window, BlockBuilder::new(window)));
@@ -318,33 +319,7 @@ fn regrouped(intervals: &[Interval], old: Cut, new: Cut) -> Vec<(Window, WindowB
             block.push(&whole, new);
         }
     }
-    debug_assert!(new.interval().divide(old.interval()).1);
     blocks.into_iter().map(|(window, block)| (window, block.finish())).collect()
-}
-
-/// One interval of several, which are in the order of time.
-fn merged(parts: &[Interval], start: Timestamp) -> Option<Interval> {
-    let (earliest, latest) = (parts.first()?, parts.last()?);
-    if parts.len() == 1 {
-        return Some(Interval { start, ..*earliest });
-    }
-    let count = parts.iter().map(|part| u64::from(part.count)).sum::<u64>();
-    let total = count as f64;
-    let mean = parts.iter().map(|part| f64::from(part.count) * part.mean).sum::<f64>() / total;
-    let squares = |part: &Interval| {
-        let off = part.mean - mean;
-        f64::from(part.count) * (part.standard_deviation * part.standard_deviation + off * off)
-    };
-    Some(Interval {
-        start,
-        count: u32::try_from(count).unwrap_or(u32::MAX),
-        mean,
-        min: parts.iter().map(|part| part.min).fold(f64::INFINITY, f64::min),
-        max: parts.iter().map(|part| part.max).fold(f64::NEG_INFINITY, f64::max),
-        standard_deviation: (parts.iter().map(squares).sum::<f64>() / total).sqrt(),
-        first: earliest.first,
-        last: latest.last,
-    })
 }
 
 #[cfg(test)]

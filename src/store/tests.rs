@@ -1,7 +1,8 @@
 use super::*;
 use crate::interval::{Interval, Window};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
-use crate::run::{GroupName, Run, RunId, RunState, Tally};
+use crate::group::GroupName;
+use crate::run::{Run, RunId, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::journal::RecordRef;
 use crate::store::keys::{LATENESS_KEY, NEXT_RUN_KEY, SETTLED_KEY, cursor_key, progress_key, run_slot, window_key};

@@ -21,6 +21,7 @@ use crate::actors::scoring::recorder::{Recorder, RunError, ScoreRun};
 use crate::actors::sources::intake::Intake;
 use crate::actors::sources::source::{SourceCounters, SourceLink};
 use crate::actors::system_clock::SystemClock;
+use crate::group::GroupName;
 use crate::interval::Window;
 use crate::pipeline::Position;
 use crate::run::{Closing, Trigger};
@@ -340,7 +341,7 @@ async fn score_first(
         commands.commit(|done| Command::GiveUp { until: window.start(), done }).await?;
     }
     commands.commit(|done| Command::Close { until: window.end(), done }).await?;
-    let report = recorder.send(ScoreRun { window, trigger, closing }).await.map_err(|_| CommitterStopped)??;
+    let report = recorder.send(ScoreRun { group: GroupName::default(), window, trigger, closing }).await.map_err(|_| CommitterStopped)??;
     report.log();
     Ok(())
 }

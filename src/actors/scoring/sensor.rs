@@ -20,7 +20,7 @@ use actix::prelude::*;
 use crate::actors::scoring::assignment::{Assignment, Generation};
 use crate::actors::scoring::at_work::{AtWork, Worked};
 use crate::actors::scoring::restart::{Restart, RestartPolicy};
-use crate::features::Blocks;
+use crate::features::{Blocks, RowCut};
 use crate::interval::Window;
 use crate::model::Drift;
 use crate::scoring::{Judgement, ScoreError, ScoringSettings, Suspicion, score};
@@ -66,7 +66,7 @@ pub struct SensorDied {
     pub generation: Generation,
 }
 
-/// What all sensor actors share.
+/// What the sensor actors of a group share.
 #[derive(Clone, Debug)]
 pub struct SensorSettings {
     /// The settings that verdicts depend on.
@@ -92,20 +92,20 @@ impl StoredWindows {
     /// The windows that an assigned model's window is scored from. The windows of all sensors, with or without a model,
     /// were closed before any is scored, so what is read now does not change later. A sensor that is not known has no
     /// windows.
-    pub(crate) fn read(&self, assignment: &Assignment, window: Window) -> Result<Blocks, StoreError> {
+    pub(crate) fn read(&self, assignment: &Assignment, window: Window, cut: RowCut) -> Result<Blocks, StoreError> {
         let Assignment { sensor: own, name, plan, .. } = assignment;
-        Blocks::read(plan, window, |source, window| {
+        Blocks::read(plan, window, cut, |source, window| {
             let sensor = self.number(*own, name, source);
             sensor.map_or(Ok(None), |sensor| self.reader.window(sensor, window))
         })
     }
 
     /// Has the store count and name the windows that this window needs and that cannot be read.
-    fn name_unreadable(&self, assignment: &Assignment, window: Window) {
+    fn name_unreadable(&self, assignment: &Assignment, window: Window, cut: RowCut) {
         let Assignment { sensor: own, name, plan, .. } = assignment;
         // The result is ignored: the reads are made so that unreadable entries are named, and a database that refuses
         // is reported by the next read that matters.
-        let _ = Blocks::read(plan, window, |source, window| {
+        let _ = Blocks::read(plan, window, cut, |source, window| {
             let sensor = self.number(*own, name, source);
             sensor.map_or(Ok(None), |sensor| self.reader.intervals(sensor, window).map(|_| None))
         });
@@ -163,14 +163,15 @@ impl SensorActor {
             fail::fail_point!(&format!("sensor::score {}", self.assignment().name), |error| Err(
                 error.unwrap_or_default()
             ));
-            let blocks = match self.windows.read(self.assignment(), window) {
+            let cut = self.settings.scoring.row_cut();
+            let blocks = match self.windows.read(self.assignment(), window, cut) {
                 // The model is not at fault, and may score the next window.
                 Err(StoreError::Damaged) => return Ok(unreadable()),
                 blocks => blocks.map_err(|error| error.to_string())?,
             };
             match score(model, plan, window, &blocks, self.settings.scoring) {
                 Err(ScoreError::Window(_)) => {
-                    self.windows.name_unreadable(self.assignment(), window);
+                    self.windows.name_unreadable(self.assignment(), window, cut);
                     Ok(unreadable())
                 }
                 judged => judged.map_err(|error| error.to_string()),

@@ -23,6 +23,7 @@ use crate::actors::scoring::sensor::{
     ScoreWindow, Scoring, SensorActor, SensorDied, SensorSettings, StoredWindows, rounded,
 };
 use crate::features::{Assigner, Plan};
+use crate::group::ByGroup;
 use crate::interval::Window;
 use crate::live::{EventKind, Happening, Live, ModelEntry};
 use crate::model::{Entry, EntryError, Model, Warning, guarded};
@@ -157,7 +158,7 @@ impl ModelChange {
 
 /// The parent of all sensor actors.
 pub struct SensorSupervisor {
-    settings: Arc<SensorSettings>,
+    settings: ByGroup<Arc<SensorSettings>>,
     windows: StoredWindows,
     /// One thread a core; the actors are spread over them.
     threads: Vec<(ArbiterHandle, AtWork)>,
@@ -191,14 +192,14 @@ impl ActorSlot {
 impl SensorSupervisor {
     /// A parent for the actors of all sensors in scope. It shows their models in `live`.
     pub fn new(
-        settings: SensorSettings,
+        settings: ByGroup<Arc<SensorSettings>>,
         windows: StoredWindows,
         arbiters: Vec<ArbiterHandle>,
         scope: Vec<Scope>,
         live: Arc<Live>,
     ) -> Self {
         Self {
-            settings: settings.into(),
+            settings,
             windows,
             threads: arbiters.into_iter().map(|arbiter| (arbiter, AtWork::default())).collect(),
             scope,
@@ -210,7 +211,7 @@ impl SensorSupervisor {
 
     fn place(&self, assignment: Assignment, context: &Context<Self>) -> ActorSlot {
         let (arbiter, at_work) = &self.threads[self.thread_of(assignment.sensor)];
-        let (settings, windows) = (Arc::clone(&self.settings), self.windows.clone());
+        let (settings, windows) = (Arc::clone(self.settings.of(&assignment.name)), self.windows.clone());
         let actor =
             SensorActor::new(assignment.clone(), settings, windows, at_work.clone(), context.address().recipient());
         ActorSlot::Alive(Supervisor::start_in_arbiter(arbiter, move |_| actor), assignment)
@@ -271,7 +272,7 @@ impl SensorSupervisor {
             (Err(unusable), None) => news.broken(name, unusable),
             (Ok((model, _)), before) => {
                 if let Some(before) = before {
-                    before.retire(&self.settings.restart);
+                    before.retire(&self.settings.of(name).restart);
                 }
                 metrics::MODELS_CHANGED.add(1);
                 news.at_work(name, model.hash());
@@ -316,7 +317,7 @@ impl Handler<ChangeModels> for SensorSupervisor {
                     self.show_gone(sensor);
                     // The sensor's actor ends when no address of it is left.
                     if let Some(assignment) = self.sensors.remove(&sensor).as_ref().and_then(ActorSlot::assignment) {
-                        assignment.retire(&self.settings.restart);
+                        assignment.retire(&self.settings.of(&assignment.name).restart);
                         metrics::MODELS_CHANGED.add(1);
                         news.gone(&assignment.name);
                     }
@@ -359,9 +360,10 @@ impl Handler<SensorDied> for SensorSupervisor {
         };
         let failures = assignment.failures.load(Ordering::Relaxed).max(1);
         // A quarantined actor answers without scoring, so it can always be made again.
-        let pause = match self.settings.restart.after(failures, fastrand::f64()) {
+        let policy = self.settings.of(&assignment.name).restart;
+        let pause = match policy.after(failures, fastrand::f64()) {
             Restart::After(pause) => pause,
-            Restart::Quarantine => self.settings.restart.backoff_max,
+            Restart::Quarantine => policy.backoff_max,
         };
         metrics::ACTORS_RESTARTED.add(1);
         let name = &assignment.name;
@@ -385,13 +387,12 @@ impl Handler<Overdue> for SensorSupervisor {
         for sensor in missing {
             waiting[self.thread_of(sensor)].push(sensor);
         }
-        let bound = self.settings.deadline;
         let mut reasons = Vec::new();
         for ((_, at_work), sensors) in iter::zip(&self.threads, waiting) {
             if sensors.is_empty() {
                 continue;
             }
-            match (at_work.blame(bound), at_work.now()) {
+            match (at_work.blame(self.sensor_deadline(sensors[0])), at_work.now()) {
                 (Some((work, took)), _) => reasons.extend(self.held_up(window, work, took, sensors)),
                 (None, Some(_)) => {
                     tracing::error!(
@@ -438,7 +439,7 @@ impl SensorSupervisor {
         let assignment = self.sensors.get(&work.sensor).and_then(ActorSlot::assignment);
         // The failure is not counted when the model was replaced meanwhile.
         if let Some(assignment) = assignment.filter(|assignment| assignment.generation == work.generation) {
-            assignment.count_failure(&self.settings.restart);
+            assignment.count_failure(&self.settings.of(&assignment.name).restart);
         }
         let own = format!("its scoring had not ended after {took}, at the run's deadline");
         let behind = format!("it was waiting behind {slow}, whose scoring had not ended after {took}");
@@ -446,6 +447,12 @@ impl SensorSupervisor {
             let reason = if sensor == work.sensor { &own } else { &behind };
             (sensor, reason.clone())
         })
+    }
+
+    /// How long the scoring of a sensor may take.
+    fn sensor_deadline(&self, sensor: SensorId) -> Duration {
+        let name = self.windows.directory.name(sensor);
+        name.map_or(Duration::ZERO, |name| self.settings.of(&name).deadline)
     }
 
     /// Why a sensor that is not being scored may not have answered.

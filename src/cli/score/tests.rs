@@ -209,7 +209,7 @@ impl Case {
             decisions: Decisions::Include,
             keep: Span::from_secs(86_400),
         };
-        let scoring = ScoringSettings { cut, min_intervals: self.min_intervals };
+        let scoring = ScoringSettings { interval: INTERVAL, base: cut, min_intervals: self.min_intervals };
         let mut daemon =
             InProcess { pipeline: pipeline.unwrap(), schedule, clock, assignments, windows, scoring, files };
         let named = |(place, second, value): &(usize, u32, f64)| {
@@ -269,7 +269,7 @@ impl InProcess {
         let mut run = RunInProgress::new(window, &scope, 0, Instant::now());
         for sensor in run.unanswered() {
             let assignment = &self.assignments[&sensor];
-            let blocks = self.windows.read(assignment, window).unwrap();
+            let blocks = self.windows.read(assignment, window, self.scoring.row_cut()).unwrap();
             let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring).unwrap();
             if let Some(chunk) = run.take(window, sensor, judgement.outcome) {
                 self.pipeline.put_verdicts(id, chunk.id, &chunk.verdicts);
@@ -283,7 +283,7 @@ impl InProcess {
 
     fn publish(&self, id: RunId, window: Window) {
         let StoredWindows { reader, directory } = &self.windows;
-        let mut files = RunFiles::new(&self.files, self.scoring.cut, window, 0);
+        let mut files = RunFiles::new(&self.files, window, INTERVAL, 0);
         for verdict in reader.verdicts(id, crate::store::ChunkId::of(SensorId(0))).unwrap() {
             let Outcome::Scored(scored) = &verdict.outcome else { continue };
             let StoredIntervals::Kept(intervals) = reader.intervals(verdict.sensor, window).unwrap() else { panic!() };

@@ -7,11 +7,12 @@ use actix_rt::{Arbiter, System, time::sleep};
 use super::*;
 use crate::actors::committer;
 use crate::actors::committer::PaceSettings;
-use crate::actors::scoring::recorder::{Recorder, RecorderSettings, RunReport, ScoreRun};
+use crate::actors::scoring::recorder::{Recorder, RecorderSettings, RunReport, RunRules, ScoreRun};
 use crate::actors::scoring::restart::RestartPolicy;
 use crate::actors::sources::intake::Intake;
 use crate::actors::system_clock::SystemClock;
 use crate::features::Bounds;
+use crate::group::{GroupName, Groups};
 use crate::ingest::session::SessionSettings;
 use crate::interval::Cut;
 use crate::model::{Fingerprint, Limits, ModelFile};
@@ -122,22 +123,24 @@ impl Plant {
         let (commands, _) = committer::start(pipeline.unwrap(), submissions, intake.heard(), pace, clock).unwrap();
 
         let settings = SensorSettings {
-            scoring: ScoringSettings { cut: cut(), min_intervals: 1 },
+            scoring: ScoringSettings { interval: cut().interval(), base: cut(), min_intervals: 1 },
             restart: RestartPolicy { backoff_min: pause, backoff_max: pause, quarantine_after: 3 },
             deadline: LONG,
             suspicious_after: 3,
         };
+        let groups = Groups::new(Vec::new(), cut().into());
+        let settings = Arc::new(settings);
+        let settings = ByGroup::new(groups.clone(), |_| Arc::clone(&settings));
         let windows = StoredWindows { reader: reader.clone(), directory: names };
         let ModelChange::Assign(scope) = assign(&name) else { unreachable!() };
         let of_run = [(SensorId(0), scope.model_hash())].into();
         let arbiters = vec![Arbiter::current()];
         let supervisor =
             SensorSupervisor::new(settings, windows.clone(), arbiters, vec![scope], Arc::clone(&live)).start();
+        let rules = RunRules { settings_hash: 0, deadline: 20 * SHORT, interval: cut().interval() };
         let settings = RecorderSettings {
+            rules: ByGroup::new(groups, |_| rules),
             scope: of_run,
-            settings_hash: 0,
-            deadline: 20 * SHORT,
-            interval: cut().interval(),
             max_anomalous: 1,
         };
         let recorder = Recorder::new(settings, windows, commands, supervisor).start();
@@ -163,7 +166,7 @@ impl Plant {
     }
 
     async fn score_window(&self, window: Window, trigger: Trigger) -> RunReport {
-        self.recorder.send(ScoreRun { window, trigger, closing: Closing::OnTime }).await.unwrap().unwrap()
+        self.recorder.send(ScoreRun { group: GroupName::default(), window, trigger, closing: Closing::OnTime }).await.unwrap().unwrap()
     }
 
     async fn change(&self, changes: Vec<ModelChange>) {
