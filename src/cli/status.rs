@@ -197,13 +197,16 @@ fn readings(status: &Status) -> String {
 pub(crate) fn run_words(run: &Run) -> String {
     let span = window(run.window.start, run.window.end);
     let mut words = format!("run {} of {span}, {}, closed {}", run.id, run.trigger, run.closing);
-    if let Some(Tally { scored, no_data, too_little_data, failed, quarantined, anomalies, .. }) = run.tally {
+    if let Some(tally) = run.tally {
+        let Tally { scored, no_data, too_little_data, failed, timed_out, quarantined, unproven, anomalies, .. } = tally;
         words.push_str(&format!(": {scored} scored"));
         let rest = [
             (no_data, "without readings"),
             (too_little_data, "with too few"),
             (failed, "failed"),
+            (timed_out, "timed out"),
             (quarantined, "quarantined"),
+            (unproven, "not proven"),
         ];
         for (count, word) in rest.into_iter().filter(|(count, _)| *count > 0) {
             words.push_str(&format!(", {count} {word}"));

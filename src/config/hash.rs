@@ -11,6 +11,7 @@ use crate::ingest::route::{
     Each, NumberFormat, PayloadFormat, Quotes, Retained, RouteSettings, TimeForm, TimeUnit, ValueAt,
 };
 use crate::ingest::zone::Zone;
+use crate::scoring::ProofPolicy;
 
 /// Hashes values in a form that is the same on every machine: numbers little-endian, texts and lists after their
 /// lengths, floats by their bits, alternatives by a number that is never used for another meaning.
@@ -39,6 +40,10 @@ pub(super) fn settings_hash(config: &Config, group: &GroupSettings) -> u64 {
     if base != group.grid.interval() {
         canonical.text("base interval");
         canonical.integer(base.nanos());
+    }
+    // Left out when it is optional, as it was before it could be required.
+    if group.scoring.proof == ProofPolicy::Required {
+        canonical.text("proof required");
     }
     // Left out when there are no features: a configuration without them keeps the hash that it had before features
     // existed.

@@ -2,6 +2,7 @@
 
 use super::reader::Section;
 use crate::interval::Cut;
+use crate::scoring::ProofPolicy;
 use crate::time::Span;
 
 /// When windows are scored, and how long that may take.
@@ -13,6 +14,8 @@ pub struct ScoringSettings {
     pub sensor_deadline: Span,
     /// How many intervals of a window must hold readings for it to be scored.
     pub min_intervals: u32,
+    /// Whether models that are not proven are scored.
+    pub proof: ProofPolicy,
     /// After this many windows in a row, with every row an anomaly, a model is reported as suspicious.
     pub suspicious_after: u32,
 }
@@ -23,7 +26,14 @@ const SENSORS_SHARE: u32 = 20;
 pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
     let deadline = section.span("deadline", Span::from_secs(300), DEADLINES);
     let share = Span::from(deadline.to_std() / SENSORS_SHARE);
-    read_over(section, ScoringSettings { deadline, sensor_deadline: share, min_intervals: 1, suspicious_after: 3 })
+    let above = ScoringSettings {
+        deadline,
+        sensor_deadline: share,
+        min_intervals: 1,
+        proof: ProofPolicy::Optional,
+        suspicious_after: 3,
+    };
+    read_over(section, above)
 }
 
 const DEADLINES: std::ops::RangeInclusive<Span> = Span::from_millis(100)..=Span::from_secs(86_400);
@@ -37,11 +47,13 @@ pub(super) fn read_over(section: &mut Section<'_, '_>, above: ScoringSettings) -
         let why = format!("{sensor_deadline} for one sensor is more than {deadline} for the whole run");
         section.rule(&["sensor_deadline", "deadline"], why);
     }
+    let proof = section.choice("proof", [("optional", ProofPolicy::Optional), ("required", ProofPolicy::Required)]);
     let most = u32::try_from(Cut::MAX_INTERVALS).unwrap_or(u32::MAX);
     ScoringSettings {
         deadline,
         sensor_deadline,
         min_intervals: section.integer("min_intervals", above.min_intervals, 1..=most),
+        proof: if section.has("proof") { proof } else { above.proof },
         suspicious_after: section.integer("suspicious_after", above.suspicious_after, 1..=10_000),
     }
 }

@@ -312,6 +312,7 @@ fn sensors(group: &GroupSettings, base: Cut) -> SensorSettings {
             quarantine_after,
         },
         deadline: group.scoring.sensor_deadline.to_std(),
+        proof: group.scoring.proof,
         suspicious_after: group.scoring.suspicious_after,
     }
 }
