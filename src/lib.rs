@@ -23,6 +23,7 @@ pub mod sensor_pattern;
 mod suggest;
 pub mod time;
 pub mod verdict;
+pub mod zone;
 
 // Pure parts, and the store: each knows the words, and little of the others.
 pub mod export;

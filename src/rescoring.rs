@@ -126,10 +126,11 @@ impl Rescorer {
             Err(problem) => return Ok(Err(problem)),
         };
         let (model, plan) = &*model;
-        let blocks = Blocks::read(plan, run.window, scoring.row_cut(), |source, window| match self.source(sensor, source) {
-            Some(sensor) => self.reader.window(sensor, window),
-            None => Ok(None),
-        });
+        let blocks =
+            Blocks::read(plan, run.window, scoring.row_cut(), |source, window| match self.source(sensor, source) {
+                Some(sensor) => self.reader.window(sensor, window),
+                None => Ok(None),
+            });
         let blocks = match blocks {
             Err(StoreError::Damaged) => return Ok(Err(RescoringError::WindowsGone)),
             blocks => blocks?,

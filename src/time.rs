@@ -210,6 +210,13 @@ impl Span {
     }
 }
 
+impl std::ops::Add for Span {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
 impl From<std::time::Duration> for Span {
     fn from(duration: std::time::Duration) -> Self {
         Self(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))

@@ -19,6 +19,7 @@ const DOMAIN: &[&str] = &[
     "suggest",
     "time",
     "verdict",
+    "zone",
 ];
 
 /// What knows everything, and is known by little.

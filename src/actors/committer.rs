@@ -28,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::actors::sources::intake::{MessagesHeard, SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
+use crate::group::GroupName;
 use crate::ingest::batch::Batch;
 use crate::ingest::trial::TriedReading;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
@@ -74,6 +75,8 @@ pub enum Command {
     PutRun {
         /// The run.
         run: Run,
+        /// All before this is scored once the run is there; `None` when that stays as it is.
+        done_until: Option<Timestamp>,
         /// Told when the run is durable, and with it all verdicts sent before.
         done: oneshot::Sender<Committed>,
     },
@@ -86,11 +89,13 @@ pub enum Command {
         /// All its verdicts, in the order of their sensors.
         verdicts: Vec<Verdict>,
     },
-    /// Give up the windows before `until` that were not scored.
-    GiveUp {
+    /// Note that the windows of a group before `until` are scored or given up.
+    Mark {
+        /// Which group.
+        group: GroupName,
         /// The end of the last of these windows.
         until: Timestamp,
-        /// Told when giving up is durable.
+        /// Told when the note is durable.
         done: oneshot::Sender<Committed>,
     },
     /// A sink has taken every run before this one.
@@ -428,7 +433,11 @@ impl Committer {
     /// to.
     fn tell_position(&self) {
         let position = self.pipeline.position();
-        self.position.send_if_modified(|last| std::mem::replace(last, position) != position);
+        self.position.send_if_modified(|last| {
+            let is_modified = *last != position;
+            *last = position;
+            is_modified
+        });
     }
 
     /// Waits for something to do, and takes all that is there.
@@ -614,8 +623,8 @@ impl Committer {
                 self.pipeline.begin_run(&run, &stored);
                 self.stored_events.begin_run(run);
             }
-            Command::PutRun { run, done } => {
-                self.pipeline.put_run(&run);
+            Command::PutRun { run, done_until, done } => {
+                self.pipeline.put_run(&run, done_until);
                 self.stored_events.end_run(run);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
@@ -624,8 +633,8 @@ impl Committer {
                 self.pipeline.put_verdicts(run, chunk, &verdicts);
                 self.stored_events.verdicts(run, verdicts);
             }
-            Command::GiveUp { until, done } => {
-                self.pipeline.set_scored(until);
+            Command::Mark { group, until, done } => {
+                self.pipeline.set_scored(&group, until);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }

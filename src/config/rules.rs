@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::reader::Notes;
 use super::group::GroupSettings;
+use super::reader::Notes;
 use super::rings::{Rings, count, max_ahead, runs_in, windows_needed};
 use super::{ClockSource, Config, without_effect};
 use crate::features::{Bounds, FeatureSettings, Plan};
@@ -70,7 +70,10 @@ fn groups(config: &Config, notes: &mut Notes<'_>) {
     }
     for (place, GroupSettings { name, .. }) in (1..).zip(&config.groups) {
         if config.groups.iter().take(place - 1).any(|before| before.name == *name) {
-            notes.rule(&[&format!("group[{place}].name")], format!("there is a group \"{name}\" before; choose another name"));
+            notes.rule(
+                &[&format!("group[{place}].name")],
+                format!("there is a group \"{name}\" before; choose another name"),
+            );
         }
     }
     let tables = (1..=config.groups.len()).map(|place| format!("group[{place}]."));
@@ -91,7 +94,10 @@ fn groups(config: &Config, notes: &mut Notes<'_>) {
             );
             notes.rule(&["group", "window.length", "window.interval"], why);
         }
-        Ok(base) if lateness >= base.window() && !(config.groups.is_empty() && config.window.grid.hop() == base.window()) => {
+        Ok(base)
+            if lateness >= base.window()
+                && !(config.groups.is_empty() && config.window.grid.hop() == base.window()) =>
+        {
             let why = format!(
                 "{lateness} is not shorter than {}, of which windows and hops of all groups are multiples; make lateness \
                  shorter, or hop longer",
@@ -280,8 +286,9 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
         warn("publish.mqtt.topic", advice);
     }
     for group in config.all_groups() {
-        let (hop, of_group) = (group.grid.hop(), if group.name.is_default() { String::new() } else { format!("group {:?}: ", group.name.as_str()) });
-        let period = group.schedule.cron.shortest_period_after(config.limits.earliest);
+        let hop = group.grid.hop();
+        let of_group = if group.name.is_default() { String::new() } else { format!("group {}: ", group.name) };
+        let period = group.schedule.firings().shortest_period_after(config.limits.earliest);
         if let Some(period) = period.filter(|period| *period < hop) {
             let advice = format!(
                 "{of_group}it fires {period} apart, and a window ends every {hop} only; most firings will find nothing"

@@ -40,7 +40,10 @@ pub(super) fn read_grid(section: &mut Section<'_, '_>, above: WindowGrid) -> Win
     match &grid {
         Err(CutError::Zero("interval")) => section.rule(&["interval"], "an interval must have a length"),
         Err(why @ (CutError::Gap { .. } | CutError::UnevenHop { .. })) => {
-            section.rule(&["hop", "length", "interval"], format!("{why}; make hop a whole number of intervals, at most length"));
+            section.rule(
+                &["hop", "length", "interval"],
+                format!("{why}; make hop a whole number of intervals, at most length"),
+            );
         }
         Err(why) => section.rule(&["length", "interval"], why),
         Ok(_) => {}

@@ -31,13 +31,14 @@ use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
 use crate::ingest::session::SessionSettings;
 use crate::ingest::subscription::subscriptions;
-use crate::interval::Cut;
+use crate::interval::{Cut, WindowGrid};
 use crate::live::Live;
 use crate::model::Limits;
 use crate::pipeline::{HeldSettings, PipelineSettings};
 use crate::rescoring::{GroupRescoring, RescoringSettings};
 use crate::run_in_progress::RunScope;
 use crate::schedule::Schedule;
+use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::schedule::closing::ClosingSettings;
 use crate::scoring::ScoringSettings;
@@ -71,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) models: ModelDirectory,
     pub(crate) features: Assigner,
     pub(crate) sensors: ByGroup<Arc<SensorSettings>>,
+    /// When windows are scored.
+    pub(crate) schedule: Schedule,
     pub(crate) scheduler: SchedulerSettings,
     pub(crate) clock_trust: ClockTrustSettings,
     pub(crate) files: Option<FileSettings>,
@@ -105,8 +108,13 @@ impl Settings {
         let groups = config.rules_by_group();
         let stop_deadline = config.stop.deadline.to_std();
         let sessions = sessions(mqtt.listen.as_ref());
-        let schedule_of_runs =
-            Schedule { cron: schedule.cron.clone(), cut, lateness: window.lateness, catch_up: schedule.catch_up };
+        let plan = |group: &GroupSettings| GroupPlan {
+            name: group.name.clone(),
+            schedule: group.schedule.of_group(&group.name, group.grid, window.lateness),
+        };
+        let plans: Vec<_> = config.all_groups().iter().map(plan).collect();
+        let schedule_of_runs = plan(&config.default_group()).schedule;
+        let caught_up = plans.iter().map(|plan| plan.schedule.reach()).min().unwrap_or_default();
         Self {
             cut,
             max_sensors: limits.sensors as usize,
@@ -169,8 +177,9 @@ impl Settings {
             },
             features: assigner(config),
             sensors: groups.map(|group| Arc::new(sensors(group, cut))),
+            schedule: schedule_of_runs,
             scheduler: SchedulerSettings {
-                schedule: schedule_of_runs,
+                plans,
                 clock: match config.clock {
                     ClockSource::Wall => Clock::Wall,
                     ClockSource::Event => Clock::Event(EventTime::default()),
@@ -181,7 +190,7 @@ impl Settings {
                     settle: schedule.settle.to_std(),
                     hold: schedule.hold.to_std(),
                 }
-                .bounded(schedule.catch_up),
+                .bounded(caught_up),
                 event_idle: match schedule.event_idle {
                     EventIdle::After(span) => Some(span.to_std()),
                     EventIdle::Never => None,
@@ -249,7 +258,7 @@ impl Settings {
         let filters = Filters::new(Arc::clone(&self.filters));
         PipelineSettings {
             windows: self.windows,
-            schedule: self.scheduler.schedule.clone(),
+            plans: self.scheduler.plans.clone(),
             clock: self.scheduler.clock.clone(),
             deadbands: Box::new(move |sensor| filters.of(&directory.name(sensor)?).deadband()),
             sessions: self.sessions,
@@ -257,11 +266,18 @@ impl Settings {
                 .into_iter()
                 .flatten()
                 .collect(),
-            // Half of the ring of windows: those that are stored meanwhile need the other half.
-            max_unpublished: u64::from(self.store.windows / 2),
+            max_unpublished: self.max_unpublished(),
             held: self.held,
             live,
         }
+    }
+
+    /// By how many runs a sink may be behind: by those of half the time for which windows are kept, since those that are
+    /// stored meanwhile need the other half.
+    fn max_unpublished(&self) -> u64 {
+        let kept = self.cut.window().times(i64::from(self.store.windows));
+        let ends = |grid: WindowGrid| (kept.divide(grid.hop()).0 - grid.length().divide(grid.hop()).0 + 1).max(0);
+        self.groups.iter().map(|group| ends(group.grid).unsigned_abs() / 2).sum::<u64>().max(1)
     }
 
     pub(crate) fn rescoring(&self) -> RescoringSettings {

@@ -84,7 +84,8 @@ impl Plan {
             .take(self.base)
             .map(|intervals| &intervals[intervals.partition_point(|interval| interval.start < window.start())..])
             .collect();
-        let mut rows = RowMaker { plan: self, sources: &sources, interval: cut.interval, values: Vec::new(), starts: Vec::new() };
+        let mut rows =
+            RowMaker { plan: self, sources: &sources, interval: cut.interval, values: Vec::new(), starts: Vec::new() };
         let intervals = match base[..] {
             [own] => {
                 rows.values.reserve_exact(own.len() * self.cells.len());

@@ -204,7 +204,11 @@ impl RunScores {
 
 impl LedgerEntry {
     fn of(run: &Run) -> Self {
-        Self { group: run.group.clone(), window: run.window, codes: run.scope.last().map_or(0, |last| last as usize + 1) }
+        Self {
+            group: run.group.clone(),
+            window: run.window,
+            codes: run.scope.last().map_or(0, |last| last as usize + 1),
+        }
     }
 }
 

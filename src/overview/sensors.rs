@@ -127,7 +127,7 @@ impl Overview {
     /// The time before which a sensor's windows are closed, as the store says.
     pub(super) fn closed_until(&self, sensor: SensorId) -> Result<Option<Timestamp>, StoreError> {
         let head = self.reader.head(sensor)?.map(|head| head.closed);
-        Ok(head.max(self.reader.progress(Progress::Closed)?))
+        Ok(head.max(self.reader.progress(&Progress::Closed)?))
     }
 
     /// What answers about several sensors share.

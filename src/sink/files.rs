@@ -74,7 +74,14 @@ impl<'a> RunFiles<'a> {
     /// the window ends.
     pub fn new(settings: &'a FileSettings, window: Window, interval: Span, revision: u32) -> Self {
         let directory = settings.directory.join(day(window.end()));
-        Self { settings, window, interval, directory, state: FolderState::Unmade, names: FileNames::of_revision(revision) }
+        Self {
+            settings,
+            window,
+            interval,
+            directory,
+            state: FolderState::Unmade,
+            names: FileNames::of_revision(revision),
+        }
     }
 
     /// Writes one sensor's file.
@@ -241,7 +248,11 @@ mod tests {
         let window = cut.window_of(Timestamp::parse("2018-08-29 02:30").unwrap());
         let scored =
             Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: Vec::new().into(), explanation: None };
-        let written = RunFiles::new(&settings, window, cut.interval(), 0).write(&SensorName::new("1", "4").unwrap(), &[], &scored);
+        let written = RunFiles::new(&settings, window, cut.interval(), 0).write(
+            &SensorName::new("1", "4").unwrap(),
+            &[],
+            &scored,
+        );
         assert!(matches!(written, Err(FileError::Folder { .. })), "{written:?}");
     }
 

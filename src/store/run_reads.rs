@@ -2,7 +2,7 @@
 
 use crate::group::GroupName;
 use crate::interval::Window;
-use crate::run::{Run, RunId};
+use crate::run::{Run, RunId, Trigger};
 use crate::sensor::SensorId;
 use crate::store::keys::{NEXT_RUN_KEY, cursor_key, run_slot};
 use crate::store::reader::readable;
@@ -47,8 +47,13 @@ impl Reader {
         for id in self.ids_before(next).rev() {
             match self.run(id)? {
                 Some(run) if run.group == *group && run.window == window => return Ok(Some(run)),
-                // The first runs of a group's windows follow each other as the windows do.
-                Some(run) if run.group == *group && run.revision == 0 && run.window < window => break,
+                // The first runs of windows follow each other as the windows do, but for those that were missed. A run over
+                // this window began no earlier than the one of an earlier window when that was due.
+                Some(Run { group: of, revision: 0, trigger: Trigger::Schedule, window: earlier, .. })
+                    if of == *group && earlier < window =>
+                {
+                    break;
+                }
                 Some(_) | None => {}
             }
         }

@@ -9,9 +9,9 @@ use std::fs;
 use crate::support::settings::Settings;
 use crate::support::site::Site;
 use anomalyd::config::Config;
+use anomalyd::group::GroupName;
 use anomalyd::interval::Window;
 use anomalyd::reading::Reading;
-use anomalyd::group::GroupName;
 use anomalyd::run::{Closing, Run, RunId, RunState, Trigger};
 use anomalyd::sensor::{SensorId, SensorName};
 use anomalyd::store::{ChunkId, Progress, ShedSettings, Store, StoreSettings, StoredChunks};
@@ -66,7 +66,7 @@ fn site(settings: impl Fn(Settings) -> Settings, before: impl Fn(&Config, Window
     // The event clock of the daemon follows this one, and makes the window due.
     let next = Reading { sensor: SensorId(0), time: window.end() + config.window.lateness, value: 0.0 };
     store.writer.append_readings(&readings.chain([next]).collect::<Vec<_>>());
-    store.writer.put_progress(Progress::Scored, window.start());
+    store.writer.put_progress(&Progress::Scored(GroupName::default()), window.start());
     before(&config, window, &mut store);
     store.writer.commit().unwrap();
     site

@@ -11,6 +11,7 @@ use proptest::sample::select;
 use super::*;
 use crate::actors::scoring::assignment::Assignment;
 use crate::actors::scoring::sensor::StoredWindows;
+use crate::group::GroupName;
 use crate::ingest::batch::Batch;
 use crate::ingest::session::SessionSettings;
 use crate::model::formats::own;
@@ -19,6 +20,7 @@ use crate::pipeline::{BatchProgress, HeldSettings, Pipeline, PipelineSettings};
 use crate::run::{Run, RunId, RunState};
 use crate::run_in_progress::{RunInProgress, RunScope};
 use crate::schedule::Schedule;
+use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
 use crate::sink::files::{FileSettings, RunFiles};
 use crate::store::{ShedSettings, Store, StoreSettings, StoredIntervals};
@@ -186,14 +188,14 @@ impl Case {
             let (generation, failures, live) = (Default::default(), Default::default(), Default::default());
             assignments.insert(sensor, Assignment { sensor, name, model, plan, generation, failures, live });
         }
-        let schedule = Schedule { cron: "0 * * * * *".parse().unwrap(), cut, lateness: LATENESS, catch_up: 100 };
+        let schedule = Schedule { lateness: LATENESS, catch_up: 100, ..Schedule::for_test("0 * * * * *", cut.into()) };
         let clock = Clock::Event(EventTime::default());
         let pipeline = Pipeline::recover(
             store,
             Arc::clone(&names),
             PipelineSettings {
                 windows: WindowSettings { cut, lateness: LATENESS, kept_per_interval: 1000, max_open_readings: 10_000 },
-                schedule: schedule.clone(),
+                plans: vec![GroupPlan { name: GroupName::default(), schedule: schedule.clone() }],
                 clock: clock.clone(),
                 deadbands: Box::new(|_| None),
                 sessions: SessionSettings { max: 1, expiry: Span::MAX },
@@ -254,7 +256,11 @@ impl InProcess {
 
     fn score_what_is_due(&mut self) {
         self.commit();
-        while let Some(due) = self.schedule.due(self.pipeline.position().scored, self.clock.now(), Timestamp::MAX) {
+        while let Some(due) = self.schedule.due(
+            self.pipeline.position().scored.of(&GroupName::default()),
+            self.clock.now(),
+            Timestamp::MAX,
+        ) {
             self.pipeline.close(due.first.end());
             self.commit();
             let id = self.score(due.first);
@@ -276,7 +282,7 @@ impl InProcess {
             }
         }
         let state = RunState::Finished(run.tally());
-        self.pipeline.put_run(&Run { state, ..Run::for_test(id.0, window) });
+        self.pipeline.put_run(&Run { state, ..Run::for_test(id.0, window) }, Some(window.end()));
         self.commit();
         id
     }

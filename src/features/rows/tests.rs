@@ -249,7 +249,8 @@ fn rows_from(base: Cut, columns: &[&str], missing: &str, readings: &Seconds) -> 
     let read = |_: Option<&str>, stored: Window| {
         let mut block = BlockBuilder::new(stored);
         let inside = readings.iter().filter(|(second, _)| base.window_of(time(**second)) == stored).collect::<Vec<_>>();
-        for of_interval in inside.chunk_by(|(a, _), (b, _)| base.interval_of(time(**a)) == base.interval_of(time(**b))) {
+        for of_interval in inside.chunk_by(|(a, _), (b, _)| base.interval_of(time(**a)) == base.interval_of(time(**b)))
+        {
             let values = of_interval.iter().map(|(_, value)| **value);
             block.push(&Interval::aggregate(base.interval_of(time(*of_interval[0].0)), values).unwrap(), base);
         }

@@ -18,7 +18,6 @@ use crate::interval::Cut;
 use crate::model::{Fingerprint, Limits, ModelFile};
 use crate::pipeline::{HeldSettings, Pipeline, PipelineSettings};
 use crate::run::{Closing, RunId, Tally, Trigger};
-use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::{ProofPolicy, ScoringSettings};
 use crate::sensor::SensorDirectory;
@@ -102,12 +101,7 @@ impl Plant {
                     kept_per_interval: 1,
                     max_open_readings: 1,
                 },
-                schedule: Schedule {
-                    cron: "0 * * * * *".parse().unwrap(),
-                    cut: cut(),
-                    lateness: Span::ZERO,
-                    catch_up: 1,
-                },
+                plans: Vec::new(),
                 clock: Clock::Wall,
                 deadbands: Box::new(|_| None),
                 sessions: SessionSettings { max: 1, expiry: Span::MAX },
@@ -139,11 +133,7 @@ impl Plant {
         let supervisor =
             SensorSupervisor::new(settings, windows.clone(), arbiters, vec![scope], Arc::clone(&live)).start();
         let rules = RunRules { settings_hash: 0, deadline: 20 * SHORT, interval: cut().interval() };
-        let settings = RecorderSettings {
-            rules: ByGroup::new(groups, |_| rules),
-            scope: of_run,
-            max_anomalous: 1,
-        };
+        let settings = RecorderSettings { rules: ByGroup::new(groups, |_| rules), scope: of_run, max_anomalous: 1 };
         let recorder = Recorder::new(settings, windows, commands, supervisor).start();
         let window = cut().window_of(crate::time::Timestamp::default());
         Self { name, reader, recorder, live, window, _directory: directory }
@@ -167,7 +157,9 @@ impl Plant {
     }
 
     async fn score_window(&self, window: Window, trigger: Trigger) -> RunReport {
-        self.recorder.send(ScoreRun { group: GroupName::default(), window, trigger, closing: Closing::OnTime }).await.unwrap().unwrap()
+        let (group, done_until) = (GroupName::default(), Some(window.end()));
+        let score = ScoreRun { group, window, trigger, closing: Closing::OnTime, done_until };
+        self.recorder.send(score).await.unwrap().unwrap()
     }
 
     async fn change(&self, changes: Vec<ModelChange>) {
