@@ -119,7 +119,7 @@ fn whole(model: &Model, means: &[f64], size: Size) -> Seconds {
         block.push(&Interval::aggregate(start, values).expect("some readings"), cut);
     }
     let block = block.finish();
-    let settings = ScoringSettings { interval: cut.interval(), base: cut, min_intervals: 1 };
+    let settings = ScoringSettings { cut, base: cut, min_intervals: 1 };
     let plan = Plan::new(Arc::default(), "sensor", Bounds { cut, windows_back: 1 }).expect("a plan");
     timed(size, || {
         let blocks = Blocks::read(&plan, window, settings.row_cut(), |_, _| Ok::<_, Infallible>(Some(block.clone())))

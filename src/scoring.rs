@@ -12,8 +12,8 @@ use crate::verdict::{Explanation, Label, Outcome, Row, Scored};
 /// What verdicts depend on besides the window and the model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ScoringSettings {
-    /// The length of the interval that a row stands for.
-    pub interval: Span,
+    /// The lengths of the intervals that rows stand for, and of the windows.
+    pub cut: Cut,
     /// How the store cuts time.
     pub base: Cut,
     /// A window is scored only when rows can be made for at least this many of its intervals.
@@ -23,7 +23,7 @@ pub struct ScoringSettings {
 impl ScoringSettings {
     /// The lengths that rows are made by.
     pub fn row_cut(&self) -> RowCut {
-        RowCut { interval: self.interval, base: self.base }
+        RowCut { interval: self.cut.interval(), base: self.base }
     }
 }
 
@@ -91,7 +91,7 @@ pub fn score(
     }
     let evaluations = model.evaluate(values.view())?;
     let rows = starts.into_iter().zip(evaluations).map(|(start, evaluation)| Row {
-        interval: place(start, window, settings.interval),
+        interval: place(start, window, settings.cut.interval()),
         label: evaluation.label,
         decision: evaluation.decision,
     });

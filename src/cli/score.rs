@@ -198,7 +198,7 @@ impl<'a> Scorer<'a> {
         };
         let mut scorer = Self {
             args,
-            scoring: ScoringSettings { interval: cut.interval(), base: cut, min_intervals: args.min_intervals },
+            scoring: ScoringSettings { cut, base: cut, min_intervals: args.min_intervals },
             directory,
             windows: OpenWindows::new(windows, Timestamp::MIN, []),
             over: Vec::new(),
@@ -342,7 +342,7 @@ impl<'a> Scorer<'a> {
         };
         self.report.scoring += began.elapsed();
         self.report.windows += 1;
-        sensor.score.observe(window, self.scoring.interval, &scored, drift);
+        sensor.score.observe(window, self.scoring.cut.interval(), &scored, drift);
         self.end = self.end.max(window.end());
         let path = partial_path(&self.args.out, own);
         let at = |problem| ScoreHistoryError::Output { path: path.clone(), problem };
@@ -357,7 +357,7 @@ impl<'a> Scorer<'a> {
         // This process made the stored form, so it is not damaged.
         let block = self.held.block(own, window);
         let intervals = block.and_then(|block| block.intervals(self.scoring.base).ok()).unwrap_or_default();
-        writer.write(window, self.scoring.interval, &intervals, &scored).map_err(at)
+        writer.write(window, self.scoring.cut.interval(), &intervals, &scored).map_err(at)
     }
 
     fn finish(mut self, began: Instant) -> Result<Report, ScoreHistoryError> {

@@ -41,7 +41,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, above: &GroupSettings) -> Opti
     let sensors = section.parsed("sensors", accepted, SensorPattern::parse);
     let grid = section.section("window", |section| window::read_grid(section, above.grid));
     let schedule = section.section("schedule", |section| schedule::read_of_group(section, &above.schedule));
-    let scoring = section.section("scoring", |section| scoring::read_over(section, above.scoring));
-    let supervision = section.section("supervision", |section| supervision::read(section, above.supervision));
+    let scoring = section.section("scoring", |section| scoring::read_of_group(section, above.scoring));
+    let supervision = section.section("supervision", |section| supervision::read_of_group(section, above.supervision));
     Some(GroupSettings { name: name?, sensors: sensors?, grid, schedule, scoring, supervision })
 }

@@ -62,7 +62,6 @@ use crate::interval::Cut;
 use crate::sensor_pattern::SensorPattern;
 use group::GroupSettings;
 use reader::{Notes, Section};
-use supervision::SupervisionSettings;
 
 /// Everything that can be configured, checked. Paths are absolute.
 #[derive(Clone, Debug, PartialEq)]
@@ -280,7 +279,7 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
     let window = root.section("window", window::read)?;
     let schedule = root.section("schedule", schedule::read)?;
     let scoring = root.section("scoring", scoring::read);
-    let supervision = root.section("supervision", |section| supervision::read(section, SupervisionSettings::default()));
+    let supervision = root.section("supervision", supervision::read);
     let above = GroupSettings {
         name: GroupName::default(),
         sensors: SensorPattern::all(),

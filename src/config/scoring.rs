@@ -12,6 +12,8 @@ pub struct ScoringSettings {
     pub deadline: Span,
     /// How long one sensor's scoring may take. A scoring that takes longer has failed.
     pub sensor_deadline: Span,
+    /// How many threads may hang at scorings that were given up before one that hangs is not replaced any more.
+    pub hung_threads: u32,
     /// How many intervals of a window must hold readings for it to be scored.
     pub min_intervals: u32,
     /// Whether models that are not proven are scored.
@@ -29,17 +31,19 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
     let above = ScoringSettings {
         deadline,
         sensor_deadline: share,
+        hung_threads: 8,
         min_intervals: 1,
         proof: ProofPolicy::Optional,
         suspicious_after: 3,
     };
-    read_over(section, above)
+    let settings = read_of_group(section, above);
+    ScoringSettings { hung_threads: section.integer("hung_threads", settings.hung_threads, 0..=1_000), ..settings }
 }
 
 const DEADLINES: std::ops::RangeInclusive<Span> = Span::from_millis(100)..=Span::from_secs(86_400);
 
-/// Reads a section of which every key that is not written is as `above`.
-pub(super) fn read_over(section: &mut Section<'_, '_>, above: ScoringSettings) -> ScoringSettings {
+/// Reads the keys that a group may have for itself. Each that is not written is as in `above`.
+pub(super) fn read_of_group(section: &mut Section<'_, '_>, above: ScoringSettings) -> ScoringSettings {
     let deadline = section.span("deadline", above.deadline, DEADLINES);
     let shares = Span::from_millis(5)..=Span::from_secs(86_400);
     let sensor_deadline = section.span("sensor_deadline", above.sensor_deadline, shares);
@@ -55,5 +59,6 @@ pub(super) fn read_over(section: &mut Section<'_, '_>, above: ScoringSettings) -
         min_intervals: section.integer("min_intervals", above.min_intervals, 1..=most),
         proof: if section.has("proof") { proof } else { above.proof },
         suspicious_after: section.integer("suspicious_after", above.suspicious_after, 1..=10_000),
+        ..above
     }
 }

@@ -9,11 +9,12 @@ use rumqttc::MqttOptions;
 use crate::actors::committer::PaceSettings;
 use crate::actors::outlets::publisher::{self, MqttOutletSettings};
 use crate::actors::outlets::reporter::ReporterSettings;
+use crate::actors::scoring::assignment::SensorSettings;
+use crate::actors::scoring::evaluation::pool::PoolSettings;
 use crate::actors::scoring::model_loader::ModelDirectory;
 use crate::actors::scoring::recorder::{RecorderSettings, RunRules};
-use crate::actors::scoring::restart::RestartPolicy;
 use crate::actors::scoring::scheduler::SchedulerSettings;
-use crate::actors::scoring::sensor::SensorSettings;
+use crate::actors::scoring::supervisor::SupervisorSettings;
 use crate::actors::sources::broker::BrokerSettings;
 use crate::actors::sources::listener::{AddressSettings, ListenerSettings};
 use crate::config::connect::{ConnectSettings, PasswordError};
@@ -22,7 +23,7 @@ use crate::config::http::{HttpSettings, TlsFiles};
 use crate::config::limits::LimitSettings;
 use crate::config::listen::ListenSettings;
 use crate::config::schedule::EventIdle;
-use crate::config::supervision::SupervisionSettings;
+use crate::config::supervision::{Release, SupervisionSettings};
 use crate::config::{ClockSource, Config};
 use crate::features::{Assigner, Bounds};
 use crate::group::{ByGroup, Groups};
@@ -45,6 +46,7 @@ use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
 use crate::sink::files::FileSettings;
 use crate::store::{ShedSettings, StoreSettings};
+use crate::supervision::SupervisionPolicy;
 use crate::time::{Clock, EventTime, Span};
 use crate::window::WindowSettings;
 
@@ -71,7 +73,7 @@ pub(crate) struct Settings {
     pub(crate) pace: PaceSettings,
     pub(crate) models: ModelDirectory,
     pub(crate) features: Assigner,
-    pub(crate) sensors: ByGroup<Arc<SensorSettings>>,
+    pub(crate) supervisor: SupervisorSettings,
     /// When windows are scored.
     pub(crate) schedule: Schedule,
     pub(crate) scheduler: SchedulerSettings,
@@ -176,7 +178,14 @@ impl Settings {
                 settle: models.settle.to_std(),
             },
             features: assigner(config),
-            sensors: groups.map(|group| Arc::new(sensors(group, cut))),
+            supervisor: SupervisorSettings {
+                sensors: groups.map(|group| Arc::new(sensors(group, cut))),
+                restarts_per_second: config.supervision.restarts_per_second,
+                evaluators: PoolSettings {
+                    threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+                    max_hung: config.scoring.hung_threads as usize,
+                },
+            },
             schedule: schedule_of_runs,
             scheduler: SchedulerSettings {
                 plans,
@@ -301,7 +310,7 @@ impl GroupRules {
 
     fn of_runs(&self) -> RunRules {
         let Self { scoring, settings_hash, deadline } = *self;
-        RunRules { settings_hash, deadline, interval: scoring.interval }
+        RunRules { settings_hash, deadline, interval: scoring.cut.interval() }
     }
 }
 
@@ -314,18 +323,22 @@ fn rules(config: &Config, group: &GroupSettings) -> GroupRules {
 }
 
 fn scoring(group: &GroupSettings, base: Cut) -> ScoringSettings {
-    ScoringSettings { interval: group.grid.interval(), base, min_intervals: group.scoring.min_intervals }
+    ScoringSettings { cut: group.grid.cut(), base, min_intervals: group.scoring.min_intervals }
 }
 
-/// What the actors of a group's sensors go by.
+/// What the models of a group's sensors go by.
 fn sensors(group: &GroupSettings, base: Cut) -> SensorSettings {
-    let SupervisionSettings { backoff, quarantine_after } = group.supervision;
+    let SupervisionSettings { backoff, quarantine_after, release, .. } = group.supervision;
     SensorSettings {
         scoring: scoring(group, base),
-        restart: RestartPolicy {
+        supervision: SupervisionPolicy {
             backoff_min: backoff.min.to_std(),
             backoff_max: backoff.max.to_std(),
             quarantine_after,
+            release_after: match release {
+                Release::After(span) => Some(span.to_std()),
+                Release::Never => None,
+            },
         },
         deadline: group.scoring.sensor_deadline.to_std(),
         proof: group.scoring.proof,

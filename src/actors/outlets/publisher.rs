@@ -234,7 +234,7 @@ mod tests {
             limits: Limits::default(),
             features: Assigner::new([].into(), Bounds { cut, windows_back: 0 }),
             groups: ByGroup::new(Groups::new(Vec::new(), cut.into()), |_| GroupRescoring {
-                scoring: ScoringSettings { interval: cut.interval(), base: cut, min_intervals: 1 },
+                scoring: ScoringSettings { cut, base: cut, min_intervals: 1 },
                 settings_hash: 0,
             }),
         };

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::actors::scoring::assignment::Assignment;
-use crate::actors::scoring::sensor::StoredWindows;
+use crate::actors::scoring::assignment::{Assignment, SensorSettings};
+use crate::actors::scoring::evaluation::StoredWindows;
 use crate::group::GroupName;
 use crate::ingest::batch::Batch;
 use crate::ingest::session::SessionSettings;
@@ -22,8 +22,10 @@ use crate::run_in_progress::{RunInProgress, RunScope};
 use crate::schedule::Schedule;
 use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
+use crate::scoring::ProofPolicy;
 use crate::sink::files::{FileSettings, RunFiles};
 use crate::store::{ShedSettings, Store, StoreSettings, StoredIntervals};
+use crate::supervision::SupervisionPolicy;
 use crate::time::{Clock, EventTime};
 use crate::verdict::VerdictRows;
 
@@ -180,13 +182,27 @@ impl Case {
         let templates = NameTemplate::parse("model_{device}_{sensor}").unwrap().into();
         let listing = Listing::read(models, &templates, 100).unwrap();
         let bounds = LoadBounds { limits: Limits::default(), deadline: Duration::from_secs(60), advice: "" };
+        let settings = Arc::new(SensorSettings {
+            scoring: ScoringSettings { cut, base: cut, min_intervals: self.min_intervals },
+            supervision: SupervisionPolicy {
+                backoff_min: Duration::ZERO,
+                backoff_max: Duration::ZERO,
+                quarantine_after: 1,
+                release_after: None,
+            },
+            deadline: Duration::MAX,
+            proof: ProofPolicy::Optional,
+            suspicious_after: 1,
+        });
+        let scoring = settings.scoring;
         let mut assignments = BTreeMap::new();
         for entry in read_catalog(listing, bounds).entries {
             let (sensor, model) = (names.intern(&entry.sensor).unwrap(), entry.model.unwrap());
             let plan = assigner.assign(&entry.sensor, &model).unwrap();
-            let (name, model) = (entry.sensor, Arc::new(model));
-            let (generation, failures, live) = (Default::default(), Default::default(), Default::default());
-            assignments.insert(sensor, Assignment { sensor, name, model, plan, generation, failures, live });
+            let of_model = (Arc::new(model), plan);
+            let assignment =
+                Assignment::new((sensor, entry.sensor), of_model, Arc::clone(&settings), Default::default());
+            assignments.insert(sensor, assignment);
         }
         let schedule = Schedule { lateness: LATENESS, catch_up: 100, ..Schedule::for_test("0 * * * * *", cut.into()) };
         let clock = Clock::Event(EventTime::default());
@@ -211,7 +227,6 @@ impl Case {
             decisions: Decisions::Include,
             keep: Span::from_secs(86_400),
         };
-        let scoring = ScoringSettings { interval: INTERVAL, base: cut, min_intervals: self.min_intervals };
         let mut daemon =
             InProcess { pipeline: pipeline.unwrap(), schedule, clock, assignments, windows, scoring, files };
         let named = |(place, second, value): &(usize, u32, f64)| {
@@ -275,7 +290,7 @@ impl InProcess {
         let mut run = RunInProgress::new(window, &scope, 0, Instant::now());
         for sensor in run.unanswered() {
             let assignment = &self.assignments[&sensor];
-            let blocks = self.windows.read(assignment, window, self.scoring.row_cut()).unwrap();
+            let blocks = self.windows.read(assignment, window).unwrap();
             let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring).unwrap();
             if let Some(chunk) = run.take(window, sensor, judgement.outcome) {
                 self.pipeline.put_verdicts(id, chunk.id, &chunk.verdicts);
