@@ -12,10 +12,12 @@ use std::fmt;
 pub use changes::{AnomalyChanges, OrderChanges, SensorChanges};
 pub use standing::StandingVerdicts;
 
+use crate::group::GroupName;
 use crate::interval::Window;
 use crate::run::RunRequest;
 use crate::sensor::SensorName;
 use crate::sensor_pattern::SensorPattern;
+use crate::time::Span;
 
 /// An order's identity. Later orders have larger ids, which begin anew at a start of the daemon.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -32,12 +34,23 @@ impl fmt::Display for OrderId {
 pub struct RunOrder {
     /// Which sensors.
     pub sensors: OrderedSensors,
-    /// Which windows, the oldest first; at least one.
-    pub windows: Vec<Window>,
+    /// Which windows, the one that ends first at the front; at least one.
+    pub windows: Vec<GroupWindow>,
     /// What becomes of the verdicts.
     pub keeping: VerdictKeeping,
     /// What was asked for and by whom, in words.
     pub request: RunRequest,
+}
+
+/// A window of a group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupWindow {
+    /// The group.
+    pub group: GroupName,
+    /// Its window.
+    pub window: Window,
+    /// The length of the group's intervals.
+    pub interval: Span,
 }
 
 /// Which sensors an order is about; of these it scores those that have a model.

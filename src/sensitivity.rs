@@ -19,23 +19,28 @@ pub struct SensitivitySettings {
     pub score: AnomalyScore,
 }
 
-/// Knows the sensors whose threshold is shifted.
+/// Knows the threshold of each sensor of a group.
 #[derive(Clone, Debug, Default)]
-pub struct Sensitivities(Arc<[SensitivitySettings]>);
+pub struct Sensitivities {
+    sensors: Arc<[SensitivitySettings]>,
+    /// That of the group's sensors for which none is set.
+    group: Option<AnomalyScore>,
+}
 
 impl Sensitivities {
-    /// Of several settings that fit a sensor, the first counts.
-    pub fn new(settings: Arc<[SensitivitySettings]>) -> Self {
-        Self(settings)
+    /// Of several settings that fit a sensor, the first counts; of sensors that none fits, what is set for the group.
+    pub fn new(sensors: Arc<[SensitivitySettings]>, group: Option<AnomalyScore>) -> Self {
+        Self { sensors, group }
     }
 
     /// The score from which on intervals of a sensor are anomalies; `None` when its model decides.
     pub fn of(&self, sensor: &SensorName) -> Option<AnomalyScore> {
-        if self.0.is_empty() {
-            return None;
+        if self.sensors.is_empty() {
+            return self.group;
         }
         let name = sensor.to_string();
-        self.0.iter().find(|settings| settings.sensors.fits(&name)).map(|settings| settings.score)
+        let of_sensor = self.sensors.iter().find(|settings| settings.sensors.fits(&name));
+        of_sensor.map(|settings| settings.score).or(self.group)
     }
 }
 
@@ -44,13 +49,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_setting_that_fits_counts_and_others_are_left_to_their_models() {
+    fn the_first_setting_that_fits_counts_and_others_are_left_to_their_group_or_model() {
         let setting = |sensors: &str, score| SensitivitySettings {
             sensors: SensorPattern::parse(sensors).unwrap(),
             score: AnomalyScore::new(score).unwrap(),
         };
-        let sensitivities = Sensitivities::new([setting("press-1/flow", 0.8), setting("press-1/*", 0.6)].into());
+        let settings = [setting("press-1/flow", 0.8), setting("press-1/*", 0.6)];
+        let sensitivities = Sensitivities::new(settings.clone().into(), None);
         let of = |device, sensor| sensitivities.of(&SensorName::new(device, sensor).unwrap()).map(AnomalyScore::get);
         assert_eq!((of("press-1", "flow"), of("press-1", "heat"), of("press-2", "flow")), (Some(0.8), Some(0.6), None));
+        let of_group = Sensitivities::new(settings.into(), AnomalyScore::new(0.7));
+        let other = SensorName::new("press-2", "flow").unwrap();
+        assert_eq!(of_group.of(&other).map(AnomalyScore::get), Some(0.7));
+        assert_eq!(Sensitivities::default().of(&other), None);
     }
 }

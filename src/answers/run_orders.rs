@@ -11,10 +11,13 @@ use crate::time::Timestamp;
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRunOrder {
+    /// Only the windows and sensors of this group.
+    #[serde(default)]
+    pub group: Option<String>,
     /// Only sensors that fit a pattern such as `press-1/*`.
     #[serde(default)]
     pub sensors: Option<String>,
-    /// Only windows that begin at this time or later; without `since` and `until`, the last window that was scored.
+    /// Only windows that begin at this time or later; without `since` and `until`, the last window of each group that was scored.
     #[serde(default)]
     pub since: Option<Timestamp>,
     /// Only windows that end at this time or before.

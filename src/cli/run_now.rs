@@ -26,18 +26,21 @@ use crate::time::Timestamp;
 /// ends it.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
+    /// Only the windows and sensors of a group
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
     /// Only sensors that fit a pattern, such as press-1/*
     #[arg(long, value_name = "PATTERN")]
     sensor: Option<String>,
-    /// The windows that lie whole between two times, such as -6h.. or 2026-03-01T08:00..2026-03-01T12:00; the last one that
-    /// was scored if it is left out
+    /// The windows that lie whole between two times, such as -6h.. or 2026-03-01T08:00..2026-03-01T12:00; the last one of
+    /// each group that was scored if it is left out
     #[arg(long, value_name = "FROM..TO", value_parser = parse_range, allow_hyphen_values = true)]
     window: Option<WindowRange>,
     /// Compares the verdicts with those that stand, and stores none
     #[arg(long)]
     dry_run: bool,
     /// Cancels what was asked for under this number; it ends with the window that is being scored
-    #[arg(long, value_name = "ORDER", conflicts_with_all = ["sensor", "window", "dry_run"])]
+    #[arg(long, value_name = "ORDER", conflicts_with_all = ["group", "sensor", "window", "dry_run"])]
     cancel: Option<u64>,
     /// The answer of the API, as JSON
     #[arg(long)]
@@ -81,7 +84,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let now = Timestamp::now();
             let [since, until] = [args.window.and_then(|range| range.since), args.window.and_then(|range| range.until)]
                 .map(|bound| bound.map(|bound| bound.time(now)));
-            let wanted = NewRunOrder { sensors: args.sensor.clone(), since, until, is_dry_run: args.dry_run };
+            let wanted = NewRunOrder {
+                group: args.group.clone(),
+                sensors: args.sensor.clone(),
+                since,
+                until,
+                is_dry_run: args.dry_run,
+            };
             let order: RunOrder = daemon.post("/api/v1/run-orders", serde_json::to_vec(&wanted)?)?.json()?;
             wait(&daemon, order)?
         }

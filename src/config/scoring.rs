@@ -4,6 +4,7 @@ use super::reader::Section;
 use crate::interval::Cut;
 use crate::scoring::ProofPolicy;
 use crate::time::Span;
+use crate::verdict::AnomalyScore;
 
 /// When windows are scored, and how long that may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct ScoringSettings {
     pub min_intervals: u32,
     /// Whether models that are not proven are scored.
     pub proof: ProofPolicy,
+    /// The score from which on intervals are anomalies; `None` when models decide.
+    pub anomaly_score: Option<AnomalyScore>,
     /// How many orders of operators may wait or go on at once.
     pub max_orders: u32,
     /// After this many windows in a row, with every row an anomaly, a model is reported as suspicious.
@@ -28,21 +31,47 @@ pub struct ScoringSettings {
 const SENSORS_SHARE: u32 = 20;
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
-    let deadline = section.span("deadline", Span::from_secs(300), Span::from_millis(100)..=Span::from_secs(86_400));
+    let deadline = section.span("deadline", Span::from_secs(300), DEADLINES);
+    let share = Span::from(deadline.to_std() / SENSORS_SHARE);
+    let above = ScoringSettings {
+        deadline,
+        sensor_deadline: share,
+        hung_threads: 8,
+        min_intervals: 1,
+        anomaly_score: None,
+        max_orders: 8,
+        proof: ProofPolicy::Optional,
+        suspicious_after: 3,
+    };
+    let settings = read_of_group(section, above);
+    ScoringSettings {
+        hung_threads: section.integer("hung_threads", settings.hung_threads, 0..=1_000),
+        max_orders: section.integer("max_orders", settings.max_orders, 1..=100),
+        ..settings
+    }
+}
+
+const DEADLINES: std::ops::RangeInclusive<Span> = Span::from_millis(100)..=Span::from_secs(86_400);
+
+/// Reads the keys that a group may have for itself. Each that is not written is as in `above`.
+pub(super) fn read_of_group(section: &mut Section<'_, '_>, above: ScoringSettings) -> ScoringSettings {
+    let deadline = section.span("deadline", above.deadline, DEADLINES);
     let shares = Span::from_millis(5)..=Span::from_secs(86_400);
-    let sensor_deadline = section.span("sensor_deadline", Span::from(deadline.to_std() / SENSORS_SHARE), shares);
+    let sensor_deadline = section.span("sensor_deadline", above.sensor_deadline, shares);
     if sensor_deadline > deadline {
         let why = format!("{sensor_deadline} for one sensor is more than {deadline} for the whole run");
         section.rule(&["sensor_deadline", "deadline"], why);
     }
+    let proof = section.choice("proof", [("optional", ProofPolicy::Optional), ("required", ProofPolicy::Required)]);
+    let score = section.number("anomaly_score", AnomalyScore::RANGE, "a number from 0.002 to 0.998");
     let most = u32::try_from(Cut::MAX_INTERVALS).unwrap_or(u32::MAX);
     ScoringSettings {
         deadline,
         sensor_deadline,
-        hung_threads: section.integer("hung_threads", 8, 0..=1_000),
-        min_intervals: section.integer("min_intervals", 1, 1..=most),
-        proof: section.choice("proof", [("optional", ProofPolicy::Optional), ("required", ProofPolicy::Required)]),
-        max_orders: section.integer("max_orders", 8, 1..=100),
-        suspicious_after: section.integer("suspicious_after", 3, 1..=10_000),
+        min_intervals: section.integer("min_intervals", above.min_intervals, 1..=most),
+        anomaly_score: score.and_then(AnomalyScore::new).or(above.anomaly_score),
+        proof: if section.has("proof") { proof } else { above.proof },
+        suspicious_after: section.integer("suspicious_after", above.suspicious_after, 1..=10_000),
+        ..above
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn surroundings(config: &Config, settings: &Settings) -> Surroundings
             .into_iter()
             .flatten()
             .collect(),
-        order_reach: OrderReach { windows: config.windows_to_score_again(), verdict_runs: settings.store.verdict_runs },
+        order_reach: OrderReach { kept: config.kept_for_scoring_again(), verdict_runs: settings.store.verdict_runs },
         started: Instant::now(),
         disk_at_start: DiskSample::of(&settings.store.directory),
         configuration: Box::new(move || configuration(&in_force, read)),

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::interval::Window;
 use crate::run::{RunId, Tally};
-use crate::run_order::{OrderChanges, OrderId, RunOrder, StandingVerdicts};
+use crate::run_order::{GroupWindow, OrderChanges, OrderId, RunOrder, StandingVerdicts};
 use crate::sensor::SensorId;
 use crate::telemetry::metrics;
 use crate::time::Timestamp;
@@ -99,7 +99,7 @@ pub struct OrderedWindow {
     /// The order.
     pub order: Arc<RunOrder>,
     /// The window.
-    pub window: Window,
+    pub window: GroupWindow,
     /// The verdicts that stand of the order's windows; found with its first window.
     pub standing: Arc<OnceLock<StandingVerdicts>>,
 }
@@ -178,9 +178,9 @@ impl RunOrders {
     pub fn next_window(&self) -> Option<OrderedWindow> {
         let mut book = self.book();
         let (id, entry) = book.orders.iter_mut().find(|(_, entry)| !entry.state.is_over())?;
-        let window = *entry.order.windows.get(entry.windows_done)?;
+        let window = entry.order.windows.get(entry.windows_done)?.clone();
         entry.state = OrderState::GoesOn;
-        entry.current = Some(WindowProgress { window, answered: 0, sensors: 0 });
+        entry.current = Some(WindowProgress { window: window.window, answered: 0, sensors: 0 });
         let (order, standing) = (Arc::clone(&entry.order), Arc::clone(&entry.standing));
         Some(OrderedWindow { id: *id, order, window, standing })
     }
@@ -275,17 +275,25 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::group::GroupName;
     use crate::interval::Cut;
     use crate::run::RunRequest;
     use crate::run_order::{OrderedSensors, VerdictKeeping};
     use crate::time::Span;
+
+    fn of_default(window: Window) -> GroupWindow {
+        GroupWindow { group: GroupName::default(), window, interval: Span::from_secs(60) }
+    }
 
     fn order(windows: usize) -> RunOrder {
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
         let first = cut.window_of(Timestamp::from_nanos(0));
         RunOrder {
             sensors: OrderedSensors::All,
-            windows: std::iter::successors(Some(first), |window| Some(window.next())).take(windows).collect(),
+            windows: std::iter::successors(Some(first), |window| Some(window.next()))
+                .take(windows)
+                .map(of_default)
+                .collect(),
             keeping: VerdictKeeping::Stored,
             request: RunRequest::new("all"),
         }
@@ -304,7 +312,7 @@ mod tests {
         let mut seen = Vec::new();
         while let Some(next) = orders.next_window() {
             assert_eq!(orders.one(next.id).unwrap().state, OrderState::GoesOn);
-            seen.push((next.id, next.window.index()));
+            seen.push((next.id, next.window.window.index()));
             orders.end_window(next.id, Some(RunId(seen.len() as u64)));
         }
         assert_eq!(seen, [(first, 0), (first, 1), (second, 0)]);

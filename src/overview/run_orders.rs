@@ -1,19 +1,24 @@
 //! What operators may have scored again, and how far their orders are.
 
+use std::collections::BTreeSet;
+
 use super::Overview;
 use super::runs::tally_answer;
 use crate::answers::{self, ChangedSensor, Comparison, Span};
-use crate::interval::Window;
+use crate::group::{ByGroup, Group, GroupName};
+use crate::interval::{Window, WindowGrid};
 use crate::live::{OrderEntry, OrderState};
 use crate::run::RunRequest;
-use crate::run_order::{OrderId, OrderedSensors, RunOrder, VerdictKeeping};
+use crate::run_order::{GroupWindow, OrderId, OrderedSensors, RunOrder, VerdictKeeping};
 use crate::sensor_pattern::SensorPattern;
 use crate::store::{Progress, StoreError};
-use crate::time::Timestamp;
+use crate::time::{self, Timestamp};
 
 /// What an operator asks for.
 #[derive(Clone, Debug)]
 pub struct OrderDemand {
+    /// Only the windows and sensors of this group.
+    pub group: Option<GroupName>,
     /// Only sensors that fit.
     pub sensors: Option<SensorPattern>,
     /// Only windows from this time on.
@@ -27,10 +32,11 @@ pub struct OrderDemand {
 }
 
 /// How far back an order may reach.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct OrderReach {
-    /// How many of the windows that are closed the store is sure to have, with those before them that models look back to.
-    pub windows: u32,
+    /// For how long before what is closed the store is sure to have the windows of a group, with those before them that
+    /// models look back to.
+    pub kept: ByGroup<time::Span>,
     /// How many runs are kept with their verdicts.
     pub verdict_runs: u32,
 }
@@ -69,6 +75,9 @@ pub enum OrderRefusal {
         /// How many windows an order may have.
         most: u32,
     },
+    /// There is no such group.
+    #[error("there is no group {0}; `anomalyd check` lists those of the configuration")]
+    NoGroup(GroupName),
     /// No sensor is meant.
     #[error("no sensor with a model fits {0}; `anomalyd models` lists those that have one")]
     NobodyFits(OrderedSensors),
@@ -83,38 +92,67 @@ impl Overview {
     /// # Errors
     /// The outer error: the store cannot be read. The inner one: why the demand is refused.
     pub fn plan_order(&self, demand: OrderDemand) -> Result<Result<RunOrder, OrderRefusal>, StoreError> {
-        let scored = self.reader.progress(Progress::Scored)?;
-        Ok(self.planned(demand, scored))
+        let closed = self.reader.progress(&Progress::Closed)?;
+        let mut scored = Vec::new();
+        for group in self.groups.iter() {
+            scored.push((group, self.reader.progress(&Progress::Scored(group.name.clone()))?));
+        }
+        Ok(self.planned(demand, closed, scored))
     }
 
-    fn planned(&self, demand: OrderDemand, scored: Option<Timestamp>) -> Result<RunOrder, OrderRefusal> {
-        let OrderDemand { sensors, since, until, keeping, asker } = demand;
+    fn planned(
+        &self,
+        demand: OrderDemand,
+        closed: Option<Timestamp>,
+        scored: Vec<(&Group, Option<Timestamp>)>,
+    ) -> Result<RunOrder, OrderRefusal> {
+        let OrderDemand { group: wanted, sensors, since, until, keeping, asker } = demand;
+        if let Some(name) = wanted.clone().filter(|name| self.groups.find(name).is_none()) {
+            return Err(OrderRefusal::NoGroup(name));
+        }
         let sensors = sensors.map_or(OrderedSensors::All, OrderedSensors::Fitting);
-        let mut with_model = self.live.models.sensors().into_iter().filter_map(|sensor| self.sensors.name(sensor));
-        if !with_model.any(|name| sensors.holds(&name)) {
+        let with_model = self.live.models.sensors().into_iter().filter_map(|sensor| self.sensors.name(sensor));
+        let meant: BTreeSet<GroupName> = with_model
+            .filter(|name| sensors.holds(name))
+            .map(|name| self.groups.of(&name).name.clone())
+            .filter(|group| wanted.as_ref().is_none_or(|wanted| wanted == group))
+            .collect();
+        if meant.is_empty() {
             return Err(OrderRefusal::NobodyFits(sensors));
         }
-        let reach = self.surroundings.order_reach;
-        let last = self.cut.window_of(scored.ok_or(OrderRefusal::NothingScored)?).earlier(1);
-        let windows = windows_between(last, reach.windows, since, until)?;
-        let most = (reach.verdict_runs / 2).max(1);
+        let OrderReach { kept, verdict_runs } = &self.surroundings.order_reach;
+        let (mut windows, mut refusal) = (Vec::new(), OrderRefusal::NothingScored);
+        for (Group { name, grid, .. }, scored) in scored.into_iter().filter(|(group, _)| meant.contains(&group.name)) {
+            let (Some(scored), Some(closed), Some(kept)) = (scored, closed, kept.of_group(name)) else { continue };
+            match windows_between(*grid, scored, closed - *kept, since, until) {
+                Ok(found) => windows.extend(found.into_iter().map(|window| GroupWindow {
+                    group: name.clone(),
+                    window,
+                    interval: grid.interval(),
+                })),
+                Err(why) => refusal = why,
+            }
+        }
+        windows.sort_by_key(|one| (one.window.end(), one.group.clone()));
+        let (Some(first), Some(last)) = (windows.iter().map(|one| one.window.start()).min(), windows.last()) else {
+            return Err(refusal);
+        };
+        let most = (verdict_runs / 2).max(1);
         if keeping == VerdictKeeping::Stored && windows.len() > most as usize {
-            let (windows, kept) = (windows.len(), reach.verdict_runs);
+            let (windows, kept) = (windows.len(), *verdict_runs);
             return Err(OrderRefusal::TooManyWindows { windows, kept, most });
         }
+        let of_group = wanted.map_or_else(String::new, |group| format!(" of the group {group}"));
         let dry = if keeping == VerdictKeeping::DryRun { ", a dry run" } else { "" };
-        let (first, last) = (windows.first().copied().unwrap_or(last), windows.last().copied().unwrap_or(last));
-        let words = format!("{sensors} from {} to {}{dry}, by {asker}", first.start(), last.end());
+        let words = format!("{sensors}{of_group} from {first} to {}{dry}, by {asker}", last.window.end());
         Ok(RunOrder { sensors, windows, keeping, request: RunRequest::new(&words) })
     }
 
     /// An order, with the sensors that differ most when they are `named`.
     pub fn order_answer(&self, id: OrderId, entry: &OrderEntry, named: NamedSensors) -> answers::RunOrder {
         let OrderEntry { order, asked, state, windows_done, current, runs, tally, changes, .. } = entry;
-        let span = |first: Window, last: Window| Span { start: first.start(), end: last.end() };
-        let epoch = self.cut.window_of(Timestamp::default());
-        let [first, last] =
-            [order.windows.first(), order.windows.last()].map(|window| window.copied().unwrap_or(epoch));
+        let starts = order.windows.iter().map(|one| one.window.start());
+        let ends = order.windows.iter().map(|one| one.window.end());
         let (state, problem) = match state {
             OrderState::Waiting => (answers::OrderState::Waiting, None),
             OrderState::GoesOn => (answers::OrderState::GoesOn, None),
@@ -143,11 +181,11 @@ impl Overview {
             is_dry_run: order.keeping == VerdictKeeping::DryRun,
             state,
             problem,
-            span: span(first, last),
+            span: Span { start: starts.min().unwrap_or_default(), end: ends.max().unwrap_or_default() },
             windows: order.windows.len() as u64,
             windows_done: *windows_done as u64,
             current: current.map(|current| answers::OrderedWindow {
-                window: span(current.window, current.window),
+                window: Span { start: current.window.start(), end: current.window.end() },
                 answered: current.answered as u64,
                 sensors: current.sensors as u64,
             }),
@@ -176,20 +214,23 @@ pub enum NamedSensors {
     None,
 }
 
-/// The windows that lie whole in a range, when the last that was scored is `last` and so many of them are there. Without a
-/// range it is the last one.
+/// The windows of a group that lie whole in a range and end by `scored`; those that begin before `kept` are no longer sure to
+/// be there. Without a range it is the last one.
 fn windows_between(
-    last: Window,
-    kept: u32,
+    grid: WindowGrid,
+    scored: Timestamp,
+    kept: Timestamp,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
 ) -> Result<Vec<Window>, OrderRefusal> {
+    let last = grid.last_ending(scored);
     if since.is_none() && until.is_none() {
         return Ok(vec![last]);
     }
-    let first = last.earlier(kept.saturating_sub(1));
+    // The first window that begins there or later; the last one can always be scored again.
+    let first = last.min(grid.first_ending_after(kept + grid.length() - time::Span::from_nanos(1)));
     let (since, until) = (since.unwrap_or(first.start()), until.unwrap_or(last.end()));
-    let kept = std::iter::successors(Some(first), |window| (*window < last).then(|| window.next()));
+    let kept = std::iter::successors(Some(first), |window| (*window < last).then(|| grid.after(*window)));
     let windows: Vec<_> = kept.filter(|window| since <= window.start() && window.end() <= until).collect();
     // A range that reaches back further is refused rather than cut: what comes out would not be what was asked for.
     if windows.is_empty() || since < first.start() {
@@ -202,13 +243,12 @@ fn windows_between(
 mod tests {
     use super::*;
     use crate::interval::Cut;
-    use crate::time;
 
     fn hours(since: Option<&str>, until: Option<&str>) -> Result<Vec<String>, String> {
         let cut = Cut::new(time::Span::from_secs(60), time::Span::from_secs(3600)).unwrap();
-        let last = cut.window_of(Timestamp::parse("2026-03-01 11:00").unwrap());
+        let [scored, kept] = ["2026-03-01 12:00", "2026-03-01 08:00"].map(|text| Timestamp::parse(text).unwrap());
         let [since, until] = [since, until].map(|text| text.map(|text| Timestamp::parse(text).unwrap()));
-        let windows = windows_between(last, 4, since, until).map_err(|refusal| refusal.to_string())?;
+        let windows = windows_between(cut.into(), scored, kept, since, until).map_err(|refusal| refusal.to_string())?;
         Ok(windows.iter().map(|window| window.start().format("%H:%M")).collect())
     }
 

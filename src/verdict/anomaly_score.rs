@@ -8,6 +8,9 @@ use super::Label;
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct AnomalyScore(f64);
 
+/// No score is NaN.
+impl Eq for AnomalyScore {}
+
 impl AnomalyScore {
     /// The lowest and the highest that are accepted. Beyond them the threshold is more than one and a half times the
     /// natural size of a model's decision values away from its own boundary.

@@ -18,6 +18,11 @@ const OTHER_MODEL: &str = "examples/demo/models/model_press-1_temperature.pkl";
 
 /// A daemon that has scored so many windows of the plant, with models of its own.
 fn plant_with_windows(windows: usize) -> (Site, Daemon) {
+    plant_with(windows, |settings| settings)
+}
+
+/// The same with other settings.
+fn plant_with(windows: usize, change: impl Fn(Settings) -> Settings) -> (Site, Daemon) {
     let site = Site::new(&plant::settings());
     let models = site.path("models");
     fs::create_dir(&models).unwrap();
@@ -25,7 +30,7 @@ fn plant_with_windows(windows: usize) -> (Site, Daemon) {
         let file = file.unwrap();
         fs::copy(file.path(), models.join(file.file_name())).unwrap();
     }
-    site.configure(&settings(&site));
+    site.configure(&change(settings(&site)));
     let daemon = site.start();
     publish(&site, 0, windows);
     (site, daemon)
@@ -277,5 +282,38 @@ fn a_shifted_threshold_makes_anomalies_and_each_verdict_says_by_which_score() {
         !said.contains("only the worst are kept: the windows"),
         "its rows are computed again under the same threshold"
     );
+    daemon.stop();
+}
+
+#[test]
+fn each_group_has_its_own_windows_scored_again_and_one_can_be_chosen() {
+    let pumps = "[{ name = \"pumps\", sensors = \"pump-2/*\", window = { length = \"20m\" } }]";
+    let (site, daemon) = plant_with(6, |settings| settings.with("group", pumps));
+    let client = client(&site);
+    eventually("the windows of the pumps are scored", || {
+        let last = Timestamp::parse("2026-03-02T07:00:00Z").unwrap();
+        scheduled(&client).iter().any(|run| run.group == "pumps" && run.window.end == last).then_some(())
+    });
+    let before = finished(&client).len();
+    let window = ["--window", "2026-03-02T06:00..2026-03-02T07:00"];
+    let all = run_now_json(&site, &[&window[..], &["--dry-run"]].concat());
+    assert_eq!((all.windows, all.comparison.new, all.comparison.gone), (6 + 3, 0, 0));
+    assert_eq!(all.tally.scored + all.tally.no_data, 6 * 10 + 3 * 5);
+    let done = run_now_json(&site, &[&window[..], &["--group", "pumps", "--sensor", "*/flow"]].concat());
+    assert_eq!((done.windows, done.tally.scored), (3, 3), "{done:?}");
+    assert!(done.request.starts_with("*/flow of the group pumps from 2026-03-02T06:00:00Z"), "{}", done.request);
+    let runs = finished(&client);
+    assert!(
+        runs[before..].iter().all(|run| run.group == "pumps" && run.sensors == 1 && run.revision == 1),
+        "{runs:#?}"
+    );
+    for (arguments, words) in
+        [(["--group", "valves"], "there is no group valves"), (["--group", "a\nb"], "is not the name of a group")]
+    {
+        let (said, succeeded) = run_now(&site, &arguments);
+        assert!(!succeeded && said.contains(words), "{said}");
+    }
+    let (said, succeeded) = run_now(&site, &["--group", "pumps", "--sensor", "press-1/*"]);
+    assert!(!succeeded && said.contains("no sensor with a model fits press-1/*"), "{said}");
     daemon.stop();
 }

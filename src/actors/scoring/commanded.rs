@@ -46,16 +46,18 @@ impl CommandedRuns {
 
     /// Scores a window of an order, and notes what came of it. An order whose window cannot be scored is given up.
     pub(super) async fn score(self, ordered: OrderedWindow, recorder: Addr<Recorder>) {
-        let (id, window, request) = (ordered.id, ordered.window, ordered.order.request.clone());
+        let (id, request) = (ordered.id, ordered.order.request.clone());
+        let (group, window) = (ordered.window.group.clone(), ordered.window.window);
         match self.try_score(ordered, recorder).await {
             Ok(run) => {
                 if run.is_none() {
-                    tracing::info!(window = %window.start(), request = request.as_str(), "dry run finished");
+                    tracing::info!(%group, window = %window.start(), request = request.as_str(), "dry run finished");
                 }
                 self.orders().end_window(id, run);
             }
             Err(error) => {
                 tracing::error!(
+                    %group,
                     window = %window.start(),
                     request = request.as_str(),
                     "what an operator has asked for is given up: {error}"
@@ -82,8 +84,8 @@ impl CommandedRuns {
         });
         let standing = standing.await.map_err(|_| CommandedError::Defect)??;
         let (news, told) = mpsc::unbounded_channel();
-        let comparing = self.clone();
-        let compared = tokio::task::spawn_blocking(move || comparing.compare(id, window, &standing, told));
+        let (comparing, span) = (self.clone(), window.window);
+        let compared = tokio::task::spawn_blocking(move || comparing.compare(id, span, &standing, told));
         let scored = recorder.send(ScoreAgain { window, order: Arc::clone(&order), news }).await;
         let report = scored.map_err(|_| RunError::Committer(CommitterStopped))??;
         compared.await.map_err(|_| CommandedError::Defect)??;

@@ -15,8 +15,7 @@ use crate::actors::scoring::assignment::{Assignment, Generation};
 use crate::features::Blocks;
 use crate::interval::Window;
 use crate::run::{ScoringTime, Trigger};
-use crate::scoring::{Judgement, ScoreError, ScoringSettings, score};
-use crate::sensitivity::Sensitivities;
+use crate::scoring::{Judgement, ScoreError, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError};
 use crate::supervision::FailureKind;
@@ -97,8 +96,8 @@ impl StoredWindows {
     /// were closed before any is scored, so what is read now does not change later. A sensor that is not known has no
     /// windows.
     pub(crate) fn read(&self, assignment: &Assignment, window: Window) -> Result<Blocks, StoreError> {
-        let Assignment { sensor: own, name, plan, .. } = assignment;
-        Blocks::read(plan, window, |source, window| {
+        let Assignment { sensor: own, name, plan, settings, .. } = assignment;
+        Blocks::read(plan, window, settings.scoring.row_cut(), |source, window| {
             let sensor = self.number(*own, name, source);
             sensor.map_or(Ok(None), |sensor| self.reader.window(sensor, window))
         })
@@ -106,10 +105,10 @@ impl StoredWindows {
 
     /// Has the store count and name the windows that this window needs and that cannot be read.
     fn name_unreadable(&self, assignment: &Assignment, window: Window) {
-        let Assignment { sensor: own, name, plan, .. } = assignment;
+        let Assignment { sensor: own, name, plan, settings, .. } = assignment;
         // The result is ignored: the reads are made so that unreadable entries are named, and a database that refuses
         // is reported by the next read that matters.
-        let _ = Blocks::read(plan, window, |source, window| {
+        let _ = Blocks::read(plan, window, settings.scoring.row_cut(), |source, window| {
             let sensor = self.number(*own, name, source);
             sensor.map_or(Ok(None), |sensor| self.reader.intervals(sensor, window).map(|_| None))
         });
@@ -136,10 +135,6 @@ pub struct Evaluated {
 /// Evaluates models over stored windows.
 #[derive(Clone, Debug)]
 pub struct Evaluator {
-    /// The settings that verdicts depend on.
-    pub scoring: ScoringSettings,
-    /// From which score on intervals are anomalies.
-    pub sensitivities: Sensitivities,
     /// Where windows are found.
     pub windows: StoredWindows,
 }
@@ -148,7 +143,7 @@ impl Evaluator {
     /// Scores a window with an assigned model.
     pub fn evaluate(&self, assignment: &Assignment, window: Window) -> Evaluated {
         let (began, mut read) = (Instant::now(), Duration::ZERO);
-        let Assignment { model, plan, .. } = assignment;
+        let Assignment { model, plan, settings, .. } = assignment;
         let attempt = || {
             fail::fail_point!(&format!("sensor::score {}", assignment.name), |error| Err(error.unwrap_or_default()));
             let blocks = self.windows.read(assignment, window);
@@ -158,8 +153,8 @@ impl Evaluator {
                 Err(StoreError::Damaged) => return Ok(unreadable()),
                 blocks => blocks.map_err(|error| error.to_string())?,
             };
-            let boundary = self.sensitivities.of(&assignment.name);
-            match score(model, plan, window, &blocks, self.scoring, boundary) {
+            let boundary = settings.sensitivities.of(&assignment.name);
+            match score(model, plan, window, &blocks, settings.scoring, boundary) {
                 Err(ScoreError::Window(_)) => {
                     self.windows.name_unreadable(assignment, window);
                     Ok(unreadable())

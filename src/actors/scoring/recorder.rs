@@ -23,10 +23,9 @@ use tokio::sync::oneshot;
 use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::actors::scoring::evaluation::{Scoring, StoredWindows};
 use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
+use crate::group::{ByGroup, GroupName};
 use crate::interval::Window;
-use crate::run::{
-    Closing, GroupName, Run, RunCourse, RunId, RunRequest, RunState, ScoringTime, Tally, Trigger, models_hash,
-};
+use crate::run::{Closing, Run, RunCourse, RunId, RunRequest, RunState, ScoringTime, Tally, Trigger, models_hash};
 use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope, TimesInProgress};
 use crate::run_order::OrderedSensors;
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
@@ -43,6 +42,8 @@ use commanded::Commanded;
 #[derive(Debug, Message)]
 #[rtype(result = "Result<RunReport, RunError>")]
 pub struct ScoreRun {
+    /// Whose models.
+    pub group: GroupName,
     /// Which window.
     pub window: Window,
     /// Why it is scored.
@@ -58,6 +59,8 @@ pub struct ScoreRun {
 pub struct RunReport {
     /// Its id.
     pub id: RunId,
+    /// Whose models the run scored.
+    pub group: GroupName,
     /// Why it began.
     pub trigger: Trigger,
     /// How many runs over the same window ended before it.
@@ -97,28 +100,40 @@ pub enum RunError {
     /// An order is about sensors of which none has a model now.
     #[error("no sensor with a model fits {0}")]
     NobodyFits(OrderedSensors),
+    /// No such group is configured.
+    #[error("there is no group {0}")]
+    NoGroup(GroupName),
 }
 
 /// The recorder's settings.
 #[derive(Clone, Debug)]
 pub struct RecorderSettings {
+    /// What the runs of each group go by.
+    pub rules: ByGroup<RunRules>,
     /// The sensors that have a model file.
     pub scope: RunScope,
-    /// The hash of the settings that verdicts depend on.
-    pub settings_hash: u64,
-    /// When a run ends at the latest.
-    pub deadline: Duration,
-    /// The length of an interval.
-    pub interval: Span,
     /// How many sensors with anomalies a run names in the log.
     pub max_anomalous: usize,
     /// How many bytes of what is logged of a run are kept with it.
     pub log_bytes: usize,
 }
 
+/// What the runs of a group go by.
+#[derive(Clone, Copy, Debug)]
+pub struct RunRules {
+    /// The hash of the settings that verdicts depend on.
+    pub settings_hash: u64,
+    /// When a run ends at the latest.
+    pub deadline: Duration,
+    /// The length of an interval.
+    pub interval: Span,
+}
+
 /// Gathers the outcomes of a run.
 pub struct Recorder {
-    settings: RecorderSettings,
+    runs: ByGroup<GroupRuns>,
+    max_anomalous: usize,
+    log_bytes: usize,
     reader: Reader,
     directory: Arc<SensorDirectory>,
     commands: Commands,
@@ -126,6 +141,13 @@ pub struct Recorder {
     current: Option<Current>,
     /// Model changes that wait for the run that goes on.
     waiting: Vec<ChangeModels>,
+}
+
+/// The runs of a group.
+struct GroupRuns {
+    rules: RunRules,
+    /// The group's sensors that have a model file.
+    scope: RunScope,
 }
 
 /// The run that goes on.
@@ -151,8 +173,8 @@ enum Predecessor {
 }
 
 impl Predecessor {
-    fn of(reader: &Reader, window: Window) -> Result<Self, StoreError> {
-        let Some(run) = reader.run_of(&GroupName::default(), window)? else { return Ok(Self::Over { ended: 0 }) };
+    fn of(reader: &Reader, ScoreRun { group, window, .. }: &ScoreRun) -> Result<Self, StoreError> {
+        let Some(run) = reader.run_of(group, *window)? else { return Ok(Self::Over { ended: 0 }) };
         Ok(match run.state {
             RunState::Finished(_) => Self::Over { ended: run.revision.saturating_add(1) },
             RunState::Started if run.id.next() == reader.next_run()? => Self::CutOff(run),
@@ -167,9 +189,8 @@ impl Predecessor {
         score: &ScoreRun,
         reader: &Reader,
         directory: &SensorDirectory,
-        settings: &RecorderSettings,
+        GroupRuns { rules, scope }: &GroupRuns,
     ) -> Result<Run, StoreError> {
-        let RecorderSettings { scope, settings_hash, .. } = settings;
         let named = |(sensor, model): (&SensorId, &Option<ModelHash>)| Some((directory.name(*sensor)?, *model));
         let begun = RunCourse { begun: Some(Timestamp::now()), ..RunCourse::default() };
         let (id, trigger, revision, closing, course) = match self {
@@ -180,11 +201,12 @@ impl Predecessor {
         Ok(Run {
             id,
             window: score.window,
-            group: GroupName::default(),
+            interval: rules.interval,
+            group: score.group.clone(),
             trigger,
             revision,
             scope: scope.keys().map(|sensor| sensor.0).collect(),
-            settings: *settings_hash,
+            settings: rules.settings_hash,
             models: models_hash(scope.iter().filter_map(named)),
             closing,
             state: RunState::Started,
@@ -196,12 +218,33 @@ impl Predecessor {
 impl Recorder {
     /// A recorder that writes through the committer.
     pub fn new(
-        settings: RecorderSettings,
+        RecorderSettings { rules, scope, max_anomalous, log_bytes }: RecorderSettings,
         StoredWindows { reader, directory }: StoredWindows,
         commands: Commands,
         sensors: Addr<SensorSupervisor>,
     ) -> Self {
-        Self { settings, reader, directory, commands, sensors, current: None, waiting: Vec::new() }
+        let runs = rules.map(|rules| GroupRuns { rules: *rules, scope: RunScope::new() });
+        let mut recorder = Self {
+            runs,
+            max_anomalous,
+            log_bytes,
+            reader,
+            directory,
+            commands,
+            sensors,
+            current: None,
+            waiting: Vec::new(),
+        };
+        for (sensor, model) in scope {
+            recorder.scope_of(sensor).into_iter().for_each(|scope| _ = scope.insert(sensor, model));
+        }
+        recorder
+    }
+
+    /// The scope of the group that a sensor is in; `None` for a number without a name.
+    fn scope_of(&mut self, sensor: SensorId) -> Option<&mut RunScope> {
+        let name = self.directory.name(sensor)?;
+        Some(&mut self.runs.of_mut(&name).scope)
     }
 
     /// Begins a run, or goes on with one that was cut off. `report` is told its end.
@@ -211,10 +254,11 @@ impl Recorder {
         report: oneshot::Sender<Result<RunReport, RunError>>,
         context: &mut Context<Self>,
     ) -> Result<(), RunError> {
-        let RecorderSettings { ref scope, settings_hash, max_anomalous, .. } = self.settings;
-        let before = Predecessor::of(&self.reader, score.window)?;
-        let run = before.successor(score, &self.reader, &self.directory, &self.settings)?;
-        let mut progress = RunInProgress::new(run.window, scope, max_anomalous, Instant::now());
+        let runs = self.runs.of_group(&score.group).ok_or_else(|| RunError::NoGroup(score.group.clone()))?;
+        let GroupRuns { rules: RunRules { settings_hash, .. }, ref scope } = *runs;
+        let before = Predecessor::of(&self.reader, score)?;
+        let run = before.successor(score, &self.reader, &self.directory, runs)?;
+        let mut progress = RunInProgress::new(run.window, scope, self.max_anomalous, Instant::now());
         let stored = match before {
             Predecessor::CutOff(before) => {
                 // Verdicts made under other settings are made again.
@@ -240,8 +284,9 @@ impl Recorder {
         report: oneshot::Sender<Result<RunReport, RunError>>,
         context: &mut Context<Self>,
     ) {
-        let (window, deadline) = (run.window, self.settings.deadline);
-        run_log::begin(self.settings.log_bytes);
+        let deadline = self.runs.of_group(&run.group).map_or(Duration::ZERO, |runs| runs.rules.deadline);
+        let window = run.window;
+        run_log::begin(self.log_bytes);
         tracing::info!(
             run = %run.id,
             window = %window.start(),
@@ -346,6 +391,7 @@ impl Recorder {
         let named = |found: AnomalousSensor| Some((self.directory.name(found.sensor)?, found));
         RunReport {
             id: run.id,
+            group: run.group.clone(),
             trigger: run.trigger,
             revision: run.revision,
             window: progress.window(),
@@ -353,7 +399,7 @@ impl Recorder {
             tally: progress.tally(),
             anomalous: most.worst_first().into_iter().filter_map(named).collect(),
             more_anomalous: most.not_kept(),
-            interval: self.settings.interval,
+            interval: run.interval,
             resumed: progress.resumed(),
             scoring: *scored,
             total: progress.elapsed(Instant::now()),
@@ -364,8 +410,8 @@ impl Recorder {
 impl Recorder {
     /// Changes the scope of the next run, and the models in it.
     fn change(&mut self, changes: ChangeModels) {
-        let scope = &mut self.settings.scope;
         for change in &changes.changes {
+            let Some(scope) = self.scope_of(change.sensor()) else { continue };
             match change {
                 ModelChange::Assign(assigned) => {
                     // A file that is not usable as a model leaves the earlier model at work.
@@ -428,6 +474,7 @@ impl RunReport {
     pub fn log(&self) {
         let Self {
             id,
+            group,
             trigger,
             revision,
             window,
@@ -464,6 +511,7 @@ impl RunReport {
         }
         if *more_anomalous > 0 {
             tracing::info!(
+                %group,
                 window = %window.start(),
                 sensors = more_anomalous,
                 "more sensors are anomalous than log.anomalies names; their verdicts are stored and published as well"
@@ -472,6 +520,7 @@ impl RunReport {
         tracing::info!(
             window = %window.start(),
             run = %id,
+            %group,
             trigger = trigger.as_str(),
             revision,
             closed = %closing,

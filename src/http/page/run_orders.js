@@ -18,6 +18,7 @@ const STATES = {
 export function runOrders() {
   const result = resultNote();
   const list = h('div', { class: 'run-orders' });
+  const group = h('input', { spellcheck: 'false', autocomplete: 'off', placeholder: 'all groups' });
   const sensors = h('input', { spellcheck: 'false', autocomplete: 'off', placeholder: 'all, or press-1/*' });
   const from = h('input', { type: 'datetime-local' });
   const to = h('input', { type: 'datetime-local' });
@@ -26,7 +27,7 @@ export function runOrders() {
   async function ask() {
     const time = (input) => (input.value ? rfc3339(new Date(input.value)) : null);
     const isDry = dry.checked;
-    const order = { sensors: patternOf(sensors.value.trim()) || null, since: time(from), until: time(to), is_dry_run: isDry };
+    const order = { group: group.value.trim() || null, sensors: patternOf(sensors.value.trim()) || null, since: time(from), until: time(to), is_dry_run: isDry };
     if (!isDry && !(await confirmation('Score these windows again, and publish the verdicts as their next revision?', 'Run now'))) return;
     try {
       const asked = await post('run-orders', order);
@@ -88,7 +89,7 @@ export function runOrders() {
       h('summary', {}, 'Run now'),
       h('p', { class: 'muted' }, 'Windows that were scored are scored again with the models of today, whenever no run is due. Without times it is the last window.'),
       h('form', { class: 'export-form', onsubmit: (event) => event.preventDefault() },
-        h('label', {}, 'Sensors', sensors), h('label', {}, 'From', from), h('label', {}, 'to', to),
+        h('label', {}, 'Group', group), h('label', {}, 'Sensors', sensors), h('label', {}, 'From', from), h('label', {}, 'to', to),
         h('label', { class: 'check' }, 'Only compare, store nothing', dry),
         operatorButton('Score again', ask, 'primary')),
       result.element),

@@ -9,6 +9,7 @@ use utoipa_axum::routes;
 
 use super::{Shared, operators_only, query};
 use crate::answers::{List, NewRunOrder, RunOrder};
+use crate::group::GroupName;
 use crate::http::gate::Caller;
 use crate::http::peer::Peer;
 use crate::http::problem::{Problem, ProblemBody};
@@ -80,11 +81,15 @@ async fn order(
     Extension(caller): Extension<Caller>,
     wanted: Result<Json<NewRunOrder>, JsonRejection>,
 ) -> Result<(StatusCode, Json<RunOrder>), Problem> {
-    let Json(NewRunOrder { sensors, since, until, is_dry_run }) =
+    let Json(NewRunOrder { group, sensors, since, until, is_dry_run }) =
         wanted.map_err(|refused| Problem::of_request(refused.body_text()))?;
     let keeping = if is_dry_run { VerdictKeeping::DryRun } else { VerdictKeeping::Stored };
     let sensors = query::pattern(sensors.as_deref())?;
-    let demand = OrderDemand { sensors, since, until, keeping, asker: asker(peer, &caller) };
+    let named = |name: &str| {
+        GroupName::new(name).ok_or_else(|| Problem::of_request(format!("{name} is not the name of a group")))
+    };
+    let group = group.as_deref().map(named).transpose()?;
+    let demand = OrderDemand { group, sensors, since, until, keeping, asker: asker(peer, &caller) };
     let planned = shared.read(move |overview| overview.plan_order(demand)).await?;
     let order = planned.map_err(|refusal| Problem::conflict(refusal.to_string()))?;
     let overview = &shared.api.overview;

@@ -10,12 +10,11 @@ use std::time::Instant;
 use actix::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Recorder, RunError, RunReport};
+use super::{GroupRuns, Recorder, RunError, RunReport, RunRules};
 use crate::actors::committer::{Command, CommitterStopped};
-use crate::interval::Window;
-use crate::run::{Closing, GroupName, Run, RunCourse, RunState, Trigger, models_hash};
+use crate::run::{Closing, Run, RunCourse, RunState, Trigger, models_hash};
 use crate::run_in_progress::{CompleteChunk, RunInProgress, RunScope};
-use crate::run_order::{RunOrder, VerdictKeeping};
+use crate::run_order::{GroupWindow, RunOrder, VerdictKeeping};
 use crate::store::StoredChunks;
 use crate::time::Timestamp;
 
@@ -24,7 +23,7 @@ use crate::time::Timestamp;
 #[rtype(result = "Result<RunReport, RunError>")]
 pub struct ScoreAgain {
     /// Which window. It is closed.
-    pub window: Window,
+    pub window: GroupWindow,
     /// The order.
     pub order: Arc<RunOrder>,
     /// Is told what comes of it, as it comes.
@@ -67,9 +66,11 @@ impl Recorder {
         report: oneshot::Sender<Result<RunReport, RunError>>,
         context: &mut Context<Self>,
     ) -> Result<(), RunError> {
-        let ScoreAgain { window, order, news } = again;
+        let ScoreAgain { window: GroupWindow { group, window, .. }, order, news } = again;
+        let runs = self.runs.of_group(&group).ok_or_else(|| RunError::NoGroup(group.clone()))?;
+        let GroupRuns { rules: RunRules { settings_hash, interval, .. }, ref scope } = *runs;
         let fits = |sensor| self.directory.name(sensor).filter(|name| order.sensors.holds(name));
-        let scope = self.settings.scope.iter();
+        let scope = scope.iter();
         let named: Vec<_> = scope.filter_map(|(sensor, model)| Some((*sensor, fits(*sensor)?, *model))).collect();
         if named.is_empty() {
             return Err(RunError::NobodyFits(order.sensors.clone()));
@@ -77,7 +78,7 @@ impl Recorder {
         let scope: RunScope = named.iter().map(|(sensor, _, model)| (*sensor, *model)).collect();
         // A failure is ignored: nobody looks at the progress any more when the daemon stops.
         let _ = news.send(CommandedNews::Scope(scope.len()));
-        let before = self.reader.run_of(&GroupName::default(), window)?;
+        let before = self.reader.run_of(&group, window)?;
         let (revision, closing) = before.map_or((0, Closing::default()), |run| match run.state {
             RunState::Finished(_) => (run.revision.saturating_add(1), run.closing),
             RunState::Started => (run.revision, run.closing),
@@ -85,11 +86,12 @@ impl Recorder {
         let run = Run {
             id: self.reader.next_run()?,
             window,
-            group: GroupName::default(),
+            interval,
+            group,
             trigger: Trigger::Command,
             revision,
             scope: scope.keys().map(|sensor| sensor.0).collect(),
-            settings: self.settings.settings_hash,
+            settings: settings_hash,
             models: models_hash(named.into_iter().map(|(_, name, model)| (name, model))),
             closing,
             state: RunState::Started,
@@ -103,7 +105,7 @@ impl Recorder {
         if Commanded::is_stored(Some(&commanded)) {
             self.commands.send(Command::BeginRun { run: run.clone(), stored: StoredChunks::OfEarlierRuns });
         }
-        let progress = RunInProgress::new(window, &scope, self.settings.max_anomalous, Instant::now());
+        let progress = RunInProgress::new(window, &scope, self.max_anomalous, Instant::now());
         self.broadcast(run, None, progress, Some(commanded), report, context);
         Ok(())
     }
