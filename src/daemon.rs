@@ -30,12 +30,12 @@ use tokio::task::JoinHandle;
 
 use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::outlets::publisher::{Published, publish_files, publish_mqtt};
+use crate::actors::scoring::evaluation::StoredWindows;
 use crate::actors::scoring::folder_watch::FolderWatch;
 use crate::actors::scoring::model_loader::{ModelLoader, StartError, aside};
 use crate::actors::scoring::model_watcher::watch_models;
 use crate::actors::scoring::recorder::Recorder;
 use crate::actors::scoring::scheduler::{Scheduler, SchedulerSources, StopScheduling};
-use crate::actors::scoring::sensor::StoredWindows;
 use crate::actors::scoring::supervisor::SensorSupervisor;
 use crate::actors::scoring::workers::Workers;
 use crate::actors::service_manager::{self, Course, Probed, keep_informed};

@@ -34,6 +34,7 @@ pub mod schedule;
 pub mod scoring;
 pub mod sink;
 pub mod store;
+pub mod supervision;
 pub mod telemetry;
 pub mod window;
 

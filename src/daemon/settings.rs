@@ -9,11 +9,11 @@ use rumqttc::MqttOptions;
 use crate::actors::committer::PaceSettings;
 use crate::actors::outlets::publisher::{self, MqttOutletSettings};
 use crate::actors::outlets::reporter::ReporterSettings;
+use crate::actors::scoring::evaluation::pool::PoolSettings;
 use crate::actors::scoring::model_loader::ModelDirectory;
 use crate::actors::scoring::recorder::RecorderSettings;
-use crate::actors::scoring::restart::RestartPolicy;
 use crate::actors::scoring::scheduler::SchedulerSettings;
-use crate::actors::scoring::sensor::SensorSettings;
+use crate::actors::scoring::supervisor::SensorSettings;
 use crate::actors::sources::broker::BrokerSettings;
 use crate::actors::sources::listener::{AddressSettings, ListenerSettings};
 use crate::config::connect::{ConnectSettings, PasswordError};
@@ -21,6 +21,7 @@ use crate::config::http::{HttpSettings, TlsFiles};
 use crate::config::limits::LimitSettings;
 use crate::config::listen::ListenSettings;
 use crate::config::schedule::EventIdle;
+use crate::config::supervision::Release;
 use crate::config::{ClockSource, Config};
 use crate::features::{Assigner, Bounds};
 use crate::group::GroupName;
@@ -43,6 +44,7 @@ use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
 use crate::sink::files::FileSettings;
 use crate::store::{ShedSettings, StoreSettings};
+use crate::supervision::SupervisionPolicy;
 use crate::time::{Clock, EventTime, Span};
 use crate::window::WindowSettings;
 
@@ -168,12 +170,21 @@ impl Settings {
             ),
             sensors: SensorSettings {
                 scoring: ScoringSettings { cut, min_intervals: scoring.min_intervals },
-                restart: RestartPolicy {
+                supervision: SupervisionPolicy {
                     backoff_min: supervision.backoff.min.to_std(),
                     backoff_max: supervision.backoff.max.to_std(),
                     quarantine_after: supervision.quarantine_after,
+                    release_after: match supervision.release {
+                        Release::After(span) => Some(span.to_std()),
+                        Release::Never => None,
+                    },
                 },
-                deadline: scoring.sensor_deadline.to_std(),
+                restarts_per_second: supervision.restarts_per_second,
+                evaluators: PoolSettings {
+                    threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+                    max_hung: scoring.hung_threads as usize,
+                    deadline: scoring.sensor_deadline.to_std(),
+                },
                 proof: scoring.proof,
                 suspicious_after: scoring.suspicious_after,
             },

@@ -27,6 +27,35 @@ impl Reader {
         Ok(next)
     }
 
+    /// The run whose id was given when a power cut came before anything else of it was written: its id can be given again.
+    /// Otherwise the ids would have a gap that a run without the cut does not leave.
+    pub(super) fn unbegun_run(&self) -> Result<Option<RunId>, StoreError> {
+        let next = self.next_run()?;
+        let last = next.earlier(1);
+        let slot = run_slot(last, self.settings.runs);
+        let entry = match readable(self.tables.runs.get_parts(&slot.to_be_bytes()))? {
+            Some(None) => None,
+            entry => match entry.flatten().and_then(|bytes| runs::decode(self.settings.cut, &bytes).ok()) {
+                Some(run) => Some(run),
+                // It may be the entry of this run.
+                None => return Ok(None),
+            },
+        };
+        if last == next || entry.is_some_and(|run| run.id == last) {
+            return Ok(None);
+        }
+        // What an operator removed from the ledger may have left verdicts.
+        let slot = run_slot(last, self.settings.verdict_runs);
+        let (mut verdicts_of_last, mut is_damaged) = (0, false);
+        let scan = self.tables.verdicts.scan_parts(&slot.to_be_bytes(), &mut |key, bytes| {
+            let mut count = |_, _| verdicts_of_last += 1;
+            is_damaged |=
+                ChunkId::of_key(key).is_none_or(|chunk| verdicts::summaries(last, chunk, bytes, &mut count).is_err());
+        });
+        let is_free = readable(scan)?.is_some() && !is_damaged && verdicts_of_last == 0;
+        Ok(is_free.then_some(last))
+    }
+
     /// A run; `None` when the ledger has none of this id, or it cannot be read.
     pub fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
         let run = self.run_in(run_slot(id, self.settings.runs))?;

@@ -19,7 +19,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
-use crate::actors::scoring::sensor::{Scoring, StoredWindows};
+use crate::actors::scoring::evaluation::{Scoring, StoredWindows};
 use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::interval::Window;
 use crate::run::{Closing, GroupName, Run, RunId, RunState, Tally, Trigger, models_hash};
