@@ -291,8 +291,10 @@ impl Daemon {
         let (schedule, schedule_clock) = (course.schedule.clone(), course.clock.clone());
         let questions = questions(&commands, &clock, settings.cut);
         let ledger = reader.runs()?;
+        let plans = settings.scheduler.plans.clone().into();
+        let (scheduled, shown) = (settings.scheduler, Arc::clone(&live));
         let scheduler =
-            Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone(), &ledger).start();
+            Scheduler::new(scheduled, way_in, clock, commands.clone(), recorder.clone(), shown, &ledger).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
         let published = Published { reader, directory, cut: settings.cut, rescorer: Arc::clone(&rescorer) };
@@ -329,6 +331,7 @@ impl Daemon {
             messages: MessageTrial::new(Arc::clone(&settings.routes), Arc::clone(&settings.filters), settings.times),
             cut: settings.cut,
             schedule,
+            plans,
             clock: schedule_clock,
             started: Timestamp::now(),
             surroundings,

@@ -271,9 +271,8 @@ impl Simulation {
                 let ends =
                     std::iter::successors(Some(first_end), |end| Some(*end + hop)).take_while(|end| *end <= last_end);
                 // A crash may come between telling and the mark: then it is told again.
-                let is_scored = |end: &Timestamp| {
-                    matches!(self.fates.get(&(group.clone(), *end)), Some(Fate::Scored(_)))
-                };
+                let is_scored =
+                    |end: &Timestamp| matches!(self.fates.get(&(group.clone(), *end)), Some(Fate::Scored(_)));
                 let given_up: Vec<_> = ends.filter(|end| !is_scored(end)).collect();
                 assert_eq!(given_up.len() as u64, windows);
                 self.fates.extend(given_up.into_iter().map(|end| ((group.clone(), end), Fate::GivenUp)));
