@@ -35,6 +35,7 @@ use crate::actors::scoring::folder_watch::FolderWatch;
 use crate::actors::scoring::model_loader::{ModelLoader, StartError, aside};
 use crate::actors::scoring::model_watcher::watch_models;
 use crate::actors::scoring::recorder::Recorder;
+use crate::actors::scoring::release::ModelRelease;
 use crate::actors::scoring::scheduler::{Scheduler, SchedulerSources, StopScheduling};
 use crate::actors::scoring::supervisor::SensorSupervisor;
 use crate::actors::scoring::workers::Workers;
@@ -44,6 +45,7 @@ use crate::actors::sources::importer::Importer;
 use crate::actors::sources::listener::{ListenError, Listener};
 use crate::actors::sources::source::SourceCounters;
 use crate::actors::stop::StopTrigger;
+use crate::actors::supervised_task::supervised;
 use crate::actors::system_clock::SystemClock;
 use crate::config::Config;
 use crate::config::connect::PasswordError;
@@ -52,7 +54,7 @@ use crate::daemon::settings::Settings;
 use crate::http::{self, Api, Port, PortError};
 use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
-use crate::live::{Live, OpenWindow, Questions};
+use crate::live::{Live, OpenWindow, PartBook, Questions};
 use crate::overview::{Overview, RunScores};
 use crate::rescoring::Rescorer;
 use crate::store::{KeptModels, StoreError};
@@ -143,6 +145,15 @@ struct DaemonTask {
 impl DaemonTask {
     fn start(name: &'static str, task: impl Future<Output = ()> + 'static) -> Self {
         Self { name, task: actix_rt::spawn(task) }
+    }
+
+    /// A task that begins anew when it ends or panics.
+    fn supervised<F: Future<Output = ()> + 'static>(
+        name: &'static str,
+        parts: &Arc<PartBook>,
+        begin: impl FnMut() -> F + 'static,
+    ) -> Self {
+        Self::start(name, supervised(name, Arc::clone(parts), begin))
     }
 }
 
@@ -308,12 +319,14 @@ impl Daemon {
             background.push(DaemonTask::start("service manager's informant", keep_informed(probed, course)));
         }
         if let Some(files) = settings.files {
-            background
-                .push(DaemonTask::start("file publisher", publish_files(published.clone(), files, commands.clone())));
+            let (published, commands) = (published.clone(), commands.clone());
+            let publish = move || publish_files(published.clone(), files.clone(), commands.clone());
+            background.push(DaemonTask::supervised("file publisher", &live.parts, publish));
         }
         if let Some(mqtt) = settings.mqtt {
-            background
-                .push(DaemonTask::start("MQTT publisher", publish_mqtt(published.clone(), mqtt, commands.clone())));
+            let (published, commands) = (published.clone(), commands.clone());
+            let publish = move || publish_mqtt(published.clone(), mqtt.clone(), commands.clone());
+            background.push(DaemonTask::supervised("MQTT publisher", &live.parts, publish));
         }
         let overview = Overview {
             reader: published.reader.clone(),
@@ -332,25 +345,31 @@ impl Daemon {
             surroundings,
         };
         let counted = overview.clone();
-        background.push(DaemonTask::start("counts of the last minutes", async move {
-            loop {
-                counted.note_counts();
-                tokio::time::sleep(COUNTED_EVERY).await;
+        let count = move || {
+            let counted = counted.clone();
+            async move {
+                loop {
+                    counted.note_counts();
+                    tokio::time::sleep(COUNTED_EVERY).await;
+                }
             }
-        }));
+        };
+        background.push(DaemonTask::supervised("counts of the last minutes", &live.parts, count));
         let api = Api {
             store: settings.store.directory.clone(),
             overview,
             commands: commands.clone(),
             started: Instant::now(),
             look_at_models: Arc::clone(&look_at_models),
+            release: ModelRelease::by(supervisor.clone().recipient()),
             importer: Importer::new(intake, decoders, imports),
         };
         let api = Arc::new(api);
         if let Some(port) = port {
             background.push(DaemonTask::start("HTTP port", port.serve(Arc::clone(&api))));
         }
-        background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));
+        let serve = move || http::serve(settings.socket.clone(), Arc::clone(&api));
+        background.push(DaemonTask::supervised("local socket", &live.parts, serve));
         Ok(Self {
             stop,
             sources,

@@ -9,12 +9,14 @@ mod activity;
 mod connections;
 mod events;
 mod models;
+mod parts;
 mod questions;
 
 pub use activity::{Activity, NewestReading, Origin};
 pub use connections::{ConnectionBook, ShownConnection};
 pub use events::{EventKind, Events, Happening, Listening, TooManyListeners};
 pub use models::{ModelBook, ModelEntry};
+pub use parts::{PartBook, PartEntry};
 pub use questions::{OpenWindow, Questions};
 
 /// What the running parts show of themselves.
@@ -26,6 +28,8 @@ pub struct Live {
     pub connections: Arc<ConnectionBook>,
     /// The models, at work or not.
     pub models: ModelBook,
+    /// The parts of the daemon, at work or not.
+    pub parts: Arc<PartBook>,
     /// What happens, as it happens.
     pub events: Arc<Events>,
 }

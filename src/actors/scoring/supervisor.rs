@@ -155,12 +155,14 @@ pub struct Overdue {
     pub missing: Vec<SensorId>,
 }
 
-/// Has models tried again that are paused or quarantined. Answered with the number of those that were.
+/// Has models tried again that are paused or quarantined.
 #[derive(Debug, Message)]
-#[rtype(result = "usize")]
+#[rtype(result = "()")]
 pub struct ReleaseModels {
     /// The models' sensors.
     pub sensors: Vec<SensorId>,
+    /// Told how many were paused or quarantined.
+    pub done: oneshot::Sender<usize>,
 }
 
 /// What changes for one sensor.
@@ -450,14 +452,15 @@ impl Handler<SensorDied> for SensorSupervisor {
 }
 
 impl Handler<ReleaseModels> for SensorSupervisor {
-    type Result = usize;
+    type Result = ();
 
-    fn handle(&mut self, ReleaseModels { sensors }: ReleaseModels, context: &mut Context<Self>) -> usize {
+    fn handle(&mut self, ReleaseModels { sensors, done }: ReleaseModels, context: &mut Context<Self>) {
         let released = sensors.into_iter().filter(|sensor| self.release(*sensor, context)).count();
         if released > 0 {
             tracing::info!(models = released, "released by a command: tried again, on probation");
         }
-        released
+        // A failure is ignored: the asker may have gone meanwhile.
+        let _ = done.send(released);
     }
 }
 

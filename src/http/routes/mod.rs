@@ -22,6 +22,7 @@ mod schedule;
 mod sensors;
 mod status;
 pub(super) mod store;
+mod supervision;
 mod timeline;
 mod unusual;
 mod verdicts;
@@ -127,6 +128,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(sensors::routes())
         .merge(status::routes())
         .merge(store::routes())
+        .merge(supervision::routes())
         .merge(timeline::routes())
         .merge(unusual::routes())
         .merge(verdicts::routes())

@@ -8,6 +8,7 @@ use super::*;
 use crate::actors::committer;
 use crate::actors::committer::PaceSettings;
 use crate::actors::scoring::recorder::{Recorder, RecorderSettings, RunReport, ScoreRun};
+use crate::actors::scoring::release::ModelRelease;
 use crate::actors::sources::intake::Intake;
 use crate::actors::system_clock::SystemClock;
 use crate::features::Bounds;
@@ -320,7 +321,9 @@ fn a_released_model_is_tried_again_at_once_and_its_next_failure_quarantines_it_a
     Plant::run("released", LONG, |mut plant| async move {
         let standing =
             |plant: &Plant| plant.live.models.of(SensorId(0)).unwrap().trouble.map(|trouble| trouble.standing);
-        let release = async |plant: &Plant| plant.supervisor.send(ReleaseModels { sensors: vec![SensorId(0)] }).await;
+        let release = async |plant: &Plant| {
+            ModelRelease::by(plant.supervisor.clone().recipient()).release(vec![SensorId(0)]).await
+        };
         assert_eq!(plant.score().await, NO_DATA);
         assert_eq!(release(&plant).await.unwrap(), 0, "nothing is to be released");
         plant.fail("score", "return(out of tea)");
@@ -353,7 +356,7 @@ fn a_model_that_hangs_is_given_up_and_while_it_does_it_costs_no_other_thread_and
         while metrics::EVALUATORS_HUNG.get() > hung {
             sleep(Duration::from_millis(1)).await;
         }
-        plant.supervisor.send(ReleaseModels { sensors: vec![SensorId(0)] }).await.unwrap();
+        ModelRelease::by(plant.supervisor.clone().recipient()).release(vec![SensorId(0)]).await.unwrap();
         assert_eq!(plant.score().await, NO_DATA);
     });
 }
