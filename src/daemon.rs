@@ -14,6 +14,7 @@ mod receiving;
 pub(crate) mod running_configuration;
 pub(crate) mod settings;
 mod surroundings;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,7 +58,7 @@ use crate::interval::Cut;
 use crate::live::{Live, OpenWindow, PartBook, Questions};
 use crate::overview::{Overview, RunScores};
 use crate::rescoring::Rescorer;
-use crate::store::{KeptModels, StoreError};
+use crate::store::{KeptModels, ShortLives, StoreError};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 
@@ -133,6 +134,8 @@ pub struct Daemon {
     ended: Ended,
     look_at_models: Arc<Notify>,
     live: Arc<Live>,
+    /// How often the process ended soon; `None` where that cannot be counted.
+    lives: Option<Arc<ShortLives>>,
     stop_deadline: Duration,
 }
 
@@ -183,6 +186,7 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
     };
     let Some(mut daemon) = started else {
         tracing::info!("stopped before the start was over");
+        ShortLives::forget(&config.store.directory);
         return Ok(());
     };
     service_manager::tell(&[NotifyState::Ready]);
@@ -197,7 +201,12 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        failure = daemon.failure() => return Err(failure),
+        failure = daemon.failure() => {
+            if let Some(lives) = &daemon.lives {
+                waiting::note_end(lives, &failure);
+            }
+            return Err(failure);
+        }
         () = told_to_look => {}
     }
     service_manager::tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
@@ -233,6 +242,22 @@ impl Daemon {
         settings.log_in(config)?;
         let devices = settings.listener.as_ref().map_or(0, |listener| listener.max_connections);
         descriptors::provide(devices, settings.port.as_ref().map_or(0, |port| port.max_connections));
+        let lives = ShortLives::begin(&settings.store.directory).map(Arc::new);
+        if let Some(lives) = &lives {
+            waiting::wait(lives, &settings).await;
+        }
+        let started = Self::start_at_once(config, settings, lives.clone()).await;
+        if let (Err(error), Some(lives)) = (&started, &lives) {
+            waiting::note_end(lives, error);
+        }
+        started
+    }
+
+    async fn start_at_once(
+        config: &Config,
+        mut settings: Settings,
+        lives: Option<Arc<ShortLives>>,
+    ) -> Result<Self, DaemonError> {
         let listener = settings.listener.clone().map(Listener::bind).transpose()?;
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
         let port = settings.port.as_ref().map(Port::open).transpose()?;
@@ -309,6 +334,9 @@ impl Daemon {
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
         background.push(DaemonTask::start("model watcher", watcher));
+        if let Some(lives) = lives.clone() {
+            background.push(DaemonTask::start("count of short lives", waiting::count_as_long(lives)));
+        }
         if service_manager::is_there() {
             let probed = Probed {
                 commands: commands.clone(),
@@ -381,6 +409,7 @@ impl Daemon {
             ended,
             look_at_models,
             live,
+            lives,
             stop_deadline: settings.stop_deadline,
         })
     }
@@ -423,7 +452,9 @@ impl Daemon {
     /// # Errors
     /// When that takes longer than the configuration allows, or the last commit fails.
     pub async fn stop(self) -> Result<(), DaemonError> {
-        let deadline = self.stop_deadline;
+        let (deadline, lives) = (self.stop_deadline, self.lives.clone());
+        // Whatever comes of the stop: it was asked for.
+        lives.iter().for_each(|lives| lives.is_sound());
         tokio::time::timeout(deadline, self.stop_in_order()).await.unwrap_or(Err(DaemonError::StopDeadline(deadline)))
     }
 

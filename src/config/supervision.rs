@@ -15,6 +15,8 @@ pub struct SupervisionSettings {
     pub release: Release,
     /// How many models that failed are started again in a second, at the most.
     pub restarts_per_second: u32,
+    /// After so many short lives of the process in a row, it waits before it starts.
+    pub short_lives: u32,
 }
 
 /// When a model is released from quarantine by itself.
@@ -39,5 +41,6 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> SupervisionSettings {
         quarantine_after: section.integer("quarantine_after", 5, 1..=1_000),
         release: release.unwrap_or(Release::After(Span::from_secs(86_400))),
         restarts_per_second: section.integer("restarts_per_second", 200, 1..=100_000),
+        short_lives: section.integer("short_lives", 4, 1..=1_000_000),
     }
 }
