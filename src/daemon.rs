@@ -320,13 +320,15 @@ impl Daemon {
         let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
         let course = Course {
             reader: reader.clone(),
-            schedule: settings.scheduler.schedule.clone(),
+            schedule: settings.schedule.clone(),
             clock: settings.scheduler.clock.clone(),
         };
         let rescoring = settings.rescoring();
         let (schedule, schedule_clock) = (course.schedule.clone(), course.clock.clone());
         let questions = questions(&commands, &clock, settings.cut);
-        let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
+        let ledger = reader.runs()?;
+        let scheduler =
+            Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone(), &ledger).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
         let published = Published { reader, directory, cut: settings.cut, rescorer: Arc::clone(&rescorer) };

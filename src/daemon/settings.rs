@@ -24,6 +24,7 @@ use crate::config::schedule::EventIdle;
 use crate::config::supervision::Release;
 use crate::config::{ClockSource, Config};
 use crate::features::{Assigner, Bounds};
+use crate::group::GroupName;
 use crate::http::{GateSettings, PortSettings, ServerSettings, SocketSettings, TlsSettings, default_paths};
 use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
@@ -36,6 +37,7 @@ use crate::pipeline::{HeldSettings, PipelineSettings};
 use crate::rescoring::RescoringSettings;
 use crate::run_in_progress::RunScope;
 use crate::schedule::Schedule;
+use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::schedule::closing::ClosingSettings;
 use crate::scoring::ScoringSettings;
@@ -72,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) models: ModelDirectory,
     pub(crate) features: Assigner,
     pub(crate) sensors: SensorSettings,
+    /// When windows are scored.
+    pub(crate) schedule: Schedule,
     pub(crate) scheduler: SchedulerSettings,
     pub(crate) clock_trust: ClockTrustSettings,
     pub(crate) files: Option<FileSettings>,
@@ -98,8 +102,10 @@ impl Settings {
         let (cut, rings) = (window.cut, config.rings());
         let stop_deadline = config.stop.deadline.to_std();
         let sessions = sessions(mqtt.listen.as_ref());
-        let schedule_of_runs =
-            Schedule { cron: schedule.cron.clone(), cut, lateness: window.lateness, catch_up: schedule.catch_up };
+        let group = GroupName::default();
+        let schedule_of_runs = schedule.of_group(&group, cut.into(), window.lateness);
+        let plans = vec![GroupPlan { name: group, schedule: schedule_of_runs.clone() }];
+        let caught_up = plans.iter().map(|plan| plan.schedule.reach()).min().unwrap_or_default();
         Self {
             cut,
             max_sensors: limits.sensors as usize,
@@ -185,8 +191,9 @@ impl Settings {
                 proof: scoring.proof,
                 suspicious_after: scoring.suspicious_after,
             },
+            schedule: schedule_of_runs,
             scheduler: SchedulerSettings {
-                schedule: schedule_of_runs,
+                plans,
                 clock: match config.clock {
                     ClockSource::Wall => Clock::Wall,
                     ClockSource::Event => Clock::Event(EventTime::default()),
@@ -197,7 +204,7 @@ impl Settings {
                     settle: schedule.settle.to_std(),
                     hold: schedule.hold.to_std(),
                 }
-                .bounded(schedule.catch_up),
+                .bounded(caught_up),
                 event_idle: match schedule.event_idle {
                     EventIdle::After(span) => Some(span.to_std()),
                     EventIdle::Never => None,
@@ -265,7 +272,7 @@ impl Settings {
         let filters = Filters::new(Arc::clone(&self.filters));
         PipelineSettings {
             windows: self.windows,
-            schedule: self.scheduler.schedule.clone(),
+            schedule: self.schedule.clone(),
             clock: self.scheduler.clock.clone(),
             deadbands: Box::new(move |sensor| filters.of(&directory.name(sensor)?).deadband()),
             sessions: self.sessions,

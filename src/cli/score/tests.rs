@@ -187,7 +187,7 @@ impl Case {
             let assignment = Assignment::new((sensor, entry.sensor), of_model, Default::default(), ModelWatch::new(1));
             assignments.insert(sensor, assignment);
         }
-        let schedule = Schedule { cron: "0 * * * * *".parse().unwrap(), cut, lateness: LATENESS, catch_up: 100 };
+        let schedule = Schedule { lateness: LATENESS, catch_up: 100, ..Schedule::for_test("0 * * * * *", cut.into()) };
         let clock = Clock::Event(EventTime::default());
         let pipeline = Pipeline::recover(
             store,
@@ -277,7 +277,7 @@ impl InProcess {
             }
         }
         let state = RunState::Finished(run.tally());
-        self.pipeline.put_run(&Run { state, ..Run::for_test(id.0, window) });
+        self.pipeline.put_run(&Run { state, ..Run::for_test(id.0, window) }, Some(window.end()));
         self.commit();
         id
     }

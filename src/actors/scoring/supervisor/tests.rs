@@ -103,12 +103,7 @@ impl Plant {
                     kept_per_interval: 1,
                     max_open_readings: 1,
                 },
-                schedule: Schedule {
-                    cron: "0 * * * * *".parse().unwrap(),
-                    cut: cut(),
-                    lateness: Span::ZERO,
-                    catch_up: 1,
-                },
+                schedule: Schedule { catch_up: 1, ..Schedule::for_test("0 * * * * *", cut().into()) },
                 clock: Clock::Wall,
                 deadbands: Box::new(|_| None),
                 sessions: SessionSettings { max: 1, expiry: Span::MAX },
@@ -172,7 +167,8 @@ impl Plant {
     }
 
     async fn score_window(&self, window: Window, trigger: Trigger) -> RunReport {
-        self.recorder.send(ScoreRun { window, trigger, closing: Closing::OnTime }).await.unwrap().unwrap()
+        let done_until = Some(window.end());
+        self.recorder.send(ScoreRun { window, trigger, closing: Closing::OnTime, done_until }).await.unwrap().unwrap()
     }
 
     async fn change(&self, changes: Vec<ModelChange>) {
