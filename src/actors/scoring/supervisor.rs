@@ -646,4 +646,6 @@ fn failed(reason: String) -> Outcome {
 pub(super) const NO_ANSWER: &str = "there was no answer by the run's deadline";
 
 #[cfg(test)]
+mod fault_schedule_tests;
+#[cfg(test)]
 mod tests;

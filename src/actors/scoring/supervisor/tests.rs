@@ -35,21 +35,51 @@ const LONG: Duration = Duration::from_secs(60);
 /// Short enough to be waited out twice.
 const SHORT: Duration = Duration::from_millis(300);
 
-fn cut() -> Cut {
+pub(super) fn cut() -> Cut {
     Cut::new(Span::from_secs(10), MINUTE).unwrap()
 }
 
 /// The model of a sensor, as its file holds it.
-fn assign(name: &SensorName) -> ModelChange {
+pub(super) fn load(name: &SensorName, sensor: SensorId) -> Scope {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p2_scale_1d.pkl");
     let file = ModelFile { path, alternative: None, second: None, scaler: None, fingerprint: Fingerprint::default() };
     let assigner = Assigner::new([].into(), Bounds { cut: cut(), windows_back: 2 });
-    ModelChange::Assign(Scope::of(
-        Entry::load(name.clone(), file, &Limits::default()),
-        SensorId(0),
-        &assigner,
-        Path::new(""),
-    ))
+    Scope::of(Entry::load(name.clone(), file, &Limits::default()), sensor, &assigner, Path::new(""))
+}
+
+fn assign(name: &SensorName) -> ModelChange {
+    ModelChange::Assign(load(name, SensorId(0)))
+}
+
+/// A store that keeps so many windows and runs.
+pub(super) fn store_settings(directory: &Path, kept: u32) -> StoreSettings {
+    StoreSettings {
+        directory: directory.to_owned(),
+        windows: kept,
+        runs: kept,
+        verdict_runs: kept,
+        keep_raw: None,
+        shed: ShedSettings::NEVER,
+        verdict_rows: VerdictRows::Worst,
+        reject_blocks: 1,
+        cache_bytes: 1 << 20,
+        cut: cut(),
+    }
+}
+
+/// A pipeline that takes no readings in.
+pub(super) fn pipeline_settings(live: Arc<Live>) -> PipelineSettings {
+    PipelineSettings {
+        windows: WindowSettings { cut: cut(), lateness: Span::ZERO, kept_per_interval: 1, max_open_readings: 1 },
+        schedule: Schedule { catch_up: 1, ..Schedule::for_test("0 * * * * *", cut().into()) },
+        clock: Clock::Wall,
+        deadbands: Box::new(|_| None),
+        sessions: SessionSettings { max: 1, expiry: Span::MAX },
+        sinks: Vec::new(),
+        max_unpublished: 1,
+        held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },
+        live,
+    }
 }
 
 /// A supervisor of one sensor, and a recorder that has no readings of it scored.
@@ -72,18 +102,7 @@ impl Plant {
     /// As [`new`](Self::new), over a store that `prepare` has changed.
     fn over(sensor: &str, pause: Duration, prepare: impl FnOnce(&mut Store)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(StoreSettings {
-            directory: directory.path().to_owned(),
-            windows: 100,
-            runs: 100,
-            verdict_runs: 100,
-            keep_raw: None,
-            shed: ShedSettings::NEVER,
-            verdict_rows: VerdictRows::Worst,
-            reject_blocks: 1,
-            cache_bytes: 1 << 20,
-            cut: cut(),
-        });
+        let store = Store::open(store_settings(directory.path(), 100));
         let mut store = store.unwrap();
         prepare(&mut store);
         let reader = store.reader.clone();
@@ -93,27 +112,8 @@ impl Plant {
         let live = Arc::new(Live::default());
         let clock =
             SystemClock::new(ClockTrustSettings { tolerance: Span::from_secs(5), patience: Duration::from_secs(600) });
-        let pipeline = Pipeline::recover(
-            store,
-            Arc::clone(&names),
-            PipelineSettings {
-                windows: WindowSettings {
-                    cut: cut(),
-                    lateness: Span::ZERO,
-                    kept_per_interval: 1,
-                    max_open_readings: 1,
-                },
-                schedule: Schedule { catch_up: 1, ..Schedule::for_test("0 * * * * *", cut().into()) },
-                clock: Clock::Wall,
-                deadbands: Box::new(|_| None),
-                sessions: SessionSettings { max: 1, expiry: Span::MAX },
-                sinks: Vec::new(),
-                max_unpublished: 1,
-                held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },
-                live: Arc::clone(&live),
-            },
-            clock.read(),
-        );
+        let settings = pipeline_settings(Arc::clone(&live));
+        let pipeline = Pipeline::recover(store, Arc::clone(&names), settings, clock.read());
         let (intake, submissions) = Intake::new(1);
         let pace = PaceSettings { delay: Duration::ZERO, daily_budget: u64::MAX };
         let (commands, _) = committer::start(pipeline.unwrap(), submissions, intake.heard(), pace, clock).unwrap();
