@@ -13,16 +13,19 @@ use fastrand::Rng;
 use super::tests::{cut, load, pipeline_settings, store_settings};
 use super::*;
 use crate::actors::committer::{self, PaceSettings};
-use crate::actors::scoring::recorder::{Recorder, RecorderSettings, ScoreRun};
+use crate::actors::scoring::recorder::{Recorder, RecorderSettings, RunRules, ScoreRun};
 use crate::actors::scoring::release::ModelRelease;
 use crate::actors::sources::intake::Intake;
 use crate::actors::system_clock::SystemClock;
+use crate::group::{GroupName, Groups};
 use crate::interval::Interval;
 use crate::pipeline::Pipeline;
 use crate::run::{Closing, RunId, RunState, Trigger};
 use crate::schedule::clock_trust::ClockTrustSettings;
+use crate::scoring::{ProofPolicy, ScoringSettings};
 use crate::sensor::SensorDirectory;
 use crate::store::{ChunkId, Reader, Store};
+use crate::supervision::SupervisionPolicy;
 use crate::verdict::Verdict;
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
 
@@ -30,9 +33,9 @@ use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
 const VICTIMS: u32 = 3;
 /// All sensors: nothing is done to the others.
 const SENSORS: u32 = 6;
-/// How long an evaluation may take, and how long one that hangs does.
-const DEADLINE: Duration = Duration::from_millis(25);
-const HANG: &str = "1*sleep(60)->off";
+/// How long an evaluation may take, also on a machine that has other things to do, and how long one that hangs does.
+const DEADLINE: Duration = Duration::from_millis(500);
+const HANG: &str = "1*sleep(800)->off";
 /// Far beyond what a run takes.
 const RUN_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -152,30 +155,30 @@ impl Site {
         let pace = PaceSettings { delay: Duration::ZERO, daily_budget: u64::MAX };
         let (commands, _) = committer::start(pipeline, submissions, intake.heard(), pace, clock).unwrap();
         let settings = SensorSettings {
-            scoring: ScoringSettings { cut: cut(), min_intervals: 1 },
+            scoring: ScoringSettings { cut: cut(), base: cut(), min_intervals: 1 },
             supervision: SupervisionPolicy {
                 backoff_min: Duration::from_millis(1),
                 backoff_max: Duration::from_millis(5),
                 quarantine_after: 3,
                 release_after: Some(Duration::from_millis(50)),
             },
-            restarts_per_second: 1000,
-            evaluators: PoolSettings { threads: 2, max_hung: 4, deadline: DEADLINE },
+            deadline: DEADLINE,
             proof: ProofPolicy::Optional,
             suspicious_after: u32::MAX,
+        };
+        let (groups, settings) = (Groups::new(Vec::new(), cut().into()), Arc::new(settings));
+        let settings = SupervisorSettings {
+            sensors: ByGroup::new(groups.clone(), |_| Arc::clone(&settings)),
+            restarts_per_second: 1000,
+            evaluators: PoolSettings { threads: 2, max_hung: 4 },
         };
         let windows = StoredWindows { reader: reader.clone(), directory };
         let scopes: Vec<_> = (0..SENSORS).map(scope).collect();
         let of_run = scopes.iter().map(|scope| (scope.sensor, scope.model_hash())).collect();
         let threads = vec![Arbiter::current(), Arbiter::new().handle()];
         let supervisor = SensorSupervisor::new(settings, windows.clone(), threads, scopes, live).start();
-        let settings = RecorderSettings {
-            scope: of_run,
-            settings_hash: 0,
-            deadline: RUN_DEADLINE,
-            interval: cut().interval(),
-            max_anomalous: 0,
-        };
+        let rules = RunRules { settings_hash: 0, deadline: RUN_DEADLINE, interval: cut().interval() };
+        let settings = RecorderSettings { rules: ByGroup::new(groups, |_| rules), scope: of_run, max_anomalous: 0 };
         let recorder = Recorder::new(settings, windows, commands, supervisor.clone()).start();
         Life { reader, recorder, supervisor }
     }
@@ -207,7 +210,8 @@ impl Site {
     }
 
     fn run(&self) -> ScoreRun {
-        ScoreRun { window: window(self.hour), trigger: Trigger::Schedule, closing: Closing::OnTime, done_until: None }
+        let (group, window, trigger) = (GroupName::default(), window(self.hour), Trigger::Schedule);
+        ScoreRun { group, window, trigger, closing: Closing::OnTime, done_until: None }
     }
 
     async fn hurt(&self, life: &Life, kind: FaultKind, victim: u32) {
