@@ -36,5 +36,6 @@ mod pages;
 mod progress;
 mod size;
 mod sparkline;
+mod supervision_tree;
 pub mod table;
 pub mod time_bound;
