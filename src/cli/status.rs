@@ -276,6 +276,7 @@ mod tests {
     fn status() -> Status {
         let window = Window { start: at("2026-03-01 09:00"), end: at("2026-03-01 10:00") };
         let run = Run {
+            interval_seconds: 60.0,
             id: 42,
             window,
             group: "default".to_owned(),
@@ -321,6 +322,7 @@ mod tests {
             next_run: Some(NextRun {
                 at: at("2026-03-01 11:00:30"),
                 window: Window { start: at("2026-03-01 10:00"), end: at("2026-03-02 00:00") },
+                group: "default".to_owned(),
             }),
             windows_skipped: 0,
             sinks: vec![Sink {

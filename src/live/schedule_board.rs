@@ -49,7 +49,7 @@ impl ScheduleBoard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::GroupName;
+    use crate::group::GroupName;
     use crate::schedule::agenda::GiveUpReason;
     use crate::time::Timestamp;
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Overview;
 use super::run_scores::{ScoredWindows, VerdictSummary};
 use crate::answers::{self, Outcome, SensorCounts, SensorState};
+use crate::group::Group;
 use crate::live::ModelEntry;
 use crate::sensor::SensorId;
 use crate::store::StoreError;
@@ -150,7 +151,8 @@ impl Overview {
     }
 
     fn compute_states(&self) -> Result<SensorStates, StoreError> {
-        let scored = self.scores.newest(&self.reader, WINDOWS_BACK)?;
+        let scored = self.scores.newest(&self.reader, &self.groups, WINDOWS_BACK)?;
+        let none = ScoredWindows::default();
         let now = self.now();
         let mut counts = SensorCounts::default();
         let numbers = u32::try_from(self.sensors.numbers()).unwrap_or(u32::MAX);
@@ -162,9 +164,12 @@ impl Overview {
                 *model = ModelFact::of(Some(entry));
             }
         });
-        for (_, sensor) in &self.index.sorted(&self.sensors).sensors {
+        let sorted = self.index.sorted(&self.sensors);
+        for (_, sensor) in &sorted.sensors {
             let model = models.get(sensor.index()).copied().unwrap_or(ModelFact::None);
-            let facts = self.facts(*sensor, model, &scored, now);
+            let place = sorted.group_place(*sensor);
+            let (group, scored) = (self.groups.at(place), scored.get(place).unwrap_or(&none));
+            let facts = self.facts(*sensor, group, model, scored, now);
             let state = state_of(facts);
             counts.known += 1;
             counts.with_model += u64::from(facts.model != ModelFact::None);
@@ -187,18 +192,19 @@ impl Overview {
     pub(super) fn facts(
         &self,
         sensor: SensorId,
+        group: &Group,
         model: ModelFact,
         scored: &ScoredWindows,
         now: Timestamp,
     ) -> SensorFacts {
         let verdict = scored.windows.last().and_then(|window| window.of(sensor)).map(VerdictClass::of);
-        SensorFacts { verdict, model, speech: self.speech(sensor, now) }
+        SensorFacts { verdict, model, speech: self.speech(sensor, group, now) }
     }
 
-    /// Whether a sensor has sent within the last window's length of time. Of a reading from before the start only its
+    /// Whether a sensor has sent within the length of a window of its group. Of a reading from before the start only its
     /// window is known: it counts until that length after the window's end.
-    fn speech(&self, sensor: SensorId, now: Timestamp) -> Speech {
-        let window = self.cut.window();
+    fn speech(&self, sensor: SensorId, group: &Group, now: Timestamp) -> Speech {
+        let window = group.grid.length();
         let is_silent = match (self.live.activity.newest(sensor), &self.clock) {
             (Some(newest), _) => newest.time < now - window,
             // One that never sent is silent when the daemon has listened for that long.

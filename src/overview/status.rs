@@ -12,7 +12,7 @@ use super::{HealthFacts, Overview, health};
 use crate::answers::{Clock, ConfigurationState, Disk, Health, Run, Sensor, Severity, Status};
 use crate::run::{RunId, RunState};
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
-use crate::store::{Progress, StoreError};
+use crate::store::StoreError;
 use crate::telemetry::metrics;
 use crate::time::{self, Timestamp};
 
@@ -58,7 +58,6 @@ impl Overview {
             Timestamp::MIN => Timestamp::now(),
             now => now,
         };
-        let scored_until = self.reader.progress(Progress::Scored)?;
         let counts = counts();
         let (sensors, unhealthy) = self.sensor_states()?;
         let mut status = Status {
@@ -74,7 +73,7 @@ impl Overview {
             rejects: counts.rejects,
             running,
             last_run,
-            next_run: self.next_runs(scored_until, 1).pop(),
+            next_run: self.next_runs(1)?.pop(),
             windows_skipped: metrics::WINDOWS_SKIPPED.get(),
             sinks: self.sinks(next)?,
             disk,
