@@ -21,7 +21,10 @@ const GROUPS: &str = r#"[
 ]"#;
 
 fn settings() -> Settings {
-    plant::settings().with("group", GROUPS).with("store.keep_intervals", "\"1000m\"").with("store.keep_runs", "\"680h\"")
+    plant::settings()
+        .with("group", GROUPS)
+        .with("store.keep_intervals", "\"1000m\"")
+        .with("store.keep_runs", "\"680h\"")
 }
 
 /// A row of a prediction file: value, prediction, decision.
@@ -52,10 +55,22 @@ fn scored(site: &Site, interval: &str) -> BTreeMap<(String, Timestamp), Row> {
     let models = plant::models();
     let models = models.to_str().unwrap();
     let output = anomalyd(&[
-        "score", "--decisions", "--interval", interval, "--window", "10m", "--models", models, "--data", &data, "--out", &out,
+        "score",
+        "--decisions",
+        "--interval",
+        interval,
+        "--window",
+        "10m",
+        "--models",
+        models,
+        "--data",
+        &data,
+        "--out",
+        &out,
     ]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let files: Vec<_> = fs::read_dir(&out).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let files: Vec<_> =
+        fs::read_dir(&out).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
     rows(files.iter())
 }
 
@@ -95,7 +110,10 @@ fn check_predictions(site: &Site, predictions: &BTreeMap<String, String>) {
         for ((at, found), expected) in found.iter().zip(expected.values()) {
             if sensor.starts_with("oven") {
                 let is_near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * (1.0 + a.abs());
-                assert!(is_near(found.0, expected.0) && is_near(found.2, expected.2), "{at:?}: {found:?}, {expected:?}");
+                assert!(
+                    is_near(found.0, expected.0) && is_near(found.2, expected.2),
+                    "{at:?}: {found:?}, {expected:?}"
+                );
                 assert_eq!(found.1, expected.1, "{at:?}");
             } else {
                 assert_eq!(found, *expected, "{at:?}: intervals that are not folded are the same to the last bit");
