@@ -29,7 +29,9 @@ pub use models::{Model, ModelState, UsualRange};
 pub use rejects::{Payload, Reject, RejectKind, RejectTest, RejectedReading, Rejects};
 pub use role::{Me, Role};
 pub use routes::{JudgedBy, JudgedReading, Judgement, RouteTest, TestedMessage};
-pub use runs::{MissedWindows, Run, RunOutcome, RunState, Schedule, Tally};
+pub use runs::{
+    GivenUpWindows, GroupSchedule, LastFiring, MissedWindows, NextFiring, Run, RunOutcome, RunState, Schedule, Tally,
+};
 pub use sensors::{Sensor, SensorCounts, SensorDetail, SensorState};
 pub use series::{Scores, Series};
 pub use status::{Clock, Disk, Health, NextRun, Problem, ProblemKind, Severity, Sink, SinkState, Status};

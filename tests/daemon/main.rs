@@ -32,6 +32,7 @@ mod port;
 mod recut;
 mod reload;
 mod runs;
+mod schedules;
 mod service;
 mod slow_models;
 mod store;

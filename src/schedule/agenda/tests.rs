@@ -260,11 +260,6 @@ impl Simulation {
         self.agenda.read_ledger(&self.ledger);
     }
 
-    fn settle(&mut self, group: &GroupName, end: Timestamp, fate: Fate) {
-        let before = self.fates.insert((group.clone(), end), fate);
-        assert_eq!(before, None, "{group} {end}: {fate:?}");
-    }
-
     /// Does one thing that is due. Returns whether there was one.
     fn step(&mut self, closable: Timestamp, end: RunEnd) -> bool {
         let Some(step) = self.agenda.next(self.now, closable) else { return false };
@@ -275,9 +270,12 @@ impl Simulation {
                 let hop = plan.schedule.windows.hop();
                 let ends =
                     std::iter::successors(Some(first_end), |end| Some(*end + hop)).take_while(|end| *end <= last_end);
-                let undone: Vec<_> = ends.filter(|end| !self.fates.contains_key(&(group.clone(), *end))).collect();
-                assert_eq!(undone.len() as u64, windows);
-                undone.into_iter().for_each(|end| self.settle(&group, end, Fate::GivenUp));
+                // A crash may come between telling and the mark: then it is told again.
+                let is_scored =
+                    |end: &Timestamp| matches!(self.fates.get(&(group.clone(), *end)), Some(Fate::Scored(_)));
+                let given_up: Vec<_> = ends.filter(|end| !is_scored(end)).collect();
+                assert_eq!(given_up.len() as u64, windows);
+                self.fates.extend(given_up.into_iter().map(|end| ((group.clone(), end), Fate::GivenUp)));
             }
             AgendaStep::Run(run) => {
                 assert!(run.window.end() <= closable);
@@ -295,7 +293,9 @@ impl Simulation {
                         self.now = self.now + span;
                         self.ledger.last_mut().unwrap().state = RunState::Finished(Tally::default());
                         self.marks.insert(run.group.clone(), run.done_until);
-                        self.settle(&run.group, run.window.end(), Fate::Scored(run.trigger));
+                        let window = (run.group.clone(), run.window.end());
+                        let before = self.fates.insert(window, Fate::Scored(run.trigger));
+                        assert_eq!(before, None, "{run:?}");
                         self.agenda.ended(&run, self.now);
                     }
                 }
@@ -339,21 +339,16 @@ fn two_groups_in_different_zones_live_through_a_year_with_both_changes_of_daylig
     let mut local_hours: BTreeMap<String, u32> = BTreeMap::new();
     while let Some(wake) = next_wake(&simulation.plans, simulation.now).filter(|wake| *wake < end) {
         simulation.now = wake;
-        let scored = simulation.fates.len();
         simulation.run_all(Span::ZERO);
         let berlin = &simulation.plans[0].schedule;
         if berlin.firing(wake) == Some(wake - berlin.wait()) {
             let shown = berlin.firings.zone().show(wake - berlin.wait());
             *local_hours.entry(shown[11..].to_owned()).or_default() += 1;
         }
-        assert!(simulation.fates.len() >= scored);
     }
     // Once a day, at the same local time, but on the day on which the clocks leave it out.
-    let expected = [("02:30:00+01:00", 152 - 1), ("02:30:00+02:00", 210), ("03:00:00+02:00", 1)];
-    let of_year: BTreeMap<_, _> = expected.into_iter().map(|(shown, days)| (shown.to_owned(), days)).collect();
-    assert_eq!(local_hours.values().sum::<u32>(), 365);
-    assert_eq!(local_hours.keys().collect::<Vec<_>>(), of_year.keys().collect::<Vec<_>>());
-    assert_eq!(local_hours["03:00:00+02:00"], 1);
+    let expected = [("02:30:00+01:00", 154), ("02:30:00+02:00", 210), ("03:00:00+02:00", 1)];
+    assert_eq!(local_hours.iter().map(|(shown, days)| (shown.as_str(), *days)).collect::<Vec<_>>(), expected);
     // Every window of the year was scored once, when it was due.
     let live = Some(Fate::Scored(Trigger::Schedule));
     for (group, windows) in [("berlin", 365 * 24 - 23), ("new york", 365 * 72 - 1)] {
