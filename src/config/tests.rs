@@ -74,11 +74,13 @@ fn what_the_shipped_file_has_commented_out_are_the_defaults_or_examples() {
     let credentials = shipped.mqtt.connect.clone().unwrap().login.unwrap().read().unwrap();
     assert_eq!((credentials.username.as_str(), credentials.password.reveal()), ("anomalyd", "hunter2"));
     assert_eq!((shipped.mqtt.routes.len(), shipped.filters.len(), shipped.features.len()), (3, 1, 1));
+    assert_eq!(shipped.groups.len(), 1);
 
     let mut without_examples = shipped;
     without_examples.mqtt.routes.truncate(1);
     without_examples.filters.clear();
     without_examples.features.clear();
+    without_examples.groups.clear();
     (without_examples.socket.path, without_examples.socket.group) = (None, None);
     (without_examples.http.tls, without_examples.http.token_file) = (None, None);
     without_examples.mqtt.connect.as_mut().unwrap().login = None;
@@ -139,7 +141,7 @@ fn keys_documented() -> BTreeSet<(String, String)> {
     let mut section = String::new();
     let mut keys = BTreeSet::new();
     for line in MANUAL.lines() {
-        if let Some(heading) = line.strip_prefix("## ") {
+        if let Some(heading) = line.strip_prefix("## ").or_else(|| line.strip_prefix("### ")) {
             section = heading.split('`').nth(1).unwrap_or_default().trim_matches(['[', ']']).to_owned();
         } else if let Some(row) = line.strip_prefix("| `") {
             keys.insert((section.clone(), row.split('`').next().unwrap().to_owned()));

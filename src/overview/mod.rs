@@ -5,6 +5,7 @@
 
 mod disk;
 mod events;
+mod groups;
 mod health;
 mod health_facts;
 mod lately;

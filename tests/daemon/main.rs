@@ -22,6 +22,7 @@ mod endpoint;
 mod exports;
 mod features;
 mod golden;
+mod groups;
 mod histories;
 mod hostile_mqtt;
 mod live;
