@@ -73,8 +73,7 @@ pub(crate) fn run(size: Size) {
     let window = cut.window_of(Timestamp::default());
     let (windows, store) = stored(folder.path(), cut, window, sensors);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/models/svm_50_vectors_x_1.pkl");
-    let model =
-        Arc::new(Model::load_unproven(&[], &file, &Limits::default()).expect("a model"));
+    let model = Arc::new(Model::load(&file, &Limits::default()).expect("a model"));
     let plan = Arc::new(Plan::new(Arc::default(), "s", Bounds { cut, windows_back: 1 }).expect("a plan"));
     let scoring = ScoringSettings { cut, base: cut, min_intervals: 1 };
 

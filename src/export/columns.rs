@@ -80,6 +80,7 @@ const VERDICTS: &[Column] = &[
     column("model", Text),
     column("proven", Flag),
     column("settings", Text),
+    column("group", Text),
     column("anomaly_score", Number),
 ];
 
@@ -104,6 +105,7 @@ const RUNS: &[Column] = &[
     column("anomalies", Integer),
     column("timed_out", Integer),
     column("unproven", Integer),
+    column("interval_seconds", Number),
     column("begun", Time),
     column("ended", Time),
     column("request", Text),

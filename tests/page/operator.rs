@@ -88,9 +88,8 @@ fn an_operator_logs_in_has_the_models_read_again_and_takes_a_reject_in_after_all
 fn an_operator_has_windows_scored_again_and_reads_the_log_of_a_run() {
     let Some(browser) = Browser::start() else { return };
     let port = free_port();
-    let settings = plant::settings()
-        .with("http.listen", &format!("\"127.0.0.1:{port}\""))
-        .with("http.token_file", "\"tokens\"");
+    let settings =
+        plant::settings().with("http.listen", &format!("\"127.0.0.1:{port}\"")).with("http.token_file", "\"tokens\"");
     let site = Site::new(&settings);
     let (token, line) = make_token("otto", "operator");
     fs::write(site.path("tokens"), line).unwrap();

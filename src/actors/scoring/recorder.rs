@@ -177,7 +177,9 @@ impl Predecessor {
         let Some(run) = reader.run_of(group, *window)? else { return Ok(Self::Over { ended: 0 }) };
         Ok(match run.state {
             RunState::Finished(_) => Self::Over { ended: run.revision.saturating_add(1) },
-            RunState::Started if run.id.next() == reader.next_run()? => Self::CutOff(run),
+            RunState::Started if run.trigger != Trigger::Command && run.id.next() == reader.next_run()? => {
+                Self::CutOff(run)
+            }
             // Nothing of it was published, and nothing will be.
             RunState::Started => Self::Over { ended: run.revision },
         })
