@@ -176,7 +176,7 @@ fn run_outcome(sensor: String, outcome: &Outcome) -> RunOutcome {
 mod tests {
     use super::*;
     use crate::interval::Cut;
-    use crate::time::Timestamp;
+    use crate::time::{self, Timestamp};
 
     fn started(id: u64) -> Run {
         let cut = Cut::new(time::Span::from_secs(60), time::Span::from_secs(3600)).unwrap();

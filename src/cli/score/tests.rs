@@ -23,6 +23,7 @@ use crate::schedule::Schedule;
 use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
 use crate::scoring::ProofPolicy;
+use crate::sensitivity::Sensitivities;
 use crate::sink::files::{FileSettings, RunFiles};
 use crate::store::{ShedSettings, Store, StoreSettings, StoredIntervals};
 use crate::supervision::SupervisionPolicy;
@@ -184,6 +185,7 @@ impl Case {
         let bounds = LoadBounds { limits: Limits::default(), deadline: Duration::from_secs(60), advice: "" };
         let settings = Arc::new(SensorSettings {
             scoring: ScoringSettings { cut, base: cut, min_intervals: self.min_intervals },
+            sensitivities: Sensitivities::default(),
             supervision: SupervisionPolicy {
                 backoff_min: Duration::ZERO,
                 backoff_max: Duration::ZERO,
