@@ -80,6 +80,8 @@ fn what_the_shipped_file_has_commented_out_are_the_defaults_or_examples() {
     without_examples.mqtt.routes.truncate(1);
     without_examples.filters.clear();
     without_examples.features.clear();
+    without_examples.sensitivities.clear();
+    without_examples.scoring.anomaly_score = None;
     without_examples.groups.clear();
     (without_examples.socket.path, without_examples.socket.group) = (None, None);
     (without_examples.http.tls, without_examples.http.token_file) = (None, None);

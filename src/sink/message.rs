@@ -20,6 +20,8 @@ struct VerdictMessage<'a> {
     run: u64,
     /// The group that the sensor was in.
     group: &'a str,
+    /// Why the run began: `schedule`, `catch-up` or `command`.
+    trigger: &'static str,
     /// How many runs over the same window ended before it.
     revision: u32,
     window_start: String,
@@ -105,6 +107,7 @@ pub fn verdict_message(sensor: &SensorName, run: &Run, verdict: &Verdict) -> Str
         sensor: sensor.sensor(),
         run: run.id.0,
         group: run.group.as_str(),
+        trigger: run.trigger.as_str(),
         revision: run.revision,
         window_start: window.start().to_string(),
         window_end: window.end().to_string(),
@@ -152,6 +155,7 @@ mod tests {
         assert_eq!(message["device"], "press-1");
         assert_eq!(message["window_start"], "2018-08-28T23:00:00Z");
         assert_eq!((message["run"].as_u64(), message["revision"].as_u64()), (Some(7), Some(0)));
+        assert_eq!(message["trigger"], "schedule");
         assert_eq!(message["outcome"], "scored");
         assert_eq!((message["intervals"].as_u64(), message["anomalies"].as_u64()), (Some(2), Some(1)));
         assert_eq!(message["worst_interval"], "2018-08-28T23:42:00Z");

@@ -421,8 +421,7 @@ mod tests {
             usual: Some((0.2, 0.9)),
         });
         let unit = Some(0.123_456_789);
-        let boundary = AnomalyScore::new(0.7).filter(|_| model % 2 == 1);
-        Scored { model: ModelHash([model; 32]), proven: true, unit, boundary, rows: rows.into(), explanation }
+        Scored { model: ModelHash([model; 32]), proven: true, unit, boundary: None, rows: rows.into(), explanation }
     }
 
     /// Sixty rows, of which so many are anomalies.
@@ -444,6 +443,7 @@ mod tests {
             Outcome::Unproven,
             Outcome::Scored(scored(7, rows(0))),
             Outcome::Scored(scored(7, rows(9))),
+            Outcome::Scored(Scored { boundary: AnomalyScore::new(0.7), ..scored(7, rows(9)) }),
             Outcome::Scored(scored(8, rows(60)[..2].to_vec())),
             Outcome::Scored(Scored { unit: None, boundary: None, explanation: None, ..scored(7, Vec::new()) }),
         ];

@@ -52,6 +52,7 @@ pub(in crate::store) fn filled(directory: &std::path::Path) -> Store {
     writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
     writer.put_run(&Run { state, ..run });
     writer.put_verdicts(RunId(5), ChunkId::of(SensorId(0)), &verdicts);
+    writer.put_run_log(RunId(5), &RunLog::default());
     let reading = |time| Reading { sensor: SensorId(1), time, value: 1.0 };
     writer.put_held(7, &[reading(window(9).start())]);
     writer.append_readings(&[reading(window(6).start())]);

@@ -1,4 +1,5 @@
-//! The outlet to a broker: each verdict is a retained message.
+//! The outlet to a broker: each verdict is a retained message. Those of runs by command are not retained: they are of windows
+//! of the past, and the broker keeps the last one that was due.
 //!
 //! It connects for a run alone: until the next one there is nothing to say. A message that the broker will not have (it
 //! is too large for it, or its topic holds something that the broker refuses) has the broker close the connection, which
@@ -12,7 +13,7 @@ use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOpti
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{Outgoing, Outlet, OutletCount, PublishError, Published, RETRY_MIN};
-use crate::run::Run;
+use crate::run::{Run, Trigger};
 use crate::sink::message::{verdict_message, verdict_topic};
 use crate::store::StoreError;
 use crate::warn_limited;
@@ -46,6 +47,21 @@ const REFUSED_BEFORE_GIVING_UP: u64 = 10;
 struct VerdictPublish {
     topic: String,
     payload: String,
+    retention: Retention,
+}
+
+/// Whether the broker keeps a message for those who subscribe later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Retention {
+    Kept,
+    NotKept,
+}
+
+impl Retention {
+    /// That of the verdicts of a run.
+    fn of(run: &Run) -> Self {
+        if run.trigger == Trigger::Command { Self::NotKept } else { Self::Kept }
+    }
 }
 
 impl MqttOutlet {
@@ -63,6 +79,7 @@ impl Outlet for MqttOutlet {
             let message = |Outgoing { sensor, verdict }: Outgoing| VerdictPublish {
                 topic: verdict_topic(&self.settings.topic, &sensor),
                 payload: verdict_message(&sensor, run, &verdict),
+                retention: Retention::of(run),
             };
             Ok(chunk?.into_iter().map(message).collect())
         });
@@ -197,9 +214,10 @@ impl BrokerLine {
 
 impl OpenLine {
     async fn publish(&mut self, messages: &[VerdictPublish]) -> Result<(), LineFailure> {
-        for VerdictPublish { topic, payload } in messages {
+        for VerdictPublish { topic, payload, retention } in messages {
             // The channel is empty and holds more than all messages: there is room without polling.
-            let sent = self.client.try_publish(topic, QoS::AtLeastOnce, true, payload.as_bytes());
+            let sent =
+                self.client.try_publish(topic, QoS::AtLeastOnce, *retention == Retention::Kept, payload.as_bytes());
             sent.map_err(|error| LineFailure::Away(error.to_string()))?;
         }
         let mut unacknowledged = messages.len();
@@ -233,8 +251,11 @@ mod tests {
     /// Publishes chunks of messages, each with so many bytes and its topic, at a broker that takes packets of 2,000 bytes.
     fn publish_to_mosquitto(chunks: &[&[(&str, usize)]]) -> Option<Result<OutletCount, String>> {
         let broker = Mosquitto::start("max_packet_size 2000")?;
-        let message =
-            |(topic, size): &(&str, usize)| VerdictPublish { topic: (*topic).to_owned(), payload: "x".repeat(*size) };
+        let message = |(topic, size): &(&str, usize)| VerdictPublish {
+            topic: (*topic).to_owned(),
+            payload: "x".repeat(*size),
+            retention: Retention::Kept,
+        };
         let chunks = chunks.iter().map(|chunk| Ok(chunk.iter().map(message).collect()));
         let options = MqttOptions::new("anomalyd-publisher", "127.0.0.1", broker.port());
         let MqttOutlet { settings } = MqttOutlet::new(MqttOutletSettings { options, topic: String::new() });
