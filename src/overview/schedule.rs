@@ -267,6 +267,7 @@ fn why_missed(catch_up: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interval::Cut;
     use crate::run::Tally;
     use crate::time;
 
