@@ -95,6 +95,9 @@ pub struct Position {
     pub runs: RunId,
     /// Whether readings wait for runs that are due, or for a sink.
     pub pace: Pace,
+    /// With an event clock: when more may be due. So the position changes whenever that clock has passed a firing, also
+    /// when readings waited for a sink before and wait for a run now.
+    pub next_due: Timestamp,
     /// How many readings came for windows that were over by the wall clock and still open, since the start.
     pub behind: u64,
     /// How many readings wait for the clock.
@@ -166,6 +169,7 @@ impl Pipeline {
             scored: settled.marks.clone(),
             runs: settled.next_run,
             pace: self.event_clock.pace(),
+            next_due: self.event_clock.next_due(),
             behind: self.behind,
             held: self.held.len(),
         }
