@@ -30,6 +30,8 @@ use tokio::task::JoinHandle;
 
 use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::outlets::publisher::{Published, publish_files, publish_mqtt};
+use crate::actors::scoring::condition_survey::ConditionSources;
+use crate::actors::scoring::condition_watch::watch_conditions;
 use crate::actors::scoring::folder_watch::FolderWatch;
 use crate::actors::scoring::model_loader::{ModelLoader, StartError, aside};
 use crate::actors::scoring::model_watcher::watch_models;
@@ -248,6 +250,17 @@ impl Daemon {
             workers: Workers::on_all_cores(),
             folder_watch: FolderWatch::open(),
         };
+        let of_conditions = ConditionSources {
+            settings: Arc::clone(&settings.conditions),
+            cut: settings.cut,
+            reader: reader.clone(),
+            directory: Arc::clone(&directory),
+            live: Arc::clone(&live),
+            training: Arc::clone(&settings.sensors.training),
+            clock: settings.scheduler.clock.clone(),
+            system_clock: clock.clone(),
+            started: Timestamp::now(),
+        };
         let imports = Arc::new(SourceCounters::default());
         let counters = receiving.counters.iter().map(|(_, counters)| Arc::clone(counters));
         let way_in = SchedulerSources {
@@ -298,6 +311,7 @@ impl Daemon {
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
         background.push(DaemonTask::start("model watcher", watcher));
+        background.push(DaemonTask::start("watch for conditions", watch_conditions(of_conditions, commands.clone())));
         if service_manager::is_there() {
             let probed = Probed {
                 commands: commands.clone(),

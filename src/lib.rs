@@ -24,6 +24,7 @@ pub mod time;
 pub mod verdict;
 
 // Pure parts, and the store: each knows the words, and little of the others.
+pub mod condition;
 pub mod export;
 pub mod features;
 pub mod ingest;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{
-    check, configuration, connections, demo, dump, exit_code, export, import, model, models, rejects, reload, replay,
+    check, conditions, configuration, connections, demo, dump, exit_code, export, import, model, models, rejects, reload, replay,
     route_test, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts, version,
 };
 use anomalyd::config::Config;
@@ -69,6 +69,7 @@ enum Command {
     Runs(runs::Args),
     Schedule(schedule::Args),
     Models(models::Args),
+    Conditions(conditions::Args),
     Connections(connections::Args),
     Configuration(configuration::Args),
     Version(version::Args),
@@ -227,6 +228,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Connections(args) => {
             connections::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Conditions(args) => {
+            conditions::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Configuration(args) => {

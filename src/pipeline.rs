@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
+use crate::condition::SensorConditions;
 use crate::ingest::batch::{AheadReading, AheadSuspect, Batch};
 use crate::ingest::batch_account::BatchOutcome;
 use crate::ingest::passed_over::{PassedOver, Shape, ShapeNews, ShapesTold};
@@ -516,6 +517,15 @@ impl Pipeline {
         self.writer.put_verdicts(run, chunk, verdicts);
     }
 
+    /// Stores the conditions of sensors, and the time before which windows were looked at for them, once no more follow.
+    pub fn put_conditions(&mut self, changed: &[(SensorId, SensorConditions)], until: Option<Timestamp>) {
+        self.write_names();
+        self.writer.put_conditions(changed);
+        if let Some(until) = until {
+            self.writer.put_conditions_until(until);
+        }
+    }
+
     /// Notes the first run that a sink has not taken.
     pub fn put_cursor(&mut self, sink: &'static str, next: RunId) {
         self.cursors.insert(sink, next);
@@ -689,10 +699,21 @@ impl Pipeline {
         for reject in rejects.kept() {
             let Reject { origin, reason, .. } = reject;
             let kind = reason.kind();
+            self.note_clock(reject, kind);
             let Some(suppressed) = self.reject_logs.entry(kind).or_default().admit(self.clock.instant) else {
                 continue;
             };
             tracing::warn!(origin, kind, suppressed, "rejected: {reason}");
+        }
+    }
+
+    /// Notes what a reject says of the clock of its sensor.
+    fn note_clock(&self, reject: &Reject, kind: &str) {
+        if matches!(kind, "late" | "implausible_time")
+            && let Some(RejectedReading { sensor, time, .. }) = &reject.reading
+            && let Some(sensor) = self.directory.find(sensor)
+        {
+            self.settings.live.clocks.note(sensor, *time, reject.received);
         }
     }
 

@@ -8,6 +8,7 @@
 
 pub mod backoff;
 pub mod bytes;
+pub mod conditions;
 pub mod connect;
 pub mod http;
 pub mod limits;
@@ -83,6 +84,8 @@ pub struct Config {
     pub scoring: scoring::ScoringSettings,
     /// `[supervision]`.
     pub supervision: supervision::SupervisionSettings,
+    /// `[conditions]`.
+    pub conditions: conditions::ConditionSettings,
     /// `[publish]`.
     pub publish: publish::PublishSettings,
     /// `[metrics]`; `None` when no metrics are written.
@@ -241,6 +244,7 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         models: root.section("models", models::read),
         scoring: root.section("scoring", scoring::read),
         supervision: root.section("supervision", supervision::read),
+        conditions: root.section("conditions", conditions::read),
         publish: root.section("publish", publish::read),
         metrics: root.optional_section("metrics", metrics::read),
         http: root.section("http", http::read),

@@ -16,6 +16,7 @@ use crate::actors::scoring::scheduler::SchedulerSettings;
 use crate::actors::scoring::sensor::SensorSettings;
 use crate::actors::sources::broker::BrokerSettings;
 use crate::actors::sources::listener::{AddressSettings, ListenerSettings};
+use crate::condition::ConditionSettings;
 use crate::config::connect::{ConnectSettings, PasswordError};
 use crate::config::http::{HttpSettings, TlsFiles};
 use crate::config::limits::LimitSettings;
@@ -69,6 +70,7 @@ pub(crate) struct Settings {
     pub(crate) features: Assigner,
     pub(crate) sensors: SensorSettings,
     pub(crate) scheduler: SchedulerSettings,
+    pub(crate) conditions: Arc<ConditionSettings>,
     pub(crate) clock_trust: ClockTrustSettings,
     pub(crate) files: Option<FileSettings>,
     pub(crate) mqtt: Option<MqttOutletSettings>,
@@ -169,6 +171,7 @@ impl Settings {
                 },
                 deadline: scoring.sensor_deadline.to_std(),
                 suspicious_after: scoring.suspicious_after,
+                training: Arc::default(),
             },
             scheduler: SchedulerSettings {
                 schedule: schedule_of_runs,
@@ -188,6 +191,7 @@ impl Settings {
                     EventIdle::Never => None,
                 },
             },
+            conditions: Arc::new(config.conditions.in_time(cut.window())),
             clock_trust: ClockTrustSettings {
                 // With an event clock, windows are not closed by the wall clock.
                 tolerance: match config.clock {

@@ -6,16 +6,22 @@
 use std::sync::Arc;
 
 mod activity;
+mod clock_notes;
 mod connections;
 mod events;
 mod models;
 mod questions;
+mod standing_conditions;
+mod training_notes;
 
 pub use activity::{Activity, NewestReading, Origin};
+pub use clock_notes::{ClockNotes, nearer};
 pub use connections::{ConnectionBook, ShownConnection};
 pub use events::{EventKind, Events, Happening, Listening, TooManyListeners};
 pub use models::{ModelBook, ModelEntry};
 pub use questions::{OpenWindow, Questions};
+pub use standing_conditions::{ShownConditions, StandingConditions};
+pub use training_notes::{TrainingNote, TrainingNotes};
 
 /// What the running parts show of themselves.
 #[derive(Debug, Default)]
@@ -26,6 +32,10 @@ pub struct Live {
     pub connections: Arc<ConnectionBook>,
     /// The models, at work or not.
     pub models: ModelBook,
+    /// The conditions of sensors that stand.
+    pub conditions: StandingConditions,
+    /// What is known of sensors' clocks from readings that were refused.
+    pub clocks: ClockNotes,
     /// What happens, as it happens.
     pub events: Arc<Events>,
 }

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
+use std::sync::Arc;
 
 use super::Overview;
 use super::run_scores::ScoredWindows;
 use super::sensor_states::{ModelFact, VerdictClass, WINDOWS_BACK, state_of};
 use super::series::seconds;
 use super::verdicts::verdict_of;
-use crate::answers::{self, List, SensorDetail, SensorState};
-use crate::live::{NewestReading, Origin};
+use crate::answers::{self, Condition, ConditionKind, List, SensorDetail, SensorState};
+use crate::live::{NewestReading, Origin, ShownConditions};
 use crate::run::{Run, RunId};
 use crate::sensor::{SensorId, SensorName};
 use crate::sensor_pattern::SensorPattern;
@@ -123,7 +124,8 @@ impl Overview {
     /// What answers about several sensors share.
     pub(super) fn sensor_answers(&self) -> Result<SensorAnswers<'_>, StoreError> {
         let scored = self.scores.newest(&self.reader, WINDOWS_BACK)?;
-        Ok(SensorAnswers { overview: self, scored, now: self.now(), runs: HashMap::new() })
+        let conditions = self.live.conditions.read();
+        Ok(SensorAnswers { overview: self, scored, conditions, runs: HashMap::new() })
     }
 }
 
@@ -131,7 +133,7 @@ impl Overview {
 pub(super) struct SensorAnswers<'a> {
     overview: &'a Overview,
     scored: ScoredWindows,
-    now: Timestamp,
+    conditions: Arc<ShownConditions>,
     /// The runs that were read.
     runs: HashMap<RunId, Option<Run>>,
 }
@@ -141,7 +143,7 @@ impl SensorAnswers<'_> {
     pub(super) fn sensor(&mut self, name: &SensorName, sensor: SensorId) -> Result<answers::Sensor, StoreError> {
         let overview = self.overview;
         let entry = overview.live.models.of(sensor);
-        let facts = overview.facts(sensor, ModelFact::of(entry.as_ref()), &self.scored, self.now);
+        let facts = overview.facts(sensor, ModelFact::of(entry.as_ref()), &self.scored, &self.conditions);
         let state = state_of(facts);
         let newest = overview.live.activity.newest(sensor);
         let (last_seen, last_value) = self.last_seen(sensor, newest)?;
@@ -150,8 +152,11 @@ impl SensorAnswers<'_> {
             Some(run) => self.verdict(run, sensor)?,
             None => None,
         };
+        let conditions = overview.conditions_of(&self.conditions, sensor, name);
+        let is_silence = |condition: &&Condition| condition.condition == ConditionKind::Silent;
+        let silent_since = conditions.iter().find(is_silence).map(|condition| condition.since);
         let since = match state {
-            SensorState::Silent => last_seen,
+            SensorState::Silent => silent_since.or(last_seen),
             SensorState::Waiting | SensorState::NoModel => None,
             SensorState::Failed if facts.verdict != Some(VerdictClass::Failed) => None,
             SensorState::Anomalous | SensorState::Failed | SensorState::Sparse | SensorState::Healthy => {
@@ -169,6 +174,7 @@ impl SensorAnswers<'_> {
             lag_seconds: newest.and_then(|newest| lag(newest, &overview.clock)),
             has_model: facts.model != ModelFact::None,
             verdict,
+            conditions,
         })
     }
 

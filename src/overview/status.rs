@@ -8,6 +8,7 @@ use super::lately::Counts;
 use super::models::TroubledModels;
 use super::remembered::Remembered;
 use super::runs::run_answer;
+use super::health_facts::ConditionProblem;
 use super::{HealthFacts, Overview, health};
 use crate::answers::{Clock, ConfigurationState, Disk, Health, Run, Sensor, Severity, Status};
 use crate::run::{RunId, RunState};
@@ -61,6 +62,7 @@ impl Overview {
         let scored_until = self.reader.progress(Progress::Scored)?;
         let counts = counts();
         let (sensors, unhealthy) = self.sensor_states()?;
+        let conditions = self.live.conditions.read();
         let mut status = Status {
             health: Health { severity: Severity::Ok, sentence: String::new(), problems: Vec::new() },
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -68,6 +70,7 @@ impl Overview {
             now,
             clock: self.clock_answer(),
             sensors,
+            conditions: self.condition_counts(&conditions),
             readings: counts.readings,
             readings_per_second: self.live.activity.readings_per_second(),
             last_reading: self.live.activity.last_accepted(),
@@ -79,11 +82,17 @@ impl Overview {
             sinks: self.sinks(next)?,
             disk,
         };
-        status.health = health(&self.health_facts(&status, unhealthy, configuration));
+        status.health = health(&self.health_facts(&status, unhealthy, self.condition_problems(&conditions), configuration));
         Ok(status)
     }
 
-    fn health_facts(&self, status: &Status, unhealthy: Vec<Sensor>, configuration: ConfigurationState) -> HealthFacts {
+    fn health_facts(
+        &self,
+        status: &Status,
+        unhealthy: Vec<Sensor>,
+        conditions: Vec<ConditionProblem>,
+        configuration: ConfigurationState,
+    ) -> HealthFacts {
         // Not held any longer: the daemon's own threads note counts.
         let lately = {
             let noted = self.surroundings.lately.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,6 +104,7 @@ impl Overview {
             started: status.started,
             sensors: status.sensors,
             unhealthy,
+            conditions,
             clock: status.clock.clone(),
             broker: self.live.connections.list(0).broker,
             last_run: status.last_run.clone(),

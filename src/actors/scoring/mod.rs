@@ -3,9 +3,12 @@
 //! The [`scheduler`] finds what is due and has the [`recorder`] begin a run; the [`supervisor`] passes it on to the
 //! [`sensor`] actors, one an [`assignment`] of a model, and makes new ones of those that die ([`restart`]). Models come from a folder: the
 //! [`model_watcher`] notices what changes there, and the [`model_loader`] reads it, on [`workers`] of its own.
+//! Behind the closings, the [`condition_watch`] has the [`condition_survey`] look for what is wrong with the sensors.
 
 pub mod assignment;
 pub mod at_work;
+pub mod condition_survey;
+pub mod condition_watch;
 pub mod folder_watch;
 pub mod model_loader;
 pub mod model_news;

@@ -22,6 +22,7 @@ use crate::actors::scoring::at_work::{AtWork, Worked};
 use crate::actors::scoring::restart::{Restart, RestartPolicy};
 use crate::features::Blocks;
 use crate::interval::Window;
+use crate::live::{TrainingNote, TrainingNotes};
 use crate::model::Drift;
 use crate::scoring::{Judgement, ScoreError, ScoringSettings, Suspicion, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
@@ -77,6 +78,8 @@ pub struct SensorSettings {
     pub deadline: Duration,
     /// After how many windows of nothing but anomalies a model is reported.
     pub suspicious_after: u32,
+    /// Where it is noted how scored windows compare with the training.
+    pub training: Arc<TrainingNotes>,
 }
 
 /// Where sensor actors find the windows of their own sensor and of others.
@@ -201,7 +204,7 @@ impl SensorActor {
             (Ok(Judgement { outcome, drift }), None) => {
                 self.assignment().change_failures(|_| 0);
                 if matches!(outcome, Outcome::Scored(_)) {
-                    self.watch_drift(drift.as_ref());
+                    self.watch_drift(window, drift.as_ref());
                 }
                 return outcome;
             }
@@ -221,7 +224,9 @@ impl SensorActor {
     }
 
     /// Reports windows unlike the training.
-    fn watch_drift(&mut self, drift: Option<&Drift>) {
+    fn watch_drift(&mut self, window: Window, drift: Option<&Drift>) {
+        let note = TrainingNote { window, unlike: drift.map(ToString::to_string) };
+        self.settings.training.note(self.assignment().sensor, note);
         let before = std::mem::replace(&mut self.drifting, drift.is_some());
         match drift {
             Some(drift) => {
