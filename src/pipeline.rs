@@ -9,75 +9,56 @@
 //! A closing for all sensors takes effect at once. Its windows are finished in slices between the commits
 //! ([`Pipeline::close_slice`]), so that acknowledgements do not wait for all of them. All of them are handed over when the
 //! commit behind the last slice has returned ([`Pipeline::windows_put`]).
+//!
+//! Below: `recovery` is how it begins, `admission` judges readings, `run_progress` knows what is scored and published, and
+//! `event_clock` how fast a history may go. `sessions` are those of MQTT clients, `told_rejects` what is said of rejects.
 
+mod admission;
 mod clock_witness;
+mod event_clock;
 mod forecast;
 mod held;
+mod recovery;
+mod run_progress;
+mod sessions;
+mod told_rejects;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
 use crate::condition::SensorConditions;
-use crate::ingest::batch::{AheadReading, AheadSuspect, Batch};
-use crate::ingest::batch_account::BatchOutcome;
-use crate::ingest::passed_over::{PassedOver, Shape, ShapeNews, ShapesTold};
-use crate::ingest::session::{
-    SessionChange, SessionLifetime, SessionMoment, SessionPresent, SessionSettings, Sessions,
-};
-use crate::ingest::zone::Zone;
-use crate::live::{EventKind, Events, Happening, Live, NewestReading, Origin};
-use crate::reading::{Reading, Reject, RejectId, RejectReason, RejectScope, RejectedReading, Rejects};
+use crate::ingest::session::{SessionSettings, Sessions};
+use crate::live::{Events, Live};
+use crate::reading::{Reading, Rejects};
 use crate::run::{Run, RunId, RunState};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
-    Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, Reader, Store, StoreError, StoredChunks,
-    StoredIntervals, StoredReject, Ticket, WindowRecord, Writer,
+    Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, StoreError, StoredChunks, Ticket, Writer,
 };
 use crate::telemetry::log_limit::LogLimit;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Timestamp};
 use crate::verdict::Verdict;
-use crate::window::{
-    Admission, ClosedWindow, ClosingProgress, ClosingSlice, OpenCopy, OpenWindows, ReplayBounds, SensorHead,
-    WindowSettings,
-};
+use crate::window::{ClosedWindow, ClosingProgress, ClosingSlice, OpenCopy, OpenWindows, WindowSettings};
 
 use clock_witness::ClockWitness;
-use held::{HeldJudgement, HeldReadings, StoredPiece};
+use event_clock::EventClock;
+use held::{HeldReadings, StoredPiece};
+use run_progress::RunProgress;
+use told_rejects::ToldRejects;
 
+pub use event_clock::Pace;
 pub use held::HeldSettings;
-
-/// How many runs are looked at for the last one that has ended: of those behind it, the newest was cut off, and some may
-/// be unreadable.
-const LAST_RUNS: u32 = 4;
-
-/// The time before which windows are scored. What counts is the later of the note of it and the last run that has ended:
-/// a crash may come between the two.
-fn scored(reader: &Reader) -> Result<Timestamp, StoreError> {
-    let noted = reader.progress(Progress::Scored)?.unwrap_or(Timestamp::MIN);
-    let mut before = reader.next_run()?;
-    for _ in 0..LAST_RUNS {
-        before = before.earlier(1);
-        if let Some(Run { state: RunState::Finished(_), window, .. }) = reader.run(before)? {
-            return Ok(noted.max(window.end()));
-        }
-    }
-    Ok(noted)
-}
 
 /// Tells a sensor's deadband.
 pub type Deadbands = Box<dyn Fn(SensorId) -> Option<f64> + Send>;
 
 /// The most readings that are summarised for a copy of a sensor's open window.
 const MAX_SUMMARISED: usize = 1 << 18;
-
-/// The most readings of an interval that could be configured in versions whose stores did not note that bound.
-const KEPT_BEFORE_IT_WAS_NOTED: usize = 1_000_000;
 
 /// What the pipeline is made of.
 pub struct PipelineSettings {
@@ -127,15 +108,6 @@ pub enum BatchProgress {
     UpTo(usize),
 }
 
-/// Whether readings may come in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Pace {
-    /// They may.
-    Free,
-    /// Readings come in faster than they are scored or published: the runs that are due, and the sinks, go first.
-    Held,
-}
-
 /// Windows and store, and the order between them.
 ///
 /// Only a commit reaches the store, so that only it can fail.
@@ -152,22 +124,8 @@ pub struct Pipeline {
     over_by_clock: Timestamp,
     behind: u64,
     sessions: Sessions,
-    scored: Timestamp,
-    /// What is scored, as far as it is settled.
-    scored_settled: Timestamp,
-    /// The run behind the last one that has ended, as far as that is settled.
-    runs_settled: RunId,
-    /// What is scored, and the run behind it, by the tickets that they wait for to be settled.
-    scored_behind: VecDeque<(Ticket, Timestamp, RunId)>,
-    /// The latest reading's time, where the clock follows the readings.
-    event_now: Timestamp,
-    pace: Pace,
-    /// The event time at which more may be due.
-    pace_again: Timestamp,
-    /// The id behind the last run that has ended.
-    runs: RunId,
-    /// The first run that each sink has not taken.
-    cursors: BTreeMap<&'static str, RunId>,
+    runs: RunProgress,
+    event_clock: EventClock,
 
     // What the next commit writes.
     accepted: Vec<Reading>,
@@ -178,139 +136,11 @@ pub struct Pipeline {
     /// The time before which all windows are handed to the store.
     put: Timestamp,
 
-    /// Limits the log lines on rejects, separately for each kind: many rejects of one kind must not hide another kind.
-    reject_logs: HashMap<&'static str, LogLimit>,
+    told_rejects: ToldRejects,
     held_logs: LogLimit,
-    /// The shapes of payloads that the log has named already.
-    shapes_told: ShapesTold,
 }
 
 impl Pipeline {
-    /// Goes on where the last process ended: replays the journal over the windows that are stored.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn recover(
-        store: Store,
-        directory: Arc<SensorDirectory>,
-        settings: PipelineSettings,
-        clock: ClockReading,
-    ) -> Result<Self, StoreError> {
-        let Store { mut writer, reader, .. } = store;
-        let closed = reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
-        let scored = scored(&reader)?;
-        let heads = reader.heads()?;
-        let mut windows = OpenWindows::new(settings.windows, closed, heads.iter().copied());
-        for SensorHead { sensor, closed, last_value } in heads.iter().copied() {
-            let newest = NewestReading { time: closed, value: last_value, origin: Origin::Head };
-            settings.live.activity.seed(sensor, newest);
-        }
-        for head in heads {
-            // Only a store that was cut anew has windows that are closed in part.
-            let window = settings.windows.cut.window_of(head.closed);
-            if window.start() < head.closed
-                && let StoredIntervals::Kept(intervals) = reader.intervals(head.sensor, window)?
-                && !intervals.is_empty()
-            {
-                windows.take_up(head.sensor, window, &intervals);
-            }
-        }
-        // The journal may hold what only an earlier configuration accepts.
-        let lateness = reader.lateness()?.max(settings.windows.lateness);
-        let kept = settings.windows.kept_per_interval;
-        let kept_per_interval = reader.kept_per_interval()?.unwrap_or(KEPT_BEFORE_IT_WAS_NOTED).max(kept);
-        let bounds = ReplayBounds { lateness, kept_per_interval };
-        let mut over = Vec::new();
-        let mut event_now = Timestamp::MIN;
-        let mut first_closed = None;
-        let mut is_replayed = false;
-        writer.replay_journal(|record| match record {
-            WindowRecord::Readings(readings) => {
-                is_replayed |= !readings.is_empty();
-                for reading in readings {
-                    event_now = event_now.max(reading.time);
-                    windows.replay(reading, bounds, &mut over);
-                }
-            }
-            WindowRecord::Closed(until) => {
-                first_closed.get_or_insert(until);
-                windows.begin_closing(until, &mut over);
-            }
-        })?;
-        // A database that was lost with all that it held may leave no closing in the journal: what comes for the windows
-        // before stays late.
-        let must_be_closed = writer.must_be_closed();
-        if must_be_closed > windows.closed() {
-            first_closed.get_or_insert(must_be_closed);
-            windows.begin_closing(must_be_closed, &mut over);
-        }
-        for (sensor, time, value) in windows.newest().filter(|(_, time, _)| *time > Timestamp::MIN) {
-            settings.live.activity.seed(sensor, NewestReading { time, value, origin: Origin::Replayed });
-        }
-        // Under a smaller lateness than before, more intervals are closed: now, and not by the next reading only.
-        windows.end_replay(&mut over);
-        writer.put_lateness(if is_replayed { lateness } else { settings.windows.lateness });
-        writer.put_kept_per_interval(if is_replayed { kept_per_interval } else { kept });
-        // The event clock has come at least so far: otherwise these windows would not be closed.
-        event_now = event_now.max(match windows.closed() {
-            Timestamp::MIN => Timestamp::MIN,
-            closed => closed + settings.windows.lateness,
-        });
-        let runs = reader.next_run()?;
-        let mut cursors = BTreeMap::new();
-        for sink in settings.sinks.iter().copied() {
-            // One that begins now is not waited for.
-            cursors.insert(sink, reader.cursor(sink)?.unwrap_or(runs));
-        }
-        let mut session_changes = Vec::new();
-        let sessions = Sessions::new(settings.sessions, reader.sessions()?, clock.wall, &mut session_changes);
-        let held = HeldReadings::new(settings.held, reader.held()?, clock.instant);
-        let mut pipeline = Self {
-            settings,
-            directory,
-            writer,
-            clock,
-            witness: ClockWitness::new(clock),
-            windows,
-            held,
-            over_by_clock: Timestamp::MIN,
-            behind: 0,
-            sessions,
-            scored,
-            scored_settled: scored,
-            runs_settled: runs,
-            scored_behind: VecDeque::new(),
-            event_now,
-            pace: Pace::Free,
-            pace_again: Timestamp::MIN,
-            runs,
-            cursors,
-            accepted: Vec::new(),
-            appended: 0,
-            over,
-            rejects: Rejects::default(),
-            put: closed,
-            reject_logs: HashMap::new(),
-            held_logs: LogLimit::default(),
-            shapes_told: ShapesTold::default(),
-        };
-        pipeline.write_sessions(session_changes);
-        if pipeline.scored == Timestamp::MIN && pipeline.windows.closed() != Timestamp::MIN {
-            // If nothing was settled since the first closing, the journal still has it: windows that were closed before it
-            // do not count as missed, and windows that were closed since do.
-            let first_closed = first_closed.filter(|_| closed == Timestamp::MIN);
-            pipeline.set_scored(first_closed.unwrap_or(pipeline.windows.closed()));
-            pipeline.scored_settled = pipeline.scored;
-        }
-        match pipeline.commit() {
-            // The next commit writes it.
-            Err(StoreError::DiskFull { .. }) => {}
-            committed => drop(committed?),
-        }
-        pipeline.update_pace();
-        Ok(pipeline)
-    }
-
     /// The files of the journal, with what of them is committed.
     pub fn journal_extents(&self) -> Vec<JournalExtent> {
         self.writer.journal_extents()
@@ -328,11 +158,12 @@ impl Pipeline {
 
     /// How far the pipeline is, as of the last commit.
     pub fn position(&self) -> Position {
+        let settled = self.runs.settled();
         Position {
             closed: self.windows.closed(),
-            scored: self.scored_settled,
-            runs: self.runs_settled,
-            pace: self.pace,
+            scored: settled.until,
+            runs: settled.next_run,
+            pace: self.event_clock.pace(),
             behind: self.behind,
             held: self.held.len(),
         }
@@ -349,108 +180,6 @@ impl Pipeline {
         self.judge_held();
     }
 
-    /// Takes in a batch from the reading at `from` on, and fills in its account.
-    pub fn take(&mut self, batch: &mut Batch, from: usize) -> BatchProgress {
-        let Some(account) = batch.account.clone() else { return self.take_in(batch, from) };
-        let before = self.counted();
-        let progress = self.take_in(batch, from);
-        account.add(&self.counted().since(&before));
-        progress
-    }
-
-    /// What became of the readings since the last commit.
-    fn counted(&self) -> BatchOutcome {
-        BatchOutcome {
-            accepted: self.accepted.len() as u64,
-            held: self.held.len() as u64,
-            rejected: self.rejects.counts().collect(),
-        }
-    }
-
-    fn take_in(&mut self, batch: &mut Batch, from: usize) -> BatchProgress {
-        self.rejects.append(std::mem::take(&mut batch.rejects));
-        self.count_passed_over(&std::mem::take(&mut batch.members_passed_over));
-        metrics::MESSAGES_PASSED_OVER.add(std::mem::take(&mut batch.messages_passed_over));
-        if let Some(reject) = batch.replayed.take() {
-            self.writer.put_replayed(reject);
-        }
-        let believed = self.believed_until();
-        let mut ahead = std::mem::take(&mut batch.ahead).into_iter().peekable();
-        let mut is_arrival = batch.arrivals.in_order();
-        for (place, reading) in batch.readings.iter().enumerate().skip(from) {
-            while let Some(ahead) = ahead.next_if(|ahead| ahead.behind <= place) {
-                self.take_ahead(ahead);
-            }
-            let mut reading = *reading;
-            let is_arrival = is_arrival(place);
-            if is_arrival {
-                reading.time = self.windows.arrival(reading.sensor, self.clock.believed_at(reading.time));
-            } else {
-                self.witness.hear(reading.time);
-            }
-            if let Clock::Event(_) = self.settings.clock {
-                self.follow(reading.time);
-                if self.pace == Pace::Held {
-                    batch.ahead = ahead.collect();
-                    return BatchProgress::UpTo(place);
-                }
-            }
-            if reading.time > believed && !is_arrival {
-                let Reading { time, .. } = reading;
-                let why = RejectReason::ImplausibleTime { time, earliest: Timestamp::MIN, latest: believed };
-                self.hold(reading, &why);
-            } else {
-                self.admit(reading, batch.zones.of(place));
-            }
-        }
-        ahead.for_each(|ahead| self.take_ahead(ahead));
-        BatchProgress::Whole
-    }
-
-    /// While a jump of the clock is in doubt: the latest time that is not ahead of the time believed. A device may have
-    /// its time from the doubtful clock, and what it sends is no reason to close its sensor's intervals.
-    fn believed_until(&self) -> Timestamp {
-        if self.clock.is_in_doubt() { self.held.latest(&self.clock) } else { Timestamp::MAX }
-    }
-
-    /// Refuses a reading that is too far ahead of a clock that is right, and holds it otherwise. It counts if the clock
-    /// was set right since it came.
-    fn take_ahead(&mut self, AheadReading { reading, reason, suspect, .. }: AheadReading) {
-        let is_zone = suspect == AheadSuspect::ZoneOrClock && self.witness.is_borne_out();
-        if reading.time <= self.held.latest(&self.clock) {
-            self.admit(reading, None);
-        } else if self.clock.is_certain() || is_zone {
-            self.reject(reading, reason);
-        } else {
-            self.hold(reading, &reason);
-        }
-    }
-
-    /// Holds a reading that is ahead of a clock that may be wrong; `why` is the reason for the log.
-    fn hold(&mut self, reading: Reading, why: &RejectReason) {
-        if let Err(reason) = self.held.hold(reading, &self.clock) {
-            return self.reject(reading, reason);
-        }
-        metrics::READINGS_HELD_EVER.add(1);
-        if let Some(suppressed) = self.held_logs.admit(self.clock.instant) {
-            let sensor = self.directory.name(reading.sensor).map_or_else(String::new, |name| name.to_string());
-            tracing::warn!(
-                sensor,
-                now = %self.clock.wall,
-                suppressed,
-                "a reading is ahead of the system's clock, which is not synchronised: the reading is held until the clock is \
-                 synchronised or has come up to it, or until limits.held_for has passed: {why}"
-            );
-        }
-    }
-
-    /// Judges the held readings that can be judged now.
-    fn judge_held(&mut self) {
-        let HeldJudgement { due, refused } = self.held.judge(&self.clock);
-        due.into_iter().for_each(|reading| self.admit(reading, None));
-        refused.into_iter().for_each(|(reading, reason)| self.reject(reading, reason));
-    }
-
     /// Closes every window that ends at `until` or before: what comes later for them is late. The first slice of these
     /// windows is finished at once; [`close_slice`](Self::close_slice) finishes the others.
     pub fn close(&mut self, until: Timestamp) {
@@ -462,10 +191,9 @@ impl Pipeline {
         self.writer.close(until);
         self.windows.begin_closing(until, &mut self.over);
         self.windows.close_slice(ClosingSlice::SHORT, &mut self.over);
-        if self.scored == Timestamp::MIN {
+        if self.runs.scored() == Timestamp::MIN {
             self.set_scored(until);
-            // The journal's first closing says the same.
-            self.scored_settled = until;
+            self.runs.begin_at(until);
         }
         self.update_pace();
     }
@@ -489,11 +217,11 @@ impl Pipeline {
     pub fn end_history(&mut self) {
         // What a closing has yet to finish is not open.
         self.windows.finish_closing(&mut self.over);
-        if self.windows.is_empty() || self.pace == Pace::Held {
+        if self.windows.is_empty() || self.event_clock.pace() == Pace::Held {
             return;
         }
-        let end = self.settings.windows.cut.window_of(self.event_now).end();
-        self.event_now = end + self.settings.windows.lateness;
+        let end = self.settings.windows.cut.window_of(self.event_clock.now()).end();
+        self.event_clock.end_history(end, self.settings.windows.lateness);
         self.close(end);
     }
 
@@ -501,7 +229,7 @@ impl Pipeline {
     pub fn put_run(&mut self, run: &Run) {
         self.writer.put_run(run);
         if let RunState::Finished(_) = run.state {
-            self.runs = self.runs.max(run.id.next());
+            self.runs.end_run(run.id);
             self.set_scored(run.window.end());
         }
     }
@@ -528,51 +256,16 @@ impl Pipeline {
 
     /// Notes the first run that a sink has not taken.
     pub fn put_cursor(&mut self, sink: &'static str, next: RunId) {
-        self.cursors.insert(sink, next);
+        self.runs.put_cursor(sink, next);
         self.update_pace();
         self.writer.put_cursor(sink, next);
     }
 
     /// Moves on what counts as scored.
     pub fn set_scored(&mut self, until: Timestamp) {
-        self.scored = self.scored.max(until);
+        let scored = self.runs.move_to(until);
         self.update_pace();
-        self.writer.put_progress(Progress::Scored, self.scored);
-    }
-
-    /// Remembers or forgets an MQTT session; tells whether an earlier one is taken up.
-    pub fn open_session(&mut self, client: &str, lifetime: SessionLifetime, now: SessionMoment) -> SessionPresent {
-        let mut changes = Vec::new();
-        let present = self.sessions.open(client, lifetime, now, &mut changes);
-        self.write_sessions(changes);
-        present
-    }
-
-    /// Notes that an MQTT session is in use.
-    pub fn touch_session(&mut self, client: &str, now: SessionMoment) {
-        let mut changes = Vec::new();
-        self.sessions.touch(client, now, &mut changes);
-        self.write_sessions(changes);
-    }
-
-    /// Notes that the connection of an MQTT session has ended.
-    pub fn leave_session(&mut self, client: &str, now: SessionMoment) {
-        let mut changes = Vec::new();
-        self.sessions.leave(client, now, &mut changes);
-        self.write_sessions(changes);
-    }
-
-    fn write_sessions(&mut self, changes: Vec<SessionChange>) {
-        for change in changes {
-            match change {
-                SessionChange::Used(client, at) => self.writer.put_session(&client, at),
-                SessionChange::Gone(client) => {
-                    metrics::SESSIONS_FORGOTTEN.add(1);
-                    self.writer.remove_session(&client);
-                }
-            }
-        }
-        metrics::SESSIONS.set(self.sessions.len() as u64);
+        self.writer.put_progress(Progress::Scored, scored);
     }
 
     /// Notes which subscriptions a broker holds for us.
@@ -605,14 +298,11 @@ impl Pipeline {
         self.held.mark_stored();
         let rejects = std::mem::take(&mut self.rejects);
         let block = self.writer.put_rejects(&rejects);
-        self.tell_of(&rejects, block);
+        self.told_rejects.tell(&rejects, block, &self.settings.live.events, self.clock.instant);
+        self.settings.live.clocks.note_rejects(&rejects, &self.directory);
         let committed = self.writer.commit()?;
         self.put = finished;
-        let settled = (self.scored_settled, self.runs_settled);
-        let last = self.scored_behind.back().map_or(settled, |(_, scored, runs)| (*scored, *runs));
-        if last != (self.scored, self.runs) {
-            self.scored_behind.push_back((self.writer.handed_over(), self.scored, self.runs));
-        }
+        self.runs.hand_over(self.writer.handed_over());
 
         metrics::READINGS_ACCEPTED.add(self.accepted.len() as u64);
         let Live { activity, events, .. } = &*self.settings.live;
@@ -626,7 +316,7 @@ impl Pipeline {
         metrics::OPEN_READINGS.set(self.windows.open_readings() as u64);
         metrics::JOURNAL_WRITTEN_BYTES.set(self.writer.journal_written_bytes());
         if let Clock::Event(time) = &self.settings.clock {
-            time.advance(self.event_now);
+            time.advance(self.event_clock.now());
         }
         Ok(committed)
     }
@@ -652,12 +342,7 @@ impl Pipeline {
     /// When the keeper has failed. The process should end.
     pub fn kept(&mut self) -> Result<KeeperProgress, StoreError> {
         let kept = self.writer.kept()?;
-        while let Some(&(ticket, scored, runs)) = self.scored_behind.front()
-            && kept.settled(ticket).is_some()
-        {
-            (self.scored_settled, self.runs_settled) = (scored, runs);
-            self.scored_behind.pop_front();
-        }
+        self.runs.settle(|ticket| kept.settled(ticket).is_some());
         Ok(kept)
     }
 
@@ -688,130 +373,11 @@ impl Pipeline {
         self.writer.stop(leave_at)
     }
 
-    /// Counts rejects, tells those who listen of them, and logs them. `block` is the number under which they are stored.
-    fn tell_of(&mut self, rejects: &Rejects, block: Option<u64>) {
-        metrics::REJECTS.add(rejects.counts());
-        if let Some(block) = block {
-            let ids = (0..).map(|place| RejectId { block, place });
-            let stored = rejects.kept().iter().map(StoredReject::of);
-            self.settings.live.events.tell(EventKind::Reject, || Happening::Rejects(ids.zip(stored).collect()));
-        }
-        for reject in rejects.kept() {
-            let Reject { origin, reason, .. } = reject;
-            let kind = reason.kind();
-            self.note_clock(reject, kind);
-            let Some(suppressed) = self.reject_logs.entry(kind).or_default().admit(self.clock.instant) else {
-                continue;
-            };
-            tracing::warn!(origin, kind, suppressed, "rejected: {reason}");
-        }
-    }
-
-    /// Notes what a reject says of the clock of its sensor.
-    fn note_clock(&self, reject: &Reject, kind: &str) {
-        if matches!(kind, "late" | "implausible_time")
-            && let Some(RejectedReading { sensor, time, .. }) = &reject.reading
-            && let Some(sensor) = self.directory.find(sensor)
-        {
-            self.settings.live.clocks.note(sensor, *time, reject.received);
-        }
-    }
-
-    /// Counts the members that are no numbers, and tells of each shape once.
-    fn count_passed_over(&mut self, passed_over: &PassedOver) {
-        metrics::MEMBERS_PASSED_OVER.add(passed_over.counts());
-        for shape in passed_over.shapes() {
-            let news = self.shapes_told.news(shape);
-            let Shape { topic, member, kind } = shape;
-            if news != ShapeNews::Nothing {
-                let kind = kind.word();
-                tracing::warn!(
-                    topic,
-                    member,
-                    kind,
-                    "a member is no number and is not read (counted by kind; said once for each topic and kind)"
-                );
-            }
-            if news == ShapeNews::Last {
-                tracing::warn!("no more is said of members that are no numbers until the next start; they are counted");
-            }
-        }
-    }
-
-    /// Moves the event clock on, and closes what it passes.
-    fn follow(&mut self, time: Timestamp) {
-        if time <= self.event_now {
-            return;
-        }
-        self.event_now = time;
-        if time >= self.pace_again {
-            self.update_pace();
-        }
-        let over = self.settings.windows.cut.window_of(time - self.settings.windows.lateness).start();
-        self.close(over);
-    }
-
     fn update_pace(&mut self) {
-        self.pace_again = self.settings.schedule.next_wake(self.event_now).unwrap_or(Timestamp::MAX);
-        let due = || self.settings.schedule.due(self.scored, self.event_now, Timestamp::MAX).is_some();
-        let oldest_kept = self.runs.earlier(self.settings.max_unpublished);
-        let lags = || self.cursors.values().any(|cursor| *cursor < oldest_kept);
-        let follows = matches!(self.settings.clock, Clock::Event(_));
-        self.pace = if follows && (due() || lags()) { Pace::Held } else { Pace::Free };
-    }
-
-    /// Judges a reading. Without a zone of its own its time is taken as one of `zone`.
-    fn admit(&mut self, reading: Reading, zone: Option<Zone>) {
-        let Reading { sensor, time, value } = reading;
-        let deadbands = &self.settings.deadbands;
-        match self.windows.admit(reading, || deadbands(sensor), &mut self.over) {
-            Admission::Accepted => {
-                self.behind += u64::from(time < self.over_by_clock);
-                self.accepted.push(reading);
-            }
-            Admission::Repeated => metrics::READINGS_REPEATED.add(1),
-            Admission::Suppressed => metrics::READINGS_SUPPRESSED.add(1),
-            refused => {
-                if let Some(reason) = self.refusal(refused, time, value, zone) {
-                    self.reject(reading, reason);
-                }
-            }
+        if let Clock::Event(_) = self.settings.clock {
+            let PipelineSettings { schedule, max_unpublished, .. } = &self.settings;
+            self.event_clock.decide_pace(schedule, &self.runs, *max_unpublished);
         }
-    }
-
-    /// Why a reading does not count that was judged so; `None` when it is no reject.
-    fn refusal(&self, admission: Admission, time: Timestamp, value: f64, zone: Option<Zone>) -> Option<RejectReason> {
-        Some(match admission {
-            Admission::Accepted | Admission::Repeated | Admission::Suppressed => return None,
-            Admission::Conflict { stored } => RejectReason::Conflict { time, value, stored },
-            Admission::Late { watermark } => {
-                let late = RejectReason::Late { time, watermark };
-                match (zone, &self.settings.clock) {
-                    (None, _) => late,
-                    (Some(zone), Clock::Wall) => late.noted(zone.note(time, self.clock.wall)),
-                    (Some(zone), Clock::Event(_)) => late.noted(zone.assumed()),
-                }
-            }
-            Admission::Indistinct { until } => RejectReason::IntervalFull { time, until },
-            Admission::MemoryFull => RejectReason::MemoryFull { max: self.settings.windows.max_open_readings },
-        })
-    }
-
-    fn reject(&mut self, reading: Reading, reason: RejectReason) {
-        let Reading { sensor, time, value } = reading;
-        let (directory, received) = (&self.directory, self.clock.wall);
-        self.rejects.push(reason.kind(), || {
-            let name = directory.name(sensor);
-            Reject {
-                received,
-                origin: name.as_ref().map_or_else(String::new, ToString::to_string),
-                excerpt: value.to_string(),
-                reason,
-                message: None,
-                scope: RejectScope::Reading,
-                reading: name.map(|sensor| RejectedReading { sensor, time, value }),
-            }
-        });
     }
 
     /// Writes the names of new sensors. A power cut loses the end of what was written, so a name is written before the

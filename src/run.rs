@@ -197,6 +197,10 @@ pub struct Tally {
     pub rows: u64,
     /// Rows called an anomaly.
     pub anomalies: u64,
+    /// Windows whose scoring was given up.
+    pub timed_out: u32,
+    /// Windows of models that are not proven, where proof is wanted.
+    pub unproven: u32,
 }
 
 impl Tally {
@@ -212,13 +216,21 @@ impl Tally {
             Outcome::NoData => self.no_data += 1,
             Outcome::TooLittleData { .. } => self.too_little_data += 1,
             Outcome::Failed { .. } => self.failed += 1,
+            Outcome::TimedOut { .. } => self.timed_out += 1,
             Outcome::Quarantined => self.quarantined += 1,
+            Outcome::Unproven => self.unproven += 1,
         }
     }
 
     /// How many outcomes were counted.
     pub fn outcomes(&self) -> u32 {
-        self.scored + self.no_data + self.too_little_data + self.failed + self.quarantined
+        self.scored + self.no_data + self.too_little_data + self.not_scored()
+    }
+
+    /// How many windows were not scored although there may have been enough readings: because of the model, or because
+    /// the time was over.
+    pub fn not_scored(&self) -> u32 {
+        self.failed + self.timed_out + self.quarantined + self.unproven
     }
 }
 

@@ -179,7 +179,7 @@ fn is_of_scope(verdict: &Verdict, scope: &RunScope) -> bool {
     match &verdict.outcome {
         Outcome::Scored(scored) => model == Some(scored.model),
         Outcome::NoData | Outcome::TooLittleData { .. } => model.is_some(),
-        Outcome::Failed { .. } | Outcome::Quarantined => false,
+        Outcome::Failed { .. } | Outcome::TimedOut { .. } | Outcome::Quarantined | Outcome::Unproven => false,
     }
 }
 

@@ -18,6 +18,23 @@ pub struct ScoringSettings {
     pub min_intervals: u32,
 }
 
+/// Whether models that are not proven are scored. A model is proven when a file beside it says what it should answer, and
+/// it does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProofPolicy {
+    /// They are; their verdicts say so.
+    Optional,
+    /// They are not: their outcome is [`Outcome::Unproven`].
+    Required,
+}
+
+impl ProofPolicy {
+    /// Whether it lets a model score.
+    pub fn admits(self, model: &Model) -> bool {
+        self == Self::Optional || model.proof().is_held()
+    }
+}
+
 /// Why a window could not be scored.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ScoreError {

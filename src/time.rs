@@ -12,6 +12,15 @@ use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Timestamp(i64);
 
+fn parse_utc(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(zoned) = DateTime::parse_from_rfc3339(text) {
+        return Some(zoned.to_utc());
+    }
+    let naive = text.strip_suffix('Z').unwrap_or(text);
+    let formats = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"];
+    formats.iter().find_map(|format| NaiveDateTime::parse_from_str(naive, format).ok()).map(|naive| naive.and_utc())
+}
+
 impl Timestamp {
     /// Before every other point in time.
     pub const MIN: Self = Self(i64::MIN);
@@ -41,17 +50,15 @@ impl Timestamp {
     /// Reads RFC 3339 (`2018-08-28T23:00:05Z`), and the form that databases export (`2018-08-28 23:00:05.000`), which
     /// is taken as UTC.
     pub fn parse(text: &str) -> Option<Self> {
-        let utc = match DateTime::parse_from_rfc3339(text) {
-            Ok(zoned) => zoned.to_utc(),
-            Err(_) => {
-                let naive = text.strip_suffix('Z').unwrap_or(text);
-                ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"]
-                    .iter()
-                    .find_map(|format| NaiveDateTime::parse_from_str(naive, format).ok())?
-                    .and_utc()
-            }
-        };
-        utc.timestamp_nanos_opt().map(Self)
+        parse_utc(text)?.timestamp_nanos_opt().map(Self)
+    }
+
+    /// As [`parse`](Self::parse), for the end of a range: a time before the earliest or after the latest one that there is
+    /// stands for that one.
+    pub fn parse_bound(text: &str) -> Option<Self> {
+        let utc = parse_utc(text)?;
+        let nearest = if utc.timestamp() < 0 { Self::MIN } else { Self::MAX };
+        Some(utc.timestamp_nanos_opt().map_or(nearest, Self))
     }
 
     /// The start of the span of length `span` that holds this point, spans being counted from the epoch.

@@ -1,5 +1,6 @@
 //! Verdicts: the results of scoring one window with one model.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -77,8 +78,15 @@ pub enum Outcome {
         /// What went wrong, for a person to read.
         reason: String,
     },
+    /// The scoring had not ended when its time was over, and was given up.
+    TimedOut {
+        /// For how long it had gone on.
+        after: Span,
+    },
     /// The model failed so often that it is not tried any more.
     Quarantined,
+    /// The model is not proven, and the configuration wants proof.
+    Unproven,
 }
 
 impl Outcome {
@@ -89,7 +97,20 @@ impl Outcome {
             Self::NoData => "no_data",
             Self::TooLittleData { .. } => "too_little_data",
             Self::Failed { .. } => "failed",
+            Self::TimedOut { .. } => "timed_out",
             Self::Quarantined => "quarantined",
+            Self::Unproven => "unproven",
+        }
+    }
+
+    /// What went wrong, in words, when the scoring failed or did not end.
+    pub fn fault(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Failed { reason } => Some(Cow::Borrowed(reason)),
+            Self::TimedOut { after } => {
+                Some(Cow::Owned(format!("its scoring was given up after {after} (see scoring.sensor_deadline)")))
+            }
+            _ => None,
         }
     }
 
@@ -103,7 +124,9 @@ impl Outcome {
             Self::NoData => OutcomeSummary::NoData,
             Self::TooLittleData { .. } => OutcomeSummary::TooLittleData,
             Self::Failed { .. } => OutcomeSummary::Failed,
+            Self::TimedOut { .. } => OutcomeSummary::TimedOut,
             Self::Quarantined => OutcomeSummary::Quarantined,
+            Self::Unproven => OutcomeSummary::Unproven,
         }
     }
 }
@@ -124,8 +147,12 @@ pub enum OutcomeSummary {
     TooLittleData,
     /// The scoring failed.
     Failed,
+    /// The scoring was given up.
+    TimedOut,
     /// The model is not tried any more.
     Quarantined,
+    /// The model is not proven.
+    Unproven,
 }
 
 /// A scored window: one row for each interval that one could be made for.

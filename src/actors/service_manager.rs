@@ -158,7 +158,7 @@ impl Course {
                 window.start(),
                 window.end(),
                 tally.scored,
-                tally.failed + tally.quarantined,
+                tally.not_scored(),
                 tally.anomalies
             ),
             Ok(_) => "no run yet".to_owned(),

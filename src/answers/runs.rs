@@ -57,12 +57,26 @@ pub struct Tally {
     pub too_little_data: u32,
     /// Windows whose scoring failed.
     pub failed: u32,
+    /// Windows whose scoring was given up.
+    #[serde(default)]
+    pub timed_out: u32,
     /// Windows of quarantined models.
     pub quarantined: u32,
+    /// Windows of models that are not proven, where the configuration wants proof.
+    #[serde(default)]
+    pub unproven: u32,
     /// Rows scored.
     pub rows: u64,
     /// Rows called an anomaly.
     pub anomalies: u64,
+}
+
+impl Tally {
+    /// How many windows were not scored although there may have been enough readings: because of the model, or because
+    /// the time was over.
+    pub fn not_scored(&self) -> u32 {
+        self.failed + self.timed_out + self.quarantined + self.unproven
+    }
 }
 
 /// What a run says of one sensor.

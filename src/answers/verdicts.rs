@@ -59,8 +59,12 @@ pub enum Outcome {
     TooLittleData,
     /// The scoring failed.
     Failed,
+    /// The scoring had not ended when its time was over, and was given up.
+    TimedOut,
     /// The model failed so often that it is not tried any more.
     Quarantined,
+    /// The model is not proven, and the configuration wants proof.
+    Unproven,
 }
 
 /// The most unusual interval of a window.

@@ -88,7 +88,7 @@ fn row(run: &Run) -> [TableCell; 8] {
         RunState::CutOff => ("cut off", Tint::Bad),
     };
     let tally = run.tally.unwrap_or_default();
-    let failed = tally.failed + tally.quarantined;
+    let failed = tally.not_scored();
     let tinted = |count: u64, tint| TableCell::tinted(count.to_string(), if count > 0 { tint } else { Tint::None });
     [
         run.id.to_string().into(),
@@ -142,6 +142,8 @@ fn outcome_word(outcome: Outcome, anomalies: u32) -> (&'static str, Tint) {
         Outcome::NoData => ("no readings", Tint::Warning),
         Outcome::TooLittleData => ("too few", Tint::Warning),
         Outcome::Failed => ("failed", Tint::Bad),
+        Outcome::TimedOut => ("timed out", Tint::Bad),
         Outcome::Quarantined => ("quarantined", Tint::Bad),
+        Outcome::Unproven => ("not proven", Tint::Bad),
     }
 }

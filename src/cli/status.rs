@@ -147,6 +147,7 @@ fn facts(status: &Status, version: &Version) -> Vec<(&'static str, String)> {
         ("daemon", process),
         ("clock", format!("{}{held}", status.clock.words)),
         ("sensors", sensors(status)),
+        ("conditions", conditions(status)),
         ("readings", readings(status)),
         ("last run", status.last_run.as_ref().map_or_else(|| "none yet".to_owned(), run_words)),
     ];
@@ -182,6 +183,21 @@ fn sensors(status: &Status) -> String {
     }
 }
 
+fn conditions(status: &Status) -> String {
+    let counts = &status.conditions;
+    let by_kind = [
+        (counts.silent, "silent"),
+        (counts.stuck, "stuck"),
+        (counts.sparse, "sparse"),
+        (counts.out_of_range, "out of their model's range"),
+        (counts.drifting, "drifting"),
+        (counts.clock_wrong, "with a wrong clock"),
+    ];
+    let kinds: Vec<_> =
+        by_kind.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
+    if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
+}
+
 fn readings(status: &Status) -> String {
     let last = match status.last_reading {
         // By the system's clock: that is when it came.
@@ -197,13 +213,16 @@ fn readings(status: &Status) -> String {
 pub(crate) fn run_words(run: &Run) -> String {
     let span = window(run.window.start, run.window.end);
     let mut words = format!("run {} of {span}, {}, closed {}", run.id, run.trigger, run.closing);
-    if let Some(Tally { scored, no_data, too_little_data, failed, quarantined, anomalies, .. }) = run.tally {
+    if let Some(tally) = run.tally {
+        let Tally { scored, no_data, too_little_data, failed, timed_out, quarantined, unproven, anomalies, .. } = tally;
         words.push_str(&format!(": {scored} scored"));
         let rest = [
             (no_data, "without readings"),
             (too_little_data, "with too few"),
             (failed, "failed"),
+            (timed_out, "timed out"),
             (quarantined, "quarantined"),
+            (unproven, "not proven"),
         ];
         for (count, word) in rest.into_iter().filter(|(count, _)| *count > 0) {
             words.push_str(&format!(", {count} {word}"));
@@ -309,6 +328,7 @@ mod tests {
                 words: "doubted".to_owned(),
             },
             sensors: SensorCounts { known: 15, with_model: 15, silent: 1, healthy: 14, ..SensorCounts::default() },
+            conditions: Default::default(),
             readings: 1_234,
             readings_per_second: 12.34,
             last_reading: None,

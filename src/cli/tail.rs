@@ -154,7 +154,9 @@ fn of_verdict(verdict: &Verdict) -> (Tint, String) {
         Outcome::NoData => (Tint::Warning, format!("no data{why}")),
         Outcome::TooLittleData => (Tint::Warning, format!("too little data{why}")),
         Outcome::Failed => (Tint::Bad, format!("failed{why}")),
+        Outcome::TimedOut => (Tint::Bad, format!("timed out{why}")),
         Outcome::Quarantined => (Tint::Bad, format!("quarantined{why}")),
+        Outcome::Unproven => (Tint::Bad, format!("not proven{why}")),
     }
 }
 
@@ -165,7 +167,7 @@ fn of_run(run: &Run) -> String {
             "run {id} has ended: {} of {sensors} sensors scored, {} anomalies, {} failed, {} without enough data",
             tally.scored,
             tally.anomalies,
-            tally.failed + tally.quarantined,
+            tally.not_scored(),
             tally.no_data + tally.too_little_data,
         ),
         _ => format!("run {id} begins: {sensors} sensors, by {trigger}, window closed {closing}"),

@@ -164,7 +164,7 @@ fn tint(verdict: &Verdict) -> Tint {
         Outcome::Scored if verdict.anomalies > 0 => Tint::Bad,
         Outcome::Scored => Tint::Good,
         Outcome::NoData | Outcome::TooLittleData => Tint::Warning,
-        Outcome::Failed | Outcome::Quarantined => Tint::Bad,
+        Outcome::Failed | Outcome::TimedOut | Outcome::Quarantined | Outcome::Unproven => Tint::Bad,
     }
 }
 
@@ -175,19 +175,30 @@ pub(crate) fn outcome_word(outcome: Outcome) -> &'static str {
         Outcome::NoData => "no_data",
         Outcome::TooLittleData => "too_little_data",
         Outcome::Failed => "failed",
+        Outcome::TimedOut => "timed_out",
         Outcome::Quarantined => "quarantined",
+        Outcome::Unproven => "unproven",
     }
 }
 
 impl clap::ValueEnum for Outcome {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Scored, Self::NoData, Self::TooLittleData, Self::Failed, Self::Quarantined]
+        &[
+            Self::Scored,
+            Self::NoData,
+            Self::TooLittleData,
+            Self::Failed,
+            Self::TimedOut,
+            Self::Quarantined,
+            Self::Unproven,
+        ]
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
         let name = match self {
             Self::NoData => "no-data",
             Self::TooLittleData => "too-little-data",
+            Self::TimedOut => "timed-out",
             other => outcome_word(*other),
         };
         Some(clap::builder::PossibleValue::new(name))

@@ -10,6 +10,7 @@ use crate::ingest::route::{
     Each, NumberFormat, PayloadFormat, Quotes, Retained, RouteSettings, TimeForm, TimeUnit, ValueAt,
 };
 use crate::ingest::zone::Zone;
+use crate::scoring::ProofPolicy;
 
 /// Hashes values in a form that is the same on every machine: numbers little-endian, texts and lists after their
 /// lengths, floats by their bits, alternatives by a number that is never used for another meaning.
@@ -33,6 +34,10 @@ pub(super) fn settings_hash(config: &Config) -> u64 {
     canonical.integer(config.window.cut.window().nanos());
     canonical.integer(config.window.lateness.nanos());
     canonical.integer(config.scoring.min_intervals.into());
+    // Left out when it is optional, as it was before it could be required.
+    if config.scoring.proof == ProofPolicy::Required {
+        canonical.text("proof required");
+    }
     // Left out when there are no features: a configuration without them keeps the hash that it had before features
     // existed.
     if !config.features.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::reader::Section;
 use crate::interval::Cut;
+use crate::scoring::ProofPolicy;
 use crate::time::Span;
 
 /// When windows are scored, and how long that may take.
@@ -13,6 +14,8 @@ pub struct ScoringSettings {
     pub sensor_deadline: Span,
     /// How many intervals of a window must hold readings for it to be scored.
     pub min_intervals: u32,
+    /// Whether models that are not proven are scored.
+    pub proof: ProofPolicy,
     /// After this many windows in a row, with every row an anomaly, a model is reported as suspicious.
     pub suspicious_after: u32,
 }
@@ -33,6 +36,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
         deadline,
         sensor_deadline,
         min_intervals: section.integer("min_intervals", 1, 1..=most),
+        proof: section.choice("proof", [("optional", ProofPolicy::Optional), ("required", ProofPolicy::Required)]),
         suspicious_after: section.integer("suspicious_after", 3, 1..=10_000),
     }
 }

@@ -805,6 +805,7 @@ fn the_settings_hash_covers_what_verdicts_depend_on_and_nothing_else() {
         "[window]\nlength = \"2h\"",
         "[window]\nlateness = \"31s\"",
         "[scoring]\nmin_intervals = 2",
+        "[scoring]\nproof = \"required\"",
         "[limits]\nreadings_per_interval = 10",
         "[limits]\nearliest = 2001-01-01T00:00:00Z",
         "[limits]\nlatest = 2099-01-01T00:00:00Z",

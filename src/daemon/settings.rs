@@ -170,6 +170,7 @@ impl Settings {
                     quarantine_after: supervision.quarantine_after,
                 },
                 deadline: scoring.sensor_deadline.to_std(),
+                proof: scoring.proof,
                 suspicious_after: scoring.suspicious_after,
                 training: Arc::default(),
             },

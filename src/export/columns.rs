@@ -101,6 +101,8 @@ const RUNS: &[Column] = &[
     column("quarantined", Integer),
     column("rows", Integer),
     column("anomalies", Integer),
+    column("timed_out", Integer),
+    column("unproven", Integer),
 ];
 
 const REJECTS: &[Column] = &[

@@ -134,7 +134,9 @@ fn run_line(run: &Run) -> serde_json::Value {
         line["no_data"] = json!(tally.no_data);
         line["too_little_data"] = json!(tally.too_little_data);
         line["failed"] = json!(tally.failed);
+        line["timed_out"] = json!(tally.timed_out);
         line["quarantined"] = json!(tally.quarantined);
+        line["unproven"] = json!(tally.unproven);
         line["rows"] = json!(tally.rows);
         line["anomalies"] = json!(tally.anomalies);
     }
@@ -247,8 +249,8 @@ fn verdict_line(
             line["intervals"] = json!(intervals);
             line["needed"] = json!(needed);
         }
-        Outcome::Failed { reason } => line["reason"] = json!(reason),
-        Outcome::NoData | Outcome::Quarantined => {}
+        Outcome::Failed { .. } | Outcome::TimedOut { .. } => line["reason"] = json!(outcome.fault()),
+        Outcome::NoData | Outcome::Quarantined | Outcome::Unproven => {}
     }
     Ok(line)
 }

@@ -107,11 +107,10 @@ impl Export<'_> {
             _ => None,
         };
         let reason = match &verdict.outcome {
-            Outcome::Failed { reason } => Some(reason.clone()),
             Outcome::TooLittleData { intervals, needed } => {
-                Some(format!("rows for {intervals} intervals, {needed} are needed"))
+                Some(format!("rows for {intervals} intervals, {needed} are needed").into())
             }
-            _ => None,
+            outcome => outcome.fault(),
         };
         let worst = scored.and_then(|scored| scored.worst());
         let interval = self.cut.interval();
@@ -175,6 +174,8 @@ impl Export<'_> {
                 small(|tally| tally.quarantined),
                 large(|tally| tally.rows),
                 large(|tally| tally.anomalies),
+                small(|tally| tally.timed_out),
+                small(|tally| tally.unproven),
             ])?;
         }
         Ok(())

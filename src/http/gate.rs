@@ -28,6 +28,9 @@ const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// The largest body of a request by somebody who is not known: it holds a token.
 const MAX_STRANGERS_BODY_BYTES: usize = 4 << 10;
 
+/// What everybody may do where there are no tokens.
+const UNGUARDED: Role = Role::Viewer;
+
 /// What bounds those who come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateSettings {
@@ -138,7 +141,7 @@ impl Gate {
                 "the request comes from a page of another site; such pages may link here, and nothing else",
             ));
         }
-        let Some(tokens) = &self.tokens else { return Ok(Caller::Anybody(Role::Viewer)) };
+        let Some(tokens) = &self.tokens else { return Ok(Caller::Anybody(UNGUARDED)) };
         if let Some(token) = bearer(&request.headers)? {
             let credential = Credential::Token(TokenHash::of(token));
             return self.log_in(tokens, token, address, now).map(|holder| Caller::Known(holder, credential));
@@ -166,6 +169,11 @@ impl Gate {
         }
     }
 
+    /// What those may do who show nothing; `None` for nothing.
+    pub(super) fn role_of_strangers(&self) -> Option<Role> {
+        self.tokens.is_none().then_some(UNGUARDED)
+    }
+
     /// The holder of a token. A right one is never refused: a script with an old token must not shut out the others behind
     /// its address, and nobody guesses 256 bits. Wrong ones are counted, and soon cost no more than a refusal.
     fn log_in(&self, tokens: &TokenBook, token: &str, address: IpAddr, now: Instant) -> Result<Holder, Problem> {
@@ -188,7 +196,7 @@ impl Gate {
     pub(super) fn begin_session(&self, token: &str, address: IpAddr) -> Result<(Holder, String), Problem> {
         let now = Instant::now();
         let tokens = self.tokens.as_ref();
-        let tokens = tokens.ok_or_else(|| Problem::of_request("no tokens are configured here (http.token_file)"))?;
+        let tokens = tokens.ok_or_else(|| Problem::conflict("no tokens are configured here (http.token_file)"))?;
         let holder = self.log_in(tokens, token, address, now)?;
         let id =
             random_hex().map_err(|problem| Problem::not_now(format!("the system has no random numbers: {problem}")))?;

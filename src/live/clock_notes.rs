@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::sensor::SensorId;
+use crate::reading::{Reject, RejectedReading, Rejects};
+use crate::sensor::{SensorDirectory, SensorId};
 use crate::time::Timestamp;
 
 /// Notes of refused readings: one a sensor, and each look takes them all.
@@ -13,8 +14,20 @@ pub struct ClockNotes {
 }
 
 impl ClockNotes {
+    /// Notes the readings among the rejects of a commit that were refused for their times.
+    pub fn note_rejects(&self, rejects: &Rejects, directory: &SensorDirectory) {
+        for Reject { reason, reading, received, .. } in rejects.kept() {
+            if matches!(reason.kind(), "late" | "implausible_time")
+                && let Some(RejectedReading { sensor, time, .. }) = reading
+                && let Some(sensor) = directory.find(sensor)
+            {
+                self.note(sensor, *time, *received);
+            }
+        }
+    }
+
     /// Notes that a reading was refused for its time. The one nearest to its own time counts.
-    pub fn note(&self, sensor: SensorId, time: Timestamp, received: Timestamp) {
+    fn note(&self, sensor: SensorId, time: Timestamp, received: Timestamp) {
         let off_nanos = received.nanos().saturating_sub(time.nanos());
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let nearest = waiting.entry(sensor).or_insert(off_nanos);

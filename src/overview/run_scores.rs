@@ -27,7 +27,7 @@ pub struct VerdictSummary {
     pub outcome: Outcome,
     /// Whether an interval is an anomaly.
     pub is_anomalous: bool,
-    /// How unusual the worst interval is, from 0 to 1, to within 1/248.
+    /// How unusual the worst interval is, from 0 to 1, to within 1/244.
     pub score: Option<f32>,
 }
 

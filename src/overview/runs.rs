@@ -1,11 +1,12 @@
 //! The ledger of runs, and what each run says of each sensor.
 
 use super::Overview;
+use super::verdicts::{outcome_answer, reason};
 use crate::answers::{self, List, RunOutcome, RunState, Span};
 use crate::run::{self, Run, RunId};
 use crate::sensor::SensorId;
 use crate::store::{ChunkId, StoreError};
-use crate::verdict::{self, Outcome};
+use crate::verdict::Outcome;
 
 /// Which runs of the ledger a list shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,7 +63,7 @@ impl Overview {
         for chunk in chunks.filter(|chunk| first.is_none_or(|first| *chunk >= ChunkId::of(first))) {
             for verdict in self.reader.verdicts(run.id, chunk)? {
                 let is_selected = first.is_none_or(|first| verdict.sensor >= first)
-                    && selection.outcome.is_none_or(|outcome| outcome == outcome_kind(&verdict.outcome));
+                    && selection.outcome.is_none_or(|outcome| outcome == outcome_answer(&verdict.outcome));
                 let Some(name) = is_selected.then(|| self.sensors.name(verdict.sensor)).flatten() else { continue };
                 if items.len() == selection.limit {
                     return Ok(Some(List { items, next: last, total: None }));
@@ -99,8 +100,9 @@ pub fn run_answer(run: &Run, next: RunId) -> answers::Run {
 }
 
 fn tally_answer(tally: run::Tally) -> answers::Tally {
-    let run::Tally { scored, no_data, too_little_data, failed, quarantined, rows, anomalies } = tally;
-    answers::Tally { scored, no_data, too_little_data, failed, quarantined, rows, anomalies }
+    let run::Tally { scored, no_data, too_little_data, failed, quarantined, rows, anomalies, timed_out, unproven } =
+        tally;
+    answers::Tally { scored, no_data, too_little_data, failed, timed_out, quarantined, unproven, rows, anomalies }
 }
 
 fn run_outcome(sensor: String, outcome: &Outcome) -> RunOutcome {
@@ -111,33 +113,7 @@ fn run_outcome(sensor: String, outcome: &Outcome) -> RunOutcome {
         }
         outcome => (reason(outcome), 0, None),
     };
-    RunOutcome { sensor, outcome: outcome_kind(outcome), reason, anomalies, score }
-}
-
-fn outcome_kind(outcome: &Outcome) -> answers::Outcome {
-    match outcome {
-        Outcome::Scored(_) => answers::Outcome::Scored,
-        Outcome::NoData => answers::Outcome::NoData,
-        Outcome::TooLittleData { .. } => answers::Outcome::TooLittleData,
-        Outcome::Failed { .. } => answers::Outcome::Failed,
-        Outcome::Quarantined => answers::Outcome::Quarantined,
-    }
-}
-
-/// Why a window was not scored, in words; `None` when it was.
-fn reason(outcome: &verdict::Outcome) -> Option<String> {
-    Some(match outcome {
-        Outcome::Scored(_) => return None,
-        Outcome::NoData => "the window has no readings".to_owned(),
-        Outcome::TooLittleData { intervals, needed } => {
-            format!("rows can be made of {intervals} intervals, and {needed} are needed (scoring.min_intervals)")
-        }
-        Outcome::Failed { reason } => reason.clone(),
-        Outcome::Quarantined => {
-            "the model failed too often and is not tried any more; give it another file, or restart the daemon"
-                .to_owned()
-        }
-    })
+    RunOutcome { sensor, outcome: outcome_answer(outcome), reason, anomalies, score }
 }
 
 #[cfg(test)]

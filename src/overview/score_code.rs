@@ -3,10 +3,10 @@
 //! | byte | meaning |
 //! | --- | --- |
 //! | 0 | nothing was said |
-//! | 1 to 4 | no data, too little data, failed, quarantined |
-//! | 5, 6 | scored without a score: without an anomaly, with one |
-//! | 8 to 131 | scored without an anomaly, a score from 0 to 0.5 in 124 steps |
-//! | 132 to 255 | scored with an anomaly, a score from 0.5 to 1 in 124 steps |
+//! | 1 to 6 | no data, too little data, failed, timed out, quarantined, unproven |
+//! | 7, 8 | scored without a score: without an anomaly, with one |
+//! | 10 to 132 | scored without an anomaly, a score from 0 to 0.5 in 123 steps |
+//! | 133 to 255 | scored with an anomaly, a score from 0.5 to 1 in 123 steps |
 //!
 //! So the order of the bytes of scored windows is the order of their scores, and whether there is an anomaly is exact.
 
@@ -21,13 +21,15 @@ pub(super) struct ScoreCode(u8);
 const NO_DATA: u8 = 1;
 const TOO_LITTLE_DATA: u8 = 2;
 const FAILED: u8 = 3;
-const QUARANTINED: u8 = 4;
-const NORMAL: u8 = 5;
-const ANOMALOUS: u8 = 6;
-const LOWEST_NORMAL: u8 = 8;
-const LOWEST_ANOMALOUS: u8 = 132;
+const TIMED_OUT: u8 = 4;
+const QUARANTINED: u8 = 5;
+const UNPROVEN: u8 = 6;
+const NORMAL: u8 = 7;
+const ANOMALOUS: u8 = 8;
+const LOWEST_NORMAL: u8 = 10;
+const LOWEST_ANOMALOUS: u8 = 133;
 /// The number of the last step.
-const LAST_STEP: u8 = 123;
+const LAST_STEP: u8 = 122;
 
 impl ScoreCode {
     pub(super) fn of(summary: OutcomeSummary) -> Self {
@@ -35,7 +37,9 @@ impl ScoreCode {
             OutcomeSummary::NoData => NO_DATA,
             OutcomeSummary::TooLittleData => TOO_LITTLE_DATA,
             OutcomeSummary::Failed => FAILED,
+            OutcomeSummary::TimedOut => TIMED_OUT,
             OutcomeSummary::Quarantined => QUARANTINED,
+            OutcomeSummary::Unproven => UNPROVEN,
             OutcomeSummary::Scored { is_anomalous: false, score: None } => NORMAL,
             OutcomeSummary::Scored { is_anomalous: true, score: None } => ANOMALOUS,
             OutcomeSummary::Scored { is_anomalous: false, score: Some(score) } => LOWEST_NORMAL + step(score),
@@ -60,7 +64,7 @@ impl ScoreCode {
 
     /// Whether it could not be scored although it should have been.
     pub(super) fn is_failure(self) -> bool {
-        matches!(self.0, FAILED | QUARANTINED)
+        matches!(self.0, FAILED..=UNPROVEN)
     }
 
     /// What it stands for; `None` when nothing was said.
@@ -71,7 +75,9 @@ impl ScoreCode {
             NO_DATA => unscored(Outcome::NoData),
             TOO_LITTLE_DATA => unscored(Outcome::TooLittleData),
             FAILED => unscored(Outcome::Failed),
+            TIMED_OUT => unscored(Outcome::TimedOut),
             QUARANTINED => unscored(Outcome::Quarantined),
+            UNPROVEN => unscored(Outcome::Unproven),
             NORMAL => scored(false, None),
             ANOMALOUS => scored(true, None),
             LOWEST_ANOMALOUS.. => scored(true, Some(0.5 + height(self.0 - LOWEST_ANOMALOUS))),
@@ -112,13 +118,15 @@ mod tests {
             (OutcomeSummary::NoData, Outcome::NoData),
             (OutcomeSummary::TooLittleData, Outcome::TooLittleData),
             (OutcomeSummary::Failed, Outcome::Failed),
+            (OutcomeSummary::TimedOut, Outcome::TimedOut),
             (OutcomeSummary::Quarantined, Outcome::Quarantined),
+            (OutcomeSummary::Unproven, Outcome::Unproven),
         ];
         for (summary, outcome) in cases {
             let expected = VerdictSummary { outcome, is_anomalous: false, score: None };
             let code = ScoreCode::of(summary);
             assert_eq!(code.summary(), Some(expected));
-            let is_failure = matches!(outcome, Outcome::Failed | Outcome::Quarantined);
+            let is_failure = !matches!(outcome, Outcome::NoData | Outcome::TooLittleData);
             assert_eq!((code.is_scored(), code.is_anomalous(), code.is_failure()), (false, false, is_failure));
         }
         assert_eq!(ScoreCode::default().summary(), None);
@@ -145,7 +153,7 @@ mod tests {
             let code = ScoreCode::of(OutcomeSummary::Scored { is_anomalous, score: Some(score) });
             prop_assert_eq!((back.is_anomalous, code.is_anomalous()), (is_anomalous, is_anomalous));
             prop_assert!(code.is_scored() && !code.is_failure());
-            prop_assert!((f64::from(back.score.unwrap()) - score).abs() <= 1.0 / 492.0 + 1e-6);
+            prop_assert!((f64::from(back.score.unwrap()) - score).abs() <= 1.0 / 488.0 + 1e-6);
         }
 
         #[test]

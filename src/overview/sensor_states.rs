@@ -77,7 +77,7 @@ impl VerdictClass {
             Outcome::Scored if summary.is_anomalous => Self::Anomalous,
             Outcome::Scored => Self::Healthy,
             Outcome::NoData | Outcome::TooLittleData => Self::Sparse,
-            Outcome::Failed | Outcome::Quarantined => Self::Failed,
+            Outcome::Failed | Outcome::TimedOut | Outcome::Quarantined | Outcome::Unproven => Self::Failed,
         }
     }
 }

@@ -84,7 +84,9 @@ impl VerdictSelection {
             answers::Outcome::NoData => tally.no_data,
             answers::Outcome::TooLittleData => tally.too_little_data,
             answers::Outcome::Failed => tally.failed,
+            answers::Outcome::TimedOut => tally.timed_out,
             answers::Outcome::Quarantined => tally.quarantined,
+            answers::Outcome::Unproven => tally.unproven,
         };
         self.range.overlaps(run.window)
             && self.outcome.is_none_or(|outcome| count_of(outcome) > 0)
@@ -263,7 +265,9 @@ pub fn outcome_answer(outcome: &verdict::Outcome) -> answers::Outcome {
         verdict::Outcome::NoData => answers::Outcome::NoData,
         verdict::Outcome::TooLittleData { .. } => answers::Outcome::TooLittleData,
         verdict::Outcome::Failed { .. } => answers::Outcome::Failed,
+        verdict::Outcome::TimedOut { .. } => answers::Outcome::TimedOut,
         verdict::Outcome::Quarantined => answers::Outcome::Quarantined,
+        verdict::Outcome::Unproven => answers::Outcome::Unproven,
     }
 }
 
@@ -291,17 +295,23 @@ pub fn explanation_answer(
 }
 
 /// Why a window was not scored, if it was not.
-fn reason(outcome: &verdict::Outcome) -> Option<String> {
+pub(super) fn reason(outcome: &verdict::Outcome) -> Option<String> {
     match outcome {
         verdict::Outcome::Scored(_) => None,
         verdict::Outcome::NoData => Some("the window holds no readings of the sensor".to_owned()),
         verdict::Outcome::TooLittleData { intervals, needed } => {
-            Some(format!("rows can be made for {intervals} intervals, and {needed} are needed"))
+            Some(format!("rows can be made for {intervals} intervals, and {needed} are needed (scoring.min_intervals)"))
         }
-        verdict::Outcome::Failed { reason } => Some(reason.clone()),
+        verdict::Outcome::Failed { .. } | verdict::Outcome::TimedOut { .. } => {
+            outcome.fault().map(std::borrow::Cow::into_owned)
+        }
         verdict::Outcome::Quarantined => {
             Some("the model failed so often that it is not tried any more until its file changes".to_owned())
         }
+        verdict::Outcome::Unproven => Some(
+            "no file beside the model says what it should answer, and scoring.proof wants such a file of every model"
+                .to_owned(),
+        ),
     }
 }
 

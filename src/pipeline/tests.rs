@@ -1,14 +1,19 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::ingest::batch::{AheadSuspect, Batch};
+use crate::ingest::session::{SessionLifetime, SessionMoment, SessionPresent};
 use crate::interval::Cut;
+use crate::live::{EventKind, Happening, Origin};
+use crate::reading::{RejectId, RejectReason};
 use crate::run::{Run, RunId, RunState, Tally};
 use crate::schedule::clock_trust::ClockSync;
 use crate::sensor::SensorName;
-use crate::store::{Reader, ShedSettings, StoreSettings};
+use crate::store::{Reader, ShedSettings, Store, StoreSettings};
 use crate::time::{EventTime, Span};
 use crate::verdict::VerdictRows;
 

@@ -32,7 +32,9 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         Just(Outcome::NoData),
         (0..3_u32).prop_map(|intervals| Outcome::TooLittleData { intervals, needed: 3 }),
         "[a-c]{0,3}".prop_map(|reason| Outcome::Failed { reason }),
+        Just(Outcome::TimedOut { after: Span::from_secs(15) }),
         Just(Outcome::Quarantined),
+        Just(Outcome::Unproven),
         proptest::collection::vec(-2..2, 0..4).prop_map(|decisions| scored(1, &decisions)),
     ]
 }
@@ -132,7 +134,9 @@ fn what_another_model_said_and_what_failed_is_made_again() {
         (Outcome::TooLittleData { intervals: 1, needed: 2 }, true),
         (scored(2, &[1]), false),
         (failed, false),
+        (Outcome::TimedOut { after: Span::from_secs(15) }, false),
         (Outcome::Quarantined, false),
+        (Outcome::Unproven, false),
     ] {
         let scope = scope([7]);
         let mut run = RunInProgress::new(window(5), &scope, 0, Instant::now());

@@ -94,10 +94,7 @@ pub fn verdict_message(sensor: &SensorName, run: &Run, interval: Span, verdict: 
         }),
         _ => None,
     };
-    let reason = match &verdict.outcome {
-        Outcome::Failed { reason } => Some(cut(reason)),
-        _ => None,
-    };
+    let fault = verdict.outcome.fault();
     let message = VerdictMessage {
         device: sensor.device(),
         sensor: sensor.sensor(),
@@ -106,7 +103,7 @@ pub fn verdict_message(sensor: &SensorName, run: &Run, interval: Span, verdict: 
         window_start: window.start().to_string(),
         window_end: window.end().to_string(),
         outcome: verdict.outcome.kind(),
-        reason,
+        reason: fault.as_deref().map(cut),
         scored,
     };
     // Serialising strings and finite numbers into memory cannot fail.
@@ -195,6 +192,9 @@ mod tests {
 
     #[test]
     fn a_failed_verdict_says_why() {
+        let late = message(Outcome::TimedOut { after: Span::from_secs(15) });
+        assert_eq!(late["outcome"], "timed_out");
+        assert_eq!(late["reason"], "its scoring was given up after 15s (see scoring.sensor_deadline)");
         let message = message(Outcome::Failed { reason: "the model panicked".into() });
         assert_eq!((&message["outcome"], &message["reason"]), (&"failed".into(), &"the model panicked".into()));
         assert!(message.get("intervals").is_none());

@@ -77,7 +77,7 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
             SETTINGS => settings = Some(u64::from_le_bytes(array(value)?)),
             MODELS => models = Some(u64::from_le_bytes(array(value)?)),
             CLOSING => closing = read_closing(&mut Decoder::new(value))?,
-            TALLY => state = RunState::Finished(read_tally(&mut Decoder::new(value))?),
+            TALLY => state = RunState::Finished(read_whole_tally(value)?),
             _ => {}
         }
     }
@@ -123,17 +123,29 @@ pub(super) fn read_closing(decoder: &mut Decoder<'_>) -> Result<Closing, Corrupt
 }
 
 fn encode_tally(tally: Tally) -> Vec<u8> {
-    let Tally { scored, no_data, too_little_data, failed, quarantined, rows, anomalies } = tally;
+    let Tally { scored, no_data, too_little_data, failed, quarantined, rows, anomalies, timed_out, unproven } = tally;
     let mut encoder = Encoder::default();
     for count in [scored, no_data, too_little_data, failed, quarantined] {
         encoder.unsigned(u64::from(count));
     }
     encoder.unsigned(rows);
     encoder.unsigned(anomalies);
+    encoder.unsigned(u64::from(timed_out));
+    encoder.unsigned(u64::from(unproven));
     encoder.into_bytes()
 }
 
-/// Reads the counts of a run; stores of every format have them so.
+/// Reads the counts of a run. Those of runs from before there were the last two end sooner.
+fn read_whole_tally(value: &[u8]) -> Result<Tally, Corrupt> {
+    let mut decoder = Decoder::new(value);
+    let tally = read_tally(&mut decoder)?;
+    if decoder.is_at_end() {
+        return Ok(tally);
+    }
+    Ok(Tally { timed_out: decoder.narrow()?, unproven: decoder.narrow()?, ..tally })
+}
+
+/// Reads the counts that runs in stores of every format have.
 pub(super) fn read_tally(decoder: &mut Decoder<'_>) -> Result<Tally, Corrupt> {
     Ok(Tally {
         scored: decoder.narrow()?,
@@ -143,6 +155,7 @@ pub(super) fn read_tally(decoder: &mut Decoder<'_>) -> Result<Tally, Corrupt> {
         quarantined: decoder.narrow()?,
         rows: decoder.unsigned()?,
         anomalies: decoder.unsigned()?,
+        ..Tally::default()
     })
 }
 
@@ -173,7 +186,17 @@ mod tests {
 
     #[test]
     fn a_run_comes_back_started_and_finished() {
-        let tally = Tally { scored: 1, no_data: 2, failed: 300, rows: 60, anomalies: 7, ..Tally::default() };
+        let tally = Tally {
+            scored: 1,
+            no_data: 2,
+            too_little_data: 3,
+            failed: 300,
+            quarantined: 4,
+            rows: 60,
+            anomalies: 7,
+            timed_out: 5,
+            unproven: 600,
+        };
         for state in [RunState::Started, RunState::Finished(tally)] {
             for closing in [Closing::OnTime, Closing::Held(Span::from_secs(7)), Closing::AtBound(Span::from_secs(3600))]
             {
@@ -181,6 +204,16 @@ mod tests {
                 assert_eq!(decode(cut(), &encode(&run)), Ok(run));
             }
         }
+    }
+
+    #[test]
+    fn the_counts_of_a_run_from_before_scorings_could_time_out_are_read_without_these() {
+        let tally = Tally { scored: 7, rows: 420, anomalies: 3, ..Tally::default() };
+        let mut earlier = encode_tally(tally);
+        earlier.truncate(earlier.len() - 2);
+        assert_eq!(read_whole_tally(&earlier), Ok(tally));
+        earlier.push(1);
+        assert_eq!(read_whole_tally(&earlier), Err(Corrupt), "one of the two is missing");
     }
 
     #[test]

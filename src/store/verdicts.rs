@@ -77,7 +77,7 @@ const MODEL: u64 = 2;
 const VERDICT: u64 = 3;
 const CHUNK: u64 = 4;
 
-// The fields of a verdict. One of the first five says what the outcome is.
+// The fields of a verdict. One of the first five and the last two says what the outcome is.
 const NO_DATA: u64 = 1;
 const TOO_LITTLE_DATA: u64 = 2;
 const FAILED: u64 = 3;
@@ -90,6 +90,9 @@ const WORST: u64 = 8;
 /// The decision values of all rows, in the place of the worst ones.
 const DECISIONS: u64 = 9;
 const EXPLANATION: u64 = 10;
+/// For how long the scoring had gone on.
+const TIMED_OUT: u64 = 11;
+const UNPROVEN: u64 = 12;
 
 /// What a scored window says of its model.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -160,7 +163,9 @@ fn encode_verdict(Verdict { sensor, outcome }: &Verdict, model: u64, keep: Verdi
             put(TOO_LITTLE_DATA, &counts);
         }
         Outcome::Failed { reason } => put(FAILED, reason.as_bytes()),
+        Outcome::TimedOut { after } => put(TIMED_OUT, &value(&|encoder| encoder.signed(after.nanos()))),
         Outcome::Quarantined => put(QUARANTINED, &[]),
+        Outcome::Unproven => put(UNPROVEN, &[]),
         Outcome::Scored(Scored { rows, explanation, .. }) => {
             put(SCORED_BY, &value(&|encoder| encoder.unsigned(model)));
             let worst = rows.worst_only(WORST_ROWS);
@@ -245,7 +250,9 @@ fn decode_verdict(chunk: ChunkId, value: &[u8], models: &[ModelFacts]) -> Result
                 let reason = std::str::from_utf8(value).map_err(|_| Corrupt)?.to_owned();
                 outcome = Some(Outcome::Failed { reason });
             }
+            TIMED_OUT => outcome = Some(Outcome::TimedOut { after: Decoder::new(value).span()? }),
             QUARANTINED => outcome = Some(Outcome::Quarantined),
+            UNPROVEN => outcome = Some(Outcome::Unproven),
             SCORED_BY => model = Some(models.get(number::<usize>(value)?).ok_or(Corrupt)?),
             INTERVALS => rows.intervals = NumberSet::decode(value)?,
             ANOMALIES => rows.anomalies = NumberSet::decode(value)?,
@@ -300,7 +307,9 @@ fn summary(chunk: ChunkId, value: &[u8], units: &[Option<f64>]) -> Result<Option
             NO_DATA => summary = Some(OutcomeSummary::NoData),
             TOO_LITTLE_DATA => summary = Some(OutcomeSummary::TooLittleData),
             FAILED => summary = Some(OutcomeSummary::Failed),
+            TIMED_OUT => summary = Some(OutcomeSummary::TimedOut),
             QUARANTINED => summary = Some(OutcomeSummary::Quarantined),
+            UNPROVEN => summary = Some(OutcomeSummary::Unproven),
             SCORED_BY => unit = Some(*units.get(number::<usize>(value)?).ok_or(Corrupt)?),
             ANOMALIES => is_anomalous = true,
             WORST if !value.is_empty() => {
@@ -393,6 +402,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::time::Span;
 
     const CHUNK_2: ChunkId = ChunkId(2);
     const RUN_5: RunId = RunId(5);
@@ -423,7 +433,9 @@ mod tests {
             Outcome::NoData,
             Outcome::TooLittleData { intervals: 3, needed: 10 },
             Outcome::Failed { reason: "row 3 is infinite".into() },
+            Outcome::TimedOut { after: Span::from_millis(15_003) },
             Outcome::Quarantined,
+            Outcome::Unproven,
             Outcome::Scored(scored(7, rows(0))),
             Outcome::Scored(scored(7, rows(9))),
             Outcome::Scored(scored(8, rows(60)[..2].to_vec())),

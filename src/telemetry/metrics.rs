@@ -120,6 +120,8 @@ metrics! {
     WINDOWS_SKIPPED "anomalyd_windows_skipped_total" "Windows that were never scored, because more had been missed than schedule.catch_up."
     VERDICTS_SCORED "anomalyd_verdicts_scored_total" "Verdicts of windows that were scored."
     VERDICTS_FAILED "anomalyd_verdicts_failed_total" "Verdicts of windows whose scoring failed."
+    VERDICTS_TIMED_OUT "anomalyd_verdicts_timed_out_total" "Verdicts of windows whose scoring was given up because it took too long."
+    VERDICTS_UNPROVEN "anomalyd_verdicts_unproven_total" "Verdicts of windows that were not scored because their model is not proven (scoring.proof)."
     ANOMALIES "anomalyd_anomalies_total" "Intervals that a model called an anomaly."
     MODELS_LOADED "anomalyd_models_loaded" "Models at work."
     MODELS_BROKEN "anomalyd_models_broken" "Sensors whose model file cannot be used."

@@ -70,6 +70,31 @@ fn without_tokens_everybody_here_may_look_and_only_the_socket_may_change_things(
 }
 
 #[test]
+fn the_description_says_what_one_may_ask_without_a_token() {
+    let asks_nothing = |asked: &Http, headers: &[(&str, &str)], path: &str, method: &str| {
+        let document = asked.get_with("/api/v1/openapi.json", headers).json();
+        let ways = document["paths"][path][method]["security"].as_array().unwrap().clone();
+        ways.contains(&json!({}))
+    };
+    let (read, change) = (("/api/v1/status", "get"), ("/api/v1/models/reload", "post"));
+    let (_site, daemon, port, socket) = start(&settings());
+    assert!(asks_nothing(&port, &[], read.0, read.1) && !asks_nothing(&port, &[], change.0, change.1));
+    assert!(asks_nothing(&socket, &[], read.0, read.1) && asks_nothing(&socket, &[], change.0, change.1));
+    daemon.stop();
+    let (_site, daemon, port, [viewer, _]) = start_with_tokens(settings());
+    assert!(!asks_nothing(&port, &[("Authorization", &bearer(&viewer))], read.0, read.1));
+    daemon.stop();
+}
+
+#[test]
+fn a_range_may_reach_beyond_all_times_that_there_are() {
+    let (_site, daemon, port, _) = start(&settings());
+    let asked = "/api/v1/verdicts?since=0679-01-01T00:00:00Z&until=3729-01-01T00:00:00Z";
+    assert_eq!(port.get(asked).json()["items"], json!([]));
+    daemon.stop();
+}
+
+#[test]
 fn the_threads_of_the_port_yield_to_those_that_take_readings_in() {
     let (_site, daemon, port, _) = start(&settings());
     assert_eq!(port.get("/api/v1/dump/sensors").status, 200);

@@ -62,7 +62,7 @@ pub struct Look {
 }
 
 /// The most windows that are caught up on: conditions are about what is so now.
-const MOST_BEHIND: u32 = 48;
+const MOST_BEHIND: u32 = 96;
 
 impl ConditionSurvey {
     /// Goes on where the last process ended.
@@ -71,12 +71,8 @@ impl ConditionSurvey {
     /// When the store cannot be read.
     pub fn open(sources: ConditionSources) -> Result<Self, StoreError> {
         let ConditionSources { reader, live, settings, system_clock, .. } = &sources;
-        let mut sensors: BTreeMap<_, _> = reader.conditions()?.into_iter().collect();
+        let sensors: BTreeMap<_, _> = reader.conditions()?.into_iter().collect();
         let until = reader.conditions_until()?.unwrap_or(Timestamp::MIN);
-        // Those whose windows were closed before anybody looked are expected to send, too.
-        for head in reader.heads()?.into_iter().filter(|head| until == Timestamp::MIN || head.closed <= until) {
-            sensors.entry(head.sensor).or_default();
-        }
         live.conditions.set_notices(ConditionKind::ALL.map(|kind| settings.policy(kind).notice));
         let standing = sensors.iter().map(|(sensor, of_sensor)| (*sensor, of_sensor.standing().cloned().collect()));
         live.conditions.show(standing, until);
@@ -97,11 +93,11 @@ impl ConditionSurvey {
         let mut look = Look { until: self.until, changed: Vec::new(), changes: Vec::new() };
         let closed = self.sources.reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
         if let Some(window) = self.next_window(closed) {
+            if window.start() > self.until {
+                self.expect_those_heard_before(window)?;
+            }
             self.take_in(window, &mut look)?;
             look.until = window.end();
-        } else if self.until < closed {
-            // Nothing can be told of windows before the first look.
-            look.until = closed;
         }
         self.take_notes(&mut look);
         let is_new = look.until > self.until || !look.changed.is_empty();
@@ -111,14 +107,21 @@ impl ConditionSurvey {
 
     /// The oldest window that is closed and was not looked at.
     fn next_window(&self, closed: Timestamp) -> Option<Window> {
-        if self.until == Timestamp::MIN || self.until >= closed {
+        if self.until >= closed {
             return None;
         }
         let ConditionSources { cut, reader, .. } = &self.sources;
         let most = MOST_BEHIND.min(reader.ring_windows());
-        let oldest = cut.window_of(closed).earlier(most);
-        let next = cut.window_of(self.until).max(oldest);
+        let next = cut.window_of(self.until).max(cut.window_of(closed).earlier(most));
         (next.end() <= closed).then_some(next)
+    }
+
+    /// Windows before this one were not looked at. The sensors that sent in them are expected to send, too.
+    fn expect_those_heard_before(&mut self, window: Window) -> Result<(), StoreError> {
+        for head in self.sources.reader.heads()?.into_iter().filter(|head| head.closed <= window.start()) {
+            self.sensors.entry(head.sensor).or_default();
+        }
+        Ok(())
     }
 
     fn take_in(&mut self, window: Window, look: &mut Look) -> Result<(), StoreError> {

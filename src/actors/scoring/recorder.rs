@@ -9,7 +9,7 @@
 //! was neither complete nor published, so nobody has seen it. A window whose run has ended gets another run with a new id,
 //! the next revision, which leaves the verdicts of the first as they are.
 //!
-//! At the run's deadline each missing outcome becomes `failed`, so that every run ends and gives every sensor in scope
+//! At the run's deadline each missing outcome becomes `failed`, or `timed out` where the scoring is at work, so that every run ends and gives every sensor in scope
 //! exactly one outcome.
 
 use std::sync::Arc;
@@ -222,16 +222,14 @@ impl Recorder {
         let Some(current) = self.current.as_ref().filter(|current| current.run.window == window) else { return };
         let missing = current.progress.unanswered();
         metrics::SCORINGS_MISSING.add(missing.len() as u64);
-        let reasons = self.sensors.send(Overdue { window, missing: missing.clone() }).into_actor(self);
-        context.spawn(reasons.map(move |reasons, recorder, context| {
-            let mut fail = |sensor, reason| {
-                recorder.take(Scoring { window, sensor, outcome: Outcome::Failed { reason } }, context);
-            };
-            for (sensor, reason) in reasons.into_iter().flatten() {
-                fail(sensor, reason);
+        let outcomes = self.sensors.send(Overdue { window, missing: missing.clone() }).into_actor(self);
+        context.spawn(outcomes.map(move |outcomes, recorder, context| {
+            let mut take = |sensor, outcome| recorder.take(Scoring { window, sensor, outcome }, context);
+            for (sensor, outcome) in outcomes.into_iter().flatten() {
+                take(sensor, outcome);
             }
             // A run ends even when the supervisor is gone and cannot say why outcomes are missing.
-            missing.into_iter().for_each(|sensor| fail(sensor, NO_ANSWER.to_owned()));
+            missing.into_iter().for_each(|sensor| take(sensor, Outcome::Failed { reason: NO_ANSWER.to_owned() }));
         }));
     }
 
@@ -365,6 +363,8 @@ impl RunReport {
         metrics::RUNS_FINISHED.add(1);
         metrics::VERDICTS_SCORED.add(u64::from(tally.scored));
         metrics::VERDICTS_FAILED.add(u64::from(tally.failed));
+        metrics::VERDICTS_TIMED_OUT.add(u64::from(tally.timed_out));
+        metrics::VERDICTS_UNPROVEN.add(u64::from(tally.unproven));
         metrics::ANOMALIES.add(tally.anomalies);
         for (sensor, found) in anomalous {
             let AnomalousSensor { anomalies, rows, worst, score, explanation, .. } = found;
@@ -401,7 +401,9 @@ impl RunReport {
             no_data = tally.no_data,
             too_little_data = tally.too_little_data,
             failed = tally.failed,
+            timed_out = tally.timed_out,
             quarantined = tally.quarantined,
+            unproven = tally.unproven,
             suspicious_models = metrics::MODELS_SUSPICIOUS.get(),
             drifting_models = metrics::MODELS_DRIFTING.get(),
             resumed,

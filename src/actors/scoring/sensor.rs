@@ -24,7 +24,7 @@ use crate::features::Blocks;
 use crate::interval::Window;
 use crate::live::{TrainingNote, TrainingNotes};
 use crate::model::Drift;
-use crate::scoring::{Judgement, ScoreError, ScoringSettings, Suspicion, score};
+use crate::scoring::{Judgement, ProofPolicy, ScoreError, ScoringSettings, Suspicion, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError};
 use crate::telemetry::{metrics, panics};
@@ -76,6 +76,8 @@ pub struct SensorSettings {
     pub restart: RestartPolicy,
     /// How long one scoring may take.
     pub deadline: Duration,
+    /// Whether models that are not proven are scored.
+    pub proof: ProofPolicy,
     /// After how many windows of nothing but anomalies a model is reported.
     pub suspicious_after: u32,
     /// Where it is noted how scored windows compare with the training.
@@ -182,15 +184,11 @@ impl SensorActor {
         panics::catch(attempt).unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")))
     }
 
-    /// Why a scoring was too slow; `None` when it was not.
-    fn too_slow(&self, worked: Worked) -> Option<String> {
-        let bound = self.settings.deadline;
-        (worked.blamed || worked.took > bound).then(|| {
+    /// The outcome of a scoring that took too long; `None` when it did not.
+    fn too_slow(&self, worked: Worked) -> Option<Outcome> {
+        (worked.blamed || worked.took > self.settings.deadline).then(|| {
             metrics::SCORINGS_SLOW.add(1);
-            let [took, bound] = [rounded(worked.took), Span::from(bound)];
-            format!(
-                "the scoring took {took}, and {bound} is the most that one sensor may take (scoring.sensor_deadline)"
-            )
+            Outcome::TimedOut { after: rounded(worked.took) }
         })
     }
 
@@ -212,15 +210,16 @@ impl SensorActor {
             (Ok(_), Some(slow)) => slow,
             (Err(reason), _) => {
                 context.stop();
-                reason
+                Outcome::Failed { reason }
             }
         };
         // A scoring that held up a run past its deadline was logged and counted at the deadline.
         if !worked.blamed {
-            tracing::error!(sensor = %self.assignment().name, "scoring failed: {failed}");
+            let fault = failed.fault().unwrap_or_default();
+            tracing::error!(sensor = %self.assignment().name, "scoring failed: {fault}");
             self.assignment().count_failure(&self.settings.restart);
         }
-        Outcome::Failed { reason: failed }
+        failed
     }
 
     /// Reports windows unlike the training.
@@ -302,6 +301,7 @@ impl Handler<ScoreWindow> for SensorActor {
         let failures = self.assignment().failures.load(Ordering::Relaxed);
         let outcome = match self.settings.restart.after(failures, 0.0) {
             Restart::Quarantine => Outcome::Quarantined,
+            Restart::After(_) if !self.settings.proof.admits(&self.assignment().model) => Outcome::Unproven,
             Restart::After(_) => self.score_in_time(window, context),
         };
         self.watch(&outcome);

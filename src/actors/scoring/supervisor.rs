@@ -127,9 +127,9 @@ pub struct ChangeModels {
 }
 
 /// Asks why sensors have not answered at their run's deadline. A sensor whose scoring holds the others up is logged,
-/// and a failure is counted against it. Answered with a reason a sensor.
+/// and a failure is counted against it. Answered with an outcome a sensor.
 #[derive(Debug, Message)]
-#[rtype(result = "Vec<(SensorId, String)>")]
+#[rtype(result = "Vec<(SensorId, Outcome)>")]
 pub struct Overdue {
     /// The window.
     pub window: Window,
@@ -386,13 +386,13 @@ impl Handler<Overdue> for SensorSupervisor {
             waiting[self.thread_of(sensor)].push(sensor);
         }
         let bound = self.settings.deadline;
-        let mut reasons = Vec::new();
+        let mut outcomes = Vec::new();
         for ((_, at_work), sensors) in iter::zip(&self.threads, waiting) {
             if sensors.is_empty() {
                 continue;
             }
             match (at_work.blame(bound), at_work.now()) {
-                (Some((work, took)), _) => reasons.extend(self.held_up(window, work, took, sensors)),
+                (Some((work, took)), _) => outcomes.extend(self.held_up(window, work, took, sensors)),
                 (None, Some(_)) => {
                     tracing::error!(
                         window = %window.start(), missing = sensors.len(), sensors = self.names(&sensors),
@@ -400,7 +400,7 @@ impl Handler<Overdue> for SensorSupervisor {
                          alone: raise scoring.deadline, or score fewer models here"
                     );
                     let reason = "its thread had not come to it by the run's deadline (scoring.deadline)";
-                    reasons.extend(sensors.into_iter().map(|sensor| (sensor, reason.to_owned())));
+                    outcomes.extend(sensors.into_iter().map(|sensor| (sensor, failed(reason.to_owned()))));
                 }
                 (None, None) => {
                     tracing::error!(
@@ -408,24 +408,24 @@ impl Handler<Overdue> for SensorSupervisor {
                         "the run has come to its deadline without an answer of sensors that are not being scored: they \
                          wait out a pause after a failure, or their answers are on their way"
                     );
-                    reasons.extend(sensors.into_iter().map(|sensor| (sensor, self.unanswered(sensor))));
+                    outcomes.extend(sensors.into_iter().map(|sensor| (sensor, failed(self.unanswered(sensor)))));
                 }
             }
         }
-        MessageResult(reasons)
+        MessageResult(outcomes)
     }
 }
 
 impl SensorSupervisor {
     /// Counts a failure of a sensor whose scoring has gone on for too long, and logs which sensors wait behind it.
-    /// Returns a reason for each of them.
+    /// Returns the outcome of each of them.
     fn held_up(
         &self,
         window: Window,
         work: Work,
         took: Duration,
         sensors: Vec<SensorId>,
-    ) -> impl Iterator<Item = (SensorId, String)> {
+    ) -> impl Iterator<Item = (SensorId, Outcome)> {
         let slow = self.windows.directory.name(work.sensor).map_or_else(String::new, |name| name.to_string());
         let waiting: Vec<_> = sensors.iter().copied().filter(|sensor| *sensor != work.sensor).collect();
         let took = rounded(took);
@@ -440,11 +440,10 @@ impl SensorSupervisor {
         if let Some(assignment) = assignment.filter(|assignment| assignment.generation == work.generation) {
             assignment.count_failure(&self.settings.restart);
         }
-        let own = format!("its scoring had not ended after {took}, at the run's deadline");
         let behind = format!("it was waiting behind {slow}, whose scoring had not ended after {took}");
         sensors.into_iter().map(move |sensor| {
-            let reason = if sensor == work.sensor { &own } else { &behind };
-            (sensor, reason.clone())
+            let is_slow = sensor == work.sensor;
+            (sensor, if is_slow { Outcome::TimedOut { after: took } } else { failed(behind.clone()) })
         })
     }
 
@@ -467,6 +466,10 @@ impl SensorSupervisor {
             more => format!("{named} and {more} more"),
         }
     }
+}
+
+fn failed(reason: String) -> Outcome {
+    Outcome::Failed { reason }
 }
 
 /// The reason for a missing answer when no other is known.

@@ -193,7 +193,7 @@ fn words_of(event: &Event) -> Option<String> {
         Event::Reading { .. } => return None,
         Event::Verdict { verdict } => match verdict.outcome {
             Outcome::Scored if verdict.anomalies > 0 => format!("{}: {}", verdict.sensor, said(verdict)),
-            Outcome::Failed => format!("{} could not be scored: {}", verdict.sensor, said(verdict)),
+            Outcome::Failed | Outcome::TimedOut => format!("{} could not be scored: {}", verdict.sensor, said(verdict)),
             _ => return None,
         },
         Event::Run { run } => match run.state {

@@ -131,7 +131,7 @@ fn run_in_short(run: &Run) -> String {
     let of = format!("run {} of {}", run.id, window(run.window.start, run.window.end));
     match &run.tally {
         Some(tally) => {
-            let failed = tally.failed + tally.quarantined;
+            let failed = tally.not_scored();
             format!("{of}: {} scored, {failed} failed, {} anomalies", tally.scored, tally.anomalies)
         }
         None => of,

@@ -32,5 +32,7 @@ export const OUTCOME_WORDS = {
   no_data: 'no readings',
   too_little_data: 'too few readings',
   failed: 'scoring failed',
+  timed_out: 'scoring took too long',
   quarantined: 'model not tried any more',
+  unproven: 'model not proven',
 };

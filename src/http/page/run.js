@@ -11,7 +11,9 @@ import { timeElement } from './time.js';
 
 export const title = 'Run';
 
-const ROW_STATES = { scored: null, failed: 'failed', quarantined: 'failed', no_data: 'sparse', too_little_data: 'sparse' };
+const ROW_STATES = {
+  scored: null, failed: 'failed', timed_out: 'failed', quarantined: 'failed', unproven: 'failed', no_data: 'sparse', too_little_data: 'sparse',
+};
 
 export function view(root, { path: [id], query, setQuery }) {
   let outcome = OUTCOMES.some(([, member]) => member === query.get('outcome')) ? query.get('outcome') : null;

@@ -18,7 +18,8 @@ export function closingWords(run) {
 
 /** The outcomes in the order in which a bar shows them: the word, the member of the tally, the CSS class. */
 export const OUTCOMES = [
-  ['scored', 'scored'], ['too few readings', 'too_little_data'], ['no readings', 'no_data'], ['failed', 'failed'], ['not tried', 'quarantined'],
+  ['scored', 'scored'], ['too few readings', 'too_little_data'], ['no readings', 'no_data'], ['failed', 'failed'],
+  ['timed out', 'timed_out'], ['not tried', 'quarantined'], ['not proven', 'unproven'],
 ];
 
 /** A bar of a run's outcomes, with its figures in words. */

@@ -44,6 +44,7 @@ use super::gate::{self, Gate};
 use super::problem::Problem;
 use super::roles::for_viewers;
 use super::{representation, security_headers};
+use crate::answers::Role;
 use crate::overview::Overview;
 use crate::store::StoreError;
 use crate::telemetry::metrics;
@@ -133,8 +134,10 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(unusual::routes())
         .merge(verdicts::routes())
         .merge(version::routes());
+    // Whoever may connect to the local socket is an operator.
+    let strangers = gate.as_ref().map_or(Some(Role::Operator), |gate| gate.role_of_strangers());
     let (router, description) = OpenApiRouter::with_openapi(document::head())
-        .merge(for_viewers(groups))
+        .merge(for_viewers(groups, strangers))
         .merge(login::routes())
         .merge(health::routes())
         .split_for_parts();

@@ -70,7 +70,7 @@ fn no_time_between(since: Timestamp, until: Timestamp) -> Problem {
 }
 
 fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    Timestamp::parse(text)
+    Timestamp::parse_bound(text)
         .ok_or_else(|| Problem::of_request(format!("{name}={text} is not a time such as 2018-08-28T23:00:05Z")))
 }
 

@@ -19,7 +19,7 @@ use crate::pipeline::{HeldSettings, Pipeline, PipelineSettings};
 use crate::run::{Closing, RunId, Tally, Trigger};
 use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
-use crate::scoring::ScoringSettings;
+use crate::scoring::{ProofPolicy, ScoringSettings};
 use crate::sensor::SensorDirectory;
 use crate::store::{ChunkId, Reader, ShedSettings, Store, StoreSettings};
 use crate::time::{Clock, Span};
@@ -125,7 +125,9 @@ impl Plant {
             scoring: ScoringSettings { cut: cut(), min_intervals: 1 },
             restart: RestartPolicy { backoff_min: pause, backoff_max: pause, quarantine_after: 3 },
             deadline: LONG,
+            proof: ProofPolicy::Optional,
             suspicious_after: 3,
+            training: Arc::default(),
         };
         let windows = StoredWindows { reader: reader.clone(), directory: names };
         let ModelChange::Assign(scope) = assign(&name) else { unreachable!() };
@@ -189,8 +191,17 @@ impl Plant {
 }
 
 /// A model that answers says that there is no data.
-const NO_DATA: Tally =
-    Tally { scored: 0, no_data: 1, too_little_data: 0, failed: 0, quarantined: 0, rows: 0, anomalies: 0 };
+const NO_DATA: Tally = Tally {
+    scored: 0,
+    no_data: 1,
+    too_little_data: 0,
+    failed: 0,
+    quarantined: 0,
+    rows: 0,
+    anomalies: 0,
+    timed_out: 0,
+    unproven: 0,
+};
 
 #[test]
 fn a_window_that_cannot_be_read_fails_alone_and_is_not_held_against_the_model() {

@@ -1,0 +1,63 @@
+//! The event clock: the time that the readings tell, and whether readings wait for the runs that it has made due.
+
+use crate::pipeline::run_progress::RunProgress;
+use crate::schedule::Schedule;
+use crate::time::{Span, Timestamp};
+
+/// Whether readings may come in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    /// They may.
+    Free,
+    /// Readings come in faster than they are scored or published: the runs that are due, and the sinks, go first.
+    Held,
+}
+
+/// The time of the latest reading, and the pace of a history.
+pub(super) struct EventClock {
+    now: Timestamp,
+    pace: Pace,
+    /// When more may be due.
+    look_again: Timestamp,
+}
+
+impl EventClock {
+    /// A clock that has come so far.
+    pub(super) fn at(now: Timestamp) -> Self {
+        Self { now, pace: Pace::Free, look_again: Timestamp::MIN }
+    }
+
+    /// The time of the latest reading.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Whether readings wait.
+    pub(super) fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// Moves on to a reading's time; `false` when it was there already.
+    pub(super) fn advance(&mut self, time: Timestamp) -> bool {
+        let advances = time > self.now;
+        self.now = self.now.max(time);
+        advances
+    }
+
+    /// Moves past the end of a history, so that its last window is due.
+    pub(super) fn end_history(&mut self, end: Timestamp, lateness: Span) {
+        self.now = end + lateness;
+    }
+
+    /// Whether more may be due than when the pace was last decided.
+    pub(super) fn is_to_look(&self) -> bool {
+        self.now >= self.look_again
+    }
+
+    /// Decides whether readings wait: for runs that are due, or for a sink that is behind by more than `max_unpublished`.
+    pub(super) fn decide_pace(&mut self, schedule: &Schedule, runs: &RunProgress, max_unpublished: u64) {
+        self.look_again = schedule.next_wake(self.now).unwrap_or(Timestamp::MAX);
+        let is_due = schedule.due(runs.scored(), self.now, Timestamp::MAX).is_some();
+        self.pace = if is_due || runs.lags(max_unpublished) { Pace::Held } else { Pace::Free };
+    }
+}

@@ -1,0 +1,119 @@
+//! How far scoring and publishing are: what is scored, which run comes next, and which run each sink takes next.
+//!
+//! Others are told of a run only when a power cut cannot take it any more. So what is scored is known twice: as of the
+//! last commit, and as far as the keeper has settled it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::run::{Run, RunId, RunState};
+use crate::store::{Progress, Reader, StoreError, Ticket};
+use crate::time::Timestamp;
+
+/// How many runs are looked at for the last one that has ended: of those behind it, the newest was cut off, and some may
+/// be unreadable.
+const LAST_RUNS: u32 = 4;
+
+/// What is scored, and the run behind the last one that has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Scored {
+    /// The time before which windows are scored; the earliest time before anything is.
+    pub(super) until: Timestamp,
+    /// The id behind the last run that has ended.
+    pub(super) next_run: RunId,
+}
+
+/// How far scoring and publishing are.
+pub(super) struct RunProgress {
+    /// As of the last commit, or the next one.
+    committed: Scored,
+    settled: Scored,
+    /// What is not settled yet, by the tickets that it waits for.
+    unsettled: VecDeque<(Ticket, Scored)>,
+    /// The first run that each sink has not taken.
+    cursors: BTreeMap<&'static str, RunId>,
+}
+
+impl RunProgress {
+    /// What an earlier process has noted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn recover(reader: &Reader, sinks: &[&'static str]) -> Result<Self, StoreError> {
+        let next_run = reader.next_run()?;
+        let scored = Scored { until: scored_until(reader)?, next_run };
+        let mut cursors = BTreeMap::new();
+        for sink in sinks.iter().copied() {
+            // One that begins now is not waited for.
+            cursors.insert(sink, reader.cursor(sink)?.unwrap_or(next_run));
+        }
+        Ok(Self { committed: scored, settled: scored, unsettled: VecDeque::new(), cursors })
+    }
+
+    /// The time before which windows are scored.
+    pub(super) fn scored(&self) -> Timestamp {
+        self.committed.until
+    }
+
+    /// As far as it is settled.
+    pub(super) fn settled(&self) -> Scored {
+        self.settled
+    }
+
+    /// Says that scoring begins with the windows behind `closed`: there is nothing to settle, for the journal's first
+    /// closing says the same.
+    pub(super) fn begin_at(&mut self, closed: Timestamp) {
+        self.committed.until = closed;
+        self.settled.until = closed;
+    }
+
+    /// Moves on what counts as scored, and returns it.
+    pub(super) fn move_to(&mut self, until: Timestamp) -> Timestamp {
+        self.committed.until = self.committed.until.max(until);
+        self.committed.until
+    }
+
+    /// Counts a run as ended.
+    pub(super) fn end_run(&mut self, run: RunId) {
+        self.committed.next_run = self.committed.next_run.max(run.next());
+    }
+
+    /// Notes the first run that a sink has not taken.
+    pub(super) fn put_cursor(&mut self, sink: &'static str, next: RunId) {
+        self.cursors.insert(sink, next);
+    }
+
+    /// Whether a sink is behind by more runs than this.
+    pub(super) fn lags(&self, max_unpublished: u64) -> bool {
+        let oldest_kept = self.committed.next_run.earlier(max_unpublished);
+        self.cursors.values().any(|cursor| *cursor < oldest_kept)
+    }
+
+    /// Notes that a commit has handed over what was noted before it.
+    pub(super) fn hand_over(&mut self, ticket: Ticket) {
+        let last = self.unsettled.back().map_or(self.settled, |(_, scored)| *scored);
+        if last != self.committed {
+            self.unsettled.push_back((ticket, self.committed));
+        }
+    }
+
+    /// Notes what is settled by now.
+    pub(super) fn settle(&mut self, is_settled: impl Fn(Ticket) -> bool) {
+        while let Some((_, scored)) = self.unsettled.pop_front_if(|(ticket, _)| is_settled(*ticket)) {
+            self.settled = scored;
+        }
+    }
+}
+
+/// The time before which windows are scored. What counts is the later of the note of it and the last run that has ended:
+/// a crash may come between the two.
+fn scored_until(reader: &Reader) -> Result<Timestamp, StoreError> {
+    let noted = reader.progress(Progress::Scored)?.unwrap_or(Timestamp::MIN);
+    let mut before = reader.next_run()?;
+    for _ in 0..LAST_RUNS {
+        before = before.earlier(1);
+        if let Some(Run { state: RunState::Finished(_), window, .. }) = reader.run(before)? {
+            return Ok(noted.max(window.end()));
+        }
+    }
+    Ok(noted)
+}
