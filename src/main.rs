@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{
-    check, conditions, configuration, connections, demo, dump, exit_code, export, import, model, models, rejects, reload, replay,
-    route_test, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts, version,
+    check, conditions, configuration, connections, demo, dump, exit_code, export, import, model, models, rejects,
+    reload, replay, route_test, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts,
+    version,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;

@@ -100,7 +100,7 @@ pub enum Command {
         changed: Vec<(SensorId, SensorConditions)>,
         /// The time before which windows were looked at, once these are stored; `None` when more of them follow.
         until: Option<Timestamp>,
-        /// Told when they are handed to the database.
+        /// Told when they are handed to the database; the last ones, when they are settled.
         done: oneshot::Sender<Committed>,
     },
     /// A sink has taken every run before this one.
@@ -644,7 +644,13 @@ impl Committer {
             }
             Command::PutConditions { changed, until, done } => {
                 self.pipeline.put_conditions(&changed, until);
-                self.promises.committed.push(done);
+                if until.is_some() && !changed.is_empty() {
+                    // What was told must not be told again after a crash.
+                    self.pipeline.settle_soon();
+                    self.promises.settled.push(done);
+                } else {
+                    self.promises.committed.push(done);
+                }
             }
             Command::Published { sink, next, done } => {
                 self.pipeline.put_cursor(sink, next);

@@ -1,11 +1,11 @@
 //! The conditions of one sensor.
 
+use super::ConditionKind;
 use super::hysteresis::{self, ConditionState, Evidence, Patience, StandingCondition, StateChange};
 use super::policy::ConditionSettings;
 use super::reason::Reason;
 use super::usual::Usual;
 use super::window_facts::{ModelSight, WindowFacts, WindowSummary, Witness};
-use super::ConditionKind;
 use crate::interval::Window;
 use crate::time::{Span, Timestamp};
 
@@ -102,7 +102,8 @@ impl SensorConditions {
         if !is_watched(ConditionKind::OutOfRange) {
             return self.remove(ConditionKind::OutOfRange, ClearCause::NotWatched);
         }
-        let evidence = unlike.map_or(Evidence::Against, |words| Evidence::For(Reason::OutOfRange { words: cut(words) }));
+        let evidence =
+            unlike.map_or(Evidence::Against, |words| Evidence::For(Reason::OutOfRange { words: cut(words) }));
         self.step(ConditionKind::OutOfRange, evidence, window, settings)
     }
 
@@ -211,6 +212,7 @@ const MOST_WORDS: usize = 300;
 
 /// The beginning of words, as far as it is kept.
 fn cut(words: &str) -> Box<str> {
-    let end = words.char_indices().map(|(at, letter)| at + letter.len_utf8()).take_while(|end| *end <= MOST_WORDS).last();
+    let end =
+        words.char_indices().map(|(at, letter)| at + letter.len_utf8()).take_while(|end| *end <= MOST_WORDS).last();
     words[..end.unwrap_or(0)].into()
 }

@@ -60,7 +60,10 @@ fn known() -> SensorConditions {
 }
 
 /// What the windows from number 24 on change, by their numbers.
-fn changes(sensor: &mut SensorConditions, windows: &[Option<WindowSummary>]) -> Vec<(i64, &'static str, ConditionKind)> {
+fn changes(
+    sensor: &mut SensorConditions,
+    windows: &[Option<WindowSummary>],
+) -> Vec<(i64, &'static str, ConditionKind)> {
     let mut all = Vec::new();
     for (number, summary) in (24..).zip(windows) {
         for change in sensor.observe(&facts(number, *summary), &settings(), |_| true) {
@@ -127,7 +130,8 @@ fn one_value_where_there_never_was_another_is_usual() {
 #[test]
 fn few_intervals_where_there_are_many_are_sparse() {
     let mut sensor = known();
-    let told = changes(&mut sensor, &[sent(29, 21.0, 1.0), sent(29, 21.0, 1.0), sent(31, 21.0, 1.0), sent(31, 21.0, 1.0)]);
+    let told =
+        changes(&mut sensor, &[sent(29, 21.0, 1.0), sent(29, 21.0, 1.0), sent(31, 21.0, 1.0), sent(31, 21.0, 1.0)]);
     assert_eq!(told, [(25, "raised", ConditionKind::Sparse), (27, "cleared", ConditionKind::Sparse)]);
 }
 
@@ -138,7 +142,7 @@ fn a_level_that_left_what_is_usual_has_drifted_and_a_single_window_has_not() {
     let told = changes(&mut sensor, &[away, sent(60, 21.0, 1.0), away, away, away]);
     assert_eq!(told, [(28, "raised", ConditionKind::Drifting)]);
     let words = sensor.standing().next().unwrap().reason.to_string();
-    assert_eq!(words, "a window has a mean of 30, and usually of 21, give or take 0.834");
+    assert_eq!(words, "a window has a mean of 30, and usually of 20.9, give or take 0.876");
 }
 
 #[test]

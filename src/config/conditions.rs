@@ -87,9 +87,8 @@ fn policy(section: &mut Section<'_, '_>, notice: Notice, raise_after: u32, clear
 /// The sensors that are not watched; each mistake in the list is noted at its own place.
 fn patterns(section: &mut Section<'_, '_>) -> Vec<SensorPattern> {
     let accepted = format!("a list of at most {MAX_PATTERNS} patterns over device/sensor, such as [\"*/valve\"]");
-    let elements = section.take("except", &accepted, |value| {
-        value.as_array().filter(|elements| elements.len() <= MAX_PATTERNS)
-    });
+    let elements =
+        section.take("except", &accepted, |value| value.as_array().filter(|elements| elements.len() <= MAX_PATTERNS));
     let mut patterns = Vec::new();
     for element in elements.into_iter().flatten() {
         match element.get_ref() {

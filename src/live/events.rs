@@ -208,9 +208,7 @@ impl Happening {
             Self::Rejects(rejects) => (EventKind::Reject, rejects.len() as u64, rejects.len() * REJECT_BYTES),
             // Each keeps a model in memory, which may be replaced by now.
             Self::Model(..) => (EventKind::Model, 1, MODEL_BYTES),
-            Self::Conditions(changes) => {
-                (EventKind::Condition, changes.len() as u64, changes.len() * CONDITION_BYTES)
-            }
+            Self::Conditions(changes) => (EventKind::Condition, changes.len() as u64, changes.len() * CONDITION_BYTES),
         }
     }
 }

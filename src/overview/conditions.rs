@@ -1,10 +1,10 @@
 //! The conditions of sensors that stand: the one place that says which these are.
 
-use super::health_facts::ConditionProblem;
 use super::Overview;
+use super::health_facts::ConditionProblem;
 use crate::answers::{self, Condition, ConditionCounts, List, Severity};
 use crate::condition::{ConditionKind, Notice, StandingCondition};
-use crate::live::{Origin, ShownConditions};
+use crate::live::ShownConditions;
 use crate::sensor::{SensorId, SensorName};
 use crate::sensor_pattern::SensorPattern;
 
@@ -23,12 +23,7 @@ const MOST_NAMED: usize = 20;
 impl Overview {
     /// The conditions that are wanted, in the order of the sensors' names, then of the kinds; those of sensors whose names
     /// come after `after`. A page ends behind a sensor, when it has `limit` conditions or more.
-    pub fn list_conditions(
-        &self,
-        wanted: &ConditionSelection,
-        after: Option<&str>,
-        limit: usize,
-    ) -> List<Condition> {
+    pub fn list_conditions(&self, wanted: &ConditionSelection, after: Option<&str>, limit: usize) -> List<Condition> {
         let shown = self.live.conditions.read();
         let mut of_sensors: Vec<(String, Vec<Condition>)> = Vec::new();
         for sensor in shown.by_sensor.keys() {
@@ -37,8 +32,7 @@ impl Overview {
             if wanted.pattern.as_ref().is_some_and(|pattern| !pattern.fits(&name.to_string())) {
                 continue;
             }
-            let conditions: Vec<_> =
-                self.conditions_of(&shown, *sensor, &name).into_iter().filter(is_wanted).collect();
+            let conditions: Vec<_> = self.conditions_of(&shown, *sensor, &name).into_iter().filter(is_wanted).collect();
             if !conditions.is_empty() {
                 of_sensors.push((name.to_string(), conditions));
             }
@@ -59,15 +53,10 @@ impl Overview {
     }
 
     /// The conditions of a sensor that stand, in the order of their kinds.
-    pub(super) fn conditions_of(
-        &self,
-        shown: &ShownConditions,
-        sensor: SensorId,
-        name: &SensorName,
-    ) -> Vec<Condition> {
+    pub(super) fn conditions_of(&self, shown: &ShownConditions, sensor: SensorId, name: &SensorName) -> Vec<Condition> {
         let standing = shown.by_sensor.get(&sensor).into_iter().flatten();
         let standing = standing.filter(|standing| self.holds_now(shown, sensor, standing.reason.kind()));
-        standing.map(|standing| self.condition_answer(shown, sensor, name, standing)).collect()
+        standing.map(|standing| Self::condition_answer(shown, name, standing)).collect()
     }
 
     /// Whether a condition that stands holds now. A sensor that was heard of behind the windows that were looked at is not
@@ -77,26 +66,24 @@ impl Overview {
         shown.stands(sensor, kind) && (kind != ConditionKind::Silent || !is_heard())
     }
 
+    /// Whether a sensor has a condition that holds now.
+    pub(super) fn has_condition(&self, shown: &ShownConditions, sensor: SensorId) -> bool {
+        let standing = shown.by_sensor.get(&sensor).into_iter().flatten();
+        standing.map(|standing| standing.reason.kind()).any(|kind| self.holds_now(shown, sensor, kind))
+    }
+
     /// A condition as the API has it.
     pub(super) fn condition_answer(
-        &self,
         shown: &ShownConditions,
-        sensor: SensorId,
         name: &SensorName,
         StandingCondition { since, reason, .. }: &StandingCondition,
     ) -> Condition {
         let kind = reason.kind();
-        // The last reading says it better than the window behind it, where its time is known.
-        let last_reading = self.live.activity.newest(sensor).filter(|newest| newest.origin != Origin::Head);
-        let since = match last_reading {
-            Some(newest) if kind == ConditionKind::Silent => newest.time.min(*since),
-            _ => *since,
-        };
         Condition {
             sensor: name.to_string(),
             condition: kind_answer(kind),
             severity: severity(shown.notice(kind)),
-            since,
+            since: *since,
             words: reason.to_string(),
         }
     }

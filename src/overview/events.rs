@@ -93,7 +93,7 @@ impl Overview {
                         ConditionChange::Raised(standing) => (standing, true),
                         ConditionChange::Cleared(standing, _) => (standing, false),
                     };
-                    let condition = self.condition_answer(&shown, *sensor, &self.sensors.name(*sensor)?, standing);
+                    let condition = Self::condition_answer(&shown, &self.sensors.name(*sensor)?, standing);
                     Some(Event::Condition { condition, stands })
                 })
             }

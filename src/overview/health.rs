@@ -5,11 +5,11 @@ mod conditions;
 use std::cmp::Reverse;
 
 use super::HealthFacts;
-use conditions::conditions;
 use crate::answers::{
     ConfigurationState, Health, Problem, ProblemKind, Sensor, SensorCounts, SensorState, Severity, SinkState,
 };
 use crate::time::{Span, Timestamp};
+use conditions::conditions;
 
 /// A problem, and a few words for it in the sentence of the banner.
 struct Finding {

@@ -1,6 +1,8 @@
 //! What the health of daemon and plant is judged by.
 
-use crate::answers::{Clock, Condition, ConditionKind, ConfigurationState, Disk, Run, Sensor, SensorCounts, Server, Sink};
+use crate::answers::{
+    Clock, Condition, ConditionKind, ConfigurationState, Disk, Run, Sensor, SensorCounts, Server, Sink,
+};
 use crate::time::Timestamp;
 
 /// What the health of daemon and plant is judged by.

@@ -156,7 +156,7 @@ impl SensorAnswers<'_> {
         let is_silence = |condition: &&Condition| condition.condition == ConditionKind::Silent;
         let silent_since = conditions.iter().find(is_silence).map(|condition| condition.since);
         let since = match state {
-            SensorState::Silent => silent_since.or(last_seen),
+            SensorState::Silent => last_seen.or(silent_since),
             SensorState::Waiting | SensorState::NoModel => None,
             SensorState::Failed if facts.verdict != Some(VerdictClass::Failed) => None,
             SensorState::Anomalous | SensorState::Failed | SensorState::Sparse | SensorState::Healthy => {

@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use super::health_facts::ConditionProblem;
 use super::lately::Counts;
 use super::models::TroubledModels;
 use super::remembered::Remembered;
 use super::runs::run_answer;
-use super::health_facts::ConditionProblem;
 use super::{HealthFacts, Overview, health};
 use crate::answers::{Clock, ConfigurationState, Disk, Health, Run, Sensor, Severity, Status};
 use crate::run::{RunId, RunState};
@@ -82,7 +82,8 @@ impl Overview {
             sinks: self.sinks(next)?,
             disk,
         };
-        status.health = health(&self.health_facts(&status, unhealthy, self.condition_problems(&conditions), configuration));
+        status.health =
+            health(&self.health_facts(&status, unhealthy, self.condition_problems(&conditions), configuration));
         Ok(status)
     }
 

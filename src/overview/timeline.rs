@@ -74,7 +74,10 @@ impl Overview {
     pub fn timeline(&self, selection: &TimelineSelection) -> Result<Timeline, StoreError> {
         let windows = self.whole_windows(selection.range, MOST_COLUMNS)?;
         let (columns, windows) = self.columns(&windows)?;
-        let (rows, total) = page(selection, &self.index.sorted(&self.sensors), &self.state_of_sensors()?, &columns);
+        let conditions = self.live.conditions.read();
+        let has_condition = |sensor| self.has_condition(&conditions, sensor);
+        let sorted = self.index.sorted(&self.sensors);
+        let (rows, total) = page(selection, &sorted, &self.state_of_sensors()?, &has_condition, &columns);
         let window_seconds = self.cut.window().to_std().as_secs_f64();
         Ok(Timeline { windows, window_seconds, total: total as u64, offset: selection.offset as u64, rows })
     }
@@ -102,6 +105,7 @@ fn page(
     selection: &TimelineSelection,
     sorted: &SortedSensors,
     states: &[Option<SensorState>],
+    has_condition: &dyn Fn(SensorId) -> bool,
     columns: &[Column],
 ) -> (Vec<TimelineRow>, usize) {
     let state_of = |(_, sensor): &&(SensorName, SensorId)| {
@@ -122,6 +126,7 @@ fn page(
         name: row_name(selection.rows, row),
         sensors: row.len() as u64,
         state: worst(row),
+        with_conditions: row.iter().filter(|(_, sensor)| has_condition(*sensor)).count() as u64,
         cells: columns.iter().map(|column| cell(column.as_ref(), row)).collect(),
     });
     (shown.collect(), rows.len())
@@ -197,14 +202,21 @@ mod tests {
         let [third, fifth] = said.windows.try_into().unwrap();
         let states = [SensorState::Healthy, SensorState::Sparse, SensorState::Anomalous, SensorState::Healthy];
         let sorted = SensorIndex::default().sorted(&directory);
-        let (rows, total) = page(selection, &sorted, &states.map(Some), &[Some(third), None, Some(fifth)]);
+        let (rows, total) = page(
+            selection,
+            &sorted,
+            &states.map(Some),
+            &|sensor| sensor == SensorId(1),
+            &[Some(third), None, Some(fifth)],
+        );
         let cell = |Cell { score, anomalous, scored, failed }: &Cell| {
             let score = score.map_or("-".to_owned(), |score| score.to_string());
             format!("{score} {anomalous}/{scored}+{failed}")
         };
-        let row = |TimelineRow { name, sensors, state, cells }: &TimelineRow| {
+        let row = |TimelineRow { name, sensors, state, with_conditions, cells }: &TimelineRow| {
             let cells = cells.iter().map(cell).collect::<Vec<_>>().join(" | ");
-            format!("{name} ({sensors} {state:?}) {cells}")
+            let marks = "!".repeat(usize::try_from(*with_conditions).unwrap());
+            format!("{name} ({sensors} {state:?}{marks}) {cells}")
         };
         (rows.iter().map(row).collect(), total)
     }
@@ -213,7 +225,7 @@ mod tests {
     fn a_row_of_a_sensor_says_what_each_run_said() {
         let rows = [
             "oven/heat (1 NoModel) - 0/0+0 | - 0/0+0 | - 0/0+0",
-            "press-1/flow (1 Sparse) 1 1/1+0 | - 0/0+0 | - 0/0+0",
+            "press-1/flow (1 Sparse!) 1 1/1+0 | - 0/0+0 | - 0/0+0",
             "press-1/heat (1 Anomalous) 0.016 0/1+0 | - 0/0+0 | - 0/0+1",
             "press-2/flow (1 Healthy) 0.016 0/1+0 | - 0/0+0 | 0.016 0/1+0",
             "press-2/heat (1 Healthy) - 0/0+1 | - 0/0+0 | - 0/0+0",
@@ -225,13 +237,13 @@ mod tests {
     fn a_row_of_a_device_or_of_the_plant_sums_its_sensors_up() {
         let devices = [
             "oven (1 NoModel) - 0/0+0 | - 0/0+0 | - 0/0+0",
-            "press-1 (2 Anomalous) 1 1/2+0 | - 0/0+0 | - 0/0+1",
+            "press-1 (2 Anomalous!) 1 1/2+0 | - 0/0+0 | - 0/0+1",
             "press-2 (2 Healthy) 0.016 0/1+1 | - 0/0+0 | 0.016 0/1+0",
         ];
         let by_device = TimelineSelection { rows: RowKind::Device, ..ALL };
         assert_eq!(shown(&by_device), (devices.map(str::to_owned).to_vec(), 3));
         let plant = TimelineSelection { rows: RowKind::Plant, ..ALL };
-        let all = "plant (5 Anomalous) 1 1/3+1 | - 0/0+0 | 0.016 0/1+1";
+        let all = "plant (5 Anomalous!) 1 1/3+1 | - 0/0+0 | 0.016 0/1+1";
         assert_eq!(shown(&plant), (vec![all.to_owned()], 1));
         let some = SensorPattern::parse("*/heat").unwrap();
         let heat = "plant (3 Anomalous) 0.016 0/1+1 | - 0/0+0 | - 0/0+1";

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::actors::system_clock::SystemClock;
 use crate::condition::{
-    ConditionChange, ConditionKind, ConditionSettings, ModelSight, SensorConditions, WindowFacts, WindowSummary, Witness,
+    ConditionChange, ConditionKind, ConditionSettings, ModelSight, SensorConditions, WindowFacts, WindowSummary,
+    Witness,
 };
 use crate::interval::{Cut, Window};
 use crate::live::{Live, Origin, TrainingNotes, nearer};
@@ -149,8 +150,7 @@ impl ConditionSurvey {
                 model: if models.get(sensor.index()) == Some(&true) { ModelSight::Present } else { ModelSight::Absent },
                 clock_off_nanos: clocks.get(&sensor).copied(),
             };
-            let is_expected =
-                facts.model == ModelSight::Present || self.sources.live.activity.newest(sensor).is_some();
+            let is_expected = facts.model == ModelSight::Present || self.sources.live.activity.newest(sensor).is_some();
             let silent = if is_expected { 0 } else { bit(ConditionKind::Silent) };
             let watched = self.watched(sensor) & !silent;
             let Some(conditions) = self.sensors.get_mut(&sensor) else { continue };
@@ -207,7 +207,8 @@ impl ConditionSurvey {
     fn witness(&self, window: Window) -> Witness {
         let ConditionSources { clock, started, live, .. } = &self.sources;
         let broker = live.connections.list(0).broker;
-        let is_connected = broker.is_none_or(|broker| broker.is_up && broker.since.is_none_or(|since| since <= window.start()));
+        let is_connected =
+            broker.is_none_or(|broker| broker.is_up && broker.since.is_none_or(|since| since <= window.start()));
         match clock {
             Clock::Wall if *started > window.start() || !is_connected => Witness::InPart,
             Clock::Wall | Clock::Event(_) => Witness::Whole,
@@ -244,9 +245,8 @@ impl ConditionSurvey {
             let watched = self.watched(sensor);
             let conditions = self.sensors.entry(sensor).or_default();
             let before = conditions.states.clone();
-            let change = conditions.observe_training(note.window, note.unlike.as_deref(), &settings, |kind| {
-                watched & bit(kind) != 0
-            });
+            let change = conditions
+                .observe_training(note.window, note.unlike.as_deref(), &settings, |kind| watched & bit(kind) != 0);
             if conditions.states != before {
                 match look.changed.binary_search_by_key(&sensor, |(changed, _)| *changed) {
                     Ok(place) => look.changed[place].1 = conditions.clone(),

@@ -45,8 +45,7 @@ struct Wanted {
 )]
 async fn conditions(State(shared): State<Shared>, wanted: Asked<Wanted>) -> Result<Json<List<Condition>>, Problem> {
     let wanted = query::asked(wanted)?;
-    let selection =
-        ConditionSelection { pattern: query::pattern(wanted.pattern.as_deref())?, kind: wanted.condition };
+    let selection = ConditionSelection { pattern: query::pattern(wanted.pattern.as_deref())?, kind: wanted.condition };
     let limit = query::limit(wanted.limit)?;
     shared
         .read(move |overview| Ok(overview.list_conditions(&selection, wanted.after.as_deref(), limit)))

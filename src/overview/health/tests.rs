@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::overview::ConditionProblem;
 use crate::answers::{self, Clock, Condition, ConditionKind, Disk, Explanation, Outcome, Server, Sink, Verdict};
+use crate::overview::ConditionProblem;
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
