@@ -28,6 +28,7 @@ mod history;
 mod ingest;
 mod latency;
 mod loading;
+mod neighbours;
 mod overview;
 mod scale;
 mod score_command;
@@ -58,7 +59,7 @@ impl Size {
 
 type Benchmark = (&'static str, fn(Size));
 
-const BENCHMARKS: [Benchmark; 14] = [
+const BENCHMARKS: [Benchmark; 15] = [
     ("closing", closing::run),
     ("cockpit", cockpit::run),
     ("decode", decode::run),
@@ -68,6 +69,7 @@ const BENCHMARKS: [Benchmark; 14] = [
     ("ingest", ingest::run),
     ("latency", latency::run),
     ("loading", loading::run),
+    ("neighbours", neighbours::run),
     ("overview", overview::run),
     ("scale", scale::run),
     ("score_command", score_command::run),

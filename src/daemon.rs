@@ -32,12 +32,12 @@ use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::outlets::publisher::{Published, publish_files, publish_mqtt};
 use crate::actors::scoring::condition_survey::ConditionSources;
 use crate::actors::scoring::condition_watch::watch_conditions;
+use crate::actors::scoring::evaluation::StoredWindows;
 use crate::actors::scoring::folder_watch::FolderWatch;
 use crate::actors::scoring::model_loader::{ModelLoader, StartError, aside};
 use crate::actors::scoring::model_watcher::watch_models;
 use crate::actors::scoring::recorder::Recorder;
 use crate::actors::scoring::scheduler::{Scheduler, SchedulerSources, StopScheduling};
-use crate::actors::scoring::sensor::StoredWindows;
 use crate::actors::scoring::supervisor::SensorSupervisor;
 use crate::actors::scoring::workers::Workers;
 use crate::actors::service_manager::{self, Course, Probed, keep_informed};
@@ -256,7 +256,6 @@ impl Daemon {
             reader: reader.clone(),
             directory: Arc::clone(&directory),
             live: Arc::clone(&live),
-            training: Arc::clone(&settings.sensors.training),
             clock: settings.scheduler.clock.clone(),
             system_clock: clock.clone(),
             started: Timestamp::now(),
@@ -297,13 +296,15 @@ impl Daemon {
         let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
         let course = Course {
             reader: reader.clone(),
-            schedule: settings.scheduler.schedule.clone(),
+            schedule: settings.schedule.clone(),
             clock: settings.scheduler.clock.clone(),
         };
         let rescoring = settings.rescoring();
         let (schedule, schedule_clock) = (course.schedule.clone(), course.clock.clone());
         let questions = questions(&commands, &clock, settings.cut);
-        let scheduler = Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone()).start();
+        let ledger = reader.runs()?;
+        let scheduler =
+            Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone(), &ledger).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
         let published = Published { reader, directory, cut: settings.cut, rescorer: Arc::clone(&rescorer) };

@@ -65,7 +65,20 @@ impl RunningAggregate {
 
     /// Adds the chunk that comes next.
     pub fn add(&mut self, chunk: impl ExactSizeIterator<Item = f64> + Clone) {
-        let Some(chunk) = Self::of(chunk) else { return };
+        if let Some(chunk) = Self::of(chunk) {
+            self.append(chunk);
+        }
+    }
+
+    /// Adds an interval that comes next in time. What it holds counts as one chunk.
+    pub fn add_interval(&mut self, interval: &Interval) {
+        let Interval { count, mean, min, max, standard_deviation, first, last, .. } = *interval;
+        let n = f64::from(count);
+        let squares = standard_deviation * standard_deviation * n;
+        self.append(Self { count, n, sum: mean * n, mean, squares, min, max, first, last });
+    }
+
+    fn append(&mut self, chunk: Self) {
         if self.count == 0 {
             *self = chunk;
             return;
@@ -109,6 +122,67 @@ impl RunningAggregate {
     }
 }
 
+/// Folds intervals into longer ones, one after the other in the order of time.
+///
+/// Count, lowest, highest, first and last value follow exactly. Mean and deviation are those of all values together, as
+/// [`RunningAggregate`] combines them. An interval that is the only one in its longer interval stays as it is, but for its
+/// start; so intervals that are as long already come out unchanged.
+#[derive(Clone, Debug)]
+pub struct IntervalFolder {
+    length: Span,
+    whole: Vec<Interval>,
+    open: Option<OpenFold>,
+}
+
+/// The longer interval that goes on.
+#[derive(Clone, Copy, Debug)]
+struct OpenFold {
+    first: Interval,
+    /// The aggregates of several intervals; `None` while there is one.
+    several: Option<RunningAggregate>,
+}
+
+impl IntervalFolder {
+    /// Folds into intervals of this length, counted from the epoch.
+    pub fn new(length: Span) -> Self {
+        Self { length, whole: Vec::new(), open: None }
+    }
+
+    /// Takes in the interval that follows in time.
+    pub fn push(&mut self, interval: &Interval) {
+        let start = interval.start.floor(self.length);
+        match &mut self.open {
+            Some(open) if open.first.start == start => open.add(interval),
+            open => {
+                let before = open.replace(OpenFold { first: Interval { start, ..*interval }, several: None });
+                self.whole.extend(before.map(OpenFold::interval));
+            }
+        }
+    }
+
+    /// The longer intervals, in the order of time.
+    pub fn finish(mut self) -> Vec<Interval> {
+        self.whole.extend(self.open.map(OpenFold::interval));
+        self.whole
+    }
+}
+
+impl OpenFold {
+    fn add(&mut self, interval: &Interval) {
+        let first = self.first;
+        let several = self.several.get_or_insert_with(|| {
+            let mut several = RunningAggregate::default();
+            several.add_interval(&first);
+            several
+        });
+        several.add_interval(interval);
+    }
+
+    fn interval(self) -> Interval {
+        self.several.and_then(|several| several.interval(self.first.start)).unwrap_or(self.first)
+    }
+}
+
 /// How event time is cut: a window is a whole number of intervals, and both are counted from the epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cut {
@@ -129,6 +203,22 @@ pub enum CutError {
         window: Span,
         /// The interval's length.
         interval: Span,
+    },
+    /// A hop that is not a whole number of intervals.
+    #[error("a hop of {hop} is not a whole number of intervals of {interval}")]
+    UnevenHop {
+        /// The hop.
+        hop: Span,
+        /// The interval's length.
+        interval: Span,
+    },
+    /// A hop that leaves out the time between two windows.
+    #[error("a hop of {hop} is longer than a window of {window}, so that the time between two windows is never scored")]
+    Gap {
+        /// The hop.
+        hop: Span,
+        /// The window's length.
+        window: Span,
     },
     /// A window of too many intervals.
     #[error("a window of {window} has {intervals} intervals of {interval}; at most {max} are accepted", max = Cut::MAX_INTERVALS)]
@@ -189,6 +279,84 @@ impl Cut {
     }
 }
 
+/// How the windows of a group lie: each has the same length, and one ends at each multiple of the hop, counted from the
+/// epoch. With a hop as long as a window they follow each other, and with a shorter hop they overlap. All of them begin and
+/// end between two intervals.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WindowGrid {
+    cut: Cut,
+    hop: Span,
+}
+
+impl WindowGrid {
+    /// Windows of `length`, one after each `hop`, in intervals of `interval`.
+    ///
+    /// # Errors
+    /// When a span is zero, the length or the hop is no multiple of the interval, the hop is longer than a window, or a
+    /// window has too many intervals.
+    pub fn new(interval: Span, length: Span, hop: Span) -> Result<Self, CutError> {
+        let cut = Cut::new(interval, length)?;
+        if hop == Span::ZERO {
+            return Err(CutError::Zero("hop"));
+        }
+        if hop > length {
+            return Err(CutError::Gap { hop, window: length });
+        }
+        if !hop.divide(interval).1 {
+            return Err(CutError::UnevenHop { hop, interval });
+        }
+        Ok(Self { cut, hop })
+    }
+
+    /// The lengths of intervals and windows.
+    pub fn cut(self) -> Cut {
+        self.cut
+    }
+
+    /// The length of an interval.
+    pub fn interval(self) -> Span {
+        self.cut.interval
+    }
+
+    /// The length of a window.
+    pub fn length(self) -> Span {
+        self.cut.window
+    }
+
+    /// How far a window ends behind the one before.
+    pub fn hop(self) -> Span {
+        self.hop
+    }
+
+    /// The last window that ends at `time` or before.
+    pub fn last_ending(self, time: Timestamp) -> Window {
+        let end = time.floor(self.hop);
+        Window { start: end - self.cut.window, length: self.cut.window }
+    }
+
+    /// The first window that ends after `time`.
+    pub fn first_ending_after(self, time: Timestamp) -> Window {
+        self.after(self.last_ending(time))
+    }
+
+    /// The window that ends a hop later.
+    pub fn after(self, window: Window) -> Window {
+        Window { start: window.start + self.hop, ..window }
+    }
+
+    /// The window that ends so many hops earlier.
+    pub fn before(self, window: Window, hops: u32) -> Window {
+        Window { start: window.start - self.hop.times(hops.into()), ..window }
+    }
+}
+
+impl From<Cut> for WindowGrid {
+    /// Windows that follow each other.
+    fn from(cut: Cut) -> Self {
+        Self { cut, hop: cut.window }
+    }
+}
+
 /// One span of time that is scored at once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Window {
@@ -197,6 +365,16 @@ pub struct Window {
 }
 
 impl Window {
+    /// The window of this length that begins at `start`.
+    pub fn new(start: Timestamp, length: Span) -> Self {
+        Self { start, length }
+    }
+
+    /// How long it is.
+    pub fn length(self) -> Span {
+        self.length
+    }
+
     /// When it begins.
     pub fn start(self) -> Timestamp {
         self.start

@@ -12,6 +12,7 @@ compile_error!("actors are restarted by catching their panics: build with panic 
 // The domain's words: everything below speaks them. `answers` are those of the API.
 pub mod answers;
 pub mod codec;
+pub mod group;
 pub mod interval;
 pub mod number_set;
 pub mod printable;
@@ -22,6 +23,7 @@ pub mod sensor_pattern;
 mod suggest;
 pub mod time;
 pub mod verdict;
+pub mod zone;
 
 // Pure parts, and the store: each knows the words, and little of the others.
 pub mod condition;
@@ -33,6 +35,7 @@ pub mod schedule;
 pub mod scoring;
 pub mod sink;
 pub mod store;
+pub mod supervision;
 pub mod telemetry;
 pub mod window;
 

@@ -225,12 +225,15 @@ impl Pipeline {
         self.close(end);
     }
 
-    /// Writes a run into the ledger; a finished one moves on what counts as scored.
-    pub fn put_run(&mut self, run: &Run) {
+    /// Writes a run into the ledger. With a finished one, all before `done_until` counts as scored; `None` when that stays
+    /// as it is.
+    pub fn put_run(&mut self, run: &Run, done_until: Option<Timestamp>) {
         self.writer.put_run(run);
         if let RunState::Finished(_) = run.state {
             self.runs.end_run(run.id);
-            self.set_scored(run.window.end());
+            if let Some(until) = done_until {
+                self.set_scored(until);
+            }
         }
     }
 

@@ -1,10 +1,10 @@
 //! Runs: each is one scoring of the models of a group over one window.
 
 use std::fmt;
-use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+pub use crate::group::GroupName;
 use crate::interval::Window;
 use crate::number_set::NumberSet;
 use crate::sensor::SensorName;
@@ -94,38 +94,6 @@ impl Trigger {
             Self::Schedule => "schedule",
             Self::CatchUp => "catch-up",
         }
-    }
-}
-
-/// The name of a group of sensors that share window and schedule.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct GroupName(Arc<str>);
-
-impl GroupName {
-    /// The longest name, in bytes.
-    pub const MAX_BYTES: usize = 64;
-
-    /// Names a group; `None` when the name is empty or too long.
-    pub fn new(name: &str) -> Option<Self> {
-        (1..=Self::MAX_BYTES).contains(&name.len()).then(|| Self(name.into()))
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Default for GroupName {
-    /// The group of all sensors.
-    fn default() -> Self {
-        Self("default".into())
-    }
-}
-
-impl fmt::Display for GroupName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -1,113 +1,77 @@
 //! Decides which windows are due to be scored: pure, takes the time.
 //!
-//! A cron pattern says when runs take place. A firing covers the windows that are over by then and were not scored; it
-//! is due once the lateness has passed, so that the readings of the last minute are in. What was missed while the
-//! daemon was down is caught up on, up to a bound.
+//! A pattern in a zone says when runs take place. A firing covers the windows that are over by then and were not scored;
+//! it is due once the lateness has passed, so that the readings of the last minute are in. What was missed while the
+//! daemon was down is caught up on, up to a bound. Windows are counted from the epoch in UTC, so that a change of
+//! daylight saving leaves none out and scores none twice.
 //!
-//! The modules below decide what the scheduler's actor may close and score: whether the system's clock is believed,
-//! whether a window may be closed, and when a history is over.
+//! A [`Schedule`] is one group's; the [`agenda`] says what comes next of all groups. The other modules decide what the
+//! scheduler's actor may close and score: whether the system's clock is believed, whether a window may be closed, and when
+//! a history is over.
 
+pub mod agenda;
 pub mod clock_trust;
 pub mod closing;
+mod firings;
 pub mod idle;
+mod pattern;
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use croner::Cron;
-use croner::parser::{CronParser, Seconds};
+use sha2::{Digest, Sha256};
 
-use crate::interval::{Cut, Window};
+use crate::group::GroupName;
+use crate::interval::{Window, WindowGrid};
 use crate::time::{Span, Timestamp};
+#[cfg(test)]
+use crate::zone::Zone;
 
-/// When windows are scored.
-#[derive(Clone, Debug)]
+pub use firings::Firings;
+pub use pattern::{Pattern, PatternError};
+
+/// When the windows of a group are scored.
+#[derive(Clone, PartialEq, Debug)]
 pub struct Schedule {
     /// The firings.
-    pub cron: CronPattern,
-    /// The lengths of windows.
-    pub cut: Cut,
-    /// How long after a firing its run begins.
+    pub firings: Firings,
+    /// How the windows lie.
+    pub windows: WindowGrid,
+    /// How long after its end a window takes readings.
     pub lateness: Span,
+    /// How much longer after a firing its runs begin: the offset and the group's jitter. A firing covers the windows that
+    /// are over when it takes place, however much later their runs begin.
+    pub delay: Span,
+    /// What happens to a firing that becomes due while the windows of the one before are being scored.
+    pub overlap: Overlap,
     /// How many missed windows are scored at most; older ones are given up.
     pub catch_up: u32,
+    /// How long ago a missed window may have ended; older ones are given up.
+    pub horizon: Option<Span>,
 }
 
-/// A cron pattern of six fields, the first being seconds, in UTC.
-#[derive(Clone)]
-pub struct CronPattern {
-    text: String,
-    cron: Cron,
+/// What happens to the windows of a firing that becomes due while the windows of the same group's firing before are being
+/// scored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Overlap {
+    /// They are scored afterwards, as missed windows are: the newest first, and then the others within the bounds on
+    /// what is caught up on.
+    #[default]
+    CatchUp,
+    /// The firing waits. If another one becomes due meanwhile, that one waits in its place, and its own windows are
+    /// given up.
+    QueueOne,
+    /// They are given up.
+    Skip,
 }
 
-/// A cron pattern that makes no sense.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{text:?} is no cron pattern: {problem}; six fields are expected (second minute hour day month weekday), such as \"0 0 * * * *\""
-)]
-pub struct CronError {
-    text: String,
-    problem: String,
-}
-
-impl fmt::Debug for CronPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CronPattern").field(&self.text).finish()
-    }
-}
-
-impl PartialEq for CronPattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl FromStr for CronPattern {
-    type Err = CronError;
-
-    fn from_str(text: &str) -> Result<Self, CronError> {
-        let shown = |text: &str| text.chars().take(Self::MAX_CHARACTERS).collect();
-        let refused = |problem: String| CronError { text: shown(text), problem };
-        if text.chars().count() > Self::MAX_CHARACTERS {
-            return Err(refused(format!("it has more than {} characters", Self::MAX_CHARACTERS)));
-        }
-        // The pattern is read as tokio-cron-scheduler reads it, because that library wakes the scheduler's actor.
-        let parser = CronParser::builder().seconds(Seconds::Required).dom_and_dow(true).build();
-        let cron =
-            parser.parse(text).map_err(|error| refused(error.to_string().trim_end_matches('.').to_lowercase()))?;
-        match cron.find_next_occurrence(&Timestamp::default().utc(), true) {
-            Ok(_) => Ok(Self { text: text.to_owned(), cron }),
-            Err(_) => Err(refused("it never fires".to_owned())),
-        }
-    }
-}
-
-impl CronPattern {
-    const MAX_CHARACTERS: usize = 256;
-
-    /// The pattern as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The first firing after `time`.
-    pub fn next_after(&self, time: Timestamp) -> Option<Timestamp> {
-        self.cron.find_next_occurrence(&time.utc(), false).ok().map(Timestamp::from)
-    }
-
-    /// The shortest time between two neighbours of the next 1,440 firings after `time`; `None` when there are none. It
-    /// looks at so many because firings need not be evenly spread.
-    pub fn shortest_period_after(&self, time: Timestamp) -> Option<Span> {
-        const FIRINGS: usize = 1440;
-        let firings: Vec<_> = self.cron.iter_after(time.utc()).take(FIRINGS).map(Timestamp::from).collect();
-        firings.windows(2).filter(|pair| pair[1] < Timestamp::MAX).map(|pair| pair[1].since(pair[0])).min()
-    }
-
-    /// The last firing at `time` or before.
-    fn last_until(&self, time: Timestamp) -> Option<Timestamp> {
-        self.cron.find_previous_occurrence(&time.utc(), true).ok().map(Timestamp::from)
-    }
+/// How much later than others the runs of a group begin, from nothing to `most`. It depends on the group's name alone, so
+/// that it is the same after each start.
+pub fn jitter(group: &GroupName, most: Span) -> Span {
+    let digest = Sha256::digest(group.as_str().as_bytes());
+    let fraction = digest.iter().take(4).fold(0, |hash, byte| (hash << 8) | i64::from(*byte));
+    // In milliseconds: the longest span in nanoseconds would not fit.
+    let millis = (i128::from(most.nanos() / 1_000_000) * i128::from(fraction)) >> 32;
+    Span::from_millis(1).times(i64::try_from(millis).unwrap_or(0))
 }
 
 /// The windows that have to be scored now, with one run each, the oldest first.
@@ -128,26 +92,78 @@ impl Schedule {
         if now == Timestamp::MIN || scored == Timestamp::MIN {
             return None;
         }
-        let firing = self.cron.last_until(now - self.lateness)?;
-        let first = self.cut.window_of(scored);
-        let after_last = self.cut.window_of(firing.min(closable));
-        let missed = u64::try_from(after_last.index() - first.index()).ok().filter(|missed| *missed > 0)?;
-        let count = u32::try_from(missed).unwrap_or(u32::MAX).min(self.catch_up.max(1));
-        let skipped = missed - u64::from(count);
-        let oldest = after_last.start() - self.cut.window().times(i64::from(count));
-        Some(Due { first: self.cut.window_of(oldest), count, skipped })
+        let firing = self.firing(now)?;
+        let last = self.windows.last_ending(firing.min(closable));
+        let missed = self.windows_between(scored, last.end());
+        let count = u32::try_from(missed).unwrap_or(u32::MAX).min(self.kept(last, now));
+        let first = self.back(last, count.checked_sub(1)?);
+        Some(Due { first, count, skipped: missed - u64::from(count) })
     }
 
     /// Whether a window that is due at `now` was due at an earlier firing already, and nobody scored it then.
     pub fn is_missed(&self, window: Window, now: Timestamp) -> bool {
-        let firing = self.cron.last_until(now - self.lateness);
-        let earlier = firing.and_then(|firing| self.cron.last_until(firing - Span::from(Duration::from_nanos(1))));
-        earlier.is_some_and(|earlier| earlier >= window.end())
+        self.firing(now).and_then(|firing| self.firing_before(firing)).is_some_and(|earlier| earlier >= window.end())
     }
 
     /// When something may be due next, after `now`.
     pub fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
-        self.cron.next_after(now - self.lateness).map(|firing| firing + self.lateness)
+        self.firings.next_after(now - self.wait()).map(|firing| firing + self.wait())
+    }
+
+    /// How long after a firing its runs begin.
+    pub fn wait(&self) -> Span {
+        self.lateness + self.delay
+    }
+
+    /// The last firing whose runs may have begun at `now`.
+    pub fn firing(&self, now: Timestamp) -> Option<Timestamp> {
+        self.firings.last_until(now - self.wait())
+    }
+
+    /// The firing before another one.
+    pub fn firing_before(&self, firing: Timestamp) -> Option<Timestamp> {
+        self.firings.last_until(firing - Span::from(Duration::from_nanos(1)))
+    }
+
+    /// How far back missed windows are scored.
+    pub fn reach(&self) -> Span {
+        let counted = self.windows.hop().times(self.catch_up.max(1).into());
+        self.horizon.map_or(counted, |horizon| horizon.min(counted))
+    }
+
+    /// How many windows end behind `from`, and at `until` or before.
+    pub fn windows_between(&self, from: Timestamp, until: Timestamp) -> u64 {
+        let hop = self.windows.hop();
+        u64::try_from(until.index(hop).saturating_sub(from.index(hop))).unwrap_or(0)
+    }
+
+    /// The window that ends so many hops before another one.
+    fn back(&self, window: Window, hops: u32) -> Window {
+        self.windows.last_ending(window.end() - self.windows.hop().times(hops.into()))
+    }
+
+    /// How many windows up to `last` are scored at most, when `last` is the newest that is due; at least one.
+    fn kept(&self, last: Window, now: Timestamp) -> u32 {
+        let most = self.catch_up.max(1);
+        let Some(horizon) = self.horizon else { return most };
+        let within = last.end().since(now - horizon).divide(self.windows.hop()).0.saturating_add(1);
+        most.min(u32::try_from(within).unwrap_or(u32::MAX)).max(1)
+    }
+}
+
+#[cfg(test)]
+impl Schedule {
+    /// A schedule of this pattern in UTC, without lateness, that catches up on 24 windows.
+    pub(crate) fn for_test(pattern: &str, windows: WindowGrid) -> Self {
+        Self {
+            firings: Firings::new(pattern.parse().unwrap(), Zone::default()),
+            windows,
+            lateness: Span::ZERO,
+            delay: Span::ZERO,
+            overlap: Overlap::default(),
+            catch_up: 24,
+            horizon: None,
+        }
     }
 }
 
@@ -156,12 +172,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::interval::Cut;
 
     const HOUR: Span = Span::from_secs(3600);
 
     fn schedule(cron: &str) -> Schedule {
         let cut = Cut::new(Span::from_secs(60), HOUR).unwrap();
-        Schedule { cron: cron.parse().unwrap(), cut, lateness: Span::from_secs(30), catch_up: 24 }
+        Schedule { lateness: Span::from_secs(30), ..Schedule::for_test(cron, cut.into()) }
     }
 
     fn at(text: &str) -> Timestamp {
@@ -204,7 +221,8 @@ mod tests {
 
     #[test]
     fn a_window_was_missed_when_an_earlier_firing_has_covered_it() {
-        let missed = |cron, window, now| schedule(cron).is_missed(schedule(cron).cut.window_of(at(window)), at(now));
+        let missed =
+            |cron, window, now| schedule(cron).is_missed(schedule(cron).windows.cut().window_of(at(window)), at(now));
         let hourly = "0 0 * * * *";
         assert!(!missed(hourly, "2026-03-01 10:00", "2026-03-01 11:00:30Z"));
         assert!(!missed(hourly, "2026-03-01 10:00", "2026-03-01 12:00:29Z"));
@@ -235,14 +253,6 @@ mod tests {
         assert_eq!(hourly.next_wake(at("2026-03-01 10:59:00")), Some(at("2026-03-01 11:00:30")));
         assert_eq!(hourly.next_wake(at("2026-03-01 11:00:10")), Some(at("2026-03-01 11:00:30")));
         assert_eq!(hourly.next_wake(at("2026-03-01 11:00:30")), Some(at("2026-03-01 12:00:30")));
-    }
-
-    #[test]
-    fn a_pattern_that_makes_no_sense_says_what_is_expected() {
-        for text in ["", "hourly", "0 * * * *", "61 0 * * * *"] {
-            let error = text.parse::<CronPattern>().unwrap_err().to_string();
-            assert!(error.contains("six fields"), "{error}");
-        }
     }
 
     proptest! {

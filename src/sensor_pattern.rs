@@ -41,6 +41,11 @@ impl SensorPattern {
     /// The longest pattern, in bytes.
     pub const MAX_BYTES: usize = 512;
 
+    /// The pattern that every sensor fits.
+    pub fn all() -> Self {
+        Self("*".to_owned())
+    }
+
     /// Reads a pattern.
     ///
     /// # Errors

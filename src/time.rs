@@ -149,6 +149,15 @@ impl Span {
         (self.0 / part.0, self.0 % part.0 == 0)
     }
 
+    /// The longest span of which both are whole multiples; of zero and another span, the other.
+    pub fn common_divisor(self, other: Self) -> Self {
+        let (mut a, mut b) = (self.0, other.0);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        Self(a)
+    }
+
     /// This span `count` times over.
     pub fn times(self, count: i64) -> Self {
         Self(self.0.saturating_mul(count.max(0)))
@@ -198,6 +207,13 @@ impl Span {
             total = total.checked_add(count.checked_mul(unit)?)?;
         }
         Some(Self(total))
+    }
+}
+
+impl std::ops::Add for Span {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
     }
 }
 

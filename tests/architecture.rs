@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// The files of the domain's words.
 const DOMAIN: &[&str] = &[
     "codec",
+    "group",
     "interval",
     "number_set",
     "printable",
@@ -18,6 +19,7 @@ const DOMAIN: &[&str] = &[
     "suggest",
     "time",
     "verdict",
+    "zone",
 ];
 
 /// What knows everything, and is known by little.

@@ -75,6 +75,8 @@ pub enum Command {
     PutRun {
         /// The run.
         run: Run,
+        /// All before this is scored once the run is there; `None` when that stays as it is.
+        done_until: Option<Timestamp>,
         /// Told when the run is durable, and with it all verdicts sent before.
         done: oneshot::Sender<Committed>,
     },
@@ -87,11 +89,11 @@ pub enum Command {
         /// All its verdicts, in the order of their sensors.
         verdicts: Vec<Verdict>,
     },
-    /// Give up the windows before `until` that were not scored.
-    GiveUp {
+    /// Note that the windows before `until` are scored or given up.
+    Mark {
         /// The end of the last of these windows.
         until: Timestamp,
-        /// Told when giving up is durable.
+        /// Told when the note is durable.
         done: oneshot::Sender<Committed>,
     },
     /// Store the conditions of sensors.
@@ -627,8 +629,8 @@ impl Committer {
                 self.pipeline.begin_run(&run, &stored);
                 self.stored_events.begin_run(run);
             }
-            Command::PutRun { run, done } => {
-                self.pipeline.put_run(&run);
+            Command::PutRun { run, done_until, done } => {
+                self.pipeline.put_run(&run, done_until);
                 self.stored_events.end_run(run);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
@@ -637,7 +639,7 @@ impl Committer {
                 self.pipeline.put_verdicts(run, chunk, &verdicts);
                 self.stored_events.verdicts(run, verdicts);
             }
-            Command::GiveUp { until, done } => {
+            Command::Mark { until, done } => {
                 self.pipeline.set_scored(until);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);

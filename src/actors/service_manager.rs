@@ -151,7 +151,7 @@ impl Course {
         if scored == Timestamp::MIN {
             return "no run yet".to_owned();
         }
-        let window = self.schedule.cut.window_of(scored).earlier(1);
+        let window = self.schedule.windows.last_ending(scored);
         match self.reader.run_of(&GroupName::default(), window) {
             Ok(Some(Run { state: RunState::Finished(tally), .. })) => format!(
                 "last run {} to {}: {} scored, {} failed, {} anomalies",

@@ -9,8 +9,8 @@ use crate::ingest::filter::FilterSettings;
 use crate::ingest::route::{
     Each, NumberFormat, PayloadFormat, Quotes, Retained, RouteSettings, TimeForm, TimeUnit, ValueAt,
 };
-use crate::ingest::zone::Zone;
 use crate::scoring::ProofPolicy;
+use crate::zone::Zone;
 
 /// Hashes values in a form that is the same on every machine: numbers little-endian, texts and lists after their
 /// lengths, floats by their bits, alternatives by a number that is never used for another meaning.

@@ -7,7 +7,7 @@ use crate::ingest::route::{
     RouteSettings, TimeAt, TimeForm, TimeUnit, TopicTemplate, ValueAt,
 };
 use crate::ingest::written_time::Pattern;
-use crate::ingest::zone::Zone;
+use crate::zone::Zone;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Format {

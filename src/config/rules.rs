@@ -234,7 +234,7 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
         warn("publish.mqtt.topic", advice);
     }
     let window = config.window.cut.window();
-    let period = config.schedule.cron.shortest_period_after(config.limits.earliest);
+    let period = config.schedule.firings().shortest_period_after(config.limits.earliest);
     if let Some(period) = period.filter(|period| *period < window) {
         let advice =
             format!("it fires {period} apart, more often than windows of {window} end; most firings will find nothing");

@@ -12,6 +12,8 @@ pub struct ScoringSettings {
     pub deadline: Span,
     /// How long one sensor's scoring may take. A scoring that takes longer has failed.
     pub sensor_deadline: Span,
+    /// How many threads may hang at scorings that were given up before one that hangs is not replaced any more.
+    pub hung_threads: u32,
     /// How many intervals of a window must hold readings for it to be scored.
     pub min_intervals: u32,
     /// Whether models that are not proven are scored.
@@ -35,6 +37,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
     ScoringSettings {
         deadline,
         sensor_deadline,
+        hung_threads: section.integer("hung_threads", 8, 0..=1_000),
         min_intervals: section.integer("min_intervals", 1, 1..=most),
         proof: section.choice("proof", [("optional", ProofPolicy::Optional), ("required", ProofPolicy::Required)]),
         suspicious_after: section.integer("suspicious_after", 3, 1..=10_000),

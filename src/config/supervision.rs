@@ -1,7 +1,7 @@
 //! `[supervision]`: how a model that fails is started again.
 
 use super::backoff::{self, BackoffSettings};
-use super::reader::Section;
+use super::reader::{Section, accepted_span};
 use crate::time::Span;
 
 /// How a model that fails is started again.
@@ -11,11 +11,33 @@ pub struct SupervisionSettings {
     pub backoff: BackoffSettings,
     /// After how many failures in a row it is not started any more.
     pub quarantine_after: u32,
+    /// When it is released from quarantine.
+    pub release: Release,
+    /// How many models that failed are started again in a second, at the most.
+    pub restarts_per_second: u32,
+}
+
+/// When a model is released from quarantine by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// After so long.
+    After(Span),
+    /// Never: it takes a command, another file, or a start.
+    Never,
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> SupervisionSettings {
+    let range = Span::from_millis(10)..=Span::from_secs(365 * 86_400);
+    let release = section.take("release_after", format!("\"never\" or {}", accepted_span(&range)), |value| match value
+        .as_str(
+    )? {
+        "never" => Some(Release::Never),
+        text => Span::parse(text).filter(|span| range.contains(span)).map(Release::After),
+    });
     SupervisionSettings {
         backoff: backoff::read(section, Span::from_secs(1), Span::from_secs(60)),
         quarantine_after: section.integer("quarantine_after", 5, 1..=1_000),
+        release: release.unwrap_or(Release::After(Span::from_secs(86_400))),
+        restarts_per_second: section.integer("restarts_per_second", 200, 1..=100_000),
     }
 }

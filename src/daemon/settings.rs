@@ -9,11 +9,11 @@ use rumqttc::MqttOptions;
 use crate::actors::committer::PaceSettings;
 use crate::actors::outlets::publisher::{self, MqttOutletSettings};
 use crate::actors::outlets::reporter::ReporterSettings;
+use crate::actors::scoring::evaluation::pool::PoolSettings;
 use crate::actors::scoring::model_loader::ModelDirectory;
 use crate::actors::scoring::recorder::RecorderSettings;
-use crate::actors::scoring::restart::RestartPolicy;
 use crate::actors::scoring::scheduler::SchedulerSettings;
-use crate::actors::scoring::sensor::SensorSettings;
+use crate::actors::scoring::supervisor::SensorSettings;
 use crate::actors::sources::broker::BrokerSettings;
 use crate::actors::sources::listener::{AddressSettings, ListenerSettings};
 use crate::condition::ConditionSettings;
@@ -22,8 +22,10 @@ use crate::config::http::{HttpSettings, TlsFiles};
 use crate::config::limits::LimitSettings;
 use crate::config::listen::ListenSettings;
 use crate::config::schedule::EventIdle;
+use crate::config::supervision::Release;
 use crate::config::{ClockSource, Config};
 use crate::features::{Assigner, Bounds};
+use crate::group::GroupName;
 use crate::http::{GateSettings, PortSettings, ServerSettings, SocketSettings, TlsSettings, default_paths};
 use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
@@ -36,12 +38,14 @@ use crate::pipeline::{HeldSettings, PipelineSettings};
 use crate::rescoring::RescoringSettings;
 use crate::run_in_progress::RunScope;
 use crate::schedule::Schedule;
+use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::schedule::closing::ClosingSettings;
 use crate::scoring::ScoringSettings;
 use crate::sensor::SensorDirectory;
 use crate::sink::files::FileSettings;
 use crate::store::{ShedSettings, StoreSettings};
+use crate::supervision::SupervisionPolicy;
 use crate::time::{Clock, EventTime, Span};
 use crate::window::WindowSettings;
 
@@ -69,6 +73,8 @@ pub(crate) struct Settings {
     pub(crate) models: ModelDirectory,
     pub(crate) features: Assigner,
     pub(crate) sensors: SensorSettings,
+    /// When windows are scored.
+    pub(crate) schedule: Schedule,
     pub(crate) scheduler: SchedulerSettings,
     pub(crate) conditions: Arc<ConditionSettings>,
     pub(crate) clock_trust: ClockTrustSettings,
@@ -96,8 +102,10 @@ impl Settings {
         let (cut, rings) = (window.cut, config.rings());
         let stop_deadline = config.stop.deadline.to_std();
         let sessions = sessions(mqtt.listen.as_ref());
-        let schedule_of_runs =
-            Schedule { cron: schedule.cron.clone(), cut, lateness: window.lateness, catch_up: schedule.catch_up };
+        let group = GroupName::default();
+        let schedule_of_runs = schedule.of_group(&group, cut.into(), window.lateness);
+        let plans = vec![GroupPlan { name: group, schedule: schedule_of_runs.clone() }];
+        let caught_up = plans.iter().map(|plan| plan.schedule.reach()).min().unwrap_or_default();
         Self {
             cut,
             max_sensors: limits.sensors as usize,
@@ -164,18 +172,27 @@ impl Settings {
             ),
             sensors: SensorSettings {
                 scoring: ScoringSettings { cut, min_intervals: scoring.min_intervals },
-                restart: RestartPolicy {
+                supervision: SupervisionPolicy {
                     backoff_min: supervision.backoff.min.to_std(),
                     backoff_max: supervision.backoff.max.to_std(),
                     quarantine_after: supervision.quarantine_after,
+                    release_after: match supervision.release {
+                        Release::After(span) => Some(span.to_std()),
+                        Release::Never => None,
+                    },
                 },
-                deadline: scoring.sensor_deadline.to_std(),
+                restarts_per_second: supervision.restarts_per_second,
+                evaluators: PoolSettings {
+                    threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+                    max_hung: scoring.hung_threads as usize,
+                    deadline: scoring.sensor_deadline.to_std(),
+                },
                 proof: scoring.proof,
                 suspicious_after: scoring.suspicious_after,
-                training: Arc::default(),
             },
+            schedule: schedule_of_runs,
             scheduler: SchedulerSettings {
-                schedule: schedule_of_runs,
+                plans,
                 clock: match config.clock {
                     ClockSource::Wall => Clock::Wall,
                     ClockSource::Event => Clock::Event(EventTime::default()),
@@ -186,7 +203,7 @@ impl Settings {
                     settle: schedule.settle.to_std(),
                     hold: schedule.hold.to_std(),
                 }
-                .bounded(schedule.catch_up),
+                .bounded(caught_up),
                 event_idle: match schedule.event_idle {
                     EventIdle::After(span) => Some(span.to_std()),
                     EventIdle::Never => None,
@@ -255,7 +272,7 @@ impl Settings {
         let filters = Filters::new(Arc::clone(&self.filters));
         PipelineSettings {
             windows: self.windows,
-            schedule: self.scheduler.schedule.clone(),
+            schedule: self.schedule.clone(),
             clock: self.scheduler.clock.clone(),
             deadbands: Box::new(move |sensor| filters.of(&directory.name(sensor)?).deadband()),
             sessions: self.sessions,

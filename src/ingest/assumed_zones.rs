@@ -1,6 +1,6 @@
 //! Which readings of a batch have a time that names no zone, and which zone was assumed for each.
 
-use crate::ingest::zone::Zone;
+use crate::zone::Zone;
 
 /// Runs of readings with the zone that was assumed for their times.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,8 +5,8 @@ use std::ops::Range;
 use crate::ingest::assumed_zones::AssumedZones;
 use crate::ingest::batch_account::BatchAccount;
 use crate::ingest::passed_over::PassedOver;
-use crate::ingest::zone::Zone;
 use crate::reading::{Reading, RejectId, RejectReason, Rejects};
+use crate::zone::Zone;
 
 /// Decoded messages of one source: the unit that is made durable, and then acknowledged.
 #[derive(Debug, Default, PartialEq)]

@@ -17,4 +17,3 @@ pub mod topic;
 pub mod topic_memory;
 pub mod trial;
 pub mod written_time;
-pub mod zone;

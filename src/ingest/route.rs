@@ -5,8 +5,8 @@ pub use crate::ingest::payload::pointer::{JsonPointer, PointerError};
 use crate::ingest::payload::tree::{Leaf, Tree};
 pub use crate::ingest::topic::{TopicError, TopicTemplate};
 use crate::ingest::written_time::Pattern;
-use crate::ingest::zone::Zone;
 use crate::sensor_pattern::NameShape;
+use crate::zone::Zone;
 
 /// One `[[mqtt.route]]`: which messages it takes, and how it reads them. It names the sensor of every reading that it
 /// finds.

@@ -12,10 +12,10 @@ use crate::ingest::filter::{FilterSettings, PlausibleTimes};
 use crate::ingest::route::{Retained, RouteSettings};
 use crate::ingest::topic::TopicMisfit;
 use crate::ingest::topic_memory::TopicMemory;
-use crate::ingest::zone::Zone;
 use crate::reading::{Reading, RejectReason, Rejects};
 use crate::sensor::{SensorDirectory, SensorName};
 use crate::time::Timestamp;
+use crate::zone::Zone;
 
 /// Tries messages.
 #[derive(Clone, Debug)]

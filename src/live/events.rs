@@ -305,7 +305,7 @@ mod tests {
             since: Timestamp::default(),
             warnings: Vec::new(),
             problem: None,
-            is_quarantined: false,
+            trouble: None,
         };
         Happening::Model(SensorId(1), entry.into())
     }

@@ -34,6 +34,8 @@ pub struct Live {
     pub models: ModelBook,
     /// The conditions of sensors that stand.
     pub conditions: StandingConditions,
+    /// How scored windows compare with the training of their models.
+    pub training: Arc<TrainingNotes>,
     /// What is known of sensors' clocks from readings that were refused.
     pub clocks: ClockNotes,
     /// What happens, as it happens.

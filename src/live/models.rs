@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::model::{Model, Warning};
 use crate::sensor::SensorId;
+use crate::supervision::{Standing, Trouble};
 use crate::time::Timestamp;
 
 /// The models of all sensors that have a model file.
@@ -28,8 +29,15 @@ pub struct ModelEntry {
     pub warnings: Vec<Warning>,
     /// Why the sensor's newest file cannot be used.
     pub problem: Option<String>,
-    /// Whether the sensor's actor failed too often, and is not tried any more.
-    pub is_quarantined: bool,
+    /// The model's failures since it last scored.
+    pub trouble: Option<Trouble>,
+}
+
+impl ModelEntry {
+    /// Whether the model failed too often, and is not tried any more.
+    pub fn is_quarantined(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| trouble.standing == Standing::Quarantined)
+    }
 }
 
 impl ModelBook {
@@ -49,16 +57,27 @@ impl ModelBook {
         self.change(sensor, |entry| (entry.file, entry.problem) = (file, Some(problem)))
     }
 
-    /// Notes that a sensor's model failed too often; not if another model has taken its place. Returns what is known then.
-    pub fn quarantine(&self, sensor: SensorId, failed: &Arc<Model>) -> Option<ModelEntry> {
-        let is_same = |entry: &ModelEntry| entry.model.as_ref().is_some_and(|model| Arc::ptr_eq(model, failed));
-        self.of(sensor).filter(is_same)?;
-        self.change(sensor, |entry| entry.is_quarantined |= is_same(entry))
+    /// Notes the failures of a sensor's model; not if another model has taken its place. Returns what is known then.
+    pub fn trouble(&self, sensor: SensorId, of: &Arc<Model>, trouble: Option<Trouble>) -> Option<ModelEntry> {
+        self.change_if(
+            sensor,
+            |entry| entry.model.as_ref().is_some_and(|model| Arc::ptr_eq(model, of)),
+            |entry| entry.trouble = trouble,
+        )
     }
 
     fn change(&self, sensor: SensorId, change: impl FnOnce(&mut ModelEntry)) -> Option<ModelEntry> {
+        self.change_if(sensor, |_| true, change)
+    }
+
+    fn change_if(
+        &self,
+        sensor: SensorId,
+        is_meant: impl FnOnce(&ModelEntry) -> bool,
+        change: impl FnOnce(&mut ModelEntry),
+    ) -> Option<ModelEntry> {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.get_mut(&sensor)?;
+        let entry = entries.get_mut(&sensor).filter(|entry| is_meant(entry))?;
         change(entry);
         Some(entry.clone())
     }

@@ -47,7 +47,7 @@ impl Overview {
     pub(super) fn troubled_models(&self, most: usize) -> TroubledModels {
         let (mut quarantined, mut unusable) = (Vec::new(), Vec::new());
         self.live.models.for_each(|sensor, entry| {
-            if entry.is_quarantined && quarantined.len() < most {
+            if entry.is_quarantined() && quarantined.len() < most {
                 quarantined.push(sensor);
             }
             if let Some(problem) = entry.problem.as_ref().filter(|_| unusable.len() < most) {
@@ -79,7 +79,7 @@ pub(super) struct TroubledModels {
 fn model_state(entry: &ModelEntry) -> ModelState {
     match (&entry.model, &entry.problem) {
         (None, _) => ModelState::Unusable,
-        _ if entry.is_quarantined => ModelState::Quarantined,
+        _ if entry.is_quarantined() => ModelState::Quarantined,
         (Some(_), Some(_)) => ModelState::AtWorkNewerRefused,
         (Some(_), None) => ModelState::AtWork,
     }

@@ -18,19 +18,20 @@ const MISSED_SPANS: usize = 100;
 impl Overview {
     /// When runs are due.
     pub fn schedule(&self) -> Result<answers::Schedule, StoreError> {
-        let Schedule { cron, cut, lateness, catch_up } = &self.schedule;
+        let Schedule { firings, windows, lateness, catch_up, .. } = &self.schedule;
+        let cut = windows.cut();
         let scored_until = self.reader.progress(Progress::Scored)?;
         let runs = self.reader.runs()?;
         Ok(answers::Schedule {
-            cron: cron.as_str().to_owned(),
-            zone: "UTC".to_owned(),
+            cron: firings.pattern().to_string(),
+            zone: firings.zone().to_string(),
             interval_seconds: cut.interval().to_std().as_secs_f64(),
             window_seconds: cut.window().to_std().as_secs_f64(),
             lateness_seconds: lateness.to_std().as_secs_f64(),
             catch_up: *catch_up,
             scored_until,
             next: self.next_runs(scored_until, NEXT_RUNS),
-            missed: scored_until.map(|scored| missed(&runs, *cut, scored, *catch_up)).unwrap_or_default(),
+            missed: scored_until.map(|scored| missed(&runs, cut, scored, *catch_up)).unwrap_or_default(),
         })
     }
 
@@ -45,18 +46,18 @@ impl Overview {
 
 /// The runs that are due from `now` on, when the windows before `scored_until` are done.
 fn next_runs(schedule: &Schedule, scored_until: Option<Timestamp>, now: Timestamp, most: usize) -> Vec<NextRun> {
-    let Schedule { cron, cut, lateness, catch_up } = schedule;
-    let mut from = cut.window_of(scored_until.unwrap_or(now));
+    let windows = schedule.windows;
+    let mut from = scored_until.unwrap_or(now).floor(windows.hop());
     let mut next = Vec::new();
     while next.len() < most {
         // A firing before the end of the window scores nothing.
-        let before = (now - *lateness).max(from.end() - crate::time::Span::from_nanos(1));
-        let Some(firing) = cron.next_after(before) else { break };
-        let behind = cut.window_of(firing);
-        let earliest = behind.earlier((*catch_up).max(1));
-        let window = Span { start: from.start().max(earliest.start()), end: behind.start() };
-        next.push(NextRun { at: firing + *lateness, window });
-        from = behind;
+        let before = (now - schedule.wait()).max(from + windows.hop() - crate::time::Span::from_nanos(1));
+        let Some(firing) = schedule.firings.next_after(before) else { break };
+        let last = windows.last_ending(firing);
+        let earliest = last.end() - windows.hop().times(i64::from(schedule.catch_up.max(1)));
+        let start = from.max(earliest) + windows.hop() - windows.length();
+        next.push(NextRun { at: firing + schedule.wait(), window: Span { start, end: last.end() } });
+        from = last.end();
     }
     next
 }
@@ -111,7 +112,7 @@ mod tests {
 
     fn schedule(cron: &str) -> Schedule {
         let cut = Cut::new(time::Span::from_secs(60), time::Span::from_secs(3600)).unwrap();
-        Schedule { cron: cron.parse().unwrap(), cut, lateness: time::Span::from_secs(30), catch_up: 24 }
+        Schedule { lateness: time::Span::from_secs(30), ..Schedule::for_test(cron, cut.into()) }
     }
 
     fn at(text: &str) -> Timestamp {
@@ -150,7 +151,7 @@ mod tests {
     }
 
     fn run(id: u64, start: &str, state: RunState) -> Run {
-        Run { state, ..Run::for_test(id, schedule("0 0 * * * *").cut.window_of(at(start))) }
+        Run { state, ..Run::for_test(id, schedule("0 0 * * * *").windows.cut().window_of(at(start))) }
     }
 
     #[test]
@@ -162,13 +163,13 @@ mod tests {
             run(3, "2026-03-01 04:00", done),
             run(4, "2026-03-01 08:00", done),
         ];
-        let missed = |scored: &str| missed(&runs, schedule("0 0 * * * *").cut, at(scored), 24);
+        let missed = |scored: &str| missed(&runs, schedule("0 0 * * * *").windows.cut(), at(scored), 24);
         let until_nine = missed("2026-03-01 09:00");
         let spans: Vec<_> = until_nine.iter().map(|missed| (missed.span.start.format("%H"), missed.windows)).collect();
         assert_eq!(spans, [("05".to_owned(), 3), ("02".to_owned(), 2)]);
         assert!(until_nine[0].words.contains("schedule.catch_up = 24"), "{until_nine:?}");
         assert!(until_nine[1].words.starts_with("run 2 began and was cut off"), "{until_nine:?}");
         assert_eq!(missed("2026-03-01 11:00")[0].windows, 2, "given up since the last run");
-        assert_eq!(super::missed(&[], schedule("0 0 * * * *").cut, at("2026-03-01 11:00"), 24), []);
+        assert_eq!(super::missed(&[], schedule("0 0 * * * *").windows.cut(), at("2026-03-01 11:00"), 24), []);
     }
 }

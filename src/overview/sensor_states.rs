@@ -86,7 +86,7 @@ impl ModelFact {
     pub(super) fn of(entry: Option<&ModelEntry>) -> Self {
         match entry {
             None => Self::None,
-            Some(entry) if entry.is_quarantined || entry.model.is_none() => Self::Unusable,
+            Some(entry) if entry.is_quarantined() || entry.model.is_none() => Self::Unusable,
             Some(_) => Self::Usable,
         }
     }

@@ -2,13 +2,13 @@
 
 use crate::ingest::batch::{AheadReading, AheadSuspect, Batch};
 use crate::ingest::batch_account::BatchOutcome;
-use crate::ingest::zone::Zone;
 use crate::pipeline::held::HeldJudgement;
 use crate::pipeline::{BatchProgress, Pace, Pipeline};
 use crate::reading::{Reading, Reject, RejectReason, RejectScope, RejectedReading};
 use crate::telemetry::metrics;
 use crate::time::{Clock, Timestamp};
 use crate::window::Admission;
+use crate::zone::Zone;
 
 impl Pipeline {
     /// Takes in a batch from the reading at `from` on, and fills in its account.

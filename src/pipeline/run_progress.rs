@@ -5,13 +5,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::run::{Run, RunId, RunState};
+use crate::run::RunId;
 use crate::store::{Progress, Reader, StoreError, Ticket};
 use crate::time::Timestamp;
-
-/// How many runs are looked at for the last one that has ended: of those behind it, the newest was cut off, and some may
-/// be unreadable.
-const LAST_RUNS: u32 = 4;
 
 /// What is scored, and the run behind the last one that has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,7 +36,9 @@ impl RunProgress {
     /// When the store cannot be read.
     pub(super) fn recover(reader: &Reader, sinks: &[&'static str]) -> Result<Self, StoreError> {
         let next_run = reader.next_run()?;
-        let scored = Scored { until: scored_until(reader)?, next_run };
+        // A crash may come between a run and this note. The scheduler reads the ledger, and makes up for it.
+        let until = reader.progress(Progress::Scored)?.unwrap_or(Timestamp::MIN);
+        let scored = Scored { until, next_run };
         let mut cursors = BTreeMap::new();
         for sink in sinks.iter().copied() {
             // One that begins now is not waited for.
@@ -102,18 +100,4 @@ impl RunProgress {
             self.settled = scored;
         }
     }
-}
-
-/// The time before which windows are scored. What counts is the later of the note of it and the last run that has ended:
-/// a crash may come between the two.
-fn scored_until(reader: &Reader) -> Result<Timestamp, StoreError> {
-    let noted = reader.progress(Progress::Scored)?.unwrap_or(Timestamp::MIN);
-    let mut before = reader.next_run()?;
-    for _ in 0..LAST_RUNS {
-        before = before.earlier(1);
-        if let Some(Run { state: RunState::Finished(_), window, .. }) = reader.run(before)? {
-            return Ok(noted.max(window.end()));
-        }
-    }
-    Ok(noted)
 }

@@ -33,7 +33,7 @@ fn reading(secs: i64, value: f64) -> Reading {
 
 fn settings(clock: Clock) -> PipelineSettings {
     let schedule =
-        Schedule { cron: "0 * * * * *".parse().unwrap(), cut: cut(), lateness: Span::from_secs(5), catch_up: 10_000 };
+        Schedule { lateness: Span::from_secs(5), catch_up: 10_000, ..Schedule::for_test("0 * * * * *", cut().into()) };
     PipelineSettings {
         windows: WindowSettings {
             cut: cut(),
@@ -121,7 +121,8 @@ fn score_what_is_due(process: &mut Process) {
     while let Some(due) = schedule.due(process.pipeline.position().scored, process.clock.now(), Timestamp::MAX) {
         process.pipeline.close(due.first.end());
         let state = RunState::Finished(Tally::default());
-        process.pipeline.put_run(&Run { state, ..Run::for_test(process.reader.next_run().unwrap().0, due.first) });
+        let run = Run { state, ..Run::for_test(process.reader.next_run().unwrap().0, due.first) };
+        process.pipeline.put_run(&run, Some(run.window.end()));
         process.pipeline.commit_and_settle();
     }
 }

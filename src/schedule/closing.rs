@@ -29,8 +29,8 @@ pub struct ClosingSettings {
 impl ClosingSettings {
     /// Settings with `hold` bounded: at most what can be caught up on, so that all windows that were held are scored
     /// afterwards; at least as long as settling takes.
-    pub fn bounded(self, catch_up: u32) -> Self {
-        let caught_up = self.cut.window().times(i64::from(catch_up.max(1))).to_std();
+    pub fn bounded(self, caught_up: Span) -> Self {
+        let caught_up = caught_up.to_std();
         let hold = self.hold.min(caught_up.saturating_sub(Duration::from_nanos(1))).max(self.settle);
         Self { hold, ..self }
     }

@@ -23,7 +23,7 @@ use crate::codec::{Decoder, Encoder};
 use crate::store::journal_pins::JournalPins;
 use crate::store::presence::Presence;
 use crate::store::private_copy::PrivateCopy;
-use crate::store::{StoreError, from_disk, key_search, lock, set_aside};
+use crate::store::{StoreError, from_disk, key_search, lock, set_aside, side_file};
 use crate::telemetry::metrics;
 use crate::telemetry::panics;
 
@@ -149,29 +149,27 @@ impl Db {
         set_aside::set_condemned_aside(&data, directory)?;
         if data.try_exists().map_err(in_directory)? {
             from_disk::give_up_pages(&data).map_err(in_directory)?;
+            remove_unfinished_snapshots(&data).map_err(in_directory)?;
+        } else {
+            make_empty(&data, cache_bytes).map_err(in_directory)?;
         }
-        remove_unfinished_snapshots(&data).map_err(in_directory)?;
         let sled = match open_sled(&data, cache_bytes) {
-            Ok(sled) => sled,
-            Err(Damage::Elsewhere(problem) | Damage::Locked(problem)) => return Err(in_directory(problem)),
             Err(Damage::Data(reason)) => {
                 set_aside::set_aside(&data, directory, &reason)?;
-                open_sled(&data, cache_bytes).map_err(|damage| match damage {
-                    Damage::Elsewhere(problem) | Damage::Locked(problem) => in_directory(problem),
-                    Damage::Data(reason) => in_directory(io::Error::other(reason)),
-                })?
+                make_empty(&data, cache_bytes).map_err(in_directory)?;
+                open_sled(&data, cache_bytes)
             }
+            opened => opened,
         };
+        let sled = sled.map_err(|damage| in_directory(damage.into()))?;
         let (end, sled) = SledEnd::of(sled, Some(directory));
         let in_directory = |problem| {
             end.abandon();
             in_directory(problem)
         };
-        // sled never syncs its settings, and a new file is durable only when its folder was synced.
         let file = File::options().write(true).open(data.join("db")).map_err(in_directory)?;
-        for path in [data.join("conf"), data.join("db"), data, directory.to_owned()] {
-            File::open(&path).and_then(|file| file.sync_all()).map_err(in_directory)?;
-        }
+        // A store of an earlier version may not have been synced whole.
+        sync_whole(&data).and_then(|()| side_file::sync_names(&data)).map_err(in_directory)?;
         let file = Arc::new(file);
         let files = vec![Arc::clone(&lock), Arc::clone(&file)];
         let presence = Presence::of(directory, files).map_err(in_directory)?;
@@ -295,9 +293,6 @@ impl Db {
 /// takes that other name for the latest snapshot when it opens, and fails when a death has cut it short. The snapshot
 /// before it and the log still hold everything.
 fn remove_unfinished_snapshots(data: &Path) -> io::Result<()> {
-    if !data.try_exists()? {
-        return Ok(());
-    }
     for file in fs::read_dir(data)? {
         let file = file?;
         if file.path().extension().is_some_and(|extension| extension == "generating") {
@@ -316,6 +311,39 @@ enum Damage {
     /// sled's own lock is taken. This process holds the store's lock, so the holder can only be an earlier database of
     /// this process, whose last thread has not ended yet.
     Locked(io::Error),
+}
+
+impl From<Damage> for io::Error {
+    fn from(damage: Damage) -> Self {
+        match damage {
+            Damage::Data(reason) => Self::other(reason),
+            Damage::Elsewhere(problem) | Damage::Locked(problem) => problem,
+        }
+    }
+}
+
+/// Makes an empty database, which gets its name when it is whole and durable: a power cut before that leaves none, rather
+/// than a piece of one that looks damaged.
+fn make_empty(data: &Path, cache_bytes: u64) -> io::Result<()> {
+    let nameless = data.with_extension("part");
+    match fs::remove_dir_all(&nameless) {
+        Err(problem) if problem.kind() != io::ErrorKind::NotFound => return Err(problem),
+        _ => {}
+    }
+    let (end, sled) = SledEnd::of(open_sled(&nameless, cache_bytes)?, None);
+    sled.flush()?;
+    drop((sled, end));
+    sync_whole(&nameless)?;
+    fs::rename(&nameless, data)?;
+    side_file::sync_names(data)
+}
+
+/// Syncs the files of a database and their names. sled never syncs its settings.
+fn sync_whole(data: &Path) -> io::Result<()> {
+    for path in [data.join("conf"), data.join("db"), data.to_owned()] {
+        File::open(path)?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn open_sled(data: &Path, cache_bytes: u64) -> Result<sled::Db, Damage> {
@@ -518,6 +546,19 @@ mod tests {
 
     fn open(directory: &Path) -> Result<Db, StoreError> {
         Db::open(directory, 1 << 20, lock::for_writing(directory)?.into())
+    }
+
+    #[test]
+    fn a_database_whose_making_was_cut_off_is_begun_anew_and_nothing_is_set_aside() {
+        let directory = tempfile::tempdir().unwrap();
+        let nameless = directory.path().join("data.part");
+        fs::create_dir(&nameless).unwrap();
+        for file in ["conf", "db"] {
+            fs::write(nameless.join(file), "a piece").unwrap();
+        }
+        drop(open(directory.path()).unwrap());
+        assert!(!nameless.exists() && directory.path().join("data/db").exists());
+        assert_eq!(set_aside::list(directory.path()).unwrap(), []);
     }
 
     #[test]

@@ -105,6 +105,7 @@ pub use writer::{StoredChunks, WindowRecord, Writer};
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
 use crate::store::journal::{Journal, JournalFindings, JournalSettings};
+use crate::store::keys::NEXT_RUN_KEY;
 use crate::store::private_copy::PrivateCopy;
 use crate::store::rejects::RejectRing;
 use crate::store::unreadable::UnreadableEntries;
@@ -321,6 +322,9 @@ impl Store {
         tell_of(&findings);
         let rejects = RejectRing::open(&tables.rejects, &tables.progress, settings.reject_blocks)?;
         let reader = Reader::new(db.clone(), tables.clone(), settings.clone(), unreadable);
+        if let Some(run) = reader.unbegun_run()? {
+            tables.progress.put(NEXT_RUN_KEY, &run.0.to_be_bytes())?;
+        }
         let numbers = reader.numbers()?;
         let must_be_closed = findings.settled.map_or(Timestamp::MIN, |(_, closed)| closed);
         let writer = Writer::new(db, tables, journal, rejects, settings, numbers, must_be_closed)?;

@@ -1,7 +1,7 @@
 //! Reading runs from the ledger, their verdicts, and how far each sink is with them.
 
 use crate::interval::Window;
-use crate::run::{GroupName, Run, RunId};
+use crate::run::{GroupName, Run, RunId, Trigger};
 use crate::sensor::SensorId;
 use crate::store::keys::{NEXT_RUN_KEY, cursor_key, run_slot};
 use crate::store::reader::readable;
@@ -27,6 +27,35 @@ impl Reader {
         Ok(next)
     }
 
+    /// The run whose id was given when a power cut came before anything else of it was written: its id can be given again.
+    /// Otherwise the ids would have a gap that a run without the cut does not leave.
+    pub(super) fn unbegun_run(&self) -> Result<Option<RunId>, StoreError> {
+        let next = self.next_run()?;
+        let last = next.earlier(1);
+        let slot = run_slot(last, self.settings.runs);
+        let entry = match readable(self.tables.runs.get_parts(&slot.to_be_bytes()))? {
+            Some(None) => None,
+            entry => match entry.flatten().and_then(|bytes| runs::decode(self.settings.cut, &bytes).ok()) {
+                Some(run) => Some(run),
+                // It may be the entry of this run.
+                None => return Ok(None),
+            },
+        };
+        if last == next || entry.is_some_and(|run| run.id == last) {
+            return Ok(None);
+        }
+        // What an operator removed from the ledger may have left verdicts.
+        let slot = run_slot(last, self.settings.verdict_runs);
+        let (mut verdicts_of_last, mut is_damaged) = (0, false);
+        let scan = self.tables.verdicts.scan_parts(&slot.to_be_bytes(), &mut |key, bytes| {
+            let mut count = |_, _| verdicts_of_last += 1;
+            is_damaged |=
+                ChunkId::of_key(key).is_none_or(|chunk| verdicts::summaries(last, chunk, bytes, &mut count).is_err());
+        });
+        let is_free = readable(scan)?.is_some() && !is_damaged && verdicts_of_last == 0;
+        Ok(is_free.then_some(last))
+    }
+
     /// A run; `None` when the ledger has none of this id, or it cannot be read.
     pub fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
         let run = self.run_in(run_slot(id, self.settings.runs))?;
@@ -46,8 +75,13 @@ impl Reader {
         for id in self.ids_before(next).rev() {
             match self.run(id)? {
                 Some(run) if run.group == *group && run.window == window => return Ok(Some(run)),
-                // The first runs of a group's windows follow each other as the windows do.
-                Some(run) if run.group == *group && run.revision == 0 && run.window < window => break,
+                // The first runs of windows follow each other as the windows do, but for those that were missed. A run over
+                // this window began no earlier than the one of an earlier window when that was due.
+                Some(Run { group: of, revision: 0, trigger: Trigger::Schedule, window: earlier, .. })
+                    if of == *group && earlier < window =>
+                {
+                    break;
+                }
                 Some(_) | None => {}
             }
         }

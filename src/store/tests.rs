@@ -155,6 +155,29 @@ fn a_run_that_begins_again_keeps_of_its_stored_chunks_those_that_count() {
     assert_eq!(store.reader.run(RunId(5)).unwrap(), Some(run));
 }
 
+#[test]
+fn an_id_that_a_power_cut_left_without_a_run_is_given_again_and_one_with_verdicts_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let (mut store, _) = reopened(&settings);
+    let next_is = |store: &Store, id| assert_eq!(store.reader.next_run().unwrap(), RunId(id));
+    store.writer.begin_run(&finished(4), &StoredChunks::OfEarlierRuns);
+    store.writer.commit_and_settle();
+    let note = |store: &Store, id: u64| store.reader.tables.progress.put(NEXT_RUN_KEY, &id.to_be_bytes()).unwrap();
+    note(&store, 6);
+    drop(store);
+    let (mut store, _) = reopened(&settings);
+    next_is(&store, 5);
+
+    note(&store, 6);
+    let verdict = Verdict { sensor: SensorId(1), outcome: Outcome::NoData };
+    store.writer.put_verdicts(RunId(5), ChunkId::of(verdict.sensor), &[verdict]);
+    store.writer.commit_and_settle();
+    drop(store);
+    let (store, _) = reopened(&settings);
+    next_is(&store, 6);
+}
+
 /// Copies the files of a folder.
 fn copy(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();

@@ -130,6 +130,8 @@ metrics! {
     MODELS_SUSPICIOUS "anomalyd_models_suspicious" "Models that called every row of their recent windows an anomaly."
     MODELS_DRIFTING "anomalyd_models_drifting" "Models whose last window was unlike what they were trained on."
     MODEL_LOOKS "anomalyd_model_looks_total" "Looks through the folder of models, each at all of its files."
+    ACTORS_PAUSED "anomalyd_sensor_actors_paused" "Sensor actors that wait to be started again after a failure; supervision.restarts_per_second bounds the pace."
+    EVALUATORS_HUNG "anomalyd_scoring_threads_hung" "Threads that are still at scorings that were given up; scoring.hung_threads bounds those that are replaced."
     READS_LATE "anomalyd_model_reads_late_total" "Model files, or looks through their folder, that took longer than models.deadline allows."
     READERS_ABANDONED "anomalyd_model_readers_abandoned" "Threads that are still at work on model files that were given up."
     SCORINGS_SLOW "anomalyd_scorings_slow_total" "Scorings of one sensor that took longer than scoring.sensor_deadline."

@@ -217,9 +217,10 @@ fn while_a_store_of_the_first_format_is_brought_up() {
         tally.count(format!("before entry {}, names {rule:?}", entries.len()), || {
             let mut daemon = site.start();
             wait_for_a_run(&mut daemon);
+            let said = daemon.text();
             leave(&site, daemon);
             format_1::assert_same_answers(&site);
-            assert_eq!(format_1::counted(&site), counted);
+            assert_eq!(format_1::counted(&site), counted, "{said}");
         });
     });
     tally.assert_none_failed();

@@ -143,11 +143,14 @@ fn consequence(history: &History, site: &Site, rest: &[u16], undisturbed: &Legac
         let dumps = ["verdicts", "runs", "rejects"].map(dump);
         let is_told_by_dump = dumps.iter().any(|output| !output.stderr.is_empty() || !output.status.success());
         let [verdicts, runs, rejects] = dumps.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        let is_same = Legacy { verdicts, runs, rejects, predictions: site.predictions() }.is_that_of(undisturbed);
-        return match (is_same, is_told_at_the_end || is_told_by_dump) {
+        let legacy = Legacy { verdicts, runs, rejects, predictions: site.predictions() };
+        return match (legacy.is_that_of(undisturbed), is_told_at_the_end || is_told_by_dump) {
             (true, _) => Consequence::Harmless,
             (false, true) => Consequence::Told,
-            (false, false) => Consequence::Silent,
+            (false, false) => {
+                println!("found {}\nexpected {}\n{}", legacy.runs, undisturbed.runs, daemon.text());
+                Consequence::Silent
+            }
         };
     }
     assert!(!daemon.text().contains("panicked"), "{}", daemon.text());

@@ -30,6 +30,8 @@ pub(crate) fn settings() -> Settings {
         .with("schedule.catch_up", "2")
         .with("schedule.event_idle", "\"1s\"")
         .with("limits.max_ahead", "\"5s\"")
+        .with("store.keep_intervals", "\"2d\"")
+        .with("store.recut", "true")
 }
 
 pub(crate) fn unpacked() -> Site {

@@ -37,7 +37,7 @@ impl Legacy {
             ("runs", [runs(&self.runs), runs(&undisturbed.runs)]),
             ("verdicts", [sorted(&self.verdicts), sorted(&undisturbed.verdicts)]),
         ] {
-            assert_eq!(found.len(), expected.len(), "{name}");
+            assert_eq!(found.len(), expected.len(), "{name}: {found:#?}, expected {expected:#?}");
             for (found, expected) in found.iter().zip(&expected) {
                 assert_eq!(found, expected, "{name}");
             }

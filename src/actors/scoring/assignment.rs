@@ -1,18 +1,18 @@
 //! Which sensor is scored with which model, from when the model is put to work until another takes its place.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::actors::scoring::restart::{Restart, RestartPolicy};
+use crate::actors::scoring::model_watch::ModelWatch;
 use crate::features::Plan;
-use crate::live::{EventKind, Happening, Live};
+use crate::interval::Window;
 use crate::model::Model;
+use crate::scoring::Judgement;
 use crate::sensor::{SensorId, SensorName};
-use crate::telemetry::metrics;
 
 /// Tells a sensor's assignments apart. An actor may outlive its assignment by a pause or a long scoring, and a timer
 /// may as well: their messages must not affect the next assignment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Generation(u64);
 
 impl Generation {
@@ -23,7 +23,7 @@ impl Generation {
 }
 
 /// Which sensor, and with which model.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Assignment {
     /// The sensor's number.
     pub sensor: SensorId,
@@ -35,42 +35,65 @@ pub struct Assignment {
     pub plan: Arc<Plan>,
     /// Tells this assignment from the sensor's assignments before and after it.
     pub generation: Generation,
-    /// How often scoring failed in a row. Outlives the actor.
-    pub failures: Arc<AtomicU32>,
-    /// Where the model is shown.
-    pub live: Arc<Live>,
+    /// Whether the last evaluation took long; before the first, whether the model is expected to.
+    is_slow: AtomicBool,
+    /// Whether the model has failed since it last scored.
+    is_troubled: AtomicBool,
+    /// Whether it is not tried any more.
+    is_quarantined: AtomicBool,
+    watch: Mutex<ModelWatch>,
 }
 
-/// The count of failures of an assignment that is over.
-const RETIRED: u32 = u32::MAX;
-
 impl Assignment {
-    /// Ends the assignment: its failures do not count any more, nor those that its actor has yet to notice.
-    pub(super) fn retire(&self, policy: &RestartPolicy) {
-        let failures = self.failures.swap(RETIRED, Ordering::Relaxed);
-        if failures != RETIRED && policy.after(failures, 0.0) == Restart::Quarantine {
-            metrics::ACTORS_QUARANTINED.subtract(1);
+    /// An assignment of a model without failures.
+    pub fn new(
+        (sensor, name): (SensorId, SensorName),
+        (model, plan): (Arc<Model>, Arc<Plan>),
+        generation: Generation,
+        watch: ModelWatch,
+    ) -> Self {
+        Self {
+            sensor,
+            name,
+            model,
+            plan,
+            generation,
+            is_slow: AtomicBool::new(false),
+            is_troubled: AtomicBool::new(false),
+            is_quarantined: AtomicBool::new(false),
+            watch: Mutex::new(watch),
         }
     }
 
-    /// Changes the count of failures in a row and returns the count before; `None` when the assignment is over.
-    pub(super) fn change_failures(&self, change: impl Fn(u32) -> u32) -> Option<u32> {
-        let change = |failures| (failures != RETIRED).then(|| change(failures));
-        self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).ok()
+    /// Takes in what the model said, for what is noticed over several windows.
+    pub(super) fn observe(&self, window: Window, judgement: &Judgement) {
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        watch.observe((self.sensor, &self.name), window, judgement);
     }
 
-    /// Counts a failure, and logs it when the sensor is quarantined by it.
-    pub(super) fn count_failure(&self, policy: &RestartPolicy) {
-        let counted = |failures: u32| failures.saturating_add(1).min(RETIRED - 1);
-        let Some(before) = self.change_failures(counted) else { return };
-        let [was, is] = [before, counted(before)].map(|failures| policy.after(failures, 0.0) == Restart::Quarantine);
-        if is && !was {
-            metrics::ACTORS_QUARANTINED.add(1);
-            tracing::error!(sensor = %self.name, "the model is quarantined until the next start, or another model file");
-            let Live { models, events, .. } = &*self.live;
-            if let Some(entry) = models.quarantine(self.sensor, &self.model) {
-                events.tell(EventKind::Model, || Happening::Model(self.sensor, entry.into()));
-            }
-        }
+    /// Whether an evaluation is expected to take long.
+    pub(super) fn is_slow(&self) -> bool {
+        self.is_slow.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether an evaluation took long, or is expected to.
+    pub(super) fn note_pace(&self, is_slow: bool) {
+        self.is_slow.store(is_slow, Ordering::Relaxed);
+    }
+
+    /// Whether the model has failed since it last scored.
+    pub(super) fn is_troubled(&self) -> bool {
+        self.is_troubled.load(Ordering::Relaxed)
+    }
+
+    /// Whether the model is not tried any more.
+    pub(super) fn is_quarantined(&self) -> bool {
+        self.is_quarantined.load(Ordering::Relaxed)
+    }
+
+    /// Notes how the model stands. Only the supervisor does.
+    pub(super) fn stand(&self, is_troubled: bool, is_quarantined: bool) {
+        self.is_troubled.store(is_troubled, Ordering::Relaxed);
+        self.is_quarantined.store(is_quarantined, Ordering::Relaxed);
     }
 }

@@ -10,7 +10,7 @@ use crate::condition::{
     Witness,
 };
 use crate::interval::{Cut, Window};
-use crate::live::{Live, Origin, TrainingNotes, nearer};
+use crate::live::{Live, Origin, nearer};
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{Progress, Reader, StoreError, WindowScan};
 use crate::time::{Clock, Timestamp};
@@ -26,10 +26,8 @@ pub struct ConditionSources {
     pub reader: Reader,
     /// The names of the sensors.
     pub directory: Arc<SensorDirectory>,
-    /// The newest readings, the models, the broker; and where what stands is shown.
+    /// The newest readings, the models, the broker, what was noted of sensors; and where what stands is shown.
     pub live: Arc<Live>,
-    /// How scored windows compare with the training.
-    pub training: Arc<TrainingNotes>,
     /// The clock that the daemon goes by.
     pub clock: Clock,
     /// The system's clocks.
@@ -239,7 +237,7 @@ impl ConditionSurvey {
     /// Takes in what was noted of scored windows.
     fn take_notes(&mut self, look: &mut Look) {
         let settings = Arc::clone(&self.sources.settings);
-        let mut notes: Vec<_> = self.sources.training.take().into_iter().collect();
+        let mut notes: Vec<_> = self.sources.live.training.take().into_iter().collect();
         notes.sort_unstable_by_key(|(sensor, _)| *sensor);
         for (sensor, note) in notes {
             let watched = self.watched(sensor);

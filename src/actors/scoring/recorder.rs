@@ -19,7 +19,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
-use crate::actors::scoring::sensor::{Scoring, StoredWindows};
+use crate::actors::scoring::evaluation::{Scoring, StoredWindows};
 use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::interval::Window;
 use crate::run::{Closing, GroupName, Run, RunId, RunState, Tally, Trigger, models_hash};
@@ -27,7 +27,7 @@ use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunS
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError, StoredChunks};
 use crate::telemetry::metrics;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::verdict::{ModelHash, Outcome};
 
 /// Scores a window: begins its run, or resumes it. Answered when the run has ended and is durable.
@@ -40,6 +40,8 @@ pub struct ScoreRun {
     pub trigger: Trigger,
     /// How the window was closed.
     pub closing: Closing,
+    /// All before this is scored once the run has ended; `None` when that stays as it is.
+    pub done_until: Option<Timestamp>,
 }
 
 /// How a run went.
@@ -115,6 +117,7 @@ pub struct Recorder {
 /// The run that goes on.
 struct Current {
     run: Run,
+    done_until: Option<Timestamp>,
     progress: RunInProgress,
     /// From the broadcast to the last outcome.
     scored: Duration,
@@ -210,7 +213,8 @@ impl Recorder {
         self.sensors.do_send(Broadcast { window, sensors, deadline: began + deadline, outcomes });
         let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(window, context));
         let is_over = progress.is_over();
-        self.current = Some(Current { run, progress, scored: Duration::ZERO, deadline, report });
+        self.current =
+            Some(Current { run, done_until: score.done_until, progress, scored: Duration::ZERO, deadline, report });
         if is_over {
             self.finish(context);
         }
@@ -248,8 +252,8 @@ impl Recorder {
         current.scored = current.progress.elapsed(Instant::now());
         context.cancel_future(current.deadline);
         let run = Run { state: RunState::Finished(current.progress.tally()), ..current.run.clone() };
-        let commands = self.commands.clone();
-        let finished = async move { commands.commit(|done| Command::PutRun { run, done }).await };
+        let (commands, done_until) = (self.commands.clone(), current.done_until);
+        let finished = async move { commands.commit(|done| Command::PutRun { run, done_until, done }).await };
         context.spawn(finished.into_actor(self).map(|committed, recorder, _| {
             let Some(current) = recorder.current.take() else { return };
             for changes in std::mem::take(&mut recorder.waiting) {

@@ -1,10 +1,10 @@
 //! The scheduler: has complete windows closed, and has due windows scored, one run after the other.
 //!
-//! The pure [`Schedule`] decides what is due, the pure [`ClosingGate`] what may be closed, and the pure [`IdleWatch`]
-//! when a history is over. This actor is only woken, and asks them. It is woken by tokio-cron-scheduler when the
-//! pattern fires, by the pipeline when an event clock has moved past a window, and in any case every half minute,
-//! because a cron scheduler that polls the wall clock goes silent when that clock steps back. While windows are held
-//! open, or readings wait for the clock, it looks every second.
+//! The pure [`Agenda`] says what is scored next, the pure [`ClosingGate`] what may be closed, and the pure [`IdleWatch`]
+//! when a history is over. This actor is only woken, asks them, and does what they say. It is woken by
+//! tokio-cron-scheduler when the next firing of a group becomes due, by the pipeline when an event clock has moved past a
+//! window, and in any case every half minute, because a cron scheduler that polls the wall clock goes silent when that
+//! clock steps back. While windows are held open, or readings wait for the clock, it looks every second.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
+use futures_util::FutureExt;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
@@ -21,12 +22,12 @@ use crate::actors::scoring::recorder::{Recorder, RunError, ScoreRun};
 use crate::actors::sources::intake::Intake;
 use crate::actors::sources::source::{SourceCounters, SourceLink};
 use crate::actors::system_clock::SystemClock;
-use crate::interval::Window;
+use crate::group::GroupName;
 use crate::pipeline::Position;
-use crate::run::{Closing, Trigger};
+use crate::run::{Closing, Run};
+use crate::schedule::agenda::{Agenda, AgendaStep, DueRun, GivenUp, GroupPlan, Order, next_wake};
 use crate::schedule::closing::{ClosingDecision, ClosingGate, ClosingSettings, HoldReason};
 use crate::schedule::idle::{History, IdleWatch, SourceActivity, Waits};
-use crate::schedule::{Due, Schedule};
 use crate::store::Committed;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Span, Timestamp};
@@ -44,8 +45,8 @@ pub struct StopScheduling;
 /// The scheduler's settings.
 #[derive(Clone, Debug)]
 pub struct SchedulerSettings {
-    /// Decides what is due.
-    pub schedule: Schedule,
+    /// All groups, and when each is scored.
+    pub plans: Vec<GroupPlan>,
     /// The clock that it goes by.
     pub clock: Clock,
     /// When windows may be closed, with a wall clock. With an event clock, the readings decide it.
@@ -75,6 +76,7 @@ pub struct Scheduler {
     recorder: Addr<Recorder>,
     position: watch::Receiver<Position>,
     state: SchedulerState,
+    agenda: Agenda,
     gate: ClosingGate,
     /// Whether windows that are over are held open, or may be.
     holding: bool,
@@ -99,23 +101,35 @@ enum SchedulerState {
     Stopped,
 }
 
+/// Of how many windows it is remembered until they are scored that they were not closed on time: as many as can be caught
+/// up on.
+const MAX_CLOSINGS: usize = 10_000;
 const WATCHDOG: Duration = Duration::from_secs(30);
 /// How often the scheduler looks while it waits for a source or for the clock.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const IDLE_CHECK: Duration = Duration::from_millis(250);
 
 impl Scheduler {
-    /// A scheduler that has the recorder score.
+    /// A scheduler that has the recorder score. The ledger holds these runs, the oldest first.
     pub fn new(
         settings: SchedulerSettings,
         sources: SchedulerSources,
         clock: SystemClock,
         commands: Commands,
         recorder: Addr<Recorder>,
+        ledger: &[Run],
     ) -> Self {
         let position = commands.position();
         let now = Instant::now();
+        let order = match settings.clock {
+            Clock::Wall => Order::LiveFirst,
+            Clock::Event(_) => Order::OldestFirst,
+        };
+        let mut agenda = Agenda::new(order, settings.plans.clone());
+        note_marks(&mut agenda, &settings.plans, *position.borrow());
+        agenda.read_ledger(ledger);
         Self {
+            agenda,
             gate: ClosingGate::new(settings.closing, now),
             idle: settings.event_idle.map(|idle| IdleWatch::new(idle, now)),
             settings,
@@ -134,7 +148,8 @@ impl Scheduler {
         }
     }
 
-    fn start_due(&mut self, context: &mut Context<Self>) {
+    /// Does what the agenda says comes next, unless a run goes on.
+    fn start_next(&mut self, context: &mut Context<Self>) {
         if self.state != SchedulerState::Waiting {
             return;
         }
@@ -144,14 +159,22 @@ impl Scheduler {
             Clock::Wall => (self.close_complete(), self.closed),
             Clock::Event(_) => (self.settings.clock.now(), Timestamp::MAX),
         };
-        let scored = self.position.borrow().scored;
-        let Some(due) = self.settings.schedule.due(scored, now, closable) else { return };
+        note_marks(&mut self.agenda, &self.settings.plans, *self.position.borrow());
+        let step = loop {
+            match self.agenda.next(now, closable) {
+                Some(AgendaStep::GiveUp(given_up)) => tell(&given_up),
+                Some(AgendaStep::Mark { group, until }) => {
+                    break mark(group, until, self.commands.clone()).boxed_local();
+                }
+                Some(AgendaStep::Run(run)) => {
+                    let closing = self.closing_of(&run);
+                    break score(run, closing, self.commands.clone(), self.recorder.clone()).boxed_local();
+                }
+                None => return,
+            }
+        };
         self.state = SchedulerState::Running;
-        let closing = self.closing_of(due.first);
-        let is_missed = self.settings.schedule.is_missed(due.first, now);
-        let trigger = if is_missed { Trigger::CatchUp } else { Trigger::Schedule };
-        let run = score_first(due, trigger, closing, self.commands.clone(), self.recorder.clone());
-        context.spawn(run.into_actor(self).map(|result, scheduler, context| {
+        context.spawn(step.into_actor(self).map(|result, scheduler, context| {
             if let Some(idle) = &mut scheduler.idle {
                 idle.restart(Instant::now());
             }
@@ -160,11 +183,25 @@ impl Scheduler {
                 scheduler.state = SchedulerState::Waiting;
             }
             match result {
-                // Other windows that are due follow.
-                Ok(()) => scheduler.start_due(context),
+                // Whatever else is due follows.
+                Ok(run) => {
+                    if let Some(run) = run {
+                        let now = scheduler.now();
+                        scheduler.agenda.ended(&run, now);
+                    }
+                    scheduler.start_next(context);
+                }
                 Err(error) => tracing::error!("the run did not end: {error}"),
             }
         }));
+    }
+
+    /// The time by which windows become due.
+    fn now(&self) -> Timestamp {
+        match self.settings.clock {
+            Clock::Wall => self.clock.read().believed,
+            Clock::Event(_) => self.settings.clock.now(),
+        }
     }
 
     /// Closes the windows that are over and complete. Returns the time that is believed.
@@ -211,18 +248,19 @@ impl Scheduler {
         if closing == Closing::OnTime {
             return;
         }
-        let Schedule { cut, catch_up, .. } = self.settings.schedule;
-        let ends = (1..=i64::from(catch_up.max(1))).map(|back| until - cut.window().times(back - 1));
+        let window = self.settings.closing.cut.window();
+        let ends = std::iter::successors(Some(until), |end| Some(*end - window)).take(MAX_CLOSINGS);
         self.closings.extend(ends.take_while(|end| *end > self.closed).map(|end| (end, closing)));
-        while self.closings.len() > catch_up.max(1) as usize {
+        while self.closings.len() > MAX_CLOSINGS {
             self.closings.pop_first();
         }
     }
 
-    fn closing_of(&mut self, window: Window) -> Closing {
-        let closing = self.closings.get(&window.end()).copied().unwrap_or_default();
-        self.closings.retain(|end, _| *end > window.end());
-        closing
+    /// How the last part of a run's window was closed.
+    fn closing_of(&mut self, run: &DueRun) -> Closing {
+        let done = self.agenda.done_until();
+        self.closings.retain(|end, _| *end > done);
+        self.closings.get(&run.window.end()).copied().unwrap_or_default()
     }
 
     fn log_hold(&mut self, reason: HoldReason, at_most: Timestamp) {
@@ -325,31 +363,46 @@ async fn look_around() {
     }
 }
 
-/// Scores the oldest window that is due.
-async fn score_first(
-    due: Due,
-    trigger: Trigger,
+/// Tells the agenda what is scored of each group.
+fn note_marks(agenda: &mut Agenda, plans: &[GroupPlan], position: Position) {
+    for plan in plans {
+        agenda.note_mark(&plan.name, position.scored);
+    }
+}
+
+/// Tells that windows are given up.
+fn tell(given_up: &GivenUp) {
+    let GivenUp { group, first_end, last_end, windows, why, .. } = given_up;
+    metrics::WINDOWS_SKIPPED.add(*windows);
+    tracing::warn!(%group, windows, %first_end, %last_end, "windows are not scored: {why}");
+}
+
+/// Notes that all of a group before a time is done.
+async fn mark(_group: GroupName, until: Timestamp, commands: Commands) -> Result<Option<DueRun>, RunError> {
+    commands.commit(|done| Command::Mark { until, done }).await?;
+    Ok(None)
+}
+
+/// Scores a window.
+async fn score(
+    run: DueRun,
     closing: Closing,
     commands: Commands,
     recorder: Addr<Recorder>,
-) -> Result<(), RunError> {
-    let Due { first: window, skipped, .. } = due;
-    if skipped > 0 {
-        metrics::WINDOWS_SKIPPED.add(skipped);
-        tracing::warn!(skipped, "more windows were missed than schedule.catch_up; the oldest are not scored");
-        commands.commit(|done| Command::GiveUp { until: window.start(), done }).await?;
-    }
+) -> Result<Option<DueRun>, RunError> {
+    let DueRun { window, trigger, done_until, .. } = run;
     commands.commit(|done| Command::Close { until: window.end(), done }).await?;
-    let report = recorder.send(ScoreRun { window, trigger, closing }).await.map_err(|_| CommitterStopped)??;
+    let score = ScoreRun { window, trigger, closing, done_until: Some(done_until) };
+    let report = recorder.send(score).await.map_err(|_| CommitterStopped)??;
     report.log();
-    Ok(())
+    Ok(Some(run))
 }
 
 impl Actor for Scheduler {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        context.run_interval(WATCHDOG, |scheduler, context| scheduler.start_due(context));
+        context.run_interval(WATCHDOG, |scheduler, context| scheduler.start_next(context));
         match self.settings.clock {
             Clock::Wall => {
                 let now = self.clock.read().believed;
@@ -367,10 +420,10 @@ impl Actor for Scheduler {
                 }
                 context.run_interval(LOOK_AGAIN, |scheduler, context| {
                     if scheduler.holding || scheduler.position.borrow().held > 0 {
-                        scheduler.start_due(context);
+                        scheduler.start_next(context);
                     }
                 });
-                let wake = wake_on_cron(self.settings.schedule.clone(), context.address());
+                let wake = wake_in_time(self.settings.plans.clone(), context.address());
                 context.spawn(wake.into_actor(self).map(|result, _, _| {
                     if let Err(error) = result {
                         tracing::error!("the cron scheduler failed, runs begin up to {WATCHDOG:?} late: {error}");
@@ -395,28 +448,32 @@ impl Actor for Scheduler {
     }
 }
 
-/// Wakes the scheduler whenever a firing's lateness has passed.
-async fn wake_on_cron(schedule: Schedule, scheduler: Addr<Scheduler>) -> Result<(), JobSchedulerError> {
+/// Wakes the scheduler whenever the runs of a firing may begin.
+async fn wake_in_time(plans: Vec<GroupPlan>, scheduler: Addr<Scheduler>) -> Result<(), JobSchedulerError> {
     let cron = JobScheduler::new().await?;
-    let lateness = schedule.lateness.to_std();
-    cron.add(Job::new_async(schedule.cron.as_str(), move |_, _| {
-        let scheduler = scheduler.clone();
-        Box::pin(async move {
-            tokio::time::sleep(lateness).await;
-            scheduler.do_send(Wake);
-        })
-    })?)
-    .await?;
     cron.start().await?;
-    // The jobs end when the scheduler is dropped.
-    std::future::pending().await
+    while let Some(wake) = next_wake(&plans, Timestamp::now()) {
+        let left = || wake.since(Timestamp::now()).to_std();
+        // The library counts in whole seconds and knows no zones, so a job is made for each firing.
+        let near = Arc::new(Notify::new());
+        let notify = Arc::clone(&near);
+        let job = Job::new_one_shot_async(left(), move |_, _| {
+            let notify = Arc::clone(&notify);
+            Box::pin(async move { notify.notify_one() })
+        })?;
+        cron.add(job).await?;
+        near.notified().await;
+        tokio::time::sleep(left()).await;
+        scheduler.do_send(Wake);
+    }
+    Ok(())
 }
 
 impl Handler<Wake> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, _: Wake, context: &mut Context<Self>) {
-        self.start_due(context);
+        self.start_next(context);
     }
 }
 

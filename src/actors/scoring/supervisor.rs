@@ -1,14 +1,14 @@
 //! The parent of all sensor actors: starts them, makes new ones for those that died, and passes runs on to them.
 //!
 //! The address of an actor that died leads nowhere. So messages are routed by the sensor's number, and only the
-//! supervisor holds addresses.
+//! supervisor holds addresses. It owns the threads that evaluate (`evaluation/pool.rs`), is told when a model fails, and
+//! decides by `supervision.rs` what follows: a pause, or quarantine. What it knows of models in trouble is in
+//! `troubles.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::iter;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -16,21 +16,40 @@ use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
 use crate::actors::scoring::assignment::{Assignment, Generation};
-use crate::actors::scoring::at_work::{AtWork, Work};
+use crate::actors::scoring::evaluation::pool::{EvaluationProgress, EvaluatorPool, PATIENCE, PoolSettings};
+use crate::actors::scoring::evaluation::{Evaluator, Fault, Scoring, ScoringReport, StoredWindows, WindowRequest};
 use crate::actors::scoring::model_news::ModelNews;
-use crate::actors::scoring::restart::Restart;
-use crate::actors::scoring::sensor::{
-    ScoreWindow, Scoring, SensorActor, SensorDied, SensorSettings, StoredWindows, rounded,
-};
+use crate::actors::scoring::model_watch::ModelWatch;
+use crate::actors::scoring::sensor::{ACTOR_PANICKED, Pause, ScoreWindow, SensorActor, SensorDied};
+use crate::actors::scoring::troubles::{DueModels, TroubleBook};
 use crate::features::{Assigner, Plan};
 use crate::interval::Window;
 use crate::live::{EventKind, Happening, Live, ModelEntry};
 use crate::model::{Entry, EntryError, Model, Warning, guarded};
 use crate::printable::shown;
+use crate::scoring::{ProofPolicy, ScoringSettings};
 use crate::sensor::{SensorId, SensorName};
+use crate::supervision::{Consequence, FailureKind, SupervisionPolicy};
 use crate::telemetry::metrics;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::verdict::{ModelHash, Outcome};
+
+/// What all sensor actors share.
+#[derive(Clone, Debug)]
+pub struct SensorSettings {
+    /// The settings that verdicts depend on.
+    pub scoring: ScoringSettings,
+    /// How failures are answered.
+    pub supervision: SupervisionPolicy,
+    /// How many actors are started again in a second, at the most.
+    pub restarts_per_second: u32,
+    /// The threads that evaluate.
+    pub evaluators: PoolSettings,
+    /// Whether models that are not proven are scored.
+    pub proof: ProofPolicy,
+    /// After how many windows of nothing but anomalies a model is reported.
+    pub suspicious_after: u32,
+}
 
 /// A sensor that has a model file.
 #[derive(Debug)]
@@ -68,7 +87,7 @@ impl Scope {
             since: Timestamp::now(),
             warnings: self.warnings.clone(),
             problem: self.model.as_ref().err().map(|unusable| unusable.reason.clone()),
-            is_quarantined: false,
+            trouble: None,
         }
     }
 
@@ -126,8 +145,7 @@ pub struct ChangeModels {
     pub done: oneshot::Sender<ModelNews>,
 }
 
-/// Asks why sensors have not answered at their run's deadline. A sensor whose scoring holds the others up is logged,
-/// and a failure is counted against it. Answered with an outcome a sensor.
+/// Asks why sensors have not answered at their run's deadline. Answered with an outcome a sensor.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<(SensorId, Outcome)>")]
 pub struct Overdue {
@@ -135,6 +153,14 @@ pub struct Overdue {
     pub window: Window,
     /// The sensors that have not answered.
     pub missing: Vec<SensorId>,
+}
+
+/// Has models tried again that are paused or quarantined. Answered with the number of those that were.
+#[derive(Debug, Message)]
+#[rtype(result = "usize")]
+pub struct ReleaseModels {
+    /// The models' sensors.
+    pub sensors: Vec<SensorId>,
 }
 
 /// What changes for one sensor.
@@ -157,32 +183,41 @@ impl ModelChange {
 
 /// The parent of all sensor actors.
 pub struct SensorSupervisor {
-    settings: Arc<SensorSettings>,
+    settings: SensorSettings,
     windows: StoredWindows,
     /// One thread a core; the actors are spread over them.
-    threads: Vec<(ArbiterHandle, AtWork)>,
+    threads: Vec<ArbiterHandle>,
     scope: Vec<Scope>,
     /// Where the models are shown.
     live: Arc<Live>,
+    /// The threads that evaluate; `None` before the start.
+    evaluators: Option<EvaluatorPool>,
     sensors: BTreeMap<SensorId, ActorSlot>,
+    troubles: TroubleBook,
+    /// When the next model is due that waits for something, as far as a timer is set.
+    timer: Option<(Instant, SpawnHandle)>,
+    /// Whether a timer is set that logs failures.
+    is_gathering: bool,
     /// That of the latest assignment.
     generation: Generation,
 }
 
 /// The state of a sensor's actor.
 enum ActorSlot {
-    Alive(Addr<SensorActor>, Assignment),
+    Alive(Addr<SensorActor>, Arc<Assignment>),
+    /// The actor begins anew, and resumes its work when it is told to.
+    Paused(Addr<SensorActor>, Arc<Assignment>, oneshot::Sender<()>),
     /// The actor died, and a new one is made after a pause.
-    Dead(Assignment),
+    Dead(Arc<Assignment>),
     /// The sensor's file is not usable as a model, for this reason.
     Broken(String),
 }
 
 impl ActorSlot {
     /// The assignment that is at work here, or was before its actor died.
-    fn assignment(&self) -> Option<&Assignment> {
+    fn assignment(&self) -> Option<&Arc<Assignment>> {
         match self {
-            Self::Alive(_, assignment) | Self::Dead(assignment) => Some(assignment),
+            Self::Alive(_, assignment) | Self::Paused(_, assignment, _) | Self::Dead(assignment) => Some(assignment),
             Self::Broken(_) => None,
         }
     }
@@ -193,34 +228,57 @@ impl SensorSupervisor {
     pub fn new(
         settings: SensorSettings,
         windows: StoredWindows,
-        arbiters: Vec<ArbiterHandle>,
+        threads: Vec<ArbiterHandle>,
         scope: Vec<Scope>,
         live: Arc<Live>,
     ) -> Self {
+        let troubles = TroubleBook::new(settings.supervision, settings.restarts_per_second);
         Self {
-            settings: settings.into(),
+            settings,
             windows,
-            threads: arbiters.into_iter().map(|arbiter| (arbiter, AtWork::default())).collect(),
+            threads,
             scope,
             live,
+            evaluators: None,
             sensors: BTreeMap::new(),
+            troubles,
+            timer: None,
+            is_gathering: false,
             generation: Generation::default(),
         }
     }
 
-    fn place(&self, assignment: Assignment, context: &Context<Self>) -> ActorSlot {
-        let (arbiter, at_work) = &self.threads[self.thread_of(assignment.sensor)];
-        let (settings, windows) = (Arc::clone(&self.settings), self.windows.clone());
-        let actor =
-            SensorActor::new(assignment.clone(), settings, windows, at_work.clone(), context.address().recipient());
-        ActorSlot::Alive(Supervisor::start_in_arbiter(arbiter, move |_| actor), assignment)
+    /// Starts an actor for an assignment.
+    fn place(&mut self, assignment: Arc<Assignment>, context: &Context<Self>) {
+        let Some(evaluators) = &self.evaluators else { return };
+        let sensor = assignment.sensor;
+        let arbiter = &self.threads[sensor.index() % self.threads.len()];
+        let actor = SensorActor::new(
+            Arc::clone(&assignment),
+            self.settings.proof,
+            evaluators.queue(),
+            context.address().recipient(),
+        );
+        let address = Supervisor::start_in_arbiter(arbiter, move |_| actor);
+        self.sensors.insert(sensor, ActorSlot::Alive(address, assignment));
     }
-}
 
-impl SensorSupervisor {
-    /// The number of the thread that a sensor's actors run on.
-    fn thread_of(&self, sensor: SensorId) -> usize {
-        sensor.index() % self.threads.len()
+    /// An assignment that no other has the generation of.
+    fn assign(&mut self, sensor: SensorId, name: SensorName, model: Arc<Model>, plan: Arc<Plan>) -> Arc<Assignment> {
+        self.generation = self.generation.next();
+        let rows = u64::try_from(self.settings.scoring.cut.intervals_per_window()).unwrap_or(u64::MAX);
+        // An operation takes about a nanosecond.
+        let expected = Duration::from_nanos(rows.saturating_mul(model.operations_per_row() as u64));
+        let watch = ModelWatch::new(self.settings.suspicious_after, Arc::clone(&self.live.training));
+        let assignment = Assignment::new((sensor, name), (model, plan), self.generation, watch);
+        assignment.note_pace(expected > PATIENCE);
+        Arc::new(assignment)
+    }
+
+    /// The assignment of a sensor, if it is still that of the generation.
+    fn assigned(&self, sensor: SensorId, generation: Generation) -> Option<Arc<Assignment>> {
+        let assignment = self.sensors.get(&sensor).and_then(ActorSlot::assignment)?;
+        (assignment.generation == generation).then(|| Arc::clone(assignment))
     }
 }
 
@@ -228,27 +286,38 @@ impl Actor for SensorSupervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
+        let evaluator = Evaluator { scoring: self.settings.scoring, windows: self.windows.clone() };
+        match EvaluatorPool::start(self.settings.evaluators, evaluator, context.address().recipient()) {
+            Ok(pool) => self.evaluators = Some(pool),
+            Err(error) => {
+                tracing::error!("the system refused the thread that watches scoring: {error}");
+                // The daemon notices that a part of it has ended, and ends.
+                return context.stop();
+            }
+        }
         for scope in std::mem::take(&mut self.scope) {
             self.begin(scope, context);
         }
         self.count();
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.troubles.tell();
     }
 }
 
 impl SensorSupervisor {
     fn begin(&mut self, scope: Scope, context: &Context<Self>) {
         self.show(scope.sensor, scope.entry());
+        self.troubles.forget(scope.sensor);
         let Scope { sensor, name, model, .. } = scope;
-        let place = match model {
+        match model {
             Ok((model, plan)) => {
-                self.generation = self.generation.next();
-                let (generation, failures) = (self.generation, Arc::new(AtomicU32::new(0)));
-                let live = Arc::clone(&self.live);
-                self.place(Assignment { sensor, name, model, plan, generation, failures, live }, context)
+                let assignment = self.assign(sensor, name, model, plan);
+                self.place(assignment, context);
             }
-            Err(unusable) => ActorSlot::Broken(unusable.reason),
-        };
-        self.sensors.insert(sensor, place);
+            Err(unusable) => _ = self.sensors.insert(sensor, ActorSlot::Broken(unusable.reason)),
+        }
     }
 
     /// Puts another model to work for a sensor that has one, unless the new file is not usable.
@@ -269,10 +338,7 @@ impl SensorSupervisor {
                 return;
             }
             (Err(unusable), None) => news.broken(name, unusable),
-            (Ok((model, _)), before) => {
-                if let Some(before) = before {
-                    before.retire(&self.settings.restart);
-                }
+            (Ok((model, _)), _) => {
                 metrics::MODELS_CHANGED.add(1);
                 news.at_work(name, model.hash());
                 news.warnings(name, &scope.warnings);
@@ -315,8 +381,8 @@ impl Handler<ChangeModels> for SensorSupervisor {
                 ModelChange::Remove(sensor) => {
                     self.show_gone(sensor);
                     // The sensor's actor ends when no address of it is left.
+                    self.troubles.forget(sensor);
                     if let Some(assignment) = self.sensors.remove(&sensor).as_ref().and_then(ActorSlot::assignment) {
-                        assignment.retire(&self.settings.restart);
                         metrics::MODELS_CHANGED.add(1);
                         news.gone(&assignment.name);
                     }
@@ -334,17 +400,36 @@ impl Handler<Broadcast> for SensorSupervisor {
 
     fn handle(&mut self, broadcast: Broadcast, _: &mut Context<Self>) {
         let Broadcast { window, sensors, deadline, outcomes } = broadcast;
+        let request = Arc::new(WindowRequest { window, deadline, outcomes });
         for sensor in sensors {
             let reason = match self.sensors.get(&sensor) {
-                Some(ActorSlot::Alive(actor, _)) => {
-                    actor.do_send(ScoreWindow { window, deadline, outcomes: outcomes.clone() });
+                Some(ActorSlot::Alive(actor, _) | ActorSlot::Paused(actor, ..)) => {
+                    actor.do_send(ScoreWindow(Arc::clone(&request)));
                     continue;
                 }
                 Some(ActorSlot::Dead(_)) => "the sensor's actor is being restarted".to_owned(),
                 Some(ActorSlot::Broken(reason)) => reason.clone(),
                 None => "the sensor has no model".to_owned(),
             };
-            outcomes.do_send(Scoring { window, sensor, outcome: Outcome::Failed { reason } });
+            request.answer(sensor, failed(reason));
+        }
+    }
+}
+
+impl Handler<ScoringReport> for SensorSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, report: ScoringReport, context: &mut Context<Self>) {
+        let ScoringReport { sensor, generation, result } = report;
+        let Some(assignment) = self.assigned(sensor, generation) else { return };
+        match result {
+            Ok(()) => self.recover(&assignment),
+            Err(fault) => {
+                let consequence = self.fail(&assignment, &fault, context);
+                if let (FailureKind::Failed, Consequence::Pause(_)) = (fault.kind, consequence) {
+                    self.pause(sensor);
+                }
+            }
         }
     }
 }
@@ -353,27 +438,26 @@ impl Handler<SensorDied> for SensorSupervisor {
     type Result = ();
 
     fn handle(&mut self, SensorDied { sensor, generation }: SensorDied, context: &mut Context<Self>) {
-        let assignment = match self.sensors.get(&sensor) {
-            Some(ActorSlot::Alive(_, assignment)) if assignment.generation == generation => assignment.clone(),
-            _ => return,
-        };
-        let failures = assignment.failures.load(Ordering::Relaxed).max(1);
-        // A quarantined actor answers without scoring, so it can always be made again.
-        let pause = match self.settings.restart.after(failures, fastrand::f64()) {
-            Restart::After(pause) => pause,
-            Restart::Quarantine => self.settings.restart.backoff_max,
-        };
+        let Some(assignment) = self.assigned(sensor, generation) else { return };
         metrics::ACTORS_RESTARTED.add(1);
-        let name = &assignment.name;
-        tracing::error!(sensor = %name, failures, "the sensor's actor died; a new one follows in {} ms", pause.as_millis());
-        self.sensors.insert(sensor, ActorSlot::Dead(assignment));
-        context.run_later(pause, move |parent, context| {
-            let Some(ActorSlot::Dead(assignment)) = parent.sensors.get(&sensor) else { return };
-            if assignment.generation == generation {
-                let place = parent.place(assignment.clone(), context);
-                parent.sensors.insert(sensor, place);
-            }
-        });
+        let fault = Fault { kind: FailureKind::Failed, reason: ACTOR_PANICKED.to_owned() };
+        match self.fail(&assignment, &fault, context) {
+            Consequence::Pause(_) => _ = self.sensors.insert(sensor, ActorSlot::Dead(assignment)),
+            // A quarantined actor answers and does no more, so it can be made again at once.
+            Consequence::Quarantine => self.place(assignment, context),
+        }
+    }
+}
+
+impl Handler<ReleaseModels> for SensorSupervisor {
+    type Result = usize;
+
+    fn handle(&mut self, ReleaseModels { sensors }: ReleaseModels, context: &mut Context<Self>) -> usize {
+        let released = sensors.into_iter().filter(|sensor| self.release(*sensor, context)).count();
+        if released > 0 {
+            tracing::info!(models = released, "released by a command: tried again, on probation");
+        }
+        released
     }
 }
 
@@ -381,76 +465,150 @@ impl Handler<Overdue> for SensorSupervisor {
     type Result = MessageResult<Overdue>;
 
     fn handle(&mut self, Overdue { window, missing }: Overdue, _: &mut Context<Self>) -> Self::Result {
-        let mut waiting = vec![Vec::new(); self.threads.len()];
-        for sensor in missing {
-            waiting[self.thread_of(sensor)].push(sensor);
+        let progress = self.evaluators.as_ref().map(|pool| pool.queue().progress()).unwrap_or_default();
+        let (mut at_work, mut waiting, mut silent) = (Vec::new(), Vec::new(), Vec::new());
+        let mut outcome_of = |sensor| match progress.get(&sensor) {
+            Some(EvaluationProgress::AtWork(after)) => {
+                at_work.push(sensor);
+                Outcome::TimedOut { after: Span::from(*after).rounded() }
+            }
+            Some(EvaluationProgress::Waiting) => {
+                waiting.push(sensor);
+                failed("no thread had come to it by the run's deadline (scoring.deadline)".to_owned())
+            }
+            None => {
+                silent.push(sensor);
+                failed(self.unanswered(sensor))
+            }
+        };
+        let outcomes = missing.into_iter().map(|sensor| (sensor, outcome_of(sensor))).collect();
+        let window = window.start();
+        if !at_work.is_empty() {
+            tracing::error!(
+                %window, missing = at_work.len(), sensors = self.names(&at_work),
+                "the run has come to its deadline while these sensors were being scored"
+            );
         }
-        let bound = self.settings.deadline;
-        let mut outcomes = Vec::new();
-        for ((_, at_work), sensors) in iter::zip(&self.threads, waiting) {
-            if sensors.is_empty() {
-                continue;
-            }
-            match (at_work.blame(bound), at_work.now()) {
-                (Some((work, took)), _) => outcomes.extend(self.held_up(window, work, took, sensors)),
-                (None, Some(_)) => {
-                    tracing::error!(
-                        window = %window.start(), missing = sensors.len(), sensors = self.names(&sensors),
-                        "the run has come to its deadline before a thread came to these sensors, and none of them is slow \
-                         alone: raise scoring.deadline, or score fewer models here"
-                    );
-                    let reason = "its thread had not come to it by the run's deadline (scoring.deadline)";
-                    outcomes.extend(sensors.into_iter().map(|sensor| (sensor, failed(reason.to_owned()))));
-                }
-                (None, None) => {
-                    tracing::error!(
-                        window = %window.start(), missing = sensors.len(), sensors = self.names(&sensors),
-                        "the run has come to its deadline without an answer of sensors that are not being scored: they \
-                         wait out a pause after a failure, or their answers are on their way"
-                    );
-                    outcomes.extend(sensors.into_iter().map(|sensor| (sensor, failed(self.unanswered(sensor)))));
-                }
-            }
+        if !waiting.is_empty() {
+            tracing::error!(
+                %window, missing = waiting.len(), sensors = self.names(&waiting),
+                "the run has come to its deadline before a thread came to these sensors: raise scoring.deadline, or score \
+                 fewer models here"
+            );
+        }
+        if !silent.is_empty() {
+            tracing::error!(
+                %window, missing = silent.len(), sensors = self.names(&silent),
+                "the run has come to its deadline without an answer of sensors that are not being scored: they wait out a \
+                 pause after a failure, or their answers are on their way"
+            );
         }
         MessageResult(outcomes)
     }
 }
 
 impl SensorSupervisor {
-    /// Counts a failure of a sensor whose scoring has gone on for too long, and logs which sensors wait behind it.
-    /// Returns the outcome of each of them.
-    fn held_up(
-        &self,
-        window: Window,
-        work: Work,
-        took: Duration,
-        sensors: Vec<SensorId>,
-    ) -> impl Iterator<Item = (SensorId, Outcome)> {
-        let slow = self.windows.directory.name(work.sensor).map_or_else(String::new, |name| name.to_string());
-        let waiting: Vec<_> = sensors.iter().copied().filter(|sensor| *sensor != work.sensor).collect();
-        let took = rounded(took);
-        tracing::error!(
-            window = %window.start(), sensor = slow, waiting = waiting.len(), behind_it = self.names(&waiting),
-            "the run has come to its deadline while this sensor was being scored, for {took} so far: the sensor has failed, \
-             and the sensors behind it on its thread are missing; they are scored again once this scoring has ended, and \
-             a sensor that fails again and again is quarantined"
-        );
-        let assignment = self.sensors.get(&work.sensor).and_then(ActorSlot::assignment);
-        // The failure is not counted when the model was replaced meanwhile.
-        if let Some(assignment) = assignment.filter(|assignment| assignment.generation == work.generation) {
-            assignment.count_failure(&self.settings.restart);
+    /// Takes in a failure.
+    fn fail(&mut self, assignment: &Assignment, fault: &Fault, context: &mut Context<Self>) -> Consequence {
+        let consequence = self.troubles.fail(assignment, fault);
+        assignment.stand(true, consequence == Consequence::Quarantine);
+        self.show_trouble(assignment, if consequence == Consequence::Quarantine { Told::Event } else { Told::Nobody });
+        self.set_timers(context);
+        consequence
+    }
+
+    /// Takes in that a model scores again.
+    fn recover(&mut self, assignment: &Assignment) {
+        let Some(trouble) = self.troubles.forget(assignment.sensor) else { return };
+        assignment.stand(false, false);
+        self.show_trouble(assignment, Told::Event);
+        tracing::info!(sensor = %assignment.name, failures = trouble.failures, "scored again");
+    }
+
+    /// Has the actor of a sensor begin anew when its pause is over. It takes no message before.
+    fn pause(&mut self, sensor: SensorId) {
+        if let Some(ActorSlot::Alive(actor, assignment) | ActorSlot::Paused(actor, assignment, _)) =
+            self.sensors.remove(&sensor)
+        {
+            let (resume, resumed) = oneshot::channel();
+            actor.do_send(Pause { resumed });
+            self.sensors.insert(sensor, ActorSlot::Paused(actor, assignment, resume));
         }
-        let behind = format!("it was waiting behind {slow}, whose scoring had not ended after {took}");
-        sensors.into_iter().map(move |sensor| {
-            let is_slow = sensor == work.sensor;
-            (sensor, if is_slow { Outcome::TimedOut { after: took } } else { failed(behind.clone()) })
-        })
+    }
+
+    /// Puts a model that is paused or quarantined on probation, with an actor that waits for nothing.
+    fn release(&mut self, sensor: SensorId, context: &Context<Self>) -> bool {
+        let Some(assignment) = self.sensors.get(&sensor).and_then(ActorSlot::assignment).cloned() else { return false };
+        if !self.troubles.release(sensor) {
+            return false;
+        }
+        let Assignment { name, model, plan, .. } = &*assignment;
+        let renewed = self.assign(sensor, name.clone(), Arc::clone(model), Arc::clone(plan));
+        renewed.stand(true, false);
+        self.show_trouble(&renewed, Told::Event);
+        self.place(renewed, context);
+        true
+    }
+
+    /// Starts those again whose pause is over, and releases those whose time in quarantine is.
+    fn take_due(&mut self, context: &mut Context<Self>) {
+        self.timer = None;
+        let DueModels { restarts, releases } = self.troubles.take_due(Instant::now());
+        for (sensor, generation) in restarts {
+            let Some(assignment) = self.assigned(sensor, generation) else { continue };
+            match self.sensors.remove(&sensor) {
+                Some(ActorSlot::Dead(_)) => self.place(assignment, context),
+                Some(ActorSlot::Paused(actor, _, resume)) => {
+                    // An actor that is gone is told of by its guard.
+                    let _ = resume.send(());
+                    self.sensors.insert(sensor, ActorSlot::Alive(actor, assignment));
+                }
+                slot => self.sensors.extend(slot.map(|slot| (sensor, slot))),
+            }
+        }
+        let mut released = 0_u64;
+        for (sensor, generation) in releases {
+            if self.assigned(sensor, generation).is_some() && self.release(sensor, context) {
+                released += 1;
+            }
+        }
+        if released > 0 {
+            tracing::info!(models = released, "released after supervision.release_after: tried again, on probation");
+        }
+        self.set_timers(context);
+    }
+
+    /// Sets timers for the next model that is due, and for the log.
+    fn set_timers(&mut self, context: &mut Context<Self>) {
+        if let Some(due) = self.troubles.next_due().filter(|due| self.timer.is_none_or(|(set, _)| *due < set)) {
+            if let Some((_, earlier)) = self.timer.take() {
+                context.cancel_future(earlier);
+            }
+            let left = due.saturating_duration_since(Instant::now());
+            let timer = context.run_later(left, |supervisor, context| supervisor.take_due(context));
+            self.timer = Some((due, timer));
+        }
+        if let Some(after) = self.troubles.next_news().filter(|_| !self.is_gathering) {
+            self.is_gathering = true;
+            context.run_later(after, |supervisor, _| {
+                supervisor.is_gathering = false;
+                supervisor.troubles.tell();
+            });
+        }
+    }
+
+    /// Shows how a model stands.
+    fn show_trouble(&self, Assignment { sensor, model, .. }: &Assignment, told: Told) {
+        let Live { models, events, .. } = &*self.live;
+        let trouble = self.troubles.of(*sensor).cloned();
+        if let (Some(entry), Told::Event) = (models.trouble(*sensor, model, trouble), told) {
+            events.tell(EventKind::Model, || Happening::Model(*sensor, entry.into()));
+        }
     }
 
     /// Why a sensor that is not being scored may not have answered.
     fn unanswered(&self, sensor: SensorId) -> String {
-        let assignment = self.sensors.get(&sensor).and_then(ActorSlot::assignment);
-        match assignment.map_or(0, |assignment| assignment.failures.load(Ordering::Relaxed)) {
+        match self.troubles.of(sensor).map_or(0, |trouble| trouble.failures) {
             0 => NO_ANSWER.to_owned(),
             failures => format!("{NO_ANSWER}: it waits out a pause after {failures} failures"),
         }
@@ -466,6 +624,15 @@ impl SensorSupervisor {
             more => format!("{named} and {more} more"),
         }
     }
+}
+
+/// Who is told of a change besides those who ask.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Told {
+    /// Those who listen to events.
+    Event,
+    /// Nobody: it happens too often.
+    Nobody,
 }
 
 fn failed(reason: String) -> Outcome {

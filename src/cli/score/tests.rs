@@ -10,7 +10,8 @@ use proptest::sample::select;
 
 use super::*;
 use crate::actors::scoring::assignment::Assignment;
-use crate::actors::scoring::sensor::StoredWindows;
+use crate::actors::scoring::evaluation::StoredWindows;
+use crate::actors::scoring::model_watch::ModelWatch;
 use crate::ingest::batch::Batch;
 use crate::ingest::session::SessionSettings;
 use crate::model::formats::own;
@@ -182,11 +183,11 @@ impl Case {
         for entry in read_catalog(listing, bounds).entries {
             let (sensor, model) = (names.intern(&entry.sensor).unwrap(), entry.model.unwrap());
             let plan = assigner.assign(&entry.sensor, &model).unwrap();
-            let (name, model) = (entry.sensor, Arc::new(model));
-            let (generation, failures, live) = (Default::default(), Default::default(), Default::default());
-            assignments.insert(sensor, Assignment { sensor, name, model, plan, generation, failures, live });
+            let of_model = (Arc::new(model), plan);
+            let assignment = Assignment::new((sensor, entry.sensor), of_model, Default::default(), ModelWatch::new(1, Default::default()));
+            assignments.insert(sensor, assignment);
         }
-        let schedule = Schedule { cron: "0 * * * * *".parse().unwrap(), cut, lateness: LATENESS, catch_up: 100 };
+        let schedule = Schedule { lateness: LATENESS, catch_up: 100, ..Schedule::for_test("0 * * * * *", cut.into()) };
         let clock = Clock::Event(EventTime::default());
         let pipeline = Pipeline::recover(
             store,
@@ -276,7 +277,7 @@ impl InProcess {
             }
         }
         let state = RunState::Finished(run.tally());
-        self.pipeline.put_run(&Run { state, ..Run::for_test(id.0, window) });
+        self.pipeline.put_run(&Run { state, ..Run::for_test(id.0, window) }, Some(window.end()));
         self.commit();
         id
     }

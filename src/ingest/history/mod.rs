@@ -41,10 +41,10 @@ use self::times::Times;
 pub use self::times::{TimeError, TimeSettings, Written};
 pub use crate::ingest::decimal::{Decimal, DecimalError};
 pub use crate::ingest::written_time::{AnyTime, Pattern, PatternError};
-pub use crate::ingest::zone::{Zone, ZoneError};
 use crate::printable::shown;
 use crate::sensor::SensorName;
 use crate::time::Timestamp;
+pub use crate::zone::{Zone, ZoneError};
 
 /// How a history is read. The default finds whatever can be found.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -424,7 +424,7 @@ proptest! {
         let zone: Zone = ZONE.parse().unwrap();
         let is_twofold = |nanos| {
             let local = ZONE.parse::<chrono_tz::Tz>().unwrap().from_utc_datetime(&Timestamp::from_nanos(nanos).utc().naive_utc());
-            matches!(zone.meaning(local.naive_local()), crate::ingest::zone::Meaning::Two(..))
+            matches!(zone.meaning(local.naive_local()), crate::zone::Meaning::Two(..))
         };
         prop_assume!(dialect.time < 5 || !rows.iter().any(|(nanos, _)| is_twofold(*nanos)));
         let bytes = dialect.write(&rows);

@@ -3,8 +3,8 @@
 use crate::ingest::payload::time::of_number;
 use crate::ingest::route::TimeUnit;
 use crate::ingest::written_time::{AnyTime, Mismatch, OutOfReach, Pattern, Rest, iso};
-use crate::ingest::zone::{Meaning, Zone};
 use crate::time::{Span, Timestamp};
+use crate::zone::{Meaning, Zone};
 
 /// How the times of a history are written.
 #[derive(Clone, Debug, Default, PartialEq)]

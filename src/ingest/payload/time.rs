@@ -3,8 +3,8 @@
 use crate::ingest::payload::raw;
 use crate::ingest::route::{TimeAt, TimeForm, TimeUnit};
 use crate::ingest::written_time::{AnyTime, Mismatch, OutOfReach, iso};
-use crate::ingest::zone::{Meaning, Zone, nearer};
 use crate::time::Timestamp;
+use crate::zone::{Meaning, Zone, nearer};
 
 /// The time of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

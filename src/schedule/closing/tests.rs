@@ -159,11 +159,11 @@ fn a_device_whose_clock_is_behind_holds_windows_once_and_not_for_ever() {
 fn a_window_is_held_no_longer_than_can_be_caught_up_on() {
     let hold = |secs, catch_up| {
         let hold = Duration::from_secs(secs);
-        ClosingSettings { hold, ..settings() }.bounded(catch_up).hold
+        ClosingSettings { hold, ..settings() }.bounded(MINUTE.times(catch_up)).hold
     };
     assert_eq!(hold(3_600, 24), MINUTE.times(24).to_std() - Duration::from_nanos(1));
     assert_eq!(hold(3_600, 100), Duration::from_secs(3_600));
-    assert_eq!(hold(3_600, 0), MINUTE.to_std() - Duration::from_nanos(1));
+    assert_eq!(hold(3_600, 1), MINUTE.to_std() - Duration::from_nanos(1));
     assert_eq!(hold(0, 24), Duration::from_secs(SETTLE), "no shorter than it takes to settle");
 }
 

@@ -8,7 +8,6 @@ use super::*;
 use crate::actors::committer;
 use crate::actors::committer::PaceSettings;
 use crate::actors::scoring::recorder::{Recorder, RecorderSettings, RunReport, ScoreRun};
-use crate::actors::scoring::restart::RestartPolicy;
 use crate::actors::sources::intake::Intake;
 use crate::actors::system_clock::SystemClock;
 use crate::features::Bounds;
@@ -22,6 +21,7 @@ use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::{ProofPolicy, ScoringSettings};
 use crate::sensor::SensorDirectory;
 use crate::store::{ChunkId, Reader, ShedSettings, Store, StoreSettings};
+use crate::supervision::{Standing, SupervisionPolicy};
 use crate::time::{Clock, Span};
 use crate::verdict::VerdictRows;
 use crate::window::{BlockBuilder, ClosedWindow, SensorHead, WindowBlock, WindowSettings};
@@ -56,6 +56,7 @@ struct Plant {
     name: SensorName,
     reader: Reader,
     recorder: Addr<Recorder>,
+    supervisor: Addr<SensorSupervisor>,
     live: Arc<Live>,
     window: Window,
     _directory: tempfile::TempDir,
@@ -101,12 +102,7 @@ impl Plant {
                     kept_per_interval: 1,
                     max_open_readings: 1,
                 },
-                schedule: Schedule {
-                    cron: "0 * * * * *".parse().unwrap(),
-                    cut: cut(),
-                    lateness: Span::ZERO,
-                    catch_up: 1,
-                },
+                schedule: Schedule { catch_up: 1, ..Schedule::for_test("0 * * * * *", cut().into()) },
                 clock: Clock::Wall,
                 deadbands: Box::new(|_| None),
                 sessions: SessionSettings { max: 1, expiry: Span::MAX },
@@ -123,11 +119,16 @@ impl Plant {
 
         let settings = SensorSettings {
             scoring: ScoringSettings { cut: cut(), min_intervals: 1 },
-            restart: RestartPolicy { backoff_min: pause, backoff_max: pause, quarantine_after: 3 },
-            deadline: LONG,
+            supervision: SupervisionPolicy {
+                backoff_min: pause,
+                backoff_max: pause,
+                quarantine_after: 3,
+                release_after: None,
+            },
+            restarts_per_second: 1000,
+            evaluators: PoolSettings { threads: 2, max_hung: 2, deadline: SHORT },
             proof: ProofPolicy::Optional,
             suspicious_after: 3,
-            training: Arc::default(),
         };
         let windows = StoredWindows { reader: reader.clone(), directory: names };
         let ModelChange::Assign(scope) = assign(&name) else { unreachable!() };
@@ -142,9 +143,9 @@ impl Plant {
             interval: cut().interval(),
             max_anomalous: 1,
         };
-        let recorder = Recorder::new(settings, windows, commands, supervisor).start();
+        let recorder = Recorder::new(settings, windows, commands, supervisor.clone()).start();
         let window = cut().window_of(crate::time::Timestamp::default());
-        Self { name, reader, recorder, live, window, _directory: directory }
+        Self { name, reader, recorder, supervisor, live, window, _directory: directory }
     }
 
     /// Runs a test in a system of its own.
@@ -165,7 +166,8 @@ impl Plant {
     }
 
     async fn score_window(&self, window: Window, trigger: Trigger) -> RunReport {
-        self.recorder.send(ScoreRun { window, trigger, closing: Closing::OnTime }).await.unwrap().unwrap()
+        let done_until = Some(window.end());
+        self.recorder.send(ScoreRun { window, trigger, closing: Closing::OnTime, done_until }).await.unwrap().unwrap()
     }
 
     async fn change(&self, changes: Vec<ModelChange>) {
@@ -293,18 +295,61 @@ fn a_model_is_shown_as_quarantined_until_another_takes_its_place() {
         // An answer shows that the supervisor has begun.
         assert_eq!(plant.score().await, NO_DATA);
         let first = shown(&plant);
-        assert!(first.model.is_some() && !first.is_quarantined && first.problem.is_none());
+        assert!(first.model.is_some() && !first.is_quarantined() && first.problem.is_none());
         assert_eq!(first.features, ["mean"]);
         for _ in 0..3 {
-            assert!(!shown(&plant).is_quarantined);
+            assert!(!shown(&plant).is_quarantined());
             plant.fail("score", "return(out of tea)");
             assert_eq!(plant.score().await.failed, 1);
         }
-        assert!(shown(&plant).is_quarantined);
+        assert!(shown(&plant).is_quarantined());
         assert_eq!(plant.score().await.quarantined, 1);
         plant.change(vec![assign(&plant.name)]).await;
-        assert!(!shown(&plant).is_quarantined && shown(&plant).since > first.since);
+        assert!(!shown(&plant).is_quarantined() && shown(&plant).since > first.since);
         plant.change(vec![ModelChange::Remove(SensorId(0))]).await;
         assert!(plant.live.models.of(SensorId(0)).is_none());
+    });
+}
+
+#[test]
+fn a_released_model_is_tried_again_at_once_and_its_next_failure_quarantines_it_again() {
+    Plant::run("released", LONG, |mut plant| async move {
+        let standing =
+            |plant: &Plant| plant.live.models.of(SensorId(0)).unwrap().trouble.map(|trouble| trouble.standing);
+        let release = async |plant: &Plant| plant.supervisor.send(ReleaseModels { sensors: vec![SensorId(0)] }).await;
+        assert_eq!(plant.score().await, NO_DATA);
+        assert_eq!(release(&plant).await.unwrap(), 0, "nothing is to be released");
+        plant.fail("score", "return(out of tea)");
+        assert_eq!(plant.score().await.failed, 1);
+        assert_eq!((standing(&plant), release(&plant).await.unwrap()), (Some(Standing::Paused), 1));
+        assert_eq!(standing(&plant), Some(Standing::Probation));
+        plant.fail("score", "return(out of tea)");
+        assert_eq!(plant.score().await.failed, 1, "the pause is over");
+        assert_eq!(standing(&plant), Some(Standing::Quarantined));
+        assert_eq!(plant.score().await.quarantined, 1);
+        assert_eq!(release(&plant).await.unwrap(), 1);
+        assert_eq!(plant.score().await, NO_DATA);
+        assert_eq!(standing(&plant), None, "a success ends the trouble");
+    });
+}
+
+#[test]
+fn a_model_that_hangs_is_given_up_and_while_it_does_it_costs_no_other_thread_and_is_quarantined() {
+    Plant::run("hangs", Duration::ZERO, |mut plant| async move {
+        assert_eq!(plant.score().await, NO_DATA);
+        let hung = metrics::EVALUATORS_HUNG.get();
+        fail::cfg(format!("sensor::score {}", plant.name), "pause").unwrap();
+        assert_eq!(plant.score().await.timed_out, 1);
+        let began = Instant::now();
+        assert_eq!(plant.score().await.timed_out, 1);
+        assert!(began.elapsed() < SHORT, "it is not tried while it hangs: {:?}", began.elapsed());
+        assert_eq!(metrics::EVALUATORS_HUNG.get() - hung, 1);
+        assert_eq!(plant.score().await.quarantined, 1);
+        fail::remove(format!("sensor::score {}", plant.name));
+        while metrics::EVALUATORS_HUNG.get() > hung {
+            sleep(Duration::from_millis(1)).await;
+        }
+        plant.supervisor.send(ReleaseModels { sensors: vec![SensorId(0)] }).await.unwrap();
+        assert_eq!(plant.score().await, NO_DATA);
     });
 }

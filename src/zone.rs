@@ -1,10 +1,10 @@
-//! Time zones: what a local time without a zone means, in a history and in a payload.
+//! Time zones: what a local time without a zone means, in a history, in a payload and in a schedule.
 
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{FixedOffset, MappedLocalTime, NaiveDateTime, Offset, TimeZone};
-use chrono_tz::{TZ_VARIANTS, Tz};
+use chrono::{FixedOffset, MappedLocalTime, NaiveDateTime, Offset, SecondsFormat, TimeZone};
+use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
 
 use crate::suggest::nearest;
 use crate::time::{Span, Timestamp};
@@ -26,7 +26,7 @@ impl Default for Zone {
 
 /// The points in time that a local time can mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::ingest) enum Meaning {
+pub(crate) enum Meaning {
     /// One.
     One(Timestamp),
     /// Two, the earlier first: clocks are put back, and an hour comes twice.
@@ -39,7 +39,7 @@ pub(in crate::ingest) enum Meaning {
 
 impl Zone {
     /// What a local time means.
-    pub(in crate::ingest) fn meaning(self, local: NaiveDateTime) -> Meaning {
+    pub(crate) fn meaning(self, local: NaiveDateTime) -> Meaning {
         let at = |offset: FixedOffset| {
             let utc = local.checked_sub_offset(offset)?;
             utc.and_utc().timestamp_nanos_opt().map(Timestamp::from_nanos)
@@ -63,9 +63,39 @@ impl Zone {
     }
 }
 
+impl Zone {
+    /// What the clocks of the zone show at `time`.
+    pub fn local(self, time: Timestamp) -> NaiveDateTime {
+        let utc = time.utc().naive_utc();
+        // The years that a timestamp reaches are far from those at which a date ends.
+        utc.checked_add_offset(self.offset_at(time)).unwrap_or(utc)
+    }
+
+    /// When the clocks are put ahead past a local time that they leave out; `None` when they do not leave it out.
+    pub fn end_of_gap(self, local: NaiveDateTime) -> Option<Timestamp> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Region(place) => Some(GapInfo::new(&local, &place)?.end?.to_utc().into()),
+        }
+    }
+
+    /// How much of the local time comes twice about `time`, because the clocks are put back less than `near` before or
+    /// after it.
+    pub fn put_back(self, time: Timestamp, near: Span) -> Span {
+        let before = self.offset_at(time - near).local_minus_utc();
+        let after = self.offset_at(time + near).local_minus_utc();
+        Span::from_secs(u32::try_from(before.saturating_sub(after)).unwrap_or(0))
+    }
+
+    /// `time` with its distance from UTC: `2026-03-29T03:00:00+02:00`.
+    pub fn show(self, time: Timestamp) -> String {
+        time.utc().with_timezone(&self.offset_at(time)).to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    }
+}
+
 /// Which of two points in time a local time means, in a message that came in at `received`: the nearer one. When both
 /// are long past, the arrival tells nothing, and it is the first.
-pub(in crate::ingest) fn nearer(first: Timestamp, second: Timestamp, received: Timestamp) -> Timestamp {
+pub(crate) fn nearer(first: Timestamp, second: Timestamp, received: Timestamp) -> Timestamp {
     const LONG: Span = Span::from_secs(86_400);
     let from_first = received.since(first);
     let to_second = second.since(received).max(received.since(second));

@@ -1,0 +1,155 @@
+//! The evaluation of a sensor's window: its windows are read from the store, and its model is asked.
+//!
+//! It may take long, or never end: a model may be large, and a disk may not answer. So it is not done by the sensors'
+//! actors, but by the threads of a [`pool`], which [`lanes`] tells what to do.
+
+pub mod lanes;
+pub mod pool;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::prelude::*;
+
+use crate::actors::scoring::assignment::{Assignment, Generation};
+use crate::features::Blocks;
+use crate::interval::Window;
+use crate::scoring::{Judgement, ScoreError, ScoringSettings, score};
+use crate::sensor::{SensorDirectory, SensorId, SensorName};
+use crate::store::{Reader, StoreError};
+use crate::supervision::FailureKind;
+use crate::telemetry::panics;
+use crate::verdict::Outcome;
+
+/// A window that sensors are scored over.
+#[derive(Debug)]
+pub struct WindowRequest {
+    /// Which window.
+    pub window: Window,
+    /// The run's deadline: after it the recorder takes no outcome.
+    pub deadline: Instant,
+    /// Who takes the outcomes.
+    pub outcomes: Recipient<Scoring>,
+}
+
+impl WindowRequest {
+    /// Hands the outcome of a sensor over.
+    pub fn answer(&self, sensor: SensorId, outcome: Outcome) {
+        self.outcomes.do_send(Scoring { window: self.window, sensor, outcome });
+    }
+}
+
+/// The outcome of a window for one sensor.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Scoring {
+    /// Which window.
+    pub window: Window,
+    /// The sensor.
+    pub sensor: SensorId,
+    /// The outcome.
+    pub outcome: Outcome,
+}
+
+/// Tells whether a model scored, for its supervision. Of models without failures only failures are told.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ScoringReport {
+    /// The sensor.
+    pub sensor: SensorId,
+    /// The assignment of its model.
+    pub generation: Generation,
+    /// Why the model did not score, if it did not.
+    pub result: Result<(), Fault>,
+}
+
+/// Why a model did not score.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Its kind.
+    pub kind: FailureKind,
+    /// In words.
+    pub reason: String,
+}
+
+/// Where windows are found, of a model's own sensor and of others.
+#[derive(Clone, Debug)]
+pub struct StoredWindows {
+    /// The store.
+    pub reader: Reader,
+    /// The sensors' numbers.
+    pub directory: Arc<SensorDirectory>,
+}
+
+impl StoredWindows {
+    /// The windows that an assigned model's window is scored from. The windows of all sensors, with or without a model,
+    /// were closed before any is scored, so what is read now does not change later. A sensor that is not known has no
+    /// windows.
+    pub(crate) fn read(&self, assignment: &Assignment, window: Window) -> Result<Blocks, StoreError> {
+        let Assignment { sensor: own, name, plan, .. } = assignment;
+        Blocks::read(plan, window, |source, window| {
+            let sensor = self.number(*own, name, source);
+            sensor.map_or(Ok(None), |sensor| self.reader.window(sensor, window))
+        })
+    }
+
+    /// Has the store count and name the windows that this window needs and that cannot be read.
+    fn name_unreadable(&self, assignment: &Assignment, window: Window) {
+        let Assignment { sensor: own, name, plan, .. } = assignment;
+        // The result is ignored: the reads are made so that unreadable entries are named, and a database that refuses
+        // is reported by the next read that matters.
+        let _ = Blocks::read(plan, window, |source, window| {
+            let sensor = self.number(*own, name, source);
+            sensor.map_or(Ok(None), |sensor| self.reader.intervals(sensor, window).map(|_| None))
+        });
+    }
+
+    /// The number of a source of a model's rows.
+    fn number(&self, own: SensorId, name: &SensorName, source: Option<&str>) -> Option<SensorId> {
+        match source {
+            None => Some(own),
+            Some(other) => name.sibling(other).ok().and_then(|name| self.directory.find(&name)),
+        }
+    }
+}
+
+/// Evaluates models over stored windows.
+#[derive(Clone, Debug)]
+pub struct Evaluator {
+    /// The settings that verdicts depend on.
+    pub scoring: ScoringSettings,
+    /// Where windows are found.
+    pub windows: StoredWindows,
+}
+
+impl Evaluator {
+    /// Scores a window with an assigned model.
+    ///
+    /// # Errors
+    /// In words, when the model is at fault.
+    pub fn evaluate(&self, assignment: &Assignment, window: Window) -> Result<Judgement, String> {
+        let Assignment { model, plan, .. } = assignment;
+        let attempt = || {
+            fail::fail_point!(&format!("sensor::score {}", assignment.name), |error| Err(error.unwrap_or_default()));
+            let blocks = match self.windows.read(assignment, window) {
+                // The model is not at fault, and may score the next window.
+                Err(StoreError::Damaged) => return Ok(unreadable()),
+                blocks => blocks.map_err(|error| error.to_string())?,
+            };
+            match score(model, plan, window, &blocks, self.scoring) {
+                Err(ScoreError::Window(_)) => {
+                    self.windows.name_unreadable(assignment, window);
+                    Ok(unreadable())
+                }
+                judged => judged.map_err(|error| error.to_string()),
+            }
+        };
+        panics::catch(attempt).unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")))
+    }
+}
+
+/// The outcome of a window that cannot be scored because the store lost a part of what it needs.
+fn unreadable() -> Judgement {
+    let reason = "a stored window that its rows are made from cannot be read; the log names it".to_owned();
+    Outcome::Failed { reason }.into()
+}

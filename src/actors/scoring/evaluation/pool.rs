@@ -1,0 +1,324 @@
+//! The threads that evaluate, and one that watches them.
+//!
+//! Every evaluation is answered once: by its thread with the outcome, or by the watching thread with `timed_out`. What is
+//! answered goes straight to the recorder, so that a model that scores costs no message to its actor; what went wrong
+//! goes to the supervisor first. The threads are not the runtime's, so that the end of the process waits for none.
+
+use std::collections::BTreeMap;
+use std::iter;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use actix::prelude::Recipient;
+use rustix::process::{Pid, setpriority_process};
+
+use crate::actors::scoring::assignment::Assignment;
+use crate::actors::scoring::evaluation::lanes::{DeskId, Lane, LaneBounds, Lanes, Turn, Watched};
+use crate::actors::scoring::evaluation::{Evaluator, Fault, ScoringReport, WindowRequest};
+use crate::scoring::Judgement;
+use crate::sensor::SensorId;
+use crate::supervision::FailureKind;
+use crate::telemetry::{metrics, panics};
+use crate::time::Span;
+use crate::verdict::Outcome;
+
+/// What a pool is asked to do within.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolSettings {
+    /// How many threads evaluate what is short, and how many what takes long.
+    pub threads: usize,
+    /// How many threads may hang before one that hangs is not replaced any more.
+    pub max_hung: usize,
+    /// How long one evaluation may take.
+    pub deadline: Duration,
+}
+
+/// An evaluation that goes on for longer holds no others up: its thread is replaced, and gets less of the processor.
+pub const PATIENCE: Duration = Duration::from_millis(10);
+
+/// How much further down a thread is put whose evaluation takes long: nine tenths of the processor are the others' then.
+const NICER: i32 = 10;
+
+/// The threads that evaluate. They end when this is dropped, except those that hang.
+#[derive(Debug)]
+pub struct EvaluatorPool(EvaluationQueue);
+
+/// Takes evaluations for a pool.
+#[derive(Clone, Debug)]
+pub struct EvaluationQueue(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    evaluator: Evaluator,
+    reports: Recipient<ScoringReport>,
+    deadline: Duration,
+    state: Mutex<PoolState>,
+    /// Told when something waits in the quick lane.
+    quick_ready: Condvar,
+    /// Told when the watching thread has to look before it meant to.
+    watch: Condvar,
+}
+
+#[derive(Debug)]
+struct PoolState {
+    lanes: Lanes<Job>,
+    /// How many threads of the quick lane wait and were not told.
+    idle: usize,
+    /// When the watching thread looks next by itself.
+    watcher: NextLook,
+    is_over: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum NextLook {
+    /// It is about to look.
+    Soon,
+    At(Instant),
+    /// When it is told.
+    Told,
+}
+
+/// A window of a sensor to be evaluated.
+#[derive(Clone, Debug)]
+struct Job {
+    assignment: Arc<Assignment>,
+    request: Arc<WindowRequest>,
+}
+
+/// How far the evaluation of a sensor has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EvaluationProgress {
+    /// No thread has come to it.
+    Waiting,
+    /// It goes on for that long.
+    AtWork(Duration),
+}
+
+impl EvaluatorPool {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn start(
+        settings: PoolSettings,
+        evaluator: Evaluator,
+        reports: Recipient<ScoringReport>,
+    ) -> std::io::Result<Self> {
+        let PoolSettings { threads, max_hung, deadline } = settings;
+        let bounds = LaneBounds { threads: threads.max(1), max_hung, patience: PATIENCE, deadline };
+        let state = PoolState { lanes: Lanes::new(bounds), idle: 0, watcher: NextLook::Soon, is_over: false };
+        let shared = Arc::new(Shared {
+            evaluator,
+            reports,
+            deadline,
+            state: Mutex::new(state),
+            quick_ready: Condvar::new(),
+            watch: Condvar::new(),
+        });
+        let pool = Self(EvaluationQueue(Arc::clone(&shared)));
+        thread::Builder::new().name("scoring watcher".to_owned()).spawn(move || watch(&shared))?;
+        Ok(pool)
+    }
+
+    /// Takes evaluations for it.
+    pub fn queue(&self) -> EvaluationQueue {
+        self.0.clone()
+    }
+}
+
+impl Drop for EvaluatorPool {
+    fn drop(&mut self) {
+        let Shared { quick_ready, watch, .. } = &*self.0.0;
+        self.0.0.lock().is_over = true;
+        quick_ready.notify_all();
+        watch.notify_all();
+    }
+}
+
+impl EvaluationQueue {
+    /// Has a window evaluated. A model whose last evaluation was given up and has not ended is not given another thread:
+    /// it is answered at once.
+    pub fn push(&self, assignment: &Arc<Assignment>, request: &Arc<WindowRequest>) {
+        let Shared { quick_ready, watch, .. } = &*self.0;
+        let job = Job { assignment: Arc::clone(assignment), request: Arc::clone(request) };
+        let lane = if assignment.is_slow() { Lane::Slow } else { Lane::Quick };
+        let mut state = self.0.lock();
+        let same_model = |hung: &Job| Arc::ptr_eq(&hung.assignment.model, &assignment.model);
+        let hung_since = state.lanes.hung().find(|(hung, _)| same_model(hung)).map(|(_, since)| since);
+        if let Some(since) = hung_since {
+            drop(state);
+            return job.time_out(since.elapsed(), &self.0.reports);
+        }
+        state.lanes.push(job, lane);
+        if lane == Lane::Quick && state.idle > 0 {
+            state.idle -= 1;
+            quick_ready.notify_one();
+        }
+        let is_soon = match state.watcher {
+            NextLook::Soon => true,
+            NextLook::At(next) => lane == Lane::Quick && next <= Instant::now() + PATIENCE,
+            NextLook::Told => false,
+        };
+        if !is_soon {
+            state.watcher = NextLook::Soon;
+            watch.notify_one();
+        }
+    }
+
+    /// How far the evaluations have come that are not over, by sensor.
+    pub fn progress(&self) -> BTreeMap<SensorId, EvaluationProgress> {
+        let state = self.0.lock();
+        let waiting = state.lanes.waiting().map(|job| (job.assignment.sensor, EvaluationProgress::Waiting));
+        let at_work = state
+            .lanes
+            .at_work()
+            .map(|(job, since)| (job.assignment.sensor, EvaluationProgress::AtWork(since.elapsed())));
+        waiting.chain(at_work).collect()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
+        // Lanes are whole after each of their steps.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Job {
+    /// Whether nobody waits for it any more.
+    fn is_stale(&self, now: Instant) -> bool {
+        now >= self.request.deadline
+    }
+
+    /// Answers with what came out.
+    fn conclude(&self, result: Result<Judgement, String>, reports: &Recipient<ScoringReport>) {
+        let assignment = &self.assignment;
+        let outcome = match result {
+            Ok(judgement) => {
+                assignment.observe(self.request.window, &judgement);
+                if assignment.is_troubled() {
+                    self.report(Ok(()), reports);
+                }
+                judgement.outcome
+            }
+            Err(reason) => {
+                self.report(Err(Fault { kind: FailureKind::Failed, reason: reason.clone() }), reports);
+                Outcome::Failed { reason }
+            }
+        };
+        self.request.answer(assignment.sensor, outcome);
+    }
+
+    /// Answers that the evaluation was given up.
+    fn time_out(&self, after: Duration, reports: &Recipient<ScoringReport>) {
+        metrics::SCORINGS_SLOW.add(1);
+        let outcome = Outcome::TimedOut { after: Span::from(after).rounded() };
+        let reason = outcome.fault().unwrap_or_default().into_owned();
+        self.report(Err(Fault { kind: FailureKind::Hung, reason }), reports);
+        self.request.answer(self.assignment.sensor, outcome);
+    }
+
+    /// Tells the supervisor; before the recorder is told, so that the next run finds the model's standing.
+    fn report(&self, result: Result<(), Fault>, reports: &Recipient<ScoringReport>) {
+        let Assignment { sensor, generation, .. } = *self.assignment;
+        reports.do_send(ScoringReport { sensor, generation, result });
+    }
+}
+
+/// Evaluates for the desk, until there is nothing for it to do.
+fn evaluate(shared: &Shared, desk: DeskId) {
+    let mut state = shared.lock();
+    while !state.is_over {
+        let now = Instant::now();
+        let job = match state.lanes.next(desk, now) {
+            Turn::Leave => return,
+            Turn::Wait => {
+                state.idle += 1;
+                state = shared.quick_ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            Turn::Evaluate(job) => job,
+        };
+        drop(state);
+        let result = (!job.is_stale(now)).then(|| shared.evaluator.evaluate(&job.assignment, job.request.window));
+        state = shared.lock();
+        let Some(took) = state.lanes.finish(desk, Instant::now()) else {
+            metrics::EVALUATORS_HUNG.subtract(1);
+            return;
+        };
+        drop(state);
+        if let Some(result) = result {
+            job.assignment.note_pace(took > PATIENCE);
+            // A defect in the bookkeeping of a model costs the model's answer, and no thread.
+            if let Err(panic) = panics::catch(|| job.conclude(result, &shared.reports)) {
+                tracing::error!(sensor = %job.assignment.name, "what a model said could not be taken in: {panic}");
+            }
+        }
+        state = shared.lock();
+    }
+}
+
+/// Starts the threads that are needed, replaces those that take long, and gives up what goes on past the deadline.
+fn watch(shared: &Arc<Shared>) {
+    let mut threads: BTreeMap<DeskId, Option<Pid>> = BTreeMap::new();
+    let mut state = shared.lock();
+    while !state.is_over {
+        let now = Instant::now();
+        let Watched { late, slowed, look_again } = state.lanes.watch(now);
+        let hired: Vec<DeskId> = iter::from_fn(|| state.lanes.hire()).collect();
+        if late.is_empty() && slowed.is_empty() && hired.is_empty() {
+            state = match look_again {
+                Some(next) => {
+                    state.watcher = NextLook::At(next);
+                    let left = next.saturating_duration_since(now);
+                    shared.watch.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    state.watcher = NextLook::Told;
+                    shared.watch.wait(state).unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+            continue;
+        }
+        state.watcher = NextLook::Soon;
+        drop(state);
+        metrics::EVALUATORS_HUNG.add(late.len() as u64);
+        for (job, after) in late {
+            job.time_out(after, &shared.reports);
+        }
+        for desk in slowed {
+            // The result is ignored: without it, what takes long only gets more of the processor than it should.
+            let _ = threads.remove(&desk).flatten().map(|thread| setpriority_process(Some(thread), NICER));
+        }
+        let mut refused = Vec::new();
+        for desk in hired {
+            let (told, thread) = std::sync::mpsc::sync_channel(1);
+            let own = Arc::clone(shared);
+            let started = thread::Builder::new().name("evaluator".to_owned()).spawn(move || {
+                // The watcher may be gone.
+                let _ = told.send(own_thread());
+                evaluate(&own, desk);
+            });
+            match started {
+                Ok(_) => _ = threads.insert(desk, thread.recv().ok().flatten()),
+                Err(error) => {
+                    tracing::error!("the system refused a thread for scoring: {error}");
+                    refused.push(desk);
+                }
+            }
+        }
+        state = shared.lock();
+        if !refused.is_empty() {
+            refused.into_iter().for_each(|desk| state.lanes.dismiss(desk));
+            state = shared.watch.wait_timeout(state, shared.deadline).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// The number of the thread that asks, as Linux counts threads.
+fn own_thread() -> Option<Pid> {
+    let link = std::fs::read_link(Path::new("/proc/thread-self")).ok()?;
+    Pid::from_raw(link.file_name()?.to_str()?.parse().ok()?)
+}
