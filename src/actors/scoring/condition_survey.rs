@@ -281,3 +281,6 @@ enum WindowSight {
 fn bit(kind: ConditionKind) -> u8 {
     1 << kind.place()
 }
+
+#[cfg(test)]
+mod tests;
