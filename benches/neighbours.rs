@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use crate::Size;
 use actix::prelude::*;
+use anomalyd::actors::scoring::assignment::SensorSettings;
 use anomalyd::actors::scoring::evaluation::pool::PoolSettings;
 use anomalyd::actors::scoring::evaluation::{Scoring, StoredWindows};
-use anomalyd::actors::scoring::supervisor::{Broadcast, Scope, SensorSettings, SensorSupervisor};
+use anomalyd::actors::scoring::supervisor::{Broadcast, Scope, SensorSupervisor, SupervisorSettings};
 use anomalyd::features::{Blocks, Bounds, Plan};
+use anomalyd::group::{ByGroup, Groups};
 use anomalyd::interval::{Cut, Interval, Window};
 use anomalyd::live::Live;
 use anomalyd::model::{Limits, Model};
@@ -71,11 +73,12 @@ pub(crate) fn run(size: Size) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/models/svm_50_vectors_x_1.pkl");
     let model = Arc::new(Model::load_unproven(&file, &file, &Limits::default()).expect("a model"));
     let plan = Arc::new(Plan::new(Arc::default(), "s", Bounds { cut, windows_back: 1 }).expect("a plan"));
-    let scoring = ScoringSettings { cut, min_intervals: 1 };
+    let scoring = ScoringSettings { cut, base: cut, min_intervals: 1 };
 
     println!("{sensors} sensors, models of 50 vectors, 60 intervals, {threads} threads");
     let rounds = size.of(ROUNDS, 1);
-    let bare = median((0..rounds).map(|_| bare_loop(&windows, (&model, &plan), window, scoring, threads, sensors)).collect());
+    let bare =
+        median((0..rounds).map(|_| bare_loop(&windows, (&model, &plan), window, scoring, threads, sensors)).collect());
     let (alone, beside, nearest) = System::new().block_on(async {
         let arbiters = (0..threads).map(|_| Arbiter::new().handle()).collect();
         let scope = (0..sensors).map(|number| scope_of(number, &model, &plan)).collect();
@@ -87,12 +90,18 @@ pub(crate) fn run(size: Size) {
                 quarantine_after: 5,
                 release_after: None,
             },
-            restarts_per_second: 200,
-            evaluators: PoolSettings { threads, max_hung: 8, deadline: Duration::from_secs(3600) },
+            deadline: Duration::from_secs(3600),
             proof: ProofPolicy::Optional,
             suspicious_after: u32::MAX,
         };
-        let supervisor = SensorSupervisor::new(settings, windows.clone(), arbiters, scope, Arc::new(Live::default())).start();
+        let settings = Arc::new(settings);
+        let settings = SupervisorSettings {
+            sensors: ByGroup::new(Groups::new(Vec::new(), cut.into()), |_| Arc::clone(&settings)),
+            restarts_per_second: 200,
+            evaluators: PoolSettings { threads, max_hung: 8 },
+        };
+        let supervisor =
+            SensorSupervisor::new(settings, windows.clone(), arbiters, scope, Arc::new(Live::default())).start();
         // Once, so that all actors are there.
         broadcast(&supervisor, window, 0, sensors).await;
         let mut alone = Vec::new();
@@ -122,9 +131,23 @@ pub(crate) fn run(size: Size) {
     let last = |rounds: &[Vec<Duration>]| median(rounds.iter().filter_map(|round| round.last().copied()).collect());
     let (alone, first, beside) = (last(&alone), last(&beside[..1]), last(&beside));
     println!("  bare loop, no actors        {:>9.2} ms", millis(bare));
-    println!("  all neighbours, alone       {:>9.2} ms   ({:.2} x the bare loop)", millis(alone), millis(alone) / millis(bare));
-    println!("  beside the endless model    {:>9.2} ms   ({:+.2} ms; budget {} ms)", millis(beside), millis(beside) - millis(alone), BUDGET.as_millis());
-    println!("  when it is found out        {:>9.2} ms   ({:+.2} ms; budget {} ms)", millis(first), millis(first) - millis(alone), BUDGET.as_millis());
+    println!(
+        "  all neighbours, alone       {:>9.2} ms   ({:.2} x the bare loop)",
+        millis(alone),
+        millis(alone) / millis(bare)
+    );
+    println!(
+        "  beside the endless model    {:>9.2} ms   ({:+.2} ms; budget {} ms)",
+        millis(beside),
+        millis(beside) - millis(alone),
+        BUDGET.as_millis()
+    );
+    println!(
+        "  when it is found out        {:>9.2} ms   ({:+.2} ms; budget {} ms)",
+        millis(first),
+        millis(first) - millis(alone),
+        BUDGET.as_millis()
+    );
     println!("  most that a place in the order is later, then: {:.2} ms", millis(nearest));
 }
 
@@ -210,8 +233,12 @@ fn bare_loop(
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                while let Some(number) = u32::try_from(next.fetch_add(1, Ordering::Relaxed)).ok().filter(|n| *n < sensors) {
-                    let blocks = Blocks::read(plan, window, |_, window| windows.reader.window(SensorId(number), window));
+                while let Some(number) =
+                    u32::try_from(next.fetch_add(1, Ordering::Relaxed)).ok().filter(|n| *n < sensors)
+                {
+                    let blocks = Blocks::read(plan, window, settings.row_cut(), |_, window| {
+                        windows.reader.window(SensorId(number), window)
+                    });
                     black_box(score(model, plan, window, &blocks.expect("a window"), settings).expect("an outcome"));
                 }
             });

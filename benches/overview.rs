@@ -7,7 +7,8 @@ use std::fs;
 use std::time::Instant;
 
 use anomalyd::config::Config;
-use anomalyd::run::{Closing, GroupName, Run, RunId, RunState, Tally, Trigger};
+use anomalyd::group::GroupName;
+use anomalyd::run::{Closing, Run, RunId, RunState, Tally, Trigger};
 use anomalyd::sensor::{SensorId, SensorName};
 use anomalyd::store::{ChunkId, Reader, ShedSettings, Store, StoreSettings, StoredChunks};
 use anomalyd::time::{Span, Timestamp};
@@ -127,6 +128,7 @@ fn fill(folder: &TempDir, sensors: u32, runs: u32) -> Reader {
         let run = Run {
             id: RunId(id.into()),
             window: cut.window_of(Timestamp::from_nanos(START) + HOUR.times(i64::from(id))),
+            interval: cut.interval(),
             group: GroupName::default(),
             trigger: Trigger::Schedule,
             revision: 0,
@@ -164,7 +166,7 @@ fn store_settings(folder: &TempDir) -> StoreSettings {
         verdict_rows: config.store.verdict_rows,
         reject_blocks: config.store.rejects,
         cache_bytes: config.store.cache.bytes(),
-        cut: config.window.cut,
+        cut: config.base_cut(),
     }
 }
 

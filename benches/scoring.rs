@@ -119,10 +119,11 @@ fn whole(model: &Model, means: &[f64], size: Size) -> Seconds {
         block.push(&Interval::aggregate(start, values).expect("some readings"), cut);
     }
     let block = block.finish();
-    let settings = ScoringSettings { cut, min_intervals: 1 };
+    let settings = ScoringSettings { cut, base: cut, min_intervals: 1 };
     let plan = Plan::new(Arc::default(), "sensor", Bounds { cut, windows_back: 1 }).expect("a plan");
     timed(size, || {
-        let blocks = Blocks::read(&plan, window, |_, _| Ok::<_, Infallible>(Some(block.clone()))).expect("blocks");
+        let blocks = Blocks::read(&plan, window, settings.row_cut(), |_, _| Ok::<_, Infallible>(Some(block.clone())))
+            .expect("blocks");
         black_box(score(model, &plan, window, black_box(&blocks), settings).expect("an outcome"));
     })
 }

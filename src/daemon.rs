@@ -55,7 +55,7 @@ use crate::http::{self, Api, Port, PortError};
 use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
 use crate::live::{Live, OpenWindow, Questions};
-use crate::overview::{Overview, RunScores};
+use crate::overview::{Overview, RunScores, SensorIndex};
 use crate::rescoring::Rescorer;
 use crate::store::{KeptModels, StoreError};
 use crate::telemetry::metrics;
@@ -286,7 +286,7 @@ impl Daemon {
 
         let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
         let supervisor = SensorSupervisor::new(
-            settings.sensors.clone(),
+            settings.supervisor.clone(),
             windows.clone(),
             arbiters(settings.threads),
             scope,
@@ -296,18 +296,18 @@ impl Daemon {
         let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
         let course = Course {
             reader: reader.clone(),
-            schedule: settings.schedule.clone(),
+            plans: settings.scheduler.plans.clone(),
             clock: settings.scheduler.clock.clone(),
         };
         let rescoring = settings.rescoring();
-        let (schedule, schedule_clock) = (course.schedule.clone(), course.clock.clone());
+        let (schedule, schedule_clock) = (settings.schedule, course.clock.clone());
         let questions = questions(&commands, &clock, settings.cut);
         let ledger = reader.runs()?;
         let scheduler =
             Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone(), &ledger).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
-        let published = Published { reader, directory, cut: settings.cut, rescorer: Arc::clone(&rescorer) };
+        let published = Published { reader, directory, rescorer: Arc::clone(&rescorer) };
         let Receiving { stop, sources, mut background, ended, intake, decoders, .. } = receiving;
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
@@ -334,13 +334,14 @@ impl Daemon {
             reader: published.reader.clone(),
             rescorer,
             sensors: Arc::clone(&published.directory),
-            index: Arc::default(),
+            index: Arc::new(SensorIndex::new(settings.groups.clone())),
             scores: Arc::new(RunScores::new(settings.timeline_bytes)),
             states: Arc::default(),
             live: Arc::clone(&live),
             questions,
             messages: MessageTrial::new(Arc::clone(&settings.routes), Arc::clone(&settings.filters), settings.times),
-            cut: settings.cut,
+            base: settings.cut,
+            groups: settings.groups,
             schedule,
             clock: schedule_clock,
             started: Timestamp::now(),

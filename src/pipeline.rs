@@ -29,11 +29,12 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 
 use crate::condition::SensorConditions;
+use crate::group::GroupName;
 use crate::ingest::session::{SessionSettings, Sessions};
 use crate::live::{Events, Live};
 use crate::reading::{Reading, Rejects};
 use crate::run::{Run, RunId, RunState};
-use crate::schedule::Schedule;
+use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{
@@ -53,6 +54,7 @@ use told_rejects::ToldRejects;
 
 pub use event_clock::Pace;
 pub use held::HeldSettings;
+pub use run_progress::ScoredMarks;
 
 /// Tells a sensor's deadband.
 pub type Deadbands = Box<dyn Fn(SensorId) -> Option<f64> + Send>;
@@ -64,8 +66,9 @@ const MAX_SUMMARISED: usize = 1 << 18;
 pub struct PipelineSettings {
     /// How readings become windows.
     pub windows: WindowSettings,
-    /// When windows are scored: with an event clock, readings wait for the runs that they make due.
-    pub schedule: Schedule,
+    /// All groups, and when the windows of each are scored: with an event clock, readings wait for the runs that they make
+    /// due.
+    pub plans: Vec<GroupPlan>,
     /// The clock; an event clock is moved on by the pipeline.
     pub clock: Clock,
     /// The deadbands.
@@ -83,12 +86,12 @@ pub struct PipelineSettings {
 }
 
 /// Where the pipeline is in event time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Position {
     /// The time before which windows are closed for all sensors: what comes for them is late. They may not be stored yet.
     pub closed: Timestamp,
-    /// The time before which windows are scored, and their runs settled.
-    pub scored: Timestamp,
+    /// The time before which the windows of each group are scored, and their runs settled.
+    pub scored: ScoredMarks,
     /// The id of the run that begins next, once the last one has ended and is settled.
     pub runs: RunId,
     /// Whether readings wait for runs that are due, or for a sink.
@@ -161,7 +164,7 @@ impl Pipeline {
         let settled = self.runs.settled();
         Position {
             closed: self.windows.closed(),
-            scored: settled.until,
+            scored: settled.marks.clone(),
             runs: settled.next_run,
             pace: self.event_clock.pace(),
             behind: self.behind,
@@ -191,11 +194,18 @@ impl Pipeline {
         self.writer.close(until);
         self.windows.begin_closing(until, &mut self.over);
         self.windows.close_slice(ClosingSlice::SHORT, &mut self.over);
-        if self.runs.scored() == Timestamp::MIN {
-            self.set_scored(until);
-            self.runs.begin_at(until);
-        }
+        self.begin_scoring(until);
         self.update_pace();
+    }
+
+    /// Has the scoring of groups that have not begun begin with the windows that end behind `closed`.
+    fn begin_scoring(&mut self, closed: Timestamp) {
+        let groups = self.settings.plans.iter().map(|plan| &plan.name);
+        let new: Vec<_> = groups.filter(|group| self.runs.scored(group) == Timestamp::MIN).cloned().collect();
+        for group in new {
+            self.set_scored(&group, closed);
+            self.runs.begin_at(&group, closed);
+        }
     }
 
     /// Finishes some more windows of a closing. The next commit stores them.
@@ -232,7 +242,7 @@ impl Pipeline {
         if let RunState::Finished(_) = run.state {
             self.runs.end_run(run.id);
             if let Some(until) = done_until {
-                self.set_scored(until);
+                self.set_scored(&run.group, until);
             }
         }
     }
@@ -264,11 +274,11 @@ impl Pipeline {
         self.writer.put_cursor(sink, next);
     }
 
-    /// Moves on what counts as scored.
-    pub fn set_scored(&mut self, until: Timestamp) {
-        let scored = self.runs.move_to(until);
+    /// Moves on what counts as scored of a group.
+    pub fn set_scored(&mut self, group: &GroupName, until: Timestamp) {
+        let scored = self.runs.move_to(group, until);
         self.update_pace();
-        self.writer.put_progress(Progress::Scored, scored);
+        self.writer.put_progress(&Progress::Scored(group.clone()), scored);
     }
 
     /// Notes which subscriptions a broker holds for us.
@@ -378,8 +388,8 @@ impl Pipeline {
 
     fn update_pace(&mut self) {
         if let Clock::Event(_) = self.settings.clock {
-            let PipelineSettings { schedule, max_unpublished, .. } = &self.settings;
-            self.event_clock.decide_pace(schedule, &self.runs, *max_unpublished);
+            let PipelineSettings { plans, max_unpublished, .. } = &self.settings;
+            self.event_clock.decide_pace(plans, &self.runs, *max_unpublished);
         }
     }
 

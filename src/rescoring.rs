@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::features::{Assigner, Blocks, Plan};
+use crate::group::{ByGroup, GroupName};
 use crate::model::{Limits, Model, guarded};
 use crate::run::Run;
 use crate::scoring::{Judgement, ScoringSettings, score};
@@ -26,9 +27,16 @@ pub struct RescoringSettings {
     pub limits: Limits,
     /// Decides what a model's columns are.
     pub features: Assigner,
+    /// What each group's windows are scored by.
+    pub groups: ByGroup<GroupRescoring>,
+}
+
+/// What a group's windows are scored by.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupRescoring {
     /// As for the first scoring.
     pub scoring: ScoringSettings,
-    /// The hash of all settings that verdicts depend on.
+    /// The hash of all settings that the group's verdicts depend on.
     pub settings_hash: u64,
 }
 
@@ -53,6 +61,9 @@ pub enum RescoringError {
         /// The hash of the settings now.
         configured: u64,
     },
+    /// Its group is not configured any more.
+    #[error("it was given in a run of the group {0}, which is no longer configured")]
+    GroupGone(GroupName),
     /// The model is not kept any more.
     #[error("its model {0} is no longer kept (store.kept_models)")]
     ModelGone(ModelHash),
@@ -103,7 +114,10 @@ impl Rescorer {
         if let ScoredRows::All(_) = scored.rows {
             return Ok(Ok(scored.rows.clone()));
         }
-        let (stored, configured) = (run.settings, self.settings.settings_hash);
+        let Some(GroupRescoring { scoring, settings_hash }) = self.settings.groups.of_group(&run.group) else {
+            return Ok(Err(RescoringError::GroupGone(run.group.clone())));
+        };
+        let (stored, configured) = (run.settings, *settings_hash);
         if stored != configured {
             return Ok(Err(RescoringError::OtherSettings { stored, configured }));
         }
@@ -112,15 +126,16 @@ impl Rescorer {
             Err(problem) => return Ok(Err(problem)),
         };
         let (model, plan) = &*model;
-        let blocks = Blocks::read(plan, run.window, |source, window| match self.source(sensor, source) {
-            Some(sensor) => self.reader.window(sensor, window),
-            None => Ok(None),
-        });
+        let blocks =
+            Blocks::read(plan, run.window, scoring.row_cut(), |source, window| match self.source(sensor, source) {
+                Some(sensor) => self.reader.window(sensor, window),
+                None => Ok(None),
+            });
         let blocks = match blocks {
             Err(StoreError::Damaged) => return Ok(Err(RescoringError::WindowsGone)),
             blocks => blocks?,
         };
-        Ok(match score(model, plan, run.window, &blocks, self.settings.scoring) {
+        Ok(match score(model, plan, run.window, &blocks, *scoring) {
             Ok(Judgement { outcome: Outcome::Scored(again), .. }) if again.rows.bear_out(&scored.rows) => {
                 Ok(again.rows)
             }

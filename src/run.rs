@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-pub use crate::group::GroupName;
+use crate::group::GroupName;
 use crate::interval::Window;
 use crate::number_set::NumberSet;
 use crate::sensor::SensorName;
@@ -40,6 +40,8 @@ pub struct Run {
     pub id: RunId,
     /// The window that it scores.
     pub window: Window,
+    /// The length of an interval of its rows.
+    pub interval: Span,
     /// Whose models it scores.
     pub group: GroupName,
     /// Why it began.
@@ -66,6 +68,7 @@ impl Run {
         Self {
             id: RunId(id),
             window,
+            interval: Span::from_secs(60),
             group: GroupName::default(),
             trigger: Trigger::Schedule,
             revision: 0,

@@ -3,19 +3,28 @@
 use ndarray::Array2;
 
 use crate::codec::Corrupt;
-use crate::features::{Blocks, Plan, Rows};
+use crate::features::{Blocks, Plan, RowCut, Rows};
 use crate::interval::{Cut, Window};
 use crate::model::{Drift, EvaluateError, Model};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::verdict::{Explanation, Label, Outcome, Row, Scored};
 
 /// What verdicts depend on besides the window and the model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ScoringSettings {
-    /// The lengths of intervals and windows.
+    /// The lengths of the intervals that rows stand for, and of the windows.
     pub cut: Cut,
+    /// How the store cuts time.
+    pub base: Cut,
     /// A window is scored only when rows can be made for at least this many of its intervals.
     pub min_intervals: u32,
+}
+
+impl ScoringSettings {
+    /// The lengths that rows are made by.
+    pub fn row_cut(&self) -> RowCut {
+        RowCut { interval: self.cut.interval(), base: self.base }
+    }
 }
 
 /// Whether models that are not proven are scored. A model is proven when a file beside it says what it should answer, and
@@ -72,7 +81,7 @@ pub fn score(
     blocks: &Blocks,
     settings: ScoringSettings,
 ) -> Result<Judgement, ScoreError> {
-    let Rows { values, starts, intervals } = plan.rows(window, blocks, settings.cut)?;
+    let Rows { values, starts, intervals } = plan.rows(window, blocks, settings.row_cut())?;
     if intervals == 0 {
         return Ok(Outcome::NoData.into());
     }
@@ -82,7 +91,7 @@ pub fn score(
     }
     let evaluations = model.evaluate(values.view())?;
     let rows = starts.into_iter().zip(evaluations).map(|(start, evaluation)| Row {
-        interval: place(start, window, settings.cut),
+        interval: place(start, window, settings.cut.interval()),
         label: evaluation.label,
         decision: evaluation.decision,
     });
@@ -113,8 +122,8 @@ fn name(plan: &Plan, feature: usize) -> String {
 }
 
 /// The place in its window of the interval that begins at `start`.
-fn place(start: Timestamp, window: Window, cut: Cut) -> u16 {
-    let place = start.since(window.start()).divide(cut.interval()).0;
+fn place(start: Timestamp, window: Window, interval: Span) -> u16 {
+    let place = start.since(window.start()).divide(interval).0;
     // A window has at most 32,768 intervals.
     u16::try_from(place).unwrap_or(u16::MAX)
 }

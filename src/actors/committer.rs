@@ -29,6 +29,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use crate::actors::sources::intake::{MessagesHeard, SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
 use crate::condition::SensorConditions;
+use crate::group::GroupName;
 use crate::ingest::batch::Batch;
 use crate::ingest::trial::TriedReading;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
@@ -89,8 +90,10 @@ pub enum Command {
         /// All its verdicts, in the order of their sensors.
         verdicts: Vec<Verdict>,
     },
-    /// Note that the windows before `until` are scored or given up.
+    /// Note that the windows of a group before `until` are scored or given up.
     Mark {
+        /// Which group.
+        group: GroupName,
         /// The end of the last of these windows.
         until: Timestamp,
         /// Told when the note is durable.
@@ -443,7 +446,11 @@ impl Committer {
     /// to.
     fn tell_position(&self) {
         let position = self.pipeline.position();
-        self.position.send_if_modified(|last| std::mem::replace(last, position) != position);
+        self.position.send_if_modified(|last| {
+            let is_modified = *last != position;
+            *last = position;
+            is_modified
+        });
     }
 
     /// Waits for something to do, and takes all that is there.
@@ -639,8 +646,8 @@ impl Committer {
                 self.pipeline.put_verdicts(run, chunk, &verdicts);
                 self.stored_events.verdicts(run, verdicts);
             }
-            Command::Mark { until, done } => {
-                self.pipeline.set_scored(until);
+            Command::Mark { group, until, done } => {
+                self.pipeline.set_scored(&group, until);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }

@@ -16,8 +16,8 @@ use crate::actors::liveness::{Answers, Liveness, ProbedPart};
 use crate::actors::scoring::recorder::Recorder;
 use crate::actors::scoring::scheduler::Scheduler;
 use crate::actors::scoring::supervisor::SensorSupervisor;
-use crate::run::{GroupName, Run, RunState};
-use crate::schedule::Schedule;
+use crate::run::{Run, RunState};
+use crate::schedule::agenda::GroupPlan;
 use crate::store::Reader;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Timestamp};
@@ -61,12 +61,14 @@ pub struct Probed {
 pub struct Course {
     /// Where runs are found.
     pub reader: Reader,
-    /// When runs are due.
-    pub schedule: Schedule,
+    /// When the runs of each group are due.
+    pub plans: Vec<GroupPlan>,
     /// By which clock.
     pub clock: Clock,
 }
 
+/// How many runs are looked at, at most, for the last one that has ended.
+const RUNS_LOOKED_AT: u64 = 4;
 /// How often the status is told.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 /// How often the parts are asked within the watchdog's time.
@@ -145,31 +147,36 @@ impl Probed {
 }
 
 impl Course {
-    /// The last window that is done, in words.
+    /// The last run that has ended, in words.
     fn last_run(&self, commands: &Commands) -> String {
-        let scored = commands.position().borrow().scored;
-        if scored == Timestamp::MIN {
-            return "no run yet".to_owned();
+        let next = commands.position().borrow().runs;
+        for id in (1..=RUNS_LOOKED_AT).map(|back| next.earlier(back)).take_while(|id| *id < next) {
+            match self.reader.run(id) {
+                Ok(Some(Run { state: RunState::Finished(tally), group, window, .. })) => {
+                    let of_group = if group.is_default() { String::new() } else { format!(" of {group}") };
+                    return format!(
+                        "last run{of_group} {} to {}: {} scored, {} failed, {} anomalies",
+                        window.start(),
+                        window.end(),
+                        tally.scored,
+                        tally.not_scored(),
+                        tally.anomalies
+                    );
+                }
+                Ok(_) => {}
+                Err(error) => return format!("the last run cannot be read: {error}"),
+            }
         }
-        let window = self.schedule.windows.last_ending(scored);
-        match self.reader.run_of(&GroupName::default(), window) {
-            Ok(Some(Run { state: RunState::Finished(tally), .. })) => format!(
-                "last run {} to {}: {} scored, {} failed, {} anomalies",
-                window.start(),
-                window.end(),
-                tally.scored,
-                tally.not_scored(),
-                tally.anomalies
-            ),
-            Ok(_) => "no run yet".to_owned(),
-            Err(error) => format!("the last run cannot be read: {error}"),
-        }
+        "no run yet".to_owned()
     }
 
     /// When something may be due next; `None` when the clock does not tell.
     fn next(&self) -> Option<Timestamp> {
         match self.clock {
-            Clock::Wall => self.schedule.next_wake(self.clock.now()),
+            Clock::Wall => {
+                let now = self.clock.now();
+                self.plans.iter().filter_map(|plan| plan.schedule.next_wake(now)).min()
+            }
             Clock::Event(_) => None,
         }
     }

@@ -14,6 +14,8 @@ pub struct Run {
     pub id: u64,
     /// The window that it scores.
     pub window: Span,
+    /// How long an interval of its rows is.
+    pub interval_seconds: f64,
     /// Whose models it scores.
     pub group: String,
     /// Why it began: `schedule` or `catch-up`.

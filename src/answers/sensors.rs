@@ -17,6 +17,8 @@ pub struct Sensor {
     pub device: String,
     /// The sensor.
     pub sensor: String,
+    /// The group that it is in.
+    pub group: String,
     /// How it is.
     pub state: SensorState,
     /// Since when it has been so, as far as the stored runs tell.

@@ -9,10 +9,14 @@ use crate::time::Timestamp;
 /// Rows of the timeline.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Timeline {
+    /// The group whose sensors these are.
+    pub group: String,
     /// The start of each column's window, the oldest first.
     pub windows: Vec<Timestamp>,
     /// How long a window is.
     pub window_seconds: f64,
+    /// How far a window begins behind the one before; windows overlap where this is shorter than a window.
+    pub hop_seconds: f64,
     /// How many rows there are in all.
     pub total: u64,
     /// The number of the first of these rows.

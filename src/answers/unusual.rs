@@ -10,6 +10,8 @@ use crate::time::Timestamp;
 /// What was most unusual.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Unusual {
+    /// The group whose sensors these are.
+    pub group: String,
     /// The range of time, widened to whole windows.
     pub range: Span,
     /// The most unusual sensors, the most unusual first.

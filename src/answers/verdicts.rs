@@ -21,6 +21,8 @@ pub struct Verdict {
     pub sensor: String,
     /// The run.
     pub run: u64,
+    /// The group that the sensor was in.
+    pub group: String,
     /// How many runs over the same window ended before it.
     pub revision: u32,
     /// The window.

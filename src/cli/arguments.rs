@@ -1,6 +1,7 @@
 //! Arguments that several commands take.
 
 use crate::features::{FeatureError, FeatureSet, MissingError, MissingPolicy};
+use crate::group::GroupName;
 use crate::time::Span;
 
 /// A text that is not a length of time.
@@ -11,6 +12,16 @@ pub(super) struct SpanError;
 /// Reads a length of time, which must not be zero.
 pub(super) fn parse_span(text: &str) -> Result<Span, SpanError> {
     Span::parse(text).filter(|span| *span > Span::ZERO).ok_or(SpanError)
+}
+
+/// A text that cannot name a group.
+#[derive(Debug, thiserror::Error)]
+#[error("not the name of a group: 1 to {} bytes, without blanks at the ends", GroupName::MAX_BYTES)]
+pub(super) struct GroupNameError;
+
+/// Reads the name of a group.
+pub(super) fn parse_group(text: &str) -> Result<GroupName, GroupNameError> {
+    GroupName::new(text).ok_or(GroupNameError)
 }
 
 /// A text that is not a list of columns.

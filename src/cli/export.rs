@@ -189,8 +189,8 @@ impl Source<'_> {
                 io::copy(&mut answer, &mut out).map_err(of_output)?;
             }
             StoreAccess::Copy(reader) => {
-                let cut = self.config.window.cut;
-                export::write(reader, cut, self.selection, self.format, &mut out).map_err(|error| match error {
+                let groups = self.config.sensor_groups();
+                export::write(reader, &groups, self.selection, self.format, &mut out).map_err(|error| match error {
                     ExportError::Output(problem) => of_output(problem),
                     error => error.into(),
                 })?;

@@ -198,7 +198,7 @@ impl<'a> Scorer<'a> {
         };
         let mut scorer = Self {
             args,
-            scoring: ScoringSettings { cut, min_intervals: args.min_intervals },
+            scoring: ScoringSettings { cut, base: cut, min_intervals: args.min_intervals },
             directory,
             windows: OpenWindows::new(windows, Timestamp::MIN, []),
             over: Vec::new(),
@@ -322,7 +322,7 @@ impl<'a> Scorer<'a> {
         let sensor = &mut self.sensors[own.index()];
         let Assigned::Usable(model, plan) = &sensor.model else { return Ok(()) };
         let began = Instant::now();
-        let Ok(blocks) = Blocks::read(plan, window, |source, window| {
+        let Ok(blocks) = Blocks::read(plan, window, self.scoring.row_cut(), |source, window| {
             let id = match source {
                 None => Some(own),
                 Some(other) => sensor.name.sibling(other).ok().and_then(|name| self.directory.find(&name)),
@@ -356,7 +356,7 @@ impl<'a> Scorer<'a> {
         };
         // This process made the stored form, so it is not damaged.
         let block = self.held.block(own, window);
-        let intervals = block.and_then(|block| block.intervals(self.scoring.cut).ok()).unwrap_or_default();
+        let intervals = block.and_then(|block| block.intervals(self.scoring.base).ok()).unwrap_or_default();
         writer.write(window, self.scoring.cut.interval(), &intervals, &scored).map_err(at)
     }
 

@@ -292,6 +292,7 @@ mod tests {
     fn status() -> Status {
         let window = Window { start: at("2026-03-01 09:00"), end: at("2026-03-01 10:00") };
         let run = Run {
+            interval_seconds: 60.0,
             id: 42,
             window,
             group: "default".to_owned(),

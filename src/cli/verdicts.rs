@@ -4,12 +4,14 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::answers::{List, Outcome, Verdict};
+use crate::cli::arguments::parse_group;
 use crate::cli::sensors::{minute, parse_pattern, said};
 use crate::cli::store_access::StoreAccess;
 use crate::cli::table::{Colours, Column, Output, TableCell, TextTable, Tint};
 use crate::cli::time_bound::{TimeBound, parse_bound};
 use crate::config::Config;
 use crate::daemon::settings::Settings;
+use crate::group::GroupName;
 use crate::http::client::{DaemonClient, quoted};
 use crate::overview::{StoredVerdicts, TimeRange, VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors};
 use crate::sensor::SensorDirectory;
@@ -25,6 +27,9 @@ pub struct Args {
     /// The sensors, as device/sensor with * for any characters; all, if left out
     #[arg(value_parser = parse_pattern)]
     pattern: Option<SensorPattern>,
+    /// Only verdicts of runs of this group
+    #[arg(long, value_name = "NAME", value_parser = parse_group)]
+    group: Option<GroupName>,
     /// Windows that end behind this time: such as 2018-08-28T23:00:00Z, 2018-08-28 (UTC), or -24h for that long ago
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = parse_bound)]
     since: Option<TimeBound>,
@@ -91,6 +96,9 @@ impl Args {
         if let Some(pattern) = &self.pattern {
             question.push_str(&format!("&pattern={}", quoted(&pattern.to_string())));
         }
+        if let Some(group) = &self.group {
+            question.push_str(&format!("&group={}", quoted(group.as_str())));
+        }
         if let Some(outcome) = self.outcome {
             question.push_str(&format!("&outcome={}", outcome_word(outcome)));
         }
@@ -108,10 +116,11 @@ impl Args {
     /// Reads a copy of the store.
     fn read(&self, config: &Config, reader: &Reader, verdicts: &mut Vec<Verdict>) -> anyhow::Result<()> {
         let sensors = SensorDirectory::new(Settings::of(config).max_sensors, reader.sensors()?);
-        let stored = StoredVerdicts { reader, sensors: &sensors, interval: config.window.cut.interval() };
+        let stored = StoredVerdicts { reader, sensors: &sensors };
         let now = Timestamp::now();
         let wanted = VerdictSelection {
             sensors: self.pattern.clone().map_or(WantedSensors::All, WantedSensors::Fitting),
+            group: self.group.clone(),
             range: TimeRange {
                 since: self.since.map_or(Timestamp::MIN, |bound| bound.time(now)),
                 until: self.until.map_or(Timestamp::MAX, |bound| bound.time(now)),

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::Config;
+use super::group::GroupSettings;
 use crate::features::FeatureSettings;
 use crate::ingest::decimal::Decimal;
 use crate::ingest::filter::FilterSettings;
@@ -18,7 +19,7 @@ struct Canonical(Sha256);
 
 /// The first eight bytes, little-endian, of the SHA-256 of the settings that verdicts depend on. See
 /// [`Config::settings_hash`].
-pub(super) fn settings_hash(config: &Config) -> u64 {
+pub(super) fn settings_hash(config: &Config, group: &GroupSettings) -> u64 {
     let mut canonical = Canonical(Sha256::new());
     // The number must be raised when anything is added below, or the order changes.
     canonical.text("anomalyd settings 1");
@@ -30,12 +31,18 @@ pub(super) fn settings_hash(config: &Config) -> u64 {
     canonical.list(times.max_ahead.as_slice(), |canonical, span| canonical.integer(span.nanos()));
     canonical.integer(config.limits.readings_per_interval.into());
     canonical.integer(config.limits.open_readings.into());
-    canonical.integer(config.window.cut.interval().nanos());
-    canonical.integer(config.window.cut.window().nanos());
+    canonical.integer(group.grid.interval().nanos());
+    canonical.integer(group.grid.length().nanos());
     canonical.integer(config.window.lateness.nanos());
-    canonical.integer(config.scoring.min_intervals.into());
+    canonical.integer(group.scoring.min_intervals.into());
+    // Left out when no intervals are folded: a configuration without groups keeps its hash.
+    let base = config.base_cut().interval();
+    if base != group.grid.interval() {
+        canonical.text("base interval");
+        canonical.integer(base.nanos());
+    }
     // Left out when it is optional, as it was before it could be required.
-    if config.scoring.proof == ProofPolicy::Required {
+    if group.scoring.proof == ProofPolicy::Required {
         canonical.text("proof required");
     }
     // Left out when there are no features: a configuration without them keeps the hash that it had before features

@@ -10,6 +10,7 @@ pub mod backoff;
 pub mod bytes;
 pub mod conditions;
 pub mod connect;
+pub mod group;
 pub mod http;
 pub mod limits;
 pub mod listen;
@@ -56,7 +57,11 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use crate::features::FeatureSettings;
+use crate::group::{ByGroup, Group, GroupName, Groups};
 use crate::ingest::filter::FilterSettings;
+use crate::interval::Cut;
+use crate::sensor_pattern::SensorPattern;
+use group::GroupSettings;
 use reader::{Notes, Section};
 
 /// Everything that can be configured, checked. Paths are absolute.
@@ -86,6 +91,8 @@ pub struct Config {
     pub supervision: supervision::SupervisionSettings,
     /// `[conditions]`.
     pub conditions: conditions::ConditionSettings,
+    /// Each `[[group]]`, in the order of the file.
+    pub groups: Vec<GroupSettings>,
     /// `[publish]`.
     pub publish: publish::PublishSettings,
     /// `[metrics]`; `None` when no metrics are written.
@@ -208,10 +215,49 @@ impl Config {
         rules::warnings(self)
     }
 
-    /// How many windows before a scored one the store is sure to have: the size of its ring less those that are early,
-    /// open or caught up on.
-    pub fn windows_back(&self) -> u32 {
-        self.rings().windows.saturating_sub(rings::windows_needed(self))
+    /// The rules of the group of all sensors that no `[[group]]` takes: those at the top level.
+    pub fn default_group(&self) -> GroupSettings {
+        GroupSettings {
+            name: GroupName::default(),
+            sensors: SensorPattern::all(),
+            grid: self.window.grid,
+            schedule: self.schedule.clone(),
+            scoring: self.scoring,
+            supervision: self.supervision,
+        }
+    }
+
+    /// The rules of all groups, in the order in which these take sensors; the default group is the last.
+    pub fn all_groups(&self) -> Vec<GroupSettings> {
+        self.groups.iter().cloned().chain([self.default_group()]).collect()
+    }
+
+    /// The rules of all groups, by group.
+    pub fn rules_by_group(&self) -> ByGroup<GroupSettings> {
+        let mut rules = self.groups.iter().cloned();
+        ByGroup::new(self.sensor_groups(), |_| rules.next().unwrap_or_else(|| self.default_group()))
+    }
+
+    /// Which sensor is in which group.
+    pub fn sensor_groups(&self) -> Groups {
+        let group = |GroupSettings { name, sensors, grid, .. }: &GroupSettings| Group {
+            name: name.clone(),
+            sensors: sensors.clone(),
+            grid: *grid,
+        };
+        Groups::new(self.groups.iter().map(group).collect(), self.window.grid)
+    }
+
+    /// How the store cuts time, so that the windows of all groups can be put together.
+    pub fn base_cut(&self) -> Cut {
+        // The rules have seen to it that there is one.
+        self.sensor_groups().base_cut().unwrap_or(self.window.grid.cut())
+    }
+
+    /// How many windows of a group before a scored one the store is sure to have: the size of its ring less those that are
+    /// early, open or caught up on.
+    pub fn windows_back(&self, group: &GroupSettings) -> u32 {
+        rings::windows_back(self, group)
     }
 
     /// The sizes of the store's rings.
@@ -223,15 +269,28 @@ impl Config {
     ///
     /// Two configurations with the same hash give the same verdicts for the same messages and models: the hash covers
     /// what `docs/configuration.md` lists under "What verdicts depend on". It is the first eight bytes of a SHA-256
-    /// over these settings in a form that depends neither on machine or compiler nor on how the file spells them.
-    pub fn settings_hash(&self) -> u64 {
-        hash::settings_hash(self)
+    /// over these settings in a form that depends neither on machine or compiler nor on how the file spells them. The
+    /// rules of other groups are not among them.
+    pub fn settings_hash(&self, group: &GroupSettings) -> u64 {
+        hash::settings_hash(self, group)
     }
 }
 
 /// Always `Some`: a mistake is noted, and the default is used in its place.
 fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
     let clock = root.choice("clock", [("wall", ClockSource::Wall), ("event", ClockSource::Event)]);
+    let window = root.section("window", window::read)?;
+    let schedule = root.section("schedule", schedule::read)?;
+    let scoring = root.section("scoring", scoring::read);
+    let supervision = root.section("supervision", supervision::read);
+    let above = GroupSettings {
+        name: GroupName::default(),
+        sensors: SensorPattern::all(),
+        grid: window.grid,
+        schedule: schedule.clone(),
+        scoring,
+        supervision,
+    };
     Some(Config {
         clock,
         store: root.section("store", store::read),
@@ -239,11 +298,12 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         filters: root.tables("filter", filter::read),
         features: root.tables("features", features::read),
         limits: root.section("limits", |section| limits::read(section, clock)),
-        window: root.section("window", window::read)?,
-        schedule: root.section("schedule", schedule::read)?,
+        window,
+        schedule,
         models: root.section("models", models::read),
-        scoring: root.section("scoring", scoring::read),
-        supervision: root.section("supervision", supervision::read),
+        scoring,
+        supervision,
+        groups: root.tables("group", |section| group::read(section, &above)),
         conditions: root.section("conditions", conditions::read),
         publish: root.section("publish", publish::read),
         metrics: root.optional_section("metrics", metrics::read),

@@ -1,5 +1,6 @@
 //! How many windows, runs and runs with verdicts the store has room for: the configured times, counted in windows.
 
+use super::group::GroupSettings;
 use super::{ClockSource, Config};
 use crate::time::Span;
 
@@ -21,13 +22,13 @@ impl Rings {
     pub const MAX_RUNS: u32 = 100_000;
 
     const DEFAULT_INTERVALS: Span = Span::from_secs(36 * 3_600);
-    const DEFAULT_RUNS: Span = Span::from_secs(7 * 86_400);
+    pub(super) const DEFAULT_RUNS: Span = Span::from_secs(7 * 86_400);
     /// How many windows are kept by default beyond those that must be: models may look back into them.
     const TO_LOOK_BACK: u32 = 6;
 
     /// The rings of a configuration. One that the rules refuse gets the nearest that are possible.
     pub(super) fn of(config: &Config) -> Self {
-        let (store, window) = (&config.store, config.window.cut.window());
+        let (store, window) = (&config.store, config.base_cut().window());
         let windows = store.keep_intervals.map_or_else(
             || {
                 let least = windows_needed(config).saturating_add(Self::TO_LOOK_BACK);
@@ -35,8 +36,8 @@ impl Rings {
             },
             |keep| count(keep, window),
         );
-        let runs = count(store.keep_runs.unwrap_or(Self::DEFAULT_RUNS), window).clamp(1, Self::MAX_RUNS);
-        let verdict_runs = store.keep_verdicts.map_or(runs, |keep| count(keep, window).clamp(1, runs));
+        let runs = runs_in(config, store.keep_runs.unwrap_or(Self::DEFAULT_RUNS)).clamp(1, Self::MAX_RUNS);
+        let verdict_runs = store.keep_verdicts.map_or(runs, |keep| runs_in(config, keep).clamp(1, runs));
         Self { windows: windows.clamp(1, Self::MAX_WINDOWS), runs, verdict_runs }
     }
 }
@@ -47,15 +48,36 @@ pub(super) fn count(keep: Span, window: Span) -> u32 {
     u32::try_from(whole + i64::from(!even)).unwrap_or(u32::MAX)
 }
 
+/// How many runs of all groups there are in so long a time.
+pub(super) fn runs_in(config: &Config, time: Span) -> u32 {
+    let of_group = |group: GroupSettings| count(time, group.grid.hop());
+    config.all_groups().into_iter().map(of_group).fold(0, u32::saturating_add)
+}
+
 /// How far a reading may be ahead of the clock; `None` when no reading can be ahead.
 pub(super) fn max_ahead(config: &Config) -> Option<Span> {
     config.limits.max_ahead.filter(|_| config.clock == ClockSource::Wall)
 }
 
 /// How many windows the store must have room for: those that are early, the one that is open, and those that are caught
-/// up on.
+/// up on for any group.
 pub(super) fn windows_needed(config: &Config) -> u32 {
+    let groups = config.all_groups();
+    groups.iter().map(|group| windows_needed_for(config, group)).max().unwrap_or_default()
+}
+
+fn windows_needed_for(config: &Config, group: &GroupSettings) -> u32 {
+    let base = config.base_cut().window();
     // A sensor whose clock is ahead stores its windows early: they must not overwrite windows that are still due.
-    let early = max_ahead(config).map_or(0, |ahead| count(ahead, config.window.cut.window()));
-    early.saturating_add(1).saturating_add(config.schedule.catch_up)
+    let early = max_ahead(config).map_or(0, |ahead| count(ahead, base));
+    // The first window that is caught up on ends a hop later than what was scored before, and is longer than a hop.
+    let hops = count(group.grid.hop(), base).saturating_mul(group.schedule.catch_up);
+    let overlap = count(group.grid.length(), base).saturating_sub(count(group.grid.hop(), base));
+    early.saturating_add(1).saturating_add(hops).saturating_add(overlap)
+}
+
+/// How many windows of a group before a scored one the store is sure to have.
+pub(super) fn windows_back(config: &Config, group: &GroupSettings) -> u32 {
+    let spare = config.rings().windows.saturating_sub(windows_needed_for(config, group));
+    spare / count(group.grid.length(), config.base_cut().window()).max(1)
 }

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use super::group::GroupSettings;
 use super::reader::Notes;
-use super::rings::{Rings, count, max_ahead, windows_needed};
+use super::rings::{Rings, count, max_ahead, runs_in, windows_needed};
 use super::{ClockSource, Config, without_effect};
 use crate::features::{Bounds, FeatureSettings, Plan};
 use crate::time::Span;
@@ -28,7 +29,7 @@ impl fmt::Display for Warning {
 
 /// Notes the settings that contradict each other.
 pub(super) fn check(config: &Config, notes: &mut Notes<'_>) {
-    let Config { mqtt, window, scoring, .. } = config;
+    let Config { mqtt, .. } = config;
     if mqtt.listen.is_none() && mqtt.connect.is_none() {
         let why = "nothing takes readings in; add [mqtt.listen] for devices that connect to this daemon, \
                    or [mqtt.connect] for a broker";
@@ -52,19 +53,65 @@ pub(super) fn check(config: &Config, notes: &mut Notes<'_>) {
         let why = "verdicts are published over the connected broker, and there is none; add [mqtt.connect]";
         notes.rule(&["publish.mqtt", "mqtt.connect"], why);
     }
+    groups(config, notes);
     rings(config, notes);
-    let intervals = window.cut.intervals_per_window();
-    if i64::from(scoring.min_intervals) > intervals {
-        let why = format!("a window has {intervals} intervals and could never hold {}", scoring.min_intervals);
-        notes.rule(&["scoring.min_intervals", "window.length", "window.interval"], why);
-    }
     features(config, notes);
     folders_apart(config, notes);
 }
 
+/// The most groups. A run takes one after the other, and every sensor is compared with every pattern.
+const MAX_GROUPS: usize = 64;
+
+/// Groups must have different names, windows that can hold what is asked of them, and a base cut.
+fn groups(config: &Config, notes: &mut Notes<'_>) {
+    if config.groups.len() > MAX_GROUPS {
+        let why = format!("there are {} groups, at most {MAX_GROUPS} are accepted; join some", config.groups.len());
+        notes.rule(&["group"], why);
+    }
+    for (place, GroupSettings { name, .. }) in (1..).zip(&config.groups) {
+        if config.groups.iter().take(place - 1).any(|before| before.name == *name) {
+            notes.rule(
+                &[&format!("group[{place}].name")],
+                format!("there is a group \"{name}\" before; choose another name"),
+            );
+        }
+    }
+    let tables = (1..=config.groups.len()).map(|place| format!("group[{place}]."));
+    for (table, group) in tables.chain([String::new()]).zip(config.all_groups()) {
+        let (intervals, least) = (group.grid.cut().intervals_per_window(), group.scoring.min_intervals);
+        if i64::from(least) > intervals {
+            let why = format!("a window has {intervals} intervals and could never hold {least}");
+            let keys = ["scoring.min_intervals", "window.length", "window.interval"].map(|key| format!("{table}{key}"));
+            notes.rule(&keys.each_ref().map(String::as_str), why);
+        }
+    }
+    let lateness = config.window.lateness;
+    match config.sensor_groups().base_cut() {
+        Err(why) => {
+            let why = format!(
+                "the store cuts time so that the windows of all groups can be put together, and here {why}; choose \
+                 intervals and windows of the groups that are multiples of each other"
+            );
+            notes.rule(&["group", "window.length", "window.interval"], why);
+        }
+        Ok(base)
+            if lateness >= base.window()
+                && !(config.groups.is_empty() && config.window.grid.hop() == base.window()) =>
+        {
+            let why = format!(
+                "{lateness} is not shorter than {}, of which windows and hops of all groups are multiples; make lateness \
+                 shorter, or hop longer",
+                base.window()
+            );
+            notes.rule(&["window.lateness", "window.hop", "group"], why);
+        }
+        Ok(_) => {}
+    }
+}
+
 /// The times that things are kept must hold what is still needed, and what the rings can hold.
 fn rings(config: &Config, notes: &mut Notes<'_>) {
-    let (store, window) = (&config.store, config.window.cut.window());
+    let (store, window) = (&config.store, config.base_cut().window());
     let (needed, catch_up) = (windows_needed(config), config.schedule.catch_up);
     let kept = config.rings().windows;
     if kept < needed {
@@ -81,22 +128,25 @@ fn rings(config: &Config, notes: &mut Notes<'_>) {
         );
         notes.rule(&["store.keep_intervals", "schedule.catch_up", "limits.max_ahead"], why);
     }
-    for (key, keep, max) in [
-        ("store.keep_intervals", store.keep_intervals, Rings::MAX_WINDOWS),
-        ("store.keep_runs", store.keep_runs, Rings::MAX_RUNS),
-        ("store.keep_verdicts", store.keep_verdicts, Rings::MAX_RUNS),
-    ] {
-        if let Some(keep) = keep.filter(|keep| count(*keep, window) > max) {
-            let why = format!(
-                "{keep} are {} windows of {window}, and at most {max} can be kept; make it at most \"{}\"",
-                count(keep, window),
-                window.times(max.into())
-            );
+    if let Some(keep) = store.keep_intervals.filter(|keep| count(*keep, window) > Rings::MAX_WINDOWS) {
+        let (windows, max) = (count(keep, window), Rings::MAX_WINDOWS);
+        let why = format!(
+            "{keep} are {windows} windows of {window}, and at most {max} can be kept; make it at most \"{}\"",
+            window.times(max.into())
+        );
+        notes.rule(&["store.keep_intervals", "window.length"], why);
+    }
+    for (key, keep) in [("store.keep_runs", store.keep_runs), ("store.keep_verdicts", store.keep_verdicts)] {
+        let Some((keep, runs)) = keep.map(|keep| (keep, runs_in(config, keep))) else { continue };
+        let max = Rings::MAX_RUNS;
+        if runs > max {
+            let longest = Span::from(keep.to_std() / runs).times(max.into());
+            let why = format!("{keep} are {runs} runs, and at most {max} can be kept; make it at most \"{longest}\"");
             notes.rule(&[key, "window.length"], why);
         }
     }
-    if let Some(keep) = store.keep_verdicts.filter(|keep| count(*keep, window) > config.rings().runs) {
-        let runs = window.times(config.rings().runs.into());
+    if let Some(keep) = store.keep_verdicts.filter(|keep| runs_in(config, *keep) > config.rings().runs) {
+        let runs = store.keep_runs.unwrap_or(Rings::DEFAULT_RUNS);
         let why = format!(
             "verdicts cannot be kept for {keep}, as their runs are kept for {runs}; make store.keep_runs longer"
         );
@@ -106,8 +156,10 @@ fn rings(config: &Config, notes: &mut Notes<'_>) {
 
 /// The earlier windows that a model's rows need must still be stored, and a window's rows must fit into memory.
 fn features(config: &Config, notes: &mut Notes<'_>) {
-    let bounds = Bounds { cut: config.window.cut, windows_back: config.windows_back() };
-    for (place, FeatureSettings { features, .. }) in (1..).zip(&config.features) {
+    let default = config.default_group();
+    for (place, FeatureSettings { sensors, features }) in (1..).zip(&config.features) {
+        let group = config.groups.iter().find(|group| group.sensors.covers(sensors)).unwrap_or(&default);
+        let bounds = Bounds { cut: group.grid.cut(), windows_back: config.windows_back(group) };
         // With the name of a real sensor the rows can only become smaller.
         if let Err(why) = Plan::new(Arc::clone(features), "", bounds) {
             let [columns, missing] = ["columns", "missing"].map(|key| format!("features[{place}].{key}"));
@@ -233,20 +285,24 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
         );
         warn("publish.mqtt.topic", advice);
     }
-    let window = config.window.cut.window();
-    let period = config.schedule.firings().shortest_period_after(config.limits.earliest);
-    if let Some(period) = period.filter(|period| *period < window) {
-        let advice =
-            format!("it fires {period} apart, more often than windows of {window} end; most firings will find nothing");
-        warn("schedule.cron", advice);
-    }
-    let caught_up = window.times(i64::from(config.schedule.catch_up));
-    if let Some(period) = period.filter(|period| *period > caught_up) {
-        let advice = format!(
-            "it fires {period} apart, and {caught_up} of windows are scored each time (schedule.catch_up): the others are \
-             never scored; let it fire more often, or make window.length or catch_up larger"
-        );
-        warn("schedule.cron", advice);
+    for group in config.all_groups() {
+        let hop = group.grid.hop();
+        let of_group = if group.name.is_default() { String::new() } else { format!("group {}: ", group.name) };
+        let period = group.schedule.firings().shortest_period_after(config.limits.earliest);
+        if let Some(period) = period.filter(|period| *period < hop) {
+            let advice = format!(
+                "{of_group}it fires {period} apart, and a window ends every {hop} only; most firings will find nothing"
+            );
+            warn("schedule.cron", advice);
+        }
+        let caught_up = hop.times(i64::from(group.schedule.catch_up));
+        if let Some(period) = period.filter(|period| *period > caught_up) {
+            let advice = format!(
+                "{of_group}it fires {period} apart, and {caught_up} of windows are scored each time (schedule.catch_up): the \
+                 others are never scored; let it fire more often, or make window.hop or catch_up larger"
+            );
+            warn("schedule.cron", advice);
+        }
     }
     if config.clock == ClockSource::Event && config.limits.max_ahead.is_some() {
         warn("limits.max_ahead", "nothing is ahead of the event clock, so this is unused; remove it".to_owned());

@@ -26,20 +26,39 @@ pub struct ScoringSettings {
 const SENSORS_SHARE: u32 = 20;
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
-    let deadline = section.span("deadline", Span::from_secs(300), Span::from_millis(100)..=Span::from_secs(86_400));
+    let deadline = section.span("deadline", Span::from_secs(300), DEADLINES);
+    let share = Span::from(deadline.to_std() / SENSORS_SHARE);
+    let above = ScoringSettings {
+        deadline,
+        sensor_deadline: share,
+        hung_threads: 8,
+        min_intervals: 1,
+        proof: ProofPolicy::Optional,
+        suspicious_after: 3,
+    };
+    let settings = read_of_group(section, above);
+    ScoringSettings { hung_threads: section.integer("hung_threads", settings.hung_threads, 0..=1_000), ..settings }
+}
+
+const DEADLINES: std::ops::RangeInclusive<Span> = Span::from_millis(100)..=Span::from_secs(86_400);
+
+/// Reads the keys that a group may have for itself. Each that is not written is as in `above`.
+pub(super) fn read_of_group(section: &mut Section<'_, '_>, above: ScoringSettings) -> ScoringSettings {
+    let deadline = section.span("deadline", above.deadline, DEADLINES);
     let shares = Span::from_millis(5)..=Span::from_secs(86_400);
-    let sensor_deadline = section.span("sensor_deadline", Span::from(deadline.to_std() / SENSORS_SHARE), shares);
+    let sensor_deadline = section.span("sensor_deadline", above.sensor_deadline, shares);
     if sensor_deadline > deadline {
         let why = format!("{sensor_deadline} for one sensor is more than {deadline} for the whole run");
         section.rule(&["sensor_deadline", "deadline"], why);
     }
+    let proof = section.choice("proof", [("optional", ProofPolicy::Optional), ("required", ProofPolicy::Required)]);
     let most = u32::try_from(Cut::MAX_INTERVALS).unwrap_or(u32::MAX);
     ScoringSettings {
         deadline,
         sensor_deadline,
-        hung_threads: section.integer("hung_threads", 8, 0..=1_000),
-        min_intervals: section.integer("min_intervals", 1, 1..=most),
-        proof: section.choice("proof", [("optional", ProofPolicy::Optional), ("required", ProofPolicy::Required)]),
-        suspicious_after: section.integer("suspicious_after", 3, 1..=10_000),
+        min_intervals: section.integer("min_intervals", above.min_intervals, 1..=most),
+        proof: if section.has("proof") { proof } else { above.proof },
+        suspicious_after: section.integer("suspicious_after", above.suspicious_after, 1..=10_000),
+        ..above
     }
 }

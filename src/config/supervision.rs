@@ -26,7 +26,27 @@ pub enum Release {
     Never,
 }
 
+impl Default for SupervisionSettings {
+    fn default() -> Self {
+        Self {
+            backoff: BackoffSettings { min: Span::from_secs(1), max: Span::from_secs(60) },
+            quarantine_after: 5,
+            release: Release::After(Span::from_secs(86_400)),
+            restarts_per_second: 200,
+        }
+    }
+}
+
 pub(super) fn read(section: &mut Section<'_, '_>) -> SupervisionSettings {
+    let settings = read_of_group(section, SupervisionSettings::default());
+    SupervisionSettings {
+        restarts_per_second: section.integer("restarts_per_second", settings.restarts_per_second, 1..=100_000),
+        ..settings
+    }
+}
+
+/// Reads the keys that a group may have for itself. Each that is not written is as in `above`.
+pub(super) fn read_of_group(section: &mut Section<'_, '_>, above: SupervisionSettings) -> SupervisionSettings {
     let range = Span::from_millis(10)..=Span::from_secs(365 * 86_400);
     let release = section.take("release_after", format!("\"never\" or {}", accepted_span(&range)), |value| match value
         .as_str(
@@ -35,9 +55,9 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> SupervisionSettings {
         text => Span::parse(text).filter(|span| range.contains(span)).map(Release::After),
     });
     SupervisionSettings {
-        backoff: backoff::read(section, Span::from_secs(1), Span::from_secs(60)),
-        quarantine_after: section.integer("quarantine_after", 5, 1..=1_000),
-        release: release.unwrap_or(Release::After(Span::from_secs(86_400))),
-        restarts_per_second: section.integer("restarts_per_second", 200, 1..=100_000),
+        backoff: backoff::read(section, above.backoff.min, above.backoff.max),
+        quarantine_after: section.integer("quarantine_after", above.quarantine_after, 1..=1_000),
+        release: release.unwrap_or(above.release),
+        ..above
     }
 }

@@ -9,33 +9,35 @@ use rumqttc::MqttOptions;
 use crate::actors::committer::PaceSettings;
 use crate::actors::outlets::publisher::{self, MqttOutletSettings};
 use crate::actors::outlets::reporter::ReporterSettings;
+use crate::actors::scoring::assignment::SensorSettings;
 use crate::actors::scoring::evaluation::pool::PoolSettings;
 use crate::actors::scoring::model_loader::ModelDirectory;
-use crate::actors::scoring::recorder::RecorderSettings;
+use crate::actors::scoring::recorder::{RecorderSettings, RunRules};
 use crate::actors::scoring::scheduler::SchedulerSettings;
-use crate::actors::scoring::supervisor::SensorSettings;
+use crate::actors::scoring::supervisor::SupervisorSettings;
 use crate::actors::sources::broker::BrokerSettings;
 use crate::actors::sources::listener::{AddressSettings, ListenerSettings};
 use crate::condition::ConditionSettings;
 use crate::config::connect::{ConnectSettings, PasswordError};
+use crate::config::group::GroupSettings;
 use crate::config::http::{HttpSettings, TlsFiles};
 use crate::config::limits::LimitSettings;
 use crate::config::listen::ListenSettings;
 use crate::config::schedule::EventIdle;
-use crate::config::supervision::Release;
+use crate::config::supervision::{Release, SupervisionSettings};
 use crate::config::{ClockSource, Config};
 use crate::features::{Assigner, Bounds};
-use crate::group::GroupName;
+use crate::group::{ByGroup, Groups};
 use crate::http::{GateSettings, PortSettings, ServerSettings, SocketSettings, TlsSettings, default_paths};
 use crate::ingest::filter::{FilterSettings, Filters, PlausibleTimes};
 use crate::ingest::route::RouteSettings;
 use crate::ingest::session::SessionSettings;
 use crate::ingest::subscription::subscriptions;
-use crate::interval::Cut;
+use crate::interval::{Cut, WindowGrid};
 use crate::live::Live;
 use crate::model::Limits;
 use crate::pipeline::{HeldSettings, PipelineSettings};
-use crate::rescoring::RescoringSettings;
+use crate::rescoring::{GroupRescoring, RescoringSettings};
 use crate::run_in_progress::RunScope;
 use crate::schedule::Schedule;
 use crate::schedule::agenda::GroupPlan;
@@ -72,7 +74,7 @@ pub(crate) struct Settings {
     pub(crate) pace: PaceSettings,
     pub(crate) models: ModelDirectory,
     pub(crate) features: Assigner,
-    pub(crate) sensors: SensorSettings,
+    pub(crate) supervisor: SupervisorSettings,
     /// When windows are scored.
     pub(crate) schedule: Schedule,
     pub(crate) scheduler: SchedulerSettings,
@@ -91,20 +93,31 @@ pub(crate) struct Settings {
     held: HeldSettings,
     /// How much of models that gave verdicts is kept.
     pub(crate) kept_models_bytes: u64,
-    settings_hash: u64,
-    run_deadline: Duration,
+    pub(crate) groups: Groups,
+    rules: ByGroup<GroupRules>,
     max_anomalous: usize,
+}
+
+/// What the runs of a group go by.
+struct GroupRules {
+    scoring: ScoringSettings,
+    settings_hash: u64,
+    deadline: Duration,
 }
 
 impl Settings {
     pub(crate) fn of(config: &Config) -> Self {
-        let Config { store, mqtt, limits, window, schedule, models, scoring, supervision, publish, .. } = config;
-        let (cut, rings) = (window.cut, config.rings());
+        let Config { store, mqtt, limits, window, schedule, models, publish, .. } = config;
+        let (cut, rings) = (config.base_cut(), config.rings());
+        let groups = config.rules_by_group();
         let stop_deadline = config.stop.deadline.to_std();
         let sessions = sessions(mqtt.listen.as_ref());
-        let group = GroupName::default();
-        let schedule_of_runs = schedule.of_group(&group, cut.into(), window.lateness);
-        let plans = vec![GroupPlan { name: group, schedule: schedule_of_runs.clone() }];
+        let plan = |group: &GroupSettings| GroupPlan {
+            name: group.name.clone(),
+            schedule: group.schedule.of_group(&group.name, group.grid, window.lateness),
+        };
+        let plans: Vec<_> = config.all_groups().iter().map(plan).collect();
+        let schedule_of_runs = plan(&config.default_group()).schedule;
         let caught_up = plans.iter().map(|plan| plan.schedule.reach()).min().unwrap_or_default();
         Self {
             cut,
@@ -166,29 +179,14 @@ impl Settings {
                 look_every: models.look_every.to_std(),
                 settle: models.settle.to_std(),
             },
-            features: Assigner::new(
-                config.features.clone().into(),
-                Bounds { cut, windows_back: config.windows_back() },
-            ),
-            sensors: SensorSettings {
-                scoring: ScoringSettings { cut, min_intervals: scoring.min_intervals },
-                supervision: SupervisionPolicy {
-                    backoff_min: supervision.backoff.min.to_std(),
-                    backoff_max: supervision.backoff.max.to_std(),
-                    quarantine_after: supervision.quarantine_after,
-                    release_after: match supervision.release {
-                        Release::After(span) => Some(span.to_std()),
-                        Release::Never => None,
-                    },
-                },
-                restarts_per_second: supervision.restarts_per_second,
+            features: assigner(config),
+            supervisor: SupervisorSettings {
+                sensors: groups.map(|group| Arc::new(sensors(group, cut))),
+                restarts_per_second: config.supervision.restarts_per_second,
                 evaluators: PoolSettings {
                     threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-                    max_hung: scoring.hung_threads as usize,
-                    deadline: scoring.sensor_deadline.to_std(),
+                    max_hung: config.scoring.hung_threads as usize,
                 },
-                proof: scoring.proof,
-                suspicious_after: scoring.suspicious_after,
             },
             schedule: schedule_of_runs,
             scheduler: SchedulerSettings {
@@ -209,7 +207,7 @@ impl Settings {
                     EventIdle::Never => None,
                 },
             },
-            conditions: Arc::new(config.conditions.in_time(cut.window())),
+            conditions: Arc::new(config.conditions.in_time(config.window.grid.length())),
             clock_trust: ClockTrustSettings {
                 // With an event clock, windows are not closed by the wall clock.
                 tolerance: match config.clock {
@@ -246,8 +244,8 @@ impl Settings {
             socket: socket(config),
             port: port(&config.http),
             timeline_bytes: config.http.timeline_memory.saturating_usize(),
-            settings_hash: config.settings_hash(),
-            run_deadline: scoring.deadline.to_std(),
+            groups: groups.groups().clone(),
+            rules: groups.map(|group| rules(config, group)),
             max_anomalous: config.log.anomalies as usize,
         }
     }
@@ -272,7 +270,7 @@ impl Settings {
         let filters = Filters::new(Arc::clone(&self.filters));
         PipelineSettings {
             windows: self.windows,
-            schedule: self.schedule.clone(),
+            plans: self.scheduler.plans.clone(),
             clock: self.scheduler.clock.clone(),
             deadbands: Box::new(move |sensor| filters.of(&directory.name(sensor)?).deadband()),
             sessions: self.sessions,
@@ -280,11 +278,18 @@ impl Settings {
                 .into_iter()
                 .flatten()
                 .collect(),
-            // Half of the ring of windows: those that are stored meanwhile need the other half.
-            max_unpublished: u64::from(self.store.windows / 2),
+            max_unpublished: self.max_unpublished(),
             held: self.held,
             live,
         }
+    }
+
+    /// By how many runs a sink may be behind: by those of half the time for which windows are kept, since those that are
+    /// stored meanwhile need the other half.
+    fn max_unpublished(&self) -> u64 {
+        let kept = self.cut.window().times(i64::from(self.store.windows));
+        let ends = |grid: WindowGrid| (kept.divide(grid.hop()).0 - grid.length().divide(grid.hop()).0 + 1).max(0);
+        self.groups.iter().map(|group| ends(group.grid).unsigned_abs() / 2).sum::<u64>().max(1)
     }
 
     pub(crate) fn rescoring(&self) -> RescoringSettings {
@@ -292,20 +297,62 @@ impl Settings {
             store: self.store.directory.clone(),
             limits: self.models.limits,
             features: self.features.clone(),
-            scoring: self.sensors.scoring,
-            settings_hash: self.settings_hash,
+            groups: self.rules.map(GroupRules::rescoring),
         }
     }
 
     pub(crate) fn recorder(&self, scope: RunScope) -> RecorderSettings {
-        RecorderSettings {
-            scope,
-            settings_hash: self.settings_hash,
-            deadline: self.run_deadline,
-            interval: self.cut.interval(),
-            max_anomalous: self.max_anomalous,
-        }
+        RecorderSettings { rules: self.rules.map(GroupRules::of_runs), scope, max_anomalous: self.max_anomalous }
     }
+}
+
+impl GroupRules {
+    fn rescoring(&self) -> GroupRescoring {
+        GroupRescoring { scoring: self.scoring, settings_hash: self.settings_hash }
+    }
+
+    fn of_runs(&self) -> RunRules {
+        let Self { scoring, settings_hash, deadline } = *self;
+        RunRules { settings_hash, deadline, interval: scoring.cut.interval() }
+    }
+}
+
+fn rules(config: &Config, group: &GroupSettings) -> GroupRules {
+    GroupRules {
+        scoring: scoring(group, config.base_cut()),
+        settings_hash: config.settings_hash(group),
+        deadline: group.scoring.deadline.to_std(),
+    }
+}
+
+fn scoring(group: &GroupSettings, base: Cut) -> ScoringSettings {
+    ScoringSettings { cut: group.grid.cut(), base, min_intervals: group.scoring.min_intervals }
+}
+
+/// What the models of a group's sensors go by.
+fn sensors(group: &GroupSettings, base: Cut) -> SensorSettings {
+    let SupervisionSettings { backoff, quarantine_after, release, .. } = group.supervision;
+    SensorSettings {
+        scoring: scoring(group, base),
+        supervision: SupervisionPolicy {
+            backoff_min: backoff.min.to_std(),
+            backoff_max: backoff.max.to_std(),
+            quarantine_after,
+            release_after: match release {
+                Release::After(span) => Some(span.to_std()),
+                Release::Never => None,
+            },
+        },
+        deadline: group.scoring.sensor_deadline.to_std(),
+        proof: group.scoring.proof,
+        suspicious_after: group.scoring.suspicious_after,
+    }
+}
+
+/// Decides which features each model gets, within the bounds of its sensor's group.
+fn assigner(config: &Config) -> Assigner {
+    let bounds = |group: &GroupSettings| Bounds { cut: group.grid.cut(), windows_back: config.windows_back(group) };
+    Assigner::of_groups(config.features.clone().into(), &config.rules_by_group().map(bounds))
 }
 
 /// The local socket. Its file is where the configuration says, else in the folder that the service's manager made for

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use crate::interval::{Cut, Window};
+use crate::interval::Window;
 use crate::reading::RejectId;
 use crate::rescoring::Rescorer;
 use crate::run::{Run, RunState};
@@ -63,13 +63,13 @@ impl What {
 ///
 /// # Errors
 /// When the store cannot be read, or `out` cannot be written.
-pub fn write(what: What, reader: &Reader, rescorer: &Rescorer, cut: Cut, out: &mut dyn Write) -> Result<(), DumpError> {
+pub fn write(what: What, reader: &Reader, rescorer: &Rescorer, out: &mut dyn Write) -> Result<(), DumpError> {
     let sensors: Vec<_> = reader.sensors()?.into_iter().map(named).collect();
     match what {
         What::Runs => reader.runs()?.iter().try_for_each(|run| writeln!(out, "{}", run_line(run)))?,
         What::Verdicts => {
             for run in reader.runs()? {
-                write_verdicts(reader, rescorer, &sensors, &run, cut, out)?;
+                write_verdicts(reader, rescorer, &sensors, &run, out)?;
             }
         }
         What::Models => {
@@ -119,6 +119,7 @@ fn run_line(run: &Run) -> serde_json::Value {
         "run": run.id.0,
         "window_start": run.window.start().to_string(),
         "window_end": run.window.end().to_string(),
+        "interval_seconds": run.interval.to_std().as_secs_f64(),
         "group": run.group.as_str(),
         "trigger": run.trigger.as_str(),
         "revision": run.revision,
@@ -148,13 +149,12 @@ fn write_verdicts(
     rescorer: &Rescorer,
     sensors: &[Option<SensorName>],
     run: &Run,
-    cut: Cut,
     out: &mut dyn Write,
 ) -> Result<(), DumpError> {
     for chunk in ChunkId::of_scope(&run.scope) {
         for verdict in reader.verdicts(run.id, chunk)? {
             let Some(Some(name)) = sensors.get(verdict.sensor.index()) else { continue };
-            writeln!(out, "{}", verdict_line(name, run, verdict, rescorer, cut)?)?;
+            writeln!(out, "{}", verdict_line(name, run, verdict, rescorer)?)?;
         }
     }
     Ok(())
@@ -209,11 +209,11 @@ fn verdict_line(
     run: &Run,
     Verdict { sensor, mut outcome }: Verdict,
     rescorer: &Rescorer,
-    cut: Cut,
 ) -> Result<serde_json::Value, StoreError> {
     let window = run.window;
     let mut line = json!({
         "run": run.id.0,
+        "group": run.group.as_str(),
         "revision": run.revision,
         "window_start": window.start().to_string(),
         "device": name.device(),
@@ -226,7 +226,7 @@ fn verdict_line(
                 Ok(rows) => scored.rows = rows,
                 Err(problem) => line["decisions"] = json!(format!("only the worst are kept: {problem}")),
             }
-            let interval = cut.interval();
+            let interval = run.interval;
             let rows = scored.rows.iter().map(|(place, label, decision)| {
                 let start = window.start() + interval.times(i64::from(place));
                 let mut line = json!({ "interval": start.to_string(), "anomaly": label == Label::Anomaly });

@@ -19,7 +19,7 @@ use std::io::{self, Write};
 
 pub use self::columns::{Column, ColumnKind, Table};
 pub use self::selection::Selection;
-use crate::interval::Cut;
+use crate::group::Groups;
 use crate::store::{Reader, StoreError};
 use crate::time::Timestamp;
 
@@ -116,7 +116,7 @@ trait RowWriter {
 /// When the store cannot be read, or `out` cannot be written. What was written before is then no whole table.
 pub fn write(
     reader: &Reader,
-    cut: Cut,
+    groups: &Groups,
     selection: &Selection,
     format: Format,
     out: &mut (dyn Write + Send),
@@ -127,7 +127,7 @@ pub fn write(
         Format::Jsonl => Box::new(jsonl::JsonlWriter::new(columns, out)),
         Format::Parquet => Box::new(parquet::ParquetWriter::new(selection.table, out)?),
     };
-    rows::write(reader, cut, selection, &mut *writer)?;
+    rows::write(reader, groups, selection, &mut *writer)?;
     writer.finish()
 }
 

@@ -102,6 +102,7 @@ mod tests {
 
     use super::*;
     use crate::export::{Format, Table};
+    use crate::group::Groups;
     use crate::interval::Cut;
     use crate::sensor_pattern::SensorPattern;
     use crate::store::{History, HistorySettings, ShedSettings, Store, StoreSettings};
@@ -149,10 +150,11 @@ mod tests {
 
         for (pattern, wanted) in [(None, 150_001), (Some("press/heat"), 50_001)] {
             let mut csv = Vec::new();
+            let groups = Groups::new(Vec::new(), settings.cut.into());
             let sensors = pattern.map(|pattern| SensorPattern::parse(pattern).unwrap());
             let (since, until) = (Timestamp::MIN, Timestamp::MAX);
             let selection = Selection { table: Table::Readings, sensors, since, until };
-            crate::export::write(&store.reader, settings.cut, &selection, Format::Csv, &mut csv).unwrap();
+            crate::export::write(&store.reader, &groups, &selection, Format::Csv, &mut csv).unwrap();
             let mut counts = BTreeMap::<_, u32>::new();
             for line in std::str::from_utf8(&csv).unwrap().lines().skip(1) {
                 *counts.entry(line.to_owned()).or_default() += 1;

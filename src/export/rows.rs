@@ -1,20 +1,22 @@
 //! The rows of each table, from the store.
 
 use super::{Cell, ExportError, RowWriter, Selection, Table, readings};
-use crate::interval::{Cut, Interval};
+use crate::group::Groups;
+use crate::interval::{Interval, Window};
 use crate::run::{Run, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::{ChunkId, Reader, StoreError, StoredIntervals, StoredRejects};
+use crate::time::{Span, Timestamp};
 use crate::verdict::{Outcome, Verdict};
 
 /// Writes the rows that a selection takes.
 pub(super) fn write(
     reader: &Reader,
-    cut: Cut,
+    groups: &Groups,
     selection: &Selection,
     rows: &mut dyn RowWriter,
 ) -> Result<(), ExportError> {
-    let export = Export { reader, cut, selection };
+    let export = Export { reader, groups, selection };
     match selection.table {
         Table::Readings => readings::write(reader, selection, &export.sensors()?, rows),
         Table::Intervals => export.intervals(rows),
@@ -24,9 +26,16 @@ pub(super) fn write(
     }
 }
 
+/// The time of the intervals of this length that begin in a window; `None` when none does.
+fn begun_within(window: Window, length: Span) -> Option<Window> {
+    let ceil = |time: Timestamp| (time + length - Span::from_nanos(1)).floor(length);
+    let (start, end) = (ceil(window.start()), ceil(window.end()));
+    (start < end).then(|| Window::new(start, end.since(start)))
+}
+
 struct Export<'a> {
     reader: &'a Reader,
-    cut: Cut,
+    groups: &'a Groups,
     selection: &'a Selection,
 }
 
@@ -40,19 +49,21 @@ impl Export<'_> {
         Ok(self.reader.sensors()?.into_iter().map(wanted).collect())
     }
 
-    /// The intervals, window by window, and within a window sensor by sensor.
+    /// The intervals, window by window as the store cuts time, and within a window sensor by sensor. Each is as long as
+    /// those of its sensor's group, and stands in the window in which it begins.
     fn intervals(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
         let sensors = self.sensors()?;
-        let length = self.cut.interval();
+        let lengths: Vec<_> =
+            sensors.iter().map(|name| name.as_ref().map(|name| self.groups.of(name).grid.interval())).collect();
         for window in self.reader.stored_windows()? {
             if window.end() <= self.selection.since || window.start() >= self.selection.until {
                 continue;
             }
-            for (number, name) in (0..).zip(&sensors) {
-                let Some(name) = name else { continue };
-                let StoredIntervals::Kept(intervals) = self.reader.intervals(SensorId(number), window)? else {
-                    continue;
-                };
+            for (number, (name, length)) in (0..).zip(sensors.iter().zip(&lengths)) {
+                let (Some(name), Some(length)) = (name, *length) else { continue };
+                let Some(begun) = begun_within(window, length) else { continue };
+                let stored = self.reader.intervals_within(SensorId(number), begun, length)?;
+                let StoredIntervals::Kept(intervals) = stored else { continue };
                 for interval in intervals.iter().filter(|interval| self.selection.takes(interval.start)) {
                     let Interval { start, count, mean, min, max, standard_deviation, first, last } = *interval;
                     rows.row(&[
@@ -113,7 +124,7 @@ impl Export<'_> {
             outcome => outcome.fault(),
         };
         let worst = scored.and_then(|scored| scored.worst());
-        let interval = self.cut.interval();
+        let interval = run.interval;
         let explanation = scored.and_then(|scored| scored.explanation.as_ref());
         let explanation = explanation.map(|explanation| explanation.words(*window, interval));
         let model = scored.map(|scored| scored.model.to_string());
@@ -142,7 +153,7 @@ impl Export<'_> {
     }
 
     fn runs(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
-        for Run { id, window, group, trigger, revision, scope, settings, models, closing, state } in
+        for Run { id, window, interval: _, group, trigger, revision, scope, settings, models, closing, state } in
             self.wanted_runs()?
         {
             let (state, tally) = match state {

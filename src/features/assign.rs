@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ndarray::Array2;
 
 use super::{Bounds, FeatureSet, MissingPolicy, Plan, PlanError};
+use crate::group::{ByGroup, Groups};
 use crate::model::Model;
 use crate::sensor::SensorName;
 use crate::sensor_pattern::SensorPattern;
@@ -24,9 +25,16 @@ pub struct FeatureSettings {
 #[derive(Clone, Debug)]
 pub struct Assigner {
     settings: Arc<[FeatureSettings]>,
-    bounds: Bounds,
     /// The features of models that get the mean alone, which most do.
     default: Arc<FeatureSet>,
+    groups: Arc<ByGroup<GroupPlans>>,
+}
+
+/// How rows are made for the sensors of a group.
+#[derive(Debug)]
+struct GroupPlans {
+    bounds: Bounds,
+    /// That of models that get the mean alone.
     default_plan: Option<Arc<Plan>>,
 }
 
@@ -114,10 +122,21 @@ impl fmt::Display for NamedBy {
 impl Assigner {
     /// Gives a sensor's model the first of these features whose pattern matches the sensor.
     pub fn new(settings: Arc<[FeatureSettings]>, bounds: Bounds) -> Self {
+        let groups = Groups::new(Vec::new(), bounds.cut.into());
+        Self::of_groups(settings, &ByGroup::new(groups, |_| bounds))
+    }
+
+    /// Gives a sensor's model the first of these features whose pattern matches the sensor, within the bounds of the
+    /// sensor's group.
+    pub fn of_groups(settings: Arc<[FeatureSettings]>, bounds: &ByGroup<Bounds>) -> Self {
         let default = Arc::new(FeatureSet::default());
-        // No device has a sensor without a name.
-        let default_plan = Plan::new(Arc::clone(&default), "", bounds).ok().map(Arc::new);
-        Self { settings, bounds, default, default_plan }
+        let plans = |bounds: &Bounds| {
+            // No device has a sensor without a name.
+            let default_plan = Plan::new(Arc::clone(&default), "", *bounds).ok().map(Arc::new);
+            GroupPlans { bounds: *bounds, default_plan }
+        };
+        let groups = Arc::new(bounds.map(plans));
+        Self { settings, default, groups }
     }
 
     /// The plan of the rows of a sensor's model.
@@ -132,9 +151,10 @@ impl Assigner {
         {
             return Err(AssignError::Nan { by });
         }
-        match &self.default_plan {
+        let group = self.groups.of(sensor);
+        match &group.default_plan {
             Some(plan) if features == self.default => Ok(Arc::clone(plan)),
-            _ => Plan::new(Arc::clone(&features), sensor.sensor(), self.bounds)
+            _ => Plan::new(Arc::clone(&features), sensor.sensor(), group.bounds)
                 .map(Arc::new)
                 .map_err(|problem| AssignError::Plan { features: features.to_string(), by, problem }),
         }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub use assign::{AssignError, Assigner, FeatureSettings};
 pub use plan::{Bounds, Plan, PlanError};
-pub use rows::{Blocks, Rows};
+pub use rows::{Blocks, RowCut, Rows};
 pub use text::{ACCEPTED, ACCEPTED_MISSING, FeatureError, MissingError};
 
 use crate::interval::{Cut, Interval};

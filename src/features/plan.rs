@@ -27,6 +27,8 @@ pub struct Plan {
     pub(super) base: usize,
     /// What is computed for each column.
     pub(super) cells: Vec<Cell>,
+    /// How many intervals before a row's own are read for it at most.
+    reach: i64,
     windows_back: u32,
 }
 
@@ -105,9 +107,10 @@ impl Plan {
             }
         };
         let cells = features.columns().iter().map(cell).collect();
-        let windows_back = windows_back(&features, bounds)?;
+        let reach = reach(&features);
+        let windows_back = windows_back(reach, bounds)?;
         check_size(features.columns().len(), sources.len(), windows_back, bounds.cut)?;
-        Ok(Self { features, sources, base, cells, windows_back })
+        Ok(Self { features, sources, base, cells, reach, windows_back })
     }
 
     /// The columns.
@@ -125,14 +128,19 @@ impl Plan {
         self.sources().take(self.base)
     }
 
-    /// How many windows before the scored one are read.
+    /// How many intervals before a window are read for its rows.
+    pub fn reach(&self) -> i64 {
+        self.reach
+    }
+
+    /// How many windows before the scored one that reaches into, when windows follow each other.
     pub fn windows_back(&self) -> u32 {
         self.windows_back
     }
 }
 
-/// How many windows before the scored one are read.
-fn windows_back(features: &FeatureSet, bounds: Bounds) -> Result<u32, PlanError> {
+/// How many intervals before a row's own are read for it at most.
+fn reach(features: &FeatureSet) -> i64 {
     let furthest = features.columns().iter().filter_map(|feature| match feature {
         Feature::Sensor { when, .. } => when.back(),
         Feature::Hour(_) => None,
@@ -141,7 +149,11 @@ fn windows_back(features: &FeatureSet, bounds: Bounds) -> Result<u32, PlanError>
         MissingPolicy::Last(back) => back.intervals(),
         MissingPolicy::Skip | MissingPolicy::Nan => 0,
     };
-    let reach = furthest.max().map_or(0, super::Back::intervals) + lasts;
+    furthest.max().map_or(0, super::Back::intervals) + lasts
+}
+
+/// How many windows before the scored one so many intervals before it reach into.
+fn windows_back(reach: i64, bounds: Bounds) -> Result<u32, PlanError> {
     let (whole, rest) = (reach / bounds.cut.intervals_per_window(), reach % bounds.cut.intervals_per_window());
     let windows = u32::try_from(whole + i64::from(rest > 0)).unwrap_or(u32::MAX);
     if windows > bounds.windows_back {

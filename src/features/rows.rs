@@ -5,15 +5,32 @@ use ndarray::Array2;
 use super::plan::Cell;
 use super::{MissingPolicy, Plan, Wave, When};
 use crate::codec::Corrupt;
-use crate::interval::{Cut, Interval, Window};
-use crate::time::Timestamp;
+use crate::interval::{Cut, Interval, IntervalFolder, Window};
+use crate::time::{Span, Timestamp};
 use crate::window::WindowBlock;
 
-/// The stored windows that the rows of one window are made from.
+/// The stored windows that the rows of one window are made from. They are windows of the base cut, and the scored window
+/// is put together from them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Blocks {
-    /// The windows of each source of the plan, the earliest first.
+    /// The stored windows of each source of the plan, the earliest first.
     of_sources: Vec<Vec<WindowBlock>>,
+}
+
+/// The lengths that matter when rows are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RowCut {
+    /// The length of the interval that a row stands for.
+    pub interval: Span,
+    /// How the store cuts time: its intervals are folded into those of the rows.
+    pub base: Cut,
+}
+
+impl RowCut {
+    /// From when on the rows of a window need what a plan reads.
+    fn begin(self, plan: &Plan, window: Window) -> Timestamp {
+        window.start() - self.interval.times(plan.reach())
+    }
 }
 
 /// The rows of a window.
@@ -28,19 +45,22 @@ pub struct Rows {
 }
 
 impl Blocks {
-    /// Reads the windows that a plan needs. `read` returns a sensor's window, or `None` when it held no readings or is
-    /// no longer kept; it is called with `None` for the model's own sensor.
+    /// Reads the stored windows that a plan needs for a window. `read` returns a sensor's stored window, or `None` when it
+    /// held no readings or is no longer kept; it is called with `None` for the model's own sensor.
     ///
     /// # Errors
     /// The first error of `read`.
     pub fn read<E>(
         plan: &Plan,
         window: Window,
+        cut: RowCut,
         mut read: impl FnMut(Option<&str>, Window) -> Result<Option<WindowBlock>, E>,
     ) -> Result<Self, E> {
+        let first = cut.base.window_of(cut.begin(plan, window));
         let mut of_source = |source| {
-            let windows = (0..=plan.windows_back()).rev().map(|back| window.earlier(back));
-            windows.filter_map(|window| read(source, window).transpose()).collect::<Result<Vec<_>, E>>()
+            let stored = std::iter::successors(Some(first), |stored| Some(stored.next()));
+            let stored = stored.take_while(|stored| stored.start() < window.end());
+            stored.filter_map(|stored| read(source, stored).transpose()).collect::<Result<Vec<_>, E>>()
         };
         Ok(Self { of_sources: plan.sources().map(&mut of_source).collect::<Result<_, E>>()? })
     }
@@ -52,15 +72,20 @@ impl Plan {
     ///
     /// # Errors
     /// When a block is damaged.
-    pub fn rows(&self, window: Window, blocks: &Blocks, cut: Cut) -> Result<Rows, Corrupt> {
-        let sources: Vec<Vec<Interval>> =
-            blocks.of_sources.iter().map(|blocks| joined(blocks, cut)).collect::<Result<_, Corrupt>>()?;
+    pub fn rows(&self, window: Window, blocks: &Blocks, cut: RowCut) -> Result<Rows, Corrupt> {
+        let begin = cut.begin(self, window);
+        let sources: Vec<Vec<Interval>> = blocks
+            .of_sources
+            .iter()
+            .map(|blocks| folded(blocks, cut, begin, window.end()))
+            .collect::<Result<_, Corrupt>>()?;
         let base: Vec<&[Interval]> = sources
             .iter()
             .take(self.base)
             .map(|intervals| &intervals[intervals.partition_point(|interval| interval.start < window.start())..])
             .collect();
-        let mut rows = RowMaker { plan: self, sources: &sources, cut, values: Vec::new(), starts: Vec::new() };
+        let mut rows =
+            RowMaker { plan: self, sources: &sources, interval: cut.interval, values: Vec::new(), starts: Vec::new() };
         let intervals = match base[..] {
             [own] => {
                 rows.values.reserve_exact(own.len() * self.cells.len());
@@ -83,21 +108,30 @@ impl Plan {
     }
 }
 
-/// The intervals of consecutive windows.
-fn joined(blocks: &[WindowBlock], cut: Cut) -> Result<Vec<Interval>, Corrupt> {
-    let mut intervals = Vec::new();
-    for block in blocks {
-        let more = block.intervals(cut)?;
-        if intervals.is_empty() { intervals = more } else { intervals.extend(more) }
+/// The intervals of rows from `begin` on and before `end`, of the stored intervals of consecutive windows.
+fn folded(blocks: &[WindowBlock], cut: RowCut, begin: Timestamp, end: Timestamp) -> Result<Vec<Interval>, Corrupt> {
+    let is_wanted = |interval: &Interval| begin <= interval.start && interval.start < end;
+    if cut.interval == cut.base.interval() {
+        let mut intervals = Vec::new();
+        for block in blocks {
+            let more = block.intervals(cut.base)?;
+            if intervals.is_empty() { intervals = more } else { intervals.extend(more) }
+        }
+        intervals.retain(is_wanted);
+        return Ok(intervals);
     }
-    Ok(intervals)
+    let mut folder = IntervalFolder::new(cut.interval);
+    for block in blocks {
+        block.intervals(cut.base)?.iter().filter(|interval| is_wanted(interval)).for_each(|base| folder.push(base));
+    }
+    Ok(folder.finish())
 }
 
 /// Rows, made one by one.
 struct RowMaker<'a> {
     plan: &'a Plan,
     sources: &'a [Vec<Interval>],
-    cut: Cut,
+    interval: Span,
     values: Vec<f64>,
     starts: Vec<Timestamp>,
 }
@@ -123,7 +157,7 @@ impl RowMaker<'_> {
             Cell::Value { source, aggregate, when } => (source, aggregate, when),
         };
         let now = || first.filter(|_| source == 0).or_else(|| self.find(source, start));
-        let earlier = |back: super::Back| self.find(source, start - self.cut.interval().times(back.intervals()));
+        let earlier = |back: super::Back| self.find(source, start - self.interval.times(back.intervals()));
         match when {
             When::Now => Some(aggregate.of(now()?)),
             When::Lag(back) => Some(aggregate.of(earlier(back)?)),
@@ -136,7 +170,7 @@ impl RowMaker<'_> {
         let intervals = self.sources.get(source)?;
         let at_or_before = intervals.partition_point(|interval| interval.start <= start).checked_sub(1)?;
         let earliest = match self.plan.features().missing() {
-            MissingPolicy::Last(back) => start - self.cut.interval().times(back.intervals()),
+            MissingPolicy::Last(back) => start - self.interval.times(back.intervals()),
             MissingPolicy::Skip | MissingPolicy::Nan => start,
         };
         intervals.get(at_or_before).filter(|interval| interval.start >= earliest)

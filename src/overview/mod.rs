@@ -36,6 +36,7 @@ mod whole_windows;
 
 use std::sync::Arc;
 
+use crate::group::Groups;
 use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
 use crate::live::{Live, Questions};
@@ -91,8 +92,10 @@ pub struct Overview {
     pub messages: MessageTrial,
     /// What the running parts are asked.
     pub questions: Questions,
-    /// How event time is cut.
-    pub cut: Cut,
+    /// How the store cuts event time.
+    pub base: Cut,
+    /// Which sensor is in which group.
+    pub groups: Groups,
     /// When runs are due.
     pub schedule: Schedule,
     /// The clock that the daemon goes by.

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::answers::Outcome;
+use crate::group::{GroupName, Groups};
 use crate::interval::Window;
 use crate::overview::score_code::ScoreCode;
 use crate::run::{Run, RunId, RunState};
@@ -53,8 +54,9 @@ struct Memory {
     question: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct LedgerEntry {
+    group: GroupName,
     window: Window,
     /// How many codes it has: one for each number up to the last in its scope.
     codes: usize,
@@ -107,28 +109,43 @@ impl RunScores {
         Self { max_bytes, memory: Mutex::default(), reading: Mutex::default() }
     }
 
-    /// What finished runs said of the windows that begin from `since` on and before `until`; of those the newest that
-    /// fit into the memory together, see [`ScoredWindows::complete_since`].
-    pub fn between(&self, reader: &Reader, since: Timestamp, until: Timestamp) -> Result<ScoredWindows, StoreError> {
-        self.read(reader, Wanted::Between(since, until))
+    /// What finished runs of a group said of the windows that begin from `since` on and before `until`; of those the newest
+    /// that fit into the memory together, see [`ScoredWindows::complete_since`].
+    pub fn between(
+        &self,
+        reader: &Reader,
+        group: &GroupName,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<ScoredWindows, StoreError> {
+        self.learn_runs(reader)?;
+        self.read(reader, group, Wanted::Between(since, until), self.max_bytes)
     }
 
-    /// What finished runs said of the newest windows, at most so many.
-    pub fn newest(&self, reader: &Reader, most: usize) -> Result<ScoredWindows, StoreError> {
-        self.read(reader, Wanted::Newest(most))
+    /// What finished runs of each group said of the group's newest windows, at most so many, in the order of the groups.
+    /// The windows of all groups together fit into the memory, but one of each group in any case.
+    pub fn newest(&self, reader: &Reader, groups: &Groups, most: usize) -> Result<Vec<ScoredWindows>, StoreError> {
+        self.learn_runs(reader)?;
+        let share = self.max_bytes / groups.iter().count().max(1);
+        groups.iter().map(|group| self.read(reader, &group.name, Wanted::Newest(most), share)).collect()
     }
 
-    /// The oldest window and the newest that a finished run has scored whose verdicts may be stored.
-    pub fn extent(&self, reader: &Reader) -> Result<Option<(Window, Window)>, StoreError> {
+    /// The oldest window and the newest that a finished run of a group has scored whose verdicts may be stored.
+    pub fn extent(&self, reader: &Reader, group: &GroupName) -> Result<Option<(Window, Window)>, StoreError> {
         self.learn_runs(reader)?;
         let memory = lock(&self.memory);
-        let windows = memory.ledger.values().map(|entry| entry.window);
+        let windows = memory.ledger.values().filter(|entry| entry.group == *group).map(|entry| entry.window);
         Ok(windows.clone().min().zip(windows.max()))
     }
 
-    fn read(&self, reader: &Reader, wanted: Wanted) -> Result<ScoredWindows, StoreError> {
-        self.learn_runs(reader)?;
-        let Choice { runs: wanted, complete_since } = lock(&self.memory).choose(wanted, self.max_bytes);
+    fn read(
+        &self,
+        reader: &Reader,
+        group: &GroupName,
+        wanted: Wanted,
+        max_bytes: usize,
+    ) -> Result<ScoredWindows, StoreError> {
+        let Choice { runs: wanted, complete_since } = lock(&self.memory).choose(group, wanted, max_bytes);
         let mut windows: BTreeMap<Window, Vec<(RunId, RunCodes)>> = BTreeMap::new();
         for (window, run) in wanted {
             if let Some(codes) = self.codes(reader, run)? {
@@ -187,19 +204,25 @@ impl RunScores {
 
 impl LedgerEntry {
     fn of(run: &Run) -> Self {
-        Self { window: run.window, codes: run.scope.last().map_or(0, |last| last as usize + 1) }
+        Self {
+            group: run.group.clone(),
+            window: run.window,
+            codes: run.scope.last().map_or(0, |last| last as usize + 1),
+        }
     }
 }
 
 impl Memory {
-    /// The runs of the windows that are wanted, as far as their codes fit into so many bytes, the newest window first.
-    fn choose(&self, wanted: Wanted, max_bytes: usize) -> Choice {
-        let is_wanted = |window: Window| match wanted {
-            Wanted::Between(since, until) => since <= window.start() && window.start() < until,
+    /// The runs of a group and of the windows that are wanted, as far as their codes fit into so many bytes, the newest
+    /// window first.
+    fn choose(&self, group: &GroupName, wanted: Wanted, max_bytes: usize) -> Choice {
+        let is_wanted = |entry: &LedgerEntry| match wanted {
+            _ if entry.group != *group => false,
+            Wanted::Between(since, until) => since <= entry.window.start() && entry.window.start() < until,
             Wanted::Newest(_) => true,
         };
         let mut by_window: BTreeMap<Window, Vec<RunId>> = BTreeMap::new();
-        for (id, entry) in self.ledger.iter().filter(|(_, entry)| is_wanted(entry.window)) {
+        for (id, entry) in self.ledger.iter().filter(|(_, entry)| is_wanted(entry)) {
             by_window.entry(entry.window).or_default().push(*id);
         }
         let most = match wanted {
@@ -294,7 +317,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::overview::test_runs::{RunStore, hour, scored};
+    use crate::overview::test_runs::{RunStore, groups, hour, scored};
     use crate::verdict;
 
     /// The scores of the first sensors in each window, in hundredths; `x` for one that was not scored.
@@ -312,7 +335,7 @@ mod tests {
     }
 
     fn all(scores: &RunScores, store: &RunStore) -> Vec<String> {
-        shown(&scores.between(store.reader(), Timestamp::MIN, Timestamp::MAX).unwrap())
+        shown(&scores.between(store.reader(), &GroupName::default(), Timestamp::MIN, Timestamp::MAX).unwrap())
     }
 
     fn strange() -> verdict::Outcome {
@@ -329,17 +352,17 @@ mod tests {
         store.finish(1, hour(3), vec![(0, usual()), (1, strange()), (20, strange())]);
         store.finish(2, hour(4), vec![(0, verdict::Outcome::NoData), (2, usual())]);
         let scores = RunScores::new(1 << 20);
-        let read = scores.between(store.reader(), Timestamp::MIN, Timestamp::MAX).unwrap();
+        let read = scores.between(store.reader(), &GroupName::default(), Timestamp::MIN, Timestamp::MAX).unwrap();
         assert_eq!(shown(&read), ["03 2 100 -", "04 x - 2"]);
         assert!(read.windows[0].of(SensorId(20)).unwrap().is_anomalous);
         assert_eq!(read.windows[0].of(SensorId(99)), None);
         let (last, summary) = read.last_of(SensorId(1)).unwrap();
         assert_eq!((last, summary.outcome, summary.is_anomalous), (hour(3), Outcome::Scored, true));
         assert_eq!(read.windows[1].run_of(SensorId(0)), Some(RunId(2)));
-        let early = scores.between(store.reader(), hour(3).start(), hour(4).start()).unwrap();
+        let early = scores.between(store.reader(), &GroupName::default(), hour(3).start(), hour(4).start()).unwrap();
         assert_eq!((shown(&early), early.complete_since), (vec!["03 2 100 -".to_owned()], None));
-        assert_eq!(shown(&scores.newest(store.reader(), 1).unwrap()), ["04 x - 2"]);
-        assert_eq!(scores.extent(store.reader()).unwrap(), Some((hour(3), hour(4))));
+        assert_eq!(shown(&scores.newest(store.reader(), &groups(), 1).unwrap()[0]), ["04 x - 2"]);
+        assert_eq!(scores.extent(store.reader(), &GroupName::default()).unwrap(), Some((hour(3), hour(4))));
     }
 
     #[test]
@@ -372,7 +395,7 @@ mod tests {
         let scores = RunScores::new(1 << 20);
         for number in 1..5 {
             store.finish(number.into(), hour(number), vec![(0, usual())]);
-            scores.newest(store.reader(), 9).unwrap();
+            scores.newest(store.reader(), &groups(), 9).unwrap();
         }
         assert_eq!(all(&scores, &store), ["03 2 - -", "04 2 - -"]);
         assert_eq!(lock(&scores.memory).bytes, 2 * bytes_of(1));
@@ -385,16 +408,16 @@ mod tests {
             store.finish(number.into(), hour(number), vec![(0, usual())]);
         }
         let scores = RunScores::new(2 * bytes_of(1));
-        let read = scores.between(store.reader(), hour(1).start(), hour(5).start()).unwrap();
+        let read = scores.between(store.reader(), &GroupName::default(), hour(1).start(), hour(5).start()).unwrap();
         assert_eq!(
             (shown(&read), read.complete_since),
             (vec!["03 2 - -".into(), "04 2 - -".into()], Some(hour(3).start()))
         );
-        let read = scores.between(store.reader(), hour(1).start(), hour(3).start()).unwrap();
+        let read = scores.between(store.reader(), &GroupName::default(), hour(1).start(), hour(3).start()).unwrap();
         assert_eq!((shown(&read), read.complete_since), (vec!["01 2 - -".into(), "02 2 - -".into()], None));
         assert_eq!(lock(&scores.memory).bytes, 2 * bytes_of(1));
         let scores = RunScores::new(0);
-        let read = scores.between(store.reader(), hour(1).start(), hour(5).start()).unwrap();
+        let read = scores.between(store.reader(), &GroupName::default(), hour(1).start(), hour(5).start()).unwrap();
         assert_eq!(shown(&read), ["04 2 - -"], "one window is always answered");
         assert_eq!(lock(&scores.memory).bytes, 0);
     }

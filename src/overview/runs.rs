@@ -1,16 +1,20 @@
 //! The ledger of runs, and what each run says of each sensor.
 
 use super::Overview;
+use super::series::seconds;
 use super::verdicts::{outcome_answer, reason};
 use crate::answers::{self, List, RunOutcome, RunState, Span};
+use crate::group::GroupName;
 use crate::run::{self, Run, RunId};
 use crate::sensor::SensorId;
 use crate::store::{ChunkId, StoreError};
 use crate::verdict::Outcome;
 
 /// Which runs of the ledger a list shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RunSelection {
+    /// Only runs of this group.
+    pub group: Option<GroupName>,
     /// Only runs that began before this one.
     pub before: Option<RunId>,
     /// How many at most.
@@ -30,13 +34,14 @@ pub struct OutcomeSelection {
 
 impl Overview {
     /// The runs of the ledger, the newest first.
-    pub fn runs(&self, selection: RunSelection) -> Result<List<answers::Run>, StoreError> {
+    pub fn runs(&self, selection: &RunSelection) -> Result<List<answers::Run>, StoreError> {
         let next = self.reader.next_run()?;
         let oldest = self.reader.oldest_run(next);
         let before = selection.before.map_or(next, |before| before.min(next));
         let mut items = Vec::new();
         for id in (oldest.0..before.0).rev().map(RunId) {
-            let Some(run) = self.reader.run(id)? else { continue };
+            let is_wanted = |run: &Run| selection.group.as_ref().is_none_or(|group| *group == run.group);
+            let Some(run) = self.reader.run(id)?.filter(is_wanted) else { continue };
             if items.len() == selection.limit {
                 let after = items.last().map(|last: &answers::Run| last.id.to_string());
                 return Ok(List { items, next: after, total: None });
@@ -87,6 +92,7 @@ pub fn run_answer(run: &Run, next: RunId) -> answers::Run {
     answers::Run {
         id: run.id.0,
         window: Span { start: run.window.start(), end: run.window.end() },
+        interval_seconds: seconds(run.interval),
         group: run.group.to_string(),
         trigger: run.trigger.as_str().to_owned(),
         revision: run.revision,

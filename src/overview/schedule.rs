@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Overview;
 use crate::answers::{self, MissedWindows, NextRun, Span};
+use crate::group::GroupName;
 use crate::interval::Cut;
 use crate::run::{Run, RunState};
 use crate::schedule::Schedule;
@@ -20,7 +21,7 @@ impl Overview {
     pub fn schedule(&self) -> Result<answers::Schedule, StoreError> {
         let Schedule { firings, windows, lateness, catch_up, .. } = &self.schedule;
         let cut = windows.cut();
-        let scored_until = self.reader.progress(Progress::Scored)?;
+        let scored_until = self.reader.progress(&Progress::Scored(GroupName::default()))?;
         let runs = self.reader.runs()?;
         Ok(answers::Schedule {
             cron: firings.pattern().to_string(),

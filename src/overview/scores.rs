@@ -11,7 +11,7 @@ use crate::interval::{Cut, Window};
 use crate::run::{Run, RunId, RunState};
 use crate::sensor::{SensorId, SensorName};
 use crate::store::StoreError;
-use crate::verdict::{Label, Outcome, Scored, score};
+use crate::verdict::{Label, Outcome, score};
 
 /// The most intervals of one answer.
 const MOST_INTERVALS: i64 = 50_000;
@@ -38,13 +38,14 @@ impl Overview {
     pub fn scores(&self, name: &SensorName, sensor: SensorId, range: TimeRange) -> Result<Scores, StoreError> {
         let mut scores = Scores {
             sensor: name.to_string(),
-            interval_seconds: seconds(self.cut.interval()),
+            interval_seconds: seconds(self.groups.of(name).grid.interval()),
             time: Vec::new(),
             anomaly: Vec::new(),
             decision: Vec::new(),
             score: Vec::new(),
             missing: Vec::new(),
         };
+        let mut intervals = BTreeMap::new();
         let runs = self.last_runs(sensor, range)?;
         let not_computed = runs.len().saturating_sub(MOST_COMPUTED);
         for (place, run) in runs.values().enumerate() {
@@ -64,7 +65,17 @@ impl Overview {
                 }
             };
             scores.missing.extend(problem.filter(|problem| !scores.missing.contains(problem)));
-            self.add(&mut scores, run.window, &scored, range);
+            for (place, label, decision) in scored.rows.iter() {
+                let score = decision.zip(scored.unit).map(|(decision, unit)| score(decision, unit));
+                // Where windows overlap, the later one counts.
+                intervals.insert(interval_start(run.window, run.interval, place), (label, decision, score));
+            }
+        }
+        for (start, (label, decision, score)) in intervals.into_iter().filter(|(start, _)| range.holds(*start)) {
+            scores.time.push(unix_seconds(start));
+            scores.anomaly.push(label == Label::Anomaly);
+            scores.decision.push(decision);
+            scores.score.push(score);
         }
         Ok(scores)
     }
@@ -81,18 +92,5 @@ impl Overview {
             runs.extend(self.reader.run(id)?.filter(is_wanted).map(|run| (run.window, run)));
         }
         Ok(runs)
-    }
-
-    fn add(&self, scores: &mut Scores, window: Window, scored: &Scored, range: TimeRange) {
-        for (place, label, decision) in scored.rows.iter() {
-            let start = interval_start(window, self.cut.interval(), place);
-            if !range.holds(start) {
-                continue;
-            }
-            scores.time.push(unix_seconds(start));
-            scores.anomaly.push(label == Label::Anomaly);
-            scores.decision.push(decision);
-            scores.score.push(decision.zip(scored.unit).map(|(decision, unit)| score(decision, unit)));
-        }
     }
 }

@@ -151,7 +151,8 @@ impl Overview {
     }
 
     fn compute_states(&self) -> Result<SensorStates, StoreError> {
-        let scored = self.scores.newest(&self.reader, WINDOWS_BACK)?;
+        let scored = self.scores.newest(&self.reader, &self.groups, WINDOWS_BACK)?;
+        let none = ScoredWindows::default();
         let conditions = self.live.conditions.read();
         let mut counts = SensorCounts::default();
         let numbers = u32::try_from(self.sensors.numbers()).unwrap_or(u32::MAX);
@@ -163,9 +164,11 @@ impl Overview {
                 *model = ModelFact::of(Some(entry));
             }
         });
-        for (_, sensor) in &self.index.sorted(&self.sensors).sensors {
+        let sorted = self.index.sorted(&self.sensors);
+        for (_, sensor) in &sorted.sensors {
             let model = models.get(sensor.index()).copied().unwrap_or(ModelFact::None);
-            let facts = self.facts(*sensor, model, &scored, &conditions);
+            let scored = scored.get(sorted.group_place(*sensor)).unwrap_or(&none);
+            let facts = self.facts(*sensor, model, scored, &conditions);
             let state = state_of(facts);
             counts.known += 1;
             counts.with_model += u64::from(facts.model != ModelFact::None);

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use super::Overview;
 use super::run_scores::ScoredWindows;
+use super::sensor_index::SortedSensors;
 use super::sensor_states::{ModelFact, VerdictClass, WINDOWS_BACK, state_of};
 use super::series::seconds;
 use super::verdicts::verdict_of;
 use crate::answers::{self, Condition, ConditionKind, List, SensorDetail, SensorState};
+use crate::group::GroupName;
 use crate::live::{NewestReading, Origin, ShownConditions};
 use crate::run::{Run, RunId};
 use crate::sensor::{SensorId, SensorName};
@@ -28,6 +30,8 @@ pub struct SensorSelection {
     pub pattern: Option<SensorPattern>,
     /// Those in a state.
     pub state: Option<SensorState>,
+    /// Those in a group.
+    pub group: Option<GroupName>,
 }
 
 /// A place in the list of sensors: behind this one.
@@ -67,11 +71,15 @@ impl Overview {
             Some(state) => Some((state, self.state_of_sensors()?)),
             None => None,
         };
+        let place_of = |name: &GroupName| self.groups.iter().position(|group| group.name == *name);
+        // No sensor is in a group that there is not.
+        let group = wanted.group.as_ref().map(|name| place_of(name).unwrap_or(usize::MAX));
         let is_wanted = |(name, sensor): &&(SensorName, SensorId)| {
             let state_fits = states.as_ref().is_none_or(|(state, all)| all.get(sensor.index()) == Some(&Some(*state)));
-            state_fits && wanted.pattern.as_ref().is_none_or(|pattern| pattern.fits(&name.to_string()))
+            let group_fits = || group.is_none_or(|group| group == sorted.group_place(*sensor));
+            state_fits && group_fits() && wanted.pattern.as_ref().is_none_or(|pattern| pattern.fits(&name.to_string()))
         };
-        let is_all = wanted.state.is_none() && wanted.pattern.is_none();
+        let is_all = wanted.state.is_none() && wanted.pattern.is_none() && group.is_none();
         let total = if is_all { sorted.sensors.len() } else { sorted.sensors.iter().filter(is_wanted).count() };
         let first = after.map_or(0, |SensorCursor(after)| sorted.sensors.partition_point(|(name, _)| name <= after));
         let mut rest = sorted.sensors[first..].iter().filter(is_wanted);
@@ -97,15 +105,16 @@ impl Overview {
             others.map(|(other, _)| other.to_string()).collect()
         };
         let watermark = self.watermark(sensor)?;
+        let grid = self.groups.of(name).grid;
         Ok(SensorDetail {
             sensor: self.sensor_answers()?.sensor(name, sensor)?,
             model: self.model_answer(sensor),
             neighbours: of_device(&sorted.sensors),
-            interval_seconds: seconds(self.cut.interval()),
-            window_seconds: seconds(self.cut.window()),
+            interval_seconds: seconds(grid.interval()),
+            window_seconds: seconds(grid.length()),
             watermark,
             oldest: watermark
-                .map(|watermark| self.cut.window_of(watermark).earlier(self.reader.ring_windows()).start()),
+                .map(|watermark| self.base.window_of(watermark).earlier(self.reader.ring_windows()).start()),
         })
     }
 
@@ -118,21 +127,24 @@ impl Overview {
     /// The time before which a sensor's windows are closed, as the store says.
     pub(super) fn closed_until(&self, sensor: SensorId) -> Result<Option<Timestamp>, StoreError> {
         let head = self.reader.head(sensor)?.map(|head| head.closed);
-        Ok(head.max(self.reader.progress(Progress::Closed)?))
+        Ok(head.max(self.reader.progress(&Progress::Closed)?))
     }
 
     /// What answers about several sensors share.
     pub(super) fn sensor_answers(&self) -> Result<SensorAnswers<'_>, StoreError> {
-        let scored = self.scores.newest(&self.reader, WINDOWS_BACK)?;
+        let scored = self.scores.newest(&self.reader, &self.groups, WINDOWS_BACK)?;
+        let sorted = self.index.sorted(&self.sensors);
         let conditions = self.live.conditions.read();
-        Ok(SensorAnswers { overview: self, scored, conditions, runs: HashMap::new() })
+        Ok(SensorAnswers { overview: self, sorted, scored, conditions, runs: HashMap::new() })
     }
 }
 
 /// Answers about sensors, at one moment.
 pub(super) struct SensorAnswers<'a> {
     overview: &'a Overview,
-    scored: ScoredWindows,
+    sorted: Arc<SortedSensors>,
+    /// What the newest runs of each group said.
+    scored: Vec<ScoredWindows>,
     conditions: Arc<ShownConditions>,
     /// The runs that were read.
     runs: HashMap<RunId, Option<Run>>,
@@ -143,11 +155,14 @@ impl SensorAnswers<'_> {
     pub(super) fn sensor(&mut self, name: &SensorName, sensor: SensorId) -> Result<answers::Sensor, StoreError> {
         let overview = self.overview;
         let entry = overview.live.models.of(sensor);
-        let facts = overview.facts(sensor, ModelFact::of(entry.as_ref()), &self.scored, &self.conditions);
+        let place = self.sorted.group_place(sensor);
+        let group = overview.groups.at(place);
+        let model = ModelFact::of(entry.as_ref());
+        let facts = overview.facts(sensor, model, self.scored(place), &self.conditions);
         let state = state_of(facts);
         let newest = overview.live.activity.newest(sensor);
         let (last_seen, last_value) = self.last_seen(sensor, newest)?;
-        let last = self.scored.windows.last().and_then(|window| window.run_of(sensor));
+        let last = self.scored(place).windows.last().and_then(|window| window.run_of(sensor));
         let verdict = match last {
             Some(run) => self.verdict(run, sensor)?,
             None => None,
@@ -160,13 +175,14 @@ impl SensorAnswers<'_> {
             SensorState::Waiting | SensorState::NoModel => None,
             SensorState::Failed if facts.verdict != Some(VerdictClass::Failed) => None,
             SensorState::Anomalous | SensorState::Failed | SensorState::Sparse | SensorState::Healthy => {
-                self.since(sensor)?
+                self.since(sensor, place)?
             }
         };
         Ok(answers::Sensor {
             name: name.to_string(),
             device: name.device().to_owned(),
             sensor: name.sensor().to_owned(),
+            group: group.name.to_string(),
             state,
             since,
             last_seen,
@@ -176,6 +192,13 @@ impl SensorAnswers<'_> {
             verdict,
             conditions,
         })
+    }
+
+    /// What the newest runs of a group said.
+    fn scored(&self, group_place: usize) -> &ScoredWindows {
+        // There are as many as groups, and every sensor is in one.
+        const NONE: &ScoredWindows = &ScoredWindows { windows: Vec::new(), complete_since: None };
+        self.scored.get(group_place).unwrap_or(NONE)
     }
 
     /// The time and value of a sensor's newest reading. Of one from before the start the store has the interval.
@@ -188,7 +211,7 @@ impl SensorAnswers<'_> {
         if origin != Origin::Head {
             return Ok((Some(time), Some(value)));
         }
-        let window = self.overview.cut.window_of(time - Span::from_nanos(1));
+        let window = self.overview.base.window_of(time - Span::from_nanos(1));
         Ok(match self.overview.reader.intervals(sensor, window)? {
             StoredIntervals::Kept(intervals) => {
                 intervals.last().map_or((Some(time), None), |last| (Some(last.start), Some(last.last)))
@@ -198,10 +221,11 @@ impl SensorAnswers<'_> {
     }
 
     /// Since when a sensor's verdicts have been like its last one: the first anomaly, or the start of the first window.
-    fn since(&mut self, sensor: SensorId) -> Result<Option<Timestamp>, StoreError> {
+    fn since(&mut self, sensor: SensorId, group_place: usize) -> Result<Option<Timestamp>, StoreError> {
         let class = |window: &super::ScoredWindow| window.of(sensor).map(VerdictClass::of);
-        let Some(last) = self.scored.windows.last().and_then(class) else { return Ok(None) };
-        let alike = self.scored.windows.iter().rev().take_while(|window| class(window) == Some(last)).last();
+        let windows = &self.scored(group_place).windows;
+        let Some(last) = windows.last().and_then(class) else { return Ok(None) };
+        let alike = windows.iter().rev().take_while(|window| class(window) == Some(last)).last();
         let Some((window, run)) = alike.map(|window| (window.window, window.run_of(sensor))) else { return Ok(None) };
         let first = match run.filter(|_| last == VerdictClass::Anomalous) {
             Some(run) => self.verdict(run, sensor)?.and_then(|verdict| Some(verdict.anomalous.first()?.start)),

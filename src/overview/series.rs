@@ -37,8 +37,8 @@ impl Overview {
         // Asked before the store is read: a window that is closed meanwhile is then found in the store, or in both.
         let is_closed = self.closed_until(sensor)?.is_some_and(|closed| range.until <= closed);
         let open = if is_closed { None } else { self.questions.open_window(sensor) };
-        let mut points = Downsampler::new(range, self.cut.interval(), width);
-        let stored = points.add_stored(&self.reader, self.cut, sensor, range)?;
+        let mut points = Downsampler::new(range, self.groups.of(name).grid.interval(), width);
+        let stored = points.add_stored(&self.reader, self.base, sensor, range)?;
         let open = open.map_or_else(Vec::new, |open| open.intervals);
         let is_new = |interval: &&Interval| Some(interval.start) > stored.until && range.holds(interval.start);
         open.iter().filter(is_new).for_each(|interval| points.add(interval));

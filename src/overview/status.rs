@@ -11,6 +11,7 @@ use super::remembered::Remembered;
 use super::runs::run_answer;
 use super::{HealthFacts, Overview, health};
 use crate::answers::{Clock, ConfigurationState, Disk, Health, Run, Sensor, Severity, Status};
+use crate::group::GroupName;
 use crate::run::{RunId, RunState};
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
 use crate::store::{Progress, StoreError};
@@ -59,7 +60,7 @@ impl Overview {
             Timestamp::MIN => Timestamp::now(),
             now => now,
         };
-        let scored_until = self.reader.progress(Progress::Scored)?;
+        let scored_until = self.reader.progress(&Progress::Scored(GroupName::default()))?;
         let counts = counts();
         let (sensors, unhealthy) = self.sensor_states()?;
         let conditions = self.live.conditions.read();

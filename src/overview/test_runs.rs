@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 
+use crate::group::Groups;
 use crate::interval::{Cut, Interval, Window};
 use crate::number_set::NumberSet;
 use crate::run::{Run, RunState, Tally};
@@ -22,6 +23,11 @@ pub(super) type Outcomes = Vec<(u32, Outcome)>;
 
 pub(super) fn cut() -> Cut {
     Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap()
+}
+
+/// All sensors are in the default group.
+pub(super) fn groups() -> Groups {
+    Groups::new(Vec::new(), cut().into())
 }
 
 /// The hour that begins so many hours after midnight of 2026-03-02.

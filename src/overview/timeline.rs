@@ -3,12 +3,16 @@
 //! A page shows few of many rows. So rows are made for the part that is asked for only, from what finished runs said as
 //! it is remembered (`run_scores.rs`).
 
+use std::collections::HashMap;
+
 use super::Overview;
 use super::run_scores::ScoredWindow;
 use super::score_code::ScoreCode;
 use super::sensor_index::SortedSensors;
+use super::series::seconds;
 use super::whole_windows::AskedRange;
 use crate::answers::{Cell, SensorState, Timeline, TimelineRow};
+use crate::group::{Group, GroupName};
 use crate::interval::Window;
 use crate::sensor::{SensorId, SensorName};
 use crate::sensor_pattern::SensorPattern;
@@ -18,6 +22,8 @@ use crate::time::Timestamp;
 /// Which rows of the timeline are wanted.
 #[derive(Clone, Debug)]
 pub struct TimelineSelection {
+    /// The sensors of which group.
+    pub group: GroupName,
     /// What a row stands for.
     pub rows: RowKind,
     /// Only these sensors.
@@ -72,31 +78,42 @@ impl Overview {
     /// # Errors
     /// When the store cannot be read.
     pub fn timeline(&self, selection: &TimelineSelection) -> Result<Timeline, StoreError> {
-        let windows = self.whole_windows(selection.range, MOST_COLUMNS)?;
-        let (columns, windows) = self.columns(&windows)?;
+        let group = self.group_named(&selection.group);
+        let windows = self.whole_windows(group, selection.range, MOST_COLUMNS)?;
+        let (columns, windows) = self.columns(&group.name, &windows)?;
+        let sorted = self.index.sorted(&self.sensors);
+        let is_in_group = |sensor: SensorId| self.groups.at(sorted.group_place(sensor)).name == group.name;
         let conditions = self.live.conditions.read();
         let has_condition = |sensor| self.has_condition(&conditions, sensor);
-        let sorted = self.index.sorted(&self.sensors);
-        let (rows, total) = page(selection, &sorted, &self.state_of_sensors()?, &has_condition, &columns);
-        let window_seconds = self.cut.window().to_std().as_secs_f64();
-        Ok(Timeline { windows, window_seconds, total: total as u64, offset: selection.offset as u64, rows })
+        let states = self.state_of_sensors()?;
+        let (rows, total) = page(selection, &sorted, &is_in_group, &states, &has_condition, &columns);
+        let [window_seconds, hop_seconds] = [group.grid.length(), group.grid.hop()].map(seconds);
+        let (group, total, offset) = (group.name.to_string(), total as u64, selection.offset as u64);
+        Ok(Timeline { group, windows, window_seconds, hop_seconds, total, offset, rows })
     }
 
-    /// The windows of a range that are over; see [`AskedRange::windows`].
-    pub(super) fn whole_windows(&self, range: AskedRange, most: u32) -> Result<Vec<Window>, StoreError> {
-        let extent = self.scores.extent(&self.reader)?;
-        Ok(range.windows(self.cut, self.now(), extent, most))
+    /// A group by its name; the default group when there is no such group.
+    pub(super) fn group_named(&self, name: &GroupName) -> &Group {
+        self.groups.find(name).unwrap_or(self.groups.at(usize::MAX))
+    }
+
+    /// The windows of a group in a range that are over; see [`AskedRange::windows`].
+    pub(super) fn whole_windows(&self, group: &Group, range: AskedRange, most: u32) -> Result<Vec<Window>, StoreError> {
+        let extent = self.scores.extent(&self.reader, &group.name)?;
+        Ok(range.windows(group.grid, self.now(), extent, most))
     }
 
     /// What runs said of each of these windows, which follow each other, and their starts; of the newest if not all of
     /// that fits into memory.
-    fn columns(&self, windows: &[Window]) -> Result<(Vec<Column>, Vec<Timestamp>), StoreError> {
+    fn columns(&self, group: &GroupName, windows: &[Window]) -> Result<(Vec<Column>, Vec<Timestamp>), StoreError> {
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return Ok(Default::default()) };
-        let scored = self.scores.between(&self.reader, first.start(), last.end())?;
+        let scored = self.scores.between(&self.reader, group, first.start(), last.end())?;
         let since = scored.complete_since.unwrap_or(first.start());
-        let mut found = scored.windows.into_iter().peekable();
+        // Runs of an earlier configuration may have scored other windows.
+        let mut found: HashMap<Window, ScoredWindow> =
+            scored.windows.into_iter().map(|scored| (scored.window, scored)).collect();
         let shown = windows.iter().filter(|window| window.start() >= since);
-        Ok(shown.map(|window| (found.next_if(|found| found.window == *window), window.start())).unzip())
+        Ok(shown.map(|window| (found.remove(window), window.start())).unzip())
     }
 }
 
@@ -104,6 +121,7 @@ impl Overview {
 fn page(
     selection: &TimelineSelection,
     sorted: &SortedSensors,
+    is_in_group: &dyn Fn(SensorId) -> bool,
     states: &[Option<SensorState>],
     has_condition: &dyn Fn(SensorId) -> bool,
     columns: &[Column],
@@ -112,9 +130,10 @@ fn page(
         states.get(sensor.index()).copied().flatten().unwrap_or(SensorState::NoModel)
     };
     let worst = |row: RowSensors<'_>| row.iter().map(state_of).min().unwrap_or(SensorState::NoModel);
+    let of_group = sorted.sensors.iter().filter(|(_, sensor)| is_in_group(*sensor));
     let sensors: Vec<_> = match &selection.pattern {
-        None => sorted.sensors.iter().collect(),
-        Some(pattern) => sorted.sensors.iter().filter(|(name, _)| pattern.fits(&name.to_string())).collect(),
+        None => of_group.collect(),
+        Some(pattern) => of_group.filter(|(name, _)| pattern.fits(&name.to_string())).collect(),
     };
     let mut rows: Vec<RowSensors<'_>> = rows_of(selection.rows, &sensors).collect();
     if selection.order == RowOrder::Worst {
@@ -170,18 +189,21 @@ mod tests {
     use super::*;
     use crate::overview::run_scores::RunScores;
     use crate::overview::sensor_index::SensorIndex;
-    use crate::overview::test_runs::{RunStore, hour, scored};
+    use crate::overview::test_runs::{RunStore, groups, hour, scored};
     use crate::sensor::SensorDirectory;
     use crate::verdict::Outcome;
 
-    const ALL: TimelineSelection = TimelineSelection {
-        rows: RowKind::Sensor,
-        pattern: None,
-        range: AskedRange { since: None, until: None },
-        order: RowOrder::Name,
-        offset: 0,
-        limit: 100,
-    };
+    fn all() -> TimelineSelection {
+        TimelineSelection {
+            group: GroupName::default(),
+            rows: RowKind::Sensor,
+            pattern: None,
+            range: AskedRange { since: None, until: None },
+            order: RowOrder::Name,
+            offset: 0,
+            limit: 100,
+        }
+    }
 
     /// A plant of two presses with two sensors each, and an oven with one: what runs said in hours 3 and 5, hour 4
     /// without a run, and the states now.
@@ -198,17 +220,13 @@ mod tests {
         let failed = Outcome::Failed { reason: "a row is infinite".to_owned() };
         store.finish(2, hour(5), vec![(0, usual), (1, Outcome::NoData), (2, failed)]);
         let scores = RunScores::new(1 << 20);
-        let said = scores.between(store.reader(), Timestamp::MIN, Timestamp::MAX).unwrap();
+        let said = scores.between(store.reader(), &GroupName::default(), Timestamp::MIN, Timestamp::MAX).unwrap();
         let [third, fifth] = said.windows.try_into().unwrap();
         let states = [SensorState::Healthy, SensorState::Sparse, SensorState::Anomalous, SensorState::Healthy];
-        let sorted = SensorIndex::default().sorted(&directory);
-        let (rows, total) = page(
-            selection,
-            &sorted,
-            &states.map(Some),
-            &|sensor| sensor == SensorId(1),
-            &[Some(third), None, Some(fifth)],
-        );
+        let sorted = SensorIndex::new(groups()).sorted(&directory);
+        let columns = [Some(third), None, Some(fifth)];
+        let has_condition = |sensor| sensor == SensorId(1);
+        let (rows, total) = page(selection, &sorted, &|_| true, &states.map(Some), &has_condition, &columns);
         let cell = |Cell { score, anomalous, scored, failed }: &Cell| {
             let score = score.map_or("-".to_owned(), |score| score.to_string());
             format!("{score} {anomalous}/{scored}+{failed}")
@@ -230,7 +248,7 @@ mod tests {
             "press-2/flow (1 Healthy) 0.016 0/1+0 | - 0/0+0 | 0.016 0/1+0",
             "press-2/heat (1 Healthy) - 0/0+1 | - 0/0+0 | - 0/0+0",
         ];
-        assert_eq!(shown(&ALL), (rows.map(str::to_owned).to_vec(), 5));
+        assert_eq!(shown(&all()), (rows.map(str::to_owned).to_vec(), 5));
     }
 
     #[test]
@@ -240,9 +258,9 @@ mod tests {
             "press-1 (2 Anomalous!) 1 1/2+0 | - 0/0+0 | - 0/0+1",
             "press-2 (2 Healthy) 0.016 0/1+1 | - 0/0+0 | 0.016 0/1+0",
         ];
-        let by_device = TimelineSelection { rows: RowKind::Device, ..ALL };
+        let by_device = TimelineSelection { rows: RowKind::Device, ..all() };
         assert_eq!(shown(&by_device), (devices.map(str::to_owned).to_vec(), 3));
-        let plant = TimelineSelection { rows: RowKind::Plant, ..ALL };
+        let plant = TimelineSelection { rows: RowKind::Plant, ..all() };
         let all = "plant (5 Anomalous!) 1 1/3+1 | - 0/0+0 | 0.016 0/1+1";
         assert_eq!(shown(&plant), (vec![all.to_owned()], 1));
         let some = SensorPattern::parse("*/heat").unwrap();
@@ -257,13 +275,13 @@ mod tests {
             let names: Vec<_> = rows.iter().map(|row| row.split_once(' ').unwrap().0.to_owned()).collect();
             (names.join(" "), total)
         };
-        let page = |offset, limit| names(TimelineSelection { offset, limit, ..ALL });
+        let page = |offset, limit| names(TimelineSelection { offset, limit, ..all() });
         assert_eq!(page(1, 2), ("press-1/flow press-1/heat".to_owned(), 5));
         assert_eq!(page(4, 2), ("press-2/heat".to_owned(), 5));
         assert_eq!(page(9, 2), (String::new(), 5));
-        let worst = TimelineSelection { rows: RowKind::Device, order: RowOrder::Worst, ..ALL };
+        let worst = TimelineSelection { rows: RowKind::Device, order: RowOrder::Worst, ..all() };
         assert_eq!(names(worst), ("press-1 press-2 oven".to_owned(), 3));
-        let none = TimelineSelection { pattern: Some(SensorPattern::parse("mill/*").unwrap()), ..ALL };
+        let none = TimelineSelection { pattern: Some(SensorPattern::parse("mill/*").unwrap()), ..all() };
         assert_eq!(names(none), (String::new(), 0));
     }
 }

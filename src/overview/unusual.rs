@@ -14,7 +14,8 @@ use super::together::{Onset, beginnings, sets};
 use super::verdicts::explanation_answer;
 use super::whole_windows::AskedRange;
 use crate::answers::{self, DeviceShare, Explanation, Together, Unusual, UnusualSensor};
-use crate::interval::{Cut, Window};
+use crate::group::{Group, GroupName};
+use crate::interval::{Cut, Window, WindowGrid};
 use crate::run::RunId;
 use crate::sensor::{SensorId, SensorName};
 use crate::store::{ChunkId, Reader, StoreError};
@@ -22,8 +23,10 @@ use crate::time::Timestamp;
 use crate::verdict::{Label, Outcome, Scored, Verdict};
 
 /// What is asked about unusual sensors.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct UnusualSelection {
+    /// The sensors of which group.
+    pub group: GroupName,
     /// Which windows.
     pub range: AskedRange,
     /// How many sensors, sets and devices at most.
@@ -43,7 +46,7 @@ const MOST_SHARES: usize = 50_000;
 struct StoredRuns<'a> {
     scores: &'a RunScores,
     reader: &'a Reader,
-    cut: Cut,
+    group: &'a Group,
 }
 
 /// A sensor while its verdicts are read.
@@ -73,38 +76,42 @@ impl Overview {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn unusual(&self, selection: UnusualSelection) -> Result<Unusual, StoreError> {
-        let windows = self.whole_windows(selection.range, MOST_WINDOWS)?;
+    pub fn unusual(&self, selection: &UnusualSelection) -> Result<Unusual, StoreError> {
+        let group = self.group_named(&selection.group);
+        let windows = self.whole_windows(group, selection.range, MOST_WINDOWS)?;
         if windows.is_empty() {
             let now = self.now();
             let start = selection.range.since.or(selection.range.until).unwrap_or(now);
             let range = answers::Span { start, end: selection.range.until.unwrap_or(now).max(start) };
-            return Ok(Unusual { range, sensors: Vec::new(), together: Vec::new(), devices: Vec::new() });
+            let group = group.name.to_string();
+            return Ok(Unusual { group, range, sensors: Vec::new(), together: Vec::new(), devices: Vec::new() });
         }
-        let stored = StoredRuns { scores: &self.scores, reader: &self.reader, cut: self.cut };
+        let stored = StoredRuns { scores: &self.scores, reader: &self.reader, group };
         stored.unusual(&self.index.sorted(&self.sensors), &windows, selection.limit)
     }
 }
 
 impl StoredRuns<'_> {
-    /// What was most unusual in windows that follow each other.
+    /// What was most unusual in windows of the group that follow each other. Where they overlap, each counts for the time
+    /// by which it ends behind the one before.
     fn unusual(&self, sorted: &SortedSensors, windows: &[Window], most: usize) -> Result<Unusual, StoreError> {
-        let Self { scores, reader, cut } = *self;
+        let Self { scores, reader, group: Group { name, grid, .. } } = *self;
+        let cut = grid.cut();
         let range = windows.first().map_or(Timestamp::MAX, |first| first.start())
             ..windows.last().map_or(Timestamp::MIN, |last| last.end());
-        let scored = scores.between(reader, range.start, range.end)?;
+        let scored = scores.between(reader, name, range.start, range.end)?;
         let range = scored.complete_since.unwrap_or(range.start)..range.end;
         let windows: Vec<Window> = windows.iter().copied().filter(|window| window.start() >= range.start).collect();
         let intervals = usize::try_from(cut.intervals_per_window()).unwrap_or(usize::MAX);
         let readable = MOST_CHUNKS.min(MOST_INTERVALS / intervals.max(1)) / scored.windows.len().max(1);
         let mut courses = chosen(sorted, &scored.windows, most.min(readable.max(1)));
         // An anomaly that goes on from before the range does not begin in it.
-        let before = cut.window_of(range.start).earlier(1);
-        let before = scores.between(reader, before.start(), before.end())?;
+        let before = scores.between(reader, name, range.start - grid.hop(), range.start)?;
         for window in before.windows.iter().chain(&scored.windows) {
-            read_window(reader, cut, window, &range, &mut courses)?;
+            read_window(reader, *grid, window, &range, &mut courses)?;
         }
         Ok(Unusual {
+            group: name.to_string(),
             range: answers::Span { start: range.start, end: range.end },
             together: together(&courses, cut, range.start, most),
             devices: device_shares(sorted, &scored, &windows, most),
@@ -137,7 +144,7 @@ fn chosen<'a>(sorted: &'a SortedSensors, windows: &[ScoredWindow], most: usize) 
 /// Reads what a window's runs say of each course. What lies before the range is only known as anomalies.
 fn read_window(
     reader: &Reader,
-    cut: Cut,
+    grid: WindowGrid,
     window: &ScoredWindow,
     range: &Range<Timestamp>,
     courses: &mut [Course<'_>],
@@ -151,9 +158,9 @@ fn read_window(
             && let Some(Outcome::Scored(scored)) = last.read(reader, run, course.sensor)?
         {
             if !is_before {
-                course.count(scored, window.window, cut);
+                course.count(scored, window.window, grid);
             }
-            course.note_anomalies(scored, window.window, cut);
+            course.note_anomalies(scored, window.window, grid);
         }
     }
     Ok(())
@@ -171,13 +178,17 @@ impl LastChunk {
 }
 
 impl Course<'_> {
-    fn count(&mut self, scored: &Scored, window: Window, cut: Cut) {
-        self.intervals += scored.rows.len() as u64;
+    fn count(&mut self, scored: &Scored, window: Window, grid: WindowGrid) {
+        let own = first_own_place(grid);
+        self.intervals += match own {
+            0 => scored.rows.len() as u64,
+            own => scored.rows.iter().filter(|(place, ..)| *place >= own).count() as u64,
+        };
         let score = scored.worst().and_then(|worst| scored.score(worst));
         if score > self.score || (score == self.score && self.explanation.is_none()) {
             let explanation = scored.explanation.as_ref();
             self.explanation = explanation
-                .map(|explanation| explanation_answer(&self.name.to_string(), explanation, window, cut.interval()));
+                .map(|explanation| explanation_answer(&self.name.to_string(), explanation, window, grid.interval()));
         }
         self.score = match (self.score, score) {
             (Some(before), Some(score)) => Some(before.max(score)),
@@ -185,9 +196,10 @@ impl Course<'_> {
         };
     }
 
-    fn note_anomalies(&mut self, scored: &Scored, window: Window, cut: Cut) {
-        let first = window.start().index(cut.interval());
-        let anomalies = scored.rows.iter().filter(|(_, label, _)| *label == Label::Anomaly);
+    fn note_anomalies(&mut self, scored: &Scored, window: Window, grid: WindowGrid) {
+        let first = window.start().index(grid.interval());
+        let own = first_own_place(grid);
+        let anomalies = scored.rows.iter().filter(|(place, label, _)| *place >= own && *label == Label::Anomaly);
         self.anomalies.extend(anomalies.map(|(place, ..)| first + i64::from(place)));
     }
 
@@ -195,6 +207,13 @@ impl Course<'_> {
     fn within(&self, first: i64) -> &[i64] {
         &self.anomalies[self.anomalies.partition_point(|interval| *interval < first)..]
     }
+}
+
+/// The place of the first interval of a window that no window before has.
+fn first_own_place(grid: WindowGrid) -> u16 {
+    let hop = grid.hop().divide(grid.interval()).0;
+    // A window has at most 32,768 intervals.
+    u16::try_from(grid.cut().intervals_per_window() - hop).unwrap_or(u16::MAX)
 }
 
 /// The sensors, the most unusual first.
@@ -292,7 +311,7 @@ fn share_in(scored: &ScoredWindows, window: Window, sensors: &[(SensorName, Sens
 mod tests {
     use super::*;
     use crate::overview::sensor_index::SensorIndex;
-    use crate::overview::test_runs::{RunStore, cut, hour, scored};
+    use crate::overview::test_runs::{RunStore, groups, hour, scored};
     use crate::sensor::SensorDirectory;
 
     /// Two presses with two sensors each, and an oven that is never scored.
@@ -303,7 +322,7 @@ mod tests {
         for (device, sensor) in names {
             directory.intern(&SensorName::new(device, sensor).unwrap()).unwrap();
         }
-        SensorIndex::default().sorted(&directory)
+        SensorIndex::new(groups()).sorted(&directory)
     }
 
     fn usual() -> Outcome {
@@ -311,7 +330,8 @@ mod tests {
     }
 
     fn unusual(store: &RunStore, hours: Range<u32>, most: usize) -> Unusual {
-        let stored = StoredRuns { scores: &RunScores::new(1 << 20), reader: store.reader(), cut: cut() };
+        let groups = groups();
+        let stored = StoredRuns { scores: &RunScores::new(1 << 20), reader: store.reader(), group: groups.at(0) };
         stored.unusual(&sorted(), &hours.map(hour).collect::<Vec<_>>(), most).unwrap()
     }
 

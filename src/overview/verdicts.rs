@@ -6,6 +6,7 @@
 use super::Overview;
 use super::time_range::TimeRange;
 use crate::answers::{self, List, WorstRow};
+use crate::group::GroupName;
 use crate::interval::Window;
 use crate::run::{Run, RunId, RunState};
 use crate::sensor::{SensorDirectory, SensorId};
@@ -25,6 +26,8 @@ const MOST_READ: usize = 20_000;
 pub struct VerdictSelection {
     /// The sensors.
     pub sensors: WantedSensors,
+    /// Only those of runs of this group.
+    pub group: Option<GroupName>,
     /// Their windows have a part in this range.
     pub range: TimeRange,
     /// Only those with this outcome.
@@ -89,6 +92,7 @@ impl VerdictSelection {
             answers::Outcome::Unproven => tally.unproven,
         };
         self.range.overlaps(run.window)
+            && self.group.as_ref().is_none_or(|group| *group == run.group)
             && self.outcome.is_none_or(|outcome| count_of(outcome) > 0)
             && (self.anomalies == WantedAnomalies::Any || tally.anomalies > 0)
     }
@@ -106,14 +110,12 @@ pub struct StoredVerdicts<'a> {
     pub reader: &'a Reader,
     /// The names of its sensors.
     pub sensors: &'a SensorDirectory,
-    /// How long an interval is.
-    pub interval: Span,
 }
 
 impl Overview {
     /// The verdicts of the store.
     pub fn stored_verdicts(&self) -> StoredVerdicts<'_> {
-        StoredVerdicts { reader: &self.reader, sensors: &self.sensors, interval: self.cut.interval() }
+        StoredVerdicts { reader: &self.reader, sensors: &self.sensors }
     }
 
     /// A verdict in the words of the API; `None` when its sensor has no name any more.
@@ -198,7 +200,7 @@ impl StoredVerdicts<'_> {
     /// A verdict in the words of the API; `None` when its sensor has no name any more.
     fn answer(&self, run: &Run, verdict: &Verdict) -> Option<answers::Verdict> {
         let sensor = self.sensors.name(verdict.sensor)?.to_string();
-        Some(verdict_answer(sensor, run, self.interval, verdict))
+        Some(verdict_answer(sensor, run, verdict))
     }
 }
 
@@ -229,8 +231,8 @@ pub(super) fn verdict_of(reader: &Reader, run: RunId, sensor: SensorId) -> Resul
 }
 
 /// A verdict in the words of the API.
-pub fn verdict_answer(sensor: String, run: &Run, interval: Span, verdict: &Verdict) -> answers::Verdict {
-    let window = run.window;
+pub fn verdict_answer(sensor: String, run: &Run, verdict: &Verdict) -> answers::Verdict {
+    let Run { window, interval, .. } = *run;
     let scored = match &verdict.outcome {
         verdict::Outcome::Scored(scored) => Some(scored),
         _ => None,
@@ -239,6 +241,7 @@ pub fn verdict_answer(sensor: String, run: &Run, interval: Span, verdict: &Verdi
     let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     answers::Verdict {
         run: run.id.0,
+        group: run.group.to_string(),
         revision: run.revision,
         window: span_of(window),
         outcome: outcome_answer(&verdict.outcome),
@@ -350,7 +353,7 @@ pub(super) fn span_of(window: Window) -> answers::Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::overview::test_runs::{RunStore, cut, hour, scored};
+    use crate::overview::test_runs::{RunStore, hour, scored};
     use crate::sensor::SensorName;
     use crate::verdict::Row;
 
@@ -379,6 +382,7 @@ mod tests {
 
     fn all() -> VerdictSelection {
         VerdictSelection {
+            group: None,
             sensors: WantedSensors::All,
             range: TimeRange { since: hour(0).start(), until: hour(9).start() },
             outcome: None,
@@ -389,7 +393,7 @@ mod tests {
     /// All pages, each of which reads and has so much at the most.
     fn pages(wanted: &VerdictSelection, most_read: usize, limit: usize) -> Vec<answers::Verdict> {
         let (runs, sensors) = store();
-        let stored = StoredVerdicts { reader: runs.reader(), sensors: &sensors, interval: cut().interval() };
+        let stored = StoredVerdicts { reader: runs.reader(), sensors: &sensors };
         let (mut items, mut after) = (Vec::new(), None);
         for _ in 0..200 {
             let page = stored.list_within(most_read, wanted, after, limit).unwrap();

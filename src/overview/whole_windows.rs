@@ -1,6 +1,6 @@
 //! The windows that a question about runs is answered for.
 
-use crate::interval::{Cut, Window};
+use crate::interval::{Window, WindowGrid};
 use crate::time::{Span, Timestamp};
 
 /// A range of time as it was asked for.
@@ -16,18 +16,28 @@ const DAY: Span = Span::from_secs(86_400);
 
 impl AskedRange {
     /// The windows that are over and have a part in the range, the oldest first, with and without a run: none before the
-    /// oldest that a run has scored, and the newest if there are more than `most`. `scored` is the oldest window and the
-    /// newest that a run has scored; without any there are none.
-    pub(super) fn windows(self, cut: Cut, now: Timestamp, scored: Option<(Window, Window)>, most: u32) -> Vec<Window> {
+    /// oldest that a run has scored, and the newest if there are more than `most`. Of windows that overlap, those count
+    /// that end within the range, or as the first after it. `scored` is the oldest window and the newest that a run has
+    /// scored; without any there are none.
+    pub(super) fn windows(
+        self,
+        grid: WindowGrid,
+        now: Timestamp,
+        scored: Option<(Window, Window)>,
+        most: u32,
+    ) -> Vec<Window> {
         let Some((oldest, newest)) = scored else { return Vec::new() };
         // An event clock has no time before the first reading, and the runs of the time before are there.
         let over = now.max(newest.end());
         let until = self.until.unwrap_or(over).min(over);
-        let last = cut.window_of(until - Span::from_nanos(1));
-        let last = if last.end() > over { last.earlier(1) } else { last };
-        let first =
-            cut.window_of(self.since.unwrap_or(until - DAY)).max(oldest).max(last.earlier(most.saturating_sub(1)));
-        let windows = std::iter::successors(Some(first), |window| Some(window.next()));
+        let moment = Span::from_nanos(1);
+        let last = grid.first_ending_after(until - moment);
+        let last = if last.end() > over { grid.last_ending(over) } else { last };
+        let first = grid
+            .first_ending_after(self.since.unwrap_or(until - DAY))
+            .max(grid.first_ending_after(oldest.end() - moment))
+            .max(grid.before(last, most.saturating_sub(1)));
+        let windows = std::iter::successors(Some(first), |window| Some(grid.after(*window)));
         windows.take_while(|window| *window <= last).take(most as usize).collect()
     }
 }
@@ -46,7 +56,7 @@ mod tests {
     /// The hours of the windows when runs have scored the hours 3 to 30.
     fn hours(since: Option<u32>, until: Option<u32>, now: u32) -> Vec<u32> {
         let range = AskedRange { since: since.map(at), until: until.map(at) };
-        let windows = range.windows(cut(), at(now), Some((hour(3), hour(30))), 1000);
+        let windows = range.windows(cut().into(), at(now), Some((hour(3), hour(30))), 1000);
         let number = |window: &Window| (0..100).find(|number| hour(*number) == *window).unwrap();
         windows.iter().map(number).collect()
     }
@@ -70,15 +80,15 @@ mod tests {
         assert_eq!(hours(Some(0), Some(5 * 60), 33 * 60), [3, 4]);
         let range = AskedRange { since: Some(at(0)), until: None };
         let scored = Some((hour(3), hour(30)));
-        assert_eq!(range.windows(cut(), at(0), scored, 2), [hour(29), hour(30)]);
-        assert_eq!(range.windows(cut(), at(600), None, 2), []);
+        assert_eq!(range.windows(cut().into(), at(0), scored, 2), [hour(29), hour(30)]);
+        assert_eq!(range.windows(cut().into(), at(600), None, 2), []);
     }
 
     proptest! {
         #[test]
         fn any_range_has_few_windows_in_order(since in any::<Option<i64>>(), until in any::<Option<i64>>(), now in any::<i64>()) {
             let range = AskedRange { since: since.map(Timestamp::from_nanos), until: until.map(Timestamp::from_nanos) };
-            let windows = range.windows(cut(), Timestamp::from_nanos(now), Some((hour(3), hour(30))), 50);
+            let windows = range.windows(cut().into(), Timestamp::from_nanos(now), Some((hour(3), hour(30))), 50);
             prop_assert!(windows.len() <= 50);
             prop_assert!(windows.windows(2).all(|pair| pair[0].next() == pair[1]));
         }

@@ -1,7 +1,7 @@
 //! The event clock: the time that the readings tell, and whether readings wait for the runs that it has made due.
 
 use crate::pipeline::run_progress::RunProgress;
-use crate::schedule::Schedule;
+use crate::schedule::agenda::GroupPlan;
 use crate::time::{Span, Timestamp};
 
 /// Whether readings may come in.
@@ -54,10 +54,14 @@ impl EventClock {
         self.now >= self.look_again
     }
 
-    /// Decides whether readings wait: for runs that are due, or for a sink that is behind by more than `max_unpublished`.
-    pub(super) fn decide_pace(&mut self, schedule: &Schedule, runs: &RunProgress, max_unpublished: u64) {
-        self.look_again = schedule.next_wake(self.now).unwrap_or(Timestamp::MAX);
-        let is_due = schedule.due(runs.scored(), self.now, Timestamp::MAX).is_some();
-        self.pace = if is_due || runs.lags(max_unpublished) { Pace::Held } else { Pace::Free };
+    /// Decides whether readings wait: for runs of any group that are due, or for a sink that is behind by more than
+    /// `max_unpublished`.
+    pub(super) fn decide_pace(&mut self, plans: &[GroupPlan], runs: &RunProgress, max_unpublished: u64) {
+        let wakes = plans.iter().filter_map(|plan| plan.schedule.next_wake(self.now));
+        self.look_again = wakes.min().unwrap_or(Timestamp::MAX);
+        let is_due = |GroupPlan { name, schedule }: &GroupPlan| {
+            schedule.due(runs.scored(name), self.now, Timestamp::MAX).is_some()
+        };
+        self.pace = if plans.iter().any(is_due) || runs.lags(max_unpublished) { Pace::Held } else { Pace::Free };
     }
 }

@@ -33,7 +33,7 @@ impl Pipeline {
         clock: ClockReading,
     ) -> Result<Self, StoreError> {
         let Store { mut writer, reader, .. } = store;
-        let closed = reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
+        let closed = reader.progress(&Progress::Closed)?.unwrap_or(Timestamp::MIN);
         let heads = reader.heads()?;
         let mut windows = OpenWindows::new(settings.windows, closed, heads.iter().copied());
         for SensorHead { sensor, closed, last_value } in heads.iter().copied() {
@@ -91,7 +91,7 @@ impl Pipeline {
             Timestamp::MIN => Timestamp::MIN,
             closed => closed + settings.windows.lateness,
         });
-        let runs = RunProgress::recover(&reader, &settings.sinks)?;
+        let runs = RunProgress::recover(&reader, settings.plans.iter().map(|plan| &plan.name), &settings.sinks)?;
         let mut session_changes = Vec::new();
         let sessions = Sessions::new(settings.sessions, reader.sessions()?, clock.wall, &mut session_changes);
         let held = HeldReadings::new(settings.held, reader.held()?, clock.instant);
@@ -117,13 +117,12 @@ impl Pipeline {
             held_logs: LogLimit::default(),
         };
         pipeline.write_sessions(session_changes);
-        if pipeline.runs.scored() == Timestamp::MIN && pipeline.windows.closed() != Timestamp::MIN {
+        if pipeline.windows.closed() != Timestamp::MIN {
             // If nothing was settled since the first closing, the journal still has it: windows that were closed before it
             // do not count as missed, and windows that were closed since do.
             let first_closed = first_closed.filter(|_| closed == Timestamp::MIN);
             let begin = first_closed.unwrap_or(pipeline.windows.closed());
-            pipeline.set_scored(begin);
-            pipeline.runs.begin_at(begin);
+            pipeline.begin_scoring(begin);
         }
         match pipeline.commit() {
             // The next commit writes it.

@@ -11,6 +11,7 @@ use crate::interval::Cut;
 use crate::live::{EventKind, Happening, Origin};
 use crate::reading::{RejectId, RejectReason};
 use crate::run::{Run, RunId, RunState, Tally};
+use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockSync;
 use crate::sensor::SensorName;
 use crate::store::{Reader, ShedSettings, Store, StoreSettings};
@@ -41,7 +42,7 @@ fn settings(clock: Clock) -> PipelineSettings {
             kept_per_interval: 1_000,
             max_open_readings: 20_000,
         },
-        schedule,
+        plans: vec![GroupPlan { name: GroupName::default(), schedule }],
         clock,
         deadbands: Box::new(|_| None),
         sessions: SessionSettings { max: 2, expiry: MINUTE },
@@ -117,8 +118,10 @@ fn batch(readings: &[Reading]) -> Batch {
 /// Does what the scheduler and the recorder do.
 fn score_what_is_due(process: &mut Process) {
     process.pipeline.commit_and_settle();
-    let schedule = settings(Clock::Wall).schedule;
-    while let Some(due) = schedule.due(process.pipeline.position().scored, process.clock.now(), Timestamp::MAX) {
+    let schedule = settings(Clock::Wall).plans.remove(0).schedule;
+    while let Some(due) =
+        schedule.due(process.pipeline.position().scored.of(&GroupName::default()), process.clock.now(), Timestamp::MAX)
+    {
         process.pipeline.close(due.first.end());
         let state = RunState::Finished(Tally::default());
         let run = Run { state, ..Run::for_test(process.reader.next_run().unwrap().0, due.first) };
@@ -148,7 +151,14 @@ fn with_an_event_clock_readings_wait_for_the_runs_that_they_make_due() {
     assert_eq!(process.pipeline.take(&mut batch, 2), BatchProgress::Whole);
     assert_eq!(
         process.pipeline.position(),
-        Position { closed: at(60), scored: at(60), runs: RunId(1), pace: Pace::Free, behind: 0, held: 0 }
+        Position {
+            closed: at(60),
+            scored: ScoredMarks::of_default_group(at(60)),
+            runs: RunId(1),
+            pace: Pace::Free,
+            behind: 0,
+            held: 0
+        }
     );
 }
 

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::interval::{Cut, Interval, Window};
+use crate::interval::{Interval, Window};
 use crate::sensor::SensorName;
 use crate::sink::prediction::{Decisions, FileNames, PredictionWriter};
 use crate::time::{Span, Timestamp};
@@ -52,8 +52,8 @@ pub enum FileError {
 #[derive(Debug)]
 pub struct RunFiles<'a> {
     settings: &'a FileSettings,
-    cut: Cut,
     window: Window,
+    interval: Span,
     directory: PathBuf,
     state: FolderState,
     names: FileNames,
@@ -70,10 +70,18 @@ enum FolderState {
 const TEMPORARY_NAME: &str = "writing.part";
 
 impl<'a> RunFiles<'a> {
-    /// Files for the run of this revision over `window`, in the directory of the day on which the window ends.
-    pub fn new(settings: &'a FileSettings, cut: Cut, window: Window, revision: u32) -> Self {
+    /// Files for the run of this revision over `window` in intervals of this length, in the directory of the day on which
+    /// the window ends.
+    pub fn new(settings: &'a FileSettings, window: Window, interval: Span, revision: u32) -> Self {
         let directory = settings.directory.join(day(window.end()));
-        Self { settings, cut, window, directory, state: FolderState::Unmade, names: FileNames::of_revision(revision) }
+        Self {
+            settings,
+            window,
+            interval,
+            directory,
+            state: FolderState::Unmade,
+            names: FileNames::of_revision(revision),
+        }
     }
 
     /// Writes one sensor's file.
@@ -112,7 +120,7 @@ impl<'a> RunFiles<'a> {
     fn write_file(&self, path: &Path, sensor: &SensorName, intervals: &[Interval], scored: &Scored) -> io::Result<()> {
         let file = BufWriter::new(File::create(path)?);
         let mut writer = PredictionWriter::new(file, sensor.clone(), self.settings.decisions)?;
-        writer.write(self.window, self.cut.interval(), intervals, scored)?;
+        writer.write(self.window, self.interval, intervals, scored)?;
         writer.finish()?.flush()
     }
 
@@ -173,6 +181,7 @@ fn is_day(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interval::Cut;
     use crate::verdict::{Label, ModelHash, Row};
 
     fn settings(directory: &Path) -> FileSettings {
@@ -183,7 +192,7 @@ mod tests {
     fn publish(settings: &FileSettings, at: &str, sensors: &[(&str, &str)]) {
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
         let window = cut.window_of(Timestamp::parse(at).unwrap());
-        let mut files = RunFiles::new(settings, cut, window, 0);
+        let mut files = RunFiles::new(settings, window, cut.interval(), 0);
         for (device, sensor) in sensors {
             let interval = Interval::aggregate(window.start(), [1.5].into_iter()).unwrap();
             let rows = vec![Row { interval: 0, label: Label::Normal, decision: 1.0 }].into();
@@ -239,7 +248,11 @@ mod tests {
         let window = cut.window_of(Timestamp::parse("2018-08-29 02:30").unwrap());
         let scored =
             Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: Vec::new().into(), explanation: None };
-        let written = RunFiles::new(&settings, cut, window, 0).write(&SensorName::new("1", "4").unwrap(), &[], &scored);
+        let written = RunFiles::new(&settings, window, cut.interval(), 0).write(
+            &SensorName::new("1", "4").unwrap(),
+            &[],
+            &scored,
+        );
         assert!(matches!(written, Err(FileError::Folder { .. })), "{written:?}");
     }
 
@@ -251,7 +264,7 @@ mod tests {
         let window = cut.window_of(Timestamp::parse("2018-08-29 02:30").unwrap());
         let scored =
             Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: Vec::new().into(), explanation: None };
-        let mut files = RunFiles::new(&settings, cut, window, 0);
+        let mut files = RunFiles::new(&settings, window, cut.interval(), 0);
         files.keep_name(&SensorName::new("a_b", "c").unwrap());
         files.write(&SensorName::new("a", "b_c").unwrap(), &[], &scored).unwrap();
         files.finish().unwrap();

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::run::Run;
 use crate::sensor::{self, SensorName};
-use crate::time::Span;
 use crate::verdict::{Outcome, Verdict};
 
 /// A verdict as its readers get it.
@@ -19,6 +18,8 @@ struct VerdictMessage<'a> {
     sensor: &'a str,
     /// The id of the run.
     run: u64,
+    /// The group that the sensor was in.
+    group: &'a str,
     /// How many runs over the same window ended before it.
     revision: u32,
     window_start: String,
@@ -76,8 +77,8 @@ pub fn verdict_topic(template: &str, name: &SensorName) -> String {
 }
 
 /// The message for one verdict.
-pub fn verdict_message(sensor: &SensorName, run: &Run, interval: Span, verdict: &Verdict) -> String {
-    let window = run.window;
+pub fn verdict_message(sensor: &SensorName, run: &Run, verdict: &Verdict) -> String {
+    let Run { window, interval, .. } = *run;
     let scored = match &verdict.outcome {
         Outcome::Scored(scored) => scored.worst().map(|worst| ScoredMessage {
             intervals: scored.rows.len(),
@@ -99,6 +100,7 @@ pub fn verdict_message(sensor: &SensorName, run: &Run, interval: Span, verdict: 
         device: sensor.device(),
         sensor: sensor.sensor(),
         run: run.id.0,
+        group: run.group.as_str(),
         revision: run.revision,
         window_start: window.start().to_string(),
         window_end: window.end().to_string(),
@@ -117,7 +119,7 @@ mod tests {
     use super::*;
     use crate::interval::Cut;
     use crate::sensor::SensorId;
-    use crate::time::Timestamp;
+    use crate::time::{Span, Timestamp};
     use crate::verdict::{Explanation, Label, ModelHash, Row, Scored};
 
     fn message(outcome: Outcome) -> serde_json::Value {
@@ -125,7 +127,7 @@ mod tests {
         let run = Run::for_test(7, cut.window_of(Timestamp::parse("2018-08-28 23:10").unwrap()));
         let verdict = Verdict { sensor: SensorId(0), outcome };
         let sensor = SensorName::new("press-1", "vibration").unwrap();
-        serde_json::from_str(&verdict_message(&sensor, &run, cut.interval(), &verdict)).unwrap()
+        serde_json::from_str(&verdict_message(&sensor, &run, &verdict)).unwrap()
     }
 
     #[test]

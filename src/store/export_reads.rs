@@ -30,7 +30,7 @@ impl Reader {
 
     /// The windows that the store can have of any sensor, the oldest first.
     pub fn stored_windows(&self) -> Result<Vec<Window>, StoreError> {
-        let closed = self.progress(Progress::Closed)?;
+        let closed = self.progress(&Progress::Closed)?;
         let closed = self.heads()?.iter().map(|head| head.closed).chain(closed).max().unwrap_or(Timestamp::MIN);
         if closed == Timestamp::MIN {
             return Ok(Vec::new());

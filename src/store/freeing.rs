@@ -86,7 +86,7 @@ impl Reader {
     /// The sensors with a window that the ring keeps, or with a reading that is held or in the journal. `None` when that
     /// cannot be told.
     fn speaking(&self, mut speaking: HashSet<SensorId>) -> Result<Option<HashSet<SensorId>>, StoreError> {
-        let Some(closed) = self.progress(Progress::Closed)? else { return Ok(None) };
+        let Some(closed) = self.progress(&Progress::Closed)? else { return Ok(None) };
         let oldest_kept = closed - self.settings.cut.window().times(i64::from(self.settings.windows));
         for entry in self.tables.heads.iter() {
             let Some((key, head)) = readable(entry)? else { return Ok(None) };

@@ -1,5 +1,7 @@
 //! The keys under which things are stored.
 
+use std::borrow::Cow;
+
 use crate::interval::Window;
 use crate::run::RunId;
 use crate::sensor::SensorId;
@@ -52,9 +54,14 @@ pub(super) fn window_key_in_slot(sensor: SensorId, slot: u32) -> [u8; 8] {
     (u64::from(slot) << 32 | u64::from(sensor.0)).to_be_bytes()
 }
 
-pub(super) fn progress_key(progress: Progress) -> &'static [u8] {
+pub(super) const SCORED_KEY: &[u8] = b"scored";
+/// How the keys begin of what is scored of groups other than the default group.
+pub(super) const SCORED_PREFIX: &[u8] = b"scored/";
+
+pub(super) fn progress_key(progress: &Progress) -> Cow<'static, [u8]> {
     match progress {
-        Progress::Closed => b"closed",
-        Progress::Scored => b"scored",
+        Progress::Closed => Cow::Borrowed(b"closed"),
+        Progress::Scored(group) if group.is_default() => Cow::Borrowed(SCORED_KEY),
+        Progress::Scored(group) => Cow::Owned([SCORED_PREFIX, group.as_str().as_bytes()].concat()),
     }
 }

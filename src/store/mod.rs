@@ -66,6 +66,7 @@ mod unreadable;
 mod upgrade;
 mod verdicts;
 mod verify;
+mod window_reads;
 mod writer;
 
 use std::fs::File;
@@ -102,6 +103,7 @@ pub use verdicts::ChunkId;
 pub use verify::{Checked, CheckedPart, Finding, Remedy, verify};
 pub use writer::{StoredChunks, WindowRecord, Writer};
 
+use crate::group::GroupName;
 use crate::interval::Cut;
 use crate::store::db::{Db, Table};
 use crate::store::journal::{Journal, JournalFindings, JournalSettings};
@@ -225,12 +227,12 @@ struct Tables {
 }
 
 /// The points in time up to which work is done, as the store keeps them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Progress {
     /// The time before which windows are closed for all sensors.
     Closed,
-    /// The time before which windows are scored.
-    Scored,
+    /// The time before which the windows of a group are scored.
+    Scored(GroupName),
 }
 
 /// Why a store counts as damaged although its database opens.

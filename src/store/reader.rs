@@ -292,25 +292,27 @@ impl Reader {
     }
 
     /// How far something is; `None` before it began.
-    pub fn progress(&self, progress: Progress) -> Result<Option<Timestamp>, StoreError> {
+    pub fn progress(&self, progress: &Progress) -> Result<Option<Timestamp>, StoreError> {
         let key = progress_key(progress);
-        let bytes = match readable(self.tables.progress.get(key))? {
+        let bytes = match readable(self.tables.progress.get(&key))? {
             Some(None) => return Ok(None),
             bytes => bytes.flatten().and_then(|bytes| bytes.try_into().ok()),
         };
         if let Some(nanos) = bytes {
             return Ok(Some(Timestamp::from_nanos(i64::from_be_bytes(nanos))));
         }
-        let cost = format!("how far \"{}\" is, which the ledger of runs tells instead", String::from_utf8_lossy(key));
-        self.unreadable.add("progress", key, cost);
+        let cost = format!("how far \"{}\" is, which the ledger of runs tells instead", String::from_utf8_lossy(&key));
+        self.unreadable.add("progress", &key, cost);
         let runs = self.runs()?;
         let is_finished = |run: &&Run| matches!(run.state, RunState::Finished(_));
         let latest = match progress {
             // A run begins when all windows before its end are closed.
-            Progress::Closed => runs.iter().map(|run| run.window).max(),
-            Progress::Scored => runs.iter().filter(is_finished).map(|run| run.window).max(),
+            Progress::Closed => runs.iter().map(|run| run.window.end()).max(),
+            Progress::Scored(group) => {
+                runs.iter().filter(is_finished).filter(|run| run.group == *group).map(|run| run.window.end()).max()
+            }
         };
-        Ok(latest.map(Window::end))
+        Ok(latest)
     }
 
     /// The largest lateness under which readings in the journal were accepted.

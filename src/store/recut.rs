@@ -7,28 +7,27 @@
 //! new window goes on in it: the pipeline takes up the stored intervals (`OpenWindows::take_up`), and the journal has the
 //! readings behind them.
 //!
-//! Runs and verdicts are of the windows that they scored. They stay when only rings change. After another cut they are
-//! in the old store only, and so are windows that cannot be cut otherwise. The old store is kept beside the new one: a
-//! configuration with its folder as `store.directory` and its own settings reads it.
+//! Runs and verdicts stay: a run says how long its window and intervals are. Windows that cannot be cut otherwise are in the
+//! old store only. The old store is kept beside the new one: a configuration with its folder as `store.directory` and its
+//! own settings reads it.
 
 use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::interval::{Cut, Interval, Window};
-use crate::run::RunId;
+use crate::interval::{Cut, Interval, IntervalFolder, Window};
 use crate::sensor::SensorId;
 use crate::store::builder::DatabaseBuilder;
 use crate::store::db::Db;
 use crate::store::format::StoredSettings;
-use crate::store::keys::{NEXT_RUN_KEY, progress_key, run_slot, window_key};
+use crate::store::keys::{NEXT_RUN_KEY, SCORED_KEY, SCORED_PREFIX, run_slot, window_key};
 use crate::store::reader::readable;
 use crate::store::rebuild::{self, Rebuild};
 use crate::store::unreadable::UnreadableEntries;
 use crate::store::{
-    ChunkId, Progress, Reader, StoreError, StoreSettings, StoredIntervals, Tables, checksum, format, lock, runs,
-    side_file, upgrade, usable,
+    ChunkId, Reader, StoreError, StoreSettings, StoredIntervals, Tables, checksum, format, lock, runs, side_file,
+    upgrade, usable,
 };
 use crate::time::Timestamp;
 use crate::window::{BlockBuilder, WindowBlock};
@@ -101,12 +100,12 @@ impl fmt::Display for RecutPlan {
                 if old.window() != window {
                     write!(f, "windows of {} become windows of {window}", old.window())?;
                 }
-                f.write_str("; its runs and verdicts are of the old windows and stay in the old store only")?;
+                f.write_str("; its runs and verdicts stay as they are")?;
             }
             WindowsPlan::Left => write!(
                 f,
-                "the store's intervals of {} in windows of {} cannot become intervals of {interval}: its windows, runs and \
-                 verdicts stay in the old store only, and sensors, sessions and the journal are taken over",
+                "the store's intervals of {} in windows of {} cannot become intervals of {interval}: its windows stay in the \
+                 old store only; runs, verdicts, sensors, sessions and the journal are taken over",
                 old.interval(),
                 old.window()
             )?,
@@ -247,9 +246,7 @@ impl NewStore<'_> {
     }
 
     fn copy_runs(&mut self) -> Result<(), StoreError> {
-        if self.plan.windows() != WindowsPlan::Kept {
-            return Ok(());
-        }
+        // An entry of an earlier version does not say its window's length and interval; this one does, from here on.
         let runs = self.old.runs()?;
         let skipped = runs.len().saturating_sub(self.settings.runs.max(1) as usize);
         let without_verdicts = runs.len().saturating_sub(self.settings.verdict_runs.max(1) as usize);
@@ -279,7 +276,7 @@ impl NewStore<'_> {
             if key == format::KEY || key == NEXT_RUN_KEY {
                 continue;
             }
-            let value = if is_cut_anew { self.progress_anew(&key, value, next) } else { value };
+            let value = if is_cut_anew { self.progress_anew(&key, value) } else { value };
             self.database.put("progress", &key, &value)?;
         }
         self.database.put("progress", NEXT_RUN_KEY, &next.0.to_be_bytes())?;
@@ -287,14 +284,10 @@ impl NewStore<'_> {
     }
 
     /// A row of progress in the terms of the new windows.
-    fn progress_anew(&self, key: &[u8], value: Vec<u8>, next: RunId) -> Vec<u8> {
-        if key.starts_with(b"cursor/") {
-            // The runs before are in the old store only.
-            return next.0.to_be_bytes().to_vec();
-        }
+    fn progress_anew(&self, key: &[u8], value: Vec<u8>) -> Vec<u8> {
         match <[u8; 8]>::try_from(value.as_slice()) {
             // A window that was scored in part is scored whole.
-            Ok(until) if key == progress_key(Progress::Scored) => {
+            Ok(until) if key == SCORED_KEY || key.starts_with(SCORED_PREFIX) => {
                 let until = Timestamp::from_nanos(i64::from_be_bytes(until));
                 self.plan.configured.cut.window_of(until).start().nanos().to_be_bytes().to_vec()
             }
@@ -306,10 +299,11 @@ impl NewStore<'_> {
 /// The windows that a sensor's intervals make under another cut, in the order of time. The intervals are in that order,
 /// and the new interval is a whole number of old ones.
 fn regrouped(intervals: &[Interval], old: Cut, new: Cut) -> Vec<(Window, WindowBlock)> {
+    debug_assert!(new.interval().divide(old.interval()).1);
+    let mut folder = IntervalFolder::new(new.interval());
+    intervals.iter().for_each(|interval| folder.push(interval));
     let mut blocks: Vec<(Window, BlockBuilder)> = Vec::new();
-    let same_interval = |a: &Interval, b: &Interval| new.interval_of(a.start) == new.interval_of(b.start);
-    for parts in intervals.chunk_by(same_interval) {
-        let Some(whole) = merged(parts, new.interval_of(parts[0].start)) else { continue };
+    for whole in folder.finish() {
         let window = new.window_of(whole.start);
         if blocks.last().is_none_or(|(last, _)| *last != window) {
             blocks.push((window, BlockBuilder::new(window)));
@@ -318,33 +312,7 @@ fn regrouped(intervals: &[Interval], old: Cut, new: Cut) -> Vec<(Window, WindowB
             block.push(&whole, new);
         }
     }
-    debug_assert!(new.interval().divide(old.interval()).1);
     blocks.into_iter().map(|(window, block)| (window, block.finish())).collect()
-}
-
-/// One interval of several, which are in the order of time.
-fn merged(parts: &[Interval], start: Timestamp) -> Option<Interval> {
-    let (earliest, latest) = (parts.first()?, parts.last()?);
-    if parts.len() == 1 {
-        return Some(Interval { start, ..*earliest });
-    }
-    let count = parts.iter().map(|part| u64::from(part.count)).sum::<u64>();
-    let total = count as f64;
-    let mean = parts.iter().map(|part| f64::from(part.count) * part.mean).sum::<f64>() / total;
-    let squares = |part: &Interval| {
-        let off = part.mean - mean;
-        f64::from(part.count) * (part.standard_deviation * part.standard_deviation + off * off)
-    };
-    Some(Interval {
-        start,
-        count: u32::try_from(count).unwrap_or(u32::MAX),
-        mean,
-        min: parts.iter().map(|part| part.min).fold(f64::INFINITY, f64::min),
-        max: parts.iter().map(|part| part.max).fold(f64::NEG_INFINITY, f64::max),
-        standard_deviation: (parts.iter().map(squares).sum::<f64>() / total).sqrt(),
-        first: earliest.first,
-        last: latest.last,
-    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Reading runs from the ledger, their verdicts, and how far each sink is with them.
 
+use crate::group::GroupName;
 use crate::interval::Window;
-use crate::run::{GroupName, Run, RunId, Trigger};
+use crate::run::{Run, RunId, Trigger};
 use crate::sensor::SensorId;
 use crate::store::keys::{NEXT_RUN_KEY, cursor_key, run_slot};
 use crate::store::reader::readable;

@@ -1,9 +1,12 @@
 //! The run ledger: one entry a run, in a ring, in the slot of its id.
 
+use std::time::Duration;
+
 use crate::codec::{Corrupt, Decoder, Encoder};
-use crate::interval::Cut;
+use crate::group::GroupName;
+use crate::interval::{Cut, Window};
 use crate::number_set::NumberSet;
-use crate::run::{Closing, GroupName, Run, RunId, RunState, Tally, Trigger};
+use crate::run::{Closing, Run, RunId, RunState, Tally, Trigger};
 use crate::store::fields::{FieldWriter, number, unsealed};
 use crate::time::{Span, Timestamp};
 
@@ -23,6 +26,10 @@ const MODELS: u64 = 8;
 const CLOSING: u64 = 9;
 /// Only a run that has ended has this field.
 const TALLY: u64 = 10;
+/// The length of the window. The entry of an earlier version has neither this nor the interval: its window and intervals
+/// were those of the store.
+const LENGTH: u64 = 11;
+const INTERVAL: u64 = 12;
 
 const SCHEDULE: u64 = 0;
 const CATCH_UP: u64 = 1;
@@ -35,6 +42,8 @@ pub(super) fn encode(run: &Run) -> Vec<u8> {
     let mut fields = FieldWriter::new(FORMAT);
     fields.number(ID, run.id.0);
     fields.field(WINDOW, &run.window.start().nanos().to_le_bytes());
+    fields.field(LENGTH, &run.window.length().nanos().to_le_bytes());
+    fields.field(INTERVAL, &run.interval.nanos().to_le_bytes());
     fields.field(GROUP, run.group.as_str().as_bytes());
     let trigger = match run.trigger {
         Trigger::Schedule => SCHEDULE,
@@ -52,15 +61,19 @@ pub(super) fn encode(run: &Run) -> Vec<u8> {
     fields.sealed()
 }
 
+/// Reads a run of a store that cuts time so.
 pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
-    let (mut id, mut window, mut group, mut trigger, mut scope) = (None, None, None, None, None);
+    let (mut id, mut start, mut group, mut trigger, mut scope) = (None, None, None, None, None);
     let (mut revision, mut settings, mut models, mut closing) = (0, None, None, Closing::OnTime);
+    let (mut length, mut interval) = (cut.window(), cut.interval());
     let mut state = RunState::Started;
     for field in unsealed(bytes, FORMAT)? {
         let (tag, value) = field?;
         match tag {
             ID => id = Some(RunId(number(value)?)),
-            WINDOW => window = Some(cut.window_of(Timestamp::from_nanos(i64::from_le_bytes(array(value)?)))),
+            WINDOW => start = Some(Timestamp::from_nanos(i64::from_le_bytes(array(value)?))),
+            LENGTH => length = span(value)?,
+            INTERVAL => interval = span(value)?,
             GROUP => group = GroupName::new(std::str::from_utf8(value).map_err(|_| Corrupt)?),
             TRIGGER => {
                 trigger = match number(value)? {
@@ -81,9 +94,11 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
             _ => {}
         }
     }
+    Cut::new(interval, length).map_err(|_| Corrupt)?;
     Ok(Run {
         id: id.ok_or(Corrupt)?,
-        window: window.ok_or(Corrupt)?,
+        window: Window::new(start.ok_or(Corrupt)?, length),
+        interval,
         group: group.ok_or(Corrupt)?,
         trigger: trigger.ok_or(Corrupt)?,
         revision,
@@ -97,6 +112,11 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
 
 fn array<const N: usize>(value: &[u8]) -> Result<[u8; N], Corrupt> {
     value.try_into().map_err(|_| Corrupt)
+}
+
+fn span(value: &[u8]) -> Result<Span, Corrupt> {
+    let nanos = u64::from_le_bytes(array(value)?);
+    Some(Span::from(Duration::from_nanos(nanos))).filter(|span| *span > Span::ZERO).ok_or(Corrupt)
 }
 
 fn encode_closing(closing: Closing) -> Vec<u8> {
@@ -172,7 +192,8 @@ mod tests {
     fn run(closing: Closing, state: RunState) -> Run {
         Run {
             id: RunId(u64::MAX - 1),
-            window: cut().window_of(Timestamp::from_nanos(7_200_000_000_000)),
+            window: Window::new(Timestamp::from_nanos(7_800_000_000_000), Span::from_secs(1200)),
+            interval: Span::from_secs(120),
             group: GroupName::new("line 3").unwrap(),
             trigger: Trigger::CatchUp,
             revision: 2,
@@ -229,6 +250,28 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_an_earlier_version_has_the_window_and_the_intervals_of_the_store() {
+        let window = cut().window_of(Timestamp::from_nanos(7_200_000_000_000));
+        let run = Run { window, interval: cut().interval(), ..run(Closing::OnTime, RunState::Started) };
+        let mut earlier = FieldWriter::new(FORMAT);
+        for field in unsealed(&encode(&run), FORMAT).unwrap() {
+            let (tag, value) = field.unwrap();
+            if ![LENGTH, INTERVAL].contains(&tag) {
+                earlier.field(tag, value);
+            }
+        }
+        assert_eq!(decode(cut(), &earlier.sealed()), Ok(run));
+    }
+
+    #[test]
+    fn a_window_that_is_no_whole_number_of_intervals_is_no_run() {
+        let whole = run(Closing::OnTime, RunState::Started);
+        let uneven = Run { interval: Span::from_secs(7), ..whole.clone() };
+        let endless = Run { window: Window::new(whole.window.start(), Span::MAX), ..whole };
+        assert_eq!([decode(cut(), &encode(&uneven)), decode(cut(), &encode(&endless))], [Err(Corrupt), Err(Corrupt)]);
+    }
+
+    #[test]
     fn a_scope_of_billions_in_a_few_bytes_is_no_run() {
         for last in [0, MAX_SENSORS - 1, MAX_SENSORS, u32::MAX] {
             let mut run = run(Closing::OnTime, RunState::Started);
@@ -260,7 +303,7 @@ mod tests {
 
         #[test]
         fn any_bytes_under_a_right_checksum_are_a_run_or_an_error(
-            fields in proptest::collection::vec((0..12_u64, proptest::collection::vec(any::<u8>(), 0..20)), 0..14),
+            fields in proptest::collection::vec((0..14_u64, proptest::collection::vec(any::<u8>(), 0..20)), 0..14),
         ) {
             let mut writer = FieldWriter::new(FORMAT);
             fields.iter().for_each(|(tag, value)| writer.field(*tag, value));

@@ -1,7 +1,8 @@
 use super::*;
+use crate::group::GroupName;
 use crate::interval::{Interval, Window};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
-use crate::run::{GroupName, Run, RunId, RunState, Tally};
+use crate::run::{Run, RunId, RunState, Tally};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::journal::RecordRef;
 use crate::store::keys::{LATENESS_KEY, NEXT_RUN_KEY, SETTLED_KEY, cursor_key, progress_key, run_slot, window_key};
@@ -118,7 +119,7 @@ fn what_was_committed_is_there_after_a_restart() {
     assert_eq!(reader.verdicts(RunId(5), ChunkId::of(SensorId(17))).unwrap(), [verdict]);
     assert_eq!(reader.sessions().unwrap(), [("press-1".to_owned(), Some(window(5).end()))]);
     assert_eq!((reader.cursor("files").unwrap(), reader.cursor("mqtt").unwrap()), (Some(RunId(6)), None));
-    assert_eq!(reader.progress(Progress::Scored).unwrap(), None);
+    assert_eq!(reader.progress(&Progress::Scored(GroupName::default())).unwrap(), None);
 }
 
 /// How many verdicts are stored of each of three chunks, under a run.
@@ -396,8 +397,8 @@ fn an_entry_that_cannot_be_read_costs_itself_alone() {
         writer.put_verdicts(RunId(index.into()), ChunkId::of(SensorId(16)), &[verdict(16)]);
     }
     writer.put_cursor("files", RunId(6));
-    let progresses = [Progress::Closed, Progress::Scored];
-    for progress in progresses {
+    let progresses = [Progress::Closed, Progress::Scored(GroupName::default())];
+    for progress in &progresses {
         writer.put_progress(progress, window(6).end());
     }
     writer.put_lateness(Span::from_secs(7));
@@ -431,10 +432,10 @@ fn an_entry_that_cannot_be_read_costs_itself_alone() {
     };
     assert_eq!((summed_up(6), summed_up(4)), (vec![16], vec![0, 1, 16]));
 
-    for progress in progresses {
-        damage(&store, |tables| &tables.progress, progress_key(progress));
+    for progress in &progresses {
+        damage(&store, |tables| &tables.progress, &progress_key(progress));
     }
-    let read = progresses.map(|progress| reader.progress(progress).unwrap());
+    let read = progresses.map(|progress| reader.progress(&progress).unwrap());
     assert_eq!(read, [Some(window(6).end()); 2], "the ledger tells");
     damage(&store, |tables| &tables.progress, &cursor_key("files"));
     assert_eq!(reader.cursor("files").unwrap(), None, "the sink begins again");
@@ -465,7 +466,7 @@ fn a_store_with_bytes_that_have_changed_is_read_without_an_error_or_not_opened()
         store.writer.put_verdicts(RunId(index.into()), ChunkId::of(SensorId(number)), &[verdict]);
         store.writer.commit_and_settle();
     }
-    store.writer.put_progress(Progress::Closed, window(3).end());
+    store.writer.put_progress(&Progress::Closed, window(3).end());
     store.writer.commit_and_settle();
     drop(store);
 
@@ -496,7 +497,7 @@ fn a_store_with_bytes_that_have_changed_is_read_without_an_error_or_not_opened()
         reader.heads().unwrap();
         reader.sessions().unwrap();
         reader.rejects().unwrap();
-        reader.progress(Progress::Closed).unwrap();
+        reader.progress(&Progress::Closed).unwrap();
         for run in reader.runs().unwrap() {
             reader.run_of(&run.group, run.window).unwrap();
             reader.verdicts(run.id, ChunkId::of(SensorId(0))).unwrap();

@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::codec::Decoder;
+use crate::group::GroupName;
 use crate::interval::{Cut, Window};
-use crate::run::{GroupName, Run, RunId, Trigger, models_hash};
+use crate::run::{Run, RunId, Trigger, models_hash};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::builder::DatabaseBuilder;
 use crate::store::contents::{StoredValue, ValueLayout, each_value};
@@ -326,6 +327,7 @@ impl NewStore<'_> {
             let run = Run {
                 id,
                 window: run.window,
+                interval: self.settings.cut.interval(),
                 group: GroupName::default(),
                 trigger: Trigger::Schedule,
                 revision: 0,

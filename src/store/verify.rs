@@ -20,7 +20,7 @@ use crate::store::held::decode_readings;
 use crate::store::journal::{self, Record, RecordNumber, TornTail};
 use crate::store::keys::{
     CONDITIONS_KEY, CURSOR_PREFIX, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, REPLAYED_PREFIX,
-    SETTLED_KEY, SUBSCRIPTIONS_KEY, ring_slot, run_slot,
+    SCORED_KEY, SCORED_PREFIX, SETTLED_KEY, SUBSCRIPTIONS_KEY, ring_slot, run_slot,
 };
 use crate::store::place::{HISTORY, JOURNAL, MODELS, StorePlace};
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
@@ -238,7 +238,7 @@ impl Inspection<'_> {
     fn windows_and_heads(&mut self) -> Result<(), StoreError> {
         let cut = self.reader.settings.cut;
         let slots = self.reader.settings.windows;
-        let closed = self.reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
+        let closed = self.reader.progress(&Progress::Closed)?.unwrap_or(Timestamp::MIN);
         let mut newest = HashMap::<SensorId, Window>::new();
         let sensor_and_slot = |key: &[u8]| {
             let (slot, sensor) = key.split_first_chunk::<4>()?;
@@ -581,7 +581,7 @@ impl Inspection<'_> {
 
     fn progress(&mut self) -> Result<(), StoreError> {
         let mut cursors = Vec::new();
-        let (mut scored, mut next_run, mut is_noted) = (None, RunId::default(), false);
+        let (mut scored, mut next_run, mut is_noted) = (Vec::new(), RunId::default(), false);
         let cost = |_: &Self, _: &[u8]| "nothing: it is told from elsewhere".to_owned();
         self.each_whole("progress", cost, |this, key, value| {
             let place = StorePlace::entry("progress", key);
@@ -589,8 +589,8 @@ impl Inspection<'_> {
             let time = number.map(|nanos| Timestamp::from_nanos(nanos.cast_signed()));
             let is_sound = match key {
                 b"closed" | CONDITIONS_KEY => time.is_some(),
-                b"scored" => {
-                    scored = time;
+                key if key == SCORED_KEY || key.starts_with(SCORED_PREFIX) => {
+                    scored.extend(time.map(|time| (place.clone(), time)));
                     time.is_some()
                 }
                 LATENESS_KEY | KEPT_PER_INTERVAL_KEY | SETTLED_KEY => value.len() == 8,
@@ -630,13 +630,11 @@ impl Inspection<'_> {
                 format!("all runs before run {cursor} are said to be published, and the next run is {next_run}");
             self.add(place, problem, "the runs between, which would not be published", Remedy::Repair);
         }
-        let closed = self.reader.progress(Progress::Closed)?;
-        if let (Some(scored), Some(closed)) = (scored, closed)
-            && scored > closed
-        {
+        let closed = self.reader.progress(&Progress::Closed)?;
+        let Some(closed) = closed else { return Ok(()) };
+        for (place, scored) in scored.into_iter().filter(|(_, scored)| *scored > closed) {
             let problem =
                 format!("windows are said to be scored until {scored}, and they are closed until {closed} only");
-            let place = StorePlace::entry("progress", b"scored");
             self.add(place, problem, "the runs between, which would not be made", Remedy::Repair);
         }
         Ok(())

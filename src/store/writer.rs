@@ -86,7 +86,7 @@ impl Writer {
         must_be_closed: Timestamp,
     ) -> Result<Self, StoreError> {
         let room = Room::of(&settings);
-        let closed = readable(tables.progress.get(progress_key(Progress::Closed)))?.flatten();
+        let closed = readable(tables.progress.get(&progress_key(&Progress::Closed)))?.flatten();
         let closed = closed.and_then(|closed| closed.try_into().ok()).map(i64::from_be_bytes);
         let closed = closed.map_or(Timestamp::MIN, Timestamp::from_nanos);
         let covered = Covered { through: journal.last_committed().0, closed };
@@ -196,7 +196,7 @@ impl Writer {
     /// Notes that the windows before `until` were put for all sensors, so that the journal may free the segments with
     /// their readings.
     pub fn windows_put(&mut self, until: Timestamp) {
-        self.put_progress(Progress::Closed, until);
+        self.put_progress(&Progress::Closed, until);
         self.covered.closed = until;
     }
 
@@ -299,9 +299,9 @@ impl Writer {
     }
 
     /// Notes how far something is done.
-    pub fn put_progress(&mut self, progress: Progress, until: Timestamp) {
+    pub fn put_progress(&mut self, progress: &Progress, until: Timestamp) {
         let value = until.nanos().to_be_bytes().to_vec();
-        self.behind.put(|tables| &tables.progress, progress_key(progress), value);
+        self.behind.put(|tables| &tables.progress, &progress_key(progress), value);
     }
 
     /// Notes the largest lateness under which readings in the journal were accepted.

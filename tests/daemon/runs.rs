@@ -9,9 +9,10 @@ use std::fs;
 use crate::support::settings::Settings;
 use crate::support::site::Site;
 use anomalyd::config::Config;
+use anomalyd::group::GroupName;
 use anomalyd::interval::Window;
 use anomalyd::reading::Reading;
-use anomalyd::run::{Closing, GroupName, Run, RunId, RunState, Trigger};
+use anomalyd::run::{Closing, Run, RunId, RunState, Trigger};
 use anomalyd::sensor::{SensorId, SensorName};
 use anomalyd::store::{ChunkId, Progress, ShedSettings, Store, StoreSettings, StoredChunks};
 use anomalyd::time::{Span, Timestamp};
@@ -37,7 +38,7 @@ fn site(settings: impl Fn(Settings) -> Settings, before: impl Fn(&Config, Window
         fs::copy(model, site.path(&format!("models/model_m{sensor}_flow.pkl"))).unwrap();
     }
     let config = Config::read(&site.config()).unwrap();
-    let (cut, rings) = (config.window.cut, config.rings());
+    let (cut, rings) = (config.base_cut(), config.rings());
     let window = cut.window_of(Timestamp::parse(WINDOW).unwrap());
     let mut store = Store::open(StoreSettings {
         directory: config.store.directory.clone(),
@@ -65,7 +66,7 @@ fn site(settings: impl Fn(Settings) -> Settings, before: impl Fn(&Config, Window
     // The event clock of the daemon follows this one, and makes the window due.
     let next = Reading { sensor: SensorId(0), time: window.end() + config.window.lateness, value: 0.0 };
     store.writer.append_readings(&readings.chain([next]).collect::<Vec<_>>());
-    store.writer.put_progress(Progress::Scored, window.start());
+    store.writer.put_progress(&Progress::Scored(GroupName::default()), window.start());
     before(&config, window, &mut store);
     store.writer.commit().unwrap();
     site
@@ -89,10 +90,11 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
         let cut_off = site(
             |settings| settings,
             |config, window, store| {
-                let settings = config.settings_hash() ^ other_settings;
+                let settings = config.settings_hash(&config.default_group()) ^ other_settings;
                 let run = Run {
                     id: RunId::default(),
                     window,
+                    interval: config.window.grid.interval(),
                     group: GroupName::default(),
                     trigger: Trigger::Schedule,
                     revision: 0,

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
-use crate::interval::{Cut, Interval, Window};
+use crate::interval::Interval;
 use crate::pipeline::Position;
 use crate::rescoring::Rescorer;
 use crate::run::{Run, RunId, RunState};
@@ -51,8 +51,6 @@ pub struct Published {
     pub reader: Reader,
     /// The sensors' names.
     pub directory: Arc<SensorDirectory>,
-    /// The lengths of intervals and windows.
-    pub cut: Cut,
     /// Computes again what is not stored of verdicts.
     pub rescorer: Arc<Rescorer>,
 }
@@ -176,8 +174,8 @@ impl Published {
 
     /// A sensor's own intervals of a window that was scored; `None` when the window is no longer kept, or cannot be
     /// read. The list may be empty: a row can be made of other sensors alone.
-    fn intervals(&self, window: Window, sensor: SensorId) -> Result<Option<Vec<Interval>>, StoreError> {
-        Ok(match self.reader.intervals(sensor, window)? {
+    fn intervals(&self, run: &Run, sensor: SensorId) -> Result<Option<Vec<Interval>>, StoreError> {
+        Ok(match self.reader.intervals_within(sensor, run.window, run.interval)? {
             StoredIntervals::Kept(intervals) => Some(intervals),
             StoredIntervals::Overwritten => {
                 let sensor = self.directory.name(sensor).map_or_else(String::new, |name| name.to_string());
@@ -194,8 +192,10 @@ impl Published {
 mod tests {
     use super::*;
     use crate::features::{Assigner, Bounds};
+    use crate::group::{ByGroup, Groups};
+    use crate::interval::Cut;
     use crate::model::Limits;
-    use crate::rescoring::RescoringSettings;
+    use crate::rescoring::{GroupRescoring, RescoringSettings};
     use crate::run::Tally;
     use crate::scoring::ScoringSettings;
     use crate::store::{ShedSettings, Store, StoreSettings, StoredChunks};
@@ -233,11 +233,13 @@ mod tests {
             store: folder.path().to_owned(),
             limits: Limits::default(),
             features: Assigner::new([].into(), Bounds { cut, windows_back: 0 }),
-            scoring: ScoringSettings { cut, min_intervals: 1 },
-            settings_hash: 0,
+            groups: ByGroup::new(Groups::new(Vec::new(), cut.into()), |_| GroupRescoring {
+                scoring: ScoringSettings { cut, base: cut, min_intervals: 1 },
+                settings_hash: 0,
+            }),
         };
         let rescorer = Arc::new(Rescorer::new(settings, reader.clone(), Arc::clone(&sensors)));
-        let published = Published { reader, directory: sensors, cut, rescorer };
+        let published = Published { reader, directory: sensors, rescorer };
         let next = published.reader.next_run().unwrap();
         let first = |cursor| published.first_finished("files", cursor, next).unwrap().map(|run| run.id);
         assert_eq!(next, RunId(5));

@@ -2,13 +2,16 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::actors::scoring::model_watch::ModelWatch;
 use crate::features::Plan;
 use crate::interval::Window;
+use crate::live::TrainingNotes;
 use crate::model::Model;
-use crate::scoring::Judgement;
+use crate::scoring::{Judgement, ProofPolicy, ScoringSettings};
 use crate::sensor::{SensorId, SensorName};
+use crate::supervision::SupervisionPolicy;
 
 /// Tells a sensor's assignments apart. An actor may outlive its assignment by a pause or a long scoring, and a timer
 /// may as well: their messages must not affect the next assignment.
@@ -22,6 +25,21 @@ impl Generation {
     }
 }
 
+/// What the models of a group's sensors go by.
+#[derive(Clone, Copy, Debug)]
+pub struct SensorSettings {
+    /// The settings that verdicts depend on.
+    pub scoring: ScoringSettings,
+    /// How failures are answered.
+    pub supervision: SupervisionPolicy,
+    /// How long one evaluation may take.
+    pub deadline: Duration,
+    /// Whether models that are not proven are scored.
+    pub proof: ProofPolicy,
+    /// After how many windows of nothing but anomalies a model is reported.
+    pub suspicious_after: u32,
+}
+
 /// Which sensor, and with which model.
 #[derive(Debug)]
 pub struct Assignment {
@@ -33,6 +51,8 @@ pub struct Assignment {
     pub model: Arc<Model>,
     /// How the model's rows are made.
     pub plan: Arc<Plan>,
+    /// What it goes by.
+    pub settings: Arc<SensorSettings>,
     /// Tells this assignment from the sensor's assignments before and after it.
     pub generation: Generation,
     /// Whether the last evaluation took long; before the first, whether the model is expected to.
@@ -45,18 +65,21 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    /// An assignment of a model without failures.
+    /// An assignment of a model without failures. How scored windows compare with its training goes to `training`.
     pub fn new(
         (sensor, name): (SensorId, SensorName),
         (model, plan): (Arc<Model>, Arc<Plan>),
+        settings: Arc<SensorSettings>,
         generation: Generation,
-        watch: ModelWatch,
+        training: Arc<TrainingNotes>,
     ) -> Self {
+        let watch = ModelWatch::new(settings.suspicious_after, training);
         Self {
             sensor,
             name,
             model,
             plan,
+            settings,
             generation,
             is_slow: AtomicBool::new(false),
             is_troubled: AtomicBool::new(false),

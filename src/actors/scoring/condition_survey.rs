@@ -90,7 +90,7 @@ impl ConditionSurvey {
     /// When the store cannot be read.
     pub fn look(&mut self) -> Result<Option<Look>, StoreError> {
         let mut look = Look { until: self.until, changed: Vec::new(), changes: Vec::new() };
-        let closed = self.sources.reader.progress(Progress::Closed)?.unwrap_or(Timestamp::MIN);
+        let closed = self.sources.reader.progress(&Progress::Closed)?.unwrap_or(Timestamp::MIN);
         if let Some(window) = self.next_window(closed) {
             if window.start() > self.until {
                 self.expect_those_heard_before(window)?;

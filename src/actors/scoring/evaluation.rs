@@ -14,7 +14,7 @@ use actix::prelude::*;
 use crate::actors::scoring::assignment::{Assignment, Generation};
 use crate::features::Blocks;
 use crate::interval::Window;
-use crate::scoring::{Judgement, ScoreError, ScoringSettings, score};
+use crate::scoring::{Judgement, ScoreError, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError};
 use crate::supervision::FailureKind;
@@ -86,8 +86,8 @@ impl StoredWindows {
     /// were closed before any is scored, so what is read now does not change later. A sensor that is not known has no
     /// windows.
     pub(crate) fn read(&self, assignment: &Assignment, window: Window) -> Result<Blocks, StoreError> {
-        let Assignment { sensor: own, name, plan, .. } = assignment;
-        Blocks::read(plan, window, |source, window| {
+        let Assignment { sensor: own, name, plan, settings, .. } = assignment;
+        Blocks::read(plan, window, settings.scoring.row_cut(), |source, window| {
             let sensor = self.number(*own, name, source);
             sensor.map_or(Ok(None), |sensor| self.reader.window(sensor, window))
         })
@@ -95,10 +95,10 @@ impl StoredWindows {
 
     /// Has the store count and name the windows that this window needs and that cannot be read.
     fn name_unreadable(&self, assignment: &Assignment, window: Window) {
-        let Assignment { sensor: own, name, plan, .. } = assignment;
+        let Assignment { sensor: own, name, plan, settings, .. } = assignment;
         // The result is ignored: the reads are made so that unreadable entries are named, and a database that refuses
         // is reported by the next read that matters.
-        let _ = Blocks::read(plan, window, |source, window| {
+        let _ = Blocks::read(plan, window, settings.scoring.row_cut(), |source, window| {
             let sensor = self.number(*own, name, source);
             sensor.map_or(Ok(None), |sensor| self.reader.intervals(sensor, window).map(|_| None))
         });
@@ -116,8 +116,6 @@ impl StoredWindows {
 /// Evaluates models over stored windows.
 #[derive(Clone, Debug)]
 pub struct Evaluator {
-    /// The settings that verdicts depend on.
-    pub scoring: ScoringSettings,
     /// Where windows are found.
     pub windows: StoredWindows,
 }
@@ -128,7 +126,7 @@ impl Evaluator {
     /// # Errors
     /// In words, when the model is at fault.
     pub fn evaluate(&self, assignment: &Assignment, window: Window) -> Result<Judgement, String> {
-        let Assignment { model, plan, .. } = assignment;
+        let Assignment { model, plan, settings, .. } = assignment;
         let attempt = || {
             fail::fail_point!(&format!("sensor::score {}", assignment.name), |error| Err(error.unwrap_or_default()));
             let blocks = match self.windows.read(assignment, window) {
@@ -136,7 +134,7 @@ impl Evaluator {
                 Err(StoreError::Damaged) => return Ok(unreadable()),
                 blocks => blocks.map_err(|error| error.to_string())?,
             };
-            match score(model, plan, window, &blocks, self.scoring) {
+            match score(model, plan, window, &blocks, settings.scoring) {
                 Err(ScoreError::Window(_)) => {
                     self.windows.name_unreadable(assignment, window);
                     Ok(unreadable())

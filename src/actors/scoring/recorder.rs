@@ -21,8 +21,9 @@ use tokio::sync::oneshot;
 use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::actors::scoring::evaluation::{Scoring, StoredWindows};
 use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
+use crate::group::{ByGroup, GroupName};
 use crate::interval::Window;
-use crate::run::{Closing, GroupName, Run, RunId, RunState, Tally, Trigger, models_hash};
+use crate::run::{Closing, Run, RunId, RunState, Tally, Trigger, models_hash};
 use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError, StoredChunks};
@@ -34,6 +35,8 @@ use crate::verdict::{ModelHash, Outcome};
 #[derive(Debug, Message)]
 #[rtype(result = "Result<RunReport, RunError>")]
 pub struct ScoreRun {
+    /// Whose models.
+    pub group: GroupName,
     /// Which window.
     pub window: Window,
     /// Why it is scored.
@@ -49,6 +52,8 @@ pub struct ScoreRun {
 pub struct RunReport {
     /// Its id.
     pub id: RunId,
+    /// Whose models the run scored.
+    pub group: GroupName,
     /// Why it began.
     pub trigger: Trigger,
     /// How many runs over the same window ended before it.
@@ -85,26 +90,37 @@ pub enum RunError {
     /// Another run goes on.
     #[error("another run goes on")]
     Busy,
+    /// No such group is configured.
+    #[error("there is no group {0}")]
+    NoGroup(GroupName),
 }
 
 /// The recorder's settings.
 #[derive(Clone, Debug)]
 pub struct RecorderSettings {
+    /// What the runs of each group go by.
+    pub rules: ByGroup<RunRules>,
     /// The sensors that have a model file.
     pub scope: RunScope,
+    /// How many sensors with anomalies a run names in the log.
+    pub max_anomalous: usize,
+}
+
+/// What the runs of a group go by.
+#[derive(Clone, Copy, Debug)]
+pub struct RunRules {
     /// The hash of the settings that verdicts depend on.
     pub settings_hash: u64,
     /// When a run ends at the latest.
     pub deadline: Duration,
     /// The length of an interval.
     pub interval: Span,
-    /// How many sensors with anomalies a run names in the log.
-    pub max_anomalous: usize,
 }
 
 /// Gathers the outcomes of a run.
 pub struct Recorder {
-    settings: RecorderSettings,
+    runs: ByGroup<GroupRuns>,
+    max_anomalous: usize,
     reader: Reader,
     directory: Arc<SensorDirectory>,
     commands: Commands,
@@ -112,6 +128,13 @@ pub struct Recorder {
     current: Option<Current>,
     /// Model changes that wait for the run that goes on.
     waiting: Vec<ChangeModels>,
+}
+
+/// The runs of a group.
+struct GroupRuns {
+    rules: RunRules,
+    /// The group's sensors that have a model file.
+    scope: RunScope,
 }
 
 /// The run that goes on.
@@ -134,8 +157,8 @@ enum Predecessor {
 }
 
 impl Predecessor {
-    fn of(reader: &Reader, window: Window) -> Result<Self, StoreError> {
-        let Some(run) = reader.run_of(&GroupName::default(), window)? else { return Ok(Self::Over { ended: 0 }) };
+    fn of(reader: &Reader, ScoreRun { group, window, .. }: &ScoreRun) -> Result<Self, StoreError> {
+        let Some(run) = reader.run_of(group, *window)? else { return Ok(Self::Over { ended: 0 }) };
         Ok(match run.state {
             RunState::Finished(_) => Self::Over { ended: run.revision.saturating_add(1) },
             RunState::Started if run.id.next() == reader.next_run()? => Self::CutOff(run),
@@ -150,9 +173,8 @@ impl Predecessor {
         score: &ScoreRun,
         reader: &Reader,
         directory: &SensorDirectory,
-        settings: &RecorderSettings,
+        GroupRuns { rules, scope }: &GroupRuns,
     ) -> Result<Run, StoreError> {
-        let RecorderSettings { scope, settings_hash, .. } = settings;
         let named = |(sensor, model): (&SensorId, &Option<ModelHash>)| Some((directory.name(*sensor)?, *model));
         let (id, trigger, revision, closing) = match self {
             // The process that began it closed its window as well.
@@ -162,11 +184,12 @@ impl Predecessor {
         Ok(Run {
             id,
             window: score.window,
-            group: GroupName::default(),
+            interval: rules.interval,
+            group: score.group.clone(),
             trigger,
             revision,
             scope: scope.keys().map(|sensor| sensor.0).collect(),
-            settings: *settings_hash,
+            settings: rules.settings_hash,
             models: models_hash(scope.iter().filter_map(named)),
             closing,
             state: RunState::Started,
@@ -177,12 +200,24 @@ impl Predecessor {
 impl Recorder {
     /// A recorder that writes through the committer.
     pub fn new(
-        settings: RecorderSettings,
+        RecorderSettings { rules, scope, max_anomalous }: RecorderSettings,
         StoredWindows { reader, directory }: StoredWindows,
         commands: Commands,
         sensors: Addr<SensorSupervisor>,
     ) -> Self {
-        Self { settings, reader, directory, commands, sensors, current: None, waiting: Vec::new() }
+        let runs = rules.map(|rules| GroupRuns { rules: *rules, scope: RunScope::new() });
+        let mut recorder =
+            Self { runs, max_anomalous, reader, directory, commands, sensors, current: None, waiting: Vec::new() };
+        for (sensor, model) in scope {
+            recorder.scope_of(sensor).into_iter().for_each(|scope| _ = scope.insert(sensor, model));
+        }
+        recorder
+    }
+
+    /// The scope of the group that a sensor is in; `None` for a number without a name.
+    fn scope_of(&mut self, sensor: SensorId) -> Option<&mut RunScope> {
+        let name = self.directory.name(sensor)?;
+        Some(&mut self.runs.of_mut(&name).scope)
     }
 
     /// Begins a run, or goes on with one that was cut off. `report` is told its end.
@@ -192,12 +227,13 @@ impl Recorder {
         report: oneshot::Sender<Result<RunReport, RunError>>,
         context: &mut Context<Self>,
     ) -> Result<(), RunError> {
-        let RecorderSettings { ref scope, settings_hash, deadline, max_anomalous, .. } = self.settings;
-        let before = Predecessor::of(&self.reader, score.window)?;
-        let run = before.successor(score, &self.reader, &self.directory, &self.settings)?;
+        let runs = self.runs.of_group(&score.group).ok_or_else(|| RunError::NoGroup(score.group.clone()))?;
+        let GroupRuns { rules: RunRules { settings_hash, deadline, .. }, ref scope } = *runs;
+        let before = Predecessor::of(&self.reader, score)?;
+        let run = before.successor(score, &self.reader, &self.directory, runs)?;
         let window = run.window;
         let began = Instant::now();
-        let mut progress = RunInProgress::new(window, scope, max_anomalous, began);
+        let mut progress = RunInProgress::new(window, scope, self.max_anomalous, began);
         let stored = match before {
             Predecessor::CutOff(before) => {
                 // Verdicts made under other settings are made again.
@@ -270,6 +306,7 @@ impl Recorder {
         let named = |found: AnomalousSensor| Some((self.directory.name(found.sensor)?, found));
         RunReport {
             id: run.id,
+            group: run.group.clone(),
             trigger: run.trigger,
             revision: run.revision,
             window: progress.window(),
@@ -277,7 +314,7 @@ impl Recorder {
             tally: progress.tally(),
             anomalous: most.worst_first().into_iter().filter_map(named).collect(),
             more_anomalous: most.not_kept(),
-            interval: self.settings.interval,
+            interval: run.interval,
             resumed: progress.resumed(),
             scoring: *scored,
             total: progress.elapsed(Instant::now()),
@@ -288,8 +325,8 @@ impl Recorder {
 impl Recorder {
     /// Changes the scope of the next run, and the models in it.
     fn change(&mut self, changes: ChangeModels) {
-        let scope = &mut self.settings.scope;
         for change in &changes.changes {
+            let Some(scope) = self.scope_of(change.sensor()) else { continue };
             match change {
                 ModelChange::Assign(assigned) => {
                     // A file that is not usable as a model leaves the earlier model at work.
@@ -352,6 +389,7 @@ impl RunReport {
     pub fn log(&self) {
         let Self {
             id,
+            group,
             trigger,
             revision,
             window,
@@ -388,6 +426,7 @@ impl RunReport {
         }
         if *more_anomalous > 0 {
             tracing::info!(
+                %group,
                 window = %window.start(),
                 sensors = more_anomalous,
                 "more sensors are anomalous than log.anomalies names; their verdicts are stored and published as well"
@@ -396,6 +435,7 @@ impl RunReport {
         tracing::info!(
             window = %window.start(),
             run = %id,
+            %group,
             trigger = trigger.as_str(),
             revision,
             closed = %closing,

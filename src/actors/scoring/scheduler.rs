@@ -23,7 +23,7 @@ use crate::actors::sources::intake::Intake;
 use crate::actors::sources::source::{SourceCounters, SourceLink};
 use crate::actors::system_clock::SystemClock;
 use crate::group::GroupName;
-use crate::pipeline::Position;
+use crate::pipeline::{Position, ScoredMarks};
 use crate::run::{Closing, Run};
 use crate::schedule::agenda::{Agenda, AgendaStep, DueRun, GivenUp, GroupPlan, Order, next_wake};
 use crate::schedule::closing::{ClosingDecision, ClosingGate, ClosingSettings, HoldReason};
@@ -126,7 +126,7 @@ impl Scheduler {
             Clock::Event(_) => Order::OldestFirst,
         };
         let mut agenda = Agenda::new(order, settings.plans.clone());
-        note_marks(&mut agenda, &settings.plans, *position.borrow());
+        note_marks(&mut agenda, &settings.plans, &position.borrow().scored);
         agenda.read_ledger(ledger);
         Self {
             agenda,
@@ -159,7 +159,7 @@ impl Scheduler {
             Clock::Wall => (self.close_complete(), self.closed),
             Clock::Event(_) => (self.settings.clock.now(), Timestamp::MAX),
         };
-        note_marks(&mut self.agenda, &self.settings.plans, *self.position.borrow());
+        note_marks(&mut self.agenda, &self.settings.plans, &self.position.borrow().scored);
         let step = loop {
             match self.agenda.next(now, closable) {
                 Some(AgendaStep::GiveUp(given_up)) => tell(&given_up),
@@ -207,7 +207,7 @@ impl Scheduler {
     /// Closes the windows that are over and complete. Returns the time that is believed.
     fn close_complete(&mut self) -> Timestamp {
         let now = self.clock.read();
-        let position = *self.position.borrow();
+        let position = self.position.borrow().clone();
         if position.held > 0 {
             self.judge_held();
         }
@@ -364,9 +364,9 @@ async fn look_around() {
 }
 
 /// Tells the agenda what is scored of each group.
-fn note_marks(agenda: &mut Agenda, plans: &[GroupPlan], position: Position) {
+fn note_marks(agenda: &mut Agenda, plans: &[GroupPlan], scored: &ScoredMarks) {
     for plan in plans {
-        agenda.note_mark(&plan.name, position.scored);
+        agenda.note_mark(&plan.name, scored.of(&plan.name));
     }
 }
 
@@ -378,8 +378,8 @@ fn tell(given_up: &GivenUp) {
 }
 
 /// Notes that all of a group before a time is done.
-async fn mark(_group: GroupName, until: Timestamp, commands: Commands) -> Result<Option<DueRun>, RunError> {
-    commands.commit(|done| Command::Mark { until, done }).await?;
+async fn mark(group: GroupName, until: Timestamp, commands: Commands) -> Result<Option<DueRun>, RunError> {
+    commands.commit(|done| Command::Mark { group, until, done }).await?;
     Ok(None)
 }
 
@@ -392,7 +392,7 @@ async fn score(
 ) -> Result<Option<DueRun>, RunError> {
     let DueRun { window, trigger, done_until, .. } = run;
     commands.commit(|done| Command::Close { until: window.end(), done }).await?;
-    let score = ScoreRun { window, trigger, closing, done_until: Some(done_until) };
+    let score = ScoreRun { group: run.group.clone(), window, trigger, closing, done_until: Some(done_until) };
     let report = recorder.send(score).await.map_err(|_| CommitterStopped)??;
     report.log();
     Ok(Some(run))

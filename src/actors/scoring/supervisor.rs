@@ -15,40 +15,33 @@ use actix::prelude::*;
 use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
-use crate::actors::scoring::assignment::{Assignment, Generation};
+use crate::actors::scoring::assignment::{Assignment, Generation, SensorSettings};
 use crate::actors::scoring::evaluation::pool::{EvaluationProgress, EvaluatorPool, PATIENCE, PoolSettings};
 use crate::actors::scoring::evaluation::{Evaluator, Fault, Scoring, ScoringReport, StoredWindows, WindowRequest};
 use crate::actors::scoring::model_news::ModelNews;
-use crate::actors::scoring::model_watch::ModelWatch;
 use crate::actors::scoring::sensor::{ACTOR_PANICKED, Pause, ScoreWindow, SensorActor, SensorDied};
 use crate::actors::scoring::troubles::{DueModels, TroubleBook};
 use crate::features::{Assigner, Plan};
+use crate::group::ByGroup;
 use crate::interval::Window;
 use crate::live::{EventKind, Happening, Live, ModelEntry};
 use crate::model::{Entry, EntryError, Model, Warning, guarded};
 use crate::printable::shown;
-use crate::scoring::{ProofPolicy, ScoringSettings};
 use crate::sensor::{SensorId, SensorName};
-use crate::supervision::{Consequence, FailureKind, SupervisionPolicy};
+use crate::supervision::{Consequence, FailureKind};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 use crate::verdict::{ModelHash, Outcome};
 
-/// What all sensor actors share.
+/// The supervisor's settings.
 #[derive(Clone, Debug)]
-pub struct SensorSettings {
-    /// The settings that verdicts depend on.
-    pub scoring: ScoringSettings,
-    /// How failures are answered.
-    pub supervision: SupervisionPolicy,
+pub struct SupervisorSettings {
+    /// What the models of each group's sensors go by.
+    pub sensors: ByGroup<Arc<SensorSettings>>,
     /// How many actors are started again in a second, at the most.
     pub restarts_per_second: u32,
     /// The threads that evaluate.
     pub evaluators: PoolSettings,
-    /// Whether models that are not proven are scored.
-    pub proof: ProofPolicy,
-    /// After how many windows of nothing but anomalies a model is reported.
-    pub suspicious_after: u32,
 }
 
 /// A sensor that has a model file.
@@ -183,7 +176,7 @@ impl ModelChange {
 
 /// The parent of all sensor actors.
 pub struct SensorSupervisor {
-    settings: SensorSettings,
+    settings: SupervisorSettings,
     windows: StoredWindows,
     /// One thread a core; the actors are spread over them.
     threads: Vec<ArbiterHandle>,
@@ -226,13 +219,13 @@ impl ActorSlot {
 impl SensorSupervisor {
     /// A parent for the actors of all sensors in scope. It shows their models in `live`.
     pub fn new(
-        settings: SensorSettings,
+        settings: SupervisorSettings,
         windows: StoredWindows,
         threads: Vec<ArbiterHandle>,
         scope: Vec<Scope>,
         live: Arc<Live>,
     ) -> Self {
-        let troubles = TroubleBook::new(settings.supervision, settings.restarts_per_second);
+        let troubles = TroubleBook::new(settings.restarts_per_second);
         Self {
             settings,
             windows,
@@ -255,7 +248,7 @@ impl SensorSupervisor {
         let arbiter = &self.threads[sensor.index() % self.threads.len()];
         let actor = SensorActor::new(
             Arc::clone(&assignment),
-            self.settings.proof,
+            assignment.settings.proof,
             evaluators.queue(),
             context.address().recipient(),
         );
@@ -266,11 +259,12 @@ impl SensorSupervisor {
     /// An assignment that no other has the generation of.
     fn assign(&mut self, sensor: SensorId, name: SensorName, model: Arc<Model>, plan: Arc<Plan>) -> Arc<Assignment> {
         self.generation = self.generation.next();
-        let rows = u64::try_from(self.settings.scoring.cut.intervals_per_window()).unwrap_or(u64::MAX);
+        let settings = Arc::clone(self.settings.sensors.of(&name));
+        let rows = u64::try_from(settings.scoring.cut.intervals_per_window()).unwrap_or(u64::MAX);
         // An operation takes about a nanosecond.
         let expected = Duration::from_nanos(rows.saturating_mul(model.operations_per_row() as u64));
-        let watch = ModelWatch::new(self.settings.suspicious_after, Arc::clone(&self.live.training));
-        let assignment = Assignment::new((sensor, name), (model, plan), self.generation, watch);
+        let training = Arc::clone(&self.live.training);
+        let assignment = Assignment::new((sensor, name), (model, plan), settings, self.generation, training);
         assignment.note_pace(expected > PATIENCE);
         Arc::new(assignment)
     }
@@ -286,7 +280,7 @@ impl Actor for SensorSupervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        let evaluator = Evaluator { scoring: self.settings.scoring, windows: self.windows.clone() };
+        let evaluator = Evaluator { windows: self.windows.clone() };
         match EvaluatorPool::start(self.settings.evaluators, evaluator, context.address().recipient()) {
             Ok(pool) => self.evaluators = Some(pool),
             Err(error) => {

@@ -8,14 +8,13 @@ use crate::actors::scoring::evaluation::Fault;
 use crate::actors::scoring::fault_news::FaultNews;
 use crate::actors::scoring::restart_queue::RestartQueue;
 use crate::sensor::SensorId;
-use crate::supervision::{Consequence, FailureKind, Standing, SupervisionPolicy, Trouble};
+use crate::supervision::{Consequence, FailureKind, Standing, Trouble};
 use crate::telemetry::metrics;
 use crate::time::Timestamp;
 
 /// The models that failed since they last scored.
 #[derive(Debug)]
 pub struct TroubleBook {
-    policy: SupervisionPolicy,
     troubles: BTreeMap<SensorId, Trouble>,
     /// Those that wait out a pause.
     restarts: RestartQueue,
@@ -35,9 +34,8 @@ pub struct DueModels {
 
 impl TroubleBook {
     /// No model has failed; of those that will, so many a second are tried again at the most.
-    pub fn new(policy: SupervisionPolicy, restarts_per_second: u32) -> Self {
+    pub fn new(restarts_per_second: u32) -> Self {
         Self {
-            policy,
             troubles: BTreeMap::new(),
             restarts: RestartQueue::new(restarts_per_second),
             releases: RestartQueue::new(restarts_per_second),
@@ -48,11 +46,12 @@ impl TroubleBook {
     /// Adds a failure, and has the model wait for what follows. Returns what that is. After a hang, a model does not begin
     /// anew: that makes nothing faster.
     pub fn fail(&mut self, assignment: &Assignment, fault: &Fault) -> Consequence {
-        let Assignment { sensor, generation, ref name, .. } = *assignment;
+        let Assignment { sensor, generation, ref name, ref settings, .. } = *assignment;
+        let policy = &settings.supervision;
         let now = Timestamp::now();
         let trouble = self.troubles.entry(sensor).or_insert_with(|| Trouble::new(now));
         let was = trouble.standing;
-        let consequence = trouble.fail(fault.kind, &fault.reason, &self.policy, fastrand::f64(), now);
+        let consequence = trouble.fail(fault.kind, &fault.reason, policy, fastrand::f64(), now);
         match consequence {
             Consequence::Pause(pause) if fault.kind == FailureKind::Failed => {
                 self.restarts.push(Instant::now() + pause, sensor, generation);
@@ -60,7 +59,7 @@ impl TroubleBook {
             Consequence::Pause(_) => {}
             Consequence::Quarantine => {
                 metrics::ACTORS_QUARANTINED.add(u64::from(was != Standing::Quarantined));
-                if let Some(after) = self.policy.release_after {
+                if let Some(after) = policy.release_after {
                     self.releases.push(Instant::now() + after, sensor, generation);
                 }
             }

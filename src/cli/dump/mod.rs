@@ -66,7 +66,7 @@ pub fn run(what: What, config: &Config, out: &mut dyn Write) -> Result<(), DumpC
             let sensors = reader.sensors().map_err(DumpError::from)?;
             let sensors = Arc::new(SensorDirectory::new(settings.max_sensors, sensors));
             let rescorer = Rescorer::new(settings.rescoring(), Reader::clone(&reader), sensors);
-            dump::write(what, &reader, &rescorer, config.window.cut, out)?;
+            dump::write(what, &reader, &rescorer, out)?;
         }
     }
     Ok(())

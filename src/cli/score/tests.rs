@@ -9,9 +9,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::actors::scoring::assignment::Assignment;
+use crate::actors::scoring::assignment::{Assignment, SensorSettings};
 use crate::actors::scoring::evaluation::StoredWindows;
-use crate::actors::scoring::model_watch::ModelWatch;
+use crate::group::GroupName;
 use crate::ingest::batch::Batch;
 use crate::ingest::session::SessionSettings;
 use crate::model::formats::own;
@@ -20,9 +20,12 @@ use crate::pipeline::{BatchProgress, HeldSettings, Pipeline, PipelineSettings};
 use crate::run::{Run, RunId, RunState};
 use crate::run_in_progress::{RunInProgress, RunScope};
 use crate::schedule::Schedule;
+use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
+use crate::scoring::ProofPolicy;
 use crate::sink::files::{FileSettings, RunFiles};
 use crate::store::{ShedSettings, Store, StoreSettings, StoredIntervals};
+use crate::supervision::SupervisionPolicy;
 use crate::time::{Clock, EventTime};
 use crate::verdict::VerdictRows;
 
@@ -179,12 +182,27 @@ impl Case {
         let templates = NameTemplate::parse("model_{device}_{sensor}").unwrap().into();
         let listing = Listing::read(models, &templates, 100).unwrap();
         let bounds = LoadBounds { limits: Limits::default(), deadline: Duration::from_secs(60), advice: "" };
+        let settings = Arc::new(SensorSettings {
+            scoring: ScoringSettings { cut, base: cut, min_intervals: self.min_intervals },
+            supervision: SupervisionPolicy {
+                backoff_min: Duration::ZERO,
+                backoff_max: Duration::ZERO,
+                quarantine_after: 1,
+                release_after: None,
+            },
+            deadline: Duration::MAX,
+            proof: ProofPolicy::Optional,
+            suspicious_after: 1,
+        });
+        let scoring = settings.scoring;
         let mut assignments = BTreeMap::new();
         for entry in read_catalog(listing, bounds).entries {
             let (sensor, model) = (names.intern(&entry.sensor).unwrap(), entry.model.unwrap());
             let plan = assigner.assign(&entry.sensor, &model).unwrap();
             let of_model = (Arc::new(model), plan);
-            let assignment = Assignment::new((sensor, entry.sensor), of_model, Default::default(), ModelWatch::new(1, Default::default()));
+            let (settings, generation) = (Arc::clone(&settings), Default::default());
+            let assignment =
+                Assignment::new((sensor, entry.sensor), of_model, settings, generation, Default::default());
             assignments.insert(sensor, assignment);
         }
         let schedule = Schedule { lateness: LATENESS, catch_up: 100, ..Schedule::for_test("0 * * * * *", cut.into()) };
@@ -194,7 +212,7 @@ impl Case {
             Arc::clone(&names),
             PipelineSettings {
                 windows: WindowSettings { cut, lateness: LATENESS, kept_per_interval: 1000, max_open_readings: 10_000 },
-                schedule: schedule.clone(),
+                plans: vec![GroupPlan { name: GroupName::default(), schedule: schedule.clone() }],
                 clock: clock.clone(),
                 deadbands: Box::new(|_| None),
                 sessions: SessionSettings { max: 1, expiry: Span::MAX },
@@ -210,7 +228,6 @@ impl Case {
             decisions: Decisions::Include,
             keep: Span::from_secs(86_400),
         };
-        let scoring = ScoringSettings { cut, min_intervals: self.min_intervals };
         let mut daemon =
             InProcess { pipeline: pipeline.unwrap(), schedule, clock, assignments, windows, scoring, files };
         let named = |(place, second, value): &(usize, u32, f64)| {
@@ -255,7 +272,11 @@ impl InProcess {
 
     fn score_what_is_due(&mut self) {
         self.commit();
-        while let Some(due) = self.schedule.due(self.pipeline.position().scored, self.clock.now(), Timestamp::MAX) {
+        while let Some(due) = self.schedule.due(
+            self.pipeline.position().scored.of(&GroupName::default()),
+            self.clock.now(),
+            Timestamp::MAX,
+        ) {
             self.pipeline.close(due.first.end());
             self.commit();
             let id = self.score(due.first);
@@ -284,7 +305,7 @@ impl InProcess {
 
     fn publish(&self, id: RunId, window: Window) {
         let StoredWindows { reader, directory } = &self.windows;
-        let mut files = RunFiles::new(&self.files, self.scoring.cut, window, 0);
+        let mut files = RunFiles::new(&self.files, window, INTERVAL, 0);
         for verdict in reader.verdicts(id, crate::store::ChunkId::of(SensorId(0))).unwrap() {
             let Outcome::Scored(scored) = &verdict.outcome else { continue };
             let StoredIntervals::Kept(intervals) = reader.intervals(verdict.sensor, window).unwrap() else { panic!() };

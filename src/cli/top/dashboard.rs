@@ -264,6 +264,7 @@ pub(super) mod tests {
             usual_high: Some(0.9),
         };
         let verdict = score.map(|score| Verdict {
+            group: "default".to_owned(),
             sensor: name.to_owned(),
             run: 1,
             revision: 0,
@@ -280,6 +281,7 @@ pub(super) mod tests {
             explanation: Some(explanation),
         });
         Sensor {
+            group: "default".to_owned(),
             name: name.to_owned(),
             device: device.to_owned(),
             sensor: sensor.to_owned(),

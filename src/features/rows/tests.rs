@@ -14,6 +14,10 @@ fn cut() -> Cut {
     Cut::new(Span::from_secs(60), Span::from_secs(60 * INTERVALS)).unwrap()
 }
 
+fn row_cut() -> RowCut {
+    RowCut { interval: cut().interval(), base: cut() }
+}
+
 /// The window that is scored. Earlier windows are 6 minutes long as well.
 fn window() -> Window {
     cut().window_of(Timestamp::parse("2018-08-28T06:00:00Z").unwrap())
@@ -43,7 +47,7 @@ fn blocks(plan: &Plan, readings: &Readings<'_>) -> Blocks {
         }
         Ok(held.then(|| block.finish()))
     };
-    let Ok(blocks) = Blocks::read(plan, window(), read);
+    let Ok(blocks) = Blocks::read(plan, window(), row_cut(), read);
     blocks
 }
 
@@ -55,7 +59,7 @@ fn plan(columns: &[&str], missing: &str) -> Plan {
 /// The rows as the place of their minute and their values.
 fn rows(columns: &[&str], missing: &str, readings: &Readings<'_>) -> Vec<(i64, Vec<f64>)> {
     let plan = plan(columns, missing);
-    let rows = plan.rows(window(), &blocks(&plan, readings), cut()).unwrap();
+    let rows = plan.rows(window(), &blocks(&plan, readings), row_cut()).unwrap();
     let place = |start: &Timestamp| start.since(window().start()).divide(cut().interval()).0;
     rows.starts.iter().map(place).zip(rows.values.outer_iter().map(|row| row.to_vec())).collect()
 }
@@ -111,7 +115,7 @@ fn rows_of_other_sensors_alone_stand_for_the_intervals_of_any_of_them() {
     let held =
         readings(&[("own", &[(0, &[1.0])]), ("a", &[(1, &[2.0]), (2, &[3.0])]), ("b", &[(2, &[4.0]), (4, &[5.0])])]);
     let plan = plan(&["a.mean", "b.mean"], "nan");
-    let made = plan.rows(window(), &blocks(&plan, &held), cut()).unwrap();
+    let made = plan.rows(window(), &blocks(&plan, &held), row_cut()).unwrap();
     assert_eq!((made.intervals, made.starts), (3, vec![minute(1), minute(2), minute(4)]));
     assert_eq!(rows(&["a.mean", "b.mean"], "skip", &held), [(2, vec![3.0, 4.0])]);
 }
@@ -120,7 +124,7 @@ fn rows_of_other_sensors_alone_stand_for_the_intervals_of_any_of_them() {
 fn intervals_are_counted_whether_or_not_a_row_can_be_made() {
     let held = readings(&[("own", &[(-1, &[1.0]), (0, &[1.0]), (3, &[2.0])])]);
     let plan = plan(&["mean", "never.mean"], "skip");
-    let made = plan.rows(window(), &blocks(&plan, &held), cut()).unwrap();
+    let made = plan.rows(window(), &blocks(&plan, &held), row_cut()).unwrap();
     assert_eq!((made.intervals, made.starts.len(), made.values.dim()), (2, 0, (0, 2)));
 }
 
@@ -137,8 +141,8 @@ fn the_hour_of_the_day_goes_round_once_in_utc() {
 fn a_damaged_block_is_an_error() {
     let plan = plan(&["mean"], "skip");
     let read = |_: Option<&str>, _| Ok::<_, Infallible>(Some(WindowBlock::from_bytes(vec![1, 0, 0, 200])));
-    let Ok(blocks) = Blocks::read(&plan, window(), read);
-    assert_eq!(plan.rows(window(), &blocks, cut()), Err(Corrupt));
+    let Ok(blocks) = Blocks::read(&plan, window(), row_cut(), read);
+    assert_eq!(plan.rows(window(), &blocks, row_cut()), Err(Corrupt));
 }
 
 /// The value of a column, computed from its definition without a plan.
@@ -222,4 +226,63 @@ proptest! {
 fn a_back_of_no_intervals_does_not_exist() {
     assert_eq!((Back::new(0), Back::new(32_769)), (None, None));
     assert_eq!(Back::new(32_768).map(Back::intervals), Some(32_768));
+}
+
+/// How the store may cut time below windows of 12 minutes: by how many seconds an interval, by how many a window.
+const BASES: [(u32, u32); 6] = [(60, 720), (60, 60), (60, 240), (20, 60), (15, 120), (5, 30)];
+
+/// Readings by second, in the order of time.
+type Seconds = BTreeMap<i64, f64>;
+
+/// The window of 12 minutes whose rows are compared.
+fn long_window() -> Window {
+    Window::new(window().start(), Span::from_secs(720))
+}
+
+/// The rows of a window of 12 minutes with intervals of a minute, when the store cuts time so.
+fn rows_from(base: Cut, columns: &[&str], missing: &str, readings: &Seconds) -> Rows {
+    let cut = RowCut { interval: Span::from_secs(60), base };
+    let bounds = Bounds { cut: Cut::new(cut.interval, long_window().length()).unwrap(), windows_back: 1 };
+    let features = FeatureSet::parse(columns, MissingPolicy::parse(missing).unwrap()).unwrap();
+    let plan = Plan::new(features.into(), "own", bounds).unwrap();
+    let time = |second: i64| Timestamp::from_nanos(window().start().nanos() + second * 1_000_000_000);
+    let read = |_: Option<&str>, stored: Window| {
+        let mut block = BlockBuilder::new(stored);
+        let inside = readings.iter().filter(|(second, _)| base.window_of(time(**second)) == stored).collect::<Vec<_>>();
+        for of_interval in inside.chunk_by(|(a, _), (b, _)| base.interval_of(time(**a)) == base.interval_of(time(**b)))
+        {
+            let values = of_interval.iter().map(|(_, value)| **value);
+            block.push(&Interval::aggregate(base.interval_of(time(*of_interval[0].0)), values).unwrap(), base);
+        }
+        Ok::<_, Infallible>((!inside.is_empty()).then(|| block.finish()))
+    };
+    let Ok(blocks) = Blocks::read(&plan, long_window(), cut, read);
+    plan.rows(long_window(), &blocks, cut).unwrap()
+}
+
+fn is_near(a: f64, b: f64) -> bool {
+    a.to_bits() == b.to_bits() || (a - b).abs() <= 1e-9 * (1.0 + a.abs().max(b.abs()))
+}
+
+proptest! {
+    /// A window that is put together from stored windows has the rows of one that was stored whole: bit for bit when
+    /// intervals are as long as those of the store, and as far as floating point allows when they are folded.
+    #[test]
+    fn rows_do_not_depend_on_how_the_store_cuts_time(
+        readings in prop::collection::btree_map(-720_i64..800, -1e4..1e4_f64, 0..300),
+        columns in any_columns(),
+        missing in prop::sample::select(vec!["skip", "nan", "last 2"]),
+    ) {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let base = |(interval, window)| Cut::new(Span::from_secs(interval), Span::from_secs(window)).unwrap();
+        let whole = rows_from(base(BASES[0]), &columns, missing, &readings);
+        for (interval, window) in BASES {
+            let made = rows_from(base((interval, window)), &columns, missing, &readings);
+            prop_assert_eq!((&made.starts, made.intervals), (&whole.starts, whole.intervals));
+            for (made, whole) in made.values.iter().zip(&whole.values) {
+                let is_same = if interval == 60 { made.to_bits() == whole.to_bits() } else { is_near(*made, *whole) };
+                prop_assert!(is_same, "{} and {} with intervals of {interval} s", made, whole);
+            }
+        }
+    }
 }

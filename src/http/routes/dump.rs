@@ -37,7 +37,7 @@ async fn answer(
     Ok(streamed(permit, "application/jsonl", move |out| {
         let mut out = BufWriter::new(out);
         let overview = &api.overview;
-        dump::write(what, &overview.reader, &overview.rescorer, overview.cut, &mut out)?;
+        dump::write(what, &overview.reader, &overview.rescorer, &mut out)?;
         out.flush().map_err(DumpError::from)
     }))
 }

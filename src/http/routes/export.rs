@@ -65,7 +65,7 @@ async fn answer(
     let (selection, format) = selected(&table, &wanted)?;
     let permit = answers.begin(peer)?;
     Ok(streamed(permit, format.media_type(), move |out| {
-        export::write(&api.overview.reader, api.overview.cut, &selection, format, out)
+        export::write(&api.overview.reader, &api.overview.groups, &selection, format, out)
     }))
 }
 

@@ -4,6 +4,7 @@
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 
+use crate::group::GroupName;
 use crate::http::problem::Problem;
 use crate::overview::{AskedRange, Overview, TimeRange};
 use crate::sensor::{SensorId, SensorName};
@@ -41,12 +42,20 @@ pub(super) fn pattern(pattern: Option<&str>) -> Result<Option<SensorPattern>, Pr
     pattern.map(SensorPattern::parse).transpose().map_err(|problem| Problem::of_request(problem.to_string()))
 }
 
+/// Reads the name of a group that there is.
+pub(super) fn group(overview: &Overview, group: Option<&str>) -> Result<Option<GroupName>, Problem> {
+    let Some(text) = group else { return Ok(None) };
+    let known = GroupName::new(text).filter(|name| overview.groups.find(name).is_some());
+    let names = || overview.groups.iter().map(|group| group.name.to_string()).collect::<Vec<_>>().join(", ");
+    known.map(Some).ok_or_else(|| Problem::of_request(format!("there is no group {text}; there are {}", names())))
+}
+
 /// Reads a range of time. A range without an end ends with the interval of now, by the daemon's clock; one without a
 /// beginning goes back a day.
 pub(super) fn time_range(overview: &Overview, since: Option<&str>, until: Option<&str>) -> Result<TimeRange, Problem> {
     let until = match until {
         Some(text) => time("until", text)?,
-        None => overview.cut.interval_of(overview.clock.now()) + overview.cut.interval(),
+        None => overview.base.interval_of(overview.clock.now()) + overview.base.interval(),
     };
     let since = since.map_or(Ok(until - DEFAULT_RANGE), |text| time("since", text))?;
     if since >= until {

@@ -23,6 +23,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct WantedRuns {
+    /// Only runs of this group.
+    group: Option<String>,
     /// The `next` of the list before.
     after: Option<String>,
     /// How many at most, 1 to 1000; 100 if it is left out.
@@ -48,8 +50,9 @@ struct WantedOutcomes {
 async fn runs(State(shared): State<Shared>, wanted: Asked<WantedRuns>) -> Result<Json<List<Run>>, Problem> {
     let wanted = query::asked(wanted)?;
     let before = wanted.after.as_deref().map(run_id).transpose()?;
-    let selection = RunSelection { before, limit: query::limit(wanted.limit)? };
-    Ok(Json(shared.read(move |overview| overview.runs(selection)).await?))
+    let group = query::group(&shared.api.overview, wanted.group.as_deref())?;
+    let selection = RunSelection { group, before, limit: query::limit(wanted.limit)? };
+    Ok(Json(shared.read(move |overview| overview.runs(&selection)).await?))
 }
 
 /// One run: its window, how far it is, and how its outcomes are spread.

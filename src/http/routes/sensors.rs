@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Shared;
-use super::query::{Asked, asked, known_sensor, limit, pattern, time_range};
+use super::query::{Asked, asked, group, known_sensor, limit, pattern, time_range};
 use super::verdicts::cursor;
 use crate::answers::{List, Scores, Sensor, SensorDetail, SensorState, Series, Verdict};
 use crate::http::problem::{Problem, ProblemBody};
@@ -42,6 +42,8 @@ struct SelectedSensors {
     pattern: Option<String>,
     /// Only those in this state.
     state: Option<SensorState>,
+    /// Only those in this group.
+    group: Option<String>,
     /// The `next` of the page before.
     after: Option<String>,
     /// How many at most.
@@ -114,7 +116,11 @@ async fn sensors(
             .ok_or_else(|| Problem::of_request(format!("after={text} is not the next of a page of sensors")))
     };
     let after = selected.after.as_deref().map(read_cursor).transpose()?;
-    let selection = SensorSelection { pattern: pattern(selected.pattern.as_deref())?, state: selected.state };
+    let selection = SensorSelection {
+        pattern: pattern(selected.pattern.as_deref())?,
+        state: selected.state,
+        group: group(&shared.api.overview, selected.group.as_deref())?,
+    };
     let limit = limit(selected.limit)?;
     shared.read(move |overview| overview.list_sensors(&selection, after.as_ref(), limit)).await.map(Json)
 }
@@ -166,7 +172,7 @@ async fn series(
     let overview = &shared.api.overview;
     let (name, number) = known_sensor(overview, &device, &sensor)?;
     let range = time_range(overview, wanted.since.as_deref(), wanted.until.as_deref())?;
-    range.check_for_series(overview.cut)?;
+    range.check_for_series(overview.base)?;
     let width = match wanted.width.unwrap_or(DEFAULT_WIDTH) {
         width @ 1..=MAX_WIDTH => width,
         width => return Err(Problem::of_request(format!("width={width} is not from 1 to {MAX_WIDTH}"))),
@@ -199,7 +205,7 @@ async fn scores(
     let overview = &shared.api.overview;
     let (name, number) = known_sensor(overview, &device, &sensor)?;
     let range = time_range(overview, wanted.since.as_deref(), wanted.until.as_deref())?;
-    range.check_for_scores(overview.cut)?;
+    range.check_for_scores(overview.groups.of(&name).grid.cut())?;
     shared.read(move |overview| overview.scores(&name, number, range)).await.map(Json)
 }
 
@@ -230,6 +236,7 @@ async fn verdicts(
     let (_, number) = known_sensor(overview, &device, &sensor)?;
     let selection = VerdictSelection {
         sensors: WantedSensors::One(number),
+        group: None,
         range: time_range(overview, wanted.since.as_deref(), wanted.until.as_deref())?,
         outcome: None,
         anomalies: WantedAnomalies::Any,

@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Shared;
-use super::query::{Asked, asked, asked_range, limit, pattern};
+use super::query::{Asked, asked, asked_range, group, limit, pattern};
 use crate::answers::Timeline;
 use crate::http::problem::{Problem, ProblemBody};
 use crate::overview::{RowKind, RowOrder, TimelineSelection};
@@ -25,6 +25,8 @@ struct WantedTimeline {
     #[serde(default)]
     #[param(inline)]
     by: By,
+    /// The sensors of which group; those of the default group when left out.
+    group: Option<String>,
     /// Only the sensors of a pattern such as `press-1/*`.
     pattern: Option<String>,
     /// Where the columns begin, as RFC 3339 has it; a day before `until` when left out.
@@ -87,6 +89,7 @@ enum Order {
 async fn timeline(State(shared): State<Shared>, wanted: Asked<WantedTimeline>) -> Result<Json<Timeline>, Problem> {
     let wanted = asked(wanted)?;
     let selection = TimelineSelection {
+        group: group(&shared.api.overview, wanted.group.as_deref())?.unwrap_or_default(),
         rows: match wanted.by {
             By::Plant => RowKind::Plant,
             By::Device => RowKind::Device,

@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Shared;
-use super::query::{Asked, asked, asked_range, limit};
+use super::query::{Asked, asked, asked_range, group, limit};
 use crate::answers::Unusual;
 use crate::http::problem::{Problem, ProblemBody};
 use crate::overview::UnusualSelection;
@@ -21,6 +21,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct WantedRange {
+    /// The sensors of which group; those of the default group when left out.
+    group: Option<String>,
     /// Where the range begins, as RFC 3339 has it; a day before `until` when left out.
     #[param(format = DateTime)]
     since: Option<String>,
@@ -48,6 +50,7 @@ struct WantedRange {
 async fn unusual(State(shared): State<Shared>, wanted: Asked<WantedRange>) -> Result<Json<Unusual>, Problem> {
     let wanted = asked(wanted)?;
     let range = asked_range(wanted.since.as_deref(), wanted.until.as_deref())?;
-    let selection = UnusualSelection { range, limit: limit(wanted.limit)? };
-    shared.read(move |overview| overview.unusual(selection)).await.map(Json)
+    let group = group(&shared.api.overview, wanted.group.as_deref())?.unwrap_or_default();
+    let selection = UnusualSelection { group, range, limit: limit(wanted.limit)? };
+    shared.read(move |overview| overview.unusual(&selection)).await.map(Json)
 }

@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Shared;
-use super::query::{Asked, asked, limit, pattern, time_range};
+use super::query::{Asked, asked, group, limit, pattern, time_range};
 use crate::answers::{List, Outcome, Verdict};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::overview::{VerdictCursor, VerdictSelection, WantedAnomalies, WantedSensors};
@@ -21,6 +21,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct WantedVerdicts {
+    /// Only verdicts of runs of this group.
+    group: Option<String>,
     /// A pattern of sensors such as `press-1/*`.
     pattern: Option<String>,
     /// Windows that end behind this time, as RFC 3339 has it; a day before `until` when left out.
@@ -58,6 +60,7 @@ async fn verdicts(State(shared): State<Shared>, wanted: Asked<WantedVerdicts>) -
     let sensors = pattern(wanted.pattern.as_deref())?.map_or(WantedSensors::All, WantedSensors::Fitting);
     let selection = VerdictSelection {
         sensors,
+        group: group(overview, wanted.group.as_deref())?,
         range: time_range(overview, wanted.since.as_deref(), wanted.until.as_deref())?,
         outcome: wanted.outcome,
         anomalies: if wanted.anomalous { WantedAnomalies::Some } else { WantedAnomalies::Any },

@@ -52,6 +52,7 @@ fn sensor(name: &str, state: SensorState) -> Sensor {
         name: name.to_owned(),
         device: device.to_owned(),
         sensor: sensor.to_owned(),
+        group: "default".to_owned(),
         state,
         since,
         last_seen: since,
@@ -247,6 +248,7 @@ fn a_problem_of_one_sensor_names_it_and_says_why() {
     };
     let mut facts = with(&[("press-1/flow", Anomalous)]);
     facts.unhealthy[0].verdict = Some(Verdict {
+        group: "default".to_owned(),
         sensor: "press-1/flow".into(),
         run: 1,
         revision: 0,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::condition::SensorConditions;
+use crate::group::GroupName;
 use crate::interval::{Cut, Interval};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
 use crate::store::db::Table;
@@ -67,7 +68,7 @@ pub(in crate::store) fn filled(directory: &std::path::Path) -> Store {
     writer.put_subscriptions(&["plant/#".to_owned()]);
     writer.put_lateness(Span::from_secs(60));
     writer.put_kept_per_interval(100);
-    writer.put_progress(Progress::Scored, window(5).end());
+    writer.put_progress(&Progress::Scored(GroupName::default()), window(5).end());
     writer.put_cursor("files", RunId(6));
     writer.put_conditions(&[(SensorId(0), SensorConditions::default())]);
     writer.put_conditions_until(window(5).end());

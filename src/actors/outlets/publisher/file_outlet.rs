@@ -38,7 +38,7 @@ impl Outlet for FileOutlet {
 /// theirs.
 fn write(published: &Published, settings: &FileSettings, run: &Run) -> Result<OutletCount, PublishError> {
     let window = run.window;
-    let mut files = RunFiles::new(settings, published.cut, window, run.revision);
+    let mut files = RunFiles::new(settings, window, run.interval, run.revision);
     let mut count = OutletCount::default();
     for chunk in published.chunks(run) {
         for Outgoing { sensor, verdict } in chunk? {
@@ -56,7 +56,7 @@ fn write(published: &Published, settings: &FileSettings, run: &Run) -> Result<Ou
                     ),
                 }
             }
-            let intervals = match published.intervals(window, number) {
+            let intervals = match published.intervals(run, number) {
                 Ok(Some(intervals)) => intervals,
                 // The window left the ring, or cannot be read: the read has logged it.
                 Ok(None) => {

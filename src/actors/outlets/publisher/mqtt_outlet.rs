@@ -62,7 +62,7 @@ impl Outlet for MqttOutlet {
         let chunks = published.chunks(run).map(|chunk| {
             let message = |Outgoing { sensor, verdict }: Outgoing| VerdictPublish {
                 topic: verdict_topic(&self.settings.topic, &sensor),
-                payload: verdict_message(&sensor, run, published.cut.interval(), &verdict),
+                payload: verdict_message(&sensor, run, &verdict),
             };
             Ok(chunk?.into_iter().map(message).collect())
         });

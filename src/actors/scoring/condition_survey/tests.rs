@@ -226,7 +226,7 @@ fn model(since: Timestamp) -> ModelEntry {
         since,
         warnings: Vec::new(),
         problem: None,
-        is_quarantined: false,
+        trouble: None,
     }
 }
 

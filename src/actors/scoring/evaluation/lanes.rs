@@ -22,8 +22,6 @@ pub struct LaneBounds {
     pub max_hung: usize,
     /// A quick evaluation that goes on for longer is a slow one.
     pub patience: Duration,
-    /// An evaluation that goes on for longer is given up.
-    pub deadline: Duration,
 }
 
 /// Where an evaluation waits.
@@ -153,9 +151,9 @@ impl<J: Clone> Lanes<J> {
         Some(now.saturating_duration_since(evaluation.since))
     }
 
-    /// Looks at all threads.
-    pub fn watch(&mut self, now: Instant) -> Watched<J> {
-        let LaneBounds { threads, patience, deadline, .. } = self.bounds;
+    /// Looks at all threads. `deadline` says how long an evaluation may go on before it is given up.
+    pub fn watch(&mut self, now: Instant, deadline: impl Fn(&J) -> Duration) -> Watched<J> {
+        let LaneBounds { threads, patience, .. } = self.bounds;
         let mut slow = self.desks.values().filter(|desk| desk.lane == Lane::Slow).count();
         let (mut late, mut slowed, mut over) = (Vec::new(), Vec::new(), Vec::new());
         let waits = !self.quick.is_empty() || !self.slow.is_empty();
@@ -163,6 +161,7 @@ impl<J: Clone> Lanes<J> {
         for (id, desk) in &mut self.desks {
             let Some(evaluation) = &desk.evaluation else { continue };
             let age = now.saturating_duration_since(evaluation.since);
+            let deadline = deadline(&evaluation.job);
             if age >= deadline {
                 late.push((evaluation.job.clone(), age));
                 over.push(*id);
@@ -214,8 +213,8 @@ mod tests {
 
     use super::*;
 
-    const BOUNDS: LaneBounds =
-        LaneBounds { threads: 2, max_hung: 2, patience: Duration::from_millis(10), deadline: Duration::from_secs(1) };
+    const BOUNDS: LaneBounds = LaneBounds { threads: 2, max_hung: 2, patience: Duration::from_millis(10) };
+    const DEADLINE: Duration = Duration::from_secs(1);
 
     fn hire_all(lanes: &mut Lanes<u32>) -> Vec<DeskId> {
         std::iter::from_fn(|| lanes.hire()).collect()
@@ -243,13 +242,13 @@ mod tests {
         let quick = hire_all(&mut lanes);
         (0..3).for_each(|job| lanes.push(job, Lane::Quick));
         assert_eq!(lanes.next(quick[0], now), Turn::Evaluate(0));
-        let early = lanes.watch(now + BOUNDS.patience / 2);
+        let early = lanes.watch(now + BOUNDS.patience / 2, |_| DEADLINE);
         assert_eq!((early.slowed.len(), early.look_again), (0, Some(now + BOUNDS.patience)));
-        assert_eq!(lanes.watch(now + BOUNDS.patience).slowed, [quick[0]]);
+        assert_eq!(lanes.watch(now + BOUNDS.patience, |_| DEADLINE).slowed, [quick[0]]);
         let more = hire_all(&mut lanes);
         assert_eq!(more.len(), 1);
         assert_eq!(lanes.next(more[0], now), Turn::Evaluate(1));
-        assert_eq!(lanes.finish(quick[0], now + BOUNDS.deadline / 2), Some(BOUNDS.deadline / 2));
+        assert_eq!(lanes.finish(quick[0], now + DEADLINE / 2), Some(DEADLINE / 2));
         assert_eq!(lanes.next(quick[0], now), Turn::Leave, "nothing slow waits");
     }
 
@@ -260,8 +259,8 @@ mod tests {
         let desk = hire_all(&mut lanes)[0];
         lanes.push(7, Lane::Quick);
         assert_eq!(lanes.next(desk, now), Turn::Evaluate(7));
-        let end = now + BOUNDS.deadline;
-        assert_eq!(lanes.watch(end).late, [(7, BOUNDS.deadline)]);
+        let end = now + DEADLINE;
+        assert_eq!(lanes.watch(end, |_| DEADLINE).late, [(7, DEADLINE)]);
         assert_eq!(lanes.hung().map(|(job, since)| (*job, since)).collect::<Vec<_>>(), [(7, now)]);
         assert_eq!(hire_all(&mut lanes).len(), 1);
         assert_eq!(lanes.finish(desk, end), None);
@@ -323,8 +322,8 @@ mod tests {
                         }
                     }
                     Step::Watch => {
-                        for (job, took) in lanes.watch(now).late {
-                            prop_assert!(took >= BOUNDS.deadline);
+                        for (job, took) in lanes.watch(now, |_| DEADLINE).late {
+                            prop_assert!(took >= DEADLINE);
                             prop_assert!(ended.insert(job), "{job} ended twice");
                         }
                         threads.extend(std::iter::from_fn(|| lanes.hire()).map(|desk| (desk, None)));

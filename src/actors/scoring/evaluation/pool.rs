@@ -31,12 +31,13 @@ pub struct PoolSettings {
     pub threads: usize,
     /// How many threads may hang before one that hangs is not replaced any more.
     pub max_hung: usize,
-    /// How long one evaluation may take.
-    pub deadline: Duration,
 }
 
 /// An evaluation that goes on for longer holds no others up: its thread is replaced, and gets less of the processor.
 pub const PATIENCE: Duration = Duration::from_millis(10);
+
+/// How long to wait after the system has refused a thread.
+const HIRE_AGAIN: Duration = Duration::from_secs(1);
 
 /// How much further down a thread is put whose evaluation takes long: nine tenths of the processor are the others' then.
 const NICER: i32 = 10;
@@ -53,7 +54,6 @@ pub struct EvaluationQueue(Arc<Shared>);
 struct Shared {
     evaluator: Evaluator,
     reports: Recipient<ScoringReport>,
-    deadline: Duration,
     state: Mutex<PoolState>,
     /// Told when something waits in the quick lane.
     quick_ready: Condvar,
@@ -106,13 +106,12 @@ impl EvaluatorPool {
         evaluator: Evaluator,
         reports: Recipient<ScoringReport>,
     ) -> std::io::Result<Self> {
-        let PoolSettings { threads, max_hung, deadline } = settings;
-        let bounds = LaneBounds { threads: threads.max(1), max_hung, patience: PATIENCE, deadline };
+        let PoolSettings { threads, max_hung } = settings;
+        let bounds = LaneBounds { threads: threads.max(1), max_hung, patience: PATIENCE };
         let state = PoolState { lanes: Lanes::new(bounds), idle: 0, watcher: NextLook::Soon, is_over: false };
         let shared = Arc::new(Shared {
             evaluator,
             reports,
-            deadline,
             state: Mutex::new(state),
             quick_ready: Condvar::new(),
             watch: Condvar::new(),
@@ -266,7 +265,7 @@ fn watch(shared: &Arc<Shared>) {
     let mut state = shared.lock();
     while !state.is_over {
         let now = Instant::now();
-        let Watched { late, slowed, look_again } = state.lanes.watch(now);
+        let Watched { late, slowed, look_again } = state.lanes.watch(now, |job| job.assignment.settings.deadline);
         let hired: Vec<DeskId> = iter::from_fn(|| state.lanes.hire()).collect();
         if late.is_empty() && slowed.is_empty() && hired.is_empty() {
             state = match look_again {
@@ -312,7 +311,7 @@ fn watch(shared: &Arc<Shared>) {
         state = shared.lock();
         if !refused.is_empty() {
             refused.into_iter().for_each(|desk| state.lanes.dismiss(desk));
-            state = shared.watch.wait_timeout(state, shared.deadline).unwrap_or_else(PoisonError::into_inner).0;
+            state = shared.watch.wait_timeout(state, HIRE_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

@@ -7,16 +7,16 @@ use actix_rt::{Arbiter, System, time::sleep};
 use super::*;
 use crate::actors::committer;
 use crate::actors::committer::PaceSettings;
-use crate::actors::scoring::recorder::{Recorder, RecorderSettings, RunReport, ScoreRun};
+use crate::actors::scoring::recorder::{Recorder, RecorderSettings, RunReport, RunRules, ScoreRun};
 use crate::actors::sources::intake::Intake;
 use crate::actors::system_clock::SystemClock;
 use crate::features::Bounds;
+use crate::group::{GroupName, Groups};
 use crate::ingest::session::SessionSettings;
 use crate::interval::Cut;
 use crate::model::{Fingerprint, Limits, ModelFile};
 use crate::pipeline::{HeldSettings, Pipeline, PipelineSettings};
 use crate::run::{Closing, RunId, Tally, Trigger};
-use crate::schedule::Schedule;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::{ProofPolicy, ScoringSettings};
 use crate::sensor::SensorDirectory;
@@ -102,7 +102,7 @@ impl Plant {
                     kept_per_interval: 1,
                     max_open_readings: 1,
                 },
-                schedule: Schedule { catch_up: 1, ..Schedule::for_test("0 * * * * *", cut().into()) },
+                plans: Vec::new(),
                 clock: Clock::Wall,
                 deadbands: Box::new(|_| None),
                 sessions: SessionSettings { max: 1, expiry: Span::MAX },
@@ -118,17 +118,23 @@ impl Plant {
         let (commands, _) = committer::start(pipeline.unwrap(), submissions, intake.heard(), pace, clock).unwrap();
 
         let settings = SensorSettings {
-            scoring: ScoringSettings { cut: cut(), min_intervals: 1 },
+            scoring: ScoringSettings { cut: cut(), base: cut(), min_intervals: 1 },
             supervision: SupervisionPolicy {
                 backoff_min: pause,
                 backoff_max: pause,
                 quarantine_after: 3,
                 release_after: None,
             },
-            restarts_per_second: 1000,
-            evaluators: PoolSettings { threads: 2, max_hung: 2, deadline: SHORT },
+            deadline: SHORT,
             proof: ProofPolicy::Optional,
             suspicious_after: 3,
+        };
+        let groups = Groups::new(Vec::new(), cut().into());
+        let settings = Arc::new(settings);
+        let settings = SupervisorSettings {
+            sensors: ByGroup::new(groups.clone(), |_| Arc::clone(&settings)),
+            restarts_per_second: 1000,
+            evaluators: PoolSettings { threads: 2, max_hung: 2 },
         };
         let windows = StoredWindows { reader: reader.clone(), directory: names };
         let ModelChange::Assign(scope) = assign(&name) else { unreachable!() };
@@ -136,13 +142,8 @@ impl Plant {
         let arbiters = vec![Arbiter::current()];
         let supervisor =
             SensorSupervisor::new(settings, windows.clone(), arbiters, vec![scope], Arc::clone(&live)).start();
-        let settings = RecorderSettings {
-            scope: of_run,
-            settings_hash: 0,
-            deadline: 20 * SHORT,
-            interval: cut().interval(),
-            max_anomalous: 1,
-        };
+        let rules = RunRules { settings_hash: 0, deadline: 20 * SHORT, interval: cut().interval() };
+        let settings = RecorderSettings { rules: ByGroup::new(groups, |_| rules), scope: of_run, max_anomalous: 1 };
         let recorder = Recorder::new(settings, windows, commands, supervisor.clone()).start();
         let window = cut().window_of(crate::time::Timestamp::default());
         Self { name, reader, recorder, supervisor, live, window, _directory: directory }
@@ -166,8 +167,9 @@ impl Plant {
     }
 
     async fn score_window(&self, window: Window, trigger: Trigger) -> RunReport {
-        let done_until = Some(window.end());
-        self.recorder.send(ScoreRun { window, trigger, closing: Closing::OnTime, done_until }).await.unwrap().unwrap()
+        let (group, done_until) = (GroupName::default(), Some(window.end()));
+        let score = ScoreRun { group, window, trigger, closing: Closing::OnTime, done_until };
+        self.recorder.send(score).await.unwrap().unwrap()
     }
 
     async fn change(&self, changes: Vec<ModelChange>) {
