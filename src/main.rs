@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{
-    check, configuration, connections, demo, dump, exit_code, export, groups, import, model, models, rejects, reload,
-    replay, route_test, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts, version,
+    check, conditions, configuration, connections, demo, dump, exit_code, export, groups, import, model, models,
+    rejects, reload, replay, route_test, runs, schedule, score, sensors, show, status, store, tail, token, top,
+    verdicts, version,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -70,6 +71,7 @@ enum Command {
     Runs(runs::Args),
     Schedule(schedule::Args),
     Models(models::Args),
+    Conditions(conditions::Args),
     Connections(connections::Args),
     Configuration(configuration::Args),
     Version(version::Args),
@@ -232,6 +234,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Connections(args) => {
             connections::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Conditions(args) => {
+            conditions::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Configuration(args) => {

@@ -6,20 +6,26 @@
 use std::sync::Arc;
 
 mod activity;
+mod clock_notes;
 mod connections;
 mod events;
 mod models;
 mod parts;
 mod questions;
 mod schedule_board;
+mod standing_conditions;
+mod training_notes;
 
 pub use activity::{Activity, NewestReading, Origin};
+pub use clock_notes::{ClockNotes, nearer};
 pub use connections::{ConnectionBook, ShownConnection};
 pub use events::{EventKind, Events, Happening, Listening, TooManyListeners};
 pub use models::{ModelBook, ModelEntry};
 pub use parts::{PartBook, PartEntry};
 pub use questions::{OpenWindow, Questions};
 pub use schedule_board::ScheduleBoard;
+pub use standing_conditions::{ShownConditions, StandingConditions};
+pub use training_notes::{TrainingNote, TrainingNotes};
 
 /// What the running parts show of themselves.
 #[derive(Debug, Default)]
@@ -34,6 +40,12 @@ pub struct Live {
     pub schedule: ScheduleBoard,
     /// The parts of the daemon, at work or not.
     pub parts: Arc<PartBook>,
+    /// The conditions of sensors that stand.
+    pub conditions: StandingConditions,
+    /// How scored windows compare with the training of their models.
+    pub training: Arc<TrainingNotes>,
+    /// What is known of sensors' clocks from readings that were refused.
+    pub clocks: ClockNotes,
     /// What happens, as it happens.
     pub events: Arc<Events>,
 }

@@ -196,7 +196,7 @@ impl Job {
         let assignment = &self.assignment;
         let outcome = match result {
             Ok(judgement) => {
-                assignment.observe(&judgement);
+                assignment.observe(self.request.window, &judgement);
                 if assignment.is_troubled() {
                     self.report(Ok(()), reports);
                 }
