@@ -327,8 +327,10 @@ impl Daemon {
         let (schedule, schedule_clock) = (settings.schedule, course.clock.clone());
         let questions = questions(&commands, &clock, settings.cut);
         let ledger = reader.runs()?;
+        let plans = settings.scheduler.plans.clone().into();
+        let (scheduled, shown) = (settings.scheduler, Arc::clone(&live));
         let scheduler =
-            Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone(), &ledger).start();
+            Scheduler::new(scheduled, way_in, clock, commands.clone(), recorder.clone(), shown, &ledger).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
         let published = Published { reader, directory, rescorer: Arc::clone(&rescorer) };
@@ -371,6 +373,7 @@ impl Daemon {
             base: settings.cut,
             groups: settings.groups,
             schedule,
+            plans,
             clock: schedule_clock,
             started: Timestamp::now(),
             surroundings,

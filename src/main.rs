@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{
-    check, configuration, connections, demo, dump, exit_code, export, import, model, models, rejects, reload, replay,
-    route_test, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts, version,
+    check, configuration, connections, demo, dump, exit_code, export, groups, import, model, models, rejects, reload,
+    replay, route_test, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts, version,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -63,6 +63,7 @@ enum Command {
     Export(export::Args),
     Status(status::Args),
     Top(top::Args),
+    Groups(groups::Args),
     Sensors(sensors::Args),
     Show(show::Args),
     Verdicts(verdicts::Args),
@@ -207,6 +208,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Show(args) => {
             show::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Groups(args) => {
+            groups::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Verdicts(args) => {

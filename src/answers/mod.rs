@@ -7,6 +7,7 @@ mod base64;
 mod configuration;
 mod connections;
 mod events;
+mod groups;
 mod models;
 mod rejects;
 mod role;
@@ -24,11 +25,14 @@ mod verdicts;
 pub use configuration::{Configuration, ConfigurationState, Version};
 pub use connections::{Connection, Connections, FailedConnections, Server};
 pub use events::Event;
+pub use groups::Group;
 pub use models::{Model, ModelState, UsualRange};
 pub use rejects::{Payload, Reject, RejectKind, RejectTest, RejectedReading, Rejects};
 pub use role::{Me, Role};
 pub use routes::{JudgedBy, JudgedReading, Judgement, RouteTest, TestedMessage};
-pub use runs::{MissedWindows, Run, RunOutcome, RunState, Schedule, Tally};
+pub use runs::{
+    GivenUpWindows, GroupSchedule, LastFiring, MissedWindows, NextFiring, Run, RunOutcome, RunState, Schedule, Tally,
+};
 pub use sensors::{Sensor, SensorCounts, SensorDetail, SensorState};
 pub use series::{Scores, Series};
 pub use status::{Clock, Disk, Health, NextRun, Problem, ProblemKind, Severity, Sink, SinkState, Status};

@@ -117,6 +117,88 @@ pub struct Schedule {
     pub next: Vec<NextRun>,
     /// Windows of the ledger's time that no run has scored, neighbours together, the newest first.
     pub missed: Vec<MissedWindows>,
+    /// Each group with its last and next firings; the group of all other sensors is the last.
+    #[serde(default)]
+    pub groups: Vec<GroupSchedule>,
+    /// For how long the scheduler has not looked for what is due, in seconds; it looks twice a minute at least.
+    #[serde(default)]
+    pub silent_seconds: Option<f64>,
+}
+
+/// When the windows of a group are scored.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct GroupSchedule {
+    /// Its name.
+    pub group: String,
+    /// The pattern.
+    pub cron: String,
+    /// The zone in which the pattern is meant.
+    pub zone: String,
+    /// How long a window is.
+    pub window_seconds: f64,
+    /// How far a window ends behind the one before.
+    pub hop_seconds: f64,
+    /// How long after a firing its runs begin: lateness, offset and the group's jitter.
+    pub delay_seconds: f64,
+    /// What happens to a firing that becomes due while the one before is being scored: `catch_up`, `queue` or `skip`.
+    pub overlap: String,
+    /// How many missed windows are caught up on.
+    pub catch_up: u32,
+    /// How long ago a missed window may have ended; `null` when `catch_up` alone bounds it.
+    pub horizon_seconds: Option<f64>,
+    /// The windows before this time are scored or given up.
+    pub scored_until: Option<Timestamp>,
+    /// The last firings, the newest first; at most five.
+    pub last: Vec<LastFiring>,
+    /// The next firings, at most five; none when the readings decide.
+    pub next: Vec<NextFiring>,
+    /// Windows that were given up since the daemon's start, the newest first; at most 100.
+    pub given_up: Vec<GivenUpWindows>,
+}
+
+/// A firing, and what came of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LastFiring {
+    /// When it took place.
+    pub at: Timestamp,
+    /// The same by the clocks of the zone, with its distance from UTC.
+    pub local: String,
+    /// How many windows ended since the firing before.
+    pub windows: u64,
+    /// How many of them a run has scored.
+    pub scored: u64,
+    /// What came of it, and why windows are not scored, in words.
+    pub words: String,
+}
+
+/// A firing to come.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NextFiring {
+    /// When it takes place.
+    pub at: Timestamp,
+    /// The same by the clocks of the zone, with its distance from UTC.
+    pub local: String,
+    /// When its runs begin.
+    pub begins: Timestamp,
+    /// From the start of the first window that it covers to the end of the last.
+    pub span: Span,
+    /// How many windows it covers.
+    pub windows: u64,
+}
+
+/// Windows that were given up.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct GivenUpWindows {
+    /// When that was decided.
+    pub at: Timestamp,
+    /// The end of the first of them.
+    pub first_end: Timestamp,
+    /// The end of the last of them.
+    pub last_end: Timestamp,
+    /// How many there are.
+    pub windows: u64,
+    /// Why.
+    pub words: String,
 }
 
 /// Neighbouring windows that no run has scored.
@@ -128,4 +210,7 @@ pub struct MissedWindows {
     pub windows: u64,
     /// Why, as far as that is known.
     pub words: String,
+    /// Whose windows.
+    #[serde(default)]
+    pub group: String,
 }

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod dump;
 pub mod exit_code;
 pub mod export;
+pub mod groups;
 pub mod history;
 pub mod import;
 pub mod model;

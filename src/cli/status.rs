@@ -339,6 +339,7 @@ mod tests {
             next_run: Some(NextRun {
                 at: at("2026-03-01 11:00:30"),
                 window: Window { start: at("2026-03-01 10:00"), end: at("2026-03-02 00:00") },
+                group: "default".to_owned(),
             }),
             windows_skipped: 0,
             sinks: vec![Sink {

@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use super::bytes::ByteSize;
 use super::schedule::EventIdle;
 use super::*;
+use crate::group::GroupName;
 use crate::ingest::filter::Filter;
+use crate::interval::Cut;
+use crate::schedule::Overlap;
 use crate::sink::prediction::Decisions;
 use crate::time::{Span, Timestamp};
 
@@ -71,14 +74,17 @@ fn what_the_shipped_file_has_commented_out_are_the_defaults_or_examples() {
     let credentials = shipped.mqtt.connect.clone().unwrap().login.unwrap().read().unwrap();
     assert_eq!((credentials.username.as_str(), credentials.password.reveal()), ("anomalyd", "hunter2"));
     assert_eq!((shipped.mqtt.routes.len(), shipped.filters.len(), shipped.features.len()), (3, 1, 1));
+    assert_eq!(shipped.groups.len(), 1);
 
     let mut without_examples = shipped;
     without_examples.mqtt.routes.truncate(1);
     without_examples.filters.clear();
     without_examples.features.clear();
+    without_examples.groups.clear();
     (without_examples.socket.path, without_examples.socket.group) = (None, None);
     (without_examples.http.tls, without_examples.http.token_file) = (None, None);
     without_examples.mqtt.connect.as_mut().unwrap().login = None;
+    without_examples.schedule.horizon = None;
     assert_eq!(without_examples.rings(), bare.rings());
     without_examples.store = bare.store.clone();
     assert_eq!(without_examples, bare);
@@ -135,7 +141,7 @@ fn keys_documented() -> BTreeSet<(String, String)> {
     let mut section = String::new();
     let mut keys = BTreeSet::new();
     for line in MANUAL.lines() {
-        if let Some(heading) = line.strip_prefix("## ") {
+        if let Some(heading) = line.strip_prefix("## ").or_else(|| line.strip_prefix("### ")) {
             section = heading.split('`').nth(1).unwrap_or_default().trim_matches(['[', ']']).to_owned();
         } else if let Some(row) = line.strip_prefix("| `") {
             keys.insert((section.clone(), row.split('`').next().unwrap().to_owned()));
@@ -478,15 +484,35 @@ fn a_rule_is_silent_about_values_that_are_mistaken_themselves() {
 }
 
 #[test]
-fn a_schedule_is_read_with_seconds_and_must_fire() {
-    for (cron, why) in
-        [("0 * * * *", "seconds"), ("0 0 0 31 2 *", "it never fires"), ("hourly", "fields"), ("0 0 25 * * *", "25")]
-    {
+fn a_schedule_is_a_pattern_that_fires_in_a_zone() {
+    for (cron, why) in [
+        ("0 0 0 * * * *", "7 fields"),
+        ("0 0 31 2 *", "it never fires"),
+        ("hourly", "1 field"),
+        ("0 0 25 * * *", "25"),
+        ("every day", "no span"),
+        ("@reboot", "nickname"),
+    ] {
         let found = complaints(&format!("[schedule]\ncron = \"{cron}\""));
         assert_eq!(found.len(), 1);
         assert!(found[0].starts_with(&format!("2:8: schedule.cron: found \"{cron}\": ")), "{found:?}");
-        assert!(found[0].contains(why), "{found:?}");
+        assert!(found[0].contains(why) && found[0].contains("every 10m"), "{found:?}");
     }
+    let wrong = "[schedule]\nzone = \"Europe/Berlim\"\noverlap = \"both\"\nhorizon = \"0s\"\njitter = \"2d\"";
+    let found = complaints(wrong);
+    assert_eq!(found.len(), 4, "{found:?}");
+    assert!(found[0].contains("write a place such as Europe/Berlin"), "{found:?}");
+    let text = "[schedule]\ncron = \"30 2 * * *\"\nzone = \"Europe/Berlin\"\noffset = \"5m\"\njitter = \"1m\"\noverlap = \"skip\"\nhorizon = \"12h\"";
+    let schedule = with(text).schedule;
+    let minutes = |minutes: u32| Span::from_secs(60 * minutes);
+    let hourly =
+        schedule.of_group(&GroupName::default(), Cut::new(minutes(1), minutes(60)).unwrap().into(), minutes(1));
+    assert!((minutes(5)..minutes(6)).contains(&hourly.delay), "{}", hourly.delay);
+    assert_eq!((hourly.overlap, hourly.horizon), (Overlap::Skip, Some(minutes(720))));
+    assert_eq!(
+        hourly.next_wake(Timestamp::parse("2026-07-01 00:00").unwrap()).map(|wake| wake.floor(minutes(30))),
+        Timestamp::parse("2026-07-01 00:30")
+    );
 }
 
 #[test]
@@ -628,6 +654,7 @@ fn what_is_seldom_meant_is_warned_of() {
     let open = "[mqtt.listen]\naddress = \"0.0.0.0:1883\"\n[[mqtt.route]]\ntopic = \"{device}/{sensor}\"\n";
     assert_eq!(warned(open), ["mqtt.listen.address"]);
     assert_eq!(warned(&format!("[schedule]\ncron = \"0 */10 * * * *\"\n{LEAST}")), ["schedule.cron"]);
+    assert_eq!(warned(&format!("[schedule]\nhorizon = \"2d\"\n{LEAST}")), ["schedule.horizon"]);
     assert_eq!(
         warned(&format!("[schedule]\ncron = \"0 0 0 29 2 *\"\n{LEAST}")),
         ["schedule.cron"],

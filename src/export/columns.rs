@@ -80,6 +80,7 @@ const VERDICTS: &[Column] = &[
     column("model", Text),
     column("proven", Flag),
     column("settings", Text),
+    column("group", Text),
 ];
 
 const RUNS: &[Column] = &[
@@ -103,6 +104,7 @@ const RUNS: &[Column] = &[
     column("anomalies", Integer),
     column("timed_out", Integer),
     column("unproven", Integer),
+    column("interval_seconds", Number),
 ];
 
 const REJECTS: &[Column] = &[

@@ -111,7 +111,7 @@ impl Export<'_> {
         verdict: &Verdict,
         rows: &mut dyn RowWriter,
     ) -> Result<(), ExportError> {
-        let Run { id, window, revision, settings, .. } = run;
+        let Run { id, window, group, revision, settings, .. } = run;
         let settings = format!("{settings:016x}");
         let scored = match &verdict.outcome {
             Outcome::Scored(scored) => Some(scored),
@@ -149,11 +149,12 @@ impl Export<'_> {
             model.as_deref().into(),
             scored.map_or(Cell::Missing, |scored| Cell::Flag(scored.proven)),
             Cell::Text(&settings),
+            Cell::Text(group.as_str()),
         ])
     }
 
     fn runs(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
-        for Run { id, window, interval: _, group, trigger, revision, scope, settings, models, closing, state } in
+        for Run { id, window, interval, group, trigger, revision, scope, settings, models, closing, state } in
             self.wanted_runs()?
         {
             let (state, tally) = match state {
@@ -187,6 +188,7 @@ impl Export<'_> {
                 large(|tally| tally.anomalies),
                 small(|tally| tally.timed_out),
                 small(|tally| tally.unproven),
+                Cell::Number(interval.to_std().as_secs_f64()),
             ])?;
         }
         Ok(())

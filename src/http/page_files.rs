@@ -32,6 +32,7 @@ const FILES: &[(&str, &[u8])] = &[
     file!("fact_list.js"),
     file!("facts.js"),
     file!("format.js"),
+    file!("group_bar.js"),
     file!("highlights.js"),
     file!("icon.svg"),
     file!("index.html"),

@@ -1,5 +1,5 @@
 //! What the running parts show of themselves, for the API to read: the newest reading of each sensor, who is connected,
-//! which models are at work, and what happens as it happens.
+//! which models are at work, what the scheduler gave up, and what happens as it happens.
 //!
 //! Those who write here are on the hot path: no write waits for a reader, and all that is kept is bounded.
 
@@ -11,6 +11,7 @@ mod events;
 mod models;
 mod parts;
 mod questions;
+mod schedule_board;
 
 pub use activity::{Activity, NewestReading, Origin};
 pub use connections::{ConnectionBook, ShownConnection};
@@ -18,6 +19,7 @@ pub use events::{EventKind, Events, Happening, Listening, TooManyListeners};
 pub use models::{ModelBook, ModelEntry};
 pub use parts::{PartBook, PartEntry};
 pub use questions::{OpenWindow, Questions};
+pub use schedule_board::ScheduleBoard;
 
 /// What the running parts show of themselves.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub struct Live {
     pub connections: Arc<ConnectionBook>,
     /// The models, at work or not.
     pub models: ModelBook,
+    /// What the scheduler gave up lately.
+    pub schedule: ScheduleBoard,
     /// The parts of the daemon, at work or not.
     pub parts: Arc<PartBook>,
     /// What happens, as it happens.

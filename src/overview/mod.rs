@@ -5,6 +5,7 @@
 
 mod disk;
 mod events;
+mod groups;
 mod health;
 mod health_facts;
 mod lately;
@@ -42,6 +43,7 @@ use crate::interval::Cut;
 use crate::live::{Live, Questions};
 use crate::rescoring::Rescorer;
 use crate::schedule::Schedule;
+use crate::schedule::agenda::GroupPlan;
 use crate::sensor::SensorDirectory;
 use crate::store::Reader;
 use crate::time::{Clock, Timestamp};
@@ -95,8 +97,10 @@ pub struct Overview {
     pub base: Cut,
     /// Which sensor is in which group.
     pub groups: Groups,
-    /// When runs are due.
+    /// When runs of the sensors are due that no named group takes.
     pub schedule: Schedule,
+    /// All groups, and when each is scored.
+    pub plans: Arc<[GroupPlan]>,
     /// The clock that the daemon goes by.
     pub clock: Clock,
     /// Since when it runs.

@@ -42,6 +42,17 @@ export function view(root) {
   return () => { closeSchedule(); stop(); list.close(); };
 }
 
+/** The last and the next firings of a group, by the clocks of its zone. */
+function groupFirings(group) {
+  const firing = (local, words) => h('li', {}, h('span', { class: 'code' }, local.replace('T', ' ')), h('span', { class: 'muted' }, ` ${words}`));
+  return h('details', {}, h('summary', {}, `Firings of ${group.group}, in ${group.zone}`),
+    h('ul', { class: 'plain-list' },
+      [...group.last].reverse().map(({ local, words }) => firing(local, words)),
+      group.next.map(({ local, windows }) => firing(local, `next: ${counted(windows, 'window')}`))),
+    group.given_up.length > 0 && h('ul', { class: 'plain-list' }, group.given_up.map((given) => h('li', {},
+      `${counted(given.windows, 'window')} given up, up to `, timeElement(given.last_end, 'short'), h('span', { class: 'muted' }, `: ${given.words}`)))));
+}
+
 function scheduleFacts(schedule) {
   const [next, ...later] = schedule.next;
   return [
@@ -54,6 +65,7 @@ function scheduleFacts(schedule) {
       fact('Scored until', schedule.scored_until ? timeElement(schedule.scored_until, 'full') : '–')),
     later.length > 0 && h('details', {}, h('summary', {}, `The ${counted(later.length, 'run')} after it`),
       h('ul', { class: 'plain-list' }, later.map(({ at, window }) => h('li', {}, timeElement(at, 'full'), h('span', { class: 'muted' }, ' scores '), timeElement(window.start, 'short'), ' to ', timeElement(window.end, 'clock'))))),
+    ...(schedule.groups ?? []).map(groupFirings),
     schedule.missed.length > 0 && h('div', { class: 'missed' },
       h('h2', {}, 'Windows that no run has scored'),
       h('ul', { class: 'plain-list' }, schedule.missed.map((missed) => {

@@ -9,6 +9,7 @@ mod document;
 mod dump;
 mod events;
 mod export;
+mod groups;
 mod health;
 pub(super) mod import;
 mod login;
@@ -121,6 +122,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(dump::routes())
         .merge(events::routes())
         .merge(export::routes())
+        .merge(groups::routes())
         .merge(import::routes())
         .merge(login::routes_of_viewers())
         .merge(models::routes())
