@@ -31,6 +31,7 @@ use tokio::task::JoinHandle;
 
 use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::outlets::publisher::{Published, publish_files, publish_mqtt};
+use crate::actors::scoring::commanded::CommandedRuns;
 use crate::actors::scoring::condition_survey::ConditionSources;
 use crate::actors::scoring::condition_watch::watch_conditions;
 use crate::actors::scoring::evaluation::StoredWindows;
@@ -264,7 +265,7 @@ impl Daemon {
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
         let port = settings.port.as_ref().map(Port::open).transpose()?;
 
-        let live = Arc::new(Live::new(config.http.max_listeners as usize));
+        let live = Arc::new(Live::new(config.http.max_listeners as usize, config.scoring.max_orders as usize));
         let note_configuration = || running_configuration::note(&config.store.directory, config);
         let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration, &live)?;
         tracing::info!("readings are taken in; the models are being read");
@@ -338,11 +339,12 @@ impl Daemon {
         let rescoring = settings.rescoring();
         let (schedule, schedule_clock) = (settings.schedule, course.clock.clone());
         let questions = questions(&commands, &clock, settings.cut);
+        let commanded = CommandedRuns { live: Arc::clone(&live), reader: reader.clone() };
         let ledger = reader.runs()?;
         let plans = settings.scheduler.plans.clone().into();
-        let (scheduled, shown) = (settings.scheduler, Arc::clone(&live));
+        let scheduled = settings.scheduler;
         let scheduler =
-            Scheduler::new(scheduled, way_in, clock, commands.clone(), recorder.clone(), shown, &ledger).start();
+            Scheduler::new(scheduled, way_in, clock, commands.clone(), recorder.clone(), commanded, &ledger).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
         let published = Published { reader, directory, rescorer: Arc::clone(&rescorer) };

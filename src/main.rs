@@ -12,8 +12,8 @@ use std::process::ExitCode;
 
 use anomalyd::cli::{
     check, conditions, configuration, connections, demo, dump, exit_code, export, groups, import, model, models,
-    rejects, reload, replay, route_test, runs, schedule, score, sensors, show, status, store, tail, token, top,
-    verdicts, version,
+    rejects, reload, replay, route_test, run_now, runs, schedule, score, sensors, show, status, store, tail, token,
+    top, verdicts, version,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -69,6 +69,7 @@ enum Command {
     Show(show::Args),
     Verdicts(verdicts::Args),
     Runs(runs::Args),
+    RunNow(run_now::Args),
     Schedule(schedule::Args),
     Models(models::Args),
     Conditions(conditions::Args),
@@ -224,6 +225,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             runs::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::RunNow(args) => run_now::run(&args),
         Command::Schedule(args) => {
             schedule::run(&args)?;
             Ok(ExitCode::SUCCESS)

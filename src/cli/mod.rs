@@ -18,6 +18,7 @@ pub mod rejects;
 pub mod reload;
 pub mod replay;
 pub mod route_test;
+pub mod run_now;
 pub mod runs;
 pub mod schedule;
 pub mod score;

@@ -204,6 +204,9 @@ impl Screen<'_> {
         if let Some(reason) = &verdict.reason {
             self.line("", &Printable(reason).to_string())?;
         }
+        if let Some(score) = verdict.anomaly_score {
+            self.line("", &format!("intervals are anomalies from the score {score} on ([[sensitivity]])"))?;
+        }
         if let Some(explanation) = &verdict.explanation {
             self.line("", &Printable(&explanation.words).to_string())?;
         }

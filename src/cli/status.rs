@@ -321,6 +321,11 @@ mod tests {
             tally: Some(Tally { scored: 14, no_data: 1, anomalies: 3, ..Tally::default() }),
             settings: String::new(),
             models: String::new(),
+            begun: None,
+            ended: None,
+            request: None,
+            times: None,
+            slowest: Vec::new(),
         };
         let problem = Problem {
             kind: ProblemKind::Silent,

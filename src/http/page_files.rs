@@ -58,6 +58,8 @@ const FILES: &[(&str, &[u8])] = &[
     file!("router.js"),
     file!("run.js"),
     file!("run_facts.js"),
+    file!("run_log.js"),
+    file!("run_orders.js"),
     file!("runs.js"),
     file!("score_ribbon.js"),
     file!("sensor.css"),

@@ -12,6 +12,7 @@ mod events;
 mod models;
 mod parts;
 mod questions;
+mod run_orders;
 mod schedule_board;
 mod standing_conditions;
 mod training_notes;
@@ -23,6 +24,7 @@ pub use events::{EventKind, Events, Happening, Listening, TooManyListeners};
 pub use models::{ModelBook, ModelEntry};
 pub use parts::{PartBook, PartEntry};
 pub use questions::{OpenWindow, Questions};
+pub use run_orders::{OrderEntry, OrderState, OrderedWindow, RunOrders, TooManyOrders, WindowProgress};
 pub use schedule_board::ScheduleBoard;
 pub use standing_conditions::{ShownConditions, StandingConditions};
 pub use training_notes::{TrainingNote, TrainingNotes};
@@ -48,11 +50,14 @@ pub struct Live {
     pub clocks: ClockNotes,
     /// What happens, as it happens.
     pub events: Arc<Events>,
+    /// What operators have asked to be scored again.
+    pub orders: RunOrders,
 }
 
 impl Live {
-    /// Nothing is shown yet, and at most so many listen to events.
-    pub fn new(max_listeners: usize) -> Self {
-        Self { events: Arc::new(Events::new(max_listeners)), ..Self::default() }
+    /// Nothing is shown yet; at most so many listen to events, and at most so many orders wait.
+    pub fn new(max_listeners: usize, max_orders: usize) -> Self {
+        let events = Arc::new(Events::new(max_listeners));
+        Self { events, orders: RunOrders::new(max_orders), ..Self::default() }
     }
 }

@@ -116,6 +116,8 @@ metrics! {
     STORES_SET_ASIDE "anomalyd_stores_set_aside" "Damaged stores that were set aside and lie in the store's folder."
     STORES_REPLACED "anomalyd_stores_replaced" "Stores that were replaced by one made anew and lie in the store's folder."
     WINDOWS_STORED "anomalyd_windows_stored_total" "Windows of single sensors that were closed and stored."
+    RUN_ORDERS "anomalyd_run_orders" "Orders of operators (anomalyd run-now) that wait or go on; scoring.max_orders bounds them."
+    RUN_LOG_LINES_LEFT_OUT "anomalyd_run_log_lines_left_out_total" "Lines that did not fit into the log that is kept of a run; store.run_log bounds it."
     RUNS_FINISHED "anomalyd_runs_finished_total" "Runs in which every sensor in scope has its outcome."
     WINDOWS_SKIPPED "anomalyd_windows_skipped_total" "Windows that were never scored: more had been missed than schedule.catch_up and schedule.horizon allow, or schedule.overlap skipped them."
     WAKES_MISSED "anomalyd_scheduler_wakes_missed_total" "Times that the scheduler was not woken on time, and its watchdog noticed."

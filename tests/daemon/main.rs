@@ -32,6 +32,7 @@ mod operations;
 mod port;
 mod recut;
 mod reload;
+mod run_now;
 mod runs;
 mod schedules;
 mod service;

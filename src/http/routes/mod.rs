@@ -19,6 +19,7 @@ mod page;
 mod query;
 mod rejects;
 mod routes_test;
+mod run_orders;
 mod runs;
 mod schedule;
 mod sensors;
@@ -130,6 +131,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(models::routes())
         .merge(rejects::routes())
         .merge(routes_test::routes())
+        .merge(run_orders::routes())
         .merge(runs::routes())
         .merge(schedule::routes())
         .merge(sensors::routes())
