@@ -33,7 +33,19 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule {
-        of: &["condition", "export", "features", "model", "store", "window", "ingest", "sink", "scoring", "schedule", "telemetry"],
+        of: &[
+            "condition",
+            "export",
+            "features",
+            "model",
+            "store",
+            "window",
+            "ingest",
+            "sink",
+            "scoring",
+            "schedule",
+            "telemetry",
+        ],
         forbidden: ABOVE,
     },
     Rule {

@@ -107,7 +107,8 @@ fn conditions_outlive_restarts_and_end_when_their_sensors_are_as_usual() {
     let table = said(&site, &["conditions", "mill/*", "--condition", "stuck"]);
     assert!(table.lines().nth(1).unwrap().starts_with("mill/frozen  stuck"), "{table}");
     assert_eq!(said(&site, &["conditions", "--condition", "drifting"]), "no condition stands\n");
-    let raised = daemon.lines().into_iter().filter(|line| line["level"] == "WARN" && line["condition"] == "stuck").count();
+    let raised =
+        daemon.lines().into_iter().filter(|line| line["level"] == "WARN" && line["condition"] == "stuck").count();
     assert_eq!(raised, 0, "it was raised before the kill");
     // Its exit code says that not all is well.
     let status = anomalyd(&["status", "--config", site.config().to_str().unwrap()]);
