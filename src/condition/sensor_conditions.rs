@@ -29,6 +29,15 @@ pub enum ConditionChange {
     Cleared(StandingCondition, ClearCause),
 }
 
+impl ConditionChange {
+    /// The condition, as it stands or stood.
+    pub fn condition(&self) -> &StandingCondition {
+        match self {
+            Self::Raised(standing) | Self::Cleared(standing, _) => standing,
+        }
+    }
+}
+
 /// Why a condition does not stand any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClearCause {

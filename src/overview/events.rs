@@ -89,11 +89,8 @@ impl Overview {
                 let shown = self.live.conditions.read();
                 let wanted = changes.iter().filter(|(sensor, _)| filter.wants(self, *sensor));
                 worded(wanted, most, |(sensor, change)| {
-                    let (standing, stands) = match change {
-                        ConditionChange::Raised(standing) => (standing, true),
-                        ConditionChange::Cleared(standing, _) => (standing, false),
-                    };
-                    let condition = Self::condition_answer(&shown, &self.sensors.name(*sensor)?, standing);
+                    let stands = matches!(change, ConditionChange::Raised(_));
+                    let condition = Self::condition_answer(&shown, &self.sensors.name(*sensor)?, change.condition());
                     Some(Event::Condition { condition, stands })
                 })
             }

@@ -95,7 +95,9 @@ impl ConditionSurvey {
             if window.start() > self.until {
                 self.expect_those_heard_before(window)?;
             }
-            self.take_in(window, &mut look)?;
+            // What was noticed since the last look is of the newest window.
+            let clocks = if window.next().end() > closed { self.clocks() } else { BTreeMap::new() };
+            self.take_in(window, &clocks, &mut look)?;
             look.until = window.end();
         }
         self.take_notes(&mut look);
@@ -123,14 +125,13 @@ impl ConditionSurvey {
         Ok(())
     }
 
-    fn take_in(&mut self, window: Window, look: &mut Look) -> Result<(), StoreError> {
+    fn take_in(&mut self, window: Window, clocks: &BTreeMap<SensorId, i64>, look: &mut Look) -> Result<(), StoreError> {
         let summaries = self.summaries(window)?;
         for (sensor, _) in &summaries {
             self.sensors.entry(*sensor).or_default();
         }
         let models = self.models(window);
         let witness = self.witness(window);
-        let clocks = self.clocks();
         let settings = Arc::clone(&self.sources.settings);
         let mut summaries = summaries.into_iter().peekable();
         let sensors: Vec<SensorId> = self.sensors.keys().copied().collect();

@@ -119,16 +119,13 @@ fn count_standing(sources: &ConditionSources) {
 /// One line for each kind that was raised, and one for each that was cleared.
 fn log(sources: &ConditionSources, changes: &[(SensorId, ConditionChange)]) {
     for kind in ConditionKind::ALL {
-        let of_kind = |change: &ConditionChange, raised: bool| match change {
-            ConditionChange::Raised(standing) => raised && standing.reason.kind() == kind,
-            ConditionChange::Cleared(standing, _) => !raised && standing.reason.kind() == kind,
-        };
-        let raised: Vec<_> = changes.iter().filter(|(_, change)| of_kind(change, true)).collect();
-        let cleared: Vec<_> = changes.iter().filter(|(_, change)| of_kind(change, false)).collect();
+        let of_kind = changes.iter().filter(|(_, change)| change.condition().reason.kind() == kind);
+        let (raised, cleared): (Vec<_>, Vec<_>) =
+            of_kind.partition(|(_, change)| matches!(change, ConditionChange::Raised(_)));
         metrics::CONDITIONS_RAISED.add(raised.len() as u64);
         let condition = kind.word();
-        if let Some((_, ConditionChange::Raised(first))) = raised.first() {
-            let (sensors, count, reason) = (named(sources, &raised), raised.len(), &first.reason);
+        if let Some((_, first)) = raised.first() {
+            let (sensors, count, reason) = (named(sources, &raised), raised.len(), &first.condition().reason);
             match sources.settings.policy(kind).notice {
                 Notice::Warning => tracing::warn!(condition, count, "{sensors}: {reason}"),
                 Notice::Note | Notice::Off => tracing::info!(condition, count, "{sensors}: {reason}"),
