@@ -16,6 +16,7 @@ mod runs;
 mod sensors;
 mod series;
 mod status;
+mod supervision;
 mod timeline;
 mod timestamp;
 mod unusual;
@@ -35,6 +36,7 @@ pub use runs::{
 pub use sensors::{Sensor, SensorCounts, SensorDetail, SensorState};
 pub use series::{Scores, Series};
 pub use status::{Clock, Disk, Health, NextRun, Problem, ProblemKind, Severity, Sink, SinkState, Status};
+pub use supervision::{DaemonPart, ModelCounts, Released, Standing, Supervision, Trouble, TroubledModel};
 pub use timeline::{Cell, Timeline, TimelineRow};
 pub use unusual::{DeviceShare, Together, Unusual, UnusualSensor};
 pub use verdicts::{Explanation, Outcome, Span, Verdict, WorstRow};

@@ -210,4 +210,7 @@ pub struct MissedWindows {
     pub windows: u64,
     /// Why, as far as that is known.
     pub words: String,
+    /// Whose windows.
+    #[serde(default)]
+    pub group: String,
 }

@@ -37,5 +37,6 @@ mod pages;
 mod progress;
 mod size;
 mod sparkline;
+mod supervision_tree;
 pub mod table;
 pub mod time_bound;

@@ -75,8 +75,9 @@ pub(crate) fn write_missed(missed: &[MissedWindows], out: &mut dyn Write) -> any
     if !missed.is_empty() {
         writeln!(out, "\nwindows that no run has scored")?;
     }
-    for MissedWindows { span, windows, words } in missed {
-        writeln!(out, "  {windows} from {}: {}", window(span.start, span.end), Printable(words))?;
+    for MissedWindows { span, windows, words, group } in missed {
+        let of_group = if group == "default" { String::new() } else { format!(" of group {}", Printable(group)) };
+        writeln!(out, "  {windows}{of_group} from {}: {}", window(span.start, span.end), Printable(words))?;
     }
     Ok(())
 }

@@ -85,6 +85,7 @@ fn what_the_shipped_file_has_commented_out_are_the_defaults_or_examples() {
     (without_examples.socket.path, without_examples.socket.group) = (None, None);
     (without_examples.http.tls, without_examples.http.token_file) = (None, None);
     without_examples.mqtt.connect.as_mut().unwrap().login = None;
+    without_examples.schedule.horizon = None;
     assert_eq!(without_examples.rings(), bare.rings());
     without_examples.store = bare.store.clone();
     assert_eq!(without_examples, bare);

@@ -60,6 +60,8 @@ pub(crate) struct Settings {
     /// How many threads serve connections, and how many score.
     pub(crate) threads: usize,
     pub(crate) stop_deadline: Duration,
+    /// After so many short lives in a row the daemon waits before it starts.
+    pub(crate) short_lives: u32,
     pub(crate) listener: Option<ListenerSettings>,
     pub(crate) broker: Option<BrokerSettings>,
     pub(crate) routes: Arc<[RouteSettings]>,
@@ -125,6 +127,7 @@ impl Settings {
             sessions,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             stop_deadline,
+            short_lives: config.supervision.short_lives,
             listener: mqtt.listen.as_ref().map(|listen| ListenerSettings {
                 max_connections: listen.max_connections,
                 addresses: AddressSettings {

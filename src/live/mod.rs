@@ -9,6 +9,7 @@ mod activity;
 mod connections;
 mod events;
 mod models;
+mod parts;
 mod questions;
 mod schedule_board;
 
@@ -16,6 +17,7 @@ pub use activity::{Activity, NewestReading, Origin};
 pub use connections::{ConnectionBook, ShownConnection};
 pub use events::{EventKind, Events, Happening, Listening, TooManyListeners};
 pub use models::{ModelBook, ModelEntry};
+pub use parts::{PartBook, PartEntry};
 pub use questions::{OpenWindow, Questions};
 pub use schedule_board::ScheduleBoard;
 
@@ -30,6 +32,8 @@ pub struct Live {
     pub models: ModelBook,
     /// What the scheduler gave up lately.
     pub schedule: ScheduleBoard,
+    /// The parts of the daemon, at work or not.
+    pub parts: Arc<PartBook>,
     /// What happens, as it happens.
     pub events: Arc<Events>,
 }

@@ -24,6 +24,7 @@ mod sensors;
 mod series;
 mod sinks;
 mod status;
+mod supervision;
 mod surroundings;
 #[cfg(test)]
 mod test_runs;

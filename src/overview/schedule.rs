@@ -6,7 +6,6 @@ use std::time::Instant;
 use super::Overview;
 use crate::answers::{self, GivenUpWindows, GroupSchedule, LastFiring, MissedWindows, NextFiring, NextRun, Span};
 use crate::group::GroupName;
-use crate::interval::Cut;
 use crate::run::{Run, RunState};
 use crate::schedule::agenda::{GivenUp, GroupPlan};
 use crate::schedule::{Overlap, Schedule};
@@ -26,33 +25,46 @@ impl Overview {
     /// When runs are due.
     pub fn schedule(&self) -> Result<answers::Schedule, StoreError> {
         let Schedule { firings, windows, lateness, catch_up, .. } = &self.schedule;
-        let cut = windows.cut();
-        let scored_until = self.scored_until(&GroupName::default())?;
         let runs = self.reader.runs()?;
         let given_up = self.live.schedule.given_up();
-        let groups =
-            self.plans.iter().map(|plan| Ok(self.of_group(plan, self.scored_until(&plan.name)?, &runs, &given_up)));
+        let mut groups = Vec::new();
+        let mut missed = Vec::new();
+        for plan in self.plans.iter() {
+            let scored_until = self.scored_until(&plan.name)?;
+            let given_up: Vec<_> = given_up.iter().filter(|given_up| given_up.group == plan.name).collect();
+            let runs: Vec<_> = runs.iter().filter(|run| run.group == plan.name).collect();
+            groups.push(self.of_group(plan, scored_until, &runs, &given_up));
+            missed.extend(scored_until.map(|scored| missed_of(plan, &runs, scored, &given_up)).unwrap_or_default());
+        }
+        missed.sort_by_key(|missed: &MissedWindows| std::cmp::Reverse(missed.span.end));
+        missed.truncate(MISSED_SPANS);
         Ok(answers::Schedule {
             cron: firings.pattern().to_string(),
             zone: firings.zone().to_string(),
-            interval_seconds: cut.interval().to_std().as_secs_f64(),
-            window_seconds: cut.window().to_std().as_secs_f64(),
+            interval_seconds: windows.interval().to_std().as_secs_f64(),
+            window_seconds: windows.length().to_std().as_secs_f64(),
             lateness_seconds: lateness.to_std().as_secs_f64(),
             catch_up: *catch_up,
-            scored_until,
-            next: self.next_runs(scored_until, NEXT_RUNS),
-            missed: scored_until.map(|scored| missed(&runs, cut, scored, *catch_up)).unwrap_or_default(),
-            groups: groups.collect::<Result<_, StoreError>>()?,
+            scored_until: self.scored_until(&GroupName::default())?,
+            next: self.next_runs(NEXT_RUNS)?,
+            missed,
+            groups,
             silent_seconds: self.live.schedule.silence(Instant::now()).map(|silence| silence.as_secs_f64()),
         })
     }
 
-    /// The runs that are due next; none when the readings decide.
-    pub(super) fn next_runs(&self, scored_until: Option<Timestamp>, most: usize) -> Vec<NextRun> {
-        match self.clock {
-            Clock::Wall => next_runs(&self.schedule, scored_until, self.clock.now(), most),
-            Clock::Event(_) => Vec::new(),
+    /// The runs of all groups that are due next; none when the readings decide.
+    pub(super) fn next_runs(&self, most: usize) -> Result<Vec<NextRun>, StoreError> {
+        if let Clock::Event(_) = self.clock {
+            return Ok(Vec::new());
         }
+        let mut next = Vec::new();
+        for plan in self.plans.iter() {
+            next.extend(next_runs(plan, self.scored_until(&plan.name)?, self.clock.now(), most));
+        }
+        next.sort_by_key(|next| next.at);
+        next.truncate(most);
+        Ok(next)
     }
 
     /// The time before which all windows of a group are scored or given up.
@@ -64,14 +76,13 @@ impl Overview {
         &self,
         GroupPlan { name, schedule }: &GroupPlan,
         scored_until: Option<Timestamp>,
-        runs: &[Run],
-        given_up: &[GivenUp],
+        runs: &[&Run],
+        given_up: &[&GivenUp],
     ) -> GroupSchedule {
         let now = self.clock.now();
-        let given_up: Vec<_> = given_up.iter().filter(|given_up| given_up.group == *name).collect();
-        let is_scored = |run: &&Run| run.group == *name && matches!(run.state, RunState::Finished(_));
+        let is_scored = |run: &&&Run| matches!(run.state, RunState::Finished(_));
         let scored = runs.iter().filter(is_scored).map(|run| run.window.end()).collect();
-        let course = GroupCourse { schedule, scored, scored_until, given_up: &given_up, now };
+        let course = GroupCourse { schedule, scored, scored_until, given_up, now };
         let seconds = |span: crate::time::Span| span.to_std().as_secs_f64();
         GroupSchedule {
             group: name.to_string(),
@@ -180,8 +191,13 @@ impl GroupCourse<'_> {
     }
 }
 
-/// The runs that are due from `now` on, when the windows before `scored_until` are done.
-fn next_runs(schedule: &Schedule, scored_until: Option<Timestamp>, now: Timestamp, most: usize) -> Vec<NextRun> {
+/// The runs of a group that are due from `now` on, when the windows before `scored_until` are done.
+fn next_runs(
+    GroupPlan { name, schedule }: &GroupPlan,
+    scored_until: Option<Timestamp>,
+    now: Timestamp,
+    most: usize,
+) -> Vec<NextRun> {
     let windows = schedule.windows;
     let mut from = scored_until.unwrap_or(now).floor(windows.hop());
     let mut next = Vec::new();
@@ -192,57 +208,66 @@ fn next_runs(schedule: &Schedule, scored_until: Option<Timestamp>, now: Timestam
         let last = windows.last_ending(firing);
         let earliest = last.end() - windows.hop().times(i64::from(schedule.catch_up.max(1)));
         let start = from.max(earliest) + windows.hop() - windows.length();
-        next.push(NextRun { at: firing + schedule.wait(), window: Span { start, end: last.end() } });
+        let window = Span { start, end: last.end() };
+        next.push(NextRun { at: firing + schedule.wait(), window, group: name.to_string() });
         from = last.end();
     }
     next
 }
 
-/// The windows before `scored_until` that no run of the ledger has scored, from the ledger's oldest run on.
-fn missed(runs: &[Run], cut: Cut, scored_until: Timestamp, catch_up: u32) -> Vec<MissedWindows> {
-    let mut finished = BTreeMap::new();
-    let mut cut_off = BTreeMap::new();
-    for run in runs {
+/// The windows of a group before `scored_until` that no run of the ledger has scored, from the ledger's oldest run on; the
+/// newest first.
+fn missed_of(
+    GroupPlan { name, schedule }: &GroupPlan,
+    runs: &[&Run],
+    scored_until: Timestamp,
+    given_up: &[&GivenUp],
+) -> Vec<MissedWindows> {
+    let Schedule { windows, catch_up, .. } = schedule;
+    // Windows are counted by their ends. What ran ahead of `scored_until` is not at its turn.
+    let index = |run: &Run| run.window.end().index(windows.hop());
+    let behind_all = scored_until.index(windows.hop()) + 1;
+    let of_grid =
+        runs.iter().filter(|run| windows.last_ending(run.window.end()) == run.window && index(run) < behind_all);
+    let (mut finished, mut cut_off) = (BTreeSet::new(), BTreeMap::new());
+    for run in of_grid {
         match run.state {
-            RunState::Finished(_) => finished.insert(run.window.index(), run),
-            RunState::Started => cut_off.insert(run.window.index(), run),
-        };
+            RunState::Finished(_) => _ = finished.insert(index(run)),
+            RunState::Started => _ = cut_off.insert(index(run), *run),
+        }
     }
-    let Some(oldest) = runs.iter().map(|run| run.window.index()).min() else { return Vec::new() };
-    let done = std::iter::once(oldest - 1).chain(finished.keys().copied());
-    let ends = finished.keys().copied().chain([cut.window_of(scored_until).index()]);
+    let Some(oldest) = finished.iter().chain(cut_off.keys()).min() else { return Vec::new() };
+    let done = std::iter::once(oldest - 1).chain(finished.iter().copied());
+    let ends = finished.iter().copied().chain([behind_all]);
     let gaps = done.zip(ends).map(|(before, behind)| (before + 1, behind)).filter(|(first, behind)| first < behind);
-    let mut missed: Vec<_> = gaps
-        .map(|(first, behind)| {
-            let length = cut.window().nanos();
-            let at = |index: i64| Timestamp::from_nanos(index.saturating_mul(length));
-            let broken = cut_off.range(first..behind).next().map(|(_, run)| *run);
-            MissedWindows {
-                span: Span { start: at(first), end: at(behind) },
-                windows: (behind - first).unsigned_abs(),
-                words: why_missed(broken, catch_up),
-            }
-        })
-        .collect();
+    let missed = gaps.map(|(first, behind)| {
+        let end = |index: i64| Timestamp::from_nanos(index.saturating_mul(windows.hop().nanos()));
+        let (first_end, last_end) = (end(first), end(behind - 1));
+        let known = given_up.iter().find(|given_up| given_up.first_end <= last_end && first_end <= given_up.last_end);
+        let why = known.map_or_else(|| why_missed(*catch_up), |known| format!("given up: {}", known.why));
+        let words = match cut_off.range(first..behind).next() {
+            Some((_, run)) => format!("run {} began and was cut off; what it left was {why}", run.id),
+            None => why,
+        };
+        let span = Span { start: windows.last_ending(first_end).start(), end: last_end };
+        MissedWindows { span, windows: (behind - first).unsigned_abs(), words, group: name.to_string() }
+    });
+    let mut missed: Vec<_> = missed.collect();
     missed.reverse();
-    missed.truncate(MISSED_SPANS);
     missed
 }
 
-fn why_missed(broken: Option<&Run>, catch_up: u32) -> String {
-    let given_up = format!(
+fn why_missed(catch_up: u32) -> String {
+    format!(
         "given up, because more windows were missed than are caught up on (schedule.catch_up = {catch_up}): the daemon was \
          down or held up, or the clock was set ahead"
-    );
-    match broken {
-        Some(run) => format!("run {} began and was cut off; what it left was {given_up}", run.id),
-        None => given_up,
-    }
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interval::Cut;
     use crate::run::Tally;
     use crate::time;
 
@@ -251,12 +276,16 @@ mod tests {
         Schedule { lateness: time::Span::from_secs(30), ..Schedule::for_test(cron, cut.into()) }
     }
 
+    fn plan(cron: &str) -> GroupPlan {
+        GroupPlan { name: GroupName::default(), schedule: schedule(cron) }
+    }
+
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
     }
 
     fn next(cron: &str, scored: &str, now: &str) -> Vec<(String, String, String)> {
-        let next = next_runs(&schedule(cron), Some(at(scored)), at(now), 2);
+        let next = next_runs(&plan(cron), Some(at(scored)), at(now), 2);
         let clock = |time: Timestamp| time.format("%d %H:%M:%S");
         next.iter().map(|run| (clock(run.at), clock(run.window.start), clock(run.window.end))).collect()
     }
@@ -345,13 +374,14 @@ mod tests {
             run(3, "2026-03-01 04:00", done),
             run(4, "2026-03-01 08:00", done),
         ];
-        let missed = |scored: &str| missed(&runs, schedule("0 0 * * * *").windows.cut(), at(scored), 24);
+        let missed = |scored: &str| missed_of(&plan("@hourly"), &runs.iter().collect::<Vec<_>>(), at(scored), &[]);
         let until_nine = missed("2026-03-01 09:00");
         let spans: Vec<_> = until_nine.iter().map(|missed| (missed.span.start.format("%H"), missed.windows)).collect();
         assert_eq!(spans, [("05".to_owned(), 3), ("02".to_owned(), 2)]);
         assert!(until_nine[0].words.contains("schedule.catch_up = 24"), "{until_nine:?}");
         assert!(until_nine[1].words.starts_with("run 2 began and was cut off"), "{until_nine:?}");
         assert_eq!(missed("2026-03-01 11:00")[0].windows, 2, "given up since the last run");
-        assert_eq!(super::missed(&[], schedule("0 0 * * * *").windows.cut(), at("2026-03-01 11:00"), 24), []);
+        assert_eq!(missed_of(&plan("@hourly"), &[], at("2026-03-01 11:00"), &[]), []);
+        assert_eq!(missed("2026-03-01 07:00").len(), 2, "what ran ahead is not told");
     }
 }

@@ -123,6 +123,7 @@ metrics! {
     MODELS_SUSPICIOUS "anomalyd_models_suspicious" "Models that called every row of their recent windows an anomaly."
     MODELS_DRIFTING "anomalyd_models_drifting" "Models whose last window was unlike what they were trained on."
     MODEL_LOOKS "anomalyd_model_looks_total" "Looks through the folder of models, each at all of its files."
+    PARTS_RESTARTED "anomalyd_parts_restarted_total" "Parts of the daemon that ended or panicked, and were begun anew."
     ACTORS_PAUSED "anomalyd_sensor_actors_paused" "Sensor actors that wait to be started again after a failure; supervision.restarts_per_second bounds the pace."
     EVALUATORS_HUNG "anomalyd_scoring_threads_hung" "Threads that are still at scorings that were given up; scoring.hung_threads bounds those that are replaced."
     READS_LATE "anomalyd_model_reads_late_total" "Model files, or looks through their folder, that took longer than models.deadline allows."

@@ -37,6 +37,7 @@ mod service;
 mod slow_models;
 mod store;
 mod store_commands;
+mod supervised;
 mod supervision;
 mod terminal;
 mod top;

@@ -15,6 +15,7 @@ pub mod model_news;
 pub mod model_watch;
 pub mod model_watcher;
 pub mod recorder;
+pub mod release;
 pub mod restart_queue;
 pub mod scheduler;
 pub mod sensor;

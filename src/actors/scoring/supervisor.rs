@@ -148,12 +148,14 @@ pub struct Overdue {
     pub missing: Vec<SensorId>,
 }
 
-/// Has models tried again that are paused or quarantined. Answered with the number of those that were.
+/// Has models tried again that are paused or quarantined.
 #[derive(Debug, Message)]
-#[rtype(result = "usize")]
+#[rtype(result = "()")]
 pub struct ReleaseModels {
     /// The models' sensors.
     pub sensors: Vec<SensorId>,
+    /// Told how many were paused or quarantined.
+    pub done: oneshot::Sender<usize>,
 }
 
 /// What changes for one sensor.
@@ -443,14 +445,15 @@ impl Handler<SensorDied> for SensorSupervisor {
 }
 
 impl Handler<ReleaseModels> for SensorSupervisor {
-    type Result = usize;
+    type Result = ();
 
-    fn handle(&mut self, ReleaseModels { sensors }: ReleaseModels, context: &mut Context<Self>) -> usize {
+    fn handle(&mut self, ReleaseModels { sensors, done }: ReleaseModels, context: &mut Context<Self>) {
         let released = sensors.into_iter().filter(|sensor| self.release(*sensor, context)).count();
         if released > 0 {
             tracing::info!(models = released, "released by a command: tried again, on probation");
         }
-        released
+        // A failure is ignored: the asker may have gone meanwhile.
+        let _ = done.send(released);
     }
 }
 
@@ -503,7 +506,8 @@ impl Handler<Overdue> for SensorSupervisor {
 impl SensorSupervisor {
     /// Takes in a failure.
     fn fail(&mut self, assignment: &Assignment, fault: &Fault, context: &mut Context<Self>) -> Consequence {
-        let consequence = self.troubles.fail(assignment, fault);
+        let group = &self.settings.sensors.groups().of(&assignment.name).name;
+        let consequence = self.troubles.fail(assignment, group, fault);
         assignment.stand(true, consequence == Consequence::Quarantine);
         self.show_trouble(assignment, if consequence == Consequence::Quarantine { Told::Event } else { Told::Nobody });
         self.set_timers(context);
@@ -635,5 +639,7 @@ fn failed(reason: String) -> Outcome {
 /// The reason for a missing answer when no other is known.
 pub(super) const NO_ANSWER: &str = "there was no answer by the run's deadline";
 
+#[cfg(test)]
+mod fault_schedule_tests;
 #[cfg(test)]
 mod tests;
