@@ -1,12 +1,14 @@
 //! The commands, one file each.
 
 pub mod check;
+pub mod conditions;
 pub mod configuration;
 pub mod connections;
 pub mod demo;
 pub mod dump;
 pub mod exit_code;
 pub mod export;
+pub mod groups;
 pub mod history;
 pub mod import;
 pub mod model;
@@ -16,6 +18,7 @@ pub mod rejects;
 pub mod reload;
 pub mod replay;
 pub mod route_test;
+pub mod run_now;
 pub mod runs;
 pub mod schedule;
 pub mod score;
@@ -36,5 +39,6 @@ mod pages;
 mod progress;
 mod size;
 mod sparkline;
+mod supervision_tree;
 pub mod table;
 pub mod time_bound;

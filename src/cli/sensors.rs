@@ -4,9 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::answers::{List, Sensor, SensorState, Verdict};
+use crate::cli::arguments::parse_group;
+use crate::cli::conditions::condition_word;
 use crate::cli::store_access::running_daemon;
 use crate::cli::table::{Colours, Column, Output, TableCell, TextTable, Tint};
 use crate::config::Config;
+use crate::group::GroupName;
 use crate::http::client::{DaemonClient, quoted};
 use crate::sensor_pattern::{PatternError, SensorPattern};
 use crate::time::Timestamp;
@@ -20,6 +23,9 @@ pub struct Args {
     /// The sensors, as device/sensor with * for any characters; all, if left out
     #[arg(value_parser = parse_pattern)]
     pattern: Option<SensorPattern>,
+    /// Only sensors in this group
+    #[arg(long, value_name = "NAME", value_parser = parse_group)]
+    group: Option<GroupName>,
     /// Only sensors in this state
     #[arg(long, value_enum)]
     state: Option<SensorState>,
@@ -47,6 +53,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut question = format!("/api/v1/sensors?limit={PAGE}");
     if let Some(pattern) = &args.pattern {
         question.push_str(&format!("&pattern={}", quoted(&pattern.to_string())));
+    }
+    if let Some(group) = &args.group {
+        question.push_str(&format!("&group={}", quoted(group.as_str())));
     }
     if let Some(state) = args.state {
         question.push_str(&format!("&state={}", state_key(state)));
@@ -99,13 +108,19 @@ fn row(sensor: &Sensor) -> [TableCell; 7] {
     let verdict = sensor.verdict.as_ref();
     [
         (&*sensor.name).into(),
-        TableCell::tinted(word, tint),
+        TableCell::tinted(state_and_conditions(word, sensor), tint),
         time(sensor.since).into(),
         time(sensor.last_seen).into(),
         sensor.last_value.map_or_else(String::new, significant).into(),
         verdict.and_then(|verdict| verdict.score).map_or_else(String::new, |score| format!("{score:.2}")).into(),
         verdict.map_or_else(String::new, said).into(),
     ]
+}
+
+/// `healthy, stuck`: a state with the conditions beside it.
+fn state_and_conditions(state: &str, sensor: &Sensor) -> String {
+    let beside = sensor.conditions.iter().map(|condition| condition_word(condition.condition));
+    std::iter::once(state).chain(beside.filter(|word| *word != state)).collect::<Vec<_>>().join(", ")
 }
 
 /// What a verdict says, in few words.

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::answers::{Problem, Run, Severity, Sink, SinkState, Status, Tally, Version};
+use crate::answers::{Problem, Run, Severity, Sink, SinkState, Status, Supervision, Tally, Version};
 use crate::cli::size::size;
 use crate::cli::store_access::{StoreAccessError, running_daemon};
+use crate::cli::supervision_tree;
 use crate::cli::table::{Colours, Output, Tint};
 use crate::config::Config;
 use crate::http::client::{ClientError, DaemonClient};
@@ -26,6 +27,9 @@ pub struct Args {
     /// Tells it again every two seconds, until Ctrl-C
     #[arg(long)]
     watch: bool,
+    /// Tells what is supervised: the parts of the daemon and the models, by how they stand, with their last failures
+    #[arg(long)]
+    tree: bool,
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
     config: PathBuf,
@@ -70,6 +74,10 @@ fn no_daemon(error: &anyhow::Error) -> anyhow::Result<ExitCode> {
 
 fn tell(args: &Args, daemon: &DaemonClient) -> anyhow::Result<Severity> {
     let status: Status = daemon.get("/api/v1/status")?.json()?;
+    if args.tree {
+        tell_tree(args, daemon)?;
+        return Ok(status.health.severity);
+    }
     if args.json {
         writeln!(Output::json(), "{}", serde_json::to_string(&status)?)?;
         return Ok(status.health.severity);
@@ -89,6 +97,15 @@ fn tell(args: &Args, daemon: &DaemonClient) -> anyhow::Result<Severity> {
     out.write_all(&screen)?;
     out.flush()?;
     Ok(status.health.severity)
+}
+
+fn tell_tree(args: &Args, daemon: &DaemonClient) -> anyhow::Result<()> {
+    let tree: Supervision = daemon.get("/api/v1/supervision")?.json()?;
+    if args.json {
+        return Ok(writeln!(Output::json(), "{}", serde_json::to_string(&tree)?)?);
+    }
+    let colours = Colours::of_stdout();
+    Ok(supervision_tree::write(&tree, colours, &mut Output::text(colours))?)
 }
 
 /// Writes one screen. All that comes from outside is made printable.
@@ -147,6 +164,7 @@ fn facts(status: &Status, version: &Version) -> Vec<(&'static str, String)> {
         ("daemon", process),
         ("clock", format!("{}{held}", status.clock.words)),
         ("sensors", sensors(status)),
+        ("conditions", conditions(status)),
         ("readings", readings(status)),
         ("last run", status.last_run.as_ref().map_or_else(|| "none yet".to_owned(), run_words)),
     ];
@@ -180,6 +198,21 @@ fn sensors(status: &Status) -> String {
         [] => "none yet".to_owned(),
         states => format!("{} known: {}", counts.known, states.join(", ")),
     }
+}
+
+fn conditions(status: &Status) -> String {
+    let counts = &status.conditions;
+    let by_kind = [
+        (counts.silent, "silent"),
+        (counts.stuck, "stuck"),
+        (counts.sparse, "sparse"),
+        (counts.out_of_range, "out of their model's range"),
+        (counts.drifting, "drifting"),
+        (counts.clock_wrong, "with a wrong clock"),
+    ];
+    let kinds: Vec<_> =
+        by_kind.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
+    if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
 }
 
 fn readings(status: &Status) -> String {
@@ -288,6 +321,11 @@ mod tests {
             tally: Some(Tally { scored: 14, no_data: 1, anomalies: 3, ..Tally::default() }),
             settings: String::new(),
             models: String::new(),
+            begun: None,
+            ended: None,
+            request: None,
+            times: None,
+            slowest: Vec::new(),
         };
         let problem = Problem {
             kind: ProblemKind::Silent,
@@ -313,6 +351,7 @@ mod tests {
                 words: "doubted".to_owned(),
             },
             sensors: SensorCounts { known: 15, with_model: 15, silent: 1, healthy: 14, ..SensorCounts::default() },
+            conditions: Default::default(),
             readings: 1_234,
             readings_per_second: 12.34,
             last_reading: None,

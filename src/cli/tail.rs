@@ -7,6 +7,7 @@ use std::thread;
 use clap::builder::PossibleValuesParser;
 
 use crate::answers::{Event, ModelState, Outcome, Run, RunState, Verdict};
+use crate::cli::conditions::condition_word;
 use crate::cli::sensors::{parse_pattern, said};
 use crate::cli::store_access::running_daemon;
 use crate::cli::table::{Colours, Output, Tint};
@@ -17,7 +18,8 @@ use crate::printable::Printable;
 use crate::sensor_pattern::SensorPattern;
 use crate::verdict::significant;
 
-/// Shows what happens, as it happens: readings, verdicts, runs, rejects and changes of models, a line each.
+/// Shows what happens, as it happens: readings, verdicts, runs, rejects, changes of models and conditions of sensors, a line
+/// each.
 ///
 /// The running daemon is asked over its local socket. Ctrl-C ends this, and so does the end of the daemon. What comes
 /// faster than a thousand events a second is passed over, and a line says how many that were.
@@ -120,11 +122,21 @@ fn worded(event: &Event, colours: Colours) -> String {
             let (tint, words) = match model.state {
                 ModelState::AtWork => (Tint::Good, "is at work"),
                 ModelState::AtWorkNewerRefused => (Tint::Warning, "stays at work: its newer file cannot be used"),
+                ModelState::Paused => (Tint::Warning, "failed, and is tried again after a pause"),
+                ModelState::Probation => (Tint::Warning, "is released, and on probation"),
                 ModelState::Quarantined => (Tint::Bad, "is quarantined: it failed too often"),
                 ModelState::Unusable => (Tint::Bad, "cannot be used"),
             };
             let problem = model.problem.as_ref().map_or_else(String::new, |problem| format!(": {problem}"));
             ("model", tint, format!("{} {words}{problem}", model.sensor))
+        }
+        Event::Condition { condition, stands } => {
+            let (tint, words) = match stands {
+                true => (Tint::Warning, format!(": {}", condition.words)),
+                false => (Tint::Good, " stands no more".to_owned()),
+            };
+            let word = condition_word(condition.condition);
+            ("condition", tint, format!("{} {} {word}{words}", condition.since, condition.sensor))
         }
         Event::Missed { events } => {
             ("missed", Tint::Warning, format!("{events} events came faster than they are shown, and are passed over"))

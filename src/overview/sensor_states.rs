@@ -1,4 +1,4 @@
-//! How each sensor is: from its last verdict, its model and its newest reading.
+//! How each sensor is: from its last verdict, its model, and whether it is silent.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::Overview;
 use super::run_scores::{ScoredWindows, VerdictSummary};
 use crate::answers::{self, Outcome, SensorCounts, SensorState};
-use crate::group::Group;
-use crate::live::ModelEntry;
+use crate::condition::ConditionKind;
+use crate::live::{ModelEntry, ShownConditions};
 use crate::sensor::SensorId;
 use crate::store::StoreError;
 use crate::time::{Clock, Timestamp};
@@ -51,9 +51,9 @@ pub(super) enum ModelFact {
 /// Whether a sensor sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Speech {
-    /// It has sent within a window's length of time, or nobody can know that it has not.
+    /// It does, as far as anybody knows.
     Heard,
-    /// It has sent nothing for longer than a window.
+    /// The condition `silent` stands of it.
     Silent,
 }
 
@@ -104,6 +104,8 @@ struct SensorStates {
     /// By the sensors' numbers; `None` where a number has no name.
     by_number: Arc<Vec<Option<SensorState>>>,
     counts: SensorCounts,
+    /// Those of each group, in the order of the groups.
+    by_group: Vec<SensorCounts>,
     /// The anomalous, failed and silent ones, in this order, and of these the highest score first.
     worst: Vec<SensorId>,
 }
@@ -137,6 +139,14 @@ impl Overview {
         Ok(Arc::clone(&self.states()?.by_number))
     }
 
+    /// How many sensors of each group are in which state, in the order of the groups.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn sensor_counts_by_group(&self) -> Result<Vec<SensorCounts>, StoreError> {
+        Ok(self.states()?.by_group.clone())
+    }
+
     fn states(&self) -> Result<Arc<SensorStates>, StoreError> {
         // Others that ask meanwhile wait for the same answer.
         let mut remembered = self.states.states.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,8 +163,9 @@ impl Overview {
     fn compute_states(&self) -> Result<SensorStates, StoreError> {
         let scored = self.scores.newest(&self.reader, &self.groups, WINDOWS_BACK)?;
         let none = ScoredWindows::default();
-        let now = self.now();
+        let conditions = self.live.conditions.read();
         let mut counts = SensorCounts::default();
+        let mut by_group = vec![SensorCounts::default(); self.groups.iter().count()];
         let numbers = u32::try_from(self.sensors.numbers()).unwrap_or(u32::MAX);
         let mut by_number = vec![None; numbers as usize];
         let mut worst = Vec::new();
@@ -168,12 +179,14 @@ impl Overview {
         for (_, sensor) in &sorted.sensors {
             let model = models.get(sensor.index()).copied().unwrap_or(ModelFact::None);
             let place = sorted.group_place(*sensor);
-            let (group, scored) = (self.groups.at(place), scored.get(place).unwrap_or(&none));
-            let facts = self.facts(*sensor, group, model, scored, now);
+            let scored = scored.get(place).unwrap_or(&none);
+            let facts = self.facts(*sensor, model, scored, &conditions);
             let state = state_of(facts);
-            counts.known += 1;
-            counts.with_model += u64::from(facts.model != ModelFact::None);
-            *count_of(&mut counts, state) += 1;
+            for counts in [Some(&mut counts), by_group.get_mut(place)].into_iter().flatten() {
+                counts.known += 1;
+                counts.with_model += u64::from(facts.model != ModelFact::None);
+                *count_of(counts, state) += 1;
+            }
             if let Some(place) = by_number.get_mut(sensor.index()) {
                 *place = Some(state);
             }
@@ -185,33 +198,20 @@ impl Overview {
         }
         worst.sort_unstable();
         let worst = worst.into_iter().take(MOST_WORST).map(|(.., sensor)| sensor).collect();
-        Ok(SensorStates { by_number: Arc::new(by_number), counts, worst })
+        Ok(SensorStates { by_number: Arc::new(by_number), counts, by_group, worst })
     }
 
     /// What decides a sensor's state now.
     pub(super) fn facts(
         &self,
         sensor: SensorId,
-        group: &Group,
         model: ModelFact,
         scored: &ScoredWindows,
-        now: Timestamp,
+        conditions: &ShownConditions,
     ) -> SensorFacts {
         let verdict = scored.windows.last().and_then(|window| window.of(sensor)).map(VerdictClass::of);
-        SensorFacts { verdict, model, speech: self.speech(sensor, group, now) }
-    }
-
-    /// Whether a sensor has sent within the length of a window of its group. Of a reading from before the start only its
-    /// window is known: it counts until that length after the window's end.
-    fn speech(&self, sensor: SensorId, group: &Group, now: Timestamp) -> Speech {
-        let window = group.grid.length();
-        let is_silent = match (self.live.activity.newest(sensor), &self.clock) {
-            (Some(newest), _) => newest.time < now - window,
-            // One that never sent is silent when the daemon has listened for that long.
-            (None, Clock::Wall) => self.started < now - window,
-            (None, Clock::Event(_)) => false,
-        };
-        if is_silent { Speech::Silent } else { Speech::Heard }
+        let is_silent = self.holds_now(conditions, sensor, ConditionKind::Silent);
+        SensorFacts { verdict, model, speech: if is_silent { Speech::Silent } else { Speech::Heard } }
     }
 
     /// Now, as the daemon believes.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::run::Run;
 use crate::sensor::{self, SensorName};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{AnomalyScore, Outcome, Verdict};
 
 /// A verdict as its readers get it.
 #[derive(Serialize)]
@@ -47,6 +47,9 @@ struct ScoredMessage {
     explanation: Option<String>,
     model: String,
     proven: bool,
+    /// The score from which on intervals are anomalies, where the configuration says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anomaly_score: Option<f64>,
 }
 
 /// The longest text in a message, in bytes.
@@ -94,6 +97,7 @@ pub fn verdict_message(sensor: &SensorName, run: &Run, verdict: &Verdict) -> Str
                 .map(|explanation| cut(&explanation.words(window, interval)).into_owned()),
             model: scored.model.to_string(),
             proven: scored.proven,
+            anomaly_score: scored.boundary.map(AnomalyScore::get),
         }),
         _ => None,
     };
@@ -143,6 +147,7 @@ mod tests {
             model: ModelHash([171; 32]),
             proven: true,
             unit: Some(0.25),
+            boundary: None,
             rows: rows.into(),
             explanation: Some(explanation),
         };

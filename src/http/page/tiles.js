@@ -1,5 +1,6 @@
 // A tile a device, by its worst sensor. However many devices there are, only the tiles in sight are elements.
 
+import { CONDITIONS, conditionWord } from './condition_badges.js';
 import { h, replace } from './elements.js';
 import { count, counted } from './format.js';
 import { link } from './router.js';
@@ -12,7 +13,7 @@ const SMALL = { width: 132, height: 34, gap: 6 };
 const LARGE_UP_TO = 60;
 
 /** The panel of tiles. */
-export function tiles() {
+export function tiles(group) {
   const counts = h('div', { class: 'counts' });
   const grid = h('div', {
     class: 'scroller tile-grid', role: 'group', 'aria-label': 'Devices', onkeydown: move, onfocusin: note,
@@ -21,7 +22,7 @@ export function tiles() {
     h('div', { class: 'heading' },
       h('h2', { id: 'devices-title' }, 'Devices'), h('span', { class: 'muted' }, 'the worst first'), counts),
     grid);
-  const rows = new TimelineRows(() => ({ by: 'device', order: 'worst' }), changed);
+  const rows = new TimelineRows(() => ({ group: group(), by: 'device', order: 'worst' }), changed);
   let size = LARGE;
   let columns = 1;
   let current = 0;
@@ -65,10 +66,12 @@ export function tiles() {
       });
     }
     const words = row.state === 'healthy' ? counted(row.sensors, 'sensor') : stateWords(row.state);
+    const conditions = row.with_conditions > 0 ? `${counted(row.with_conditions, 'sensor')} with a condition` : null;
     return h('a', {
       class: `tile ${row.state}`, href: link('sensors', { pattern: `${row.name}/*` }), 'data-tile': index, tabindex,
-      title: `${row.name}: ${counted(row.sensors, 'sensor')}, the worst ${stateWords(row.state)}`,
-    }, stateShape(row.state), h('span', { class: 'name' }, row.name), h('span', { class: 'state' }, words));
+      title: `${row.name}: ${counted(row.sensors, 'sensor')}, the worst ${stateWords(row.state)}${conditions ? `; ${conditions}` : ''}`,
+    }, stateShape(row.state), h('span', { class: 'name' }, row.name), h('span', { class: 'state' }, words),
+      conditions && h('span', { class: 'flag' }, stateShape('warning'), h('span', { class: 'visually-hidden' }, conditions)));
   }
 
   function note(event) {
@@ -95,15 +98,21 @@ export function tiles() {
 
   return {
     element,
-    showCounts(sensors) {
-      const now = JSON.stringify(sensors);
+    showCounts(sensors, conditions) {
+      const now = JSON.stringify([sensors, conditions]);
       if (counts.dataset.drawn === now) return;
       counts.dataset.drawn = now;
+      // Who is silent is told by the state.
+      const others = Object.keys(CONDITIONS).filter((kind) => kind !== 'silent' && conditions[kind] > 0);
       replace(counts, STATES.filter((state) => sensors[state] > 0).map((state) => h('a', {
         class: 'chip', href: link('sensors', { state }), title: `${counted(sensors[state], 'sensor')}: ${stateWords(state)}`,
-      }, stateShape(state), h('b', null, count(sensors[state])), h('span', null, stateWords(state)))));
+      }, stateShape(state), h('b', null, count(sensors[state])), h('span', null, stateWords(state)))),
+      others.map((kind) => h('a', {
+        class: 'chip', href: link('conditions', { condition: kind }), title: `${counted(conditions[kind], 'sensor')}: ${CONDITIONS[kind][1]}`,
+      }, stateShape('warning'), h('b', null, count(conditions[kind])), h('span', null, conditionWord(kind)))));
     },
     refresh: (signal) => rows.refresh(signal),
+    forget: () => rows.forget(),
     close() {
       resized.disconnect();
       list.close();
