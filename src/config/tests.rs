@@ -1066,14 +1066,17 @@ fn a_group_that_cannot_be_is_a_mistake_that_says_what_is_accepted() {
     let group = |text: &str| complaints(&format!("[[group]]\nname = \"a\"\nsensors = \"a/*\"\n{text}")).join("\n");
     for (text, part) in [
         ("window.hop = \"2h\"", "group[1].window.hop: a hop of 2h is longer than a window of 1h"),
-        ("window.hop = \"90s\"", "a hop of 90s is not a whole number of intervals of 1m"),
+        ("window.hop = \"90s\"", "a hop of 1m30s is not a whole number of intervals of 1m"),
         ("window.lateness = \"1s\"", "group[1].window.lateness: unknown"),
         ("scoring.min_intervals = 100", "group[1].scoring.min_intervals: a window has 60 intervals"),
         ("scoring.deadline = \"1s\"", "15s for one sensor is more than 1s for the whole run"),
         ("[[group]]\nname = \"a\"\nsensors = \"b/*\"", "group[2].name: there is a group \"a\" before"),
         ("[[group]]\nname = \"default\"\nsensors = \"b/*\"", "group[2].name: this is the name of the group of all"),
         ("[[group]]\nsensors = \"b\"", "group[2].name: missing"),
-        ("window = { interval = \"7ms\", length = \"70s\" }", "the store cuts time so that the windows of all groups"),
+        (
+            "window = { interval = \"10ms\", length = \"270s\" }\n[window]\ninterval = \"9ms\"\nlength = \"270s\"",
+            "the store cuts time so that the windows of all groups",
+        ),
         ("window.hop = \"1m\"\n[window]\nlateness = \"1m\"", "1m is not shorter than 1m"),
     ] {
         let said = group(text);
