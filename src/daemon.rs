@@ -31,6 +31,9 @@ use tokio::task::JoinHandle;
 
 use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::outlets::publisher::{Published, publish_files, publish_mqtt};
+use crate::actors::scoring::commanded::CommandedRuns;
+use crate::actors::scoring::condition_survey::ConditionSources;
+use crate::actors::scoring::condition_watch::watch_conditions;
 use crate::actors::scoring::evaluation::StoredWindows;
 use crate::actors::scoring::folder_watch::FolderWatch;
 use crate::actors::scoring::model_loader::{ModelLoader, StartError, aside};
@@ -262,7 +265,7 @@ impl Daemon {
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
         let port = settings.port.as_ref().map(Port::open).transpose()?;
 
-        let live = Arc::new(Live::new(config.http.max_listeners as usize));
+        let live = Arc::new(Live::new(config.http.max_listeners as usize, config.scoring.max_orders as usize));
         let note_configuration = || running_configuration::note(&config.store.directory, config);
         let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration, &live)?;
         tracing::info!("readings are taken in; the models are being read");
@@ -283,6 +286,16 @@ impl Daemon {
             sensors: Arc::clone(&directory),
             workers: Workers::on_all_cores(),
             folder_watch: FolderWatch::open(),
+        };
+        let of_conditions = ConditionSources {
+            settings: Arc::clone(&settings.conditions),
+            cut: settings.cut,
+            reader: reader.clone(),
+            directory: Arc::clone(&directory),
+            live: Arc::clone(&live),
+            clock: settings.scheduler.clock.clone(),
+            system_clock: clock.clone(),
+            started: Timestamp::now(),
         };
         let imports = Arc::new(SourceCounters::default());
         let counters = receiving.counters.iter().map(|(_, counters)| Arc::clone(counters));
@@ -326,11 +339,12 @@ impl Daemon {
         let rescoring = settings.rescoring();
         let (schedule, schedule_clock) = (settings.schedule, course.clock.clone());
         let questions = questions(&commands, &clock, settings.cut);
+        let commanded = CommandedRuns { live: Arc::clone(&live), reader: reader.clone() };
         let ledger = reader.runs()?;
         let plans = settings.scheduler.plans.clone().into();
-        let (scheduled, shown) = (settings.scheduler, Arc::clone(&live));
+        let scheduled = settings.scheduler;
         let scheduler =
-            Scheduler::new(scheduled, way_in, clock, commands.clone(), recorder.clone(), shown, &ledger).start();
+            Scheduler::new(scheduled, way_in, clock, commands.clone(), recorder.clone(), commanded, &ledger).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
         let published = Published { reader, directory, rescorer: Arc::clone(&rescorer) };
@@ -341,6 +355,7 @@ impl Daemon {
         if let Some(lives) = lives.clone() {
             background.push(DaemonTask::start("count of short lives", waiting::count_as_long(lives)));
         }
+        background.push(DaemonTask::start("watch for conditions", watch_conditions(of_conditions, commands.clone())));
         if service_manager::is_there() {
             let probed = Probed {
                 commands: commands.clone(),

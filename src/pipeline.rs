@@ -28,11 +28,12 @@ use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
+use crate::condition::SensorConditions;
 use crate::group::GroupName;
 use crate::ingest::session::{SessionSettings, Sessions};
 use crate::live::{Events, Live};
 use crate::reading::{Reading, Rejects};
-use crate::run::{Run, RunId, RunState};
+use crate::run::{Run, RunId, RunLog, RunState};
 use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
@@ -246,6 +247,11 @@ impl Pipeline {
         }
     }
 
+    /// Stores what was logged of a run.
+    pub fn put_run_log(&mut self, run: RunId, log: &RunLog) {
+        self.writer.put_run_log(run, log);
+    }
+
     /// Begins a run, or an interrupted one anew.
     pub fn begin_run(&mut self, run: &Run, stored: &StoredChunks) {
         self.writer.begin_run(run, stored);
@@ -255,6 +261,15 @@ impl Pipeline {
     pub fn put_verdicts(&mut self, run: RunId, chunk: ChunkId, verdicts: &[Verdict]) {
         self.write_names();
         self.writer.put_verdicts(run, chunk, verdicts);
+    }
+
+    /// Stores the conditions of sensors, and the time before which windows were looked at for them, once no more follow.
+    pub fn put_conditions(&mut self, changed: &[(SensorId, SensorConditions)], until: Option<Timestamp>) {
+        self.write_names();
+        self.writer.put_conditions(changed);
+        if let Some(until) = until {
+            self.writer.put_conditions_until(until);
+        }
     }
 
     /// Notes the first run that a sink has not taken.
@@ -302,6 +317,7 @@ impl Pipeline {
         let rejects = std::mem::take(&mut self.rejects);
         let block = self.writer.put_rejects(&rejects);
         self.told_rejects.tell(&rejects, block, &self.settings.live.events, self.clock.instant);
+        self.settings.live.clocks.note_rejects(&rejects, &self.directory);
         let committed = self.writer.commit()?;
         self.put = finished;
         self.runs.hand_over(self.writer.handed_over());

@@ -28,12 +28,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::actors::sources::intake::{MessagesHeard, SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
+use crate::condition::SensorConditions;
 use crate::group::GroupName;
 use crate::ingest::batch::Batch;
 use crate::ingest::trial::TriedReading;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::reading::Forecast;
-use crate::run::{Run, RunId};
+use crate::run::{Run, RunId, RunLog};
 use crate::sensor::SensorId;
 use crate::store::{Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, StoreError, StoredChunks, Ticket};
 use crate::telemetry::metrics;
@@ -80,6 +81,13 @@ pub enum Command {
         /// Told when the run is durable, and with it all verdicts sent before.
         done: oneshot::Sender<Committed>,
     },
+    /// Write a run that has ended once more, with what became known since, and what was logged of it.
+    NoteRun {
+        /// The run.
+        run: Run,
+        /// Its log.
+        log: RunLog,
+    },
     /// Store a chunk of a run's verdicts.
     PutVerdicts {
         /// The run.
@@ -96,6 +104,15 @@ pub enum Command {
         /// The end of the last of these windows.
         until: Timestamp,
         /// Told when the note is durable.
+        done: oneshot::Sender<Committed>,
+    },
+    /// Store the conditions of sensors.
+    PutConditions {
+        /// What changed.
+        changed: Vec<(SensorId, SensorConditions)>,
+        /// The time before which windows were looked at, once these are stored; `None` when more of them follow.
+        until: Option<Timestamp>,
+        /// Told when they are handed to the database; the last ones, when they are settled.
         done: oneshot::Sender<Committed>,
     },
     /// A sink has taken every run before this one.
@@ -145,7 +162,14 @@ pub enum Command {
 impl Command {
     /// Whether it stores what may be large and can wait.
     fn is_of_run(&self) -> bool {
-        matches!(self, Self::BeginRun { .. } | Self::PutRun { .. } | Self::PutVerdicts { .. })
+        matches!(
+            self,
+            Self::BeginRun { .. }
+                | Self::PutRun { .. }
+                | Self::NoteRun { .. }
+                | Self::PutVerdicts { .. }
+                | Self::PutConditions { .. }
+        )
     }
 }
 
@@ -629,6 +653,10 @@ impl Committer {
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
             }
+            Command::NoteRun { run, log } => {
+                self.pipeline.put_run(&run, None);
+                self.pipeline.put_run_log(run.id, &log);
+            }
             Command::PutVerdicts { run, chunk, verdicts } => {
                 self.pipeline.put_verdicts(run, chunk, &verdicts);
                 self.stored_events.verdicts(run, verdicts);
@@ -637,6 +665,16 @@ impl Committer {
                 self.pipeline.set_scored(&group, until);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
+            }
+            Command::PutConditions { changed, until, done } => {
+                self.pipeline.put_conditions(&changed, until);
+                if until.is_some() && !changed.is_empty() {
+                    // What was told must not be told again after a crash.
+                    self.pipeline.settle_soon();
+                    self.promises.settled.push(done);
+                } else {
+                    self.promises.committed.push(done);
+                }
             }
             Command::Published { sink, next, done } => {
                 self.pipeline.put_cursor(sink, next);

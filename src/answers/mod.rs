@@ -4,6 +4,7 @@
 //! RFC 3339 in UTC; lengths of time are in seconds; a number that is not known is `null`.
 
 mod base64;
+mod conditions;
 mod configuration;
 mod connections;
 mod events;
@@ -12,6 +13,7 @@ mod models;
 mod rejects;
 mod role;
 mod routes;
+mod run_orders;
 mod runs;
 mod sensors;
 mod series;
@@ -22,6 +24,7 @@ mod timestamp;
 mod unusual;
 mod verdicts;
 
+pub use conditions::{Condition, ConditionCounts, ConditionKind};
 pub use configuration::{Configuration, ConfigurationState, Version};
 pub use connections::{Connection, Connections, FailedConnections, Server};
 pub use events::Event;
@@ -30,8 +33,10 @@ pub use models::{Model, ModelState, UsualRange};
 pub use rejects::{Payload, Reject, RejectKind, RejectTest, RejectedReading, Rejects};
 pub use role::{Me, Role};
 pub use routes::{JudgedBy, JudgedReading, Judgement, RouteTest, TestedMessage};
+pub use run_orders::{ChangedSensor, Comparison, NewRunOrder, OrderState, OrderedWindow, RunOrder};
 pub use runs::{
-    GivenUpWindows, GroupSchedule, LastFiring, MissedWindows, NextFiring, Run, RunOutcome, RunState, Schedule, Tally,
+    GivenUpWindows, GroupSchedule, LastFiring, LogLine, MissedWindows, NextFiring, Run, RunLog, RunOutcome, RunState,
+    RunTimes, Schedule, SlowSensor, Tally, Urgency,
 };
 pub use sensors::{Sensor, SensorCounts, SensorDetail, SensorState};
 pub use series::{Scores, Series};

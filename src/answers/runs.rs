@@ -18,7 +18,7 @@ pub struct Run {
     pub interval_seconds: f64,
     /// Whose models it scores.
     pub group: String,
-    /// Why it began: `schedule` or `catch-up`.
+    /// Why it began: `schedule`, `catch-up` or `command`.
     pub trigger: String,
     /// How many runs over the same window ended before it.
     pub revision: u32,
@@ -34,6 +34,81 @@ pub struct Run {
     pub settings: String,
     /// The hash of its models.
     pub models: String,
+    /// When it began, by the system's clock; `null` of runs that an earlier version wrote.
+    pub begun: Option<Timestamp>,
+    /// When its last outcome was there.
+    pub ended: Option<Timestamp>,
+    /// What an operator asked for, and who that was, in words; `null` of runs that were due by themselves.
+    pub request: Option<String>,
+    /// How long its parts took; `null` before it has ended.
+    pub times: Option<RunTimes>,
+    /// The sensors that took longest, the slowest first; empty in lists of runs.
+    pub slowest: Vec<SlowSensor>,
+}
+
+/// How long the parts of a run took.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RunTimes {
+    /// Reading windows from the store, added up over all sensors, which are read side by side.
+    pub read_seconds: f64,
+    /// Evaluating models, added up over all sensors.
+    pub score_seconds: f64,
+    /// From its beginning to the last outcome, by the clock on the wall.
+    pub until_last_outcome_seconds: f64,
+    /// From the last outcome until all verdicts were durable; `null` while that is not known.
+    pub store_seconds: Option<f64>,
+}
+
+impl RunTimes {
+    /// From the run's beginning until all was durable, as far as that is known.
+    pub fn total_seconds(&self) -> f64 {
+        self.until_last_outcome_seconds + self.store_seconds.unwrap_or_default()
+    }
+}
+
+/// What was logged of a run while it went on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RunLog {
+    /// The lines, in their order.
+    pub lines: Vec<LogLine>,
+    /// How many lines of the whole log were not kept (`store.run_log`).
+    pub left_out: u64,
+}
+
+/// One line.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LogLine {
+    /// When it was logged, by the system's clock.
+    pub at: Timestamp,
+    /// How urgent it is.
+    pub urgency: Urgency,
+    /// The sensor that it is about, as `device/sensor`.
+    pub sensor: Option<String>,
+    /// What happened, with the values that belong to it.
+    pub text: String,
+}
+
+/// How urgent a line of a log is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// Something failed.
+    Error,
+    /// Something is odd.
+    Warning,
+    /// Something happened.
+    Info,
+}
+
+/// How long one sensor took in a run.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SlowSensor {
+    /// `device/sensor`.
+    pub sensor: String,
+    /// Reading its windows.
+    pub read_seconds: f64,
+    /// Evaluating its model.
+    pub score_seconds: f64,
 }
 
 /// How far a run is.

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod check;
+pub mod conditions;
 pub mod configuration;
 pub mod connections;
 pub mod demo;
@@ -17,6 +18,7 @@ pub mod rejects;
 pub mod reload;
 pub mod replay;
 pub mod route_test;
+pub mod run_now;
 pub mod runs;
 pub mod schedule;
 pub mod score;

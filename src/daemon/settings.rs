@@ -17,6 +17,7 @@ use crate::actors::scoring::scheduler::SchedulerSettings;
 use crate::actors::scoring::supervisor::SupervisorSettings;
 use crate::actors::sources::broker::BrokerSettings;
 use crate::actors::sources::listener::{AddressSettings, ListenerSettings};
+use crate::condition::ConditionSettings;
 use crate::config::connect::{ConnectSettings, PasswordError};
 use crate::config::group::GroupSettings;
 use crate::config::http::{HttpSettings, TlsFiles};
@@ -43,6 +44,7 @@ use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::schedule::closing::ClosingSettings;
 use crate::scoring::ScoringSettings;
+use crate::sensitivity::Sensitivities;
 use crate::sensor::SensorDirectory;
 use crate::sink::files::FileSettings;
 use crate::store::{ShedSettings, StoreSettings};
@@ -79,6 +81,7 @@ pub(crate) struct Settings {
     /// When windows are scored.
     pub(crate) schedule: Schedule,
     pub(crate) scheduler: SchedulerSettings,
+    pub(crate) conditions: Arc<ConditionSettings>,
     pub(crate) clock_trust: ClockTrustSettings,
     pub(crate) files: Option<FileSettings>,
     pub(crate) mqtt: Option<MqttOutletSettings>,
@@ -95,7 +98,10 @@ pub(crate) struct Settings {
     pub(crate) kept_models_bytes: u64,
     pub(crate) groups: Groups,
     rules: ByGroup<GroupRules>,
+    sensitivities: ByGroup<Sensitivities>,
     max_anomalous: usize,
+    /// How much of what is logged of a run is kept.
+    run_log_bytes: usize,
 }
 
 /// What the runs of a group go by.
@@ -182,7 +188,7 @@ impl Settings {
             },
             features: assigner(config),
             supervisor: SupervisorSettings {
-                sensors: groups.map(|group| Arc::new(sensors(group, cut))),
+                sensors: groups.map(|group| Arc::new(sensors(config, group, cut))),
                 restarts_per_second: config.supervision.restarts_per_second,
                 evaluators: PoolSettings {
                     threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -208,6 +214,7 @@ impl Settings {
                     EventIdle::Never => None,
                 },
             },
+            conditions: Arc::new(config.conditions.in_time(config.window.grid.length())),
             clock_trust: ClockTrustSettings {
                 // With an event clock, windows are not closed by the wall clock.
                 tolerance: match config.clock {
@@ -245,8 +252,10 @@ impl Settings {
             port: port(&config.http),
             timeline_bytes: config.http.timeline_memory.saturating_usize(),
             groups: groups.groups().clone(),
+            sensitivities: groups.map(|group| sensitivities(config, group)),
             rules: groups.map(|group| rules(config, group)),
             max_anomalous: config.log.anomalies as usize,
+            run_log_bytes: store.run_log.saturating_usize(),
         }
     }
 
@@ -297,12 +306,18 @@ impl Settings {
             store: self.store.directory.clone(),
             limits: self.models.limits,
             features: self.features.clone(),
+            sensitivities: self.sensitivities.clone(),
             groups: self.rules.map(GroupRules::rescoring),
         }
     }
 
     pub(crate) fn recorder(&self, scope: RunScope) -> RecorderSettings {
-        RecorderSettings { rules: self.rules.map(GroupRules::of_runs), scope, max_anomalous: self.max_anomalous }
+        RecorderSettings {
+            rules: self.rules.map(GroupRules::of_runs),
+            scope,
+            max_anomalous: self.max_anomalous,
+            log_bytes: self.run_log_bytes,
+        }
     }
 }
 
@@ -330,10 +345,11 @@ fn scoring(group: &GroupSettings, base: Cut) -> ScoringSettings {
 }
 
 /// What the models of a group's sensors go by.
-fn sensors(group: &GroupSettings, base: Cut) -> SensorSettings {
+fn sensors(config: &Config, group: &GroupSettings, base: Cut) -> SensorSettings {
     let SupervisionSettings { backoff, quarantine_after, release, .. } = group.supervision;
     SensorSettings {
         scoring: scoring(group, base),
+        sensitivities: sensitivities(config, group),
         supervision: SupervisionPolicy {
             backoff_min: backoff.min.to_std(),
             backoff_max: backoff.max.to_std(),
@@ -347,6 +363,10 @@ fn sensors(group: &GroupSettings, base: Cut) -> SensorSettings {
         proof: group.scoring.proof,
         suspicious_after: group.scoring.suspicious_after,
     }
+}
+
+fn sensitivities(config: &Config, group: &GroupSettings) -> Sensitivities {
+    Sensitivities::new(config.sensitivities.clone().into(), group.scoring.anomaly_score)
 }
 
 /// Decides which features each model gets, within the bounds of its sensor's group.

@@ -81,6 +81,7 @@ const VERDICTS: &[Column] = &[
     column("proven", Flag),
     column("settings", Text),
     column("group", Text),
+    column("anomaly_score", Number),
 ];
 
 const RUNS: &[Column] = &[
@@ -105,6 +106,9 @@ const RUNS: &[Column] = &[
     column("timed_out", Integer),
     column("unproven", Integer),
     column("interval_seconds", Number),
+    column("begun", Time),
+    column("ended", Time),
+    column("request", Text),
 ];
 
 const REJECTS: &[Column] = &[

@@ -3,7 +3,7 @@
 use super::{Cell, ExportError, RowWriter, Selection, Table, readings};
 use crate::group::Groups;
 use crate::interval::{Interval, Window};
-use crate::run::{Run, RunState};
+use crate::run::{Run, RunRequest, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::{ChunkId, Reader, StoreError, StoredIntervals, StoredRejects};
 use crate::time::{Span, Timestamp};
@@ -150,11 +150,12 @@ impl Export<'_> {
             scored.map_or(Cell::Missing, |scored| Cell::Flag(scored.proven)),
             Cell::Text(&settings),
             Cell::Text(group.as_str()),
+            scored.and_then(|scored| scored.boundary).map_or(Cell::Missing, |boundary| Cell::Number(boundary.get())),
         ])
     }
 
     fn runs(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
-        for Run { id, window, interval, group, trigger, revision, scope, settings, models, closing, state } in
+        for Run { id, window, interval, group, trigger, revision, scope, settings, models, closing, state, course } in
             self.wanted_runs()?
         {
             let (state, tally) = match state {
@@ -189,6 +190,9 @@ impl Export<'_> {
                 small(|tally| tally.timed_out),
                 small(|tally| tally.unproven),
                 Cell::Number(interval.to_std().as_secs_f64()),
+                course.begun.map_or(Cell::Missing, Cell::Time),
+                course.ended.map_or(Cell::Missing, Cell::Time),
+                course.request.as_ref().map(RunRequest::as_str).into(),
             ])?;
         }
         Ok(())

@@ -6,20 +6,28 @@
 use std::sync::Arc;
 
 mod activity;
+mod clock_notes;
 mod connections;
 mod events;
 mod models;
 mod parts;
 mod questions;
+mod run_orders;
 mod schedule_board;
+mod standing_conditions;
+mod training_notes;
 
 pub use activity::{Activity, NewestReading, Origin};
+pub use clock_notes::{ClockNotes, nearer};
 pub use connections::{ConnectionBook, ShownConnection};
 pub use events::{EventKind, Events, Happening, Listening, TooManyListeners};
 pub use models::{ModelBook, ModelEntry};
 pub use parts::{PartBook, PartEntry};
 pub use questions::{OpenWindow, Questions};
+pub use run_orders::{OrderEntry, OrderState, OrderedWindow, RunOrders, TooManyOrders, WindowProgress};
 pub use schedule_board::ScheduleBoard;
+pub use standing_conditions::{ShownConditions, StandingConditions};
+pub use training_notes::{TrainingNote, TrainingNotes};
 
 /// What the running parts show of themselves.
 #[derive(Debug, Default)]
@@ -34,13 +42,22 @@ pub struct Live {
     pub schedule: ScheduleBoard,
     /// The parts of the daemon, at work or not.
     pub parts: Arc<PartBook>,
+    /// The conditions of sensors that stand.
+    pub conditions: StandingConditions,
+    /// How scored windows compare with the training of their models.
+    pub training: Arc<TrainingNotes>,
+    /// What is known of sensors' clocks from readings that were refused.
+    pub clocks: ClockNotes,
     /// What happens, as it happens.
     pub events: Arc<Events>,
+    /// What operators have asked to be scored again.
+    pub orders: RunOrders,
 }
 
 impl Live {
-    /// Nothing is shown yet, and at most so many listen to events.
-    pub fn new(max_listeners: usize) -> Self {
-        Self { events: Arc::new(Events::new(max_listeners)), ..Self::default() }
+    /// Nothing is shown yet; at most so many listen to events, and at most so many orders wait.
+    pub fn new(max_listeners: usize, max_orders: usize) -> Self {
+        let events = Arc::new(Events::new(max_listeners));
+        Self { events, orders: RunOrders::new(max_orders), ..Self::default() }
     }
 }

@@ -3,6 +3,7 @@
 //! Each file adds one group of questions to [`Overview`]. Reads of the store may block; the API asks on threads of its
 //! own.
 
+mod conditions;
 mod disk;
 mod events;
 mod groups;
@@ -13,6 +14,7 @@ mod models;
 mod rejects;
 mod remembered;
 mod route_test;
+mod run_orders;
 mod run_scores;
 mod runs;
 mod schedule;
@@ -48,14 +50,16 @@ use crate::sensor::SensorDirectory;
 use crate::store::Reader;
 use crate::time::{Clock, Timestamp};
 
+pub use conditions::ConditionSelection;
 pub use disk::DiskSample;
 pub use events::{EventFilter, WordedEvents};
 pub use health::health;
-pub use health_facts::HealthFacts;
+pub use health_facts::{ConditionProblem, HealthFacts};
 pub use lately::Lately;
 pub use models::{ModelSelection, model_answer};
 pub use rejects::{NoInput, RejectQuery, RejectTrial, list_rejects, reject_answer};
 pub use route_test::{Fate, RouteTester};
+pub use run_orders::{NamedSensors, OrderDemand, OrderReach, OrderRefusal};
 pub use run_scores::{RunScores, ScoredWindow, ScoredWindows, VerdictSummary};
 pub use runs::{OutcomeSelection, RunSelection, run_answer};
 pub use sensor_index::{SensorIndex, SortedSensors};

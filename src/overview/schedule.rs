@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Overview;
 use crate::answers::{self, GivenUpWindows, GroupSchedule, LastFiring, MissedWindows, NextFiring, NextRun, Span};
 use crate::group::GroupName;
-use crate::run::{Run, RunState};
+use crate::run::{Run, RunState, Trigger};
 use crate::schedule::agenda::{GivenUp, GroupPlan};
 use crate::schedule::{Overlap, Schedule};
 use crate::store::{Progress, StoreError};
@@ -25,7 +25,8 @@ impl Overview {
     /// When runs are due.
     pub fn schedule(&self) -> Result<answers::Schedule, StoreError> {
         let Schedule { firings, windows, lateness, catch_up, .. } = &self.schedule;
-        let runs = self.reader.runs()?;
+        // Runs by command say nothing of what is due, and may be of some sensors only.
+        let runs: Vec<_> = self.reader.runs()?.into_iter().filter(|run| run.trigger != Trigger::Command).collect();
         let given_up = self.live.schedule.given_up();
         let mut groups = Vec::new();
         let mut missed = Vec::new();

@@ -18,12 +18,13 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
+use crate::actors::scoring::commanded::CommandedRuns;
 use crate::actors::scoring::recorder::{Recorder, RunError, ScoreRun};
 use crate::actors::sources::intake::Intake;
 use crate::actors::sources::source::{SourceCounters, SourceLink};
 use crate::actors::system_clock::SystemClock;
 use crate::group::GroupName;
-use crate::live::Live;
+use crate::live::{Live, OrderedWindow};
 use crate::pipeline::{Position, ScoredMarks};
 use crate::run::{Closing, Run};
 use crate::schedule::agenda::{Agenda, AgendaStep, DueRun, GivenUp, GroupPlan, Order, next_wake};
@@ -76,6 +77,8 @@ pub struct Scheduler {
     clock: SystemClock,
     commands: Commands,
     recorder: Addr<Recorder>,
+    /// What operators have asked for.
+    commanded: CommandedRuns,
     position: watch::Receiver<Position>,
     state: SchedulerState,
     agenda: Agenda,
@@ -132,10 +135,10 @@ impl Scheduler {
         clock: SystemClock,
         commands: Commands,
         recorder: Addr<Recorder>,
-        live: Arc<Live>,
+        commanded: CommandedRuns,
         ledger: &[Run],
     ) -> Self {
-        let position = commands.position();
+        let (position, live) = (commands.position(), Arc::clone(&commanded.live));
         let now = Instant::now();
         let order = match settings.clock {
             Clock::Wall => Order::LiveFirst,
@@ -153,6 +156,7 @@ impl Scheduler {
             clock,
             commands,
             recorder,
+            commanded,
             position,
             state: SchedulerState::Waiting,
             holding: false,
@@ -192,7 +196,10 @@ impl Scheduler {
                     let closing = self.closing_of(&run);
                     break score(run, closing, self.commands.clone(), self.recorder.clone()).boxed_local();
                 }
-                None => return,
+                None => {
+                    let Some(ordered) = self.commanded.orders().next_window() else { return };
+                    break score_ordered(ordered, self.commanded.clone(), self.recorder.clone()).boxed_local();
+                }
             }
         };
         self.state = SchedulerState::Running;
@@ -438,6 +445,16 @@ async fn mark(group: GroupName, until: Timestamp, commands: Commands) -> Result<
     Ok(None)
 }
 
+/// Scores a window that an operator has asked for. What is due is not concerned.
+async fn score_ordered(
+    ordered: OrderedWindow,
+    commanded: CommandedRuns,
+    recorder: Addr<Recorder>,
+) -> Result<Option<DueRun>, RunError> {
+    commanded.score(ordered, recorder).await;
+    Ok(None)
+}
+
 /// Scores a window.
 async fn score(
     run: DueRun,
@@ -448,8 +465,7 @@ async fn score(
     let DueRun { window, trigger, done_until, .. } = run;
     commands.commit(|done| Command::Close { until: window.end(), done }).await?;
     let score = ScoreRun { group: run.group.clone(), window, trigger, closing, done_until: Some(done_until) };
-    let report = recorder.send(score).await.map_err(|_| CommitterStopped)??;
-    report.log();
+    recorder.send(score).await.map_err(|_| CommitterStopped)??;
     Ok(Some(run))
 }
 
@@ -461,6 +477,14 @@ impl Actor for Scheduler {
             scheduler.watch_waker(context);
             scheduler.start_next(context);
         });
+        let (live, scheduler) = (Arc::clone(&self.live), context.address());
+        let follow_orders = async move {
+            loop {
+                live.orders.added().await;
+                scheduler.do_send(Wake);
+            }
+        };
+        context.spawn(follow_orders.into_actor(self));
         match self.settings.clock {
             Clock::Wall => {
                 let now = self.clock.read().believed;

@@ -27,6 +27,7 @@ use crate::interval::Window;
 use crate::live::{EventKind, Happening, Live, ModelEntry};
 use crate::model::{Entry, EntryError, Model, Warning, guarded};
 use crate::printable::shown;
+use crate::run::Trigger;
 use crate::sensor::{SensorId, SensorName};
 use crate::supervision::{Consequence, FailureKind};
 use crate::telemetry::metrics;
@@ -118,6 +119,8 @@ impl Scope {
 pub struct Broadcast {
     /// Which window.
     pub window: Window,
+    /// Why it is scored.
+    pub trigger: Trigger,
     /// The sensors.
     pub sensors: Vec<SensorId>,
     /// The run's deadline: after it the recorder takes no outcome.
@@ -265,7 +268,8 @@ impl SensorSupervisor {
         let rows = u64::try_from(settings.scoring.cut.intervals_per_window()).unwrap_or(u64::MAX);
         // An operation takes about a nanosecond.
         let expected = Duration::from_nanos(rows.saturating_mul(model.operations_per_row() as u64));
-        let assignment = Assignment::new((sensor, name), (model, plan), settings, self.generation);
+        let training = Arc::clone(&self.live.training);
+        let assignment = Assignment::new((sensor, name), (model, plan), settings, self.generation, training);
         assignment.note_pace(expected > PATIENCE);
         Arc::new(assignment)
     }
@@ -394,8 +398,8 @@ impl Handler<Broadcast> for SensorSupervisor {
     type Result = ();
 
     fn handle(&mut self, broadcast: Broadcast, _: &mut Context<Self>) {
-        let Broadcast { window, sensors, deadline, outcomes } = broadcast;
-        let request = Arc::new(WindowRequest { window, deadline, outcomes });
+        let Broadcast { window, trigger, sensors, deadline, outcomes } = broadcast;
+        let request = Arc::new(WindowRequest { window, trigger, deadline, outcomes });
         for sensor in sensors {
             let reason = match self.sensors.get(&sensor) {
                 Some(ActorSlot::Alive(actor, _) | ActorSlot::Paused(actor, ..)) => {

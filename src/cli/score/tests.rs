@@ -23,6 +23,7 @@ use crate::schedule::Schedule;
 use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
 use crate::scoring::ProofPolicy;
+use crate::sensitivity::Sensitivities;
 use crate::sink::files::{FileSettings, RunFiles};
 use crate::store::{ShedSettings, Store, StoreSettings, StoredIntervals};
 use crate::supervision::SupervisionPolicy;
@@ -184,6 +185,7 @@ impl Case {
         let bounds = LoadBounds { limits: Limits::default(), deadline: Duration::from_secs(60), advice: "" };
         let settings = Arc::new(SensorSettings {
             scoring: ScoringSettings { cut, base: cut, min_intervals: self.min_intervals },
+            sensitivities: Sensitivities::default(),
             supervision: SupervisionPolicy {
                 backoff_min: Duration::ZERO,
                 backoff_max: Duration::ZERO,
@@ -200,8 +202,9 @@ impl Case {
             let (sensor, model) = (names.intern(&entry.sensor).unwrap(), entry.model.unwrap());
             let plan = assigner.assign(&entry.sensor, &model).unwrap();
             let of_model = (Arc::new(model), plan);
+            let (settings, generation) = (Arc::clone(&settings), Default::default());
             let assignment =
-                Assignment::new((sensor, entry.sensor), of_model, Arc::clone(&settings), Default::default());
+                Assignment::new((sensor, entry.sensor), of_model, settings, generation, Default::default());
             assignments.insert(sensor, assignment);
         }
         let schedule = Schedule { lateness: LATENESS, catch_up: 100, ..Schedule::for_test("0 * * * * *", cut.into()) };
@@ -291,7 +294,7 @@ impl InProcess {
         for sensor in run.unanswered() {
             let assignment = &self.assignments[&sensor];
             let blocks = self.windows.read(assignment, window).unwrap();
-            let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring).unwrap();
+            let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring, None).unwrap();
             if let Some(chunk) = run.take(window, sensor, judgement.outcome) {
                 self.pipeline.put_verdicts(id, chunk.id, &chunk.verdicts);
             }

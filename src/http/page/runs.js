@@ -6,6 +6,7 @@ import { fact } from './fact_list.js';
 import { count, counted } from './format.js';
 import { pagedList } from './paged_list.js';
 import { closingWords, runStateBadge, tallyBar } from './run_facts.js';
+import { runOrders } from './run_orders.js';
 import { agoWords, clockWords, span, timeElement } from './time.js';
 
 export const title = 'Runs';
@@ -29,9 +30,11 @@ export function view(root) {
     ask: (after, signal) => get('runs', { after, limit: 100 }, signal),
     empty: () => 'No run yet. The schedule above says when the first is due.',
   });
+  const orders = runOrders();
   replace(root,
     heading('Runs'),
     schedule,
+    orders.element,
     h('div', { class: 'panel' },
       h('div', { class: 'toolbar' }, filterBox('Filter runs', list.filter, { placeholder: 'catch-up, 13:00, …' })),
       list.element));
@@ -39,7 +42,7 @@ export function view(root) {
   const closeSchedule = poll(30, (signal) => get('schedule', {}, signal), (answer) => replace(schedule, scheduleFacts(answer)),
     (problem) => replace(schedule, problemNote(problem)));
   const stop = listen(['run'], null, () => list.refresh());
-  return () => { closeSchedule(); stop(); list.close(); };
+  return () => { closeSchedule(); orders.close(); stop(); list.close(); };
 }
 
 /** The last and the next firings of a group, by the clocks of its zone. */

@@ -3,6 +3,7 @@
 //! [`operators_only`].
 
 pub(super) mod about;
+mod conditions;
 mod configuration;
 mod connections;
 mod document;
@@ -18,6 +19,7 @@ mod page;
 mod query;
 mod rejects;
 mod routes_test;
+mod run_orders;
 mod runs;
 mod schedule;
 mod sensors;
@@ -116,6 +118,7 @@ impl Shared {
 pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
     let groups = OpenApiRouter::new()
         .merge(about::routes())
+        .merge(conditions::routes())
         .merge(configuration::routes())
         .merge(connections::routes())
         .merge(document::routes())
@@ -128,6 +131,7 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(models::routes())
         .merge(rejects::routes())
         .merge(routes_test::routes())
+        .merge(run_orders::routes())
         .merge(runs::routes())
         .merge(schedule::routes())
         .merge(sensors::routes())

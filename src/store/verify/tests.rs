@@ -1,4 +1,5 @@
 use super::*;
+use crate::condition::SensorConditions;
 use crate::group::GroupName;
 use crate::interval::{Cut, Interval};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
@@ -69,6 +70,8 @@ pub(in crate::store) fn filled(directory: &std::path::Path) -> Store {
     writer.put_kept_per_interval(100);
     writer.put_progress(&Progress::Scored(GroupName::default()), window(5).end());
     writer.put_cursor("files", RunId(6));
+    writer.put_conditions(&[(SensorId(0), SensorConditions::default())]);
+    writer.put_conditions_until(window(5).end());
     writer.commit().unwrap();
     writer.settle().unwrap();
     store

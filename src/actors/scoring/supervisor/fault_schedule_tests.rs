@@ -23,6 +23,7 @@ use crate::pipeline::Pipeline;
 use crate::run::{Closing, RunId, RunState, Trigger};
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::{ProofPolicy, ScoringSettings};
+use crate::sensitivity::Sensitivities;
 use crate::sensor::SensorDirectory;
 use crate::store::{ChunkId, Reader, Store};
 use crate::supervision::SupervisionPolicy;
@@ -164,6 +165,7 @@ impl Site {
         let (commands, _) = committer::start(pipeline, submissions, intake.heard(), pace, clock).unwrap();
         let settings = SensorSettings {
             scoring: ScoringSettings { cut: cut(), base: cut(), min_intervals: 1 },
+            sensitivities: Sensitivities::default(),
             supervision: SupervisionPolicy {
                 backoff_min: Duration::from_millis(1),
                 backoff_max: Duration::from_millis(5),
@@ -187,7 +189,8 @@ impl Site {
         let threads = vec![Arbiter::current(), arbiter.handle()];
         let supervisor = SensorSupervisor::new(settings, windows.clone(), threads, scopes, live).start();
         let rules = RunRules { settings_hash: 0, deadline: RUN_DEADLINE, interval: cut().interval() };
-        let settings = RecorderSettings { rules: ByGroup::new(groups, |_| rules), scope: of_run, max_anomalous: 0 };
+        let rules = ByGroup::new(groups, |_| rules);
+        let settings = RecorderSettings { rules, scope: of_run, max_anomalous: 0, log_bytes: 1 << 10 };
         let recorder = Recorder::new(settings, windows, commands, supervisor.clone()).start();
         Life { reader, recorder, supervisor, arbiter }
     }
@@ -241,6 +244,7 @@ impl Site {
                 for _ in 0..50 {
                     life.supervisor.do_send(Broadcast {
                         window: window(self.hours + 5),
+                        trigger: Trigger::Schedule,
                         sensors: (0..SENSORS).map(SensorId).collect(),
                         deadline: Instant::now() + RUN_DEADLINE,
                         outcomes: life.recorder.clone().recipient(),

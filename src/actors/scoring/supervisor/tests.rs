@@ -20,6 +20,7 @@ use crate::pipeline::{HeldSettings, Pipeline, PipelineSettings};
 use crate::run::{Closing, RunId, Tally, Trigger};
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::{ProofPolicy, ScoringSettings};
+use crate::sensitivity::Sensitivities;
 use crate::sensor::SensorDirectory;
 use crate::store::{ChunkId, Reader, ShedSettings, Store, StoreSettings};
 use crate::supervision::{Standing, SupervisionPolicy};
@@ -120,6 +121,7 @@ impl Plant {
 
         let settings = SensorSettings {
             scoring: ScoringSettings { cut: cut(), base: cut(), min_intervals: 1 },
+            sensitivities: Sensitivities::default(),
             supervision: SupervisionPolicy {
                 backoff_min: pause,
                 backoff_max: pause,
@@ -144,7 +146,8 @@ impl Plant {
         let supervisor =
             SensorSupervisor::new(settings, windows.clone(), arbiters, vec![scope], Arc::clone(&live)).start();
         let rules = RunRules { settings_hash: 0, deadline: 20 * SHORT, interval: cut().interval() };
-        let settings = RecorderSettings { rules: ByGroup::new(groups, |_| rules), scope: of_run, max_anomalous: 1 };
+        let rules = ByGroup::new(groups, |_| rules);
+        let settings = RecorderSettings { rules, scope: of_run, max_anomalous: 1, log_bytes: 1 << 10 };
         let recorder = Recorder::new(settings, windows, commands, supervisor.clone()).start();
         let window = cut().window_of(crate::time::Timestamp::default());
         Self { name, reader, recorder, supervisor, live, window, _directory: directory }
