@@ -21,7 +21,9 @@ use anomalyd::group::{ByGroup, Groups};
 use anomalyd::interval::{Cut, Interval, Window};
 use anomalyd::live::Live;
 use anomalyd::model::{Limits, Model};
+use anomalyd::run::Trigger;
 use anomalyd::scoring::{ProofPolicy, ScoringSettings, score};
+use anomalyd::sensitivity::Sensitivities;
 use anomalyd::sensor::{SensorDirectory, SensorId, SensorName};
 use anomalyd::store::{ShedSettings, Store, StoreSettings};
 use anomalyd::supervision::SupervisionPolicy;
@@ -71,7 +73,7 @@ pub(crate) fn run(size: Size) {
     let window = cut.window_of(Timestamp::default());
     let (windows, store) = stored(folder.path(), cut, window, sensors);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/models/svm_50_vectors_x_1.pkl");
-    let model = Arc::new(Model::load_unproven(&file, &file, &Limits::default()).expect("a model"));
+    let model = Arc::new(Model::load(&file, &Limits::default()).expect("a model"));
     let plan = Arc::new(Plan::new(Arc::default(), "s", Bounds { cut, windows_back: 1 }).expect("a plan"));
     let scoring = ScoringSettings { cut, base: cut, min_intervals: 1 };
 
@@ -84,6 +86,7 @@ pub(crate) fn run(size: Size) {
         let scope = (0..sensors).map(|number| scope_of(number, &model, &plan)).collect();
         let settings = SensorSettings {
             scoring,
+            sensitivities: Sensitivities::default(),
             supervision: SupervisionPolicy {
                 backoff_min: Duration::from_secs(1),
                 backoff_max: Duration::from_secs(60),
@@ -216,7 +219,13 @@ async fn ask(
     let begun = Instant::now();
     let collector = Collector { begun, came: Vec::with_capacity(awaited), awaited, done: Some(done) }.start();
     let deadline = begun + Duration::from_secs(3600);
-    supervisor.do_send(Broadcast { window, sensors, deadline, outcomes: collector.recipient() });
+    supervisor.do_send(Broadcast {
+        window,
+        trigger: Trigger::Schedule,
+        sensors,
+        deadline,
+        outcomes: collector.recipient(),
+    });
     came.await.expect("all outcomes")
 }
 
@@ -239,7 +248,9 @@ fn bare_loop(
                     let blocks = Blocks::read(plan, window, settings.row_cut(), |_, window| {
                         windows.reader.window(SensorId(number), window)
                     });
-                    black_box(score(model, plan, window, &blocks.expect("a window"), settings).expect("an outcome"));
+                    black_box(
+                        score(model, plan, window, &blocks.expect("a window"), settings, None).expect("an outcome"),
+                    );
                 }
             });
         }

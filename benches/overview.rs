@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anomalyd::config::Config;
 use anomalyd::group::GroupName;
-use anomalyd::run::{Closing, Run, RunId, RunState, Tally, Trigger};
+use anomalyd::run::{Closing, Run, RunCourse, RunId, RunState, Tally, Trigger};
 use anomalyd::sensor::{SensorId, SensorName};
 use anomalyd::store::{ChunkId, Reader, ShedSettings, Store, StoreSettings, StoredChunks};
 use anomalyd::time::{Span, Timestamp};
@@ -137,6 +137,7 @@ fn fill(folder: &TempDir, sensors: u32, runs: u32) -> Reader {
             models: 0,
             closing: Closing::OnTime,
             state: RunState::Started,
+            course: RunCourse::default(),
         };
         store.writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
         let verdicts: Vec<Verdict> = (0..sensors).map(|sensor| verdict(sensor, &mut random)).collect();
@@ -187,7 +188,14 @@ fn verdict(sensor: u32, random: &mut fastrand::Rng) -> Verdict {
         value: 4.1,
         usual: Some((0.2, 0.9)),
     });
-    let scored = Scored { model: ModelHash([7; 32]), proven: true, unit: Some(0.5), rows: rows.into(), explanation };
+    let scored = Scored {
+        model: ModelHash([7; 32]),
+        proven: true,
+        unit: Some(0.5),
+        boundary: None,
+        rows: rows.into(),
+        explanation,
+    };
     Verdict { sensor: SensorId(sensor), outcome: Outcome::Scored(scored) }
 }
 

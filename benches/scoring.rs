@@ -124,6 +124,6 @@ fn whole(model: &Model, means: &[f64], size: Size) -> Seconds {
     timed(size, || {
         let blocks = Blocks::read(&plan, window, settings.row_cut(), |_, _| Ok::<_, Infallible>(Some(block.clone())))
             .expect("blocks");
-        black_box(score(model, &plan, window, black_box(&blocks), settings).expect("an outcome"));
+        black_box(score(model, &plan, window, black_box(&blocks), settings, None).expect("an outcome"));
     })
 }

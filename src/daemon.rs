@@ -14,6 +14,7 @@ mod receiving;
 pub(crate) mod running_configuration;
 pub(crate) mod settings;
 mod surroundings;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ use tokio::task::JoinHandle;
 
 use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::outlets::publisher::{Published, publish_files, publish_mqtt};
+use crate::actors::scoring::commanded::CommandedRuns;
 use crate::actors::scoring::condition_survey::ConditionSources;
 use crate::actors::scoring::condition_watch::watch_conditions;
 use crate::actors::scoring::evaluation::StoredWindows;
@@ -37,6 +39,7 @@ use crate::actors::scoring::folder_watch::FolderWatch;
 use crate::actors::scoring::model_loader::{ModelLoader, StartError, aside};
 use crate::actors::scoring::model_watcher::watch_models;
 use crate::actors::scoring::recorder::Recorder;
+use crate::actors::scoring::release::ModelRelease;
 use crate::actors::scoring::scheduler::{Scheduler, SchedulerSources, StopScheduling};
 use crate::actors::scoring::supervisor::SensorSupervisor;
 use crate::actors::scoring::workers::Workers;
@@ -46,6 +49,7 @@ use crate::actors::sources::importer::Importer;
 use crate::actors::sources::listener::{ListenError, Listener};
 use crate::actors::sources::source::SourceCounters;
 use crate::actors::stop::StopTrigger;
+use crate::actors::supervised_task::supervised;
 use crate::actors::system_clock::SystemClock;
 use crate::config::Config;
 use crate::config::connect::PasswordError;
@@ -54,10 +58,10 @@ use crate::daemon::settings::Settings;
 use crate::http::{self, Api, Port, PortError};
 use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
-use crate::live::{Live, OpenWindow, Questions};
+use crate::live::{Live, OpenWindow, PartBook, Questions};
 use crate::overview::{Overview, RunScores, SensorIndex};
 use crate::rescoring::Rescorer;
-use crate::store::{KeptModels, StoreError};
+use crate::store::{KeptModels, ShortLives, StoreError};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
 
@@ -133,6 +137,8 @@ pub struct Daemon {
     ended: Ended,
     look_at_models: Arc<Notify>,
     live: Arc<Live>,
+    /// How often the process ended soon; `None` where that cannot be counted.
+    lives: Option<Arc<ShortLives>>,
     stop_deadline: Duration,
 }
 
@@ -145,6 +151,15 @@ struct DaemonTask {
 impl DaemonTask {
     fn start(name: &'static str, task: impl Future<Output = ()> + 'static) -> Self {
         Self { name, task: actix_rt::spawn(task) }
+    }
+
+    /// A task that begins anew when it ends or panics.
+    fn supervised<F: Future<Output = ()> + 'static>(
+        name: &'static str,
+        parts: &Arc<PartBook>,
+        begin: impl FnMut() -> F + 'static,
+    ) -> Self {
+        Self::start(name, supervised(name, Arc::clone(parts), begin))
     }
 }
 
@@ -174,6 +189,7 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
     };
     let Some(mut daemon) = started else {
         tracing::info!("stopped before the start was over");
+        ShortLives::forget(&config.store.directory);
         return Ok(());
     };
     service_manager::tell(&[NotifyState::Ready]);
@@ -188,7 +204,12 @@ pub async fn run(config: &Config) -> Result<(), DaemonError> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        failure = daemon.failure() => return Err(failure),
+        failure = daemon.failure() => {
+            if let Some(lives) = &daemon.lives {
+                waiting::note_end(lives, &failure);
+            }
+            return Err(failure);
+        }
         () = told_to_look => {}
     }
     service_manager::tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
@@ -224,11 +245,27 @@ impl Daemon {
         settings.log_in(config)?;
         let devices = settings.listener.as_ref().map_or(0, |listener| listener.max_connections);
         descriptors::provide(devices, settings.port.as_ref().map_or(0, |port| port.max_connections));
+        let lives = ShortLives::begin(&settings.store.directory).map(Arc::new);
+        if let Some(lives) = &lives {
+            waiting::wait(lives, &settings).await;
+        }
+        let started = Self::start_at_once(config, settings, lives.clone()).await;
+        if let (Err(error), Some(lives)) = (&started, &lives) {
+            waiting::note_end(lives, error);
+        }
+        started
+    }
+
+    async fn start_at_once(
+        config: &Config,
+        mut settings: Settings,
+        lives: Option<Arc<ShortLives>>,
+    ) -> Result<Self, DaemonError> {
         let listener = settings.listener.clone().map(Listener::bind).transpose()?;
         let broker = settings.broker.clone().map(Broker::new).transpose()?;
         let port = settings.port.as_ref().map(Port::open).transpose()?;
 
-        let live = Arc::new(Live::new(config.http.max_listeners as usize));
+        let live = Arc::new(Live::new(config.http.max_listeners as usize, config.scoring.max_orders as usize));
         let note_configuration = || running_configuration::note(&config.store.directory, config);
         let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration, &live)?;
         tracing::info!("readings are taken in; the models are being read");
@@ -302,9 +339,12 @@ impl Daemon {
         let rescoring = settings.rescoring();
         let (schedule, schedule_clock) = (settings.schedule, course.clock.clone());
         let questions = questions(&commands, &clock, settings.cut);
+        let commanded = CommandedRuns { live: Arc::clone(&live), reader: reader.clone() };
         let ledger = reader.runs()?;
+        let plans = settings.scheduler.plans.clone().into();
+        let scheduled = settings.scheduler;
         let scheduler =
-            Scheduler::new(settings.scheduler, way_in, clock, commands.clone(), recorder.clone(), &ledger).start();
+            Scheduler::new(scheduled, way_in, clock, commands.clone(), recorder.clone(), commanded, &ledger).start();
 
         let rescorer = Arc::new(Rescorer::new(rescoring, reader.clone(), Arc::clone(&directory)));
         let published = Published { reader, directory, rescorer: Arc::clone(&rescorer) };
@@ -312,6 +352,9 @@ impl Daemon {
         let look_at_models = Arc::new(Notify::new());
         let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
         background.push(DaemonTask::start("model watcher", watcher));
+        if let Some(lives) = lives.clone() {
+            background.push(DaemonTask::start("count of short lives", waiting::count_as_long(lives)));
+        }
         background.push(DaemonTask::start("watch for conditions", watch_conditions(of_conditions, commands.clone())));
         if service_manager::is_there() {
             let probed = Probed {
@@ -323,12 +366,14 @@ impl Daemon {
             background.push(DaemonTask::start("service manager's informant", keep_informed(probed, course)));
         }
         if let Some(files) = settings.files {
-            background
-                .push(DaemonTask::start("file publisher", publish_files(published.clone(), files, commands.clone())));
+            let (published, commands) = (published.clone(), commands.clone());
+            let publish = move || publish_files(published.clone(), files.clone(), commands.clone());
+            background.push(DaemonTask::supervised("file publisher", &live.parts, publish));
         }
         if let Some(mqtt) = settings.mqtt {
-            background
-                .push(DaemonTask::start("MQTT publisher", publish_mqtt(published.clone(), mqtt, commands.clone())));
+            let (published, commands) = (published.clone(), commands.clone());
+            let publish = move || publish_mqtt(published.clone(), mqtt.clone(), commands.clone());
+            background.push(DaemonTask::supervised("MQTT publisher", &live.parts, publish));
         }
         let overview = Overview {
             reader: published.reader.clone(),
@@ -343,30 +388,37 @@ impl Daemon {
             base: settings.cut,
             groups: settings.groups,
             schedule,
+            plans,
             clock: schedule_clock,
             started: Timestamp::now(),
             surroundings,
         };
         let counted = overview.clone();
-        background.push(DaemonTask::start("counts of the last minutes", async move {
-            loop {
-                counted.note_counts();
-                tokio::time::sleep(COUNTED_EVERY).await;
+        let count = move || {
+            let counted = counted.clone();
+            async move {
+                loop {
+                    counted.note_counts();
+                    tokio::time::sleep(COUNTED_EVERY).await;
+                }
             }
-        }));
+        };
+        background.push(DaemonTask::supervised("counts of the last minutes", &live.parts, count));
         let api = Api {
             store: settings.store.directory.clone(),
             overview,
             commands: commands.clone(),
             started: Instant::now(),
             look_at_models: Arc::clone(&look_at_models),
+            release: ModelRelease::by(supervisor.clone().recipient()),
             importer: Importer::new(intake, decoders, imports),
         };
         let api = Arc::new(api);
         if let Some(port) = port {
             background.push(DaemonTask::start("HTTP port", port.serve(Arc::clone(&api))));
         }
-        background.push(DaemonTask::start("local socket", http::serve(settings.socket, api)));
+        let serve = move || http::serve(settings.socket.clone(), Arc::clone(&api));
+        background.push(DaemonTask::supervised("local socket", &live.parts, serve));
         Ok(Self {
             stop,
             sources,
@@ -378,6 +430,7 @@ impl Daemon {
             ended,
             look_at_models,
             live,
+            lives,
             stop_deadline: settings.stop_deadline,
         })
     }
@@ -420,7 +473,9 @@ impl Daemon {
     /// # Errors
     /// When that takes longer than the configuration allows, or the last commit fails.
     pub async fn stop(self) -> Result<(), DaemonError> {
-        let deadline = self.stop_deadline;
+        let (deadline, lives) = (self.stop_deadline, self.lives.clone());
+        // Whatever comes of the stop: it was asked for.
+        lives.iter().for_each(|lives| lives.is_sound());
         tokio::time::timeout(deadline, self.stop_in_order()).await.unwrap_or(Err(DaemonError::StopDeadline(deadline)))
     }
 

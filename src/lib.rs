@@ -18,6 +18,7 @@ pub mod number_set;
 pub mod printable;
 pub mod reading;
 pub mod run;
+pub mod sensitivity;
 pub mod sensor;
 pub mod sensor_pattern;
 mod suggest;
@@ -49,5 +50,6 @@ pub mod overview;
 pub mod pipeline;
 pub mod rescoring;
 pub mod run_in_progress;
+pub mod run_order;
 
 pub mod cli;

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{
-    check, conditions, configuration, connections, demo, dump, exit_code, export, import, model, models, rejects,
-    reload, replay, route_test, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts,
-    version,
+    check, conditions, configuration, connections, demo, dump, exit_code, export, groups, import, model, models,
+    rejects, reload, replay, route_test, run_now, runs, schedule, score, sensors, show, status, store, tail, token,
+    top, verdicts, version,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -64,10 +64,12 @@ enum Command {
     Export(export::Args),
     Status(status::Args),
     Top(top::Args),
+    Groups(groups::Args),
     Sensors(sensors::Args),
     Show(show::Args),
     Verdicts(verdicts::Args),
     Runs(runs::Args),
+    RunNow(run_now::Args),
     Schedule(schedule::Args),
     Models(models::Args),
     Conditions(conditions::Args),
@@ -211,6 +213,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             show::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Groups(args) => {
+            groups::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Verdicts(args) => {
             verdicts::run(&args)?;
             Ok(ExitCode::SUCCESS)
@@ -219,6 +225,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             runs::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::RunNow(args) => run_now::run(&args),
         Command::Schedule(args) => {
             schedule::run(&args)?;
             Ok(ExitCode::SUCCESS)

@@ -33,7 +33,7 @@ use crate::group::GroupName;
 use crate::ingest::session::{SessionSettings, Sessions};
 use crate::live::{Events, Live};
 use crate::reading::{Reading, Rejects};
-use crate::run::{Run, RunId, RunState};
+use crate::run::{Run, RunId, RunLog, RunState};
 use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
@@ -245,6 +245,11 @@ impl Pipeline {
                 self.set_scored(&run.group, until);
             }
         }
+    }
+
+    /// Stores what was logged of a run.
+    pub fn put_run_log(&mut self, run: RunId, log: &RunLog) {
+        self.writer.put_run_log(run, log);
     }
 
     /// Begins a run, or an interrupted one anew.

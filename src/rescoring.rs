@@ -14,6 +14,7 @@ use crate::group::{ByGroup, GroupName};
 use crate::model::{Limits, Model, guarded};
 use crate::run::Run;
 use crate::scoring::{Judgement, ScoringSettings, score};
+use crate::sensitivity::Sensitivities;
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{Reader, StoreError, read_kept_model};
 use crate::verdict::{ModelHash, Outcome, Scored, ScoredRows};
@@ -27,6 +28,8 @@ pub struct RescoringSettings {
     pub limits: Limits,
     /// Decides what a model's columns are.
     pub features: Assigner,
+    /// From which score on intervals are anomalies.
+    pub sensitivities: ByGroup<Sensitivities>,
     /// What each group's windows are scored by.
     pub groups: ByGroup<GroupRescoring>,
 }
@@ -135,7 +138,8 @@ impl Rescorer {
             Err(StoreError::Damaged) => return Ok(Err(RescoringError::WindowsGone)),
             blocks => blocks?,
         };
-        Ok(match score(model, plan, run.window, &blocks, *scoring) {
+        let boundary = self.sensors.name(sensor).and_then(|name| self.settings.sensitivities.of(&name).of(&name));
+        Ok(match score(model, plan, run.window, &blocks, *scoring, boundary) {
             Ok(Judgement { outcome: Outcome::Scored(again), .. }) if again.rows.bear_out(&scored.rows) => {
                 Ok(again.rows)
             }

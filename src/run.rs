@@ -1,5 +1,8 @@
 //! Runs: each is one scoring of the models of a group over one window.
 
+mod course;
+mod log;
+
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -10,6 +13,9 @@ use crate::number_set::NumberSet;
 use crate::sensor::SensorName;
 use crate::time::Span;
 use crate::verdict::ModelHash;
+
+pub use course::{PartTimes, RunCourse, RunRequest, ScoringTime, SlowSensor};
+pub use log::{LogLine, RunLog, Urgency};
 
 /// A run's identity. Later runs have larger ids, and no id is given twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -59,6 +65,8 @@ pub struct Run {
     pub closing: Closing,
     /// How far it is.
     pub state: RunState,
+    /// When it took place, who asked for it, and what took its time.
+    pub course: RunCourse,
 }
 
 #[cfg(test)]
@@ -77,6 +85,7 @@ impl Run {
             models: 0,
             closing: Closing::OnTime,
             state: RunState::Started,
+            course: RunCourse::default(),
         }
     }
 }
@@ -88,6 +97,9 @@ pub enum Trigger {
     Schedule,
     /// A later firing, because the daemon was down at its window's own, or the window was still held open.
     CatchUp,
+    /// An operator's command: a window that is over is scored again, with the models of today. It says nothing of which
+    /// windows are due.
+    Command,
 }
 
 impl Trigger {
@@ -96,6 +108,7 @@ impl Trigger {
         match self {
             Self::Schedule => "schedule",
             Self::CatchUp => "catch-up",
+            Self::Command => "command",
         }
     }
 }

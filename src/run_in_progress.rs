@@ -6,11 +6,13 @@
 //! the recorder brings the outcomes and the time, and stores the chunks.
 
 mod most_anomalous;
+mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 pub use most_anomalous::{AnomalousSensor, MostAnomalous};
+pub use times::TimesInProgress;
 
 use crate::interval::Window;
 use crate::run::Tally;

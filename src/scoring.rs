@@ -7,7 +7,7 @@ use crate::features::{Blocks, Plan, RowCut, Rows};
 use crate::interval::{Cut, Window};
 use crate::model::{Drift, EvaluateError, Model};
 use crate::time::{Span, Timestamp};
-use crate::verdict::{Explanation, Label, Outcome, Row, Scored};
+use crate::verdict::{AnomalyScore, Explanation, Label, Outcome, Row, Scored};
 
 /// What verdicts depend on besides the window and the model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,7 +70,8 @@ impl From<Outcome> for Judgement {
     }
 }
 
-/// Scores one window. `blocks` holds the windows that `plan` asks for, as read from the store.
+/// Scores one window. `blocks` holds the windows that `plan` asks for, as read from the store. With a `boundary`, rows are
+/// anomalies from that score on, whatever the model calls them.
 ///
 /// # Errors
 /// When a stored window is damaged or the model cannot evaluate the rows.
@@ -80,6 +81,7 @@ pub fn score(
     window: Window,
     blocks: &Blocks,
     settings: ScoringSettings,
+    boundary: Option<AnomalyScore>,
 ) -> Result<Judgement, ScoreError> {
     let Rows { values, starts, intervals } = plan.rows(window, blocks, settings.row_cut())?;
     if intervals == 0 {
@@ -90,15 +92,17 @@ pub fn score(
         return Ok(Outcome::TooLittleData { intervals: made, needed }.into());
     }
     let evaluations = model.evaluate(values.view())?;
+    let unit = model.detector().unit();
     let rows = starts.into_iter().zip(evaluations).map(|(start, evaluation)| Row {
         interval: place(start, window, settings.cut.interval()),
-        label: evaluation.label,
+        label: boundary.map_or(evaluation.label, |boundary| boundary.label(evaluation.decision, unit)),
         decision: evaluation.decision,
     });
     let mut scored = Scored {
         model: model.hash(),
         proven: model.proof().is_held(),
-        unit: Some(model.detector().unit()),
+        unit: Some(unit),
+        boundary,
         rows: rows.collect(),
         explanation: None,
     };
@@ -174,6 +178,7 @@ mod tests {
             model: ModelHash([0; 32]),
             proven: false,
             unit: None,
+            boundary: None,
             rows: labels.iter().copied().map(row).collect(),
             explanation: None,
         })

@@ -1,6 +1,8 @@
 //! Verdicts: the results of scoring one window with one model.
 
 use std::borrow::Cow;
+mod anomaly_score;
+
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -8,6 +10,8 @@ use crate::interval::Window;
 use crate::number_set::NumberSet;
 use crate::sensor::SensorId;
 use crate::time::Span;
+
+pub use anomaly_score::AnomalyScore;
 
 /// What a detector says of one row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -165,6 +169,8 @@ pub struct Scored {
     /// The natural size of the model's decision values, above 0: what [`score`] takes. Verdicts that were stored before
     /// scores were known have none.
     pub unit: Option<f64>,
+    /// The score from which on its rows are anomalies, where the configuration says one; `None` when the model decides.
+    pub boundary: Option<AnomalyScore>,
     /// Its rows.
     pub rows: ScoredRows,
     /// What moved the worst row's decision most; `None` unless that row is an anomaly and the model knows the usual

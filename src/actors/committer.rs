@@ -34,7 +34,7 @@ use crate::ingest::batch::Batch;
 use crate::ingest::trial::TriedReading;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::reading::Forecast;
-use crate::run::{Run, RunId};
+use crate::run::{Run, RunId, RunLog};
 use crate::sensor::SensorId;
 use crate::store::{Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, StoreError, StoredChunks, Ticket};
 use crate::telemetry::metrics;
@@ -80,6 +80,13 @@ pub enum Command {
         done_until: Option<Timestamp>,
         /// Told when the run is durable, and with it all verdicts sent before.
         done: oneshot::Sender<Committed>,
+    },
+    /// Write a run that has ended once more, with what became known since, and what was logged of it.
+    NoteRun {
+        /// The run.
+        run: Run,
+        /// Its log.
+        log: RunLog,
     },
     /// Store a chunk of a run's verdicts.
     PutVerdicts {
@@ -157,7 +164,11 @@ impl Command {
     fn is_of_run(&self) -> bool {
         matches!(
             self,
-            Self::BeginRun { .. } | Self::PutRun { .. } | Self::PutVerdicts { .. } | Self::PutConditions { .. }
+            Self::BeginRun { .. }
+                | Self::PutRun { .. }
+                | Self::NoteRun { .. }
+                | Self::PutVerdicts { .. }
+                | Self::PutConditions { .. }
         )
     }
 }
@@ -641,6 +652,10 @@ impl Committer {
                 self.stored_events.end_run(run);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
+            }
+            Command::NoteRun { run, log } => {
+                self.pipeline.put_run(&run, None);
+                self.pipeline.put_run_log(run.id, &log);
             }
             Command::PutVerdicts { run, chunk, verdicts } => {
                 self.pipeline.put_verdicts(run, chunk, &verdicts);

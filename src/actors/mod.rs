@@ -2,7 +2,7 @@
 //!
 //! Three rooms, in the order in which a reading meets them: [`sources`] move messages in, [`scoring`] scores, and
 //! [`outlets`] hand out. Between the first two stands the [`committer`], the one thread that makes things durable. The
-//! other files here serve all of them: the clock, the stop, and the word to the service manager.
+//! other files here serve all of them: the clock, the stop, tasks that begin anew, and the word to the service manager.
 
 pub mod committer;
 pub mod liveness;
@@ -11,6 +11,7 @@ pub mod scoring;
 pub mod service_manager;
 pub mod sources;
 pub mod stop;
+pub mod supervised_task;
 pub mod system_clock;
 
 #[cfg(test)]

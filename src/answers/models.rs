@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::supervision::Trouble;
 use crate::time::Timestamp;
 
 /// A sensor's model.
@@ -14,6 +15,9 @@ pub struct Model {
     pub state: ModelState,
     /// Why its file cannot be used.
     pub problem: Option<String>,
+    /// Its failures since it last scored.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
     /// The file, below the folder of models.
     pub file: Option<String>,
     /// The hash of the model at work.
@@ -40,6 +44,10 @@ pub enum ModelState {
     AtWork,
     /// It is at work, and a newer file beside it cannot be used.
     AtWorkNewerRefused,
+    /// It failed, and is tried again after a pause.
+    Paused,
+    /// It was released from quarantine: its next failure quarantines it again.
+    Probation,
     /// It failed too often, and is not tried any more.
     Quarantined,
     /// Its file cannot be used.

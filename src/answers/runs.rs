@@ -18,7 +18,7 @@ pub struct Run {
     pub interval_seconds: f64,
     /// Whose models it scores.
     pub group: String,
-    /// Why it began: `schedule` or `catch-up`.
+    /// Why it began: `schedule`, `catch-up` or `command`.
     pub trigger: String,
     /// How many runs over the same window ended before it.
     pub revision: u32,
@@ -34,6 +34,81 @@ pub struct Run {
     pub settings: String,
     /// The hash of its models.
     pub models: String,
+    /// When it began, by the system's clock; `null` of runs that an earlier version wrote.
+    pub begun: Option<Timestamp>,
+    /// When its last outcome was there.
+    pub ended: Option<Timestamp>,
+    /// What an operator asked for, and who that was, in words; `null` of runs that were due by themselves.
+    pub request: Option<String>,
+    /// How long its parts took; `null` before it has ended.
+    pub times: Option<RunTimes>,
+    /// The sensors that took longest, the slowest first; empty in lists of runs.
+    pub slowest: Vec<SlowSensor>,
+}
+
+/// How long the parts of a run took.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RunTimes {
+    /// Reading windows from the store, added up over all sensors, which are read side by side.
+    pub read_seconds: f64,
+    /// Evaluating models, added up over all sensors.
+    pub score_seconds: f64,
+    /// From its beginning to the last outcome, by the clock on the wall.
+    pub until_last_outcome_seconds: f64,
+    /// From the last outcome until all verdicts were durable; `null` while that is not known.
+    pub store_seconds: Option<f64>,
+}
+
+impl RunTimes {
+    /// From the run's beginning until all was durable, as far as that is known.
+    pub fn total_seconds(&self) -> f64 {
+        self.until_last_outcome_seconds + self.store_seconds.unwrap_or_default()
+    }
+}
+
+/// What was logged of a run while it went on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RunLog {
+    /// The lines, in their order.
+    pub lines: Vec<LogLine>,
+    /// How many lines of the whole log were not kept (`store.run_log`).
+    pub left_out: u64,
+}
+
+/// One line.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LogLine {
+    /// When it was logged, by the system's clock.
+    pub at: Timestamp,
+    /// How urgent it is.
+    pub urgency: Urgency,
+    /// The sensor that it is about, as `device/sensor`.
+    pub sensor: Option<String>,
+    /// What happened, with the values that belong to it.
+    pub text: String,
+}
+
+/// How urgent a line of a log is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// Something failed.
+    Error,
+    /// Something is odd.
+    Warning,
+    /// Something happened.
+    Info,
+}
+
+/// How long one sensor took in a run.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SlowSensor {
+    /// `device/sensor`.
+    pub sensor: String,
+    /// Reading its windows.
+    pub read_seconds: f64,
+    /// Evaluating its model.
+    pub score_seconds: f64,
 }
 
 /// How far a run is.
@@ -117,6 +192,88 @@ pub struct Schedule {
     pub next: Vec<NextRun>,
     /// Windows of the ledger's time that no run has scored, neighbours together, the newest first.
     pub missed: Vec<MissedWindows>,
+    /// Each group with its last and next firings; the group of all other sensors is the last.
+    #[serde(default)]
+    pub groups: Vec<GroupSchedule>,
+    /// For how long the scheduler has not looked for what is due, in seconds; it looks twice a minute at least.
+    #[serde(default)]
+    pub silent_seconds: Option<f64>,
+}
+
+/// When the windows of a group are scored.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct GroupSchedule {
+    /// Its name.
+    pub group: String,
+    /// The pattern.
+    pub cron: String,
+    /// The zone in which the pattern is meant.
+    pub zone: String,
+    /// How long a window is.
+    pub window_seconds: f64,
+    /// How far a window ends behind the one before.
+    pub hop_seconds: f64,
+    /// How long after a firing its runs begin: lateness, offset and the group's jitter.
+    pub delay_seconds: f64,
+    /// What happens to a firing that becomes due while the one before is being scored: `catch_up`, `queue` or `skip`.
+    pub overlap: String,
+    /// How many missed windows are caught up on.
+    pub catch_up: u32,
+    /// How long ago a missed window may have ended; `null` when `catch_up` alone bounds it.
+    pub horizon_seconds: Option<f64>,
+    /// The windows before this time are scored or given up.
+    pub scored_until: Option<Timestamp>,
+    /// The last firings, the newest first; at most five.
+    pub last: Vec<LastFiring>,
+    /// The next firings, at most five; none when the readings decide.
+    pub next: Vec<NextFiring>,
+    /// Windows that were given up since the daemon's start, the newest first; at most 100.
+    pub given_up: Vec<GivenUpWindows>,
+}
+
+/// A firing, and what came of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LastFiring {
+    /// When it took place.
+    pub at: Timestamp,
+    /// The same by the clocks of the zone, with its distance from UTC.
+    pub local: String,
+    /// How many windows ended since the firing before.
+    pub windows: u64,
+    /// How many of them a run has scored.
+    pub scored: u64,
+    /// What came of it, and why windows are not scored, in words.
+    pub words: String,
+}
+
+/// A firing to come.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NextFiring {
+    /// When it takes place.
+    pub at: Timestamp,
+    /// The same by the clocks of the zone, with its distance from UTC.
+    pub local: String,
+    /// When its runs begin.
+    pub begins: Timestamp,
+    /// From the start of the first window that it covers to the end of the last.
+    pub span: Span,
+    /// How many windows it covers.
+    pub windows: u64,
+}
+
+/// Windows that were given up.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct GivenUpWindows {
+    /// When that was decided.
+    pub at: Timestamp,
+    /// The end of the first of them.
+    pub first_end: Timestamp,
+    /// The end of the last of them.
+    pub last_end: Timestamp,
+    /// How many there are.
+    pub windows: u64,
+    /// Why.
+    pub words: String,
 }
 
 /// Neighbouring windows that no run has scored.
@@ -128,4 +285,7 @@ pub struct MissedWindows {
     pub windows: u64,
     /// Why, as far as that is known.
     pub words: String,
+    /// Whose windows.
+    #[serde(default)]
+    pub group: String,
 }

@@ -152,6 +152,9 @@ pub struct NextRun {
     pub at: Timestamp,
     /// The window that it scores; from the first to the last when several are due together.
     pub window: Span,
+    /// Whose models it scores.
+    #[serde(default)]
+    pub group: String,
 }
 
 /// A sink: where verdicts leave to.

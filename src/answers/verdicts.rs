@@ -35,6 +35,9 @@ pub struct Verdict {
     pub model: Option<String>,
     /// Whether that model gave the answers that were expected of it when it was loaded.
     pub is_proven: Option<bool>,
+    /// The score from which on intervals are anomalies, where the configuration says one (`[[sensitivity]]`); `null` when the
+    /// model decides.
+    pub anomaly_score: Option<f64>,
     /// Intervals with a row.
     pub intervals: u32,
     /// Those that are anomalies.

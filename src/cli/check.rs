@@ -4,7 +4,7 @@ mod port;
 mod surroundings;
 mod unit;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -20,6 +20,7 @@ use crate::cli::exit_code;
 use crate::config::{Config, Places};
 use crate::daemon::settings::Settings;
 use crate::features::{AssignError, Assigner, FeatureSet, Plan};
+use crate::group::{Group, GroupName, Groups};
 use crate::model::{Entry, Listing, Warning, guarded};
 use crate::printable::shown;
 use crate::sensor::SensorName;
@@ -38,6 +39,9 @@ pub struct Args {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
     pub config: PathBuf,
+    /// Also list which sensor with a model is in which group
+    #[arg(long)]
+    pub groups: bool,
 }
 
 /// How long a broker may take to answer.
@@ -96,10 +100,13 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
     let (models, sensors) = if is_sound("models") && is_sound("features") {
         check_models(&settings, &mut findings)
     } else {
-        ("models not looked at".to_owned(), 0)
+        ("models not looked at".to_owned(), Vec::new())
     };
+    if is_sound("group") {
+        note_groups(&settings.groups, &sensors, &mut findings);
+    }
     if is_sound("store") && is_sound("window") {
-        check_room(&settings, sensors, &mut findings);
+        check_room(&settings, sensors.len(), &mut findings);
     }
     if let Some(unit) = &unit
         && mistaken.is_none()
@@ -112,6 +119,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
     }
     if !findings.found.is_empty() {
         writeln!(out)?;
+    }
+    if args.groups {
+        for sensor in &sensors {
+            writeln!(out, "{sensor} is in the group {}", settings.groups.of(sensor).name)?;
+        }
     }
     let (warnings, found) = (findings.warnings, findings.mistakes);
     let file = args.config.display();
@@ -285,15 +297,15 @@ impl Checked {
     }
 }
 
-/// Reports what is wrong with the models, and their totals. Returns how many sensors have a model.
-fn check_models(settings: &Settings, findings: &mut Findings) -> (String, usize) {
+/// Reports what is wrong with the models, and their totals. Returns the sensors that have a model.
+fn check_models(settings: &Settings, findings: &mut Findings) -> (String, Vec<SensorName>) {
     const KEY: &str = "models.directory";
     let models = &settings.models;
     let Listing { files, ignored } = match Listing::read(&models.directory, &models.names, models.limits.files) {
         Ok(listing) => listing,
         Err(error) => {
             findings.mistake(KEY, error);
-            return ("no models".to_owned(), 0);
+            return ("no models".to_owned(), Vec::new());
         }
     };
     // Models are tried as the daemon tries them: on threads that are abandoned at their deadline.
@@ -350,7 +362,40 @@ fn check_models(settings: &Settings, findings: &mut Findings) -> (String, usize)
             ),
         );
     }
-    (format!("{}, {proven} proven", count(usable, "usable model")), checked.len())
+    let sensors = checked.into_iter().map(|entry| entry.sensor).collect();
+    (format!("{}, {proven} proven", count(usable, "usable model")), sensors)
+}
+
+/// Reports which sensors with a model are in which group, where there are groups.
+fn note_groups(groups: &Groups, sensors: &[SensorName], findings: &mut Findings) {
+    const SHOWN: usize = 5;
+    if groups.iter().count() == 1 {
+        return;
+    }
+    let mut members: BTreeMap<GroupName, Vec<String>> = BTreeMap::new();
+    for sensor in sensors {
+        members.entry(groups.of(sensor).name.clone()).or_default().push(sensor.to_string());
+    }
+    for Group { name, sensors, grid } in groups.iter() {
+        let windows = match grid.length() == grid.hop() {
+            true => format!("windows of {}", grid.length()),
+            false => format!("windows of {}, one every {}", grid.length(), grid.hop()),
+        };
+        let Some(of_group) = members.get(name) else {
+            if !name.is_default() {
+                let what = format!("no model is for a sensor of the group {name}, whose pattern is \"{sensors}\"");
+                findings.warn("group", what);
+            }
+            continue;
+        };
+        let shown = of_group[..of_group.len().min(SHOWN)].join(", ");
+        let more = match of_group.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more (--groups lists them)"),
+        };
+        let interval = grid.interval();
+        findings.add("note", "group", &format!("{name} ({windows} in intervals of {interval}): {shown}{more}"));
+    }
 }
 
 /// Reports what the columns of rows are, where they are not the mean alone.

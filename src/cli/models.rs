@@ -1,9 +1,9 @@
-//! `anomalyd models`: which models are at work, since when, proven or not, and with which warnings.
+//! `anomalyd models`: which models are at work, since when, proven or not, and with which warnings; `models release`.
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::answers::{Model, ModelState};
+use crate::answers::{Model, ModelState, Released};
 use crate::cli::pages::each_entry;
 use crate::cli::sensors::{minute, parse_pattern};
 use crate::cli::store_access::running_daemon;
@@ -17,7 +17,35 @@ use crate::sensor_pattern::SensorPattern;
 ///
 /// The running daemon is asked over its local socket. `anomalyd reload` has it look at the model files.
 #[derive(clap::Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(clap::Subcommand, Clone, Debug)]
+enum Command {
+    /// Has models tried again that failed: from a pause, or from quarantine
+    ///
+    /// They are on probation: the next failure quarantines them again, and the next success ends that. The exit code is 0
+    /// also when there is none to release.
+    Release(ReleaseArgs),
+}
+
+#[derive(clap::Args, Clone, Debug)]
+struct ReleaseArgs {
+    /// The sensors, as device/sensor with * for any characters
+    #[arg(value_parser = parse_pattern)]
+    pattern: SensorPattern,
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
+    config: PathBuf,
+}
+
+#[derive(clap::Args, Clone, Debug)]
+struct ListArgs {
     /// The sensors, as device/sensor with * for any characters; all, if left out
     #[arg(value_parser = parse_pattern)]
     pattern: Option<SensorPattern>,
@@ -29,11 +57,30 @@ pub struct Args {
     config: PathBuf,
 }
 
-/// Lists the models.
+/// Lists the models, or releases some.
 ///
 /// # Errors
 /// When no daemon answers, or standard output cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    match &args.command {
+        None => list(&args.list),
+        Some(Command::Release(args)) => release(args),
+    }
+}
+
+fn release(args: &ReleaseArgs) -> anyhow::Result<()> {
+    let daemon = running_daemon(&Config::read(&args.config)?)?;
+    let path = format!("/api/v1/models/release?pattern={}", quoted(&args.pattern.to_string()));
+    let Released { released } = daemon.post(&path, Vec::new())?.json()?;
+    let words = match released {
+        0 => format!("no model of {} is paused or quarantined", args.pattern),
+        1 => "1 model is tried again, on probation".to_owned(),
+        more => format!("{more} models are tried again, on probation"),
+    };
+    Ok(writeln!(Output::text(Colours::of_stdout()), "{}", Printable(words))?)
+}
+
+fn list(args: &ListArgs) -> anyhow::Result<()> {
     let daemon = running_daemon(&Config::read(&args.config)?)?;
     let pattern = args.pattern.as_ref().map(|pattern| format!("?pattern={}", quoted(&pattern.to_string())));
     let question = format!("/api/v1/models{}", pattern.unwrap_or_default());
@@ -55,10 +102,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut remarks = Vec::new();
     each_entry(&daemon, &question, usize::MAX, |model: Model| {
         table.row(row(&model));
+        let trouble = model.trouble.iter().map(|trouble| (Tint::Bad, &trouble.reason));
         let problem = model.problem.iter().map(|problem| (Tint::Bad, problem));
         let warnings = model.warnings.iter().map(|warning| (Tint::Warning, warning));
         remarks.extend(
-            problem.chain(warnings).map(|(tint, words)| (tint, model.sensor.clone(), Printable(words).to_string())),
+            trouble
+                .chain(problem)
+                .chain(warnings)
+                .map(|(tint, words)| (tint, model.sensor.clone(), Printable(words).to_string())),
         );
         anyhow::Ok(())
     })?;
@@ -76,6 +127,8 @@ fn row(model: &Model) -> [TableCell; 7] {
     let (state, tint) = match model.state {
         ModelState::AtWork => ("at work", Tint::Good),
         ModelState::AtWorkNewerRefused => ("at work, newer file refused", Tint::Warning),
+        ModelState::Paused => ("paused after a failure", Tint::Warning),
+        ModelState::Probation => ("on probation", Tint::Warning),
         ModelState::Quarantined => ("quarantined", Tint::Bad),
         ModelState::Unusable => ("unusable", Tint::Bad),
     };

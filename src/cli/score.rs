@@ -329,7 +329,7 @@ impl<'a> Scorer<'a> {
             };
             Ok::<_, Infallible>(id.and_then(|id| self.held.block(id, window)).cloned())
         });
-        let (scored, drift) = match score(model, plan, window, &blocks, self.scoring) {
+        let (scored, drift) = match score(model, plan, window, &blocks, self.scoring, None) {
             Ok(Judgement { outcome: Outcome::Scored(scored), drift }) => (scored, drift),
             Ok(_) => {
                 self.report.too_little += 1;

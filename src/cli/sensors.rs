@@ -4,10 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::answers::{List, Sensor, SensorState, Verdict};
+use crate::cli::arguments::parse_group;
 use crate::cli::conditions::condition_word;
 use crate::cli::store_access::running_daemon;
 use crate::cli::table::{Colours, Column, Output, TableCell, TextTable, Tint};
 use crate::config::Config;
+use crate::group::GroupName;
 use crate::http::client::{DaemonClient, quoted};
 use crate::sensor_pattern::{PatternError, SensorPattern};
 use crate::time::Timestamp;
@@ -21,6 +23,9 @@ pub struct Args {
     /// The sensors, as device/sensor with * for any characters; all, if left out
     #[arg(value_parser = parse_pattern)]
     pattern: Option<SensorPattern>,
+    /// Only sensors in this group
+    #[arg(long, value_name = "NAME", value_parser = parse_group)]
+    group: Option<GroupName>,
     /// Only sensors in this state
     #[arg(long, value_enum)]
     state: Option<SensorState>,
@@ -48,6 +53,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut question = format!("/api/v1/sensors?limit={PAGE}");
     if let Some(pattern) = &args.pattern {
         question.push_str(&format!("&pattern={}", quoted(&pattern.to_string())));
+    }
+    if let Some(group) = &args.group {
+        question.push_str(&format!("&group={}", quoted(group.as_str())));
     }
     if let Some(state) = args.state {
         question.push_str(&format!("&state={}", state_key(state)));

@@ -204,6 +204,9 @@ impl Screen<'_> {
         if let Some(reason) = &verdict.reason {
             self.line("", &Printable(reason).to_string())?;
         }
+        if let Some(score) = verdict.anomaly_score {
+            self.line("", &format!("intervals are anomalies from the score {score} on ([[sensitivity]])"))?;
+        }
         if let Some(explanation) = &verdict.explanation {
             self.line("", &Printable(&explanation.words).to_string())?;
         }
@@ -219,6 +222,8 @@ impl Screen<'_> {
         let (state, tint) = match model.state {
             ModelState::AtWork => ("at work", Tint::Good),
             ModelState::AtWorkNewerRefused => ("at work; a newer file beside it cannot be used", Tint::Warning),
+            ModelState::Paused => ("failed, and is tried again after a pause", Tint::Warning),
+            ModelState::Probation => ("was released, and is on probation", Tint::Warning),
             ModelState::Quarantined => ("failed too often, and is not tried any more", Tint::Bad),
             ModelState::Unusable => ("cannot be used", Tint::Bad),
         };
@@ -241,6 +246,11 @@ impl Screen<'_> {
         for usual in &model.usual {
             let (low, high) = (significant(usual.low), significant(usual.high));
             self.line("", &format!("usually {} {low} to {high}", Printable(&usual.feature)))?;
+        }
+        if let Some(trouble) = &model.trouble {
+            let (failures, since) = (trouble.failures, minute(trouble.since));
+            let words = format!("{failures} failures in a row, since {since} UTC: {}", Printable(&trouble.reason));
+            self.line("", &self.colours.paint(Tint::Bad, &words))?;
         }
         if let Some(problem) = &model.problem {
             let words = self.colours.paint(Tint::Bad, &Printable(problem).to_string());

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::answers::{Problem, Run, Severity, Sink, SinkState, Status, Tally, Version};
+use crate::answers::{Problem, Run, Severity, Sink, SinkState, Status, Supervision, Tally, Version};
 use crate::cli::size::size;
 use crate::cli::store_access::{StoreAccessError, running_daemon};
+use crate::cli::supervision_tree;
 use crate::cli::table::{Colours, Output, Tint};
 use crate::config::Config;
 use crate::http::client::{ClientError, DaemonClient};
@@ -26,6 +27,9 @@ pub struct Args {
     /// Tells it again every two seconds, until Ctrl-C
     #[arg(long)]
     watch: bool,
+    /// Tells what is supervised: the parts of the daemon and the models, by how they stand, with their last failures
+    #[arg(long)]
+    tree: bool,
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "/etc/anomalyd/config.toml")]
     config: PathBuf,
@@ -70,6 +74,10 @@ fn no_daemon(error: &anyhow::Error) -> anyhow::Result<ExitCode> {
 
 fn tell(args: &Args, daemon: &DaemonClient) -> anyhow::Result<Severity> {
     let status: Status = daemon.get("/api/v1/status")?.json()?;
+    if args.tree {
+        tell_tree(args, daemon)?;
+        return Ok(status.health.severity);
+    }
     if args.json {
         writeln!(Output::json(), "{}", serde_json::to_string(&status)?)?;
         return Ok(status.health.severity);
@@ -89,6 +97,15 @@ fn tell(args: &Args, daemon: &DaemonClient) -> anyhow::Result<Severity> {
     out.write_all(&screen)?;
     out.flush()?;
     Ok(status.health.severity)
+}
+
+fn tell_tree(args: &Args, daemon: &DaemonClient) -> anyhow::Result<()> {
+    let tree: Supervision = daemon.get("/api/v1/supervision")?.json()?;
+    if args.json {
+        return Ok(writeln!(Output::json(), "{}", serde_json::to_string(&tree)?)?);
+    }
+    let colours = Colours::of_stdout();
+    Ok(supervision_tree::write(&tree, colours, &mut Output::text(colours))?)
 }
 
 /// Writes one screen. All that comes from outside is made printable.
@@ -304,6 +321,11 @@ mod tests {
             tally: Some(Tally { scored: 14, no_data: 1, anomalies: 3, ..Tally::default() }),
             settings: String::new(),
             models: String::new(),
+            begun: None,
+            ended: None,
+            request: None,
+            times: None,
+            slowest: Vec::new(),
         };
         let problem = Problem {
             kind: ProblemKind::Silent,
@@ -339,6 +361,7 @@ mod tests {
             next_run: Some(NextRun {
                 at: at("2026-03-01 11:00:30"),
                 window: Window { start: at("2026-03-01 10:00"), end: at("2026-03-02 00:00") },
+                group: "default".to_owned(),
             }),
             windows_skipped: 0,
             sinks: vec![Sink {

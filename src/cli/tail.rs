@@ -122,6 +122,8 @@ fn worded(event: &Event, colours: Colours) -> String {
             let (tint, words) = match model.state {
                 ModelState::AtWork => (Tint::Good, "is at work"),
                 ModelState::AtWorkNewerRefused => (Tint::Warning, "stays at work: its newer file cannot be used"),
+                ModelState::Paused => (Tint::Warning, "failed, and is tried again after a pause"),
+                ModelState::Probation => (Tint::Warning, "is released, and on probation"),
                 ModelState::Quarantined => (Tint::Bad, "is quarantined: it failed too often"),
                 ModelState::Unusable => (Tint::Bad, "cannot be used"),
             };

@@ -11,6 +11,7 @@ use crate::ingest::route::{
     Each, NumberFormat, PayloadFormat, Quotes, Retained, RouteSettings, TimeForm, TimeUnit, ValueAt,
 };
 use crate::scoring::ProofPolicy;
+use crate::sensitivity::SensitivitySettings;
 use crate::zone::Zone;
 
 /// Hashes values in a form that is the same on every machine: numbers little-endian, texts and lists after their
@@ -50,6 +51,18 @@ pub(super) fn settings_hash(config: &Config, group: &GroupSettings) -> u64 {
     if !config.features.is_empty() {
         canonical.text("features");
         canonical.list(&config.features, Canonical::features);
+    }
+    // Left out as well when there are none.
+    if !config.sensitivities.is_empty() {
+        canonical.text("sensitivity");
+        canonical.list(&config.sensitivities, |canonical, SensitivitySettings { sensors, score }| {
+            canonical.text(&sensors.to_string());
+            canonical.float(score.get());
+        });
+    }
+    if let Some(score) = group.scoring.anomaly_score {
+        canonical.text("anomaly_score");
+        canonical.float(score.get());
     }
     let digest = canonical.0.finalize();
     digest.iter().take(8).rev().fold(0, |hash, byte| (hash << 8) | u64::from(*byte))

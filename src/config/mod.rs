@@ -39,6 +39,7 @@ mod reader;
 mod rings;
 mod route;
 mod rules;
+mod sensitivity;
 mod source;
 mod template;
 #[cfg(test)]
@@ -60,7 +61,9 @@ use crate::features::FeatureSettings;
 use crate::group::{ByGroup, Group, GroupName, Groups};
 use crate::ingest::filter::FilterSettings;
 use crate::interval::Cut;
+use crate::sensitivity::SensitivitySettings;
 use crate::sensor_pattern::SensorPattern;
+use crate::time::Span;
 use group::GroupSettings;
 use reader::{Notes, Section};
 
@@ -77,6 +80,8 @@ pub struct Config {
     pub filters: Vec<FilterSettings>,
     /// Each `[[features]]`, in the order of the file.
     pub features: Vec<FeatureSettings>,
+    /// Each `[[sensitivity]]`, in the order of the file.
+    pub sensitivities: Vec<SensitivitySettings>,
     /// `[limits]`.
     pub limits: limits::LimitSettings,
     /// `[window]`.
@@ -260,6 +265,12 @@ impl Config {
         rings::windows_back(self, group)
     }
 
+    /// For how long before what is closed the windows of each group can be scored again: as long as the store is sure to have
+    /// them, less what models look back to.
+    pub fn kept_for_scoring_again(&self) -> ByGroup<Span> {
+        self.rules_by_group().map(|group| rings::kept_for_scoring_again(self, group))
+    }
+
     /// The sizes of the store's rings.
     pub fn rings(&self) -> Rings {
         Rings::of(self)
@@ -297,6 +308,7 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         mqtt: root.section("mqtt", mqtt::read),
         filters: root.tables("filter", filter::read),
         features: root.tables("features", features::read),
+        sensitivities: root.tables("sensitivity", sensitivity::read),
         limits: root.section("limits", |section| limits::read(section, clock)),
         window,
         schedule,

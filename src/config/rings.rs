@@ -1,7 +1,10 @@
 //! How many windows, runs and runs with verdicts the store has room for: the configured times, counted in windows.
 
+use std::sync::Arc;
+
 use super::group::GroupSettings;
 use super::{ClockSource, Config};
+use crate::features::{Bounds, Plan};
 use crate::time::Span;
 
 /// The sizes of the store's rings. The oldest entry of a full ring is overwritten.
@@ -80,4 +83,16 @@ fn windows_needed_for(config: &Config, group: &GroupSettings) -> u32 {
 pub(super) fn windows_back(config: &Config, group: &GroupSettings) -> u32 {
     let spare = config.rings().windows.saturating_sub(windows_needed_for(config, group));
     spare / count(group.grid.length(), config.base_cut().window()).max(1)
+}
+
+/// For how long before what is closed the store is sure to have the windows of a group, with those that models look back to.
+pub(super) fn kept_for_scoring_again(config: &Config, group: &GroupSettings) -> Span {
+    let base = config.base_cut().window();
+    let early = max_ahead(config).map_or(0, |ahead| count(ahead, base));
+    let sure = config.rings().windows.saturating_sub(early.saturating_add(1));
+    let bounds = Bounds { cut: group.grid.cut(), windows_back: windows_back(config, group) };
+    let plans = config.features.iter().filter_map(|one| Plan::new(Arc::clone(&one.features), "", bounds).ok());
+    let looked_back = plans.map(|plan| plan.windows_back()).max().unwrap_or_default();
+    let kept = base.times(sure.into()).to_std();
+    kept.saturating_sub(group.grid.length().times(looked_back.into()).to_std()).into()
 }

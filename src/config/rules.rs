@@ -303,6 +303,13 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
             );
             warn("schedule.cron", advice);
         }
+        if let Some(horizon) = group.schedule.horizon.filter(|horizon| *horizon > caught_up) {
+            let advice = format!(
+                "{of_group}{horizon} reach back further than the {caught_up} of windows that are caught up on \
+                 (schedule.catch_up), so this bounds nothing; make catch_up larger, or remove it"
+            );
+            warn("schedule.horizon", advice);
+        }
     }
     if config.clock == ClockSource::Event && config.limits.max_ahead.is_some() {
         warn("limits.max_ahead", "nothing is ahead of the event clock, so this is unused; remove it".to_owned());

@@ -4,6 +4,7 @@ use super::reader::Section;
 use crate::interval::Cut;
 use crate::scoring::ProofPolicy;
 use crate::time::Span;
+use crate::verdict::AnomalyScore;
 
 /// When windows are scored, and how long that may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,10 @@ pub struct ScoringSettings {
     pub min_intervals: u32,
     /// Whether models that are not proven are scored.
     pub proof: ProofPolicy,
+    /// The score from which on intervals are anomalies; `None` when models decide.
+    pub anomaly_score: Option<AnomalyScore>,
+    /// How many orders of operators may wait or go on at once.
+    pub max_orders: u32,
     /// After this many windows in a row, with every row an anomaly, a model is reported as suspicious.
     pub suspicious_after: u32,
 }
@@ -33,11 +38,17 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
         sensor_deadline: share,
         hung_threads: 8,
         min_intervals: 1,
+        anomaly_score: None,
+        max_orders: 8,
         proof: ProofPolicy::Optional,
         suspicious_after: 3,
     };
     let settings = read_of_group(section, above);
-    ScoringSettings { hung_threads: section.integer("hung_threads", settings.hung_threads, 0..=1_000), ..settings }
+    ScoringSettings {
+        hung_threads: section.integer("hung_threads", settings.hung_threads, 0..=1_000),
+        max_orders: section.integer("max_orders", settings.max_orders, 1..=100),
+        ..settings
+    }
 }
 
 const DEADLINES: std::ops::RangeInclusive<Span> = Span::from_millis(100)..=Span::from_secs(86_400);
@@ -52,11 +63,13 @@ pub(super) fn read_of_group(section: &mut Section<'_, '_>, above: ScoringSetting
         section.rule(&["sensor_deadline", "deadline"], why);
     }
     let proof = section.choice("proof", [("optional", ProofPolicy::Optional), ("required", ProofPolicy::Required)]);
+    let score = section.number("anomaly_score", AnomalyScore::RANGE, "a number from 0.002 to 0.998");
     let most = u32::try_from(Cut::MAX_INTERVALS).unwrap_or(u32::MAX);
     ScoringSettings {
         deadline,
         sensor_deadline,
         min_intervals: section.integer("min_intervals", above.min_intervals, 1..=most),
+        anomaly_score: score.and_then(AnomalyScore::new).or(above.anomaly_score),
         proof: if section.has("proof") { proof } else { above.proof },
         suspicious_after: section.integer("suspicious_after", above.suspicious_after, 1..=10_000),
         ..above

@@ -32,6 +32,8 @@ pub struct StoreSettings {
     pub rejects: u32,
     /// How long a rejected message may be, topic and payload together, to be kept whole.
     pub rejected_message: ByteSize,
+    /// How much of what is logged of a run is kept with it.
+    pub run_log: ByteSize,
     /// Whether a store that was made with another interval, window or ring is written anew.
     pub recut: bool,
     /// How much memory the store's page cache aims at.
@@ -70,6 +72,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> StoreSettings {
             ByteSize::from_kib(4),
             ByteSize::from_kib(0)..=ByteSize::from_kib(16),
         ),
+        run_log: section.bytes("run_log", ByteSize::from_kib(16), ByteSize::from_kib(0)..=ByteSize::from_kib(1024)),
         recut: section.take("recut", "true or false", |value| value.as_bool()) == Some(true),
         cache: section.bytes("cache", ByteSize::from_mib(16), ByteSize::from_mib(1)..=ByteSize::from_mib(4096)),
         commit_delay: section.span("commit_delay", Span::ZERO, Span::ZERO..=Span::from_secs(10)),

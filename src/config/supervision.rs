@@ -15,6 +15,8 @@ pub struct SupervisionSettings {
     pub release: Release,
     /// How many models that failed are started again in a second, at the most.
     pub restarts_per_second: u32,
+    /// After so many short lives of the process in a row, it waits before it starts.
+    pub short_lives: u32,
 }
 
 /// When a model is released from quarantine by itself.
@@ -33,6 +35,7 @@ impl Default for SupervisionSettings {
             quarantine_after: 5,
             release: Release::After(Span::from_secs(86_400)),
             restarts_per_second: 200,
+            short_lives: 4,
         }
     }
 }
@@ -41,6 +44,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> SupervisionSettings {
     let settings = read_of_group(section, SupervisionSettings::default());
     SupervisionSettings {
         restarts_per_second: section.integer("restarts_per_second", settings.restarts_per_second, 1..=100_000),
+        short_lives: section.integer("short_lives", settings.short_lives, 1..=1_000_000),
         ..settings
     }
 }

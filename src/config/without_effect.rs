@@ -17,6 +17,7 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
     routes(config, &mut advice);
     filters(config, &mut advice);
     features(config, &mut advice);
+    groups(config, &mut advice);
     log_targets(&config.log.level, &mut advice);
     advice.into_iter().map(|(key, advice)| Warning { key, advice }).collect()
 }
@@ -128,6 +129,23 @@ fn features(config: &Config, advice: &mut Advice) {
                  the same device, and {{sensor}} takes one level; write {{sensor...}} in the topic of the route if it has more"
             );
             advice.push((KEY, what));
+        }
+    }
+}
+
+fn groups(config: &Config, advice: &mut Advice) {
+    const KEY: &str = "group";
+    for (place, group) in config.groups.iter().enumerate() {
+        let pattern = &group.sensors;
+        if let Some(before) = config.groups[..place].iter().find(|before| before.sensors.covers(pattern)) {
+            let what = format!(
+                "the group {} takes no sensor: {} stands before it, and its pattern \"{}\" fits all of \"{pattern}\"; put \
+                 the narrower one first, or remove it",
+                group.name, before.name, before.sensors
+            );
+            advice.push((KEY, what));
+        } else if !is_nameable(config, pattern) {
+            advice.push((KEY, not_nameable(pattern)));
         }
     }
 }

@@ -105,7 +105,8 @@ impl Receiving {
         let mut background = Vec::new();
         if let Some(reporter) = settings.reporter.take() {
             let reported = Reported { sources: counters.clone(), intake: intake.clone(), reader: reader.clone() };
-            background.push(DaemonTask::start("reporter", report(reporter, reported)));
+            let report = move || report(reporter.clone(), reported.clone());
+            background.push(DaemonTask::supervised("reporter", &live.parts, report));
         }
         let link = broker.as_ref().map(Broker::link);
         let threads = if listener.is_some() { arbiters(settings.threads) } else { Vec::new() };
@@ -117,6 +118,7 @@ impl Receiving {
                 Arc::clone(&decoders),
                 threads.clone(),
                 Arc::clone(&live.connections),
+                Arc::clone(&live.parts),
                 stop.clone(),
             );
             let serve = async move {

@@ -44,6 +44,7 @@ use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::schedule::closing::ClosingSettings;
 use crate::scoring::ScoringSettings;
+use crate::sensitivity::Sensitivities;
 use crate::sensor::SensorDirectory;
 use crate::sink::files::FileSettings;
 use crate::store::{ShedSettings, StoreSettings};
@@ -61,6 +62,8 @@ pub(crate) struct Settings {
     /// How many threads serve connections, and how many score.
     pub(crate) threads: usize,
     pub(crate) stop_deadline: Duration,
+    /// After so many short lives in a row the daemon waits before it starts.
+    pub(crate) short_lives: u32,
     pub(crate) listener: Option<ListenerSettings>,
     pub(crate) broker: Option<BrokerSettings>,
     pub(crate) routes: Arc<[RouteSettings]>,
@@ -95,7 +98,10 @@ pub(crate) struct Settings {
     pub(crate) kept_models_bytes: u64,
     pub(crate) groups: Groups,
     rules: ByGroup<GroupRules>,
+    sensitivities: ByGroup<Sensitivities>,
     max_anomalous: usize,
+    /// How much of what is logged of a run is kept.
+    run_log_bytes: usize,
 }
 
 /// What the runs of a group go by.
@@ -127,6 +133,7 @@ impl Settings {
             sessions,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             stop_deadline,
+            short_lives: config.supervision.short_lives,
             listener: mqtt.listen.as_ref().map(|listen| ListenerSettings {
                 max_connections: listen.max_connections,
                 addresses: AddressSettings {
@@ -181,7 +188,7 @@ impl Settings {
             },
             features: assigner(config),
             supervisor: SupervisorSettings {
-                sensors: groups.map(|group| Arc::new(sensors(group, cut))),
+                sensors: groups.map(|group| Arc::new(sensors(config, group, cut))),
                 restarts_per_second: config.supervision.restarts_per_second,
                 evaluators: PoolSettings {
                     threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -245,8 +252,10 @@ impl Settings {
             port: port(&config.http),
             timeline_bytes: config.http.timeline_memory.saturating_usize(),
             groups: groups.groups().clone(),
+            sensitivities: groups.map(|group| sensitivities(config, group)),
             rules: groups.map(|group| rules(config, group)),
             max_anomalous: config.log.anomalies as usize,
+            run_log_bytes: store.run_log.saturating_usize(),
         }
     }
 
@@ -297,12 +306,18 @@ impl Settings {
             store: self.store.directory.clone(),
             limits: self.models.limits,
             features: self.features.clone(),
+            sensitivities: self.sensitivities.clone(),
             groups: self.rules.map(GroupRules::rescoring),
         }
     }
 
     pub(crate) fn recorder(&self, scope: RunScope) -> RecorderSettings {
-        RecorderSettings { rules: self.rules.map(GroupRules::of_runs), scope, max_anomalous: self.max_anomalous }
+        RecorderSettings {
+            rules: self.rules.map(GroupRules::of_runs),
+            scope,
+            max_anomalous: self.max_anomalous,
+            log_bytes: self.run_log_bytes,
+        }
     }
 }
 
@@ -330,10 +345,11 @@ fn scoring(group: &GroupSettings, base: Cut) -> ScoringSettings {
 }
 
 /// What the models of a group's sensors go by.
-fn sensors(group: &GroupSettings, base: Cut) -> SensorSettings {
+fn sensors(config: &Config, group: &GroupSettings, base: Cut) -> SensorSettings {
     let SupervisionSettings { backoff, quarantine_after, release, .. } = group.supervision;
     SensorSettings {
         scoring: scoring(group, base),
+        sensitivities: sensitivities(config, group),
         supervision: SupervisionPolicy {
             backoff_min: backoff.min.to_std(),
             backoff_max: backoff.max.to_std(),
@@ -347,6 +363,10 @@ fn sensors(group: &GroupSettings, base: Cut) -> SensorSettings {
         proof: group.scoring.proof,
         suspicious_after: group.scoring.suspicious_after,
     }
+}
+
+fn sensitivities(config: &Config, group: &GroupSettings) -> Sensitivities {
+    Sensitivities::new(config.sensitivities.clone().into(), group.scoring.anomaly_score)
 }
 
 /// Decides which features each model gets, within the bounds of its sensor's group.

@@ -8,7 +8,7 @@ use super::settings::Settings;
 use crate::actors::outlets::publisher;
 use crate::answers::{Configuration, ConfigurationState, Version};
 use crate::config::{Config, ConfigError};
-use crate::overview::{DiskSample, RememberedStatus, Surroundings};
+use crate::overview::{DiskSample, OrderReach, RememberedStatus, Surroundings};
 use crate::time::Timestamp;
 
 /// What the answers need to know.
@@ -21,6 +21,7 @@ pub(super) fn surroundings(config: &Config, settings: &Settings) -> Surroundings
             .into_iter()
             .flatten()
             .collect(),
+        order_reach: OrderReach { kept: config.kept_for_scoring_again(), verdict_runs: settings.store.verdict_runs },
         started: Instant::now(),
         disk_at_start: DiskSample::of(&settings.store.directory),
         configuration: Box::new(move || configuration(&in_force, read)),

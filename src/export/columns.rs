@@ -80,6 +80,8 @@ const VERDICTS: &[Column] = &[
     column("model", Text),
     column("proven", Flag),
     column("settings", Text),
+    column("group", Text),
+    column("anomaly_score", Number),
 ];
 
 const RUNS: &[Column] = &[
@@ -103,6 +105,10 @@ const RUNS: &[Column] = &[
     column("anomalies", Integer),
     column("timed_out", Integer),
     column("unproven", Integer),
+    column("interval_seconds", Number),
+    column("begun", Time),
+    column("ended", Time),
+    column("request", Text),
 ];
 
 const REJECTS: &[Column] = &[

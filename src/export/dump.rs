@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::interval::Window;
 use crate::reading::RejectId;
 use crate::rescoring::Rescorer;
-use crate::run::{Run, RunState};
+use crate::run::{Run, RunState, Trigger};
 use crate::sensor::{NumberedSensor, SensorName};
 use crate::store::{ChunkId, Reader, StoreError, StoredRejects};
 use crate::verdict::{Label, ModelHash, Outcome, Scored, Verdict, score};
@@ -186,7 +186,9 @@ impl AtWork {
 /// When which model was at work, by sensor, the earliest first.
 fn times_at_work(reader: &Reader, sensors: usize) -> Result<Vec<Vec<AtWork>>, StoreError> {
     let mut times: Vec<Vec<AtWork>> = (0..sensors).map(|_| Vec::new()).collect();
-    for Run { id, window, scope, .. } in reader.runs()? {
+    // Runs by command score windows of the past with models of later.
+    let runs = reader.runs()?.into_iter().filter(|run| run.trigger != Trigger::Command);
+    for Run { id, window, scope, .. } in runs {
         for chunk in ChunkId::of_scope(&scope) {
             for verdict in reader.verdicts(id, chunk)? {
                 let (Outcome::Scored(scored), Some(times)) = (verdict.outcome, times.get_mut(verdict.sensor.index()))
@@ -240,6 +242,9 @@ fn verdict_line(
             });
             line["model"] = json!(scored.model.to_string());
             line["proven"] = json!(scored.proven);
+            if let Some(boundary) = scored.boundary {
+                line["anomaly_score"] = json!(boundary.get());
+            }
             if let Some(explanation) = &scored.explanation {
                 line["explanation"] = json!(explanation.words(window, interval));
             }

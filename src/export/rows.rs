@@ -3,7 +3,7 @@
 use super::{Cell, ExportError, RowWriter, Selection, Table, readings};
 use crate::group::Groups;
 use crate::interval::{Interval, Window};
-use crate::run::{Run, RunState};
+use crate::run::{Run, RunRequest, RunState};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::{ChunkId, Reader, StoreError, StoredIntervals, StoredRejects};
 use crate::time::{Span, Timestamp};
@@ -111,7 +111,7 @@ impl Export<'_> {
         verdict: &Verdict,
         rows: &mut dyn RowWriter,
     ) -> Result<(), ExportError> {
-        let Run { id, window, revision, settings, .. } = run;
+        let Run { id, window, group, revision, settings, .. } = run;
         let settings = format!("{settings:016x}");
         let scored = match &verdict.outcome {
             Outcome::Scored(scored) => Some(scored),
@@ -149,11 +149,13 @@ impl Export<'_> {
             model.as_deref().into(),
             scored.map_or(Cell::Missing, |scored| Cell::Flag(scored.proven)),
             Cell::Text(&settings),
+            Cell::Text(group.as_str()),
+            scored.and_then(|scored| scored.boundary).map_or(Cell::Missing, |boundary| Cell::Number(boundary.get())),
         ])
     }
 
     fn runs(&self, rows: &mut dyn RowWriter) -> Result<(), ExportError> {
-        for Run { id, window, interval: _, group, trigger, revision, scope, settings, models, closing, state } in
+        for Run { id, window, interval, group, trigger, revision, scope, settings, models, closing, state, course } in
             self.wanted_runs()?
         {
             let (state, tally) = match state {
@@ -187,6 +189,10 @@ impl Export<'_> {
                 large(|tally| tally.anomalies),
                 small(|tally| tally.timed_out),
                 small(|tally| tally.unproven),
+                Cell::Number(interval.to_std().as_secs_f64()),
+                course.begun.map_or(Cell::Missing, Cell::Time),
+                course.ended.map_or(Cell::Missing, Cell::Time),
+                course.request.as_ref().map(RunRequest::as_str).into(),
             ])?;
         }
         Ok(())

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::peer::Peer;
 use crate::actors::committer::Commands;
+use crate::actors::scoring::release::ModelRelease;
 use crate::actors::sources::importer::Importer;
 use crate::overview::Overview;
 use crate::telemetry::metrics::Metric;
@@ -25,6 +26,8 @@ pub struct Api {
     pub commands: Commands,
     /// Told to look at the model files at once.
     pub look_at_models: Arc<Notify>,
+    /// Has models released.
+    pub release: ModelRelease,
     /// Takes imported readings in.
     pub importer: Importer,
 }

@@ -45,7 +45,7 @@ mod tokens;
 pub use api::Api;
 pub use gate::GateSettings;
 pub use port::{Port, PortError, PortSettings, try_port};
-pub use server::{ServerSettings, serve};
+pub use server::{ServerSettings, answer_while_waiting, serve};
 pub use socket::{SocketError, SocketSettings, default_paths, number_of_group};
 pub use tls::TlsSettings;
 pub use tokens::{NewToken, new_token};

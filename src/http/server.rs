@@ -6,15 +6,18 @@
 
 use std::io;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::api::{Api, LongAnswers};
 use super::connection::{self, Answers, Requests, yield_to_others};
 use super::peer::Peer;
+use super::routes::about::About;
 use super::routes::{self, Shared};
 use super::socket::{self, SocketFile, SocketSettings};
 use crate::store;
@@ -44,7 +47,17 @@ const SPARE_THREADS: usize = 2;
 /// Serves the socket for as long as the returned future is polled. The socket is open when this returns, if it can be
 /// made.
 pub fn serve(settings: ServerSettings, api: Arc<Api>) -> impl Future<Output = ()> {
-    let mut attempt = Serving::start(&settings, &api);
+    let start = move || {
+        let shared = Shared {
+            api: Arc::clone(&api),
+            answers: LongAnswers::new(settings.max_answers, "socket.max_answers", &metrics::LONG_ANSWERS),
+            reads: Arc::new(Semaphore::new(settings.max_answers)),
+            // Further connections wait without a word: half of them are kept for commands that end.
+            listeners: Arc::new(Semaphore::new(settings.max_connections / 2)),
+        };
+        Serving::start(&settings, &api.store, routes::router(shared, None))
+    };
+    let mut attempt = start();
     if let Err(problem) = &attempt {
         tracing::error!("commands cannot reach this daemon; it goes on without, and tries again: {problem}");
     }
@@ -54,12 +67,21 @@ pub fn serve(settings: ServerSettings, api: Arc<Api>) -> impl Future<Output = ()
                 Ok(serving) => return serving.ended().await,
                 Err(_) => tokio::time::sleep(AGAIN_AFTER).await,
             }
-            attempt = Serving::start(&settings, &api);
+            attempt = start();
             if attempt.is_ok() {
                 tracing::info!("commands can reach this daemon now");
             }
         }
     }
+}
+
+/// Answers on the socket that the daemon waits before it starts, and why, for as long as the returned future is polled.
+pub async fn answer_while_waiting(settings: ServerSettings, store: &Path, words: String) {
+    match Serving::start(&settings, store, routes::while_waiting(About::this(store), words)) {
+        Ok(serving) => serving.ended().await,
+        Err(problem) => tracing::warn!("commands cannot reach this daemon while it waits: {problem}"),
+    }
+    std::future::pending().await
 }
 
 /// A socket that is served. Its file is removed, and its thread ends, when this is dropped.
@@ -79,23 +101,16 @@ enum ServeError {
 }
 
 impl Serving {
-    fn start(settings: &ServerSettings, api: &Arc<Api>) -> Result<Self, ServeError> {
+    fn start(settings: &ServerSettings, store: &Path, router: Router) -> Result<Self, ServeError> {
         let (listener, file) = socket::open(&settings.socket)?;
         let path = &settings.socket.path;
-        let noted = path.to_str().map(|path| store::write_note(&api.store, NOTE, path));
+        let noted = path.to_str().map(|path| store::write_note(store, NOTE, path));
         if let Some(Err(problem)) = noted {
             tracing::warn!("where the socket is cannot be noted beside the store: {problem}");
         }
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = oneshot::channel();
-        let shared = Shared {
-            api: Arc::clone(api),
-            answers: LongAnswers::new(settings.max_answers, "socket.max_answers", &metrics::LONG_ANSWERS),
-            reads: Arc::new(Semaphore::new(settings.max_answers)),
-            // Further connections wait without a word: half of them are kept for commands that end.
-            listeners: Arc::new(Semaphore::new(settings.max_connections / 2)),
-        };
-        let answers = Answers::at_first(routes::router(shared, None));
+        let answers = Answers::at_first(router);
         let max_connections = settings.max_connections;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -297,7 +297,7 @@ fn windows_skipped(facts: &HealthFacts) -> Option<Finding> {
         1 => "1 window was never scored".to_owned(),
         skipped => format!("{} windows were never scored", grouped(skipped)),
     };
-    let words = format!("{short}: more had been missed than are caught up on (schedule.catch_up)");
+    let words = format!("{short}; anomalyd schedule says which, and why");
     let mut finding = plain(ProblemKind::WindowsSkipped, Severity::Warning, words, &short);
     finding.problem.count = facts.windows_skipped;
     Some(finding)

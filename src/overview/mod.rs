@@ -6,6 +6,7 @@
 mod conditions;
 mod disk;
 mod events;
+mod groups;
 mod health;
 mod health_facts;
 mod lately;
@@ -13,6 +14,7 @@ mod models;
 mod rejects;
 mod remembered;
 mod route_test;
+mod run_orders;
 mod run_scores;
 mod runs;
 mod schedule;
@@ -24,6 +26,7 @@ mod sensors;
 mod series;
 mod sinks;
 mod status;
+mod supervision;
 mod surroundings;
 #[cfg(test)]
 mod test_runs;
@@ -42,6 +45,7 @@ use crate::interval::Cut;
 use crate::live::{Live, Questions};
 use crate::rescoring::Rescorer;
 use crate::schedule::Schedule;
+use crate::schedule::agenda::GroupPlan;
 use crate::sensor::SensorDirectory;
 use crate::store::Reader;
 use crate::time::{Clock, Timestamp};
@@ -55,6 +59,7 @@ pub use lately::Lately;
 pub use models::{ModelSelection, model_answer};
 pub use rejects::{NoInput, RejectQuery, RejectTrial, list_rejects, reject_answer};
 pub use route_test::{Fate, RouteTester};
+pub use run_orders::{NamedSensors, OrderDemand, OrderReach, OrderRefusal};
 pub use run_scores::{RunScores, ScoredWindow, ScoredWindows, VerdictSummary};
 pub use runs::{OutcomeSelection, RunSelection, run_answer};
 pub use sensor_index::{SensorIndex, SortedSensors};
@@ -96,8 +101,10 @@ pub struct Overview {
     pub base: Cut,
     /// Which sensor is in which group.
     pub groups: Groups,
-    /// When runs are due.
+    /// When runs of the sensors are due that no named group takes.
     pub schedule: Schedule,
+    /// All groups, and when each is scored.
+    pub plans: Arc<[GroupPlan]>,
     /// The clock that the daemon goes by.
     pub clock: Clock,
     /// Since when it runs.

@@ -1,11 +1,13 @@
 //! The models, at work or not.
 
 use super::Overview;
+use super::supervision::trouble_answer;
 use crate::answers::{self, List, ModelState, UsualRange};
 use crate::live::ModelEntry;
 use crate::model::Model;
 use crate::sensor::SensorId;
 use crate::sensor_pattern::SensorPattern;
+use crate::supervision::Standing;
 
 /// Which models a list shows.
 #[derive(Clone, Debug, Default)]
@@ -77,24 +79,27 @@ pub(super) struct TroubledModels {
 }
 
 fn model_state(entry: &ModelEntry) -> ModelState {
-    match (&entry.model, &entry.problem) {
-        (None, _) => ModelState::Unusable,
-        _ if entry.is_quarantined() => ModelState::Quarantined,
-        (Some(_), Some(_)) => ModelState::AtWorkNewerRefused,
-        (Some(_), None) => ModelState::AtWork,
+    match (&entry.model, entry.trouble.as_ref().map(|trouble| trouble.standing), &entry.problem) {
+        (None, ..) => ModelState::Unusable,
+        (Some(_), Some(Standing::Quarantined), _) => ModelState::Quarantined,
+        (Some(_), Some(Standing::Probation), _) => ModelState::Probation,
+        (Some(_), Some(Standing::Paused), _) => ModelState::Paused,
+        (Some(_), None, Some(_)) => ModelState::AtWorkNewerRefused,
+        (Some(_), None, None) => ModelState::AtWork,
     }
 }
 
 /// What is known of a sensor's model.
 pub fn model_answer(sensor: String, entry: ModelEntry) -> answers::Model {
     let state = model_state(&entry);
-    let ModelEntry { file, model, features, since, warnings, problem, .. } = entry;
+    let ModelEntry { file, model, features, since, warnings, problem, trouble } = entry;
     let model = model.as_deref();
     let usual = model.and_then(Model::usual_ranges).unwrap_or_default();
     answers::Model {
         sensor,
         state,
         problem,
+        trouble: trouble.as_ref().map(trouble_answer),
         file,
         hash: model.map(|model| model.hash().to_string()),
         detector: model.map(|model| model.detector().name().to_owned()),

@@ -7,6 +7,7 @@ use crate::answers::{self, List, RunOutcome, RunState, Span};
 use crate::group::GroupName;
 use crate::run::{self, Run, RunId};
 use crate::sensor::SensorId;
+use crate::sensor_pattern::SensorPattern;
 use crate::store::{ChunkId, StoreError};
 use crate::verdict::Outcome;
 
@@ -54,7 +55,41 @@ impl Overview {
     /// A run; `None` when the ledger does not have it.
     pub fn run(&self, id: RunId) -> Result<Option<answers::Run>, StoreError> {
         let next = self.reader.next_run()?;
-        Ok(self.reader.run(id)?.map(|run| run_answer(&run, next)))
+        Ok(self.reader.run(id)?.map(|run| answers::Run { slowest: self.slowest(&run), ..run_answer(&run, next) }))
+    }
+
+    /// What was logged of a run, of all that it did or of sensors that fit a pattern. `None` when no log of it is stored.
+    pub fn run_log(&self, id: RunId, pattern: Option<&SensorPattern>) -> Result<Option<answers::RunLog>, StoreError> {
+        let Some(run::RunLog { lines, left_out }) = self.reader.run_log(id)? else { return Ok(None) };
+        let fits = |line: &run::LogLine| match (pattern, &line.sensor) {
+            (None, _) => true,
+            (Some(pattern), Some(sensor)) => pattern.fits(sensor),
+            (Some(_), None) => false,
+        };
+        let lines = lines.into_iter().filter(fits).map(|run::LogLine { at, urgency, sensor, text }| {
+            let urgency = match urgency {
+                run::Urgency::Error => answers::Urgency::Error,
+                run::Urgency::Warning => answers::Urgency::Warning,
+                run::Urgency::Info => answers::Urgency::Info,
+            };
+            answers::LogLine { at, urgency, sensor, text }
+        });
+        Ok(Some(answers::RunLog { lines: lines.collect(), left_out }))
+    }
+
+    /// The sensors that took longest in a run.
+    fn slowest(&self, run: &Run) -> Vec<answers::SlowSensor> {
+        let slowest = run.course.slowest.iter();
+        slowest
+            .filter_map(|slow| {
+                let [read_seconds, score_seconds] = [slow.took.read, slow.took.score].map(seconds);
+                Some(answers::SlowSensor {
+                    sensor: self.sensors.name(slow.sensor)?.to_string(),
+                    read_seconds,
+                    score_seconds,
+                })
+            })
+            .collect()
     }
 
     /// What a run says of the sensors in its scope, as far as its verdicts are stored, in the order in which the sensors
@@ -82,7 +117,7 @@ impl Overview {
 }
 
 /// A run of the ledger, when the next run has the id `next`. Runs do not overlap, so only the newest run can be one that
-/// goes on.
+/// goes on. Its slowest sensors are left out.
 pub fn run_answer(run: &Run, next: RunId) -> answers::Run {
     let (state, tally) = match run.state {
         run::RunState::Finished(tally) => (RunState::Finished, Some(tally_answer(tally))),
@@ -102,10 +137,25 @@ pub fn run_answer(run: &Run, next: RunId) -> answers::Run {
         tally,
         settings: format!("{:016x}", run.settings),
         models: format!("{:016x}", run.models),
+        begun: run.course.begun,
+        ended: run.course.ended,
+        request: run.course.request.as_ref().map(|request| request.as_str().to_owned()),
+        times: run.course.times.map(times_answer),
+        slowest: Vec::new(),
     }
 }
 
-fn tally_answer(tally: run::Tally) -> answers::Tally {
+fn times_answer(times: run::PartTimes) -> answers::RunTimes {
+    let run::PartTimes { read, score, until_last_outcome, store } = times;
+    answers::RunTimes {
+        read_seconds: seconds(read),
+        score_seconds: seconds(score),
+        until_last_outcome_seconds: seconds(until_last_outcome),
+        store_seconds: store.map(seconds),
+    }
+}
+
+pub(super) fn tally_answer(tally: run::Tally) -> answers::Tally {
     let run::Tally { scored, no_data, too_little_data, failed, quarantined, rows, anomalies, timed_out, unproven } =
         tally;
     answers::Tally { scored, no_data, too_little_data, failed, timed_out, quarantined, unproven, rows, anomalies }

@@ -104,6 +104,8 @@ struct SensorStates {
     /// By the sensors' numbers; `None` where a number has no name.
     by_number: Arc<Vec<Option<SensorState>>>,
     counts: SensorCounts,
+    /// Those of each group, in the order of the groups.
+    by_group: Vec<SensorCounts>,
     /// The anomalous, failed and silent ones, in this order, and of these the highest score first.
     worst: Vec<SensorId>,
 }
@@ -137,6 +139,14 @@ impl Overview {
         Ok(Arc::clone(&self.states()?.by_number))
     }
 
+    /// How many sensors of each group are in which state, in the order of the groups.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn sensor_counts_by_group(&self) -> Result<Vec<SensorCounts>, StoreError> {
+        Ok(self.states()?.by_group.clone())
+    }
+
     fn states(&self) -> Result<Arc<SensorStates>, StoreError> {
         // Others that ask meanwhile wait for the same answer.
         let mut remembered = self.states.states.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,6 +165,7 @@ impl Overview {
         let none = ScoredWindows::default();
         let conditions = self.live.conditions.read();
         let mut counts = SensorCounts::default();
+        let mut by_group = vec![SensorCounts::default(); self.groups.iter().count()];
         let numbers = u32::try_from(self.sensors.numbers()).unwrap_or(u32::MAX);
         let mut by_number = vec![None; numbers as usize];
         let mut worst = Vec::new();
@@ -167,12 +178,15 @@ impl Overview {
         let sorted = self.index.sorted(&self.sensors);
         for (_, sensor) in &sorted.sensors {
             let model = models.get(sensor.index()).copied().unwrap_or(ModelFact::None);
-            let scored = scored.get(sorted.group_place(*sensor)).unwrap_or(&none);
+            let place = sorted.group_place(*sensor);
+            let scored = scored.get(place).unwrap_or(&none);
             let facts = self.facts(*sensor, model, scored, &conditions);
             let state = state_of(facts);
-            counts.known += 1;
-            counts.with_model += u64::from(facts.model != ModelFact::None);
-            *count_of(&mut counts, state) += 1;
+            for counts in [Some(&mut counts), by_group.get_mut(place)].into_iter().flatten() {
+                counts.known += 1;
+                counts.with_model += u64::from(facts.model != ModelFact::None);
+                *count_of(counts, state) += 1;
+            }
             if let Some(place) = by_number.get_mut(sensor.index()) {
                 *place = Some(state);
             }
@@ -184,7 +198,7 @@ impl Overview {
         }
         worst.sort_unstable();
         let worst = worst.into_iter().take(MOST_WORST).map(|(.., sensor)| sensor).collect();
-        Ok(SensorStates { by_number: Arc::new(by_number), counts, worst })
+        Ok(SensorStates { by_number: Arc::new(by_number), counts, by_group, worst })
     }
 
     /// What decides a sensor's state now.

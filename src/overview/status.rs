@@ -11,10 +11,9 @@ use super::remembered::Remembered;
 use super::runs::run_answer;
 use super::{HealthFacts, Overview, health};
 use crate::answers::{Clock, ConfigurationState, Disk, Health, Run, Sensor, Severity, Status};
-use crate::group::GroupName;
 use crate::run::{RunId, RunState};
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
-use crate::store::{Progress, StoreError};
+use crate::store::StoreError;
 use crate::telemetry::metrics;
 use crate::time::{self, Timestamp};
 
@@ -60,7 +59,6 @@ impl Overview {
             Timestamp::MIN => Timestamp::now(),
             now => now,
         };
-        let scored_until = self.reader.progress(&Progress::Scored(GroupName::default()))?;
         let counts = counts();
         let (sensors, unhealthy) = self.sensor_states()?;
         let conditions = self.live.conditions.read();
@@ -78,7 +76,7 @@ impl Overview {
             rejects: counts.rejects,
             running,
             last_run,
-            next_run: self.next_runs(scored_until, 1).pop(),
+            next_run: self.next_runs(1)?.pop(),
             windows_skipped: metrics::WINDOWS_SKIPPED.get(),
             sinks: self.sinks(next)?,
             disk,

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::disk::DiskSample;
 use super::lately::Lately;
+use super::run_orders::OrderReach;
 use super::status::RememberedStatus;
 use crate::answers::{Configuration, Version};
 
@@ -18,6 +19,8 @@ pub struct Surroundings {
     pub store_max_bytes: u64,
     /// The names of the sinks.
     pub sinks: Vec<&'static str>,
+    /// How far back windows can be scored again.
+    pub order_reach: OrderReach,
     /// When the process began to count what it writes.
     pub started: Instant,
     /// How full the disk was then.

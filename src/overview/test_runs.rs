@@ -50,7 +50,7 @@ pub(super) fn scored(anomalies: &[u16], worst: f64) -> Outcome {
         usual: Some((0.2, 0.9)),
     });
     let model = ModelHash([7; 32]);
-    Outcome::Scored(Scored { model, proven: true, unit: Some(1.0), rows: rows.collect(), explanation })
+    Outcome::Scored(Scored { model, proven: true, unit: Some(1.0), boundary: None, rows: rows.collect(), explanation })
 }
 
 impl RunStore {

@@ -13,7 +13,7 @@ use crate::sensor::{SensorDirectory, SensorId};
 use crate::sensor_pattern::SensorPattern;
 use crate::store::{ChunkId, Reader, StoreError};
 use crate::time::{Span, Timestamp};
-use crate::verdict::{self, Label, Scored, ScoredRows, Verdict};
+use crate::verdict::{self, AnomalyScore, Label, Scored, ScoredRows, Verdict};
 
 /// The most spans of anomalies that one verdict tells; a window may have thousands of intervals.
 const MOST_SPANS: usize = 200;
@@ -248,6 +248,7 @@ pub fn verdict_answer(sensor: String, run: &Run, verdict: &Verdict) -> answers::
         reason: reason(&verdict.outcome),
         model: scored.map(|scored| scored.model.to_string()),
         is_proven: scored.map(|scored| scored.proven),
+        anomaly_score: scored.and_then(|scored| scored.boundary).map(AnomalyScore::get),
         intervals: scored.map_or(0, |scored| small(scored.rows.len())),
         anomalies: small(anomalies(&verdict.outcome)),
         anomalous: scored.map_or_else(Vec::new, |scored| anomalous_spans(&scored.rows, window, interval)),

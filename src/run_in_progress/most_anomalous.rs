@@ -116,7 +116,14 @@ mod tests {
             decision: *decision,
         };
         let rows = (0..).zip(decisions).map(row).collect();
-        Outcome::Scored(Scored { model: ModelHash([0; 32]), proven: false, unit: Some(unit), rows, explanation: None })
+        Outcome::Scored(Scored {
+            model: ModelHash([0; 32]),
+            proven: false,
+            unit: Some(unit),
+            boundary: None,
+            rows,
+            explanation: None,
+        })
     }
 
     #[test]

@@ -24,7 +24,14 @@ fn scored(model: u8, decisions: &[i32]) -> Outcome {
         decision: f64::from(*decision),
     };
     let rows = (0..).zip(decisions).map(row).collect();
-    Outcome::Scored(Scored { model: ModelHash([model; 32]), proven: true, unit: Some(1.0), rows, explanation: None })
+    Outcome::Scored(Scored {
+        model: ModelHash([model; 32]),
+        proven: true,
+        unit: Some(1.0),
+        boundary: None,
+        rows,
+        explanation: None,
+    })
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {

@@ -196,7 +196,14 @@ mod tests {
         for (device, sensor) in sensors {
             let interval = Interval::aggregate(window.start(), [1.5].into_iter()).unwrap();
             let rows = vec![Row { interval: 0, label: Label::Normal, decision: 1.0 }].into();
-            let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None };
+            let scored = Scored {
+                model: ModelHash([0; 32]),
+                proven: false,
+                unit: None,
+                boundary: None,
+                rows,
+                explanation: None,
+            };
             let written = files.write(&SensorName::new(device, sensor).unwrap(), &[interval], &scored);
             assert!(matches!(written, Ok(()) | Err(FileError::Name { .. })), "{written:?}");
         }
@@ -246,8 +253,14 @@ mod tests {
         let settings = settings(directory.path());
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
         let window = cut.window_of(Timestamp::parse("2018-08-29 02:30").unwrap());
-        let scored =
-            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: Vec::new().into(), explanation: None };
+        let scored = Scored {
+            model: ModelHash([0; 32]),
+            proven: false,
+            unit: None,
+            boundary: None,
+            rows: Vec::new().into(),
+            explanation: None,
+        };
         let written = RunFiles::new(&settings, window, cut.interval(), 0).write(
             &SensorName::new("1", "4").unwrap(),
             &[],
@@ -262,8 +275,14 @@ mod tests {
         let settings = settings(directory.path());
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
         let window = cut.window_of(Timestamp::parse("2018-08-29 02:30").unwrap());
-        let scored =
-            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: Vec::new().into(), explanation: None };
+        let scored = Scored {
+            model: ModelHash([0; 32]),
+            proven: false,
+            unit: None,
+            boundary: None,
+            rows: Vec::new().into(),
+            explanation: None,
+        };
         let mut files = RunFiles::new(&settings, window, cut.interval(), 0);
         files.keep_name(&SensorName::new("a_b", "c").unwrap());
         files.write(&SensorName::new("a", "b_c").unwrap(), &[], &scored).unwrap();

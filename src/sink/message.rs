@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::run::Run;
 use crate::sensor::{self, SensorName};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{AnomalyScore, Outcome, Verdict};
 
 /// A verdict as its readers get it.
 #[derive(Serialize)]
@@ -22,6 +22,8 @@ struct VerdictMessage<'a> {
     group: &'a str,
     /// How many runs over the same window ended before it.
     revision: u32,
+    /// Why the run began: what is caught up on is no news.
+    trigger: &'static str,
     window_start: String,
     window_end: String,
     outcome: &'static str,
@@ -45,6 +47,9 @@ struct ScoredMessage {
     explanation: Option<String>,
     model: String,
     proven: bool,
+    /// The score from which on intervals are anomalies, where the configuration says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anomaly_score: Option<f64>,
 }
 
 /// The longest text in a message, in bytes.
@@ -92,6 +97,7 @@ pub fn verdict_message(sensor: &SensorName, run: &Run, verdict: &Verdict) -> Str
                 .map(|explanation| cut(&explanation.words(window, interval)).into_owned()),
             model: scored.model.to_string(),
             proven: scored.proven,
+            anomaly_score: scored.boundary.map(AnomalyScore::get),
         }),
         _ => None,
     };
@@ -102,6 +108,7 @@ pub fn verdict_message(sensor: &SensorName, run: &Run, verdict: &Verdict) -> Str
         run: run.id.0,
         group: run.group.as_str(),
         revision: run.revision,
+        trigger: run.trigger.as_str(),
         window_start: window.start().to_string(),
         window_end: window.end().to_string(),
         outcome: verdict.outcome.kind(),
@@ -140,6 +147,7 @@ mod tests {
             model: ModelHash([171; 32]),
             proven: true,
             unit: Some(0.25),
+            boundary: None,
             rows: rows.into(),
             explanation: Some(explanation),
         };
@@ -147,7 +155,7 @@ mod tests {
         assert_eq!(message["device"], "press-1");
         assert_eq!(message["window_start"], "2018-08-28T23:00:00Z");
         assert_eq!((message["run"].as_u64(), message["revision"].as_u64()), (Some(7), Some(0)));
-        assert_eq!(message["outcome"], "scored");
+        assert_eq!((&message["outcome"], &message["trigger"]), (&"scored".into(), &"schedule".into()));
         assert_eq!((message["intervals"].as_u64(), message["anomalies"].as_u64()), (Some(2), Some(1)));
         assert_eq!(message["worst_interval"], "2018-08-28T23:42:00Z");
         assert_eq!(message["worst_decision"], -0.25);

@@ -187,8 +187,14 @@ mod tests {
         let start = window().start() + Span::from_secs(5);
         let interval = Interval::aggregate(start, [14.0].into_iter()).unwrap();
         let rows = vec![Row { interval: 1, label: Label::Anomaly, decision: -2.5e-10 }];
-        let scored =
-            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: rows.into(), explanation: None };
+        let scored = Scored {
+            model: ModelHash([0; 32]),
+            proven: false,
+            unit: None,
+            boundary: None,
+            rows: rows.into(),
+            explanation: None,
+        };
         writer.write(window(), Span::from_secs(5), &[interval], &scored).unwrap();
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         assert_eq!(text, "TS,Device,Tag,Val,Prediction,Decision\n2018-08-28 23:00:05.000,1,4,14.0,1,-2.5e-10\n");
@@ -199,8 +205,14 @@ mod tests {
         let mut writer =
             PredictionWriter::new(Vec::new(), SensorName::new("1", "4").unwrap(), Decisions::Omit).unwrap();
         let rows = vec![Row { interval: 1, label: Label::Normal, decision: 1.0 }];
-        let scored =
-            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: rows.into(), explanation: None };
+        let scored = Scored {
+            model: ModelHash([0; 32]),
+            proven: false,
+            unit: None,
+            boundary: None,
+            rows: rows.into(),
+            explanation: None,
+        };
         writer.write(window(), Span::from_secs(5), &[], &scored).unwrap();
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         assert_eq!(text, "TS,Device,Tag,Val,Prediction\n2018-08-28 23:00:05.000,1,4,,0\n");
@@ -213,7 +225,8 @@ mod tests {
         let row = |interval, decision| Row { interval, label: Label::anomaly_below_zero(decision), decision };
         let rows = ScoredRows::All(vec![row(1, -0.5), row(2, 0.25), row(3, -1.5)]);
         let rows = ScoredRows::Worst(rows.worst_only(1));
-        let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows, explanation: None };
+        let scored =
+            Scored { model: ModelHash([0; 32]), proven: false, unit: None, boundary: None, rows, explanation: None };
         writer.write(window(), Span::from_secs(5), &[], &scored).unwrap();
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         let rows: Vec<_> = text.lines().skip(1).map(|line| line.rsplit(',').take(2).collect::<Vec<_>>()).collect();
@@ -236,8 +249,14 @@ mod tests {
         let names = SensorName::new("=HYPERLINK(\"x\")", "-5V").unwrap();
         let mut writer = PredictionWriter::new(Vec::new(), names, Decisions::Omit).unwrap();
         let rows = vec![Row { interval: 1, label: Label::Normal, decision: 1.0 }];
-        let scored =
-            Scored { model: ModelHash([0; 32]), proven: false, unit: None, rows: rows.into(), explanation: None };
+        let scored = Scored {
+            model: ModelHash([0; 32]),
+            proven: false,
+            unit: None,
+            boundary: None,
+            rows: rows.into(),
+            explanation: None,
+        };
         writer.write(window(), Span::from_secs(5), &[], &scored).unwrap();
         let text = String::from_utf8(writer.finish().unwrap()).unwrap();
         assert!(text.ends_with(",\"'=HYPERLINK(\"\"x\"\")\",'-5V,,0\n"), "{text}");

@@ -14,6 +14,7 @@
 //! | `heads` | sensor id | until when the sensor is closed, and its deadband's last value ([`SensorHead`](crate::window::SensorHead)) |
 //! | `conditions` | sensor id | what is usual for the sensor, and its conditions ([`SensorConditions`](crate::condition::SensorConditions)); written when it changes |
 //! | `runs` | slot of the run's id in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
+//! | `run_logs` | slot of the run's id in the ring of verdicts | what was logged of the run ([`RunLog`](crate::run::RunLog)) |
 //! | `verdicts` | slot of the run's id in its own ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
 //! | `rejects` | slot in the ring | the rejects of a commit |
 //! | `sessions` | client id | MQTT sessions that outlive their connections: when one was last used, roughly |
@@ -55,11 +56,14 @@ mod redo;
 mod rejects;
 mod repair;
 mod room;
+mod run_course;
+mod run_logs;
 mod run_reads;
 mod runs;
 mod set_aside;
 mod shedder;
 mod shedding;
+mod short_lives;
 mod side_file;
 mod statistics;
 mod unreadable;
@@ -97,6 +101,7 @@ pub use rejects::{StoredReject, StoredRejects};
 pub use repair::{Repair, RepairError};
 pub use set_aside::{AsideCause, SetAside};
 pub use shedding::{DiskUse, Relief, ShedSettings};
+pub use short_lives::ShortLives;
 pub use statistics::{PieceStatistics, StoreStatistics, TableStatistics, WrittenStatistics, statistics};
 pub use upgrade::{Upgrade, Upgraded, upgrade};
 pub use verdicts::ChunkId;
@@ -220,6 +225,7 @@ struct Tables {
     heads: Table,
     conditions: Table,
     runs: Table,
+    run_logs: Table,
     verdicts: Table,
     rejects: Table,
     sessions: Table,
@@ -403,6 +409,7 @@ impl Tables {
             heads: db.table("heads")?,
             conditions: db.table("conditions")?,
             runs: db.table("runs")?,
+            run_logs: db.table("run_logs")?,
             verdicts: db.table("verdicts")?,
             rejects: db.table("rejects")?,
             sessions: db.table("sessions")?,

@@ -2,11 +2,11 @@
 
 use crate::group::GroupName;
 use crate::interval::Window;
-use crate::run::{Run, RunId, Trigger};
+use crate::run::{Run, RunId, RunLog, Trigger};
 use crate::sensor::SensorId;
 use crate::store::keys::{NEXT_RUN_KEY, cursor_key, run_slot};
 use crate::store::reader::readable;
-use crate::store::{ChunkId, Reader, StoreError, runs, verdicts};
+use crate::store::{ChunkId, Reader, StoreError, run_logs, runs, verdicts};
 use crate::verdict::{OutcomeSummary, Verdict};
 
 impl Reader {
@@ -125,6 +125,19 @@ impl Reader {
             self.unreadable.add("verdicts", &key, format!("verdicts of run {run} (chunk {chunk})"));
         }
         Ok(verdicts.unwrap_or_default())
+    }
+
+    /// What was logged of a run; `None` when that is not stored, or cannot be read.
+    pub fn run_log(&self, run: RunId) -> Result<Option<RunLog>, StoreError> {
+        let key = run_slot(run, self.settings.verdict_runs).to_be_bytes();
+        let stored = match readable(self.tables.run_logs.get_parts(&key))? {
+            Some(None) => return Ok(None),
+            bytes => bytes.flatten().and_then(|bytes| run_logs::decode(&bytes).ok()),
+        };
+        if stored.is_none() {
+            self.unreadable.add("run_logs", &key, format!("what was logged of run {run}"));
+        }
+        Ok(stored.filter(|(stored, _)| *stored == run).map(|(_, log)| log))
     }
 
     /// The id of the oldest run whose verdicts the ring has room for, when the next run has this id.

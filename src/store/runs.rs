@@ -6,8 +6,9 @@ use crate::codec::{Corrupt, Decoder, Encoder};
 use crate::group::GroupName;
 use crate::interval::{Cut, Window};
 use crate::number_set::NumberSet;
-use crate::run::{Closing, Run, RunId, RunState, Tally, Trigger};
+use crate::run::{Closing, Run, RunCourse, RunId, RunState, Tally, Trigger};
 use crate::store::fields::{FieldWriter, number, unsealed};
+use crate::store::run_course;
 use crate::time::{Span, Timestamp};
 
 const FORMAT: u64 = 2;
@@ -33,6 +34,7 @@ const INTERVAL: u64 = 12;
 
 const SCHEDULE: u64 = 0;
 const CATCH_UP: u64 = 1;
+const COMMAND: u64 = 2;
 
 const ON_TIME: u64 = 0;
 const HELD: u64 = 1;
@@ -48,6 +50,7 @@ pub(super) fn encode(run: &Run) -> Vec<u8> {
     let trigger = match run.trigger {
         Trigger::Schedule => SCHEDULE,
         Trigger::CatchUp => CATCH_UP,
+        Trigger::Command => COMMAND,
     };
     fields.number(TRIGGER, trigger);
     fields.number(REVISION, u64::from(run.revision));
@@ -58,6 +61,7 @@ pub(super) fn encode(run: &Run) -> Vec<u8> {
     if let RunState::Finished(tally) = run.state {
         fields.field(TALLY, &encode_tally(tally));
     }
+    run_course::put(&mut fields, &run.course);
     fields.sealed()
 }
 
@@ -67,6 +71,7 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
     let (mut revision, mut settings, mut models, mut closing) = (0, None, None, Closing::OnTime);
     let (mut length, mut interval) = (cut.window(), cut.interval());
     let mut state = RunState::Started;
+    let mut course = RunCourse::default();
     for field in unsealed(bytes, FORMAT)? {
         let (tag, value) = field?;
         match tag {
@@ -79,6 +84,7 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
                 trigger = match number(value)? {
                     SCHEDULE => Some(Trigger::Schedule),
                     CATCH_UP => Some(Trigger::CatchUp),
+                    COMMAND => Some(Trigger::Command),
                     _ => None,
                 };
             }
@@ -91,7 +97,7 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
             MODELS => models = Some(u64::from_le_bytes(array(value)?)),
             CLOSING => closing = read_closing(&mut Decoder::new(value))?,
             TALLY => state = RunState::Finished(read_whole_tally(value)?),
-            _ => {}
+            tag => run_course::take(&mut course, tag, value)?,
         }
     }
     Cut::new(interval, length).map_err(|_| Corrupt)?;
@@ -107,6 +113,7 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
         models: models.ok_or(Corrupt)?,
         closing,
         state,
+        course,
     })
 }
 
@@ -202,6 +209,7 @@ mod tests {
             models: 7,
             closing,
             state,
+            course: RunCourse::default(),
         }
     }
 
@@ -303,7 +311,7 @@ mod tests {
 
         #[test]
         fn any_bytes_under_a_right_checksum_are_a_run_or_an_error(
-            fields in proptest::collection::vec((0..14_u64, proptest::collection::vec(any::<u8>(), 0..20)), 0..14),
+            fields in proptest::collection::vec((0..20_u64, proptest::collection::vec(any::<u8>(), 0..20)), 0..14),
         ) {
             let mut writer = FieldWriter::new(FORMAT);
             fields.iter().for_each(|(tag, value)| writer.field(*tag, value));

@@ -13,7 +13,9 @@ use crate::store::contents::{StoredValue, each_value, layout};
 use crate::store::disk_space::{bytes_on_disk, free_bytes};
 use crate::store::held::decode_readings;
 use crate::store::place::HISTORY;
-use crate::store::{ChunkId, HistoryReader, Reader, StoreError, checksum, conditions, rejects, runs, verdicts};
+use crate::store::{
+    ChunkId, HistoryReader, Reader, StoreError, checksum, conditions, rejects, run_logs, runs, verdicts,
+};
 use crate::time::Timestamp;
 use crate::window::WindowBlock;
 
@@ -140,6 +142,7 @@ fn times(
         "conditions" => conditions::decode(value).ok().map(|conditions| conditions.changed_by),
         "heads" => Decoder::new(value).signed().ok().map(Timestamp::from_nanos),
         "runs" => runs::decode(reader.settings.cut, value).ok().map(|run| run.window.start()),
+        "run_logs" => run_logs::decode(value).ok().and_then(|(run, _)| windows.get(&run).copied()),
         "verdicts" => {
             let run = ChunkId::of_key(key).and_then(|chunk| Some(verdicts::decode_any(chunk, value).ok()?.0));
             run.and_then(|run| windows.get(&run).copied())

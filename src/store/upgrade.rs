@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::codec::Decoder;
 use crate::group::GroupName;
 use crate::interval::{Cut, Window};
-use crate::run::{Run, RunId, Trigger, models_hash};
+use crate::run::{Run, RunCourse, RunId, Trigger, models_hash};
 use crate::sensor::{NumberedSensor, SensorId, SensorName};
 use crate::store::builder::DatabaseBuilder;
 use crate::store::contents::{StoredValue, ValueLayout, each_value};
@@ -338,6 +338,7 @@ impl NewStore<'_> {
                 ),
                 closing: run.closing,
                 state: run.state,
+                course: RunCourse::default(),
             };
             let key = run_slot(id, self.settings.runs).to_be_bytes();
             self.database.put_parts("runs", &key, &runs::encode(&run))?;

@@ -16,8 +16,8 @@ use crate::run::RunId;
 use crate::sensor::SensorId;
 use crate::store::fields::{FieldWriter, Fields, number, put_field, unsealed};
 use crate::verdict::{
-    Explanation, Label, ModelHash, Outcome, OutcomeSummary, Row, Scored, ScoredRows, Verdict, VerdictRows, WorstRows,
-    score,
+    AnomalyScore, Explanation, Label, ModelHash, Outcome, OutcomeSummary, Row, Scored, ScoredRows, Verdict,
+    VerdictRows, WorstRows, score,
 };
 
 /// A chunk of a run: the verdicts of the sensors whose numbers share all but the last bits.
@@ -100,27 +100,32 @@ struct ModelFacts {
     hash: ModelHash,
     proven: bool,
     unit: Option<f64>,
+    boundary: Option<AnomalyScore>,
 }
 
 impl ModelFacts {
     fn of(verdict: &Verdict) -> Option<Self> {
-        let Outcome::Scored(Scored { model, proven, unit, .. }) = &verdict.outcome else { return None };
-        Some(Self { hash: *model, proven: *proven, unit: *unit })
+        let Outcome::Scored(Scored { model, proven, unit, boundary, .. }) = &verdict.outcome else { return None };
+        Some(Self { hash: *model, proven: *proven, unit: *unit, boundary: *boundary })
     }
 
     fn encode(self) -> Vec<u8> {
         let mut encoder = Encoder::default();
         encoder.raw(&self.hash.0);
         encoder.unsigned(u64::from(self.proven));
-        self.unit.iter().for_each(|unit| encoder.raw(&unit.to_le_bytes()));
+        // A verdict with a boundary has a unit.
+        let numbers = self.unit.into_iter().chain(self.boundary.map(AnomalyScore::get));
+        numbers.for_each(|number| encoder.raw(&number.to_le_bytes()));
         encoder.into_bytes()
     }
 
     fn decode(value: &[u8]) -> Result<Self, Corrupt> {
         let mut decoder = Decoder::new(value);
         let (hash, proven) = (ModelHash(decoder.array()?), decode_bool(&mut decoder)?);
-        let unit = if decoder.is_at_end() { None } else { Some(f64::from_le_bytes(decoder.array()?)) };
-        Ok(Self { hash, proven, unit })
+        let mut number = || if decoder.is_at_end() { Ok(None) } else { Ok(Some(f64::from_le_bytes(decoder.array()?))) };
+        let (unit, boundary) = (number()?, number()?);
+        let boundary = boundary.map(|score| AnomalyScore::new(score).ok_or(Corrupt)).transpose()?;
+        Ok(Self { hash, proven, unit, boundary })
     }
 }
 
@@ -262,9 +267,9 @@ fn decode_verdict(chunk: ChunkId, value: &[u8], models: &[ModelFacts]) -> Result
             _ => {}
         }
     }
-    if let Some(ModelFacts { hash, proven, unit }) = model.copied() {
+    if let Some(ModelFacts { hash, proven, unit, boundary }) = model.copied() {
         let rows = rows.decode()?;
-        outcome = Some(Outcome::Scored(Scored { model: hash, proven, unit, rows, explanation }));
+        outcome = Some(Outcome::Scored(Scored { model: hash, proven, unit, boundary, rows, explanation }));
     }
     Ok(outcome.map(|outcome| Verdict { sensor, outcome }))
 }
@@ -416,7 +421,8 @@ mod tests {
             usual: Some((0.2, 0.9)),
         });
         let unit = Some(0.123_456_789);
-        Scored { model: ModelHash([model; 32]), proven: true, unit, rows: rows.into(), explanation }
+        let boundary = AnomalyScore::new(0.7).filter(|_| model % 2 == 1);
+        Scored { model: ModelHash([model; 32]), proven: true, unit, boundary, rows: rows.into(), explanation }
     }
 
     /// Sixty rows, of which so many are anomalies.
@@ -439,7 +445,7 @@ mod tests {
             Outcome::Scored(scored(7, rows(0))),
             Outcome::Scored(scored(7, rows(9))),
             Outcome::Scored(scored(8, rows(60)[..2].to_vec())),
-            Outcome::Scored(Scored { unit: None, explanation: None, ..scored(7, Vec::new()) }),
+            Outcome::Scored(Scored { unit: None, boundary: None, explanation: None, ..scored(7, Vec::new()) }),
         ];
         (32..).map(SensorId).zip(outcomes).map(|(sensor, outcome)| Verdict { sensor, outcome }).collect()
     }

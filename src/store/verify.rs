@@ -26,7 +26,7 @@ use crate::store::place::{HISTORY, JOURNAL, MODELS, StorePlace};
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
 use crate::store::{
     ChunkId, HistoryReader, Progress, Reader, StoreError, checksum, conditions, format, journal_folder,
-    read_kept_model, redo, rejects, runs, verdicts,
+    read_kept_model, redo, rejects, run_logs, runs, verdicts,
 };
 use crate::time::Timestamp;
 use crate::verdict::ModelHash;
@@ -118,11 +118,12 @@ pub fn verify<'a, E: From<StoreError>>(
     type Step<'a> = fn(&mut Inspection<'a>) -> Result<(), StoreError>;
     let mut inspection = Inspection { reader, names: Vec::new(), entries: 0, found: Vec::new() };
     let mut checked = Checked::default();
-    let steps: [(&str, Step<'a>); 11] = [
+    let steps: [(&str, Step<'a>); 12] = [
         ("sensors", Inspection::sensors),
         ("windows and heads", Inspection::windows_and_heads),
         ("conditions of sensors", Inspection::conditions),
         ("runs and blocks of verdicts", Inspection::runs_and_verdicts),
+        ("logs of runs", Inspection::run_logs),
         ("blocks of rejects", Inspection::rejects),
         ("sessions", Inspection::sessions),
         ("blocks of held readings", Inspection::held),
@@ -418,6 +419,20 @@ impl Inspection<'_> {
             }
         }
         Ok(())
+    }
+
+    fn run_logs(&mut self) -> Result<(), StoreError> {
+        let slots = self.reader.settings.verdict_runs;
+        let cost = |_: &Self, _: &[u8]| "what was logged of a run".to_owned();
+        self.each_whole("run_logs", cost, |this, key, value| {
+            let problem = match (number_of(key).filter(|slot| *slot < slots), run_logs::decode(value)) {
+                (None, _) => "no log has such a key",
+                (_, Err(_)) => "the entry is damaged",
+                (Some(slot), Ok((run, _))) if run_slot(run, slots) != slot => "the entry belongs elsewhere",
+                _ => return,
+            };
+            this.add(StorePlace::entry("run_logs", key), problem, cost(this, key), Remedy::Repair);
+        })
     }
 
     fn rejects(&mut self) -> Result<(), StoreError> {

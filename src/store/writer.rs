@@ -8,7 +8,7 @@ use crossbeam_channel::Receiver;
 use crate::codec::Encoder;
 use crate::condition::SensorConditions;
 use crate::reading::{Reading, RejectId, Rejects};
-use crate::run::{Run, RunId};
+use crate::run::{Run, RunId, RunLog};
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
 use crate::store::held::encode_readings;
@@ -23,7 +23,7 @@ use crate::store::rejects::{self, RejectRing};
 use crate::store::room::Room;
 use crate::store::{
     Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, StoreError, StoreSettings, Tables, Ticket,
-    checksum, conditions, runs, verdicts,
+    checksum, conditions, run_logs, runs, verdicts,
 };
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
@@ -228,6 +228,12 @@ impl Writer {
             self.behind.remove_others(|tables| &tables.verdicts, &slot.to_be_bytes(), kept);
         }
         self.put_run(run);
+    }
+
+    /// Stores what was logged of a run, in the place of the oldest log.
+    pub fn put_run_log(&mut self, run: RunId, log: &RunLog) {
+        let slot = run_slot(run, self.settings.verdict_runs);
+        self.behind.put_parts(|tables| &tables.run_logs, &slot.to_be_bytes(), run_logs::encode(run, log));
     }
 
     /// Stores all verdicts of one chunk of a run, in the order of their sensors.

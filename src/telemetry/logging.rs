@@ -3,10 +3,14 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::fields::PrintableFields;
 use super::journal::{self, JournalLines};
+use super::run_log::{self, RunLogLayer};
 use crate::printable::{PrintableWriter, Style};
 
 /// The form of log lines.
@@ -37,25 +41,25 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
     // The cron scheduler logs each step of its own start; a user who wants these lines can name its target.
     let filter = EnvFilter::try_new(format!("tokio_cron_scheduler=warn,{level}"))
         .map_err(|error| LogError { level: level.to_owned(), problem: error.to_string() })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let of_runs = RunLogLayer.with_filter(filter_fn(run_log::is_of_runs));
+    let log = tracing_subscriber::registry().with(of_runs);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let started = match format {
-        LogFormat::Text if journal::is_standard_error() => log
-            .with_writer(JournalLines(Style::Text))
-            .with_ansi(false)
-            .without_time()
-            .with_level(false)
-            .with_target(false)
-            .fmt_fields(PrintableFields)
-            .try_init(),
+        LogFormat::Text if journal::is_standard_error() => {
+            let lines = lines.with_writer(JournalLines(Style::Text)).with_ansi(false).without_time().with_level(false);
+            log.with(lines.with_target(false).fmt_fields(PrintableFields).with_filter(filter)).try_init()
+        }
         LogFormat::Text => {
-            log.with_ansi(std::io::stderr().is_terminal()).with_target(false).fmt_fields(PrintableFields).try_init()
+            let lines = lines.with_ansi(std::io::stderr().is_terminal()).with_target(false);
+            log.with(lines.fmt_fields(PrintableFields).with_filter(filter)).try_init()
         }
         LogFormat::Json => {
-            let log = log.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
             if journal::is_standard_error() {
-                log.with_writer(JournalLines(Style::Json)).try_init()
+                log.with(lines.with_writer(JournalLines(Style::Json)).with_filter(filter)).try_init()
             } else {
-                log.with_writer(|| PrintableWriter::new(std::io::stderr(), Style::Json)).try_init()
+                let writer = || PrintableWriter::new(std::io::stderr(), Style::Json);
+                log.with(lines.with_writer(writer).with_filter(filter)).try_init()
             }
         }
     };

@@ -172,7 +172,7 @@ fn runs_are_paged_and_each_tells_its_outcomes() {
         let error = client(&site).get(path).unwrap_err().to_string();
         assert!(error.contains(said), "{path}: {error}");
     }
-    let (said, _) = command(&site, &["runs", &older.to_string()]);
+    let (said, _) = command(&site, &["runs", "show", &older.to_string()]);
     assert!(said.contains("oven-3/flow") && said.contains("failed"), "{said}");
     daemon.stop();
 }

@@ -12,7 +12,7 @@ use anomalyd::config::Config;
 use anomalyd::group::GroupName;
 use anomalyd::interval::Window;
 use anomalyd::reading::Reading;
-use anomalyd::run::{Closing, Run, RunId, RunState, Trigger};
+use anomalyd::run::{Closing, Run, RunCourse, RunId, RunState, Trigger};
 use anomalyd::sensor::{SensorId, SensorName};
 use anomalyd::store::{ChunkId, Progress, ShedSettings, Store, StoreSettings, StoredChunks};
 use anomalyd::time::{Span, Timestamp};
@@ -103,6 +103,7 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
                     models: 0,
                     closing: Closing::OnTime,
                     state: RunState::Started,
+                    course: RunCourse::default(),
                 };
                 store.writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
                 let rows = vec![Row { interval: 0, label: Label::Anomaly, decision: -1.0 }];
@@ -110,6 +111,7 @@ fn a_run_that_is_redone_in_a_smaller_scope_is_that_of_an_undisturbed_daemon() {
                     model: ModelHash([1; 32]),
                     proven: true,
                     unit: None,
+                    boundary: None,
                     rows: rows.into(),
                     explanation: None,
                 };

@@ -134,7 +134,8 @@ fn a_file_that_does_not_end_does_not_hold_up_the_check_which_says_what_to_do() {
     let held = Held::new();
     fail::cfg(format!("model::load {HELD}"), "1*sleep(2000)->off").unwrap();
     let (began, mut said) = (Instant::now(), Vec::new());
-    anomalyd::cli::check::run(&anomalyd::cli::check::Args { config: held.site.config() }, &mut said).unwrap();
+    anomalyd::cli::check::run(&anomalyd::cli::check::Args { config: held.site.config(), groups: false }, &mut said)
+        .unwrap();
     assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
     let said = String::from_utf8(said).unwrap();
     assert!(said.contains("model_pump-2_flow.pkl: was not read within 100ms; raise models.deadline"), "{said}");

@@ -210,6 +210,7 @@ fn while_a_store_of_the_first_format_is_brought_up() {
     let legacy = leave(&site, daemon);
     let recording = Recording { before, log: recorder.read_log(), legacy };
     recording.assert_complete(&site);
+    assert!(!format_1::has_moved_on(&site));
     let counted = format_1::counted(&site);
     let mut tally = Tally::default();
     recording.cut(cuts().div_ceil(3), &mut rng, |disk, entries, rng| {
@@ -220,7 +221,9 @@ fn while_a_store_of_the_first_format_is_brought_up() {
             let said = daemon.text();
             leave(&site, daemon);
             format_1::assert_same_answers(&site);
-            assert_eq!(format_1::counted(&site), counted, "{said}");
+            if !format_1::has_moved_on(&site) {
+                assert_eq!(format_1::counted(&site), counted, "{said}");
+            }
         });
     });
     tally.assert_none_failed();

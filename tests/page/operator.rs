@@ -83,3 +83,46 @@ fn an_operator_logs_in_has_the_models_read_again_and_takes_a_reject_in_after_all
     assert!(daemon.text().contains("otto"), "who logs in is in the log");
     daemon.kill();
 }
+
+#[test]
+fn an_operator_has_windows_scored_again_and_reads_the_log_of_a_run() {
+    let Some(browser) = Browser::start() else { return };
+    let port = free_port();
+    let settings =
+        plant::settings().with("http.listen", &format!("\"127.0.0.1:{port}\"")).with("http.token_file", "\"tokens\"");
+    let site = Site::new(&settings);
+    let (token, line) = make_token("otto", "operator");
+    fs::write(site.path("tokens"), line).unwrap();
+    let mut daemon = site.start();
+    plant::publish_all(site.port(), &plant::readings(7)[..3 * 60 * 15]);
+    daemon.wait_until_published("files", "2026-03-02T06:10:00Z");
+    let view = |name: &str| format!("http://127.0.0.1:{port}/#/{name}");
+
+    browser.open(&view("runs"));
+    browser.wait_for_element("#token");
+    browser.run(
+        "document.querySelector('#token').value = arguments[0]; document.querySelector('#login').requestSubmit()",
+        vec![json!(token)],
+    );
+    browser.wait_for("the runs", "return document.querySelectorAll('tbody tr').length >= 2");
+    browser.run("document.querySelector('section[aria-label=\"Run now\"] summary').click()", Vec::new());
+    assert_eq!(browser.accessibility_problems(), Vec::<String>::new());
+    click(&browser, "Score again");
+    let words = browser.wait_for(
+        "the order is finished",
+        "const one = document.querySelector('.run-orders li'); return one?.textContent.includes('finished') && one.textContent",
+    );
+    let words = words.as_str().unwrap();
+    assert!(words.contains("otto, a client at 127.0.0.1") && words.contains("0 new, 0 gone"), "{words}");
+
+    browser.run("document.querySelector('tbody a').click()", Vec::new());
+    browser.wait_for("the outcomes", "return document.querySelectorAll('tbody tr').length >= 15");
+    browser.run("document.querySelector('section[aria-label=\"Log\"] summary').click()", Vec::new());
+    browser.wait_for(
+        "the log",
+        "return document.querySelector('section[aria-label=\"Log\"] tbody').textContent.includes('run begins')",
+    );
+    assert_eq!(browser.accessibility_problems(), Vec::<String>::new());
+    assert_eq!(browser.console(), Vec::<String>::new());
+    daemon.stop();
+}

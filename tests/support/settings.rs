@@ -9,10 +9,12 @@ use toml::{Table, Value};
 pub(crate) struct Settings(Table);
 
 impl Settings {
-    /// The shipped `config.toml`, without the port of the API: daemons of several tests run at once.
+    /// The shipped `config.toml`, without the port of the API: daemons of several tests run at once. A
+    /// daemon that was killed often does not wait before it starts.
     pub(crate) fn shipped() -> Self {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml");
-        Self(std::fs::read_to_string(file).unwrap().parse().unwrap()).with("http.listen", "\"off\"")
+        let shipped = Self(std::fs::read_to_string(file).unwrap().parse().unwrap());
+        shipped.with("http.listen", "\"off\"").with("supervision.short_lives", "1000000")
     }
 
     /// Sets a key such as `window.interval` to a value in TOML, such as `"5s"` with its quotes.

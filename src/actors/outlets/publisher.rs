@@ -198,6 +198,7 @@ mod tests {
     use crate::rescoring::{GroupRescoring, RescoringSettings};
     use crate::run::Tally;
     use crate::scoring::ScoringSettings;
+    use crate::sensitivity::Sensitivities;
     use crate::store::{ShedSettings, Store, StoreSettings, StoredChunks};
     use crate::time::{Span, Timestamp};
     use crate::verdict::VerdictRows;
@@ -233,6 +234,7 @@ mod tests {
             store: folder.path().to_owned(),
             limits: Limits::default(),
             features: Assigner::new([].into(), Bounds { cut, windows_back: 0 }),
+            sensitivities: ByGroup::new(Groups::new(Vec::new(), cut.into()), |_| Sensitivities::default()),
             groups: ByGroup::new(Groups::new(Vec::new(), cut.into()), |_| GroupRescoring {
                 scoring: ScoringSettings { cut, base: cut, min_intervals: 1 },
                 settings_hash: 0,

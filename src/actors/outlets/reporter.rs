@@ -31,6 +31,7 @@ pub struct ReporterSettings {
 }
 
 /// The values to report beside the metrics that count themselves.
+#[derive(Clone)]
 pub struct Reported {
     /// Each source with its name.
     pub sources: Vec<(&'static str, Arc<SourceCounters>)>,

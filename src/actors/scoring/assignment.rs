@@ -10,6 +10,7 @@ use crate::interval::Window;
 use crate::live::TrainingNotes;
 use crate::model::Model;
 use crate::scoring::{Judgement, ProofPolicy, ScoringSettings};
+use crate::sensitivity::Sensitivities;
 use crate::sensor::{SensorId, SensorName};
 use crate::supervision::SupervisionPolicy;
 
@@ -26,10 +27,12 @@ impl Generation {
 }
 
 /// What the models of a group's sensors go by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SensorSettings {
     /// The settings that verdicts depend on.
     pub scoring: ScoringSettings,
+    /// From which score on intervals are anomalies.
+    pub sensitivities: Sensitivities,
     /// How failures are answered.
     pub supervision: SupervisionPolicy,
     /// How long one evaluation may take.

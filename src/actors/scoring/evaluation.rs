@@ -7,13 +7,14 @@ pub mod lanes;
 pub mod pool;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
 use crate::actors::scoring::assignment::{Assignment, Generation};
 use crate::features::Blocks;
 use crate::interval::Window;
+use crate::run::{ScoringTime, Trigger};
 use crate::scoring::{Judgement, ScoreError, score};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError};
@@ -26,6 +27,8 @@ use crate::verdict::Outcome;
 pub struct WindowRequest {
     /// Which window.
     pub window: Window,
+    /// Why it is scored.
+    pub trigger: Trigger,
     /// The run's deadline: after it the recorder takes no outcome.
     pub deadline: Instant,
     /// Who takes the outcomes.
@@ -33,9 +36,14 @@ pub struct WindowRequest {
 }
 
 impl WindowRequest {
-    /// Hands the outcome of a sensor over.
+    /// Hands the outcome of a sensor over that nobody has evaluated.
     pub fn answer(&self, sensor: SensorId, outcome: Outcome) {
-        self.outcomes.do_send(Scoring { window: self.window, sensor, outcome });
+        self.answer_after(sensor, outcome, ScoringTime::default());
+    }
+
+    /// Hands the outcome of a sensor over that took so long.
+    pub fn answer_after(&self, sensor: SensorId, outcome: Outcome, took: ScoringTime) {
+        self.outcomes.do_send(Scoring { window: self.window, sensor, outcome, took });
     }
 }
 
@@ -49,6 +57,8 @@ pub struct Scoring {
     pub sensor: SensorId,
     /// The outcome.
     pub outcome: Outcome,
+    /// How long it took; nothing when nobody has evaluated.
+    pub took: ScoringTime,
 }
 
 /// Tells whether a model scored, for its supervision. Of models without failures only failures are told.
@@ -113,6 +123,15 @@ impl StoredWindows {
     }
 }
 
+/// What came of an evaluation.
+#[derive(Debug)]
+pub struct Evaluated {
+    /// The judgement; an error in words when the model is at fault.
+    pub judged: Result<Judgement, String>,
+    /// How long reading the windows took.
+    pub read: Duration,
+}
+
 /// Evaluates models over stored windows.
 #[derive(Clone, Debug)]
 pub struct Evaluator {
@@ -122,19 +141,20 @@ pub struct Evaluator {
 
 impl Evaluator {
     /// Scores a window with an assigned model.
-    ///
-    /// # Errors
-    /// In words, when the model is at fault.
-    pub fn evaluate(&self, assignment: &Assignment, window: Window) -> Result<Judgement, String> {
+    pub fn evaluate(&self, assignment: &Assignment, window: Window) -> Evaluated {
+        let (began, mut read) = (Instant::now(), Duration::ZERO);
         let Assignment { model, plan, settings, .. } = assignment;
         let attempt = || {
             fail::fail_point!(&format!("sensor::score {}", assignment.name), |error| Err(error.unwrap_or_default()));
-            let blocks = match self.windows.read(assignment, window) {
+            let blocks = self.windows.read(assignment, window);
+            read = began.elapsed();
+            let blocks = match blocks {
                 // The model is not at fault, and may score the next window.
                 Err(StoreError::Damaged) => return Ok(unreadable()),
                 blocks => blocks.map_err(|error| error.to_string())?,
             };
-            match score(model, plan, window, &blocks, settings.scoring) {
+            let boundary = settings.sensitivities.of(&assignment.name);
+            match score(model, plan, window, &blocks, settings.scoring, boundary) {
                 Err(ScoreError::Window(_)) => {
                     self.windows.name_unreadable(assignment, window);
                     Ok(unreadable())
@@ -142,7 +162,8 @@ impl Evaluator {
                 judged => judged.map_err(|error| error.to_string()),
             }
         };
-        panics::catch(attempt).unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")))
+        let judged = panics::catch(attempt).unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")));
+        Evaluated { judged, read }
     }
 }
 

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::group::GroupName;
 use crate::sensor::SensorName;
 use crate::supervision::Consequence;
 
 /// Failures that have not been logged.
 #[derive(Debug, Default)]
 pub struct FaultNews {
-    kinds: BTreeMap<String, AlikeFaults>,
+    kinds: BTreeMap<(GroupName, String), AlikeFaults>,
     /// Failures of kinds beyond [`MAX_KINDS`](Self::MAX_KINDS).
     other: u64,
 }
 
-/// Failures whose reasons differ in numbers only.
+/// Failures in a group whose reasons differ in numbers only.
 #[derive(Debug)]
 struct AlikeFaults {
     /// The reason of the first.
@@ -42,10 +43,10 @@ impl FaultNews {
     const MAX_REASON: usize = 300;
 
     /// Takes in a failure, and what it led to.
-    pub fn add(&mut self, sensor: &SensorName, reason: &str, consequence: Consequence) {
+    pub fn add(&mut self, sensor: &SensorName, group: &GroupName, reason: &str, consequence: Consequence) {
         let end = (0..=Self::MAX_REASON.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
         let reason = &reason[..end.unwrap_or_default()];
-        let kind = kind_of(reason);
+        let kind = (group.clone(), kind_of(reason));
         if self.kinds.len() >= Self::MAX_KINDS && !self.kinds.contains_key(&kind) {
             self.other += 1;
             return;
@@ -74,10 +75,10 @@ impl FaultNews {
 
     /// Logs what was gathered: one line a kind.
     pub fn tell(&mut self) {
-        for (_, alike) in std::mem::take(&mut self.kinds) {
+        for ((group, _), alike) in std::mem::take(&mut self.kinds) {
             let AlikeFaults { count, quarantined, longest_pause, .. } = alike;
             let pause_ms = u64::try_from(longest_pause.as_millis()).unwrap_or(u64::MAX);
-            tracing::error!(models = count, quarantined, pause_ms, "scoring failed: {}", alike.words());
+            tracing::error!(%group, models = count, quarantined, pause_ms, "scoring failed: {}", alike.words(&group));
         }
         match std::mem::take(&mut self.other) {
             0 => {}
@@ -89,8 +90,8 @@ impl FaultNews {
 }
 
 impl AlikeFaults {
-    /// `press-1/flow: out of tea`, or `10000 models, of a/b, c/d and 9998 more: out of tea`.
-    fn words(&self) -> String {
+    /// `press-1/flow: out of tea`, or `10000 models of group pumps (a/b, c/d and 9998 more): out of tea`.
+    fn words(&self, group: &GroupName) -> String {
         let Self { reason, first, count, quarantined, .. } = self;
         let names: Vec<String> = first.iter().map(ToString::to_string).collect();
         let mut words = match (&names[..], *count) {
@@ -98,7 +99,7 @@ impl AlikeFaults {
             (names, count) => {
                 let more = count.saturating_sub(names.len() as u64);
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                format!("{count} models, of {}{more}: {reason}", names.join(", "))
+                format!("{count} models of group {group} ({}{more}): {reason}", names.join(", "))
             }
         };
         // Writing to a text does not fail.
@@ -140,15 +141,15 @@ mod tests {
 
     #[test]
     fn models_that_fail_alike_are_one_event_with_the_first_names_and_their_number() {
-        let mut news = FaultNews::default();
+        let (mut news, pumps) = (FaultNews::default(), GroupName::new("pumps").unwrap());
         for sensor in 0..10_000 {
             let consequence =
                 if sensor < 3 { Consequence::Quarantine } else { Consequence::Pause(Duration::from_secs(1)) };
-            news.add(&name(sensor), &format!("row {sensor} is infinite"), consequence);
+            news.add(&name(sensor), &pumps, &format!("row {sensor} is infinite"), consequence);
         }
-        news.add(&name(7), "out of tea", Consequence::Pause(Duration::ZERO));
-        let words: Vec<_> = news.kinds.values().map(AlikeFaults::words).collect();
-        let many = "10000 models, of pump/s0, pump/s1, pump/s2, pump/s3, pump/s4 and 9995 more: row 0 is infinite; 3 of them are \
+        news.add(&name(7), &pumps, "out of tea", Consequence::Pause(Duration::ZERO));
+        let words: Vec<_> = news.kinds.values().map(|alike| alike.words(&pumps)).collect();
+        let many = "10000 models of group pumps (pump/s0, pump/s1, pump/s2, pump/s3, pump/s4 and 9995 more): row 0 is infinite; 3 of them are \
                     quarantined: they are not tried again before they are released, or their files change";
         assert_eq!(words, ["pump/s7: out of tea", many]);
         news.tell();
@@ -160,7 +161,7 @@ mod tests {
         let mut news = FaultNews::default();
         for kind in 0..100_u8 {
             let word: String = std::iter::repeat_n('x', usize::from(kind)).collect();
-            news.add(&name(0), &word, Consequence::Pause(Duration::ZERO));
+            news.add(&name(0), &GroupName::default(), &word, Consequence::Pause(Duration::ZERO));
         }
         assert_eq!((news.kinds.len(), news.other), (FaultNews::MAX_KINDS, 100 - FaultNews::MAX_KINDS as u64));
     }

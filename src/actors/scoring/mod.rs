@@ -8,6 +8,7 @@
 //! Behind the closings, the [`condition_watch`] has the [`condition_survey`] look for what is wrong with the sensors.
 
 pub mod assignment;
+pub mod commanded;
 pub mod condition_survey;
 pub mod condition_watch;
 pub mod evaluation;
@@ -18,6 +19,7 @@ pub mod model_news;
 pub mod model_watch;
 pub mod model_watcher;
 pub mod recorder;
+pub mod release;
 pub mod restart_queue;
 pub mod scheduler;
 pub mod sensor;

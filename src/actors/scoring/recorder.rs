@@ -12,6 +12,8 @@
 //! At the run's deadline each missing outcome becomes `failed`, or `timed out` where the scoring is at work, so that every run ends and gives every sensor in scope
 //! exactly one outcome.
 
+mod commanded;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,13 +25,18 @@ use crate::actors::scoring::evaluation::{Scoring, StoredWindows};
 use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::group::{ByGroup, GroupName};
 use crate::interval::Window;
-use crate::run::{Closing, Run, RunId, RunState, Tally, Trigger, models_hash};
-use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope};
+use crate::run::{Closing, Run, RunCourse, RunId, RunRequest, RunState, ScoringTime, Tally, Trigger, models_hash};
+use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope, TimesInProgress};
+use crate::run_order::OrderedSensors;
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError, StoredChunks};
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, run_log};
 use crate::time::{Span, Timestamp};
 use crate::verdict::{ModelHash, Outcome};
+
+pub use commanded::{CommandedNews, ScoreAgain};
+
+use commanded::Commanded;
 
 /// Scores a window: begins its run, or resumes it. Answered when the run has ended and is durable.
 #[derive(Debug, Message)]
@@ -90,6 +97,9 @@ pub enum RunError {
     /// Another run goes on.
     #[error("another run goes on")]
     Busy,
+    /// An order is about sensors of which none has a model now.
+    #[error("no sensor with a model fits {0}")]
+    NobodyFits(OrderedSensors),
     /// No such group is configured.
     #[error("there is no group {0}")]
     NoGroup(GroupName),
@@ -104,6 +114,8 @@ pub struct RecorderSettings {
     pub scope: RunScope,
     /// How many sensors with anomalies a run names in the log.
     pub max_anomalous: usize,
+    /// How many bytes of what is logged of a run are kept with it.
+    pub log_bytes: usize,
 }
 
 /// What the runs of a group go by.
@@ -121,6 +133,7 @@ pub struct RunRules {
 pub struct Recorder {
     runs: ByGroup<GroupRuns>,
     max_anomalous: usize,
+    log_bytes: usize,
     reader: Reader,
     directory: Arc<SensorDirectory>,
     commands: Commands,
@@ -142,9 +155,12 @@ struct Current {
     run: Run,
     done_until: Option<Timestamp>,
     progress: RunInProgress,
+    times: TimesInProgress,
     /// From the broadcast to the last outcome.
     scored: Duration,
     deadline: SpawnHandle,
+    /// What is special about it when an operator has asked for it.
+    commanded: Option<Commanded>,
     report: oneshot::Sender<Result<RunReport, RunError>>,
 }
 
@@ -161,7 +177,9 @@ impl Predecessor {
         let Some(run) = reader.run_of(group, *window)? else { return Ok(Self::Over { ended: 0 }) };
         Ok(match run.state {
             RunState::Finished(_) => Self::Over { ended: run.revision.saturating_add(1) },
-            RunState::Started if run.id.next() == reader.next_run()? => Self::CutOff(run),
+            RunState::Started if run.trigger != Trigger::Command && run.id.next() == reader.next_run()? => {
+                Self::CutOff(run)
+            }
             // Nothing of it was published, and nothing will be.
             RunState::Started => Self::Over { ended: run.revision },
         })
@@ -176,10 +194,11 @@ impl Predecessor {
         GroupRuns { rules, scope }: &GroupRuns,
     ) -> Result<Run, StoreError> {
         let named = |(sensor, model): (&SensorId, &Option<ModelHash>)| Some((directory.name(*sensor)?, *model));
-        let (id, trigger, revision, closing) = match self {
+        let begun = RunCourse { begun: Some(Timestamp::now()), ..RunCourse::default() };
+        let (id, trigger, revision, closing, course) = match self {
             // The process that began it closed its window as well.
-            Self::CutOff(run) => (run.id, run.trigger, run.revision, run.closing),
-            Self::Over { ended } => (reader.next_run()?, score.trigger, *ended, score.closing),
+            Self::CutOff(run) => (run.id, run.trigger, run.revision, run.closing, run.course.clone()),
+            Self::Over { ended } => (reader.next_run()?, score.trigger, *ended, score.closing, begun),
         };
         Ok(Run {
             id,
@@ -193,6 +212,7 @@ impl Predecessor {
             models: models_hash(scope.iter().filter_map(named)),
             closing,
             state: RunState::Started,
+            course,
         })
     }
 }
@@ -200,14 +220,23 @@ impl Predecessor {
 impl Recorder {
     /// A recorder that writes through the committer.
     pub fn new(
-        RecorderSettings { rules, scope, max_anomalous }: RecorderSettings,
+        RecorderSettings { rules, scope, max_anomalous, log_bytes }: RecorderSettings,
         StoredWindows { reader, directory }: StoredWindows,
         commands: Commands,
         sensors: Addr<SensorSupervisor>,
     ) -> Self {
         let runs = rules.map(|rules| GroupRuns { rules: *rules, scope: RunScope::new() });
-        let mut recorder =
-            Self { runs, max_anomalous, reader, directory, commands, sensors, current: None, waiting: Vec::new() };
+        let mut recorder = Self {
+            runs,
+            max_anomalous,
+            log_bytes,
+            reader,
+            directory,
+            commands,
+            sensors,
+            current: None,
+            waiting: Vec::new(),
+        };
         for (sensor, model) in scope {
             recorder.scope_of(sensor).into_iter().for_each(|scope| _ = scope.insert(sensor, model));
         }
@@ -228,12 +257,10 @@ impl Recorder {
         context: &mut Context<Self>,
     ) -> Result<(), RunError> {
         let runs = self.runs.of_group(&score.group).ok_or_else(|| RunError::NoGroup(score.group.clone()))?;
-        let GroupRuns { rules: RunRules { settings_hash, deadline, .. }, ref scope } = *runs;
+        let GroupRuns { rules: RunRules { settings_hash, .. }, ref scope } = *runs;
         let before = Predecessor::of(&self.reader, score)?;
         let run = before.successor(score, &self.reader, &self.directory, runs)?;
-        let window = run.window;
-        let began = Instant::now();
-        let mut progress = RunInProgress::new(window, scope, self.max_anomalous, began);
+        let mut progress = RunInProgress::new(run.window, scope, self.max_anomalous, Instant::now());
         let stored = match before {
             Predecessor::CutOff(before) => {
                 // Verdicts made under other settings are made again.
@@ -245,16 +272,42 @@ impl Recorder {
             Predecessor::Over { .. } => StoredChunks::OfEarlierRuns,
         };
         self.commands.send(Command::BeginRun { run: run.clone(), stored });
+        self.broadcast(run, score.done_until, progress, None, report, context);
+        Ok(())
+    }
+
+    /// Has those sensors of a run scored that have no outcome yet.
+    fn broadcast(
+        &mut self,
+        run: Run,
+        done_until: Option<Timestamp>,
+        progress: RunInProgress,
+        commanded: Option<Commanded>,
+        report: oneshot::Sender<Result<RunReport, RunError>>,
+        context: &mut Context<Self>,
+    ) {
+        let deadline = self.runs.of_group(&run.group).map_or(Duration::ZERO, |runs| runs.rules.deadline);
+        let window = run.window;
+        run_log::begin(self.log_bytes);
+        tracing::info!(
+            run = %run.id,
+            window = %window.start(),
+            trigger = run.trigger.as_str(),
+            sensors = run.scope.len(),
+            resumed = progress.resumed(),
+            request = run.course.request.as_ref().map(RunRequest::as_str),
+            "run begins"
+        );
         let (sensors, outcomes) = (progress.unanswered(), context.address().recipient());
-        self.sensors.do_send(Broadcast { window, sensors, deadline: began + deadline, outcomes });
+        let (trigger, until) = (run.trigger, Instant::now() + deadline);
+        self.sensors.do_send(Broadcast { window, trigger, sensors, deadline: until, outcomes });
         let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(window, context));
         let is_over = progress.is_over();
-        self.current =
-            Some(Current { run, done_until: score.done_until, progress, scored: Duration::ZERO, deadline, report });
+        let (times, scored) = (TimesInProgress::default(), Duration::ZERO);
+        self.current = Some(Current { run, done_until, progress, times, scored, deadline, commanded, report });
         if is_over {
             self.finish(context);
         }
-        Ok(())
     }
 
     /// Whatever is missing at the deadline has failed.
@@ -264,7 +317,9 @@ impl Recorder {
         metrics::SCORINGS_MISSING.add(missing.len() as u64);
         let outcomes = self.sensors.send(Overdue { window, missing: missing.clone() }).into_actor(self);
         context.spawn(outcomes.map(move |outcomes, recorder, context| {
-            let mut take = |sensor, outcome| recorder.take(Scoring { window, sensor, outcome }, context);
+            let mut take = |sensor, outcome| {
+                recorder.take(Scoring { window, sensor, outcome, took: ScoringTime::default() }, context);
+            };
             for (sensor, outcome) in outcomes.into_iter().flatten() {
                 take(sensor, outcome);
             }
@@ -273,11 +328,20 @@ impl Recorder {
         }));
     }
 
-    fn take(&mut self, Scoring { window, sensor, outcome }: Scoring, context: &mut Context<Self>) {
+    fn take(&mut self, Scoring { window, sensor, outcome, took }: Scoring, context: &mut Context<Self>) {
         // An answer that comes after its run has ended meets the next run, or no run.
-        let Some(Current { run, progress, .. }) = &mut self.current else { return };
-        let Some(CompleteChunk { id, verdicts }) = progress.take(window, sensor, outcome) else { return };
-        self.commands.send(Command::PutVerdicts { run: run.id, chunk: id, verdicts });
+        let Some(Current { run, progress, times, commanded, .. }) = &mut self.current else { return };
+        if window == progress.window() {
+            times.observe(sensor, took);
+        }
+        let Some(chunk) = progress.take(window, sensor, outcome) else { return };
+        if let Some(commanded) = commanded {
+            commanded.tell(&chunk);
+        }
+        if Commanded::is_stored(commanded.as_ref()) {
+            let CompleteChunk { id, verdicts } = chunk;
+            self.commands.send(Command::PutVerdicts { run: run.id, chunk: id, verdicts });
+        }
         if progress.is_over() {
             self.finish(context);
         }
@@ -287,18 +351,41 @@ impl Recorder {
         let Some(current) = &mut self.current else { return };
         current.scored = current.progress.elapsed(Instant::now());
         context.cancel_future(current.deadline);
-        let run = Run { state: RunState::Finished(current.progress.tally()), ..current.run.clone() };
-        let (commands, done_until) = (self.commands.clone(), current.done_until);
-        let finished = async move { commands.commit(|done| Command::PutRun { run, done_until, done }).await };
-        context.spawn(finished.into_actor(self).map(|committed, recorder, _| {
-            let Some(current) = recorder.current.take() else { return };
+        current.run.state = RunState::Finished(current.progress.tally());
+        let course = &mut current.run.course;
+        course.ended = Some(Timestamp::now());
+        course.times = Some(current.times.parts(current.scored.into()));
+        course.slowest = current.times.slowest();
+        let (run, commands, done_until) = (current.run.clone(), self.commands.clone(), current.done_until);
+        let is_stored = Commanded::is_stored(current.commanded.as_ref());
+        let finished = async move {
+            if is_stored {
+                commands.commit(|done| Command::PutRun { run, done_until, done }).await?;
+            }
+            Ok(())
+        };
+        context.spawn(finished.into_actor(self).map(move |committed, recorder, _| {
+            let Some(mut current) = recorder.current.take() else { return };
             for changes in std::mem::take(&mut recorder.waiting) {
                 recorder.change(changes);
             }
             let report = recorder.report(&current);
+            if committed.is_ok() && is_stored {
+                report.log();
+                recorder.note_end(&mut current);
+            }
             // A failure is ignored: the asker may have been stopped meanwhile.
-            let _ = current.report.send(committed.map(|_| report).map_err(RunError::from));
+            let _ = current.report.send(committed.map(|()| report).map_err(RunError::Committer));
         }));
+    }
+
+    /// Notes in the store how long it took until the run was durable, which is known only now, and what was logged of it.
+    fn note_end(&self, current: &mut Current) {
+        let total = current.progress.elapsed(Instant::now());
+        if let Some(times) = &mut current.run.course.times {
+            times.store = Some(total.saturating_sub(current.scored).into());
+        }
+        self.commands.send(Command::NoteRun { run: current.run.clone(), log: run_log::end() });
     }
 
     fn report(&self, Current { run, progress, scored, .. }: &Current) -> RunReport {

@@ -4,7 +4,7 @@
 //! when a history is over. This actor is only woken, asks them, and does what they say. It is woken by
 //! tokio-cron-scheduler when the next firing of a group becomes due, by the pipeline when an event clock has moved past a
 //! window, and in any case every half minute, because a cron scheduler that polls the wall clock goes silent when that
-//! clock steps back. While windows are held open, or readings wait for the clock, it looks every second.
+//! clock steps back; that is noticed, and mended. While windows are held open, or readings wait for the clock, it looks every second.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,11 +18,13 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
+use crate::actors::scoring::commanded::CommandedRuns;
 use crate::actors::scoring::recorder::{Recorder, RunError, ScoreRun};
 use crate::actors::sources::intake::Intake;
 use crate::actors::sources::source::{SourceCounters, SourceLink};
 use crate::actors::system_clock::SystemClock;
 use crate::group::GroupName;
+use crate::live::{Live, OrderedWindow};
 use crate::pipeline::{Position, ScoredMarks};
 use crate::run::{Closing, Run};
 use crate::schedule::agenda::{Agenda, AgendaStep, DueRun, GivenUp, GroupPlan, Order, next_wake};
@@ -31,6 +33,7 @@ use crate::schedule::idle::{History, IdleWatch, SourceActivity, Waits};
 use crate::store::Committed;
 use crate::telemetry::metrics;
 use crate::time::{Clock, Span, Timestamp};
+use crate::warn_limited;
 
 /// Looks for what is due.
 #[derive(Debug, Message)]
@@ -74,6 +77,8 @@ pub struct Scheduler {
     clock: SystemClock,
     commands: Commands,
     recorder: Addr<Recorder>,
+    /// What operators have asked for.
+    commanded: CommandedRuns,
     position: watch::Receiver<Position>,
     state: SchedulerState,
     agenda: Agenda,
@@ -88,9 +93,22 @@ pub struct Scheduler {
     closings: BTreeMap<Timestamp, Closing>,
     /// The answer to the last demand to judge readings that wait for the clock.
     judging: Option<oneshot::Receiver<Committed>>,
+    /// Wakes the scheduler when something becomes due.
+    waker: Waker,
+    live: Arc<Live>,
     /// Told whenever a run has ended.
     ended: Arc<Notify>,
     idle: Option<IdleWatch>,
+}
+
+/// What is known of the task that wakes the scheduler.
+#[derive(Debug, Default)]
+struct Waker {
+    task: Option<SpawnHandle>,
+    /// When it should wake the scheduler next, as of the last time that it did.
+    next: Option<Timestamp>,
+    /// Whether something else was due next when the watchdog looked last.
+    is_off: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,9 +135,10 @@ impl Scheduler {
         clock: SystemClock,
         commands: Commands,
         recorder: Addr<Recorder>,
+        commanded: CommandedRuns,
         ledger: &[Run],
     ) -> Self {
-        let position = commands.position();
+        let (position, live) = (commands.position(), Arc::clone(&commanded.live));
         let now = Instant::now();
         let order = match settings.clock {
             Clock::Wall => Order::LiveFirst,
@@ -137,6 +156,7 @@ impl Scheduler {
             clock,
             commands,
             recorder,
+            commanded,
             position,
             state: SchedulerState::Waiting,
             holding: false,
@@ -144,12 +164,15 @@ impl Scheduler {
             closed: Timestamp::MIN,
             closings: BTreeMap::new(),
             judging: None,
+            waker: Waker::default(),
+            live,
             ended: Arc::default(),
         }
     }
 
     /// Does what the agenda says comes next, unless a run goes on.
     fn start_next(&mut self, context: &mut Context<Self>) {
+        self.live.schedule.note_look(Instant::now());
         if self.state != SchedulerState::Waiting {
             return;
         }
@@ -162,7 +185,10 @@ impl Scheduler {
         note_marks(&mut self.agenda, &self.settings.plans, &self.position.borrow().scored);
         let step = loop {
             match self.agenda.next(now, closable) {
-                Some(AgendaStep::GiveUp(given_up)) => tell(&given_up),
+                Some(AgendaStep::GiveUp(given_up)) => {
+                    tell(&given_up);
+                    self.live.schedule.note_given_up(given_up);
+                }
                 Some(AgendaStep::Mark { group, until }) => {
                     break mark(group, until, self.commands.clone()).boxed_local();
                 }
@@ -170,7 +196,10 @@ impl Scheduler {
                     let closing = self.closing_of(&run);
                     break score(run, closing, self.commands.clone(), self.recorder.clone()).boxed_local();
                 }
-                None => return,
+                None => {
+                    let Some(ordered) = self.commanded.orders().next_window() else { return };
+                    break score_ordered(ordered, self.commanded.clone(), self.recorder.clone()).boxed_local();
+                }
             }
         };
         self.state = SchedulerState::Running;
@@ -194,6 +223,39 @@ impl Scheduler {
                 Err(error) => tracing::error!("the run did not end: {error}"),
             }
         }));
+    }
+
+    /// Has this actor woken when the next firing of a group becomes due.
+    fn start_waker(&mut self, context: &mut Context<Self>) {
+        if let Some(task) = self.waker.task.take() {
+            context.cancel_future(task);
+        }
+        let wake = wake_in_time(self.settings.plans.clone(), self.clock.clone(), context.address());
+        let task = context.spawn(wake.into_actor(self).map(|result, _, _| {
+            if let Err(error) = result {
+                tracing::error!("the cron scheduler failed, runs begin up to {WATCHDOG:?} late: {error}");
+            }
+        }));
+        self.waker = Waker { task: Some(task), next: next_wake(&self.settings.plans, self.now()), is_off: false };
+    }
+
+    /// Notices when the scheduler was not woken, or will not be: a clock that steps back silences what goes by it. The
+    /// watchdog's timer goes by a clock that only counts.
+    fn watch_waker(&mut self, context: &mut Context<Self>) {
+        if self.waker.task.is_none() {
+            return;
+        }
+        let is_off = next_wake(&self.settings.plans, self.now()) != self.waker.next;
+        // Once may be chance: the wake is on its way.
+        if is_off && self.waker.is_off {
+            metrics::WAKES_MISSED.add(1);
+            warn_limited!(
+                "the scheduler was not woken on time, because the clock was set or the machine was held up; it goes on"
+            );
+            self.start_waker(context);
+        } else {
+            self.waker.is_off = is_off;
+        }
     }
 
     /// The time by which windows become due.
@@ -383,6 +445,16 @@ async fn mark(group: GroupName, until: Timestamp, commands: Commands) -> Result<
     Ok(None)
 }
 
+/// Scores a window that an operator has asked for. What is due is not concerned.
+async fn score_ordered(
+    ordered: OrderedWindow,
+    commanded: CommandedRuns,
+    recorder: Addr<Recorder>,
+) -> Result<Option<DueRun>, RunError> {
+    commanded.score(ordered, recorder).await;
+    Ok(None)
+}
+
 /// Scores a window.
 async fn score(
     run: DueRun,
@@ -393,8 +465,7 @@ async fn score(
     let DueRun { window, trigger, done_until, .. } = run;
     commands.commit(|done| Command::Close { until: window.end(), done }).await?;
     let score = ScoreRun { group: run.group.clone(), window, trigger, closing, done_until: Some(done_until) };
-    let report = recorder.send(score).await.map_err(|_| CommitterStopped)??;
-    report.log();
+    recorder.send(score).await.map_err(|_| CommitterStopped)??;
     Ok(Some(run))
 }
 
@@ -402,7 +473,18 @@ impl Actor for Scheduler {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        context.run_interval(WATCHDOG, |scheduler, context| scheduler.start_next(context));
+        context.run_interval(WATCHDOG, |scheduler, context| {
+            scheduler.watch_waker(context);
+            scheduler.start_next(context);
+        });
+        let (live, scheduler) = (Arc::clone(&self.live), context.address());
+        let follow_orders = async move {
+            loop {
+                live.orders.added().await;
+                scheduler.do_send(Wake);
+            }
+        };
+        context.spawn(follow_orders.into_actor(self));
         match self.settings.clock {
             Clock::Wall => {
                 let now = self.clock.read().believed;
@@ -423,12 +505,7 @@ impl Actor for Scheduler {
                         scheduler.start_next(context);
                     }
                 });
-                let wake = wake_in_time(self.settings.plans.clone(), context.address());
-                context.spawn(wake.into_actor(self).map(|result, _, _| {
-                    if let Err(error) = result {
-                        tracing::error!("the cron scheduler failed, runs begin up to {WATCHDOG:?} late: {error}");
-                    }
-                }));
+                self.start_waker(context);
             }
             Clock::Event(_) => {
                 let mut position = self.position.clone();
@@ -449,11 +526,15 @@ impl Actor for Scheduler {
 }
 
 /// Wakes the scheduler whenever the runs of a firing may begin.
-async fn wake_in_time(plans: Vec<GroupPlan>, scheduler: Addr<Scheduler>) -> Result<(), JobSchedulerError> {
+async fn wake_in_time(
+    plans: Vec<GroupPlan>,
+    clock: SystemClock,
+    scheduler: Addr<Scheduler>,
+) -> Result<(), JobSchedulerError> {
     let cron = JobScheduler::new().await?;
     cron.start().await?;
-    while let Some(wake) = next_wake(&plans, Timestamp::now()) {
-        let left = || wake.since(Timestamp::now()).to_std();
+    while let Some(wake) = next_wake(&plans, clock.read().believed) {
+        let left = || wake.since(clock.read().believed).to_std();
         // The library counts in whole seconds and knows no zones, so a job is made for each firing.
         let near = Arc::new(Notify::new());
         let notify = Arc::clone(&near);
@@ -473,6 +554,8 @@ impl Handler<Wake> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, _: Wake, context: &mut Context<Self>) {
+        self.waker.next = next_wake(&self.settings.plans, self.now());
+        self.waker.is_off = false;
         self.start_next(context);
     }
 }

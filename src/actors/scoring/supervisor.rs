@@ -27,6 +27,7 @@ use crate::interval::Window;
 use crate::live::{EventKind, Happening, Live, ModelEntry};
 use crate::model::{Entry, EntryError, Model, Warning, guarded};
 use crate::printable::shown;
+use crate::run::Trigger;
 use crate::sensor::{SensorId, SensorName};
 use crate::supervision::{Consequence, FailureKind};
 use crate::telemetry::metrics;
@@ -118,6 +119,8 @@ impl Scope {
 pub struct Broadcast {
     /// Which window.
     pub window: Window,
+    /// Why it is scored.
+    pub trigger: Trigger,
     /// The sensors.
     pub sensors: Vec<SensorId>,
     /// The run's deadline: after it the recorder takes no outcome.
@@ -148,12 +151,14 @@ pub struct Overdue {
     pub missing: Vec<SensorId>,
 }
 
-/// Has models tried again that are paused or quarantined. Answered with the number of those that were.
+/// Has models tried again that are paused or quarantined.
 #[derive(Debug, Message)]
-#[rtype(result = "usize")]
+#[rtype(result = "()")]
 pub struct ReleaseModels {
     /// The models' sensors.
     pub sensors: Vec<SensorId>,
+    /// Told how many were paused or quarantined.
+    pub done: oneshot::Sender<usize>,
 }
 
 /// What changes for one sensor.
@@ -393,8 +398,8 @@ impl Handler<Broadcast> for SensorSupervisor {
     type Result = ();
 
     fn handle(&mut self, broadcast: Broadcast, _: &mut Context<Self>) {
-        let Broadcast { window, sensors, deadline, outcomes } = broadcast;
-        let request = Arc::new(WindowRequest { window, deadline, outcomes });
+        let Broadcast { window, trigger, sensors, deadline, outcomes } = broadcast;
+        let request = Arc::new(WindowRequest { window, trigger, deadline, outcomes });
         for sensor in sensors {
             let reason = match self.sensors.get(&sensor) {
                 Some(ActorSlot::Alive(actor, _) | ActorSlot::Paused(actor, ..)) => {
@@ -444,14 +449,15 @@ impl Handler<SensorDied> for SensorSupervisor {
 }
 
 impl Handler<ReleaseModels> for SensorSupervisor {
-    type Result = usize;
+    type Result = ();
 
-    fn handle(&mut self, ReleaseModels { sensors }: ReleaseModels, context: &mut Context<Self>) -> usize {
+    fn handle(&mut self, ReleaseModels { sensors, done }: ReleaseModels, context: &mut Context<Self>) {
         let released = sensors.into_iter().filter(|sensor| self.release(*sensor, context)).count();
         if released > 0 {
             tracing::info!(models = released, "released by a command: tried again, on probation");
         }
-        released
+        // A failure is ignored: the asker may have gone meanwhile.
+        let _ = done.send(released);
     }
 }
 
@@ -504,7 +510,8 @@ impl Handler<Overdue> for SensorSupervisor {
 impl SensorSupervisor {
     /// Takes in a failure.
     fn fail(&mut self, assignment: &Assignment, fault: &Fault, context: &mut Context<Self>) -> Consequence {
-        let consequence = self.troubles.fail(assignment, fault);
+        let group = &self.settings.sensors.groups().of(&assignment.name).name;
+        let consequence = self.troubles.fail(assignment, group, fault);
         assignment.stand(true, consequence == Consequence::Quarantine);
         self.show_trouble(assignment, if consequence == Consequence::Quarantine { Told::Event } else { Told::Nobody });
         self.set_timers(context);
@@ -636,5 +643,7 @@ fn failed(reason: String) -> Outcome {
 /// The reason for a missing answer when no other is known.
 pub(super) const NO_ANSWER: &str = "there was no answer by the run's deadline";
 
+#[cfg(test)]
+mod fault_schedule_tests;
 #[cfg(test)]
 mod tests;

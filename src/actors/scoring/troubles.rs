@@ -7,6 +7,7 @@ use crate::actors::scoring::assignment::{Assignment, Generation};
 use crate::actors::scoring::evaluation::Fault;
 use crate::actors::scoring::fault_news::FaultNews;
 use crate::actors::scoring::restart_queue::RestartQueue;
+use crate::group::GroupName;
 use crate::sensor::SensorId;
 use crate::supervision::{Consequence, FailureKind, Standing, Trouble};
 use crate::telemetry::metrics;
@@ -45,7 +46,7 @@ impl TroubleBook {
 
     /// Adds a failure, and has the model wait for what follows. Returns what that is. After a hang, a model does not begin
     /// anew: that makes nothing faster.
-    pub fn fail(&mut self, assignment: &Assignment, fault: &Fault) -> Consequence {
+    pub fn fail(&mut self, assignment: &Assignment, group: &GroupName, fault: &Fault) -> Consequence {
         let Assignment { sensor, generation, ref name, ref settings, .. } = *assignment;
         let policy = &settings.supervision;
         let now = Timestamp::now();
@@ -64,7 +65,7 @@ impl TroubleBook {
                 }
             }
         }
-        self.news.add(name, &fault.reason, consequence);
+        self.news.add(name, group, &fault.reason, consequence);
         self.count_waiting();
         consequence
     }

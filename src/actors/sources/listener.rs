@@ -29,7 +29,8 @@ use crate::actors::sources::intake::Intake;
 use crate::actors::sources::listener_context::{ListenerContext, Notices};
 use crate::actors::sources::source::{CloseKind, DecoderFactory, SourceCounters};
 use crate::actors::stop::Stop;
-use crate::live::ConnectionBook;
+use crate::actors::supervised_task::supervised;
+use crate::live::{ConnectionBook, PartBook};
 use crate::telemetry::log_limit::LogLimit;
 use crate::time::Timestamp;
 
@@ -130,6 +131,7 @@ impl Listener {
         decoders: DecoderFactory,
         arbiters: Vec<ArbiterHandle>,
         book: Arc<ConnectionBook>,
+        parts: Arc<PartBook>,
         stop: Stop,
     ) -> Result<(), ListenError> {
         let address = self.address;
@@ -152,10 +154,12 @@ impl Listener {
         });
         let places = Arc::new(Semaphore::new(max_connections as usize));
         info!(%address, "listening for devices");
+        // Accepting begins anew after a defect. The port stays open meanwhile, and so do the connections.
+        let accepting = supervised("listener", parts, || accept(&listener, &arbiters, &places, &shared));
         tokio::select! {
             biased;
             () = shared.stop.requested() => {}
-            () = accept(&listener, &arbiters, &places, &shared) => {}
+            () = accepting => {}
         }
         drop(listener);
         // Connections write for at most the write timeout after the last commit.
@@ -182,6 +186,7 @@ async fn accept(
     let addresses_turned_away = [LogLimit::default(), LogLimit::default()];
     let mut arbiters = arbiters.iter().cycle();
     loop {
+        fail::fail_point!("listener::accept");
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {

@@ -142,7 +142,14 @@ mod tests {
             decision: *decision,
         };
         let rows = (0..).zip(decisions).map(row).collect();
-        let scored = Scored { model: ModelHash([0; 32]), proven: false, unit: Some(unit), rows, explanation: None };
+        let scored = Scored {
+            model: ModelHash([0; 32]),
+            proven: false,
+            unit: Some(unit),
+            boundary: None,
+            rows,
+            explanation: None,
+        };
         let drift = (decisions.len() > 10).then(|| Drift::Feature {
             feature: "mean".to_owned(),
             of: Moved::Mean,

@@ -23,6 +23,7 @@ use crate::schedule::Schedule;
 use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
 use crate::scoring::ProofPolicy;
+use crate::sensitivity::Sensitivities;
 use crate::sink::files::{FileSettings, RunFiles};
 use crate::store::{ShedSettings, Store, StoreSettings, StoredIntervals};
 use crate::supervision::SupervisionPolicy;
@@ -184,6 +185,7 @@ impl Case {
         let bounds = LoadBounds { limits: Limits::default(), deadline: Duration::from_secs(60), advice: "" };
         let settings = Arc::new(SensorSettings {
             scoring: ScoringSettings { cut, base: cut, min_intervals: self.min_intervals },
+            sensitivities: Sensitivities::default(),
             supervision: SupervisionPolicy {
                 backoff_min: Duration::ZERO,
                 backoff_max: Duration::ZERO,
@@ -292,7 +294,7 @@ impl InProcess {
         for sensor in run.unanswered() {
             let assignment = &self.assignments[&sensor];
             let blocks = self.windows.read(assignment, window).unwrap();
-            let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring).unwrap();
+            let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring, None).unwrap();
             if let Some(chunk) = run.take(window, sensor, judgement.outcome) {
                 self.pipeline.put_verdicts(id, chunk.id, &chunk.verdicts);
             }

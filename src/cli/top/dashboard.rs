@@ -273,6 +273,7 @@ pub(super) mod tests {
             reason: None,
             model: None,
             is_proven: None,
+            anomaly_score: None,
             intervals: 60,
             anomalies: 1,
             anomalous: Vec::new(),

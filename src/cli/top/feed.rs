@@ -204,6 +204,7 @@ fn words_of(event: &Event) -> Option<String> {
         Event::Model { model } => match (&model.problem, model.state) {
             (Some(problem), _) => format!("model of {}: {problem}", model.sensor),
             (None, ModelState::Quarantined) => format!("model of {}: quarantined", model.sensor),
+            (None, ModelState::Probation) => format!("model of {}: released, on probation", model.sensor),
             (None, _) => format!("model of {}: put to work", model.sensor),
         },
         Event::Condition { condition, stands: true } => {

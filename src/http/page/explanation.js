@@ -17,8 +17,14 @@ export function explanationElement({ words, time, feature, value, usual_low: low
     h('b', {}, `${name} ${number(value)}`), ' at ', timeElement(time, style), usual);
 }
 
-/** What a verdict says, in one line. */
+/** What a verdict says, in one line; and which score makes an anomaly, where the configuration says one. */
 export function verdictWords(verdict) {
+  const words = outcomeWords(verdict);
+  if (verdict.anomaly_score === null || verdict.anomaly_score === undefined) return words;
+  return h('span', {}, words, h('span', { class: 'muted', title: '[[sensitivity]] of the configuration' }, ` (anomalous from the score ${verdict.anomaly_score})`));
+}
+
+function outcomeWords(verdict) {
   if (verdict.explanation && verdict.anomalies > 0) return explanationElement(verdict.explanation, verdict.sensor);
   if (verdict.outcome === 'scored') {
     const anomalies = verdict.anomalies === 0 ? 'no anomaly' : verdict.anomalies === 1 ? 'one anomaly' : `${verdict.anomalies} anomalies`;

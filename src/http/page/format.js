@@ -30,6 +30,12 @@ export function share(value) {
   return `${Math.round(value * 100)} %`;
 }
 
+/** A short length of time: `312 µs`, `4.2 ms`, `1.25 s`. */
+export function seconds(value) {
+  const [unit, words] = [[1, 's'], [1e-3, 'ms'], [1e-6, 'µs']].find(([size]) => value >= size) ?? [1e-6, 'µs'];
+  return `${Number((value / unit).toPrecision(3))} ${words}`;
+}
+
 /** A score in two digits: `0.97`. */
 export function score(value) {
   return value === null || value === undefined ? '–' : value.toFixed(2);

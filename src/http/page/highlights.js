@@ -7,7 +7,7 @@ import { rankedSensors } from './ranked_sensors.js';
 const SHOWN = 5;
 
 /** The panel. */
-export function highlights() {
+export function highlights(group) {
   const list = h('div', { class: 'list-of-highlights' });
   const element = h('section', { class: 'panel highlights', 'aria-labelledby': 'highlights-title' },
     h('div', { class: 'heading' },
@@ -19,7 +19,7 @@ export function highlights() {
   return {
     element,
     async refresh(signal) {
-      const answer = await get('unusual', { limit: SHOWN }, signal);
+      const answer = await get('unusual', { group: group(), limit: SHOWN }, signal);
       if (answer === shown) return;
       shown = answer;
       const unusual = answer.sensors.filter((sensor) => sensor.anomalies > 0);

@@ -8,6 +8,8 @@ import { timeElement } from './time.js';
 export const MODEL_STATES = {
   at_work: ['at work', 'healthy'],
   at_work_newer_refused: ['at work, newer refused', 'warning'],
+  paused: ['failed, tried again soon', 'warning'],
+  probation: ['on probation', 'warning'],
   quarantined: ['not tried any more', 'failed'],
   unusable: ['cannot be used', 'failed'],
 };
@@ -23,6 +25,8 @@ export function modelFacts(model) {
   if (!model) return emptyNote('This sensor has no model. Put one into the folder of models to have it scored.');
   return h('dl', { class: 'model-facts' },
     fact('State', MODEL_STATES[model.state]?.[0] ?? model.state),
+    model.trouble && fact('Failures', h('span', { class: 'bad-words' },
+      `${model.trouble.failures} in a row, since `, timeElement(model.trouble.since, 'full'), `: ${model.trouble.reason}`)),
     model.problem && fact('Problem', h('span', { class: 'bad-words' }, model.problem)),
     fact('Detector', model.detector?.replaceAll('_', ' ') ?? '–'),
     fact('Since', model.since ? timeElement(model.since, 'full') : '–'),

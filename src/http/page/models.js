@@ -31,7 +31,9 @@ export function view(root, { query, setQuery }) {
       proofBadge(model.is_proven),
       model.since ? timeElement(model.since, 'short') : '–',
       oddities(model),
-      h('details', {}, h('summary', {}, 'Details', h('span', { class: 'visually-hidden' }, ` of the model of ${model.sensor}`)), modelFacts(model)),
+      h('div', { class: 'toolbar' },
+        model.trouble && model.state !== 'probation' && operatorButton(['Release', h('span', { class: 'visually-hidden' }, ` the model of ${model.sensor}`)], () => release(model.sensor, model.sensor)),
+        h('details', {}, h('summary', {}, 'Details', h('span', { class: 'visually-hidden' }, ` of the model of ${model.sensor}`)), modelFacts(model))),
     ],
     ask: (after, signal) => get('models', { pattern: patternOf(text), state, after, limit: 100 }, signal),
     empty: () => (text || state ? 'No model fits. Change the filter.' : 'There are no models. Put model files into the folder of models; see the configuration for where it is.'),
@@ -48,16 +50,45 @@ export function view(root, { query, setQuery }) {
     }
   }
 
+  /** Has models tried again that failed: those whose sensors fit the pattern. */
+  async function release(pattern, words) {
+    if (!(await confirmation(`Try ${words} again? The next failure puts a model aside again.`, 'Release'))) return;
+    try {
+      const { released } = await post(`models/release?pattern=${encodeURIComponent(pattern)}`);
+      result.say(released === 1 ? 'One model is tried again.' : `${released} models are tried again.`);
+      list.refresh();
+      showTree();
+    } catch (problem) {
+      result.sayProblem(problem);
+    }
+  }
+
+  const tree = h('div', { class: 'panel', hidden: true });
+  /** Says how many models are in trouble, and which parts of the daemon had to begin anew. */
+  async function showTree() {
+    const { models, parts, hung_threads: hung } = await get('supervision');
+    const counts = [[models.paused, 'paused'], [models.probation, 'on probation'], [models.quarantined, 'not tried any more'], [hung, 'threads hung']];
+    const said = counts.filter(([count]) => count > 0).map(([count, words]) => `${count} ${words}`);
+    const anew = parts.filter((part) => part.restarts > 0);
+    tree.hidden = said.length === 0 && anew.length === 0;
+    replace(tree,
+      said.length > 0 && h('p', {}, `${models.at_work} models at work, ${said.join(', ')}. `,
+        models.paused + models.quarantined > 0 && operatorButton('Release all', () => release('*', 'all models that failed'))),
+      anew.map((part) => h('p', { class: part.is_running ? null : 'bad-words' }, `${part.name} began anew ${part.restarts === 1 ? 'once' : `${part.restarts} times`}: ${part.reason}`)));
+  }
+
   const states = h('select', { 'aria-label': 'State', onchange: () => { state = states.value; setQuery({ state }); list.reload(); } },
     h('option', { value: '' }, 'All states'), Object.entries(MODEL_STATES).map(([value, [words]]) => h('option', { value, selected: value === state }, words)));
   replace(root,
-    heading('Models', operatorButton('Reload', reload)), result.element,
+    heading('Models', operatorButton('Reload', reload)), result.element, tree,
     h('div', { class: 'panel' },
       h('div', { class: 'toolbar' },
         filterBox('Filter models', (words) => { text = words; setQuery({ pattern: words }); list.reload(); }, { value: text, placeholder: 'flow, press-1/*, …' }), states),
       list.element));
   list.reload();
-  const stop = listen(['model'], null, () => { clearTimeout(timer); timer = setTimeout(() => list.refresh(), 1000); });
+  const showBoth = () => { list.refresh(); showTree().catch(() => {}); };
+  showTree().catch(() => {});
+  const stop = listen(['model'], null, () => { clearTimeout(timer); timer = setTimeout(showBoth, 1000); });
   return () => { clearTimeout(timer); stop(); list.close(); };
 }
 
@@ -67,7 +98,7 @@ function proofBadge(isProven) {
 }
 
 function oddities(model) {
-  const words = [model.problem, ...model.warnings].filter(Boolean);
+  const words = [model.trouble?.reason, model.problem, ...model.warnings].filter(Boolean);
   if (words.length === 0) return h('span', { class: 'muted' }, 'nothing');
   return h('ul', { class: 'warnings' }, words.map((one) => h('li', {}, one)));
 }

@@ -4,6 +4,7 @@ import { get, listen, poll } from './api.js';
 import { banner } from './banner.js';
 import { h, replace } from './elements.js';
 import { facts } from './facts.js';
+import { groupBar } from './group_bar.js';
 import { highlights } from './highlights.js';
 import { tiles } from './tiles.js';
 import { noteDaemonTime } from './time.js';
@@ -16,11 +17,19 @@ const ROWS_SECONDS = 15;
 const HIGHLIGHTS_SECONDS = 60;
 
 export function view(root, { query, setQuery }) {
+  const groups = groupBar(query.get('group'), (group) => {
+    setQuery({ group });
+    for (const part of [parts.tiles, parts.timeline]) part.forget();
+    rows.now();
+    unusual.now();
+  });
+  const group = groups.chosen;
   const parts = {
-    banner: banner(), facts: facts(), tiles: tiles(), highlights: highlights(), timeline: timeline(query, setQuery),
+    banner: banner(), facts: facts(), tiles: tiles(group), highlights: highlights(group),
+    timeline: timeline(query, setQuery, group),
   };
   replace(root, h('h1', { class: 'visually-hidden' }, 'Now'),
-    parts.banner.element, parts.facts.element,
+    parts.banner.element, parts.facts.element, groups.element,
     h('div', { class: 'plant' }, parts.tiles.element, parts.highlights.element, parts.timeline.element));
 
   const status = poll(STATUS_SECONDS, (signal) => get('status', null, signal), (answer) => {
@@ -36,7 +45,10 @@ export function view(root, { query, setQuery }) {
     root.classList.add('is-stale');
     parts.banner.showProblem(problem);
   });
-  const refreshRows = (signal) => Promise.all([parts.tiles.refresh(signal), parts.timeline.refresh(signal)]);
+  const refreshRows = async (signal) => {
+    await groups.refresh(signal);
+    await Promise.all([parts.tiles.refresh(signal), parts.timeline.refresh(signal)]);
+  };
   const rows = poll(ROWS_SECONDS, refreshRows, () => {}, (problem) => parts.timeline.showProblem(problem));
   const unusual = poll(HIGHLIGHTS_SECONDS, (signal) => parts.highlights.refresh(signal), () => {});
   // "3 s ago" grows between two answers.

@@ -6,7 +6,8 @@ import { OUTCOME_WORDS } from './explanation.js';
 import { fact } from './fact_list.js';
 import { count, score } from './format.js';
 import { pagedList } from './paged_list.js';
-import { closingWords, OUTCOMES, runStateBadge } from './run_facts.js';
+import { runLog } from './run_log.js';
+import { closingWords, OUTCOMES, runStateBadge, runTimes, slowestSensors } from './run_facts.js';
 import { timeElement } from './time.js';
 
 export const title = 'Run';
@@ -71,6 +72,11 @@ export function view(root, { path: [id], query, setQuery }) {
     replace(facts,
       fact('Window', h('span', {}, timeElement(run.window.start, 'full'), ' to ', timeElement(run.window.end, 'full'))),
       fact('Why', `${run.trigger.replace('-', ' ')}${run.revision > 0 ? `; ${run.revision} before it over the same window` : ''}`),
+      run.request && fact('Asked for', run.request),
+      fact('Began', run.begun ? timeElement(run.begun, 'full') : 'not known: an earlier version wrote it'),
+      run.ended && fact('Ended', timeElement(run.ended, 'full')),
+      run.times && fact('Took', runTimes(run.times)),
+      run.slowest.length > 0 && fact('Slowest', slowestSensors(run)),
       fact('Closed', closingWords(run)),
       fact('Sensors', count(run.sensors)),
       run.tally && fact('Rows', `${count(run.tally.rows)}, of which ${count(run.tally.anomalies)} are anomalies`),
@@ -85,7 +91,8 @@ export function view(root, { path: [id], query, setQuery }) {
     h('nav', { class: 'crumbs', 'aria-label': 'Where this is' }, h('a', { href: '#/runs' }, 'Runs')),
     heading(`Run ${id}`, state), facts,
     h('div', { class: 'panel' },
-      h('div', { class: 'toolbar' }, filterBox('Filter sensors', list.filter), chips), list.element));
+      h('div', { class: 'toolbar' }, filterBox('Filter sensors', list.filter), chips), list.element),
+    runLog(id));
   const close = poll(5, async (signal) => (run?.state === 'finished' ? run : get(`runs/${encodeURIComponent(id)}`, {}, signal)),
     (answer) => { if (answer !== run) show(answer); }, (problem) => { if (!run) replace(facts, problemNote(problem)); });
   return () => { close(); list.close(); };

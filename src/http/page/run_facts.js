@@ -1,7 +1,8 @@
 // How a run stands and how its outcomes are spread, as lists and the view of one run show it.
 
+import { sensorPath } from './api.js';
 import { h, s } from './elements.js';
-import { count } from './format.js';
+import { count, seconds } from './format.js';
 import { stateShape } from './states.js';
 
 const RUN_STATES = { started: ['goes on', 'waiting'], finished: ['finished', 'ok'], cut_off: ['cut off', 'warning'] };
@@ -14,6 +15,20 @@ export function runStateBadge(state) {
 /** How a run's window was closed; stands out when it was not on time. */
 export function closingWords(run) {
   return h('span', { class: run.closing === 'on time' ? 'muted' : null }, run.closing);
+}
+
+/** How long the parts of a run took. */
+export function runTimes(times) {
+  const store = times.store_seconds === null ? '' : `, storing another ${seconds(times.store_seconds)}`;
+  return h('span', {}, `${seconds(times.until_last_outcome_seconds)} until the last outcome${store}`,
+    h('span', { class: 'muted' }, `; over all sensors, reading ${seconds(times.read_seconds)} and scoring ${seconds(times.score_seconds)}`));
+}
+
+/** The slowest sensors of a run, the slowest first. */
+export function slowestSensors(run) {
+  return h('ul', { class: 'plain-list' }, run.slowest.slice(0, 5).map((slow) => h('li', {},
+    h('a', { href: `#/${sensorPath(slow.sensor)}` }, slow.sensor),
+    h('span', { class: 'muted' }, ` ${seconds(slow.read_seconds + slow.score_seconds)}`))));
 }
 
 /** The outcomes in the order in which a bar shows them: the word, the member of the tally, the CSS class. */

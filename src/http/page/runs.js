@@ -6,6 +6,7 @@ import { fact } from './fact_list.js';
 import { count, counted } from './format.js';
 import { pagedList } from './paged_list.js';
 import { closingWords, runStateBadge, tallyBar } from './run_facts.js';
+import { runOrders } from './run_orders.js';
 import { agoWords, clockWords, span, timeElement } from './time.js';
 
 export const title = 'Runs';
@@ -29,9 +30,11 @@ export function view(root) {
     ask: (after, signal) => get('runs', { after, limit: 100 }, signal),
     empty: () => 'No run yet. The schedule above says when the first is due.',
   });
+  const orders = runOrders();
   replace(root,
     heading('Runs'),
     schedule,
+    orders.element,
     h('div', { class: 'panel' },
       h('div', { class: 'toolbar' }, filterBox('Filter runs', list.filter, { placeholder: 'catch-up, 13:00, …' })),
       list.element));
@@ -39,7 +42,18 @@ export function view(root) {
   const closeSchedule = poll(30, (signal) => get('schedule', {}, signal), (answer) => replace(schedule, scheduleFacts(answer)),
     (problem) => replace(schedule, problemNote(problem)));
   const stop = listen(['run'], null, () => list.refresh());
-  return () => { closeSchedule(); stop(); list.close(); };
+  return () => { closeSchedule(); orders.close(); stop(); list.close(); };
+}
+
+/** The last and the next firings of a group, by the clocks of its zone. */
+function groupFirings(group) {
+  const firing = (local, words) => h('li', {}, h('span', { class: 'code' }, local.replace('T', ' ')), h('span', { class: 'muted' }, ` ${words}`));
+  return h('details', {}, h('summary', {}, `Firings of ${group.group}, in ${group.zone}`),
+    h('ul', { class: 'plain-list' },
+      [...group.last].reverse().map(({ local, words }) => firing(local, words)),
+      group.next.map(({ local, windows }) => firing(local, `next: ${counted(windows, 'window')}`))),
+    group.given_up.length > 0 && h('ul', { class: 'plain-list' }, group.given_up.map((given) => h('li', {},
+      `${counted(given.windows, 'window')} given up, up to `, timeElement(given.last_end, 'short'), h('span', { class: 'muted' }, `: ${given.words}`)))));
 }
 
 function scheduleFacts(schedule) {
@@ -54,6 +68,7 @@ function scheduleFacts(schedule) {
       fact('Scored until', schedule.scored_until ? timeElement(schedule.scored_until, 'full') : '–')),
     later.length > 0 && h('details', {}, h('summary', {}, `The ${counted(later.length, 'run')} after it`),
       h('ul', { class: 'plain-list' }, later.map(({ at, window }) => h('li', {}, timeElement(at, 'full'), h('span', { class: 'muted' }, ' scores '), timeElement(window.start, 'short'), ' to ', timeElement(window.end, 'clock'))))),
+    ...(schedule.groups ?? []).map(groupFirings),
     schedule.missed.length > 0 && h('div', { class: 'missed' },
       h('h2', {}, 'Windows that no run has scored'),
       h('ul', { class: 'plain-list' }, schedule.missed.map((missed) => {

@@ -134,6 +134,7 @@ export function view(root, { path, query, setQuery }) {
       fact('Last value', h('b', { class: 'big' }, number(detail.last_value)),
         detail.last_value === null && h('span', { class: 'muted' }, ' none since the start')),
       fact('Last seen', timeElement(detail.last_seen, isEventTime ? 'full' : 'ago'), clockNote(detail.lag_seconds)),
+      detail.group !== 'default' && fact('Group', h('a', { href: `#/sensors?group=${encodeURIComponent(detail.group)}` }, detail.group)),
       fact('State since', detail.since ? timeElement(detail.since, 'full') : '–'),
       fact('Closed until', detail.watermark ? timeElement(detail.watermark, 'full') : '–'),
       fact('Stored since', detail.oldest ? timeElement(detail.oldest, 'short') : '–'));

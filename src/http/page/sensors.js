@@ -5,6 +5,7 @@ import { filterBox, h, heading, replace } from './elements.js';
 import { verdictWords } from './explanation.js';
 import { conditionBadge } from './condition_badges.js';
 import { count, number, score } from './format.js';
+import { groupBar } from './group_bar.js';
 import { pagedList } from './paged_list.js';
 import { patternOf } from './sensor_filter.js';
 import { STATES, stateBadge, stateShape, stateWords } from './states.js';
@@ -18,6 +19,7 @@ const beside = ({ state, conditions }) => conditions.filter(({ condition }) => c
 export function view(root, { query, setQuery }) {
   let text = query.get('pattern') ?? '';
   let state = STATES.includes(query.get('state')) ? query.get('state') : null;
+  const groups = groupBar(query.get('group'), (group) => { setQuery({ group }); list.reload(); }, { canChooseAll: true });
   const chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'States' });
 
   const list = pagedList({
@@ -34,8 +36,8 @@ export function view(root, { query, setQuery }) {
       score(sensor.verdict?.score),
       sensor.verdict ? verdictWords(sensor.verdict) : h('span', { class: 'muted' }, sensor.has_model ? 'no verdict yet' : 'no model'),
     ],
-    ask: (after, signal) => get('sensors', { pattern: patternOf(text), state, after, limit: 100 }, signal),
-    empty: () => (text || state ? 'No sensor fits. Change the filter.' : 'No sensor has sent anything yet. Rejects show what came and was not accepted.'),
+    ask: (after, signal) => get('sensors', { group: groups.chosen(), pattern: patternOf(text), state, after, limit: 100 }, signal),
+    empty: () => (text || state || groups.chosen() ? 'No sensor fits. Change the filter.' : 'No sensor has sent anything yet. Rejects show what came and was not accepted.'),
   });
 
   function choose(next) {
@@ -60,11 +62,14 @@ export function view(root, { query, setQuery }) {
     heading('Sensors'),
     h('div', { class: 'toolbar' },
       filterBox('Filter sensors', (words) => { text = words; setQuery({ pattern: words }); list.reload(); }, { value: text, placeholder: 'flow, press-1/*, …' }),
-      chips),
+      groups.element, chips),
     h('div', { class: 'panel' }, list.element));
   let isFirst = true;
   // The status tells the daemon's time, by which "ago" is counted.
-  const close = poll(10, (signal) => get('status', {}, signal), (status) => {
+  const close = poll(10, async (signal) => {
+    await groups.refresh(signal);
+    return get('status', {}, signal);
+  }, (status) => {
     noteDaemonTime(status.now);
     showChips(status.sensors);
     if (isFirst) list.reload();

@@ -13,7 +13,7 @@ const SMALL = { width: 132, height: 34, gap: 6 };
 const LARGE_UP_TO = 60;
 
 /** The panel of tiles. */
-export function tiles() {
+export function tiles(group) {
   const counts = h('div', { class: 'counts' });
   const grid = h('div', {
     class: 'scroller tile-grid', role: 'group', 'aria-label': 'Devices', onkeydown: move, onfocusin: note,
@@ -22,7 +22,7 @@ export function tiles() {
     h('div', { class: 'heading' },
       h('h2', { id: 'devices-title' }, 'Devices'), h('span', { class: 'muted' }, 'the worst first'), counts),
     grid);
-  const rows = new TimelineRows(() => ({ by: 'device', order: 'worst' }), changed);
+  const rows = new TimelineRows(() => ({ group: group(), by: 'device', order: 'worst' }), changed);
   let size = LARGE;
   let columns = 1;
   let current = 0;
@@ -112,6 +112,7 @@ export function tiles() {
       }, stateShape('warning'), h('b', null, count(conditions[kind])), h('span', null, conditionWord(kind)))));
     },
     refresh: (signal) => rows.refresh(signal),
+    forget: () => rows.forget(),
     close() {
       resized.disconnect();
       list.close();

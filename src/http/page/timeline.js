@@ -16,8 +16,8 @@ const AXIS_HEIGHT = 24;
 const RANGES = [['24', '24 h'], ['72', '3 days'], ['168', '7 days']];
 const SENSORS_OF_A_DEVICE = 200;
 
-/** The panel of the timeline. What is chosen stands in the address. */
-export function timeline(query, setQuery) {
+/** The panel of the timeline of the group that `group()` gives. What is chosen stands in the address. */
+export function timeline(query, setQuery, group) {
   let by = query.get('by') === 'sensor' ? 'sensor' : 'device';
   let hours = RANGES.some(([value]) => value === query.get('hours')) ? query.get('hours') : '24';
   let filter = query.get('filter') ?? '';
@@ -40,7 +40,7 @@ export function timeline(query, setQuery) {
         choice('Range', RANGES, hours, (value) => choose({ hours: value })))),
     note, scroller, legend(), readout);
 
-  const rows = new TimelineRows(() => ({ by, pattern: pattern(filter), ...range() }), changed);
+  const rows = new TimelineRows(() => ({ group: group(), by, pattern: pattern(filter), ...range() }), changed);
   const list = virtualRows(scroller, {
     rowHeight: ROW_HEIGHT, count: 0, above: AXIS_HEIGHT, row: rowElement,
     onSight: (first, end) => rows.want(locate(first).index, locate(end).index + 1),
@@ -69,11 +69,15 @@ export function timeline(query, setQuery) {
   function choose(chosen) {
     ({ by = by, hours = hours, filter = filter } = chosen);
     setQuery(chosen);
+    forget();
+    rows.refresh().catch(showProblem);
+  }
+
+  function forget() {
     rows.forget();
     expanded.clear();
     scroller.scrollTop = 0;
     current = { row: 0, column: Infinity };
-    rows.refresh().catch(showProblem);
   }
 
   function changed() {
@@ -144,7 +148,10 @@ export function timeline(query, setQuery) {
   function drawAxis() {
     const room = h('div', { class: 'labels' });
     replace(axis, h('div'), room);
-    const labels = hourLabels(rows.windows, rows.windowSeconds, room.clientWidth || 800);
+    // Where windows overlap, a column stands for the time by which one ends behind the one before.
+    const shared = (rows.windowSeconds - rows.hopSeconds) * 1000;
+    const starts = shared === 0 ? rows.windows : rows.windows.map((start) => rfc3339(new Date(dateOf(start).getTime() + shared)));
+    const labels = hourLabels(starts, rows.hopSeconds, room.clientWidth || 800);
     replace(room, labels.map(({ part, words, isDay }) => h('span', {
       class: isDay ? 'day' : '', vars: { '--at': `${(part * 100).toFixed(3)}%` },
     }, words)));
@@ -268,7 +275,7 @@ export function timeline(query, setQuery) {
   }
 
   function askSensors(device, span = range(), signal) {
-    return get('timeline', { by: 'sensor', pattern: `${device}/*`, limit: SENSORS_OF_A_DEVICE, ...span }, signal);
+    return get('timeline', { group: group(), by: 'sensor', pattern: `${device}/*`, limit: SENSORS_OF_A_DEVICE, ...span }, signal);
   }
 
   // To the sensor; from a device's cell, to the sensor that was its most unusual one there.
@@ -301,7 +308,7 @@ export function timeline(query, setQuery) {
   }
 
   return {
-    element, showProblem,
+    element, showProblem, forget,
     async refresh(signal) {
       await rows.refresh(signal);
       for (const [index, entry] of expanded) {

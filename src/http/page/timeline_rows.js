@@ -9,6 +9,7 @@ export class TimelineRows {
   total = 0;
   windows = [];
   windowSeconds = 3600;
+  hopSeconds = 3600;
   #rows = new Map();
   #wanted = [0, ROWS_AT_ONCE];
   #asking = null;
@@ -100,6 +101,7 @@ export class TimelineRows {
     this.total = answer.total;
     this.windows = answer.windows;
     this.windowSeconds = answer.window_seconds;
+    this.hopSeconds = answer.hop_seconds;
     return answer;
   }
 }

@@ -5,6 +5,7 @@ import { ApiProblem, get } from './api.js';
 import { sensorAddress } from './banner.js';
 import { choice, emptyNote, h, heading, problemNote, replace, setText } from './elements.js';
 import { count, counted, share } from './format.js';
+import { groupBar } from './group_bar.js';
 import { rangeStrip } from './range_strip.js';
 import { rankedSensors } from './ranked_sensors.js';
 import { link } from './router.js';
@@ -25,6 +26,11 @@ export function view(root, { query, setQuery }) {
   let asked = null;
   let isAllDevices = false;
 
+  const groups = groupBar(query.get('group'), (group) => {
+    const isFirst = asked === null;
+    setQuery({ group });
+    if (!isFirst) begin();
+  });
   const strip = rangeStrip(chosen);
   const words = h('p', { class: 'range-words', role: 'status' });
   const results = h('div', { class: 'results' });
@@ -33,6 +39,7 @@ export function view(root, { query, setQuery }) {
     setQuery({ hours, since: null, until: null });
     begin();
   })),
+  groups.element,
   h('section', { class: 'panel strip-panel', 'aria-label': 'Range of time' },
     h('p', { class: 'muted' }, 'Mark a range with the mouse, or move its ends with the arrow keys. A bar is a window: the taller it is, ',
       'the more sensors were anomalous; its colour is the highest score.'),
@@ -42,15 +49,18 @@ export function view(root, { query, setQuery }) {
   async function begin() {
     try {
       noteDaemonTime((await get('status', null, ending.signal)).now);
+      await groups.refresh(ending.signal);
       const since = new Date(Math.floor((daemonNow() - hours * 3600e3) / 3600e3) * 3600e3);
-      const answer = await get('timeline', { by: 'plant', since: rfc3339(since) }, ending.signal);
-      const windows = answer.windows.map((start) => dateOf(start).getTime());
+      const answer = await get('timeline', { group: groups.chosen(), by: 'plant', since: rfc3339(since) }, ending.signal);
+      // Where windows overlap, a bar stands for the time by which one ends behind the one before.
+      const shared = (answer.window_seconds - answer.hop_seconds) * 1000;
+      const windows = answer.windows.map((start) => dateOf(start).getTime() + shared);
       if (windows.length === 0) {
         replace(results, emptyNote('No window has been scored in this time. The view Runs says when the next one is due.'));
         return;
       }
       const cells = answer.rows[0]?.cells ?? windows.map(() => ({ score: null, anomalous: 0, scored: 0, failed: 0 }));
-      const length = answer.window_seconds * 1000;
+      const length = answer.hop_seconds * 1000;
       strip.show(windows, length, cells, rangeFrom(windows, length));
       ask(strip.range());
     } catch (problem) {
@@ -79,7 +89,7 @@ export function view(root, { query, setQuery }) {
     results.classList.add('is-asking');
     try {
       const range = { since: rfc3339(new Date(since)), until: rfc3339(new Date(until)) };
-      const answer = await get('unusual', { ...range, limit: SENSORS }, ending.signal);
+      const answer = await get('unusual', { group: groups.chosen(), ...range, limit: SENSORS }, ending.signal);
       if (asked === own) show(answer);
     } catch (problem) {
       if (asked === own) showProblem(problem);

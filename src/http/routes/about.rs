@@ -1,5 +1,7 @@
 //! `GET /api/v1/about`: which daemon this is.
 
+use std::path::Path;
+
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,17 @@ pub struct About {
     pub store: String,
 }
 
+impl About {
+    /// This process, which has a store or is about to open it.
+    pub(crate) fn this(store: &Path) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            process: std::process::id(),
+            store: store.to_string_lossy().into_owned(),
+        }
+    }
+}
+
 pub(super) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(about))
 }
@@ -27,9 +40,5 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 /// Which daemon answers: a command looks for the one that has its store.
 #[utoipa::path(get, path = "/api/v1/about", tag = "daemon", responses((status = 200, body = About)))]
 async fn about(State(shared): State<Shared>) -> Json<About> {
-    Json(About {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        process: std::process::id(),
-        store: shared.api.store.to_string_lossy().into_owned(),
-    })
+    Json(About::this(&shared.api.store))
 }

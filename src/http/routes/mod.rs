@@ -10,6 +10,7 @@ mod document;
 mod dump;
 mod events;
 mod export;
+mod groups;
 mod health;
 pub(super) mod import;
 mod login;
@@ -18,11 +19,13 @@ mod page;
 mod query;
 mod rejects;
 mod routes_test;
+mod run_orders;
 mod runs;
 mod schedule;
 mod sensors;
 mod status;
 pub(super) mod store;
+mod supervision;
 mod timeline;
 mod unusual;
 mod verdicts;
@@ -31,10 +34,11 @@ mod version;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use axum::{Json, Router};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -50,6 +54,7 @@ use crate::store::StoreError;
 use crate::telemetry::metrics;
 
 pub(super) use super::roles::operators_only;
+use about::About;
 use document::Description;
 pub(super) use document::problem;
 
@@ -120,16 +125,19 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
         .merge(dump::routes())
         .merge(events::routes())
         .merge(export::routes())
+        .merge(groups::routes())
         .merge(import::routes())
         .merge(login::routes_of_viewers())
         .merge(models::routes())
         .merge(rejects::routes())
         .merge(routes_test::routes())
+        .merge(run_orders::routes())
         .merge(runs::routes())
         .merge(schedule::routes())
         .merge(sensors::routes())
         .merge(status::routes())
         .merge(store::routes())
+        .merge(supervision::routes())
         .merge(timeline::routes())
         .merge(unusual::routes())
         .merge(verdicts::routes())
@@ -152,6 +160,12 @@ pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
 /// The answers while the daemon starts.
 pub(super) fn at_start(gate: Arc<Gate>) -> Router {
     guarded(health::routes_at_start(), Some(gate))
+}
+
+/// The answers of the local socket while the daemon waits before it starts: which daemon it is, and why it waits.
+pub(super) fn while_waiting(about: About, words: String) -> Router {
+    let why = async move || Problem::not_now(words);
+    guarded(Router::new().route("/api/v1/about", get(async || Json(about))).fallback(why), None)
 }
 
 /// What every answer goes through, from the outside in.

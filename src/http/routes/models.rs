@@ -1,4 +1,5 @@
-//! `GET /api/v1/models`: the models, at work or not; `POST /api/v1/models/reload`: look at the model files at once.
+//! `GET /api/v1/models`: the models, at work or not; `POST /api/v1/models/reload`: look at the model files at once;
+//! `POST /api/v1/models/release`: try models again that are paused or quarantined.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,13 +11,14 @@ use utoipa_axum::routes;
 
 use super::query::Asked;
 use super::{Shared, operators_only, query};
-use crate::answers::{List, Model, ModelState};
+use crate::answers::{List, Model, ModelState, Released};
 use crate::http::problem::Problem;
 use crate::overview::ModelSelection;
+use crate::sensor_pattern::SensorPattern;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    let reload = operators_only(OpenApiRouter::new().routes(routes!(reload)));
-    OpenApiRouter::new().routes(routes!(models)).merge(reload)
+    let actions = operators_only(OpenApiRouter::new().routes(routes!(reload)).routes(routes!(release)));
+    OpenApiRouter::new().routes(routes!(models)).merge(actions)
 }
 
 #[derive(Deserialize, IntoParams, Debug)]
@@ -50,4 +52,24 @@ async fn models(State(shared): State<Shared>, wanted: Asked<Wanted>) -> Result<J
 async fn reload(State(shared): State<Shared>) -> StatusCode {
     shared.api.look_at_models.notify_one();
     StatusCode::ACCEPTED
+}
+
+#[derive(Deserialize, IntoParams, Debug)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ToRelease {
+    /// A pattern of sensors such as `press-1/*`.
+    pattern: String,
+}
+
+/// Has models tried again at once that are paused or quarantined. They are on probation: the next failure quarantines them
+/// again, and the next success ends that.
+#[utoipa::path(post, path = "/api/v1/models/release", tag = "models", params(ToRelease), responses((status = 200, body = Released)))]
+async fn release(State(shared): State<Shared>, wanted: Asked<ToRelease>) -> Result<Json<Released>, Problem> {
+    let ToRelease { pattern } = query::asked(wanted)?;
+    let pattern = SensorPattern::parse(&pattern).map_err(|problem| Problem::of_request(problem.to_string()))?;
+    let sensors = shared.read(move |overview| Ok(overview.troubled_sensors(&pattern))).await?;
+    let released = shared.api.release.release(sensors).await;
+    let released = released.ok_or_else(|| Problem::not_now("the daemon is about to end"))?;
+    Ok(Json(Released { released: released as u64 }))
 }

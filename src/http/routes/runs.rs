@@ -9,14 +9,14 @@ use utoipa_axum::routes;
 
 use super::query::Asked;
 use super::{Shared, query};
-use crate::answers::{List, Outcome, Run, RunOutcome};
+use crate::answers::{List, Outcome, Run, RunLog, RunOutcome};
 use crate::http::problem::Problem;
 use crate::overview::{OutcomeSelection, RunSelection};
 use crate::run::RunId;
 use crate::sensor::SensorId;
 
 pub(super) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(runs)).routes(routes!(run)).routes(routes!(outcomes))
+    OpenApiRouter::new().routes(routes!(runs)).routes(routes!(run)).routes(routes!(outcomes)).routes(routes!(log))
 }
 
 #[derive(Deserialize, IntoParams, Debug)]
@@ -43,6 +43,39 @@ struct WantedOutcomes {
     /// How many at most, 1 to 1000; 100 if it is left out.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
+}
+
+#[derive(Deserialize, IntoParams, Debug)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct WantedLines {
+    /// Only lines about sensors that fit a pattern such as `press-1/*`.
+    pattern: Option<String>,
+}
+
+/// What was logged of a run while it went on, as far as that is kept (`store.run_log`).
+#[utoipa::path(
+    get,
+    operation_id = "run_log",
+    path = "/api/v1/runs/{id}/log",
+    tag = "runs",
+    params(("id" = String, Path, description = "the id of a run, a number", pattern = "^[0-9]{1,18}$"), WantedLines),
+    responses((status = 200, body = RunLog))
+)]
+async fn log(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    wanted: Asked<WantedLines>,
+) -> Result<Json<RunLog>, Problem> {
+    let pattern = query::pattern(query::asked(wanted)?.pattern.as_deref())?;
+    let id = run_id(&id)?;
+    let log = shared.read(move |overview| overview.run_log(id, pattern.as_ref())).await?;
+    let missing = || {
+        let words =
+            "is kept: it goes on, an earlier version wrote it, it is older than store.keep_verdicts, or was cut off";
+        Problem::not_there(format!("no log of the run {id} {words}"))
+    };
+    Ok(Json(log.ok_or_else(missing)?))
 }
 
 /// The runs of the ledger, the newest first.

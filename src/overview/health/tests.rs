@@ -257,6 +257,7 @@ fn a_problem_of_one_sensor_names_it_and_says_why() {
         reason: None,
         model: None,
         is_proven: None,
+        anomaly_score: None,
         intervals: 60,
         anomalies: 2,
         anomalous: vec![],

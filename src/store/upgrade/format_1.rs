@@ -121,7 +121,7 @@ fn decode_scored(decoder: &mut Decoder<'_>, with_proof: bool) -> Result<Scored, 
         rows.push(Row { interval, label, decision: f64::from_le_bytes(decoder.array()?) });
     }
     let explanation = if with_proof { decode_explanation(decoder)? } else { None };
-    Ok(Scored { model, proven, unit, rows: ScoredRows::All(rows), explanation })
+    Ok(Scored { model, proven, unit, boundary: None, rows: ScoredRows::All(rows), explanation })
 }
 
 fn decode_explanation(decoder: &mut Decoder<'_>) -> Result<Option<Explanation>, Corrupt> {

@@ -16,7 +16,8 @@ use rustix::process::{Pid, setpriority_process};
 
 use crate::actors::scoring::assignment::Assignment;
 use crate::actors::scoring::evaluation::lanes::{DeskId, Lane, LaneBounds, Lanes, Turn, Watched};
-use crate::actors::scoring::evaluation::{Evaluator, Fault, ScoringReport, WindowRequest};
+use crate::actors::scoring::evaluation::{Evaluated, Evaluator, Fault, ScoringReport, WindowRequest};
+use crate::run::{ScoringTime, Trigger};
 use crate::scoring::Judgement;
 use crate::sensor::SensorId;
 use crate::supervision::FailureKind;
@@ -192,11 +193,14 @@ impl Job {
     }
 
     /// Answers with what came out.
-    fn conclude(&self, result: Result<Judgement, String>, reports: &Recipient<ScoringReport>) {
+    fn conclude(&self, judged: Result<Judgement, String>, took: ScoringTime, reports: &Recipient<ScoringReport>) {
         let assignment = &self.assignment;
-        let outcome = match result {
+        let outcome = match judged {
             Ok(judgement) => {
-                assignment.observe(self.request.window, &judgement);
+                // A window of the past says nothing of how the model is now.
+                if self.request.trigger != Trigger::Command {
+                    assignment.observe(self.request.window, &judgement);
+                }
                 if assignment.is_troubled() {
                     self.report(Ok(()), reports);
                 }
@@ -207,7 +211,7 @@ impl Job {
                 Outcome::Failed { reason }
             }
         };
-        self.request.answer(assignment.sensor, outcome);
+        self.request.answer_after(assignment.sensor, outcome, took);
     }
 
     /// Answers that the evaluation was given up.
@@ -216,7 +220,8 @@ impl Job {
         let outcome = Outcome::TimedOut { after: Span::from(after).rounded() };
         let reason = outcome.fault().unwrap_or_default().into_owned();
         self.report(Err(Fault { kind: FailureKind::Hung, reason }), reports);
-        self.request.answer(self.assignment.sensor, outcome);
+        let took = ScoringTime { score: after.into(), ..ScoringTime::default() };
+        self.request.answer_after(self.assignment.sensor, outcome, took);
     }
 
     /// Tells the supervisor; before the recorder is told, so that the next run finds the model's standing.
@@ -248,10 +253,11 @@ fn evaluate(shared: &Shared, desk: DeskId) {
             return;
         };
         drop(state);
-        if let Some(result) = result {
+        if let Some(Evaluated { judged, read }) = result {
+            let times = ScoringTime { read: read.into(), score: took.saturating_sub(read).into() };
             job.assignment.note_pace(took > PATIENCE);
             // A defect in the bookkeeping of a model costs the model's answer, and no thread.
-            if let Err(panic) = panics::catch(|| job.conclude(result, &shared.reports)) {
+            if let Err(panic) = panics::catch(|| job.conclude(judged, times, &shared.reports)) {
                 tracing::error!(sensor = %job.assignment.name, "what a model said could not be taken in: {panic}");
             }
         }

@@ -8,6 +8,7 @@ use super::*;
 use crate::actors::committer;
 use crate::actors::committer::PaceSettings;
 use crate::actors::scoring::recorder::{Recorder, RecorderSettings, RunReport, RunRules, ScoreRun};
+use crate::actors::scoring::release::ModelRelease;
 use crate::actors::sources::intake::Intake;
 use crate::actors::system_clock::SystemClock;
 use crate::features::Bounds;
@@ -19,6 +20,7 @@ use crate::pipeline::{HeldSettings, Pipeline, PipelineSettings};
 use crate::run::{Closing, RunId, Tally, Trigger};
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::{ProofPolicy, ScoringSettings};
+use crate::sensitivity::Sensitivities;
 use crate::sensor::SensorDirectory;
 use crate::store::{ChunkId, Reader, ShedSettings, Store, StoreSettings};
 use crate::supervision::{Standing, SupervisionPolicy};
@@ -34,21 +36,51 @@ const LONG: Duration = Duration::from_secs(60);
 /// Short enough to be waited out twice.
 const SHORT: Duration = Duration::from_millis(300);
 
-fn cut() -> Cut {
+pub(super) fn cut() -> Cut {
     Cut::new(Span::from_secs(10), MINUTE).unwrap()
 }
 
 /// The model of a sensor, as its file holds it.
-fn assign(name: &SensorName) -> ModelChange {
+pub(super) fn load(name: &SensorName, sensor: SensorId) -> Scope {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p2_scale_1d.pkl");
     let file = ModelFile { path, alternative: None, second: None, scaler: None, fingerprint: Fingerprint::default() };
     let assigner = Assigner::new([].into(), Bounds { cut: cut(), windows_back: 2 });
-    ModelChange::Assign(Scope::of(
-        Entry::load(name.clone(), file, &Limits::default()),
-        SensorId(0),
-        &assigner,
-        Path::new(""),
-    ))
+    Scope::of(Entry::load(name.clone(), file, &Limits::default()), sensor, &assigner, Path::new(""))
+}
+
+fn assign(name: &SensorName) -> ModelChange {
+    ModelChange::Assign(load(name, SensorId(0)))
+}
+
+/// A store that keeps so many windows and runs.
+pub(super) fn store_settings(directory: &Path, kept: u32) -> StoreSettings {
+    StoreSettings {
+        directory: directory.to_owned(),
+        windows: kept,
+        runs: kept,
+        verdict_runs: kept,
+        keep_raw: None,
+        shed: ShedSettings::NEVER,
+        verdict_rows: VerdictRows::Worst,
+        reject_blocks: 1,
+        cache_bytes: 1 << 20,
+        cut: cut(),
+    }
+}
+
+/// A pipeline that takes no readings in.
+pub(super) fn pipeline_settings(live: Arc<Live>) -> PipelineSettings {
+    PipelineSettings {
+        windows: WindowSettings { cut: cut(), lateness: Span::ZERO, kept_per_interval: 1, max_open_readings: 1 },
+        plans: Vec::new(),
+        clock: Clock::Wall,
+        deadbands: Box::new(|_| None),
+        sessions: SessionSettings { max: 1, expiry: Span::MAX },
+        sinks: Vec::new(),
+        max_unpublished: 1,
+        held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },
+        live,
+    }
 }
 
 /// A supervisor of one sensor, and a recorder that has no readings of it scored.
@@ -71,18 +103,7 @@ impl Plant {
     /// As [`new`](Self::new), over a store that `prepare` has changed.
     fn over(sensor: &str, pause: Duration, prepare: impl FnOnce(&mut Store)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(StoreSettings {
-            directory: directory.path().to_owned(),
-            windows: 100,
-            runs: 100,
-            verdict_runs: 100,
-            keep_raw: None,
-            shed: ShedSettings::NEVER,
-            verdict_rows: VerdictRows::Worst,
-            reject_blocks: 1,
-            cache_bytes: 1 << 20,
-            cut: cut(),
-        });
+        let store = Store::open(store_settings(directory.path(), 100));
         let mut store = store.unwrap();
         prepare(&mut store);
         let reader = store.reader.clone();
@@ -92,33 +113,15 @@ impl Plant {
         let live = Arc::new(Live::default());
         let clock =
             SystemClock::new(ClockTrustSettings { tolerance: Span::from_secs(5), patience: Duration::from_secs(600) });
-        let pipeline = Pipeline::recover(
-            store,
-            Arc::clone(&names),
-            PipelineSettings {
-                windows: WindowSettings {
-                    cut: cut(),
-                    lateness: Span::ZERO,
-                    kept_per_interval: 1,
-                    max_open_readings: 1,
-                },
-                plans: Vec::new(),
-                clock: Clock::Wall,
-                deadbands: Box::new(|_| None),
-                sessions: SessionSettings { max: 1, expiry: Span::MAX },
-                sinks: Vec::new(),
-                max_unpublished: 1,
-                held: HeldSettings { max_ahead: None, max_readings: 0, held_for: Duration::ZERO },
-                live: Arc::clone(&live),
-            },
-            clock.read(),
-        );
+        let settings = pipeline_settings(Arc::clone(&live));
+        let pipeline = Pipeline::recover(store, Arc::clone(&names), settings, clock.read());
         let (intake, submissions) = Intake::new(1);
         let pace = PaceSettings { delay: Duration::ZERO, daily_budget: u64::MAX };
         let (commands, _) = committer::start(pipeline.unwrap(), submissions, intake.heard(), pace, clock).unwrap();
 
         let settings = SensorSettings {
             scoring: ScoringSettings { cut: cut(), base: cut(), min_intervals: 1 },
+            sensitivities: Sensitivities::default(),
             supervision: SupervisionPolicy {
                 backoff_min: pause,
                 backoff_max: pause,
@@ -143,7 +146,8 @@ impl Plant {
         let supervisor =
             SensorSupervisor::new(settings, windows.clone(), arbiters, vec![scope], Arc::clone(&live)).start();
         let rules = RunRules { settings_hash: 0, deadline: 20 * SHORT, interval: cut().interval() };
-        let settings = RecorderSettings { rules: ByGroup::new(groups, |_| rules), scope: of_run, max_anomalous: 1 };
+        let rules = ByGroup::new(groups, |_| rules);
+        let settings = RecorderSettings { rules, scope: of_run, max_anomalous: 1, log_bytes: 1 << 10 };
         let recorder = Recorder::new(settings, windows, commands, supervisor.clone()).start();
         let window = cut().window_of(crate::time::Timestamp::default());
         Self { name, reader, recorder, supervisor, live, window, _directory: directory }
@@ -318,7 +322,9 @@ fn a_released_model_is_tried_again_at_once_and_its_next_failure_quarantines_it_a
     Plant::run("released", LONG, |mut plant| async move {
         let standing =
             |plant: &Plant| plant.live.models.of(SensorId(0)).unwrap().trouble.map(|trouble| trouble.standing);
-        let release = async |plant: &Plant| plant.supervisor.send(ReleaseModels { sensors: vec![SensorId(0)] }).await;
+        let release = async |plant: &Plant| {
+            ModelRelease::by(plant.supervisor.clone().recipient()).release(vec![SensorId(0)]).await
+        };
         assert_eq!(plant.score().await, NO_DATA);
         assert_eq!(release(&plant).await.unwrap(), 0, "nothing is to be released");
         plant.fail("score", "return(out of tea)");
@@ -351,7 +357,7 @@ fn a_model_that_hangs_is_given_up_and_while_it_does_it_costs_no_other_thread_and
         while metrics::EVALUATORS_HUNG.get() > hung {
             sleep(Duration::from_millis(1)).await;
         }
-        plant.supervisor.send(ReleaseModels { sensors: vec![SensorId(0)] }).await.unwrap();
+        ModelRelease::by(plant.supervisor.clone().recipient()).release(vec![SensorId(0)]).await.unwrap();
         assert_eq!(plant.score().await, NO_DATA);
     });
 }

@@ -51,7 +51,9 @@ fn start(settings: ListenerSettings, capacity_bytes: u32) -> (Running, TestCommi
     let thread = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let local = tokio::task::LocalSet::new();
-        local.block_on(&runtime, listener.run(intake, decoders(), Vec::new(), Arc::default(), stop)).unwrap();
+        local
+            .block_on(&runtime, listener.run(intake, decoders(), Vec::new(), Arc::default(), Arc::default(), stop))
+            .unwrap();
     });
     (Running { address, counters, trigger, thread }, committer)
 }
@@ -732,7 +734,7 @@ fn connections_are_spread_over_arbiters() {
         actix_rt::System::new().block_on(async {
             let arbiters = [actix_rt::Arbiter::new(), actix_rt::Arbiter::new()];
             let handles = arbiters.iter().map(actix_rt::Arbiter::handle).collect();
-            listener.run(intake, decoders(), handles, Arc::default(), stop).await.unwrap();
+            listener.run(intake, decoders(), handles, Arc::default(), Arc::default(), stop).await.unwrap();
         });
     });
     let mut devices: Vec<_> = (0..4).map(|_| Device(TcpStream::connect(address).unwrap())).collect();
