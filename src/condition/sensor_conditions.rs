@@ -43,8 +43,8 @@ impl ConditionChange {
 pub enum ClearCause {
     /// It is over.
     Over,
-    /// It has lasted so long that it is taken as usual.
-    TakenAsUsual,
+    /// What is usual is learnt anew: the condition has lasted, or windows are cut in another way than before.
+    LearntAnew,
     /// The sensor is not watched for it any more.
     NotWatched,
 }
@@ -81,6 +81,9 @@ impl SensorConditions {
         let before = self.clone();
         let mut changes = Vec::new();
         let pause = self.pause(facts.window);
+        if !self.usual.is_of(facts) {
+            changes.extend(self.learn_anew());
+        }
         for kind in ConditionKind::ALL {
             if !is_watched(kind) {
                 changes.extend(self.remove(kind, ClearCause::NotWatched));
@@ -90,7 +93,7 @@ impl SensorConditions {
             changes.extend(self.step(kind, evidence, facts.window, settings));
         }
         if let (Some(summary), Witness::Whole) = (&facts.summary, facts.witness) {
-            self.usual.learn(facts.window, summary, pause, settings.learn);
+            self.usual.learn(facts, summary, pause, settings.learn);
         }
         changes.extend(self.take_as_usual(facts.window, settings));
         if *self != before {
@@ -199,8 +202,12 @@ impl SensorConditions {
         if !self.standing().any(|standing| AGAINST_USUAL.contains(&standing.reason.kind()) && has_lasted(standing)) {
             return Vec::new();
         }
+        self.learn_anew()
+    }
+
+    fn learn_anew(&mut self) -> Vec<ConditionChange> {
         self.usual = Usual::default();
-        AGAINST_USUAL.into_iter().filter_map(|kind| self.remove(kind, ClearCause::TakenAsUsual)).collect()
+        AGAINST_USUAL.into_iter().filter_map(|kind| self.remove(kind, ClearCause::LearntAnew)).collect()
     }
 
     fn remove(&mut self, kind: ConditionKind, cause: ClearCause) -> Option<ConditionChange> {

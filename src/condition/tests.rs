@@ -44,7 +44,7 @@ fn sent(intervals: i64, level: f64, by: f64) -> Option<WindowSummary> {
 
 fn facts(number: i64, summary: Option<WindowSummary>) -> WindowFacts {
     let (witness, model) = (Witness::Whole, ModelSight::Present);
-    WindowFacts { window: hour(number), summary, witness, model, clock_off_nanos: None }
+    WindowFacts { window: hour(number), interval: MINUTE, summary, witness, model, clock_off_nanos: None }
 }
 
 /// A sensor that has sent as usual for a day, up to window 24.
@@ -159,6 +159,16 @@ fn what_has_lasted_is_taken_as_usual_and_learnt_anew() {
     let told = changes(&mut sensor, &[sent(60, 30.0, 1.0); 140]);
     assert_eq!(told, [(26, "raised", ConditionKind::Drifting), (123, "given up", ConditionKind::Drifting)]);
     assert!(sensor.usual.is_known && (sensor.usual.level - 30.0).abs() < 0.01, "{:?}", sensor.usual);
+}
+
+#[test]
+fn windows_that_are_cut_in_another_way_are_not_held_against_what_was_usual() {
+    let mut sensor = known();
+    let every_five = |number| WindowFacts { interval: Span::from_secs(300), ..facts(number, sent(12, 21.0, 1.0)) };
+    for number in 24..60 {
+        assert_eq!(sensor.observe(&every_five(number), &settings(), |_| true), []);
+    }
+    assert_eq!((sensor.usual.intervals, sensor.usual.is_known), (12.0, true));
 }
 
 #[test]

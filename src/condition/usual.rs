@@ -7,8 +7,7 @@
 //! Means and squared differences are updated as Welford does ("Note on a method for calculating corrected sums of squares
 //! and products", 1962).
 
-use super::window_facts::WindowSummary;
-use crate::interval::Window;
+use super::window_facts::{WindowFacts, WindowSummary};
 use crate::time::{Span, Timestamp};
 
 /// What is usual for a sensor.
@@ -16,6 +15,10 @@ use crate::time::{Span, Timestamp};
 pub struct Usual {
     /// The start of the first window that was learnt from.
     pub since: Timestamp,
+    /// The length of the windows that were learnt from.
+    pub window: Span,
+    /// The length of their intervals.
+    pub interval: Span,
     /// How many windows were learnt from: those with readings.
     pub windows: u32,
     /// In how many of them the values differed.
@@ -41,12 +44,14 @@ const USUALLY: f64 = 0.9;
 
 impl Usual {
     /// Learns from a window, unless enough is known. `pause` is the time without readings before it.
-    pub(super) fn learn(&mut self, window: Window, summary: &WindowSummary, pause: Span, learn: Span) {
+    pub(super) fn learn(&mut self, facts: &WindowFacts, summary: &WindowSummary, pause: Span, learn: Span) {
+        let window = facts.window;
         if self.is_known {
             return;
         }
         if self.windows == 0 {
             self.since = window.start();
+            (self.window, self.interval) = (window.length(), facts.interval);
         } else {
             self.longest_pause = self.longest_pause.max(pause);
         }
@@ -59,6 +64,11 @@ impl Usual {
         self.level += away / n;
         self.squares += away * (summary.mean - self.level);
         self.is_known = self.windows >= LEAST_WINDOWS && window.end().since(self.since) >= learn;
+    }
+
+    /// Whether it was learnt from windows that are cut like this one, if from any: others hold other numbers of intervals.
+    pub(super) fn is_of(&self, facts: &WindowFacts) -> bool {
+        self.windows == 0 || (self.window, self.interval) == (facts.window.length(), facts.interval)
     }
 
     /// Whether the values of a window usually differ.

@@ -1,12 +1,15 @@
 //! What a closed window says of a sensor.
 
 use crate::interval::{Interval, Window};
+use crate::time::Span;
 
 /// What a closed window says of a sensor.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct WindowFacts {
     /// Which window.
     pub window: Window,
+    /// The length of its intervals.
+    pub interval: Span,
     /// What the sensor sent in it; `None` when it sent nothing.
     pub summary: Option<WindowSummary>,
     /// Whether what is missing in it was not sent.

@@ -76,9 +76,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<SensorConditions, Corrupt> {
 }
 
 fn encode_usual(usual: &Usual) -> Vec<u8> {
-    let Usual { since, windows, varied, intervals, level, squares, within, longest_pause, is_known } = usual;
+    let Usual { since, window, interval, windows, varied, intervals, level, squares, within, longest_pause, is_known } = usual;
     let mut value = Encoder::default();
-    value.signed(since.nanos());
+    for time in [since.nanos(), window.nanos(), interval.nanos()] {
+        value.signed(time);
+    }
     value.unsigned(u64::from(*windows));
     value.unsigned(u64::from(*varied));
     for number in [intervals, level, squares, within] {
@@ -92,6 +94,8 @@ fn encode_usual(usual: &Usual) -> Vec<u8> {
 fn decode_usual(decoder: &mut Decoder<'_>) -> Result<Usual, Corrupt> {
     Ok(Usual {
         since: Timestamp::from_nanos(decoder.signed()?),
+        window: decoder.span()?,
+        interval: decoder.span()?,
         windows: decoder.narrow()?,
         varied: decoder.narrow()?,
         intervals: decoder.float()?,
@@ -229,6 +233,8 @@ mod tests {
             });
             let usual = Usual {
                 since,
+                window: over,
+                interval: over,
                 windows: count,
                 varied: count / 2,
                 intervals: a,

@@ -144,6 +144,7 @@ impl ConditionSurvey {
             };
             let facts = WindowFacts {
                 window,
+                interval: self.sources.cut.interval(),
                 summary,
                 witness,
                 model: if models.get(sensor.index()) == Some(&true) { ModelSight::Present } else { ModelSight::Absent },

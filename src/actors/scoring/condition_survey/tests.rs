@@ -303,8 +303,11 @@ fn what_a_look_at_100_000_sensors_costs() {
     const SENSORS: u32 = 100_000;
     let mut plant = Plant::new(SENSORS);
     let mut survey = plant.survey();
-    for number in 0..12 {
-        plant.close(hour(number), if number < 10 { 0..SENSORS } else { 0..SENSORS / 10 * 9 });
+    // The first look of all goes through windows of which nothing is known.
+    plant.close(hour(0), []);
+    plant.look(&mut survey);
+    for number in 1..13 {
+        plant.close(hour(number), if number < 11 { 0..SENSORS } else { 0..SENSORS / 10 * 9 });
         let began = Instant::now();
         let look = survey.look().unwrap().unwrap();
         let took = began.elapsed();
