@@ -32,6 +32,8 @@ use tokio::task::JoinHandle;
 use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::outlets::publisher::{Published, publish_files, publish_mqtt};
 use crate::actors::scoring::commanded::CommandedRuns;
+use crate::actors::scoring::condition_survey::ConditionSources;
+use crate::actors::scoring::condition_watch::watch_conditions;
 use crate::actors::scoring::evaluation::StoredWindows;
 use crate::actors::scoring::folder_watch::FolderWatch;
 use crate::actors::scoring::model_loader::{ModelLoader, StartError, aside};
@@ -285,6 +287,16 @@ impl Daemon {
             workers: Workers::on_all_cores(),
             folder_watch: FolderWatch::open(),
         };
+        let of_conditions = ConditionSources {
+            settings: Arc::clone(&settings.conditions),
+            cut: settings.cut,
+            reader: reader.clone(),
+            directory: Arc::clone(&directory),
+            live: Arc::clone(&live),
+            clock: settings.scheduler.clock.clone(),
+            system_clock: clock.clone(),
+            started: Timestamp::now(),
+        };
         let imports = Arc::new(SourceCounters::default());
         let counters = receiving.counters.iter().map(|(_, counters)| Arc::clone(counters));
         let way_in = SchedulerSources {
@@ -343,6 +355,7 @@ impl Daemon {
         if let Some(lives) = lives.clone() {
             background.push(DaemonTask::start("count of short lives", waiting::count_as_long(lives)));
         }
+        background.push(DaemonTask::start("watch for conditions", watch_conditions(of_conditions, commands.clone())));
         if service_manager::is_there() {
             let probed = Probed {
                 commands: commands.clone(),

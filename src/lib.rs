@@ -27,6 +27,7 @@ pub mod verdict;
 pub mod zone;
 
 // Pure parts, and the store: each knows the words, and little of the others.
+pub mod condition;
 pub mod export;
 pub mod features;
 pub mod ingest;

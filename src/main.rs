@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anomalyd::cli::{
-    check, configuration, connections, demo, dump, exit_code, export, groups, import, model, models, rejects, reload,
-    replay, route_test, run_now, runs, schedule, score, sensors, show, status, store, tail, token, top, verdicts,
-    version,
+    check, conditions, configuration, connections, demo, dump, exit_code, export, groups, import, model, models,
+    rejects, reload, replay, route_test, run_now, runs, schedule, score, sensors, show, status, store, tail, token,
+    top, verdicts, version,
 };
 use anomalyd::config::Config;
 use anomalyd::daemon;
@@ -72,6 +72,7 @@ enum Command {
     RunNow(run_now::Args),
     Schedule(schedule::Args),
     Models(models::Args),
+    Conditions(conditions::Args),
     Connections(connections::Args),
     Configuration(configuration::Args),
     Version(version::Args),
@@ -235,6 +236,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Connections(args) => {
             connections::run(&args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Conditions(args) => {
+            conditions::run(&args)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Configuration(args) => {

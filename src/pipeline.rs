@@ -28,6 +28,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
+use crate::condition::SensorConditions;
 use crate::group::GroupName;
 use crate::ingest::session::{SessionSettings, Sessions};
 use crate::live::{Events, Live};
@@ -95,6 +96,9 @@ pub struct Position {
     pub runs: RunId,
     /// Whether readings wait for runs that are due, or for a sink.
     pub pace: Pace,
+    /// With an event clock: when more may be due. So the position changes whenever that clock has passed a firing, also
+    /// when readings waited for a sink before and wait for a run now.
+    pub next_due: Timestamp,
     /// How many readings came for windows that were over by the wall clock and still open, since the start.
     pub behind: u64,
     /// How many readings wait for the clock.
@@ -166,6 +170,7 @@ impl Pipeline {
             scored: settled.marks.clone(),
             runs: settled.next_run,
             pace: self.event_clock.pace(),
+            next_due: self.event_clock.next_due(),
             behind: self.behind,
             held: self.held.len(),
         }
@@ -262,6 +267,15 @@ impl Pipeline {
         self.writer.put_verdicts(run, chunk, verdicts);
     }
 
+    /// Stores the conditions of sensors, and the time before which windows were looked at for them, once no more follow.
+    pub fn put_conditions(&mut self, changed: &[(SensorId, SensorConditions)], until: Option<Timestamp>) {
+        self.write_names();
+        self.writer.put_conditions(changed);
+        if let Some(until) = until {
+            self.writer.put_conditions_until(until);
+        }
+    }
+
     /// Notes the first run that a sink has not taken.
     pub fn put_cursor(&mut self, sink: &'static str, next: RunId) {
         self.runs.put_cursor(sink, next);
@@ -307,6 +321,7 @@ impl Pipeline {
         let rejects = std::mem::take(&mut self.rejects);
         let block = self.writer.put_rejects(&rejects);
         self.told_rejects.tell(&rejects, block, &self.settings.live.events, self.clock.instant);
+        self.settings.live.clocks.note_rejects(&rejects, &self.directory);
         let committed = self.writer.commit()?;
         self.put = finished;
         self.runs.hand_over(self.writer.handed_over());

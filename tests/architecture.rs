@@ -34,15 +34,28 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule {
-        of: &["export", "features", "model", "store", "window", "ingest", "sink", "scoring", "schedule", "telemetry"],
+        of: &[
+            "condition",
+            "export",
+            "features",
+            "model",
+            "store",
+            "window",
+            "ingest",
+            "sink",
+            "scoring",
+            "schedule",
+            "telemetry",
+        ],
         forbidden: ABOVE,
     },
     Rule {
-        of: &["features", "model", "store", "window", "scoring", "schedule", "run_in_progress"],
+        of: &["condition", "features", "model", "store", "window", "scoring", "schedule", "run_in_progress"],
         forbidden: &["rumqttc", "actix", "hyper", "axum"],
     },
     Rule { of: &["rescoring", "run_in_progress", "run_order"], forbidden: ABOVE },
     Rule { of: &["ingest", "sink"], forbidden: &["actix", "crate::store"] },
+    Rule { of: &["condition"], forbidden: &["crate::store", "crate::live", "crate::model", "crate::ingest"] },
     Rule { of: &["features"], forbidden: &["crate::ingest", "crate::store", "crate::sink", "crate::scoring"] },
     Rule {
         of: &["model"],
@@ -132,7 +145,7 @@ fn no_module_imports_against_the_direction() {
 
 #[test]
 fn what_computes_is_told_the_time_and_reads_no_clock() {
-    let modules = ["features", "pipeline", "schedule", "scoring", "window"];
+    let modules = ["condition", "features", "pipeline", "schedule", "scoring", "window"];
     for (path, code) in sources().iter().filter(|(path, _)| modules.iter().any(|module| is_of(path, module))) {
         // The macro reads a clock for whoever uses it.
         for clock in ["Instant::now", "Timestamp::now", "SystemTime::now", "Utc::now", "elapsed()", "warn_limited"] {

@@ -28,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::actors::sources::intake::{MessagesHeard, SessionPresent, Submission};
 use crate::actors::system_clock::SystemClock;
+use crate::condition::SensorConditions;
 use crate::group::GroupName;
 use crate::ingest::batch::Batch;
 use crate::ingest::trial::TriedReading;
@@ -105,6 +106,15 @@ pub enum Command {
         /// Told when the note is durable.
         done: oneshot::Sender<Committed>,
     },
+    /// Store the conditions of sensors.
+    PutConditions {
+        /// What changed.
+        changed: Vec<(SensorId, SensorConditions)>,
+        /// The time before which windows were looked at, once these are stored; `None` when more of them follow.
+        until: Option<Timestamp>,
+        /// Told when they are handed to the database; the last ones, when they are settled.
+        done: oneshot::Sender<Committed>,
+    },
     /// A sink has taken every run before this one.
     Published {
         /// The sink.
@@ -152,7 +162,14 @@ pub enum Command {
 impl Command {
     /// Whether it stores what may be large and can wait.
     fn is_of_run(&self) -> bool {
-        matches!(self, Self::BeginRun { .. } | Self::PutRun { .. } | Self::NoteRun { .. } | Self::PutVerdicts { .. })
+        matches!(
+            self,
+            Self::BeginRun { .. }
+                | Self::PutRun { .. }
+                | Self::NoteRun { .. }
+                | Self::PutVerdicts { .. }
+                | Self::PutConditions { .. }
+        )
     }
 }
 
@@ -648,6 +665,16 @@ impl Committer {
                 self.pipeline.set_scored(&group, until);
                 self.pipeline.settle_soon();
                 self.promises.settled.push(done);
+            }
+            Command::PutConditions { changed, until, done } => {
+                self.pipeline.put_conditions(&changed, until);
+                if until.is_some() && !changed.is_empty() {
+                    // What was told must not be told again after a crash.
+                    self.pipeline.settle_soon();
+                    self.promises.settled.push(done);
+                } else {
+                    self.promises.committed.push(done);
+                }
             }
             Command::Published { sink, next, done } => {
                 self.pipeline.put_cursor(sink, next);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::conditions::Condition;
 use super::models::Model;
 use super::rejects::Reject;
 use super::runs::Run;
@@ -41,6 +42,13 @@ pub enum Event {
     Model {
         /// The model; what is known of it now.
         model: Model,
+    },
+    /// A condition of a sensor was raised or cleared.
+    Condition {
+        /// The condition.
+        condition: Condition,
+        /// Whether it stands from now on.
+        stands: bool,
     },
     /// The listener came slower than the events: so many were passed over.
     Missed {

@@ -4,6 +4,7 @@
 //! RFC 3339 in UTC; lengths of time are in seconds; a number that is not known is `null`.
 
 mod base64;
+mod conditions;
 mod configuration;
 mod connections;
 mod events;
@@ -23,6 +24,7 @@ mod timestamp;
 mod unusual;
 mod verdicts;
 
+pub use conditions::{Condition, ConditionCounts, ConditionKind};
 pub use configuration::{Configuration, ConfigurationState, Version};
 pub use connections::{Connection, Connections, FailedConnections, Server};
 pub use events::Event;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::conditions::Condition;
 use super::models::Model;
 use super::verdicts::Verdict;
 use crate::time::Timestamp;
@@ -33,6 +34,8 @@ pub struct Sensor {
     pub has_model: bool,
     /// Its last verdict.
     pub verdict: Option<Verdict>,
+    /// Its conditions that stand.
+    pub conditions: Vec<Condition>,
 }
 
 /// How a sensor is. The states exclude each other; the first that holds counts.
@@ -43,7 +46,7 @@ pub enum SensorState {
     Anomalous,
     /// Its last window could not be scored, or its model's file cannot be used.
     Failed,
-    /// It has sent nothing for longer than a window.
+    /// It sends nothing any more: the condition `silent` stands.
     Silent,
     /// Its last window had no readings, or too few.
     Sparse,
@@ -66,7 +69,7 @@ pub struct SensorCounts {
     pub anomalous: u64,
     /// Their last window could not be scored.
     pub failed: u64,
-    /// They have sent nothing for longer than a window.
+    /// They send nothing any more: the condition `silent` stands.
     pub silent: u64,
     /// Their last window had no readings, or too few.
     pub sparse: u64,

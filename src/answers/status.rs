@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::conditions::ConditionCounts;
 use super::runs::Run;
 use super::sensors::SensorCounts;
 use super::verdicts::Span;
@@ -23,6 +24,8 @@ pub struct Status {
     pub clock: Clock,
     /// How many sensors are in which state.
     pub sensors: SensorCounts,
+    /// How many sensors have which condition.
+    pub conditions: ConditionCounts,
     /// Readings accepted since the start.
     pub readings: u64,
     /// Readings accepted a second, of the last ten seconds.
@@ -101,6 +104,16 @@ pub enum ProblemKind {
     Anomalous,
     /// Sensors send nothing any more.
     Silent,
+    /// The readings of sensors all have one value, and they usually vary.
+    Stuck,
+    /// Sensors send in far fewer intervals than usual.
+    Sparse,
+    /// Windows of sensors are unlike the training of their models.
+    OutOfRange,
+    /// The levels of sensors have left what is usual for them.
+    Drifting,
+    /// The clocks of sensors are wrong.
+    ClockWrong,
     /// Windows could not be scored.
     ScoringFailed,
     /// Models that failed too often are not tried any more.

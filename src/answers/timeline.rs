@@ -34,6 +34,8 @@ pub struct TimelineRow {
     pub sensors: u64,
     /// The worst state of these now.
     pub state: SensorState,
+    /// How many of them have a condition that stands.
+    pub with_conditions: u64,
     /// A cell a window.
     pub cells: Vec<Cell>,
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod check;
+pub mod conditions;
 pub mod configuration;
 pub mod connections;
 pub mod demo;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::answers::{List, Sensor, SensorState, Verdict};
 use crate::cli::arguments::parse_group;
+use crate::cli::conditions::condition_word;
 use crate::cli::store_access::running_daemon;
 use crate::cli::table::{Colours, Column, Output, TableCell, TextTable, Tint};
 use crate::config::Config;
@@ -107,13 +108,19 @@ fn row(sensor: &Sensor) -> [TableCell; 7] {
     let verdict = sensor.verdict.as_ref();
     [
         (&*sensor.name).into(),
-        TableCell::tinted(word, tint),
+        TableCell::tinted(state_and_conditions(word, sensor), tint),
         time(sensor.since).into(),
         time(sensor.last_seen).into(),
         sensor.last_value.map_or_else(String::new, significant).into(),
         verdict.and_then(|verdict| verdict.score).map_or_else(String::new, |score| format!("{score:.2}")).into(),
         verdict.map_or_else(String::new, said).into(),
     ]
+}
+
+/// `healthy, stuck`: a state with the conditions beside it.
+fn state_and_conditions(state: &str, sensor: &Sensor) -> String {
+    let beside = sensor.conditions.iter().map(|condition| condition_word(condition.condition));
+    std::iter::once(state).chain(beside.filter(|word| *word != state)).collect::<Vec<_>>().join(", ")
 }
 
 /// What a verdict says, in few words.

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::answers::{List, Model, ModelState, Outcome, Sensor, SensorDetail, Series, Verdict};
+use crate::answers::{List, Model, ModelState, Outcome, Sensor, SensorDetail, Series, Severity, Verdict};
+use crate::cli::conditions::condition_word;
 use crate::cli::sensors::{minute, state_word};
 use crate::cli::sparkline::sparkline;
 use crate::cli::store_access::running_daemon;
@@ -134,6 +135,12 @@ impl Screen<'_> {
         if let Some(words) = sensor.lag_seconds.and_then(clock_words) {
             let words = self.colours.paint(Tint::Warning, &words);
             self.line("", &words)?;
+        }
+        for condition in &sensor.conditions {
+            let tint = if condition.severity == Severity::Ok { Tint::None } else { Tint::Warning };
+            let word = self.colours.paint(tint, condition_word(condition.condition));
+            let words = Printable(&condition.words);
+            self.line("condition", &format!("{word} since {} UTC: {words}", minute(condition.since)))?;
         }
         self.values(series)?;
         match &sensor.verdict {

@@ -164,6 +164,7 @@ fn facts(status: &Status, version: &Version) -> Vec<(&'static str, String)> {
         ("daemon", process),
         ("clock", format!("{}{held}", status.clock.words)),
         ("sensors", sensors(status)),
+        ("conditions", conditions(status)),
         ("readings", readings(status)),
         ("last run", status.last_run.as_ref().map_or_else(|| "none yet".to_owned(), run_words)),
     ];
@@ -197,6 +198,21 @@ fn sensors(status: &Status) -> String {
         [] => "none yet".to_owned(),
         states => format!("{} known: {}", counts.known, states.join(", ")),
     }
+}
+
+fn conditions(status: &Status) -> String {
+    let counts = &status.conditions;
+    let by_kind = [
+        (counts.silent, "silent"),
+        (counts.stuck, "stuck"),
+        (counts.sparse, "sparse"),
+        (counts.out_of_range, "out of their model's range"),
+        (counts.drifting, "drifting"),
+        (counts.clock_wrong, "with a wrong clock"),
+    ];
+    let kinds: Vec<_> =
+        by_kind.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
+    if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
 }
 
 fn readings(status: &Status) -> String {
@@ -335,6 +351,7 @@ mod tests {
                 words: "doubted".to_owned(),
             },
             sensors: SensorCounts { known: 15, with_model: 15, silent: 1, healthy: 14, ..SensorCounts::default() },
+            conditions: Default::default(),
             readings: 1_234,
             readings_per_second: 12.34,
             last_reading: None,

@@ -7,6 +7,7 @@ use std::thread;
 use clap::builder::PossibleValuesParser;
 
 use crate::answers::{Event, ModelState, Outcome, Run, RunState, Verdict};
+use crate::cli::conditions::condition_word;
 use crate::cli::sensors::{parse_pattern, said};
 use crate::cli::store_access::running_daemon;
 use crate::cli::table::{Colours, Output, Tint};
@@ -17,7 +18,8 @@ use crate::printable::Printable;
 use crate::sensor_pattern::SensorPattern;
 use crate::verdict::significant;
 
-/// Shows what happens, as it happens: readings, verdicts, runs, rejects and changes of models, a line each.
+/// Shows what happens, as it happens: readings, verdicts, runs, rejects, changes of models and conditions of sensors, a line
+/// each.
 ///
 /// The running daemon is asked over its local socket. Ctrl-C ends this, and so does the end of the daemon. What comes
 /// faster than a thousand events a second is passed over, and a line says how many that were.
@@ -127,6 +129,14 @@ fn worded(event: &Event, colours: Colours) -> String {
             };
             let problem = model.problem.as_ref().map_or_else(String::new, |problem| format!(": {problem}"));
             ("model", tint, format!("{} {words}{problem}", model.sensor))
+        }
+        Event::Condition { condition, stands } => {
+            let (tint, words) = match stands {
+                true => (Tint::Warning, format!(": {}", condition.words)),
+                false => (Tint::Good, " stands no more".to_owned()),
+            };
+            let word = condition_word(condition.condition);
+            ("condition", tint, format!("{} {} {word}{words}", condition.since, condition.sensor))
         }
         Event::Missed { events } => {
             ("missed", Tint::Warning, format!("{events} events came faster than they are shown, and are passed over"))

@@ -8,6 +8,7 @@
 
 pub mod backoff;
 pub mod bytes;
+pub mod conditions;
 pub mod connect;
 pub mod group;
 pub mod http;
@@ -93,6 +94,8 @@ pub struct Config {
     pub scoring: scoring::ScoringSettings,
     /// `[supervision]`.
     pub supervision: supervision::SupervisionSettings,
+    /// `[conditions]`.
+    pub conditions: conditions::ConditionSettings,
     /// Each `[[group]]`, in the order of the file.
     pub groups: Vec<GroupSettings>,
     /// `[publish]`.
@@ -313,6 +316,7 @@ fn sections(root: &mut Section<'_, '_>) -> Option<Config> {
         scoring,
         supervision,
         groups: root.tables("group", |section| group::read(section, &above)),
+        conditions: root.section("conditions", conditions::read),
         publish: root.section("publish", publish::read),
         metrics: root.optional_section("metrics", metrics::read),
         http: root.section("http", http::read),

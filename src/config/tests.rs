@@ -8,8 +8,9 @@ use super::schedule::EventIdle;
 use super::*;
 use crate::group::GroupName;
 use crate::ingest::filter::Filter;
-use crate::interval::Cut;
+use crate::interval::{Cut, WindowGrid};
 use crate::schedule::Overlap;
+use crate::sensor::SensorName;
 use crate::sink::prediction::Decisions;
 use crate::time::{Span, Timestamp};
 
@@ -177,7 +178,7 @@ fn the_manual_gives_the_bounds_that_the_reader_has() {
     let mut section = String::new();
     let mut compared = 0;
     for line in MANUAL.lines() {
-        if let Some(heading) = line.strip_prefix("## ") {
+        if let Some(heading) = line.strip_prefix("## ").or_else(|| line.strip_prefix("### ")) {
             section = heading.split('`').nth(1).unwrap_or_default().trim_matches(['[', ']']).to_owned();
         }
         let Some(row) = line.strip_prefix("| `") else { continue };
@@ -1026,4 +1027,63 @@ fn scalers_are_named_as_the_models_are_unless_something_else_is_said() {
     assert_eq!(scalers(""), "scaler_{device}_{sensor}");
     assert_eq!(scalers("[models]\nname = \"{device}/{sensor}\""), "{device}/scaler_{sensor}");
     assert_eq!(scalers("[models]\nscaler = \"prep/{sensor}@{device}\""), "prep/{sensor}@{device}");
+}
+
+#[test]
+fn what_a_group_leaves_out_is_as_it_is_at_the_top_level() {
+    let config = with(concat!(
+        "[window]\ninterval = \"30s\"\nlength = \"1h\"\n",
+        "[schedule]\ncatch_up = 7\n",
+        "[scoring]\nmin_intervals = 5\n",
+        "[supervision]\nquarantine_after = 9\n",
+        "[[group]]\nname = \"pumps\"\nsensors = \"*/pump-*\"\n",
+        "[group.window]\nlength = \"2h\"\nhop = \"10m\"\n",
+        "[group.schedule]\ncron = \"0 */10 * * * *\"\n",
+        "[group.scoring]\ndeadline = \"1m\"\n",
+        "[[group]]\nname = \"slow\"\nsensors = \"slow/*\"\nwindow.length = \"2h\"\nwindow.interval = \"1m\"\n",
+    ));
+    let [pumps, slow] = &config.groups[..] else { panic!("{:?}", config.groups) };
+    let [second, minute] = [1, 60].map(Span::from_secs);
+    assert_eq!(pumps.grid, WindowGrid::new(second.times(30), minute.times(120), minute.times(10)).unwrap());
+    assert_eq!((pumps.schedule.catch_up, pumps.schedule.cron.as_str()), (7, "0 */10 * * * *"));
+    assert_eq!((pumps.scoring.min_intervals, pumps.scoring.deadline), (5, minute));
+    assert_eq!(pumps.scoring.sensor_deadline, config.scoring.sensor_deadline);
+    assert_eq!((pumps.supervision, slow.supervision.quarantine_after), (config.supervision, 9));
+    assert_eq!(slow.grid.hop(), slow.grid.length(), "windows follow each other where no hop is said");
+    assert_eq!(config.base_cut(), Cut::new(second.times(30), minute.times(10)).unwrap());
+    let group = |device: &str, sensor: &str| {
+        config.sensor_groups().of(&SensorName::new(device, sensor).unwrap()).name.to_string()
+    };
+    assert_eq!([group("slow", "pump-1"), group("slow", "x"), group("x", "y")], ["pumps", "slow", "default"]);
+    // Each is counted in its own windows.
+    assert!(config.windows_back(pumps) > 0 && config.rings().runs == 6 * 168 + 84 + 168);
+    // The rules of another group are not among those that verdicts depend on.
+    let alone = with("[window]\ninterval = \"30s\"\n[scoring]\nmin_intervals = 5\n");
+    assert_eq!(hash(&config), hash(&alone));
+    assert_ne!(config.settings_hash(pumps), hash(&config));
+}
+
+#[test]
+fn a_group_that_cannot_be_is_a_mistake_that_says_what_is_accepted() {
+    let group = |text: &str| complaints(&format!("[[group]]\nname = \"a\"\nsensors = \"a/*\"\n{text}")).join("\n");
+    for (text, part) in [
+        ("window.hop = \"2h\"", "group[1].window.hop: a hop of 2h is longer than a window of 1h"),
+        ("window.hop = \"90s\"", "a hop of 1m30s is not a whole number of intervals of 1m"),
+        ("window.lateness = \"1s\"", "group[1].window.lateness: unknown"),
+        ("scoring.min_intervals = 100", "group[1].scoring.min_intervals: a window has 60 intervals"),
+        ("scoring.deadline = \"1s\"", "15s for one sensor is more than 1s for the whole run"),
+        ("[[group]]\nname = \"a\"\nsensors = \"b/*\"", "group[2].name: there is a group \"a\" before"),
+        ("[[group]]\nname = \"default\"\nsensors = \"b/*\"", "group[2].name: this is the name of the group of all"),
+        ("[[group]]\nsensors = \"b\"", "group[2].name: missing"),
+        (
+            "window = { interval = \"10ms\", length = \"270s\" }\n[window]\ninterval = \"9ms\"\nlength = \"270s\"",
+            "the store cuts time so that the windows of all groups",
+        ),
+        ("window.hop = \"1m\"\n[window]\nlateness = \"1m\"", "1m is not shorter than 1m"),
+    ] {
+        let said = group(text);
+        assert!(said.contains(part), "{text}: {said}");
+    }
+    let covered = with("[[group]]\nname = \"a\"\nsensors = \"*\"\n[[group]]\nname = \"b\"\nsensors = \"b/*\"\n");
+    assert!(covered.warnings().iter().any(|warning| warning.advice.contains("the group b takes no sensor")));
 }

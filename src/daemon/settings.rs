@@ -17,6 +17,7 @@ use crate::actors::scoring::scheduler::SchedulerSettings;
 use crate::actors::scoring::supervisor::SupervisorSettings;
 use crate::actors::sources::broker::BrokerSettings;
 use crate::actors::sources::listener::{AddressSettings, ListenerSettings};
+use crate::condition::ConditionSettings;
 use crate::config::connect::{ConnectSettings, PasswordError};
 use crate::config::group::GroupSettings;
 use crate::config::http::{HttpSettings, TlsFiles};
@@ -80,6 +81,7 @@ pub(crate) struct Settings {
     /// When windows are scored.
     pub(crate) schedule: Schedule,
     pub(crate) scheduler: SchedulerSettings,
+    pub(crate) conditions: Arc<ConditionSettings>,
     pub(crate) clock_trust: ClockTrustSettings,
     pub(crate) files: Option<FileSettings>,
     pub(crate) mqtt: Option<MqttOutletSettings>,
@@ -212,6 +214,7 @@ impl Settings {
                     EventIdle::Never => None,
                 },
             },
+            conditions: Arc::new(config.conditions.in_time(config.window.grid.length())),
             clock_trust: ClockTrustSettings {
                 // With an event clock, windows are not closed by the wall clock.
                 tolerance: match config.clock {

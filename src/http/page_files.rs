@@ -25,6 +25,8 @@ const FILES: &[(&str, &[u8])] = &[
     file!("banner.js"),
     file!("chart.js"),
     file!("chart_times.js"),
+    file!("condition_badges.js"),
+    file!("conditions.js"),
     file!("configuration.js"),
     file!("connections.js"),
     file!("elements.js"),

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::condition::ConditionChange;
 use crate::live::ModelEntry;
 use crate::reading::{Reading, RejectId};
 use crate::run::Run;
@@ -33,6 +34,8 @@ pub enum Happening {
     Rejects(Arc<[(RejectId, StoredReject)]>),
     /// What is known of a sensor's model changed: what is known now.
     Model(SensorId, Arc<ModelEntry>),
+    /// Conditions of sensors were raised or cleared.
+    Conditions(Arc<[(SensorId, ConditionChange)]>),
 }
 
 /// The kinds of what happens.
@@ -48,16 +51,19 @@ pub enum EventKind {
     Reject,
     /// Changes of models.
     Model,
+    /// Conditions of sensors that were raised or cleared.
+    Condition,
 }
 
 impl EventKind {
     /// All kinds, each with the word for it.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 6] = [
         ("reading", Self::Reading),
         ("verdict", Self::Verdict),
         ("run", Self::Run),
         ("reject", Self::Reject),
         ("model", Self::Model),
+        ("condition", Self::Condition),
     ];
 
     /// How many bytes of it wait for listeners at the most.
@@ -65,7 +71,7 @@ impl EventKind {
         match self {
             // Some commits at full speed, some chunks of a run.
             Self::Reading | Self::Verdict => 8 << 20,
-            Self::Run | Self::Reject | Self::Model => 1 << 20,
+            Self::Run | Self::Reject | Self::Model | Self::Condition => 1 << 20,
         }
     }
 
@@ -202,12 +208,15 @@ impl Happening {
             Self::Rejects(rejects) => (EventKind::Reject, rejects.len() as u64, rejects.len() * REJECT_BYTES),
             // Each keeps a model in memory, which may be replaced by now.
             Self::Model(..) => (EventKind::Model, 1, MODEL_BYTES),
+            Self::Conditions(changes) => (EventKind::Condition, changes.len() as u64, changes.len() * CONDITION_BYTES),
         }
     }
 }
 
 /// About how many bytes a model holds.
 const MODEL_BYTES: usize = 16 << 10;
+/// The most bytes that a change of a condition holds, with the words of a model.
+const CONDITION_BYTES: usize = 512;
 /// About how many bytes a reject holds.
 const REJECT_BYTES: usize = 1 << 10;
 

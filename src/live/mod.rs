@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 mod activity;
+mod clock_notes;
 mod connections;
 mod events;
 mod models;
@@ -13,8 +14,11 @@ mod parts;
 mod questions;
 mod run_orders;
 mod schedule_board;
+mod standing_conditions;
+mod training_notes;
 
 pub use activity::{Activity, NewestReading, Origin};
+pub use clock_notes::{ClockNotes, nearer};
 pub use connections::{ConnectionBook, ShownConnection};
 pub use events::{EventKind, Events, Happening, Listening, TooManyListeners};
 pub use models::{ModelBook, ModelEntry};
@@ -22,6 +26,8 @@ pub use parts::{PartBook, PartEntry};
 pub use questions::{OpenWindow, Questions};
 pub use run_orders::{OrderEntry, OrderState, OrderedWindow, RunOrders, TooManyOrders, WindowProgress};
 pub use schedule_board::ScheduleBoard;
+pub use standing_conditions::{ShownConditions, StandingConditions};
+pub use training_notes::{TrainingNote, TrainingNotes};
 
 /// What the running parts show of themselves.
 #[derive(Debug, Default)]
@@ -36,6 +42,12 @@ pub struct Live {
     pub schedule: ScheduleBoard,
     /// The parts of the daemon, at work or not.
     pub parts: Arc<PartBook>,
+    /// The conditions of sensors that stand.
+    pub conditions: StandingConditions,
+    /// How scored windows compare with the training of their models.
+    pub training: Arc<TrainingNotes>,
+    /// What is known of sensors' clocks from readings that were refused.
+    pub clocks: ClockNotes,
     /// What happens, as it happens.
     pub events: Arc<Events>,
     /// What operators have asked to be scored again.

@@ -2,6 +2,7 @@
 
 use super::{Overview, model_answer, reject_answer, run_answer};
 use crate::answers::Event;
+use crate::condition::ConditionChange;
 use crate::live::Happening;
 use crate::reading::Reading;
 use crate::sensor::SensorId;
@@ -82,6 +83,15 @@ impl Overview {
                 let wanted = rejects.iter().filter(|(_, reject)| filter.wants_reject(reject));
                 worded(wanted, most, |(id, reject)| {
                     Some(Event::Reject { reject: reject_answer(&id.to_string(), reject, &self.messages) })
+                })
+            }
+            Happening::Conditions(changes) => {
+                let shown = self.live.conditions.read();
+                let wanted = changes.iter().filter(|(sensor, _)| filter.wants(self, *sensor));
+                worded(wanted, most, |(sensor, change)| {
+                    let stands = matches!(change, ConditionChange::Raised(_));
+                    let condition = Self::condition_answer(&shown, &self.sensors.name(*sensor)?, change.condition());
+                    Some(Event::Condition { condition, stands })
                 })
             }
             Happening::Model(sensor, entry) => {

@@ -1,5 +1,7 @@
 //! What the state of daemon and plant comes to: the sentence of the banner, and each problem, the worst first.
 
+mod conditions;
+
 use std::cmp::Reverse;
 
 use super::HealthFacts;
@@ -7,6 +9,7 @@ use crate::answers::{
     ConfigurationState, Health, Problem, ProblemKind, Sensor, SensorCounts, SensorState, Severity, SinkState,
 };
 use crate::time::{Span, Timestamp};
+use conditions::conditions;
 
 /// A problem, and a few words for it in the sentence of the banner.
 struct Finding {
@@ -35,7 +38,6 @@ pub fn health(facts: &HealthFacts) -> Health {
         broker(facts),
         clock(facts),
         sensors(facts, SensorState::Anomalous),
-        sensors(facts, SensorState::Silent),
         sensors(facts, SensorState::Failed),
         quarantined(facts),
         unusable_models(facts),
@@ -46,6 +48,7 @@ pub fn health(facts: &HealthFacts) -> Health {
     ]
     .into_iter()
     .flatten()
+    .chain(conditions(facts))
     .chain(sinks(facts))
     .collect();
     findings.sort_by_key(|Finding { problem, .. }| (Reverse(problem.severity), problem.kind));
@@ -119,7 +122,6 @@ fn sensors(facts: &HealthFacts, state: SensorState) -> Option<Finding> {
     let in_state: Vec<&Sensor> = facts.unhealthy.iter().filter(|sensor| sensor.state == state).collect();
     let (kind, count, listed) = match state {
         SensorState::Anomalous => (ProblemKind::Anomalous, facts.sensors.anomalous, in_state),
-        SensorState::Silent => (ProblemKind::Silent, facts.sensors.silent, in_state),
         // A sensor whose model is at fault is told of with the models.
         _ => {
             let (of_models, others): (Vec<_>, Vec<_>) =
@@ -131,15 +133,11 @@ fn sensors(facts: &HealthFacts, state: SensorState) -> Option<Finding> {
         return None;
     }
     let one = listed.first().filter(|_| count == 1);
-    let since = |sensor: &Sensor| if state == SensorState::Silent { sensor.last_seen } else { sensor.since };
-    let earliest = listed.iter().filter_map(|sensor| since(sensor)).min();
+    let earliest = listed.iter().filter_map(|sensor| sensor.since).min();
     let since_words = earliest.map_or(String::new(), |since| format!(" since {}", moment(since, facts.now)));
     let does = match (kind, count) {
         (ProblemKind::Anomalous, 1) => "has been anomalous",
         (ProblemKind::Anomalous, _) => "are anomalous",
-        (ProblemKind::Silent, 1) => "has been silent",
-        (ProblemKind::Silent, _) => "are silent",
-        (_, 1) => "could not be scored",
         (..) => "could not be scored",
     };
     let (subject, since_words) = match one {
@@ -150,7 +148,10 @@ fn sensors(facts: &HealthFacts, state: SensorState) -> Option<Finding> {
     let reason = one.and_then(|sensor| reason(sensor)).map_or(String::new(), |reason| format!(": {reason}"));
     let words = match one {
         Some(sensor) => format!("{} {does}{since_words}{reason}", sensor.name),
-        None => format!("{short}{}", named(&listed, count)),
+        None => {
+            let names: Vec<&str> = listed.iter().map(|sensor| sensor.name.as_str()).collect();
+            format!("{short}{}", named(&names, count))
+        }
     };
     let problem = Problem {
         kind,
@@ -179,9 +180,8 @@ fn has_bad_model(facts: &HealthFacts, sensor: &str) -> bool {
 }
 
 /// `: a, b, c and 4 more`.
-fn named(listed: &[&Sensor], count: u64) -> String {
-    let names: Vec<&str> = listed.iter().take(MOST_NAMED).map(|sensor| sensor.name.as_str()).collect();
-    list_of(&names, count)
+fn named(names: &[&str], count: u64) -> String {
+    list_of(&names[..names.len().min(MOST_NAMED)], count)
 }
 
 fn list_of(names: &[&str], count: u64) -> String {

@@ -1,6 +1,8 @@
 //! What the health of daemon and plant is judged by.
 
-use crate::answers::{Clock, ConfigurationState, Disk, Run, Sensor, SensorCounts, Server, Sink};
+use crate::answers::{
+    Clock, Condition, ConditionKind, ConfigurationState, Disk, Run, Sensor, SensorCounts, Server, Sink,
+};
 use crate::time::Timestamp;
 
 /// What the health of daemon and plant is judged by.
@@ -14,6 +16,8 @@ pub struct HealthFacts {
     pub sensors: SensorCounts,
     /// The sensors that are anomalous, failed or silent, the worst first; the list is cut.
     pub unhealthy: Vec<Sensor>,
+    /// The conditions that are problems, one entry a kind.
+    pub conditions: Vec<ConditionProblem>,
     /// How the clock is.
     pub clock: Clock,
     /// The broker; `None` when none is configured.
@@ -42,4 +46,15 @@ pub struct HealthFacts {
     pub entries_lost: u64,
     /// Damaged stores that were set aside.
     pub stores_set_aside: u64,
+}
+
+/// A kind of condition that is a problem.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ConditionProblem {
+    /// The kind.
+    pub kind: ConditionKind,
+    /// How many sensors have it.
+    pub count: u64,
+    /// The first of these; the list is cut.
+    pub first: Vec<Condition>,
 }

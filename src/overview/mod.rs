@@ -3,6 +3,7 @@
 //! Each file adds one group of questions to [`Overview`]. Reads of the store may block; the API asks on threads of its
 //! own.
 
+mod conditions;
 mod disk;
 mod events;
 mod groups;
@@ -49,10 +50,11 @@ use crate::sensor::SensorDirectory;
 use crate::store::Reader;
 use crate::time::{Clock, Timestamp};
 
+pub use conditions::ConditionSelection;
 pub use disk::DiskSample;
 pub use events::{EventFilter, WordedEvents};
 pub use health::health;
-pub use health_facts::HealthFacts;
+pub use health_facts::{ConditionProblem, HealthFacts};
 pub use lately::Lately;
 pub use models::{ModelSelection, model_answer};
 pub use rejects::{NoInput, RejectQuery, RejectTrial, list_rejects, reject_answer};

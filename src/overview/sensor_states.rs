@@ -1,4 +1,4 @@
-//! How each sensor is: from its last verdict, its model and its newest reading.
+//! How each sensor is: from its last verdict, its model, and whether it is silent.
 
 use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::Overview;
 use super::run_scores::{ScoredWindows, VerdictSummary};
 use crate::answers::{self, Outcome, SensorCounts, SensorState};
-use crate::group::Group;
-use crate::live::ModelEntry;
+use crate::condition::ConditionKind;
+use crate::live::{ModelEntry, ShownConditions};
 use crate::sensor::SensorId;
 use crate::store::StoreError;
 use crate::time::{Clock, Timestamp};
@@ -51,9 +51,9 @@ pub(super) enum ModelFact {
 /// Whether a sensor sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Speech {
-    /// It has sent within a window's length of time, or nobody can know that it has not.
+    /// It does, as far as anybody knows.
     Heard,
-    /// It has sent nothing for longer than a window.
+    /// The condition `silent` stands of it.
     Silent,
 }
 
@@ -163,7 +163,7 @@ impl Overview {
     fn compute_states(&self) -> Result<SensorStates, StoreError> {
         let scored = self.scores.newest(&self.reader, &self.groups, WINDOWS_BACK)?;
         let none = ScoredWindows::default();
-        let now = self.now();
+        let conditions = self.live.conditions.read();
         let mut counts = SensorCounts::default();
         let mut by_group = vec![SensorCounts::default(); self.groups.iter().count()];
         let numbers = u32::try_from(self.sensors.numbers()).unwrap_or(u32::MAX);
@@ -179,8 +179,8 @@ impl Overview {
         for (_, sensor) in &sorted.sensors {
             let model = models.get(sensor.index()).copied().unwrap_or(ModelFact::None);
             let place = sorted.group_place(*sensor);
-            let (group, scored) = (self.groups.at(place), scored.get(place).unwrap_or(&none));
-            let facts = self.facts(*sensor, group, model, scored, now);
+            let scored = scored.get(place).unwrap_or(&none);
+            let facts = self.facts(*sensor, model, scored, &conditions);
             let state = state_of(facts);
             for counts in [Some(&mut counts), by_group.get_mut(place)].into_iter().flatten() {
                 counts.known += 1;
@@ -205,26 +205,13 @@ impl Overview {
     pub(super) fn facts(
         &self,
         sensor: SensorId,
-        group: &Group,
         model: ModelFact,
         scored: &ScoredWindows,
-        now: Timestamp,
+        conditions: &ShownConditions,
     ) -> SensorFacts {
         let verdict = scored.windows.last().and_then(|window| window.of(sensor)).map(VerdictClass::of);
-        SensorFacts { verdict, model, speech: self.speech(sensor, group, now) }
-    }
-
-    /// Whether a sensor has sent within the length of a window of its group. Of a reading from before the start only its
-    /// window is known: it counts until that length after the window's end.
-    fn speech(&self, sensor: SensorId, group: &Group, now: Timestamp) -> Speech {
-        let window = group.grid.length();
-        let is_silent = match (self.live.activity.newest(sensor), &self.clock) {
-            (Some(newest), _) => newest.time < now - window,
-            // One that never sent is silent when the daemon has listened for that long.
-            (None, Clock::Wall) => self.started < now - window,
-            (None, Clock::Event(_)) => false,
-        };
-        if is_silent { Speech::Silent } else { Speech::Heard }
+        let is_silent = self.holds_now(conditions, sensor, ConditionKind::Silent);
+        SensorFacts { verdict, model, speech: if is_silent { Speech::Silent } else { Speech::Heard } }
     }
 
     /// Now, as the daemon believes.

@@ -11,9 +11,9 @@ use super::sensor_index::SortedSensors;
 use super::sensor_states::{ModelFact, VerdictClass, WINDOWS_BACK, state_of};
 use super::series::seconds;
 use super::verdicts::verdict_of;
-use crate::answers::{self, List, SensorDetail, SensorState};
+use crate::answers::{self, Condition, ConditionKind, List, SensorDetail, SensorState};
 use crate::group::GroupName;
-use crate::live::{NewestReading, Origin};
+use crate::live::{NewestReading, Origin, ShownConditions};
 use crate::run::{Run, RunId};
 use crate::sensor::{SensorId, SensorName};
 use crate::sensor_pattern::SensorPattern;
@@ -134,7 +134,8 @@ impl Overview {
     pub(super) fn sensor_answers(&self) -> Result<SensorAnswers<'_>, StoreError> {
         let scored = self.scores.newest(&self.reader, &self.groups, WINDOWS_BACK)?;
         let sorted = self.index.sorted(&self.sensors);
-        Ok(SensorAnswers { overview: self, sorted, scored, now: self.now(), runs: HashMap::new() })
+        let conditions = self.live.conditions.read();
+        Ok(SensorAnswers { overview: self, sorted, scored, conditions, runs: HashMap::new() })
     }
 }
 
@@ -144,7 +145,7 @@ pub(super) struct SensorAnswers<'a> {
     sorted: Arc<SortedSensors>,
     /// What the newest runs of each group said.
     scored: Vec<ScoredWindows>,
-    now: Timestamp,
+    conditions: Arc<ShownConditions>,
     /// The runs that were read.
     runs: HashMap<RunId, Option<Run>>,
 }
@@ -156,7 +157,8 @@ impl SensorAnswers<'_> {
         let entry = overview.live.models.of(sensor);
         let place = self.sorted.group_place(sensor);
         let group = overview.groups.at(place);
-        let facts = overview.facts(sensor, group, ModelFact::of(entry.as_ref()), self.scored(place), self.now);
+        let model = ModelFact::of(entry.as_ref());
+        let facts = overview.facts(sensor, model, self.scored(place), &self.conditions);
         let state = state_of(facts);
         let newest = overview.live.activity.newest(sensor);
         let (last_seen, last_value) = self.last_seen(sensor, newest)?;
@@ -165,8 +167,11 @@ impl SensorAnswers<'_> {
             Some(run) => self.verdict(run, sensor)?,
             None => None,
         };
+        let conditions = overview.conditions_of(&self.conditions, sensor, name);
+        let is_silence = |condition: &&Condition| condition.condition == ConditionKind::Silent;
+        let silent_since = conditions.iter().find(is_silence).map(|condition| condition.since);
         let since = match state {
-            SensorState::Silent => last_seen,
+            SensorState::Silent => last_seen.or(silent_since),
             SensorState::Waiting | SensorState::NoModel => None,
             SensorState::Failed if facts.verdict != Some(VerdictClass::Failed) => None,
             SensorState::Anomalous | SensorState::Failed | SensorState::Sparse | SensorState::Healthy => {
@@ -185,6 +190,7 @@ impl SensorAnswers<'_> {
             lag_seconds: newest.and_then(|newest| lag(newest, &overview.clock)),
             has_model: facts.model != ModelFact::None,
             verdict,
+            conditions,
         })
     }
 

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use super::health_facts::ConditionProblem;
 use super::lately::Counts;
 use super::models::TroubledModels;
 use super::remembered::Remembered;
@@ -60,6 +61,7 @@ impl Overview {
         };
         let counts = counts();
         let (sensors, unhealthy) = self.sensor_states()?;
+        let conditions = self.live.conditions.read();
         let mut status = Status {
             health: Health { severity: Severity::Ok, sentence: String::new(), problems: Vec::new() },
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -67,6 +69,7 @@ impl Overview {
             now,
             clock: self.clock_answer(),
             sensors,
+            conditions: self.condition_counts(&conditions),
             readings: counts.readings,
             readings_per_second: self.live.activity.readings_per_second(),
             last_reading: self.live.activity.last_accepted(),
@@ -78,11 +81,18 @@ impl Overview {
             sinks: self.sinks(next)?,
             disk,
         };
-        status.health = health(&self.health_facts(&status, unhealthy, configuration));
+        status.health =
+            health(&self.health_facts(&status, unhealthy, self.condition_problems(&conditions), configuration));
         Ok(status)
     }
 
-    fn health_facts(&self, status: &Status, unhealthy: Vec<Sensor>, configuration: ConfigurationState) -> HealthFacts {
+    fn health_facts(
+        &self,
+        status: &Status,
+        unhealthy: Vec<Sensor>,
+        conditions: Vec<ConditionProblem>,
+        configuration: ConfigurationState,
+    ) -> HealthFacts {
         // Not held any longer: the daemon's own threads note counts.
         let lately = {
             let noted = self.surroundings.lately.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,6 +104,7 @@ impl Overview {
             started: status.started,
             sensors: status.sensors,
             unhealthy,
+            conditions,
             clock: status.clock.clone(),
             broker: self.live.connections.list(0).broker,
             last_run: status.last_run.clone(),

@@ -83,7 +83,10 @@ impl Overview {
         let (columns, windows) = self.columns(&group.name, &windows)?;
         let sorted = self.index.sorted(&self.sensors);
         let is_in_group = |sensor: SensorId| self.groups.at(sorted.group_place(sensor)).name == group.name;
-        let (rows, total) = page(selection, &sorted, &is_in_group, &self.state_of_sensors()?, &columns);
+        let conditions = self.live.conditions.read();
+        let has_condition = |sensor| self.has_condition(&conditions, sensor);
+        let states = self.state_of_sensors()?;
+        let (rows, total) = page(selection, &sorted, &is_in_group, &states, &has_condition, &columns);
         let [window_seconds, hop_seconds] = [group.grid.length(), group.grid.hop()].map(seconds);
         let (group, total, offset) = (group.name.to_string(), total as u64, selection.offset as u64);
         Ok(Timeline { group, windows, window_seconds, hop_seconds, total, offset, rows })
@@ -120,6 +123,7 @@ fn page(
     sorted: &SortedSensors,
     is_in_group: &dyn Fn(SensorId) -> bool,
     states: &[Option<SensorState>],
+    has_condition: &dyn Fn(SensorId) -> bool,
     columns: &[Column],
 ) -> (Vec<TimelineRow>, usize) {
     let state_of = |(_, sensor): &&(SensorName, SensorId)| {
@@ -141,6 +145,7 @@ fn page(
         name: row_name(selection.rows, row),
         sensors: row.len() as u64,
         state: worst(row),
+        with_conditions: row.iter().filter(|(_, sensor)| has_condition(*sensor)).count() as u64,
         cells: columns.iter().map(|column| cell(column.as_ref(), row)).collect(),
     });
     (shown.collect(), rows.len())
@@ -219,14 +224,17 @@ mod tests {
         let [third, fifth] = said.windows.try_into().unwrap();
         let states = [SensorState::Healthy, SensorState::Sparse, SensorState::Anomalous, SensorState::Healthy];
         let sorted = SensorIndex::new(groups()).sorted(&directory);
-        let (rows, total) = page(selection, &sorted, &|_| true, &states.map(Some), &[Some(third), None, Some(fifth)]);
+        let columns = [Some(third), None, Some(fifth)];
+        let has_condition = |sensor| sensor == SensorId(1);
+        let (rows, total) = page(selection, &sorted, &|_| true, &states.map(Some), &has_condition, &columns);
         let cell = |Cell { score, anomalous, scored, failed }: &Cell| {
             let score = score.map_or("-".to_owned(), |score| score.to_string());
             format!("{score} {anomalous}/{scored}+{failed}")
         };
-        let row = |TimelineRow { name, sensors, state, cells }: &TimelineRow| {
+        let row = |TimelineRow { name, sensors, state, with_conditions, cells }: &TimelineRow| {
             let cells = cells.iter().map(cell).collect::<Vec<_>>().join(" | ");
-            format!("{name} ({sensors} {state:?}) {cells}")
+            let marks = "!".repeat(usize::try_from(*with_conditions).unwrap());
+            format!("{name} ({sensors} {state:?}{marks}) {cells}")
         };
         (rows.iter().map(row).collect(), total)
     }
@@ -235,7 +243,7 @@ mod tests {
     fn a_row_of_a_sensor_says_what_each_run_said() {
         let rows = [
             "oven/heat (1 NoModel) - 0/0+0 | - 0/0+0 | - 0/0+0",
-            "press-1/flow (1 Sparse) 1 1/1+0 | - 0/0+0 | - 0/0+0",
+            "press-1/flow (1 Sparse!) 1 1/1+0 | - 0/0+0 | - 0/0+0",
             "press-1/heat (1 Anomalous) 0.016 0/1+0 | - 0/0+0 | - 0/0+1",
             "press-2/flow (1 Healthy) 0.016 0/1+0 | - 0/0+0 | 0.016 0/1+0",
             "press-2/heat (1 Healthy) - 0/0+1 | - 0/0+0 | - 0/0+0",
@@ -247,13 +255,13 @@ mod tests {
     fn a_row_of_a_device_or_of_the_plant_sums_its_sensors_up() {
         let devices = [
             "oven (1 NoModel) - 0/0+0 | - 0/0+0 | - 0/0+0",
-            "press-1 (2 Anomalous) 1 1/2+0 | - 0/0+0 | - 0/0+1",
+            "press-1 (2 Anomalous!) 1 1/2+0 | - 0/0+0 | - 0/0+1",
             "press-2 (2 Healthy) 0.016 0/1+1 | - 0/0+0 | 0.016 0/1+0",
         ];
         let by_device = TimelineSelection { rows: RowKind::Device, ..all() };
         assert_eq!(shown(&by_device), (devices.map(str::to_owned).to_vec(), 3));
         let plant = TimelineSelection { rows: RowKind::Plant, ..all() };
-        let all = "plant (5 Anomalous) 1 1/3+1 | - 0/0+0 | 0.016 0/1+1";
+        let all = "plant (5 Anomalous!) 1 1/3+1 | - 0/0+0 | 0.016 0/1+1";
         assert_eq!(shown(&plant), (vec![all.to_owned()], 1));
         let some = SensorPattern::parse("*/heat").unwrap();
         let heat = "plant (3 Anomalous) 0.016 0/1+1 | - 0/0+0 | - 0/0+1";

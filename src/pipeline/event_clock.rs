@@ -18,18 +18,23 @@ pub(super) struct EventClock {
     now: Timestamp,
     pace: Pace,
     /// When more may be due.
-    look_again: Timestamp,
+    next_due: Timestamp,
 }
 
 impl EventClock {
     /// A clock that has come so far.
     pub(super) fn at(now: Timestamp) -> Self {
-        Self { now, pace: Pace::Free, look_again: Timestamp::MIN }
+        Self { now, pace: Pace::Free, next_due: Timestamp::MIN }
     }
 
     /// The time of the latest reading.
     pub(super) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// When more may be due than when the pace was last decided.
+    pub(super) fn next_due(&self) -> Timestamp {
+        self.next_due
     }
 
     /// Whether readings wait.
@@ -51,14 +56,14 @@ impl EventClock {
 
     /// Whether more may be due than when the pace was last decided.
     pub(super) fn is_to_look(&self) -> bool {
-        self.now >= self.look_again
+        self.now >= self.next_due
     }
 
     /// Decides whether readings wait: for runs of any group that are due, or for a sink that is behind by more than
     /// `max_unpublished`.
     pub(super) fn decide_pace(&mut self, plans: &[GroupPlan], runs: &RunProgress, max_unpublished: u64) {
         let wakes = plans.iter().filter_map(|plan| plan.schedule.next_wake(self.now));
-        self.look_again = wakes.min().unwrap_or(Timestamp::MAX);
+        self.next_due = wakes.min().unwrap_or(Timestamp::MAX);
         let is_due = |GroupPlan { name, schedule }: &GroupPlan| {
             schedule.due(runs.scored(name), self.now, Timestamp::MAX).is_some()
         };

@@ -156,6 +156,7 @@ fn with_an_event_clock_readings_wait_for_the_runs_that_they_make_due() {
             scored: ScoredMarks::of_default_group(at(60)),
             runs: RunId(1),
             pace: Pace::Free,
+            next_due: at(125),
             behind: 0,
             held: 0
         }

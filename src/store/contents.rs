@@ -16,13 +16,25 @@ pub(super) enum ValueLayout {
 impl Tables {
     /// The names of the tables, in the order in which they are copied beside a daemon that goes on writing: what says
     /// that something is stored comes before what is stored, so that a copy never promises what it lacks.
-    pub(super) const NAMES: [&'static str; 10] =
-        ["progress", "sensors", "heads", "windows", "runs", "run_logs", "verdicts", "rejects", "sessions", "held"];
+    pub(super) const NAMES: [&'static str; 11] = [
+        "progress",
+        "sensors",
+        "heads",
+        "conditions",
+        "windows",
+        "runs",
+        "run_logs",
+        "verdicts",
+        "rejects",
+        "sessions",
+        "held",
+    ];
 
     /// The tables with their names, in the order of [`NAMES`](Self::NAMES).
-    pub(super) fn named(&self) -> [(&'static str, &Table); 10] {
-        let Self { sensors, held, windows, heads, runs, run_logs, verdicts, rejects, sessions, progress } = self;
-        let tables = [progress, sensors, heads, windows, runs, run_logs, verdicts, rejects, sessions, held];
+    pub(super) fn named(&self) -> [(&'static str, &Table); 11] {
+        let Self { sensors, held, windows, heads, conditions, runs, run_logs, verdicts, rejects, sessions, progress } =
+            self;
+        let tables = [progress, sensors, heads, conditions, windows, runs, run_logs, verdicts, rejects, sessions, held];
         let mut tables = tables.into_iter();
         // Both have one length.
         Self::NAMES.map(|name| (name, tables.next().unwrap_or(progress)))

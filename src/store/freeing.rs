@@ -107,7 +107,7 @@ impl Reader {
 }
 
 impl Tables {
-    /// Removes the windows of a sensor, and its head.
+    /// Removes the windows of a sensor, its head and its conditions.
     pub(super) fn remove_windows(&self, sensor: SensorId, slots: u32) -> Result<(), StoreError> {
         let key = sensor.0.to_be_bytes();
         // Without a head it has no windows.
@@ -117,6 +117,7 @@ impl Tables {
             }
             self.heads.remove(&key)?;
         }
+        self.conditions.remove(&key)?;
         Ok(())
     }
 }

@@ -12,6 +12,8 @@ pub(super) const SETTLED_KEY: &[u8] = b"settled";
 pub(super) const LATENESS_KEY: &[u8] = b"lateness";
 pub(super) const SUBSCRIPTIONS_KEY: &[u8] = b"subscriptions";
 pub(super) const KEPT_PER_INTERVAL_KEY: &[u8] = b"kept_per_interval";
+/// The time before which windows were looked at for conditions.
+pub(super) const CONDITIONS_KEY: &[u8] = b"conditions";
 /// How many numbers were given to sensors. It is stored so that a number whose row is lost stays taken.
 pub(super) const NUMBERS_KEY: &[u8] = b"sensors";
 

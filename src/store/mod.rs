@@ -12,12 +12,13 @@
 //! | `held` | number | readings from ahead of the clock that are not judged yet; judging one twice changes nothing |
 //! | `windows` | slot of the window in the ring, sensor id | the window's intervals ([`WindowBlock`](crate::window::WindowBlock)) |
 //! | `heads` | sensor id | until when the sensor is closed, and its deadband's last value ([`SensorHead`](crate::window::SensorHead)) |
+//! | `conditions` | sensor id | what is usual for the sensor, and its conditions ([`SensorConditions`](crate::condition::SensorConditions)); written when it changes |
 //! | `runs` | slot of the run's id in the ring | the ledger's entry ([`Run`](crate::run::Run)) |
 //! | `run_logs` | slot of the run's id in the ring of verdicts | what was logged of the run ([`RunLog`](crate::run::RunLog)) |
 //! | `verdicts` | slot of the run's id in its own ring, chunk | the verdicts of a few sensors ([`Verdict`](crate::verdict::Verdict)) |
 //! | `rejects` | slot in the ring | the rejects of a commit |
 //! | `sessions` | client id | MQTT sessions that outlive their connections: when one was last used, roughly |
-//! | `progress` | name | how far closing and scoring are; each sink's cursor; the next ids of sensors and runs; what is settled; the bounds under which readings were accepted; the subscriptions at a broker; what the store was made with |
+//! | `progress` | name | how far closing and scoring are, and looking for conditions; each sink's cursor; the next ids of sensors and runs; what is settled; the bounds under which readings were accepted; the subscriptions at a broker; what the store was made with |
 //!
 //! `reader.rs` says what is lost with an entry that cannot be read.
 
@@ -25,6 +26,7 @@ mod archive;
 mod backup;
 mod builder;
 mod checksum;
+mod conditions;
 mod contents;
 mod db;
 mod disk_space;
@@ -82,6 +84,7 @@ pub use archive::{ArchiveContent, ArchiveError, ArchiveOrigin};
 pub use backup::{
     Backup, BackupError, Existing, Restored, WriteArchiveError, back_up, receive, restore, write_archive,
 };
+pub use conditions::WindowScan;
 pub use disk_space::{bytes_on_disk, free_bytes, total_bytes};
 pub use error::StoreError;
 pub use format::{StoreFit, fit};
@@ -220,6 +223,7 @@ struct Tables {
     held: Table,
     windows: Table,
     heads: Table,
+    conditions: Table,
     runs: Table,
     run_logs: Table,
     verdicts: Table,
@@ -403,6 +407,7 @@ impl Tables {
             held: db.table("held")?,
             windows: db.table("windows")?,
             heads: db.table("heads")?,
+            conditions: db.table("conditions")?,
             runs: db.table("runs")?,
             run_logs: db.table("run_logs")?,
             verdicts: db.table("verdicts")?,

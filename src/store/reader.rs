@@ -8,6 +8,8 @@
 //! | a sensor's name | the name: its number stays taken, and the sensor gets another number when it sends again |
 //! | a sensor's head | its closing and its deadband's last value: the sensor goes on from the closing of all sensors |
 //! | a window | the window: a scoring that needs it fails, which is not counted against its model; no file is written |
+//! | a sensor's conditions | these, and what is usual for it: both are found out anew |
+//! | how far windows were looked at for conditions | the windows between: looking goes on at the last closing |
 //! | a run | the run: it is not published, and its window gets another run if it is still due |
 //! | a chunk of verdicts | the verdicts of its sensors in that run; if the run goes on, they are made again |
 //! | rejects of a commit | those rejects |

@@ -13,7 +13,9 @@ use crate::store::contents::{StoredValue, each_value, layout};
 use crate::store::disk_space::{bytes_on_disk, free_bytes};
 use crate::store::held::decode_readings;
 use crate::store::place::HISTORY;
-use crate::store::{ChunkId, HistoryReader, Reader, StoreError, checksum, rejects, run_logs, runs, verdicts};
+use crate::store::{
+    ChunkId, HistoryReader, Reader, StoreError, checksum, conditions, rejects, run_logs, runs, verdicts,
+};
 use crate::time::Timestamp;
 use crate::window::WindowBlock;
 
@@ -137,6 +139,7 @@ fn times(
             let block = checksum::checked(key, value.to_vec()).ok().map(WindowBlock::from_bytes);
             block.and_then(|block| block.window_start().ok())
         }
+        "conditions" => conditions::decode(value).ok().map(|conditions| conditions.changed_by),
         "heads" => Decoder::new(value).signed().ok().map(Timestamp::from_nanos),
         "runs" => runs::decode(reader.settings.cut, value).ok().map(|run| run.window.start()),
         "run_logs" => run_logs::decode(value).ok().and_then(|(run, _)| windows.get(&run).copied()),

@@ -19,14 +19,14 @@ use crate::store::contents::{StoredValue, each_value, layout};
 use crate::store::held::decode_readings;
 use crate::store::journal::{self, Record, RecordNumber, TornTail};
 use crate::store::keys::{
-    CURSOR_PREFIX, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, REPLAYED_PREFIX, SCORED_KEY,
-    SCORED_PREFIX, SETTLED_KEY, SUBSCRIPTIONS_KEY, ring_slot, run_slot,
+    CONDITIONS_KEY, CURSOR_PREFIX, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, REPLAYED_PREFIX,
+    SCORED_KEY, SCORED_PREFIX, SETTLED_KEY, SUBSCRIPTIONS_KEY, ring_slot, run_slot,
 };
 use crate::store::place::{HISTORY, JOURNAL, MODELS, StorePlace};
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
 use crate::store::{
-    ChunkId, HistoryReader, Progress, Reader, StoreError, checksum, format, journal_folder, read_kept_model, redo,
-    rejects, run_logs, runs, verdicts,
+    ChunkId, HistoryReader, Progress, Reader, StoreError, checksum, conditions, format, journal_folder,
+    read_kept_model, redo, rejects, run_logs, runs, verdicts,
 };
 use crate::time::Timestamp;
 use crate::verdict::ModelHash;
@@ -118,9 +118,10 @@ pub fn verify<'a, E: From<StoreError>>(
     type Step<'a> = fn(&mut Inspection<'a>) -> Result<(), StoreError>;
     let mut inspection = Inspection { reader, names: Vec::new(), entries: 0, found: Vec::new() };
     let mut checked = Checked::default();
-    let steps: [(&str, Step<'a>); 11] = [
+    let steps: [(&str, Step<'a>); 12] = [
         ("sensors", Inspection::sensors),
         ("windows and heads", Inspection::windows_and_heads),
+        ("conditions of sensors", Inspection::conditions),
         ("runs and blocks of verdicts", Inspection::runs_and_verdicts),
         ("logs of runs", Inspection::run_logs),
         ("blocks of rejects", Inspection::rejects),
@@ -323,6 +324,22 @@ impl Inspection<'_> {
             }
         }
         Ok(())
+    }
+
+    fn conditions(&mut self) -> Result<(), StoreError> {
+        let cost = |this: &Self, key: &[u8]| match number_of(key) {
+            Some(number) => format!("the conditions of {}", this.called(SensorId(number))),
+            None => "nothing: no sensor has such a key".to_owned(),
+        };
+        self.each_whole("conditions", cost, |this, key, value| {
+            let problem = match number_of(key).map(SensorId) {
+                None => "no sensor has such a key",
+                Some(sensor) if !this.has_name(sensor) => "its sensor has no name",
+                Some(_) if conditions::decode(value).is_err() => "the entry is damaged",
+                Some(_) => return,
+            };
+            this.add(StorePlace::entry("conditions", key), problem, cost(this, key), Remedy::Repair);
+        })
     }
 
     fn runs_and_verdicts(&mut self) -> Result<(), StoreError> {
@@ -586,7 +603,7 @@ impl Inspection<'_> {
             let number = <[u8; 8]>::try_from(value).ok().map(u64::from_be_bytes);
             let time = number.map(|nanos| Timestamp::from_nanos(nanos.cast_signed()));
             let is_sound = match key {
-                b"closed" => time.is_some(),
+                b"closed" | CONDITIONS_KEY => time.is_some(),
                 key if key == SCORED_KEY || key.starts_with(SCORED_PREFIX) => {
                     scored.extend(time.map(|time| (place.clone(), time)));
                     time.is_some()

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 
 use crate::codec::Encoder;
+use crate::condition::SensorConditions;
 use crate::reading::{Reading, RejectId, Rejects};
 use crate::run::{Run, RunId, RunLog};
 use crate::sensor::{SensorId, SensorName};
@@ -14,15 +15,15 @@ use crate::store::held::encode_readings;
 use crate::store::journal::{Journal, Record, RecordNumber, RecordRef};
 use crate::store::keeper::{Covered, Handover, Keeper};
 use crate::store::keys::{
-    KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key, progress_key,
-    run_slot, window_key,
+    CONDITIONS_KEY, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key,
+    progress_key, run_slot, window_key,
 };
 use crate::store::reader::readable;
 use crate::store::rejects::{self, RejectRing};
 use crate::store::room::Room;
 use crate::store::{
     Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, Progress, StoreError, StoreSettings, Tables, Ticket,
-    checksum, run_logs, runs, verdicts,
+    checksum, conditions, run_logs, runs, verdicts,
 };
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
@@ -240,6 +241,19 @@ impl Writer {
         let key = chunk.key(run_slot(run, self.settings.verdict_runs));
         let rows = self.settings.verdict_rows;
         self.behind.put_parts(|tables| &tables.verdicts, &key, verdicts::encode(run, chunk, verdicts, rows));
+    }
+
+    /// Stores the conditions of sensors, in the place of those before.
+    pub fn put_conditions(&mut self, changed: &[(SensorId, SensorConditions)]) {
+        for (sensor, of_sensor) in changed {
+            let key = sensor.0.to_be_bytes();
+            self.behind.put(|tables| &tables.conditions, &key, conditions::encode(of_sensor));
+        }
+    }
+
+    /// Notes the time before which windows were looked at for conditions. To be called behind what came of these.
+    pub fn put_conditions_until(&mut self, until: Timestamp) {
+        self.behind.put(|tables| &tables.progress, CONDITIONS_KEY, until.nanos().to_be_bytes().to_vec());
     }
 
     /// Notes the first run that a sink has not taken.

@@ -46,6 +46,10 @@ impl Plant {
         readings.push(reading("untrained", last));
         plant::publish_all(site.port(), &readings);
         daemon.wait_until_published("files", LAST_WINDOW);
+        daemon.wait_for("press-1/spare is silent", |line| {
+            line["condition"] == "silent"
+                && line["message"].as_str().is_some_and(|words| words.contains("press-1/spare"))
+        });
         Self { site, daemon, readings }
     }
 

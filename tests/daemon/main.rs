@@ -16,6 +16,7 @@ mod api_state;
 mod api_timeline;
 mod clocks;
 mod commit_pace;
+mod conditions;
 mod crash;
 mod demo;
 mod endpoint;

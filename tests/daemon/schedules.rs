@@ -1,7 +1,10 @@
-//! Schedules by the system's clock: in a zone, over a pause, and what is told of them.
+//! Schedules: in zones, over a pause, through a year, and what is told of them.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anomalyd::cli::demo::simulation::SimulatedReading;
+use anomalyd::sensor::SensorName;
 use anomalyd::time::{Span, Timestamp};
 use serde_json::Value;
 
@@ -85,5 +88,70 @@ fn what_a_pause_left_is_scored_behind_what_is_due_and_each_window_once() {
         (&"Europe/Berlin".into(), &"catch_up".into(), &2.0.into())
     );
     assert!(answer["silent_seconds"].as_f64().unwrap() < 60.0, "{answer}");
+    daemon.stop();
+}
+
+/// A day's windows of two groups: one is scored by night in Berlin, the other at midnight in New York.
+fn two_zones() -> Settings {
+    let west =
+        "[{ name = \"west\", sensors = \"press-1/*\", schedule = { cron = \"@daily\", zone = \"America/New_York\" } }]";
+    Settings::shipped()
+        .with("clock", "\"event\"")
+        .with("window.interval", "\"1h\"")
+        .with("window.length", "\"1d\"")
+        .with("schedule.cron", "\"30 2 * * *\"")
+        .with("schedule.zone", "\"Europe/Berlin\"")
+        .with("schedule.event_idle", "\"never\"")
+        .with("store.keep_runs", "\"400d\"")
+        .with("group", west)
+        .with_text("models.directory", plant::models())
+}
+
+/// A reading each twelve hours of one sensor of each group.
+fn a_year() -> Vec<SimulatedReading> {
+    let start = Timestamp::parse("2026-01-01 03:00").unwrap();
+    let times = (0..366 * 2).map(|half_days| start + Span::from_secs(43_200).times(half_days));
+    let sensors = ["oven-3", "press-1"].map(|device| SensorName::new(device, "temperature").unwrap());
+    times.flat_map(|time| sensors.clone().map(|sensor| SimulatedReading { sensor, time, value: 200.5 })).collect()
+}
+
+#[test]
+fn two_groups_in_different_zones_live_through_a_year_of_history_and_a_kill() {
+    let site = Site::new(&two_zones());
+    let mut daemon = site.start();
+    let year = a_year();
+    let (before, after) = year.split_at(year.len() / 2);
+    plant::publish_all(site.port(), before);
+    daemon.kill();
+    let daemon = site.start();
+    plant::publish_all(site.port(), after);
+    let days = eventually("the year is scored", || {
+        let runs = said(&site, &["runs", "--json", "--last", "2000"]);
+        let runs = runs.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut days: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();
+        for run in runs.filter(|run| run["state"] == "finished" && run["sensors"] != 0) {
+            let start = Timestamp::parse(run["window"]["start"].as_str().unwrap()).unwrap();
+            days.entry(run["group"].as_str().unwrap().to_owned()).or_default().push(start);
+        }
+        (days.len() == 2 && days.values().all(|days| days.len() >= 364)).then_some(days)
+    });
+    let new_year = Timestamp::parse("2026-01-01 00:00").unwrap();
+    for (group, mut days) in days {
+        days.sort_unstable();
+        let first = days[0];
+        assert!(first.since(new_year) <= Span::from_secs(86_400), "{group}: {first}");
+        let expected: Vec<_> = (0..days.len()).map(|day| first + Span::from_secs(86_400).times(day as i64)).collect();
+        assert_eq!(days, expected, "{group}: each day once");
+    }
+    let told = said(&site, &["schedule"]);
+    for words in [
+        "group west: \"@daily\" (America/New_York)",
+        "00:00:00-05:00",
+        "02:30:00+01:00",
+        "  scored",
+        "the readings decide",
+    ] {
+        assert!(told.contains(words), "{words:?}: {told}");
+    }
     daemon.stop();
 }

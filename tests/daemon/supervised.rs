@@ -8,7 +8,6 @@ use serde_json::Value;
 use crate::support::daemon::Daemon;
 use crate::support::device::{CONNECT, Device};
 use crate::support::in_process::InProcess;
-use crate::support::settings::Settings;
 use crate::support::site::{Site, anomalyd};
 use crate::support::{alone, eventually, plant};
 
@@ -79,7 +78,7 @@ fn a_listener_that_panics_begins_anew_on_its_port_and_its_connections_stay() {
 
 #[test]
 fn a_process_that_ends_again_and_again_waits_before_it_starts_and_its_socket_says_why() {
-    let site = Site::new(&Settings::shipped().with("supervision.short_lives", "2"));
+    let site = Site::new(&plant::settings().with("supervision.short_lives", "2"));
     for _ in 0..2 {
         let mut daemon = site.start();
         daemon.kill();

@@ -5,10 +5,11 @@ use crate::browser::Browser;
 use crate::watched_plant::WatchedPlant;
 
 /// Every view, with what is there when it has been filled.
-pub(crate) const VIEWS: [(&str, &str); 11] = [
+pub(crate) const VIEWS: [(&str, &str); 12] = [
     ("now", ".timeline-row .shape"),
     ("sensors", "main h1"),
     ("sensors/pump-2/flow", "main h1"),
+    ("conditions", "main h1"),
     ("unusual", ".ranked li"),
     ("runs", "main h1"),
     ("runs/1", "main h1"),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::actors::scoring::model_watch::ModelWatch;
 use crate::features::Plan;
+use crate::interval::Window;
+use crate::live::TrainingNotes;
 use crate::model::Model;
 use crate::scoring::{Judgement, ProofPolicy, ScoringSettings};
 use crate::sensitivity::Sensitivities;
@@ -66,14 +68,15 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    /// An assignment of a model without failures.
+    /// An assignment of a model without failures. How scored windows compare with its training goes to `training`.
     pub fn new(
         (sensor, name): (SensorId, SensorName),
         (model, plan): (Arc<Model>, Arc<Plan>),
         settings: Arc<SensorSettings>,
         generation: Generation,
+        training: Arc<TrainingNotes>,
     ) -> Self {
-        let watch = ModelWatch::new(settings.suspicious_after);
+        let watch = ModelWatch::new(settings.suspicious_after, training);
         Self {
             sensor,
             name,
@@ -89,8 +92,9 @@ impl Assignment {
     }
 
     /// Takes in what the model said, for what is noticed over several windows.
-    pub(super) fn observe(&self, judgement: &Judgement) {
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner).observe(&self.name, judgement);
+    pub(super) fn observe(&self, window: Window, judgement: &Judgement) {
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        watch.observe((self.sensor, &self.name), window, judgement);
     }
 
     /// Whether an evaluation is expected to take long.

@@ -1,9 +1,13 @@
 //! What is noticed about a model over several windows: that it calls everything an anomaly, or that its rows are unlike
 //! its training.
 
+use std::sync::Arc;
+
+use crate::interval::Window;
+use crate::live::{TrainingNote, TrainingNotes};
 use crate::model::Drift;
 use crate::scoring::{Judgement, Suspicion};
-use crate::sensor::SensorName;
+use crate::sensor::{SensorId, SensorName};
 use crate::telemetry::metrics;
 use crate::verdict::Outcome;
 use crate::warn_limited;
@@ -14,17 +18,21 @@ pub struct ModelWatch {
     suspicion: Suspicion,
     /// Whether the last scored window was unlike the training.
     drifting: bool,
+    /// Where it is noted for the watch for conditions.
+    training: Arc<TrainingNotes>,
 }
 
 impl ModelWatch {
     /// Nothing was noticed; a model is reported after so many windows of nothing but anomalies.
-    pub fn new(suspicious_after: u32) -> Self {
-        Self { suspicion: Suspicion::new(suspicious_after), drifting: false }
+    pub fn new(suspicious_after: u32, training: Arc<TrainingNotes>) -> Self {
+        Self { suspicion: Suspicion::new(suspicious_after), drifting: false, training }
     }
 
     /// Takes in a judgement, and logs what is new.
-    pub fn observe(&mut self, sensor: &SensorName, judgement: &Judgement) {
+    pub fn observe(&mut self, (id, sensor): (SensorId, &SensorName), window: Window, judgement: &Judgement) {
         if matches!(judgement.outcome, Outcome::Scored(_)) {
+            let unlike = judgement.drift.as_ref().map(ToString::to_string);
+            self.training.note(id, TrainingNote { window, unlike });
             self.watch_drift(sensor, judgement.drift.as_ref());
             self.watch_anomalies(sensor, &judgement.outcome);
         }

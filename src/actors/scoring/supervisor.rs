@@ -268,7 +268,8 @@ impl SensorSupervisor {
         let rows = u64::try_from(settings.scoring.cut.intervals_per_window()).unwrap_or(u64::MAX);
         // An operation takes about a nanosecond.
         let expected = Duration::from_nanos(rows.saturating_mul(model.operations_per_row() as u64));
-        let assignment = Assignment::new((sensor, name), (model, plan), settings, self.generation);
+        let training = Arc::clone(&self.live.training);
+        let assignment = Assignment::new((sensor, name), (model, plan), settings, self.generation, training);
         assignment.note_pace(expected > PATIENCE);
         Arc::new(assignment)
     }

@@ -202,8 +202,9 @@ impl Case {
             let (sensor, model) = (names.intern(&entry.sensor).unwrap(), entry.model.unwrap());
             let plan = assigner.assign(&entry.sensor, &model).unwrap();
             let of_model = (Arc::new(model), plan);
+            let (settings, generation) = (Arc::clone(&settings), Default::default());
             let assignment =
-                Assignment::new((sensor, entry.sensor), of_model, Arc::clone(&settings), Default::default());
+                Assignment::new((sensor, entry.sensor), of_model, settings, generation, Default::default());
             assignments.insert(sensor, assignment);
         }
         let schedule = Schedule { lateness: LATENESS, catch_up: 100, ..Schedule::for_test("0 * * * * *", cut.into()) };

@@ -293,6 +293,7 @@ pub(super) mod tests {
             lag_seconds: None,
             has_model: true,
             verdict,
+            conditions: Vec::new(),
         }
     }
 
@@ -308,6 +309,7 @@ pub(super) mod tests {
             now: Timestamp::from_nanos(3_600_000_000_000),
             clock: Clock { source: "event".to_owned(), is_trusted: true, held_readings: 0, words: String::new() },
             sensors: SensorCounts { known: 3, with_model: 3, anomalous: 1, healthy: 2, ..SensorCounts::default() },
+            conditions: Default::default(),
             readings: 1_000,
             readings_per_second: 12.5,
             last_reading: None,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Input;
 use crate::answers::{Event, ModelState, Outcome, RunState, Sensor, SensorDetail, Series, Status};
+use crate::cli::conditions::condition_word;
 use crate::cli::pages::each_entry;
 use crate::cli::sensors::said;
 use crate::cli::status::run_words;
@@ -175,7 +176,7 @@ enum Heard {
 
 fn listen_once(config: &Config, inputs: &Sender<Input>) -> Result<Heard, AskError> {
     let daemon = running_daemon(config)?;
-    let mut events = BufReader::new(daemon.get("/api/v1/events?kinds=verdict,run,reject,model")?);
+    let mut events = BufReader::new(daemon.get("/api/v1/events?kinds=verdict,run,reject,model,condition")?);
     while let Some(line) = next_line(&mut events) {
         let event = line.strip_prefix("data:").and_then(|data| serde_json::from_str(data).ok());
         let Some(words) = event.as_ref().and_then(words_of) else { continue };
@@ -206,6 +207,12 @@ fn words_of(event: &Event) -> Option<String> {
             (None, ModelState::Probation) => format!("model of {}: released, on probation", model.sensor),
             (None, _) => format!("model of {}: put to work", model.sensor),
         },
+        Event::Condition { condition, stands: true } => {
+            format!("{}: {}: {}", condition.sensor, condition_word(condition.condition), condition.words)
+        }
+        Event::Condition { condition, stands: false } => {
+            format!("{}: {} no more", condition.sensor, condition_word(condition.condition))
+        }
         Event::Missed { events } => format!("{events} events were passed over"),
     })
 }

@@ -10,7 +10,10 @@ const SHOWN_AT_ONCE = 4;
 
 // Where a problem of a kind is looked into, when it concerns no single sensor.
 const PLACES = {
-  anomalous: '#/sensors?state=anomalous', silent: '#/sensors?state=silent', scoring_failed: '#/sensors?state=failed',
+  anomalous: '#/sensors?state=anomalous', silent: '#/conditions?condition=silent',
+  stuck: '#/conditions?condition=stuck', sparse: '#/conditions?condition=sparse', drifting: '#/conditions?condition=drifting',
+  out_of_range: '#/conditions?condition=out_of_range', clock_wrong: '#/conditions?condition=clock_wrong',
+  scoring_failed: '#/sensors?state=failed',
   quarantined: '#/models', model_unusable: '#/models', sink_behind: '#/connections', windows_skipped: '#/runs',
   rejecting: '#/rejects', configuration_changed: '#/configuration', broker_away: '#/connections',
   disk_full: '#/store', disk_nearly_full: '#/store', store_damaged: '#/store',

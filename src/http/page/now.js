@@ -40,7 +40,7 @@ export function view(root, { query, setQuery }) {
     document.title = `${problems > 0 ? `(${problems}) ` : ''}${title} – anomalyd`;
     parts.banner.show(answer);
     parts.facts.show(answer);
-    parts.tiles.showCounts(answer.sensors);
+    parts.tiles.showCounts(answer.sensors, answer.conditions);
   }, (problem) => {
     root.classList.add('is-stale');
     parts.banner.showProblem(problem);
@@ -56,7 +56,7 @@ export function view(root, { query, setQuery }) {
     parts.banner.tick();
     parts.facts.tick();
   }, 1000);
-  const events = listen(['run', 'model'], null, () => {
+  const events = listen(['run', 'model', 'condition'], null, () => {
     status.now();
     rows.now();
     unusual.now();

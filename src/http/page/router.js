@@ -8,6 +8,7 @@ const VIEWS = {
   now: () => import('./now.js'),
   sensors: () => import('./sensors.js'),
   'sensors/': () => import('./sensor.js'),
+  conditions: () => import('./conditions.js'),
   unusual: () => import('./unusual.js'),
   runs: () => import('./runs.js'),
   'runs/': () => import('./run.js'),

@@ -2,6 +2,7 @@
 
 import { address, get, listen, poll, sensorPath, splitSensor } from './api.js';
 import { emptyNote, h, problemNote, replace } from './elements.js';
+import { conditionWord } from './condition_badges.js';
 import { explanationElement, verdictWords } from './explanation.js';
 import { fact } from './fact_list.js';
 import { number } from './format.js';
@@ -121,7 +122,7 @@ export function view(root, { path, query, setQuery }) {
     const last = detail.verdict;
     const isAnomalous = last && last.anomalies > 0 && last.explanation;
     const worst = isAnomalous ? last : verdicts.find((verdict) => verdict.anomalies > 0 && verdict.explanation);
-    replace(reason, stateReason(detail), worst && h('p', { class: `reason ${isAnomalous ? 'is-now' : 'is-past'}` },
+    replace(reason, stateReason(detail), detail.conditions.filter(({ condition }) => condition !== 'silent').map(conditionReason), worst && h('p', { class: `reason ${isAnomalous ? 'is-now' : 'is-past'}` },
       h('span', { class: 'muted' }, isAnomalous ? 'Why: ' : 'Last anomaly: '),
       explanationElement(worst.explanation, name), ' ',
       h('span', { class: 'muted' }, timeElement(worst.explanation.time, 'date')), ' ',
@@ -344,6 +345,12 @@ function stateReason({ state, last_seen: lastSeen, verdict }) {
   }
   if (state !== 'failed' && state !== 'sparse') return null;
   return verdict?.reason && h('p', { class: 'reason is-doubtful' }, h('span', { class: 'muted' }, 'Not scored: '), verdict.reason);
+}
+
+function conditionReason({ condition, severity, since, words }) {
+  return h('p', { class: `reason ${severity === 'ok' ? 'is-past' : 'is-doubtful'}` },
+    h('span', { class: 'muted' }, `${conditionWord(condition).replace(/^./, (letter) => letter.toUpperCase())}: `),
+    words, ' ', h('span', { class: 'muted' }, 'since ', timeElement(since, 'full')));
 }
 
 function legend() {

@@ -3,6 +3,7 @@
 import { get, poll, sensorPath } from './api.js';
 import { filterBox, h, heading, replace } from './elements.js';
 import { verdictWords } from './explanation.js';
+import { conditionBadge } from './condition_badges.js';
 import { count, number, score } from './format.js';
 import { groupBar } from './group_bar.js';
 import { pagedList } from './paged_list.js';
@@ -11,6 +12,9 @@ import { STATES, stateBadge, stateShape, stateWords } from './states.js';
 import { noteDaemonTime, timeElement } from './time.js';
 
 export const title = 'Sensors';
+
+/** The conditions that the state does not tell. */
+const beside = ({ state, conditions }) => conditions.filter(({ condition }) => condition !== state);
 
 export function view(root, { query, setQuery }) {
   let text = query.get('pattern') ?? '';
@@ -24,7 +28,7 @@ export function view(root, { query, setQuery }) {
     key: (sensor) => sensor.name,
     rowClass: (sensor) => sensor.state,
     row: (sensor) => [
-      stateBadge(sensor.state),
+      h('span', { class: 'badges' }, stateBadge(sensor.state), beside(sensor).map(conditionBadge)),
       h('a', { href: `#/${sensorPath(sensor.name)}` }, sensor.name),
       number(sensor.last_value),
       timeElement(sensor.last_seen, 'ago'),

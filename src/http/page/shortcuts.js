@@ -3,7 +3,7 @@
 import { h } from './elements.js';
 
 const GO = {
-  n: ['now', 'Now'], s: ['sensors', 'Sensors'], u: ['unusual', 'Most unusual'], r: ['runs', 'Runs'], m: ['models', 'Models'],
+  n: ['now', 'Now'], s: ['sensors', 'Sensors'], o: ['conditions', 'Conditions'], u: ['unusual', 'Most unusual'], r: ['runs', 'Runs'], m: ['models', 'Models'],
   c: ['connections', 'Connections'], j: ['rejects', 'Rejects'], d: ['store', 'Store'], f: ['configuration', 'Configuration'],
 };
 const OTHERS = [

@@ -1,5 +1,6 @@
 // A tile a device, by its worst sensor. However many devices there are, only the tiles in sight are elements.
 
+import { CONDITIONS, conditionWord } from './condition_badges.js';
 import { h, replace } from './elements.js';
 import { count, counted } from './format.js';
 import { link } from './router.js';
@@ -65,10 +66,12 @@ export function tiles(group) {
       });
     }
     const words = row.state === 'healthy' ? counted(row.sensors, 'sensor') : stateWords(row.state);
+    const conditions = row.with_conditions > 0 ? `${counted(row.with_conditions, 'sensor')} with a condition` : null;
     return h('a', {
       class: `tile ${row.state}`, href: link('sensors', { pattern: `${row.name}/*` }), 'data-tile': index, tabindex,
-      title: `${row.name}: ${counted(row.sensors, 'sensor')}, the worst ${stateWords(row.state)}`,
-    }, stateShape(row.state), h('span', { class: 'name' }, row.name), h('span', { class: 'state' }, words));
+      title: `${row.name}: ${counted(row.sensors, 'sensor')}, the worst ${stateWords(row.state)}${conditions ? `; ${conditions}` : ''}`,
+    }, stateShape(row.state), h('span', { class: 'name' }, row.name), h('span', { class: 'state' }, words),
+      conditions && h('span', { class: 'flag' }, stateShape('warning'), h('span', { class: 'visually-hidden' }, conditions)));
   }
 
   function note(event) {
@@ -95,13 +98,18 @@ export function tiles(group) {
 
   return {
     element,
-    showCounts(sensors) {
-      const now = JSON.stringify(sensors);
+    showCounts(sensors, conditions) {
+      const now = JSON.stringify([sensors, conditions]);
       if (counts.dataset.drawn === now) return;
       counts.dataset.drawn = now;
+      // Who is silent is told by the state.
+      const others = Object.keys(CONDITIONS).filter((kind) => kind !== 'silent' && conditions[kind] > 0);
       replace(counts, STATES.filter((state) => sensors[state] > 0).map((state) => h('a', {
         class: 'chip', href: link('sensors', { state }), title: `${counted(sensors[state], 'sensor')}: ${stateWords(state)}`,
-      }, stateShape(state), h('b', null, count(sensors[state])), h('span', null, stateWords(state)))));
+      }, stateShape(state), h('b', null, count(sensors[state])), h('span', null, stateWords(state)))),
+      others.map((kind) => h('a', {
+        class: 'chip', href: link('conditions', { condition: kind }), title: `${counted(conditions[kind], 'sensor')}: ${CONDITIONS[kind][1]}`,
+      }, stateShape('warning'), h('b', null, count(conditions[kind])), h('span', null, conditionWord(kind)))));
     },
     refresh: (signal) => rows.refresh(signal),
     forget: () => rows.forget(),

@@ -180,6 +180,7 @@ fn say(event: &Event, said: &mut String) {
         Event::Run { .. } => "run",
         Event::Reject { .. } => "reject",
         Event::Model { .. } => "model",
+        Event::Condition { .. } => "condition",
         Event::Missed { .. } => "missed",
     };
     if let Ok(data) = serde_json::to_string(event) {

@@ -3,6 +3,7 @@
 //! [`operators_only`].
 
 pub(super) mod about;
+mod conditions;
 mod configuration;
 mod connections;
 mod document;
@@ -117,6 +118,7 @@ impl Shared {
 pub(super) fn router(shared: Shared, gate: Option<Arc<Gate>>) -> Router {
     let groups = OpenApiRouter::new()
         .merge(about::routes())
+        .merge(conditions::routes())
         .merge(configuration::routes())
         .merge(connections::routes())
         .merge(document::routes())

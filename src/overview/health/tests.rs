@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::answers::{self, Clock, Disk, Explanation, Outcome, Server, Sink, Verdict};
+use crate::answers::{self, Clock, Condition, ConditionKind, Disk, Explanation, Outcome, Server, Sink, Verdict};
+use crate::overview::ConditionProblem;
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -18,6 +19,7 @@ fn well() -> HealthFacts {
         started: at("2026-03-01T10:00:00Z"),
         sensors: counts(15, 15),
         unhealthy: vec![],
+        conditions: vec![],
         clock: Clock { source: "wall".into(), is_trusted: true, held_readings: 0, words: "the system's clock".into() },
         broker: None,
         last_run: None,
@@ -58,7 +60,22 @@ fn sensor(name: &str, state: SensorState) -> Sensor {
         lag_seconds: None,
         has_model: true,
         verdict: None,
+        conditions: vec![],
     }
+}
+
+/// These sensors have had a condition since 09:41.
+fn has(kind: ConditionKind, names: &[&str]) -> Vec<ConditionProblem> {
+    let condition = |name: &&str| Condition {
+        sensor: (*name).to_owned(),
+        condition: kind,
+        severity: Severity::Warning,
+        since: at("2026-03-02T09:41:00Z"),
+        words: "all its readings are 21, and they usually vary".to_owned(),
+    };
+    let first: Vec<_> = names.iter().map(condition).collect();
+    let problem = ConditionProblem { kind, count: first.len() as u64, first };
+    if names.is_empty() { vec![] } else { vec![problem] }
 }
 
 /// Facts of fifteen sensors of which these are not healthy.
@@ -70,8 +87,10 @@ fn with(unhealthy: &[(&str, SensorState)]) -> HealthFacts {
         failed: count(SensorState::Failed),
         ..counts(15, 15 - unhealthy.len() as u64)
     };
+    let silent = unhealthy.iter().filter(|(_, state)| *state == SensorState::Silent).map(|(name, _)| *name);
+    let conditions = has(ConditionKind::Silent, &silent.collect::<Vec<_>>());
     let unhealthy = unhealthy.iter().map(|(name, state)| sensor(name, *state)).collect();
-    HealthFacts { sensors, unhealthy, ..well() }
+    HealthFacts { sensors, unhealthy, conditions, ..well() }
 }
 
 use SensorState::{Anomalous, Failed, Silent};
@@ -86,7 +105,16 @@ fn the_sentence_says_how_many_are_healthy_and_what_is_worst() {
     let doubted = |held_readings| Clock { is_trusted: false, held_readings, ..well().clock };
     let behind = |runs_behind| Sink { name: "mqtt".into(), state: SinkState::Behind, runs_behind, taken_until: None };
     let many = SensorCounts { silent: 2_000, ..counts(100_000, 98_000) };
+    let many_silent = ConditionProblem { kind: ConditionKind::Silent, count: 2_000, first: vec![] };
     let cases: Vec<(HealthFacts, &str)> = vec![
+        (
+            HealthFacts { conditions: has(ConditionKind::Stuck, &["press-1/flow"]), ..well() },
+            "All 15 sensors are healthy; press-1/flow has been stuck since 09:41 UTC",
+        ),
+        (
+            HealthFacts { conditions: has(ConditionKind::ClockWrong, &["a/b", "a/c"]), ..well() },
+            "All 15 sensors are healthy; 2 sensors have wrong clocks",
+        ),
         (well(), "All 15 sensors are healthy"),
         (
             with(&[("press-1/flow", Silent)]),
@@ -110,7 +138,7 @@ fn the_sentence_says_how_many_are_healthy_and_what_is_worst() {
             "12 of 15 sensors are healthy; a/b has been anomalous since 09:41 UTC; 2 more problems",
         ),
         (
-            HealthFacts { sensors: many, unhealthy: vec![], ..well() },
+            HealthFacts { sensors: many, conditions: vec![many_silent], ..well() },
             "98,000 of 100,000 sensors are healthy; 2,000 sensors are silent",
         ),
         // What keeps the daemon from its work comes first.
@@ -255,6 +283,14 @@ fn a_problem_of_several_names_some_of_them() {
 }
 
 #[test]
+fn a_condition_of_one_sensor_says_what_showed_it() {
+    let facts = HealthFacts { conditions: has(ConditionKind::Stuck, &["a/b"]), ..well() };
+    let words = "a/b has been stuck since 09:41 UTC: all its readings are 21, and they usually vary";
+    assert_eq!(problems(&facts).remove(0).4, words);
+    assert_eq!(problems(&with(&[("a/b", Silent)])).remove(0).4, "a/b has been silent since 09:41 UTC");
+}
+
+#[test]
 fn a_sensor_whose_model_is_at_fault_is_one_problem() {
     let facts = with(&[("a/b", Failed), ("a/c", Failed)]);
     let kinds = |facts: &HealthFacts| problems(facts).into_iter().map(|(kind, _, count, ..)| (kind, count)).collect();
@@ -304,7 +340,7 @@ proptest! {
         let silent = u64::from(flags[0]);
         let facts = HealthFacts {
             sensors: SensorCounts { silent, sparse: first, waiting: second, ..counts(with_model, healthy.min(with_model)) },
-            unhealthy: if flags[0] { vec![sensor(&format!("a/{name}"), Silent)] } else { vec![] },
+            conditions: if flags[0] { has(ConditionKind::Silent, &[&*format!("a/{name}")]) } else { vec![] },
             is_disk_full: flags[1],
             clock: Clock { is_trusted: flags[2], held_readings: third, ..well().clock },
             windows_skipped: fourth,

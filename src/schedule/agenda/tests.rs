@@ -227,6 +227,8 @@ struct Simulation {
     marks: BTreeMap<GroupName, Timestamp>,
     /// What became of each window, by group and end.
     fates: BTreeMap<(GroupName, Timestamp), Fate>,
+    /// Windows up to then are closed, and stay so.
+    closed: Timestamp,
     now: Timestamp,
 }
 
@@ -248,7 +250,8 @@ impl Simulation {
     fn new(plans: Vec<GroupPlan>, now: Timestamp) -> Self {
         let marks = plans.iter().map(|plan| (plan.name.clone(), now)).collect();
         let agenda = Agenda::new(Order::LiveFirst, plans.clone());
-        let mut simulation = Self { plans, agenda, ledger: Vec::new(), marks, fates: BTreeMap::new(), now };
+        let mut simulation =
+            Self { plans, agenda, ledger: Vec::new(), marks, fates: BTreeMap::new(), closed: now, now };
         simulation.restart();
         simulation
     }
@@ -264,6 +267,7 @@ impl Simulation {
 
     /// Does one thing that is due. Returns whether there was one.
     fn step(&mut self, closable: Timestamp, end: RunEnd) -> bool {
+        let closable = closable.max(self.closed);
         let Some(step) = self.agenda.next(self.now, closable) else { return false };
         match step {
             AgendaStep::Mark { group, until } => *self.marks.entry(group).or_insert(until) = until,
@@ -278,6 +282,7 @@ impl Simulation {
             }
             AgendaStep::Run(run) => {
                 assert!(run.window.end() <= closable);
+                self.closed = self.closed.max(run.window.end());
                 let id = self.ledger.len() as u64;
                 let resumed = self.ledger.last().is_some_and(|last| {
                     last.state == RunState::Started && (&last.group, last.window) == (&run.group, run.window)

@@ -1,4 +1,5 @@
 use super::*;
+use crate::condition::SensorConditions;
 use crate::group::GroupName;
 use crate::interval::{Cut, Interval};
 use crate::reading::{Reading, Reject, RejectReason, Rejects};
@@ -52,7 +53,7 @@ pub(in crate::store) fn filled(directory: &std::path::Path) -> Store {
     writer.begin_run(&run, &StoredChunks::OfEarlierRuns);
     writer.put_run(&Run { state, ..run });
     writer.put_verdicts(RunId(5), ChunkId::of(SensorId(0)), &verdicts);
-    writer.put_run_log(RunId(5), &RunLog::default());
+    writer.put_run_log(RunId(5), &crate::run::RunLog::default());
     let reading = |time| Reading { sensor: SensorId(1), time, value: 1.0 };
     writer.put_held(7, &[reading(window(9).start())]);
     writer.append_readings(&[reading(window(6).start())]);
@@ -70,6 +71,8 @@ pub(in crate::store) fn filled(directory: &std::path::Path) -> Store {
     writer.put_kept_per_interval(100);
     writer.put_progress(&Progress::Scored(GroupName::default()), window(5).end());
     writer.put_cursor("files", RunId(6));
+    writer.put_conditions(&[(SensorId(0), SensorConditions::default())]);
+    writer.put_conditions_until(window(5).end());
     writer.commit().unwrap();
     writer.settle().unwrap();
     store

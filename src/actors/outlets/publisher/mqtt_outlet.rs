@@ -1,5 +1,5 @@
-//! The outlet to a broker: each verdict is a retained message. Those of runs by command are not retained: they are of windows
-//! of the past, and the broker keeps the last one that was due.
+//! The outlet to a broker: each verdict is a retained message, unless a verdict over a later window went out before it. So
+//! what is caught up on behind live windows reaches those who listen, and does not pass for the last verdict.
 //!
 //! It connects for a run alone: until the next one there is nothing to say. A message that the broker will not have (it
 //! is too large for it, or its topic holds something that the broker refuses) has the broker close the connection, which
@@ -7,15 +7,18 @@
 //! three connections is passed over. A broker that does so at every message of a run, or at so many before it took one,
 //! refuses us as a whole: then nothing is passed over, and the run is tried again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions, QoS};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{Outgoing, Outlet, OutletCount, PublishError, Published, RETRY_MIN};
-use crate::run::{Run, Trigger};
+use crate::group::GroupName;
+use crate::run::{Run, RunId, RunState};
 use crate::sink::message::{verdict_message, verdict_topic};
-use crate::store::StoreError;
+use crate::store::{Reader, StoreError};
+use crate::time::Timestamp;
 use crate::warn_limited;
 
 /// How verdicts are published over MQTT.
@@ -30,6 +33,33 @@ pub struct MqttOutletSettings {
 /// Publishes the verdicts of runs.
 pub(super) struct MqttOutlet {
     settings: MqttOutletSettings,
+    /// `None` before the first run.
+    newest: Option<NewestWindows>,
+}
+
+/// The ends of the newest windows that were published, by group.
+#[derive(Debug, Default)]
+struct NewestWindows(BTreeMap<GroupName, Timestamp>);
+
+impl NewestWindows {
+    /// As the ledger has them of the runs before `next`.
+    fn before(next: RunId, reader: &Reader) -> Result<Self, StoreError> {
+        let mut newest = Self::default();
+        for run in reader.runs()? {
+            if run.id < next && matches!(run.state, RunState::Finished(_)) {
+                newest.note(&run);
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Notes a run. Returns whether none over a later window of its group came before it.
+    fn note(&mut self, run: &Run) -> bool {
+        let end = run.window.end();
+        let newest = self.0.entry(run.group.clone()).or_insert(end);
+        *newest = end.max(*newest);
+        *newest == end
+    }
 }
 
 /// The most messages under way at once: more than the verdicts of a chunk.
@@ -47,39 +77,30 @@ const REFUSED_BEFORE_GIVING_UP: u64 = 10;
 struct VerdictPublish {
     topic: String,
     payload: String,
-    retention: Retention,
-}
-
-/// Whether the broker keeps a message for those who subscribe later.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Retention {
-    Kept,
-    NotKept,
-}
-
-impl Retention {
-    /// That of the verdicts of a run.
-    fn of(run: &Run) -> Self {
-        if run.trigger == Trigger::Command { Self::NotKept } else { Self::Kept }
-    }
+    retained: bool,
 }
 
 impl MqttOutlet {
     pub(super) fn new(mut settings: MqttOutletSettings) -> Self {
         settings.options.set_inflight(IN_FLIGHT);
         settings.options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PACKET_BYTES);
-        Self { settings }
+        Self { settings, newest: None }
     }
 }
 
 impl Outlet for MqttOutlet {
     async fn take(&mut self, published: &Published, run: &Run) -> Result<OutletCount, PublishError> {
+        let newest = match &mut self.newest {
+            Some(newest) => newest,
+            unknown => unknown.insert(NewestWindows::before(run.id, &published.reader)?),
+        };
+        let retained = newest.note(run);
         let mut line = BrokerLine::new(&self.settings.options);
         let chunks = published.chunks(run).map(|chunk| {
             let message = |Outgoing { sensor, verdict }: Outgoing| VerdictPublish {
                 topic: verdict_topic(&self.settings.topic, &sensor),
                 payload: verdict_message(&sensor, run, &verdict),
-                retention: Retention::of(run),
+                retained,
             };
             Ok(chunk?.into_iter().map(message).collect())
         });
@@ -214,10 +235,9 @@ impl BrokerLine {
 
 impl OpenLine {
     async fn publish(&mut self, messages: &[VerdictPublish]) -> Result<(), LineFailure> {
-        for VerdictPublish { topic, payload, retention } in messages {
+        for VerdictPublish { topic, payload, retained } in messages {
             // The channel is empty and holds more than all messages: there is room without polling.
-            let sent =
-                self.client.try_publish(topic, QoS::AtLeastOnce, *retention == Retention::Kept, payload.as_bytes());
+            let sent = self.client.try_publish(topic, QoS::AtLeastOnce, *retained, payload.as_bytes());
             sent.map_err(|error| LineFailure::Away(error.to_string()))?;
         }
         let mut unacknowledged = messages.len();
@@ -247,6 +267,7 @@ impl OpenLine {
 mod tests {
     use super::*;
     use crate::actors::mosquitto::Mosquitto;
+    use crate::time::Span;
 
     /// Publishes chunks of messages, each with so many bytes and its topic, at a broker that takes packets of 2,000 bytes.
     fn publish_to_mosquitto(chunks: &[&[(&str, usize)]]) -> Option<Result<OutletCount, String>> {
@@ -254,11 +275,11 @@ mod tests {
         let message = |(topic, size): &(&str, usize)| VerdictPublish {
             topic: (*topic).to_owned(),
             payload: "x".repeat(*size),
-            retention: Retention::Kept,
+            retained: true,
         };
         let chunks = chunks.iter().map(|chunk| Ok(chunk.iter().map(message).collect()));
         let options = MqttOptions::new("anomalyd-publisher", "127.0.0.1", broker.port());
-        let MqttOutlet { settings } = MqttOutlet::new(MqttOutletSettings { options, topic: String::new() });
+        let MqttOutlet { settings, .. } = MqttOutlet::new(MqttOutletSettings { options, topic: String::new() });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Some(runtime.block_on(async {
             let mut line = BrokerLine::new(&settings.options);
@@ -277,6 +298,19 @@ mod tests {
         // It does not matter that it is the first, in a chunk of its own.
         let Some(published) = publish_to_mosquitto(&[&[("b", 3000)], &[("c", 100)]]) else { return };
         assert_eq!(published, Ok(OutletCount { published: 1, passed_over: 1 }));
+    }
+
+    #[test]
+    fn what_is_published_behind_a_later_window_of_its_group_is_not_the_last_verdict() {
+        let hourly = crate::interval::Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
+        let run = |group: &str, hour: u32| {
+            let window = hourly.window_of(Timestamp::default() + Span::from_secs(3600 * hour));
+            Run { group: GroupName::new(group).unwrap(), ..Run::for_test(0, window) }
+        };
+        let mut newest = NewestWindows::default();
+        let retained =
+            [("a", 5), ("a", 2), ("b", 3), ("a", 5), ("a", 6)].map(|(group, hour)| newest.note(&run(group, hour)));
+        assert_eq!(retained, [true, false, true, true, true]);
     }
 
     #[test]

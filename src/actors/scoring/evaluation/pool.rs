@@ -199,7 +199,7 @@ impl Job {
             Ok(judgement) => {
                 // A window of the past says nothing of how the model is now.
                 if self.request.trigger != Trigger::Command {
-                    assignment.observe(&judgement);
+                    assignment.observe(self.request.window, &judgement);
                 }
                 if assignment.is_troubled() {
                     self.report(Ok(()), reports);

@@ -88,6 +88,14 @@ struct Life {
     reader: Reader,
     recorder: Addr<Recorder>,
     supervisor: Addr<SensorSupervisor>,
+    /// A thread of sensors' actors. The end of the process ends it.
+    arbiter: Arbiter,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.arbiter.stop();
+    }
 }
 
 fn name(sensor: u32) -> SensorName {
@@ -177,13 +185,14 @@ impl Site {
         let windows = StoredWindows { reader: reader.clone(), directory };
         let scopes: Vec<_> = (0..SENSORS).map(scope).collect();
         let of_run = scopes.iter().map(|scope| (scope.sensor, scope.model_hash())).collect();
-        let threads = vec![Arbiter::current(), Arbiter::new().handle()];
+        let arbiter = Arbiter::new();
+        let threads = vec![Arbiter::current(), arbiter.handle()];
         let supervisor = SensorSupervisor::new(settings, windows.clone(), threads, scopes, live).start();
         let rules = RunRules { settings_hash: 0, deadline: RUN_DEADLINE, interval: cut().interval() };
         let rules = ByGroup::new(groups, |_| rules);
         let settings = RecorderSettings { rules, scope: of_run, max_anomalous: 0, log_bytes: 1 << 10 };
         let recorder = Recorder::new(settings, windows, commands, supervisor.clone()).start();
-        Life { reader, recorder, supervisor }
+        Life { reader, recorder, supervisor, arbiter }
     }
 
     /// Lives until the process ends, or all hours are over.
