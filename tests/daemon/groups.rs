@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
+use anomalyd::answers::{Group, List, Run, Sensor, Timeline, Unusual};
+use anomalyd::http::client::DaemonClient;
 use anomalyd::time::{Span, Timestamp};
 use serde_json::Value;
 
@@ -122,12 +124,51 @@ fn check_predictions(site: &Site, predictions: &BTreeMap<String, String>) {
     }
 }
 
+/// What the API and `check` say of the groups.
+fn check_answers(site: &Site) {
+    let client = DaemonClient::at(&site.path("store/anomalyd.sock")).unwrap();
+    let get = |path: &str| client.get(&format!("/api/v1/{path}"));
+    let groups: Vec<Group> = get("groups").unwrap().json().unwrap();
+    let shown = groups.iter().map(|group| (&*group.name, group.sensors.known, group.window_seconds, group.hop_seconds));
+    let expected = [("press", 5, 3600.0, 1200.0), ("ovens", 5, 1800.0, 1800.0), ("default", 5, 600.0, 600.0)];
+    assert!(shown.eq(expected), "{groups:?}");
+    let until = Timestamp::parse("2026-03-02T12:00:00Z");
+    assert!(groups.iter().all(|group| group.scored_until == until && group.last_run.is_some()), "{groups:?}");
+
+    let morning = "since=2026-03-02T06:00:00Z&until=2026-03-02T12:00:00Z";
+    let timeline: Timeline = get(&format!("timeline?group=press&by=sensor&{morning}")).unwrap().json().unwrap();
+    assert_eq!((&*timeline.group, timeline.total, timeline.windows.len()), ("press", 5, 18));
+    assert!(
+        timeline.rows.iter().all(|row| row.name.starts_with("press-") && row.cells.iter().all(|cell| cell.scored == 1))
+    );
+    let unusual: Unusual = get(&format!("unusual?group=press&{morning}")).unwrap().json().unwrap();
+    // Windows overlap, and yet an interval counts once: six hours of minutes, of which few have no reading.
+    assert!(unusual.sensors.iter().all(|sensor| (300..=360).contains(&sensor.intervals)), "{:?}", unusual.sensors);
+    let ovens: List<Sensor> = get("sensors?group=ovens").unwrap().json().unwrap();
+    assert!(ovens.total == Some(5) && ovens.items.iter().all(|sensor| sensor.group == "ovens"));
+    let runs: List<Run> = get("runs?group=ovens").unwrap().json().unwrap();
+    assert!(
+        runs.items.len() == 13 && runs.items.iter().all(|run| run.group == "ovens" && run.interval_seconds == 120.0)
+    );
+    let refusal = get("verdicts?group=oven").unwrap_err().to_string();
+    assert!(refusal.contains("there is no group oven; there are press, ovens, default"), "{refusal}");
+
+    let checked = anomalyd(&["check", "--groups", "--config", site.config().to_str().unwrap()]);
+    let said = String::from_utf8(checked.stdout).unwrap();
+    for part in
+        ["oven-3/flow is in the group ovens", "pump-2/flow is in the group default", "windows of 1h, one every 20m"]
+    {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
 #[test]
 fn groups_get_the_verdicts_of_their_own_windows_also_when_the_daemon_is_killed() {
     let site = Site::new(&settings());
     let daemon = site.start();
     plant::publish_all(site.port(), &plant::readings(7));
     site.wait_for_predictions(15, plant::LAST_WINDOW_END);
+    check_answers(&site);
     let undisturbed = Legacy::of(&site, daemon);
     let of_groups = [
         // The first reading leaves room for late ones in the window before it, which gets a run without data.
