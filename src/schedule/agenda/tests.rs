@@ -250,7 +250,8 @@ impl Simulation {
     fn new(plans: Vec<GroupPlan>, now: Timestamp) -> Self {
         let marks = plans.iter().map(|plan| (plan.name.clone(), now)).collect();
         let agenda = Agenda::new(Order::LiveFirst, plans.clone());
-        let mut simulation = Self { plans, agenda, ledger: Vec::new(), marks, fates: BTreeMap::new(), closed: now, now };
+        let mut simulation =
+            Self { plans, agenda, ledger: Vec::new(), marks, fates: BTreeMap::new(), closed: now, now };
         simulation.restart();
         simulation
     }
