@@ -39,31 +39,38 @@ impl RestartBudget {
     }
 }
 
-/// Does what `begin` begins, again and again. Returns when that failed too often.
-pub async fn supervised<F: Future<Output = ()>>(
+/// Does what `begin` begins, again and again. Resolves when that failed too often.
+///
+/// The first time is begun before this returns, so that whoever waits for a start finds what is made there, such as a
+/// socket's file.
+pub fn supervised<F: Future<Output = ()>>(
     part: &'static str,
     parts: Arc<PartBook>,
     mut begin: impl FnMut() -> F,
-) {
-    let mut budget = RestartBudget::default();
-    loop {
-        parts.began(part, Timestamp::now());
-        let begun = panics::catch(&mut begin).map(|task| AssertUnwindSafe(task).catch_unwind());
-        let reason = match begun {
-            Ok(task) => match task.await {
-                Ok(()) => "it ended".to_owned(),
-                Err(panic) => format!("it panicked: {}", panics::message(&*panic)),
-            },
-            Err(panic) => format!("it panicked: {panic}"),
-        };
-        let Some(pause) = budget.spend(Instant::now()) else {
-            tracing::error!(part, "a part of the daemon failed too often, and is not begun anew: {reason}");
-            return;
-        };
-        parts.failed(part, &reason, Timestamp::now());
-        metrics::PARTS_RESTARTED.add(1);
-        tracing::error!(part, pause_ms = pause.as_millis() as u64, "a part of the daemon is begun anew: {reason}");
-        tokio::time::sleep(pause).await;
+) -> impl Future<Output = ()> {
+    let mut begun = panics::catch(&mut begin);
+    parts.began(part, Timestamp::now());
+    async move {
+        let mut budget = RestartBudget::default();
+        loop {
+            let reason = match begun {
+                Ok(task) => match AssertUnwindSafe(task).catch_unwind().await {
+                    Ok(()) => "it ended".to_owned(),
+                    Err(panic) => format!("it panicked: {}", panics::message(&*panic)),
+                },
+                Err(panic) => format!("it panicked: {panic}"),
+            };
+            let Some(pause) = budget.spend(Instant::now()) else {
+                tracing::error!(part, "a part of the daemon failed too often, and is not begun anew: {reason}");
+                return;
+            };
+            parts.failed(part, &reason, Timestamp::now());
+            metrics::PARTS_RESTARTED.add(1);
+            tracing::error!(part, pause_ms = pause.as_millis() as u64, "a part of the daemon is begun anew: {reason}");
+            tokio::time::sleep(pause).await;
+            begun = panics::catch(&mut begin);
+            parts.began(part, Timestamp::now());
+        }
     }
 }
 
