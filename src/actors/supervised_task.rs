@@ -66,7 +66,8 @@ pub fn supervised<F: Future<Output = ()>>(
             };
             parts.failed(part, &reason, Timestamp::now());
             metrics::PARTS_RESTARTED.add(1);
-            tracing::error!(part, pause_ms = pause.as_millis() as u64, "a part of the daemon is begun anew: {reason}");
+            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            tracing::error!(part, pause_ms, "a part of the daemon is begun anew: {reason}");
             tokio::time::sleep(pause).await;
             begun = panics::catch(&mut begin);
             parts.began(part, Timestamp::now());
@@ -103,7 +104,7 @@ mod tests {
                 2 => {}
                 _ => {
                     third.notify_one();
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             }
         };

@@ -15,7 +15,8 @@ use crate::sensor_pattern::SensorPattern;
 /// Lists the conditions of sensors: which are silent, stuck, sparse, out of their model's range, drifting, or have a wrong
 /// clock, since when, and what showed it.
 ///
-/// The running daemon is asked over its local socket. [conditions] in the configuration says when a condition is raised.
+/// The running daemon is asked over its local socket. The section conditions of the configuration says when
+/// one is raised.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The sensors, as device/sensor with * for any characters; all, if left out

@@ -46,7 +46,7 @@ fn words(lives: &ShortLives, pause: Duration) -> String {
 pub(super) async fn count_as_long(lives: Arc<ShortLives>) {
     tokio::time::sleep(LONG_ENOUGH).await;
     lives.is_sound();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Notes why this life ends. A mistake in the configuration is not a crash: it is not tried again by itself.

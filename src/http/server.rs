@@ -81,7 +81,7 @@ pub async fn answer_while_waiting(settings: ServerSettings, store: &Path, words:
         Ok(serving) => serving.ended().await,
         Err(problem) => tracing::warn!("commands cannot reach this daemon while it waits: {problem}"),
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// A socket that is served. Its file is removed, and its thread ends, when this is dropped.

@@ -129,7 +129,9 @@ impl RunProgress {
 
     /// Notes what is settled by now.
     pub(super) fn settle(&mut self, is_settled: impl Fn(Ticket) -> bool) {
-        while let Some((_, scored)) = self.unsettled.pop_front_if(|(ticket, _)| is_settled(*ticket)) {
+        while self.unsettled.front().is_some_and(|(ticket, _)| is_settled(*ticket))
+            && let Some((_, scored)) = self.unsettled.pop_front()
+        {
             self.settled = scored;
         }
     }

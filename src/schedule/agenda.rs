@@ -201,15 +201,16 @@ impl Agenda {
 
     /// Reads the ledger of an earlier process, the oldest run first. The marks must be known.
     pub fn read_ledger(&mut self, runs: &[Run]) {
-        for run in runs {
-            match (run.state, run.trigger) {
-                (RunState::Finished(_), Trigger::Schedule | Trigger::CatchUp) => self.note_done(&run.group, run.window),
-                _ => {}
+        // What an operator has asked for has no place here.
+        let is_of_schedule = |run: &Run| run.trigger != Trigger::Command;
+        for run in runs.iter().filter(|run| is_of_schedule(run)) {
+            if let RunState::Finished(_) = run.state {
+                self.note_done(&run.group, run.window);
             }
         }
         // Runs never overlap, so that only the last one can have been cut off and still be wanted.
-        if let Some(Run { state: RunState::Started, group, window, .. }) = runs.last() {
-            self.note_cut_off(group, *window);
+        if let Some(run) = runs.last().filter(|run| is_of_schedule(run) && run.state == RunState::Started) {
+            self.note_cut_off(&run.group, run.window);
         }
     }
 

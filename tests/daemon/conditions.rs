@@ -75,7 +75,7 @@ fn conditions_outlive_restarts_and_end_when_their_sensors_are_as_usual() {
     // Two windows of one value are not enough for `stuck`, and one without readings is for `silent`.
     plant::publish_all(site.port(), &readings(0..146));
     wait_for(&mut daemon, "silent", "mill/gone: it sends no readings any more");
-    assert_eq!(standing(&site), [silent.clone()]);
+    assert_eq!(standing(&site), std::slice::from_ref(&silent));
     let sensor: SensorDetail = get(&site, "sensors/mill/gone");
     assert_eq!(
         (sensor.sensor.state, sensor.sensor.has_model, sensor.sensor.since),
@@ -85,7 +85,7 @@ fn conditions_outlive_restarts_and_end_when_their_sensors_are_as_usual() {
 
     // What was half seen before the restart counts after it.
     let mut daemon = site.start();
-    assert_eq!(standing(&site), [silent.clone()]);
+    assert_eq!(standing(&site), std::slice::from_ref(&silent));
     plant::publish_all(site.port(), &readings(146..156));
     wait_for(&mut daemon, "stuck", "mill/frozen: all its readings are 4, and they usually vary");
     assert_eq!(standing(&site), [stuck.clone(), silent.clone()]);

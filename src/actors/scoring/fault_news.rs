@@ -83,7 +83,7 @@ impl FaultNews {
         match std::mem::take(&mut self.other) {
             0 => {}
             other => {
-                tracing::error!(models = other, "scoring failed in other ways as well; the verdicts have the reasons")
+                tracing::error!(models = other, "scoring failed in other ways as well; the verdicts have the reasons");
             }
         }
     }

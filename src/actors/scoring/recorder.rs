@@ -167,7 +167,7 @@ struct Current {
 /// What the ledger knows of earlier runs over a window.
 enum Predecessor {
     /// The last of them was cut off, and no other run began after it.
-    CutOff(Run),
+    CutOff(Box<Run>),
     /// None of them goes on; so many have ended.
     Over { ended: u32 },
 }
@@ -178,7 +178,7 @@ impl Predecessor {
         Ok(match run.state {
             RunState::Finished(_) => Self::Over { ended: run.revision.saturating_add(1) },
             RunState::Started if run.trigger != Trigger::Command && run.id.next() == reader.next_run()? => {
-                Self::CutOff(run)
+                Self::CutOff(Box::new(run))
             }
             // Nothing of it was published, and nothing will be.
             RunState::Started => Self::Over { ended: run.revision },

@@ -57,7 +57,7 @@ impl RestartQueue {
     }
 
     /// How many wait.
-    pub fn len(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.waiting.len()
     }
 }
@@ -76,7 +76,7 @@ mod tests {
         queue.push(now + Duration::from_secs(3), SensorId(7), Generation::default());
         assert_eq!((queue.take(now).len(), queue.next()), (0, Some(now + Duration::from_secs(3))));
         assert_eq!(queue.take(now + Duration::from_secs(3)), [(SensorId(7), Generation::default())]);
-        assert_eq!(queue.len(), 0);
+        assert_eq!(queue.waiting(), 0);
     }
 
     proptest! {

@@ -116,6 +116,6 @@ impl TroubleBook {
     }
 
     fn count_waiting(&self) {
-        metrics::ACTORS_PAUSED.set(self.restarts.len() as u64);
+        metrics::ACTORS_PAUSED.set(self.restarts.waiting() as u64);
     }
 }

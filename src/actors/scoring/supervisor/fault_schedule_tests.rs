@@ -310,7 +310,7 @@ async fn release(life: &Life) {
 /// The memory of this process, in megabytes.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap();
-    status.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096 >> 20
+    (status.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096) >> 20
 }
 
 #[test]
