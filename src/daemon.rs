@@ -29,6 +29,7 @@ use tokio::sync::Notify;
 use tokio::sync::oneshot::error::RecvError;
 use tokio::task::JoinHandle;
 
+use crate::actors::aside::{Share, aside};
 use crate::actors::committer::{Command, Commands, Ended};
 use crate::actors::outlets::publisher::{Published, publish_files, publish_mqtt};
 use crate::actors::scoring::commanded::CommandedRuns;
@@ -36,7 +37,7 @@ use crate::actors::scoring::condition_survey::ConditionSources;
 use crate::actors::scoring::condition_watch::watch_conditions;
 use crate::actors::scoring::evaluation::StoredWindows;
 use crate::actors::scoring::folder_watch::FolderWatch;
-use crate::actors::scoring::model_loader::{ModelLoader, StartError, aside};
+use crate::actors::scoring::model_loader::{ModelLoader, StartError};
 use crate::actors::scoring::model_watcher::watch_models;
 use crate::actors::scoring::recorder::Recorder;
 use crate::actors::scoring::release::ModelRelease;
@@ -309,7 +310,7 @@ impl Daemon {
         let surroundings = Arc::new(surroundings::surroundings(config, &settings));
         let reading = loader.clone();
         let models = tokio::select! {
-            models = aside(move || reading.start()) => models.ok_or(DaemonError::ModelLoader).and_then(|read| Ok(read?)),
+            models = aside("model loader", Share::Equal, move || reading.start()) => models.ok_or(DaemonError::ModelLoader).and_then(|read| Ok(read?)),
             ended = &mut receiving.ended => return Err(committers_word(ended)),
         };
         let (scope, watch) = match models {

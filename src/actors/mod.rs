@@ -4,6 +4,7 @@
 //! [`outlets`] hand out. Between the first two stands the [`committer`], the one thread that makes things durable. The
 //! other files here serve all of them: the clock, the stop, tasks that begin anew, and the word to the service manager.
 
+pub(crate) mod aside;
 pub mod committer;
 pub mod liveness;
 pub mod outlets;

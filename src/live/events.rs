@@ -301,7 +301,7 @@ mod tests {
         let entry = ModelEntry {
             file: None,
             model: None,
-            features: Vec::new(),
+            features: None,
             since: Timestamp::default(),
             warnings: Vec::new(),
             problem: None,

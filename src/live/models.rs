@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::features::FeatureSet;
 use crate::model::{Model, Warning};
 use crate::sensor::SensorId;
 use crate::supervision::{Standing, Trouble};
@@ -21,8 +22,8 @@ pub struct ModelEntry {
     pub file: Option<String>,
     /// The model at work; `None` when no file of the sensor could be used yet.
     pub model: Option<Arc<Model>>,
-    /// The names of the columns that it reads.
-    pub features: Vec<String>,
+    /// The columns that it reads.
+    pub features: Option<Arc<FeatureSet>>,
     /// Since when that model is at work.
     pub since: Timestamp,
     /// What is odd about it.
@@ -30,7 +31,7 @@ pub struct ModelEntry {
     /// Why the sensor's newest file cannot be used.
     pub problem: Option<String>,
     /// The model's failures since it last scored.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<Box<Trouble>>,
 }
 
 impl ModelEntry {
@@ -41,6 +42,13 @@ impl ModelEntry {
 }
 
 impl ModelBook {
+    /// Shows these models, and no others.
+    pub fn begin(&self, entries: impl IntoIterator<Item = (SensorId, ModelEntry)>) {
+        // A map that is made at once is half as large as one that grows.
+        let entries = entries.into_iter().collect();
+        *self.entries.write().unwrap_or_else(PoisonError::into_inner) = entries;
+    }
+
     /// Changes what is known of a sensor's model.
     pub fn set(&self, sensor: SensorId, entry: ModelEntry) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(sensor, entry);
@@ -62,7 +70,7 @@ impl ModelBook {
         self.change_if(
             sensor,
             |entry| entry.model.as_ref().is_some_and(|model| Arc::ptr_eq(model, of)),
-            |entry| entry.trouble = trouble,
+            |entry| entry.trouble = trouble.map(Box::new),
         )
     }
 

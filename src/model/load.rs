@@ -187,7 +187,9 @@ pub(super) fn read_bounded(path: &Path, limits: &Limits) -> Result<Vec<u8>, Mode
         OpenError::System(error) => error.into(),
     })?;
     let max = u64::try_from(limits.file_bytes).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
+    // With room for all of it, and for the read that finds its end.
+    let expected = file.metadata().map_or(0, |file| file.len()).min(max).saturating_add(1);
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
     file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     data_file::with_its_numbers(path, bytes, limits)
 }

@@ -164,17 +164,19 @@ fn of_kernel(svm: &OneClassSvm) -> Option<Warning> {
     const DELTA: f64 = 20.0;
     let count = svm.support_vectors();
     let chosen = |most: usize| (0..count).step_by(count.div_ceil(most).max(1));
-    let others: Vec<(usize, Vec<f64>)> =
-        chosen(MANY).map(|index| (index, svm.support_vector(index).collect())).collect();
-    let (mut all, mut nearest) = (Vec::new(), Vec::new());
-    for index in chosen(FEW) {
-        let distances = others
-            .iter()
-            .filter(|(other, _)| *other != index)
-            .map(|(_, other)| svm.support_vector(index).zip(other).map(|(a, b)| (a - b) * (a - b)).sum::<f64>());
-        let own: Vec<f64> = distances.collect();
-        nearest.extend(own.iter().copied().reduce(f64::min));
-        all.extend(own);
+    let vector = |index| -> Vec<f64> { svm.support_vector(index).collect() };
+    let few: Vec<_> = chosen(FEW).map(|index| (index, vector(index))).collect();
+    let mut all = Vec::with_capacity(few.len() * count.min(MANY));
+    let mut nearest = vec![f64::INFINITY; few.len()];
+    for other in chosen(MANY) {
+        let theirs = vector(other);
+        for ((index, own), nearest) in few.iter().zip(&mut nearest) {
+            if *index != other {
+                let distance = own.iter().zip(&theirs).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+                *nearest = nearest.min(distance);
+                all.push(distance);
+            }
+        }
     }
     // The share of the kernel's width that the rows span says nothing when all rows are equal.
     let typical = median(&mut all).filter(|typical| *typical > 0.0)?;
@@ -186,8 +188,8 @@ fn of_kernel(svm: &OneClassSvm) -> Option<Warning> {
 }
 
 fn median(numbers: &mut [f64]) -> Option<f64> {
-    numbers.sort_by(f64::total_cmp);
-    numbers.get(numbers.len() / 2).copied()
+    let middle = numbers.len() / 2;
+    (!numbers.is_empty()).then(|| *numbers.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
 #[cfg(test)]

@@ -95,11 +95,12 @@ pub fn model_answer(sensor: String, entry: ModelEntry) -> answers::Model {
     let ModelEntry { file, model, features, since, warnings, problem, trouble } = entry;
     let model = model.as_deref();
     let usual = model.and_then(Model::usual_ranges).unwrap_or_default();
+    let features: Vec<_> = features.iter().flat_map(|set| set.columns()).map(ToString::to_string).collect();
     answers::Model {
         sensor,
         state,
         problem,
-        trouble: trouble.as_ref().map(trouble_answer),
+        trouble: trouble.as_deref().map(trouble_answer),
         file,
         hash: model.map(|model| model.hash().to_string()),
         detector: model.map(|model| model.detector().name().to_owned()),

@@ -24,7 +24,7 @@ impl Overview {
                 (_, Some(Standing::Quarantined)) => &mut models.quarantined,
             };
             *count += 1;
-            troubled.extend(entry.trouble.clone().map(|trouble| (sensor, trouble)));
+            troubled.extend(entry.trouble.as_deref().map(|trouble| (sensor, trouble.clone())));
         });
         troubled.sort_by_key(|(sensor, trouble)| (trouble.since, *sensor));
         let told = troubled.iter().filter_map(|(sensor, trouble)| {

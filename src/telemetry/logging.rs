@@ -3,7 +3,7 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -41,7 +41,9 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
     // The cron scheduler logs each step of its own start; a user who wants these lines can name its target.
     let filter = EnvFilter::try_new(format!("tokio_cron_scheduler=warn,{level}"))
         .map_err(|error| LogError { level: level.to_owned(), problem: error.to_string() })?;
-    let of_runs = RunLogLayer.with_filter(filter_fn(run_log::is_of_runs));
+    // Without the hint every line that a dependency could trace would be made and then dropped.
+    let is_of_runs = filter_fn(run_log::is_of_runs).with_max_level_hint(LevelFilter::INFO);
+    let of_runs = RunLogLayer.with_filter(is_of_runs);
     let log = tracing_subscriber::registry().with(of_runs);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let started = match format {

@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::actors::aside::{Share, aside};
 use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::actors::scoring::condition_survey::{ConditionSources, ConditionSurvey, Look};
 use crate::condition::{ConditionChange, ConditionKind, Notice};
@@ -31,8 +32,8 @@ enum WatchError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Committer(#[from] CommitterStopped),
-    #[error("the thread that looked died of a defect")]
-    Panicked,
+    #[error("the thread that looked ended, of a defect or because the system refused it")]
+    ThreadEnded,
 }
 
 /// Looks for conditions until the daemon stops.
@@ -72,8 +73,9 @@ async fn watch(sources: &ConditionSources, commands: &Commands) -> Result<std::c
     }
 }
 
+/// Does `work` on a thread that yields to the run over the same windows.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, WatchError> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| WatchError::Panicked)
+    aside("condition survey", Share::Yielding, work).await.ok_or(WatchError::ThreadEnded)
 }
 
 /// Stores, shows and tells what a look found.

@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
-
-use tokio::sync::oneshot;
 
 use crate::actors::scoring::folder_watch::{FolderWatch, Unwatched};
 use crate::actors::scoring::model_news::ModelNews;
@@ -355,18 +352,4 @@ pub fn read_catalog(listing: Listing, bounds: LoadBounds) -> Catalog {
     read_each(&Workers::on_all_cores(), files, bounds, |entry| entry, |_, entry, _| entries.push(entry));
     entries.sort_by(|a: &Entry, b| a.sensor.cmp(&b.sensor));
     Catalog { entries, ignored }
-}
-
-/// Does `work`, which may take a while, on a thread of its own; the end of the process does not wait for that thread.
-/// `None` when the system refused the thread.
-pub(crate) async fn aside<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Option<R> {
-    let (done, result) = oneshot::channel();
-    let run = move || {
-        // A failure is ignored: the asker may have been stopped meanwhile.
-        let _ = done.send(work());
-    };
-    if let Err(problem) = thread::Builder::new().name("model loader".to_owned()).spawn(run) {
-        warn_limited!("model files are not looked at: the system refused a thread: {problem}");
-    }
-    result.await.ok()
 }

@@ -15,8 +15,9 @@ use actix::Addr;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, sleep_until};
 
+use crate::actors::aside::{Share, aside};
 use crate::actors::scoring::folder_watch::FolderEvents;
-use crate::actors::scoring::model_loader::{Loaded, Look, LookError, ModelLoader, Watch, Watching, aside};
+use crate::actors::scoring::model_loader::{Loaded, Look, LookError, ModelLoader, Watch, Watching};
 use crate::actors::scoring::model_news::ModelNews;
 use crate::actors::scoring::recorder::Recorder;
 use crate::actors::scoring::supervisor::{ChangeModels, ModelChange, Scope};
@@ -139,7 +140,8 @@ impl Watcher {
             return None;
         }
         let loader = Arc::clone(&self.loader);
-        let Look { found, watching } = self.unless_late(aside(move || loader.look()).await?)?;
+        let Look { found, watching } =
+            self.unless_late(aside("model loader", Share::Equal, move || loader.look()).await?)?;
         self.watch.watching = watching;
         self.say_if_unwatched();
         Some(found)
@@ -148,7 +150,7 @@ impl Watcher {
     /// Where the files of these sensors are; `None` when the folder cannot be looked at.
     async fn list(&mut self, sensors: BTreeSet<SensorName>) -> Option<Listing> {
         let loader = Arc::clone(&self.loader);
-        self.unless_late(aside(move || loader.list(sensors)).await?)
+        self.unless_late(aside("model loader", Share::Equal, move || loader.list(sensors)).await?)
     }
 
     fn unless_late<T>(&mut self, looked: Result<T, LookError>) -> Option<T> {
@@ -274,7 +276,7 @@ impl Watcher {
         let (files, unnumbered): (Vec<_>, Vec<_>) = files.into_iter().partition(is_numbered);
         let names: Vec<_> = files.iter().map(|(name, _)| name.clone()).collect();
         let loader = Arc::clone(&self.loader);
-        let loaded = aside(move || loader.load(files)).await;
+        let loaded = aside("model loader", Share::Equal, move || loader.load(files)).await;
         // Without a thread nothing was read.
         let Loaded { scope, passing, late } = loaded.unwrap_or_else(|| Loaded { passing: names, ..Loaded::default() });
         let passing = passing.into_iter().chain(unnumbered.into_iter().map(|(name, _)| name));

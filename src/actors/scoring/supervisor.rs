@@ -73,10 +73,9 @@ impl Scope {
     /// What is shown of the sensor's model from now on.
     fn entry(&self) -> ModelEntry {
         let model = self.model.as_ref().ok();
-        let columns = model.map(|(_, plan)| plan.features().columns());
         ModelEntry {
             file: self.file.clone(),
-            features: columns.into_iter().flatten().map(ToString::to_string).collect(),
+            features: model.map(|(_, plan)| Arc::clone(plan.features())),
             model: model.map(|(model, _)| Arc::clone(model)),
             since: Timestamp::now(),
             warnings: self.warnings.clone(),
@@ -246,11 +245,10 @@ impl SensorSupervisor {
         }
     }
 
-    /// Starts an actor for an assignment.
-    fn place(&mut self, assignment: Arc<Assignment>, context: &Context<Self>) {
-        let Some(evaluators) = &self.evaluators else { return };
-        let sensor = assignment.sensor;
-        let arbiter = &self.threads[sensor.index() % self.threads.len()];
+    /// Starts an actor for an assignment; none before the threads that evaluate are there.
+    fn start_actor(&self, assignment: Arc<Assignment>, context: &Context<Self>) -> Option<ActorSlot> {
+        let evaluators = self.evaluators.as_ref()?;
+        let arbiter = &self.threads[assignment.sensor.index() % self.threads.len()];
         let actor = SensorActor::new(
             Arc::clone(&assignment),
             assignment.settings.proof,
@@ -258,7 +256,13 @@ impl SensorSupervisor {
             context.address().recipient(),
         );
         let address = Supervisor::start_in_arbiter(arbiter, move |_| actor);
-        self.sensors.insert(sensor, ActorSlot::Alive(address, assignment));
+        Some(ActorSlot::Alive(address, assignment))
+    }
+
+    /// Starts an actor for an assignment, in the place of the sensor's actor before.
+    fn place(&mut self, assignment: Arc<Assignment>, context: &Context<Self>) {
+        let sensor = assignment.sensor;
+        self.sensors.extend(self.start_actor(assignment, context).map(|slot| (sensor, slot)));
     }
 
     /// An assignment that no other has the generation of.
@@ -294,9 +298,14 @@ impl Actor for SensorSupervisor {
                 return context.stop();
             }
         }
-        for scope in std::mem::take(&mut self.scope) {
-            self.begin(scope, context);
+        let scope = std::mem::take(&mut self.scope);
+        self.live.models.begin(scope.iter().map(|scope| (scope.sensor, scope.entry())));
+        for scope in &scope {
+            let shown = || Happening::Model(scope.sensor, scope.entry().into());
+            self.live.events.tell(EventKind::Model, shown);
         }
+        let started = |scope: Scope| Some((scope.sensor, self.start_model(scope, context)?));
+        self.sensors = scope.into_iter().filter_map(started).collect();
         self.count();
     }
 
@@ -309,13 +318,19 @@ impl SensorSupervisor {
     fn begin(&mut self, scope: Scope, context: &Context<Self>) {
         self.show(scope.sensor, scope.entry());
         self.troubles.forget(scope.sensor);
-        let Scope { sensor, name, model, .. } = scope;
+        let sensor = scope.sensor;
+        let slot = self.start_model(scope, context);
+        self.sensors.extend(slot.map(|slot| (sensor, slot)));
+    }
+
+    /// Starts the actor of a sensor, if its model can be used.
+    fn start_model(&mut self, Scope { sensor, name, model, .. }: Scope, context: &Context<Self>) -> Option<ActorSlot> {
         match model {
             Ok((model, plan)) => {
                 let assignment = self.assign(sensor, name, model, plan);
-                self.place(assignment, context);
+                self.start_actor(assignment, context)
             }
-            Err(unusable) => _ = self.sensors.insert(sensor, ActorSlot::Broken(unusable.reason)),
+            Err(unusable) => Some(ActorSlot::Broken(unusable.reason)),
         }
     }
 

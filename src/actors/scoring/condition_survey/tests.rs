@@ -222,7 +222,7 @@ fn model(since: Timestamp) -> ModelEntry {
     ModelEntry {
         file: None,
         model: Some(model.into()),
-        features: Vec::new(),
+        features: None,
         since,
         warnings: Vec::new(),
         problem: None,

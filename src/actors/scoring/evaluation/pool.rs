@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::Recipient;
 use rustix::process::{Pid, setpriority_process};
 
+use crate::actors::aside::NICER;
 use crate::actors::scoring::assignment::Assignment;
 use crate::actors::scoring::evaluation::lanes::{DeskId, Lane, LaneBounds, Lanes, Turn, Watched};
 use crate::actors::scoring::evaluation::{Evaluated, Evaluator, Fault, ScoringReport, WindowRequest};
@@ -39,9 +40,6 @@ pub const PATIENCE: Duration = Duration::from_millis(10);
 
 /// How long to wait after the system has refused a thread.
 const HIRE_AGAIN: Duration = Duration::from_secs(1);
-
-/// How much further down a thread is put whose evaluation takes long: nine tenths of the processor are the others' then.
-const NICER: i32 = 10;
 
 /// The threads that evaluate. They end when this is dropped, except those that hang.
 #[derive(Debug)]

@@ -302,7 +302,7 @@ fn a_model_is_shown_as_quarantined_until_another_takes_its_place() {
         assert_eq!(plant.score().await, NO_DATA);
         let first = shown(&plant);
         assert!(first.model.is_some() && !first.is_quarantined() && first.problem.is_none());
-        assert_eq!(first.features, ["mean"]);
+        assert_eq!(first.features.unwrap().to_string(), "mean");
         for _ in 0..3 {
             assert!(!shown(&plant).is_quarantined());
             plant.fail("score", "return(out of tea)");
