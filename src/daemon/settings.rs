@@ -124,7 +124,8 @@ impl Settings {
         };
         let plans: Vec<_> = config.all_groups().iter().map(plan).collect();
         let schedule_of_runs = plan(&config.default_group()).schedule;
-        let caught_up = plans.iter().map(|plan| plan.schedule.reach()).min().unwrap_or_default();
+        // A group that catches up on less gives up what was held open for longer; the check warns of it.
+        let caught_up = plans.iter().map(|plan| plan.schedule.reach()).max().unwrap_or_default();
         Self {
             cut,
             max_sensors: limits.sensors as usize,
@@ -359,7 +360,7 @@ fn sensors(config: &Config, group: &GroupSettings, base: Cut) -> SensorSettings 
                 Release::Never => None,
             },
         },
-        deadline: group.scoring.sensor_deadline.to_std(),
+        deadline: group.scoring.sensor_deadline().to_std(),
         proof: group.scoring.proof,
         suspicious_after: group.scoring.suspicious_after,
     }

@@ -176,6 +176,9 @@ pub enum StoreError {
         "the store is damaged; the next start sets it aside and begins a new one, so put back a copy of its folder first if there is one"
     )]
     Damaged,
+    /// A window is no longer kept.
+    #[error("a later window has taken its place in the store (store.keep_intervals)")]
+    Overwritten,
 }
 
 impl StoreError {
@@ -208,7 +211,8 @@ impl StoreError {
             | Self::Thread(_)
             | Self::KeeperDied
             | Self::Database(_)
-            | Self::Damaged => false,
+            | Self::Damaged
+            | Self::Overwritten => false,
         }
     }
 }

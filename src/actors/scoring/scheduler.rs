@@ -7,12 +7,14 @@
 //! clock steps back; that is noticed, and mended. While windows are held open, or readings wait for the clock, it looks every second.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
 use futures_util::FutureExt;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
@@ -24,6 +26,7 @@ use crate::actors::sources::intake::Intake;
 use crate::actors::sources::source::{SourceCounters, SourceLink};
 use crate::actors::system_clock::SystemClock;
 use crate::group::GroupName;
+use crate::interval::Window;
 use crate::live::{Live, OrderedWindow};
 use crate::pipeline::{Position, ScoredMarks};
 use crate::run::{Closing, Run};
@@ -144,7 +147,12 @@ impl Scheduler {
             Clock::Wall => Order::LiveFirst,
             Clock::Event(_) => Order::OldestFirst,
         };
-        let mut agenda = Agenda::new(order, settings.plans.clone());
+        // History has no pauses of its own.
+        let began = match settings.clock {
+            Clock::Wall => clock.read().believed,
+            Clock::Event(_) => Timestamp::MIN,
+        };
+        let mut agenda = Agenda::new(order, began, settings.plans.clone());
         note_marks(&mut agenda, &settings.plans, &position.borrow().scored);
         agenda.read_ledger(ledger);
         Self {
@@ -318,11 +326,13 @@ impl Scheduler {
         }
     }
 
-    /// How the last part of a run's window was closed.
+    /// How the windows of the store that a run's window consists of were closed: as the worst of them.
     fn closing_of(&mut self, run: &DueRun) -> Closing {
-        let done = self.agenda.done_until();
-        self.closings.retain(|end, _| *end > done);
-        self.closings.get(&run.window.end()).copied().unwrap_or_default()
+        let lengths = self.settings.plans.iter().map(|plan| plan.schedule.windows.length());
+        // The windows that are scored next reach back so far.
+        let needed_from = self.agenda.done_until() - lengths.max().unwrap_or_default();
+        self.closings.retain(|end, _| *end > needed_from);
+        worst_closing(&self.closings, run.window)
     }
 
     fn log_hold(&mut self, reason: HoldReason, at_most: Timestamp) {
@@ -432,6 +442,12 @@ fn note_marks(agenda: &mut Agenda, plans: &[GroupPlan], scored: &ScoredMarks) {
     }
 }
 
+/// The worst way in which a window of the store within `window` was closed; those that were closed on time are not known.
+fn worst_closing(closings: &BTreeMap<Timestamp, Closing>, window: Window) -> Closing {
+    let within = (Bound::Excluded(window.start()), Bound::Included(window.end()));
+    closings.range(within).map(|(_, closing)| *closing).max().unwrap_or_default()
+}
+
 /// Tells that windows are given up.
 fn tell(given_up: &GivenUp) {
     let GivenUp { group, first_end, last_end, windows, why, .. } = given_up;
@@ -525,13 +541,26 @@ impl Actor for Scheduler {
     }
 }
 
+/// A scheduler of the library. It is shut down when it is dropped: its tasks would go on, and look at the clock for ever.
+struct CronScheduler(JobScheduler);
+
+impl Drop for CronScheduler {
+    fn drop(&mut self) {
+        let mut cron = self.0.clone();
+        // Without a runtime its tasks are gone.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { cron.shutdown().await });
+        }
+    }
+}
+
 /// Wakes the scheduler whenever the runs of a firing may begin.
 async fn wake_in_time(
     plans: Vec<GroupPlan>,
     clock: SystemClock,
     scheduler: Addr<Scheduler>,
 ) -> Result<(), JobSchedulerError> {
-    let cron = JobScheduler::new().await?;
+    let CronScheduler(cron) = &CronScheduler(JobScheduler::new().await?);
     cron.start().await?;
     while let Some(wake) = next_wake(&plans, clock.read().believed) {
         let left = || wake.since(clock.read().believed).to_std();
@@ -573,5 +602,45 @@ impl Handler<StopScheduling> for Scheduler {
                 ended.await;
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_says_the_worst_that_any_part_of_its_window_has_met() {
+        let minute = Span::from_secs(60);
+        let at = |minutes: i64| Timestamp::default() + minute.times(minutes);
+        let held = |minutes| Closing::Held(minute.times(minutes));
+        let closings = BTreeMap::from([
+            (at(10), Closing::AtBound(minute)),
+            (at(11), held(2)),
+            (at(12), Closing::AtBound(minute)),
+            (at(13), held(9)),
+        ]);
+        let worst = |start, end| worst_closing(&closings, Window::new(at(start), minute.times(end - start)));
+        assert_eq!(worst(10, 14), Closing::AtBound(minute));
+        assert_eq!(worst(12, 14), held(9));
+        assert_eq!(worst(10, 11), held(2), "what ends where it begins is no part of it");
+        assert_eq!(worst(13, 20), Closing::OnTime);
+    }
+
+    #[actix_rt::test]
+    async fn a_waker_that_is_replaced_leaves_no_scheduler_behind() {
+        let alive = || Handle::current().metrics().num_alive_tasks();
+        let before = alive();
+        let cron = CronScheduler(JobScheduler::new().await.unwrap());
+        cron.0.start().await.unwrap();
+        assert!(alive() > before);
+        drop(cron);
+        for _ in 0..500 {
+            if alive() == before {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} tasks went on", alive() - before);
     }
 }
