@@ -83,6 +83,8 @@ fn what_the_shipped_file_has_commented_out_are_the_defaults_or_examples() {
     without_examples.features.clear();
     without_examples.sensitivities.clear();
     without_examples.scoring.anomaly_score = None;
+    assert_eq!(without_examples.scoring.sensor_deadline(), bare.scoring.sensor_deadline());
+    without_examples.scoring.written_sensor_deadline = None;
     without_examples.groups.clear();
     (without_examples.socket.path, without_examples.socket.group) = (None, None);
     (without_examples.http.tls, without_examples.http.token_file) = (None, None);
@@ -1025,7 +1027,8 @@ fn firings_that_find_nothing_are_warned_of_when_they_are_more_than_half() {
     assert!(!warns("[schedule]\ncron = \"*/30 * * * *\""), "half of them");
     let lord_howe = "[schedule]\ncron = \"@hourly\"\nzone = \"Australia/Lord_Howe\"";
     assert!(!warns(lord_howe), "once a year two firings lie half an hour apart");
-    let berlin = "[window]\nlength = \"1d\"\ninterval = \"1h\"\n[schedule]\ncron = \"30 2 * * *\"\nzone = \"Europe/Berlin\"";
+    let berlin =
+        "[window]\nlength = \"1d\"\ninterval = \"1h\"\n[schedule]\ncron = \"30 2 * * *\"\nzone = \"Europe/Berlin\"";
     assert!(!warns(berlin), "once a year two firings lie 23 hours apart");
 }
 
@@ -1037,14 +1040,15 @@ fn nothing_caught_up_on_means_the_newest_window_alone() {
     };
     assert_eq!(advice("[schedule]\ncatch_up = 0"), 0, "each firing covers one window, and that is scored");
     assert_eq!(advice("[schedule]\ncatch_up = 0\ncron = \"0 */2 * * *\""), 1);
-    let room = |windows| format!("clock = \"event\"\n[store]\nkeep_intervals = \"{windows}h\"\n[schedule]\ncatch_up = 0");
+    let room =
+        |windows| format!("clock = \"event\"\n[store]\nkeep_intervals = \"{windows}h\"\n[schedule]\ncatch_up = 0");
     assert!(parse(&format!("{}\n{LEAST}", room(2))).is_ok(), "it, and the one that is open");
     assert!(complaints(&room(1))[0].contains("room for 2 windows"));
 }
 
 #[test]
 fn a_group_that_catches_up_on_less_than_windows_are_held_open_is_named() {
-    let text = "[mqtt.connect]\n[[group]]\nname = \"pumps\"\nsensors = \"pump-*/*\"\nwindow = { length = \"1m\" }\nschedule = { cron \
+    let text = "[mqtt.connect]\nport = 1884\n[[group]]\nname = \"pumps\"\nsensors = \"pump-*/*\"\nwindow = { length = \"1m\" }\nschedule = { cron \
                 = \"* * * * *\" }\n";
     let held = |text: &str| {
         let warnings = with(text).warnings();
@@ -1054,8 +1058,10 @@ fn a_group_that_catches_up_on_less_than_windows_are_held_open_is_named() {
     let said = held(text);
     assert!(
         said.len() == 1
-            && said[0].starts_with("group pumps: an outage of the broker holds windows open for up to 1h, and windows that ended in \
-                                    the last 24m of it"),
+            && said[0].starts_with(
+                "group pumps: an outage of the broker holds windows open for up to 1h, and windows that ended in \
+                                    the last 24m of it"
+            ),
         "{said:?}"
     );
     assert_eq!(held(&format!("{text}[schedule]\nhold = \"20m\"")), Vec::<String>::new());

@@ -123,10 +123,11 @@ impl Overview {
             return Err(OrderRefusal::NobodyFits(sensors));
         }
         let OrderReach { kept, verdict_runs } = &self.surroundings.order_reach;
-        let reaches = scored.into_iter().filter(|(group, _)| meant.contains(&group.name)).filter_map(|(group, scored)| {
-            let kept = closed? - *kept.of_group(&group.name)?;
-            Some(GroupReach { group: &group.name, grid: group.grid, scored: scored?, kept })
-        });
+        let reaches =
+            scored.into_iter().filter(|(group, _)| meant.contains(&group.name)).filter_map(|(group, scored)| {
+                let kept = closed? - *kept.of_group(&group.name)?;
+                Some(GroupReach { group: &group.name, grid: group.grid, scored: scored?, kept })
+            });
         let mut windows = windows_of_groups(reaches, since, until)?;
         windows.sort_by_key(|one| (one.window.end(), one.group.clone()));
         let (Some(first), Some(last)) = (windows.iter().map(|one| one.window.start()).min(), windows.last()) else {
@@ -245,11 +246,7 @@ fn windows_of_groups<'a>(
 
 impl GroupReach<'_> {
     /// The windows that lie whole in a range. Without a range it is the last one.
-    fn windows_between(
-        &self,
-        since: Option<Timestamp>,
-        until: Option<Timestamp>,
-    ) -> Result<Vec<Window>, OrderRefusal> {
+    fn windows_between(&self, since: Option<Timestamp>, until: Option<Timestamp>) -> Result<Vec<Window>, OrderRefusal> {
         let Self { grid, .. } = *self;
         let last = grid.last_ending(self.scored);
         if since.is_none() && until.is_none() {

@@ -217,7 +217,10 @@ fn the_end_of_a_history_makes_the_last_windows_of_all_groups_due_however_late_th
     ended.pipeline.end_history();
     ended.pipeline.commit_and_settle();
     let end = at(600);
-    assert_eq!((ended.pipeline.position().closed, ended.clock.now()), (end, end + Span::from_secs(5) + MINUTE.times(7)));
+    assert_eq!(
+        (ended.pipeline.position().closed, ended.clock.now()),
+        (end, end + Span::from_secs(5) + MINUTE.times(7))
+    );
     for GroupPlan { name, schedule } in &ended.pipeline.settings.plans {
         let due = schedule.due(at(0), ended.clock.now(), Timestamp::MAX).unwrap();
         let last = schedule.windows.last_ending(end);

@@ -114,7 +114,7 @@ impl fmt::Display for GiveUpReason {
                 write!(f, "more windows were missed than are caught up on (schedule.catch_up = {catch_up})")
             }
             Self::BeyondHorizon { horizon } => {
-                write!(f, "it ended longer ago than is caught up on (schedule.horizon = \"{horizon}\")")
+                write!(f, "they ended longer ago than is caught up on (schedule.horizon = \"{horizon}\")")
             }
             Self::Overlap => f.write_str("the run before still went on (schedule.overlap = \"skip\")"),
             Self::QueueFull => f.write_str(

@@ -31,7 +31,7 @@ pub enum StoreError {
         directory: PathBuf,
     },
     /// The store was made with other settings.
-    #[error("the store {} was made with an interval of {} and a window of {}, and the configuration says {} and {}; restore those settings, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory",
+    #[error("the store {} was made with an interval of {} and a window of {}, and the configuration says {} and {} (of which the windows of all groups can be put together); restore those settings, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory",
         directory.display(), stored.interval(), stored.window(), configured.interval(), configured.window())]
     OtherCut {
         /// The folder.

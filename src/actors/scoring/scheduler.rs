@@ -14,14 +14,13 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
 use futures_util::FutureExt;
-use tokio::runtime::Handle;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, oneshot, watch};
-use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::actors::scoring::commanded::CommandedRuns;
 use crate::actors::scoring::recorder::{Recorder, RunError, ScoreRun};
+use crate::actors::scoring::waker::{WakeSight, WakeWatch, wake_in_time};
 use crate::actors::sources::intake::Intake;
 use crate::actors::sources::source::{SourceCounters, SourceLink};
 use crate::actors::system_clock::SystemClock;
@@ -96,22 +95,14 @@ pub struct Scheduler {
     closings: BTreeMap<Timestamp, Closing>,
     /// The answer to the last demand to judge readings that wait for the clock.
     judging: Option<oneshot::Receiver<Committed>>,
-    /// Wakes the scheduler when something becomes due.
-    waker: Waker,
+    /// Notices when nobody wakes the scheduler; `None` with an event clock.
+    watch: Option<WakeWatch>,
+    /// Has the next wake prepared anew.
+    wake_anew: Arc<Notify>,
     live: Arc<Live>,
     /// Told whenever a run has ended.
     ended: Arc<Notify>,
     idle: Option<IdleWatch>,
-}
-
-/// What is known of the task that wakes the scheduler.
-#[derive(Debug, Default)]
-struct Waker {
-    task: Option<SpawnHandle>,
-    /// When it should wake the scheduler next, as of the last time that it did.
-    next: Option<Timestamp>,
-    /// Whether something else was due next when the watchdog looked last.
-    is_off: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -172,7 +163,8 @@ impl Scheduler {
             closed: Timestamp::MIN,
             closings: BTreeMap::new(),
             judging: None,
-            waker: Waker::default(),
+            watch: None,
+            wake_anew: Arc::default(),
             live,
             ended: Arc::default(),
         }
@@ -235,34 +227,35 @@ impl Scheduler {
 
     /// Has this actor woken when the next firing of a group becomes due.
     fn start_waker(&mut self, context: &mut Context<Self>) {
-        if let Some(task) = self.waker.task.take() {
-            context.cancel_future(task);
-        }
-        let wake = wake_in_time(self.settings.plans.clone(), self.clock.clone(), context.address());
-        let task = context.spawn(wake.into_actor(self).map(|result, _, _| {
+        let (plans, anew) = (self.settings.plans.clone(), Arc::clone(&self.wake_anew));
+        let wake = wake_in_time(plans, self.clock.clone(), context.address().recipient(), anew);
+        context.spawn(wake.into_actor(self).map(|result, _, _| {
             if let Err(error) = result {
                 tracing::error!("the cron scheduler failed, runs begin up to {WATCHDOG:?} late: {error}");
             }
         }));
-        self.waker = Waker { task: Some(task), next: next_wake(&self.settings.plans, self.now()), is_off: false };
+        self.watch = Some(WakeWatch::default());
+        self.note_wake();
+    }
+
+    fn note_wake(&mut self) {
+        let next = next_wake(&self.settings.plans, self.now());
+        if let Some(watch) = &mut self.watch {
+            watch.note_wake(next);
+        }
     }
 
     /// Notices when the scheduler was not woken, or will not be: a clock that steps back silences what goes by it. The
     /// watchdog's timer goes by a clock that only counts.
-    fn watch_waker(&mut self, context: &mut Context<Self>) {
-        if self.waker.task.is_none() {
-            return;
-        }
-        let is_off = next_wake(&self.settings.plans, self.now()) != self.waker.next;
-        // Once may be chance: the wake is on its way.
-        if is_off && self.waker.is_off {
+    fn watch_waker(&mut self) {
+        let next = next_wake(&self.settings.plans, self.now());
+        if self.watch.as_mut().is_some_and(|watch| watch.look(next) == WakeSight::Missed) {
             metrics::WAKES_MISSED.add(1);
             warn_limited!(
                 "the scheduler was not woken on time, because the clock was set or the machine was held up; it goes on"
             );
-            self.start_waker(context);
-        } else {
-            self.waker.is_off = is_off;
+            self.wake_anew.notify_one();
+            self.note_wake();
         }
     }
 
@@ -490,7 +483,7 @@ impl Actor for Scheduler {
 
     fn started(&mut self, context: &mut Context<Self>) {
         context.run_interval(WATCHDOG, |scheduler, context| {
-            scheduler.watch_waker(context);
+            scheduler.watch_waker();
             scheduler.start_next(context);
         });
         let (live, scheduler) = (Arc::clone(&self.live), context.address());
@@ -541,50 +534,11 @@ impl Actor for Scheduler {
     }
 }
 
-/// A scheduler of the library. It is shut down when it is dropped: its tasks would go on, and look at the clock for ever.
-struct CronScheduler(JobScheduler);
-
-impl Drop for CronScheduler {
-    fn drop(&mut self) {
-        let mut cron = self.0.clone();
-        // Without a runtime its tasks are gone.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { cron.shutdown().await });
-        }
-    }
-}
-
-/// Wakes the scheduler whenever the runs of a firing may begin.
-async fn wake_in_time(
-    plans: Vec<GroupPlan>,
-    clock: SystemClock,
-    scheduler: Addr<Scheduler>,
-) -> Result<(), JobSchedulerError> {
-    let CronScheduler(cron) = &CronScheduler(JobScheduler::new().await?);
-    cron.start().await?;
-    while let Some(wake) = next_wake(&plans, clock.read().believed) {
-        let left = || wake.since(clock.read().believed).to_std();
-        // The library counts in whole seconds and knows no zones, so a job is made for each firing.
-        let near = Arc::new(Notify::new());
-        let notify = Arc::clone(&near);
-        let job = Job::new_one_shot_async(left(), move |_, _| {
-            let notify = Arc::clone(&notify);
-            Box::pin(async move { notify.notify_one() })
-        })?;
-        cron.add(job).await?;
-        near.notified().await;
-        tokio::time::sleep(left()).await;
-        scheduler.do_send(Wake);
-    }
-    Ok(())
-}
-
 impl Handler<Wake> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, _: Wake, context: &mut Context<Self>) {
-        self.waker.next = next_wake(&self.settings.plans, self.now());
-        self.waker.is_off = false;
+        self.note_wake();
         self.start_next(context);
     }
 }
@@ -625,22 +579,5 @@ mod tests {
         assert_eq!(worst(12, 14), held(9));
         assert_eq!(worst(10, 11), held(2), "what ends where it begins is no part of it");
         assert_eq!(worst(13, 20), Closing::OnTime);
-    }
-
-    #[actix_rt::test]
-    async fn a_waker_that_is_replaced_leaves_no_scheduler_behind() {
-        let alive = || Handle::current().metrics().num_alive_tasks();
-        let before = alive();
-        let cron = CronScheduler(JobScheduler::new().await.unwrap());
-        cron.0.start().await.unwrap();
-        assert!(alive() > before);
-        drop(cron);
-        for _ in 0..500 {
-            if alive() == before {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{} tasks went on", alive() - before);
     }
 }

@@ -226,7 +226,12 @@ impl Case {
             store,
             Arc::clone(&names),
             PipelineSettings {
-                windows: WindowSettings { cut: base, lateness: LATENESS, kept_per_interval: 1000, max_open_readings: 10_000 },
+                windows: WindowSettings {
+                    cut: base,
+                    lateness: LATENESS,
+                    kept_per_interval: 1000,
+                    max_open_readings: 10_000,
+                },
                 plans: vec![GroupPlan { name: GroupName::default(), schedule: schedule.clone() }],
                 clock: clock.clone(),
                 deadbands: Box::new(|_| None),
@@ -308,7 +313,8 @@ impl InProcess {
             let assignment = &self.assignments[&sensor];
             let blocks = self.windows.read(assignment, window).unwrap();
             let boundary = assignment.settings.sensitivities.of(&assignment.name);
-            let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring, boundary).unwrap();
+            let judgement =
+                score(&assignment.model, &assignment.plan, window, &blocks, self.scoring, boundary).unwrap();
             if let Some(chunk) = run.take(window, sensor, judgement.outcome) {
                 self.pipeline.put_verdicts(id, chunk.id, &chunk.verdicts);
             }
@@ -324,7 +330,10 @@ impl InProcess {
         let mut files = RunFiles::new(&self.files, window, INTERVAL, 0);
         for verdict in reader.verdicts(id, crate::store::ChunkId::of(SensorId(0))).unwrap() {
             let Outcome::Scored(scored) = &verdict.outcome else { continue };
-            let StoredIntervals::Kept(intervals) = reader.intervals_within(verdict.sensor, window, INTERVAL).unwrap() else { panic!() };
+            let StoredIntervals::Kept(intervals) = reader.intervals_within(verdict.sensor, window, INTERVAL).unwrap()
+            else {
+                panic!()
+            };
             files.write(&directory.name(verdict.sensor).unwrap(), &intervals, scored).unwrap();
         }
     }

@@ -154,7 +154,7 @@ fn what_is_beyond_the_bounds_is_given_up_and_told() {
     let near = Schedule { horizon: Some(HOUR.times(2)), ..hourly() };
     let mut agenda_of_near = agenda(&[plan("a", near)], at("01 00:00"));
     let expected = [
-        "a gives up 4: 01 01:00 to 01 04:00, it ended longer ago than is caught up on (schedule.horizon = \"2h\")",
+        "a gives up 4: 01 01:00 to 01 04:00, they ended longer ago than is caught up on (schedule.horizon = \"2h\")",
         "a mark 01 04:00",
         "a 01 06:00 schedule mark 01 04:00",
         "a 01 05:00 catch-up mark 01 06:00",
