@@ -400,7 +400,7 @@ impl Pipeline {
     fn update_pace(&mut self) {
         if let Clock::Event(_) = self.settings.clock {
             let PipelineSettings { plans, max_unpublished, .. } = &self.settings;
-            self.event_clock.decide_pace(plans, &self.runs, *max_unpublished);
+            self.event_clock.decide_pace(plans, &self.runs, self.windows.closed(), *max_unpublished);
         }
     }
 

@@ -10,6 +10,7 @@ use super::reader::Notes;
 use super::rings::{Rings, WindowsNeeded, count, max_ahead, runs_in};
 use super::{ClockSource, Config, schedule_advice, without_effect};
 use crate::features::{Bounds, FeatureSettings, Plan};
+use crate::group::GroupName;
 use crate::time::Span;
 
 /// A setting that is accepted and probably not meant.
@@ -150,11 +151,22 @@ fn room_for_windows(config: &Config, needed: &WindowsNeeded, group: &GroupSettin
     let (window, total) = (config.base_cut().window(), needed.total());
     let GroupSettings { name, grid, schedule, .. } = group;
     let catch_up = schedule.catch_up;
-    let of_group = if name.is_default() { String::new() } else { format!(" for the group {name}") };
+    let of_group = if config.groups.is_empty() { String::new() } else { format!(" for the group {name}") };
+    // The group whose windows are cut into the smallest pieces.
+    let piece = |group: &GroupSettings| group.grid.length().common_divisor(group.grid.hop());
+    let smallest = config.all_groups().into_iter().min_by_key(piece).filter(|smallest| piece(smallest) < piece(group));
+    let because = smallest.as_ref().map_or_else(String::new, |smallest| {
+        let GroupSettings { name, grid, .. } = smallest;
+        format!(
+            "; the store's windows are so short because of the group {name}: windows of {}, one after each {}",
+            grid.length(),
+            grid.hop()
+        )
+    });
     let caught_up = match grid.length() == window {
         true => format!("{catch_up} that are caught up on (schedule.catch_up)"),
         false => format!(
-            "{} for the last {catch_up} windows of {}, one after each {}, that are caught up on (schedule.catch_up)",
+            "{} for the last {catch_up} of {}, one after each {}, that are caught up on (schedule.catch_up)",
             needed.caught_up,
             grid.length(),
             grid.hop()
@@ -172,19 +184,24 @@ fn room_for_windows(config: &Config, needed: &WindowsNeeded, group: &GroupSettin
         format!(", and those that are early, as readings may be {ahead} ahead (limits.max_ahead)")
     });
     let remedy = match total > Rings::MAX_WINDOWS {
-        true => format!("no more than {} can be kept, so catch up on fewer", Rings::MAX_WINDOWS),
-        false => format!("make it at least \"{}\"", window.times(total.into())),
+        true => format!("no more than {} can be kept, so catch up on fewer{because}", Rings::MAX_WINDOWS),
+        false => format!("make it at least \"{}\"{because}", window.times(total.into())),
     };
     let why = format!(
         "room for {total} windows of {window} is needed{of_group}: {caught_up}, one that is open{delayed}{early}; \
          store.keep_intervals has room for {}; {remedy}",
         config.rings().windows
     );
-    let place = config.groups.iter().position(|one| one.name == *name);
-    let table = place.map_or_else(String::new, |place| format!("group[{}].", place + 1));
+    let table = |name: &GroupName| {
+        let place = config.groups.iter().position(|one| one.name == *name);
+        place.map_or_else(String::new, |place| format!("group[{}].", place + 1))
+    };
     let of_group = ["schedule.catch_up", "window.hop", "window.length", "schedule.offset", "schedule.jitter"];
-    let of_group = of_group.map(|key| format!("{table}{key}"));
-    let keys = std::iter::once("store.keep_intervals").chain(of_group.iter().map(String::as_str));
+    let of_group = of_group.map(|key| format!("{}{key}", table(name)));
+    let of_smallest =
+        smallest.iter().flat_map(|one| ["hop", "length"].map(|key| format!("{}window.{key}", table(&one.name))));
+    let keys: Vec<_> = of_group.into_iter().chain(of_smallest).collect();
+    let keys = std::iter::once("store.keep_intervals").chain(keys.iter().map(String::as_str));
     let inherited = ["schedule.catch_up", "schedule.offset", "schedule.jitter", "limits.max_ahead"];
     notes.rule(&keys.chain(inherited).collect::<Vec<_>>(), why);
 }

@@ -1148,7 +1148,7 @@ fn a_group_that_cannot_be_is_a_mistake_that_says_what_is_accepted() {
         ("window.hop = \"1m\"\n[window]\nlateness = \"1m\"", "1m is not shorter than 1m"),
         (
             "window.hop = \"1m\"\nschedule = { offset = \"10m\", jitter = \"5m\", catch_up = 3000 }\n[store]\nkeep_intervals = \"36h\"",
-            "room for 3080 windows of 1m is needed for the group a: 3059 for the last 3000 windows of 1h, one after each 1m, that \
+            "room for 3080 windows of 1m is needed for the group a: 3059 for the last 3000 of 1h, one after each 1m, that \
              are caught up on (schedule.catch_up), one that is open, 15 that are closed before the runs of a firing begin, up to \
              15m after it (schedule.offset, schedule.jitter), and those that are early, as readings may be 5m ahead \
              (limits.max_ahead); store.keep_intervals has room for 2160",
@@ -1157,6 +1157,13 @@ fn a_group_that_cannot_be_is_a_mistake_that_says_what_is_accepted() {
         let said = group(text);
         assert!(said.contains(part), "{text}: {said}");
     }
+    let short = group("window.hop = \"2s\"\nwindow.interval = \"1s\"\n[window]\nlateness = \"1s\"");
+    assert!(
+        short.contains("4:10: group[1].window.hop: room for")
+            && short.contains("for the group default")
+            && short.contains("so short because of the group a: windows of 1h, one after each 2s"),
+        "{short}"
+    );
     let covered = with("[[group]]\nname = \"a\"\nsensors = \"*\"\n[[group]]\nname = \"b\"\nsensors = \"b/*\"\n");
     assert!(covered.warnings().iter().any(|warning| warning.advice.contains("the group b takes no sensor")));
 }

@@ -71,13 +71,19 @@ impl EventClock {
     }
 
     /// Decides whether readings wait: for runs of any group that are due, or for a sink that is behind by more than
-    /// `max_unpublished`.
-    pub(super) fn decide_pace(&mut self, plans: &[GroupPlan], runs: &RunProgress, max_unpublished: u64) {
+    /// `max_unpublished`. Windows that end behind `closed` are not due: the end of a history may put the clock past firings
+    /// of groups whose runs begin early, and these windows are not over.
+    pub(super) fn decide_pace(
+        &mut self,
+        plans: &[GroupPlan],
+        runs: &RunProgress,
+        closed: Timestamp,
+        max_unpublished: u64,
+    ) {
         let wakes = plans.iter().filter_map(|plan| plan.schedule.next_wake(self.now));
         self.next_due = wakes.min().unwrap_or(Timestamp::MAX);
-        let is_due = |GroupPlan { name, schedule }: &GroupPlan| {
-            schedule.due(runs.scored(name), self.now, Timestamp::MAX).is_some()
-        };
+        let is_due =
+            |GroupPlan { name, schedule }: &GroupPlan| schedule.due(runs.scored(name), self.now, closed).is_some();
         self.pace = if plans.iter().any(is_due) || runs.lags(max_unpublished) { Pace::Held } else { Pace::Free };
     }
 }

@@ -222,11 +222,16 @@ fn the_end_of_a_history_makes_the_last_windows_of_all_groups_due_however_late_th
         (end, end + Span::from_secs(5) + MINUTE.times(7))
     );
     for GroupPlan { name, schedule } in &ended.pipeline.settings.plans {
-        let due = schedule.due(at(0), ended.clock.now(), Timestamp::MAX).unwrap();
-        let last = schedule.windows.last_ending(end);
+        let due = schedule.due(at(0), ended.clock.now(), ended.pipeline.position().closed).unwrap();
         let due_until = due.first.end() + schedule.windows.hop().times(i64::from(due.count) - 1);
-        assert!(due_until >= last.end(), "{name}: {due:?}");
+        assert_eq!(due_until, end, "{name}: {due:?}");
     }
+    assert_eq!(ended.pipeline.position().pace, Pace::Held);
+    for group in [GroupName::default(), GroupName::new("pumps").unwrap()] {
+        ended.pipeline.set_scored(&group, end);
+    }
+    ended.pipeline.commit_and_settle();
+    assert_eq!(ended.pipeline.position().pace, Pace::Free, "what ends behind the history is not due");
     // Neither another end nor a new process moves it further.
     let position = ended.pipeline.position();
     ended.pipeline.end_history();

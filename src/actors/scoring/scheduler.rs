@@ -180,7 +180,8 @@ impl Scheduler {
         // of open windows.
         let (now, closable) = match self.settings.clock {
             Clock::Wall => (self.close_complete(), self.closed),
-            Clock::Event(_) => (self.settings.clock.now(), Timestamp::MAX),
+            // The end of a history may put the clock past firings whose windows are not over.
+            Clock::Event(_) => (self.settings.clock.now(), self.position.borrow().closed),
         };
         note_marks(&mut self.agenda, &self.settings.plans, &self.position.borrow().scored);
         let step = loop {
