@@ -1159,7 +1159,7 @@ fn a_group_that_cannot_be_is_a_mistake_that_says_what_is_accepted() {
     }
     let short = group("window.hop = \"2s\"\nwindow.interval = \"1s\"\n[window]\nlateness = \"1s\"");
     assert!(
-        short.contains("4:10: group[1].window.hop: room for")
+        short.contains("4:14: group[1].window.hop: room for")
             && short.contains("for the group default")
             && short.contains("so short because of the group a: windows of 1h, one after each 2s"),
         "{short}"

@@ -465,3 +465,16 @@ fn publisher_options(connect: &ConnectSettings) -> MqttOptions {
     options.set_keep_alive(connect.keep_alive.to_std());
     options
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_catches_up_on_little_does_not_shorten_the_hold_of_all() {
+        let text = "[mqtt.listen]\n[[mqtt.route]]\ntopic = \"plant/{device}/{sensor}\"\n[[group]]\nname = \"fast\"\nsensors = \
+                    \"fast/*\"\nwindow.length = \"1m\"\nschedule.catch_up = 2\n";
+        let config = Config::parse(text, std::path::Path::new("config.toml")).unwrap();
+        assert_eq!(Settings::of(&config).scheduler.closing.hold, Duration::from_secs(3_600));
+    }
+}
