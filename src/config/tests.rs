@@ -1157,6 +1157,8 @@ fn a_group_that_cannot_be_is_a_mistake_that_says_what_is_accepted() {
         let said = group(text);
         assert!(said.contains(part), "{text}: {said}");
     }
+    let alone = complaints("[window]\nhop = \"10s\"\ninterval = \"10s\"\n[store]\nkeep_intervals = \"27h\"").join("\n");
+    assert!(alone.contains("30s is not shorter than 10s"), "also without groups: {alone}");
     let short = group("window.hop = \"2s\"\nwindow.interval = \"1s\"\n[window]\nlateness = \"1s\"");
     assert!(
         short.contains("4:14: group[1].window.hop: room for")
