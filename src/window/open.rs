@@ -187,7 +187,8 @@ impl OpenWindows {
     }
 
     /// Whether any sensor has readings in a window that is not finished.
-    pub fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
         self.sensors.iter().all(OpenSensor::is_empty)
     }
 

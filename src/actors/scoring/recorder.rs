@@ -288,9 +288,13 @@ impl Recorder {
     ) {
         let deadline = self.runs.of_group(&run.group).map_or(Duration::ZERO, |runs| runs.rules.deadline);
         let window = run.window;
-        run_log::begin(self.log_bytes);
+        let known_id = Commanded::known_id(commanded.as_ref(), &run);
+        if known_id.is_some() {
+            run_log::begin(self.log_bytes);
+        }
         tracing::info!(
-            run = %run.id,
+            run = known_id.map(tracing::field::display),
+            is_dry_run = known_id.is_none().then_some(true),
             window = %window.start(),
             trigger = run.trigger.as_str(),
             sensors = run.scope.len(),

@@ -237,6 +237,30 @@ fn a_window_that_cannot_be_read_fails_alone_and_is_not_held_against_the_model() 
 }
 
 #[test]
+fn a_window_that_a_later_one_has_overwritten_fails_and_says_so() {
+    let overwrite = |store: &mut Store| {
+        let first = cut().window_of(crate::time::Timestamp::default());
+        // The ring has room for a hundred.
+        let window = Window::new(first.start() + MINUTE.times(100), MINUTE);
+        let head = SensorHead { sensor: SensorId(0), closed: window.end(), last_value: 0.0 };
+        store.writer.put_window(&ClosedWindow { window, block: BlockBuilder::new(window).finish(), head });
+        store.writer.commit().unwrap();
+        store.writer.settle().unwrap();
+    };
+    System::new().block_on(async {
+        let mut plant = Plant::over("comes too late", LONG, overwrite);
+        assert_eq!(plant.score().await.failed, 1);
+        let verdicts = plant.reader.verdicts(RunId(0), ChunkId::of(SensorId(0))).unwrap();
+        let reason = verdicts[0].outcome.fault().unwrap();
+        assert!(
+            reason.contains("later windows have taken the place") && reason.contains("store.keep_intervals"),
+            "{reason}"
+        );
+        assert_eq!(plant.score().await, NO_DATA, "of the next nothing was there");
+    });
+}
+
+#[test]
 fn a_window_that_is_scored_again_gets_a_run_of_its_own_beside_the_first() {
     Plant::run("scored again", SHORT, |mut plant| async move {
         let first = plant.window;
