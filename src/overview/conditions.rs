@@ -111,7 +111,9 @@ impl Overview {
                     let of_sensor = self.conditions_of(shown, *sensor, &self.sensors.name(*sensor)?);
                     of_sensor.into_iter().find(|condition| condition.condition == kind_answer(kind))
                 });
-                (count > 0).then(|| ConditionProblem { kind: kind_answer(kind), count, first: first.collect() })
+                let all = shown.by_sensor.iter().filter(|(sensor, _)| has_it(sensor)).flat_map(|(_, standing)| standing);
+                let since = all.filter(|standing| standing.reason.kind() == kind).map(|standing| standing.since).min();
+                (count > 0).then(|| ConditionProblem { kind: kind_answer(kind), count, since, first: first.collect() })
             })
             .collect()
     }

@@ -22,10 +22,12 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[into_params(parameter_in = Query)]
 struct Wanted {
     /// A pattern of sensors such as `press-1/*`.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f+#]*[/*][^\x00-\x1f\x7f-\x9f+#]*$")]
     pattern: Option<String>,
     /// Only conditions of this kind.
     condition: Option<ConditionKind>,
     /// The `next` of the page before.
+    #[param(min_length = 1)]
     after: Option<String>,
     /// How many at most, 1 to 1000; 100 if it is left out. The last sensor's conditions are told whole.
     #[param(minimum = 1, maximum = 1000)]

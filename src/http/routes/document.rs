@@ -47,6 +47,8 @@ impl Description {
             let responses = &mut operation.responses.responses;
             responses.insert("4XX".to_owned(), problem("The request cannot be answered as it is.").into());
             responses.insert("5XX".to_owned(), problem("The daemon cannot answer now.").into());
+            let busy = problem("The asker comes too often, or too much waits; Retry-After says when to ask again.");
+            responses.entry("429".to_owned()).or_insert_with(|| busy.into());
             if is_read {
                 let unchanged = Described::new("The asker has the answer already, as If-None-Match says.");
                 responses.insert("304".to_owned(), unchanged.into());
