@@ -331,7 +331,9 @@ impl Daemon {
             Arc::clone(&live),
         )
         .start();
-        let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone(), Arc::clone(&live)).start();
+        let recorder =
+            Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone(), Arc::clone(&live))
+                .start();
         let course = Course {
             reader: reader.clone(),
             plans: settings.scheduler.plans.clone(),

@@ -69,7 +69,7 @@ pub struct RejectedReading {
 
 /// Bytes: as text where they are text, else as base64.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum Payload {
     /// UTF-8.
     Text(String),

@@ -217,8 +217,7 @@ impl SensorConditions {
 
     /// Learns anew what is usual when the unusual has lasted: not while the sensor is stuck, whose level is none.
     fn take_as_usual(&mut self, facts: &WindowFacts, settings: &ConditionSettings) -> Vec<ConditionChange> {
-        let begins_to_vary =
-            facts.summary.is_some_and(|summary| self.usual.begins_to_vary(&summary, settings.learn));
+        let begins_to_vary = facts.summary.is_some_and(|summary| self.usual.begins_to_vary(&summary, settings.learn));
         let has_lasted = |standing: &StandingCondition| {
             let goes_on = TAKEN_AS_USUAL.contains(&standing.reason.kind()) && standing.contrary == Span::ZERO;
             goes_on && facts.window.end().since(standing.since) >= settings.relearn_after

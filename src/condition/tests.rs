@@ -207,7 +207,9 @@ fn a_sensor_that_sticks_while_its_new_level_is_learnt_is_stuck() {
     let raised: Vec<_> = (126..140)
         .flat_map(|number| sensor.observe(&facts(number, sent(60, 30.0, 0.0)), &settings(), |_| true))
         .collect();
-    assert!(matches!(&raised[..], [ConditionChange::Raised(standing)] if standing.reason.kind() == ConditionKind::Stuck));
+    assert!(
+        matches!(&raised[..], [ConditionChange::Raised(standing)] if standing.reason.kind() == ConditionKind::Stuck)
+    );
     assert!(!sensor.usual.is_known, "nothing is learnt of one value");
 }
 
@@ -373,6 +375,11 @@ fn a_policy_names_the_sensors_that_are_not_watched() {
     assert!(settings.watches(ConditionKind::Stuck, "press-1/flow"));
     assert!(settings.watches(ConditionKind::Silent, "press-1/valve-2"));
     assert!(!settings.watches(ConditionKind::Sparse, "press-1/flow"));
+}
+
+#[test]
+fn what_is_usual_for_a_sensor_takes_80_bytes() {
+    assert_eq!(size_of::<Usual>(), 80, "there may be 100,000 sensors");
 }
 
 #[test]

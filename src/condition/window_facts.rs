@@ -69,8 +69,7 @@ impl SummaryInProgress {
     /// Begins with an interval, which may be a part of one of this length, counted from the epoch.
     pub fn begin(interval: &Interval, length: Span) -> Self {
         let Interval { start, count, mean, min, max, .. } = *interval;
-        let whole =
-            WindowSummary { intervals: 0, readings: u64::from(count), min, max, mean: 0.0, deviation: 0.0 };
+        let whole = WindowSummary { intervals: 0, readings: u64::from(count), min, max, mean: 0.0, deviation: 0.0 };
         Self { whole, open: (start.floor(length), u64::from(count), mean) }
     }
 

@@ -111,8 +111,7 @@ impl Overview {
                     let of_sensor = self.conditions_of(shown, *sensor, &self.sensors.name(*sensor)?);
                     of_sensor.into_iter().find(|condition| condition.condition == kind_answer(kind))
                 });
-                let all = shown.by_sensor.iter().filter(|(sensor, _)| has_it(sensor)).flat_map(|(_, standing)| standing);
-                let since = all.filter(|standing| standing.reason.kind() == kind).map(|standing| standing.since).min();
+                let since = shown.earliest(kind, |sensor| self.holds_now(shown, sensor, kind));
                 (count > 0).then(|| ConditionProblem { kind: kind_answer(kind), count, since, first: first.collect() })
             })
             .collect()

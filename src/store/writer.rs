@@ -16,8 +16,8 @@ use crate::store::held::encode_readings;
 use crate::store::journal::{Journal, Record, RecordNumber, RecordRef};
 use crate::store::keeper::{Covered, Handover, Keeper};
 use crate::store::keys::{
-    CONDITIONS_KEY, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_ORDER_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key,
-    progress_key, run_slot, window_key,
+    CONDITIONS_KEY, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_ORDER_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY,
+    cursor_key, progress_key, run_slot, window_key,
 };
 use crate::store::reader::readable;
 use crate::store::rejects::{self, RejectRing};

@@ -348,6 +348,8 @@ fn a_run_that_a_kill_cuts_off_is_in_the_ledger_and_its_id_is_not_given_again() {
     let status: Status = client.get("/api/v1/status").unwrap().json().unwrap();
     assert!(status.running.is_none(), "{:?}", status.running);
     assert_eq!(status.last_run.unwrap().trigger, "schedule");
+    let groups: serde_json::Value = client.get("/api/v1/groups").unwrap().json().unwrap();
+    assert_eq!(groups[0]["last_run"]["trigger"], "schedule", "{groups}");
     let ledger = runs(&client);
     assert_eq!((ledger[0].id, &*ledger[0].trigger), (last, "command"), "{:?}", ledger[0]);
     let over = [RunState::Finished, RunState::CutOff];
@@ -397,5 +399,16 @@ fn orders_together_put_no_more_verdicts_out_of_the_store_than_one_may() {
     order(&client, &all_windows()).unwrap();
     let refused = (0..3).find_map(|_| order(&client, &all_windows()).err()).unwrap().to_string();
     assert!(refused.contains("that are left of other orders"), "{refused}");
+    daemon.stop();
+}
+
+#[test]
+fn how_long_ago_is_meant_by_the_clock_that_the_daemon_goes_by() {
+    // The readings are of one day in March, and their own times are the clock.
+    let (site, daemon) = plant_with_windows(4);
+    let done = run_now_json(&site, &["--window", "-30m..", "--dry-run"]);
+    assert!((1..=3).contains(&done.windows), "{done:?}");
+    let (said, succeeded) = command(&site, &["verdicts", "press-1/flow", "--since", "-30m", "--json"]);
+    assert!(succeeded && (1..=4).contains(&said.lines().count()), "{said}");
     daemon.stop();
 }

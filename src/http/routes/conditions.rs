@@ -27,7 +27,6 @@ struct Wanted {
     /// Only conditions of this kind.
     condition: Option<ConditionKind>,
     /// The `next` of the page before.
-    #[param(min_length = 1)]
     after: Option<String>,
     /// How many at most, 1 to 1000; 100 if it is left out. The last sensor's conditions are told whole.
     #[param(minimum = 1, maximum = 1000)]

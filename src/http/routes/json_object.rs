@@ -20,7 +20,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonObject<T> {
         let kind = kind.split(';').next().unwrap_or_default().trim().to_owned();
         if !kind.eq_ignore_ascii_case("application/json") {
             let kind = Printable(kind);
-            let words = format!("the body is of the type \"{kind}\"; a JSON object of the type application/json is accepted");
+            let words =
+                format!("the body is of the type \"{kind}\"; a JSON object of the type application/json is accepted");
             return Err(Problem::of_request(words));
         }
         let body = Bytes::from_request(request, state).await;

@@ -31,7 +31,6 @@ struct Wanted {
     /// Only models in this state.
     state: Option<ModelState>,
     /// The `next` of the list before.
-    #[param(min_length = 1)]
     after: Option<String>,
     /// How many at most, 1 to 1000; 100 if it is left out.
     #[param(minimum = 1, maximum = 1000)]

@@ -31,7 +31,6 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[into_params(parameter_in = Query)]
 struct Wanted {
     /// Only those of this kind, such as `no_route`.
-    #[param(min_length = 1)]
     kind: Option<String>,
     /// Only those before this id: the `next` of the answer before.
     #[param(pattern = "^[0-9]{1,18}-[0-9]{1,4}$")]

@@ -142,5 +142,7 @@ fn order_id(text: &str) -> Result<OrderId, Problem> {
 }
 
 fn no_order(OrderId(id): OrderId) -> Problem {
-    Problem::not_there(format!("there is no order {id}; /api/v1/run-orders lists those since the daemon's start that are kept"))
+    Problem::not_there(format!(
+        "there is no order {id}; /api/v1/run-orders lists those since the daemon's start that are kept"
+    ))
 }
