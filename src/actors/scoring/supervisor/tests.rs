@@ -45,7 +45,8 @@ pub(super) fn load(name: &SensorName, sensor: SensorId) -> Scope {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p2_scale_1d.pkl");
     let file = ModelFile { path, alternative: None, second: None, scaler: None, fingerprint: Fingerprint::default() };
     let assigner = Assigner::new([].into(), Bounds { cut: cut(), windows_back: 2 });
-    Scope::of(Entry::load(name.clone(), file, &Limits::default()), sensor, &assigner, Path::new(""))
+    let memory = ModelMemory::new(usize::MAX, Path::new("").to_owned(), Limits::default());
+    Scope::of(Entry::load(name.clone(), file, &Limits::default()), sensor, &assigner, Path::new(""), &memory)
 }
 
 fn assign(name: &SensorName) -> ModelChange {
