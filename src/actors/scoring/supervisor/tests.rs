@@ -149,7 +149,7 @@ impl Plant {
         let rules = RunRules { settings_hash: 0, deadline: 20 * SHORT, interval: cut().interval() };
         let rules = ByGroup::new(groups, |_| rules);
         let settings = RecorderSettings { rules, scope: of_run, max_anomalous: 1, log_bytes: 1 << 10 };
-        let recorder = Recorder::new(settings, windows, commands, supervisor.clone()).start();
+        let recorder = Recorder::new(settings, windows, commands, supervisor.clone(), Arc::clone(&live)).start();
         let window = cut().window_of(crate::time::Timestamp::default());
         Self { name, reader, recorder, supervisor, live, window, _directory: directory }
     }
