@@ -23,6 +23,7 @@ use crate::actors::scoring::recorder::{Recorder, RunError, ScoreRun};
 use crate::actors::sources::intake::Intake;
 use crate::actors::sources::source::{SourceCounters, SourceLink};
 use crate::actors::system_clock::SystemClock;
+use crate::error_limited;
 use crate::group::GroupName;
 use crate::live::{Live, OrderedWindow};
 use crate::pipeline::{Position, ScoredMarks};
@@ -116,6 +117,8 @@ enum SchedulerState {
     Waiting,
     /// Runs go on. Runs never overlap: windows that become due meanwhile follow.
     Running,
+    /// A run did not end. It is tried again after a pause: what kept it may pass.
+    Resting,
     Stopped,
 }
 
@@ -123,6 +126,8 @@ enum SchedulerState {
 /// up on.
 const MAX_CLOSINGS: usize = 10_000;
 const WATCHDOG: Duration = Duration::from_secs(30);
+/// The pause after a run that did not end.
+const REST: Duration = Duration::from_secs(5);
 /// How often the scheduler looks while it waits for a source or for the clock.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const IDLE_CHECK: Duration = Duration::from_millis(250);
@@ -220,9 +225,25 @@ impl Scheduler {
                     }
                     scheduler.start_next(context);
                 }
-                Err(error) => tracing::error!("the run did not end: {error}"),
+                Err(error) => {
+                    error_limited!("the run did not end, and is tried again: {error}");
+                    scheduler.rest(context);
+                }
             }
         }));
+    }
+
+    /// Does nothing for a while after a failure.
+    fn rest(&mut self, context: &mut Context<Self>) {
+        if self.state == SchedulerState::Waiting {
+            self.state = SchedulerState::Resting;
+            context.run_later(REST, |scheduler, context| {
+                if scheduler.state == SchedulerState::Resting {
+                    scheduler.state = SchedulerState::Waiting;
+                    scheduler.start_next(context);
+                }
+            });
+        }
     }
 
     /// Has this actor woken when the next firing of a group becomes due.

@@ -295,7 +295,7 @@ impl InProcess {
             let assignment = &self.assignments[&sensor];
             let blocks = self.windows.read(assignment, window).unwrap();
             let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring, None).unwrap();
-            if let Some(chunk) = run.take(window, sensor, judgement.outcome) {
+            if let Some(chunk) = run.take(sensor, judgement.outcome) {
                 self.pipeline.put_verdicts(id, chunk.id, &chunk.verdicts);
             }
         }
