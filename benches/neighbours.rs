@@ -21,6 +21,7 @@ use anomalyd::group::{ByGroup, Groups};
 use anomalyd::interval::{Cut, Interval, Window};
 use anomalyd::live::Live;
 use anomalyd::model::{Limits, Model};
+use anomalyd::model_memory::{ModelFiles, ModelMemory};
 use anomalyd::run::Trigger;
 use anomalyd::scoring::{ProofPolicy, ScoringSettings, score};
 use anomalyd::sensitivity::Sensitivities;
@@ -82,8 +83,9 @@ pub(crate) fn run(size: Size) {
     let bare =
         median((0..rounds).map(|_| bare_loop(&windows, (&model, &plan), window, scoring, threads, sensors)).collect());
     let (alone, beside, nearest) = System::new().block_on(async {
+        let memory = ModelMemory::new(usize::MAX, folder.path().to_owned(), Limits::default());
         let arbiters = (0..threads).map(|_| Arbiter::new().handle()).collect();
-        let scope = (0..sensors).map(|number| scope_of(number, &model, &plan)).collect();
+        let scope = (0..sensors).map(|number| scope_of(number, &memory, &model, &plan)).collect();
         let settings = SensorSettings {
             scoring,
             sensitivities: Sensitivities::default(),
@@ -194,8 +196,9 @@ fn name(number: u32) -> SensorName {
     SensorName::new("press", &format!("s{number}")).expect("a name")
 }
 
-fn scope_of(number: u32, model: &Arc<Model>, plan: &Arc<Plan>) -> Scope {
-    let model = Ok((Arc::clone(model), Arc::clone(plan)));
+fn scope_of(number: u32, memory: &Arc<ModelMemory>, model: &Arc<Model>, plan: &Arc<Plan>) -> Scope {
+    let files = ModelFiles { path: Path::new("").into(), scaler: None };
+    let model = Ok((memory.put_to_work(Arc::clone(model), files), Arc::clone(plan)));
     Scope { sensor: SensorId(number), name: name(number), file: None, model, warnings: Vec::new() }
 }
 

@@ -60,6 +60,7 @@ use crate::http::{self, Api, Port, PortError};
 use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
 use crate::live::{Live, OpenWindow, PartBook, Questions};
+use crate::model_memory::ModelMemory;
 use crate::overview::{Overview, RunScores, SensorIndex};
 use crate::rescoring::Rescorer;
 use crate::store::{self, KeptModels, ShortLives, StoreError};
@@ -294,7 +295,10 @@ impl Daemon {
                 "models are not kept, so that verdicts cannot be computed again once theirs is replaced: {problem}"
             );
         });
+        let memory =
+            ModelMemory::new(settings.model_memory_bytes, settings.store.directory.clone(), settings.models.limits);
         let loader = ModelLoader {
+            memory,
             kept: kept.ok().map(Arc::new),
             models: settings.models.clone(),
             features: settings.features.clone(),

@@ -46,6 +46,7 @@ pub mod config;
 pub mod daemon;
 pub mod http;
 pub mod live;
+pub mod model_memory;
 pub mod overview;
 pub mod pipeline;
 pub mod rescoring;

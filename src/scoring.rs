@@ -5,7 +5,7 @@ use ndarray::Array2;
 use crate::codec::Corrupt;
 use crate::features::{Blocks, Plan, RowCut, Rows};
 use crate::interval::{Cut, Window};
-use crate::model::{Drift, EvaluateError, Model};
+use crate::model::{Drift, EvaluateError, Model, Proof};
 use crate::time::{Span, Timestamp};
 use crate::verdict::{AnomalyScore, Explanation, Label, Outcome, Row, Scored};
 
@@ -38,9 +38,9 @@ pub enum ProofPolicy {
 }
 
 impl ProofPolicy {
-    /// Whether it lets a model score.
-    pub fn admits(self, model: &Model) -> bool {
-        self == Self::Optional || model.proof().is_held()
+    /// Whether it lets a model with this proof score.
+    pub fn admits(self, proof: Proof) -> bool {
+        self == Self::Optional || proof.is_held()
     }
 }
 
@@ -83,14 +83,42 @@ pub fn score(
     settings: ScoringSettings,
     boundary: Option<AnomalyScore>,
 ) -> Result<Judgement, ScoreError> {
-    let Rows { values, starts, intervals } = plan.rows(window, blocks, settings.row_cut())?;
-    if intervals == 0 {
-        return Ok(Outcome::NoData.into());
+    match rows(plan, window, blocks, settings)? {
+        Ok(rows) => Ok(score_rows(model, plan, window, rows, settings, boundary)?),
+        Err(outcome) => Ok(outcome.into()),
     }
-    let (made, needed) = (u32::try_from(starts.len()).unwrap_or(u32::MAX), settings.min_intervals.max(1));
-    if made < needed {
-        return Ok(Outcome::TooLittleData { intervals: made, needed }.into());
+}
+
+/// The rows of a window that suffice for a verdict; otherwise the outcome, for which no model is needed.
+///
+/// # Errors
+/// When a stored window is damaged.
+pub fn rows(
+    plan: &Plan,
+    window: Window,
+    blocks: &Blocks,
+    settings: ScoringSettings,
+) -> Result<Result<Rows, Outcome>, Corrupt> {
+    let rows = plan.rows(window, blocks, settings.row_cut())?;
+    if rows.intervals == 0 {
+        return Ok(Err(Outcome::NoData));
     }
+    let (made, needed) = (u32::try_from(rows.starts.len()).unwrap_or(u32::MAX), settings.min_intervals.max(1));
+    Ok(if made < needed { Err(Outcome::TooLittleData { intervals: made, needed }) } else { Ok(rows) })
+}
+
+/// Scores the rows of a window, as [`score`] does.
+///
+/// # Errors
+/// When the model cannot evaluate them.
+pub fn score_rows(
+    model: &Model,
+    plan: &Plan,
+    window: Window,
+    Rows { values, starts, .. }: Rows,
+    settings: ScoringSettings,
+    boundary: Option<AnomalyScore>,
+) -> Result<Judgement, EvaluateError> {
     let evaluations = model.evaluate(values.view())?;
     let unit = model.detector().unit();
     let rows = starts.into_iter().zip(evaluations).map(|(start, evaluation)| Row {

@@ -53,7 +53,7 @@ const RULES: &[Rule] = &[
         of: &["condition", "features", "model", "store", "window", "scoring", "schedule", "run_in_progress"],
         forbidden: &["rumqttc", "actix", "hyper", "axum"],
     },
-    Rule { of: &["rescoring", "run_in_progress", "run_order"], forbidden: ABOVE },
+    Rule { of: &["model_memory", "rescoring", "run_in_progress", "run_order"], forbidden: ABOVE },
     Rule { of: &["ingest", "sink"], forbidden: &["actix", "crate::store"] },
     Rule { of: &["condition"], forbidden: &["crate::store", "crate::live", "crate::model", "crate::ingest"] },
     Rule { of: &["features"], forbidden: &["crate::ingest", "crate::store", "crate::sink", "crate::scoring"] },

@@ -15,6 +15,8 @@ pub struct ModelSettings {
     pub directory: PathBuf,
     /// The templates of the names of model files and scaler files, without endings.
     pub names: NameTemplates,
+    /// How much memory the models at work may take.
+    pub memory: ByteSize,
     /// The largest file that is read.
     pub max_file: ByteSize,
     /// The most memory that reading one model may take.
@@ -66,6 +68,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> ModelSettings {
     ModelSettings {
         directory: section.path("directory", "/var/lib/anomalyd/models"),
         names,
+        memory: section.bytes("memory", ByteSize::from_mib(256), ByteSize::from_kib(0)..=ByteSize::from_mib(1 << 20)),
         max_file: section.bytes("max_file", ByteSize::from_mib(64), SIZES),
         max_memory: section.bytes("max_memory", ByteSize::from_mib(48), SIZES),
         max_instructions: section.integer("max_instructions", 500_000, INSTRUCTIONS),

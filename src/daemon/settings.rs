@@ -94,6 +94,8 @@ pub(crate) struct Settings {
     sessions: SessionSettings,
     windows: WindowSettings,
     held: HeldSettings,
+    /// How much memory the models at work may take.
+    pub(crate) model_memory_bytes: usize,
     /// How much of models that gave verdicts is kept.
     pub(crate) kept_models_bytes: u64,
     pub(crate) groups: Groups,
@@ -247,6 +249,7 @@ impl Settings {
                 max_readings: limits.held_readings as usize,
                 held_for: limits.held_for.to_std(),
             },
+            model_memory_bytes: models.memory.saturating_usize(),
             kept_models_bytes: store.kept_models.bytes(),
             socket: socket(config),
             port: port(&config.http),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::features::FeatureSet;
-use crate::model::{Model, Warning};
+use crate::model::Warning;
+use crate::model_memory::ModelAtWork;
 use crate::sensor::SensorId;
 use crate::supervision::{Standing, Trouble};
 use crate::time::Timestamp;
@@ -21,7 +22,7 @@ pub struct ModelEntry {
     /// The sensor's file, below the folder of models; the newest one, where that cannot be used.
     pub file: Option<String>,
     /// The model at work; `None` when no file of the sensor could be used yet.
-    pub model: Option<Arc<Model>>,
+    pub model: Option<Arc<ModelAtWork>>,
     /// The columns that it reads.
     pub features: Option<Arc<FeatureSet>>,
     /// Since when that model is at work.
@@ -71,7 +72,7 @@ impl ModelBook {
     }
 
     /// Notes the failures of a sensor's model; not if another model has taken its place. Returns what is known then.
-    pub fn trouble(&self, sensor: SensorId, of: &Arc<Model>, trouble: Option<Trouble>) -> Option<ModelEntry> {
+    pub fn trouble(&self, sensor: SensorId, of: &Arc<ModelAtWork>, trouble: Option<Trouble>) -> Option<ModelEntry> {
         self.change_if(
             sensor,
             |entry| entry.model.as_ref().is_some_and(|model| Arc::ptr_eq(model, of)),

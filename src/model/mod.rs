@@ -176,6 +176,12 @@ impl Model {
         &self.detector
     }
 
+    /// This model, which gave the expected answers when it was read before, or was not asked for any.
+    #[must_use]
+    pub fn with_proof(self, proof: Proof) -> Self {
+        Self { proof, ..self }
+    }
+
     /// Whether the model gave the expected answers when it was loaded.
     pub fn proof(&self) -> Proof {
         self.proof

@@ -4,7 +4,6 @@ use super::Overview;
 use super::supervision::trouble_answer;
 use crate::answers::{self, List, ModelState, UsualRange};
 use crate::live::ModelEntry;
-use crate::model::Model;
 use crate::sensor::SensorId;
 use crate::sensor_pattern::SensorPattern;
 use crate::supervision::Standing;
@@ -93,8 +92,8 @@ fn model_state(entry: &ModelEntry) -> ModelState {
 pub fn model_answer(sensor: String, entry: ModelEntry) -> answers::Model {
     let state = model_state(&entry);
     let ModelEntry { file, model, features, since, warnings, problem, trouble } = entry;
-    let model = model.as_deref();
-    let usual = model.and_then(Model::usual_ranges).unwrap_or_default();
+    // A model that cannot be read again is told of by its next scoring.
+    let usual = model.as_ref().and_then(|model| model.get().ok()?.usual_ranges()).unwrap_or_default();
     let features: Vec<_> = features.iter().flat_map(|set| set.columns()).map(ToString::to_string).collect();
     answers::Model {
         sensor,
@@ -102,10 +101,10 @@ pub fn model_answer(sensor: String, entry: ModelEntry) -> answers::Model {
         problem,
         trouble: trouble.as_deref().map(trouble_answer),
         file,
-        hash: model.map(|model| model.hash().to_string()),
-        detector: model.map(|model| model.detector().name().to_owned()),
-        since: model.map(|_| since),
-        is_proven: model.and_then(|model| model.proof().is_held().then_some(true)),
+        hash: model.as_ref().map(|model| model.hash.to_string()),
+        detector: model.as_ref().map(|model| model.detector.to_owned()),
+        since: model.as_ref().map(|_| since),
+        is_proven: model.and_then(|model| model.proof.is_held().then_some(true)),
         warnings: warnings.iter().map(ToString::to_string).collect(),
         usual: (features.iter().cloned().zip(usual))
             .map(|(feature, (low, high))| UsualRange { feature, low, high })

@@ -26,13 +26,16 @@ fn site(features: &str) -> Site {
 
 /// Configures a place; `idle` says when the history is over.
 fn configure(site: &Site, features: &str, idle: &str) {
-    let settings = Settings::shipped()
+    site.configure(&settings(site, features, idle));
+}
+
+fn settings(site: &Site, features: &str, idle: &str) -> Settings {
+    Settings::shipped()
         .with("clock", "\"event\"")
         .with("schedule.event_idle", &format!("{idle:?}"))
         .with("publish.files.decisions", "true")
         .with("features", features)
-        .with_text("models.directory", site.path("models"));
-    site.configure(&settings);
+        .with_text("models.directory", site.path("models"))
 }
 
 fn named(columns: &str, missing: &str) -> String {
@@ -122,6 +125,15 @@ fn models_that_read_the_same_sensor_are_scored_in_the_daemon_and_offline() {
         assert!(of_sensor.count() > 100, "{sensor}: {found:?}");
     }
     assert_eq!(sorted(&offline(&site, &[sample("history.csv")], &[])), found);
+}
+
+#[test]
+fn models_for_which_there_is_no_room_in_memory_give_the_same_verdicts() {
+    let site = site("[]");
+    site.configure(&settings(&site, "[]", "2s").with("models.memory", "\"0 MiB\""));
+    let found = of_daemon(&site);
+    assert!(!found.is_empty());
+    assert_eq!(offline(&site, &[sample("history.csv")], &[]), found);
 }
 
 #[test]

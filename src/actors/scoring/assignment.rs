@@ -8,7 +8,7 @@ use crate::actors::scoring::model_watch::ModelWatch;
 use crate::features::Plan;
 use crate::interval::Window;
 use crate::live::TrainingNotes;
-use crate::model::Model;
+use crate::model_memory::ModelAtWork;
 use crate::scoring::{Judgement, ProofPolicy, ScoringSettings};
 use crate::sensitivity::Sensitivities;
 use crate::sensor::{SensorId, SensorName};
@@ -51,7 +51,7 @@ pub struct Assignment {
     /// Its name.
     pub name: SensorName,
     /// Its model.
-    pub model: Arc<Model>,
+    pub model: Arc<ModelAtWork>,
     /// How the model's rows are made.
     pub plan: Arc<Plan>,
     /// What it goes by.
@@ -71,7 +71,7 @@ impl Assignment {
     /// An assignment of a model without failures. How scored windows compare with its training goes to `training`.
     pub fn new(
         (sensor, name): (SensorId, SensorName),
-        (model, plan): (Arc<Model>, Arc<Plan>),
+        (model, plan): (Arc<ModelAtWork>, Arc<Plan>),
         settings: Arc<SensorSettings>,
         generation: Generation,
         training: Arc<TrainingNotes>,

@@ -15,7 +15,7 @@ use crate::actors::scoring::assignment::{Assignment, Generation};
 use crate::features::Blocks;
 use crate::interval::Window;
 use crate::run::{ScoringTime, Trigger};
-use crate::scoring::{Judgement, ScoreError, score};
+use crate::scoring::{Judgement, rows, score_rows};
 use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::store::{Reader, StoreError};
 use crate::supervision::FailureKind;
@@ -149,7 +149,7 @@ impl StoredWindows {
 pub struct Evaluated {
     /// The judgement; an error in words when the model is at fault.
     pub judged: Result<Judgement, String>,
-    /// How long reading the windows took.
+    /// How long reading the windows, and the model if it was not in memory, took.
     pub read: Duration,
 }
 
@@ -174,14 +174,21 @@ impl Evaluator {
                 Err(StoreError::Damaged) => return Ok(unreadable()),
                 blocks => blocks.map_err(|error| error.to_string())?,
             };
-            let boundary = settings.sensitivities.of(&assignment.name);
-            match score(model, plan, window, &blocks, settings.scoring, boundary) {
-                Err(ScoreError::Window(_)) => {
+            let rows = match rows(plan, window, &blocks, settings.scoring) {
+                Ok(Ok(rows)) => rows,
+                Ok(Err(outcome)) => return Ok(outcome.into()),
+                Err(_) => {
                     self.windows.name_unreadable(assignment, window);
-                    Ok(unreadable())
+                    return Ok(unreadable());
                 }
-                judged => judged.map_err(|error| error.to_string()),
-            }
+            };
+            // Asked for only now: a sensor without data needs no model in memory.
+            let asked = Instant::now();
+            let model = model.get().map_err(|error| error.to_string())?;
+            read += asked.elapsed();
+            let boundary = settings.sensitivities.of(&assignment.name);
+            let judged = score_rows(&model, plan, window, rows, settings.scoring, boundary);
+            judged.map_err(|error| format!("the model cannot evaluate the window: {error}"))
         };
         let judged = panics::catch(attempt).unwrap_or_else(|panic| Err(format!("the model panicked: {panic}")));
         Evaluated { judged, read }

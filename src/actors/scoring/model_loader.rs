@@ -15,6 +15,7 @@ use crate::model::{
     Catalog, CatalogError, Changes, Entry, EntryError, FolderLinks, Limits, Listing, ModelFile, NameTemplates,
     ScalersAlone, Survey, hash_of_parts, parts,
 };
+use crate::model_memory::ModelMemory;
 use crate::printable::shown;
 use crate::sensor::{DirectoryFull, SensorDirectory, SensorId, SensorName};
 use crate::store::{Keeping, KeptModels};
@@ -47,6 +48,8 @@ pub struct ModelLoader {
     pub features: Assigner,
     /// The sensors' numbers.
     pub sensors: Arc<SensorDirectory>,
+    /// The memory that the models at work share.
+    pub memory: Arc<ModelMemory>,
     /// Keeps the models that are put to work, for when their files are replaced; `None` when none can be kept.
     pub kept: Option<Arc<KeptModels>>,
     /// The threads that read.
@@ -219,12 +222,16 @@ impl ModelLoader {
     pub fn load(&self, files: Vec<(SensorName, ModelFile)>) -> Loaded {
         let (features, sensors) = (self.features.clone(), Arc::clone(&self.sensors));
         let (kept, limits, directory) = (self.kept.clone(), self.models.limits, self.models.directory.clone());
+        let memory = Arc::clone(&self.memory);
         let then = move |entry: Entry| {
             if let (Some(kept), Some(sensor)) = (&kept, sensors.find(&entry.sensor)) {
                 keep(kept, sensor, &entry, &limits);
             }
             let passing = entry.model.as_ref().is_err_and(EntryError::may_pass).then(|| entry.sensor.clone());
-            (sensors.find(&entry.sensor).map(|sensor| Scope::of(entry, sensor, &features, &directory)), passing)
+            (
+                sensors.find(&entry.sensor).map(|sensor| Scope::of(entry, sensor, &features, &directory, &memory)),
+                passing,
+            )
         };
         let mut loaded = Loaded::default();
         read_each(&self.workers, files, self.models.load_bounds(), then, |name, (scope, passing), undone| {

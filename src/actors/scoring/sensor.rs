@@ -93,7 +93,7 @@ impl Handler<ScoreWindow> for SensorActor {
         fail::fail_point!(&format!("sensor::handle {}", assignment.name));
         if assignment.is_quarantined() {
             request.answer(assignment.sensor, Outcome::Quarantined);
-        } else if self.proof.admits(&assignment.model) {
+        } else if self.proof.admits(assignment.model.proof) {
             self.evaluations.push(assignment, &request);
         } else {
             request.answer(assignment.sensor, Outcome::Unproven);

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,8 @@ use crate::features::{Assigner, Plan};
 use crate::group::ByGroup;
 use crate::interval::Window;
 use crate::live::{EventKind, Happening, Live, ModelEntry};
-use crate::model::{Entry, EntryError, Model, Warning, guarded};
+use crate::model::{Entry, EntryError, Warning, guarded};
+use crate::model_memory::{ModelAtWork, ModelFiles, ModelMemory};
 use crate::printable::shown;
 use crate::run::Trigger;
 use crate::sensor::{SensorId, SensorName};
@@ -59,7 +60,7 @@ pub struct Scope {
     /// Its file, below the folder of models.
     pub file: Option<String>,
     /// The model and how its rows are made, or why there is none.
-    pub model: Result<(Arc<Model>, Arc<Plan>), Unusable>,
+    pub model: Result<(Arc<ModelAtWork>, Arc<Plan>), Unusable>,
     /// What is odd about the model.
     pub warnings: Vec<Warning>,
 }
@@ -90,12 +91,12 @@ impl Scope {
 
     /// The hash of the sensor's model; `None` when there is none.
     pub fn model_hash(&self) -> Option<ModelHash> {
-        self.model.as_ref().ok().map(|(model, _)| model.hash())
+        self.model.as_ref().ok().map(|(model, _)| model.hash)
     }
 
     /// The result of reading a sensor's file below the folder `models`.
-    pub fn of(entry: Entry, sensor: SensorId, features: &Assigner, models: &Path) -> Self {
-        let Entry { sensor: name, path, model, .. } = entry;
+    pub fn of(entry: Entry, sensor: SensorId, features: &Assigner, models: &Path, memory: &Arc<ModelMemory>) -> Self {
+        let Entry { sensor: name, path, scaler, model, .. } = entry;
         let file = path.strip_prefix(models).ok().map(|file| file.to_string_lossy().into_owned());
         // The model is evaluated here, for the first time if it has no proof.
         let unusable = |error: &EntryError| Unusable { kind: error.kind(), reason: error.to_string() };
@@ -107,7 +108,8 @@ impl Scope {
             let (plan, warnings) = guarded(|| (features.assign(&name, &model), model.warnings()))
                 .map_err(|panic| of_file("made the reader panic", &panic))?;
             let plan = plan.map_err(|error| of_file("for other columns than they get", &error))?;
-            Ok((Arc::new(model), plan, warnings))
+            let files = ModelFiles { path: path.as_path().into(), scaler: scaler.map(PathBuf::into_boxed_path) };
+            Ok((memory.put_to_work(model.into(), files), plan, warnings))
         });
         match tried {
             Ok((model, plan, warnings)) => Self { sensor, name, file, model: Ok((model, plan)), warnings },
@@ -277,12 +279,18 @@ impl SensorSupervisor {
     }
 
     /// An assignment that no other has the generation of.
-    fn assign(&mut self, sensor: SensorId, name: SensorName, model: Arc<Model>, plan: Arc<Plan>) -> Arc<Assignment> {
+    fn assign(
+        &mut self,
+        sensor: SensorId,
+        name: SensorName,
+        model: Arc<ModelAtWork>,
+        plan: Arc<Plan>,
+    ) -> Arc<Assignment> {
         self.generation = self.generation.next();
         let settings = Arc::clone(self.settings.sensors.of(&name));
         let rows = u64::try_from(settings.scoring.cut.intervals_per_window()).unwrap_or(u64::MAX);
         // An operation takes about a nanosecond.
-        let expected = Duration::from_nanos(rows.saturating_mul(model.operations_per_row() as u64));
+        let expected = Duration::from_nanos(rows.saturating_mul(model.row_operations as u64));
         let training = Arc::clone(&self.live.training);
         let assignment = Assignment::new((sensor, name), (model, plan), settings, self.generation, training);
         assignment.note_pace(expected > PATIENCE);
@@ -363,12 +371,12 @@ impl SensorSupervisor {
                 return;
             }
             (Err(unusable), None) => news.broken(name, unusable),
-            (Ok((model, plan)), Some(at_work)) if model.hash() == at_work.model.hash() && *plan == at_work.plan => {
+            (Ok((model, plan)), Some(at_work)) if model.is_like(&at_work.model) && *plan == at_work.plan => {
                 return self.show_again(&scope);
             }
             (Ok((model, _)), _) => {
                 metrics::MODELS_CHANGED.add(1);
-                news.at_work(name, model.hash());
+                news.at_work(name, model.hash);
                 news.warnings(name, &scope.warnings);
             }
         }
@@ -382,8 +390,7 @@ impl SensorSupervisor {
         events.tell(EventKind::Model, || Happening::Model(sensor, entry.into()));
     }
 
-    /// Shows another file of the model that is at work: it was touched, moved or written again. How the model stands is
-    /// as before.
+    /// Shows that a sensor's file was touched, and holds the model that is at work. How the model stands is as before.
     fn show_again(&self, scope: &Scope) {
         let Live { models, events, .. } = &*self.live;
         let Scope { sensor, file, warnings, .. } = scope;

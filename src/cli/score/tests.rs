@@ -16,6 +16,7 @@ use crate::ingest::batch::Batch;
 use crate::ingest::session::SessionSettings;
 use crate::model::formats::own;
 use crate::model::{Contamination, Limits, Training, TrainingMethod, train};
+use crate::model_memory::{ModelFiles, ModelMemory};
 use crate::pipeline::{BatchProgress, HeldSettings, Pipeline, PipelineSettings};
 use crate::run::{Run, RunId, RunState};
 use crate::run_in_progress::{RunInProgress, RunScope};
@@ -197,11 +198,13 @@ impl Case {
             suspicious_after: 1,
         });
         let scoring = settings.scoring;
+        let memory = ModelMemory::new(usize::MAX, PathBuf::new(), Limits::default());
         let mut assignments = BTreeMap::new();
         for entry in read_catalog(listing, bounds).entries {
             let (sensor, model) = (names.intern(&entry.sensor).unwrap(), entry.model.unwrap());
             let plan = assigner.assign(&entry.sensor, &model).unwrap();
-            let of_model = (Arc::new(model), plan);
+            let files = ModelFiles { path: entry.path.into(), scaler: None };
+            let of_model = (memory.put_to_work(model.into(), files), plan);
             let (settings, generation) = (Arc::clone(&settings), Default::default());
             let assignment =
                 Assignment::new((sensor, entry.sensor), of_model, settings, generation, Default::default());
@@ -288,13 +291,14 @@ impl InProcess {
 
     fn score(&mut self, window: Window) -> RunId {
         let id = self.windows.reader.next_run().unwrap();
-        let of_run = |assignment: &Assignment| (assignment.sensor, Some(assignment.model.hash()));
+        let of_run = |assignment: &Assignment| (assignment.sensor, Some(assignment.model.hash));
         let scope: RunScope = self.assignments.values().map(of_run).collect();
         let mut run = RunInProgress::new(window, &scope, 0, Instant::now());
         for sensor in run.unanswered() {
             let assignment = &self.assignments[&sensor];
             let blocks = self.windows.read(assignment, window).unwrap();
-            let judgement = score(&assignment.model, &assignment.plan, window, &blocks, self.scoring, None).unwrap();
+            let model = assignment.model.get().unwrap();
+            let judgement = score(&model, &assignment.plan, window, &blocks, self.scoring, None).unwrap();
             if let Some(chunk) = run.take(sensor, judgement.outcome) {
                 self.pipeline.put_verdicts(id, chunk.id, &chunk.verdicts);
             }

@@ -1,3 +1,4 @@
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -6,6 +7,8 @@ use super::*;
 use crate::condition::{ConditionPolicy, Notice, Patience, Reason};
 use crate::interval::Interval;
 use crate::live::{ModelEntry, NewestReading, TrainingNote};
+use crate::model::Limits;
+use crate::model_memory::{ModelFiles, ModelMemory};
 use crate::reading::{Reading, Reject, RejectReason, RejectScope, RejectedReading, Rejects};
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::sensor::SensorName;
@@ -217,11 +220,12 @@ fn windows_before_the_start_are_no_evidence_of_silence_and_later_ones_are() {
 }
 
 fn model(since: Timestamp) -> ModelEntry {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p3_auto_3d.pkl");
-    let model = crate::model::Model::load(&path, &crate::model::Limits::default()).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p3_auto_3d.pkl");
+    let model = crate::model::Model::load(&path, &Limits::default()).unwrap();
+    let memory = ModelMemory::new(usize::MAX, PathBuf::new(), Limits::default());
     ModelEntry {
         file: None,
-        model: Some(model.into()),
+        model: Some(memory.put_to_work(model.into(), ModelFiles { path: path.into(), scaler: None })),
         features: None,
         since,
         warnings: Vec::new(),

@@ -163,8 +163,7 @@ impl EvaluationQueue {
         let job = Job { assignment: Arc::clone(assignment), request: Arc::clone(request) };
         let lane = if assignment.is_slow() { Lane::Slow } else { Lane::Quick };
         let mut state = self.0.lock();
-        let is_same =
-            |hung: &Assignment| hung.sensor == assignment.sensor && hung.model.hash() == assignment.model.hash();
+        let is_same = |hung: &Assignment| hung.sensor == assignment.sensor && hung.model.hash == assignment.model.hash;
         let hung_since = state.lanes.hung().find(|(hung, _)| is_same(&hung.assignment)).map(|(_, since)| since);
         if let Some(since) = hung_since {
             drop(state);

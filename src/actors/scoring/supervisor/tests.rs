@@ -49,7 +49,8 @@ fn load_file(name: &SensorName, sensor: SensorId, file: &str) -> Scope {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(file);
     let file = ModelFile { path, alternative: None, second: None, scaler: None, fingerprint: Fingerprint::default() };
     let assigner = Assigner::new([].into(), Bounds { cut: cut(), windows_back: 2 });
-    Scope::of(Entry::load(name.clone(), file, &Limits::default()), sensor, &assigner, Path::new(""))
+    let memory = ModelMemory::new(usize::MAX, Path::new("").to_owned(), Limits::default());
+    Scope::of(Entry::load(name.clone(), file, &Limits::default()), sensor, &assigner, Path::new(""), &memory)
 }
 
 /// The file that the plant begins with, once more.
