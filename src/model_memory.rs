@@ -60,7 +60,7 @@ pub struct ModelAtWork {
 }
 
 /// The files that a model is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ModelFiles {
     /// The model's own.
     pub path: Box<Path>,
@@ -201,6 +201,11 @@ impl ResidentModels {
 }
 
 impl ModelAtWork {
+    /// Whether another is of the same files with the same bytes, and has the same proof.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (self.hash, self.proof) == (other.hash, other.proof) && self.files == other.files
+    }
+
     /// The model: from memory, or else read again.
     ///
     /// # Errors
