@@ -34,6 +34,7 @@ use crate::ingest::session::{SessionSettings, Sessions};
 use crate::live::{Events, Live};
 use crate::reading::{Reading, Rejects};
 use crate::run::{Run, RunId, RunLog, RunState};
+use crate::run_order::OrderId;
 use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
@@ -278,6 +279,11 @@ impl Pipeline {
         }
     }
 
+    /// Notes that this id was given to an order.
+    pub fn put_order(&mut self, id: OrderId) {
+        self.writer.put_order(id);
+    }
+
     /// Notes the first run that a sink has not taken.
     pub fn put_cursor(&mut self, sink: &'static str, next: RunId) {
         self.runs.put_cursor(sink, next);
@@ -323,7 +329,6 @@ impl Pipeline {
         let rejects = std::mem::take(&mut self.rejects);
         let block = self.writer.put_rejects(&rejects);
         self.told_rejects.tell(&rejects, block, &self.settings.live.events, self.clock.instant);
-        self.settings.live.clocks.note_rejects(&rejects, &self.directory);
         let committed = self.writer.commit()?;
         self.put = finished;
         self.runs.hand_over(self.writer.handed_over());

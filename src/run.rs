@@ -160,8 +160,11 @@ impl fmt::Display for Closing {
 /// How far a run is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RunState {
-    /// Begun, and not seen to end: the run goes on, or was cut off.
+    /// Begun, and not seen to end: the run goes on, or is gone on with.
     Started,
+    /// Begun by a command, and ended by an end of the daemon: the next start notes it. Not every sensor has its outcome,
+    /// nothing of it was published, and it is not gone on with.
+    CutOff,
     /// Every sensor in scope has its outcome.
     Finished(Tally),
 }

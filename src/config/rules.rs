@@ -308,6 +308,21 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
         );
         warn("limits.connections", advice);
     }
+    let pause_and_deadline = |group: &GroupSettings| (group.supervision.backoff.max, group.scoring.deadline);
+    let of_all = config.default_group();
+    let differs = |group: &&GroupSettings| pause_and_deadline(group) != pause_and_deadline(&of_all);
+    let own = config.groups.iter().filter(differs).map(|group| ("group", group));
+    for (key, group) in own.chain([("supervision.backoff_max", &of_all)]) {
+        let (longest, deadline) = pause_and_deadline(group);
+        if longest >= deadline {
+            let advice = format!(
+                "after failures a model of group {} pauses for up to {longest}, which is not shorter than a run may take \
+                 (scoring.deadline, {deadline}): it may miss whole runs; make backoff_max shorter",
+                group.name
+            );
+            warn(key, advice);
+        }
+    }
     if config.publish.files.is_none() && config.publish.mqtt.is_none() {
         let advice = "verdicts go nowhere: they are in the store, where anomalyd dump verdicts shows them; add \
                       [publish.files] or [publish.mqtt]";

@@ -659,6 +659,8 @@ fn what_is_seldom_meant_is_warned_of() {
     let open = "[mqtt.listen]\naddress = \"0.0.0.0:1883\"\n[[mqtt.route]]\ntopic = \"{device}/{sensor}\"\n";
     assert_eq!(warned(open), ["mqtt.listen.address"]);
     assert_eq!(warned(&format!("[schedule]\ncron = \"0 */10 * * * *\"\n{LEAST}")), ["schedule.cron"]);
+    assert_eq!(warned(&format!("[scoring]\ndeadline = \"1m\"\n{LEAST}")), ["supervision.backoff_max"]);
+    assert_eq!(warned(&format!("[scoring]\ndeadline = \"61s\"\n{LEAST}")), [] as [&str; 0]);
     assert_eq!(warned(&format!("[schedule]\nhorizon = \"2d\"\n{LEAST}")), ["schedule.horizon"]);
     assert_eq!(
         warned(&format!("[schedule]\ncron = \"0 0 0 29 2 *\"\n{LEAST}")),

@@ -217,7 +217,7 @@ impl Settings {
                     EventIdle::Never => None,
                 },
             },
-            conditions: Arc::new(config.conditions.in_time(config.window.grid.length())),
+            conditions: Arc::new(config.conditions.in_time(config.window.grid.cut())),
             clock_trust: ClockTrustSettings {
                 // With an event clock, windows are not closed by the wall clock.
                 tolerance: match config.clock {

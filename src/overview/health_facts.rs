@@ -38,6 +38,8 @@ pub struct HealthFacts {
     pub rejects_lately: u64,
     /// Sensors, as `device/sensor`, whose models failed too often.
     pub quarantined: Vec<String>,
+    /// Threads that hang at models that do not end.
+    pub hung_threads: u64,
     /// Sensors, as `device/sensor`, whose newest model file cannot be used, each with the reason.
     pub unusable_models: Vec<(String, String)>,
     /// How the configuration's file compares with what is in force.
@@ -55,6 +57,8 @@ pub struct ConditionProblem {
     pub kind: ConditionKind,
     /// How many sensors have it.
     pub count: u64,
+    /// Since when the first of all of them has it.
+    pub since: Option<Timestamp>,
     /// The first of these; the list is cut.
     pub first: Vec<Condition>,
 }

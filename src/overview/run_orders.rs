@@ -66,12 +66,15 @@ pub enum OrderRefusal {
     },
     /// Its runs would take the place of too many others.
     #[error(
-        "its {windows} runs would put the verdicts of as many others out of the store, which keeps {kept} runs \
-         (store.keep_verdicts); at most {most} windows are scored again at once; choose fewer, or make it a dry run"
+        "its {windows} runs, and the {waiting} that are left of other orders, would put the verdicts of as many others out of \
+         the store, which keeps {kept} runs (store.keep_verdicts); at most {most} windows are scored again at once; choose \
+         fewer, wait for the other orders, or make it a dry run"
     )]
     TooManyWindows {
         /// How many windows it has.
         windows: usize,
+        /// How many are left of the orders before it.
+        waiting: usize,
         /// How many runs are kept with their verdicts.
         kept: u32,
         /// How many windows an order may have.
@@ -134,9 +137,10 @@ impl Overview {
             return Err(OrderRefusal::NothingScored);
         };
         let most = (verdict_runs / 2).max(1);
-        if keeping == VerdictKeeping::Stored && windows.len() > most as usize {
+        let waiting = self.live.orders.stored_windows_left();
+        if keeping == VerdictKeeping::Stored && windows.len() + waiting > most as usize {
             let (windows, kept) = (windows.len(), *verdict_runs);
-            return Err(OrderRefusal::TooManyWindows { windows, kept, most });
+            return Err(OrderRefusal::TooManyWindows { windows, waiting, kept, most });
         }
         let of_group = wanted.map_or_else(String::new, |group| format!(" of the group {group}"));
         let dry = if keeping == VerdictKeeping::DryRun { ", a dry run" } else { "" };

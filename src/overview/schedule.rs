@@ -234,7 +234,7 @@ fn missed_of(
     for run in of_grid {
         match run.state {
             RunState::Finished(_) => _ = finished.insert(index(run)),
-            RunState::Started => _ = cut_off.insert(index(run), *run),
+            RunState::Started | RunState::CutOff => _ = cut_off.insert(index(run), *run),
         }
     }
     let Some(oldest) = finished.iter().chain(cut_off.keys()).min() else { return Vec::new() };

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ingest::batch::{AheadSuspect, Batch};
+use crate::ingest::batch_account::BatchAccount;
 use crate::ingest::session::{SessionLifetime, SessionMoment, SessionPresent};
 use crate::interval::{Cut, WindowGrid};
 use crate::live::{EventKind, Happening, Origin};
@@ -418,6 +419,21 @@ fn late_and_contradictory_readings_are_kept_as_rejects() {
     let rejects = process.reader.rejects().unwrap();
     let kinds: Vec<_> = rejects[0].kept.iter().map(|reject| (reject.origin.as_str(), reject.kind.as_str())).collect();
     assert_eq!(kinds, [("press/a", "late"), ("press/a", "conflict")]);
+}
+
+#[test]
+fn what_is_refused_of_an_import_says_nothing_of_a_clock_and_what_is_refused_live_does() {
+    for (account, noted) in [(None, 1), (Some(BatchAccount::default()), 0)] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut process = process(directory.path(), Clock::Wall);
+        process.pipeline.close(at(60));
+        process.pipeline.set_clock(clock_at(7_200, ClockSync::Synchronised));
+        let is_import = account.is_some();
+        process.pipeline.take(&mut Batch { account, ..batch(&[reading(5, 1.0)]) }, 0);
+        process.pipeline.commit_and_settle();
+        let notes = process.pipeline.settings.live.clocks.take();
+        assert_eq!((notes.nearest.len(), notes.imported.len()), (noted, usize::from(is_import)));
+    }
 }
 
 #[test]

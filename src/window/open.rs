@@ -164,6 +164,7 @@ impl OpenWindows {
             sensor.watermark = head.closed;
             sensor.newest = Some((Timestamp::MIN, head.last_value));
         }
+        windows.sensors.shrink_to_fit();
         windows
     }
 

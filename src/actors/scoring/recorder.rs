@@ -21,10 +21,11 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
-use crate::actors::scoring::evaluation::{Scoring, StoredWindows};
+use crate::actors::scoring::evaluation::{BroadcastId, Scoring, StoredWindows};
 use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::group::{ByGroup, GroupName};
 use crate::interval::Window;
+use crate::live::Live;
 use crate::run::{Closing, Run, RunCourse, RunId, RunRequest, RunState, ScoringTime, Tally, Trigger, models_hash};
 use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope, TimesInProgress};
 use crate::run_order::OrderedSensors;
@@ -34,7 +35,7 @@ use crate::telemetry::{metrics, run_log};
 use crate::time::{Span, Timestamp};
 use crate::verdict::{ModelHash, Outcome};
 
-pub use commanded::{CommandedNews, ScoreAgain};
+pub use commanded::{CommandedNews, ScoreAgain, end_cut_off_runs};
 
 use commanded::Commanded;
 
@@ -138,7 +139,13 @@ pub struct Recorder {
     directory: Arc<SensorDirectory>,
     commands: Commands,
     sensors: Addr<SensorSupervisor>,
+    /// Where it shows which run goes on.
+    live: Arc<Live>,
+    /// That of the latest broadcast.
+    broadcast: BroadcastId,
     current: Option<Current>,
+    /// Whether the entry of a run is being made durable that begins behind it.
+    is_beginning: bool,
     /// Model changes that wait for the run that goes on.
     waiting: Vec<ChangeModels>,
 }
@@ -181,7 +188,7 @@ impl Predecessor {
                 Self::CutOff(Box::new(run))
             }
             // Nothing of it was published, and nothing will be.
-            RunState::Started => Self::Over { ended: run.revision },
+            RunState::Started | RunState::CutOff => Self::Over { ended: run.revision },
         })
     }
 
@@ -224,6 +231,7 @@ impl Recorder {
         StoredWindows { reader, directory }: StoredWindows,
         commands: Commands,
         sensors: Addr<SensorSupervisor>,
+        live: Arc<Live>,
     ) -> Self {
         let runs = rules.map(|rules| GroupRuns { rules: *rules, scope: RunScope::new() });
         let mut recorder = Self {
@@ -234,7 +242,10 @@ impl Recorder {
             directory,
             commands,
             sensors,
+            live,
+            broadcast: BroadcastId::default(),
             current: None,
+            is_beginning: false,
             waiting: Vec::new(),
         };
         for (sensor, model) in scope {
@@ -247,6 +258,11 @@ impl Recorder {
     fn scope_of(&mut self, sensor: SensorId) -> Option<&mut RunScope> {
         let name = self.directory.name(sensor)?;
         Some(&mut self.runs.of_mut(&name).scope)
+    }
+
+    /// Whether a run goes on, or is about to.
+    fn is_busy(&self) -> bool {
+        self.is_beginning || self.current.is_some()
     }
 
     /// Begins a run, or goes on with one that was cut off. `report` is told its end.
@@ -271,7 +287,8 @@ impl Recorder {
             }
             Predecessor::Over { .. } => StoredChunks::OfEarlierRuns,
         };
-        self.commands.send(Command::BeginRun { run: run.clone(), stored });
+        self.live.running.set(Some(run.id));
+        self.commands.send(Command::BeginRun { run: run.clone(), stored, done: None });
         self.broadcast(run, score.done_until, progress, None, report, context);
         Ok(())
     }
@@ -304,8 +321,10 @@ impl Recorder {
         );
         let (sensors, outcomes) = (progress.unanswered(), context.address().recipient());
         let (trigger, until) = (run.trigger, Instant::now() + deadline);
-        self.sensors.do_send(Broadcast { window, trigger, sensors, deadline: until, outcomes });
-        let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(window, context));
+        self.broadcast = self.broadcast.next();
+        let id = self.broadcast;
+        self.sensors.do_send(Broadcast { id, window, trigger, sensors, deadline: until, outcomes });
+        let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(id, context));
         let is_over = progress.is_over();
         let (times, scored) = (TimesInProgress::default(), Duration::ZERO);
         self.current = Some(Current { run, done_until, progress, times, scored, deadline, commanded, report });
@@ -315,14 +334,15 @@ impl Recorder {
     }
 
     /// Whatever is missing at the deadline has failed.
-    fn give_up(&mut self, window: Window, context: &mut Context<Self>) {
-        let Some(current) = self.current.as_ref().filter(|current| current.run.window == window) else { return };
+    fn give_up(&mut self, broadcast: BroadcastId, context: &mut Context<Self>) {
+        let Some(current) = self.current.as_ref().filter(|_| broadcast == self.broadcast) else { return };
+        let window = current.run.window;
         let missing = current.progress.unanswered();
         metrics::SCORINGS_MISSING.add(missing.len() as u64);
-        let outcomes = self.sensors.send(Overdue { window, missing: missing.clone() }).into_actor(self);
+        let outcomes = self.sensors.send(Overdue { broadcast, window, missing: missing.clone() }).into_actor(self);
         context.spawn(outcomes.map(move |outcomes, recorder, context| {
             let mut take = |sensor, outcome| {
-                recorder.take(Scoring { window, sensor, outcome, took: ScoringTime::default() }, context);
+                recorder.take(Scoring { broadcast, sensor, outcome, took: ScoringTime::default() }, context);
             };
             for (sensor, outcome) in outcomes.into_iter().flatten() {
                 take(sensor, outcome);
@@ -332,13 +352,14 @@ impl Recorder {
         }));
     }
 
-    fn take(&mut self, Scoring { window, sensor, outcome, took }: Scoring, context: &mut Context<Self>) {
-        // An answer that comes after its run has ended meets the next run, or no run.
+    fn take(&mut self, Scoring { broadcast, sensor, outcome, took }: Scoring, context: &mut Context<Self>) {
+        // An answer that comes after its run has ended meets the next run, which may be over the same window, or no run.
         let Some(Current { run, progress, times, commanded, .. }) = &mut self.current else { return };
-        if window == progress.window() {
-            times.observe(sensor, took);
+        if broadcast != self.broadcast || !progress.awaits(sensor) {
+            return;
         }
-        let Some(chunk) = progress.take(window, sensor, outcome) else { return };
+        times.observe(sensor, took);
+        let Some(chunk) = progress.take(sensor, outcome) else { return };
         if let Some(commanded) = commanded {
             commanded.tell(&chunk);
         }
@@ -370,9 +391,8 @@ impl Recorder {
         };
         context.spawn(finished.into_actor(self).map(move |committed, recorder, _| {
             let Some(mut current) = recorder.current.take() else { return };
-            for changes in std::mem::take(&mut recorder.waiting) {
-                recorder.change(changes);
-            }
+            recorder.live.running.set(None);
+            recorder.make_changes();
             let report = recorder.report(&current);
             if committed.is_ok() && is_stored {
                 report.log();
@@ -414,6 +434,13 @@ impl Recorder {
 }
 
 impl Recorder {
+    /// Makes the changes that have waited for the run.
+    fn make_changes(&mut self) {
+        for changes in std::mem::take(&mut self.waiting) {
+            self.change(changes);
+        }
+    }
+
     /// Changes the scope of the next run, and the models in it.
     fn change(&mut self, changes: ChangeModels) {
         for change in &changes.changes {
@@ -436,10 +463,11 @@ impl Handler<ChangeModels> for Recorder {
     type Result = ();
 
     fn handle(&mut self, changes: ChangeModels, _: &mut Context<Self>) {
-        match self.current {
-            // A window is scored by one set of models.
-            Some(_) => self.waiting.push(changes),
-            None => self.change(changes),
+        // A window is scored by one set of models.
+        if self.is_busy() {
+            self.waiting.push(changes);
+        } else {
+            self.change(changes);
         }
     }
 }
@@ -452,7 +480,7 @@ impl Handler<ScoreRun> for Recorder {
     type Result = ResponseFuture<Result<RunReport, RunError>>;
 
     fn handle(&mut self, score: ScoreRun, context: &mut Context<Self>) -> Self::Result {
-        if self.current.is_some() {
+        if self.is_busy() {
             return Box::pin(std::future::ready(Err(RunError::Busy)));
         }
         let (answer, report) = oneshot::channel();

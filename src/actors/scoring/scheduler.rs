@@ -24,6 +24,7 @@ use crate::actors::scoring::waker::{WakeSight, WakeWatch, wake_in_time};
 use crate::actors::sources::intake::Intake;
 use crate::actors::sources::source::{SourceCounters, SourceLink};
 use crate::actors::system_clock::SystemClock;
+use crate::error_limited;
 use crate::group::GroupName;
 use crate::interval::Window;
 use crate::live::{Live, OrderedWindow};
@@ -110,6 +111,8 @@ enum SchedulerState {
     Waiting,
     /// Runs go on. Runs never overlap: windows that become due meanwhile follow.
     Running,
+    /// A run did not end. It is tried again after a pause: what kept it may pass.
+    Resting,
     Stopped,
 }
 
@@ -117,6 +120,8 @@ enum SchedulerState {
 /// up on.
 const MAX_CLOSINGS: usize = 10_000;
 const WATCHDOG: Duration = Duration::from_secs(30);
+/// The pause after a run that did not end.
+const REST: Duration = Duration::from_secs(5);
 /// How often the scheduler looks while it waits for a source or for the clock.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const IDLE_CHECK: Duration = Duration::from_millis(250);
@@ -221,9 +226,25 @@ impl Scheduler {
                     }
                     scheduler.start_next(context);
                 }
-                Err(error) => tracing::error!("the run did not end: {error}"),
+                Err(error) => {
+                    error_limited!("the run did not end, and is tried again: {error}");
+                    scheduler.rest(context);
+                }
             }
         }));
+    }
+
+    /// Does nothing for a while after a failure.
+    fn rest(&mut self, context: &mut Context<Self>) {
+        if self.state == SchedulerState::Waiting {
+            self.state = SchedulerState::Resting;
+            context.run_later(REST, |scheduler, context| {
+                if scheduler.state == SchedulerState::Resting {
+                    scheduler.state = SchedulerState::Waiting;
+                    scheduler.start_next(context);
+                }
+            });
+        }
     }
 
     /// Has this actor woken when the next firing of a group becomes due.

@@ -318,7 +318,7 @@ impl InProcess {
             let boundary = assignment.settings.sensitivities.of(&assignment.name);
             let model = assignment.model.get().unwrap();
             let judgement = score(&model, &assignment.plan, window, &blocks, self.scoring, boundary).unwrap();
-            if let Some(chunk) = run.take(window, sensor, judgement.outcome) {
+            if let Some(chunk) = run.take(sensor, judgement.outcome) {
                 self.pipeline.put_verdicts(id, chunk.id, &chunk.verdicts);
             }
         }
