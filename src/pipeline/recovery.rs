@@ -15,8 +15,8 @@ use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::SensorDirectory;
 use crate::store::{Progress, Store, StoreError, StoredIntervals, WindowRecord};
 use crate::telemetry::log_limit::LogLimit;
-use crate::time::{Span, Timestamp};
-use crate::window::{OpenWindows, ReplayBounds, SensorHead};
+use crate::time::{Clock, Span, Timestamp};
+use crate::window::{OpenWindows, ReplayBounds, SensorHead, WindowSettings};
 
 /// The most readings of an interval that could be configured in versions whose stores did not note that bound.
 const KEPT_BEFORE_IT_WAS_NOTED: usize = 1_000_000;
@@ -126,6 +126,13 @@ impl Pipeline {
             let first_closed = first_closed.filter(|_| closed == Timestamp::MIN);
             let begin = first_closed.unwrap_or(pipeline.windows.closed());
             pipeline.begin_scoring(begin);
+        }
+        // The journal's newest reading may be past more windows than are closed: the lateness was longer when it came.
+        if let Clock::Event(_) = pipeline.settings.clock
+            && event_now > Timestamp::MIN
+        {
+            let WindowSettings { cut, lateness, .. } = pipeline.settings.windows;
+            pipeline.close(cut.window_of(event_now - lateness).start());
         }
         match pipeline.commit() {
             // The next commit writes it.
