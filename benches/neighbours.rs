@@ -14,7 +14,7 @@ use crate::Size;
 use actix::prelude::*;
 use anomalyd::actors::scoring::assignment::SensorSettings;
 use anomalyd::actors::scoring::evaluation::pool::PoolSettings;
-use anomalyd::actors::scoring::evaluation::{Scoring, StoredWindows};
+use anomalyd::actors::scoring::evaluation::{BroadcastId, Scoring, StoredWindows};
 use anomalyd::actors::scoring::supervisor::{Broadcast, Scope, SensorSupervisor, SupervisorSettings};
 use anomalyd::features::{Blocks, Bounds, Plan};
 use anomalyd::group::{ByGroup, Groups};
@@ -223,6 +223,7 @@ async fn ask(
     let collector = Collector { begun, came: Vec::with_capacity(awaited), awaited, done: Some(done) }.start();
     let deadline = begun + Duration::from_secs(3600);
     supervisor.do_send(Broadcast {
+        id: BroadcastId::default(),
         window,
         trigger: Trigger::Schedule,
         sensors,

@@ -25,9 +25,9 @@ use futures_util::FutureExt;
 use futures_util::future::{join_all, select_all};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
 use tokio::sync::oneshot::error::RecvError;
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, Notify};
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::actors::aside::{Share, aside};
 use crate::actors::committer::{Command, Commands, Ended};
@@ -50,7 +50,7 @@ use crate::actors::sources::importer::Importer;
 use crate::actors::sources::listener::{ListenError, Listener};
 use crate::actors::sources::source::SourceCounters;
 use crate::actors::stop::StopTrigger;
-use crate::actors::supervised_task::supervised;
+use crate::actors::supervised_task::{Persistence, supervised};
 use crate::actors::system_clock::SystemClock;
 use crate::config::Config;
 use crate::config::connect::PasswordError;
@@ -63,8 +63,8 @@ use crate::live::{Live, OpenWindow, OrderEntry, PartBook, Questions};
 use crate::model_memory::ModelMemory;
 use crate::overview::{Overview, RunScores, SensorIndex};
 use crate::rescoring::Rescorer;
-use crate::store::{KeptModels, ShortLives, StoreError};
-use crate::telemetry::metrics;
+use crate::store::{self, KeptModels, ShortLives, StoreError};
+use crate::telemetry::{metrics, panics};
 use crate::time::{Span, Timestamp};
 
 /// Why the daemon did not start, or ended.
@@ -99,9 +99,15 @@ pub enum DaemonError {
     CommitterPanicked,
     /// A part that should go on for ever has ended.
     #[error(
-        "the {0} ended, of a defect or because the system refused it something; nothing that was acknowledged is lost"
+        "the {part} ended: {}; nothing that was acknowledged is lost",
+        .reason.as_deref().unwrap_or("of a defect, or because the system refused it something")
     )]
-    PartEnded(&'static str),
+    PartEnded {
+        /// Its name.
+        part: &'static str,
+        /// Why, if it could tell.
+        reason: Option<String>,
+    },
     /// The deadline for stopping has passed.
     #[error("the daemon did not stop within {} (stop.deadline); nothing that was acknowledged is lost", Span::from(*.0))]
     StopDeadline(Duration),
@@ -120,7 +126,7 @@ impl DaemonError {
             Self::ModelLoader
             | Self::System(_)
             | Self::CommitterPanicked
-            | Self::PartEnded(_)
+            | Self::PartEnded { .. }
             | Self::StopDeadline(_) => false,
         }
     }
@@ -151,19 +157,26 @@ struct DaemonTask {
 }
 
 impl DaemonTask {
-    fn start(name: &'static str, task: impl Future<Output = ()> + 'static) -> Self {
+    /// A task whose end is the daemon's.
+    fn start(name: &'static str, parts: &PartBook, task: impl Future<Output = ()> + 'static) -> Self {
+        parts.began(name, Timestamp::now());
         Self { name, task: actix_rt::spawn(task) }
     }
 
     /// A task that begins anew when it ends or panics.
     fn supervised<F: Future<Output = ()> + 'static>(
         name: &'static str,
+        persistence: Persistence,
         parts: &Arc<PartBook>,
         begin: impl FnMut() -> F + 'static,
     ) -> Self {
-        Self::start(name, supervised(name, Arc::clone(parts), begin))
+        Self { name, task: actix_rt::spawn(supervised(name, persistence, Arc::clone(parts), begin)) }
     }
 }
+
+/// Actors as parts of the daemon.
+const SCHEDULER: &str = "scheduler";
+const RECORDER: &str = "recorder";
 
 /// How often the actors are checked: a task reports its end by itself, an actor's address has to be asked.
 const ROUNDS: Duration = Duration::from_secs(1);
@@ -247,9 +260,9 @@ impl Daemon {
         settings.log_in(config)?;
         let devices = settings.listener.as_ref().map_or(0, |listener| listener.max_connections);
         descriptors::provide(devices, settings.port.as_ref().map_or(0, |port| port.max_connections));
-        let lives = ShortLives::begin(&settings.store.directory).map(Arc::new);
+        let lives = ShortLives::read(&settings.store.directory).map(Arc::new);
         if let Some(lives) = &lives {
-            waiting::wait(lives, &settings).await;
+            waiting::begin(lives, &settings).await;
         }
         let started = Self::start_at_once(config, settings, lives.clone()).await;
         if let (Err(error), Some(lives)) = (&started, &lives) {
@@ -269,6 +282,7 @@ impl Daemon {
 
         let live = Arc::new(Live::new(config.http.max_listeners as usize, config.scoring.max_orders as usize));
         let note_configuration = || running_configuration::note(&config.store.directory, config);
+        store::wait_for_copies(&settings.store.directory).await?;
         let mut receiving = Receiving::start(&mut settings, listener, broker, note_configuration, &live)?;
         tracing::info!("readings are taken in; the models are being read");
         service_manager::tell(&[NotifyState::Status("takes readings in; reads the models")]);
@@ -327,6 +341,9 @@ impl Daemon {
         let of_runs = scope.iter().map(|scope| (scope.sensor, scope.model_hash())).collect();
 
         let windows = StoredWindows { reader: reader.clone(), directory: Arc::clone(&directory) };
+        [SCHEDULER, RECORDER, SensorSupervisor::PART]
+            .iter()
+            .for_each(|actor| live.parts.began(actor, Timestamp::now()));
         let supervisor = SensorSupervisor::new(
             settings.supervisor.clone(),
             windows.clone(),
@@ -359,12 +376,16 @@ impl Daemon {
         let published = Published { reader, directory, rescorer: Arc::clone(&rescorer) };
         let Receiving { stop, sources, mut background, ended, intake, decoders, .. } = receiving;
         let look_at_models = Arc::new(Notify::new());
-        let watcher = watch_models(loader, watch, recorder.clone(), Arc::clone(&look_at_models));
-        background.push(DaemonTask::start("model watcher", watcher));
+        let (watch, to, look) = (Arc::new(Mutex::new(watch)), recorder.clone(), Arc::clone(&look_at_models));
+        let watch_for_models = move || watch_models(loader.clone(), Arc::clone(&watch), to.clone(), Arc::clone(&look));
+        background.push(DaemonTask::supervised("model watcher", Persistence::GoesOn, &live.parts, watch_for_models));
         if let Some(lives) = lives.clone() {
-            background.push(DaemonTask::start("count of short lives", waiting::count_as_long(lives)));
+            let count = waiting::count_as_long(lives);
+            background.push(DaemonTask::start("count of short lives", &live.parts, count));
         }
-        background.push(DaemonTask::start("watch for conditions", watch_conditions(of_conditions, commands.clone())));
+        let to = commands.clone();
+        let watch = move || watch_conditions(of_conditions.clone(), to.clone());
+        background.push(DaemonTask::supervised("watch for conditions", Persistence::GoesOn, &live.parts, watch));
         if service_manager::is_there() {
             let probed = Probed {
                 commands: commands.clone(),
@@ -372,17 +393,18 @@ impl Daemon {
                 recorder: recorder.clone(),
                 supervisor: supervisor.clone(),
             };
-            background.push(DaemonTask::start("service manager's informant", keep_informed(probed, course)));
+            let inform = keep_informed(probed, course);
+            background.push(DaemonTask::start("service manager's informant", &live.parts, inform));
         }
         if let Some(files) = settings.files {
             let (published, commands) = (published.clone(), commands.clone());
             let publish = move || publish_files(published.clone(), files.clone(), commands.clone());
-            background.push(DaemonTask::supervised("file publisher", &live.parts, publish));
+            background.push(DaemonTask::supervised("file publisher", Persistence::GoesOn, &live.parts, publish));
         }
         if let Some(mqtt) = settings.mqtt {
             let (published, commands) = (published.clone(), commands.clone());
             let publish = move || publish_mqtt(published.clone(), mqtt.clone(), commands.clone());
-            background.push(DaemonTask::supervised("MQTT publisher", &live.parts, publish));
+            background.push(DaemonTask::supervised("MQTT publisher", Persistence::GoesOn, &live.parts, publish));
         }
         let overview = Overview {
             reader: published.reader.clone(),
@@ -412,7 +434,7 @@ impl Daemon {
                 }
             }
         };
-        background.push(DaemonTask::supervised("counts of the last minutes", &live.parts, count));
+        background.push(DaemonTask::supervised("counts of the last minutes", Persistence::GoesOn, &live.parts, count));
         let api = Api {
             store: settings.store.directory.clone(),
             overview,
@@ -424,10 +446,10 @@ impl Daemon {
         };
         let api = Arc::new(api);
         if let Some(port) = port {
-            background.push(DaemonTask::start("HTTP port", port.serve(Arc::clone(&api))));
+            background.push(DaemonTask::start("HTTP port", &live.parts, port.serve(Arc::clone(&api))));
         }
         let serve = move || http::serve(settings.socket.clone(), Arc::clone(&api));
-        background.push(DaemonTask::supervised("local socket", &live.parts, serve));
+        background.push(DaemonTask::supervised("local socket", Persistence::GivesUp, &live.parts, serve));
         Ok(Self {
             stop,
             sources,
@@ -447,33 +469,33 @@ impl Daemon {
     /// Waits until a part of the daemon ends on its own, and returns why.
     pub async fn failure(&mut self) -> DaemonError {
         let parts = self.sources.iter_mut().chain(&mut self.background);
-        let ends: Vec<_> = parts.map(|DaemonTask { name, task }| task.map(|_| *name)).collect();
+        let ends: Vec<_> = parts.map(|DaemonTask { name, task }| task.map(|end| (*name, reason_of(end)))).collect();
         let (scheduler, recorder, supervisor) = (&self.scheduler, &self.recorder, &self.supervisor);
         let dead_actor = async {
             let mut rounds = tokio::time::interval(ROUNDS);
             loop {
                 rounds.tick().await;
                 let alive = [
-                    ("scheduler", scheduler.connected()),
-                    ("recorder", recorder.connected()),
-                    ("sensors' supervisor", supervisor.connected()),
+                    (SCHEDULER, scheduler.connected()),
+                    (RECORDER, recorder.connected()),
+                    (SensorSupervisor::PART, supervisor.connected()),
                 ];
                 if let Some((name, _)) = alive.into_iter().find(|(_, connected)| !connected) {
-                    return name;
+                    return (name, None);
                 }
             }
         };
         let dead_task = async { if ends.is_empty() { std::future::pending().await } else { select_all(ends).await.0 } };
-        let part = tokio::select! {
+        let (part, reason) = tokio::select! {
             ended = &mut self.ended => return committers_word(ended),
-            name = dead_task => name,
-            name = dead_actor => name,
+            part = dead_task => part,
+            part = dead_actor => part,
         };
         // A part may end because the committer ended, and its end may be seen first. The committer's error is the cause
         // then.
         match tokio::time::timeout(COMMITTERS_WORD, &mut self.ended).await {
             Ok(ended) => committers_word(ended),
-            Err(_) => DaemonError::PartEnded(part),
+            Err(_) => DaemonError::PartEnded { part, reason: self.live.parts.reason(part).or(reason) },
         }
     }
 
@@ -518,6 +540,12 @@ impl Daemon {
             Err(_) => Err(DaemonError::CommitterPanicked),
         }
     }
+}
+
+/// Why a task ended, if it panicked.
+fn reason_of(end: Result<(), JoinError>) -> Option<String> {
+    let panic = end.err()?.try_into_panic().ok()?;
+    Some(format!("it panicked: {}", panics::message(&*panic)))
 }
 
 /// Why the committer ended although nobody asked it to.

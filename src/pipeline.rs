@@ -228,16 +228,18 @@ impl Pipeline {
         self.put
     }
 
-    /// Nothing more will come: closes every window that has readings, and moves the event clock past them.
+    /// Nothing more will come: closes every window that has readings, and moves the event clock past them, so that the
+    /// last windows of all groups are scored. Once more it changes nothing.
     pub fn end_history(&mut self) {
         // What a closing has yet to finish is not open.
         self.windows.finish_closing(&mut self.over);
-        if self.windows.is_empty() || self.event_clock.pace() == Pace::Held {
+        let plans = &self.settings.plans;
+        let Some(end) = self.event_clock.end_of_history(plans).filter(|_| self.event_clock.pace() == Pace::Free) else {
             return;
-        }
-        let end = self.settings.windows.cut.window_of(self.event_clock.now()).end();
-        self.event_clock.end_history(end, self.settings.windows.lateness);
+        };
+        self.event_clock.end_history(end, plans);
         self.close(end);
+        self.update_pace();
     }
 
     /// Writes a run into the ledger. With a finished one, all before `done_until` counts as scored; `None` when that stays
@@ -403,7 +405,7 @@ impl Pipeline {
     fn update_pace(&mut self) {
         if let Clock::Event(_) = self.settings.clock {
             let PipelineSettings { plans, max_unpublished, .. } = &self.settings;
-            self.event_clock.decide_pace(plans, &self.runs, *max_unpublished);
+            self.event_clock.decide_pace(plans, &self.runs, self.windows.closed(), *max_unpublished);
         }
     }
 

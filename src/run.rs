@@ -133,7 +133,9 @@ pub fn models_hash(models: impl Iterator<Item = (SensorName, Option<ModelHash>)>
 }
 
 /// How a window was closed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+///
+/// The later ones are worse.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Closing {
     /// Closed when it was over.
     #[default]

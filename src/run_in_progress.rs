@@ -109,14 +109,16 @@ impl RunInProgress {
         Ok(())
     }
 
+    /// Whether a sensor is in scope and has no outcome yet.
+    pub fn awaits(&self, sensor: SensorId) -> bool {
+        let outcome = self.chunks.get(&ChunkId::of(sensor)).and_then(|chunk| chunk.outcomes.get(&sensor));
+        outcome.is_some_and(Option::is_none)
+    }
+
     /// Takes in an outcome. Returns the chunk that it completes.
     ///
-    /// An outcome is ignored when it is of another window, of a sensor that is not in scope, or of a sensor that has an
-    /// outcome already.
-    pub fn take(&mut self, window: Window, sensor: SensorId, outcome: Outcome) -> Option<CompleteChunk> {
-        if window != self.window {
-            return None;
-        }
+    /// An outcome is ignored when it is of a sensor that the run does not [await](Self::awaits).
+    pub fn take(&mut self, sensor: SensorId, outcome: Outcome) -> Option<CompleteChunk> {
         let id = ChunkId::of(sensor);
         let chunk = self.chunks.get_mut(&id)?;
         let unanswered = chunk.outcomes.get_mut(&sensor).filter(|outcome| outcome.is_none())?;

@@ -2,8 +2,9 @@
 //!
 //! A model that fails is tried again after a pause, which doubles with each failure in a row. After a number of failures
 //! in a row it is quarantined: it is not tried any more, until it is released by a command, by another file, or because a
-//! time has passed. A model that hangs costs a thread, so one that hangs twice in a row is quarantined at once. A model
-//! that was released is on probation: its next failure quarantines it again, and its next success ends the trouble.
+//! time has passed. A model that hangs costs a thread, so one that hangs twice in a row is quarantined at once; after its
+//! first hang it gets no pause, which would make it no faster. A model that was released from quarantine is on probation:
+//! its next failure quarantines it again. A scored window ends the trouble; one without enough data does not.
 
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub enum FailureKind {
 /// How a model with failures stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
-    /// It is tried again when its pause is over.
+    /// It is tried again with its next window, or when its pause is over.
     Paused,
     /// It was released from quarantine: its next failure quarantines it again.
     Probation,
@@ -47,6 +48,8 @@ pub enum Standing {
 pub enum Consequence {
     /// The model is tried again after this pause.
     Pause(Duration),
+    /// The model is tried again with its next window.
+    NextWindow,
     /// The model is quarantined.
     Quarantine,
 }
@@ -102,15 +105,20 @@ impl Trouble {
             return Consequence::Quarantine;
         }
         self.since = now;
+        if kind == FailureKind::Hung {
+            return Consequence::NextWindow;
+        }
         let doubled = 2_u32.saturating_pow(self.failures.saturating_sub(1));
         let pause = policy.backoff_min.saturating_mul(doubled).min(policy.backoff_max);
         Consequence::Pause(pause.mul_f64(1.0 - 0.25 * jitter.clamp(0.0, 1.0)))
     }
 
-    /// Lets the model be tried again at once, from a pause or from quarantine. Its next failure quarantines it.
+    /// Lets the model be tried again at once. From quarantine it comes on probation; a pause only ends.
     pub fn release(&mut self, now: Timestamp) {
-        self.hangs = 0;
-        self.stand(Standing::Probation, now);
+        if self.standing == Standing::Quarantined {
+            self.hangs = 0;
+            self.stand(Standing::Probation, now);
+        }
     }
 
     fn stand(&mut self, standing: Standing, now: Timestamp) {
@@ -168,6 +176,15 @@ mod tests {
         assert_eq!(trouble.failures, POLICY.quarantine_after + 1);
     }
 
+    #[test]
+    fn the_end_of_a_pause_by_command_changes_nothing_of_how_a_model_stands() {
+        let mut trouble = Trouble::new(NOW);
+        fail(&mut trouble, FailureKind::Failed);
+        trouble.release(NOW);
+        assert_eq!(trouble.standing, Standing::Paused);
+        assert_eq!(fail(&mut trouble, FailureKind::Failed), Consequence::Pause(Duration::from_secs(2)));
+    }
+
     proptest! {
         #[test]
         fn a_pause_is_never_longer_than_the_longest_and_a_reason_is_bounded(
@@ -183,6 +200,7 @@ mod tests {
                 prop_assert!(trouble.reason.len() <= Trouble::MAX_REASON && reason.starts_with(&trouble.reason));
                 match answer {
                     Consequence::Pause(pause) => prop_assert!(pause <= POLICY.backoff_max && was == Standing::Paused),
+                    Consequence::NextWindow => prop_assert!(!failed && was == Standing::Paused),
                     Consequence::Quarantine => prop_assert_eq!(trouble.standing, Standing::Quarantined),
                 }
             }

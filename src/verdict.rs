@@ -86,11 +86,22 @@ pub enum Outcome {
     TimedOut {
         /// For how long it had gone on.
         after: Span,
+        /// Which time was over.
+        limit: TimeLimit,
     },
     /// The model failed so often that it is not tried any more.
     Quarantined,
     /// The model is not proven, and the configuration wants proof.
     Unproven,
+}
+
+/// What a scoring has to end within.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TimeLimit {
+    /// The time that one sensor may take.
+    Sensor,
+    /// The time that the whole run may take.
+    Run,
 }
 
 impl Outcome {
@@ -111,9 +122,12 @@ impl Outcome {
     pub fn fault(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Failed { reason } => Some(Cow::Borrowed(reason)),
-            Self::TimedOut { after } => {
+            Self::TimedOut { after, limit: TimeLimit::Sensor } => {
                 Some(Cow::Owned(format!("its scoring was given up after {after} (see scoring.sensor_deadline)")))
             }
+            Self::TimedOut { after, limit: TimeLimit::Run } => Some(Cow::Owned(format!(
+                "it was still being scored, for {after}, when the time of the run was over (see scoring.deadline)"
+            ))),
             _ => None,
         }
     }

@@ -256,10 +256,12 @@ pub struct NextFiring {
     pub local: String,
     /// When its runs begin.
     pub begins: Timestamp,
-    /// From the start of the first window that it covers to the end of the last.
+    /// From the start of the first of its windows that is scored to the end of the last.
     pub span: Span,
     /// How many windows it covers.
     pub windows: u64,
+    /// How many of these are scored; the older ones are given up.
+    pub scored: u64,
 }
 
 /// Windows that were given up.

@@ -118,6 +118,8 @@ pub enum ProblemKind {
     ScoringFailed,
     /// Models that failed too often are not tried any more.
     Quarantined,
+    /// Threads hang at models that do not end.
+    ThreadsHung,
     /// Model files cannot be used.
     ModelUnusable,
     /// A sink is behind.

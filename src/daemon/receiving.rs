@@ -16,6 +16,7 @@ use crate::actors::sources::intake::Intake;
 use crate::actors::sources::listener::Listener;
 use crate::actors::sources::source::{DecoderFactory, SourceCounters, SourceLink};
 use crate::actors::stop::{Stop, StopTrigger};
+use crate::actors::supervised_task::Persistence;
 use crate::actors::system_clock::SystemClock;
 use crate::ingest::decoder::Decoder;
 use crate::ingest::topic_memory::TopicMemory;
@@ -76,6 +77,8 @@ impl Receiving {
         let is_first_start = pipeline.position().closed == Timestamp::MIN;
         let (intake, submissions) = Intake::new(settings.intake_bytes);
         let (commands, ended) = committer::start(pipeline, submissions, intake.heard(), settings.pace, clock.clone())?;
+        // Their end is that of the daemon.
+        ["committer", "keeper"].into_iter().for_each(|part| live.parts.began(part, Timestamp::now()));
         if let Clock::Wall = settings.scheduler.clock
             && is_first_start
         {
@@ -106,7 +109,7 @@ impl Receiving {
         if let Some(reporter) = settings.reporter.take() {
             let reported = Reported { sources: counters.clone(), intake: intake.clone(), reader: reader.clone() };
             let report = move || report(reporter.clone(), reported.clone());
-            background.push(DaemonTask::supervised("reporter", &live.parts, report));
+            background.push(DaemonTask::supervised("reporter", Persistence::GoesOn, &live.parts, report));
         }
         let link = broker.as_ref().map(Broker::link);
         let threads = if listener.is_some() { arbiters(settings.threads) } else { Vec::new() };
@@ -121,12 +124,14 @@ impl Receiving {
                 Arc::clone(&live.parts),
                 stop.clone(),
             );
+            let parts = Arc::clone(&live.parts);
             let serve = async move {
                 if let Err(error) = serve.await {
-                    tracing::error!("the listener failed: {error}");
+                    parts.gave_up("listener", &error.to_string(), Timestamp::now());
                 }
             };
-            sources.push(DaemonTask::start("listener", serve));
+            // It shows by itself whether it is at work.
+            sources.push(DaemonTask { name: "listener", task: actix_rt::spawn(serve) });
         }
         if let Some(broker) = broker {
             let serve = broker.run(
@@ -136,7 +141,7 @@ impl Receiving {
                 Arc::clone(&live.connections),
                 stop,
             );
-            sources.push(DaemonTask::start("broker's source", serve));
+            sources.push(DaemonTask::start("broker's source", &live.parts, serve));
         }
         Ok(Self {
             reader,

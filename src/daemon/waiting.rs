@@ -16,9 +16,15 @@ use crate::time::Span;
 /// A process that lives for longer has not ended soon.
 const LONG_ENOUGH: Duration = Duration::from_secs(120);
 
-/// Waits if the lives before this one were short, and tells why.
-pub(super) async fn wait(lives: &ShortLives, settings: &Settings) {
-    let Some(pause) = lives.pause(settings.short_lives) else { return };
+/// Waits if the lives before this one were short, and tells why. Then this life begins.
+pub(super) async fn begin(lives: &ShortLives, settings: &Settings) {
+    if let Some(pause) = lives.pause(settings.short_lives) {
+        wait(lives, pause, settings).await;
+    }
+    lives.begin();
+}
+
+async fn wait(lives: &ShortLives, pause: Duration, settings: &Settings) {
     let words = words(lives, pause);
     tracing::error!("{words}");
     service_manager::tell(&[NotifyState::Status(&words)]);

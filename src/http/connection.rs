@@ -76,10 +76,3 @@ pub(super) async fn serve(
         tracing::debug!("an HTTP connection ended early: {problem}");
     }
 }
-
-/// Has the calling thread yield to those that take readings in and score, if the system lets it.
-pub(super) fn yield_to_others() {
-    const NICE: i32 = 10;
-    // A thread that has the priority of the others answers as well.
-    let _ = rustix::process::setpriority_process(None, NICE);
-}

@@ -13,12 +13,13 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
 
 use super::api::{Api, LongAnswers};
-use super::connection::{self, Answers, Requests, yield_to_others};
+use super::connection::{self, Answers, Requests};
 use super::gate::{Gate, GateSettings};
 use super::peer::Peer;
 use super::routes::{self, Shared};
 use super::tls::{self, TlsError, TlsSettings};
 use super::tokens::{TokenBook, TokenFileError};
+use crate::actors::aside::yield_to_others;
 use crate::actors::sources::addresses::{AddressSettings, Addresses, Conduct};
 use crate::telemetry::metrics;
 
@@ -131,12 +132,12 @@ impl Port {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(settings.max_reads + settings.max_answers + SPARE_THREADS)
-            .on_thread_start(yield_to_others)
+            .on_thread_start(|| yield_to_others(None))
             .thread_name("http read")
             .build()
             .map_err(refused)?;
         let serve = move || {
-            yield_to_others();
+            yield_to_others(None);
             runtime.block_on(async {
                 tokio::select! {
                     () = accepting.accept(listener) => {}

@@ -15,11 +15,12 @@ use axum::Router;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::api::{Api, LongAnswers};
-use super::connection::{self, Answers, Requests, yield_to_others};
+use super::connection::{self, Answers, Requests};
 use super::peer::Peer;
 use super::routes::about::About;
 use super::routes::{self, Shared};
 use super::socket::{self, SocketFile, SocketSettings};
+use crate::actors::aside::yield_to_others;
 use crate::store;
 use crate::telemetry::metrics;
 
@@ -115,11 +116,11 @@ impl Serving {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(settings.max_answers * 2 + SPARE_THREADS)
-            .on_thread_start(yield_to_others)
+            .on_thread_start(|| yield_to_others(None))
             .thread_name("long answer")
             .build()?;
         thread::Builder::new().name("local socket".to_owned()).spawn(move || {
-            yield_to_others();
+            yield_to_others(None);
             runtime.block_on(async {
                 tokio::select! {
                     () = accept(listener, answers, max_connections) => {}

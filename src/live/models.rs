@@ -66,6 +66,11 @@ impl ModelBook {
         self.change(sensor, |entry| (entry.file, entry.problem) = (file, Some(problem)))
     }
 
+    /// Notes that a sensor's newest file holds the model that is at work. Returns what is known then.
+    pub fn found_again(&self, sensor: SensorId, file: Option<String>, warnings: Vec<Warning>) -> Option<ModelEntry> {
+        self.change(sensor, |entry| (entry.file, entry.warnings, entry.problem) = (file, warnings, None))
+    }
+
     /// Notes the failures of a sensor's model; not if another model has taken its place. Returns what is known then.
     pub fn trouble(&self, sensor: SensorId, of: &Arc<ModelAtWork>, trouble: Option<Trouble>) -> Option<ModelEntry> {
         self.change_if(

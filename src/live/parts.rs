@@ -38,6 +38,19 @@ impl PartBook {
         }
     }
 
+    /// A part has ended for good, and the daemon ends with it.
+    pub fn gave_up(&self, part: &'static str, reason: &str, now: Timestamp) {
+        let mut parts = self.parts();
+        let restarts = parts.get(part).map_or(0, |entry| entry.restarts);
+        let reason = Some(reason.to_owned());
+        parts.insert(part, PartEntry { is_running: false, since: now, restarts, reason });
+    }
+
+    /// Why a part that is not at work ended the last time.
+    pub fn reason(&self, part: &str) -> Option<String> {
+        self.parts().get(part).filter(|entry| !entry.is_running)?.reason.clone()
+    }
+
     /// All parts, by name.
     pub fn list(&self) -> Vec<(&'static str, PartEntry)> {
         self.parts().iter().map(|(name, entry)| (*name, entry.clone())).collect()

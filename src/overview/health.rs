@@ -40,6 +40,7 @@ pub fn health(facts: &HealthFacts) -> Health {
         sensors(facts, SensorState::Anomalous),
         sensors(facts, SensorState::Failed),
         quarantined(facts),
+        hung_threads(facts),
         unusable_models(facts),
         windows_skipped(facts),
         rejecting(facts),
@@ -234,6 +235,10 @@ fn clock(facts: &HealthFacts) -> Option<Finding> {
     Some(plain(ProblemKind::ClockDoubted, Severity::Error, words, &short))
 }
 
+/// What has a quarantined model tried again.
+const TRIED_AGAIN: &str = "put another file in its place, or have it tried again as it is (`anomalyd models release`); by \
+                           itself it is tried again after supervision.release_after";
+
 fn quarantined(facts: &HealthFacts) -> Option<Finding> {
     let names: Vec<&str> = facts.quarantined.iter().map(String::as_str).collect();
     let count = names.len() as u64;
@@ -241,20 +246,36 @@ fn quarantined(facts: &HealthFacts) -> Option<Finding> {
         [] => return None,
         [sensor] => {
             let words = format!(
-                "the model of {sensor} failed too often and is not tried any more; the log has the reason: put another file \
-                 in its place"
+                "the model of {sensor} failed too often and is not tried any more; `anomalyd models` has the reason: \
+                 {TRIED_AGAIN}"
             );
             (format!("the model of {} failed too often", shortened(sensor)), words, Some(sensor.to_owned()))
         }
         [..] => {
             let short = format!("{} models failed too often", grouped(count));
             let names = list_of(&names[..names.len().min(MOST_NAMED)], count);
-            (short.clone(), format!("{short} and are not tried any more; put other files in their place{names}"), None)
+            let words = format!("{short} and are not tried any more: {TRIED_AGAIN}{names}");
+            (short.clone(), words, None)
         }
     };
     let problem =
         Problem { kind: ProblemKind::Quarantined, severity: Severity::Warning, words, since: None, count, sensor };
     Some(Finding { problem, short })
+}
+
+fn hung_threads(facts: &HealthFacts) -> Option<Finding> {
+    let short = match facts.hung_threads {
+        0 => return None,
+        1 => "1 thread hangs at a model that does not end".to_owned(),
+        hung => format!("{} threads hang at models that do not end", grouped(hung)),
+    };
+    let words = format!(
+        "{short} within scoring.sensor_deadline, and more than scoring.hung_threads are not replaced; `anomalyd status \
+         --tree` shows which models were given up: put other files in their places, or raise scoring.sensor_deadline"
+    );
+    let mut finding = plain(ProblemKind::ThreadsHung, Severity::Warning, words, &short);
+    finding.problem.count = facts.hung_threads;
+    Some(finding)
 }
 
 fn unusable_models(facts: &HealthFacts) -> Option<Finding> {

@@ -38,6 +38,8 @@ pub struct HealthFacts {
     pub rejects_lately: u64,
     /// Sensors, as `device/sensor`, whose models failed too often.
     pub quarantined: Vec<String>,
+    /// Threads that hang at models that do not end.
+    pub hung_threads: u64,
     /// Sensors, as `device/sensor`, whose newest model file cannot be used, each with the reason.
     pub unusable_models: Vec<(String, String)>,
     /// How the configuration's file compares with what is in force.

@@ -115,6 +115,7 @@ impl Overview {
             readings_lately: lately.readings,
             rejects_lately: lately.rejects,
             quarantined,
+            hung_threads: metrics::EVALUATORS_HUNG.get(),
             unusable_models: unusable,
             configuration,
             entries_lost: metrics::ENTRIES_UNREADABLE.get() + metrics::JOURNAL_RECORDS_LOST.get(),

@@ -310,7 +310,9 @@ pub(super) fn reason(outcome: &verdict::Outcome) -> Option<String> {
             outcome.fault().map(std::borrow::Cow::into_owned)
         }
         verdict::Outcome::Quarantined => {
-            Some("the model failed so often that it is not tried any more until its file changes".to_owned())
+            let words = "the model failed so often that it is not tried any more until it is released (`anomalyd models \
+                         release`, or by itself after supervision.release_after), or another file takes its place";
+            Some(words.to_owned())
         }
         verdict::Outcome::Unproven => Some(
             "no file beside the model says what it should answer, and scoring.proof wants such a file of every model"

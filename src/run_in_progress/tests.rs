@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::interval::Cut;
 use crate::time::{Span, Timestamp};
-use crate::verdict::{Label, Row, Scored};
+use crate::verdict::{Label, Row, Scored, TimeLimit};
 
 fn window(index: u32) -> Window {
     let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
@@ -39,7 +39,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         Just(Outcome::NoData),
         (0..3_u32).prop_map(|intervals| Outcome::TooLittleData { intervals, needed: 3 }),
         "[a-c]{0,3}".prop_map(|reason| Outcome::Failed { reason }),
-        Just(Outcome::TimedOut { after: Span::from_secs(15) }),
+        Just(Outcome::TimedOut { after: Span::from_secs(15), limit: TimeLimit::Sensor }),
         Just(Outcome::Quarantined),
         Just(Outcome::Unproven),
         proptest::collection::vec(-2..2, 0..4).prop_map(|decisions| scored(1, &decisions)),
@@ -47,14 +47,13 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 }
 
 /// An outcome of a window and a sensor, as it reaches a run.
-fn event() -> impl Strategy<Value = (u32, u32, Outcome)> {
-    // Most are of the run's window; the sensors are some in scope and some that are not.
-    (prop_oneof![8 => Just(5_u32), 1 => Just(4), 1 => Just(6)], 0..70_u32, outcome())
+fn event() -> impl Strategy<Value = (u32, Outcome)> {
+    // The sensors are some in scope and some that are not.
+    (0..70_u32, outcome())
 }
 
 proptest! {
-    /// Random: which of 60 sensors are in scope; the outcomes that come, some twice, of other windows or out of scope, in
-    /// any order; and how many come before the deadline, at which the rest fails.
+    /// Random: which of 60 sensors are in scope; the outcomes that come, some twice or out of scope, in any order; and how many come before the deadline, at which the rest fails.
     #[test]
     fn every_sensor_in_scope_gets_exactly_one_outcome_and_every_chunk_comes_out_once(
         sensors in proptest::collection::btree_set(0..60_u32, 0..60),
@@ -65,12 +64,13 @@ proptest! {
         let mut run = RunInProgress::new(window(5), &scope, 3, Instant::now());
         let mut first = BTreeMap::<SensorId, Outcome>::new();
         let mut chunks = Vec::new();
-        for (index, sensor, outcome) in events {
+        for (sensor, outcome) in events {
             let sensor = SensorId(sensor);
-            if index == 5 && scope.contains_key(&sensor) {
+            prop_assert_eq!(run.awaits(sensor), scope.contains_key(&sensor) && !first.contains_key(&sensor));
+            if scope.contains_key(&sensor) {
                 first.entry(sensor).or_insert_with(|| outcome.clone());
             }
-            chunks.extend(run.take(window(index), sensor, outcome));
+            chunks.extend(run.take(sensor, outcome));
             prop_assert_eq!(run.tally().outcomes() as usize, first.len());
             prop_assert_eq!(run.unanswered().len(), scope.len() - first.len());
             prop_assert_eq!(run.is_over(), first.len() == scope.len());
@@ -78,11 +78,11 @@ proptest! {
         for sensor in run.unanswered() {
             let overdue = Outcome::Failed { reason: "overdue".to_owned() };
             first.insert(sensor, overdue.clone());
-            chunks.extend(run.take(window(5), sensor, overdue));
+            chunks.extend(run.take(sensor, overdue));
         }
         prop_assert!(run.is_over());
-        for (index, sensor, outcome) in late {
-            prop_assert_eq!(run.take(window(index), SensorId(sensor), outcome), None);
+        for (sensor, outcome) in late {
+            prop_assert_eq!(run.take(SensorId(sensor), outcome), None);
         }
         for chunk in &chunks {
             prop_assert!(chunk.verdicts.is_sorted_by_key(|verdict| verdict.sensor));
@@ -109,7 +109,7 @@ proptest! {
         let undisturbed = |scope: &RunScope| {
             let mut run = RunInProgress::new(window(5), scope, 0, Instant::now());
             let answer = |(sensor, model): (&SensorId, &Option<ModelHash>)| {
-                run.take(window(5), *sensor, scored(model.unwrap().0[0], &[-1, 1]))
+                run.take(*sensor, scored(model.unwrap().0[0], &[-1, 1]))
             };
             let chunks = scope.iter().filter_map(answer).map(|chunk| (chunk.id, chunk.verdicts));
             (chunks.collect::<BTreeMap<_, _>>(), run.tally())
@@ -122,7 +122,7 @@ proptest! {
         store.retain(|id, _| run.taken_over().contains(id));
         prop_assert_eq!(run.resumed() as usize, scope.len() - run.unanswered().len());
         for sensor in run.unanswered() {
-            let chunk = run.take(window(5), sensor, scored(scope[&sensor].unwrap().0[0], &[-1, 1]));
+            let chunk = run.take(sensor, scored(scope[&sensor].unwrap().0[0], &[-1, 1]));
             store.extend(chunk.map(|chunk| (chunk.id, chunk.verdicts)));
         }
         prop_assert!(run.is_over());
@@ -141,7 +141,7 @@ fn what_another_model_said_and_what_failed_is_made_again() {
         (Outcome::TooLittleData { intervals: 1, needed: 2 }, true),
         (scored(2, &[1]), false),
         (failed, false),
-        (Outcome::TimedOut { after: Span::from_secs(15) }, false),
+        (Outcome::TimedOut { after: Span::from_secs(15), limit: TimeLimit::Sensor }, false),
         (Outcome::Quarantined, false),
         (Outcome::Unproven, false),
     ] {

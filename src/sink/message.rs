@@ -127,7 +127,7 @@ mod tests {
     use crate::interval::Cut;
     use crate::sensor::SensorId;
     use crate::time::{Span, Timestamp};
-    use crate::verdict::{Explanation, Label, ModelHash, Row, Scored};
+    use crate::verdict::{Explanation, Label, ModelHash, Row, Scored, TimeLimit};
 
     fn message(outcome: Outcome) -> serde_json::Value {
         let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_failed_verdict_says_why() {
-        let late = message(Outcome::TimedOut { after: Span::from_secs(15) });
+        let late = message(Outcome::TimedOut { after: Span::from_secs(15), limit: TimeLimit::Sensor });
         assert_eq!(late["outcome"], "timed_out");
         assert_eq!(late["reason"], "its scoring was given up after 15s (see scoring.sensor_deadline)");
         let message = message(Outcome::Failed { reason: "the model panicked".into() });

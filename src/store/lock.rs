@@ -16,8 +16,9 @@ use crate::store::{StoreError, from_disk, side_file};
 
 const FILE: &str = "lock";
 /// How long a start waits for commands that copy the store.
-const READERS_PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const READERS_PATIENCE: Duration = Duration::from_secs(60);
+/// How often it looks whether they have ended.
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Locks a folder for the one process that writes to it; makes the folder if there is none. Waits for processes that
 /// copy the store.
@@ -70,6 +71,12 @@ pub(super) fn is_in_use(directory: &Path) -> bool {
     matches!(for_reading(directory), Err(StoreError::InUse { .. }))
 }
 
+/// Whether processes copy the store in a folder, so that one that writes to it would have to wait.
+pub(super) fn is_being_copied(directory: &Path) -> bool {
+    let Ok(file) = side_file::open(&directory.join(FILE), File::options().read(true)) else { return false };
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock)) && file.try_lock_shared().is_ok()
+}
+
 /// Marks the process that holds this lock as one that takes signals for the store.
 ///
 /// A process number that was written into a file does not tell whether that process still lives, or whether another
@@ -105,7 +112,9 @@ mod tests {
         assert!(matches!(for_reading(folder), Err(StoreError::InUse { .. })));
         assert!(matches!(for_writing(folder), Err(StoreError::InUse { .. })));
         drop(writer);
+        assert!(!is_being_copied(folder));
         let readers = [for_reading(folder).unwrap().unwrap(), for_reading(folder).unwrap().unwrap()];
+        assert!(is_being_copied(folder));
         assert!(!is_in_use(folder), "who copies does not use it");
         thread::scope(|scope| {
             let writer = scope.spawn(|| for_writing(folder));

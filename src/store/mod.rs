@@ -77,6 +77,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::process::Pid;
 
@@ -279,6 +280,26 @@ pub fn read_note(directory: &Path, name: &str) -> io::Result<Vec<u8>> {
 /// When the system refuses.
 pub fn write_note(directory: &Path, name: &str, text: &str) -> io::Result<()> {
     side_file::write(&directory.join(name), text.as_bytes())
+}
+
+/// Waits for processes that copy the store in a folder, as [`Store::open`] does, but without keeping the thread from other
+/// work.
+///
+/// # Errors
+/// When they take too long.
+pub async fn wait_for_copies(directory: &Path) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    let mut is_told = false;
+    while lock::is_being_copied(directory) {
+        if begun.elapsed() >= lock::READERS_PATIENCE {
+            return Err(StoreError::BeingCopied { directory: directory.to_owned() });
+        }
+        if !std::mem::replace(&mut is_told, true) {
+            tracing::info!("a command is copying the store to read it; the start waits for it");
+        }
+        tokio::time::sleep(lock::PAUSE).await;
+    }
+    Ok(())
 }
 
 /// The process that takes signals for the store in a folder, if there is one.

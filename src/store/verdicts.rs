@@ -16,7 +16,7 @@ use crate::run::RunId;
 use crate::sensor::SensorId;
 use crate::store::fields::{FieldWriter, Fields, number, put_field, unsealed};
 use crate::verdict::{
-    AnomalyScore, Explanation, Label, ModelHash, Outcome, OutcomeSummary, Row, Scored, ScoredRows, Verdict,
+    AnomalyScore, Explanation, Label, ModelHash, Outcome, OutcomeSummary, Row, Scored, ScoredRows, TimeLimit, Verdict,
     VerdictRows, WorstRows, score,
 };
 
@@ -168,7 +168,13 @@ fn encode_verdict(Verdict { sensor, outcome }: &Verdict, model: u64, keep: Verdi
             put(TOO_LITTLE_DATA, &counts);
         }
         Outcome::Failed { reason } => put(FAILED, reason.as_bytes()),
-        Outcome::TimedOut { after } => put(TIMED_OUT, &value(&|encoder| encoder.signed(after.nanos()))),
+        Outcome::TimedOut { after, limit } => {
+            let time = value(&|encoder| {
+                encoder.signed(after.nanos());
+                encoder.unsigned(u64::from(*limit == TimeLimit::Run));
+            });
+            put(TIMED_OUT, &time);
+        }
         Outcome::Quarantined => put(QUARANTINED, &[]),
         Outcome::Unproven => put(UNPROVEN, &[]),
         Outcome::Scored(Scored { rows, explanation, .. }) => {
@@ -255,7 +261,13 @@ fn decode_verdict(chunk: ChunkId, value: &[u8], models: &[ModelFacts]) -> Result
                 let reason = std::str::from_utf8(value).map_err(|_| Corrupt)?.to_owned();
                 outcome = Some(Outcome::Failed { reason });
             }
-            TIMED_OUT => outcome = Some(Outcome::TimedOut { after: Decoder::new(value).span()? }),
+            TIMED_OUT => {
+                let mut time = Decoder::new(value);
+                let after = time.span()?;
+                let is_of_run = !time.is_at_end() && time.unsigned()? > 0;
+                let limit = if is_of_run { TimeLimit::Run } else { TimeLimit::Sensor };
+                outcome = Some(Outcome::TimedOut { after, limit });
+            }
             QUARANTINED => outcome = Some(Outcome::Quarantined),
             UNPROVEN => outcome = Some(Outcome::Unproven),
             SCORED_BY => model = Some(models.get(number::<usize>(value)?).ok_or(Corrupt)?),
@@ -305,7 +317,8 @@ pub(super) fn summaries(
 fn summary(chunk: ChunkId, value: &[u8], units: &[Option<f64>]) -> Result<Option<(SensorId, OutcomeSummary)>, Corrupt> {
     let mut decoder = Decoder::new(value);
     let sensor = chunk.sensor(decoder.narrow()?)?;
-    let (mut summary, mut unit, mut is_anomalous, mut worst) = (None, None, false, None);
+    let (mut summary, mut unit, mut is_anomalous) = (None, None, false);
+    let (mut rows, mut worst) = (&[][..], None);
     for field in Fields::within(decoder.rest()) {
         let (tag, value) = field?;
         match tag {
@@ -317,11 +330,7 @@ fn summary(chunk: ChunkId, value: &[u8], units: &[Option<f64>]) -> Result<Option
             UNPROVEN => summary = Some(OutcomeSummary::Unproven),
             SCORED_BY => unit = Some(*units.get(number::<usize>(value)?).ok_or(Corrupt)?),
             ANOMALIES => is_anomalous = true,
-            WORST if !value.is_empty() => {
-                let mut first = Decoder::new(value);
-                first.unsigned()?;
-                worst = Some(f64::from_le_bytes(first.array()?));
-            }
+            WORST => rows = value,
             DECISIONS => {
                 let decisions = value.as_chunks::<8>().0.iter().map(|decision| f64::from_le_bytes(*decision));
                 worst = decisions.min_by(f64::total_cmp);
@@ -330,6 +339,11 @@ fn summary(chunk: ChunkId, value: &[u8], units: &[Option<f64>]) -> Result<Option
         }
     }
     if let Some(unit) = unit {
+        if worst.is_none() && !rows.is_empty() {
+            let mut first = Decoder::new(rows);
+            first.unsigned()?;
+            worst = Some(f64::from_le_bytes(first.array()?));
+        }
         let score = worst.zip(unit).map(|(decision, unit)| score(decision, unit));
         summary = Some(OutcomeSummary::Scored { is_anomalous, score });
     }
@@ -438,7 +452,8 @@ mod tests {
             Outcome::NoData,
             Outcome::TooLittleData { intervals: 3, needed: 10 },
             Outcome::Failed { reason: "row 3 is infinite".into() },
-            Outcome::TimedOut { after: Span::from_millis(15_003) },
+            Outcome::TimedOut { after: Span::from_millis(15_003), limit: TimeLimit::Sensor },
+            Outcome::TimedOut { after: Span::from_millis(15_003), limit: TimeLimit::Run },
             Outcome::Quarantined,
             Outcome::Unproven,
             Outcome::Scored(scored(7, rows(0))),

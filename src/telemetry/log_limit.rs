@@ -49,6 +49,19 @@ macro_rules! warn_limited {
     }};
 }
 
+/// Logs an error at most once in [`LogLimit::INTERVAL`] for each place in the code, as [`warn_limited`] does a warning.
+#[macro_export]
+macro_rules! error_limited {
+    ($($arg:tt)*) => {{
+        static LIMIT: $crate::telemetry::log_limit::LogLimit = $crate::telemetry::log_limit::LogLimit::new();
+        match LIMIT.admit(std::time::Instant::now()) {
+            Some(0) => tracing::error!($($arg)*),
+            Some(suppressed) => tracing::error!(suppressed, $($arg)*),
+            None => {}
+        }
+    }};
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -144,7 +144,7 @@ metrics! {
     SCORINGS_SLOW "anomalyd_scorings_slow_total" "Scorings of one sensor that took longer than scoring.sensor_deadline."
     SCORINGS_MISSING "anomalyd_scorings_missing_total" "Sensors that had not answered at their run's deadline."
     ACTORS_RESTARTED "anomalyd_sensor_actors_restarted_total" "Sensor actors that were restarted after an error or a panic."
-    ACTORS_QUARANTINED "anomalyd_sensor_actors_quarantined" "Sensor actors that failed too often in a row and wait for a start or another model file."
+    ACTORS_QUARANTINED "anomalyd_sensor_actors_quarantined" "Models that failed too often in a row and are not tried any more before they are released (anomalyd models release, supervision.release_after), or another file takes their place."
     PUBLISHED "anomalyd_verdicts_published_total" "Verdicts that a sink took."
     PASSED_OVER "anomalyd_verdicts_passed_over_total" "Verdicts that a sink could not take, while it took others: a file name or a message that is refused, a window that is gone."
     PUBLISH_FAILURES "anomalyd_publish_failures_total" "Attempts to publish that failed and were tried again."

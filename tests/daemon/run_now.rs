@@ -109,6 +109,9 @@ fn the_same_models_say_the_same_and_a_dry_run_leaves_no_trace() {
     assert_eq!((done.comparison.other_outcomes, done.first_run), (0, None));
     assert_eq!([site.dump("runs"), site.dump("verdicts")], dumps);
     assert_eq!(finished(&client).len(), before.len());
+    let begun = daemon.lines().into_iter().filter(|line| line["message"] == "run begins");
+    let dry: Vec<_> = begun.filter(|line| line["is_dry_run"] == true).collect();
+    assert!(dry.len() == 6 && dry.iter().all(|line| line["run"].is_null()), "they have no number: {dry:?}");
 
     // Stored, they are the next revision of the same bytes, and move nothing that is due.
     let done = run_now_json(&site, &["--window", "2026-03-02T06:00..2026-03-02T06:20"]);

@@ -22,9 +22,22 @@ use crate::supervision::FailureKind;
 use crate::telemetry::panics;
 use crate::verdict::Outcome;
 
+/// Tells broadcasts apart, also those over the same window: what comes of an earlier one must not count in a later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BroadcastId(u64);
+
+impl BroadcastId {
+    /// That of the next broadcast.
+    pub(super) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 /// A window that sensors are scored over.
 #[derive(Debug)]
 pub struct WindowRequest {
+    /// The broadcast that asks.
+    pub broadcast: BroadcastId,
     /// Which window.
     pub window: Window,
     /// Why it is scored.
@@ -43,7 +56,7 @@ impl WindowRequest {
 
     /// Hands the outcome of a sensor over that took so long.
     pub fn answer_after(&self, sensor: SensorId, outcome: Outcome, took: ScoringTime) {
-        self.outcomes.do_send(Scoring { window: self.window, sensor, outcome, took });
+        self.outcomes.do_send(Scoring { broadcast: self.broadcast, sensor, outcome, took });
     }
 }
 
@@ -51,8 +64,8 @@ impl WindowRequest {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Scoring {
-    /// Which window.
-    pub window: Window,
+    /// The broadcast that asked for it.
+    pub broadcast: BroadcastId,
     /// The sensor.
     pub sensor: SensorId,
     /// The outcome.
@@ -71,6 +84,14 @@ pub struct ScoringReport {
     pub generation: Generation,
     /// Why the model did not score, if it did not.
     pub result: Result<(), Fault>,
+}
+
+/// Every thread that evaluates hangs, and no other will be started: see [`lanes`].
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct EvaluatorsExhausted {
+    /// How many they are.
+    pub hung_threads: usize,
 }
 
 /// Why a model did not score.
@@ -151,6 +172,7 @@ impl Evaluator {
             let blocks = match blocks {
                 // The model is not at fault, and may score the next window.
                 Err(StoreError::Damaged) => return Ok(unreadable()),
+                Err(StoreError::Overwritten) => return Ok(overwritten()),
                 blocks => blocks.map_err(|error| error.to_string())?,
             };
             let rows = match rows(plan, window, &blocks, settings.scoring) {
@@ -178,4 +200,11 @@ impl Evaluator {
 fn unreadable() -> Judgement {
     let reason = "a stored window that its rows are made from cannot be read; the log names it".to_owned();
     Outcome::Failed { reason }.into()
+}
+
+/// The outcome of a window that was scored too late: the store has given the place of what it needs to later windows.
+fn overwritten() -> Judgement {
+    let reason = "the run came too late: later windows have taken the place of stored ones that its rows are made from; make \
+                  store.keep_intervals longer";
+    Outcome::Failed { reason: reason.to_owned() }.into()
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::Addr;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, oneshot};
 use tokio::time::{sleep, sleep_until};
 
 use crate::actors::aside::{Share, aside};
@@ -53,8 +53,9 @@ enum Occasion {
     Other,
 }
 
-/// Looks for changes until the daemon stops. `wake` makes it look at once.
-pub async fn watch_models(loader: ModelLoader, watch: Watch, recorder: Addr<Recorder>, wake: Arc<Notify>) {
+/// Looks for changes until the daemon stops. `wake` makes it look at once. What was seen stays when this begins anew.
+pub async fn watch_models(loader: ModelLoader, watch: Arc<Mutex<Watch>>, recorder: Addr<Recorder>, wake: Arc<Notify>) {
+    let watch = watch.lock_owned().await;
     // Without inotify there are no events, and each look says so.
     let events = FolderEvents::of(loader.folder_watch.clone()).ok();
     let mut watcher = Watcher { loader: Arc::new(loader), watch, recorder, events, unwatched: None };
@@ -87,7 +88,7 @@ struct Files {
 
 struct Watcher {
     loader: Arc<ModelLoader>,
-    watch: Watch,
+    watch: OwnedMutexGuard<Watch>,
     recorder: Addr<Recorder>,
     events: Option<FolderEvents>,
     /// The reason why the folder is not watched, as it was logged last.
@@ -119,7 +120,7 @@ impl Watcher {
 
     /// When the next look is made although no change was reported and no look was asked for.
     fn next_look(&self, earliest: Instant) -> Instant {
-        let Watch { changes, late, watching, .. } = &self.watch;
+        let Watch { changes, late, watching, .. } = &*self.watch;
         let look_every = self.loader.models.look_every;
         let (pause, sooner) = match watching {
             Watching::Unknown => (look_every, None),
@@ -222,7 +223,7 @@ impl Watcher {
     /// Tries a file again that was given up, once the thread that was reading it has ended: another thread would be
     /// held up by it as well.
     fn try_again_what_has_ended(&mut self, now: Instant) {
-        let Watch { changes, late, .. } = &mut self.watch;
+        let Watch { changes, late, .. } = &mut *self.watch;
         late.retain(|(sensor, thread)| {
             let ended = thread.has_ended();
             if ended {

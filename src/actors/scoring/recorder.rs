@@ -21,7 +21,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
-use crate::actors::scoring::evaluation::{Scoring, StoredWindows};
+use crate::actors::scoring::evaluation::{BroadcastId, Scoring, StoredWindows};
 use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::group::{ByGroup, GroupName};
 use crate::interval::Window;
@@ -141,6 +141,8 @@ pub struct Recorder {
     sensors: Addr<SensorSupervisor>,
     /// Where it shows which run goes on.
     live: Arc<Live>,
+    /// That of the latest broadcast.
+    broadcast: BroadcastId,
     current: Option<Current>,
     /// Whether the entry of a run is being made durable that begins behind it.
     is_beginning: bool,
@@ -241,6 +243,7 @@ impl Recorder {
             commands,
             sensors,
             live,
+            broadcast: BroadcastId::default(),
             current: None,
             is_beginning: false,
             waiting: Vec::new(),
@@ -302,9 +305,13 @@ impl Recorder {
     ) {
         let deadline = self.runs.of_group(&run.group).map_or(Duration::ZERO, |runs| runs.rules.deadline);
         let window = run.window;
-        run_log::begin(self.log_bytes);
+        let known_id = Commanded::known_id(commanded.as_ref(), &run);
+        if known_id.is_some() {
+            run_log::begin(self.log_bytes);
+        }
         tracing::info!(
-            run = %run.id,
+            run = known_id.map(tracing::field::display),
+            is_dry_run = known_id.is_none().then_some(true),
             window = %window.start(),
             trigger = run.trigger.as_str(),
             sensors = run.scope.len(),
@@ -314,8 +321,10 @@ impl Recorder {
         );
         let (sensors, outcomes) = (progress.unanswered(), context.address().recipient());
         let (trigger, until) = (run.trigger, Instant::now() + deadline);
-        self.sensors.do_send(Broadcast { window, trigger, sensors, deadline: until, outcomes });
-        let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(window, context));
+        self.broadcast = self.broadcast.next();
+        let id = self.broadcast;
+        self.sensors.do_send(Broadcast { id, window, trigger, sensors, deadline: until, outcomes });
+        let deadline = context.run_later(deadline, move |recorder, context| recorder.give_up(id, context));
         let is_over = progress.is_over();
         let (times, scored) = (TimesInProgress::default(), Duration::ZERO);
         self.current = Some(Current { run, done_until, progress, times, scored, deadline, commanded, report });
@@ -325,14 +334,15 @@ impl Recorder {
     }
 
     /// Whatever is missing at the deadline has failed.
-    fn give_up(&mut self, window: Window, context: &mut Context<Self>) {
-        let Some(current) = self.current.as_ref().filter(|current| current.run.window == window) else { return };
+    fn give_up(&mut self, broadcast: BroadcastId, context: &mut Context<Self>) {
+        let Some(current) = self.current.as_ref().filter(|_| broadcast == self.broadcast) else { return };
+        let window = current.run.window;
         let missing = current.progress.unanswered();
         metrics::SCORINGS_MISSING.add(missing.len() as u64);
-        let outcomes = self.sensors.send(Overdue { window, missing: missing.clone() }).into_actor(self);
+        let outcomes = self.sensors.send(Overdue { broadcast, window, missing: missing.clone() }).into_actor(self);
         context.spawn(outcomes.map(move |outcomes, recorder, context| {
             let mut take = |sensor, outcome| {
-                recorder.take(Scoring { window, sensor, outcome, took: ScoringTime::default() }, context);
+                recorder.take(Scoring { broadcast, sensor, outcome, took: ScoringTime::default() }, context);
             };
             for (sensor, outcome) in outcomes.into_iter().flatten() {
                 take(sensor, outcome);
@@ -342,13 +352,14 @@ impl Recorder {
         }));
     }
 
-    fn take(&mut self, Scoring { window, sensor, outcome, took }: Scoring, context: &mut Context<Self>) {
-        // An answer that comes after its run has ended meets the next run, or no run.
+    fn take(&mut self, Scoring { broadcast, sensor, outcome, took }: Scoring, context: &mut Context<Self>) {
+        // An answer that comes after its run has ended meets the next run, which may be over the same window, or no run.
         let Some(Current { run, progress, times, commanded, .. }) = &mut self.current else { return };
-        if window == progress.window() {
-            times.observe(sensor, took);
+        if broadcast != self.broadcast || !progress.awaits(sensor) {
+            return;
         }
-        let Some(chunk) = progress.take(window, sensor, outcome) else { return };
+        times.observe(sensor, took);
+        let Some(chunk) = progress.take(sensor, outcome) else { return };
         if let Some(commanded) = commanded {
             commanded.tell(&chunk);
         }

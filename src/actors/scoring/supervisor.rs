@@ -16,8 +16,12 @@ use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
 use crate::actors::scoring::assignment::{Assignment, Generation, SensorSettings};
-use crate::actors::scoring::evaluation::pool::{EvaluationProgress, EvaluatorPool, PATIENCE, PoolSettings};
-use crate::actors::scoring::evaluation::{Evaluator, Fault, Scoring, ScoringReport, StoredWindows, WindowRequest};
+use crate::actors::scoring::evaluation::pool::{
+    EvaluationProgress, EvaluationsUnderWay, EvaluatorPool, PATIENCE, PoolSettings, PoolSupervisor,
+};
+use crate::actors::scoring::evaluation::{
+    BroadcastId, Evaluator, EvaluatorsExhausted, Fault, Scoring, ScoringReport, StoredWindows, WindowRequest,
+};
 use crate::actors::scoring::model_news::ModelNews;
 use crate::actors::scoring::sensor::{ACTOR_PANICKED, Pause, ScoreWindow, SensorActor, SensorDied};
 use crate::actors::scoring::troubles::{DueModels, TroubleBook};
@@ -30,10 +34,10 @@ use crate::model_memory::{ModelAtWork, ModelFiles, ModelMemory};
 use crate::printable::shown;
 use crate::run::Trigger;
 use crate::sensor::{SensorId, SensorName};
-use crate::supervision::{Consequence, FailureKind};
+use crate::supervision::{Consequence, FailureKind, Trouble};
 use crate::telemetry::metrics;
 use crate::time::{Span, Timestamp};
-use crate::verdict::{ModelHash, Outcome};
+use crate::verdict::{ModelHash, Outcome, TimeLimit};
 
 /// The supervisor's settings.
 #[derive(Clone, Debug)]
@@ -118,6 +122,8 @@ impl Scope {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Broadcast {
+    /// No other broadcast of the recorder has it.
+    pub id: BroadcastId,
     /// Which window.
     pub window: Window,
     /// Why it is scored.
@@ -146,7 +152,9 @@ pub struct ChangeModels {
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<(SensorId, Outcome)>")]
 pub struct Overdue {
-    /// The window.
+    /// The broadcast.
+    pub broadcast: BroadcastId,
+    /// Its window.
     pub window: Window,
     /// The sensors that have not answered.
     pub missing: Vec<SensorId>,
@@ -223,6 +231,9 @@ impl ActorSlot {
 }
 
 impl SensorSupervisor {
+    /// Its name as a part of the daemon.
+    pub const PART: &'static str = "sensors' supervisor";
+
     /// A parent for the actors of all sensors in scope. It shows their models in `live`.
     pub fn new(
         settings: SupervisorSettings,
@@ -298,12 +309,12 @@ impl Actor for SensorSupervisor {
 
     fn started(&mut self, context: &mut Context<Self>) {
         let evaluator = Evaluator { windows: self.windows.clone() };
-        match EvaluatorPool::start(self.settings.evaluators, evaluator, context.address().recipient()) {
+        let address = context.address();
+        let supervisor = PoolSupervisor { reports: address.clone().recipient(), exhausted: address.recipient() };
+        match EvaluatorPool::start(self.settings.evaluators, evaluator, supervisor) {
             Ok(pool) => self.evaluators = Some(pool),
             Err(error) => {
-                tracing::error!("the system refused the thread that watches scoring: {error}");
-                // The daemon notices that a part of it has ended, and ends.
-                return context.stop();
+                return self.give_up(&format!("the system refused the thread that watches scoring: {error}"), context);
             }
         }
         let scope = std::mem::take(&mut self.scope);
@@ -360,6 +371,9 @@ impl SensorSupervisor {
                 return;
             }
             (Err(unusable), None) => news.broken(name, unusable),
+            (Ok((model, plan)), Some(at_work)) if model.is_like(&at_work.model) && *plan == at_work.plan => {
+                return self.show_again(&scope);
+            }
             (Ok((model, _)), _) => {
                 metrics::MODELS_CHANGED.add(1);
                 news.at_work(name, model.hash);
@@ -374,6 +388,15 @@ impl SensorSupervisor {
         let Live { models, events, .. } = &*self.live;
         models.set(sensor, entry.clone());
         events.tell(EventKind::Model, || Happening::Model(sensor, entry.into()));
+    }
+
+    /// Shows that a sensor's file was touched, and holds the model that is at work. How the model stands is as before.
+    fn show_again(&self, scope: &Scope) {
+        let Live { models, events, .. } = &*self.live;
+        let Scope { sensor, file, warnings, .. } = scope;
+        if let Some(entry) = models.found_again(*sensor, file.clone(), warnings.clone()) {
+            events.tell(EventKind::Model, || Happening::Model(*sensor, entry.into()));
+        }
     }
 
     /// Shows that a sensor's file is gone.
@@ -421,10 +444,12 @@ impl Handler<Broadcast> for SensorSupervisor {
     type Result = ();
 
     fn handle(&mut self, broadcast: Broadcast, _: &mut Context<Self>) {
-        let Broadcast { window, trigger, sensors, deadline, outcomes } = broadcast;
-        let request = Arc::new(WindowRequest { window, trigger, deadline, outcomes });
+        let Broadcast { id, window, trigger, sensors, deadline, outcomes } = broadcast;
+        let request = Arc::new(WindowRequest { broadcast: id, window, trigger, deadline, outcomes });
+        let resumed = self.troubles.resumed_by(Instant::now() + WORTH_WAITING);
         for sensor in sensors {
             let reason = match self.sensors.get(&sensor) {
+                Some(ActorSlot::Paused(..)) if !resumed.contains(&sensor) => self.in_its_pause(sensor),
                 Some(ActorSlot::Alive(actor, _) | ActorSlot::Paused(actor, ..)) => {
                     actor.do_send(ScoreWindow(Arc::clone(&request)));
                     continue;
@@ -448,7 +473,7 @@ impl Handler<ScoringReport> for SensorSupervisor {
             Ok(()) => self.recover(&assignment),
             Err(fault) => {
                 let consequence = self.fail(&assignment, &fault, context);
-                if let (FailureKind::Failed, Consequence::Pause(_)) = (fault.kind, consequence) {
+                if let Consequence::Pause(_) = consequence {
                     self.pause(sensor);
                 }
             }
@@ -466,8 +491,22 @@ impl Handler<SensorDied> for SensorSupervisor {
         match self.fail(&assignment, &fault, context) {
             Consequence::Pause(_) => _ = self.sensors.insert(sensor, ActorSlot::Dead(assignment)),
             // A quarantined actor answers and does no more, so it can be made again at once.
-            Consequence::Quarantine => self.place(assignment, context),
+            Consequence::Quarantine | Consequence::NextWindow => self.place(assignment, context),
         }
+    }
+}
+
+impl Handler<EvaluatorsExhausted> for SensorSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, exhausted: EvaluatorsExhausted, context: &mut Context<Self>) {
+        let EvaluatorsExhausted { hung_threads } = exhausted;
+        let why = format!(
+            "all {hung_threads} threads for scoring hang at models that do not end, and scoring.hung_threads allows no more: \
+             remove these models (`anomalyd models`, and \"given up\" in the log), raise scoring.sensor_deadline if they are \
+             only slow, or raise scoring.hung_threads"
+        );
+        self.give_up(&why, context);
     }
 }
 
@@ -487,17 +526,23 @@ impl Handler<ReleaseModels> for SensorSupervisor {
 impl Handler<Overdue> for SensorSupervisor {
     type Result = MessageResult<Overdue>;
 
-    fn handle(&mut self, Overdue { window, missing }: Overdue, _: &mut Context<Self>) -> Self::Result {
-        let progress = self.evaluators.as_ref().map(|pool| pool.queue().progress()).unwrap_or_default();
+    fn handle(&mut self, overdue: Overdue, _: &mut Context<Self>) -> Self::Result {
+        let Overdue { broadcast, window, missing } = overdue;
+        let progress = self.evaluators.as_ref().map(|pool| pool.queue().progress(broadcast));
+        let EvaluationsUnderWay { of_sensors: progress, hung_threads } = progress.unwrap_or_default();
+        let because = match hung_threads {
+            0 => String::new(),
+            hung => format!(", while {hung} threads hang at models that do not end"),
+        };
         let (mut at_work, mut waiting, mut silent) = (Vec::new(), Vec::new(), Vec::new());
         let mut outcome_of = |sensor| match progress.get(&sensor) {
             Some(EvaluationProgress::AtWork(after)) => {
                 at_work.push(sensor);
-                Outcome::TimedOut { after: Span::from(*after).rounded() }
+                Outcome::TimedOut { after: Span::from(*after).rounded(), limit: TimeLimit::Run }
             }
             Some(EvaluationProgress::Waiting) => {
                 waiting.push(sensor);
-                failed("no thread had come to it by the run's deadline (scoring.deadline)".to_owned())
+                failed(format!("no thread had come to it by the run's deadline (see scoring.deadline){because}"))
             }
             None => {
                 silent.push(sensor);
@@ -514,9 +559,9 @@ impl Handler<Overdue> for SensorSupervisor {
         }
         if !waiting.is_empty() {
             tracing::error!(
-                %window, missing = waiting.len(), sensors = self.names(&waiting),
-                "the run has come to its deadline before a thread came to these sensors: raise scoring.deadline, or score \
-                 fewer models here"
+                %window, missing = waiting.len(), sensors = self.names(&waiting), hung_threads,
+                "the run has come to its deadline before a thread came to these sensors{because}: raise scoring.deadline, or \
+                 score fewer models here"
             );
         }
         if !silent.is_empty() {
@@ -560,7 +605,7 @@ impl SensorSupervisor {
         }
     }
 
-    /// Puts a model that is paused or quarantined on probation, with an actor that waits for nothing.
+    /// Has a model tried again that is paused or quarantined, by an actor that waits for nothing.
     fn release(&mut self, sensor: SensorId, context: &Context<Self>) -> bool {
         let Some(assignment) = self.sensors.get(&sensor).and_then(ActorSlot::assignment).cloned() else { return false };
         if !self.troubles.release(sensor) {
@@ -632,10 +677,25 @@ impl SensorSupervisor {
 
     /// Why a sensor that is not being scored may not have answered.
     fn unanswered(&self, sensor: SensorId) -> String {
-        match self.troubles.of(sensor).map_or(0, |trouble| trouble.failures) {
-            0 => NO_ANSWER.to_owned(),
-            failures => format!("{NO_ANSWER}: it waits out a pause after {failures} failures"),
+        match self.sensors.get(&sensor) {
+            Some(ActorSlot::Paused(..)) => self.in_its_pause(sensor),
+            _ => NO_ANSWER.to_owned(),
         }
+    }
+
+    /// Why a sensor is not scored whose actor waits out a pause.
+    fn in_its_pause(&self, sensor: SensorId) -> String {
+        let waits = "its model waits out a pause";
+        self.troubles.of(sensor).map_or_else(
+            || waits.to_owned(),
+            |Trouble { failures, reason, .. }| format!("{waits} after {failures} failures, the last of them: {reason}"),
+        )
+    }
+
+    /// Ends the supervisor, and by that the daemon, whose last word is the reason.
+    fn give_up(&self, reason: &str, context: &mut Context<Self>) {
+        self.live.parts.gave_up(Self::PART, reason, Timestamp::now());
+        context.stop();
     }
 
     /// The first of some sensors by name, and how many more there are.
@@ -662,6 +722,9 @@ enum Told {
 fn failed(reason: String) -> Outcome {
     Outcome::Failed { reason }
 }
+
+/// A run waits this long for a model whose pause is about to end.
+const WORTH_WAITING: Duration = Duration::from_secs(1);
 
 /// The reason for a missing answer when no other is known.
 pub(super) const NO_ANSWER: &str = "there was no answer by the run's deadline";

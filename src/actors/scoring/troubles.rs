@@ -1,6 +1,6 @@
 //! The models that failed since they last scored: how each stands, when it is tried again, and what the log says of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::actors::scoring::assignment::{Assignment, Generation};
@@ -9,7 +9,7 @@ use crate::actors::scoring::fault_news::FaultNews;
 use crate::actors::scoring::restart_queue::RestartQueue;
 use crate::group::GroupName;
 use crate::sensor::SensorId;
-use crate::supervision::{Consequence, FailureKind, Standing, Trouble};
+use crate::supervision::{Consequence, Standing, Trouble};
 use crate::telemetry::metrics;
 use crate::time::Timestamp;
 
@@ -44,8 +44,7 @@ impl TroubleBook {
         }
     }
 
-    /// Adds a failure, and has the model wait for what follows. Returns what that is. After a hang, a model does not begin
-    /// anew: that makes nothing faster.
+    /// Adds a failure, and has the model wait for what follows. Returns what that is.
     pub fn fail(&mut self, assignment: &Assignment, group: &GroupName, fault: &Fault) -> Consequence {
         let Assignment { sensor, generation, ref name, ref settings, .. } = *assignment;
         let policy = &settings.supervision;
@@ -54,10 +53,8 @@ impl TroubleBook {
         let was = trouble.standing;
         let consequence = trouble.fail(fault.kind, &fault.reason, policy, fastrand::f64(), now);
         match consequence {
-            Consequence::Pause(pause) if fault.kind == FailureKind::Failed => {
-                self.restarts.push(Instant::now() + pause, sensor, generation);
-            }
-            Consequence::Pause(_) => {}
+            Consequence::Pause(pause) => self.restarts.push(Instant::now() + pause, sensor, generation),
+            Consequence::NextWindow => {}
             Consequence::Quarantine => {
                 metrics::ACTORS_QUARANTINED.add(u64::from(was != Standing::Quarantined));
                 if let Some(after) = policy.release_after {
@@ -65,7 +62,7 @@ impl TroubleBook {
                 }
             }
         }
-        self.news.add(name, group, &fault.reason, consequence);
+        self.news.add((sensor, name), group, &fault.reason, consequence);
         self.count_waiting();
         consequence
     }
@@ -73,11 +70,12 @@ impl TroubleBook {
     /// Forgets a model's failures, because it scores again, or another has taken its place. Returns what was known.
     pub fn forget(&mut self, sensor: SensorId) -> Option<Trouble> {
         let trouble = self.troubles.remove(&sensor)?;
+        self.wait_no_more(sensor);
         metrics::ACTORS_QUARANTINED.subtract(u64::from(trouble.standing == Standing::Quarantined));
         Some(trouble)
     }
 
-    /// Puts a model that is paused or quarantined on probation. Returns whether there was one.
+    /// Ends the pause of a model, or puts it on probation if it is quarantined. Returns whether it was one of these.
     pub fn release(&mut self, sensor: SensorId) -> bool {
         let Some(trouble) = self.troubles.get_mut(&sensor).filter(|trouble| trouble.standing != Standing::Probation)
         else {
@@ -85,7 +83,19 @@ impl TroubleBook {
         };
         metrics::ACTORS_QUARANTINED.subtract(u64::from(trouble.standing == Standing::Quarantined));
         trouble.release(Timestamp::now());
+        self.wait_no_more(sensor);
         true
+    }
+
+    fn wait_no_more(&mut self, sensor: SensorId) {
+        self.restarts.remove(sensor);
+        self.releases.remove(sensor);
+        self.count_waiting();
+    }
+
+    /// Those whose pause is over by then.
+    pub fn resumed_by(&self, time: Instant) -> BTreeSet<SensorId> {
+        self.restarts.started_by(time, Instant::now())
     }
 
     /// What is known of a model's failures.

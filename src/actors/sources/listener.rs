@@ -29,7 +29,7 @@ use crate::actors::sources::intake::Intake;
 use crate::actors::sources::listener_context::{ListenerContext, Notices};
 use crate::actors::sources::source::{CloseKind, DecoderFactory, SourceCounters};
 use crate::actors::stop::Stop;
-use crate::actors::supervised_task::supervised;
+use crate::actors::supervised_task::{Persistence, supervised};
 use crate::live::{ConnectionBook, PartBook};
 use crate::telemetry::log_limit::LogLimit;
 use crate::time::Timestamp;
@@ -155,7 +155,8 @@ impl Listener {
         let places = Arc::new(Semaphore::new(max_connections as usize));
         info!(%address, "listening for devices");
         // Accepting begins anew after a defect. The port stays open meanwhile, and so do the connections.
-        let accepting = supervised("listener", parts, || accept(&listener, &arbiters, &places, &shared));
+        let accepting =
+            supervised("listener", Persistence::GivesUp, parts, || accept(&listener, &arbiters, &places, &shared));
         tokio::select! {
             biased;
             () = shared.stop.requested() => {}

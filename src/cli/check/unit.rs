@@ -364,6 +364,17 @@ mod tests {
         assert_eq!(unit.keeps_from_port(1883, 1024), None);
     }
 
+    /// Of several lines, a later one changes what those before it said. The groups are systemd's (systemd.exec(5)).
+    #[test]
+    fn the_shipped_unit_lets_threads_yield_to_each_other() {
+        let lines: Vec<&str> = SHIPPED.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=")).collect();
+        let last =
+            |named: &[&str]| lines.iter().rposition(|line| line.split([' ', '~']).any(|call| named.contains(&call)));
+        let (allowed, forbidden) = (last(&["setpriority"]), last(&["@resources"]));
+        assert!(forbidden.is_some() && allowed > forbidden, "{lines:?}");
+        assert!(allowed.is_some_and(|line| !lines[line].starts_with('~')), "{lines:?}");
+    }
+
     #[test]
     fn what_the_sandbox_keeps_from_the_service_is_named_with_the_way_out() {
         let unit = unit("");

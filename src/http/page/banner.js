@@ -14,7 +14,7 @@ const PLACES = {
   stuck: '#/conditions?condition=stuck', sparse: '#/conditions?condition=sparse', drifting: '#/conditions?condition=drifting',
   out_of_range: '#/conditions?condition=out_of_range', clock_wrong: '#/conditions?condition=clock_wrong',
   scoring_failed: '#/sensors?state=failed',
-  quarantined: '#/models', model_unusable: '#/models', sink_behind: '#/connections', windows_skipped: '#/runs',
+  quarantined: '#/models', threads_hung: '#/models', model_unusable: '#/models', sink_behind: '#/connections', windows_skipped: '#/runs',
   rejecting: '#/rejects', configuration_changed: '#/configuration', broker_away: '#/connections',
   disk_full: '#/store', disk_nearly_full: '#/store', store_damaged: '#/store',
 };

@@ -37,6 +37,7 @@ fn well() -> HealthFacts {
         readings_lately: 9_000,
         rejects_lately: 0,
         quarantined: vec![],
+        hung_threads: 0,
         unusable_models: vec![],
         configuration: ConfigurationState::InForce,
         entries_lost: 0,
@@ -186,6 +187,10 @@ fn the_sentence_says_how_many_are_healthy_and_what_is_worst() {
         (
             HealthFacts { quarantined: vec!["a/b".into()], ..with(&[("a/b", Failed)]) },
             "14 of 15 sensors are healthy; the model of a/b failed too often",
+        ),
+        (
+            HealthFacts { hung_threads: 2, ..well() },
+            "All 15 sensors are healthy; 2 threads hang at models that do not end",
         ),
         (
             HealthFacts { unusable_models: vec![("a/b".into(), "it is empty".into())], ..with(&[("a/b", Failed)]) },

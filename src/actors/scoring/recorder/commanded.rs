@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{GroupRuns, Recorder, RunError, RunReport, RunRules};
 use crate::actors::committer::{Command, Commands, CommitterStopped};
-use crate::run::{Closing, Run, RunCourse, RunRequest, RunState, Trigger, models_hash};
+use crate::run::{Closing, Run, RunCourse, RunId, RunRequest, RunState, Trigger, models_hash};
 use crate::run_in_progress::{CompleteChunk, RunInProgress, RunScope};
 use crate::run_order::{GroupWindow, RunOrder, VerdictKeeping};
 use crate::store::StoredChunks;
@@ -52,6 +52,11 @@ impl Commanded {
     pub(super) fn tell(&self, chunk: &CompleteChunk) {
         // A failure is ignored: nobody compares any more when the daemon stops.
         let _ = self.news.send(CommandedNews::Outcomes(chunk.clone()));
+    }
+
+    /// The number under which a run is known; `None` for a dry run, since the next run that is stored gets that number.
+    pub(super) fn known_id(commanded: Option<&Self>, run: &Run) -> Option<RunId> {
+        Self::is_stored(commanded).then_some(run.id)
     }
 
     /// Whether a run is stored: every run is but those of a dry run.

@@ -1,16 +1,22 @@
-//! Simulated hours of faults, chosen by a seed: models panic, err and hang, actors die, the disk is slow, mailboxes are
-//! flooded, models are changed and released, and the process ends without a word. Nobody waits for an hour: each is a
-//! window that is there, and the next begins when its run has ended. After each hour its run has ended, each sensor in
-//! scope has exactly one outcome, and the verdicts of the sensors that nothing was done to are what they always are.
+//! Simulated hours of faults, chosen by a seed: models panic, err, hang and are slow, also many at once and more than may
+//! hang; actors die, the disk is slow; the supervisor is asked for the same window by others; outcomes of earlier runs come
+//! late; operators have windows scored again; models are changed and released; and the process's actors end without a
+//! word, while its threads go on. Nobody waits for an hour: each is a window that is there, and the next begins when its
+//! run has ended.
 //!
-//! `ANOMALYD_FAULT_HOURS` and `ANOMALYD_FAULT_SEED` choose another length and another seed; what fails names its seed.
+//! After each hour its run has ended, each sensor in scope has exactly one outcome, and the verdicts of the sensors that
+//! nothing was done to are what they always are. What an operator has scored is held against no model. At the end, without
+//! faults, every model scores again.
+//!
+//! `ANOMALYD_FAULT_HOURS` and `ANOMALYD_FAULT_SEED` choose another length and another seed; what fails names its seed. The
+//! seed chooses the faults, and not how the threads meet.
 
 use std::time::Duration;
 
 use actix_rt::{Arbiter, System, time::sleep, time::timeout};
 use fastrand::Rng;
 
-use super::tests::{cut, load, pipeline_settings, store_settings};
+use super::tests::{cut, full_window, load, pipeline_settings, store_settings};
 use super::*;
 use crate::actors::committer::{self, PaceSettings};
 use crate::actors::scoring::recorder::{Recorder, RecorderSettings, RunRules, ScoreRun};
@@ -18,9 +24,8 @@ use crate::actors::scoring::release::ModelRelease;
 use crate::actors::sources::intake::Intake;
 use crate::actors::system_clock::SystemClock;
 use crate::group::{GroupName, Groups};
-use crate::interval::Interval;
 use crate::pipeline::Pipeline;
-use crate::run::{Closing, RunId, RunState, Trigger};
+use crate::run::{Closing, RunId, RunState, ScoringTime, Trigger};
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::{ProofPolicy, ScoringSettings};
 use crate::sensitivity::Sensitivities;
@@ -28,7 +33,6 @@ use crate::sensor::SensorDirectory;
 use crate::store::{ChunkId, Reader, Store};
 use crate::supervision::SupervisionPolicy;
 use crate::verdict::Verdict;
-use crate::window::{BlockBuilder, ClosedWindow, SensorHead};
 
 /// The sensors that faults hit.
 const VICTIMS: u32 = 3;
@@ -50,22 +54,30 @@ enum FaultKind {
     ModelPanics,
     ModelErrs,
     ModelHangs,
+    ModelIsSlow,
+    AllVictimsHang,
     ActorDies,
     StoreIsSlow,
     MailboxesAreFlooded,
+    OutcomesComeLate,
+    OperatorScoresAgain,
     ModelChanges,
     ModelGoesAndComes,
     AllAreReleased,
     ProcessEnds,
 }
 
-const FAULTS: [FaultKind; 10] = [
+const FAULTS: [FaultKind; 14] = [
     FaultKind::ModelPanics,
     FaultKind::ModelErrs,
     FaultKind::ModelHangs,
+    FaultKind::ModelIsSlow,
+    FaultKind::AllVictimsHang,
     FaultKind::ActorDies,
     FaultKind::StoreIsSlow,
     FaultKind::MailboxesAreFlooded,
+    FaultKind::OutcomesComeLate,
+    FaultKind::OperatorScoresAgain,
     FaultKind::ModelChanges,
     FaultKind::ModelGoesAndComes,
     FaultKind::AllAreReleased,
@@ -88,6 +100,7 @@ struct Life {
     reader: Reader,
     recorder: Addr<Recorder>,
     supervisor: Addr<SensorSupervisor>,
+    live: Arc<Live>,
     /// A thread of sensors' actors. The end of the process ends it.
     arbiter: Arbiter,
 }
@@ -116,17 +129,8 @@ impl Site {
         let site = Self { seed, folder, rng: Rng::with_seed(seed), hour: 0, hours, usual: None };
         let mut store = site.open();
         for hour in 0..hours + 10 {
-            let window = window(hour);
-            let mut block = BlockBuilder::new(window);
-            for place in 0..6_u32 {
-                let start = window.start() + cut().interval().times(place.into());
-                let values = [1.0, 2.0 + f64::from(place)].into_iter();
-                block.push(&Interval::aggregate(start, values).unwrap(), cut());
-            }
-            let block = block.finish();
             for sensor in (0..SENSORS).map(SensorId) {
-                let head = SensorHead { sensor, closed: window.end(), last_value: 0.0 };
-                store.writer.put_window(&ClosedWindow { window, block: block.clone(), head });
+                store.writer.put_window(&full_window(sensor, window(hour)));
             }
             if hour % 100 == 0 {
                 store.writer.commit().unwrap();
@@ -180,19 +184,19 @@ impl Site {
         let settings = SupervisorSettings {
             sensors: ByGroup::new(groups.clone(), |_| Arc::clone(&settings)),
             restarts_per_second: 1000,
-            evaluators: PoolSettings { threads: 2, max_hung: 4 },
+            evaluators: PoolSettings { threads: 2, max_hung: 1 },
         };
         let windows = StoredWindows { reader: reader.clone(), directory };
         let scopes: Vec<_> = (0..SENSORS).map(scope).collect();
         let of_run = scopes.iter().map(|scope| (scope.sensor, scope.model_hash())).collect();
         let arbiter = Arbiter::new();
         let threads = vec![Arbiter::current(), arbiter.handle()];
-        let supervisor = SensorSupervisor::new(settings, windows.clone(), threads, scopes, live).start();
+        let supervisor = SensorSupervisor::new(settings, windows.clone(), threads, scopes, Arc::clone(&live)).start();
         let rules = RunRules { settings_hash: 0, deadline: RUN_DEADLINE, interval: cut().interval() };
         let rules = ByGroup::new(groups, |_| rules);
         let settings = RecorderSettings { rules, scope: of_run, max_anomalous: 0, log_bytes: 1 << 10 };
-        let recorder = Recorder::new(settings, windows, commands, supervisor.clone(), Arc::default()).start();
-        Life { reader, recorder, supervisor, arbiter }
+        let recorder = Recorder::new(settings, windows, commands, supervisor.clone(), Arc::clone(&live)).start();
+        Life { reader, recorder, supervisor, live, arbiter }
     }
 
     /// Lives until the process ends, or all hours are over.
@@ -237,13 +241,18 @@ impl Site {
             FaultKind::ModelPanics => fail::cfg(point("score"), "1*panic->off").unwrap(),
             FaultKind::ModelErrs => fail::cfg(point("score"), "1*return(out of tea)->off").unwrap(),
             FaultKind::ModelHangs => fail::cfg(point("score"), HANG).unwrap(),
+            FaultKind::ModelIsSlow => fail::cfg(point("score"), "1*sleep(30)->off").unwrap(),
+            FaultKind::AllVictimsHang => {
+                (0..VICTIMS).for_each(|victim| fail::cfg(format!("sensor::score {}", name(victim)), HANG).unwrap());
+            }
             FaultKind::ActorDies => fail::cfg(point("handle"), "1*panic->off").unwrap(),
             FaultKind::StoreIsSlow => fail::cfg("store::journal_sync", "1*sleep(10)->off").unwrap(),
             FaultKind::MailboxesAreFlooded => {
-                // Answers for a window that nobody asked the recorder for.
+                // Answers to a broadcast that is not the recorder's.
                 for _ in 0..50 {
                     life.supervisor.do_send(Broadcast {
-                        window: window(self.hours + 5),
+                        id: BroadcastId::default(),
+                        window: window(self.hour),
                         trigger: Trigger::Schedule,
                         sensors: (0..SENSORS).map(SensorId).collect(),
                         deadline: Instant::now() + RUN_DEADLINE,
@@ -251,6 +260,17 @@ impl Site {
                     });
                 }
             }
+            FaultKind::OutcomesComeLate => {
+                // Those of an earlier run over the same window. They come before, and while, this one is scored.
+                for _ in 0..50 {
+                    (0..SENSORS).map(SensorId).for_each(|sensor| {
+                        let outcome = failed("late".to_owned());
+                        let (broadcast, took) = (BroadcastId::default(), ScoringTime::default());
+                        life.recorder.do_send(Scoring { broadcast, sensor, outcome, took });
+                    });
+                }
+            }
+            FaultKind::OperatorScoresAgain => self.score_by_command(life, victim).await,
             FaultKind::ModelChanges => change(vec![ModelChange::Assign(scope(victim))]).await,
             FaultKind::ModelGoesAndComes => {
                 change(vec![ModelChange::Remove(SensorId(victim))]).await;
@@ -259,6 +279,24 @@ impl Site {
             FaultKind::AllAreReleased => release(life).await,
             FaultKind::ProcessEnds => {}
         }
+    }
+
+    /// Scores the hour because an operator asks for it, while a model errs.
+    async fn score_by_command(&self, life: &Life, victim: u32) {
+        // The end of an actor is no fault of the model, and counts whoever had it scored.
+        (0..VICTIMS).for_each(|victim| fail::remove(format!("sensor::handle {}", name(victim))));
+        let failures = async || {
+            // Behind all that the supervisor was told.
+            ModelRelease::by(life.supervisor.clone().recipient()).release(Vec::new()).await.unwrap();
+            let trouble = |sensor| life.live.models.of(sensor).and_then(|entry| entry.trouble);
+            (0..SENSORS).map(SensorId).map(|sensor| trouble(sensor).map(|trouble| trouble.failures)).collect::<Vec<_>>()
+        };
+        let before = failures().await;
+        fail::cfg(format!("sensor::score {}", name(victim)), "1*return(out of coffee)->off").unwrap();
+        let again = ScoreRun { trigger: Trigger::Command, ..self.run() };
+        let report = life.recorder.send(again).await.unwrap().unwrap();
+        assert_eq!(report.tally.outcomes(), SENSORS);
+        assert_eq!(failures().await, before, "hour {} of seed {}: held against a model", self.hour, self.seed);
     }
 
     /// Scores the hour, and looks at what the store has of it.

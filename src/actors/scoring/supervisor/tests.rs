@@ -14,10 +14,10 @@ use crate::actors::system_clock::SystemClock;
 use crate::features::Bounds;
 use crate::group::{GroupName, Groups};
 use crate::ingest::session::SessionSettings;
-use crate::interval::Cut;
+use crate::interval::{Cut, Interval};
 use crate::model::{Fingerprint, Limits, ModelFile};
 use crate::pipeline::{HeldSettings, Pipeline, PipelineSettings};
-use crate::run::{Closing, RunId, Tally, Trigger};
+use crate::run::{Closing, RunId, ScoringTime, Tally, Trigger};
 use crate::schedule::clock_trust::ClockTrustSettings;
 use crate::scoring::{ProofPolicy, ScoringSettings};
 use crate::sensitivity::Sensitivities;
@@ -42,16 +42,51 @@ pub(super) fn cut() -> Cut {
 
 /// The model of a sensor, as its file holds it.
 pub(super) fn load(name: &SensorName, sensor: SensorId) -> Scope {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/p2_scale_1d.pkl");
+    load_file(name, sensor, "p2_scale_1d.pkl")
+}
+
+fn load_file(name: &SensorName, sensor: SensorId, file: &str) -> Scope {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(file);
     let file = ModelFile { path, alternative: None, second: None, scaler: None, fingerprint: Fingerprint::default() };
     let assigner = Assigner::new([].into(), Bounds { cut: cut(), windows_back: 2 });
     let memory = ModelMemory::new(usize::MAX, Path::new("").to_owned(), Limits::default());
     Scope::of(Entry::load(name.clone(), file, &Limits::default()), sensor, &assigner, Path::new(""), &memory)
 }
 
+/// The file that the plant begins with, once more.
 fn assign(name: &SensorName) -> ModelChange {
     ModelChange::Assign(load(name, SensorId(0)))
 }
+
+/// Another model.
+fn assign_another(name: &SensorName) -> ModelChange {
+    ModelChange::Assign(load_file(name, SensorId(0), "p4_bare_1d.pkl"))
+}
+
+/// A window with a reading in each interval, of a sensor.
+pub(super) fn full_window(sensor: SensorId, window: Window) -> ClosedWindow {
+    let mut block = BlockBuilder::new(window);
+    for place in 0..6_u32 {
+        let start = window.start() + cut().interval().times(place.into());
+        let values = [1.0, 2.0 + f64::from(place)].into_iter();
+        block.push(&Interval::aggregate(start, values).unwrap(), cut());
+    }
+    let head = SensorHead { sensor, closed: window.end(), last_value: 0.0 };
+    ClosedWindow { window, block: block.finish(), head }
+}
+
+/// Readings in the first windows.
+fn fill(store: &mut Store) {
+    let mut window = cut().window_of(Timestamp::default());
+    for _ in 0..FULL_WINDOWS {
+        store.writer.put_window(&full_window(SensorId(0), window));
+        window = cut().window_of(window.end());
+    }
+    store.writer.commit().unwrap();
+    store.writer.settle().unwrap();
+}
+
+const FULL_WINDOWS: usize = 20;
 
 /// A store that keeps so many windows and runs.
 pub(super) fn store_settings(directory: &Path, kept: u32) -> StoreSettings {
@@ -150,13 +185,34 @@ impl Plant {
         let rules = ByGroup::new(groups, |_| rules);
         let settings = RecorderSettings { rules, scope: of_run, max_anomalous: 1, log_bytes: 1 << 10 };
         let recorder = Recorder::new(settings, windows, commands, supervisor.clone(), Arc::clone(&live)).start();
-        let window = cut().window_of(crate::time::Timestamp::default());
+        let window = cut().window_of(Timestamp::default());
         Self { name, reader, recorder, supervisor, live, window, _directory: directory }
     }
 
     /// Runs a test in a system of its own.
     fn run<F: Future<Output = ()>>(sensor: &str, pause: Duration, test: impl FnOnce(Self) -> F) {
         System::new().block_on(async { test(Self::new(sensor, pause)).await });
+    }
+
+    /// As [`run`](Self::run), with readings in the first windows.
+    fn run_with_readings<F: Future<Output = ()>>(sensor: &str, pause: Duration, test: impl FnOnce(Self) -> F) {
+        System::new().block_on(async { test(Self::over(sensor, pause, fill)).await });
+    }
+
+    /// How the model stands, and after how many failures.
+    fn standing(&self) -> Option<(Standing, u32)> {
+        let trouble = self.live.models.of(SensorId(0)).unwrap().trouble?;
+        Some((trouble.standing, trouble.failures))
+    }
+
+    /// Releases the model. Returns how many models that did something to.
+    async fn release(&self) -> usize {
+        ModelRelease::by(self.supervisor.clone().recipient()).release(vec![SensorId(0)]).await.unwrap()
+    }
+
+    /// The outcome of a run.
+    fn outcome(&self, run: RunId) -> Outcome {
+        self.reader.verdicts(run, ChunkId::of(SensorId(0))).unwrap()[0].outcome.clone()
     }
 
     /// Hurts the sensor's actor once.
@@ -215,7 +271,7 @@ const NO_DATA: Tally = Tally {
 #[test]
 fn a_window_that_cannot_be_read_fails_alone_and_is_not_held_against_the_model() {
     let lose = |store: &mut Store| {
-        let mut window = cut().window_of(crate::time::Timestamp::default());
+        let mut window = cut().window_of(Timestamp::default());
         for header in [false, true, false, true] {
             let sound = if header { BlockBuilder::new(window).finish().as_bytes().to_vec() } else { Vec::new() };
             let bytes = [&sound[..], &[0xff; 3]].concat();
@@ -233,6 +289,30 @@ fn a_window_that_cannot_be_read_fails_alone_and_is_not_held_against_the_model() 
             assert_eq!(plant.score().await.failed, 1);
         }
         assert_eq!(plant.score().await, NO_DATA, "neither in a pause nor quarantined");
+    });
+}
+
+#[test]
+fn a_window_that_a_later_one_has_overwritten_fails_and_says_so() {
+    let overwrite = |store: &mut Store| {
+        let first = cut().window_of(crate::time::Timestamp::default());
+        // The ring has room for a hundred.
+        let window = Window::new(first.start() + MINUTE.times(100), MINUTE);
+        let head = SensorHead { sensor: SensorId(0), closed: window.end(), last_value: 0.0 };
+        store.writer.put_window(&ClosedWindow { window, block: BlockBuilder::new(window).finish(), head });
+        store.writer.commit().unwrap();
+        store.writer.settle().unwrap();
+    };
+    System::new().block_on(async {
+        let mut plant = Plant::over("comes too late", LONG, overwrite);
+        assert_eq!(plant.score().await.failed, 1);
+        let verdicts = plant.reader.verdicts(RunId(0), ChunkId::of(SensorId(0))).unwrap();
+        let reason = verdicts[0].outcome.fault().unwrap();
+        assert!(
+            reason.contains("later windows have taken the place") && reason.contains("store.keep_intervals"),
+            "{reason}"
+        );
+        assert_eq!(plant.score().await, NO_DATA, "of the next nothing was there");
     });
 }
 
@@ -280,7 +360,7 @@ fn a_new_model_does_not_wait_for_the_pause_of_the_one_before() {
     Plant::run("errs", LONG, |mut plant| async move {
         plant.fail("score", "return(out of tea)");
         assert_eq!(plant.score().await.failed, 1);
-        plant.change(vec![assign(&plant.name)]).await;
+        plant.change(vec![assign_another(&plant.name)]).await;
         assert_eq!(plant.score().await, NO_DATA);
     });
 }
@@ -290,7 +370,7 @@ fn a_new_model_does_not_wait_until_a_dead_actor_is_replaced() {
     Plant::run("dies", LONG, |mut plant| async move {
         plant.fail("handle", "panic");
         assert_eq!(plant.score().await.failed, 1);
-        plant.change(vec![assign(&plant.name)]).await;
+        plant.change(vec![assign_another(&plant.name)]).await;
         assert_eq!(plant.score().await, NO_DATA);
     });
 }
@@ -312,6 +392,9 @@ fn a_model_is_shown_as_quarantined_until_another_takes_its_place() {
         assert!(shown(&plant).is_quarantined());
         assert_eq!(plant.score().await.quarantined, 1);
         plant.change(vec![assign(&plant.name)]).await;
+        assert!(shown(&plant).is_quarantined(), "its file was only touched");
+        assert_eq!(plant.score().await.quarantined, 1);
+        plant.change(vec![assign_another(&plant.name)]).await;
         assert!(!shown(&plant).is_quarantined() && shown(&plant).since > first.since);
         plant.change(vec![ModelChange::Remove(SensorId(0))]).await;
         assert!(plant.live.models.of(SensorId(0)).is_none());
@@ -320,45 +403,176 @@ fn a_model_is_shown_as_quarantined_until_another_takes_its_place() {
 
 #[test]
 fn a_released_model_is_tried_again_at_once_and_its_next_failure_quarantines_it_again() {
-    Plant::run("released", LONG, |mut plant| async move {
-        let standing =
-            |plant: &Plant| plant.live.models.of(SensorId(0)).unwrap().trouble.map(|trouble| trouble.standing);
-        let release = async |plant: &Plant| {
-            ModelRelease::by(plant.supervisor.clone().recipient()).release(vec![SensorId(0)]).await
-        };
-        assert_eq!(plant.score().await, NO_DATA);
-        assert_eq!(release(&plant).await.unwrap(), 0, "nothing is to be released");
-        plant.fail("score", "return(out of tea)");
-        assert_eq!(plant.score().await.failed, 1);
-        assert_eq!((standing(&plant), release(&plant).await.unwrap()), (Some(Standing::Paused), 1));
-        assert_eq!(standing(&plant), Some(Standing::Probation));
-        plant.fail("score", "return(out of tea)");
-        assert_eq!(plant.score().await.failed, 1, "the pause is over");
-        assert_eq!(standing(&plant), Some(Standing::Quarantined));
+    Plant::run_with_readings("released", Duration::ZERO, |mut plant| async move {
+        assert_eq!(plant.score().await.scored, 1);
+        assert_eq!(plant.release().await, 0, "nothing is to be released");
+        for _ in 0..3 {
+            plant.fail("score", "return(out of tea)");
+            assert_eq!(plant.score().await.failed, 1);
+        }
         assert_eq!(plant.score().await.quarantined, 1);
-        assert_eq!(release(&plant).await.unwrap(), 1);
-        assert_eq!(plant.score().await, NO_DATA);
-        assert_eq!(standing(&plant), None, "a success ends the trouble");
+        assert_eq!((plant.release().await, plant.standing()), (1, Some((Standing::Probation, 3))));
+        plant.fail("score", "return(out of tea)");
+        assert_eq!(plant.score().await.failed, 1, "it is tried");
+        assert_eq!((plant.score().await.quarantined, plant.release().await), (1, 1));
+        assert_eq!(plant.score().await.scored, 1);
+        assert_eq!((plant.release().await, plant.standing()), (0, None), "a scored window ends the trouble");
     });
 }
 
 #[test]
-fn a_model_that_hangs_is_given_up_and_while_it_does_it_costs_no_other_thread_and_is_quarantined() {
-    Plant::run("hangs", Duration::ZERO, |mut plant| async move {
+fn the_release_of_a_paused_model_ends_its_pause_and_no_more() {
+    Plant::run_with_readings("released early", LONG, |mut plant| async move {
+        for failures in 1..3 {
+            plant.fail("score", "return(out of tea)");
+            assert_eq!(plant.score().await.failed, 1);
+            assert_eq!((plant.release().await, plant.standing()), (1, Some((Standing::Paused, failures))));
+        }
+        assert_eq!(plant.score().await.scored, 1, "the pause is over");
+        assert_eq!(plant.release().await, 0);
+    });
+}
+
+#[test]
+fn a_run_does_not_wait_for_a_long_pause_and_the_outcome_tells_it_with_the_reason() {
+    Plant::run("in a pause", LONG, |mut plant| async move {
+        plant.fail("score", "return(out of tea)");
+        assert_eq!(plant.score().await.failed, 1);
+        assert_eq!(plant.score().await.failed, 1);
+        let reason = "its model waits out a pause after 1 failures, the last of them: out of tea".to_owned();
+        assert_eq!(plant.outcome(RunId(1)), Outcome::Failed { reason });
+        assert_eq!(plant.standing(), Some((Standing::Paused, 1)), "that is no failure of the model");
+    });
+}
+
+#[test]
+fn a_window_without_data_ends_neither_trouble_nor_probation() {
+    Plant::run_with_readings("no data", Duration::ZERO, |mut plant| async move {
+        let full = plant.window;
+        let mut empty = cut().window_of(full.start() + MINUTE.times(FULL_WINDOWS as i64 + 5));
+        let mut score_empty = async |plant: &Plant| {
+            let report = plant.score_window(empty, Trigger::Schedule).await;
+            empty = cut().window_of(empty.end());
+            report.tally
+        };
+        for failures in 1..=3 {
+            plant.fail("score", "return(out of tea)");
+            assert_eq!(plant.score().await.failed, 1);
+            if failures < 3 {
+                assert_eq!(score_empty(&plant).await, NO_DATA);
+                plant.release().await;
+                assert_eq!(plant.standing(), Some((Standing::Paused, failures)));
+            }
+        }
+        plant.release().await;
+        assert_eq!(score_empty(&plant).await, NO_DATA);
+        plant.release().await;
+        assert_eq!(plant.standing(), Some((Standing::Probation, 3)));
+        assert_eq!((plant.score().await.scored, plant.release().await), (1, 0));
+        assert_eq!(plant.standing(), None);
+    });
+}
+
+#[test]
+fn what_an_operator_has_scored_changes_nothing_of_how_a_model_stands() {
+    Plant::run_with_readings("by command", Duration::ZERO, |mut plant| async move {
+        let window = plant.window;
+        assert_eq!(plant.score().await.scored, 1);
+        let by_command = async |plant: &Plant| plant.score_window(window, Trigger::Command).await.tally;
+        for _ in 0..5 {
+            plant.fail("score", "return(out of tea)");
+            assert_eq!((by_command(&plant).await.failed, plant.release().await), (1, 0));
+        }
+        assert_eq!(plant.standing(), None);
+        plant.fail("score", "return(out of tea)");
+        assert_eq!(plant.score().await.failed, 1);
+        plant.release().await;
+        assert_eq!(by_command(&plant).await.scored, 1);
+        plant.release().await;
+        assert_eq!(plant.standing(), Some((Standing::Paused, 1)));
+    });
+}
+
+#[test]
+fn what_comes_of_an_earlier_run_over_the_same_window_does_not_count_in_the_next() {
+    Plant::run("late", Duration::ZERO, |mut plant| async move {
+        let window = plant.window;
         assert_eq!(plant.score().await, NO_DATA);
-        let hung = metrics::EVALUATORS_HUNG.get();
+        let first = BroadcastId::default().next();
+        plant.fail("score", "sleep(100)");
+        let late = Outcome::Failed { reason: "late".to_owned() };
+        let took = ScoringTime { score: LONG.into(), ..ScoringTime::default() };
+        let again = plant.score_window(window, Trigger::CatchUp);
+        let recorder = plant.recorder.clone();
+        let send_late = async {
+            // The second run has begun, and its evaluation goes on.
+            sleep(Duration::from_millis(30)).await;
+            recorder.do_send(Scoring { broadcast: first, sensor: SensorId(0), outcome: late, took });
+        };
+        let (report, ()) = tokio::join!(again, send_late);
+        assert_eq!((report.tally, plant.outcome(report.id).kind()), (NO_DATA, "no_data"));
+        let run = plant.reader.run(report.id).unwrap().unwrap();
+        let score = run.course.times.unwrap().score.to_std();
+        assert!(score < LONG, "{score:?}");
+    });
+}
+
+#[test]
+fn at_its_deadline_a_run_asks_after_its_own_evaluations_only() {
+    Plant::run("overdue", Duration::ZERO, |plant| async move {
         fail::cfg(format!("sensor::score {}", plant.name), "pause").unwrap();
-        assert_eq!(plant.score().await.timed_out, 1);
-        let began = Instant::now();
-        assert_eq!(plant.score().await.timed_out, 1);
-        assert!(began.elapsed() < SHORT, "it is not tried while it hangs: {:?}", began.elapsed());
-        assert_eq!(metrics::EVALUATORS_HUNG.get() - hung, 1);
-        assert_eq!(plant.score().await.quarantined, 1);
+        let id = BroadcastId::default().next();
+        plant.supervisor.do_send(Broadcast {
+            id,
+            window: plant.window,
+            trigger: Trigger::Schedule,
+            sensors: vec![SensorId(0)],
+            deadline: Instant::now() + LONG,
+            outcomes: plant.recorder.clone().recipient(),
+        });
+        let overdue = async |broadcast| {
+            let overdue = Overdue { broadcast, window: plant.window, missing: vec![SensorId(0)] };
+            plant.supervisor.send(overdue).await.unwrap().remove(0).1
+        };
+        let mut answer = overdue(id).await;
+        while !matches!(answer, Outcome::TimedOut { .. }) {
+            sleep(Duration::from_millis(1)).await;
+            answer = overdue(id).await;
+        }
+        assert!(matches!(answer, Outcome::TimedOut { limit: TimeLimit::Run, .. }), "{answer:?}");
+        assert_eq!(overdue(id.next()).await, Outcome::Failed { reason: NO_ANSWER.to_owned() });
         fail::remove(format!("sensor::score {}", plant.name));
-        while metrics::EVALUATORS_HUNG.get() > hung {
+    });
+}
+
+#[test]
+fn a_model_that_hangs_is_given_up_and_while_it_does_it_gets_no_other_thread_and_is_not_counted_again() {
+    Plant::run_with_readings("hangs", Duration::ZERO, |mut plant| async move {
+        let point = format!("sensor::score {}", plant.name);
+        assert_eq!(plant.score().await.scored, 1);
+        fail::cfg(&point, "pause").unwrap();
+        for _ in 0..4 {
+            assert_eq!(plant.score().await.timed_out, 1);
+            assert_eq!(plant.standing(), Some((Standing::Paused, 1)), "one evaluation hangs");
+        }
+        fail::remove(&point);
+        let window = plant.window;
+        while plant.score_window(window, Trigger::CatchUp).await.tally.scored == 0 {
             sleep(Duration::from_millis(1)).await;
         }
-        ModelRelease::by(plant.supervisor.clone().recipient()).release(vec![SensorId(0)]).await.unwrap();
+        assert_eq!((plant.release().await, plant.standing()), (0, None));
+    });
+}
+
+#[test]
+fn when_every_thread_hangs_the_supervisor_ends_and_tells_why() {
+    Plant::run("exhausted", Duration::ZERO, |mut plant| async move {
         assert_eq!(plant.score().await, NO_DATA);
+        plant.supervisor.do_send(EvaluatorsExhausted { hung_threads: 9 });
+        while plant.supervisor.connected() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let reason = plant.live.parts.reason(SensorSupervisor::PART).unwrap();
+        assert!(reason.starts_with("all 9 threads for scoring hang"), "{reason}");
     });
 }
