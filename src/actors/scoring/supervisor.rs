@@ -372,6 +372,7 @@ impl SensorSupervisor {
             }
             (Err(unusable), None) => news.broken(name, unusable),
             (Ok((model, plan)), Some(at_work)) if model.is_like(&at_work.model) && *plan == at_work.plan => {
+                news.found_again(name, model.hash);
                 return self.show_again(&scope);
             }
             (Ok((model, _)), _) => {

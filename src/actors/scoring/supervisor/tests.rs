@@ -541,6 +541,21 @@ fn a_model_that_hangs_is_given_up_and_while_it_does_it_gets_no_other_thread_and_
 }
 
 #[test]
+fn a_model_that_is_known_to_take_long_yields_to_the_others_from_its_beginning() {
+    Plant::run("known as slow", Duration::ZERO, |mut plant| async move {
+        plant.fail("score", "sleep(30)");
+        assert_eq!(plant.score().await, NO_DATA);
+        let (noted, nice) = std::sync::mpsc::channel();
+        let point = format!("sensor::score {}", plant.name);
+        let note = move || noted.send(rustix::process::getpriority_process(None).unwrap()).unwrap();
+        fail::cfg_callback(&point, note).unwrap();
+        assert_eq!(plant.score().await, NO_DATA);
+        fail::remove(&point);
+        assert!(nice.recv().unwrap() > 0);
+    });
+}
+
+#[test]
 fn when_every_thread_hangs_the_supervisor_ends_and_tells_why() {
     Plant::run("exhausted", Duration::ZERO, |mut plant| async move {
         assert_eq!(plant.score().await, NO_DATA);
